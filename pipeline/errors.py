@@ -1,0 +1,136 @@
+"""Everything that can go wrong in the pipeline, as one tree.
+
+    DoodledError
+    ├── PermanentError                the same bytes will fail again
+    │   ├── ShapeError                an array of the wrong shape or dtype
+    │   ├── FileProblems              one file, every problem in it at once
+    │   │   ├── ConfigError           motion / retarget / scene / character YAML
+    │   │   └── MotionFileError       a BVH file, with line numbers
+    │   ├── CharacterError            a character that can't be animated
+    │   ├── RetargetError             a motion that can't drive this rig
+    │   ├── UnknownName               a motion or retarget name nobody knows
+    │   ├── OptionError               an option of a command that makes no sense
+    │   └── BlankAnimation            everything ran, and nothing is to be seen
+    └── TransientError                the same bytes may succeed later or elsewhere
+        ├── RenderUnavailable         no OpenGL context could be had
+        ├── RenderFailed              OpenGL refused something half-way
+        └── OutputFailed              the codec or the disk refused the result
+
+Whoever raises one says what happened, in which file, what was expected and found, and what to do. Whether to try
+again is read off the base class, never decided where the error is raised.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DoodledError(Exception):
+    """Base of every error that doodled raises on purpose.
+
+    Attributes:
+        summary: one sentence for a person: what is wrong, expected and found.
+        path: the file that it is about, where there is one.
+        hint: what to do about it, or "".
+    """
+
+    def __init__(self, summary: str, *, path: Path | str | None = None, hint: str = "") -> None:
+        self.summary = summary
+        self.path = Path(path) if path is not None else None
+        self.hint = hint
+        super().__init__(summary)
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path is not None else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{where}{self.summary}{hint}"
+
+
+class PermanentError(DoodledError):
+    """The same input would fail in the same way again."""
+
+
+class TransientError(DoodledError):
+    """The same input may succeed later, or on another machine."""
+
+
+class ShapeError(PermanentError):
+    """An array does not have the shape or dtype that its type promises."""
+
+    def __init__(self, name: str, *, expected: str, actual: str) -> None:
+        self.name = name
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"{name} must be {expected}, but is {actual}")
+
+
+class FileProblems(PermanentError):
+    """One file with everything that is wrong in it.
+
+    Attributes:
+        problems: one line each, "key: what is wrong" or "line 12: what is wrong".
+    """
+
+    def __init__(self, path: Path | str, problems: list[str] | tuple[str, ...], *, hint: str = "") -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems), path=path, hint=hint)
+
+
+class ConfigError(FileProblems):
+    """A YAML file (motion, retarget, scene, char_cfg) that does not say what it must."""
+
+
+class MotionFileError(FileProblems):
+    """A BVH file that can't be read; its problems carry line numbers."""
+
+
+class CharacterError(PermanentError):
+    """A character that can't be animated: empty or mismatched mask, joints outside, too small."""
+
+
+class RetargetError(PermanentError):
+    """A motion and a retarget configuration that can't drive this rig."""
+
+
+class UnknownName(PermanentError):
+    """A motion or retarget name that the library does not have.
+
+    Attributes:
+        name: what was asked for.
+        known: what there is.
+    """
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
+        self.kind = kind
+        self.name = name
+        self.known = known
+        super().__init__(f"there is no {kind} {name!r}", hint=f"known: {', '.join(known)}" if known else "")
+
+
+class OptionError(PermanentError):
+    """An option that makes no sense, or not with the others."""
+
+
+class BlankAnimation(PermanentError):
+    """Every frame came out empty: the figure is out of view, or invisible."""
+
+
+class RenderUnavailable(TransientError):
+    """No OpenGL context could be made.
+
+    Attributes:
+        tried: each context kind with the reason why it failed.
+    """
+
+    def __init__(self, tried: dict[str, str], *, hint: str = "") -> None:
+        self.tried = dict(tried)
+        listing = "; ".join(f"{kind}: {reason}" for kind, reason in tried.items())
+        super().__init__(f"no OpenGL context could be made ({listing})", hint=hint)
+
+
+class RenderFailed(TransientError):
+    """OpenGL refused an operation on a context that had worked."""
+
+
+class OutputFailed(TransientError):
+    """A codec or the file system refused the result."""

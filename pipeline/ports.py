@@ -1,0 +1,85 @@
+"""What the pipeline asks of the outside world; `pipeline.adapters` implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+from pipeline.types import Animation, Canvas, Format, Frame, Layer, OutputClock, Palette, PixelLayout, Sprite, Strokes
+
+
+class Stage(Protocol):
+    """An animation being rendered: textures are up, frames can be drawn one after the other."""
+
+    def draw(self, layers: Sequence[Layer], strokes: Sequence[Strokes], pts: Fraction) -> Frame:
+        """Draw one frame, `layers[i]` with sprite i, in order of their z, far to near.
+
+        Returns:
+            the frame, cropped to the figures where the layout is transparent, whole otherwise.
+        Raises:
+            RenderFailed: OpenGL reported an error.
+        """
+        ...
+
+
+class Renderer(Protocol):
+    """Turns meshes into pixels. Belongs to the thread that made it."""
+
+    @property
+    def name(self) -> str:
+        """What renders, in the driver's words (GL_RENDERER), and through which context."""
+        ...
+
+    def stage(
+        self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout, palette: Palette | None = None
+    ) -> AbstractContextManager[Stage]:
+        """Upload what stays the same; free it at the end. `palette` goes with `PixelLayout.INDEXED` and only with it."""
+        ...
+
+
+class Sink(Protocol):
+    """An animation file being written."""
+
+    def write(self, frame: Frame) -> None:
+        """Take the next frame; its pixels are copied or encoded before this returns.
+
+        Raises:
+            OutputFailed: the codec or the disk refused.
+        """
+        ...
+
+    def finish(self) -> Animation:
+        """Write what is outstanding, close the file and describe it. To be called once, after the last frame."""
+        ...
+
+
+class Encoder(Protocol):
+    """Writes one format."""
+
+    @property
+    def format(self) -> Format: ...
+
+    def layout(self, canvas: Canvas) -> PixelLayout:
+        """What pixels it wants for this canvas."""
+        ...
+
+    def open(
+        self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None
+    ) -> AbstractContextManager[Sink]:
+        """Start a file at `path`. Leaving the context without `finish` removes the file.
+
+        Raises:
+            OutputFailed: the codec or the disk refused.
+        """
+        ...
+
+
+class Stopwatch(Protocol):
+    """Measures the stages; the pipeline itself never looks at a clock."""
+
+    def lap(self, stage: str) -> AbstractContextManager[None]:
+        """Add the time spent inside to `stage`."""
+        ...
