@@ -1,0 +1,237 @@
+"""The colours of an indexed animation, chosen from what will be drawn, before anything is drawn.
+
+Owns the choice of colours and the table that maps any colour to one of them. Refuses to look at frames: they hold only the sprites'
+and the background's colours, so the palette can be ready before the first frame and the renderer can write indices itself.
+
+The method is a histogram on a grid of 64 levels a channel, greedy binary splitting of the box with the largest squared error at the
+plane that lowers the error most (after Wu, "Efficient statistical computations for optimal color quantization", Graphics Gems II,
+1991, here along the box's most scattered axis), then a few rounds of Lloyd's k-means. Splitting stops as soon as the error is
+invisible: pen on paper needs 25 colours. Fewer colours make longer runs and so smaller files.
+
+On char1 + dab, 339 frames of 500 x 500: 34 colours 5.5 MB at 42.0 dB, 23 colours 4.8 MB at 40.7 dB, 15 colours 3.8 MB at 38.9 dB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ShapeError
+from pipeline.types import Bytes, Canvas, Floats, Ints, Palette, Sprite
+
+MAX_COLOURS = 255
+"""A GIF's table holds 256, and one index means "nothing here"."""
+
+INVISIBLE_ERROR = 6.0
+"""Mean squared error of a channel, in levels squared, below which more colours are not worth their bytes: 40.3 dB."""
+
+_ENOUGH_FOR_DRAWINGS = 63
+"""A crayon drawing in motion with 63 colours can't be told from one with 255, and is a third smaller."""
+
+_LEVELS = 64
+_COARSE_LEVELS = 32
+_MOST_BINS = 4096
+_MOST_SAMPLES = 200_000
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class _Bins:
+    """Occupied cells of the colour grid.
+
+    Attributes:
+        cells: (n, 3) int32, red, green, blue cell numbers.
+        colours: (n, 3) float64, mean of the pixels in each, 0..255.
+        weights: (n,) float64, summing to 1.
+        spread: squared error of standing for every pixel by its cell's mean, summed over the channels.
+    """
+
+    cells: Ints
+    colours: Floats
+    weights: Floats
+    spread: float
+
+
+def palette_of(
+    sprites: Sequence[Sprite],
+    canvas: Canvas,
+    *,
+    exact: Iterable[tuple[int, int, int]] = (),
+    max_colours: int | None = None,
+    invisible_error: float = INVISIBLE_ERROR,
+) -> Palette:
+    """The palette for drawing `sprites` on `canvas`.
+
+    Args:
+        sprites: what is drawn; pixels with alpha below 128 do not count. Each sprite weighs as much as the others.
+        canvas: its picture weighs as much as all sprites together; an opaque plain background becomes a colour of its own.
+        exact: RGB colours, 0..255, that must come out as they are (debug views).
+        max_colours: 1..255; None is 63 for drawings alone, and 255 where a picture needs them.
+        invisible_error: mean squared error of a channel, levels squared, at which to stop adding colours.
+    Returns:
+        at least one colour; the colours in `exact` and the plain background come last.
+    Raises:
+        ShapeError: `max_colours` out of range, or too small for the exact colours.
+    """
+    fixed = _fixed_colours(canvas, exact)
+    enough = _ENOUGH_FOR_DRAWINGS + len(fixed) if canvas.picture is None else MAX_COLOURS
+    most = min(enough, MAX_COLOURS) if max_colours is None else max_colours
+    if not max(1, len(fixed)) <= most <= MAX_COLOURS:
+        raise ShapeError("max_colours", expected=f"{max(1, len(fixed))} to {MAX_COLOURS}", actual=str(most))
+    bins = _bins(_samples(sprites, canvas))
+    if bins is None:
+        colours = fixed if len(fixed) else np.zeros((1, 3))
+        return Palette(colours=colours.astype(np.uint8), lookup=_lookup(colours, fixed, None))
+    chosen = _split(thinned := _thinned(bins), most - len(fixed), invisible_error)
+    colours = np.rint(_refined(thinned, chosen, fixed))
+    return Palette(colours=colours.astype(np.uint8), lookup=_lookup(colours, fixed, bins))
+
+
+def _fixed_colours(canvas: Canvas, exact: Iterable[tuple[int, int, int]]) -> Floats:
+    plain = [] if canvas.picture is not None or canvas.background[3] < 1.0 else [tuple(round(255 * c) for c in canvas.background[:3])]
+    unique = list(dict.fromkeys([*(tuple(colour) for colour in exact), *plain]))
+    return np.array(unique, dtype=np.float64).reshape(-1, 3)
+
+
+def _samples(sprites: Sequence[Sprite], canvas: Canvas) -> list[tuple[NDArray[np.uint8], float]]:
+    """Pixels (n, 3) with the weight of each one, the weights summing to 1."""
+    pictures = [_visible(sprite.rgba) for sprite in sprites]
+    pictures += [(255 * np.unique(s.colours, axis=0)).round().astype(np.uint8) for s in sprites if s.colours is not None]
+    shares = [1.0 / max(1, len(pictures))] * len(pictures)
+    if canvas.picture is not None:
+        pictures.append(_visible(canvas.picture))
+        shares.append(1.0)
+    filled = [(pixels, share) for pixels, share in zip(pictures, shares, strict=True) if len(pixels)]
+    total = sum(share for _, share in filled)
+    return [(pixels, share / total / len(pixels)) for pixels, share in filled]
+
+
+def _visible(rgba: Bytes) -> NDArray[np.uint8]:
+    step = max(1, int(np.ceil(np.sqrt(rgba.shape[0] * rgba.shape[1] / _MOST_SAMPLES))))
+    thinned = rgba[::step, ::step]
+    return thinned[thinned[..., 3] >= 128][:, :3]
+
+
+def _bins(samples: list[tuple[NDArray[np.uint8], float]]) -> _Bins | None:
+    """The histogram of the samples; None without any."""
+    if not samples:
+        return None
+    pixels = np.concatenate([pixels for pixels, _ in samples])
+    weights = np.concatenate([np.full(len(pixels), weight) for pixels, weight in samples])
+    red, green, blue = (pixels // np.uint8(256 // _LEVELS)).T.astype(np.int32)
+    key = (red * _LEVELS + green) * _LEVELS + blue
+    total = np.bincount(key, weights, minlength=_LEVELS**3)
+    occupied = np.flatnonzero(total)
+    channels = pixels.astype(np.float64).T
+    sums = np.stack([np.bincount(key, weights * channel, minlength=_LEVELS**3)[occupied] for channel in channels], axis=1)
+    colours = sums / total[occupied, None]
+    squares = float(weights @ np.square(channels).sum(axis=0))
+    spread = squares - float(total[occupied] @ np.square(colours).sum(axis=1))
+    return _Bins(_cells(occupied), colours, total[occupied].astype(np.float64), spread)
+
+
+def _cells(keys: NDArray[np.intp]) -> Ints:
+    """(n, 3) int32: the digits of the cells' numbers, most significant first."""
+    return np.stack([keys // _LEVELS**2, keys // _LEVELS % _LEVELS, keys % _LEVELS], axis=1).astype(np.int32)
+
+
+def _thinned(bins: _Bins) -> _Bins:
+    """The same histogram with so few cells, evenly picked, that clustering them takes milliseconds."""
+    step = -(-len(bins.weights) // _MOST_BINS)
+    weights = bins.weights[::step] / bins.weights[::step].sum()
+    return _Bins(bins.cells[::step], bins.colours[::step], weights, bins.spread)
+
+
+def _split(bins: _Bins, most: int, invisible_error: float) -> Floats:
+    """At most `most` colours (k, 3), fewer if the error is invisible with fewer. May be none if `most` is 0."""
+    if most <= 0:
+        return np.zeros((0, 3))
+    boxes = [np.arange(len(bins.weights))]
+    errors = [_error(bins, boxes[0])]
+    while len(boxes) < most and sum(errors) + bins.spread > 3 * invisible_error:
+        worst = int(np.argmax(errors))
+        if errors[worst] <= 0:
+            break
+        low, high = _halves(bins, boxes[worst])
+        boxes[worst], errors[worst] = low, _error(bins, low)
+        boxes.append(high)
+        errors.append(_error(bins, high))
+    return np.array([bins.weights[box] @ bins.colours[box] / bins.weights[box].sum() for box in boxes])
+
+
+def _error(bins: _Bins, box: NDArray[np.intp]) -> float:
+    """Squared error of one colour for a whole box; exactly 0 for a single bin."""
+    if len(box) == 1:
+        return 0.0
+    weights, colours = bins.weights[box], bins.colours[box]
+    mean = weights @ colours / weights.sum()
+    return float(weights @ np.square(colours - mean).sum(axis=1))
+
+
+def _halves(bins: _Bins, box: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """A box of two bins or more, cut across its most scattered channel where the squared error of the two halves is least."""
+    weights, colours = bins.weights[box], bins.colours[box]
+    offsets = colours - weights @ colours / weights.sum()
+    axis = int(np.argmax(weights @ np.square(offsets)))
+    order = np.argsort(offsets[:, axis], kind="stable")
+    below = np.cumsum(weights[order])[:-1]
+    moments = np.cumsum(weights[order, None] * offsets[order], axis=0)[:-1]
+    # The offsets sum to zero, so both halves have the same first moment but for its sign.
+    gain = np.square(moments).sum(axis=1) * (1 / below + 1 / np.maximum(weights.sum() - below, 1e-300))
+    cut = int(np.argmax(gain)) + 1
+    return box[order[:cut]], box[order[cut:]]
+
+
+def _refined(bins: _Bins, chosen: Floats, fixed: Floats) -> Floats:
+    """(k, 3): `chosen` after some rounds of k-means beside the immovable `fixed`, which follow it."""
+    colours = np.concatenate([chosen, fixed])
+    for _ in range(_ROUNDS):
+        nearest = _nearest(bins.colours, colours)
+        weights = np.bincount(nearest, bins.weights, minlength=len(colours))
+        sums = np.stack([np.bincount(nearest, bins.weights * c, minlength=len(colours)) for c in bins.colours.T], axis=1)
+        movable = (weights > 0) & (np.arange(len(colours)) < len(chosen))
+        colours[movable] = sums[movable] / weights[movable, None]
+    return colours
+
+
+def _nearest(points: NDArray[np.floating], colours: Floats) -> NDArray[np.intp]:
+    """(n,) which of `colours` (k, 3) is closest to each of `points` (n, 3)."""
+    table = colours.astype(np.float32)
+    distances = points.astype(np.float32) @ (-2 * table.T)
+    distances += np.square(table).sum(axis=1)
+    nearest: NDArray[np.intp] = np.argmin(distances, axis=1)
+    return nearest
+
+
+def _lookup(colours: Floats, fixed: Floats, bins: _Bins | None) -> Bytes:
+    """(64, 64, 64) uint8, axes blue, green, red: the nearest colour to each cell.
+
+    Every cell that holds sprite colours answers for their mean, its neighbours for their own centres; the far cells, which only
+    blends between distant colours reach, share an answer by eight.
+    """
+    step = 256 // _COARSE_LEVELS
+    centres = (np.arange(_COARSE_LEVELS) + 0.5) * step - 0.5
+    blue, green, red = np.meshgrid(centres, centres, centres, indexing="ij")
+    coarse = _nearest(np.stack([red.ravel(), green.ravel(), blue.ravel()], axis=1), colours).astype(np.uint8)
+    lookup = coarse.reshape((_COARSE_LEVELS,) * 3).repeat(2, axis=0).repeat(2, axis=1).repeat(2, axis=2)
+    step = 256 // _LEVELS
+    if bins is not None:
+        if len(bins.cells) <= _MOST_BINS:
+            around = _neighbourhood(bins.cells)
+            lookup[tuple(around.T[::-1])] = _nearest((around + 0.5) * step - 0.5, colours)
+        lookup[tuple(bins.cells.T[::-1])] = _nearest(bins.colours, colours)
+    cells = fixed.astype(np.int32) // step
+    lookup[tuple(cells.T[::-1])] = _nearest(fixed, colours) if len(fixed) else 0
+    return lookup
+
+
+def _neighbourhood(cells: Ints) -> Ints:
+    """(m, 3): the cells and those around them, each once."""
+    marked = np.zeros((_LEVELS + 2,) * 3, dtype=np.bool_)
+    red, green, blue = cells.T
+    for shift in np.ndindex(3, 3, 3):
+        marked[red + shift[0], green + shift[1], blue + shift[2]] = True
+    return np.argwhere(marked[1:-1, 1:-1, 1:-1]).astype(np.int32)
