@@ -1,0 +1,92 @@
+"""What all formats share about the file they write: it stays only if it was finished, and it is described when it is.
+
+Refuses temporary names and renaming: the caller chose the path, and publishes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.errors import OutputFailed, ShapeError
+from pipeline.types import Animation, Canvas, Format, Frame, PixelLayout
+
+
+class Writing(Protocol):
+    """A sink that knows whether it has been finished, and can let go of what it holds."""
+
+    @property
+    def finished(self) -> bool: ...
+
+    def close(self) -> None:
+        """Free threads and files. May be called twice, and after an error."""
+        ...
+
+
+@contextmanager
+def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
+    """Close `sink` at the end, whatever happens, and remove the file unless it was finished without an error."""
+    try:
+        yield
+    except BaseException:
+        sink.close()
+        path.unlink(missing_ok=True)
+        raise
+    sink.close()
+    if not sink.finished:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def failures(path: Path, kind: Format, *foreign: type[Exception]) -> Iterator[None]:
+    """Turn the disk's errors, and the codec's `foreign` ones, into OutputFailed."""
+    caught: tuple[type[Exception], ...] = (OSError, *foreign)
+    try:
+        yield
+    except caught as error:
+        raise OutputFailed(
+            f"the {kind} can't be written: {error}", path=path, hint="is the disk full?" if _is_full(error) else ""
+        ) from error
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def check_place(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: bool) -> None:
+    """Raise ShapeError unless the pixels are of `layout` and lie in the canvas; all of it if `whole`."""
+    height, width = frame.pixels.shape[:2]
+    wanted = () if layout is PixelLayout.INDEXED else (4,)
+    inside = frame.left >= 0 and frame.top >= 0 and frame.left + width <= canvas.width and frame.top + height <= canvas.height
+    covers = inside and (height, width) == (canvas.height, canvas.width)
+    if frame.pixels.shape[2:] != wanted or frame.pixels.dtype != np.uint8 or not (covers if whole else inside or frame.pixels.size == 0):
+        place = "all" if whole else "within"
+        raise ShapeError(
+            "Frame.pixels",
+            expected=f"{layout} uint8 pixels {place} of {canvas.width} x {canvas.height}",
+            actual=f"{frame.pixels.shape} {frame.pixels.dtype} at ({frame.left}, {frame.top})",
+        )
+
+
+def described(path: Path, kind: Format, *, frame_count: int, duration: Fraction, size: tuple[int, int]) -> Animation:
+    """The finished file at `path`, with its hash.
+
+    `frame_count` pictures of `size` (width and height, px), `duration` seconds long: as the file says it.
+
+    Raises:
+        OutputFailed: it can't be read back.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            byte_count = file.tell()
+    except OSError as error:
+        raise OutputFailed(f"the finished {kind} can't be read back: {error.strerror}", path=path) from error
+    return Animation(path, kind, byte_count, frame_count, duration, *size, digest)
