@@ -1,0 +1,232 @@
+"""YAML files read safely, and their values checked one by one.
+
+`yaml_mapping` reads plain data only. AnimatedDrawings' retarget files carry the tag `!!python/tuple`; it is read as the list that it
+is, and every other Python tag is refused. The pure Python loader is taken on purpose: libyaml's is faster (1 ms instead of 6 for a
+retarget file), but a file of a hundred thousand opening brackets overflows its C stack and kills the process.
+
+`Section` takes a mapping apart. What is wrong is noted, not raised: a person gets to see all of it at once. A stand-in value is
+returned meanwhile; it never gets out, because `raise_problems` comes before anything is built from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from pipeline.errors import ConfigError
+
+MAX_BYTES = 1 << 18
+_MAX_PROBLEMS = 20
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Plain data only; a key that is given twice is an error, not the last one's win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key.value}: is given twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
+def _tuple_as_list(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
+    if not isinstance(node, yaml.SequenceNode):
+        raise yaml.MarkedYAMLError(problem="!!python/tuple: expected a list", problem_mark=node.start_mark)
+    return loader.construct_sequence(node, deep=True)
+
+
+_PlainLoader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple_as_list)
+
+
+def yaml_mapping(path: Path) -> dict[str, Any]:
+    """The top-level mapping of a YAML file.
+
+    Raises:
+        ConfigError: the file is missing, too big, not UTF-8, not YAML, not plain data, or not a mapping.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(path, [f"the file can't be read: {error.strerror or error}"]) from error
+    if len(content) > MAX_BYTES:
+        raise ConfigError(path, [f"the file is too big: expected at most {MAX_BYTES} bytes"])
+    try:
+        loaded = yaml.load(content.decode("utf-8-sig"), Loader=_PlainLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ConfigError(path, [f"{line}{error.problem or 'not YAML'}"]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(path, [f"not YAML of plain values: {type(error).__name__}: {str(error)[:200]}"]) from error
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise ConfigError(path, [f"expected keys with values, found {shown(loaded)}"])
+    return loaded
+
+
+def raise_problems(path: Path, problems: Sequence[str], *, hint: str = "") -> None:
+    """Raise ConfigError if there are any problems; a long list is cut, and says so."""
+    if not problems:
+        return
+    listed = list(problems[:_MAX_PROBLEMS])
+    if len(problems) > _MAX_PROBLEMS:
+        listed.append(f"and {len(problems) - _MAX_PROBLEMS} more")
+    raise ConfigError(path, listed, hint=hint)
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it: short, however big or deep it is."""
+    return "nothing" if value is None else reprlib.repr(value)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What to append to a message about an unknown name: which known one is close, or ""."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def found_file(text: str, *, roots: Sequence[Path], beside: Path) -> Path | None:
+    """The file that a configuration means: as given from the working directory, else below one of `roots`, else beside the file itself."""
+    given = Path(text)
+    for candidate in (given, *(root / given for root in roots), beside.parent / given):
+        try:
+            if candidate.is_file():
+                return candidate
+        except (OSError, ValueError):  # a name too long, or with a NUL in it
+            continue
+    return None
+
+
+class Section:
+    """A mapping being taken apart key by key.
+
+    Every method takes a key once, notes what is wrong with its value in `problems`, and returns the value or a stand-in.
+
+    Attributes:
+        problems: "key: what is wrong, expected and found"; shared by all sections of a file.
+    """
+
+    def __init__(self, values: Mapping[str, Any], problems: list[str], *, prefix: str = "") -> None:
+        self._values = values
+        self._taken: set[str] = set()
+        self.problems = problems
+        self.prefix = prefix
+
+    def note(self, key: str, what: str) -> None:
+        """Note one problem."""
+        self.problems.append(f"{self.prefix}{key}: {what}")
+
+    def has(self, key: str) -> bool:
+        """The key is there with a value other than null."""
+        return self._values.get(key) is not None
+
+    def allow(self, key: str) -> None:
+        """Count a key as known without looking at it."""
+        self._taken.add(key)
+
+    def _checked(self, key: str, expected: str, accepts: Callable[[Any], bool], default: Any) -> Any:  # noqa: ANN401 - YAML is untyped
+        """The value, the default where the key is missing (None: it is required), or None where it is wrong."""
+        self._taken.add(key)
+        if key not in self._values:
+            if default is None:
+                self.note(key, f"is missing, expected {expected}")
+            return default
+        value = self._values[key]
+        if accepts(value):
+            return value
+        self.note(key, f"expected {expected}, found {shown(value)}")
+        return None
+
+    def text(self, key: str, default: str | None = None) -> str:
+        return str(self._checked(key, "a text", _is_text, default) or "")
+
+    def flag(self, key: str, *, default: bool | None = None) -> bool:
+        return bool(self._checked(key, "true or false", lambda v: isinstance(v, bool), default))
+
+    def whole(self, key: str, default: int | None = None, *, least: int = 0, most: int = 1 << 31) -> int:
+        within = f"a whole number from {least}" + (f" to {most}" if most < 1 << 31 else "")
+        return int(self._checked(key, within, lambda v: _is_whole(v) and least <= v <= most, default) or 0)
+
+    def number(self, key: str, default: float | None = None, *, above: float = -math.inf) -> float:
+        expected = "a number" + (f" above {above:g}" if above > -math.inf else "")
+        return float(self._checked(key, expected, lambda v: is_number(v) and v > above, default) or 0.0)
+
+    def numbers(
+        self, key: str, count: int, default: Sequence[float] | None = None, *, least: float = -math.inf, most: float = math.inf
+    ) -> tuple[float, ...]:
+        """`count` numbers; zeros stand in."""
+        expected = f"{count} numbers" + (f" from {least:g} to {most:g}" if math.isfinite(least) and math.isfinite(most) else "")
+        value = self._checked(key, expected, lambda v: _is_list(v, count, lambda n: is_number(n) and least <= n <= most), default)
+        return tuple(float(n) for n in value) if value is not None else (0.0,) * count
+
+    def choice(self, key: str, choices: type[_Choice], default: _Choice | None = None) -> _Choice:
+        known = [str(c) for c in choices]
+        value = self._checked(key, " or ".join(known), lambda v: isinstance(v, str) and v in known, default)
+        return choices(value) if value is not None else next(iter(choices))
+
+    def names(self, key: str, *, least: int = 1) -> tuple[str, ...]:
+        """A list of at least `least` names."""
+        expected = f"a list of at least {least} names" if least > 1 else "a list of names"
+        value = self._checked(key, expected, lambda v: _is_list(v, None, _is_text) and len(v) >= least, None)
+        return tuple(value or ())
+
+    def name_lists(self, key: str, *, length: int | None = None, least: int = 1) -> tuple[tuple[str, ...], ...]:
+        """A list of lists of names, each of `length` if that is given."""
+        each = f"of {length} names each" if length else "of names"
+        expected = f"a list of lists {each}" + (f", at least {least}" if least else "")
+        accepts = lambda v: _is_list(v, None, lambda row: _is_list(row, length, _is_text) and bool(row)) and len(v) >= least  # noqa: E731 - read once
+        value = self._checked(key, expected, accepts, None)
+        return tuple(tuple(row) for row in value or ())
+
+    def sections(self, key: str, *, least: int = 0) -> tuple[Section, ...]:
+        """A list of mappings, each as a section of its own."""
+        expected = "a list of entries with keys" + (f", at least {least}" if least else "")
+        value = self._checked(key, expected, lambda v: _is_list(v, None, _is_mapping) and len(v) >= least, None)
+        return tuple(Section(entry, self.problems, prefix=f"{self.prefix}{key}[{i}].") for i, entry in enumerate(value or ()))
+
+    def section(self, key: str, default: Mapping[str, Any] | None = None) -> Section:
+        """A mapping below this one, overlaid on `default`."""
+        value = self._checked(key, "keys with values", lambda v: _is_mapping(v) or (v is None and default is not None), default) or {}
+        return Section({**(default or {}), **value}, self.problems, prefix=f"{self.prefix}{key}.")
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._values)
+
+    def finish(self) -> None:
+        """Note every key that nobody asked for."""
+        for key in self._values:
+            if key not in self._taken:
+                self.note(key, f"is not a key that is known here{nearest(key, self._taken)}")
+
+
+def is_number(value: object) -> bool:
+    """A finite int or float (and no bool)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) < 1e15  # which NaN is not, either; and every int below is exact as a float
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, str) for key in value)
+
+
+def _is_list(value: object, count: int | None, accepts: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and (count is None or len(value) == count) and all(accepts(v) for v in value)
