@@ -24,6 +24,7 @@ from pipeline.errors import ConfigError
 
 MAX_BYTES = 1 << 18
 _MAX_PROBLEMS = 20
+_SHORT = reprlib.Repr(maxstring=120, maxother=60, maxlist=8, maxdict=4, maxlevel=3)
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -86,7 +87,7 @@ def raise_problems(path: Path, problems: Sequence[str], *, hint: str = "") -> No
 
 def shown(value: object) -> str:
     """A value as an error message shows it: short, however big or deep it is."""
-    return "nothing" if value is None else reprlib.repr(value)
+    return "nothing" if value is None else _SHORT.repr(value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

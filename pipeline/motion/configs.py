@@ -1,7 +1,7 @@
 """AnimatedDrawings' motion and retarget YAML files (COMPAT.md, sections 4 and 5).
 
-All of its keys are read, with two of our own in motion files: `loops` and `title`. Where it insists on Python tuples, lists are accepted
-as well; where it insists on floats, whole numbers are. A key that is not known is an error: it is a typing mistake far more often than a
+All of its keys are read, with three of our own in motion files: `loops`, `title` and `retarget`. Where it insists on Python tuples,
+lists are accepted as well; where it insists on floats, whole numbers are. A key that is not known is an error: it is a typing mistake far more often than a
 note, and a mistyped optional key would be ignored in silence.
 """
 
@@ -31,6 +31,7 @@ class MotionConfig:
         frame_time: seconds that replace the BVH file's own, exact, or None.
         ground_joint, facing_pairs, scale, loops: as in `pipeline.types.Motion`.
         up: which axis of the BVH file points up.
+        retarget: name of the retarget configuration that shows the motion best, or None.
     """
 
     name: str
@@ -44,6 +45,7 @@ class MotionConfig:
     scale: float
     up: UpAxis
     loops: bool = False
+    retarget: str | None = None
 
 
 def read_motion_config(path: Path, *, roots: Sequence[Path] = ()) -> MotionConfig:
@@ -72,6 +74,7 @@ def read_motion_config(path: Path, *, roots: Sequence[Path] = ()) -> MotionConfi
         scale=fields.number("scale", above=0),
         up=fields.choice("up", UpAxis),
         loops=fields.flag("loops", default=False),
+        retarget=fields.text("retarget", "") or None,
     )
     fields.finish()
     raise_problems(path, problems)

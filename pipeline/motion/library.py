@@ -103,11 +103,16 @@ class MotionLibrary:
         return self._retargets.get(_path("retarget configuration", wanted, self._retarget_dirs, _YAML), read_retarget_config)
 
     def matching_retarget(self, motion: Motion) -> RetargetConfig:
-        """The first configuration all of whose motion joints the motion has: the shipped ones for upright figures, then others by name.
+        """The configuration that the motion's YAML file recommends, or else the first that names only joints which the motion has.
+
+        The shipped ones for figures drawn from the front are tried first, then the others by name.
 
         Raises:
             UnknownName: none fits.
         """
+        recommended = next((config.retarget for config, _, kept, _ in self._motions.values() if kept is motion and config), None)
+        if recommended:
+            return self.retarget(recommended)
         have = set(motion.joint_names)
         names = self.retarget_names()
         families = [name for name in _FAMILIES if name in names]

@@ -1,0 +1,86 @@
+"""Pictures that belong to a character folder or a scene, read from disk whatever their pixel format.
+
+Photographs of drawings are not read here: those come from strangers and are decoded by a stage of their own.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from pipeline.errors import FileProblems, OutputFailed
+from pipeline.types import Bools, Bytes
+
+MAX_PIXELS = 64_000_000
+MASK_LEVEL = 128
+
+
+def read_rgba(path: Path, *, upright: bool = False) -> Bytes:
+    """(h, w, 4) uint8, straight alpha; grey, palette, RGB, CMYK and 16-bit pictures are converted.
+
+    `upright` honours the camera's EXIF orientation.
+
+    Raises:
+        FileProblems: the picture is missing, damaged or too big.
+    """
+    picture = _opened(path)
+    if upright:
+        picture = ImageOps.exif_transpose(picture)
+    return np.array(_eight_bits(picture).convert("RGBA"), dtype=np.uint8)
+
+
+def read_mask(path: Path) -> Bools:
+    """(h, w) bool: where a mask picture of any pixel format is at least at level 128 (COMPAT.md, section 9, "Mesh").
+
+    Transparent pixels are outside. A mask that was saved as 0 and 1 instead of 0 and 255 is understood.
+
+    Raises:
+        FileProblems: the picture is missing, damaged or too big.
+    """
+    picture = _eight_bits(_opened(path))
+    grey = np.array(picture.convert("RGBA").convert("L"), dtype=np.uint8)
+    inside: Bools = grey >= (MASK_LEVEL if grey.max(initial=0) > 1 else 1)
+    if picture.has_transparency_data:
+        inside &= np.array(picture.convert("RGBA").getchannel("A"), dtype=np.uint8) >= MASK_LEVEL
+    return inside
+
+
+def write_png(path: Path, pixels: Bytes) -> None:
+    """Write (h, w) grey or (h, w, 4) RGBA uint8 as PNG.
+
+    Raises:
+        OutputFailed: the disk refused.
+    """
+    try:
+        Image.fromarray(pixels).save(path, format="PNG")
+    except OSError as error:
+        raise OutputFailed(f"the picture can't be written: {error.strerror or error}", path=path) from error
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of sizes that are checked below, and of odd metadata
+            picture = Image.open(path)
+            if picture.width * picture.height > MAX_PIXELS:
+                raise FileProblems(path, [f"the picture is too big: expected at most {MAX_PIXELS} pixels, found {picture.size}"])
+            picture.load()
+    except FileNotFoundError as error:
+        raise FileProblems(path, ["the picture is missing"]) from error
+    except Image.DecompressionBombError as error:
+        raise FileProblems(path, [f"the picture is too big: expected at most {MAX_PIXELS} pixels"]) from error
+    except (OSError, ValueError, SyntaxError) as error:  # what Pillow's decoders raise on damaged files
+        raise FileProblems(path, [f"the picture can't be read: {error}"]) from error
+    return picture
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """16-bit grey scaled down to 8, which Pillow would clip instead."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.array(picture, dtype=np.float64)
+    scale = 257.0 if values.max(initial=0) > 255 else 1.0
+    return Image.fromarray(np.clip(values / scale, 0, 255).astype(np.uint8))
