@@ -2,6 +2,9 @@
 
     DoodledError
     ├── PermanentError                the same bytes will fail again
+    │   ├── DecodeError               a file that is no picture we can read
+    │   ├── NoFigureFound             a picture without a drawn figure
+    │   ├── PredictionRefused         a model server that can't answer for this picture
     │   ├── ShapeError                an array of the wrong shape or dtype
     │   ├── FileProblems              one file, every problem in it at once
     │   │   ├── ConfigError           motion / retarget / scene / character YAML
@@ -12,6 +15,10 @@
     │   ├── OptionError               an option of a command that makes no sense
     │   └── BlankAnimation            everything ran, and nothing is to be seen
     └── TransientError                the same bytes may succeed later or elsewhere
+        ├── UpstreamError             the model server can't answer anybody now
+        │   ├── UpstreamUnavailable   down, overloaded, too slow, or answering nonsense
+        │   ├── UpstreamUnauthorised  it does not accept our token
+        │   └── UpstreamMisconfigured it has no such model, or is no model server
         ├── RenderUnavailable         no OpenGL context could be had
         ├── RenderFailed              OpenGL refused something half-way
         └── OutputFailed              the codec or the disk refused the result
@@ -22,6 +29,7 @@ again is read off the base class, never decided where the error is raised.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 
@@ -111,8 +119,100 @@ class OptionError(PermanentError):
     """An option that makes no sense, or not with the others."""
 
 
+class DecodeReason(StrEnum):
+    """Why a file could not be read as a picture; a closed set, it goes into logs."""
+
+    EMPTY = "empty"
+    UNSUPPORTED = "unsupported"
+    TRUNCATED = "truncated"
+    TOO_MANY_BYTES = "too_many_bytes"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_SMALL = "too_small"
+    CORRUPT = "corrupt"
+
+
+class DecodeError(PermanentError):
+    """A file that is no picture we can read.
+
+    Attributes:
+        reason: from the closed set.
+    """
+
+    def __init__(self, reason: DecodeReason, summary: str, *, path: Path | str | None = None, hint: str = "") -> None:
+        self.reason = reason
+        super().__init__(summary, path=path, hint=hint)
+
+
+class NoFigureFound(PermanentError):
+    """A picture in which no drawn figure was found.
+
+    Attributes:
+        best_score: of the best candidate that was not good enough, or None if there was none.
+    """
+
+    def __init__(self, summary: str, *, best_score: float | None = None, hint: str = "") -> None:
+        self.best_score = best_score
+        super().__init__(summary, hint=hint)
+
+
+class PredictionRefused(PermanentError):
+    """The model server works, but not for this picture.
+
+    Attributes:
+        model: which model.
+        status: HTTP status, or None.
+    """
+
+    def __init__(self, summary: str, *, model: str, status: int | None = None, hint: str = "") -> None:
+        self.model = model
+        self.status = status
+        super().__init__(summary, hint=hint)
+
+
 class BlankAnimation(PermanentError):
     """Every frame came out empty: the figure is out of view, or invisible."""
+
+
+class UpstreamError(TransientError):
+    """The model server can't answer anybody now: no file is to blame.
+
+    Attributes:
+        url: of the server.
+        model: which model, or "".
+        status: HTTP status of the last attempt, or None.
+        attempts: how often it was asked.
+        retry_after_s: how long it asked us to wait, or None.
+    """
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        url: str,
+        model: str = "",
+        status: int | None = None,
+        attempts: int = 1,
+        retry_after_s: float | None = None,
+        hint: str = "",
+    ) -> None:
+        self.url = url
+        self.model = model
+        self.status = status
+        self.attempts = attempts
+        self.retry_after_s = retry_after_s
+        super().__init__(summary, hint=hint)
+
+
+class UpstreamUnavailable(UpstreamError):
+    """The model server is down, overloaded, too slow, or answers nonsense."""
+
+
+class UpstreamUnauthorised(UpstreamError):
+    """The model server does not accept our token, not even one freshly read."""
+
+
+class UpstreamMisconfigured(UpstreamError):
+    """There is no such model, or no model server, behind the URL."""
 
 
 class RenderUnavailable(TransientError):

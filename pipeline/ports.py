@@ -8,7 +8,41 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.types import Animation, Canvas, Format, Frame, Layer, OutputClock, Palette, PixelLayout, Sprite, Strokes
+from pipeline.types import (
+    Animation,
+    Bytes,
+    Canvas,
+    Detection,
+    Floats,
+    Format,
+    Frame,
+    Layer,
+    OutputClock,
+    Palette,
+    PixelLayout,
+    Sprite,
+    Strokes,
+)
+
+
+class Predictor(Protocol):
+    """Finds figures and their joints: networks in process, or on a model server."""
+
+    def detections(self, rgb: Bytes) -> tuple[Detection, ...]:
+        """Every figure seen in a picture (H, W, 3) uint8, best first; none is an empty tuple, not an error.
+
+        Raises:
+            PredictionRefused: this picture can't be answered, however often one asks.
+            UpstreamError: the server can't answer anybody now.
+        """
+        ...
+
+    def keypoints(self, rgb: Bytes) -> Floats:
+        """The joints of the one figure that fills a crop (h, w, 3) uint8: (17, 3) float64 x, y in px of the crop, score 0..1.
+
+        Raises: as above.
+        """
+        ...
 
 
 class Stage(Protocol):
@@ -66,9 +100,7 @@ class Encoder(Protocol):
         """What pixels it wants for this canvas."""
         ...
 
-    def open(
-        self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None
-    ) -> AbstractContextManager[Sink]:
+    def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> AbstractContextManager[Sink]:
         """Start a file at `path`. Leaving the context without `finish` removes the file.
 
         Raises:
