@@ -1,0 +1,74 @@
+"""Distances inside a figure: how far the pixels of a mask are from the nearest bone, on ways that never leave the mask.
+
+COMPAT.md, section 9 ("Bones to triangles"): steps to the eight neighbours cost 1 and 1.414; a bone is
+ its ends and nineteen points between, evenly spaced.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
+
+from pipeline.types import Bools, Floats, Ints
+
+STRAIGHT_STEP = 1.0
+DIAGONAL_STEP = 1.414
+POINTS_PER_BONE = 21
+
+
+def bone_points(starts: Floats, ends: Floats) -> tuple[Floats, Ints]:
+    """Points along bones (B, 2) -> (B, 2), evenly spaced, both ends included.
+
+    Returns:
+        (B * 21, 2) points, (B * 21,) int32 bone of each.
+    """
+    along = np.linspace(0.0, 1.0, POINTS_PER_BONE)[None, :, None]
+    points = starts[:, None] * (1.0 - along) + ends[:, None] * along
+    return points.reshape(-1, 2), np.repeat(np.arange(len(starts), dtype=np.int32), POINTS_PER_BONE)
+
+
+def nearest_seeds(mask: Bools, seeds: Ints) -> tuple[Ints, Floats]:
+    """For every pixel of a mask the seed that is nearest inside the mask, and how far it is.
+
+    Args:
+        mask: (h, w) bool.
+        seeds: (S, 2) int, x and y in px; those outside the mask are ignored.
+    Returns:
+        (h, w) int32 index of the nearest seed, -1 where none can be reached; (h, w) float64 distance in px, inf there.
+    """
+    height, width = mask.shape
+    owner = np.full(mask.shape, -1, np.int32)
+    distance = np.full(mask.shape, np.inf)
+    x, y = seeds[:, 0], seeds[:, 1]
+    usable = np.flatnonzero((x >= 0) & (x < width) & (y >= 0) & (y < height))
+    usable = usable[mask[y[usable], x[usable]]]
+    if not usable.size:
+        return owner, distance
+    graph, node_of = _pixel_graph(mask)
+    nodes = node_of[y[usable], x[usable]]
+    unique_nodes, first = np.unique(nodes, return_index=True)
+    reach, _, source = dijkstra(graph, directed=False, indices=unique_nodes, min_only=True, return_predecessors=True)
+    seed_of_node = np.full(graph.shape[0], -1, np.int32)
+    seed_of_node[unique_nodes] = usable[first]
+    owner[mask] = np.where(source >= 0, seed_of_node[np.maximum(source, 0)], -1)
+    distance[mask] = reach
+    return owner, distance
+
+
+def _pixel_graph(mask: Bools) -> tuple[sparse.csr_array, Ints]:
+    """The mask's pixels as a graph, each edge once, and the node number of every pixel (h, w), -1 outside."""
+    node_of = np.full(mask.shape, -1, np.int32)
+    count = int(mask.sum())
+    node_of[mask] = np.arange(count, dtype=np.int32)
+    height, width = mask.shape
+    tails, heads, costs = [], [], []
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here = node_of[: height - down, max(0, -right) : width - max(0, right)]
+        there = node_of[down:, max(0, right) : width + min(0, right)]
+        joined = (here >= 0) & (there >= 0)
+        tails.append(here[joined])
+        heads.append(there[joined])
+        costs.append(np.full(len(tails[-1]), DIAGONAL_STEP if down and right else STRAIGHT_STEP))
+    edges = (np.concatenate(tails), np.concatenate(heads))
+    return sparse.csr_array((np.concatenate(costs), edges), shape=(count, count)), node_of

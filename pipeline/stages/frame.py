@@ -1,0 +1,76 @@
+"""Camera and layout: from world space to the picture.
+
+A file's camera is the original's (COMPAT.md, section 9, "Camera"): perspective, 35 degrees high, looking along the negative of CAMERA_FWD.
+Without one we look straight at the figures from where all of them stay in the picture over the whole motion.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.types import Camera, Canvas, Floats, Singles, View
+
+FIELD_OF_VIEW_DEG = 35.0
+NEAR, FAR = 0.1, 10000.0
+MARGIN = 0.05
+"""Free space around the figures, as a share of the picture, when the camera is ours to choose."""
+
+
+def framed(view: View, bounds: Sequence[tuple[Floats, float]]) -> Canvas:
+    """The canvas of a view.
+
+    Args:
+        bounds: of each figure, lowest and highest x, y (2, 2) over the whole motion, and its z; world space.
+    """
+    camera = view.camera or camera_around(bounds, aspect=view.width / view.height)
+    projection = view_projection(camera, aspect=view.width / view.height)
+    return Canvas(view.width, view.height, view.background, view.picture, projection)
+
+
+def camera_around(bounds: Sequence[tuple[Floats, float]], *, aspect: float) -> Camera:
+    """The nearest camera that looks straight ahead (along -z) and sees all of the bounds with a margin.
+
+    For a plane at depth z, half the visible height is slope * (distance - z); every bound gives a linear condition on the camera's
+    distance and on its x (or y), so the smallest distance is the largest of four sums.
+    """
+    slope_y = math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2) * (1 - 2 * MARGIN)
+    slope_x = slope_y * aspect
+    centre, distances = [0.0, 0.0], [max(z for _, z in bounds) + 2 * NEAR]
+    for axis, slope in ((0, slope_x), (1, slope_y)):
+        above = max(float(box[1, axis]) + slope * z for box, z in bounds)
+        below = max(-float(box[0, axis]) + slope * z for box, z in bounds)
+        centre[axis] = (above - below) / 2
+        distances.append((above + below) / 2 / slope)
+    return Camera((centre[0], centre[1], max(distances)), (0.0, 0.0, 1.0))
+
+
+def view_projection(camera: Camera, *, aspect: float) -> Singles:
+    """(4, 4) world -> clip space, for column vectors, y up."""
+    back = np.array(camera.forward, float)
+    back /= np.linalg.norm(back)
+    right = np.cross([0.0, 1.0, 0.0], back)
+    if np.linalg.norm(right) < 1e-9:  # looking straight up or down: any right will do
+        right = np.array([1.0, 0.0, 0.0])
+    right /= np.linalg.norm(right)
+    view = np.eye(4)
+    view[:3, :3] = np.stack([right, np.cross(back, right), back])
+    view[:3, 3] = -view[:3, :3] @ np.array(camera.position, float)
+    focal = 1.0 / math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2)
+    projection = np.zeros((4, 4))
+    projection[0, 0], projection[1, 1] = focal / aspect, focal
+    projection[2, 2], projection[2, 3] = (FAR + NEAR) / (NEAR - FAR), 2 * FAR * NEAR / (NEAR - FAR)
+    projection[3, 2] = -1.0
+    return (projection @ view).astype(np.float32)
+
+
+def px_per_unit(canvas: Canvas, at: Floats) -> float:
+    """How many pixels one world unit covers around the point `at` (3,), the larger of across and up."""
+    points = np.asarray(at) + np.array([(0, 0, 0), (1e-3, 0, 0), (0, 1e-3, 0)])
+    clip = np.column_stack([points, np.ones(3)]) @ canvas.view_projection.astype(float).T
+    if np.any(clip[:, 3] <= 0):  # behind the camera: never seen
+        return 1.0
+    screen = clip[:, :2] / clip[:, 3:] * np.array([canvas.width, canvas.height]) / 2
+    return float(np.linalg.norm(screen[1:] - screen[0], axis=1).max() * 1e3)

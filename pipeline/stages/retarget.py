@@ -1,0 +1,217 @@
+"""A motion drives a rig: from joints in three dimensions to the figure's joints in two, for all frames at once.
+
+COMPAT.md, section 9, is the specification; AnimatedDrawings' numbers are reproduced to 1e-4 of the figure's size
+(`tests/integration/test_agreement.py`). What the drawing keeps is its own limb lengths; what it takes from the motion is the angle of each
+mapped bone in its group's projection plane, the way of the root, and which limbs are in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from pipeline.errors import RetargetError
+from pipeline.geometry import facing
+from pipeline.motion.resample import interpolated
+from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
+
+
+@dataclass(frozen=True, eq=False)
+class DrivenPose:
+    """What the motion asks of the drawing, before the rig answers.
+
+    Attributes:
+        orientations: mapped character joint -> (T,) degrees counter-clockwise from up: where the bone that ends in it points.
+        depths: motion joint -> (T,) depth in its group's plane, growing towards the viewer.
+        planes: projection group -> True if it is seen from the front, False from the side.
+        root_path: (T, 2), the figure's way from its start, unit square's scale.
+        skeleton: (T, K, 3) the skeleton in world space, body facing the viewer, for the debug view.
+    """
+
+    orientations: dict[str, Floats]
+    depths: dict[str, Floats]
+    planes: dict[str, bool]
+    root_path: Floats
+    skeleton: Floats = field(repr=False)
+
+
+def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction]) -> PoseTrack:
+    """The rig's joints at each of `times`, exact seconds from the motion's start; a looping motion goes round.
+
+    Raises:
+        RetargetError: motion and configuration, or configuration and rig, don't fit; all misfits at once.
+    """
+    _check_fit(rig, motion, config)
+    driven = driven_pose(rig, motion, config, times)
+    joints = posed_joints(rig, driven.orientations, len(times))
+    orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times))
+    start = np.array(config.starting_location)
+    root = np.column_stack([driven.root_path + start[:2], np.full(len(times), start[2])])
+    return PoseTrack(joints, root, orders, order_of_frame, driven.skeleton + start)
+
+
+def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction]) -> DrivenPose:
+    """The motion, turned to the viewer, projected and sampled at `times`."""
+    names = {name: index for index, name in enumerate(motion.joint_names)}
+    standing, forward = _set_up(motion, names)
+    roots = standing[:, 0]
+    body = facing.turned_to_x(standing - roots[:, None], forward[:, None])
+    planes = _chosen_planes(body, config, names)
+    path = _root_path(rig, standing, forward, config.root_offset, names, from_front=planes[config.root_offset.projection_group])
+
+    sampled = interpolated(body, motion.frame_time, times, loops=motion.loops)
+    plane_of = {joint: planes[g.name] for g in config.projection_groups for joint in g.joints}
+    orientations = {
+        joint: facing.angles_from_up(_picture(sampled[:, names[distal]] - sampled[:, names[proximal]], from_front=plane_of[distal]))
+        for joint, (proximal, distal) in _applicable_mapping(rig, config).items()
+    }
+    depths = {
+        joint: (facing.frontal if plane_of[joint] else facing.sagittal)(sampled[:, names[joint]])[1] for joint in plane_of if joint in names
+    }
+    shown = np.stack([-sampled[..., 2], sampled[..., 1], sampled[..., 0]], axis=-1)  # the viewer looks along -z in world space
+    sampled_path = interpolated(path, motion.frame_time, times, loops=motion.loops)
+    shown[..., :2] += sampled_path[:, None]
+    shown[..., 1] += roots[0, 1]
+    return DrivenPose(orientations, depths, planes, sampled_path, shown)
+
+
+def posed_joints(rig: Rig, orientations: dict[str, Floats], frames: int) -> Floats:
+    """(T, J, 2): the rig's joints relative to its root, with the bones of `orientations` (degrees) turned.
+
+    A mapped joint turns its parent so that the bone between them points as asked. Two consequences are the original's and kept: of several
+    mapped children the last one decides their parent's turn, and a limb whose parent is not mapped also inherits the turn of the trunk.
+    """
+    offsets = rig.rest - rig.rest[np.maximum(rig.parents, 0)]
+    rest_angles = facing.angles_from_up(offsets)
+    asked = {
+        index: orientations[name] - rest_angles[index] for index, name in enumerate(rig.joint_names) if name in orientations and index > 0
+    }
+    own_turn = np.zeros((len(rig.joint_names), frames))
+    for index, turn in asked.items():
+        parent = int(rig.parents[index])
+        own_turn[parent] = turn - asked.get(parent, 0.0)
+    return _forward_kinematics(rig.parents, offsets, np.radians(own_turn))
+
+
+def draw_orders(rig: Rig, groups: Iterable[DrawGroup], depths: dict[str, Floats], frames: int) -> tuple[tuple[tuple[int, ...], ...], Ints]:
+    """Which joints are drawn in which order, back to front, and which of these orders each frame uses.
+
+    Groups go by the mean depth of their drivers, ascending; inside a group the joints go as listed where that depth is positive, else
+    reversed.
+    """
+    index_of = {name: index for index, name in enumerate(rig.joint_names)}
+    members = [tuple(index_of[joint] for joint in group.joints if joint in index_of) for group in groups]
+    group_depths = np.stack([np.mean([depths[d] for d in group.depth_drivers], axis=0) for group in groups], axis=1)
+    group_order = np.argsort(group_depths, axis=1, kind="stable")
+    signature = np.concatenate([group_order, group_depths > 0], axis=1)
+    distinct, order_of_frame = np.unique(signature, axis=0, return_inverse=True)
+    orders = []
+    for row in distinct:
+        by_depth, is_near = row[: len(members)], row[len(members) :]
+        orders.append(tuple(joint for g in by_depth for joint in (members[g] if is_near[g] else members[g][::-1])))
+    return tuple(orders), order_of_frame.reshape(frames).astype(np.int32)
+
+
+def _set_up(motion: Motion, names: dict[str, int]) -> tuple[Floats, Floats]:
+    """Positions (T, K, 3) in world scale and the directions (T, 3) faced.
+
+    The first frame faces +X, its root is over the origin and its ground joint on the floor.
+    """
+    lefts = [names[left] for left, _ in motion.facing_pairs]
+    rights = [names[right] for _, right in motion.facing_pairs]
+    spans = motion.positions[:, rights] - motion.positions[:, lefts]
+    first = facing.forward_directions(spans[:1])[0]
+    standing = facing.turned_to_x(motion.positions, first) * motion.scale
+    forward = facing.turned_to_x(facing.forward_directions(spans), first)
+    floor = standing[0, names[motion.ground_joint], 1]
+    return standing - np.array([standing[0, 0, 0], floor, standing[0, 0, 2]]), forward
+
+
+def _chosen_planes(body: Floats, config: RetargetConfig, names: dict[str, int]) -> dict[str, bool]:
+    chosen = {}
+    for group in config.projection_groups:
+        if group.method is ProjectionMethod.PCA:
+            present = [names[joint] for joint in group.joints if joint in names]
+            chosen[group.name] = facing.is_better_seen_from_front(body[:, present].reshape(-1, 3))
+        else:
+            chosen[group.name] = group.method is ProjectionMethod.FRONTAL
+    return chosen
+
+
+def _picture(vectors: Floats, *, from_front: bool) -> Floats:
+    return (facing.frontal if from_front else facing.sagittal)(vectors)[0]
+
+
+def _applicable_mapping(rig: Rig, config: RetargetConfig) -> dict[str, tuple[str, str]]:
+    mapping = {joint: pair for joint, pair in config.mapping.items() if joint in rig.joint_names}
+    position = dict(zip(rig.joint_names, rig.rest, strict=True))
+    for check in config.checks:
+        line, target = position[check.second] - position[check.first], position[check.target] - position[check.first]
+        if line[0] * target[1] - line[1] * target[0] < 0:
+            mapping.pop(check.target, None)
+    return mapping
+
+
+def _root_path(rig: Rig, standing: Floats, forward: Floats, offset: RootOffset, names: dict[str, int], *, from_front: bool) -> Floats:
+    """(T, 2): the root's way in the picture, in the character's proportions."""
+    rest = dict(zip(rig.joint_names, rig.rest, strict=True))
+    own = sum(_chain_length([rest[joint] for joint in chain]) for chain in offset.character_chains)
+    driving = sum(_chain_length([standing[0, names[joint]] for joint in chain]) for chain in offset.motion_chains)  # > 0: checked
+    steps = np.diff(standing[:, 0], axis=0, prepend=standing[:1, 0])
+    across = np.stack([-forward[:, 2], forward[:, 1], -forward[:, 0]], axis=1) if from_front else forward
+    way = np.stack([(across * steps).sum(axis=1), steps[:, 1]], axis=1)
+    return np.cumsum(way, axis=0) * (own / driving)
+
+
+def _chain_length(points: list[Floats]) -> float:
+    return float(np.linalg.norm(np.diff(np.asarray(points), axis=0), axis=1).sum())
+
+
+def _forward_kinematics(parents: Ints, offsets: Floats, own_turn: Floats) -> Floats:
+    """(T, J, 2) from each joint's own turn (J, T), radians; parents come first."""
+    turn = own_turn.copy()
+    joints = np.zeros((own_turn.shape[1], len(parents), 2))
+    for index, parent in enumerate(parents):
+        if parent < 0:
+            continue
+        cosine, sine = np.cos(turn[parent]), np.sin(turn[parent])
+        x, y = offsets[index]
+        joints[:, index, 0] = joints[:, parent, 0] + cosine * x - sine * y
+        joints[:, index, 1] = joints[:, parent, 1] + sine * x + cosine * y
+        turn[index] += turn[parent]
+    return joints
+
+
+def _check_fit(rig: Rig, motion: Motion, config: RetargetConfig) -> None:
+    """Every name that must exist does; chains have a length."""
+    in_planes = {joint for group in config.projection_groups for joint in group.joints}
+    drivers = [d for group in config.draw_groups for d in group.depth_drivers]
+    chains = config.root_offset
+    needed = [*(j for pair in config.mapping.values() for j in pair), *drivers, *(j for c in chains.motion_chains for j in c)]
+    needed += [motion.ground_joint, *(j for pair in motion.facing_pairs for j in pair)]
+    own = [*(j for c in chains.character_chains for j in c), *(j for c in config.checks for j in (c.target, c.first, c.second))]
+    problems = [f"motion {motion.name!r} has no joint {joint!r}" for joint in _absent(needed, motion.joint_names)]
+    problems += [f"the character has no joint {joint!r}" for joint in _absent(own, rig.joint_names)]
+    flat = [*(distal for _, distal in config.mapping.values()), *drivers]
+    problems += [f"motion joint {joint!r} is in no projection group" for joint in _absent(flat, in_planes)]
+    if chains.projection_group not in {group.name for group in config.projection_groups}:
+        problems.append(f"there is no projection group {chains.projection_group!r} for the root")
+    if not any(joint in config.mapping for joint in rig.joint_names):
+        problems.append("no joint of the character is driven by the motion")
+    if not problems and not _driving_length(motion, chains) > 0:
+        problems.append("the motion's limb chains for the root have no length")
+    if problems:
+        raise RetargetError(f"retarget configuration {config.name!r} does not fit: " + "; ".join(problems))
+
+
+def _driving_length(motion: Motion, offset: RootOffset) -> float:
+    first = dict(zip(motion.joint_names, motion.positions[0], strict=True))
+    return sum(_chain_length([first[joint] for joint in chain]) for chain in offset.motion_chains)
+
+
+def _absent(wanted: Iterable[str], present: Iterable[str]) -> list[str]:
+    there = set(present)
+    return [name for name in dict.fromkeys(wanted) if name not in there]
