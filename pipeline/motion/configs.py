@@ -1,8 +1,8 @@
 """AnimatedDrawings' motion and retarget YAML files (COMPAT.md, sections 4 and 5).
 
 All of its keys are read, with three of our own in motion files: `loops`, `title` and `retarget`. Where it insists on Python tuples,
-lists are accepted as well; where it insists on floats, whole numbers are. A key that is not known is an error: it is a typing mistake far more often than a
-note, and a mistyped optional key would be ignored in silence.
+lists are accepted as well; where it insists on floats, whole numbers are. A key that is not known is an error: it is a typing mistake
+far more often than a note, and a mistyped optional key would be ignored in silence.
 """
 
 from __future__ import annotations
