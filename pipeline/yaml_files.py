@@ -24,7 +24,8 @@ from pipeline.errors import ConfigError
 
 MAX_BYTES = 1 << 18
 _MAX_PROBLEMS = 20
-_SHORT = reprlib.Repr(maxstring=120, maxother=60, maxlist=8, maxdict=4, maxlevel=3)
+_SHORT = reprlib.Repr()  # its limits are arguments only since Python 3.12
+_SHORT.maxstring, _SHORT.maxother, _SHORT.maxlevel = 120, 60, 3
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
