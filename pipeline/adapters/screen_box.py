@@ -1,0 +1,98 @@
+"""Which rectangle of the picture a frame's geometry can touch, so that only that much is cleared, resolved and read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.errors import RenderFailed
+from pipeline.types import Canvas, Singles
+
+_NEAREST = 1e-6
+"""Clip-space w below which a point is taken to be beside or behind the camera, where dividing by w means nothing."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels, top row first; `right` and `bottom` are the first ones outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        return max(0, self.right - self.left)
+
+    @property
+    def height(self) -> int:
+        return max(0, self.bottom - self.top)
+
+    @property
+    def is_empty(self) -> bool:
+        return self.right <= self.left or self.bottom <= self.top
+
+    def union(self, other: Box) -> Box:
+        """The smallest box around both; an empty one adds nothing."""
+        if self.is_empty:
+            return other
+        if other.is_empty:
+            return self
+        return Box(min(self.left, other.left), min(self.top, other.top), max(self.right, other.right), max(self.bottom, other.bottom))
+
+
+EMPTY = Box(0, 0, 0, 0)
+
+
+class ScreenProjection:
+    """The canvas's camera, from world to pixels.
+
+    Attributes:
+        whole: the box of the whole canvas.
+    """
+
+    def __init__(self, canvas: Canvas) -> None:
+        self.whole = Box(0, 0, canvas.width, canvas.height)
+        x, y, _, w = canvas.view_projection.astype(np.float64)
+        rows = ((x + w) * canvas.width / 2, (w - y) * canvas.height / 2, w)
+        self._pixels_from_world: Singles = np.array(rows, np.float32)
+
+    def flat_box(self, vertices: Singles, z: float) -> Box:
+        """The box around points (V, 2) in world x, y at depth `z`.
+
+        Raises:
+            RenderFailed: a coordinate is not finite.
+        """
+        matrix = self._pixels_from_world
+        shift = matrix[:, 2] * np.float32(z) + matrix[:, 3]
+        return self._box(matrix[:, :2] @ vertices.T + shift[:, None])
+
+    def box(self, points: Singles) -> Box:
+        """The box around world points (N, 3).
+
+        Raises:
+            RenderFailed: a coordinate is not finite.
+        """
+        matrix = self._pixels_from_world
+        return self._box(matrix[:, :3] @ points.T + matrix[:, 3:])
+
+    def _box(self, homogeneous: Singles) -> Box:
+        """The box around the (3, N) pixel coordinates x * w, y * w, w, one pixel wider on each side against rounding."""
+        if homogeneous.shape[1] == 0:
+            return EMPTY
+        w = homogeneous[2]
+        if w.min() <= _NEAREST:
+            return self.whole
+        flat = homogeneous[:2] / w
+        low, high = flat.min(axis=1), flat.max(axis=1)
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            raise RenderFailed("a vertex has a coordinate that is not a finite number")
+        box = Box(
+            max(0, int(np.floor(low[0])) - 1),
+            max(0, int(np.floor(low[1])) - 1),
+            min(self.whole.right, int(np.ceil(high[0])) + 1),
+            min(self.whole.bottom, int(np.ceil(high[1])) + 1),
+        )
+        return EMPTY if box.is_empty else box
