@@ -5,7 +5,6 @@ Photographs of drawings are not read here: those come from strangers and are dec
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +25,7 @@ def read_rgba(path: Path, *, upright: bool = False) -> Bytes:
     Raises:
         FileProblems: the picture is missing, damaged or too big.
     """
-    picture = _opened(path)
-    if upright:
-        picture = ImageOps.exif_transpose(picture)
-    return np.array(_eight_bits(picture).convert("RGBA"), dtype=np.uint8)
+    return np.array(_eight_bits(_opened(path, upright=upright)).convert("RGBA"), dtype=np.uint8)
 
 
 def read_mask(path: Path) -> Bools:
@@ -60,21 +56,19 @@ def write_png(path: Path, pixels: Bytes) -> None:
         raise OutputFailed(f"the picture can't be written: {error.strerror or error}", path=path) from error
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(path: Path, *, upright: bool = False) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of sizes that are checked below, and of odd metadata
-            picture = Image.open(path)
+        with Image.open(path) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise FileProblems(path, [f"the picture is too big: expected at most {MAX_PIXELS} pixels, found {picture.size}"])
             picture.load()
+            return ImageOps.exif_transpose(picture) if upright else picture
     except FileNotFoundError as error:
         raise FileProblems(path, ["the picture is missing"]) from error
     except Image.DecompressionBombError as error:
         raise FileProblems(path, [f"the picture is too big: expected at most {MAX_PIXELS} pixels"]) from error
     except (OSError, ValueError, SyntaxError) as error:  # what Pillow's decoders raise on damaged files
         raise FileProblems(path, [f"the picture can't be read: {error}"]) from error
-    return picture
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
