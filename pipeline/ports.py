@@ -96,6 +96,11 @@ class Encoder(Protocol):
     @property
     def format(self) -> Format: ...
 
+    @property
+    def has_alpha(self) -> bool:
+        """The format can be transparent. If not, give it an opaque canvas."""
+        ...
+
     def layout(self, canvas: Canvas) -> PixelLayout:
         """What pixels it wants for this canvas."""
         ...

@@ -1,0 +1,175 @@
+"""A sink for the formats that are a row of compressed still pictures, each with its place and delay: GIF, APNG, WebP.
+
+Owns the order of events. Equal frames in a row become one picture that is shown for longer; pictures are compressed on a small pool
+of threads; each is written when its successor arrives, which says for how long it is shown. The bytes are the container's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+import cv2
+import numpy as np
+
+from pipeline.adapters.ordered_pool import OrderedPool
+from pipeline.adapters.output_file import check_place, described, failures, kept_if_finished
+from pipeline.adapters.timetable import Ticks, Timetable
+from pipeline.errors import OptionError
+from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
+
+_THREADS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One image of a file: pixels (h, w) or (h, w, 4) uint8, h and w at least 1, and where it lies in the canvas, px."""
+
+    pixels: Bytes
+    left: int
+    top: int
+
+
+class Container(Protocol):
+    """The bytes of one format, for one file."""
+
+    @property
+    def kind(self) -> Format: ...
+
+    @property
+    def layout(self) -> PixelLayout: ...
+
+    @property
+    def ticks(self) -> Ticks: ...
+
+    def header(self) -> bytes: ...
+
+    def picture(self, frame: Frame, shown: Frame | None) -> Picture:
+        """What to store of `frame`, which differs from `shown`, the one before it (None at the beginning)."""
+        ...
+
+    def compressed(self, picture: Picture) -> bytes:
+        """The compressed pixels. Called from several threads at once."""
+        ...
+
+    def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
+        """All bytes of one picture, shown for `delay` ticks. Called in the file's order."""
+        ...
+
+    def end(self, file: IO[bytes], count: int) -> None:
+        """Write what follows the last of `count` pictures, and correct the header."""
+        ...
+
+
+@contextmanager
+def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock) -> Iterator[PictureSink]:
+    """A sink that writes through `container`; the file is removed unless it was finished.
+
+    Raises:
+        OutputFailed: the file can't be made.
+    """
+    with failures(path, container.kind):
+        file = path.open("wb")
+    sink = PictureSink(path, file, container, canvas, clock)
+    with kept_if_finished(path, sink):
+        with failures(path, container.kind):
+            file.write(container.header())
+        yield sink
+
+
+class PictureSink:
+    """`Sink` over a `Container`. To be had from `opened`."""
+
+    def __init__(self, path: Path, file: IO[bytes], container: Container, canvas: Canvas, clock: OutputClock) -> None:
+        self._path = path
+        self._kind = container.kind
+        self._file = file
+        self._container = container
+        self._canvas = canvas
+        self._opaque = canvas.is_opaque
+        self._times = Timetable(clock, container.ticks)
+        self._pool = OrderedPool(self._compressed, self._store, threads=_THREADS, in_flight=2 * _THREADS + 2, name=container.kind)
+        self._shown: Frame | None = None
+        self._waiting: tuple[Picture, int, bytes] | None = None
+        self._count = 0
+        self.finished = False
+
+    def write(self, frame: Frame) -> None:
+        """See `Sink.write`.
+
+        Raises:
+            ShapeError: pixels of another layout, or beyond the canvas; on an opaque canvas, not the whole of it.
+            OutputFailed: as the port says.
+        """
+        check_place(frame, self._canvas, self._container.layout, whole=self._opaque)
+        if self._shown is not None and _equal(self._shown, frame):
+            return
+        begin = self._times.begin(frame.pts)
+        if begin is None:
+            return
+        kept = Frame(frame.pixels.copy(), frame.left, frame.top, frame.pts)
+        picture = self._container.picture(kept, self._shown)
+        self._shown = kept
+        with failures(self._path, self._kind):
+            self._pool.put((picture, begin))
+
+    def finish(self) -> Animation:
+        """See `Sink.finish`.
+
+        Raises:
+            OptionError: no frame was written.
+            OutputFailed: as the port says.
+        """
+        if self._shown is None:
+            raise OptionError("an animation needs at least one frame", path=self._path)
+        with failures(self._path, self._kind):
+            self._pool.drain()
+            self._write_waiting(until=self._times.end)
+            self._container.end(self._file, self._count)
+            self._file.close()
+        size = (self._canvas.width, self._canvas.height)
+        animation = described(self._path, self._kind, frame_count=self._count, duration=self._times.duration, size=size)
+        self.finished = True
+        return animation
+
+    def close(self) -> None:
+        """Stop the threads and let go of the file, finished or not."""
+        self._pool.close()
+        with suppress(OSError):  # closing flushes; whoever gets here unfinished has given up on the file
+            self._file.close()
+
+    def _compressed(self, scheduled: tuple[Picture, int]) -> tuple[Picture, int, bytes]:
+        picture, begin = scheduled
+        return picture, begin, self._container.compressed(picture)
+
+    def _store(self, compressed: tuple[Picture, int, bytes]) -> None:
+        self._write_waiting(until=compressed[1])
+        self._waiting = compressed
+
+    def _write_waiting(self, *, until: int) -> None:
+        """The picture that waits, shown until `until`; more than once where one delay can't be so long."""
+        if self._waiting is None:
+            return
+        picture, begin, compressed = self._waiting
+        for delay in self._container.ticks.split(until - begin):
+            self._file.write(self._container.block(picture, compressed, delay))
+            self._count += 1
+
+
+def _equal(first: Frame, second: Frame) -> bool:
+    """Nothing different is to be seen in two cropped frames."""
+    if first.pixels.size == 0 and second.pixels.size == 0:
+        return True
+    same_place = (first.left, first.top) == (second.left, second.top)
+    return same_place and np.array_equal(first.pixels, second.pixels)
+
+
+def changed_rectangle(before: Bytes, after: Bytes) -> tuple[Bytes, tuple[slice, slice]]:
+    """Which pixels of two whole pictures differ, (h, w) uint8 0 or 1, and the rectangle (rows, columns) around them."""
+    different = before != after
+    changed = (different if different.ndim == 2 else different.any(axis=2)).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(changed)
+    return changed, (slice(top, top + height), slice(left, left + width))
