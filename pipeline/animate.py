@@ -2,10 +2,11 @@
 
     character + motion --retarget--> joints over time --deform--> shapes over time --render--> frames --encode--> file
           |--mesh--> triangles, pins
-    (frame: where the camera stands; sprite: the picture on the mesh; palette: a GIF's colours)
+    (frame: where the camera stands; sprite: the picture on the mesh; palette: the colours of a GIF)
 
-`animated` is the whole way. Stages are pure functions in `pipeline.stages`; the renderer and the encoder are handed in (`pipeline.ports`) and
-implemented in `pipeline.adapters`. Frames stream: a few shapes, one frame and the encoder's queue are all that is in memory at a time.
+`animated` is the whole way. Stages are pure functions in `pipeline.stages`; the renderer and the encoder are handed in
+(`pipeline.ports`) and implemented in `pipeline.adapters`. Frames stream: a few shapes, one frame and the encoder's queue are all that
+is in memory at a time.
 """
 
 from __future__ import annotations
@@ -83,11 +84,13 @@ def animated(
     encoder: Encoder,
     stopwatch: Stopwatch,
     performances: Sequence[Performance] | None = None,
+    on_frame: Callable[[int], None] = lambda _: None,
 ) -> Animation:
     """Render `scene` at the times of `clock` into a file at `path`.
 
     Args:
         performances: made by `performed` before, if the caller wants to look at them; they must be of this scene and clock.
+        on_frame: told how many frames are done, after each.
     Raises:
         PermanentError: the scene can't be animated, or nothing of it is to be seen (BlankAnimation); the file is removed.
         TransientError: renderer, codec or disk failed; the file is removed.
@@ -104,7 +107,7 @@ def animated(
         encoder.open(path, canvas, clock, palette=palette) as sink,
     ):
         shots = _shots(performances, scene.view)
-        for pts in clock_times(clock):
+        for done, pts in enumerate(clock_times(clock), start=1):
             with stopwatch.lap("deform"):
                 layers, strokes = next(shots)
             with stopwatch.lap("render"):
@@ -112,6 +115,7 @@ def animated(
             with stopwatch.lap("encode"):
                 sink.write(frame)
             seen = seen or _shows_something(frame, layers, canvas)
+            on_frame(done)
         if not seen:
             raise BlankAnimation("nothing is to be seen in any frame", hint="is the figure in view of the camera, and its mask not empty?")
         with stopwatch.lap("write"):

@@ -1,7 +1,7 @@
 """Distances inside a figure: how far the pixels of a mask are from the nearest bone, on ways that never leave the mask.
 
 COMPAT.md, section 9 ("Bones to triangles"): steps to the eight neighbours cost 1 and 1.414; a bone is
- its ends and nineteen points between, evenly spaced.
+its ends and nineteen points between, evenly spaced.
 """
 
 from __future__ import annotations

@@ -1,0 +1,28 @@
+"""The process's entry: run a command, and turn errors of our tree into one line and an exit status."""
+
+from __future__ import annotations
+
+import sys
+
+from daemon.cli import app
+from pipeline.errors import DoodledError, FileProblems, TransientError
+
+EXIT_PERMANENT = 1
+EXIT_TRANSIENT = 75
+"""EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
+
+
+def main() -> None:
+    """Run the command line and leave with its exit status."""
+    try:
+        app()
+    except FileProblems as error:
+        print(f"doodled: {error.path}:", *error.problems, sep="\n  ", file=sys.stderr)  # noqa: T201 - the last word of a command
+        sys.exit(EXIT_PERMANENT)
+    except DoodledError as error:
+        print(f"doodled: {error}", file=sys.stderr)  # noqa: T201 - as above
+        sys.exit(EXIT_TRANSIENT if isinstance(error, TransientError) else EXIT_PERMANENT)
+
+
+if __name__ == "__main__":
+    main()

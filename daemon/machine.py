@@ -1,0 +1,39 @@
+"""`doodled check`: what this machine offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.adapters.gl_context import describe_contexts
+from pipeline.types import Format
+
+CODECS = {
+    Format.GIF: (),
+    Format.MP4: ("libx264",),
+    Format.WEBM: ("libvpx-vp9",),
+    Format.WEBP: (),
+    Format.APNG: (),
+}
+"""The encoders of FFmpeg that a format needs; the others are written with Pillow or by ourselves."""
+
+
+def machine_report(environ: Mapping[str, str]) -> tuple[str, bool]:
+    """What can be used, as text, and whether anything could be rendered at all."""
+    contexts = describe_contexts(environ)
+    lines = ["OpenGL contexts, in the order in which they are tried:"]
+    for context in contexts:
+        state = f"{context.driver}, OpenGL {context.version}" if context.available else f"no: {context.reason}"
+        lines.append(f"  {context.kind}: {state}")
+    lines.append("Formats:")
+    lines += [f"  {kind}: {_codec_state(names)}" for kind, names in CODECS.items()]
+    can_render = any(context.available for context in contexts)
+    if not can_render:
+        lines.append("Nothing can be rendered here. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri")
+    return "\n".join(lines), can_render
+
+
+def _codec_state(names: tuple[str, ...]) -> str:
+    import av
+
+    missing = [name for name in names if name not in av.codecs_available]
+    return f"missing {', '.join(missing)}" if missing else "yes"
