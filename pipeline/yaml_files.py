@@ -197,8 +197,12 @@ class Section:
         return tuple(Section(entry, self.problems, prefix=f"{self.prefix}{key}[{i}].") for i, entry in enumerate(value or ()))
 
     def section(self, key: str, default: Mapping[str, Any] | None = None) -> Section:
-        """A mapping below this one, overlaid on `default`."""
-        value = self._checked(key, "keys with values", lambda v: _is_mapping(v) or (v is None and default is not None), default) or {}
+        """A mapping below this one, overlaid on `default`; without a default it must be there and have keys."""
+        optional = default is not None
+        value = self._checked(
+            key, "keys with values", lambda v: (v is None and optional) or (_is_mapping(v) and (bool(v) or optional)), default
+        )
+        value = value or {}
         return Section({**(default or {}), **value}, self.problems, prefix=f"{self.prefix}{key}.")
 
     def keys(self) -> tuple[str, ...]:

@@ -232,7 +232,8 @@ def _unwrapped(
         if len(row) > column_count:
             wrong = ((n, len(r)) for n, r in zip(numbers, rows, strict=True) if len(r) != column_count)
             problems.extend(f"line {n}: expected {column_count} values, one for each channel, found {found}" for n, found in _few(wrong))
-            return whole, starts
+            right = [(r, n) for r, n in zip(rows, numbers, strict=True) if len(r) == column_count]
+            return [r for r, _ in right], [n for _, n in right]
         if len(row) == column_count:
             whole.append(row)
             row = []
@@ -240,7 +241,7 @@ def _unwrapped(
         warnings.append(f"line {starts[-1]}: the last frame is cut short ({len(row)} of {column_count} values) and left out")
     elif row:
         problems.append(f"line {starts[0]}: expected {column_count} values, one for each channel, found {len(row)}")
-    return whole, starts
+    return whole, starts[: len(whole)]
 
 
 def _not_numbers(rows: list[list[str]], numbers: list[int]) -> list[str]:

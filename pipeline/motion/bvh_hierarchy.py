@@ -155,7 +155,7 @@ class HierarchyReader:
         self._started = True
         if self._unopened is not None and keyword != "{":
             self._note(f"expected {{ after {self._joints[self._unopened].name}, found {word[:40]!r}")
-            self._open_joint()
+            self._open_joint(self._unopened)
 
     def _take_brace(self, brace: str) -> None:
         if brace == "}" and self._open:
@@ -165,12 +165,11 @@ class HierarchyReader:
         elif self._unopened is None:
             self._note("{ opens nothing, expected ROOT, JOINT or End Site before it")
         else:
-            self._open_joint()
+            self._open_joint(self._unopened)
 
-    def _open_joint(self) -> None:
-        if self._unopened is not None:
-            self._open.append(self._unopened)
-            self._unopened = None
+    def _open_joint(self, index: int) -> None:
+        self._open.append(index)
+        self._unopened = None
 
     def _take_property(self, keyword: str, words: list[str]) -> None:
         if not self._open:

@@ -108,7 +108,7 @@ def test_good_values_are_returned():
         (lambda f: f.section("k"), {"k": 1}, "k: expected keys with values, found 1"),
         (lambda f: f.section("k"), {"k": {1: 2}}, "k: expected keys with values, found {1: 2}"),
         (lambda f: f.sections("k")[0].text("x"), {"k": [{}]}, "k[0].x: is missing, expected a text"),
-        (lambda f: f.section("k").text("x"), {"k": {}}, "k.x: is missing, expected a text"),
+        (lambda f: f.section("k").text("x"), {"k": {"y": 1}}, "k.x: is missing, expected a text"),
     ],
 )
 def test_wrong_values_are_noted(read, values, problem):

@@ -99,6 +99,16 @@ def test_a_last_row_that_was_cut_off_is_left_out():
     assert "line 21: the last frame is cut short (3 of 9 values)" in bvh.warnings[0]
 
 
+def test_a_bad_number_before_a_row_that_was_cut_off_is_found():
+    assert "line 20: expected a number, found 'x'" in problems(GOOD.replace(f"{ROW}\n{ROW}", f"{ROW}\n1 2 x 4 5 6 7 8 9\n1 2"))
+
+
+def test_rows_too_long_and_bad_numbers_are_found_together():
+    found = problems(GOOD.replace(f"{ROW}\n{ROW}", f"{ROW} 10\n{ROW}\n1 2 x 4 5 6 7 8 9"))
+    assert "line 19: expected 9 values" in found
+    assert "line 21: expected a number, found 'x'" in found
+
+
 def test_names_given_twice_are_told_apart():
     text = GOOD.replace("    End Site\n    {\n      OFFSET 0 1 0\n    }\n", "    JOINT Hips\n    {\n      OFFSET 0 1 0\n    }\n")
     bvh = bvh_from_text(text)
