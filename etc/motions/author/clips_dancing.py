@@ -17,7 +17,7 @@ def jump() -> Clip:
     push = keyed(
         n, (0, 0), (4, 0.8), (17, -27), (20, -25), (takeoff, 1.5, 3.8), (landing, 0.5, -4.0), (54, -29), (57, -27), (68, 1), (76, -0.6)
     )
-    arms = keyed(n, (0, 30), (4, 34), (17, 14), (19, 16), (30, 150), (38, 140), (landing, 118), (55, 32), (66, 22), (76, 31))
+    arms = keyed(n, (0, 30), (4, 34), (17, 14), (19, 16), (30, 140), (38, 128), (landing, 110), (55, 32), (66, 22), (76, 31))
     spread = keyed(n, (0, 4), (takeoff, 4), (36, 38), (landing, 8), (72, 8), (80, 4))
     tuck = keyed(n, (takeoff, 0), (36, 13), (landing, 0), (70, 0))
     step = keyed(n, (landing, 0), (70, 0), (76, 3), (82, 0), (83, 0))
@@ -44,7 +44,7 @@ def jumping_jacks() -> Clip:
     apart = repeated(keyed(beat, (3, 3, 0.4), (12, 27, 0.6), (13, 27), (19, 27, -0.4), (28, 3, -0.6), (29, 3)), 2)
     knees = repeated(keyed(beat, (0, -9), (3, -1, 1.5), (12, -1, -1.5), (16, -9), (19, -2, 1.5), (28, -1, -1.5)), 2)
     drop = repeated(keyed(beat, (3, 0), (12, -6.5), (19, -6.5), (28, 0)), 2)
-    arms = repeated(keyed(beat, (1, 20), (13, 166), (17, 158), (29, 16)), 2)
+    arms = repeated(keyed(beat, (1, 22), (13, 150), (17, 143), (29, 18)), 2)
     tilt = wave(n, 1)
     tracks = Tracks(
         across=1.5 * tilt,
@@ -66,10 +66,10 @@ def march() -> Clip:
     """Knees up on the spot, arms against legs, a bob on every step."""
     beat = 32
     n = 2 * beat
-    lift = repeated(keyed(beat, (2, 0), (9, 33), (16, 0), (24, 0)), 2)
-    knee = repeated(keyed(beat, (2, 3), (9, 11), (16, 3), (24, 3)), 2)
+    lift = repeated(keyed(beat, (2, 0), (9, 31), (16, 0), (24, 0)), 2)
+    knee = repeated(keyed(beat, (2, 4), (9, 25), (16, 4), (24, 4)), 2)
     sway = repeated(keyed(beat, (1, 0, -0.8), (8, -5), (17, 0, 0.8), (24, 5)), 2)
-    bob = repeated(keyed(16, (0, -4.5), (3, -5.5), (9, 1.2), (12, 0)), 4)
+    bob = repeated(keyed(16, (0, -4), (3, -5), (9, -0.4), (12, -0.6)), 4)
     swing = repeated(keyed(beat, (1, -0.8), (10, 1), (17, 0.8), (26, -1)), 2)
     proud = wave(n, 1)
     tracks = Tracks(
@@ -101,13 +101,13 @@ def hop() -> Clip:
     kick = keyed(n, (5, 0), (11, 9), (16, 0), (23, 0), (29, 3), (34, 0), (41, 0), (47, 10), (52, 0))
     tracks = Tracks(
         across=spring(place, 5.5, 0.8),
-        rise=air + squash - 2,
+        rise=air + squash - 0.5,
         lean=spring(2.4 * tilt, 2.6, 0.5),
         nod=spring(-3.4 * tilt, 2.2, 0.4) + repeated(keyed(beat, (1, 3), (10, -3)), 4) * np.sign(wave(n, 1, start=-9)) * 0.5,
         left_arm=Arm(up=flap, elbow=14 + 0.9 * drag(flap, 3), hand=0.8 * drag(flap, 4), depth=9),
         right_arm=Arm(up=lag(flap, 1), elbow=14 + 0.9 * drag(lag(flap, 1), 3), hand=0.8 * drag(lag(flap, 1), 4)),
-        left_leg=Leg(out=place + 3, lift=air + kick),
-        right_leg=Leg(out=3 - place, lift=air + lag(kick[::-1], 21)),
+        left_leg=Leg(out=place + 5, lift=air + kick),
+        right_leg=Leg(out=5 - place, lift=air + lag(kick[::-1], 21)),
     )
     return Clip("hop", "Happy hops", Plane.FRONT, n, tracks)
 
@@ -116,7 +116,7 @@ def dance() -> Clip:
     """Eight counts: step and touch both ways, roll the arms, point to the sky."""
     beat = 15
     n = 8 * beat
-    bounce = repeated(keyed(beat, (0, -9), (4, -10), (10, -2)), 8)
+    bounce = repeated(keyed(beat, (0, -6.5), (4, -8), (10, -1.5)), 8)
     hips = np.concatenate([repeated(keyed(4 * beat, (0, 9), (12, 10), (30, -9), (42, -10)), 1)] * 2)
     roll = wave(n, 4)
     point = keyed(n, (58, 0), (68, 1), (74, 0.8), (82, 1), (88, 0.75), (96, 1), (110, 0))
@@ -134,11 +134,11 @@ def dance() -> Clip:
             up=right_up, elbow=(1 - point) * (62 - 34 * lag(roll, 9)) + point * (88 + 10 * lag(roll, 5)), hand=-16 * lag(roll, 12), depth=16
         ),
         left_leg=Leg(
-            out=repeated(keyed(60, (0, 14), (12, 14), (24, 6), (36, 6), (44, 6), (54, 14)), 2),
+            out=repeated(keyed(60, (0, 20), (12, 20), (24, 9), (36, 9), (44, 9), (54, 20)), 2),
             lift=repeated(keyed(60, (12, 0), (18, 7), (24, 0), (44, 0), (49, 6), (54, 0)), 2),
         ),
         right_leg=Leg(
-            out=repeated(keyed(60, (6, 6), (14, 6), (24, 14), (42, 14), (54, 6)), 2),
+            out=repeated(keyed(60, (6, 9), (14, 9), (24, 20), (42, 20), (54, 9)), 2),
             lift=repeated(keyed(60, (14, 0), (19, 6), (24, 0), (42, 0), (48, 7), (54, 0)), 2),
         ),
     )
@@ -159,14 +159,14 @@ def floss() -> Clip:
     behind = keyed(n, (0, 1), (2, 1), (14, 1), (18, -1), (46, -1), (50, 1))
     tracks = Tracks(
         across=-9.5 * lag(swing, 1),
-        rise=-6 - 3 * np.abs(lag(swing, 3)) + 3 * (1 - np.abs(swing)),
+        rise=-3.5 - 2 * np.abs(lag(swing, 3)) + 1.5 * (1 - np.abs(swing)),
         lean=3.5 * swing,
         bend=3 * slack,
         nod=-4 * lag(swing, 2),
         left_arm=Arm(up=8 + 40 * swing, elbow=-6 * drag(swing, 2), hand=-12 * drag(swing, 3), depth=18 * behind),
         right_arm=Arm(up=8 - 40 * swing, elbow=6 * drag(swing, 2), hand=12 * drag(swing, 3), depth=-18 * behind),
-        left_leg=Leg(out=9),
-        right_leg=Leg(out=9),
+        left_leg=Leg(out=13),
+        right_leg=Leg(out=13),
     )
     return Clip("floss", "Floss", Plane.FRONT, n, tracks, tuple((side, 0, n) for side in BOTH))
 

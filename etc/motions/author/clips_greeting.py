@@ -17,7 +17,7 @@ def idle() -> Clip:
     look = keyed(n, (0, 0), (20, 7), (50, 6), (64, -9), (96, -8), (114, 0))
     tracks = Tracks(
         across=shift,
-        rise=-1.2 + 0.8 * breath - 0.12 * np.abs(shift),
+        rise=-0.35 + 0.3 * breath - 0.1 * np.abs(shift),
         lean=-0.5 * shift + 0.3 * breath,
         bend=0.6 * shift,
         nod=spring(look, 2.2, 0.45),
@@ -30,17 +30,17 @@ def idle() -> Clip:
 def hello() -> Clip:
     """Winds up, waves the left hand four times, lets it fall."""
     n = 120
-    raised = keyed(n, (0, 30), (8, 22), (24, 150), (32, 140), (60, 144), (86, 140), (92, 146), (110, 26), (116, 31))
+    raised = keyed(n, (0, 30), (8, 22), (24, 132), (32, 120), (60, 123), (86, 119), (92, 127), (110, 26), (116, 31))
     shown = keyed(n, (8, 0), (28, 1), (84, 1), (94, 0))
     swing = shown * wave(n, 8, 30, start=22)
     weight = keyed(n, (0, 0), (8, 2), (26, -5), (86, -4.5), (108, 1.5))
     tracks = Tracks(
         across=weight,
-        rise=-1 + keyed(n, (0, 0), (9, -3.5), (24, 1), (34, 0), (90, 0), (108, -2.5)) + 0.7 * shown * wave(n, 16, 1, start=24),
+        rise=-0.5 + keyed(n, (0, 0), (9, -3.5), (24, 0.4), (34, 0), (90, 0), (108, -2.5)) + 0.4 * shown * wave(n, 16, 1, start=24),
         lean=keyed(n, (0, 0), (8, 3), (26, -5), (86, -4), (108, 2)),
         bend=0.06 * lag(swing, 2),
         nod=spring(keyed(n, (0, 0), (10, -4), (30, 11), (84, 10), (104, -3)), 2.0, 0.4) + 0.08 * lag(swing, 5),
-        left_arm=Arm(up=raised + 0.18 * swing, elbow=-10 + shown * 48 + lag(swing, 2), hand=0.5 * lag(swing, 5), depth=10),
+        left_arm=Arm(up=raised + 0.18 * swing, elbow=-10 + shown * 46 + lag(swing, 2), hand=0.5 * lag(swing, 5), depth=10),
         right_arm=Arm(
             up=30 + spring(keyed(n, (0, 0), (8, -4), (28, 16), (84, 13), (106, -2)), 1.6), elbow=-10 + keyed(n, (0, 0), (32, 10), (90, 8))
         ),
@@ -56,7 +56,7 @@ def shrug() -> Clip:
     wag = keyed(n, (0, 0), (12, -3), (24, 13), (38, -8), (50, 10), (70, -2), (80, 0))
     tracks = Tracks(
         across=keyed(n, (0, 0), (20, 2), (56, 1.5), (74, -0.5)),
-        rise=-1 + keyed(n, (0, 0), (9, -6), (20, 1.5), (28, 0), (54, 0), (66, -4), (80, 0)),
+        rise=-0.3 + keyed(n, (0, 0), (9, -6), (20, 0.3), (28, 0), (54, 0), (66, -4), (80, 0)),
         lean=keyed(n, (0, 0), (22, 3), (56, 2.5), (72, -1)),
         nod=wag,
         left_arm=Arm(up=30 + 26 * pull, elbow=-10 + 92 * hang, hand=30 * lag(hang, 3), depth=14),
@@ -74,14 +74,14 @@ def dab() -> Clip:
     trail = lag(snap, 1)
     tracks = Tracks(
         across=keyed(n, (0, 0), (14, 6), (21, -7), (62, -6), (78, 1)),
-        rise=-1 + keyed(n, (0, 0), (14, -9), (21, -3), (26, -7), (36, -6), (60, -6), (70, -8), (84, 0)),
-        lean=-9 * snap,
+        rise=-0.4 + keyed(n, (0, 0), (14, -10), (21, -1.5), (26, -5), (36, -3.5), (60, -3.5), (70, -7), (84, 0)),
+        lean=-11 * snap,
         bend=-3 * lag(snap, 2),
-        nod=spring(-14 * snap, 3.0, 0.5),
+        nod=spring(-17 * snap, 3.0, 0.5),
         left_arm=Arm(up=30 + 78 * trail, elbow=-10 + 12 * trail, hand=6 * lag(snap, 3), depth=9),
         right_arm=Arm(up=30 + 104 * snap, elbow=-10 + 118 * lag(snap, 1), depth=20),
-        left_leg=Leg(out=9),
-        right_leg=Leg(out=9),
+        left_leg=Leg(out=12),
+        right_leg=Leg(out=12),
     )
     return Clip("dab", "Dab", Plane.FRONT, n, tracks, tuple((side, 0, n) for side in BOTH))
 
@@ -91,7 +91,7 @@ def cheer() -> Clip:
     n = 90
     crouch = keyed(n, (0, -2), (9, -16), (15, 0.5, 2.0), (33, 0, -2.0), (39, -14), (47, -13), (53, 0.5, 2.4), (74, 0, -2.4), (80, -15))
     air = flight(n, 15, 33, 20) + flight(n, 53, 74, 30)
-    arms = keyed(n, (0, 42), (10, 34), (23, 158), (30, 150), (43, 62), (49, 58), (60, 166), (71, 156), (84, 48))
+    arms = keyed(n, (0, 42), (10, 34), (23, 140), (30, 133), (43, 62), (49, 58), (60, 148), (71, 140), (84, 48))
     shake = keyed(n, (12, 0), (20, 1), (30, 1), (40, 0), (50, 0), (58, 1), (72, 1), (82, 0)) * wave(n, 15, 13)
     spread = keyed(n, (0, 6), (15, 6), (24, 13), (33, 7), (53, 7), (63, 19), (74, 6))
     tracks = Tracks(
@@ -115,7 +115,8 @@ def fly() -> Clip:
     beat = repeated(keyed(20, (0, 1), (8, -1), (10, -1), (19, 1)), 4)
     drift = wave(n, 1)
     height = 27 + 3 * wave(n, 1, start=20) - 5.5 * lag(beat, 6)
-    dangle = spring(-drift * 6 + 2 * lag(beat, 8), 1.2, 0.3)
+    dangle = spring(-7 * drift + 2 * lag(beat, 8), 1.2, 0.3)
+    paddle = wave(n, 2)
     tracks = Tracks(
         across=9 * drift,
         rise=height,
@@ -124,8 +125,8 @@ def fly() -> Clip:
         nod=-4 * lag(drift, -8) + 1.5 * lag(beat, 9),
         left_arm=Arm(up=98 + 44 * beat, elbow=-4 + 26 * drag(beat, 3), hand=22 * drag(beat, 4), depth=9),
         right_arm=Arm(up=98 + 42 * lag(beat, 1), elbow=-4 + 26 * drag(beat, 4), hand=22 * drag(beat, 5)),
-        left_leg=Leg(out=9 * drift + 5 + dangle, lift=height - 1 + 4 * lag(beat, 9) + 3),
-        right_leg=Leg(out=-9 * drift + 6 - dangle, lift=height + 2 + 4 * lag(beat, 11) + 3),
+        left_leg=Leg(out=9 * drift + 11 + dangle + paddle, lift=height + 4 + 3 * lag(beat, 9) + 3 * paddle),
+        right_leg=Leg(out=-9 * drift + 11 - dangle - paddle, lift=height + 5 + 3 * lag(beat, 11) - 3 * paddle),
     )
     return Clip("fly", "Fly like a bird", Plane.FRONT, n, tracks)
 

@@ -57,24 +57,24 @@ def run() -> Clip:
     beat, half = 20, 10
     n = 4 * beat
     out, up = (repeated(track, 4) for track in stride(beat, 0, 7, 26, 40, kick=0.42))
-    air = repeated(flight(half, 7, 10.5, 5), 8)
+    air = repeated(flight(half, 6.5, 10, 5), 8)
     bob = repeated(keyed(half, (0, -5), (3, -9), (7, -1), (8.5, 1)), 8)
     swing = repeated(keyed(beat, (0, -1), (10, 1)), 4)
     effort = wave(n, 1)
     out = out - 4
     tracks = Tracks(
         across=2 * effort,
-        rise=bob + air + 2,
+        rise=bob + air + 0.5,
         lean=15 + 2 * lag(effort, -8) + 0.4 * lag(bob, 2),
         bend=2,
         nod=-12 - 0.8 * lag(bob, 3),
-        left_arm=Arm(up=2 + 58 * lag(swing, 1), elbow=84 + 20 * lag(swing, 2), hand=8 * lag(swing, 4), depth=12),
-        right_arm=Arm(up=2 - 58 * lag(swing, 1), elbow=84 - 20 * lag(swing, 2), hand=-8 * lag(swing, 4)),
+        left_arm=Arm(up=2 + 50 * lag(swing, 1), elbow=70 + 20 * lag(swing, 2), hand=8 * lag(swing, 4), depth=12),
+        right_arm=Arm(up=2 - 50 * lag(swing, 1), elbow=70 - 20 * lag(swing, 2), hand=-8 * lag(swing, 4)),
         left_leg=Leg(out=out, lift=up + 0.8 * air),
         right_leg=Leg(out=lag(out, half), lift=lag(up, half) + 0.8 * air),
     )
-    planted = tuple(("Left", start, start + 7) for start in range(0, n, beat)) + tuple(
-        ("Right", start, start + 7) for start in range(half, n, beat)
+    planted = tuple(("Left", start, start + 5) for start in range(0, n, beat)) + tuple(
+        ("Right", start, start + 5) for start in range(half, n, beat)
     )
     return Clip("run", "Run", Plane.SIDE, n, tracks, planted, ground=2 * 26 / 7)
 
@@ -125,7 +125,7 @@ def tiptoe() -> Clip:
         bend=6,
         nod=-16 + spring(8 * paw, 1.8, 0.4),
         left_arm=Arm(up=38 + 12 * lag(paw, 1) - 9 * balance, elbow=88 - 12 * lag(paw, 4), hand=-62 + 14 * lag(paw, 6), depth=14),
-        right_arm=Arm(up=38 + 12 * lag(paw, 3) + 9 * balance, elbow=88 - 12 * lag(paw, 6), hand=-62 + 14 * lag(paw, 8), depth=14),
+        right_arm=Arm(up=20 + 12 * lag(paw, 3) + 9 * balance, elbow=88 - 12 * lag(paw, 6), hand=-62 + 14 * lag(paw, 8), depth=14),
         left_leg=Leg(out=out, lift=lift),
         right_leg=Leg(out=lag(out, half), lift=lag(lift, half)),
     )
@@ -173,16 +173,16 @@ def bow() -> Clip:
     sweep = keyed(n, (0, 0), (8, 0.1), (20, 1), (34, 0.86), (64, 0.9), (84, 0))
     tracks = Tracks(
         across=-9 * down,
-        rise=-1.2 + keyed(n, (0, 0), (12, 1), (30, -5), (60, -5), (76, -3), (90, 0)),
+        rise=-0.8 + keyed(n, (0, 0), (12, 0.6), (30, -5), (60, -5), (76, -3), (90, 0)),
         lean=40 * down,
         bend=12 * lag(down, 3),
         nod=spring(15 * down, 1.8, 0.5),
         left_arm=Arm(
-            up=6 + keyed(n, (0, 0), (18, 104), (38, 84), (62, 82), (84, -4)),
+            up=17 + keyed(n, (0, 0), (18, 95), (38, 74), (62, 72), (84, -4)),
             elbow=8 + keyed(n, (0, 0), (18, 6), (40, 30), (64, 26), (86, 0)),
             hand=14 * lag(down, 4),
         ),
-        right_arm=Arm(up=6 - 46 * lag(sweep, 3), elbow=8 + 8 * lag(sweep, 8), hand=-14 * lag(sweep, 11), depth=16),
+        right_arm=Arm(up=-13 - 30 * lag(sweep, 3), elbow=8 + 8 * lag(sweep, 8), hand=-14 * lag(sweep, 11), depth=16),
         left_leg=Leg(out=-6),
         right_leg=Leg(out=9),
     )
@@ -199,13 +199,13 @@ def kick() -> Clip:
     guard = wave(n, 6, 1.0, start=2) * keyed(n, (0, 1), (18, 0.5), (26, 0), (60, 0), (74, 1))
     tracks = Tracks(
         across=keyed(n, (0, 0), (21, 5), (30, -8), (36, -10), (42, -9), (58, 2), (70, 0)),
-        rise=bounce + 1,
+        rise=bounce,
         lean=6 - 34 * strike,
         bend=2 - 6 * lag(strike, 1),
         nod=-2 + 22 * lag(strike, 1),
         left_arm=Arm(up=40 + 5 * guard + 8 * strike, elbow=84 - 6 * lag(guard, 3) - 40 * strike, hand=6 * guard, depth=14),
         right_arm=Arm(
-            up=34 + 5 * lag(guard, 4) - 96 * lag(strike, 1), elbow=92 - 6 * lag(guard, 7) - 60 * lag(strike, 2), hand=6 * guard, depth=14
+            up=14 + 5 * lag(guard, 4) - 76 * lag(strike, 1), elbow=76 - 6 * lag(guard, 7) - 60 * lag(strike, 2), hand=6 * guard, depth=14
         ),
         left_leg=Leg(out=reach, lift=lift),
         right_leg=Leg(out=-10),

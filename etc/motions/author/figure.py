@@ -19,8 +19,12 @@ from skeleton import ANKLE_HEIGHT, HIP_DROP, HIPS_HEIGHT, SHIN, THIGH, Floats, b
 
 Value = Track | float
 
-SOFT_KNEES = 1.5
+SOFT_KNEES = 0.25
 """How far the hips hang below straight legs when `Tracks.rise` is 0, cm."""
+
+
+SOFT_REACH = 1.2
+"""A leg's last centimetres of stretch come ever more slowly, so that knees don't snap straight (nor does the foot quite get there)."""
 
 
 class Plane(Enum):
@@ -157,7 +161,7 @@ class _Poser:
         shortening = np.cos(np.radians(depth))
         out = (self.full(leg.out) - hips_out) / shortening
         down = (HIPS_HEIGHT + self.rise - HIP_DROP - ANKLE_HEIGHT - self.full(leg.lift)) / shortening
-        reach = np.clip(np.hypot(out, down), abs(THIGH - SHIN) + 1e-3, THIGH + SHIN)
+        reach = _softly_reached(np.hypot(out, down))
         towards = np.degrees(np.arctan2(out, down))
         opening = np.degrees(np.arccos(np.clip((THIGH**2 + reach**2 - SHIN**2) / (2 * THIGH * reach), -1, 1)))
         closing = np.degrees(np.arccos(np.clip((SHIN**2 + reach**2 - THIGH**2) / (2 * SHIN * reach), -1, 1)))
@@ -190,3 +194,11 @@ class _Poser:
         rest = np.stack([rest_along, rest_bending, np.cross(rest_along, rest_bending)])
         posed: Floats = np.stack([along, bending, np.cross(along, bending)], axis=2) @ rest
         return posed
+
+
+def _softly_reached(distance: Track) -> Track:
+    """The distance between hip and ankle for a wanted one: the same, but never quite the whole leg's length."""
+    whole = THIGH + SHIN
+    over = np.clip(distance - (whole - SOFT_REACH), 0, None)
+    soft: Track = np.where(over > 0, whole - SOFT_REACH * np.exp(-over / SOFT_REACH), np.clip(distance, 1.0, None))
+    return soft
