@@ -86,7 +86,7 @@ def _webp(path: Path) -> Inspection | None:
 
     with iio.imopen(path, "r", plugin="pillow") as file:
         height, width = file.read(index=0).shape[:2]
-        frame_count = file.properties(index=...).n_images
+        frame_count = file.properties(index=...).n_images  # type: ignore[arg-type]  # means all; imageio documents it but types it as int
     delays = list(_webp_delays(path.read_bytes()))
     return Inspection(frame_count, Fraction(sum(delays), 1000), width, height) if len(delays) == frame_count else None
 

@@ -204,6 +204,10 @@ def _frame(size: tuple[int, int], pixel_format: str) -> av.VideoFrame:
 
 def _bled(rgba: Bytes) -> Bytes:
     """Colours grown two pixels into what is transparent, so that halved chroma and the codec's blocks don't darken the rim."""
-    seen = rgba[..., 3:] > 0
-    drawn = np.where(seen, rgba, np.uint8(0))
-    return np.where(seen, rgba, cv2.dilate(drawn, _BLEED))
+    unseen = cv2.inRange(rgba, (0, 0, 0, 0), (255, 255, 255, 0))
+    left, top, width, height = cv2.boundingRect(cv2.bitwise_not(unseen))
+    near = (slice(max(0, top - 2), top + height + 2), slice(max(0, left - 2), left + width + 2))
+    bled = np.zeros_like(rgba)
+    drawn = cv2.copyTo(rgba[near], cv2.bitwise_not(unseen[near]))
+    bled[near] = cv2.copyTo(drawn, cv2.bitwise_not(unseen[near]), cv2.dilate(drawn, _BLEED))
+    return bled
