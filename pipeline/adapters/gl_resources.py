@@ -34,7 +34,7 @@ def check(gl: Any, doing: str) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
     code = gl.glGetError()
     if not code:
         return
-    names = []
+    names: list[str] = []
     while code and len(names) < _MOST_ERRORS:
         names.append(_ERROR_NAMES.get(code, hex(code)))
         code = gl.glGetError()

@@ -39,7 +39,7 @@ def opengl(kind: str, platform: str) -> Any:  # noqa: ANN401  (PyOpenGL is untyp
         if _bound_platform() is None:
             try:
                 with environment_variable("PYOPENGL_PLATFORM", platform):
-                    settings = importlib.import_module("OpenGL")
+                    settings: Any = importlib.import_module("OpenGL")
                     settings.ERROR_CHECKING = False
                     settings.ERROR_LOGGING = False
                     importlib.import_module("OpenGL.platform")

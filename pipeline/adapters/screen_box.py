@@ -66,8 +66,9 @@ class ScreenProjection:
             RenderFailed: a coordinate is not finite.
         """
         matrix = self._pixels_from_world
-        shift = matrix[:, 2] * np.float32(z) + matrix[:, 3]
-        return self._box(matrix[:, :2] @ vertices.T + shift[:, None])
+        with np.errstate(all="ignore"):
+            shift = matrix[:, 2] * np.float32(z) + matrix[:, 3]
+            return self._box(matrix[:, :2] @ vertices.T + shift[:, None])
 
     def box(self, points: Singles) -> Box:
         """The box around world points (N, 3).
@@ -76,7 +77,8 @@ class ScreenProjection:
             RenderFailed: a coordinate is not finite.
         """
         matrix = self._pixels_from_world
-        return self._box(matrix[:, :3] @ points.T + matrix[:, 3:])
+        with np.errstate(all="ignore"):
+            return self._box(matrix[:, :3] @ points.T + matrix[:, 3:])
 
     def _box(self, homogeneous: Singles) -> Box:
         """The box around the (3, N) pixel coordinates x * w, y * w, w, one pixel wider on each side against rounding."""
