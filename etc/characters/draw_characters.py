@@ -40,7 +40,7 @@ def configuration(sketch: Sketch) -> dict[str, object]:
 def texture(sketch: Sketch) -> Image.Image:
     """The drawing with its paper, as an opaque RGBA picture of few colours."""
     picture = Image.fromarray(sketch.sheet.picture())
-    few = picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).convert("RGB")
+    few = picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, kmeans=4, dither=Image.Dither.NONE).convert("RGB")
     return few.convert("RGBA")
 
 

@@ -15,10 +15,10 @@ def jump() -> Clip:
     takeoff, landing = 24, 48
     air = flight(n, takeoff, landing, 46)
     push = keyed(
-        n, (0, 0), (4, 0.8), (17, -27), (20, -25), (takeoff, 1.5, 3.8), (landing, 0.5, -4.0), (54, -29), (57, -27), (68, 1), (76, -0.6)
+        n, (0, 0), (4, 0.8), (17, -24), (20, -22), (takeoff, 1.5, 3.8), (landing, 0.5, -4.0), (54, -26), (57, -24), (68, -0.8), (76, -0.4)
     )
     arms = keyed(n, (0, 30), (4, 34), (17, 14), (19, 16), (30, 140), (38, 128), (landing, 110), (55, 32), (66, 22), (76, 31))
-    spread = keyed(n, (0, 4), (takeoff, 4), (36, 38), (landing, 8), (72, 8), (80, 4))
+    spread = keyed(n, (0, 10), (takeoff, 10), (36, 40), (landing, 14), (70, 14), (80, 10))
     tuck = keyed(n, (takeoff, 0), (36, 13), (landing, 0), (70, 0))
     step = keyed(n, (landing, 0), (70, 0), (76, 3), (82, 0), (83, 0))
     tracks = Tracks(
@@ -41,9 +41,9 @@ def jumping_jacks() -> Clip:
     beat = 32
     n = 2 * beat
     air = repeated(flight(beat, 3, 12, 9) + flight(beat, 19, 28, 9), 2)
-    apart = repeated(keyed(beat, (3, 3, 0.4), (12, 27, 0.6), (13, 27), (19, 27, -0.4), (28, 3, -0.6), (29, 3)), 2)
-    knees = repeated(keyed(beat, (0, -9), (3, -1, 1.5), (12, -1, -1.5), (16, -9), (19, -2, 1.5), (28, -1, -1.5)), 2)
-    drop = repeated(keyed(beat, (3, 0), (12, -6.5), (19, -6.5), (28, 0)), 2)
+    apart = repeated(keyed(beat, (3, 6, 0.4), (12, 29, 0.6), (13, 29), (19, 29, -0.4), (28, 6, -0.6), (29, 6)), 2)
+    knees = repeated(keyed(beat, (0, -6), (3, -1, 1.2), (12, -1, -1.5), (16, -9), (19, -2, 1.5), (28, -1, -1.2)), 2)
+    drop = repeated(keyed(beat, (3, 0), (12, -7), (19, -7), (28, 0)), 2)
     arms = repeated(keyed(beat, (1, 22), (13, 150), (17, 143), (29, 18)), 2)
     tilt = wave(n, 1)
     tracks = Tracks(
@@ -67,7 +67,7 @@ def march() -> Clip:
     beat = 32
     n = 2 * beat
     lift = repeated(keyed(beat, (2, 0), (9, 31), (16, 0), (24, 0)), 2)
-    knee = repeated(keyed(beat, (2, 4), (9, 25), (16, 4), (24, 4)), 2)
+    knee = repeated(keyed(beat, (2, 7), (9, 27), (16, 7), (24, 7)), 2)
     sway = repeated(keyed(beat, (1, 0, -0.8), (8, -5), (17, 0, 0.8), (24, 5)), 2)
     bob = repeated(keyed(16, (0, -4), (3, -5), (9, -0.4), (12, -0.6)), 4)
     swing = repeated(keyed(beat, (1, -0.8), (10, 1), (17, 0.8), (26, -1)), 2)
@@ -106,8 +106,8 @@ def hop() -> Clip:
         nod=spring(-3.4 * tilt, 2.2, 0.4) + repeated(keyed(beat, (1, 3), (10, -3)), 4) * np.sign(wave(n, 1, start=-9)) * 0.5,
         left_arm=Arm(up=flap, elbow=14 + 0.9 * drag(flap, 3), hand=0.8 * drag(flap, 4), depth=9),
         right_arm=Arm(up=lag(flap, 1), elbow=14 + 0.9 * drag(lag(flap, 1), 3), hand=0.8 * drag(lag(flap, 1), 4)),
-        left_leg=Leg(out=place + 5, lift=air + kick),
-        right_leg=Leg(out=5 - place, lift=air + lag(kick[::-1], 21)),
+        left_leg=Leg(out=place + 9, lift=air + kick),
+        right_leg=Leg(out=9 - place, lift=air + lag(kick[::-1], 21)),
     )
     return Clip("hop", "Happy hops", Plane.FRONT, n, tracks)
 

@@ -61,8 +61,8 @@ def shrug() -> Clip:
         nod=wag,
         left_arm=Arm(up=30 + 26 * pull, elbow=-10 + 92 * hang, hand=30 * lag(hang, 3), depth=14),
         right_arm=Arm(up=30 + 23 * lag(pull, 1), elbow=-10 + 88 * lag(hang, 2), hand=30 * lag(hang, 5), depth=11),
-        left_leg=Leg(out=4),
-        right_leg=Leg(out=4),
+        left_leg=Leg(out=9),
+        right_leg=Leg(out=9),
     )
     return Clip("shrug", "Shrug", Plane.FRONT, n, tracks, tuple((side, 0, n) for side in BOTH))
 
@@ -79,7 +79,7 @@ def dab() -> Clip:
         bend=-3 * lag(snap, 2),
         nod=spring(-17 * snap, 3.0, 0.5),
         left_arm=Arm(up=30 + 78 * trail, elbow=-10 + 12 * trail, hand=6 * lag(snap, 3), depth=9),
-        right_arm=Arm(up=30 + 104 * snap, elbow=-10 + 118 * lag(snap, 1), depth=20),
+        right_arm=Arm(up=30 + 122 * snap, elbow=-10 + 112 * lag(snap, 1), depth=20),
         left_leg=Leg(out=12),
         right_leg=Leg(out=12),
     )
@@ -89,11 +89,11 @@ def dab() -> Clip:
 def cheer() -> Clip:
     """Two hops with the arms thrown up, the second one higher, and hands that shake at the top."""
     n = 90
-    crouch = keyed(n, (0, -2), (9, -16), (15, 0.5, 2.0), (33, 0, -2.0), (39, -14), (47, -13), (53, 0.5, 2.4), (74, 0, -2.4), (80, -15))
+    crouch = keyed(n, (0, -2), (9, -14), (15, 0.5, 2.0), (33, 0, -2.0), (39, -14), (47, -13), (53, 0.5, 2.4), (74, 0, -2.4), (80, -15))
     air = flight(n, 15, 33, 20) + flight(n, 53, 74, 30)
     arms = keyed(n, (0, 42), (10, 34), (23, 140), (30, 133), (43, 62), (49, 58), (60, 148), (71, 140), (84, 48))
     shake = keyed(n, (12, 0), (20, 1), (30, 1), (40, 0), (50, 0), (58, 1), (72, 1), (82, 0)) * wave(n, 15, 13)
-    spread = keyed(n, (0, 6), (15, 6), (24, 13), (33, 7), (53, 7), (63, 19), (74, 6))
+    spread = keyed(n, (0, 11), (15, 11), (24, 17), (33, 11), (53, 11), (63, 24), (74, 11))
     tracks = Tracks(
         across=keyed(n, (0, 0), (15, 0), (33, 5, 0.1), (53, 5), (74, 0, -0.1)) * 0.7,
         rise=air + crouch,

@@ -38,8 +38,8 @@ def walk() -> Clip:
         lean=4 + 0.5 * lag(bob, 2),
         bend=1.5 * lag(swing, 2) * 0.4,
         nod=-3 - 0.9 * lag(bob, 4) + 2 * mood,
-        left_arm=Arm(up=4 + 34 * lag(swing, 1), elbow=24 + 18 * lag(swing, 5), hand=10 * lag(swing, 8), depth=14),
-        right_arm=Arm(up=4 - 34 * lag(swing, 1), elbow=24 - 18 * lag(swing, 5), hand=-10 * lag(swing, 8), depth=14),
+        left_arm=Arm(up=6 + 34 * lag(swing, 1), elbow=24 + 18 * lag(swing, 5), hand=10 * lag(swing, 8), depth=14),
+        right_arm=Arm(up=-2 - 30 * lag(swing, 1), elbow=18 - 13 * lag(swing, 5), hand=-10 * lag(swing, 8), depth=14),
         left_leg=Leg(out=out, lift=up),
         right_leg=Leg(out=lag(out, half), lift=lag(up, half)),
     )

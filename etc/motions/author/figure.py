@@ -51,7 +51,7 @@ class Arm:
 class Leg:
     """Where the ankle is, cm: `out`wards (FRONT) or forwards (SIDE) of its hip at rest, `lift`ed above where it stands."""
 
-    out: Value = 3.0
+    out: Value = 7.0
     lift: Value = 0.0
     depth: Value = 3.0
 
