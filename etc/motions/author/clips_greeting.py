@@ -13,8 +13,8 @@ def idle() -> Clip:
     """Breathes, shifts its weight, looks about."""
     n = 120
     breath = wave(n, 2)
-    shift = keyed(n, (0, 0), (28, 3.5), (52, 3), (84, -3), (108, -2))
-    look = keyed(n, (0, 0), (20, 7), (50, 6), (64, -9), (96, -8), (114, 0))
+    shift = keyed(n, (0, 0), (28, 5), (52, 4.4), (84, -4.5), (108, -3))
+    look = keyed(n, (0, 0), (20, 9), (50, 7.5), (64, -11), (96, -10), (114, 0))
     tracks = Tracks(
         across=shift,
         rise=-0.35 + 0.3 * breath - 0.1 * np.abs(shift),

@@ -96,7 +96,7 @@ def skip() -> Clip:
         bend=2 * lag(swing, 3),
         nod=-4 + spring(-0.25 * hops, 2.8) + 3 * lag(swing, 5),
         left_arm=Arm(up=18 + 62 * -swing, elbow=26 - 16 * lag(swing, 3), hand=22 * drag(-swing, 4), depth=18),
-        right_arm=Arm(up=18 + 62 * swing, elbow=26 + 16 * lag(swing, 3), hand=22 * drag(swing, 4), depth=18),
+        right_arm=Arm(up=-2 + 46 * swing, elbow=22 + 14 * lag(swing, 3), hand=22 * drag(swing, 4), depth=18),
         left_leg=Leg(out=repeated(out, 2), lift=repeated(lift, 2)),
         right_leg=Leg(out=lag(repeated(out, 2), half), lift=lag(repeated(lift, 2), half)),
     )
@@ -183,8 +183,8 @@ def bow() -> Clip:
             hand=14 * lag(down, 4),
         ),
         right_arm=Arm(up=-13 - 30 * lag(sweep, 3), elbow=8 + 8 * lag(sweep, 8), hand=-14 * lag(sweep, 11), depth=16),
-        left_leg=Leg(out=-6),
-        right_leg=Leg(out=9),
+        left_leg=Leg(out=9),
+        right_leg=Leg(out=-7),
     )
     return Clip("bow", "Bow", Plane.SIDE, n, tracks, tuple((side, 0, n) for side in BOTH))
 
