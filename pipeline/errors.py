@@ -122,6 +122,7 @@ class OptionError(PermanentError):
 class DecodeReason(StrEnum):
     """Why a file could not be read as a picture; a closed set, it goes into logs."""
 
+    UNREADABLE = "unreadable"
     EMPTY = "empty"
     UNSUPPORTED = "unsupported"
     TRUNCATED = "truncated"

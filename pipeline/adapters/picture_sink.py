@@ -22,6 +22,7 @@ from pipeline.errors import OptionError
 from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
 
 _THREADS = 2
+_CODEC_ERRORS = (cv2.error, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ class PictureSink:
         kept = Frame(frame.pixels.copy(), frame.left, frame.top, frame.pts)
         picture = self._container.picture(kept, self._shown)
         self._shown = kept
-        with failures(self._path, self._kind):
+        with failures(self._path, self._kind, *_CODEC_ERRORS):
             self._pool.put((picture, begin))
 
     def finish(self) -> Animation:
@@ -125,7 +126,7 @@ class PictureSink:
         """
         if self._shown is None:
             raise OptionError("an animation needs at least one frame", path=self._path)
-        with failures(self._path, self._kind):
+        with failures(self._path, self._kind, *_CODEC_ERRORS):
             self._pool.drain()
             self._write_waiting(until=self._times.end)
             self._container.end(self._file, self._count)

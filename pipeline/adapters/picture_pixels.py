@@ -1,0 +1,133 @@
+"""From a codec's picture of any mode to 8-bit colour and alpha of the working size.
+
+Owns Pillow's modes and colour profiles. Works in strips, so that a big picture is never held a second time; averages with
+premultiplied alpha (Pillow does), so that no hidden colour of a transparent pixel bleeds into a visible one.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from pipeline.stages.decode import byte_samples, reduced_size, scale_to_bytes, whole_reduction
+from pipeline.types import Bytes
+
+_STRIP_PIXELS = 4_000_000
+_WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
+_PLAIN = {"L", "LA", "RGB", "RGBA", "CMYK", "LAB"}
+"""Modes that can be averaged as they are."""
+_PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
+
+
+def working_copy(picture: Image.Image, working_side: int, *, bits: int | None = None, inverted: bool = False) -> Image.Image:
+    """`picture`, loaded, as mode L, LA, RGB, RGBA, CMYK or LAB, its longer side at most `working_side` px.
+
+    Args:
+        bits: depth of a 16-bit mode's samples, if fewer than 16 are used.
+        inverted: its samples say how dark, not how bright.
+    """
+    factor = whole_reduction(max(picture.size), working_side)
+    scale = _scale(picture, bits)
+    rows = max(1, _STRIP_PIXELS // picture.width // factor) * factor
+    strips = [
+        _plain(picture.crop((0, top, picture.width, min(top + rows, picture.height))), scale, inverted=inverted).reduce(factor)
+        for top in range(0, picture.height, rows)
+    ]
+    whole = _stacked(strips)
+    size = reduced_size(*whole.size, working_side)
+    return whole if size == whole.size else whole.resize(size, Image.Resampling.HAMMING, reducing_gap=2.0)
+
+
+def rgb_and_alpha(picture: Image.Image, profile: bytes | None) -> tuple[Bytes, Bytes | None, str]:
+    """(H, W, 3) uint8 sRGB, (H, W) uint8 straight alpha or None, and a sentence on the colour profile or "".
+
+    Args:
+        picture: as `working_copy` makes it.
+        profile: ICC; one that is damaged or does not fit is ignored.
+    """
+    alpha = np.array(picture.getchannel("A"), dtype=np.uint8) if picture.mode in _WITH_ALPHA else None
+    colours = picture.convert("RGB" if picture.mode == "RGBA" else "L") if alpha is not None else picture
+    converted, note = _by_profile(colours, profile) if profile else (None, "")
+    if converted is None:
+        converted = _lab_to_srgb(colours) if colours.mode == "LAB" else colours.convert("RGB")
+    return np.array(converted, dtype=np.uint8), alpha, note
+
+
+def _scale(picture: Image.Image, bits: int | None) -> float:
+    """What the samples are divided by; 1 for all modes of 8 bits."""
+    if picture.mode.startswith("I;16"):
+        return scale_to_bytes(0, 0, is_float=False, bits=bits or 16)
+    if picture.mode in {"I", "F"}:
+        lowest, highest = _range(picture)
+        return scale_to_bytes(lowest, highest, is_float=picture.mode == "F")
+    return 1.0
+
+
+def _range(picture: Image.Image) -> tuple[float, float]:
+    samples = np.asarray(picture)
+    finite = samples[np.isfinite(samples)] if picture.mode == "F" else samples
+    return float(finite.min(initial=0)), float(finite.max(initial=0))
+
+
+def _plain(strip: Image.Image, scale: float, *, inverted: bool) -> Image.Image:
+    if strip.mode.startswith("I") or strip.mode == "F":
+        return _from_deep(strip, scale, inverted=inverted)
+    if strip.mode in {"P", "PA"} or "transparency" in strip.info:
+        return _from_keyed(strip)
+    if strip.mode in _PLAIN:
+        return strip
+    return strip.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}.get(strip.mode, "RGB"))
+
+
+def _from_deep(strip: Image.Image, scale: float, *, inverted: bool) -> Image.Image:
+    samples: NDArray[Any] = np.asarray(strip)
+    grey = Image.fromarray(byte_samples(samples.astype(np.float64), scale, inverted=inverted))
+    key = strip.info.get("transparency")
+    if isinstance(key, int):
+        grey.putalpha(Image.fromarray(np.where(samples == key, np.uint8(0), np.uint8(255))))
+    return grey
+
+
+def _from_keyed(strip: Image.Image) -> Image.Image:
+    """A palette looked up, and a transparent colour made alpha: colours must not be averaged before that."""
+    key = strip.info.get("transparency")
+    if strip.mode == "P" and key is None:
+        return strip.convert("RGB")
+    if isinstance(key, tuple) and max(key) > 255:  # of a 16-bit picture, which Pillow cuts to 8 bits but not the key
+        strip.info["transparency"] = tuple(level >> 8 for level in key)
+    return strip.convert("RGBA")
+
+
+def _stacked(strips: list[Image.Image]) -> Image.Image:
+    if len(strips) == 1:
+        return strips[0]
+    whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
+    top = 0
+    for strip in strips:
+        whole.paste(strip, (0, top))
+        top += strip.height
+    return whole
+
+
+def _by_profile(colours: Image.Image, profile: bytes) -> tuple[Image.Image | None, str]:
+    try:
+        embedded = ImageCms.ImageCmsProfile(BytesIO(profile))
+        if "sRGB" in (embedded.profile.profile_description or ""):
+            return None, ""
+        if colours.mode == "L" and embedded.profile.xcolor_space.strip() == "RGB":
+            colours = colours.convert("RGB")
+        if embedded.profile.xcolor_space.strip() != _PROFILE_SPACES[colours.mode]:
+            return None, "its colour profile does not fit its pixels and was ignored"
+        converted = ImageCms.profileToProfile(colours, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
+        return None, "its colour profile is damaged and was ignored"
+    return converted, "its colours were converted to sRGB"
+
+
+def _lab_to_srgb(colours: Image.Image) -> Image.Image:
+    converted = ImageCms.profileToProfile(colours, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return colours.convert("RGB") if converted is None else converted

@@ -1,0 +1,118 @@
+"""What a decoded picture goes through, whatever its format was: how far it is reduced, which way is up, what is transparent.
+
+Owns the limits and the pure arithmetic on pixels. Refuses files and codecs (`pipeline.adapters.pictures` has those).
+Orientation: EXIF 2.32 (CIPA DC-008), 4.6.4, tag 0x0112.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.types import Bytes, Drawing, Floats
+
+UPRIGHT = 1
+ORIENTATIONS = range(1, 9)
+_LEAST_SHARE = 0.75
+"""A whole-number reduction is taken even if it ends this far below the working size: it is faster and sharper than resampling."""
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """How big a stranger's picture may be, and how big it is worked on. All of it is checked before anything is decoded.
+
+    Attributes:
+        max_bytes: of the file.
+        max_pixels: width times height.
+        max_side: longer side, px.
+        min_side: shorter side, px; also of the reduced picture. No figure can be found in less.
+        working_side: longer side, px, that bigger pictures are reduced to.
+        max_memory_bytes: what decoding may take, by an estimate per format that the tests check.
+    """
+
+    max_bytes: int = 64 * 2**20
+    max_pixels: int = 100_000_000
+    max_side: int = 30_000
+    min_side: int = 16
+    working_side: int = 2048
+    max_memory_bytes: int = 800_000_000
+
+
+def whole_reduction(longer_side: int, working_side: int) -> int:
+    """The factor (1, 2, 3, ...) by which averaging blocks of pixels comes close to the working size.
+
+    The result may still be longer than `working_side`: then the rest is to be resampled.
+    """
+    factor = max(1, -(-longer_side // working_side))
+    return factor if factor == 1 or longer_side / factor >= _LEAST_SHARE * working_side else factor - 1
+
+
+def halving_reduction(longer_side: int, working_side: int) -> int:
+    """As `whole_reduction`, of the factors 1, 2, 4, 8 that a JPEG's cosine transform gives away for nothing."""
+    return next(factor for factor in (8, 4, 2, 1) if factor == 1 or longer_side / factor >= _LEAST_SHARE * working_side)
+
+
+def reduced_size(width: int, height: int, working_side: int) -> tuple[int, int]:
+    """Width and height, px, with the longer one at most `working_side`; at least 1."""
+    longer = max(width, height)
+    if longer <= working_side:
+        return width, height
+    return max(1, round(width * working_side / longer)), max(1, round(height * working_side / longer))
+
+
+def turned(pixels: Bytes, orientation: int) -> Bytes:
+    """`pixels` (H, W) or (H, W, C) uint8 as a camera with EXIF `orientation` 1..8 saw them, contiguous.
+
+    The tag names the sides that the stored row 0 and column 0 lie on: 6 is "right, top", so row 0 becomes the right side.
+    """
+    if orientation >= 5:
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def scale_to_bytes(lowest: float, highest: float, *, is_float: bool, bits: int | None = None) -> float:
+    """What a sample deeper than 8 bits is divided by to end in 0..255.
+
+    Args:
+        lowest, highest: the samples found; only asked where the file does not say what white is (float, and 32-bit integers).
+        bits: depth of a sample where the file says it.
+    """
+    if bits is not None:
+        return ((1 << bits) - 1) / 255
+    whites = (1.0, 255.0, 65535.0) if is_float else (255.0, 65535.0)
+    reach = max(abs(lowest), abs(highest))
+    white: float = next((white for white in whites if reach <= white), reach)
+    return white / 255
+
+
+def byte_samples(samples: Floats, scale: float, *, inverted: bool = False) -> Bytes:
+    """(H, W) samples of any depth as uint8; what is no number is black, what is out of range is clipped."""
+    levels = np.clip(np.nan_to_num(samples / scale, nan=0.0, posinf=255.0, neginf=0.0), 0, 255)
+    as_bytes = np.rint(levels).astype(np.uint8)
+    return 255 - as_bytes if inverted else as_bytes
+
+
+def drawing(rgb: Bytes, alpha: Bytes | None, *, orientation: int, sha256: str, notes: tuple[str, ...]) -> Drawing:
+    """The upright drawing.
+
+    An alpha that is 255 throughout says nothing and is dropped; so is one that is 0 throughout: some programs leave it unset.
+
+    Args:
+        rgb: (H, W, 3) uint8, as stored.
+        alpha: (H, W) uint8 straight alpha, as stored, or None.
+        orientation: EXIF, 1..8.
+    """
+    if orientation != UPRIGHT:
+        notes = (*notes, f"it was turned upright (orientation {orientation})")
+    if alpha is not None and not alpha.any():
+        notes = (*notes, "its alpha channel is empty and was ignored")
+        alpha = None
+    if alpha is None or alpha.min() == 255:
+        return Drawing(turned(rgb, orientation), None, sha256, notes)
+    white = np.where(alpha[..., np.newaxis] == 0, np.uint8(255), rgb)
+    return Drawing(turned(white, orientation), turned(alpha, orientation), sha256, notes)
