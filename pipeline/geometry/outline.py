@@ -43,8 +43,14 @@ def outlines(mask: Bools, *, tolerance_px: float) -> list[Floats]:
     """Closed outlines of a mask and of its holes, simplified to within `tolerance_px`; each (N, 2), N >= 3."""
     large = np.repeat(np.repeat(mask.astype(np.uint8), ENLARGED, axis=0), ENLARGED, axis=1)
     found, _ = cv2.findContours(np.pad(large, 1), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    simplified = [cv2.approxPolyDP(contour, tolerance_px * ENLARGED, closed=True)[:, 0] for contour in found]
+    simplified = [_simplified(contour, tolerance_px * ENLARGED) for contour in found]
     return [(points - 0.5) / ENLARGED for points in simplified if len(points) >= 3]  # -1 for the padding, +0.5 to the pixel's centre
+
+
+def _simplified(contour: Ints, tolerance: float) -> Ints:
+    """The contour with fewer points; as it is, if it would lose its inside."""
+    points = cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0]
+    return np.asarray(points if len(points) >= 3 else contour[:, 0], np.int32)
 
 
 def subdivided(outline: Floats, *, spacing: float) -> Floats:

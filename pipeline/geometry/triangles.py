@@ -43,7 +43,7 @@ def barycentric_coordinates(vertices: Floats, triangles: Ints, points: Floats) -
     with np.errstate(divide="ignore", invalid="ignore"):
         beta = ((points[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (points[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / doubled
         gamma = ((b[:, 0] - a[:, 0]) * (points[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (points[:, 0] - a[:, 0])) / doubled
-    return np.stack([1.0 - beta - gamma, beta, gamma], axis=1)
+        return np.stack([1.0 - beta - gamma, beta, gamma], axis=1)
 
 
 def containing_triangles(vertices: Floats, triangles: Ints, points: Floats, *, tolerance: float = 1e-9) -> tuple[Ints, Floats]:

@@ -23,7 +23,12 @@ GRID_CELLS = 40
 """Mesh points along the square's side."""
 
 TOLERANCE_OF_SIDE = 0.0015
-"""How closely the outline is followed, as a share of the square's side (0.9 px of 600), and at least half a pixel."""
+"""How closely the outline is followed, as a share of the square's side: 0.9 px of 600. Thin limbs are followed closer, down to..."""
+
+CLOSEST_TOLERANCE_PX = 0.25
+
+THIN_SHARE_PERCENT = 10
+"""...so much of the figure's middle line may be thinner than what the tolerance is made for."""
 
 OWNERSHIP_SIDE_PX = 320
 """Distances to bones are measured on a mask of about this size: a pixel of error in who owns a triangle is not seen."""
@@ -62,8 +67,7 @@ def figure_of(character: Character) -> Figure:
     mask = outline.bridged(character.mask)
     side = max(mask.shape)
     spacing = side / GRID_CELLS
-    tolerance = max(0.5, TOLERANCE_OF_SIDE * side)
-    loops = [outline.subdivided(loop, spacing=spacing) for loop in outline.outlines(mask, tolerance_px=tolerance)]
+    loops = [outline.subdivided(loop, spacing=spacing) for loop in outline.outlines(mask, tolerance_px=_tolerance_px(mask))]
     if not loops:
         raise CharacterError(f"the mask of {character.name} encloses no area", hint="it should cover the whole figure")
     points, triangles = outline.triangulation(loops, outline.interior_grid(mask, spacing=spacing), mask)
@@ -117,6 +121,14 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, side_px: int = OWNERSHI
     column, row = np.clip(at[:, 0], 0, small.shape[1] - 1), np.clip(at[:, 1], 0, small.shape[0] - 1)
     cell = (reach[0][row, column], reach[1][row, column])
     return bones[bone_of_point[nearest[cell]]].astype(np.int32), distance[cell]
+
+
+def _tolerance_px(mask: Bools) -> float:
+    """How far the mesh's outline may be from the mask's: a quarter of the thin limbs' half width, so that none is cut through."""
+    depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    middle = mask & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
+    thin = float(np.percentile(depth[middle], THIN_SHARE_PERCENT)) if middle.any() else 0.0
+    return max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * max(mask.shape), thin / 4))
 
 
 def _pixels(points: Floats, px_per_unit: float) -> Ints:

@@ -35,7 +35,7 @@ class Case:
         return [k * self.motion.frame_time for k in range(self.motion.frame_count)]
 
 
-@pytest.fixture(params=[("char1", "dab", "fair1_ppf"), ("char2", "jumping_jacks", "cmu1_pfp")], ids=lambda p: "+".join(p))
+@pytest.fixture(params=[("char1", "dab", "fair1_ppf"), ("char2", "jumping_jacks", "cmu1_pfp")], ids="+".join)
 def case(request: pytest.FixtureRequest, reference_root: Path) -> Case:
     character, motion, retarget = request.param
     config = reference_root / "examples/config"

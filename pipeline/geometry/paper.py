@@ -1,0 +1,151 @@
+"""How much every pixel of a picture differs from the paper beneath it, whatever the light: the paper is estimated, the picture divided by it.
+
+Everything is a ratio of the paper's own colour, channel by channel, so that neither the lamp's colour nor a shadow counts. Dark paper (chalk on a
+blackboard) is turned into light paper first. All values are float32; pictures are (h, w, 3) uint8 sRGB, rows downwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.types import Bytes, Singles
+
+BORDER_SHARE = 0.06
+"""The strip along the border that says what the paper looks like: a box around a figure has mostly paper there."""
+
+DARK_PAPER = 120.0
+"""Paper darker than this (0..255), with drawing mostly lighter than it, is chalk on a board."""
+
+GREY_PAPER = 190.0
+"""Up to here paper is grey or brown, and white crayon possible."""
+
+STROKE_SHARE = 0.09
+"""Strokes are narrower than this share of the longer side; wider dark things are light and shade, or filled areas."""
+
+FAINTEST = 6.0
+"""Paper is taken to be at least this bright (0..255), so that ratios stay finite in black corners."""
+
+FIT_ROUNDS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """What stands out from the paper.
+
+    Attributes:
+        stroke: (h, w) float32, about 0 on paper, 1 for black on white: darkness against the paper right beside it.
+        stroke_noise: standard deviation of `stroke` on bare paper.
+        shade: (h, w) float32, darkness against the paper as a whole: filled areas, and shadows.
+        colour: (h, w) float32, how far the channels disagree about that darkness: coloured areas, hardly shadows.
+        colour_noise: standard deviation of `colour` on bare paper.
+        is_dark_paper: the picture was turned into its negative.
+    """
+
+    stroke: Singles
+    stroke_noise: float
+    shade: Singles
+    colour: Singles
+    colour_noise: float
+    is_dark_paper: bool
+
+
+def contrast(rgb: Bytes) -> Contrast:
+    """What stands out from the paper in a picture (h, w, 3) uint8, h and w >= 8."""
+    is_dark = has_dark_paper(rgb)
+    light = (255 - rgb if is_dark else rgb).astype(np.float32)
+    darkest, _, _ = _extremes(cv2.divide(light, np.maximum(local_paper(light), FAINTEST)))
+    stroke, stroke_noise = _levelled(1.0 - darkest)
+    darkest, lightest, mean = _extremes(cv2.divide(cv2.blur(light, (3, 3)), np.maximum(whole_paper(light), FAINTEST)))
+    colour, colour_noise = _levelled(lightest - darkest)
+    return Contrast(stroke, stroke_noise, 1.0 - mean, colour, colour_noise, is_dark)
+
+
+def _extremes(picture: Singles) -> tuple[Singles, Singles, Singles]:
+    """The darkest, the lightest and the mean channel of each pixel; (h, w) each."""
+    red, green, blue = cv2.split(picture)
+    return cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue), (red + green + blue) / 3
+
+
+def has_dark_paper(rgb: Bytes) -> bool:
+    """Whether the paper is dark and what is drawn on it mostly lighter: what a wide median removes says so."""
+    small = _reduced(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), 192)
+    strip = _border_weights(*small.shape) > 0
+    brightness = float(np.median(small[strip]))
+    side = max(3, round(0.2 * max(small.shape))) | 1
+    difference = small - cv2.medianBlur(np.clip(small, 0, 255).astype(np.uint8), side)
+    slack = max(4.0, 4.0 * float(np.median(np.abs(difference))))
+    lighter, darker = np.maximum(difference - slack, 0).sum(), np.maximum(-difference - slack, 0).sum()
+    return bool(lighter > (1.2 if brightness <= DARK_PAPER else 4.0) * darker and brightness <= GREY_PAPER)
+
+
+def local_paper(light: Singles) -> Singles:
+    """The paper beside each pixel (h, w, 3): strokes are closed over, shadows with sharp edges stay.
+
+    A grey-level closing per channel, at half the size: dark things narrower than STROKE_SHARE of the longer side vanish.
+    """
+    height, width = light.shape[:2]
+    half = cv2.resize(light, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
+    half = cv2.medianBlur(np.clip(half, 0, 255).astype(np.uint8), 3)
+    side = max(5, round(STROKE_SHARE * max(half.shape[:2]))) | 1
+    kernel = np.ones((side, side), np.uint8)
+    margin = side  # so that a stroke along the border is closed over as well
+    wide = cv2.copyMakeBorder(half, margin, margin, margin, margin, cv2.BORDER_REFLECT_101 if min(half.shape[:2]) > margin else cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, kernel)[margin:-margin, margin:-margin]
+    closed = cv2.blur(closed, (5, 5))
+    return cv2.resize(closed, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+
+
+def whole_paper(light: Singles) -> Singles:
+    """The paper as a smooth surface (h, w, c): a quadratic fitted to the border strip, then to everything that looks like what was fitted."""
+    small = _reduced(light, 96)
+    small = small[..., None] if small.ndim == 2 else small
+    rows, columns = small.shape[:2]
+    terms = _quadratic_terms(rows, columns)
+    values = small.reshape(-1, small.shape[2])
+    weights = _border_weights(rows, columns).ravel()
+    fitted = values
+    for _ in range(FIT_ROUNDS):
+        root = np.sqrt(weights)[:, None]
+        coefficients, *_ = np.linalg.lstsq(terms * root, values * root, rcond=None)
+        fitted = terms @ coefficients
+        error = np.abs(values - fitted).max(axis=1)
+        scale = max(4.0, 1.5 * float(np.median(error[weights > 0.1])))
+        weights = np.maximum(_border_weights(rows, columns).ravel(), 0.15) / (1.0 + (error / scale) ** 4)
+    surface = fitted.reshape(rows, columns, -1).astype(np.float32)
+    grown = cv2.resize(surface, (light.shape[1], light.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.clip(grown.reshape(light.shape), 0, 255)
+
+
+def _quadratic_terms(rows: int, columns: int) -> Singles:
+    y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
+    x, y = x.ravel(), y.ravel()
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1).astype(np.float32)
+
+
+def _border_weights(rows: int, columns: int) -> Singles:
+    strip = max(1, round(BORDER_SHARE * max(rows, columns)))
+    weights = np.ones((rows, columns), np.float32)
+    weights[strip:-strip, strip:-strip] = 0.0
+    return weights
+
+
+def _reduced(picture: Singles, longest: int) -> Singles:
+    scale = longest / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _levelled(values: Singles) -> tuple[Singles, float]:
+    """The values with their most frequent one, the paper, at 0; and how far the paper scatters (from the side where no ink is)."""
+    levels, width = 256, 1.2
+    counts, edges = np.histogram(values, bins=levels, range=(-width / 4, width))
+    smooth = np.convolve(counts, np.ones(5) / 5, mode="same")
+    mode = float(edges[int(np.argmax(smooth))] + (edges[1] - edges[0]) / 2)
+    below = values[values < mode]
+    noise = float(np.sqrt(np.mean((below - mode) ** 2))) if below.size else 0.0
+    return (values - mode).astype(np.float32), max(noise, 1e-3)

@@ -1,0 +1,172 @@
+"""Drawn lines as lines: their skeleton, where they end, and which ends belong together.
+
+A pencil lifts now and then, and an outline with a gap encloses nothing. `bridges` joins stroke ends that point at each other, or at a stroke straight
+ahead. Thinning: Zhang & Suen, "A fast parallel algorithm for thinning digital patterns" (CACM 1984), both sub-iterations as look-up tables over the
+eight neighbours.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipeline.types import Bools, Bytes, Floats, Ints, Singles
+
+NEIGHBOUR_BITS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)
+"""Which bit each neighbour sets: north first, then clockwise."""
+
+TRACE_STEPS = 9
+"""How far back a stroke is followed from its end to say where it points, px."""
+
+MAX_ENDS = 400
+"""More stroke ends than these are hatching or dirt, and the rest is not looked at."""
+
+AROUND = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
+"""The eight neighbours, straight ones first."""
+
+IS_END = np.array([code.bit_count() == 1 for code in range(256)], np.uint8)
+
+
+def _thinning_tables() -> tuple[Bytes, Bytes]:
+    """What stays (1) of a pixel with these neighbours, in the first and the second sub-iteration."""
+    codes = np.arange(256)
+    n, ne, e, se, s, sw, w, nw = ((codes >> bit) & 1 for bit in range(8))
+    ring = np.stack([n, ne, e, se, s, sw, w, nw])
+    count = ring.sum(axis=0)
+    rises = ((ring == 0) & (np.roll(ring, -1, axis=0) == 1)).sum(axis=0)
+    removable = (count >= 2) & (count <= 6) & (rises == 1)
+    first = removable & (n * e * s == 0) & (e * s * w == 0)
+    second = removable & (n * e * w == 0) & (n * s * w == 0)
+    return (~first).astype(np.uint8), (~second).astype(np.uint8)
+
+
+FIRST_PASS, SECOND_PASS = _thinning_tables()
+
+
+def thinned(ink: Bools, *, rounds: int = 40) -> Bools:
+    """The skeleton of `ink` (h, w): lines one pixel wide. Shapes thicker than twice `rounds` keep a core."""
+    left = np.pad(ink.astype(np.uint8), 1)
+    for _ in range(rounds):
+        before = cv2.countNonZero(left)
+        for keeps in (FIRST_PASS, SECOND_PASS):
+            left &= cv2.LUT(neighbour_codes(left), keeps)
+        if cv2.countNonZero(left) == before:
+            break
+    return left[1:-1, 1:-1].astype(bool)
+
+
+def neighbour_codes(ink: Bytes) -> Bytes:
+    """(h, w) uint8, one bit for each of the eight neighbours that is set, of a 0/1 picture."""
+    return cv2.filter2D(ink, cv2.CV_8U, NEIGHBOUR_BITS, borderType=cv2.BORDER_CONSTANT)
+
+
+def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
+    """Where lines end.
+
+    Args:
+        thickness: (h, w) float32, half the width of the line at each of its px: the distance to the next pixel of paper.
+    Returns:
+        (E, 2) int32 x, y of end pixels; (E, 2) float64 unit vectors, where the line would go on. Lines shorter than a few px have no direction
+        and are left out, and so are the spurs that thinning leaves at the corners of thick lines.
+    """
+    alive = np.pad(skeleton.astype(np.uint8), 1)
+    _prune(alive, thickness)
+    ends, directions = [], []
+    for row, column in _end_pixels(alive):
+        tip = int(thickness[row - 1, column - 1])  # so far thinning bends a thick line towards one of its corners
+        path, _ = _traced(alive, row, column, TRACE_STEPS + 2 * tip)
+        if len(path) >= 5:
+            near = path[min(tip, len(path) // 2)]
+            vector = np.array([near[1] - path[-1][1], near[0] - path[-1][0]], float)
+            ends.append((column - 1, row - 1))
+            directions.append(vector / np.linalg.norm(vector))
+    return np.array(ends, np.int32).reshape(-1, 2), np.array(directions, float).reshape(-1, 2)
+
+
+def _end_pixels(alive: Bytes) -> list[tuple[int, int]]:
+    """Rows and columns of the pixels with one neighbour, MAX_ENDS of them at most."""
+    rows, columns = np.nonzero(cv2.LUT(neighbour_codes(alive), IS_END) & alive)
+    return list(zip(rows[:MAX_ENDS].tolist(), columns[:MAX_ENDS].tolist(), strict=True))
+
+
+def _prune(alive: Bytes, thickness: Singles) -> None:
+    """Remove branches that reach a fork before they have left the thickness of the line they grow on."""
+    for row, column in _end_pixels(alive):
+        reach = 2.0 + 1.3 * float(thickness[row - 1, column - 1])
+        path, forked = _traced(alive, row, column, int(reach * 1.5) + 2)
+        if forked and len(path) - 1 <= 1.3 * float(thickness[path[-1][0] - 1, path[-1][1] - 1]) + 1.5:
+            for r, c in path[:-1]:
+                alive[r, c] = 0
+
+
+def _traced(alive: Bytes, row: int, column: int, steps: int) -> tuple[list[tuple[int, int]], bool]:
+    """The line's pixels from an end on, until it forks or `steps` are done, and whether it forked. `alive` has a margin of one pixel."""
+    path = [(row, column)]
+    seen = {(row, column)}
+    while len(path) <= steps:
+        r, c = path[-1]
+        onward = [(r + dr, c + dc) for dr, dc in AROUND if alive[r + dr, c + dc] and (r + dr, c + dc) not in seen]
+        if not onward:
+            return path, False
+        if len(onward) > 2 or (len(onward) == 2 and abs(onward[0][0] - onward[1][0]) + abs(onward[0][1] - onward[1][1]) > 1):
+            return path, True
+        seen.update(onward)
+        path.append(onward[0])
+    return path, False
+
+
+def bridges(ends: Ints, directions: Floats, skeleton: Bools, thickness: Singles, *, reach_px: float) -> Ints:
+    """Lines that close the gaps of an outline.
+
+    Two ends are joined if each lies ahead of the other (within 60 degrees of its direction) and the gap between their inks is within `reach_px`; an
+    end is joined to the nearest line straight ahead (within 35 degrees) if that is within half of it.
+
+    Args:
+        thickness: (h, w) float32, half the width of the line at each of its px.
+    Returns:
+        (B, 4) int32: x, y of one end and x, y of the other.
+    """
+    if not len(ends):
+        return np.zeros((0, 4), np.int32)
+    overhang = thickness[ends[:, 1], ends[:, 0]].astype(np.float64)  # skeletons end before the ink does
+    found = _between_ends(ends, directions, overhang, reach_px)
+    joined = {tuple(end) for line in found for end in (line[:2], line[2:])}
+    for end, direction, extra in zip(ends.tolist(), directions, overhang.tolist(), strict=True):
+        if tuple(end) not in joined:
+            hit = _straight_ahead(end, direction, skeleton, reach_px / 2 + 2 * extra)
+            if hit is not None:
+                found.append((*end, *hit))
+    return np.array(found, np.int32).reshape(-1, 4)
+
+
+def _between_ends(ends: Ints, directions: Floats, overhang: Floats, reach_px: float) -> list[tuple[int, ...]]:
+    offset = ends[None, :, :] - ends[:, None, :]
+    distance = np.linalg.norm(offset, axis=2)
+    towards = np.einsum("ijk,ik->ij", offset, directions) / np.maximum(distance, 1e-9)
+    near = (distance > 0) & (distance <= reach_px + overhang[:, None] + overhang[None, :])
+    gap = distance - overhang[:, None] - overhang[None, :]
+    facing = near & (((towards > 0.5) & (towards.T > 0.5)) | ((towards + towards.T > 0.6) & (gap < 0.5 * reach_px)))
+    first, second = np.nonzero(np.triu(facing))
+    order = np.argsort(distance[first, second])
+    used: set[int] = set()
+    found = []
+    for i, j in zip(first[order].tolist(), second[order].tolist(), strict=True):
+        if i not in used and j not in used:
+            used.update((i, j))
+            found.append((*ends[i].tolist(), *ends[j].tolist()))
+    return found
+
+
+def _straight_ahead(end: list[int], direction: Floats, skeleton: Bools, reach_px: float) -> tuple[int, int] | None:
+    """The nearest line pixel in a narrow fan before the end, not the line itself; or None."""
+    height, width = skeleton.shape
+    reach = int(np.ceil(reach_px))
+    left, top = max(0, end[0] - reach), max(0, end[1] - reach)
+    rows, columns = np.nonzero(skeleton[top : min(height, end[1] + reach + 1), left : min(width, end[0] + reach + 1)])
+    offset = np.stack([columns + left - end[0], rows + top - end[1]], axis=1).astype(float)
+    distance = np.linalg.norm(offset, axis=1)
+    ahead = (distance > 2) & (distance <= reach_px) & (offset @ direction > 0.82 * distance)
+    if not ahead.any():
+        return None
+    best = int(np.argmin(np.where(ahead, distance, np.inf)))
+    return int(columns[best] + left), int(rows[best] + top)

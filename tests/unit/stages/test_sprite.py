@@ -1,0 +1,73 @@
+"""The picture on the mesh: no paper at its edge, about as fine as the screen."""
+
+from __future__ import annotations
+
+import drawn
+import numpy as np
+import pytest
+
+from pipeline.stages.mesh import figure_of
+from pipeline.stages.sprite import bled, joint_colours, soft_alpha, sprite_of
+
+CHARACTER = drawn.character(colour=(200, 60, 40))
+MESH = figure_of(CHARACTER).mesh
+
+
+@pytest.mark.parametrize("px_per_unit", [30.0, 60.0, 120.0, 500.0])
+def test_wherever_the_sprite_is_visible_it_has_the_figures_colour_and_none_of_the_papers(px_per_unit: float) -> None:
+    sprite = sprite_of(CHARACTER, MESH, px_per_unit=px_per_unit)
+    visible = sprite.rgba[sprite.rgba[..., 3] > 0][:, :3]
+    np.testing.assert_allclose(visible, np.broadcast_to((200, 60, 40), visible.shape), atol=2)
+
+
+def test_it_is_reduced_to_what_the_screen_shows_and_never_enlarged() -> None:
+    assert sprite_of(CHARACTER, MESH, px_per_unit=60.0).rgba.shape[:2] == (60, 60)
+    assert sprite_of(CHARACTER, MESH, px_per_unit=5000.0).rgba.shape[:2] == (120, 120)
+    assert sprite_of(CHARACTER, MESH, px_per_unit=0.001).rgba.shape[:2] == (1, 1)
+
+
+def test_texture_coordinates_point_at_the_vertex_in_the_picture() -> None:
+    sprite = sprite_of(CHARACTER, MESH, px_per_unit=500.0)
+    px = sprite.uv * drawn.SIDE
+    np.testing.assert_allclose(px[:, 0], MESH.vertices[:, 0] * drawn.SIDE, atol=1e-4)
+    np.testing.assert_allclose(px[:, 1], (1 - MESH.vertices[:, 1]) * drawn.SIDE, atol=1e-4)
+
+
+def test_alpha_is_full_inside_half_on_the_rim_and_nothing_outside() -> None:
+    mask = np.zeros((9, 9), bool)
+    mask[2:7, 2:7] = True
+    alpha = soft_alpha(mask)
+    assert alpha[4, 4] == 255
+    assert 110 <= alpha[2, 4] == alpha[4, 6] <= 128
+    assert not alpha[~mask].any()
+
+
+def test_a_line_of_one_pixel_stays_visible() -> None:
+    mask = np.zeros((9, 9), bool)
+    mask[4, 1:8] = True
+    assert soft_alpha(mask)[4, 4] >= 110
+
+
+def test_the_rim_takes_the_colour_behind_it() -> None:
+    rgb = np.full((12, 12, 3), 255, np.uint8)
+    rgb[4:8, 4:8] = (10, 20, 30)  # ink, inside a mask two pixels wider
+    mask = np.zeros((12, 12), bool)
+    mask[2:10, 2:10] = True
+    result = bled(rgb, mask, rim_px=2.0)
+    assert (result[mask] == (10, 20, 30)).all()
+
+
+def test_a_thin_line_keeps_the_colours_of_its_middle() -> None:
+    rgb = np.full((7, 20, 3), 255, np.uint8)
+    rgb[3, :10], rgb[3, 10:] = (255, 0, 0), (0, 0, 255)
+    mask = np.zeros((7, 20), bool)
+    mask[2:5] = True
+    result = bled(rgb, mask, rim_px=3.0)
+    assert (result[:, 2] == (255, 0, 0)).all()
+    assert (result[:, 17] == (0, 0, 255)).all()
+
+
+def test_joint_colours_differ_between_joints() -> None:
+    colours = joint_colours(np.arange(16, dtype=np.int32), 16)
+    apart = np.abs(colours[:, None] - colours[None]).sum(axis=-1) + 9 * np.eye(16)
+    assert apart.min() > 0.05
