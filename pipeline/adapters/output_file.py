@@ -32,16 +32,18 @@ class Writing(Protocol):
 
 @contextmanager
 def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
-    """Close `sink` at the end, whatever happens, and remove the file unless it was finished without an error."""
+    """Close `sink` at the end, whatever happens, and remove the file unless it was finished without an error.
+
+    Only a regular file is removed: writing to /dev/null must not cost the machine its /dev/null.
+    """
+    kept = False
     try:
         yield
-    except BaseException:
+        kept = sink.finished
+    finally:
         sink.close()
-        path.unlink(missing_ok=True)
-        raise
-    sink.close()
-    if not sink.finished:
-        path.unlink(missing_ok=True)
+        if not kept and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

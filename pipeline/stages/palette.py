@@ -28,6 +28,8 @@ MAX_COLOURS = 255
 INVISIBLE_ERROR = 6.0
 """Mean squared error of a channel, in levels squared, below which more colours are not worth their bytes: 40.3 dB."""
 
+_INVISIBLE_IN_PICTURES = 1.0
+
 _ENOUGH_FOR_DRAWINGS = 63
 """A crayon drawing in motion with 63 colours can't be told from one with 255, and is a third smaller."""
 
@@ -61,7 +63,7 @@ def palette_of(
     *,
     exact: Iterable[tuple[int, int, int]] = (),
     max_colours: int | None = None,
-    invisible_error: float = INVISIBLE_ERROR,
+    invisible_error: float | None = None,
 ) -> Palette:
     """The palette for drawing `sprites` on `canvas`.
 
@@ -70,7 +72,8 @@ def palette_of(
         canvas: its picture weighs as much as all sprites together; an opaque plain background becomes a colour of its own.
         exact: RGB colours, 0..255, that must come out as they are (debug views).
         max_colours: 1..255; None is 63 for drawings alone, and 255 where a picture needs them.
-        invisible_error: mean squared error of a channel, levels squared, at which to stop adding colours.
+        invisible_error: mean squared error of a channel, levels squared, at which to stop adding colours; None is the one for
+            drawings, or with a picture a smaller one, because its smooth skies would show bands.
     Returns:
         at least one colour; the colours in `exact` and the plain background come last.
     Raises:
@@ -81,11 +84,12 @@ def palette_of(
     most = min(enough, MAX_COLOURS) if max_colours is None else max_colours
     if not max(1, len(fixed)) <= most <= MAX_COLOURS:
         raise ShapeError("max_colours", expected=f"{max(1, len(fixed))} to {MAX_COLOURS}", actual=str(most))
+    tolerated = (INVISIBLE_ERROR if canvas.picture is None else _INVISIBLE_IN_PICTURES) if invisible_error is None else invisible_error
     bins = _bins(_samples(sprites, canvas))
     if bins is None:
         colours = fixed if len(fixed) else np.zeros((1, 3))
         return Palette(colours=colours.astype(np.uint8), lookup=_lookup(colours, fixed, None))
-    chosen = _split(thinned := _thinned(bins), most - len(fixed), invisible_error)
+    chosen = _split(thinned := _thinned(bins), most - len(fixed), tolerated)
     colours = np.rint(_refined(thinned, chosen, fixed))
     return Palette(colours=colours.astype(np.uint8), lookup=_lookup(colours, fixed, bins))
 

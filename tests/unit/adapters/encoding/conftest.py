@@ -1,0 +1,147 @@
+"""A small clip to encode, and what decoders make of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from pipeline.adapters.encoders import encoder_for
+from pipeline.adapters.yuv import planes
+from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palette, PixelLayout
+
+COLOURS = np.array([[250, 250, 250], [200, 40, 30], [30, 60, 180], [240, 200, 20]], dtype=np.uint8)
+FIGURE = np.array([[1, 1, 2, 2], [1, 3, 3, 2], [1, 3, 3, 2], [2, 2, 1, 1]], dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A figure of four by four blocks that walks to the right over its canvas, or whatever `places` say.
+
+    `places[k]` is the figure's left, top in frame k, or None where the frame is empty.
+    """
+
+    places: Sequence[tuple[int, int] | None] = ((0, 0), (2, 1), (4, 2), (6, 3), (8, 3))
+    frame_time: Fraction = Fraction(1, 25)
+    width: int = 32
+    height: int = 24
+    block: int = 4
+    opaque: bool = False
+    picture: NDArray[np.uint8] | None = field(default=None, compare=False)
+
+    @property
+    def canvas(self) -> Canvas:
+        alpha = 1.0 if self.opaque else 0.0
+        return Canvas(self.width, self.height, (250 / 255, 250 / 255, 250 / 255, alpha), self.picture, np.eye(4, dtype=np.float32))
+
+    @property
+    def clock(self) -> OutputClock:
+        return OutputClock(len(self.places), self.frame_time)
+
+    @property
+    def palette(self) -> Palette:
+        return Palette(COLOURS, np.zeros((2, 2, 2), dtype=np.uint8))
+
+    def whole(self, index: int) -> NDArray[np.uint8]:
+        """(height, width, 4) what is to be seen in a frame."""
+        picture = np.zeros((self.height, self.width, 4), dtype=np.uint8)
+        if self.opaque:
+            picture[:] = (250, 250, 250, 255)
+        if (place := self.places[index]) is not None:
+            left, top = place
+            figure = np.kron(FIGURE, np.ones((self.block, self.block), dtype=np.uint8))
+            target = picture[top : top + len(figure), left : left + len(figure)]
+            target[..., :3] = COLOURS[figure][: target.shape[0], : target.shape[1]]
+            target[..., 3] = 255
+        return picture
+
+    def frame(self, index: int, layout: PixelLayout) -> Frame:
+        """The same as a renderer gives it: cropped where nothing lies behind."""
+        whole = self.whole(index)
+        pts = index * self.frame_time
+        left = top = 0
+        if not (self.opaque or layout is PixelLayout.OPAQUE):
+            rows, columns = (np.flatnonzero(whole[..., 3].any(axis=axis)) for axis in (1, 0))
+            if not rows.size:
+                return Frame(np.zeros((0, 0) if layout is PixelLayout.INDEXED else (0, 0, 4), dtype=np.uint8), 0, 0, pts)
+            top, left = int(rows[0]), int(columns[0])
+            whole = whole[top : rows[-1] + 1, left : columns[-1] + 1]
+        if layout is not PixelLayout.INDEXED:
+            return Frame(whole, left, top, pts)
+        distances = np.abs(whole[..., None, :3].astype(int) - COLOURS.astype(int)).sum(axis=-1)
+        indices = np.where(whole[..., 3] > 0, distances.argmin(axis=-1), self.palette.transparent)
+        return Frame(indices.astype(np.uint8), left, top, pts)
+
+    def written(self, path: Path, kind: Format) -> Animation:
+        encoder = encoder_for(kind)
+        layout = encoder.layout(self.canvas)
+        with encoder.open(path, self.canvas, self.clock, palette=self.palette if kind is Format.GIF else None) as sink:
+            for index in range(len(self.places)):
+                sink.write(self.frame(index, layout))
+            return sink.finish()
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """(T, h, w, 4) uint8 pictures, and the seconds at which each begins."""
+
+    pictures: list[NDArray[np.uint8]]
+    begins_s: list[float]
+    duration_s: float
+
+
+def _decoded(animation: Animation) -> Decoded:
+    if animation.format in {Format.MP4, Format.WEBM}:
+        return _decoded_video(animation.path)
+    pictures, begins, now = [], [], 0.0
+    with Image.open(animation.path) as file:
+        for still in ImageSequence.Iterator(file):
+            pictures.append(np.array(still.convert("RGBA")))
+            begins.append(now)
+            now += float(still.info["duration"]) / 1000
+    return Decoded(pictures, begins, now)
+
+
+def _decoded_video(path: Path) -> Decoded:
+    """Through libvpx's own decoder, where there is alpha: FFmpeg's drops it."""
+    pictures, begins = [], []
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        decoder = stream.codec_context
+        if "ALPHA_MODE" in stream.metadata:
+            decoder = av.CodecContext.create("libvpx-vp9", "r")
+        for packet in container.demux(stream):
+            for frame in decoder.decode(packet if packet.size else None):
+                pictures.append(_rgba(frame))
+                begins.append(float(frame.pts * stream.time_base))
+        duration = container.duration / av.time_base
+    return Decoded(pictures, begins, duration)
+
+
+def _rgba(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """By BT.601's definition: swscale is up to 4 levels off, and leaves rubbish in the corner of pictures 34 px wide."""
+    assert frame.format.name in {"yuv420p", "yuva420p"}
+    luma, blue, red, *alpha = planes(frame)
+    height, width = luma.shape
+    blue, red = ((plane.repeat(2, axis=0).repeat(2, axis=1)[:height, :width] - 128.0) / 224 for plane in (blue, red))
+    grey = (luma - 16.0) / 219
+    rgb = np.stack([grey + 1.402 * red, grey - (0.299 * 1.402 * red + 0.114 * 1.772 * blue) / 0.587, grey + 1.772 * blue], axis=-1)
+    seen = alpha[0] if alpha else np.full((height, width), 255)
+    return np.dstack([np.clip(np.rint(255 * rgb), 0, 255), seen]).astype(np.uint8)
+
+
+@pytest.fixture
+def clip() -> type[Clip]:
+    return Clip
+
+
+@pytest.fixture
+def decoded() -> Callable[[Animation], Decoded]:
+    return _decoded

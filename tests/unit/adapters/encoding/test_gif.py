@@ -1,0 +1,159 @@
+import io
+import shutil
+import subprocess
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from pipeline.adapters import lzw
+from pipeline.adapters.gif import GifEncoder
+from pipeline.adapters.inspect import verified
+from pipeline.adapters.lzw import image_data
+from pipeline.errors import OptionError, OutputFailed
+from pipeline.types import Canvas, Format, Frame, OutputClock, Palette, PixelLayout
+
+
+def blocks(gif):
+    """Disposal, delay (cs), left, top, width and height of each image, read from the bytes alone."""
+    assert gif[:6] == b"GIF89a"
+    position = 13 + (3 << (gif[10] & 7) + 1)
+    found, control = [], None
+    while gif[position] != 0x3B:
+        if gif[position] == 0x21:
+            if gif[position + 1] == 0xF9:
+                control = (gif[position + 3] >> 2 & 7, int.from_bytes(gif[position + 4 : position + 6], "little"))
+            position += 2
+        else:
+            place = tuple(int.from_bytes(gif[position + at : position + at + 2], "little") for at in (1, 3, 5, 7))
+            found.append((*control, *place))
+            position += 11
+        while gif[position]:
+            position += gif[position] + 1
+        position += 1
+    assert position == len(gif) - 1
+    return found
+
+
+@pytest.mark.parametrize("opaque", [True, False])
+def test_pixels_are_the_palettes(opaque, clip, decoded, tmp_path):
+    some = clip(opaque=opaque)
+    found = decoded(some.written(tmp_path / "clip.gif", Format.GIF))
+    for index, picture in enumerate(found.pictures):
+        assert np.array_equal(picture, some.whole(index))
+
+
+def test_opaque_picture_is_the_changed_rectangle(clip, tmp_path):
+    gif = clip([(0, 0), (2, 1), (2, 1)], opaque=True).written(tmp_path / "clip.gif", Format.GIF).path.read_bytes()
+    assert blocks(gif) == [(1, 4, 0, 0, 32, 24), (1, 8, 0, 0, 18, 17)]
+
+
+def test_transparent_picture_is_the_crop(clip, tmp_path):
+    gif = clip([(0, 0), None, (5, 7)]).written(tmp_path / "clip.gif", Format.GIF).path.read_bytes()
+    assert blocks(gif) == [(2, 4, 0, 0, 16, 16), (2, 4, 0, 0, 1, 1), (2, 4, 5, 7, 16, 16)]
+
+
+def test_canvas_covered_by_a_picture_is_opaque(clip, decoded, tmp_path):
+    picture = np.full((6, 6, 4), 255, dtype=np.uint8)
+    some = clip(opaque=True, picture=picture)
+    behind_glass = Canvas(some.width, some.height, (0.0, 0.0, 0.0, 0.0), picture, some.canvas.view_projection)
+    with GifEncoder().open(tmp_path / "clip.gif", behind_glass, some.clock, palette=some.palette) as sink:
+        for index in range(5):
+            sink.write(some.frame(index, PixelLayout.INDEXED))
+        animation = sink.finish()
+    assert {block[0] for block in blocks(animation.path.read_bytes())} == {1}
+    assert np.array_equal(decoded(animation).pictures[4], some.whole(4))
+
+
+def test_equal_frames_become_one(clip, tmp_path):
+    animation = verified(clip([(0, 0), (0, 0), (0, 0), (2, 0), (2, 0)]).written(tmp_path / "clip.gif", Format.GIF))
+    assert [block[1] for block in blocks(animation.path.read_bytes())] == [12, 8]
+    assert animation.frame_count == 2
+
+
+def test_delays_carry_the_remainder(clip, tmp_path):
+    places = [(index % 16, 0) for index in range(9)]
+    gif = clip(places, Fraction("0.0333333")).written(tmp_path / "clip.gif", Format.GIF).path.read_bytes()
+    assert [block[1] for block in blocks(gif)] == [3, 4, 3, 3, 4, 3, 3, 4, 3]
+
+
+def test_no_delay_is_below_two_centiseconds(clip, tmp_path):
+    animation = clip([(index % 16, 0) for index in range(120)], Fraction(1, 120)).written(tmp_path / "clip.gif", Format.GIF)
+    delays = [block[1] for block in blocks(animation.path.read_bytes())]
+    assert min(delays) == 2
+    assert sum(delays) == 100
+    assert len(delays) >= 40
+
+
+def test_still_that_outlasts_the_longest_delay_is_repeated(clip, tmp_path):
+    some = clip([(0, 0)], Fraction(1400))
+    animation = verified(some.written(tmp_path / "clip.gif", Format.GIF))
+    assert animation.duration == 1400
+    assert [block[1] for block in blocks(animation.path.read_bytes())] == [65533, 65533, 8934]
+
+
+def test_loops_for_ever(clip, tmp_path):
+    with Image.open(clip().written(tmp_path / "clip.gif", Format.GIF).path) as gif:
+        assert gif.info["loop"] == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 127, 128, 255])
+def test_colour_table_holds_every_colour(count, tmp_path):
+    colours = np.random.default_rng(count).integers(0, 256, (count, 3), dtype=np.uint8)
+    indices = np.arange(256, dtype=np.uint8).reshape(16, 16) % count
+    canvas = Canvas(16, 16, (1.0, 1.0, 1.0, 1.0), None, np.eye(4, dtype=np.float32))
+    palette = Palette(colours, np.zeros((2, 2, 2), dtype=np.uint8))
+    with GifEncoder().open(tmp_path / "x.gif", canvas, OutputClock(1, Fraction(1)), palette=palette) as sink:
+        sink.write(Frame(indices, 0, 0, Fraction(0)))
+        animation = sink.finish()
+    with Image.open(animation.path) as gif:
+        assert np.array_equal(np.array(gif.convert("RGB")), colours[indices])
+
+
+def test_palette_is_needed(clip, tmp_path):
+    some = clip()
+    with pytest.raises(OptionError, match="palette"):
+        GifEncoder().open(tmp_path / "clip.gif", some.canvas, some.clock)
+
+
+def test_failing_compressor_is_an_output_failure(clip, tmp_path, monkeypatch):
+    def failing(_):
+        raise ValueError("not today")
+
+    monkeypatch.setattr("pipeline.adapters.gif.image_data", failing)
+    with pytest.raises(OutputFailed, match="not today"):
+        clip().written(tmp_path / "clip.gif", Format.GIF)
+    assert not (tmp_path / "clip.gif").exists()
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))))
+def test_compressed_indices_come_back(indices):
+    height, width = indices.shape
+    screen = width.to_bytes(2, "little") + height.to_bytes(2, "little")
+    gif = b"GIF89a" + screen + b"\xf7\0\0" + bytes(range(256)) * 3 + b"," + bytes(4) + screen + b"\0" + image_data(indices) + b";"
+    with Image.open(io.BytesIO(gif)) as picture:
+        assert np.array_equal(np.array(picture), indices)
+
+
+def test_compressor_takes_views_with_strides():
+    indices = np.arange(60, dtype=np.uint8).reshape(6, 10)
+    assert image_data(indices[::2, 1:7]) == image_data(indices[::2, 1:7].copy())
+
+
+@pytest.mark.parametrize("gif", [b"GIF89a" + bytes(20), b"GIF89a\1\0\1\0\x80\0\0" + bytes(6) + b"," + bytes(8) + b"\x40"])
+def test_gif_that_is_not_laid_out_as_expected_is_refused(gif):
+    with pytest.raises(ValueError, match="Pillow"):
+        lzw._image_data_start(gif)
+
+
+@pytest.mark.skipif(shutil.which("gifsicle") is None, reason="gifsicle is not installed")
+@pytest.mark.parametrize("opaque", [True, False])
+def test_gifsicle_finds_no_fault(opaque, clip, tmp_path):
+    animation = clip(opaque=opaque).written(tmp_path / "clip.gif", Format.GIF)
+    found = subprocess.run(["gifsicle", "--info", animation.path], capture_output=True, text=True, check=True, timeout=30)
+    assert "5 images" in found.stdout
+    assert not found.stderr

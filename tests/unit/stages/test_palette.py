@@ -1,0 +1,149 @@
+import numpy as np
+import pytest
+
+from pipeline.errors import ShapeError
+from pipeline.stages.palette import INVISIBLE_ERROR, palette_of
+from pipeline.types import Canvas, Sprite
+
+CLEAR = (1.0, 1.0, 1.0, 0.0)
+WHITE = (1.0, 1.0, 1.0, 1.0)
+
+
+def sprite(rgb, alpha=None, colours=None):
+    rgb = np.asarray(rgb, dtype=np.uint8)
+    alpha = np.full(rgb.shape[:2], 255, dtype=np.uint8) if alpha is None else alpha
+    return Sprite(np.dstack([rgb, alpha]), np.zeros((3, 2), dtype=np.float32), colours)
+
+
+def canvas(background=CLEAR, picture=None):
+    return Canvas(64, 64, background, picture, np.eye(4, dtype=np.float32))
+
+
+def flat(*colours, side=8):
+    return np.repeat(np.array(colours, dtype=np.uint8)[None, :, :], side, axis=0)
+
+
+def looked_up(palette, rgb):
+    """What the renderer's lookup makes of colours."""
+    cells = np.asarray(rgb, dtype=np.uint8) // (256 // palette.lookup.shape[0])
+    return palette.colours[palette.lookup[cells[..., 2], cells[..., 1], cells[..., 0]]]
+
+
+def noise(seed=1, side=90, scatter=12):
+    """Noise around a few colours: a crayon drawing, or with little scatter a pencil's."""
+    random = np.random.default_rng(seed)
+    middles = random.integers(30, 225, (6, 3))
+    return np.clip(middles[random.integers(0, 6, (side, side))] + random.normal(0, scatter, (side, side, 3)), 0, 255).astype(np.uint8)
+
+
+def test_few_colours_are_kept_as_they_are():
+    colours = flat((250, 240, 230), (10, 20, 120), (200, 30, 30))
+    palette = palette_of([sprite(colours)], canvas())
+    assert sorted(map(tuple, palette.colours.tolist())) == sorted(map(tuple, colours[0].tolist()))
+    assert np.array_equal(looked_up(palette, colours), colours)
+
+
+def test_error_is_invisible_where_colours_are_not_limited():
+    drawing = noise(scatter=4)
+    palette = palette_of([sprite(drawing)], canvas(), max_colours=255)
+    error = np.square(looked_up(palette, drawing).astype(float) - drawing).mean()
+    assert error < 1.25 * INVISIBLE_ERROR
+    assert len(palette.colours) < 255
+
+
+def test_lookup_answers_almost_as_well_as_a_search():
+    drawing = noise(2)
+    palette = palette_of([sprite(drawing)], canvas())
+    distances = np.square(drawing[..., None, :].astype(float) - palette.colours).sum(axis=-1)
+    error = np.square(looked_up(palette, drawing).astype(float) - drawing).sum(axis=-1)
+    assert error.mean() < 1.05 * distances.min(axis=-1).mean()
+
+
+def test_blends_between_colours_are_answered_too():
+    palette = palette_of([sprite(flat((0, 0, 0), (255, 255, 255), (255, 0, 0)))], canvas())
+    assert looked_up(palette, [[30, 28, 33]])[0].tolist() == [0, 0, 0]
+    assert looked_up(palette, [[220, 228, 233]])[0].tolist() == [255, 255, 255]
+    assert looked_up(palette, [[240, 40, 40]])[0].tolist() == [255, 0, 0]
+
+
+def test_plain_background_is_exact():
+    background = (200 / 255, 229 / 255, 199 / 255, 1.0)
+    palette = palette_of([sprite(noise())], canvas(background))
+    assert palette.colours[-1].tolist() == [200, 229, 199]
+    assert looked_up(palette, [[200, 229, 199]])[0].tolist() == [200, 229, 199]
+
+
+def test_colours_of_the_debug_views_are_exact():
+    wanted = [(255, 0, 0), (0, 0, 255), (255, 0, 0)]
+    palette = palette_of([sprite(noise())], canvas(WHITE), exact=wanted)
+    assert palette.colours[-3:].tolist() == [[255, 0, 0], [0, 0, 255], [255, 255, 255]]
+    assert np.array_equal(looked_up(palette, np.array(wanted)), wanted)
+
+
+def test_joint_colours_are_among_the_samples():
+    colours = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], dtype=np.float32)
+    palette = palette_of([sprite(flat((128, 128, 128)), colours=colours)], canvas())
+    assert np.array_equal(looked_up(palette, (255 * colours).astype(np.uint8)), (255 * colours).astype(np.uint8))
+
+
+def test_what_is_transparent_does_not_count():
+    rgb = flat((10, 10, 10), (240, 0, 240))
+    alpha = np.repeat(np.array([[255, 127]], dtype=np.uint8), 8, axis=0)
+    assert palette_of([sprite(rgb, alpha)], canvas()).colours.tolist() == [[10, 10, 10]]
+
+
+def test_every_sprite_counts_the_same_however_large():
+    large, small = noise(3, side=200), noise(4, side=10)
+    palette = palette_of([sprite(large), sprite(small)], canvas())
+    errors = [np.square(looked_up(palette, drawing).astype(float) - drawing).mean() for drawing in (large, small)]
+    assert errors[1] < 4 * errors[0]
+
+
+def test_picture_brings_its_colours():
+    gradient = np.zeros((40, 256, 4), dtype=np.uint8)
+    gradient[..., 1] = np.arange(256)
+    gradient[..., 3] = 255
+    palette = palette_of([sprite(flat((250, 10, 10)))], canvas(WHITE, gradient))
+    assert np.abs(looked_up(palette, gradient[..., :3]).astype(int) - gradient[..., :3]).max() <= 8
+    assert looked_up(palette, [[250, 10, 10]])[0].tolist() == [250, 10, 10]
+
+
+@pytest.mark.parametrize("most", [1, 2, 16, 255])
+def test_number_of_colours_is_limited(most):
+    assert len(palette_of([sprite(noise())], canvas(), max_colours=most).colours) <= most
+
+
+def test_drawings_get_few_colours_unless_asked():
+    random = np.random.default_rng(5).integers(0, 256, (300, 300, 3), dtype=np.uint8)
+    assert len(palette_of([sprite(random)], canvas()).colours) == 63
+    assert len(palette_of([sprite(random)], canvas(WHITE)).colours) == 64
+
+
+@pytest.mark.parametrize("most", [0, 256, 2])
+def test_impossible_number_of_colours_is_refused(most):
+    with pytest.raises(ShapeError, match="max_colours"):
+        palette_of([sprite(noise())], canvas(WHITE), exact=[(1, 2, 3), (4, 5, 6)], max_colours=most)
+
+
+def test_all_colours_may_be_exact():
+    palette = palette_of([sprite(noise())], canvas(WHITE), exact=[(1, 2, 3)], max_colours=2)
+    assert palette.colours.tolist() == [[1, 2, 3], [255, 255, 255]]
+
+
+@pytest.mark.parametrize(("background", "colours"), [(CLEAR, [[0, 0, 0]]), (WHITE, [[255, 255, 255]])])
+def test_nothing_to_draw(background, colours):
+    nothing = sprite(flat((9, 9, 9)), alpha=np.zeros((8, 1), dtype=np.uint8))
+    assert palette_of([], canvas(background)).colours.tolist() == colours
+    assert palette_of([nothing], canvas(background)).colours.tolist() == colours
+
+
+def test_same_drawing_gives_the_same_palette():
+    first, second = (palette_of([sprite(noise(6))], canvas(WHITE)) for _ in range(2))
+    assert np.array_equal(first.colours, second.colours)
+    assert np.array_equal(first.lookup, second.lookup)
+
+
+def test_lookup_has_red_along_its_last_axis():
+    palette = palette_of([sprite(flat((255, 0, 0), (0, 0, 255)))], canvas())
+    assert palette.colours[palette.lookup[0, 0, -1]].tolist() == [255, 0, 0]
+    assert palette.colours[palette.lookup[-1, 0, 0]].tolist() == [0, 0, 255]
