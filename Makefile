@@ -1,6 +1,6 @@
 # make demo   animations of a sample character, in out/
 # make test   the test suite
-# make lint   style, types, import contracts
+# make lint   style, types, import contracts, shell scripts
 # make bench  where the time goes, as tables
 # Each sets up what it needs: system libraries, the virtual environment in .venv/, dependencies.
 
@@ -8,7 +8,7 @@ SHELL := /bin/bash
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint lint-style lint-types lint-imports lint-scripts bench clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml .ci/setup
@@ -21,11 +21,23 @@ demo: $(READY)
 test: $(READY)
 	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
-lint: $(READY)
+lint: lint-style lint-types lint-imports lint-scripts
+
+lint-style: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
+
+lint-types: $(READY)
 	$(VENV)/bin/mypy
+
+lint-imports: $(READY)
 	$(VENV)/bin/lint-imports
+
+# Scripts are known by their first line.
+lint-scripts:
+	@if command -v shellcheck >/dev/null; then \
+	  git grep -nE '^#!.*[ /](ba|da)?sh$$' | sed -n 's/:1:#!.*//p' | xargs -r -t shellcheck; \
+	else echo 'shellcheck is not installed: shell scripts were not looked at'; fi
 
 bench: $(READY)
 	$(VENV)/bin/python tests/benchmarks/animation.py
