@@ -28,10 +28,11 @@ MAX_COLOURS = 255
 INVISIBLE_ERROR = 6.0
 """Mean squared error of a channel, in levels squared, below which more colours are not worth their bytes: 40.3 dB."""
 
-_INVISIBLE_IN_PICTURES = 1.0
+_FOR_DRAWINGS = (63, INVISIBLE_ERROR)
+"""Most colours, and the error that is good enough. A crayon drawing in 63 colours can't be told from one in 255, and is a third smaller."""
 
-_ENOUGH_FOR_DRAWINGS = 63
-"""A crayon drawing in motion with 63 colours can't be told from one with 255, and is a third smaller."""
+_FOR_PICTURES = (MAX_COLOURS, 1.0)
+"""A background's smooth skies would show bands."""
 
 _LEVELS = 64
 _COARSE_LEVELS = 32
@@ -68,7 +69,8 @@ def palette_of(
     """The palette for drawing `sprites` on `canvas`.
 
     Args:
-        sprites: what is drawn; pixels with alpha below 128 do not count. Each sprite weighs as much as the others.
+        sprites: what is drawn. Each weighs as much as the others. Over an opaque plain background its soft rim counts blended;
+            otherwise pixels with alpha below 128 do not count.
         canvas: its picture weighs as much as all sprites together; an opaque plain background becomes a colour of its own.
         exact: RGB colours, 0..255, that must come out as they are (debug views).
         max_colours: 1..255; None is 63 for drawings alone, and 255 where a picture needs them.
@@ -80,29 +82,36 @@ def palette_of(
         ShapeError: `max_colours` out of range, or too small for the exact colours.
     """
     fixed = _fixed_colours(canvas, exact)
-    enough = _ENOUGH_FOR_DRAWINGS + len(fixed) if canvas.picture is None else MAX_COLOURS
-    most = min(enough, MAX_COLOURS) if max_colours is None else max_colours
+    usual_count, usual_error = _FOR_DRAWINGS if canvas.picture is None else _FOR_PICTURES
+    most = min(usual_count + len(fixed), MAX_COLOURS) if max_colours is None else max_colours
+    tolerated = usual_error if invisible_error is None else invisible_error
     if not max(1, len(fixed)) <= most <= MAX_COLOURS:
         raise ShapeError("max_colours", expected=f"{max(1, len(fixed))} to {MAX_COLOURS}", actual=str(most))
-    tolerated = (INVISIBLE_ERROR if canvas.picture is None else _INVISIBLE_IN_PICTURES) if invisible_error is None else invisible_error
     bins = _bins(_samples(sprites, canvas))
     if bins is None:
         colours = fixed if len(fixed) else np.zeros((1, 3))
         return Palette(colours=colours.astype(np.uint8), lookup=_lookup(colours, fixed, None))
-    chosen = _split(thinned := _thinned(bins), most - len(fixed), tolerated)
-    colours = np.rint(_refined(thinned, chosen, fixed))
+    few = _thinned(bins)
+    colours = np.rint(_refined(few, _split(few, most - len(fixed), tolerated), fixed))
     return Palette(colours=colours.astype(np.uint8), lookup=_lookup(colours, fixed, bins))
 
 
 def _fixed_colours(canvas: Canvas, exact: Iterable[tuple[int, int, int]]) -> Floats:
-    plain = [] if canvas.picture is not None or canvas.background[3] < 1.0 else [tuple(round(255 * c) for c in canvas.background[:3])]
-    unique = list(dict.fromkeys([*(tuple(colour) for colour in exact), *plain]))
-    return np.array(unique, dtype=np.float64).reshape(-1, 3)
+    plain = _plain_background(canvas)
+    unique = dict.fromkeys([*(tuple(colour) for colour in exact), *([] if plain is None else [plain])])
+    return np.array(list(unique), dtype=np.float64).reshape(-1, 3)
+
+
+def _plain_background(canvas: Canvas) -> tuple[int, ...] | None:
+    if canvas.picture is not None or canvas.background[3] < 1.0:
+        return None
+    return tuple(round(255 * channel) for channel in canvas.background[:3])
 
 
 def _samples(sprites: Sequence[Sprite], canvas: Canvas) -> list[tuple[NDArray[np.uint8], float]]:
     """Pixels (n, 3) with the weight of each one, the weights summing to 1."""
-    pictures = [_visible(sprite.rgba) for sprite in sprites]
+    behind = _plain_background(canvas)
+    pictures = [_visible(sprite.rgba, behind) for sprite in sprites]
     pictures += [(255 * np.unique(s.colours, axis=0)).round().astype(np.uint8) for s in sprites if s.colours is not None]
     shares = [1.0 / max(1, len(pictures))] * len(pictures)
     if canvas.picture is not None:
@@ -113,10 +122,16 @@ def _samples(sprites: Sequence[Sprite], canvas: Canvas) -> list[tuple[NDArray[np
     return [(pixels, share / total / len(pixels)) for pixels, share in filled]
 
 
-def _visible(rgba: Bytes) -> NDArray[np.uint8]:
+def _visible(rgba: Bytes, behind: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
+    """(n, 3) the pixels that are seen, or some of them if they are many."""
     step = max(1, int(np.ceil(np.sqrt(rgba.shape[0] * rgba.shape[1] / _MOST_SAMPLES))))
     thinned = rgba[::step, ::step]
-    return thinned[thinned[..., 3] >= 128][:, :3]
+    if behind is None:
+        return thinned[thinned[..., 3] >= 128][:, :3]
+    seen = thinned[thinned[..., 3] > 0].astype(np.float32)
+    cover = seen[:, 3:] / 255
+    blended = seen[:, :3] * cover + np.array(behind, dtype=np.float32) * (1 - cover)
+    return np.rint(blended).astype(np.uint8)
 
 
 def _bins(samples: list[tuple[NDArray[np.uint8], float]]) -> _Bins | None:

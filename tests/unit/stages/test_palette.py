@@ -92,6 +92,12 @@ def test_what_is_transparent_does_not_count():
     assert palette_of([sprite(rgb, alpha)], canvas()).colours.tolist() == [[10, 10, 10]]
 
 
+def test_soft_rim_counts_as_it_is_seen_over_a_plain_background():
+    alpha = np.repeat(np.array([[255, 128]], dtype=np.uint8), 8, axis=0)
+    palette = palette_of([sprite(flat((0, 0, 0), (0, 0, 0)), alpha)], canvas(WHITE))
+    assert sorted(palette.colours[:, 0].tolist()) == [0, 127, 255]
+
+
 def test_every_sprite_counts_the_same_however_large():
     large, small = noise(3, side=200), noise(4, side=10)
     palette = palette_of([sprite(large), sprite(small)], canvas())
