@@ -40,7 +40,7 @@ class Overlay(StrEnum):
 
 
 def size_px(text: str) -> tuple[int, int]:
-    """ "640x480" -> (640, 480).
+    """Width and height of a text such as "640x480".
 
     Raises:
         OptionError: not two whole numbers from 1 to MAX_SIDE_PX.
@@ -53,7 +53,7 @@ def size_px(text: str) -> tuple[int, int]:
 
 
 def frame_rate(text: str) -> Fraction | None:
-    """ "25", "29.97" or "30000/1001" frames a second; "native", the motion's own, is None.
+    """Frames a second of "25", "29.97" or "30000/1001"; of "native", the rate of the motion itself, None.
 
     Raises:
         OptionError: not a number above 0 and up to 240.

@@ -1,0 +1,76 @@
+"""What people write on a command line."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from daemon import choices
+from pipeline.errors import OptionError
+from pipeline.types import Format
+
+
+def test_sizes_are_width_by_height() -> None:
+    assert choices.size_px("640x480") == (640, 480)
+    assert choices.size_px(" 1X1 ") == (1, 1)
+
+
+@pytest.mark.parametrize("text", ["", "640", "0x10", "10x0", "-1x5", "9000x10", "axb", "10x10x10", "1.5x2"])
+def test_other_sizes_are_refused_with_an_example(text: str) -> None:
+    with pytest.raises(OptionError, match="500x500"):
+        choices.size_px(text)
+
+
+@pytest.mark.parametrize(("text", "rate"), [("25", Fraction(25)), ("29.97", Fraction(2997, 100)), ("30000/1001", Fraction(30000, 1001))])
+def test_rates_are_exact(text: str, rate: Fraction) -> None:
+    assert choices.frame_rate(text) == rate
+
+
+def test_native_is_the_motions_own_rate() -> None:
+    assert choices.frame_rate("Native") is None
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "241", "fast", "1/0", "nan", ""])
+def test_other_rates_are_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="native"):
+        choices.frame_rate(text)
+
+
+def test_backgrounds_are_colours_or_pictures(tmp_path: Path) -> None:
+    assert choices.background(None) == choices.background("transparent") == (choices.TRANSPARENT, None)
+    assert choices.background("#ff000080")[0] == pytest.approx((1.0, 0.0, 0.0, 128 / 255))
+    assert choices.background("white")[0] == (1.0, 1.0, 1.0, 1.0)
+    Image.new("RGB", (4, 3), (1, 2, 3)).save(tmp_path / "sea.png")
+    picture = choices.background(str(tmp_path / "sea.png"))[1]
+    assert picture is not None
+    np.testing.assert_array_equal(picture[0, 0], (1, 2, 3, 255))
+
+
+def test_what_is_neither_colour_nor_picture_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="neither a colour nor a file"):
+        choices.background("blurple.png")
+    (tmp_path / "text.png").write_text("hello")
+    with pytest.raises(OptionError, match="can't be read"):
+        choices.background(str(tmp_path / "text.png"))
+
+
+def test_the_suffix_chooses_the_format() -> None:
+    assert [choices.output_format(Path(f"a.{s}")) for s in ("gif", "MP4", "webm", "webp", "apng", "png")] == [
+        Format.GIF,
+        Format.MP4,
+        Format.WEBM,
+        Format.WEBP,
+        Format.APNG,
+        Format.APNG,
+    ]
+    with pytest.raises(OptionError, match=r"\.gif"):
+        choices.output_format(Path("a.mov"))
+
+
+def test_the_seeds_variable_asks_for_mp4() -> None:
+    assert choices.default_format({"AD_OUTPUT_MP4": "1"}) is Format.MP4
+    assert choices.default_format({"AD_OUTPUT_MP4": "0"}) is choices.default_format({}) is Format.GIF

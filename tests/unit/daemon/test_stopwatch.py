@@ -1,0 +1,32 @@
+"""Where the time went, in the seeds' words."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.stopwatch import WallStopwatch, timing_lines
+
+
+def test_laps_of_a_stage_add_up_and_count_when_they_fail() -> None:
+    ticks = iter([0.0, 1.0, 3.0, 10.0, 14.0, 20.0])
+    stopwatch = WallStopwatch(now=lambda: next(ticks))
+    with stopwatch.lap("render"):
+        pass
+    with pytest.raises(RuntimeError), stopwatch.lap("render"):
+        raise RuntimeError
+    assert stopwatch.spent_s == {"render": 6.0}
+    assert stopwatch.total_s == 20.0
+
+
+def test_the_two_lines_are_those_that_operators_look_for() -> None:
+    spent = {"detect": 0.5, "pose": 0.25, "scene": 0.1, "retarget": 0.01, "deform": 0.02, "render": 0.3, "encode": 0.04, "write": 0.005}
+    first, second = timing_lines(spent, 2.0, kind="GIF", inference="TorchServe")
+    assert first == (
+        "[Pipeline timing] image_to_annotations (TorchServe): 0.75 s | "
+        "annotations_to_animation (retarget+render+GIF): 1.25 s | total: 2.00 s"
+    )
+    assert second == "[Animation breakdown] scene: 0.10 s | retarget: 0.03 s | render: 0.30 s | read+queue: 0.04 s | write_file: 0.01 s"
+
+
+def test_without_inference_there_is_nothing_to_say_about_it() -> None:
+    assert "image_to_annotations" not in timing_lines({}, 1.0, kind="MP4")[0]

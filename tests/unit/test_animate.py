@@ -1,0 +1,204 @@
+"""The whole way, with a renderer and an encoder that only take notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+import drawn
+import numpy as np
+import pytest
+
+from pipeline.animate import animated, performed, scene_clock
+from pipeline.errors import BlankAnimation, OptionError
+from pipeline.types import (
+    Actor,
+    Animation,
+    Camera,
+    Canvas,
+    DebugViews,
+    Format,
+    Frame,
+    Layer,
+    Mesh,
+    OutputClock,
+    Palette,
+    PixelLayout,
+    Scene,
+    Sprite,
+    Strokes,
+    View,
+)
+
+
+@dataclass
+class NotingRenderer:
+    """Draws nothing; returns frames of the size it is told, and remembers what it was asked for."""
+
+    size: tuple[int, int] = (3, 2)
+    name: str = "notes"
+    canvas: Canvas | None = None
+    sprites: Sequence[Sprite] = ()
+    palette: Palette | None = None
+    drawn: list[tuple[list[Layer], list[Strokes], Fraction]] = field(default_factory=list)
+
+    @contextmanager
+    def stage(
+        self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout, palette: Palette | None = None
+    ) -> Iterator[NotingRenderer]:
+        self.canvas, self.sprites, self.palette = canvas, sprites, palette
+        self.layout = layout
+        yield self
+
+    def draw(self, layers: Sequence[Layer], strokes: Sequence[Strokes], pts: Fraction) -> Frame:
+        self.drawn.append((list(layers), list(strokes), pts))
+        return Frame(np.zeros(self.size, np.uint8), 0, 0, pts)
+
+
+@dataclass
+class NotingEncoder:
+    wanted: PixelLayout = PixelLayout.RGBA
+    format: Format = Format.GIF
+    written: list[Frame] = field(default_factory=list)
+    finished: bool = False
+
+    def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002 - the port's signature
+        return self.wanted
+
+    @contextmanager
+    def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> Iterator[NotingEncoder]:  # noqa: ARG002
+        self.path, self.clock = path, clock
+        yield self
+
+    def write(self, frame: Frame) -> None:
+        self.written.append(frame)
+
+    def finish(self) -> Animation:
+        self.finished = True
+        return Animation(self.path, self.format, 0, len(self.written), self.clock.duration, 1, 1, "")
+
+
+def run(scene: Scene, renderer: NotingRenderer, encoder: NotingEncoder, clock: OutputClock | None = None) -> Animation:
+    clock = clock or scene_clock(scene)
+    return animated(scene, clock, Path("unused.gif"), renderer=renderer, encoder=encoder, stopwatch=drawn.NoStopwatch())
+
+
+def test_every_frame_of_the_clock_is_drawn_and_written_at_its_exact_time() -> None:
+    renderer, encoder = NotingRenderer(), NotingEncoder()
+    scene = drawn.scene(frames=9)
+    animation = run(scene, renderer, encoder, OutputClock(7, Fraction(1, 24)))
+    assert [pts for *_, pts in renderer.drawn] == [frame.pts for frame in encoder.written] == [Fraction(k, 24) for k in range(7)]
+    assert encoder.finished
+    assert animation.frame_count == 7
+
+
+def test_the_clock_is_as_long_as_the_longest_motion_at_the_first_ones_rate() -> None:
+    short, long = drawn.motion(10, rate=30), drawn.motion(60, rate=120)
+    actors = tuple(Actor(drawn.character(), motion, drawn.retarget_config()) for motion in (short, long))
+    clock = scene_clock(Scene(actors, View()))
+    assert clock == OutputClock(15, Fraction(1, 30))
+    assert scene_clock(Scene(actors, View()), rate=Fraction(100), max_rate=Fraction(50)) == OutputClock(25, Fraction(1, 50))
+
+
+def test_a_motion_that_ends_early_stands_still_unless_it_loops() -> None:
+    times = OutputClock(20, Fraction(1, 30))
+    for loops, moves in ((False, False), (True, True)):
+        actor = Actor(drawn.character(), drawn.motion(8, loops=loops), drawn.retarget_config())
+        track = performed(Scene((actor,), View()), times, stopwatch=drawn.NoStopwatch())[0].track
+        assert bool(np.abs(track.joints[19] - track.joints[9]).max() > 1e-6) is moves
+
+
+def test_figures_travel_only_in_their_layers_and_the_same_order_is_the_same_array() -> None:
+    renderer = NotingRenderer()
+    run(drawn.scene(frames=6), renderer, NotingEncoder())
+    first, second = renderer.drawn[0][0][0], renderer.drawn[1][0][0]
+    assert first.triangles is second.triangles
+    assert first.vertices.dtype == np.float32
+    assert first.z == -0.5
+    assert np.abs(first.vertices - second.vertices).max() > 0
+
+
+def test_the_automatic_camera_keeps_every_vertex_of_every_frame_in_the_picture() -> None:
+    motion = drawn.motion(50, step_cm=(6.0, 1.0, 0.0))
+    scene = Scene((Actor(drawn.character(), motion, drawn.retarget_config()),), View(90, 60))
+    renderer = NotingRenderer()
+    run(scene, renderer, NotingEncoder())
+    for (layer,), _, _ in renderer.drawn:
+        points = np.column_stack([layer.vertices, np.full(len(layer.vertices), layer.z), np.ones(len(layer.vertices))])
+        clip = points @ renderer.canvas.view_projection.T
+        assert np.abs(clip[:, :2] / clip[:, 3:]).max() < 1.0
+
+
+def test_a_palette_is_made_for_indexed_layouts_and_only_for_them() -> None:
+    for layout, expected in ((PixelLayout.INDEXED, True), (PixelLayout.RGBA, False)):
+        renderer = NotingRenderer()
+        run(drawn.scene(), renderer, NotingEncoder(wanted=layout))
+        assert (renderer.palette is not None) is expected
+
+
+def test_debug_views_add_strokes_and_can_leave_the_drawing_out() -> None:
+    renderer = NotingRenderer()
+    debug = DebugViews(texture=False, rig=True, mesh_lines=True, floor=True, skeleton=True)
+    run(drawn.scene(view=View(32, 32, debug=debug)), renderer, NotingEncoder())
+    layers, strokes, _ = renderer.drawn[0]
+    assert layers == []
+    assert [s.behind for s in strokes] == [True, False, False, False]
+    colours = NotingRenderer()
+    run(drawn.scene(view=View(32, 32, debug=DebugViews(colours=True))), colours, NotingEncoder())
+    assert colours.sprites[0].colours is not None
+
+
+def test_an_animation_in_which_nothing_is_ever_seen_is_an_error_not_a_file() -> None:
+    with pytest.raises(BlankAnimation):
+        run(drawn.scene(), NotingRenderer(size=(0, 0)), encoder := NotingEncoder())
+    assert not encoder.finished
+
+
+def test_behind_an_opaque_background_figures_out_of_view_are_noticed_too() -> None:
+    away = Camera((50.0, 0.0, 2.0), (0.0, 0.0, 1.0))
+    view = View(8, 8, background=(1.0, 1.0, 1.0, 1.0), camera=away)
+    with pytest.raises(BlankAnimation):
+        run(drawn.scene(view=view), NotingRenderer(size=(8, 8)), NotingEncoder())
+
+
+def test_a_scene_without_anyone_is_refused() -> None:
+    with pytest.raises(OptionError, match="at least one character"):
+        scene_clock(Scene((), View()))
+
+
+def test_an_actor_can_be_given_a_mesh() -> None:
+    character = drawn.character()
+    mesh = Mesh(np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]), np.array([(0, 1, 2), (0, 2, 3)], np.int32))
+    scene = drawn.scene()
+    (performance,) = performed(scene, scene_clock(scene), stopwatch=drawn.NoStopwatch(), meshes=[mesh])
+    assert performance.figure.mesh is mesh
+    assert performance.actor.character.name == character.name
+
+
+def test_progress_is_told_frame_by_frame() -> None:
+    told: list[int] = []
+    scene = drawn.scene(frames=5)
+    animated(
+        scene,
+        scene_clock(scene),
+        Path("unused"),
+        renderer=NotingRenderer(),
+        encoder=NotingEncoder(),
+        stopwatch=drawn.NoStopwatch(),
+        on_frame=told.append,
+    )
+    assert told == [1, 2, 3, 4, 5]
+
+
+def test_shorter_clips_do_not_change_what_is_shown_at_a_time() -> None:
+    """Frames are a function of time: 25 or 50 frames a second show the same shape at the same moment."""
+    scene = drawn.scene(frames=31)
+    shapes = []
+    for rate in (25, 50):
+        renderer = NotingRenderer()
+        run(scene, renderer, NotingEncoder(), scene_clock(replace(scene), rate=Fraction(rate)))
+        shapes.append([layers[0].vertices for layers, *_ in renderer.drawn])
+    np.testing.assert_allclose(shapes[1][::2], shapes[0][: len(shapes[1][::2])], atol=1e-6)
