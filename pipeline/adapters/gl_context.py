@@ -6,7 +6,8 @@ PyOpenGL calls one OpenGL library per process. So the contexts are made without 
 (`pyopengl`) once the first context works, for that context's library. From then on the process stays with EGL or with
 OSMesa, and a context of the other sort is refused with that reason.
 
-A child forked after a context was made hangs in Mesa, even if it makes a context of its own. Start workers with spawn.
+A child forked after a context was made would hang in Mesa, whether it used that context or made its own, so it is refused
+both. Start workers with spawn.
 """
 
 from __future__ import annotations
@@ -63,6 +64,16 @@ class _NativeContext(Protocol):
 _thread = threading.local()
 """Its attribute `context` is the GLContext that is current in each thread."""
 
+_rendering_processes: set[int] = set()
+"""The process that made contexts. A forked child inherits it with its parent's number in it."""
+
+
+def _is_forked() -> bool:
+    return bool(_rendering_processes - {os.getpid()})
+
+
+os.register_at_fork(after_in_child=lambda: setattr(_thread, "context", None))
+
 
 class GLContext:
     """A context and the functions to call in it. Used by the thread that made it, and by no other.
@@ -92,6 +103,8 @@ class GLContext:
             return
         if self._native is None:
             raise RenderFailed(f"the {self.kind} context was destroyed already")
+        if _is_forked():
+            raise RenderFailed(f"the {self.kind} context belongs to the parent process", hint="start workers with spawn, not fork")
         if threading.get_ident() != self._owner:
             raise RenderFailed(f"the {self.kind} context belongs to another thread", hint="open a renderer in each thread")
         self._native.make_current()
@@ -107,7 +120,7 @@ class GLContext:
         """Free the context with everything in it. A second call does nothing."""
         self.release()
         native, self._native = self._native, None
-        if native is not None:
+        if native is not None and not _is_forked():
             native.destroy()
 
 
@@ -149,7 +162,10 @@ def _created(kind: ContextKind | None, software: bool) -> GLContext:  # noqa: FB
 
 
 def _context(kind: ContextKind, *, software: bool) -> GLContext:
+    if _is_forked():
+        raise RenderUnavailable({kind: "this process was forked from one that had rendered; start workers with spawn"})
     refuse_other_platform(kind, kind.pyopengl_platform)
+    _rendering_processes.add(os.getpid())
     with _mesa_software(active=software):
         native = _native_context(kind)
     _thread.context = None  # whatever it was, it is so no longer

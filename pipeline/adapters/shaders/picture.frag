@@ -1,7 +1,7 @@
 #version 330 core
 // The background picture, stretched over the frame.
 uniform sampler2D picture;  // premultiplied
-in vec2 screen_uv;
+noperspective in vec2 screen_uv;
 out vec4 premultiplied;
 
 void main() {

@@ -344,6 +344,33 @@ def test_process_stays_with_its_first_library():
 
 
 @pytest.mark.gl
+def test_forked_child_is_refused_instead_of_hanging():
+    require(ContextKind.EGL_SURFACELESS)
+    code = """
+from pipeline.errors import RenderFailed
+with opened(ContextKind.EGL_SURFACELESS) as context:
+    child = os.fork()
+    if child == 0:
+        try:
+            context.make_current()
+        except RenderFailed as error:
+            print(error)
+        context.destroy()
+        try:
+            with opened(ContextKind.EGL_SURFACELESS): pass
+        except RenderUnavailable as error:
+            print(error.tried["egl-surfaceless"], flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    print(context.gl.glGetError())
+"""
+    words = run(code)
+    assert "belongs to the parent process" in words
+    assert "this process was forked" in words
+    assert words.endswith("\n0")
+
+
+@pytest.mark.gl
 def test_egl_and_osmesa_draw_the_same_pixels():
     require(ContextKind.OSMESA)
     require(ContextKind.EGL_SURFACELESS)
