@@ -63,7 +63,8 @@ class Figure:
             ShapeError: its arrays do not fit this sprite's mesh.
             RenderFailed: a coordinate is not finite.
         """
-        checked("Layer.vertices", layer.vertices, (self._vertex_count, 2), np.float32)
+        if layer.vertices.shape != (self._vertex_count, 2) or layer.vertices.dtype != np.float32:
+            checked("Layer.vertices", layer.vertices, (self._vertex_count, 2), np.float32)  # says what is wrong; too slow for each frame
         order = self._order(layer.triangles)
         if order.count == 0:
             return EMPTY

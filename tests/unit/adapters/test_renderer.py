@@ -373,6 +373,11 @@ def test_lines_cover_a_row_of_pixels(renderer):
     assert covered[:, 1].max() >= 6
 
 
+def test_strokes_without_points_draw_nothing(renderer):
+    none = Strokes(np.zeros((0, 3), np.float32), np.zeros((0, 4), np.float32))
+    assert not drawn(renderer, pixel_canvas(), [], [], strokes=[none]).any()
+
+
 def test_painted_sprite_keeps_the_drawings_outline(renderer):
     alpha = random_rgba(11, 8, 8)
     colours = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]], np.float32)
