@@ -5,6 +5,7 @@ would compare whole frames on one thread; the crops are known here, so they are 
 
 - Transparent canvas: every picture is the crop around the figure, disposed of to nothing.
 - Opaque canvas: every picture is the rectangle that changed.
+- Alpha is kept in steps of about 15 levels, 0 and 255 exactly: unseen at a soft rim, and a fifth of the file.
 - Pictures lie at even pixels, as the format wants it, and begin at whole milliseconds, rounded from pts.
 """
 
@@ -31,6 +32,7 @@ _HAS_ALPHA, _ANIMATED = 0x10, 0x02
 _TO_NOTHING, _NO_BLENDING = 0x01, 0x02
 _QUALITY = 85
 _EFFORT = 0
+_ALPHA_QUALITY = 60
 
 
 class WebpEncoder:
@@ -92,7 +94,7 @@ class _WebpContainer:
         still = io.BytesIO()
         mode = "RGBX" if self._opaque else "RGBA"
         image = Image.frombuffer(mode, pixels.shape[1::-1], pixels, "raw", mode, 0, 1)
-        image.save(still, "WEBP", quality=_QUALITY, method=_EFFORT)
+        image.save(still, "WEBP", quality=_QUALITY, method=_EFFORT, alpha_quality=_ALPHA_QUALITY)
         return b"".join(_chunk(name, body) for name, body in _chunks(still.getvalue()) if name in {b"ALPH", b"VP8 ", b"VP8L"})
 
     def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:

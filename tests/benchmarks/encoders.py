@@ -1,0 +1,223 @@
+"""What each format costs, and what it does to the picture: `python tests/benchmarks/encoders.py`.
+
+A synthetic clip always; the example character char1 dancing the dab too, if ANIMATED_DRAWINGS_ROOT is set (needs OpenGL).
+
+Seconds are for encoding alone, median of three. Quality is measured on pixels that are opaque in the original: PSNR in dB; SSIM of the
+luma in windows of 7 px; flicker, the mean change of the error from one frame to the next, in levels.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import av
+import cv2
+import numpy as np
+from PIL import Image, ImageSequence
+
+from pipeline.adapters.encoders import encoder_for
+from pipeline.adapters.inspect import verified
+from pipeline.stages.palette import palette_of
+from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palette, PixelLayout, Sprite
+
+REPEATS = 3
+EVERY = 7
+"""Quality is looked at in every seventh frame and the one after it."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """A clip of RGBA crops, ready for any encoder."""
+
+    name: str
+    canvas: Canvas
+    clock: OutputClock
+    frames: list[Frame]
+    palette: Palette
+
+    def whole(self, frame: Frame, *, opaque: bool) -> np.ndarray:
+        picture = np.zeros((self.canvas.height, self.canvas.width, 4), np.uint8)
+        height, width = frame.pixels.shape[:2]
+        picture[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
+        if not opaque:
+            return picture
+        cover = picture[..., 3:].astype(np.float32) / 255
+        mixed = picture[..., :3] * cover + 255 * (1 - cover)
+        return np.dstack([np.rint(mixed).astype(np.uint8), np.full(picture.shape[:2], 255, np.uint8)])
+
+    def given(self, frame: Frame, layout: PixelLayout) -> Frame:
+        """A frame as the renderer would give it."""
+        if layout is PixelLayout.OPAQUE:
+            return Frame(self.whole(frame, opaque=True), 0, 0, frame.pts)
+        if layout is PixelLayout.RGBA:
+            return frame
+        red, green, blue = (frame.pixels[..., channel] // (256 // self.palette.lookup.shape[0]) for channel in range(3))
+        seen = frame.pixels[..., 3] >= 128
+        return replace(frame, pixels=np.where(seen, self.palette.lookup[blue, green, red], np.uint8(self.palette.transparent)))
+
+
+def synthetic() -> Material:
+    """A grainy disc with a dark outline that wanders and turns, 150 frames of 400 x 400."""
+    side, count = 180, 150
+    random = np.random.default_rng(1)
+    rgb = np.clip(np.array([190, 180, 165]) + cv2.GaussianBlur(random.normal(0, 30, (side, side, 3)), (0, 0), 1.0), 0, 255).astype(np.uint8)
+    centre, radius = (side // 2, side // 2), side // 2 - 6
+    cv2.circle(rgb, centre, radius - 3, (40, 30, 110), 7, cv2.LINE_AA)
+    cv2.putText(rgb, "abc", (30, 105), cv2.FONT_HERSHEY_SIMPLEX, 2, (60, 40, 130), 6, cv2.LINE_AA)
+    alpha = cv2.circle(np.zeros((side, side), np.uint8), centre, radius, 255, -1, cv2.LINE_AA)
+    rgba = np.dstack([rgb, alpha])
+    clock = OutputClock(count, Fraction(1, 30))
+    frames = []
+    for index in range(count):
+        turn = cv2.getRotationMatrix2D(centre, 40 * np.sin(index / 12), 1.0)
+        place = int(110 + 100 * np.sin(index / 20)), int(110 + 60 * np.cos(index / 9))
+        frames.append(Frame(cv2.warpAffine(rgba, turn, (side, side)), *place, index * clock.frame_time))
+    canvas = Canvas(400, 400, (1.0, 1.0, 1.0, 0.0), None, np.eye(4, dtype=np.float32))
+    return Material("synthetic", canvas, clock, frames, palette_of([Sprite(rgba, np.zeros((3, 2), np.float32))], canvas))
+
+
+class _Recorder:
+    """An encoder that keeps the frames instead."""
+
+    format = Format.APNG
+    has_alpha = True
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def layout(self, canvas: Canvas) -> PixelLayout:
+        self.canvas = canvas
+        return PixelLayout.RGBA
+
+    @contextmanager
+    def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> Iterator[_Recorder]:
+        self.where = (path, canvas, clock, palette)
+        yield self
+
+    def write(self, frame: Frame) -> None:
+        self.frames.append(replace(frame, pixels=frame.pixels.copy()))
+
+    def finish(self) -> Animation:
+        path, canvas, clock, _ = self.where
+        return Animation(path, Format.APNG, 0, len(self.frames), clock.duration, canvas.width, canvas.height, "")
+
+
+class _NoStopwatch:
+    def lap(self, stage: str) -> nullcontext[None]:
+        del stage
+        return nullcontext()
+
+
+def reference(root: Path) -> Material:
+    """AnimatedDrawings' char1, dancing the dab before its own camera."""
+    from pipeline import animate
+    from pipeline.adapters.renderer import GLRenderer
+    from pipeline.character_files import read_character
+    from pipeline.motion.library import MotionLibrary
+    from pipeline.scene_files import DEFAULT_CAMERA
+    from pipeline.types import Actor, Scene, View
+
+    examples = root / "examples"
+    library = MotionLibrary((), (), roots=(root,))
+    motion = library.motion(examples / "config" / "motion" / "dab.yaml")
+    retarget = library.retarget(examples / "config" / "retarget" / "fair1_ppf.yaml")
+    actor = Actor(read_character(examples / "characters" / "char1"), motion, retarget)
+    scene = Scene((actor,), View(camera=DEFAULT_CAMERA))
+    clock, recorder, watch = animate.scene_clock(scene), _Recorder(), _NoStopwatch()
+    performances = animate.performed(scene, clock, stopwatch=watch)
+    with GLRenderer.open() as renderer:
+        animate.animated(scene, clock, Path(os.devnull), renderer=renderer, encoder=recorder, stopwatch=watch, performances=performances)
+    palette = animate._palette(
+        PixelLayout.INDEXED, [animate._sprite(performances[0], recorder.canvas, scene.view)], recorder.canvas, scene.view
+    )
+    return Material("char1 + dab", recorder.canvas, clock, recorder.frames, palette)
+
+
+def written(material: Material, kind: Format, folder: Path) -> tuple[Animation, float, float]:
+    """The file, and median wall and processor seconds."""
+    encoder = encoder_for(kind)
+    frames = [material.given(frame, encoder.layout(material.canvas)) for frame in material.frames]
+    walls, cpus = [], []
+    for _ in range(REPEATS):
+        wall, cpu = time.perf_counter(), time.process_time()
+        with encoder.open(folder / f"clip.{kind}", material.canvas, material.clock, palette=material.palette) as sink:
+            for frame in frames:
+                sink.write(frame)
+            animation = sink.finish()
+        walls.append(time.perf_counter() - wall)
+        cpus.append(time.process_time() - cpu)
+    return verified(animation), statistics.median(walls), statistics.median(cpus)
+
+
+def decoded(animation: Animation) -> Iterator[np.ndarray]:
+    """(h, w, 3) of each picture in the file."""
+    if animation.format in {Format.MP4, Format.WEBM}:
+        with av.open(str(animation.path)) as container:
+            for frame in container.decode(video=0):
+                yield frame.to_ndarray(format="rgb24")
+        return
+    with Image.open(animation.path) as file:
+        for still in ImageSequence.Iterator(file):
+            yield np.array(still.convert("RGBA"))[..., :3]
+
+
+def similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """SSIM of every pixel (Wang et al. 2004) in windows of 7 px, of two grey pictures."""
+    first, second = first.astype(np.float32), second.astype(np.float32)
+    means = [cv2.blur(picture, (7, 7)) for picture in (first, second, first * first, second * second, first * second)]
+    covariance = means[4] - means[0] * means[1]
+    variances = means[2] - means[0] ** 2 + means[3] - means[1] ** 2
+    luminance = (2 * means[0] * means[1] + 6.5) / (means[0] ** 2 + means[1] ** 2 + 6.5)
+    return luminance * (2 * covariance + 58.5) / (variances + 58.5)
+
+
+def quality(material: Material, animation: Animation) -> tuple[float, float, float]:
+    """PSNR, SSIM and flicker; only where the file holds every frame."""
+    squares, similarities, flickers, before = [], [], [], None
+    for index, (picture, frame) in enumerate(zip(decoded(animation), material.frames, strict=True)):
+        if index % EVERY > 1:
+            continue
+        whole = material.whole(frame, opaque=False)
+        seen = whole[..., 3] == 255
+        shown = np.where(seen[..., None], picture[: seen.shape[0], : seen.shape[1]], np.uint8(255))
+        wanted = np.where(seen[..., None], whole[..., :3], np.uint8(255))
+        error = shown.astype(int) - wanted
+        squares.append(np.square(error[seen]).mean())
+        similarities.append(similarity(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), cv2.cvtColor(wanted, cv2.COLOR_RGB2GRAY))[seen].mean())
+        if index % EVERY == 1 and before is not None:
+            both = seen & before[1]
+            flickers.append(np.abs(error - before[0])[both].mean())
+        before = (error, seen)
+    mean = float(np.mean(squares))
+    return (10 * float(np.log10(255**2 / mean)) if mean else float("inf")), float(np.mean(similarities)), float(np.mean(flickers))
+
+
+def main() -> None:
+    materials = [synthetic()]
+    if root := os.environ.get("ANIMATED_DRAWINGS_ROOT"):
+        materials.append(reference(Path(root)))
+    for material in materials:
+        size = f"{material.canvas.width} x {material.canvas.height}"
+        print(f"\n{material.name}: {len(material.frames)} frames of {size}, {len(material.palette.colours)} colours")
+        print(f"{'format':8}{'seconds':>9}{'cpu-s':>8}{'MB':>8}{'PSNR':>8}{'SSIM':>8}{'flicker':>9}")
+        with tempfile.TemporaryDirectory() as folder:
+            for kind in Format:
+                animation, wall, cpu = written(material, kind, Path(folder))
+                psnr, ssim, flicker = quality(material, animation)
+                megabytes = animation.byte_count / 1e6
+                print(f"{kind:8}{wall:9.3f}{cpu:8.3f}{megabytes:8.2f}{psnr:8.2f}{ssim:8.4f}{flicker:9.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
