@@ -42,16 +42,16 @@ class Timetable:
     Attributes:
         clock: says when the clip ends.
         ticks: how the format counts.
+        end: when the last picture ends; a clip is never shorter than the shortest delay.
     """
 
     clock: OutputClock
     ticks: Ticks
+    end: int = field(init=False)
     _begin: int | None = field(default=None, init=False)
 
-    @property
-    def end(self) -> int:
-        """When the last picture ends; a clip is never shorter than the shortest delay."""
-        return max(self.ticks.shortest, round(self.clock.duration * self.ticks.per_second))
+    def __post_init__(self) -> None:
+        self.end = max(self.ticks.shortest, round(self.clock.duration * self.ticks.per_second))
 
     @property
     def duration(self) -> Fraction:

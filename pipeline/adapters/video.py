@@ -155,8 +155,7 @@ class VideoSink:
     def _encode(self, picture: av.VideoFrame | None) -> None:
         """Encode a frame, or what the codec still holds back, on the pool's thread."""
         for packet in self._stream.encode(picture):
-            if packet.pts is not None:
-                packet.duration = self._duration_at(packet.pts)
+            packet.duration = self._duration_at(packet.pts or 0)
             self._container.mux(packet)
 
     def _duration_at(self, pts: int) -> int:

@@ -119,6 +119,11 @@ def test_number_of_colours_is_limited(most):
     assert len(palette_of([sprite(noise())], canvas(), max_colours=most).colours) <= most
 
 
+def test_there_are_no_more_colours_than_in_the_drawing():
+    almost_one = flat((100, 100, 100), (101, 100, 100), (200, 200, 200))
+    assert len(palette_of([sprite(almost_one)], canvas(), invisible_error=0.0).colours) == 2
+
+
 def test_drawings_get_few_colours_unless_asked():
     random = np.random.default_rng(5).integers(0, 256, (300, 300, 3), dtype=np.uint8)
     assert len(palette_of([sprite(random)], canvas()).colours) == 63

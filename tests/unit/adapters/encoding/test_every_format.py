@@ -17,6 +17,7 @@ import pytest
 
 from pipeline.adapters.encoders import encoder_for
 from pipeline.adapters.inspect import inspected, verified
+from pipeline.adapters.output_file import described
 from pipeline.errors import OptionError, OutputFailed, ShapeError
 from pipeline.types import Format, Frame, PixelLayout
 
@@ -284,6 +285,11 @@ def test_animation_that_is_not_in_its_file_is_found(change, clip, tmp_path):
     animation = clip().written(tmp_path / "clip.gif", Format.GIF)
     with pytest.raises(OutputFailed, match="was to hold"):
         verified(replace(animation, **change))
+
+
+def test_file_that_vanishes_before_it_is_described_is_an_output_failure(tmp_path):
+    with pytest.raises(OutputFailed, match="read back"):
+        described(tmp_path / "gone.gif", Format.GIF, frame_count=1, duration=Fraction(1), size=(1, 1))
 
 
 def test_formats_know_whether_they_can_be_transparent(clip):

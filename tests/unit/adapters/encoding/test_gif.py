@@ -150,6 +150,15 @@ def test_gif_that_is_not_laid_out_as_expected_is_refused(gif):
         lzw._image_data_start(gif)
 
 
+def test_gif_that_does_not_end_as_expected_is_refused(monkeypatch):
+    def truncated(_, file, *__, **___):
+        file.write(b"GIF89a\1\0\1\0\x80\0\0" + bytes(6) + b"," + bytes(9) + b"\x08\2\x44\1")
+
+    monkeypatch.setattr(Image.Image, "save", truncated)
+    with pytest.raises(ValueError, match="terminator"):
+        image_data(np.zeros((1, 1), dtype=np.uint8))
+
+
 @pytest.mark.skipif(shutil.which("gifsicle") is None, reason="gifsicle is not installed")
 @pytest.mark.parametrize("opaque", [True, False])
 def test_gifsicle_finds_no_fault(opaque, clip, tmp_path):
