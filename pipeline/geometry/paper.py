@@ -1,7 +1,8 @@
-"""How much every pixel of a picture differs from the paper beneath it, whatever the light: the paper is estimated, the picture divided by it.
+"""How much every pixel of a picture differs from the paper beneath it, whatever the light: the paper is estimated, the picture divided by
+it.
 
-Everything is a ratio of the paper's own colour, channel by channel, so that neither the lamp's colour nor a shadow counts. Dark paper (chalk on a
-blackboard) is turned into light paper first. All values are float32; pictures are (h, w, 3) uint8 sRGB, rows downwards.
+Everything is a ratio of the paper's own colour, channel by channel, so that neither the lamp's colour nor a shadow counts. Dark paper
+(chalk on a blackboard) is turned into light paper first. All values are float32; pictures are (h, w, 3) uint8 sRGB, rows downwards.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Contrast:
     Attributes:
         stroke: (h, w) float32, about 0 on paper, 1 for black on white: darkness against the paper right beside it.
         stroke_noise: standard deviation of `stroke` on bare paper.
+        grey: (h, w) float32, as `stroke`, but what all channels agree on: large for pencil and ink, small for pale blue lines.
         shade: (h, w) float32, darkness against the paper as a whole: filled areas, and shadows.
         colour: (h, w) float32, how far the channels disagree about that darkness: coloured areas, hardly shadows.
         colour_noise: standard deviation of `colour` on bare paper.
@@ -46,6 +48,7 @@ class Contrast:
 
     stroke: Singles
     stroke_noise: float
+    grey: Singles
     shade: Singles
     colour: Singles
     colour_noise: float
@@ -56,17 +59,21 @@ def contrast(rgb: Bytes) -> Contrast:
     """What stands out from the paper in a picture (h, w, 3) uint8, h and w >= 8."""
     is_dark = has_dark_paper(rgb)
     light = (255 - rgb if is_dark else rgb).astype(np.float32)
-    darkest, _, _ = _extremes(cv2.divide(light, np.maximum(local_paper(light), FAINTEST)))
+    darkest, lightest, _ = _extremes(light / np.maximum(local_paper(light), np.float32(FAINTEST)))
+    grey = 1.0 - lightest
     stroke, stroke_noise = _levelled(1.0 - darkest)
-    darkest, lightest, mean = _extremes(cv2.divide(cv2.blur(light, (3, 3)), np.maximum(whole_paper(light), FAINTEST)))
+    darkest, lightest, mean = _extremes(
+        np.asarray(cv2.blur(light, (3, 3)), np.float32) / np.maximum(whole_paper(light), np.float32(FAINTEST))
+    )
     colour, colour_noise = _levelled(lightest - darkest)
-    return Contrast(stroke, stroke_noise, 1.0 - mean, colour, colour_noise, is_dark)
+    return Contrast(stroke, stroke_noise, grey, 1.0 - mean, colour, colour_noise, is_dark)
 
 
 def _extremes(picture: Singles) -> tuple[Singles, Singles, Singles]:
     """The darkest, the lightest and the mean channel of each pixel; (h, w) each."""
-    red, green, blue = cv2.split(picture)
-    return cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue), (red + green + blue) / 3
+    red, green, blue = (np.asarray(channel, np.float32) for channel in cv2.split(picture))
+    darkest, lightest = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
+    return darkest, lightest, (red + green + blue) / np.float32(3)
 
 
 def has_dark_paper(rgb: Bytes) -> bool:
@@ -92,14 +99,16 @@ def local_paper(light: Singles) -> Singles:
     side = max(5, round(STROKE_SHARE * max(half.shape[:2]))) | 1
     kernel = np.ones((side, side), np.uint8)
     margin = side  # so that a stroke along the border is closed over as well
-    wide = cv2.copyMakeBorder(half, margin, margin, margin, margin, cv2.BORDER_REFLECT_101 if min(half.shape[:2]) > margin else cv2.BORDER_REPLICATE)
+    wide = cv2.copyMakeBorder(
+        half, margin, margin, margin, margin, cv2.BORDER_REFLECT_101 if min(half.shape[:2]) > margin else cv2.BORDER_REPLICATE
+    )
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, kernel)[margin:-margin, margin:-margin]
     closed = cv2.blur(closed, (5, 5))
     return cv2.resize(closed, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
 def whole_paper(light: Singles) -> Singles:
-    """The paper as a smooth surface (h, w, c): a quadratic fitted to the border strip, then to everything that looks like what was fitted."""
+    """The paper as a smooth surface (h, w, c): a quadratic fitted to the border strip, then to all that looks like it."""
     small = _reduced(light, 96)
     small = small[..., None] if small.ndim == 2 else small
     rows, columns = small.shape[:2]
@@ -121,8 +130,8 @@ def whole_paper(light: Singles) -> Singles:
 
 def _quadratic_terms(rows: int, columns: int) -> Singles:
     y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
-    x, y = x.ravel(), y.ravel()
-    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1).astype(np.float32)
+    terms = [np.ones_like(x), x, y, x * x, x * y, y * y]
+    return np.stack([term.ravel() for term in terms], axis=1).astype(np.float32)
 
 
 def _border_weights(rows: int, columns: int) -> Singles:
@@ -137,7 +146,7 @@ def _reduced(picture: Singles, longest: int) -> Singles:
     if scale >= 1:
         return picture
     size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _levelled(values: Singles) -> tuple[Singles, float]:

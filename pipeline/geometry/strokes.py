@@ -1,8 +1,8 @@
 """Drawn lines as lines: their skeleton, where they end, and which ends belong together.
 
-A pencil lifts now and then, and an outline with a gap encloses nothing. `bridges` joins stroke ends that point at each other, or at a stroke straight
-ahead. Thinning: Zhang & Suen, "A fast parallel algorithm for thinning digital patterns" (CACM 1984), both sub-iterations as look-up tables over the
-eight neighbours.
+A pencil lifts now and then, and an outline with a gap encloses nothing. `bridges` joins stroke ends that point at each other, or at a
+stroke straight ahead. Thinning: Zhang & Suen, "A fast parallel algorithm for thinning digital patterns" (CACM 1984), both of its
+sub-iterations as look-up tables over the eight neighbours.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def thinned(ink: Bools, *, rounds: int = 40) -> Bools:
     for _ in range(rounds):
         before = cv2.countNonZero(left)
         for keeps in (FIRST_PASS, SECOND_PASS):
-            left &= cv2.LUT(neighbour_codes(left), keeps)
+            left &= np.asarray(cv2.LUT(neighbour_codes(left), keeps), np.uint8)
         if cv2.countNonZero(left) == before:
             break
     return left[1:-1, 1:-1].astype(bool)
@@ -57,7 +57,7 @@ def thinned(ink: Bools, *, rounds: int = 40) -> Bools:
 
 def neighbour_codes(ink: Bytes) -> Bytes:
     """(h, w) uint8, one bit for each of the eight neighbours that is set, of a 0/1 picture."""
-    return cv2.filter2D(ink, cv2.CV_8U, NEIGHBOUR_BITS, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.filter2D(ink, cv2.CV_8U, NEIGHBOUR_BITS, borderType=cv2.BORDER_CONSTANT), np.uint8)
 
 
 def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
@@ -66,8 +66,8 @@ def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
     Args:
         thickness: (h, w) float32, half the width of the line at each of its px: the distance to the next pixel of paper.
     Returns:
-        (E, 2) int32 x, y of end pixels; (E, 2) float64 unit vectors, where the line would go on. Lines shorter than a few px have no direction
-        and are left out, and so are the spurs that thinning leaves at the corners of thick lines.
+        (E, 2) int32 x, y of end pixels; (E, 2) float64 unit vectors, where the line would go on. Lines shorter than a few px have no
+        direction and are left out, and so are the spurs that thinning leaves at the corners of thick lines.
     """
     alive = np.pad(skeleton.astype(np.uint8), 1)
     _prune(alive, thickness)
@@ -75,7 +75,7 @@ def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
     for row, column in _end_pixels(alive):
         tip = int(thickness[row - 1, column - 1])  # so far thinning bends a thick line towards one of its corners
         path, _ = _traced(alive, row, column, TRACE_STEPS + 2 * tip)
-        if len(path) >= 5:
+        if len(path) >= 3:
             near = path[min(tip, len(path) // 2)]
             vector = np.array([near[1] - path[-1][1], near[0] - path[-1][0]], float)
             ends.append((column - 1, row - 1))
@@ -85,7 +85,7 @@ def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
 
 def _end_pixels(alive: Bytes) -> list[tuple[int, int]]:
     """Rows and columns of the pixels with one neighbour, MAX_ENDS of them at most."""
-    rows, columns = np.nonzero(cv2.LUT(neighbour_codes(alive), IS_END) & alive)
+    rows, columns = np.nonzero((cv2.LUT(neighbour_codes(alive), IS_END) > 0) & (alive > 0))
     return list(zip(rows[:MAX_ENDS].tolist(), columns[:MAX_ENDS].tolist(), strict=True))
 
 
@@ -118,8 +118,8 @@ def _traced(alive: Bytes, row: int, column: int, steps: int) -> tuple[list[tuple
 def bridges(ends: Ints, directions: Floats, skeleton: Bools, thickness: Singles, *, reach_px: float) -> Ints:
     """Lines that close the gaps of an outline.
 
-    Two ends are joined if each lies ahead of the other (within 60 degrees of its direction) and the gap between their inks is within `reach_px`; an
-    end is joined to the nearest line straight ahead (within 35 degrees) if that is within half of it.
+    Two ends are joined if each lies ahead of the other (within 60 degrees of its direction) and the gap between their inks is within
+    `reach_px`; an end is joined to the nearest line straight ahead (within 35 degrees) if that is within half of it.
 
     Args:
         thickness: (h, w) float32, half the width of the line at each of its px.

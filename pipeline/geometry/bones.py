@@ -1,0 +1,66 @@
+"""What keypoints say about a figure's inside: its bones as lines, drawn into pictures.
+
+Keypoints are (17, 3) float64: x, y in px, score; COCO's order (pipeline.types.KEYPOINT_NAMES). Those that are not finite or not sure
+enough are not used.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipeline.types import Bools, Floats
+
+NOSE, SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES, ANKLES = 0, (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)
+"""Pairs are left, right."""
+
+SURE = 0.3
+"""Keypoints scored lower say nothing about where the figure is."""
+
+FARTHEST = 1e6
+
+
+def usable(keypoints: Floats) -> Bools:
+    """(17,) which keypoints are finite, sane and sure."""
+    sane = np.isfinite(keypoints).all(axis=1) & (np.abs(keypoints[:, :2]) < FARTHEST).all(axis=1)
+    return np.asarray(sane & (np.where(sane, keypoints[:, 2], 0.0) >= SURE))
+
+
+def bones(keypoints: Floats) -> Floats:
+    """(B, 4) float64: x, y of both ends of each bone whose ends are usable: trunk, neck, arms and legs."""
+    sure = usable(keypoints)
+    at = np.where(sure[:, None], keypoints[:, :2], np.nan)
+    chest, hip = _middle(at, SHOULDERS), _middle(at, HIPS)
+    lines = [(at[NOSE], chest), (chest, hip)]
+    for side in (0, 1):
+        lines += [(chest, at[SHOULDERS[side]]), (at[SHOULDERS[side]], at[ELBOWS[side]]), (at[ELBOWS[side]], at[WRISTS[side]])]
+        lines += [(hip, at[HIPS[side]]), (at[HIPS[side]], at[KNEES[side]]), (at[KNEES[side]], at[ANKLES[side]])]
+    ends = np.array([np.concatenate(line) for line in lines])
+    return np.asarray(ends[np.isfinite(ends).all(axis=1)])
+
+
+def _middle(at: Floats, pair: tuple[int, int]) -> Floats:
+    return np.asarray((at[pair[0]] + at[pair[1]]) / 2)
+
+
+def drawn(lines: Floats, shape: tuple[int, int], *, thickness: int) -> Bools:
+    """(h, w) bool: lines (B, 4) px as strokes."""
+    picture = np.zeros(shape, np.uint8)
+    for x0, y0, x1, y1 in np.round(np.clip(lines, -FARTHEST, FARTHEST)).astype(int).tolist():
+        visible, start, end = cv2.clipLine((0, 0, shape[1], shape[0]), (x0, y0), (x1, y1))
+        if visible:
+            cv2.line(picture, start, end, 1, thickness)
+    return picture > 0
+
+
+def see_through_areas(keypoints: Floats, shape: tuple[int, int]) -> Bools:
+    """(h, w) bool: where one may look through a figure: between an arm and the trunk, and between the legs."""
+    sure = usable(keypoints)
+    picture = np.zeros(shape, np.uint8)
+    corners = [[SHOULDERS[s], ELBOWS[s], WRISTS[s], HIPS[s]] for s in (0, 1)]
+    corners.append([HIPS[0], KNEES[0], ANKLES[0], ANKLES[1], KNEES[1], HIPS[1]])
+    for polygon in corners:
+        if sure[polygon].all():
+            points = np.round(np.clip(keypoints[polygon, :2], -FARTHEST / 100, FARTHEST / 100)).astype(np.int32)
+            cv2.fillPoly(picture, [points], 1)
+    return picture > 0

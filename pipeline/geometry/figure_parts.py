@@ -1,0 +1,153 @@
+"""Which of the solid pieces in a crop are the figure: the body, its detached hat and hands, and nothing of its neighbours.
+
+Masks are (h, w) bool. Bones (B, 4) px are what keypoints say; without them, size and place decide.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from pipeline.geometry.bones import drawn, see_through_areas, usable
+from pipeline.geometry.regions import Regions, border_contact, corner_regions, dilated, opened, perimeters, regions_of
+from pipeline.types import Bools, Floats, Singles
+
+NEAR_SHARE = 0.03
+"""A detached part is the figure's if it is within this share of the longer side."""
+
+HELD_SHARE = 0.02
+"""A joint so close to a part is held by it."""
+
+LEAST_PART = 0.004
+"""Smaller parts than this share of the body are dirt, unless they hold a joint."""
+
+CUT_SHARE = 0.12
+"""A detached part that leaves through the border for more of its outline than this is a neighbour's."""
+
+DOOR_SHARE = 0.05
+"""Paper at the border belongs to the figure's inside if the border is only so much of what encloses it."""
+
+OPEN_SHARE = 0.36
+"""With a bone in it, so much."""
+
+FAR_SHARE = 0.2
+"""What is so far from every bone, in shares of the longer side, and hangs on by a neck, is a neighbour."""
+
+NECK_SHARE = 0.035
+HOLE_SHARE = 0.004
+"""See-through holes are at least this share of the figure."""
+
+SEE_THROUGH = 0.8
+"""So much of a hole lies between limbs if one looks through it there."""
+
+UNLIKELY, LIKELY = 0.12, 0.6
+"""What a network's mask must say on average to rule a region out, or in."""
+
+
+def with_rooms_at_the_border(solid: Bools, lines: Floats | None, prior: Singles | None) -> Bools:
+    """The solid with the parts of its inside that the border cuts open."""
+    paper = regions_of(~solid, corners_join=False)
+    contact = border_contact(paper)
+    share = contact.sum(axis=1) / np.maximum(perimeters(paper), 1)
+    inside = (share > 0) & (share <= DOOR_SHARE)
+    if lines is not None and len(lines):
+        depth = cv2.distanceTransform((~solid).astype(np.uint8), cv2.DIST_L2, 3)
+        deep = drawn(lines, solid.shape, thickness=1) & (depth > 0.012 * max(solid.shape))
+        inside |= (share > 0) & (share <= OPEN_SHARE) & (paper.touched_by(deep) > 0.08 * np.sqrt(paper.area) + 0.03 * max(solid.shape))
+    if prior is not None:
+        inside |= (share > 0) & (paper.mean_of(prior) > LIKELY)
+    inside &= ((contact > 0).sum(axis=1) == 1) & ~corner_regions(paper)
+    return solid | paper.among(inside)
+
+
+def figure_of(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+    """The body and the parts that belong to it; an empty mask stays empty."""
+    pieces = regions_of(solid, corners_join=True)
+    if pieces.count == 0:
+        return solid
+    body = _body(pieces, lines, prior)
+    chosen = np.zeros(len(pieces.area), bool)
+    chosen[body] = True
+    if keypoints is not None:
+        chosen |= _holding_joints(pieces, keypoints)
+    side = max(solid.shape)
+    big_enough = pieces.area >= LEAST_PART * pieces.area[body]
+    leaving = border_contact(pieces).sum(axis=1) > CUT_SHARE * perimeters(pieces)
+    if prior is not None:
+        big_enough &= pieces.mean_of(prior) > UNLIKELY
+    for _ in range(3):  # a hand may hang on a forearm that is detached itself
+        around = dilated(pieces.among(chosen), round(NEAR_SHARE * side))
+        close = (pieces.touched_by(around) > 0) & big_enough & ~leaving
+        if not (close & ~chosen).any():
+            break
+        chosen |= close
+    chosen[0] = False
+    return pieces.among(chosen)
+
+
+def _body(pieces: Regions, lines: Floats | None, prior: Singles | None) -> int:
+    """The number of the piece that is largest, counted more in the middle, and most on bones."""
+    height, width = pieces.labels.shape
+    middle = np.outer(_bump(height), _bump(width)).astype(np.float32)
+    weight = pieces.sum_of(middle if prior is None else middle * (0.1 + prior))
+    contact = (border_contact(pieces) > 0.5 * np.array([height, width, height, width])).sum(axis=1)
+    weight = weight * np.where(contact >= 2, 0.2, 1.0)  # a frame, or the edge of the sheet
+    if lines is not None and len(lines):
+        on_bones = pieces.touched_by(drawn(lines, pieces.labels.shape, thickness=2))[1:]
+        weight[1:] *= 0.2 + on_bones / max(int(on_bones.sum()), 1)
+    return 1 + int(np.argmax(weight[1:]))
+
+
+def _bump(length: int) -> NDArray[np.float64]:
+    return np.exp(-((np.linspace(-1, 1, length) / 0.8) ** 2))
+
+
+def _holding_joints(pieces: Regions, keypoints: Floats) -> Bools:
+    """(N + 1,) which pieces have a sure keypoint in them or right beside them."""
+    height, width = pieces.labels.shape
+    reach = max(2, round(HELD_SHARE * max(height, width)))
+    holds = np.zeros(len(pieces.area), bool)
+    for x, y in np.round(keypoints[usable(keypoints), :2]).astype(int).tolist():
+        if -reach <= x < width + reach and -reach <= y < height + reach:
+            window = pieces.labels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+            here = int(pieces.labels[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
+            around = window[window > 0]
+            holds[here or (int(np.bincount(around).argmax()) if around.size else 0)] = True
+    return holds
+
+
+def without_neighbours(mask: Bools, lines: Floats | None) -> Bools:
+    """The mask without what hangs on it by a neck, far from every bone, and leaves through the border."""
+    if lines is None or len(lines) < 4:
+        return mask
+    side = max(mask.shape)
+    away = ndimage.distance_transform_edt(~drawn(lines, mask.shape, thickness=1))
+    core = opened(mask, max(2, round(NECK_SHARE * side / 2)))
+    far = mask & (away > FAR_SHARE * side)
+    if not far.any():
+        return mask
+    pieces = regions_of(mask & ~(core & (away <= FAR_SHARE * side)) & (away > 0.06 * side), corners_join=True)
+    leaves = border_contact(pieces).sum(axis=1) > 0
+    leaves &= pieces.touched_by(far) > 0
+    rest = mask & (pieces.labels == 0)
+    necks = pieces.touched_by(dilated(rest, 1))
+    cut = leaves & (necks <= 1.6 * NECK_SHARE * side) & (pieces.touched_by(drawn(lines, mask.shape, thickness=3)) == 0)
+    return mask & ~pieces.among(cut)
+
+
+def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+    """(h, w) bool: the holes of a filled mask that one looks through, between limbs, and not into a body that is not coloured in."""
+    paper = regions_of(mask & ~ink, corners_join=False)
+    if paper.count == 0:
+        return np.zeros_like(mask)
+    large = paper.area > HOLE_SHARE * int(mask.sum())
+    holes = np.zeros(len(paper.area), bool)
+    if keypoints is not None and lines is not None and len(lines):
+        between = paper.mean_of(see_through_areas(keypoints, mask.shape)) > SEE_THROUGH
+        crossed = paper.touched_by(drawn(lines, mask.shape, thickness=2)) > 0.25 * np.sqrt(paper.area)
+        holes |= large & between & ~crossed
+    if prior is not None:
+        holes |= large & (paper.mean_of(prior) < UNLIKELY)
+    return paper.among(holes)

@@ -1,0 +1,203 @@
+"""Ruled and squared paper: printed lines are found by their regular distance and taken out, and the strokes that they cross stay whole.
+
+A picture here is (h, w) float32, 0 on paper, larger where something is drawn or printed. Lines may be tilted by MAX_TILT and bend a
+little, as they do on a sheet that does not lie flat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from pipeline.types import Bools, Bytes, Floats, Ints, Singles
+
+STRIPS = 24
+"""The picture is looked at in so many strips across the lines; in each, a line is straight."""
+
+MAX_TILT = 0.12
+"""Lines may rise by so many px a px."""
+
+TILT_STEP = 0.005
+
+THICKEST_SHARE = 0.014
+"""Printed lines are thinner than this share of the longer side."""
+
+LEAST_LINES = 5
+REGULAR_SHARE = 0.7
+"""So many of the distances between lines must be multiples of the smallest."""
+
+WANDER_PX = 3
+"""A line may be so far from straight in any strip."""
+
+OVERDRAWN = 1.8
+OVERDRAWN_MARGIN = 0.06
+"""What is so many times as dark as the line usually is, and by so much, is a stroke drawn over it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ruling:
+    """Printed lines that run from left to right.
+
+    Attributes:
+        where: (h, w) bool, their pixels, but for those that a stroke is drawn over.
+        half_px: half their thickness, px.
+    """
+
+    where: Bools
+    half_px: int
+
+
+def rulings(picture: Singles, grey: Singles, noise: float) -> tuple[Ruling | None, Ruling | None]:
+    """The printed lines that run across and those that run down (transposed), each None if there are none.
+
+    Args:
+        grey: the same picture in the channel where strokes stand out most from the lines.
+        noise: standard deviation of `picture` on bare paper.
+    """
+    return _ruling(picture, grey, noise), _ruling(np.ascontiguousarray(picture.T), np.ascontiguousarray(grey.T), noise)
+
+
+def without_lines(picture: Singles, found: tuple[Ruling | None, Ruling | None]) -> Singles:
+    """The picture with the lines gone; where a stroke goes on at both sides of a line, it crosses it."""
+    across, down = found
+    if across is not None:
+        picture = _taken_out(picture, across)
+    if down is not None:
+        picture = np.ascontiguousarray(_taken_out(np.ascontiguousarray(picture.T), down).T)
+    return picture
+
+
+def _ruling(picture: Singles, grey: Singles, noise: float) -> Ruling | None:
+    height, width = picture.shape
+    if min(height, width) < 4 * STRIPS:
+        return None
+    thickest = max(3, round(THICKEST_SHARE * max(height, width)))
+    tall = np.ones((2 * thickest + 1, 1), np.uint8)
+    thin = picture - cv2.morphologyEx(picture, cv2.MORPH_OPEN, tall)
+    edges = np.linspace(0, width, STRIPS + 1).astype(int)
+    profile_of_strip = np.stack([_typical(thin[:, a:b]) for a, b in pairwise(edges.tolist())])  # (S, h)
+    middles = (edges[1:] + edges[:-1]) / 2 - width / 2
+    tilt, profile = _straightened(profile_of_strip, middles)
+    floor = max(0.5 * noise, 0.008)
+    lines = _regular(_peaks(profile, floor, spacing=2 * thickest))
+    if len(lines) < LEAST_LINES:
+        return None
+    half = 1 + int(np.median([_half_width(profile, int(y)) for y in lines]))
+    where = np.zeros(picture.shape, np.uint8)
+    for y in _with_missing(lines, height):
+        _draw(where, profile_of_strip, y + tilt * middles, edges, half)
+    printed = where > 0
+    core = printed & (picture > 0.7 * float(np.median(profile[lines])))
+    for channel in (picture, grey) if core.any() else ():
+        printed &= channel <= OVERDRAWN * float(np.median(channel[core])) + OVERDRAWN_MARGIN
+    return Ruling(printed, half)
+
+
+def _typical(strip: Singles) -> Singles:
+    """(h,) how dark each row of a strip usually is: the median, so that strokes do not count."""
+    return np.median(strip[:, ::2], axis=1).astype(np.float32)
+
+
+def _straightened(strips: Singles, middles: Floats) -> tuple[float, Singles]:
+    """The tilt at which the rows of the strips fit best, and their mean profile (h,) then."""
+    best = 0.0
+    for step, reach in ((4 * TILT_STEP, MAX_TILT), (TILT_STEP, 3 * TILT_STEP)):
+        tilts = best + np.arange(-reach, reach + step / 2, step)
+        scores = [float((_profile_at(strips, middles, tilt) ** 2).sum()) for tilt in tilts.tolist()]
+        best = float(tilts[int(np.argmax(scores))])
+    return best, _profile_at(strips, middles, best)
+
+
+def _profile_at(strips: Singles, middles: Floats, tilt: float) -> Singles:
+    """(h,) the mean of the strips, each moved as a line of this tilt moves."""
+    height = strips.shape[1]
+    total = np.zeros(height, np.float32)
+    for strip, offset in zip(strips, np.round(tilt * middles).astype(int).tolist(), strict=True):
+        low, high = max(0, -offset), min(height, height - offset)
+        total[low:high] += strip[low + offset : high + offset]
+    return total / np.float32(len(strips))
+
+
+def _peaks(profile: Singles, floor: float, *, spacing: int) -> Ints:
+    """Rows where the profile is largest around, above its floor and not much lower than the LEAST_LINES highest."""
+    largest = cv2.dilate(profile[:, None], np.ones((2 * max(2, spacing // 2) + 1, 1), np.uint8))[:, 0]
+    rows = np.flatnonzero((profile >= largest) & (profile > floor))
+    rows = rows[np.diff(rows, prepend=-10) > 1].astype(np.int32)
+    if len(rows) < LEAST_LINES:
+        return np.asarray(rows, np.int32)
+    return np.asarray(rows[profile[rows] > 0.4 * np.sort(profile[rows])[-LEAST_LINES]], np.int32)
+
+
+def _regular(peaks: Ints) -> Ints:
+    """Those rows that stand at equal distances, or none."""
+    nothing = np.zeros(0, np.int32)
+    if len(peaks) < LEAST_LINES:
+        return nothing
+    steps = np.diff(peaks)
+    multiples = steps / float(np.median(steps))
+    fits = (np.abs(multiples - np.round(multiples)) < 0.16) & (np.round(multiples) >= 1)
+    if fits.mean() < REGULAR_SHARE:
+        return nothing
+    return np.asarray(peaks[np.concatenate([[False], fits]) | np.concatenate([fits, [False]])], np.int32)
+
+
+def _with_missing(lines: Ints, height: int) -> list[float]:
+    """The lines and those that must be between and beyond them."""
+    pitch = float(np.median(np.diff(lines)))
+    rows: list[float] = []
+    for here, onward in pairwise(lines.tolist()):
+        count = max(1, round((onward - here) / pitch))
+        rows += [here + (onward - here) * k / count for k in range(count)]
+    first, last = float(lines[0]), float(lines[-1])
+    beyond = [last + pitch * k for k in range(1, int((height - last) / pitch) + 3)]
+    return [first - pitch * k for k in range(1, int(first / pitch) + 3)] + rows + [last, *beyond]
+
+
+def _half_width(profile: Singles, row: int) -> int:
+    """Px from a line's middle to where it has faded to a third."""
+    for distance in range(1, 9):
+        if max(profile[max(row - distance, 0)], profile[min(row + distance, len(profile) - 1)]) < 0.33 * profile[row]:
+            return distance
+    return 8
+
+
+def _draw(where: Bytes, strips: Singles, rows: Floats, edges: Ints, half: int) -> None:
+    """Draw one line, following it through the strips."""
+    height = strips.shape[1]
+    points = []
+    for number, row in enumerate(rows.tolist()):
+        low, high = max(0, round(row) - WANDER_PX), min(height, round(row) + WANDER_PX + 1)
+        if low >= high:
+            continue
+        around = strips[number, low:high]
+        found = low + int(np.argmax(around)) if float(around.max()) > 0 else round(row)
+        points.append(((edges[number] + edges[number + 1]) / 2, found))
+    if len(points) < 2:
+        return
+    x, y = np.array(points).T
+    y = _median_of_three(y)
+    columns = np.arange(where.shape[1])
+    middle = np.round(np.interp(columns, x, y)).astype(int)
+    for offset in range(-half, half + 1):
+        here = np.clip(middle + offset, 0, height - 1)
+        where[here, columns] = 1
+
+
+def _median_of_three(values: Floats) -> Floats:
+    if len(values) < 3:
+        return values
+    middle = np.median(np.stack([values[:-2], values[1:-1], values[2:]]), axis=0)
+    return np.concatenate([values[:1], middle, values[-1:]])
+
+
+def _taken_out(picture: Singles, ruling: Ruling) -> Singles:
+    """The picture without the lines of a ruling that runs across."""
+    reach = 2 * ruling.half_px + 1
+    beside = cv2.dilate(picture * ~ruling.where, np.ones((1, reach), np.uint8))
+    above = cv2.dilate(beside, np.ones((reach + 1, 1), np.uint8), anchor=(0, reach))
+    below = cv2.dilate(beside, np.ones((reach + 1, 1), np.uint8), anchor=(0, 0))
+    through = np.minimum(above, below)
+    return np.where(ruling.where, np.minimum(through, picture), picture).astype(np.float32)
