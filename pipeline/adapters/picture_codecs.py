@@ -7,6 +7,7 @@ plugins warn of metadata that we don't read; see `quietly` for that.
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ _CODECS: dict[PictureKind, type[ImageFile]] = {
 _BYTES_PER_PIXEL: dict[PictureKind, float] = {
     PictureKind.PNG: 4,
     PictureKind.JPEG: 4,
-    PictureKind.WEBP: 16,  # two canvases of libwebp's animation decoder, its reply, Pillow's picture
+    PictureKind.WEBP: 19,  # two canvases of libwebp's animation decoder, its reply, Pillow's picture
     PictureKind.HEIF: 14,  # libheif's planes and its interleaved copy, its reply, Pillow's picture
     PictureKind.TIFF: 8,  # Pillow turns it upright at full size
     PictureKind.BMP: 4,
@@ -50,6 +51,8 @@ _MAX_SCANS = 100
 _TIFF_COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946}
 """None, fax, LZW, JPEG, Deflate, PackBits. The rarer ones (LZMA, Zstandard, ...) let the file choose how much memory is taken."""
 _COMPRESSION, _TILE_WIDTH, _TILE_LENGTH = 259, 322, 323
+
+_ISPE = re.compile(rb"ispe\0\0\0\0(.{4})(.{4})", re.DOTALL)
 
 _quiet = threading.Lock()
 
@@ -75,6 +78,8 @@ def opened(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) ->
         _check_size(_webp_canvas(source), kind, limits, name)  # its codec takes the memory when it is made
     if kind is PictureKind.TIFF:
         _check_tiff(source, limits, name)
+    if kind is PictureKind.HEIF:
+        _check_area(_heif_coded_size(source), kind, limits, name)  # a bigger picture may be cropped to the size that is shown
     with quietly():
         picture = _CODECS[kind](BytesIO(source))
     progressive = kind is PictureKind.JPEG and "progressive" in picture.info
@@ -98,11 +103,16 @@ def load(kind: PictureKind, picture: ImageFile) -> None:
 
 
 def _check_size(size: tuple[int, int], kind: PictureKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
+    if min(size) < limits.min_side:
+        expected = f"expected at least {limits.min_side} x {limits.min_side} pixels"
+        summary = f"the picture is too small: {expected}, found {size[0]} x {size[1]}"
+        raise DecodeError(DecodeReason.TOO_SMALL, summary, path=name, hint="photograph the drawing closer")
+    _check_area(size, kind, limits, name, extra=extra)
+
+
+def _check_area(size: tuple[int, int], kind: PictureKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
     width, height = size
     found = f"found {width} x {height}"
-    if min(size) < limits.min_side:
-        summary = f"the picture is too small: expected at least {limits.min_side} x {limits.min_side} pixels, {found}"
-        raise DecodeError(DecodeReason.TOO_SMALL, summary, path=name, hint="photograph the drawing closer")
     memory = width * height * (_BYTES_PER_PIXEL[kind] + extra)
     if max(size) > limits.max_side:
         expected = f"at most {limits.max_side} pixels a side"
@@ -130,6 +140,13 @@ def _webp_canvas(source: bytes) -> tuple[int, int]:
         return int.from_bytes(header[6:8], "little") & 0x3FFF, int.from_bytes(header[8:10], "little") & 0x3FFF
     message = "the WebP's first chunk is damaged"
     raise ValueError(message)
+
+
+def _heif_coded_size(source: bytes) -> tuple[int, int]:
+    """Width and height, px, of the biggest picture in the file, whatever it is for: ISO 23008-12, 6.5.3, "ispe" boxes."""
+    before_pixels = source[: source.find(b"mdat")] if source.find(b"mdat") > source.find(b"meta") else source
+    sizes = [(int.from_bytes(found[1], "big"), int.from_bytes(found[2], "big")) for found in _ISPE.finditer(before_pixels)]
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
 
 
 def _check_tiff(source: bytes, limits: DecodeLimits, name: str) -> None:

@@ -1,0 +1,182 @@
+"""Fuzzes the decoder: seeded mutations of the corpus, decoded in a child process until the time is up.
+
+    python tests/benchmarks/fuzz_pictures.py --minutes 10 [--seed 0] [--keep FOLDER]
+
+Ends with status 1 if a decode crashed the process, hung, raised anything but DecodeError, warned, or took more memory than allowed.
+The inputs to blame are kept in FOLDER. Prints what came out of how many files, the slowest, and the peak memory of the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from pipeline.adapters.pictures import decoded  # noqa: E402 - the script finds its own checkout
+from pipeline.errors import DecodeError  # noqa: E402
+from tests.unit.adapters import picture_corpus  # noqa: E402
+
+ALLOWED_BYTES = 10**9
+ADDRESS_SPACE_BYTES = 6 * 10**9
+HANG_S = 60.0
+ODD_NUMBERS = (0, 1, 2, 15, 16, 255, 256, 4095, 9000, 30_000, 32_767, 32_768, 65_535, 2**24 - 1, 2**31 - 1, 2**31, 2**32 - 1)
+
+
+def seeds() -> dict[str, bytes]:
+    big = picture_corpus.scene(1600, 1200)
+    extra = {
+        f"{name}.{suffix}": picture_corpus.photographed(name, 7) for name, suffix in (("PNG", "png"), ("TIFF", "tif"), ("HEIF", "heic"))
+    }
+    extra |= {"wide.jpg": picture_corpus.saved(big, "JPEG"), "wide.heic": picture_corpus.saved(big, "HEIF", tile_size=512)}
+    extra |= {"wide_progressive.jpg": picture_corpus.saved(big, "JPEG", progressive=True)}
+    extra |= {"tiles.tif": picture_corpus.saved(big, "TIFF", compression="tiff_lzw", tiffinfo={278: 64})}
+    return {**picture_corpus.samples(), **extra}
+
+
+def mutant(source: bytes, other: bytes, dice: random.Random) -> bytes:
+    held = bytearray(source)
+    for _ in range(dice.choice((1, 1, 1, 2, 3, 5, 8, 20))):
+        at = int(dice.random() ** dice.choice((1, 3)) * len(held))  # headers more often than pixels
+        length = dice.choice((1, 2, 4, 8, 40, 300))
+        match dice.randrange(8):
+            case 0:
+                held[at : at + 1] = bytes([dice.randrange(256)])
+            case 1 if at < len(held):
+                held[at] ^= 1 << dice.randrange(8)
+            case 2 | 3:
+                width = dice.choice((2, 4))
+                number = dice.choice(ODD_NUMBERS) & (256**width - 1)
+                held[at : at + width] = number.to_bytes(width, dice.choice(("big", "little")))
+            case 4:
+                del held[at : at + length]
+            case 5:
+                held[at:at] = held[at : at + length] * dice.choice((1, 2, 50))
+            case 6:
+                start = dice.randrange(max(1, len(other)))
+                held[at : at + length] = other[start : start + length]
+            case _ if dice.random() < 0.2:
+                del held[at:]
+    return with_checksums(bytes(held)) if dice.random() < 0.7 else bytes(held)
+
+
+def with_checksums(source: bytes) -> bytes:
+    """A PNG with its chunks' checksums put right, so that the damage gets past them; anything else as it is."""
+    if not source.startswith(b"\x89PNG\r\n\x1a\n"):
+        return source
+    held, at = bytearray(source), 8
+    while at + 12 <= len(held):
+        end = at + 8 + int.from_bytes(held[at : at + 4], "big")
+        if end + 4 > len(held):
+            break
+        held[end : end + 4] = zlib.crc32(held[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return bytes(held)
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def child(seed: int, seconds: float, current: Path, keep: Path) -> None:
+    """Decode until the time is up; the mutant at hand lies in `current`, for whoever finds this process dead."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    corpus, dice = seeds(), random.Random(seed)
+    warnings.simplefilter("error")
+    names = sorted(corpus)
+    outcomes: collections.Counter[str] = collections.Counter()
+    slowest, failures, worst, end = (0.0, ""), [], peak_bytes(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        name = dice.choice(names)
+        source = mutant(corpus[name], corpus[dice.choice(names)], dice)
+        current.write_bytes(source)
+        start = time.monotonic()
+        try:
+            drawing = decoded(source, name=name)
+            outcome = "drawing" if drawing.rgb.size else "nothing"
+        except DecodeError as error:
+            outcome = error.reason.value
+        except BaseException as error:  # noqa: BLE001 - this is what is looked for
+            outcome = f"FAILED {type(error).__name__}"
+            failures.append(kept(source, name, repr(error), keep))
+        outcomes[outcome] += 1
+        slowest = max(slowest, (time.monotonic() - start, name))
+        if peak_bytes() > worst + 50_000_000:
+            worst = peak_bytes()
+            kept(source, name, f"peak {worst // 10**6} MB", keep)
+    print(json.dumps({"outcomes": outcomes, "slowest": slowest, "failures": failures, "peak": peak_bytes()}))
+
+
+def kept(source: bytes, name: str, why: str, keep: Path) -> str:
+    path = keep / f"{zlib.crc32(source):08x}_{name}"
+    path.write_bytes(source)
+    print(f"{path}: {why}", file=sys.stderr)
+    return f"{path.name}: {why}"
+
+
+def run(seed: int, seconds: float, keep: Path) -> dict[str, object]:
+    """One child to its end, and what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        current = Path(folder) / "current"
+        command = [sys.executable, __file__, "--child", str(seed), str(seconds), str(current), str(keep)]
+        with (
+            (keep / "stderr.log").open("a", encoding="utf-8") as words,  # libtiff tells the terminal of every fault
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words, text=True) as process,
+        ):
+            while True:
+                try:
+                    reply, _ = process.communicate(timeout=5)
+                    break
+                except subprocess.TimeoutExpired:
+                    if current.exists() and time.time() - current.stat().st_mtime > HANG_S:
+                        process.kill()
+                        reply, _ = process.communicate()
+                        break
+        if process.returncode == 0:
+            return dict(json.loads(reply))
+        why = f"the process ended with {process.returncode}"
+        return {"failures": [kept(current.read_bytes() if current.exists() else b"", "crash", why, keep)]}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "doodled_fuzz")
+    options = parser.parse_args()
+    options.keep.mkdir(parents=True, exist_ok=True)
+    os.nice(19)
+    outcomes: collections.Counter[str] = collections.Counter()
+    failures, peak, slowest = [], 0, [0.0, ""]
+    end, seed = time.monotonic() + 60 * options.minutes, options.seed
+    while (left := end - time.monotonic()) > 1:
+        found = run(seed, min(left, 120.0), options.keep)
+        outcomes.update(found.get("outcomes", {}))
+        failures += found["failures"]
+        peak, slowest = max(peak, found.get("peak", 0)), max(slowest, found.get("slowest", slowest))
+        seed += 1
+    print(f"{outcomes.total()} files: {dict(outcomes.most_common())}")
+    print(
+        f"slowest {slowest[0]:.2f} s ({slowest[1]}); peak memory of the process {peak / 1e6:.0f} MB, allowed {ALLOWED_BYTES / 1e6:.0f} MB"
+    )
+    print(f"{len(failures)} failures", *failures, sep="\n  ")
+    return 1 if failures or peak > ALLOWED_BYTES else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--child"]:
+        child(int(sys.argv[2]), float(sys.argv[3]), Path(sys.argv[4]), Path(sys.argv[5]))
+    else:
+        sys.exit(main())
