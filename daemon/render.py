@@ -73,9 +73,10 @@ def render(
         DoodledError: whatever is wrong, as `pipeline.errors` describes it.
     """
     with stopwatch.lap("read"):
-        scene, output, rate, notes = _planned(request, environ)
+        plan = planned(request, environ, motion_library(environ))
+    scene, output = plan.scene, plan.output
     output_format = request.format or choices.output_format(output)
-    clock = scene_clock(scene, rate=rate, max_rate=choices.HIGHEST_GIF_RATE if output_format is Format.GIF else None)
+    clock = scene_clock(scene, rate=plan.rate, max_rate=choices.HIGHEST_GIF_RATE if output_format is Format.GIF else None)
     performances = performed(scene, clock, stopwatch=stopwatch, meshes=_given_meshes(request, scene))
     if request.dump:
         _dump(request.dump, performances[0], clock)
@@ -93,12 +94,26 @@ def render(
             performances=performances,
             on_frame=lambda done: on_frame(done, clock.frame_count),
         )
-        return Rendered(animation, renderer.name, notes)
+        return Rendered(animation, renderer.name, plan.notes)
 
 
-def _planned(request: RenderRequest, environ: Mapping[str, str]) -> tuple[Scene, Path, Fraction | None, tuple[str, ...]]:
-    """The scene, the output file, the frame rate (None: the motion's own) and notes."""
-    library = motion_library(environ)
+@dataclass(frozen=True)
+class Plan:
+    """What a request comes down to.
+
+    Attributes:
+        rate: frames a second; None is the first motion's own.
+        notes: what was mended or understood differently.
+    """
+
+    scene: Scene
+    output: Path
+    rate: Fraction | None
+    notes: tuple[str, ...]
+
+
+def planned(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
+    """The scene that is asked for, read from its files. Raises as `render` does."""
     if request.target.suffix.lower() in {".yaml", ".yml"} and request.target.name != "char_cfg.yaml":
         return _planned_from_scene(request, environ, library)
     character = read_character(request.target)
@@ -111,12 +126,10 @@ def _planned(request: RenderRequest, environ: Mapping[str, str]) -> tuple[Scene,
     view = View(*DEFAULT_SIZE, camera=camera)
     rate = choices.DEFAULT_RATE if request.rate is None else choices.frame_rate(request.rate)
     notes = (*character.repairs, *library.warnings(located(wanted, environ)))
-    return Scene((Actor(character, motion, retarget),), _asked_view(view, request)), output, rate, notes
+    return Plan(Scene((Actor(character, motion, retarget),), _asked_view(view, request)), output, rate, notes)
 
 
-def _planned_from_scene(
-    request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary
-) -> tuple[Scene, Path, Fraction | None, tuple[str, ...]]:
+def _planned_from_scene(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
     if request.motion or request.retarget:
         raise OptionError("a scene file says itself which motions to play", hint="leave --motion and --retarget out")
     found = read_scene_file(request.target, library, roots=file_roots(environ))
@@ -124,7 +137,7 @@ def _planned_from_scene(
     output = request.output or (found.output.with_suffix(f".{request.format}") if request.format else found.output)
     rate = None if request.rate is None else choices.frame_rate(request.rate)
     repairs = tuple(repair for actor in found.scene.actors for repair in actor.character.repairs)
-    return Scene(found.scene.actors, _asked_view(view, request)), output, rate, (*found.notes, *repairs)
+    return Plan(Scene(found.scene.actors, _asked_view(view, request)), output, rate, (*found.notes, *repairs))
 
 
 def _asked_view(view: View, request: RenderRequest) -> View:
