@@ -85,7 +85,11 @@ def _plain(strip: Image.Image, scale: float, *, inverted: bool) -> Image.Image:
 
 def _from_deep(strip: Image.Image, scale: float, *, inverted: bool) -> Image.Image:
     samples: NDArray[Any] = np.asarray(strip)
-    grey = Image.fromarray(byte_samples(samples.astype(np.float64), scale, inverted=inverted))
+    if strip.mode.startswith("I;16"):
+        levels = byte_samples(np.arange(2**16, dtype=np.float64), scale, inverted=inverted)[samples]
+    else:
+        levels = byte_samples(samples.astype(np.float64), scale, inverted=inverted)
+    grey = Image.fromarray(levels)
     key = strip.info.get("transparency")
     if isinstance(key, int):
         grey.putalpha(Image.fromarray(np.where(samples == key, np.uint8(0), np.uint8(255))))

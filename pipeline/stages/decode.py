@@ -28,7 +28,7 @@ class DecodeLimits:
         max_side: longer side, px.
         min_side: shorter side, px; also of the reduced picture. No figure can be found in less.
         working_side: longer side, px, that bigger pictures are reduced to.
-        max_memory_bytes: what decoding may take, by an estimate per format that the tests check.
+        max_memory_bytes: what decoding may take beside the file itself, by an estimate per format.
     """
 
     max_bytes: int = 64 * 2**20
@@ -91,7 +91,7 @@ def scale_to_bytes(lowest: float, highest: float, *, is_float: bool, bits: int |
 
 
 def byte_samples(samples: Floats, scale: float, *, inverted: bool = False) -> Bytes:
-    """(H, W) samples of any depth as uint8; what is no number is black, what is out of range is clipped."""
+    """Samples of any depth, of any shape, as uint8; what is no number is black, what is out of range is clipped."""
     levels = np.clip(np.nan_to_num(samples / scale, nan=0.0, posinf=255.0, neginf=0.0), 0, 255)
     as_bytes = np.rint(levels).astype(np.uint8)
     return 255 - as_bytes if inverted else as_bytes
