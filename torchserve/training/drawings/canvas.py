@@ -1,0 +1,143 @@
+"""Paints marks with a pen onto a paper, and remembers which pixels are whose."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.mediums import Pen
+from drawings.papers import Picture
+from drawings.textures import cutting
+
+FINER = 2
+"""Lines are drawn on a grid this much finer, so that their widths may differ by less than a pixel."""
+SHIFT = 4
+Window = tuple[slice, slice]
+
+
+class Canvas:
+    """A page while it's being drawn on. Pixel centres are at whole coordinates."""
+
+    def __init__(self, paper: Picture, rng: np.random.Generator) -> None:
+        self.paper = paper
+        self.picture = paper.copy()
+        self.owned = np.zeros(paper.shape[:2], np.uint8)
+        self._rng = rng
+
+    def draw(self, mark: Mark, pen: Pen, *, opaque: bool, fill_kind: str) -> None:
+        """A mark in pixel coordinates: hides what its area covers, fills it, draws its lines."""
+        area = mark.area
+        if area is not None and len(area) > 2:
+            if opaque and not mark.see_through:
+                self._erase(area)
+            if not mark.loose:
+                cv2.fillPoly(self.owned, [_fixed(area)], 255, shift=SHIFT)
+            if mark.fill is not None:
+                self._fill(area, pen.ink if mark.fill == INK else mark.fill, pen, fill_kind if mark.fill != mark.ink else "flood")
+        if mark.strokes:
+            self._lines(mark.strokes, pen.ink if mark.ink == INK else mark.ink, pen, pen.width * mark.width, loose=mark.loose)
+
+    def _window(self, shapes: tuple[Points, ...], margin: float) -> Window | None:
+        low = np.min([shape.min(axis=0) for shape in shapes], axis=0) - margin
+        high = np.max([shape.max(axis=0) for shape in shapes], axis=0) + margin + 1
+        height, width = self.owned.shape
+        left, top, right, bottom = max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]) + 1, width), min(int(high[1]) + 1, height)
+        return (slice(top, bottom), slice(left, right)) if right > left and bottom > top else None
+
+    def _erase(self, area: Points) -> None:
+        window = self._window((area,), 1)
+        if window is None:
+            return
+        inside = np.zeros(self.owned[window].shape, np.uint8)
+        cv2.fillPoly(inside, [_fixed(area - (window[1].start, window[0].start))], 255, shift=SHIFT)
+        cv2.copyTo(self.paper[window], inside, self.picture[window])
+
+    def _coverage(self, window: Window, strokes: list[Points], width: float, pressure: float) -> NDArray[np.float32]:
+        """How much of each pixel lines cover, 0 to 1."""
+        height, across = window[0].stop - window[0].start, window[1].stop - window[1].start
+        fine = np.zeros((height * FINER, across * FINER), np.uint8)
+        origin = np.array([window[1].start - 0.25, window[0].start - 0.25])
+        runs: dict[int, list[NDArray[np.int32]]] = {}
+        for stroke in strokes:
+            fixed = np.round((stroke - origin) * (FINER * (1 << SHIFT))).astype(np.int32)
+            for thickness, part in _runs(self._rng, fixed, width, pressure):
+                runs.setdefault(thickness, []).append(part)
+        for thickness, parts in runs.items():
+            cv2.polylines(fine, parts, isClosed=False, color=255, thickness=thickness, lineType=cv2.LINE_AA, shift=SHIFT)
+        coarse = cv2.resize(fine, (across, height), interpolation=cv2.INTER_AREA)
+        return np.asarray(coarse * np.float32(min(1.0, width * FINER) / 255))
+
+    def _blend(self, window: Window, coverage: NDArray[np.float32], colour: Colour, pen: Pen, *, loose: bool) -> None:
+        medium = pen.medium
+        if medium.depth > 0:
+            height, width = coverage.shape
+            eaten = cutting(self._rng, medium.grain, height, width) * np.float32(medium.depth * 0.55) + np.float32(pen.opacity)
+            if medium.pressure > 0:
+                eaten += cutting(self._rng, "patch", height, width) * np.float32(medium.pressure * 0.25)
+            np.clip(eaten, 0.08, 1.0, out=eaten)
+            coverage = coverage * eaten
+        elif pen.opacity < 1:
+            coverage = coverage * np.float32(pen.opacity)
+        target = self.picture[window]
+        share = coverage[:, :, None]
+        ink = np.asarray(colour, np.float32)
+        if medium.covers:
+            target += share * (ink - target)
+        else:
+            target *= 1 - share * (1 - ink / 255)
+        if not loose:
+            owned = self.owned[window]
+            owned[coverage > 0.12] = 255
+
+    def _lines(self, strokes: tuple[Points, ...], colour: Colour, pen: Pen, width: float, *, loose: bool) -> None:
+        kept = [stroke for stroke in strokes if len(stroke)]
+        window = self._window(tuple(kept), width / 2 + 2) if kept else None
+        if window is not None:
+            self._blend(window, self._coverage(window, kept, width, pen.medium.pressure), colour, pen, loose=loose)
+
+    def _fill(self, area: Points, colour: Colour, pen: Pen, kind: str) -> None:
+        rng = self._rng
+        sloppy = area + rng.normal(0, 0.012, 2) * np.ptp(area, axis=0) if kind != "flood" else area
+        window = self._window((sloppy,), 2)
+        if window is None:
+            return
+        height, width = window[0].stop - window[0].start, window[1].stop - window[1].start
+        inside = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(inside, [_fixed(sloppy - (window[1].start, window[0].start))], 255, lineType=cv2.LINE_AA, shift=SHIFT)
+        coverage = inside * np.float32(1 / 255)
+        if kind != "flood":
+            spacing = pen.width * {"rub": 1.1, "scribble": 2.4, "hatch": 3.2}[kind] * rng.uniform(0.8, 1.3) + 0.5
+            lines = _zigzag(rng, sloppy, spacing, joined=kind != "hatch")
+            coverage *= self._coverage(window, [lines] if kind != "hatch" else list(lines.reshape(-1, 2, 2)), pen.width * 1.1, 0.3)
+        self._blend(window, coverage, colour, pen, loose=False)
+
+
+def _fixed(shape: Points) -> NDArray[np.int32]:
+    return np.round(shape * (1 << SHIFT)).astype(np.int32)
+
+
+def _runs(rng: np.random.Generator, fixed: NDArray[np.int32], width: float, pressure: float) -> list[tuple[int, NDArray[np.int32]]]:
+    """A stroke cut into parts of one thickness each, in fine pixels."""
+    mean = width * FINER
+    if pressure <= 0 or len(fixed) < 6 or mean < 2:
+        return [(max(1, round(mean)), fixed)]
+    count = max(2, len(fixed) // 8)
+    thick = np.maximum(1, np.round(mean * (1 + pressure * np.clip(rng.normal(0, 0.35, count), -0.8, 0.8)))).astype(int).tolist()
+    cuts = np.linspace(0, len(fixed) - 1, count + 1).astype(int).tolist()
+    return [(thick[part], fixed[cuts[part] : cuts[part + 1] + 1]) for part in range(count)]
+
+
+def _zigzag(rng: np.random.Generator, area: Points, spacing: float, *, joined: bool) -> Points:
+    """Lines to and fro over an area, at a random angle: `(2 n, 2)`, pairs of ends; as one polyline it is a zigzag."""
+    angle = rng.uniform(0, np.pi)
+    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    reach, depth = area @ along, area @ across
+    count = int(np.clip(np.ptp(depth) / spacing, 2, 160))
+    at = np.linspace(depth.min(), depth.max(), count) + rng.normal(0, spacing * 0.25, count)
+    ends = np.array([reach.min(), reach.max()])[None] + rng.normal(0, spacing, (count, 2))
+    if joined:
+        ends[1::2] = ends[1::2, ::-1]
+    lines = ends[:, :, None] * along + (at[:, None, None] + rng.normal(0, spacing * 0.3, (count, 2, 1))) * across
+    return np.asarray(lines.reshape(-1, 2))

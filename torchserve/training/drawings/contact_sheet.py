@@ -1,0 +1,82 @@
+"""A contact sheet of synthetic drawings with their boxes, joints and masks, to be looked at: would a person believe them?
+
+`python torchserve/training/drawings/contact_sheet.py OUT.png --first 0 --count 24 [--split heldout] [--bare]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from drawings.sample import Sample, drawn_sample
+
+BONES = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16), (5, 6), (11, 12))
+LEFT, RIGHT, MIDDLE = (230, 40, 40), (20, 160, 60), (200, 40, 220)
+
+
+def annotated(sample: Sample) -> NDArray[np.uint8]:
+    """The picture with masks tinted, boxes, and joints: left red, right green, face magenta; guessed ones hollow."""
+    picture = sample.rgb.copy()
+    for figure in sample.figures:
+        picture[figure.mask] = (picture[figure.mask] * 0.65 + np.array([120, 190, 255]) * 0.35).astype(np.uint8)
+        left, top, right, bottom = (int(side) for side in figure.box)
+        cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (255, 160, 0), 1)
+        spots = np.round(figure.keypoints[:, :2]).astype(int).tolist()
+        seen = figure.keypoints[:, 2]
+        for one, other in BONES:
+            if seen[one] and seen[other]:
+                cv2.line(
+                    picture,
+                    spots[one],
+                    spots[other],
+                    LEFT if one % 2 and other % 2 else RIGHT if not (one % 2 or other % 2) else MIDDLE,
+                    1,
+                    cv2.LINE_AA,
+                )
+        for index, spot in enumerate(spots):
+            if seen[index]:
+                colour = MIDDLE if index == 0 else LEFT if index % 2 else RIGHT
+                cv2.circle(picture, spot, 3 if index >= 5 or index == 0 else 1, colour, -1 if seen[index] == 2 else 1, cv2.LINE_AA)
+    return picture
+
+
+def sheet(samples: list[Sample], *, bare: bool, cell: int, columns: int) -> NDArray[np.uint8]:
+    """All samples in a grid of square cells."""
+    rows = -(-len(samples) // columns)
+    page = np.full((rows * cell, columns * cell, 3), 110, np.uint8)
+    for index, sample in enumerate(samples):
+        picture = sample.rgb if bare else annotated(sample)
+        scale = (cell - 4) / max(picture.shape[:2])
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        top, left = index // columns * cell, index % columns * cell
+        page[top : top + small.shape[0], left : left + small.shape[1]] = small
+        caption = f"{sample.seed} {sample.style} {sample.medium} {sample.paper}"
+        cv2.putText(page, caption, (left + 3, top + cell - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.33, (255, 255, 0), 1, cv2.LINE_AA)
+    return page
+
+
+def main() -> None:
+    """Write the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=24)
+    parser.add_argument("--split", choices=("train", "heldout"), default="train")
+    parser.add_argument("--bare", action="store_true", help="without labels")
+    parser.add_argument("--cell", type=int, default=256)
+    parser.add_argument("--columns", type=int, default=6)
+    chosen = parser.parse_args()
+    samples = [drawn_sample(seed, split=chosen.split) for seed in range(chosen.first, chosen.first + chosen.count)]
+    page = sheet(samples, bare=chosen.bare, cell=chosen.cell, columns=chosen.columns)
+    cv2.imwrite(str(chosen.out), page[:, :, ::-1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Bodies below a head, and bodies that are the head as well (potatoes, vegetables, monsters), as profiles of half-widths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drawings.figures.shapes import Profile
+
+
+@dataclass(frozen=True)
+class BodyPlan:
+    """A body's outline and where limbs hold on to it.
+
+    Attributes:
+        profile: half-widths from its top to its bottom, in figure units.
+        rounded: drawn in one curve instead of corners.
+        shoulders: where the arms are, as a share of its length.
+        hips: where the hip joints are, as a share of its length.
+        stance: half the distance of the legs, as a share of the half-width at the hips.
+        skirt: the legs come out of a wide hem.
+    """
+
+    kind: str
+    profile: Profile
+    length: float
+    rounded: bool
+    shoulders: float
+    hips: float
+    stance: float
+    skirt: bool = False
+
+
+def _ellipse(width: float, *, top: float = 0.12, bottom: float = 0.12, lowest: float = 0.5) -> Profile:
+    """An oval's profile, its widest place at a share of its length."""
+    shares = np.array([0.0, 0.08, 0.22, 0.4, 0.6, 0.78, 0.92, 1.0])
+    moved = np.where(shares < 0.5, shares / 0.5 * lowest, lowest + (shares - 0.5) / 0.5 * (1 - lowest))
+    widths = np.sqrt(np.maximum(1 - (2 * shares - 1) ** 2, 0))
+    widths[0], widths[-1] = top, bottom
+    return tuple(zip(moved.tolist(), (widths * width).tolist(), strict=True))
+
+
+def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
+    """A body that a head sits on."""
+    width = rng.uniform(0.08, 0.17)
+    length = rng.uniform(0.24, 0.42)
+    if kind == "line":
+        return BodyPlan(kind, ((0, 0.004), (1, 0.004)), rng.uniform(0.22, 0.45), False, rng.uniform(0.02, 0.35), 1.0, 0.3)
+    if kind == "oval":
+        plan = _ellipse(width * 1.15, lowest=rng.uniform(0.4, 0.62))
+        return BodyPlan(kind, plan, length, True, rng.uniform(0.12, 0.32), rng.uniform(0.84, 0.96), 0.55)
+    if kind == "box":
+        taper = rng.uniform(0.75, 1.3)
+        return BodyPlan(kind, ((0, width), (1, width * taper)), length, False, rng.uniform(0.03, 0.2), 0.97, rng.uniform(0.5, 0.8))
+    if kind == "triangle":
+        hem = rng.uniform(0.16, 0.3)
+        top = rng.uniform(0.005, 0.05)
+        return BodyPlan(kind, ((0, top), (1, hem)), length * 1.2, False, rng.uniform(0.1, 0.35), rng.uniform(0.7, 0.9), 0.4, skirt=True)
+    if kind == "dress":
+        hem, waist = rng.uniform(0.16, 0.28), rng.uniform(0.3, 0.55)
+        profile = ((0, width * 0.85), (0.05, width), (waist, width * 0.75), (waist + 0.01, width * 0.8), (1, hem))
+        return BodyPlan(
+            kind, profile, length * 1.35, rng.random() < 0.15, rng.uniform(0.05, 0.14), rng.uniform(0.62, 0.82), 0.4, skirt=True
+        )
+    if kind == "person":
+        shoulder = width * rng.uniform(0.95, 1.3)
+        profile = ((0, 0.04), (0.06, shoulder * 0.85), (0.14, shoulder), (0.6, width * 0.85), (1, width * rng.uniform(0.85, 1.1)))
+        return BodyPlan(kind, profile, length, rng.random() < 0.5, rng.uniform(0.08, 0.17), rng.uniform(0.93, 1.0), rng.uniform(0.45, 0.65))
+    if kind == "trunk":  # broad shoulders, narrow hips: heroes
+        profile = ((0, 0.05), (0.08, width * 1.45), (0.2, width * 1.5), (1, width * 0.8))
+        return BodyPlan(kind, profile, length, rng.random() < 0.5, rng.uniform(0.1, 0.18), 0.96, 0.55)
+    if kind == "hourglass":
+        profile = ((0, width), (0.5, width * rng.uniform(0.25, 0.55)), (1, width * rng.uniform(0.9, 1.3)))
+        return BodyPlan(kind, profile, length, False, rng.uniform(0.02, 0.12), 0.97, 0.6)
+    # pear: belly people
+    profile = ((0, width * 0.4), (0.1, width * 0.75), (0.35, width * 1.05), (0.72, width * 1.5), (0.95, width * 1.1), (1, width * 0.9))
+    return BodyPlan("pear", profile, length, True, rng.uniform(0.12, 0.25), rng.uniform(0.9, 0.98), 0.6)
+
+
+TORSOS = ("oval", "box", "triangle", "dress", "person", "trunk", "hourglass", "pear")
+
+CREATURES: dict[str, Profile] = {
+    "egg": _ellipse(0.24, lowest=0.6),
+    "ball": _ellipse(0.28),
+    "carrot": ((0, 0.1), (0.06, 0.17), (0.2, 0.19), (0.6, 0.12), (0.9, 0.05), (1, 0.02)),
+    "cone": ((0, 0.02), (0.1, 0.07), (0.35, 0.14), (0.8, 0.25), (0.95, 0.24), (1, 0.17)),
+    "pear": ((0, 0.05), (0.08, 0.1), (0.3, 0.12), (0.5, 0.2), (0.75, 0.26), (0.95, 0.16), (1, 0.08)),
+    "bulb": ((0, 0.1), (0.2, 0.09), (0.28, 0.1), (0.45, 0.2), (0.7, 0.27), (0.92, 0.19), (1, 0.1)),
+    "box": ((0, 0.2), (1, 0.22)),
+    "cup": ((0, 0.24), (0.05, 0.24), (1, 0.16)),
+    "ghost": ((0, 0.08), (0.08, 0.16), (0.25, 0.21), (0.6, 0.22), (1, 0.25)),
+    "mushroom": ((0, 0.06), (0.1, 0.2), (0.3, 0.29), (0.42, 0.28), (0.44, 0.12), (0.9, 0.13), (1, 0.12)),
+    "cucumber": _ellipse(0.12),
+    "broccoli": ((0, 0.1), (0.08, 0.21), (0.2, 0.2), (0.28, 0.26), (0.45, 0.22), (0.5, 0.1), (0.9, 0.1), (1, 0.12)),
+    "heart": ((0, 0.16), (0.1, 0.26), (0.3, 0.28), (0.6, 0.19), (0.9, 0.05), (1, 0.01)),
+    "triangle": ((0, 0.01), (1, 0.28)),
+    "diamond": ((0, 0.02), (0.45, 0.25), (1, 0.03)),
+    "bottle": ((0, 0.07), (0.25, 0.07), (0.38, 0.15), (0.95, 0.16), (1, 0.14)),
+}
+ANGULAR = {"box", "cup", "triangle", "diamond"}
+
+
+def creature(rng: np.random.Generator, kind: str) -> BodyPlan:
+    """A body with a face on it and no head of its own."""
+    wide, length = rng.uniform(0.75, 1.3), rng.uniform(0.4, 0.68)
+    profile = tuple((share, width * wide) for share, width in CREATURES[kind])
+    rounded = kind not in ANGULAR or rng.random() < 0.15
+    return BodyPlan(kind, profile, length, rounded, rng.uniform(0.4, 0.66), rng.uniform(0.86, 0.98), rng.uniform(0.4, 0.7))

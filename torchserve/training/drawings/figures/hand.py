@@ -1,0 +1,118 @@
+"""The hand that draws: it wobbles, trembles, overshoots, leaves gaps, goes over a line twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drawings.figures.marks import INK, Colour, Mark, Points
+
+STEP = 0.018
+"""Distance between the points of a drawn line, in figure units."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How steadily somebody draws; amplitudes in figure units.
+
+    Attributes:
+        wobble: slow deviation of a line from what was meant.
+        tremor: fast deviation.
+        slip: how far a closed line misses its own start (positive: overshoots, else a gap), as a share of its length.
+        twice: the chance that a line is gone over again.
+        corner: how far lines overshoot where two should meet.
+    """
+
+    rng: np.random.Generator
+    wobble: float = 0.006
+    tremor: float = 0.0015
+    slip: float = 0.03
+    twice: float = 0.0
+    corner: float = 0.0
+
+    @classmethod
+    def sampled(cls, rng: np.random.Generator) -> Hand:
+        """Somebody between a steady adult and a three-year-old."""
+        skill = rng.random() ** 1.5
+        return cls(
+            rng=rng,
+            wobble=0.002 + 0.012 * skill * rng.uniform(0.6, 1.3),
+            tremor=0.0004 + 0.0028 * skill * rng.random(),
+            slip=rng.uniform(0.0, 0.05),
+            twice=rng.choice([0.0, 0.0, 0.12, 0.5]),
+            corner=rng.choice([0.0, 0.0, 0.01, 0.025]),
+        )
+
+    def line(self, ideal: Points, *, closed: bool = False) -> Points:
+        """The line as it gets drawn, evenly sampled. A closed one ends with its first point."""
+        path = np.concatenate([ideal, ideal[:1]]) if closed else ideal
+        lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+        total = lengths[-1]
+        count = int(np.clip(total / STEP, 2, 160)) + 1
+        at = np.linspace(0, total, count)
+        even = np.column_stack([np.interp(at, lengths, path[:, 0]), np.interp(at, lengths, path[:, 1])])
+        rng = self.rng
+        amount = min(self.wobble, 0.12 * total + 1e-9)
+        if closed:
+            cycles = np.array([1.0, 2.0, 3.0, 5.0])
+            waves = 2 * np.pi * cycles / max(total, 1e-9)
+        else:
+            waves = 2 * np.pi / rng.uniform(0.08, 0.5, 4)
+        phases = rng.uniform(0, 2 * np.pi, (2, 4))
+        sizes = rng.normal(0, 0.6, (2, 4)) * amount
+        sway = (sizes[:, :, None] * np.sin(waves[None, :, None] * at + phases[:, :, None])).sum(axis=1).T
+        drawn: Points = even + sway
+        if self.tremor > 0:
+            drawn += rng.normal(0, self.tremor, drawn.shape)
+        if closed:
+            drawn[-1] = drawn[0]
+        return drawn
+
+    def _ending(self, drawn: Points) -> Points:
+        """A closed line as it really ends: short of its start, or past it beside the line."""
+        slip = int(round(self.rng.normal(0, 1) * self.slip * len(drawn)))
+        if slip < 0:
+            return drawn[: max(slip + len(drawn), 3)]
+        if slip == 0:
+            return drawn
+        drift = np.linspace(0, 1, slip + 1)[1:, None] * self.rng.normal(0, self.wobble + 0.006, 2)
+        return np.concatenate([drawn, drawn[1 : slip + 1] + drift])
+
+    def shape(
+        self,
+        ideal: Points,
+        *,
+        fill: Colour | None = None,
+        ink: Colour = INK,
+        width: float = 1.0,
+        closed: bool = True,
+        see_through: bool = False,
+    ) -> Mark:
+        """An outline with its area. With `closed` false the outline is open between the last point and the first, the area is not."""
+        drawn = self.line(ideal, closed=closed)
+        strokes = [self._ending(drawn) if closed else self._overshot(drawn)]
+        if self.rng.random() < self.twice:
+            strokes.append(self.line(drawn))
+        return Mark(strokes=tuple(strokes), area=drawn, ink=ink, fill=fill, width=width, see_through=see_through)
+
+    def strokes(self, *ideal: Points, ink: Colour = INK, width: float = 1.0) -> Mark:
+        """Mere lines."""
+        drawn = [self._overshot(self.line(line)) for line in ideal]
+        if self.rng.random() < self.twice:
+            drawn += [self.line(line) for line in ideal]
+        return Mark(strokes=tuple(drawn), ink=ink, width=width)
+
+    def blob(self, ideal: Points, colour: Colour = INK, width: float = 1.0) -> Mark:
+        """A filled spot."""
+        drawn = self.line(ideal, closed=True)
+        return Mark(strokes=(drawn,), area=drawn, ink=colour, fill=colour, width=width)
+
+    def _overshot(self, drawn: Points) -> Points:
+        if self.corner <= 0 or len(drawn) < 4:
+            return drawn
+        ends = drawn.copy()
+        for end, before in ((0, 2), (-1, -3)):
+            way = drawn[end] - drawn[before]
+            ends[end] = drawn[end] + way / max(float(np.hypot(*way)), 1e-9) * self.corner * self.rng.normal(0.3, 1)
+        return ends

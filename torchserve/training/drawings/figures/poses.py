@@ -1,0 +1,95 @@
+"""How figures stand: angles of limbs in degrees from straight down, outwards positive on the limb's own side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Angles = tuple[float, float]
+"""Of the upper and the lower half of a limb."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Limbs are (the figure's right, its left); the figure's right is the viewer's left."""
+
+    name: str
+    arms: tuple[Angles, Angles]
+    legs: tuple[Angles, Angles]
+    lean: float = 0.0
+    nod: float = 0.0
+
+
+ARM_KINDS: dict[str, tuple[float, float, float, float]] = {
+    # name: upper from, to; lower minus upper from, to
+    "spread": (60, 112, -14, 14),
+    "down": (8, 48, -16, 16),
+    "up": (122, 172, -12, 25),
+    "cactus": (62, 112, 50, 105),
+    "hips": (28, 68, -125, -75),
+    "folded": (4, 32, -120, -75),
+    "bent": (18, 85, -60, 75),
+    "dangling": (62, 105, -95, -50),
+    "shrug": (20, 50, 60, 110),
+}
+SYMMETRIC = ("spread", "spread", "spread", "down", "down", "up", "cactus", "hips", "folded", "bent", "shrug", "dangling")
+LEG_KINDS: dict[str, tuple[float, float, float, float]] = {
+    "straight": (-2, 14, -4, 4),
+    "apart": (12, 34, -5, 5),
+    "knock": (-8, 8, 0, 22),
+    "bowed": (12, 38, -52, -20),
+    "squat": (35, 72, -85, -45),
+}
+
+
+def _angles(rng: np.random.Generator, kind: tuple[float, float, float, float]) -> Angles:
+    upper = rng.uniform(kind[0], kind[1])
+    return upper, upper + rng.uniform(kind[2], kind[3])
+
+
+def _like(rng: np.random.Generator, angles: Angles, spread: float) -> Angles:
+    upper, lower = np.asarray(angles) + rng.normal(0, spread, 2)
+    return float(upper), float(lower)
+
+
+def _arms(rng: np.random.Generator) -> tuple[str, tuple[Angles, Angles]]:
+    draw = rng.random()
+    if draw < 0.62:
+        name = SYMMETRIC[rng.integers(len(SYMMETRIC))]
+        right = _angles(rng, ARM_KINDS[name])
+        return name, (right, _like(rng, right, 7.0))
+    if draw < 0.9:
+        names = [list(ARM_KINDS)[rng.integers(len(ARM_KINDS))] for _ in range(2)]
+        if draw < 0.74:
+            names = ["up" if rng.random() < 0.6 else "cactus", "down"]
+        if rng.random() < 0.5:
+            names.reverse()
+        return "+".join(names), (_angles(rng, ARM_KINDS[names[0]]), _angles(rng, ARM_KINDS[names[1]]))
+    # both arms to one side: walking, pointing, zombies
+    aim = rng.uniform(25, 110)
+    bend = rng.uniform(-5, 45)
+    right, left = (aim, aim + bend), (-aim * rng.uniform(0.5, 1), -aim * rng.uniform(0.5, 1) - bend)
+    return "sideways", (right, left) if rng.random() < 0.5 else (left, right)
+
+
+def _legs(rng: np.random.Generator) -> tuple[str, tuple[Angles, Angles]]:
+    draw = rng.random()
+    if draw < 0.74:
+        name = "straight" if draw < 0.4 else "apart" if draw < 0.58 else "knock" if draw < 0.63 else "bowed" if draw < 0.69 else "squat"
+        right = _angles(rng, LEG_KINDS[name])
+        return name, (right, _like(rng, right, 4.0))
+    if draw < 0.92:
+        front, bend = rng.uniform(10, 42), rng.uniform(0, 50)
+        right, left = (front, front - bend * 0.4), (-front * 0.6 + 6, -front * 0.5 + bend)
+        return "walk", (right, left) if rng.random() < 0.5 else (left, right)
+    kick = rng.uniform(35, 85)
+    right, left = (kick, kick + rng.uniform(-60, 20)), (rng.uniform(-6, 10), rng.uniform(-6, 8))
+    return "kick", (right, left) if rng.random() < 0.5 else (left, right)
+
+
+def sampled_pose(rng: np.random.Generator) -> Pose:
+    """How children let figures stand: mostly facing us with arms out, sometimes moving."""
+    arms, arm_angles = _arms(rng)
+    legs, leg_angles = _legs(rng)
+    return Pose(f"{arms}/{legs}", arm_angles, leg_angles, lean=float(rng.normal(0, 5)), nod=float(rng.normal(0, 6)))

@@ -1,0 +1,149 @@
+"""What people draw on, seen straight from above and evenly lit: an RGB picture per paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drawings.textures import cutting
+
+Picture = NDArray[np.float32]
+"""`(H, W, 3)` float32, 0 to 255, sRGB."""
+
+
+def _plain(rng: np.random.Generator, height: int, width: int, colour: tuple[float, float, float], roughness: float) -> Picture:
+    picture = np.empty((height, width, 3), np.float32)
+    picture[:] = np.asarray(colour) + rng.normal(0, 3, 3)
+    if roughness > 0:
+        grain = cutting(rng, "grain", height, width) * roughness + cutting(rng, "cloud", height, width) * roughness * 0.8
+        picture += grain[:, :, None]
+    return picture
+
+
+def white(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Office or drawing paper, a little warm or cold."""
+    level = rng.uniform(225, 253)
+    return _plain(rng, height, width, (level, level - rng.uniform(-4, 6), level - rng.uniform(-4, 14)), rng.uniform(0.5, 3))
+
+
+def _lines(picture: Picture, spacing: float, offset: float, colour: NDArray[np.float64], strength: float, *, across: bool) -> None:
+    side = picture.shape[0 if across else 1]
+    at = np.arange(offset, side, spacing)
+    nearest = np.abs(np.arange(side)[:, None] - at[None, :]).min(axis=1)
+    weight = (np.clip(1.1 - nearest, 0, 1) * strength).astype(np.float32)
+    weight = weight[:, None, None] if across else weight[None, :, None]
+    picture += weight * (colour.astype(np.float32) - picture)
+
+
+def _rule_colour(rng: np.random.Generator) -> NDArray[np.float64]:
+    colours = np.array([(120, 150, 210), (150, 190, 220), (170, 170, 180), (130, 180, 170)], float)
+    return np.asarray(colours[rng.integers(4)])
+
+
+def ruled(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """A page of a writing pad, with a margin line now and then."""
+    picture = white(rng, height, width)
+    spacing = max(rng.uniform(0.025, 0.08) * height, 6)
+    _lines(picture, spacing, rng.uniform(0, spacing), _rule_colour(rng), rng.uniform(0.35, 0.9), across=True)
+    if rng.random() < 0.5:
+        _lines(picture, 10 * width, rng.uniform(0.05, 0.2) * width, np.array([220.0, 110, 120]), 0.7, across=False)
+    return picture
+
+
+def squared(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """A page of an arithmetic pad."""
+    picture = white(rng, height, width)
+    spacing, colour, strength = max(rng.uniform(0.018, 0.06) * height, 6), _rule_colour(rng), rng.uniform(0.25, 0.8)
+    for across in (True, False):
+        _lines(picture, spacing, rng.uniform(0, spacing), colour, strength, across=across)
+    return picture
+
+
+def crumpled(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Paper that was folded or crushed: facets of different brightness, creases between them."""
+    picture = white(rng, height, width)
+    shade = np.zeros((height, width), np.float32)
+    grid_y, grid_x = np.mgrid[0:height, 0:width].astype(np.float32)
+    for _ in range(int(rng.integers(3, 10))):
+        angle, offset = rng.uniform(0, np.pi), rng.uniform(0.1, 0.9)
+        distance = (grid_x - offset * width) * np.cos(angle) + (grid_y - rng.uniform(0.1, 0.9) * height) * np.sin(angle)
+        shade += np.tanh(distance / rng.uniform(2, 30)) * rng.uniform(-9, 9) - rng.uniform(0, 22) * np.exp(-((distance / 1.5) ** 2))
+    return picture + shade[:, :, None]
+
+
+def coloured(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Construction paper."""
+    colour = rng.uniform(120, 250, 3)
+    colour[rng.integers(3)] = rng.uniform(190, 250)
+    return _plain(rng, height, width, tuple(colour), rng.uniform(2, 6))
+
+
+def kraft(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Brown wrapping paper or cardboard, with fibres."""
+    tone = rng.uniform(0.8, 1.1)
+    picture = _plain(rng, height, width, (200 * tone, 165 * tone, 120 * tone), rng.uniform(2, 5))
+    fibres = cutting(rng, "fibre", height, width) * rng.uniform(2, 6)
+    return picture + fibres[:, :, None]
+
+
+def whiteboard(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """A glossy board with reflections and the ghosts of what was wiped off."""
+    level = rng.uniform(205, 245)
+    picture = _plain(rng, height, width, (level, level + 2, level + 4), 0.4)
+    glare = cutting(rng, "cloud", height, width) * rng.uniform(1, 9) + np.minimum(cutting(rng, "soft", height, width), 0) * rng.uniform(
+        0, 3
+    )
+    return picture + glare[:, :, None]
+
+
+def blackboard(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Slate or green board with wiped chalk; also black paper and asphalt."""
+    colours = [(38, 62, 50), (45, 45, 48), (30, 30, 34), (35, 50, 70), (90, 88, 86)]
+    picture = _plain(rng, height, width, colours[rng.integers(5)], rng.uniform(1, 6))
+    dust = np.maximum(cutting(rng, "patch", height, width) + cutting(rng, "fibre", height, width) * 0.4, 0) * rng.uniform(0, 14)
+    return picture + dust[:, :, None]
+
+
+def screen(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """A drawing program's empty canvas: one colour, mostly white."""
+    draw = rng.random()
+    colour = np.full(3, 255.0) if draw < 0.75 else rng.uniform(200, 255, 3) if draw < 0.95 else rng.uniform(140, 255, 3)
+    picture = np.empty((height, width, 3), np.float32)
+    picture[:] = np.round(colour)
+    return picture
+
+
+PaperMaker = Callable[[np.random.Generator, int, int], Picture]
+PAPERS: dict[str, dict[str, PaperMaker]] = {
+    "paper": {"white": white, "ruled": ruled, "squared": squared, "crumpled": crumpled, "coloured": coloured, "kraft": kraft},
+    "whiteboard": {"whiteboard": whiteboard},
+    "blackboard": {"blackboard": blackboard},
+    "screen": {"screen": screen},
+}
+
+
+def dotted(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """A bullet journal's page."""
+    picture = white(rng, height, width)
+    spacing = max(rng.uniform(0.02, 0.05) * height, 6)
+    ys, xs = np.meshgrid(np.arange(4, height, spacing).astype(int), np.arange(4, width, spacing).astype(int), indexing="ij")
+    picture[ys, xs] -= rng.uniform(40, 110)
+    return picture
+
+
+def newsprint(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """Grey recycled paper with specks."""
+    tone = rng.uniform(185, 215)
+    picture = _plain(rng, height, width, (tone, tone - 4, tone - 14), 4.0)
+    return picture - (cutting(rng, "grain", height, width) > 2.8)[:, :, None] * np.float32(35)
+
+
+HELD_OUT: dict[str, PaperMaker] = {"dotted": dotted, "newsprint": newsprint}
+"""Real papers that training never sees."""
+
+
+def clean(picture: Picture) -> Picture:
+    """Within 0 to 255."""
+    return np.asarray(np.clip(picture, 0, 255))

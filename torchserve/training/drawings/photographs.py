@@ -1,0 +1,53 @@
+"""What a camera makes of a page: perspective, a table around it, uneven light, shadows, blur, noise, JPEG."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from drawings.papers import Picture
+from drawings.textures import cutting
+
+
+def lit(rng: np.random.Generator, picture: Picture, strength: float) -> Picture:
+    """Light from one side, with a tint; a soft shadow's edge now and then."""
+    height, width = picture.shape[:2]
+    angle = rng.uniform(0, 2 * np.pi)
+    x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None] * np.float32(np.cos(angle))
+    y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * np.float32(np.sin(angle))
+    light = 1 + np.float32(strength * rng.uniform(0, 0.7)) * (x + y) + cutting(rng, "cloud", height, width) * np.float32(strength * 0.05)
+    if rng.random() < 0.35:
+        light *= _shadow(rng, height, width)
+    tint = np.clip(1 + rng.normal(0, 0.035, 3), 0.85, 1.1) * rng.uniform(1 - 0.45 * strength, 1.02)
+    return np.asarray(picture * light[:, :, None] * tint.astype(np.float32))
+
+
+def _shadow(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
+    """A shadow of a hand, a head or a phone: a blob that reaches in from the border."""
+    small = np.zeros((48, 48), np.uint8)
+    centre = rng.uniform(-8, 56, 2)
+    if rng.random() < 0.6:
+        centre[rng.integers(2)] = rng.choice([-4.0, 52.0])
+    shape = centre + rng.uniform(8, 34) * np.column_stack([np.cos(a := np.sort(rng.uniform(0, 6.3, 7))), np.sin(a)])
+    cv2.fillPoly(small, [np.round(shape).astype(np.int32)], 255)
+    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.6, 5))
+    return np.asarray(
+        1 - np.float32(rng.uniform(0.1, 0.45) / 255) * cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    )
+
+
+def grain_and_jpeg(rng: np.random.Generator, picture: Picture, *, screen: bool) -> NDArray[np.uint8]:
+    """Blur, sensor noise and compression, as 8-bit RGB."""
+    if not screen or rng.random() < 0.15:
+        if rng.random() < 0.6:
+            sigma = abs(rng.normal(0, 0.7)) + 0.2
+            picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+        if rng.random() < 0.6:
+            picture = picture + cutting(rng, "fine", *picture.shape[:2])[:, :, None] * np.float32(rng.uniform(0.5, 5))
+    pixels = np.clip(picture, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        quality = int(rng.uniform(25, 95))
+        _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        pixels = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    return np.asarray(pixels, np.uint8)
