@@ -35,7 +35,7 @@ class Canvas:
             if not mark.loose:
                 cv2.fillPoly(self.owned, [_fixed(area)], 255, shift=SHIFT)
             if mark.fill is not None:
-                self._fill(area, pen.ink if mark.fill == INK else mark.fill, pen, fill_kind if mark.fill != mark.ink else "flood")
+                self._fill(area, pen.ink if mark.fill == INK else mark.fill, pen, fill_kind if mark.fill != mark.ink else "flood", loose=mark.loose)
         if mark.strokes:
             self._lines(mark.strokes, pen.ink if mark.ink == INK else mark.ink, pen, pen.width * mark.width, loose=mark.loose)
 
@@ -97,7 +97,7 @@ class Canvas:
         if window is not None:
             self._blend(window, self._coverage(window, kept, width, pen.medium.pressure), colour, pen, loose=loose)
 
-    def _fill(self, area: Points, colour: Colour, pen: Pen, kind: str) -> None:
+    def _fill(self, area: Points, colour: Colour, pen: Pen, kind: str, *, loose: bool) -> None:
         rng = self._rng
         sloppy = area + rng.normal(0, 0.012, 2) * np.ptp(area, axis=0) if kind != "flood" else area
         window = self._window((sloppy,), 2)
@@ -111,7 +111,7 @@ class Canvas:
             spacing = pen.width * {"rub": 1.1, "scribble": 2.4, "hatch": 3.2}[kind] * rng.uniform(0.8, 1.3) + 0.5
             lines = _zigzag(rng, sloppy, spacing, joined=kind != "hatch")
             coverage *= self._coverage(window, [lines] if kind != "hatch" else list(lines.reshape(-1, 2, 2)), pen.width * 1.1, 0.3)
-        self._blend(window, coverage, colour, pen, loose=False)
+        self._blend(window, coverage, colour, pen, loose=loose)
 
 
 def _fixed(shape: Points) -> NDArray[np.int32]:

@@ -1,4 +1,7 @@
-"""One synthetic photograph with exact labels, from a seed: `drawn_sample`."""
+"""One synthetic photograph with exact labels, from a seed: `drawn_sample`. START HERE.
+
+A choice of framing, medium and paper; figures and other things drawn on a page; the page photographed; the labels taken along.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,16 @@ from numpy.typing import NDArray
 from drawings import mediums, papers
 from drawings.canvas import Canvas
 from drawings.figures.hand import Hand
-from drawings.figures.marks import DrawnFigure, Points
-from drawings.figures.person import STYLES, drawn_person
+from drawings.figures.marks import DrawnFigure
+from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
+from drawings.mediums import Medium
 from drawings.photographs import grain_and_jpeg, lit
+from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, fitted, page_pen, tilted
+from drawings.surroundings import View, held, laid, sampled_view
 
 Split = Literal["train", "heldout"]
+NOTHING, CLOSE, PAGE, FAR = "nothing", "close", "page", "far"
+"""How much of the picture a figure takes up: none there; all of it; a good part; little."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +33,13 @@ class LabelledFigure:
 
     Attributes:
         box: left, top, right, bottom: the mask's bounds, right and bottom exclusive.
-        keypoints: `(17, 3)` float32, COCO order, x, y, visibility: 0 absent or outside, 1 guessed, 2 visible. Left and right are the figure's own.
+        keypoints: `(17, 3)` float32, COCO order, x, y, visibility: 0 absent or outside the picture, 1 guessed, 2 visible; left and
+            right are the figure's own, which faces us (its right is on the viewer's left).
         mask: `(H, W)` bool: all of the figure, interior filled, a pixel generous.
         style: what kind of figure.
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     keypoints: NDArray[np.float32]
     mask: NDArray[np.bool_]
     style: str
@@ -57,62 +66,128 @@ class Sample:
         return self.figures[0].style if self.figures else "none"
 
 
+@dataclass(frozen=True)
+class _Choices:
+    """What was decided before anything is drawn."""
+
+    medium: Medium
+    paper: str
+    maker: papers.PaperMaker
+    framing: str
+    held_out: bool
+
+
 def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sample:
     """The picture that belongs to a seed, its longer side `size` pixels. The splits never share a picture; "heldout" also has
     styles, mediums and papers that "train" hasn't. Same arguments, same picture.
     """
     rng = np.random.default_rng([seed, 0 if split == "train" else 1])
-    aspect = rng.uniform(0.6, 1.0)
-    height, width = (size, round(size * aspect)) if rng.random() < 0.7 else (round(size * aspect), size)
-    names = list(mediums.MEDIUMS)
-    medium = mediums.MEDIUMS[names[rng.integers(len(names))]]
+    choices = _choices(rng, held_out=split == "heldout")
+    hand = Hand.sampled(rng)
+    figures = _figures(rng, hand, choices)
+    frame = _frame_shape(rng, figures, choices.framing, size)
+    laid_out = choices.medium.ground != "screen" and rng.random() < (0.1 if choices.framing == CLOSE else 0.5)
+    canvas = Canvas(papers.clean(choices.maker(rng, *frame)), rng)
+    drawn = _drawn_page(canvas, rng, hand, figures, choices)
+    picture, view = canvas.picture, View(np.eye(3), frame)
+    if laid_out:
+        view = sampled_view(rng, frame, frame, cover=rng.uniform(0.65, 1.05))
+        picture = laid(rng, picture, view)
+    labels = [label for label in (_labelled(label, view, moved=laid_out) for label in drawn) if label is not None]
+    if laid_out and rng.random() < 0.2:
+        picture = held(rng, picture, [label.box for label in labels])
+    if choices.medium.ground != "screen":
+        picture = lit(rng, picture, rng.random())
+    rgb = grain_and_jpeg(rng, picture, screen=choices.medium.ground == "screen")
+    return Sample(rgb, tuple(labels), choices.medium.name, choices.paper, seed)
+
+
+def _choices(rng: np.random.Generator, *, held_out: bool) -> _Choices:
+    pens = mediums.HELD_OUT if held_out and rng.random() < 0.3 else mediums.MEDIUMS
+    medium = list(pens.values())[rng.integers(len(pens))]
     grounds = papers.PAPERS[medium.ground]
-    paper = list(grounds)[rng.integers(len(grounds))]
-    canvas = Canvas(papers.clean(grounds[paper](rng, height, width)), rng)
-    labelled = []
-    if rng.random() > 0.08:
-        style = STYLES[rng.integers(len(STYLES))]
-        figure = drawn_person(rng, Hand.sampled(rng), style, filled=medium.filled)
-        share = rng.uniform(0.4, 1.0)
-        placed, scale = _placed(rng, figure, height, width, share)
-        pen = mediums.sampled_pen(rng, medium, scale)
-        fill_kind = medium.fills[rng.integers(len(medium.fills))]
-        opaque = rng.random() < 0.8
-        for mark in placed.marks:
-            canvas.draw(mark, pen, opaque=opaque, fill_kind=fill_kind)
-        label = _label(placed, canvas.owned)
-        if label is not None:
-            labelled.append(label)
-    picture = canvas.picture
-    if medium.ground != "screen":
-        picture = lit(rng, picture, rng.uniform(0, 1))
-    return Sample(grain_and_jpeg(rng, picture, screen=medium.ground == "screen"), tuple(labelled), medium.name, paper, seed)
+    if held_out and medium.ground == "paper" and rng.random() < 0.4:
+        grounds = papers.HELD_OUT
+    paper = "white" if "white" in grounds and rng.random() < 0.3 else list(grounds)[rng.integers(len(grounds))]
+    draw = rng.random()
+    framing = NOTHING if draw < 0.08 else CLOSE if draw < 0.55 else PAGE if draw < 0.87 else FAR
+    return _Choices(medium, paper, grounds[paper], framing, held_out)
 
 
-def _placed(rng: np.random.Generator, figure: DrawnFigure, height: int, width: int, share: float) -> tuple[DrawnFigure, float]:
-    """The figure in pixels: tilted, sized so that it takes up a share of the picture, and put somewhere."""
-    angle = np.radians(rng.normal(0, 5))
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) * (1, rng.uniform(0.9, 1.1))
-    turned = figure.moved(lambda shape: shape @ turn)
-    left, top, right, bottom = turned.bounds()
-    scale = share * min(width / (right - left), height / (bottom - top)) * 0.97
-    room = np.array([width - scale * (right - left), height - scale * (bottom - top)])
-    corner = room * rng.uniform(0.02, 0.98, 2)
-
-    def move(shape: Points) -> Points:
-        return (shape - (left, top)) * scale + corner
-
-    return turned.moved(move), scale * (bottom - top)
+def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[DrawnFigure]:
+    """The figures of the page, in figure units."""
+    if choices.framing == NOTHING:
+        return []
+    count = int(rng.integers(2, 5)) if choices.framing != CLOSE and rng.random() < 0.22 else 1
+    filled = choices.medium.filled if rng.random() < 0.7 else 0.0
+    inks = choices.medium.colours if filled > 0.3 and rng.random() < 0.3 else ()
+    figures = []
+    for _ in range(count):
+        styles = HELD_OUT_STYLES if choices.held_out and rng.random() < 0.4 else STYLES
+        figures.append(tilted(rng, drawn_person(rng, hand, styles[rng.integers(len(styles))], filled=filled, inks=inks)))
+    return figures
 
 
-def _label(figure: DrawnFigure, owned: NDArray[np.uint8]) -> LabelledFigure | None:
-    mask = cv2.dilate(owned, np.ones((3, 3), np.uint8)) > 0
+def _frame_shape(rng: np.random.Generator, figures: list[DrawnFigure], framing: str, size: int) -> tuple[int, int]:
+    """Height and width of the picture: about the figure's own where that fills it."""
+    if framing == CLOSE:
+        left, top, right, bottom = figures[0].bounds()
+        aspect = float(np.clip((right - left) / (bottom - top) * rng.uniform(0.85, 1.3), 0.42, 1.7))
+    else:
+        aspect = rng.uniform(0.62, 1.0) if rng.random() < 0.7 else rng.uniform(1.0, 1.6)
+    return (size, round(size * aspect)) if aspect <= 1 else (round(size / aspect), size)
+
+
+def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: list[DrawnFigure], choices: _Choices) -> list[DrawnLabel]:
+    height, width = canvas.owned.shape
+    boxes = _boxes(rng, len(figures), height, width, choices.framing)
+    placed = [fitted(figure, box) for figure, box in zip(figures, boxes, strict=True)]
+    mean_height = float(np.mean([tall for _, tall in placed])) if placed else height * rng.uniform(0.3, 0.9)
+    pen = page_pen(rng, choices.medium, mean_height, height)
+    if rng.random() < (0.12 if choices.framing == CLOSE else 0.3):
+        draw_ground(canvas, rng, hand, pen)
+    taken = [figure.bounds() for figure, _ in placed]
+    if choices.framing == NOTHING:
+        count, sizes = (1, (0.6, 1.1)) if rng.random() < 0.45 else (int(rng.integers(0, 6)), (0.12, 0.5))
+    else:
+        count = int(rng.integers(0, 6)) if choices.framing != CLOSE and rng.random() < 0.75 else int(rng.random() < 0.25)
+        sizes = (0.08, 0.42)
+    draw_things(canvas, rng, hand, pen, count, list(taken), sizes)
+    fill_kind = choices.medium.fills[rng.integers(len(choices.medium.fills))]
+    opaque = bool(rng.random() < (0.97 if choices.medium.name == "vector" else 0.8))
+    return [draw_figure(canvas, figure, pen, opaque=opaque, fill_kind=fill_kind) for figure, _ in placed]
+
+
+def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framing: str) -> list[Box]:
+    """Where figures go: next to each other if there are several; beyond the border if the picture shall crop them."""
+    if count == 0:
+        return []
+    if count > 1:
+        wide = width / count
+        scales = rng.uniform(0.5, 0.95, count) * (1 if framing == PAGE else 0.6)
+        tops = rng.uniform(0.02, 0.98, count) * height * (1 - scales)
+        return [(i * wide + wide * 0.06, tops[i], (i + 1) * wide - wide * 0.06, tops[i] + height * scales[i]) for i in range(count)]
+    low, high = {CLOSE: (0.8, 1.0), PAGE: (0.35, 0.85), FAR: (0.15, 0.4)}[framing]
+    share = rng.uniform(low, high)
+    if framing == CLOSE and rng.random() < 0.08:
+        share = rng.uniform(1.02, 1.25)
+    corner = np.array([width, height]) * (1 - share) * (rng.uniform(0, 1, 2) if framing != CLOSE else rng.uniform(0.2, 0.8, 2))
+    return [(corner[0], corner[1], corner[0] + width * share, corner[1] + height * share)]
+
+
+def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure | None:
+    """A page's label in the picture; None if hardly anything of the figure is in it."""
+    owned = view.mask(drawn.owned) if moved else drawn.owned
+    mask = cv2.dilate((owned > 100).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    if len(rows) < 6 or len(columns) < 4:
         return None
     height, width = mask.shape
-    keypoints = figure.joints.astype(np.float32)
+    keypoints = drawn.joints.astype(np.float32)
+    keypoints[:, :2] = view.moved(drawn.joints[:, :2]) if moved else drawn.joints[:, :2]
     outside = (keypoints[:, 0] < 0) | (keypoints[:, 1] < 0) | (keypoints[:, 0] > width - 1) | (keypoints[:, 1] > height - 1)
-    keypoints[outside] = 0
+    keypoints[outside | (keypoints[:, 2] == 0)] = 0
+    if (keypoints[5:, 2] > 0).sum() < 5:
+        return None
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-    return LabelledFigure(box, keypoints, mask, figure.style)
+    return LabelledFigure(box, keypoints, mask, drawn.style)

@@ -15,11 +15,12 @@ from drawings.figures.colours import Palette, sampled_palette
 from drawings.figures.hand import Hand
 from drawings.figures.heads import ear_marks, face_marks, hair_marks, hat_marks, head_outline
 from drawings.figures.limbs import FEET, HANDS, LimbStyle, foot_marks, hand_marks, limb_marks, way
-from drawings.figures.marks import DrawnFigure, Mark, Points
+from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
 from drawings.figures.poses import Pose, sampled_pose
 from drawings.figures.shapes import body, half_width, points
 
 STYLES = ("stick", "stick", "stick_body", "outline", "outline", "thick", "dress", "potato", "vegetable", "robot", "monster", "big_head")
+HELD_OUT_STYLES = ("snow_person", "block", "alien")
 RIGHT, LEFT = -1, 1
 """Sides of the page on which the figure's right and left limbs are: it faces us."""
 
@@ -178,7 +179,7 @@ def _visible(rng: np.random.Generator, pose: Pose, plan: BodyPlan) -> np.ndarray
     return visibility
 
 
-def drawn_person(rng: np.random.Generator, hand: Hand, style: str, *, filled: float) -> DrawnFigure:
+def drawn_person(rng: np.random.Generator, hand: Hand, style: str, *, filled: float, inks: tuple[Colour, ...] = ()) -> DrawnFigure:
     """A figure of a style, about 1 high, its hips' height near 0.4; `filled` is the probability that a part is coloured in."""
     palette, pose = sampled_palette(rng, filled), sampled_pose(rng)
     alone = style in ("potato", "vegetable", "monster")

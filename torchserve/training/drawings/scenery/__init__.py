@@ -1,0 +1,1 @@
+"""What else is on the page: things, animals and writing, all of which are no figures."""
