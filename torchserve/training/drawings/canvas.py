@@ -35,7 +35,9 @@ class Canvas:
             if not mark.loose:
                 cv2.fillPoly(self.owned, [_fixed(area)], 255, shift=SHIFT)
             if mark.fill is not None:
-                self._fill(area, pen.ink if mark.fill == INK else mark.fill, pen, fill_kind if mark.fill != mark.ink else "flood", loose=mark.loose)
+                self._fill(
+                    area, pen.ink if mark.fill == INK else mark.fill, pen, fill_kind if mark.fill != mark.ink else "flood", loose=mark.loose
+                )
         if mark.strokes:
             self._lines(mark.strokes, pen.ink if mark.ink == INK else mark.ink, pen, pen.width * mark.width, loose=mark.loose)
 
@@ -123,8 +125,9 @@ def _runs(rng: np.random.Generator, fixed: NDArray[np.int32], width: float, pres
     mean = width * FINER
     if pressure <= 0 or len(fixed) < 6 or mean < 2:
         return [(max(1, round(mean)), fixed)]
-    count = max(2, len(fixed) // 8)
-    thick = np.maximum(1, np.round(mean * (1 + pressure * np.clip(rng.normal(0, 0.35, count), -0.8, 0.8)))).astype(int).tolist()
+    count = max(2, len(fixed) // 5)
+    deviation = np.cumsum(rng.normal(0, 0.12, count))
+    thick = np.maximum(1, np.round(mean * (1 + pressure * np.clip(deviation - deviation.mean(), -0.6, 0.6)))).astype(int).tolist()
     cuts = np.linspace(0, len(fixed) - 1, count + 1).astype(int).tolist()
     return [(thick[part], fixed[cuts[part] : cuts[part + 1] + 1]) for part in range(count)]
 

@@ -108,7 +108,7 @@ def _choices(rng: np.random.Generator, *, held_out: bool) -> _Choices:
     grounds = papers.PAPERS[medium.ground]
     if held_out and medium.ground == "paper" and rng.random() < 0.4:
         grounds = papers.HELD_OUT
-    paper = "white" if "white" in grounds and rng.random() < 0.3 else list(grounds)[rng.integers(len(grounds))]
+    paper = "white" if "white" in grounds and rng.random() < 0.45 else list(grounds)[rng.integers(len(grounds))]
     draw = rng.random()
     framing = NOTHING if draw < 0.08 else CLOSE if draw < 0.55 else PAGE if draw < 0.87 else FAR
     return _Choices(medium, paper, grounds[paper], framing, held_out)

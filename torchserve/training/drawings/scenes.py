@@ -76,7 +76,9 @@ def _overlap(box: Box, other: Box) -> float:
     return max(width, 0) * max(height, 0) / max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
 
 
-def draw_things(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen, count: int, taken: list[Box], sizes: tuple[float, float]) -> None:
+def draw_things(
+    canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen, count: int, taken: list[Box], sizes: tuple[float, float]
+) -> None:
     """Things, animals and words where no box in `taken` is; their sides are shares of the page's shorter side."""
     height, width = canvas.owned.shape
     for _ in range(count):
@@ -106,7 +108,11 @@ def draw_ground(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) 
     draw = rng.random()
     if pen.medium.ground == "screen" and draw < 0.5:
         sky = np.array(varied(rng, (170, 215, 250), 30), np.float32)
-        shade = np.linspace(rng.uniform(-40, 10), rng.uniform(-10, 30), height, dtype=np.float32)[:, None, None] if rng.random() < 0.5 else np.float32(0)
+        shade = (
+            np.linspace(rng.uniform(-40, 10), rng.uniform(-10, 30), height, dtype=np.float32)[:, None, None]
+            if rng.random() < 0.5
+            else np.float32(0)
+        )
         canvas.picture[:] = np.clip(sky + shade, 0, 255)
         if rng.random() < 0.7:
             hill = np.concatenate([line, np.array([[width + 9, height + 9], [-9, height + 9]])])

@@ -105,7 +105,9 @@ def held(rng: np.random.Generator, picture: Picture, keep_off: list[tuple[float,
     for finger in range(count):
         root = base + np.array([-inward[1], inward[0]]) * radius * 2.1 * finger - inward * radius
         tip = root + inward * length * rng.uniform(0.75, 1.1)
-        if any(left - radius < tip[0] < right + radius and top - radius < tip[1] < bottom + radius for left, top, right, bottom in keep_off):
+        if any(
+            left - radius < tip[0] < right + radius and top - radius < tip[1] < bottom + radius for left, top, right, bottom in keep_off
+        ):
             return picture
         cv2.line(alpha, np.round(root).astype(int).tolist(), np.round(tip).astype(int).tolist(), 255, int(2 * radius), cv2.LINE_AA)
         if rng.random() < 0.5:

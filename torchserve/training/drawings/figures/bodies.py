@@ -46,7 +46,9 @@ def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
     width = rng.uniform(0.08, 0.17)
     length = rng.uniform(0.24, 0.42)
     if kind == "line":
-        return BodyPlan(kind, ((0, 0.004), (1, 0.004)), rng.uniform(0.22, 0.45), False, rng.uniform(0.02, 0.35), 1.0, 0.3)
+        return BodyPlan(
+            kind, ((0, 0.004), (1, 0.004)), rng.uniform(0.22, 0.45), rounded=False, shoulders=rng.uniform(0.02, 0.35), hips=1.0, stance=0.3
+        )
     if kind == "oval":
         plan = _ellipse(width * 1.15, lowest=rng.uniform(0.4, 0.62))
         return BodyPlan(kind, plan, length, True, rng.uniform(0.12, 0.32), rng.uniform(0.84, 0.96), 0.55)
@@ -73,6 +75,9 @@ def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
     if kind == "hourglass":
         profile = ((0, width), (0.5, width * rng.uniform(0.25, 0.55)), (1, width * rng.uniform(0.9, 1.3)))
         return BodyPlan(kind, profile, length, False, rng.uniform(0.02, 0.12), 0.97, 0.6)
+    if kind == "snow":
+        profile = ((0, 0.05), (0.1, 0.13), (0.25, 0.16), (0.4, 0.11), (0.47, 0.13), (0.7, 0.21), (0.92, 0.14), (1, 0.08))
+        return BodyPlan(kind, tuple((share, across * width * 7) for share, across in profile), length * 1.3, True, 0.2, 0.93, 0.6)
     # pear: belly people
     profile = ((0, width * 0.4), (0.1, width * 0.75), (0.35, width * 1.05), (0.72, width * 1.5), (0.95, width * 1.1), (1, width * 0.9))
     return BodyPlan("pear", profile, length, True, rng.uniform(0.12, 0.25), rng.uniform(0.9, 0.98), 0.6)

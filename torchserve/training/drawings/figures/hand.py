@@ -58,9 +58,9 @@ class Hand:
             cycles = np.array([1.0, 2.0, 3.0, 5.0])
             waves = 2 * np.pi * cycles / max(total, 1e-9)
         else:
-            waves = 2 * np.pi / rng.uniform(0.08, 0.5, 4)
+            waves = 2 * np.pi / rng.uniform(0.1, 0.9, 4)
         phases = rng.uniform(0, 2 * np.pi, (2, 4))
-        sizes = rng.normal(0, 0.6, (2, 4)) * amount
+        sizes = rng.normal(0, 0.75, (2, 4)) * amount * np.minimum(np.sqrt(9.0 / waves), 1.6)
         sway = (sizes[:, :, None] * np.sin(waves[None, :, None] * at + phases[:, :, None])).sum(axis=1).T
         drawn: Points = even + sway
         if self.tremor > 0:
@@ -106,7 +106,7 @@ class Hand:
     def blob(self, ideal: Points, colour: Colour = INK, width: float = 1.0) -> Mark:
         """A filled spot."""
         drawn = self.line(ideal, closed=True)
-        return Mark(strokes=(drawn,), area=drawn, ink=colour, fill=colour, width=width)
+        return Mark(strokes=(drawn,), area=drawn, ink=colour, fill=colour, width=width, see_through=True)
 
     def _overshot(self, drawn: Points) -> Points:
         if self.corner <= 0 or len(drawn) < 4:

@@ -87,3 +87,10 @@ def chain_axis(joints: Points, *, curved: bool) -> Points:
     share = np.linspace(0, 1, 5)[:, None]
     legs = [first + share[:-1] * (second - first) for first, second in zip(joints[:-1], joints[1:], strict=True)]
     return np.concatenate([*legs, joints[-1:]])
+
+
+def turned(shape: Points, degrees: float) -> Points:
+    """The shape turned clockwise about (0, 0), as seen on the page."""
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return np.asarray(shape @ turn)

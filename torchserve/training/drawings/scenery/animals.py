@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drawings.figures.hand import Hand
-from drawings.figures.heads import face_marks
+from drawings.figures.faces import face_marks
 from drawings.figures.limbs import LimbStyle, hand_marks, limb_marks
 from drawings.figures.marks import Mark
 from drawings.figures.shapes import limb, oval, points, smooth
@@ -33,8 +33,15 @@ def beast(hand: Hand, filled: float) -> list[Mark]:
     for x in spots:
         axis = np.linspace((x, body_y + ry * 0.5), (x + rng.normal(0, 0.02), feet), 4)
         legs.append(hand.strokes(axis) if lines else hand.shape(limb(axis, radius, radius), fill=colour, closed=False))
-    tail = smooth(points((0.5 - rx, body_y), (0.5 - rx - 0.08, body_y - 0.12), (0.5 - rx - 0.02 - rng.random() * 0.1, body_y - 0.2)), closed=False)
-    ears = [hand.shape(head + points((s * 0.3, -0.7), (s * 0.75, -1.5 * rng.uniform(0.7, 1.3)), (s * 0.95, -0.4)) * size, fill=colour, closed=False) for s in (-1, 1)]
+    tail = smooth(
+        points((0.5 - rx, body_y), (0.5 - rx - 0.08, body_y - 0.12), (0.5 - rx - 0.02 - rng.random() * 0.1, body_y - 0.2)), closed=False
+    )
+    ears = [
+        hand.shape(
+            head + points((s * 0.3, -0.7), (s * 0.75, -1.5 * rng.uniform(0.7, 1.3)), (s * 0.95, -0.4)) * size, fill=colour, closed=False
+        )
+        for s in (-1, 1)
+    ]
     trunk = hand.shape(oval((0.5, body_y), rx, ry, squareness=rng.choice([0.0, 0.0, 0.6])), fill=colour)
     parts = [*legs, trunk] if rng.random() < 0.6 else [trunk, *legs]
     skull = hand.shape(oval(head, size, size * rng.uniform(0.8, 1.1)), fill=colour)
@@ -70,7 +77,9 @@ def fish(hand: Hand, filled: float) -> list[Mark]:
     ry = hand.rng.uniform(0.15, 0.28)
     tail = hand.shape(points((0.2, 0.5), (0.0, 0.5 - ry), (0.04, 0.5), (0.0, 0.5 + ry)), fill=colour)
     eye = hand.blob(oval((0.78, 0.45), 0.02, 0.02, count=8))
-    return _flip(hand, [tail, hand.shape(oval((0.55, 0.5), 0.38, ry), fill=colour), eye, hand.strokes(points((0.66, 0.4), (0.63, 0.5), (0.66, 0.6)))])
+    return _flip(
+        hand, [tail, hand.shape(oval((0.55, 0.5), 0.38, ry), fill=colour), eye, hand.strokes(points((0.66, 0.4), (0.63, 0.5), (0.66, 0.6)))]
+    )
 
 
 def bird(hand: Hand, filled: float) -> list[Mark]:
@@ -84,7 +93,9 @@ def bird(hand: Hand, filled: float) -> list[Mark]:
     wing = hand.strokes(smooth(points((0.3, 0.5), (0.42, 0.68), (0.58, 0.52)), closed=False))
     legs = hand.strokes(*(points((x, 0.75), (x, 0.97), (x + 0.08, 1.0)) for x in (0.42, 0.54)))
     body = hand.shape(oval((0.45, 0.55), 0.3, 0.22), fill=colour)
-    return _flip(hand, [legs, beak, body, wing, hand.shape(oval(head, 0.14, 0.14), fill=colour), hand.blob(oval(head, 0.02, 0.02, count=8))])
+    return _flip(
+        hand, [legs, beak, body, wing, hand.shape(oval(head, 0.14, 0.14), fill=colour), hand.blob(oval(head, 0.02, 0.02, count=8))]
+    )
 
 
 def snake(hand: Hand, filled: float) -> list[Mark]:
@@ -96,7 +107,10 @@ def snake(hand: Hand, filled: float) -> list[Mark]:
         radius = 0.6 / count
         rings = [hand.shape(oval((x, y), radius, radius, count=16), fill=fill_of(hand, filled)) for x, y in zip(xs, ys, strict=True)]
         return [*rings, *face_marks(hand, middle(xs[-1], ys[-1]), radius, radius)[0]]
-    return [hand.strokes(smooth(np.column_stack([xs, ys]), closed=False), width=hand.rng.uniform(1, 4)), hand.shape(oval((0.94, ys[-1]), 0.07, 0.05, count=14))]
+    return [
+        hand.strokes(smooth(np.column_stack([xs, ys]), closed=False), width=hand.rng.uniform(1, 4)),
+        hand.shape(oval((0.94, ys[-1]), 0.07, 0.05, count=14)),
+    ]
 
 
 def butterfly(hand: Hand, filled: float) -> list[Mark]:

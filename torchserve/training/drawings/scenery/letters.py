@@ -41,7 +41,12 @@ def caption(hand: Hand, filled: float) -> list[Mark]:
     height = min(rng.uniform(1.2, 2.0) / count, 0.5)
     if rng.random() < 0.35:
         way = np.linspace(0, 1, count * 9)
-        loops = np.column_stack([way + 0.3 / count * np.sin(way * count * 6.3), 0.5 + height * 0.4 * np.sin(way * count * 6.3 + 1.3) * rng.uniform(0.4, 1.2, len(way))])
+        loops = np.column_stack(
+            [
+                way + 0.3 / count * np.sin(way * count * 6.3),
+                0.5 + height * 0.4 * np.sin(way * count * 6.3 + 1.3) * rng.uniform(0.4, 1.2, len(way)),
+            ]
+        )
         return [hand.strokes(loops)]
     names = list(GLYPHS)
     strokes: list[Points] = []

@@ -8,7 +8,7 @@ import numpy as np
 
 from drawings.figures.colours import BRIGHT, any_of
 from drawings.figures.hand import Hand
-from drawings.figures.heads import face_marks
+from drawings.figures.faces import face_marks
 from drawings.figures.marks import INK, Colour, Mark, Points
 from drawings.figures.shapes import arc, oval, points, smooth
 
@@ -58,7 +58,10 @@ def house(hand: Hand, filled: float) -> list[Mark]:
     marks.append(hand.shape(points((door, 1), (door, 0.7), (door + 0.16, 0.7), (door + 0.16, 1)), fill=fill_of(hand, filled)))
     for x in (0.25, 0.72)[: int(rng.integers(0, 3))]:
         window = points((x - 0.08, eave + 0.08), (x + 0.08, eave + 0.08), (x + 0.08, eave + 0.24), (x - 0.08, eave + 0.24))
-        marks += [hand.shape(window, see_through=True), hand.strokes(points((x, eave + 0.08), (x, eave + 0.24)), points((x - 0.08, eave + 0.16), (x + 0.08, eave + 0.16)))]
+        marks += [
+            hand.shape(window, see_through=True),
+            hand.strokes(points((x, eave + 0.08), (x, eave + 0.24)), points((x - 0.08, eave + 0.16), (x + 0.08, eave + 0.16))),
+        ]
     return marks
 
 
@@ -67,11 +70,24 @@ def tree(hand: Hand, filled: float) -> list[Mark]:
     rng = hand.rng
     trunk = hand.shape(points((0.43, 0.55), (0.41, 1), (0.6, 1), (0.57, 0.55)), fill=fill_of(hand, filled, (120, 80, 50)), closed=False)
     if rng.random() < 0.3:
-        return [trunk, *(hand.shape(points((0.5, y - 0.3), (0.2 - y * 0.15, y), (0.8 + y * 0.15, y)), fill=fill_of(hand, filled, (50, 140, 60))) for y in (0.62, 0.45, 0.3))]
-    lobes = 0.5 + np.array([[np.cos(a), np.sin(a)] for a in np.linspace(0, 2 * np.pi, 9, endpoint=False)]) * rng.uniform(0.27, 0.4, (9, 1)) - (0, 0.18)
+        return [
+            trunk,
+            *(
+                hand.shape(points((0.5, y - 0.3), (0.2 - y * 0.15, y), (0.8 + y * 0.15, y)), fill=fill_of(hand, filled, (50, 140, 60)))
+                for y in (0.62, 0.45, 0.3)
+            ),
+        ]
+    lobes = (
+        0.5
+        + np.array([[np.cos(a), np.sin(a)] for a in np.linspace(0, 2 * np.pi, 9, endpoint=False)]) * rng.uniform(0.27, 0.4, (9, 1))
+        - (0, 0.18)
+    )
     crown = smooth(lobes, closed=True) if rng.random() < 0.6 else oval((0.5, 0.33), 0.33, 0.33)
     marks = [trunk, hand.shape(crown, fill=fill_of(hand, filled, (70, 160, 60)))]
-    apples = [hand.shape(oval(rng.uniform((0.3, 0.15), (0.7, 0.5)), 0.035, 0.035, count=9), fill=fill_of(hand, filled, (210, 40, 40))) for _ in range(int(rng.integers(0, 5)))]
+    apples = [
+        hand.shape(oval(rng.uniform((0.3, 0.15), (0.7, 0.5)), 0.035, 0.035, count=9), fill=fill_of(hand, filled, (210, 40, 40)))
+        for _ in range(int(rng.integers(0, 5)))
+    ]
     return marks + apples
 
 
@@ -81,10 +97,16 @@ def flower(hand: Hand, filled: float) -> list[Mark]:
     count, size = int(rng.integers(4, 9)), rng.uniform(0.09, 0.14)
     stem = smooth(points((0.5, 0.35), (0.5 + rng.normal(0, 0.05), 0.65), (0.5, 1.0)), closed=False)
     marks = [hand.strokes(stem, ink=INK if rng.random() < 0.6 else (60, 140, 60))]
-    marks += [hand.shape(smooth(points((0.5, 0.8), (0.5 + s * 0.14, 0.68), (0.5 + s * 0.22, 0.72), (0.5 + s * 0.12, 0.8)), closed=True)) for s in (-1, 1)[: int(rng.integers(0, 3))]]
+    marks += [
+        hand.shape(smooth(points((0.5, 0.8), (0.5 + s * 0.14, 0.68), (0.5 + s * 0.22, 0.72), (0.5 + s * 0.12, 0.8)), closed=True))
+        for s in (-1, 1)[: int(rng.integers(0, 3))]
+    ]
     colour = fill_of(hand, filled)
     angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    marks += [hand.shape(oval((0.5 + np.cos(a) * size * 1.5, 0.25 + np.sin(a) * size * 1.5), size * 0.9, size * 0.9, count=14), fill=colour) for a in angles]
+    marks += [
+        hand.shape(oval((0.5 + np.cos(a) * size * 1.5, 0.25 + np.sin(a) * size * 1.5), size * 0.9, size * 0.9, count=14), fill=colour)
+        for a in angles
+    ]
     marks.append(hand.shape(oval((0.5, 0.25), size, size, count=16), fill=fill_of(hand, filled, (250, 210, 60))))
     return marks + (face_marks(hand, middle(0.5, 0.25), size, size)[0] if rng.random() < 0.2 else [])
 
@@ -140,7 +162,10 @@ def gadget(hand: Hand, filled: float) -> list[Mark]:
     rng = hand.rng
     top = rng.uniform(0.1, 0.35)
     marks = [hand.shape(points((0.05, top), (0.95, top), (0.95, 0.95), (0.05, 0.95)), fill=fill_of(hand, filled))]
-    marks += [hand.shape(oval(rng.uniform((0.2, top + 0.2), (0.8, 0.8)), *rng.uniform(0.04, 0.14, 2), count=14), see_through=True) for _ in range(int(rng.integers(1, 6)))]
+    marks += [
+        hand.shape(oval(rng.uniform((0.2, top + 0.2), (0.8, 0.8)), *rng.uniform(0.04, 0.14, 2), count=14), see_through=True)
+        for _ in range(int(rng.integers(1, 6)))
+    ]
     return marks
 
 
@@ -155,7 +180,10 @@ def furniture(hand: Hand, filled: float) -> list[Mark]:
 def boat(hand: Hand, filled: float) -> list[Mark]:
     """A hull, a mast, sails."""
     hull = hand.shape(points((0.05, 0.7), (0.95, 0.7), (0.78, 0.95), (0.22, 0.95)), fill=fill_of(hand, filled, (130, 85, 50)))
-    sails = [hand.shape(points((0.5, 0.05), (0.5, 0.6), (0.5 + s * 0.36, 0.6)), fill=fill_of(hand, filled)) for s in (-1, 1)[: int(hand.rng.integers(1, 3))]]
+    sails = [
+        hand.shape(points((0.5, 0.05), (0.5, 0.6), (0.5 + s * 0.36, 0.6)), fill=fill_of(hand, filled))
+        for s in (-1, 1)[: int(hand.rng.integers(1, 3))]
+    ]
     return [hand.strokes(points((0.5, 0.02), (0.5, 0.7))), *sails, hull]
 
 
@@ -163,13 +191,20 @@ def rainbow(hand: Hand, filled: float) -> list[Mark]:
     """Bows, in colours if there are some."""
     del filled
     bows = np.linspace(0.5, 0.3, int(hand.rng.integers(3, 7)))
-    return [hand.strokes(arc((0.5, 0.6), r, r, np.pi, 2 * np.pi, 16), ink=any_of(hand.rng, BRIGHT) if hand.rng.random() < 0.7 else INK, width=1.5) for r in bows]
+    return [
+        hand.strokes(
+            arc((0.5, 0.6), r, r, np.pi, 2 * np.pi, 16), ink=any_of(hand.rng, BRIGHT) if hand.rng.random() < 0.7 else INK, width=1.5
+        )
+        for r in bows
+    ]
 
 
 def lamp(hand: Hand, filled: float) -> list[Mark]:
     """Something round that hangs from a string, with a grid on it."""
     rng = hand.rng
-    bands = [arc((0.5, 0.7), 0.28 * w, 0.28, -np.pi / 2, np.pi / 2) for w in (-0.5, 0.1, 0.6)] + [points((0.24, y), (0.76, y)) for y in (0.6, 0.75)]
+    bands = [arc((0.5, 0.7), 0.28 * w, 0.28, -np.pi / 2, np.pi / 2) for w in (-0.5, 0.1, 0.6)] + [
+        points((0.24, y), (0.76, y)) for y in (0.6, 0.75)
+    ]
     marks = [hand.strokes(points((0.5, 0.0), (0.5, 0.42))), hand.shape(oval((0.5, 0.7), 0.28, 0.28), fill=fill_of(hand, filled))]
     return [*marks, hand.strokes(*bands)] if rng.random() < 0.6 else marks
 
@@ -191,7 +226,10 @@ def scribble(hand: Hand, filled: float) -> list[Mark]:
 def portrait(hand: Hand, filled: float) -> list[Mark]:
     """Only a face: a smiley."""
     size = hand.rng.uniform(0.4, 0.5)
-    return [hand.shape(oval((0.5, 0.5), size, size), fill=fill_of(hand, filled, (250, 215, 90))), *face_marks(hand, middle(0.5, 0.5), size, size)[0]]
+    return [
+        hand.shape(oval((0.5, 0.5), size, size), fill=fill_of(hand, filled, (250, 215, 90))),
+        *face_marks(hand, middle(0.5, 0.5), size, size)[0],
+    ]
 
 
 THINGS: tuple[Thing, ...] = (

@@ -1,0 +1,115 @@
+"""What makes figures of one kind differ further: one outline around everything, parts in different colours, trousers, things in
+hands, tails, wings and capes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from drawings.figures.colours import Palette
+from drawings.figures.hand import Hand
+from drawings.figures.limbs import LimbStyle
+from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.shapes import arc, chain_axis, limb, oval, points, smooth
+
+Groups = dict[str, list[Mark]]
+"""A figure's marks by part: arms, legs, torso, head, ..."""
+
+
+def merged(parts: list[Mark], fill: Colour | None) -> list[Mark]:
+    """One outline around all parts, like a gingerbread man's: every part drawn, then every part's inside wiped (and filled)."""
+    outlines = [replace(part, fill=None, width=part.width * 1.7) for part in parts]
+    insides = [replace(part, strokes=(), fill=fill) for part in parts if part.area is not None]
+    return [*outlines, *insides]
+
+
+def in_colours(rng: np.random.Generator, groups: Groups, inks: tuple[Colour, ...]) -> Groups:
+    """Every part in a pen of its own."""
+    drawn: Groups = {}
+    for name, marks in groups.items():
+        ink = inks[rng.integers(len(inks))]
+        drawn[name] = [
+            replace(mark, ink=ink if mark.ink == INK else mark.ink, fill=ink if mark.fill == INK else mark.fill) for mark in marks
+        ]
+    return drawn
+
+
+def silhouette(groups: Groups) -> Groups:
+    """Everything filled with the pen's own colour."""
+    return {name: [replace(mark, fill=INK if mark.area is not None else None, ink=INK) for mark in marks] for name, marks in groups.items()}
+
+
+def trousers(hand: Hand, legs: Points, style: LimbStyle, waist: Points) -> Mark:
+    """Both legs in one garment: from the waist (2 points, viewer's left first) down the outer sides, up to the crotch between."""
+    sides = []
+    for joints in legs:
+        outline = limb(chain_axis(joints, curved=style.curved), style.root, style.tip * 1.15, capped=False)
+        half = len(outline) // 2
+        sides.append((outline[:half], outline[half:]))
+    (right_inner, right_outer), (left_outer, left_inner) = sides
+    crotch = (legs[0, 0] + legs[1, 0]) / 2 + (0, max(style.root, 0.02) * 0.8)
+    path = [waist[:1], right_outer[::-1][2:], right_inner[::-1][:-2], crotch[None], left_inner[::-1][2:], left_outer[::-1][:-2], waist[1:]]
+    return hand.shape(np.concatenate(path), fill=style.fill, closed=bool(hand.rng.random() < 0.6))
+
+
+def held_thing(hand: Hand, at: Points, side: int, palette: Palette) -> list[Mark]:
+    """A balloon, a sword, a flower, an umbrella, a bag, a ball in a hand. Big ones are no part of the figure."""
+    rng = hand.rng
+    kind = ("balloon", "stick", "flower", "bag", "ball", "flag", "umbrella")[rng.integers(7)]
+    fill = palette.accent
+    if kind in ("balloon", "umbrella"):
+        top = at + (side * rng.uniform(0, 0.08), -rng.uniform(0.3, 0.5))
+        string = hand.strokes(smooth(np.array([at, (at + top) / 2 + (rng.normal(0, 0.02), 0), top]), closed=False))
+        shape = oval(top - (0, 0.08), 0.07, 0.09) if kind == "balloon" else np.concatenate([arc(top, 0.15, 0.12, np.pi, 2 * np.pi)])
+        return [replace(mark, loose=True) for mark in (string, hand.shape(shape, fill=fill))]
+    if kind in ("stick", "flag"):
+        up = np.array([side * rng.normal(0.2, 0.4), -1.0]) * rng.uniform(0.15, 0.4)
+        marks = [hand.strokes(np.array([at - up * 0.25, at + up]), width=rng.uniform(1, 2))]
+        if kind == "flag":
+            marks.append(hand.shape(at + up + points((0, 0), (side * 0.16, 0.02), (side * 0.16, 0.1), (0, 0.1)), fill=fill))
+        return [replace(mark, loose=True) for mark in marks]
+    if kind == "flower":
+        top = at + (side * 0.02, -0.14)
+        petals = [
+            hand.shape(oval(top + np.array([np.cos(a), np.sin(a)]) * 0.025, 0.018, 0.018, count=9), fill=fill) for a in np.arange(5) * 1.257
+        ]
+        return [hand.strokes(np.array([at + (0, 0.03), top])), *petals]
+    if kind == "bag":
+        low = at + (0, 0.1)
+        box = low + points((-0.06, 0), (0.06, 0), (0.07, 0.1), (-0.07, 0.1))
+        return [replace(mark, loose=True) for mark in (hand.strokes(arc(low, 0.04, 0.09, np.pi, 2 * np.pi)), hand.shape(box, fill=fill))]
+    return [replace(hand.shape(oval(at + (side * 0.07, 0.02), 0.06, 0.06), fill=fill), loose=True)]
+
+
+def behind_marks(hand: Hand, length: float, width: float, hips: Points, palette: Palette) -> list[Mark]:
+    """A tail, wings or a cape: drawn first, no limbs."""
+    rng, kind = hand.rng, ("tail", "wings", "cape")[hand.rng.integers(3)]
+    if kind == "tail":
+        side = rng.choice([-1, 1])
+        way = smooth(
+            hips + points((0, -0.02), (side * 0.14, 0.03), (side * 0.2, -0.06), (side * rng.uniform(0.15, 0.3), -0.14)), closed=False
+        )
+        return [hand.strokes(way)] if rng.random() < 0.5 else [hand.shape(limb(way, 0.03, 0.006), fill=palette.accent, closed=False)]
+    if kind == "wings":
+        reach = rng.uniform(0.12, 0.25)
+        wing = smooth(points((0, 0.05), (0.5, -0.35), (1, -0.3), (0.95, 0.2), (0.5, 0.55), (0, 0.35)), closed=True)
+        return [
+            hand.shape(points((side * width * 0.5, 0.25 * length)) + wing * (side * (reach + width), length * 0.8), fill=palette.accent)
+            for side in (-1, 1)
+        ]
+    flare = rng.uniform(1.3, 2.2)
+    cape = points((-width * 0.6, 0.02), (-width * flare, length * 1.35), (width * flare, length * 1.3), (width * 0.6, 0.02))
+    return [hand.shape(cape, fill=palette.accent)]
+
+
+def furry(rng: np.random.Generator, outline: Points) -> Points:
+    """A closed outline with tufts or teeth all around."""
+    count = int(rng.integers(18, 44))
+    path = np.concatenate([outline, outline[:1]])
+    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    at = np.linspace(0, lengths[-1], count * 2, endpoint=False)
+    even = np.column_stack([np.interp(at, lengths, path[:, 0]), np.interp(at, lengths, path[:, 1])])
+    out = even - even.mean(axis=0)
+    return np.asarray(even + out * (np.arange(count * 2) % 2 * rng.uniform(0.06, 0.16))[:, None])
