@@ -7,14 +7,18 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from daemon.choices import CameraChoice, Overlay
+from daemon.inference import InferenceChoice, InferenceRequest
 from daemon.stopwatch import WallStopwatch, timing_lines
 from pipeline.adapters.gl_context import ContextKind
-from pipeline.types import Format
+from pipeline.types import Format, Quality
+
+if TYPE_CHECKING:
+    from daemon.render import Rendered
 
 _T = TypeVar("_T")
 
@@ -27,71 +31,146 @@ app = typer.Typer(
 )
 
 
+Motion = Annotated[
+    str | None, typer.Option("--motion", help="A motion's name (see `doodled motions`), its YAML file, or a BVH file. [default: wave]")
+]
+Retarget = Annotated[
+    str | None, typer.Option("--retarget", help="A retarget configuration's name or YAML file. [default: chosen by the motion's joints]")
+]
+Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="Pixels. [default: 500x500, or the scene file's]")]
+Rate = Annotated[
+    str | None,
+    typer.Option("--fps", metavar="N|native", help="Frames a second. [default: 25; native for a scene file; at most 50 in a GIF]"),
+]
+Background = Annotated[
+    str | None, typer.Option("--background", metavar="COLOUR|PICTURE", help="What is behind the figure. [default: transparent]")
+]
+CameraOption = Annotated[
+    CameraChoice | None,
+    typer.Option("--camera", help="auto keeps the figure in view; original is AnimatedDrawings'. [default: auto, or the scene file's]"),
+]
+Kind = Annotated[Format | None, typer.Option("--format", help="The format, where no output's suffix says it.")]
+Show = Annotated[list[Overlay] | None, typer.Option("--show", help="Draw this, too; may be given several times.")]
+GLOption = Annotated[ContextKind | None, typer.Option("--gl", help="The OpenGL context to use. [default: the first that works]")]
+Timings = Annotated[Path | None, typer.Option("--timings", metavar="FILE", help="Write where the time went, as JSON.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", help="The file to write; its suffix chooses the format.")]
+DrawingFile = Annotated[Path, typer.Argument(help="A photograph or scan of a drawn figure.")]
+Inference = Annotated[
+    InferenceChoice | None,
+    typer.Option("--inference", help="Where the networks run. [default: embedded, or torchserve where a URL is known]"),
+]
+Urls = Annotated[
+    list[str] | None,
+    typer.Option("--torchserve-url", metavar="URL", help="A TorchServe's inference address; may be given several times."),
+]
+KeyFile = Annotated[
+    Path | None, typer.Option("--torchserve-key-file", metavar="FILE", help="TorchServe's key_file.json, or a file with the key alone.")
+]
+
+
 @app.command()
 def render(  # noqa: PLR0917 - every option of the command is a parameter here
     target: Annotated[Path, typer.Argument(help="A character folder (char_cfg.yaml, mask.png, texture.png) or a scene file (mvc YAML).")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="The file to write; its suffix chooses the format.")] = None,
-    motion: Annotated[
-        str | None, typer.Option(help="A motion's name (see `doodled motions`), its YAML file, or a BVH file. [default: wave]")
-    ] = None,
-    retarget: Annotated[
-        str | None, typer.Option(help="A retarget configuration's name or YAML file. [default: chosen by the motion's joints]")
-    ] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Pixels. [default: 500x500, or the scene file's]")] = None,
-    fps: Annotated[
-        str | None, typer.Option(metavar="N|native", help="Frames a second. [default: 25; native for a scene file; at most 50 in a GIF]")
-    ] = None,
-    background: Annotated[
-        str | None, typer.Option(metavar="COLOUR|PICTURE", help="What is behind the figure. [default: transparent]")
-    ] = None,
-    camera: Annotated[
-        CameraChoice | None,
-        typer.Option(help="auto keeps the figure in view; original is AnimatedDrawings'. [default: auto, or the scene file's]"),
-    ] = None,
-    kind: Annotated[Format | None, typer.Option("--format", help="The format, where no output's suffix says it.")] = None,
-    show: Annotated[list[Overlay] | None, typer.Option(help="Draw this, too; may be given several times.")] = None,
-    gl: Annotated[ContextKind | None, typer.Option(help="The OpenGL context to use. [default: the first that works]")] = None,
-    timings: Annotated[Path | None, typer.Option(metavar="FILE", help="Write where the time went, as JSON.")] = None,
+    output: Output = None,
+    motion: Motion = None,
+    retarget: Retarget = None,
+    size: Size = None,
+    fps: Rate = None,
+    background: Background = None,
+    camera: CameraOption = None,
+    kind: Kind = None,
+    show: Show = None,
+    gl: GLOption = None,
+    timings: Timings = None,
     dump: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Write joints and vertices over time, to compare.")] = None,
     mesh: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Deform this mesh (rest_vertices, triangles), not our own.")] = None,
 ) -> None:
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
-    from daemon.render import RenderRequest
+    from daemon.plans import RenderRequest
     from daemon.render import render as do_render
 
     request = RenderRequest(
-        target=target,
-        output=output,
-        motion=motion,
-        retarget=retarget,
-        size=size,
-        rate=fps,
-        background=background,
-        camera=camera,
-        format=kind,
-        overlays=tuple(show or ()),
-        context=gl,
-        dump=dump,
-        mesh=mesh,
+        target, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl, dump=dump, mesh=mesh
     )
     done = _with_progress(lambda on_frame: do_render(request, os.environ, stopwatch, on_frame))
-    for note in done.notes:
-        typer.echo(f"note: {note}", err=True)
-    animation = done.animation
-    for line in timing_lines(stopwatch.spent_s, stopwatch.total_s, kind=animation.format.upper()):
-        typer.echo(line, err=True)
-    if timings:
-        report = {
-            "total_s": stopwatch.total_s,
-            "stages_s": stopwatch.spent_s,
-            "frames": animation.frame_count,
-            "bytes": animation.byte_count,
-            "renderer": done.renderer,
-        }
-        timings.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    size_text = f"{animation.width}x{animation.height}, {animation.frame_count} frames, {float(animation.duration):.2f} s"
-    typer.echo(f"{animation.path} ({size_text}, {animation.byte_count / 1e6:.2f} MB)")
+    _tell(done, stopwatch, timings)
+
+
+@app.command()
+def animate(  # noqa: PLR0917 - as above
+    drawing: DrawingFile,
+    output: Output = None,
+    motion: Motion = None,
+    retarget: Retarget = None,
+    size: Size = None,
+    fps: Rate = None,
+    background: Background = None,
+    camera: CameraOption = None,
+    kind: Kind = None,
+    show: Show = None,
+    gl: GLOption = None,
+    timings: Timings = None,
+    inference: Inference = None,
+    torchserve_url: Urls = None,
+    torchserve_key_file: KeyFile = None,
+    keep_annotations: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write what was found (mask, joints, ...) as a character folder.")
+    ] = None,
+) -> None:
+    """Find the figure in a picture and animate it."""
+    stopwatch = WallStopwatch()
+    from daemon.drawings import animate_drawing
+    from daemon.plans import RenderRequest
+
+    request = RenderRequest(drawing, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl)
+    asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    done = _with_progress(
+        lambda on_frame: animate_drawing(request, asked, os.environ, stopwatch, keep_annotations=keep_annotations, on_frame=on_frame)
+    )
+    _tell_quality(done.figure.quality)
+    _tell(done.rendered, stopwatch, timings, inference=done.inference)
+
+
+@app.command()
+def annotate(  # noqa: PLR0917 - as above
+    drawing: DrawingFile,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
+    all_figures: Annotated[bool, typer.Option("--all-figures", help="Every figure, each into a folder of its own.")] = False,  # noqa: FBT002
+    inference: Inference = None,
+    torchserve_url: Urls = None,
+    torchserve_key_file: KeyFile = None,
+) -> None:
+    """Cut figures out and rig them: AnimatedDrawings' folder of annotations."""
+    from daemon.drawings import annotate_drawing
+
+    asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    written = annotate_drawing(drawing, output, asked, os.environ, WallStopwatch(), all_figures=all_figures)
+    for place, figure in written:
+        _tell_quality(figure.quality)
+        typer.echo(f"{place} (quality {figure.quality.score:.2f})")
+
+
+@app.command()
+def measure(  # noqa: PLR0917 - as above
+    drawing: DrawingFile,
+    motion: Motion = None,
+    size: Size = None,
+    fps: Rate = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Warm runs after the cold one.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Every run's seconds by stage, as JSON.")] = False,  # noqa: FBT002
+    inference: Inference = None,
+    torchserve_url: Urls = None,
+    torchserve_key_file: KeyFile = None,
+) -> None:
+    """Say where the time goes from a picture to its animation, cold and warm."""
+    from daemon.measure import measured, table
+    from daemon.plans import RenderRequest
+
+    request = RenderRequest(drawing, motion=motion, size=size, rate=fps)
+    asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    runs = measured(request, asked, os.environ, repeat=repeat)
+    typer.echo(json.dumps(runs, indent=2) if as_json else table(runs))
 
 
 @app.command()
@@ -103,14 +182,41 @@ def motions() -> None:
 
 
 @app.command()
-def check() -> None:
-    """Say what this machine offers: OpenGL contexts, codecs. Exit status 1 if nothing could be rendered."""
+def check(torchserve_url: Urls = None, torchserve_key_file: KeyFile = None) -> None:
+    """Say what this machine offers: OpenGL contexts, codecs, networks. Exit status 1 if nothing could be rendered."""
     from daemon.machine import machine_report
 
-    text, can_render = machine_report(os.environ)
+    asked = InferenceRequest(None, tuple(torchserve_url or ()), torchserve_key_file)
+    text, can_render = machine_report(os.environ, asked)
     typer.echo(text)
     if not can_render:
         raise typer.Exit(1)
+
+
+def _tell(done: Rendered, stopwatch: WallStopwatch, timings: Path | None, *, inference: str = "") -> None:
+    """What was done, for people (notes and times on stderr, the file on stdout) and, if wanted, for programs."""
+    animation = done.animation
+    for note in done.notes:
+        typer.echo(f"note: {note}", err=True)
+    for line in timing_lines(stopwatch.spent_s, stopwatch.total_s, kind=animation.format.upper(), inference=inference):
+        typer.echo(line, err=True)
+    if timings:
+        report = {
+            "total_s": stopwatch.total_s,
+            "stages_s": stopwatch.spent_s,
+            "frames": animation.frame_count,
+            "bytes": animation.byte_count,
+            "renderer": done.renderer,
+            "inference": inference or None,
+        }
+        timings.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    size_text = f"{animation.width}x{animation.height}, {animation.frame_count} frames, {float(animation.duration):.2f} s"
+    typer.echo(f"{animation.path} ({size_text}, {animation.byte_count / 1e6:.2f} MB)")
+
+
+def _tell_quality(quality: Quality) -> None:
+    for reason in quality.reasons:
+        typer.echo(f"note: {reason}", err=True)
 
 
 def _with_progress(work: Callable[[Callable[[int, int], None]], _T]) -> _T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from daemon.inference import InferenceChoice, InferenceRequest, torchserve_settings
 from pipeline.adapters.gl_context import describe_contexts
 from pipeline.types import Format
 
@@ -17,7 +18,7 @@ CODECS = {
 """The encoders of FFmpeg that a format needs; the others are written with Pillow or by ourselves."""
 
 
-def machine_report(environ: Mapping[str, str]) -> tuple[str, bool]:
+def machine_report(environ: Mapping[str, str], inference: InferenceRequest) -> tuple[str, bool]:
     """What can be used, as text, and whether anything could be rendered at all."""
     contexts = describe_contexts(environ)
     lines = ["OpenGL contexts, in the order in which they are tried:"]
@@ -26,10 +27,30 @@ def machine_report(environ: Mapping[str, str]) -> tuple[str, bool]:
         lines.append(f"  {context.kind}: {state}")
     lines.append("Formats:")
     lines += [f"  {kind}: {_codec_state(names)}" for kind, names in CODECS.items()]
+    lines += _inference_lines(inference.settled(environ))
     can_render = any(context.available for context in contexts)
     if not can_render:
         lines.append("Nothing can be rendered here. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri")
     return "\n".join(lines), can_render
+
+
+def _inference_lines(settled: InferenceRequest) -> list[str]:
+    """How the networks fare; a TorchServe is asked for a tiny prediction of each model."""
+    if settled.choice is InferenceChoice.EMBEDDED:
+        return ["Networks: embedded"]
+    from pipeline.adapters.torchserve import TorchServePredictor
+
+    predictor = TorchServePredictor(torchserve_settings(settled))
+    try:
+        fares = predictor.health()
+    finally:
+        predictor.close()
+    lines = ["Networks: TorchServe"]
+    for model in fares:
+        workers = "" if model.workers is None else f", {model.workers_ready} of {model.workers} workers ready"
+        state = f"answers in {model.duration_s * 1000:.0f} ms{workers}" if model.ready else f"no: {model.problem}"
+        lines.append(f"  {model.url} {model.model}: {state}")
+    return lines
 
 
 def _codec_state(names: tuple[str, ...]) -> str:

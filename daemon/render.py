@@ -4,47 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from daemon import choices
-from daemon.choices import CameraChoice, Overlay
-from daemon.motions import file_roots, located, motion_library
+from daemon.motions import motion_library
+from daemon.plans import Plan, RenderRequest, planned
 from daemon.stopwatch import WallStopwatch
 from pipeline.adapters.encoders import encoder_for
-from pipeline.adapters.gl_context import ContextKind
 from pipeline.adapters.renderer import GLRenderer
 from pipeline.animate import Performance, animated, performed, scene_clock
-from pipeline.character_files import read_character
 from pipeline.errors import OptionError, OutputFailed
-from pipeline.motion.library import MotionLibrary
-from pipeline.scene_files import DEFAULT_CAMERA, read_scene_file
-from pipeline.types import Actor, Animation, DebugViews, Format, Mesh, OutputClock, Scene, View
-
-DEFAULT_MOTION = "wave"
-DEFAULT_SIZE = (500, 500)
-
-
-@dataclass(frozen=True)
-class RenderRequest:
-    """What was asked for; None is "not said"."""
-
-    target: Path
-    output: Path | None = None
-    motion: str | None = None
-    retarget: str | None = None
-    size: str | None = None
-    rate: str | None = None
-    background: str | None = None
-    camera: CameraChoice | None = None
-    format: Format | None = None
-    overlays: tuple[Overlay, ...] = ()
-    context: ContextKind | None = None
-    dump: Path | None = None
-    mesh: Path | None = None
+from pipeline.types import Animation, Format, Mesh, OutputClock, Scene
 
 
 @dataclass(frozen=True)
@@ -64,7 +37,7 @@ class Rendered:
 def render(
     request: RenderRequest, environ: Mapping[str, str], stopwatch: WallStopwatch, on_frame: Callable[[int, int], None] = lambda _, __: None
 ) -> Rendered:
-    """Do it.
+    """Render a character folder or a scene file.
 
     Args:
         environ: the process's environment (AD_USE_MESA, AD_OUTPUT_MP4, ANIMATED_DRAWINGS_ROOT).
@@ -74,6 +47,13 @@ def render(
     """
     with stopwatch.lap("read"):
         plan = planned(request, environ, motion_library(environ))
+    return carried_out(plan, request, environ, stopwatch, on_frame)
+
+
+def carried_out(
+    plan: Plan, request: RenderRequest, environ: Mapping[str, str], stopwatch: WallStopwatch, on_frame: Callable[[int, int], None]
+) -> Rendered:
+    """The same, once it is clear what is to be seen."""
     scene, output = plan.scene, plan.output
     output_format = request.format or choices.output_format(output)
     clock = scene_clock(scene, rate=plan.rate, max_rate=choices.HIGHEST_GIF_RATE if output_format is Format.GIF else None)
@@ -95,69 +75,6 @@ def render(
             on_frame=lambda done: on_frame(done, clock.frame_count),
         )
         return Rendered(animation, renderer.name, plan.notes)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a request comes down to.
-
-    Attributes:
-        rate: frames a second; None is the first motion's own.
-        notes: what was mended or understood differently.
-    """
-
-    scene: Scene
-    output: Path
-    rate: Fraction | None
-    notes: tuple[str, ...]
-
-
-def planned(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
-    """The scene that is asked for, read from its files. Raises as `render` does."""
-    if request.target.suffix.lower() in {".yaml", ".yml"} and request.target.name != "char_cfg.yaml":
-        return _planned_from_scene(request, environ, library)
-    character = read_character(request.target)
-    wanted = request.motion or DEFAULT_MOTION
-    motion = library.motion(located(wanted, environ))
-    retarget = library.retarget(located(request.retarget, environ)) if request.retarget else library.matching_retarget(motion)
-    suffix = request.format or choices.default_format(environ)
-    output = request.output or Path(f"{character.name}.{Path(wanted).stem}.{suffix}")
-    camera = DEFAULT_CAMERA if request.camera is CameraChoice.ORIGINAL else None
-    view = View(*DEFAULT_SIZE, camera=camera)
-    rate = choices.DEFAULT_RATE if request.rate is None else choices.frame_rate(request.rate)
-    notes = (*character.repairs, *library.warnings(located(wanted, environ)))
-    return Plan(Scene((Actor(character, motion, retarget),), _asked_view(view, request)), output, rate, notes)
-
-
-def _planned_from_scene(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
-    if request.motion or request.retarget:
-        raise OptionError("a scene file says itself which motions to play", hint="leave --motion and --retarget out")
-    found = read_scene_file(request.target, library, roots=file_roots(environ))
-    view = found.scene.view if request.camera is not CameraChoice.AUTO else replace(found.scene.view, camera=None)
-    output = request.output or (found.output.with_suffix(f".{request.format}") if request.format else found.output)
-    rate = None if request.rate is None else choices.frame_rate(request.rate)
-    repairs = tuple(repair for actor in found.scene.actors for repair in actor.character.repairs)
-    return Plan(Scene(found.scene.actors, _asked_view(view, request)), output, rate, (*found.notes, *repairs))
-
-
-def _asked_view(view: View, request: RenderRequest) -> View:
-    """The view with what the request says about it."""
-    if request.size:
-        width, height = choices.size_px(request.size)
-        view = replace(view, width=width, height=height)
-    if request.background:
-        colour, picture = choices.background(request.background)
-        view = replace(view, background=colour, picture=picture)
-    shown = set(request.overlays)
-    debug = DebugViews(
-        texture=view.debug.texture,
-        rig=view.debug.rig or Overlay.RIG in shown,
-        colours=view.debug.colours or Overlay.COLOURS in shown,
-        mesh_lines=view.debug.mesh_lines or Overlay.MESH in shown,
-        floor=view.debug.floor or Overlay.FLOOR in shown,
-        skeleton=view.debug.skeleton or Overlay.SKELETON in shown,
-    )
-    return replace(view, debug=debug)
 
 
 def _make_folder(output: Path) -> None:

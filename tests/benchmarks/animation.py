@@ -39,7 +39,7 @@ def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
     started = time.perf_counter()
     from daemon.choices import CameraChoice
     from daemon.motions import motion_library
-    from daemon.render import RenderRequest, planned
+    from daemon.plans import RenderRequest, planned
     from daemon.stopwatch import WallStopwatch
     from pipeline.adapters.encoders import encoder_for
     from pipeline.adapters.renderer import GLRenderer

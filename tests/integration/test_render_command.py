@@ -232,5 +232,5 @@ def test_check_names_the_renderer_and_motions_lists_what_there_is() -> None:
     assert "llvmpipe" in check.stdout or "OpenGL" in check.stdout
     listing = doodled("motions")
     assert {"wave", "jump", "jumping_jacks", "march", "walk", "dab", "dance", "zombie"} <= {
-        l.split()[0] for line in listing.stdout.splitlines()
+        line.split()[0] for line in listing.stdout.splitlines()
     }

@@ -1,0 +1,90 @@
+"""Who finds the figures: networks in this process, or a TorchServe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import OptionError
+from pipeline.ports import Predictor
+
+if TYPE_CHECKING:
+    from pipeline.adapters.torchserve_settings import Attempt, TorchServeSettings
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+class InferenceChoice(StrEnum):
+    """Where the networks run."""
+
+    EMBEDDED = "embedded"
+    TORCHSERVE = "torchserve"
+
+
+@dataclass(frozen=True)
+class InferenceRequest:
+    """What was asked for; None is "not said".
+
+    Attributes:
+        urls: inference addresses of TorchServes; several are balanced.
+        key_file: TorchServe's key_file.json, or a file with nothing but the inference key.
+    """
+
+    choice: InferenceChoice | None = None
+    urls: tuple[str, ...] = ()
+    key_file: Path | None = None
+
+    def settled(self, environ: Mapping[str, str]) -> InferenceRequest:
+        """With what the environment says (DOODLED_TORCHSERVE_URL, several separated by commas; DOODLED_TORCHSERVE_KEY_FILE) filled in.
+
+        A URL asks for TorchServe; without any, the embedded networks are used.
+        """
+        from_environ = tuple(url.strip() for url in environ.get("DOODLED_TORCHSERVE_URL", "").split(",") if url.strip())
+        key_file = environ.get("DOODLED_TORCHSERVE_KEY_FILE")
+        urls = self.urls or from_environ
+        choice = self.choice or (InferenceChoice.TORCHSERVE if urls else InferenceChoice.EMBEDDED)
+        return InferenceRequest(choice, urls or (DEFAULT_URL,), self.key_file or (Path(key_file) if key_file else None))
+
+
+@contextmanager
+def opened_predictor(
+    request: InferenceRequest, environ: Mapping[str, str], on_attempt: Callable[[Attempt], None] = lambda _: None
+) -> Iterator[tuple[Predictor, str]]:
+    """A predictor and its name for people, for the length of a `with` block.
+
+    Raises:
+        OptionError: the settings make no sense, or these networks are not there.
+    """
+    settled = request.settled(environ)
+    if settled.choice is InferenceChoice.EMBEDDED:
+        yield _embedded(), "embedded"
+        return
+    from pipeline.adapters.torchserve import TorchServePredictor
+
+    predictor = TorchServePredictor(torchserve_settings(settled), on_attempt=on_attempt)
+    try:
+        yield predictor, "TorchServe"
+    finally:
+        predictor.close()
+
+
+def torchserve_settings(settled: InferenceRequest) -> TorchServeSettings:
+    """The servers of a settled request, asked as patiently as somebody at a terminal likes it."""
+    from pipeline.adapters.torchserve_settings import TorchServeEndpoint, TorchServeSettings
+
+    endpoints = tuple(TorchServeEndpoint(url=url, key_file=settled.key_file) for url in settled.urls)
+    return TorchServeSettings(endpoints=endpoints, deadline_s=60.0)
+
+
+def _embedded() -> Predictor:
+    try:
+        from pipeline.adapters.embedded import EmbeddedPredictor
+    except ImportError as error:
+        raise OptionError(
+            "the embedded networks are not part of this version yet", hint="start a TorchServe and give its --torchserve-url"
+        ) from error
+    return EmbeddedPredictor()

@@ -1,0 +1,71 @@
+"""`doodled measure`: where the time goes for one drawing, cold and warm."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from daemon.choices import output_format
+from daemon.drawings import analysed
+from daemon.inference import InferenceRequest, opened_predictor
+from daemon.motions import motion_library
+from daemon.plans import RenderRequest, character_plan
+from daemon.stopwatch import ANALYSIS_STAGES, BREAKDOWN, WallStopwatch
+from pipeline.adapters.encoders import encoder_for
+from pipeline.adapters.renderer import GLRenderer
+from pipeline.animate import animated, scene_clock
+from pipeline.annotate import AnnotateOptions
+
+Run = dict[str, float]
+
+
+def measured(request: RenderRequest, inference: InferenceRequest, environ: Mapping[str, str], *, repeat: int) -> list[Run]:
+    """Seconds by stage, and "total", of each run: the first is cold, the others reuse context, networks and motions.
+
+    Raises:
+        DoodledError: as `doodled animate` does.
+    """
+    runs = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doodled-")))
+        suffix = (request.output or Path("x.gif")).suffix
+        request = replace(request, output=folder / f"animation{suffix}")
+        stopwatch = WallStopwatch()
+        with stopwatch.lap("context"):
+            predictor, _ = stack.enter_context(opened_predictor(inference, environ))
+            renderer = stack.enter_context(GLRenderer.open(request.context, environ))
+        library = motion_library(environ)
+        for _ in range(repeat + 1):
+            _, figures = analysed(request.target, predictor, AnnotateOptions(), stopwatch)
+            with stopwatch.lap("read"):
+                plan = character_plan(figures[0].character, request, environ, library)
+            encoder = encoder_for(output_format(plan.output))
+            animated(
+                plan.scene, scene_clock(plan.scene, rate=plan.rate), plan.output, renderer=renderer, encoder=encoder, stopwatch=stopwatch
+            )
+            runs.append({**stopwatch.spent_s, "total": stopwatch.total_s})
+            stopwatch = WallStopwatch()
+    return runs
+
+
+def table(runs: list[Run]) -> str:
+    """The runs in the seeds' words: the cold one, and the median and the worst of the warm ones, milliseconds."""
+    rows: list[tuple[str, ...]] = [("", "cold", "warm median", "warm worst")]
+    rows += [_row(f"  {stage}", runs, [stage]) for stage in ANALYSIS_STAGES]
+    rows.insert(1, _row("image_to_annotations", runs, ANALYSIS_STAGES))
+    rest = [stage for stages in BREAKDOWN.values() for stage in stages]
+    rows.append(_row("annotations_to_animation", runs, rest))
+    rows += [_row(f"  {name}", runs, stages) for name, stages in BREAKDOWN.items()]
+    rows.append(_row("total", runs, ["total"]))
+    return "\n".join(f"{name:28}" + "".join(f"{cell:>13}" for cell in cells) for name, *cells in rows)
+
+
+def _row(name: str, runs: list[Run], stages: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    sums = [1000 * sum(run.get(stage, 0.0) for stage in stages) for run in runs]
+    warm = sums[1:]
+    cells = (sums[0], statistics.median(warm), max(warm)) if warm else (sums[0],)
+    return (name, *(f"{cell:.0f} ms" for cell in cells))
