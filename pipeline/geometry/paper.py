@@ -59,14 +59,16 @@ def contrast(rgb: Bytes) -> Contrast:
     """What stands out from the paper in a picture (h, w, 3) uint8, h and w >= 8."""
     is_dark = has_dark_paper(rgb)
     light = (255 - rgb if is_dark else rgb).astype(np.float32)
-    darkest, lightest, _ = _extremes(light / np.maximum(local_paper(light), np.float32(FAINTEST)))
+    darkest, lightest, _ = _extremes(_divided(light, local_paper(light)))
     grey = 1.0 - lightest
     stroke, stroke_noise = _levelled(1.0 - darkest)
-    darkest, lightest, mean = _extremes(
-        np.asarray(cv2.blur(light, (3, 3)), np.float32) / np.maximum(whole_paper(light), np.float32(FAINTEST))
-    )
+    darkest, lightest, mean = _extremes(_divided(np.asarray(cv2.blur(light, (3, 3)), np.float32), whole_paper(light)))
     colour, colour_noise = _levelled(lightest - darkest)
     return Contrast(stroke, stroke_noise, grey, 1.0 - mean, colour, colour_noise, is_dark)
+
+
+def _divided(light: Singles, paper: Singles) -> Singles:
+    return np.asarray(light / np.maximum(paper, np.float32(FAINTEST)), np.float32)
 
 
 def _extremes(picture: Singles) -> tuple[Singles, Singles, Singles]:

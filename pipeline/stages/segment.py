@@ -22,7 +22,7 @@ from pipeline.geometry.figure_parts import figure_of, see_through, with_rooms_at
 from pipeline.geometry.ground import without_ground
 from pipeline.geometry.outline import bridged
 from pipeline.geometry.paper import Contrast, contrast
-from pipeline.geometry.regions import filled, hysteresis
+from pipeline.geometry.regions import border_contact, dilated, filled, hysteresis, perimeters, regions_of
 from pipeline.geometry.ruling import rulings, without_lines
 from pipeline.types import Bools, Bytes, Floats, Singles
 
@@ -41,6 +41,12 @@ COLOUR_SEED_PX = 12
 
 CERTAIN = 0.9
 """Where a network's mask is so sure, and not near its edge, there is figure."""
+
+DARK_SHADE = 0.35
+"""Areas so much darker than the whole sheet are filled in, if they are not shadows."""
+
+SHARP_SHARE = 0.6
+"""Over the edge of a filled area, so much of its darkness is lost within a few px; over that of a shadow, less."""
 
 VISIBLE_ALPHA = 128
 
@@ -133,7 +139,29 @@ def _ink(seen: Contrast) -> Bools:
     strokes = hysteresis(_above_their_surroundings(seen.stroke, 6, 0.3), low=low, high=high, least_seeds=SEED_PX)
     low, high = max(4 * seen.colour_noise, 0.06), max(7 * seen.colour_noise, 0.14)
     coloured = hysteresis(_above_their_surroundings(seen.colour, 9, 0.5), low=low, high=high, least_seeds=COLOUR_SEED_PX)
-    return cv2.morphologyEx((strokes | coloured).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
+    dark = _dark_areas(seen.shade)
+    return cv2.morphologyEx((strokes | coloured | dark).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
+
+
+def _dark_areas(shade: Singles) -> Bools:
+    """(h, w) areas filled with grey or black: as dark as deep shadows, but with sharp edges, and not along the border."""
+    pieces = regions_of(shade > DARK_SHADE, corners_join=True)
+    if pieces.count == 0:
+        return np.zeros(shade.shape, bool)
+    inside = pieces.labels > 0
+    inner = inside & ~_eroded(inside, 4) & _eroded(inside, 1)
+    labels_beyond = cv2.dilate(pieces.labels.astype(np.float32), np.ones((9, 9), np.uint8)).astype(np.int32)
+    outer = ~dilated(inside, 2) & (labels_beyond > 0)
+    counts = np.bincount(labels_beyond[outer], minlength=len(pieces.area))
+    beyond = np.bincount(labels_beyond[outer], weights=shade[outer], minlength=len(pieces.area)) / np.maximum(counts, 1)
+    within = pieces.sum_of(np.where(inner, shade, 0)) / np.maximum(pieces.touched_by(inner), 1)
+    sharp = within - beyond > SHARP_SHARE * within
+    along_border = border_contact(pieces).sum(axis=1) > 0.15 * perimeters(pieces)
+    return pieces.among(sharp & ~along_border & (pieces.area >= COLOUR_SEED_PX))
+
+
+def _eroded(mask: Bools, radius: int) -> Bools:
+    return ~dilated(~mask, radius)
 
 
 def _above_their_surroundings(values: Singles, radius: int, share: float) -> Singles:

@@ -1,0 +1,191 @@
+"""A drawing becomes characters, one line a stage.
+
+    drawing --detect--> boxes --segment--> masks --pose--> keypoints --segment again--> masks --rig--> characters
+
+The predictor is handed in (`pipeline.ports`). A box grows while the figure touches its border, so that no limb is cut; the mask is asked
+for again when the joints are known, so that detached hands stay and neighbours go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.errors import NoFigureFound, PredictionRefused
+from pipeline.ports import Predictor, Stopwatch
+from pipeline.stages.detect import Chosen, chosen_boxes, grown, settled, touched_sides
+from pipeline.stages.rig import rigging
+from pipeline.stages.segment import Tracing, figure_mask, tracing
+from pipeline.types import KEYPOINT_NAMES, Annotation, Bools, Box, Bytes, Character, Detection, Drawing, Floats, Quality, Singles
+
+DETECTOR_SIDE = 1000
+"""The detector sees the picture with at most this longer side, px (COMPAT.md, section 1)."""
+
+CROP_SIDE = 1000
+"""A figure is cut out at this size at most, px: more than any frame shows of it."""
+
+PRIOR_SIDE = 128
+UNKNOWN = 0.5
+"""What a network's mask says about places outside its box: nothing."""
+
+GROWTH_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class AnnotateOptions:
+    """What to look for.
+
+    Attributes:
+        all_figures: every figure, not only the best.
+        min_score: detections below it are ignored, 0..1.
+    """
+
+    all_figures: bool = False
+    min_score: float = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedFigure:
+    """A figure of a drawing, ready to be animated, and what it was made from."""
+
+    annotation: Annotation
+    character: Character
+    quality: Quality
+
+
+@dataclass(frozen=True, eq=False)
+class _Crop:
+    """A part of a drawing, `box`, at the size that it is cut out at."""
+
+    box: Box
+    rgb: Bytes
+    alpha: Bytes | None
+    traced: Tracing
+    prior: Singles | None
+
+
+def annotated(
+    drawing: Drawing, predictor: Predictor, *, options: AnnotateOptions | None = None, stopwatch: Stopwatch
+) -> tuple[AnnotatedFigure, ...]:
+    """The figures of a drawing, best first; never none.
+
+    Raises:
+        NoFigureFound: no box is good enough, or nothing is drawn in those that are.
+        PredictionRefused: the detector can't answer for this picture. (Without the pose estimator's answer, the mask has to do.)
+        UpstreamError: the predictor can't answer anybody now.
+    """
+    options = options or AnnotateOptions()
+    height, width = drawing.rgb.shape[:2]
+    with stopwatch.lap("detect"):
+        detections = _detections(drawing, predictor)
+        chosen = chosen_boxes(detections, width, height, all_figures=options.all_figures, min_score=options.min_score)
+    figures = [_figure(drawing, figure, predictor, name, stopwatch) for figure, name in zip(chosen, _names(len(chosen)), strict=True)]
+    found = tuple(figure for figure in figures if figure is not None)
+    if not found:
+        best = chosen[0].detection.score
+        raise NoFigureFound("the detector saw a figure, but nothing is drawn there", best_score=best, hint="is the drawing too faint?")
+    return found
+
+
+def _names(count: int) -> list[str]:
+    return ["figure"] if count == 1 else [f"figure {number}" for number in range(1, count + 1)]
+
+
+def _detections(drawing: Drawing, predictor: Predictor) -> tuple[Detection, ...]:
+    """What the detector sees, in the drawing's px."""
+    small = _at_most(drawing.rgb, DETECTOR_SIDE)
+    across, down = drawing.rgb.shape[1] / small.shape[1], drawing.rgb.shape[0] / small.shape[0]
+    return tuple(
+        Detection(Box(d.box.left * across, d.box.top * down, d.box.right * across, d.box.bottom * down), d.score, d.mask)
+        for d in predictor.detections(small)
+    )
+
+
+def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, stopwatch: Stopwatch) -> AnnotatedFigure | None:
+    """One figure cut out and rigged; None if there is nothing in its box."""
+    with stopwatch.lap("segment"):
+        crop, mask = _whole_figure(drawing, chosen)
+    if not mask.any():
+        return None
+    with stopwatch.lap("pose"):
+        keypoints, refusal = _keypoints(predictor, crop.rgb)
+    with stopwatch.lap("segment"):
+        refined = figure_mask(crop.traced, prior=crop.prior, keypoints=keypoints)
+        mask = refined if refined.any() else mask
+    with stopwatch.lap("rig"):
+        rigged = rigging(keypoints, mask)
+    annotation = _annotation(crop, mask, keypoints, chosen.detection.score)
+    alpha = np.full(mask.shape, 255, np.uint8) if crop.alpha is None else crop.alpha
+    character = Character(np.dstack([crop.rgb, alpha]), mask, rigged.rig, name, refusal + rigged.repairs)
+    return AnnotatedFigure(annotation, character, Quality(rigged.quality.score, refusal + rigged.quality.reasons))
+
+
+def _annotation(crop: _Crop, mask: Bools, keypoints: Floats, score: float) -> Annotation:
+    """The crop's findings in the drawing's px."""
+    size = (round(crop.box.width), round(crop.box.height))
+    whole = (
+        mask if mask.shape == size[::-1] else np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5)
+    )
+    scale = np.array([size[0] / mask.shape[1], size[1] / mask.shape[0], 1.0])
+    return Annotation(crop.box, keypoints * scale, whole, score)
+
+
+def _whole_figure(drawing: Drawing, chosen: Chosen) -> tuple[_Crop, Bools]:
+    """A crop that holds all of a figure, and a first mask."""
+    height, width = drawing.rgb.shape[:2]
+    box = chosen.box
+    for _ in range(GROWTH_ROUNDS):
+        crop, mask = _cut(drawing, box, chosen.detection)
+        larger = grown(box, touched_sides(mask), width, height)
+        if larger == box:
+            return crop, mask
+        box = larger
+    crop, mask = _cut(drawing, box, chosen.detection)
+    final = settled(chosen.box, box, touched_sides(mask))
+    return (crop, mask) if final == box else _cut(drawing, final, chosen.detection)
+
+
+def _cut(drawing: Drawing, box: Box, detection: Detection) -> tuple[_Crop, Bools]:
+    rows, columns = slice(int(box.top), int(box.bottom)), slice(int(box.left), int(box.right))
+    rgb = _at_most(drawing.rgb[rows, columns], CROP_SIDE)
+    alpha = None if drawing.alpha is None else _at_most(drawing.alpha[rows, columns], CROP_SIDE)
+    traced, prior = tracing(rgb, alpha=alpha), _prior(detection, box)
+    return _Crop(box, rgb, alpha, traced, prior), figure_mask(traced, prior=prior)
+
+
+def _prior(detection: Detection, box: Box) -> Singles | None:
+    """The detection's mask, laid where it belongs in the crop of a box; longer side PRIOR_SIDE."""
+    if detection.mask is None:
+        return None
+    scale = PRIOR_SIDE / max(box.width, box.height)
+    prior = np.full((max(1, round(box.height * scale)), max(1, round(box.width * scale))), UNKNOWN, np.float32)
+    seen = detection.box
+    left, right = (round((x - box.left) * scale) for x in (seen.left, seen.right))
+    top, bottom = (round((y - box.top) * scale) for y in (seen.top, seen.bottom))
+    if right <= left or bottom <= top:
+        return None
+    stretched = cv2.resize(detection.mask, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+    rows, columns = slice(max(0, top), min(prior.shape[0], bottom)), slice(max(0, left), min(prior.shape[1], right))
+    prior[rows, columns] = stretched[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return prior
+
+
+def _keypoints(predictor: Predictor, rgb: Bytes) -> tuple[Floats, tuple[str, ...]]:
+    """What the pose estimator sees; or nothing, and why."""
+    try:
+        return predictor.keypoints(rgb), ()
+    except PredictionRefused as error:
+        return np.zeros((len(KEYPOINT_NAMES), 3)), (f"the pose estimator refused this figure: {error.summary}",)
+
+
+def _at_most(picture: Bytes, side: int) -> Bytes:
+    """The picture (h, w) or (h, w, 3), reduced if its longer side is longer than `side`."""
+    height, width = picture.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return np.ascontiguousarray(picture)
+    return np.asarray(
+        cv2.resize(picture, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA), np.uint8
+    )

@@ -1,0 +1,48 @@
+"""Points moved into a mask, and not onto its very edge. Points are (N, 2) float64 px, (x, y), a pixel's centre at +0.5."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy import ndimage
+
+from pipeline.types import Bools, Floats
+
+DEEP_SHARE = 0.012
+"""Well inside is so deep, in shares of the mask's longer side; where a limb is thinner, its middle is well inside."""
+
+
+def well_inside(mask: Bools) -> Bools:
+    """(h, w) the part of a mask that is deep enough, or as deep as the mask is there; not empty if the mask is not."""
+    depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5)
+    ridge = depth >= cv2.dilate(depth, np.ones((5, 5), np.uint8)) - 0.25
+    deep = (depth > max(2.0, DEEP_SHARE * max(mask.shape))) | ridge
+    return np.asarray(deep[1:-1, 1:-1] & mask)
+
+
+def moved_inside(points: Floats, mask: Bools) -> Floats:
+    """(N, 2) the nearest pixel centre well inside the mask for each point that is not there already. The mask has at least one pixel."""
+    good = well_inside(mask)
+    height, width = mask.shape
+    framed = np.clip(np.nan_to_num(points, nan=0.0, posinf=width + height, neginf=0.0), 0, [width - 1e-6, height - 1e-6])
+    cells = framed.astype(int)
+    _, (rows, columns) = ndimage.distance_transform_edt(~good, return_indices=True)
+    stays = good[cells[:, 1], cells[:, 0]] & (framed == points).all(axis=1)
+    nearest = np.stack([columns[cells[:, 1], cells[:, 0]], rows[cells[:, 1], cells[:, 0]]], axis=1) + 0.5
+    return np.asarray(np.where(stays[:, None], points, nearest), np.float64)
+
+
+def nudged_apart(point: Floats, away_from: Floats, mask: Bools, *, least_px: float, towards: Floats) -> Floats:
+    """A point well inside the mask that is at least `least_px` from another; the one nearest to `towards`.
+
+    Where the mask is too small for that, the farthest from the other point.
+    """
+    rows, columns = np.nonzero(well_inside(mask))
+    cells = np.stack([columns, rows], axis=1) + 0.5
+    apart = np.linalg.norm(cells - away_from, axis=1)
+    if float(np.linalg.norm(point - away_from)) >= least_px:
+        return point
+    if not (apart >= least_px).any():
+        return np.asarray(cells[int(np.argmax(apart))])
+    cost = np.where(apart >= least_px, np.linalg.norm(cells - towards, axis=1), np.inf)
+    return np.asarray(cells[int(np.argmin(cost))])

@@ -1,0 +1,198 @@
+"""Which of a detector's boxes are figures, and how large the crop around each is.
+
+The original takes the best box as it is, and cuts what it cuts (COMPAT.md, sections 1 and 6). Here boxes of one figure are merged, padded,
+and grown where the figure goes on beyond them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.errors import NoFigureFound
+from pipeline.types import Bools, Box, Detection
+
+SAME_OVERLAP = 0.5
+"""Boxes with this intersection over union show the same figure."""
+
+INSIDE_SHARE = 0.8
+"""A box of which so much lies inside another shows a part of it."""
+
+COMPARABLE = 0.6
+"""A second box has a say in the first one's size if its score is at least this share of the first one's."""
+
+PADDING_SHARE = 0.06
+"""Boxes are padded on each side by this share of their longer side."""
+
+GROWTH_SHARE = 0.18
+"""They grow by this share of their size where the figure touches their border."""
+
+LEAST_SIDE_PX = 12
+"""Smaller boxes are no figures."""
+
+TOUCH_PX = 2
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A figure to be cut out.
+
+    Attributes:
+        box: padded, whole numbers, inside the picture.
+        detection: what was seen, its box as it was merged.
+    """
+
+    box: Box
+    detection: Detection
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Yes or no for each side of a box."""
+
+    left: bool
+    top: bool
+    right: bool
+    bottom: bool
+
+    def __bool__(self) -> bool:
+        return self.left or self.top or self.right or self.bottom
+
+
+def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, all_figures: bool, min_score: float) -> tuple[Chosen, ...]:
+    """The figures of a picture, best first: all of them, or the best one.
+
+    Raises:
+        NoFigureFound: no box is good enough; says how good the best one is.
+    """
+    inside = [found for found in (_framed(d, width, height) for d in detections) if found is not None]
+    good = sorted((d for d in inside if d.score >= min_score), key=lambda d: (-d.score, -d.box.width * d.box.height))
+    if not good:
+        best = max((d.score for d in inside), default=None)
+        found = "nothing that looks like a figure" if best is None else f"the best candidate scored {best:.2f}, {min_score:.2f} is needed"
+        raise NoFigureFound(
+            f"no drawn figure was found: {found}", best_score=best, hint="is the whole figure in the picture, and drawn clearly?"
+        )
+    merged = _merged(_without_groups(good))
+    return tuple(Chosen(padded(d.box, width, height), d) for d in (merged if all_figures else merged[:1]))
+
+
+def padded(box: Box, width: int, height: int) -> Box:
+    """The box with room around it, on whole numbers, inside the picture."""
+    room = PADDING_SHARE * max(box.width, box.height)
+    return _on_pixels(Box(box.left - room, box.top - room, box.right + room, box.bottom + room), width, height)
+
+
+def touched_sides(mask: Bools) -> Sides:
+    """Which sides of its crop a mask (h, w) reaches."""
+    return Sides(
+        left=bool(mask[:, :TOUCH_PX].any()),
+        top=bool(mask[:TOUCH_PX].any()),
+        right=bool(mask[:, -TOUCH_PX:].any()),
+        bottom=bool(mask[-TOUCH_PX:].any()),
+    )
+
+
+def grown(box: Box, touched: Sides, width: int, height: int) -> Box:
+    """The box, larger where the figure touches its border and the picture goes on; the same box where neither is so."""
+    across, down = GROWTH_SHARE * box.width, GROWTH_SHARE * box.height
+    wider = Box(
+        box.left - across * touched.left,
+        box.top - down * touched.top,
+        box.right + across * touched.right,
+        box.bottom + down * touched.bottom,
+    )
+    return _on_pixels(wider, width, height)
+
+
+def settled(first: Box, last: Box, touched: Sides) -> Box:
+    """The grown box, but as it was at first where even the last one is touched: what leads on and on is a ground line or a neighbour."""
+    return Box(
+        first.left if touched.left else last.left,
+        first.top if touched.top else last.top,
+        first.right if touched.right else last.right,
+        first.bottom if touched.bottom else last.bottom,
+    )
+
+
+def _on_pixels(box: Box, width: int, height: int) -> Box:
+    return Box(
+        float(max(0, math.floor(box.left))),
+        float(max(0, math.floor(box.top))),
+        float(min(width, math.ceil(box.right))),
+        float(min(height, math.ceil(box.bottom))),
+    )
+
+
+def _framed(detection: Detection, width: int, height: int) -> Detection | None:
+    """The detection cut to the picture; None if it makes no sense there. A mask is cut with it."""
+    box = detection.box
+    if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom, detection.score))):
+        return None
+    inside = Box(max(0.0, box.left), max(0.0, box.top), min(float(width), box.right), min(float(height), box.bottom))
+    least = min(LEAST_SIDE_PX, width, height)
+    if inside.width < least or inside.height < least:
+        return None
+    if inside == box or detection.mask is None:
+        return replace(detection, box=inside)
+    rows, columns = detection.mask.shape
+    x = np.clip([(inside.left - box.left) / box.width * columns, (inside.right - box.left) / box.width * columns], 0, columns)
+    y = np.clip([(inside.top - box.top) / box.height * rows, (inside.bottom - box.top) / box.height * rows], 0, rows)
+    part = detection.mask[int(y[0]) : max(int(y[0]) + 1, round(y[1])), int(x[0]) : max(int(x[0]) + 1, round(x[1]))]
+    return Detection(inside, detection.score, part)
+
+
+def _without_groups(detections: list[Detection]) -> list[Detection]:
+    """The detections without boxes around several others that are apart from each other and at least as sure."""
+    kept = []
+    for whole in detections:
+        parts = [d for d in detections if d is not whole and d.score >= whole.score and _share_inside(d.box, whole.box) > INSIDE_SHARE]
+        apart = any(_intersection(a.box, b.box) < 0.1 * min(_area(a.box), _area(b.box)) for i, a in enumerate(parts) for b in parts[:i])
+        if not apart:
+            kept.append(whole)
+    return kept
+
+
+def _merged(detections: list[Detection]) -> list[Detection]:
+    """One detection a figure, best first."""
+    figures: list[Detection] = []
+    for seen in detections:
+        for number, figure in enumerate(figures):
+            if _is_same(seen.box, figure.box):
+                figures[number] = _united(figure, seen)
+                break
+        else:
+            figures.append(seen)
+    return figures
+
+
+def _is_same(one: Box, other: Box) -> bool:
+    common = _intersection(one, other)
+    union = _area(one) + _area(other) - common
+    return common > SAME_OVERLAP * union or common > INSIDE_SHARE * min(_area(one), _area(other))
+
+
+def _united(best: Detection, second: Detection) -> Detection:
+    """The better detection, its box widened if the other one is nearly as sure. A mask fits its own box only, so a widened box loses it."""
+    if second.score < COMPARABLE * best.score:
+        return best
+    one, other = best.box, second.box
+    box = Box(min(one.left, other.left), min(one.top, other.top), max(one.right, other.right), max(one.bottom, other.bottom))
+    return best if box == one else Detection(box, best.score, None)
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box.width) * max(0.0, box.height)
+
+
+def _intersection(one: Box, other: Box) -> float:
+    return max(0.0, min(one.right, other.right) - max(one.left, other.left)) * max(
+        0.0, min(one.bottom, other.bottom) - max(one.top, other.top)
+    )
+
+
+def _share_inside(part: Box, whole: Box) -> float:
+    return _intersection(part, whole) / max(_area(part), 1e-9)

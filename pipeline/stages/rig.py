@@ -1,0 +1,144 @@
+"""A rig that always works: keypoints and a mask become the original's sixteen joints, whatever the network saw.
+
+Joints follow COMPAT.md, section 1: `root` and `hip` are the middle of the hips, `torso` that of the shoulders, `neck` is the nose. What
+was not seen is inferred (`geometry.joint_repair`), every joint ends inside the mask, and the drawing's quality says how much of that was
+necessary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.errors import CharacterError, ShapeError
+from pipeline.geometry.bones import ANKLES, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS, WRISTS
+from pipeline.geometry.inside import moved_inside, nudged_apart
+from pipeline.geometry.joint_repair import BODY, Repaired, repaired
+from pipeline.geometry.pose_from_mask import SEEN
+from pipeline.types import Bools, Floats, Quality, Rig
+
+JOINTS: tuple[tuple[str, str | None, tuple[int, ...]], ...] = (
+    ("root", None, HIPS),
+    ("hip", "root", HIPS),
+    ("torso", "hip", SHOULDERS),
+    ("neck", "torso", (NOSE,)),
+    ("right_shoulder", "torso", (SHOULDERS[1],)),
+    ("right_elbow", "right_shoulder", (ELBOWS[1],)),
+    ("right_hand", "right_elbow", (WRISTS[1],)),
+    ("left_shoulder", "torso", (SHOULDERS[0],)),
+    ("left_elbow", "left_shoulder", (ELBOWS[0],)),
+    ("left_hand", "left_elbow", (WRISTS[0],)),
+    ("right_hip", "root", (HIPS[1],)),
+    ("right_knee", "right_hip", (KNEES[1],)),
+    ("right_foot", "right_knee", (ANKLES[1],)),
+    ("left_hip", "root", (HIPS[0],)),
+    ("left_knee", "left_hip", (KNEES[0],)),
+    ("left_foot", "left_knee", (ANKLES[0],)),
+)
+"""Name, parent, and the keypoints whose mean it is; COMPAT.md, section 1."""
+
+CHAINS = ((SHOULDERS, ELBOWS), (ELBOWS, WRISTS), (HIPS, KNEES), (KNEES, ANKLES))
+
+LEAST_BONE = 0.02
+"""Bones of arms and legs are at least this share of the longer side long."""
+
+FAR_MOVE = 0.04
+"""A joint moved farther than this share of the longer side to be inside the mask is worth a word."""
+
+DISAGREEMENT = 0.16
+"""Joints are on average so far, in shares of the longer side, from where the mask alone would have them, before that is worth a word."""
+
+OUTLINE_SCORE = 0.25
+"""What a joint is worth that was judged by the outline of a limb."""
+
+FULL_SCORE = 0.7
+"""A keypoint with this score, or a better one, is certain."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rigging:
+    """A rig and what it took.
+
+    Attributes:
+        repairs: what had to be mended, a sentence each.
+    """
+
+    rig: Rig
+    repairs: tuple[str, ...]
+    quality: Quality
+
+
+def rigging(keypoints: Floats, mask: Bools) -> Rigging:
+    """The rig of a figure.
+
+    Args:
+        keypoints: (17, 3) float64 x, y in px of the crop, score 0..1, any values at all.
+        mask: (h, w) bool.
+    Raises:
+        CharacterError: the mask is empty.
+        ShapeError: keypoints of another shape.
+    """
+    if keypoints.shape != (17, 3):
+        raise ShapeError("keypoints", expected="(17, 3)", actual=str(keypoints.shape))
+    if not mask.any():
+        raise CharacterError("the figure has no pixels", hint="is anything drawn inside its box?")
+    work = repaired(np.asarray(keypoints, np.float64), mask)
+    points, moved = _all_inside(work, mask)
+    side = max(mask.shape)
+    joints = moved_inside(np.array([points[list(sources)].mean(axis=0) for _, _, sources in JOINTS]), mask)
+    repairs = tuple(work.repairs + [f"{name} lay outside the figure and was moved into it" for name in moved])
+    names = tuple(name for name, _, _ in JOINTS)
+    parents = np.array([-1 if parent is None else names.index(parent) for _, parent, _ in JOINTS], np.int32)
+    rest = joints / side * [1.0, -1.0] + [0.0, 1.0]
+    return Rigging(Rig(names, parents, rest), repairs, _quality(keypoints, work, points, mask, moved))
+
+
+def _all_inside(work: Repaired, mask: Bools) -> tuple[Floats, list[str]]:
+    """(17, 2) keypoints inside the mask, limbs not of length zero; and the names of those that went far."""
+    side = max(mask.shape)
+    points = moved_inside(work.at, mask)
+    far = np.linalg.norm(points - work.at, axis=1) > FAR_MOVE * side
+    names = {sources[0]: name.replace("_", " ") for name, _, sources in JOINTS if len(sources) == 1}
+    for inner, outer in CHAINS:
+        for near, end in zip(inner, outer, strict=True):
+            if np.linalg.norm(points[near] - points[end]) < LEAST_BONE * side:
+                towards = points[near] + (work.by_mask[end, :2] - work.by_mask[near, :2])
+                points[end] = nudged_apart(points[end], points[near], mask, least_px=LEAST_BONE * side, towards=towards)
+    return points, [names[joint] for joint in BODY if far[joint]]
+
+
+def _quality(keypoints: Floats, work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> Quality:
+    """How far the rig can be trusted: what was seen, what was mended, and whether mask and joints tell the same story."""
+    body = list(BODY)
+    side = max(mask.shape)
+    trust = np.where(work.seen, np.clip(np.nan_to_num(keypoints[:, 2]) / FULL_SCORE, 0, 1), 0.0)
+    trust = np.maximum(trust, np.where(work.by_mask[:, 2] >= SEEN, OUTLINE_SCORE, 0.0))
+    score = float(trust[body].mean())
+    reasons = []
+    unseen = int((~work.seen[body]).sum())
+    if unseen:
+        reasons.append(f"{unseen} of {len(body)} joints were not seen")
+    if moved:
+        score *= 1 - 0.5 * len(moved) / len(body)
+        reasons.append(f"{len(moved)} joints lay outside the figure: {', '.join(moved)}")
+    if any("swapped" in repair for repair in work.repairs):
+        score *= 0.9
+        reasons.append("left and right were mixed up")
+    judged = [joint for joint in body if work.by_mask[joint, 2] >= SEEN]
+    if judged:
+        apart = float(np.linalg.norm(points[judged] - work.by_mask[judged, :2], axis=1).mean()) / side
+        if apart > DISAGREEMENT:
+            score *= max(0.5, 1 - 2 * (apart - DISAGREEMENT))
+            reasons.append(f"joints and outline disagree: they are {apart:.0%} of the figure's size apart on average")
+    share = float(mask.mean())
+    if share < 0.02:
+        score *= 0.7
+        reasons.append(f"the figure covers {share:.1%} of its box only")
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = points[body]
+    covered = max(np.ptp(box[:, 0]) / len(columns), np.ptp(box[:, 1]) / len(rows))
+    if covered < 0.5:
+        score *= 0.7
+        reasons.append(f"the joints span {covered:.0%} of the figure only")
+    return Quality(round(min(max(score, 0.0), 1.0), 3), tuple(reasons))
