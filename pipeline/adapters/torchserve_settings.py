@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import OptionError
 
-_MODEL_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+_MODEL_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 
 
 def _check_url(name: str, url: str) -> None:

@@ -1,0 +1,250 @@
+"""No request outlives its time or outgrows its limit, whatever is at the other end. Milliseconds of real time."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+import urllib3
+
+from pipeline.adapters import torchserve_http, torchserve_sockets
+from pipeline.adapters.torchserve_http import Courier, NoReply, Silence
+from pipeline.adapters.torchserve_key import Token
+from tests.unit.adapters.torchserve.stub_server import GOOD, Canned
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+WITHIN_S = 0.15
+LATEST_S = 3.0
+"""Well after WITHIN_S, for machines that are busy; well before what a drip would take."""
+
+
+@pytest.fixture
+def courier() -> Iterator[Courier]:
+    courier = Courier(connect_timeout_s=1.0, read_timeout_s=5.0, max_reply_bytes=100_000, connections=2)
+    yield courier
+    courier.close()
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Callable[[Callable[[socket.socket, threading.Event], None]], str]]:
+    """A listener that lets a function do what it likes with each connection, after the request was read."""
+    end = threading.Event()
+    listeners = []
+    threads = []
+
+    def serve(behave: Callable[[socket.socket, threading.Event], None]) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def accept() -> None:
+            while not end.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    try:
+                        connection.recv(65536)
+                        behave(connection, end)
+                    except OSError:
+                        pass
+
+        threads.append(threading.Thread(target=accept))
+        threads[-1].start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield serve
+    end.set()
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+    for thread in threads:
+        thread.join()
+
+
+def drip(start: bytes, part: bytes) -> Callable[[socket.socket, threading.Event], None]:
+    def behave(connection: socket.socket, end: threading.Event) -> None:
+        connection.sendall(start)
+        while not end.wait(0.01):
+            connection.sendall(part)
+
+    return behave
+
+
+def once(content: bytes) -> Callable[[socket.socket, threading.Event], None]:
+    return lambda connection, _: connection.sendall(content)
+
+
+@pytest.mark.parametrize(
+    ("start", "part"),
+    [
+        (b"", b""),
+        (b"", b"H"),
+        (HEAD + b"X-Slow: ", b"a"),
+        (HEAD, b"X: a\r\n"),
+        (HEAD + b"Content-Length: 90000\r\n\r\n", b" "),
+        (HEAD + b"\r\n", b" "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1000\r\n", b" "),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    ],
+)
+def test_a_reply_that_drips(courier, raw_server, start, part):
+    """Status line, headers, body with and without a length, chunks: it is cut off when the time is up."""
+    url = raw_server(drip(start, part))
+    started_s = time.monotonic()
+    with pytest.raises(NoReply) as caught:
+        courier.post(url, b"picture", "image/jpeg", token=None, within_s=WITHIN_S)
+    assert time.monotonic() - started_s < LATEST_S
+    assert caught.value.kind in {Silence.DEADLINE, Silence.READ_TIMEOUT, Silence.RESET}
+
+
+def test_a_tls_handshake_that_never_ends(courier, raw_server):
+    """Encrypted connections hang on the same lifeline."""
+    url = raw_server(drip(b"", b"")).replace("http:", "https:")
+    started_s = time.monotonic()
+    with pytest.raises(NoReply):
+        courier.get(url, token=None, within_s=WITHIN_S)
+    assert time.monotonic() - started_s < LATEST_S
+
+
+def test_a_server_without_tls(courier, raw_server):
+    """Is no connection, for whoever asked for TLS."""
+    with pytest.raises(NoReply) as caught:
+        courier.get(raw_server(once(HEAD)).replace("http:", "https:"), token=None, within_s=5.0)
+    assert caught.value.kind is Silence.CONNECT
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", Silence.RESET),
+        (b"220 mail ESMTP\r\n", Silence.RESET),
+        (HEAD + b"Content-Length: 10\r\n\r\n[1]", Silence.TRUNCATED),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n10\r\n[1]", Silence.TRUNCATED),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n[1]", Silence.TRUNCATED),
+        (HEAD + b"Content-Length: 200000\r\n\r\n" + b" " * 200_000, Silence.TOO_BIG),
+        (HEAD + b"\r\n" + b" " * 200_000, Silence.TOO_BIG),
+    ],
+)
+def test_a_reply_that_breaks(courier, raw_server, content, kind):
+    """Each way has its name."""
+    with pytest.raises(NoReply) as caught:
+        courier.get(raw_server(once(content)), token=None, within_s=5.0)
+    assert caught.value.kind is kind
+
+
+def test_a_compressed_reply_is_not_unpacked(courier, raw_server):
+    """We did not ask for one, and a megabyte of gzip may be a gigabyte of nothing."""
+    content = HEAD + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n[1]"
+    assert courier.get(raw_server(once(content)), token=None, within_s=5.0).body == b"[1]"
+
+
+def test_silence_is_shorter_than_the_deadline_if_so_set(raw_server):
+    """The read timeout counts from the last byte."""
+    courier = Courier(connect_timeout_s=1.0, read_timeout_s=0.05, max_reply_bytes=1000, connections=1)
+    with pytest.raises(NoReply) as caught:
+        courier.get(raw_server(drip(b"", b"")), token=None, within_s=30.0)
+    assert caught.value.kind is Silence.READ_TIMEOUT
+    courier.close()
+
+
+def test_a_full_backlog(courier):
+    """A server that accepts no connection: the connect timeout, or the deadline if that is sooner."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            fillers.append(filler)
+        started_s = time.monotonic()
+        with pytest.raises(NoReply) as caught:
+            courier.get(f"http://127.0.0.1:{port}", token=None, within_s=WITHIN_S)
+        for filler in fillers:
+            filler.close()
+    assert time.monotonic() - started_s < LATEST_S
+    assert caught.value.kind in {Silence.CONNECT_TIMEOUT, Silence.DEADLINE}
+
+
+def test_nothing_is_sent_after_the_deadline(courier, stub):
+    """No time left, no request."""
+    with pytest.raises(NoReply) as caught:
+        courier.get(stub.url, token=None, within_s=0.0)
+    assert caught.value.kind is Silence.DEADLINE
+    assert stub.received == []
+
+
+def test_a_name_server_that_is_silent(courier, monkeypatch):
+    """Resolving is bounded by the connect timeout, though getaddrinfo knows none."""
+    ends = threading.Event()
+    numeric = socket.AI_NUMERICHOST
+
+    def resolve(*_: object, flags: int = 0, **__: object) -> list[object]:
+        if flags & numeric:
+            raise socket.gaierror(socket.EAI_NONAME, "no number")
+        ends.wait(10)
+        return []
+
+    monkeypatch.setattr(torchserve_sockets.socket, "getaddrinfo", resolve)
+    started_s = time.monotonic()
+    with pytest.raises(NoReply) as caught:
+        courier.get("http://slow.example:8080", token=None, within_s=WITHIN_S)
+    ends.set()
+    assert time.monotonic() - started_s < LATEST_S
+    assert caught.value.kind in {Silence.CONNECT_TIMEOUT, Silence.DEADLINE}
+
+
+def test_connections_are_kept(courier, stub):
+    """The second request goes over the first one's connection."""
+    ports = []
+    original = stub._server.process_request
+    stub._server.process_request = lambda request, address: (ports.append(address), original(request, address))
+    for _ in range(3):
+        courier.post(stub.url, b"picture", "image/png", token=None, within_s=5.0)
+    assert len(ports) == 1
+
+
+def test_the_key_goes_into_the_header_and_nothing_else_does(courier, stub, monkeypatch):
+    """No proxies, no .netrc, no cookies, no redirects, whatever the environment says."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    stub.will(Canned(302, b"", headers={"Location": "/elsewhere", "Set-Cookie": "a=b"}), GOOD)
+    assert courier.get(stub.url + "/x", token=Token("k-1"), within_s=5.0).status == 302
+    courier.get(stub.url + "/y", token=None, within_s=5.0)
+    first, second = stub.received
+    assert (first.path, first.authorization, second.path, second.authorization) == ("/x", "Bearer k-1", "/y", None)
+    assert "Cookie" not in second.headers
+    assert first.headers["Accept-Encoding"] == "identity"
+
+
+def _foreign(*roots: type[BaseException]) -> list[type[BaseException]]:
+    found = list(roots)
+    for kind in found:
+        found += [child for child in kind.__subclasses__() if child not in found]
+    return found
+
+
+@pytest.mark.parametrize("kind", _foreign(requests.RequestException, urllib3.exceptions.HTTPError), ids=lambda kind: kind.__name__)
+def test_every_foreign_error_is_translated(courier, monkeypatch, kind):
+    """Whatever requests and urllib3 raise becomes a NoReply, without the foreign error behind it."""
+    error = kind.__new__(kind)
+    error.args = ("told",)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(courier._session, "request", fail)
+    with pytest.raises(NoReply) as caught:
+        courier.get("http://127.0.0.1:9", token=None, within_s=1.0)
+    assert isinstance(caught.value.kind, Silence)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_the_bearer_shows_nothing():
+    """Tracebacks with local variables print it."""
+    assert "secret" not in repr(torchserve_http._Bearer(Token("secret")))

@@ -1,0 +1,203 @@
+"""What is accepted as an answer, and what is not."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.adapters.torchserve_replies import Garbage, NothingSeen, detections, keypoints
+
+FIGURE = {"class_name": "humanoid", "bbox": [10, 20, 30, 60], "score": 0.5}
+POINTS = [[5.0 * row, 3.0 * row, 0.8] for row in range(17)]
+
+
+def found(*entries, **changes):
+    return detections(json.dumps([*entries] or [FIGURE | changes]).encode(), width=100, height=80)
+
+
+def joints(points, **choices):
+    return keypoints(json.dumps([{"keypoints": points}]).encode(), width=100, height=80, **choices)
+
+
+def test_a_detection():
+    """Box, score, no mask."""
+    (detection,) = found()
+    assert (detection.box.left, detection.box.top, detection.box.right, detection.box.bottom) == (10, 20, 30, 60)
+    assert (detection.score, detection.mask) == (0.5, None)
+
+
+def test_best_first():
+    """Whatever the order of the reply; none is an empty tuple."""
+    scores = [detection.score for detection in found(FIGURE | {"score": 0.2}, FIGURE | {"score": 0.9}, FIGURE)]
+    assert scores == [0.9, 0.5, 0.2]
+    assert detections(b"[]", width=9, height=9) == ()
+
+
+def test_a_small_excess_is_clipped():
+    """Networks overshoot the border, and a score may exceed 1 a little."""
+    (detection,) = found(bbox=[-3.0, -1, 104.9, 85], score=1.02)
+    assert (detection.box.left, detection.box.top, detection.box.right, detection.box.bottom) == (0, 0, 100, 80)
+    assert detection.score == 1.0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bbox": [-50, 0, 10, 10]},
+        {"bbox": [0, 0, 10, 200]},
+        {"bbox": [30, 20, 10, 60]},
+        {"bbox": [10, 60, 30, 20]},
+        {"bbox": [-3, 20, -1, 60]},
+        {"bbox": [1, 2, 3]},
+        {"bbox": "1 2 3 4"},
+        {"bbox": [1, 2, None, 4]},
+        {"bbox": [True, 2, 3, 4]},
+        {"bbox": [10**400, 2, 3, 4]},
+        {"score": 7},
+        {"score": "0.5"},
+        {"score": None},
+        {"class_name": 1},
+        {"mask": "?"},
+        {"mask": base64.b64encode(b"no png, but long enough to hold a header").decode()},
+        {"mask": []},
+        {"mask": [[1, 0], [1]]},
+        {"mask": [[1, "x"]]},
+        {"mask": [[1e308 * 10]]},
+        {"mask": [[3, 0], [0, 0]]},
+        {"mask": {"rle": 1}},
+        {"mask": 3},
+    ],
+)
+def test_no_detection(changes):
+    """Wrong types, wrong order, far outside, not finite: garbage, never another exception."""
+    with pytest.raises(Garbage):
+        found(**changes)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"nothing",
+        b"{}",
+        b"null",
+        b"[1]",
+        b"[[]]",
+        b'[{"bbox": [0,0,1,1]}]',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b"[" + b"{}," * 1000 + b"{}]",
+    ],
+)
+def test_no_list_of_detections(body):
+    """Whatever the bytes are."""
+    with pytest.raises(Garbage):
+        detections(body, width=10, height=10)
+    with pytest.raises(Garbage):
+        keypoints(body, width=10, height=10)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_not_finite(number):
+    """Python's JSON reader would take them."""
+    with pytest.raises(Garbage):
+        detections(b'[{"class_name": "humanoid", "bbox": [0, 0, %s, 5], "score": 1}]' % number.encode(), width=9, height=9)
+
+
+def png(grey) -> str:
+    return base64.b64encode(cv2.imencode(".png", grey)[1].tobytes()).decode()
+
+
+def test_masks():
+    """A PNG's 0..255 and a list's 0..1 become float32 0..1."""
+    grey = np.array([[0, 255, 51], [255, 0, 102]], dtype=np.uint8)
+    for mask in (png(grey), (grey / 255.0).tolist()):
+        (detection,) = found(mask=mask)
+        assert detection.mask.dtype == np.float32
+        np.testing.assert_allclose(detection.mask, grey / 255.0, atol=1e-6)
+    assert found(mask=None)[0].mask is None
+
+
+def test_a_mask_that_would_unpack_to_gigabytes():
+    """Its size is read before it is unpacked."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    with pytest.raises(Garbage, match="too big"):
+        found(mask=base64.b64encode(bomb).decode())
+
+
+def test_a_truncated_mask():
+    """Is damaged, and no half-empty mask."""
+    content = base64.b64decode(png(np.zeros((9, 9), dtype=np.uint8)))
+    with pytest.raises(Garbage, match="damaged"):
+        found(mask=base64.b64encode(content[:30]).decode())
+
+
+def test_keypoints():
+    """(17, 3) float64, scaled to the crop that was asked about; scores are not scaled."""
+    result = joints(POINTS, scale=2.0)
+    assert (result.shape, result.dtype) == ((17, 3), np.float64)
+    np.testing.assert_allclose(result[3], [30.0, 18.0, 0.8])
+
+
+def test_keypoints_outside():
+    """A little outside is moved to the border; far outside too, and not trusted."""
+    points = [[50.0, 40.0, 0.8] for _ in range(17)]
+    points[0], points[1] = [-4.0, 82.0, 0.9], [400.0, 20.0, 0.9]
+    result = joints(points)
+    np.testing.assert_allclose(result[:2], [[0.0, 80.0, 0.9], [100.0, 20.0, 0.0]])
+
+
+def test_the_surest_of_several_skeletons():
+    """By its mean score."""
+    other = [[1.0, 1.0, 0.9]] * 17
+    body = json.dumps([{"keypoints": POINTS}, {"keypoints": other}]).encode()
+    np.testing.assert_allclose(keypoints(body, width=100, height=80)[:, 2], 0.9)
+
+
+def test_no_skeleton():
+    """A proper reply, but nothing seen."""
+    with pytest.raises(NothingSeen):
+        keypoints(b"[]", width=9, height=9)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [POINTS[:16], [*POINTS, [1, 1, 1]], [[1, 2]] * 17, [[1, 2, "x"]] * 17, [[1, 2, 9]] * 17, None, [7] * 17, [[5000, 5000, 1]] * 17],
+)
+def test_no_keypoints(points):
+    """Not 17, not three numbers each, or all of them elsewhere."""
+    with pytest.raises(Garbage):
+        joints(points)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=5)
+)
+ENTRY = st.fixed_dictionaries({"class_name": st.just("humanoid"), "bbox": JSON, "score": JSON, "keypoints": JSON, "mask": JSON})
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ENTRY, max_size=3) | JSON)
+def test_anything(content):
+    """Any JSON is an answer inside the picture, or garbage."""
+    body = json.dumps(content).encode()
+    with contextlib.suppress(Garbage):
+        for detection in detections(body, width=100, height=80):
+            assert 0 <= detection.box.left < detection.box.right <= 100
+            assert 0.0 <= detection.score <= 1.0
+    with contextlib.suppress(Garbage):
+        assert np.all(np.isfinite(keypoints(body, width=100, height=80)))
