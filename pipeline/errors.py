@@ -19,6 +19,7 @@
         │   ├── UpstreamUnavailable   down, overloaded, too slow, or answering nonsense
         │   ├── UpstreamUnauthorised  it does not accept our token
         │   └── UpstreamMisconfigured it has no such model, or is no model server
+        ├── ModelUnavailable          a network's weights are missing or damaged here
         ├── RenderUnavailable         no OpenGL context could be had
         ├── RenderFailed              OpenGL refused something half-way
         └── OutputFailed              the codec or the disk refused the result
@@ -214,6 +215,10 @@ class UpstreamUnauthorised(UpstreamError):
 
 class UpstreamMisconfigured(UpstreamError):
     """There is no such model, or no model server, behind the URL."""
+
+
+class ModelUnavailable(TransientError):
+    """The weights of a network that runs in this process are missing or damaged: no picture is to blame."""
 
 
 class RenderUnavailable(TransientError):

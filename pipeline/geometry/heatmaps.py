@@ -1,0 +1,71 @@
+"""What the networks' maps say: places of joints, boxes of figures."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from pipeline.types import Floats, Singles
+
+NEAR_CELLS = 3
+"""Half the width of the neighbourhood of a peak that decides where between the cells it is, and how sure it is."""
+
+
+def joint_chances(logits: Singles) -> Singles:
+    """Joint logits (J, C, C) as the chance of each place, a softmax over the cells of each joint."""
+    flat = logits.reshape(len(logits), -1).astype(np.float32)
+    powers = np.exp(flat - flat.max(axis=1, keepdims=True))
+    chances: Singles = (powers / powers.sum(axis=1, keepdims=True)).reshape(logits.shape)
+    return chances
+
+
+def joint_peaks(logits: Singles, side: float) -> Floats:
+    """(J, 3) x, y in px of the square whose side is `side`, and the share of the chance near there; from logits (J, C, C)."""
+    return peaks_of_chances(joint_chances(logits), side)
+
+
+def peaks_of_chances(chances: Singles, side: float) -> Floats:
+    """As `joint_peaks`, from chances (J, C, C) that sum to 1: the neighbourhood with the greatest share, and its centre of gravity."""
+    cells = chances.shape[-1]
+    width = 2 * NEAR_CELLS + 1
+    peaks = np.empty((len(chances), 3))
+    for row, chance in enumerate(chances):
+        near = cv2.blur(chance, (width, width), borderType=cv2.BORDER_CONSTANT) * width**2
+        y, x = divmod(int(np.argmax(near)), near.shape[1])
+        y0, y1, x0, x1 = max(0, y - NEAR_CELLS), y + NEAR_CELLS + 1, max(0, x - NEAR_CELLS), x + NEAR_CELLS + 1
+        window = chance[y0:y1, x0:x1].astype(np.float64)
+        total = max(float(window.sum()), 1e-12)
+        across, down = np.arange(x0, x0 + window.shape[1]) + 0.5, np.arange(y0, y0 + window.shape[0]) + 0.5
+        peaks[row] = (window.sum(axis=0) @ across / total, window.sum(axis=1) @ down / total, min(total, 1.0))
+    peaks[:, :2] *= side / cells
+    return peaks
+
+
+def centre_peaks(logits: Singles, sides: Singles, side: float, *, most: int = 8, least: float = 0.05) -> Floats:
+    """(n, 5) left, top, right, bottom in px of the square, score; best first, without near-duplicates (box overlap over 0.5).
+
+    Args:
+        logits: (C, C) of the centres.
+        sides: (4, C, C) left, top, right, bottom distances from the middle of each cell, shares of the square's side.
+    """
+    cells = len(logits)
+    scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -30.0, 30.0)))
+    is_peak = (scores >= cv2.dilate(scores, np.ones((3, 3)))) & (scores > least)
+    rows, columns = np.nonzero(is_peak)
+    order = np.argsort(-scores[rows, columns], kind="stable")[: 4 * most]
+    boxes: list[Floats] = []
+    for row, column in zip(rows[order], columns[order], strict=True):
+        left, top, right, bottom = sides[:, row, column].astype(np.float64) * side
+        x, y = (column + 0.5) * side / cells, (row + 0.5) * side / cells
+        box = np.array([x - left, y - top, x + right, y + bottom, scores[row, column]])
+        if all(box_overlap(box, other) <= 0.5 for other in boxes):
+            boxes.append(box)
+    return np.array(boxes[:most]).reshape(-1, 5)
+
+
+def box_overlap(one: Floats, other: Floats) -> float:
+    """Intersection over union of two boxes, left, top, right, bottom first."""
+    wide = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
+    tall = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
+    area = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return float(wide * tall / max(area - wide * tall, 1e-9))

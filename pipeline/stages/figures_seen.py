@@ -1,0 +1,187 @@
+"""Between pictures and the two networks of our own: what they are shown, and what their answers mean.
+
+The detector sees the whole picture and proposes boxes. The pose network then looks at each box closely: its mask moves the box's edges to
+where the figure ends, and its opinion whether that is a drawn humanoid at all goes into the score. The same network, asked again with the
+crop that was made of the box, gives the joints. Each close look happens twice, the second time in a mirror, and the mean counts.
+
+Pure array functions, so that networks in process and on a model server give the same answers; who runs them hands in arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from pipeline.geometry.heatmaps import box_overlap, centre_peaks, joint_chances, peaks_of_chances
+from pipeline.geometry.letterbox import Letterbox, paper_colour
+from pipeline.types import Box, Bytes, Detection, Floats, Singles
+
+MOST_FIGURES: Final = 5
+"""So many proposals are looked at closely."""
+LEAST_PROPOSAL: Final = 0.08
+"""Proposals with a lower score are not looked at."""
+CLOSE_FILL: Final = 0.76
+"""Of the square: the longer side of a proposed box, which may be too small; so the network was trained."""
+CROP_FILL: Final = 0.86
+"""Of the square: the longer side of a crop, which already has a margin."""
+SAME_FIGURE_OVERLAP: Final = 0.6
+SMALL_PIECE_SHARE: Final = 0.02
+"""A piece of a mask that is smaller than this share of the largest one does not move the box."""
+MASK_SIDE: Final = 128
+"""Longer side of a detection's mask."""
+
+MIRRORED: Final = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
+"""Where each keypoint goes in a mirror: the figure's own left becomes its right."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a network is shown.
+
+    Attributes:
+        pixels: (S, S, 3) uint8.
+        window: where the picture lies in it.
+    """
+
+    pixels: Bytes
+    window: Letterbox
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """A box that the detector proposes, in px of the picture, and its score 0..1."""
+
+    box: Floats
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class PoseAnswer:
+    """What the pose network says about one square, the mirror's opinion included.
+
+    Attributes:
+        chances: (17, C, C) float32, the chance of each place for each joint.
+        mask: (S, S) float32 0..1.
+        presence: (18,) float32 0..1: each joint is in the drawing; last, there is a drawn humanoid.
+    """
+
+    chances: Singles
+    mask: Singles
+    presence: Singles
+
+
+def whole_view(rgb: Bytes, side: int) -> View:
+    """A whole picture (H, W, 3) uint8 for the detector."""
+    window = Letterbox.whole(rgb.shape[1], rgb.shape[0], side)
+    return View(window.cut(rgb, paper_colour(rgb)), window)
+
+
+def proposals(centres: Singles, sides: Singles, view: View, rgb: Bytes) -> list[Proposal]:
+    """The boxes in the detector's answer (1, C, C) centre logits and (4, C, C) sides, inside the picture, best first."""
+    height, width = rgb.shape[:2]
+    found = []
+    for peak in centre_peaks(centres[0], sides, view.window.side, most=MOST_FIGURES, least=LEAST_PROPOSAL):
+        corners = view.window.back(peak[:4].reshape(2, 2))
+        box = np.clip(corners, 0.0, (width, height)).reshape(4)
+        if box[2] - box[0] >= 1.0 and box[3] - box[1] >= 1.0:
+            found.append(Proposal(box, float(peak[4])))
+    return found
+
+
+def close_view(rgb: Bytes, proposal: Proposal, side: int) -> View:
+    """A proposed box with what is around it, for the pose network."""
+    window = Letterbox.around(tuple(proposal.box), side, fill=CLOSE_FILL)
+    return View(window.cut(rgb, paper_colour(rgb)), window)
+
+
+def crop_view(rgb: Bytes, side: int) -> View:
+    """A crop (h, w, 3) uint8 that a figure fills, with paper around it, for the pose network."""
+    height, width = rgb.shape[:2]
+    window = Letterbox.around((0.0, 0.0, float(width), float(height)), side, fill=CROP_FILL)
+    return View(window.cut(rgb, paper_colour(rgb)), window)
+
+
+def with_mirrors(views: list[View]) -> Bytes:
+    """(2 n, S, S, 3) uint8: each view, then each view in a mirror."""
+    straight = np.stack([view.pixels for view in views])
+    return np.concatenate([straight, straight[:, :, ::-1]])
+
+
+def pose_answers(joints: Singles, masks: Singles, presence: Singles) -> list[PoseAnswer]:
+    """The n answers to `with_mirrors` of n views, from logits (2 n, 17, C, C), (2 n, 1, S, S) and (2 n, 18)."""
+    count = len(joints) // 2
+    answers = []
+    for row in range(count):
+        twin = count + row
+        mirrored = joint_chances(joints[twin])[list(MIRRORED), :, ::-1]
+        chances: Singles = (joint_chances(joints[row]) + mirrored) / 2
+        mask = (_sigmoid(masks[row, 0]) + _sigmoid(masks[twin, 0, :, ::-1])) / 2
+        straight, other = _sigmoid(presence[row]), _sigmoid(presence[twin])
+        there: Singles = (straight + other[[*MIRRORED, len(MIRRORED)]]) / 2
+        answers.append(PoseAnswer(chances, np.ascontiguousarray(mask), there))
+    return answers
+
+
+def detection(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) -> Detection:
+    """A proposed box after the close look: its edges where the mask ends, its score what both networks think."""
+    height, width = rgb.shape[:2]
+    edges = _mask_bounds(answer.mask)
+    box = proposal.box
+    if edges is not None:
+        closer = np.clip(view.window.back(edges.reshape(2, 2)), 0.0, (width, height)).reshape(4)
+        if box_overlap(closer, proposal.box) > 0.4:
+            box = closer
+    score = float(np.sqrt(proposal.score * answer.presence[-1]))
+    return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), _mask_over(box, view, answer.mask))
+
+
+def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
+    """Best first, without a second detection of the same figure."""
+    kept: list[Detection] = []
+    for candidate in sorted(found, key=lambda one: -one.score):
+        if all(box_overlap(_edges(candidate.box), _edges(other.box)) <= SAME_FIGURE_OVERLAP for other in kept):
+            kept.append(candidate)
+    return tuple(kept)
+
+
+def keypoints(view: View, answer: PoseAnswer, rgb: Bytes) -> Floats:
+    """(17, 3) x, y in px of the crop, inside it, and score 0..1: the joint is drawn, and near there."""
+    peaks = peaks_of_chances(answer.chances, view.window.side)
+    placed = np.clip(view.window.back(peaks[:, :2]), 0.0, (rgb.shape[1], rgb.shape[0]))
+    return np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
+
+
+def _edges(box: Box) -> Floats:
+    return np.array([box.left, box.top, box.right, box.bottom])
+
+
+def _mask_bounds(mask: Singles) -> Floats | None:
+    count, _, stats, _ = cv2.connectedComponentsWithStats((mask > 0.5).astype(np.uint8), connectivity=8)
+    if count < 2:
+        return None
+    pieces = stats[1:]
+    pieces = pieces[pieces[:, cv2.CC_STAT_AREA] >= SMALL_PIECE_SHARE * pieces[:, cv2.CC_STAT_AREA].max()]
+    left, top = pieces[:, cv2.CC_STAT_LEFT], pieces[:, cv2.CC_STAT_TOP]
+    right, bottom = left + pieces[:, cv2.CC_STAT_WIDTH], top + pieces[:, cv2.CC_STAT_HEIGHT]
+    return np.array([left.min(), top.min(), right.max(), bottom.max()], np.float64)
+
+
+def _mask_over(box: Floats, view: View, mask: Singles) -> Singles:
+    wide, tall = box[2] - box[0], box[3] - box[1]
+    zoom = MASK_SIDE / max(wide, tall)
+    size = (max(1, round(wide * zoom)), max(1, round(tall * zoom)))
+    corner, step_x, step_y = view.window.into(box[:2]), view.window.scale * wide / size[0], view.window.scale * tall / size[1]
+    # from the result's pixel centres, which cv2 counts from 0, to the square's
+    matrix = np.array([[step_x, 0.0, corner[0] + 0.5 * step_x - 0.5], [0.0, step_y, corner[1] + 0.5 * step_y - 0.5]])
+    result = cv2.warpAffine(
+        mask, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0
+    )
+    return np.clip(result, 0.0, 1.0).astype(np.float32)
+
+
+def _sigmoid(logits: Singles) -> Singles:
+    chances: Singles = (1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))).astype(np.float32)
+    return chances

@@ -1,0 +1,131 @@
+"""What happens to a crop or a picture each time that it is learnt from: turned, moved, mirrored, recoloured, cut out as a detector would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
+
+from pipeline.geometry.letterbox import paper_colour
+
+MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
+"""Where each of COCO's keypoints goes in a mirror: the figure's own left becomes its right."""
+
+Rng = np.random.Generator
+
+
+def figure_crop(
+    crop: np.ndarray, keypoints: np.ndarray, box: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One crop as the pose network may meet it.
+
+    Args:
+        crop: (C, C, 4) uint8, RGB and mask. box: (4,) and keypoints: (17, 3), px of it.
+    Returns:
+        rgb (side, side, 3) uint8, mask (side, side) uint8 0 or 255, keypoints (17, 3) in px of the square.
+    """
+    centre = (box[:2] + box[2:]) / 2
+    longer = max(box[2] - box[0], box[3] - box[1], 1.0)
+    zoom = rng.uniform(*config["fill"]) * side / longer
+    turn = np.deg2rad(np.clip(rng.normal(0.0, config["turn_deg"]), -45.0, 45.0)) if rng.random() < 0.7 else 0.0
+    stretch = 2.0 ** rng.normal(0.0, config["stretch"])
+    is_mirrored = rng.random() < 0.5
+    scale = np.diag([zoom * stretch * (-1.0 if is_mirrored else 1.0), zoom / stretch])
+    linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ scale
+    moved = keypoints.copy()
+    if is_mirrored:
+        moved = moved[MIRRORED]
+    # turned about the middle of the box first; then what it became is put into the middle of the square
+    shape = _warped(np.ascontiguousarray(crop[:, :, 3]), linear, side / 2 - linear @ centre, side, (0.0, 0.0, 0.0))
+    shift = rng.normal(0.0, config["shift"], 2) * side
+    offset = side / 2 - linear @ centre + shift
+    ys, xs = np.nonzero(shape > 127)
+    if len(xs):
+        offset += side / 2 - np.array([(xs.min() + xs.max() + 1) / 2, (ys.min() + ys.max() + 1) / 2])
+    rgb = np.ascontiguousarray(crop[:, :, :3])
+    paper = paper_colour(rgb)
+    mask = _warped(np.ascontiguousarray(crop[:, :, 3]), linear, offset, side, (0.0, 0.0, 0.0))
+    rgb = _warped(rgb, linear, offset, side, paper)
+    moved[:, :2] = moved[:, :2] @ linear.T + offset
+    rgb = recoloured(rgb, rng)
+    if rng.random() < config["cut_out"]:
+        _cut_out(rgb, mask, rng, config)
+    outside = np.any((moved[:, :2] < 0) | (moved[:, :2] > side), axis=1)
+    moved[outside, 2] = 0
+    return rgb, mask, moved
+
+
+def whole_picture(
+    picture: np.ndarray, boxes: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One picture as the detector may meet it: rgb (side, side, 3), mask (side/2, side/2) uint8, boxes (n, 4) px of the square."""
+    length = picture.shape[0]
+    zoom = side / length * (1.0 if rng.random() < 0.35 else rng.uniform(*config["zoom"]))
+    stretch = 2.0 ** rng.normal(0.0, 0.08)
+    is_mirrored = rng.random() < 0.5
+    linear = np.diag([zoom * stretch * (-1.0 if is_mirrored else 1.0), zoom / stretch])
+    offset = side / 2 - linear @ np.full(2, length / 2) + rng.normal(0.0, config["shift"], 2) * side * (zoom * length != side)
+    rgb = np.ascontiguousarray(picture[:, :, :3])
+    paper = paper_colour(rgb) if rng.random() < 0.8 else tuple(float(c) for c in rng.integers(0, 256, 3))
+    corners = boxes[~np.isnan(boxes[:, 0])].reshape(-1, 2, 2) @ linear.T + offset
+    kept = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+    inside = np.clip(kept, 0.0, side)
+    share = _area(inside) / np.maximum(_area(kept), 1e-6)
+    mask = _warped(np.ascontiguousarray(picture[:, :, 3]), linear, offset, side, (0.0, 0.0, 0.0))
+    rgb = _warped(rgb, linear, offset, side, paper)
+    return recoloured(rgb, rng), cv2.resize(mask, (side // 2, side // 2), interpolation=cv2.INTER_AREA), inside[share > 0.4]
+
+
+def recoloured(rgb: np.ndarray, rng: Rng) -> np.ndarray:
+    """Other light, other colours, a little noise or blur; sometimes grey, rarely a negative."""
+    levels = np.arange(256, dtype=np.float64) / 255.0
+    contrast, light = 2.0 ** rng.normal(0.0, 0.35), rng.normal(0.0, 0.08)
+    gammas = 2.0 ** (rng.normal(0.0, 0.3) + rng.normal(0.0, 0.12, 3))
+    curves = np.clip((levels[:, None] ** gammas - 0.5) * min(contrast, 1.6) + 0.5 + light, 0.0, 1.0)
+    if rng.random() < 0.03:
+        curves = 1.0 - curves
+    rgb = cv2.LUT(rgb, (curves[None] * 255.0).astype(np.uint8))
+    chance = rng.random()
+    if chance < 0.12:
+        rgb = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    elif chance < 0.3:
+        rgb = np.ascontiguousarray(rgb[:, :, rng.permutation(3)])
+    if rng.random() < 0.15:
+        rgb = cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.4, 1.3))
+    if rng.random() < 0.15:
+        noise = rng.normal(0.0, rng.uniform(2.0, 9.0), rgb.shape[:2]).astype(np.float32)
+        rgb = np.clip(rgb + noise[:, :, None], 0, 255).astype(np.uint8)
+    return rgb
+
+
+def _warped(layer: np.ndarray, linear: np.ndarray, offset: np.ndarray, side: int, colour: tuple[float, ...]) -> np.ndarray:
+    shift = offset + linear @ np.array([0.5, 0.5]) - 0.5  # cv2 counts pixel centres from 0
+    matrix = np.column_stack([linear, shift])
+    return cv2.warpAffine(layer, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
+
+
+def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]) -> None:
+    """Leave nothing but paper outside a box as a detector may give it: neighbours and captions go, a hand may lose its finger tips."""
+    side = len(mask)
+    ys, xs = np.nonzero(mask > 127)
+    if not len(xs):
+        quarter = side // 8
+        xs, ys = np.array([quarter, side - quarter]), np.array([quarter, side - quarter])
+    longer = max(xs.max() - xs.min(), ys.max() - ys.min())
+    low, high = config["margin"]
+    left, top, right, bottom = rng.uniform(low, high, 4) * longer
+    x0, x1 = max(0, int(xs.min() - left)), min(side, int(xs.max() + 1 + right))
+    y0, y1 = max(0, int(ys.min() - top)), min(side, int(ys.max() + 1 + bottom))
+    inside = rgb[y0:y1, x0:x1]
+    if inside.shape[0] < 8 or inside.shape[1] < 8:
+        return
+    colour = paper_colour(np.ascontiguousarray(inside)) if rng.random() < 0.9 else (255.0, 255.0, 255.0)
+    kept_rgb, kept_mask = inside.copy(), mask[y0:y1, x0:x1].copy()
+    rgb[:], mask[:] = np.array(colour).astype(np.uint8), 0
+    rgb[y0:y1, x0:x1], mask[y0:y1, x0:x1] = kept_rgb, kept_mask
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    return np.maximum(boxes[:, 2] - boxes[:, 0], 0.0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0.0)

@@ -1,0 +1,132 @@
+"""Batches from shards: what is in them depends on the seed, the step and the shards alone."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from augmentation import Rng, figure_crop, whole_picture
+from torch import Tensor
+
+Batch = tuple[Tensor, dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One crop or picture: the memory-mapped file, the row, and its labels."""
+
+    pixels: np.ndarray
+    row: int
+    keypoints: np.ndarray
+    boxes: np.ndarray
+    kind: tuple[str, ...]
+
+
+def crops_of(folders: list[Path]) -> list[Place]:
+    """Every crop in the shards."""
+    found = []
+    for folder in folders:
+        pixels, labels = np.load(folder / "crops.npy", mmap_mode="r"), np.load(folder / "labels.npz")
+        keypoints, boxes, kinds = labels["keypoints"], labels["crop_boxes"], labels["crop_kinds"]
+        found += [Place(pixels, row, keypoints[row], boxes[row], tuple(kinds[row])) for row in range(len(pixels))]
+    return found
+
+
+def pictures_of(folders: list[Path]) -> list[Place]:
+    """Every whole picture in the shards."""
+    found = []
+    for folder in folders:
+        pixels, labels = np.load(folder / "pictures.npy", mmap_mode="r"), np.load(folder / "labels.npz")
+        boxes, kinds = labels["boxes"], labels["kinds"]
+        found += [Place(pixels, row, boxes[row], boxes[row], tuple(kinds[row])) for row in range(len(pixels))]
+    return found
+
+
+def is_figure(place: Place) -> bool:
+    """Whether a crop holds a figure."""
+    return bool((place.keypoints[:, 2] > 0).any())
+
+
+def pose_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
+    """`config["batch"]` crops, augmented: rgb (N, 3, S, S) uint8, and what `losses.pose_loss` wants."""
+    side, count = config["side"], config["batch"]
+    rgb = np.empty((count, side, side, 3), np.uint8)
+    masks = np.empty((count, side, side), np.float32)
+    keypoints = np.empty((count, 17, 3), np.float32)
+    figures = np.empty(count, np.float32)
+    for row, number in enumerate(rng.integers(len(places), size=count)):
+        place = places[number]
+        crop = np.asarray(place.pixels[place.row])
+        rgb[row], mask, keypoints[row] = figure_crop(crop, place.keypoints, place.boxes, rng, side, config["augmentation"])
+        masks[row] = mask / 255.0
+        figures[row] = is_figure(place)
+    target = {"mask": masks, "keypoints": keypoints, "is_figure": figures}
+    return _tensor(rgb), {name: torch.from_numpy(array) for name, array in target.items()}
+
+
+def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
+    """`config["batch"]` pictures, augmented: rgb (N, 3, S, S) uint8, and what `losses.detector_loss` wants."""
+    side, count = config["side"], config["batch"]
+    cells = side // 4
+    rgb = np.empty((count, side, side, 3), np.uint8)
+    masks = np.empty((count, side // 2, side // 2), np.float32)
+    centres, weight = np.zeros((2, count, cells, cells), np.float32)
+    sides = np.zeros((count, 4, cells, cells), np.float32)
+    for row, number in enumerate(rng.integers(len(places), size=count)):
+        place = places[number]
+        rgb[row], mask, boxes = whole_picture(np.asarray(place.pixels[place.row]), place.boxes, rng, side, config["augmentation"])
+        masks[row] = mask / 255.0
+        for box in boxes:
+            draw_box(box / 4.0, centres[row], sides[row], weight[row])
+    target = {"mask": masks, "centres": centres, "sides": sides, "weight": weight}
+    return _tensor(rgb), {name: torch.from_numpy(array) for name, array in target.items()}
+
+
+def draw_box(box: np.ndarray, centres: np.ndarray, sides: np.ndarray, weight: np.ndarray) -> None:
+    """Draw one box (in cells) into the detector's targets: a bump as wide as the figure, and the sides around its top."""
+    cells = len(centres)
+    across = np.arange(cells) + 0.5
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    wide, tall = max(box[2] - box[0], 1.0), max(box[3] - box[1], 1.0)
+    column, row = min(cells - 1, int(x)), min(cells - 1, int(y))
+    bump = np.exp(-(((across - (column + 0.5)) / (0.11 * wide + 0.5)) ** 2) / 2)[None, :]
+    bump = bump * np.exp(-(((across - (row + 0.5)) / (0.11 * tall + 0.5)) ** 2) / 2)[:, None]
+    is_mine = (bump > 0.35) & (bump > weight)
+    weight[is_mine] = bump[is_mine]
+    np.maximum(centres, bump, out=centres)
+    distances = (across[None, :] - box[0], across[:, None] - box[1], box[2] - across[None, :], box[3] - across[:, None])
+    for number, distance in enumerate(distances):
+        share = np.broadcast_to(np.maximum(distance / cells, 0.0), centres.shape)
+        sides[number][is_mine] = share[is_mine]
+
+
+def ahead(make: Callable[[int], Batch], first: int, depth: int = 4) -> Iterator[Batch]:
+    """`make(first)`, `make(first + 1)`, ... without end, prepared by another thread."""
+    waiting: queue.Queue[Batch | BaseException] = queue.Queue(depth)
+
+    def prepare() -> None:
+        step = first
+        while True:
+            try:
+                waiting.put(make(step))
+            except BaseException as error:  # noqa: BLE001  # raised again where the batch is awaited
+                waiting.put(error)
+                return
+            step += 1
+
+    threading.Thread(target=prepare, daemon=True).start()
+    while True:
+        batch = waiting.get()
+        if isinstance(batch, BaseException):
+            raise batch
+        yield batch
+
+
+def _tensor(rgb: np.ndarray) -> Tensor:
+    return torch.from_numpy(rgb).permute(0, 3, 1, 2)  # stays channels-last in memory

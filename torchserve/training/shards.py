@@ -1,0 +1,162 @@
+"""Synthetic drawings rendered ahead of the training, into files that can be mapped into memory.
+
+A shard is a folder: `pictures.npy` (n, S, S, 4) uint8, whole pictures letterboxed, RGB and the mask of all figures; `crops.npy`
+(m, C, C, 4) uint8, one figure each with what is around it, RGB and its own mask; `labels.npz` with boxes, joints, and what was drawn with
+what on what. A shard is written beside its place and renamed, so that a training that is under way may pick it up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import cv2
+import numpy as np
+from drawings.sample import Sample, drawn_sample
+from settings import configuration
+
+from pipeline.geometry.letterbox import Letterbox, paper_colour
+
+MOST_FIGURES = 12
+NO_KEYPOINTS = np.zeros((17, 3), np.float32)
+
+
+@dataclass
+class Shard:
+    """What one shard collects, sample by sample."""
+
+    pictures: list[np.ndarray] = field(default_factory=list)
+    boxes: list[np.ndarray] = field(default_factory=list)
+    crops: list[np.ndarray] = field(default_factory=list)
+    keypoints: list[np.ndarray] = field(default_factory=list)
+    crop_boxes: list[np.ndarray] = field(default_factory=list)
+    kinds: list[tuple[str, str, str]] = field(default_factory=list)
+    crop_kinds: list[tuple[str, str, str]] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+
+
+def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) -> None:
+    """Add a picture, a crop of each of its figures, and now and then a crop of something that is none."""
+    kind = (str(sample.style), str(sample.medium), str(sample.paper))
+    everything = np.zeros(sample.rgb.shape[:2], np.uint8)
+    for figure in sample.figures:
+        everything[figure.mask] = 255
+    layers = np.dstack([sample.rgb, everything])
+    side = config["picture_side"]
+    whole = Letterbox.whole(sample.rgb.shape[1], sample.rgb.shape[0], side)
+    boxes = np.full((MOST_FIGURES, 4), np.nan, np.float32)
+    for row, figure in enumerate(sample.figures[:MOST_FIGURES]):
+        boxes[row] = whole.into(_corners(figure.box)).reshape(4)
+    shard.pictures.append(_window(layers, whole))
+    shard.boxes.append(boxes)
+    shard.kinds.append(kind)
+    shard.seeds.append(seed)
+    for figure in sample.figures:
+        left, top, right, bottom = _corners(figure.box).reshape(4)
+        if max(right - left, bottom - top) >= config["smallest_figure"]:
+            mine = np.dstack([sample.rgb, figure.mask.astype(np.uint8) * 255])
+            _add_crop(shard, mine, (left, top, right, bottom), np.asarray(figure.keypoints, np.float32), kind, config)
+    rng = np.random.default_rng([seed, 7])
+    if rng.random() < config["negatives_share"] * (4.0 if not sample.figures else 1.0):
+        empty = _box_without_figure(sample, rng)
+        if empty is not None:
+            bare = np.dstack([sample.rgb, np.zeros(sample.rgb.shape[:2], np.uint8)])
+            _add_crop(shard, bare, empty, NO_KEYPOINTS, kind, config)
+
+
+def written(shard: Shard, place: Path) -> None:
+    """Write `shard` as the folder `place`."""
+    draft = place.with_name(f".{place.name}.draft")
+    draft.mkdir(parents=True, exist_ok=True)
+    np.save(draft / "pictures.npy", np.stack(shard.pictures))
+    np.save(draft / "crops.npy", np.stack(shard.crops))
+    np.savez(
+        draft / "labels.npz",
+        boxes=np.stack(shard.boxes),
+        keypoints=np.stack(shard.keypoints),
+        crop_boxes=np.stack(shard.crop_boxes),
+        kinds=np.array(shard.kinds),
+        crop_kinds=np.array(shard.crop_kinds),
+        seeds=np.array(shard.seeds),
+    )
+    draft.rename(place)
+
+
+def _add_crop(
+    shard: Shard, layers: np.ndarray, box: tuple[float, ...], keypoints: np.ndarray, kind: tuple[str, str, str], config: dict[str, Any]
+) -> None:
+    window = Letterbox.around(box, config["crop_side"], fill=config["crop_share"])
+    placed = keypoints.copy()
+    placed[:, :2] = window.into(keypoints[:, :2] + 0.5)  # the generator counts pixel centres from 0
+    shard.crops.append(_window(layers, window))
+    shard.keypoints.append(placed)
+    shard.crop_boxes.append(window.into(np.array(box, np.float32).reshape(2, 2)).reshape(4).astype(np.float32))
+    shard.crop_kinds.append(kind)
+
+
+def _window(layers: np.ndarray, window: Letterbox) -> np.ndarray:
+    rgb = np.ascontiguousarray(layers[:, :, :3])
+    mask = np.ascontiguousarray(layers[:, :, 3])
+    return np.dstack([window.cut(rgb, paper_colour(rgb)), window.cut(mask, (0.0, 0.0, 0.0))])
+
+
+def _corners(box: Any) -> np.ndarray:
+    edges = (box.left, box.top, box.right, box.bottom) if hasattr(box, "left") else box
+    return np.asarray(edges, np.float64).reshape(2, 2)
+
+
+def _box_without_figure(sample: Sample, rng: np.random.Generator) -> tuple[float, float, float, float] | None:
+    height, width = sample.rgb.shape[:2]
+    taken = [_corners(figure.box).reshape(4) for figure in sample.figures]
+    for _ in range(8):
+        side = float(rng.uniform(0.15, 0.9)) * min(height, width)
+        wide, tall = side * float(rng.uniform(0.5, 1.0)), side
+        left, top = float(rng.uniform(0, width - wide)), float(rng.uniform(0, height - tall))
+        box = (left, top, left + wide, top + tall)
+        if all(_overlap(box, other) <= 0.0 for other in taken):
+            return box
+    return None
+
+
+def _overlap(one: Any, other: Any) -> float:
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    tall = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0.0, float(wide)) * max(0.0, float(tall))
+
+
+def main() -> None:
+    """Render shards until there are so many, or the minutes are over; those that exist are kept."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first shard")
+    parser.add_argument("--pictures", type=int, default=0, help="in a shard; 0 for what the configuration says")
+    parser.add_argument("--minutes", type=float, default=1e9)
+    parser.add_argument("--stop-file", type=Path, default=None, help="stop once this file exists")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    config = configuration()["shards"]
+    began = monotonic()
+    count = arguments.pictures or config["pictures_a_shard"]
+    for number in range(arguments.first, arguments.first + arguments.shards):
+        place = arguments.out / f"{arguments.split}-{number:05d}"
+        if place.exists():
+            continue
+        shard = Shard()
+        for seed in range(number * count, (number + 1) * count):
+            size = int(np.random.default_rng([seed, 3]).choice(config["picture_sizes"]))
+            add_sample(shard, seed, drawn_sample(seed, size=size, split=arguments.split), config)
+        written(shard, place)
+        passed = (monotonic() - began) / 60.0
+        print(json.dumps({"shard": place.name, "pictures": count, "crops": len(shard.crops), "minutes": round(passed, 2)}), flush=True)
+        if passed > arguments.minutes or (arguments.stop_file is not None and arguments.stop_file.exists()):
+            return
+
+
+if __name__ == "__main__":
+    main()

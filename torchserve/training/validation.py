@@ -1,0 +1,86 @@
+"""Quick measures while training, on crops and pictures that are not learnt from. `evaluate.py` measures what is shipped, and thoroughly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from batches import Place, is_figure
+from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
+from torch import nn
+
+from pipeline.geometry.heatmaps import box_overlap, centre_peaks, joint_peaks
+from pipeline.geometry.letterbox import Letterbox, paper_colour
+
+FILL = 0.82
+NEAR_SHARE = 0.1
+
+
+def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]) -> dict[str, float]:
+    """PCK of limb joints and of all at 0.1 of the box's longer side, mask IoU, and how well figures are told from the rest."""
+    side = config["side"]
+    near, near_limbs, right, overlaps = [], [], [], []
+    chances: dict[bool, list[float]] = {True: [], False: []}
+    for start in range(0, len(places), 32):
+        part = places[start : start + 32]
+        windows = [Letterbox.around(tuple(place.boxes), side, fill=FILL) for place in part]
+        crops = [np.asarray(place.pixels[place.row]) for place in part]
+        rgb = [
+            w.cut(np.ascontiguousarray(c[:, :, :3]), paper_colour(np.ascontiguousarray(c[:, :, :3])))
+            for w, c in zip(windows, crops, strict=True)
+        ]
+        joints, masks, presence = _answers(network, np.stack(rgb))
+        for place, window, crop, heat, mask, logits in zip(part, windows, crops, joints, masks, presence, strict=True):
+            chances[is_figure(place)].append(1.0 / (1.0 + float(np.exp(-logits[-1]))))
+            if not is_figure(place):
+                continue
+            found = window.back(joint_peaks(heat, side)[:, :2])
+            reach = NEAR_SHARE * max(place.boxes[2] - place.boxes[0], place.boxes[3] - place.boxes[1])
+            is_near = np.hypot(*(found - place.keypoints[:, :2]).T) <= reach
+            seen = place.keypoints[:, 2] > 0
+            near += is_near[seen].tolist()
+            near_limbs += is_near[5:][seen[5:]].tolist()
+            right.append(bool(is_near[5:][seen[5:]].all()))
+            wanted = window.cut(np.ascontiguousarray(crop[:, :, 3]), (0.0, 0.0, 0.0)) > 127
+            overlaps.append((wanted & (mask[0] > 0)).sum() / max(1, (wanted | (mask[0] > 0)).sum()))
+    result = {"pck": np.mean(near), "pck_limbs": np.mean(near_limbs), "all_right": np.mean(right), "mask_iou": np.mean(overlaps)}
+    result["figures_known"] = np.mean(np.array(chances[True]) > 0.5)
+    if chances[False]:
+        result["negatives_known"] = np.mean(np.array(chances[False]) < 0.5)
+    return {name: float(value) for name, value in result.items()}
+
+
+def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]) -> dict[str, float]:
+    """Figures found (IoU > 0.5) and false alarms at a score of 0.3, mean overlap of those found, mask IoU."""
+    side = config["side"]
+    found, overlaps, masks_iou, alarms = [], [], [], []
+    for start in range(0, len(places), 32):
+        part = places[start : start + 32]
+        pixels = [cv2.resize(np.asarray(place.pixels[place.row]), (side, side), interpolation=cv2.INTER_AREA) for place in part]
+        centres, sides, masks = _answers(network, np.stack([p[:, :, :3] for p in pixels]))
+        for place, picture, heat, distances, mask in zip(part, pixels, centres, sides, masks, strict=True):
+            seen = centre_peaks(heat[0], distances, side)
+            seen = seen[seen[:, 4] > 0.3]
+            zoom = side / place.pixels.shape[1]
+            boxes = place.boxes[~np.isnan(place.boxes[:, 0])] * zoom
+            best = [max((box_overlap(box, other) for other in seen), default=0.0) for box in boxes]
+            found += [overlap > 0.5 for overlap in best]
+            overlaps += [overlap for overlap in best if overlap > 0.5]
+            if not len(boxes):
+                alarms.append(len(seen) > 0)
+            else:
+                wanted = cv2.resize(picture[:, :, 3], mask.shape[1:], interpolation=cv2.INTER_AREA) > 127
+                masks_iou.append((wanted & (mask[0] > 0)).sum() / max(1, (wanted | (mask[0] > 0)).sum()))
+    result = {"found": np.mean(found), "box_iou": np.mean(overlaps) if overlaps else 0.0, "mask_iou": np.mean(masks_iou)}
+    if alarms:
+        result["alarms"] = np.mean(alarms)
+    return {name: float(value) for name, value in result.items()}
+
+
+def _answers(network: nn.Module, rgb: np.ndarray) -> list[np.ndarray]:
+    network.eval()
+    pixels = torch.from_numpy(rgb).permute(0, 3, 1, 2).float().div_(255.0)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        return [part.float().numpy() for part in network(pixels.contiguous(memory_format=torch.channels_last))]
