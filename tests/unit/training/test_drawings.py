@@ -82,7 +82,7 @@ def _drawn(style: str, seed: int):
     rng = np.random.default_rng(seed)
     figure, tall = fitted(drawn_person(rng, Hand.sampled(rng), style, filled=0.3), (20, 20, 180, 240))
     canvas = Canvas(np.full((260, 200, 3), 255, np.float32), rng)
-    pen = page_pen(rng, mediums.MEDIUMS["felt_tip"], tall, 260)
+    pen = page_pen(canvas, rng, mediums.MEDIUMS["felt_tip"], tall)
     return canvas, draw_figure(canvas, figure, pen, opaque=True, fill_kind="rub"), figure
 
 

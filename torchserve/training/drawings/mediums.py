@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +31,8 @@ class Medium:
         grain: texture that eats into it, and how deep (0 none, 1 down to bare paper).
         pressure: how much lines change in width and strength along the way.
         covers: paints over what is below instead of darkening it.
-        screens: only on screens; otherwise only on real papers.
+        ground: what it is used on, a key of `papers.PAPERS`.
+        filled: the probability that a part of a figure is coloured in.
         fills: how areas are coloured: "flood", "scribble", "rub" (dense strokes), and "hatch".
     """
 
@@ -42,49 +43,68 @@ class Medium:
     grain: str
     depth: float
     pressure: float
-    covers: bool
-    ground: str
     fills: tuple[str, ...]
     filled: float
+    covers: bool = False
+    ground: str = "paper"
+
+
+def _medium(
+    name: str,
+    widths: tuple[float, float],
+    colours: tuple[Colour, ...],
+    opacity: tuple[float, float],
+    texture: tuple[str, float, float],
+    fills: str,
+    filled: float,
+) -> Medium:
+    """A medium that darkens paper; fills are a word each."""
+    return Medium(name, widths, colours, opacity, *texture, fills=tuple(fills.split()), filled=filled)
+
+
+def _drawn_on(ground: str, medium: Medium, *, covers: bool) -> Medium:
+    return replace(medium, ground=ground, covers=covers)
 
 
 MEDIUMS: dict[str, Medium] = {
     medium.name: medium
     for medium in (
-        Medium("pencil", (4, 11), GREYS, (0.45, 0.9), "grain", 0.45, 0.5, False, "paper", ("rub", "hatch", "scribble"), 0.15),
-        Medium("ballpoint", (3.5, 8), PENS, (0.7, 1.0), "fine", 0.2, 0.35, False, "paper", ("hatch", "scribble"), 0.1),
-        Medium("felt_tip", (7, 17), MARKERS, (0.75, 1.0), "soft", 0.08, 0.15, False, "paper", ("rub", "scribble", "flood"), 0.35),
-        Medium("marker", (14, 38), MARKERS, (0.75, 1.0), "soft", 0.1, 0.12, False, "paper", ("rub", "scribble", "flood"), 0.25),
-        Medium("crayon", (11, 30), WAXES, (0.6, 0.95), "tooth", 0.75, 0.4, False, "paper", ("rub", "scribble"), 0.5),
-        Medium("coloured_pencil", (5, 13), WAXES, (0.5, 0.9), "grain", 0.55, 0.45, False, "paper", ("rub", "hatch", "scribble"), 0.55),
-        Medium("watercolour", (8, 22), WAXES, (0.4, 0.8), "patch", 0.35, 0.3, False, "paper", ("flood",), 0.8),
-        Medium("whiteboard_marker", (8, 20), MARKERS, (0.7, 0.95), "soft", 0.2, 0.2, False, "whiteboard", ("scribble",), 0.08),
-        Medium("chalk", (10, 24), CHALKS, (0.65, 0.95), "tooth", 0.7, 0.4, True, "blackboard", ("rub", "scribble"), 0.2),
-        Medium("mouse", (3.5, 14), PIXELS, (1.0, 1.0), "", 0.0, 0.0, True, "screen", ("flood",), 0.25),
-        Medium("finger", (9, 28), PIXELS, (1.0, 1.0), "", 0.0, 0.06, True, "screen", ("flood", "scribble"), 0.25),
-        Medium("vector", (5, 18), PIXELS, (1.0, 1.0), "", 0.0, 0.0, True, "screen", ("flood",), 0.95),
+        _medium("pencil", (4, 11), GREYS, (0.45, 0.9), ("grain", 0.45, 0.5), "rub hatch scribble", 0.15),
+        _medium("ballpoint", (3.5, 8), PENS, (0.7, 1.0), ("fine", 0.2, 0.35), "hatch scribble", 0.1),
+        _medium("felt_tip", (7, 17), MARKERS, (0.75, 1.0), ("soft", 0.08, 0.15), "rub scribble flood", 0.35),
+        _medium("marker", (14, 38), MARKERS, (0.75, 1.0), ("soft", 0.1, 0.12), "rub scribble flood", 0.25),
+        _medium("crayon", (11, 30), WAXES, (0.6, 0.95), ("tooth", 0.75, 0.4), "rub rub scribble", 0.5),
+        _medium("coloured_pencil", (5, 13), WAXES, (0.5, 0.9), ("grain", 0.55, 0.45), "rub hatch scribble", 0.55),
+        _medium("watercolour", (8, 22), WAXES, (0.4, 0.8), ("patch", 0.35, 0.3), "flood", 0.8),
+        _drawn_on(
+            "whiteboard", _medium("whiteboard_marker", (8, 20), MARKERS, (0.7, 0.95), ("soft", 0.2, 0.2), "scribble", 0.08), covers=False
+        ),
+        _drawn_on("blackboard", _medium("chalk", (10, 24), CHALKS, (0.65, 0.95), ("tooth", 0.7, 0.4), "rub scribble", 0.2), covers=True),
+        _drawn_on("screen", _medium("mouse", (3.5, 14), PIXELS, (1.0, 1.0), ("fine", 0.0, 0.0), "flood", 0.25), covers=True),
+        _drawn_on("screen", _medium("finger", (9, 28), PIXELS, (1.0, 1.0), ("fine", 0.0, 0.06), "flood scribble", 0.25), covers=True),
+        _drawn_on("screen", _medium("vector", (5, 18), PIXELS, (1.0, 1.0), ("fine", 0.0, 0.0), "flood", 0.95), covers=True),
     )
 }
+COMMON: dict[str, float] = {
+    "pencil": 0.11, "ballpoint": 0.09, "felt_tip": 0.1, "marker": 0.1, "crayon": 0.14, "coloured_pencil": 0.08, "watercolour": 0.03,
+    "whiteboard_marker": 0.04, "chalk": 0.05, "mouse": 0.11, "finger": 0.08, "vector": 0.07,
+}  # fmt: skip
+"""How often training sees each."""
 HELD_OUT: dict[str, Medium] = {
     medium.name: medium
     for medium in (
-        Medium("charcoal", (14, 34), GREYS, (0.5, 0.85), "tooth", 0.6, 0.6, False, "paper", ("rub",), 0.15),
-        Medium("brush_app", (8, 26), MARKERS, (0.7, 0.95), "soft", 0.15, 0.7, True, "screen", ("flood", "scribble"), 0.4),
-        Medium(
-            "gel_pen",
-            (5, 11),
-            (*PENS, (150, 60, 160), (230, 90, 140)),
-            (0.9, 1.0),
-            "fine",
-            0.08,
-            0.15,
-            False,
-            "paper",
-            ("hatch", "scribble"),
-            0.2,
-        ),
+        _medium("charcoal", (14, 34), GREYS, (0.5, 0.85), ("tooth", 0.6, 0.6), "rub", 0.15),
+        _drawn_on("screen", _medium("brush_app", (8, 26), MARKERS, (0.7, 0.95), ("soft", 0.15, 0.7), "flood scribble", 0.4), covers=True),
+        _medium("gel_pen", (5, 11), (*PENS, (150, 60, 160), (230, 90, 140)), (0.9, 1.0), ("fine", 0.08, 0.15), "hatch scribble", 0.2),
     )
 }
+
+
+def common_medium(rng: np.random.Generator) -> Medium:
+    """One that training sees, the frequent ones more often."""
+    chances = np.cumsum(list(COMMON.values()))
+    name = list(COMMON)[int(np.searchsorted(chances, rng.random() * chances[-1]))]
+    return MEDIUMS[name]
 
 
 @dataclass(frozen=True)
@@ -97,9 +117,21 @@ class Pen:
     ink: Colour
 
 
-def sampled_pen(rng: np.random.Generator, medium: Medium, size: float) -> Pen:
-    """A pen for a figure `size` pixels high."""
+def _contrast(medium: Medium, ink: Colour, ground: Colour) -> float:
+    """How far a line differs from what it is drawn on, in the channel where it differs most."""
+    paper = np.asarray(ground, float)
+    seen = np.asarray(ink, float) if medium.covers else paper * np.asarray(ink, float) / 255
+    return float(np.abs(paper - seen).max())
+
+
+def sampled_pen(rng: np.random.Generator, medium: Medium, size: float, ground: Colour) -> Pen:
+    """A pen for a figure `size` pixels high, that can be seen on its ground."""
     low, high = medium.widths
     width = low * (high / low) ** rng.random() * size / 1000
-    ink = any_of(rng, medium.colours) if medium.ground != "screen" else medium.colours[rng.integers(len(medium.colours))]
+    for _ in range(6):
+        ink = any_of(rng, medium.colours) if medium.ground != "screen" else medium.colours[rng.integers(len(medium.colours))]
+        if _contrast(medium, ink, ground) > 60:
+            break
+    else:
+        ink = (250, 250, 250) if medium.covers else (20, 20, 25)
     return Pen(medium, max(width, 0.8), rng.uniform(*medium.opacity), ink)

@@ -109,7 +109,9 @@ def blackboard(rng: np.random.Generator, height: int, width: int) -> Picture:
 def screen(rng: np.random.Generator, height: int, width: int) -> Picture:
     """A drawing program's empty canvas: one colour, mostly white."""
     draw = rng.random()
-    colour = np.full(3, 255.0) if draw < 0.75 else rng.uniform(200, 255, 3) if draw < 0.95 else rng.uniform(140, 255, 3)
+    colour = np.full(3, 255.0) if draw < 0.75 else rng.uniform(200, 255, 3) if draw < 0.9 else rng.uniform(100, 255, 3)
+    if draw > 0.96:
+        colour = rng.uniform(0, 60) + rng.uniform(0, 12, 3)
     picture = np.empty((height, width, 3), np.float32)
     picture[:] = np.round(colour)
     return picture

@@ -37,17 +37,40 @@ def _shadow(rng: np.random.Generator, height: int, width: int) -> NDArray[np.flo
     )
 
 
+def exposed(rng: np.random.Generator, picture: Picture) -> Picture:
+    """Too dark, too bright or flat, as automatic exposure leaves paper; grey or black and white, as scanners do."""
+    draw = rng.random()
+    if draw < 0.05:
+        return np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
+    if draw < 0.09:
+        grey = np.ascontiguousarray(picture.mean(axis=2))
+        paper = cv2.blur(grey, (41, 41))
+        return np.repeat(np.where(grey < paper - rng.uniform(8, 22), np.float32(0), np.float32(255))[:, :, None], 3, axis=2)
+    gain, lift = rng.uniform(0.75, 1.15), rng.uniform(-12, 18)
+    if draw < 0.2:
+        gain, lift = rng.uniform(0.35, 0.7), rng.uniform(0, 70)
+    return picture * np.float32(gain) + np.float32(lift)
+
+
+def _coarser(rng: np.random.Generator, picture: Picture) -> Picture:
+    """As if it had been a small picture once."""
+    height, width = picture.shape[:2]
+    share = rng.uniform(0.35, 0.8)
+    small = cv2.resize(picture, (round(width * share), round(height * share)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def grain_and_jpeg(rng: np.random.Generator, picture: Picture, *, screen: bool) -> NDArray[np.uint8]:
     """Blur, sensor noise and compression, as 8-bit RGB."""
+    if rng.random() < 0.08:
+        picture = _coarser(rng, picture)
     if not screen or rng.random() < 0.15:
         if rng.random() < 0.6:
-            sigma = abs(rng.normal(0, 0.7)) + 0.2
-            picture = cv2.GaussianBlur(picture, (0, 0), sigma)
+            picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), abs(rng.normal(0, 0.7)) + 0.2), np.float32)
         if rng.random() < 0.6:
             picture = picture + cutting(rng, "fine", *picture.shape[:2])[:, :, None] * np.float32(rng.uniform(0.5, 5))
     pixels = np.clip(picture, 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
-        quality = int(rng.uniform(25, 95))
-        _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        pixels = cv2.imdecode(packed, cv2.IMREAD_COLOR)
-    return np.asarray(pixels, np.uint8)
+        _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.uniform(25, 95))])
+        pixels = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    return pixels

@@ -18,9 +18,9 @@ from drawings.figures.hand import Hand
 from drawings.figures.marks import DrawnFigure
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
 from drawings.mediums import Medium
-from drawings.photographs import grain_and_jpeg, lit
+from drawings.photographs import exposed, grain_and_jpeg, lit
 from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, fitted, page_pen, tilted
-from drawings.surroundings import View, held, laid, sampled_view
+from drawings.surroundings import View, held, laid, sampled_view, table
 
 Split = Literal["train", "heldout"]
 NOTHING, CLOSE, PAGE, FAR = "nothing", "close", "page", "far"
@@ -83,13 +83,15 @@ def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sampl
     """
     rng = np.random.default_rng([seed, 0 if split == "train" else 1])
     choices = _choices(rng, held_out=split == "heldout")
-    hand = Hand.sampled(rng)
+    hand = Hand.sampled(rng, steady=choices.medium.name == "vector")
     figures = _figures(rng, hand, choices)
     frame = _frame_shape(rng, figures, choices.framing, size)
     laid_out = choices.medium.ground != "screen" and rng.random() < (0.1 if choices.framing == CLOSE else 0.5)
     canvas = Canvas(papers.clean(choices.maker(rng, *frame)), rng)
     drawn = _drawn_page(canvas, rng, hand, figures, choices)
     picture, view = canvas.picture, View(np.eye(3), frame)
+    if not figures and rng.random() < 0.06:
+        picture = table(rng, *frame)
     if laid_out:
         view = sampled_view(rng, frame, frame, cover=rng.uniform(0.65, 1.05))
         picture = laid(rng, picture, view)
@@ -97,14 +99,15 @@ def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sampl
     if laid_out and rng.random() < 0.2:
         picture = held(rng, picture, [label.box for label in labels])
     if choices.medium.ground != "screen":
-        picture = lit(rng, picture, rng.random())
+        picture = exposed(rng, lit(rng, picture, rng.random()))
     rgb = grain_and_jpeg(rng, picture, screen=choices.medium.ground == "screen")
     return Sample(rgb, tuple(labels), choices.medium.name, choices.paper, seed)
 
 
 def _choices(rng: np.random.Generator, *, held_out: bool) -> _Choices:
-    pens = mediums.HELD_OUT if held_out and rng.random() < 0.3 else mediums.MEDIUMS
-    medium = list(pens.values())[rng.integers(len(pens))]
+    medium = mediums.common_medium(rng)
+    if held_out and rng.random() < 0.3:
+        medium = list(mediums.HELD_OUT.values())[rng.integers(len(mediums.HELD_OUT))]
     grounds = papers.PAPERS[medium.ground]
     if held_out and medium.ground == "paper" and rng.random() < 0.4:
         grounds = papers.HELD_OUT
@@ -121,10 +124,11 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
     count = int(rng.integers(2, 5)) if choices.framing != CLOSE and rng.random() < 0.22 else 1
     filled = choices.medium.filled if rng.random() < 0.7 else 0.0
     inks = choices.medium.colours if filled > 0.3 and rng.random() < 0.3 else ()
+    flat = choices.medium.name == "vector" and rng.random() < 0.35
     figures = []
     for _ in range(count):
         styles = HELD_OUT_STYLES if choices.held_out and rng.random() < 0.4 else STYLES
-        figures.append(tilted(rng, drawn_person(rng, hand, styles[rng.integers(len(styles))], filled=filled, inks=inks)))
+        figures.append(tilted(rng, drawn_person(rng, hand, styles[rng.integers(len(styles))], filled=filled, inks=inks, flat=flat)))
     return figures
 
 
@@ -143,7 +147,7 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     boxes = _boxes(rng, len(figures), height, width, choices.framing)
     placed = [fitted(figure, box) for figure, box in zip(figures, boxes, strict=True)]
     mean_height = float(np.mean([tall for _, tall in placed])) if placed else height * rng.uniform(0.3, 0.9)
-    pen = page_pen(rng, choices.medium, mean_height, height)
+    pen = page_pen(canvas, rng, choices.medium, mean_height)
     if rng.random() < (0.12 if choices.framing == CLOSE else 0.3):
         draw_ground(canvas, rng, hand, pen)
     taken = [figure.bounds() for figure, _ in placed]

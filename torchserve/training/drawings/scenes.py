@@ -51,9 +51,10 @@ def fitted(figure: DrawnFigure, box: Box) -> tuple[DrawnFigure, float]:
     return figure.moved(lambda shape: np.asarray((shape - centre) * scale + target)), scale * (bottom - top)
 
 
-def page_pen(rng: np.random.Generator, medium: Medium, figure_height: float, page_height: float) -> Pen:
+def page_pen(canvas: Canvas, rng: np.random.Generator, medium: Medium, figure_height: float) -> Pen:
     """A pen whose width follows the figure and, less, the page: small figures have thick lines."""
-    return sampled_pen(rng, medium, figure_height**0.65 * page_height**0.35)
+    red, green, blue = (int(level) for level in canvas.paper[::16, ::16].mean(axis=(0, 1)))
+    return sampled_pen(rng, medium, figure_height**0.65 * len(canvas.paper) ** 0.35, (red, green, blue))
 
 
 def draw_figure(canvas: Canvas, figure: DrawnFigure, pen: Pen, *, opaque: bool, fill_kind: str) -> DrawnLabel:

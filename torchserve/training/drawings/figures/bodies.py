@@ -9,6 +9,10 @@ import numpy as np
 from drawings.figures.shapes import Profile
 
 
+LINES = ("line", "bars")
+"""Bodies of stick figures: a line; a line with a bar for shoulders and one for hips."""
+
+
 @dataclass(frozen=True)
 class BodyPlan:
     """A body's outline and where limbs hold on to it.
@@ -41,46 +45,59 @@ def _ellipse(width: float, *, top: float = 0.12, bottom: float = 0.12, lowest: f
     return tuple(zip(moved.tolist(), (widths * width).tolist(), strict=True))
 
 
+def _line(rng: np.random.Generator, kind: str, width: float) -> BodyPlan:
+    length, shoulders = rng.uniform(0.22, 0.45), rng.uniform(0.02, 0.35)
+    if kind == "line":
+        return BodyPlan(kind, ((0, 0.004), (1, 0.004)), length, rounded=False, shoulders=shoulders, hips=1.0, stance=0.3)
+    profile = ((0, width * 0.7), (1, width * rng.uniform(0.3, 0.8)))
+    return BodyPlan(kind, profile, length, rounded=False, shoulders=shoulders * 0.4, hips=1.0, stance=1.0)
+
+
+def _skirted(rng: np.random.Generator, kind: str, width: float, length: float) -> BodyPlan:
+    if kind == "triangle":
+        profile: Profile = ((0, rng.uniform(0.005, 0.05)), (1, rng.uniform(0.16, 0.3)))
+        shoulders, hips = rng.uniform(0.1, 0.35), rng.uniform(0.62, 0.85)
+        return BodyPlan(kind, profile, length * 1.2, rounded=False, shoulders=shoulders, hips=hips, stance=0.4, skirt=True)
+    hem, waist = rng.uniform(0.16, 0.28), rng.uniform(0.3, 0.55)
+    profile = ((0, width * 0.85), (0.05, width), (waist, width * 0.75), (waist + 0.01, width * 0.8), (1, hem))
+    shoulders, hips = rng.uniform(0.05, 0.14), rng.uniform(0.62, 0.82)
+    return BodyPlan(kind, profile, length * 1.35, rounded=rng.random() < 0.15, shoulders=shoulders, hips=hips, stance=0.4, skirt=True)
+
+
+def _angular(rng: np.random.Generator, kind: str, width: float, length: float) -> BodyPlan:
+    if kind == "hourglass":
+        profile: Profile = ((0, width), (0.5, width * rng.uniform(0.25, 0.55)), (1, width * rng.uniform(0.9, 1.3)))
+        return BodyPlan(kind, profile, length, rounded=False, shoulders=rng.uniform(0.02, 0.12), hips=0.97, stance=0.6)
+    profile = ((0, width), (1, width * rng.uniform(0.75, 1.3)))
+    return BodyPlan(kind, profile, length, rounded=False, shoulders=rng.uniform(0.03, 0.2), hips=0.97, stance=rng.uniform(0.5, 0.8))
+
+
 def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
     """A body that a head sits on."""
-    width = rng.uniform(0.08, 0.17)
-    length = rng.uniform(0.24, 0.42)
-    if kind == "line":
-        return BodyPlan(
-            kind, ((0, 0.004), (1, 0.004)), rng.uniform(0.22, 0.45), rounded=False, shoulders=rng.uniform(0.02, 0.35), hips=1.0, stance=0.3
-        )
+    width, length = rng.uniform(0.08, 0.17), rng.uniform(0.24, 0.42)
+    if kind in LINES:
+        return _line(rng, kind, width)
+    if kind in ("triangle", "dress"):
+        return _skirted(rng, kind, width, length)
+    if kind in ("box", "hourglass"):
+        return _angular(rng, kind, width, length)
+    rounded, shoulders, hips = True, rng.uniform(0.12, 0.25), rng.uniform(0.88, 0.98)
     if kind == "oval":
-        plan = _ellipse(width * 1.15, lowest=rng.uniform(0.4, 0.62))
-        return BodyPlan(kind, plan, length, True, rng.uniform(0.12, 0.32), rng.uniform(0.84, 0.96), 0.55)
-    if kind == "box":
-        taper = rng.uniform(0.75, 1.3)
-        return BodyPlan(kind, ((0, width), (1, width * taper)), length, False, rng.uniform(0.03, 0.2), 0.97, rng.uniform(0.5, 0.8))
-    if kind == "triangle":
-        hem = rng.uniform(0.16, 0.3)
-        top = rng.uniform(0.005, 0.05)
-        return BodyPlan(kind, ((0, top), (1, hem)), length * 1.2, False, rng.uniform(0.1, 0.35), rng.uniform(0.7, 0.9), 0.4, skirt=True)
-    if kind == "dress":
-        hem, waist = rng.uniform(0.16, 0.28), rng.uniform(0.3, 0.55)
-        profile = ((0, width * 0.85), (0.05, width), (waist, width * 0.75), (waist + 0.01, width * 0.8), (1, hem))
-        return BodyPlan(
-            kind, profile, length * 1.35, rng.random() < 0.15, rng.uniform(0.05, 0.14), rng.uniform(0.62, 0.82), 0.4, skirt=True
-        )
-    if kind == "person":
+        profile = _ellipse(width * 1.15, lowest=rng.uniform(0.4, 0.62))
+        shoulders += rng.uniform(0, 0.08)
+    elif kind == "person":
         shoulder = width * rng.uniform(0.95, 1.3)
         profile = ((0, 0.04), (0.06, shoulder * 0.85), (0.14, shoulder), (0.6, width * 0.85), (1, width * rng.uniform(0.85, 1.1)))
-        return BodyPlan(kind, profile, length, rng.random() < 0.5, rng.uniform(0.08, 0.17), rng.uniform(0.93, 1.0), rng.uniform(0.45, 0.65))
-    if kind == "trunk":  # broad shoulders, narrow hips: heroes
+        rounded, shoulders = bool(rng.random() < 0.5), rng.uniform(0.08, 0.17)
+    elif kind == "trunk":  # broad shoulders, narrow hips: heroes
         profile = ((0, 0.05), (0.08, width * 1.45), (0.2, width * 1.5), (1, width * 0.8))
-        return BodyPlan(kind, profile, length, rng.random() < 0.5, rng.uniform(0.1, 0.18), 0.96, 0.55)
-    if kind == "hourglass":
-        profile = ((0, width), (0.5, width * rng.uniform(0.25, 0.55)), (1, width * rng.uniform(0.9, 1.3)))
-        return BodyPlan(kind, profile, length, False, rng.uniform(0.02, 0.12), 0.97, 0.6)
-    if kind == "snow":
-        profile = ((0, 0.05), (0.1, 0.13), (0.25, 0.16), (0.4, 0.11), (0.47, 0.13), (0.7, 0.21), (0.92, 0.14), (1, 0.08))
-        return BodyPlan(kind, tuple((share, across * width * 7) for share, across in profile), length * 1.3, True, 0.2, 0.93, 0.6)
-    # pear: belly people
-    profile = ((0, width * 0.4), (0.1, width * 0.75), (0.35, width * 1.05), (0.72, width * 1.5), (0.95, width * 1.1), (1, width * 0.9))
-    return BodyPlan("pear", profile, length, True, rng.uniform(0.12, 0.25), rng.uniform(0.9, 0.98), 0.6)
+        rounded, shoulders = bool(rng.random() < 0.5), rng.uniform(0.1, 0.18)
+    elif kind == "snow":
+        profile = ((0, 0.35), (0.1, 0.91), (0.25, 1.12), (0.4, 0.77), (0.47, 0.91), (0.7, 1.47), (0.92, 0.98), (1, 0.56))
+        profile, length = tuple((share, across * width) for share, across in profile), length * 1.3
+    else:  # pear: people with bellies
+        profile = ((0, width * 0.4), (0.1, width * 0.75), (0.35, width * 1.05), (0.72, width * 1.5), (0.95, width * 1.1), (1, width * 0.9))
+    return BodyPlan(kind, profile, length, rounded=rounded, shoulders=shoulders, hips=hips, stance=rng.uniform(0.45, 0.65))
 
 
 TORSOS = ("oval", "box", "triangle", "dress", "person", "trunk", "hourglass", "pear")
@@ -111,4 +128,5 @@ def creature(rng: np.random.Generator, kind: str) -> BodyPlan:
     wide, length = rng.uniform(0.75, 1.3), rng.uniform(0.4, 0.68)
     profile = tuple((share, width * wide) for share, width in CREATURES[kind])
     rounded = kind not in ANGULAR or rng.random() < 0.15
-    return BodyPlan(kind, profile, length, rounded, rng.uniform(0.4, 0.66), rng.uniform(0.86, 0.98), rng.uniform(0.4, 0.7))
+    shoulders, hips = rng.uniform(0.36, 0.66), rng.uniform(0.86, 0.98)
+    return BodyPlan(kind, profile, length, rounded=rounded, shoulders=shoulders, hips=hips, stance=rng.uniform(0.4, 0.7))

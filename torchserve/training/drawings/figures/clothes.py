@@ -49,7 +49,10 @@ def _details(hand: Hand, plan: BodyPlan, palette: Palette) -> list[Mark]:
 
 def torso_marks(hand: Hand, plan: BodyPlan, outline: Points, palette: Palette, lean: float) -> list[Mark]:
     """A body, leaning, and what is on it. The first mark is the body itself."""
+    spine = points((0, -0.01), (0, plan.length))
     if plan.kind == "line":
-        return [hand.strokes(turned(points((0, -0.01), (0, plan.length)), lean))]
+        return [hand.strokes(turned(spine, lean))]
+    if plan.kind == "bars":
+        return [hand.strokes(*(turned(line, lean) for line in (spine, _across(plan, plan.shoulders), _across(plan, 1.0))))]
     details = [mark.moved(lambda shape: turned(shape, lean)) for mark in _details(hand, plan, palette)]
     return [hand.shape(outline, fill=palette.top), *details]

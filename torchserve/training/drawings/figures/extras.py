@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from drawings.figures.colours import Palette
+from drawings.figures.colours import BRIGHT, Palette, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import LimbStyle
 from drawings.figures.marks import INK, Colour, Mark, Points
@@ -33,6 +33,22 @@ def in_colours(rng: np.random.Generator, groups: Groups, inks: tuple[Colour, ...
         drawn[name] = [
             replace(mark, ink=ink if mark.ink == INK else mark.ink, fill=ink if mark.fill == INK else mark.fill) for mark in marks
         ]
+    return drawn
+
+
+def flattened(rng: np.random.Generator, groups: Groups, palette: Palette) -> Groups:
+    """Flat vector art: no outlines, every part filled; limbs that are lines get the colour of their part."""
+    colours = {"arms": palette.skin, "legs": palette.bottom, "torso": palette.top, "head": palette.skin, "behind": palette.accent}
+    drawn: Groups = {}
+    for name, marks in groups.items():
+        colour = colours[name] or any_of(rng, BRIGHT)
+        drawn[name] = []
+        for mark in marks:
+            if mark.area is not None and not mark.see_through:
+                fill = mark.fill if mark.fill not in (None, INK) else colour
+                drawn[name].append(replace(mark, fill=fill, ink=fill, width=0.3))
+            else:
+                drawn[name].append(replace(mark, ink=colour, width=2.5) if name in ("arms", "legs", "torso") else mark)
     return drawn
 
 

@@ -32,8 +32,10 @@ class Hand:
     corner: float = 0.0
 
     @classmethod
-    def sampled(cls, rng: np.random.Generator) -> Hand:
-        """Somebody between a steady adult and a three-year-old."""
+    def sampled(cls, rng: np.random.Generator, *, steady: bool = False) -> Hand:
+        """Somebody between a steady adult and a three-year-old; steady: a drawing program's curves."""
+        if steady and rng.random() < 0.7:
+            return cls(rng=rng, wobble=0.001, tremor=0.0, slip=0.0)
         skill = rng.random() ** 1.5
         return cls(
             rng=rng,
@@ -71,7 +73,7 @@ class Hand:
 
     def _ending(self, drawn: Points) -> Points:
         """A closed line as it really ends: short of its start, or past it beside the line."""
-        slip = int(round(self.rng.normal(0, 1) * self.slip * len(drawn)))
+        slip = round(float(self.rng.normal(0, 1)) * self.slip * len(drawn))
         if slip < 0:
             return drawn[: max(slip + len(drawn), 3)]
         if slip == 0:

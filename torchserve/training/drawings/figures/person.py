@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from drawings.figures.bodies import CREATURES, TORSOS, BodyPlan, creature, torso
+from drawings.figures.bodies import CREATURES, LINES, TORSOS, BodyPlan, creature, torso
 from drawings.figures.clothes import torso_marks
 from drawings.figures.colours import Palette, sampled_palette
-from drawings.figures.extras import Groups, behind_marks, furry, held_thing, in_colours, merged, silhouette, trousers
+from drawings.figures.extras import Groups, behind_marks, flattened, furry, held_thing, in_colours, merged, silhouette, trousers
 from drawings.figures.hand import Hand
 from drawings.figures.heads import creature_head_marks, head_marks
 from drawings.figures.limbs import LimbStyle, foot_marks, hand_marks, limb_marks
 from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
-from drawings.figures.poses import Pose, sampled_pose
+from drawings.figures.poses import sampled_pose
 from drawings.figures.shapes import body, half_width, points, turned
 from drawings.figures.stance import LEFT, RIGHT, Limbs, limb_style, limbs_of
 
@@ -36,7 +36,9 @@ def _plan(rng: np.random.Generator, style: str) -> BodyPlan:
         return creature(rng, kinds[rng.integers(len(kinds))])
     if style == "dress":
         return torso(rng, "triangle" if rng.random() < 0.5 else "dress")
-    fixed = {"stick": "line", "robot": "box", "snow_person": "snow", "block": "box", "alien": "oval"}
+    fixed = {"robot": "box", "snow_person": "snow", "block": "box", "alien": "oval"}
+    if style == "stick":
+        return torso(rng, "line" if rng.random() < 0.82 else "bars")
     return torso(rng, fixed.get(style) or TORSOS[rng.integers(len(TORSOS))])
 
 
@@ -61,7 +63,7 @@ def _legs(hand: Hand, limbs: Limbs, style: LimbStyle, plan: BodyPlan, lean: floa
     marks: list[Mark] = []
     rng = hand.rng
     toes = int(rng.choice([-1, 1])) if rng.random() < 0.15 else 0
-    together = style.kind == "outline" and not plan.skirt and plan.kind != "line" and rng.random() < 0.4
+    together = style.kind == "outline" and not plan.skirt and plan.kind not in LINES and rng.random() < 0.4
     if together:
         width = half_width(plan.profile, 0.97)
         level = plan.length * 0.97
@@ -111,9 +113,11 @@ def _ordered(rng: np.random.Generator, groups: Groups, plan: BodyPlan) -> list[M
     return [mark for name in names for mark in groups[name]]
 
 
-def drawn_person(rng: np.random.Generator, hand: Hand, style: str, *, filled: float, inks: tuple[Colour, ...] = ()) -> DrawnFigure:
+def drawn_person(
+    rng: np.random.Generator, hand: Hand, style: str, *, filled: float, inks: tuple[Colour, ...] = (), flat: bool = False
+) -> DrawnFigure:
     """A figure of a style, about 1 high; `filled` is the probability that a part is coloured in, `inks` the pens for its parts (none:
-    one pen for all).
+    one pen for all); `flat` for vector art without outlines.
     """
     palette, pose, plan = sampled_palette(rng, filled), sampled_pose(rng), _plan(rng, style)
     arm_style, leg_style = (limb_style(rng, style, palette, arm=arm) for arm in (True, False))
@@ -133,8 +137,10 @@ def drawn_person(rng: np.random.Generator, hand: Hand, style: str, *, filled: fl
         groups["head"], landmarks = creature_head_marks(hand, plan, palette, lean)
     else:
         groups["head"], landmarks = head_marks(hand, style, palette, np.zeros(2), lean + pose.nod)
+    if flat and style not in ("gingerbread", "silhouette"):
+        groups = flattened(rng, groups, palette)
     marks = _finished(rng, style, groups, plan, palette, inks)
-    joints = _joints(limbs, landmarks, plan, keep, thin=plan.kind == "line")
+    joints = _joints(limbs, landmarks, plan, keep, thin=plan.kind in LINES)
     return DrawnFigure(tuple(marks), joints, style, (plan.kind, pose.name, arm_style.kind, leg_style.kind))
 
 

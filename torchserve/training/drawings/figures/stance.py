@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from drawings.figures.bodies import BodyPlan
+from drawings.figures.bodies import LINES, BodyPlan
 from drawings.figures.colours import Palette
 from drawings.figures.limbs import FEET, HANDS, LimbStyle, way
 from drawings.figures.marks import Points
@@ -72,10 +72,14 @@ def limbs_of(rng: np.random.Generator, plan: BodyPlan, pose: Pose, radii: tuple[
     slope = rng.normal(0, 0.015)
     shoulders = points((-shoulder, plan.shoulders * plan.length + slope), (shoulder, plan.shoulders * plan.length - slope))
     across = half_width(plan.profile, plan.hips) * plan.stance
-    hip = max(across, 0.004 if plan.kind == "line" else radii[1] * 0.9)
+    hip = max(across, 0.004 if plan.kind in LINES else radii[1] * 0.9)
     hips = points((-hip, plan.hips * plan.length), (hip, plan.hips * plan.length))
     shoulders, hips = turned(shoulders, lean), turned(hips, lean)
     arm, leg = rng.uniform(0.22, 0.44), rng.uniform(0.2, 0.48)
+    if rng.random() < 0.12:
+        arm = rng.uniform(0.11, 0.6)
+    if rng.random() < 0.12:
+        leg = rng.uniform(0.1, 0.6)
     if plan.skirt:
         leg += (1 - plan.hips) * plan.length
     halves = rng.uniform(0.44, 0.56, (2, 2))
