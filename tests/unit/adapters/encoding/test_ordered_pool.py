@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -77,3 +79,33 @@ def test_what_has_not_begun_is_dropped():
     gate.set()
     some.close()
     assert begun[:1] in ([], [0])
+
+
+def test_closed_pool_lets_go_of_its_owner():
+    """Otherwise pool and owner hold each other, and a codec of 70 MB stays until the garbage collector comes by."""
+
+    class Owner:
+        def __init__(self):
+            self.pool = OrderedPool(self.work, self.work, threads=1, in_flight=1, name="test")
+
+        def work(self, item):
+            return item
+
+    owner = Owner()
+    owner.pool.put(1)
+    owner.pool.drain()
+    gone = weakref.ref(owner)
+    gc.disable()
+    try:
+        owner.pool.close()
+        del owner
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_closed_pool_takes_nothing_more():
+    pool = OrderedPool(int, int, threads=1, in_flight=1, name="test")
+    pool.close()
+    with pytest.raises(RuntimeError):
+        pool.put(1)
