@@ -117,10 +117,10 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles) -> list[Pos
     for row in range(count):
         twin = count + row
         mirrored = joint_chances(joints[twin])[list(MIRRORED), :, ::-1]
-        chances: Singles = (joint_chances(joints[row]) + mirrored) / 2
+        chances = (joint_chances(joints[row]) + mirrored) * np.float32(0.5)
         mask = (_sigmoid(masks[row, 0]) + _sigmoid(masks[twin, 0, :, ::-1])) / 2
         straight, other = _sigmoid(presence[row]), _sigmoid(presence[twin])
-        there: Singles = (straight + other[[*MIRRORED, len(MIRRORED)]]) / 2
+        there = (straight + other[[*MIRRORED, len(MIRRORED)]]) * np.float32(0.5)
         answers.append(PoseAnswer(chances, np.ascontiguousarray(mask), there))
     return answers
 

@@ -1,4 +1,4 @@
-"""What happens to a crop or a picture each time that it is learnt from: turned, moved, mirrored, recoloured, cut out as a detector would."""
+"""What happens to a crop or a picture each time that it is learnt from: turned, moved, mirrored, recoloured, cut out as detectors do."""
 
 from __future__ import annotations
 
