@@ -23,7 +23,7 @@ class Canvas:
     def __init__(self, paper: Picture, rng: np.random.Generator) -> None:
         self.paper = paper
         self.picture = paper.copy()
-        self.owned = np.zeros(paper.shape[:2], np.uint8)
+        self.owned: NDArray[np.uint8] = np.zeros((paper.shape[0], paper.shape[1]), np.uint8)
         self._rng = rng
 
     def draw(self, mark: Mark, pen: Pen, *, opaque: bool, fill_kind: str) -> None:
@@ -42,8 +42,8 @@ class Canvas:
             self._lines(mark.strokes, pen.ink if mark.ink == INK else mark.ink, pen, pen.width * mark.width, loose=mark.loose)
 
     def _window(self, shapes: tuple[Points, ...], margin: float) -> Window | None:
-        low = np.min([shape.min(axis=0) for shape in shapes], axis=0) - margin
-        high = np.max([shape.max(axis=0) for shape in shapes], axis=0) + margin + 1
+        everything = np.concatenate(shapes) if len(shapes) > 1 else shapes[0]
+        low, high = everything.min(axis=0) - margin, everything.max(axis=0) + margin + 1
         height, width = self.owned.shape
         left, top, right, bottom = max(int(low[0]), 0), max(int(low[1]), 0), min(int(high[0]) + 1, width), min(int(high[1]) + 1, height)
         return (slice(top, bottom), slice(left, right)) if right > left and bottom > top else None
@@ -128,7 +128,7 @@ def _runs(rng: np.random.Generator, fixed: NDArray[np.int32], width: float, pres
     count = max(2, len(fixed) // 5)
     deviation = np.cumsum(rng.normal(0, 0.12, count))
     thick = np.maximum(1, np.round(mean * (1 + pressure * np.clip(deviation - deviation.mean(), -0.6, 0.6)))).astype(int).tolist()
-    cuts = np.linspace(0, len(fixed) - 1, count + 1).astype(int).tolist()
+    cuts = [part * (len(fixed) - 1) // count for part in range(count + 1)]
     return [(thick[part], fixed[cuts[part] : cuts[part + 1] + 1]) for part in range(count)]
 
 

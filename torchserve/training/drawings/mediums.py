@@ -12,10 +12,12 @@ from drawings.figures.marks import Colour
 GREYS: tuple[Colour, ...] = ((45, 45, 48), (70, 70, 74), (95, 95, 98))
 PENS: tuple[Colour, ...] = ((25, 35, 120), (30, 50, 160), (20, 20, 25), (20, 20, 25), (160, 30, 40), (20, 100, 60))
 MARKERS: tuple[Colour, ...] = (
-    (20, 20, 20), (20, 20, 20), (200, 30, 40), (40, 40, 140), (60, 30, 130), (20, 110, 60), (230, 110, 20), (120, 60, 30), (220, 60, 140), (20, 130, 190),
+    (20, 20, 20), (20, 20, 20), (200, 30, 40), (40, 40, 140), (60, 30, 130), (20, 110, 60), (230, 110, 20), (120, 60, 30), (220, 60, 140),
+    (20, 130, 190),
 )  # fmt: skip
 WAXES: tuple[Colour, ...] = (
-    (60, 50, 50), (200, 60, 60), (60, 90, 190), (50, 140, 70), (230, 130, 40), (130, 80, 160), (230, 110, 150), (120, 80, 50), (40, 150, 170), (215, 180, 40),
+    (60, 50, 50), (200, 60, 60), (60, 90, 190), (50, 140, 70), (230, 130, 40), (130, 80, 160), (230, 110, 150), (120, 80, 50), (40, 150, 170),
+    (215, 180, 40),
 )  # fmt: skip
 CHALKS: tuple[Colour, ...] = ((245, 245, 240), (245, 245, 240), (250, 230, 120), (245, 170, 190), (150, 210, 240), (170, 230, 160))
 PIXELS: tuple[Colour, ...] = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (230, 30, 30), (30, 60, 220), (20, 140, 50), (120, 40, 160), (50, 50, 50))
@@ -73,13 +75,13 @@ MEDIUMS: dict[str, Medium] = {
         _medium("ballpoint", (3.5, 8), PENS, (0.7, 1.0), ("fine", 0.2, 0.35), "hatch scribble", 0.1),
         _medium("felt_tip", (7, 17), MARKERS, (0.75, 1.0), ("soft", 0.08, 0.15), "rub scribble flood", 0.35),
         _medium("marker", (14, 38), MARKERS, (0.75, 1.0), ("soft", 0.1, 0.12), "rub scribble flood", 0.25),
-        _medium("crayon", (11, 30), WAXES, (0.6, 0.95), ("tooth", 0.75, 0.4), "rub rub scribble", 0.5),
+        _medium("crayon", (11, 30), WAXES, (0.6, 0.95), ("grain", 0.62, 0.4), "rub rub scribble", 0.5),
         _medium("coloured_pencil", (5, 13), WAXES, (0.5, 0.9), ("grain", 0.55, 0.45), "rub hatch scribble", 0.55),
         _medium("watercolour", (8, 22), WAXES, (0.4, 0.8), ("patch", 0.35, 0.3), "flood", 0.8),
         _drawn_on(
             "whiteboard", _medium("whiteboard_marker", (8, 20), MARKERS, (0.7, 0.95), ("soft", 0.2, 0.2), "scribble", 0.08), covers=False
         ),
-        _drawn_on("blackboard", _medium("chalk", (10, 24), CHALKS, (0.65, 0.95), ("tooth", 0.7, 0.4), "rub scribble", 0.2), covers=True),
+        _drawn_on("blackboard", _medium("chalk", (10, 24), CHALKS, (0.65, 0.95), ("grain", 0.6, 0.4), "rub scribble", 0.2), covers=True),
         _drawn_on("screen", _medium("mouse", (3.5, 14), PIXELS, (1.0, 1.0), ("fine", 0.0, 0.0), "flood", 0.25), covers=True),
         _drawn_on("screen", _medium("finger", (9, 28), PIXELS, (1.0, 1.0), ("fine", 0.0, 0.06), "flood scribble", 0.25), covers=True),
         _drawn_on("screen", _medium("vector", (5, 18), PIXELS, (1.0, 1.0), ("fine", 0.0, 0.0), "flood", 0.95), covers=True),

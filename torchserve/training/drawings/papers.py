@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +16,11 @@ Picture = NDArray[np.float32]
 
 def _plain(rng: np.random.Generator, height: int, width: int, colour: tuple[float, float, float], roughness: float) -> Picture:
     picture = np.empty((height, width, 3), np.float32)
-    picture[:] = np.asarray(colour) + rng.normal(0, 3, 3)
-    if roughness > 0:
-        grain = cutting(rng, "grain", height, width) * roughness + cutting(rng, "cloud", height, width) * roughness * 0.8
-        picture += grain[:, :, None]
+    flat = (np.asarray(colour) + rng.normal(0, 3, 3)).astype(np.float32)
+    grain = cutting(rng, "grain", height, width) * np.float32(roughness) + cutting(rng, "cloud", height, width) * np.float32(
+        0.8 * roughness
+    )
+    np.add(grain[:, :, None], flat, out=picture)
     return picture
 
 
@@ -64,13 +66,17 @@ def squared(rng: np.random.Generator, height: int, width: int) -> Picture:
 def crumpled(rng: np.random.Generator, height: int, width: int) -> Picture:
     """Paper that was folded or crushed: facets of different brightness, creases between them."""
     picture = white(rng, height, width)
-    shade = np.zeros((height, width), np.float32)
-    grid_y, grid_x = np.mgrid[0:height, 0:width].astype(np.float32)
+    rows, columns = -(-height // 2), -(-width // 2)
+    shade = np.zeros((rows, columns), np.float32)
+    down, across = np.arange(rows, dtype=np.float32)[:, None] * 2, np.arange(columns, dtype=np.float32)[None] * 2
     for _ in range(int(rng.integers(3, 10))):
-        angle, offset = rng.uniform(0, np.pi), rng.uniform(0.1, 0.9)
-        distance = (grid_x - offset * width) * np.cos(angle) + (grid_y - rng.uniform(0.1, 0.9) * height) * np.sin(angle)
-        shade += np.tanh(distance / rng.uniform(2, 30)) * rng.uniform(-9, 9) - rng.uniform(0, 22) * np.exp(-((distance / 1.5) ** 2))
-    return picture + shade[:, :, None]
+        angle = rng.uniform(0, np.pi)
+        x, y = rng.uniform(0.1, 0.9) * width, rng.uniform(0.1, 0.9) * height
+        distance = (across - np.float32(x)) * np.float32(np.cos(angle)) + (down - np.float32(y)) * np.float32(np.sin(angle))
+        bend = np.clip(distance * np.float32(1 / rng.uniform(2, 30)), -1, 1) * np.float32(rng.uniform(-9, 9))
+        shade += bend - np.maximum(1 - np.abs(distance) * np.float32(0.5), 0) * np.float32(rng.uniform(0, 26))
+    picture += cv2.resize(shade, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, None]
+    return picture
 
 
 def coloured(rng: np.random.Generator, height: int, width: int) -> Picture:
@@ -85,7 +91,7 @@ def kraft(rng: np.random.Generator, height: int, width: int) -> Picture:
     tone = rng.uniform(0.8, 1.1)
     picture = _plain(rng, height, width, (200 * tone, 165 * tone, 120 * tone), rng.uniform(2, 5))
     fibres = cutting(rng, "fibre", height, width) * rng.uniform(2, 6)
-    return picture + fibres[:, :, None]
+    return np.asarray(picture + fibres[:, :, None], np.float32)
 
 
 def whiteboard(rng: np.random.Generator, height: int, width: int) -> Picture:
@@ -95,7 +101,7 @@ def whiteboard(rng: np.random.Generator, height: int, width: int) -> Picture:
     glare = cutting(rng, "cloud", height, width) * rng.uniform(1, 9) + np.minimum(cutting(rng, "soft", height, width), 0) * rng.uniform(
         0, 3
     )
-    return picture + glare[:, :, None]
+    return np.asarray(picture + glare[:, :, None], np.float32)
 
 
 def blackboard(rng: np.random.Generator, height: int, width: int) -> Picture:
@@ -103,7 +109,7 @@ def blackboard(rng: np.random.Generator, height: int, width: int) -> Picture:
     colours = [(38, 62, 50), (45, 45, 48), (30, 30, 34), (35, 50, 70), (90, 88, 86)]
     picture = _plain(rng, height, width, colours[rng.integers(5)], rng.uniform(1, 6))
     dust = np.maximum(cutting(rng, "patch", height, width) + cutting(rng, "fibre", height, width) * 0.4, 0) * rng.uniform(0, 14)
-    return picture + dust[:, :, None]
+    return np.asarray(picture + dust[:, :, None], np.float32)
 
 
 def screen(rng: np.random.Generator, height: int, width: int) -> Picture:
@@ -139,7 +145,7 @@ def newsprint(rng: np.random.Generator, height: int, width: int) -> Picture:
     """Grey recycled paper with specks."""
     tone = rng.uniform(185, 215)
     picture = _plain(rng, height, width, (tone, tone - 4, tone - 14), 4.0)
-    return picture - (cutting(rng, "grain", height, width) > 2.8)[:, :, None] * np.float32(35)
+    return np.asarray(picture - (cutting(rng, "grain", height, width) > 2.8)[:, :, None] * 35, np.float32)
 
 
 HELD_OUT: dict[str, PaperMaker] = {"dotted": dotted, "newsprint": newsprint}

@@ -9,32 +9,37 @@ from numpy.typing import NDArray
 from drawings.papers import Picture
 from drawings.textures import cutting
 
+COARSE = 3
+"""Light is computed on a grid this much coarser than the picture."""
+
 
 def lit(rng: np.random.Generator, picture: Picture, strength: float) -> Picture:
     """Light from one side, with a tint; a soft shadow's edge now and then."""
     height, width = picture.shape[:2]
+    rows, columns = -(-height // COARSE), -(-width // COARSE)
     angle = rng.uniform(0, 2 * np.pi)
-    x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None] * np.float32(np.cos(angle))
-    y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * np.float32(np.sin(angle))
-    light = 1 + np.float32(strength * rng.uniform(0, 0.7)) * (x + y) + cutting(rng, "cloud", height, width) * np.float32(strength * 0.05)
+    x = np.linspace(-0.5, 0.5, columns, dtype=np.float32)[None] * np.float32(np.cos(angle))
+    y = np.linspace(-0.5, 0.5, rows, dtype=np.float32)[:, None] * np.float32(np.sin(angle))
+    light = 1 + np.float32(strength * rng.uniform(0, 0.7)) * (x + y) + cutting(rng, "patch", rows, columns) * np.float32(strength * 0.05)
     if rng.random() < 0.35:
-        light *= _shadow(rng, height, width)
+        light *= _shadow(rng, rows, columns)
     tint = np.clip(1 + rng.normal(0, 0.035, 3), 0.85, 1.1) * rng.uniform(1 - 0.45 * strength, 1.02)
-    return np.asarray(picture * light[:, :, None] * tint.astype(np.float32))
+    coarse = light[:, :, None] * tint.astype(np.float32)
+    return np.asarray(cv2.multiply(picture, cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)), np.float32)
 
 
-def _shadow(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
-    """A shadow of a hand, a head or a phone: a blob that reaches in from the border."""
-    small = np.zeros((48, 48), np.uint8)
-    centre = rng.uniform(-8, 56, 2)
+def _shadow(rng: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
+    """A shadow of a hand, a head or a phone: a blob that reaches in from the border, sharp or soft."""
+    drawn = np.zeros((96, 96), np.uint8)
+    centre = rng.uniform(-16, 112, 2)
     if rng.random() < 0.6:
-        centre[rng.integers(2)] = rng.choice([-4.0, 52.0])
-    shape = centre + rng.uniform(8, 34) * np.column_stack([np.cos(a := np.sort(rng.uniform(0, 6.3, 7))), np.sin(a)])
-    cv2.fillPoly(small, [np.round(shape).astype(np.int32)], 255)
-    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.6, 5))
-    return np.asarray(
-        1 - np.float32(rng.uniform(0.1, 0.45) / 255) * cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    )
+        centre[rng.integers(2)] = rng.choice([-8.0, 104.0])
+    turns = np.sort(rng.uniform(0, 6.3, 7))
+    shape = centre + rng.uniform(16, 68) * np.column_stack([np.cos(turns), np.sin(turns)])
+    cv2.fillPoly(drawn, [np.round(shape).astype(np.int32)], 255)
+    soft = cv2.GaussianBlur(drawn, (0, 0), rng.uniform(0.7, 10))
+    sized = cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    return np.asarray(1 - np.float32(rng.uniform(0.1, 0.45) / 255) * sized)
 
 
 def exposed(rng: np.random.Generator, picture: Picture) -> Picture:

@@ -46,7 +46,9 @@ def sampled_view(rng: np.random.Generator, page: tuple[int, int], frame: tuple[i
     turned = centred @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     turned += rng.normal(0, 0.035, (4, 2)) * scale * min(page_width, page_height)
     shift = rng.normal(0, 0.05, 2) * (width, height)
-    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), (turned + (width / 2, height / 2) + shift).astype(np.float32))
+    matrix = cv2.getPerspectiveTransform(
+        corners.astype(np.float32), (turned + np.array([width / 2, height / 2]) + shift).astype(np.float32)
+    )
     return View(np.asarray(matrix), frame)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from drawings.figures.shapes import Profile
 
-
 LINES = ("line", "bars")
 """Bodies of stick figures: a line; a line with a bar for shoulders and one for hips."""
 

@@ -42,7 +42,9 @@ def _details(hand: Hand, plan: BodyPlan, palette: Palette) -> list[Mark]:
         for _ in range(int(rng.integers(1, 5))):
             share = rng.uniform(0.2, 0.8)
             x = rng.uniform(-0.6, 0.6) * half_width(plan.profile, share)
-            shape = oval((x, share * length), *rng.uniform(0.008, 0.03, 2), squareness=rng.choice([0.0, 0.95]), count=12)
+            shape = oval(
+                (x, share * length), rng.uniform(0.008, 0.03), rng.uniform(0.008, 0.03), squareness=rng.choice([0.0, 0.95]), count=12
+            )
             marks.append(hand.shape(shape, fill=palette.accent, see_through=True))
     return marks
 

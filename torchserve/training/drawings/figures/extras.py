@@ -1,3 +1,4 @@
+# ruff: noqa: RUF005 - adding a pair to an array moves it
 """What makes figures of one kind differ further: one outline around everything, parts in different colours, trousers, things in
 hands, tails, wings and capes.
 """
@@ -12,7 +13,7 @@ from drawings.figures.colours import BRIGHT, Palette, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import LimbStyle
 from drawings.figures.marks import INK, Colour, Mark, Points
-from drawings.figures.shapes import arc, chain_axis, limb, oval, points, smooth
+from drawings.figures.shapes import arc, arc_lengths, chain_axis, limb, oval, points, smooth
 
 Groups = dict[str, list[Mark]]
 """A figure's marks by part: arms, legs, torso, head, ..."""
@@ -124,7 +125,7 @@ def furry(rng: np.random.Generator, outline: Points) -> Points:
     """A closed outline with tufts or teeth all around."""
     count = int(rng.integers(18, 44))
     path = np.concatenate([outline, outline[:1]])
-    lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    lengths = arc_lengths(path)
     at = np.linspace(0, lengths[-1], count * 2, endpoint=False)
     even = np.column_stack([np.interp(at, lengths, path[:, 0]), np.interp(at, lengths, path[:, 1])])
     out = even - even.mean(axis=0)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF005 - adding a pair to an array moves it
 """Faces: eyes, a nose, a mouth, any of which may be missing."""
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, Mark, Points
 from drawings.figures.shapes import arc, oval, points
 
+RED: Colour = (200, 40, 50)
 FEATURES = ("dots", "circles", "lashes", "ovals", "lines", "one", "googly", "crosses")
 
 
@@ -30,12 +32,41 @@ def _eye(hand: Hand, kind: str, at: Points, size: float, ink: Colour) -> list[Ma
     return marks
 
 
+def _nose(hand: Hand, at: Points, size: float, ink: Colour) -> list[Mark]:
+    rng, draw = hand.rng, hand.rng.random()
+    if draw < 0.25:
+        return [hand.strokes(at + points((0, -size), (-size * 0.8, size), (size * 0.5, size)), ink=ink)]
+    if draw < 0.4:
+        return [hand.strokes(at + points((0, -size), (0, size)), ink=ink)]
+    if draw < 0.6:
+        return [hand.shape(oval(at, size * 0.8, size * 0.7, count=10), ink=ink, fill=ink if rng.random() < 0.3 else None, see_through=True)]
+    return []
+
+
+def _mouth(hand: Hand, at: Points, width: float, ink: Colour) -> list[Mark]:
+    rng, draw = hand.rng, hand.rng.random()
+    colour = RED if rng.random() < 0.15 else ink
+    if draw < 0.58:
+        up = rng.uniform(0.4, 1.0) if rng.random() < 0.85 else -0.5
+        return [hand.strokes(arc(at - (0, width * 0.4 * up), width, width * up, 0.15, np.pi - 0.15), ink=colour)]
+    if draw < 0.7:
+        return [hand.strokes(at + points((-width, 0), (width, 0)), ink=colour)]
+    if draw < 0.78:
+        teeth = np.linspace(-width, width, 9)
+        jagged = np.column_stack([teeth, np.where(np.arange(9) % 2, 0.15, -0.15) * width])
+        return [hand.strokes(at + jagged, ink=colour)]
+    if draw < 0.87:
+        return [hand.shape(arc(at, width, width * 0.7, 0, np.pi), ink=ink, fill=RED if rng.random() < 0.5 else None, see_through=True)]
+    if draw < 0.94:
+        return [hand.shape(oval(at, width * 0.4, width * 0.4, count=10), ink=ink, see_through=True)]
+    return []
+
+
 def face_marks(hand: Hand, centre: Points, rx: float, ry: float, ink: Colour = INK) -> tuple[list[Mark], Points]:
     """Eyes, a nose and a mouth, any of which may be missing; and where nose, left and right eye are (the figure's own), `(3, 2)`."""
     rng = hand.rng
     gap, lift, size = rng.uniform(0.25, 0.5) * rx, rng.uniform(0.0, 0.4) * ry, rng.uniform(0.08, 0.2) * min(rx, ry)
-    look = rng.normal(0, 0.08) * rx
-    middle = np.array([centre[0] + look, centre[1]])
+    middle = centre + (rng.normal(0, 0.08) * rx, 0)
     left, right, nose = middle + (gap, -lift), middle - (gap, lift), middle + (0, rng.uniform(0.0, 0.22) * ry)
     landmarks = np.array([nose, left, right])
     if rng.random() < 0.06:
@@ -47,30 +78,11 @@ def face_marks(hand: Hand, centre: Points, rx: float, ry: float, ink: Colour = I
     else:
         for eye in (left, right):
             marks += _eye(hand, kind, eye, size, ink)
-    draw = rng.random()
-    if draw < 0.25:
-        marks.append(hand.strokes(nose + points((0, -size), (-size * 0.8, size), (size * 0.5, size)), ink=ink))
-    elif draw < 0.4:
-        marks.append(hand.strokes(nose + points((0, -size), (0, size)), ink=ink))
-    elif draw < 0.6:
-        marks.append(
-            hand.shape(oval(nose, size * 0.8, size * 0.7, count=10), ink=ink, fill=ink if rng.random() < 0.3 else None, see_through=True)
-        )
-    width, low = rng.uniform(0.25, 0.6) * rx, middle + (0, rng.uniform(0.35, 0.55) * ry)
-    draw = rng.random()
-    red: Colour = (200, 40, 50)
-    if draw < 0.6:
-        up = rng.uniform(0.4, 1.0) if rng.random() < 0.85 else -0.5
-        marks.append(
-            hand.strokes(arc(low - (0, width * 0.4 * up), width, width * up, 0.15, np.pi - 0.15), ink=red if rng.random() < 0.15 else ink)
-        )
-    elif draw < 0.72:
-        marks.append(hand.strokes(low + points((-width, 0), (width, 0)), ink=ink))
-    elif draw < 0.84:
-        smile = np.concatenate([arc(low, width, width * 0.7, 0, np.pi, 9), low[None] + (-width * 0.5, 0)])
-        marks.append(hand.shape(smile, ink=ink, fill=red if rng.random() < 0.5 else None, see_through=True))
-    elif draw < 0.92:
-        marks.append(hand.shape(oval(low, width * 0.4, width * 0.4, count=10), ink=ink, see_through=True))
+    width = rng.uniform(0.25, 0.6) * rx
+    marks += [*_nose(hand, nose, size, ink), *_mouth(hand, middle + (0, rng.uniform(0.35, 0.55) * ry), width, ink)]
     if rng.random() < 0.1:
         marks += [hand.blob(oval(middle + (s * rx * 0.55, ry * 0.3), size, size, count=10), (240, 150, 160)) for s in (-1, 1)]
+    if rng.random() < 0.06:
+        lenses = [oval(eye, size * 2, size * 1.8, count=16) for eye in (left, right)]
+        marks += [hand.strokes(np.concatenate([lens, lens[:1]])) for lens in lenses]
     return marks, landmarks

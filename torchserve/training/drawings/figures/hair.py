@@ -1,6 +1,10 @@
+# ruff: noqa: RUF005 - adding a pair to an array moves it
 """Hair and ears, behind heads and before them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +13,105 @@ from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, Mark, Points
 from drawings.figures.shapes import oval, points, smooth
 
-HAIR = ("none", "none", "spikes", "curls", "long", "pigtails", "bun", "fringe", "scribble", "few", "bob")
+
+@dataclass(frozen=True)
+class _Hairdresser:
+    """Draws in the head's own space, in which the head is a circle of radius 1 about (0, 0)."""
+
+    hand: Hand
+    centre: Points
+    scale: Points
+    fill: Colour | None
+    ink: Colour
+
+    def area(self, outline: Points, *, closed: bool = True) -> Mark:
+        return self.hand.shape(self.centre + outline * self.scale, fill=self.fill, ink=self.ink, closed=closed)
+
+    def lines(self, *lines: Points, width: float = 1.0) -> Mark:
+        return self.hand.strokes(*(self.centre + line * self.scale for line in lines), ink=self.ink, width=width)
+
+
+Hairdo = tuple[list[Mark], list[Mark]]
+"""Behind the head, before it."""
+
+
+def _ring(angles: Points) -> Points:
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def _spikes(dresser: _Hairdresser) -> Hairdo:
+    rng = dresser.hand.rng
+    angles = np.linspace(np.pi * 1.08, np.pi * 1.92, 2 * int(rng.integers(4, 9)) + 1)
+    radii = np.where(np.arange(len(angles)) % 2, rng.uniform(1.2, 1.55), 0.95)[:, None]
+    return [], [dresser.area(_ring(angles) * radii, closed=False)]
+
+
+def _single_hairs(dresser: _Hairdresser, inner: float, outer: float) -> Hairdo:
+    rng = dresser.hand.rng
+    angles = np.linspace(np.pi * 1.15, np.pi * 1.85, int(rng.integers(3, 14)))
+    return [], [dresser.lines(*(_ring(angle[None]) * np.array([[inner], [outer * rng.uniform(0.9, 1.1)]]) for angle in angles))]
+
+
+def _few(dresser: _Hairdresser) -> Hairdo:
+    return _single_hairs(dresser, 0.95, dresser.hand.rng.uniform(1.2, 1.5))
+
+
+def _fringe(dresser: _Hairdresser) -> Hairdo:
+    return _single_hairs(dresser, 0.6, 1.05)
+
+
+def _curls(dresser: _Hairdresser) -> Hairdo:
+    angles = np.linspace(np.pi * 0.95, np.pi * 2.05, int(dresser.hand.rng.integers(6, 11)))
+    return [dresser.area(oval(spot, 0.3, 0.3, count=12)) for spot in _ring(angles)], []
+
+
+def _long(dresser: _Hairdresser) -> Hairdo:
+    rng = dresser.hand.rng
+    low = rng.uniform(0.4, 0.8) if rng.random() < 0.4 else rng.uniform(0.9, 2.2)
+    if rng.random() < 0.5:
+        cap = points((-1.15, low), (-1.2, 0), (-0.85, -0.95), (0, -1.25), (0.85, -0.95), (1.2, 0), (1.15, low))
+        return [dresser.area(smooth(cap, closed=False))], []
+    strands = [points((s * 0.5, -0.9), (s * 1.05, -0.2), (s * rng.uniform(0.9, 1.4), low)) for s in (-1, 1) for _ in range(3)]
+    return [], [dresser.lines(*(smooth(strand, closed=False) for strand in strands))]
+
+
+def _pigtails(dresser: _Hairdresser) -> Hairdo:
+    rng = dresser.hand.rng
+    down, out = rng.uniform(0.2, 1.4), rng.uniform(0.5, 1.1)
+    loops = [points((s * 0.85, -0.6), (s * (1 + out * 0.5), -0.9), (s * (1 + out), down), (s * 1.1, 0.1)) for s in (-1, 1)]
+    if rng.random() < 0.5:
+        tails = [dresser.area(smooth(loop, closed=True)) for loop in loops]
+    else:  # two lines each, that curl outwards
+        curls = [
+            line + (s * 0.25, 0.1)
+            for s in (-1, 1)
+            for line in (points((s * 0.6, -0.8), (s * (0.7 + out * 0.4), -1.1), (s * (0.6 + out), down * 0.7)),)
+        ]
+        tails = [dresser.lines(*(smooth(line, closed=False) for line in [*curls, *(loop[:3] for loop in loops)]))]
+    return tails, _fringe(dresser)[1] if rng.random() < 0.3 else _scribble(dresser)[1] if rng.random() < 0.4 else []
+
+
+def _bun(dresser: _Hairdresser) -> Hairdo:
+    return [dresser.area(oval((0, -1.15), 0.4, 0.35, count=16))], []
+
+
+def _scribble(dresser: _Hairdresser) -> Hairdo:
+    way = np.linspace(0, 1, 26)
+    radii = 1.05 + 0.22 * np.sin(way * 60) + dresser.hand.rng.normal(0, 0.05, len(way))
+    return [], [dresser.lines(_ring(np.pi * (1.05 + 0.9 * way)) * radii[:, None], width=1.2)]
+
+
+def _cap(dresser: _Hairdresser) -> Hairdo:
+    """Hair as a filled cap on the forehead."""
+    level = dresser.hand.rng.uniform(-0.6, -0.2)
+    top = _ring(np.linspace(np.pi * 0.95, np.pi * 2.05, 12)) * 1.08
+    line = points((0.7, level), (0.2, level - 0.2), (-0.2, level), (-0.7, level - 0.1))
+    return [], [dresser.area(np.concatenate([top, line]))]
+
+
+HAIRDOS: tuple[Callable[[_Hairdresser], Hairdo], ...] = (
+    _spikes, _few, _fringe, _curls, _long, _long, _pigtails, _pigtails, _bun, _scribble, _cap,
+)  # fmt: skip
 
 
 def ear_marks(hand: Hand, centre: Points, rx: float, ry: float, palette: Palette) -> list[Mark]:
@@ -30,56 +132,10 @@ def ear_marks(hand: Hand, centre: Points, rx: float, ry: float, palette: Palette
     ]
 
 
-def hair_marks(hand: Hand, centre: Points, rx: float, ry: float, fill: Colour | None) -> tuple[list[Mark], list[Mark]]:
-    """Hair behind the head, and in front of it."""
+def hair_marks(hand: Hand, centre: Points, rx: float, ry: float, fill: Colour | None) -> Hairdo:
+    """Hair behind the head, and in front of it; one figure in five is bald."""
     rng = hand.rng
-    kind = HAIR[rng.integers(len(HAIR))]
-    ink = fill if fill is not None and rng.random() < 0.6 else INK
-    scale = np.array([rx, ry])
-    if kind == "none":
+    if rng.random() < 0.2:
         return [], []
-    if kind == "spikes":
-        angles = np.linspace(np.pi * 1.08, np.pi * 1.92, 2 * int(rng.integers(4, 9)) + 1)
-        radii = np.where(np.arange(len(angles)) % 2, rng.uniform(1.2, 1.55), 0.95)[:, None]
-        crown = centre + np.column_stack([np.cos(angles), np.sin(angles)]) * radii * scale
-        return [], [hand.shape(crown, fill=fill, ink=ink, closed=False)]
-    if kind in ("few", "fringe"):
-        angles = np.linspace(np.pi * 1.15, np.pi * 1.85, int(rng.integers(3, 14)))
-        inner, outer = (0.95, rng.uniform(1.2, 1.5)) if kind == "few" else (0.6, 1.05)
-        rays = [centre + np.array([[np.cos(a), np.sin(a)]]) * np.array([[inner], [outer * rng.uniform(0.9, 1.1)]]) * scale for a in angles]
-        return [], [hand.strokes(*rays, ink=ink)]
-    if kind == "curls":
-        angles = np.linspace(np.pi * 0.95, np.pi * 2.05, int(rng.integers(6, 11)))
-        return [
-            hand.shape(oval(centre + np.array([np.cos(a), np.sin(a)]) * scale, rx * 0.3, rx * 0.3, count=12), fill=fill, ink=ink)
-            for a in angles
-        ], []
-    if kind in ("long", "bob"):
-        low = rng.uniform(0.9, 2.2) if kind == "long" else rng.uniform(0.4, 0.8)
-        cap = points((-1.15, low), (-1.2, 0), (-0.85, -0.95), (0, -1.25), (0.85, -0.95), (1.2, 0), (1.15, low))
-        if rng.random() < 0.5:
-            return [hand.shape(centre + smooth(cap, closed=False) * scale, fill=fill, ink=ink)], []
-        strands = [
-            centre + smooth(points((s * 0.5, -0.9), (s * 1.05, -0.2), (s * rng.uniform(0.9, 1.4), low)), closed=False) * scale
-            for s in (-1, 1)
-            for _ in range(3)
-        ]
-        return [], [hand.strokes(*strands, ink=ink)]
-    if kind == "pigtails":
-        down, out = rng.uniform(0.2, 1.4), rng.uniform(0.5, 1.1)
-        tails = [
-            hand.shape(
-                centre
-                + smooth(points((s * 0.85, -0.6), (s * (1 + out * 0.5), -0.9), (s * (1 + out), down), (s * 1.1, 0.1)), closed=True) * scale,
-                fill=fill,
-                ink=ink,
-            )
-            for s in (-1, 1)
-        ]
-        return tails, []
-    if kind == "bun":
-        return [hand.shape(oval(centre - (0, ry * 1.15), rx * 0.4, ry * 0.35, count=16), fill=fill, ink=ink)], []
-    way = np.linspace(0, 1, 26)
-    angles = np.pi * (1.05 + 0.9 * way)
-    radii = 1.05 + 0.22 * np.sin(way * 60) + rng.normal(0, 0.05, len(way))
-    return [], [hand.strokes(centre + np.column_stack([np.cos(angles), np.sin(angles)]) * radii[:, None] * scale, ink=ink, width=1.2)]
+    ink = fill if fill is not None and rng.random() < 0.6 else INK
+    return HAIRDOS[rng.integers(len(HAIRDOS))](_Hairdresser(hand, centre, np.array([rx, ry]), fill, ink))

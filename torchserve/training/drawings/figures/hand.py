@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.shapes import arc_lengths
 
 STEP = 0.018
 """Distance between the points of a drawn line, in figure units."""
@@ -49,11 +50,12 @@ class Hand:
     def line(self, ideal: Points, *, closed: bool = False) -> Points:
         """The line as it gets drawn, evenly sampled. A closed one ends with its first point."""
         path = np.concatenate([ideal, ideal[:1]]) if closed else ideal
-        lengths = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-        total = lengths[-1]
+        lengths = arc_lengths(path)
+        total = float(lengths[-1])
         count = int(np.clip(total / STEP, 2, 160)) + 1
-        at = np.linspace(0, total, count)
-        even = np.column_stack([np.interp(at, lengths, path[:, 0]), np.interp(at, lengths, path[:, 1])])
+        at = np.arange(count) * (total / (count - 1))
+        even = np.empty((count, 2))
+        even[:, 0], even[:, 1] = np.interp(at, lengths, path[:, 0]), np.interp(at, lengths, path[:, 1])
         rng = self.rng
         amount = min(self.wobble, 0.12 * total + 1e-9)
         if closed:
@@ -63,8 +65,7 @@ class Hand:
             waves = 2 * np.pi / rng.uniform(0.1, 0.9, 4)
         phases = rng.uniform(0, 2 * np.pi, (2, 4))
         sizes = rng.normal(0, 0.75, (2, 4)) * amount * np.minimum(np.sqrt(9.0 / waves), 1.6)
-        sway = (sizes[:, :, None] * np.sin(waves[None, :, None] * at + phases[:, :, None])).sum(axis=1).T
-        drawn: Points = even + sway
+        drawn: Points = even + np.einsum("ij,ijk->ki", sizes, np.sin(waves[None, :, None] * at + phases[:, :, None]))
         if self.tremor > 0:
             drawn += rng.normal(0, self.tremor, drawn.shape)
         if closed:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF005 - adding a pair to an array moves it
 """Hats, bows, horns, antennae: what sticks out of a head and is no arm."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF005 - adding a pair to an array moves it
 """Whole heads with neck, face, hair and hat; and faces on bodies that are heads themselves."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF005 - adding a pair to an array moves it
 """Arms and legs with their hands and feet: lines, sausages, noodles, sleeves; mittens, forks, balls; shoes and toes."""
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from drawings.figures.marks import Colour, Mark, Points
 from drawings.figures.shapes import chain_axis, limb, oval, smooth
 
 HANDS = ("none", "fork", "ball", "mitten", "fingers", "claw", "stub")
+BOOT = np.array([[-0.6, -1.3], [0.6, -1.3], [0.7, 0.0], [1.9, 0.2], [2.2, 0.8], [-0.6, 0.8]])
 FEET = ("none", "line", "shoe", "round", "boot", "toes", "triangle")
 
 
@@ -122,14 +124,11 @@ def foot_marks(hand: Hand, ankle: Points, side: int, along: Points, style: LimbS
     if style.end == "toes":
         fan = _fingers(rng, size * 1.5, 3, 45)
         return [hand.strokes(*(_turned(toe, ankle, out * 0.7 + along * 0.7) for toe in fan))]
-    if style.end == "round":
-        return [hand.shape(oval(ankle + along * size * 0.4, size * 1.1, size), fill=style.end_fill)]
-    if style.end == "triangle":
-        corners = np.array([ankle, ankle + out * size * 2 + (0, size), ankle - out * size * 0.3 + (0, size)])
-        return [hand.shape(corners, fill=style.end_fill)]
     reach = size * rng.uniform(1.2, 1.7)
-    if style.end == "shoe":
-        return [hand.shape(oval(ankle + out * reach * 0.55 + (0, size * 0.3), reach, size * rng.uniform(0.55, 0.8)), fill=style.end_fill)]
-    high = size * 1.3
-    boot = np.array([[-0.6, -high / size], [0.6, -high / size], [0.7, 0.0], [1.9, 0.2], [2.2, 0.8], [-0.6, 0.8]]) * size * (side, 1)
-    return [hand.shape(ankle + boot, fill=style.end_fill)]
+    outlines = {
+        "round": oval(ankle + along * size * 0.4, size * 1.1, size),
+        "triangle": np.array([ankle, ankle + out * size * 2 + (0, size), ankle - out * size * 0.3 + (0, size)]),
+        "shoe": oval(ankle + out * reach * 0.55 + (0, size * 0.3), reach, size * rng.uniform(0.55, 0.8)),
+        "boot": ankle + BOOT * size * (side, 1),
+    }
+    return [hand.shape(outlines[style.end], fill=style.end_fill)]

@@ -139,7 +139,7 @@ def drawn_person(
         groups["head"], landmarks = head_marks(hand, style, palette, np.zeros(2), lean + pose.nod)
     if flat and style not in ("gingerbread", "silhouette"):
         groups = flattened(rng, groups, palette)
-    marks = _finished(rng, style, groups, plan, palette, inks)
+    marks = _finished(rng, style, groups, plan, palette, inks=inks)
     joints = _joints(limbs, landmarks, plan, keep, thin=plan.kind in LINES)
     return DrawnFigure(tuple(marks), joints, style, (plan.kind, pose.name, arm_style.kind, leg_style.kind))
 
@@ -151,7 +151,7 @@ def _behind(hand: Hand, style: str, plan: BodyPlan, limbs: Limbs, palette: Palet
 
 
 def _finished(
-    rng: np.random.Generator, style: str, groups: Groups, plan: BodyPlan, palette: Palette, inks: tuple[Colour, ...]
+    rng: np.random.Generator, style: str, groups: Groups, plan: BodyPlan, palette: Palette, *, inks: tuple[Colour, ...]
 ) -> list[Mark]:
     """The parts in order, and what concerns all of them: one outline, one colour, many colours."""
     if style == "silhouette":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from drawings.figures.marks import Points
 
+Place = Sequence[float] | Points
+"""One point."""
 Profile = Sequence[tuple[float, float]]
 """Half-widths of a body: (share of its length from the top, half-width), ascending."""
 
@@ -17,7 +20,7 @@ def points(*pairs: tuple[float, float]) -> Points:
     return np.array(pairs, np.float64)
 
 
-def oval(centre: Sequence[float], rx: float, ry: float, squareness: float = 0.0, start: float = -np.pi / 2, count: int = 28) -> Points:
+def oval(centre: Place, rx: float, ry: float, *, squareness: float = 0.0, start: float = -np.pi / 2, count: int = 28) -> Points:
     """A closed superellipse: squareness 0 is an ellipse, 1 nearly a box. The first point isn't repeated."""
     angles = start + np.linspace(0, 2 * np.pi, count, endpoint=False)
     cos, sin = np.cos(angles), np.sin(angles)
@@ -27,7 +30,7 @@ def oval(centre: Sequence[float], rx: float, ry: float, squareness: float = 0.0,
     return np.column_stack([centre[0] + rx * cos, centre[1] + ry * sin])
 
 
-def arc(centre: Sequence[float], rx: float, ry: float, first: float, last: float, count: int = 10) -> Points:
+def arc(centre: Place, rx: float, ry: float, first: float, last: float, *, count: int = 10) -> Points:
     """Part of an ellipse between two angles in radians (0 is right, positive turns down)."""
     angles = np.linspace(first, last, count)
     return np.column_stack([centre[0] + rx * np.cos(angles), centre[1] + ry * np.sin(angles)])
@@ -85,8 +88,16 @@ def chain_axis(joints: Points, *, curved: bool) -> Points:
     if curved:
         return smooth(joints, closed=False, per_segment=6)
     share = np.linspace(0, 1, 5)[:, None]
-    legs = [first + share[:-1] * (second - first) for first, second in zip(joints[:-1], joints[1:], strict=True)]
+    legs = [first + share[:-1] * (second - first) for first, second in pairwise(joints)]
     return np.concatenate([*legs, joints[-1:]])
+
+
+def arc_lengths(path: Points) -> Points:
+    """How far along a polyline each of its points is, `(N,)`."""
+    steps = path[1:] - path[:-1]
+    lengths = np.zeros(len(path))
+    np.cumsum(np.hypot(steps[:, 0], steps[:, 1]), out=lengths[1:])
+    return lengths
 
 
 def turned(shape: Points, degrees: float) -> Points:

@@ -26,7 +26,8 @@ class Limbs:
 
 
 THIN: dict[str, float] = {
-    "stick": 1.0, "stick_body": 1.0, "snow_person": 0.7, "potato": 0.65, "vegetable": 0.6, "dress": 0.5, "big_head": 0.5, "monster": 0.25, "robot": 0.25,
+    "stick": 1.0, "stick_body": 1.0, "snow_person": 0.7, "potato": 0.65, "vegetable": 0.6, "dress": 0.5, "big_head": 0.5,
+    "monster": 0.25, "robot": 0.25,
 }  # fmt: skip
 """How likely limbs are mere lines."""
 

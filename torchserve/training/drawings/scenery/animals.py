@@ -1,11 +1,12 @@
+# ruff: noqa: RUF005 - adding a pair to an array moves it
 """Animals: pets beside a figure, and what a detector of humanoids must not take for one. About the unit square, y down."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from drawings.figures.hand import Hand
 from drawings.figures.faces import face_marks
+from drawings.figures.hand import Hand
 from drawings.figures.limbs import LimbStyle, hand_marks, limb_marks
 from drawings.figures.marks import Mark
 from drawings.figures.shapes import limb, oval, points, smooth

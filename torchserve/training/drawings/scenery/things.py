@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from drawings.figures.colours import BRIGHT, any_of
-from drawings.figures.hand import Hand
 from drawings.figures.faces import face_marks
+from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, Mark, Points
 from drawings.figures.shapes import arc, oval, points, smooth
 
@@ -163,7 +163,9 @@ def gadget(hand: Hand, filled: float) -> list[Mark]:
     top = rng.uniform(0.1, 0.35)
     marks = [hand.shape(points((0.05, top), (0.95, top), (0.95, 0.95), (0.05, 0.95)), fill=fill_of(hand, filled))]
     marks += [
-        hand.shape(oval(rng.uniform((0.2, top + 0.2), (0.8, 0.8)), *rng.uniform(0.04, 0.14, 2), count=14), see_through=True)
+        hand.shape(
+            oval(rng.uniform((0.2, top + 0.2), (0.8, 0.8)), rng.uniform(0.04, 0.14), rng.uniform(0.04, 0.14), count=14), see_through=True
+        )
         for _ in range(int(rng.integers(1, 6)))
     ]
     return marks
@@ -193,7 +195,7 @@ def rainbow(hand: Hand, filled: float) -> list[Mark]:
     bows = np.linspace(0.5, 0.3, int(hand.rng.integers(3, 7)))
     return [
         hand.strokes(
-            arc((0.5, 0.6), r, r, np.pi, 2 * np.pi, 16), ink=any_of(hand.rng, BRIGHT) if hand.rng.random() < 0.7 else INK, width=1.5
+            arc((0.5, 0.6), r, r, np.pi, 2 * np.pi, count=16), ink=any_of(hand.rng, BRIGHT) if hand.rng.random() < 0.7 else INK, width=1.5
         )
         for r in bows
     ]
@@ -233,6 +235,6 @@ def portrait(hand: Hand, filled: float) -> list[Mark]:
 
 
 THINGS: tuple[Thing, ...] = (
-    sun, sun, corner_sun, house, house, tree, tree, flower, flower, cloud, cloud, ball, balloon, heart, star, car, gadget, furniture, boat, rainbow,
-    lamp, scribble, portrait,
+    sun, sun, corner_sun, house, house, tree, tree, flower, flower, cloud, cloud, ball, balloon, heart, star, car, gadget, furniture,
+    boat, rainbow, lamp, scribble, portrait,
 )  # fmt: skip
