@@ -18,7 +18,7 @@ from drawings.figures.limbs import FEET, HANDS
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
 from drawings.sample import Sample, drawn_sample
 from drawings.scenery.animals import ANIMALS
-from drawings.scenery.letters import caption
+from drawings.scenery.letters import caption, printed_lines
 from drawings.scenery.things import THINGS
 from drawings.scenes import draw_figure, fitted, page_pen
 
@@ -126,7 +126,9 @@ def test_training_never_sees_what_is_held_out():
     assert {figure.style for sample in unseen for figure in sample.figures} & set(HELD_OUT_STYLES)
 
 
-@pytest.mark.parametrize("thing", [*dict.fromkeys(THINGS), *dict.fromkeys(ANIMALS), caption], ids=lambda thing: thing.__name__)
+@pytest.mark.parametrize(
+    "thing", [*dict.fromkeys(THINGS), *dict.fromkeys(ANIMALS), caption, printed_lines], ids=lambda thing: thing.__name__
+)
 def test_things_are_about_as_big_as_the_unit_square(thing):
     for seed in range(5):
         marks = thing(Hand.sampled(np.random.default_rng(seed)), 0.5)

@@ -156,7 +156,7 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     else:
         count = int(rng.integers(0, 6)) if choices.framing != CLOSE and rng.random() < 0.75 else int(rng.random() < 0.25)
         sizes = (0.08, 0.42)
-    draw_things(canvas, rng, hand, pen, count, list(taken), sizes)
+    draw_things(canvas, hand, pen, count, taken=[] if rng.random() < 0.12 else taken, sizes=sizes)
     fill_kind = choices.medium.fills[rng.integers(len(choices.medium.fills))]
     opaque = bool(rng.random() < (0.97 if choices.medium.name == "vector" else 0.8))
     return [draw_figure(canvas, figure, pen, opaque=opaque, fill_kind=fill_kind) for figure, _ in placed]

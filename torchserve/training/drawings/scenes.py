@@ -14,7 +14,7 @@ from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
 from drawings.figures.shapes import points
 from drawings.mediums import Medium, Pen, sampled_pen
 from drawings.scenery.animals import ANIMALS
-from drawings.scenery.letters import caption
+from drawings.scenery.letters import caption, printed_lines
 from drawings.scenery.things import THINGS
 
 Box = tuple[float, float, float, float]
@@ -67,7 +67,7 @@ def draw_figure(canvas: Canvas, figure: DrawnFigure, pen: Pen, *, opaque: bool, 
 
 def _thing(rng: np.random.Generator, hand: Hand, filled: float) -> list[Mark]:
     draw = rng.random()
-    makers = THINGS if draw < 0.55 else ANIMALS if draw < 0.75 else (caption,)
+    makers = THINGS if draw < 0.55 else ANIMALS if draw < 0.75 else (caption, caption, caption, printed_lines)
     return makers[rng.integers(len(makers))](hand, filled)
 
 
@@ -77,11 +77,10 @@ def _overlap(box: Box, other: Box) -> float:
     return max(width, 0) * max(height, 0) / max((box[2] - box[0]) * (box[3] - box[1]), 1e-9)
 
 
-def draw_things(
-    canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen, count: int, taken: list[Box], sizes: tuple[float, float]
-) -> None:
+def draw_things(canvas: Canvas, hand: Hand, pen: Pen, count: int, *, taken: list[Box], sizes: tuple[float, float]) -> None:
     """Things, animals and words where no box in `taken` is; their sides are shares of the page's shorter side."""
     height, width = canvas.owned.shape
+    rng = hand.rng
     for _ in range(count):
         side = rng.uniform(*sizes) * min(height, width)
         for _attempt in range(6):

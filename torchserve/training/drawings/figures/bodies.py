@@ -8,8 +8,8 @@ import numpy as np
 
 from drawings.figures.shapes import Profile
 
-LINES = ("line", "bars")
-"""Bodies of stick figures: a line; a line with a bar for shoulders and one for hips."""
+LINES = ("line", "bars", "vee")
+"""Bodies of stick figures: a line; a line with a bar for shoulders and one for hips; two lines from the neck to the hips."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,9 @@ def _line(rng: np.random.Generator, kind: str, width: float) -> BodyPlan:
     length, shoulders = rng.uniform(0.22, 0.45), rng.uniform(0.02, 0.35)
     if kind == "line":
         return BodyPlan(kind, ((0, 0.004), (1, 0.004)), length, rounded=False, shoulders=shoulders, hips=1.0, stance=0.3)
+    if kind == "vee":
+        profile: Profile = ((0, 0.003), (1, width * rng.uniform(0.35, 0.9)))
+        return BodyPlan(kind, profile, length, rounded=False, shoulders=shoulders * 1.5, hips=1.0, stance=1.0)
     profile = ((0, width * 0.7), (1, width * rng.uniform(0.3, 0.8)))
     return BodyPlan(kind, profile, length, rounded=False, shoulders=shoulders * 0.4, hips=1.0, stance=1.0)
 

@@ -54,7 +54,11 @@ def torso_marks(hand: Hand, plan: BodyPlan, outline: Points, palette: Palette, l
     spine = points((0, -0.01), (0, plan.length))
     if plan.kind == "line":
         return [hand.strokes(turned(spine, lean))]
+    if plan.kind == "vee":
+        hip_line = _across(plan, 1.0)
+        sides = [np.array([spine[0], hip]) for hip in hip_line]
+        return [hand.strokes(*(turned(line, lean) for line in (*sides, *([hip_line] if hand.rng.random() < 0.6 else []))))]
     if plan.kind == "bars":
         return [hand.strokes(*(turned(line, lean) for line in (spine, _across(plan, plan.shoulders), _across(plan, 1.0))))]
     details = [mark.moved(lambda shape: turned(shape, lean)) for mark in _details(hand, plan, palette)]
-    return [hand.shape(outline, fill=palette.top), *details]
+    return [hand.shape(outline, fill=palette.top, closed=bool(hand.rng.random() > 0.12)), *details]

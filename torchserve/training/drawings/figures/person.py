@@ -38,7 +38,7 @@ def _plan(rng: np.random.Generator, style: str) -> BodyPlan:
         return torso(rng, "triangle" if rng.random() < 0.5 else "dress")
     fixed = {"robot": "box", "snow_person": "snow", "block": "box", "alien": "oval"}
     if style == "stick":
-        return torso(rng, "line" if rng.random() < 0.82 else "bars")
+        return torso(rng, ("line", "line", "line", "line", "line", "line", "bars", "vee")[rng.integers(8)])
     return torso(rng, fixed.get(style) or TORSOS[rng.integers(len(TORSOS))])
 
 

@@ -33,6 +33,21 @@ GLYPHS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
 }
 
 
+def printed_lines(hand: Hand, filled: float) -> list[Mark]:
+    """A block of small writing: dashes of word length in rows."""
+    del filled
+    rng = hand.rng
+    strokes: list[Points] = []
+    for row in np.linspace(0.2, 0.8, int(rng.integers(2, 6))):
+        ends = np.sort(rng.uniform(0, 1, 2 * int(rng.integers(2, 6))))
+        for start, end in ends.reshape(-1, 2):
+            count = max(3, int((end - start) * 40))
+            heights = row + rng.uniform(-0.035, 0.035, count)
+            strokes.append(np.column_stack([np.linspace(start, end, count), heights]))
+    strokes.append(np.array([[0.0, 0.85], [0.5, 0.85]]))
+    return [hand.strokes(*strokes, width=0.5)]
+
+
 def caption(hand: Hand, filled: float) -> list[Mark]:
     """A word or two in block letters or a running hand, 1 wide."""
     del filled
