@@ -1,17 +1,18 @@
 """The detector and the pose network in this process, on ONNX Runtime's CPU provider, as `pipeline.ports.Predictor`.
 
-Owns the sessions: made once, kept warm, with a bounded number of threads. What the networks are shown and what their answers mean is in
-`pipeline.stages.figures_seen`.
+Owns the sessions: made once, kept warm, with a bounded number of threads. TorchServe's handlers use this class, too, with their own
+providers. What the networks are shown and what their answers mean is in `pipeline.stages.figures_seen`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline.errors import ModelUnavailable
+from pipeline.errors import ModelUnavailable, ShapeError
 from pipeline.stages import figures_seen
 from pipeline.types import Bytes, Detection, Floats, Singles, checked
 
@@ -21,56 +22,76 @@ if TYPE_CHECKING:
 MODELS: Final = Path(__file__).resolve().parents[1] / "models"
 DETECTOR: Final = "detector.onnx"
 POSE: Final = "pose.onnx"
+CPU: Final = "CPUExecutionProvider"
 _REINSTALL: Final = "install doodled again: its networks come with it"
 
 
 class EmbeddedPredictor:
     """Runs the networks that come with doodled. Thread-safe."""
 
-    def __init__(self, models: Path = MODELS, *, threads: int = 2) -> None:
+    def __init__(self, models: Path = MODELS, *, threads: int = 2, providers: Sequence[str] = (CPU,)) -> None:
         """Load both networks.
 
         Args:
             models: folder of `detector.onnx` and `pose.onnx`.
             threads: at most so many for each call.
+            providers: ONNX Runtime's execution providers, the preferred one first.
         Raises:
             ModelUnavailable: a file is missing, damaged or of another network.
         """
-        self._detector = _Network(models / DETECTOR, outputs=("centres", "sides"), threads=threads)
-        self._pose = _Network(models / POSE, outputs=("joints", "mask", "presence"), threads=threads)
+        self._detector = _Network(models / DETECTOR, ("centres", "sides"), threads=threads, providers=providers)
+        self._pose = _Network(models / POSE, ("joints", "mask", "presence"), threads=threads, providers=providers)
 
     def detections(self, rgb: Bytes) -> tuple[Detection, ...]:
         """As in `pipeline.ports.Predictor`."""
-        checked("rgb", rgb, ("H", "W", 3), np.uint8)
-        whole = figures_seen.whole_view(rgb, self._detector.side)
-        centres, sides = self._detector.answer(whole.pixels[None])
-        proposals = figures_seen.proposals(centres[0], sides[0], whole, rgb)
-        if not proposals:
-            return ()
-        views = [figures_seen.close_view(rgb, proposal, self._pose.side) for proposal in proposals]
-        answers = self._pose_answers(views)
-        found = [figures_seen.detection(*each, rgb) for each in zip(proposals, views, answers, strict=True)]
-        return figures_seen.without_doubles(found)
+        return self.detections_in([rgb])[0]
 
     def keypoints(self, rgb: Bytes) -> Floats:
         """As in `pipeline.ports.Predictor`."""
-        checked("rgb", rgb, ("h", "w", 3), np.uint8)
-        view = figures_seen.crop_view(rgb, self._pose.side)
-        return figures_seen.keypoints(view, self._pose_answers([view])[0], rgb)
+        return self.keypoints_in([rgb])[0]
 
-    def _pose_answers(self, views: list[figures_seen.View]) -> list[figures_seen.PoseAnswer]:
+    def detections_in(self, pictures: Sequence[Bytes]) -> list[tuple[Detection, ...]]:
+        """The figures in each of several pictures, asked about together."""
+        for picture in pictures:
+            _check(picture)
+        wholes = [figures_seen.whole_view(picture, self._detector.side) for picture in pictures]
+        centres, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]))
+        proposals = [figures_seen.proposals(*each) for each in zip(centres, sides, wholes, pictures, strict=True)]
+        close = [(place, one) for place, of_one in enumerate(proposals) for one in of_one]
+        views = [figures_seen.close_view(pictures[place], one, self._pose.side) for place, one in close]
+        found: list[list[Detection]] = [[] for _ in pictures]
+        for (place, one), view, answer in zip(close, views, self._close_answers(views), strict=True):
+            found[place].append(figures_seen.detection(one, view, answer, pictures[place]))
+        return [figures_seen.without_doubles(of_one) for of_one in found]
+
+    def keypoints_in(self, crops: Sequence[Bytes]) -> list[Floats]:
+        """The joints in each of several crops, asked about together."""
+        for crop in crops:
+            _check(crop)
+        views = [figures_seen.crop_view(crop, self._pose.side) for crop in crops]
+        return [figures_seen.keypoints(*each) for each in zip(views, self._close_answers(views), crops, strict=True)]
+
+    def _close_answers(self, views: list[figures_seen.View]) -> list[figures_seen.PoseAnswer]:
+        if not views:
+            return []
         joints, masks, presence = self._pose.answer(figures_seen.with_mirrors(views))
         return figures_seen.pose_answers(joints, masks, presence)
+
+
+def _check(rgb: Bytes) -> None:
+    checked("rgb", rgb, ("H", "W", 3), np.uint8)
+    if not rgb.size:
+        raise ShapeError("rgb", expected="a picture with pixels", actual=str(rgb.shape))
 
 
 class _Network:
     """One network's session: squares (N, S, S, 3) uint8 in, its named outputs out."""
 
-    def __init__(self, path: Path, *, outputs: tuple[str, ...], threads: int) -> None:
+    def __init__(self, path: Path, outputs: tuple[str, ...], *, threads: int, providers: Sequence[str]) -> None:
         self._path, self._outputs = path, list(outputs)
         if not path.is_file():
             raise ModelUnavailable("this network's weights are missing", path=path, hint=_REINSTALL)
-        self._session = _session(path, threads)
+        self._session = _session(path, threads, providers)
         inputs, known = self._session.get_inputs(), {output.name for output in self._session.get_outputs()}
         shape = inputs[0].shape
         if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or len(shape) != 4 or not set(outputs) <= known:
@@ -88,7 +109,7 @@ class _Network:
             raise ModelUnavailable(f"ONNX Runtime can't run this network: {error}", path=self._path) from error
 
 
-def _session(path: Path, threads: int) -> InferenceSession:
+def _session(path: Path, threads: int, providers: Sequence[str]) -> InferenceSession:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -97,7 +118,7 @@ def _session(path: Path, threads: int) -> InferenceSession:
     options.log_severity_level = 4  # what goes wrong is raised
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores between calls
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
     except _foreign_errors() as error:
         raise ModelUnavailable(f"ONNX Runtime can't read this network: {error}", path=path, hint=_REINSTALL) from error
 

@@ -1,8 +1,8 @@
 """What the exported networks are worth, measured through `EmbeddedPredictor`, just as they are used.
 
-`python evaluate.py --models pipeline/models --out FOLDER --count 400 [--real FOLDER ...]` draws held-out pictures, which have styles, mediums
-and papers that nothing was trained with, and writes `report.json` and `worst.png`. `--real` are folders of AnimatedDrawings characters
-(`char_cfg.yaml`, `texture.png`, perhaps `image.jpg`): they are only looked at, never learnt from.
+`python evaluate.py --models pipeline/models --out FOLDER --count 400 [--real FOLDER ...]` draws held-out pictures, which have styles,
+mediums and papers that nothing was trained with, and writes `report.json` and `worst.png`. `--real` are folders of AnimatedDrawings
+characters (`char_cfg.yaml`, `texture.png`, perhaps `image.jpg`): they are only looked at, never learnt from.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A trained network as one ONNX file: `python export.py pose --checkpoint RUN/pose.pt --out pipeline/models/pose.onnx`.
 
 The file takes pictures as they are, (N, S, S, 3) uint8, any N. Its weights are stored in half precision, which halves the file and costs
-nothing that can be measured; they are made single again as the session loads. What the file answers is compared with what the network answered.
+nothing that can be measured; they are made single again as the session loads. What the file answers is compared with what the network
+answered.
 """
 
 from __future__ import annotations

@@ -1,0 +1,68 @@
+"""What both handlers share: pictures out of requests, a whole batch through the networks at once, JSON back.
+
+Runs inside TorchServe's Python, from an archive that `build_archives` packed: the parts of `pipeline` that it imports lie beside it. On a
+GPU where ONNX Runtime can use one, else on the CPU. A request that holds no picture is answered with 400 and does not harm its batch.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from PIL import Image, UnidentifiedImageError
+
+from pipeline.adapters.embedded import CPU, EmbeddedPredictor
+
+GPU = "CUDAExecutionProvider"
+MOST_PIXELS = 50_000_000
+FIELDS = ("data", "body")
+THREADS = 2
+
+Picture = np.ndarray
+
+
+class Answering:
+    """One worker's networks, and how it answers a batch."""
+
+    def __init__(self) -> None:
+        self.predictor: EmbeddedPredictor | None = None
+
+    def initialize(self, context: Any) -> None:
+        """Load the networks out of the unpacked archive."""
+        folder = Path(context.system_properties["model_dir"])
+        wanted = [GPU, CPU] if context.system_properties.get("gpu_id") is not None else [CPU]
+        available = set(onnxruntime.get_available_providers())
+        self.predictor = EmbeddedPredictor(folder, threads=THREADS, providers=[name for name in wanted if name in available])
+
+    def answers(self, rows: Sequence[dict[str, Any]], context: Any, predict: Callable[[list[Picture]], list[Any]]) -> list[Any]:
+        """A reply for each request, in order; pictures that can be read go through `predict` together."""
+        pictures = [_picture(row) for row in rows]
+        readable = [picture for picture in pictures if picture is not None]
+        replies = iter(predict(readable) if readable else [])
+        answers = []
+        for place, picture in enumerate(pictures):
+            context.set_response_content_type(place, "application/json")
+            if picture is None:
+                context.set_response_status(code=400, phrase="Bad Request", idx=place)
+                answers.append({"code": 400, "type": "BadRequest", "message": "the field data holds no picture that can be read"})
+            else:
+                answers.append(next(replies))
+        return answers
+
+
+def _picture(row: dict[str, Any]) -> Picture | None:
+    content = next((row[name] for name in FIELDS if row.get(name) is not None), None)
+    if not isinstance(content, bytes | bytearray):
+        return None
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                return None
+            rgb = np.asarray(opened.convert("RGB"))
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return np.ascontiguousarray(rgb) if rgb.size else None
