@@ -47,7 +47,7 @@ def exposed(rng: np.random.Generator, picture: Picture) -> Picture:
     draw = rng.random()
     if draw < 0.05:
         return np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
-    if draw < 0.09:
+    if draw < 0.09 and picture.mean() > 120:
         grey = np.ascontiguousarray(picture.mean(axis=2))
         paper = cv2.blur(grey, (41, 41))
         return np.repeat(np.where(grey < paper - rng.uniform(8, 22), np.float32(0), np.float32(255))[:, :, None], 3, axis=2)

@@ -5,7 +5,7 @@ A choice of framing, medium and paper; figures and other things drawn on a page;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -19,8 +19,8 @@ from drawings.figures.marks import DrawnFigure
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
 from drawings.mediums import Medium
 from drawings.photographs import exposed, grain_and_jpeg, lit
-from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, fitted, page_pen, tilted
-from drawings.surroundings import View, held, laid, sampled_view, table
+from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, draw_toolbar, fitted, page_pen, tilted
+from drawings.surroundings import View, cluttered, held, laid, sampled_view, table
 
 Split = Literal["train", "heldout"]
 NOTHING, CLOSE, PAGE, FAR = "nothing", "close", "page", "far"
@@ -78,7 +78,7 @@ class _Choices:
 
 
 def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sample:
-    """The picture that belongs to a seed, its longer side `size` pixels. The splits never share a picture; "heldout" also has
+    """The picture that belongs to a seed, its longer side `size` pixels (64 to 1024). The splits never share a picture; "heldout" also has
     styles, mediums and papers that "train" hasn't. Same arguments, same picture.
     """
     rng = np.random.default_rng([seed, 0 if split == "train" else 1])
@@ -93,11 +93,14 @@ def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sampl
     if not figures and rng.random() < 0.06:
         picture = table(rng, *frame)
     if laid_out:
-        view = sampled_view(rng, frame, frame, cover=rng.uniform(0.65, 1.05))
+        view = sampled_view(rng, frame, frame, cover=rng.uniform(0.8 if choices.framing == FAR else 0.5, 1.08))
         picture = laid(rng, picture, view)
     labels = [label for label in (_labelled(label, view, moved=laid_out) for label in drawn) if label is not None]
+    boxes = [label.box for label in labels]
+    if laid_out and rng.random() < 0.15:
+        picture = cluttered(rng, picture, boxes)
     if laid_out and rng.random() < 0.2:
-        picture = held(rng, picture, [label.box for label in labels])
+        picture = held(rng, picture, boxes)
     if choices.medium.ground != "screen":
         picture = exposed(rng, lit(rng, picture, rng.random()))
     rgb = grain_and_jpeg(rng, picture, screen=choices.medium.ground == "screen")
@@ -148,7 +151,9 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     placed = [fitted(figure, box) for figure, box in zip(figures, boxes, strict=True)]
     mean_height = float(np.mean([tall for _, tall in placed])) if placed else height * rng.uniform(0.3, 0.9)
     pen = page_pen(canvas, rng, choices.medium, mean_height)
-    if rng.random() < (0.12 if choices.framing == CLOSE else 0.3):
+    if choices.medium.ground == "screen" and rng.random() < 0.08:
+        draw_toolbar(canvas, rng)
+    elif rng.random() < (0.12 if choices.framing == CLOSE else 0.3):
         draw_ground(canvas, rng, hand, pen)
     taken = [figure.bounds() for figure, _ in placed]
     if choices.framing == NOTHING:
@@ -159,7 +164,11 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     draw_things(canvas, hand, pen, count, taken=[] if rng.random() < 0.12 else taken, sizes=sizes)
     fill_kind = choices.medium.fills[rng.integers(len(choices.medium.fills))]
     opaque = bool(rng.random() < (0.97 if choices.medium.name == "vector" else 0.8))
-    return [draw_figure(canvas, figure, pen, opaque=opaque, fill_kind=fill_kind) for figure, _ in placed]
+    labels: list[DrawnLabel] = []
+    for figure, _ in placed:
+        label = draw_figure(canvas, figure, pen, opaque=opaque, fill_kind=fill_kind)
+        labels = [*(replace(earlier, owned=earlier.owned & ~label.owned) for earlier in labels), label]
+    return labels
 
 
 def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framing: str) -> list[Box]:
@@ -170,7 +179,8 @@ def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framin
         wide = width / count
         scales = rng.uniform(0.5, 0.95, count) * (1 if framing == PAGE else 0.6)
         tops = rng.uniform(0.02, 0.98, count) * height * (1 - scales)
-        return [(i * wide + wide * 0.06, tops[i], (i + 1) * wide - wide * 0.06, tops[i] + height * scales[i]) for i in range(count)]
+        gap = wide * (0.06 if rng.random() < 0.75 else -0.08)
+        return [(i * wide + gap, tops[i], (i + 1) * wide - gap, tops[i] + height * scales[i]) for i in range(count)]
     low, high = {CLOSE: (0.8, 1.0), PAGE: (0.35, 0.85), FAR: (0.15, 0.4)}[framing]
     share = rng.uniform(low, high)
     if framing == CLOSE and rng.random() < 0.08:

@@ -99,6 +99,19 @@ def draw_things(canvas: Canvas, hand: Hand, pen: Pen, count: int, *, taken: list
         taken.append(box)
 
 
+def draw_toolbar(canvas: Canvas, rng: np.random.Generator) -> None:
+    """A drawing program's bar of tools and colours along one side of a screen; it is no part of the page and stays when it is wiped."""
+    height, width = canvas.owned.shape
+    depth = int(rng.uniform(0.04, 0.1) * max(height, width))
+    picture = canvas.picture if rng.random() < 0.6 else canvas.picture.transpose(1, 0, 2)
+    bar = picture[:depth] if rng.random() < 0.7 else picture[-depth:]
+    bar[:] = rng.uniform(30, 245)
+    icon = max(4, int(depth * 0.6))
+    for left in range(icon // 2, int(bar.shape[1] * rng.uniform(0.4, 1.0)) - icon, int(icon * rng.uniform(1.2, 2.2))):
+        bar[(depth - icon) // 2 : (depth + icon) // 2, left : left + icon] = any_of(rng, BRIGHT)
+    canvas.paper[:] = canvas.picture
+
+
 def draw_ground(canvas: Canvas, rng: np.random.Generator, hand: Hand, pen: Pen) -> None:
     """What fills a page behind figures: a ground line, grass, a strip of sky, on screens whole coloured backgrounds."""
     height, width = canvas.owned.shape

@@ -93,6 +93,27 @@ def laid(rng: np.random.Generator, page: Picture, view: View) -> Picture:
     return np.asarray(ground + share * (warped - ground))
 
 
+def cluttered(rng: np.random.Generator, picture: Picture, keep_off: list[tuple[float, float, float, float]]) -> Picture:
+    """A pen, a crayon, an eraser or a coin that lies there, off the figures, with its shadow."""
+    height, width = picture.shape[:2]
+    size = min(height, width)
+    length, thick = rng.uniform(0.04, 0.5) * size, rng.uniform(0.02, 0.06) * size
+    angle, centre = rng.uniform(0, np.pi), rng.uniform(0, 1, 2) * (width, height)
+    along = np.array([np.cos(angle), np.sin(angle)])
+    ends = np.array([centre - along * length / 2, centre + along * length / 2])
+    low, high = ends.min(axis=0) - thick, ends.max(axis=0) + thick
+    if any(low[0] < right and high[0] > left and low[1] < bottom and high[1] > top for left, top, right, bottom in keep_off):
+        return picture
+    across = np.array([-along[1], along[0]]) * thick / 2
+    tip = ends[1] + along * thick * rng.uniform(0, 1.5)
+    outline = np.round(np.array([ends[0] - across, ends[1] - across, tip, ends[1] + across, ends[0] + across]) * 16).astype(np.int32)
+    alpha = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(alpha, [outline], 255, lineType=cv2.LINE_AA, shift=4)
+    shadow = np.roll(cv2.GaussianBlur(alpha, (0, 0), 3), tuple(rng.integers(1, 6, 2).tolist()), axis=(0, 1))
+    shaded = picture * (1 - shadow[:, :, None] * np.float32(0.4 / 255))
+    return np.asarray(shaded + alpha[:, :, None] * np.float32(1 / 255) * (rng.uniform(10, 240, 3).astype(np.float32) - shaded), np.float32)
+
+
 def held(rng: np.random.Generator, picture: Picture, keep_off: list[tuple[float, float, float, float]]) -> Picture:
     """Fingers that reach in from the border where no figure is; or the blurred tip of one before the lens."""
     height, width = picture.shape[:2]
