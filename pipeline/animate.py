@@ -103,7 +103,7 @@ def animated(
         palette = _palette(layout, sprites, canvas, scene.view)
     seen = False
     with (
-        renderer.stage(canvas, sprites, layout=layout, palette=palette) as stage,
+        renderer.stage(canvas, sprites, layout=layout) as stage,
         encoder.open(path, canvas, clock, palette=palette) as sink,
     ):
         shots = _shots(performances, scene.view)
@@ -149,7 +149,7 @@ def _sprite(performance: Performance, canvas: Canvas, view: View) -> Sprite:
 
 
 def _palette(layout: PixelLayout, sprites: list[Sprite], canvas: Canvas, view: View) -> Palette | None:
-    if layout is not PixelLayout.INDEXED:
+    if layout is not PixelLayout.CUT_OUT:
         return None
     shown = sprites if view.debug.texture or view.debug.colours else []
     return palette_of(shown, canvas, exact=debug_views.stroke_colours(view.debug))

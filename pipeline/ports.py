@@ -67,10 +67,8 @@ class Renderer(Protocol):
         """What renders, in the driver's words (GL_RENDERER), and through which context."""
         ...
 
-    def stage(
-        self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout, palette: Palette | None = None
-    ) -> AbstractContextManager[Stage]:
-        """Upload what stays the same; free it at the end. `palette` goes with `PixelLayout.INDEXED` and only with it."""
+    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> AbstractContextManager[Stage]:
+        """Upload what stays the same; free it at the end."""
         ...
 
 
@@ -106,7 +104,7 @@ class Encoder(Protocol):
         ...
 
     def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> AbstractContextManager[Sink]:
-        """Start a file at `path`. Leaving the context without `finish` removes the file.
+        """Start a file at `path`. Leaving the context without `finish` removes the file. `palette` goes with `PixelLayout.CUT_OUT`.
 
         Raises:
             OutputFailed: the codec or the disk refused.

@@ -439,8 +439,9 @@ class OutputClock:
 class PixelLayout(StrEnum):
     """What one frame's pixels are."""
 
-    INDEXED = "indexed"
-    """(h, w) uint8 palette indices; `Palette.transparent` where nothing is."""
+    CUT_OUT = "cut_out"
+    """(h, w, 4) uint8, for on-off transparency: alpha 0 where nothing is to be seen, above 0 where something is; colours as they are
+    to be seen, whatever the alpha."""
     RGBA = "rgba"
     """(h, w, 4) uint8, straight alpha."""
     OPAQUE = "opaque"
@@ -454,7 +455,7 @@ class Palette:
     Attributes:
         colours: (n, 3) uint8, n <= 255.
         transparent: the index that means "nothing here": n.
-        lookup: (m, m, m) uint8: the index for a colour, axes blue, green, red (so its bytes are a GL 3-D texture with red along x).
+        lookup: (32, 32, 32) uint8: the index for a colour, axes red, green, blue, 8 levels a cell.
     """
 
     colours: Bytes
@@ -462,7 +463,7 @@ class Palette:
 
     def __post_init__(self) -> None:
         checked("Palette.colours", self.colours, ("n", 3), np.uint8)
-        checked("Palette.lookup", self.lookup, ("m", "m", "m"), np.uint8)
+        checked("Palette.lookup", self.lookup, (32, 32, 32), np.uint8)
         if not 1 <= len(self.colours) <= 255:
             raise ShapeError("Palette.colours", expected="1 to 255 colours", actual=str(len(self.colours)))
 
@@ -552,8 +553,8 @@ class Frame:
     """One rendered picture, cropped to what is in it.
 
     Attributes:
-        pixels: (h, w) or (h, w, 4) uint8 by `PixelLayout`, top row first. A view of a reused buffer: valid until the next frame is drawn.
-            May be empty (h or w 0): nothing is to be seen in this frame.
+        pixels: (h, w, 4) uint8, meant as its `PixelLayout` says, top row first. A view of a reused buffer: valid until the next frame
+            is drawn. May be empty (h or w 0): nothing is to be seen in this frame.
         left, top: where the crop lies in the canvas, px.
         pts: seconds from the start, exact.
     """

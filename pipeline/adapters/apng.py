@@ -19,7 +19,7 @@ from typing import IO
 import cv2
 import numpy as np
 
-from pipeline.adapters.picture_sink import Picture, changed_rectangle, opened
+from pipeline.adapters.picture_sink import Picture, changed_rectangle, copied, opened
 from pipeline.adapters.timetable import Ticks
 from pipeline.errors import OptionError
 from pipeline.ports import Sink
@@ -72,17 +72,20 @@ class _ApngContainer:
         colour_type = 2 if self._opaque else 6
         return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *self._size, 8, colour_type, 0, 0, 0)) + _control(0)
 
-    def picture(self, frame: Frame, shown: Frame | None) -> Picture:
+    def taken(self, frame: Frame) -> Picture:
+        return copied(frame)
+
+    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
         if self._opaque:
             if shown is None:
-                return Picture(frame.pixels, 0, 0)
-            rows, columns = changed_rectangle(shown.pixels, frame.pixels)[1]
-            return Picture(frame.pixels[rows, columns], columns.start, rows.start)
+                return taken
+            rows, columns = changed_rectangle(shown.pixels, taken.pixels)[1]
+            return Picture(taken.pixels[rows, columns], columns.start, rows.start)
         if shown is None:
-            return Picture(on_whole_canvas(frame, self._size), 0, 0)
-        if frame.pixels.size == 0:
+            return Picture(on_whole_canvas(taken, self._size), 0, 0)
+        if taken.pixels.size == 0:
             return Picture(np.zeros((1, 1, 4), dtype=np.uint8), 0, 0)
-        return Picture(frame.pixels, frame.left, frame.top)
+        return taken
 
     def compressed(self, picture: Picture) -> bytes:
         order = cv2.COLOR_RGBA2BGR if self._opaque else cv2.COLOR_RGBA2BGRA
@@ -110,12 +113,12 @@ class _ApngContainer:
         file.write(_control(count))
 
 
-def on_whole_canvas(frame: Frame, size: tuple[int, int]) -> Bytes:
-    """The frame's pixels (h, w, 4) in a transparent picture of the canvas's width and height."""
+def on_whole_canvas(taken: Picture, size: tuple[int, int]) -> Bytes:
+    """The crop (h, w, 4) in a transparent picture of the canvas's width and height."""
     whole = np.zeros((size[1], size[0], 4), dtype=np.uint8)
-    if frame.pixels.size:
-        height, width = frame.pixels.shape[:2]
-        whole[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
+    if taken.pixels.size:
+        height, width = taken.pixels.shape[:2]
+        whole[taken.top : taken.top + height, taken.left : taken.left + width] = taken.pixels
     return whole
 
 

@@ -81,10 +81,6 @@ class Program:
         else:
             self._gl.glUniform1f(self.location(uniform), value)
 
-    def set_unit(self, uniform: str, unit: int) -> None:
-        """Let a sampler read from a texture unit. The program must be in use."""
-        self._gl.glUniform1i(self.location(uniform), unit)
-
 
 def _shader(gl: Any, kind: int, name: str) -> int:  # noqa: ANN401
     source = files("pipeline.adapters").joinpath("shaders", name).read_bytes()
@@ -149,34 +145,21 @@ class Objects:
         gl = self._gl
         height, width = rgba.shape[:2]
         rows = premultiplied(rgba)
-        name = self._texture(gl.GL_TEXTURE_2D, gl.GL_LINEAR)
+        name = self._texture(gl.GL_LINEAR)
         gl.glTexImage2D(
             gl.GL_TEXTURE_2D, 0, gl.GL_RGBA8, width, height, 0, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, ctypes.c_void_p(rows.ctypes.data)
         )
         return name
 
-    def lookup_texture(self, lookup: Bytes) -> int:
-        """An (m, m, m) cube of bytes, unfiltered."""
-        gl = self._gl
-        depth, height, width = lookup.shape
-        rows = np.ascontiguousarray(lookup)
-        name = self._texture(gl.GL_TEXTURE_3D, gl.GL_NEAREST)
-        gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
-        gl.glTexImage3D(
-            gl.GL_TEXTURE_3D, 0, gl.GL_R8, width, height, depth, 0, gl.GL_RED, gl.GL_UNSIGNED_BYTE, ctypes.c_void_p(rows.ctypes.data)
-        )
-        return name
-
-    def target(self, width: int, height: int, internal: int) -> tuple[int, int]:
-        """A framebuffer with one colour texture of format `internal`, left bound, and that texture.
+    def target(self, width: int, height: int) -> tuple[int, int]:
+        """A framebuffer with one RGBA texture, left bound, and that texture.
 
         Raises:
             RenderFailed: the driver can't draw into such a texture.
         """
         gl = self._gl
-        layout = gl.GL_RED if internal == gl.GL_R8 else gl.GL_RGBA
-        texture = self._texture(gl.GL_TEXTURE_2D, gl.GL_NEAREST)
-        gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, internal, width, height, 0, layout, gl.GL_UNSIGNED_BYTE, None)
+        texture = self._texture(gl.GL_NEAREST)
+        gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, gl.GL_RGBA8, width, height, 0, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, None)
         framebuffer = self._new(gl.glGenFramebuffers, gl.glDeleteFramebuffers)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
         gl.glFramebufferTexture2D(gl.GL_FRAMEBUFFER, gl.GL_COLOR_ATTACHMENT0, gl.GL_TEXTURE_2D, texture, 0)
@@ -186,13 +169,14 @@ class Objects:
             raise RenderFailed(f"a framebuffer of {width} x {height} is incomplete: {status:#x}")
         return framebuffer, texture
 
-    def _texture(self, target: int, filtering: int) -> int:
+    def _texture(self, filtering: int) -> int:
         gl = self._gl
+        target = gl.GL_TEXTURE_2D
         name = self._new(gl.glGenTextures, gl.glDeleteTextures)
         gl.glBindTexture(target, name)
         gl.glTexParameteri(target, gl.GL_TEXTURE_MIN_FILTER, filtering)
         gl.glTexParameteri(target, gl.GL_TEXTURE_MAG_FILTER, filtering)
-        for axis in (gl.GL_TEXTURE_WRAP_S, gl.GL_TEXTURE_WRAP_T, gl.GL_TEXTURE_WRAP_R):
+        for axis in (gl.GL_TEXTURE_WRAP_S, gl.GL_TEXTURE_WRAP_T):
             gl.glTexParameteri(target, axis, gl.GL_CLAMP_TO_EDGE)
         return name
 

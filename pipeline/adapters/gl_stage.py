@@ -16,15 +16,13 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.adapters.clear_colour import clear_colour
 from pipeline.adapters.gl_context import GLContext
 from pipeline.adapters.gl_figure import Figure, StrokePen
 from pipeline.adapters.gl_resources import Objects, Program, check
 from pipeline.adapters.screen_box import EMPTY, Box, ScreenProjection
 from pipeline.errors import ShapeError
-from pipeline.types import Bytes, Canvas, Frame, Layer, Palette, PixelLayout, Singles, Sprite, Strokes, checked
-
-_HALF_SEEN = 0.5
-"""A format with on-off transparency shows a pixel from this alpha on."""
+from pipeline.types import Bytes, Canvas, Frame, Layer, PixelLayout, Singles, Sprite, Strokes, checked
 
 
 class ProgramSource(Protocol):
@@ -45,43 +43,37 @@ class GLStage:
         sprites: Sequence[Sprite],
         *,
         layout: PixelLayout,
-        palette: Palette | None,
     ) -> None:
         checked("Canvas.view_projection", canvas.view_projection, (4, 4), np.float32)
-        if (palette is not None) != (layout is PixelLayout.INDEXED):
-            raise ShapeError("palette", expected="given with PixelLayout.INDEXED and only with it", actual=f"{palette} with {layout}")
         self._context = context
         self._gl = context.gl
         self._programs = programs
         self._canvas = canvas
         self._layout = layout
-        self._palette = palette
         self._projection = ScreenProjection(canvas)
         self._clip_from_world = _flipped(canvas.view_projection)
         self._far_sign = -1.0 if canvas.view_projection[3, 2] > 0 else 1.0
         self._figures = [Figure(self._gl, objects, sprite) for sprite in sprites]
         self._pen = StrokePen(self._gl, objects)
         self._empty_array = objects.vertex_array()
+        self._clear_colour = clear_colour(canvas, sprites, layout)
+        # Where an opaque colour lies behind, soft rims may stay soft.
+        self._is_cut = layout is PixelLayout.CUT_OUT and not (canvas.is_opaque or self._clear_colour[3] > 0)
         self._prepare_targets(objects)
         self._prepare_pixels()
 
     def _prepare_targets(self, objects: Objects) -> None:
-        gl, canvas = self._gl, self._canvas
+        canvas = self._canvas
         self._picture = None if canvas.picture is None else objects.picture_texture(canvas.picture)
-        self._drawing, self._drawn = objects.target(canvas.width, canvas.height, gl.GL_RGBA8)
+        self._drawing, self._drawn = objects.target(canvas.width, canvas.height)
         self._resolving: int | None = None
-        if self._palette is not None:
-            self._lookup = objects.lookup_texture(self._palette.lookup)
-            self._resolving, _ = objects.target(canvas.width, canvas.height, gl.GL_R8)
-        elif self._layout is PixelLayout.RGBA and not canvas.is_opaque:
-            self._resolving, _ = objects.target(canvas.width, canvas.height, gl.GL_RGBA8)
+        if self._layout is PixelLayout.RGBA and not canvas.is_opaque:
+            self._resolving, _ = objects.target(canvas.width, canvas.height)
 
     def _prepare_pixels(self) -> None:
         canvas = self._canvas
-        self._clear_colour = _clear_colour(canvas, self._layout)
         self._is_covered = self._clear_colour[3] > 0 or canvas.picture is not None
-        self._channels = () if self._layout is PixelLayout.INDEXED else (4,)
-        self._pixels: Bytes = np.zeros((canvas.height, canvas.width, *self._channels), np.uint8)
+        self._pixels: Bytes = np.zeros((canvas.height, canvas.width, 4), np.uint8)
         self._stale = self._projection.whole if self._is_covered else EMPTY
 
     def draw(self, layers: Sequence[Layer], strokes: Sequence[Strokes], pts: Fraction) -> Frame:
@@ -139,13 +131,14 @@ class GLStage:
         gl.glBlendFunc(gl.GL_ONE, gl.GL_ONE_MINUS_SRC_ALPHA)
         gl.glActiveTexture(gl.GL_TEXTURE0)
         if self._picture is not None:
-            self._use("screen", "picture")
+            self._use("screen", self._fragment("picture"))
             gl.glBindTexture(gl.GL_TEXTURE_2D, self._picture)
             self._cover()
         self._paint_strokes([stroke for stroke in strokes if stroke.behind])
         current = None
         for figure, layer in pairs:
-            program = self._use_in_world(*(("painted", "painted") if figure.is_painted else ("sprite", "sprite")), current)
+            kind = "painted" if figure.is_painted else "sprite"
+            program = self._use_in_world(kind, self._fragment(kind), current)
             figure.draw(layer, program)
             current = program
         self._paint_strokes([stroke for stroke in strokes if not stroke.behind])
@@ -158,22 +151,13 @@ class GLStage:
                 self._pen.draw(stroke)
 
     def _resolve(self) -> None:
-        """Turn the premultiplied pixels inside the scissor into what the layout wants."""
+        """Turn the premultiplied pixels inside the scissor into straight ones, where the layout wants them."""
         if self._resolving is None:
             return
         gl = self._gl
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._resolving)
         gl.glBindTexture(gl.GL_TEXTURE_2D, self._drawn)
-        if self._palette is None:
-            self._use("screen", "straight")
-        else:
-            program = self._use("screen", "indexed")
-            program.set_unit("lookup", 1)
-            program.set("transparent", self._palette.transparent / 255)
-            program.set("threshold", 0.0 if self._canvas.is_opaque else _HALF_SEEN)
-            gl.glActiveTexture(gl.GL_TEXTURE1)
-            gl.glBindTexture(gl.GL_TEXTURE_3D, self._lookup)
-            gl.glActiveTexture(gl.GL_TEXTURE0)
+        self._use("screen", "straight")
         self._cover()
 
     def _read(self, box: Box) -> None:
@@ -182,17 +166,20 @@ class GLStage:
         start = box.top * pixels.strides[0] + box.left * pixels.strides[1] if self._is_covered else 0
         gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
         gl.glPixelStorei(gl.GL_PACK_ROW_LENGTH, self._canvas.width if self._is_covered else 0)
-        layout = gl.GL_RGBA if self._channels else gl.GL_RED
-        gl.glReadPixels(box.left, box.top, box.width, box.height, layout, gl.GL_UNSIGNED_BYTE, ctypes.c_void_p(pixels.ctypes.data + start))
+        target = ctypes.c_void_p(pixels.ctypes.data + start)
+        gl.glReadPixels(box.left, box.top, box.width, box.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, target)
 
     def _cropped(self, box: Box) -> Bytes:
-        shape = (box.height, box.width, *self._channels)
-        return _read_only(self._pixels.reshape(-1)[: int(np.prod(shape))].reshape(shape))
+        return _read_only(self._pixels.reshape(-1, 4)[: box.height * box.width].reshape(box.height, box.width, 4))
 
     def _cover(self) -> None:
         """Draw over the whole viewport."""
         self._gl.glBindVertexArray(self._empty_array)
         self._gl.glDrawArrays(self._gl.GL_TRIANGLES, 0, 3)
+
+    def _fragment(self, kind: str) -> str:
+        """The fragment shader for sprites, painted ones or pictures."""
+        return f"{kind}_cut" if self._is_cut else kind
 
     def _use(self, vertex: str, fragment: str) -> Program:
         program = self._programs.get(vertex, fragment)
@@ -212,15 +199,6 @@ def _flipped(view_projection: Singles) -> Singles:
     result = view_projection.copy()
     result[1] *= -1
     return result
-
-
-def _clear_colour(canvas: Canvas, layout: PixelLayout) -> tuple[float, float, float, float]:
-    """The background, premultiplied; where the layout has no alpha, over white."""
-    red, green, blue, alpha = (min(max(float(channel), 0.0), 1.0) for channel in canvas.background)
-    if layout is PixelLayout.OPAQUE:
-        white = 1.0 - alpha
-        return red * alpha + white, green * alpha + white, blue * alpha + white, 1.0
-    return red * alpha, green * alpha, blue * alpha, alpha
 
 
 def _read_only(pixels: Bytes) -> Bytes:

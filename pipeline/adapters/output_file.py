@@ -65,10 +65,9 @@ def _is_full(error: Exception) -> bool:
 def check_place(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: bool) -> None:
     """Raise ShapeError unless the pixels are of `layout` and lie in the canvas; all of it if `whole`."""
     height, width = frame.pixels.shape[:2]
-    wanted = () if layout is PixelLayout.INDEXED else (4,)
     inside = frame.left >= 0 and frame.top >= 0 and frame.left + width <= canvas.width and frame.top + height <= canvas.height
     covers = inside and (height, width) == (canvas.height, canvas.width)
-    if frame.pixels.shape[2:] != wanted or frame.pixels.dtype != np.uint8 or not (covers if whole else inside or frame.pixels.size == 0):
+    if frame.pixels.shape[2:] != (4,) or frame.pixels.dtype != np.uint8 or not (covers if whole else inside or frame.pixels.size == 0):
         place = "all" if whole else "within"
         raise ShapeError(
             "Frame.pixels",

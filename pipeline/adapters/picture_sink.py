@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.adapters.ordered_pool import OrderedPool
 from pipeline.adapters.output_file import check_place, described, failures, kept_if_finished
@@ -27,9 +28,9 @@ _CODEC_ERRORS = (cv2.error, ValueError)
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One image of a file: pixels (h, w) or (h, w, 4) uint8, h and w at least 1, and where it lies in the canvas, px."""
+    """Pixels (h, w) or (h, w, 4), in whatever numbers the container wants them, and where they lie in the canvas, px."""
 
-    pixels: Bytes
+    pixels: NDArray[Any]
     left: int
     top: int
 
@@ -48,8 +49,12 @@ class Container(Protocol):
 
     def header(self) -> bytes: ...
 
-    def picture(self, frame: Frame, shown: Frame | None) -> Picture:
-        """What to store of `frame`, which differs from `shown`, the one before it (None at the beginning)."""
+    def taken(self, frame: Frame) -> Picture:
+        """The frame in memory of its own, since the renderer's is reused; maybe empty. Equal pixels look the same."""
+        ...
+
+    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
+        """What to store of `taken`, which differs from `shown`, the one before it (None at the beginning): at least one pixel."""
         ...
 
     def compressed(self, picture: Picture) -> bytes:
@@ -93,7 +98,7 @@ class PictureSink:
         self._opaque = canvas.is_opaque
         self._times = Timetable(clock, container.ticks)
         self._pool = OrderedPool(self._compressed, self._store, threads=_THREADS, in_flight=2 * _THREADS + 2, name=container.kind)
-        self._shown: Frame | None = None
+        self._shown: Picture | None = None
         self._waiting: tuple[Picture, int, bytes] | None = None
         self._count = 0
         self.finished = False
@@ -106,15 +111,15 @@ class PictureSink:
             OutputFailed: as the port says.
         """
         check_place(frame, self._canvas, self._container.layout, whole=self._opaque)
-        if self._shown is not None and _equal(self._shown, frame):
-            return
-        begin = self._times.begin(frame.pts)
-        if begin is None:
-            return
-        kept = Frame(frame.pixels.copy(), frame.left, frame.top, frame.pts)
-        picture = self._container.picture(kept, self._shown)
-        self._shown = kept
         with failures(self._path, self._kind, *_CODEC_ERRORS):
+            taken = self._container.taken(frame)
+            if self._shown is not None and _equal(self._shown, taken):
+                return
+            begin = self._times.begin(frame.pts)
+            if begin is None:
+                return
+            picture = self._container.picture(taken, self._shown)
+            self._shown = taken
             self._pool.put((picture, begin))
 
     def finish(self) -> Animation:
@@ -160,15 +165,20 @@ class PictureSink:
             self._count += 1
 
 
-def _equal(first: Frame, second: Frame) -> bool:
-    """Nothing different is to be seen in two cropped frames."""
+def _equal(first: Picture, second: Picture) -> bool:
+    """Nothing different is to be seen in two crops."""
     if first.pixels.size == 0 and second.pixels.size == 0:
         return True
     same_place = (first.left, first.top) == (second.left, second.top)
     return same_place and np.array_equal(first.pixels, second.pixels)
 
 
-def changed_rectangle(before: Bytes, after: Bytes) -> tuple[Bytes, tuple[slice, slice]]:
+def copied(frame: Frame) -> Picture:
+    """The frame as it is, for containers that store its pixels."""
+    return Picture(frame.pixels.copy(), frame.left, frame.top)
+
+
+def changed_rectangle(before: NDArray[Any], after: NDArray[Any]) -> tuple[Bytes, tuple[slice, slice]]:
     """Which pixels of two whole pictures differ, (h, w) uint8 0 or 1, and the rectangle (rows, columns) around them."""
     different = before != after
     changed = (different if different.ndim == 2 else different.any(axis=2)).view(np.uint8)

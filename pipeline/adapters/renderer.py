@@ -2,8 +2,8 @@
 
 Figures are blended in premultiplied alpha (Porter and Duff, "Compositing Digital Images", 1984: `over`) in the order they
 come in, without depth test, culling or multisampling; soft outlines come from the sprites' alpha. Where the encoder wants
-straight alpha or palette indices, a second pass over the touched rectangle computes them, so that no pixel is ever
-worked on by numpy.
+straight alpha, a second pass over the touched rectangle computes it, so that no pixel is ever worked on by numpy. Where it wants
+on-off transparency, nothing but the fragment shaders differ: they leave out what is less than half there.
 
 Rows run from the top: the projection is flipped, and so is nothing else.
 """
@@ -18,7 +18,7 @@ from pipeline.adapters import gl_context
 from pipeline.adapters.gl_context import NO_ENVIRONMENT, ContextKind, GLContext
 from pipeline.adapters.gl_resources import Objects, Program, check
 from pipeline.adapters.gl_stage import GLStage
-from pipeline.types import Canvas, Palette, PixelLayout, Sprite
+from pipeline.types import Canvas, PixelLayout, Sprite
 
 
 class Programs:
@@ -68,18 +68,18 @@ class GLRenderer:
         return f"{self._context.driver} ({self._context.kind})"
 
     @contextmanager
-    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout, palette: Palette | None = None) -> Iterator[GLStage]:
-        """Upload what stays the same; free it at the end. `palette` goes with `PixelLayout.INDEXED` and only with it.
+    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[GLStage]:
+        """Upload what stays the same; free it at the end.
 
         Raises:
-            ShapeError: a sprite's arrays don't fit each other, or layout and palette don't.
+            ShapeError: a sprite's arrays don't fit each other.
             RenderFailed: OpenGL reported an error.
         """
         self._context.make_current()
         gl = self._context.gl
         check(gl, "doing something before this animation")
         with Objects(gl) as objects:
-            stage = GLStage(self._context, self._programs, objects, canvas, sprites, layout=layout, palette=palette)
+            stage = GLStage(self._context, self._programs, objects, canvas, sprites, layout=layout)
             check(gl, "uploading the sprites")
             try:
                 yield stage

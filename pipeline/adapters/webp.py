@@ -21,7 +21,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from pipeline.adapters.picture_sink import Picture, changed_rectangle, opened
+from pipeline.adapters.picture_sink import Picture, changed_rectangle, copied, opened
 from pipeline.adapters.timetable import Ticks
 from pipeline.errors import OptionError
 from pipeline.ports import Sink
@@ -73,20 +73,23 @@ class _WebpContainer:
         extended = struct.pack("<I", flags) + b"".join(_three_bytes(side - 1) for side in self._size)
         return b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", extended) + _chunk(b"ANIM", struct.pack("<IH", 0, 0))
 
-    def picture(self, frame: Frame, shown: Frame | None) -> Picture:
+    def taken(self, frame: Frame) -> Picture:
+        return copied(frame)
+
+    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
         if self._opaque:
             if shown is None:
-                return Picture(frame.pixels, 0, 0)
-            rows, columns = changed_rectangle(shown.pixels, frame.pixels)[1]
+                return taken
+            rows, columns = changed_rectangle(shown.pixels, taken.pixels)[1]
             top, left = rows.start & ~1, columns.start & ~1
-            return Picture(frame.pixels[top : rows.stop, left : columns.stop], left, top)
-        if frame.pixels.size == 0:
+            return Picture(taken.pixels[top : rows.stop, left : columns.stop], left, top)
+        if taken.pixels.size == 0:
             return Picture(np.zeros((1, 1, 4), dtype=np.uint8), 0, 0)
-        across, down = frame.left & 1, frame.top & 1
+        across, down = taken.left & 1, taken.top & 1
         if across or down:
-            pixels = np.pad(frame.pixels, ((down, 0), (across, 0), (0, 0)))
-            return Picture(pixels, frame.left - across, frame.top - down)
-        return Picture(frame.pixels, frame.left, frame.top)
+            pixels = np.pad(taken.pixels, ((down, 0), (across, 0), (0, 0)))
+            return Picture(pixels, taken.left - across, taken.top - down)
+        return taken
 
     def compressed(self, picture: Picture) -> bytes:
         """The chunks of a still WebP that hold pixels: ALPH and VP8."""

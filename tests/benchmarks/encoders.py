@@ -1,4 +1,4 @@
-"""What each format costs, and what it does to the picture: `python tests/benchmarks/encoders.py`.
+"""What each format costs, and what it does to the picture: `python tests/benchmarks/encoders.py [format ...]`.
 
 A synthetic clip always; the example character char1 dancing the dab too, if ANIMATED_DRAWINGS_ROOT is set (needs OpenGL).
 
@@ -38,12 +38,13 @@ EVERY = 7
 
 @dataclass(frozen=True)
 class Material:
-    """A clip of RGBA crops, ready for any encoder."""
+    """A clip ready for any encoder: crops with soft alpha (RGBA), and the same ones cut out."""
 
     name: str
     canvas: Canvas
     clock: OutputClock
     frames: list[Frame]
+    cut_out: list[Frame]
     palette: Palette
 
     def whole(self, frame: Frame, *, opaque: bool) -> np.ndarray:
@@ -56,15 +57,11 @@ class Material:
         mixed = picture[..., :3] * cover + 255 * (1 - cover)
         return np.dstack([np.rint(mixed).astype(np.uint8), np.full(picture.shape[:2], 255, np.uint8)])
 
-    def given(self, frame: Frame, layout: PixelLayout) -> Frame:
-        """A frame as the renderer would give it."""
+    def given(self, layout: PixelLayout) -> list[Frame]:
+        """The frames as the renderer would give them."""
         if layout is PixelLayout.OPAQUE:
-            return Frame(self.whole(frame, opaque=True), 0, 0, frame.pts)
-        if layout is PixelLayout.RGBA:
-            return frame
-        red, green, blue = (frame.pixels[..., channel] // (256 // self.palette.lookup.shape[0]) for channel in range(3))
-        seen = frame.pixels[..., 3] >= 128
-        return replace(frame, pixels=np.where(seen, self.palette.lookup[blue, green, red], np.uint8(self.palette.transparent)))
+            return [Frame(self.whole(frame, opaque=True), 0, 0, frame.pts) for frame in self.frames]
+        return self.cut_out if layout is PixelLayout.CUT_OUT else self.frames
 
 
 def synthetic() -> Material:
@@ -84,33 +81,35 @@ def synthetic() -> Material:
         place = int(110 + 100 * np.sin(index / 20)), int(110 + 60 * np.cos(index / 9))
         frames.append(Frame(cv2.warpAffine(rgba, turn, (side, side)), *place, index * clock.frame_time))
     canvas = Canvas(400, 400, (1.0, 1.0, 1.0, 0.0), None, np.eye(4, dtype=np.float32))
-    return Material("synthetic", canvas, clock, frames, palette_of([Sprite(rgba, np.zeros((3, 2), np.float32))], canvas))
+    cut_out = [replace(frame, pixels=frame.pixels * (frame.pixels[..., 3:] >= 128)) for frame in frames]
+    return Material("synthetic", canvas, clock, frames, cut_out, palette_of([Sprite(rgba, np.zeros((3, 2), np.float32))], canvas))
 
 
 class _Recorder:
-    """An encoder that keeps the frames instead."""
+    """An encoder that keeps the frames, and what it is opened with, instead."""
 
     format = Format.APNG
     has_alpha = True
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: PixelLayout) -> None:
+        self.wanted = wanted
         self.frames: list[Frame] = []
+        self.palette: Palette | None = None
 
     def layout(self, canvas: Canvas) -> PixelLayout:
         self.canvas = canvas
-        return PixelLayout.RGBA
+        return self.wanted
 
     @contextmanager
-    def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> Iterator[_Recorder]:
-        self.where = (path, canvas, clock, palette)
+    def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> Iterator[_Recorder]:  # noqa: ARG002  the port's
+        self.path, self.duration, self.palette = path, clock.duration, palette
         yield self
 
     def write(self, frame: Frame) -> None:
         self.frames.append(replace(frame, pixels=frame.pixels.copy()))
 
     def finish(self) -> Animation:
-        path, canvas, clock, _ = self.where
-        return Animation(path, Format.APNG, 0, len(self.frames), clock.duration, canvas.width, canvas.height, "")
+        return Animation(self.path, self.format, 0, len(self.frames), self.duration, self.canvas.width, self.canvas.height, "")
 
 
 class _NoStopwatch:
@@ -134,20 +133,18 @@ def reference(root: Path) -> Material:
     retarget = library.retarget(examples / "config" / "retarget" / "fair1_ppf.yaml")
     actor = Actor(read_character(examples / "characters" / "char1"), motion, retarget)
     scene = Scene((actor,), View(camera=DEFAULT_CAMERA))
-    clock, recorder, watch = animate.scene_clock(scene), _Recorder(), _NoStopwatch()
-    performances = animate.performed(scene, clock, stopwatch=watch)
+    clock, watch = animate.scene_clock(scene), _NoStopwatch()
+    soft, cut = _Recorder(PixelLayout.RGBA), _Recorder(PixelLayout.CUT_OUT)
     with GLRenderer.open() as renderer:
-        animate.animated(scene, clock, Path(os.devnull), renderer=renderer, encoder=recorder, stopwatch=watch, performances=performances)
-    palette = animate._palette(
-        PixelLayout.INDEXED, [animate._sprite(performances[0], recorder.canvas, scene.view)], recorder.canvas, scene.view
-    )
-    return Material("char1 + dab", recorder.canvas, clock, recorder.frames, palette)
+        for recorder in (soft, cut):
+            animate.animated(scene, clock, Path(os.devnull), renderer=renderer, encoder=recorder, stopwatch=watch)
+    return Material("char1 + dab", soft.canvas, clock, soft.frames, cut.frames, cut.palette)
 
 
 def written(material: Material, kind: Format, folder: Path) -> tuple[Animation, float, float]:
     """The file, and median wall and processor seconds."""
     encoder = encoder_for(kind)
-    frames = [material.given(frame, encoder.layout(material.canvas)) for frame in material.frames]
+    frames = material.given(encoder.layout(material.canvas))
     walls, cpus = [], []
     for _ in range(REPEATS):
         wall, cpu = time.perf_counter(), time.process_time()
@@ -212,7 +209,7 @@ def main() -> None:
         print(f"\n{material.name}: {len(material.frames)} frames of {size}, {len(material.palette.colours)} colours")
         print(f"{'format':8}{'seconds':>9}{'cpu-s':>8}{'MB':>8}{'PSNR':>8}{'SSIM':>8}{'flicker':>9}")
         with tempfile.TemporaryDirectory() as folder:
-            for kind in Format:
+            for kind in map(Format, sys.argv[1:]) if sys.argv[1:] else Format:
                 animation, wall, cpu = written(material, kind, Path(folder))
                 psnr, ssim, flicker = quality(material, animation)
                 megabytes = animation.byte_count / 1e6

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from pipeline.adapters.gl_context import ContextKind  # noqa: E402  (a script: the checkout comes first)
 from pipeline.adapters.renderer import GLRenderer  # noqa: E402
 from pipeline.errors import RenderUnavailable  # noqa: E402
-from pipeline.types import Canvas, Layer, Palette, PixelLayout, Sprite  # noqa: E402
+from pipeline.types import Canvas, Layer, PixelLayout, Sprite  # noqa: E402
 
 SIZES = ((300, 300), (500, 500), (1280, 720))
 MARGIN_PX = 4
@@ -75,8 +75,6 @@ def seconds(stage, layers) -> tuple[float, float]:
 def measure(kind: ContextKind, frames: int, repeats: int, triangle_count: int) -> None:
     sprite, vertices, triangles = figure(triangle_count)
     layers = [Layer(pose, 0.0, triangles) for pose in poses(vertices, frames)]
-    lookup = np.random.default_rng(1).integers(0, 255, (64, 64, 64)).astype(np.uint8)
-    palette = Palette(np.zeros((255, 3), np.uint8), lookup)
     began = time.perf_counter()
     with GLRenderer.open(kind) as renderer:
         print(f"\n{renderer.name}: open in {(time.perf_counter() - began) * 1000:.0f} ms, {len(triangles)} triangles, {frames} frames")
@@ -85,7 +83,7 @@ def measure(kind: ContextKind, frames: int, repeats: int, triangle_count: int) -
             projection = np.diag(np.array([height / width, 1, -0.1, 1], np.float32))
             canvas = Canvas(width, height, (1.0, 1.0, 1.0, 0.0), None, projection)
             for layout in PixelLayout:
-                with renderer.stage(canvas, [sprite], layout=layout, palette=palette if layout is PixelLayout.INDEXED else None) as stage:
+                with renderer.stage(canvas, [sprite], layout=layout) as stage:
                     seconds(stage, layers[:10])
                     runs = sorted(seconds(stage, layers) for _ in range(repeats))
                 wall = statistics.median(run[0] for run in runs)

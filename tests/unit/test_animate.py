@@ -42,20 +42,17 @@ class NotingRenderer:
     name: str = "notes"
     canvas: Canvas | None = None
     sprites: Sequence[Sprite] = ()
-    palette: Palette | None = None
     drawn: list[tuple[list[Layer], list[Strokes], Fraction]] = field(default_factory=list)
 
     @contextmanager
-    def stage(
-        self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout, palette: Palette | None = None
-    ) -> Iterator[NotingRenderer]:
-        self.canvas, self.sprites, self.palette = canvas, sprites, palette
+    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[NotingRenderer]:
+        self.canvas, self.sprites = canvas, sprites
         self.layout = layout
         yield self
 
     def draw(self, layers: Sequence[Layer], strokes: Sequence[Strokes], pts: Fraction) -> Frame:
         self.drawn.append((list(layers), list(strokes), pts))
-        return Frame(np.zeros(self.size, np.uint8), 0, 0, pts)
+        return Frame(np.zeros((*self.size, 4), np.uint8), 0, 0, pts)
 
 
 @dataclass
@@ -64,13 +61,14 @@ class NotingEncoder:
     format: Format = Format.GIF
     written: list[Frame] = field(default_factory=list)
     finished: bool = False
+    palette: Palette | None = None
 
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002 - the port's signature
         return self.wanted
 
     @contextmanager
     def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> Iterator[NotingEncoder]:  # noqa: ARG002
-        self.path, self.clock = path, clock
+        self.path, self.clock, self.palette = path, clock, palette
         yield self
 
     def write(self, frame: Frame) -> None:
@@ -132,11 +130,11 @@ def test_the_automatic_camera_keeps_every_vertex_of_every_frame_in_the_picture()
         assert np.abs(clip[:, :2] / clip[:, 3:]).max() < 1.0
 
 
-def test_a_palette_is_made_for_indexed_layouts_and_only_for_them() -> None:
-    for layout, expected in ((PixelLayout.INDEXED, True), (PixelLayout.RGBA, False)):
-        renderer = NotingRenderer()
-        run(drawn.scene(), renderer, NotingEncoder(wanted=layout))
-        assert (renderer.palette is not None) is expected
+def test_encoders_of_cut_outs_get_a_palette_and_no_others() -> None:
+    for layout, expected in ((PixelLayout.CUT_OUT, True), (PixelLayout.RGBA, False)):
+        encoder = NotingEncoder(wanted=layout)
+        run(drawn.scene(), NotingRenderer(), encoder)
+        assert (encoder.palette is not None) is expected
 
 
 def test_debug_views_add_strokes_and_can_leave_the_drawing_out() -> None:

@@ -14,7 +14,7 @@ from pipeline.adapters.gl_resources import premultiplied
 from pipeline.adapters.renderer import GLRenderer
 from pipeline.errors import RenderFailed, ShapeError
 from pipeline.ports import Renderer
-from pipeline.types import Canvas, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
+from pipeline.types import Canvas, Frame, Layer, PixelLayout, Sprite, Strokes
 
 pytestmark = pytest.mark.gl
 
@@ -61,15 +61,15 @@ def straight(premultiplied_pixels):
     return np.concatenate([np.minimum(rgb, 255), alpha], axis=-1)
 
 
-def drawn(renderer, canvas, sprites, layers, *, layout=PixelLayout.RGBA, palette=None, strokes=()):
-    """One frame put back into a whole picture of zeros (or transparent indices), int."""
-    with renderer.stage(canvas, sprites, layout=layout, palette=palette) as stage:
-        return whole(stage.draw(layers, strokes, NOW), canvas, 0 if palette is None else palette.transparent)
+def drawn(renderer, canvas, sprites, layers, *, layout=PixelLayout.RGBA, strokes=()):
+    """One frame put back into a whole picture of zeros, int."""
+    with renderer.stage(canvas, sprites, layout=layout) as stage:
+        return whole(stage.draw(layers, strokes, NOW), canvas)
 
 
-def whole(frame: Frame, canvas: Canvas, nothing=0):
+def whole(frame: Frame, canvas: Canvas):
     height, width = frame.pixels.shape[:2]
-    picture = np.full((canvas.height, canvas.width, *frame.pixels.shape[2:]), nothing, int)
+    picture = np.zeros((canvas.height, canvas.width, 4), int)
     picture[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
     return picture
 
@@ -191,14 +191,13 @@ def test_vertices_of_no_triangle_do_not_widen_the_crop(renderer):
         assert stage.draw([stray], [], NOW).pixels.shape == (4, 4, 4)
 
 
-@pytest.mark.parametrize("layout", [PixelLayout.RGBA, PixelLayout.INDEXED])
+@pytest.mark.parametrize("layout", [PixelLayout.RGBA, PixelLayout.CUT_OUT])
 def test_figure_out_of_view_leaves_an_empty_frame(renderer, layout):
-    palette = grey_palette(4) if layout is PixelLayout.INDEXED else None
-    with renderer.stage(pixel_canvas(), [plain(9, 9, 9, 255)], layout=layout, palette=palette) as stage:
+    with renderer.stage(pixel_canvas(), [plain(9, 9, 9, 255)], layout=layout) as stage:
         for layers in ([], [quad(20, 20, 30, 30)], [Layer(np.zeros((4, 2), np.float32), 0.0, np.zeros((0, 3), np.int32))]):
             frame = stage.draw(layers, [], NOW)
             assert frame.pixels.size == 0
-            assert frame.pixels.ndim == (2 if palette else 3)
+            assert frame.pixels.shape[2:] == (4,)
         assert stage.draw([quad(2, 2, 4, 4)], [], NOW).pixels.size
 
 
@@ -261,55 +260,89 @@ def test_translucent_picture_lies_on_the_background_colour(renderer):
     assert np.abs(picture - expected).max() <= 1
 
 
-def grey_palette(count) -> Palette:
-    """`count` greys, looked up by red alone in a cube of `count`."""
-    greys = np.linspace(0, 255, count).astype(np.uint8)
-    return Palette(np.repeat(greys[:, None], 3, axis=1), np.broadcast_to(np.arange(count, dtype=np.uint8), (count, count, count)).copy())
+def cut(rgba):
+    """What is less than half there left out."""
+    return np.where(rgba[..., 3:] >= 128, rgba, 0).astype(np.uint8)
 
 
-def test_indices_are_looked_up_by_blue_green_red(renderer):
-    rng = np.random.default_rng(9)
-    palette = Palette(rng.integers(0, 256, (200, 3), np.uint8), rng.integers(0, 200, (8, 8, 8)).astype(np.uint8))
-    rgba = random_rgba(10, 16, 16)
-    picture = drawn(renderer, pixel_canvas(16, 16), [quad_sprite(rgba)], [quad(0, 0, 16, 16, height=16)],
-                    layout=PixelLayout.INDEXED, palette=palette)  # fmt: skip
-    opaque = rgba[..., 3] == 255
-    seen = rgba[..., 3] >= 128
-    np.testing.assert_array_equal(picture == palette.transparent, ~seen)
-    expected = straight(over(np.zeros((16, 16, 4)), rgba))[..., :3]
-    near = [palette.lookup[tuple(np.moveaxis(np.clip(expected + step, 0, 255).astype(int)[..., ::-1] // 32, -1, 0))] for step in (-2, 0, 2)]
-    # Translucent colours may be off by a byte or two and so fall into the neighbouring cell, along each axis on its own: look at
-    # pixels whose cell is sure.
-    sure = seen & (near[0] == near[1]) & (near[1] == near[2])
-    assert sure.sum() > 60
-    np.testing.assert_array_equal(picture[sure], near[1][sure])
-    assert opaque.any() or sure.any()
+def behind_cut_outs(*sprites):
+    """What an empty pixel holds, (4,) 0..255: the mean of the sprites' soft texels, and alpha 0."""
+    rims = [s.rgba[(s.rgba[..., 3] > 0) & (s.rgba[..., 3] < 255)][:, :3].mean(axis=0) for s in sprites]
+    return np.rint([*np.mean(rims, axis=0), 0])
 
 
-@pytest.mark.parametrize("cells", [16, 32, 64, 128])
-def test_every_byte_falls_into_its_cell(renderer, cells):
-    values = np.arange(256).reshape(16, 16)
-    rgba = np.full((16, 16, 4), 255, np.uint8)
-    rgba[..., 0] = values
-    picture = drawn(renderer, pixel_canvas(16, 16), [quad_sprite(rgba)], [quad(0, 0, 16, 16, height=16)],
-                    layout=PixelLayout.INDEXED, palette=grey_palette(cells))  # fmt: skip
-    np.testing.assert_array_equal(picture, values * cells // 256)
-
-
-def test_alpha_of_one_half_decides_about_transparency(renderer):
-    rgba = np.zeros((1, 4, 4), np.uint8)
+def test_alpha_of_one_half_decides_about_a_cut_out(renderer):
+    rgba = np.full((1, 4, 4), 9, np.uint8)
     rgba[0, :, 3] = (0, 127, 128, 255)
-    palette = grey_palette(4)
-    picture = drawn(renderer, pixel_canvas(4, 1), [quad_sprite(rgba)], [quad(0, 0, 4, 1, height=1)],
-                    layout=PixelLayout.INDEXED, palette=palette)  # fmt: skip
-    np.testing.assert_array_equal(picture, [[palette.transparent, palette.transparent, 0, 0]])
+    canvas = pixel_canvas(4, 1)
+    picture = drawn(renderer, canvas, [quad_sprite(rgba)], [quad(0, 0, 4, 1, height=1)], layout=PixelLayout.CUT_OUT)
+    np.testing.assert_array_equal(picture[..., 3], [[0, 0, 128, 255]])
 
 
-def test_opaque_canvas_has_no_transparent_index(renderer):
-    canvas = pixel_canvas(4, 4, (1.0, 1.0, 1.0, 1.0))
-    palette = grey_palette(4)
-    picture = drawn(renderer, canvas, [plain(0, 0, 0, 255)], [quad(0, 0, 2, 4, height=4)], layout=PixelLayout.INDEXED, palette=palette)
-    np.testing.assert_array_equal(picture, [[0, 0, 3, 3]] * 4)
+def test_rim_of_a_cut_out_is_mixed_with_the_rims_own_colour(renderer):
+    """Neither with what the canvas would have behind, nor with black."""
+    rgba = np.zeros((8, 8, 4), np.uint8)
+    rgba[:, :4] = (250, 10, 20, 255)
+    rgba[:, 4:6] = (200, 40, 90, 150)
+    rgba[:, 6:] = (0, 0, 0, 0)
+    picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
+    assert np.abs(picture[:, :4] - (250, 10, 20, 255)).max() == 0
+    assert np.abs(picture[:, 4:6, :3] - (200, 40, 90)).max() <= 1
+    assert np.abs(picture[:, 6:] - (200, 40, 90, 0)).max() <= 1
+
+
+def test_cut_out_is_blended_over_the_colour_of_its_rim(renderer):
+    sprite = quad_sprite(random_rgba(10, 16, 16))
+    canvas = pixel_canvas(16, 16)
+    picture = drawn(renderer, canvas, [sprite], [quad(0, 0, 16, 16, height=16)], layout=PixelLayout.CUT_OUT)
+    expected = over(np.full((16, 16, 4), behind_cut_outs(sprite)), cut(sprite.rgba))
+    assert np.abs(picture - expected).max() <= 1
+    np.testing.assert_array_equal(picture[..., 3] > 0, sprite.rgba[..., 3] >= 128)
+
+
+def test_cut_outs_stay_soft_where_they_lie_on_each_other(renderer):
+    below, above = (quad_sprite(random_rgba(seed, 8, 8)) for seed in (3, 4))
+    layers = [quad(0, 0, 8, 8, z=-1.0), quad(0, 0, 8, 8, z=0.0)]
+    picture = drawn(renderer, pixel_canvas(), [below, above], layers, layout=PixelLayout.CUT_OUT)
+    first = over(np.full((8, 8, 4), behind_cut_outs(below, above)), cut(below.rgba))
+    assert np.abs(picture - over(first, cut(above.rgba))).max() <= 2
+
+
+def test_painted_cut_out_has_a_rim_of_its_paint(renderer):
+    rgba = random_rgba(11, 8, 8)
+    green = np.tile(np.array([0, 1, 0], np.float32), (4, 1))
+    picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba, green)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
+    np.testing.assert_array_equal(picture[..., 3], cut(rgba)[..., 3])
+    assert np.abs(picture[..., :3] - (0, 255, 0)).max() <= 1
+
+
+def test_background_picture_is_cut_out_without_a_mixture(renderer):
+    rgba = random_rgba(12, 5, 4)
+    picture = drawn(renderer, pixel_canvas(4, 5, picture=rgba), [plain(9, 9, 9, 255)], [], layout=PixelLayout.CUT_OUT)
+    seen = rgba[..., 3] >= 128
+    np.testing.assert_array_equal(picture[..., 3], 255 * seen)
+    assert np.abs(picture - rgba)[seen][:, :3].max() <= 1 + 255 / 128
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0])
+def test_nothing_is_cut_out_of_an_opaque_canvas(renderer, alpha):
+    rgba = random_rgba(13, 8, 8)
+    canvas = pixel_canvas(background=(0.2, 0.4, 0.6, alpha))
+    picture = drawn(renderer, canvas, [quad_sprite(rgba)], [quad(0, 0, 8, 8)], layout=PixelLayout.CUT_OUT)
+    assert np.all(picture[..., 3] == 255)
+    assert np.abs(picture - over(np.full((8, 8, 4), [51, 102, 153, 255], float), rgba)).max() <= 1
+
+
+def test_background_that_is_less_than_half_there_is_nothing(renderer):
+    with renderer.stage(pixel_canvas(3, 2, (0.2, 0.4, 0.6, 0.49)), [], layout=PixelLayout.CUT_OUT) as stage:
+        assert stage.draw([], [], NOW).pixels.size == 0
+
+
+def test_strokes_are_drawn_into_cut_outs_as_they_are(renderer):
+    strokes = [Strokes(*triangle((0, 0), (0, 8), (8, 8), rgba=(1.0, 0.0, 0.0, 0.4)), filled=True)]
+    picture = drawn(renderer, pixel_canvas(), [], [], layout=PixelLayout.CUT_OUT, strokes=strokes)
+    assert picture[6, 1, 3] > 0
+    assert picture[1, 6, 3] == 0
 
 
 def perspective(width, height, distance, focal):
@@ -408,11 +441,11 @@ def test_many_draw_orders_are_kept_without_end_but_not_in_memory(renderer):
 def test_stages_may_take_turns(renderer):
     with (
         renderer.stage(pixel_canvas(), [plain(255, 0, 0, 255)], layout=PixelLayout.RGBA) as red,
-        renderer.stage(pixel_canvas(), [plain(0, 255, 0, 255)], layout=PixelLayout.INDEXED, palette=grey_palette(4)) as green,
+        renderer.stage(pixel_canvas(), [plain(0, 255, 0, 255)], layout=PixelLayout.CUT_OUT) as green,
     ):
         for _ in range(2):
             assert tuple(red.draw([quad(0, 0, 8, 8)], [], NOW).pixels[4, 4]) == (255, 0, 0, 255)
-            assert green.draw([quad(0, 0, 8, 8)], [], NOW).pixels[4, 4] == 0
+            assert tuple(green.draw([quad(0, 0, 8, 8)], [], NOW).pixels[4, 4]) == (0, 255, 0, 255)
 
 
 @pytest.mark.parametrize(
@@ -438,12 +471,6 @@ def test_more_layers_than_sprites_are_refused(renderer):
         pytest.raises(ShapeError, match="at most 0"),
     ):
         stage.draw([quad(0, 0, 1, 1)], [], NOW)
-
-
-@pytest.mark.parametrize(("layout", "palette"), [(PixelLayout.INDEXED, None), (PixelLayout.RGBA, grey_palette(4))])
-def test_palette_goes_with_indices_only(renderer, layout, palette):
-    with pytest.raises(ShapeError, match="palette"), renderer.stage(pixel_canvas(), [], layout=layout, palette=palette):
-        pass
 
 
 @pytest.mark.parametrize(

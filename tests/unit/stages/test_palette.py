@@ -3,7 +3,7 @@ import pytest
 
 from pipeline.errors import ShapeError
 from pipeline.stages.palette import INVISIBLE_ERROR, palette_of
-from pipeline.types import Canvas, Sprite
+from pipeline.types import Canvas, Palette, Sprite
 
 CLEAR = (1.0, 1.0, 1.0, 0.0)
 WHITE = (1.0, 1.0, 1.0, 1.0)
@@ -24,9 +24,9 @@ def flat(*colours, side=8):
 
 
 def looked_up(palette, rgb):
-    """What the renderer's lookup makes of colours."""
-    cells = np.asarray(rgb, dtype=np.uint8) // (256 // palette.lookup.shape[0])
-    return palette.colours[palette.lookup[cells[..., 2], cells[..., 1], cells[..., 0]]]
+    """What the table makes of colours."""
+    red, green, blue = np.moveaxis(np.asarray(rgb, dtype=np.uint8) // 8, -1, 0)
+    return palette.colours[palette.lookup[red, green, blue]]
 
 
 def noise(seed=1, side=90, scatter=12):
@@ -154,7 +154,24 @@ def test_same_drawing_gives_the_same_palette():
     assert np.array_equal(first.lookup, second.lookup)
 
 
-def test_lookup_has_red_along_its_last_axis():
-    palette = palette_of([sprite(flat((255, 0, 0), (0, 0, 255)))], canvas())
-    assert palette.colours[palette.lookup[0, 0, -1]].tolist() == [255, 0, 0]
-    assert palette.colours[palette.lookup[-1, 0, 0]].tolist() == [0, 0, 255]
+def test_axes_of_the_lookup_are_red_green_and_blue():
+    palette = palette_of([sprite(flat((255, 0, 0), (0, 255, 0), (0, 0, 255)))], canvas())
+    assert palette.lookup.shape == (32, 32, 32)
+    corners = [palette.lookup[-1, 0, 0], palette.lookup[0, -1, 0], palette.lookup[0, 0, -1]]
+    assert palette.colours[corners].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+def test_lookup_of_another_shape_is_refused():
+    with pytest.raises(ShapeError, match=r"Palette\.lookup"):
+        Palette(np.zeros((1, 3), np.uint8), np.zeros((64, 64, 64), np.uint8))
+
+
+def test_background_that_is_shown_as_opaque_is_exact_too():
+    assert palette_of([sprite(noise())], canvas((0.2, 0.4, 0.6, 0.5))).colours[-1].tolist() == [51, 102, 153]
+    assert [51, 102, 153] not in palette_of([sprite(flat((9, 9, 9)))], canvas((0.2, 0.4, 0.6, 0.4))).colours.tolist()
+
+
+def test_of_exact_colours_in_one_cell_the_last_is_answered():
+    palette = palette_of([sprite(noise())], canvas(WHITE), exact=[(250, 252, 254)])
+    assert palette.colours[-2:].tolist() == [[250, 252, 254], [255, 255, 255]]
+    assert looked_up(palette, [[250, 252, 254]])[0].tolist() == [255, 255, 255]

@@ -18,6 +18,8 @@ from pipeline.adapters.yuv import planes
 from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 
 COLOURS = np.array([[250, 250, 250], [200, 40, 30], [30, 60, 180], [240, 200, 20]], dtype=np.uint8)
+LOOKUP = np.array([np.abs(8 * np.moveaxis(np.indices((32, 32, 32)), 0, -1) + 4 - colour).sum(axis=-1) for colour in COLOURS.astype(int)])
+PALETTE = Palette(COLOURS, LOOKUP.argmin(axis=0).astype(np.uint8))
 FIGURE = np.array([[1, 1, 2, 2], [1, 3, 3, 2], [1, 3, 3, 2], [2, 2, 1, 1]], dtype=np.uint8)
 
 
@@ -47,7 +49,7 @@ class Clip:
 
     @property
     def palette(self) -> Palette:
-        return Palette(COLOURS, np.zeros((2, 2, 2), dtype=np.uint8))
+        return PALETTE
 
     def whole(self, index: int) -> NDArray[np.uint8]:
         """(height, width, 4) what is to be seen in a frame."""
@@ -70,14 +72,10 @@ class Clip:
         if not (self.opaque or layout is PixelLayout.OPAQUE):
             rows, columns = (np.flatnonzero(whole[..., 3].any(axis=axis)) for axis in (1, 0))
             if not rows.size:
-                return Frame(np.zeros((0, 0) if layout is PixelLayout.INDEXED else (0, 0, 4), dtype=np.uint8), 0, 0, pts)
+                return Frame(np.zeros((0, 0, 4), dtype=np.uint8), 0, 0, pts)
             top, left = int(rows[0]), int(columns[0])
             whole = whole[top : rows[-1] + 1, left : columns[-1] + 1]
-        if layout is not PixelLayout.INDEXED:
-            return Frame(whole, left, top, pts)
-        distances = np.abs(whole[..., None, :3].astype(int) - COLOURS.astype(int)).sum(axis=-1)
-        indices = np.where(whole[..., 3] > 0, distances.argmin(axis=-1), self.palette.transparent)
-        return Frame(indices.astype(np.uint8), left, top, pts)
+        return Frame(whole, left, top, pts)
 
     def written(self, path: Path, kind: Format) -> Animation:
         encoder = encoder_for(kind)

@@ -1,0 +1,10 @@
+#version 330 core
+// picture.frag for on-off transparency: a pixel is there or it is not. Nothing lies behind, so there is nothing to blend with.
+uniform sampler2D picture;  // premultiplied
+noperspective in vec2 screen_uv;
+out vec4 premultiplied;
+
+void main() {
+    vec4 texel = texture(picture, screen_uv);
+    premultiplied = texel.a < 0.5 ? vec4(0.0) : vec4(texel.rgb / texel.a, 1.0);
+}
