@@ -30,8 +30,12 @@ LEAST_PIECE_PX = 10
 """Smaller specks of ink are joined to nothing."""
 
 
-def solid_shape(ink: Bools) -> Bools:
-    """`ink` (h, w) with its gaps bridged and everything filled that is enclosed then. Pieces may stay apart."""
+def solid_shape(ink: Bools, *, boldness: float = 1.0) -> Bools:
+    """`ink` (h, w) with its gaps bridged and everything filled that is enclosed then. Pieces may stay apart.
+
+    Args:
+        boldness: gaps so many times as wide as usual are bridged.
+    """
     height, width = ink.shape
     small = cv2.dilate(ink.astype(np.uint8), np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2].astype(
         bool
@@ -39,11 +43,11 @@ def solid_shape(ink: Bools) -> Bools:
     thickness = np.asarray(cv2.distanceTransform(small.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
     skeleton = thinned(small, rounds=THINNING_ROUNDS)
     ends, directions = stroke_ends(skeleton, thickness)
-    lines = bridges(ends, directions, skeleton, thickness, reach_px=GAP_SHARE * max(small.shape))
+    lines = bridges(ends, directions, skeleton, thickness, reach_px=boldness * GAP_SHARE * max(small.shape))
     widths = [max(1, round(4 * min(thickness[y0, x0], thickness[y1, x1]))) for x0, y0, x1, y1 in lines.tolist()]
     joining = _joining(regions_of(small, corners_join=True), lines)
     whole = _with_bars(ink, np.minimum(2 * lines, [width - 1, height - 1] * 2), widths, joining)
-    return _with_rooms(whole, [(x, y, int(thickness[y, x]) + 4) for x, y in ends.tolist()])
+    return _with_rooms(whole, boldness, [(x, y, int(thickness[y, x]) + 4) for x, y in ends.tolist()])
 
 
 def _with_bars(ink: Bools, lines: Ints, widths: list[int], joining: Bools) -> Bools:
@@ -66,12 +70,12 @@ def _joining(pieces: Regions, lines: Ints) -> Bools:
     return np.asarray((first != second) & (np.minimum(pieces.area[first], pieces.area[second]) > LEAST_PIECE_PX))
 
 
-def _with_rooms(solid: Bools, tips: list[tuple[int, int, int]]) -> Bools:
+def _with_rooms(solid: Bools, boldness: float, tips: list[tuple[int, int, int]]) -> Bools:
     """The shape with its rooms, looked for at half the size. `tips`: x, y and reach of stroke ends, in px of half the size."""
     half = solid[::2, ::2].astype(np.uint8)
     before = half.copy()
     for share in DOOR_SHARES:
-        half = _doors_shut(half, max(1, round(share * max(half.shape))), None if share == DOOR_SHARES[0] else tips)
+        half = _doors_shut(half, max(1, round(boldness * share * max(half.shape))), None if share == DOOR_SHARES[0] else tips)
     gained = (half > before).astype(np.uint8)
     if not gained.any():
         return solid
@@ -90,9 +94,7 @@ def _doors_shut(shape: Bytes, radius: int, tips: list[tuple[int, int, int]] | No
     if rooms.count == 0:
         return shape
     depth = cv2.distanceTransform((rooms.labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
-    deepest = np.zeros(len(rooms.area))
-    np.maximum.at(deepest, rooms.labels.ravel(), depth.ravel())
-    chosen = rooms.among(deepest > ROOM_DEPTH * radius)
+    chosen = rooms.among(rooms.touched_by(depth > ROOM_DEPTH * radius) > 0)
     shut = doors.among(doors.touched_by(dilated(chosen, 2)) > 0) & (closed > 0)
     return shape | chosen | shut
 

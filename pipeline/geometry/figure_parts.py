@@ -8,7 +8,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from pipeline.geometry.bones import drawn, see_through_areas, usable
 from pipeline.geometry.regions import Regions, border_contact, corner_regions, dilated, opened, perimeters, regions_of
@@ -36,6 +35,7 @@ FAR_SHARE = 0.2
 """What is so far from every bone, in shares of the longer side, and hangs on by a neck, is a neighbour."""
 
 NECK_SHARE = 0.035
+FEW_BONES = 4
 HOLE_SHARE = 0.004
 """See-through holes are at least this share of the figure."""
 
@@ -44,6 +44,9 @@ SEE_THROUGH = 0.8
 
 UNLIKELY, LIKELY = 0.12, 0.6
 """What a network's mask must say on average to rule a region out, or in."""
+
+CERTAIN = 0.9
+"""Where a network's mask is so sure, and not near its edge, there is figure."""
 
 
 def with_rooms_at_the_border(solid: Bools, lines: Floats | None, prior: Singles | None) -> Bools:
@@ -55,10 +58,15 @@ def with_rooms_at_the_border(solid: Bools, lines: Floats | None, prior: Singles 
     if lines is not None and len(lines):
         depth = cv2.distanceTransform((~solid).astype(np.uint8), cv2.DIST_L2, 3)
         deep = drawn(lines, solid.shape, thickness=1) & (depth > 0.012 * max(solid.shape))
-        inside |= (share > 0) & (share <= OPEN_SHARE) & (paper.touched_by(deep) > 0.08 * np.sqrt(paper.area) + 0.03 * max(solid.shape))
+        one_side = (contact > 0).sum(axis=1) == 1
+        inside |= (
+            (share > 0)
+            & (share <= np.where(one_side, OPEN_SHARE, OPEN_SHARE / 3))
+            & (paper.touched_by(deep) > 0.08 * np.sqrt(paper.area) + 0.03 * max(solid.shape))
+        )
     if prior is not None:
         inside |= (share > 0) & (paper.mean_of(prior) > LIKELY)
-    inside &= ((contact > 0).sum(axis=1) == 1) & ~corner_regions(paper)
+    inside &= ~corner_regions(paper)
     return solid | paper.among(inside)
 
 
@@ -119,22 +127,32 @@ def _holding_joints(pieces: Regions, keypoints: Floats) -> Bools:
 
 
 def without_neighbours(mask: Bools, lines: Floats | None) -> Bools:
-    """The mask without what hangs on it by a neck, far from every bone, and leaves through the border."""
-    if lines is None or len(lines) < 4:
+    """The mask without what hangs on it by a neck, has no bone, is far from every bone, and leaves through the border."""
+    if lines is None or len(lines) < FEW_BONES:
         return mask
     side = max(mask.shape)
-    away = ndimage.distance_transform_edt(~drawn(lines, mask.shape, thickness=1))
-    core = opened(mask, max(2, round(NECK_SHARE * side / 2)))
-    far = mask & (away > FAR_SHARE * side)
-    if not far.any():
+    away = cv2.distanceTransform((~drawn(lines, mask.shape, thickness=1)).astype(np.uint8), cv2.DIST_L2, 5)
+    if not (mask & (away > FAR_SHARE * side)).any():
         return mask
-    pieces = regions_of(mask & ~(core & (away <= FAR_SHARE * side)) & (away > 0.06 * side), corners_join=True)
-    leaves = border_contact(pieces).sum(axis=1) > 0
-    leaves &= pieces.touched_by(far) > 0
-    rest = mask & (pieces.labels == 0)
-    necks = pieces.touched_by(dilated(rest, 1))
-    cut = leaves & (necks <= 1.6 * NECK_SHARE * side) & (pieces.touched_by(drawn(lines, mask.shape, thickness=3)) == 0)
-    return mask & ~pieces.among(cut)
+    radius = max(2, round(NECK_SHARE * side / 2))
+    core = regions_of(opened(mask, radius), corners_join=True)
+    foreign = (core.touched_by(drawn(lines, mask.shape, thickness=3)) == 0) & (border_contact(core).sum(axis=1) > 0)
+    foreign &= core.touched_by(away > FAR_SHARE * side) > 0
+    dropped = core.among(foreign)
+    if not dropped.any():
+        return mask
+    own = dilated(core.among(~foreign), radius)
+    left = mask & ~(dilated(dropped, radius) & ~own)
+    necks = regions_of(left & ~own & (away > 0.05 * side), corners_join=True)
+    return left & ~necks.among(necks.touched_by(dilated(dropped, radius + 2)) > 0)
+
+
+def with_what_is_certain(solid: Bools, prior: Singles) -> Bools:
+    """The solid with those places that a network is sure of, and that an open outline lost."""
+    reach = max(1, round(0.04 * max(prior.shape)))
+    certain = ~dilated(prior <= CERTAIN, reach)
+    lost = regions_of((prior > LIKELY) & ~solid, corners_join=False)
+    return solid | lost.among(lost.touched_by(certain) > 0)
 
 
 def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pipeline.geometry.regions import dilated, filled, regions_of
 from pipeline.types import Bools, Floats, Ints
 
 LOWER_SHARE = 0.6
 """Ground is looked for below this share of the height."""
+
+TOUCH_PX = 4
 
 COVERED = 0.93
 """So much of the way from border to border is ink."""
@@ -18,6 +21,12 @@ FLAT_SHARE = 0.1
 
 THICKEST_SHARE = 0.025
 """Ground lines are thinner than this share of the longer side."""
+
+BODY_ABOVE = 0.5
+"""A room that reaches higher than this share of the figure is its body."""
+
+SOLE_SHARE = 0.035
+"""A room that is not wider at the ground, in shares of the longer side, is a leg or a shoe."""
 
 BONE_SHARE = 0.25
 """A line that follows bones for so much of its way is a limb."""
@@ -31,7 +40,8 @@ def without_ground(ink: Bools, limbs: Bools | None = None) -> Bools:
     """
     height, width = ink.shape
     top = int(LOWER_SHARE * height)
-    if min(height - top, width) < 16:
+    at_borders = ink[top:, :TOUCH_PX].any() and ink[top:, -TOUCH_PX:].any()
+    if min(height - top, width) < 16 or not at_borders:
         return ink
     rows, covered = _darkest_way(ink[top:])
     rows = rows + top
@@ -44,7 +54,28 @@ def without_ground(ink: Bools, limbs: Bools | None = None) -> Bools:
     usual = float(np.median(above + below))
     if usual > THICKEST_SHARE * max(height, width):
         return ink
-    return _cut(ink, rows, above, below, usual)
+    left = _cut(ink, rows, above, below, usual)
+    return left | _soles(ink, left, limbs)
+
+
+def _soles(ink: Bools, left: Bools, limbs: Bools | None) -> Bools:
+    """(h, w) those stretches of the line that close a shoe, a leg or a skirt: without them the figure's inside would be open.
+
+    The room between two legs is closed by the line as well. It is none of the figure: no bone leads through it, it is wide below and ends
+    half-way up.
+    """
+    drained = regions_of(filled(ink) & ~filled(left) & ~ink, corners_join=False)
+    line = ink & ~left
+    height, side = ink.shape[0], max(ink.shape)
+    rows = np.flatnonzero(ink.any(axis=1))
+    kept = np.zeros(len(drained.area), bool)
+    for number in range(1, drained.count + 1):
+        region = drained.labels == number
+        open_px = int((line & dilated(region, 2)).any(axis=0).sum())
+        high = int(np.flatnonzero(region.any(axis=1))[0]) < rows[0] + BODY_ABOVE * (height - rows[0])
+        on_bone = limbs is not None and int((limbs & region).sum()) > 0.3 * int(region.sum())
+        kept[number] = high or on_bone or open_px < SOLE_SHARE * side
+    return line & dilated(drained.among(kept), 3)
 
 
 def _darkest_way(ink: Bools) -> tuple[Ints, float]:

@@ -140,10 +140,12 @@ def _swap(work: Repaired, pairs: tuple[tuple[int, int], ...]) -> None:
 
 def _separate(work: Repaired, side: int) -> None:
     """Of neighbouring joints on one spot, and of two hands or feet there, the outer ones are not believed."""
-    for inner, outer in ((SHOULDERS, ELBOWS), (ELBOWS, WRISTS), (HIPS, KNEES), (KNEES, ANKLES)):
-        for near, far in zip(inner, outer, strict=True):
-            if work.known[near] and work.known[far] and np.linalg.norm(work.at[near] - work.at[far]) < SAME_SHARE * side:
-                work.known[far] = False
+    for roots, bends, ends in ((SHOULDERS, ELBOWS, WRISTS), (HIPS, KNEES, ANKLES)):
+        for root, bend, end in zip(roots, bends, ends, strict=True):
+            for near, far in ((root, bend), (bend, end)):
+                if work.known[far] and np.linalg.norm(work.at[near] - work.at[far]) < SAME_SHARE * side:
+                    work.known[far] = not (work.known[near] or near == bend)
+            del root
     both_known = work.known[[*SHOULDERS, *HIPS]].all()
     if both_known and np.linalg.norm(work.middle(SHOULDERS) - work.middle(HIPS)) < 2 * SAME_SHARE * side:
         work.known[list(HIPS)] = False

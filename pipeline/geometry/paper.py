@@ -30,6 +30,8 @@ FAINTEST = 6.0
 """Paper is taken to be at least this bright (0..255), so that ratios stay finite in black corners."""
 
 FIT_ROUNDS = 4
+RIDGE = 1e-3 * np.eye(6, dtype=np.float32)
+"""Keeps the fit solvable where the picture is one pixel wide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,7 @@ def contrast(rgb: Bytes) -> Contrast:
 
 
 def _divided(light: Singles, paper: Singles) -> Singles:
-    return np.asarray(light / np.maximum(paper, np.float32(FAINTEST)), np.float32)
+    return np.asarray(cv2.divide(light, np.maximum(paper, np.float32(FAINTEST))), np.float32)
 
 
 def _extremes(picture: Singles) -> tuple[Singles, Singles, Singles]:
@@ -119,8 +121,8 @@ def whole_paper(light: Singles) -> Singles:
     weights = _border_weights(rows, columns).ravel()
     fitted = values
     for _ in range(FIT_ROUNDS):
-        root = np.sqrt(weights)[:, None]
-        coefficients, *_ = np.linalg.lstsq(terms * root, values * root, rcond=None)
+        weighted = terms * weights[:, None]
+        coefficients = np.linalg.solve(weighted.T @ terms + RIDGE, weighted.T @ values)
         fitted = terms @ coefficients
         error = np.abs(values - fitted).max(axis=1)
         scale = max(4.0, 1.5 * float(np.median(error[weights > 0.1])))
@@ -154,9 +156,9 @@ def _reduced(picture: Singles, longest: int) -> Singles:
 def _levelled(values: Singles) -> tuple[Singles, float]:
     """The values with their most frequent one, the paper, at 0; and how far the paper scatters (from the side where no ink is)."""
     levels, width = 256, 1.2
-    counts, edges = np.histogram(values, bins=levels, range=(-width / 4, width))
+    counts = np.ravel(cv2.calcHist([values], [0], None, [levels], [-width / 4, width]))
     smooth = np.convolve(counts, np.ones(5) / 5, mode="same")
-    mode = float(edges[int(np.argmax(smooth))] + (edges[1] - edges[0]) / 2)
+    mode = (int(np.argmax(smooth)) + 0.5) * 1.25 * width / levels - width / 4
     below = values[values < mode]
     noise = float(np.sqrt(np.mean((below - mode) ** 2))) if below.size else 0.0
-    return (values - mode).astype(np.float32), max(noise, 1e-3)
+    return values - np.float32(mode), max(noise, 1e-3)

@@ -17,6 +17,9 @@ from pipeline.types import Bools, Bytes, Floats, Ints, Singles
 STRIPS = 24
 """The picture is looked at in so many strips across the lines; in each, a line is straight."""
 
+SAMPLES = 9
+"""So many columns of each strip are looked at."""
+
 MAX_TILT = 0.12
 """Lines may rise by so many px a px."""
 
@@ -28,6 +31,12 @@ THICKEST_SHARE = 0.014
 LEAST_LINES = 5
 REGULAR_SHARE = 0.7
 """So many of the distances between lines must be multiples of the smallest."""
+
+COVERED = 0.55
+"""Each line is seen in so many of the strips; a figure may hide it in the others."""
+
+SPANNED = 0.4
+"""From the first line to the last it is at least this share of the picture: a striped shirt is no paper."""
 
 WANDER_PX = 3
 """A line may be so far from straight in any strip."""
@@ -78,12 +87,13 @@ def _ruling(picture: Singles, grey: Singles, noise: float) -> Ruling | None:
     tall = np.ones((2 * thickest + 1, 1), np.uint8)
     thin = picture - cv2.morphologyEx(picture, cv2.MORPH_OPEN, tall)
     edges = np.linspace(0, width, STRIPS + 1).astype(int)
-    profile_of_strip = np.stack([_typical(thin[:, a:b]) for a, b in pairwise(edges.tolist())])  # (S, h)
+    profile_of_strip = _typical(thin, edges)
     middles = (edges[1:] + edges[:-1]) / 2 - width / 2
     tilt, profile = _straightened(profile_of_strip, middles)
     floor = max(0.5 * noise, 0.008)
     lines = _regular(_peaks(profile, floor, spacing=2 * thickest))
-    if len(lines) < LEAST_LINES:
+    lines = lines[[_coverage(profile_of_strip, y + tilt * middles) >= COVERED for y in lines.tolist()]]
+    if len(lines) < LEAST_LINES or int(lines[-1] - lines[0]) < SPANNED * height:
         return None
     half = 1 + int(np.median([_half_width(profile, int(y)) for y in lines]))
     where = np.zeros(picture.shape, np.uint8)
@@ -96,9 +106,21 @@ def _ruling(picture: Singles, grey: Singles, noise: float) -> Ruling | None:
     return Ruling(printed, half)
 
 
-def _typical(strip: Singles) -> Singles:
-    """(h,) how dark each row of a strip usually is: the median, so that strokes do not count."""
-    return np.median(strip[:, ::2], axis=1).astype(np.float32)
+def _coverage(strips: Singles, rows: Floats) -> float:
+    """In which share of the strips a line is about as dark as it is in its better half of them."""
+    height = strips.shape[1]
+    best = np.zeros(len(strips), np.float32)
+    for offset in range(-WANDER_PX, WANDER_PX + 1):
+        here = np.clip(np.round(rows).astype(int) + offset, 0, height - 1)
+        best = np.maximum(best, strips[np.arange(len(strips)), here])
+    return float((best > 0.5 * float(np.percentile(best, 75))).mean()) if best.max() > 0 else 0.0
+
+
+def _typical(picture: Singles, edges: Ints) -> Singles:
+    """(S, h) how dark each row of each strip usually is: the median of a few columns, so that strokes do not count."""
+    shares = (np.arange(SAMPLES) + 0.5) / SAMPLES
+    columns = (edges[:-1, None] + shares * np.diff(edges)[:, None]).astype(int)
+    return np.median(picture[:, columns], axis=2).T.astype(np.float32)
 
 
 def _straightened(strips: Singles, middles: Floats) -> tuple[float, Singles]:

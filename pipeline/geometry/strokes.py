@@ -119,7 +119,7 @@ def bridges(ends: Ints, directions: Floats, skeleton: Bools, thickness: Singles,
     """Lines that close the gaps of an outline.
 
     Two ends are joined if each lies ahead of the other (within 60 degrees of its direction) and the gap between their inks is within
-    `reach_px`; an end is joined to the nearest line straight ahead (within 35 degrees) if that is within half of it.
+    `reach_px`; an end is joined to the nearest line straight ahead (within 35 degrees) if that is within 0.7 of it.
 
     Args:
         thickness: (h, w) float32, half the width of the line at each of its px.
@@ -133,7 +133,7 @@ def bridges(ends: Ints, directions: Floats, skeleton: Bools, thickness: Singles,
     joined = {tuple(end) for line in found for end in (line[:2], line[2:])}
     for end, direction, extra in zip(ends.tolist(), directions, overhang.tolist(), strict=True):
         if tuple(end) not in joined:
-            hit = _straight_ahead(end, direction, skeleton, reach_px / 2 + 2 * extra)
+            hit = _straight_ahead(end, direction, skeleton, 0.7 * reach_px + 2 * extra)
             if hit is not None:
                 found.append((*end, *hit))
     return np.array(found, np.int32).reshape(-1, 4)

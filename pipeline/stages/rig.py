@@ -112,7 +112,7 @@ def _quality(keypoints: Floats, work: Repaired, points: Floats, mask: Bools, mov
     """How far the rig can be trusted: what was seen, what was mended, and whether mask and joints tell the same story."""
     body = list(BODY)
     side = max(mask.shape)
-    trust = np.where(work.seen, np.clip(np.nan_to_num(keypoints[:, 2]) / FULL_SCORE, 0, 1), 0.0)
+    trust = np.clip(np.where(work.seen, keypoints[:, 2], 0.0) / FULL_SCORE, 0, 1)
     trust = np.maximum(trust, np.where(work.by_mask[:, 2] >= SEEN, OUTLINE_SCORE, 0.0))
     score = float(trust[body].mean())
     reasons = []

@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.errors import ShapeError
 from pipeline.geometry.bones import bones, drawn
 from pipeline.geometry.closing import solid_shape
-from pipeline.geometry.figure_parts import figure_of, see_through, with_rooms_at_the_border, without_neighbours
+from pipeline.geometry.figure_parts import figure_of, see_through, with_rooms_at_the_border, with_what_is_certain, without_neighbours
 from pipeline.geometry.ground import without_ground
 from pipeline.geometry.outline import bridged
 from pipeline.geometry.paper import Contrast, contrast
@@ -39,11 +39,16 @@ SEED_PX = 3
 COLOUR_SEED_PX = 12
 """So many px must be surely ink for a piece to be ink."""
 
-CERTAIN = 0.9
-"""Where a network's mask is so sure, and not near its edge, there is figure."""
+MOST_BONES = 0.6
+BOLDER = (2.5, 5.0)
+BONES_GAINED = 0.3
+"""Gaps so many times as wide as usual are bridged if most of the bones are not inside the shape, and so many more are then."""
 
 DARK_SHADE = 0.35
 """Areas so much darker than the whole sheet are filled in, if they are not shadows."""
+
+LEAST_DARK = 0.002
+"""It takes so much of the crop to ask."""
 
 SHARP_SHARE = 0.6
 """Over the edge of a filled area, so much of its darkness is lost within a few px; over that of a shadow, less."""
@@ -103,24 +108,42 @@ def _figure(ink: Bools, keypoints: Floats | None, prior: Singles | None) -> Bool
     lines = None if keypoints is None else bones(keypoints)
     limbs = None if lines is None else drawn(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
     ink = without_ground(ink, limbs)
+    strokes = _generous(ink)
+    solid = with_rooms_at_the_border(_solid(ink, lines), lines, prior)
     if prior is not None:
-        ink = ink | _certain(prior)
-    wide = cv2.dilate(solid_shape(ink).astype(np.uint8), np.ones((2 * GENEROUS_PX + 1,) * 2, np.uint8)) > 0
-    solid = with_rooms_at_the_border(filled(wide), lines, prior)
+        solid = filled(with_what_is_certain(solid, prior))
     figure = without_neighbours(figure_of(solid, keypoints, lines, prior), lines)
-    strokes = cv2.dilate(ink.astype(np.uint8), np.ones((2 * GENEROUS_PX + 1,) * 2, np.uint8)) > 0
-    return bridged(figure & ~see_through(figure, strokes, keypoints, lines, prior))
+    figure &= ~see_through(figure, strokes, keypoints, lines, prior)
+    return bridged(figure_of(figure, keypoints, lines, prior))
+
+
+def _solid(ink: Bools, lines: Floats | None) -> Bools:
+    """The shape that the ink encloses. Where its bones (B, 4) lie outside, wide gaps are bridged too, if that brings them in."""
+    solid = filled(_generous(solid_shape(ink)))
+    if lines is None or not len(lines):
+        return solid
+    where = drawn(lines, ink.shape, thickness=1)
+    held = _share(solid, where)
+    for boldness in BOLDER if held < MOST_BONES else ():
+        bolder = filled(_generous(solid_shape(ink, boldness=boldness)))
+        if _share(bolder, where) > held + BONES_GAINED:
+            return bolder
+    return solid
+
+
+def _share(mask: Bools, where: Bools) -> float:
+    """Which share of `where` a mask covers."""
+    return float(np.count_nonzero(mask & where)) / max(1, int(np.count_nonzero(where)))
+
+
+def _generous(mask: Bools) -> Bools:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * GENEROUS_PX + 1,) * 2, np.uint8)) > 0
 
 
 def _opaque_figure(visible: Bools, keypoints: Floats | None) -> Bools:
     """The figure of a picture that was cut out by someone before."""
     lines = None if keypoints is None else bones(keypoints)
     return bridged(figure_of(visible, keypoints, lines, None))
-
-
-def _certain(prior: Singles) -> Bools:
-    reach = max(1, round(0.04 * max(prior.shape)))
-    return cv2.erode((prior > CERTAIN).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
 
 
 def _without_printed_lines(seen: Contrast) -> Contrast:
@@ -139,16 +162,16 @@ def _ink(seen: Contrast) -> Bools:
     strokes = hysteresis(_above_their_surroundings(seen.stroke, 6, 0.3), low=low, high=high, least_seeds=SEED_PX)
     low, high = max(4 * seen.colour_noise, 0.06), max(7 * seen.colour_noise, 0.14)
     coloured = hysteresis(_above_their_surroundings(seen.colour, 9, 0.5), low=low, high=high, least_seeds=COLOUR_SEED_PX)
-    dark = _dark_areas(seen.shade)
-    return cv2.morphologyEx((strokes | coloured | dark).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
+    found = strokes | coloured
+    dark = seen.shade > DARK_SHADE
+    if np.count_nonzero(dark & ~found) > LEAST_DARK * dark.size:
+        found |= _filled_areas(seen.shade, dark)
+    return cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
 
 
-def _dark_areas(shade: Singles) -> Bools:
+def _filled_areas(shade: Singles, inside: Bools) -> Bools:
     """(h, w) areas filled with grey or black: as dark as deep shadows, but with sharp edges, and not along the border."""
-    pieces = regions_of(shade > DARK_SHADE, corners_join=True)
-    if pieces.count == 0:
-        return np.zeros(shade.shape, bool)
-    inside = pieces.labels > 0
+    pieces = regions_of(inside, corners_join=True)
     inner = inside & ~_eroded(inside, 4) & _eroded(inside, 1)
     labels_beyond = cv2.dilate(pieces.labels.astype(np.float32), np.ones((9, 9), np.uint8)).astype(np.int32)
     outer = ~dilated(inside, 2) & (labels_beyond > 0)

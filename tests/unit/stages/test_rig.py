@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.errors import CharacterError, ShapeError
+from pipeline.stages.rig import JOINTS, rigging
+from tests.drawn_figures import STYLES, drawn_figure
+
+NAMES = [name for name, _, _ in JOINTS]
+BODY = [0, *range(5, 17)]
+SWAPPED = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
+
+
+def joints_px(rig, mask):
+    return (rig.rest - [0, 1]) * [1, -1] * max(mask.shape)
+
+
+def errors(keypoints, figure):
+    """(16,) how far each joint is from where it should be, in shares of the longer side."""
+    joints = joints_px(rigging(keypoints, figure.mask).rig, figure.mask)
+    expected = np.array([figure.keypoints[list(sources), :2].mean(axis=0) for _, _, sources in JOINTS])
+    return np.linalg.norm(joints - expected, axis=1) / max(figure.mask.shape)
+
+
+@pytest.fixture
+def figure():
+    return drawn_figure("outlined")
+
+
+def test_sure_keypoints_become_the_originals_joints(figure):
+    result = rigging(figure.keypoints, figure.mask)
+    assert result.rig.joint_names == tuple(NAMES)
+    assert [NAMES[p] if p >= 0 else None for p in result.rig.parents] == [parent for _, parent, _ in JOINTS]
+    assert errors(figure.keypoints, figure).max() < 0.01
+    assert result.repairs == ()
+    assert result.quality.score == 1.0
+    assert result.quality.reasons == ()
+
+
+def test_rest_is_in_the_unit_square_of_the_longer_side_with_y_up(figure):
+    rest = dict(zip(NAMES, rigging(figure.keypoints, figure.mask).rig.rest, strict=True))
+    side = max(figure.mask.shape)
+    assert rest["neck"] == pytest.approx(figure.keypoints[0, :2] / side * [1, -1] + [0, 1])
+    assert rest["right_hand"][0] < rest["left_hand"][0]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_mask_alone_is_enough_for_a_rig(style):
+    figure = drawn_figure(style, seed=2)
+    assert errors(figure.keypoints * [1, 1, 0], figure).max() < 0.12
+    result = rigging(figure.keypoints * [1, 1, 0], figure.mask)
+    assert 0 < result.quality.score < 0.5
+    assert result.repairs == ("hardly any joint was seen: all were judged by the outline alone",)
+
+
+@pytest.mark.parametrize("lost", [(9,), (10, 8), (15, 16), (13, 15), (5, 6), (11, 12), (0,), (0, 9, 11, 16), (5, 7, 9, 12)])
+def test_joints_that_were_not_seen_are_inferred_and_reported(figure, lost):
+    keypoints = figure.keypoints.copy()
+    keypoints[list(lost)] = (1.0, 1.0, 0.05)
+    assert errors(keypoints, figure).max() < 0.1
+    result = rigging(keypoints, figure.mask)
+    assert sum("was not seen" in repair for repair in result.repairs) == len(lost)
+    assert f"{len(lost)} of 13 joints were not seen" in result.quality.reasons
+    assert result.quality.score < 1
+
+
+def test_left_and_right_are_the_figures_own(figure):
+    result = rigging(figure.keypoints[SWAPPED], figure.mask)
+    assert errors(figure.keypoints[SWAPPED], figure).max() < 0.01
+    assert any("swapped" in repair for repair in result.repairs)
+    assert result.quality.score < 1
+
+
+@pytest.mark.parametrize("pair", [(9, 10), (15, 16), (11, 12)])
+def test_a_single_pair_that_is_mixed_up_is_put_right(figure, pair):
+    keypoints = figure.keypoints.copy()
+    keypoints[list(pair)] = keypoints[list(pair)[::-1]]
+    assert errors(keypoints, figure).max() < 0.02
+
+
+def test_all_keypoints_on_one_spot_are_not_believed(figure):
+    keypoints = np.tile([*figure.keypoints[0, :2], 1.0], (17, 1))
+    assert errors(keypoints, figure).max() < 0.12
+    assert rigging(keypoints, figure.mask).quality.score < 0.5
+
+
+def test_no_limb_has_length_zero(figure):
+    keypoints = figure.keypoints.copy()
+    keypoints[[7, 9]] = keypoints[5]
+    joints = dict(zip(NAMES, joints_px(rigging(keypoints, figure.mask).rig, figure.mask), strict=True))
+    for near, far in (("left_shoulder", "left_elbow"), ("left_elbow", "left_hand")):
+        assert np.linalg.norm(joints[near] - joints[far]) > 5
+    assert errors(keypoints, figure).max() < 0.12
+
+
+def test_a_joint_beside_the_figure_is_moved_into_it(figure):
+    keypoints = figure.keypoints.copy()
+    keypoints[9, :2] += [0, -28]
+    result = rigging(keypoints, figure.mask)
+    assert result.repairs == ("left hand lay outside the figure and was moved into it",)
+    x, y = joints_px(result.rig, figure.mask)[NAMES.index("left_hand")].astype(int)
+    assert figure.mask[y - 2 : y + 3, x - 2 : x + 3].all()
+
+
+def test_a_joint_far_beside_the_figure_is_not_believed(figure):
+    keypoints = figure.keypoints.copy()
+    keypoints[9, :2] = (5, 400)
+    assert errors(keypoints, figure).max() < 0.1
+
+
+def test_joints_that_tell_another_story_than_the_outline_lower_the_quality(figure):
+    keypoints = figure.keypoints.copy()
+    keypoints[:, 1] = figure.keypoints[:, 1].min() + 0.3 * (figure.keypoints[:, 1] - figure.keypoints[:, 1].min())
+    quality = rigging(keypoints, figure.mask).quality
+    assert quality.score < 0.8
+    assert quality.reasons
+
+
+def test_an_empty_mask_is_refused():
+    with pytest.raises(CharacterError):
+        rigging(np.zeros((17, 3)), np.zeros((20, 20), bool))
+
+
+def test_keypoints_of_another_shape_are_refused():
+    with pytest.raises(ShapeError):
+        rigging(np.zeros((16, 3)), np.ones((20, 20), bool))
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("name", ["char1", "char2", "char3", "char4"])
+def test_the_mask_alone_finds_the_reference_drawings_joints(reference_root, name):
+    from pipeline.character_files import read_character
+    from tests.benchmarks.worse_drawings import folder_of
+
+    character = read_character(folder_of(reference_root, name) / "char_cfg.yaml")
+    rest = rigging(np.zeros((17, 3)), character.mask).rig.rest
+    expected = np.array([character.rig.rest[character.rig.joint_names.index(joint)] for joint in NAMES])
+    apart = np.linalg.norm(rest - expected, axis=1)
+    assert (apart < 0.1).mean() > 0.9
+    assert apart.max() < 0.2

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.errors import NoFigureFound, PredictionRefused
+from pipeline.types import Box, Detection, Drawing
+from tests.drawn_figures import drawn_figure
+
+
+class Laps:
+    """A stopwatch that only notes what was measured."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    @contextmanager
+    def lap(self, stage: str) -> Iterator[None]:
+        self.stages.append(stage)
+        yield
+
+
+class Sheet:
+    """A sheet with figures on it, and a predictor that knows where they are."""
+
+    def __init__(self, *styles: str, boxes_cut: float = 0.0, scale: int = 1) -> None:
+        figures = [drawn_figure(style, seed=number) for number, style in enumerate(styles)]
+        self.rgb = np.concatenate([np.pad(f.rgb, ((90, 90), (70, 70), (0, 0)), mode="edge") for f in figures], axis=1)
+        self.rgb = np.repeat(np.repeat(self.rgb, scale, axis=0), scale, axis=1)
+        self.boxes: list[Box] = []
+        for number, figure in enumerate(figures):
+            left, top = 70 + number * 480, 90
+            rows, columns = np.flatnonzero(figure.mask.any(axis=1)), np.flatnonzero(figure.mask.any(axis=0))
+            cut = boxes_cut * len(columns)
+            edges = np.array([left + columns[0] + cut, top + rows[0], left + columns[-1] + 1 - cut, top + rows[-1] + 1])
+            self.boxes.append(Box(*(scale * edges).tolist()))
+        self.asked: list[tuple[int, ...]] = []
+        self.detection_masks: list[np.ndarray | None] = [None] * len(figures)
+        self.refuses = False
+
+    @property
+    def drawing(self) -> Drawing:
+        return Drawing(self.rgb, None, "0" * 64)
+
+    def detections(self, rgb: np.ndarray) -> tuple[Detection, ...]:
+        self.asked.append(rgb.shape)
+        factor = rgb.shape[0] / self.rgb.shape[0]
+        boxes = [Box(*(np.array([b.left, b.top, b.right, b.bottom]) * factor).tolist()) for b in self.boxes]
+        return tuple(Detection(box, 0.9 - 0.1 * n, self.detection_masks[n]) for n, box in enumerate(boxes))
+
+    def keypoints(self, rgb: np.ndarray) -> np.ndarray:
+        self.asked.append(rgb.shape)
+        if self.refuses:
+            raise PredictionRefused("no skeleton", model="pose")
+        return np.zeros((17, 3))
+
+
+def test_a_drawing_becomes_a_character():
+    sheet, laps = Sheet("outlined"), Laps()
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=laps)
+    assert laps.stages == ["detect", "segment", "pose", "segment", "rig"]
+    box = figure.annotation.box
+    assert figure.character.mask.shape == (box.height, box.width)
+    assert np.array_equal(figure.character.rgba[..., :3], sheet.rgb[int(box.top) : int(box.bottom), int(box.left) : int(box.right)])
+    assert figure.annotation.detection_score == 0.9
+    assert figure.character.name == "figure"
+    assert figure.quality.score < 0.5
+
+
+def test_the_crop_and_not_the_sheet_goes_to_the_pose_estimator():
+    sheet = Sheet("crayon", "outlined")
+    annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert sheet.asked[0] == sheet.rgb.shape
+    assert sheet.asked[1][1] < 400
+
+
+def test_all_figures_get_names_of_their_own():
+    sheet = Sheet("crayon", "outlined")
+    both = annotated(sheet.drawing, sheet, options=AnnotateOptions(all_figures=True), stopwatch=Laps())
+    assert [f.character.name for f in both] == ["figure 1", "figure 2"]
+    assert both[0].annotation.box.right < both[1].annotation.box.left
+
+
+def test_a_box_that_cuts_both_hands_grows_until_they_are_inside():
+    whole = annotated(Sheet("outlined").drawing, Sheet("outlined"), stopwatch=Laps())[0]
+    sheet = Sheet("outlined", boxes_cut=0.16)
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert abs(int(figure.annotation.mask.sum()) - int(whole.annotation.mask.sum())) < 0.02 * whole.annotation.mask.sum()
+
+
+def test_a_large_drawing_is_seen_small_by_the_detector_and_cut_out_at_a_sensible_size():
+    sheet = Sheet("outlined", scale=4)
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert max(sheet.asked[0]) == 1000
+    assert max(figure.character.mask.shape) == 1000
+    box = figure.annotation.box
+    assert figure.annotation.mask.shape == (box.height, box.width)
+    assert abs(box.height - 4 * 400) < 200
+
+
+def test_keypoints_of_the_annotation_are_px_of_its_box():
+    sheet = Sheet("outlined", scale=4)
+    original = sheet.keypoints
+
+    def middle_of_the_crop(rgb: np.ndarray) -> np.ndarray:
+        original(rgb)
+        return np.tile([rgb.shape[1] / 2, rgb.shape[0] / 2, 0.9], (17, 1))
+
+    sheet.keypoints = middle_of_the_crop  # type: ignore[method-assign]
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    box = figure.annotation.box
+    assert figure.annotation.keypoints[0] == pytest.approx([box.width / 2, box.height / 2, 0.9])
+
+
+def test_a_pose_estimator_that_refuses_leaves_it_to_the_outline():
+    sheet = Sheet("outlined")
+    sheet.refuses = True
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert figure.quality.reasons[0] == "the pose estimator refused this figure: no skeleton"
+    assert figure.character.repairs[0] == figure.quality.reasons[0]
+
+
+def test_a_detectors_mask_is_a_hint():
+    sheet = Sheet("outlined")
+    sheet.detection_masks = [np.ones((28, 28), np.float32)]
+    plain = annotated(sheet.drawing, Sheet("outlined"), stopwatch=Laps())[0]
+    hinted = annotated(sheet.drawing, sheet, stopwatch=Laps())[0]
+    assert hinted.annotation.mask.sum() >= plain.annotation.mask.sum()
+
+
+def test_a_transparent_drawing_keeps_its_alpha():
+    sheet = Sheet("outlined")
+    figure = drawn_figure("outlined")
+    alpha = np.zeros(sheet.rgb.shape[:2], np.uint8)
+    alpha[90:510, 70:410][figure.mask] = 255
+    (result,) = annotated(Drawing(sheet.rgb, alpha, "0" * 64), sheet, stopwatch=Laps())
+    assert np.array_equal(result.character.mask, result.character.rgba[..., 3] > 0)
+
+
+def test_an_empty_box_is_no_figure():
+    sheet = Sheet("outlined")
+    sheet.rgb = np.full_like(sheet.rgb, 210)
+    with pytest.raises(NoFigureFound, match="nothing is drawn there") as caught:
+        annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert caught.value.best_score == 0.9
+
+
+def test_a_ground_line_that_leads_on_for_ever_does_not_widen_the_box():
+    sheet = Sheet("crayon")
+    y = int(sheet.boxes[0].bottom) - 3
+    cv2.line(sheet.rgb, (0, y), (sheet.rgb.shape[1], y + 3), (80, 80, 80), 3)
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert figure.annotation.box.width < 360
