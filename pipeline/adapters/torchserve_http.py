@@ -22,6 +22,7 @@ from pipeline.adapters.torchserve_key import Token
 from pipeline.adapters.torchserve_sockets import Lifeline, WatchedAdapter
 
 _BLOCK_BYTES: Final = 64 * 1024
+_BEHIND_S: Final = 1.0
 
 
 class Silence(StrEnum):
@@ -98,7 +99,8 @@ class Courier:
     def _exchange(self, method: str, url: str, *, token: Token | None, within_s: float, **content: Any) -> Reply:  # noqa: ANN401  # handed on
         if within_s <= 0:
             raise NoReply(Silence.DEADLINE)
-        timeouts = (min(self._connect_timeout_s, within_s), min(self._read_timeout_s, within_s))
+        # For the reply a little more than is left: the lifeline ends it then, and a read timeout always means the setting of that name.
+        timeouts = (min(self._connect_timeout_s, within_s), min(self._read_timeout_s, within_s + _BEHIND_S))
         with Lifeline(within_s) as lifeline:
             failure: NoReply
             try:

@@ -71,8 +71,9 @@ class TorchServeSettings:
         endpoints: one or more servers that have the same models.
         detector, pose_estimator: names of the models, "name" or "name/version".
         connect_timeout_s: for a connection, the resolving of the name and all its addresses included.
-        read_timeout_s: the longest silence; more than TorchServe's `default_response_timeout`, after which it replaces a hung worker and
-            says so.
+        read_timeout_s: the longest silence of one attempt. A request that a dying worker had taken is never answered, while the next one
+            is: so it must leave time for another attempt. And it should be longer than the models' `responseTimeout`, after which
+            TorchServe itself replaces a hung worker and says so.
         deadline_s: the longest that one call of the predictor takes, its retries, waits and probes included.
         probe_timeout_s: for the tiny prediction that tells an ill server from an impossible picture.
         max_attempts: for one call, probes not counted.
@@ -94,7 +95,7 @@ class TorchServeSettings:
     detector: str = "drawn_humanoid_detector"
     pose_estimator: str = "drawn_humanoid_pose_estimator"
     connect_timeout_s: float = 3.0
-    read_timeout_s: float = 75.0
+    read_timeout_s: float = 40.0
     deadline_s: float = 120.0
     probe_timeout_s: float = 15.0
     max_attempts: int = 8

@@ -158,10 +158,10 @@ def test_health_asks_for_a_real_prediction(server):
 
 
 def test_killed_workers(server):
-    """Killed workers are replaced by TorchServe; the call that met it is answered all the same."""
+    """TorchServe replaces killed workers, but never answers a request that one of them had taken; asked again, it answers."""
     for worker in server.workers():
         os.kill(worker, signal.SIGKILL)
-    client = Client(server.settings)
+    client = Client(replace(server.settings, deadline_s=60.0, read_timeout_s=6.0))
     assert len(client.detections(drawing())) == 1
     assert client.keypoints(drawing()).shape == (17, 3)
 
@@ -188,11 +188,11 @@ def test_hanging_workers(server):
 
 def test_a_picture_that_kills_workers(server):
     """A picture on which worker after worker dies is blamed, and only after a probe passed."""
-    client = Client(replace(server.settings, deadline_s=60.0))
+    client = Client(replace(server.settings, deadline_s=90.0, read_timeout_s=20.0))
     with pytest.raises(PredictionRefused, match="Worker died") as caught:
         client.keypoints(drawing(DIE))
     assert caught.value.status == 500
-    assert client.faults == ["worker_died"] * 3
+    assert client.faults.count("worker_died") == 3
     assert client.attempts[-1].is_probe
 
 

@@ -55,7 +55,7 @@ class StubServer:
         self.received: list[Received] = []
         self.on_request: Callable[[Received], Canned | None] = lambda _: None
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = _QuietServer(("127.0.0.1", 0), _Handler)
         self._server.stub = self  # type: ignore[attr-defined]
         self._server.daemon_threads = True
         self._server.block_on_close = False
@@ -82,6 +82,11 @@ class StubServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that refuse to read on reset the connection; they are meant to."""
 
 
 class _Handler(BaseHTTPRequestHandler):
