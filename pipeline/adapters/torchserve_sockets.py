@@ -8,6 +8,7 @@ knows no timeout.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import socket
 import threading
@@ -37,7 +38,8 @@ class Lifeline:
         with self._lock:
             if self.is_cut:
                 raise TimeoutError
-            self._watched.append(connection.dup())
+            descriptor = os.dup(connection.fileno())  # not the socket's own dup: TLS sockets refuse it
+            self._watched.append(socket.socket(connection.family, connection.type, connection.proto, fileno=descriptor))
 
     def __enter__(self) -> Self:
         self._binding = _CURRENT.set(self)

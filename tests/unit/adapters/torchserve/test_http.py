@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -109,6 +110,22 @@ def test_a_tls_handshake_that_never_ends(courier, raw_server):
     with pytest.raises(NoReply):
         courier.get(url, token=None, within_s=WITHIN_S)
     assert time.monotonic() - started_s < LATEST_S
+
+
+def test_a_kept_tls_connection_is_watched():
+    """Python does not duplicate TLS sockets; the lifeline cuts them all the same, and leaves their timeout alone."""
+    ours, theirs = socket.socketpair()
+    context = ssl.create_default_context()
+    with theirs, context.wrap_socket(ours, do_handshake_on_connect=False, server_hostname="localhost") as wrapped:
+        wrapped.settimeout(LATEST_S)
+        with torchserve_sockets.Lifeline(0.01) as lifeline:
+            lifeline.watch(wrapped)
+            assert wrapped.gettimeout() == LATEST_S
+            theirs.settimeout(LATEST_S)
+            assert theirs.recv(1) == b""
+            assert lifeline.is_cut
+            with pytest.raises(TimeoutError):
+                lifeline.watch(wrapped)
 
 
 def test_a_server_without_tls(courier, raw_server):
