@@ -74,10 +74,18 @@ def opened(path: Path, recipe: Recipe, canvas: Canvas, clock: OutputClock) -> It
         yield sink
 
 
+class _Slot:
+    """A picture of the video's size on its way: (h, w, 4) uint8, and the frame that it is converted into."""
+
+    def __init__(self, size: tuple[int, int], pixel_format: str) -> None:
+        self.rgba: Bytes = np.zeros((size[1], size[0], 4), dtype=np.uint8)
+        self.picture = _frame(size, pixel_format)
+
+
 class VideoSink:
     """`Sink` over a PyAV container. To be had from `opened`.
 
-    Converting happens in `write`, into one of a ring of frames that is long enough for all that is in flight.
+    `write` only copies the pixels, into a ring that is long enough for all that is in flight; the pool's thread converts and encodes them.
     """
 
     def __init__(self, path: Path, recipe: Recipe, container: av.container.OutputContainer, canvas: Canvas, clock: OutputClock) -> None:
@@ -90,8 +98,7 @@ class VideoSink:
         self._stream = _stream(container, recipe, self._size, clock)
         self._time_base = _time_base(clock)
         self._converter = Converter(*self._size)
-        self._ring = [_frame(self._size, recipe.pixel_format) for _ in range(_IN_FLIGHT + 1)]
-        self._whole = np.zeros((self._size[1], self._size[0], 4), dtype=np.uint8)
+        self._ring = [_Slot(self._size, recipe.pixel_format) for _ in range(_IN_FLIGHT + 1)]
         self._pool = OrderedPool(self._encode, _ignore, threads=1, in_flight=_IN_FLIGHT, name=recipe.kind)
         self._count = 0
         self.finished = False
@@ -104,16 +111,12 @@ class VideoSink:
             OutputFailed: as the port says.
         """
         check_place(frame, self._canvas, self._recipe.layout, whole=self._recipe.layout is PixelLayout.OPAQUE)
-        picture = self._ring[self._count % len(self._ring)]
-        luma, blue, red, *alpha = planes(picture)
-        rgba = self._placed(frame)
-        self._converter.fill(luma, blue, red, _bled(rgba) if alpha else rgba)
-        if alpha:
-            cv2.extractChannel(rgba, 3, dst=alpha[0])
-        picture.pts = round(frame.pts / self._time_base)
+        slot = self._ring[self._count % len(self._ring)]
+        self._place(frame, slot.rgba)
+        slot.picture.pts = round(frame.pts / self._time_base)
         self._count += 1
         with failures(self._path, self._recipe.kind, av.error.FFmpegError):
-            self._pool.put(picture)
+            self._pool.put(slot)
 
     def finish(self) -> Animation:
         """See `Sink.finish`.
@@ -139,22 +142,23 @@ class VideoSink:
         with suppress(OSError, av.error.FFmpegError):  # closing writes a trailer, for which there may be no room
             self._container.close()
 
-    def _placed(self, frame: Frame) -> Bytes:
-        """The frame's pixels in a picture of the video's size."""
+    def _place(self, frame: Frame, whole: Bytes) -> None:
+        """Copy the frame's pixels to where they belong in a picture of the video's size, and nothing around them."""
         height, width = frame.pixels.shape[:2]
-        if (width, height) == self._size:
-            return frame.pixels
-        whole = self._whole
-        if self._recipe.layout is PixelLayout.RGBA:
+        if frame.pixels.shape != whole.shape:
             whole[:] = 0
         whole[frame.top : frame.top + height, frame.left : frame.left + width] = frame.pixels
         whole[self._canvas.height :] = whole[self._canvas.height - 1]
         whole[:, self._canvas.width :] = whole[:, self._canvas.width - 1 : self._canvas.width]
-        return whole
 
-    def _encode(self, picture: av.VideoFrame | None) -> None:
-        """Encode a frame, or what the codec still holds back, on the pool's thread."""
-        for packet in self._stream.encode(picture):
+    def _encode(self, slot: _Slot | None) -> None:
+        """Convert and encode a frame, or encode what the codec still holds back, on the pool's thread."""
+        if slot is not None:
+            luma, blue, red, *alpha = planes(slot.picture)
+            self._converter.fill(luma, blue, red, _bled(slot.rgba) if alpha else slot.rgba)
+            if alpha:
+                cv2.extractChannel(slot.rgba, 3, dst=alpha[0])
+        for packet in self._stream.encode(None if slot is None else slot.picture):
             packet.duration = self._duration_at(packet.pts or 0)
             self._container.mux(packet)
 

@@ -43,7 +43,7 @@ def outlines(mask: Bools, *, tolerance_px: float) -> list[Floats]:
     """Closed outlines of a mask and of its holes, simplified to within `tolerance_px`; each (N, 2), N >= 3."""
     large = np.repeat(np.repeat(mask.astype(np.uint8), ENLARGED, axis=0), ENLARGED, axis=1)
     found, _ = cv2.findContours(np.pad(large, 1), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    simplified = [_simplified(contour, tolerance_px * ENLARGED) for contour in found]
+    simplified = [_simplified(np.asarray(contour, np.int32), tolerance_px * ENLARGED) for contour in found]
     return [(points - 0.5) / ENLARGED for points in simplified if len(points) >= 3]  # -1 for the padding, +0.5 to the pixel's centre
 
 

@@ -128,7 +128,7 @@ def _tolerance_px(mask: Bools) -> float:
     depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
     middle = mask & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
     thin = float(np.percentile(depth[middle], THIN_SHARE_PERCENT)) if middle.any() else 0.0
-    return max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * max(mask.shape), thin / 4))
+    return float(max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * max(mask.shape), thin / 4)))
 
 
 def _pixels(points: Floats, px_per_unit: float) -> Ints:

@@ -1,9 +1,9 @@
 """The picture that is stretched over the mesh: clean at its edge, and about as fine as the screen.
 
-Two things make a cut-out ugly: paper that shines through at its edge, and a photograph of 2000 px sampled down to 200 on the
-fly. So colours are carried outwards from inside the figure (whatever a filter picks up there is the figure's own), alpha falls
-softly inside the cut, and the picture is averaged down once to the size at which it will be seen: that also takes the camera's
-noise out, which is what makes GIFs large.
+Two things make a cut-out ugly: paper that shines at its edge, and a photograph of 2000 px sampled down to 200 on the fly. Masks are
+drawn generously, so there is a rim of paper around the ink: it is made transparent, as far as it looks like the paper nearby. Colours
+are carried outwards from inside the figure, so that whatever a filter picks up at the edge is the figure's own. And the picture is
+averaged down once to the size at which it will be seen: that also takes the camera's noise out, which is what makes GIFs large.
 """
 
 from __future__ import annotations
@@ -13,8 +13,16 @@ import numpy as np
 
 from pipeline.types import Bools, Bytes, Character, Ints, Mesh, Singles, Sprite
 
-RIM_OF_SIDE = 0.004
-"""Width of the rim whose colours are replaced by those behind it, as a share of the square's side: masks are drawn generously."""
+RIM_OF_SIDE = 0.012
+"""How far into the mask paper is looked for, as a share of the square's side."""
+
+NEIGHBOURHOOD_OF_SIDE = 0.04
+"""How far around a pixel the paper's colour is measured, as a share of the square's side: light is uneven."""
+
+PAPER_SHARE = 0.35
+"""What differs from the paper by less than this share of what the figure's ink does is paper."""
+
+LARGEST_PAPER_DIFFERENCE = 48.0
 
 
 def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: Singles | None = None) -> Sprite:
@@ -26,8 +34,10 @@ def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: 
     """
     height, width = character.mask.shape
     side = max(height, width)
-    rgb = bled(character.rgba[..., :3], character.mask, rim_px=RIM_OF_SIDE * side)
-    rgba: Bytes = np.dstack([rgb, soft_alpha(character.mask)])
+    rgb = character.rgba[..., :3]
+    alpha = inked_alpha(rgb, character.mask)
+    solid = alpha == 255
+    rgba: Bytes = np.dstack([bled(rgb, solid if solid.any() else character.mask, rim_px=1.0), alpha])
     factor = px_per_unit / side
     if factor < 1.0:
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
@@ -36,10 +46,50 @@ def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: 
     return Sprite(np.ascontiguousarray(rgba), uv.astype(np.float32), colours)
 
 
+def inked_alpha(rgb: Bytes, mask: Bools) -> Bytes:
+    """(h, w) uint8: `soft_alpha` of the mask, less the paper between its edge and the ink.
+
+    Paper is what can be reached from outside without crossing ink, is not deep inside the mask, and hardly differs from the paper
+    around; alpha rises with the difference, so the ink keeps its soft edge. Where there is no paper to compare with, nothing changes.
+    """
+    side = max(mask.shape)
+    alpha = soft_alpha(mask)
+    difference = paper_difference(rgb, mask, reach_px=NEIGHBOURHOOD_OF_SIDE * side)
+    ink = float(np.percentile(difference[mask], 90)) if mask.any() else 0.0
+    limit = min(LARGEST_PAPER_DIFFERENCE, PAPER_SHARE * ink)
+    if limit < 1.0:
+        return alpha
+    paper = mask & (_depth(mask) <= max(3.5, RIM_OF_SIDE * side)) & (difference < limit)
+    _, pieces = cv2.connectedComponents((paper | ~mask).astype(np.uint8), connectivity=8)
+    is_outside = np.zeros(pieces.max() + 1, np.bool_)
+    is_outside[pieces[~mask]] = True
+    fringe = paper & is_outside[pieces]
+    alpha[fringe] = np.minimum(alpha[fringe], difference[fringe] * (255.0 / limit)).astype(np.uint8)
+    return alpha
+
+
+def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Singles:
+    """(h, w) float32: how far each pixel's colour is from the paper's within `reach_px`, levels, in the channel that differs most.
+
+    Paper is what is outside the mask; 0 where there is none so near.
+    """
+    kernel = (2 * max(1, round(reach_px)) + 1,) * 2
+    outside = (~mask).astype(np.float32)
+    weight = cv2.boxFilter(outside, -1, kernel)
+    total = cv2.boxFilter(rgb * outside[..., None], -1, kernel)
+    known = weight > 0.01
+    paper = total / np.where(known, weight, 1.0)[..., None]
+    return np.where(known, np.abs(rgb - paper).max(axis=2), 0.0).astype(np.float32)
+
+
+def _depth(mask: Bools) -> Singles:
+    """(h, w) float32: how deep inside the mask each pixel lies, px; 1 on its outermost pixels."""
+    return np.asarray(cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
+
+
 def soft_alpha(mask: Bools) -> Bytes:
     """(h, w) uint8: 255 inside, half on the outermost pixels of the mask, 0 outside; lines of one pixel keep their half."""
-    depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    alpha: Bytes = np.minimum(depth * 127.5, 255.0).astype(np.uint8)
+    alpha: Bytes = np.minimum(_depth(mask) * 127.5, 255.0).astype(np.uint8)
     return alpha
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.stages.mesh import figure_of
-from pipeline.stages.sprite import bled, joint_colours, soft_alpha, sprite_of
+from pipeline.stages.sprite import bled, inked_alpha, joint_colours, paper_difference, soft_alpha, sprite_of
 
 CHARACTER = drawn.character(colour=(200, 60, 40))
 MESH = figure_of(CHARACTER).mesh
@@ -71,3 +71,39 @@ def test_joint_colours_differ_between_joints() -> None:
     colours = joint_colours(np.arange(16, dtype=np.int32), 16)
     apart = np.abs(colours[:, None] - colours[None]).sum(axis=-1) + 9 * np.eye(16)
     assert apart.min() > 0.05
+
+
+def inked_ring(ink: tuple[int, int, int], paper: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A disc in ink on paper, a mask that is three pixels wider, and the disc; the paper darkens to the right."""
+    y, x = np.mgrid[:120, :120]
+    radius = np.hypot(x - 60, y - 60)
+    rgb = np.where((radius < 40)[..., None], ink, paper) - (x * 0.2)[..., None]
+    return np.clip(rgb, 0, 255).astype(np.uint8), radius < 43, radius < 40
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"), [((30, 30, 60), (230, 225, 215)), ((210, 200, 190), (235, 230, 220)), ((240, 240, 240), (60, 70, 65))]
+)
+def test_the_paper_between_the_masks_edge_and_the_ink_is_not_seen(ink: tuple[int, int, int], paper: tuple[int, int, int]) -> None:
+    """Dark ink, faint ink, chalk; in uneven light."""
+    rgb, mask, disc = inked_ring(ink, paper)
+    alpha = inked_alpha(rgb, mask)
+    rim = mask & ~disc
+    assert alpha[rim].mean() < 40
+    assert (alpha[disc] == 255).all()
+    assert not alpha[~mask].any()
+
+
+def test_a_figure_of_the_papers_colour_is_kept_but_for_its_rim() -> None:
+    rgb, mask, _ = inked_ring((230, 225, 215), (230, 225, 215))
+    rgb[55:65, 55:65] = 20
+    alpha = inked_alpha(rgb, mask)
+    y, x = np.mgrid[:120, :120]
+    assert (alpha[np.hypot(x - 60, y - 60) < 37] == 255).all()
+
+
+def test_without_paper_around_nothing_is_taken_away() -> None:
+    rgb = np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)
+    mask = np.ones((20, 20), bool)
+    np.testing.assert_array_equal(inked_alpha(rgb, mask), soft_alpha(mask))
+    assert not paper_difference(rgb, mask, reach_px=3).any()
