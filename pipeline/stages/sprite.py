@@ -24,6 +24,9 @@ PAPER_SHARE = 0.35
 
 LARGEST_PAPER_DIFFERENCE = 48.0
 
+COARSER = 4
+ENOUGH_PAPER = 0.01
+
 
 def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: Singles | None = None) -> Sprite:
     """A character's picture, ready for the renderer.
@@ -68,18 +71,25 @@ def inked_alpha(rgb: Bytes, mask: Bools) -> Bytes:
     return alpha
 
 
-def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Singles:
-    """(h, w) float32: how far each pixel's colour is from the paper's within `reach_px`, levels, in the channel that differs most.
+def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Bytes:
+    """(h, w) uint8: how far each pixel's colour is from the paper's within `reach_px`, levels, in the channel that differs most.
 
-    Paper is what is outside the mask; 0 where there is none so near.
+    Paper is what is outside the mask; 0 where there is none so near. Its colour changes slowly, so it is measured on a quarter of the size.
     """
-    kernel = (2 * max(1, round(reach_px)) + 1,) * 2
-    outside = (~mask).astype(np.float32)
-    weight = cv2.boxFilter(outside, -1, kernel)
-    total = cv2.boxFilter(rgb * outside[..., None], -1, kernel)
-    known = weight > 0.01
-    paper = total / np.where(known, weight, 1.0)[..., None]
-    return np.where(known, np.abs(rgb - paper).max(axis=2), 0.0).astype(np.float32)
+    height, width = mask.shape
+    small = (-(-width // COARSER), -(-height // COARSER))
+    outside = (~mask).astype(np.uint8) * np.uint8(255)
+    weight = cv2.resize(outside, small, interpolation=cv2.INTER_AREA).astype(np.float32)
+    shown = cv2.resize(cv2.bitwise_and(rgb, rgb, mask=outside), small, interpolation=cv2.INTER_AREA).astype(np.float32)
+    kernel = (2 * max(1, round(reach_px / COARSER)) + 1,) * 2
+    around, total = (np.asarray(cv2.boxFilter(picture, -1, kernel), np.float32) for picture in (weight, shown))
+    known = around > 255 * ENOUGH_PAPER
+    paper = (total * (255.0 / np.where(known, around, 255.0))[..., None]).clip(0, 255).astype(np.uint8)
+    apart = cv2.absdiff(rgb, cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR))
+    is_known = cv2.resize(known.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    red, green, blue = cv2.split(apart)
+    difference: Bytes = np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8) * np.asarray(is_known, np.uint8)
+    return difference
 
 
 def _depth(mask: Bools) -> Singles:
