@@ -30,7 +30,7 @@ Answer = TypeVar("Answer")
 _LEAST_PROBE_S: Final = 0.05
 
 
-class _Failed(Exception):  # noqa: N818  # carries a Failure through tenacity
+class _Failed(Exception):  # carries a Failure through tenacity
     def __init__(self, failure: Failure, lease: Lease | None = None, token: Token | None = None) -> None:
         self.failure = failure
         self.endpoint = lease.endpoint if lease is not None else None

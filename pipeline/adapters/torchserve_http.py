@@ -37,7 +37,7 @@ class Silence(StrEnum):
     TOO_BIG = "too_big"
 
 
-class NoReply(Exception):  # noqa: N818  # a state of the world, translated before anybody outside the adapter sees it
+class NoReply(Exception):  # a state of the world, translated before anybody outside the adapter sees it
     """There was no reply.
 
     Attributes:

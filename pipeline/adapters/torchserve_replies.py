@@ -28,7 +28,7 @@ _SCORE_SLACK: Final = 0.5
 _PNG_HEADER: Final = b"\x89PNG\r\n\x1a\n"
 
 
-class Garbage(ValueError):  # noqa: N818  # translated before anybody outside the adapter sees it
+class Garbage(ValueError):  # translated before anybody outside the adapter sees it
     """A reply that is not what the protocol says; its text names what is wrong."""
 
 
