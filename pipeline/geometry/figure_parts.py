@@ -39,6 +39,9 @@ FEW_BONES = 4
 HOLE_SHARE = 0.004
 """See-through holes are at least this share of the figure."""
 
+BETWEEN_LIMBS = 0.5
+"""Paper at the border that lies between limbs for so much of it is none of the figure's inside."""
+
 SEE_THROUGH = 0.8
 """So much of a hole lies between limbs if one looks through it there."""
 
@@ -49,25 +52,34 @@ CERTAIN = 0.9
 """Where a network's mask is so sure, and not near its edge, there is figure."""
 
 
-def with_rooms_at_the_border(solid: Bools, lines: Floats | None, prior: Singles | None) -> Bools:
+def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
     """The solid with the parts of its inside that the border cuts open."""
     paper = regions_of(~solid, corners_join=False)
     contact = border_contact(paper)
     share = contact.sum(axis=1) / np.maximum(perimeters(paper), 1)
     inside = (share > 0) & (share <= DOOR_SHARE)
-    if lines is not None and len(lines):
-        depth = cv2.distanceTransform((~solid).astype(np.uint8), cv2.DIST_L2, 3)
-        deep = drawn(lines, solid.shape, thickness=1) & (depth > 0.012 * max(solid.shape))
+    if keypoints is not None and lines is not None and len(lines):
         one_side = (contact > 0).sum(axis=1) == 1
-        inside |= (
-            (share > 0)
-            & (share <= np.where(one_side, OPEN_SHARE, OPEN_SHARE / 3))
-            & (paper.touched_by(deep) > 0.08 * np.sqrt(paper.area) + 0.03 * max(solid.shape))
-        )
+        open_enough = (share > 0) & (share <= np.where(one_side, OPEN_SHARE, OPEN_SHARE / 3))
+        open_enough &= paper.mean_of(see_through_areas(keypoints, solid.shape)) < BETWEEN_LIMBS
+        inside |= _with_a_bone_in_the_middle(paper, open_enough, lines)
     if prior is not None:
         inside |= (share > 0) & (paper.mean_of(prior) > LIKELY)
     inside &= ~corner_regions(paper)
     return solid | paper.among(inside)
+
+
+def _with_a_bone_in_the_middle(paper: Regions, candidates: Bools, lines: Floats) -> Bools:
+    """(N + 1,) which candidates have a bone well inside, not only along their edge."""
+    shape = paper.labels.shape
+    on_bone = drawn(lines, shape, thickness=1)
+    depth = cv2.distanceTransform((paper.labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    held = np.zeros(len(paper.area), bool)
+    for number in np.flatnonzero(candidates & (paper.touched_by(on_bone) > 0)).tolist():
+        region = paper.labels == number
+        middle = region & (depth > max(0.012 * max(shape), 0.5 * float(depth[region].max())))
+        held[number] = int((middle & on_bone).sum()) > 0.08 * np.sqrt(paper.area[number]) + 0.02 * max(shape)
+    return held
 
 
 def figure_of(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:

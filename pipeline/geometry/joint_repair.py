@@ -68,10 +68,11 @@ class Repaired:
 def repaired(keypoints: Floats, mask: Bools) -> Repaired:
     """All seventeen keypoints, each with a place that makes sense; not necessarily inside the mask yet. The mask has at least one pixel."""
     side = max(mask.shape)
-    by_mask = keypoints_from_mask(mask)
+    tree = limb_tree(mask)
+    by_mask = keypoints_from_mask(mask, tree)
     known = _trustworthy(keypoints, mask)
     at = np.where(known[:, None], keypoints[:, :2], by_mask[:, :2])
-    work = Repaired(at, known.copy(), known, by_mask, limb_tree(mask))
+    work = Repaired(at, known.copy(), known, by_mask, tree)
     if int(known[list(BODY)].sum()) < ENOUGH:
         work.known[:], work.seen[:] = True, False
         work.at[:] = by_mask[:, :2]

@@ -57,11 +57,14 @@ class _Frame:
         return float((point[0] - self.left) / self.width), float((point[1] - self.top) / self.height)
 
 
-def keypoints_from_mask(mask: Bools) -> Floats:
-    """(17, 3) float64 x, y in px of the mask (h, w), and how sure each is (0..1), in COCO's order. The mask has at least one pixel."""
+def keypoints_from_mask(mask: Bools, tree: LimbTree | None = None) -> Floats:
+    """(17, 3) float64 x, y in px of the mask (h, w), and how sure each is (0..1), in COCO's order. The mask has at least one pixel.
+
+    `tree`: its limbs, if they are known already.
+    """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     frame = _Frame(float(columns[0]), float(rows[0]), float(np.ptp(columns)) + 1.0, float(np.ptp(rows)) + 1.0)
-    tree = limb_tree(mask)
+    tree = tree or limb_tree(mask)
     points = np.zeros((17, 3))
     face, radius = _head(tree, frame)
     feet, hands = _shared_out(tree, frame, face, radius)

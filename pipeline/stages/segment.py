@@ -109,7 +109,7 @@ def _figure(ink: Bools, keypoints: Floats | None, prior: Singles | None) -> Bool
     limbs = None if lines is None else drawn(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
     ink = without_ground(ink, limbs)
     strokes = _generous(ink)
-    solid = with_rooms_at_the_border(_solid(ink, lines), lines, prior)
+    solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines, prior)
     if prior is not None:
         solid = filled(with_what_is_certain(solid, prior))
     figure = without_neighbours(figure_of(solid, keypoints, lines, prior), lines)

@@ -40,7 +40,7 @@ def test_any_keypoints_become_a_rig_inside_the_mask(keypoints, mask):
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.tuples(st.integers(20, 260), st.integers(20, 260)),
+    st.tuples(st.integers(48, 260), st.integers(48, 260)),
     st.integers(90, 250),
     st.floats(0.15, 0.9),
     st.booleans(),
