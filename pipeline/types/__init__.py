@@ -1,0 +1,61 @@
+"""The frozen data types that travel between the stages.
+
+Arrays are checked once, here, and trusted afterwards. Spaces:
+
+- *image px*: origin top-left, y down, pixel centres at +0.5.
+- *unit square*: image px divided by the longer side of the character's picture, y up, origin bottom-left.
+- *world*: the unit square's scale, moved by the figure's root path and starting location; y up, camera looks along -z.
+- *BVH world*: the motion file's own units, y up.
+
+Durations are seconds, exact where they decide what is shown (`Fraction`).
+"""
+
+from __future__ import annotations
+
+from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
+from pipeline.types.character import Character, Mesh, Rig
+from pipeline.types.drawing import KEYPOINT_NAMES, Annotation, Box, Detection, Drawing, Quality
+from pipeline.types.motion import AboveCheck, DrawGroup, Motion, PoseTrack, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
+from pipeline.types.picture import Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
+from pipeline.types.scene import Actor, Camera, DebugViews, OutputClock, Scene, View
+
+__all__ = [
+    "KEYPOINT_NAMES",
+    "AboveCheck",
+    "Actor",
+    "Animation",
+    "Annotation",
+    "Bools",
+    "Box",
+    "Bytes",
+    "Camera",
+    "Canvas",
+    "Character",
+    "DebugViews",
+    "Detection",
+    "DrawGroup",
+    "Drawing",
+    "Floats",
+    "Format",
+    "Frame",
+    "Ints",
+    "Layer",
+    "Mesh",
+    "Motion",
+    "OutputClock",
+    "Palette",
+    "PixelLayout",
+    "PoseTrack",
+    "ProjectionGroup",
+    "ProjectionMethod",
+    "Quality",
+    "RetargetConfig",
+    "Rig",
+    "RootOffset",
+    "Scene",
+    "Singles",
+    "Sprite",
+    "Strokes",
+    "View",
+    "checked",
+]

@@ -1,0 +1,79 @@
+"""A figure cut out of its drawing: picture, mask, rig, mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.errors import ShapeError
+from pipeline.types.arrays import Bools, Bytes, Floats, Ints, checked
+
+
+@dataclass(frozen=True, eq=False)
+class Rig:
+    """A figure's joints at rest.
+
+    Attributes:
+        joint_names: J unique names.
+        parents: (J,) int32, -1 for the root; parents come before their children.
+        rest: (J, 2) float64, unit square.
+    """
+
+    joint_names: tuple[str, ...]
+    parents: Ints
+    rest: Floats
+
+    def __post_init__(self) -> None:
+        count = len(self.joint_names)
+        checked("Rig.parents", self.parents, (count,), np.int32)
+        checked("Rig.rest", self.rest, (count, 2), np.float64)
+        if len(set(self.joint_names)) != count:
+            raise ShapeError("Rig.joint_names", expected="unique names", actual=str(self.joint_names))
+        if count == 0 or self.parents[0] != -1 or np.any(self.parents[1:] < 0) or np.any(self.parents >= np.arange(count)):
+            raise ShapeError("Rig.parents", expected="one root first, parents before children", actual=str(self.parents))
+
+
+@dataclass(frozen=True, eq=False)
+class Character:
+    """A figure cut out of its drawing.
+
+    Attributes:
+        rgba: (h, w, 4) uint8, straight alpha, image px of the crop. Its alpha is not the cut-out: `mask` is.
+        mask: (h, w) bool.
+        rig: joints in the unit square of max(h, w).
+        name: what to call it in messages.
+        repairs: what had to be mended while reading it, a sentence each.
+    """
+
+    rgba: Bytes
+    mask: Bools
+    rig: Rig
+    name: str = "character"
+    repairs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        height, width = self.mask.shape
+        checked("Character.mask", self.mask, ("h", "w"), np.bool_)
+        checked("Character.rgba", self.rgba, (height, width, 4), np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A triangulated figure at rest.
+
+    Attributes:
+        vertices: (V, 2) float64, unit square.
+        triangles: (F, 3) int32, counter-clockwise (y up).
+    """
+
+    vertices: Floats
+    triangles: Ints
+
+    def __post_init__(self) -> None:
+        checked("Mesh.vertices", self.vertices, ("V", 2), np.float64)
+        checked("Mesh.triangles", self.triangles, ("F", 3), np.int32)
+        if self.triangles.size and (self.triangles.min() < 0 or self.triangles.max() >= len(self.vertices)):
+            raise ShapeError(
+                "Mesh.triangles", expected="indices of vertices", actual=f"up to {self.triangles.max()} of {len(self.vertices)}"
+            )

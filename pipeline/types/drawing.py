@@ -1,0 +1,119 @@
+"""A drawing, and what is found in it: figures, their joints, how far they can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.types.arrays import Bools, Bytes, Floats, Singles, checked
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A decoded picture, upright.
+
+    Attributes:
+        rgb: (H, W, 3) uint8, sRGB; where alpha is 0 it is white.
+        alpha: (H, W) uint8 straight alpha, or None if the picture has none (or is opaque throughout).
+        sha256: of the source's bytes, hexadecimal.
+        notes: what had to be done to read it, a sentence each (rotated, reduced, wrong suffix, ...).
+    """
+
+    rgb: Bytes
+    alpha: Bytes | None
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked("Drawing.rgb", self.rgb, ("H", "W", 3), np.uint8)
+        if self.alpha is not None:
+            checked("Drawing.alpha", self.alpha, (self.rgb.shape[0], self.rgb.shape[1]), np.uint8)
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in image px, edges as coordinates: a box around one pixel (3, 5) is left 3, top 5, right 4, bottom 6."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """A figure that a detector saw.
+
+    Attributes:
+        box: image px of the picture that was asked about.
+        score: 0..1.
+        mask: (h, w) float32 0..1, how likely each cell of the box belongs to the figure, any resolution, stretched over the box; or None.
+    """
+
+    box: Box
+    score: float
+    mask: Singles | None = None
+
+
+KEYPOINT_NAMES = (
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
+"""COCO's keypoints in their order; left and right are the figure's own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """One figure found in a drawing: where it is, what belongs to it, where its joints are.
+
+    Attributes:
+        box: image px of the drawing, whole numbers, inside the picture.
+        keypoints: (17, 3) float64: x, y in px of the crop, score 0..1; order of KEYPOINT_NAMES.
+        mask: (h, w) bool, the crop's figure.
+        detection_score: 0..1.
+    """
+
+    box: Box
+    keypoints: Floats
+    mask: Bools
+    detection_score: float
+
+    def __post_init__(self) -> None:
+        checked("Annotation.keypoints", self.keypoints, (len(KEYPOINT_NAMES), 3), np.float64)
+        checked("Annotation.mask", self.mask, (round(self.box.height), round(self.box.width)), np.bool_)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How far a character can be trusted: 1 is a clear figure with every joint seen, 0 a guess.
+
+    Attributes:
+        reasons: what lowered it, a sentence each.
+    """
+
+    score: float
+    reasons: tuple[str, ...] = ()

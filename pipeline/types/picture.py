@@ -1,0 +1,170 @@
+"""What the renderer draws and the encoder writes: sprites, layers, canvases, frames, palettes, finished animations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import ShapeError
+from pipeline.types.arrays import Bytes, Ints, Singles, checked
+
+
+class PixelLayout(StrEnum):
+    """What one frame's pixels are."""
+
+    CUT_OUT = "cut_out"
+    """(h, w, 4) uint8, for on-off transparency: alpha 0 where nothing is to be seen, above 0 where something is; colours as they are
+    to be seen, whatever the alpha."""
+    RGBA = "rgba"
+    """(h, w, 4) uint8, straight alpha."""
+    OPAQUE = "opaque"
+    """(h, w, 4) uint8, composited over the background, alpha 255."""
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """Colours of an indexed animation.
+
+    Attributes:
+        colours: (n, 3) uint8, n <= 255.
+        transparent: the index that means "nothing here": n.
+        lookup: (32, 32, 32) uint8: the index for a colour, axes red, green, blue, 8 levels a cell.
+    """
+
+    colours: Bytes
+    lookup: Bytes
+
+    def __post_init__(self) -> None:
+        checked("Palette.colours", self.colours, ("n", 3), np.uint8)
+        checked("Palette.lookup", self.lookup, (32, 32, 32), np.uint8)
+        if not 1 <= len(self.colours) <= 255:
+            raise ShapeError("Palette.colours", expected="1 to 255 colours", actual=str(len(self.colours)))
+
+    @property
+    def transparent(self) -> int:
+        return len(self.colours)
+
+
+@dataclass(frozen=True, eq=False)
+class Sprite:
+    """What the renderer keeps of one figure for a whole animation.
+
+    Attributes:
+        rgba: (h, w, 4) uint8, straight alpha, soft at the cut; colours are bled outwards, so that no filter picks up paper.
+        uv: (V, 2) float32, 0..1, origin at the top-left corner of `rgba`.
+        colours: (V, 3) float32 0..1 for the debug view that paints each joint's triangles, or None.
+    """
+
+    rgba: Bytes
+    uv: Singles
+    colours: Singles | None = None
+
+    def __post_init__(self) -> None:
+        checked("Sprite.rgba", self.rgba, ("h", "w", 4), np.uint8)
+        checked("Sprite.uv", self.uv, ("V", 2), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One sprite in one frame.
+
+    Attributes:
+        vertices: (V, 2) float32, world x, y.
+        z: world depth of the whole figure.
+        triangles: (F, 3) int32, in draw order, back to front.
+    """
+
+    vertices: Singles
+    z: float
+    triangles: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Strokes:
+    """Plain coloured geometry of the debug views.
+
+    Attributes:
+        points: (N, 3) float32, world; two a line, or three a triangle.
+        rgba: (N, 4) float32, 0..1, straight alpha.
+        filled: triangles instead of lines.
+        behind: drawn before the figures instead of after them.
+    """
+
+    points: Singles
+    rgba: Singles
+    filled: bool = False
+    behind: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """What stays the same in every frame of an animation.
+
+    Attributes:
+        width, height: pixels.
+        background: RGBA, 0..1, straight alpha.
+        picture: (h, w, 4) uint8, stretched over the frame, or None.
+        view_projection: (4, 4) float32: world -> clip space, column vectors, y up.
+    """
+
+    width: int
+    height: int
+    background: tuple[float, float, float, float]
+    picture: Bytes | None
+    view_projection: Singles
+
+    @property
+    def is_opaque(self) -> bool:
+        """Every pixel is covered whatever is drawn."""
+        if self.picture is not None and bool(np.all(self.picture[..., 3] == 255)):
+            return True
+        return self.background[3] >= 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One rendered picture, cropped to what is in it.
+
+    Attributes:
+        pixels: (h, w, 4) uint8, meant as its `PixelLayout` says, top row first. A view of a reused buffer: valid until the next frame
+            is drawn. May be empty (h or w 0): nothing is to be seen in this frame.
+        left, top: where the crop lies in the canvas, px.
+        pts: seconds from the start, exact.
+    """
+
+    pixels: Bytes
+    left: int
+    top: int
+    pts: Fraction
+
+
+class Format(StrEnum):
+    """Output formats, by their file suffix."""
+
+    GIF = "gif"
+    MP4 = "mp4"
+    WEBM = "webm"
+    WEBP = "webp"
+    APNG = "apng"
+
+
+@dataclass(frozen=True)
+class Animation:
+    """A finished file.
+
+    Attributes:
+        duration: seconds, as stored in the file (a GIF rounds to centiseconds), exact.
+    """
+
+    path: Path
+    format: Format
+    byte_count: int
+    frame_count: int
+    duration: Fraction
+    width: int
+    height: int
+    sha256: str

@@ -1,0 +1,78 @@
+"""What is to be seen, and when: actors, view, the output's clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from pipeline.types.arrays import Bytes
+from pipeline.types.character import Character
+from pipeline.types.motion import Motion, RetargetConfig
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One character with the motion that drives it."""
+
+    character: Character
+    motion: Motion
+    retarget: RetargetConfig
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A fixed perspective camera (COMPAT.md, section 9): at `position`, looking along -`forward`, world space."""
+
+    position: tuple[float, float, float]
+    forward: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class DebugViews:
+    """What is drawn besides, or instead of, the drawing itself."""
+
+    texture: bool = True
+    rig: bool = False
+    colours: bool = False
+    mesh_lines: bool = False
+    floor: bool = False
+    skeleton: bool = False
+
+
+@dataclass(frozen=True)
+class View:
+    """Size, background and camera of the picture.
+
+    Attributes:
+        width, height: pixels.
+        background: RGBA, 0..1, straight alpha; alpha 0 is a transparent animation.
+        picture: (h, w, 4) uint8 straight alpha, stretched over the frame, or None.
+        camera: None frames the figures automatically over the whole motion.
+    """
+
+    width: int = 500
+    height: int = 500
+    background: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 0.0)
+    picture: Bytes | None = field(default=None, compare=False)
+    camera: Camera | None = None
+    debug: DebugViews = DebugViews()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that is to be seen."""
+
+    actors: tuple[Actor, ...]
+    view: View
+
+
+@dataclass(frozen=True)
+class OutputClock:
+    """When each output frame is shown: frame k at k * frame_time, exact."""
+
+    frame_count: int
+    frame_time: Fraction
+
+    @property
+    def duration(self) -> Fraction:
+        return self.frame_count * self.frame_time
