@@ -30,7 +30,7 @@ def machine_report(environ: Mapping[str, str], inference: InferenceRequest) -> t
     lines += _inference_lines(inference.settled(environ))
     can_render = any(context.available for context in contexts)
     if not can_render:
-        lines.append("Nothing can be rendered here. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri")
+        lines.append("Nothing can be rendered here. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri libopengl0")
     return "\n".join(lines), can_render
 
 
