@@ -99,7 +99,9 @@ def shard_folders(root: Path, prefix: str) -> list[Path]:
 class Run:
     """A training from its start, or from where it was cut off, to its end."""
 
-    def __init__(self, task_name: str, shards: Path, out: Path, config: dict[str, Any], *, minutes: float, threads: int) -> None:
+    def __init__(
+        self, task_name: str, shards: Path, out: Path, config: dict[str, Any], *, minutes: float, threads: int, relative: Path | None = None
+    ) -> None:
         self.task, self.config = TASKS[task_name], config[task_name]
         self.seed, self.minutes, self.shards = config["seed"], minutes, shards
         torch.manual_seed(self.seed)
@@ -114,6 +116,8 @@ class Run:
         out.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
             self._resume()
+        elif relative is not None:
+            self._inherit(relative)
         self.twins = Twins(self.network, threads)
         self.name = task_name
         self.places: list[Place] = []
@@ -197,6 +201,13 @@ class Run:
         torch.save(state, draft)
         draft.replace(self.checkpoint)
 
+    def _inherit(self, relative: Path) -> None:
+        """Begin with the backbone of another network's checkpoint: lines and figures look the same to both."""
+        learnt = torch.load(relative, weights_only=True)["average"]
+        backbone = {name: value for name, value in learnt.items() if name.startswith("backbone.")}
+        for network in (self.network, self.average):
+            network.load_state_dict(network.state_dict() | backbone)
+
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True)
         self.network.load_state_dict(state["network"])
@@ -215,6 +226,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=35.0, help="in all, over which the learning rate falls")
     parser.add_argument("--validate-minutes", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--relative", type=Path, help="checkpoint of the other network, to begin with its backbone")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -225,6 +237,7 @@ def main() -> None:
         configuration(arguments.config),
         minutes=arguments.minutes,
         threads=arguments.threads,
+        relative=arguments.relative,
     )
     run.train(validate_minutes=arguments.validate_minutes)
 
