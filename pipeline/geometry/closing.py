@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.geometry.regions import Regions, dilated, disc, filled, regions_of
+from pipeline.geometry.regions import Regions, border_contact, dilated, disc, filled, perimeters, regions_of
 from pipeline.geometry.strokes import bridges, stroke_ends, thinned
 from pipeline.types import Bools, Bytes, Ints
 
@@ -25,6 +25,9 @@ ROOM_DEPTH = 2.0
 
 THINNING_ROUNDS = 12
 """Ink thicker than twice this is no line, and has no end to be bridged from; px at half the size."""
+
+BORDER_SHARE = 0.12
+"""Ink that lies along the border for more of its outline than this is not joined to anything."""
 
 LEAST_PIECE_PX = 10
 """Smaller specks of ink are joined to nothing."""
@@ -65,9 +68,10 @@ def _with_bars(ink: Bools, lines: Ints, widths: list[int], joining: Bools) -> Bo
 
 
 def _joining(pieces: Regions, lines: Ints) -> Bools:
-    """(B,) which lines lead from one piece of ink to another, both more than specks."""
+    """(B,) which lines lead from one piece of ink to another, both more than specks, and neither the edge of the sheet or a neighbour."""
     first, second = pieces.labels[lines[:, 1], lines[:, 0]], pieces.labels[lines[:, 3], lines[:, 2]]
-    return np.asarray((first != second) & (np.minimum(pieces.area[first], pieces.area[second]) > LEAST_PIECE_PX))
+    fit = (pieces.area > LEAST_PIECE_PX) & (border_contact(pieces).sum(axis=1) <= BORDER_SHARE * perimeters(pieces))
+    return np.asarray((first != second) & fit[first] & fit[second])
 
 
 def _with_rooms(solid: Bools, boldness: float, tips: list[tuple[int, int, int]]) -> Bools:

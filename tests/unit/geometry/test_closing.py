@@ -82,3 +82,11 @@ def test_outstretched_arms_are_no_ground():
     arms = np.zeros((300, 300), bool)
     arms[215:226] = True
     assert np.array_equal(without_ground(picture > 0, arms), picture > 0)
+
+
+def test_a_foot_just_above_the_edge_of_the_sheet_is_not_joined_to_it():
+    picture = np.zeros((300, 300), np.uint8)
+    cv2.circle(picture, (150, 80), 50, 1, 5)
+    cv2.line(picture, (150, 130), (150, 268), 1, 5)
+    picture[276:] = 1
+    assert cv2.connectedComponents(solid_shape(picture > 0).astype(np.uint8))[0] == 3
