@@ -30,15 +30,21 @@ def peaks_of_chances(chances: Singles, side: float) -> Floats:
     width = 2 * NEAR_CELLS + 1
     peaks = np.empty((len(chances), 3))
     for row, chance in enumerate(chances):
-        near = cv2.blur(chance, (width, width), borderType=cv2.BORDER_CONSTANT) * width**2
-        y, x = divmod(int(np.argmax(near)), near.shape[1])
-        y0, y1, x0, x1 = max(0, y - NEAR_CELLS), y + NEAR_CELLS + 1, max(0, x - NEAR_CELLS), x + NEAR_CELLS + 1
-        window = chance[y0:y1, x0:x1].astype(np.float64)
+        near = cv2.blur(chance, (width, width), borderType=cv2.BORDER_CONSTANT)
+        window, top, left = _window(chance, *divmod(int(np.argmax(near)), cells))
+        y, x = divmod(int(np.argmax(window)), window.shape[1])
+        window, top, left = _window(chance, top + y, left + x)  # about the peak: at the rim of the best window it would be cut
         total = max(float(window.sum()), 1e-12)
-        across, down = np.arange(x0, x0 + window.shape[1]) + 0.5, np.arange(y0, y0 + window.shape[0]) + 0.5
+        across, down = np.arange(left, left + window.shape[1]) + 0.5, np.arange(top, top + window.shape[0]) + 0.5
         peaks[row] = (window.sum(axis=0) @ across / total, window.sum(axis=1) @ down / total, min(total, 1.0))
     peaks[:, :2] *= side / cells
     return peaks
+
+
+def _window(chance: Singles, y: int, x: int) -> tuple[Floats, int, int]:
+    """The neighbourhood of a cell, and its first row and column."""
+    top, left = max(0, y - NEAR_CELLS), max(0, x - NEAR_CELLS)
+    return chance[top : y + NEAR_CELLS + 1, left : x + NEAR_CELLS + 1].astype(np.float64), top, left
 
 
 def centre_peaks(logits: Singles, sides: Singles, side: float, *, most: int = 8, least: float = 0.05) -> Floats:

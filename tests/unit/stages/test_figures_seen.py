@@ -1,0 +1,128 @@
+"""What networks are shown and what their answers mean, on answers that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.stages import figures_seen
+from pipeline.types import Box, Detection
+
+SIDE = 160
+CELLS = 40
+
+
+def picture(width: int = 400, height: int = 300) -> np.ndarray:
+    return np.full((height, width, 3), 240, np.uint8)
+
+
+def joint_logits(places: np.ndarray) -> np.ndarray:
+    """(17, C, C) with a peak as the network learns it for each of the 17 places (x, y) in cells."""
+    across = np.arange(CELLS) + 0.5
+    squared = (across[None, None, :] - places[:, 0, None, None]) ** 2 + (across[None, :, None] - places[:, 1, None, None]) ** 2
+    return (-squared / 3.4).astype(np.float32)
+
+
+def places() -> np.ndarray:
+    """Left joints on the right, as on a figure that faces us."""
+    rng = np.random.default_rng(3)
+    found = rng.uniform(8, 32, (17, 2))
+    found[[1, 3, 5, 7, 9, 11, 13, 15], 0] = 30
+    found[[2, 4, 6, 8, 10, 12, 14, 16], 0] = 9
+    return found
+
+
+def mirror_agrees(straight: np.ndarray) -> np.ndarray:
+    """What a perfect network says to the mirrored picture: left and right exchanged, everything mirrored."""
+    return straight[list(figures_seen.MIRRORED)][:, :, ::-1]
+
+
+def test_a_mirror_that_agrees_changes_nothing() -> None:
+    straight = joint_logits(places())
+    joints = np.stack([straight, mirror_agrees(straight)])
+    masks = np.zeros((2, 1, SIDE, SIDE), np.float32)
+    masks[0, 0, :, :50], masks[1, 0, :, -50:] = 5.0, 5.0
+    presence = np.arange(36, dtype=np.float32).reshape(2, 18) * 0
+    presence[0, 9], presence[1, 10] = 4.0, 4.0  # the left wrist is the mirror's right one
+    answer = figures_seen.pose_answers(joints, masks, presence)[0]
+    view = figures_seen.crop_view(picture(), SIDE)
+    found = figures_seen.keypoints(view, answer, picture())
+    expected = view.window.back(places() * (SIDE / CELLS))
+    np.testing.assert_allclose(found[:, :2], np.clip(expected, 0, (400, 300)), atol=1.0)
+    assert found[9, 2] > 0.95
+    assert found[10, 2] == pytest.approx(0.5, abs=0.02)
+    np.testing.assert_allclose(answer.mask[:, :50], answer.mask[0, 0])
+    assert answer.mask[0, 0] > 0.99
+    assert answer.mask[0, 60] == pytest.approx(0.5)
+
+
+def test_squares_with_their_mirrors() -> None:
+    rgb = np.random.default_rng(1).integers(0, 255, (50, 70, 3), dtype=np.uint8)
+    squares = figures_seen.with_mirrors([figures_seen.crop_view(rgb, SIDE)] * 3)
+    assert squares.shape == (6, SIDE, SIDE, 3)
+    np.testing.assert_array_equal(squares[3], squares[0][:, ::-1])
+
+
+def answer_with_mask(mask: np.ndarray, *, figure: float = 1.0) -> figures_seen.PoseAnswer:
+    presence = np.ones(18, np.float32)
+    presence[-1] = figure
+    logits = joint_logits(places())
+    return figures_seen.pose_answers(
+        np.stack([logits, mirror_agrees(logits)]),
+        np.stack([mask[None], mask[None, :, ::-1]]),
+        np.log(np.stack([presence, presence]) / (1.0001 - np.stack([presence, presence]))),
+    )[0]
+
+
+def test_a_box_ends_where_its_mask_does() -> None:
+    rgb = picture()
+    proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
+    view = figures_seen.close_view(rgb, proposal, SIDE)
+    truth = np.array([[110.0, 60.0], [190.0, 245.0]])
+    (x0, y0), (x1, y1) = view.window.into(truth).round().astype(int)
+    mask = np.full((SIDE, SIDE), -9.0, np.float32)
+    mask[y0:y1, x0:x1] = 9.0
+    mask[2:4, 2:4] = 9.0  # a speck does not count
+    found = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    edges = (found.box.left, found.box.top, found.box.right, found.box.bottom)
+    assert edges == pytest.approx(tuple(truth.reshape(4)), abs=1.0)
+    assert found.mask is not None
+    assert found.mask.mean() > 0.97
+    assert found.mask.shape == (128, round(128 * found.box.width / found.box.height))
+
+
+def test_a_mask_of_something_else_does_not_move_the_box() -> None:
+    proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
+    view = figures_seen.close_view(picture(), proposal, SIDE)
+    mask = np.full((SIDE, SIDE), -9.0, np.float32)
+    mask[70:80, 70:80] = 9.0
+    found = figures_seen.detection(proposal, view, answer_with_mask(mask), picture())
+    assert (found.box.left, found.box.top, found.box.right, found.box.bottom) == (100.0, 50.0, 200.0, 250.0)
+
+
+def test_both_networks_have_a_say_in_the_score() -> None:
+    proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
+    view = figures_seen.close_view(picture(), proposal, SIDE)
+    mask = np.full((SIDE, SIDE), 9.0, np.float32)
+    scores = [figures_seen.detection(proposal, view, answer_with_mask(mask, figure=sure), picture()).score for sure in (0.99, 0.5, 0.02)]
+    assert scores[0] > 0.85
+    assert scores[0] > scores[1] > scores[2]
+    assert scores[2] < 0.2
+
+
+def test_one_detection_for_one_figure() -> None:
+    first, double, other = (
+        Detection(Box(*edges), score) for edges, score in (((0, 0, 9, 9), 0.5), ((0, 0, 9, 8), 0.7), ((20, 0, 29, 9), 0.6))
+    )
+    assert figures_seen.without_doubles([first, double, other]) == (double, other)
+
+
+def test_proposals_lie_in_the_picture() -> None:
+    rgb = picture(400, 200)
+    view = figures_seen.whole_view(rgb, SIDE)
+    centres = np.full((1, CELLS, CELLS), -9.0, np.float32)
+    centres[0, 20, 20] = 4.0
+    sides = np.full((4, CELLS, CELLS), 0.9, np.float32)
+    (only,) = figures_seen.proposals(centres, sides, view, rgb)
+    assert tuple(only.box) == (0.0, 0.0, 400.0, 200.0)
+    assert only.score == pytest.approx(1 / (1 + np.exp(-4.0)))
