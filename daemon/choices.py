@@ -81,14 +81,24 @@ def background(text: str | None) -> tuple[RGBA, Bytes | None]:
         return TRANSPARENT, None
     if Path(text).is_file():
         return TRANSPARENT, _picture(Path(text))
+    named = colour(text)
+    if named is None:
+        raise OptionError(f"background {text!r} is neither a colour nor a file", hint="such as white, #ffcc00 or beach.jpg")
+    return named, None
+
+
+def colour(text: str) -> RGBA | None:
+    """A colour's RGBA, 0..1, by its CSS name, #rgb, #rrggbb, #rrggbbaa, rgb(...) or "transparent"; None if it is no colour."""
     from PIL import ImageColor
 
+    if text.strip().lower() == "transparent":
+        return TRANSPARENT
     try:
         named = ImageColor.getcolor(text, "RGBA")
-    except ValueError as error:
-        raise OptionError(f"background {text!r} is neither a colour nor a file", hint="such as white, #ffcc00 or beach.jpg") from error
+    except ValueError:
+        return None
     red, green, blue, alpha = named if isinstance(named, tuple) else (named, named, named, 255)
-    return (red / 255, green / 255, blue / 255, alpha / 255), None
+    return (red / 255, green / 255, blue / 255, alpha / 255)
 
 
 def _picture(path: Path) -> Bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from daemon import jobs_commands
 from daemon.choices import CameraChoice, Overlay
 from daemon.inference import InferenceChoice, InferenceRequest
 from daemon.stopwatch import WallStopwatch, timing_lines
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
+app.add_typer(jobs_commands.app)
 
 Motion = Annotated[
     str | None, typer.Option("--motion", help="A motion's name (see `doodled motions`), its YAML file, or a BVH file. [default: wave]")
@@ -66,6 +67,20 @@ Urls = Annotated[
 KeyFile = Annotated[
     Path | None, typer.Option("--torchserve-key-file", metavar="FILE", help="TorchServe's key_file.json, or a file with the key alone.")
 ]
+
+
+@app.command()
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Settings. [default: DOODLED_CONFIG, or /etc/doodled/doodled.toml if there is one]"),
+    ] = None,
+    drain: Annotated[bool, typer.Option("--drain", help="End when everything that is there has been done.")] = False,  # noqa: FBT002
+) -> None:
+    """Watch the inbox and animate what is dropped there."""
+    from daemon.run import run as do_run
+
+    raise typer.Exit(do_run(config, os.environ, drain=drain))
 
 
 @app.command()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pipeline.adapters.torchserve_settings import Attempt, TorchServeSettings
 
 DEFAULT_URL = "http://127.0.0.1:8080"
+PATIENCE_S = 60.0
+"""How long one question to a TorchServe may take, with all retries, as somebody at a terminal likes it."""
 
 
 class InferenceChoice(StrEnum):
@@ -52,7 +54,11 @@ class InferenceRequest:
 
 @contextmanager
 def opened_predictor(
-    request: InferenceRequest, environ: Mapping[str, str], on_attempt: Callable[[Attempt], None] = lambda _: None
+    request: InferenceRequest,
+    environ: Mapping[str, str],
+    on_attempt: Callable[[Attempt], None] = lambda _: None,
+    *,
+    deadline_s: float = PATIENCE_S,
 ) -> Iterator[tuple[Predictor, str]]:
     """A predictor and its name for people, for the length of a `with` block.
 
@@ -65,19 +71,19 @@ def opened_predictor(
         return
     from pipeline.adapters.torchserve import TorchServePredictor
 
-    predictor = TorchServePredictor(torchserve_settings(settled), on_attempt=on_attempt)
+    predictor = TorchServePredictor(torchserve_settings(settled, deadline_s=deadline_s), on_attempt=on_attempt)
     try:
         yield predictor, "TorchServe"
     finally:
         predictor.close()
 
 
-def torchserve_settings(settled: InferenceRequest) -> TorchServeSettings:
-    """The servers of a settled request, asked as patiently as somebody at a terminal likes it."""
+def torchserve_settings(settled: InferenceRequest, *, deadline_s: float = PATIENCE_S) -> TorchServeSettings:
+    """The servers of a settled request, and how patiently they are asked."""
     from pipeline.adapters.torchserve_settings import TorchServeEndpoint, TorchServeSettings
 
     endpoints = tuple(TorchServeEndpoint(url=url, key_file=settled.key_file) for url in settled.urls)
-    return TorchServeSettings(endpoints=endpoints, deadline_s=60.0)
+    return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s)
 
 
 def _embedded() -> Predictor:

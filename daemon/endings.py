@@ -1,0 +1,218 @@
+"""What becomes of a job whose work has ended: published, in quarantine, or again later. The one place that decides it and tells of it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from daemon.disposition import Backoff, ErrorType, Outcome, error_type, outcome
+from daemon.log import Event, EventLog
+from daemon.names import name_fields, shown_name
+from daemon.orders import Failure, Report
+from daemon.publish import finish_publishing, publish
+from daemon.quarantine import finish_quarantine, quarantine
+from daemon.spool import Job, Spool
+from pipeline.errors import DoodledError
+
+MOST_REMEMBERED = 10_000
+STAGES: Mapping[str, tuple[str, ...]] = {
+    "decode": ("decode",),
+    "infer": ("networks", "detect", "pose"),
+    "segment": ("segment", "rig"),
+    "scene": ("read", "context", "scene"),
+    "retarget": ("retarget", "deform"),
+    "render": ("render",),
+    "encode": ("encode", "write", "verify"),
+}
+"""The stages that are told one by one; the canonical line has them all."""
+
+SCHEMA = 1
+WHAT_TO_DO: Mapping[ErrorType, str] = {
+    ErrorType.SIDECAR: "correct the .json beside the picture",
+    ErrorType.UNSUPPORTED: "save it as PNG or JPEG",
+    ErrorType.PICTURE: "save or copy it once more",
+    ErrorType.NO_FIGURE: "draw the figure with darker lines, or photograph it closer and in better light",
+    ErrorType.DEADLINE: "try a smaller picture, or raise jobs.deadline_s",
+    ErrorType.OUT_OF_MEMORY: "try a smaller picture, or raise jobs.memory_limit_mb",
+    ErrorType.CRASH: "please report this, with the picture",
+    ErrorType.INTERNAL: "please report this, with the picture",
+}
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When what happened to a job, on the monotonic clock, s."""
+
+    claimed_s: float
+    queue_wait_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What became of it.
+
+    Attributes:
+        outcome: None if it was published; RETRY and DEFER leave the job in the spool.
+        wait_s: how long until a retry.
+    """
+
+    outcome: Outcome | None
+    kind: ErrorType | None = None
+    reason: str = ""
+    wait_s: float = 0.0
+
+
+class Endings:
+    """Publishes, quarantines, and counts."""
+
+    def __init__(self, spool: Spool, log: EventLog, *, max_attempts: int, retry: Backoff, is_kept: bool, tells_stages: bool) -> None:
+        self._spool = spool
+        self._log = log
+        self._max_attempts = max_attempts
+        self._retry = retry
+        self._is_kept = is_kept
+        self._tells_stages = tells_stages
+        self._seen: OrderedDict[str, str] = OrderedDict()
+        self.done = 0
+        self.failed = 0
+
+    def ended(self, job: Job, report: Report, timing: Timing, now: float) -> Ending:
+        """The ending of a job that was worked on. Its `is_under_way` and `attempts` are brought up to date, durably if it stays."""
+        fields = self._fields(job, report)
+        for retry in report.retries:
+            self._log.tell(Event.UPSTREAM_RETRY, job_id=job.id, **asdict(retry))
+        if report.failure is None and report.manifest is not None:
+            try:
+                return self._published(job, report, timing, now, fields)
+            except (OSError, DoodledError) as error:
+                report.failure = Failure(error_type(error), f"the result can't be published: {error}", stage="publish")
+                if report.failure.kind is ErrorType.INTERNAL:
+                    report.failure = Failure(ErrorType.OUTPUT, report.failure.message, stage="publish")
+        failure = report.failure or Failure(ErrorType.INTERNAL, "the worker said nothing")
+        what = outcome(failure.kind, job.attempts, self._max_attempts)
+        if what is Outcome.FAIL:
+            return self._quarantined(job, failure, fields, report, now - timing.claimed_s)
+        if what is Outcome.DEFER:
+            job.attempts -= 1
+        job.is_under_way = False
+        self._spool.save(job)
+        wait_s = self._retry.wait_s(max(1, job.attempts)) if what is Outcome.RETRY else 0.0
+        event = Event.JOB_RETRIED if what is Outcome.RETRY else Event.JOB_DEFERRED
+        self._log.tell(event, **fields, stage=failure.stage, reason=failure.kind, error_message=failure.message, wait_s=wait_s)
+        return Ending(what, failure.kind, failure.message, wait_s)
+
+    def resumed(self, job: Job) -> Ending:
+        """The ending of a job whose daemon died while it was published. Raises OSError; ValueError if it must be made again."""
+        named = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
+        self._spool.acknowledge(job, is_kept=self._is_kept)
+        self.done += 1
+        outputs = [_told(output) for output in named["outputs"]]
+        self._log.tell(Event.JOB_DONE, **self._fields(job, None), outcome="success", outputs=outputs, is_recovered=True)
+        return Ending(None)
+
+    def resumed_failure(self, job: Job) -> Ending:
+        """The same for one that was on its way into quarantine. Raises OSError, or ValueError."""
+        path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
+        self._spool.forget(job)
+        self.failed += 1
+        self._log.tell(Event.JOB_FAILED, **self._fields(job, None), failed_path=shown_name(path), is_recovered=True)
+        return Ending(Outcome.FAIL)
+
+    def fail(self, job: Job, kind: ErrorType, message: str, hint: str = "") -> Ending:
+        """Put a job into quarantine that was not worked on."""
+        return self._quarantined(job, Failure(kind, message, hint), self._fields(job, None), Report(), 0.0)
+
+    # --- endings -----------------------------------------------------------------------------------------------------
+
+    def _published(self, job: Job, report: Report, timing: Timing, now: float, fields: Mapping[str, Any]) -> Ending:
+        started = time.perf_counter()
+        manifest = {
+            "schema": SCHEMA,
+            "job_id": job.id,
+            **(report.manifest or {}),
+            "attempt": job.attempts,
+            "finished": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "stages_ms": report.stages_ms,
+        }
+        named = publish(self._spool.layout.outbox, self._spool.path(job), job, manifest)
+        self._spool.acknowledge(job, is_kept=self._is_kept)
+        self.done += 1
+        self._tell_stages(job, report)
+        self._tell_duplicate(job, report)
+        self._log.tell(
+            Event.JOB_DONE,
+            **fields,
+            outcome="success",
+            duration_ms=round(1000 * (now - timing.claimed_s)),
+            queue_wait_ms=round(1000 * timing.queue_wait_s),
+            publish_ms=round(1000 * (time.perf_counter() - started), 1),
+            stages_ms=report.stages_ms,
+            retries=len(report.retries),
+            outputs=[_told(output) for output in named["outputs"]],
+        )
+        return Ending(None)
+
+    def _quarantined(self, job: Job, failure: Failure, fields: Mapping[str, Any], report: Report, duration_s: float) -> Ending:
+        hint = failure.hint or WHAT_TO_DO.get(failure.kind, "")
+        reason = {
+            "schema": SCHEMA,
+            "job_id": job.id,
+            "error_type": str(failure.kind),
+            "message": failure.message,
+            "what_to_do": hint,
+            "stage": failure.stage,
+            "attempts": job.attempts,
+            "failed": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        }
+        path = quarantine(self._spool.layout.failed, self._spool.path(job), job, reason)
+        self._spool.forget(job)
+        self.failed += 1
+        self._log.tell(
+            Event.JOB_FAILED,
+            **fields,
+            outcome="failure",
+            stage=failure.stage,
+            error_type=str(failure.kind),
+            error_message=failure.message[:500],
+            error_id=hashlib.sha256(failure.trace.encode()).hexdigest()[:12] if failure.trace else None,
+            stack=failure.trace[-4000:] or None,
+            permanent=True,
+            duration_ms=round(1000 * duration_s),
+            stages_ms=report.stages_ms,
+            failed_path=shown_name(path),
+        )
+        return Ending(Outcome.FAIL, failure.kind, failure.message)
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _fields(self, job: Job, report: Report | None) -> dict[str, Any]:
+        fields: dict[str, Any] = {"job_id": job.id, "attempt": job.attempts, **name_fields(job.name), "folder": "/".join(job.folder)}
+        if report is not None and report.file_sha256:
+            fields |= {"file_sha256": report.file_sha256, "file_size": report.file_size}
+        return fields
+
+    def _tell_stages(self, job: Job, report: Report) -> None:
+        for stage, parts in STAGES.items():
+            spent_ms = sum(report.stages_ms.get(part, 0.0) for part in parts)
+            if self._tells_stages and spent_ms:
+                self._log.tell(Event.STAGE_DONE, job_id=job.id, stage=stage, duration_ms=round(spent_ms, 2), outcome="success")
+
+    def _tell_duplicate(self, job: Job, report: Report) -> None:
+        """The same bytes again are animated again: people drop a picture again because they changed their mind. But they are told."""
+        earlier = self._seen.get(report.file_sha256)
+        if earlier is not None:
+            self._log.tell(Event.JOB_DUPLICATE, job_id=job.id, original_job_id=earlier, policy="again", **name_fields(job.name))
+        else:
+            self._seen[report.file_sha256] = job.id
+            if len(self._seen) > MOST_REMEMBERED:
+                self._seen.popitem(last=False)
+
+
+def _told(output: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: output.get(name) for name in ("bytes", "frames", "duration_ms")}
+    return {"kind": output.get("format"), "file": output.get("file"), **kept}

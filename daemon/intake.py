@@ -1,0 +1,269 @@
+"""What lies in the inbox, and whose turn it is. The scan is the truth; whoever hints at changes only makes it happen sooner.
+
+Sub-folders take turns, so that ten thousand drawings of one don't keep one of another waiting; within a folder, first come, first served.
+Looks at nothing but names and stat until a file's turn is near.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import math
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from daemon.durable import opened_folder
+from daemon.names import is_ignored
+from daemon.settle import Observation, SettleRules, Settling
+from pipeline.character_files import CONFIG_NAME
+
+SIDECAR_SUFFIX = ".json"
+LOOK_PAUSE_S = 0.05
+"""Between two turns in which more is due than can be looked at in one."""
+
+Key = tuple[tuple[str, ...], str]
+
+
+@dataclass
+class Candidate:
+    """Something that may become a job.
+
+    Attributes:
+        folder: names of the inbox's folders that it lies in, outermost first.
+        sidecar: name of the file beside it that holds its options, or None.
+        rejected: why it can't be taken, or "".
+    """
+
+    folder: tuple[str, ...]
+    name: str
+    is_folder: bool
+    settling: Settling
+    sidecar: str | None = None
+    rejected: str = ""
+
+    @property
+    def key(self) -> Key:
+        return (self.folder, self.name)
+
+
+@dataclass
+class ScanResult:
+    """What a scan came to.
+
+    Attributes:
+        rejected: (folder, name, reason) of what is new and can't be taken.
+        problems: folders that can't be read, with the reason.
+    """
+
+    entries: int = 0
+    new: int = 0
+    rejected: list[tuple[tuple[str, ...], str, str]] = field(default_factory=list)
+    problems: list[tuple[str, OSError]] = field(default_factory=list)
+
+
+class Intake:
+    """The inbox as last seen."""
+
+    def __init__(self, inbox: Path, rules: SettleRules, *, max_depth: int, has_leases: bool) -> None:
+        self._inbox = inbox
+        self._rules = rules
+        self._max_depth = max_depth
+        self._has_leases = has_leases
+        self._candidates: dict[tuple[str, ...], dict[str, Candidate]] = {}
+        self._told: set[Key] = set()
+        self._turn: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many candidates there are."""
+        return sum(len(of_folder) for of_folder in self._candidates.values())
+
+    def waiting(self) -> Iterator[Candidate]:
+        """All candidates."""
+        for of_folder in self._candidates.values():
+            yield from of_folder.values()
+
+    def scan(self, now: float) -> ScanResult:
+        """Look at the whole inbox. A folder that can't be read keeps its candidates: what can't be seen is not gone."""
+        scan = _Scan(self._inbox, now, self._candidates, self._told, self._rules, self._max_depth)
+        scan.look_into(())
+        self._candidates = {folder: candidates for folder, candidates in scan.seen.items() if candidates}
+        self._told = scan.told
+        return scan.result
+
+    # --- whose turn it is --------------------------------------------------------------------------------------------
+
+    def complete(self, now: float, *, looks: int, pictures: bool = True) -> Iterator[Candidate]:
+        """Candidates that are complete, folders taking turns; each is left out of further turns, and is to be claimed or forgotten.
+
+        Args:
+            looks: how many are looked at, at most.
+            pictures: whether those that need the networks are wanted, too.
+        """
+        for candidate in self._turns():
+            if looks <= 0:
+                return
+            if candidate.rejected or now < candidate.settling.due_s or not (pictures or candidate.is_folder):
+                continue
+            looks -= 1
+            if self._is_complete(now, candidate):
+                self._turn = candidate.folder
+                del self._candidates[candidate.folder][candidate.name]
+                yield candidate
+
+    def next_look_s(self, now: float, *, pictures: bool = True) -> float:
+        """When the next candidate is worth a look; later than `now`, or never."""
+        due = (c.settling.due_s for c in self.waiting() if not c.rejected and (pictures or c.is_folder))
+        return max(min(due, default=math.inf), now + LOOK_PAUSE_S)
+
+    def _turns(self) -> Iterator[Candidate]:
+        """Round and round, beginning after the folder that had its turn last."""
+        folders = sorted(self._candidates)
+        later = [folder for folder in folders if folder > self._turn]
+        queues = [iter(list(self._candidates[folder].values())) for folder in (*later, *folders[: len(folders) - len(later)])]
+        while queues:
+            still = []
+            for queue in queues:
+                candidate = next(queue, None)
+                if candidate is not None:
+                    still.append(queue)
+                    yield candidate
+            queues = still
+
+    def _is_complete(self, now: float, candidate: Candidate) -> bool:
+        try:
+            with opened_folder(self._inbox, candidate.folder) as folder:
+                names = [name for name in (candidate.name, candidate.sidecar) if name]
+                looks = [observed(name, folder, has_leases=self._has_leases) for name in names]
+        except FileNotFoundError:
+            candidate.settling.due_s = now + self._rules.stable_s  # gone; the next scan takes it out
+            return False
+        except OSError as error:
+            candidate.rejected = "unreadable" if error.errno in {errno.EACCES, errno.EPERM} else "not_regular"
+            return False
+        return candidate.settling.step(now, _together(looks))
+
+
+@dataclass
+class _Scan:
+    """One look at the inbox, next to what was seen before."""
+
+    inbox: Path
+    now: float
+    before: dict[tuple[str, ...], dict[str, Candidate]]
+    told_before: set[Key]
+    rules: SettleRules
+    max_depth: int
+    seen: dict[tuple[str, ...], dict[str, Candidate]] = field(default_factory=dict)
+    told: set[Key] = field(default_factory=set)
+    result: ScanResult = field(default_factory=ScanResult)
+
+    def look_into(self, folder: tuple[str, ...]) -> None:
+        try:
+            with opened_folder(self.inbox, folder) as opened, os.scandir(opened) as entries:
+                listed = [(entry.name, entry.stat(follow_symlinks=False)) for entry in _steady(entries) if not is_ignored(entry.name)]
+        except OSError as error:
+            if not folder or error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # else renamed or removed just now
+                self.result.problems.append(("/".join(folder), error))
+                self.seen |= {known: kept for known, kept in self.before.items() if known[: len(folder)] == folder}
+            return
+        self.result.entries += len(listed)
+        names = {name for name, _ in listed}
+        here = self.seen.setdefault(folder, {})
+        for name, status in listed:
+            is_character = stat.S_ISDIR(status.st_mode) and self._is_character((*folder, name))
+            if stat.S_ISDIR(status.st_mode) and not is_character:
+                if len(folder) < self.max_depth:
+                    self.look_into((*folder, name))
+            elif not is_character and not stat.S_ISREG(status.st_mode):
+                self._reject((folder, name), "not_regular")
+            elif is_character or not name.lower().endswith(SIDECAR_SUFFIX):  # a sidecar waits for its picture, or goes with it
+                sidecar = Path(name).stem + SIDECAR_SUFFIX
+                here[name] = self._candidate(folder, name, status, sidecar if sidecar in names and not is_character else None)
+
+    def _candidate(self, folder: tuple[str, ...], name: str, status: os.stat_result, sidecar: str | None) -> Candidate:
+        candidate = self.before.get(folder, {}).get(name)
+        if candidate is None:
+            self.result.new += 1
+            candidate = Candidate(folder, name, stat.S_ISDIR(status.st_mode), Settling(self.now, _observation(status), self.rules))
+        elif candidate.rejected:
+            self._reject(candidate.key, candidate.rejected)
+        candidate.sidecar = sidecar
+        return candidate
+
+    def _reject(self, key: Key, reason: str) -> None:
+        """Tell once for as long as it lies there."""
+        self.told.add(key)
+        if key not in self.told_before:
+            self.result.rejected.append((*key, reason))
+
+    def _is_character(self, parts: Sequence[str]) -> bool:
+        with suppress(OSError), opened_folder(self.inbox, parts) as folder:
+            return stat.S_ISREG(os.lstat(CONFIG_NAME, dir_fd=folder).st_mode)
+        return False
+
+
+def _steady(entries: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+    """Entries that are still there when they are looked at."""
+    for entry in entries:
+        with suppress(FileNotFoundError):
+            entry.stat(follow_symlinks=False)
+            yield entry
+
+
+def observed(name: str, folder: int, *, has_leases: bool) -> Observation:
+    """One look at a file, or at all files of a character folder.
+
+    Raises:
+        OSError: it is gone, not ours to read, or no regular file.
+    """
+    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        status = os.fstat(opened)
+        if stat.S_ISDIR(status.st_mode):
+            # Not what lies in folders within: a character's files lie side by side.
+            inside = [observed(inner, opened, has_leases=has_leases) for inner in sorted(os.listdir(opened)) if _counts(inner, opened)]  # noqa: PTH208 - by descriptor
+            itself = Observation(1, status.st_mtime_ns, status.st_ino)  # its own size says nothing
+            return _together([itself, *inside])
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "no regular file", name)
+        return Observation(status.st_size, status.st_mtime_ns, status.st_ino, _has_writer(opened) if has_leases else None)
+    finally:
+        os.close(opened)
+
+
+def _counts(name: str, folder: int) -> bool:
+    return not is_ignored(name) and stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode)
+
+
+def _has_writer(file: int) -> bool | None:
+    """Whether anybody has an open file open for writing: then the kernel refuses a read lease (fcntl(2)).
+
+    Whoever wants to write meanwhile waits for the instant that the lease is held; the kernel tells us by SIGIO, which the daemon ignores.
+    """
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file of somebody else's, or a file system without leases
+        return None
+    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def _observation(status: os.stat_result) -> Observation:
+    return Observation(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _together(looks: Sequence[Observation]) -> Observation:
+    """Several files as one: it changes when any of them does."""
+    if len(looks) == 1:
+        return looks[0]
+    writers = {look.has_writer for look in looks[0 if looks[0].has_writer is not None else 1 :]}
+    has_writer = True if True in writers else None if None in writers or not writers else False
+    marks = hash(tuple((look.size, look.mtime_ns, look.inode) for look in looks))
+    return Observation(min(look.size for look in looks), max(look.mtime_ns for look in looks), marks, has_writer)

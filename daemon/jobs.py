@@ -1,0 +1,194 @@
+"""`doodled jobs`: what waits and why, what runs, what failed; and the way back from quarantine.
+
+Reads the spool itself, so it works with a daemon and without.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from daemon import quarantine
+from daemon.intake import Intake
+from daemon.job_ids import is_job_id
+from daemon.names import shown_name
+from daemon.quarantine import Failed
+from daemon.settle import SettleRules
+from daemon.spool import JOB_FILE, LOCK, MANIFEST, Layout, read_job, read_json
+from pipeline.errors import OptionError
+
+MOST_DEEP = 16
+
+
+class State(StrEnum):
+    """Where a drawing is."""
+
+    INBOX = "inbox"
+    RUNNING = "running"
+    WAITING = "waiting"
+    LEFT = "left"
+    FAILED = "failed"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One drawing, as operators see it."""
+
+    state: State
+    job_id: str
+    name: str
+    why: str = ""
+
+
+def rows(layout: Layout, *, done: bool) -> list[Row]:
+    """Everything that lies in inbox, spool and quarantine; what was published only if it is asked for.
+
+    Raises:
+        OptionError: there is no spool.
+    """
+    if not layout.work.is_dir():
+        raise OptionError(f"{layout.root} holds no spool", hint="name the daemon's folder with --config or DOODLED_ROOT")
+    statuses = [status for status, is_alive in _statuses(layout) if is_alive]
+    found = [*_in_inbox(layout, statuses), *_claimed(layout, statuses)]
+    found += [_failed_row(each) for each in quarantine.quarantined(layout.failed)]
+    return found + (list(_done(layout)) if done else [])
+
+
+def shown(layout: Layout, wanted: str) -> str:
+    """All that is known of one job, by its id, or by its name in `failed/`.
+
+    Raises:
+        OptionError: nobody knows it.
+    """
+    for failed in quarantine.quarantined(layout.failed):
+        if wanted in {failed.job_id, failed.name}:
+            return json.dumps({"state": State.FAILED, **failed.reason}, indent=2)
+    if is_job_id(wanted):
+        for place in (layout.done / wanted, *(each / wanted for each in layout.work.iterdir())):
+            if place.is_dir():
+                files = [place / name for name in (JOB_FILE, MANIFEST) if (place / name).is_file()]
+                state = State.DONE if place.parent == layout.done else State.WAITING
+                return json.dumps({"state": state, "place": str(place), **{file.stem: read_json(file) for file in files}}, indent=2)
+    raise OptionError(f"there is no job {shown_name(wanted)}", hint="`doodled jobs list --done` lists all")
+
+
+@contextmanager
+def _chosen(layout: Layout, wanted: list[str], *, everything: bool) -> Iterator[list[Failed]]:
+    failed = quarantine.quarantined(layout.failed)
+    chosen = failed if everything else [each for each in failed if wanted and {each.name, each.job_id} & set(wanted)]
+    unknown = set(wanted) - {name for each in chosen for name in (each.name, each.job_id)}
+    if unknown or not (wanted or everything):
+        named = ", ".join(sorted(shown_name(name) for name in unknown)) or "nothing"
+        raise OptionError(f"{named} is not in quarantine", hint="give names or ids of `doodled jobs list`, or --all")
+    yield chosen
+
+
+def retried(layout: Layout, wanted: list[str], *, everything: bool) -> list[str]:
+    """Put failed files back into the inbox, with their options. Returns their places.
+
+    Raises:
+        OptionError: one is not there, or its name is taken in the inbox.
+    """
+    with _chosen(layout, wanted, everything=everything) as chosen:
+        return [str(quarantine.retry(layout, each)) for each in chosen]
+
+
+def discarded(layout: Layout, wanted: list[str], *, everything: bool) -> list[str]:
+    """Remove failed files for good. Returns their names. Raises as `retried`."""
+    with _chosen(layout, wanted, everything=everything) as chosen:
+        for each in chosen:
+            quarantine.discard(layout, each)
+        return [each.name for each in chosen]
+
+
+def table(found: list[Row]) -> str:
+    """The rows for people."""
+    if not found:
+        return "nothing waits, runs or failed"
+    cells = [("state", "job", "name", "why"), *((str(row.state), row.job_id or "-", row.name, row.why) for row in found)]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip() for row in cells)
+
+
+# --- where things are ------------------------------------------------------------------------------------------------
+
+
+def _in_inbox(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
+    known = {str(each.get("name")): each for status in statuses for each in status.get("waiting", ())}
+    intake = Intake(layout.inbox, SettleRules(), max_depth=MOST_DEEP, has_leases=False)
+    scan = intake.scan(0.0)
+    for candidate in intake.waiting():
+        name = shown_name("/".join((*candidate.folder, candidate.name)))
+        told = known.get(name)
+        why = f"{told['why']}, for {told['age_s']:.0f} s" if told else "" if statuses else "no daemon is running"
+        yield Row(State.INBOX, "", name, why)
+    for folder, name, reason in scan.rejected:
+        yield Row(State.INBOX, "", shown_name("/".join((*folder, name))), reason)
+
+
+def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
+    running = {job for status in statuses for job in status.get("running", ())}
+    held = {job: why for status in statuses for job, why in status.get("held", {}).items()}
+    for instance in sorted(layout.work.iterdir()):
+        places = sorted(instance.iterdir()) if instance.is_dir() else []
+        for place in places:
+            if not is_job_id(place.name):
+                continue
+            try:
+                name = shown_name(read_job(place).name)
+            except (OSError, ValueError):
+                name = "?"
+            if not _is_alive(instance):
+                yield Row(State.LEFT, place.name, name, "its daemon died; the next one goes on with it")
+            elif place.name in running:
+                yield Row(State.RUNNING, place.name, name)
+            else:
+                yield Row(State.WAITING, place.name, name, str(held.get(place.name, "")))
+
+
+def _done(layout: Layout) -> Iterator[Row]:
+    for place in sorted(layout.done.iterdir()):
+        if is_job_id(place.name):
+            try:
+                outputs = read_json(place / MANIFEST).get("outputs", ())
+                name = shown_name(read_job(place).name)
+            except (OSError, ValueError):
+                outputs, name = (), "?"
+            yield Row(State.DONE, place.name, name, ", ".join(str(output.get("file")) for output in outputs))
+
+
+def _failed_row(failed: Failed) -> Row:
+    why = f"{failed.reason.get('error_type', '?')}: {failed.reason.get('message', 'its reason is missing')}"
+    return Row(State.FAILED, failed.job_id, shown_name(failed.name), why)
+
+
+def _statuses(layout: Layout) -> Iterator[tuple[dict[str, Any], bool]]:
+    """What each daemon last said of itself, and whether it is alive."""
+    for path in layout.status.glob("*.json"):
+        try:
+            yield read_json(path), _is_alive(layout.work / path.stem)
+        except (OSError, ValueError):
+            continue
+
+
+def _is_alive(instance: Path) -> bool:
+    """Whether a daemon holds the lock of its folder. A shared lock is tried, which is let go at once."""
+    try:
+        lock = os.open(instance / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False

@@ -1,0 +1,72 @@
+"""File names of strangers: which are left alone, and how the others are shown and reused without harm."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import unicodedata
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+IGNORED = (
+    ".*",
+    "*.part",
+    "*.partial",
+    "*.filepart",
+    "*.crdownload",
+    "*.tmp",
+    "~$*",
+    "*~",
+    "Thumbs.db",
+    "desktop.ini",
+    "@eaDir",
+    "__MACOSX",
+)
+"""Unfinished copies and the litter of other programs. Hidden names cover rsync's .name.XXXXXX, .nfs*, .stfolder and our own temporaries."""
+
+MAX_NAME_BYTES = 255
+"""Of Linux's file systems."""
+
+ROOM_FOR_SUFFIXES_BYTES = 60
+"""What a result's name may add to its picture's: a number, a motion, the format."""
+
+
+def is_ignored(name: str) -> bool:
+    """Whether nobody dropped this name to have it animated."""
+    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in IGNORED)
+
+
+def _is_hostile(character: str) -> bool:
+    """Control characters, changes of the writing direction, half surrogates: what moves a cursor or forges a line."""
+    return character in '/\\"%' or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"}
+
+
+def shown_name(name: str) -> str:
+    """A name as it can be printed anywhere: hostile characters and bytes that are no UTF-8 become %XX."""
+    return "".join(
+        "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape")) if _is_hostile(character) else character
+        for character in name
+    )
+
+
+def name_fields(name: str) -> dict[str, str]:
+    """The fields of a log record that stand for a file's name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return {"file_name": shown_name(name), "file_name_b64": base64.b64encode(os.fsencode(name)).decode("ascii")}
+    return {"file_name": shown_name(name)}
+
+
+def result_stem(name: str, *, is_folder: bool) -> str:
+    """What the results of a dropped name are called, without suffix: safe to print, to type and to keep."""
+    stem = name if is_folder else Path(name).stem
+    stem = re.sub(r"^[-.~]", lambda match: f"%{ord(match[0]):02X}", shown_name(stem))
+    return clipped(stem, MAX_NAME_BYTES - ROOM_FOR_SUFFIXES_BYTES)
+
+
+def clipped(name: str, most_bytes: int) -> str:
+    """The beginning of a name that fits into so many bytes, with whole characters."""
+    encoded = name.encode("utf-8", "surrogateescape")
+    return name if len(encoded) <= most_bytes else encoded[:most_bytes].decode("utf-8", "ignore")

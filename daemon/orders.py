@@ -1,0 +1,83 @@
+"""What goes to a worker process and what comes back: plain values, which survive being pickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from daemon.disposition import ErrorType
+from daemon.inference import InferenceRequest
+from daemon.sidecar import JobOptions
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be done.
+
+    Attributes:
+        place: the job's folder in the spool.
+        name, folder: as dropped.
+        defaults: options where neither folder nor sidecar says otherwise.
+        upstream_deadline_s: for one question to a model server.
+    """
+
+    place: Path
+    name: str
+    folder: tuple[str, ...]
+    is_folder: bool
+    defaults: JobOptions
+    max_side_px: int
+    inference: InferenceRequest
+    upstream_deadline_s: float
+    keep_annotations: bool
+
+
+@dataclass(frozen=True)
+class Retry:
+    """A question to a model server that had to be asked again."""
+
+    upstream: str
+    model: str
+    status_code: int | None
+    error_type: str
+    attempt: int
+    wait_ms: float
+
+
+@dataclass
+class Report:
+    """What came of an order.
+
+    Attributes:
+        manifest: what is to be published, or None if it failed; outputs carry "result" and "label".
+        failure: why it failed, or None.
+        networks_answered: the networks were asked, and fine.
+        stages_ms: wall-clock milliseconds by stage.
+    """
+
+    manifest: dict[str, Any] | None = None
+    failure: Failure | None = None
+    networks_answered: bool = False
+    file_sha256: str = ""
+    file_size: int = 0
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    retries: list[Retry] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an order could not be carried out.
+
+    Attributes:
+        message: a sentence for a person.
+        hint: what to do, or "".
+        trace: where it was raised, for errors that nobody foresaw.
+    """
+
+    kind: ErrorType
+    message: str
+    hint: str = ""
+    stage: str = ""
+    retry_after_s: float | None = None
+    trace: str = ""

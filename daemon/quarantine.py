@@ -1,0 +1,156 @@
+"""Files that failed: `failed/<name>` with `failed/<name>.error.json`, which says why and what to do; and their way back.
+
+The reason appears first and the file last, so that a file in `failed/` always has a reason; after a crash, the job's own `error.json`
+says what was begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from daemon.durable import exists, is_same_file, opened_folder, rename_without_replacing, sync_folder, write_durably
+from daemon.names import MAX_NAME_BYTES, clipped, shown_name
+from daemon.spool import ERROR, SIDECAR, SOURCE, Job, Layout, read_json
+from pipeline.errors import OptionError
+
+ERROR_SUFFIX = ".error.json"
+OPTIONS_SUFFIX = ".options.json"
+ROOM_BYTES = 20
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something in quarantine.
+
+    Attributes:
+        name: in `failed/`.
+        reason: what `error.json` says.
+    """
+
+    name: str
+    reason: Mapping[str, Any]
+
+    @property
+    def job_id(self) -> str:
+        return str(self.reason.get("job_id", ""))
+
+
+def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
+    """Move a job's files to `failed`; returns the name there. Raises OSError, and may be called again then."""
+    with opened_folder(failed) as target, opened_folder(place) as work:
+        for name in _free_names(job, target):
+            content = {**reason, "file": name, "folder": list(job.folder), "name": job.name, "sidecar": job.sidecar}
+            write_durably(work, ERROR, json.dumps(content, indent=2).encode("ascii") + b"\n")
+            if _moved(name, work, target):
+                return name
+    raise FileExistsError(str(failed / shown_name(job.name)))
+
+
+def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
+    """The same for a job whose daemon died meanwhile. Raises OSError, or ValueError if its reason is damaged."""
+    reason = read_json(place / ERROR)
+    with opened_folder(failed) as target, opened_folder(place) as work:
+        if not exists(SOURCE, work) or _moved(str(reason["file"]), work, target):
+            return str(reason["file"])
+    return quarantine(failed, place, job, reason)
+
+
+def _free_names(job: Job, target: int) -> list[str]:
+    """A few names that nothing in `failed` has."""
+    stem, dot, suffix = job.name.rpartition(".") if not job.is_folder else (job.name, "", "")
+    stem, ending = (stem, dot + suffix) if stem and len(suffix) <= 8 else (job.name, "")
+    stem = clipped(stem, MAX_NAME_BYTES - ROOM_BYTES - len(ending)) if len(os.fsencode(job.name)) > MAX_NAME_BYTES - ROOM_BYTES else stem
+    found: list[str] = []
+    for number in count(1):
+        name = f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}"
+        if not any(exists(name + suffix, target) for suffix in ("", ERROR_SUFFIX, OPTIONS_SUFFIX)):
+            found.append(name)
+            if len(found) == 3:
+                break
+    return found
+
+
+def _moved(name: str, work: int, target: int) -> bool:
+    """Reason, options, source; False, and nothing is left, if a name is somebody else's."""
+    linked: list[str] = []
+    for source, public in ((ERROR, name + ERROR_SUFFIX), (SIDECAR, name + OPTIONS_SUFFIX)):
+        if not exists(source, work):
+            continue
+        try:
+            os.link(source, public, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
+        except FileExistsError:
+            if not is_same_file(public, target, source, work):
+                _unlink(linked, target)
+                return False
+        linked.append(public)
+    os.fsync(target)
+    try:
+        rename_without_replacing(SOURCE, work, name, target)
+    except FileExistsError:
+        _unlink(linked, target)
+        return False
+    os.fsync(target)
+    os.fsync(work)
+    return True
+
+
+def _unlink(names: list[str], folder: int) -> None:
+    for name in names:
+        os.unlink(name, dir_fd=folder)
+
+
+# --- the operator's side ---------------------------------------------------------------------------------------------
+
+
+def quarantined(failed: Path) -> list[Failed]:
+    """What is there, the oldest first. Reasons that can't be read are empty."""
+    found = []
+    for path in sorted(failed.iterdir()):
+        if path.name.endswith((ERROR_SUFFIX, OPTIONS_SUFFIX)) or path.name.startswith("."):
+            continue
+        try:
+            reason = read_json(path.with_name(path.name + ERROR_SUFFIX))
+        except (OSError, ValueError):
+            reason = {}
+        found.append(Failed(path.name, reason))
+    return sorted(found, key=lambda each: each.job_id)
+
+
+def retry(layout: Layout, one: Failed) -> Path:
+    """Move a failed file, with its options, back to where it was dropped. Returns its place in the inbox.
+
+    Raises:
+        OptionError: something of that name lies there already.
+    """
+    folder = [str(part) for part in one.reason.get("folder", ())]
+    name, sidecar = str(one.reason.get("name", one.name)), one.reason.get("sidecar")
+    with opened_folder(layout.inbox, folder, make=True) as inbox, opened_folder(layout.failed) as failed:
+        try:
+            if sidecar and exists(one.name + OPTIONS_SUFFIX, failed):
+                rename_without_replacing(one.name + OPTIONS_SUFFIX, failed, str(sidecar), inbox)
+            rename_without_replacing(one.name, failed, name, inbox)
+        except FileExistsError as error:
+            raise OptionError(f"{shown_name(name)} lies in the inbox already", hint="wait until it is taken, then try again") from error
+        os.fsync(inbox)
+    (layout.failed / (one.name + ERROR_SUFFIX)).unlink(missing_ok=True)
+    sync_folder(layout.failed)
+    return layout.inbox.joinpath(*folder, name)
+
+
+def discard(layout: Layout, one: Failed) -> None:
+    """Remove a failed file with its reason and options; the reason goes last."""
+    import shutil
+
+    path = layout.failed / one.name
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    for suffix in (OPTIONS_SUFFIX, ERROR_SUFFIX):
+        (layout.failed / (one.name + suffix)).unlink(missing_ok=True)

@@ -1,0 +1,137 @@
+"""What dead daemons left: taken over by whoever gets their lock, job by job."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from daemon.durable import opened_folder, sync_folder
+from daemon.job_ids import is_job_id
+from daemon.spool import ERROR, JOB_FILE, LOCK, MANIFEST, SIDECAR, SOURCE, Job, Spool, claim_sidecar, read_job
+
+STALE_S = 3600.0
+"""Temporary names in inbox, outbox and failed that are older than this belong to nobody."""
+
+
+class Found(StrEnum):
+    """How far a job had come when its daemon died."""
+
+    UNCLAIMED = "unclaimed"
+    WAITING = "waiting"
+    UNDER_WAY = "under_way"
+    PUBLISHING = "publishing"
+    FAILING = "failing"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A job that was taken over."""
+
+    job: Job
+    found: Found
+
+
+def taken_over(spool: Spool) -> Iterator[Recovered]:
+    """Make the jobs of all dead instances ours, one by one. Those that were not even claimed are put back or forgotten at once."""
+    for folder in sorted(spool.layout.work.iterdir()):
+        if folder.name.startswith(".probe-"):
+            if time.time() - folder.stat().st_mtime > STALE_S:
+                folder.unlink(missing_ok=True)
+            continue
+        if folder != spool.own and folder.is_dir():
+            with _locked_if_dead(folder) as is_ours:
+                if is_ours:
+                    yield from _jobs_of(folder, spool)
+
+
+@contextmanager
+def _locked_if_dead(folder: Path) -> Iterator[bool]:
+    """Whether the lock of an instance's folder was free; it is held meanwhile."""
+    try:
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:  # died before it had a lock, or was cleaned up by another daemon just now
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > STALE_S:
+                folder.rmdir()
+        yield False
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+        return
+    else:
+        with suppress(FileNotFoundError):
+            # Another daemon may have cleaned up between open and flock: then this is the lock of a folder that is gone.
+            yield os.stat(folder / LOCK).st_ino == os.fstat(lock).st_ino  # noqa: PTH116  # beside fstat
+            return
+        yield False
+    finally:
+        os.close(lock)
+
+
+def _jobs_of(dead: Path, spool: Spool) -> Iterator[Recovered]:
+    for place in sorted(dead.iterdir()):
+        if place.name.startswith(".gone-"):
+            shutil.rmtree(place, ignore_errors=True)
+        elif is_job_id(place.name) and place.is_dir():
+            ours = spool.own / place.name
+            place.rename(ours)
+            sync_folder(spool.own)
+            recovered = _recovered(ours, spool)
+            if recovered is not None:
+                yield recovered
+    if {entry.name for entry in dead.iterdir()} <= {LOCK}:
+        shutil.rmtree(dead)
+        sync_folder(spool.layout.work)
+
+
+def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 - one return a state, in the order of a job's life
+    """What is to be done with one job; None if nothing is."""
+    has_source = os.path.lexists(place / SOURCE)
+    try:
+        job = read_job(place)
+    except (OSError, ValueError):
+        if not has_source and not (place / MANIFEST).exists() and not (place / ERROR).exists():
+            shutil.rmtree(place)  # not even its name had been written: nothing was taken from the inbox
+            return None
+        return Recovered(_rebuilt(place, spool), Found.DAMAGED)
+    if (place / ERROR).exists():
+        return Recovered(job, Found.FAILING)
+    if not has_source:
+        spool.put_back(job)
+        return None
+    if job.sidecar and not (place / SIDECAR).exists():
+        with suppress(OSError), opened_folder(spool.layout.inbox, job.folder) as inbox, opened_folder(place) as work:
+            claim_sidecar(job, inbox, work)
+            os.fsync(work)
+            os.fsync(inbox)
+    if (place / MANIFEST).exists():
+        return Recovered(job, Found.PUBLISHING)
+    if not job.is_under_way:
+        return Recovered(job, Found.WAITING)
+    # The work is done by child processes: that the daemon died under it is hardly this drawing's fault, and counted apart.
+    job.is_under_way = False
+    job.attempts -= 1
+    job.recoveries += 1
+    spool.save(job)
+    return Recovered(job, Found.UNDER_WAY)
+
+
+def _rebuilt(place: Path, spool: Spool) -> Job:
+    """A job whose file is damaged, under a name of its own."""
+    is_folder = stat.S_ISDIR(os.lstat(place / SOURCE).st_mode) if os.path.lexists(place / SOURCE) else False
+    job = Job(place.name, f"recovered-{place.name}", is_folder=is_folder)
+    with suppress(OSError):
+        (place / JOB_FILE).rename(place / f"{JOB_FILE}.damaged")
+    spool.save(job)
+    return job

@@ -1,0 +1,256 @@
+"""`doodled run`: puts the daemon together, turns its loop, and takes it apart again.
+
+Signals only set flags and wake the loop: SIGTERM and SIGINT stop it (a second one at once), SIGHUP reads the settings again.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from daemon.disposition import Backoff
+from daemon.endings import Endings
+from daemon.intake import Intake
+from daemon.log import Event, EventLog, LineWriter, for_stdout
+from daemon.notify import Notifier
+from daemon.service import Service
+from daemon.settings import LogFormat, Settings, config_file, read_settings, root_folder
+from daemon.settle import SettleRules
+from daemon.spool import Spool
+from daemon.upkeep import Upkeep
+from daemon.watch import Watch, is_on_network
+from daemon.workers import Workers
+from pipeline.errors import ConfigError
+
+EXIT_TRANSIENT: Final = 75
+"""EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for something that is out."""
+
+LONGEST_WAIT_S: Final = 5.0
+
+
+class Bell:
+    """Wakes the loop from signal handlers and other threads: a pipe, as those may not take locks."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def ring(self) -> None:
+        """May be called from anywhere."""
+        with suppress(OSError):  # full: it rings already; closed: nobody is there any more
+            os.write(self._write, b"!")
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it rang within the time."""
+        ready, _, _ = select.select([self._read], [], [], max(0.0, timeout_s))
+        if ready:
+            with suppress(BlockingIOError):
+                os.read(self._read, 65536)
+        return bool(ready)
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        write, self._write = self._write, -1
+        os.close(write)
+        os.close(self._read)
+
+
+@dataclass
+class Flags:
+    """What signals have asked for."""
+
+    stops: int = 0
+    reload: bool = False
+    hinted: bool = False
+
+
+@contextmanager
+def _signals(flags: Flags, bell: Bell) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        flags.stops += 1
+        bell.ring()
+
+    def reload(*_: object) -> None:
+        flags.reload = True
+        bell.ring()
+
+    wanted: dict[signal.Signals, Any] = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload, signal.SIGIO: signal.SIG_IGN}
+    before = {number: signal.signal(number, action) for number, action in wanted.items()}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def run(config: Path | None, environ: Mapping[str, str], *, drain: bool) -> int:
+    """Run the daemon; returns the process's exit status.
+
+    Raises:
+        ConfigError: the settings are not in order.
+        OptionError: the folders can't be used.
+    """
+    settings = read_settings(config, environ)
+    root = root_folder(settings, environ)
+    with Spool.opened(root) as spool:
+        pretty = {LogFormat.AUTO: None, LogFormat.JSON: False, LogFormat.PRETTY: True}[settings.log.format]
+        log, writer = for_stdout(environ, instance=spool.instance, pretty=pretty)
+        bell, flags = Bell(), Flags()
+        try:
+            with _signals(flags, bell):
+                return _Daemon(settings, spool, log, writer, bell, flags, config, environ).run(drain=drain)
+        finally:
+            writer.close()
+            bell.close()
+
+
+class _Daemon:
+    """All the parts, and the loop that turns them."""
+
+    def __init__(  # noqa: PLR0917 - this is where everything comes together
+        self,
+        settings: Settings,
+        spool: Spool,
+        log: EventLog,
+        writer: LineWriter,
+        bell: Bell,
+        flags: Flags,
+        config: Path | None,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._settings, self._spool, self._log, self._bell, self._flags = settings, spool, log, bell, flags
+        self._config, self._environ = config, environ
+        self._ended = 0
+        self._notifier = Notifier.of(environ)
+        intake, jobs = settings.intake, settings.jobs
+        inbox = spool.layout.inbox
+        is_network = is_on_network(inbox)
+        rules = SettleRules(intake.quiet_s, intake.stable_s, intake.stable_samples)
+        self._intake = Intake(inbox, rules, max_depth=intake.max_depth, has_leases=not is_network)
+        self._watch = Watch(inbox, self._hint, is_network=is_network)
+        self._workers = Workers(jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=bell.ring)
+        self._endings = Endings(
+            spool,
+            log,
+            max_attempts=jobs.max_attempts,
+            retry=Backoff(jobs.retry_first_s, jobs.retry_max_s),
+            is_kept=settings.storage.retention_h > 0,
+            tells_stages=settings.log.stages,
+        )
+        self._service = Service(settings, spool, intake=self._intake, workers=self._workers, endings=self._endings, log=log)
+        self._upkeep = Upkeep(
+            settings,
+            spool,
+            service=self._service,
+            intake=self._intake,
+            watch=self._watch,
+            endings=self._endings,
+            log=log,
+            notifier=self._notifier,
+            dropped=lambda: writer.dropped,
+        )
+
+    def run(self, *, drain: bool) -> int:
+        layout = self._spool.layout
+        file = config_file(self._config, self._environ)
+        self._log.tell(
+            Event.DAEMON_START, root=str(layout.root), config=str(file or "defaults"), config_digest=self._settings.digest(), drain=drain
+        )
+        reason, status = "error", 1
+        try:
+            self._watch.start()
+            self._service.take_over(time.monotonic())
+            summary = self._upkeep.summary(time.monotonic())
+            self._notifier.ready(summary)
+            self._log.tell(Event.DAEMON_READY, watch_mode=str(self._watch.mode), recovered_jobs=self._service.recovered)
+            reason, status = self._loop(drain=drain)
+        finally:
+            self._notifier.stopping()
+            self._watch.stop()
+            in_flight = self._wind_up()
+            self._upkeep.close()
+            left = len(self._service.held)
+            done, failed = self._endings.done, self._endings.failed
+            self._log.tell(Event.DAEMON_STOP, reason=reason, in_flight=in_flight, left=left, done=done, failed=failed)
+        return status
+
+    def _loop(self, *, drain: bool) -> tuple[str, int]:
+        """Turn until there is a reason not to: that, and the exit status."""
+        quiet_since_s = time.monotonic()
+        while True:
+            now = time.monotonic()
+            self._turn(now)
+            if self._flags.stops:
+                return "signal", 0
+            if self._service.running or self._endings_changed():
+                quiet_since_s = now
+            if drain and self._upkeep.scans and not self._service.running:
+                ended = self._drained(now, quiet_since_s)
+                if ended is not None:
+                    return ended
+            due_s = min(self._upkeep.due_s(), self._service.due_s(now))
+            longest_s = min(LONGEST_WAIT_S, self._notifier.watchdog_s or LONGEST_WAIT_S)
+            self._bell.wait(min(longest_s, max(0.0, due_s - time.monotonic())))
+
+    def _endings_changed(self) -> bool:
+        count = self._endings.done + self._endings.failed
+        changed, self._ended = count != self._ended, count
+        return changed
+
+    def _turn(self, now: float) -> None:
+        if self._flags.reload:
+            self._flags.reload = False
+            self._reload()
+        if self._flags.hinted:
+            self._flags.hinted = False
+            self._upkeep.hinted(now)
+        self._upkeep.before(now)
+        self._service.step(now)
+        self._upkeep.after(now)
+        self._notifier.ping(now)
+
+    def _drained(self, now: float, quiet_since_s: float) -> tuple[str, int] | None:
+        """Why and how --drain ends now, or None."""
+        left = [each for each in self._intake.waiting() if not each.rejected]
+        if not left and not self._service.held:
+            return "drained", 0
+        if self._upkeep.is_waiting_for_others():
+            return "waiting", EXIT_TRANSIENT
+        if now - quiet_since_s > self._settings.intake.drain_patience_s:
+            return "unfinished files", 0
+        return None
+
+    def _wind_up(self) -> list[str]:
+        """Let what runs finish, for a while; returns the jobs that did not."""
+        self._service.stop()
+        until_s = time.monotonic() + self._settings.jobs.stop_timeout_s
+        while self._service.running and self._flags.stops < 2 and time.monotonic() < until_s:
+            self._service.step(time.monotonic())
+            self._notifier.ping(time.monotonic())
+            if self._service.running:
+                self._bell.wait(0.2)
+        self._workers.close()
+        return self._service.abandon()
+
+    def _hint(self) -> None:
+        self._flags.hinted = True
+        self._bell.ring()
+
+    def _reload(self) -> None:
+        """Read the settings again; those that are not in order change nothing. Folders, workers and intake stay until a restart."""
+        try:
+            settings = read_settings(self._config, self._environ)
+        except ConfigError as error:
+            self._log.tell(Event.CONFIG_REJECTED, path=str(error.path), problems=list(error.problems))
+            return
+        fixed = [name for name in ("root", "intake", "jobs") if getattr(settings, name) != getattr(self._settings, name)]
+        self._settings = settings
+        self._service.use(settings)
+        self._upkeep.settings = settings
+        self._log.tell(Event.CONFIG_RELOADED, config_digest=settings.digest(), after_restart=fixed or None)

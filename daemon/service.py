@@ -1,0 +1,306 @@
+"""START HERE. The daemon: one `step(now)` after the other, until nothing is left or somebody stops it.
+
+    inbox --intake, settle--> complete file --spool.claim--> job --workers--> report --endings--> outbox, or failed, or again later
+
+A step never blocks for long: work is done by worker processes, time is handed in, signals only set flags. Every start is written down
+before it happens, every end before it is acknowledged, so a step may be the last at any point.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+
+from daemon.breaker import Breaker, BreakerState
+from daemon.disposition import UPSTREAM_TYPES, Backoff, ErrorType, Outcome
+from daemon.durable import opened_folder
+from daemon.endings import Ending, Endings, Timing
+from daemon.inference import InferenceRequest
+from daemon.intake import Candidate, Intake, observed
+from daemon.log import Event, EventLog
+from daemon.names import name_fields
+from daemon.orders import Order, Report
+from daemon.recovery import Found, Recovered, taken_over
+from daemon.settings import Settings
+from daemon.settle import Observation
+from daemon.spool import SOURCE, Job, Spool
+from daemon.workers import Workers, report_of
+
+LOOKS_PER_STEP = 256
+TAKE_OVER_S = 15.0
+WRITER_PAUSE_S = 1.0
+MACHINE = Backoff(2.0, 60.0)
+"""How long nothing is started after OpenGL or the disk refused."""
+
+
+@dataclass
+class Running:
+    """A job that a worker has."""
+
+    job: Job
+    future: Future[Report]
+    seen: Observation
+    timing: Timing
+    deadline_s: float
+
+
+@dataclass
+class Held:
+    """A claimed job that no worker has."""
+
+    job: Job
+    timing: Timing
+    not_before_s: float = 0.0
+    reason: str = ""
+
+
+class Service:
+    """One daemon at work.
+
+    Attributes:
+        running, held: jobs in the spool, by what they wait for.
+        networks, machine: whether those that need them may start.
+        is_stopping: nothing new is started any more.
+        is_paused: nothing new is started for now, as the disk is nearly full.
+    """
+
+    def __init__(self, settings: Settings, spool: Spool, *, intake: Intake, workers: Workers, endings: Endings, log: EventLog) -> None:
+        self._spool, self._intake, self._workers, self._endings, self._log = spool, intake, workers, endings, log
+        self.running: dict[str, Running] = {}
+        self.held: list[Held] = []
+        self.networks = Breaker(Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s))
+        self.machine = Breaker(MACHINE)
+        self.is_stopping = False
+        self.is_paused = False
+        self._claim_at_s = 0.0
+        self.recovered = 0
+        self._take_over_at_s = 0.0
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """From now on, for jobs that start from now on."""
+        self.settings = settings
+        choice = InferenceRequest(settings.inference.where, settings.torchserve.url, settings.torchserve.key_file)
+        self._inference = choice.settled({})
+
+    def step(self, now: float) -> None:
+        """Everything that can be done at this time."""
+        self._collect(now)
+        if self.is_stopping:
+            return
+        if now >= self._take_over_at_s:
+            self._take_over_at_s = now + TAKE_OVER_S
+            self.take_over(now)
+        if self._has_room():
+            self._start_held(now)
+            self._claim(now)
+
+    def due_s(self, now: float) -> float:
+        """When the next step may be worth something, if nobody wakes us before; later than `now`."""
+        times = [self._take_over_at_s, *(held.not_before_s for held in self.held), self._claim_at_s]
+        times += [at for at in (self.networks.due_s(), self.machine.due_s()) if at is not None]
+        if self._has_room() and self.machine.may_start(now):
+            times.append(self._intake.next_look_s(now, pictures=self.networks.may_start(now)))
+        return min((at for at in times if at > now), default=now + TAKE_OVER_S)
+
+    def _has_room(self) -> bool:
+        """One more than there are workers, so that none waits for us between two jobs."""
+        return not (self.is_stopping or self.is_paused) and len(self.running) < self._workers.count + 1
+
+    # --- jobs that are left over -------------------------------------------------------------------------------------
+
+    def take_over(self, now: float) -> None:
+        """Go on with what dead daemons left."""
+        for recovered in taken_over(self._spool):
+            self.recovered += 1
+            self._log.tell(
+                Event.JOB_RECOVERED,
+                job_id=recovered.job.id,
+                **name_fields(recovered.job.name),
+                from_state=str(recovered.found),
+                crashes=recovered.job.recoveries,
+            )
+            try:
+                self._resume(recovered, now)
+            except (OSError, ValueError) as error:
+                self._hold(recovered.job, Timing(now), now + WRITER_PAUSE_S, f"could not be resumed: {error}")
+
+    def _resume(self, recovered: Recovered, now: float) -> None:
+        job = recovered.job
+        if recovered.found is Found.PUBLISHING:
+            self._endings.resumed(job)
+        elif recovered.found is Found.FAILING:
+            self._endings.resumed_failure(job)
+        elif recovered.found is Found.DAMAGED:
+            self._endings.fail(job, ErrorType.JOB_FILE, "what the spool knew of it was damaged", "drop it again")
+        elif job.recoveries >= self.settings.jobs.max_recoveries:
+            self._endings.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
+        else:
+            self._hold(job, Timing(now), now, "")
+
+    def _hold(self, job: Job, timing: Timing, not_before_s: float, reason: str) -> None:
+        self.held.append(Held(job, timing, not_before_s, reason))
+
+    # --- starting ----------------------------------------------------------------------------------------------------
+
+    def _may_start(self, now: float, *, is_folder: bool) -> bool:
+        return self.machine.may_start(now) and (is_folder or self.networks.may_start(now))
+
+    def _start_held(self, now: float) -> None:
+        for held in list(self.held):
+            if self._has_room() and now >= held.not_before_s and self._may_start(now, is_folder=held.job.is_folder):
+                self.held.remove(held)
+                self._start(held.job, held.timing, now)
+
+    def _claim(self, now: float) -> None:
+        if now < self._claim_at_s or not self.machine.may_start(now):
+            return
+        complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=self.networks.may_start(now))
+        while self._has_room() and self._may_start(now, is_folder=True):
+            candidate = next(complete, None)
+            if candidate is None or now < self._claim_at_s:
+                return
+            self._claim_one(candidate, now)
+            if not self.networks.may_start(now):  # that was the probe: from here on, only what needs no networks
+                complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=False)
+
+    def _claim_one(self, candidate: Candidate, now: float) -> None:
+        try:
+            job = self._spool.claim(
+                candidate.name, candidate.folder, is_folder=candidate.is_folder, sidecar=candidate.sidecar, now_s=time.time()
+            )
+        except OSError as error:
+            self._claim_at_s = now + MACHINE.first_s  # it is still in the inbox, and the next scan finds it again
+            self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))
+            return
+        if job is None:
+            return
+        waited_s = now - candidate.settling.first_seen_s
+        self._log.tell(
+            Event.JOB_CLAIMED,
+            job_id=job.id,
+            **name_fields(job.name),
+            folder="/".join(job.folder),
+            queue_wait_ms=round(1000 * waited_s),
+        )
+        self._start(job, Timing(now, waited_s), now)
+
+    def _start(self, job: Job, timing: Timing, now: float) -> None:
+        """Hand a job to the workers, unless somebody still writes to it."""
+        try:
+            if not self._spool.ordinary(job):
+                self._endings.fail(job, ErrorType.INPUT, "this is no ordinary file: expected a picture or a character folder")
+                return
+            seen = self._seen(job)
+            if seen.has_writer:
+                self._hold(job, timing, now + WRITER_PAUSE_S, "somebody still writes to it")
+                return
+            job.attempts += 1
+            job.is_under_way = True
+            self._spool.save(job)
+        except OSError as error:
+            self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
+            self.machine.failed(now, job.id, f"the spool can't be written: {error.strerror or error}")
+            return
+        order = self._order(job)
+        deadline_s = self.settings.jobs.deadline_s
+        if not job.is_folder:
+            self.networks.started(job.id)
+            if self.networks.state is BreakerState.HALF_OPEN:
+                self._log.tell(Event.BREAKER_HALF_OPEN, job_id=job.id, upstream="networks")
+        self.machine.started(job.id)
+        self.running[job.id] = Running(job, self._workers.start(order, deadline_s), seen, timing, deadline_s)
+
+    def _seen(self, job: Job) -> Observation:
+        with opened_folder(self._spool.path(job)) as work:
+            return observed(SOURCE, work, has_leases=True)
+
+    def _order(self, job: Job) -> Order:
+        settings = self.settings
+        return Order(
+            place=self._spool.path(job),
+            name=job.name,
+            folder=job.folder,
+            is_folder=job.is_folder,
+            defaults=settings.animation.options(),
+            max_side_px=settings.animation.max_side_px,
+            inference=self._inference,
+            upstream_deadline_s=settings.torchserve.deadline_s,
+            keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
+        )
+
+    # --- ending ------------------------------------------------------------------------------------------------------
+
+    def _collect(self, now: float) -> None:
+        for running in [each for each in self.running.values() if each.future.done()]:
+            del self.running[running.job.id]
+            if running.future.cancelled():
+                self._give_up(running.job)
+                self._hold(running.job, running.timing, now, "stopped")
+                continue
+            report = report_of(running.future, running.deadline_s)
+            try:
+                self._end(running, report, now)
+            except (OSError, ValueError) as error:  # the disk refused; what is written says how far it came
+                self._hold(running.job, running.timing, now + WRITER_PAUSE_S, str(error))
+                self.machine.failed(now, running.job.id, f"the spool can't be written: {error}")
+
+    def _end(self, running: Running, report: Report, now: float) -> None:
+        job = running.job
+        if report.failure is None:
+            seen = self._seen(job)
+            if seen.has_writer or seen.is_unlike(running.seen):
+                self._give_up(job)
+                self._log.tell(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
+                self._hold(job, running.timing, now + WRITER_PAUSE_S, "it changed while it was worked on")
+                self._forget_probes(job)
+                return
+        ending = self._endings.ended(job, report, running.timing, now)
+        self._tell_breakers(job, report, ending, now)
+        if ending.outcome in {Outcome.RETRY, Outcome.DEFER}:
+            self._hold(job, running.timing, now + ending.wait_s, ending.reason)
+
+    def _tell_breakers(self, job: Job, report: Report, ending: Ending, now: float) -> None:
+        retry_after_s = report.failure.retry_after_s if report.failure is not None else None
+        if ending.kind in UPSTREAM_TYPES:
+            if self.networks.failed(now, job.id, f"{ending.kind}: {ending.reason}", retry_after_s):
+                self._log.tell(Event.BREAKER_OPENED, upstream="networks", reason=ending.reason, failures=self.networks.failures)
+        elif report.networks_answered:
+            opened_at_s = self.networks.opened_at_s
+            if self.networks.succeeded(job.id) and opened_at_s is not None:
+                self._log.tell(Event.BREAKER_CLOSED, upstream="networks", open_for_s=round(now - opened_at_s, 1))
+        if ending.kind in {ErrorType.NO_OPENGL, ErrorType.DISK_FULL}:
+            self.machine.failed(now, job.id, f"{ending.kind}: {ending.reason}")
+        elif ending.outcome is None:
+            self.machine.succeeded(job.id)
+        self._forget_probes(job)
+
+    def _forget_probes(self, job: Job) -> None:
+        self.networks.forgotten(job.id)
+        self.machine.forgotten(job.id)
+
+    def _give_up(self, job: Job) -> None:
+        """An attempt that says nothing about the drawing does not count."""
+        job.is_under_way = False
+        job.attempts -= 1
+        self._spool.save(job)
+
+    # --- stopping ----------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Take nothing new, and take back what no worker has begun."""
+        self.is_stopping = True
+        for running in self.running.values():
+            if not running.future.running():  # cancelling one that runs would kill it
+                running.future.cancel()
+
+    def abandon(self) -> list[str]:
+        """Take back the attempts of what still runs, whose workers are gone by now. Returns the jobs."""
+        given_up = list(self.running.values())
+        self.running.clear()
+        for running in given_up:
+            with suppress(OSError):  # recovery comes to nearly the same
+                self._give_up(running.job)
+        return [running.job.id for running in given_up]

@@ -1,0 +1,284 @@
+"""The spool: who owns which file, and nothing lost whatever happens. The folders are the only truth.
+
+    root/inbox/...              dropped, ours by claim
+    root/spool/work/<instance>/<job>/     claimed: job.json, source, perhaps sidecar.json; then result/, manifest.json or error.json
+    root/spool/done/<job>/      published, kept for a while
+    root/outbox/..., root/failed/         what people look at
+
+An instance is one life of one daemon. It holds a kernel lock (flock) on `.lock` in its folder, so whoever gets that lock knows that the
+owner is dead. A daemon that is merely stopped keeps its lock and its jobs.
+
+Claiming is a rename. What a job is called and how often it was tried is written durably before the thing that it describes happens.
+Everything is below one root on one mount, so that renames and hard links work; a probe at the start makes sure of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from daemon.durable import opened_folder, rename_without_replacing, sync_folder, write_durably
+from daemon.job_ids import is_job_id, job_id
+from pipeline.errors import OptionError
+
+SCHEMA: Final = 1
+JOB_FILE: Final = "job.json"
+SOURCE: Final = "source"
+SIDECAR: Final = "sidecar.json"
+MANIFEST: Final = "manifest.json"
+ERROR: Final = "error.json"
+RESULT: Final = "result"
+ANNOTATIONS: Final = "annotations"
+LOCK: Final = ".lock"
+
+
+@dataclass
+class Job:
+    """A claimed drawing, as `job.json` says it.
+
+    Attributes:
+        name: as dropped; bytes that are no UTF-8 are surrogates.
+        folder: names of the inbox's folders that it lay in, outermost first.
+        is_folder: a character folder, not a picture.
+        sidecar: name of the sidecar beside it, or None.
+        attempts: how often it was started in vain, the one under way included.
+        recoveries: how often a daemon died while it was under way.
+        is_under_way: an attempt was started and has not ended.
+        claimed_at_s: seconds since 1970.
+    """
+
+    id: str
+    name: str
+    folder: tuple[str, ...] = ()
+    is_folder: bool = False
+    sidecar: str | None = None
+    attempts: int = 0
+    recoveries: int = 0
+    is_under_way: bool = False
+    claimed_at_s: float = 0.0
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Job:
+        """Raises ValueError unless `content` is a job file of this schema."""
+        fields = json.loads(content)
+        if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA or not is_job_id(str(fields.get("id"))):
+            raise ValueError("no job file of this version")
+        try:
+            return cls(**{**fields, "folder": tuple(fields.get("folder", ()))})
+        except TypeError as error:
+            raise ValueError("no job file of this version") from error
+
+    def to_json(self) -> bytes:
+        """ASCII, so that any name survives."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}).encode("ascii")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where what lies."""
+
+    root: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "outbox"
+
+    @property
+    def failed(self) -> Path:
+        return self.root / "failed"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "spool" / "work"
+
+    @property
+    def done(self) -> Path:
+        return self.root / "spool" / "done"
+
+    @property
+    def status(self) -> Path:
+        """What the daemons say of themselves, a file each."""
+        return self.root / "spool" / "status"
+
+    def all(self) -> tuple[Path, ...]:
+        """Every folder."""
+        return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status)
+
+
+class Spool:
+    """One daemon's hold on the spool, for its life."""
+
+    def __init__(self, layout: Layout, instance: str) -> None:
+        self.layout = layout
+        self.instance = instance
+        self.own = layout.work / instance
+
+    @classmethod
+    @contextmanager
+    def opened(cls, root: Path) -> Iterator[Spool]:
+        """Make what is missing, check it, and start an instance.
+
+        Raises:
+            OptionError: the folders can't be made, or lie on several file systems or mounts.
+        """
+        layout = Layout(root)
+        _prepare(layout)
+        instance = job_id()
+        own = layout.work / instance
+        lock = _locked_folder(layout.work, instance)
+        try:
+            yield cls(layout, instance)
+        finally:
+            with suppress(OSError):  # jobs that are left keep the folder; the next daemon finds it unlocked
+                if {entry.name for entry in own.iterdir()} <= {LOCK}:
+                    shutil.rmtree(own)
+            os.close(lock)
+
+    def path(self, job: Job) -> Path:
+        """Where a job of this instance is worked on."""
+        return self.own / job.id
+
+    def claim(self, name: str, folder: Sequence[str], *, is_folder: bool, sidecar: str | None, now_s: float) -> Job | None:
+        """Take a complete file out of the inbox; None if another daemon was faster.
+
+        Raises:
+            OSError: it can't be taken.
+        """
+        job = Job(job_id(now_s), name, tuple(folder), is_folder, sidecar, claimed_at_s=now_s)
+        place = self.path(job)
+        place.mkdir()
+        self.save(job)
+        sync_folder(self.own)
+        try:
+            with opened_folder(self.layout.inbox, folder) as inbox, opened_folder(place) as work:
+                os.rename(name, SOURCE, src_dir_fd=inbox, dst_dir_fd=work)
+                claim_sidecar(job, inbox, work)
+                os.fsync(work)
+                os.fsync(inbox)
+        except OSError as error:
+            if not os.path.lexists(place / SOURCE):
+                shutil.rmtree(place)
+                if error.errno == errno.ENOENT:
+                    return None
+            raise
+        return job
+
+    def save(self, job: Job) -> None:
+        """Write the job's file, durably."""
+        with opened_folder(self.path(job)) as work:
+            write_durably(work, JOB_FILE, job.to_json())
+
+    def ordinary(self, job: Job) -> bool:
+        """Whether what was claimed is a regular file, or a folder: a name may have come to stand for something else meanwhile."""
+        mode = os.lstat(self.path(job) / SOURCE).st_mode
+        return stat.S_ISDIR(mode) if job.is_folder else stat.S_ISREG(mode)
+
+    def put_back(self, job: Job) -> bool:
+        """Return a job's files to the inbox; False if its name is taken there, and nothing has changed.
+
+        Raises:
+            OSError: it can't be put back.
+        """
+        place = self.path(job)
+        with opened_folder(self.layout.inbox, job.folder, make=True) as inbox, opened_folder(place) as work:
+            if job.sidecar and os.path.lexists(place / SIDECAR):
+                with suppress(FileExistsError):
+                    rename_without_replacing(SIDECAR, work, job.sidecar, inbox)
+            if os.path.lexists(place / SOURCE):
+                try:
+                    rename_without_replacing(SOURCE, work, job.name, inbox)
+                except FileExistsError:
+                    return False
+            os.fsync(inbox)
+            os.fsync(work)
+        self.forget(job)
+        return True
+
+    def acknowledge(self, job: Job, *, is_kept: bool) -> None:
+        """Move a published job to `done`, without its results, which are in the outbox; or forget it."""
+        if not is_kept:
+            self.forget(job)
+            return
+        target = self.layout.done / job.id
+        self.path(job).rename(target)
+        sync_folder(self.layout.done)
+        sync_folder(self.own)
+        shutil.rmtree(target / RESULT, ignore_errors=True)
+
+    def forget(self, job: Job) -> None:
+        """Remove a job whose source is elsewhere, or no longer wanted. The folder first gets a name that nobody takes for a job."""
+        gone = self.own / f".gone-{job.id}"
+        self.path(job).rename(gone)
+        shutil.rmtree(gone)
+        sync_folder(self.own)
+
+
+def claim_sidecar(job: Job, inbox: int, work: int) -> None:
+    """Take the sidecar of a job's picture, which has been taken already. It may have gone meanwhile."""
+    if job.sidecar:
+        with suppress(FileNotFoundError):
+            os.rename(job.sidecar, SIDECAR, src_dir_fd=inbox, dst_dir_fd=work)
+
+
+def read_job(place: Path) -> Job:
+    """The job in a folder. Raises OSError or ValueError if its file can't be read."""
+    return Job.from_json((place / JOB_FILE).read_bytes())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A file of ours. Raises OSError or ValueError if it can't be read."""
+    fields = json.loads(path.read_bytes())
+    if not isinstance(fields, dict):
+        raise ValueError(f"{path.name} is no object")  # noqa: TRY004 - as for any other damage
+    return fields
+
+
+def _prepare(layout: Layout) -> None:
+    """Make the folders, and try what the spool needs: links and renames from work to outbox, failed, done and inbox."""
+    try:
+        for folder in layout.all():
+            folder.mkdir(parents=True, exist_ok=True)
+        probe = layout.work / f".probe-{job_id()}"
+        probe.touch()
+        try:
+            for folder in (layout.inbox, layout.outbox, layout.failed, layout.done):
+                _try_links(probe, folder / probe.name)
+        finally:
+            probe.unlink()
+    except OSError as error:
+        where = error.filename2 or error.filename or layout.root
+        if error.errno == errno.EXDEV:
+            summary = f"{where} lies on another file system or mount than {layout.work}: expected all folders on one"
+            raise OptionError(summary, hint="mount their common parent once, instead of each") from error
+        raise OptionError(
+            f"{where} can't be used: {error.strerror or error}", hint="set `root` or DOODLED_ROOT to another folder"
+        ) from error
+
+
+def _try_links(probe: Path, linked: Path) -> None:
+    linked.hardlink_to(probe)
+    linked.unlink()
+
+
+def _locked_folder(work: Path, instance: str) -> int:
+    """Make an instance's folder; it appears under its name with its lock held."""
+    temporary = work / f".new-{instance}"
+    temporary.mkdir()
+    lock = os.open(temporary / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    temporary.rename(work / instance)
+    sync_folder(work)
+    return lock

@@ -1,0 +1,132 @@
+"""Hints that the inbox has changed. Events are lost in bursts, and watches die without a word: they only make the next scan come sooner.
+
+On network file systems inotify says nothing (OPERATIONS.md, section 1): nothing is watched there, and the scan comes more often.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+
+_INOTIFY_LOGGER: Final = "watchdog.observers.inotify_c"
+_NETWORK: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "glusterfs", "lustre", "ncp", "vboxsf", "virtiofs")
+
+
+class WatchMode(StrEnum):
+    """How changes are noticed."""
+
+    EVENTS = "events"
+    POLLING = "polling"
+
+
+class _Hints(FileSystemEventHandler):
+    def __init__(self, hint: Callable[[], None]) -> None:
+        self._hint = hint
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type not in {"opened", "closed_no_write"}:  # our own looks are no news
+            self._hint()
+
+
+class _Overflows(logging.Handler):
+    """watchdog only logs that the kernel's queue ran over."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._told = told
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.getMessage().lower():
+            self._told()
+
+
+class Watch:
+    """A watch on the inbox, if there can be one.
+
+    Attributes:
+        overflows: how often the kernel had more events than it could hold.
+    """
+
+    def __init__(self, inbox: Path, hint: Callable[[], None], *, is_network: bool) -> None:
+        self._inbox = inbox
+        self._hint = hint
+        self._is_network = is_network
+        self._observer: BaseObserver | None = None
+        self._inode = 0
+        self.overflows = 0
+        self.problem = ""
+        self._overflow_log = _Overflows(self._overflowed)
+
+    @property
+    def mode(self) -> WatchMode:
+        """Whether events can be expected at all."""
+        return WatchMode.EVENTS if self._observer is not None else WatchMode.POLLING
+
+    def start(self) -> None:
+        """Watch, or say in `problem` why not: too many watches, no inotify, no inbox."""
+        logging.getLogger(_INOTIFY_LOGGER).addHandler(self._overflow_log)
+        if self._is_network:
+            return
+        observer = Observer()
+        try:
+            self._inode = self._inbox.stat().st_ino
+            observer.schedule(_Hints(self._hint), str(self._inbox), recursive=True)
+            observer.start()
+        except OSError as error:
+            self.problem = error.strerror or str(error)
+            observer.unschedule_all()
+            return
+        self.problem = ""
+        self._observer = observer
+
+    def is_sound(self) -> bool:
+        """Whether events still come from the folder that is the inbox now; a watch that was refused counts as sound: it polls."""
+        if self._observer is None:
+            return not self.problem
+        try:
+            is_same = self._inbox.stat().st_ino == self._inode
+        except OSError:
+            return False
+        return is_same and self._observer.is_alive() and all(emitter.is_alive() for emitter in self._observer.emitters)
+
+    def restart(self) -> None:
+        """Watch anew."""
+        self.stop()
+        self.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        logging.getLogger(_INOTIFY_LOGGER).removeHandler(self._overflow_log)
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            observer.join(2.0)
+
+    def _overflowed(self) -> None:
+        self.overflows += 1
+        self._hint()
+
+
+def is_on_network(path: Path, mounts: str | None = None) -> bool:
+    """Whether a folder lies on a file system whose changes the kernel does not see, by /proc/self/mountinfo (proc(5))."""
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return False
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        before, _, after = line.partition(" - ")
+        if len(before.split()) < 5 or not after:
+            continue
+        point = before.split()[4].encode("utf-8", "surrogateescape").decode("unicode_escape") if "\\" in before else before.split()[4]
+        if (path == Path(point) or Path(point) in path.parents) and len(point) >= len(best):
+            best, kind = point, after.split()[0]
+    return kind.startswith(_NETWORK)

@@ -1,0 +1,216 @@
+"""What a worker process does: a claimed drawing and its options in, checked files and times out. Knows no queue.
+
+A pure function of bytes but for what it keeps warm: the OpenGL context, the networks, the motions. A drawing with several motions is
+analysed once. Nothing is raised across the process boundary: an error becomes a `Failure` that says what kind it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daemon import choices
+from daemon.disposition import ErrorType, error_type
+from daemon.durable import sync_folder
+from daemon.names import shown_name
+from daemon.orders import Failure, Order, Report
+from daemon.plans import RenderRequest, character_plan
+from daemon.sidecar import MAX_BYTES, JobOptions, chosen_options
+from daemon.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
+from daemon.stopwatch import WallStopwatch
+from daemon.workbench import Workbench
+from pipeline.errors import DecodeError, DecodeReason, DoodledError, RenderFailed
+from pipeline.types import Animation, Character, Drawing, Format, OutputClock, Quality
+
+if TYPE_CHECKING:
+    from pipeline.animate import Performance
+
+_bench: Workbench | None = None
+
+
+def perform(order: Order) -> Report:
+    """Carry out an order in this process."""
+    global _bench  # noqa: PLW0603 - a worker process has one bench for its life
+    _bench = _bench or Workbench(os.environ)
+    _bench.retries = []
+    report, stopwatch = Report(), WallStopwatch()
+    try:
+        report.manifest = _Work(order, _bench, report, stopwatch).manifest()
+    except DoodledError as error:
+        if isinstance(error, RenderFailed):
+            _bench.clear()
+        summary = error.summary.replace(str(order.place / SOURCE), shown_name(order.name))
+        report.failure = Failure(error_type(error), summary, error.hint, _last(stopwatch), getattr(error, "retry_after_s", None))
+    except MemoryError:
+        _bench.clear()
+        report.failure = Failure(ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have", stage=_last(stopwatch))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not take the worker with it
+        trace = traceback.format_exc(limit=-8)
+        kind = error_type(error)
+        report.failure = Failure(kind, f"{type(error).__name__}: {error}"[:500], stage=_last(stopwatch), trace=trace)
+    report.stages_ms = {stage: round(1000 * spent, 2) for stage, spent in stopwatch.spent_s.items()}
+    report.retries = _bench.retries
+    return report
+
+
+def _last(stopwatch: WallStopwatch) -> str:
+    """The stage that was entered last: the one that failed."""
+    return next(reversed(stopwatch.spent_s), "")
+
+
+class _Work:
+    """One order being carried out."""
+
+    def __init__(self, order: Order, bench: Workbench, report: Report, stopwatch: WallStopwatch) -> None:
+        self._order, self._bench, self._report, self._stopwatch = order, bench, report, stopwatch
+        self._result = order.place / RESULT
+        self._notes: list[str] = []
+        self._inference: str | None = None
+
+    def manifest(self) -> dict[str, Any]:
+        order, library = self._order, self._bench.library()
+        options = chosen_options(order.defaults, order.folder, self._sidecar(), library.names(), order.max_side_px)
+        shutil.rmtree(self._result, ignore_errors=True)  # of an attempt before
+        self._result.mkdir()
+        figures = self._character() if order.is_folder else self._figures(options)
+        outputs = []
+        for number, (character, quality) in enumerate(figures, start=1):
+            for motion in options.motions:
+                label = [str(number)] * (len(figures) > 1) + [motion] * (len(options.motions) > 1)
+                outputs += [
+                    {**_described(animation), "label": label, "motion": motion, "figure": number, "quality": quality and quality.score}
+                    for animation in self._animations(character, motion, options)
+                ]
+        sync_folder(self._result)
+        return {
+            "source": {"name": shown_name(order.name), "sha256": self._report.file_sha256, "bytes": self._report.file_size},
+            "options": options.as_json(),
+            "notes": list(dict.fromkeys(self._notes)),
+            "renderer": self._bench.renderer().name,
+            "inference": self._inference,
+            "outputs": outputs,
+        }
+
+    # --- in ----------------------------------------------------------------------------------------------------------
+
+    def _sidecar(self) -> bytes | None:
+        try:
+            return _bytes_of(self._order.place / SIDECAR, MAX_BYTES)
+        except FileNotFoundError:
+            return None
+
+    def _character(self) -> list[tuple[Character, Quality | None]]:
+        from pipeline.character_files import read_character
+
+        source = self._order.place / SOURCE
+        digest, size = hashlib.sha256(), 0
+        for path in sorted(source.iterdir()):
+            if path.is_symlink():
+                raise DecodeError(DecodeReason.UNREADABLE, "a character folder must hold no links", path=path.name)
+            if path.is_file():
+                content = path.read_bytes()
+                digest.update(f"{path.name}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
+                size += len(content)
+        self._report.file_sha256, self._report.file_size = digest.hexdigest(), size
+        with self._stopwatch.lap("read"):
+            character = replace(read_character(source), name=self._order.name)
+        return [(character, None)]
+
+    def _figures(self, options: JobOptions) -> list[tuple[Character, Quality | None]]:
+        from pipeline.annotate import AnnotateOptions, annotated
+
+        drawing = self._drawing()
+        with self._stopwatch.lap("networks"):
+            predictor, self._inference = self._bench.predictor(self._order)
+        found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
+        self._report.networks_answered = True
+        self._notes += drawing.notes
+        if self._order.keep_annotations:
+            self._keep(drawing, found)
+        for figure in found:
+            self._notes += figure.quality.reasons
+        return [(figure.character, figure.quality) for figure in found]
+
+    def _drawing(self) -> Drawing:
+        from pipeline.adapters.pictures import DEFAULT_LIMITS, decoded
+
+        name = shown_name(self._order.name)
+        with self._stopwatch.lap("decode"):
+            source = _bytes_of(self._order.place / SOURCE, DEFAULT_LIMITS.max_bytes)
+            self._report.file_sha256, self._report.file_size = hashlib.sha256(source).hexdigest(), len(source)
+            return decoded(source, name=name, limits=DEFAULT_LIMITS)
+
+    def _keep(self, drawing: Drawing, found: tuple[Any, ...]) -> None:
+        from pipeline.annotation_files import write_annotations
+
+        with self._stopwatch.lap("annotations"):
+            for number, figure in enumerate(found, start=1):
+                write_annotations(self._order.place / ANNOTATIONS / (f"figure_{number}" if len(found) > 1 else ""), drawing, figure)
+
+    # --- out ---------------------------------------------------------------------------------------------------------
+
+    def _animations(self, character: Character, motion: str, options: JobOptions) -> Iterator[Animation]:
+        """One motion in every format; joints and shapes are computed once a clock."""
+        from pipeline.adapters.encoders import encoder_for
+        from pipeline.adapters.inspect import verified
+        from pipeline.animate import animated, performed, scene_clock
+
+        request = RenderRequest(self._order.place, motion=motion, size=options.size, rate=options.fps, background=options.background)
+        with self._stopwatch.lap("read"):
+            plan = character_plan(character, request, {}, self._bench.library())
+        self._notes += plan.notes
+        with self._stopwatch.lap("context"):
+            renderer = self._bench.renderer()
+        by_clock: dict[OutputClock, list[Performance]] = {}
+        for kind in options.formats:
+            clock = scene_clock(plan.scene, rate=plan.rate, max_rate=choices.HIGHEST_GIF_RATE if kind is Format.GIF else None)
+            if clock not in by_clock:
+                by_clock[clock] = performed(plan.scene, clock, stopwatch=self._stopwatch)
+            path = self._result / f"{len(list(self._result.iterdir())):04d}.{kind}"
+            animation = animated(
+                plan.scene,
+                clock,
+                path,
+                renderer=renderer,
+                encoder=encoder_for(kind),
+                stopwatch=self._stopwatch,
+                performances=by_clock[clock],
+            )
+            with self._stopwatch.lap("verify"):
+                verified(animation)
+                _sync_file(path)
+            yield animation
+
+
+def _described(animation: Animation) -> dict[str, Any]:
+    return {
+        "result": animation.path.name,
+        "format": str(animation.format),
+        "bytes": animation.byte_count,
+        "frames": animation.frame_count,
+        "duration_ms": round(float(animation.duration * 1000), 3),
+        "width": animation.width,
+        "height": animation.height,
+        "sha256": animation.sha256,
+    }
+
+
+def _bytes_of(path: Path, most: int) -> bytes:
+    """At most `most` + 1 bytes of a regular file; never through a link, never waiting for a pipe."""
+    opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(opened, "rb") as file:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path.name)
+        return file.read(most + 1)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,62 @@
+"""What a worker process keeps warm between jobs: the OpenGL context, the networks, the motions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+from daemon.inference import InferenceRequest, opened_predictor
+from daemon.motions import motion_library
+from daemon.orders import Order, Retry
+
+if TYPE_CHECKING:
+    from pipeline.adapters.renderer import GLRenderer
+    from pipeline.adapters.torchserve_settings import Attempt
+    from pipeline.motion.library import MotionLibrary
+    from pipeline.ports import Predictor
+
+MAX_RETRIES_TOLD: Final = 20
+
+
+class Workbench:
+    """What stays warm between jobs."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._stack = ExitStack()
+        self._renderer: GLRenderer | None = None
+        self._predictors: dict[InferenceRequest, tuple[Predictor, str]] = {}
+        self._library: MotionLibrary | None = None
+        self.retries: list[Retry] = []
+
+    def library(self) -> MotionLibrary:
+        """The motions."""
+        self._library = self._library or motion_library(self._environ)
+        return self._library
+
+    def renderer(self) -> GLRenderer:
+        """The OpenGL context."""
+        from pipeline.adapters.renderer import GLRenderer
+
+        if self._renderer is None:
+            self._renderer = self._stack.enter_context(GLRenderer.open(None, self._environ))
+        return self._renderer
+
+    def predictor(self, order: Order) -> tuple[Predictor, str]:
+        """The networks, and their name for people."""
+        if order.inference not in self._predictors:
+            opened = opened_predictor(order.inference, self._environ, self._note, deadline_s=order.upstream_deadline_s)
+            self._predictors[order.inference] = self._stack.enter_context(opened)
+        return self._predictors[order.inference]
+
+    def clear(self) -> None:
+        """Let go of everything: after a failure of the driver, nothing warm is worth keeping."""
+        self._stack.close()
+        self._renderer = None
+        self._predictors.clear()
+
+    def _note(self, attempt: Attempt) -> None:
+        if attempt.wait_s is not None and len(self.retries) < MAX_RETRIES_TOLD:
+            kind = attempt.error_type or ""
+            self.retries.append(Retry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s)))

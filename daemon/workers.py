@@ -1,0 +1,110 @@
+"""Worker processes: spawned, warm, with a deadline and a memory limit for each job; whatever dies there dies alone.
+
+pebble's pool kills a worker at its job's deadline, notices one that died, and replaces workers after a number of jobs. A worker dies with
+its daemon (PR_SET_PDEATHSIG, prctl(2)), so that nothing goes on writing into a folder that the next daemon takes over.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as DeadlineError
+
+from pebble import ProcessExpired, ProcessPool
+
+from daemon.disposition import ErrorType
+from daemon.orders import Failure, Order, Report
+from daemon.work import perform
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Workers:
+    """A pool for the life of a daemon.
+
+    Args:
+        count: processes.
+        recycle_after: jobs after which a process is replaced; 0 is never.
+        memory_limit_mb: of private memory a process; 0 is none.
+        wake: called, on some thread, whenever a job has ended.
+        work: what is done, replaced in tests.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        *,
+        recycle_after: int,
+        memory_limit_mb: int,
+        wake: Callable[[], None],
+        work: Callable[[Order], Report] = perform,
+    ) -> None:
+        self.count = count
+        self._wake = wake
+        self._work = work
+        self._make = lambda: ProcessPool(
+            max_workers=count,
+            max_tasks=recycle_after,
+            initializer=_start_worker,
+            initargs=(os.getpid(), memory_limit_mb),
+            context=multiprocessing.get_context("spawn"),
+        )
+        self._pool: ProcessPool | None = None
+
+    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+        """Begin a job; processes are started with the first."""
+        self._pool = self._pool or self._make()  # type: ignore[no-untyped-call]  # pebble is typed in parts
+        future: Future[Report] = self._pool.schedule(self._work, args=(order,), timeout=deadline_s)
+        future.add_done_callback(lambda _: self._wake())
+        return future
+
+    def close(self) -> None:
+        """Kill what runs, wait for it to be gone."""
+        if self._pool is not None:
+            self._pool.stop()  # type: ignore[no-untyped-call]  # as above
+            self._pool.join()
+            self._pool = None
+
+
+def report_of(future: Future[Report], deadline_s: float) -> Report:
+    """What came of a job that has ended, whichever way."""
+    try:
+        return future.result(timeout=0)
+    except DeadlineError:
+        return _failed(ErrorType.DEADLINE, f"it was not done within {deadline_s:g} s")
+    except ProcessExpired as error:
+        if -error.exitcode == signal.SIGKILL:
+            return _failed(ErrorType.OUT_OF_MEMORY, "the worker was killed, as the kernel does when memory runs out")
+        return _failed(ErrorType.CRASH, f"the worker died with {_death(error.exitcode)}")
+    except MemoryError:
+        return _failed(ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have")
+    except Exception as error:  # noqa: BLE001 - of pebble, pickle or the worker's start: the daemon goes on
+        return _failed(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500])
+
+
+def _failed(kind: ErrorType, message: str) -> Report:
+    return Report(failure=Failure(kind, message))
+
+
+def _death(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"exit status {exitcode}"
+    try:
+        return f"signal {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"signal {-exitcode}"
+
+
+def _start_worker(parent: int, memory_limit_mb: int) -> None:
+    """What every worker process does first."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # the daemon died in between
+        os._exit(1)
+    if memory_limit_mb:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit_mb << 20, memory_limit_mb << 20))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
