@@ -30,6 +30,12 @@ CROP_FILL: Final = 0.86
 SAME_FIGURE_OVERLAP: Final = 0.6
 SMALL_PIECE_SHARE: Final = 0.02
 """A piece of a mask that is smaller than this share of the largest one does not move the box."""
+LEAST_AGREEMENT: Final = 0.4
+"""A mask whose bounds overlap the proposed box less is of something else, and does not move it."""
+AGREEMENT: Final = (0.0, 0.5)
+FIRMNESS: Final = (0.4, 0.75)
+"""Scores rise over these: 99 of 100 held-out figures have at least 0.74, 99 of 100 other things at most 0.6."""
+FIRST_LIMB: Final = 5
 MASK_SIDE: Final = 128
 """Longer side of a detection's mask."""
 
@@ -126,15 +132,20 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles) -> list[Pos
 
 
 def detection(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) -> Detection:
-    """A proposed box after the close look: its edges where the mask ends, its score what both networks think."""
+    """A proposed box after the close look: its edges where the mask ends, its score what both networks think.
+
+    What is no humanoid gives itself away threefold: the pose network says so, knows no place for the joints, or sees a figure in only a
+    part of the box.
+    """
     height, width = rgb.shape[:2]
     edges = _mask_bounds(answer.mask)
-    box = proposal.box
+    box, agreement = proposal.box, 0.0
     if edges is not None:
         closer = np.clip(view.window.back(edges.reshape(2, 2)), 0.0, (width, height)).reshape(4)
-        if box_overlap(closer, proposal.box) > 0.4:
-            box = closer
-    score = float(np.sqrt(proposal.score * answer.presence[-1]))
+        agreement = box_overlap(closer, proposal.box)
+        box = closer if agreement > LEAST_AGREEMENT else box
+    doubts = _rising(_firmness(answer), FIRMNESS) * _rising(agreement, AGREEMENT)
+    score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts)
     return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), _mask_over(box, view, answer.mask))
 
 
@@ -152,6 +163,20 @@ def keypoints(view: View, answer: PoseAnswer, rgb: Bytes) -> Floats:
     peaks = peaks_of_chances(answer.chances, view.window.side)
     placed = np.clip(view.window.back(peaks[:, :2]), 0.0, (rgb.shape[1], rgb.shape[0]))
     return np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
+
+
+def _firmness(answer: PoseAnswer) -> float:
+    """How firmly the limb joints that are there have their places, 0..1."""
+    limbs = slice(FIRST_LIMB, len(answer.chances))
+    places = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
+    weights = answer.presence[limbs] + 1e-6
+    return float((places * weights).sum() / weights.sum())
+
+
+def _rising(value: float, between: tuple[float, float]) -> float:
+    """0 up to the first number, 1 from the second on."""
+    low, high = between
+    return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
 def _edges(box: Box) -> Floats:

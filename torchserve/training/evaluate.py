@@ -26,8 +26,8 @@ from pipeline.geometry.heatmaps import box_overlap
 from pipeline.types import KEYPOINT_NAMES, Detection
 
 NEAR_SHARE = 0.1
-ALARM_SCORE = 0.5
-CROP_MARGIN = 0.02
+ALARM_SCORE = 0.3
+CROP_MARGIN = 0.06
 PICTURE_SIDE = 512
 TILE = 256
 LIMBS = range(5, 17)

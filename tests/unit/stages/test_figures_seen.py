@@ -98,12 +98,15 @@ def test_a_mask_of_something_else_does_not_move_the_box() -> None:
     mask[70:80, 70:80] = 9.0
     found = figures_seen.detection(proposal, view, answer_with_mask(mask), picture())
     assert (found.box.left, found.box.top, found.box.right, found.box.bottom) == (100.0, 50.0, 200.0, 250.0)
+    assert found.score < 0.2
 
 
 def test_both_networks_have_a_say_in_the_score() -> None:
     proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
     view = figures_seen.close_view(picture(), proposal, SIDE)
-    mask = np.full((SIDE, SIDE), 9.0, np.float32)
+    (x0, y0), (x1, y1) = view.window.into(proposal.box.reshape(2, 2)).round().astype(int)
+    mask = np.full((SIDE, SIDE), -9.0, np.float32)
+    mask[y0:y1, x0:x1] = 9.0
     scores = [figures_seen.detection(proposal, view, answer_with_mask(mask, figure=sure), picture()).score for sure in (0.99, 0.5, 0.02)]
     assert scores[0] > 0.85
     assert scores[0] > scores[1] > scores[2]
