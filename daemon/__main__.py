@@ -18,10 +18,10 @@ def main() -> None:
         app()
     except FileProblems as error:
         print(f"doodled: {error.path}:", *error.problems, sep="\n  ", file=sys.stderr)  # noqa: T201 - the last word of a command
-        sys.exit(EXIT_PERMANENT)
+        sys.exit(getattr(error, "exit_status", EXIT_PERMANENT))
     except DoodledError as error:
         print(f"doodled: {error}", file=sys.stderr)  # noqa: T201 - as above
-        sys.exit(EXIT_TRANSIENT if isinstance(error, TransientError) else EXIT_PERMANENT)
+        sys.exit(getattr(error, "exit_status", EXIT_TRANSIENT if isinstance(error, TransientError) else EXIT_PERMANENT))
 
 
 if __name__ == "__main__":

@@ -170,11 +170,18 @@ def _bounded(record: dict[str, Any]) -> str:
     line = str(render(None, "", record))
     if len(line) <= MAX_RECORD_BYTES:
         return line
-    small = {name: value if not isinstance(value, str | list | dict) else json.dumps(value)[:200] for name, value in record.items()}
+    small = {name: _short(value) for name, value in record.items()}
     line = str(render(None, "", {**small, "truncated": True}))
     if len(line) <= MAX_RECORD_BYTES:
         return line
     return str(render(None, "", {**{name: small[name] for name in list(small)[:12]}, "truncated": True}))
+
+
+def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """A value in so few characters that all fields of a record fit; lists and objects become a text of their beginning."""
+    if isinstance(value, str):
+        return value[:200]
+    return json.dumps(value, default=str)[:200] if isinstance(value, list | dict) else value
 
 
 def for_stdout(environ: Mapping[str, str], *, instance: str, pretty: bool | None) -> tuple[EventLog, LineWriter]:

@@ -93,8 +93,8 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool) -> int:
     """Run the daemon; returns the process's exit status.
 
     Raises:
-        ConfigError: the settings are not in order.
-        OptionError: the folders can't be used.
+        SettingsError: the settings are not in order.
+        SpoolUnusable: the folders can't be used.
     """
     settings = read_settings(config, environ)
     root = root_folder(settings, environ)

@@ -93,11 +93,11 @@ class Settling:
             self._start_again(now)
             return Waiting.WRITER
         if seen.has_writer is False:
-            return None if now - self._since_s >= self._rules.quiet_s else Waiting.QUIET_TIME
+            return None if now >= self._since_s + self._rules.quiet_s else Waiting.QUIET_TIME
         if now - self._sampled_s >= self._rules.stable_s / self._rules.samples * 0.9:
             self._samples += 1
             self._sampled_s = now
-        is_stable = now - self._since_s >= self._rules.stable_s and self._samples >= self._rules.samples
+        is_stable = now >= self._since_s + self._rules.stable_s and self._samples >= self._rules.samples
         return None if is_stable else Waiting.QUIET_TIME
 
     def _start_again(self, now: float) -> None:

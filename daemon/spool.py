@@ -41,6 +41,12 @@ ANNOTATIONS: Final = "annotations"
 LOCK: Final = ".lock"
 
 
+class SpoolUnusable(OptionError):
+    """Folders that no daemon can work with, as they are."""
+
+    exit_status = 78
+
+
 @dataclass
 class Job:
     """A claimed drawing, as `job.json` says it.
@@ -132,7 +138,7 @@ class Spool:
         """Make what is missing, check it, and start an instance.
 
         Raises:
-            OptionError: the folders can't be made, or lie on several file systems or mounts.
+            SpoolUnusable: the folders can't be made, or lie on several file systems or mounts.
         """
         layout = Layout(root)
         _prepare(layout)
@@ -262,8 +268,8 @@ def _prepare(layout: Layout) -> None:
         where = error.filename2 or error.filename or layout.root
         if error.errno == errno.EXDEV:
             summary = f"{where} lies on another file system or mount than {layout.work}: expected all folders on one"
-            raise OptionError(summary, hint="mount their common parent once, instead of each") from error
-        raise OptionError(
+            raise SpoolUnusable(summary, hint="mount their common parent once, instead of each") from error
+        raise SpoolUnusable(
             f"{where} can't be used: {error.strerror or error}", hint="set `root` or DOODLED_ROOT to another folder"
         ) from error
 

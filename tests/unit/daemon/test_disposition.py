@@ -1,0 +1,117 @@
+"""Which failures cost a file an attempt, which send it away, and which only wait; and the breaker that does the waiting."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from daemon.breaker import Breaker, BreakerState
+from daemon.disposition import UPSTREAM_TYPES, Backoff, ErrorType, Outcome, error_type, outcome
+from daemon.sidecar import SidecarError
+from pipeline import errors
+from pipeline.errors import DecodeError, DecodeReason, OutputFailed, UpstreamUnavailable
+
+
+def every_class(base: type[BaseException]) -> list[type[BaseException]]:
+    return [base, *(each for child in base.__subclasses__() for each in every_class(child))]
+
+
+@pytest.mark.parametrize("permanent", every_class(errors.PermanentError))
+def test_permanent_errors_fail_at_once(permanent: type[BaseException]) -> None:
+    error = permanent.__new__(permanent)
+    error.reason = DecodeReason.CORRUPT  # type: ignore[attr-defined]
+    assert outcome(error_type(error), 1, 3) is Outcome.FAIL
+
+
+@pytest.mark.parametrize("transient", every_class(errors.TransientError))
+def test_no_transient_error_fails_a_file_the_first_time(transient: type[BaseException]) -> None:
+    assert outcome(error_type(transient.__new__(transient)), 1, 3) in {Outcome.RETRY, Outcome.DEFER}
+
+
+@pytest.mark.parametrize("kind", sorted({*UPSTREAM_TYPES, ErrorType.NO_OPENGL, ErrorType.DISK_FULL}))
+def test_outages_never_fail_a_file(kind: ErrorType) -> None:
+    assert outcome(kind, 10_000, 3) is Outcome.DEFER
+
+
+@pytest.mark.parametrize("kind", [ErrorType.CRASH, ErrorType.DEADLINE, ErrorType.OUT_OF_MEMORY, ErrorType.INTERNAL, ErrorType.RENDER])
+def test_what_breaks_is_tried_again_but_not_for_ever(kind: ErrorType) -> None:
+    assert [outcome(kind, attempts, 3) for attempts in (1, 2, 3)] == [Outcome.RETRY, Outcome.RETRY, Outcome.FAIL]
+
+
+def test_a_full_disk_is_found_behind_what_was_raised_from_it() -> None:
+    error = OutputFailed("the GIF can't be written")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert error_type(error) is ErrorType.DISK_FULL
+    assert error_type(OutputFailed("refused")) is ErrorType.OUTPUT
+
+
+def test_special_cases() -> None:
+    assert error_type(DecodeError(DecodeReason.UNSUPPORTED, "a PDF")) is ErrorType.UNSUPPORTED
+    assert error_type(SidecarError("x", ["y"])) is ErrorType.SIDECAR
+    assert error_type(UpstreamUnavailable("down", url="http://x")) is ErrorType.UPSTREAM
+    assert error_type(MemoryError()) is ErrorType.OUT_OF_MEMORY
+    assert error_type(KeyError()) is ErrorType.INTERNAL
+
+
+def test_the_backoff_doubles_and_is_bounded() -> None:
+    backoff = Backoff(1.0, 60.0)
+    assert [backoff.wait_s(failures) for failures in (1, 2, 3, 7, 10_000)] == [1.0, 2.0, 4.0, 60.0, 60.0]
+
+
+def test_the_breaker_lets_one_probe_through_at_a_time() -> None:
+    breaker = Breaker(Backoff(5.0, 30.0))
+    assert breaker.may_start(0.0)
+    assert breaker.failed(0.0, "a", "down")
+    assert breaker.state is BreakerState.OPEN
+    assert not breaker.may_start(4.9)
+    assert breaker.may_start(5.0)
+    breaker.started("b")
+    assert breaker.state is BreakerState.HALF_OPEN
+    assert not breaker.may_start(1000.0)
+    assert not breaker.failed(10.0, "b", "down")
+    assert not breaker.may_start(19.0)
+    assert breaker.may_start(20.0)
+    breaker.started("c")
+    assert breaker.succeeded("c")
+    assert breaker.state is BreakerState.CLOSED
+
+
+def test_jobs_that_had_started_before_change_nothing() -> None:
+    breaker = Breaker(Backoff(5.0, 30.0))
+    breaker.failed(0.0, "a", "down")
+    assert not breaker.failed(1.0, "late", "down")
+    assert not breaker.succeeded("late")
+    assert breaker.failures == 1
+    assert breaker.due_s() == 5.0
+
+
+def test_probes_are_never_more_than_the_longest_wait_apart_whatever_the_outage_lasts() -> None:
+    breaker, now, probes = Breaker(Backoff(5.0, 30.0)), 0.0, 0
+    breaker.failed(now, "first", "down")
+    while now < 6 * 3600:
+        due_s = breaker.due_s()
+        assert due_s is not None
+        assert due_s - now <= 30.0
+        now, probes = due_s, probes + 1
+        breaker.started("probe")
+        breaker.failed(now, "probe", "down")
+    assert probes <= 6 * 3600 / 30 + 5
+
+
+def test_a_probe_that_ends_otherwise_makes_room_for_another() -> None:
+    breaker = Breaker(Backoff(5.0, 30.0))
+    breaker.failed(0.0, "a", "down")
+    breaker.started("b")
+    breaker.forgotten("b")
+    assert breaker.may_start(5.0)
+
+
+def test_retry_after_is_believed_within_reason() -> None:
+    breaker = Breaker(Backoff(5.0, 30.0))
+    breaker.failed(0.0, "a", "busy", retry_after_s=120.0)
+    assert not breaker.may_start(119.0)
+    assert breaker.may_start(120.0)
+    endless = Breaker(Backoff(5.0, 30.0))
+    endless.failed(0.0, "a", "busy", retry_after_s=1e9)
+    assert endless.may_start(300.0)
