@@ -97,7 +97,7 @@ def animated(
     """
     performances = performances or performed(scene, clock, stopwatch=stopwatch)
     with stopwatch.lap("scene"):
-        canvas = framed(scene.view, [(p.moving.bounds(step=BOUNDS_STEP), p.z) for p in performances])
+        canvas = framed(scene.view, [bounds for p in performances for bounds in _bounds(p, scene.view)])
         sprites = [_sprite(p, canvas, scene.view) for p in performances]
         layout = encoder.layout(canvas)
         palette = _palette(layout, sprites, canvas, scene.view)
@@ -135,6 +135,15 @@ def performed(scene: Scene, clock: OutputClock, *, stopwatch: Stopwatch, meshes:
             track = retargeted(character.rig, actor.motion, actor.retarget, times)
         performances.append(Performance(actor, figure, track, MovingMesh(solver, track)))
     return performances
+
+
+def _bounds(performance: Performance, view: View) -> Iterator[tuple[Floats, float]]:
+    """Lowest and highest x, y of what is drawn of an actor over the whole motion, and its z."""
+    yield performance.moving.bounds(step=BOUNDS_STEP), performance.z
+    skeleton = performance.track.skeleton
+    if view.debug.skeleton and skeleton is not None:
+        flat = skeleton[..., :2].reshape(-1, 2)
+        yield np.stack([flat.min(axis=0), flat.max(axis=0)]), float(skeleton[..., 2].max())
 
 
 def _sprite(performance: Performance, canvas: Canvas, view: View) -> Sprite:

@@ -149,6 +149,14 @@ def test_debug_views_add_strokes_and_can_leave_the_drawing_out() -> None:
     assert colours.sprites[0].colours is not None
 
 
+def test_the_automatic_camera_sees_the_driving_skeleton_too() -> None:
+    renderer = NotingRenderer()
+    run(drawn.scene(view=View(40, 40, debug=DebugViews(skeleton=True))), renderer, NotingEncoder())
+    for _, (strokes,), _ in renderer.drawn:
+        clip = np.column_stack([strokes.points, np.ones(len(strokes.points))]) @ renderer.canvas.view_projection.T
+        assert np.abs(clip[:, :2] / clip[:, 3:]).max() < 1.0
+
+
 def test_an_animation_in_which_nothing_is_ever_seen_is_an_error_not_a_file() -> None:
     with pytest.raises(BlankAnimation):
         run(drawn.scene(), NotingRenderer(size=(0, 0)), encoder := NotingEncoder())
