@@ -166,6 +166,7 @@ class _Scan:
         try:
             with opened_folder(self.inbox, folder) as opened, os.scandir(opened) as entries:
                 listed = [(entry.name, entry.stat(follow_symlinks=False)) for entry in _steady(entries) if not is_ignored(entry.name)]
+            listed.sort(key=lambda one: (one[1].st_ctime_ns, one[0]))  # as they arrived: a rename sets it, too
         except OSError as error:
             if not folder or error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # else renamed or removed just now
                 self.result.problems.append(("/".join(folder), error))

@@ -56,12 +56,16 @@ def taken_over(spool: Spool) -> Iterator[Recovered]:
 @contextmanager
 def _locked_if_dead(folder: Path) -> Iterator[bool]:
     """Whether the lock of an instance's folder was free; it is held meanwhile."""
-    try:
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:  # died before it had a lock, or was cleaned up by another daemon just now
+    if folder.name.startswith("."):  # not an instance yet: it gets its name with its lock held
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > STALE_S:
-                folder.rmdir()
+                shutil.rmtree(folder)
+        yield False
+        return
+    try:
+        # It is there but for an instance that died in the middle of removing itself.
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:  # another daemon has just cleaned up
         yield False
         return
     try:
@@ -91,7 +95,7 @@ def _jobs_of(dead: Path, spool: Spool) -> Iterator[Recovered]:
             if recovered is not None:
                 yield recovered
     if {entry.name for entry in dead.iterdir()} <= {LOCK}:
-        shutil.rmtree(dead)
+        shutil.rmtree(dead, ignore_errors=True)
         sync_folder(spool.layout.work)
 
 

@@ -9,7 +9,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,21 @@ from daemon.settle import SettleRules
 from daemon.spool import Spool
 from daemon.upkeep import Upkeep
 from daemon.watch import Watch, is_on_network
-from daemon.workers import Workers
+from daemon.workers import Workers, WorkForce
 from pipeline.errors import ConfigError
 
 EXIT_TRANSIENT: Final = 75
 """EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for something that is out."""
 
 LONGEST_WAIT_S: Final = 5.0
+
+
+Hiring = Callable[[Callable[[], None]], WorkForce]
+
+
+def _pool(settings: Settings) -> Hiring:
+    jobs = settings.jobs
+    return lambda wake: Workers(jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake)
 
 
 class Bell:
@@ -89,8 +97,11 @@ def _signals(flags: Flags, bell: Bell) -> Iterator[None]:
             signal.signal(number, action)
 
 
-def run(config: Path | None, environ: Mapping[str, str], *, drain: bool) -> int:
+def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: Hiring | None = None) -> int:
     """Run the daemon; returns the process's exit status.
+
+    Args:
+        hired: who works, given how to wake the loop; None is a pool of processes as the settings say.
 
     Raises:
         SettingsError: the settings are not in order.
@@ -104,7 +115,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool) -> int:
         bell, flags = Bell(), Flags()
         try:
             with _signals(flags, bell):
-                return _Daemon(settings, spool, log, writer, bell, flags, config, environ).run(drain=drain)
+                return _Daemon(settings, spool, log, writer, bell, flags, config, environ, hired).run(drain=drain)
         finally:
             writer.close()
             bell.close()
@@ -123,6 +134,7 @@ class _Daemon:
         flags: Flags,
         config: Path | None,
         environ: Mapping[str, str],
+        hired: Hiring | None,
     ) -> None:
         self._settings, self._spool, self._log, self._bell, self._flags = settings, spool, log, bell, flags
         self._config, self._environ = config, environ
@@ -134,7 +146,7 @@ class _Daemon:
         rules = SettleRules(intake.quiet_s, intake.stable_s, intake.stable_samples)
         self._intake = Intake(inbox, rules, max_depth=intake.max_depth, has_leases=not is_network)
         self._watch = Watch(inbox, self._hint, is_network=is_network)
-        self._workers = Workers(jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=bell.ring)
+        self._workers = (hired or _pool(settings))(bell.ring)
         self._endings = Endings(
             spool,
             log,

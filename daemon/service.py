@@ -26,7 +26,7 @@ from daemon.recovery import Found, Recovered, taken_over
 from daemon.settings import Settings
 from daemon.settle import Observation
 from daemon.spool import SOURCE, Job, Spool
-from daemon.workers import Workers, report_of
+from daemon.workers import WorkForce, report_of
 
 LOOKS_PER_STEP = 256
 TAKE_OVER_S = 15.0
@@ -66,7 +66,7 @@ class Service:
         is_paused: nothing new is started for now, as the disk is nearly full.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, intake: Intake, workers: Workers, endings: Endings, log: EventLog) -> None:
+    def __init__(self, settings: Settings, spool: Spool, *, intake: Intake, workers: WorkForce, endings: Endings, log: EventLog) -> None:
         self._spool, self._intake, self._workers, self._endings, self._log = spool, intake, workers, endings, log
         self.running: dict[str, Running] = {}
         self.held: list[Held] = []

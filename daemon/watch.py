@@ -19,6 +19,10 @@ _INOTIFY_LOGGER: Final = "watchdog.observers.inotify_c"
 _NETWORK: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "glusterfs", "lustre", "ncp", "vboxsf", "virtiofs")
 
 
+_SILENCE: Final = logging.NullHandler()
+"""What watchdog has to say goes nowhere: stdout and stderr are ours."""
+
+
 class WatchMode(StrEnum):
     """How changes are noticed."""
 
@@ -71,6 +75,7 @@ class Watch:
 
     def start(self) -> None:
         """Watch, or say in `problem` why not: too many watches, no inotify, no inbox."""
+        logging.getLogger("watchdog").addHandler(_SILENCE)
         logging.getLogger(_INOTIFY_LOGGER).addHandler(self._overflow_log)
         if self._is_network:
             return

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as DeadlineError
+from typing import Protocol
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -22,6 +23,23 @@ from daemon.orders import Failure, Order, Report
 from daemon.work import perform
 
 _PR_SET_PDEATHSIG = 1
+
+
+class WorkForce(Protocol):
+    """Whoever does the work: processes here, anything else in tests."""
+
+    @property
+    def count(self) -> int:
+        """How many jobs are done at the same time."""
+        ...
+
+    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+        """Begin a job."""
+        ...
+
+    def close(self) -> None:
+        """End whatever is still being done."""
+        ...
 
 
 class Workers:

@@ -1,0 +1,109 @@
+"""The daemon with workers that only pretend: `python stub_daemon.py ROOT [--drain] [COUNT]`. Everything but the drawing is real.
+
+With `--pool`, real worker processes do the pretending, and "segfault", "hang" and "hog" do to their worker what they say.
+A drawing's own bytes say what becomes of it: "refuse" fails for good, "break" breaks every time, "outage" can't be done now unless
+`networks-are-back` lies beside the root, "slow" takes half a second; anything else is published as it is, as one animation.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from daemon.disposition import ErrorType
+from daemon.orders import Failure, Order, Report
+from daemon.run import Hiring, run
+from daemon.spool import RESULT, SOURCE
+from daemon.workers import Workers
+
+BACK = "networks-are-back"
+SLOW_S = 0.5
+
+
+def endured(order: Order) -> Report:
+    """The same in a process that may be lost."""
+    content = (order.place / SOURCE).read_bytes()
+    if content.startswith(b"segfault"):
+        ctypes.string_at(0)
+    if content.startswith(b"hang"):
+        threading.Event().wait(600)
+    if content.startswith(b"hog"):
+        bytearray(64 << 30)
+    return pretended(order)
+
+
+def pretended(order: Order) -> Report:
+    """What a worker would have said."""
+    source = order.place / SOURCE
+    content = source.read_bytes() if source.is_file() else b"character"
+    digest = hashlib.sha256(content).hexdigest()
+    failure = None
+    if content.startswith(b"refuse"):
+        failure = Failure(ErrorType.NO_FIGURE, "there is no figure in it")
+    elif content.startswith(b"break"):
+        failure = Failure(ErrorType.CRASH, "the worker died")
+    elif content.startswith(b"outage") and not (order.place.parents[3] / BACK).exists():
+        failure = Failure(ErrorType.UPSTREAM, "the model server is down")
+    if failure is not None:
+        return Report(failure=failure, file_sha256=digest, file_size=len(content))
+    result = order.place / RESULT
+    result.mkdir(exist_ok=True)
+    with (result / "0000.gif").open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    output = {"result": "0000.gif", "label": [], "format": "gif", "bytes": len(content), "sha256": digest}
+    return Report({"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), networks_answered=True)
+
+
+class Pretenders:
+    """Works at once, or half a second later on a thread."""
+
+    def __init__(self, count: int, wake: Callable[[], None]) -> None:
+        self.count = count
+        self._wake = wake
+
+    @classmethod
+    def of(cls, count: int) -> Hiring:
+        return lambda wake: cls(count, wake)
+
+    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+        del deadline_s
+        future: Future[Report] = Future()
+        future.set_running_or_notify_cancel()
+        source = order.place / SOURCE
+        if source.is_file() and source.read_bytes().startswith(b"slow"):
+            timer = threading.Timer(SLOW_S, self._finish, (future, order))
+            timer.daemon = True
+            timer.start()
+        else:
+            self._finish(future, order)
+        return future
+
+    def _finish(self, future: Future[Report], order: Order) -> None:
+        future.set_result(pretended(order))
+        self._wake()
+
+    def close(self) -> None:
+        """Nobody is there."""
+
+
+def main(root: str, *arguments: str) -> int:
+    numbers = [int(argument) for argument in arguments if argument.isdigit()]
+    environ = {**os.environ, "DOODLED_ROOT": root, "DOODLED_LOG_FORMAT": "json", "DOODLED_STORAGE_RESERVE_MB": "0"}
+    count = (numbers or [2])[0]
+    hired = Pretenders.of(count) if "--pool" not in arguments else pool_of(count)
+    return run(None, environ, drain="--drain" in arguments, hired=hired)
+
+
+def pool_of(count: int) -> Hiring:
+    return lambda wake: Workers(count, recycle_after=50, memory_limit_mb=1024, wake=wake, work=endured)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

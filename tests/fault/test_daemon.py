@@ -1,0 +1,344 @@
+"""The daemon against what happens to daemons: crashing workers, signals, rivals, outages, strange files.
+
+The daemon is real, its workers pretend (stub_daemon.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
+
+from daemon.spool import Spool
+
+PATIENCE_S = 40.0
+ENVIRON = {
+    **os.environ,
+    "PYTHONPATH": str(ROOT),
+    "DOODLED_INTAKE_QUIET_S": "0.02",
+    "DOODLED_JOBS_RETRY_FIRST_S": "0.02",
+    "DOODLED_TORCHSERVE_PROBE_FIRST_S": "0.1",
+    "DOODLED_TORCHSERVE_PROBE_MAX_S": "0.2",
+}
+
+
+def command(root: Path, *arguments: object) -> list[str]:
+    return [sys.executable, str(STUB), str(root), *map(str, arguments)]
+
+
+def drained(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON) -> list[dict[str, Any]]:
+    """The records of a life that ends when all is done."""
+    done = subprocess.run(command(root, "--drain", *arguments), env=environ, capture_output=True, timeout=90, check=False)
+    assert done.stderr == b""
+    return [{**json.loads(line), "status": done.returncode} for line in done.stdout.splitlines()]
+
+
+def events(records: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
+    return [record for record in records if record["event"] == event]
+
+
+@contextmanager
+def running(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon that has become ready; killed at the end if it still runs."""
+    log = root.parent / f"{root.name}.{time.monotonic_ns()}.log"
+    with log.open("wb") as file, subprocess.Popen(command(root, *arguments), env=environ, stdout=file) as daemon:
+        until(lambda: b"daemon.ready" in log.read_bytes())
+        try:
+            yield daemon
+        finally:
+            daemon.kill()
+
+
+def until(is_so: Callable[[], object]) -> None:
+    """Wait for other processes: the only way to know is to look."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < end_s, "it never came"
+        time.sleep(0.02)
+
+
+def drop(root: Path, name: str | bytes, content: bytes) -> bytes:
+    path = root / "inbox" / os.fsdecode(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return content
+
+
+def test_a_file_that_kills_its_worker_fails_alone_after_three_deaths(tmp_path: Path) -> None:
+    for name in ("segfault", "hang", "hog"):
+        drop(tmp_path, f"{name}.png", name.encode())
+    others = {f"fine{number}.png": drop(tmp_path, f"fine{number}.png", b"fine %d" % number) for number in range(6)}
+    records = drained(tmp_path, "--pool", environ={**ENVIRON, "DOODLED_JOBS_DEADLINE_S": "0.7"})
+    for name, content in others.items():
+        check_published(tmp_path, name, content)
+    kinds = {name: Places(tmp_path).failed(f"{name}.png") for name in ("segfault", "hang", "hog")}
+    assert {name: reason and reason["error_type"] for name, reason in kinds.items()} == {
+        "segfault": "crash",
+        "hang": "deadline",
+        "hog": "oom",
+    }
+    assert [record["attempt"] for record in events(records, "job.failed")] == [3, 3, 3]
+    assert "SIGSEGV" in str(reasons["segfault"])
+    check_tidy(tmp_path)
+
+
+def test_a_bad_file_fails_once_and_says_what_to_do(tmp_path: Path) -> None:
+    content = drop(tmp_path, "dab/refused.png", b"refuse me")
+    records = drained(tmp_path)
+    reason = Places(tmp_path).failed("refused.png")
+    assert reason is not None
+    assert (reason["error_type"], reason["attempts"], reason["folder"]) == ("no_figure", 1, ["dab"])
+    assert reason["what_to_do"]
+    assert (tmp_path / "failed" / "refused.png").read_bytes() == content
+    assert len(events(records, "job.failed")) == 1
+
+
+def test_an_outage_fails_nobody_and_its_end_is_noticed(tmp_path: Path) -> None:
+    contents = [drop(tmp_path, f"picture{number}.png", b"outage %d" % number) for number in range(20)]
+    records = drained(tmp_path)
+    assert records[-1]["status"] == 75
+    assert not list((tmp_path / "failed").iterdir())
+    assert len(events(records, "breaker.opened")) == 1
+    (tmp_path / "networks-are-back").touch()
+    records = drained(tmp_path)
+    assert records[-1]["status"] == 0
+    for content in contents:
+        check_published(tmp_path, "picture", content)
+    assert all(record["attempt"] == 1 for record in events(records, "job.done"))
+    check_tidy(tmp_path)
+
+
+def test_while_the_networks_are_out_one_probe_runs_and_the_rest_waits(tmp_path: Path) -> None:
+    for number in range(20):
+        drop(tmp_path, f"picture{number}.png", b"outage %d" % number)
+    with running(tmp_path) as daemon:
+        until(lambda: "model server" in statuses(tmp_path))
+        until(lambda: len(Places(tmp_path).claimed()) <= 4)
+        (tmp_path / "networks-are-back").touch()
+        until(lambda: len(Places(tmp_path).manifests()) == 20)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+    check_tidy(tmp_path)
+
+
+def statuses(root: Path) -> str:
+    return "".join(path.read_text() for path in (root / "spool" / "status").glob("*.json"))
+
+
+def test_a_stop_lets_what_runs_finish_and_leaves_the_rest(tmp_path: Path) -> None:
+    for number in range(12):
+        drop(tmp_path, f"picture{number}.png", b"slow %d" % number)
+    with running(tmp_path, 2) as daemon:
+        until(lambda: Places(tmp_path).claimed())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+    left = len(list(Places(tmp_path).inbox.iterdir())) + len(Places(tmp_path).claimed())
+    assert left + len(Places(tmp_path).manifests()) == 12
+    assert left >= 6
+    drained(tmp_path, 12)
+    assert len(Places(tmp_path).manifests()) == 12
+    check_tidy(tmp_path)
+
+
+def test_a_second_signal_stops_at_once_and_costs_no_attempt(tmp_path: Path) -> None:
+    content = drop(tmp_path, "stuck.png", b"hang")
+    with running(tmp_path, "--pool") as daemon:
+        until(lambda: b'"is_under_way": true' in b"".join(path.read_bytes() for path in tmp_path.glob("spool/work/*/*/job.json")))
+        until(lambda: daemon.send_signal(signal.SIGTERM) or daemon.poll() is not None)
+        assert daemon.returncode == 0
+    job = json.loads(next(tmp_path.glob("spool/work/*/*/job.json")).read_text())
+    assert (job["attempts"], job["is_under_way"]) == (0, False)
+    assert next(tmp_path.glob("spool/work/*/*/source")).read_bytes() == content
+
+
+def test_a_killed_daemons_work_is_taken_over_and_its_workers_die_with_it(tmp_path: Path) -> None:
+    contents = [drop(tmp_path, f"picture{number}.png", b"slow %d" % number) for number in range(5)]
+    with running(tmp_path, 5) as daemon:
+        until(lambda: len(Places(tmp_path).claimed()) == 5)
+        daemon.send_signal(signal.SIGKILL)
+        daemon.wait(PATIENCE_S)
+    records = drained(tmp_path, 5)
+    assert len(events(records, "job.recovered")) == 5
+    for content in contents:
+        check_published(tmp_path, "picture", content)
+    assert {record["attempt"] for record in events(records, "job.done")} == {1}
+    check_tidy(tmp_path)
+
+
+def test_rivals_on_one_inbox_share_it_while_one_is_killed_and_one_is_stopped(tmp_path: Path) -> None:
+    with running(tmp_path) as killed, running(tmp_path) as paused, running(tmp_path) as steady:
+        contents = [drop(tmp_path, f"picture{number}.png", b"picture %d" % number) for number in range(300)]
+        until(lambda: len(Places(tmp_path).manifests()) > 20)
+        killed.kill()
+        paused.send_signal(signal.SIGSTOP)
+        until(lambda: len(Places(tmp_path).manifests()) > 100)
+        paused.send_signal(signal.SIGCONT)
+        until(lambda: len(list(Places(tmp_path).inbox.iterdir())) == 0)
+        for daemon in (paused, steady):
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(PATIENCE_S) == 0
+    drained(tmp_path)
+    assert len(Places(tmp_path).manifests()) == 300
+    for content in contents:
+        check_published(tmp_path, "picture", content)
+    check_tidy(tmp_path)
+
+
+def test_a_writer_that_pauses_is_waited_for_and_gets_the_whole_file_done(tmp_path: Path) -> None:
+    with running(tmp_path) as daemon:
+        path = tmp_path / "inbox" / "slow upload.png"
+        with path.open("wb") as file:
+            file.write(b"first half, ")
+            file.flush()
+            os.utime(path, (1, 1))
+            until(lambda: '"writer"' in statuses(tmp_path))
+            file.write(b"second half")
+        until(lambda: Places(tmp_path).manifests())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+    check_published(tmp_path, "slow upload.png", b"first half, second half")
+
+
+def test_a_writer_that_goes_on_after_the_claim_gets_its_last_word(tmp_path: Path) -> None:
+    drop(tmp_path, "changing.png", b"slow start")
+    with running(tmp_path) as daemon:
+        until(lambda: Places(tmp_path).claimed())
+        with Places(tmp_path).claimed()[0].open("ab") as file:
+            file.write(b", and more")
+        until(lambda: Places(tmp_path).manifests())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+    check_published(tmp_path, "changing.png", b"slow start, and more")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"new\nline.png",
+        b"\x1b[31mred.png",
+        b'quo"te.png',
+        b"-rf.png",
+        b"x" * 251 + b".png",
+        b"\xff\xfe.png",
+        "\u202egnp.png".encode(),
+        b"nosuffix",
+    ],
+)
+def test_hostile_names_are_processed_and_told_harmlessly(tmp_path: Path, name: bytes) -> None:
+    content = drop(tmp_path, name, b"anything")
+    drop(tmp_path, b"f" + name[1:], b"refuse")
+    records = drained(tmp_path)
+    check_published(tmp_path, "hostile", content)
+    assert [len(events(records, event)) for event in ("job.done", "job.failed")] == [1, 1]
+    assert all(path.name.isprintable() for path in (tmp_path / "outbox").iterdir())
+    assert all(str(record.get("file_name", "")).isprintable() for record in records)
+    check_tidy(tmp_path)
+
+
+def test_files_of_one_name_from_several_folders_and_times_never_replace_each_other(tmp_path: Path) -> None:
+    contents = []
+    for number in range(4):
+        contents.append(drop(tmp_path, "same.png", b"number %d" % number))
+        contents.append(drop(tmp_path, "dab/same.png", b"number %d of dab" % number))
+        drained(tmp_path)
+    for content in contents:
+        check_published(tmp_path, "same.png", content)
+    names = {path.name for path in (tmp_path / "outbox").iterdir()}
+    assert names >= {"same.gif", "same-2.gif", "same-3.gif", "same-4.json"}
+    assert (tmp_path / "outbox" / "dab" / "same-4.gif").read_bytes() == b"number 3 of dab"
+    check_tidy(tmp_path)
+
+
+def test_what_is_no_file_is_left_alone_and_told_once(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"not yours")
+    (inbox / "link.png").symlink_to(secret)
+    (inbox / "outside").symlink_to(tmp_path, target_is_directory=True)
+    os.mkfifo(inbox / "pipe.png")
+    (inbox / "directory.png").mkdir()
+    (inbox / ".hidden.png").write_bytes(b"hidden")
+    (inbox / "half.png.part").write_bytes(b"half")
+    records = drained(tmp_path)
+    assert {record["file_name"] for record in events(records, "file.rejected")} == {"link.png", "outside", "pipe.png"}
+    assert not Places(tmp_path).manifests()
+    assert secret.read_bytes() == b"not yours"
+    assert len(list(inbox.iterdir())) == 6
+
+
+def test_an_outbox_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "dab").symlink_to(elsewhere, target_is_directory=True)
+    drop(tmp_path, "dab/picture.png", b"picture")
+    drained(tmp_path)
+    assert not list(elsewhere.iterdir())
+    reason = Places(tmp_path).failed("picture.png")
+    assert reason is not None
+    assert reason["error_type"] == "output"
+
+
+def test_damaged_job_files_cost_their_job_its_name_and_nothing_more(tmp_path: Path) -> None:
+    with Spool.opened(tmp_path) as spool:
+        for number, damage in enumerate((b"", b"{", b'{"schema": 99}', b"\xff")):
+            content = drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
+            job = spool.claim(f"picture{number}.png", (), is_folder=False, sidecar=None, now_s=1e9)
+            assert job is not None
+            (spool.path(job) / "job.json").write_bytes(damage)
+    fine = drop(tmp_path, "fine.png", b"fine")
+    records = drained(tmp_path)
+    check_published(tmp_path, "fine.png", fine)
+    assert [record["error_type"] for record in events(records, "job.failed")] == ["job_file"] * 4
+    sources = {path.read_bytes() for path in (tmp_path / "failed").iterdir() if not path.name.endswith(".json")}
+    assert sources == {b"picture %d" % number for number in range(4)}
+    assert content in sources
+
+
+def test_nobody_needs_to_read_the_log(tmp_path: Path) -> None:
+    content = drop(tmp_path, "picture.png", b"picture")
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command(tmp_path, "--drain"), env=ENVIRON, stdout=write, timeout=60, check=False)
+    os.close(write)
+    assert done.returncode == 0
+    check_published(tmp_path, "picture.png", content)
+
+
+def test_the_inbox_may_go_and_come_back(tmp_path: Path) -> None:
+    with running(tmp_path, environ={**ENVIRON, "DOODLED_INTAKE_RESCAN_S": "0.2"}) as daemon:
+        (tmp_path / "inbox").rmdir()
+        until(lambda: "inbox can't be read" in statuses(tmp_path))
+        content = drop(tmp_path, "picture.png", b"picture")
+        until(lambda: Places(tmp_path).manifests())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+    check_published(tmp_path, "picture.png", content)
+
+
+def test_settings_are_read_again_on_sighup_and_bad_ones_change_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "doodled.toml"
+    config.write_text('[animation]\nmotions = ["dab"]\n')
+    root = tmp_path / "root"
+    with running(root, environ={**ENVIRON, "DOODLED_CONFIG": str(config)}) as daemon:
+        log = next(tmp_path.glob("root.*.log"))
+        config.write_text("[animation]\nmotion = 3\n")
+        daemon.send_signal(signal.SIGHUP)
+        until(lambda: b"config.rejected" in log.read_bytes())
+        assert b"animation.motion: unknown" in log.read_bytes()
+        config.write_text('[animation]\nmotions = ["wave"]\n')
+        daemon.send_signal(signal.SIGHUP)
+        until(lambda: b"config.reloaded" in log.read_bytes())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0

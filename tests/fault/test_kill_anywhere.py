@@ -1,0 +1,94 @@
+"""Row 1 of the faults (OPERATIONS.md): SIGKILL at every state-changing system call of a job, and what the next daemon makes of it.
+
+strace counts the calls of an undisturbed life, then kills one life at each of them. The next life must end with exactly one whole result,
+or with the file in quarantine, as the undisturbed one does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
+
+CALLS = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat,fsync,write,ftruncate"
+SIDECAR = b'{"motion": "dab"}'
+ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INTAKE_QUIET_S": "0.001", "PYTHONDONTWRITEBYTECODE": "1"}
+RECOVER = "import sys; sys.path.insert(0, sys.argv[1]); import stub_daemon; [stub_daemon.main(root, '--drain') for root in sys.argv[2:]]"
+
+
+def traced(root: Path, trace: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
+    command = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}", *options, sys.executable, str(STUB), str(root), "--drain"]
+    return subprocess.run(command, env=ENVIRON, capture_output=True, timeout=60, check=False)
+
+
+def dropped(root: Path, content: bytes) -> Path:
+    for folder in ("inbox", "outbox", "failed", "spool/work", "spool/done", "spool/status"):
+        (root / folder).mkdir(parents=True)
+    (root / "inbox" / "garlic.json").write_bytes(SIDECAR)
+    (root / "inbox" / "garlic.jpg").write_bytes(content)
+    return root
+
+
+def points(trace: Path) -> list[tuple[str, int]]:
+    """Every call of the main thread's from the claim on, with its number among those of its name."""
+    lines = [line.split(maxsplit=1) for line in trace.read_text(errors="replace").splitlines()]
+    main = lines[0][0]
+    counts: Counter[str] = Counter()
+    found, is_claiming = [], False
+    for thread, call in lines:
+        name = re.match(r"[a-z0-9]+(?=\()", call)
+        if thread != main or name is None:
+            continue
+        counts[name[0]] += 1
+        is_claiming = is_claiming or ("/spool/work/" in call and name[0] == "mkdir" and "/.new-" not in call)
+        if is_claiming:
+            found.append((name[0], counts[name[0]]))
+    return found
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.parametrize("content", [b"a drawing", b"refuse this"])
+def test_a_daemon_killed_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: bytes) -> None:
+    clean = traced(dropped(tmp_path / "clean", content), tmp_path / "trace")
+    if b"ptrace" in clean.stderr:
+        pytest.skip("ptrace is forbidden here")
+    assert clean.returncode == 0, clean.stderr.decode()
+    kills = points(tmp_path / "trace")
+    assert len(kills) > 25
+    roots = {f"{call}-{number}": tmp_path / f"{call}-{number}" for call, number in kills}
+
+    def killed(call: str, number: int) -> int:
+        root = dropped(roots[f"{call}-{number}"], content)
+        return traced(root, root / "trace", "-e", f"inject={call}:signal=SIGKILL:when={number}").returncode
+
+    with ThreadPoolExecutor(os.cpu_count()) as several:
+        ends = list(several.map(lambda kill: killed(*kill), kills))
+    assert all(end != 0 for end in ends), dict(zip(kills, ends, strict=True))
+    command = [sys.executable, "-c", RECOVER, str(STUB.parent), *map(str, roots.values())]
+    recovered = subprocess.run(command, env=ENVIRON, capture_output=True, timeout=120, check=False)
+    assert recovered.returncode == 0, recovered.stderr.decode()
+    for root in roots.values():
+        check_ending(root, content)
+
+
+def check_ending(root: Path, content: bytes) -> None:
+    places = Places(root)
+    check_tidy(root)
+    if content.startswith(b"refuse"):
+        reason = places.failed("garlic.jpg")
+        assert reason is not None, root.name
+        assert reason["error_type"] == "no_figure"
+        assert (root / "failed" / "garlic.jpg").read_bytes() == content
+        assert (root / "failed" / "garlic.jpg.options.json").read_bytes() == SIDECAR
+        assert len(list((root / "failed").iterdir())) == 3
+    else:
+        check_published(root, "garlic.jpg", content)
+        assert {path.name for path in (root / "outbox").iterdir()} == {"garlic.gif", "garlic.json"}
