@@ -109,13 +109,12 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: 
     """
     settings = read_settings(config, environ)
     root = root_folder(settings, environ)
-    with Spool.opened(root) as spool:
+    bell, flags = Bell(), Flags()
+    with _signals(flags, bell), Spool.opened(root) as spool:
         pretty = {LogFormat.AUTO: None, LogFormat.JSON: False, LogFormat.PRETTY: True}[settings.log.format]
         log, writer = for_stdout(environ, instance=spool.instance, pretty=pretty)
-        bell, flags = Bell(), Flags()
         try:
-            with _signals(flags, bell):
-                return _Daemon(settings, spool, log, writer, bell, flags, config, environ, hired).run(drain=drain)
+            return _Daemon(settings, spool, log, writer, bell, flags, config, environ, hired).run(drain=drain)
         finally:
             writer.close()
             bell.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -81,12 +82,9 @@ def test_a_file_that_kills_its_worker_fails_alone_after_three_deaths(tmp_path: P
     records = drained(tmp_path, "--pool", environ={**ENVIRON, "DOODLED_JOBS_DEADLINE_S": "0.7"})
     for name, content in others.items():
         check_published(tmp_path, name, content)
-    kinds = {name: Places(tmp_path).failed(f"{name}.png") for name in ("segfault", "hang", "hog")}
-    assert {name: reason and reason["error_type"] for name, reason in kinds.items()} == {
-        "segfault": "crash",
-        "hang": "deadline",
-        "hog": "oom",
-    }
+    expected = {"segfault": "crash", "hang": "deadline", "hog": "oom"}
+    reasons = {name: Places(tmp_path).failed(f"{name}.png") for name in expected}
+    assert {name: reason and reason["error_type"] for name, reason in reasons.items()} == expected
     assert [record["attempt"] for record in events(records, "job.failed")] == [3, 3, 3]
     assert "SIGSEGV" in str(reasons["segfault"])
     check_tidy(tmp_path)
@@ -152,10 +150,21 @@ def test_a_stop_lets_what_runs_finish_and_leaves_the_rest(tmp_path: Path) -> Non
 
 def test_a_second_signal_stops_at_once_and_costs_no_attempt(tmp_path: Path) -> None:
     content = drop(tmp_path, "stuck.png", b"hang")
-    with running(tmp_path, "--pool") as daemon:
-        until(lambda: b'"is_under_way": true' in b"".join(path.read_bytes() for path in tmp_path.glob("spool/work/*/*/job.json")))
-        until(lambda: daemon.send_signal(signal.SIGTERM) or daemon.poll() is not None)
-        assert daemon.returncode == 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(str(tmp_path / "notify"))
+        told.settimeout(PATIENCE_S)
+        with running(
+            tmp_path, "--pool", environ={**ENVIRON, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
+        ) as daemon:
+            until(lambda: b'"is_under_way": true' in b"".join(path.read_bytes() for path in tmp_path.glob("spool/work/*/*/job.json")))
+            daemon.send_signal(signal.SIGTERM)
+            said = []
+            while not said or "STOPPING=1" not in said[-1]:
+                said.append(told.recv(4096).decode())
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(PATIENCE_S) == 0
+    assert said[0].startswith("READY=1\nSTATUS=")
+    assert "WATCHDOG=1" in said
     job = json.loads(next(tmp_path.glob("spool/work/*/*/job.json")).read_text())
     assert (job["attempts"], job["is_under_way"]) == (0, False)
     assert next(tmp_path.glob("spool/work/*/*/source")).read_bytes() == content

@@ -1,0 +1,128 @@
+"""`doodled run --drain` as its user runs it: drawings and characters go in, animations and manifests come out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from few_lines_server import Server, picture, server
+from spool_oracle import ROOT
+
+from pipeline.adapters.inspect import inspected
+from pipeline.types import Format
+
+__all__ = ["picture", "server"]
+pytestmark = pytest.mark.gl
+
+SMALL = {"DOODLED_ANIMATION_SIZE": "96x96", "DOODLED_ANIMATION_FPS": "5", "DOODLED_JOBS_WORKERS": "1", "DOODLED_STORAGE_RESERVE_MB": "0"}
+
+
+def doodled(root: Path, *arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, **SMALL, "PYTHONPATH": str(ROOT), "DOODLED_ROOT": str(root), **more}
+    command = [sys.executable, "-m", "daemon", *map(str, arguments)]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=False)
+
+
+def drained(root: Path, **more: str) -> list[dict[str, Any]]:
+    done = doodled(root, "run", "--drain", **more)
+    assert done.stderr == ""
+    assert done.returncode == 0, done.stdout
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def dropped(root: Path, source: Path, name: str, sidecar: object = None) -> None:
+    target = root / "inbox" / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if sidecar is not None:
+        target.with_suffix(".json").write_text(json.dumps(sidecar))
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)
+
+
+def manifest(root: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((root / "outbox" / name).read_text())
+    for output in found["outputs"]:
+        file = (root / "outbox" / name).with_name(output["file"])
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == output["sha256"]
+        assert inspected(file, Format(output["format"])).frame_count == output["frames"]
+    return found
+
+
+def test_drawings_become_animations_as_their_folders_and_sidecars_say(server: Server, picture: Path, tmp_path: Path) -> None:
+    dropped(tmp_path, picture, "garlic.jpg")
+    dropped(tmp_path, picture, "dab/onion.jpg")
+    dropped(tmp_path, picture, "leek.jpg", {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "64x48", "background": "white"})
+    dropped(tmp_path, picture, "both.jpg", {"figures": "all"})
+    asked = server.asked
+    records = drained(tmp_path, DOODLED_TORCHSERVE_URL=server.url)
+    assert (
+        manifest(tmp_path, "garlic.json")["outputs"][0] | {"file": "garlic.gif", "motion": "wave", "width": 96}
+        == (manifest(tmp_path, "garlic.json")["outputs"][0])
+    )
+    assert manifest(tmp_path, "garlic.json")["source"]["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
+    assert manifest(tmp_path, "garlic.json")["inference"] == "TorchServe"
+    assert manifest(tmp_path, "dab/onion.json")["outputs"][0]["motion"] == "dab"
+    leek = manifest(tmp_path, "leek.json")
+    assert [output["file"] for output in leek["outputs"]] == ["leek.dab.gif", "leek.dab.mp4", "leek.wave.gif", "leek.wave.mp4"]
+    assert (leek["outputs"][0]["width"], leek["outputs"][0]["height"]) == (64, 48)
+    assert server.asked - asked == 8  # one drawing is analysed once, whatever its motions: four times two questions
+    done = [record for record in records if record["event"] == "job.done"]
+    assert len(done) == 4
+    assert all(record["stages_ms"]["detect"] > 0 and record["stages_ms"]["render"] > 0 for record in done)
+    assert len([record for record in records if record["event"] == "job.duplicate"]) == 3
+    kept = {path.name for path in (tmp_path / "spool" / "done" / leek["job_id"] / "annotations").iterdir()}
+    assert kept == {"image.png", "bounding_box.yaml", "texture.png", "mask.png", "char_cfg.yaml", "joint_overlay.png"}
+
+
+def test_a_character_folder_is_animated_as_it_is_and_bad_files_fail_with_reasons(tmp_path: Path) -> None:
+    dropped(tmp_path, ROOT / "etc" / "characters" / "stick_king", "wave/king")
+    dropped(tmp_path, ROOT / "README.md", "words.png")
+    dropped(tmp_path, ROOT / "README.md", "wrong.png", {"motion": "../../etc/passwd"})
+    drained(tmp_path, DOODLED_TORCHSERVE_URL="http://127.0.0.1:9")
+    king = manifest(tmp_path, "wave/king.json")
+    assert king["inference"] is None
+    assert king["outputs"][0]["frames"] > 10
+    reasons = {name: json.loads((tmp_path / "failed" / f"{name}.error.json").read_text()) for name in ("words.png", "wrong.png")}
+    assert {name: reason["error_type"] for name, reason in reasons.items()} == {"words.png": "unsupported", "wrong.png": "sidecar"}
+    assert "motion" in reasons["wrong.png"]["message"]
+
+
+def test_a_server_that_is_down_keeps_drawings_waiting_and_characters_going(picture: Path, tmp_path: Path) -> None:
+    dropped(tmp_path, picture, "garlic.jpg")
+    dropped(tmp_path, ROOT / "etc" / "characters" / "stick_king", "king")
+    done = doodled(tmp_path, "run", "--drain", DOODLED_TORCHSERVE_URL="http://127.0.0.1:9", DOODLED_TORCHSERVE_DEADLINE_S="1")
+    assert done.returncode == 75, done.stdout
+    assert not list((tmp_path / "failed").iterdir())
+    assert (tmp_path / "outbox" / "king.json").exists()
+    listed = doodled(tmp_path, "jobs", "list", "--json")
+    assert [(row["state"], row["name"]) for row in json.loads(listed.stdout)] == [("left", "garlic.jpg")]
+
+
+def test_the_operator_sends_a_file_back_with_its_options(server: Server, picture: Path, tmp_path: Path) -> None:
+    server.sees = 0
+    dropped(tmp_path, picture, "dab/garlic.jpg", {"format": "apng"})
+    drained(tmp_path, DOODLED_TORCHSERVE_URL=server.url)
+    assert "no_figure" in doodled(tmp_path, "jobs", "list").stdout
+    assert json.loads(doodled(tmp_path, "jobs", "show", "garlic.jpg").stdout)["folder"] == ["dab"]
+    assert doodled(tmp_path, "jobs", "retry", "garlic.jpg").returncode == 0
+    assert not list((tmp_path / "failed").iterdir())
+    server.sees = 1
+    drained(tmp_path, DOODLED_TORCHSERVE_URL=server.url)
+    assert manifest(tmp_path, "dab/garlic.json")["outputs"][0]["format"] == "apng"
+
+
+def test_settings_that_make_no_sense_end_the_daemon_for_good(tmp_path: Path) -> None:
+    done = doodled(tmp_path, "run", DOODLED_JOBS_WORKERS="many", DOODLED_LOG_STAGES="perhaps")
+    assert done.returncode == 78
+    assert "DOODLED_JOBS_WORKERS" in done.stderr
+    assert "DOODLED_LOG_STAGES" in done.stderr
+    assert doodled(Path("/proc/nowhere"), "run").returncode == 78
