@@ -5,13 +5,23 @@ On network file systems inotify says nothing (OPERATIONS.md, section 1): nothing
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
@@ -30,13 +40,27 @@ class WatchMode(StrEnum):
     POLLING = "polling"
 
 
+_NEWS: Final = [FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirMovedEvent, DirCreatedEvent]
+"""What is listened to. The fewer the better: everything else only fills the kernel's queue, our own looks at files above all."""
+
+MOVE_PAIRING_S: Final = 0.01
+"""watchdog holds all events back for half a second after a file has left the folder, as each does that we claim, in case it appears
+elsewhere: we don't care."""
+
+
+def _hurried() -> None:
+    for module, name in (("inotify_move_event_grouper", "InotifyMoveEventGrouper"), ("inotify_buffer", "InotifyBuffer")):
+        with suppress(ImportError):  # the second is what the first was called before watchdog 7
+            getattr(importlib.import_module(f"watchdog.observers.{module}"), name).delay = MOVE_PAIRING_S
+
+
 class _Hints(FileSystemEventHandler):
     def __init__(self, hint: Callable[[], None]) -> None:
         self._hint = hint
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        if event.event_type not in {"opened", "closed_no_write"}:  # our own looks are no news
-            self._hint()
+        del event
+        self._hint()
 
 
 class _Overflows(logging.Handler):
@@ -79,10 +103,11 @@ class Watch:
         logging.getLogger(_INOTIFY_LOGGER).addHandler(self._overflow_log)
         if self._is_network:
             return
+        _hurried()
         observer = Observer()
         try:
             self._inode = self._inbox.stat().st_ino
-            observer.schedule(_Hints(self._hint), str(self._inbox), recursive=True)
+            observer.schedule(_Hints(self._hint), str(self._inbox), recursive=True, event_filter=_NEWS)
             observer.start()
         except OSError as error:
             self.problem = error.strerror or str(error)
