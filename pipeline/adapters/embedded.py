@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.errors import ModelUnavailable, ShapeError
 from pipeline.stages import figures_seen
+from pipeline.stages.figures_seen import PoseAnswer, Proposal, View
 from pipeline.types import Bytes, Detection, Floats, Singles, checked
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MODELS: Final = Path(__file__).resolve().parents[1] / "models"
 DETECTOR: Final = "detector.onnx"
 POSE: Final = "pose.onnx"
 CPU: Final = "CPUExecutionProvider"
+Look = tuple[Proposal, View, PoseAnswer]
 _REINSTALL: Final = "install doodled again: its networks come with it"
 
 
@@ -57,11 +59,11 @@ class EmbeddedPredictor:
         wholes = [figures_seen.whole_view(picture, self._detector.side) for picture in pictures]
         centres, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]))
         proposals = [figures_seen.proposals(*each) for each in zip(centres, sides, wholes, pictures, strict=True)]
-        close = [(place, one) for place, of_one in enumerate(proposals) for one in of_one]
-        views = [figures_seen.close_view(pictures[place], one, self._pose.side) for place, one in close]
+        close = [(pictures[place], one, place) for place, of_one in enumerate(proposals) for one in of_one]
+        looks = self._looks([(picture, one) for picture, one, _ in close])
         found: list[list[Detection]] = [[] for _ in pictures]
-        for (place, one), view, answer in zip(close, views, self._close_answers(views), strict=True):
-            found[place].append(figures_seen.detection(one, view, answer, pictures[place]))
+        for (picture, _, place), (one, view, answer) in zip(close, looks, strict=True):
+            found[place].append(figures_seen.detection(one, view, answer, picture))
         return [figures_seen.without_doubles(of_one) for of_one in found]
 
     def keypoints_in(self, crops: Sequence[Bytes]) -> list[Floats]:
@@ -71,7 +73,21 @@ class EmbeddedPredictor:
         views = [figures_seen.crop_view(crop, self._pose.side) for crop in crops]
         return [figures_seen.keypoints(*each) for each in zip(views, self._close_answers(views), crops, strict=True)]
 
-    def _close_answers(self, views: list[figures_seen.View]) -> list[figures_seen.PoseAnswer]:
+    def _looks(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Look]:
+        """A close look at each proposal, and a second one where the first moved the box far."""
+        views = [figures_seen.close_view(picture, one, self._pose.side) for picture, one in close]
+        looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._close_answers(views), strict=True)]
+        again = []
+        for row, ((picture, one), look) in enumerate(zip(close, looks, strict=True)):
+            after = figures_seen.moved(*look, picture)
+            if not figures_seen.is_settled(one, after):
+                again.append((row, after))
+        views = [figures_seen.close_view(close[row][0], after, self._pose.side) for row, after in again]
+        for (row, after), view, answer in zip(again, views, self._close_answers(views), strict=True):
+            looks[row] = (after, view, answer)
+        return looks
+
+    def _close_answers(self, views: list[View]) -> list[PoseAnswer]:
         if not views:
             return []
         joints, masks, presence = self._pose.answer(figures_seen.with_mirrors(views))

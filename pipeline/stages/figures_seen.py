@@ -9,7 +9,7 @@ Pure array functions, so that networks in process and on a model server give the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -25,13 +25,14 @@ LEAST_PROPOSAL: Final = 0.08
 """Proposals with a lower score are not looked at."""
 CLOSE_FILL: Final = 0.76
 """Of the square: the longer side of a proposed box, which may be too small; so the network was trained."""
-CROP_FILL: Final = 0.86
-"""Of the square: the longer side of a crop, which already has a margin."""
+CROP_FILL: Final = 0.94
+"""Of the square: the longer side of a crop, which has its margin."""
 SAME_FIGURE_OVERLAP: Final = 0.6
 SMALL_PIECE_SHARE: Final = 0.02
 """A piece of a mask that is smaller than this share of the largest one does not move the box."""
 LEAST_AGREEMENT: Final = 0.4
 """A mask whose bounds overlap the proposed box less is of something else, and does not move it."""
+SETTLED_OVERLAP: Final = 0.85
 AGREEMENT: Final = (0.0, 0.5)
 FIRMNESS: Final = (0.4, 0.75)
 """Scores rise over these: 99 of 100 held-out figures have at least 0.74, 99 of 100 other things at most 0.6."""
@@ -131,19 +132,25 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles) -> list[Pos
     return answers
 
 
+def moved(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) -> Proposal:
+    """The proposed box with its edges where the mask ends; as it was, if the mask shows something else."""
+    closer, agreement = _seen_box(proposal, view, answer, rgb)
+    return replace(proposal, box=closer) if agreement > LEAST_AGREEMENT else proposal
+
+
+def is_settled(before: Proposal, after: Proposal) -> bool:
+    """Whether the box moved so little that another look, at where it is now, would show the same."""
+    return box_overlap(before.box, after.box) >= SETTLED_OVERLAP
+
+
 def detection(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) -> Detection:
     """A proposed box after the close look: its edges where the mask ends, its score what both networks think.
 
     What is no humanoid gives itself away threefold: the pose network says so, knows no place for the joints, or sees a figure in only a
     part of the box.
     """
-    height, width = rgb.shape[:2]
-    edges = _mask_bounds(answer.mask)
-    box, agreement = proposal.box, 0.0
-    if edges is not None:
-        closer = np.clip(view.window.back(edges.reshape(2, 2)), 0.0, (width, height)).reshape(4)
-        agreement = box_overlap(closer, proposal.box)
-        box = closer if agreement > LEAST_AGREEMENT else box
+    box = moved(proposal, view, answer, rgb).box
+    _, agreement = _seen_box(proposal, view, answer, rgb)
     doubts = _rising(_firmness(answer), FIRMNESS) * _rising(agreement, AGREEMENT)
     score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts)
     return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), _mask_over(box, view, answer.mask))
@@ -163,6 +170,16 @@ def keypoints(view: View, answer: PoseAnswer, rgb: Bytes) -> Floats:
     peaks = peaks_of_chances(answer.chances, view.window.side)
     placed = np.clip(view.window.back(peaks[:, :2]), 0.0, (rgb.shape[1], rgb.shape[0]))
     return np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
+
+
+def _seen_box(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) -> tuple[Floats, float]:
+    """The bounds of the mask in px of the picture, and how far they overlap the proposed box."""
+    edges = _mask_bounds(answer.mask)
+    if edges is None:
+        return proposal.box, 0.0
+    height, width = rgb.shape[:2]
+    closer: Floats = np.clip(view.window.back(edges.reshape(2, 2)), 0.0, (width, height)).reshape(4)
+    return closer, box_overlap(closer, proposal.box)
 
 
 def _firmness(answer: PoseAnswer) -> float:

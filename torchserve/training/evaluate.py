@@ -83,6 +83,12 @@ def mask_in_picture(found: Detection, shape: tuple[int, int]) -> np.ndarray:
     return whole
 
 
+def mask_in_crop(found: Detection, corner: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A detection's mask in a crop whose top-left corner lies at `corner`, (h, w) float32."""
+    whole = mask_in_picture(found, (int(corner[1]) + shape[0], int(corner[0]) + shape[1]))
+    return whole[int(corner[1]) :, int(corner[0]) :].astype(np.float32)
+
+
 def measured(sample: Sample, seed: int, predictor: EmbeddedPredictor) -> tuple[list[Outcome], list[tuple[float, bool]], int]:
     """Outcomes of its figures, (score, it is one) of its detections, and how many figures there are."""
     found = predictor.detections(sample.rgb)
@@ -207,13 +213,13 @@ def _photograph(predictor: EmbeddedPredictor, rgb: np.ndarray, crop: np.ndarray 
     entry["box"] = [round(float(edge)) for edge in _edges(best)]
     if crop is not None:
         entry["iou_with_crop"] = round(max(box_overlap(_edges(best) * zoom, place) for place in _places_of(crop, small)), 3)
-    cut, _ = crop_of(rgb, best.box)
+    cut, corner = crop_of(rgb, best.box)
     picture = small.copy()
     for one in found:
         corners = (_edges(one) * zoom).astype(int)
         cv2.rectangle(picture, tuple(corners[:2].tolist()), tuple(corners[2:].tolist()), (255, 0, 0) if one is best else (0, 0, 255), 4)
     tiles.append(_tile(picture, None, None))
-    tiles.append(_tile(cut, predictor.keypoints(cut), best.mask))
+    tiles.append(_tile(cut, predictor.keypoints(cut), mask_in_crop(best, corner, cut.shape[:2])))
     return entry
 
 
@@ -241,6 +247,7 @@ def _outcome(
         return Outcome(seed, kinds, overlap, 0.0, [], [], [], _tile(part, None, None, f"{seed} not found"))
     cut, corner = crop_of(sample.rgb, best.box)
     points = predictor.keypoints(cut)
+    shown = mask_in_crop(best, corner, cut.shape[:2])
     truth = figure.keypoints
     reach = max(box[2] - box[0], box[3] - box[1])
     apart = np.hypot(*(points[:, :2] + corner - (truth[:, :2] + 0.5)).T) / reach
@@ -250,7 +257,7 @@ def _outcome(
     near = apart <= NEAR_SHARE
     limbs = [bool(near[row]) for row in LIMBS if seen[row]]
     wanted = np.column_stack([truth[:, :2] + 0.5 - corner, truth[:, 2]])
-    tile = _tile(cut, points, best.mask, f"{seed} {kinds['style'][:12]} {iou:.2f}", wanted)
+    tile = _tile(cut, points, shown, f"{seed} {kinds['style'][:12]} {iou:.2f}", wanted)
     return Outcome(seed, kinds, overlap, iou, near[seen].tolist(), limbs, np.where(seen, apart, np.nan).tolist(), tile)
 
 

@@ -202,11 +202,12 @@ class Run:
         draft.replace(self.checkpoint)
 
     def _inherit(self, relative: Path) -> None:
-        """Begin with the backbone of another network's checkpoint: lines and figures look the same to both."""
+        """Begin with the weights of another checkpoint wherever they fit: lines and figures look the same to both networks."""
         learnt = torch.load(relative, weights_only=True)["average"]
-        backbone = {name: value for name, value in learnt.items() if name.startswith("backbone.")}
+        mine = self.network.state_dict()
+        fitting = {name: value for name, value in learnt.items() if name in mine and mine[name].shape == value.shape}
         for network in (self.network, self.average):
-            network.load_state_dict(network.state_dict() | backbone)
+            network.load_state_dict(network.state_dict() | fitting)
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True)
@@ -226,7 +227,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=35.0, help="in all, over which the learning rate falls")
     parser.add_argument("--validate-minutes", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--relative", type=Path, help="checkpoint of the other network, to begin with its backbone")
+    parser.add_argument("--relative", type=Path, help="checkpoint of another run or of the other network, to begin with what fits")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
