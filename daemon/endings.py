@@ -17,6 +17,7 @@ from daemon.orders import Failure, Report
 from daemon.publish import finish_publishing, publish
 from daemon.quarantine import finish_quarantine, quarantine
 from daemon.spool import Job, Spool
+from daemon.stopwatch import timing_lines
 from pipeline.errors import DoodledError
 
 MOST_REMEMBERED = 10_000
@@ -59,12 +60,14 @@ class Ending:
     Attributes:
         outcome: None if it was published; RETRY and DEFER leave the job in the spool.
         wait_s: how long until a retry.
+        is_acknowledged: the job has left the spool's work; if not, that is all that is still to be done.
     """
 
     outcome: Outcome | None
     kind: ErrorType | None = None
     reason: str = ""
     wait_s: float = 0.0
+    is_acknowledged: bool = True
 
 
 class Endings:
@@ -100,11 +103,22 @@ class Endings:
         if what is Outcome.DEFER:
             job.attempts -= 1
         job.is_under_way = False
+        self._spool.clear(job)
         self._spool.save(job)
         wait_s = self._retry.wait_s(max(1, job.attempts)) if what is Outcome.RETRY else 0.0
         event = Event.JOB_RETRIED if what is Outcome.RETRY else Event.JOB_DEFERRED
         self._log.tell(event, **fields, stage=failure.stage, reason=failure.kind, error_message=failure.message, wait_s=wait_s)
         return Ending(what, failure.kind, failure.message, wait_s)
+
+    def acknowledged(self, job: Job) -> bool:
+        """Move a published job out of the spool's work; False if the disk refused."""
+        try:
+            self._spool.acknowledge(job, is_kept=self._is_kept)
+        except FileNotFoundError:
+            return True  # done before
+        except OSError:
+            return False
+        return True
 
     def resumed(self, job: Job) -> Ending:
         """The ending of a job whose daemon died while it was published. Raises OSError; ValueError if it must be made again."""
@@ -140,7 +154,7 @@ class Endings:
             "stages_ms": report.stages_ms,
         }
         named = publish(self._spool.layout.outbox, self._spool.path(job), job, manifest)
-        self._spool.acknowledge(job, is_kept=self._is_kept)
+        is_acknowledged = self.acknowledged(job)
         self.done += 1
         self._tell_stages(job, report)
         self._tell_duplicate(job, report)
@@ -155,7 +169,11 @@ class Endings:
             retries=len(report.retries),
             outputs=[_told(output) for output in named["outputs"]],
         )
-        return Ending(None)
+        spent_s = {stage: spent_ms / 1000 for stage, spent_ms in report.stages_ms.items()}
+        kinds = "+".join(dict.fromkeys(str(output.get("format", "")).upper() for output in named["outputs"]))
+        for line in timing_lines(spent_s, sum(spent_s.values()), kind=kinds, inference=str(named.get("inference") or "")):
+            self._log.aside(line)
+        return Ending(None, is_acknowledged=is_acknowledged)
 
     def _quarantined(self, job: Job, failure: Failure, fields: Mapping[str, Any], report: Report, duration_s: float) -> Ending:
         hint = failure.hint or WHAT_TO_DO.get(failure.kind, "")

@@ -18,10 +18,11 @@ from typing import Any
 from daemon import quarantine
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id
+from daemon.layout import Layout
 from daemon.names import shown_name
 from daemon.quarantine import Failed
 from daemon.settle import SettleRules
-from daemon.spool import JOB_FILE, LOCK, MANIFEST, Layout, read_job, read_json
+from daemon.spool import JOB_FILE, LOCK, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
 MOST_DEEP = 16

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from daemon.spool import Layout
+    from daemon.layout import Layout
 
 app = typer.Typer(
     name="jobs",
@@ -26,8 +26,8 @@ All = Annotated[bool, typer.Option("--all", help="All that failed.")]
 
 
 def _layout(config: Path | None) -> Layout:
+    from daemon.layout import Layout
     from daemon.settings import read_settings, root_folder
-    from daemon.spool import Layout
 
     return Layout(root_folder(read_settings(config, os.environ), os.environ))
 

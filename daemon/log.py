@@ -150,6 +150,11 @@ class EventLog:
         prefix = f"<{_PRIORITY[level]}>" if self._priorities else ""
         self._write(prefix + _bounded(record))
 
+    def aside(self, line: str) -> None:
+        """Write a line that only people need: what it says is in a record already."""
+        if self._for_people is not None:
+            self._write(line)
+
 
 def clean(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     """A value without secrets and control characters, its texts of bounded length."""

@@ -8,7 +8,9 @@ from typing import Any
 
 from daemon.disposition import ErrorType
 from daemon.inference import InferenceRequest
+from daemon.settings import Settings
 from daemon.sidecar import JobOptions
+from daemon.spool import Job
 
 
 @dataclass(frozen=True)
@@ -81,3 +83,18 @@ class Failure:
     stage: str = ""
     retry_after_s: float | None = None
     trace: str = ""
+
+
+def order_of(job: Job, place: Path, settings: Settings, inference: InferenceRequest) -> Order:
+    """What is to be done for a job."""
+    return Order(
+        place=place,
+        name=job.name,
+        folder=job.folder,
+        is_folder=job.is_folder,
+        defaults=settings.animation.options(),
+        max_side_px=settings.animation.max_side_px,
+        inference=inference,
+        upstream_deadline_s=settings.torchserve.deadline_s,
+        keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
+    )

@@ -73,18 +73,27 @@ def _names(named: Mapping[str, Any]) -> list[str]:
 
 
 def _linked(named: Mapping[str, Any], work: int, target: int) -> bool:
-    """Link everything; False, and nothing of it is left, if one of the names is somebody else's."""
+    """Link everything, durably. False if one of the names is somebody else's; then, or after an error, nothing of it is left."""
     media = [(f"{RESULT}/{output['result']}", output["file"]) for output in named["outputs"]]
-    for group in (media, [(MANIFEST, named["manifest"])]):
-        for source, name in group:
-            try:
-                os.link(source, name, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
-            except FileExistsError:
-                if is_same_file(name, target, source, work):
-                    continue
-                _unlink_ours([*media, (MANIFEST, named["manifest"])], work, target)
-                return False
-        os.fsync(target)
+    manifest = [(MANIFEST, named["manifest"])]
+    try:
+        for group in (media, manifest):
+            for source, name in group:
+                if not _is_linked(source, name, work, target):
+                    _unlink_ours([*manifest, *media], work, target)
+                    return False
+            os.fsync(target)
+    except OSError:
+        _unlink_ours([*manifest, *media], work, target)
+        raise
+    return True
+
+
+def _is_linked(source: str, name: str, work: int, target: int) -> bool:
+    try:
+        os.link(source, name, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
+    except FileExistsError:
+        return is_same_file(name, target, source, work)
     return True
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from daemon.durable import exists, is_same_file, opened_folder, rename_without_replacing, sync_folder, write_durably
+from daemon.layout import Layout
 from daemon.names import MAX_NAME_BYTES, clipped, shown_name
-from daemon.spool import ERROR, SIDECAR, SOURCE, Job, Layout, read_json
+from daemon.spool import ERROR, SIDECAR, SOURCE, Job, read_json
 from pipeline.errors import OptionError
 
 ERROR_SUFFIX = ".error.json"
@@ -77,26 +79,29 @@ def _free_names(job: Job, target: int) -> list[str]:
 
 
 def _moved(name: str, work: int, target: int) -> bool:
-    """Reason, options, source; False, and nothing is left, if a name is somebody else's."""
+    """Move reason, options, source. False if a name is somebody else's; then, or after an error, nothing is left of it in `failed`."""
     linked: list[str] = []
-    for source, public in ((ERROR, name + ERROR_SUFFIX), (SIDECAR, name + OPTIONS_SUFFIX)):
-        if not exists(source, work):
-            continue
-        try:
-            os.link(source, public, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
-        except FileExistsError:
-            if not is_same_file(public, target, source, work):
-                _unlink(linked, target)
-                return False
-        linked.append(public)
-    os.fsync(target)
     try:
+        for source, public in ((ERROR, name + ERROR_SUFFIX), (SIDECAR, name + OPTIONS_SUFFIX)):
+            if not exists(source, work):
+                continue
+            try:
+                os.link(source, public, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
+            except FileExistsError:
+                if not is_same_file(public, target, source, work):
+                    raise
+            linked.append(public)
+        os.fsync(target)
         rename_without_replacing(SOURCE, work, name, target)
     except FileExistsError:
         _unlink(linked, target)
         return False
-    os.fsync(target)
-    os.fsync(work)
+    except OSError:
+        _unlink(linked, target)
+        raise
+    with suppress(OSError):  # should the source come back in a power cut, its reason comes with it, and recovery moves it again
+        os.fsync(target)
+        os.fsync(work)
     return True
 
 

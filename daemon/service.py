@@ -21,7 +21,7 @@ from daemon.inference import InferenceRequest
 from daemon.intake import Candidate, Intake, observed
 from daemon.log import Event, EventLog
 from daemon.names import name_fields
-from daemon.orders import Order, Report
+from daemon.orders import Report, order_of
 from daemon.recovery import Found, Recovered, taken_over
 from daemon.settings import Settings
 from daemon.settle import Observation
@@ -31,6 +31,7 @@ from daemon.workers import WorkForce, report_of
 LOOKS_PER_STEP = 256
 TAKE_OVER_S = 15.0
 WRITER_PAUSE_S = 1.0
+PUBLISHED = "published, but the disk refuses to say so"
 MACHINE = Backoff(2.0, 60.0)
 """How long nothing is started after OpenGL or the disk refused."""
 
@@ -133,6 +134,8 @@ class Service:
             self._endings.resumed(job)
         elif recovered.found is Found.FAILING:
             self._endings.resumed_failure(job)
+        elif recovered.found is Found.DAMAGED and not self._spool.has_source(job):
+            self._spool.forget(job)
         elif recovered.found is Found.DAMAGED:
             self._endings.fail(job, ErrorType.JOB_FILE, "what the spool knew of it was damaged", "drop it again")
         elif job.recoveries >= self.settings.jobs.max_recoveries:
@@ -149,7 +152,11 @@ class Service:
         return self.machine.may_start(now) and (is_folder or self.networks.may_start(now))
 
     def _start_held(self, now: float) -> None:
-        for held in list(self.held):
+        for held in [each for each in self.held if each.reason == PUBLISHED and now >= each.not_before_s]:
+            held.not_before_s = now + WRITER_PAUSE_S
+            if self._endings.acknowledged(held.job):
+                self.held.remove(held)
+        for held in [each for each in self.held if each.reason != PUBLISHED]:
             if self._has_room() and now >= held.not_before_s and self._may_start(now, is_folder=held.job.is_folder):
                 self.held.remove(held)
                 self._start(held.job, held.timing, now)
@@ -204,32 +211,17 @@ class Service:
             self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
             self.machine.failed(now, job.id, f"the spool can't be written: {error.strerror or error}")
             return
-        order = self._order(job)
-        deadline_s = self.settings.jobs.deadline_s
         if not job.is_folder:
             self.networks.started(job.id)
             if self.networks.state is BreakerState.HALF_OPEN:
                 self._log.tell(Event.BREAKER_HALF_OPEN, job_id=job.id, upstream="networks")
         self.machine.started(job.id)
+        order, deadline_s = order_of(job, self._spool.path(job), self.settings, self._inference), self.settings.jobs.deadline_s
         self.running[job.id] = Running(job, self._workers.start(order, deadline_s), seen, timing, deadline_s)
 
     def _seen(self, job: Job) -> Observation:
         with opened_folder(self._spool.path(job)) as work:
             return observed(SOURCE, work, has_leases=True)
-
-    def _order(self, job: Job) -> Order:
-        settings = self.settings
-        return Order(
-            place=self._spool.path(job),
-            name=job.name,
-            folder=job.folder,
-            is_folder=job.is_folder,
-            defaults=settings.animation.options(),
-            max_side_px=settings.animation.max_side_px,
-            inference=self._inference,
-            upstream_deadline_s=settings.torchserve.deadline_s,
-            keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
-        )
 
     # --- ending ------------------------------------------------------------------------------------------------------
 
@@ -249,16 +241,17 @@ class Service:
 
     def _end(self, running: Running, report: Report, now: float) -> None:
         job = running.job
-        if report.failure is None:
-            seen = self._seen(job)
-            if seen.has_writer or seen.is_unlike(running.seen):
-                self._give_up(job)
-                self._log.tell(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
-                self._hold(job, running.timing, now + WRITER_PAUSE_S, "it changed while it was worked on")
-                self._forget_probes(job)
-                return
+        seen = self._seen(job)
+        if seen.has_writer or seen.is_unlike(running.seen):
+            self._give_up(job)
+            self._log.tell(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
+            self._hold(job, running.timing, now + WRITER_PAUSE_S, "it changed while it was worked on")
+            self._forget_probes(job)
+            return
         ending = self._endings.ended(job, report, running.timing, now)
         self._tell_breakers(job, report, ending, now)
+        if not ending.is_acknowledged:
+            self._hold(job, running.timing, now + WRITER_PAUSE_S, PUBLISHED)
         if ending.outcome in {Outcome.RETRY, Outcome.DEFER}:
             self._hold(job, running.timing, now + ending.wait_s, ending.reason)
 

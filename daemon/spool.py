@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from daemon.durable import opened_folder, rename_without_replacing, sync_folder, write_durably
 from daemon.job_ids import is_job_id, job_id
-from pipeline.errors import OptionError
+from daemon.layout import Layout, prepare
 
 SCHEMA: Final = 1
 JOB_FILE: Final = "job.json"
@@ -39,12 +39,6 @@ ERROR: Final = "error.json"
 RESULT: Final = "result"
 ANNOTATIONS: Final = "annotations"
 LOCK: Final = ".lock"
-
-
-class SpoolUnusable(OptionError):
-    """Folders that no daemon can work with, as they are."""
-
-    exit_status = 78
 
 
 @dataclass
@@ -88,42 +82,6 @@ class Job:
         return json.dumps({"schema": SCHEMA, **asdict(self)}).encode("ascii")
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where what lies."""
-
-    root: Path
-
-    @property
-    def inbox(self) -> Path:
-        return self.root / "inbox"
-
-    @property
-    def outbox(self) -> Path:
-        return self.root / "outbox"
-
-    @property
-    def failed(self) -> Path:
-        return self.root / "failed"
-
-    @property
-    def work(self) -> Path:
-        return self.root / "spool" / "work"
-
-    @property
-    def done(self) -> Path:
-        return self.root / "spool" / "done"
-
-    @property
-    def status(self) -> Path:
-        """What the daemons say of themselves, a file each."""
-        return self.root / "spool" / "status"
-
-    def all(self) -> tuple[Path, ...]:
-        """Every folder."""
-        return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status)
-
-
 class Spool:
     """One daemon's hold on the spool, for its life."""
 
@@ -141,7 +99,7 @@ class Spool:
             SpoolUnusable: the folders can't be made, or lie on several file systems or mounts.
         """
         layout = Layout(root)
-        _prepare(layout)
+        prepare(layout)
         instance = job_id()
         own = layout.work / instance
         lock = _locked_folder(layout.work, instance)
@@ -175,17 +133,25 @@ class Spool:
                 os.fsync(work)
                 os.fsync(inbox)
         except OSError as error:
-            if not os.path.lexists(place / SOURCE):
+            if self.has_source(job):
+                with suppress(OSError):
+                    self.put_back(job)
+            else:
                 shutil.rmtree(place)
                 if error.errno == errno.ENOENT:
                     return None
-            raise
+            if not self.has_source(job):
+                raise
         return job
 
     def save(self, job: Job) -> None:
         """Write the job's file, durably."""
         with opened_folder(self.path(job)) as work:
             write_durably(work, JOB_FILE, job.to_json())
+
+    def has_source(self, job: Job) -> bool:
+        """Whether the source of a job of this instance is there."""
+        return os.path.lexists(self.path(job) / SOURCE)
 
     def ordinary(self, job: Job) -> bool:
         """Whether what was claimed is a regular file, or a folder: a name may have come to stand for something else meanwhile."""
@@ -220,16 +186,23 @@ class Spool:
             return
         target = self.layout.done / job.id
         self.path(job).rename(target)
-        sync_folder(self.layout.done)
-        sync_folder(self.own)
+        with suppress(OSError):  # should the old name come back in a power cut, recovery finds that it is published
+            sync_folder(self.layout.done)
+            sync_folder(self.own)
         shutil.rmtree(target / RESULT, ignore_errors=True)
+
+    def clear(self, job: Job) -> None:
+        """Remove what a job has made in vain: where the disk is full, even its own file needs the room."""
+        shutil.rmtree(self.path(job) / RESULT, ignore_errors=True)
+        shutil.rmtree(self.path(job) / ANNOTATIONS, ignore_errors=True)
 
     def forget(self, job: Job) -> None:
         """Remove a job whose source is elsewhere, or no longer wanted. The folder first gets a name that nobody takes for a job."""
         gone = self.own / f".gone-{job.id}"
         self.path(job).rename(gone)
-        shutil.rmtree(gone)
-        sync_folder(self.own)
+        shutil.rmtree(gone, ignore_errors=True)
+        with suppress(OSError):  # as above
+            sync_folder(self.own)
 
 
 def claim_sidecar(job: Job, inbox: int, work: int) -> None:
@@ -250,33 +223,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ValueError(f"{path.name} is no object")  # noqa: TRY004 - as for any other damage
     return fields
-
-
-def _prepare(layout: Layout) -> None:
-    """Make the folders, and try what the spool needs: links and renames from work to outbox, failed, done and inbox."""
-    try:
-        for folder in layout.all():
-            folder.mkdir(parents=True, exist_ok=True)
-        probe = layout.work / f".probe-{job_id()}"
-        probe.touch()
-        try:
-            for folder in (layout.inbox, layout.outbox, layout.failed, layout.done):
-                _try_links(probe, folder / probe.name)
-        finally:
-            probe.unlink()
-    except OSError as error:
-        where = error.filename2 or error.filename or layout.root
-        if error.errno == errno.EXDEV:
-            summary = f"{where} lies on another file system or mount than {layout.work}: expected all folders on one"
-            raise SpoolUnusable(summary, hint="mount their common parent once, instead of each") from error
-        raise SpoolUnusable(
-            f"{where} can't be used: {error.strerror or error}", hint="set `root` or DOODLED_ROOT to another folder"
-        ) from error
-
-
-def _try_links(probe: Path, linked: Path) -> None:
-    linked.hardlink_to(probe)
-    linked.unlink()
 
 
 def _locked_folder(work: Path, instance: str) -> int:

@@ -136,8 +136,9 @@ class Watch:
         logging.getLogger(_INOTIFY_LOGGER).removeHandler(self._overflow_log)
         observer, self._observer = self._observer, None
         if observer is not None:
-            observer.stop()
-            observer.join(2.0)
+            with suppress(OSError):
+                observer.stop()
+                observer.join(2.0)
 
     def _overflowed(self) -> None:
         self.overflows += 1

@@ -26,7 +26,7 @@ from daemon.sidecar import MAX_BYTES, JobOptions, chosen_options
 from daemon.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
 from daemon.stopwatch import WallStopwatch
 from daemon.workbench import Workbench
-from pipeline.errors import DecodeError, DecodeReason, DoodledError, RenderFailed
+from pipeline.errors import DecodeError, DecodeReason, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
 from pipeline.types import Animation, Character, Drawing, Format, OutputClock, Quality
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def perform(order: Order) -> Report:
     except DoodledError as error:
         if isinstance(error, RenderFailed):
             _bench.clear()
+        if isinstance(error, NoFigureFound | PredictionRefused):
+            report.networks_answered = True
         summary = error.summary.replace(str(order.place / SOURCE), shown_name(order.name))
         report.failure = Failure(error_type(error), summary, error.hint, _last(stopwatch), getattr(error, "retry_after_s", None))
     except MemoryError:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from daemon.disposition import ErrorType
+from daemon.disposition import ErrorType, error_type
 from daemon.orders import Failure, Order, Report
 from daemon.run import Hiring, run
 from daemon.spool import RESULT, SOURCE
@@ -86,7 +86,11 @@ class Pretenders:
         return future
 
     def _finish(self, future: Future[Report], order: Order) -> None:
-        future.set_result(pretended(order))
+        try:
+            report = pretended(order)
+        except OSError as error:
+            report = Report(failure=Failure(error_type(error), str(error)))
+        future.set_result(report)
         self._wake()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -351,3 +352,15 @@ def test_settings_are_read_again_on_sighup_and_bad_ones_change_nothing(tmp_path:
         until(lambda: b"config.reloaded" in log.read_bytes())
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(PATIENCE_S) == 0
+
+
+def test_a_full_disk_delays_and_does_no_harm(tmp_path: Path) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("mounts are forbidden here")
+    script = [sys.executable, str(STUB.with_name("full_disk.py")), str(tmp_path)]
+    environ = {**ENVIRON, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    done = subprocess.run(["unshare", "-m", *script], env=environ, capture_output=True, text=True, timeout=90, check=False)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("mounts are forbidden here")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "disk_full" in done.stdout

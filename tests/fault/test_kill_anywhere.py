@@ -1,7 +1,7 @@
-"""Row 1 of the faults (OPERATIONS.md): SIGKILL at every state-changing system call of a job, and what the next daemon makes of it.
+"""Rows 1 and 11 of the faults (OPERATIONS.md): a kill, or an error, at every system call of a job that changes something.
 
-strace counts the calls of an undisturbed life, then kills one life at each of them. The next life must end with exactly one whole result,
-or with the file in quarantine, as the undisturbed one does.
+strace counts the calls of an undisturbed life, then disturbs one life at each of them. The next must end with exactly one whole result, or
+with the file in quarantine, as the undisturbed one does.
 """
 
 from __future__ import annotations
@@ -54,29 +54,45 @@ def points(trace: Path) -> list[tuple[str, int]]:
     return found
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-@pytest.mark.parametrize("content", [b"a drawing", b"refuse this"])
-def test_a_daemon_killed_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: bytes) -> None:
-    clean = traced(dropped(tmp_path / "clean", content), tmp_path / "trace")
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+
+
+def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) -> tuple[dict[str, int], list[Path]]:
+    """One life for each call, disturbed there, and then one more for each root: exit statuses, and the roots."""
+    clean = traced(dropped(folder / "clean", content), folder / "trace")
     if b"ptrace" in clean.stderr:
         pytest.skip("ptrace is forbidden here")
     assert clean.returncode == 0, clean.stderr.decode()
-    kills = points(tmp_path / "trace")
-    assert len(kills) > 25
-    roots = {f"{call}-{number}": tmp_path / f"{call}-{number}" for call, number in kills}
+    wanted = [(call, number) for call, number in points(folder / "trace") if call in calls.split(",")]
+    roots = [folder / f"{call}-{number}" for call, number in wanted]
 
-    def killed(call: str, number: int) -> int:
-        root = dropped(roots[f"{call}-{number}"], content)
-        return traced(root, root / "trace", "-e", f"inject={call}:signal=SIGKILL:when={number}").returncode
+    def life(root: Path, call: str, number: int) -> int:
+        dropped(root, content)
+        return traced(root, folder / f"{root.name}.trace", "-e", f"inject={call}:{injection}:when={number}").returncode
 
     with ThreadPoolExecutor(os.cpu_count()) as several:
-        ends = list(several.map(lambda kill: killed(*kill), kills))
-    assert all(end != 0 for end in ends), dict(zip(kills, ends, strict=True))
-    command = [sys.executable, "-c", RECOVER, str(STUB.parent), *map(str, roots.values())]
+        ends = list(several.map(lambda root, kill: life(root, *kill), roots, wanted))
+    command = [sys.executable, "-c", RECOVER, str(STUB.parent), *map(str, roots)]
     recovered = subprocess.run(command, env=ENVIRON, capture_output=True, timeout=120, check=False)
     assert recovered.returncode == 0, recovered.stderr.decode()
-    for root in roots.values():
+    return {root.name: end for root, end in zip(roots, ends, strict=True)}, roots
+
+
+@pytest.mark.parametrize("content", [b"a drawing", b"refuse this"])
+def test_a_daemon_killed_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: bytes) -> None:
+    ends, roots = disturbed(tmp_path, content, "signal=SIGKILL")
+    assert len(ends) > 25
+    assert all(ends.values()), ends
+    for root in roots:
         check_ending(root, content)
+
+
+def test_a_disk_that_refuses_once_delays_and_does_no_harm(tmp_path: Path) -> None:
+    ends, roots = disturbed(tmp_path, b"a drawing", "error=EIO", "fsync,linkat,rename,renameat")
+    assert len(ends) > 12
+    assert set(ends.values()) <= {0, 75}, ends
+    for root in roots:
+        check_ending(root, b"a drawing")
 
 
 def check_ending(root: Path, content: bytes) -> None:

@@ -1,0 +1,83 @@
+"""Where what lies below the root, and whether the root is fit for it: one file system, one mount, hard links."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.job_ids import job_id
+from pipeline.errors import OptionError
+
+
+class SpoolUnusable(OptionError):
+    """Folders that no daemon can work with, as they are."""
+
+    exit_status = 78
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where what lies."""
+
+    root: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def outbox(self) -> Path:
+        return self.root / "outbox"
+
+    @property
+    def failed(self) -> Path:
+        return self.root / "failed"
+
+    @property
+    def work(self) -> Path:
+        return self.root / "spool" / "work"
+
+    @property
+    def done(self) -> Path:
+        return self.root / "spool" / "done"
+
+    @property
+    def status(self) -> Path:
+        """What the daemons say of themselves, a file each."""
+        return self.root / "spool" / "status"
+
+    def all(self) -> tuple[Path, ...]:
+        """Every folder."""
+        return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status)
+
+
+def prepare(layout: Layout) -> None:
+    """Make the folders, and try what the spool needs: links and renames from work to outbox, failed, done and inbox.
+
+    Raises:
+        SpoolUnusable: they can't be made, or lie on several file systems or mounts.
+    """
+    try:
+        for folder in layout.all():
+            folder.mkdir(parents=True, exist_ok=True)
+        probe = layout.work / f".probe-{job_id()}"
+        probe.touch()
+        try:
+            for folder in (layout.inbox, layout.outbox, layout.failed, layout.done):
+                _try_links(probe, folder / probe.name)
+        finally:
+            probe.unlink()
+    except OSError as error:
+        where = error.filename2 or error.filename or layout.root
+        if error.errno == errno.EXDEV:
+            summary = f"{where} lies on another file system or mount than {layout.work}: expected all folders on one"
+            raise SpoolUnusable(summary, hint="mount their common parent once, instead of each") from error
+        raise SpoolUnusable(
+            f"{where} can't be used: {error.strerror or error}", hint="set `root` or DOODLED_ROOT to another folder"
+        ) from error
+
+
+def _try_links(probe: Path, linked: Path) -> None:
+    linked.hardlink_to(probe)
+    linked.unlink()
