@@ -37,12 +37,12 @@ def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -
         (folder / "bounding_box.yaml").write_text(yaml.safe_dump(edges), encoding="utf-8")
     except OSError as error:
         raise OutputFailed(f"the box can't be written: {error.strerror or error}", path=folder) from error
-    write_png(folder / "image.png", _rgba(drawing))
+    write_png(folder / "image.png", drawing.rgb if drawing.alpha is None else np.dstack([drawing.rgb, drawing.alpha]))
     write_png(folder / "joint_overlay.png", joint_overlay(figure.character))
 
 
 def joint_overlay(character: Character) -> Bytes:
-    """(h, w, 4) uint8: the crop with the mask's outline, the bones and the named joints drawn over it, enlarged if it is small."""
+    """(h, w, 3) uint8: the crop with the mask's outline, the bones and the named joints drawn over it, enlarged if it is small."""
     height, width = character.mask.shape
     side = max(height, width)
     zoom = max(1, round(ENOUGH_FOR_LABELS_PX / side))
@@ -56,9 +56,4 @@ def joint_overlay(character: Character) -> Bytes:
     for name, place in zip(character.rig.joint_names, at, strict=True):
         cv2.circle(picture, place, 4, JOINT_RGB, -1, cv2.LINE_AA)
         cv2.putText(picture, name, (place[0] + 6, place[1] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, JOINT_RGB, 1, cv2.LINE_AA)
-    return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
-
-
-def _rgba(drawing: Drawing) -> Bytes:
-    alpha = np.full(drawing.rgb.shape[:2], 255, np.uint8) if drawing.alpha is None else drawing.alpha
-    return np.dstack([drawing.rgb, alpha])
+    return np.asarray(picture, np.uint8)
