@@ -144,6 +144,8 @@ class EventLog:
         told = {name: clean(value) for name, value in fields.items() if value is not None and value != ""}
         record: dict[str, Any] = {"timestamp": _now(), "level": level, "event": str(event), **self._fields, **told}
         if self._for_people is not None:
+            if event is Event.STAGE_DONE:
+                return  # people find it in the job's own line
             shown: MutableMapping[str, Any] = {"timestamp": _now()[11:23], "level": level, "event": str(event), **told}
             self._write(str(self._for_people(None, level, shown)))
             return
