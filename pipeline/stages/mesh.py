@@ -16,6 +16,7 @@ from scipy import ndimage
 from pipeline.errors import CharacterError
 from pipeline.geometry import geodesic, outline
 from pipeline.geometry.arap import Pins
+from pipeline.geometry.seams import cut_apart
 from pipeline.geometry.triangles import barycentric_coordinates, containing_triangles, nearest_centroids, signed_areas
 from pipeline.types import Bools, Character, Floats, Ints, Mesh, Rig
 
@@ -75,7 +76,9 @@ def figure_of(character: Character) -> Figure:
     if not len(triangles):
         raise CharacterError(f"the mask of {character.name} encloses no area", hint="it should cover the whole figure")
     mesh = _wound(Mesh(np.stack([points[:, 0] / side, 1.0 - points[:, 1] / side], axis=1), triangles))
-    return figure_on(mesh, character.rig, mask)
+    owner, distance = bone_ownership(mesh, character.rig, mask)
+    whole = Mesh(*cut_apart(mesh.vertices, mesh.triangles, owner, character.rig.parents))
+    return Figure(whole, pins_at(whole, character.rig.rest), owner, distance)
 
 
 def figure_on(mesh: Mesh, rig: Rig, mask: Bools) -> Figure:

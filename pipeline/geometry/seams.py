@@ -1,0 +1,59 @@
+"""Cutting a mesh where limbs merely touch in the drawing: a hand on a knee belongs to the arm, whatever the outline says.
+
+Which bones are far from each other is read off the hierarchy: from a hand to a knee it is seven bones (elbow, shoulder, torso, hip,
+root, the leg's hip, knee). Limbs that are nearer, such as the two thighs under a dress, are left together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components, shortest_path
+
+from pipeline.types import Floats, Ints
+
+FAR_BONES = 7
+
+
+def bones_between(parents: Ints) -> Ints:
+    """(J, J): how many bones lie between two joints of a hierarchy."""
+    children = np.flatnonzero(parents >= 0)
+    tree = sparse.csr_array((np.ones(len(children)), (children, parents[children])), shape=(len(parents), len(parents)))
+    return np.asarray(shortest_path(tree, directed=False, unweighted=True), np.int32)
+
+
+def cut_apart(vertices: Floats, triangles: Ints, owner: Ints, parents: Ints) -> tuple[Floats, Ints]:
+    """The mesh with vertices doubled where triangles of far limbs meet, so that each limb has its own.
+
+    Args:
+        owner: (F,) the joint that each triangle belongs to.
+    Returns:
+        vertices (V', 2), the first V as they were; triangles (F, 3) in the same order. A cut that would leave a piece with fewer than
+        two limbs of its own is not made: nothing would hold it.
+    """
+    between = bones_between(parents)
+    rows = np.repeat(np.arange(len(triangles)), 3)
+    corners = triangles.ravel()
+    order = np.argsort(corners, kind="stable")
+    starts = np.flatnonzero(np.diff(corners[order], prepend=-1))
+    fresh: list[Floats] = []
+    cut = triangles.copy()
+    for around in np.split(order, starts[1:]):
+        owners = np.unique(owner[rows[around]])
+        apart = between[np.ix_(owners, owners)]
+        if apart.max() < FAR_BONES:
+            continue
+        first, second = sorted(owners[list(np.unravel_index(np.argmax(apart), apart.shape))].tolist())
+        moving = around[between[owner[rows[around]], second] < between[owner[rows[around]], first]]
+        cut.reshape(-1)[moving] = len(vertices) + len(fresh)
+        fresh.append(vertices[corners[around[0]]])
+    if not fresh or not _each_piece_is_held(cut, len(vertices) + len(fresh), owner):
+        return vertices, triangles
+    return np.concatenate([vertices, fresh]), cut
+
+
+def _each_piece_is_held(triangles: Ints, count: int, owner: Ints) -> bool:
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
+    graph = sparse.csr_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
+    piece = connected_components(graph, directed=False)[1][triangles[:, 0]]
+    return all(len(np.unique(owner[piece == number])) >= 2 for number in np.unique(piece))
