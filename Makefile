@@ -1,4 +1,4 @@
-# make demo   animations of a sample character, in out/
+# make demo   the daemon with sample photographs in its inbox, in out/
 # make test   the test suite
 # make lint   style, types, import contracts, shell scripts
 # make bench  where the time goes, as tables

@@ -13,7 +13,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from daemon.durable import opened_folder
@@ -137,8 +137,10 @@ class Intake:
     def _is_complete(self, now: float, candidate: Candidate) -> bool:
         try:
             with opened_folder(self._inbox, candidate.folder) as folder:
-                names = [name for name in (candidate.name, candidate.sidecar) if name]
-                looks = [observed(name, folder, has_leases=self._has_leases) for name in names]
+                looks = [observed(candidate.name, folder, has_leases=self._has_leases)]
+                if candidate.sidecar:
+                    look = observed(candidate.sidecar, folder, has_leases=self._has_leases)
+                    looks.append(replace(look, size=max(1, look.size)))  # an empty one is wrong, and no reason to wait for ever
         except FileNotFoundError:
             candidate.settling.due_s = now + self._rules.stable_s  # gone; the next scan takes it out
             return False

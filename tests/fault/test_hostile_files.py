@@ -26,6 +26,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 EACH = 40
 HONEST = {"picture", "unsupported", "no_figure", "sidecar", "character"}
 SIDECARS = (
+    b"",
     b"{",
     b"[]",
     b"null",
