@@ -15,7 +15,7 @@ from pathlib import Path
 
 from daemon.durable import opened_folder, sync_folder
 from daemon.job_ids import is_job_id
-from daemon.spool import ERROR, JOB_FILE, LOCK, MANIFEST, SIDECAR, SOURCE, Job, Spool, claim_sidecar, read_job
+from daemon.spool import ERROR, JOB_FILE, LOCK, MANIFEST, SCHEMA, SIDECAR, SOURCE, Job, Spool, claim_sidecar, read_job, read_json
 
 STALE_S = 3600.0
 """Temporary names in inbox, outbox and failed that are older than this belong to nobody."""
@@ -30,6 +30,8 @@ class Found(StrEnum):
     PUBLISHING = "publishing"
     FAILING = "failing"
     DAMAGED = "damaged"
+    NEWER = "newer"
+    """Written by a later version of doodled: left alone, for that version to go on with."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 
     try:
         job = read_job(place)
     except (OSError, ValueError):
+        if _is_newer(place):
+            return Recovered(Job(place.name, place.name), Found.NEWER)
         if not has_source and not (place / MANIFEST).exists() and not (place / ERROR).exists():
             shutil.rmtree(place)  # not even its name had been written: nothing was taken from the inbox
             return None
@@ -129,6 +133,14 @@ def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 
     job.recoveries += 1
     spool.save(job)
     return Recovered(job, Found.UNDER_WAY)
+
+
+def _is_newer(place: Path) -> bool:
+    try:
+        schema = read_json(place / JOB_FILE).get("schema")
+    except (OSError, ValueError):
+        return False
+    return isinstance(schema, int) and schema > SCHEMA
 
 
 def _rebuilt(place: Path, spool: Spool) -> Job:

@@ -140,7 +140,7 @@ class Service:
             self._endings.fail(job, ErrorType.JOB_FILE, "what the spool knew of it was damaged", "drop it again")
         elif job.recoveries >= self.settings.jobs.max_recoveries:
             self._endings.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
-        else:
+        elif recovered.found is not Found.NEWER:
             self._hold(job, Timing(now), now, "")
 
     def _hold(self, job: Job, timing: Timing, not_before_s: float, reason: str) -> None:

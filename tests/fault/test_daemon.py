@@ -302,7 +302,7 @@ def test_an_outbox_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None
 
 def test_damaged_job_files_cost_their_job_its_name_and_nothing_more(tmp_path: Path) -> None:
     with Spool.opened(tmp_path) as spool:
-        for number, damage in enumerate((b"", b"{", b'{"schema": 99}', b"\xff")):
+        for number, damage in enumerate((b"", b"{", b'{"schema": 0}', b"\xff")):
             content = drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
             job = spool.claim(f"picture{number}.png", (), is_folder=False, sidecar=None, now_s=1e9)
             assert job is not None
@@ -314,6 +314,20 @@ def test_damaged_job_files_cost_their_job_its_name_and_nothing_more(tmp_path: Pa
     sources = {path.read_bytes() for path in (tmp_path / "failed").iterdir() if not path.name.endswith(".json")}
     assert sources == {b"picture %d" % number for number in range(4)}
     assert content in sources
+
+
+def test_jobs_of_a_later_version_are_left_alone_until_it_is_back(tmp_path: Path) -> None:
+    content = drop(tmp_path, "picture.png", b"picture")
+    with Spool.opened(tmp_path) as spool:
+        job = spool.claim("picture.png", (), is_folder=False, sidecar=None, now_s=1e9)
+        assert job is not None
+        fields = json.loads((spool.path(job) / "job.json").read_text())
+        (spool.path(job) / "job.json").write_text(json.dumps({**fields, "schema": 99, "mood": "fine"}))
+    for _ in range(2):
+        assert [record["from_state"] for record in events(drained(tmp_path), "job.recovered")] == ["newer"]
+    kept = Places(tmp_path).claimed()
+    assert [path.read_bytes() for path in kept] == [content]
+    assert json.loads(kept[0].with_name("job.json").read_text())["mood"] == "fine"
 
 
 def test_nobody_needs_to_read_the_log(tmp_path: Path) -> None:
