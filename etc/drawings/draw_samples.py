@@ -10,7 +10,7 @@ import cv2
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "torchserve" / "training"))
 
-from drawings.sample import drawn_sample
+from drawings.sample import drawn_sample  # noqa: E402 - found through the path above
 
 SAMPLES = {"crayon_on_ruled_paper": 910045, "mouse_monster": 910033, "green_crayon": 910074}
 """Seeds that the networks don't learn from."""
