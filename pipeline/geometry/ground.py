@@ -32,6 +32,10 @@ BONE_SHARE = 0.25
 """A line that follows bones for so much of its way is a limb."""
 
 
+STRIP_SHARE, STRIP_DEPTH = 0.6, 0.12
+"""A strip covers at least this share of a side, and goes into the crop by at most this share of its other side."""
+
+
 def without_ground(ink: Bools, limbs: Bools | None = None) -> Bools:
     """The ink (h, w) without a line from the left to the right border; feet and legs that stand on it stay.
 
@@ -142,3 +146,23 @@ def _smoothed(values: Floats, trusted: Bools) -> Floats:
         return values
     clean = np.interp(columns, columns[trusted], values[trusted])
     return np.asarray(cv2.blur(clean.reshape(1, -1), (5, 1), borderType=cv2.BORDER_REPLICATE)[0])
+
+
+def without_strips_at_the_border(ink: Bools) -> Bools:
+    """The ink without what runs along a whole side of the crop: a table's edge, a shadow, grass.
+
+    A strip covers most of a side, is thin, and goes as far in as it does in most places; a leg that stands on it is kept above that. A
+    figure that is cut off by the picture's edge is no strip: it goes deeper.
+    """
+    kept = ink.copy()
+    for turn in range(4):
+        side = np.rot90(kept, turn)  # a view: its first row is a side of the crop
+        depths = np.where(side.all(axis=0), len(side), np.argmin(side, axis=0))
+        touching = depths > 0
+        if touching.mean() < STRIP_SHARE:
+            continue
+        depth = float(np.median(depths[touching]))
+        if depth <= STRIP_DEPTH * len(side):
+            strip = side[: round(1.5 * depth) + 1]
+            strip &= np.arange(len(strip))[:, None] >= depths
+    return kept

@@ -19,7 +19,7 @@ from pipeline.errors import ShapeError
 from pipeline.geometry.bones import bones, drawn
 from pipeline.geometry.closing import solid_shape
 from pipeline.geometry.figure_parts import figure_of, see_through, with_rooms_at_the_border, with_what_is_certain, without_neighbours
-from pipeline.geometry.ground import without_ground
+from pipeline.geometry.ground import without_ground, without_strips_at_the_border
 from pipeline.geometry.outline import bridged
 from pipeline.geometry.paper import Contrast, contrast
 from pipeline.geometry.regions import border_contact, dilated, filled, hysteresis, perimeters, regions_of
@@ -107,7 +107,7 @@ def _figure(ink: Bools, keypoints: Floats | None, prior: Singles | None) -> Bool
     """The figure at the size that is looked at."""
     lines = None if keypoints is None else bones(keypoints)
     limbs = None if lines is None else drawn(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
-    ink = without_ground(ink, limbs)
+    ink = without_ground(without_strips_at_the_border(ink), limbs)
     strokes = _generous(ink)
     solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines, prior)
     if prior is not None:
