@@ -48,6 +48,9 @@ SEE_THROUGH = 0.8
 UNLIKELY, LIKELY = 0.12, 0.6
 """What a network's mask must say on average to rule a region out, or in."""
 
+MOST_NIBS = 0.03
+"""Thorns are no larger share of a figure."""
+
 CERTAIN = 0.9
 """Where a network's mask is so sure, and not near its edge, there is figure."""
 
@@ -181,3 +184,19 @@ def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats
     if prior is not None:
         holes |= large & (paper.mean_of(prior) < UNLIKELY)
     return paper.among(holes)
+
+
+def without_nibs(mask: Bools) -> Bools:
+    """The mask without the tiny thorns that lines of ruled paper leave where they met an outline; fingers and thin limbs stay.
+
+    A thorn is narrower than 7 px and smaller than 25, at the size that is looked at: IoU on squared paper rises by 0.01. Where much would
+    go, it is the figure that is so fine.
+    """
+    whole = mask.astype(np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+    thin = cv2.subtract(whole, cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc))
+    _, pieces, facts, _ = cv2.connectedComponentsWithStats(thin, connectivity=4)
+    is_nib = facts[:, cv2.CC_STAT_AREA] < 25
+    is_nib[0] = False
+    nibs: Bools = is_nib[pieces] & mask
+    return mask if nibs.sum() > MOST_NIBS * mask.sum() else np.asarray(mask & ~nibs, np.bool_)

@@ -18,7 +18,14 @@ import numpy as np
 from pipeline.errors import ShapeError
 from pipeline.geometry.bones import bones, drawn
 from pipeline.geometry.closing import solid_shape
-from pipeline.geometry.figure_parts import figure_of, see_through, with_rooms_at_the_border, with_what_is_certain, without_neighbours
+from pipeline.geometry.figure_parts import (
+    figure_of,
+    see_through,
+    with_rooms_at_the_border,
+    with_what_is_certain,
+    without_neighbours,
+    without_nibs,
+)
 from pipeline.geometry.ground import without_ground, without_strips_at_the_border
 from pipeline.geometry.outline import bridged
 from pipeline.geometry.paper import Contrast, contrast
@@ -114,7 +121,7 @@ def _figure(ink: Bools, keypoints: Floats | None, prior: Singles | None) -> Bool
         solid = filled(with_what_is_certain(solid, prior))
     figure = without_neighbours(figure_of(solid, keypoints, lines, prior), lines)
     figure &= ~see_through(figure, strokes, keypoints, lines, prior)
-    return bridged(figure_of(figure, keypoints, lines, prior))
+    return bridged(without_nibs(figure_of(figure, keypoints, lines, prior)))
 
 
 def _solid(ink: Bools, lines: Floats | None) -> Bools:
