@@ -91,6 +91,7 @@ def _embedded() -> Predictor:
         from pipeline.adapters.embedded import EmbeddedPredictor
     except ImportError as error:
         raise OptionError(
-            "the embedded networks are not part of this version yet", hint="start a TorchServe and give its --torchserve-url"
+            f"the networks can't run in this process: {error}",
+            hint="install onnxruntime, or start a TorchServe and give its --torchserve-url",
         ) from error
     return EmbeddedPredictor()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daemon.inference import InferenceChoice, InferenceRequest, torchserve_settings
+from daemon.inference import InferenceChoice, InferenceRequest, opened_predictor, torchserve_settings
 from pipeline.adapters.gl_context import describe_contexts
+from pipeline.errors import DoodledError
 from pipeline.types import Format
 
 CODECS = {
@@ -37,7 +38,11 @@ def machine_report(environ: Mapping[str, str], inference: InferenceRequest) -> t
 def _inference_lines(settled: InferenceRequest) -> list[str]:
     """How the networks fare; a TorchServe is asked for a tiny prediction of each model."""
     if settled.choice is InferenceChoice.EMBEDDED:
-        return ["Networks: embedded"]
+        try:
+            with opened_predictor(settled, {}):
+                return ["Networks: embedded, loaded"]
+        except DoodledError as error:
+            return [f"Networks: embedded, no: {error}"]
     from pipeline.adapters.torchserve import TorchServePredictor
 
     predictor = TorchServePredictor(torchserve_settings(settled))
