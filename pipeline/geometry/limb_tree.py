@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.geometry.depth import depth_inside
 from pipeline.geometry.geodesic import nearest_seeds
 from pipeline.geometry.outline import bridged
 from pipeline.types import Bools, Floats, Singles
@@ -91,7 +92,7 @@ class LimbTree:
 def limb_tree(mask: Bools) -> LimbTree:
     """The branches of a mask (h, w) bool with at least one pixel."""
     reduced, px = _reduced(mask)
-    depth = np.asarray(cv2.distanceTransform(np.pad(reduced.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
+    depth = depth_inside(reduced)
     row, column = np.unravel_index(int(np.argmax(depth * _middle_weight(reduced))), reduced.shape)
     core = (int(column), int(row))
     side = max(reduced.shape)

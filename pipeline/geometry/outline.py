@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import Delaunay
 
+from pipeline.geometry.depth import depth_inside
 from pipeline.types import Bools, Floats, Ints
 
 ENLARGED = 2
@@ -65,7 +66,7 @@ def subdivided(outline: Floats, *, spacing: float) -> Floats:
 
 def interior_grid(mask: Bools, *, spacing: float) -> Floats:
     """Grid points inside the mask, at least half a `spacing` from its edge."""
-    depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    depth = depth_inside(mask)
     height, width = mask.shape
     x, y = np.meshgrid(np.arange(spacing / 2, width, spacing), np.arange(spacing / 2, height, spacing))
     deep = depth[y.astype(int), x.astype(int)] > spacing / 2

@@ -16,6 +16,7 @@ from scipy import ndimage
 from pipeline.errors import CharacterError
 from pipeline.geometry import geodesic, outline
 from pipeline.geometry.arap import Pins
+from pipeline.geometry.depth import depth_inside, middle_line
 from pipeline.geometry.seams import cut_apart
 from pipeline.geometry.triangles import barycentric_coordinates, containing_triangles, nearest_centroids, signed_areas
 from pipeline.types import Bools, Character, Floats, Ints, Mesh, Rig
@@ -129,8 +130,8 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, side_px: int = OWNERSHI
 
 def _tolerance_px(mask: Bools) -> float:
     """How far the mesh's outline may be from the mask's: a quarter of the thin limbs' half width, so that none is cut through."""
-    depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    middle = mask & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
+    depth = depth_inside(mask, kernel=3)
+    middle = middle_line(mask, depth)
     thin = float(np.percentile(depth[middle], THIN_SHARE_PERCENT)) if middle.any() else 0.0
     return float(max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * max(mask.shape), thin / 4)))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pipeline.geometry.depth import depth_inside, middle_line
 from pipeline.types import Bools, Bytes, Character, Ints, Mesh, Singles, Sprite
 
 RIM_OF_SIDE = 0.012
@@ -62,7 +63,7 @@ def inked_alpha(rgb: Bytes, mask: Bools) -> Bytes:
     limit = min(LARGEST_PAPER_DIFFERENCE, PAPER_SHARE * ink)
     if limit < 1.0:
         return alpha
-    paper = mask & (_depth(mask) <= max(3.5, RIM_OF_SIDE * side)) & (difference < limit)
+    paper = mask & (depth_inside(mask, kernel=3) <= max(3.5, RIM_OF_SIDE * side)) & (difference < limit)
     _, pieces = cv2.connectedComponents((paper | ~mask).astype(np.uint8), connectivity=8)
     is_outside = np.zeros(pieces.max() + 1, np.bool_)
     is_outside[pieces[~mask]] = True
@@ -92,14 +93,9 @@ def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Bytes:
     return difference
 
 
-def _depth(mask: Bools) -> Singles:
-    """(h, w) float32: how deep inside the mask each pixel lies, px; 1 on its outermost pixels."""
-    return np.asarray(cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 3)[1:-1, 1:-1], np.float32)
-
-
 def soft_alpha(mask: Bools) -> Bytes:
     """(h, w) uint8: 255 inside, half on the outermost pixels of the mask, 0 outside; lines of one pixel keep their half."""
-    alpha: Bytes = np.minimum(_depth(mask) * 127.5, 255.0).astype(np.uint8)
+    alpha: Bytes = np.minimum(depth_inside(mask, kernel=3) * 127.5, 255.0).astype(np.uint8)
     return alpha
 
 
@@ -108,9 +104,8 @@ def bled(rgb: Bytes, mask: Bools, *, rim_px: float) -> Bytes:
 
     A line thinner than two rims keeps the colours of its middle.
     """
-    depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    ridge = mask & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)))
-    inside = (depth > rim_px + 0.5) | ridge
+    depth = depth_inside(mask)
+    inside = (depth > rim_px + 0.5) | middle_line(mask, depth)
     _, labels = cv2.distanceTransformWithLabels((~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     colour_of_label = np.zeros((labels.max() + 1, 3), np.uint8)
     colour_of_label[labels[inside]] = rgb[inside]
