@@ -19,11 +19,13 @@ def joint_chances(logits: Singles) -> Singles:
     return chances
 
 
-def peaks_of_chances(chances: Singles, side: float) -> Floats:
-    """(J, 3) x, y in px of the square whose side is `side`, and the share of the chance near there.
+def joint_peaks(logits: Singles, side: float) -> Floats:
+    """(J, 3) x, y in px of the square whose side is `side`, and the share of the chance near there; from logits (J, C, C)."""
+    return peaks_of_chances(joint_chances(logits), side)
 
-    From chances (J, C, C) that sum to 1: the neighbourhood with the greatest share, and its centre of gravity.
-    """
+
+def peaks_of_chances(chances: Singles, side: float) -> Floats:
+    """As `joint_peaks`, from chances (J, C, C) that sum to 1: the neighbourhood with the greatest share, and its centre of gravity."""
     cells = chances.shape[-1]
     width = 2 * NEAR_CELLS + 1
     peaks = np.empty((len(chances), 3))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.geometry.heatmaps import box_overlap, centre_peaks, joint_chances, peaks_of_chances
+from pipeline.geometry.heatmaps import box_overlap, centre_peaks, joint_chances, joint_peaks
 
 CELLS = 48
 
@@ -23,18 +23,18 @@ def test_chances_sum_to_one() -> None:
 
 @pytest.mark.parametrize("place", [(10.0, 20.0), (30.3, 7.8), (24.5, 24.5)])
 def test_a_peak_is_found_between_the_cells(place: tuple[float, float]) -> None:
-    x, y, score = peaks_of_chances(joint_chances(bump(*place, height=14.0)[None]), 192.0)[0]
+    x, y, score = joint_peaks(bump(*place, height=14.0)[None], 192.0)[0]
     assert (x / 4, y / 4) == pytest.approx(place, abs=0.1)
     assert score > 0.9
 
 
 def test_a_flat_map_is_not_sure() -> None:
-    assert peaks_of_chances(joint_chances(np.zeros((1, CELLS, CELLS), np.float32)), 192.0)[0, 2] < 0.03
+    assert joint_peaks(np.zeros((1, CELLS, CELLS), np.float32), 192.0)[0, 2] < 0.03
 
 
 def test_two_equal_places_share_the_score() -> None:
     both = np.maximum(bump(10, 10, height=14.0), bump(38, 38, height=14.0))
-    assert peaks_of_chances(joint_chances(both[None]), 192.0)[0, 2] == pytest.approx(0.5, abs=0.05)
+    assert joint_peaks(both[None], 192.0)[0, 2] == pytest.approx(0.5, abs=0.05)
 
 
 def test_boxes_of_centres() -> None:
