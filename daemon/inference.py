@@ -34,11 +34,13 @@ class InferenceRequest:
     Attributes:
         urls: inference addresses of TorchServes; several are balanced.
         key_file: TorchServe's key_file.json, or a file with nothing but the inference key.
+        pictures: how they travel there, a `PictureEncoding`.
     """
 
     choice: InferenceChoice | None = None
     urls: tuple[str, ...] = ()
     key_file: Path | None = None
+    pictures: str = "ppm"
 
     def settled(self, environ: Mapping[str, str]) -> InferenceRequest:
         """With what the environment says (DOODLED_TORCHSERVE_URL, several separated by commas; DOODLED_TORCHSERVE_KEY_FILE) filled in.
@@ -49,7 +51,7 @@ class InferenceRequest:
         key_file = environ.get("DOODLED_TORCHSERVE_KEY_FILE")
         urls = self.urls or from_environ
         choice = self.choice or (InferenceChoice.TORCHSERVE if urls else InferenceChoice.EMBEDDED)
-        return InferenceRequest(choice, urls or (DEFAULT_URL,), self.key_file or (Path(key_file) if key_file else None))
+        return InferenceRequest(choice, urls or (DEFAULT_URL,), self.key_file or (Path(key_file) if key_file else None), self.pictures)
 
 
 @contextmanager
@@ -80,10 +82,10 @@ def opened_predictor(
 
 def torchserve_settings(settled: InferenceRequest, *, deadline_s: float = PATIENCE_S) -> TorchServeSettings:
     """The servers of a settled request, and how patiently they are asked."""
-    from pipeline.adapters.torchserve_settings import TorchServeEndpoint, TorchServeSettings
+    from pipeline.adapters.torchserve_settings import PictureEncoding, TorchServeEndpoint, TorchServeSettings
 
     endpoints = tuple(TorchServeEndpoint(url=url, key_file=settled.key_file) for url in settled.urls)
-    return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s)
+    return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s, encoding=PictureEncoding(settled.pictures))
 
 
 def _embedded() -> Predictor:

@@ -83,7 +83,8 @@ class Service:
     def use(self, settings: Settings) -> None:
         """From now on, for jobs that start from now on."""
         self.settings = settings
-        choice = InferenceRequest(settings.inference.where, settings.torchserve.url, settings.torchserve.key_file)
+        server = settings.torchserve
+        choice = InferenceRequest(settings.inference.where, server.url, server.key_file, server.pictures)
         self._inference = choice.settled({})
 
     def step(self, now: float) -> None:

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
@@ -122,6 +122,7 @@ class TorchServe(_Section):
 
     url: _Texts = ()
     key_file: Path | None = None
+    pictures: Literal["ppm", "png", "jpeg"] = "ppm"
     deadline_s: _Seconds = 120.0
     probe_first_s: _Seconds = 5.0
     probe_max_s: _Seconds = 30.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +13,11 @@ from pipeline.adapters.torchserve_settings import PictureEncoding
 from pipeline.errors import ShapeError
 from pipeline.types import Bytes, checked
 
-_JPEG: Final = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-_PNG: Final = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
+_CHOICES: Final[Mapping[PictureEncoding, Sequence[int]]] = {
+    PictureEncoding.PPM: (),
+    PictureEncoding.PNG: (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+    PictureEncoding.JPEG: (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+}
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,8 @@ def parcel(rgb: Bytes, *, longest_side_px: int, encoding: PictureEncoding) -> Pa
     if scale > 1.0:
         size = (max(round(width / scale), 1), max(round(height / scale), 1))
         rgb = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    suffix, choices = (".jpg", _JPEG) if encoding is PictureEncoding.JPEG else (".png", _PNG)
-    _, content = cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), choices)
-    return Parcel(content.tobytes(), f"image/{encoding}", rgb.shape[1], rgb.shape[0], scale)
+    _, content = cv2.imencode(f".{encoding}", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), _CHOICES[encoding])
+    return Parcel(content.tobytes(), encoding.media_type, rgb.shape[1], rgb.shape[0], scale)
 
 
 def tiny_picture() -> Bytes:

@@ -30,13 +30,21 @@ def _check_url(name: str, url: str) -> None:
 
 
 class PictureEncoding(StrEnum):
-    """How pictures travel to the server.
+    """How pictures travel to the server; the values are file suffixes.
 
-    Measured on a photograph of 750 x 1000: JPEG (quality 95, full chroma) takes 15 ms to write and read and 0.2 MB, PNG 43 ms and 0.9 MB.
+    Measured on a photograph of 750 x 1000 with a server on the same machine, the detector's whole answer: PPM (no compression) 53 ms and
+    2.3 MB, PNG 108 ms and 0.9 MB, both exact; JPEG (quality 95, full chroma) 56 ms and 0.2 MB, and its artefacts move joints of faint
+    drawings by up to 4 px. So PPM unless the way is long.
     """
 
-    JPEG = "jpeg"
+    PPM = "ppm"
     PNG = "png"
+    JPEG = "jpeg"
+
+    @property
+    def media_type(self) -> str:
+        """For the request's header."""
+        return "image/x-portable-pixmap" if self is PictureEncoding.PPM else f"image/{self}"
 
 
 @dataclass(frozen=True)
@@ -108,7 +116,7 @@ class TorchServeSettings:
     max_outstanding: int = 8
     max_reply_bytes: int = 8 * 1024 * 1024
     longest_side_px: int = 1000
-    encoding: PictureEncoding = field(default=PictureEncoding.JPEG)
+    encoding: PictureEncoding = field(default=PictureEncoding.PPM)
 
     def __post_init__(self) -> None:
         if not self.endpoints:

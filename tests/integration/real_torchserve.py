@@ -1,4 +1,4 @@
-"""A TorchServe of the tests' own: started by torchserve/start_torchserve.sh, with archives that need no network, on free ports."""
+"""A TorchServe of the tests' own: started by torchserve/start_torchserve.sh on free ports, with the tests' archives or with doodled's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -25,8 +26,10 @@ STOP_S = 20.0
 class RealTorchServe:
     """A server in a folder of its own; may be started, stopped and started again."""
 
-    def __init__(self, python: Path, folder: Path, *, profile: str = "config.local.properties", **changes: str) -> None:
-        """`changes` replace settings of the profile, which is otherwise used as it is shipped."""
+    def __init__(
+        self, python: Path, folder: Path, *, profile: str = "config.local.properties", has_networks: bool = False, **changes: str
+    ) -> None:
+        """`changes` replace settings of the profile, which is otherwise used as it is shipped; `has_networks`: doodled's own archives."""
         self._venv = python.parent.parent
         self.folder = folder
         self.store = folder / "model-store"
@@ -47,6 +50,9 @@ class RealTorchServe:
         }
         self.use(profile)
         self._process: subprocess.Popen[bytes] | None = None
+        if has_networks:
+            subprocess.run([sys.executable, ROOT / "torchserve" / "build_archives", "--out", self.store], check=True, capture_output=True)
+            return
         for model, handler in MODELS.items():
             arguments = ["--model-name", model, "--version", "1.0", "--handler", str(HANDLERS / handler), "--force"]
             arguments += ["--extra-files", str(HANDLERS / "drawn_figures.py"), "--export-path", str(self.store)]
@@ -56,7 +62,7 @@ class RealTorchServe:
         """From the next start on, the settings of another file of torchserve/."""
         text = (ROOT / "torchserve" / profile).read_text()
         for name, value in self._changes.items():
-            text, count = re.subn(rf"(?m)^{name}=.*$", f"{name}={value}", text)
+            text, count = re.subn(rf"(?m)^{name}=(?:.*\\\n)*.*$", f"{name}={value}", text)
             text += "" if count else f"\n{name}={value}\n"
         self._config.write_text(text)
 

@@ -83,7 +83,7 @@ def test_a_good_answer(client, stub):
     assert (detection.box.left, detection.box.bottom, detection.score) == (1.0, 40.0, 0.9)
     (received,) = stub.received
     assert received.path == "/predictions/drawn_humanoid_detector"
-    assert b'name="data"; filename="picture.jpeg"' in received.body
+    assert b'name="data"; filename="picture.x-portable-pixmap"' in received.body
     assert received.authorization is None
     assert client.attempts == [Attempt(stub.url, "drawn_humanoid_detector", 1, 200, None, None, client.attempts[0].duration_s)]
 
