@@ -113,9 +113,14 @@ class RealTorchServe:
             self._process.wait(STOP_S)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """Of Java."""
+        assert self._process is not None
+        return self._process.pid
+
     def workers(self) -> list[int]:
         """Process ids of its workers."""
-        assert self._process is not None
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -124,7 +129,7 @@ class RealTorchServe:
                     command = (entry / "cmdline").read_bytes()
                 except (OSError, ValueError):
                     continue
-                if parent == self._process.pid and b"model_service_worker" in command:
+                if parent == self.pid and b"model_service_worker" in command:
                     found.append(int(entry.name))
         return found
 
