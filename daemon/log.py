@@ -1,18 +1,17 @@
 """What the daemon tells: one JSON object a line on stdout (OPERATIONS.md, section 4), or coloured lines on a terminal.
 
-The events are a closed set. A writer thread takes the lines, so that a reader that has stopped never stops the work; lines that find its
-queue full are counted and left out. Names of strangers come in through `daemon.names`; everything else is made harmless here: no record
-is longer than 48 KiB, holds a line feed or a control character, or a secret.
+The events are a closed set, and etc/doc/logs.md explains each with its fields. Names of strangers come in through `daemon.names`;
+everything else is made harmless here: no record is longer than 48 KiB, holds a line feed or a control character, or a secret.
+`log_writer` writes, `log_formats` knows other people's names for our fields, `journal` tells the journal itself.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import queue
 import re
-import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib import metadata
@@ -21,10 +20,11 @@ from typing import Any, Final
 
 import structlog
 
+from daemon.log_formats import Record, Shape, plain
+
 SCHEMA: Final = 1
 MAX_RECORD_BYTES: Final = 47 * 1024
 MAX_TEXT: Final = 2000
-_QUEUE_LENGTH: Final = 10_000
 
 
 class Event(StrEnum):
@@ -42,6 +42,7 @@ class Event(StrEnum):
     FILE_REJECTED = "file.rejected"
     JOB_CLAIMED = "job.claimed"
     STAGE_DONE = "stage.done"
+    STAGE_FAILED = "stage.failed"
     UPSTREAM_RETRY = "upstream.retry"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_HALF_OPEN = "breaker.half_open"
@@ -56,6 +57,9 @@ class Event(StrEnum):
     CONFIG_REJECTED = "config.rejected"
     DISK_LOW = "disk.low"
     DISK_RECOVERED = "disk.recovered"
+    METRICS_READY = "metrics.ready"
+    METRICS_UNAVAILABLE = "metrics.unavailable"
+    GALLERY_UNAVAILABLE = "gallery.unavailable"
 
 
 _WARNINGS = frozenset(
@@ -64,6 +68,7 @@ _WARNINGS = frozenset(
         Event.WATCH_RESTARTED,
         Event.INBOX_DEGRADED,
         Event.FILE_REJECTED,
+        Event.STAGE_FAILED,
         Event.UPSTREAM_RETRY,
         Event.BREAKER_OPENED,
         Event.JOB_RETRIED,
@@ -71,9 +76,14 @@ _WARNINGS = frozenset(
         Event.JOB_RECOVERED,
         Event.CONFIG_REJECTED,
         Event.DISK_LOW,
+        Event.METRICS_UNAVAILABLE,
+        Event.GALLERY_UNAVAILABLE,
     },
 )
-_PRIORITY = {"error": 3, "warning": 4, "info": 6}
+PRIORITY: Final = {"error": 3, "warning": 4, "info": 6}
+"""syslog's numbers (sd-daemon(3))."""
+
+_RENDER: Final = structlog.processors.JSONRenderer(ensure_ascii=True, default=str)
 _SECRETS = (
     re.compile(r"(?<=://)[^/\s@]+:[^/\s@]*@"),
     re.compile(r"(?i)\bbearer\s+[\w.~+/=-]+"),
@@ -81,52 +91,23 @@ _SECRETS = (
 )
 
 
-class LineWriter:
-    """Writes lines on a thread of its own; never blocks who hands them in, and survives that nobody reads any more."""
-
-    def __init__(self, file: int) -> None:
-        self._file = file
-        self._lines: queue.Queue[bytes | None] = queue.Queue(_QUEUE_LENGTH)
-        self.dropped = 0
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        self._thread.start()
-
-    def write(self, line: str) -> None:
-        """Take a line."""
-        try:
-            self._lines.put_nowait(line.encode("utf-8", "backslashreplace") + b"\n")
-        except queue.Full:
-            self.dropped += 1
-
-    def close(self, timeout_s: float = 2.0) -> None:
-        """Write what is outstanding, for as long as the reader lets us, but not longer than `timeout_s`."""
-        try:
-            self._lines.put(None, timeout=timeout_s)
-        except queue.Full:
-            return
-        self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        while (line := self._lines.get()) is not None:
-            try:
-                while line:
-                    line = line[os.write(self._file, line) :]
-            except OSError:
-                self.dropped += 1
-
-
 class EventLog:
     """Where events go."""
 
-    def __init__(self, write: Callable[[str], None], *, instance: str, pretty: bool = False, priorities: bool = False) -> None:
+    def __init__(
+        self, write: Callable[[str], None], *, instance: str, pretty: bool = False, priorities: bool = False, shape: Shape = plain
+    ) -> None:
         """Nothing is written yet.
 
         Args:
             write: takes a line.
             pretty: lines for people instead of JSON.
             priorities: lines begin with <3>, <4> or <6>, as journald reads them.
+            shape: what fields are called, see `log_formats`.
         """
         self._write = write
+        self._shape = shape
+        self._observers: list[Callable[[Event, Mapping[str, Any]], None]] = []
         self._fields: dict[str, Any] = {
             "schema": SCHEMA,
             "service": "doodled",
@@ -138,19 +119,35 @@ class EventLog:
         self._priorities = priorities
         self._for_people = structlog.dev.ConsoleRenderer(colors=True) if pretty else None
 
+    @property
+    def version(self) -> str:
+        """Of this program, as records have it."""
+        return str(self._fields["version"])
+
+    def observe(self, observer: Callable[[Event, Mapping[str, Any]], None]) -> None:
+        """From now on, show `observer` every event with its fields, as they come in: on whichever thread tells, so it must be quick."""
+        self._observers.append(observer)
+
     def tell(self, event: Event, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON holds
         """Write a record. None and empty texts are left out."""
+        for observer in self._observers:
+            with suppress(Exception):  # who only watches must not be able to stop what is watched
+                observer(event, fields)
         level = "error" if event is Event.JOB_FAILED else "warning" if event in _WARNINGS else "info"
         told = {name: clean(value) for name, value in fields.items() if value is not None and value != ""}
-        record: dict[str, Any] = {"timestamp": _now(), "level": level, "event": str(event), **self._fields, **told}
+        self._emit(event, {"timestamp": _now(), "level": level, "event": str(event), **self._fields, **told})
+
+    def _emit(self, event: Event, record: Record) -> None:
+        level = record["level"]
         if self._for_people is not None:
             if event is Event.STAGE_DONE:
                 return  # people find it in the job's own line
-            shown: MutableMapping[str, Any] = {"timestamp": _now()[11:23], "level": level, "event": str(event), **told}
+            shown: MutableMapping[str, Any] = {name: value for name, value in record.items() if name not in self._fields}
+            shown["timestamp"] = record["timestamp"][11:23]
             self._write(str(self._for_people(None, level, shown)))
             return
-        prefix = f"<{_PRIORITY[level]}>" if self._priorities else ""
-        self._write(prefix + _bounded(record))
+        prefix = f"<{PRIORITY[level]}>" if self._priorities else ""
+        self._write(prefix + fitted(record, self._shape)[1])
 
     def aside(self, line: str) -> None:
         """Write a line that only people need: what it says is in a record already."""
@@ -172,16 +169,20 @@ def clean(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return value
 
 
-def _bounded(record: dict[str, Any]) -> str:
-    render = structlog.processors.JSONRenderer(ensure_ascii=True, default=str)
-    line = str(render(None, "", record))
-    if len(line) <= MAX_RECORD_BYTES:
-        return line
-    small = {name: _short(value) for name, value in record.items()}
-    line = str(render(None, "", {**small, "truncated": True}))
-    if len(line) <= MAX_RECORD_BYTES:
-        return line
-    return str(render(None, "", {**{name: small[name] for name in list(small)[:12]}, "truncated": True}))
+def fitted(record: Record, shape: Shape = plain) -> tuple[Record, str]:
+    """A record in its shape and as JSON, at most MAX_RECORD_BYTES long: what is too long is cut, and the record says so."""
+    shaped, line = _rendered(record, shape)
+    if len(line) > MAX_RECORD_BYTES:
+        small = {name: _short(value) for name, value in record.items()}
+        shaped, line = _rendered({**small, "truncated": True}, shape)
+        if len(line) > MAX_RECORD_BYTES:
+            shaped, line = _rendered({**{name: small[name] for name in list(small)[:12]}, "truncated": True}, shape)
+    return shaped, line
+
+
+def _rendered(record: Record, shape: Shape) -> tuple[Record, str]:
+    shaped = shape(record)
+    return shaped, str(_RENDER(None, "", dict(shaped)))
 
 
 def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -191,14 +192,7 @@ def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return json.dumps(value, default=str)[:200] if isinstance(value, list | dict) else value
 
 
-def for_stdout(environ: Mapping[str, str], *, instance: str, pretty: bool | None) -> tuple[EventLog, LineWriter]:
-    """The log on stdout: JSON unless it is a terminal, or as asked; with priorities where journald reads."""
-    writer = LineWriter(1)
-    is_pretty = os.isatty(1) if pretty is None else pretty
-    return EventLog(writer.write, instance=instance, pretty=is_pretty, priorities=_is_journal(environ)), writer
-
-
-def _is_journal(environ: Mapping[str, str]) -> bool:
+def is_journal(environ: Mapping[str, str]) -> bool:
     """Whether stdout is what systemd connected to the journal (systemd.exec(5), JOURNAL_STREAM)."""
     status = os.fstat(1)
     return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

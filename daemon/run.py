@@ -18,10 +18,12 @@ from typing import Any, Final
 from daemon.disposition import Backoff
 from daemon.endings import Endings
 from daemon.intake import Intake
-from daemon.log import Event, EventLog, LineWriter, for_stdout
+from daemon.log import Event, EventLog
+from daemon.log_choice import opened_log
+from daemon.log_writer import BackgroundWriter
 from daemon.notify import Notifier
 from daemon.service import Service
-from daemon.settings import LogFormat, Settings, config_file, read_settings, root_folder
+from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.settle import SettleRules
 from daemon.spool import Spool
 from daemon.upkeep import Upkeep
@@ -111,8 +113,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: 
     root = root_folder(settings, environ)
     bell, flags = Bell(), Flags()
     with _signals(flags, bell), Spool.opened(root) as spool:
-        pretty = {LogFormat.AUTO: None, LogFormat.JSON: False, LogFormat.PRETTY: True}[settings.log.format]
-        log, writer = for_stdout(environ, instance=spool.instance, pretty=pretty)
+        log, writer = opened_log(settings.log, environ, instance=spool.instance)
         try:
             return _Daemon(settings, spool, log, writer, bell, flags, config, environ, hired).run(drain=drain)
         finally:
@@ -128,7 +129,7 @@ class _Daemon:
         settings: Settings,
         spool: Spool,
         log: EventLog,
-        writer: LineWriter,
+        writer: BackgroundWriter,
         bell: Bell,
         flags: Flags,
         config: Path | None,

@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from daemon import choices
 from daemon.inference import InferenceChoice
+from daemon.log_writer import JOURNAL_SOCKET
 from daemon.sidecar import JobOptions
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format
@@ -140,14 +141,29 @@ class LogFormat(StrEnum):
     """How records look."""
 
     AUTO = "auto"
-    JSON = "json"
     PRETTY = "pretty"
+    PLAIN = "plain"
+    ECS = "ecs"
+    OTEL = "otel"
+
+
+class LogTarget(StrEnum):
+    """Where records go."""
+
+    STDOUT = "stdout"
+    JOURNAL = "journal"
+
+
+def _format(value: object) -> object:
+    return "plain" if value == "json" else value  # its name until there were other JSONs
 
 
 class Log(_Section):
     """What is told."""
 
-    format: LogFormat = LogFormat.AUTO
+    to: LogTarget = LogTarget.STDOUT
+    format: Annotated[LogFormat, BeforeValidator(_format)] = LogFormat.AUTO
+    journal_socket: Path = JOURNAL_SOCKET
     stages: bool = True
     heartbeat_s: _Seconds = 60.0
 
