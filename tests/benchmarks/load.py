@@ -1,0 +1,64 @@
+"""What the daemon bears, as tables: `python tests/benchmarks/load.py WHAT [options]`.
+
+    burst [--files 10000] [--seconds-more 60]   files dropped within a second: found, claimed or visibly waiting, none lost, memory
+    latency [--drops 60]                        a renamed-in file until its claim, on an idle daemon
+    idle [--seconds 60]                         processor time and wakeups of a daemon with nothing to do, its workers warm
+    restart [--files 10000]                     from the start of the process to its first claim, with so many waiting
+    drawings [--count 200] [--backlog 1000]     real drawings: how many a minute, overhead of each; time of each beside a backlog
+    syncs                                       strace's count of what the disk is asked, for one job
+    rivals [--files 3000]                       four daemons on one inbox, one killed, one stopped and continued
+
+`--root FOLDER` says where, and so on which disk; a temporary folder by default. Only `drawings` draws: elsewhere the workers pretend
+(tests/fault/stub_daemon.py), everything else is real. Bars are those of issue 5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import load_bursts
+import load_calm
+import load_drawings
+import load_rivals
+from load_daemon import machine
+
+WHATS = {
+    "burst": load_bursts.burst,
+    "latency": load_calm.latency,
+    "idle": load_calm.idle,
+    "restart": load_bursts.restart,
+    "drawings": load_drawings.drawings,
+    "syncs": load_calm.syncs,
+    "rivals": load_rivals.rivals,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=WHATS)
+    parser.add_argument("--root", type=Path)
+    parser.add_argument("--files", type=int)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--drops", type=int, default=60)
+    parser.add_argument("--backlog", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds-more", type=float, default=60.0, help="how long a burst may go on being worked on")
+    options = parser.parse_args()
+    root = Path(tempfile.mkdtemp(prefix="doodled-load-", dir=options.root))
+    print(f"{options.what}: {machine()}, {root}", flush=True)
+    try:
+        is_fine = WHATS[options.what](root, options)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    print(f"  ({machine()})", flush=True)
+    return 0 if is_fine else 1
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")
+    sys.exit(main())
