@@ -29,8 +29,11 @@ STAGES: Mapping[str, tuple[str, ...]] = {
     "retarget": ("retarget", "deform"),
     "render": ("render",),
     "encode": ("encode", "write", "verify"),
+    "annotations": ("annotations",),
 }
-"""The stages that are told one by one; the canonical line has them all."""
+"""The stages that are told one by one; the canonical line has all their parts."""
+
+_STAGE_OF: Mapping[str, str] = {part: stage for stage, parts in STAGES.items() for part in parts}
 
 SCHEMA = 1
 WHAT_TO_DO: Mapping[ErrorType, str] = {
@@ -97,6 +100,7 @@ class Endings:
                 if report.failure.kind is ErrorType.INTERNAL:
                     report.failure = Failure(ErrorType.OUTPUT, report.failure.message, stage="publish")
         failure = report.failure or Failure(ErrorType.INTERNAL, "the worker said nothing")
+        self._tell_stages(job, report, failure)
         what = outcome(failure.kind, job.attempts, self._max_attempts)
         if what is Outcome.FAIL:
             return self._quarantined(job, failure, fields, report, now - timing.claimed_s)
@@ -107,7 +111,8 @@ class Endings:
         self._spool.save(job)
         wait_s = self._retry.wait_s(max(1, job.attempts)) if what is Outcome.RETRY else 0.0
         event = Event.JOB_RETRIED if what is Outcome.RETRY else Event.JOB_DEFERRED
-        self._log.tell(event, **fields, stage=failure.stage, reason=failure.kind, error_message=failure.message, wait_s=wait_s)
+        stage = stage_of(failure.stage)
+        self._log.tell(event, **fields, stage=stage, reason=failure.kind, error_message=failure.message[:500], wait_s=wait_s)
         return Ending(what, failure.kind, failure.message, wait_s)
 
     def acknowledged(self, job: Job) -> bool:
@@ -164,9 +169,12 @@ class Endings:
             outcome="success",
             duration_ms=round(1000 * (now - timing.claimed_s)),
             queue_wait_ms=round(1000 * timing.queue_wait_s),
+            work_ms=round(sum(report.stages_ms.values()), 2),
             publish_ms=round(1000 * (time.perf_counter() - started), 1),
             stages_ms=report.stages_ms,
             retries=len(report.retries),
+            renderer=named.get("renderer"),
+            inference=named.get("inference"),
             outputs=[_told(output) for output in named["outputs"]],
         )
         spent_s = {stage: spent_ms / 1000 for stage, spent_ms in report.stages_ms.items()}
@@ -194,7 +202,7 @@ class Endings:
             Event.JOB_FAILED,
             **fields,
             outcome="failure",
-            stage=failure.stage,
+            stage=stage_of(failure.stage),
             error_type=str(failure.kind),
             error_message=failure.message[:500],
             error_id=hashlib.sha256(failure.trace.encode()).hexdigest()[:12] if failure.trace else None,
@@ -212,13 +220,22 @@ class Endings:
         fields: dict[str, Any] = {"job_id": job.id, "attempt": job.attempts, **name_fields(job.name), "folder": "/".join(job.folder)}
         if report is not None and report.file_sha256:
             fields |= {"file_sha256": report.file_sha256, "file_size": report.file_size}
+        if report is not None and report.upstream_attempts:
+            fields["upstream_attempts"] = report.upstream_attempts
         return fields
 
-    def _tell_stages(self, job: Job, report: Report) -> None:
+    def _tell_stages(self, job: Job, report: Report, failure: Failure | None = None) -> None:
+        if not self._tells_stages:
+            return
+        failed = stage_of(failure.stage) if failure is not None else ""
         for stage, parts in STAGES.items():
             spent_ms = sum(report.stages_ms.get(part, 0.0) for part in parts)
-            if self._tells_stages and spent_ms:
+            if spent_ms and stage != failed:
                 self._log.tell(Event.STAGE_DONE, job_id=job.id, stage=stage, duration_ms=round(spent_ms, 2), outcome="success")
+        if failed and failure is not None:
+            spent_ms = sum(report.stages_ms.get(part, 0.0) for part in STAGES.get(failed, ()))
+            kind, took_ms = str(failure.kind), round(spent_ms, 2)
+            self._log.tell(Event.STAGE_FAILED, job_id=job.id, stage=failed, duration_ms=took_ms, outcome="failure", error_type=kind)
 
     def _tell_duplicate(self, job: Job, report: Report) -> None:
         """The same bytes again are animated again: people drop a picture again because they changed their mind. But they are told."""
@@ -229,6 +246,11 @@ class Endings:
             self._seen[report.file_sha256] = job.id
             if len(self._seen) > MOST_REMEMBERED:
                 self._seen.popitem(last=False)
+
+
+def stage_of(part: str) -> str:
+    """The stage that logs tell of, for what a stopwatch calls its part."""
+    return _STAGE_OF.get(part, part)
 
 
 def _told(output: Mapping[str, Any]) -> dict[str, Any]:
