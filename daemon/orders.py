@@ -56,6 +56,7 @@ class Report:
         failure: why it failed, or None.
         networks_answered: the networks were asked, and fine.
         stages_ms: wall-clock milliseconds by stage.
+        upstream_attempts: requests to a model server by outcome: "answered", or what was wrong.
     """
 
     manifest: dict[str, Any] | None = None
@@ -64,6 +65,7 @@ class Report:
     file_sha256: str = ""
     file_size: int = 0
     stages_ms: dict[str, float] = field(default_factory=dict)
+    upstream_attempts: dict[str, int] = field(default_factory=dict)
     retries: list[Retry] = field(default_factory=list)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from daemon.disposition import Backoff
 from daemon.endings import Endings
@@ -27,14 +27,20 @@ from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.settle import SettleRules
 from daemon.spool import Spool
 from daemon.upkeep import Upkeep
+from daemon.vitals import Vitals
 from daemon.watch import Watch, is_on_network
 from daemon.workers import Workers, WorkForce
 from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from daemon.metrics_outlets import Outlets
 
 EXIT_TRANSIENT: Final = 75
 """EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for something that is out."""
 
 LONGEST_WAIT_S: Final = 5.0
+UNTIL_RESTART: Final = ("root", "intake", "jobs", "metrics", "gallery")
+"""Settings that SIGHUP does not change."""
 
 
 Hiring = Callable[[Callable[[], None]], WorkForce]
@@ -43,6 +49,15 @@ Hiring = Callable[[Callable[[], None]], WorkForce]
 def _pool(settings: Settings) -> Hiring:
     jobs = settings.jobs
     return lambda wake: Workers(jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake)
+
+
+def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], Vitals | None]) -> Outlets | None:
+    """Where metrics go; their library is only loaded where somebody wants them."""
+    if not settings.metrics.port and settings.metrics.textfile is None:
+        return None
+    from daemon.metrics_outlets import Outlets
+
+    return Outlets(settings.metrics, log, vitals)
 
 
 class Bell:
@@ -167,6 +182,7 @@ class _Daemon:
             notifier=self._notifier,
             dropped=lambda: writer.dropped,
         )
+        self._outlets = _outlets(settings, log, lambda: self._upkeep.vitals)
 
     def run(self, *, drain: bool) -> int:
         layout = self._spool.layout
@@ -177,6 +193,8 @@ class _Daemon:
         reason, status = "error", 1
         try:
             self._watch.start()
+            if self._outlets is not None:
+                self._outlets.start()
             self._service.take_over(time.monotonic())
             summary = self._upkeep.summary(time.monotonic())
             self._notifier.ready(summary)
@@ -190,6 +208,8 @@ class _Daemon:
             left = len(self._service.held)
             done, failed = self._endings.done, self._endings.failed
             self._log.tell(Event.DAEMON_STOP, reason=reason, in_flight=in_flight, left=left, done=done, failed=failed)
+            if self._outlets is not None:
+                self._outlets.stop()
         return status
 
     def _loop(self, *, drain: bool) -> tuple[str, int]:
@@ -261,7 +281,7 @@ class _Daemon:
         except ConfigError as error:
             self._log.tell(Event.CONFIG_REJECTED, path=str(error.path), problems=list(error.problems))
             return
-        fixed = [name for name in ("root", "intake", "jobs") if getattr(settings, name) != getattr(self._settings, name)]
+        fixed = [name for name in UNTIL_RESTART if getattr(settings, name) != getattr(self._settings, name)]
         self._settings = settings
         self._service.use(settings)
         self._upkeep.settings = settings

@@ -80,6 +80,11 @@ class Service:
         self._take_over_at_s = 0.0
         self.use(settings)
 
+    @property
+    def worker_count(self) -> int:
+        """How many jobs are done at the same time."""
+        return self._workers.count
+
     def use(self, settings: Settings) -> None:
         """From now on, for jobs that start from now on."""
         self.settings = settings

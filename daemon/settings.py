@@ -12,10 +12,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
 
 from daemon import choices
 from daemon.inference import InferenceChoice
@@ -168,6 +169,22 @@ class Log(_Section):
     heartbeat_s: _Seconds = 60.0
 
 
+class Metrics(_Section):
+    """Numbers for Prometheus; nothing is offered unless a port or a file is named."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    host: IPvAnyAddress = IPv4Address("127.0.0.1")
+    textfile: Path | None = None
+    textfile_s: _Seconds = 15.0
+
+
+class Gallery(_Section):
+    """A page in the outbox that shows what is there."""
+
+    enabled: bool = False
+    update_s: _Seconds = 3.0
+
+
 class Settings(_Section):
     """All of them."""
 
@@ -179,6 +196,8 @@ class Settings(_Section):
     torchserve: TorchServe = TorchServe()
     storage: Storage = Storage()
     log: Log = Log()
+    metrics: Metrics = Metrics()
+    gallery: Gallery = Gallery()
 
     def digest(self) -> str:
         """Twelve digits that change when a setting does."""

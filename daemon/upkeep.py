@@ -21,6 +21,7 @@ from daemon.notify import Notifier
 from daemon.service import Service
 from daemon.settings import Settings
 from daemon.spool import Spool
+from daemon.vitals import Vitals
 from daemon.watch import Watch, WatchMode
 
 SCAN_PAUSE_S = 0.05
@@ -43,6 +44,7 @@ class Upkeep:
     Attributes:
         scans: how many were made.
         is_degraded: the inbox can't be read.
+        vitals: how everything was a second ago, or when the loop turned last; None before it has. May be read from any thread.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Upkeep:
         self.settings = settings
         self.scans = 0
         self.is_degraded = False
+        self.vitals: Vitals | None = None
         self._scan_at_s = 0.0
         self._scanned_s = 0.0
         self._scan_took_s = 0.0
@@ -72,6 +75,7 @@ class Upkeep:
         self._hour: list[tuple[float, int, int]] = []
         self._free_bytes = 0
         self._published_status = ""
+        self._is_status_old = False
 
     def hinted(self, now: float) -> None:
         """Something may have changed in the inbox."""
@@ -96,7 +100,11 @@ class Upkeep:
             self._remove_old()
         if now >= self._status_at_s:
             self._status_at_s = now + STATUS_S
+            self.vitals = self._vitals(now)
             self._tell_status(now)
+            self._is_status_old = False
+        else:
+            self._is_status_old = True
         if self._heartbeat_at_s is None:
             self._heartbeat_at_s = now + self.settings.log.heartbeat_s
         elif now >= self._heartbeat_at_s:
@@ -106,10 +114,13 @@ class Upkeep:
     def due_s(self) -> float:
         """When something of this is due."""
         times = [self._scan_at_s, self._watch_at_s, self._disk_at_s, self._retention_at_s]
+        if self._is_status_old:  # what the last turn changed is to be seen within a second, not when something else happens
+            times.append(self._status_at_s)
         return min(times) if self._heartbeat_at_s is None else min(*times, self._heartbeat_at_s)
 
     def close(self) -> None:
-        """Take back what was told of this instance."""
+        """Take back what was told of this instance, and look around once more."""
+        self.vitals = self._vitals(time.monotonic())
         with suppress(OSError):
             (self._spool.layout.status / f"{self._spool.instance}.json").unlink(missing_ok=True)
 
@@ -215,22 +226,40 @@ class Upkeep:
         self._hour = [each for each in self._hour if each[0] > now - 3600]
         first = self._hour[0] if self._hour else (now, 0, 0)
         self._hour.append((now, self._endings.done, self._endings.failed))
-        service = self._service
+        vitals = self._vitals(now)
         self._log.tell(
             Event.DAEMON_HEARTBEAT,
-            inbox_depth=self._intake.count,
-            deferred=len(service.held),
-            in_flight=len(service.running),
-            oldest_pending_s=round(max((now - each.settling.first_seen_s for each in self._intake.waiting()), default=0.0), 1),
-            breaker=str(service.networks.state),
-            machine=str(service.machine.state),
-            disk_free_bytes=self._free_bytes,
-            overflows=self._watch.overflows,
+            inbox_depth=vitals.inbox_depth,
+            deferred=vitals.deferred,
+            in_flight=vitals.in_flight,
+            oldest_pending_s=round(vitals.oldest_pending_s, 1),
+            breaker=vitals.breaker,
+            machine=vitals.machine,
+            disk_free_bytes=vitals.disk_free_bytes,
+            overflows=vitals.overflows,
             watch_mode=str(self._watch.mode),
-            log_dropped=self._dropped(),
+            log_dropped=vitals.log_dropped,
             rss_bytes=_resident_bytes(),
             done_1h=self._endings.done - first[1],
             failed_1h=self._endings.failed - first[2],
+        )
+
+    def _vitals(self, now: float) -> Vitals:
+        service = self._service
+        return Vitals(
+            at_s=now,
+            inbox_depth=self._intake.count,
+            deferred=len(service.held),
+            in_flight=len(service.running),
+            workers=service.worker_count,
+            oldest_pending_s=max((now - each.settling.first_seen_s for each in self._intake.waiting()), default=0.0),
+            breaker=service.networks.state.value,
+            machine=service.machine.state.value,
+            disk_free_bytes=self._free_bytes,
+            disk_reserve_bytes=self.settings.storage.reserve_mb << 20,
+            is_degraded=self.is_degraded,
+            overflows=self._watch.overflows,
+            log_dropped=self._dropped(),
         )
 
     def is_waiting_for_others(self) -> bool:

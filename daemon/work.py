@@ -39,7 +39,7 @@ def perform(order: Order) -> Report:
     """Carry out an order in this process."""
     global _bench  # noqa: PLW0603 - a worker process has one bench for its life
     _bench = _bench or Workbench(os.environ)
-    _bench.retries = []
+    _bench.begin()
     report, stopwatch = Report(), WallStopwatch()
     try:
         report.manifest = _Work(order, _bench, report, stopwatch).manifest()
@@ -58,7 +58,7 @@ def perform(order: Order) -> Report:
         kind = error_type(error)
         report.failure = Failure(kind, f"{type(error).__name__}: {error}"[:500], stage=_last(stopwatch), trace=trace)
     report.stages_ms = {stage: round(1000 * spent, 2) for stage, spent in stopwatch.spent_s.items()}
-    report.retries = _bench.retries
+    report.retries, report.upstream_attempts = _bench.retries, dict(_bench.attempts)
     return report
 
 

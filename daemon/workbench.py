@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.ports import Predictor
 
 MAX_RETRIES_TOLD: Final = 20
+ANSWERED: Final = "answered"
 
 
 class Workbench:
@@ -29,6 +31,11 @@ class Workbench:
         self._predictors: dict[InferenceRequest, tuple[Predictor, str]] = {}
         self._library: MotionLibrary | None = None
         self.retries: list[Retry] = []
+        self.attempts: Counter[str] = Counter()
+
+    def begin(self) -> None:
+        """A job begins: nothing was asked for it yet."""
+        self.retries, self.attempts = [], Counter()
 
     def library(self) -> MotionLibrary:
         """The motions."""
@@ -57,6 +64,8 @@ class Workbench:
         self._predictors.clear()
 
     def _note(self, attempt: Attempt) -> None:
+        if not attempt.is_probe:
+            self.attempts[str(attempt.error_type or ANSWERED)] += 1
         if attempt.wait_s is not None and len(self.retries) < MAX_RETRIES_TOLD:
             kind = attempt.error_type or ""
             self.retries.append(Retry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s)))
