@@ -12,11 +12,31 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from daemon import jobs_commands
-from daemon.choices import CameraChoice, Overlay
-from daemon.inference import InferenceChoice, InferenceRequest
+from daemon.command_options import (
+    Background,
+    CameraOption,
+    DrawingFile,
+    Dump,
+    GLOption,
+    Inference,
+    KeepAnnotations,
+    KeyFile,
+    Kind,
+    Mesh,
+    Motion,
+    Output,
+    Rate,
+    Retarget,
+    Show,
+    Size,
+    Target,
+    Timings,
+    Urls,
+)
+from daemon.inference import InferenceRequest
 from daemon.stopwatch import WallStopwatch, timing_lines
-from pipeline.adapters.gl_context import ContextKind
-from pipeline.types import Format, Quality
+from daemon.version import version
+from pipeline.types import Quality
 
 if TYPE_CHECKING:
     from daemon.render import Rendered
@@ -25,94 +45,30 @@ _T = TypeVar("_T")
 
 app = typer.Typer(
     name="doodled",
-    help="Drawn figures come to life: characters and motions in, animations out.",
+    help="Drawn figures come to life: drawings and motions in, animations out.",
+    epilog="Try: doodled animate photo.jpg --motion dance -o me.gif",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(jobs_commands.app)
-
-Motion = Annotated[
-    str | None, typer.Option("--motion", help="A motion's name (see `doodled motions`), its YAML file, or a BVH file. [default: wave]")
-]
-Retarget = Annotated[
-    str | None, typer.Option("--retarget", help="A retarget configuration's name or YAML file. [default: chosen by the motion's joints]")
-]
-Size = Annotated[str | None, typer.Option("--size", metavar="WxH", help="Pixels. [default: 500x500, or the scene file's]")]
-Rate = Annotated[
-    str | None,
-    typer.Option("--fps", metavar="N|native", help="Frames a second. [default: 25; native for a scene file; at most 50 in a GIF]"),
-]
-Background = Annotated[
-    str | None, typer.Option("--background", metavar="COLOUR|PICTURE", help="What is behind the figure. [default: transparent]")
-]
-CameraOption = Annotated[
-    CameraChoice | None,
-    typer.Option("--camera", help="auto keeps the figure in view; original is AnimatedDrawings'. [default: auto, or the scene file's]"),
-]
-Kind = Annotated[Format | None, typer.Option("--format", help="The format, where no output's suffix says it.")]
-Show = Annotated[list[Overlay] | None, typer.Option("--show", help="Draw this, too; may be given several times.")]
-GLOption = Annotated[ContextKind | None, typer.Option("--gl", help="The OpenGL context to use. [default: the first that works]")]
-Timings = Annotated[Path | None, typer.Option("--timings", metavar="FILE", help="Write where the time went, as JSON.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", help="The file to write; its suffix chooses the format.")]
-DrawingFile = Annotated[Path, typer.Argument(help="A photograph or scan of a drawn figure.")]
-Inference = Annotated[
-    InferenceChoice | None,
-    typer.Option("--inference", help="Where the networks run. [default: embedded, or torchserve where a URL is known]"),
-]
-Urls = Annotated[
-    list[str] | None,
-    typer.Option("--torchserve-url", metavar="URL", help="A TorchServe's inference address; may be given several times."),
-]
-KeyFile = Annotated[
-    Path | None, typer.Option("--torchserve-key-file", metavar="FILE", help="TorchServe's key_file.json, or a file with the key alone.")
-]
+DRAWINGS, DAEMON, MACHINE = "Drawings", "The daemon", "This machine"
+app.add_typer(jobs_commands.app, rich_help_panel=DAEMON)
 
 
-@app.command()
-def run(
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Settings. [default: DOODLED_CONFIG, or /etc/doodled/doodled.toml if there is one]"),
-    ] = None,
-    drain: Annotated[bool, typer.Option("--drain", help="End when everything that is there has been done.")] = False,  # noqa: FBT002
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if wanted:
+        typer.echo(f"doodled {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def doodled(
+    _: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")] = False,  # noqa: FBT002
 ) -> None:
-    """Watch the inbox and animate what is dropped there."""
-    from daemon.run import run as do_run
-
-    raise typer.Exit(do_run(config, os.environ, drain=drain))
+    """Drawn figures come to life: drawings and motions in, animations out."""
 
 
-@app.command()
-def render(  # noqa: PLR0917 - every option of the command is a parameter here
-    target: Annotated[Path, typer.Argument(help="A character folder (char_cfg.yaml, mask.png, texture.png) or a scene file (mvc YAML).")],
-    output: Output = None,
-    motion: Motion = None,
-    retarget: Retarget = None,
-    size: Size = None,
-    fps: Rate = None,
-    background: Background = None,
-    camera: CameraOption = None,
-    kind: Kind = None,
-    show: Show = None,
-    gl: GLOption = None,
-    timings: Timings = None,
-    dump: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Write joints and vertices over time, to compare.")] = None,
-    mesh: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Deform this mesh (rest_vertices, triangles), not our own.")] = None,
-) -> None:
-    """Animate a character that is already cut out and rigged."""
-    stopwatch = WallStopwatch()
-    from daemon.plans import RenderRequest
-    from daemon.render import render as do_render
-
-    request = RenderRequest(
-        target, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl, dump=dump, mesh=mesh
-    )
-    done = _with_progress(lambda on_frame: do_render(request, os.environ, stopwatch, on_frame))
-    _tell(done, stopwatch, timings)
-
-
-@app.command()
+@app.command(rich_help_panel=DRAWINGS)
 def animate(  # noqa: PLR0917 - as above
     drawing: DrawingFile,
     output: Output = None,
@@ -129,9 +85,7 @@ def animate(  # noqa: PLR0917 - as above
     inference: Inference = None,
     torchserve_url: Urls = None,
     torchserve_key_file: KeyFile = None,
-    keep_annotations: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write what was found (mask, joints, ...) as a character folder.")
-    ] = None,
+    keep_annotations: KeepAnnotations = None,
 ) -> None:
     """Find the figure in a picture and animate it."""
     stopwatch = WallStopwatch()
@@ -147,7 +101,36 @@ def animate(  # noqa: PLR0917 - as above
     _tell(done.rendered, stopwatch, timings, inference=done.inference)
 
 
-@app.command()
+@app.command(rich_help_panel=DRAWINGS)
+def render(  # noqa: PLR0917 - every option of the command is a parameter here
+    target: Target,
+    output: Output = None,
+    motion: Motion = None,
+    retarget: Retarget = None,
+    size: Size = None,
+    fps: Rate = None,
+    background: Background = None,
+    camera: CameraOption = None,
+    kind: Kind = None,
+    show: Show = None,
+    gl: GLOption = None,
+    timings: Timings = None,
+    dump: Dump = None,
+    mesh: Mesh = None,
+) -> None:
+    """Animate a character that is already cut out and rigged."""
+    stopwatch = WallStopwatch()
+    from daemon.plans import RenderRequest
+    from daemon.render import render as do_render
+
+    request = RenderRequest(
+        target, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl, dump=dump, mesh=mesh
+    )
+    done = _with_progress(lambda on_frame: do_render(request, os.environ, stopwatch, on_frame))
+    _tell(done, stopwatch, timings)
+
+
+@app.command(rich_help_panel=DRAWINGS)
 def annotate(  # noqa: PLR0917 - as above
     drawing: DrawingFile,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
@@ -166,7 +149,7 @@ def annotate(  # noqa: PLR0917 - as above
         typer.echo(f"{place} (quality {figure.quality.score:.2f})")
 
 
-@app.command()
+@app.command(rich_help_panel=DRAWINGS)
 def measure(  # noqa: PLR0917 - as above
     drawing: DrawingFile,
     motion: Motion = None,
@@ -188,7 +171,7 @@ def measure(  # noqa: PLR0917 - as above
     typer.echo(json.dumps(runs, indent=2) if as_json else table(runs))
 
 
-@app.command()
+@app.command(rich_help_panel=DRAWINGS)
 def motions() -> None:
     """List the motions that can be asked for by name."""
     from daemon.motions import motion_table
@@ -196,7 +179,21 @@ def motions() -> None:
     typer.echo(motion_table(os.environ))
 
 
-@app.command()
+@app.command(rich_help_panel=DAEMON)
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Settings (default: DOODLED_CONFIG, or /etc/doodled/doodled.toml if there is one)."),
+    ] = None,
+    drain: Annotated[bool, typer.Option("--drain", help="End when everything that is there has been done.")] = False,  # noqa: FBT002
+) -> None:
+    """Watch the inbox and animate what is dropped there."""
+    from daemon.run import run as do_run
+
+    raise typer.Exit(do_run(config, os.environ, drain=drain))
+
+
+@app.command(rich_help_panel=MACHINE)
 def check(torchserve_url: Urls = None, torchserve_key_file: KeyFile = None) -> None:
     """Say what this machine offers: OpenGL contexts, codecs, networks. Exit status 1 if nothing could be rendered."""
     from daemon.machine import machine_report

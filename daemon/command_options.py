@@ -1,0 +1,153 @@
+"""The options that several commands share, with what their help says and what a shell completes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daemon.choices import CameraChoice, Overlay
+from daemon.inference import InferenceChoice
+from pipeline.adapters.gl_context import ContextKind
+from pipeline.assets import AssetKind, asset_folder
+from pipeline.types import Format
+
+LOOKS = "How it looks"
+NETWORKS = "Where the networks run"
+FINDINGS = "What is told"
+
+
+def _one_of(kind: type[StrEnum]) -> str:
+    return "|".join(kind)
+
+
+def _motion_names(incomplete: str) -> list[str]:
+    return sorted(path.stem for path in asset_folder(AssetKind.MOTIONS).glob("*.yaml") if path.stem.startswith(incomplete))
+
+
+def _retarget_names(incomplete: str) -> list[str]:
+    return sorted(path.stem for path in asset_folder(AssetKind.RETARGET).glob("*.yaml") if path.stem.startswith(incomplete))
+
+
+# Defaults are told in round brackets: rich takes square ones for its own.
+Motion = Annotated[
+    str | None,
+    typer.Option(
+        "--motion",
+        "-m",
+        metavar="NAME|FILE",
+        help="A motion's name (see `doodled motions`), its YAML file, or a BVH file (default: wave).",
+        autocompletion=_motion_names,
+    ),
+]
+Retarget = Annotated[
+    str | None,
+    typer.Option(
+        "--retarget",
+        metavar="NAME|FILE",
+        help="A retarget configuration's name or YAML file (default: chosen by the motion's joints).",
+        rich_help_panel=LOOKS,
+        autocompletion=_retarget_names,
+    ),
+]
+Size = Annotated[
+    str | None, typer.Option("--size", metavar="WxH", help="Pixels (default: 500x500, or the scene file's).", rich_help_panel=LOOKS)
+]
+Rate = Annotated[
+    str | None,
+    typer.Option(
+        "--fps",
+        metavar="N|native",
+        help="Frames a second (default: 25; native for a scene file; at most 50 in a GIF).",
+        rich_help_panel=LOOKS,
+    ),
+]
+Background = Annotated[
+    str | None,
+    typer.Option(
+        "--background",
+        metavar="COLOUR|PICTURE",
+        help="What is behind the figure (default: transparent, white where the format can't be).",
+        rich_help_panel=LOOKS,
+    ),
+]
+CameraOption = Annotated[
+    CameraChoice | None,
+    typer.Option(
+        "--camera",
+        metavar=_one_of(CameraChoice),
+        help="auto keeps the figure in view, original is AnimatedDrawings' (default: auto, or the scene file's).",
+        rich_help_panel=LOOKS,
+    ),
+]
+Kind = Annotated[
+    Format | None,
+    typer.Option("--format", metavar=_one_of(Format), help="The format, where no output's suffix says it (default: gif)."),
+]
+Show = Annotated[
+    list[Overlay] | None,
+    typer.Option("--show", metavar=_one_of(Overlay), help="Draw this, too; may be given several times.", rich_help_panel=LOOKS),
+]
+GLOption = Annotated[
+    ContextKind | None,
+    typer.Option(
+        "--gl", metavar=_one_of(ContextKind), help="The OpenGL context to use (default: the first that works).", rich_help_panel=LOOKS
+    ),
+]
+Timings = Annotated[
+    Path | None, typer.Option("--timings", metavar="FILE", help="Write where the time went, as JSON.", rich_help_panel=FINDINGS)
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="The file to write; its suffix chooses the format (default: named after the input, here)."
+    ),
+]
+DrawingFile = Annotated[Path, typer.Argument(metavar="PICTURE", help="A photograph or scan of a drawn figure.")]
+Inference = Annotated[
+    InferenceChoice | None,
+    typer.Option(
+        "--inference",
+        metavar=_one_of(InferenceChoice),
+        help="In this process or elsewhere (default: embedded; torchserve where a URL is known).",
+        rich_help_panel=NETWORKS,
+    ),
+]
+Urls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--torchserve-url", metavar="URL", help="A TorchServe's inference address; may be given several times.", rich_help_panel=NETWORKS
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--torchserve-key-file",
+        metavar="FILE",
+        help="TorchServe's key_file.json, or a file with the key alone.",
+        rich_help_panel=NETWORKS,
+    ),
+]
+Target = Annotated[
+    Path,
+    typer.Argument(metavar="CHARACTER|SCENE", help="A character folder (char_cfg.yaml, mask.png, texture.png) or a scene file (mvc YAML)."),
+]
+Dump = Annotated[
+    Path | None,
+    typer.Option("--dump", metavar="FILE.npz", help="Write joints and vertices over time, to compare.", rich_help_panel=FINDINGS),
+]
+Mesh = Annotated[
+    Path | None,
+    typer.Option("--mesh", metavar="FILE.npz", help="Deform this mesh (rest_vertices, triangles), not our own.", rich_help_panel=LOOKS),
+]
+KeepAnnotations = Annotated[
+    Path | None,
+    typer.Option(
+        "--keep-annotations",
+        metavar="DIR",
+        help="Write what was found (mask, joints, ...) as a character folder.",
+        rich_help_panel=FINDINGS,
+    ),
+]
