@@ -21,6 +21,7 @@ class Breaker:
     def __init__(self, backoff: Backoff) -> None:
         self._backoff = backoff
         self._probe: str | None = None
+        self._probe_started_s: float | None = None
         self._retry_at_s = 0.0
         self.failures = 0
         self.opened_at_s: float | None = None
@@ -41,10 +42,16 @@ class Breaker:
         """When the next probe may start, if one is waited for."""
         return self._retry_at_s if self.state is BreakerState.OPEN else None
 
-    def started(self, job: str) -> None:
-        """A job that needs the networks has started; while open, it is the probe."""
-        if self.opened_at_s is not None:
-            self._probe = job
+    def started(self, job: str, now: float | None = None) -> bool:
+        """A job that needs the networks has started; True if it is the probe, as it is while open.
+
+        Args:
+            now: to count the wait for the next probe from, or None to count it from this one's end: a probe that hangs takes long enough.
+        """
+        if self.opened_at_s is None:
+            return False
+        self._probe, self._probe_started_s = job, now
+        return True
 
     def failed(self, now: float, job: str, reason: str, retry_after_s: float | None = None) -> bool:
         """A job ended because the networks can't be asked; True if this opened the breaker.
@@ -59,7 +66,9 @@ class Breaker:
         self.reason = reason
         if is_new:
             self.opened_at_s = now
-        self._retry_at_s = now + max(self._backoff.wait_s(self.failures), min(retry_after_s or 0.0, self._backoff.most_s * 10))
+        since_s = now if is_new or self._probe_started_s is None else self._probe_started_s
+        asked_s = min(retry_after_s or 0.0, self._backoff.most_s * 10)
+        self._retry_at_s = max(now + asked_s, since_s + self._backoff.wait_s(self.failures))
         return is_new
 
     def succeeded(self, job: str) -> bool:

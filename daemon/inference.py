@@ -61,9 +61,12 @@ def opened_predictor(
     on_attempt: Callable[[Attempt], None] = lambda _: None,
     *,
     deadline_s: float = PATIENCE_S,
+    is_probe: bool = False,
 ) -> Iterator[tuple[Predictor, str]]:
     """A predictor and its name for people, for the length of a `with` block.
 
+    Args:
+        is_probe: a model server that is out is not asked again.
     Raises:
         OptionError: the settings make no sense, or these networks are not there.
     """
@@ -73,19 +76,20 @@ def opened_predictor(
         return
     from pipeline.adapters.torchserve import TorchServePredictor
 
-    predictor = TorchServePredictor(torchserve_settings(settled, deadline_s=deadline_s), on_attempt=on_attempt)
+    predictor = TorchServePredictor(torchserve_settings(settled, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt)
     try:
         yield predictor, "TorchServe"
     finally:
         predictor.close()
 
 
-def torchserve_settings(settled: InferenceRequest, *, deadline_s: float = PATIENCE_S) -> TorchServeSettings:
+def torchserve_settings(settled: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False) -> TorchServeSettings:
     """The servers of a settled request, and how patiently they are asked."""
     from pipeline.adapters.torchserve_settings import PictureEncoding, TorchServeEndpoint, TorchServeSettings
 
     endpoints = tuple(TorchServeEndpoint(url=url, key_file=settled.key_file) for url in settled.urls)
-    return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s, encoding=PictureEncoding(settled.pictures))
+    pictures = PictureEncoding(settled.pictures)
+    return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s, encoding=pictures, is_probe=is_probe)
 
 
 def _embedded() -> Predictor:

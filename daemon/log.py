@@ -53,6 +53,7 @@ class Event(StrEnum):
     JOB_RECOVERED = "job.recovered"
     JOB_DONE = "job.done"
     JOB_FAILED = "job.failed"
+    AUTH_REJECTED = "auth.rejected"
     CONFIG_RELOADED = "config.reloaded"
     CONFIG_REJECTED = "config.rejected"
     DISK_LOW = "disk.low"
@@ -74,6 +75,7 @@ _WARNINGS = frozenset(
         Event.JOB_RETRIED,
         Event.JOB_DEFERRED,
         Event.JOB_RECOVERED,
+        Event.AUTH_REJECTED,
         Event.CONFIG_REJECTED,
         Event.DISK_LOW,
         Event.METRICS_UNAVAILABLE,

@@ -22,6 +22,7 @@ class Order:
         name, folder: as dropped.
         defaults: options where neither folder nor sidecar says otherwise.
         upstream_deadline_s: for one question to a model server.
+        is_probe: nobody knows whether the model servers are back: each is asked once, and all others wait for what comes of it.
     """
 
     place: Path
@@ -33,6 +34,7 @@ class Order:
     inference: InferenceRequest
     upstream_deadline_s: float
     keep_annotations: bool
+    is_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Report:
         manifest: what is to be published, or None if it failed; outputs carry "result" and "label".
         failure: why it failed, or None.
         networks_answered: the networks were asked, and fine.
+        networks_overloaded: a model server said, or showed, that it has too much to do.
         stages_ms: wall-clock milliseconds by stage.
         upstream_attempts: requests to a model server by outcome: "answered", or what was wrong.
     """
@@ -62,6 +65,7 @@ class Report:
     manifest: dict[str, Any] | None = None
     failure: Failure | None = None
     networks_answered: bool = False
+    networks_overloaded: bool = False
     file_sha256: str = ""
     file_size: int = 0
     stages_ms: dict[str, float] = field(default_factory=dict)
@@ -87,7 +91,11 @@ class Failure:
     trace: str = ""
 
 
-def order_of(job: Job, place: Path, settings: Settings, inference: InferenceRequest) -> Order:
+SHARE_OF_DEADLINE = 0.4
+"""A job asks two questions at least: a model server that hangs must be noticed before the job itself counts as hanging."""
+
+
+def order_of(job: Job, place: Path, settings: Settings, inference: InferenceRequest, *, is_probe: bool = False) -> Order:
     """What is to be done for a job."""
     return Order(
         place=place,
@@ -97,6 +105,7 @@ def order_of(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         defaults=settings.animation.options(),
         max_side_px=settings.animation.max_side_px,
         inference=inference,
-        upstream_deadline_s=settings.torchserve.deadline_s,
+        upstream_deadline_s=min(settings.torchserve.deadline_s, SHARE_OF_DEADLINE * settings.jobs.deadline_s),
         keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
+        is_probe=is_probe,
     )

@@ -13,10 +13,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 
-from daemon.breaker import Breaker, BreakerState
-from daemon.disposition import UPSTREAM_TYPES, Backoff, ErrorType, Outcome
+from daemon.admission import MACHINE, Admission
+from daemon.disposition import Backoff, ErrorType, Outcome
 from daemon.durable import opened_folder
-from daemon.endings import Ending, Endings, Timing
+from daemon.endings import Endings, Timing
 from daemon.inference import InferenceRequest
 from daemon.intake import Candidate, Intake, observed
 from daemon.log import Event, EventLog
@@ -32,8 +32,6 @@ LOOKS_PER_STEP = 256
 TAKE_OVER_S = 15.0
 WRITER_PAUSE_S = 1.0
 PUBLISHED = "published, but the disk refuses to say so"
-MACHINE = Backoff(2.0, 60.0)
-"""How long nothing is started after OpenGL or the disk refused."""
 
 
 @dataclass
@@ -62,7 +60,7 @@ class Service:
 
     Attributes:
         running, held: jobs in the spool, by what they wait for.
-        networks, machine: whether those that need them may start.
+        admission: whether another job may start; networks, machine: its breakers.
         is_stopping: nothing new is started any more.
         is_paused: nothing new is started for now, as the disk is nearly full.
     """
@@ -71,8 +69,9 @@ class Service:
         self._spool, self._intake, self._workers, self._endings, self._log = spool, intake, workers, endings, log
         self.running: dict[str, Running] = {}
         self.held: list[Held] = []
-        self.networks = Breaker(Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s))
-        self.machine = Breaker(MACHINE)
+        networks = Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s)
+        self.admission = Admission(networks, workers.count + 1, log)
+        self.networks, self.machine = self.admission.networks, self.admission.machine
         self.is_stopping = False
         self.is_paused = False
         self._claim_at_s = 0.0
@@ -106,10 +105,9 @@ class Service:
 
     def due_s(self, now: float) -> float:
         """When the next step may be worth something, if nobody wakes us before; later than `now`."""
-        times = [self._take_over_at_s, *(held.not_before_s for held in self.held), self._claim_at_s]
-        times += [at for at in (self.networks.due_s(), self.machine.due_s()) if at is not None]
-        if self._has_room() and self.machine.may_start(now):
-            times.append(self._intake.next_look_s(now, pictures=self.networks.may_start(now)))
+        times = [self._take_over_at_s, *(held.not_before_s for held in self.held), self._claim_at_s, *self.admission.due_s()]
+        if self._has_room() and self.admission.may_start(now, is_picture=False):
+            times.append(self._intake.next_look_s(now, pictures=self.admission.may_start(now, is_picture=True)))
         return min((at for at in times if at > now), default=now + TAKE_OVER_S)
 
     def _has_room(self) -> bool:
@@ -154,29 +152,26 @@ class Service:
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
-    def _may_start(self, now: float, *, is_folder: bool) -> bool:
-        return self.machine.may_start(now) and (is_folder or self.networks.may_start(now))
-
     def _start_held(self, now: float) -> None:
         for held in [each for each in self.held if each.reason == PUBLISHED and now >= each.not_before_s]:
             held.not_before_s = now + WRITER_PAUSE_S
             if self._endings.acknowledged(held.job):
                 self.held.remove(held)
         for held in [each for each in self.held if each.reason != PUBLISHED]:
-            if self._has_room() and now >= held.not_before_s and self._may_start(now, is_folder=held.job.is_folder):
+            if self._has_room() and now >= held.not_before_s and self.admission.may_start(now, is_picture=not held.job.is_folder):
                 self.held.remove(held)
                 self._start(held.job, held.timing, now)
 
     def _claim(self, now: float) -> None:
-        if now < self._claim_at_s or not self.machine.may_start(now):
+        if now < self._claim_at_s or not self.admission.may_start(now, is_picture=False):
             return
-        complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=self.networks.may_start(now))
-        while self._has_room() and self._may_start(now, is_folder=True):
+        complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=self.admission.may_start(now, is_picture=True))
+        while self._has_room() and self.admission.may_start(now, is_picture=False):
             candidate = next(complete, None)
             if candidate is None or now < self._claim_at_s:
                 return
             self._claim_one(candidate, now)
-            if not self.networks.may_start(now):  # that was the probe: from here on, only what needs no networks
+            if not self.admission.may_start(now, is_picture=True):  # that was the probe: from here on, only what needs no networks
                 complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=False)
 
     def _claim_one(self, candidate: Candidate, now: float) -> None:
@@ -215,14 +210,10 @@ class Service:
             self._spool.save(job)
         except OSError as error:
             self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
-            self.machine.failed(now, job.id, f"the spool can't be written: {error.strerror or error}")
+            self.admission.machine.failed(now, job.id, f"the spool can't be written: {error.strerror or error}")
             return
-        if not job.is_folder:
-            self.networks.started(job.id)
-            if self.networks.state is BreakerState.HALF_OPEN:
-                self._log.tell(Event.BREAKER_HALF_OPEN, job_id=job.id, upstream="networks")
-        self.machine.started(job.id)
-        order, deadline_s = order_of(job, self._spool.path(job), self.settings, self._inference), self.settings.jobs.deadline_s
+        is_probe, deadline_s = self.admission.started(job, now), self.settings.jobs.deadline_s
+        order = order_of(job, self._spool.path(job), self.settings, self._inference, is_probe=is_probe)
         self.running[job.id] = Running(job, self._workers.start(order, deadline_s), seen, timing, deadline_s)
 
     def _seen(self, job: Job) -> Observation:
@@ -237,13 +228,15 @@ class Service:
             if running.future.cancelled():
                 self._give_up(running.job)
                 self._hold(running.job, running.timing, now, "stopped")
+                self.admission.forgotten(running.job)
                 continue
             report = report_of(running.future, running.deadline_s)
             try:
                 self._end(running, report, now)
             except (OSError, ValueError) as error:  # the disk refused; what is written says how far it came
                 self._hold(running.job, running.timing, now + WRITER_PAUSE_S, str(error))
-                self.machine.failed(now, running.job.id, f"the spool can't be written: {error}")
+                self.admission.machine.failed(now, running.job.id, f"the spool can't be written: {error}")
+                self.admission.forgotten(running.job)
 
     def _end(self, running: Running, report: Report, now: float) -> None:
         job = running.job
@@ -252,33 +245,14 @@ class Service:
             self._give_up(job)
             self._log.tell(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
             self._hold(job, running.timing, now + WRITER_PAUSE_S, "it changed while it was worked on")
-            self._forget_probes(job)
+            self.admission.forgotten(job)
             return
         ending = self._endings.ended(job, report, running.timing, now)
-        self._tell_breakers(job, report, ending, now)
+        self.admission.ended(job, report, ending, now)
         if not ending.is_acknowledged:
             self._hold(job, running.timing, now + WRITER_PAUSE_S, PUBLISHED)
         if ending.outcome in {Outcome.RETRY, Outcome.DEFER}:
             self._hold(job, running.timing, now + ending.wait_s, ending.reason)
-
-    def _tell_breakers(self, job: Job, report: Report, ending: Ending, now: float) -> None:
-        retry_after_s = report.failure.retry_after_s if report.failure is not None else None
-        if ending.kind in UPSTREAM_TYPES:
-            if self.networks.failed(now, job.id, f"{ending.kind}: {ending.reason}", retry_after_s):
-                self._log.tell(Event.BREAKER_OPENED, upstream="networks", reason=ending.reason, failures=self.networks.failures)
-        elif report.networks_answered:
-            opened_at_s = self.networks.opened_at_s
-            if self.networks.succeeded(job.id) and opened_at_s is not None:
-                self._log.tell(Event.BREAKER_CLOSED, upstream="networks", open_for_s=round(now - opened_at_s, 1))
-        if ending.kind in {ErrorType.NO_OPENGL, ErrorType.DISK_FULL}:
-            self.machine.failed(now, job.id, f"{ending.kind}: {ending.reason}")
-        elif ending.outcome is None:
-            self.machine.succeeded(job.id)
-        self._forget_probes(job)
-
-    def _forget_probes(self, job: Job) -> None:
-        self.networks.forgotten(job.id)
-        self.machine.forgotten(job.id)
 
     def _give_up(self, job: Job) -> None:
         """An attempt that says nothing about the drawing does not count."""

@@ -58,7 +58,8 @@ def perform(order: Order) -> Report:
         kind = error_type(error)
         report.failure = Failure(kind, f"{type(error).__name__}: {error}"[:500], stage=_last(stopwatch), trace=trace)
     report.stages_ms = {stage: round(1000 * spent, 2) for stage, spent in stopwatch.spent_s.items()}
-    report.retries, report.upstream_attempts = _bench.retries, dict(_bench.attempts)
+    report.retries, report.networks_overloaded = _bench.retries, _bench.is_overloaded
+    report.upstream_attempts = dict(_bench.attempts)
     return report
 
 

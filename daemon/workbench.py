@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Final
 from daemon.inference import InferenceRequest, opened_predictor
 from daemon.motions import motion_library
 from daemon.orders import Order, Retry
+from pipeline.errors import ModelUnavailable, OptionError
 
 if TYPE_CHECKING:
     from pipeline.adapters.renderer import GLRenderer
     from pipeline.adapters.torchserve_settings import Attempt
     from pipeline.motion.library import MotionLibrary
     from pipeline.ports import Predictor
+
+_OVERLOADS: Final = frozenset({"overloaded", "read_timeout", "deadline"})
+"""Of `torchserve_outcomes.Fault`: a server that has too much to do says so, or says nothing."""
 
 MAX_RETRIES_TOLD: Final = 20
 ANSWERED: Final = "answered"
@@ -28,14 +32,15 @@ class Workbench:
         self._environ = environ
         self._stack = ExitStack()
         self._renderer: GLRenderer | None = None
-        self._predictors: dict[InferenceRequest, tuple[Predictor, str]] = {}
+        self._predictors: dict[tuple[InferenceRequest, float, bool], tuple[Predictor, str]] = {}
         self._library: MotionLibrary | None = None
         self.retries: list[Retry] = []
         self.attempts: Counter[str] = Counter()
+        self.is_overloaded = False
 
     def begin(self) -> None:
         """A job begins: nothing was asked for it yet."""
-        self.retries, self.attempts = [], Counter()
+        self.retries, self.attempts, self.is_overloaded = [], Counter(), False
 
     def library(self) -> MotionLibrary:
         """The motions."""
@@ -52,10 +57,16 @@ class Workbench:
 
     def predictor(self, order: Order) -> tuple[Predictor, str]:
         """The networks, and their name for people."""
-        if order.inference not in self._predictors:
-            opened = opened_predictor(order.inference, self._environ, self._note, deadline_s=order.upstream_deadline_s)
-            self._predictors[order.inference] = self._stack.enter_context(opened)
-        return self._predictors[order.inference]
+        wanted = order.inference, order.upstream_deadline_s, order.is_probe
+        if wanted not in self._predictors:
+            opened = opened_predictor(
+                order.inference, self._environ, self._note, deadline_s=order.upstream_deadline_s, is_probe=order.is_probe
+            )
+            try:
+                self._predictors[wanted] = self._stack.enter_context(opened)
+            except OptionError as error:  # these networks can't be had as the settings want them: no drawing is to blame
+                raise ModelUnavailable(error.summary, hint=error.hint) from error
+        return self._predictors[wanted]
 
     def clear(self) -> None:
         """Let go of everything: after a failure of the driver, nothing warm is worth keeping."""
@@ -66,6 +77,7 @@ class Workbench:
     def _note(self, attempt: Attempt) -> None:
         if not attempt.is_probe:
             self.attempts[str(attempt.error_type or ANSWERED)] += 1
+        self.is_overloaded = self.is_overloaded or attempt.error_type in _OVERLOADS
         if attempt.wait_s is not None and len(self.retries) < MAX_RETRIES_TOLD:
             kind = attempt.error_type or ""
             self.retries.append(Retry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s)))

@@ -159,7 +159,7 @@ class TorchServePredictor:
         is_elsewhere = any(endpoint.url not in call.tried for endpoint in self._settings.endpoints)
         match failed.failure.blame:
             case Blame.SERVER:
-                return True
+                return is_elsewhere or not self._settings.is_probe
             case Blame.PICTURE_PERHAPS:
                 call.suspicions += 1
                 return call.suspicions < self._settings.suspicion_limit

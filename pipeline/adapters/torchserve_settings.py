@@ -88,6 +88,7 @@ class TorchServeSettings:
         backoff_first_s, backoff_max_s: upper bounds of the wait after the first failure, and after many; it doubles in between, and
             a random part of up to a half is taken off, so that many clients don't come back at once.
         max_retry_after_s: the longest `Retry-After` that is believed.
+        is_probe: calls find out whether a server is back: one that can't answer is not asked again, only others are, once each.
         suspicion_limit: how often a picture may break the answer (garbage, failing handler, dying worker) before it is blamed, if the
             server answers a probe then.
         avoid_first_s, avoid_max_s: how long a server that failed is left alone, after the first failure and after many.
@@ -110,6 +111,7 @@ class TorchServeSettings:
     backoff_first_s: float = 0.25
     backoff_max_s: float = 10.0
     max_retry_after_s: float = 300.0
+    is_probe: bool = False
     suspicion_limit: int = 3
     avoid_first_s: float = 1.0
     avoid_max_s: float = 60.0
@@ -129,7 +131,7 @@ class TorchServeSettings:
                 raise OptionError(f"a model's name must be letters, digits, '.', '_' and '-', optionally '/version', found {name!r}")
         for choice in fields(self):
             value = getattr(self, choice.name)
-            if isinstance(value, int | float) and not (math.isfinite(value) and value > 0):
+            if isinstance(value, int | float) and not isinstance(value, bool) and not (math.isfinite(value) and value > 0):
                 raise OptionError(f"TorchServe's {choice.name} must be above 0, found {value}")
 
 

@@ -66,7 +66,7 @@ def test_the_breaker_lets_one_probe_through_at_a_time() -> None:
     assert breaker.state is BreakerState.OPEN
     assert not breaker.may_start(4.9)
     assert breaker.may_start(5.0)
-    breaker.started("b")
+    assert breaker.started("b")
     assert breaker.state is BreakerState.HALF_OPEN
     assert not breaker.may_start(1000.0)
     assert not breaker.failed(10.0, "b", "down")
@@ -115,3 +115,17 @@ def test_retry_after_is_believed_within_reason() -> None:
     endless = Breaker(Backoff(5.0, 30.0))
     endless.failed(0.0, "a", "busy", retry_after_s=1e9)
     assert endless.may_start(300.0)
+
+
+def test_the_wait_counts_from_the_start_of_a_probe_that_hung() -> None:
+    breaker = Breaker(Backoff(30.0, 30.0))
+    breaker.failed(0.0, "a", "down")
+    breaker.started("b", 30.0)
+    breaker.failed(70.0, "b", "no answer")
+    assert breaker.may_start(70.0)
+    breaker.started("c", 70.0)
+    breaker.failed(71.0, "c", "down")
+    assert breaker.due_s() == 100.0
+    breaker.started("d", 100.0)
+    breaker.failed(101.0, "d", "busy", retry_after_s=120.0)
+    assert breaker.due_s() == 221.0
