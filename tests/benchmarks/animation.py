@@ -3,7 +3,8 @@
 Usage: python tests/benchmarks/animation.py [--repeat 5] [--frames]
 
 Every case runs in a process of its own: its first run is "cold" (imports, context, parsing), the median of the others "warm". Times are
-milliseconds. With ANIMATED_DRAWINGS_ROOT set, the original's char1 + dab is measured as well, and its own times stand beside it.
+milliseconds. With ANIMATED_DRAWINGS_ROOT set to AnimatedDrawings' examples, its char1 + dab is measured as well; if that is a whole
+checkout with its environment (`original.py`), AnimatedDrawings itself is run beside it, else a time of another day stands there, marked.
 `--frames` repeats one clip to 300 and 3,000 frames and shows that memory does not grow.
 """
 
@@ -23,6 +24,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 import daemon  # noqa: E402, F401 - first of all: it sets what numpy reads when it loads
+from tests.benchmarks import original  # noqa: E402
 
 STAGES = ("read", "scene", "retarget", "deform", "render", "encode", "write")
 OWN = [
@@ -31,7 +33,6 @@ OWN = [
     ("stick_king", "walk", "1000x1000", "25"),
     ("pencil_robot", "zombie", "250x250", "50"),
 ]
-ORIGINALS_S = {"gif": 21.6, "mp4": 19.0}
 
 
 def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
@@ -97,10 +98,9 @@ def cases_in(folder: str) -> list[tuple[str, dict[str, str]]]:
     root = os.environ.get("ANIMATED_DRAWINGS_ROOT")
     if root:
         for kind, camera in (("gif", "original"), ("mp4", "original"), ("gif", "auto"), ("mp4", "auto"), ("webm", "auto")):
-            original = f", original {ORIGINALS_S[kind]:.1f} s" if camera == "original" else ""
             found.append(
                 (
-                    f"char1 dab 500x500 native {kind} {camera}{original}",
+                    f"char1 dab 500x500 native {kind} {camera}",
                     {
                         "character": f"{root}/examples/characters/char1",
                         "motion": f"{root}/examples/config/motion/dab.yaml",
@@ -119,6 +119,25 @@ def cases_in(folder: str) -> list[tuple[str, dict[str, str]]]:
             for kind in ("gif", "mp4")
         ]
     return found
+
+
+def beside_the_original(folder: str, repeat: int) -> None:
+    """char1 + dab by both; nothing where AnimatedDrawings' examples are not at hand."""
+    cases = {case["format"]: case for _, case in cases_in(folder) if case["camera"] == "original"}
+    if not cases:
+        return
+    rival = original.found(os.environ)
+    print(
+        f"{'char1 + dab, 500 x 500, 339 frames':40}{'AnimatedDrawings':>20}{'doodled, cold':>16}{'doodled, warm':>16}{'warm: times faster':>20}"
+    )
+    for kind, case in cases.items():
+        mine = in_child(case, repeat)
+        where = [Path(case[name]) for name in ("character", "motion", "retarget")]
+        theirs_s = rival.seconds(*where, kind) if rival else original.MEASURED_ELSEWHERE_S[kind]
+        sign = "" if rival else "*"
+        cold_s, warm_s = mine["cold"], mine["total"]
+        print(f"{kind:40}{theirs_s:15.1f} s{sign or ' '}{cold_s:16.2f} s{warm_s:16.2f} s{theirs_s / warm_s:18.0f}", flush=True)
+    print("" if rival else "* measured elsewhere: ANIMATED_DRAWINGS_ROOT is no checkout of AnimatedDrawings with its environment\n")
 
 
 def own_case(folder: str, what: tuple[str, str, str, str], kind: str) -> dict[str, str]:
@@ -162,6 +181,7 @@ def main() -> None:
         if options.frames:
             table(long_cases(folder), 1)
         else:
+            beside_the_original(folder, options.repeat)
             table(cases_in(folder), options.repeat)
 
 
