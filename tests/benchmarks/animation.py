@@ -127,9 +127,8 @@ def beside_the_original(folder: str, repeat: int) -> None:
     if not cases:
         return
     rival = original.found(os.environ)
-    print(
-        f"{'char1 + dab, 500 x 500, 339 frames':40}{'AnimatedDrawings':>20}{'doodled, cold':>16}{'doodled, warm':>16}{'warm: times faster':>20}"
-    )
+    columns = ("AnimatedDrawings", "doodled, cold", "doodled, warm", "times faster")
+    print(f"{'char1 + dab, 500 x 500, 339 frames':40}" + "".join(f"{column:>18}" for column in columns))
     for kind, case in cases.items():
         mine = in_child(case, repeat)
         where = [Path(case[name]) for name in ("character", "motion", "retarget")]
