@@ -194,6 +194,25 @@ def run(
 
 
 @app.command(rich_help_panel=MACHINE)
+def health(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The daemon's settings, for its folder."),
+    ] = None,
+    patience_s: Annotated[float, typer.Option("--patience", metavar="SECONDS", help="How long its loop may stand still.")] = 30.0,
+) -> None:
+    """Say whether the daemon of this host is alive, and what it does. Exit status 1 if it is not. To be asked as the daemon's user."""
+    from daemon.health import health as health_below
+    from daemon.layout import Layout
+    from daemon.settings import read_settings, root_folder
+
+    found = health_below(Layout(root_folder(read_settings(config, os.environ), os.environ)), patience_s=patience_s)
+    typer.echo(found.text)
+    if not found.is_good:
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=MACHINE)
 def check(torchserve_url: Urls = None, torchserve_key_file: KeyFile = None) -> None:
     """Say what this machine offers: OpenGL contexts, codecs, networks. Exit status 1 if nothing could be rendered."""
     from daemon.machine import machine_report

@@ -147,7 +147,7 @@ def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
                 name = shown_name(read_job(place).name)
             except (OSError, ValueError):
                 name = "?"
-            if not _is_alive(instance):
+            if not is_alive(instance):
                 yield Row(State.LEFT, place.name, name, "its daemon died; the next one goes on with it")
             elif place.name in running:
                 yield Row(State.RUNNING, place.name, name)
@@ -175,12 +175,12 @@ def _statuses(layout: Layout) -> Iterator[tuple[dict[str, Any], bool]]:
     """What each daemon last said of itself, and whether it is alive."""
     for path in layout.status.glob("*.json"):
         try:
-            yield read_json(path), _is_alive(layout.work / path.stem)
+            yield read_json(path), is_alive(layout.work / path.stem)
         except (OSError, ValueError):
             continue
 
 
-def _is_alive(instance: Path) -> bool:
+def is_alive(instance: Path) -> bool:
     """Whether a daemon holds the lock of its folder. A shared lock is tried, which is let go at once."""
     try:
         lock = os.open(instance / LOCK, os.O_RDONLY | os.O_CLOEXEC)

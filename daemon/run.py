@@ -245,7 +245,7 @@ class _Daemon:
         self._upkeep.before(now)
         self._service.step(now)
         self._upkeep.after(now)
-        self._notifier.ping(now)
+        self._upkeep.alive(now)
 
     def _drained(self, now: float, quiet_since_s: float) -> tuple[str, int] | None:
         """Why and how --drain ends now, or None."""
@@ -264,7 +264,7 @@ class _Daemon:
         until_s = time.monotonic() + self._settings.jobs.stop_timeout_s
         while self._service.running and self._flags.stops < 2 and time.monotonic() < until_s:
             self._service.step(time.monotonic())
-            self._notifier.ping(time.monotonic())
+            self._upkeep.alive(time.monotonic())
             if self._service.running:
                 self._bell.wait(0.2)
         self._workers.close()

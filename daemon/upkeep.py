@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import shutil
@@ -21,6 +20,7 @@ from daemon.notify import Notifier
 from daemon.service import Service
 from daemon.settings import Settings
 from daemon.spool import Spool
+from daemon.status_file import StatusFile
 from daemon.vitals import Vitals
 from daemon.watch import Watch, WatchMode
 
@@ -74,11 +74,14 @@ class Upkeep:
         self._overflows_told = 0
         self._hour: list[tuple[float, int, int]] = []
         self._free_bytes = 0
-        self._published_status = ""
+        self._status_file = StatusFile(spool.layout.status / f"{spool.instance}.json")
         self._is_status_old = False
+        self._is_hinted = False
+        self._found_by_scan_only = 0
 
     def hinted(self, now: float) -> None:
         """Something may have changed in the inbox."""
+        self._is_hinted = True
         pause_s = max(SCAN_PAUSE_S, SCAN_SHARE * self._scan_took_s)
         self._scan_at_s = min(self._scan_at_s, max(now, self._scanned_s + pause_s))
 
@@ -111,6 +114,11 @@ class Upkeep:
             self._heartbeat_at_s = now + self.settings.log.heartbeat_s
             self._beat(now)
 
+    def alive(self, now: float) -> None:
+        """The loop has turned: systemd's watchdog hears it, and `doodled health` sees it by the age of our status file."""
+        self._notifier.ping(now)
+        self._status_file.touch(now)
+
     def due_s(self) -> float:
         """When something of this is due."""
         times = [self._scan_at_s, self._watch_at_s, self._disk_at_s, self._retention_at_s]
@@ -121,8 +129,7 @@ class Upkeep:
     def close(self) -> None:
         """Take back what was told of this instance, and look around once more."""
         self.vitals = self._vitals(time.monotonic())
-        with suppress(OSError):
-            (self._spool.layout.status / f"{self._spool.instance}.json").unlink(missing_ok=True)
+        self._status_file.remove()
 
     # --- supplies ----------------------------------------------------------------------------------------------------
 
@@ -137,9 +144,13 @@ class Upkeep:
         self._scan_at_s = now + max(interval_s, SCAN_SHARE * self._scan_took_s)
         for folder, name, reason in result.rejected:
             self._log.tell(Event.FILE_REJECTED, reason=reason, folder=shown_name("/".join(folder)), **name_fields(name))
+        unannounced = 0 if self._is_hinted or self.scans == 1 else result.new  # nothing tells of what lay there before we started
+        self._found_by_scan_only += unannounced
+        self._is_hinted = False
         if result.new or self._scan_took_s > SLOW_SCAN_S:
             took_ms = round(1000 * self._scan_took_s, 1)
-            self._log.tell(Event.SCAN_DONE, entries=result.entries, new=result.new, duration_ms=took_ms)
+            counts = {"entries": result.entries, "new": result.new, "found_by_scan_only": unannounced}
+            self._log.tell(Event.SCAN_DONE, **counts, duration_ms=took_ms)
         self._tell_degraded([error for folder, error in result.problems if not folder])
 
     def _tell_degraded(self, errors: list[OSError]) -> None:
@@ -205,22 +216,13 @@ class Upkeep:
             for each, _ in zip(self._intake.waiting(), range(MOST_SHOWN), strict=False)
         ]
         status: dict[str, Any] = {
-            "schema": 1,
-            "pid": os.getpid(),
             "summary": summary,
             "running": sorted(self._service.running),
             "held": {held.job.id: held.reason for held in self._service.held},
             "waiting": waiting,
             "waiting_count": self._intake.count,
         }
-        text = json.dumps(status)
-        if text != self._published_status:
-            self._published_status = text
-            path = self._spool.layout.status / f"{self._spool.instance}.json"
-            with suppress(OSError):  # a convenience; nothing depends on it
-                temporary = path.with_suffix(".tmp")
-                temporary.write_text(text, encoding="ascii")
-                temporary.replace(path)
+        self._status_file.publish(status)
 
     def _beat(self, now: float) -> None:
         self._hour = [each for each in self._hour if each[0] > now - 3600]
@@ -230,6 +232,7 @@ class Upkeep:
         self._log.tell(
             Event.DAEMON_HEARTBEAT,
             inbox_depth=vitals.inbox_depth,
+            waiting_stable=sum(1 for each in self._intake.waiting() if each.settling.waiting is not None),
             deferred=vitals.deferred,
             in_flight=vitals.in_flight,
             oldest_pending_s=round(vitals.oldest_pending_s, 1),
@@ -237,6 +240,7 @@ class Upkeep:
             machine=vitals.machine,
             disk_free_bytes=vitals.disk_free_bytes,
             overflows=vitals.overflows,
+            found_by_scan_only=self._found_by_scan_only,
             watch_mode=str(self._watch.mode),
             log_dropped=vitals.log_dropped,
             rss_bytes=_resident_bytes(),
