@@ -1,0 +1,231 @@
+"""A Debian 12 of the tests' own, booted by systemd-nspawn: what an operator would install on, with a systemd that really runs.
+
+It shares the network of this machine (apt and pip need it), and nothing else. Commands are run in it by `nsenter`, as root or as one of its users.
+pip and apt find what they find outside: their settings, certificates and caches are handed in when it boots.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+
+from tests.integration.debian_root import SUITE, cache_folder, debian_tar
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SOURCES = "usr/src/doodled"
+SHIPPED = ("daemon", "pipeline", "etc", "systemd", "torchserve", "pyproject.toml", "README.md", "LICENSE")
+PACKAGES = ("systemd-sysv", "dbus", "ca-certificates", "procps", "acl")
+BOOT_S = 60.0
+PATIENCE_S = 120.0
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+class Machine:
+    """A booted Debian.
+
+    Attributes:
+        root: its file system, as seen from outside.
+    """
+
+    def __init__(self, root: Path, binds: list[str]) -> None:
+        self.root = root
+        self._binds = binds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._leader = 0
+        self._cgroup = f"doodled-test-{os.getpid()}-{root.name}"
+        self._console = root.parent / f"{root.name}.console"
+
+    def boot(self) -> None:
+        """Start it, and wait until its services have."""
+        command = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=copy-host"]
+        command += [f"--directory={self.root}", f"--machine={self.root.name}", *self._binds]
+        with self._console.open("ab") as console:
+            self._process = subprocess.Popen(
+                ["sh", "-c", _IN_OWN_CGROUP, self._cgroup, *command], stdin=subprocess.DEVNULL, stdout=console, stderr=console
+            )
+        self.wait_for(self._is_up, "the machine boots", BOOT_S)
+
+    def _is_up(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"systemd-nspawn gave up:\n{self._console.read_text()}")
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        if not children:
+            return False
+        self._leader = int(children[0])
+        return self.run("systemctl", "is-system-running", check=False).stdout.strip() in {"running", "degraded"}
+
+    def shut_down(self) -> None:
+        """As `poweroff` does; its services are stopped first."""
+        if self._process is not None:
+            self.run("systemctl", "--no-block", "poweroff", check=False)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(BOOT_S)
+            self.kill()
+
+    def kill(self) -> None:
+        """As a power cut."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            for hierarchy in (CGROUPS, CGROUPS / "systemd", CGROUPS / "unified"):
+                _remove_cgroup(hierarchy / self._cgroup)
+
+    def run(
+        self, *command: str | Path, user: str = "root", check: bool = True, deadline_s: float = PATIENCE_S, text: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in it, with `text` on its stdin."""
+        inside = ["nsenter", f"--target={self._leader}", "--all", "env", "-i", "--chdir=/", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
+        inside += ["HOME=/root"] if user == "root" else ["runuser", "-u", user, "--"]
+        done = subprocess.run([*inside, *map(str, command)], input=text, capture_output=True, text=True, timeout=deadline_s, check=False)
+        assert not check or done.returncode == 0, f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def said(self, *command: str | Path, user: str = "root") -> str:
+        """The output of a program that succeeds."""
+        return self.run(*command, user=user).stdout.strip()
+
+    def shown(self, service: str, name: str) -> str:
+        """A property of a service, see `systemctl show`."""
+        return self.said("systemctl", "show", "--property", name, "--value", service)
+
+    def wait_for(self, question: Callable[[], object], what: str, deadline_s: float = PATIENCE_S) -> None:
+        """Ask until the answer is yes."""
+        end_s = time.monotonic() + deadline_s
+        while not question():
+            assert time.monotonic() < end_s, f"not within {deadline_s:.0f} s: {what}\n{self._last_words()}"
+            time.sleep(0.1)
+
+    def _last_words(self) -> str:
+        return self.run("journalctl", "--no-pager", "--lines=40", check=False).stdout if self._leader else ""
+
+    def put_sources(self) -> Path:
+        """A fresh copy of what a checkout holds of doodled; returns its place inside."""
+        target = self.root / SOURCES
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in SHIPPED:
+            source = CHECKOUT / name
+            if source.is_dir():
+                shutil.copytree(source, target / name, ignore=shutil.ignore_patterns("__pycache__", "model-store"))
+            else:
+                shutil.copy(source, target / name)
+        return Path("/") / SOURCES
+
+
+_IN_OWN_CGROUP = """
+for hierarchy in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+  [ -e "$hierarchy/cgroup.procs" ] || continue
+  mkdir -p "$hierarchy/$0" && echo $$ >"$hierarchy/$0/cgroup.procs"
+done
+exec "$@"
+"""
+"""Without --register, systemd-nspawn makes `payload` below the cgroup that it is started in: two machines of one shell would share it."""
+
+
+def _remove_cgroup(folder: Path) -> None:
+    if folder.is_dir():
+        for place, _, _ in os.walk(folder, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(place)
+
+
+@contextlib.contextmanager
+def booted_machine() -> Iterator[Machine]:
+    """A booted Debian with systemd and nothing of ours, removed afterwards. Skips where none can boot."""
+    _refuse_where_impossible()
+    base = _debian_with_systemd()
+    folder = Path(tempfile.mkdtemp(prefix="machine-", dir=cache_folder()))
+    machine = Machine(folder / "debian", [*_binds(), *_package_settings(folder)])
+    try:
+        machine.root.mkdir()
+        _checked("tar", "-C", str(machine.root), "--numeric-owner", "-xpf", str(base))
+        machine.boot()
+        yield machine
+    finally:
+        machine.shut_down()
+        shutil.rmtree(folder)
+
+
+def _refuse_where_impossible() -> None:
+    if os.geteuid() != 0 or subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounts are forbidden here: booting a machine needs root")
+    if shutil.which("systemd-nspawn") is None:
+        pytest.skip("systemd-nspawn is not installed")
+
+
+def _debian_with_systemd() -> Path:
+    """The bare Debian with systemd in it, which its essential packages are without; as a tar file, made once."""
+    folder = cache_folder()
+    made = folder / f"debian-{SUITE}-systemd.tar"
+    with (folder / f"{made.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            bare = debian_tar()
+            work = Path(tempfile.mkdtemp(prefix="systemd-", dir=folder))
+            try:
+                root = work / "debian"
+                root.mkdir()
+                _checked("tar", "-C", str(root), "--numeric-owner", "-xpf", str(bare))
+                inside = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--resolv-conf=copy-host", f"--directory={root}", *_binds()]
+                inside += ["env", "DEBIAN_FRONTEND=noninteractive"]
+                _checked(*inside, "apt-get", "-qq", "update")
+                _checked(*inside, "apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES)
+                (root / "etc/machine-id").write_text("")
+                _checked("tar", "-C", str(root), "--numeric-owner", "-cf", str(work / "draft"), ".")
+                (work / "draft").rename(made)
+            finally:
+                shutil.rmtree(work)
+    return made
+
+
+def _binds() -> list[str]:
+    """Downloaded packages, kept for the next machine."""
+    archives = cache_folder() / "apt-archives"
+    (archives / "partial").mkdir(parents=True, exist_ok=True)
+    return [f"--bind={archives}:/var/cache/apt/archives"]
+
+
+def _package_settings(folder: Path) -> list[str]:
+    """What makes pip find inside what it finds outside: its settings as a file, and the folders that they name."""
+    said = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    said_by = {name: ast.literal_eval(value) for name, _, value in (line.partition("=") for line in said.splitlines())}
+    settings = {
+        name.removeprefix(f"{section}."): str(value)
+        for section in ("global", "install", ":env:")  # what comes later counts
+        for name, value in said_by.items()
+        if name.startswith(f"{section}.")
+    }
+    binds = []
+    if "cert" in settings:
+        binds.append(f"--bind-ro={settings['cert']}:/etc/pip-certificates.pem")
+        settings["cert"] = "/etc/pip-certificates.pem"
+    for word in " ".join(settings.values()).split():
+        place = Path(urlparse(word).path)
+        place = place.parent if word.startswith("file:") else place  # an index's files lie beside it
+        if re.match("/|file:", word) and place.is_dir():
+            binds.append(f"--bind-ro={place}:{place}")
+    lines = ["[global]", *(f"{key} = {value}".replace("\n", " ") for key, value in settings.items())]
+    (folder / "pip.conf").write_text("\n".join(lines) + "\n")
+    cache = subprocess.run([sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
+    Path(cache).mkdir(parents=True, exist_ok=True)
+    return [*binds, f"--bind-ro={folder / 'pip.conf'}:/etc/pip.conf", f"--bind={cache}:/root/.cache/pip"]
+
+
+def _checked(*command: str) -> None:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
