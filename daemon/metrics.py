@@ -45,7 +45,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which only OpenMetrics wants
         self.registry = CollectorRegistry()
         self.registry.register(_VitalsCollector(vitals))
-        ProcessCollector(registry=self.registry)
+        ProcessCollector(namespace="doodled", registry=self.registry)  # node_exporter has process_* of its own
         self._events = self._counter("doodled_events", "Records told, by event.", ["event"])
         self._jobs = self._counter("doodled_jobs", "Jobs that ended, by outcome, failures by their error type.", ["outcome", "error_type"])
         self._put_off = self._counter(

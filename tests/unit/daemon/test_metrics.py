@@ -1,0 +1,223 @@
+"""Numbers for Prometheus: what is told is counted, labels stay a closed set, and whoever asks can't hinder the daemon."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from daemon import metrics_outlets
+from daemon.disposition import ErrorType
+from daemon.log import Event, EventLog
+from daemon.metrics import _OUTCOMES, OTHER, Metrics
+from daemon.metrics_outlets import MOST_CONNECTIONS, Outlets
+from daemon.settings import Metrics as MetricsSettings
+from daemon.vitals import Vitals
+from daemon.workbench import ANSWERED
+from pipeline.adapters.torchserve_outcomes import Fault
+
+VITALS = Vitals(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)
+DEADLINE_S = 20.0
+
+
+def metrics() -> Metrics:
+    return Metrics(lambda: VITALS, version="1.2.3")
+
+
+def values(of: Metrics) -> dict[tuple[str, ...], float]:
+    """Every sample: its name, its labels' values, and what it is."""
+    families = text_string_to_metric_families(generate_latest(of.registry).decode())
+    return {(each.name, *(each.labels[name] for name in sorted(each.labels))): each.value for family in families for each in family.samples}
+
+
+def test_what_is_told_is_counted() -> None:
+    counted = metrics()
+    counted.observe(Event.JOB_CLAIMED, {"queue_wait_ms": 1500})
+    done = {"duration_ms": 900, "publish_ms": 12.5, "stages_ms": {"detect": 100.0, "pose": 50.0, "render": 400.0}}
+    counted.observe(Event.JOB_DONE, {**done, "outputs": [{"kind": "gif"}, {"kind": "mp4"}], "upstream_attempts": {ANSWERED: 2, "reset": 1}})
+    counted.observe(Event.JOB_FAILED, {"error_type": "no_figure", "duration_ms": 30, "stages_ms": {}})
+    counted.observe(Event.JOB_DEFERRED, {"reason": ErrorType.UPSTREAM, "upstream_attempts": {"connect": 3}})
+    counted.observe(Event.UPSTREAM_RETRY, {"error_type": "reset"})
+    now = values(counted)
+    assert now["doodled_jobs_total", "", "done"] == 1
+    assert now["doodled_jobs_total", "no_figure", "failed"] == 1
+    assert now["doodled_jobs_put_off_total", "upstream", "deferred"] == 1
+    assert [now["doodled_animations_total", kind] for kind in ("gif", "mp4", "webm")] == [1, 1, 0]
+    assert (now["doodled_stage_duration_seconds_count", "infer"], now["doodled_stage_duration_seconds_sum", "infer"]) == (1, 0.15)
+    assert now["doodled_stage_duration_seconds_sum", "publish"] == 0.0125
+    assert now["doodled_job_duration_seconds_sum", "done"] == 0.9
+    assert (now["doodled_queue_wait_seconds_bucket", "1.0"], now["doodled_queue_wait_seconds_bucket", "2.5"]) == (0, 1)
+    assert [now["doodled_torchserve_attempts_total", outcome] for outcome in (ANSWERED, "reset", "connect")] == [2, 1, 3]
+    assert now["doodled_torchserve_retries_total", "reset"] == 1
+    assert now["doodled_events_total", "job.done"] == 1
+    assert now["doodled_build_info", "1.2.3"] == 1
+
+
+def test_vitals_are_shown_as_the_loop_saw_them_last() -> None:
+    now = values(metrics())
+    assert [now[f"doodled_{name}",] for name in ("inbox_files", "jobs_deferred", "jobs_in_flight", "workers")] == [7, 2, 3, 4]
+    assert now["doodled_inbox_oldest_age_seconds",] == 61.5
+    assert now["doodled_inbox_degraded",] == 1
+    assert now["doodled_log_records_dropped_total",] == 5
+    states = {key[1:]: value for key, value in now.items() if key[0] == "doodled_breaker_state"}
+    assert [pair for pair, is_so in states.items() if is_so] == [("networks", "open"), ("machine", "closed")]
+    assert now["doodled_loop_age_seconds",] > 0
+    assert ("doodled_inbox_files",) not in values(Metrics(lambda: None, version="1"))
+
+
+@given(
+    event=st.sampled_from(list(Event)),
+    fields=st.dictionaries(
+        st.sampled_from(["error_type", "reason", "outputs", "stages_ms", "duration_ms", "upstream_attempts", "queue_wait_ms"]),
+        st.one_of(st.none(), st.text(), st.integers(0, 9), st.lists(st.dictionaries(st.just("kind"), st.text(), max_size=2), max_size=2)),
+    ),
+)
+def test_nothing_that_a_record_holds_makes_new_series_but_other(event: Event, fields: dict[str, Any]) -> None:
+    counted = metrics()
+    log = EventLog(lambda _: None, instance="one")
+    log.observe(counted.observe)
+    log.tell(event, **fields)
+    assert values(counted)["doodled_events_total", str(event)] == 1
+    labels = {part for key in values(counted) for part in key[1:]}
+    plain = re.compile(r"[a-z0-9_.+A-Z]*")
+    assert all(plain.fullmatch(label) for label in labels)
+    assert len(values(counted)) < 600
+
+
+def test_outcomes_are_those_of_the_client() -> None:
+    assert {ANSWERED, *(str(fault) for fault in Fault)} == _OUTCOMES
+    counted = metrics()
+    counted.observe(Event.JOB_FAILED, {"error_type": "what nobody foresaw", "upstream_attempts": {"a" * 99: 1}})
+    assert values(counted)["doodled_jobs_total", OTHER, "failed"] == 1
+    assert values(counted)["doodled_torchserve_attempts_total", OTHER] == 1
+
+
+# --- outlets ---------------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+class Told:
+    """A log that can be waited for."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self._changed = threading.Condition()
+        self.log = EventLog(self._take, instance="one")
+
+    def _take(self, line: str) -> None:
+        with self._changed:
+            self.records.append(json.loads(line))
+            self._changed.notify_all()
+
+    def wait_for(self, event: Event, count: int = 1) -> dict[str, Any]:
+        def found() -> list[dict[str, Any]]:
+            return [record for record in self.records if record["event"] == event]
+
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(found()) >= count, DEADLINE_S), self.records
+        return found()[-1]
+
+
+@contextmanager
+def opened(told: Told, **settings: Any) -> Iterator[None]:
+    outlets = Outlets(MetricsSettings(**settings), told.log, lambda: VITALS)
+    outlets.start()
+    try:
+        yield
+    finally:
+        outlets.stop()
+
+
+def fetched(port: int, path: str = "/metrics", accept: str = "") -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    try:
+        connection.request("GET", path, headers={"Accept": accept} if accept else {})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Content-Type", ""), answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_the_endpoint_answers_in_both_formats_and_knows_no_other_path() -> None:
+    told, port = Told(), free_port()
+    with opened(told, port=port):
+        assert told.wait_for(Event.METRICS_READY)["where"] == f"http://127.0.0.1:{port}/metrics"
+        told.log.tell(Event.JOB_DONE, outputs=[])
+        status, kind, text = fetched(port)
+        assert (status, kind.partition(";")[0]) == (200, "text/plain")
+        assert 'doodled_jobs_total{error_type="",outcome="done"} 1.0' in text
+        assert fetched(port, accept="application/openmetrics-text")[2].endswith("# EOF\n")
+        assert fetched(port, "/etc/passwd")[0] == 404
+    with pytest.raises(OSError, match="refused"):
+        fetched(port)
+
+
+def test_those_who_dawdle_or_are_too_many_are_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_outlets, "LONGEST_CONNECTION_S", 0.5)
+    told, port = Told(), free_port()
+    with opened(told, port=port), ExitStack() as stack:
+        told.wait_for(Event.METRICS_READY)
+        idlers = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(MOST_CONNECTIONS + 3)]
+        for idler in idlers:
+            idler.settimeout(DEADLINE_S)
+            assert idler.recv(1) == b""
+        assert fetched(port)[0] == 200
+
+
+def test_a_port_that_is_taken_is_told_once_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_outlets, "RETRY_S", 0.05)
+    told = Told()
+    with ExitStack() as stack:
+        taken = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        port = taken.getsockname()[1]
+        stack.enter_context(opened(told, port=port))
+        trouble = told.wait_for(Event.METRICS_UNAVAILABLE)
+        assert (trouble["level"], trouble["outlet"], trouble["reason"]) == ("warning", "http", "Address already in use")
+        assert str(port) in trouble["where"]
+        taken.close()
+        told.wait_for(Event.METRICS_READY)
+        assert fetched(port)[0] == 200
+    assert [record["event"] for record in told.records] == ["metrics.unavailable", "metrics.ready"]
+
+
+def test_stopping_while_the_port_is_taken_takes_no_time() -> None:
+    told = Told()
+    with socket.create_server(("127.0.0.1", 0)) as taken, opened(told, port=taken.getsockname()[1]):
+        told.wait_for(Event.METRICS_UNAVAILABLE)
+    assert not [thread for thread in threading.enumerate() if thread.name == "metrics http"]
+
+
+def test_the_file_is_whole_readable_for_others_and_written_once_more_at_the_end(tmp_path: Path) -> None:
+    told, path = Told(), tmp_path / "doodled.prom"
+    with opened(told, textfile=path, textfile_s=1000.0):
+        told.wait_for(Event.METRICS_READY)
+        told.log.tell(Event.JOB_DONE, outputs=[])
+    assert 'doodled_jobs_total{error_type="",outcome="done"} 1.0' in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_missing_is_told_once_and_tried_again(tmp_path: Path) -> None:
+    told, path = Told(), tmp_path / "later" / "doodled.prom"
+    with opened(told, textfile=path, textfile_s=0.02):
+        assert told.wait_for(Event.METRICS_UNAVAILABLE)["reason"] == "No such file or directory"
+        path.parent.mkdir()
+        told.wait_for(Event.METRICS_READY)
+    assert [record["event"] for record in told.records] == ["metrics.unavailable", "metrics.ready"]
