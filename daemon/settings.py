@@ -22,6 +22,7 @@ from daemon import choices
 from daemon.inference import InferenceChoice
 from daemon.log_writer import JOURNAL_SOCKET
 from daemon.sidecar import JobOptions
+from pipeline.adapters.torchserve_settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format
 
@@ -126,8 +127,15 @@ class TorchServe(_Section):
     key_file: Path | None = None
     pictures: Literal["ppm", "png", "jpeg"] = "ppm"
     deadline_s: _Seconds = 120.0
-    probe_first_s: _Seconds = 5.0
+    probe_first_s: _Seconds = 30.0
     probe_max_s: _Seconds = 30.0
+
+    @field_validator("url")
+    @classmethod
+    def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:  # here, and not when the first drawing has come
+            _checked(url, lambda text: TorchServeEndpoint(url=text))
+        return value
 
 
 class Storage(_Section):

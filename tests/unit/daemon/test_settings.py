@@ -89,3 +89,11 @@ def test_the_root_is_systemds_folder_or_one_in_the_working_directory(tmp_path: P
 
 def test_the_digest_tells_settings_apart() -> None:
     assert Settings().digest() == Settings().digest() != read_settings(None, {"DOODLED_JOBS_WORKERS": "3"}).digest()
+
+
+@pytest.mark.parametrize("url", ["model-server", "http://user:hunter22@host:8080", "ftp://host"])
+def test_an_address_that_is_none_is_refused_before_any_drawing_comes_and_secrets_are_not_repeated(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(None, {"DOODLED_TORCHSERVE_URL": url})
+    assert "DOODLED_TORCHSERVE_URL" in str(refused.value)
+    assert "hunter22" not in str(refused.value)

@@ -1,0 +1,161 @@
+"""Rows 7, 22, 29 and 32 of the faults: hours of an outage, storms and short memory, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from fault.stub_daemon import pretended
+from simulated_daemon import Simulation
+
+from daemon import upkeep
+from daemon.disposition import ErrorType
+from daemon.orders import Failure, Order, Report
+
+HOUR_S = 3600.0
+FILES = 1000
+JOB_S = 1.0
+CALM = {"intake": {"poll_s": 300.0}, "log": {"heartbeat_s": HOUR_S}}
+
+
+@pytest.fixture(autouse=True)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No power is lost in these tests, and nobody looks at the list of what waits: both take their time, thousands of times."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    monkeypatch.setattr(upkeep, "MOST_SHOWN", 2)
+
+
+def drop(root: Path, count: int, folder: str = "", content: str = "drawing") -> None:
+    place = root / "inbox" / folder
+    place.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        (place / f"{content}{number:05d}.png").write_bytes(f"{content} {folder} {number}".encode())
+
+
+def down(message: str, retry_after_s: float | None = None) -> Report:
+    return Report(failure=Failure(ErrorType.UPSTREAM, message, retry_after_s=retry_after_s))
+
+
+def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path) -> None:
+    """Connections refused for two hours, then 503, then silence; a thousand files wait."""
+    began_s, back_s = 60.0, 60.0 + 6 * HOUR_S
+
+    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+        del others
+        if not began_s <= now < back_s:
+            return JOB_S, None
+        if now < began_s + 2 * HOUR_S:
+            return (0.01 if order.is_probe else 20.0), down("no connection could be made")
+        if now < began_s + 4 * HOUR_S:
+            return (0.01 if order.is_probe else 20.0), down("HTTP 503")
+        return (40.0 if order.is_probe else 120.0), down("it did not answer in time")  # as long as one answer is waited for
+
+    drop(tmp_path, FILES)
+    with Simulation(tmp_path, doing, workers=2, settings=CALM) as daemon:
+        daemon.run(began_s)
+        normal_per_s = len(daemon.done_at_s) / began_s
+        assert normal_per_s > 1.5
+        daemon.run(began_s + 60.0)
+        assert len(daemon.service.held) <= 3  # the others stay in the inbox, for any other daemon to take
+        daemon.run(back_s - 1.0)
+        assert "it did not answer in time" in daemon.status
+        assert "for 6h" in daemon.status
+        daemon.run(back_s + 120.0)
+        probes = [each.at_s for each in daemon.workers.begun if each.order.is_probe]
+        gaps = [later - earlier for earlier, later in pairwise(probes)]
+        assert min(gaps) >= 30.0 - 1e-6
+        assert max(gaps) < 60.0
+        soon = [at for at in daemon.done_at_s if back_s + 60.0 <= at < back_s + 120.0]
+        assert len(soon) / 60.0 >= 0.9 * normal_per_s
+        assert (len(daemon.told("breaker.opened")), len(daemon.told("breaker.closed"))) == (1, 1)
+        places = daemon.intake.count, len(daemon.service.running), len(daemon.service.held), len(daemon.done_at_s)
+    assert sum(places) == FILES
+    assert not daemon.told("job.failed")
+    assert {record["attempt"] for record in daemon.told("job.done")} == {1}
+    assert "model" not in daemon.status
+
+
+def test_a_server_that_asks_for_two_minutes_gets_them(tmp_path: Path) -> None:
+    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+        del order, others
+        return (0.1, down("HTTP 503", retry_after_s=120.0)) if now < 300.0 else (JOB_S, None)
+
+    drop(tmp_path, 20)
+    with Simulation(tmp_path, doing, workers=16, settings=CALM) as daemon:
+        daemon.run(500.0, lambda: len(daemon.done_at_s) == 20)
+        starts = [each.at_s for each in daemon.workers.begun if each.report is not None]
+    assert len([at for at in starts if at < 119.0]) <= 17
+    assert [at - starts[0] >= 120.0 for at in starts if at > 1.0] == [True] * 2
+    assert len(daemon.done_at_s) == 20
+
+
+def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_path: Path) -> None:
+    """Sixteen workers, and a server that for two minutes can do with four at a time: whoever comes on top is asked to wait."""
+    over_s = 120.0
+
+    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+        if now >= over_s or others <= 4:
+            return JOB_S, None
+        if others > 12:
+            return 5.0, Report(failure=Failure(ErrorType.UPSTREAM, "HTTP 503"), networks_overloaded=True)
+        report = pretended(order)
+        report.networks_overloaded = True
+        return 3.0, report
+
+    drop(tmp_path, 1000)
+    with Simulation(tmp_path, doing, workers=16, settings=CALM) as daemon:
+        limits = []
+        while daemon.now < over_s:
+            daemon.run(daemon.now + 1.0)
+            limits.append(daemon.service.admission.at_networks.limit)
+        assert min(limits) <= 4
+        assert sum(limits[20:]) / len(limits[20:]) < 8  # not merely a dip
+        begun = len(daemon.workers.begun)
+        assert begun - len(daemon.done_at_s) < 60  # asking in vain is bounded
+        daemon.run(over_s + 60.0)
+        assert daemon.service.admission.at_networks.limit == 17
+        daemon.run(HOUR_S, lambda: len(daemon.done_at_s) == 1000)
+    assert len(daemon.done_at_s) == 1000
+    assert not daemon.told("job.failed")
+
+
+def test_when_the_memory_is_short_jobs_are_done_with_fewer_at_a_time(tmp_path: Path) -> None:
+    """Room for three at once: whoever comes on top is killed, tried again with fewer beside it, and done. What never fits fails."""
+
+    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+        del now
+        if others > 3 or "huge" in order.name:
+            return 0.5, Report(failure=Failure(ErrorType.OUT_OF_MEMORY, "the worker was killed"))
+        return JOB_S, None
+
+    drop(tmp_path, 30)
+    drop(tmp_path, 1, content="huge")
+    with Simulation(tmp_path, doing, workers=8, settings=CALM) as daemon:
+        limits = []
+        while len(daemon.done_at_s) + len(daemon.told("job.failed")) < 31 and daemon.now < 300.0:
+            daemon.run(daemon.now + 0.5)
+            limits.append(daemon.service.admission.in_memory.limit)
+    assert min(limits) <= 3
+    assert [record["file_name"] for record in daemon.told("job.failed")] == ["huge00000.png"]
+    assert [(record["error_type"], record["attempt"]) for record in daemon.told("job.failed")] == [("oom", 3)]
+    assert len(daemon.done_at_s) == 30
+
+
+def test_one_file_in_another_folder_does_not_wait_for_ten_thousand(tmp_path: Path) -> None:
+    """What lies before it is what the workers have begun, and one file of the backlog."""
+    drop(tmp_path, 10_000)
+    with Simulation(tmp_path, lambda *_: (JOB_S, None), workers=2, settings={**CALM, "intake": {"poll_s": 2.0}}) as daemon:
+        daemon.run(10.0)
+        drop(tmp_path, 1, "urgent")
+        dropped_s = daemon.now
+        daemon.run(60.0, lambda: any(record.get("folder") == "urgent" for record in daemon.told("job.done")))
+        claims = [record for record in daemon.told("job.claimed") if record["at_s"] > dropped_s]
+        seen_s = next(record["at_s"] for record in daemon.told("scan.done") if record["at_s"] > dropped_s)
+        place = [record.get("folder", "") for record in claims if record["at_s"] >= seen_s].index("urgent")
+        done = [record for record in daemon.told("job.done") if record["at_s"] > seen_s]
+    assert place <= 1
+    assert [record.get("folder", "") for record in done].index("urgent") <= 4
+    assert json.loads((tmp_path / "outbox" / "urgent" / "drawing00000.json").read_text())["outputs"]

@@ -1,0 +1,138 @@
+"""The daemon on a clock of its own: hours of an outage in seconds. Files, spool and service are real; the work and its time are made up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from fault.stub_daemon import pretended
+
+from daemon.disposition import Backoff
+from daemon.endings import Endings
+from daemon.intake import Intake
+from daemon.log import EventLog
+from daemon.notify import Notifier
+from daemon.orders import Order, Report
+from daemon.service import Service
+from daemon.settings import Settings
+from daemon.settle import SettleRules
+from daemon.spool import Spool
+from daemon.upkeep import Upkeep
+from daemon.watch import Watch
+
+Doing = Callable[[Order, float, int], tuple[float, Report | None]]
+"""What an order comes to, begun at a time beside so many others: how long it takes, and its report, or None for a good end."""
+
+
+@dataclass
+class Begun:
+    """One order at work."""
+
+    order: Order
+    at_s: float
+    future: Future[Report]
+    ends_at_s: float = 0.0
+    report: Report | None = None
+
+
+@dataclass
+class SimulatedWorkers:
+    """So many at once, in order of arrival."""
+
+    count: int
+    doing: Doing
+    now: float = 0.0
+    waiting: list[Begun] = field(default_factory=list)
+    busy: list[Begun] = field(default_factory=list)
+    begun: list[Begun] = field(default_factory=list)
+
+    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+        del deadline_s
+        future: Future[Report] = Future()
+        future.set_running_or_notify_cancel()
+        self.waiting.append(Begun(order, self.now, future))
+        self.advance(self.now)
+        return future
+
+    def advance(self, now: float) -> None:
+        """End what ends until then, and begin what there are workers for."""
+        self.now = now
+        for each in [each for each in self.busy if each.ends_at_s <= now]:
+            self.busy.remove(each)
+            each.future.set_result(each.report or pretended(each.order))
+        while self.waiting and len(self.busy) < self.count:
+            each = self.waiting.pop(0)
+            each.at_s = now
+            self.busy.append(each)
+            self.begun.append(each)
+            took_s, each.report = self.doing(each.order, now, len(self.busy))
+            each.ends_at_s = now + took_s
+
+    def close(self) -> None:
+        """Nobody is there."""
+
+
+class Simulation:
+    """A daemon, its log, and what systemd hears of it.
+
+    Attributes:
+        records: everything logged, each with `at_s`.
+        done_at_s: when drawings were published.
+    """
+
+    def __init__(self, root: Path, doing: Doing, *, workers: int, settings: dict[str, Any]) -> None:
+        self._stack = ExitStack()
+        self.now = 0.0
+        self.records: list[dict[str, Any]] = []
+        self.status = ""
+        self.workers = SimulatedWorkers(workers, doing)
+        self._root = root
+        self._settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **settings})
+
+    def __enter__(self) -> Self:
+        settings = self._settings
+        self.spool = spool = self._stack.enter_context(Spool.opened(self._root))
+        log = EventLog(self._write, instance="simulated")
+        rules = SettleRules(settings.intake.quiet_s, settings.intake.stable_s, settings.intake.stable_samples)
+        self.intake = Intake(spool.layout.inbox, rules, max_depth=settings.intake.max_depth, has_leases=True)
+        retry = Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s)
+        endings = Endings(spool, log, max_attempts=settings.jobs.max_attempts, retry=retry, is_kept=True, tells_stages=True)
+        self.service = Service(settings, spool, intake=self.intake, workers=self.workers, endings=endings, log=log)
+        watch = Watch(spool.layout.inbox, lambda: None, is_network=True)
+        notifier = Notifier(self._hear, None)
+        self.upkeep = Upkeep(
+            settings, spool, service=self.service, intake=self.intake, watch=watch, endings=endings, log=log, notifier=notifier
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def run(self, until_s: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Turn the daemon's loop until then, each turn at the time at which something is due."""
+        while self.now < until_s and not is_over():
+            self.workers.advance(self.now)
+            self.upkeep.before(self.now)
+            self.service.step(self.now)
+            self.upkeep.after(self.now)
+            ends = (each.ends_at_s for each in self.workers.busy)
+            # Nothing that is due is due before it is later; a future that is done needs a turn at once.
+            self.now = max(min(self.upkeep.due_s(), self.service.due_s(self.now), *ends), self.now + 0.001)
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        return [record for record in self.records if record["event"] == event]
+
+    @property
+    def done_at_s(self) -> list[float]:
+        return [record["at_s"] for record in self.told("job.done")]
+
+    def _write(self, line: str) -> None:
+        self.records.append({**json.loads(line), "at_s": self.now})
+
+    def _hear(self, text: str) -> None:
+        self.status = text
