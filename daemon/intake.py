@@ -25,6 +25,9 @@ SIDECAR_SUFFIX = ".json"
 LOOK_PAUSE_S = 0.05
 """Between two turns in which more is due than can be looked at in one."""
 
+REJECTED_PAUSE_S = 5.0
+"""Until another look at what can't be taken: somebody may have changed its permissions."""
+
 Key = tuple[tuple[str, ...], str]
 
 
@@ -107,7 +110,7 @@ class Intake:
         for candidate in self._turns():
             if looks <= 0:
                 return
-            if candidate.rejected or now < candidate.settling.due_s or not (pictures or candidate.is_folder):
+            if now < candidate.settling.due_s or not (pictures or candidate.is_folder):
                 continue
             looks -= 1
             if self._is_complete(now, candidate):
@@ -141,11 +144,17 @@ class Intake:
                 if candidate.sidecar:
                     look = observed(candidate.sidecar, folder, has_leases=self._has_leases)
                     looks.append(replace(look, size=max(1, look.size)))  # an empty one is wrong, and no reason to wait for ever
+                is_movable = _is_movable(candidate, folder)
         except FileNotFoundError:
             candidate.settling.due_s = now + self._rules.stable_s  # gone; the next scan takes it out
             return False
         except OSError as error:
             candidate.rejected = "unreadable" if error.errno in {errno.EACCES, errno.EPERM} else "not_regular"
+            candidate.settling.due_s = now + REJECTED_PAUSE_S
+            return False
+        candidate.rejected = "" if is_movable else "immovable"
+        if not is_movable:
+            candidate.settling.due_s = now + REJECTED_PAUSE_S
             return False
         return candidate.settling.step(now, _together(looks))
 
@@ -237,6 +246,13 @@ def observed(name: str, folder: int, *, has_leases: bool) -> Observation:
         return Observation(status.st_size, status.st_mtime_ns, status.st_ino, _has_writer(opened) if has_leases else None)
     finally:
         os.close(opened)
+
+
+def _is_movable(candidate: Candidate, folder: int) -> bool:
+    """Whether it may be renamed out of its folder: that is a change of the folder, and of a moved folder itself (rename(2))."""
+    return os.access(".", os.W_OK | os.X_OK, dir_fd=folder) and (
+        not candidate.is_folder or os.access(candidate.name, os.W_OK, dir_fd=folder)
+    )
 
 
 def _counts(name: str, folder: int) -> bool:

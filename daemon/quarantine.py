@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -86,7 +88,7 @@ def _moved(name: str, work: int, target: int) -> bool:
             if not exists(source, work):
                 continue
             try:
-                os.link(source, public, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
+                _link(source, work, public, target)
             except FileExistsError:
                 if not is_same_file(public, target, source, work):
                     raise
@@ -103,6 +105,26 @@ def _moved(name: str, work: int, target: int) -> bool:
         os.fsync(target)
         os.fsync(work)
     return True
+
+
+def _link(source: str, work: int, public: str, target: int) -> None:
+    """Where the kernel lets nobody link to files of others that they can't write to (fs.protected_hardlinks), to a copy of ours."""
+    try:
+        os.link(source, public, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
+    except PermissionError:
+        opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=work)
+        with os.fdopen(opened, "rb") as file:
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                raise
+            draft = f".{source}.copy"
+            with os.fdopen(
+                os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=work), "wb"
+            ) as copy:
+                shutil.copyfileobj(file, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+        os.rename(draft, source, src_dir_fd=work, dst_dir_fd=work)
+        os.link(source, public, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
 
 
 def _unlink(names: list[str], folder: int) -> None:

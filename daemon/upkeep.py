@@ -201,7 +201,7 @@ class Upkeep:
         parts += ["the disk is nearly full: nothing new is started"] * self._service.is_paused
         parts += ["the inbox can't be read"] * self.is_degraded
         unreadable = sum(1 for each in self._intake.waiting() if each.rejected)
-        parts += [f"{unreadable} can't be read"] * bool(unreadable)
+        parts += [f"{unreadable} can't be taken (permissions)"] * bool(unreadable)
         return ", ".join([*parts, f"done {self._endings.done}", f"failed {self._endings.failed}"])
 
     def _tell_status(self, now: float) -> None:

@@ -1,7 +1,7 @@
 """A Debian 12 of the tests' own, booted by systemd-nspawn: what an operator would install on, with a systemd that really runs.
 
-It shares the network of this machine (apt and pip need it), and nothing else. Commands are run in it by `nsenter`, as root or as one of its users.
-pip and apt find what they find outside: their settings, certificates and caches are handed in when it boots.
+It shares the network of this machine (apt and pip need it), and nothing else. Commands are run in it by `nsenter`, as root or as one of
+its users. pip finds what it finds outside: its settings, certificates and cache are handed in when the machine boots.
 """
 
 from __future__ import annotations
@@ -89,7 +89,16 @@ class Machine:
         self, *command: str | Path, user: str = "root", check: bool = True, deadline_s: float = PATIENCE_S, text: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in it, with `text` on its stdin."""
-        inside = ["nsenter", f"--target={self._leader}", "--all", "env", "-i", "--chdir=/", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"]
+        inside = [
+            "nsenter",
+            f"--target={self._leader}",
+            "--all",
+            "env",
+            "-i",
+            "--chdir=/",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL=C.UTF-8",
+        ]
         inside += ["HOME=/root"] if user == "root" else ["runuser", "-u", user, "--"]
         done = subprocess.run([*inside, *map(str, command)], input=text, capture_output=True, text=True, timeout=deadline_s, check=False)
         assert not check or done.returncode == 0, f"{' '.join(map(str, command))}: status {done.returncode}\n{done.stdout}{done.stderr}"
@@ -141,7 +150,7 @@ def _remove_cgroup(folder: Path) -> None:
     if folder.is_dir():
         for place, _, _ in os.walk(folder, topdown=False):
             with contextlib.suppress(OSError):
-                os.rmdir(place)
+                Path(place).rmdir()
 
 
 @contextlib.contextmanager
@@ -181,7 +190,15 @@ def _debian_with_systemd() -> Path:
                 root = work / "debian"
                 root.mkdir()
                 _checked("tar", "-C", str(root), "--numeric-owner", "-xpf", str(bare))
-                inside = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--resolv-conf=copy-host", f"--directory={root}", *_binds()]
+                inside = [
+                    "systemd-nspawn",
+                    "--quiet",
+                    "--register=no",
+                    "--keep-unit",
+                    "--resolv-conf=copy-host",
+                    f"--directory={root}",
+                    *_binds(),
+                ]
                 inside += ["env", "DEBIAN_FRONTEND=noninteractive"]
                 _checked(*inside, "apt-get", "-qq", "update")
                 _checked(*inside, "apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES)
