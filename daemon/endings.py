@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from daemon.disposition import Backoff, ErrorType, Outcome, error_type, outcome
+from daemon.gallery_thumbnails import keep_thumbnail
 from daemon.log import Event, EventLog
 from daemon.names import name_fields, shown_name
 from daemon.orders import Failure, Report
@@ -128,6 +129,7 @@ class Endings:
     def resumed(self, job: Job) -> Ending:
         """The ending of a job whose daemon died while it was published. Raises OSError; ValueError if it must be made again."""
         named = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
+        self._keep_thumbnail(job)
         self._spool.acknowledge(job, is_kept=self._is_kept)
         self.done += 1
         outputs = [_told(output) for output in named["outputs"]]
@@ -137,6 +139,7 @@ class Endings:
     def resumed_failure(self, job: Job) -> Ending:
         """The same for one that was on its way into quarantine. Raises OSError, or ValueError."""
         path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
+        self._keep_thumbnail(job)
         self._spool.forget(job)
         self.failed += 1
         self._log.tell(Event.JOB_FAILED, **self._fields(job, None), failed_path=shown_name(path), is_recovered=True)
@@ -159,6 +162,7 @@ class Endings:
             "stages_ms": report.stages_ms,
         }
         named = publish(self._spool.layout.outbox, self._spool.path(job), job, manifest)
+        self._keep_thumbnail(job)
         is_acknowledged = self.acknowledged(job)
         self.done += 1
         self._tell_stages(job, report)
@@ -196,6 +200,7 @@ class Endings:
             "failed": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
         path = quarantine(self._spool.layout.failed, self._spool.path(job), job, reason)
+        self._keep_thumbnail(job)
         self._spool.forget(job)
         self.failed += 1
         self._log.tell(
@@ -213,6 +218,9 @@ class Endings:
             failed_path=shown_name(path),
         )
         return Ending(Outcome.FAIL, failure.kind, failure.message)
+
+    def _keep_thumbnail(self, job: Job) -> None:
+        keep_thumbnail(self._spool.layout.outbox, self._spool.path(job), job.id)
 
     # --- telling -----------------------------------------------------------------------------------------------------
 

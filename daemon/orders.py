@@ -34,6 +34,7 @@ class Order:
     inference: InferenceRequest
     upstream_deadline_s: float
     keep_annotations: bool
+    wants_thumbnail: bool = False
     is_probe: bool = False
 
 
@@ -107,5 +108,6 @@ def order_of(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         inference=inference,
         upstream_deadline_s=min(settings.torchserve.deadline_s, SHARE_OF_DEADLINE * settings.jobs.deadline_s),
         keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
+        wants_thumbnail=settings.gallery.enabled,
         is_probe=is_probe,
     )

@@ -33,6 +33,7 @@ from daemon.workers import Workers, WorkForce
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
+    from daemon.gallery import Gallery
     from daemon.metrics_outlets import Outlets
 
 EXIT_TRANSIENT: Final = 75
@@ -58,6 +59,14 @@ def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], Vitals | No
     from daemon.metrics_outlets import Outlets
 
     return Outlets(settings.metrics, log, vitals)
+
+
+def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Gallery | None:
+    if not settings.gallery.enabled:
+        return None
+    from daemon.gallery import Gallery
+
+    return Gallery(spool.layout, log, instance=spool.instance, update_s=settings.gallery.update_s)
 
 
 class Bell:
@@ -183,6 +192,7 @@ class _Daemon:
             dropped=lambda: writer.dropped,
         )
         self._outlets = _outlets(settings, log, lambda: self._upkeep.vitals)
+        self._gallery = _gallery(settings, spool, log)
 
     def run(self, *, drain: bool) -> int:
         layout = self._spool.layout
@@ -195,6 +205,8 @@ class _Daemon:
             self._watch.start()
             if self._outlets is not None:
                 self._outlets.start()
+            if self._gallery is not None:
+                self._gallery.start()
             self._service.take_over(time.monotonic())
             summary = self._upkeep.summary(time.monotonic())
             self._notifier.ready(summary)
@@ -204,6 +216,8 @@ class _Daemon:
             self._notifier.stopping()
             self._watch.stop()
             in_flight = self._wind_up()
+            if self._gallery is not None:
+                self._gallery.stop()
             self._upkeep.close()
             left = len(self._service.held)
             done, failed = self._endings.done, self._endings.failed

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from daemon import choices
 from daemon.disposition import ErrorType, error_type
 from daemon.durable import sync_folder
+from daemon.gallery_thumbnails import write_thumbnail
 from daemon.names import shown_name
 from daemon.orders import Failure, Order, Report
 from daemon.plans import RenderRequest, character_plan
@@ -27,7 +28,7 @@ from daemon.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
 from daemon.stopwatch import WallStopwatch
 from daemon.workbench import Workbench
 from pipeline.errors import DecodeError, DecodeReason, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
-from pipeline.types import Animation, Character, Drawing, Format, OutputClock, Quality
+from pipeline.types import Animation, Bytes, Character, Drawing, Format, OutputClock, Quality
 
 if TYPE_CHECKING:
     from pipeline.animate import Performance
@@ -124,12 +125,14 @@ class _Work:
         self._report.file_sha256, self._report.file_size = digest.hexdigest(), size
         with self._stopwatch.lap("read"):
             character = replace(read_character(source), name=self._order.name)
+        self._show(character.rgba[..., :3], character.rgba[..., 3])
         return [(character, None)]
 
     def _figures(self, options: JobOptions) -> list[tuple[Character, Quality | None]]:
         from pipeline.annotate import AnnotateOptions, annotated
 
         drawing = self._drawing()
+        self._show(drawing.rgb)
         with self._stopwatch.lap("networks"):
             predictor, self._inference = self._bench.predictor(self._order)
         found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
@@ -149,6 +152,11 @@ class _Work:
             source = _bytes_of(self._order.place / SOURCE, DEFAULT_LIMITS.max_bytes)
             self._report.file_sha256, self._report.file_size = hashlib.sha256(source).hexdigest(), len(source)
             return decoded(source, name=name, limits=DEFAULT_LIMITS)
+
+    def _show(self, rgb: Bytes, alpha: Bytes | None = None) -> None:
+        if self._order.wants_thumbnail:
+            with self._stopwatch.lap("annotations"):
+                write_thumbnail(self._order.place, rgb, alpha)
 
     def _keep(self, drawing: Drawing, found: tuple[Any, ...]) -> None:
         from pipeline.annotation_files import write_annotations

@@ -1,0 +1,221 @@
+"""The gallery's pages as HTML: `index.html` with what is newest, and older ones behind it. Pure: entries in, texts out.
+
+Which page an entry is on depends on its neighbours, not on how many there are: a page ends where a job's random digits say so (content
+defined chunking). So a new result changes the newest page alone, and one that is taken away changes its own and perhaps the next. Text of
+strangers goes through `escape`, paths through `_url`; styles and script are in the page itself, and its content security policy lets
+nothing else run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from importlib import resources
+from itertools import groupby
+from typing import Final
+from urllib.parse import quote
+
+from daemon.endings import STAGES
+from daemon.gallery_entries import MediaFile, Shown
+from daemon.gallery_thumbnails import FOLDER, SUFFIX
+
+INDEX: Final = "index.html"
+MARK: Final = '<meta name="generator" content="doodled gallery">'
+"""What tells our pages from somebody else's."""
+
+LEAST: Final = 24
+MOST: Final = 72
+_LAST_DIGITS: Final = "02"
+"""Of 32 digits: a page of LEAST or more ends after one entry in sixteen."""
+
+_VIDEOS: Final = ("mp4", "webm")
+_TYPES: Final = {"mp4": "video/mp4", "webm": "video/webm"}
+_STAGE_WORDS: Final = {"decode": "opened", "infer": "found", "segment": "cut out", "scene": "set up", "retarget": "moved"} | {
+    "render": "drawn",
+    "encode": "written",
+    "annotations": "kept",
+}
+_NOTHING: Final = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><g fill="none" stroke="#8a8378" stroke-width="3" stroke-linecap="round">'
+    '<circle cx="50" cy="28" r="12"/><path d="M50 40v26M50 48 30 40M50 48l20-8M50 66 38 88M50 66l12 22"/></g></svg>'
+)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Entries of one page, the oldest first."""
+
+    entries: Sequence[Shown]
+
+    @property
+    def name(self) -> str:
+        return f"{self.entries[0].key}.html"
+
+
+def pages(entries: Sequence[Shown]) -> Iterator[tuple[str, str]]:
+    """Every page's path, relative to the outbox, and its text; the newest, `index.html`, comes last, when all that it links to is there.
+
+    Args:
+        entries: all that there is, the oldest first.
+    """
+    chunks = [_Chunk(chunk) for chunk in _chunks(entries)]
+    newest: list[Shown] = []
+    while chunks and len(newest) < LEAST:
+        newest = [*chunks.pop().entries, *newest]
+    for number, chunk in enumerate(chunks):
+        newer = chunks[number + 1].name if number + 1 < len(chunks) else f"../{INDEX}"
+        yield f"{FOLDER}/{chunk.name}", _older_page(chunk, chunks[number - 1].name if number else "", newer)
+    yield INDEX, _index(newest, entries, f"{FOLDER}/{chunks[-1].name}" if chunks else "")
+
+
+def _chunks(entries: Sequence[Shown]) -> Iterator[Sequence[Shown]]:
+    start = 0
+    for end, entry in enumerate(entries, start=1):
+        if end - start >= MOST or (end - start >= LEAST and entry.job[-1] in _LAST_DIGITS):
+            yield entries[start:end]
+            start = end
+    if start < len(entries):
+        yield entries[start:]
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+def _index(newest: Sequence[Shown], entries: Sequence[Shown], older: str) -> str:
+    failed = sum(1 for entry in entries if not entry.files)
+    count = len(entries) - failed
+    told = f"{count:,} animation{'s' * (count != 1)}".replace(",", "\u202f")
+    if failed:
+        told += f", {failed:,} drawing{'s' * (failed != 1)} that could not be animated".replace(",", "\u202f", told.count(",") - 1)
+    intro = f"<p>{told}. The newest come first.</p>" if entries else '<p class="empty">Nothing here yet. Drop a drawing into the inbox.</p>'
+    link = f'<nav aria-label="Pages"><a class="button" rel="next" href="{_url(older)}">Older animations</a></nav>' if older else ""
+    return _page("Animations", intro, _days(newest, ""), link)
+
+
+def _older_page(chunk: _Chunk, older: str, newer: str) -> str:
+    links = f'<a class="button" rel="prev" href="{_url(newer)}">Newer</a>'
+    links += f'<a class="button" href="../{INDEX}">Newest</a>' if newer != f"../{INDEX}" else ""
+    links += f'<a class="button" rel="next" href="{_url(older)}">Older</a>' if older else ""
+    first, last = _day(chunk.entries[0]), _day(chunk.entries[-1])
+    title = f"Animations of {last if first == last else f'{first} to {last}'}"
+    return _page(title, "", _days(chunk.entries, "../"), f'<nav aria-label="Pages">{links}</nav>')
+
+
+def _page(title: str, intro: str, content: str, links: str) -> str:
+    style, script = _part("css"), _part("js")
+    policy = (
+        f"default-src 'none'; img-src 'self' file: data:; media-src 'self' file:; style-src 'unsafe-inline'; script-src '{_sha(script)}'"
+    )
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{MARK}\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
+        '<meta name="referrer" content="no-referrer">\n<meta name="robots" content="noindex">\n'
+        f'<title>{escape(title)} - doodled</title>\n<link rel="icon" href="{_NOTHING}">\n<style>\n{style}</style>\n</head>\n<body>\n'
+        f'<header><div><h1>{escape(title)}</h1>{intro}</div><button id="stillness" class="button" type="button" hidden>Pause all</button>'
+        f"</header>\n<main>\n{content}</main>\n<footer>{links}</footer>\n<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+@cache
+def _part(suffix: str) -> str:
+    return resources.files("daemon").joinpath(f"gallery.{suffix}").read_text(encoding="utf-8")
+
+
+def _sha(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
+# --- what is on them -------------------------------------------------------------------------------------------------
+
+
+def _days(entries: Sequence[Shown], up: str) -> str:
+    """Cards, the newest first, under the days on which they were made (here, where the daemon runs)."""
+    texts = []
+    for day, of_day in groupby(reversed(entries), key=_day):
+        cards = "".join(f"<li>{_card(entry, up)}</li>\n" for entry in of_day)
+        texts.append(f'<section><h2>{escape(day)}</h2>\n<ul class="cards">\n{cards}</ul></section>\n')
+    return "".join(texts)
+
+
+def _day(entry: Shown) -> str:
+    local = entry.at.astimezone()
+    return f"{local.day} {local:%B %Y}"
+
+
+def _card(entry: Shown, up: str) -> str:
+    thumbnail = _thumbnail(entry, up)
+    when = f'<time datetime="{entry.at:%Y-%m-%dT%H:%M:%SZ}">{entry.at.astimezone():%H:%M}</time>'
+    name = f"<h3><bdi>{escape(entry.name)}</bdi></h3>"
+    if not entry.files:
+        picture = f'<img src="{thumbnail or _NOTHING}" alt="{_drawing_alt(entry) if thumbnail else ""}" loading="lazy" decoding="async">'
+        hint = f'<p class="hint">What to do: {escape(entry.hint)}.</p>' if entry.hint else ""
+        facts = f'<p class="facts"><b class="badge">not animated</b> {when}</p><p>{escape(_sentence(entry.reason))}</p>{hint}'
+        return f'<article class="failed" id="{entry.key}"><div class="stage">{picture}</div>{name}{facts}</article>'
+    best = min(entry.files, key=lambda file: (file.format not in _VIDEOS, file.format != "webm", file.bytes))
+    corner = f'<img class="drawing" src="{thumbnail}" alt="{_drawing_alt(entry)}" loading="lazy" decoding="async">' if thumbnail else ""
+    motion = escape(entry.motion.replace("_", " ") or "animation") + (f", figure {entry.figure}" if entry.figure > 1 else "")
+    length = f" · {best.duration_ms / 1000:.1f} s" if best.duration_ms else ""
+    facts = f'<p class="facts"><b class="badge">{motion}</b>{length} · {when}</p>'
+    links = "".join(f'<li><a href="{_url(up + file.path)}">{escape(_words(file))}</a></li>' for file in entry.files)
+    stage = f'<div class="stage">{_moving(entry, best, thumbnail, up)}{corner}</div>'
+    return f'<article id="{entry.key}">{stage}{name}{facts}<ul class="files">{links}</ul>{_timing(entry)}</article>'
+
+
+def _moving(entry: Shown, file: MediaFile, thumbnail: str, up: str) -> str:
+    label = escape(f"{entry.name} animated: {entry.motion.replace('_', ' ')}")
+    size = f' width="{file.width}" height="{file.height}"' if file.width and file.height else ""
+    url = _url(up + file.path)
+    if file.format in _VIDEOS:
+        poster = f' poster="{thumbnail}"' if thumbnail else ""
+        source = f'<source src="{url}" type="{_TYPES[file.format]}">'
+        return f'<video aria-label="{label}"{size}{poster} muted loop playsinline controls preload="none">{source}</video>'
+    still = f'<source media="(prefers-reduced-motion: reduce)" srcset="{thumbnail or _NOTHING}">'
+    return f'<picture>{still}<img src="{url}" alt="{label}"{size} loading="lazy" decoding="async"></picture>'
+
+
+def _timing(entry: Shown) -> str:
+    total_ms = sum(spent for _, spent in entry.stages_ms)
+    if not total_ms:
+        return ""
+    spent_ms = _by_stage(dict(entry.stages_ms))
+    rows = "".join(
+        f"<div><dt>{escape(_STAGE_WORDS.get(stage, stage))}</dt>"
+        f'<dd><meter max="{total_ms:.0f}" value="{spent:.0f}"></meter> {spent:.0f} ms</dd></div>'
+        for stage, spent in spent_ms.items()
+    )
+    return f"<details><summary>Made in {total_ms / 1000:.1f} s</summary><dl>{rows}</dl></details>"
+
+
+def _by_stage(parts_ms: Mapping[str, float]) -> dict[str, float]:
+    grouped = {stage: sum(parts_ms.get(part, 0.0) for part in parts) for stage, parts in STAGES.items()}
+    return {stage: spent for stage, spent in grouped.items() if spent >= 0.5}
+
+
+def _drawing_alt(entry: Shown) -> str:
+    return escape(f"the drawing {entry.name}")
+
+
+def _thumbnail(entry: Shown, up: str) -> str:
+    if not entry.has_thumbnail:
+        return ""
+    return _url(entry.job + SUFFIX if up else f"{FOLDER}/{entry.job}{SUFFIX}")
+
+
+def _url(path: str) -> str:
+    """A relative address that can't be taken for anything else: every colon, quote and percent sign is encoded."""
+    return quote(os.fsencode(path))
+
+
+def _words(file: MediaFile) -> str:
+    size = f"{file.bytes / 1e6:.1f} MB" if file.bytes >= 1e5 else f"{max(1, round(file.bytes / 1e3))} kB"
+    return f"{file.format.upper()} {size}"
+
+
+def _sentence(text: str) -> str:
+    return (text[:1].upper() + text[1:]).rstrip(".") + "." if text else "No reason was written down."
