@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from daemon.durable import sync_folder
 from daemon.job_ids import job_id
 from pipeline.errors import OptionError
+
+PROBE: Final = ".probe-"
 
 
 class SpoolUnusable(OptionError):
@@ -51,6 +55,10 @@ class Layout:
         """Every folder."""
         return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status)
 
+    def probed(self) -> tuple[Path, ...]:
+        """Those that files are linked or renamed between."""
+        return (self.work, self.inbox, self.outbox, self.failed, self.done)
+
 
 def prepare(layout: Layout) -> None:
     """Make the folders, and try what the spool needs: links and renames from work to outbox, failed, done and inbox.
@@ -61,10 +69,12 @@ def prepare(layout: Layout) -> None:
     try:
         for folder in layout.all():
             folder.mkdir(parents=True, exist_ok=True)
-        probe = layout.work / f".probe-{job_id()}"
+        for parent in (layout.root.parent, layout.root, layout.work.parent):
+            sync_folder(parent)
+        probe = layout.work / f"{PROBE}{job_id()}"
         probe.touch()
         try:
-            for folder in (layout.inbox, layout.outbox, layout.failed, layout.done):
+            for folder in layout.probed()[1:]:
                 _try_links(probe, folder / probe.name)
         finally:
             probe.unlink()

@@ -15,10 +15,11 @@ from pathlib import Path
 
 from daemon.durable import opened_folder, sync_folder
 from daemon.job_ids import is_job_id
+from daemon.layout import PROBE, Layout
 from daemon.spool import ERROR, JOB_FILE, LOCK, MANIFEST, SCHEMA, SIDECAR, SOURCE, Job, Spool, claim_sidecar, read_job, read_json
 
 STALE_S = 3600.0
-"""Temporary names in inbox, outbox and failed that are older than this belong to nobody."""
+"""Temporary names that are older than this belong to nobody."""
 
 
 class Found(StrEnum):
@@ -45,14 +46,19 @@ class Recovered:
 def taken_over(spool: Spool) -> Iterator[Recovered]:
     """Make the jobs of all dead instances ours, one by one. Those that were not even claimed are put back or forgotten at once."""
     for folder in sorted(spool.layout.work.iterdir()):
-        if folder.name.startswith(".probe-"):
-            if time.time() - folder.stat().st_mtime > STALE_S:
-                folder.unlink(missing_ok=True)
-            continue
         if folder != spool.own and folder.is_dir():
             with _locked_if_dead(folder) as is_ours:
                 if is_ours:
                     yield from _jobs_of(folder, spool)
+
+
+def swept(layout: Layout) -> None:
+    """Remove what daemons left that died while they tried the folders (`daemon.layout.prepare`)."""
+    for folder in layout.probed():
+        for probe in folder.glob(f"{PROBE}*"):
+            with suppress(OSError):
+                if time.time() - probe.lstat().st_mtime > STALE_S:
+                    probe.unlink()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from daemon.intake import Candidate, Intake, observed
 from daemon.log import Event, EventLog
 from daemon.names import name_fields
 from daemon.orders import Report, order_of
-from daemon.recovery import Found, Recovered, taken_over
+from daemon.recovery import Found, Recovered, swept, taken_over
 from daemon.settings import Settings
 from daemon.settle import Observation
 from daemon.spool import SOURCE, Job, Spool
@@ -118,6 +118,7 @@ class Service:
 
     def take_over(self, now: float) -> None:
         """Go on with what dead daemons left."""
+        swept(self._spool.layout)
         for recovered in taken_over(self._spool):
             self.recovered += 1
             self._log.tell(

@@ -200,9 +200,11 @@ class Spool:
         """Remove a job whose source is elsewhere, or no longer wanted. The folder first gets a name that nobody takes for a job."""
         gone = self.own / f".gone-{job.id}"
         self.path(job).rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
-        with suppress(OSError):  # as above
+        try:
             sync_folder(self.own)
+        except OSError:
+            return  # should the old name come back in a power cut, what it stands for must be whole; the next daemon removes it
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def claim_sidecar(job: Job, inbox: int, work: int) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from daemon.disposition import ErrorType, error_type
+from daemon.durable import sync_folder
 from daemon.orders import Failure, Order, Report
 from daemon.run import Hiring, run
 from daemon.spool import RESULT, SOURCE
@@ -57,6 +58,7 @@ def pretended(order: Order) -> Report:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(result)
     output = {"result": "0000.gif", "label": [], "format": "gif", "bytes": len(content), "sha256": digest}
     return Report({"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), networks_answered=True)
 

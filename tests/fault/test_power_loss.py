@@ -1,0 +1,151 @@
+"""Row 2 of the faults (OPERATIONS.md): the power fails at any moment, and of what was not fsynced anything may be gone.
+
+A real life is recorded by strace; tests/power_loss.py says what the disk may hold after each of its calls. The next daemon must end with
+exactly one whole result from each of those states, and from those that a cut during its own recovery leaves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hand_driven import HandDriven
+from power_loss import CALLS, Recording, State, put
+from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
+
+CONTENT = {"published": b"a drawing", "refused": b"refuse this", "forgotten": b"a drawing"}
+SETTINGS: Mapping[str, Mapping[str, Any]] = {"published": {}, "refused": {}, "forgotten": {"storage": {"retention_h": 0, "reserve_mb": 0}}}
+SIDECAR = b'{"motion": "dab"}'
+BORING = r"\.probe-|/status/"
+"""The calls of the start, and the status that nothing depends on."""
+
+MOST_A_CUT = 256
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+
+
+@pytest.fixture
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recoveries happen in this process, and nobody cuts its power."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+def dropped(root: Path, content: bytes) -> None:
+    for folder in ("inbox/dab", "outbox", "failed", "spool/work", "spool/done", "spool/status"):
+        (root / folder).mkdir(parents=True)
+    (root / "inbox" / "dab" / "garlic.json").write_bytes(SIDECAR)
+    (root / "inbox" / "dab" / "garlic.jpg").write_bytes(content)
+
+
+def recorded(root: Path, ending: str) -> Recording:
+    """What a life that ends with nothing left to do did to a root."""
+    before, trace = root.with_name(f"{root.name}.before"), root.with_name(f"{root.name}.trace")
+    shutil.copytree(root, before)
+    command = ["strace", "-f", "-qq", "-y", "-s", "99999", "-o", str(trace), "-e", f"trace={CALLS}"]
+    retention = str(SETTINGS[ending].get("storage", {}).get("retention_h", 1))
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INTAKE_QUIET_S": "0.001", "DOODLED_STORAGE_RETENTION_H": retention}
+    command += [sys.executable, str(STUB), str(root), "--drain"]
+    life = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
+    if b"ptrace" in life.stderr:
+        pytest.skip("ptrace is forbidden here")
+    assert life.returncode == 0, life.stderr.decode()
+    check_ending(root, ending)
+    return Recording(root, before, trace.read_text())
+
+
+def litter(root: Path) -> list[Path]:
+    """What daemons leave that die while they start; the next may leave it lie for an hour."""
+    return [path for name in (".probe-*", ".new-*") for path in root.rglob(name)]
+
+
+def check_ending(root: Path, ending: str) -> None:
+    """The oracle, once a daemon had the time that it needs."""
+    places, content = Places(root), CONTENT[ending]
+    assert not litter(root)
+    check_tidy(root)
+    if ending == "refused":
+        assert {path.name: path.read_bytes() for path in (root / "failed").iterdir() if not path.name.endswith(".error.json")} == {
+            "garlic.jpg": content,
+            "garlic.jpg.options.json": SIDECAR,
+        }
+        reason = places.failed("garlic.jpg")
+        assert reason is not None
+        assert reason["error_type"] == "no_figure"
+        assert not places.manifests()
+        return
+    assert not list((root / "failed").iterdir())
+    assert {str(path.relative_to(root / "outbox")) for path in (root / "outbox").rglob("*.*")} == {"dab/garlic.gif", "dab/garlic.json"}
+    if ending == "published":
+        check_published(root, "garlic.jpg", content)
+        assert [path.read_bytes() for path in root.glob("spool/done/*/sidecar.json")] == [SIDECAR]
+    else:
+        assert len(places.published(content)) == 1
+        assert not list((root / "spool" / "done").iterdir())
+
+
+def check_at_once(state: State) -> None:
+    """What must hold before anybody has recovered anything: no manifest without its files, nothing failed without its reason."""
+    files = {path: content for path, _, content in state if content is not None}
+    for path, content in files.items():
+        if path.startswith("outbox/") and path.endswith(".json"):
+            folder = path.rpartition("/")[0]
+            for output in json.loads(content)["outputs"]:
+                assert hashlib.sha256(files[f"{folder}/{output['file']}"]).hexdigest() == output["sha256"]
+        if path == "failed/garlic.jpg":
+            assert json.loads(files["failed/garlic.jpg.error.json"])["error_type"] == "no_figure"
+
+
+def check_recovered(folder: Path, states: Mapping[State, str], ending: str) -> None:
+    """Put each state on a disk, let a daemon have it, and look."""
+    problems = []
+    for number, (state, cut) in enumerate(states.items()):
+        root = folder / str(number)
+        try:
+            check_at_once(state)
+            put(state, root)
+            for path in litter(root):
+                os.utime(path, (1e9, 1e9))
+            with HandDriven.opened(root, SETTINGS[ending]) as daemon:
+                daemon.turned(1000.0)
+            check_ending(root, ending)
+        except (AssertionError, OSError, KeyError, ValueError) as error:
+            problems.append(f"{cut}:\n    {type(error).__name__}: {error}"[:2000])
+        shutil.rmtree(root, ignore_errors=True)
+    assert not problems, f"{len(problems)} of {len(states)} states:\n" + "\n".join(problems[:5])
+
+
+@pytest.mark.parametrize("ending", list(CONTENT))
+@pytest.mark.usefixtures("quick_disk")
+def test_whatever_a_power_cut_leaves_ends_in_one_whole_result(tmp_path: Path, ending: str) -> None:
+    root = tmp_path / "root"
+    dropped(root, CONTENT[ending])
+    states = recorded(root, ending).states(most_a_cut=MOST_A_CUT, boring=BORING)
+    assert len(states) > 60
+    check_recovered(tmp_path / "states", states, ending)
+
+
+@pytest.mark.parametrize("ending", ["published", "refused"])
+@pytest.mark.usefixtures("quick_disk")
+def test_so_does_what_a_second_cut_leaves_of_the_recovery(tmp_path: Path, ending: str) -> None:
+    root = tmp_path / "root"
+    dropped(root, CONTENT[ending])
+    recording = recorded(root, ending)
+    chance = random.Random(2)
+    reached = ("manifest.json" if ending == "published" else "error.json") + '")'
+    late = [cut for cut in recording.cuts if cut.after.startswith("renameat(") and cut.after.partition(" = ")[0].endswith(reached)]
+    for number, cut in enumerate([late[0], chance.choice(recording.cuts[len(recording.cuts) // 3 :])]):
+        state = recording.state(cut, ())
+        assert state is not None
+        second = tmp_path / f"second{number}"
+        put(state, second)
+        states = recorded(second, ending).states(most_a_cut=16, boring=BORING)
+        check_recovered(tmp_path / f"states{number}", states, ending)

@@ -1,0 +1,156 @@
+"""A daemon without processes and without a clock: its own parts, turned by hand at the times that a test says.
+
+Only the work is pretended (fault/stub_daemon.py); inbox, spool, outbox and every system call are real.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fault.stub_daemon import pretended
+
+from daemon.disposition import Backoff, error_type
+from daemon.endings import Endings
+from daemon.intake import Intake
+from daemon.log import EventLog
+from daemon.notify import Notifier
+from daemon.orders import Failure, Order, Report
+from daemon.service import Service
+from daemon.settings import Settings
+from daemon.settle import SettleRules
+from daemon.spool import Spool
+from daemon.upkeep import Upkeep
+from daemon.watch import Watch
+
+LONGEST_S = 5.0
+"""Between two turns, as in daemon.run."""
+
+
+class Hands:
+    """Workers that are done at once, or when a test says so."""
+
+    def __init__(self, work: Callable[[Order], Report], count: int) -> None:
+        self.count = count
+        self._work = work
+        self.is_slow = False
+        self.begun: list[tuple[Order, Future[Report]]] = []
+        self.orders = 0
+
+    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+        del deadline_s
+        self.orders += 1
+        future: Future[Report] = Future()
+        if not self.is_slow:
+            future.set_running_or_notify_cancel()
+        self.begun.append((order, future))
+        if not self.is_slow:
+            self.finish()
+        return future
+
+    def finish(self) -> None:
+        """Be done with everything that was begun."""
+        begun, self.begun = self.begun, []
+        for order, future in begun:
+            if not future.cancelled():
+                future.set_result(self._report(order))
+
+    def _report(self, order: Order) -> Report:
+        try:
+            return self._work(order)
+        except OSError as error:
+            return Report(failure=Failure(error_type(error), str(error)))
+
+    def close(self) -> None:
+        """Nobody is there."""
+
+
+class HandDriven:
+    """One life of a daemon.
+
+    Attributes:
+        records: what it has told.
+        said: what systemd was told.
+    """
+
+    def __init__(self, spool: Spool, fields: Mapping[str, Any], *, work: Callable[[Order], Report], count: int, has_leases: bool) -> None:
+        self.settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **fields})
+        self._has_begun = False
+        self.records: list[dict[str, Any]] = []
+        self.said: list[str] = []
+        self.spool, self.hands = spool, Hands(work, count)
+        self.log = EventLog(lambda line: self.records.append(json.loads(line)), instance=spool.instance)
+        intake, jobs, storage = self.settings.intake, self.settings.jobs, self.settings.storage
+        rules = SettleRules(intake.quiet_s, intake.stable_s, intake.stable_samples)
+        self.intake = Intake(spool.layout.inbox, rules, max_depth=intake.max_depth, has_leases=has_leases)
+        self.endings = Endings(
+            spool,
+            self.log,
+            max_attempts=jobs.max_attempts,
+            retry=Backoff(jobs.retry_first_s, jobs.retry_max_s),
+            is_kept=storage.retention_h > 0,
+            tells_stages=False,
+        )
+        self.service = Service(self.settings, spool, intake=self.intake, workers=self.hands, endings=self.endings, log=self.log)
+        self.watch = Watch(spool.layout.inbox, lambda: None, is_network=True)
+        self.upkeep = Upkeep(
+            self.settings,
+            spool,
+            service=self.service,
+            intake=self.intake,
+            watch=self.watch,
+            endings=self.endings,
+            log=self.log,
+            notifier=Notifier(self.said.append, 1.0),
+        )
+
+    @classmethod
+    @contextmanager
+    def opened(
+        cls,
+        root: Path,
+        fields: Mapping[str, Any] | None = None,
+        *,
+        work: Callable[[Order], Report] = pretended,
+        count: int = 2,
+        has_leases: bool = True,
+    ) -> Iterator[HandDriven]:
+        """A daemon at a root, with settings by section."""
+        with Spool.opened(root) as spool:
+            yield cls(spool, fields or {}, work=work, count=count, has_leases=has_leases)
+
+    def turn(self, now: float) -> None:
+        """What the loop does at one time; before its first turn, it looks for what others left."""
+        if not self._has_begun:
+            self._has_begun = True
+            self.service.take_over(now)
+        self.upkeep.before(now)
+        self.service.step(now)
+        self.upkeep.after(now)
+
+    def turned(self, now: float, until_s: float = math.inf, *, turns: int = 2000) -> float:
+        """Turn at every time that the daemon asks for, until nothing is left to do or it is `until_s`; returns the time."""
+        for _ in range(turns):
+            self.turn(now)
+            if not self.left:
+                return now
+            later = min(self.upkeep.due_s(), self.service.due_s(now), now + LONGEST_S)
+            later = max(later, now + 0.001)
+            if later > until_s:
+                return now
+            now = later
+        raise AssertionError(f"it is not done after {turns} turns: {self.service.held}")
+
+    @property
+    def left(self) -> int:
+        """How much waits or runs."""
+        return len([each for each in self.intake.waiting() if not each.rejected]) + len(self.service.held) + len(self.service.running)
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        """Its records of one event."""
+        return [record for record in self.records if record["event"] == event]
