@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from daemon import jobs_commands
+from daemon import jobs_commands, report_command
 from daemon.command_options import (
     Background,
     CameraOption,
@@ -53,6 +53,7 @@ app = typer.Typer(
 )
 DRAWINGS, DAEMON, MACHINE = "Drawings", "The daemon", "This machine"
 app.add_typer(jobs_commands.app, rich_help_panel=DAEMON)
+app.command(rich_help_panel=DAEMON)(report_command.report)
 
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -1,0 +1,108 @@
+"""The command line of `doodled report`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from pipeline.errors import OptionError, OutputFailed
+
+if TYPE_CHECKING:
+    from daemon.report_numbers import Report
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+Logs = Annotated[list[Path] | None, typer.Argument(metavar="[FILES]...", help="JSON logs, gzipped or not; - is standard input.")]
+Journal = Annotated[bool, typer.Option("--journal", help="Read systemd's journal.")]
+JournalFile = Annotated[Path | None, typer.Option("--journal-file", metavar="FILE", help="Read this file of a journal.")]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Only what came later: 90s, 30m, 1h, 2d, 1w ago, or 2026-11-22T08:00.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="All numbers, for programs.")]
+AsPage = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with plots, which needs nothing but itself.")]
+
+
+def report(  # noqa: PLR0917 - every option of the command is a parameter here
+    files: Logs = None,
+    journal: Journal = False,  # noqa: FBT002 - an option
+    journal_file: JournalFile = None,
+    since: Since = None,
+    as_json: AsJson = False,  # noqa: FBT002 - an option
+    html: AsPage = None,
+) -> None:
+    """Say where the time went, what failed and why, from the daemon's log."""
+    if as_json and html is not None:
+        raise OptionError("--json and --html exclude each other: choose one")
+    begin = since_time(since, datetime.now(UTC)) if since else None
+    done = _counted(_named(files, is_journal=journal or journal_file is not None), journal_file, begin)
+    if as_json:
+        typer.echo(json.dumps(as_numbers(done), indent=2))
+    elif html is not None:
+        _write_page(done, html)
+    else:
+        from daemon.report_text import print_report
+
+        print_report(done)
+
+
+def _named(files: list[Path] | None, *, is_journal: bool) -> list[Path]:
+    """The files to be read; none stands for the journal."""
+    if is_journal and files:
+        raise OptionError("files and a journal exclude each other: choose one")
+    if not files and not is_journal:
+        if sys.stdin.isatty():
+            raise OptionError("there is nothing to report on", hint="name log files, or - for standard input, or ask for --journal")
+        return [Path("-")]
+    return files or []
+
+
+def _counted(files: list[Path], journal_file: Path | None, since: datetime | None) -> Report:
+    from daemon.report import report as counted
+    from daemon.report_logs import journal_log, linked_logs
+
+    with tempfile.TemporaryDirectory(prefix="doodled-report-") as place:
+        folder = Path(place)
+        logs = linked_logs(files, folder) if files else [journal_log(folder, since=since, journal_file=journal_file)]
+        return counted(logs, folder, since=since)
+
+
+def _write_page(done: Report, path: Path) -> None:
+    from daemon.report_page import page
+
+    try:
+        path.write_text(page(done, made=datetime.now(UTC)), encoding="utf-8")
+    except OSError as error:
+        raise OutputFailed(f"the page can't be written: {error.strerror or error}", path=path) from error
+    typer.echo(path)
+
+
+def as_numbers(done: Report) -> dict[str, object]:
+    """A report for programs: plain values, times as ISO 8601."""
+    derived = {"per_hour": done.per_hour, "restarts": done.restarts, "retry_rate": done.retry_rate}
+    told: dict[str, object] = json.loads(json.dumps({"schema": 1, **asdict(done), **derived}, default=datetime.isoformat))
+    return told
+
+
+def since_time(text: str, now: datetime) -> datetime:
+    """The time that --since names: a length of time before now, or a date, with the local time zone if it names none.
+
+    Raises:
+        OptionError: it is neither.
+    """
+    length = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip().removeprefix("-"))
+    try:
+        if length:
+            return now - timedelta(**{_UNITS[length[2]]: float(length[1])})
+        return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise OptionError(
+            f"--since: expected a length such as 90s, 30m, 1h, 2d, 1w, or a date such as 2026-11-22, found {text!r}"
+        ) from error

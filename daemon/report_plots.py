@@ -1,0 +1,189 @@
+"""Plots of a report: SVG for shapes, which stretch with the page, and HTML for words, which don't.
+
+Each is a figure with a sentence for those who can't see it; pointing at a step of time tells its numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from html import escape
+
+from daemon.report_numbers import Bucket
+from daemon.report_text import milliseconds, moment
+
+WIDTH, HEIGHT = 1000.0, 100.0
+_MOST_TICKS = 4
+_MOST_DATES = 7
+_DATE_STEPS_S = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_419_200)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values over time, None where there are none; `name` is for the legend, `colour` a custom property of the style sheet."""
+
+    name: str
+    colour: str
+    values: Sequence[float | None]
+
+
+def lines_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series]) -> str:
+    """Times as lines, broken where nothing ended."""
+    most = _most(value for each in series for value in each.values)
+    ticks = time_ticks(most)
+    shapes = "".join(_line(each, ticks[-1]) for each in series)
+    return _plot(caption, sentence, buckets, series, _Drawn(shapes, ticks, milliseconds))
+
+
+def bars_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series]) -> str:
+    """Counts as bars, one series upon the other."""
+    sums = [sum(value or 0 for value in values) for values in zip(*(each.values for each in series), strict=True)]
+    ticks = count_ticks(_most(sums))
+    shapes = []
+    for place in range(len(buckets)):
+        below = 0.0
+        for each in series:
+            value = each.values[place] or 0
+            shapes.append(_bar(place, len(buckets), below / ticks[-1], value / ticks[-1], each.colour))
+            below += value
+    return _plot(caption, sentence, buckets, series, _Drawn("".join(shapes), ticks, "{:,.0f}".format))
+
+
+def shares_bar(sentence: str, shares: Sequence[tuple[str, float, str]]) -> str:
+    """Shares of a whole, (name, 0..1, colour), side by side."""
+    left, shapes = 0.0, ""
+    for name, share, colour in shares:
+        width = WIDTH * share
+        shapes += f'<rect x="{left:.2f}" y="0" width="{max(0.0, width - 1.5):.2f}" height="100" fill="var({colour})">'
+        shapes += f"<title>{escape(name)}: {100 * share:.1f} %</title></rect>"
+        left += width
+    return (
+        f'<svg class="shares" viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="{escape(sentence)}">{shapes}</svg>'
+    )
+
+
+def meter(colour: str, share: float, beyond: float = 0.0) -> str:
+    """A bar in a table's cell: `share` in full, up to `beyond` in pale. For the eye only, as the numbers stand beside it."""
+    shapes = f'<rect width="{WIDTH * min(1.0, beyond):.1f}" height="100" fill="var({colour})" opacity="0.35"/>' if beyond else ""
+    shapes += f'<rect width="{WIDTH * min(1.0, share):.1f}" height="100" fill="var({colour})"/>'
+    return f'<svg class="meter" viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">{shapes}</svg>'
+
+
+# --- parts of a plot -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Shapes, the values that are marked beside them, from 0 to the top, and how values are told."""
+
+    shapes: str
+    ticks: Sequence[float]
+    told: Callable[[float], str]
+
+
+def _plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series], drawn: _Drawn) -> str:
+    ticks, told = drawn.ticks, drawn.told
+    grid = "".join(f'<line class="grid" x1="0" x2="1000" y1="{y:.2f}" y2="{y:.2f}"/>' for y in (_y(tick / ticks[-1]) for tick in ticks))
+    labels = "".join(f'<span style="bottom:{100 * tick / ticks[-1]:.2f}%">{_short(told(tick)) if tick else "0"}</span>' for tick in ticks)
+    legend = "".join(f'<li><span class="key" style="background:var({each.colour})"></span>{escape(each.name)}</li>' for each in series)
+    hover = "".join(_hover(place, len(buckets), bucket.start, series, told) for place, bucket in enumerate(buckets))
+    svg = f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="{escape(sentence)}">'
+    svg += f"{grid}{drawn.shapes}{hover}</svg>"
+    return (
+        f'<figure><figcaption><strong>{escape(caption)}</strong><ul class="legend">{legend}</ul></figcaption>'
+        f'<div class="plot"><div class="values" aria-hidden="true">{labels}</div>{svg}'
+        f'<div class="times" aria-hidden="true">{_dates(buckets)}</div></div></figure>'
+    )
+
+
+def _short(told: str) -> str:
+    return re.sub(r"\.0+(?=\D|$)|(?<=\.\d)0+(?=\D)", "", told)
+
+
+def _y(share: float) -> float:
+    return HEIGHT * (1 - share)
+
+
+def _x(place: float, count: int) -> float:
+    return WIDTH * place / count
+
+
+def _line(series: Series, top: float) -> str:
+    """A path that is lifted where there is no value; a lone value becomes a dot (a line of no length with round ends)."""
+    path, is_down = "", False
+    for place, value in enumerate(series.values):
+        if value is None:
+            is_down = False
+            continue
+        point = f"{_x(place + 0.5, len(series.values)):.2f} {_y(value / top):.2f}"
+        path += f"L{point}" if is_down else f"M{point}L{point}"
+        is_down = True
+    return f'<path class="line" d="{path}" stroke="var({series.colour})"/>' if path else ""
+
+
+def _bar(place: int, count: int, below: float, share: float, colour: str) -> str:
+    if not share:
+        return ""
+    gap = WIDTH / count * 0.12
+    x, width = _x(place, count) + gap / 2, WIDTH / count - gap
+    return f'<rect x="{x:.2f}" y="{_y(below + share):.2f}" width="{width:.2f}" height="{HEIGHT * share:.2f}" fill="var({colour})"/>'
+
+
+def _hover(place: int, count: int, start: datetime, series: Sequence[Series], told: Callable[[float], str]) -> str:
+    """What pointing at a step of time tells."""
+    values = ((each.name, each.values[place]) for each in series)
+    said = ", ".join(f"{name} {told(value)}" for name, value in values if value is not None) or "nothing"
+    x, width = _x(place, count), WIDTH / count
+    title = escape(f"{moment(start)}: {said}")
+    return f'<rect class="hover" x="{x:.2f}" y="0" width="{width:.2f}" height="100"><title>{title}</title></rect>'
+
+
+def _dates(buckets: Sequence[Bucket]) -> str:
+    """A few times below the plot; every other one leaves on narrow pages."""
+    if not buckets:
+        return ""
+    count = len(buckets)
+    places = _dated(buckets)
+    length = buckets[-1].start - buckets[0].start
+    form = "%H:%M:%S" if length < timedelta(minutes=10) else "%H:%M" if length < timedelta(hours=26) else "%-d %b"
+    if timedelta(hours=26) <= length < timedelta(days=4):
+        form = "%-d %b %H:%M"
+    if all(not buckets[place].start.timestamp() % 86_400 for place in places):
+        form = "%-d %b"
+    return "".join(f'<span style="left:{100 * (place + 0.5) / count:.2f}%">{buckets[place].start:{form}}</span>' for place in places)
+
+
+def _dated(buckets: Sequence[Bucket]) -> list[int]:
+    """The buckets that begin at a round time, not too many of them."""
+    begins = [round(bucket.start.timestamp()) for bucket in buckets]
+    for step_s in _DATE_STEPS_S:
+        places = [place for place, begin in enumerate(begins) if begin % step_s == 0]
+        if len(places) <= _MOST_DATES:
+            return places or [0]
+    return list(range(0, len(buckets), math.ceil(len(buckets) / _MOST_DATES)))
+
+
+def count_ticks(most: float) -> list[float]:
+    """Round values from 0 to at least `most`: steps of 1, 2 or 5 times a power of ten."""
+    step = _round_up(max(most, 1.0) / _MOST_TICKS, (1, 2, 5, 10))
+    step = max(1.0, step)
+    return [step * number for number in range(math.ceil(max(most, 1.0) / step) + 1)]
+
+
+def time_ticks(most_ms: float) -> list[float]:
+    """The same for milliseconds, in steps that are round in the unit that they are told in."""
+    unit = next((unit for unit in (3_600_000.0, 60_000.0, 1000.0) if most_ms >= 2 * unit), 1.0)
+    step = unit * _round_up(max(most_ms, 1.0) / unit / _MOST_TICKS, (1, 2, 5, 10) if unit < 60_000 else (1, 2, 5, 10, 15, 30))
+    return [step * number for number in range(math.ceil(max(most_ms, 1.0) / step) + 1)]
+
+
+def _round_up(value: float, steps: Sequence[float]) -> float:
+    power = 10.0 ** math.floor(math.log10(value))
+    return power * next(step for step in (*steps, 10 * steps[-1]) if step * power >= value * (1 - 1e-9))
+
+
+def _most(values: Iterable[float | None]) -> float:
+    return max((value for value in values if value is not None), default=0.0)
