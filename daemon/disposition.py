@@ -40,7 +40,6 @@ class ErrorType(StrEnum):
     DEADLINE = "deadline"
     CRASH = "crash"
     OUT_OF_MEMORY = "oom"
-    JOB_FILE = "job_file"
     INTERNAL = "internal"
 
 

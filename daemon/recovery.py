@@ -109,7 +109,7 @@ def _jobs_of(dead: Path, spool: Spool) -> Iterator[Recovered]:
 
 def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 - one return a state, in the order of a job's life
     """What is to be done with one job; None if nothing is."""
-    has_source = os.path.lexists(place / SOURCE)
+    has_source, is_damaged = os.path.lexists(place / SOURCE), False
     try:
         job = read_job(place)
     except (OSError, ValueError):
@@ -118,10 +118,10 @@ def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 
         if not has_source and not (place / MANIFEST).exists() and not (place / ERROR).exists():
             shutil.rmtree(place)  # not even its name had been written: nothing was taken from the inbox
             return None
-        return Recovered(_rebuilt(place, spool), Found.DAMAGED)
+        job, is_damaged = _rebuilt(place, spool), True
     if (place / ERROR).exists():
         return Recovered(job, Found.FAILING)
-    if not has_source:
+    if not has_source and not is_damaged:
         spool.put_back(job)
         return None
     if job.sidecar and not (place / SIDECAR).exists():
@@ -131,6 +131,8 @@ def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 
             os.fsync(inbox)
     if (place / MANIFEST).exists():
         return Recovered(job, Found.PUBLISHING)
+    if is_damaged:
+        return Recovered(job, Found.DAMAGED)
     if not job.is_under_way:
         return Recovered(job, Found.WAITING)
     # The work is done by child processes: that the daemon died under it is hardly this drawing's fault, and counted apart.

@@ -141,8 +141,6 @@ class Service:
             self._endings.resumed_failure(job)
         elif recovered.found is Found.DAMAGED and not self._spool.has_source(job):
             self._spool.forget(job)
-        elif recovered.found is Found.DAMAGED:
-            self._endings.fail(job, ErrorType.JOB_FILE, "what the spool knew of it was damaged", "drop it again")
         elif job.recoveries >= self.settings.jobs.max_recoveries:
             self._endings.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
         elif recovered.found is not Found.NEWER:

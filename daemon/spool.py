@@ -38,6 +38,7 @@ MANIFEST: Final = "manifest.json"
 ERROR: Final = "error.json"
 RESULT: Final = "result"
 ANNOTATIONS: Final = "annotations"
+CHARACTER: Final = "character"
 LOCK: Final = ".lock"
 
 
@@ -195,6 +196,7 @@ class Spool:
         """Remove what a job has made in vain: where the disk is full, even its own file needs the room."""
         shutil.rmtree(self.path(job) / RESULT, ignore_errors=True)
         shutil.rmtree(self.path(job) / ANNOTATIONS, ignore_errors=True)
+        shutil.rmtree(self.path(job) / CHARACTER, ignore_errors=True)
 
     def forget(self, job: Job) -> None:
         """Remove a job whose source is elsewhere, or no longer wanted. The folder first gets a name that nobody takes for a job."""

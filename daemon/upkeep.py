@@ -72,6 +72,7 @@ class Upkeep:
         self._watch_at_s = self._disk_at_s = self._retention_at_s = self._status_at_s = 0.0
         self._heartbeat_at_s: float | None = None
         self._overflows_told = 0
+        self._problem_told = ""
         self._hour: list[tuple[float, int, int]] = []
         self._free_bytes = 0
         self._status_file = StatusFile(spool.layout.status / f"{spool.instance}.json")
@@ -165,10 +166,10 @@ class Upkeep:
             self._log.tell(Event.WATCH_OVERFLOW, overflows=self._watch.overflows)
             self._overflows_told = self._watch.overflows
         if not self._watch.is_sound():
-            before = self._watch.problem
             self._watch.restart()
-            if self._watch.problem != before or not self._watch.problem:
+            if not self._watch.problem or self._watch.problem != self._problem_told:
                 self._log.tell(Event.WATCH_RESTARTED, watch_mode=str(self._watch.mode), reason=self._watch.problem)
+            self._problem_told = self._watch.problem
             self._scan_at_s = 0.0
 
     def _check_disk(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import stat
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,10 +23,11 @@ from daemon.names import shown_name
 from daemon.orders import Failure, Order, Report
 from daemon.plans import RenderRequest, character_plan
 from daemon.sidecar import MAX_BYTES, JobOptions, chosen_options
-from daemon.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
+from daemon.sources import bytes_of, copied_character
+from daemon.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.stopwatch import WallStopwatch
 from daemon.workbench import Workbench
-from pipeline.errors import DecodeError, DecodeReason, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
+from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
 from pipeline.types import Animation, Bytes, Character, Drawing, Format, OutputClock, Quality
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def perform(order: Order) -> Report:
     _bench.begin()
     report, stopwatch = Report(), WallStopwatch()
     try:
-        report.manifest = _Work(order, _bench, report, stopwatch).manifest()
+        report.manifest = _manifest(order, _bench, report, stopwatch)
     except DoodledError as error:
         if isinstance(error, RenderFailed):
             _bench.clear()
@@ -62,6 +62,20 @@ def perform(order: Order) -> Report:
     report.retries, report.networks_overloaded = _bench.retries, _bench.is_overloaded
     report.upstream_attempts = dict(_bench.attempts)
     return report
+
+
+def _manifest(order: Order, bench: Workbench, report: Report, stopwatch: WallStopwatch) -> dict[str, Any]:
+    """The order carried out; once more in software if a graphics card refused, or drew nothing at all: it may be lost."""
+    try:
+        return _Work(order, bench, report, stopwatch).manifest()
+    except (RenderFailed, BlankAnimation):
+        if not bench.renders_in_software():
+            raise
+    try:
+        return _Work(order, bench, report, stopwatch).manifest()
+    except BlankAnimation:
+        bench.trusts_the_card()  # it was right
+        raise
 
 
 def _last(stopwatch: WallStopwatch) -> str:
@@ -106,25 +120,21 @@ class _Work:
 
     def _sidecar(self) -> bytes | None:
         try:
-            return _bytes_of(self._order.place / SIDECAR, MAX_BYTES)
+            return bytes_of(self._order.place / SIDECAR, MAX_BYTES)
         except FileNotFoundError:
             return None
 
     def _character(self) -> list[tuple[Character, Quality | None]]:
+        from pipeline.adapters.pictures import DEFAULT_LIMITS
         from pipeline.character_files import read_character
 
-        source = self._order.place / SOURCE
-        digest, size = hashlib.sha256(), 0
-        for path in sorted(source.iterdir()):
-            if path.is_symlink():
-                raise DecodeError(DecodeReason.UNREADABLE, "a character folder must hold no links", path=path.name)
-            if path.is_file():
-                content = path.read_bytes()
-                digest.update(f"{path.name}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
-                size += len(content)
-        self._report.file_sha256, self._report.file_size = digest.hexdigest(), size
+        source, copy = self._order.place / SOURCE, self._order.place / CHARACTER
         with self._stopwatch.lap("read"):
-            character = replace(read_character(source), name=self._order.name)
+            try:
+                self._report.file_sha256, self._report.file_size = copied_character(source, copy, DEFAULT_LIMITS.max_bytes)
+                character = replace(read_character(copy), name=self._order.name)
+            finally:
+                shutil.rmtree(copy, ignore_errors=True)
         self._show(character.rgba[..., :3], character.rgba[..., 3])
         return [(character, None)]
 
@@ -149,7 +159,7 @@ class _Work:
 
         name = shown_name(self._order.name)
         with self._stopwatch.lap("decode"):
-            source = _bytes_of(self._order.place / SOURCE, DEFAULT_LIMITS.max_bytes)
+            source = bytes_of(self._order.place / SOURCE, DEFAULT_LIMITS.max_bytes)
             self._report.file_sha256, self._report.file_size = hashlib.sha256(source).hexdigest(), len(source)
             return decoded(source, name=name, limits=DEFAULT_LIMITS)
 
@@ -211,15 +221,6 @@ def _described(animation: Animation) -> dict[str, Any]:
         "height": animation.height,
         "sha256": animation.sha256,
     }
-
-
-def _bytes_of(path: Path, most: int) -> bytes:
-    """At most `most` + 1 bytes of a regular file; never through a link, never waiting for a pipe."""
-    opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(opened, "rb") as file:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path.name)
-        return file.read(most + 1)
 
 
 def _sync_file(path: Path) -> None:

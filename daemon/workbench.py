@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from daemon.inference import InferenceRequest, opened_predictor
 from daemon.motions import motion_library
 from daemon.orders import Order, Retry
-from pipeline.errors import ModelUnavailable, OptionError
+from pipeline.errors import ModelUnavailable, OptionError, RenderUnavailable
 
 if TYPE_CHECKING:
     from pipeline.adapters.renderer import GLRenderer
@@ -32,6 +32,7 @@ class Workbench:
         self._environ = environ
         self._stack = ExitStack()
         self._renderer: GLRenderer | None = None
+        self._is_software = False
         self._predictors: dict[tuple[InferenceRequest, float, bool], tuple[Predictor, str]] = {}
         self._library: MotionLibrary | None = None
         self.retries: list[Retry] = []
@@ -52,8 +53,27 @@ class Workbench:
         from pipeline.adapters.renderer import GLRenderer
 
         if self._renderer is None:
-            self._renderer = self._stack.enter_context(GLRenderer.open(None, self._environ))
+            environ = {**self._environ, "AD_USE_MESA": "1"} if self._is_software else self._environ
+            self._renderer = self._stack.enter_context(GLRenderer.open(None, environ))
         return self._renderer
+
+    def renders_in_software(self) -> bool:
+        """Leave the graphics card alone from now on; False if that changes nothing, or can't be done."""
+        if self._renderer is None or self._renderer.is_software:
+            return False
+        self.clear()
+        self._is_software = True
+        try:
+            self.renderer()
+        except RenderUnavailable:
+            self._is_software = False
+            return False
+        return True
+
+    def trusts_the_card(self) -> None:
+        """Use the graphics card again."""
+        self.clear()
+        self._is_software = False
 
     def predictor(self, order: Order) -> tuple[Predictor, str]:
         """The networks, and their name for people."""

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as DeadlineError
+from contextlib import suppress
 from typing import Protocol
 
 from pebble import ProcessExpired, ProcessPool
@@ -23,6 +24,8 @@ from daemon.orders import Failure, Order, Report
 from daemon.work import perform
 
 _PR_SET_PDEATHSIG = 1
+_FIRST_TO_GO = 500
+"""When memory runs out, the kernel is to take a worker, not the daemon (proc(5), oom_score_adj)."""
 
 
 class WorkForce(Protocol):
@@ -121,6 +124,8 @@ def _death(exitcode: int) -> str:
 def _start_worker(parent: int, memory_limit_mb: int) -> None:
     """What every worker process does first."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - of /proc
+        file.write(str(_FIRST_TO_GO))
     if os.getppid() != parent:  # the daemon died in between
         os._exit(1)
     if memory_limit_mb:

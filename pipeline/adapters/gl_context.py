@@ -147,6 +147,11 @@ def wants_software(environ: Mapping[str, str]) -> bool:
     return environ.get("AD_USE_MESA", "").strip().lower() in {"1", "true", "yes", "on"}
 
 
+def is_software(driver: str) -> bool:
+    """Whether a GL_RENDERER draws without a graphics card."""
+    return any(name in driver for name in _SOFTWARE_DRIVERS)
+
+
 def _created(kind: ContextKind | None, software: bool) -> GLContext:  # noqa: FBT001  (private)
     kinds = tuple(ContextKind) if kind is None else (kind,)
     tried: dict[str, str] = {}
@@ -182,7 +187,7 @@ def _context(kind: ContextKind, *, software: bool) -> GLContext:
 
 
 def _refuse_unsuitable(kind: ContextKind, driver: str, version: str, *, software: bool) -> None:
-    if software and not any(name in driver for name in _SOFTWARE_DRIVERS):
+    if software and not is_software(driver):
         raise RenderUnavailable({kind: f"{driver!r} is no software renderer, but AD_USE_MESA asks for one"})
     if _version_number(version) < (3, 3):
         raise RenderUnavailable({kind: f"OpenGL 3.3 is needed, {driver!r} offers {version!r}"})

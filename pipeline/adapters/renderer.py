@@ -67,6 +67,11 @@ class GLRenderer:
         """What renders, in the driver's words (GL_RENDERER), and through which context."""
         return f"{self._context.driver} ({self._context.kind})"
 
+    @property
+    def is_software(self) -> bool:
+        """No graphics card is involved."""
+        return gl_context.is_software(self._context.driver)
+
     @contextmanager
     def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[GLStage]:
         """Upload what stays the same; free it at the end.

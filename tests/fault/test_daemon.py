@@ -303,17 +303,18 @@ def test_an_outbox_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None
 def test_damaged_job_files_cost_their_job_its_name_and_nothing_more(tmp_path: Path) -> None:
     with Spool.opened(tmp_path) as spool:
         for number, damage in enumerate((b"", b"{", b'{"schema": 0}', b"\xff")):
-            content = drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
+            drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
             job = spool.claim(f"picture{number}.png", (), is_folder=False, sidecar=None, now_s=1e9)
             assert job is not None
             (spool.path(job) / "job.json").write_bytes(damage)
     fine = drop(tmp_path, "fine.png", b"fine")
     records = drained(tmp_path)
     check_published(tmp_path, "fine.png", fine)
-    assert [record["error_type"] for record in events(records, "job.failed")] == ["job_file"] * 4
-    sources = {path.read_bytes() for path in (tmp_path / "failed").iterdir() if not path.name.endswith(".json")}
-    assert sources == {b"picture %d" % number for number in range(4)}
-    assert content in sources
+    assert [record["from_state"] for record in events(records, "job.recovered")] == ["damaged"] * 4
+    for number in range(4):
+        check_published(tmp_path, "rebuilt from its source", b"picture %d" % number)
+    assert len(list(tmp_path.glob("spool/done/*/job.json.damaged"))) == 4
+    check_tidy(tmp_path)
 
 
 def test_jobs_of_a_later_version_are_left_alone_until_it_is_back(tmp_path: Path) -> None:
