@@ -60,8 +60,8 @@ def pose_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
     masks = np.empty((count, side, side), np.float32)
     keypoints = np.empty((count, 17, 3), np.float32)
     figures = np.empty(count, np.float32)
-    for row, number in enumerate(rng.integers(len(places), size=count)):
-        place = places[number]
+    for row in range(count):
+        place = _drawn_place(places, rng, figure=bool(rng.random() >= config["negatives"]))
         crop = np.asarray(place.pixels[place.row])
         rgb[row], mask, keypoints[row] = figure_crop(crop, place.keypoints, place.boxes, rng, side, config["augmentation"])
         masks[row] = mask / 255.0
@@ -86,6 +86,16 @@ def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Bat
             draw_box(box / 4.0, centres[row], sides[row], weight[row])
     target = {"mask": masks, "centres": centres, "sides": sides, "weight": weight}
     return _tensor(rgb), {name: torch.from_numpy(array) for name, array in target.items()}
+
+
+def _drawn_place(places: list[Place], rng: Rng, *, figure: bool) -> Place:
+    """One with a figure, or one without; any if there seems to be none of that kind."""
+    place = places[rng.integers(len(places))]
+    for _ in range(100):
+        if is_figure(place) == figure:
+            break
+        place = places[rng.integers(len(places))]
+    return place
 
 
 def draw_box(box: np.ndarray, centres: np.ndarray, sides: np.ndarray, weight: np.ndarray) -> None:

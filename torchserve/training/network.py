@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 KEYPOINT_COUNT = 17
+FIRST_GAIN = 0.2
 
 
 class Block(nn.Sequential):
@@ -24,19 +25,20 @@ class Block(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """Two blocks beside an identity."""
+    """Two blocks beside an identity, which is nearly all that there is at first: a network that was learnt without this one can go on."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = Block(channels, channels)
         self.second = Block(channels, channels)
+        nn.init.constant_(self.second[1].weight, FIRST_GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(self.first(x))
 
 
 class Backbone(nn.Module):
-    """A U-Net from (N, 3, S, S) 0..1 to features at stride 4; S must be a multiple of 32.
+    """A U-Net from what `seen` makes of a picture to features at stride 4; S must be a multiple of 32.
 
     Little is done at stride 2, where convolutions cost most and know least. Levels meet by addition, which is cheaper than stacking.
 
@@ -61,13 +63,9 @@ class Backbone(nn.Module):
         self.up4 = Block(second, second)
         self.twice = nn.Upsample(scale_factor=2, mode="nearest")
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Features at stride 4 (N, widths[1], S/4, S/4) and of the whole (N, widths[4])."""
-        mean = rgb.mean(dim=(2, 3), keepdim=True)
-        centred = rgb - mean
-        spread = (centred * centred).mean(dim=(1, 2, 3), keepdim=True).sqrt()
-        seen = torch.cat([centred / (spread + 0.03) * 0.5, rgb * 2.0 - 1.0], dim=1)
-        at4 = self.down4(seen)
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, 6, S, S) to features at stride 4 (N, widths[1], S/4, S/4) and of the whole (N, widths[4])."""
+        at4 = self.down4(pixels)
         at8 = self.down8(at4)
         at16 = self.down16(at8)
         at32 = self.down32(at16)
@@ -78,8 +76,19 @@ class Backbone(nn.Module):
         return self.up4(at4 + self.twice(self.lift4(at8))), whole
 
 
+def seen(rgb: Tensor) -> Tensor:
+    """(N, 3, S, S) 0..1 to (N, 6, S, S): the colours without their own mean and spread, and as they are."""
+    mean = rgb.mean(dim=(2, 3), keepdim=True)
+    centred = rgb - mean
+    spread = (centred * centred).mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return torch.cat([centred / (spread + 0.03) * 0.5, rgb * 2.0 - 1.0], dim=1)
+
+
 class PoseNetwork(nn.Module):
     """Joints and mask of the one figure in the middle of a square crop.
+
+    The mask is drawn from the features and, once more, from the pixels of each cell: the features know which lines are the figure's, the
+    pixels where exactly they end.
 
     Forward:
         rgb (N, 3, S, S) 0..1 -> joint logits (N, 17, S/4, S/4), each a softmax over the places; mask logits (N, 1, S, S);
@@ -90,12 +99,14 @@ class PoseNetwork(nn.Module):
         super().__init__()
         self.backbone = Backbone(widths, depth)
         self.joints = nn.Conv2d(widths[1], KEYPOINT_COUNT, 1)
-        self.mask = nn.Sequential(nn.Conv2d(widths[1], 16, 3, padding=1), nn.PixelShuffle(4))
+        self.detail = nn.Conv2d(6, widths[1], 4, stride=4)
+        self.mask = nn.Sequential(Block(widths[1], widths[1]), nn.Conv2d(widths[1], 16, 3, padding=1), nn.PixelShuffle(4))
         self.presence = nn.Sequential(nn.Linear(widths[4], 128), nn.ReLU(inplace=True), nn.Linear(128, KEYPOINT_COUNT + 1))
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        at4, whole = self.backbone(rgb)
-        return self.joints(at4), self.mask(at4), self.presence(whole)
+        pixels = seen(rgb)
+        at4, whole = self.backbone(pixels)
+        return self.joints(at4), self.mask(at4 + self.detail(pixels)), self.presence(whole)
 
 
 class DetectorNetwork(nn.Module):
@@ -116,6 +127,6 @@ class DetectorNetwork(nn.Module):
             self.heads[1].bias[1:] = -1.5
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        at4, _ = self.backbone(rgb)
+        at4, _ = self.backbone(seen(rgb))
         heads = self.heads(at4)
         return heads[:, :1], nn.functional.softplus(heads[:, 1:]), self.mask(at4)

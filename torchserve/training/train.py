@@ -1,7 +1,8 @@
-"""Training of one network on the CPU: `python train.py pose --shards FOLDER --out FOLDER --minutes 35`.
+"""Training of one network on the CPU: `python train.py pose --shards FOLDER --out FOLDER --pictures 400000 --minutes 90`.
 
-The learning rate follows half a cosine over the minutes that there are, so that a run always ends well, however slow the machine. A run
-that was cut off goes on from its checkpoint. New shards are taken up as they appear. `runs.jsonl` in the output folder tells what happened.
+The learning rate follows half a cosine over the pictures that shall be seen or over the minutes that there are, whichever end comes first:
+the same run on a quiet machine, and one that ends well all the same on a slow one. A run that was cut off goes on from its checkpoint. New
+shards are taken up as they appear. `runs.jsonl` in the output folder tells what happened.
 
 Each of two threads works through half of a batch on one core; they meet once a step. On a machine that others use too this is several times
 faster than two threads inside every convolution, which wait for each other a hundred times a step.
@@ -100,10 +101,19 @@ class Run:
     """A training from its start, or from where it was cut off, to its end."""
 
     def __init__(
-        self, task_name: str, shards: Path, out: Path, config: dict[str, Any], *, minutes: float, threads: int, relative: Path | None = None
+        self,
+        task_name: str,
+        shards: Path,
+        out: Path,
+        config: dict[str, Any],
+        *,
+        pictures: float,
+        minutes: float,
+        threads: int,
+        relative: Path | None = None,
     ) -> None:
         self.task, self.config = TASKS[task_name], config[task_name]
-        self.seed, self.minutes, self.shards = config["seed"], minutes, shards
+        self.seed, self.pictures, self.minutes, self.shards = config["seed"], pictures, minutes, shards
         torch.manual_seed(self.seed)
         self.network = self.task.network(tuple(self.config["widths"]), self.config["depth"]).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval()
@@ -125,15 +135,14 @@ class Run:
         self._rescan()
 
     def train(self, *, validate_minutes: float) -> None:
-        """Train until the minutes are over."""
+        """Train until the pictures are seen or the minutes are over."""
         began, last_validation = monotonic() - self.spent_s, monotonic()
         batches = ahead(self._batch, self.step)
         sums: dict[str, float] = {}
         first_step, first_s = self.step, self.spent_s
-        while self.spent_s < self.minutes * 60.0:
-            progress = self.spent_s / (self.minutes * 60.0)
+        while self.progress < 1.0:
             for group in self.optimiser.param_groups:
-                group["lr"] = self.config["rate"] * rate_share(progress, self.step, self.config["warm_up_steps"])
+                group["lr"] = self.config["rate"] * rate_share(self.progress, self.step, self.config["warm_up_steps"])
             terms = self.twins.gradients(next(batches), partial(self.task.loss, config=self.config))
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
             self.optimiser.step()
@@ -153,13 +162,17 @@ class Run:
                 began = monotonic() - self.spent_s  # validation is not training time
         self._write({}, 0.0)
 
+    @property
+    def progress(self) -> float:
+        """How much of the run is over, 0..1."""
+        return max(self.step * self.config["batch"] / self.pictures, self.spent_s / (self.minutes * 60.0))
+
     def _batch(self, step: int) -> Batch:
         return self.task.batch(self.places, np.random.default_rng([self.seed, step]), self._grown())
 
     def _grown(self) -> dict[str, Any]:
         """The configuration with the side of the square that is learnt at now."""
-        progress = self.spent_s / (self.minutes * 60.0)
-        return self.config | {"side": [side for share, side in self.config["growth"] if share <= progress][-1]}
+        return self.config | {"side": [side for share, side in self.config["growth"] if share <= self.progress][-1]}
 
     def _average(self) -> None:
         decay = min(self.config["average_decay"], (self.step + 1) / (self.step + 20))
@@ -224,7 +237,8 @@ def main() -> None:
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", type=Path, default=CONFIG)
-    parser.add_argument("--minutes", type=float, default=35.0, help="in all, over which the learning rate falls")
+    parser.add_argument("--pictures", type=float, default=1e12, help="to be seen in all, over which the learning rate falls")
+    parser.add_argument("--minutes", type=float, default=35.0, help="in all, however few pictures were seen by then")
     parser.add_argument("--validate-minutes", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--relative", type=Path, help="checkpoint of another run or of the other network, to begin with what fits")
@@ -236,6 +250,7 @@ def main() -> None:
         arguments.shards,
         arguments.out,
         configuration(arguments.config),
+        pictures=arguments.pictures,
         minutes=arguments.minutes,
         threads=arguments.threads,
         relative=arguments.relative,

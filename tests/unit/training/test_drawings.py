@@ -15,8 +15,9 @@ from drawings import mediums, papers
 from drawings.canvas import Canvas
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import FEET, HANDS
+from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
-from drawings.sample import Sample, drawn_sample
+from drawings.sample import Sample, drawn_sample, shows_nothing, with_rim
 from drawings.scenery.animals import ANIMALS
 from drawings.scenery.letters import caption, printed_lines
 from drawings.scenery.things import THINGS
@@ -75,6 +76,37 @@ def test_joints_lie_in_the_picture_and_on_the_figure(samples):
 def test_about_one_picture_in_twelve_shows_no_figure():
     held = [drawn_sample(seed, size=96).figures for seed in range(100)]
     assert 2 <= sum(not figures for figures in held) <= 18
+
+
+def test_what_shows_nothing_is_known_before_it_is_drawn(samples):
+    assert [seed for seed in SEEDS if shows_nothing(seed)] == [seed for seed in SEEDS if not samples[seed].figures]
+
+
+ARM, BODY = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]), np.array([[0.5, -1.0], [1.5, -1.0], [1.5, 1.0], [0.5, 1.0]])
+
+
+def _elbow_and_wrist(*marks: Mark, opaque: bool = True, is_one_area: bool = False) -> list[float]:
+    """How they are seen of an arm whose elbow, but not whose wrist, lies in the body."""
+    joints = np.zeros((17, 3))
+    joints[[6, 8, 10]] = np.column_stack([ARM, np.full(3, VISIBLE)])
+    figure = DrawnFigure(marks, joints, "outline", is_one_area=is_one_area)
+    return figure.seen_joints(opaque=opaque)[[8, 10], 2].tolist()
+
+
+def test_a_joint_that_a_later_part_covers_can_only_be_guessed():
+    arm, body = Mark((ARM,), joints=(8, 10)), Mark((BODY,), BODY)
+    assert _elbow_and_wrist(arm, body) == [GUESSED, VISIBLE]
+    assert _elbow_and_wrist(body, arm) == [VISIBLE, VISIBLE]
+    assert _elbow_and_wrist(arm, body, opaque=False) == [VISIBLE, VISIBLE]
+    assert _elbow_and_wrist(body, arm, is_one_area=True) == [GUESSED, VISIBLE]
+
+
+@pytest.mark.parametrize("zoom", [1, 3])
+def test_the_rim_of_a_mask_grows_with_the_figure(zoom):
+    drawn = np.zeros((300 * zoom, 100 * zoom), bool)
+    drawn[20 * zoom : 280 * zoom, 45 * zoom : 55 * zoom] = True
+    columns = np.flatnonzero(with_rim(drawn).any(axis=0))
+    assert len(columns) == 14 * zoom
 
 
 def _drawn(style: str, seed: int):

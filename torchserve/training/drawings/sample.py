@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from drawings import mediums, papers
 from drawings.canvas import Canvas
 from drawings.figures.hand import Hand
-from drawings.figures.marks import DrawnFigure
+from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
 from drawings.mediums import Medium
 from drawings.photographs import exposed, grain_and_jpeg, lit
@@ -25,6 +25,8 @@ from drawings.surroundings import View, cluttered, held, laid, sampled_view, tab
 Split = Literal["train", "heldout"]
 NOTHING, CLOSE, PAGE, FAR = "nothing", "close", "page", "far"
 """How much of the picture a figure takes up: none there; all of it; a good part; little."""
+MASK_RIM = 0.008
+"""Of the figure's longer side: so far beyond its lines a mask reaches, which is what a cut-out needs to find their edges."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class LabelledFigure:
         box: left, top, right, bottom: the mask's bounds, right and bottom exclusive.
         keypoints: `(17, 3)` float32, COCO order, x, y, visibility: 0 absent or outside the picture, 1 guessed, 2 visible; left and
             right are the figure's own, which faces us (its right is on the viewer's left).
-        mask: `(H, W)` bool: all of the figure, interior filled, a pixel generous.
+        mask: `(H, W)` bool: all of the figure, interior filled, with a rim of `MASK_RIM` around it.
         style: what kind of figure.
     """
 
@@ -107,6 +109,12 @@ def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sampl
     return Sample(rgb, tuple(labels), choices.medium.name, choices.paper, seed)
 
 
+def shows_nothing(seed: int, *, split: Split = "train") -> bool:
+    """Whether the picture that belongs to a seed is meant to be without a figure; known without drawing it."""
+    rng = np.random.default_rng([seed, 0 if split == "train" else 1])
+    return _choices(rng, held_out=split == "heldout").framing == NOTHING
+
+
 def _choices(rng: np.random.Generator, *, held_out: bool) -> _Choices:
     medium = mediums.common_medium(rng)
     if held_out and rng.random() < 0.3:
@@ -167,8 +175,19 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     labels: list[DrawnLabel] = []
     for figure, _ in placed:
         label = draw_figure(canvas, figure, pen, opaque=opaque, fill_kind=fill_kind)
-        labels = [*(replace(earlier, owned=earlier.owned & ~label.owned) for earlier in labels), label]
+        labels = [*(_behind(earlier, label) for earlier in labels), label]
     return labels
+
+
+def _behind(label: DrawnLabel, later: DrawnLabel) -> DrawnLabel:
+    """A figure's label after another one was drawn over it."""
+    joints = label.joints.copy()
+    height, width = later.owned.shape
+    columns, rows = joints[:, :2].round().astype(int).T
+    is_inside = (rows >= 0) & (columns >= 0) & (rows < height) & (columns < width)
+    is_covered = is_inside & (later.owned[rows.clip(0, height - 1), columns.clip(0, width - 1)] > 0) & (joints[:, 2] == VISIBLE)
+    joints[is_covered, 2] = GUESSED
+    return replace(label, owned=label.owned & ~later.owned, joints=joints)
 
 
 def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framing: str) -> list[Box]:
@@ -192,7 +211,7 @@ def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framin
 def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure | None:
     """A page's label in the picture; None if hardly anything of the figure is in it."""
     owned = view.mask(drawn.owned) if moved else drawn.owned
-    mask = cv2.dilate((owned > 100).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    mask = with_rim(owned > 100)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) < 6 or len(columns) < 4:
         return None
@@ -205,3 +224,12 @@ def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure |
         return None
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
     return LabelledFigure(box, keypoints, mask, drawn.style)
+
+
+def with_rim(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What is drawn, and a rim around it that is as wide, for the figure, in small pictures as in large ones."""
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    if not len(rows):
+        return drawn
+    rim = MASK_RIM * max(np.ptp(rows), np.ptp(columns))
+    return np.asarray(cv2.distanceTransform((~drawn).astype(np.uint8), cv2.DIST_L2, 5) <= rim)

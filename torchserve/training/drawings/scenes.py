@@ -62,7 +62,7 @@ def draw_figure(canvas: Canvas, figure: DrawnFigure, pen: Pen, *, opaque: bool, 
     canvas.owned[:] = 0
     for mark in figure.marks:
         canvas.draw(mark, pen, opaque=opaque, fill_kind=fill_kind)
-    return DrawnLabel(figure.joints, canvas.owned.copy(), figure.style)
+    return DrawnLabel(figure.seen_joints(opaque=opaque), canvas.owned.copy(), figure.style)
 
 
 def _thing(rng: np.random.Generator, hand: Hand, filled: float) -> list[Mark]:

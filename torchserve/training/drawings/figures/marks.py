@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
+ABSENT, GUESSED, VISIBLE = 0.0, 1.0, 2.0
+"""How joints are seen, as COCO counts it."""
 INK: Colour = (-1, -1, -1)
 """Stands for whatever the medium's own colour is."""
 
@@ -27,6 +30,7 @@ class Mark:
         width: of the lines, as a multiple of the pen's.
         loose: drawn, but no part of the figure (shadow on the ground, motion lines).
         see_through: does not hide what was drawn before.
+        joints: rows of the joints of the limb that it is part of.
     """
 
     strokes: tuple[Points, ...] = ()
@@ -36,6 +40,7 @@ class Mark:
     width: float = 1.0
     loose: bool = False
     see_through: bool = False
+    joints: tuple[int, ...] = ()
 
     def moved(self, move: Callable[[Points], Points]) -> Mark:
         """The same mark elsewhere."""
@@ -50,6 +55,20 @@ class DrawnFigure:
     joints: NDArray[np.float64]
     style: str
     traits: tuple[str, ...] = field(default=())
+    is_one_area: bool = False
+    """No lines inside: a limb in front of the body is as hidden as one behind it."""
+
+    def seen_joints(self, *, opaque: bool) -> NDArray[np.float64]:
+        """The joints; those that another part covers can only be guessed. If nothing is `opaque`, lines show through everything."""
+        joints = self.joints.copy()
+        covers = [(row, mark) for row, mark in enumerate(self.marks) if mark.area is not None and not (mark.see_through or mark.loose)]
+        for joint in {joint for mark in self.marks for joint in mark.joints} if opaque or self.is_one_area else ():
+            drawn = max(row for row, mark in enumerate(self.marks) if joint in mark.joints)
+            for row, mark in covers:
+                is_over = self.is_one_area or row > drawn
+                if joints[joint, 2] == VISIBLE and is_over and joint not in mark.joints and _holds(mark.area, joints[joint, :2]):
+                    joints[joint, 2] = GUESSED
+        return joints
 
     def moved(self, move: Callable[[Points], Points]) -> DrawnFigure:
         """The same figure elsewhere."""
@@ -62,3 +81,7 @@ class DrawnFigure:
         everything = np.concatenate(parts)
         (left, top), (right, bottom) = everything.min(axis=0), everything.max(axis=0)
         return float(left), float(top), float(right), float(bottom)
+
+
+def _holds(area: Points | None, point: Points) -> bool:
+    return area is not None and cv2.pointPolygonTest(area.astype(np.float32), (float(point[0]), float(point[1])), measureDist=False) > 0

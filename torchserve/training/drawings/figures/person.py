@@ -6,6 +6,8 @@ begin, the nose in the face (of a body with a face: never below the shoulders, s
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,8 @@ STYLES = (
     "potato", "vegetable", "vegetable", "robot", "monster", "monster", "big_head", "gingerbread", "silhouette",
 )  # fmt: skip
 HELD_OUT_STYLES = ("snow_person", "block", "alien")
+ARM_ROWS, LEG_ROWS = {RIGHT: (8, 10), LEFT: (7, 9)}, {RIGHT: (14, 16), LEFT: (13, 15)}
+"""The joints along a limb, but for the one that it begins with: where it leaves the body one sees even if it is hidden."""
 WITH_FACE = ("potato", "vegetable", "monster")
 """Styles of which the body is the head."""
 
@@ -52,10 +56,11 @@ def _arms(hand: Hand, limbs: Limbs, style: LimbStyle, palette: Palette, keep: tu
         if not kept:
             continue
         along = _unit(joints[2] - joints[1])
-        marks += limb_marks(hand, joints, style)
+        parts = limb_marks(hand, joints, style)
         if hand.rng.random() < 0.05:
-            marks += held_thing(hand, joints[2] + along * style.size, side, palette)
-        marks += hand_marks(hand, joints[2], along, style)
+            parts += held_thing(hand, joints[2] + along * style.size, side, palette)
+        parts += hand_marks(hand, joints[2], along, style)
+        marks += [replace(part, joints=ARM_ROWS[side]) for part in parts]
     return marks
 
 
@@ -67,11 +72,12 @@ def _legs(hand: Hand, limbs: Limbs, style: LimbStyle, plan: BodyPlan, lean: floa
     if together:
         width = half_width(plan.profile, 0.97)
         level = plan.length * 0.97
-        marks.append(trousers(hand, limbs.legs, style, turned(points((-width, level), (width, level)), lean)))
+        garment = trousers(hand, limbs.legs, style, turned(points((-width, level), (width, level)), lean))
+        marks.append(replace(garment, joints=LEG_ROWS[RIGHT] + LEG_ROWS[LEFT]))
     for joints, side in zip(limbs.legs, (RIGHT, LEFT), strict=True):
-        if not together:
-            marks += limb_marks(hand, joints, style)
-        marks += foot_marks(hand, joints[2], toes or side, _unit(joints[2] - joints[1]), style)
+        parts = [] if together else limb_marks(hand, joints, style)
+        parts += foot_marks(hand, joints[2], toes or side, _unit(joints[2] - joints[1]), style)
+        marks += [replace(part, joints=LEG_ROWS[side]) for part in parts]
     return marks
 
 
@@ -141,7 +147,8 @@ def drawn_person(
         groups = flattened(rng, groups, palette)
     marks = _finished(rng, style, groups, plan, palette, inks=inks)
     joints = _joints(limbs, landmarks, plan, keep, thin=plan.kind in LINES)
-    return DrawnFigure(tuple(marks), joints, style, (plan.kind, pose.name, arm_style.kind, leg_style.kind))
+    traits = (plan.kind, pose.name, arm_style.kind, leg_style.kind)
+    return DrawnFigure(tuple(marks), joints, style, traits, is_one_area=style in ("gingerbread", "silhouette"))
 
 
 def _behind(hand: Hand, style: str, plan: BodyPlan, limbs: Limbs, palette: Palette) -> list[Mark]:

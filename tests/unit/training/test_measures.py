@@ -1,0 +1,36 @@
+"""What the training's and the evaluation's numbers mean."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "training"))
+
+from alarms import wilson_interval
+from evaluate import Outcome, average_precision, summary
+
+
+def test_average_precision_counts_what_was_never_found():
+    assert average_precision([(0.9, True), (0.8, True)], 2) == 1.0
+    assert average_precision([(0.9, True)], 2) == 0.5
+    assert average_precision([(0.9, False), (0.8, True)], 1) == 0.5
+
+
+def test_the_likely_share_of_alarms_narrows_with_the_number_of_pictures():
+    few, many = wilson_interval(1, 43), wilson_interval(10, 430)
+    assert few[0] < many[0] < 10 / 430 < many[1] < few[1]
+    assert wilson_interval(0, 100)[0] == 0.0
+    assert wilson_interval(0, 100)[1] == pytest.approx(0.037, abs=0.001)
+
+
+def test_hidden_joints_count_apart():
+    kinds = {"style": "stick"}
+    fared = summary([Outcome(1, kinds, 0.9, 0.8, [True, True], [True], [False]), Outcome(2, kinds, 0.2, 0.0, [], [])])
+    assert fared["found"] == 0.5
+    assert fared["pck"] == fared["all_right"] == 1.0
+    assert fared["pck_hidden"] == 0.0
+    assert np.isclose(fared["mask_iou"], 0.8)
