@@ -63,7 +63,23 @@ def sync_folder(path: str | os.PathLike[str]) -> None:
 def write_durably(folder: int, name: str, content: bytes) -> None:
     """Replace the file `name` in an open folder: all of `content` or what was there before, also after a power cut."""
     temporary = f".{name}.tmp"
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=folder)
+    _write(folder, temporary, os.O_TRUNC, content)
+    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    os.fsync(folder)
+
+
+def create_durably(folder: int, name: str, content: bytes) -> None:
+    """Make the file `name`, for readers who take half a file for none: one wait for the disk less than to write it elsewhere first.
+
+    Raises:
+        FileExistsError: there is one.
+    """
+    _write(folder, name, os.O_EXCL, content)
+    os.fsync(folder)
+
+
+def _write(folder: int, name: str, how: int, content: bytes) -> None:
+    file = os.open(name, os.O_WRONLY | os.O_CREAT | how | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=folder)
     try:
         written = 0
         while written < len(content):
@@ -71,8 +87,6 @@ def write_durably(folder: int, name: str, content: bytes) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    os.fsync(folder)
 
 
 def rename_without_replacing(source: str, source_folder: int, target: str, target_folder: int) -> None:

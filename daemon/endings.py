@@ -49,12 +49,17 @@ WHAT_TO_DO: Mapping[ErrorType, str] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Timing:
-    """When what happened to a job, on the monotonic clock, s."""
+    """When what happened to a job, on the monotonic clock, s.
+
+    Attributes:
+        overhead_s: what the daemon itself has spent on it so far: looks, claims, everything that waits for the disk.
+    """
 
     claimed_s: float
     queue_wait_s: float = 0.0
+    overhead_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,7 @@ class Endings:
     # --- endings -----------------------------------------------------------------------------------------------------
 
     def _published(self, job: Job, report: Report, timing: Timing, now: float, fields: Mapping[str, Any]) -> Ending:
-        started = time.perf_counter()
+        started_s = time.monotonic()
         manifest = {
             "schema": SCHEMA,
             "job_id": job.id,
@@ -174,7 +179,8 @@ class Endings:
             duration_ms=round(1000 * (now - timing.claimed_s)),
             queue_wait_ms=round(1000 * timing.queue_wait_s),
             work_ms=round(sum(report.stages_ms.values()), 2),
-            publish_ms=round(1000 * (time.perf_counter() - started), 1),
+            publish_ms=round(1000 * (time.monotonic() - started_s), 1),
+            overhead_ms=round(1000 * (timing.overhead_s + _idle_s(report, started_s) + time.monotonic() - started_s), 1),
             stages_ms=report.stages_ms,
             retries=len(report.retries),
             renderer=named.get("renderer"),
@@ -259,6 +265,11 @@ class Endings:
 def stage_of(part: str) -> str:
     """The stage that logs tell of, for what a stopwatch calls its part."""
     return _STAGE_OF.get(part, part)
+
+
+def _idle_s(report: Report, now: float) -> float:
+    """The time of a job in its worker that belongs to no stage, and from there to us."""
+    return max(0.0, now - report.began_s - sum(report.stages_ms.values()) / 1000) if report.began_s else 0.0
 
 
 def _told(output: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Report:
         networks_overloaded: a model server said, or showed, that it has too much to do.
         stages_ms: wall-clock milliseconds by stage.
         upstream_attempts: requests to a model server by outcome: "answered", or what was wrong.
+        began_s: when the worker began, on the monotonic clock, which all processes share; 0.0 if it does not say.
     """
 
     manifest: dict[str, Any] | None = None
@@ -71,6 +72,7 @@ class Report:
     file_size: int = 0
     stages_ms: dict[str, float] = field(default_factory=dict)
     upstream_attempts: dict[str, int] = field(default_factory=dict)
+    began_s: float = 0.0
     retries: list[Retry] = field(default_factory=list)
 
 

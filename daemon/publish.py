@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from daemon.durable import exists, is_same_file, opened_folder, write_durably
+from daemon.durable import create_durably, exists, is_same_file, opened_folder, write_durably
 from daemon.names import result_stem
 from daemon.spool import MANIFEST, RESULT, Job, read_json
 from pipeline.errors import OutputFailed
@@ -35,7 +35,7 @@ def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) ->
             named = _named(manifest, stem)
             if any(exists(name, target) for name in _names(named)):
                 continue
-            write_durably(work, MANIFEST, json.dumps(named, indent=2, ensure_ascii=True).encode() + b"\n")
+            _write_manifest(work, json.dumps(named, indent=2, ensure_ascii=True).encode() + b"\n")
             if _linked(named, work, target):
                 return named
     raise OutputFailed("every name that it could have is taken", path=outbox)
@@ -50,6 +50,14 @@ def finish_publishing(outbox: Path, place: Path, job: Job) -> dict[str, Any]:
         if is_out or _linked(named, work, target):
             return named
     return publish(outbox, place, job, named)
+
+
+def _write_manifest(work: int, content: bytes) -> None:
+    """For recovery, half a manifest is none: the drawing is made again."""
+    try:
+        create_durably(work, MANIFEST, content)
+    except FileExistsError:  # of an attempt, or for a name, that came to nothing
+        write_durably(work, MANIFEST, content)
 
 
 def _stems(stem: str) -> Iterator[str]:

@@ -174,6 +174,7 @@ class Service:
                 complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=False)
 
     def _claim_one(self, candidate: Candidate, now: float) -> None:
+        started_s = time.monotonic()
         try:
             job = self._spool.claim(
                 candidate.name, candidate.folder, is_folder=candidate.is_folder, sidecar=candidate.sidecar, now_s=time.time()
@@ -192,7 +193,9 @@ class Service:
             folder="/".join(job.folder),
             queue_wait_ms=round(1000 * waited_s),
         )
-        self._start(job, Timing(now, waited_s), now)
+        timing = Timing(now, waited_s)
+        self._start(job, timing, now)
+        timing.overhead_s = time.monotonic() - started_s
 
     def _start(self, job: Job, timing: Timing, now: float) -> None:
         """Hand a job to the workers, unless somebody still writes to it."""
@@ -202,11 +205,13 @@ class Service:
                 return
             seen = self._seen(job)
             if seen.has_writer:
+                self._give_up(job)
                 self._hold(job, timing, now + WRITER_PAUSE_S, "somebody still writes to it")
                 return
-            job.attempts += 1
-            job.is_under_way = True
-            self._spool.save(job)
+            if not job.is_under_way:  # else the claim has said so
+                job.attempts += 1
+                job.is_under_way = True
+                self._spool.save(job)
         except OSError as error:
             self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
             self.admission.machine.failed(now, job.id, f"the spool can't be written: {error.strerror or error}")
@@ -255,9 +260,10 @@ class Service:
 
     def _give_up(self, job: Job) -> None:
         """An attempt that says nothing about the drawing does not count."""
-        job.is_under_way = False
-        job.attempts -= 1
-        self._spool.save(job)
+        if job.is_under_way:
+            job.is_under_way = False
+            job.attempts -= 1
+            self._spool.save(job)
 
     # --- stopping ----------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.durable import opened_folder, rename_without_replacing, sync_folder, write_durably
+from daemon.durable import create_durably, opened_folder, rename_without_replacing, sync_folder, write_durably
 from daemon.job_ids import is_job_id, job_id
 from daemon.layout import Layout, prepare
 
@@ -90,6 +90,7 @@ class Spool:
         self.layout = layout
         self.instance = instance
         self.own = layout.work / instance
+        self._has_unsynced = False
 
     @classmethod
     @contextmanager
@@ -104,9 +105,11 @@ class Spool:
         instance = job_id()
         own = layout.work / instance
         lock = _locked_folder(layout.work, instance)
+        spool = cls(layout, instance)
         try:
-            yield cls(layout, instance)
+            yield spool
         finally:
+            spool.sync_acknowledged()
             with suppress(OSError):  # jobs that are left keep the folder; the next daemon finds it unlocked
                 if {entry.name for entry in own.iterdir()} <= {LOCK}:
                     shutil.rmtree(own)
@@ -119,20 +122,26 @@ class Spool:
     def claim(self, name: str, folder: Sequence[str], *, is_folder: bool, sidecar: str | None, now_s: float) -> Job | None:
         """Take a complete file out of the inbox; None if another daemon was faster.
 
+        Its first attempt counts as begun: written down once, and not again a moment later.
+
         Raises:
             OSError: it can't be taken.
         """
-        job = Job(job_id(now_s), name, tuple(folder), is_folder, sidecar, claimed_at_s=now_s)
+        job = Job(job_id(now_s), name, tuple(folder), is_folder, sidecar, attempts=1, is_under_way=True, claimed_at_s=now_s)
         place = self.path(job)
         place.mkdir()
-        self.save(job)
-        sync_folder(self.own)
+        try:
+            with opened_folder(place) as work:
+                create_durably(work, JOB_FILE, job.to_json())
+            sync_folder(self.own)
+        except OSError:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
         try:
             with opened_folder(self.layout.inbox, folder) as inbox, opened_folder(place) as work:
                 os.rename(name, SOURCE, src_dir_fd=inbox, dst_dir_fd=work)
                 claim_sidecar(job, inbox, work)
-                os.fsync(work)
-                os.fsync(inbox)
+                os.fsync(work)  # a rename is kept or lost as a whole, so one of its two folders is enough
         except OSError as error:
             if self.has_source(job):
                 with suppress(OSError):
@@ -181,16 +190,25 @@ class Spool:
         return True
 
     def acknowledge(self, job: Job, *, is_kept: bool) -> None:
-        """Move a published job to `done`, without its results, which are in the outbox; or forget it."""
+        """Move a published job to `done`, without its results, which are in the outbox; or forget it. See `sync_acknowledged`."""
         if not is_kept:
             self.forget(job)
             return
         target = self.layout.done / job.id
         self.path(job).rename(target)
-        with suppress(OSError):  # should the old name come back in a power cut, recovery finds that it is published
-            sync_folder(self.layout.done)
-            sync_folder(self.own)
+        self._has_unsynced = True
         shutil.rmtree(target / RESULT, ignore_errors=True)
+
+    def sync_acknowledged(self) -> None:
+        """Make what was acknowledged since the last time durable: several jobs at once, and none waits for it.
+
+        Should an old name come back in a power cut, recovery finds that it is published, unless somebody has taken its results away.
+        """
+        if self._has_unsynced:
+            self._has_unsynced = False
+            with suppress(OSError):
+                sync_folder(self.layout.done)
+                sync_folder(self.own)
 
     def clear(self, job: Job) -> None:
         """Remove what a job has made in vain: where the disk is full, even its own file needs the room."""

@@ -106,6 +106,7 @@ class Upkeep:
             self._status_at_s = now + STATUS_S
             self.vitals = self._vitals(now)
             self._tell_status(now)
+            self._spool.sync_acknowledged()
             self._is_status_old = False
         else:
             self._is_status_old = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
@@ -41,7 +42,7 @@ def perform(order: Order) -> Report:
     global _bench  # noqa: PLW0603 - a worker process has one bench for its life
     _bench = _bench or Workbench(os.environ)
     _bench.begin()
-    report, stopwatch = Report(), WallStopwatch()
+    report, stopwatch = Report(began_s=time.monotonic()), WallStopwatch()
     try:
         report.manifest = _manifest(order, _bench, report, stopwatch)
     except DoodledError as error:
