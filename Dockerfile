@@ -1,0 +1,74 @@
+# doodled in a container: the daemon, its networks in process, Mesa to render in software, a graphics card where the runtime hands one in.
+# README, "In a container", says how it is used; etc/compose.yaml runs it beside a model server.
+#
+#   docker build -t doodled .        or: buildah bud --format docker -t doodled .   (OCI's own format knows no HEALTHCHECK)
+#
+# Debian's Python rather than python:slim, as Mesa comes from Debian anyway: etc/doc/decisions/0005-the-image-is-debian.md.
+
+# --- what everything runs on: Python, Mesa, and the way to NVIDIA's library should the runtime bring it along ----------------------------
+FROM debian:bookworm-slim AS base
+RUN printf 'path-exclude /usr/share/%s/*\n' doc man info locale >/etc/dpkg/dpkg.cfg.d/slim \
+ && apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3 libegl1 libgl1-mesa-dri libopengl0 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
+ && printf '{"file_format_version": "1.0.0", "ICD": {"library_path": "libEGL_nvidia.so.0"}}\n' \
+        >/usr/share/glvnd/egl_vendor.d/10_nvidia.json \
+ && useradd --uid 1000 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin doodled \
+ && install -d -o doodled -g doodled -m 770 /var/lib/doodled
+
+# --- what makes /opt/doodled; nothing else of this stage goes on --------------------------------------------------------------------------
+FROM base AS build
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv binutils
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/doodled
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /src
+
+# Dependencies first, in a layer that changes of our own code leave alone.
+COPY pyproject.toml ./
+RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" >/dependencies \
+ && /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile -r /dependencies
+
+# What wheels bring along and nobody here asks for, a third of them: tests, headers, debug symbols, SciPy's and PyOpenGL's other packages,
+# ONNX Runtime's second copy for programs in C, its tools. The last step of this stage shows that nothing is missed.
+RUN cd /opt/doodled/lib/python3*/site-packages \
+ && find . -type d -name tests ! -path './numpy/_core/tests' -prune -exec rm -rf {} + \
+ && find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.c' -o -name '*.a' \) -delete \
+ && cd scipy && rm -rf cluster datasets differentiate fft fftpack integrate interpolate io misc odr optimize signal stats && cd .. \
+ && for each in DLLS Tk GLE GLES1 GLES2 GLES3 GLUT GLX WGL; do rm -rf OpenGL/$each OpenGL/raw/$each; done \
+ && cd onnxruntime && rm -rf backend datasets quantization tools transformers capi/libonnxruntime.so* && cd .. \
+ && find av PIL yaml -name '*.so' -exec strip --strip-unneeded {} +
+
+COPY README.md LICENSE ./
+COPY daemon daemon
+COPY pipeline pipeline
+COPY etc etc
+RUN /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile --no-deps .
+
+# It has to animate a drawing into every format, as the user that it will run as; what that imports is kept as bytecode.
+ENV PATH=/opt/doodled/bin:$PATH
+RUN DOODLED_ROOT=/tmp/spool DOODLED_ANIMATION_FORMATS=gif,mp4,webm,webp,apng DOODLED_STORAGE_RESERVE_MB=0 \
+ && export DOODLED_ROOT DOODLED_ANIMATION_FORMATS DOODLED_STORAGE_RESERVE_MB \
+ && mkdir -p $DOODLED_ROOT/inbox && cp etc/drawings/*.jpg $DOODLED_ROOT/inbox \
+ && doodled check && doodled run --drain \
+ && test "$(ls $DOODLED_ROOT/outbox/*.json | wc -l)" = "$(ls etc/drawings/*.jpg | wc -l)" \
+ && ! doodled health \
+ && find /opt/doodled -name '*.pyc' | sed 's|__pycache__/\(.*\)\.cpython-[0-9]*\.pyc|\1.py|' >/imported \
+ && python3 -m compileall -q -f --invalidation-mode unchecked-hash -i /imported
+
+# --- the image ------------------------------------------------------------------------------------------------------------------------------
+FROM base
+COPY --from=build /opt/doodled /opt/doodled
+ENV PATH=/opt/doodled/bin:$PATH \
+    DOODLED_ROOT=/var/lib/doodled \
+    DOODLED_LOG_FORMAT=json \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONFAULTHANDLER=1 \
+    MESA_SHADER_CACHE_DISABLE=true \
+    NVIDIA_DRIVER_CAPABILITIES=graphics,utility
+VOLUME /var/lib/doodled
+USER 1000:1000
+# Unhealthy when the main loop has not turned for 30 s, twice in a row. A model server that is down, or a full disk, is not: no restart heals it.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=2 CMD ["doodled", "health"]
+ENTRYPOINT ["doodled"]
+CMD ["run"]
