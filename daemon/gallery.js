@@ -14,6 +14,7 @@ const settle = (video) => {
   else video.pause();
 };
 const show = () => {
+  document.documentElement.classList.toggle("still", still);
   button.textContent = still ? "Play all" : "Pause all";
   for (const source of stills) source.media = still ? "all" : "not all";
   for (const video of videos) { video.controls = still; settle(video); }

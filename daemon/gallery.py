@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from daemon.durable import opened_folder
-from daemon.gallery_entries import Entries
+from daemon.gallery_entries import Entries, Shown
 from daemon.gallery_pages import INDEX, MARK, pages
 from daemon.gallery_thumbnails import FOLDER, SUFFIX
 from daemon.layout import Layout
@@ -25,7 +26,7 @@ from daemon.log import Event, EventLog
 LOOK_S: Final = 60.0
 """Results that somebody takes away, and those of other daemons, are noticed within this."""
 
-SHARE: Final = 20.0
+SHARE: Final = 10.0
 """An update waits so many times as long as the last one took, at least."""
 
 LAST_S: Final = 20.0
@@ -47,6 +48,7 @@ class Gallery:
         self._outbox, self._log, self._instance, self._update_s = layout.outbox, log, instance, update_s
         self._entries = Entries(layout)
         self._written: dict[str, bytes] = {}
+        self._shown: list[Shown] | None = None
         self._wake, self._stopped = threading.Event(), threading.Event()
         self._is_in_trouble = False
         self._thread = threading.Thread(target=self._run, name="gallery", daemon=True)
@@ -91,6 +93,9 @@ class Gallery:
         """Write what has changed. Raises OSError, and can be called again then."""
         entries = self._entries.look()
         with opened_folder(self._outbox) as outbox, opened_folder(self._outbox, (FOLDER,), make=True) as older:
+            if entries == self._shown and _has(INDEX, outbox):
+                return
+            self._shown = None  # until all of it is written
             wanted = set()
             for path, text in pages(entries):
                 name = path.rpartition("/")[2]
@@ -98,6 +103,7 @@ class Gallery:
                 self._write(name, older if name != path else outbox, text.encode())
             self._tidy(older, wanted, {entry.job for entry in entries})
             self._written = {name: digest for name, digest in self._written.items() if name in wanted}
+        self._shown = entries
 
     def _write(self, name: str, folder: int, content: bytes) -> None:
         digest = hashlib.sha256(content).digest()
@@ -136,11 +142,11 @@ def _content(name: str, folder: int) -> bytes | None:
         return None
     except OSError as error:
         raise NotOurs(name) from error
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise NotOurs(name)
     with os.fdopen(opened, "rb") as file:
-        try:
-            content = file.read()
-        except OSError as error:
-            raise NotOurs(name) from error
+        content = file.read()
     if content and MARK.encode() not in content[:500]:
         raise NotOurs(name)
     return content

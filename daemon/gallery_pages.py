@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -44,6 +45,9 @@ _NOTHING: Final = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><g fill="none" stroke="#8a8378" stroke-width="3" stroke-linecap="round">'
     '<circle cx="50" cy="28" r="12"/><path d="M50 40v26M50 48 30 40M50 48l20-8M50 66 38 88M50 66l12 22"/></g></svg>'
 )
+_PLACEHOLDER: Final = f'<img class="nothing" src="{_NOTHING}" alt="">'
+_BREAKS: Final = re.compile(r"(?<=[/_-])(?=\w)")
+"""Where a long name may go on in the next line."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +92,9 @@ def _chunks(entries: Sequence[Shown]) -> Iterator[Sequence[Shown]]:
 
 def _index(newest: Sequence[Shown], entries: Sequence[Shown], older: str) -> str:
     failed = sum(1 for entry in entries if not entry.files)
-    count = len(entries) - failed
-    told = f"{count:,} animation{'s' * (count != 1)}".replace(",", "\u202f")
+    told = _counted(len(entries) - failed, "animation")
     if failed:
-        told += f", {failed:,} drawing{'s' * (failed != 1)} that could not be animated".replace(",", "\u202f", told.count(",") - 1)
+        told += f", and {_counted(failed, 'drawing')} that could not be animated"
     intro = f"<p>{told}. The newest come first.</p>" if entries else '<p class="empty">Nothing here yet. Drop a drawing into the inbox.</p>'
     link = f'<nav aria-label="Pages"><a class="button" rel="next" href="{_url(older)}">Older animations</a></nav>' if older else ""
     return _page("Animations", intro, _days(newest, ""), link)
@@ -151,11 +154,12 @@ def _day(entry: Shown) -> str:
 def _card(entry: Shown, up: str) -> str:
     thumbnail = _thumbnail(entry, up)
     when = f'<time datetime="{entry.at:%Y-%m-%dT%H:%M:%SZ}">{entry.at.astimezone():%H:%M}</time>'
-    name = f"<h3><bdi>{escape(entry.name)}</bdi></h3>"
+    name = f"<h3><bdi>{_BREAKS.sub('<wbr>', escape(entry.name))}</bdi></h3>"
     if not entry.files:
-        picture = f'<img src="{thumbnail or _NOTHING}" alt="{_drawing_alt(entry) if thumbnail else ""}" loading="lazy" decoding="async">'
-        hint = f'<p class="hint">What to do: {escape(entry.hint)}.</p>' if entry.hint else ""
-        facts = f'<p class="facts"><b class="badge">not animated</b> {when}</p><p>{escape(_sentence(entry.reason))}</p>{hint}'
+        picture = f'<img src="{thumbnail}" alt="{_drawing_alt(entry)}" loading="lazy" decoding="async">' if thumbnail else _PLACEHOLDER
+        hint = f'<p class="hint">{escape(_sentence(entry.hint))}</p>' if entry.hint else ""
+        reason = escape(_sentence(entry.reason or "no reason was written down"))
+        facts = f'<p class="facts"><b class="badge">not animated</b> · {when}</p><p>{reason}</p>{hint}'
         return f'<article class="failed" id="{entry.key}"><div class="stage">{picture}</div>{name}{facts}</article>'
     best = min(entry.files, key=lambda file: (file.format not in _VIDEOS, file.format != "webm", file.bytes))
     corner = f'<img class="drawing" src="{thumbnail}" alt="{_drawing_alt(entry)}" loading="lazy" decoding="async">' if thumbnail else ""
@@ -164,7 +168,8 @@ def _card(entry: Shown, up: str) -> str:
     facts = f'<p class="facts"><b class="badge">{motion}</b>{length} · {when}</p>'
     links = "".join(f'<li><a href="{_url(up + file.path)}">{escape(_words(file))}</a></li>' for file in entry.files)
     stage = f'<div class="stage">{_moving(entry, best, thumbnail, up)}{corner}</div>'
-    return f'<article id="{entry.key}">{stage}{name}{facts}<ul class="files">{links}</ul>{_timing(entry)}</article>'
+    beside = ' class="drawing-beside"' if thumbnail else ""
+    return f'<article{beside} id="{entry.key}">{stage}{name}{facts}<ul class="files">{links}</ul>{_timing(entry)}</article>'
 
 
 def _moving(entry: Shown, file: MediaFile, thumbnail: str, up: str) -> str:
@@ -186,7 +191,7 @@ def _timing(entry: Shown) -> str:
     spent_ms = _by_stage(dict(entry.stages_ms))
     rows = "".join(
         f"<div><dt>{escape(_STAGE_WORDS.get(stage, stage))}</dt>"
-        f'<dd><meter max="{total_ms:.0f}" value="{spent:.0f}"></meter> {spent:.0f} ms</dd></div>'
+        f'<dd><meter aria-hidden="true" max="{total_ms:.0f}" value="{spent:.0f}"></meter> {spent:.0f} ms</dd></div>'
         for stage, spent in spent_ms.items()
     )
     return f"<details><summary>Made in {total_ms / 1000:.1f} s</summary><dl>{rows}</dl></details>"
@@ -218,4 +223,9 @@ def _words(file: MediaFile) -> str:
 
 
 def _sentence(text: str) -> str:
-    return (text[:1].upper() + text[1:]).rstrip(".") + "." if text else "No reason was written down."
+    return text[:1].upper() + text[1:] + "." * (text[-1] not in ".?!")
+
+
+def _counted(count: int, what: str) -> str:
+    """With a narrow space between thousands."""
+    return f"{count:,} {what}{'s' * (count != 1)}".replace(",", "\u202f")
