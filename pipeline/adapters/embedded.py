@@ -6,6 +6,7 @@ providers. What the networks are shown and what their answers mean is in `pipeli
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,10 @@ from pipeline.types import Bytes, Detection, Floats, Singles, checked
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+# Since 1.29, ONNX Runtime's Linux wheels keep a device's number in a user's cache and tell Microsoft what is loaded, unless this is set
+# before they are imported. People's drawings are nobody's business.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 MODELS: Final = Path(__file__).resolve().parents[1] / "models"
 DETECTOR: Final = "detector.onnx"

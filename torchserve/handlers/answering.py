@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from PIL import Image, UnidentifiedImageError
 
 from pipeline.adapters.embedded import CPU, EmbeddedPredictor
@@ -33,6 +32,8 @@ class Answering:
 
     def initialize(self, context: Any) -> None:
         """Load the networks out of the unpacked archive."""
+        import onnxruntime  # not before `embedded` has told it to keep quiet
+
         folder = Path(context.system_properties["model_dir"])
         wanted = [GPU, CPU] if context.system_properties.get("gpu_id") is not None else [CPU]
         available = set(onnxruntime.get_available_providers())

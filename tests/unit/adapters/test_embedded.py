@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -134,6 +137,21 @@ def test_models_in_each_others_place_are_told_apart(tmp_path: Path) -> None:
     shutil.copy(MODELS / DETECTOR, tmp_path / POSE)
     with pytest.raises(ModelUnavailable, match=r"expected a network with .* centres"):
         EmbeddedPredictor(tmp_path)
+
+
+def test_loading_them_leaves_no_trace_and_tells_nobody(tmp_path: Path) -> None:
+    """ONNX Runtime's wheels send reports unless told not to, though not where CI is set; first of all they number the device."""
+    quiet = {"CI", "TF_BUILD", "GITHUB_ACTIONS", "ORT_DISABLE_TELEMETRY"}
+    environ = {name: value for name, value in os.environ.items() if name not in quiet} | {
+        "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+    }
+    code = "from pipeline.adapters.embedded import EmbeddedPredictor; EmbeddedPredictor()"
+    home = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=home, env=environ, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_the_models_are_small() -> None:
