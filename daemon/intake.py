@@ -7,7 +7,6 @@ Looks at nothing but names and stat until a file's turn is near.
 from __future__ import annotations
 
 import errno
-import fcntl
 import math
 import os
 import stat
@@ -17,8 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from daemon.durable import opened_folder
+from daemon.looks import is_movable, observed, plain_observation, together
 from daemon.names import is_ignored
-from daemon.settle import Observation, SettleRules, Settling
+from daemon.settle import SettleRules, Settling
 from pipeline.character_files import CONFIG_NAME
 
 SIDECAR_SUFFIX = ".json"
@@ -81,6 +81,11 @@ class Intake:
         self._turn: tuple[str, ...] = ()
 
     @property
+    def out_of_reach(self) -> frozenset[Key]:
+        """What was there at the last scan and can't be taken, until somebody does something about it."""
+        return frozenset(self._told)
+
+    @property
     def count(self) -> int:
         """How many candidates there are."""
         return sum(len(of_folder) for of_folder in self._candidates.values())
@@ -118,6 +123,11 @@ class Intake:
                 del self._candidates[candidate.folder][candidate.name]
                 yield candidate
 
+    def refused(self, candidate: Candidate, now: float) -> None:
+        """It could not be taken: it stays, and is looked at again later."""
+        candidate.rejected, candidate.settling.due_s = "immovable", now + REJECTED_PAUSE_S
+        self._candidates.setdefault(candidate.folder, {})[candidate.name] = candidate
+
     def next_look_s(self, now: float, *, pictures: bool = True) -> float:
         """When the next candidate is worth a look; later than `now`, or never."""
         due = (c.settling.due_s for c in self.waiting() if not c.rejected and (pictures or c.is_folder))
@@ -144,7 +154,7 @@ class Intake:
                 if candidate.sidecar:
                     look = observed(candidate.sidecar, folder, has_leases=self._has_leases)
                     looks.append(replace(look, size=max(1, look.size)))  # an empty one is wrong, and no reason to wait for ever
-                is_movable = _is_movable(candidate, folder)
+                may_be_taken = is_movable(candidate.name, folder, is_folder=candidate.is_folder)
         except FileNotFoundError:
             candidate.settling.due_s = now + self._rules.stable_s  # gone; the next scan takes it out
             return False
@@ -152,11 +162,11 @@ class Intake:
             candidate.rejected = "unreadable" if error.errno in {errno.EACCES, errno.EPERM} else "not_regular"
             candidate.settling.due_s = now + REJECTED_PAUSE_S
             return False
-        candidate.rejected = "" if is_movable else "immovable"
-        if not is_movable:
+        candidate.rejected = "" if may_be_taken else "immovable"
+        if not may_be_taken:
             candidate.settling.due_s = now + REJECTED_PAUSE_S
             return False
-        return candidate.settling.step(now, _together(looks))
+        return candidate.settling.step(now, together(looks))
 
 
 @dataclass
@@ -182,6 +192,8 @@ class _Scan:
             if not folder or error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # else renamed or removed just now
                 self.result.problems.append(("/".join(folder), error))
                 self.seen |= {known: kept for known, kept in self.before.items() if known[: len(folder)] == folder}
+                if folder and error.errno in {errno.EACCES, errno.EPERM}:
+                    self._reject((folder[:-1], folder[-1]), "unreadable")
             return
         self.result.entries += len(listed)
         names = {name for name, _ in listed}
@@ -201,7 +213,7 @@ class _Scan:
         candidate = self.before.get(folder, {}).get(name)
         if candidate is None:
             self.result.new += 1
-            candidate = Candidate(folder, name, stat.S_ISDIR(status.st_mode), Settling(self.now, _observation(status), self.rules))
+            candidate = Candidate(folder, name, stat.S_ISDIR(status.st_mode), Settling(self.now, plain_observation(status), self.rules))
         elif candidate.rejected:
             self._reject(candidate.key, candidate.rejected)
         candidate.sidecar = sidecar
@@ -225,64 +237,3 @@ def _steady(entries: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
         with suppress(FileNotFoundError):
             entry.stat(follow_symlinks=False)
             yield entry
-
-
-def observed(name: str, folder: int, *, has_leases: bool) -> Observation:
-    """One look at a file, or at all files of a character folder.
-
-    Raises:
-        OSError: it is gone, not ours to read, or no regular file.
-    """
-    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        status = os.fstat(opened)
-        if stat.S_ISDIR(status.st_mode):
-            # Not what lies in folders within: a character's files lie side by side.
-            inside = [observed(inner, opened, has_leases=has_leases) for inner in sorted(os.listdir(opened)) if _counts(inner, opened)]  # noqa: PTH208 - by descriptor
-            itself = Observation(1, status.st_mtime_ns, status.st_ino)  # its own size says nothing
-            return _together([itself, *inside])
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "no regular file", name)
-        return Observation(status.st_size, status.st_mtime_ns, status.st_ino, _has_writer(opened) if has_leases else None)
-    finally:
-        os.close(opened)
-
-
-def _is_movable(candidate: Candidate, folder: int) -> bool:
-    """Whether it may be renamed out of its folder: that is a change of the folder, and of a moved folder itself (rename(2))."""
-    return os.access(".", os.W_OK | os.X_OK, dir_fd=folder) and (
-        not candidate.is_folder or os.access(candidate.name, os.W_OK, dir_fd=folder)
-    )
-
-
-def _counts(name: str, folder: int) -> bool:
-    return not is_ignored(name) and stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode)
-
-
-def _has_writer(file: int) -> bool | None:
-    """Whether anybody has an open file open for writing: then the kernel refuses a read lease (fcntl(2)).
-
-    Whoever wants to write meanwhile waits for the instant that the lease is held; the kernel tells us by SIGIO, which the daemon ignores.
-    """
-    try:
-        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except BlockingIOError:
-        return True
-    except OSError:  # a file of somebody else's, or a file system without leases
-        return None
-    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    return False
-
-
-def _observation(status: os.stat_result) -> Observation:
-    return Observation(status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-def _together(looks: Sequence[Observation]) -> Observation:
-    """Several files as one: it changes when any of them does."""
-    if len(looks) == 1:
-        return looks[0]
-    writers = {look.has_writer for look in looks[0 if looks[0].has_writer is not None else 1 :]}
-    has_writer = True if True in writers else None if None in writers or not writers else False
-    marks = hash(tuple((look.size, look.mtime_ns, look.inode) for look in looks))
-    return Observation(min(look.size for look in looks), max(look.mtime_ns for look in looks), marks, has_writer)

@@ -18,8 +18,9 @@ from daemon.disposition import Backoff, ErrorType, Outcome
 from daemon.durable import opened_folder
 from daemon.endings import Endings, Timing
 from daemon.inference import InferenceRequest
-from daemon.intake import Candidate, Intake, observed
+from daemon.intake import Candidate, Intake
 from daemon.log import Event, EventLog
+from daemon.looks import observed
 from daemon.names import name_fields
 from daemon.orders import Report, order_of
 from daemon.recovery import Found, Recovered, swept, taken_over
@@ -179,6 +180,9 @@ class Service:
             job = self._spool.claim(
                 candidate.name, candidate.folder, is_folder=candidate.is_folder, sidecar=candidate.sidecar, now_s=time.time()
             )
+        except PermissionError:
+            self._intake.refused(candidate, now)
+            return
         except OSError as error:
             self._claim_at_s = now + MACHINE.first_s  # it is still in the inbox, and the next scan finds it again
             self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))

@@ -36,6 +36,8 @@ DISK_CHECK_S = 5.0
 RETENTION_CHECK_S = 600.0
 STATUS_S = 1.0
 MOST_SHOWN = 200
+MOST_REJECTED = 50
+"""Records of one scan: whoever drops ten thousand files that nobody may read hears of the first."""
 
 
 class Upkeep:
@@ -144,8 +146,10 @@ class Upkeep:
         intake = self.settings.intake
         interval_s = intake.rescan_s if self._watch.mode is WatchMode.EVENTS else intake.poll_s
         self._scan_at_s = now + max(interval_s, SCAN_SHARE * self._scan_took_s)
-        for folder, name, reason in result.rejected:
+        for folder, name, reason in result.rejected[:MOST_REJECTED]:
             self._log.tell(Event.FILE_REJECTED, reason=reason, folder=shown_name("/".join(folder)), **name_fields(name))
+        if len(result.rejected) > MOST_REJECTED:
+            self._log.tell(Event.FILE_REJECTED, reason="and_more", count=len(result.rejected) - MOST_REJECTED)
         unannounced = 0 if self._is_hinted or self.scans == 1 else result.new  # nothing tells of what lay there before we started
         self._found_by_scan_only += unannounced
         self._is_hinted = False
@@ -202,8 +206,9 @@ class Upkeep:
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
         parts += ["the disk is nearly full: nothing new is started"] * self._service.is_paused
         parts += ["the inbox can't be read"] * self.is_degraded
-        unreadable = sum(1 for each in self._intake.waiting() if each.rejected)
-        parts += [f"{unreadable} can't be taken (permissions)"] * bool(unreadable)
+        out = sorted(self._intake.out_of_reach)
+        named = ", ".join(shown_name("/".join((*folder, name)))[:60] for folder, name in out[:2])
+        parts += [f"{len(out)} can't be taken: {named}{', ...' * (len(out) > 2)} (no ordinary file, or no permission)"] * bool(out)
         return ", ".join([*parts, f"done {self._endings.done}", f"failed {self._endings.failed}"])
 
     def _tell_status(self, now: float) -> None:

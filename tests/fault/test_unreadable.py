@@ -1,0 +1,144 @@
+"""Row 26 of the faults: what may not be read, or not be taken, is said once, waits, costs nothing, and goes on by itself once it may."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault.test_daemon import ENVIRON, PATIENCE_S, until
+from spool_oracle import STUB, Places, check_published, check_tidy
+
+from daemon.intake import Intake
+from daemon.settle import SettleRules
+
+NOBODY = 65534
+QUICK = {**ENVIRON, "DOODLED_INTAKE_RESCAN_S": "0.2", "DOODLED_INTAKE_STABLE_S": "0.2"}
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A folder that nobody can reach, too, and owns: pytest's own lie where only their user gets in."""
+    place = Path(tempfile.mkdtemp(prefix="doodled-", dir="/var/tmp"))
+    place.chmod(0o755)
+    for name in ("inbox", "outbox", "failed", "spool", "spool/work", "spool/done", "spool/status"):
+        (place / name).mkdir()
+        if os.getuid() == 0:
+            os.chown(place / name, NOBODY, NOBODY)
+    if os.getuid() == 0:
+        os.chown(place, NOBODY, NOBODY)
+    yield place
+    for path in [place / "inbox", *(place / "inbox").rglob("*")]:
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
+    shutil.rmtree(place)
+
+
+def dropped(path: Path, content: bytes, mode: int = 0o644) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+@contextmanager
+def nobodys_daemon(root: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, str(STUB), str(root)]
+    if os.getuid() == 0:
+        command = [sys.executable, str(STUB.with_name("as_nobody.py")), str(NOBODY), str(root)]
+    with log.open("wb") as file, subprocess.Popen(command, env=QUICK, cwd=root, stdout=file) as daemon:
+        until(lambda: b"daemon.ready" in log.read_bytes())
+        try:
+            yield daemon
+        finally:
+            daemon.kill()
+
+
+def rejected(log: Path) -> list[tuple[str, str]]:
+    records: list[dict[str, Any]] = [json.loads(line) for line in log.read_bytes().splitlines() if line.endswith(b"}")]
+    return sorted((record["file_name"], record["reason"]) for record in records if record["event"] == "file.rejected")
+
+
+def status(root: Path) -> str:
+    return "".join(path.read_text() for path in (root / "spool" / "status").glob("*.json"))
+
+
+def test_what_may_not_be_read_is_told_once_and_taken_once_it_may(root: Path, tmp_path: Path) -> None:
+    secret = dropped(root / "inbox" / "secret.png", b"secret", 0)
+    closed = dropped(root / "inbox" / "closed" / "inside.png", b"inside").parent
+    fine = dropped(root / "inbox" / "fine.png", b"fine")
+    if os.getuid() == 0:
+        os.chown(fine, NOBODY, NOBODY)
+    closed.chmod(0)
+    log = tmp_path / "log"
+    with nobodys_daemon(root, log) as daemon:
+        until(lambda: len(rejected(log)) == 2 and Places(root).manifests())
+        assert rejected(log) == [("closed", "unreadable"), ("secret.png", "unreadable")]
+        assert not Places(root).claimed()
+        until(lambda: "2 can't be taken: closed, secret.png" in status(root))
+        claims = log.read_bytes().count(b"job.claimed")
+        scans = len(log.read_bytes().splitlines())
+        late = dropped(root / "inbox" / "late.png", b"late")
+        until(lambda: len(Places(root).manifests()) == 2)
+        assert log.read_bytes().count(b"job.claimed") == claims + 1
+        assert len(log.read_bytes().splitlines()) < scans + 20
+        secret.chmod(0o644)
+        closed.chmod(0o777)
+        until(lambda: len(Places(root).manifests()) == 4)
+        assert len(rejected(log)) == 2
+        until(lambda: "can't be taken" not in status(root))
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+    assert not late.exists()
+    for content in (b"secret", b"inside", b"fine", b"late"):
+        check_published(root, "picture", content)
+    check_tidy(root)
+
+
+def test_an_inbox_that_nobody_may_change_is_left_alone_and_said(root: Path, tmp_path: Path) -> None:
+    """Read-only for the daemon; then sticky, with a file of somebody else's."""
+    log = tmp_path / "log"
+    inbox = root / "inbox"
+    with nobodys_daemon(root, log) as daemon:
+        if os.getuid() == 0:
+            os.chown(inbox, 0, 0)
+        inbox.chmod(0o555)
+        if os.getuid() == 0:
+            dropped(inbox / "stuck.png", b"stuck")
+            until(lambda: rejected(log) == [("stuck.png", "immovable")])
+            inbox.chmod(stat.S_ISVTX | 0o777)
+            until(lambda: "can't be taken: stuck.png" in status(root))
+        before = log.read_bytes().count(b"\n")
+        inbox.chmod(0o777)
+        fine = dropped(inbox / "fine.png", b"fine")
+        until(lambda: not fine.exists() and not (inbox / "stuck.png").exists() and not Places(root).claimed())
+        assert log.read_bytes().count(b"\n") < before + 25
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+    assert b"job.failed" not in log.read_bytes()
+    check_published(root, "fine.png", b"fine")
+    check_tidy(root)
+
+
+def test_one_that_could_not_be_taken_after_all_is_told_once_and_tried_again_later(tmp_path: Path) -> None:
+    dropped(tmp_path / "picture.png", b"picture")
+    intake = Intake(tmp_path, SettleRules(), max_depth=2, has_leases=True)
+    intake.scan(0.0)
+    (candidate,) = intake.complete(1.0, looks=10)
+    intake.refused(candidate, 1.0)
+    assert [intake.scan(now).rejected for now in (2.0, 3.0)] == [[((), "picture.png", "immovable")], []]
+    assert intake.out_of_reach == {((), "picture.png")}
+    assert not list(intake.complete(5.0, looks=10))
+    assert [each.name for each in intake.complete(6.1, looks=10)] == ["picture.png"]
+    assert not intake.scan(7.0).rejected
+    assert not intake.out_of_reach
