@@ -6,11 +6,9 @@ its users. pip finds what it finds outside: its settings, certificates and cache
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -18,11 +16,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlparse
 
 import pytest
 
 from tests.integration.debian_root import SUITE, cache_folder, debian_tar
+from tests.integration.outer_pip import pip_mounts
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = "usr/src/doodled"
@@ -218,29 +216,11 @@ def _binds() -> list[str]:
 
 
 def _package_settings(folder: Path) -> list[str]:
-    """What makes pip find inside what it finds outside: its settings as a file, and the folders that they name."""
-    said = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
-    said_by = {name: ast.literal_eval(value) for name, _, value in (line.partition("=") for line in said.splitlines())}
-    settings = {
-        name.removeprefix(f"{section}."): str(value)
-        for section in ("global", "install", ":env:")  # what comes later counts
-        for name, value in said_by.items()
-        if name.startswith(f"{section}.")
-    }
-    binds = []
-    if "cert" in settings:
-        binds.append(f"--bind-ro={settings['cert']}:/etc/pip-certificates.pem")
-        settings["cert"] = "/etc/pip-certificates.pem"
-    for word in " ".join(settings.values()).split():
-        place = Path(urlparse(word).path)
-        place = place.parent if word.startswith("file:") else place  # an index's files lie beside it
-        if re.match("/|file:", word) and place.is_dir():
-            binds.append(f"--bind-ro={place}:{place}")
-    lines = ["[global]", *(f"{key} = {value}".replace("\n", " ") for key, value in settings.items())]
-    (folder / "pip.conf").write_text("\n".join(lines) + "\n")
+    """What makes pip find inside what it finds outside, and what it has found before."""
+    binds = [f"--bind-ro={mount.outside}:{mount.inside}" for mount in pip_mounts(folder)]
     cache = subprocess.run([sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     Path(cache).mkdir(parents=True, exist_ok=True)
-    return [*binds, f"--bind-ro={folder / 'pip.conf'}:/etc/pip.conf", f"--bind={cache}:/root/.cache/pip"]
+    return [*binds, f"--bind={cache}:/root/.cache/pip"]
 
 
 def _checked(*command: str) -> None:
