@@ -221,7 +221,8 @@ class _Daemon:
             self._upkeep.close()
             left = len(self._service.held)
             done, failed = self._endings.done, self._endings.failed
-            self._log.tell(Event.DAEMON_STOP, reason=reason, in_flight=in_flight, left=left, done=done, failed=failed)
+            counts = {"in_flight": len(in_flight), "left": left, "done": done, "failed": failed}
+            self._log.tell(Event.DAEMON_STOP, reason=reason, **counts, in_flight_jobs=in_flight or None)
             if self._outlets is not None:
                 self._outlets.stop()
         return status
