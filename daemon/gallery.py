@@ -80,14 +80,18 @@ class Gallery:
                 self.update()
                 self._is_in_trouble = False
             except OSError as error:
-                if not self._is_in_trouble:
-                    reason = error.strerror or str(error)
-                    self._log.tell(Event.GALLERY_UNAVAILABLE, errno=error.errno, reason=reason, path=str(self._outbox / INDEX))
-                self._is_in_trouble = True
+                self._tell_trouble(error.strerror or str(error), error.errno)
+            except Exception as error:  # noqa: BLE001 - a thread that dies would leave the page as it is, and nobody would know
+                self._tell_trouble(f"{type(error).__name__}: {error}")
             took_s = time.monotonic() - started_s
             if not is_last:
                 self._stopped.wait(max(self._update_s, SHARE * took_s))
                 self._wake.wait(LOOK_S)
+
+    def _tell_trouble(self, reason: str, errno: int | None = None) -> None:
+        if not self._is_in_trouble:
+            self._log.tell(Event.GALLERY_UNAVAILABLE, errno=errno, reason=reason, path=str(self._outbox / INDEX))
+        self._is_in_trouble = True
 
     def update(self) -> None:
         """Write what has changed. Raises OSError, and can be called again then."""

@@ -24,6 +24,8 @@ from daemon.quarantine import ERROR_SUFFIX
 MOST_BYTES: Final = 256 * 1024
 MOST_DEEP: Final = 17
 _MOST_TEXT: Final = 300
+_DAMAGE: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What comes of reading fields that are missing, or of another kind than ours."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ def _json_of(path: Path) -> dict[str, Any]:
 
 
 def _results(manifest: Mapping[str, Any], folder: str) -> Iterator[Shown]:
-    with suppress(KeyError, TypeError, ValueError, AttributeError):
+    with suppress(*_DAMAGE):
         job, at = _job_and_time(manifest, "finished")
         files: dict[tuple[str, int], list[MediaFile]] = {}
         for output in manifest["outputs"]:
@@ -196,7 +198,7 @@ def _media_file(output: Mapping[str, Any], folder: str) -> MediaFile:
 
 
 def _failure(reason: Mapping[str, Any]) -> Iterator[Shown]:
-    with suppress(KeyError, TypeError, ValueError, AttributeError):
+    with suppress(*_DAMAGE):
         job, at = _job_and_time(reason, "failed")
         name = "/".join(shown_name(str(part)) for part in (*reason["folder"], reason["name"]))
         yield Shown(job, at, _text(name), reason=_text(reason["message"]), hint=_text(reason.get("what_to_do") or ""))
@@ -204,11 +206,13 @@ def _failure(reason: Mapping[str, Any]) -> Iterator[Shown]:
 
 def _job_and_time(fields: Mapping[str, Any], when: str) -> tuple[str, datetime]:
     job, at = fields["job_id"], datetime.fromisoformat(fields[when])
-    if not is_job_id(job) or at.tzinfo is None:
+    if not is_job_id(job) or at.tzinfo is None or not 1970 < at.year < 9000:
         raise ValueError("no job of ours")
     return job, at.astimezone(UTC)
 
 
 def _text(value: object) -> str:
+    """A text of bounded length without control characters, half surrogates and changes of the writing direction."""
     text = str(value)
-    return text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}..."
+    text = text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}..."
+    return "".join(character if character.isprintable() else " " for character in text)

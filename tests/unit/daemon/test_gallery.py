@@ -17,12 +17,12 @@ from urllib.parse import unquote_to_bytes, urlsplit
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon import gallery
 from daemon.gallery import Gallery, NotOurs
-from daemon.gallery_entries import Entries, MediaFile, Shown
+from daemon.gallery_entries import Entries, MediaFile, Shown, _failure, _results
 from daemon.gallery_pages import INDEX, LEAST, MOST, pages
 from daemon.gallery_thumbnails import FOLDER, SIDE_PX, THUMBNAIL, keep_thumbnail, write_thumbnail
 from daemon.job_ids import job_id
@@ -236,6 +236,56 @@ def test_what_is_no_manifest_of_ours_is_passed_over(layout: Layout, content: byt
     assert Entries(layout).look() == []
 
 
+TEXTS = st.text("ab<>\"'&/.\u202e\ud800\0é", max_size=6)
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats()
+    | TEXTS
+    | st.sampled_from(["9999-12-31T23:59:59-01:00", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+GOOD: dict[str, Any] = {
+    "job_id": job_id(1),
+    "finished": START.isoformat(),
+    "failed": START.isoformat(),
+    "message": "no",
+    "name": "a",
+    "folder": [],
+    "source": {"name": "a"},
+    "stages_ms": {"render": 1.0},
+    "outputs": [{"file": "a.gif", "format": "gif", "motion": "wave", "figure": 1, "bytes": 1, "frames": 1, "duration_ms": 1.0}],
+}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    changes=st.dictionaries(st.sampled_from(sorted(GOOD)), ANYTHING, max_size=3),
+    inner=st.dictionaries(st.sampled_from(sorted(GOOD["outputs"][0])), ANYTHING),
+)
+def test_whatever_a_manifest_says_makes_a_page_or_nothing(changes: dict[str, Any], inner: dict[str, Any]) -> None:
+    outputs = [{**GOOD["outputs"][0], **inner}]
+    for fields in ({**GOOD, **changes}, {**GOOD, "outputs": outputs}):
+        entries = [*_results(fields, "f/"), *_failure(fields)]
+        for _, text in pages(entries):
+            assert text.encode().startswith(b"<!doctype html>")
+
+
+def test_trouble_that_nobody_foresaw_is_told_and_the_thread_lives_on(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    records: list[dict[str, Any]] = []
+    shown = Gallery(layout, EventLog(lambda line: records.append(json.loads(line)), instance="one"), instance="one", update_s=0.01)
+
+    def broken() -> list[Shown]:
+        raise KeyError("unforeseen")
+
+    monkeypatch.setattr(shown._entries, "look", broken)
+    shown.start()
+    shown.stop()
+    assert [record["reason"] for record in records] == ["KeyError: 'unforeseen'"]
+
+
 def test_what_was_taken_away_is_no_longer_shown(layout: Layout) -> None:
     shown = opened(layout)
     published(layout, "a.png")
@@ -261,6 +311,7 @@ def texts(entries: Sequence[Shown]) -> dict[str, str]:
     return dict(pages(entries))
 
 
+@settings(deadline=None, max_examples=60)
 @given(count=st.integers(0, 400), seed=st.integers(0, 99))
 def test_every_entry_is_on_one_page_and_pages_have_bounded_lengths(count: int, seed: int) -> None:
     found = [re.findall(r"<bdi>n(\d+)\.</bdi>", text) for text in texts(shown(count, seed)).values()]
