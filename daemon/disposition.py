@@ -32,6 +32,7 @@ class ErrorType(StrEnum):
     UPSTREAM = "upstream"
     UNAUTHORISED = "unauthorised"
     MISCONFIGURED = "misconfigured"
+    NO_ANSWER = "no_answer"
     NO_MODEL = "no_model"
     NO_OPENGL = "no_opengl"
     RENDER = "render"
@@ -79,7 +80,15 @@ UPSTREAM_TYPES = frozenset({ErrorType.UPSTREAM, ErrorType.UNAUTHORISED, ErrorTyp
 
 _DEFERRED = UPSTREAM_TYPES | {ErrorType.NO_OPENGL, ErrorType.DISK_FULL}
 _RETRIED = frozenset(
-    {ErrorType.RENDER, ErrorType.OUTPUT, ErrorType.DEADLINE, ErrorType.CRASH, ErrorType.OUT_OF_MEMORY, ErrorType.INTERNAL},
+    {
+        ErrorType.NO_ANSWER,
+        ErrorType.RENDER,
+        ErrorType.OUTPUT,
+        ErrorType.DEADLINE,
+        ErrorType.CRASH,
+        ErrorType.OUT_OF_MEMORY,
+        ErrorType.INTERNAL,
+    },
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -91,6 +100,8 @@ def error_type(error: BaseException) -> ErrorType:
         if isinstance(cause, OSError) and cause.errno in _FULL:
             return ErrorType.DISK_FULL
         cause = cause.__cause__
+    if isinstance(error, errors.UpstreamError) and error.answers_others:
+        return ErrorType.NO_ANSWER
     if isinstance(error, errors.DecodeError) and error.reason is errors.DecodeReason.UNSUPPORTED:
         return ErrorType.UNSUPPORTED
     return next((kind for known, kind in _BY_CLASS if isinstance(error, known)), ErrorType.INTERNAL)

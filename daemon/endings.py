@@ -42,6 +42,7 @@ WHAT_TO_DO: Mapping[ErrorType, str] = {
     ErrorType.UNSUPPORTED: "save it as PNG or JPEG",
     ErrorType.PICTURE: "save or copy it once more",
     ErrorType.NO_FIGURE: "draw the figure with darker lines, or photograph it closer and in better light",
+    ErrorType.NO_ANSWER: "try another picture of it; the model server answers for others",
     ErrorType.DEADLINE: "try a smaller picture, or raise jobs.deadline_s",
     ErrorType.OUT_OF_MEMORY: "try a smaller picture, or raise jobs.memory_limit_mb",
     ErrorType.CRASH: "please report this, with the picture",

@@ -51,7 +51,9 @@ def perform(order: Order) -> Report:
         if isinstance(error, NoFigureFound | PredictionRefused):
             report.networks_answered = True
         summary = error.summary.replace(str(order.place / SOURCE), shown_name(order.name))
-        report.failure = Failure(error_type(error), summary, error.hint, _last(stopwatch), getattr(error, "retry_after_s", None))
+        kind = error_type(error)
+        report.networks_answered = report.networks_answered or kind is ErrorType.NO_ANSWER
+        report.failure = Failure(kind, summary, error.hint, _last(stopwatch), getattr(error, "retry_after_s", None))
     except MemoryError:
         _bench.clear()
         report.failure = Failure(ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have", stage=_last(stopwatch))

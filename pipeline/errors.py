@@ -184,6 +184,7 @@ class UpstreamError(TransientError):
         status: HTTP status of the last attempt, or None.
         attempts: how often it was asked.
         retry_after_s: how long it asked us to wait, or None.
+        answers_others: it answered another question right after: the picture may be to blame after all.
     """
 
     def __init__(
@@ -195,6 +196,7 @@ class UpstreamError(TransientError):
         status: int | None = None,
         attempts: int = 1,
         retry_after_s: float | None = None,
+        answers_others: bool = False,
         hint: str = "",
     ) -> None:
         self.url = url
@@ -202,6 +204,7 @@ class UpstreamError(TransientError):
         self.status = status
         self.attempts = attempts
         self.retry_after_s = retry_after_s
+        self.answers_others = answers_others
         super().__init__(summary, hint=hint)
 
 

@@ -207,6 +207,8 @@ class TorchServePredictor:
                 hint=f"asked {call.attempts} times; it answers for other pictures",
             )
         endpoint = failed.endpoint if failed.endpoint is not None else self._settings.endpoints[0]
+        # Or one picture that makes the server hang would be asked about for ever, to find out whether it is back.
+        answers_others = self._settings.is_probe and failure.may_be_the_pictures and self._passes_probe(call, endpoint)
         kind, hint = self._error(failure, endpoint)
         raise kind(
             f"{model} at {endpoint.url} can't answer: {failure.detail}",
@@ -215,6 +217,7 @@ class TorchServePredictor:
             status=failure.status,
             attempts=call.attempts,
             retry_after_s=failure.retry_after_s,
+            answers_others=answers_others,
             hint=hint,
         )
 

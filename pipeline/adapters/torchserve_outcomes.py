@@ -69,6 +69,7 @@ _BLAME: Final = {
     Fault.NO_MODEL_SERVER: Blame.SETUP,
 }
 _HEALTHY: Final = frozenset({Fault.REFUSED, Fault.NOTHING_SEEN, Fault.HANDLER_FAILED})
+_PERHAPS_THE_PICTURE: Final = frozenset({Fault.RESET, Fault.READ_TIMEOUT, Fault.DEADLINE, Fault.TRUNCATED, Fault.SERVER_ERROR})
 _OVERLOAD: Final = frozenset({Fault.OVERLOADED, Fault.READ_TIMEOUT, Fault.DEADLINE})
 
 
@@ -95,6 +96,11 @@ class Failure:
     def speaks_for_the_server(self) -> bool:
         """The server did its part, and may be asked about other pictures."""
         return self.fault in _HEALTHY
+
+    @property
+    def may_be_the_pictures(self) -> bool:
+        """The server is blamed, but a picture could bring this about."""
+        return self.fault in _PERHAPS_THE_PICTURE
 
     @property
     def is_overload(self) -> bool:

@@ -144,6 +144,34 @@ def test_what_stays_the_servers_fault_is_an_outage(client, stub, reply, fault):
     assert client.attempts[-1].wait_s is None
 
 
+@pytest.mark.parametrize(("reply", "fault"), TRANSIENT)
+def test_who_finds_out_whether_a_server_is_back_asks_once(stub, clock, reply, fault):
+    """And asks a tiny question after it only where the picture itself could have brought this about."""
+    client = Client(TorchServeEndpoint(stub.url), clock=clock, is_probe=True)
+    stub.will(reply)
+    with pytest.raises(UpstreamUnavailable) as caught:
+        client.detections()
+    assert (caught.value.attempts, caught.value.answers_others) == (1, False)
+    assert len(client.probes) == (fault == "server_error")
+
+
+def test_a_picture_that_alone_gets_no_answer_is_suspected_by_who_finds_out(stub, clock):
+    client = Client(TorchServeEndpoint(stub.url), clock=clock, is_probe=True)
+    stub.will(Canned(502, b"", "text/plain"), GOOD)
+    with pytest.raises(UpstreamUnavailable) as caught:
+        client.detections()
+    assert caught.value.answers_others
+    assert client.probes == [None]
+
+
+def test_who_finds_out_asks_every_server_once(stub, other_stub, clock):
+    client = Client(TorchServeEndpoint(stub.url), TorchServeEndpoint(other_stub.url), clock=clock, is_probe=True)
+    stub.will(QUEUE_FULL)
+    other_stub.will(GOOD)
+    assert len(client.detections()) == 1
+    assert len(client.attempts) <= 2
+
+
 def test_a_server_that_is_not_there(clock):
     """Refused connections are an outage."""
     client = Client(DEAD, clock=clock)
