@@ -344,6 +344,34 @@ def test_readers_come_from_the_newest_page_to_the_oldest_and_back(layout: Layout
     assert layout.outbox / INDEX in found[1].links()
 
 
+def contrast(one: str, other: str) -> float:
+    """Of two colours #rrggbb (WCAG 2.2, 1.4.3)."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def mixed(colour: str, ground: str, share: float) -> str:
+    pairs = zip(*([int(each[at : at + 2], 16) for at in (1, 3, 5)] for each in (colour, ground)), strict=True)
+    return "#" + "".join(f"{round(share * one + (1 - share) * other):02x}" for one, other in pairs)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["light", "dark"])
+def test_texts_can_be_read_by_day_and_by_night(number: int) -> None:
+    styles = re.findall(r":root \{(.*?)\}", (Path(gallery.__file__).parent / "gallery.css").read_text(), re.DOTALL)
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", styles[number]))
+    for text in ("ink", "soft", "accent", "bad"):
+        assert contrast(colours[text], colours["card"]) >= 4.5, text
+        assert contrast(colours[text], colours["paper"]) >= 4.5, text
+    for badge in ("accent", "bad"):
+        assert contrast(colours[badge], mixed(colours[badge], colours["card"], 0.13)) >= 4.5, badge
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 

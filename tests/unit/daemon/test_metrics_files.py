@@ -90,6 +90,12 @@ def test_whatever_is_asked_for_exists() -> None:
     assert kinds <= {str(kind) for kind in ErrorType}
 
 
+def test_the_table_names_every_metric() -> None:
+    families = set(re.findall(r"^# TYPE (\w+) ", exported(), re.MULTILINE))
+    told = set(re.findall(r"`(doodled_\w+)`", (FILES / "README.md").read_text()))
+    assert {name for name in families if not name.startswith("doodled_process_")} == told
+
+
 def test_the_dashboards_queries_are_promql(tmp_path: Path) -> None:
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries())]
     path = tmp_path / "queries.yml"
