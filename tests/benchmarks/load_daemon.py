@@ -97,7 +97,8 @@ def started(root: Path, command: Sequence[object] = PRETENDING, *, is_ready: boo
     environ = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DOODLED_ROOT": str(root), "DOODLED_LOG_FORMAT": "json"}
     environ |= {"DOODLED_STORAGE_RESERVE_MB": "0"} | {f"DOODLED_{name.upper()}": str(value) for name, value in settings.items()}
     words = [str(word) for word in command]
-    words += [str(root)] if str(STUB) in words else []
+    if str(STUB) in words:
+        words.insert(words.index(str(STUB)) + 1, str(root))
     log = root / f"daemon.{time.monotonic_ns()}.log"
     with log.open("wb") as file, subprocess.Popen(words, env=environ, stdout=file, cwd=root) as process:
         daemon = Daemon(root, process, log)
