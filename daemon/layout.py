@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -83,11 +84,22 @@ def prepare(layout: Layout) -> None:
         if error.errno == errno.EXDEV:
             summary = f"{where} lies on another file system or mount than {layout.work}: expected all folders on one"
             raise SpoolUnusable(summary, hint="mount their common parent once, instead of each") from error
-        raise SpoolUnusable(
-            f"{where} can't be used: {error.strerror or error}", hint="set `root` or DOODLED_ROOT to another folder"
-        ) from error
+        raise SpoolUnusable(f"{where} can't be used: {error.strerror or error}", hint=_remedy(error, layout.root)) from error
 
 
 def _try_links(probe: Path, linked: Path) -> None:
     linked.hardlink_to(probe)
     linked.unlink()
+
+
+def _remedy(error: OSError, root: Path) -> str:
+    """What to do. A folder of somebody else is the usual trouble in containers, where users are numbers."""
+    try:
+        owner = root.stat()
+    except OSError:
+        owner = None
+    if error.errno in {errno.EACCES, errno.EPERM} and owner is not None and owner.st_uid != os.geteuid():
+        mine, other = os.geteuid(), owner.st_uid
+        whose = f"{root} belongs to user {other}, and this is user {mine}"
+        return f"{whose}: `chown -R {mine} {root}`, or run as its owner (in a container: --user {other}:{owner.st_gid})"
+    return "set `root` or DOODLED_ROOT to another folder"

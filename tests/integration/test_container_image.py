@@ -1,0 +1,144 @@
+"""The image that the Dockerfile makes: what is in it, and how a container of it lives, with nothing that it may write to but its volume.
+
+Built and run by buildah and podman; `containers` says where that differs from Docker on a server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.integration.containers import HARDENED, Container, Containers, own_containers
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DRAWINGS = sorted((CHECKOUT / "etc/drawings").glob("*.jpg"))
+IMAGE = "localhost/doodled-test"
+SOMEBODY = 4321
+MOST_BYTES = 900e6
+NOT_INSIDE = re.compile(r"/(gcc|cc|c\+\+|g\+\+|cpp|ld|as|make|pip3?|git|strip)(-[\d.]+)?$")
+
+
+@pytest.fixture(scope="module")
+def containers() -> Iterator[Containers]:
+    with own_containers() as containers:
+        containers.build(CHECKOUT, CHECKOUT / "Dockerfile", IMAGE)
+        yield containers
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Path:
+    """A folder of somebody's, as `docker run -v $PWD/drop:/var/lib/doodled` finds it."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)  # pytest's are private to root
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    os.chown(folder, SOMEBODY, SOMEBODY)
+    return folder
+
+
+def options(drop: Path, *more: str) -> tuple[str, ...]:
+    return (*HARDENED, f"--volume={drop}:/var/lib/doodled", f"--user={SOMEBODY}:{SOMEBODY}", *more)
+
+
+def drop_in(drop: Path, drawing: Path, name: str) -> None:
+    """As its owner would, in one go."""
+    draft = drop / f".{name}.part"
+    shutil.copy(drawing, draft)
+    os.chown(draft, SOMEBODY, SOMEBODY)
+    draft.rename(drop / "inbox" / name)
+
+
+def records(container: Container) -> list[dict[str, object]]:
+    """Its log: every line has to be a record."""
+    return [json.loads(line) for line in container.said()]
+
+
+def has_said(container: Container, event: str) -> bool:
+    return any(record["event"] == event for record in records(container))
+
+
+def test_the_image_is_small_holds_no_compiler_and_runs_as_nobody_in_particular(containers, record_property):
+    told = json.loads(containers.run("podman", "inspect", IMAGE).stdout)[0]
+    record_property("image_bytes", told["Size"])
+    print(f"image: {told['Size'] / 1e6:.0f} MB")
+    assert told["Size"] < MOST_BYTES
+    config = told["Config"]
+    assert config["User"] == "1000:1000"
+    assert set(config["Volumes"]) == {"/var/lib/doodled"}
+    assert "graphics" in " ".join(config["Env"])
+    with containers.mounted(IMAGE) as files:
+        tools = [str(path) for path in files if path.parts[-2:-1] == ("bin",) and NOT_INSIDE.search(str(path))]
+        vendors = [path.name for path in files if path.parent.name == "egl_vendor.d"]
+    assert tools == []
+    assert sorted(vendors) == ["10_nvidia.json", "50_mesa.json"]
+
+
+def test_a_container_that_may_write_nowhere_else_animates_what_is_dropped_and_tells_when_it_hangs(containers, drop):
+    container = containers.start(IMAGE, options=options(drop))
+    container.until(lambda: has_said(container, "daemon.ready"), "it is ready")
+    assert container.does("touch", "/somewhere", check=False).returncode != 0
+    assert container.does("id", "-u").stdout.strip() == str(SOMEBODY)
+    assert "llvmpipe" in container.does("doodled", "check").stdout
+
+    for drawing in DRAWINGS:
+        drop_in(drop, drawing, drawing.name)
+    manifests = [drop / "outbox" / f"{drawing.stem}.json" for drawing in DRAWINGS]
+    container.until(lambda: all(manifest.exists() for manifest in manifests), "every drawing is animated")
+    for manifest in manifests:
+        with Image.open(manifest.with_suffix(".gif")) as animation:
+            assert (animation.size, animation.n_frames > 20) == ((500, 500), True)
+        assert manifest.stat().st_uid == SOMEBODY
+
+    status, text = container.health()
+    assert (status, text.startswith("healthy")) == (0, True), text
+    main = int(container.state()["Pid"])
+    os.kill(main, signal.SIGSTOP)
+    try:
+        container.until(lambda: container.health()[0] != 0, "a hang is noticed")
+        assert re.search(r"unhealthy: .* has not turned for \d+ s", container.health()[1])
+    finally:
+        os.kill(main, signal.SIGCONT)
+    container.until(lambda: container.health()[0] == 0, "it has recovered")
+
+    assert container.stop() == 0
+    told = records(container)
+    assert (told[-1]["event"], told[-1]["done"], told[-1]["failed"]) == ("daemon.stop", len(DRAWINGS), 0)
+
+
+@pytest.mark.parametrize("init", [False, True], ids=["as process 1", "below --init"])
+def test_what_it_works_on_when_it_is_stopped_is_not_lost(containers, drop, init):
+    if init and shutil.which("catatonit") is None:
+        pytest.skip("catatonit is not installed")
+    more = ("--init",) if init else ()
+    container = containers.start(IMAGE, options=options(drop, *more, "--env=DOODLED_JOBS_WORKERS=1"))
+    container.until((drop / "inbox").is_dir, "its folders are there")
+    for drawing in DRAWINGS:
+        drop_in(drop, drawing, drawing.name)
+    container.until(lambda: has_said(container, "job.claimed"), "it works")
+    assert container.stop() == 0
+    assert has_said(container, "daemon.stop")
+
+    second = containers.start(IMAGE, "run", "--drain", options=options(drop, *more))
+    assert second.wait() == 0
+    results = sorted(path.name for path in (drop / "outbox").glob("*.json"))
+    assert results == sorted(f"{drawing.stem}.json" for drawing in DRAWINGS)
+
+
+def test_a_folder_of_somebody_else_is_refused_with_what_to_do(containers, drop):
+    container = containers.start(IMAGE, options=(*HARDENED, f"--volume={drop}:/var/lib/doodled"))
+    assert container.wait() == 78
+    assert f"--user {SOMEBODY}:{SOMEBODY}" in "".join(container.said())
+
+
+def test_without_a_folder_it_has_a_volume_of_its_own(containers):
+    container = containers.start(IMAGE, options=HARDENED)
+    container.until(lambda: has_said(container, "daemon.ready"), "it is ready")
+    assert container.stop() == 0
