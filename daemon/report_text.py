@@ -40,7 +40,7 @@ def told(report: Report) -> RenderableType:
 
 def _heading(report: Report) -> Text:
     lines = [f"{report.done} done, {report.failed} failed"]
-    more = {"still under way": len(report.unfinished), "deferred": report.deferred, "tried again": report.retried}
+    more = {"without an end": len(report.unfinished), "deferred": report.deferred, "tried again": report.retried}
     lines[0] += "".join(f", {count} {name}" for name, count in (more | {"sent twice": report.duplicates}).items() if count)
     if report.first is not None and report.last is not None:
         lines.append(

@@ -12,7 +12,7 @@ journalctl --identifier=doodled --output=json --all --quiet "$@" | jq -c '
       . as $entry
       | with_entries(select((.key | test("^[A-Z]")) and (.key | IN("MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER") | not))
                      | .key |= ascii_downcase
-                     | if (.key | IN($texts[])) then . else .value |= (. as $text | try fromjson catch $text) end)
+                     | if (.key | IN($texts[])) then . else .value = (.value | . as $text | try fromjson catch $text) end)
       | {timestamp: ($entry.__REALTIME_TIMESTAMP | tonumber
            | (. / 1000000 | floor | todate[0:19]) + "." + ((. % 1000000 / 1000 | floor + 1000 | tostring)[1:]) + "Z"),
          level: ({"3": "error", "4": "warning"}[$entry.PRIORITY] // "info"), service: "doodled"} + .
