@@ -14,6 +14,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as DeadlineError
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from typing import Protocol
 
@@ -79,9 +80,17 @@ class Workers:
 
     def start(self, order: Order, deadline_s: float) -> Future[Report]:
         """Begin a job; processes are started with the first."""
+        try:
+            future = self._scheduled(order, deadline_s)
+        except RuntimeError:  # pebble gives a pool up when a worker dies that had nothing to do (the kernel took its memory, say)
+            self.close()
+            future = self._scheduled(order, deadline_s)
+        future.add_done_callback(lambda _: self._wake())
+        return future
+
+    def _scheduled(self, order: Order, deadline_s: float) -> Future[Report]:
         self._pool = self._pool or self._make()  # type: ignore[no-untyped-call]  # pebble is typed in parts
         future: Future[Report] = self._pool.schedule(self._work, args=(order,), timeout=deadline_s)
-        future.add_done_callback(lambda _: self._wake())
         return future
 
     def close(self) -> None:
@@ -98,14 +107,20 @@ def report_of(future: Future[Report], deadline_s: float) -> Report:
         return future.result(timeout=0)
     except DeadlineError:
         return _failed(ErrorType.DEADLINE, f"it was not done within {deadline_s:g} s")
-    except ProcessExpired as error:
-        if -error.exitcode == signal.SIGKILL:
-            return _failed(ErrorType.OUT_OF_MEMORY, "the worker was killed, as the kernel does when memory runs out")
-        return _failed(ErrorType.CRASH, f"the worker died with {_death(error.exitcode)}")
+    except (ProcessExpired, BrokenProcessPool) as error:
+        return _died(error)
     except MemoryError:
         return _failed(ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have")
     except Exception as error:  # noqa: BLE001 - of pebble, pickle or the worker's start: the daemon goes on
         return _failed(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500])
+
+
+def _died(error: ProcessExpired | BrokenProcessPool) -> Report:
+    if isinstance(error, BrokenProcessPool):
+        return _failed(ErrorType.CRASH, "the workers died before it was done")
+    if -error.exitcode == signal.SIGKILL:
+        return _failed(ErrorType.OUT_OF_MEMORY, "the worker was killed, as the kernel does when memory runs out")
+    return _failed(ErrorType.CRASH, f"the worker died with {_death(error.exitcode)}")
 
 
 def _failed(kind: ErrorType, message: str) -> Report:

@@ -1,0 +1,149 @@
+"""doodled as systemd/install puts it on a booted Debian, and the persons who use it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration.booted import CHECKOUT, Machine
+
+INSTALL_S = 900.0
+SPOOL = "var/lib/doodled"
+PERSON = "alice"
+STRANGER = "bob"
+DROP_INS = "etc/systemd/system/doodled.service.d"
+QUICK = {"DOODLED_ANIMATION_SIZE": "128x128", "DOODLED_INTAKE_STABLE_S": "0.5", "DOODLED_STORAGE_RESERVE_MB": "0"}
+"""Small pictures, and short patience with writers: what every test would otherwise wait for."""
+
+LONG = {"motions": ["wave", "dab", "jump"], "formats": ["webm"], "size": "640x640"}
+"""A sidecar that makes a job of many seconds."""
+
+
+@dataclass
+class InstalledDoodled:
+    """The service, and the person alice, who is in its group (bob is not).
+
+    Attributes:
+        machine: where it is installed.
+    """
+
+    machine: Machine
+
+    # --- the service -------------------------------------------------------------------------------------------------
+
+    def install(self, *options: str) -> str:
+        """Run systemd/install; returns what it said."""
+        done = self.machine.run(f"/{self.sources.relative_to(self.machine.root)}/systemd/install", *options, deadline_s=INSTALL_S)
+        return done.stdout
+
+    @property
+    def sources(self) -> Path:
+        return self.machine.root / "usr/src/doodled"
+
+    def drop_in(self, name: str, content: str = "") -> None:
+        """Change the unit as `systemctl edit` does, or take the change back."""
+        file = self.machine.root / DROP_INS / f"{name}.conf"
+        if content:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        else:
+            file.unlink(missing_ok=True)
+        self.machine.run("systemctl", "daemon-reload")
+
+    def environ(self, environ: Mapping[str, str]) -> None:
+        """Set variables of the service, from its next start on."""
+        self.drop_in("zz-test", "[Service]\n" + "".join(f"Environment={name}={value}\n" for name, value in environ.items()))
+
+    def restart(self) -> None:
+        self.machine.run("systemctl", "restart", "doodled")
+
+    @property
+    def main_pid(self) -> int:
+        return int(self.machine.shown("doodled", "MainPID"))
+
+    @property
+    def restarts(self) -> int:
+        return int(self.machine.shown("doodled", "NRestarts"))
+
+    @property
+    def status(self) -> str:
+        """The line that `systemctl status` shows."""
+        return self.machine.shown("doodled", "StatusText")
+
+    def is_active(self) -> bool:
+        return self.machine.shown("doodled", "ActiveState") == "active"
+
+    # --- drawings ----------------------------------------------------------------------------------------------------
+
+    def place(self, *parts: str) -> Path:
+        """Below the root of the spool, as seen from outside."""
+        return self.machine.root.joinpath(SPOOL, *parts)
+
+    def drop(self, name: str, drawing: str = "green_crayon.jpg", sidecar: object = None, *, umask: str = "022") -> None:
+        """As alice, into the inbox, from the samples."""
+        target = f"/{SPOOL}/inbox/{name}"
+        if sidecar is not None:
+            self.as_person(f"umask {umask}; cat >'{Path(target).with_suffix('.json')}'", text=json.dumps(sidecar))
+        self.as_person(f"umask {umask}; mkdir -p '{Path(target).parent}'; cp /usr/src/doodled/etc/drawings/{drawing} '{target}'")
+
+    def as_person(self, script: str, *, user: str = PERSON, text: str = "") -> str:
+        return self.machine.run("sh", "-euc", script, user=user, text=text).stdout
+
+    def manifest(self, name: str) -> dict[str, Any]:
+        """What became of a drawing, once it is published."""
+        file = self.place("outbox", name).with_suffix(".json")
+        self.machine.wait_for(file.exists, f"{name} is published")
+        found: dict[str, Any] = json.loads(file.read_text())
+        return found
+
+    def published(self, stem: str) -> list[str]:
+        """Names of manifests that belong to a drawing: one, if all went well."""
+        return sorted(path.name for path in self.place("outbox").glob(f"{stem}*.json"))
+
+    def claimed(self, name: str) -> bool:
+        """Whether a worker has begun with it."""
+        for file in self.place("spool", "work").glob("*/*/job.json"):
+            with contextlib.suppress(OSError, ValueError):
+                job = json.loads(file.read_text())
+                if job["name"] == name and job["attempts"]:
+                    return True
+        return False
+
+    def unfinished(self) -> list[Path]:
+        """Jobs in the spool."""
+        return [path for path in self.place("spool", "work").glob("*/*") if path.is_dir()]
+
+    # --- the journal -------------------------------------------------------------------------------------------------
+
+    def events(self, event: str, **fields: str) -> list[dict[str, Any]]:
+        """Records of the service in the journal, of all boots, whose fields are as given."""
+        matches = [f"EVENT={event}", *(f"{name}={value}" for name, value in fields.items())]
+        lines = self.machine.said("journalctl", "--unit=doodled", "--output=json", "--all", *matches).splitlines()
+        return [json.loads(line) for line in lines]
+
+
+@contextlib.contextmanager
+def installed_doodled(machine: Machine) -> Iterator[InstalledDoodled]:
+    """Install it from this checkout, with a person who may use it, and one who may not."""
+    doodled = InstalledDoodled(machine)
+    machine.put_sources()
+    doodled.install("--no-start")
+    for user in (PERSON, STRANGER):
+        machine.run("useradd", "--create-home", user)
+    machine.run("usermod", "-aG", "doodled", PERSON)
+    doodled.environ(QUICK)
+    machine.run("systemctl", "start", "doodled")
+    yield doodled
+
+
+def copy_of_character(machine: Machine) -> str:
+    """A character folder in alice's home; returns its place inside."""
+    target = machine.root / "home" / PERSON / "stick_king"
+    shutil.copytree(CHECKOUT / "etc/characters/stick_king", target, dirs_exist_ok=True)
+    machine.run("chown", "-R", PERSON, f"/home/{PERSON}/stick_king")
+    return f"/home/{PERSON}/stick_king"

@@ -1,0 +1,280 @@
+"""doodled as an operator has it: installed by systemd/install on a booted Debian, used by a person, and maltreated."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.integration.installed_doodled import LONG, QUICK, SPOOL, STRANGER, InstalledDoodled, copy_of_character
+
+SETTINGS = "etc/doodled/doodled.toml"
+WATCHDOG_S = 5
+
+
+@pytest.fixture
+def doodled(installed: InstalledDoodled) -> Iterator[InstalledDoodled]:
+    """The service as it is after an installation, whatever the test before did to it."""
+    yield installed
+    for name in ("watchdog", "gpu"):
+        installed.drop_in(name)
+    installed.environ(QUICK)
+    shutil.copy(installed.machine.root / "usr/local/share/doodled/shipped/doodled.toml", installed.machine.root / SETTINGS)
+    installed.machine.run("systemctl", "reset-failed", "doodled", check=False)
+    installed.restart()
+
+
+def exposure(doodled: InstalledDoodled, service: str) -> float:
+    said = doodled.machine.said("systemd-analyze", "security", "--no-pager", service)
+    found = re.search(r"Overall exposure level for .*: ([\d.]+)", said)
+    assert found, said
+    return float(found[1])
+
+
+def check_animation(doodled: InstalledDoodled, name: str) -> None:
+    """There is one result, it can be played, and the kept source is what was dropped."""
+    manifest = doodled.manifest(name)
+    stem = Path(name).stem
+    assert doodled.published(stem) == [f"{stem}.json"]
+    for output in manifest["outputs"]:
+        assert output["frames"] > 10
+        assert doodled.place("outbox", output["file"]).stat().st_size == output["bytes"]
+    doodled.machine.wait_for(lambda: not doodled.unfinished(), "nothing is left in the spool")
+    kept = doodled.place("spool", "done", manifest["job_id"], "source")
+    assert kept.read_bytes() == (doodled.sources / "etc/drawings/green_crayon.jpg").read_bytes()
+
+
+# --- a person uses it ------------------------------------------------------------------------------------------------
+
+
+def test_a_person_drops_drawings_and_reads_animations(doodled):
+    doodled.drop("mine.jpg", umask="077")
+    doodled.drop("dab/mine.jpg", "mouse_monster.jpg")
+    doodled.manifest("mine.jpg")
+    assert doodled.manifest("dab/mine.jpg")["options"]["motions"] == ["dab"]
+    doodled.as_person(f"cat /{SPOOL}/outbox/mine.json /{SPOOL}/outbox/mine.gif /{SPOOL}/outbox/dab/mine.gif >/dev/null")
+    with Image.open(doodled.place("outbox", "mine.gif")) as animation:
+        assert (animation.size, animation.n_frames > 10) == ((128, 128), True)
+    (done,) = doodled.events("job.done", FILE_NAME="mine.jpg", FOLDER="dab")
+    assert "llvmpipe" in done["RENDERER"]
+    assert re.search(r"^0 running, 0 waiting, done \d+, failed \d+$", doodled.status) or "running" in doodled.status
+    said = doodled.machine.said("systemctl", "status", "--no-pager", "doodled")
+    assert "active (running)" in said
+    assert f'Status: "{doodled.status}"' in said
+
+
+def test_strangers_see_nothing(doodled):
+    for script in (f"ls /{SPOOL}", f"ls /{SPOOL}/inbox", f"touch /{SPOOL}/inbox/strange.png"):
+        assert doodled.machine.run("sh", "-c", script, user=STRANGER, check=False).returncode != 0
+
+
+def test_what_the_daemon_may_not_take_waits_until_it_may(doodled):
+    """A folder can only be moved by who may write to it (rename(2)); persons' folders often are not for the group to write to."""
+    folder = copy_of_character(doodled.machine)
+    doodled.as_person(f"umask 022; cp -r {folder} /{SPOOL}/inbox/kept; cp {folder}/texture.png /{SPOOL}/inbox/secret.png")
+    doodled.as_person(f"chmod 600 /{SPOOL}/inbox/secret.png")
+    doodled.machine.wait_for(lambda: "2 can't be taken (permissions)" in doodled.status, "both are in the status line")
+    assert doodled.machine.wait_for(lambda: doodled.events("file.rejected", FILE_NAME="kept", REASON="immovable"), "it is told") is None
+    assert not doodled.events("inbox.degraded")
+    doodled.as_person(f"chmod g+w /{SPOOL}/inbox/kept; rm -f /{SPOOL}/inbox/secret.png")
+    assert doodled.manifest("kept")["outputs"]
+    assert len(doodled.events("file.rejected", FILE_NAME="kept")) == 1
+
+
+def test_a_hopeless_picture_goes_to_quarantine_with_its_sidecar(doodled):
+    """The kernel lets nobody link to other people's files that they may not write to, and this sidecar is one."""
+    doodled.as_person(f"cat >/{SPOOL}/inbox/bad.json; chmod 640 /{SPOOL}/inbox/bad.json", text='{"motions": ["dab"]}')
+    doodled.as_person(f"cat >/{SPOOL}/inbox/bad.png; chmod 640 /{SPOOL}/inbox/bad.png", text="this is no picture")
+    failed = doodled.place("failed", "bad.png.error.json")
+    doodled.machine.wait_for(failed.exists, "the picture is in quarantine")
+    assert json.loads(failed.read_text())["error_type"] == "unsupported"
+    assert json.loads(doodled.place("failed", "bad.png.options.json").read_text()) == {"motions": ["dab"]}
+    doodled.machine.wait_for(doodled.place("failed", "bad.png").exists, "the picture, too")
+    doodled.as_person(f"cat /{SPOOL}/failed/bad.png.error.json; rm /{SPOOL}/failed/bad.png*")
+
+
+# --- the sandbox -----------------------------------------------------------------------------------------------------
+
+
+def test_the_sandbox_is_tight(doodled):
+    """The drawings of the other tests are rendered inside it."""
+    assert exposure(doodled, "doodled.service") <= 1.2
+    capabilities = Path(f"/proc/{doodled.main_pid}/status")
+    said = doodled.machine.said("grep", "-E", "^(CapBnd|CapEff|NoNewPrivs|Seccomp):", capabilities)
+    assert re.findall(r"\S+$", said, re.MULTILINE) == ["0000000000000000", "0000000000000000", "1", "2"]
+
+
+def test_the_sandbox_with_a_graphics_card_renders_too(doodled):
+    """Without a card, in software again; what counts is that nothing that rendering needs is forbidden."""
+    doodled.install("--gpu")
+    assert exposure(doodled, "doodled.service") <= 1.5
+    doodled.drop("gpu.jpg")
+    check_animation(doodled, "gpu.jpg")
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def test_a_reload_takes_good_settings_and_refuses_bad_ones(doodled):
+    file = doodled.machine.root / SETTINGS
+    shipped, pid = file.read_text(), doodled.main_pid
+    file.write_text(shipped.replace('motions = ["wave"]', 'motions = ["jump"]'))
+    before = len(doodled.events("config.reloaded"))
+    doodled.machine.run("systemctl", "reload", "doodled")
+    doodled.machine.wait_for(lambda: len(doodled.events("config.reloaded")) > before, "the new settings are read")
+    file.write_text(shipped.replace('motions = ["wave"]', 'motions = ["flight of the bumblebee"]\nfrobs = 1'))
+    doodled.machine.run("systemctl", "reload", "doodled")
+    doodled.machine.wait_for(lambda: doodled.events("config.rejected"), "the wrong ones are refused")
+    assert "frobs" in doodled.events("config.rejected")[-1]["PROBLEMS"]
+    doodled.drop("reloaded.jpg")
+    assert doodled.manifest("reloaded.jpg")["options"]["motions"] == ["jump"]
+    assert (doodled.main_pid, doodled.is_active()) == (pid, True)
+
+
+def test_bad_settings_at_the_start_are_final(doodled):
+    """A restart would not heal them."""
+    (doodled.machine.root / SETTINGS).write_text("frobs = 1\n")
+    assert doodled.machine.run("systemctl", "restart", "doodled", check=False).returncode != 0
+    doodled.machine.wait_for(lambda: doodled.machine.shown("doodled", "ActiveState") == "failed", "systemd gives up")
+    assert doodled.machine.shown("doodled", "ExecMainStatus") == "78"
+    assert "frobs" in doodled.machine.said("journalctl", "--unit=doodled", "--lines=20", "--output=cat")
+
+
+# --- death -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_lets_a_job_finish(doodled):
+    doodled.drop("stopped.jpg", sidecar=LONG)
+    doodled.machine.wait_for(lambda: doodled.claimed("stopped.jpg"), "it is worked on")
+    doodled.machine.run("systemctl", "stop", "doodled")
+    assert doodled.machine.shown("doodled", "Result") == "success"
+    assert doodled.published("stopped") == ["stopped.json"]
+    check_animation(doodled, "stopped.jpg")
+
+
+def test_a_killed_daemon_is_started_again_and_goes_on(doodled):
+    restarts = doodled.restarts
+    doodled.drop("killed.jpg", sidecar=LONG)
+    doodled.machine.wait_for(lambda: doodled.claimed("killed.jpg"), "it is worked on")
+    doodled.machine.run("kill", "-KILL", doodled.main_pid)
+    check_animation(doodled, "killed.jpg")
+    assert doodled.restarts == restarts + 1
+    (done,) = doodled.events("job.done", FILE_NAME="killed.jpg")
+    assert doodled.events("job.recovered", JOB_ID=done["JOB_ID"])
+
+
+def test_a_killed_worker_is_replaced_and_its_job_tried_again(doodled):
+    pid = doodled.main_pid
+    doodled.drop("worker.jpg", sidecar=LONG)
+    doodled.machine.wait_for(lambda: doodled.claimed("worker.jpg"), "it is worked on")
+    doodled.machine.wait_for(lambda: workers(doodled), "it has workers")
+    doodled.machine.run("kill", "-KILL", *workers(doodled))
+    check_animation(doodled, "worker.jpg")
+    assert doodled.main_pid == pid
+    (done,) = doodled.events("job.done", FILE_NAME="worker.jpg")
+    assert done["ATTEMPT"] == "2"
+
+
+def workers(doodled: InstalledDoodled) -> list[str]:
+    found = doodled.machine.run("pgrep", "--parent", doodled.main_pid, "--full", "spawn_main", check=False)
+    return found.stdout.split()
+
+
+def test_a_hanging_daemon_is_caught_by_the_watchdog(doodled):
+    doodled.drop_in("watchdog", f"[Service]\nWatchdogSec={WATCHDOG_S}s\n")
+    doodled.restart()
+    restarts = doodled.restarts
+    doodled.drop("hung.jpg", sidecar=LONG)
+    doodled.machine.wait_for(lambda: doodled.claimed("hung.jpg"), "it is worked on")
+    doodled.machine.run("kill", f"-{signal.SIGSTOP.name.removeprefix('SIG')}", doodled.main_pid)
+    doodled.machine.wait_for(lambda: doodled.restarts > restarts, "systemd starts it again")
+    check_animation(doodled, "hung.jpg")
+    said = doodled.machine.said("journalctl", "--unit=doodled", "--output=cat", "--lines=200")
+    assert "Watchdog timeout" in said
+    assert "Fatal Python error: Aborted" in said  # and where each thread stood
+
+
+def test_a_backlog_is_worked_off_after_a_boot(doodled):
+    doodled.machine.run("systemctl", "stop", "doodled")
+    names = [f"backlog{number}.jpg" for number in range(6)]
+    for name in names:
+        doodled.drop(name)
+    doodled.machine.shut_down()
+    doodled.machine.boot()
+    for name in names:
+        check_animation(doodled, name)
+
+
+# --- the journal -----------------------------------------------------------------------------------------------------
+
+
+def test_the_journal_is_asked_by_fields(doodled):
+    doodled.as_person(f"echo no picture >/{SPOOL}/inbox/asked.png")
+    doodled.drop("asked.jpg")
+    doodled.manifest("asked.jpg")
+    doodled.machine.wait_for(lambda: doodled.events("job.failed", FILE_NAME="asked.png"), "the other one fails")
+    (failed,) = doodled.events("job.failed", FILE_NAME="asked.png")
+    assert (failed["ERROR_TYPE"], failed["PRIORITY"]) == ("unsupported", "3")
+    (done,) = doodled.events("job.done", FILE_NAME="asked.jpg")
+    story = doodled.machine.said("journalctl", "--unit=doodled", "--output=json", f"JOB_ID={done['JOB_ID']}").splitlines()
+    events = [json.loads(line)["EVENT"] for line in story]
+    assert (events[0], events[-1]) == ("job.claimed", "job.done")
+    assert {"stage.done"} < set(events)
+    assert len({json.loads(line)["JOB_ID"] for line in story}) == 1
+
+
+# --- the installation ------------------------------------------------------------------------------------------------
+
+
+def test_installing_again_disturbs_nobody(doodled):
+    pid = doodled.main_pid
+    assert "done" in doodled.install()
+    assert doodled.main_pid == pid
+
+
+def test_an_upgrade_keeps_settings_and_jobs(doodled):
+    project, toml = doodled.sources / "pyproject.toml", doodled.sources / "etc/doodled.toml"
+    before, default = project.read_text(), toml.read_text()
+    version = re.sub(r'(?m)^version = "(.*)"$', r'version = "\1.post1"', before)
+    mine = (doodled.machine.root / SETTINGS).read_text().replace('background = "transparent"', 'background = "white"')
+    (doodled.machine.root / SETTINGS).write_text(mine)
+    project.write_text(version)
+    toml.write_text(default + "\n# new in this version\n")
+    try:
+        names = [f"upgraded{number}.jpg" for number in range(3)]
+        for name in names:
+            doodled.drop(name, sidecar=LONG)
+        said = doodled.install()
+    finally:
+        project.write_text(before)
+        toml.write_text(default)
+    for name in names:
+        check_animation(doodled, name)
+    assert doodled.events("daemon.start")[-1]["VERSION"].endswith(".post1")
+    assert "doodled.toml was changed, and stays" in said
+    assert (doodled.machine.root / SETTINGS).read_text() == mine
+    assert (doodled.machine.root / f"{SETTINGS}.new").read_text().endswith("# new in this version\n")
+    assert len(list((doodled.machine.root / "opt/doodled-releases").iterdir())) == 1
+
+
+def test_removing_it_leaves_data_and_settings(doodled):
+    doodled.drop("left.jpg")
+    doodled.manifest("left.jpg")
+    releases, kept = doodled.machine.root / "opt/doodled-releases", doodled.machine.root / "opt/kept"
+    shutil.copytree(releases, kept, symlinks=True)
+    doodled.install("--uninstall")
+    assert not doodled.is_active()
+    left = [path for path in ("opt/doodled", "opt/doodled-releases", "usr/local/lib/doodled") if (doodled.machine.root / path).exists()]
+    assert left == []
+    assert "not-found" in doodled.machine.said("systemctl", "show", "--property=LoadState", "doodled")
+    assert doodled.place("outbox", "left.gif").exists()
+    assert (doodled.machine.root / SETTINGS).exists()
+    kept.rename(releases)  # saves the test a minute
+    doodled.install()
+    assert doodled.is_active()
