@@ -4,7 +4,11 @@ A file is durable once its bytes are (fsync of the file) and its name is (fsync 
 on the same file: the kernel may have dropped the pages it could not write, and the second call would say that all is well.
 
 Folders that strangers can write to are opened component by component with O_NOFOLLOW, and everything in them is named relative to the
-open folder, so that no symbolic link leads elsewhere.
+open folder, so that no symbolic link leads elsewhere. A job's own folder is named by its whole path in every call: should somebody else
+have taken the job over, that path is gone, and nothing more can be done to the job (`daemon.spool`).
+
+On a network file system, a call that has happened may report an error, as its answer was lost and the call was sent again. Renames
+and links are therefore judged by what they left.
 """
 
 from __future__ import annotations
@@ -13,11 +17,13 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1
+_AT_FDCWD = -100
 
 
 @contextmanager
@@ -60,26 +66,26 @@ def sync_folder(path: str | os.PathLike[str]) -> None:
         os.fsync(folder)
 
 
-def write_durably(folder: int, name: str, content: bytes) -> None:
-    """Replace the file `name` in an open folder: all of `content` or what was there before, also after a power cut."""
-    temporary = f".{name}.tmp"
-    _write(folder, temporary, os.O_TRUNC, content)
-    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-    os.fsync(folder)
+def write_durably(place: Path, name: str, content: bytes) -> None:
+    """Replace the file `name` in a folder: all of `content` or what was there before, also after a power cut."""
+    temporary = place / f".{name}.tmp"
+    _write(temporary, os.O_TRUNC, content)
+    rename(temporary, place / name)
+    sync_folder(place)
 
 
-def create_durably(folder: int, name: str, content: bytes) -> None:
+def create_durably(place: Path, name: str, content: bytes) -> None:
     """Make the file `name`, for readers who take half a file for none: one wait for the disk less than to write it elsewhere first.
 
     Raises:
         FileExistsError: there is one.
     """
-    _write(folder, name, os.O_EXCL, content)
-    os.fsync(folder)
+    _write(place / name, os.O_EXCL, content)
+    sync_folder(place)
 
 
-def _write(folder: int, name: str, how: int, content: bytes) -> None:
-    file = os.open(name, os.O_WRONLY | os.O_CREAT | how | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=folder)
+def _write(path: Path, how: int, content: bytes) -> None:
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
     try:
         written = 0
         while written < len(content):
@@ -89,28 +95,51 @@ def _write(folder: int, name: str, how: int, content: bytes) -> None:
         os.close(file)
 
 
-def rename_without_replacing(source: str, source_folder: int, target: str, target_folder: int) -> None:
+def rename(source: Path | str, target: Path | str, *, source_folder: int | None = None, target_folder: int | None = None) -> None:
+    """Rename, each name relative to an open folder if one is given. An error of a rename that has happened is none.
+
+    Raises:
+        OSError: as rename does; nothing has changed.
+    """
+    try:
+        os.rename(source, target, src_dir_fd=source_folder, dst_dir_fd=target_folder)
+    except OSError:
+        if not _has_moved(source, source_folder, target, target_folder):
+            raise
+
+
+def rename_without_replacing(source: Path | str, source_folder: int | None, target: Path | str, target_folder: int | None) -> None:
     """Rename, unless the target's name is taken.
 
     Raises:
         FileExistsError: it is.
-        OSError: as rename does.
+        OSError: as `rename`.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    old, new = os.fsencode(source), os.fsencode(target)
-    if libc.renameat2(source_folder, old, target_folder, new, _RENAME_NOREPLACE) == 0:
+    folders = [_AT_FDCWD if folder is None else folder for folder in (source_folder, target_folder)]
+    if libc.renameat2(folders[0], os.fsencode(source), folders[1], os.fsencode(target), _RENAME_NOREPLACE) == 0:
         return
     code = ctypes.get_errno()
     if code not in {errno.EINVAL, errno.ENOSYS}:
-        raise OSError(code, os.strerror(code), target)
+        if _has_moved(source, source_folder, target, target_folder):
+            return
+        raise OSError(code, os.strerror(code), os.fspath(target))
     # This file system knows no such flag. The gap between the look and the rename is as small as it gets.
     if exists(target, target_folder):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
-    os.rename(source, target, src_dir_fd=source_folder, dst_dir_fd=target_folder)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
+    rename(source, target, source_folder=source_folder, target_folder=target_folder)
 
 
-def exists(name: str, folder: int) -> bool:
-    """Whether something has this name in an open folder, be it a dangling link."""
+def _has_moved(source: Path | str, source_folder: int | None, target: Path | str, target_folder: int | None) -> bool:
+    """Whether a rename that reported an error has happened: of names that only we use, one is gone and the other there."""
+    try:
+        return not exists(source, source_folder) and exists(target, target_folder)
+    except OSError:
+        return False
+
+
+def exists(name: Path | str, folder: int | None = None) -> bool:
+    """Whether something has this name in an open folder, or this path, be it a dangling link."""
     try:
         os.lstat(name, dir_fd=folder)
     except FileNotFoundError:
@@ -118,10 +147,27 @@ def exists(name: str, folder: int) -> bool:
     return True
 
 
-def is_same_file(name: str, folder: int, other: str, other_folder: int) -> bool:
-    """Whether two names stand for one regular file."""
+def is_same_file(name: str, folder: int, other: Path) -> bool:
+    """Whether a name in an open folder and a path stand for one regular file."""
     try:
-        one, two = os.lstat(name, dir_fd=folder), os.lstat(other, dir_fd=other_folder)
+        one, two = os.lstat(name, dir_fd=folder), other.lstat()
     except FileNotFoundError:
         return False
     return stat.S_ISREG(one.st_mode) and (one.st_dev, one.st_ino) == (two.st_dev, two.st_ino)
+
+
+def link(source: Path, name: str, folder: int) -> bool:
+    """Give a file a further name in an open folder; False if that is somebody else's. Raises OSError as link does."""
+    try:
+        os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
+    except FileExistsError:
+        return is_same_file(name, folder, source)
+    return True
+
+
+def unlink_ours(pairs: Iterable[tuple[Path, str]], folder: int) -> None:
+    """Take back links: the names in an open folder that stand for the files that they were made of."""
+    for source, name in pairs:
+        if is_same_file(name, folder, source):
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)

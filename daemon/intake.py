@@ -69,13 +69,17 @@ class ScanResult:
 
 
 class Intake:
-    """The inbox as last seen."""
+    """The inbox as last seen.
+
+    Attributes:
+        has_leases: whether the kernel can say who writes to a file; on network file systems it says of every file that somebody does.
+    """
 
     def __init__(self, inbox: Path, rules: SettleRules, *, max_depth: int, has_leases: bool) -> None:
         self._inbox = inbox
         self._rules = rules
         self._max_depth = max_depth
-        self._has_leases = has_leases
+        self.has_leases = has_leases
         self._candidates: dict[tuple[str, ...], dict[str, Candidate]] = {}
         self._told: set[Key] = set()
         self._turn: tuple[str, ...] = ()
@@ -150,9 +154,9 @@ class Intake:
     def _is_complete(self, now: float, candidate: Candidate) -> bool:
         try:
             with opened_folder(self._inbox, candidate.folder) as folder:
-                looks = [observed(candidate.name, folder, has_leases=self._has_leases)]
+                looks = [observed(candidate.name, folder, has_leases=self.has_leases)]
                 if candidate.sidecar:
-                    look = observed(candidate.sidecar, folder, has_leases=self._has_leases)
+                    look = observed(candidate.sidecar, folder, has_leases=self.has_leases)
                     looks.append(replace(look, size=max(1, look.size)))  # an empty one is wrong, and no reason to wait for ever
                 may_be_taken = is_movable(candidate.name, folder, is_folder=candidate.is_folder)
         except FileNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -70,7 +71,9 @@ def prepare(layout: Layout) -> None:
     try:
         for folder in layout.all():
             folder.mkdir(parents=True, exist_ok=True)
-        for parent in (layout.root.parent, layout.root, layout.work.parent):
+        with suppress(PermissionError):  # of a parent that is not ours to read
+            sync_folder(layout.root.parent)
+        for parent in (layout.root, layout.work.parent):
             sync_folder(parent)
         probe = layout.work / f"{PROBE}{job_id()}"
         probe.touch()
@@ -88,7 +91,11 @@ def prepare(layout: Layout) -> None:
 
 
 def _try_links(probe: Path, linked: Path) -> None:
-    linked.hardlink_to(probe)
+    try:
+        linked.hardlink_to(probe)
+    except FileExistsError:  # an answer was lost (`daemon.durable`)
+        if not linked.samefile(probe):
+            raise
     linked.unlink()
 
 

@@ -34,6 +34,7 @@ class Event(StrEnum):
     DAEMON_READY = "daemon.ready"
     DAEMON_STOP = "daemon.stop"
     DAEMON_HEARTBEAT = "daemon.heartbeat"
+    DAEMON_SUPERSEDED = "daemon.superseded"
     SCAN_DONE = "scan.done"
     WATCH_OVERFLOW = "watch.overflow"
     WATCH_RESTARTED = "watch.restarted"
@@ -51,6 +52,7 @@ class Event(StrEnum):
     JOB_DEFERRED = "job.deferred"
     JOB_DUPLICATE = "job.duplicate"
     JOB_RECOVERED = "job.recovered"
+    JOB_LOST = "job.lost"
     JOB_DONE = "job.done"
     JOB_FAILED = "job.failed"
     AUTH_REJECTED = "auth.rejected"
@@ -75,6 +77,8 @@ _WARNINGS = frozenset(
         Event.JOB_RETRIED,
         Event.JOB_DEFERRED,
         Event.JOB_RECOVERED,
+        Event.JOB_LOST,
+        Event.DAEMON_SUPERSEDED,
         Event.AUTH_REJECTED,
         Event.CONFIG_REJECTED,
         Event.DISK_LOW,

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from daemon.durable import exists, is_same_file, opened_folder, rename_without_replacing, sync_folder, write_durably
+from daemon.durable import exists, link, opened_folder, rename, rename_without_replacing, sync_folder, unlink_ours, write_durably
 from daemon.layout import Layout
 from daemon.names import MAX_NAME_BYTES, clipped, shown_name
 from daemon.spool import ERROR, SIDECAR, SOURCE, Job, read_json
@@ -47,11 +47,11 @@ class Failed:
 
 def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
     """Move a job's files to `failed`; returns the name there. Raises OSError, and may be called again then."""
-    with opened_folder(failed) as target, opened_folder(place) as work:
+    with opened_folder(failed) as target:
         for name in _free_names(job, target):
             content = {**reason, "file": name, "folder": list(job.folder), "name": job.name, "sidecar": job.sidecar}
-            write_durably(work, ERROR, json.dumps(content, indent=2).encode("ascii") + b"\n")
-            if _moved(name, work, target):
+            write_durably(place, ERROR, json.dumps(content, indent=2).encode("ascii") + b"\n")
+            if _moved(name, place, target):
                 return name
     raise FileExistsError(str(failed / shown_name(job.name)))
 
@@ -59,8 +59,8 @@ def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -
 def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
     """The same for a job whose daemon died meanwhile. Raises OSError, or ValueError if its reason is damaged."""
     reason = read_json(place / ERROR)
-    with opened_folder(failed) as target, opened_folder(place) as work:
-        if not exists(SOURCE, work) or _moved(str(reason["file"]), work, target):
+    with opened_folder(failed) as target:
+        if not exists(place / SOURCE) or _moved(str(reason["file"]), place, target):
             return str(reason["file"])
     return quarantine(failed, place, job, reason)
 
@@ -80,56 +80,44 @@ def _free_names(job: Job, target: int) -> list[str]:
     return found
 
 
-def _moved(name: str, work: int, target: int) -> bool:
+def _moved(name: str, place: Path, target: int) -> bool:
     """Move reason, options, source. False if a name is somebody else's; then, or after an error, nothing is left of it in `failed`."""
-    linked: list[str] = []
+    pairs = [(place / ERROR, name + ERROR_SUFFIX), (place / SIDECAR, name + OPTIONS_SUFFIX)]
     try:
-        for source, public in ((ERROR, name + ERROR_SUFFIX), (SIDECAR, name + OPTIONS_SUFFIX)):
-            if not exists(source, work):
-                continue
-            try:
-                _link(source, work, public, target)
-            except FileExistsError:
-                if not is_same_file(public, target, source, work):
-                    raise
-            linked.append(public)
+        for source, public in pairs:
+            if exists(source) and not _is_linked(source, public, target):
+                unlink_ours(pairs, target)
+                return False
         os.fsync(target)
-        rename_without_replacing(SOURCE, work, name, target)
+        rename_without_replacing(place / SOURCE, None, name, target)
     except FileExistsError:
-        _unlink(linked, target)
+        unlink_ours(pairs, target)
         return False
     except OSError:
-        _unlink(linked, target)
+        unlink_ours(pairs, target)
         raise
     with suppress(OSError):  # should the source come back in a power cut, its reason comes with it, and recovery moves it again
         os.fsync(target)
-        os.fsync(work)
+        sync_folder(place)
     return True
 
 
-def _link(source: str, work: int, public: str, target: int) -> None:
-    """Where the kernel lets nobody link to files of others that they can't write to (fs.protected_hardlinks), to a copy of ours."""
+def _is_linked(source: Path, public: str, target: int) -> bool:
+    """Where the kernel lets nobody link to files of others that they can't write to (fs.protected_hardlinks), a copy of ours is linked."""
     try:
-        os.link(source, public, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
+        return link(source, public, target)
     except PermissionError:
-        opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=work)
+        opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(opened, "rb") as file:
             if not stat.S_ISREG(os.fstat(opened).st_mode):
                 raise
-            draft = f".{source}.copy"
-            with os.fdopen(
-                os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640, dir_fd=work), "wb"
-            ) as copy:
+            draft = source.with_name(f".{source.name}.copy")
+            with draft.open("wb") as copy:
                 shutil.copyfileobj(file, copy)
                 copy.flush()
                 os.fsync(copy.fileno())
-        os.rename(draft, source, src_dir_fd=work, dst_dir_fd=work)
-        os.link(source, public, src_dir_fd=work, dst_dir_fd=target, follow_symlinks=False)
-
-
-def _unlink(names: list[str], folder: int) -> None:
-    for name in names:
-        os.unlink(name, dir_fd=folder)
+        rename(draft, source)
+        return link(source, public, target)
 
 
 # --- the operator's side ---------------------------------------------------------------------------------------------

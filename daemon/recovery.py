@@ -13,10 +13,24 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from daemon.durable import opened_folder, sync_folder
+from daemon.durable import opened_folder, rename, sync_folder
 from daemon.job_ids import is_job_id
 from daemon.layout import PROBE, Layout
-from daemon.spool import ERROR, JOB_FILE, LOCK, MANIFEST, SCHEMA, SIDECAR, SOURCE, Job, Spool, claim_sidecar, read_job, read_json
+from daemon.spool import (
+    ERROR,
+    JOB_FILE,
+    LOCK,
+    MANIFEST,
+    SCHEMA,
+    SIDECAR,
+    SOURCE,
+    Job,
+    Spool,
+    claim_sidecar,
+    read_job,
+    read_json,
+    remove_if_empty,
+)
 
 STALE_S = 3600.0
 """Temporary names that are older than this belong to nobody."""
@@ -82,13 +96,17 @@ def _locked_if_dead(folder: Path) -> Iterator[bool]:
         yield False
         return
     else:
-        with suppress(FileNotFoundError):
-            # Another daemon may have cleaned up between open and flock: then this is the lock of a folder that is gone.
-            yield os.stat(folder / LOCK).st_ino == os.fstat(lock).st_ino  # noqa: PTH116  # beside fstat
-            return
-        yield False
+        # Another daemon may have cleaned up between open and flock: then this is the lock of a folder that is gone.
+        yield _is_file(folder / LOCK, lock)
     finally:
         os.close(lock)
+
+
+def _is_file(path: Path, opened: int) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(opened).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _jobs_of(dead: Path, spool: Spool) -> Iterator[Recovered]:
@@ -97,13 +115,18 @@ def _jobs_of(dead: Path, spool: Spool) -> Iterator[Recovered]:
             shutil.rmtree(place, ignore_errors=True)
         elif is_job_id(place.name) and place.is_dir():
             ours = spool.own / place.name
-            place.rename(ours)
-            sync_folder(spool.own)
-            recovered = _recovered(ours, spool)
+            rename(place, ours)
+            try:
+                sync_folder(spool.own)
+                recovered = _recovered(ours, spool)
+            except OSError:
+                with suppress(OSError):  # for another time, or another daemon
+                    rename(ours, place)
+                raise
             if recovered is not None:
                 yield recovered
-    if {entry.name for entry in dead.iterdir()} <= {LOCK}:
-        shutil.rmtree(dead, ignore_errors=True)
+    with suppress(OSError):
+        remove_if_empty(dead)
         sync_folder(spool.layout.work)
 
 
@@ -125,9 +148,9 @@ def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 
         spool.put_back(job)
         return None
     if job.sidecar and not (place / SIDECAR).exists():
-        with suppress(OSError), opened_folder(spool.layout.inbox, job.folder) as inbox, opened_folder(place) as work:
-            claim_sidecar(job, inbox, work)
-            os.fsync(work)
+        with suppress(OSError), opened_folder(spool.layout.inbox, job.folder) as inbox:
+            claim_sidecar(job, inbox, place)
+            sync_folder(place)
             os.fsync(inbox)
     if (place / MANIFEST).exists():
         return Recovered(job, Found.PUBLISHING)

@@ -99,6 +99,7 @@ class Service:
             return
         if now >= self._take_over_at_s:
             self._take_over_at_s = now + TAKE_OVER_S
+            self._own_again()
             self.take_over(now)
         if self._has_room():
             self._start_held(now)
@@ -119,20 +120,36 @@ class Service:
 
     def take_over(self, now: float) -> None:
         """Go on with what dead daemons left."""
-        swept(self._spool.layout)
-        for recovered in taken_over(self._spool):
-            self.recovered += 1
-            self._log.tell(
-                Event.JOB_RECOVERED,
-                job_id=recovered.job.id,
-                **name_fields(recovered.job.name),
-                from_state=str(recovered.found),
-                crashes=recovered.job.recoveries,
-            )
-            try:
-                self._resume(recovered, now)
-            except (OSError, ValueError) as error:
-                self._hold(recovered.job, Timing(now), now + WRITER_PAUSE_S, f"could not be resumed: {error}")
+        try:
+            swept(self._spool.layout)
+            for recovered in taken_over(self._spool):
+                self._recover(recovered, now)
+        except OSError as error:
+            self._tell_degraded(error)
+
+    def _recover(self, recovered: Recovered, now: float) -> None:
+        self.recovered += 1
+        job = recovered.job
+        fields = {**name_fields(job.name), "from_state": str(recovered.found), "crashes": job.recoveries}
+        self._log.tell(Event.JOB_RECOVERED, job_id=job.id, **fields)
+        try:
+            self._resume(recovered, now)
+        except (OSError, ValueError) as error:
+            self._hold(job, Timing(now), now + WRITER_PAUSE_S, f"could not be resumed: {error}")
+
+    def _own_again(self) -> None:
+        """Start a new instance, should others have taken this one for dead: without a folder of our own, nothing can be claimed."""
+        if self._spool.is_ours():
+            return
+        try:
+            self._spool.renew()
+        except OSError as error:
+            self._tell_degraded(error)
+        else:
+            self._log.tell(Event.DAEMON_SUPERSEDED, new_instance=self._spool.instance)
+
+    def _tell_degraded(self, error: OSError) -> None:
+        self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, path=str(error.filename or ""))
 
     def _resume(self, recovered: Recovered, now: float) -> None:
         job = recovered.job
@@ -185,6 +202,7 @@ class Service:
             return
         except OSError as error:
             self._claim_at_s = now + MACHINE.first_s  # it is still in the inbox, and the next scan finds it again
+            self._take_over_at_s = min(self._take_over_at_s, self._claim_at_s)
             self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))
             return
         if job is None:
@@ -217,8 +235,7 @@ class Service:
                 job.is_under_way = True
                 self._spool.save(job)
         except OSError as error:
-            self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
-            self.admission.machine.failed(now, job.id, f"the spool can't be written: {error.strerror or error}")
+            self._put_off(job, timing, now, error)
             return
         is_probe, deadline_s = self.admission.started(job, now), self.settings.jobs.deadline_s
         order = order_of(job, self._spool.path(job), self.settings, self._inference, is_probe=is_probe)
@@ -226,25 +243,34 @@ class Service:
 
     def _seen(self, job: Job) -> Observation:
         with opened_folder(self._spool.path(job)) as work:
-            return observed(SOURCE, work, has_leases=True)
+            return observed(SOURCE, work, has_leases=self._intake.has_leases)
 
     # --- ending ------------------------------------------------------------------------------------------------------
 
     def _collect(self, now: float) -> None:
         for running in [each for each in self.running.values() if each.future.done()]:
             del self.running[running.job.id]
-            if running.future.cancelled():
-                self._give_up(running.job)
-                self._hold(running.job, running.timing, now, "stopped")
-                self.admission.forgotten(running.job)
-                continue
-            report = report_of(running.future, running.deadline_s)
             try:
-                self._end(running, report, now)
+                if running.future.cancelled():
+                    self._give_up(running.job)
+                    self._hold(running.job, running.timing, now, "stopped")
+                    self.admission.forgotten(running.job)
+                else:
+                    self._end(running, report_of(running.future, running.deadline_s), now)
             except (OSError, ValueError) as error:  # the disk refused; what is written says how far it came
-                self._hold(running.job, running.timing, now + WRITER_PAUSE_S, str(error))
-                self.admission.machine.failed(now, running.job.id, f"the spool can't be written: {error}")
-                self.admission.forgotten(running.job)
+                self._put_off(running.job, running.timing, now, error)
+
+    def _put_off(self, job: Job, timing: Timing, now: float, error: Exception) -> None:
+        """A job about which nothing can be written now; nothing about it is ours to write if somebody has taken it over."""
+        with suppress(OSError):
+            if not self._spool.holds(job):
+                self._log.tell(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason="another daemon has taken it over")
+                self.admission.forgotten(job)
+                self._take_over_at_s = now
+                return
+        self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
+        self.admission.machine.failed(now, job.id, f"the spool can't be written: {error}")
+        self.admission.forgotten(job)
 
     def _end(self, running: Running, report: Report, now: float) -> None:
         job = running.job

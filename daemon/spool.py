@@ -6,7 +6,9 @@
     root/outbox/..., root/failed/         what people look at
 
 An instance is one life of one daemon. It holds a kernel lock (flock) on `.lock` in its folder, so whoever gets that lock knows that the
-owner is dead. A daemon that is merely stopped keeps its lock and its jobs.
+owner is dead. A daemon that is merely stopped keeps its lock and its jobs. It may lose the lock all the same, where a file server forgets
+it: then others move its jobs into their own folders. Everything that is done to a job names it by its path in its owner's folder, so from
+that moment on the former owner can do nothing more to it, whatever it had begun; it notices, and starts a new instance.
 
 Claiming is a rename. What a job is called and how often it was tried is written durably before the thing that it describes happens.
 Everything is below one root on one mount, so that renames and hard links work; a probe at the start makes sure of it.
@@ -26,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.durable import create_durably, opened_folder, rename_without_replacing, sync_folder, write_durably
+from daemon.durable import create_durably, exists, opened_folder, rename, rename_without_replacing, sync_folder, write_durably
 from daemon.job_ids import is_job_id, job_id
 from daemon.layout import Layout, prepare
 
@@ -86,11 +88,13 @@ class Job:
 class Spool:
     """One daemon's hold on the spool, for its life."""
 
-    def __init__(self, layout: Layout, instance: str) -> None:
+    def __init__(self, layout: Layout) -> None:
+        """Starts an instance. Raises OSError."""
         self.layout = layout
-        self.instance = instance
-        self.own = layout.work / instance
+        self.instance, self._lock = "", -1
+        self._device = layout.work.stat().st_dev
         self._has_unsynced = False
+        self.renew()
 
     @classmethod
     @contextmanager
@@ -102,22 +106,46 @@ class Spool:
         """
         layout = Layout(root)
         prepare(layout)
-        instance = job_id()
-        own = layout.work / instance
-        lock = _locked_folder(layout.work, instance)
-        spool = cls(layout, instance)
+        spool = cls(layout)
         try:
             yield spool
         finally:
             spool.sync_acknowledged()
             with suppress(OSError):  # jobs that are left keep the folder; the next daemon finds it unlocked
-                if {entry.name for entry in own.iterdir()} <= {LOCK}:
-                    shutil.rmtree(own)
-            os.close(lock)
+                remove_if_empty(spool.own)
+            os.close(spool._lock)
+
+    @property
+    def own(self) -> Path:
+        """The folder of this instance."""
+        return self.layout.work / self.instance
+
+    def is_ours(self) -> bool:
+        """Whether this instance still has its folder and its lock, which it takes again if nobody else has."""
+        try:
+            is_same = os.stat(self.own / LOCK).st_ino == os.fstat(self._lock).st_ino  # noqa: PTH116 - beside fstat
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return is_same
+
+    def renew(self) -> None:
+        """Start another instance, as this one's jobs belong to others by now. Raises OSError; then nothing has changed."""
+        if self.layout.work.stat().st_dev != self._device:  # unmounted, or something else was mounted: not ours to write to
+            raise OSError(errno.ESTALE, "another file system is here than at the start", str(self.layout.work))
+        instance = job_id()
+        lock = _locked_folder(self.layout.work, instance)
+        if self._lock >= 0:
+            os.close(self._lock)
+        self.instance, self._lock = instance, lock
 
     def path(self, job: Job) -> Path:
         """Where a job of this instance is worked on."""
         return self.own / job.id
+
+    def holds(self, job: Job) -> bool:
+        """Whether a job is still this instance's. Raises OSError where that can't be known."""
+        return exists(self.path(job))
 
     def claim(self, name: str, folder: Sequence[str], *, is_folder: bool, sidecar: str | None, now_s: float) -> Job | None:
         """Take a complete file out of the inbox; None if another daemon was faster.
@@ -131,23 +159,22 @@ class Spool:
         place = self.path(job)
         place.mkdir()
         try:
-            with opened_folder(place) as work:
-                create_durably(work, JOB_FILE, job.to_json())
+            create_durably(place, JOB_FILE, job.to_json())
             sync_folder(self.own)
         except OSError:
             shutil.rmtree(place, ignore_errors=True)
             raise
         try:
-            with opened_folder(self.layout.inbox, folder) as inbox, opened_folder(place) as work:
-                os.rename(name, SOURCE, src_dir_fd=inbox, dst_dir_fd=work)
-                claim_sidecar(job, inbox, work)
-                os.fsync(work)  # a rename is kept or lost as a whole, so one of its two folders is enough
+            with opened_folder(self.layout.inbox, folder) as inbox:
+                rename(name, place / SOURCE, source_folder=inbox)
+                claim_sidecar(job, inbox, place)
+                sync_folder(place)  # a rename is kept or lost as a whole, so one of its two folders is enough
         except OSError as error:
             if self.has_source(job):
                 with suppress(OSError):
                     self.put_back(job)
             else:
-                shutil.rmtree(place)
+                shutil.rmtree(place, ignore_errors=True)
                 if error.errno == errno.ENOENT:
                     return None
             if not self.has_source(job):
@@ -156,8 +183,7 @@ class Spool:
 
     def save(self, job: Job) -> None:
         """Write the job's file, durably."""
-        with opened_folder(self.path(job)) as work:
-            write_durably(work, JOB_FILE, job.to_json())
+        write_durably(self.path(job), JOB_FILE, job.to_json())
 
     def has_source(self, job: Job) -> bool:
         """Whether the source of a job of this instance is there."""
@@ -175,17 +201,17 @@ class Spool:
             OSError: it can't be put back.
         """
         place = self.path(job)
-        with opened_folder(self.layout.inbox, job.folder, make=True) as inbox, opened_folder(place) as work:
-            if job.sidecar and os.path.lexists(place / SIDECAR):
+        with opened_folder(self.layout.inbox, job.folder, make=True) as inbox:
+            if job.sidecar and exists(place / SIDECAR):
                 with suppress(FileExistsError):
-                    rename_without_replacing(SIDECAR, work, job.sidecar, inbox)
-            if os.path.lexists(place / SOURCE):
+                    rename_without_replacing(place / SIDECAR, None, job.sidecar, inbox)
+            if exists(place / SOURCE):
                 try:
-                    rename_without_replacing(SOURCE, work, job.name, inbox)
+                    rename_without_replacing(place / SOURCE, None, job.name, inbox)
                 except FileExistsError:
                     return False
             os.fsync(inbox)
-            os.fsync(work)
+            sync_folder(place)
         self.forget(job)
         return True
 
@@ -195,7 +221,7 @@ class Spool:
             self.forget(job)
             return
         target = self.layout.done / job.id
-        self.path(job).rename(target)
+        rename(self.path(job), target)
         self._has_unsynced = True
         shutil.rmtree(target / RESULT, ignore_errors=True)
 
@@ -219,7 +245,7 @@ class Spool:
     def forget(self, job: Job) -> None:
         """Remove a job whose source is elsewhere, or no longer wanted. The folder first gets a name that nobody takes for a job."""
         gone = self.own / f".gone-{job.id}"
-        self.path(job).rename(gone)
+        rename(self.path(job), gone)
         try:
             sync_folder(self.own)
         except OSError:
@@ -227,11 +253,19 @@ class Spool:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def claim_sidecar(job: Job, inbox: int, work: int) -> None:
+def claim_sidecar(job: Job, inbox: int, place: Path) -> None:
     """Take the sidecar of a job's picture, which has been taken already. It may have gone meanwhile."""
     if job.sidecar:
         with suppress(FileNotFoundError):
-            os.rename(job.sidecar, SIDECAR, src_dir_fd=inbox, dst_dir_fd=work)
+            rename(job.sidecar, place / SIDECAR, source_folder=inbox)
+
+
+def remove_if_empty(instance: Path) -> None:
+    """Remove an instance's folder unless it holds jobs, even such as appear just now. Raises OSError."""
+    if {entry.name for entry in instance.iterdir()} <= {LOCK}:
+        (instance / LOCK).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            instance.rmdir()
 
 
 def read_job(place: Path) -> Job:
@@ -253,6 +287,6 @@ def _locked_folder(work: Path, instance: str) -> int:
     temporary.mkdir()
     lock = os.open(temporary / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    temporary.rename(work / instance)
+    rename(temporary, work / instance)
     sync_folder(work)
     return lock

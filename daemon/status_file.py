@@ -26,6 +26,12 @@ class StatusFile:
         self._published = ""
         self._touch_at_s = 0.0
 
+    def move(self, path: Path) -> None:
+        """From now on, another file."""
+        if path != self._path:
+            self.remove()
+            self._path, self._published = path, ""
+
     def publish(self, status: dict[str, Any]) -> None:
         """Write it, if anything has changed."""
         text = json.dumps({"schema": SCHEMA, "host": socket.gethostname(), "pid": os.getpid(), **status})

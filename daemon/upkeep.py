@@ -229,6 +229,7 @@ class Upkeep:
             "waiting": waiting,
             "waiting_count": self._intake.count,
         }
+        self._status_file.move(self._spool.layout.status / f"{self._spool.instance}.json")
         self._status_file.publish(status)
 
     def _beat(self, now: float) -> None:

@@ -141,7 +141,7 @@ def test_so_does_what_a_second_cut_leaves_of_the_recovery(tmp_path: Path, ending
     dropped(root, CONTENT[ending])
     recording = recorded(root, ending)
     chance = random.Random(2)
-    reached = r"fsync\(\d+<.*/manifest\.json>\)" if ending == "published" else r'renameat\(.*error\.json"\)'
+    reached = r"fsync\(\d+<.*/manifest\.json>\)" if ending == "published" else r'rename\w*\(.*error\.json"\)'
     late = [cut for cut in recording.cuts if re.match(reached, cut.after.partition(" = ")[0])]
     for number, cut in enumerate([late[0], chance.choice(recording.cuts[len(recording.cuts) // 3 :])]):
         state = recording.state(cut, ())

@@ -1,0 +1,259 @@
+"""Row 5 of the faults (OPERATIONS.md): several daemons on one inbox, dead ones, stopped ones, and those whose lock was forgotten.
+
+A daemon that is merely stopped keeps its lock, so nobody touches its jobs. On a network file system the server may forget the lock: then
+others take the jobs over while their owner, asleep in the middle of anything, believes that they are its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hand_driven import HandDriven
+from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
+
+PATIENCE_S = 60.0
+PIDFD_GETFD = 438
+CHANGING = ("rename", "link", "unlink", "mkdir", "rmdir", "open", "fsync")
+
+
+class Interruption:
+    """Stands between a daemon and the system calls that change something, and does something before the N-th, or after it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls = 0
+        self._at = -1
+        self._then: Callable[[], None] = lambda: None
+        self._is_on = False
+        for name in CHANGING:
+            monkeypatch.setattr(os, name, self._watched(getattr(os, name), is_real=name != "fsync"))
+
+    @contextmanager
+    def before(self, number: int, then: Callable[[], None]) -> Iterator[None]:
+        self.calls, self._at, self._then, self._is_on = 0, number, then, True
+        try:
+            yield
+        finally:
+            self._is_on = False
+
+    def _watched(self, call: Callable[..., Any], *, is_real: bool) -> Callable[..., Any]:
+        def watched(*arguments: Any, **more: Any) -> Any:
+            self._step()
+            result = call(*arguments, **more) if is_real else None
+            self._step()
+            return result
+
+        return watched
+
+    def _step(self) -> None:
+        if not self._is_on:
+            return
+        self.calls += 1
+        if self.calls - 1 == self._at:
+            self._is_on = False
+            self._then()
+            self._is_on = True
+
+
+def lose_lock(daemon: HandDriven) -> None:
+    """As a file server does that has forgotten it."""
+    fcntl.flock(daemon.spool._lock, fcntl.LOCK_UN)
+
+
+def overtaken(root: Path, content: bytes, interruption: Interruption, number: int, *, is_at_once: bool) -> tuple[int, set[str]]:
+    """A life that sleeps before its N-th step, while another takes its job over and is done with it, or begins; returns the steps, and
+    what its sleeper told."""
+    (root / "inbox").mkdir(parents=True)
+    (root / "inbox" / "garlic.jpg").write_bytes(content)
+    with ExitStack() as stack:
+        zombie = stack.enter_context(HandDriven.opened(root))
+        zombie.turn(1000.0)
+        rival = stack.enter_context(HandDriven.opened(root))
+        rival.hands.is_slow = not is_at_once
+        turned_s = []
+
+        def sleep() -> None:
+            lose_lock(zombie)
+            for now in (2000.0, 2001.0):
+                rival.turn(now)
+            turned_s.append(2001.0)
+
+        with interruption.before(number, sleep):
+            zombie.turned(1001.0, until_s=1100.0)
+            steps = interruption.calls
+        rival.hands.is_slow = False
+        rival.hands.finish()
+        rival.turned(2100.0)
+        zombie.turned(2100.0)
+        assert not zombie.left
+        second = b"another " + content
+        (root / "inbox" / "second.jpg").write_bytes(b"refuse " + second if content.startswith(b"refuse") else second)
+        zombie.turned(2200.0)
+        assert not list((root / "inbox").iterdir()), "it can't work any more"
+        assert len(turned_s) == (steps > number)
+        return steps, {record["event"] for record in zombie.records}
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+@pytest.mark.parametrize("content", [b"a drawing", b"refuse this"])
+def test_a_daemon_that_has_lost_its_lock_in_its_sleep_publishes_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, is_at_once: bool
+) -> None:
+    interruption = Interruption(monkeypatch)
+    steps, _ = overtaken(tmp_path / "clean", content, interruption, 10**6, is_at_once=is_at_once)
+    assert steps > 50
+    told: set[str] = set()
+    for number in range(steps):
+        root = tmp_path / str(number)
+        told |= overtaken(root, content, interruption, number, is_at_once=is_at_once)[1]
+        check_tidy(root)
+        if content.startswith(b"refuse"):
+            assert sorted(path.name for path in (root / "failed").iterdir()) == [
+                "garlic.jpg",
+                "garlic.jpg.error.json",
+                "second.jpg",
+                "second.jpg.error.json",
+            ]
+        else:
+            check_published(root, "garlic.jpg", content)
+            assert len(Places(root).manifests()) == 2
+    assert told >= {"job.lost", "daemon.superseded"}
+
+
+def test_the_work_of_a_dead_daemon_is_taken_over_within_a_minute(tmp_path: Path) -> None:
+    content = b"a drawing"
+    with HandDriven.opened(tmp_path) as dead, HandDriven.opened(tmp_path) as heir:
+        dead.hands.is_slow = True
+        (tmp_path / "inbox" / "garlic.jpg").write_bytes(content)
+        dead.turned(1000.0, until_s=1002.0)
+        assert dead.service.running
+        heir.turned(1000.0, until_s=1040.0)
+        assert not Places(tmp_path).manifests()  # it lives, however slow it is
+        lose_lock(dead)
+        heir.turned(1041.0)
+        now = heir.turned(1041.0, until_s=1041.0 + 60.0)
+        while not Places(tmp_path).manifests():
+            assert now < 1041.0 + 60.0
+            now += 5.0
+            heir.turn(now)
+        dead.service.running.clear()
+    check_published(tmp_path, "garlic.jpg", content)
+
+
+# --- with real processes -------------------------------------------------------------------------------------------------
+
+
+def until(is_so: Callable[[], object]) -> None:
+    end_s = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < end_s, "it never came"
+        time.sleep(0.02)
+
+
+def started(root: Path, stack: ExitStack, *arguments: str, script: Path = STUB) -> subprocess.Popen[bytes]:
+    """A daemon, ended with the stack whatever happens."""
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DOODLED_INTAKE_QUIET_S": "0.02",
+        "DOODLED_INTAKE_STABLE_S": "0.3",
+        "DOODLED_INTAKE_POLL_S": "0.2",
+    }
+    log = stack.enter_context((root.parent / f"{time.monotonic_ns()}.log").open("wb"))
+    command = [sys.executable, str(script), str(root), *arguments]
+    daemon = stack.enter_context(subprocess.Popen(command, env=environ, stdout=log, stderr=subprocess.STDOUT))
+    stack.callback(lambda: daemon.poll() is None and daemon.kill())
+    return daemon
+
+
+def instances(root: Path) -> int:
+    return len(list((root / "spool" / "status").glob("*.json")))
+
+
+def drop(root: Path, count: int) -> list[bytes]:
+    """Every tenth of them takes its time."""
+    contents = [b"%s %d" % (b"slow" if number % 10 == 0 else b"quick", number) for number in range(count)]
+    for number, content in enumerate(contents):
+        path = root / "inbox" / f"picture{number}.png"
+        path.with_suffix(".part").write_bytes(content)
+        path.with_suffix(".part").rename(path)
+    return contents
+
+
+def forget_lock(process: int) -> None:
+    """Take a daemon's lock away from it, whose file is open there and here (pidfd_getfd(2))."""
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        if str(link.readlink()).endswith("/.lock"):
+            pidfd = os.pidfd_open(process)
+            libc = ctypes.CDLL(None, use_errno=True)
+            lock = libc.syscall(PIDFD_GETFD, pidfd, int(link.name), 0)
+            os.close(pidfd)
+            if lock < 0:
+                pytest.skip("ptrace is forbidden here")
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
+            return
+    raise AssertionError("it has no lock")
+
+
+def check_all(root: Path, contents: list[bytes]) -> None:
+    places = Places(root)
+    assert len(places.manifests()) == len(contents)
+    assert sorted(str(manifest["source"]["sha256"]) for manifest in places.manifests().values()) == sorted(  # type: ignore[index]
+        hashlib.sha256(content).hexdigest() for content in contents
+    )
+    assert sorted(places.kept()) == sorted(contents)
+    check_tidy(root)
+
+
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_four_daemons_share_an_inbox_while_one_dies_and_one_sleeps(tmp_path: Path, is_forgotten: bool) -> None:
+    root = tmp_path / "root"
+    with ExitStack() as stack:
+        killed, stopped, *others = [started(root, stack) for _ in range(4)]
+        until(lambda: instances(root) == 4)
+        contents = drop(root, 200)
+        until(lambda: len(Places(root).manifests()) > 20)
+        stopped.send_signal(signal.SIGSTOP)
+        killed.kill()
+        if is_forgotten:
+            forget_lock(stopped.pid)
+        assert started(root, stack, "--drain").wait(PATIENCE_S) == 0  # takes over what the dead had; and the forgotten
+        until(lambda: not [path for path in (root / "inbox").iterdir() if path.suffix == ".png"])
+        stopped.send_signal(signal.SIGCONT)
+        until(lambda: len(Places(root).manifests()) >= len(contents))
+        more = root / "inbox" / "more.png"
+        more.write_bytes(b"more")
+        contents.append(b"more")
+        until(lambda: len(Places(root).manifests()) >= len(contents))
+        for daemon in (stopped, *others):
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(PATIENCE_S) == 0
+    check_all(root, contents)
+
+
+def test_four_daemons_share_an_inbox_on_a_network_file_system_that_loses_answers(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with ExitStack() as stack:
+        killed, *others = [started(root, stack, script=STUB.with_name("nfs_daemon.py")) for _ in range(4)]
+        until(lambda: instances(root) == 4)
+        contents = drop(root, 60)
+        until(lambda: len(Places(root).manifests()) > 5)
+        killed.kill()
+        assert started(root, stack, "--drain", script=STUB.with_name("nfs_daemon.py")).wait(PATIENCE_S) == 0
+        until(lambda: len(Places(root).manifests()) >= len(contents))
+        for daemon in others:
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(PATIENCE_S) == 0
+    check_all(root, contents)
