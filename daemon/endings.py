@@ -269,8 +269,8 @@ def stage_of(part: str) -> str:
 
 
 def _idle_s(report: Report, now: float) -> float:
-    """The time of a job in its worker that belongs to no stage, and from there to us."""
-    return max(0.0, now - report.began_s - sum(report.stages_ms.values()) / 1000) if report.began_s else 0.0
+    """How long a job's worker waited for the disk, and how long its report took to us."""
+    return report.waited_s + (max(0.0, now - report.ended_s) if report.ended_s else 0.0)
 
 
 def _told(output: Mapping[str, Any]) -> dict[str, Any]:

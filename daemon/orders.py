@@ -61,7 +61,8 @@ class Report:
         networks_overloaded: a model server said, or showed, that it has too much to do.
         stages_ms: wall-clock milliseconds by stage.
         upstream_attempts: requests to a model server by outcome: "answered", or what was wrong.
-        began_s: when the worker began, on the monotonic clock, which all processes share; 0.0 if it does not say.
+        waited_s: how long nothing was done but waited for the disk.
+        ended_s: when the worker was done, on the monotonic clock, which all processes share; 0.0 if it does not say.
     """
 
     manifest: dict[str, Any] | None = None
@@ -72,7 +73,8 @@ class Report:
     file_size: int = 0
     stages_ms: dict[str, float] = field(default_factory=dict)
     upstream_attempts: dict[str, int] = field(default_factory=dict)
-    began_s: float = 0.0
+    waited_s: float = 0.0
+    ended_s: float = 0.0
     retries: list[Retry] = field(default_factory=list)
 
 

@@ -12,6 +12,8 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +44,7 @@ def perform(order: Order) -> Report:
     global _bench  # noqa: PLW0603 - a worker process has one bench for its life
     _bench = _bench or Workbench(os.environ)
     _bench.begin()
-    report, stopwatch = Report(began_s=time.monotonic()), WallStopwatch()
+    report, stopwatch = Report(), WallStopwatch()
     try:
         report.manifest = _manifest(order, _bench, report, stopwatch)
     except DoodledError as error:
@@ -64,6 +66,7 @@ def perform(order: Order) -> Report:
     report.stages_ms = {stage: round(1000 * spent, 2) for stage, spent in stopwatch.spent_s.items()}
     report.retries, report.networks_overloaded = _bench.retries, _bench.is_overloaded
     report.upstream_attempts = dict(_bench.attempts)
+    report.ended_s = time.monotonic()
     return report
 
 
@@ -109,7 +112,6 @@ class _Work:
                     {**_described(animation), "label": label, "motion": motion, "figure": number, "quality": quality and quality.score}
                     for animation in self._animations(character, motion, options)
                 ]
-        sync_folder(self._result)
         return {
             "source": {"name": shown_name(order.name), "sha256": self._report.file_sha256, "bytes": self._report.file_size},
             "options": options.as_json(),
@@ -207,10 +209,19 @@ class _Work:
                 stopwatch=self._stopwatch,
                 performances=by_clock[clock],
             )
-            with self._stopwatch.lap("verify"):
+            with self._made_durable(path), self._stopwatch.lap("verify"):
                 verified(animation)
-                _sync_file(path)
             yield animation
+
+    @contextmanager
+    def _made_durable(self, path: Path) -> Iterator[None]:
+        """A finished file and its name are written to the disk while something else is done with it."""
+        with ThreadPoolExecutor(1) as thread:
+            syncing = thread.submit(_sync, path)
+            yield
+            started_s = time.monotonic()
+            syncing.result()
+            self._report.waited_s += time.monotonic() - started_s
 
 
 def _described(animation: Animation) -> dict[str, Any]:
@@ -226,6 +237,7 @@ def _described(animation: Animation) -> dict[str, Any]:
     }
 
 
-def _sync_file(path: Path) -> None:
+def _sync(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
+    sync_folder(path.parent)
