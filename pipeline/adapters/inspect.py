@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import av.error
 
+from pipeline.adapters.wholeness import is_whole
 from pipeline.errors import OutputFailed
 from pipeline.types import Animation, Format
 
@@ -39,10 +40,13 @@ def inspected(path: Path, kind: Format) -> Inspection:
     """
     try:
         found = _webp(path) if kind is Format.WEBP else _packets(path)
+        ends = is_whole(path, kind)
     except (OSError, ValueError, IndexError, struct.error, av.error.FFmpegError) as error:
         raise OutputFailed(f"the {kind} can't be read back: {error}", path=path) from error
     if found is None:
         raise OutputFailed(f"the {kind} holds no picture", path=path)
+    if not ends:
+        raise OutputFailed(f"the {kind} breaks off", path=path)
     return found
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline.animate import animated, performed, scene_clock
-from pipeline.errors import BlankAnimation, OptionError
+from pipeline.errors import BlankAnimation, OptionError, RenderFailed
 from pipeline.types import (
     Actor,
     Animation,
@@ -36,10 +36,14 @@ from pipeline.types import (
 
 @dataclass
 class NotingRenderer:
-    """Draws nothing; returns frames of the size it is told, and remembers what it was asked for."""
+    """Draws nothing; returns frames of the size it is told, with a dot in the corner, and remembers what it was asked for.
+
+    `leaves_out` is the number of a frame from which on not even that is there.
+    """
 
     size: tuple[int, int] = (3, 2)
     name: str = "notes"
+    leaves_out: int = 1_000_000
     canvas: Canvas | None = None
     sprites: Sequence[Sprite] = ()
     drawn: list[tuple[list[Layer], list[Strokes], Fraction]] = field(default_factory=list)
@@ -51,8 +55,10 @@ class NotingRenderer:
         yield self
 
     def draw(self, layers: Sequence[Layer], strokes: Sequence[Strokes], pts: Fraction) -> Frame:
+        pixels = np.zeros((*self.size, 4), np.uint8)
+        pixels[:1, :1] = 255 * (len(self.drawn) < self.leaves_out)
         self.drawn.append((list(layers), list(strokes), pts))
-        return Frame(np.zeros((*self.size, 4), np.uint8), 0, 0, pts)
+        return Frame(pixels, 0, 0, pts)
 
 
 @dataclass
@@ -160,6 +166,20 @@ def test_the_automatic_camera_sees_the_driving_skeleton_too() -> None:
 def test_an_animation_in_which_nothing_is_ever_seen_is_an_error_not_a_file() -> None:
     with pytest.raises(BlankAnimation):
         run(drawn.scene(), NotingRenderer(size=(0, 0)), encoder := NotingEncoder())
+    assert not encoder.finished
+
+
+@pytest.mark.parametrize("wanted", list(PixelLayout))
+@pytest.mark.parametrize("size", [(3, 2), (8, 8)])
+def test_frames_in_which_nothing_was_drawn_are_no_success(wanted: PixelLayout, size: tuple[int, int]) -> None:
+    """A lost graphics card says that all is well, and returns frames of the right size."""
+    scene = drawn.scene(view=View(8, 8))
+    run(scene, NotingRenderer(size=size), NotingEncoder(wanted))
+    with pytest.raises(BlankAnimation):
+        run(scene, NotingRenderer(size=size, leaves_out=0), encoder := NotingEncoder(wanted))
+    assert not encoder.finished
+    with pytest.raises(RenderFailed, match="though the figure is in view"):
+        run(scene, NotingRenderer(size=size, leaves_out=1), encoder := NotingEncoder(wanted))
     assert not encoder.finished
 
 

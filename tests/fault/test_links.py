@@ -1,0 +1,198 @@
+"""Rows 23 to 25 of the faults: names that come to stand for something else, and things that are no files, lead nowhere."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import socket
+import stat
+import threading
+import unicodedata
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from fault.test_daemon import drained, drop, events
+from spool_oracle import ROOT, Places, check_published, check_tidy
+
+from daemon import sources, work
+from daemon.disposition import ErrorType
+from daemon.inference import InferenceRequest
+from daemon.intake import Intake
+from daemon.orders import Order
+from daemon.publish import publish
+from daemon.settle import SettleRules
+from daemon.sidecar import JobOptions
+from daemon.spool import RESULT, Job, Spool
+from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.errors import DecodeError
+from pipeline.types import Format
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+TIMES = 100
+CHARACTER = ROOT / "etc" / "characters" / "stick_king"
+
+
+def test_what_is_no_file_stays_where_it_is(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        here = Path.cwd()
+        os.chdir(inbox)  # a socket's path is short
+        listening.bind("socket.png")
+        os.chdir(here)
+        (inbox / "loop.png").symlink_to("loop.png")
+        (inbox / "to a folder").symlink_to("/etc", target_is_directory=True)
+        if os.getuid() == 0:
+            with suppress(PermissionError):  # of a container
+                os.mknod(inbox / "zero.png", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+        (inbox / "empty.png").touch()
+        there = {path.name for path in inbox.iterdir()}
+        records = drained(tmp_path, environ={**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INTAKE_DRAIN_PATIENCE_S": "0.3"})
+    assert {record["file_name"] for record in events(records, "file.rejected")} == there - {"empty.png"}
+    assert {path.name for path in inbox.iterdir()} == there
+    assert not events(records, "job.claimed")
+
+
+def test_a_hard_link_is_a_file_like_any_other_and_what_it_is_linked_to_stays(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "kept.png"
+    elsewhere.write_bytes(b"kept")
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "linked.png").hardlink_to(elsewhere)
+    drained(tmp_path)
+    check_published(tmp_path, "linked.png", b"kept")
+    assert elsewhere.read_bytes() == b"kept"
+
+
+def test_names_that_look_the_same_are_two_files_with_two_results(tmp_path: Path) -> None:
+    names = [unicodedata.normalize(form, "Zoë 🐙.png") for form in ("NFC", "NFD")]
+    for name in names:
+        drop(tmp_path, name, name.encode())
+    drained(tmp_path)
+    for name in names:
+        check_published(tmp_path, name, name.encode())
+    sources_told = {str(manifest["source"]) for manifest in Places(tmp_path).manifests().values()}
+    assert len(sources_told) == 2
+    assert {path.stem for path in Places(tmp_path).manifests()} == {Path(name).stem for name in names}
+    check_tidy(tmp_path)
+
+
+# --- between the look and the act ------------------------------------------------------------------------------------
+
+
+def test_a_link_that_takes_a_files_place_before_the_claim_is_not_followed(tmp_path: Path) -> None:
+    """It is moved like the file that it replaced, seen for what it is, and never opened."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"not yours")
+    with Spool.opened(tmp_path) as spool:
+        intake = Intake(spool.layout.inbox, SettleRules(), max_depth=2, has_leases=True)
+        drop(tmp_path, "picture.png", b"picture")
+        intake.scan(0.0)
+        (candidate,) = intake.complete(1.0, looks=1)
+        (spool.layout.inbox / "picture.png").unlink()
+        (spool.layout.inbox / "picture.png").symlink_to(secret)
+        job = spool.claim(candidate.name, candidate.folder, is_folder=False, sidecar=None, now_s=1e9)
+        assert job is not None
+        assert not spool.ordinary(job)
+        with pytest.raises(DecodeError):
+            sources.bytes_of(spool.path(job) / "source", 100)
+    records = drained(tmp_path)
+    assert [record["error_type"] for record in events(records, "job.failed")] == ["input"]
+    assert (tmp_path / "failed" / "picture.png").is_symlink()
+    assert b"not yours" not in b"".join(path.read_bytes() for path in (tmp_path / "failed").glob("*.json"))
+
+
+def test_a_folder_of_the_inbox_that_becomes_a_link_is_not_entered(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "picture.png").write_bytes(b"theirs")
+    with Spool.opened(tmp_path) as spool:
+        drop(tmp_path, "dab/picture.png", b"ours")
+        shutil.rmtree(spool.layout.inbox / "dab")
+        (spool.layout.inbox / "dab").symlink_to(elsewhere)
+        with pytest.raises(OSError, match=r"Not a directory|symbolic links") as refused:
+            spool.claim("picture.png", ("dab",), is_folder=False, sidecar=None, now_s=1e9)
+        assert refused.value.errno in {errno.ENOTDIR, errno.ELOOP}
+        assert [path.name for path in spool.own.iterdir()] == [".lock"]
+    assert (elsewhere / "picture.png").read_bytes() == b"theirs"
+
+
+def test_an_outbox_folder_that_flickers_between_a_folder_and_a_link_leads_nothing_out(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with Spool.opened(tmp_path) as spool:
+        outbox = spool.layout.outbox
+        (outbox / "dab").mkdir()
+        (outbox / "link").symlink_to(elsewhere)
+        refusals: list[int | None] = []
+        is_over = threading.Event()
+
+        def flicker() -> None:
+            exchange = ctypes.CDLL(None).renameat2
+            while not is_over.is_set():
+                exchange(AT_FDCWD, os.fsencode(outbox / "dab"), AT_FDCWD, os.fsencode(outbox / "link"), RENAME_EXCHANGE)
+
+        thread = threading.Thread(target=flicker)
+        thread.start()
+        try:
+            for number in range(TIMES):
+                place = spool.own / f"{number}"
+                (place / RESULT).mkdir(parents=True)
+                (place / RESULT / "0.gif").write_bytes(b"GIF")
+                job = Job(str(number), f"picture{number}.png", ("dab",))
+                try:
+                    publish(outbox, place, job, {"outputs": [{"result": "0.gif", "label": []}]})
+                except OSError as error:
+                    refusals.append(error.errno)
+                shutil.rmtree(place)
+        finally:
+            is_over.set()
+            thread.join()
+        folder = next(path for path in (outbox / "dab", outbox / "link") if not path.is_symlink())
+        assert len(list(folder.glob("*.json"))) == TIMES - len(refusals)
+    assert set(refusals) == {errno.ENOTDIR}
+    assert 0 < len(refusals) < TIMES
+    assert not list(elsewhere.iterdir())
+
+
+# --- characters ------------------------------------------------------------------------------------------------------
+
+
+def order_for(place: Path) -> Order:
+    defaults = JobOptions(("wave",), (Format.GIF,), "32x32", "2")
+    return Order(place, "king", (), True, defaults, 100, InferenceRequest(), 1.0, False)
+
+
+@pytest.mark.parametrize("name", [CONFIG_NAME, MASK_NAME, TEXTURE_NAME])
+def test_a_characters_file_that_is_a_link_is_not_followed(tmp_path: Path, name: str) -> None:
+    shutil.copytree(CHARACTER, tmp_path / "source")
+    (tmp_path / "source" / name).unlink()
+    (tmp_path / "source" / name).symlink_to(CHARACTER / name)
+    report = work.perform(order_for(tmp_path))
+    assert report.failure is not None
+    assert report.failure.kind is ErrorType.PICTURE
+    assert {path.name for path in tmp_path.iterdir()} <= {"source", RESULT}
+
+
+@pytest.mark.gl
+def test_a_characters_file_that_becomes_a_link_while_it_is_read_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is animated is what was looked at: whoever dropped the folder can still change it, but not what is read of it."""
+    shutil.copytree(CHARACTER, tmp_path / "source")
+    looked_at = sources.copied_character
+
+    def then_swapped(source: Path, target: Path, most: int) -> tuple[str, int]:
+        found = looked_at(source, target, most)
+        for name in (MASK_NAME, TEXTURE_NAME):
+            (source / name).unlink()
+            (source / name).symlink_to("/etc/passwd")
+        return found
+
+    monkeypatch.setattr(work, "copied_character", then_swapped)
+    report = work.perform(order_for(tmp_path))
+    assert report.failure is None, report.failure
+    assert report.manifest is not None
+    assert json.dumps(report.manifest["outputs"])
+    assert {path.name for path in tmp_path.iterdir()} == {"source", RESULT}

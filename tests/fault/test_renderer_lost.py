@@ -1,0 +1,240 @@
+"""Rows 30 and 31 of the faults: no OpenGL, a graphics card that is lost, an encoder that lies: nothing blank or broken is published."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fault.test_daemon import PATIENCE_S, until
+from fault.test_links import order_for
+from PIL import Image, ImageSequence
+from spool_oracle import ROOT
+
+from daemon import work
+from daemon.disposition import ErrorType
+from daemon.orders import Order, Report
+from daemon.workbench import Workbench
+from pipeline.adapters import encoders
+from pipeline.adapters.renderer import GLRenderer
+from pipeline.errors import RenderFailed, RenderUnavailable
+from pipeline.types import Animation, Format, Frame
+
+pytestmark = pytest.mark.gl
+CHARACTER = ROOT / "etc" / "characters" / "stick_king"
+MESA = {"AD_USE_MESA": "1"}
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    shutil.copytree(CHARACTER, tmp_path / "source")
+    return order_for(tmp_path)
+
+
+def shown(order: Order) -> list[int]:
+    """How many pixels of each frame of the result show something."""
+    with Image.open(order.place / "result" / "0000.gif") as picture:
+        return [int(np.count_nonzero(np.array(frame.convert("RGBA"))[..., 3])) for frame in ImageSequence.Iterator(picture)]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    made = Workbench({})
+    monkeypatch.setattr(work, "_bench", made)
+    yield made
+    made.clear()
+
+
+# --- a card ----------------------------------------------------------------------------------------------------------
+
+
+class LostCard:
+    """Mesa's renderer, as a graphics card that went away: it draws nothing, or refuses."""
+
+    name = "a graphics card"
+    is_software = False
+
+    def __init__(self, renderer: GLRenderer, draw: Callable[[Frame], Frame]) -> None:
+        self._renderer, self._draw = renderer, draw
+
+    @contextmanager
+    def stage(self, *arguments: Any, **named: Any) -> Iterator[LostCard]:
+        with self._renderer.stage(*arguments, **named) as self._stage:
+            yield self
+
+    def draw(self, *arguments: Any) -> Frame:
+        return self._draw(self._stage.draw(*arguments))
+
+
+def nothing(frame: Frame) -> Frame:
+    return replace(frame, pixels=np.zeros_like(frame.pixels))
+
+
+def refusal(frame: Frame) -> Frame:
+    raise RenderFailed(f"GL_CONTEXT_LOST while drawing at {frame.pts}")
+
+
+def lose_the_card(monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], *, in_software: str = "draws") -> list[bool]:
+    """From now on there is a card that draws so. Returns which renderers were opened: whether in software."""
+    really, opened = GLRenderer.open, []
+
+    @contextmanager
+    def open_lost(kind: object, environ: Mapping[str, str]) -> Iterator[object]:
+        del kind
+        is_software = environ.get("AD_USE_MESA") == "1"
+        opened.append(is_software)
+        if is_software and in_software == "is not there":
+            raise RenderUnavailable({"egl-surfaceless": "no Mesa"})
+        with really(None, MESA) as renderer:
+            if is_software and in_software == "draws":
+                yield renderer
+                return
+            card = LostCard(renderer, draw)
+            card.is_software = is_software
+            yield card
+
+    monkeypatch.setattr(GLRenderer, "open", open_lost)
+    return opened
+
+
+@pytest.mark.parametrize("draw", [nothing, refusal])
+def test_what_a_lost_card_leaves_blank_or_refuses_is_drawn_in_software(
+    order: Order, bench: Workbench, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame]
+) -> None:
+    opened = lose_the_card(monkeypatch, draw)
+    report = work.perform(order)
+    assert report.failure is None, report.failure
+    assert min(shown(order)) > 0
+    assert report.manifest is not None
+    assert "a graphics card" not in report.manifest["renderer"]
+    assert work.perform(order).failure is None
+    assert opened == [False, True]  # a card that was lost is left alone from then on
+    assert bench.renderer().is_software
+
+
+def test_what_is_blank_in_software_too_is_the_drawings_fault_and_the_card_is_trusted_again(
+    order: Order, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = lose_the_card(monkeypatch, nothing, in_software="draws nothing")
+    assert kind_of(work.perform(order)) is ErrorType.BLANK
+    assert opened == [False, True]
+    assert not bench.renderer().is_software
+
+
+@pytest.mark.parametrize(("draw", "kind"), [(nothing, ErrorType.BLANK), (refusal, ErrorType.RENDER)])
+@pytest.mark.usefixtures("bench")
+def test_without_mesa_the_cards_word_stands(
+    order: Order, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], kind: ErrorType
+) -> None:
+    lose_the_card(monkeypatch, draw, in_software="is not there")
+    assert kind_of(work.perform(order)) is kind
+    assert not list((order.place / "result").iterdir())
+
+
+def kind_of(report: Report) -> ErrorType | None:
+    assert report.manifest is None
+    return report.failure and report.failure.kind
+
+
+# --- no OpenGL -------------------------------------------------------------------------------------------------------
+
+
+def test_without_opengl_drawings_wait_and_the_operator_is_told(tmp_path: Path) -> None:
+    (tmp_path / "no library").mkdir()
+    (tmp_path / "no library" / "libOSMesa.so.8").write_text("none")
+    root = tmp_path / "root"
+    shutil.copytree(CHARACTER, root / "inbox" / "king")
+    small = {
+        "DOODLED_ANIMATION_SIZE": "48x48",
+        "DOODLED_ANIMATION_FPS": "4",
+        "DOODLED_STORAGE_RESERVE_MB": "0",
+        "DOODLED_LOG_FORMAT": "json",
+    }
+    environ = {**os.environ, **small, "PYTHONPATH": str(ROOT), "DOODLED_ROOT": str(root), "DOODLED_JOBS_WORKERS": "1"}
+    blind = {"__EGL_VENDOR_LIBRARY_FILENAMES": "/nonexistent.json", "LD_LIBRARY_PATH": str(tmp_path / "no library")}
+    command = [sys.executable, "-m", "daemon", "run"]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, env={**environ, **blind}, stdout=log) as daemon:
+        try:
+            until(lambda: any("no OpenGL context" in path.read_text() for path in (root / "spool" / "status").glob("*.json")))
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(PATIENCE_S) == 0
+        finally:
+            daemon.kill()
+    assert not list((root / "failed").iterdir())
+    assert not list((root / "outbox").iterdir())
+    done = subprocess.run([*command, "--drain"], env=environ, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout
+    manifest = json.loads((root / "outbox" / "king.json").read_text())
+    assert manifest["attempt"] == 1
+    with Image.open(root / "outbox" / "king.gif") as picture:
+        assert all(np.array(frame.convert("RGBA"))[..., 3].any() for frame in ImageSequence.Iterator(picture))
+
+
+# --- a lying encoder -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class LyingEncoder:
+    """Writes what the real one does, spoils it afterwards, and says that all went well."""
+
+    real: Any
+    spoil: Callable[[Path], None] | None
+    keeps_every: int = 1
+
+    def layout(self, canvas: Any) -> Any:
+        return self.real.layout(canvas)
+
+    @contextmanager
+    def open(self, path: Path, *arguments: Any, **named: Any) -> Iterator[LyingEncoder]:
+        with self.real.open(path, *arguments, **named) as self._sink:
+            self._path, self._frames = path, 0
+            yield self
+
+    def write(self, frame: Frame) -> None:
+        if self._frames % self.keeps_every == 0:
+            self._sink.write(frame)
+        self._frames += 1
+
+    def finish(self) -> Animation:
+        animation: Animation = self._sink.finish()
+        if self.spoil is not None:
+            self.spoil(self._path)
+        return replace(animation, frame_count=self._frames)
+
+
+def cut_to(share: float) -> Callable[[Path], None]:
+    return lambda path: os.truncate(path, int(path.stat().st_size * share))
+
+
+LIES: dict[str, tuple[Callable[[Path], None] | None, int]] = {
+    "nothing": (cut_to(0.0), 1),
+    "a header": (lambda path: os.truncate(path, 32), 1),
+    "the first half": (cut_to(0.5), 1),
+    "almost all": (cut_to(0.9), 1),
+    "all but a byte": (lambda path: os.truncate(path, path.stat().st_size - 1), 1),
+    "words": (lambda path: path.write_text("no animation") and None, 1),
+    "every third frame": (None, 3),
+}
+
+
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize("kind", list(Format))
+def test_a_wrong_file_of_an_encoder_that_says_all_is_well_is_found_out(order: Order, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
+    order = replace(order, defaults=replace(order.defaults, formats=(kind,)))
+    really = encoders.encoder_for
+    assert work.perform(order).failure is None
+    found = {}
+    for lie, (spoil, keeps_every) in LIES.items():
+        monkeypatch.setattr(encoders, "encoder_for", lambda kind, s=spoil, k=keeps_every: LyingEncoder(really(kind), s, k))
+        found[lie] = getattr(work.perform(order).failure, "kind", None)
+    assert found == dict.fromkeys(LIES, ErrorType.OUTPUT)
