@@ -17,7 +17,7 @@ from daemon.names import name_fields, shown_name
 from daemon.orders import Failure, Report
 from daemon.publish import finish_publishing, publish
 from daemon.quarantine import finish_quarantine, quarantine
-from daemon.spool import Job, Spool
+from daemon.spool import ERROR, Job, Spool, read_json
 from daemon.stopwatch import timing_lines
 from pipeline.errors import DoodledError
 
@@ -144,11 +144,14 @@ class Endings:
 
     def resumed_failure(self, job: Job) -> Ending:
         """The same for one that was on its way into quarantine. Raises OSError, or ValueError."""
+        reason = read_json(self._spool.path(job) / ERROR)
         path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
         self._keep_thumbnail(job)
         self._spool.forget(job)
         self.failed += 1
-        self._log.tell(Event.JOB_FAILED, **self._fields(job, None), failed_path=shown_name(path), is_recovered=True)
+        why = {"error_type": reason.get("error_type"), "error_message": reason.get("message")}
+        where = {"failed_path": shown_name(path), "is_recovered": True}
+        self._log.tell(Event.JOB_FAILED, **self._fields(job, None), outcome="failure", **why, **where)
         return Ending(Outcome.FAIL)
 
     def fail(self, job: Job, kind: ErrorType, message: str, hint: str = "") -> Ending:

@@ -1,0 +1,215 @@
+"""What real daemons tell is what etc/doc/logs.md says, both ways; and there is not too much of it, nor anything secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from real_log import AGAIN, DRAWING, NOT_UTF8, QUICK, real_log, records, told
+from spool_oracle import ROOT
+
+from daemon import log_formats
+from daemon.disposition import ErrorType
+from daemon.journal import message_id
+from daemon.log import MAX_RECORD_BYTES, Event, EventLog
+
+pytestmark = pytest.mark.gl
+
+PAGE = (ROOT / "etc" / "doc" / "logs.md").read_text()
+KINDS = {"text": str, "integer": int, "number": (int, float), "yes or no": bool, "list": list, "object": dict}
+MOST_A_JOB = 12
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of a section's table, without its head."""
+    section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in rows[2:]]
+
+
+def names(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+JOB = names(PAGE.split("\nJOB is ")[1].split("\n")[0])
+CORE = [names(row[0])[0] for row in table("In every record")]
+EVENTS = {names(row[0])[0]: (row[1], [*(JOB if "JOB" in row[3] else []), *names(row[3])]) for row in table("Events")}
+
+
+def kinds() -> dict[str, Any]:
+    """The type of every field."""
+    found: dict[str, Any] = {}
+    for row in [*table("In every record"), *table("Fields")]:
+        named, types = names(row[0]), row[1].split(", ")
+        found |= dict(zip(named, types if len(types) == len(named) else types * len(named), strict=True))
+    return found
+
+
+def test_every_event_is_documented_with_its_level_and_none_besides() -> None:
+    assert set(EVENTS) == set(Event)
+    for event, (level, _) in EVENTS.items():
+        lines: list[str] = []
+        EventLog(lines.append, instance="one").tell(Event(event))
+        assert json.loads(lines[0])["level"] == level, event
+
+
+def test_every_field_that_is_told_is_documented_and_has_its_type() -> None:
+    types = kinds()
+    for record in records():
+        assert set(CORE) <= set(record)
+        for name, value in record.items():
+            assert name in CORE or name in EVENTS[record["event"]][1] or name == "truncated", (record["event"], name)
+            expected = KINDS[types[name]]
+            assert isinstance(value, expected), (record["event"], name, value)  # type: ignore[arg-type]
+            assert isinstance(value, bool) == (expected is bool), (record["event"], name, value)
+
+
+def test_every_documented_field_is_told_or_at_least_could_be() -> None:
+    source = "\n".join(path.read_text() for path in (ROOT / "daemon").glob("*.py"))
+    seen = {(record["event"], name) for record in records() for name in record}
+    for event, (_, fields) in EVENTS.items():
+        if not told(event):
+            assert re.search(rf"Event\.{Event(event).name}\b", source.replace((ROOT / "daemon" / "log.py").read_text(), "")), event
+        unseen = [name for name in fields if (event, name) not in seen]
+        assert all(re.search(rf'\b{name}=|"{name}"', source) for name in unseen), (event, unseen)
+    explained = {name for name in kinds() if name not in CORE}
+    assert explained == {name for _, fields in EVENTS.values() for name in fields} | {"truncated"}
+
+
+def test_the_day_was_hard_enough() -> None:
+    """Of what can't be provoked here there is little."""
+    assert set(EVENTS) - {record["event"] for record in records()} == {
+        "watch.overflow",
+        "daemon.superseded",
+        "job.lost",
+        "auth.rejected",
+        "metrics.ready",
+        "metrics.unavailable",
+        "gallery.unavailable",
+    }
+
+
+def test_error_types_are_those_that_are_documented() -> None:
+    listed = names(PAGE.split("\nError types: ")[1].split(". ")[0])
+    assert set(ErrorType) <= set(listed)
+    assert {each["error_type"] for each in told("job.failed")} <= set(listed)
+
+
+def test_a_job_has_few_records() -> None:
+    of_job = Counter(record["job_id"] for record in records() if record["level"] == "info" and "job_id" in record)
+    assert max(of_job.values()) <= MOST_A_JOB
+    whole_day = [record for record in records() if record["event"] not in {"daemon.heartbeat", "scan.done"}]
+    assert len(whole_day) / len(told("job.claimed")) <= MOST_A_JOB
+
+
+def test_no_line_is_long_or_holds_a_secret_or_anything_but_plain_characters() -> None:
+    for line in real_log().read_bytes().splitlines():
+        assert len(line) <= MAX_RECORD_BYTES < 48 * 1024
+        assert line.isascii()
+        assert not re.search(rb"(?i)authorization|bearer|://[^/\"]*@", line)
+
+
+def test_names_that_are_no_utf8_come_with_their_bytes() -> None:
+    import base64
+
+    (done,) = [each for each in told("job.done") if "file_name_b64" in each]
+    assert base64.b64decode(done["file_name_b64"]) == NOT_UTF8
+    assert done["file_name"] == "leek%FF.jpg"
+
+
+def test_all_names_for_other_stores_are_documented() -> None:
+    rows = {names(row[0])[0] if names(row[0]) else "": row for row in table("Other people's names")}
+    for ours, theirs in log_formats._ECS.items():
+        assert theirs in names(rows[ours][1]), ours
+    for ours, theirs in {**log_formats._OTEL, **log_formats._OTEL_RESOURCE}.items():
+        assert theirs in names(rows[ours][2]), ours
+
+
+def test_the_catalogue_explains_what_wants_attention(tmp_path: Path) -> None:
+    catalogue = (ROOT / "etc" / "journal" / "doodled.catalog").read_text()
+    explained = set(re.findall(r"(?m)^-- ([0-9a-f]{32})$", catalogue))
+    assert explained <= {message_id(event) for event in Event}
+    wanting = {event for event, (level, _) in EVENTS.items() if level != "info"}
+    assert {message_id(Event(event)) for event in wanting} <= explained
+    known = {name.upper() for _, fields in EVENTS.values() for name in fields}
+    assert set(re.findall(r"@(\w+)@", catalogue)) <= known
+    if shutil.which("journalctl") is None:
+        pytest.skip("systemd is not installed")
+    place = tmp_path / "usr" / "lib" / "systemd" / "catalog"
+    place.mkdir(parents=True)
+    shutil.copy(ROOT / "etc" / "journal" / "doodled.catalog", place)
+    done = subprocess.run(["journalctl", "--update-catalog", "--root", tmp_path], check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert list((tmp_path / "var" / "lib" / "systemd" / "catalog").iterdir())
+
+
+def test_a_daemon_tells_the_journal_what_it_tells_stdout(tmp_path: Path) -> None:
+    inbox = tmp_path / "root" / "inbox"
+    inbox.mkdir(parents=True)
+    (inbox / "words.png").write_text("no picture")
+    entries = journalled(tmp_path, DOODLED_ROOT=str(tmp_path / "root"))
+    events = [entry[b"EVENT"].decode() for entry in entries]
+    assert events[0] == "daemon.start"
+    assert events[-1] == "daemon.stop"
+    failed = entries[events.index("job.failed")]
+    assert failed[b"PRIORITY"] == b"3"
+    assert failed[b"FILE_NAME"] == b"words.png"
+    assert failed[b"MESSAGE"].startswith(b"job.failed words.png decode ")
+    assert failed[b"MESSAGE_ID"].decode() == message_id(Event.JOB_FAILED)
+    assert json.loads(failed[b"STAGES_MS"]).keys() == {"decode"}
+    allowed = {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", *(name.upper() for name in kinds())}
+    assert {name.decode() for entry in entries for name in entry} <= allowed
+
+
+def journalled(folder: Path, **environ: str) -> list[dict[bytes, bytes]]:
+    """The fields of the datagrams that a daemon sends until its inbox is empty. None of them holds a line feed."""
+    datagrams: list[bytes] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(folder / "socket"))
+        journal.settimeout(0.2)
+        stopped = threading.Event()
+
+        def listen() -> None:
+            while True:
+                try:
+                    datagrams.append(journal.recv(1 << 18))
+                except TimeoutError:
+                    if stopped.is_set():
+                        return
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        to_journal = {"DOODLED_LOG_TO": "journal", "DOODLED_LOG_JOURNAL_SOCKET": str(folder / "socket"), "DOODLED_STORAGE_RESERVE_MB": "0"}
+        command = [sys.executable, "-m", "daemon", "run", "--drain"]
+        done = subprocess.run(command, env={**QUICK, **to_journal, **environ}, capture_output=True, timeout=90, check=False)
+        stopped.set()
+        listener.join()
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    return [dict(line.split(b"=", 1) for line in datagram.splitlines()) for datagram in datagrams]
+
+
+def test_without_a_journal_there_is_stdout(tmp_path: Path) -> None:
+    environ = {
+        **QUICK,
+        "DOODLED_LOG_TO": "journal",
+        "DOODLED_LOG_JOURNAL_SOCKET": str(tmp_path / "none"),
+        "DOODLED_ROOT": str(tmp_path / "root"),
+    }
+    command = [sys.executable, "-m", "daemon", "run", "--drain"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=90, check=True)
+    assert json.loads(done.stdout.splitlines()[-1])["event"] == "daemon.stop"
+
+
+def test_duplicates_are_told_apart_from_their_originals() -> None:
+    originals = {each["job_id"]: each["file_name"] for each in told("job.done")}
+    assert {originals[each["original_job_id"]] for each in told("job.duplicate")} <= {DRAWING, AGAIN, os.fsdecode(b"leek%FF.jpg")}
