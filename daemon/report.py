@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.endings import STAGES
-from daemon.log import SCHEMA
+from daemon.log import SCHEMA, clean
 from daemon.report_numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class _Counted:
         )
 
     def _rows(self, query: str, values: object = None) -> list[Any]:
-        return self._con.execute(query, values).fetchall()
+        """Answers whose texts are harmless: names in a log come from strangers."""
+        return [tuple(clean(value) for value in row) for row in self._con.execute(query, values).fetchall()]
 
     def _row(self, query: str) -> Any:  # noqa: ANN401 - a tuple of whatever was asked for
         return self._rows(query)[0]

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from html import escape
 from importlib import resources
 
-from daemon.log import clean
 from daemon.report_numbers import Report, Spread
 from daemon.report_plots import Series, bars_plot, lines_plot, meter, shares_bar
 from daemon.report_text import milliseconds, moment, read, span
@@ -161,7 +160,7 @@ def _failures(report: Report) -> str:
     for each in report.failures:
         named = ", ".join(_name(file) for file in each.files[:MOST_FILES])
         more = f" and {each.count - MOST_FILES:,} more" if each.count > MOST_FILES else ""
-        why = f'<td class="wide">{_safe(each.message)}<div class="names">{named}{more}</div></td>'
+        why = f'<td class="wide">{escape(each.message)}<div class="names">{named}{more}</div></td>'
         bar = _bar_cell(meter("--bad", each.count / most), 18)
         rows.append([_head(each.error_type), _cell(f"{each.count:,}"), bar, _cell(moment(each.last), "more"), why])
     head = [("reason", "text"), ("jobs", ""), ("", "bar"), ("last", "more"), ("why, and which drawings", "text")]
@@ -174,7 +173,7 @@ def _slowest(report: Report) -> str:
     most = report.slowest[0].duration_ms or 1.0
     rows = [
         [
-            f'<th scope="row" class="wide">{_name(job.file_name)}<br><small><code>{_safe(job.job_id)}</code></small></th>',
+            f'<th scope="row" class="wide">{_name(job.file_name)}<br><small><code>{escape(job.job_id)}</code></small></th>',
             _cell(milliseconds(job.duration_ms)),
             _cell(milliseconds(job.work_ms), "more"),
             _cell(job.stage),
@@ -260,7 +259,7 @@ def _spread(spread: Spread) -> list[str]:
 
 
 def _cell(text: str, kind: str = "") -> str:
-    return f'<td class="{kind}">{_safe(text)}</td>' if kind else f"<td>{_safe(text)}</td>"
+    return f'<td class="{kind}">{escape(text)}</td>' if kind else f"<td>{escape(text)}</td>"
 
 
 def _bar_cell(bar: str, width_percent: int = 30) -> str:
@@ -268,12 +267,8 @@ def _bar_cell(bar: str, width_percent: int = 30) -> str:
 
 
 def _head(text: str) -> str:
-    return f'<th scope="row">{_safe(text)}</th>'
+    return f'<th scope="row">{escape(text)}</th>'
 
 
 def _name(text: str) -> str:
-    return f"<bdi>{_safe(text)}</bdi>"
-
-
-def _safe(text: str) -> str:
-    return escape(str(clean(text)))
+    return f"<bdi>{escape(text)}</bdi>"

@@ -9,7 +9,6 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.log import clean
 from daemon.report_numbers import Report, Spread
 
 BAR_WIDTH = 24
@@ -63,7 +62,7 @@ def _stages(report: Report) -> Table:
     table.add_column("")
     for stage in report.stages:
         bar = Text(_bar(BAR_WIDTH * stage.share), style="cyan")
-        table.add_row(stage.stage, *_spread(stage.spread), f"{100 * stage.share:.1f} %", bar)
+        table.add_row(Text(stage.stage), *_spread(stage.spread), f"{100 * stage.share:.1f} %", bar)
     return table
 
 
@@ -99,21 +98,21 @@ def _failures(report: Report) -> Table:
     table.add_column("why, and which", overflow="fold")
     for failure in report.failures:
         files = ", ".join(failure.files[:MOST_FILES]) + (", ..." if failure.count > MOST_FILES else "")
-        table.add_row(failure.error_type, str(failure.count), moment(failure.last), _harmless(f"{failure.message}\n{files}"))
+        table.add_row(Text(failure.error_type), str(failure.count), moment(failure.last), Text(f"{failure.message}\n{files}"))
     return table
 
 
 def _retries(report: Report) -> Table:
     table = _table("server", "reason", "times", "jobs", text_columns=2)
     for retry in report.retries:
-        table.add_row(_harmless(retry.upstream), _harmless(retry.reason), str(retry.count), str(retry.jobs))
+        table.add_row(Text(retry.upstream), Text(retry.reason), str(retry.count), str(retry.jobs))
     return table
 
 
 def _slowest(report: Report) -> Table:
     table = _table("drawing", "ended", "from claim", "at work", "mostly", text_columns=1)
     for job in report.slowest[:10]:
-        table.add_row(_harmless(job.file_name), moment(job.ended), milliseconds(job.duration_ms), milliseconds(job.work_ms), job.stage)
+        table.add_row(Text(job.file_name), moment(job.ended), milliseconds(job.duration_ms), milliseconds(job.work_ms), Text(job.stage))
     return table
 
 
@@ -121,7 +120,7 @@ def _lives(report: Report) -> Table:
     table = _table("started", "stopped", "why", "version", text_columns=4)
     for life in report.lives[-10:]:
         stopped = moment(life.ended) if life.ended is not None else "not told"
-        table.add_row(moment(life.started), stopped, _harmless(life.reason), _harmless(life.version))
+        table.add_row(moment(life.started), stopped, Text(life.reason), Text(life.version))
     return table
 
 
@@ -143,10 +142,6 @@ def _spread(spread: Spread) -> tuple[str, ...]:
     if not spread.count:
         return ("0", "", "", "")
     return (str(spread.count), *(milliseconds(value) for value in (spread.p50_ms, spread.p95_ms, spread.max_ms)))
-
-
-def _harmless(text: str) -> Text:
-    return Text("\n".join(str(clean(line)) for line in text.split("\n")))
 
 
 def sparks(values: Sequence[float]) -> str:

@@ -85,7 +85,7 @@ def lines(count: int, seed: int = 1) -> Iterator[str]:
             told_now.append(
                 record(at, "daemon.heartbeat", inbox_depth=number % 7, oldest_pending_s=1.5, deferred=0, in_flight=2, log_dropped=0)
             )
-        if number % 20_000 == 0:
+        if number % 500 == 1:
             told_now.append(record(at, "daemon.start", life=number, config="defaults", config_digest="7669ad42dabd", drain=False))
         for line in told_now:
             if told == count:
