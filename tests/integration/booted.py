@@ -26,6 +26,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = "usr/src/doodled"
 SHIPPED = ("daemon", "pipeline", "etc", "systemd", "torchserve", "pyproject.toml", "README.md", "LICENSE")
 PACKAGES = ("systemd-sysv", "dbus", "ca-certificates", "procps", "acl")
+TORCHSERVE_PACKAGES = "/mnt/torchserve-packages"
 BOOT_S = 60.0
 PATIENCE_S = 120.0
 CGROUPS = Path("/sys/fs/cgroup")
@@ -48,7 +49,16 @@ class Machine:
 
     def boot(self) -> None:
         """Start it, and wait until its services have."""
-        command = ["systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe", "--resolv-conf=copy-host"]
+        command = [
+            "systemd-nspawn",
+            "--quiet",
+            "--boot",
+            "--register=no",
+            "--keep-unit",
+            "--console=pipe",
+            "--resolv-conf=copy-host",
+            "--suppress-sync=yes",
+        ]
         command += [f"--directory={self.root}", f"--machine={self.root.name}", *self._binds]
         with self._console.open("ab") as console:
             self._process = subprocess.Popen(
@@ -157,7 +167,7 @@ def booted_machine() -> Iterator[Machine]:
     _refuse_where_impossible()
     base = _debian_with_systemd()
     folder = Path(tempfile.mkdtemp(prefix="machine-", dir=cache_folder()))
-    machine = Machine(folder / "debian", [*_binds(), *_package_settings(folder)])
+    machine = Machine(folder / "debian", [*_binds(), *_package_settings(folder), *_torchserve()])
     try:
         machine.root.mkdir()
         _checked("tar", "-C", str(machine.root), "--numeric-owner", "-xpf", str(base))
@@ -165,7 +175,7 @@ def booted_machine() -> Iterator[Machine]:
         yield machine
     finally:
         machine.shut_down()
-        shutil.rmtree(folder)
+        _checked("rm", "-rf", str(folder))
 
 
 def _refuse_where_impossible() -> None:
@@ -221,6 +231,16 @@ def _package_settings(folder: Path) -> list[str]:
     cache = subprocess.run([sys.executable, "-m", "pip", "cache", "dir"], capture_output=True, text=True, check=True).stdout.strip()
     Path(cache).mkdir(parents=True, exist_ok=True)
     return [*binds, f"--bind={cache}:/root/.cache/pip"]
+
+
+def _torchserve() -> list[str]:
+    """The packages of the prepared environment, if there is one: torch is too large to be downloaded for every machine."""
+    python = os.environ.get("DOODLED_TORCHSERVE_PYTHON", "")
+    if not python:
+        return []
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return [f"--bind-ro={packages}:{TORCHSERVE_PACKAGES}"]
 
 
 def _checked(*command: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class InstalledDoodled:
 
     def environ(self, environ: Mapping[str, str]) -> None:
         """Set variables of the service, from its next start on."""
-        self.drop_in("zz-test", "[Service]\n" + "".join(f"Environment={name}={value}\n" for name, value in environ.items()))
+        self.drop_in("zzz-test", "[Service]\n" + "".join(f"Environment={name}={value}\n" for name, value in environ.items()))
 
     def restart(self) -> None:
         self.machine.run("systemctl", "restart", "doodled")
@@ -105,12 +106,11 @@ class InstalledDoodled:
         """Names of manifests that belong to a drawing: one, if all went well."""
         return sorted(path.name for path in self.place("outbox").glob(f"{stem}*.json"))
 
-    def claimed(self, name: str) -> bool:
-        """Whether a worker has begun with it."""
+    def is_begun(self, name: str) -> bool:
+        """Whether a worker works on it."""
         for file in self.place("spool", "work").glob("*/*/job.json"):
             with contextlib.suppress(OSError, ValueError):
-                job = json.loads(file.read_text())
-                if job["name"] == name and job["attempts"]:
+                if json.loads(file.read_text())["name"] == name and (file.parent / "result").exists():
                     return True
         return False
 
@@ -139,6 +139,14 @@ def installed_doodled(machine: Machine) -> Iterator[InstalledDoodled]:
     doodled.environ(QUICK)
     machine.run("systemctl", "start", "doodled")
     yield doodled
+
+
+def exposure(doodled: InstalledDoodled, service: str) -> float:
+    """How much a service may still do, 0 to 10, as systemd-analyze judges."""
+    said = doodled.machine.said("systemd-analyze", "security", "--no-pager", service)
+    found = re.search(r"Overall exposure level for .*: ([\d.]+)", said)
+    assert found, said
+    return float(found[1])
 
 
 def copy_of_character(machine: Machine) -> str:

@@ -36,7 +36,7 @@ class RealTorchServe:
         self.store.mkdir()
         self._log = folder / "torchserve.log"
         self._changes = changes
-        ports = _free_ports(5)
+        ports = free_ports(5)
         self.endpoint = TorchServeEndpoint(f"http://127.0.0.1:{ports[0]}", folder / "key_file.json", f"http://127.0.0.1:{ports[1]}")
         self._config = folder / "config.properties"
         # Workers listen on /tmp/.ts.sock.<port>, counted from initial_worker_port: shared by all servers of a machine.
@@ -134,7 +134,8 @@ class RealTorchServe:
         return found
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """TCP ports of the loopback interface that nobody uses now."""
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [listener.getsockname()[1] for listener in listeners]
     for listener in listeners:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.integration.installed_doodled import LONG, QUICK, SPOOL, STRANGER, InstalledDoodled, copy_of_character
+from tests.integration.installed_doodled import LONG, QUICK, SPOOL, STRANGER, InstalledDoodled, copy_of_character, exposure
 
 SETTINGS = "etc/doodled/doodled.toml"
 WATCHDOG_S = 5
@@ -28,13 +28,6 @@ def doodled(installed: InstalledDoodled) -> Iterator[InstalledDoodled]:
     shutil.copy(installed.machine.root / "usr/local/share/doodled/shipped/doodled.toml", installed.machine.root / SETTINGS)
     installed.machine.run("systemctl", "reset-failed", "doodled", check=False)
     installed.restart()
-
-
-def exposure(doodled: InstalledDoodled, service: str) -> float:
-    said = doodled.machine.said("systemd-analyze", "security", "--no-pager", service)
-    found = re.search(r"Overall exposure level for .*: ([\d.]+)", said)
-    assert found, said
-    return float(found[1])
 
 
 def check_animation(doodled: InstalledDoodled, name: str) -> None:
@@ -151,7 +144,7 @@ def test_bad_settings_at_the_start_are_final(doodled):
 
 def test_a_stop_lets_a_job_finish(doodled):
     doodled.drop("stopped.jpg", sidecar=LONG)
-    doodled.machine.wait_for(lambda: doodled.claimed("stopped.jpg"), "it is worked on")
+    doodled.machine.wait_for(lambda: doodled.is_begun("stopped.jpg"), "it is worked on")
     doodled.machine.run("systemctl", "stop", "doodled")
     assert doodled.machine.shown("doodled", "Result") == "success"
     assert doodled.published("stopped") == ["stopped.json"]
@@ -161,7 +154,7 @@ def test_a_stop_lets_a_job_finish(doodled):
 def test_a_killed_daemon_is_started_again_and_goes_on(doodled):
     restarts = doodled.restarts
     doodled.drop("killed.jpg", sidecar=LONG)
-    doodled.machine.wait_for(lambda: doodled.claimed("killed.jpg"), "it is worked on")
+    doodled.machine.wait_for(lambda: doodled.is_begun("killed.jpg"), "it is worked on")
     doodled.machine.run("kill", "-KILL", doodled.main_pid)
     check_animation(doodled, "killed.jpg")
     assert doodled.restarts == restarts + 1
@@ -172,7 +165,7 @@ def test_a_killed_daemon_is_started_again_and_goes_on(doodled):
 def test_a_killed_worker_is_replaced_and_its_job_tried_again(doodled):
     pid = doodled.main_pid
     doodled.drop("worker.jpg", sidecar=LONG)
-    doodled.machine.wait_for(lambda: doodled.claimed("worker.jpg"), "it is worked on")
+    doodled.machine.wait_for(lambda: doodled.is_begun("worker.jpg"), "it is worked on")
     doodled.machine.wait_for(lambda: workers(doodled), "it has workers")
     doodled.machine.run("kill", "-KILL", *workers(doodled))
     check_animation(doodled, "worker.jpg")
@@ -191,7 +184,7 @@ def test_a_hanging_daemon_is_caught_by_the_watchdog(doodled):
     doodled.restart()
     restarts = doodled.restarts
     doodled.drop("hung.jpg", sidecar=LONG)
-    doodled.machine.wait_for(lambda: doodled.claimed("hung.jpg"), "it is worked on")
+    doodled.machine.wait_for(lambda: doodled.is_begun("hung.jpg"), "it is worked on")
     doodled.machine.run("kill", f"-{signal.SIGSTOP.name.removeprefix('SIG')}", doodled.main_pid)
     doodled.machine.wait_for(lambda: doodled.restarts > restarts, "systemd starts it again")
     check_animation(doodled, "hung.jpg")
@@ -266,8 +259,7 @@ def test_an_upgrade_keeps_settings_and_jobs(doodled):
 def test_removing_it_leaves_data_and_settings(doodled):
     doodled.drop("left.jpg")
     doodled.manifest("left.jpg")
-    releases, kept = doodled.machine.root / "opt/doodled-releases", doodled.machine.root / "opt/kept"
-    shutil.copytree(releases, kept, symlinks=True)
+    doodled.machine.run("cp", "--archive", "--link", "/opt/doodled-releases", "/opt/kept")
     doodled.install("--uninstall")
     assert not doodled.is_active()
     left = [path for path in ("opt/doodled", "opt/doodled-releases", "usr/local/lib/doodled") if (doodled.machine.root / path).exists()]
@@ -275,6 +267,6 @@ def test_removing_it_leaves_data_and_settings(doodled):
     assert "not-found" in doodled.machine.said("systemctl", "show", "--property=LoadState", "doodled")
     assert doodled.place("outbox", "left.gif").exists()
     assert (doodled.machine.root / SETTINGS).exists()
-    kept.rename(releases)  # saves the test a minute
+    doodled.machine.run("mv", "/opt/kept", "/opt/doodled-releases")  # saves the test a minute
     doodled.install()
     assert doodled.is_active()
