@@ -37,6 +37,11 @@ def is_ignored(name: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in IGNORED)
 
 
+def is_plain_name(value: object) -> bool:
+    """Whether something is the name of a file, and leads nowhere else."""
+    return isinstance(value, str) and value not in {"", ".", ".."} and "/" not in value and "\0" not in value
+
+
 def _is_hostile(character: str) -> bool:
     """Control characters, changes of the writing direction, half surrogates: what moves a cursor or forges a line."""
     return character in '/\\"%' or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"}

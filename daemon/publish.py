@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.durable import create_durably, exists, link, opened_folder, unlink_ours, write_durably
-from daemon.names import result_stem
+from daemon.names import is_plain_name, result_stem
 from daemon.spool import MANIFEST, RESULT, Job, read_json
 from pipeline.errors import OutputFailed
 
@@ -47,13 +47,25 @@ def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) ->
 
 def finish_publishing(outbox: Path, place: Path, job: Job) -> dict[str, Any]:
     """The same for a job whose manifest had been written when its daemon died. Raises as `publish`, or ValueError if it is damaged."""
-    named = read_json(place / MANIFEST)
+    named = _sound(read_json(place / MANIFEST))
     with opened_folder(outbox, job.folder, make=True) as target:
         # Somebody may have taken a finished result away before its daemon could say that it is finished.
         is_out = (place / MANIFEST).lstat().st_nlink > 1
         if is_out or _linked(named, place, target):
             return named
     return publish(outbox, place, job, named)
+
+
+def _sound(named: dict[str, Any]) -> dict[str, Any]:
+    """A manifest that was read back. Raises ValueError unless it is one, whose names lead nowhere else."""
+    outputs = named.get("outputs")
+    if not isinstance(outputs, list) or not all(isinstance(output, dict) and isinstance(output.get("label"), list) for output in outputs):
+        raise ValueError("a manifest without its outputs")
+    names = [output.get(key) for output in outputs for key in ("result", "file")] + [named.get("manifest")]
+    names += [part for output in outputs for part in output["label"]]
+    if not all(is_plain_name(name) for name in names):
+        raise ValueError("a manifest with names that no daemon writes")
+    return named
 
 
 def _write_manifest(place: Path, content: bytes) -> None:

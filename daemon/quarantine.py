@@ -19,7 +19,7 @@ from typing import Any
 
 from daemon.durable import exists, link, opened_folder, rename, rename_without_replacing, sync_folder, unlink_ours, write_durably
 from daemon.layout import Layout
-from daemon.names import MAX_NAME_BYTES, clipped, shown_name
+from daemon.names import MAX_NAME_BYTES, clipped, is_plain_name, shown_name
 from daemon.spool import ERROR, SIDECAR, SOURCE, Job, read_json
 from pipeline.errors import OptionError
 
@@ -59,6 +59,8 @@ def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -
 def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
     """The same for a job whose daemon died meanwhile. Raises OSError, or ValueError if its reason is damaged."""
     reason = read_json(place / ERROR)
+    if not is_plain_name(reason.get("file")):
+        raise ValueError("a reason without the name that it had in `failed`")
     with opened_folder(failed) as target:
         if not exists(place / SOURCE) or _moved(str(reason["file"]), place, target):
             return str(reason["file"])
@@ -129,12 +131,19 @@ def quarantined(failed: Path) -> list[Failed]:
     for path in sorted(failed.iterdir()):
         if path.name.endswith((ERROR_SUFFIX, OPTIONS_SUFFIX)) or path.name.startswith("."):
             continue
-        try:
-            reason = read_json(path.with_name(path.name + ERROR_SUFFIX))
-        except (OSError, ValueError):
-            reason = {}
-        found.append(Failed(path.name, reason))
+        found.append(Failed(path.name, _reason(path)))
     return sorted(found, key=lambda each: each.job_id)
+
+
+def _reason(path: Path) -> dict[str, Any]:
+    """Why a file is in `failed`, or nothing: of what can't be read, and of names that would lead out of the inbox."""
+    try:
+        reason = read_json(path.with_name(path.name + ERROR_SUFFIX))
+    except (OSError, ValueError):
+        return {}
+    folder = reason.get("folder", [])
+    names = [*(folder if isinstance(folder, list) else [None]), reason.get("name", path.name), reason.get("sidecar") or path.name]
+    return reason if all(is_plain_name(name) for name in names) else {}
 
 
 def retry(layout: Layout, one: Failed) -> Path:

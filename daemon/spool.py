@@ -31,6 +31,7 @@ from typing import Any, Final
 from daemon.durable import create_durably, exists, opened_folder, rename, rename_without_replacing, sync_folder, write_durably
 from daemon.job_ids import is_job_id, job_id
 from daemon.layout import Layout, prepare
+from daemon.names import is_plain_name
 
 SCHEMA: Final = 1
 JOB_FILE: Final = "job.json"
@@ -72,13 +73,26 @@ class Job:
     @classmethod
     def from_json(cls, content: bytes) -> Job:
         """Raises ValueError unless `content` is a job file of this schema."""
-        fields = json.loads(content)
+        fields = _parsed(content)
         if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA or not is_job_id(str(fields.get("id"))):
             raise ValueError("no job file of this version")
         try:
-            return cls(**{**fields, "folder": tuple(fields.get("folder", ()))})
+            job = cls(**{**fields, "folder": tuple(fields.get("folder", ()))})
         except TypeError as error:
             raise ValueError("no job file of this version") from error
+        if not job._is_sound():
+            raise ValueError("a job file with values that no daemon writes")
+        return job
+
+    def _is_sound(self) -> bool:
+        """Names that lead nowhere else, and values of the right kinds: a disk may return anything."""
+        names = (self.name, *self.folder, *([] if self.sidecar is None else [self.sidecar]))
+        return (
+            all(is_plain_name(name) for name in names)
+            and all(type(count) is int for count in (self.attempts, self.recoveries))
+            and all(type(flag) is bool for flag in (self.is_folder, self.is_under_way))
+            and type(self.claimed_at_s) in {int, float}
+        )
 
     def to_json(self) -> bytes:
         """ASCII, so that any name survives."""
@@ -270,15 +284,25 @@ def remove_if_empty(instance: Path) -> None:
 
 def read_job(place: Path) -> Job:
     """The job in a folder. Raises OSError or ValueError if its file can't be read."""
-    return Job.from_json((place / JOB_FILE).read_bytes())
+    job = Job.from_json((place / JOB_FILE).read_bytes())
+    if job.id != place.name:
+        raise ValueError("a job file of another job")
+    return job
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A file of ours. Raises OSError or ValueError if it can't be read."""
-    fields = json.loads(path.read_bytes())
+    fields = _parsed(path.read_bytes())
     if not isinstance(fields, dict):
         raise ValueError(f"{path.name} is no object")  # noqa: TRY004 - as for any other damage
     return fields
+
+
+def _parsed(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("JSON too deep for any file of ours") from error
 
 
 def _locked_folder(work: Path, instance: str) -> int:

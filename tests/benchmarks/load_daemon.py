@@ -56,6 +56,10 @@ class Daemon:
         """Of the daemon without its workers."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
+    def state(self) -> str:
+        """As proc(5) has it: R, S, T for stopped, ..."""
+        return Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
     def family(self) -> list[int]:
         """The daemon and its children, by process id."""
         found = [self.process.pid]

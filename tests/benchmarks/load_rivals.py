@@ -25,7 +25,7 @@ def rivals(root: Path, options: argparse.Namespace) -> bool:
         until(lambda: _published(root) > count // 10, "nothing comes out")
         killed.process.kill()
         killed_s = time.monotonic()
-        stopped.process.send_signal(signal.SIGSTOP)
+        _stop_at_work(root, stopped)
         left = len(list(_work_of(root, killed)))
         until(lambda: not list(_work_of(root, killed)), "the killed one's work was not taken over")
         taken_over_s = time.monotonic() - killed_s
@@ -49,6 +49,17 @@ def rivals(root: Path, options: argparse.Namespace) -> bool:
         }
     )
     return places["published once"] == count and not places["files without manifest"] and taken_over_s <= TAKEN_OVER_S
+
+
+def _stop_at_work(root: Path, daemon: Daemon) -> None:
+    """With jobs in its hands."""
+    for _ in range(1000):
+        daemon.process.send_signal(signal.SIGSTOP)
+        until(lambda: daemon.state() == "T", "it did not stop")
+        if _work_of(root, daemon):
+            return
+        daemon.process.send_signal(signal.SIGCONT)
+        time.sleep(0.005)
 
 
 def _published(root: Path) -> int:

@@ -2,10 +2,11 @@
 
     python tests/benchmarks/soak.py --minutes 30 [--seed 0] [--root FOLDER] [--nice 0] [--real]
 
-Each life ends by SIGKILL between 0.2 and 5 s after its start, every other pair after it became ready (on a busy machine the others often die
-while they start); when a backlog is done the next is dropped, until the time is up, and then a last life drains what is left. Workers pretend (tests/fault/stub_daemon.py), in process or as a pool in turns: half of the files take
-half a second each, every fiftieth fails for good, some have a sidecar or lie in a folder. With --real, the samples of etc/drawings are
-animated instead, small. Ends with status 1 unless every file was published or failed exactly once and what was done stayed done.
+Each life ends by SIGKILL between 0.2 and 5 s after its start, every other pair so long after it became ready (on a busy machine, the others
+often die while they start). When a backlog is done, the next is dropped, until the time is up; then a last life drains what is left.
+Workers pretend (tests/fault/stub_daemon.py), in process or as a pool in turns: half of the files take half a second each, every fiftieth
+fails for good, some have a sidecar or lie in a folder. With --real, the samples of etc/drawings are animated instead, small.
+Ends with status 1 unless every file was published or failed exactly once, and what was done stayed done.
 """
 
 from __future__ import annotations
