@@ -22,6 +22,9 @@ from daemon.stopwatch import timing_lines
 from pipeline.errors import DoodledError
 
 MOST_REMEMBERED = 10_000
+MOST_WORDS = 4000
+"""Characters of a message that a person may want to read."""
+
 STAGES: Mapping[str, tuple[str, ...]] = {
     "decode": ("decode",),
     "infer": ("networks", "detect", "pose"),
@@ -203,7 +206,7 @@ class Endings:
             "schema": SCHEMA,
             "job_id": job.id,
             "error_type": str(failure.kind),
-            "message": failure.message,
+            "message": failure.message[:MOST_WORDS],
             "what_to_do": hint,
             "stage": failure.stage,
             "attempts": job.attempts,

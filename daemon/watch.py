@@ -104,14 +104,15 @@ class Watch:
         if self._is_network:
             return
         _hurried()
-        observer = Observer()
+        observer: BaseObserver | None = None
         try:
+            observer = Observer()
             self._inode = self._inbox.stat().st_ino
             observer.schedule(_Hints(self._hint), str(self._inbox), recursive=True, event_filter=_NEWS)
             observer.start()
         except OSError as error:
             self.problem = error.strerror or str(error)
-            observer.unschedule_all()
+            _let_go(observer)
             return
         self.problem = ""
         self._observer = observer
@@ -143,6 +144,14 @@ class Watch:
     def _overflowed(self) -> None:
         self.overflows += 1
         self._hint()
+
+
+def _let_go(observer: BaseObserver | None) -> None:
+    """Give back what an observer holds that could not be started."""
+    if observer is not None:
+        with suppress(OSError, RuntimeError):
+            observer.unschedule_all()
+            observer.on_thread_stop()
 
 
 def is_on_network(path: Path, mounts: str | None = None) -> bool:

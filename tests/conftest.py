@@ -13,7 +13,7 @@ from pipeline.adapters.renderer import GLRenderer
 from pipeline.errors import RenderUnavailable
 
 REFERENCE_ROOT = "ANIMATED_DRAWINGS_ROOT"
-NO_RIGHTS = ("ptrace is forbidden here", "mounts are forbidden here")
+NO_RIGHTS = ("ptrace is forbidden here", "mounts are forbidden here", "control groups are forbidden here", "namespaces are forbidden here")
 ALLOWED_SKIPS = ("needs a GPU", *NO_RIGHTS, *(() if os.environ.get(REFERENCE_ROOT) else (REFERENCE_ROOT,)))
 """What this machine can't run: no GPU, no rights, no reference data unless named. Any other skip is a fault in CI (`--strict-skips`)."""
 

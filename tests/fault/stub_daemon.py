@@ -1,6 +1,7 @@
 """The daemon with workers that only pretend: `python stub_daemon.py ROOT [--drain] [COUNT]`. Everything but the drawing is real.
 
-With `--pool`, real worker processes do the pretending, and "segfault", "hang" and "hog" do to their worker what they say.
+With `--pool`, real worker processes do the pretending, and "segfault", "hang", "hog" and "devour" do to their worker what they say: one
+asks for more memory than it may have, the other takes all there is. "babble" breaks with more words than anybody wants to read.
 A drawing's own bytes say what becomes of it: "refuse" fails for good, "break" breaks every time, "outage" can't be done now unless
 `networks-are-back` lies beside the root, "slow" takes half a second; anything else is published as it is, as one animation.
 """
@@ -35,6 +36,12 @@ def endured(order: Order) -> Report:
         threading.Event().wait(600)
     if content.startswith(b"hog"):
         bytearray(64 << 30)
+    if content.startswith(b"devour"):
+        devoured = []
+        while True:
+            devoured.append(b"x" * (16 << 20))
+    if content.startswith(b"babble"):
+        return Report(failure=Failure(ErrorType.NO_FIGURE, "words \x1b[31m\n" * 100_000, trace="more words\n" * 100_000))
     return pretended(order)
 
 

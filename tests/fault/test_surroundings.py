@@ -1,0 +1,191 @@
+"""Rows 28 and 33 to 39 of the faults: inotify is exhausted, the log is full or endless, there is no systemd, versions come and go."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault.test_daemon import ENVIRON, PATIENCE_S, command, drained, drop, events, running, until
+from spool_oracle import ROOT, Places, check_published, check_tidy
+
+from daemon.log import MAX_RECORD_BYTES
+from daemon.spool import Spool
+
+QUICK = {**ENVIRON, "DOODLED_INTAKE_RESCAN_S": "0.5", "DOODLED_INTAKE_POLL_S": "0.2"}
+MOST_RECORDS = 12
+
+
+def records(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_bytes().splitlines() if line.endswith(b"}")]
+
+
+@contextmanager
+def limited(root: Path, limit: str, value: int) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A daemon in a user namespace of its own, with a limit of namespaces(7) set low there."""
+    log = root.parent / "log"
+    if shutil.which("unshare") is None:
+        pytest.skip("namespaces are forbidden here: there is no unshare")
+    script = f'echo {value} > /proc/sys/user/{limit} && exec "$@"'
+    outer = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh", *command(root)]
+    with log.open("wb") as file, subprocess.Popen(outer, env=QUICK, stdout=file, stderr=subprocess.PIPE) as daemon:
+        assert daemon.stderr is not None
+        try:
+            until(lambda: b"daemon.ready" in log.read_bytes() or daemon.poll() is not None)
+            if daemon.returncode is not None:
+                said = daemon.stderr.read().decode()
+                if "unshare" in said or "sh:" in said:
+                    pytest.skip(f"namespaces are forbidden here: {said}")
+                raise AssertionError(said)
+            yield daemon, log
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(PATIENCE_S) == 0
+            assert daemon.stderr.read() == b""
+        finally:
+            daemon.kill()
+
+
+def test_without_inotify_the_inbox_is_polled_and_that_is_said_once(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    with limited(root, "max_inotify_instances", 0) as (_, log):
+        content = drop(root, "picture.png", b"picture")
+        until(lambda: Places(root).manifests())
+        until(lambda: events(records(log), "watch.restarted"))
+        told = records(log)
+    assert [record["watch_mode"] for record in events(told, "daemon.ready")] == ["polling"]
+    (warning,) = events(told, "watch.restarted")
+    assert (warning["level"], warning["watch_mode"]) == ("warning", "polling")
+    assert warning["reason"]
+    check_published(root, "picture.png", content)
+
+
+def test_when_watches_run_out_while_it_runs_every_file_is_still_found(tmp_path: Path) -> None:
+    """Each folder of the inbox takes a watch."""
+    root = tmp_path / "root"
+    with limited(root, "max_inotify_watches", 3):
+        for number in range(8):
+            (root / "inbox" / f"folder{number}").mkdir()
+        contents = [drop(root, f"folder{number}/picture.png", b"picture %d" % number) for number in range(8)]
+        until(lambda: len(Places(root).manifests()) == 8)
+    for content in contents:
+        check_published(root, "picture.png", content)
+    check_tidy(root)
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_log_on_a_full_disk_stops_nobody(tmp_path: Path) -> None:
+    content = drop(tmp_path, "picture.png", b"picture")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command(tmp_path, "--drain"), env=ENVIRON, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    check_published(tmp_path, "picture.png", content)
+    check_tidy(tmp_path)
+
+
+def test_an_error_of_a_million_words_makes_a_short_record_and_a_readable_reason(tmp_path: Path) -> None:
+    drop(tmp_path, "babble.png", b"babble")
+    done = subprocess.run(command(tmp_path, "--pool", "--drain"), env=ENVIRON, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert max(len(line) for line in done.stdout.splitlines()) <= MAX_RECORD_BYTES
+    (failed,) = events([json.loads(line) for line in done.stdout.splitlines()], "job.failed")
+    assert failed["error_message"].isprintable()
+    assert (tmp_path / "failed" / "babble.png.error.json").stat().st_size < 10_000
+
+
+def test_a_job_makes_few_records_whatever_becomes_of_it(tmp_path: Path) -> None:
+    for content in (b"fine", b"refuse", b"break", b"segfault"):
+        drop(tmp_path, f"dab/{content.decode()}.png", content)
+        drop(tmp_path, f"{content.decode()} again.png", content)
+    told = drained(tmp_path, "--pool")
+    per_job = Counter(record["job_id"] for record in told if "job_id" in record)
+    assert len(per_job) == 8
+    assert max(per_job.values()) <= MOST_RECORDS
+    assert len(told) <= MOST_RECORDS * 8
+
+
+# --- no systemd ------------------------------------------------------------------------------------------------------
+
+
+def test_as_the_first_process_of_a_container_without_anything_it_does_the_same(tmp_path: Path) -> None:
+    """No NOTIFY_SOCKET, no journal, no HOME, no PATH; whoever is process 1 gets no signal that it does not handle."""
+    root = tmp_path / "root"
+    log = tmp_path / "log"
+    bare = {"PYTHONPATH": str(ROOT), "DOODLED_INTAKE_QUIET_S": "0.02"}
+    outer = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", *command(root, "--pool")]
+    if shutil.which("unshare") is None:
+        pytest.skip("namespaces are forbidden here: there is no unshare")
+    outer[0] = str(shutil.which("unshare"))
+    with log.open("wb") as file, subprocess.Popen(outer, env=bare, stdout=file, stderr=subprocess.PIPE, cwd="/") as daemon:
+        assert daemon.stderr is not None
+        try:
+            until(lambda: b"daemon.ready" in log.read_bytes() or daemon.poll() is not None)
+            if daemon.returncode is not None:
+                pytest.skip(f"namespaces are forbidden here: {daemon.stderr.read().decode()}")
+            contents = [drop(root, f"{name}.png", name.encode()) for name in ("fine", "segfault")]
+            until(lambda: len(events(records(log), "job.failed")) == 1 and Places(root).manifests())
+            child = int(Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text())
+            os.kill(child, signal.SIGTERM)
+            assert daemon.wait(PATIENCE_S) == 0
+            assert daemon.stderr.read() == b""
+        finally:
+            daemon.kill()
+    told = records(log)
+    assert told[0]["pid"] == 1
+    assert (told[-1]["event"], told[-1]["reason"]) == ("daemon.stop", "signal")
+    check_published(root, "fine.png", contents[0])
+    check_tidy(root)
+
+
+# --- what changes while it runs --------------------------------------------------------------------------------------
+
+
+def test_new_settings_cost_what_runs_nothing(tmp_path: Path) -> None:
+    config, root = tmp_path / "doodled.toml", tmp_path / "root"
+    config.write_text("[storage]\nretention_h = 1\n")
+    with running(root, 2, environ={**ENVIRON, "DOODLED_CONFIG": str(config)}) as daemon:
+        log = next(tmp_path.glob("root.*.log"))
+        contents = [drop(root, f"picture{number}.png", b"slow %d" % number) for number in range(4)]
+        for text, event in (("[storage]\nretention = 2\n", b"config.rejected"), ("[storage]\nretention_h = 2\n", b"config.reloaded")):
+            until(lambda: Places(root).claimed())
+            config.write_text(text)
+            daemon.send_signal(signal.SIGHUP)
+            until(lambda event=event: event in log.read_bytes())
+        until(lambda: len(Places(root).manifests()) == 4)
+        told = records(log)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+    assert {record["attempt"] for record in events(told, "job.done")} == {1}
+    assert not events(told, "job.retried")
+    for content in contents:
+        check_published(root, "picture.png", content)
+
+
+def test_a_backlog_outlives_an_upgrade_and_a_downgrade(tmp_path: Path) -> None:
+    """What a later version began is left alone by this one, and ends with the next that knows it."""
+    with Spool.opened(tmp_path) as spool:
+        for number in range(2):
+            drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
+        for number, schema in enumerate((1, 2)):
+            job = spool.claim(f"picture{number}.png", (), is_folder=False, sidecar=None, now_s=1e9 + number)
+            assert job is not None
+            fields = json.loads((spool.path(job) / "job.json").read_text())
+            (spool.path(job) / "job.json").write_text(json.dumps({**fields, "schema": schema}))
+    told = drained(tmp_path)
+    assert [record["from_state"] == "newer" for record in events(told, "job.recovered")].count(True) == 1
+    check_published(tmp_path, "picture0.png", b"picture 0")
+    (kept,) = Places(tmp_path).claimed()
+    fields = json.loads(kept.with_name("job.json").read_text())
+    kept.with_name("job.json").write_text(json.dumps({**fields, "schema": 1}))
+    drained(tmp_path)
+    check_published(tmp_path, "picture1.png", b"picture 1")
+    check_tidy(tmp_path)
