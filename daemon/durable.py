@@ -56,7 +56,7 @@ def _entered(folder: int, part: str, *, make: bool) -> int:
             raise
     with suppress(FileExistsError):
         os.mkdir(part, dir_fd=folder)
-        os.fsync(folder)
+    os.fsync(folder)
     return os.open(part, _FOLDER, dir_fd=folder)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from daemon.disposition import Backoff, ErrorType, Outcome, error_type, outcome
+from daemon.earlier import Earlier
 from daemon.gallery_thumbnails import keep_thumbnail
 from daemon.log import Event, EventLog
 from daemon.names import name_fields, shown_name
@@ -21,7 +22,6 @@ from daemon.spool import ERROR, Job, Spool, read_json
 from daemon.stopwatch import timing_lines
 from pipeline.errors import DoodledError
 
-MOST_REMEMBERED = 10_000
 MOST_WORDS = 4000
 """Characters of a message that a person may want to read."""
 
@@ -93,7 +93,7 @@ class Endings:
         self._retry = retry
         self._is_kept = is_kept
         self._tells_stages = tells_stages
-        self._seen: OrderedDict[str, str] = OrderedDict()
+        self._earlier = Earlier(spool.layout.seen)
         self.done = 0
         self.failed = 0
 
@@ -139,23 +139,28 @@ class Endings:
         """The ending of a job whose daemon died while it was published. Raises OSError; ValueError if it must be made again."""
         named = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
         self._keep_thumbnail(job)
-        self._spool.acknowledge(job, is_kept=self._is_kept)
+        is_acknowledged = self.acknowledged(job)
         self.done += 1
         outputs = [_told(output) for output in named["outputs"]]
         self._log.tell(Event.JOB_DONE, **self._fields(job, None), outcome="success", outputs=outputs, is_recovered=True)
-        return Ending(None)
+        return Ending(None, is_acknowledged=is_acknowledged)
 
     def resumed_failure(self, job: Job) -> Ending:
         """The same for one that was on its way into quarantine. Raises OSError, or ValueError."""
         reason = read_json(self._spool.path(job) / ERROR)
         path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
         self._keep_thumbnail(job)
-        self._spool.forget(job)
+        self._forget(job)
         self.failed += 1
         why = {"error_type": reason.get("error_type"), "error_message": reason.get("message")}
         where = {"failed_path": shown_name(path), "is_recovered": True}
         self._log.tell(Event.JOB_FAILED, **self._fields(job, None), outcome="failure", **why, **where)
         return Ending(Outcome.FAIL)
+
+    def _forget(self, job: Job) -> None:
+        """What is left of a job whose files are in quarantine; the next daemon finds that they are, if the disk refuses."""
+        with suppress(OSError):
+            self._spool.forget(job)
 
     def fail(self, job: Job, kind: ErrorType, message: str, hint: str = "") -> Ending:
         """Put a job into quarantine that was not worked on."""
@@ -214,7 +219,7 @@ class Endings:
         }
         path = quarantine(self._spool.layout.failed, self._spool.path(job), job, reason)
         self._keep_thumbnail(job)
-        self._spool.forget(job)
+        self._forget(job)
         self.failed += 1
         self._log.tell(
             Event.JOB_FAILED,
@@ -260,13 +265,9 @@ class Endings:
 
     def _tell_duplicate(self, job: Job, report: Report) -> None:
         """The same bytes again are animated again: people drop a picture again because they changed their mind. But they are told."""
-        earlier = self._seen.get(report.file_sha256)
+        earlier = self._earlier.job_of(report.file_sha256, job.id)
         if earlier is not None:
             self._log.tell(Event.JOB_DUPLICATE, job_id=job.id, original_job_id=earlier, policy="again", **name_fields(job.name))
-        else:
-            self._seen[report.file_sha256] = job.id
-            if len(self._seen) > MOST_REMEMBERED:
-                self._seen.popitem(last=False)
 
 
 def stage_of(part: str) -> str:

@@ -21,6 +21,9 @@ from daemon.names import is_ignored
 from daemon.settle import SettleRules, Settling
 from pipeline.character_files import CONFIG_NAME
 
+NOT_REGULAR = frozenset({errno.EINVAL, errno.ELOOP, errno.ENXIO})
+"""What a look at a link, a pipe, a socket says; anything else is trouble that may pass."""
+
 SIDECAR_SUFFIX = ".json"
 LOOK_PAUSE_S = 0.05
 """Between two turns in which more is due than can be looked at in one."""
@@ -163,7 +166,7 @@ class Intake:
             candidate.settling.due_s = now + self._rules.stable_s  # gone; the next scan takes it out
             return False
         except OSError as error:
-            candidate.rejected = "unreadable" if error.errno in {errno.EACCES, errno.EPERM} else "not_regular"
+            candidate.rejected = "not_regular" if error.errno in NOT_REGULAR else "unreadable"
             candidate.settling.due_s = now + REJECTED_PAUSE_S
             return False
         candidate.rejected = "" if may_be_taken else "immovable"

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from daemon import quarantine
+from daemon.instances import LOCK
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
 from daemon.names import shown_name
 from daemon.quarantine import Failed
 from daemon.settle import SettleRules
-from daemon.spool import JOB_FILE, LOCK, MANIFEST, read_job, read_json
+from daemon.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
 MOST_DEEP = 16

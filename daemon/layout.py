@@ -53,9 +53,14 @@ class Layout:
         """What the daemons say of themselves, a file each."""
         return self.root / "spool" / "status"
 
+    @property
+    def seen(self) -> Path:
+        """Which drawings were animated before (`daemon.earlier`)."""
+        return self.root / "spool" / "seen"
+
     def all(self) -> tuple[Path, ...]:
         """Every folder."""
-        return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status)
+        return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status, self.seen)
 
     def probed(self) -> tuple[Path, ...]:
         """Those that files are linked or renamed between."""
@@ -81,7 +86,7 @@ def prepare(layout: Layout) -> None:
             for folder in layout.probed()[1:]:
                 _try_links(probe, folder / probe.name)
         finally:
-            probe.unlink()
+            probe.unlink(missing_ok=True)
     except OSError as error:
         where = error.filename2 or error.filename or layout.root
         if error.errno == errno.EXDEV:
@@ -96,7 +101,7 @@ def _try_links(probe: Path, linked: Path) -> None:
     except FileExistsError:  # an answer was lost (`daemon.durable`)
         if not linked.samefile(probe):
             raise
-    linked.unlink()
+    linked.unlink(missing_ok=True)
 
 
 def _remedy(error: OSError, root: Path) -> str:

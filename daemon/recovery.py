@@ -14,12 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from daemon.durable import opened_folder, rename, sync_folder
+from daemon.instances import LOCK, remove_if_empty
 from daemon.job_ids import is_job_id
 from daemon.layout import PROBE, Layout
 from daemon.spool import (
     ERROR,
     JOB_FILE,
-    LOCK,
     MANIFEST,
     SCHEMA,
     SIDECAR,
@@ -29,7 +29,6 @@ from daemon.spool import (
     claim_sidecar,
     read_job,
     read_json,
-    remove_if_empty,
 )
 
 STALE_S = 3600.0

@@ -9,14 +9,13 @@ before it happens, every end before it is acknowledged, so a step may be the las
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 
 from daemon.admission import MACHINE, Admission
 from daemon.disposition import Backoff, ErrorType, Outcome
 from daemon.durable import opened_folder
 from daemon.endings import Endings, Timing
+from daemon.in_hand import PUBLISHED, Held, Running
 from daemon.inference import InferenceRequest
 from daemon.intake import Candidate, Intake
 from daemon.log import Event, EventLog
@@ -32,28 +31,6 @@ from daemon.workers import WorkForce, report_of
 LOOKS_PER_STEP = 256
 TAKE_OVER_S = 15.0
 WRITER_PAUSE_S = 1.0
-PUBLISHED = "published, but the disk refuses to say so"
-
-
-@dataclass
-class Running:
-    """A job that a worker has."""
-
-    job: Job
-    future: Future[Report]
-    seen: Observation
-    timing: Timing
-    deadline_s: float
-
-
-@dataclass
-class Held:
-    """A claimed job that no worker has."""
-
-    job: Job
-    timing: Timing
-    not_before_s: float = 0.0
-    reason: str = ""
 
 
 class Service:
@@ -154,7 +131,8 @@ class Service:
     def _resume(self, recovered: Recovered, now: float) -> None:
         job = recovered.job
         if recovered.found is Found.PUBLISHING:
-            self._endings.resumed(job)
+            if not self._endings.resumed(job).is_acknowledged:
+                self._hold(job, Timing(now), now + WRITER_PAUSE_S, PUBLISHED)
         elif recovered.found is Found.FAILING:
             self._endings.resumed_failure(job)
         elif recovered.found is Found.DAMAGED and not self._spool.has_source(job):
@@ -222,6 +200,7 @@ class Service:
     def _start(self, job: Job, timing: Timing, now: float) -> None:
         """Hand a job to the workers, unless somebody still writes to it."""
         try:
+            self._spool.complete(job)
             if not self._spool.ordinary(job):
                 self._endings.fail(job, ErrorType.INPUT, "this is no ordinary file: expected a picture or a character folder")
                 return

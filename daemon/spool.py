@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.durable import create_durably, exists, opened_folder, rename, rename_without_replacing, sync_folder, write_durably
+from daemon.instances import LOCK, locked_folder, remove_if_empty
 from daemon.job_ids import is_job_id, job_id
 from daemon.layout import Layout, prepare
 from daemon.names import is_plain_name
@@ -42,7 +43,6 @@ ERROR: Final = "error.json"
 RESULT: Final = "result"
 ANNOTATIONS: Final = "annotations"
 CHARACTER: Final = "character"
-LOCK: Final = ".lock"
 
 
 @dataclass
@@ -108,6 +108,7 @@ class Spool:
         self.instance, self._lock = "", -1
         self._device = layout.work.stat().st_dev
         self._has_unsynced = False
+        self._half_claimed: set[str] = set()
         self.renew()
 
     @classmethod
@@ -148,7 +149,7 @@ class Spool:
         if self.layout.work.stat().st_dev != self._device:  # unmounted, or something else was mounted: not ours to write to
             raise OSError(errno.ESTALE, "another file system is here than at the start", str(self.layout.work))
         instance = job_id()
-        lock = _locked_folder(self.layout.work, instance)
+        lock = locked_folder(self.layout.work, instance)
         if self._lock >= 0:
             os.close(self._lock)
         self.instance, self._lock = instance, lock
@@ -171,7 +172,7 @@ class Spool:
         """
         job = Job(job_id(now_s), name, tuple(folder), is_folder, sidecar, attempts=1, is_under_way=True, claimed_at_s=now_s)
         place = self.path(job)
-        place.mkdir()
+        place.mkdir(exist_ok=True)  # nobody else makes it, but an answer may be lost
         try:
             create_durably(place, JOB_FILE, job.to_json())
             sync_folder(self.own)
@@ -193,7 +194,16 @@ class Spool:
                     return None
             if not self.has_source(job):
                 raise
+            self._half_claimed.add(job.id)
         return job
+
+    def complete(self, job: Job) -> None:
+        """Finish a claim that could neither be finished nor taken back. Raises OSError if it still can't be."""
+        if job.id in self._half_claimed:
+            with suppress(FileNotFoundError), opened_folder(self.layout.inbox, job.folder) as inbox:
+                claim_sidecar(job, inbox, self.path(job))
+            sync_folder(self.path(job))
+            self._half_claimed.discard(job.id)
 
     def save(self, job: Job) -> None:
         """Write the job's file, durably."""
@@ -274,14 +284,6 @@ def claim_sidecar(job: Job, inbox: int, place: Path) -> None:
             rename(job.sidecar, place / SIDECAR, source_folder=inbox)
 
 
-def remove_if_empty(instance: Path) -> None:
-    """Remove an instance's folder unless it holds jobs, even such as appear just now. Raises OSError."""
-    if {entry.name for entry in instance.iterdir()} <= {LOCK}:
-        (instance / LOCK).unlink(missing_ok=True)
-        with suppress(FileNotFoundError):
-            instance.rmdir()
-
-
 def read_job(place: Path) -> Job:
     """The job in a folder. Raises OSError or ValueError if its file can't be read."""
     job = Job.from_json((place / JOB_FILE).read_bytes())
@@ -303,14 +305,3 @@ def _parsed(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
         return json.loads(content)
     except RecursionError as error:
         raise ValueError("JSON too deep for any file of ours") from error
-
-
-def _locked_folder(work: Path, instance: str) -> int:
-    """Make an instance's folder; it appears under its name with its lock held."""
-    temporary = work / f".new-{instance}"
-    temporary.mkdir()
-    lock = os.open(temporary / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    rename(temporary, work / instance)
-    sync_folder(work)
-    return lock

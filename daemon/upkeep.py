@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from daemon.breaker import BreakerState
+from daemon.earlier import Earlier
 from daemon.endings import Endings
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id, made_at_s
@@ -77,6 +78,7 @@ class Upkeep:
         self._problem_told = ""
         self._hour: list[tuple[float, int, int]] = []
         self._free_bytes = 0
+        self._earlier = Earlier(spool.layout.seen)
         self._status_file = StatusFile(spool.layout.status / f"{spool.instance}.json")
         self._is_status_old = False
         self._is_hinted = False
@@ -191,9 +193,11 @@ class Upkeep:
 
     def _remove_old(self) -> None:
         oldest_s = time.time() - 3600 * self.settings.storage.retention_h
-        for place in self._spool.layout.done.iterdir():
-            if is_job_id(place.name) and made_at_s(place.name) < oldest_s:
-                shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):  # the root may be gone for a while
+            for place in self._spool.layout.done.iterdir():
+                if is_job_id(place.name) and made_at_s(place.name) < oldest_s:
+                    shutil.rmtree(place, ignore_errors=True)
+        self._earlier.forget(oldest_s)
 
     # --- telling -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,34 @@
+"""Jobs in the spool, between two steps of the service: with a worker, or waiting."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from daemon.endings import Timing
+from daemon.orders import Report
+from daemon.settle import Observation
+from daemon.spool import Job
+
+PUBLISHED = "published, but the disk refuses to say so"
+
+
+@dataclass
+class Running:
+    """A job that a worker has."""
+
+    job: Job
+    future: Future[Report]
+    seen: Observation
+    timing: Timing
+    deadline_s: float
+
+
+@dataclass
+class Held:
+    """A claimed job that no worker has."""
+
+    job: Job
+    timing: Timing
+    not_before_s: float = 0.0
+    reason: str = ""

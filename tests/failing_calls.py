@@ -1,0 +1,67 @@
+"""The system calls of this process that change something, failing as a test says."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from daemon import durable
+
+CHANGING = ("rename", "link", "unlink", "rmdir", "mkdir", "open", "write", "fsync")
+
+
+class FailingCalls:
+    """Counts them, from when it `is_on`.
+
+    Attributes:
+        failure: the errno with which the N-th call of a name fails, or None.
+        happens: whether failing calls have happened all the same, as when an answer was lost.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_on = False
+        self.happens = False
+        self.count = 0
+        self.failure: Callable[[str, int], int | None] = lambda _name, _number: None
+        for name in CHANGING:
+            monkeypatch.setattr(os, name, self._wrapped(name, getattr(os, name)))
+        monkeypatch.setattr(durable, "ctypes", _Ctypes)
+
+    def restart(self, failure: Callable[[str, int], int | None]) -> None:
+        """Count anew, and fail like this."""
+        self.failure, self.count = failure, 0
+
+    def _wrapped(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any, **more: Any) -> Any:
+            is_change = name != "open" or arguments[1] & os.O_CREAT
+            if not self.is_on or not is_change:
+                return None if name == "fsync" else call(*arguments, **more)
+            code = self.failure(name, self.count)
+            self.count += 1
+            result = call(*arguments, **more) if name != "fsync" and (code is None or self.happens) else None
+            if code is not None:
+                raise OSError(code, os.strerror(code), *(arguments[:1] if isinstance(arguments[0], str) else ()))
+            return result
+
+        return wrapped
+
+
+class _Libc:
+    """Knows no flags of renameat2, so that every rename is one of os."""
+
+    def renameat2(self, *_: object) -> int:
+        ctypes.set_errno(errno.EINVAL)
+        return -1
+
+
+class _Ctypes:
+    get_errno = staticmethod(ctypes.get_errno)
+
+    @staticmethod
+    def CDLL(*_: object, **__: object) -> _Libc:  # noqa: N802 - its name there
+        return _Libc()

@@ -1,0 +1,161 @@
+"""Rows 10, 11 and 16 of the faults (OPERATIONS.md): each call that changes something fails in turn, has happened all the same, or is the
+first that finds no room."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from failing_calls import FailingCalls
+from fault.stub_daemon import pretended
+from hand_driven import HandDriven
+from spool_oracle import Places, check_published, check_tidy
+
+from daemon.orders import Order, Report
+
+AGAIN = {"rename": errno.ENOENT, "link": errno.EEXIST, "unlink": errno.ENOENT, "rmdir": errno.ENOENT, "mkdir": errno.EEXIST}
+"""What a call finds that is sent again because the answer to it was lost."""
+
+SIDECAR = b'{"motion": "dab"}'
+CONTENTS = [b"a drawing", b"refuse this"]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> FailingCalls:
+    return FailingCalls(monkeypatch)
+
+
+def dropped(root: Path, content: bytes) -> None:
+    (root / "inbox" / "dab").mkdir(parents=True)
+    (root / "inbox" / "dab" / "garlic.json").write_bytes(SIDECAR)
+    (root / "inbox" / "dab" / "garlic.jpg").write_bytes(content)
+
+
+def check_ending(root: Path, content: bytes) -> None:
+    check_tidy(root)
+    if content.startswith(b"refuse"):
+        names = ["garlic.jpg", "garlic.jpg.error.json", "garlic.jpg.options.json"]
+        assert sorted(path.name for path in (root / "failed").iterdir()) == names
+        assert (root / "failed" / "garlic.jpg").read_bytes() == content
+    else:
+        assert not list((root / "failed").iterdir())
+        check_published(root, "garlic.jpg", content)
+        assert sorted(path.name for path in (root / "outbox" / "dab").iterdir()) == ["garlic.gif", "garlic.json"]
+
+
+def life(root: Path, content: bytes, calls: FailingCalls, *, is_from_start: bool) -> None:
+    """From start to end; calls fail as they were told to while it lasts, or once it has started."""
+    dropped(root, content)
+    calls.is_on = is_from_start
+    try:
+        with HandDriven.opened(root) as daemon:
+            calls.is_on = True
+            daemon.turned(1000.0)
+    finally:
+        calls.is_on = False
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("code", ["again", errno.EIO, errno.ETIMEDOUT])
+def test_a_call_that_has_happened_but_says_that_it_has_not_makes_no_difference(
+    tmp_path: Path, calls: FailingCalls, content: bytes, code: int | str
+) -> None:
+    names: list[str] = []
+    calls.restart(lambda name, _: names.append(name))
+    life(tmp_path / "clean", content, calls, is_from_start=code == "again")
+    calls.happens = True
+    tried = [number for number, name in enumerate(names) if name in AGAIN]
+    assert len(tried) > 10
+    for failing in tried:
+        root = tmp_path / str(failing)
+        calls.restart(lambda name, number, failing=failing: (AGAIN[name] if code == "again" else code) if number == failing else None)
+        life(root, content, calls, is_from_start=code == "again")
+        with HandDriven.opened(root) as heir:  # should it have failed to tidy up at its end
+            heir.turned(2000.0)
+        check_ending(root, content)
+
+
+def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_path: Path) -> None:
+    dropped(tmp_path, b"a drawing")
+    with HandDriven.opened(tmp_path) as daemon:
+        daemon.turn(1000.0)
+        claim = daemon.spool.claim
+
+        def late(*arguments: object, **more: object) -> object:
+            os.rename(tmp_path / "inbox" / "dab" / "garlic.jpg", tmp_path / "taken")  # noqa: PTH104 - as others do it
+            return claim(*arguments, **more)  # type: ignore[arg-type]
+
+        daemon.spool.claim = late  # type: ignore[assignment, method-assign]
+        daemon.turned(1001.0, until_s=1030.0)
+        assert not daemon.told("job.claimed")
+        assert not daemon.service.held
+    assert not list((tmp_path / "spool" / "work").iterdir())
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_a_disk_that_is_full_from_any_call_on_delays_and_does_no_harm(tmp_path: Path, calls: FailingCalls, content: bytes) -> None:
+    def work(order: Order) -> Report:
+        if calls.failure("write", calls.count) is not None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pretended(order)
+
+    full_from = 10**9
+
+    def full(name: str, number: int) -> int | None:
+        return errno.ENOSPC if number >= full_from and name not in {"unlink", "rmdir"} else None
+
+    calls.restart(full)
+    life(tmp_path / "clean", content, calls, is_from_start=False)
+    most = calls.count
+    assert most > 20
+    for number in range(most):
+        root = tmp_path / str(number)
+        dropped(root, content)
+        full_from = 10**9
+        with HandDriven.opened(root, work=work) as daemon:
+            full_from = number
+            calls.restart(full)
+            calls.is_on = True
+            daemon.turned(1000.0, until_s=1030.0)
+            calls.is_on = False
+            if not content.startswith(b"refuse"):
+                assert not list((root / "failed").iterdir())
+            for manifest in Places(root).manifests():
+                assert manifest.with_suffix(".gif").read_bytes() == content
+            full_from = 10**9
+            daemon.turned(1100.0)
+            ends = [record["attempt"] for record in [*daemon.told("job.done"), *daemon.told("job.failed")]]
+            assert ends == [1], f"full from call {number} on: {ends}"
+        with HandDriven.opened(root) as heir:
+            heir.turned(2000.0)
+        check_ending(root, content)
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_so_does_one_that_is_full_when_the_next_daemon_takes_over(tmp_path: Path, calls: FailingCalls, content: bytes) -> None:
+    full_from = 0
+
+    def full(name: str, number: int) -> int | None:
+        return errno.ENOSPC if number >= full_from and name not in {"unlink", "rmdir"} else None
+
+    for number in range(0, 40, 5):
+        for second in range(0, 24, 5):
+            root = tmp_path / f"{number}-{second}"
+            dropped(root, content)
+            calls.is_on = False
+            with HandDriven.opened(root) as daemon:
+                full_from, calls.is_on = number, True
+                calls.restart(full)
+                daemon.turned(1000.0, until_s=1005.0)
+            calls.is_on = False
+            with HandDriven.opened(root) as daemon:
+                full_from, calls.is_on = second, True
+                calls.restart(full)
+                daemon.turned(2000.0, until_s=2030.0)
+                calls.is_on = False
+                daemon.turned(2100.0)
+            with HandDriven.opened(root) as heir:
+                heir.turned(3000.0)
+            check_ending(root, content)
