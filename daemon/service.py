@@ -247,6 +247,11 @@ class Service:
                 self.admission.forgotten(job)
                 self._take_over_at_s = now
                 return
+            if self._spool.is_hollow(job):
+                self._log.tell(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason="its source was removed from the spool")
+                self.admission.forgotten(job)
+                self._spool.forget(job)
+                return
         self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
         self.admission.machine.failed(now, job.id, f"the spool can't be written: {error}")
         self.admission.forgotten(job)

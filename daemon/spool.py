@@ -162,6 +162,10 @@ class Spool:
         """Whether a job is still this instance's. Raises OSError where that can't be known."""
         return exists(self.path(job))
 
+    def is_hollow(self, job: Job) -> bool:
+        """Whether somebody has removed the source of a job that is neither published nor in quarantine. Raises OSError likewise."""
+        return not any(exists(self.path(job) / name) for name in (SOURCE, MANIFEST, ERROR))
+
     def claim(self, name: str, folder: Sequence[str], *, is_folder: bool, sidecar: str | None, now_s: float) -> Job | None:
         """Take a complete file out of the inbox; None if another daemon was faster.
 

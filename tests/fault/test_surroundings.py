@@ -189,3 +189,24 @@ def test_a_backlog_outlives_an_upgrade_and_a_downgrade(tmp_path: Path) -> None:
     drained(tmp_path)
     check_published(tmp_path, "picture1.png", b"picture 1")
     check_tidy(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["source", "."])
+def test_a_claimed_drawing_that_the_operator_removes_is_told_and_stops_nobody(tmp_path: Path, what: str) -> None:
+    drop(tmp_path, "removed.png", b"break")
+    with running(tmp_path, environ={**ENVIRON, "DOODLED_JOBS_RETRY_FIRST_S": "0.3"}) as daemon:
+        log = next(tmp_path.parent.glob(f"{tmp_path.name}.*.log"))
+        until(lambda: events(records(log), "job.retried"))
+        (place,) = [source.parent / what for source in Places(tmp_path).claimed()]
+        if what == "source":
+            place.unlink()
+        else:
+            shutil.rmtree(place)
+        until(lambda: events(records(log), "job.lost"))
+        content = drop(tmp_path, "fine.png", b"fine")
+        until(lambda: Places(tmp_path).manifests())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(PATIENCE_S) == 0
+        assert len(events(records(log), "job.lost")) == 1
+    check_published(tmp_path, "fine.png", content)
+    check_tidy(tmp_path)
