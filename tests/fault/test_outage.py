@@ -78,6 +78,28 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
     assert "model" not in daemon.status
 
 
+def test_a_picture_that_makes_the_server_hang_fails_alone_and_keeps_nobody_waiting_for_long(tmp_path: Path) -> None:
+    """It looks like an outage, and finds out itself that it is none: the server answers a tiny question while it won't answer this one."""
+
+    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+        del now, others
+        if "poison" not in order.name:
+            return JOB_S, None
+        if not order.is_probe:
+            return 120.0, down("it did not answer in time")
+        return 40.0, Report(failure=Failure(ErrorType.NO_ANSWER, "it did not answer in time"), networks_answered=True)
+
+    drop(tmp_path, 1, content="poison")
+    drop(tmp_path, 500)
+    with Simulation(tmp_path, doing, workers=2, settings=CALM) as daemon:
+        daemon.run(HOUR_S, lambda: len(daemon.done_at_s) + len(daemon.told("job.failed")) == 501)
+    (failed,) = daemon.told("job.failed")
+    assert (failed["file_name"], failed["error_type"], failed["attempt"]) == ("poison00000.png", "no_answer", 3)
+    assert len(daemon.done_at_s) == 500
+    assert max(later - earlier for earlier, later in pairwise(daemon.done_at_s)) < 90.0
+    assert failed["at_s"] < 700.0
+
+
 def test_a_server_that_asks_for_two_minutes_gets_them(tmp_path: Path) -> None:
     def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
         del order, others
