@@ -12,6 +12,7 @@ from daemon.report_plots import Series, bars_plot, lines_plot, meter, shares_bar
 from daemon.report_text import milliseconds, moment, read, span
 
 MOST_FILES = 4
+MOST_STARTS = 12
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """Nothing is fetched, nothing is run: names in a log come from strangers."""
 
@@ -217,7 +218,9 @@ def _lives(report: Report) -> str:
         for each in reversed(report.lives)
     ]
     head = [("started", "text"), ("stopped", ""), ("ran for", "more"), ("why it stopped", ""), ("version", "more")]
-    return _section("Starts", _table("Starts and stops", head, rows[:50]), "A stop that is not told: it still runs, or was killed.")
+    lead = "A stop that is not told: it still runs, or was killed."
+    more = f" The last {MOST_STARTS} of {len(rows):,}." if len(rows) > MOST_STARTS else ""
+    return _section("Starts", _table("Starts and stops", head, rows[:MOST_STARTS]), lead + more)
 
 
 def _incidents(report: Report) -> str:

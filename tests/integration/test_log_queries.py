@@ -42,7 +42,7 @@ def comparable(value: Any) -> Any:
         return datetime.fromisoformat(value.removesuffix("Z")).isoformat(timespec="milliseconds")
     try:
         return round(float(value), 3)
-    except ValueError:
+    except (TypeError, ValueError):
         return value
 
 
@@ -122,11 +122,17 @@ def between(values: list[float], share: float) -> float:
     return below + (above - below) * (place - math.floor(place))
 
 
+def rounded(value: float, digits: int) -> Any:
+    """Equal to the value, whichever way a tool rounds it to so many digits."""
+    return pytest.approx(value, abs=0.51 * 10.0**-digits + 1e-9)
+
+
 def p95_per_stage(how: Callable[[list[float], float], float]) -> Rows:
     times = defaultdict(list)
     for each in told("stage.done"):
         times[each["stage"]].append(each["duration_ms"])
-    return sorted(([stage, len(ms), round(how(ms, 0.95), 2)] for stage, ms in times.items()), key=lambda row: (-row[2], row[0]))
+    rows = sorted((-how(ms, 0.95), stage, len(ms)) for stage, ms in times.items())
+    return [[stage, count, rounded(-p95_ms, 2)] for p95_ms, stage, count in rows]
 
 
 def failures(_: object) -> Rows:
@@ -193,8 +199,8 @@ def time_by_stage(_: object) -> Rows:
     times: dict[str, float] = defaultdict(float)
     for each in told("stage.done"):
         times[each["stage"]] += each["duration_ms"]
-    rows = [[stage, round(ms / 1000, 3), round(100 * ms / sum(times.values()), 1)] for stage, ms in times.items()]
-    return sorted(rows, key=lambda row: -row[1])
+    rows = sorted(((ms, stage) for stage, ms in times.items()), reverse=True)
+    return [[stage, rounded(ms / 1000, 3), rounded(100 * ms / sum(times.values()), 1)] for ms, stage in rows]
 
 
 def backlog(_: object) -> Rows:
@@ -204,7 +210,7 @@ def backlog(_: object) -> Rows:
 
 def wait_before_claim(how: Callable[[list[float], float], float]) -> Rows:
     waits = [each["queue_wait_ms"] for each in told("job.claimed")]
-    return [[len(waits), how(waits, 0.5), round(how(waits, 0.95), 2), max(waits)]]
+    return [[len(waits), how(waits, 0.5), rounded(how(waits, 0.95), 2), max(waits)]]
 
 
 def lost(_: object) -> Rows:
@@ -345,3 +351,32 @@ def test_logql_is_grammatical(tmp_path: Path) -> None:
     files = [*map(str, (QUERIES / "logql").glob("*.logql")), str(tmp_path / "wrong.logql")]
     done = subprocess.run([node, script, *files], check=True, capture_output=True, text=True)
     assert json.loads(done.stdout) == [str(tmp_path / "wrong.logql")]
+
+
+def test_the_report_finds_in_the_journal_what_is_in_the_file() -> None:
+    if not JOURNAL_REMOTE.exists():
+        pytest.skip("systemd-journal-remote is not installed")
+    of_file, of_journal = (
+        json.loads(subprocess.run([sys.executable, "-m", "daemon", "report", "--json", *source], check=True, capture_output=True).stdout)
+        for source in ([str(real_log())], ["--journal-file", str(journal())])
+    )
+    for name in (
+        "log",
+        "first",
+        "last",
+        "done",
+        "failed",
+        "retried",
+        "deferred",
+        "duplicates",
+        "failures",
+        "retries",
+        "lives",
+        "incidents",
+    ):
+        assert of_journal[name] == of_file[name], name
+    assert of_file["unfinished"] == [LOST]
+    assert of_file["restarts"] == 4
+    assert [each["reason"] for each in of_file["lives"]] == ["drained", "", "signal", "", "signal"]
+    for one, other in zip(of_file["stages"], of_journal["stages"], strict=True):
+        assert one["spread"] == pytest.approx(other["spread"])

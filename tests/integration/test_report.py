@@ -6,6 +6,8 @@ import gzip
 import json
 import math
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -275,3 +277,43 @@ def test_times_are_short() -> None:
     ]
     assert sparks([0, 1, 8]) == " ▁█"
     assert sparks([]) == ""
+
+
+def test_a_browser_has_nothing_to_complain_of(log: Path, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    place = tmp_path / "report.html"
+    assert reported(log, "--html", place).returncode == 0
+    quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    told = ["--enable-logging=stderr", "--v=0", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
+    done = subprocess.run([browser, *quiet, *told, place.as_uri()], capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "CONSOLE" not in done.stderr, done.stderr
+    assert done.stdout.count("<figure") == 3
+
+
+def luminance(colour: str) -> float:
+    """Relative, as WCAG 2.2 defines it."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_can_be_told_from_what_is_behind_them(scheme: str) -> None:
+    style = (ROOT / "daemon" / "report.css").read_text()
+    rules = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", rules[0])) | dict(
+        re.findall(r"--([\w-]+): (#[0-9a-f]{6})", rules[1]) if scheme == "dark" else []
+    )
+    for behind in (colours["card"], colours["paper"]):
+        assert contrast(colours["ink"], behind) >= 7
+        assert all(contrast(colours[name], behind) >= 4.5 for name in ("faint", "link", "bad"))
+        marks = [name for name in colours if name.startswith("stage-") or name in {"good", "bad", "p50", "p95"}]
+        assert all(contrast(colours[name], behind) >= 3 for name in marks)
