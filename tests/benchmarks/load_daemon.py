@@ -90,11 +90,14 @@ class Daemon:
 
 
 @contextmanager
-def started(root: Path, command: Sequence[object] = PRETENDING, *, is_ready: bool = True, **settings: object) -> Iterator[Daemon]:
+def started(
+    root: Path, command: Sequence[object] = PRETENDING, *, is_ready: bool = True, is_quiet: bool = False, **settings: object
+) -> Iterator[Daemon]:
     """A daemon at work, killed in the end if it has not ended.
 
     Args:
         is_ready: whether to wait until it says so.
+        is_quiet: what it writes on stderr is thrown away: multiprocessing complains there when its process is killed.
         settings: as DOODLED_...; their names in lower case.
     """
     root.mkdir(parents=True, exist_ok=True)
@@ -104,7 +107,8 @@ def started(root: Path, command: Sequence[object] = PRETENDING, *, is_ready: boo
     if str(STUB) in words:
         words.insert(words.index(str(STUB)) + 1, str(root))
     log = root / f"daemon.{time.monotonic_ns()}.log"
-    with log.open("wb") as file, subprocess.Popen(words, env=environ, stdout=file, cwd=root) as process:
+    errors = subprocess.DEVNULL if is_quiet else None
+    with log.open("wb") as file, subprocess.Popen(words, env=environ, stdout=file, stderr=errors, cwd=root) as process:
         daemon = Daemon(root, process, log)
         try:
             if is_ready:

@@ -107,7 +107,9 @@ class Soak:
         start_s = time.monotonic()
         is_timed_when_ready = len(self.lives) % 4 >= 2
         ready_s: float | None = None
-        with started(self.root, self._command(), is_ready=False, **(SMALL if self.is_real else {}), intake_quiet_s=0.02) as daemon:
+        with started(
+            self.root, self._command(), is_ready=False, is_quiet=True, **(SMALL if self.is_real else {}), intake_quiet_s=0.02
+        ) as daemon:
             while time.monotonic() < min(start_s + lived_s, until_s + PATIENCE_S):
                 if ready_s is None and daemon.records("daemon.ready"):
                     ready_s = time.monotonic()
