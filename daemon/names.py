@@ -6,7 +6,7 @@ import base64
 import os
 import re
 import unicodedata
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from pathlib import Path
 
 IGNORED = (
@@ -32,9 +32,13 @@ ROOM_FOR_SUFFIXES_BYTES = 60
 """What a result's name may add to its picture's: a number, a motion, the format."""
 
 
+_IGNORED = re.compile("|".join(translate(pattern.lower()) for pattern in IGNORED))
+"""As one expression: a scan asks for each of ten thousand names."""
+
+
 def is_ignored(name: str) -> bool:
     """Whether nobody dropped this name to have it animated."""
-    return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in IGNORED)
+    return _IGNORED.match(name.lower()) is not None
 
 
 def is_plain_name(value: object) -> bool:

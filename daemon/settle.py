@@ -36,7 +36,7 @@ class SettleRules:
     samples: int = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One look at a file.
 
@@ -62,6 +62,8 @@ class Settling:
         waiting: why it is not complete, or None.
         due_s: when it is worth another look.
     """
+
+    __slots__ = ("_rules", "_sampled_s", "_samples", "_since_s", "due_s", "first_seen_s", "seen", "waiting")
 
     def __init__(self, now: float, seen: Observation, rules: SettleRules) -> None:
         self.first_seen_s = now

@@ -31,6 +31,9 @@ SCAN_PAUSE_S = 0.05
 SCAN_SHARE = 10.0
 """A scan waits ten times as long as the last one took, at least, so that a full inbox does not keep us busy with looking."""
 
+LONGEST_SCAN_PAUSE_S = 15.0
+"""But not longer than this: what is dropped beside forty thousand others on a busy machine must become visible, too."""
+
 SLOW_SCAN_S = 1.0
 WATCH_CHECK_S = 5.0
 DISK_CHECK_S = 5.0
@@ -87,8 +90,11 @@ class Upkeep:
     def hinted(self, now: float) -> None:
         """Something may have changed in the inbox."""
         self._is_hinted = True
-        pause_s = max(SCAN_PAUSE_S, SCAN_SHARE * self._scan_took_s)
+        pause_s = max(SCAN_PAUSE_S, self._scan_pause_s())
         self._scan_at_s = min(self._scan_at_s, max(now, self._scanned_s + pause_s))
+
+    def _scan_pause_s(self) -> float:
+        return min(LONGEST_SCAN_PAUSE_S, SCAN_SHARE * self._scan_took_s)
 
     def before(self, now: float) -> None:
         """What comes before a step of the service: what there is to do, and whether there is room."""
@@ -147,7 +153,7 @@ class Upkeep:
         self._scanned_s = now
         intake = self.settings.intake
         interval_s = intake.rescan_s if self._watch.mode is WatchMode.EVENTS else intake.poll_s
-        self._scan_at_s = now + max(interval_s, SCAN_SHARE * self._scan_took_s)
+        self._scan_at_s = now + max(interval_s, self._scan_pause_s())
         for folder, name, reason in result.rejected[:MOST_REJECTED]:
             self._log.tell(Event.FILE_REJECTED, reason=reason, folder=shown_name("/".join(folder)), **name_fields(name))
         if len(result.rejected) > MOST_REJECTED:
