@@ -8,7 +8,6 @@ AD_USE_MESA=1 is passed on to the renderer.
 from __future__ import annotations
 
 import hashlib
-import os
 import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
@@ -21,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddres
 from daemon import choices
 from daemon.inference import InferenceChoice
 from daemon.log_writer import JOURNAL_SOCKET
+from daemon.processors import processor_count
 from daemon.sidecar import JobOptions
 from pipeline.adapters.torchserve_settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError
@@ -77,8 +77,8 @@ class Jobs(_Section):
     stop_timeout_s: _Seconds = 60.0
 
     def worker_count(self) -> int:
-        """As many as asked for; 0 is one a core that this process may use."""
-        return self.workers or max(1, len(os.sched_getaffinity(0)))
+        """As many as asked for; 0 is one a core that this process may use, by its affinity and by the limits of its control groups."""
+        return self.workers or processor_count()
 
 
 class Animation(_Section):
