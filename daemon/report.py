@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from daemon.endings import STAGES
 from daemon.log import SCHEMA, clean
 from daemon.report_numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
+from pipeline.errors import OptionError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -71,8 +72,14 @@ def report(logs: Sequence[Path], folder: Path, *, since: datetime | None = None)
     Args:
         folder: for what does not fit into memory.
         since: what is told before that is left out.
+    Raises:
+        OptionError: DuckDB is not installed.
     """
-    import duckdb
+    try:
+        import duckdb
+    except ImportError as error:
+        hint = "pip install duckdb; containers are without it, so give their log to a doodled outside: docker logs doodled >log.jsonl"
+        raise OptionError("counting a log needs DuckDB, which is not installed", hint=hint) from error
 
     settings: dict[str, Any] = {"memory_limit": f"{MEMORY_MB}MB", "temp_directory": str(folder), "preserve_insertion_order": False}
     with duckdb.connect(":memory:", config=settings) as con:

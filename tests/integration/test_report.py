@@ -23,6 +23,7 @@ from benchmarks import report as generated
 from spool_oracle import ROOT
 
 from daemon.endings import STAGES, stage_of
+from daemon.report import report
 from daemon.report_command import since_time
 from daemon.report_plots import count_ticks, time_ticks
 from daemon.report_text import milliseconds, span, sparks
@@ -317,3 +318,11 @@ def test_colours_can_be_told_from_what_is_behind_them(scheme: str) -> None:
         assert all(contrast(colours[name], behind) >= 4.5 for name in ("faint", "link", "bad"))
         marks = [name for name in colours if name.startswith("stage-") or name in {"good", "bad", "p50", "p95"}]
         assert all(contrast(colours[name], behind) >= 3 for name in marks)
+
+
+def test_where_duckdb_is_not_installed_it_says_what_to_do(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in containers."""
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(OptionError, match="not installed") as caught:
+        report([log], tmp_path)
+    assert "pip install duckdb" in str(caught.value)
