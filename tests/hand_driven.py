@@ -134,10 +134,10 @@ class HandDriven:
         self.upkeep.after(now)
 
     def turned(self, now: float, until_s: float = math.inf, *, turns: int = 2000) -> float:
-        """Turn at every time that the daemon asks for, until nothing is left to do or it is `until_s`; returns the time."""
+        """Turn at every time that the daemon asks for: until nothing is left to do, or until it is `until_s`. Returns the time."""
         for _ in range(turns):
             self.turn(now)
-            if not self.left:
+            if not self.left and until_s == math.inf:
                 return now
             later = min(self.upkeep.due_s(), self.service.due_s(now), now + LONGEST_S)
             later = max(later, now + 0.001)

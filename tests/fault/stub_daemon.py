@@ -3,7 +3,8 @@
 With `--pool`, real worker processes do the pretending, and "segfault", "hang", "hog" and "devour" do to their worker what they say: one
 asks for more memory than it may have, the other takes all there is. "babble" breaks with more words than anybody wants to read.
 A drawing's own bytes say what becomes of it: "refuse" fails for good, "break" breaks every time, "outage" can't be done now unless
-`networks-are-back` lies beside the root, "slow" takes half a second; anything else is published as it is, as one animation.
+`networks-are-back` lies in the root, "slow" takes half a second, "stuck" stops the loop unless `stuck-no-more` lies in the root;
+anything else is published as it is, as one animation.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from daemon.spool import RESULT, SOURCE
 from daemon.workers import Workers
 
 BACK = "networks-are-back"
+FREE = "stuck-no-more"
 SLOW_S = 0.5
 
 
@@ -34,6 +37,8 @@ def endured(order: Order) -> Report:
         ctypes.string_at(0)
     if content.startswith(b"hang"):
         threading.Event().wait(600)
+    if content.startswith(b"freeze"):
+        os.kill(os.getpid(), signal.SIGSTOP)
     if content.startswith(b"hog"):
         bytearray(64 << 30)
     if content.startswith(b"devour"):
@@ -51,6 +56,8 @@ def pretended(order: Order) -> Report:
     content = source.read_bytes() if source.is_file() else b"character"
     digest = hashlib.sha256(content).hexdigest()
     failure = None
+    if content.startswith(b"stuck") and not (order.place.parents[3] / FREE).exists():
+        threading.Event().wait(600)
     if content.startswith(b"refuse"):
         failure = Failure(ErrorType.NO_FIGURE, "there is no figure in it")
     elif content.startswith(b"break"):

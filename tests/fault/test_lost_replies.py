@@ -88,7 +88,7 @@ def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_p
             return claim(*arguments, **more)  # type: ignore[arg-type]
 
         daemon.spool.claim = late  # type: ignore[assignment, method-assign]
-        daemon.turned(1001.0, until_s=1030.0)
+        daemon.turned(1001.0, until_s=1010.0)
         assert not daemon.told("job.claimed")
         assert not daemon.service.held
     assert not list((tmp_path / "spool" / "work").iterdir())
@@ -118,7 +118,7 @@ def test_a_disk_that_is_full_from_any_call_on_delays_and_does_no_harm(tmp_path: 
             full_from = number
             calls.restart(full)
             calls.is_on = True
-            daemon.turned(1000.0, until_s=1030.0)
+            daemon.turned(1000.0, until_s=1010.0)
             calls.is_on = False
             if not content.startswith(b"refuse"):
                 assert not list((root / "failed").iterdir())
@@ -153,7 +153,7 @@ def test_so_does_one_that_is_full_when_the_next_daemon_takes_over(tmp_path: Path
             with HandDriven.opened(root) as daemon:
                 full_from, calls.is_on = second, True
                 calls.restart(full)
-                daemon.turned(2000.0, until_s=2030.0)
+                daemon.turned(2000.0, until_s=2010.0)
                 calls.is_on = False
                 daemon.turned(2100.0)
             with HandDriven.opened(root) as heir:

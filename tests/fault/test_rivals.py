@@ -90,7 +90,7 @@ def overtaken(root: Path, content: bytes, interruption: Interruption, number: in
             turned_s.append(2001.0)
 
         with interruption.before(number, sleep):
-            zombie.turned(1001.0, until_s=1100.0)
+            zombie.turned(1001.0, until_s=1030.0)
             steps = interruption.calls
         rival.hands.is_slow = False
         rival.hands.finish()

@@ -1,0 +1,139 @@
+"""Rows 17 and 18 of the faults (OPERATIONS.md): clocks that jump, and drawings that are dropped again and again."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault.stub_daemon import pretended
+from hand_driven import HandDriven
+from spool_oracle import Places, check_published, check_tidy
+
+from daemon.disposition import ErrorType
+from daemon.orders import Failure, Order, Report
+
+HOUR_S = 3600.0
+STEPS_S = {"an hour back": -HOUR_S, "ten days on": 240 * HOUR_S, "to 1970": -time.time()}
+
+
+class Clock:
+    """The wall clock, which somebody sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.offset_s = 0.0
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: max(0.0, real() + self.offset_s))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def summer_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def numbers(record: dict[str, Any]) -> list[float]:
+    return [value for name, value in record.items() if name.endswith(("_ms", "_s")) and isinstance(value, int | float)]
+
+
+@pytest.mark.usefixtures("summer_time")
+@pytest.mark.parametrize("step", STEPS_S)
+def test_a_clock_that_jumps_neither_hurries_nor_delays_anything(tmp_path: Path, clock: Clock, step: str) -> None:
+    tries: list[float] = []
+    now = 1000.0
+
+    def work(order: Order) -> Report:
+        tries.append(now)
+        return pretended(order) if len(tries) > 2 else Report(failure=Failure(ErrorType.CRASH, "the worker died"))
+
+    with HandDriven.opened(tmp_path, {"jobs": {"retry_first_s": 10.0}}, work=work, has_leases=False) as daemon:
+        (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
+        while not daemon.told("job.done"):
+            clock.offset_s = 0.0 if clock.offset_s else STEPS_S[step]
+            daemon.turn(now)
+            assert now < 1060.0
+            now += 0.5
+    assert tries[0] >= 1005.0, "claimed before the stable time"
+    waits_s = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert [first_s <= wait_s <= first_s + 2.0 for first_s, wait_s in zip((10.0, 20.0), waits_s, strict=True)] == [True, True], waits_s
+    assert all(number >= 0 for record in daemon.records for number in numbers(record))
+    assert all(record["timestamp"].endswith("Z") for record in daemon.records)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+def test_what_dead_daemons_left_is_taken_over_whatever_the_clock_says(tmp_path: Path, clock: Clock) -> None:
+    for offset_s in STEPS_S.values():
+        content = b"a drawing at %d" % offset_s
+        with HandDriven.opened(tmp_path) as daemon:
+            daemon.hands.is_slow = True
+            (tmp_path / "inbox" / "garlic.png").write_bytes(content)
+            daemon.turned(1000.0, until_s=1002.0)
+            assert daemon.service.running
+        clock.offset_s = offset_s
+        with HandDriven.opened(tmp_path, {"storage": {"retention_h": 24 * 365 * 100, "reserve_mb": 0}}) as heir:
+            heir.turned(50.0)
+        clock.offset_s = 0.0
+        check_published(tmp_path, "garlic.png", content)
+    check_tidy(tmp_path)
+
+
+def test_fifty_of_the_same_content_are_each_animated_and_told(tmp_path: Path) -> None:
+    content, first = b"the same", ""
+    for life in range(2):
+        with HandDriven.opened(tmp_path) as daemon:
+            for number in range(25):
+                (tmp_path / "inbox" / f"copy{life}-{number}.png").write_bytes(content)
+            daemon.turned(1000.0)
+            told = daemon.told("job.duplicate")
+            assert len(told) == 25 - (life == 0)
+            first = first or daemon.told("job.done")[0]["job_id"]
+            assert {record["original_job_id"] for record in told} == {first}
+    assert len(Places(tmp_path).published(content)) == 50
+    check_tidy(tmp_path)
+
+
+def test_fifty_of_one_name_dropped_while_the_first_runs_all_have_results_of_their_own(tmp_path: Path) -> None:
+    contents = [b"number %d" % number for number in range(50)]
+    path = tmp_path / "inbox" / "same.png"
+    with HandDriven.opened(tmp_path, count=60) as daemon:
+        daemon.hands.is_slow = True
+        now = 1000.0
+        for content in contents:
+            path.write_bytes(content)
+            while path.exists():
+                now += 0.2
+                daemon.upkeep.hinted(now)
+                daemon.turn(now)
+                assert now < 2000.0
+        daemon.hands.is_slow = False
+        daemon.hands.finish()
+        daemon.turned(now)
+        assert not daemon.told("job.duplicate")
+    for content in contents:
+        check_published(tmp_path, path.name, content)
+    assert len(list((tmp_path / "outbox").iterdir())) == 100
+    check_tidy(tmp_path)
+
+
+def test_what_was_seen_is_forgotten_with_its_sources(tmp_path: Path, clock: Clock) -> None:
+    content = b"the same"
+    told = []
+    for offset_s in (0.0, 100 * HOUR_S, 300 * HOUR_S):
+        clock.offset_s = offset_s
+        with HandDriven.opened(tmp_path) as daemon:
+            (tmp_path / "inbox" / "garlic.png").write_bytes(content)
+            daemon.upkeep.after(0.0)
+            daemon.turned(1000.0)
+            told.append(len(daemon.told("job.duplicate")))
+    assert told == [0, 1, 0]

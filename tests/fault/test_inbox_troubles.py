@@ -1,0 +1,178 @@
+"""Rows 14 and 15 of the faults (OPERATIONS.md): an inbox that can't be read, is gone, or is another; a watch that has died."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hand_driven import HandDriven
+from spool_oracle import check_published, check_tidy
+
+from daemon.watch import Watch, WatchMode
+
+PATIENCE_S = 40.0
+OUTAGE_S = 660.0
+BACK_WITHIN_S = 30.0
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EBUSY, errno.EACCES, errno.ETIMEDOUT, errno.EIO, errno.ENOTCONN])
+@pytest.mark.parametrize("call", ["scandir", "open"])
+def test_an_inbox_that_answers_with_errors_is_degraded_and_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, call: str
+) -> None:
+    real: Callable[..., Any] = getattr(os, call)
+    is_out = False
+
+    def troubled(path: Any, *arguments: Any, **more: Any) -> Any:
+        if is_out and (call == "scandir" or str(path).startswith(f"{tmp_path}/inbox")):
+            raise OSError(code, os.strerror(code))
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr(os, call, troubled)
+    with HandDriven.opened(tmp_path) as daemon:
+        (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
+        daemon.turn(1000.0)
+        is_out = True
+        (tmp_path / "inbox" / "unseen.png").write_bytes(b"another")
+        daemon.turned(1000.001, until_s=1000.0 + OUTAGE_S)
+        assert [record["errno"] for record in daemon.told("inbox.degraded")][:1] == [code]
+        assert "inbox can't be read" in daemon.upkeep.summary(1000.0 + OUTAGE_S)
+        if call == "open":
+            assert daemon.intake.count == 1, "what can't be seen is not gone"
+        is_out = False
+        daemon.turned(1000.0 + OUTAGE_S, until_s=1000.0 + OUTAGE_S + BACK_WITHIN_S)
+        assert len(daemon.told("inbox.recovered")) == 1
+    check_published(tmp_path, "garlic.png", b"a drawing")
+    check_published(tmp_path, "unseen.png", b"another")
+    check_tidy(tmp_path)
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EBUSY, errno.ETIMEDOUT, errno.EIO])
+def test_a_file_that_can_not_be_opened_for_a_while_is_only_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    real = os.open
+    is_out = True
+
+    def troubled(path: Any, *arguments: Any, **more: Any) -> int:
+        if is_out and path == "garlic.png":
+            raise OSError(code, os.strerror(code))
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", troubled)
+    with HandDriven.opened(tmp_path) as daemon:
+        (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
+        daemon.turned(1000.0, until_s=1600.0)
+        assert [record["reason"] for record in daemon.told("file.rejected")] in ([], ["unreadable"])
+        is_out = False
+        daemon.turned(1600.0, until_s=1600.0 + BACK_WITHIN_S * 3)
+        assert not daemon.left
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+@pytest.mark.parametrize("has_job", [False, True])
+def test_nothing_is_written_under_a_bare_mountpoint(tmp_path: Path, has_job: bool) -> None:
+    root = tmp_path / "root"
+    with HandDriven.opened(root) as daemon:
+        daemon.turn(1000.0)
+        daemon.hands.is_slow = True
+        if has_job:
+            (root / "inbox" / "running.png").write_bytes(b"running")
+            daemon.turned(1000.0, until_s=1002.9)
+            assert daemon.service.running
+        root.rename(tmp_path / "unmounted")
+        root.mkdir()
+        daemon.hands.is_slow = False
+        daemon.hands.finish()
+        daemon.turned(1003.0, until_s=1003.0 + OUTAGE_S)
+        assert not list(root.iterdir())
+        assert daemon.upkeep.is_degraded
+        root.rmdir()
+        (tmp_path / "unmounted").rename(root)
+        (root / "inbox" / "later.png").write_bytes(b"later")
+        daemon.turned(1003.0 + OUTAGE_S, until_s=1003.0 + OUTAGE_S + BACK_WITHIN_S)
+        check_published(root, "later.png", b"later")
+    with HandDriven.opened(root) as heir:
+        heir.turned(3000.0)
+    if has_job:
+        check_published(root, "running.png", b"running")
+    check_tidy(root)
+
+
+# --- the watch -----------------------------------------------------------------------------------------------------------
+
+
+class Bell:
+    """Hears of changes."""
+
+    def __init__(self) -> None:
+        self.rung = threading.Event()
+        self.is_broken = False
+
+    def ring(self) -> None:
+        self.rung.set()
+        if self.is_broken:
+            raise RuntimeError("the handler is broken")
+
+
+def check_hears(bell: Bell, inbox: Path, name: str) -> None:
+    bell.rung.clear()
+    (inbox / name).write_bytes(b"new")
+    assert bell.rung.wait(PATIENCE_S), "nobody heard"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_watch_whose_handler_raised_is_noticed_and_made_anew(tmp_path: Path) -> None:
+    bell = Bell()
+    watch = Watch(tmp_path, bell.ring, is_network=False)
+    watch.start()
+    try:
+        bell.is_broken = True
+        check_hears(bell, tmp_path, "first")
+        observer = watch._observer
+        assert observer is not None
+        observer.join(PATIENCE_S)
+        assert not watch.is_sound()
+        bell.is_broken = False
+        watch.restart()
+        assert watch.is_sound()
+        check_hears(bell, tmp_path, "second")
+    finally:
+        watch.stop()
+
+
+def test_a_watch_whose_emitter_died_is_noticed_and_made_anew(tmp_path: Path) -> None:
+    bell = Bell()
+    watch = Watch(tmp_path, bell.ring, is_network=False)
+    watch.start()
+    try:
+        observer = watch._observer
+        assert observer is not None
+        for emitter in observer.emitters:
+            emitter.stop()
+            emitter.join(PATIENCE_S)
+        assert observer.is_alive()
+        assert not watch.is_sound()
+        watch.restart()
+        check_hears(bell, tmp_path, "first")
+    finally:
+        watch.stop()
+
+
+@pytest.mark.parametrize("is_dead", [False, True])
+def test_without_any_event_all_files_are_found_by_the_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_dead: bool) -> None:
+    with HandDriven.opened(tmp_path) as daemon:
+        restarts = []
+        if is_dead:  # by the service's looks at it, a dead watch is made anew
+            monkeypatch.setattr(daemon.watch, "is_sound", lambda: bool(restarts))
+            monkeypatch.setattr(daemon.watch, "restart", lambda: restarts.append(daemon.watch.problem))
+        monkeypatch.setattr(Watch, "mode", WatchMode.EVENTS)  # they should come, and don't
+        daemon.turn(1000.0)
+        (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
+        daemon.turned(1000.001, until_s=1000.0 + daemon.settings.intake.rescan_s + 1.0)
+        assert len(restarts) == int(is_dead)
+        assert len(daemon.told("watch.restarted")) == int(is_dead)
+    check_published(tmp_path, "garlic.png", b"a drawing")
