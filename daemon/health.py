@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.jobs import is_alive
+from daemon.instances import is_alive
 from daemon.layout import Layout
 from daemon.spool import read_json
 

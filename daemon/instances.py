@@ -30,3 +30,18 @@ def remove_if_empty(instance: Path) -> None:
         (instance / LOCK).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             instance.rmdir()
+
+
+def is_alive(instance: Path) -> bool:
+    """Whether a daemon holds the lock of its folder. A shared lock is tried, which is let go at once."""
+    try:
+        lock = os.open(instance / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False

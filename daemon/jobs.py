@@ -5,18 +5,15 @@ Reads the spool itself, so it works with a daemon and without.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from daemon import quarantine
-from daemon.instances import LOCK
+from daemon.instances import is_alive
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
@@ -179,18 +176,3 @@ def _statuses(layout: Layout) -> Iterator[tuple[dict[str, Any], bool]]:
             yield read_json(path), is_alive(layout.work / path.stem)
         except (OSError, ValueError):
             continue
-
-
-def is_alive(instance: Path) -> bool:
-    """Whether a daemon holds the lock of its folder. A shared lock is tried, which is let go at once."""
-    try:
-        lock = os.open(instance / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(lock)
-    return False
