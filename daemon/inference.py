@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,11 +63,13 @@ def opened_predictor(
     *,
     deadline_s: float = PATIENCE_S,
     is_probe: bool = False,
+    stop: threading.Event | None = None,
 ) -> Iterator[tuple[Predictor, str]]:
     """A predictor and its name for people, for the length of a `with` block.
 
     Args:
         is_probe: a model server that is out is not asked again.
+        stop: once it is set, no model server is asked any more, nor waited for.
     Raises:
         OptionError: the settings make no sense, or these networks are not there.
     """
@@ -76,7 +79,9 @@ def opened_predictor(
         return
     from pipeline.adapters.torchserve import TorchServePredictor
 
-    predictor = TorchServePredictor(torchserve_settings(settled, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt)
+    predictor = TorchServePredictor(
+        torchserve_settings(settled, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt, stop=stop
+    )
     try:
         yield predictor, "TorchServe"
     finally:

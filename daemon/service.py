@@ -284,6 +284,7 @@ class Service:
     def stop(self) -> None:
         """Take nothing new, and take back what no worker has begun."""
         self.is_stopping = True
+        self._workers.hurry()
         for running in self.running.values():
             if not running.future.running():  # cancelling one that runs would kill it
                 running.future.cancel()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -37,12 +38,19 @@ if TYPE_CHECKING:
     from pipeline.animate import Performance
 
 _bench: Workbench | None = None
+_stopping: threading.Event | None = None
+
+
+def hurried_by(stopping: threading.Event) -> None:
+    """From now on, jobs of this process wait for no model server once `stopping` is set."""
+    global _stopping  # noqa: PLW0603 - as there is one bench
+    _stopping = stopping
 
 
 def perform(order: Order) -> Report:
     """Carry out an order in this process."""
     global _bench  # noqa: PLW0603 - a worker process has one bench for its life
-    _bench = _bench or Workbench(os.environ)
+    _bench = _bench or Workbench(os.environ, _stopping)
     _bench.begin()
     report, stopwatch = Report(), WallStopwatch()
     try:

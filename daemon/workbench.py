@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -28,8 +29,8 @@ ANSWERED: Final = "answered"
 class Workbench:
     """What stays warm between jobs."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str], stopping: threading.Event | None = None) -> None:
+        self._environ, self._stopping = environ, stopping
         self._stack = ExitStack()
         self._renderer: GLRenderer | None = None
         self._is_software = False
@@ -80,7 +81,12 @@ class Workbench:
         wanted = order.inference, order.upstream_deadline_s, order.is_probe
         if wanted not in self._predictors:
             opened = opened_predictor(
-                order.inference, self._environ, self._note, deadline_s=order.upstream_deadline_s, is_probe=order.is_probe
+                order.inference,
+                self._environ,
+                self._note,
+                deadline_s=order.upstream_deadline_s,
+                is_probe=order.is_probe,
+                stop=self._stopping,
             )
             try:
                 self._predictors[wanted] = self._stack.enter_context(opened)

@@ -11,18 +11,20 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as DeadlineError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from typing import Protocol
+from multiprocessing.synchronize import Event
+from typing import Protocol, cast
 
 from pebble import ProcessExpired, ProcessPool
 
 from daemon.disposition import ErrorType
 from daemon.orders import Failure, Order, Report
-from daemon.work import perform
+from daemon.work import hurried_by, perform
 
 _PR_SET_PDEATHSIG = 1
 _FIRST_TO_GO = 500
@@ -39,6 +41,10 @@ class WorkForce(Protocol):
 
     def start(self, order: Order, deadline_s: float) -> Future[Report]:
         """Begin a job."""
+        ...
+
+    def hurry(self) -> None:
+        """The daemon stops: nothing is asked of a model server any more, and who waits for one gives up."""
         ...
 
     def close(self) -> None:
@@ -69,12 +75,14 @@ class Workers:
         self.count = count
         self._wake = wake
         self._work = work
+        spawn = multiprocessing.get_context("spawn")
+        self._stopping = spawn.Event()
         self._make = lambda: ProcessPool(
             max_workers=count,
             max_tasks=recycle_after,
             initializer=_start_worker,
-            initargs=(os.getpid(), memory_limit_mb),
-            context=multiprocessing.get_context("spawn"),
+            initargs=(os.getpid(), memory_limit_mb, self._stopping),
+            context=spawn,
         )
         self._pool: ProcessPool | None = None
 
@@ -92,6 +100,10 @@ class Workers:
         self._pool = self._pool or self._make()  # type: ignore[no-untyped-call]  # pebble is typed in parts
         future: Future[Report] = self._pool.schedule(self._work, args=(order,), timeout=deadline_s)
         return future
+
+    def hurry(self) -> None:
+        """See `WorkForce`."""
+        self._stopping.set()
 
     def close(self) -> None:
         """Kill what runs, wait for it to be gone."""
@@ -136,8 +148,9 @@ def _death(exitcode: int) -> str:
         return f"signal {-exitcode}"
 
 
-def _start_worker(parent: int, memory_limit_mb: int) -> None:
+def _start_worker(parent: int, memory_limit_mb: int, stopping: Event) -> None:
     """What every worker process does first."""
+    hurried_by(cast("threading.Event", stopping))  # of another module, but with the same methods
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - of /proc
         file.write(str(_FIRST_TO_GO))

@@ -66,6 +66,9 @@ class Hands:
         except OSError as error:
             return Report(failure=Failure(error_type(error), str(error)))
 
+    def hurry(self) -> None:
+        """Nobody waits for a model server."""
+
     def close(self) -> None:
         """Nobody is there."""
 

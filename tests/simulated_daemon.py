@@ -73,6 +73,9 @@ class SimulatedWorkers:
             took_s, each.report = self.doing(each.order, now, len(self.busy))
             each.ends_at_s = now + took_s
 
+    def hurry(self) -> None:
+        """Nobody waits for a model server."""
+
     def close(self) -> None:
         """Nobody is there."""
 

@@ -109,6 +109,9 @@ class Pretenders:
         future.set_result(report)
         self._wake()
 
+    def hurry(self) -> None:
+        """Nobody waits for a model server."""
+
     def close(self) -> None:
         """Nobody is there."""
 

@@ -1,0 +1,141 @@
+"""Row 19 of the faults (OPERATIONS.md): a stop, with jobs in every stage."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from fault.stub_daemon import pretended
+from hand_driven import HandDriven
+from PIL import Image
+from spool_oracle import ROOT, Places, check_published, check_tidy
+
+from daemon.disposition import ErrorType
+from daemon.orders import Failure, Order, Report
+
+PATIENCE_S = 60.0
+AT_ONCE_S = 15.0
+"""That is a second, on a machine that is not as busy as those that run tests."""
+
+
+class Busy(ThreadingHTTPServer):
+    """A model server that has no time for anybody."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), BusyHandler)
+        self.asked = 0
+
+
+class BusyHandler(BaseHTTPRequestHandler):
+    server: Busy
+
+    def do_POST(self) -> None:
+        self.server.asked += 1
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(503)
+        self.send_header("Retry-After", "20")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def log_message(self, *_: object) -> None:
+        """Not on stderr."""
+
+
+@pytest.fixture
+def busy() -> Iterator[Busy]:
+    with Busy() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def until(is_so: Callable[[], object]) -> None:
+    end_s = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < end_s, "it never came"
+        time.sleep(0.02)
+
+
+def test_who_waits_for_a_model_server_gives_up_at_once_and_asks_no_more(tmp_path: Path, busy: Busy) -> None:
+    root = tmp_path / "root"
+    (root / "inbox").mkdir(parents=True)
+    Image.effect_noise((300, 300), 50).save(root / "inbox" / "drawing.png")
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DOODLED_ROOT": str(root),
+        "DOODLED_TORCHSERVE_URL": f"http://127.0.0.1:{busy.server_port}",
+        "DOODLED_JOBS_WORKERS": "1",
+        "DOODLED_STORAGE_RESERVE_MB": "0",
+    }
+    with subprocess.Popen([sys.executable, "-m", "daemon", "run"], env=environ, stdout=subprocess.PIPE) as daemon:
+        try:
+            until(lambda: busy.asked)
+            time.sleep(0.5)  # the answer has come, and is borne in mind
+            asked, stopped_s = busy.asked, time.monotonic()
+            daemon.send_signal(signal.SIGTERM)
+            output, _ = daemon.communicate(timeout=PATIENCE_S)
+            took_s = time.monotonic() - stopped_s
+        finally:
+            daemon.kill()
+    assert daemon.returncode == 0
+    assert busy.asked == asked, "it asked once more"
+    assert took_s < AT_ONCE_S
+    records = [json.loads(line) for line in output.splitlines()]
+    assert [record["event"] for record in records][-1] == "daemon.stop"
+    assert not [record for record in records if record["event"] == "job.failed"]
+    job = json.loads(next(root.glob("spool/work/*/*/job.json")).read_text())
+    assert (job["attempts"], job["is_under_way"]) == (0, False)
+
+
+def test_jobs_in_every_stage_are_finished_or_left_for_the_next_life(tmp_path: Path) -> None:
+    names = ("broken", "deferred", "running", "queued", "waiting")
+    contents = {name: f"{name} drawing".encode() for name in names}
+
+    def work(order: Order) -> Report:
+        kinds = {"broken.png": ErrorType.CRASH, "deferred.png": ErrorType.NO_OPENGL}
+        return Report(failure=Failure(kinds[order.name], "not now")) if order.name in kinds else pretended(order)
+
+    def drop(name: str) -> None:
+        (tmp_path / "inbox" / f"{name}.png").write_bytes(contents[name])
+
+    with HandDriven.opened(tmp_path, {"jobs": {"retry_first_s": 1000.0, "retry_max_s": 1000.0}}, work=work, count=2) as daemon:
+        drop("broken")
+        daemon.turned(1000.0, until_s=1003.0)
+        daemon.hands.is_slow = True
+        for now, name in ((1003.0, "running"), (1006.0, "queued"), (1009.0, "deferred")):
+            drop(name)
+            daemon.turned(now, until_s=now + 2.9)
+        assert sorted(order.name for order, _ in daemon.hands.begun) == ["deferred.png", "queued.png", "running.png"]
+        for order, future in daemon.hands.begun:
+            if order.name != "queued.png":
+                future.set_running_or_notify_cancel()
+        drop("waiting")
+        daemon.service.stop()
+        daemon.hands.finish()
+        daemon.service.step(1013.0)
+        assert not daemon.service.abandon()
+        assert sorted(held.job.name for held in daemon.service.held) == ["broken.png", "deferred.png", "queued.png"]
+    assert (tmp_path / "inbox" / "waiting.png").exists(), "it was taken after the stop"
+    assert len(Places(tmp_path).manifests()) == 1
+    with HandDriven.opened(tmp_path) as heir:
+        heir.turned(2000.0)
+        attempts = {record["file_name"]: record["attempt"] for record in heir.told("job.done")}
+    assert attempts == {"broken.png": 2, "deferred.png": 1, "queued.png": 1, "waiting.png": 1}
+    for name, content in contents.items():
+        check_published(tmp_path, name, content)
+    check_tidy(tmp_path)
