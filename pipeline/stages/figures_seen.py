@@ -30,6 +30,10 @@ CROP_FILL: Final = 0.94
 SAME_FIGURE_OVERLAP: Final = 0.6
 SMALL_PIECE_SHARE: Final = 0.02
 """A piece of a mask that is smaller than this share of the largest one does not move the box."""
+PIECE_GAP: Final = 0.02
+"""Of the square's side: pieces of a mask that are no farther apart are one, as lines of chalk or crayon leave gaps."""
+STRAY_REACH: Final = 0.1
+"""Of the proposed box's longer side: pieces of a mask of which most lies farther outside are of something else."""
 LEAST_AGREEMENT: Final = 0.4
 """A mask whose bounds overlap the proposed box less is of something else, and does not move it."""
 SETTLED_OVERLAP: Final = 0.85
@@ -149,10 +153,10 @@ def detection(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) ->
     """A proposed box after the close look: its edges where the mask ends, its score what both networks think.
 
     What is no humanoid gives itself away threefold: the pose network says so, knows no place for the joints, or sees a figure in only a
-    part of the box.
+    part of the box, or also outside of it.
     """
     box = moved(proposal, view, answer, rgb).box
-    _, agreement = _seen_box(proposal, view, answer, rgb)
+    _, agreement = _seen_box(proposal, view, answer, rgb, strays=True)
     doubts = _rising(_firmness(answer), FIRMNESS) * _rising(agreement, AGREEMENT)
     score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts) ** SCORE_POWER
     return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), _mask_over(box, view, answer.mask))
@@ -174,9 +178,9 @@ def keypoints(view: View, answer: PoseAnswer, rgb: Bytes) -> Floats:
     return np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
 
 
-def _seen_box(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) -> tuple[Floats, float]:
-    """The bounds of the mask in px of the picture, and how far they overlap the proposed box."""
-    edges = _mask_bounds(answer.mask)
+def _seen_box(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes, *, strays: bool = False) -> tuple[Floats, float]:
+    """The bounds of the mask in px of the picture, and how far they overlap the proposed box; with or without what lies astray."""
+    edges = _mask_bounds(answer.mask, None if strays else view.window.into(proposal.box.reshape(2, 2)).reshape(4))
     if edges is None:
         return proposal.box, 0.0
     height, width = rgb.shape[:2]
@@ -202,15 +206,31 @@ def _edges(box: Box) -> Floats:
     return np.array([box.left, box.top, box.right, box.bottom])
 
 
-def _mask_bounds(mask: Singles) -> Floats | None:
-    count, _, stats, _ = cv2.connectedComponentsWithStats((mask > 0.5).astype(np.uint8), connectivity=8)
+def _mask_bounds(mask: Singles, proposed: Floats | None) -> Floats | None:
+    """Of a mask's pieces, in px of the square; only of those near the proposed box, if one is given. None if there are none."""
+    drawn = (mask > 0.5).astype(np.uint8)
+    reach = 2 * max(1, round(PIECE_GAP * len(mask) / 2)) + 1
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(drawn, np.ones((reach, reach), np.uint8)), connectivity=8)
     if count < 2:
         return None
-    pieces = stats[1:]
-    pieces = pieces[pieces[:, cv2.CC_STAT_AREA] >= SMALL_PIECE_SHARE * pieces[:, cv2.CC_STAT_AREA].max()]
-    left, top = pieces[:, cv2.CC_STAT_LEFT], pieces[:, cv2.CC_STAT_TOP]
-    right, bottom = left + pieces[:, cv2.CC_STAT_WIDTH], top + pieces[:, cv2.CC_STAT_HEIGHT]
-    return np.array([left.min(), top.min(), right.max(), bottom.max()], np.float64)
+    areas = np.bincount(labels[drawn > 0], minlength=count)
+    largest = int(np.argmax(areas))
+    kept = [piece for piece in range(1, count) if areas[piece] >= SMALL_PIECE_SHARE * areas[largest]]
+    if proposed is not None:
+        margin = STRAY_REACH * max(proposed[2] - proposed[0], proposed[3] - proposed[1])
+        near = proposed + np.array([-margin, -margin, margin, margin])
+        kept = [piece for piece in kept if piece == largest or _share_inside(stats[piece], near) > 0.5]
+    ys, xs = np.nonzero(np.isin(labels, kept) & (drawn > 0))
+    return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float64)
+
+
+def _share_inside(stats: Floats, box: Floats) -> float:
+    """How much of a piece's bounds lies in the box."""
+    left, top = stats[cv2.CC_STAT_LEFT], stats[cv2.CC_STAT_TOP]
+    wide, tall = stats[cv2.CC_STAT_WIDTH], stats[cv2.CC_STAT_HEIGHT]
+    across = min(left + wide, box[2]) - max(left, box[0])
+    down = min(top + tall, box[3]) - max(top, box[1])
+    return float(max(across, 0.0) * max(down, 0.0) / max(wide * tall, 1))
 
 
 def _mask_over(box: Floats, view: View, mask: Singles) -> Singles:

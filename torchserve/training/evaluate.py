@@ -117,14 +117,15 @@ def synthetic_report(predictor: EmbeddedPredictor, first: int, count: int, out: 
             groups[name][kind].append(one)
     worst = sorted(outcomes, key=lambda one: -one.badness)[:50]
     _contact_sheet(worst, out / "worst.png")
-    by_joint = np.array([[np.nan if np.isnan(e) else e <= NEAR_SHARE for e in one.errors] for one in outcomes if one.errors], float)
+    errors = np.array([one.errors for one in outcomes if one.errors], float).reshape(-1, len(KEYPOINT_NAMES))
+    by_joint = {name: of_one[~np.isnan(of_one)] <= NEAR_SHARE for name, of_one in zip(KEYPOINT_NAMES, errors.T, strict=True)}
     return {
         "pictures": count,
         "ap50": round(average_precision(hits, figures), 4),
         "false_alarms": round(alarms / max(1, empty), 4),
         "pictures_without_figure": empty,
         "all": summary(outcomes),
-        "by_joint": {name: round(float(share), 4) for name, share in zip(KEYPOINT_NAMES, np.nanmean(by_joint, axis=0), strict=True)},
+        "by_joint": {name: round(float(near.mean()), 4) for name, near in by_joint.items() if len(near)},
         "by": {name: {kind: summary(ones) for kind, ones in sorted(kinds.items())} for name, kinds in groups.items()},
     }
 

@@ -101,6 +101,24 @@ def test_a_mask_of_something_else_does_not_move_the_box() -> None:
     assert found.score < 0.2
 
 
+def test_what_lies_astray_does_not_move_the_box_but_is_a_doubt() -> None:
+    rgb = picture()
+    proposal = figures_seen.Proposal(np.array([150.0, 100.0, 200.0, 200.0]), 0.9)
+    view = figures_seen.close_view(rgb, proposal, SIDE)
+    (x0, y0), (x1, y1) = view.window.into(proposal.box.reshape(2, 2)).round().astype(int)
+    mask = np.full((SIDE, SIDE), -9.0, np.float32)
+    mask[y0:y1, x0:x1] = 9.0
+    alone = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    mask[:40, -25:] = 9.0  # a star beside the figure
+    found = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    assert (found.box.left, found.box.top) == pytest.approx((150.0, 100.0), abs=1.0)
+    assert (found.box.right, found.box.bottom) == pytest.approx((200.0, 200.0), abs=1.0)
+    assert found.score < alone.score
+    mask[y1 + 2 : y1 + 8, x0:x1] = 9.0  # feet that a broken line parts from the legs
+    lower = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    assert lower.box.bottom > 201.0
+
+
 def test_both_networks_have_a_say_in_the_score() -> None:
     proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
     view = figures_seen.close_view(picture(), proposal, SIDE)
