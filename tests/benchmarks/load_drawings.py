@@ -73,7 +73,7 @@ def _beside_backlogs(root: Path, count: int, backlog: int) -> bool:
         wanted = max(20, count // 10)
         for number, content in enumerate(_copies(wanted + depth)):
             _drop(place, number, content)
-        with started(place, REAL) as daemon:
+        with started(place, REAL, is_quiet=True) as daemon:
             until(lambda number=wanted, one=daemon: _ended(one) >= number, "too few were done", patience_s=60 + 20 * wanted, pause_s=0.1)
             done = daemon.records("job.done")[4:wanted]
             daemon.process.kill()
