@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import suppress
@@ -9,17 +10,63 @@ from pathlib import Path
 from typing import Final
 
 from daemon.durable import rename, sync_folder
+from daemon.job_ids import job_id
 
 LOCK: Final = ".lock"
 
 
-def locked_folder(work: Path, instance: str) -> int:
+class Instance:
+    """A daemon's own folder, with its lock held.
+
+    Attributes:
+        name: of the folder.
+        lock: the descriptor that holds the lock.
+    """
+
+    def __init__(self, work: Path) -> None:
+        """Starts one. Raises OSError."""
+        self._work = work
+        self._device = work.stat().st_dev
+        self.name, self.lock = "", -1
+        self.renew()
+
+    @property
+    def folder(self) -> Path:
+        return self._work / self.name
+
+    def is_ours(self) -> bool:
+        """Whether it still has its folder and its lock, which it takes again if nobody else has."""
+        try:
+            is_same = os.stat(self.folder / LOCK).st_ino == os.fstat(self.lock).st_ino  # noqa: PTH116 - beside fstat
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return is_same
+
+    def renew(self) -> None:
+        """Start another, as this one's jobs belong to others by now. Raises OSError; then nothing has changed."""
+        if self._work.stat().st_dev != self._device:  # unmounted, or something else was mounted: not ours to write to
+            raise OSError(errno.ESTALE, "another file system is here than at the start", str(self._work))
+        name = job_id()
+        lock = _locked_folder(self._work, name)
+        if self.lock >= 0:
+            os.close(self.lock)
+        self.name, self.lock = name, lock
+
+    def end(self) -> None:
+        """Let go of the lock. Jobs that are left keep the folder; the next daemon finds it unlocked."""
+        with suppress(OSError):
+            remove_if_empty(self.folder)
+        os.close(self.lock)
+
+
+def _locked_folder(work: Path, name: str) -> int:
     """Make an instance's folder; it appears under its name with its lock held."""
-    temporary = work / f".new-{instance}"
+    temporary = work / f".new-{name}"
     temporary.mkdir(exist_ok=True)
     lock = os.open(temporary / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    rename(temporary, work / instance)
+    rename(temporary, work / name)
     sync_folder(work)
     return lock
 

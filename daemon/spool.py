@@ -17,7 +17,6 @@ Everything is below one root on one mount, so that renames and hard links work; 
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -29,7 +28,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.durable import create_durably, exists, opened_folder, rename, rename_without_replacing, sync_folder, write_durably
-from daemon.instances import LOCK, locked_folder, remove_if_empty
+from daemon.instances import Instance
 from daemon.job_ids import is_job_id, job_id
 from daemon.layout import Layout, prepare
 from daemon.names import is_plain_name
@@ -105,11 +104,10 @@ class Spool:
     def __init__(self, layout: Layout) -> None:
         """Starts an instance. Raises OSError."""
         self.layout = layout
-        self.instance, self._lock = "", -1
-        self._device = layout.work.stat().st_dev
+        self._life = Instance(layout.work)
+        self.is_ours, self.renew = self._life.is_ours, self._life.renew
         self._has_unsynced = False
         self._half_claimed: set[str] = set()
-        self.renew()
 
     @classmethod
     @contextmanager
@@ -126,33 +124,17 @@ class Spool:
             yield spool
         finally:
             spool.sync_acknowledged()
-            with suppress(OSError):  # jobs that are left keep the folder; the next daemon finds it unlocked
-                remove_if_empty(spool.own)
-            os.close(spool._lock)
+            spool._life.end()
+
+    @property
+    def instance(self) -> str:
+        """The name of this life."""
+        return self._life.name
 
     @property
     def own(self) -> Path:
-        """The folder of this instance."""
-        return self.layout.work / self.instance
-
-    def is_ours(self) -> bool:
-        """Whether this instance still has its folder and its lock, which it takes again if nobody else has."""
-        try:
-            is_same = os.stat(self.own / LOCK).st_ino == os.fstat(self._lock).st_ino  # noqa: PTH116 - beside fstat
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return is_same
-
-    def renew(self) -> None:
-        """Start another instance, as this one's jobs belong to others by now. Raises OSError; then nothing has changed."""
-        if self.layout.work.stat().st_dev != self._device:  # unmounted, or something else was mounted: not ours to write to
-            raise OSError(errno.ESTALE, "another file system is here than at the start", str(self.layout.work))
-        instance = job_id()
-        lock = locked_folder(self.layout.work, instance)
-        if self._lock >= 0:
-            os.close(self._lock)
-        self.instance, self._lock = instance, lock
+        """The folder of this life."""
+        return self._life.folder
 
     def path(self, job: Job) -> Path:
         """Where a job of this instance is worked on."""
