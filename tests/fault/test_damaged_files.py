@@ -1,0 +1,98 @@
+"""Row 27 of the faults (OPERATIONS.md), further: files of the spool that are JSON and still not what a daemon wrote.
+
+tests/benchmarks/fuzz_sidecars.py found these.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hand_driven import HandDriven
+from spool_oracle import Places, check_published, check_tidy
+
+from daemon.durable import write_durably
+from daemon.quarantine import quarantined
+from daemon.spool import Job, Spool
+
+CONTENT = b"a drawing"
+OUTPUT = {"result": "0000.gif", "label": [], "file": "drawing.gif"}
+
+
+def left_by_a_dead_daemon(root: Path, name: str, fields: dict[str, Any]) -> None:
+    """A claimed drawing, one of whose files says something else, or more."""
+    with Spool.opened(root) as spool:
+        (root / "inbox" / "drawing.png").write_bytes(CONTENT)
+        job = spool.claim("drawing.png", (), is_folder=False, sidecar=None, now_s=2e9)
+        assert job is not None
+        place = spool.path(job)
+        known = json.loads((place / name).read_bytes()) if (place / name).exists() else {}
+        write_durably(place, name, json.dumps({**known, **fields}).encode())
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {},
+        {"outputs": "../../../x", "manifest": "drawing.json"},
+        {"outputs": [OUTPUT], "manifest": "../drawing.json"},
+        {"outputs": [{**OUTPUT, "file": "../../drawing.gif"}], "manifest": "drawing.json"},
+        {"outputs": [{**OUTPUT, "result": "../source"}], "manifest": "drawing.json"},
+        {"outputs": [{**OUTPUT, "label": ["../.."]}], "manifest": "drawing.json"},
+        {"outputs": [{**OUTPUT, "file": 5}], "manifest": "drawing.json"},
+    ],
+)
+def test_a_manifest_that_no_daemon_wrote_is_none(tmp_path: Path, manifest: dict[str, Any]) -> None:
+    root = tmp_path / "root"
+    left_by_a_dead_daemon(root, "manifest.json", manifest)
+    check_ending(root)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": "../drawing.png"},
+        {"name": None},
+        {"folder": [".."]},
+        {"folder": [5]},
+        {"sidecar": "../../x.json"},
+        {"attempts": "1"},
+        {"recoveries": None},
+        {"is_folder": 0},
+        {"claimed_at_s": "now"},
+        {"id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"},
+    ],
+)
+def test_a_job_file_that_no_daemon_wrote_costs_the_job_its_name(tmp_path: Path, fields: dict[str, Any]) -> None:
+    root = tmp_path / "root"
+    left_by_a_dead_daemon(root, "job.json", fields)
+    check_ending(root)
+
+
+def check_ending(root: Path) -> None:
+    with HandDriven.opened(root) as daemon:
+        daemon.turned(60.0)
+    check_published(root, "drawing.png", CONTENT)
+    check_tidy(root)
+    assert [path.name for path in root.parent.iterdir()] == [root.name]
+
+
+def test_a_reason_without_a_good_name_is_written_anew(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    left_by_a_dead_daemon(root, "error.json", {"file": "../../drawing.png"})
+    check_ending(root)
+    assert not list(Places(root).root.glob("failed/*"))
+
+
+def test_a_reason_never_leads_a_retry_out_of_the_inbox(tmp_path: Path) -> None:
+    (tmp_path / "drawing.png").write_bytes(CONTENT)
+    for reason in ({"name": "../x.png"}, {"folder": [".."]}, {"folder": "x/y"}, {"sidecar": "../x.json"}):
+        (tmp_path / "drawing.png.error.json").write_text(json.dumps(reason))
+        assert [one.reason for one in quarantined(tmp_path)] == [{}]
+
+
+def test_json_that_is_too_deep_is_no_job_file() -> None:
+    with pytest.raises(ValueError, match="too deep"):
+        Job.from_json(b"[" * 100_000)
