@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 
 import pytest
 from hand_driven import HandDriven
-from spool_oracle import check_published, check_tidy
+from spool_oracle import ROOT, STUB, check_published, check_tidy
 
 from daemon.watch import Watch, WatchMode
 
@@ -100,6 +103,17 @@ def test_nothing_is_written_under_a_bare_mountpoint(tmp_path: Path, has_job: boo
     if has_job:
         check_published(root, "running.png", b"running")
     check_tidy(root)
+
+
+def test_a_real_mount_may_be_taken_away_and_come_back(tmp_path: Path) -> None:
+    if shutil.which("unshare") is None:
+        pytest.skip("mounts are forbidden here")
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "DOODLED_INTAKE_RESCAN_S": "0.2", "DOODLED_INTAKE_QUIET_S": "0.02"}
+    script = [sys.executable, str(STUB.with_name("lost_mount.py")), str(tmp_path)]
+    done = subprocess.run(["unshare", "-m", *script], env=environ, capture_output=True, text=True, timeout=240, check=False)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("mounts are forbidden here")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # --- the watch -----------------------------------------------------------------------------------------------------------
