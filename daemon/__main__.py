@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from daemon.cli import app
@@ -12,8 +13,18 @@ EXIT_TRANSIENT = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 
 
+def open_standard_streams() -> None:
+    """Open what our parent closed of stdin, stdout and stderr, or the next file that is opened would be taken for one of them."""
+    for stream in range(3):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+
+
 def main() -> None:
     """Run the command line and leave with its exit status."""
+    open_standard_streams()
     try:
         app()
     except FileProblems as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,18 @@ def test_a_reader_that_has_gone_or_stopped_stops_nobody() -> None:
     os.close(read)  # gone: the writer's thread gets EPIPE, and goes on
     stopped.close()
     os.close(write)
+
+
+def test_a_closed_stdout_is_no_other_file(tmp_path: Path) -> None:
+    script = """
+import os
+from daemon.__main__ import open_standard_streams
+open_standard_streams()
+print(*(os.readlink(f"/proc/self/fd/{stream}") for stream in range(3)), file=open("streams", "w"))
+"""
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script], cwd=tmp_path, env=environ, check=True)
+    assert (tmp_path / "streams").read_text() == "/dev/null /dev/null /dev/null\n"
 
 
 def test_clean_keeps_what_is_harmless() -> None:
