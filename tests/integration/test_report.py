@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import math
-import os
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from benchmarks import report as generated
 from spool_oracle import ROOT
 
+from daemon.__main__ import main
 from daemon.endings import STAGES, stage_of
 from daemon.report import report
 from daemon.report_command import since_time
@@ -30,16 +34,30 @@ from daemon.report_text import milliseconds, span, sparks
 from pipeline.errors import OptionError
 
 LINES = 6000
-ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "120"}
 
 
-def reported(*arguments: object, standard_input: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "daemon", "report", *map(str, arguments)]
-    done = subprocess.run(command, env=ENVIRON, input=standard_input, capture_output=True, timeout=120, check=False)
-    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+@dataclass(frozen=True)
+class Told:
+    """What a command said, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
-def numbers(*arguments: object, standard_input: bytes | None = None) -> dict[str, Any]:
+def reported(*arguments: object, standard_input: bytes = b"") -> Told:
+    """`doodled report`, in this process."""
+    said, complained, status = io.StringIO(), io.StringIO(), 0
+    streams = {"argv": ["doodled", "report", *map(str, arguments)], "stdin": io.TextIOWrapper(io.BytesIO(standard_input))}
+    with mock.patch.multiple(sys, **streams), redirect_stdout(said), redirect_stderr(complained):
+        try:
+            main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+    return Told(status, said.getvalue(), complained.getvalue())
+
+
+def numbers(*arguments: object, standard_input: bytes = b"") -> dict[str, Any]:
     done = reported("--json", *arguments, standard_input=standard_input)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
