@@ -104,7 +104,7 @@ class Machine:
             "env",
             "-i",
             "--chdir=/",
-            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LC_ALL=C.UTF-8",
         ]
         inside += ["HOME=/root"] if user == "root" else ["runuser", "-u", user, "--"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -22,6 +23,7 @@ WATCHDOG_S = 5
 def doodled(installed: InstalledDoodled) -> Iterator[InstalledDoodled]:
     """The service as it is after an installation, whatever the test before did to it."""
     yield installed
+    installed.machine.run("find", f"/{SPOOL}/inbox", "-mindepth", "1", "-delete", check=False)
     for name in ("watchdog", "gpu"):
         installed.drop_in(name)
     installed.environ(QUICK)
@@ -72,8 +74,8 @@ def test_what_the_daemon_may_not_take_waits_until_it_may(doodled):
     folder = copy_of_character(doodled.machine)
     doodled.as_person(f"umask 022; cp -r {folder} /{SPOOL}/inbox/kept; cp {folder}/texture.png /{SPOOL}/inbox/secret.png")
     doodled.as_person(f"chmod 600 /{SPOOL}/inbox/secret.png")
-    doodled.machine.wait_for(lambda: "2 can't be taken (permissions)" in doodled.status, "both are in the status line")
-    assert doodled.machine.wait_for(lambda: doodled.events("file.rejected", FILE_NAME="kept", REASON="immovable"), "it is told") is None
+    doodled.machine.wait_for(lambda: "2 can't be taken: kept, secret.png" in doodled.status, "both are in the status line")
+    doodled.machine.wait_for(lambda: doodled.events("file.rejected", FILE_NAME="kept", REASON="immovable"), "it is told")
     assert not doodled.events("inbox.degraded")
     doodled.as_person(f"chmod g+w /{SPOOL}/inbox/kept; rm -f /{SPOOL}/inbox/secret.png")
     assert doodled.manifest("kept")["outputs"]
@@ -89,6 +91,7 @@ def test_a_hopeless_picture_goes_to_quarantine_with_its_sidecar(doodled):
     assert json.loads(failed.read_text())["error_type"] == "unsupported"
     assert json.loads(doodled.place("failed", "bad.png.options.json").read_text()) == {"motions": ["dab"]}
     doodled.machine.wait_for(doodled.place("failed", "bad.png").exists, "the picture, too")
+    assert "bad.png" in doodled.as_person("doodled jobs list")
     doodled.as_person(f"cat /{SPOOL}/failed/bad.png.error.json; rm /{SPOOL}/failed/bad.png*")
 
 
@@ -262,8 +265,8 @@ def test_removing_it_leaves_data_and_settings(doodled):
     doodled.machine.run("cp", "--archive", "--link", "/opt/doodled-releases", "/opt/kept")
     doodled.install("--uninstall")
     assert not doodled.is_active()
-    left = [path for path in ("opt/doodled", "opt/doodled-releases", "usr/local/lib/doodled") if (doodled.machine.root / path).exists()]
-    assert left == []
+    ours = ("opt/doodled", "opt/doodled-releases", "usr/local/bin/doodled", "usr/local/lib/doodled", "usr/local/share/doodled")
+    assert [path for path in ours if os.path.lexists(doodled.machine.root / path)] == []
     assert "not-found" in doodled.machine.said("systemctl", "show", "--property=LoadState", "doodled")
     assert doodled.place("outbox", "left.gif").exists()
     assert (doodled.machine.root / SETTINGS).exists()
