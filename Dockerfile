@@ -54,7 +54,7 @@ RUN DOODLED_ROOT=/tmp/spool DOODLED_ANIMATION_FORMATS=gif,mp4,webm,webp,apng DOO
  && mkdir -p $DOODLED_ROOT/inbox && cp etc/drawings/*.jpg $DOODLED_ROOT/inbox \
  && doodled check && doodled run --drain \
  && test "$(ls $DOODLED_ROOT/outbox/*.json | wc -l)" = "$(ls etc/drawings/*.jpg | wc -l)" \
- && ! doodled health \
+ && doodled health | grep '^unhealthy' \
  && find /opt/doodled -name '*.pyc' | sed 's|__pycache__/\(.*\)\.cpython-[0-9]*\.pyc|\1.py|' >/imported \
  && python3 -m compileall -q -f --invalidation-mode unchecked-hash -i /imported
 
@@ -72,6 +72,6 @@ ENV PATH=/opt/doodled/bin:$PATH \
 VOLUME /var/lib/doodled
 USER 1000:1000
 # Unhealthy when the main loop has not turned for 30 s, twice in a row. A model server that is down, or a full disk, is not: no restart heals it.
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=2 CMD ["doodled", "health"]
+HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=2 CMD ["doodled", "health"]
 ENTRYPOINT ["doodled"]
 CMD ["run"]

@@ -14,15 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from PIL import Image
 
+from daemon.settings import Settings
 from tests.integration.containers import HARDENED, Container, Containers, own_containers
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DRAWINGS = sorted((CHECKOUT / "etc/drawings").glob("*.jpg"))
 IMAGE = "localhost/doodled-test"
 SOMEBODY = 4321
-MOST_BYTES = 900e6
+MOST_BYTES = 850e6
 NOT_INSIDE = re.compile(r"/(gcc|cc|c\+\+|g\+\+|cpp|ld|as|make|pip3?|git|strip)(-[\d.]+)?$")
 
 
@@ -79,6 +81,14 @@ def test_the_image_is_small_holds_no_compiler_and_runs_as_nobody_in_particular(c
         vendors = [path.name for path in files if path.parent.name == "egl_vendor.d"]
     assert tools == []
     assert sorted(vendors) == ["10_nvidia.json", "50_mesa.json"]
+
+
+def test_the_compose_file_hardens_both_and_gives_the_daemon_the_time_to_stop_that_it_takes():
+    services = yaml.safe_load((CHECKOUT / "etc/compose.yaml").read_text())["services"]
+    for service in services.values():
+        assert (service["read_only"], service["cap_drop"], service["security_opt"]) == (True, ["ALL"], ["no-new-privileges:true"])
+        assert (CHECKOUT / service["build"]["dockerfile"]).is_file()
+    assert int(services["doodled"]["stop_grace_period"].removesuffix("s")) >= Settings().jobs.stop_timeout_s + 10
 
 
 def test_a_container_that_may_write_nowhere_else_animates_what_is_dropped_and_tells_when_it_hangs(containers, drop):
