@@ -74,9 +74,10 @@ class JournalWriter(BackgroundWriter):
 
     def __init__(self, path: Path = JOURNAL_SOCKET) -> None:
         """Connect. Raises OSError if nobody listens at `path`."""
+        self._path = str(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         try:
-            self._socket.connect(str(path))
+            self._socket.connect(self._path)
         except OSError:
             self._socket.close()
             raise
@@ -89,7 +90,11 @@ class JournalWriter(BackgroundWriter):
             self._socket.close()
 
     def _sent(self, record: bytes) -> None:
-        self._socket.send(record)
+        try:
+            self._socket.send(record)
+        except (ConnectionError, FileNotFoundError):  # the journal was started anew, with another socket under the name
+            self._socket.connect(self._path)
+            self._socket.send(record)
 
 
 def _write_all(file: int, line: bytes) -> None:

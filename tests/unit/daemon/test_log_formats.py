@@ -122,6 +122,20 @@ def test_a_journal_that_has_stopped_stops_nobody(tmp_path: Path) -> None:
     writer.close()  # the journal has gone: what is left is counted, not waited for
 
 
+def test_a_journal_that_was_started_anew_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as old:
+        old.bind(str(path))
+        writer = JournalWriter(path)
+    path.unlink()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as new:
+        new.bind(str(path))
+        writer.send(b"EVENT=job.done\n")
+        writer.close()
+        assert new.recv(100) == b"EVENT=job.done\n"
+    assert writer.dropped == 0
+
+
 def test_there_has_to_be_a_journal(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         JournalWriter(tmp_path / "none")
