@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,20 +67,25 @@ create table parts as select job_id, part.key as part, part.value as ms
 _SPREAD: Final = "count({0}), coalesce(quantile_cont({0}, 0.5), 0), coalesce(quantile_cont({0}, 0.95), 0), coalesce(max({0}), 0)"
 
 
+def refuse_without_duckdb() -> None:
+    """To be called before anything is read or written.
+
+    Raises:
+        OptionError: DuckDB is not installed.
+    """
+    if find_spec("duckdb") is None:
+        hint = "pip install duckdb; containers are without it, so give their log to a doodled outside: docker logs doodled >log.jsonl"
+        raise OptionError("counting a log needs DuckDB, which is not installed", hint=hint)
+
+
 def report(logs: Sequence[Path], folder: Path, *, since: datetime | None = None) -> Report:
     """The numbers of these log files.
 
     Args:
         folder: for what does not fit into memory.
         since: what is told before that is left out.
-    Raises:
-        OptionError: DuckDB is not installed.
     """
-    try:
-        import duckdb
-    except ImportError as error:
-        hint = "pip install duckdb; containers are without it, so give their log to a doodled outside: docker logs doodled >log.jsonl"
-        raise OptionError("counting a log needs DuckDB, which is not installed", hint=hint) from error
+    import duckdb
 
     settings: dict[str, Any] = {"memory_limit": f"{MEMORY_MB}MB", "temp_directory": str(folder), "preserve_insertion_order": False}
     with duckdb.connect(":memory:", config=settings) as con:

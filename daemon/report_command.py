@@ -65,9 +65,11 @@ def _named(files: list[Path] | None, *, is_journal: bool) -> list[Path]:
 
 
 def _counted(files: list[Path], journal_file: Path | None, since: datetime | None) -> Report:
+    from daemon.report import refuse_without_duckdb
     from daemon.report import report as counted
     from daemon.report_logs import journal_log, linked_logs
 
+    refuse_without_duckdb()
     with tempfile.TemporaryDirectory(prefix="doodled-report-") as place:
         folder = Path(place)
         logs = linked_logs(files, folder) if files else [journal_log(folder, since=since, journal_file=journal_file)]

@@ -27,7 +27,7 @@ from spool_oracle import ROOT
 
 from daemon.__main__ import main
 from daemon.endings import STAGES, stage_of
-from daemon.report import report
+from daemon.report import refuse_without_duckdb
 from daemon.report_command import since_time
 from daemon.report_plots import count_ticks, time_ticks
 from daemon.report_text import milliseconds, span, sparks
@@ -338,9 +338,10 @@ def test_colours_can_be_told_from_what_is_behind_them(scheme: str) -> None:
         assert all(contrast(colours[name], behind) >= 3 for name in marks)
 
 
-def test_where_duckdb_is_not_installed_it_says_what_to_do(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_duckdb_is_not_installed_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in containers."""
+    refuse_without_duckdb()
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(OptionError, match="not installed") as caught:
-        report([log], tmp_path)
+        refuse_without_duckdb()
     assert "pip install duckdb" in str(caught.value)
