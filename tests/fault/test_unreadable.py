@@ -114,7 +114,7 @@ def test_an_inbox_that_nobody_may_change_is_left_alone_and_said(root: Path, tmp_
             os.chown(inbox, 0, 0)
         inbox.chmod(0o555)
         if os.getuid() == 0:
-            dropped(inbox / "stuck.png", b"stuck")
+            dropped(inbox / "stuck.png", b"other")
             until(lambda: rejected(log) == [("stuck.png", "immovable")])
             inbox.chmod(stat.S_ISVTX | 0o777)
             until(lambda: "can't be taken: stuck.png" in status(root))
