@@ -49,11 +49,12 @@ class Life:
     """One life of the daemon.
 
     Attributes:
+        has_pool: its workers were processes, which have to start first.
         worked_s: from its readiness to its death; None if it never became ready.
         kept: steps that were taken and stayed: claims, and jobs that ended.
     """
 
-    lived_s: float
+    has_pool: bool
     worked_s: float | None
     kept: int
     is_backward: bool
@@ -124,12 +125,15 @@ class Soak:
         after = self.progress()
         kept = after.ended - before.ended + after.taken - before.taken
         is_backward = after.ended < before.ended
-        self.lives.append(Life(lived_s, None if ready_s is None else end_s - ready_s, kept, is_backward))
+        self.lives.append(Life(self._has_pool(), None if ready_s is None else end_s - ready_s, kept, is_backward))
 
     def _command(self) -> tuple[str, ...]:
         if self.is_real:
             return REAL
-        return PRETENDING if len(self.lives) % 2 else (*PRETENDING, "--pool")
+        return (*PRETENDING, "--pool") if self._has_pool() else PRETENDING
+
+    def _has_pool(self) -> bool:
+        return self.is_real or len(self.lives) % 2 == 0
 
     def finish(self) -> int:
         """The last life may end by itself; its status."""
@@ -146,13 +150,13 @@ def report(soak: Soak, status: int) -> bool:
     wanted = [content for content in soak.contents if content.startswith(b"refuse")]
     left = [*(soak.root / "spool" / "work").rglob("*"), *(path for path in (soak.root / "inbox").rglob("*") if path.is_file())]
     temporary = [path for place in ("outbox", "failed") for path in (soak.root / place).rglob(".*")]
-    longest_s = max((life.worked_s or 0.0 for life in idle), default=0.0)
     backward = sum(life.is_backward for life in soak.lives)
     told(
         {
             "lives, ended by SIGKILL": len(soak.lives),
             "  of which became ready": f"{len(worked)}, and worked {sum(life.worked_s or 0.0 for life in worked):.0f} s in all",
-            "  of those, kept no step at all": f"{len(idle)}, which worked {longest_s:.2f} s at most",
+            "  of those, without processes, kept no step": _idle([life for life in idle if not life.has_pool]),
+            "  of those, with processes, kept no step": _idle([life for life in idle if life.has_pool]),
             "  after which less was done than before": backward,
             "backlogs of 500": soak.backlogs,
             "last life's exit status": status,
@@ -166,6 +170,10 @@ def report(soak: Soak, status: int) -> bool:
     )
     is_whole = places["published once"] == places["dropped"] and all(refused[content] == 1 for content in wanted)
     return is_whole and not (places["files without manifest"] or left or temporary or backward or status)
+
+
+def _idle(lives: list[Life]) -> str:
+    return f"{len(lives)}, which worked {max((life.worked_s or 0.0 for life in lives), default=0.0):.2f} s at most"
 
 
 def main() -> int:
