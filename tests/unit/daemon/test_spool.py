@@ -1,0 +1,380 @@
+"""Claims, and the ways back: where each file is after each step, and after each step that fails."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claimed_jobs import NOW_S, claimed, dropped, names_below, source_of
+
+from daemon import spool as spool_module
+from daemon.job_ids import made_at_s
+from daemon.spool import Job, Spool, read_job, read_json
+
+ID = "01HF7YAT00ABCDEFGHJKMNPQRS"
+
+
+def failing(code: int, times: int = 1, call: Callable[..., Any] = lambda *_, **__: None) -> Callable[..., Any]:
+    """A call that refuses so many times, and then does what it should."""
+    left = [times]
+
+    def refused(*arguments: Any, **more: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise OSError(code, os.strerror(code))
+        return call(*arguments, **more)
+
+    return refused
+
+
+# --- job files -------------------------------------------------------------------------------------------------------
+
+
+def test_what_lies_in_the_spool_is_called_as_earlier_and_later_versions_call_it() -> None:
+    module = spool_module
+    names = [module.JOB_FILE, module.SOURCE, module.SIDECAR, module.MANIFEST, module.ERROR, module.RESULT]
+    assert names == ["job.json", "source", "sidecar.json", "manifest.json", "error.json", "result"]
+    assert [module.ANNOTATIONS, module.CHARACTER, module.SCHEMA] == ["annotations", "character", 1]
+
+
+def test_a_job_that_is_written_and_read_is_the_same_whatever_its_name() -> None:
+    for name in ("garlic.png", "\udcff\udcfe.png", "\N{GARLIC}.png", 'quo"te'):
+        job = Job(
+            ID, name, ("dab", "inner"), is_folder=True, sidecar="garlic.json", attempts=2, recoveries=1, is_under_way=True, claimed_at_s=3.5
+        )
+        assert Job.from_json(job.to_json()) == job
+        assert job.to_json().isascii()
+
+
+def test_a_job_that_says_nothing_more_has_not_been_tried() -> None:
+    job = Job.from_json(json.dumps({"schema": 1, "id": ID, "name": "garlic.png"}).encode())
+    assert job == Job(ID, "garlic.png", (), is_folder=False, sidecar=None, attempts=0, recoveries=0, is_under_way=False, claimed_at_s=0.0)
+
+
+SOUND = json.loads(Job(ID, "garlic.png", ("dab",), sidecar="garlic.json").to_json())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": 2},
+        {"schema": None},
+        {"id": "no ULID"},
+        {"id": None},
+        {"name": ".."},
+        {"name": "a/b"},
+        {"name": None},
+        {"folder": ["dab", ".."]},
+        {"folder": 7},
+        {"sidecar": "../garlic.json"},
+        {"sidecar": 1},
+        {"attempts": 1.5},
+        {"attempts": True},
+        {"recoveries": "1"},
+        {"is_folder": 1},
+        {"is_under_way": None},
+        {"claimed_at_s": "now"},
+        {"claimed_at_s": True},
+        {"mood": "fine"},
+    ],
+)
+def test_a_job_file_with_anything_wrong_is_none(change: dict[str, object]) -> None:
+    Job.from_json(json.dumps(SOUND).encode())
+    with pytest.raises(ValueError, match="job file"):
+        Job.from_json(json.dumps({**SOUND, **change}).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"1", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_object_is_no_file_of_ours(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of json, or of ours
+        Job.from_json(content)
+    (tmp_path / "manifest.json").write_bytes(content)
+    with pytest.raises(ValueError):  # noqa: PT011 - as above
+        read_json(tmp_path / "manifest.json")
+
+
+def test_a_job_file_of_another_job_is_damage(spool: Spool) -> None:
+    job = claimed(spool)
+    other = spool.own / ID
+    spool.path(job).rename(other)
+    with pytest.raises(ValueError, match="another job"):
+        read_job(other)
+
+
+# --- claims ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_takes_the_file_with_its_options_and_counts_as_the_first_attempt(spool: Spool) -> None:
+    job = claimed(spool, folder=("dab",), sidecar=b"{}")
+    assert dataclasses.asdict(job) == {
+        "id": job.id,
+        "name": "garlic.png",
+        "folder": ("dab",),
+        "is_folder": False,
+        "sidecar": "garlic.json",
+        "attempts": 1,
+        "recoveries": 0,
+        "is_under_way": True,
+        "claimed_at_s": NOW_S,
+    }
+    assert read_job(spool.path(job)) == job
+    assert made_at_s(job.id) == NOW_S
+    assert spool.path(job) == spool.layout.work / spool.instance / job.id
+    assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
+    assert source_of(spool, job) == b"a drawing"
+    assert names_below(spool.layout.inbox) == []
+
+
+def test_options_that_have_gone_are_none(spool: Spool) -> None:
+    dropped(spool)
+    job = spool.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=NOW_S)
+    assert job is not None
+    assert names_below(spool.path(job)) == ["job.json", "source"]
+
+
+def test_a_file_that_another_daemon_has_taken_is_its_own(spool: Spool) -> None:
+    assert spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S) is None
+    assert spool.claim("garlic.png", ("no such folder",), is_folder=False, sidecar=None, now_s=NOW_S) is None
+    assert names_below(spool.own) == []
+    assert [path.name for path in spool.own.iterdir()] == [".lock"]
+
+
+def test_a_file_whose_job_can_not_be_written_down_stays_where_it_is(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped(spool)
+    for name in ("create_durably", "sync_folder"):
+        monkeypatch.setattr(spool_module, name, failing(errno.ENOSPC))
+        with pytest.raises(OSError, match="No space"):
+            spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
+        monkeypatch.undo()
+        assert names_below(spool.layout.root) == ["inbox/garlic.png"]
+        assert [path.name for path in spool.own.iterdir()] == [".lock"]
+
+
+def test_a_file_that_may_not_be_taken_stays_where_it_is(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped(spool)
+    monkeypatch.setattr(spool_module, "rename", failing(errno.EACCES))
+    with pytest.raises(PermissionError):
+        spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
+    assert names_below(spool.layout.root) == ["inbox/garlic.png"]
+    assert [path.name for path in spool.own.iterdir()] == [".lock"]
+
+
+def fails_after_the_claim(monkeypatch: pytest.MonkeyPatch, spool: Spool, times: int) -> None:
+    """A disk that refuses to make the claimed source durable, so many times."""
+    sync, left = spool_module.sync_folder, [times]
+
+    def refused(path: Path) -> None:
+        if path != spool.own and (path / "source").exists() and left[0]:
+            left[0] -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(path)
+
+    monkeypatch.setattr(spool_module, "sync_folder", refused)
+
+
+def test_a_claim_that_the_disk_can_not_keep_is_taken_back_with_its_options(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails_after_the_claim(monkeypatch, spool, 1)
+    options = dropped(spool, folder=("dab",), sidecar=b"{}")
+    with pytest.raises(OSError, match="Input/output"):
+        spool.claim("garlic.png", ("dab",), is_folder=False, sidecar=options, now_s=NOW_S)
+    assert names_below(spool.layout.root) == ["inbox/dab/garlic.json", "inbox/dab/garlic.png"]
+    assert [path.name for path in spool.own.iterdir()] == [".lock"]
+
+
+def test_a_claim_that_can_be_neither_kept_nor_taken_back_is_finished_later(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another file lies in its place meanwhile; its options came late."""
+    dropped(spool, folder=("dab",))
+    fails_after_the_claim(monkeypatch, spool, 2)
+    real = spool.put_back
+
+    def put_back(job: Job) -> bool:
+        dropped(spool, content=b"another", folder=("dab",), sidecar=b"{}")
+        return real(job)
+
+    monkeypatch.setattr(spool, "put_back", put_back)
+    job = spool.claim("garlic.png", ("dab",), is_folder=False, sidecar="garlic.json", now_s=NOW_S)
+    assert job is not None
+    assert source_of(spool, job) == b"a drawing"
+    with pytest.raises(OSError, match="Input/output"):
+        spool.complete(job)
+    spool.complete(job)
+    assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
+    assert (spool.layout.inbox / "dab" / "garlic.png").read_bytes() == b"another"
+    (spool.layout.inbox / "dab" / "garlic.json").write_bytes(b"of another")
+    spool.complete(job)  # it is complete: what lies there now is somebody else's
+    assert (spool.layout.inbox / "dab" / "garlic.json").exists()
+
+
+def test_a_claim_whose_folder_has_gone_is_complete_without_options(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    dropped(spool, folder=("dab",))
+    fails_after_the_claim(monkeypatch, spool, 1)
+    monkeypatch.setattr(spool, "put_back", failing(errno.EIO))
+    job = spool.claim("garlic.png", ("dab",), is_folder=False, sidecar="garlic.json", now_s=NOW_S)
+    assert job is not None
+    (spool.layout.inbox / "dab").rmdir()
+    spool.complete(job)
+    assert spool.has_source(job)
+
+
+# --- what a job has --------------------------------------------------------------------------------------------------
+
+
+def test_what_was_claimed_must_be_what_it_was_taken_for(spool: Spool) -> None:
+    job = claimed(spool)
+    source = spool.path(job) / "source"
+    character = dataclasses.replace(job, is_folder=True)
+    assert (spool.ordinary(job), spool.ordinary(character)) == (True, False)
+    source.unlink()
+    source.mkdir()
+    assert (spool.ordinary(job), spool.ordinary(character)) == (False, True)
+    source.rmdir()
+    source.symlink_to(spool.layout.inbox)
+    assert (spool.ordinary(job), spool.ordinary(character)) == (False, False)
+    assert spool.has_source(job)
+
+
+@pytest.mark.parametrize("left", ["source", "manifest.json", "error.json"])
+def test_a_job_is_hollow_once_its_source_is_gone_and_nothing_says_where(spool: Spool, left: str) -> None:
+    job = claimed(spool)
+    (spool.path(job) / "source").rename(spool.path(job) / left)
+    assert not spool.is_hollow(job)
+    (spool.path(job) / left).unlink()
+    assert spool.is_hollow(job)
+    assert not spool.has_source(job)
+
+
+def test_a_job_that_another_daemon_has_taken_over_is_not_held(spool: Spool) -> None:
+    job = claimed(spool)
+    assert spool.holds(job)
+    spool.path(job).rename(spool.layout.work / "elsewhere")
+    assert not spool.holds(job)
+
+
+def test_what_is_saved_is_what_the_next_daemon_reads(spool: Spool) -> None:
+    job = claimed(spool)
+    job.attempts, job.is_under_way = 2, False
+    spool.save(job)
+    assert read_job(spool.path(job)) == job
+
+
+def test_what_was_made_in_vain_is_removed_and_nothing_else(spool: Spool) -> None:
+    job = claimed(spool, sidecar=b"{}")
+    for name in ("result", "annotations", "character"):
+        (spool.path(job) / name).mkdir()
+        (spool.path(job) / name / "file").touch()
+    spool.clear(job)
+    assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
+    spool.clear(job)
+
+
+# --- ways out --------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_is_put_back_lies_where_it_was_dropped(spool: Spool) -> None:
+    job = claimed(spool, folder=("dab",), sidecar=b"{}")
+    (spool.layout.inbox / "dab").rmdir()
+    assert spool.put_back(job)
+    assert names_below(spool.layout.root) == ["inbox/dab/garlic.json", "inbox/dab/garlic.png"]
+    assert not spool.holds(job)
+
+
+def test_one_whose_name_is_taken_meanwhile_stays_and_replaces_nothing(spool: Spool) -> None:
+    job = claimed(spool)
+    dropped(spool, content=b"another")
+    assert not spool.put_back(job)
+    assert source_of(spool, job) == b"a drawing"
+    assert (spool.layout.inbox / "garlic.png").read_bytes() == b"another"
+
+
+def test_options_whose_name_is_taken_meanwhile_are_let_go(spool: Spool) -> None:
+    job = claimed(spool, sidecar=b'{"motion": "dab"}')
+    (spool.layout.inbox / "garlic.json").write_bytes(b"{}")
+    assert spool.put_back(job)
+    assert (spool.layout.inbox / "garlic.json").read_bytes() == b"{}"
+    assert names_below(spool.layout.root) == ["inbox/garlic.json", "inbox/garlic.png"]
+
+
+def test_a_job_without_source_has_nothing_to_put_back(spool: Spool) -> None:
+    job = claimed(spool)
+    (spool.path(job) / "source").unlink()
+    assert spool.put_back(job)
+    assert names_below(spool.layout.root) == []
+
+
+def test_a_published_job_is_kept_without_its_results_or_forgotten(spool: Spool) -> None:
+    kept, forgotten = claimed(spool, sidecar=b"{}"), claimed(spool, "other.png")
+    for job in (kept, forgotten):
+        (spool.path(job) / "result").mkdir()
+        (spool.path(job) / "annotations").mkdir()
+    spool.acknowledge(kept, is_kept=True)
+    spool.acknowledge(forgotten, is_kept=False)
+    assert names_below(spool.layout.root) == [f"spool/done/{kept.id}/{name}" for name in ("job.json", "sidecar.json", "source")]
+    assert sorted(path.name for path in (spool.layout.done / kept.id).iterdir()) == ["annotations", "job.json", "sidecar.json", "source"]
+    assert [path.name for path in spool.own.iterdir()] == [".lock"]
+
+
+def test_acknowledged_jobs_are_made_durable_once_and_together(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    jobs = [claimed(spool, f"{number}.png") for number in range(3)]
+    monkeypatch.setattr(spool_module, "sync_folder", synced.append)
+    for job in jobs:
+        spool.acknowledge(job, is_kept=True)
+    assert not synced
+    spool.sync_acknowledged()
+    assert synced == [spool.layout.done, spool.own]
+    spool.sync_acknowledged()
+    assert len(synced) == 2
+    monkeypatch.setattr(spool_module, "sync_folder", failing(errno.EIO))
+    spool._has_unsynced = True
+    spool.sync_acknowledged()  # recovery finds that they are published
+
+
+def test_a_forgotten_job_is_gone_even_if_the_disk_can_not_promise_it(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = claimed(spool), claimed(spool, "other.png")
+    spool.forget(first)
+    assert not spool.holds(first)
+    monkeypatch.setattr(spool_module, "sync_folder", failing(errno.EIO))
+    spool.forget(second)
+    assert not spool.holds(second)
+    gone = spool.own / f".gone-{second.id}"
+    assert names_below(gone) == ["job.json", "source"]  # whole, should the power fail now; the next daemon removes it
+    assert sorted(path.name for path in spool.own.iterdir()) == [gone.name, ".lock"]
+    shutil.rmtree(gone)
+
+
+# --- lives -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_instance_leaves_nothing_behind_and_one_with_jobs_its_folder(tmp_path: Path) -> None:
+    with Spool.opened(tmp_path / "empty") as spool:
+        assert spool.own.is_dir()
+    assert list(spool.layout.work.iterdir()) == []
+    with Spool.opened(tmp_path / "full") as spool:
+        job = claimed(spool)
+    assert source_of(spool, job) == b"a drawing"
+
+
+def test_acknowledged_jobs_are_made_durable_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    with Spool.opened(tmp_path) as spool:
+        spool.acknowledge(claimed(spool), is_kept=True)
+        monkeypatch.setattr(spool_module, "sync_folder", synced.append)
+    assert spool.layout.done in synced
+
+
+def test_a_life_that_others_took_for_dead_is_followed_by_another(spool: Spool) -> None:
+    assert spool.is_ours()
+    first = spool.instance
+    shutil.rmtree(spool.own)
+    assert not spool.is_ours()
+    spool.renew()
+    assert spool.is_ours()
+    assert spool.instance != first
+    assert claimed(spool)
