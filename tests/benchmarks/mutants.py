@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 UNIT = "tests/unit"
 SUBJECTS = {
     "daemon/settle.py": [f"{UNIT}/daemon/test_settle.py"],
-    "daemon/spool.py": [f"{UNIT}/daemon/test_spool.py", f"{UNIT}/daemon/test_recovery.py"],
+    "daemon/spool.py": [f"{UNIT}/daemon/test_spool.py"],
     "pipeline/stages/retarget.py": [f"{UNIT}/stages/test_retarget.py"],
     "daemon/recovery.py": [f"{UNIT}/daemon/test_recovery.py"],
     "daemon/publish.py": [f"{UNIT}/daemon/test_publish.py"],

@@ -1,0 +1,179 @@
+"""Results in the outbox: their names, never over anything, never twice, and nothing left of what came to nothing."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+from claimed_jobs import claimed, names_below, with_results
+
+from daemon import publish as publishing
+from daemon.publish import finish_publishing, publish
+from daemon.spool import Spool
+from pipeline.errors import OutputFailed
+
+
+def test_a_result_is_named_after_its_drawing_and_its_manifest_names_it(spool: Spool) -> None:
+    job = claimed(spool, folder=("dab",))
+    named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+    place = spool.layout.outbox / "dab"
+    assert (place / "garlic.gif").read_bytes() == b"GIF"
+    assert json.loads((place / "garlic.json").read_text()) == named
+    assert named["manifest"] == "garlic.json"
+    assert named["outputs"] == [{"result": "0000.gif", "label": [], "format": "gif", "file": "garlic.gif"}]
+    assert named["source"] == {"name": "garlic.png"}
+
+
+def test_several_results_are_told_apart_by_their_labels(spool: Spool) -> None:
+    job = claimed(spool)
+    publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"one", b"two"))
+    assert names_below(spool.layout.outbox) == ["garlic.1.gif", "garlic.2.gif", "garlic.json"]
+    assert (spool.layout.outbox / "garlic.2.gif").read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("taken", ["garlic.gif", "garlic.json"])
+def test_a_name_that_is_taken_gets_a_number_for_all_its_files(spool: Spool, taken: str) -> None:
+    (spool.layout.outbox / taken).write_bytes(b"somebody's")
+    (spool.layout.outbox / "garlic-2.gif").symlink_to("nowhere")
+    job = claimed(spool)
+    named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+    assert named["outputs"][0]["file"] == "garlic-3.gif"
+    assert names_below(spool.layout.outbox) == sorted([taken, "garlic-2.gif", "garlic-3.gif", "garlic-3.json"])
+    assert (spool.layout.outbox / taken).read_bytes() == b"somebody's"
+
+
+def test_when_every_name_is_taken_that_is_said(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "MOST_SUFFIXES", 2)
+    for name in ("garlic.json", "garlic-2.json"):
+        (spool.layout.outbox / name).touch()
+    job = claimed(spool)
+    with pytest.raises(OutputFailed, match="taken"):
+        publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+    (spool.layout.outbox / "garlic-2.json").unlink()
+    assert publish(spool.layout.outbox, spool.path(job), job, {"outputs": []})["manifest"] == "garlic-2.json"
+
+
+def test_the_manifest_appears_last_and_when_the_media_are_durable(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    link, sync = publishing.link, os.fsync
+
+    def linked(source: Path, name: str, folder: int) -> bool:
+        happened.append(name)
+        return link(source, name, folder)
+
+    def synced(file: int) -> None:
+        if os.path.samestat(os.fstat(file), spool.layout.outbox.stat()):
+            happened.append("fsync")
+        sync(file)
+
+    job = claimed(spool)
+    manifest = with_results(spool, job, b"one", b"two")
+    monkeypatch.setattr(publishing, "link", linked)
+    monkeypatch.setattr(os, "fsync", synced)
+    publish(spool.layout.outbox, spool.path(job), job, manifest)
+    assert happened == ["garlic.1.gif", "garlic.2.gif", "fsync", "garlic.json", "fsync"]
+
+
+@pytest.mark.parametrize("name", ["garlic.gif", "garlic.json"])
+def test_a_name_that_somebody_takes_meanwhile_is_theirs(spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    link = publishing.link
+
+    def late(source: Path, wanted: str, folder: int) -> bool:
+        if wanted == name:
+            (spool.layout.outbox / name).write_bytes(b"somebody's")
+        return link(source, wanted, folder)
+
+    job = claimed(spool)
+    manifest = with_results(spool, job, b"GIF")
+    monkeypatch.setattr(publishing, "link", late)
+    publish(spool.layout.outbox, spool.path(job), job, manifest)
+    assert names_below(spool.layout.outbox) == sorted([name, "garlic-2.gif", "garlic-2.json"])
+    assert (spool.layout.outbox / name).read_bytes() == b"somebody's"
+    assert json.loads((spool.path(job) / "manifest.json").read_text())["manifest"] == "garlic-2.json"
+
+
+@pytest.mark.parametrize("name", ["garlic.1.gif", "garlic.2.gif", "garlic.json"])
+def test_a_disk_that_refuses_leaves_nothing_and_the_next_try_the_same_names(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    link = publishing.link
+
+    def refuses(source: Path, wanted: str, folder: int) -> bool:
+        if wanted == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return link(source, wanted, folder)
+
+    job = claimed(spool)
+    manifest = with_results(spool, job, b"one", b"two")
+    monkeypatch.setattr(publishing, "link", refuses)
+    with pytest.raises(OSError, match="No space"):
+        publish(spool.layout.outbox, spool.path(job), job, manifest)
+    assert names_below(spool.layout.outbox) == []
+    monkeypatch.undo()
+    publish(spool.layout.outbox, spool.path(job), job, manifest)
+    assert names_below(spool.layout.outbox) == ["garlic.1.gif", "garlic.2.gif", "garlic.json"]
+
+
+# --- taken over ------------------------------------------------------------------------------------------------------
+
+
+def begun(spool: Spool, *contents: bytes) -> tuple[Path, dict[str, object]]:
+    """A job whose manifest is written, and nothing linked; its place and that manifest."""
+    job = claimed(spool)
+    named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, *contents))
+    for path in spool.layout.outbox.iterdir():
+        path.unlink()
+    return spool.path(job), named
+
+
+def test_what_was_begun_is_finished_under_the_names_that_it_has_already(spool: Spool) -> None:
+    place, named = begun(spool, b"one", b"two")
+    os.link(place / "result" / "0000.gif", spool.layout.outbox / "garlic.1.gif")
+    assert finish_publishing(spool.layout.outbox, place, claimed(spool)) == named
+    assert names_below(spool.layout.outbox) == ["garlic.1.gif", "garlic.2.gif", "garlic.json"]
+
+
+def test_a_result_that_somebody_has_fetched_already_does_not_come_again(spool: Spool, tmp_path: Path) -> None:
+    """The manifest had its second name, so all was out."""
+    place, named = begun(spool, b"GIF")
+    os.link(place / "manifest.json", tmp_path / "fetched.json")
+    assert finish_publishing(spool.layout.outbox, place, claimed(spool)) == named
+    assert names_below(spool.layout.outbox) == []
+
+
+def test_what_was_begun_under_a_name_that_is_taken_by_now_gets_another(spool: Spool) -> None:
+    place, _ = begun(spool, b"GIF")
+    (spool.layout.outbox / "garlic.gif").write_bytes(b"somebody's")
+    named = finish_publishing(spool.layout.outbox, place, claimed(spool))
+    assert named["manifest"] == "garlic-2.json"
+    assert names_below(spool.layout.outbox) == ["garlic-2.gif", "garlic-2.json", "garlic.gif"]
+
+
+GOOD = {"manifest": "garlic.json", "outputs": [{"result": "0000.gif", "file": "garlic.gif", "label": ["dab"]}]}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {},
+        {**GOOD, "outputs": {}},
+        {**GOOD, "outputs": ["garlic.gif"]},
+        {**GOOD, "outputs": [{"result": "0000.gif", "file": "garlic.gif"}]},
+        {**GOOD, "outputs": [{**GOOD["outputs"][0], "label": [".."]}]},  # type: ignore[dict-item]
+        {**GOOD, "outputs": [{**GOOD["outputs"][0], "file": "../garlic.gif"}]},  # type: ignore[dict-item]
+        {**GOOD, "outputs": [{**GOOD["outputs"][0], "result": "/etc/passwd"}]},  # type: ignore[dict-item]
+        {**GOOD, "manifest": "../garlic.json"},
+        {**GOOD, "manifest": None},
+    ],
+)
+def test_a_damaged_manifest_publishes_nothing(spool: Spool, manifest: dict[str, object]) -> None:
+    place, _ = begun(spool, b"GIF")
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(ValueError, match="manifest"):
+        finish_publishing(spool.layout.outbox, place, claimed(spool))
+    assert names_below(spool.layout.outbox) == []
+    (place / "manifest.json").write_text(json.dumps(GOOD))
+    assert finish_publishing(spool.layout.outbox, place, claimed(spool, "b.png")) == GOOD

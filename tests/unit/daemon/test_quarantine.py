@@ -1,0 +1,257 @@
+"""The way into `failed/` and back: a reason for every file, no name twice, and nothing half moved."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+from claimed_jobs import claimed, dropped, names_below
+
+from daemon import quarantine as quarantining
+from daemon.quarantine import Failed, discard, finish_quarantine, quarantine, quarantined, retry
+from daemon.spool import Job, Spool
+from pipeline.errors import OptionError
+
+ID = "01HF7YAT00ABCDEFGHJKMNPQRS"
+
+
+def put_away(spool: Spool, job: Job, **reason: object) -> str:
+    return quarantine(spool.layout.failed, spool.path(job), job, {"job_id": job.id, **reason})
+
+
+def reason_of(spool: Spool, name: str) -> dict[str, object]:
+    reason: dict[str, object] = json.loads((spool.layout.failed / f"{name}.error.json").read_text())
+    return reason
+
+
+# --- in --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_file_keeps_its_name_with_its_reason_and_its_options(spool: Spool) -> None:
+    job = claimed(spool, folder=("dab",), sidecar=b"{}")
+    assert put_away(spool, job, message="no figure") == "garlic.png"
+    assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
+    assert (spool.layout.failed / "garlic.png").read_bytes() == b"a drawing"
+    assert (spool.layout.failed / "garlic.png.options.json").read_bytes() == b"{}"
+    assert reason_of(spool, "garlic.png") == {
+        "job_id": job.id,
+        "message": "no figure",
+        "file": "garlic.png",
+        "folder": ["dab"],
+        "name": "garlic.png",
+        "sidecar": "garlic.json",
+    }
+
+
+@pytest.mark.parametrize("taken", ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"])
+def test_a_name_that_is_taken_gets_a_number(spool: Spool, taken: str) -> None:
+    (spool.layout.failed / taken).write_bytes(b"somebody's")
+    assert put_away(spool, claimed(spool)) == "garlic-2.png"
+    assert (spool.layout.failed / taken).read_bytes() == b"somebody's"
+
+
+@pytest.mark.parametrize(
+    ("name", "second"),
+    [
+        ("nosuffix", "nosuffix-2"),
+        (".hidden", ".hidden-2"),
+        ("a.longsuffix", "a.longsuffix-2"),
+        ("tar.gz.png", "tar.gz-2.png"),
+        ("x" * 251 + ".png", "x" * 231 + "-2.png"),
+        ("\N{GARLIC}" * 63 + ".p", "\N{GARLIC}" * 58 + "-2.p"),
+    ],
+)
+def test_numbers_stand_before_the_suffix_and_find_room(spool: Spool, name: str, second: str) -> None:
+    first = put_away(spool, claimed(spool, name))
+    assert put_away(spool, claimed(spool, name)) == second
+    assert len(os.fsencode(first)) <= 255
+    assert reason_of(spool, first)["name"] == name
+
+
+def test_a_folders_name_has_no_suffix(spool: Spool) -> None:
+    for expected in ("king.v2", "king.v2-2"):
+        (spool.layout.inbox / "king.v2").mkdir()
+        job = spool.claim("king.v2", (), is_folder=True, sidecar=None, now_s=1e9)
+        assert job is not None
+        assert put_away(spool, job) == expected
+        assert (spool.layout.failed / expected).is_dir()
+
+
+@pytest.mark.parametrize("late", ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"])
+def test_a_name_that_somebody_takes_meanwhile_is_theirs(spool: Spool, monkeypatch: pytest.MonkeyPatch, late: str) -> None:
+    moved = quarantining._moved
+
+    def too_late(name: str, place: Path, target: int) -> bool:
+        if name == "garlic.png":
+            (spool.layout.failed / late).write_bytes(b"somebody's")
+        return moved(name, place, target)
+
+    monkeypatch.setattr(quarantining, "_moved", too_late)
+    assert put_away(spool, claimed(spool, sidecar=b"{}")) == "garlic-2.png"
+    ours = ["garlic-2.png", "garlic-2.png.error.json", "garlic-2.png.options.json"]
+    assert names_below(spool.layout.failed) == sorted([*ours, late])
+    assert reason_of(spool, "garlic-2.png")["file"] == "garlic-2.png"
+
+
+def test_when_somebody_takes_every_name_that_is_said_and_nothing_is_left(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quarantining, "_moved", lambda *_: False)
+    with pytest.raises(FileExistsError, match=r"garlic\.png"):
+        put_away(spool, claimed(spool))
+    assert names_below(spool.layout.failed) == []
+
+
+@pytest.mark.parametrize("call", ["link", "rename_without_replacing"])
+def test_a_disk_that_refuses_leaves_nothing_and_may_be_asked_again(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def refuses(*_: object) -> bool:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    job = claimed(spool, sidecar=b"{}")
+    monkeypatch.setattr(quarantining, call, refuses)
+    with pytest.raises(OSError, match="No space"):
+        put_away(spool, job)
+    assert names_below(spool.layout.failed) == []
+    assert names_below(spool.path(job)) == ["error.json", "job.json", "sidecar.json", "source"]
+    monkeypatch.undo()
+    assert put_away(spool, job) == "garlic.png"
+
+
+def test_options_that_may_not_be_linked_are_copied(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where fs.protected_hardlinks is on, and somebody else owns them."""
+    link, job = quarantining.link, claimed(spool, sidecar=b"{}")
+    theirs = (spool.path(job) / "sidecar.json").stat().st_ino
+
+    def protected(source: Path, name: str, folder: int) -> bool:
+        if source.stat().st_ino == theirs:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        return link(source, name, folder)
+
+    monkeypatch.setattr(quarantining, "link", protected)
+    put_away(spool, job)
+    options = spool.layout.failed / "garlic.png.options.json"
+    assert options.read_bytes() == b"{}"
+    assert options.stat().st_ino != theirs
+
+
+def test_options_that_are_no_file_are_not_read(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = claimed(spool)
+    os.mkfifo(spool.path(job) / "sidecar.json")
+    link = quarantining.link
+
+    def protected(source: Path, name: str, folder: int) -> bool:
+        if source.name == "sidecar.json":
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        return link(source, name, folder)
+
+    monkeypatch.setattr(quarantining, "link", protected)
+    with pytest.raises(PermissionError):
+        put_away(spool, job)
+    assert names_below(spool.layout.failed) == []
+
+
+# --- taken over ------------------------------------------------------------------------------------------------------
+
+
+def begun(spool: Spool, **reason: object) -> Job:
+    """A job whose reason is written, and that was not moved."""
+    job = claimed(spool, sidecar=b"{}")
+    (spool.path(job) / "error.json").write_text(json.dumps({"file": "garlic.png", "message": "no figure", **reason}))
+    return job
+
+
+def test_what_was_begun_is_finished_under_the_name_that_it_has_already(spool: Spool) -> None:
+    job = begun(spool)
+    os.link(spool.path(job) / "error.json", spool.layout.failed / "garlic.png.error.json")
+    assert finish_quarantine(spool.layout.failed, spool.path(job), job) == "garlic.png"
+    assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
+
+
+def test_what_was_moved_already_is_finished(spool: Spool) -> None:
+    job = begun(spool)
+    (spool.path(job) / "source").unlink()
+    assert finish_quarantine(spool.layout.failed, spool.path(job), job) == "garlic.png"
+    assert names_below(spool.layout.failed) == []
+
+
+def test_what_was_begun_under_a_name_that_is_taken_by_now_gets_another_and_keeps_its_reason(spool: Spool) -> None:
+    job = begun(spool)
+    (spool.layout.failed / "garlic.png").write_bytes(b"somebody's")
+    assert finish_quarantine(spool.layout.failed, spool.path(job), job) == "garlic-2.png"
+    assert reason_of(spool, "garlic-2.png")["message"] == "no figure"
+
+
+@pytest.mark.parametrize("name", ["../garlic.png", None, 7, ""])
+def test_a_damaged_reason_moves_nothing(spool: Spool, name: object) -> None:
+    job = begun(spool, file=name)
+    with pytest.raises(ValueError, match="name"):
+        finish_quarantine(spool.layout.failed, spool.path(job), job)
+    assert spool.has_source(job)
+
+
+# --- the operator's side ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_there_is_listed_the_oldest_first_with_its_reason(spool: Spool) -> None:
+    for name in ("b.png", "a.png"):
+        put_away(spool, claimed(spool, name), message=name)
+    jobs = sorted(str(reason_of(spool, name)["job_id"]) for name in ("a.png", "b.png"))
+    (spool.layout.failed / ".hidden").touch()
+    found = quarantined(spool.layout.failed)
+    assert [each.job_id for each in found] == jobs
+    assert {(each.name, each.reason["message"]) for each in found} == {("a.png", "a.png"), ("b.png", "b.png")}
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        None,
+        "{",
+        "[]",
+        '{"name": "../up.png"}',
+        '{"folder": ["..", "up"]}',
+        '{"folder": "dab"}',
+        '{"sidecar": "/etc/passwd"}',
+        '{"name": 7}',
+    ],
+)
+def test_a_reason_that_can_not_be_believed_is_none(spool: Spool, reason: str | None) -> None:
+    (spool.layout.failed / "garlic.png").touch()
+    if reason is not None:
+        (spool.layout.failed / "garlic.png.error.json").write_text(reason)
+    assert quarantined(spool.layout.failed) == [Failed("garlic.png", {})]
+    assert retry(spool.layout, Failed("garlic.png", {})) == spool.layout.inbox / "garlic.png"
+
+
+def test_a_failed_file_goes_back_where_it_was_dropped_with_its_options(spool: Spool) -> None:
+    put_away(spool, claimed(spool))
+    put_away(spool, claimed(spool, folder=("dab", "inner"), sidecar=b"{}"))
+    (spool.layout.inbox / "dab" / "inner").rmdir()
+    second = next(each for each in quarantined(spool.layout.failed) if each.name == "garlic-2.png")
+    assert retry(spool.layout, second) == spool.layout.inbox / "dab" / "inner" / "garlic.png"
+    assert names_below(spool.layout.inbox) == ["dab/inner/garlic.json", "dab/inner/garlic.png"]
+    assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json"]
+
+
+@pytest.mark.parametrize("name", ["garlic.png", "garlic.json"])
+def test_a_name_that_is_taken_in_the_inbox_is_not_replaced(spool: Spool, name: str) -> None:
+    put_away(spool, claimed(spool, sidecar=b"{}"))
+    dropped(spool, name, b"another")
+    with pytest.raises(OptionError, match=r"garlic\.png lies in the inbox already"):
+        retry(spool.layout, quarantined(spool.layout.failed)[0])
+    assert (spool.layout.inbox / name).read_bytes() == b"another"
+    assert (spool.layout.failed / "garlic.png").exists()
+    assert (spool.layout.failed / "garlic.png.error.json").exists()
+
+
+def test_what_is_discarded_is_gone_with_its_reason_and_its_options(spool: Spool) -> None:
+    put_away(spool, claimed(spool, sidecar=b"{}"))
+    (spool.layout.failed / "king").mkdir()
+    (spool.layout.failed / "king" / "mask.png").touch()
+    (spool.layout.failed / "link").symlink_to(spool.layout.inbox)
+    dropped(spool, "stays.png")
+    for name in ("garlic.png", "king", "link", "nothing"):
+        discard(spool.layout, Failed(name, {}))
+    assert names_below(spool.layout.failed) == []
+    assert names_below(spool.layout.inbox) == ["stays.png"]

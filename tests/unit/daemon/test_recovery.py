@@ -1,0 +1,272 @@
+"""What a dead daemon left, state by state, and what the next one makes of it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claimed_jobs import claimed, dropped, names_below, source_of, with_results
+
+from daemon import recovery
+from daemon.instances import LOCK
+from daemon.job_ids import job_id
+from daemon.publish import publish
+from daemon.recovery import STALE_S, Found, swept, taken_over
+from daemon.spool import Job, Spool, read_job
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Spool:
+    """What is left of a daemon that has died: a spool whose lock nobody holds."""
+    with Spool.opened(tmp_path / "root") as dead:
+        (dead.own / "keeps the folder").touch()
+    (dead.own / "keeps the folder").unlink()
+    return dead
+
+
+def found(spool: Spool) -> list[tuple[str, Found]]:
+    return [(each.job.name, each.found) for each in taken_over(spool)]
+
+
+def aged(path: Path, age_s: float) -> None:
+    os.utime(path, (time.time() - age_s,) * 2)
+
+
+def test_the_words_for_what_was_found_are_those_of_the_log() -> None:
+    assert [str(each) for each in Found] == ["unclaimed", "waiting", "under_way", "publishing", "failing", "damaged", "newer"]
+
+
+# --- one state after the other ---------------------------------------------------------------------------------------
+
+
+def test_a_job_under_way_has_lost_no_attempt_but_a_daemon(left: Spool, spool: Spool) -> None:
+    job = claimed(left)
+    (recovered,) = taken_over(spool)
+    assert recovered.found is Found.UNDER_WAY
+    assert (recovered.job.attempts, recovered.job.recoveries, recovered.job.is_under_way) == (0, 1, False)
+    assert read_job(spool.path(job)) == recovered.job
+    assert source_of(spool, job) == b"a drawing"
+    assert not left.own.exists()
+
+
+def test_one_that_waited_goes_on_waiting(left: Spool, spool: Spool) -> None:
+    job = claimed(left)
+    job.is_under_way = False
+    left.save(job)
+    (recovered,) = taken_over(spool)
+    assert recovered.found is Found.WAITING
+    assert recovered.job == job
+
+
+def test_one_on_its_way_out_goes_on(left: Spool, spool: Spool) -> None:
+    publishing, failing = claimed(left), claimed(left, "other.png")
+    (left.path(publishing) / "manifest.json").touch()
+    (left.path(failing) / "error.json").touch()
+    (left.path(failing) / "manifest.json").touch()
+    assert sorted(found(spool)) == [("garlic.png", Found.PUBLISHING), ("other.png", Found.FAILING)]
+
+
+def test_one_that_is_in_quarantine_but_for_its_end_is_not_put_back(left: Spool, spool: Spool) -> None:
+    job = claimed(left)
+    (left.path(job) / "error.json").touch()
+    (left.path(job) / "source").unlink()
+    assert found(spool) == [("garlic.png", Found.FAILING)]
+
+
+def test_a_claim_that_took_nothing_is_undone(left: Spool, spool: Spool) -> None:
+    job = claimed(left, sidecar=b"{}")
+    (left.path(job) / "source").rename(left.layout.inbox / "garlic.png")
+    assert found(spool) == []
+    assert names_below(spool.layout.root) == ["inbox/garlic.json", "inbox/garlic.png"]
+
+
+def test_a_claim_without_even_a_name_is_forgotten(left: Spool, spool: Spool) -> None:
+    job = claimed(left)
+    (left.path(job) / "source").unlink()
+    (left.path(job) / "job.json").unlink()
+    assert found(spool) == []
+    assert names_below(spool.layout.root) == []
+
+
+def test_options_that_were_not_taken_yet_are_taken_now(left: Spool, spool: Spool) -> None:
+    job = claimed(left, folder=("dab",), sidecar=b"{}")
+    (left.path(job) / "sidecar.json").rename(left.layout.inbox / "dab" / "garlic.json")
+    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
+
+
+def test_options_of_another_picture_of_that_name_are_left_to_it(left: Spool, spool: Spool) -> None:
+    job = claimed(left, sidecar=b"old")
+    (left.layout.inbox / "garlic.json").write_bytes(b"new")
+    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert (spool.path(job) / "sidecar.json").read_bytes() == b"old"
+    assert (spool.layout.inbox / "garlic.json").read_bytes() == b"new"
+
+
+def test_options_whose_folder_has_gone_cost_nobody_anything(left: Spool, spool: Spool) -> None:
+    job = claimed(left, folder=("dab",), sidecar=b"{}")
+    (left.path(job) / "sidecar.json").unlink()
+    (left.layout.inbox / "dab").rmdir()
+    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_job_whose_file_is_damaged_gets_a_name_of_its_own(left: Spool, spool: Spool) -> None:
+    job = claimed(left)
+    (left.path(job) / "job.json").write_bytes(b"{")
+    (recovered,) = taken_over(spool)
+    assert recovered.found is Found.DAMAGED
+    assert recovered.job == Job(job.id, f"recovered-{job.id}") == read_job(spool.path(job))
+    assert names_below(spool.path(job)) == ["job.json", "job.json.damaged", "source"]
+
+
+def test_a_damaged_character_is_still_one(left: Spool, spool: Spool) -> None:
+    job = claimed(left)
+    (left.path(job) / "source").unlink()
+    (left.path(job) / "source").mkdir()
+    (left.path(job) / "job.json").unlink()
+    (recovered,) = taken_over(spool)
+    assert recovered.job.is_folder
+
+
+@pytest.mark.parametrize(("name", "state"), [("manifest.json", Found.PUBLISHING), ("error.json", Found.FAILING)])
+def test_a_damaged_job_on_its_way_out_goes_on_with_or_without_source(left: Spool, spool: Spool, name: str, state: Found) -> None:
+    for number in range(2):
+        job = claimed(left, f"{number}.png")
+        (left.path(job) / name).touch()
+        (left.path(job) / "job.json").write_bytes(b"")
+        if number:
+            (left.path(job) / "source").unlink()
+    assert [each.found for each in taken_over(spool)] == [state, state]
+
+
+@pytest.mark.parametrize(("schema", "state"), [(2, Found.NEWER), (1, Found.DAMAGED), ("2", Found.DAMAGED), (None, Found.DAMAGED)])
+def test_a_job_of_a_later_version_is_left_as_it_is(left: Spool, spool: Spool, schema: object, state: Found) -> None:
+    job = claimed(left)
+    content = json.dumps({"schema": schema, "mood": "fine"}).encode()
+    (left.path(job) / "job.json").write_bytes(content)
+    (recovered,) = taken_over(spool)
+    assert recovered.found is state
+    assert ((spool.path(job) / "job.json").read_bytes() == content) == (state is Found.NEWER)
+    assert recovered.job.id == job.id
+    assert source_of(spool, job) == b"a drawing"
+
+
+# --- whose it is -----------------------------------------------------------------------------------------------------
+
+
+def test_the_jobs_of_the_living_are_their_own(spool: Spool, tmp_path: Path) -> None:
+    with Spool.opened(tmp_path / "root") as other:
+        job = claimed(other)
+        assert found(spool) == []
+        assert other.holds(job)
+        assert found(other) == []  # and nobody's own are recovered
+    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+
+
+def test_what_is_no_job_is_left_alone_or_removed(left: Spool, spool: Spool) -> None:
+    gone = left.own / f".gone-{job_id()}"
+    gone.mkdir()
+    (gone / "source").touch()
+    (left.own / "notes").mkdir()
+    (left.own / job_id()).touch()
+    (left.layout.work / "a file").touch()
+    assert found(spool) == []
+    assert not gone.exists()
+    assert sorted(path.is_dir() for path in left.own.iterdir() if path.name != LOCK) == [False, True]
+    assert (left.layout.work / "a file").exists()
+
+
+def test_an_instance_that_died_while_it_removed_itself_is_removed(left: Spool, spool: Spool) -> None:
+    (left.own / LOCK).unlink()
+    assert found(spool) == []
+    assert not left.own.exists()
+
+
+@pytest.mark.parametrize(("age_s", "is_left"), [(STALE_S - 100.0, True), (STALE_S + 100.0, False)])
+def test_an_instance_that_was_never_finished_is_removed_after_an_hour(spool: Spool, age_s: float, *, is_left: bool) -> None:
+    begun = spool.layout.work / f".new-{job_id()}"
+    begun.mkdir()
+    aged(begun, age_s)
+    assert found(spool) == []
+    assert begun.exists() == is_left
+
+
+@pytest.mark.parametrize(("age_s", "is_left"), [(STALE_S - 100.0, True), (STALE_S + 100.0, False)])
+def test_what_was_left_of_trying_the_folders_is_removed_after_an_hour(spool: Spool, age_s: float, *, is_left: bool) -> None:
+    layout = spool.layout
+    probes = [folder / f".probe-{job_id()}" for folder in (layout.work, layout.inbox, layout.outbox, layout.failed, layout.done)]
+    others = [layout.inbox / "probe-me.png", layout.status / ".probe-1"]
+    for path in (*probes, *others):
+        path.touch()
+        aged(path, age_s)
+    swept(layout)
+    assert [path.exists() for path in probes] == [is_left] * 5
+    assert all(path.exists() for path in others)
+    swept(layout)
+
+
+def test_a_folder_that_has_just_been_cleaned_up_by_another_is_passed_by(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the lock; and between the lock's opening and its taking."""
+    opened: Callable[..., int] = os.open
+
+    def first_removed(path: Any, *arguments: Any, **more: Any) -> int:
+        if Path(path).name == LOCK and left.own.exists():
+            (left.own / LOCK).unlink()
+            left.own.rmdir()
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", first_removed)
+    assert found(spool) == []
+    monkeypatch.undo()
+    left.own.mkdir()
+    claimed(left)
+
+    def then_replaced(path: Any, *arguments: Any, **more: Any) -> int:
+        file = opened(path, *arguments, **more)
+        if path == left.own / LOCK:
+            (left.own / LOCK).unlink()
+        return file
+
+    monkeypatch.setattr(os, "open", then_replaced)
+    assert found(spool) == []
+    monkeypatch.undo()
+    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+
+
+def test_a_job_that_can_not_be_recovered_now_is_given_back_for_another_time(
+    left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = claimed(left)
+
+    def refuses(_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(recovery, "sync_folder", refuses)
+    with pytest.raises(OSError, match="Input/output"):
+        found(spool)
+    assert left.holds(job)
+    monkeypatch.undo()
+    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+
+
+def test_jobs_come_in_the_order_in_which_they_were_claimed(left: Spool, spool: Spool) -> None:
+    for number in (1, 0, 2):
+        dropped(left, f"{number}.png")
+        left.claim(f"{number}.png", (), is_folder=False, sidecar=None, now_s=1e9 + number)
+    assert [name for name, _ in found(spool)] == ["0.png", "1.png", "2.png"]
+
+
+def test_one_that_is_out_already_is_finished_not_published_again(left: Spool, spool: Spool) -> None:
+    job = claimed(left)
+    publish(left.layout.outbox, left.path(job), job, with_results(left, job, b"GIF"))
+    assert found(spool) == [("garlic.png", Found.PUBLISHING)]
+    assert names_below(spool.layout.outbox) == ["garlic.gif", "garlic.json"]
