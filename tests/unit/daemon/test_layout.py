@@ -1,0 +1,168 @@
+"""Folders that a daemon can work with, and what is said of others; and the lives of instances in them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import instances
+from daemon.instances import Instance, is_alive, remove_if_empty
+from daemon.layout import Layout, SpoolUnusable, prepare
+
+
+def test_every_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "new" / "root")
+    for _ in range(2):
+        prepare(layout)
+    names = {"inbox", "outbox", "failed", "spool", "spool/work", "spool/done", "spool/status", "spool/seen"}
+    assert {str(path.relative_to(layout.root)) for path in layout.root.rglob("*")} == names
+    assert set(layout.all()) >= set(layout.probed())
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, code: int, where: str) -> None:
+    """A file system that links nothing into that folder."""
+    link = os.link
+
+    def no(source: Any, target: Any, **more: Any) -> None:
+        if Path(target).parent.name == where:
+            raise OSError(code, os.strerror(code), str(source), None, str(target))
+        link(source, target, **more)
+
+    monkeypatch.setattr(os, "link", no)
+
+
+@pytest.mark.parametrize("where", ["inbox", "outbox", "failed", "done"])
+def test_a_folder_on_another_mount_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    refused(monkeypatch, errno.EXDEV, where)
+    with pytest.raises(SpoolUnusable, match=rf"{where}/\.probe-\w+ lies on another file system") as unusable:
+        prepare(Layout(tmp_path))
+    assert "mount" in unusable.value.hint
+    assert unusable.value.exit_status == 78
+    assert not list(tmp_path.rglob(".probe-*"))
+
+
+def test_a_file_in_a_folders_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "inbox").touch()
+    with pytest.raises(SpoolUnusable, match=r"inbox can't be used: File exists") as unusable:
+        prepare(Layout(tmp_path))
+    assert "DOODLED_ROOT" in unusable.value.hint
+
+
+def test_somebody_elses_root_is_told_with_both_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(Layout(tmp_path))
+    refused(monkeypatch, errno.EACCES, "inbox")
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 7)
+    with pytest.raises(SpoolUnusable) as unusable:
+        prepare(Layout(tmp_path))
+    assert f"belongs to user {owner}, and this is user {owner + 7}" in unusable.value.hint
+
+
+def test_a_root_that_can_not_even_be_looked_at_is_unusable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolUnusable, match="Not a directory") as unusable:
+        prepare(Layout(tmp_path / "file" / "root"))
+    assert "DOODLED_ROOT" in unusable.value.hint
+
+
+def test_a_parent_that_is_not_ours_to_read_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = os.open
+
+    def guarded(path: Any, *arguments: Any, **more: Any) -> int:
+        if Path(path) == tmp_path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", guarded)
+    prepare(Layout(tmp_path / "root"))
+
+
+def test_a_link_whose_answer_was_lost_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def twice(source: Any, target: Any, **more: Any) -> None:
+        link(source, target, **more)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+
+    monkeypatch.setattr(os, "link", twice)
+    prepare(Layout(tmp_path))
+
+    def theirs(_: Any, target: Any, **__: Any) -> None:
+        Path(target).touch()
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+
+    monkeypatch.setattr(os, "link", theirs)
+    with pytest.raises(SpoolUnusable, match="File exists"):
+        prepare(Layout(tmp_path))
+
+
+# --- instances -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[Instance]:
+    made = Instance(tmp_path)
+    yield made
+    made.end()
+
+
+def test_an_instance_is_alive_while_it_holds_its_lock(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    (instance.folder / "job").touch()
+    assert is_alive(instance.folder)
+    assert instance.is_ours()
+    instance.end()
+    assert not is_alive(instance.folder)
+    assert not is_alive(tmp_path / "nobody")
+    (instance.folder / "job").unlink()
+    remove_if_empty(instance.folder)
+    assert not instance.folder.exists()
+
+
+def test_an_instance_whose_lock_is_another_file_is_no_longer_ours(instance: Instance) -> None:
+    lock = instance.folder / ".lock"
+    lock.unlink()
+    assert not instance.is_ours()
+    lock.touch()
+    (instance.folder / "another").touch()
+    assert not instance.is_ours()
+    before = instance.name
+    instance.renew()
+    assert instance.is_ours()
+    assert instance.name != before
+    shutil.rmtree(lock.parent)
+
+
+def test_where_another_file_system_is_mounted_nothing_is_begun(instance: Instance) -> None:
+    before, instance._device = instance.name, -1
+    with pytest.raises(OSError, match="another file system") as stale:
+        instance.renew()
+    assert stale.value.errno == errno.ESTALE
+    assert instance.name == before
+
+
+def test_an_instance_appears_with_its_lock_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename, held = instances.rename, []
+
+    def looked(source: Path, target: Path) -> None:
+        held.append(is_alive(Path(source)))
+        rename(source, target)
+
+    monkeypatch.setattr(instances, "rename", looked)
+    Instance(tmp_path).end()
+    assert held == [True]
+
+
+def test_a_folder_with_jobs_is_not_removed(tmp_path: Path) -> None:
+    instance = Instance(tmp_path)
+    (instance.folder / "job").mkdir()
+    instance.end()
+    assert (instance.folder / "job").exists()
+    with pytest.raises(FileNotFoundError):
+        remove_if_empty(tmp_path / "nobody")

@@ -1,0 +1,103 @@
+"""Strangers' names for files, and ours for jobs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.job_ids import is_job_id, job_id, made_at_s
+from daemon.names import clipped, is_ignored, is_plain_name, name_fields, result_stem, shown_name
+
+ANY_NAME = st.binary(min_size=1, max_size=80).map(os.fsdecode).filter(is_plain_name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".hidden.png", "a.part", "A.PART", "b.crdownload", "c.tmp", "~$letter.docx", "garlic.png~", "thumbs.DB", "__MACOSX", ".nfs0001"],
+)
+def test_the_litter_of_other_programs_is_nobodys_drawing(name: str) -> None:
+    assert is_ignored(name)
+
+
+@pytest.mark.parametrize("name", ["garlic.png", "part.png", "tmp", "a.part.png", "desktop.png", "~garlic.png"])
+def test_drawings_are_not_taken_for_litter(name: str) -> None:
+    assert not is_ignored(name)
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "a/b", "/", "a\0", None, 7, b"garlic.png", ["garlic.png"]])
+def test_what_leads_elsewhere_is_no_plain_name(value: object) -> None:
+    assert not is_plain_name(value)
+
+
+@pytest.mark.parametrize("value", ["...", "..a", "garlic.png", "\udcff", " "])
+def test_every_other_text_is_one(value: str) -> None:
+    assert is_plain_name(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("garlic.png", "garlic.png"),
+        ("\N{GARLIC} \N{LATIN SMALL LETTER O WITH DIAERESIS}.png", "\N{GARLIC} \N{LATIN SMALL LETTER O WITH DIAERESIS}.png"),
+        ("new\nline\x1b[31m", "new%0Aline%1B[31m"),
+        ('quo"te%back\\', "quo%22te%25back%5C"),
+        (os.fsdecode(b"\xff\xfe.png"), "%FF%FE.png"),
+        ("\u202egnp", "%E2%80%AEgnp"),
+        ("\u2028", "%E2%80%A8"),
+    ],
+)
+def test_hostile_characters_are_shown_as_their_bytes(name: str, shown: str) -> None:
+    assert shown_name(name) == shown
+
+
+@given(ANY_NAME)
+def test_whatever_a_file_is_called_it_can_be_printed_and_its_results_have_room(name: str) -> None:
+    stem = result_stem(name, is_folder=False)
+    assert shown_name(name).isprintable()
+    assert stem.isprintable()
+    assert is_plain_name(f"{stem}.gif")
+    assert stem[0] not in "-.~"
+    assert len(stem.encode()) <= 195
+
+
+def test_a_record_names_a_file_exactly_even_if_it_is_no_text() -> None:
+    assert name_fields("garlic.png") == {"file_name": "garlic.png"}
+    assert name_fields(os.fsdecode(b"\xff.png")) == {"file_name": "%FF.png", "file_name_b64": "/y5wbmc="}
+
+
+def test_results_are_named_after_their_drawing_without_its_suffix() -> None:
+    assert result_stem("garlic.tar.png", is_folder=False) == "garlic.tar"
+    assert result_stem("king.v2", is_folder=True) == "king.v2"
+    assert result_stem("-rf.png", is_folder=False) == "%2Drf"
+    assert result_stem("~.png", is_folder=False) == "%7E"
+
+
+def test_names_are_clipped_between_characters() -> None:
+    assert clipped("abc", 3) == "abc"
+    assert clipped("abcd", 3) == "abc"
+    assert clipped("\N{GARLIC}\N{GARLIC}", 7) == "\N{GARLIC}"
+
+
+# --- jobs ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_jobs_name_is_the_ulid_that_its_specification_says() -> None:
+    assert job_id(1469918176.385, chance=0) == "01ARYZ6S410000000000000000"  # the time of the specification's example
+    assert job_id(0.0, chance=(1 << 80) - 1) == "0000000000ZZZZZZZZZZZZZZZZ"
+    assert made_at_s("01ARYZ6S41TSV4RRFFQ69G5FAV") == 1469918176.385
+
+
+def test_names_sort_by_time_and_never_repeat() -> None:
+    assert job_id(1.0) < job_id(1.002) < job_id(1e9) < job_id()
+    assert len({job_id(1.0) for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    "text", ["", "01ARYZ6S41TSV4RRFFQ69G5FA", "01ARYZ6S41TSV4RRFFQ69G5FAVX", "81ARYZ6S41TSV4RRFFQ69G5FAV", "01aryz6s41tsv4rrffq69g5fav"]
+)
+def test_other_texts_are_no_names_of_jobs(text: str) -> None:
+    assert not is_job_id(text)
+    assert is_job_id(job_id())

@@ -1,0 +1,493 @@
+"""The daemon step by step, on a clock of the test's own: what it takes, when it tries again, and what it lets be."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claimed_jobs import claimed, names_below, with_results
+from fault.stub_daemon import pretended
+from hand_driven import HandDriven
+from spool_oracle import Places, check_published, check_tidy
+
+from daemon.disposition import ErrorType
+from daemon.orders import Failure, Order, Report, Retry
+from daemon.publish import publish
+from daemon.settings import Settings
+from daemon.spool import Spool
+
+START_S = 1000.0
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[HandDriven]:
+    with HandDriven.opened(tmp_path, {"log": {"stages": True}}) as opened:
+        yield opened
+
+
+def drop(root: Path, name: str = "garlic.png", content: bytes = b"a drawing") -> Path:
+    path = root / "inbox" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def taken(daemon: HandDriven, root: Path, content: bytes = b"a drawing") -> Path:
+    """A drawing that a worker has, and that it is not done with; its source in the spool."""
+    daemon.hands.is_slow = True
+    drop(root, content=content)
+    daemon.turned(START_S, until_s=START_S + 2)
+    assert len(daemon.service.running) == 1
+    return Places(root).claimed()[0]
+
+
+def turned_for(daemon: HandDriven, now: float, seconds: int = 90) -> None:
+    """A turn every second, whether the daemon asks for it or not."""
+    for later in range(seconds):
+        daemon.turn(now + later)
+
+
+def refusing(code: int) -> Callable[..., Any]:
+    def refused(*_: object, **__: object) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    return refused
+
+
+def test_a_drawing_is_published_and_its_record_holds_everything(tmp_path: Path, daemon: HandDriven) -> None:
+    content = b"a drawing"
+    drop(tmp_path, "dab/garlic.png", content)
+    daemon.turned(START_S)
+    check_published(tmp_path, "garlic.png", content)
+    check_done(daemon)
+
+
+def check_done(daemon: HandDriven) -> None:
+    (done,) = daemon.told("job.done")
+    assert (done["file_name"], done["folder"], done["outcome"], done["attempt"]) == ("garlic.png", "dab", "success", 1)
+    assert done["file_size"] == 9
+    assert done["outputs"] == [{"kind": "gif", "file": "garlic.gif", "bytes": 9, "frames": None, "duration_ms": None}]
+    assert done["queue_wait_ms"] == daemon.told("job.claimed")[0]["queue_wait_ms"] > 0
+    assert done["overhead_ms"] > 0
+
+
+# --- what may not, or can not be taken -------------------------------------------------------------------------------
+
+
+def test_what_may_not_be_taken_is_tried_again_when_somebody_may_have_allowed_it(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path)
+    monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EACCES))
+    turned_for(daemon, START_S)
+    monkeypatch.undo()
+    assert [record["reason"] for record in daemon.told("file.rejected")] == ["immovable"]
+    turned_for(daemon, START_S + 100)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+def test_a_disk_that_refuses_claims_is_told_and_left_in_peace_for_a_while(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path)
+    monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EROFS))
+    daemon.turned(START_S, until_s=START_S + 1.5)
+    (told,) = daemon.told("inbox.degraded")
+    assert (told["errno"], told["file_name"]) == (errno.EROFS, "garlic.png")
+    monkeypatch.undo()
+    daemon.turned(START_S + 60)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = daemon.spool.claim
+
+    def swapped(name: str, *arguments: Any, **more: Any) -> Any:
+        (tmp_path / "inbox" / name).unlink()
+        (tmp_path / "inbox" / name).symlink_to("/etc/passwd")
+        return claim(name, *arguments, **more)
+
+    monkeypatch.setattr(daemon.spool, "claim", swapped)
+    drop(tmp_path)
+    daemon.turned(START_S)
+    reason = json.loads((tmp_path / "failed" / "garlic.png.error.json").read_text())
+    assert reason["error_type"] == ErrorType.INPUT
+    assert not daemon.hands.orders
+
+
+def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path, daemon: HandDriven) -> None:
+    roomy = daemon.upkeep.settings
+    daemon.upkeep.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    drop(tmp_path)
+    daemon.turned(START_S, until_s=START_S + 20)
+    assert not daemon.told("job.claimed")
+    assert len(daemon.told("disk.low")) == 1
+    assert "the disk is nearly full" in daemon.said[-1]
+    assert daemon.upkeep.is_waiting_for_others()
+    daemon.upkeep.settings = roomy
+    turned_for(daemon, START_S + 30)
+    assert len(daemon.told("disk.recovered")) == 1
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+# --- writers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_drawing_that_somebody_writes_to_waits_and_has_cost_no_attempt(tmp_path: Path, daemon: HandDriven) -> None:
+    path = drop(tmp_path, content=b"first")
+    with path.open("ab") as writer:
+        turned_for(daemon, START_S, 30)
+        assert not daemon.told("job.claimed")
+        writer.write(b" and last")
+    turned_for(daemon, START_S + 40)
+    check_published(tmp_path, "garlic.png", b"first and last")
+    assert daemon.told("job.done")[0]["attempt"] == 1
+
+
+def test_one_that_is_written_to_after_its_claim_is_begun_when_it_is_whole(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, writers = daemon.spool.claim, []
+
+    def then_opened(*arguments: Any, **more: Any) -> Any:
+        job = claim(*arguments, **more)
+        writers.append((daemon.spool.path(job) / "source").open("ab"))
+        return job
+
+    monkeypatch.setattr(daemon.spool, "claim", then_opened)
+    drop(tmp_path, content=b"first")
+    daemon.turned(START_S, until_s=START_S + 5)
+    assert [held.reason for held in daemon.service.held] == ["somebody still writes to it"]
+    assert (
+        json.loads((tmp_path / "spool/work" / daemon.spool.instance / daemon.service.held[0].job.id / "job.json").read_text())["attempts"]
+        == 0
+    )
+    writers[0].write(b" and last")
+    writers[0].close()
+    daemon.turned(START_S + 6)
+    check_published(tmp_path, "garlic.png", b"first and last")
+    assert [record["attempt"] for record in daemon.told("job.done")] == [1]
+
+
+def test_one_that_changed_while_it_was_worked_on_is_worked_on_again(tmp_path: Path, daemon: HandDriven) -> None:
+    source = taken(daemon, tmp_path, b"first")
+    with source.open("ab") as file:
+        file.write(b" and last")
+    daemon.hands.finish()
+    daemon.hands.is_slow = False
+    daemon.turned(START_S + 3)
+    assert [record["reason"] for record in daemon.told("job.retried")] == ["changed"]
+    check_published(tmp_path, "garlic.png", b"first and last")
+    assert [record["attempt"] for record in daemon.told("job.done")] == [1]
+    check_tidy_but_for_own(tmp_path)
+
+
+def check_tidy_but_for_own(root: Path) -> None:
+    assert not Places(root).claimed()
+    assert not names_below(root / "inbox")
+
+
+# --- what is removed under our hands ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["source", "all"])
+def test_a_drawing_that_somebody_removed_from_the_spool_is_told_as_lost(tmp_path: Path, daemon: HandDriven, what: str) -> None:
+    source = taken(daemon, tmp_path)
+    source.unlink()
+    if what == "all":
+        (source.parent / "job.json").unlink()
+        source.parent.rmdir()
+    daemon.hands.finish()
+    daemon.hands.is_slow = False
+    drop(tmp_path, "other.png", b"other")
+    turned_for(daemon, START_S + 3)
+    (lost,) = daemon.told("job.lost")
+    assert lost["reason"] == ("its source was removed from the spool" if what == "source" else "another daemon has taken it over")
+    check_published(tmp_path, "other.png", b"other")
+
+
+def test_a_spool_that_can_not_be_written_holds_everything_back_and_loses_nothing(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken(daemon, tmp_path, b"break")
+    monkeypatch.setattr(daemon.spool, "save", refusing(errno.EROFS))
+    daemon.hands.finish()
+    daemon.turned(START_S + 3, until_s=START_S + 4)
+    assert [str(errno.EROFS) in held.reason for held in daemon.service.held] == [True]
+    assert daemon.service.machine.reason.startswith("the spool can't be written")
+    monkeypatch.undo()
+    daemon.hands.is_slow = False
+    daemon.turned(START_S + 60)
+    assert len(daemon.told("job.failed")) == 1
+
+
+# --- stopping --------------------------------------------------------------------------------------------------------
+
+
+def test_a_stop_takes_back_what_no_worker_has_begun_and_lets_the_rest_finish(tmp_path: Path, daemon: HandDriven) -> None:
+    taken(daemon, tmp_path)
+    (running,) = daemon.service.running.values()
+    drop(tmp_path, "later.png", b"later")
+    daemon.service.stop()
+    assert running.future.cancelled()
+    daemon.turn(START_S + 3)
+    assert [held.reason for held in daemon.service.held] == ["stopped"]
+    assert (running.job.attempts, running.job.is_under_way) == (0, False)
+    assert (tmp_path / "inbox" / "later.png").exists()
+
+
+def test_what_a_worker_has_begun_is_not_taken_back_but_at_the_end(tmp_path: Path, daemon: HandDriven) -> None:
+    taken(daemon, tmp_path)
+    (running,) = daemon.service.running.values()
+    running.future.set_running_or_notify_cancel()
+    daemon.service.stop()
+    daemon.turn(START_S + 3)
+    assert daemon.service.running
+    assert daemon.service.abandon() == [running.job.id]
+    assert not daemon.service.running
+    assert (running.job.attempts, running.job.is_under_way) == (0, False)
+    assert daemon.service.abandon() == []
+
+
+def test_after_a_stop_the_next_daemon_goes_on(tmp_path: Path) -> None:
+    with HandDriven.opened(tmp_path) as first:
+        taken(first, tmp_path)
+        first.service.stop()
+        first.turn(START_S + 3)
+    with HandDriven.opened(tmp_path) as second:
+        second.turned(START_S)
+    assert [record["from_state"] for record in second.told("job.recovered")] == ["waiting"]
+    check_published(tmp_path, "garlic.png", b"a drawing")
+    check_tidy(tmp_path)
+
+
+# --- what others left ------------------------------------------------------------------------------------------------
+
+
+def left_behind(root: Path, change: Callable[[Spool, Any], None] = lambda *_: None) -> str:
+    """A job that a daemon had when it died; its id."""
+    with Spool.opened(root) as dead:
+        job = claimed(dead)
+        change(dead, job)
+    return job.id
+
+
+def test_a_drawing_under_which_daemons_die_again_and_again_is_put_away(tmp_path: Path, daemon: HandDriven) -> None:
+    def died(spool: Spool, job: Any) -> None:
+        job.recoveries = daemon.settings.jobs.max_recoveries - 1
+        spool.save(job)
+
+    left_behind(tmp_path, died)
+    daemon.turned(START_S)
+    reason = Places(tmp_path).failed("garlic.png")
+    assert reason is not None
+    assert reason["error_type"] == ErrorType.CRASH
+    assert f"the daemon died {daemon.settings.jobs.max_recoveries} times" in str(reason["message"])
+    assert not daemon.hands.orders
+
+
+def test_one_that_was_published_but_for_its_end_is_not_published_again(tmp_path: Path, daemon: HandDriven) -> None:
+    job_id = left_behind(tmp_path, lambda spool, job: publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF")))
+    daemon.turned(START_S)
+    assert names_below(tmp_path / "outbox") == ["garlic.gif", "garlic.json"]
+    (done,) = daemon.told("job.done")
+    assert (done["job_id"], done["is_recovered"]) == (job_id, True)
+    assert not daemon.hands.orders
+
+
+def test_one_that_was_half_way_into_quarantine_gets_there(tmp_path: Path, daemon: HandDriven) -> None:
+    def failing(spool: Spool, job: Any) -> None:
+        reason = {"file": job.name, "name": job.name, "error_type": "no_figure", "message": "no figure", "job_id": job.id}
+        (spool.path(job) / "error.json").write_text(json.dumps(reason))
+
+    left_behind(tmp_path, failing)
+    daemon.turned(START_S)
+    (failed,) = daemon.told("job.failed")
+    assert (failed["error_type"], failed["error_message"], failed["is_recovered"]) == ("no_figure", "no figure", True)
+    assert names_below(tmp_path / "failed") == ["garlic.png", "garlic.png.error.json"]
+    check_tidy_but_for_own(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["error.json", "manifest.json"])
+def test_what_is_damaged_on_its_way_out_is_done_again(tmp_path: Path, daemon: HandDriven, name: str) -> None:
+    left_behind(tmp_path, lambda spool, job: (spool.path(job) / name).write_text("{}") and None)
+    daemon.turned(START_S)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+def test_a_damaged_job_without_a_drawing_is_forgotten(tmp_path: Path, daemon: HandDriven) -> None:
+    def damaged(spool: Spool, job: Any) -> None:
+        (spool.path(job) / "job.json").write_text("{")
+        (spool.path(job) / "source").unlink()
+        (spool.path(job) / "manifest.json").write_text("{")
+
+    left_behind(tmp_path, damaged)
+    daemon.turned(START_S, until_s=START_S + 60)
+    assert not Places(tmp_path).claimed()
+    assert not daemon.hands.orders
+
+
+def test_one_of_a_later_version_is_told_and_left_alone(tmp_path: Path, daemon: HandDriven) -> None:
+    left_behind(tmp_path, lambda spool, job: (spool.path(job) / "job.json").write_text('{"schema": 99}') and None)
+    daemon.turned(START_S)
+    assert [record["from_state"] for record in daemon.told("job.recovered")] == ["newer"]
+    assert not daemon.hands.orders
+    assert len(Places(tmp_path).claimed()) == 1
+
+
+def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_behind(tmp_path)
+    from daemon import service
+
+    monkeypatch.setattr(service, "taken_over", refusing(errno.EIO))
+    daemon.turned(START_S, until_s=START_S + 1)
+    assert {record["errno"] for record in daemon.told("inbox.degraded")} == {errno.EIO}
+    monkeypatch.undo()
+    daemon.turned(START_S + 60)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+def test_a_folder_of_its_own_that_was_removed_is_made_anew_once_it_can_be(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon.turn(START_S)
+    (daemon.spool.own / ".lock").unlink()
+    daemon.spool.own.rmdir()
+    before = daemon.spool.instance
+    monkeypatch.setattr(daemon.spool, "renew", refusing(errno.EROFS))
+    daemon.turn(START_S + 20)
+    assert daemon.told("inbox.degraded")[-1]["errno"] == errno.EROFS
+    monkeypatch.undo()
+    daemon.turn(START_S + 40)
+    assert [record["new_instance"] for record in daemon.told("daemon.superseded")] == [daemon.spool.instance]
+    assert daemon.spool.instance != before
+
+
+# --- endings ---------------------------------------------------------------------------------------------------------
+
+
+def with_work(root: Path, work: Callable[[Order], Report], until_s: float = START_S + 120, **fields: Any) -> HandDriven:
+    """A daemon that has done what there was to do, in this way."""
+    drop(root)
+    with HandDriven.opened(root, fields, work=work) as daemon:
+        daemon.turned(START_S, until_s=until_s)
+    return daemon
+
+
+def test_a_worker_that_says_nothing_has_failed(tmp_path: Path) -> None:
+    daemon = with_work(tmp_path, lambda _: Report())
+    assert [record["error_type"] for record in daemon.told("job.failed")] == ["internal"]
+    assert [record["reason"] for record in daemon.told("job.retried")] == ["internal"] * 2
+    assert daemon.told("job.failed")[0]["error_message"] == "the worker said nothing"
+
+
+def test_a_failure_is_told_with_its_stage_its_trace_and_what_to_do(tmp_path: Path) -> None:
+    failure = Failure(ErrorType.NO_FIGURE, "nobody there", stage="detect", trace="Traceback: far away")
+    report = Report(failure=failure, stages_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, upstream_attempts={"answered": 2})
+    daemon = with_work(tmp_path, lambda _: report, log={"stages": True})
+    (failed,) = daemon.told("job.failed")
+    assert (failed["stage"], failed["error_type"], failed["attempt"]) == ("infer", "no_figure", 1)
+    assert len(failed["error_id"]) == 12
+    assert failed["stack"] == "Traceback: far away"
+    assert failed["upstream_attempts"] == {"answered": 2}
+    reason = Places(tmp_path).failed("garlic.png")
+    assert reason is not None
+    assert (reason["stage"], reason["message"], reason["attempts"]) == ("detect", "nobody there", 1)
+    assert "darker lines" in str(reason["what_to_do"])
+
+
+def test_stages_are_told_one_by_one_where_that_is_wanted(tmp_path: Path, daemon: HandDriven) -> None:
+    failure = Failure(ErrorType.NO_FIGURE, "nobody there", stage="pose")
+    times = {"decode": 2.0, "detect": 3.0, "pose": 1.0}
+    daemon.hands._work = lambda _: Report(failure=failure, stages_ms=times)
+    drop(tmp_path)
+    quiet = daemon.endings
+    quiet._tells_stages = True
+    daemon.turned(START_S)
+    assert [(record["stage"], record["duration_ms"]) for record in daemon.told("stage.done")] == [("decode", 2.0)]
+    (failed,) = daemon.told("stage.failed")
+    assert (failed["stage"], failed["duration_ms"], failed["error_type"]) == ("infer", 4.0, "no_figure")
+
+
+def test_what_goes_wrong_is_told_with_a_reason_of_its_own_where_there_is_none(tmp_path: Path) -> None:
+    daemon = with_work(tmp_path, lambda _: Report(failure=Failure(ErrorType.OUTPUT, "refused", hint="ask somebody")))
+    reason = Places(tmp_path).failed("garlic.png")
+    assert reason is not None
+    assert reason["what_to_do"] == "ask somebody"
+    assert not daemon.told("job.failed")[0].get("stack")
+
+
+def test_questions_that_had_to_be_asked_again_are_told(tmp_path: Path) -> None:
+    def work(order: Order) -> Report:
+        report = pretended(order)
+        report.retries.append(Retry("http://upstream", "detector", 503, "overloaded", 1, 12.0))
+        return report
+
+    daemon = with_work(tmp_path, work)
+    (told,) = daemon.told("upstream.retry")
+    assert (told["upstream"], told["model"], told["status_code"], told["wait_ms"]) == ("http://upstream", "detector", 503, 12.0)
+    assert daemon.told("job.done")[0]["retries"] == 1
+
+
+def test_a_result_that_can_not_be_published_for_good_is_the_outputs_fault(tmp_path: Path) -> None:
+    (tmp_path / "outbox").mkdir(parents=True)
+    (tmp_path / "outbox" / "dab").touch()
+    drop(tmp_path, "dab/garlic.png")
+    with HandDriven.opened(tmp_path) as daemon:
+        daemon.turned(START_S, until_s=START_S + 120)
+    (failed,) = daemon.told("job.failed")
+    assert (failed["error_type"], failed["stage"]) == ("output", "publish")
+
+
+def test_the_same_drawing_again_is_animated_again_and_told(tmp_path: Path, daemon: HandDriven) -> None:
+    for now in (START_S, START_S + 100):
+        drop(tmp_path)
+        daemon.turned(now)
+    first, second = daemon.told("job.done")
+    (duplicate,) = daemon.told("job.duplicate")
+    assert (duplicate["job_id"], duplicate["original_job_id"]) == (second["job_id"], first["job_id"])
+    assert len(Places(tmp_path).manifests()) == 2
+
+
+def test_a_publication_that_can_not_be_acknowledged_is_acknowledged_later(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken(daemon, tmp_path)
+    monkeypatch.setattr(daemon.spool, "acknowledge", refusing(errno.EROFS))
+    daemon.hands.finish()
+    daemon.turned(START_S + 3, until_s=START_S + 20)
+    assert len(Places(tmp_path).claimed()) == 1
+    monkeypatch.undo()
+    daemon.turned(START_S + 30)
+    assert len(daemon.told("job.done")) == 1
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+def test_sources_are_not_kept_where_that_is_not_wanted(tmp_path: Path) -> None:
+    with_work(tmp_path, pretended, storage={"retention_h": 0, "reserve_mb": 0})
+    assert names_below(tmp_path / "spool" / "done") == []
+    assert names_below(tmp_path / "outbox") == ["garlic.gif", "garlic.json"]
+
+
+def test_a_key_that_is_refused_stops_all_pictures_and_says_so(tmp_path: Path) -> None:
+    refusal = Report(failure=Failure(ErrorType.UNAUTHORISED, "HTTP 401"))
+    drop(tmp_path, "other.png", b"other")
+    daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 3)
+    assert daemon.told("auth.rejected")
+    assert len(daemon.told("breaker.opened")) == 1
+    assert not daemon.told("job.failed")
+    assert "HTTP 401" in daemon.said[-1]
+
+
+def test_without_opengl_nothing_is_started_until_it_may_be_back(tmp_path: Path) -> None:
+    refusal = Report(failure=Failure(ErrorType.NO_OPENGL, "no context"))
+    daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 1.5)
+    assert daemon.hands.orders == 1
+    assert daemon.upkeep.is_waiting_for_others()
+    assert daemon.upkeep.vitals is not None
+    assert daemon.upkeep.vitals.machine == "open"
