@@ -166,7 +166,10 @@ def booted_machine() -> Iterator[Machine]:
     """A booted Debian with systemd and nothing of ours, removed afterwards. Skips where none can boot."""
     _refuse_where_impossible()
     base = _debian_with_systemd()
+    _remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix="machine-", dir=cache_folder()))
+    lock = (folder / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     machine = Machine(folder / "debian", [*_binds(), *_package_settings(folder), *_torchserve()])
     try:
         machine.root.mkdir()
@@ -175,7 +178,16 @@ def booted_machine() -> Iterator[Machine]:
         yield machine
     finally:
         machine.shut_down()
+        lock.close()
         _checked("rm", "-rf", str(folder))
+
+
+def _remove_abandoned() -> None:
+    """Machines whose tests were killed."""
+    for lock in cache_folder().glob("machine-*/lock"):
+        with lock.open("w") as file, contextlib.suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _checked("rm", "-rf", str(lock.parent))
 
 
 def _refuse_where_impossible() -> None:
