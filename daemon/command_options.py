@@ -10,7 +10,7 @@ import typer
 
 from daemon.choices import CameraChoice, Overlay
 from daemon.inference import InferenceChoice
-from pipeline.adapters.gl_context import ContextKind
+from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.assets import AssetKind, asset_folder
 from pipeline.types import Format
 

@@ -11,7 +11,7 @@ from daemon.motions import motion_library
 from daemon.plans import RenderRequest, character_plan
 from daemon.render import Rendered, carried_out
 from daemon.stopwatch import WallStopwatch
-from pipeline.adapters.pictures import read_drawing
+from pipeline.adapters.reading.pictures import read_drawing
 from pipeline.annotate import AnnotatedFigure, AnnotateOptions, annotated
 from pipeline.annotation_files import write_annotations
 from pipeline.ports import Predictor

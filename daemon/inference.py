@@ -14,7 +14,7 @@ from pipeline.errors import OptionError
 from pipeline.ports import Predictor
 
 if TYPE_CHECKING:
-    from pipeline.adapters.torchserve_settings import Attempt, TorchServeSettings
+    from pipeline.adapters.torchserve.settings import Attempt, TorchServeSettings
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 60.0
@@ -77,7 +77,7 @@ def opened_predictor(
     if settled.choice is InferenceChoice.EMBEDDED:
         yield _embedded(), "embedded"
         return
-    from pipeline.adapters.torchserve import TorchServePredictor
+    from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
     predictor = TorchServePredictor(
         torchserve_settings(settled, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt, stop=stop
@@ -90,7 +90,7 @@ def opened_predictor(
 
 def torchserve_settings(settled: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False) -> TorchServeSettings:
     """The servers of a settled request, and how patiently they are asked."""
-    from pipeline.adapters.torchserve_settings import PictureEncoding, TorchServeEndpoint, TorchServeSettings
+    from pipeline.adapters.torchserve.settings import PictureEncoding, TorchServeEndpoint, TorchServeSettings
 
     endpoints = tuple(TorchServeEndpoint(url=url, key_file=settled.key_file) for url in settled.urls)
     pictures = PictureEncoding(settled.pictures)

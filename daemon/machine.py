@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daemon.inference import InferenceChoice, InferenceRequest, opened_predictor, torchserve_settings
-from pipeline.adapters.gl_context import describe_contexts
+from pipeline.adapters.opengl.contexts import describe_contexts
 from pipeline.errors import DoodledError
 from pipeline.types import Format
 
@@ -43,7 +43,7 @@ def _inference_lines(settled: InferenceRequest) -> list[str]:
                 return ["Networks: embedded, loaded"]
         except DoodledError as error:
             return [f"Networks: embedded, no: {error}"]
-    from pipeline.adapters.torchserve import TorchServePredictor
+    from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
     predictor = TorchServePredictor(torchserve_settings(settled))
     try:

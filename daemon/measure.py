@@ -15,8 +15,8 @@ from daemon.inference import InferenceRequest, opened_predictor
 from daemon.motions import motion_library
 from daemon.plans import RenderRequest, character_plan
 from daemon.stopwatch import ANALYSIS_STAGES, BREAKDOWN, WallStopwatch
-from pipeline.adapters.encoders import encoder_for
-from pipeline.adapters.renderer import GLRenderer
+from pipeline.adapters.encoding.encoders import encoder_for
+from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import animated, scene_clock
 from pipeline.annotate import AnnotateOptions
 

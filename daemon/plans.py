@@ -10,7 +10,7 @@ from pathlib import Path
 from daemon import choices
 from daemon.choices import CameraChoice, Overlay
 from daemon.motions import file_roots, located
-from pipeline.adapters.gl_context import ContextKind
+from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.character_files import read_character
 from pipeline.errors import OptionError
 from pipeline.motion.library import MotionLibrary

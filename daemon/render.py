@@ -13,8 +13,8 @@ from daemon import choices
 from daemon.motions import motion_library
 from daemon.plans import Plan, RenderRequest, planned
 from daemon.stopwatch import WallStopwatch
-from pipeline.adapters.encoders import encoder_for
-from pipeline.adapters.renderer import GLRenderer
+from pipeline.adapters.encoding.encoders import encoder_for
+from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import Performance, animated, performed, scene_clock
 from pipeline.errors import OptionError, OutputFailed
 from pipeline.types import Animation, Format, Mesh, OutputClock, Scene

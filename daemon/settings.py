@@ -22,7 +22,7 @@ from daemon.inference import InferenceChoice
 from daemon.log_writer import JOURNAL_SOCKET
 from daemon.processors import processor_count
 from daemon.sidecar import JobOptions
-from pipeline.adapters.torchserve_settings import TorchServeEndpoint
+from pipeline.adapters.torchserve.settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format
 

@@ -138,7 +138,7 @@ class _Work:
             return None
 
     def _character(self) -> list[tuple[Character, Quality | None]]:
-        from pipeline.adapters.pictures import DEFAULT_LIMITS
+        from pipeline.adapters.reading.pictures import DEFAULT_LIMITS
         from pipeline.character_files import read_character
 
         source, copy = self._order.place / SOURCE, self._order.place / CHARACTER
@@ -168,7 +168,7 @@ class _Work:
         return [(figure.character, figure.quality) for figure in found]
 
     def _drawing(self) -> Drawing:
-        from pipeline.adapters.pictures import DEFAULT_LIMITS, decoded
+        from pipeline.adapters.reading.pictures import DEFAULT_LIMITS, decoded
 
         name = shown_name(self._order.name)
         with self._stopwatch.lap("decode"):
@@ -192,8 +192,8 @@ class _Work:
 
     def _animations(self, character: Character, motion: str, options: JobOptions) -> Iterator[Animation]:
         """One motion in every format; joints and shapes are computed once a clock."""
-        from pipeline.adapters.encoders import encoder_for
-        from pipeline.adapters.inspect import verified
+        from pipeline.adapters.encoding.encoders import encoder_for
+        from pipeline.adapters.encoding.inspect import verified
         from pipeline.animate import animated, performed, scene_clock
 
         request = RenderRequest(self._order.place, motion=motion, size=options.size, rate=options.fps, background=options.background)

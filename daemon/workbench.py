@@ -14,13 +14,13 @@ from daemon.orders import Order, Retry
 from pipeline.errors import ModelUnavailable, OptionError, RenderUnavailable
 
 if TYPE_CHECKING:
-    from pipeline.adapters.renderer import GLRenderer
-    from pipeline.adapters.torchserve_settings import Attempt
+    from pipeline.adapters.opengl.renderer import GLRenderer
+    from pipeline.adapters.torchserve.settings import Attempt
     from pipeline.motion.library import MotionLibrary
     from pipeline.ports import Predictor
 
 _OVERLOADS: Final = frozenset({"overloaded", "read_timeout", "deadline"})
-"""Of `torchserve_outcomes.Fault`: a server that has too much to do says so, or says nothing."""
+"""Of `pipeline.adapters.torchserve.outcomes.Fault`: a server that has too much to do says so, or says nothing."""
 
 MAX_RETRIES_TOLD: Final = 20
 ANSWERED: Final = "answered"
@@ -51,7 +51,7 @@ class Workbench:
 
     def renderer(self) -> GLRenderer:
         """The OpenGL context."""
-        from pipeline.adapters.renderer import GLRenderer
+        from pipeline.adapters.opengl.renderer import GLRenderer
 
         if self._renderer is None:
             environ = {**self._environ, "AD_USE_MESA": "1"} if self._is_software else self._environ

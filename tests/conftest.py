@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapters.gl_resources import check
-from pipeline.adapters.renderer import GLRenderer
+from pipeline.adapters.opengl.renderer import GLRenderer
+from pipeline.adapters.opengl.resources import check
 from pipeline.errors import RenderUnavailable
 
 REFERENCE_ROOT = "ANIMATED_DRAWINGS_ROOT"

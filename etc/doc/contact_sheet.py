@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from daemon.motions import motion_library
 from daemon.stopwatch import WallStopwatch
-from pipeline.adapters.renderer import GLRenderer
+from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import animated, scene_clock
 from pipeline.character_files import read_character
 from pipeline.types import Actor, Animation, Bytes, Canvas, Format, Frame, OutputClock, Palette, PixelLayout, Scene, View

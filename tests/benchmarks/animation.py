@@ -42,8 +42,8 @@ def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
     from daemon.motions import motion_library
     from daemon.plans import RenderRequest, planned
     from daemon.stopwatch import WallStopwatch
-    from pipeline.adapters.encoders import encoder_for
-    from pipeline.adapters.renderer import GLRenderer
+    from pipeline.adapters.encoding.encoders import encoder_for
+    from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.animate import animated, scene_clock
     from pipeline.types import Format
 

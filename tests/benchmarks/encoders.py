@@ -26,8 +26,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageSequence
 
-from pipeline.adapters.encoders import encoder_for
-from pipeline.adapters.inspect import verified
+from pipeline.adapters.encoding.encoders import encoder_for
+from pipeline.adapters.encoding.inspect import verified
 from pipeline.stages.palette import palette_of
 from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palette, PixelLayout, Sprite
 
@@ -121,7 +121,7 @@ class _NoStopwatch:
 def reference(root: Path) -> Material:
     """AnimatedDrawings' char1, dancing the dab before its own camera."""
     from pipeline import animate
-    from pipeline.adapters.renderer import GLRenderer
+    from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.character_files import read_character
     from pipeline.motion.library import MotionLibrary
     from pipeline.scene_files import DEFAULT_CAMERA

@@ -26,9 +26,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.adapters.pictures import decoded  # noqa: E402 - the script finds its own checkout
+from pipeline.adapters.reading.pictures import decoded  # noqa: E402 - the script finds its own checkout
 from pipeline.errors import DecodeError  # noqa: E402
-from tests.unit.adapters import picture_corpus  # noqa: E402
+from tests.unit.adapters.reading import picture_corpus  # noqa: E402
 
 ALLOWED_BYTES = 10**9
 ADDRESS_SPACE_BYTES = 6 * 10**9

@@ -61,7 +61,7 @@ def main() -> None:
 
 def drawing(chosen: argparse.Namespace) -> bool:
     """Prints the table of renderers; whether all drew the same."""
-    from pipeline.adapters.gl_context import ContextKind, describe_contexts, is_software
+    from pipeline.adapters.opengl.contexts import ContextKind, describe_contexts, is_software
 
     offered = {each.kind: each for each in describe_contexts(os.environ)}
     card = next((each for each in offered.values() if each.available and not is_software(each.driver)), None)
@@ -106,8 +106,8 @@ def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     from daemon.motions import motion_library
     from daemon.plans import RenderRequest, planned
     from daemon.stopwatch import WallStopwatch
-    from pipeline.adapters.gl_context import ContextKind
-    from pipeline.adapters.renderer import GLRenderer
+    from pipeline.adapters.opengl.contexts import ContextKind
+    from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.animate import animated, performed, scene_clock
     from pipeline.errors import RenderUnavailable
 
@@ -187,7 +187,7 @@ def ask(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     import onnxruntime
 
     from pipeline.adapters.embedded import EmbeddedPredictor
-    from pipeline.adapters.pictures import read_drawing
+    from pipeline.adapters.reading.pictures import read_drawing
 
     provider = asked["provider"]
     if provider not in onnxruntime.get_available_providers():

@@ -27,8 +27,8 @@ import cv2
 import numpy as np
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.adapters.pictures import read_drawing
-from pipeline.adapters.torchserve import TorchServePredictor
+from pipeline.adapters.reading.pictures import read_drawing
+from pipeline.adapters.torchserve.predictor import TorchServePredictor
 from pipeline.ports import Predictor
 from pipeline.types import Bytes
 from tests.integration.real_torchserve import RealTorchServe

@@ -20,8 +20,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.adapters.gl_context import ContextKind  # noqa: E402  (a script: the checkout comes first)
-from pipeline.adapters.renderer import GLRenderer  # noqa: E402
+from pipeline.adapters.opengl.contexts import ContextKind  # noqa: E402  (a script: the checkout comes first)
+from pipeline.adapters.opengl.renderer import GLRenderer  # noqa: E402
 from pipeline.errors import RenderUnavailable  # noqa: E402
 from pipeline.types import Canvas, Layer, PixelLayout, Sprite  # noqa: E402
 

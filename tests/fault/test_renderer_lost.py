@@ -25,8 +25,8 @@ from daemon import work
 from daemon.disposition import ErrorType
 from daemon.orders import Order, Report
 from daemon.workbench import Workbench
-from pipeline.adapters import encoders
-from pipeline.adapters.renderer import GLRenderer
+from pipeline.adapters.encoding import encoders
+from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.errors import RenderFailed, RenderUnavailable
 from pipeline.types import Animation, Format, Frame
 

@@ -21,7 +21,7 @@ from drawn_figures import drawn_figure
 from few_lines_server import Handler, Server, photograph
 from spool_oracle import ROOT, Places
 
-from pipeline.adapters.torchserve_pictures import tiny_picture
+from pipeline.adapters.torchserve.pictures import tiny_picture
 
 pytestmark = pytest.mark.gl
 

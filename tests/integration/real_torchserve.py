@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from pipeline.adapters.torchserve import TorchServePredictor
-from pipeline.adapters.torchserve_settings import TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.predictor import TorchServePredictor
+from pipeline.adapters.torchserve.settings import TorchServeEndpoint, TorchServeSettings
 
 ROOT = Path(__file__).parents[2]
 HANDLERS = Path(__file__).parent / "torchserve_handlers"

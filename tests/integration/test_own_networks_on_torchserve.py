@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.adapters.pictures import read_drawing
-from pipeline.adapters.torchserve import TorchServePredictor
+from pipeline.adapters.reading.pictures import read_drawing
+from pipeline.adapters.torchserve.predictor import TorchServePredictor
 from pipeline.types import Bytes, Detection
 from tests.integration.real_torchserve import RealTorchServe
 

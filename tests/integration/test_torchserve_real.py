@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 import requests
 
-from pipeline.adapters.torchserve import TorchServePredictor
-from pipeline.adapters.torchserve_settings import Attempt, PictureEncoding, TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.predictor import TorchServePredictor
+from pipeline.adapters.torchserve.settings import Attempt, PictureEncoding, TorchServeEndpoint, TorchServeSettings
 from pipeline.errors import (
     PredictionRefused,
     UpstreamMisconfigured,

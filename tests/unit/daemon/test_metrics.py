@@ -26,7 +26,7 @@ from daemon.metrics_outlets import MOST_CONNECTIONS, Outlets
 from daemon.settings import Metrics as MetricsSettings
 from daemon.vitals import Vitals
 from daemon.workbench import ANSWERED
-from pipeline.adapters.torchserve_outcomes import Fault
+from pipeline.adapters.torchserve.outcomes import Fault
 
 VITALS = Vitals(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)
 DEADLINE_S = 20.0

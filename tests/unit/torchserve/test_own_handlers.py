@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.adapters.torchserve_replies import detections, keypoints
+from pipeline.adapters.torchserve.replies import detections, keypoints
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(not (ROOT / "torchserve").is_dir(), reason="needs the repository")

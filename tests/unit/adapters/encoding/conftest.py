@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from pipeline.adapters.encoders import encoder_for
-from pipeline.adapters.yuv import planes
+from pipeline.adapters.encoding.encoders import encoder_for
+from pipeline.adapters.encoding.yuv import planes
 from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 
 COLOURS = np.array([[250, 250, 250], [200, 40, 30], [30, 60, 180], [240, 200, 20]], dtype=np.uint8)

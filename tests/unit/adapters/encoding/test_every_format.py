@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.adapters.encoders import encoder_for
-from pipeline.adapters.inspect import inspected, verified
-from pipeline.adapters.output_file import described
+from pipeline.adapters.encoding.encoders import encoder_for
+from pipeline.adapters.encoding.inspect import inspected, verified
+from pipeline.adapters.encoding.output_file import described
 from pipeline.errors import OptionError, OutputFailed, ShapeError
 from pipeline.types import Format, Frame, PixelLayout
 
@@ -168,7 +168,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from fractions import Fraction
-from pipeline.adapters.encoders import encoder_for
+from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.errors import OutputFailed
 from pipeline.types import *
 kind, path = Format(sys.argv[1]), Path(sys.argv[2])
@@ -298,5 +298,5 @@ def test_formats_know_whether_they_can_be_transparent(clip):
 
 
 def test_codecs_are_loaded_when_they_are_needed():
-    program = "import sys, pipeline.adapters.encoders; sys.exit(bool({'av', 'PIL', 'imageio', 'cv2'} & set(sys.modules)))"
+    program = "import sys, pipeline.adapters.encoding.encoders; sys.exit(bool({'av', 'PIL', 'imageio', 'cv2'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

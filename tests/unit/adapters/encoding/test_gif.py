@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from pipeline.adapters import lzw
-from pipeline.adapters.gif import GifEncoder, codes, index_of_code
-from pipeline.adapters.inspect import verified
-from pipeline.adapters.lzw import image_data
+from pipeline.adapters.encoding import lzw
+from pipeline.adapters.encoding.gif import GifEncoder, codes, index_of_code
+from pipeline.adapters.encoding.inspect import verified
+from pipeline.adapters.encoding.lzw import image_data
 from pipeline.errors import OptionError, OutputFailed
 from pipeline.types import Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 
@@ -170,7 +170,7 @@ def test_failing_compressor_is_an_output_failure(clip, tmp_path, monkeypatch):
     def failing(_):
         raise ValueError("not today")
 
-    monkeypatch.setattr("pipeline.adapters.gif.image_data", failing)
+    monkeypatch.setattr("pipeline.adapters.encoding.gif.image_data", failing)
     with pytest.raises(OutputFailed, match="not today"):
         clip().written(tmp_path / "clip.gif", Format.GIF)
     assert not (tmp_path / "clip.gif").exists()

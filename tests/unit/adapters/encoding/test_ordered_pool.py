@@ -4,7 +4,7 @@ import weakref
 
 import pytest
 
-from pipeline.adapters.ordered_pool import OrderedPool
+from pipeline.adapters.encoding.ordered_pool import OrderedPool
 
 
 def pool(work, delivered, **changes):

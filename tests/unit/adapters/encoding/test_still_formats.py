@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.adapters import apng
-from pipeline.adapters.apng import ApngEncoder
+from pipeline.adapters.encoding import apng
+from pipeline.adapters.encoding.apng import ApngEncoder
 from pipeline.errors import OutputFailed
 from pipeline.types import Format, Frame
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.timetable import Ticks, Timetable
+from pipeline.adapters.encoding.timetable import Ticks, Timetable
 from pipeline.types import OutputClock
 
 GIF = Ticks(per_second=100, shortest=2, longest=65535)

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.adapters.encoders import encoder_for
-from pipeline.adapters.yuv import Converter, planes
+from pipeline.adapters.encoding.encoders import encoder_for
+from pipeline.adapters.encoding.yuv import Converter, planes
 from pipeline.types import Canvas, Format, Frame, OutputClock
 
 FLAT = [(255, 255, 255), (0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (200, 40, 30), (30, 60, 180), (240, 200, 20)]

@@ -12,9 +12,9 @@ import pytest
 import requests
 import urllib3
 
-from pipeline.adapters import torchserve_http, torchserve_sockets
-from pipeline.adapters.torchserve_http import Courier, NoReply, Silence
-from pipeline.adapters.torchserve_key import Token
+from pipeline.adapters.torchserve import http, sockets
+from pipeline.adapters.torchserve.http import Courier, NoReply, Silence
+from pipeline.adapters.torchserve.key import Token
 from tests.unit.adapters.torchserve.stub_server import GOOD, Canned
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -118,7 +118,7 @@ def test_a_kept_tls_connection_is_watched():
     context = ssl.create_default_context()
     with theirs, context.wrap_socket(ours, do_handshake_on_connect=False, server_hostname="localhost") as wrapped:
         wrapped.settimeout(LATEST_S)
-        with torchserve_sockets.Lifeline(0.01) as lifeline:
+        with sockets.Lifeline(0.01) as lifeline:
             lifeline.watch(wrapped)
             assert wrapped.gettimeout() == LATEST_S
             theirs.settimeout(LATEST_S)
@@ -207,7 +207,7 @@ def test_a_name_server_that_is_silent(courier, monkeypatch):
         ends.wait(10)
         return []
 
-    monkeypatch.setattr(torchserve_sockets.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(sockets.socket, "getaddrinfo", resolve)
     started_s = time.monotonic()
     with pytest.raises(NoReply) as caught:
         courier.get("http://slow.example:8080", token=None, within_s=WITHIN_S)
@@ -264,4 +264,4 @@ def test_every_foreign_error_is_translated(courier, monkeypatch, kind):
 
 def test_the_bearer_shows_nothing():
     """Tracebacks with local variables print it."""
-    assert "secret" not in repr(torchserve_http._Bearer(Token("secret")))
+    assert "secret" not in repr(http._Bearer(Token("secret")))

@@ -10,12 +10,12 @@ import threading
 
 import pytest
 
-from pipeline.adapters import torchserve_outcomes as outcomes
-from pipeline.adapters.torchserve_balance import Balancer, Verdict
-from pipeline.adapters.torchserve_http import NoReply, Silence
-from pipeline.adapters.torchserve_key import KeyFile, Token
-from pipeline.adapters.torchserve_outcomes import Blame, Fault
-from pipeline.adapters.torchserve_settings import TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve import outcomes
+from pipeline.adapters.torchserve.balance import Balancer, Verdict
+from pipeline.adapters.torchserve.http import NoReply, Silence
+from pipeline.adapters.torchserve.key import KeyFile, Token
+from pipeline.adapters.torchserve.outcomes import Blame, Fault
+from pipeline.adapters.torchserve.settings import TorchServeEndpoint, TorchServeSettings
 from pipeline.errors import OptionError
 from tests.unit.adapters.torchserve.stub_server import key_file
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.adapters.torchserve import TorchServePredictor
-from pipeline.adapters.torchserve_settings import Attempt, PictureEncoding, TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.predictor import TorchServePredictor
+from pipeline.adapters.torchserve.settings import Attempt, PictureEncoding, TorchServeEndpoint, TorchServeSettings
 from pipeline.errors import (
     DoodledError,
     PredictionRefused,

@@ -1,0 +1,140 @@
+"""Animated PNG: lossless, with full alpha, and large.
+
+Owns the chunks that animate (PNG specification, third edition, section 11.3.6); the pixels are compressed by OpenCV.
+
+- Transparent canvas: every picture but the first, which must cover the canvas, is the crop around the figure, disposed of to nothing.
+- Opaque canvas: every picture is the rectangle that changed, without an alpha channel.
+- Delays are fractions of 16 bits: the clock's own where its denominator fits, else ten-thousandths with the remainder carried.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO
+
+import cv2
+import numpy as np
+
+from pipeline.adapters.encoding.picture_sink import Picture, changed_rectangle, copied, opened
+from pipeline.adapters.encoding.timetable import Ticks
+from pipeline.errors import OptionError
+from pipeline.ports import Sink
+from pipeline.types import Bytes, Canvas, Format, Frame, OutputClock, Palette, PixelLayout
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_LARGEST_SIDE = 1 << 20
+_LARGEST_FIELD = 0xFFFF
+_OTHER_TICKS = 10_000
+_KEEP, _TO_NOTHING = 0, 1
+_LEVEL = 1
+
+
+class ApngEncoder:
+    """`Encoder` for APNG."""
+
+    format = Format.APNG
+    has_alpha = True
+
+    def layout(self, canvas: Canvas) -> PixelLayout:
+        """See `Encoder.layout`."""
+        return PixelLayout.OPAQUE if canvas.is_opaque else PixelLayout.RGBA
+
+    def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> AbstractContextManager[Sink]:  # noqa: ARG002  the port's
+        """See `Encoder.open`.
+
+        Raises:
+            OptionError: a canvas beyond 2^20 px.
+            OutputFailed: the file can't be made.
+        """
+        if max(canvas.width, canvas.height) > _LARGEST_SIDE:
+            raise OptionError(f"an APNG is at most {_LARGEST_SIDE} px wide and high, not {canvas.width} x {canvas.height}", path=path)
+        return opened(path, _ApngContainer(canvas, clock), canvas, clock)
+
+
+class _ApngContainer:
+    kind = Format.APNG
+
+    def __init__(self, canvas: Canvas, clock: OutputClock) -> None:
+        self._size = (canvas.width, canvas.height)
+        self._opaque = canvas.is_opaque
+        self.layout = PixelLayout.OPAQUE if self._opaque else PixelLayout.RGBA
+        self._sequence = 0
+        per_second = clock.frame_time.denominator if clock.frame_time.denominator <= _LARGEST_FIELD else _OTHER_TICKS
+        # Browsers play a delay of up to 10 ms as 100.
+        self.ticks = Ticks(per_second, shortest=per_second // 100 + 1, longest=_LARGEST_FIELD)
+
+    def header(self) -> bytes:
+        """Signature, image header and a place for the number of pictures."""
+        colour_type = 2 if self._opaque else 6
+        return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *self._size, 8, colour_type, 0, 0, 0)) + _control(0)
+
+    def taken(self, frame: Frame) -> Picture:
+        return copied(frame)
+
+    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
+        if self._opaque:
+            if shown is None:
+                return taken
+            rows, columns = changed_rectangle(shown.pixels, taken.pixels)[1]
+            return Picture(taken.pixels[rows, columns], columns.start, rows.start)
+        if shown is None:
+            return Picture(on_whole_canvas(taken, self._size), 0, 0)
+        if taken.pixels.size == 0:
+            return Picture(np.zeros((1, 1, 4), dtype=np.uint8), 0, 0)
+        return taken
+
+    def compressed(self, picture: Picture) -> bytes:
+        order = cv2.COLOR_RGBA2BGR if self._opaque else cv2.COLOR_RGBA2BGRA
+        done, still = cv2.imencode(".png", cv2.cvtColor(picture.pixels, order), [cv2.IMWRITE_PNG_COMPRESSION, _LEVEL])
+        if not done:
+            raise OSError("OpenCV made no PNG")
+        return b"".join(body for name, body in _chunks(still.tobytes()) if name == b"IDAT")
+
+    def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
+        """Frame control and the pixels: the first picture as the PNG's own, which players without animation show."""
+        height, width = picture.pixels.shape[:2]
+        place = (width, height, picture.left, picture.top)
+        disposal = _KEEP if self._opaque else _TO_NOTHING
+        number = self._sequence
+        control = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, *place, delay, self.ticks.per_second, disposal, 0))
+        if number == 0:
+            self._sequence = 1
+            return control + _chunk(b"IDAT", compressed)
+        self._sequence += 2
+        return control + _chunk(b"fdAT", struct.pack(">I", number + 1) + compressed)
+
+    def end(self, file: IO[bytes], count: int) -> None:
+        file.write(_chunk(b"IEND", b""))
+        file.seek(len(self.header()) - len(_control(0)))
+        file.write(_control(count))
+
+
+def on_whole_canvas(taken: Picture, size: tuple[int, int]) -> Bytes:
+    """The crop (h, w, 4) in a transparent picture of the canvas's width and height."""
+    whole = np.zeros((size[1], size[0], 4), dtype=np.uint8)
+    if taken.pixels.size:
+        height, width = taken.pixels.shape[:2]
+        whole[taken.top : taken.top + height, taken.left : taken.left + width] = taken.pixels
+    return whole
+
+
+def _control(count: int) -> bytes:
+    """How many pictures there are, looping for ever."""
+    return _chunk(b"acTL", struct.pack(">II", count, 0))
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return b"".join((struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))))
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Names and bodies of a PNG's chunks."""
+    position = len(_SIGNATURE)
+    while position < len(png):
+        length, name = struct.unpack_from(">I4s", png, position)
+        yield name, png[position + 8 : position + 8 + length]
+        position += length + 12

@@ -1,0 +1,107 @@
+"""What a finished animation file says of itself, read back through decoders that had no part in writing it.
+
+FFmpeg reads GIF, APNG, MP4 and WebM packet by packet, without decoding more than the first: some 20 ms for 339 frames. It does not read
+animated WebP; that goes through imageio, and its delays are taken from the RIFF chunks.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+
+from pipeline.adapters.encoding.wholeness import is_whole
+from pipeline.errors import OutputFailed
+from pipeline.types import Animation, Format
+
+_TOLERANCE_S = Fraction(1, 100)
+"""WebM rounds to milliseconds, and FFmpeg reports an APNG's delays in 1/100000 s each."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is in a file: pictures, seconds, px."""
+
+    frame_count: int
+    duration: Fraction
+    width: int
+    height: int
+
+
+def inspected(path: Path, kind: Format) -> Inspection:
+    """What the file at `path` holds; its first picture has been decoded.
+
+    Raises:
+        OutputFailed: it is no such file, or broken.
+    """
+    try:
+        found = _webp(path) if kind is Format.WEBP else _packets(path)
+        ends = is_whole(path, kind)
+    except (OSError, ValueError, IndexError, struct.error, av.error.FFmpegError) as error:
+        raise OutputFailed(f"the {kind} can't be read back: {error}", path=path) from error
+    if found is None:
+        raise OutputFailed(f"the {kind} holds no picture", path=path)
+    if not ends:
+        raise OutputFailed(f"the {kind} breaks off", path=path)
+    return found
+
+
+def verified(animation: Animation) -> Animation:
+    """`animation`, if its file is what it says.
+
+    Raises:
+        OutputFailed: the file can't be read, or another number of frames, duration or size is in it.
+    """
+    found = inspected(animation.path, animation.format)
+    expected = (animation.frame_count, animation.width, animation.height)
+    same = (found.frame_count, found.width, found.height) == expected
+    if not same or abs(found.duration - animation.duration) > _TOLERANCE_S:
+        raise OutputFailed(
+            f"the {animation.format} was to hold {animation.frame_count} frames of {animation.width} x {animation.height} px"
+            f" in {float(animation.duration):.3f} s, but holds {found.frame_count} of {found.width} x {found.height}"
+            f" in {float(found.duration):.3f} s",
+            path=animation.path,
+        )
+    return animation
+
+
+def _packets(path: Path) -> Inspection | None:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        if not packets or stream.time_base is None:
+            return None
+        shown = sum(packet.duration or 0 for packet in packets) * stream.time_base
+        # Matroska gives every packet the rounded default duration; what it says of the whole is better.
+        matroska = "matroska" in container.format.name
+        duration = Fraction(container.duration, av.time_base) if matroska and container.duration else Fraction(shown)
+        width, height = stream.width, stream.height
+    with av.open(str(path)) as container:
+        first = next(container.decode(video=0), None)
+    return None if first is None else Inspection(len(packets), duration, width, height)
+
+
+def _webp(path: Path) -> Inspection | None:
+    import imageio.v3 as iio
+
+    with iio.imopen(path, "r", plugin="pillow") as file:
+        height, width = file.read(index=0).shape[:2]
+        frame_count = file.properties(index=...).n_images  # type: ignore[arg-type]  # means all; imageio documents it but types it as int
+    delays = list(_webp_delays(path.read_bytes()))
+    return Inspection(frame_count, Fraction(sum(delays), 1000), width, height) if len(delays) == frame_count else None
+
+
+def _webp_delays(riff: bytes) -> list[int]:
+    """Milliseconds of each ANMF chunk (RFC 9649, section 2.7.1.1)."""
+    delays = []
+    position = 12
+    while position < len(riff):
+        name, length = struct.unpack_from("<4sI", riff, position)
+        if name == b"ANMF":
+            delays.append(int.from_bytes(riff[position + 20 : position + 23], "little"))
+        position += 8 + length + (length & 1)
+    return delays

@@ -1,0 +1,186 @@
+"""A sink for the formats that are a row of compressed still pictures, each with its place and delay: GIF, APNG, WebP.
+
+Owns the order of events. Equal frames in a row become one picture that is shown for longer; pictures are compressed on a small pool
+of threads; each is written when its successor arrives, which says for how long it is shown. The bytes are the container's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.adapters.encoding.ordered_pool import OrderedPool
+from pipeline.adapters.encoding.output_file import check_place, described, failures, kept_if_finished
+from pipeline.adapters.encoding.timetable import Ticks, Timetable
+from pipeline.errors import OptionError
+from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
+
+_THREADS = 2
+_CODEC_ERRORS = (cv2.error, ValueError)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """Pixels (h, w) or (h, w, 4), in whatever numbers the container wants them, and where they lie in the canvas, px."""
+
+    pixels: NDArray[Any]
+    left: int
+    top: int
+
+
+class Container(Protocol):
+    """The bytes of one format, for one file."""
+
+    @property
+    def kind(self) -> Format: ...
+
+    @property
+    def layout(self) -> PixelLayout: ...
+
+    @property
+    def ticks(self) -> Ticks: ...
+
+    def header(self) -> bytes: ...
+
+    def taken(self, frame: Frame) -> Picture:
+        """The frame in memory of its own, since the renderer's is reused; maybe empty. Equal pixels look the same."""
+        ...
+
+    def picture(self, taken: Picture, shown: Picture | None) -> Picture:
+        """What to store of `taken`, which differs from `shown`, the one before it (None at the beginning): at least one pixel."""
+        ...
+
+    def compressed(self, picture: Picture) -> bytes:
+        """The compressed pixels. Called from several threads at once."""
+        ...
+
+    def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
+        """All bytes of one picture, shown for `delay` ticks. Called in the file's order."""
+        ...
+
+    def end(self, file: IO[bytes], count: int) -> None:
+        """Write what follows the last of `count` pictures, and correct the header."""
+        ...
+
+
+@contextmanager
+def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock) -> Iterator[PictureSink]:
+    """A sink that writes through `container`; the file is removed unless it was finished.
+
+    Raises:
+        OutputFailed: the file can't be made.
+    """
+    with failures(path, container.kind):
+        file = path.open("wb")
+    sink = PictureSink(path, file, container, canvas, clock)
+    with kept_if_finished(path, sink):
+        with failures(path, container.kind):
+            file.write(container.header())
+        yield sink
+
+
+class PictureSink:
+    """`Sink` over a `Container`. To be had from `opened`."""
+
+    def __init__(self, path: Path, file: IO[bytes], container: Container, canvas: Canvas, clock: OutputClock) -> None:
+        self._path = path
+        self._kind = container.kind
+        self._file = file
+        self._container = container
+        self._canvas = canvas
+        self._opaque = canvas.is_opaque
+        self._times = Timetable(clock, container.ticks)
+        self._pool = OrderedPool(self._compressed, self._store, threads=_THREADS, in_flight=2 * _THREADS + 2, name=container.kind)
+        self._shown: Picture | None = None
+        self._waiting: tuple[Picture, int, bytes] | None = None
+        self._count = 0
+        self.finished = False
+
+    def write(self, frame: Frame) -> None:
+        """See `Sink.write`.
+
+        Raises:
+            ShapeError: pixels of another layout, or beyond the canvas; on an opaque canvas, not the whole of it.
+            OutputFailed: as the port says.
+        """
+        check_place(frame, self._canvas, self._container.layout, whole=self._opaque)
+        with failures(self._path, self._kind, *_CODEC_ERRORS):
+            taken = self._container.taken(frame)
+            if self._shown is not None and _equal(self._shown, taken):
+                return
+            begin = self._times.begin(frame.pts)
+            if begin is None:
+                return
+            picture = self._container.picture(taken, self._shown)
+            self._shown = taken
+            self._pool.put((picture, begin))
+
+    def finish(self) -> Animation:
+        """See `Sink.finish`.
+
+        Raises:
+            OptionError: no frame was written.
+            OutputFailed: as the port says.
+        """
+        if self._shown is None:
+            raise OptionError("an animation needs at least one frame", path=self._path)
+        with failures(self._path, self._kind, *_CODEC_ERRORS):
+            self._pool.drain()
+            self._write_waiting(until=self._times.end)
+            self._container.end(self._file, self._count)
+            self._file.close()
+        size = (self._canvas.width, self._canvas.height)
+        animation = described(self._path, self._kind, frame_count=self._count, duration=self._times.duration, size=size)
+        self.finished = True
+        return animation
+
+    def close(self) -> None:
+        """Stop the threads and let go of the file, finished or not."""
+        self._pool.close()
+        with suppress(OSError):  # closing flushes; whoever gets here unfinished has given up on the file
+            self._file.close()
+
+    def _compressed(self, scheduled: tuple[Picture, int]) -> tuple[Picture, int, bytes]:
+        picture, begin = scheduled
+        return picture, begin, self._container.compressed(picture)
+
+    def _store(self, compressed: tuple[Picture, int, bytes]) -> None:
+        self._write_waiting(until=compressed[1])
+        self._waiting = compressed
+
+    def _write_waiting(self, *, until: int) -> None:
+        """The picture that waits, shown until `until`; more than once where one delay can't be so long."""
+        if self._waiting is None:
+            return
+        picture, begin, compressed = self._waiting
+        for delay in self._container.ticks.split(until - begin):
+            self._file.write(self._container.block(picture, compressed, delay))
+            self._count += 1
+
+
+def _equal(first: Picture, second: Picture) -> bool:
+    """Nothing different is to be seen in two crops."""
+    if first.pixels.size == 0 and second.pixels.size == 0:
+        return True
+    same_place = (first.left, first.top) == (second.left, second.top)
+    return same_place and np.array_equal(first.pixels, second.pixels)
+
+
+def copied(frame: Frame) -> Picture:
+    """The frame as it is, for containers that store its pixels."""
+    return Picture(frame.pixels.copy(), frame.left, frame.top)
+
+
+def changed_rectangle(before: NDArray[Any], after: NDArray[Any]) -> tuple[Bytes, tuple[slice, slice]]:
+    """Which pixels of two whole pictures differ, (h, w) uint8 0 or 1, and the rectangle (rows, columns) around them."""
+    different = before != after
+    changed = (different if different.ndim == 2 else different.any(axis=2)).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(changed)
+    return changed, (slice(top, top + height), slice(left, left + width))

@@ -1,0 +1,272 @@
+"""Headless OpenGL 3.3 core contexts: which kinds there are, which one this machine gives, and what the others say.
+
+No display is ever touched: DISPLAY and WAYLAND_DISPLAY are ignored, and AD_HEADLESS is accepted and moot.
+
+PyOpenGL calls one OpenGL library per process. So the contexts are made without it (`egl`, `osmesa`), and it is imported
+(`pyopengl`) once the first context works, for that context's library. From then on the process stays with EGL or with
+OSMesa, and a context of the other sort is refused with that reason.
+
+A child forked after a context was made would hang in Mesa, whether it used that context or made its own, so it is refused
+both. Start workers with spawn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess  # runs this interpreter with our own arguments
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from pipeline.adapters.opengl.egl import Egl, device_context, surfaceless_context
+from pipeline.adapters.opengl.osmesa import OSMesaContext
+from pipeline.adapters.opengl.pyopengl import environment_variable, opengl, refuse_other_platform
+from pipeline.errors import RenderFailed, RenderUnavailable
+
+NO_ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType({})
+
+_HINT: Final = (
+    "on Debian: apt-get install libegl1 libgl1-mesa-dri libopengl0, or libosmesa6;"
+    " for a graphics card also its driver, and leave to open /dev/dri/renderD* or /dev/nvidia*"
+)
+_SOFTWARE_DRIVERS: Final = ("llvmpipe", "softpipe", "swrast", "lavapipe", "Software Rasterizer")
+
+
+class ContextKind(StrEnum):
+    """How a context is made, in the order in which they are tried."""
+
+    EGL_DEVICE = "egl-device"
+    """A graphics card, through EGL's device platform."""
+    EGL_SURFACELESS = "egl-surfaceless"
+    """Mesa without a window system; llvmpipe where it drives no card."""
+    OSMESA = "osmesa"
+    """Mesa's rasteriser as a library of its own."""
+
+    @property
+    def pyopengl_platform(self) -> str:
+        return "osmesa" if self is ContextKind.OSMESA else "egl"
+
+
+class _NativeContext(Protocol):
+    def make_current(self) -> None: ...
+    def driver(self) -> tuple[str, str]: ...
+    def release(self) -> None: ...
+    def destroy(self) -> None: ...
+
+
+_thread = threading.local()
+"""Its attribute `context` is the GLContext that is current in each thread."""
+
+_rendering_processes: set[int] = set()
+"""The process that made contexts. A forked child inherits it with its parent's number in it."""
+
+
+def _is_forked() -> bool:
+    return bool(_rendering_processes - {os.getpid()})
+
+
+os.register_at_fork(after_in_child=lambda: setattr(_thread, "context", None))
+
+
+class GLContext:
+    """A context and the functions to call in it. Used by the thread that made it, and by no other.
+
+    Attributes:
+        kind: how it was made.
+        gl: PyOpenGL's raw functions and constants of OpenGL 3.3.
+        driver: GL_RENDERER.
+        version: GL_VERSION.
+    """
+
+    def __init__(self, kind: ContextKind, native: _NativeContext, gl: Any) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
+        self.kind = kind
+        self.gl = gl
+        self.driver, self.version = native.driver()
+        self._native: _NativeContext | None = native
+        self._owner = threading.get_ident()
+        _thread.context = self
+
+    def make_current(self) -> None:
+        """Direct this thread's OpenGL calls here; free of charge if they already are.
+
+        Raises:
+            RenderFailed: the driver refused, the context was destroyed, or belongs to another thread.
+        """
+        if getattr(_thread, "context", None) is self:
+            return
+        if self._native is None:
+            raise RenderFailed(f"the {self.kind} context was destroyed already")
+        if _is_forked():
+            raise RenderFailed(f"the {self.kind} context belongs to the parent process", hint="start workers with spawn, not fork")
+        if threading.get_ident() != self._owner:
+            raise RenderFailed(f"the {self.kind} context belongs to another thread", hint="open a renderer in each thread")
+        self._native.make_current()
+        _thread.context = self
+
+    def release(self) -> None:
+        """Leave this thread without a context, if it is this one."""
+        if self._native is not None and getattr(_thread, "context", None) is self:
+            _thread.context = None
+            self._native.release()
+
+    def destroy(self) -> None:
+        """Free the context with everything in it. A second call does nothing."""
+        self.release()
+        native, self._native = self._native, None
+        if native is not None and not _is_forked():
+            native.destroy()
+
+
+@contextmanager
+def opened(kind: ContextKind | None = None, environ: Mapping[str, str] = NO_ENVIRONMENT) -> Iterator[GLContext]:
+    """A current context for the length of a `with` block.
+
+    Args:
+        kind: the only one to try; None tries all in order.
+        environ: AD_USE_MESA=1 leaves graphics cards alone and renders in software.
+
+    Raises:
+        RenderUnavailable: each kind that was tried, and why it failed.
+    """
+    context = _created(kind, wants_software(environ))
+    try:
+        yield context
+    finally:
+        context.destroy()
+
+
+def wants_software(environ: Mapping[str, str]) -> bool:
+    """Whether AD_USE_MESA is set to something like yes."""
+    return environ.get("AD_USE_MESA", "").strip().lower() in {"1", "true", "yes", "on"}
+
+
+def is_software(driver: str) -> bool:
+    """Whether a GL_RENDERER draws without a graphics card."""
+    return any(name in driver for name in _SOFTWARE_DRIVERS)
+
+
+def _created(kind: ContextKind | None, software: bool) -> GLContext:  # noqa: FBT001  (private)
+    kinds = tuple(ContextKind) if kind is None else (kind,)
+    tried: dict[str, str] = {}
+    for each in kinds:
+        if software and each is ContextKind.EGL_DEVICE:
+            tried[each] = "a graphics card, but AD_USE_MESA asks for software"
+            continue
+        try:
+            return _context(each, software=software)
+        except RenderUnavailable as refusal:
+            tried.update(refusal.tried)
+    raise RenderUnavailable(tried, hint=_HINT)
+
+
+def _context(kind: ContextKind, *, software: bool) -> GLContext:
+    if _is_forked():
+        raise RenderUnavailable({kind: "this process was forked from one that had rendered; start workers with spawn"})
+    refuse_other_platform(kind, kind.pyopengl_platform)
+    _rendering_processes.add(os.getpid())
+    with _mesa_software(active=software):
+        native = _native_context(kind)
+    _thread.context = None  # whatever it was, it is so no longer
+    try:
+        native.make_current()
+        _refuse_unsuitable(kind, *native.driver(), software=software)
+        return GLContext(kind, native, opengl(kind, kind.pyopengl_platform))
+    except BaseException as error:
+        native.release()
+        native.destroy()
+        if isinstance(error, RenderFailed):
+            raise RenderUnavailable({kind: error.summary}) from error
+        raise
+
+
+def _refuse_unsuitable(kind: ContextKind, driver: str, version: str, *, software: bool) -> None:
+    if software and not is_software(driver):
+        raise RenderUnavailable({kind: f"{driver!r} is no software renderer, but AD_USE_MESA asks for one"})
+    if _version_number(version) < (3, 3):
+        raise RenderUnavailable({kind: f"OpenGL 3.3 is needed, {driver!r} offers {version!r}"})
+
+
+def _native_context(kind: ContextKind) -> _NativeContext:
+    if kind is ContextKind.EGL_DEVICE:
+        return device_context(Egl(kind))
+    if kind is ContextKind.EGL_SURFACELESS:
+        return surfaceless_context(Egl(kind))
+    return OSMesaContext(kind)
+
+
+def _version_number(version: str) -> tuple[int, ...]:
+    """(4, 5) of "4.5 (Core Profile) Mesa 22.3.6"; () where there is no number."""
+    number = version.split(" ", 1)[0]
+    return tuple(int(part) for part in number.split(".")[:2] if part.isdecimal())
+
+
+@contextmanager
+def _mesa_software(*, active: bool) -> Iterator[None]:
+    """Mesa picks its driver when a display is initialised, and reads LIBGL_ALWAYS_SOFTWARE then; there is no other way to say it."""
+    with environment_variable("LIBGL_ALWAYS_SOFTWARE", "1") if active else nullcontext():
+        yield
+
+
+# --- what there is on this machine -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ContextReport:
+    """What one kind of context says on this machine.
+
+    Attributes:
+        driver, version: GL_RENDERER and GL_VERSION where it is available.
+        reason: why not, where it isn't.
+    """
+
+    kind: ContextKind
+    available: bool
+    driver: str = ""
+    version: str = ""
+    reason: str = ""
+
+
+def describe_contexts(environ: Mapping[str, str] | None = None, *, timeout_s: float = 20.0) -> tuple[ContextReport, ...]:
+    """Every kind tried, each in a process of its own, so that a driver that crashes or hangs takes nobody down.
+
+    Args:
+        environ: the whole environment of those processes; None is this process's own.
+        timeout_s: how long a driver may take, seconds.
+    """
+    return tuple(_report(kind, environ, timeout_s) for kind in ContextKind)
+
+
+def _report(kind: ContextKind, environ: Mapping[str, str] | None, timeout_s: float) -> ContextReport:
+    code = f"from pipeline.adapters.opengl.contexts import _print_report; _print_report({kind.value!r})"
+    home = Path(__file__).resolve().parents[3]
+    try:
+        child = subprocess.run(  # noqa: S603  (our own interpreter and code)
+            [sys.executable, "-c", code], cwd=home, env=environ, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return ContextReport(kind, available=False, reason=f"the driver did not answer within {timeout_s:g} s")
+    if child.returncode != 0:
+        last = child.stderr.strip().rpartition("\n")[2]
+        ended = f"signal {-child.returncode}" if child.returncode < 0 else f"exit {child.returncode}"
+        return ContextReport(kind, available=False, reason=f"the driver ended the process: {ended} {last}".rstrip())
+    # A driver may chat on stdout: ours is the last line.
+    return ContextReport(kind, **json.loads(child.stdout.strip().rpartition("\n")[2]))
+
+
+def _print_report(kind: str) -> None:
+    """What `describe_contexts` runs in each child."""
+    try:
+        with opened(ContextKind(kind), os.environ) as context:
+            report = ContextReport(context.kind, available=True, driver=context.driver, version=context.version)
+    except RenderUnavailable as refusal:
+        report = ContextReport(ContextKind(kind), available=False, reason="; ".join(refusal.tried.values()))
+    fields = asdict(report)
+    del fields["kind"]
+    sys.stdout.write(json.dumps(fields) + "\n")

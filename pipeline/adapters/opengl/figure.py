@@ -1,0 +1,150 @@
+"""What the graphics card keeps of the figures and strokes of one animation, and how they are drawn."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Final
+
+import numpy as np
+
+from pipeline.adapters.opengl.resources import Objects, Program
+from pipeline.adapters.opengl.screen_box import EMPTY, Box, ScreenProjection
+from pipeline.errors import ShapeError
+from pipeline.types import Ints, Layer, Singles, Sprite, Strokes, checked
+
+_POSITION, _UV, _COLOUR = 0, 1, 2
+_MOST_ORDERS: Final = 64
+"""Draw orders kept uploaded per figure; a motion has a handful, so this only bounds what a strange caller can pile up."""
+
+
+class _Order:
+    """One array of triangles, uploaded once for all the frames that draw in this order.
+
+    Attributes:
+        triangles: kept, so that its identity stays its own.
+        used: the vertices it names, where it does not name them all.
+    """
+
+    def __init__(self, triangles: Ints, vertex_count: int, buffer: int) -> None:
+        self.triangles = triangles
+        self.buffer = buffer
+        self.count = triangles.size
+        used = np.unique(triangles)
+        self.used: Ints | None = used if len(used) < vertex_count else None
+
+
+class Figure:
+    """One sprite on the card: its texture, the mesh's buffers, and the draw orders seen so far."""
+
+    def __init__(self, gl: Any, objects: Objects, sprite: Sprite) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
+        self._gl = gl
+        self._objects = objects
+        self.is_painted = sprite.colours is not None
+        self._vertex_count = len(sprite.uv)
+        self._orders: dict[int, _Order] = {}
+        self._texture = objects.picture_texture(sprite.rgba)
+        self._array = objects.vertex_array()
+        self._attribute(_UV, sprite.uv)
+        if sprite.colours is not None:
+            checked("Sprite.colours", sprite.colours, (self._vertex_count, 3), np.float32)
+            self._attribute(_COLOUR, sprite.colours)
+        self._positions = objects.buffer()
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._positions)
+        _point_attribute(gl, _POSITION, 2)
+
+    def _attribute(self, index: int, values: Singles) -> None:
+        self._objects.static_buffer(self._gl.GL_ARRAY_BUFFER, values)
+        _point_attribute(self._gl, index, values.shape[1])
+
+    def box(self, layer: Layer, projection: ScreenProjection) -> Box:
+        """The pixels that the layer can touch.
+
+        Raises:
+            ShapeError: its arrays do not fit this sprite's mesh.
+            RenderFailed: a coordinate is not finite.
+        """
+        if layer.vertices.shape != (self._vertex_count, 2) or layer.vertices.dtype != np.float32:
+            checked("Layer.vertices", layer.vertices, (self._vertex_count, 2), np.float32)  # says what is wrong; too slow for each frame
+        order = self._order(layer.triangles)
+        if order.count == 0:
+            return EMPTY
+        return projection.flat_box(layer.vertices if order.used is None else layer.vertices[order.used], layer.z)
+
+    def draw(self, layer: Layer, program: Program) -> None:
+        """Draw into the bound framebuffer, with `program` in use; `box` must have seen the layer."""
+        gl = self._gl
+        order = self._order(layer.triangles)
+        program.set("depth", layer.z)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._texture)
+        gl.glBindVertexArray(self._array)
+        _fill(gl, self._positions, layer.vertices)
+        gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, order.buffer)
+        gl.glDrawElements(gl.GL_TRIANGLES, order.count, gl.GL_UNSIGNED_INT, None)
+
+    def _order(self, triangles: Ints) -> _Order:
+        order = self._orders.get(id(triangles))
+        if order is None:
+            order = self._new_order(triangles)
+            self._orders[id(triangles)] = order
+        return order
+
+    def _new_order(self, triangles: Ints) -> _Order:
+        checked("Layer.triangles", triangles, ("F", 3), np.int32)
+        if triangles.size and (triangles.min() < 0 or triangles.max() >= self._vertex_count):
+            actual = f"{triangles.min()} to {triangles.max()}"
+            raise ShapeError("Layer.triangles", expected=f"indices of {self._vertex_count} vertices", actual=actual)
+        oldest = next(iter(self._orders)) if len(self._orders) >= _MOST_ORDERS else None
+        buffer = self._objects.buffer() if oldest is None else self._orders.pop(oldest).buffer
+        gl = self._gl
+        gl.glBindVertexArray(self._array)
+        gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, buffer)
+        rows = np.ascontiguousarray(triangles)
+        gl.glBufferData(gl.GL_ELEMENT_ARRAY_BUFFER, rows.nbytes, ctypes.c_void_p(rows.ctypes.data), gl.GL_STATIC_DRAW)
+        return _Order(triangles, self._vertex_count, buffer)
+
+
+class StrokePen:
+    """Draws the debug views' lines and triangles; they change every frame, so nothing is kept but two buffers."""
+
+    def __init__(self, gl: Any, objects: Objects) -> None:  # noqa: ANN401
+        self._gl = gl
+        self._array = objects.vertex_array()
+        self._points, self._colours = objects.buffer(), objects.buffer()
+        for index, (buffer, width) in enumerate(((self._points, 3), (self._colours, 4))):
+            gl.glBindBuffer(gl.GL_ARRAY_BUFFER, buffer)
+            _point_attribute(gl, index, width)
+
+    def box(self, strokes: Strokes, projection: ScreenProjection) -> Box:
+        """The pixels that the strokes can touch.
+
+        Raises:
+            ShapeError: the arrays do not fit each other, or the kind of stroke.
+            RenderFailed: a coordinate is not finite.
+        """
+        checked("Strokes.points", strokes.points, ("N", 3), np.float32)
+        checked("Strokes.rgba", strokes.rgba, (len(strokes.points), 4), np.float32)
+        corners = 3 if strokes.filled else 2
+        if len(strokes.points) % corners:
+            raise ShapeError("Strokes.points", expected=f"a multiple of {corners}", actual=str(len(strokes.points)))
+        return projection.box(strokes.points)
+
+    def draw(self, strokes: Strokes) -> None:
+        """Draw into the bound framebuffer, with the strokes' program in use."""
+        gl = self._gl
+        gl.glBindVertexArray(self._array)
+        _fill(gl, self._points, strokes.points)
+        _fill(gl, self._colours, strokes.rgba)
+        gl.glDrawArrays(gl.GL_TRIANGLES if strokes.filled else gl.GL_LINES, 0, len(strokes.points))
+
+
+def _point_attribute(gl: Any, index: int, width: int) -> None:  # noqa: ANN401
+    """Let attribute `index` read `width` floats a vertex from the bound buffer."""
+    gl.glEnableVertexAttribArray(index)
+    gl.glVertexAttribPointer(index, width, gl.GL_FLOAT, 0, 0, None)
+
+
+def _fill(gl: Any, buffer: int, values: Singles) -> None:  # noqa: ANN401
+    """Give the buffer fresh memory with these values; the driver keeps the old one for as long as it is still being drawn."""
+    rows = np.ascontiguousarray(values)
+    gl.glBindBuffer(gl.GL_ARRAY_BUFFER, buffer)
+    gl.glBufferData(gl.GL_ARRAY_BUFFER, rows.nbytes, ctypes.c_void_p(rows.ctypes.data), gl.GL_STREAM_DRAW)

@@ -1,0 +1,207 @@
+"""One animation on the renderer: textures are up, frames are drawn and read back one after the other.
+
+Reading back waits for the rasteriser, and every pixel counts in software, so a frame only ever touches a rectangle:
+
+- transparent canvas: the box around this frame's geometry is drawn, resolved and read into a buffer of its size.
+- anything that covers the canvas: the boxes of this frame and the last one are redrawn, and read into a whole picture that is
+  kept, because all around them nothing has changed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from pipeline.adapters.opengl.clear_colour import clear_colour
+from pipeline.adapters.opengl.contexts import GLContext
+from pipeline.adapters.opengl.figure import Figure, StrokePen
+from pipeline.adapters.opengl.resources import Objects, Program, check
+from pipeline.adapters.opengl.screen_box import EMPTY, Box, ScreenProjection
+from pipeline.errors import ShapeError
+from pipeline.types import Bytes, Canvas, Frame, Layer, PixelLayout, Singles, Sprite, Strokes, checked
+
+
+class ProgramSource(Protocol):
+    """Where shader programs come from."""
+
+    def get(self, vertex: str, fragment: str) -> Program: ...
+
+
+class GLStage:
+    """`pipeline.ports.Stage` on OpenGL. Made by `GLRenderer.stage`, which frees what it holds."""
+
+    def __init__(
+        self,
+        context: GLContext,
+        programs: ProgramSource,
+        objects: Objects,
+        canvas: Canvas,
+        sprites: Sequence[Sprite],
+        *,
+        layout: PixelLayout,
+    ) -> None:
+        checked("Canvas.view_projection", canvas.view_projection, (4, 4), np.float32)
+        self._context = context
+        self._gl = context.gl
+        self._programs = programs
+        self._canvas = canvas
+        self._layout = layout
+        self._projection = ScreenProjection(canvas)
+        self._clip_from_world = _flipped(canvas.view_projection)
+        self._far_sign = -1.0 if canvas.view_projection[3, 2] > 0 else 1.0
+        self._figures = [Figure(self._gl, objects, sprite) for sprite in sprites]
+        self._pen = StrokePen(self._gl, objects)
+        self._empty_array = objects.vertex_array()
+        self._clear_colour = clear_colour(canvas, sprites, layout)
+        # Where an opaque colour lies behind, soft rims may stay soft.
+        self._is_cut = layout is PixelLayout.CUT_OUT and not (canvas.is_opaque or self._clear_colour[3] > 0)
+        self._prepare_targets(objects)
+        self._prepare_pixels()
+
+    def _prepare_targets(self, objects: Objects) -> None:
+        canvas = self._canvas
+        self._picture = None if canvas.picture is None else objects.picture_texture(canvas.picture)
+        self._drawing, self._drawn = objects.target(canvas.width, canvas.height)
+        self._resolving: int | None = None
+        if self._layout is PixelLayout.RGBA and not canvas.is_opaque:
+            self._resolving, _ = objects.target(canvas.width, canvas.height)
+
+    def _prepare_pixels(self) -> None:
+        canvas = self._canvas
+        self._is_covered = self._clear_colour[3] > 0 or canvas.picture is not None
+        self._pixels: Bytes = np.zeros((canvas.height, canvas.width, 4), np.uint8)
+        self._stale = self._projection.whole if self._is_covered else EMPTY
+
+    def draw(self, layers: Sequence[Layer], strokes: Sequence[Strokes], pts: Fraction) -> Frame:
+        """Draw one frame, `layers[i]` with sprite i, in order of their z, far to near; the order given decides between equals.
+
+        A `triangles` array is uploaded when it is first seen and must not be written to afterwards.
+
+        Returns:
+            the frame, cropped to what is drawn where the canvas is transparent, whole otherwise; its pixels are read-only.
+
+        Raises:
+            ShapeError: a layer does not fit its sprite.
+            RenderFailed: OpenGL reported an error, or a coordinate is not finite.
+        """
+        if len(layers) > len(self._figures):
+            raise ShapeError("layers", expected=f"at most {len(self._figures)}, one for each sprite", actual=str(len(layers)))
+        self._context.make_current()
+        pairs = sorted(zip(self._figures, layers, strict=False), key=lambda pair: self._far_sign * pair[1].z)
+        touched = self._touched(pairs, strokes)
+        dirty = touched
+        if self._is_covered:
+            dirty = touched.union(self._stale)
+            self._stale = self._projection.whole  # until this frame has come through
+        if not dirty.is_empty:
+            self._paint(pairs, strokes, dirty)
+            self._resolve()
+            self._read(dirty)
+        check(self._gl, f"drawing the frame at {float(pts):.3f} s")
+        if not self._is_covered:
+            return Frame(self._cropped(touched), touched.left, touched.top, pts)
+        self._stale = touched
+        return Frame(_read_only(self._pixels), 0, 0, pts)
+
+    def _touched(self, pairs: Sequence[tuple[Figure, Layer]], strokes: Sequence[Strokes]) -> Box:
+        box = EMPTY
+        for figure, layer in pairs:
+            box = box.union(figure.box(layer, self._projection))
+        for stroke in strokes:
+            box = box.union(self._pen.box(stroke, self._projection))
+        return box
+
+    def _paint(self, pairs: Sequence[tuple[Figure, Layer]], strokes: Sequence[Strokes], dirty: Box) -> None:
+        """Background, strokes behind, figures, strokes in front; nothing outside `dirty` but the clearing."""
+        gl = self._gl
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._drawing)
+        gl.glViewport(0, 0, self._canvas.width, self._canvas.height)
+        # A clearing of everything costs next to nothing: no tile is touched before something is drawn into it. Within a scissor
+        # it would be drawn pixel by pixel.
+        gl.glDisable(gl.GL_SCISSOR_TEST)
+        gl.glClearColor(*self._clear_colour)
+        gl.glClear(gl.GL_COLOR_BUFFER_BIT)
+        gl.glEnable(gl.GL_SCISSOR_TEST)
+        gl.glScissor(dirty.left, dirty.top, dirty.width, dirty.height)
+        gl.glEnable(gl.GL_BLEND)
+        gl.glBlendFunc(gl.GL_ONE, gl.GL_ONE_MINUS_SRC_ALPHA)
+        gl.glActiveTexture(gl.GL_TEXTURE0)
+        if self._picture is not None:
+            self._use("screen", self._fragment("picture"))
+            gl.glBindTexture(gl.GL_TEXTURE_2D, self._picture)
+            self._cover()
+        self._paint_strokes([stroke for stroke in strokes if stroke.behind])
+        current = None
+        for figure, layer in pairs:
+            kind = "painted" if figure.is_painted else "sprite"
+            program = self._use_in_world(kind, self._fragment(kind), current)
+            figure.draw(layer, program)
+            current = program
+        self._paint_strokes([stroke for stroke in strokes if not stroke.behind])
+        gl.glDisable(gl.GL_BLEND)
+
+    def _paint_strokes(self, strokes: Sequence[Strokes]) -> None:
+        if strokes:
+            self._use_in_world("strokes", "strokes", None)
+            for stroke in strokes:
+                self._pen.draw(stroke)
+
+    def _resolve(self) -> None:
+        """Turn the premultiplied pixels inside the scissor into straight ones, where the layout wants them."""
+        if self._resolving is None:
+            return
+        gl = self._gl
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._resolving)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._drawn)
+        self._use("screen", "straight")
+        self._cover()
+
+    def _read(self, box: Box) -> None:
+        """Read the box into the start of the pixel buffer, or into its place in the picture that is kept."""
+        gl, pixels = self._gl, self._pixels
+        start = box.top * pixels.strides[0] + box.left * pixels.strides[1] if self._is_covered else 0
+        gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+        gl.glPixelStorei(gl.GL_PACK_ROW_LENGTH, self._canvas.width if self._is_covered else 0)
+        target = ctypes.c_void_p(pixels.ctypes.data + start)
+        gl.glReadPixels(box.left, box.top, box.width, box.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, target)
+
+    def _cropped(self, box: Box) -> Bytes:
+        return _read_only(self._pixels.reshape(-1, 4)[: box.height * box.width].reshape(box.height, box.width, 4))
+
+    def _cover(self) -> None:
+        """Draw over the whole viewport."""
+        self._gl.glBindVertexArray(self._empty_array)
+        self._gl.glDrawArrays(self._gl.GL_TRIANGLES, 0, 3)
+
+    def _fragment(self, kind: str) -> str:
+        """The fragment shader for sprites, painted ones or pictures."""
+        return f"{kind}_cut" if self._is_cut else kind
+
+    def _use(self, vertex: str, fragment: str) -> Program:
+        program = self._programs.get(vertex, fragment)
+        self._gl.glUseProgram(program.name)
+        return program
+
+    def _use_in_world(self, vertex: str, fragment: str, current: Program | None) -> Program:
+        program = self._programs.get(vertex, fragment)
+        if program is not current:
+            self._gl.glUseProgram(program.name)
+            program.set("view_projection", self._clip_from_world)
+        return program
+
+
+def _flipped(view_projection: Singles) -> Singles:
+    """The same with y down, which puts the top row first in OpenGL's memory."""
+    result = view_projection.copy()
+    result[1] *= -1
+    return result
+
+
+def _read_only(pixels: Bytes) -> Bytes:
+    view = pixels.view()
+    view.flags.writeable = False
+    return view

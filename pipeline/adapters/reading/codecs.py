@@ -1,0 +1,168 @@
+"""Opens a picture with the one codec for its format, and refuses what would take too long or too much memory to decode.
+
+Owns the choice of codec and the checks before decoding. The codecs' classes are used directly, not through `Image.open`: so no plugin
+is registered, no global limit is touched, and no other format's parser ever sees the bytes. Pillow's limits are global and its
+plugins warn of metadata that we don't read; see `quietly` for that.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL.ImageFile import ImageFile
+from pillow_heif import HeifImageFile
+
+from pipeline.adapters.reading.kinds import PictureKind
+from pipeline.adapters.reading.tiff_tags import tiff_tags
+from pipeline.errors import DecodeError, DecodeReason
+from pipeline.stages.decode import DecodeLimits, halving_reduction
+
+_CODECS: dict[PictureKind, type[ImageFile]] = {
+    PictureKind.PNG: PngImagePlugin.PngImageFile,
+    PictureKind.JPEG: JpegImagePlugin.JpegImageFile,
+    PictureKind.WEBP: WebPImagePlugin.WebPImageFile,
+    PictureKind.HEIF: HeifImageFile,
+    PictureKind.TIFF: TiffImagePlugin.TiffImageFile,
+    PictureKind.BMP: BmpImagePlugin.BmpImageFile,
+    PictureKind.GIF: GifImagePlugin.GifImageFile,
+}
+
+_BYTES_PER_PIXEL: dict[PictureKind, float] = {
+    PictureKind.PNG: 4,
+    PictureKind.JPEG: 4,
+    PictureKind.WEBP: 19,  # two canvases of libwebp's animation decoder, its reply, Pillow's picture
+    PictureKind.HEIF: 14,  # libheif's planes and its interleaved copy, its reply, Pillow's picture
+    PictureKind.TIFF: 8,  # its codec turns it upright at full size
+    PictureKind.BMP: 4,
+    PictureKind.GIF: 4,
+}
+"""Peak while decoding, measured at 24 megapixels, without the file itself and some 40 MB for strips whatever the size is."""
+_COEFFICIENT_BYTES = 6
+"""A progressive JPEG's coefficients, three channels of 16 bits, are held for the whole picture at full size."""
+
+_MAX_SCANS = 100
+"""A progressive JPEG has about ten scans; every one more costs a pass over the whole picture, for a few bytes of file."""
+_TIFF_COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946}
+"""None, fax, LZW, JPEG, Deflate, PackBits. The rarer ones (LZMA, Zstandard, ...) let the file choose how much memory is taken."""
+_COMPRESSION, _TILE_WIDTH, _TILE_LENGTH = 259, 322, 323
+
+_ISPE = re.compile(rb"ispe\0\0\0\0(.{4})(.{4})", re.DOTALL)
+
+_quiet = threading.Lock()
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """No warning of Pillow's escapes. It swaps the process's filters, so one thread at a time, and only around parsing headers."""
+    with _quiet, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def opened(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int]]:
+    """The picture with its header read and its size checked, no pixel decoded yet; and its width and height, px.
+
+    A JPEG is set to be reduced while it is decoded: its own size is that of the result.
+
+    Raises:
+        DecodeError: TOO_MANY_PIXELS, TOO_SMALL, UNSUPPORTED (a compression we don't trust), CORRUPT (a bomb of scans).
+        Exception: what the codec raises on damaged bytes; `pipeline.adapters.reading.pictures` maps it.
+    """
+    if kind is PictureKind.WEBP:
+        _check_size(_webp_canvas(source), kind, limits, name)  # its codec takes the memory when it is made
+    if kind is PictureKind.TIFF:
+        _check_tiff(source, limits, name)
+    if kind is PictureKind.HEIF:
+        _check_area(_heif_coded_size(source), kind, limits, name)  # a bigger picture may be cropped to the size that is shown
+    with quietly():
+        picture = _CODECS[kind](BytesIO(source))
+    progressive = kind is PictureKind.JPEG and "progressive" in picture.info
+    if progressive:
+        _check_scans(source, name)
+    _check_size(picture.size, kind, limits, name, extra=_COEFFICIENT_BYTES if progressive else 0)
+    size = picture.size
+    if kind is PictureKind.JPEG:
+        factor = halving_reduction(max(size), limits.working_side)
+        picture.draft(picture.mode, (max(1, picture.width // factor), max(1, picture.height // factor)))
+    return picture, size
+
+
+def load(kind: PictureKind, picture: ImageFile) -> None:
+    """Decode the pixels. Raises what the codec raises."""
+    if kind is PictureKind.TIFF:  # its codec reads more metadata at the end, and warns of it
+        with quietly():
+            picture.load()
+    else:
+        picture.load()
+
+
+def _check_size(size: tuple[int, int], kind: PictureKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
+    if min(size) < limits.min_side:
+        expected = f"expected at least {limits.min_side} x {limits.min_side} pixels"
+        summary = f"the picture is too small: {expected}, found {size[0]} x {size[1]}"
+        raise DecodeError(DecodeReason.TOO_SMALL, summary, path=name, hint="photograph the drawing closer")
+    _check_area(size, kind, limits, name, extra=extra)
+
+
+def _check_area(size: tuple[int, int], kind: PictureKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
+    width, height = size
+    found = f"found {width} x {height}"
+    memory = width * height * (_BYTES_PER_PIXEL[kind] + extra)
+    if max(size) > limits.max_side:
+        expected = f"at most {limits.max_side} pixels a side"
+    elif width * height > limits.max_pixels:
+        expected = f"at most {limits.max_pixels / 1e6:.0f} megapixels"
+    elif memory > limits.max_memory_bytes:
+        expected = f"a {kind} that takes at most {limits.max_memory_bytes / 1e6:.0f} MB to decode"
+        found += f", which takes {memory / 1e6:.0f} MB"
+    else:
+        return
+    raise DecodeError(
+        DecodeReason.TOO_MANY_PIXELS, f"the picture is too big: expected {expected}, {found}", path=name, hint="save it smaller"
+    )
+
+
+def _webp_canvas(source: bytes) -> tuple[int, int]:
+    """Width and height, px, from the first chunk (RFC 9649, 2.5 to 2.7). A damaged one is given the least, for libwebp to refuse."""
+    chunk, header = source[12:16], source[20:30]
+    if chunk == b"VP8X" and len(header) == 10:
+        return int.from_bytes(header[4:7], "little") + 1, int.from_bytes(header[7:10], "little") + 1
+    if chunk == b"VP8L" and header[:1] == b"\x2f":
+        bits = int.from_bytes(header[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if chunk == b"VP8 " and len(header) == 10:
+        return int.from_bytes(header[6:8], "little") & 0x3FFF, int.from_bytes(header[8:10], "little") & 0x3FFF
+    message = "the WebP's first chunk is damaged"
+    raise ValueError(message)
+
+
+def _heif_coded_size(source: bytes) -> tuple[int, int]:
+    """Width and height, px, of the biggest picture in the file, whatever it is for: ISO 23008-12, 6.5.3, "ispe" boxes."""
+    before_pixels = source[: source.find(b"mdat")] if source.find(b"mdat") > source.find(b"meta") else source
+    sizes = [(int.from_bytes(found[1], "big"), int.from_bytes(found[2], "big")) for found in _ISPE.finditer(before_pixels)]
+    return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+
+
+def _check_tiff(source: bytes, limits: DecodeLimits, name: str) -> None:
+    tags = tiff_tags(source)
+    foreign = set(tags.get(_COMPRESSION, ())) - _TIFF_COMPRESSIONS
+    if foreign:
+        summary = f"the TIFF is compressed in a way that is not read (number {min(foreign)})"
+        raise DecodeError(DecodeReason.UNSUPPORTED, summary, path=name, hint="save it with LZW, Deflate or no compression")
+    tile = max(tags.get(_TILE_WIDTH, (0,))) * max(tags.get(_TILE_LENGTH, (0,)))
+    if tile > limits.max_pixels // 4:  # a tile is buffered whole, however small the picture is
+        summary = f"the TIFF's tiles are too big: expected at most {limits.max_pixels // 4} pixels, found {tile}"
+        raise DecodeError(DecodeReason.TOO_MANY_PIXELS, summary, path=name, hint="save it without tiles")
+
+
+def _check_scans(source: bytes, name: str) -> None:
+    scans = source.count(b"\xff\xda")
+    if scans > _MAX_SCANS:
+        summary = f"the JPEG has too many scans: expected at most {_MAX_SCANS}, found {scans}"
+        raise DecodeError(DecodeReason.CORRUPT, summary, path=name, hint="save it anew")

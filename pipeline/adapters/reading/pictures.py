@@ -1,0 +1,189 @@
+"""Strangers' pictures, decoded: bytes in, an upright `Drawing` of sensible size out, or a `DecodeError` that says why not.
+
+Owns the order of checks and the one place where the codecs' exceptions are mapped. Formats: `kinds`. Only the first picture
+of an animation or of several pages is read. In HEIF the container says which way is up, and EXIF is ignored (ISO 23008-12, 6.5.10);
+libheif has turned the picture by then.
+
+A JPEG that lacks nothing but its end marker is read, as some cameras never write one; whatever else is cut off is refused, as it may
+be a copy that is still on its way. Whether picture data is missing shows in decoding twice, with different bytes in place of the
+missing ones: if they were needed, the pictures differ. A progressive JPEG may lack whole scans unnoticed: it is always refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageCms
+from PIL.ImageFile import ImageFile
+
+from pipeline.adapters.reading.codecs import load, opened
+from pipeline.adapters.reading.kinds import PictureKind, kind_of, looks_cut, suffix_note
+from pipeline.adapters.reading.pixels import rgb_and_alpha, working_copy
+from pipeline.adapters.reading.tiff_tags import Tags, exif_orientation, has_more_pages, tiff_tags
+from pipeline.errors import DecodeError, DecodeReason
+from pipeline.stages.decode import UPRIGHT, DecodeLimits, drawing
+from pipeline.types import Bytes, Drawing
+
+DEFAULT_LIMITS = DecodeLimits()
+
+FOREIGN_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    BufferError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    ImageCms.PyCMSError,
+    Warning,  # where warnings are errors
+)
+"""What Pillow, pillow-heif and the modules beneath them raise on damaged bytes; a test compares it with their source."""
+
+_END_MARKER = b"\xff\xd9"
+_FILLINGS = (b"", b"\x55\xa9\x33" * 20)
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
+
+
+def read_drawing(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
+    """The drawing in a file. Follows links; never waits on a pipe, and never reads more than `limits.max_bytes`.
+
+    Raises:
+        DecodeError: as `decoded`; UNREADABLE if the file is missing, not ours to read, or no ordinary file.
+    """
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path)
+            _check_bytes(status.st_size, limits, str(path))
+            source = file.read(limits.max_bytes + 1)  # it may be growing
+    except OSError as error:
+        summary = f"the file can't be read: {error.strerror or error}"
+        raise DecodeError(DecodeReason.UNREADABLE, summary, path=path) from error
+    return decoded(source, name=str(path), limits=limits)
+
+
+def decoded(source: bytes, *, name: str, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
+    """The drawing in a file's bytes: 8-bit sRGB, upright, its longer side at most `limits.working_side` px.
+
+    Args:
+        name: of the file, for messages, and to tell if its suffix is wrong; it does not decide how the bytes are read.
+    Raises:
+        DecodeError: with its reason. Nothing else, whatever the bytes are.
+    """
+    _check_bytes(len(source), limits, name)
+    kind = kind_of(source, name)
+    with _mapped(kind, source, name):
+        rgb, alpha, orientation, notes = _pixels(kind, source, limits, name)
+    if min(rgb.shape[:2]) < limits.min_side:
+        summary = (
+            f"the picture is too narrow: expected at least {limits.min_side} pixels when reduced, found {rgb.shape[1]} x {rgb.shape[0]}"
+        )
+        raise DecodeError(DecodeReason.TOO_SMALL, summary, path=name, hint="cut it to the drawing")
+    notes = (suffix_note(kind, Path(name).suffix), *notes)
+    return drawing(rgb, alpha, orientation=orientation, sha256=hashlib.sha256(source).hexdigest(), notes=tuple(filter(None, notes)))
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+
+
+def _check_bytes(found: int, limits: DecodeLimits, name: str) -> None:
+    if found > limits.max_bytes:
+        summary = f"the file is too big: expected at most {limits.max_bytes} bytes, found {found} or more"
+        raise DecodeError(DecodeReason.TOO_MANY_BYTES, summary, path=name, hint="save it smaller, or as JPEG")
+
+
+@contextmanager
+def _mapped(kind: PictureKind, source: bytes, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, Image.DecompressionBombError) as error:
+        summary = f"the {kind} needs more memory than there is"
+        raise DecodeError(DecodeReason.TOO_MANY_PIXELS, summary, path=name, hint="save it smaller") from error
+    except FOREIGN_ERRORS as error:
+        if looks_cut(kind, source) or "truncated" in str(error):
+            summary = f"the {kind} is cut short ({len(source)} bytes): {error}"
+            raise DecodeError(DecodeReason.TRUNCATED, summary, path=name, hint="copy it once more") from error
+        summary = f"the {kind} is damaged: {error or type(error).__name__}"
+        raise DecodeError(DecodeReason.CORRUPT, summary, path=name, hint="open it in another program and save it anew") from error
+
+
+def _pixels(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[Bytes, Bytes | None, int, tuple[str, ...]]:
+    """Colours, alpha and orientation as stored, and notes."""
+    picture, size, end_note = _loaded(kind, source, limits, name)
+    notes = [_frames_note(kind, picture, source), end_note]
+    orientation, tags = _orientation(kind, picture), tiff_tags(source)
+    working = working_copy(picture, limits.working_side, bits=_depth(tags), inverted=_is_inverted(tags))
+    profile = picture.info.get("icc_profile")
+    picture.close()
+    if max(working.size) < max(size):
+        notes.append(f"it was reduced from {max(size)} x {min(size)} to {max(working.size)} x {min(working.size)} pixels")
+    rgb, alpha, profile_note = rgb_and_alpha(working, profile if isinstance(profile, bytes) else None)
+    return rgb, alpha, orientation, (*notes, profile_note)
+
+
+def _loaded(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int], str]:
+    """The picture with its pixels decoded, its size before it was reduced, and a sentence or ""."""
+    picture, size = opened(kind, source, limits, name)
+    try:
+        load(kind, picture)
+    except OSError:
+        complete = _without_end_marker(kind, source, limits, name)
+        if complete is None:
+            raise
+        return complete, size, "its end marker is missing"
+    return picture, size, ""
+
+
+def _without_end_marker(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -> ImageFile | None:
+    """The picture in a JPEG that lacks nothing but its end marker, or None."""
+    if kind is not PictureKind.JPEG or not looks_cut(kind, source):
+        return None
+    filled = [opened(kind, source + filling + _END_MARKER, limits, name)[0] for filling in _FILLINGS]
+    if any("progressive" in picture.info for picture in filled) or filled[0].tobytes() != filled[1].tobytes():
+        return None
+    return filled[0]
+
+
+def _orientation(kind: PictureKind, picture: ImageFile) -> int:
+    """EXIF's, where the codec has not turned the picture itself, as those of HEIF and TIFF do."""
+    if kind in {PictureKind.HEIF, PictureKind.TIFF}:
+        return UPRIGHT
+    exif = picture.info.get("exif")
+    return exif_orientation(exif) if isinstance(exif, bytes) else UPRIGHT
+
+
+def _depth(tags: Tags) -> int | None:
+    bits = tags.get(_BITS_PER_SAMPLE, (16,))[0]
+    return bits if 8 < bits <= 16 else None
+
+
+def _is_inverted(tags: Tags) -> bool:
+    """Pillow leaves deep samples as they are where zero is white; those of 8 bits it inverts."""
+    return tags.get(_PHOTOMETRIC, (1,))[0] == _WHITE_IS_ZERO
+
+
+def _frames_note(kind: PictureKind, picture: ImageFile, source: bytes) -> str:
+    if kind is PictureKind.TIFF:
+        several = has_more_pages(source)
+    elif kind in {PictureKind.PNG, PictureKind.WEBP, PictureKind.HEIF}:
+        several = bool(getattr(picture, "is_animated", False))
+    else:
+        several = False  # a GIF would have to be read to its end
+    return "only the first of its pictures is used" if several else ""

@@ -1,0 +1,181 @@
+"""What one can choose about TorchServe, and what is reported of every attempt to ask it.
+
+Refuses settings that make no sense when they are made, not when the first picture arrives.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pipeline.errors import OptionError
+
+_MODEL_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        raise OptionError(f"TorchServe's {name} must be a URL like http://127.0.0.1:8080") from None
+    if parts.username is not None or parts.password is not None:  # not repeated: it is a secret
+        raise OptionError(f"TorchServe's {name} must not hold credentials", hint="put the inference key into a key file")
+    if not sound or parts.query or parts.fragment:
+        raise OptionError(f"TorchServe's {name} must be a URL like http://127.0.0.1:8080, found {url!r}")
+
+
+class PictureEncoding(StrEnum):
+    """How pictures travel to the server; the values are file suffixes.
+
+    Measured on a photograph of 750 x 1000 with a server on the same machine, the detector's whole answer: PPM (no compression) 53 ms and
+    2.3 MB, PNG 108 ms and 0.9 MB, both exact; JPEG (quality 95, full chroma) 56 ms and 0.2 MB, and its artefacts move joints of faint
+    drawings by up to 4 px. So PPM unless the way is long.
+    """
+
+    PPM = "ppm"
+    PNG = "png"
+    JPEG = "jpeg"
+
+    @property
+    def media_type(self) -> str:
+        """For the request's header."""
+        return "image/x-portable-pixmap" if self is PictureEncoding.PPM else f"image/{self}"
+
+
+@dataclass(frozen=True)
+class TorchServeEndpoint:
+    """One TorchServe.
+
+    Attributes:
+        url: of its inference address, http or https, without credentials.
+        key_file: TorchServe's `key_file.json`, or a file that holds nothing but the inference key; None sends no token.
+        management_url: of its management address, where describe-model may be asked; None leaves that question out. It takes the
+            management key of `key_file`, if that is a `key_file.json`.
+
+    Raises:
+        OptionError: a URL is none.
+    """
+
+    url: str = "http://127.0.0.1:8080"
+    key_file: Path | None = None
+    management_url: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_url("url", self.url)
+        if self.management_url is not None:
+            _check_url("management_url", self.management_url)
+
+
+@dataclass(frozen=True)
+class TorchServeSettings:
+    """How TorchServe is asked, and how patiently.
+
+    Attributes:
+        endpoints: one or more servers that have the same models.
+        detector, pose_estimator: names of the models, "name" or "name/version".
+        connect_timeout_s: for a connection, the resolving of the name and all its addresses included.
+        read_timeout_s: the longest silence of one attempt. A request that a dying worker had taken is never answered, while the next one
+            is: so it must leave time for another attempt. And it should be longer than the models' `responseTimeout`, after which
+            TorchServe itself replaces a hung worker and says so.
+        deadline_s: the longest that one call of the predictor takes, its retries, waits and probes included.
+        probe_timeout_s: for the tiny prediction that tells an ill server from an impossible picture.
+        max_attempts: for one call, probes not counted.
+        backoff_first_s, backoff_max_s: upper bounds of the wait after the first failure, and after many; it doubles in between, and
+            a random part of up to a half is taken off, so that many clients don't come back at once.
+        max_retry_after_s: the longest `Retry-After` that is believed.
+        is_probe: calls find out whether a server is back: one that can't answer is not asked again, only others are, once each.
+        suspicion_limit: how often a picture may break the answer (garbage, failing handler, dying worker) before it is blamed, if the
+            server answers a probe then.
+        avoid_first_s, avoid_max_s: how long a server that failed is left alone, after the first failure and after many.
+        max_outstanding: calls at the same time per server; an overloaded one gets fewer for a while.
+        max_reply_bytes: a longer reply is cut off and counts as garbage.
+        longest_side_px: larger pictures are reduced before they are sent; TorchServe's own limit for a request is 6.5 MB.
+
+    Raises:
+        OptionError: a number or a name makes no sense.
+    """
+
+    endpoints: tuple[TorchServeEndpoint, ...] = (TorchServeEndpoint(),)
+    detector: str = "drawn_humanoid_detector"
+    pose_estimator: str = "drawn_humanoid_pose_estimator"
+    connect_timeout_s: float = 3.0
+    read_timeout_s: float = 40.0
+    deadline_s: float = 120.0
+    probe_timeout_s: float = 15.0
+    max_attempts: int = 8
+    backoff_first_s: float = 0.25
+    backoff_max_s: float = 10.0
+    max_retry_after_s: float = 300.0
+    is_probe: bool = False
+    suspicion_limit: int = 3
+    avoid_first_s: float = 1.0
+    avoid_max_s: float = 60.0
+    max_outstanding: int = 8
+    max_reply_bytes: int = 8 * 1024 * 1024
+    longest_side_px: int = 1000
+    encoding: PictureEncoding = field(default=PictureEncoding.PPM)
+
+    def __post_init__(self) -> None:
+        if not self.endpoints:
+            raise OptionError("TorchServe needs at least one endpoint, found none")
+        urls = [endpoint.url.rstrip("/") for endpoint in self.endpoints]
+        if len(set(urls)) != len(urls):
+            raise OptionError(f"every TorchServe endpoint needs a URL of its own, found {', '.join(urls)}")
+        for name in (self.detector, self.pose_estimator):
+            if not _MODEL_NAME.fullmatch(name):
+                raise OptionError(f"a model's name must be letters, digits, '.', '_' and '-', optionally '/version', found {name!r}")
+        for choice in fields(self):
+            value = getattr(self, choice.name)
+            if isinstance(value, int | float) and not isinstance(value, bool) and not (math.isfinite(value) and value > 0):
+                raise OptionError(f"TorchServe's {choice.name} must be above 0, found {value}")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request that was made, for logs and counters.
+
+    Attributes:
+        url: of the endpoint.
+        model: which model was asked.
+        attempt: 1, 2, ... within a call; a probe carries the number of the attempt that made it necessary, 0 outside a call.
+        status: HTTP status, or None where there was no reply.
+        error_type: from a closed set (`outcomes.Fault`), or None for a good answer.
+        wait_s: how long until the next attempt, or None if this was the last.
+        duration_s: how long the request took.
+        is_probe: a tiny prediction instead of somebody's picture.
+    """
+
+    url: str
+    model: str
+    attempt: int
+    status: int | None
+    error_type: str | None
+    wait_s: float | None
+    duration_s: float
+    is_probe: bool = False
+
+
+@dataclass(frozen=True)
+class ModelHealth:
+    """How one model fares on one server.
+
+    Attributes:
+        ready: a tiny prediction was answered as it must be.
+        problem: what was wrong instead, or "".
+        duration_s: of that prediction.
+        workers, workers_ready, batch_size: as describe-model says, or None where it was not asked or did not answer.
+    """
+
+    url: str
+    model: str
+    ready: bool
+    problem: str
+    duration_s: float
+    workers: int | None = None
+    workers_ready: int | None = None
+    batch_size: int | None = None
