@@ -17,7 +17,7 @@ from daemon.instances import is_alive
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
-from daemon.names import shown_name
+from daemon.names import shown_name, shown_path
 from daemon.quarantine import Failed
 from daemon.settle import SettleRules
 from daemon.spool import JOB_FILE, MANIFEST, read_job, read_json
@@ -125,12 +125,12 @@ def _in_inbox(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
     intake = Intake(layout.inbox, SettleRules(), max_depth=MOST_DEEP, has_leases=False)
     scan = intake.scan(0.0)
     for candidate in intake.waiting():
-        name = shown_name("/".join((*candidate.folder, candidate.name)))
+        name = shown_path((*candidate.folder, candidate.name))
         told = known.get(name)
         why = f"{told['why']}, for {told['age_s']:.0f} s" if told else "" if statuses else "no daemon is running"
         yield Row(State.INBOX, "", name, why)
     for folder, name, reason in scan.rejected:
-        yield Row(State.INBOX, "", shown_name("/".join((*folder, name))), reason)
+        yield Row(State.INBOX, "", shown_path((*folder, name)), reason)
 
 
 def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:

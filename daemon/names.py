@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from fnmatch import translate
 from pathlib import Path
 
@@ -57,6 +58,11 @@ def shown_name(name: str) -> str:
         "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape")) if _is_hostile(character) else character
         for character in name
     )
+
+
+def shown_path(parts: Iterable[str]) -> str:
+    """Names of folders, and perhaps of what lies in the last, as they can be printed anywhere."""
+    return "/".join(map(shown_name, parts))
 
 
 def name_fields(name: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from daemon.endings import Endings
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id, made_at_s
 from daemon.log import Event, EventLog
-from daemon.names import name_fields, shown_name
+from daemon.names import name_fields, shown_path
 from daemon.notify import Notifier
 from daemon.service import Service
 from daemon.settings import Settings
@@ -155,7 +155,7 @@ class Upkeep:
         interval_s = intake.rescan_s if self._watch.mode is WatchMode.EVENTS else intake.poll_s
         self._scan_at_s = now + max(interval_s, self._scan_pause_s())
         for folder, name, reason in result.rejected[:MOST_REJECTED]:
-            self._log.tell(Event.FILE_REJECTED, reason=reason, folder=shown_name("/".join(folder)), **name_fields(name))
+            self._log.tell(Event.FILE_REJECTED, reason=reason, folder=shown_path(folder), **name_fields(name))
         if len(result.rejected) > MOST_REJECTED:
             self._log.tell(Event.FILE_REJECTED, reason="and_more", count=len(result.rejected) - MOST_REJECTED)
         unannounced = 0 if self._is_hinted or self.scans == 1 else result.new  # nothing tells of what lay there before we started
@@ -217,7 +217,7 @@ class Upkeep:
         parts += ["the disk is nearly full: nothing new is started"] * self._service.is_paused
         parts += ["the inbox can't be read"] * self.is_degraded
         out = sorted(self._intake.out_of_reach)
-        named = ", ".join(shown_name("/".join((*folder, name)))[:60] for folder, name in out[:2])
+        named = ", ".join(shown_path((*folder, name))[:60] for folder, name in out[:2])
         parts += [f"{len(out)} can't be taken: {named}{', ...' * (len(out) > 2)} (no ordinary file, or no permission)"] * bool(out)
         return ", ".join([*parts, f"done {self._endings.done}", f"failed {self._endings.failed}"])
 
@@ -226,7 +226,7 @@ class Upkeep:
         self._notifier.status(summary)
         waiting = [
             {
-                "name": shown_name("/".join((*each.folder, each.name))),
+                "name": shown_path((*each.folder, each.name)),
                 "why": each.rejected or str(each.settling.waiting or "turn"),
                 "age_s": round(now - each.settling.first_seen_s, 1),
             }

@@ -114,7 +114,7 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case a ki
             yield ast.Pass()
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript() | ast.Tuple()]):
             yield ast.Pass()
-        case ast.Return(value=value) if value is not None:
+        case ast.Return(value=value) if value is not None and ast.unparse(value) != "None":
             yield ast.Return(ast.Constant(None))
     is_even = isinstance(changed, ast.Call) and ast.unparse(changed.func) in {"min", "max"}
     if isinstance(changed, ast.Call) and not is_even and len(changed.args) > 1 and not isinstance(changed.args[1], ast.Starred):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.job_ids import is_job_id, job_id, made_at_s
-from daemon.names import clipped, is_ignored, is_plain_name, name_fields, result_stem, shown_name
+from daemon.names import clipped, is_ignored, is_plain_name, name_fields, result_stem, shown_name, shown_path
 
 ANY_NAME = st.binary(min_size=1, max_size=80).map(os.fsdecode).filter(is_plain_name)
 
@@ -51,6 +51,11 @@ def test_every_other_text_is_one(value: str) -> None:
 )
 def test_hostile_characters_are_shown_as_their_bytes(name: str, shown: str) -> None:
     assert shown_name(name) == shown
+
+
+def test_folders_are_parted_by_slashes() -> None:
+    assert shown_path(("dab", "ev\nil", "a.png")) == "dab/ev%0Ail/a.png"
+    assert shown_path(()) == ""
 
 
 @given(ANY_NAME)

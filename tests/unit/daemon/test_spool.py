@@ -378,3 +378,91 @@ def test_a_life_that_others_took_for_dead_is_followed_by_another(spool: Spool) -
     assert spool.is_ours()
     assert spool.instance != first
     assert claimed(spool)
+
+
+# --- what must be on the disk before what --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def happened(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Renames and syncs of folders, in their order, by the folder's name ("own" for the instance's)."""
+    told: list[str] = []
+    fsync, rename = os.fsync, os.rename
+    names = {spool.own.stat().st_ino: "own", spool.layout.inbox.stat().st_ino: "inbox"}
+
+    def synced(file: int) -> None:
+        told.append(f"sync {names.get(os.fstat(file).st_ino, 'other')}")
+        fsync(file)
+
+    def renamed(source: Any, target: Any, **more: Any) -> None:
+        told.append(f"rename {Path(target).name}")
+        rename(source, target, **more)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    return told
+
+
+def test_a_claim_is_written_down_before_it_is_made_and_durable_after_it(spool: Spool, happened: list[str]) -> None:
+    claimed(spool, sidecar=b"{}")
+    # the job's file, its name, and the job's own name; then the files themselves
+    assert happened == ["sync other", "sync other", "sync own", "rename source", "rename sidecar.json", "sync other"]
+
+
+def test_what_is_put_back_is_in_the_inbox_for_good_before_it_is_forgotten(spool: Spool, happened: list[str]) -> None:
+    job = claimed(spool)
+    happened.clear()
+    spool.put_back(job)
+    assert happened == ["sync inbox", "sync other", f"rename .gone-{job.id}", "sync own"]
+
+
+def test_a_spool_that_acknowledged_nothing_has_nothing_to_sync(spool: Spool, happened: list[str]) -> None:
+    spool.sync_acknowledged()
+    assert happened == []
+
+
+def test_a_claim_whose_folder_was_made_though_the_answer_was_lost_is_one(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    mkdir = os.mkdir
+
+    def twice(path: Any, *arguments: Any, **more: Any) -> None:
+        mkdir(path, *arguments, **more)
+        if Path(path).parent == spool.own:
+            mkdir(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "mkdir", twice)
+    assert source_of(spool, claimed(spool)) == b"a drawing"
+
+
+def test_what_can_not_be_removed_keeps_nobody_from_anything(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders that are no longer needed: the next daemon, or the retention, removes them."""
+    kept, forgotten = claimed(spool), claimed(spool, "other.png")
+    (spool.path(kept) / "result").mkdir()
+    dropped(spool, "third.png")
+    monkeypatch.setattr(os, "rmdir", failing(errno.EIO, 99))
+    monkeypatch.setattr(os, "unlink", failing(errno.EIO, 99))
+    spool.acknowledge(kept, is_kept=True)
+    spool.acknowledge(forgotten, is_kept=False)
+    assert spool.claim("nothing.png", (), is_folder=False, sidecar=None, now_s=NOW_S) is None
+    monkeypatch.setattr(spool_module, "create_durably", failing(errno.ENOSPC))
+    with pytest.raises(OSError, match="No space"):
+        spool.claim("third.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
+
+
+def test_files_of_ours_are_objects(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"outputs": []}')
+    assert read_json(tmp_path / "manifest.json") == {"outputs": []}
+
+
+def test_options_that_are_not_named_are_not_put_back(spool: Spool) -> None:
+    """A sidecar that came to lie in a job's folder though nobody claimed one."""
+    job = claimed(spool)
+    (spool.path(job) / "sidecar.json").write_text("{}")
+    assert spool.put_back(job) is True
+    job = claimed(spool)
+    dropped(spool, content=b"another")
+    assert spool.put_back(job) is False
+    assert names_below(spool.layout.inbox) == ["garlic.png"]
+    job = claimed(spool, "other.png", sidecar=b"{}")
+    (spool.path(job) / "sidecar.json").unlink()
+    assert spool.put_back(job) is True
+    assert names_below(spool.layout.inbox) == ["garlic.png", "other.png"]

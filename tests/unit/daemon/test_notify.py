@@ -1,0 +1,134 @@
+"""What systemd hears, through its library or without; and what operators see in the status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from daemon.notify import Notifier
+from daemon.status_file import StatusFile
+
+
+@pytest.fixture
+def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "systemd.daemon", None)
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(f"\0doodled-test-{os.getpid()}-{tmp_path.name}")
+        channel.setblocking(False)
+        yield channel
+
+
+def heard(channel: socket.socket) -> list[str]:
+    found = []
+    while True:
+        try:
+            found.append(channel.recv(4096).decode())
+        except BlockingIOError:
+            return found
+
+
+@pytest.mark.usefixtures("without_library")
+def test_a_life_as_systemd_hears_it(listening: socket.socket) -> None:
+    address = "@" + listening.getsockname().decode()[1:]
+    notifier = Notifier.of({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"})
+    assert notifier.watchdog_s == 2.0
+    notifier.ready("starting")
+    notifier.status("starting")  # nothing new
+    notifier.status("working")
+    for now in (10.0, 11.9, 12.0, 13.0):
+        notifier.ping(now)
+    notifier.stopping()
+    assert heard(listening) == ["READY=1\nSTATUS=starting", "STATUS=working", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=stopping"]
+
+
+@pytest.mark.usefixtures("without_library")
+def test_a_path_is_an_address_too_and_one_where_nobody_listens_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind("notify")
+        channel.setblocking(False)
+        Notifier.of({"NOTIFY_SOCKET": "notify"}).ready("here")
+        assert heard(channel) == ["READY=1\nSTATUS=here"]
+    Notifier.of({"NOTIFY_SOCKET": "notify"}).ready("here")
+    Notifier.of({"NOTIFY_SOCKET": "nowhere"}).ready("here")
+
+
+@pytest.mark.parametrize("watchdog", ["", "0", "soon", "-1"])
+def test_without_systemd_nothing_happens(watchdog: str) -> None:
+    notifier = Notifier.of({"WATCHDOG_USEC": watchdog})
+    assert notifier.watchdog_s is None
+    notifier.ready("here")
+    notifier.ping(1.0)
+
+
+def test_systemds_own_library_is_used_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    library: Any = ModuleType("systemd.daemon")
+    library.notify = said.append
+    monkeypatch.setitem(sys.modules, "systemd", ModuleType("systemd"))
+    monkeypatch.setitem(sys.modules, "systemd.daemon", library)
+    Notifier.of({"NOTIFY_SOCKET": "/run/notify"}).ready("here")
+    assert said == ["READY=1\nSTATUS=here"]
+
+
+# --- the status file -------------------------------------------------------------------------------------------------
+
+
+def test_a_status_is_written_when_it_changes_and_touched_once_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    file = StatusFile(path)
+    file.publish({"summary": "idle"})
+    first = path.stat().st_ino
+    file.publish({"summary": "idle"})
+    assert path.stat().st_ino == first
+    file.publish({"summary": "busy"})
+    assert '"busy"' in path.read_text()
+    os.utime(path, (0, 0))
+    file.touch(10.0)
+    assert path.stat().st_mtime > 1e9
+    os.utime(path, (0, 0))
+    file.touch(10.5)
+    assert path.stat().st_mtime == 0
+    file.touch(11.0)
+    assert path.stat().st_mtime > 1e9
+
+
+def test_a_status_that_somebody_removed_comes_back_and_one_that_moved_leaves_nothing(tmp_path: Path) -> None:
+    file = StatusFile(tmp_path / "one.json")
+    file.publish({"summary": "idle"})
+    (tmp_path / "one.json").unlink()
+    file.touch(1.0)
+    file.publish({"summary": "idle"})
+    assert (tmp_path / "one.json").exists()
+    file.move(tmp_path / "two.json")
+    file.move(tmp_path / "two.json")
+    file.publish({"summary": "idle"})
+    assert [path.name for path in tmp_path.iterdir()] == ["two.json"]
+    file.remove()
+    file.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_refuses_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = StatusFile(tmp_path / "one.json")
+    monkeypatch.setattr(Path, "write_text", full)
+    file.publish({"summary": "idle"})
+    monkeypatch.undo()
+    file.touch(1.0)
+    file.publish({"summary": "idle"})
+    assert (tmp_path / "one.json").exists()

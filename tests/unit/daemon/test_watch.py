@@ -1,0 +1,153 @@
+"""Hints that the inbox has changed, and whether any can be expected."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import watch as watching
+from daemon.watch import Watch, WatchMode, is_on_network
+
+PATIENCE_S = 30.0
+
+
+class Hints:
+    """Counts hints, and waits for them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._heard = threading.Event()
+
+    def __call__(self) -> None:
+        self.count += 1
+        self._heard.set()
+
+    def heard(self) -> bool:
+        heard = self._heard.wait(PATIENCE_S)
+        self._heard.clear()
+        return heard
+
+
+@pytest.fixture
+def hints() -> Hints:
+    return Hints()
+
+
+@pytest.fixture
+def watch(tmp_path: Path, hints: Hints) -> Iterator[Watch]:
+    (tmp_path / "inbox").mkdir()
+    made = Watch(tmp_path / "inbox", hints, is_network=False)
+    yield made
+    made.stop()
+
+
+def test_a_file_that_is_dropped_is_hinted_at_wherever_it_lies(tmp_path: Path, watch: Watch, hints: Hints) -> None:
+    watch.start()
+    assert (watch.mode, watch.problem) == (WatchMode.EVENTS, "")
+    (tmp_path / "inbox" / "a.png").touch()
+    assert hints.heard()
+    (tmp_path / "b.png").touch()
+    (tmp_path / "b.png").rename(tmp_path / "inbox" / "b.png")
+    assert hints.heard()
+    assert watch.is_sound()
+
+
+def test_a_watch_that_was_stopped_or_not_started_polls(watch: Watch) -> None:
+    assert (watch.mode, watch.is_sound()) == (WatchMode.POLLING, True)
+    watch.start()
+    watch.stop()
+    watch.stop()
+    assert watch.mode is WatchMode.POLLING
+
+
+def test_on_a_network_nothing_is_watched(tmp_path: Path, hints: Hints) -> None:
+    watch = Watch(tmp_path, hints, is_network=True)
+    watch.start()
+    assert (watch.mode, watch.problem, watch.is_sound()) == (WatchMode.POLLING, "", True)
+    watch.stop()
+
+
+def test_an_inbox_that_is_another_folder_by_now_is_watched_anew(tmp_path: Path, watch: Watch, hints: Hints) -> None:
+    watch.start()
+    (tmp_path / "inbox").rename(tmp_path / "old")
+    assert not watch.is_sound()
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "keeps the old inode from being used again").mkdir()
+    assert not watch.is_sound()
+    watch.restart()
+    assert watch.is_sound()
+    hints.count = 0
+    (tmp_path / "inbox" / "a.png").touch()
+    assert hints.heard()
+
+
+def test_an_inbox_that_has_gone_is_a_problem_until_it_is_back(tmp_path: Path, watch: Watch) -> None:
+    (tmp_path / "inbox").rmdir()
+    watch.start()
+    assert (watch.mode, watch.problem) == (WatchMode.POLLING, "No such file or directory")
+    assert not watch.is_sound()
+    (tmp_path / "inbox").mkdir()
+    watch.restart()
+    assert (watch.mode, watch.problem, watch.is_sound()) == (WatchMode.EVENTS, "", True)
+
+
+def test_without_inotify_the_reason_is_said(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(watching, "Observer", none_left)
+    watch.start()
+    assert (watch.mode, watch.problem) == (WatchMode.POLLING, "Too many open files")
+
+
+def test_events_that_the_kernel_had_no_room_for_are_counted_and_hinted_at(watch: Watch, hints: Hints) -> None:
+    watch.start()
+    log = logging.getLogger("watchdog.observers.inotify_c")
+    log.warning("something else")
+    assert (watch.overflows, hints.count) == (0, 0)
+    log.warning("Inotify queue overflow")
+    assert (watch.overflows, hints.count) == (1, 1)
+    watch.stop()
+    log.warning("Inotify queue overflow")
+    assert watch.overflows == 1
+
+
+MOUNTS = r"""
+22 28 0:21 / /proc rw shared:1 - proc proc rw
+28 1 8:1 / / rw shared:2 - ext4 /dev/sda1 rw
+40 28 0:50 / /srv/nfs rw - nfs4 server:/export rw
+41 40 0:51 / /srv/nfs/local rw - tmpfs tmpfs rw
+42 28 0:52 / /mnt/with\040blank rw - cifs //server/share rw
+43 28 0:53 / /srv/fuse rw - fuse.sshfs host: rw
+a line that means nothing
+44 28 - short
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "is_network"),
+    [
+        ("/home/inbox", False),
+        ("/srv/nfs", True),
+        ("/srv/nfs/deep/inbox", True),
+        ("/srv/nfs/local/inbox", False),
+        ("/srv/nfsx", False),
+        ("/mnt/with blank/inbox", True),
+        ("/srv/fuse/inbox", True),
+    ],
+)
+def test_the_innermost_mount_says_whether_the_kernel_sees_changes(path: str, *, is_network: bool) -> None:
+    assert is_on_network(Path(path), MOUNTS) == is_network
+
+
+def test_where_nobody_says_what_is_mounted_it_is_taken_for_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_on_network(tmp_path)
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EACCES, "no /proc")))
+    assert not is_on_network(tmp_path)
