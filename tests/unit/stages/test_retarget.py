@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import drawn
 import numpy as np
@@ -145,3 +146,222 @@ def test_a_motion_whose_legs_have_no_length_is_refused() -> None:
     flat = replace(motion, positions=np.zeros_like(motion.positions))
     with pytest.raises(RetargetError, match="no length"):
         retargeted(RIG, flat, CONFIG, [Fraction(0)])
+
+
+# --- against the specification, joint by joint ---------------------------------------------------------------------------
+
+
+def wild_motion(frames: int = 5, scale: float = 0.02) -> Motion:
+    """Every joint somewhere else in every frame, the body turning as it goes; away from the origin, off the floor."""
+    still = drawn.motion(frames)
+    chance = np.random.default_rng(7)
+    turns = np.linspace(0.3, 2.1, frames)
+    turned = np.stack(
+        [
+            p @ np.array([(np.cos(a), 0, -np.sin(a)), (0, 1, 0), (np.sin(a), 0, np.cos(a))])
+            for p, a in zip(still.positions, turns, strict=True)
+        ]
+    )
+    wander = np.cumsum(chance.normal(scale=8.0, size=(frames, 1, 3)), axis=0) + np.array((40.0, 13.0, -25.0))
+    return replace(still, positions=turned + chance.normal(scale=6.0, size=turned.shape) + wander, scale=scale)
+
+
+class Specified:
+    """COMPAT.md, section 9, with ground positions as complex numbers x + iz, one frame and joint at a time."""
+
+    def __init__(self, motion: Motion) -> None:
+        self.names = {name: index for index, name in enumerate(motion.joint_names)}
+        self.points = motion.positions * motion.scale
+        self.ground = self.points[..., 0] + 1j * self.points[..., 2]
+        self.headings = [self._heading(frame, motion) for frame in range(motion.frame_count)]
+        self.floor = self.points[0, self.names[motion.ground_joint], 1]
+
+    def _heading(self, frame: int, motion: Motion) -> complex:
+        spans = [self.points[frame, self.names[right]] - self.points[frame, self.names[left]] for left, right in motion.facing_pairs]
+        mean = sum(span / np.linalg.norm(span) for span in spans)
+        ahead = complex(mean[2], -mean[0])
+        return ahead / abs(ahead)
+
+    def body(self, frame: int, name: str) -> tuple[float, float, float]:
+        """Relative to the root, facing +X."""
+        index = self.names[name]
+        turned = (self.ground[frame, index] - self.ground[frame, 0]) * self.headings[frame].conjugate()
+        return turned.real, self.points[frame, index, 1] - self.points[frame, 0, 1], turned.imag
+
+    def picture(self, frame: int, name: str, *, from_front: bool) -> tuple[complex, float]:
+        """The point in its plane, x + iy, and its depth."""
+        x, y, z = self.body(frame, name)
+        return (complex(-z, y), x) if from_front else (complex(x, y), z)
+
+    def path(self, ratio: float, *, from_front: bool) -> list[complex]:
+        """The root's way from its start, x + iy."""
+        way = [0j]
+        for frame in range(1, len(self.points)):
+            step = (self.ground[frame, 0] - self.ground[frame - 1, 0]) * self.headings[0].conjugate()
+            forward = self.headings[frame] * self.headings[0].conjugate()
+            along = -forward.imag * step.real - forward.real * step.imag if from_front else (forward.conjugate() * step).real
+            way.append(way[-1] + ratio * complex(along, self.points[frame, 0, 1] - self.points[frame - 1, 0, 1]))
+        return way
+
+
+def degrees_from_up(vector: complex) -> float:
+    return float(np.degrees(np.angle(vector / 1j)) % 360)
+
+
+TWO_PLANES = replace(
+    CONFIG,
+    starting_location=(0.3, -0.2, 0.7),
+    projection_groups=(
+        ProjectionGroup("arms", tuple(j for j in drawn.MOTION_JOINTS if "Right" not in j), ProjectionMethod.FRONTAL),
+        ProjectionGroup("legs", tuple(j for j in drawn.MOTION_JOINTS if "Right" in j), ProjectionMethod.SAGITTAL),
+    ),
+    root_offset=replace(
+        CONFIG.root_offset,
+        motion_chains=(("LeftAnkle", "LeftKnee", "LeftHip"), ("Neck", "Hips")),
+        character_chains=(("left_foot", "left_knee", "left_hip"), ("neck", "torso", "root")),
+        projection_group="arms",
+    ),
+)
+
+
+@pytest.mark.parametrize("group", ["arms", "legs"])
+def test_paths_angles_and_depths_are_those_of_the_specification(group: str) -> None:
+    motion = wild_motion()
+    expected = Specified(motion)
+    config = replace(TWO_PLANES, root_offset=replace(TWO_PLANES.root_offset, projection_group=group))
+    driven = driven_pose(RIG, motion, config, times(motion))
+    assert driven.planes == {"arms": True, "legs": False}
+    for name, (proximal, distal) in config.mapping.items():
+        front = "Right" not in distal
+        for frame in range(motion.frame_count):
+            bone = expected.picture(frame, distal, from_front=front)[0] - expected.picture(frame, proximal, from_front=front)[0]
+            assert driven.orientations[name][frame] == pytest.approx(degrees_from_up(bone))
+    for name in drawn.MOTION_JOINTS:
+        depths = [expected.picture(frame, name, from_front="Right" not in name)[1] for frame in range(motion.frame_count)]
+        np.testing.assert_allclose(driven.depths[name], depths, atol=1e-12)
+
+    def length(points: list[np.ndarray]) -> float:
+        return sum(float(np.linalg.norm(b - a)) for a, b in pairwise(points))
+
+    own = sum(length([RIG.rest[joint(name)] for name in chain]) for chain in config.root_offset.character_chains)
+    theirs = sum(length([expected.points[0, expected.names[name]] for name in chain]) for chain in config.root_offset.motion_chains)
+    path = expected.path(own / theirs, from_front=group == "arms")
+    np.testing.assert_allclose(driven.root_path, [(at.real, at.imag) for at in path], atol=1e-12)
+    track = retargeted(RIG, motion, config, times(motion))
+    np.testing.assert_allclose(track.root, [(at.real + 0.3, at.imag - 0.2, 0.7) for at in path], atol=1e-12)
+
+
+def test_the_skeleton_of_the_debug_view_walks_the_figures_way_seen_from_the_front() -> None:
+    motion = wild_motion()
+    expected = Specified(motion)
+    driven = driven_pose(RIG, motion, TWO_PLANES, times(motion))
+    height = expected.points[0, 0, 1] - expected.floor
+    for frame in range(motion.frame_count):
+        for name, index in expected.names.items():
+            x, y, z = expected.body(frame, name)
+            across, up = driven.root_path[frame]
+            np.testing.assert_allclose(driven.skeleton[frame, index], (across - z, up + y + height, x), atol=1e-12)
+    track = retargeted(RIG, motion, TWO_PLANES, times(motion))
+    np.testing.assert_allclose(track.skeleton, driven.skeleton + np.array(TWO_PLANES.starting_location))
+    assert "skeleton" not in repr(driven)
+
+
+def test_every_bone_that_is_asked_to_points_there_whatever_its_parents_do() -> None:
+    """Along a chain of mapped joints; of bones that rest slanted."""
+    asked = {"left_knee": np.array([200.0, 10.0]), "left_foot": np.array([165.0, 300.0]), "left_hip": np.array([250.0, 91.0])}
+    joints = posed_joints(RIG, asked, 2)
+    for parent, child in (("root", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_foot")):
+        bones = joints[:, joint(child)] - joints[:, joint(parent)]
+        np.testing.assert_allclose([degrees_from_up(complex(*bone)) for bone in bones], asked[child])
+        np.testing.assert_allclose(np.linalg.norm(bones, axis=1), np.linalg.norm(RIG.rest[joint(child)] - RIG.rest[joint(parent)]))
+
+
+def test_a_rig_that_nothing_drives_rests_and_its_root_never_turns() -> None:
+    rest = RIG.rest - RIG.rest[0]
+    np.testing.assert_allclose(posed_joints(RIG, {}, 3), np.repeat(rest[None], 3, axis=0), atol=1e-12)
+    np.testing.assert_allclose(posed_joints(RIG, {"root": np.array([77.0])}, 1)[0], rest, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("target", "first", "second", "is_kept"),
+    [
+        ("left_foot", "left_hip", "left_knee", False),
+        ("left_foot", "left_knee", "left_hip", True),
+        ("right_knee", "right_hip", "left_shoulder", False),
+        ("right_knee", "left_shoulder", "right_hip", True),
+        ("torso", "root", "neck", True),  # on the line
+        ("right_elbow", "neck", "right_foot", False),
+        ("right_elbow", "right_foot", "neck", True),
+        ("left_hand", "right_hand", "left_foot", True),
+        ("left_hand", "left_foot", "right_hand", False),
+    ],
+)
+def test_below_a_line_is_to_the_right_of_the_way_along_it(target: str, first: str, second: str, *, is_kept: bool) -> None:
+    motion = drawn.motion()
+    config = replace(CONFIG, checks=(AboveCheck(target, first, second),))
+    assert (target in driven_pose(RIG, motion, config, times(motion)).orientations) == is_kept
+
+
+def test_pca_looks_at_the_joints_of_its_group_in_all_frames() -> None:
+    """Arms that swing to and fro are seen from the side, whatever else there is."""
+    motion = drawn.motion(frames=9)
+    positions = motion.positions.copy()
+    names = list(motion.joint_names)
+    for name in ("LeftElbow", "LeftWrist"):
+        positions[1:, names.index(name), 2] += np.linspace(-300.0, 300.0, 8)
+    swinging = replace(motion, positions=positions)
+    groups = (
+        ProjectionGroup("all", tuple(j for j in names if j not in {"LeftElbow", "LeftWrist"}), ProjectionMethod.PCA),
+        ProjectionGroup("arm", ("LeftElbow", "LeftWrist", "no such joint"), ProjectionMethod.PCA),
+    )
+    driven = driven_pose(RIG, swinging, replace(CONFIG, projection_groups=groups), times(motion))
+    assert driven.planes == {"all": True, "arm": False}
+    assert "no such joint" not in driven.depths
+
+
+def test_equally_deep_groups_keep_their_order_and_depth_nought_is_far() -> None:
+    groups = tuple(DrawGroup((name,), (first, second)) for name, first, second in (("a", "hip", "torso"), ("b", "left_elbow", "left_hand")))
+    orders, which = draw_orders(RIG, groups, {"a": np.array([0.0, 1.0]), "b": np.array([0.0, 1.0])}, 2)
+    named = [[RIG.joint_names[j] for j in orders[w]] for w in which]
+    assert named == [["torso", "hip", "left_hand", "left_elbow"], ["hip", "torso", "left_elbow", "left_hand"]]
+    assert which.dtype == np.int32
+
+
+def test_many_equally_deep_groups_keep_their_order() -> None:
+    """More than a sort that is not stable would leave in their order."""
+    names = [name for name in RIG.joint_names if name != "root"] * 3
+    groups = tuple(DrawGroup((str(number % 2),), (name,)) for number, name in enumerate(names))
+    orders, _ = draw_orders(RIG, groups, {"0": np.array([1.0]), "1": np.array([2.0])}, 1)
+    assert [RIG.joint_names[j] for j in orders[0]] == [*names[::2], *names[1::2]]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"ground_joint": "Floor"}, "has no joint 'Floor'"),
+        ({"facing_pairs": (("LeftWing", "RightShoulder"),)}, "has no joint 'LeftWing'"),
+    ],
+)
+def test_what_a_motion_itself_lacks_is_said(change: dict[str, object], told: str) -> None:
+    motion = replace(drawn.motion(), **change)  # type: ignore[arg-type]
+    with pytest.raises(RetargetError, match=f"motion 'lift' {told}$"):
+        retargeted(RIG, motion, CONFIG, [Fraction(0)])
+
+
+def test_limb_lengths_are_those_of_the_first_frame() -> None:
+    motion = drawn.motion()
+    positions = motion.positions.copy()
+    positions[0] = 0.0
+    with pytest.raises(RetargetError, match=r"does not fit: the motion's limb chains for the root have no length$"):
+        retargeted(RIG, replace(motion, positions=positions), CONFIG, [Fraction(0)])
+    with pytest.raises(RetargetError, match=r"does not fit: no joint of the character is driven by the motion$"):
+        retargeted(RIG, motion, replace(CONFIG, mapping={"tail": ("Hips", "Neck")}), [Fraction(0)])
+
+
+def test_a_looping_motion_goes_round_and_another_ends() -> None:
+    for loops in (True, False):
+        motion = drawn.motion(frames=6, loops=loops)
+        later = [motion.duration + Fraction(2, 30)]
+        found = retargeted(RIG, motion, CONFIG, later).joints
+        same = retargeted(RIG, motion, CONFIG, [Fraction(2, 30) if loops else 5 * motion.frame_time]).joints
+        np.testing.assert_allclose(found, same, atol=1e-9)
