@@ -116,7 +116,7 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case a ki
             yield ast.Pass()
         case ast.Return(value=value) if value is not None and ast.unparse(value) != "None":
             yield ast.Return(ast.Constant(None))
-    is_even = isinstance(changed, ast.Call) and ast.unparse(changed.func) in {"min", "max"}
+    is_even = isinstance(changed, ast.Call) and ast.unparse(changed.func) in {"min", "max", "np.maximum", "np.minimum"}
     if isinstance(changed, ast.Call) and not is_even and len(changed.args) > 1 and not isinstance(changed.args[1], ast.Starred):
         changed.args[:2] = reversed(changed.args[:2])
         yield changed

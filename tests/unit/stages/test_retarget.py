@@ -365,3 +365,22 @@ def test_a_looping_motion_goes_round_and_another_ends() -> None:
         found = retargeted(RIG, motion, CONFIG, later).joints
         same = retargeted(RIG, motion, CONFIG, [Fraction(2, 30) if loops else 5 * motion.frame_time]).joints
         np.testing.assert_allclose(found, same, atol=1e-9)
+
+
+def test_joints_of_the_root_are_turned_about_it_even_where_it_lies_apart() -> None:
+    """In most rigs, root and hip lie in one place."""
+    joints = {**drawn.JOINTS_PX, "root": (64, 78, None)}
+    rig = drawn.rig(joints)
+    rest = rig.rest - rig.rest[0]
+    np.testing.assert_allclose(posed_joints(rig, {}, 1)[0], rest, atol=1e-12)
+    turned = posed_joints(rig, {"hip": np.array([123.0]), "root": np.array([50.0])}, 1)[0]
+    assert degrees_from_up(complex(*turned[joint("hip")])) == pytest.approx(123.0)
+    np.testing.assert_allclose(np.linalg.norm(turned, axis=1)[joint("hip")], np.linalg.norm(rest[joint("hip")]))
+
+
+def test_a_motion_in_metres_is_as_good_as_one_in_centimetres() -> None:
+    motion = drawn.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
+    small = replace(motion, positions=motion.positions / 100, scale=1.0)
+    found, expected = (retargeted(RIG, each, CONFIG, times(motion)) for each in (small, motion))
+    np.testing.assert_allclose(found.root, expected.root)
+    np.testing.assert_allclose(found.joints, expected.joints, atol=1e-9)
