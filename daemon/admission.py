@@ -13,7 +13,7 @@ from daemon.allowance import Allowance
 from daemon.breaker import Breaker
 from daemon.disposition import UPSTREAM_TYPES, Backoff, ErrorType
 from daemon.endings import Ending
-from daemon.log import Event, EventLog
+from daemon.log.events import Event, EventLog
 from daemon.orders import Report
 from daemon.spool import Job
 

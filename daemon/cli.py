@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from daemon import jobs_commands, report_command
-from daemon.command_options import (
+from daemon.commands import jobs_cli, report_cli
+from daemon.commands.options import (
     Background,
     CameraOption,
     DrawingFile,
@@ -39,7 +39,7 @@ from daemon.version import version
 from pipeline.types import Quality
 
 if TYPE_CHECKING:
-    from daemon.render import Rendered
+    from daemon.commands.render import Rendered
 
 _T = TypeVar("_T")
 
@@ -52,8 +52,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DRAWINGS, DAEMON, MACHINE = "Drawings", "The daemon", "This machine"
-app.add_typer(jobs_commands.app, rich_help_panel=DAEMON)
-app.command(rich_help_panel=DAEMON)(report_command.report)
+app.add_typer(jobs_cli.app, rich_help_panel=DAEMON)
+app.command(rich_help_panel=DAEMON)(report_cli.report)
 
 
 def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
@@ -90,7 +90,7 @@ def animate(  # noqa: PLR0917 - as above
 ) -> None:
     """Find the figure in a picture and animate it."""
     stopwatch = WallStopwatch()
-    from daemon.drawings import animate_drawing
+    from daemon.commands.drawings import animate_drawing
     from daemon.plans import RenderRequest
 
     request = RenderRequest(drawing, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl)
@@ -121,8 +121,8 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
 ) -> None:
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
+    from daemon.commands.render import render as do_render
     from daemon.plans import RenderRequest
-    from daemon.render import render as do_render
 
     request = RenderRequest(
         target, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl, dump=dump, mesh=mesh
@@ -141,7 +141,7 @@ def annotate(  # noqa: PLR0917 - as above
     torchserve_key_file: KeyFile = None,
 ) -> None:
     """Cut figures out and rig them: AnimatedDrawings' folder of annotations."""
-    from daemon.drawings import annotate_drawing
+    from daemon.commands.drawings import annotate_drawing
 
     asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
     written = annotate_drawing(drawing, output, asked, os.environ, WallStopwatch(), all_figures=all_figures)
@@ -163,7 +163,7 @@ def measure(  # noqa: PLR0917 - as above
     torchserve_key_file: KeyFile = None,
 ) -> None:
     """Say where the time goes from a picture to its animation, cold and warm."""
-    from daemon.measure import measured, table
+    from daemon.commands.measure import measured, table
     from daemon.plans import RenderRequest
 
     request = RenderRequest(drawing, motion=motion, size=size, rate=fps)
@@ -203,7 +203,7 @@ def health(
     patience_s: Annotated[float, typer.Option("--patience", metavar="SECONDS", help="How long its loop may stand still.")] = 30.0,
 ) -> None:
     """Say whether the daemon of this host is alive, and what it does. Exit status 1 if it is not. To be asked as the daemon's user."""
-    from daemon.health import health as health_below
+    from daemon.commands.health import health as health_below
     from daemon.layout import Layout
     from daemon.settings import read_settings, root_folder
 
@@ -216,7 +216,7 @@ def health(
 @app.command(rich_help_panel=MACHINE)
 def check(torchserve_url: Urls = None, torchserve_key_file: KeyFile = None) -> None:
     """Say what this machine offers: OpenGL contexts, codecs, networks. Exit status 1 if nothing could be rendered."""
-    from daemon.machine import machine_report
+    from daemon.commands.machine import machine_report
 
     asked = InferenceRequest(None, tuple(torchserve_url or ()), torchserve_key_file)
     text, can_render = machine_report(os.environ, asked)

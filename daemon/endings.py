@@ -12,8 +12,8 @@ from typing import Any
 
 from daemon.disposition import Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.earlier import Earlier
-from daemon.gallery_thumbnails import keep_thumbnail
-from daemon.log import Event, EventLog
+from daemon.gallery.thumbnails import keep_thumbnail
+from daemon.log.events import Event, EventLog
 from daemon.names import name_fields, shown_name
 from daemon.orders import Failure, Report
 from daemon.publish import finish_publishing, publish

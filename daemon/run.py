@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from daemon.disposition import Backoff
 from daemon.endings import Endings
 from daemon.intake import Intake
-from daemon.log import Event, EventLog
-from daemon.log_choice import opened_log
-from daemon.log_writer import BackgroundWriter
+from daemon.log.choice import opened_log
+from daemon.log.events import Event, EventLog
+from daemon.log.writer import BackgroundWriter
 from daemon.notify import Notifier
 from daemon.service import Service
 from daemon.settings import Settings, config_file, read_settings, root_folder
@@ -33,8 +33,8 @@ from daemon.workers import Workers, WorkForce
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
-    from daemon.gallery import Gallery
-    from daemon.metrics_outlets import Outlets
+    from daemon.gallery.keeper import Gallery
+    from daemon.metrics.outlets import Outlets
 
 EXIT_TRANSIENT: Final = 75
 """EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for something that is out."""
@@ -56,7 +56,7 @@ def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], Vitals | No
     """Where metrics go; their library is only loaded where somebody wants them."""
     if not settings.metrics.port and settings.metrics.textfile is None:
         return None
-    from daemon.metrics_outlets import Outlets
+    from daemon.metrics.outlets import Outlets
 
     return Outlets(settings.metrics, log, vitals)
 
@@ -64,7 +64,7 @@ def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], Vitals | No
 def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Gallery | None:
     if not settings.gallery.enabled:
         return None
-    from daemon.gallery import Gallery
+    from daemon.gallery.keeper import Gallery
 
     return Gallery(spool.layout, log, instance=spool.instance, update_s=settings.gallery.update_s)
 

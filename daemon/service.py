@@ -18,7 +18,7 @@ from daemon.endings import Endings, Timing
 from daemon.in_hand import PUBLISHED, Held, Running
 from daemon.inference import InferenceRequest
 from daemon.intake import Candidate, Intake
-from daemon.log import Event, EventLog
+from daemon.log.events import Event, EventLog
 from daemon.looks import observed
 from daemon.names import name_fields
 from daemon.orders import Report, order_of

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddres
 
 from daemon import choices
 from daemon.inference import InferenceChoice
-from daemon.log_writer import JOURNAL_SOCKET
+from daemon.log.writer import JOURNAL_SOCKET
 from daemon.processors import processor_count
 from daemon.sidecar import JobOptions
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint

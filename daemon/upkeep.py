@@ -15,7 +15,7 @@ from daemon.earlier import Earlier
 from daemon.endings import Endings
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id, made_at_s
-from daemon.log import Event, EventLog
+from daemon.log.events import Event, EventLog
 from daemon.names import name_fields, shown_path
 from daemon.notify import Notifier
 from daemon.service import Service

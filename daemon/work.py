@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from daemon import choices
 from daemon.disposition import ErrorType, error_type
 from daemon.durable import sync_folder
-from daemon.gallery_thumbnails import write_thumbnail
+from daemon.gallery.thumbnails import write_thumbnail
 from daemon.names import shown_name
 from daemon.orders import Failure, Order, Report
 from daemon.plans import RenderRequest, character_plan

@@ -18,7 +18,7 @@ from fault.stub_daemon import pretended
 from daemon.disposition import Backoff, error_type
 from daemon.endings import Endings
 from daemon.intake import Intake
-from daemon.log import EventLog
+from daemon.log.events import EventLog
 from daemon.notify import Notifier
 from daemon.orders import Failure, Order, Report
 from daemon.service import Service

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from PIL import Image, ImageSequence
 
+from daemon.commands.render import Rendered, render
 from daemon.plans import RenderRequest
-from daemon.render import Rendered, render
 from daemon.stopwatch import WallStopwatch
 from pipeline.errors import CharacterError, ConfigError, DoodledError, MotionFileError, RetargetError, UnknownName
 

@@ -21,8 +21,8 @@ import pytest
 from real_log import AGAIN, DRAWING, LOST, real_log, records, told
 from spool_oracle import ROOT
 
-from daemon.journal import datagram
-from daemon.log import Event
+from daemon.log.events import Event
+from daemon.log.journal import datagram
 
 pytestmark = pytest.mark.gl
 

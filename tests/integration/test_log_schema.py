@@ -18,10 +18,10 @@ import pytest
 from real_log import AGAIN, DRAWING, NOT_UTF8, QUICK, real_log, records, told
 from spool_oracle import ROOT
 
-from daemon import log_formats
 from daemon.disposition import ErrorType
-from daemon.journal import message_id
-from daemon.log import MAX_RECORD_BYTES, Event, EventLog
+from daemon.log import formats as log_formats
+from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog
+from daemon.log.journal import message_id
 
 pytestmark = pytest.mark.gl
 

@@ -26,11 +26,11 @@ from benchmarks import report as generated
 from spool_oracle import ROOT
 
 from daemon.__main__ import main
+from daemon.commands.report_cli import since_time
 from daemon.endings import STAGES, stage_of
-from daemon.report import refuse_without_duckdb
-from daemon.report_command import since_time
-from daemon.report_plots import count_ticks, time_ticks
-from daemon.report_text import milliseconds, span, sparks
+from daemon.report.counting import refuse_without_duckdb
+from daemon.report.plots import count_ticks, time_ticks
+from daemon.report.tables import milliseconds, span, sparks
 from pipeline.errors import OptionError
 
 LINES = 6000
@@ -326,7 +326,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_can_be_told_from_what_is_behind_them(scheme: str) -> None:
-    style = (ROOT / "daemon" / "report.css").read_text()
+    style = (ROOT / "daemon" / "report" / "report.css").read_text()
     rules = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
     colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", rules[0])) | dict(
         re.findall(r"--([\w-]+): (#[0-9a-f]{6})", rules[1]) if scheme == "dark" else []

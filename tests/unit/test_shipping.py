@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daemon.log import Event, EventLog
-from daemon.log_formats import otel
+from daemon.log.events import Event, EventLog
+from daemon.log.formats import otel
 
 SHIPPING = Path(__file__).parents[2] / "etc" / "shipping"
 LABELS = {"service_name", "instance", "level"}

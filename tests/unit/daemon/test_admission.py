@@ -10,7 +10,7 @@ import pytest
 from daemon.admission import MACHINE, Admission
 from daemon.disposition import Backoff, ErrorType, Outcome
 from daemon.endings import Ending
-from daemon.log import EventLog
+from daemon.log.events import EventLog
 from daemon.orders import Failure, Report
 from daemon.spool import Job
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from daemon.cli import app
-from daemon.command_options import _motion_names, _retarget_names
+from daemon.commands.options import _motion_names, _retarget_names
 from daemon.version import version
 
 COMMANDS = ["animate", "render", "annotate", "measure", "motions", "run", "check", "jobs"]

@@ -20,14 +20,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon import gallery
-from daemon.gallery import Gallery, NotOurs
-from daemon.gallery_entries import Entries, MediaFile, Shown, _failure, _results
-from daemon.gallery_pages import INDEX, LEAST, MOST, pages
-from daemon.gallery_thumbnails import FOLDER, SIDE_PX, THUMBNAIL, keep_thumbnail, write_thumbnail
+from daemon.gallery.entries import Entries, MediaFile, Shown, _failure, _results
+from daemon.gallery.keeper import Gallery, NotOurs
+from daemon.gallery import keeper as gallery
+from daemon.gallery.pages import INDEX, LEAST, MOST, pages
+from daemon.gallery.thumbnails import FOLDER, SIDE_PX, THUMBNAIL, keep_thumbnail, write_thumbnail
 from daemon.job_ids import job_id
 from daemon.layout import Layout, prepare
-from daemon.log import Event, EventLog
+from daemon.log.events import Event, EventLog
 from daemon.names import result_stem, shown_name
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.health import health
+from daemon.commands.health import health
 from daemon.spool import Spool
 from daemon.status_file import PULSE_S, StatusFile
 

@@ -10,7 +10,7 @@ from claimed_jobs import claimed, dropped, names_below, with_results
 from typer.testing import CliRunner
 
 from daemon.cli import app
-from daemon.jobs import Row, State, discarded, retried, rows, shown, table
+from daemon.commands.jobs import Row, State, discarded, retried, rows, shown, table
 from daemon.layout import Layout
 from daemon.publish import publish
 from daemon.quarantine import quarantine

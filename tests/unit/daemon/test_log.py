@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from daemon.log import MAX_RECORD_BYTES, Event, EventLog, clean
-from daemon.log_writer import LineWriter
+from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog, clean
+from daemon.log.writer import LineWriter
 from daemon.names import clipped, is_ignored, name_fields, result_stem, shown_name
 
 HOSTILE = [

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from daemon.journal import JournalLog, datagram, message_id
-from daemon.log import MAX_RECORD_BYTES, Event, EventLog
-from daemon.log_formats import Shape, ecs, otel, sentence
-from daemon.log_writer import JournalWriter
+from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog
+from daemon.log.formats import Shape, ecs, otel, sentence
+from daemon.log.journal import JournalLog, datagram, message_id
+from daemon.log.writer import JournalWriter
 
 FAILURE: dict[str, Any] = {
     "job_id": "01M8",

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon import metrics_outlets
 from daemon.disposition import ErrorType
-from daemon.log import Event, EventLog
-from daemon.metrics import _OUTCOMES, OTHER, Metrics
-from daemon.metrics_outlets import MOST_CONNECTIONS, Outlets
+from daemon.log.events import Event, EventLog
+from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
+from daemon.metrics import outlets as metrics_outlets
+from daemon.metrics.outlets import MOST_CONNECTIONS, Outlets
 from daemon.settings import Metrics as MetricsSettings
 from daemon.vitals import Vitals
 from daemon.workbench import ANSWERED

@@ -15,8 +15,8 @@ import yaml
 from prometheus_client import generate_latest
 
 from daemon.disposition import ErrorType
-from daemon.log import Event
-from daemon.metrics import Metrics
+from daemon.log.events import Event
+from daemon.metrics.counters import Metrics
 from daemon.vitals import Vitals
 
 FILES = Path(__file__).parents[3] / "etc" / "metrics"

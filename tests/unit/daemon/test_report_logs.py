@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from daemon.report import report
-from daemon.report_command import report as command
-from daemon.report_logs import journal_log, linked_logs, native_record
-from daemon.report_page import page
-from daemon.report_plots import Series, lines_plot
-from daemon.report_text import print_report
+from daemon.commands.report_cli import report as command
+from daemon.report.counting import report
+from daemon.report.logs import journal_log, linked_logs, native_record
+from daemon.report.page import page
+from daemon.report.plots import Series, lines_plot
+from daemon.report.tables import print_report
 from pipeline.errors import OptionError, OutputFailed
 
 NATIVE = {

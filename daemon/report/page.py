@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from html import escape
 from importlib import resources
 
-from daemon.report_numbers import Report, Spread
-from daemon.report_plots import Series, bars_plot, lines_plot, meter, shares_bar
-from daemon.report_text import milliseconds, moment, read, span
+from daemon.report.numbers import Report, Spread
+from daemon.report.plots import Series, bars_plot, lines_plot, meter, shares_bar
+from daemon.report.tables import milliseconds, moment, read, span
 
 MOST_FILES = 4
 MOST_STARTS = 12
@@ -23,7 +23,7 @@ def page(report: Report, *, made: datetime) -> str:
     Args:
         made: when, UTC.
     """
-    style = resources.files("daemon").joinpath("report.css").read_text(encoding="utf-8")
+    style = resources.files("daemon.report").joinpath("report.css").read_text(encoding="utf-8")
     sections = [_tiles(report), _stages(report), _over_time(report), _failures(report), _slowest(report), _waits(report), _retries(report)]
     body = "".join((*sections, _lives(report), _incidents(report), _unfinished(report)))
     return f"""<!doctype html>

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
-from daemon.report_numbers import Bucket
-from daemon.report_text import milliseconds, moment
+from daemon.report.numbers import Bucket
+from daemon.report.tables import milliseconds, moment
 
 WIDTH, HEIGHT = 1000.0, 100.0
 _MOST_TICKS = 4

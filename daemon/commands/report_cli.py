@@ -16,7 +16,7 @@ import typer
 from pipeline.errors import OptionError, OutputFailed
 
 if TYPE_CHECKING:
-    from daemon.report_numbers import Report
+    from daemon.report.numbers import Report
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -48,7 +48,7 @@ def report(  # noqa: PLR0917 - every option of the command is a parameter here
     elif html is not None:
         _write_page(done, html)
     else:
-        from daemon.report_text import print_report
+        from daemon.report.tables import print_report
 
         print_report(done)
 
@@ -65,9 +65,9 @@ def _named(files: list[Path] | None, *, is_journal: bool) -> list[Path]:
 
 
 def _counted(files: list[Path], journal_file: Path | None, since: datetime | None) -> Report:
-    from daemon.report import refuse_without_duckdb
-    from daemon.report import report as counted
-    from daemon.report_logs import journal_log, linked_logs
+    from daemon.report.counting import refuse_without_duckdb
+    from daemon.report.counting import report as counted
+    from daemon.report.logs import journal_log, linked_logs
 
     refuse_without_duckdb()
     with tempfile.TemporaryDirectory(prefix="doodled-report-") as place:
@@ -77,7 +77,7 @@ def _counted(files: list[Path], journal_file: Path | None, since: datetime | Non
 
 
 def _write_page(done: Report, path: Path) -> None:
-    from daemon.report_page import page
+    from daemon.report.page import page
 
     try:
         path.write_text(page(done, made=datetime.now(UTC)), encoding="utf-8")

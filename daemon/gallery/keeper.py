@@ -1,8 +1,8 @@
 """Keeps `outbox/index.html` up to date, on a thread of its own: never in the way of a job, at most once in a few seconds.
 
-An observer of `daemon.log`: an end of a job wakes it; besides it looks once a minute, for what others did. Nothing is remembered between
-two lives: pages follow from what lies in outbox and `failed/`, and one that says already what it should is left alone. Each is replaced in
-one go. They are not synced to the disk, as that would hold up those who must: after a power cut, the next start mends them.
+An observer of `daemon.log.events`: an end of a job wakes it; besides it looks once a minute, for what others did. Nothing is remembered
+between two lives: pages follow from what lies in outbox and `failed/`, and one that says already what it should is left alone. Each is
+replaced in one go. They are not synced to the disk, as that would hold up those who must: after a power cut, the next start mends them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from contextlib import suppress
 from typing import Any, Final
 
 from daemon.durable import opened_folder
-from daemon.gallery_entries import Entries, Shown
-from daemon.gallery_pages import INDEX, MARK, pages
-from daemon.gallery_thumbnails import FOLDER, SUFFIX
+from daemon.gallery.entries import Entries, Shown
+from daemon.gallery.pages import INDEX, MARK, pages
+from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.layout import Layout
-from daemon.log import Event, EventLog
+from daemon.log.events import Event, EventLog
 
 LOOK_S: Final = 60.0
 """Results that somebody takes away, and those of other daemons, are noticed within this."""

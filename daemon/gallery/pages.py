@@ -22,8 +22,8 @@ from typing import Final
 from urllib.parse import quote
 
 from daemon.endings import STAGES
-from daemon.gallery_entries import MediaFile, Shown
-from daemon.gallery_thumbnails import FOLDER, SUFFIX
+from daemon.gallery.entries import MediaFile, Shown
+from daemon.gallery.thumbnails import FOLDER, SUFFIX
 
 INDEX: Final = "index.html"
 MARK: Final = '<meta name="generator" content="doodled gallery">'
@@ -127,7 +127,7 @@ def _page(title: str, intro: str, content: str, links: str) -> str:
 
 @cache
 def _part(suffix: str) -> str:
-    return resources.files("daemon").joinpath(f"gallery.{suffix}").read_text(encoding="utf-8")
+    return resources.files("daemon.gallery").joinpath(f"gallery.{suffix}").read_text(encoding="utf-8")
 
 
 def _sha(script: str) -> str:

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from daemon.report_numbers import Report, Spread
+from daemon.report.numbers import Report, Spread
 
 BAR_WIDTH = 24
 _SPARKS = " ▁▂▃▄▅▆▇█"

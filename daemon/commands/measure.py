@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.choices import output_format
-from daemon.drawings import analysed
+from daemon.commands.drawings import analysed
 from daemon.inference import InferenceRequest, opened_predictor
 from daemon.motions import motion_library
 from daemon.plans import RenderRequest, character_plan

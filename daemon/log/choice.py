@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from daemon.journal import JournalLog
-from daemon.log import EventLog, is_journal
-from daemon.log_formats import Shape, ecs, otel, plain
-from daemon.log_writer import BackgroundWriter, JournalWriter, LineWriter
+from daemon.log.events import EventLog, is_journal
+from daemon.log.formats import Shape, ecs, otel, plain
+from daemon.log.journal import JournalLog
+from daemon.log.writer import BackgroundWriter, JournalWriter, LineWriter
 from daemon.settings import Log, LogFormat, LogTarget
 
 _SHAPES: Final[Mapping[LogFormat, Shape]] = {LogFormat.ECS: ecs, LogFormat.OTEL: otel}

@@ -1,4 +1,4 @@
-"""What `doodled report` tells, as numbers: counted by `report`, shown by `report_text` and `report_page`."""
+"""What `doodled report` tells, as numbers: counted by `counting`, shown by `tables` and `page`."""
 
 from __future__ import annotations
 

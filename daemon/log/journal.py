@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from daemon.log import PRIORITY, Event, EventLog, fitted
-from daemon.log_formats import sentence
+from daemon.log.events import PRIORITY, Event, EventLog, fitted
+from daemon.log.formats import sentence
 
 _NAMESPACE: Final = uuid.UUID("5f2bb1de-3b0c-4c8e-9a53-6d1ab6f0c1d7")
 """Ours; never changed, since operators search for what is made of it."""

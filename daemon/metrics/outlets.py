@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, MetricsHandler, generate_latest
 
-from daemon.log import Event, EventLog
-from daemon.metrics import Metrics
+from daemon.log.events import Event, EventLog
+from daemon.metrics.counters import Metrics
 from daemon.settings import Metrics as MetricsSettings
 from daemon.vitals import Vitals
 

@@ -39,7 +39,7 @@ def list_jobs(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002 - an option
 ) -> None:
     """List what lies in inbox, spool and quarantine."""
-    from daemon.jobs import rows, table
+    from daemon.commands.jobs import rows, table
 
     found = rows(_layout(config), done=done)
     typer.echo(json.dumps([asdict(row) for row in found], indent=2) if as_json else table(found))
@@ -48,7 +48,7 @@ def list_jobs(
 @app.command()
 def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in failed/.")], config: Config = None) -> None:
     """Show all that is known of one job."""
-    from daemon.jobs import shown
+    from daemon.commands.jobs import shown
 
     typer.echo(shown(_layout(config), job))
 
@@ -56,7 +56,7 @@ def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in fai
 @app.command()
 def retry(names: Names = None, config: Config = None, everything: All = False) -> None:  # noqa: FBT002 - an option
     """Put failed files back into the inbox, with the options they came with."""
-    from daemon.jobs import retried
+    from daemon.commands.jobs import retried
 
     for place in retried(_layout(config), names or [], everything=everything):
         typer.echo(place)
@@ -65,7 +65,7 @@ def retry(names: Names = None, config: Config = None, everything: All = False) -
 @app.command()
 def discard(names: Names = None, config: Config = None, everything: All = False) -> None:  # noqa: FBT002 - an option
     """Remove failed files for good."""
-    from daemon.jobs import discarded
+    from daemon.commands.jobs import discarded
 
     for name in discarded(_layout(config), names or [], everything=everything):
         typer.echo(name)

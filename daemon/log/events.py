@@ -2,7 +2,7 @@
 
 The events are a closed set, and etc/doc/logs.md explains each with its fields. Names of strangers come in through `daemon.names`;
 everything else is made harmless here: no record is longer than 48 KiB, holds a line feed or a control character, or a secret.
-`log_writer` writes, `log_formats` knows other people's names for our fields, `journal` tells the journal itself.
+`writer` writes, `formats` knows other people's names for our fields, `journal` tells the journal itself.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from daemon.log_formats import Record, Shape, plain
+from daemon.log.formats import Record, Shape, plain
+from daemon.version import version
 
 SCHEMA: Final = 1
 MAX_RECORD_BYTES: Final = 47 * 1024
@@ -109,7 +109,7 @@ class EventLog:
             write: takes a line.
             pretty: lines for people instead of JSON.
             priorities: lines begin with <3>, <4> or <6>, as journald reads them.
-            shape: what fields are called, see `log_formats`.
+            shape: what fields are called, see `formats`.
         """
         self._write = write
         self._shape = shape
@@ -117,7 +117,7 @@ class EventLog:
         self._fields: dict[str, Any] = {
             "schema": SCHEMA,
             "service": "doodled",
-            "version": _version(),
+            "version": version(),
             "instance": instance,
             "boot_id": _boot_id(),
             "pid": os.getpid(),
@@ -213,10 +213,3 @@ def _boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
     except OSError:
         return ""
-
-
-def _version() -> str:
-    try:
-        return metadata.version("doodled")
-    except metadata.PackageNotFoundError:
-        return "0"

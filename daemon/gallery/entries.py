@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.gallery_thumbnails import FOLDER, SUFFIX
+from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
 from daemon.names import shown_name

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.endings import STAGES
-from daemon.log import SCHEMA, clean
-from daemon.report_numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
+from daemon.log.events import SCHEMA, clean
+from daemon.report.numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
 from pipeline.errors import OptionError
 
 if TYPE_CHECKING:

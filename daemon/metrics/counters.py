@@ -1,8 +1,8 @@
 """The daemon's numbers for Prometheus: counted from the events that it tells, and read off its vitals when somebody asks.
 
-An observer of `daemon.log`, so that nothing else knows of metrics: what is told is counted, and what is not told has no number. Names end
-in their unit; labels are closed sets, so the number of series is known beforehand (`other` takes what nobody foresaw). Everything lives in
-a registry of its own.
+An observer of `daemon.log.events`, so that nothing else knows of metrics: what is told is counted, and what is not told has no number.
+Names end in their unit; labels are closed sets, so the number of series is known beforehand (`other` takes what nobody foresaw).
+Everything lives in a registry of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from daemon.breaker import BreakerState
 from daemon.disposition import ErrorType
 from daemon.endings import STAGES
-from daemon.log import Event
+from daemon.log.events import Event
 from daemon.vitals import Vitals
 from daemon.workbench import ANSWERED
 from pipeline.types import Format

@@ -1,0 +1,1 @@
+"""What the daemon tells, and how it gets out."""

@@ -1,0 +1,1 @@
+"""`doodled report`: what the log tells, counted and shown."""

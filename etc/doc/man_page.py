@@ -1,0 +1,123 @@
+"""Writes the manual page from the command line's own help: `python etc/doc/man_page.py > etc/doc/doodled.1`.
+
+A page of troff with the macros of man(7): commands and their options as they explain themselves, and beside them what no `--help` says:
+exit statuses, the environment, files.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import typer.main
+from typer import core
+
+from daemon.cli import app
+
+EXIT_STATUS = {
+    "0": "Done.",
+    "1": "This input can't be animated; the message says why.",
+    "2": "The command line makes no sense.",
+    "75": "It may work later: no OpenGL context, a full disk, a model server that is down.",
+    "78": "The settings or folders of the daemon can't be used.",
+}
+ENVIRONMENT = {
+    "DOODLED_CONFIG": "The settings file, unless --config names one.",
+    "DOODLED_ROOT": "The folder of inbox, outbox, failed and spool.",
+    "DOODLED_SECTION_KEY": "Overrides a key of the settings file, such as DOODLED_JOBS_WORKERS=2.",
+    "DOODLED_TORCHSERVE_URL, DOODLED_TORCHSERVE_KEY_FILE": "Where the model server is.",
+    "AD_USE_MESA=1": "Render in software.",
+    "AD_OUTPUT_MP4=1": "MP4 is the default format.",
+    "AD_HEADLESS": "Accepted; nothing here ever touches a display.",
+    "ANIMATED_DRAWINGS_ROOT": "A folder in which relative paths of AnimatedDrawings' files are looked up, too.",
+}
+FILES = {
+    "/etc/doodled/doodled.toml": "Settings; the file that comes with doodled explains each.",
+    "/var/lib/doodled": "The daemon's folders, under systemd.",
+    "./var": "The same in a checkout.",
+}
+
+
+def escaped(text: str) -> str:
+    """Text that troff takes as text."""
+    plain = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\`")
+    return "\n".join(f"\\&{line}" if line.startswith((".", "'")) else line for line in plain.splitlines())
+
+
+def listed(entries: dict[str, str]) -> Iterator[str]:
+    for term, meaning in entries.items():
+        yield ".TP"
+        yield f".B {escaped(term)}"
+        yield escaped(meaning)
+
+
+def option_term(option: core.TyperOption) -> str:
+    """Its names and what follows them, told from the option itself: help's own layout differs from one Typer to the next."""
+    names = ", ".join(sorted(option.opts, key=len))
+    return names if option.is_flag else f"{names} {option.metavar or str(option.name).upper()}"
+
+
+def command_lines(command: core.TyperCommand, path: str) -> Iterator[str]:
+    """One command's paragraph: how it is called, what it does, its options."""
+    arguments = [parameter for parameter in command.params if isinstance(parameter, core.TyperArgument)]
+    options = [parameter for parameter in command.params if isinstance(parameter, core.TyperOption) and parameter.name != "help"]
+    yield f".SS {escaped(' '.join([path, *(argument_term(argument) for argument in arguments)]))}"
+    yield escaped((command.help or "").strip())
+    yield from listed({argument_term(argument): argument.help for argument in arguments if argument.help})
+    yield from listed({option_term(option): option.help for option in options if option.help})
+
+
+def argument_term(argument: core.TyperArgument) -> str:
+    return str(argument.metavar or argument.name).upper()
+
+
+def commands(group: core.TyperGroup, path: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, core.TyperGroup):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield from command_lines(command, f"{path} {name}")
+
+
+def page() -> str:
+    """The whole page. It bears no date and no version, so that it changes only when the commands do."""
+    group = typer.main.get_command(app)
+    if not isinstance(group, core.TyperGroup):
+        raise TypeError(f"expected a group of commands, found {group!r}")
+    lines = [
+        ".TH DOODLED 1",
+        ".SH NAME",
+        "doodled \\- drawn figures come to life",
+        ".SH SYNOPSIS",
+        ".B doodled",
+        ".I COMMAND",
+        "[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]",
+        ".SH DESCRIPTION",
+        escaped(
+            "Finds the figure in a photograph of a drawing, cuts it out, rigs it, and makes it move: as GIF, MP4, WebM, WebP or APNG. As a "
+            "daemon it watches an inbox folder and publishes to an outbox; as a command it does one picture. It needs no display."
+        ),
+        ".SH COMMANDS",
+        *commands(group, "doodled"),
+        ".SH EXIT STATUS",
+        *listed(EXIT_STATUS),
+        ".SH ENVIRONMENT",
+        *listed(ENVIRONMENT),
+        ".SH FILES",
+        *listed(FILES),
+        ".SH EXAMPLES",
+        ".nf",
+        escaped("doodled animate photo.jpg --motion dance -o me.gif"),
+        escaped("doodled render etc/characters/stick_king --motion walk --size 1000x1000 -o king.mp4"),
+        escaped("doodled run --drain"),
+        escaped("doodled jobs list"),
+        ".fi",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
