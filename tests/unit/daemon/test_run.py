@@ -1,0 +1,235 @@
+"""The daemon put together, turned and taken apart in this process, with workers that only pretend."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fault.stub_daemon import Pretenders
+from spool_oracle import Places, check_published, check_tidy
+
+from daemon import run as running
+from daemon.orders import Order, Report
+from daemon.run import EXIT_TRANSIENT, Bell, run
+
+PATIENCE_S = 60.0
+QUICK = {
+    "DOODLED_LOG_FORMAT": "json",
+    "DOODLED_STORAGE_RESERVE_MB": "0",
+    "DOODLED_INTAKE_QUIET_S": "0.01",
+    "DOODLED_INTAKE_DRAIN_PATIENCE_S": "0.2",
+    "DOODLED_JOBS_RETRY_FIRST_S": "0.01",
+}
+
+
+def drop(root: Path, name: str, content: bytes = b"a drawing") -> Path:
+    path = root / "inbox" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+class Life:
+    """A daemon's life in this process, and what it told."""
+
+    def __init__(self, root: Path, capfd: pytest.CaptureFixture[str], **environ: str) -> None:
+        self._environ = {**QUICK, "DOODLED_ROOT": str(root), **environ}
+        self._capfd = capfd
+        self.records: list[dict[str, Any]] = []
+        self.status = -1
+
+    def run(self, *, drain: bool = True, hired: running.Hiring = Pretenders.of(2), config: Path | None = None) -> Life:  # noqa: B008 - a constant
+        try:
+            self.status = run(config, self._environ, drain=drain, hired=hired)
+        finally:
+            self.records += [json.loads(line) for line in self._capfd.readouterr().out.splitlines()]
+        return self
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        return [record for record in self.records if record["event"] == event]
+
+
+class Busy(Pretenders):
+    """Workers that are never done, and do something when they are given their first order."""
+
+    def __init__(self, then: Callable[[], None], wake: Callable[[], None]) -> None:
+        super().__init__(2, wake)
+        self._then = then
+        self.future: Future[Report] = Future()
+        self.is_closed = False
+
+    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+        del order, deadline_s
+        self.future.set_running_or_notify_cancel()
+        self._then()
+        self._wake()
+        return self.future
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def signalled(*numbers: signal.Signals) -> Callable[[], None]:
+    def send() -> None:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    return send
+
+
+def test_a_life_from_start_to_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    content = b"a drawing"
+    drop(tmp_path, "garlic.png", content)
+    life = Life(tmp_path, capfd).run()
+    assert life.status == 0
+    assert [life.records[0]["event"], life.records[-1]["event"]] == ["daemon.start", "daemon.stop"]
+    assert life.told("daemon.start")[0]["drain"] is True
+    assert life.told("daemon.start")[0]["config"] == "defaults"
+    assert len(life.told("daemon.ready")) == 1
+    stop = life.told("daemon.stop")[0]
+    assert (stop["reason"], stop["done"], stop["failed"], stop["left"], stop["in_flight"]) == ("drained", 1, 0, 0, 0)
+    check_published(tmp_path, "garlic.png", content)
+    check_tidy(tmp_path)
+    assert not list((tmp_path / "spool" / "status").iterdir())
+
+
+def test_a_drain_that_has_to_wait_for_the_networks_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drop(tmp_path, "garlic.png", b"outage")
+    life = Life(tmp_path, capfd).run()
+    assert life.status == EXIT_TRANSIENT
+    assert life.told("daemon.stop")[0]["reason"] == "waiting"
+    assert len(Places(tmp_path).claimed()) == 1
+
+
+def test_a_drain_does_not_wait_for_files_that_nobody_finishes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drop(tmp_path, "empty.png", b"")
+    (tmp_path / "inbox" / "link.png").symlink_to("/etc/passwd")
+    life = Life(tmp_path, capfd).run()
+    assert (life.status, life.told("daemon.stop")[0]["reason"]) == (0, "unfinished files")
+
+
+def test_a_signal_ends_it_and_a_second_one_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drop(tmp_path, "garlic.png")
+    hired: list[Busy] = []
+
+    def hire(wake: Callable[[], None]) -> Busy:
+        hired.append(Busy(signalled(signal.SIGTERM, signal.SIGINT), wake))
+        return hired[0]
+
+    before = signal.getsignal(signal.SIGTERM)
+    life = Life(tmp_path, capfd).run(drain=False, hired=hire)
+    assert signal.getsignal(signal.SIGTERM) is before
+    stop = life.told("daemon.stop")[0]
+    assert (life.status, stop["reason"], stop["in_flight"]) == (0, "signal", 1)
+    assert stop["in_flight_jobs"] == [life.told("job.claimed")[0]["job_id"]]
+    assert hired[0].is_closed
+    (source,) = Places(tmp_path).claimed()
+    job = json.loads(source.with_name("job.json").read_text())
+    assert (job["attempts"], job["is_under_way"]) == (0, False)
+
+
+def test_a_stop_waits_for_what_runs_but_not_for_ever(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drop(tmp_path, "garlic.png")
+    life = Life(tmp_path, capfd, DOODLED_JOBS_STOP_TIMEOUT_S="0.3")
+    life.run(drain=False, hired=lambda wake: Busy(signalled(signal.SIGTERM), wake))
+    assert life.told("daemon.stop")[0]["in_flight"] == 1
+
+
+def test_what_is_done_within_the_time_is_published(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drop(tmp_path, "garlic.png", b"slow")
+
+    class Stopping(Pretenders):
+        def start(self, order: Order, deadline_s: float) -> Future[Report]:
+            signalled(signal.SIGTERM)()
+            return super().start(order, deadline_s)
+
+    life = Life(tmp_path, capfd).run(drain=False, hired=lambda wake: Stopping(1, wake))
+    assert (life.told("daemon.stop")[0]["done"], life.told("daemon.stop")[0]["in_flight"]) == (1, 0)
+    check_published(tmp_path, "garlic.png", b"slow")
+
+
+def test_what_breaks_the_loop_is_told_as_the_end_and_not_swallowed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise RuntimeError("nobody foresaw it")
+
+    monkeypatch.setattr(running.Upkeep, "before", breaks)
+    life = Life(tmp_path, capfd)
+    with pytest.raises(RuntimeError, match="nobody foresaw"):
+        life.run()
+    assert life.told("daemon.stop")[0]["reason"] == "error"
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def test_settings_are_read_again_and_those_that_are_wrong_change_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "doodled.toml"
+    config.write_text("[storage]\nretention_h = 1\n")
+    texts = ["[storage]\nretention = 2\n", "[storage]\nretention_h = 2\n[jobs]\nworkers = 3\n"]
+
+    class Reloading(Pretenders):
+        """One more file for each text, and after the last one the end."""
+
+        def start(self, order: Order, deadline_s: float) -> Future[Report]:
+            if texts:
+                config.write_text(texts.pop(0))
+                signalled(signal.SIGHUP)()
+            else:
+                signalled(signal.SIGTERM)()
+            drop(tmp_path, f"{len(texts)}-{order.name}")
+            return super().start(order, deadline_s)
+
+    drop(tmp_path, "a.png")
+    life = Life(tmp_path, capfd).run(drain=False, config=config, hired=lambda wake: Reloading(1, wake))
+    (rejected,) = life.told("config.rejected")
+    assert rejected["path"] == str(config)
+    assert "retention" in rejected["problems"][0]
+    (reloaded,) = life.told("config.reloaded")
+    assert reloaded["after_restart"] == ["jobs"]
+    assert reloaded["config_digest"] != life.told("daemon.start")[0]["config_digest"]
+    assert life.told("daemon.start")[0]["config"] == str(config)
+
+
+def test_gallery_and_metrics_live_as_long_as_the_daemon_where_they_are_wanted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drop(tmp_path, "garlic.png")
+    (tmp_path / "metrics").mkdir()
+    before = {thread.name for thread in threading.enumerate()}
+    wanted = {"DOODLED_GALLERY_ENABLED": "true", "DOODLED_METRICS_TEXTFILE": str(tmp_path / "metrics" / "doodled.prom")}
+    life = Life(tmp_path, capfd, **wanted).run()
+    assert life.status == 0
+    assert "doodled gallery" in (tmp_path / "outbox" / "index.html").read_text()
+    assert "doodled_" in (tmp_path / "metrics" / "doodled.prom").read_text()
+    assert not {thread.name for thread in threading.enumerate()} - before
+
+
+def test_nobody_hired_is_a_pool_as_the_settings_say() -> None:
+    settings = running.Settings.model_validate({"jobs": {"workers": 3}})
+    pool = running._pool(settings)(lambda: None)
+    assert pool.count == 3
+    pool.close()
+
+
+# --- the bell --------------------------------------------------------------------------------------------------------
+
+
+def test_a_bell_that_rang_wakes_once_however_often_it_rang() -> None:
+    bell = Bell()
+    assert not bell.wait(0.0)
+    for _ in range(70_000):  # more than a pipe holds
+        bell.ring()
+    assert bell.wait(PATIENCE_S)
+    while bell.wait(0.0):
+        pass
+    bell.ring()
+    assert bell.wait(-1.0)
+    bell.close()
+    bell.ring()  # nobody is there any more

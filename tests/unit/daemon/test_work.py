@@ -1,0 +1,206 @@
+"""What a worker process does, in this process: reports for every end, nothing raised, and what stays warm."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from few_lines_server import Server, picture, server
+from spool_oracle import ROOT
+
+from daemon import work
+from daemon.disposition import ErrorType
+from daemon.inference import InferenceChoice, InferenceRequest
+from daemon.orders import Order
+from daemon.sidecar import JobOptions
+from daemon.workbench import MAX_RETRIES_TOLD, Workbench
+from pipeline.errors import NoFigureFound
+from pipeline.types import Format
+
+__all__ = ["picture", "server"]
+KING = ROOT / "etc" / "characters" / "stick_king"
+SMALL = JobOptions(("wave",), (Format.GIF,), "32x32", "2")
+gl = pytest.mark.gl
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+    """A worker's, of this test's own."""
+    made = Workbench({})
+    monkeypatch.setattr(work, "_bench", made)
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    place = tmp_path / "job"
+    place.mkdir()
+    return Order(place, "garlic.jpg", (), False, SMALL, 100, InferenceRequest(), 5.0, False)
+
+
+@pytest.fixture
+def drawing(order: Order, picture: Path, server: Server) -> Order:
+    """A photograph, and a model server that knows it."""
+    shutil.copy(picture, order.place / "source")
+    return replace(order, inference=InferenceRequest(InferenceChoice.TORCHSERVE, (server.url,)))
+
+
+def kind(order: Order) -> ErrorType:
+    failure = work.perform(order).failure
+    assert failure is not None
+    return failure.kind
+
+
+@gl
+@pytest.mark.usefixtures("bench")
+def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(drawing: Order, server: Server) -> None:
+    (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"], "formats": ["gif", "webp"], "figures": "all"}))
+    report = work.perform(replace(drawing, keep_annotations=True, wants_thumbnail=True))
+    assert report.failure is None, report.failure
+    assert report.manifest is not None
+    outputs = report.manifest["outputs"]
+    assert [(each["motion"], each["format"], each["label"]) for each in outputs] == [
+        ("wave", "gif", ["wave"]),
+        ("wave", "webp", ["wave"]),
+        ("dab", "gif", ["dab"]),
+        ("dab", "webp", ["dab"]),
+    ]
+    for each in outputs:
+        path = drawing.place / "result" / each["result"]
+        assert (path.stat().st_size, each["width"], each["height"]) == (each["bytes"], 32, 32)
+    assert 0 < outputs[0]["quality"] <= 1
+    assert report.manifest["source"] == {"name": "garlic.jpg", "sha256": report.file_sha256, "bytes": report.file_size}
+    assert report.manifest["inference"] == "TorchServe"
+    assert (report.networks_answered, report.networks_overloaded) == (True, False)
+    assert report.upstream_attempts == {"answered": server.asked}
+    assert {"decode", "networks", "detect", "pose", "segment", "rig", "render", "encode", "verify"} <= set(report.stages_ms)
+    assert (drawing.place / "annotations" / "char_cfg.yaml").is_file()
+    assert report.ended_s > 0
+
+
+@gl
+@pytest.mark.usefixtures("bench")
+def test_what_stays_warm_is_asked_for_once(drawing: Order, server: Server) -> None:
+    first, second = work.perform(drawing), work.perform(drawing)
+    assert first.manifest is not None
+    assert second.manifest is not None
+    assert [each["sha256"] for each in first.manifest["outputs"]] == [each["sha256"] for each in second.manifest["outputs"]]
+    assert second.upstream_attempts == {"answered": server.asked // 2}
+    assert "context" in second.stages_ms
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing: Order, server: Server) -> None:
+    server.sees = 0
+    report = work.perform(drawing)
+    assert report.failure is not None
+    assert (report.failure.kind, report.networks_answered) == (ErrorType.NO_FIGURE, True)
+    assert report.failure.stage == "detect"
+    assert report.manifest is None
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_server_that_is_not_there_fails_nobody_for_good(drawing: Order) -> None:
+    nobody = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
+    report = work.perform(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
+    assert report.failure is not None
+    assert (report.failure.kind, report.networks_answered) == (ErrorType.UPSTREAM, False)
+    assert sum(report.upstream_attempts.values()) == len(report.retries) + 1
+
+
+@pytest.mark.usefixtures("bench")
+def test_networks_that_can_not_be_had_as_the_settings_want_them_are_no_drawings_fault(drawing: Order) -> None:
+    nonsense = InferenceRequest(InferenceChoice.TORCHSERVE, ("no address",))
+    assert kind(replace(drawing, inference=nonsense)) is ErrorType.NO_MODEL
+
+
+@pytest.mark.usefixtures("bench")
+def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(order: Order) -> None:
+    (order.place / "source").write_bytes(b"GIF87a, they say")
+    report = work.perform(order)
+    assert report.failure is not None
+    assert report.failure.kind in {ErrorType.PICTURE, ErrorType.UNSUPPORTED}
+    assert str(order.place) not in report.failure.message
+    assert report.failure.stage == "decode"
+    assert report.file_size == 16
+
+
+@pytest.mark.usefixtures("bench")
+def test_options_that_are_wrong_are_said_before_anything_is_done(order: Order) -> None:
+    (order.place / "sidecar.json").write_text('{"motion": "moonwalk"}')
+    report = work.perform(order)
+    assert report.failure is not None
+    assert report.failure.kind is ErrorType.SIDECAR
+    assert "moonwalk" in report.failure.message
+    assert report.stages_ms == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), ErrorType.OUT_OF_MEMORY),
+        (RuntimeError("x" * 1000), ErrorType.INTERNAL),
+        (OSError(28, "No space left on device"), ErrorType.DISK_FULL),
+        (NoFigureFound("nobody there"), ErrorType.NO_FIGURE),
+    ],
+)
+@pytest.mark.usefixtures("bench")
+def test_nothing_is_raised_whatever_happens(order: Order, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: ErrorType) -> None:
+    def fails(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(work, "_manifest", fails)
+    report = work.perform(order)
+    assert report.failure is not None
+    assert report.failure.kind is expected
+    assert len(report.failure.message) <= 500
+    assert ("Traceback" in report.failure.trace) == (type(error) in {RuntimeError, OSError})
+
+
+@gl
+@pytest.mark.usefixtures("bench")
+def test_a_character_needs_no_networks_and_its_copy_is_gone(order: Order) -> None:
+    shutil.copytree(KING, order.place / "source")
+    report = work.perform(replace(order, is_folder=True, name="king", wants_thumbnail=True))
+    assert report.failure is None, report.failure
+    assert report.manifest is not None
+    assert (report.manifest["inference"], report.manifest["outputs"][0]["quality"], report.networks_answered) == (None, None, False)
+    assert not (order.place / "character").exists()
+
+
+# --- the bench -------------------------------------------------------------------------------------------------------
+
+
+class Attempt:
+    """As an adapter tells of a question."""
+
+    url, model, status, attempt = "http://a", "detector", 503, 1
+
+    def __init__(self, error_type: str | None, wait_s: float | None, *, is_probe: bool = False) -> None:
+        self.error_type, self.wait_s, self.is_probe = error_type, wait_s, is_probe
+
+
+def test_questions_are_counted_by_how_they_ended_and_retries_told_up_to_a_limit() -> None:
+    bench: Any = Workbench({})
+    for attempt in (Attempt(None, None), Attempt("overloaded", 0.5), Attempt("refused", None, is_probe=True)):
+        bench._note(attempt)
+    assert bench.attempts == {"answered": 1, "overloaded": 1}
+    assert [(each.error_type, each.wait_ms, each.status_code) for each in bench.retries] == [("overloaded", 500, 503)]
+    assert bench.is_overloaded
+    for _ in range(2 * MAX_RETRIES_TOLD):
+        bench._note(Attempt("refused", 0.1))
+    assert len(bench.retries) == MAX_RETRIES_TOLD
+    bench.begin()
+    assert (bench.retries, dict(bench.attempts), bench.is_overloaded) == ([], {}, False)
+
+
+def test_a_bench_without_a_renderer_has_no_card_to_leave_alone() -> None:
+    bench = Workbench({})
+    assert not bench.renders_in_software()
+    assert bench.library() is bench.library()
