@@ -94,13 +94,8 @@ class Encoder(Protocol):
     @property
     def format(self) -> Format: ...
 
-    @property
-    def has_alpha(self) -> bool:
-        """The format can be transparent. If not, give it an opaque canvas."""
-        ...
-
     def layout(self, canvas: Canvas) -> PixelLayout:
-        """What pixels it wants for this canvas."""
+        """What pixels it wants for this canvas: opaque ones, whatever the canvas is, if the format can't be transparent."""
         ...
 
     def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> AbstractContextManager[Sink]:

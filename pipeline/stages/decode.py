@@ -13,7 +13,6 @@ import numpy as np
 from pipeline.types import Bytes, Drawing, Floats
 
 UPRIGHT = 1
-ORIENTATIONS = range(1, 9)
 _LEAST_SHARE = 0.75
 """A whole-number reduction is taken even if it ends this far below the working size: it is faster and sharper than resampling."""
 

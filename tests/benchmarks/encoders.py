@@ -89,7 +89,6 @@ class _Recorder:
     """An encoder that keeps the frames, and what it is opened with, instead."""
 
     format = Format.APNG
-    has_alpha = True
 
     def __init__(self, wanted: PixelLayout) -> None:
         self.wanted = wanted

@@ -19,9 +19,9 @@ from typing import IO
 import cv2
 import numpy as np
 
+from pipeline.adapters.encoding.output_file import check_size
 from pipeline.adapters.encoding.picture_sink import Picture, changed_rectangle, copied, opened
 from pipeline.adapters.encoding.timetable import Ticks
-from pipeline.errors import OptionError
 from pipeline.ports import Sink
 from pipeline.types import Bytes, Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 
@@ -37,7 +37,6 @@ class ApngEncoder:
     """`Encoder` for APNG."""
 
     format = Format.APNG
-    has_alpha = True
 
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""
@@ -50,8 +49,7 @@ class ApngEncoder:
             OptionError: a canvas beyond 2^20 px.
             OutputFailed: the file can't be made.
         """
-        if max(canvas.width, canvas.height) > _LARGEST_SIDE:
-            raise OptionError(f"an APNG is at most {_LARGEST_SIDE} px wide and high, not {canvas.width} x {canvas.height}", path=path)
+        check_size(path, "an APNG", canvas, _LARGEST_SIDE)
         return opened(path, _ApngContainer(canvas, clock), canvas, clock)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.adapters.encoding.lzw import image_data
+from pipeline.adapters.encoding.output_file import check_size
 from pipeline.adapters.encoding.picture_sink import Picture, changed_rectangle, opened
 from pipeline.adapters.encoding.timetable import Ticks
 from pipeline.errors import OptionError
@@ -39,7 +40,6 @@ class GifEncoder:
     """`Encoder` for GIF. Needs a palette."""
 
     format = Format.GIF
-    has_alpha = True
 
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002  the same for every canvas
         """See `Encoder.layout`."""
@@ -54,8 +54,7 @@ class GifEncoder:
         """
         if palette is None:
             raise OptionError("a GIF needs a palette", path=path)
-        if max(canvas.width, canvas.height) > _LARGEST_SIDE:
-            raise OptionError(f"a GIF is at most {_LARGEST_SIDE} px wide and high, not {canvas.width} x {canvas.height}", path=path)
+        check_size(path, "a GIF", canvas, _LARGEST_SIDE)
         return opened(path, _GifContainer(canvas, palette), canvas, clock)
 
 

@@ -29,7 +29,6 @@ class Mp4Encoder:
     """`Encoder` for MP4. Alpha is ignored: make the canvas opaque first."""
 
     format = Format.MP4
-    has_alpha = False
 
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002  the same for every canvas
         """See `Encoder.layout`."""

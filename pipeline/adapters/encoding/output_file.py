@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.errors import OutputFailed, ShapeError
+from pipeline.errors import OptionError, OutputFailed, ShapeError
 from pipeline.types import Animation, Canvas, Format, Frame, PixelLayout
 
 
@@ -60,6 +60,12 @@ def failures(path: Path, kind: Format, *foreign: type[Exception]) -> Iterator[No
 
 def _is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def check_size(path: Path, name: str, canvas: Canvas, largest_side: int) -> None:
+    """Raise OptionError if the canvas is larger than a format can hold; `name` is the format's with its article."""
+    if max(canvas.width, canvas.height) > largest_side:
+        raise OptionError(f"{name} is at most {largest_side} px wide and high, not {canvas.width} x {canvas.height}", path=path)
 
 
 def check_place(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: bool) -> None:

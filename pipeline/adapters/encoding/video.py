@@ -24,7 +24,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from pipeline.adapters.encoding.ordered_pool import OrderedPool
-from pipeline.adapters.encoding.output_file import check_place, described, failures, kept_if_finished
+from pipeline.adapters.encoding.output_file import check_place, check_size, described, failures, kept_if_finished
 from pipeline.adapters.encoding.yuv import Converter, planes
 from pipeline.errors import OptionError
 from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
@@ -62,9 +62,7 @@ def opened(path: Path, recipe: Recipe, canvas: Canvas, clock: OutputClock) -> It
         OptionError: a canvas that is too large.
         OutputFailed: the file can't be made.
     """
-    if max(canvas.width, canvas.height) > recipe.largest_side:
-        limit = f"a {recipe.kind} is at most {recipe.largest_side} px wide and high, not {canvas.width} x {canvas.height}"
-        raise OptionError(limit, path=path)
+    check_size(path, f"a {recipe.kind}", canvas, recipe.largest_side)
     with failures(path, recipe.kind, av.error.FFmpegError):
         container = av.open(str(path), "w", format=recipe.kind.value, options=dict(recipe.container_options))
     sink = VideoSink(path, recipe, container, canvas, clock)

@@ -28,7 +28,6 @@ class WebmEncoder:
     """`Encoder` for WebM."""
 
     format = Format.WEBM
-    has_alpha = True
 
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""

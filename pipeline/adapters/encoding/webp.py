@@ -21,9 +21,9 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from pipeline.adapters.encoding.output_file import check_size
 from pipeline.adapters.encoding.picture_sink import Picture, changed_rectangle, copied, opened
 from pipeline.adapters.encoding.timetable import Ticks
-from pipeline.errors import OptionError
 from pipeline.ports import Sink
 from pipeline.types import Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 
@@ -39,7 +39,6 @@ class WebpEncoder:
     """`Encoder` for animated WebP."""
 
     format = Format.WEBP
-    has_alpha = True
 
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""
@@ -52,8 +51,7 @@ class WebpEncoder:
             OptionError: a canvas beyond 16383 px.
             OutputFailed: the file can't be made.
         """
-        if max(canvas.width, canvas.height) > _LARGEST_SIDE:
-            raise OptionError(f"a WebP is at most {_LARGEST_SIDE} px wide and high, not {canvas.width} x {canvas.height}", path=path)
+        check_size(path, "a WebP", canvas, _LARGEST_SIDE)
         return opened(path, _WebpContainer(canvas), canvas, clock)
 
 
