@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ShapeError
-from pipeline.types import Bytes, Canvas, Floats, Palette, Sprite
+from pipeline.types import HALF_SEEN, Bytes, Canvas, Floats, Palette, Sprite
 
 MAX_COLOURS = 255
 """A GIF's table holds 256, and one index means "nothing here"."""
@@ -39,9 +39,6 @@ _LEVELS = 32
 """A channel of `Palette.lookup`."""
 
 _MOST_BINS = 4096
-_HALF_SEEN = 0.5
-"""A colour behind everything is shown from this alpha on."""
-
 _MOST_SAMPLES = 200_000
 _ROUNDS = 5
 
@@ -109,7 +106,7 @@ def _fixed_colours(canvas: Canvas, exact: Iterable[tuple[int, int, int]]) -> Flo
 
 
 def _plain_background(canvas: Canvas) -> tuple[int, ...] | None:
-    if canvas.picture is not None or canvas.background[3] < _HALF_SEEN:
+    if canvas.picture is not None or canvas.background[3] < HALF_SEEN:
         return None
     return tuple(round(255 * channel) for channel in canvas.background[:3])
 

@@ -16,10 +16,11 @@ from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
 from pipeline.types.character import Character, Mesh, Rig
 from pipeline.types.drawing import KEYPOINT_NAMES, Annotation, Box, Detection, Drawing, Quality
 from pipeline.types.motion import AboveCheck, DrawGroup, Motion, PoseTrack, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
-from pipeline.types.picture import Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
+from pipeline.types.picture import HALF_SEEN, Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
 from pipeline.types.scene import Actor, Camera, DebugViews, OutputClock, Scene, View
 
 __all__ = [
+    "HALF_SEEN",
     "KEYPOINT_NAMES",
     "AboveCheck",
     "Actor",

@@ -25,6 +25,10 @@ class PixelLayout(StrEnum):
     """(h, w, 4) uint8, composited over the background, alpha 255."""
 
 
+HALF_SEEN = 0.5
+"""On-off transparency shows what has at least this alpha."""
+
+
 @dataclass(frozen=True, eq=False)
 class Palette:
     """Colours of an indexed animation.

@@ -61,7 +61,8 @@ def main() -> None:
 
 def drawing(chosen: argparse.Namespace) -> bool:
     """Prints the table of renderers; whether all drew the same."""
-    from pipeline.adapters.opengl.contexts import ContextKind, describe_contexts, is_software
+    from pipeline.adapters.opengl.context_reports import describe_contexts
+    from pipeline.adapters.opengl.contexts import ContextKind, is_software
 
     offered = {each.kind: each for each in describe_contexts(os.environ)}
     card = next((each for each in offered.values() if each.available and not is_software(each.driver)), None)
@@ -133,8 +134,6 @@ def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
 
 class Album:
     """An encoder (`pipeline.ports.Encoder`) that keeps frames as they come."""
-
-    has_alpha = False
 
     def __init__(self) -> None:
         from pipeline.types import Format

@@ -10,10 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.types import Canvas, Floats, PixelLayout, Sprite
-
-HALF_SEEN = 0.5
-"""On-off transparency shows what has at least this alpha."""
+from pipeline.types import HALF_SEEN, Canvas, Floats, PixelLayout, Sprite
 
 
 def clear_colour(canvas: Canvas, sprites: Sequence[Sprite], layout: PixelLayout) -> tuple[float, float, float, float]:

@@ -14,7 +14,7 @@ _NEAREST = 1e-6
 
 
 @dataclass(frozen=True)
-class Box:
+class ScreenBox:
     """A rectangle of pixels, top row first; `right` and `bottom` are the first ones outside."""
 
     left: int
@@ -34,16 +34,16 @@ class Box:
     def is_empty(self) -> bool:
         return self.right <= self.left or self.bottom <= self.top
 
-    def union(self, other: Box) -> Box:
+    def union(self, other: ScreenBox) -> ScreenBox:
         """The smallest box around both; an empty one adds nothing."""
         if self.is_empty:
             return other
         if other.is_empty:
             return self
-        return Box(min(self.left, other.left), min(self.top, other.top), max(self.right, other.right), max(self.bottom, other.bottom))
+        return ScreenBox(min(self.left, other.left), min(self.top, other.top), max(self.right, other.right), max(self.bottom, other.bottom))
 
 
-EMPTY = Box(0, 0, 0, 0)
+EMPTY = ScreenBox(0, 0, 0, 0)
 
 
 class ScreenProjection:
@@ -54,12 +54,12 @@ class ScreenProjection:
     """
 
     def __init__(self, canvas: Canvas) -> None:
-        self.whole = Box(0, 0, canvas.width, canvas.height)
+        self.whole = ScreenBox(0, 0, canvas.width, canvas.height)
         x, y, _, w = canvas.view_projection.astype(np.float64)
         rows = ((x + w) * canvas.width / 2, (w - y) * canvas.height / 2, w)
         self._pixels_from_world: Singles = np.array(rows, np.float32)
 
-    def flat_box(self, vertices: Singles, z: float) -> Box:
+    def flat_box(self, vertices: Singles, z: float) -> ScreenBox:
         """The box around points (V, 2) in world x, y at depth `z`.
 
         Raises:
@@ -70,7 +70,7 @@ class ScreenProjection:
             shift = matrix[:, 2] * np.float32(z) + matrix[:, 3]
             return self._box(matrix[:, :2] @ vertices.T + shift[:, None])
 
-    def box(self, points: Singles) -> Box:
+    def box(self, points: Singles) -> ScreenBox:
         """The box around world points (N, 3).
 
         Raises:
@@ -80,7 +80,7 @@ class ScreenProjection:
         with np.errstate(all="ignore"):
             return self._box(matrix[:, :3] @ points.T + matrix[:, 3:])
 
-    def _box(self, homogeneous: Singles) -> Box:
+    def _box(self, homogeneous: Singles) -> ScreenBox:
         """The box around the (3, N) pixel coordinates x * w, y * w, w, one pixel wider on each side against rounding."""
         if homogeneous.shape[1] == 0:
             return EMPTY
@@ -91,7 +91,7 @@ class ScreenProjection:
         low, high = flat.min(axis=1), flat.max(axis=1)
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             raise RenderFailed("a vertex has a coordinate that is not a finite number")
-        box = Box(
+        box = ScreenBox(
             max(0, int(np.floor(low[0])) - 1),
             max(0, int(np.floor(low[1])) - 1),
             min(self.whole.right, int(np.ceil(high[0])) + 1),

@@ -18,9 +18,9 @@ import numpy as np
 
 from pipeline.adapters.opengl.clear_colour import clear_colour
 from pipeline.adapters.opengl.contexts import GLContext
-from pipeline.adapters.opengl.figure import Figure, StrokePen
+from pipeline.adapters.opengl.pens import SpritePen, StrokePen
 from pipeline.adapters.opengl.resources import Objects, Program, check
-from pipeline.adapters.opengl.screen_box import EMPTY, Box, ScreenProjection
+from pipeline.adapters.opengl.screen_box import EMPTY, ScreenBox, ScreenProjection
 from pipeline.errors import ShapeError
 from pipeline.types import Bytes, Canvas, Frame, Layer, PixelLayout, Singles, Sprite, Strokes, checked
 
@@ -53,8 +53,8 @@ class GLStage:
         self._projection = ScreenProjection(canvas)
         self._clip_from_world = _flipped(canvas.view_projection)
         self._far_sign = -1.0 if canvas.view_projection[3, 2] > 0 else 1.0
-        self._figures = [Figure(self._gl, objects, sprite) for sprite in sprites]
-        self._pen = StrokePen(self._gl, objects)
+        self._sprite_pens = [SpritePen(self._gl, objects, sprite) for sprite in sprites]
+        self._stroke_pen = StrokePen(self._gl, objects)
         self._empty_array = objects.vertex_array()
         self._clear_colour = clear_colour(canvas, sprites, layout)
         # Where an opaque colour lies behind, soft rims may stay soft.
@@ -88,10 +88,10 @@ class GLStage:
             ShapeError: a layer does not fit its sprite.
             RenderFailed: OpenGL reported an error, or a coordinate is not finite.
         """
-        if len(layers) > len(self._figures):
-            raise ShapeError("layers", expected=f"at most {len(self._figures)}, one for each sprite", actual=str(len(layers)))
+        if len(layers) > len(self._sprite_pens):
+            raise ShapeError("layers", expected=f"at most {len(self._sprite_pens)}, one for each sprite", actual=str(len(layers)))
         self._context.make_current()
-        pairs = sorted(zip(self._figures, layers, strict=False), key=lambda pair: self._far_sign * pair[1].z)
+        pairs = sorted(zip(self._sprite_pens, layers, strict=False), key=lambda pair: self._far_sign * pair[1].z)
         touched = self._touched(pairs, strokes)
         dirty = touched
         if self._is_covered:
@@ -107,15 +107,15 @@ class GLStage:
         self._stale = touched
         return Frame(_read_only(self._pixels), 0, 0, pts)
 
-    def _touched(self, pairs: Sequence[tuple[Figure, Layer]], strokes: Sequence[Strokes]) -> Box:
+    def _touched(self, pairs: Sequence[tuple[SpritePen, Layer]], strokes: Sequence[Strokes]) -> ScreenBox:
         box = EMPTY
-        for figure, layer in pairs:
-            box = box.union(figure.box(layer, self._projection))
+        for pen, layer in pairs:
+            box = box.union(pen.box(layer, self._projection))
         for stroke in strokes:
-            box = box.union(self._pen.box(stroke, self._projection))
+            box = box.union(self._stroke_pen.box(stroke, self._projection))
         return box
 
-    def _paint(self, pairs: Sequence[tuple[Figure, Layer]], strokes: Sequence[Strokes], dirty: Box) -> None:
+    def _paint(self, pairs: Sequence[tuple[SpritePen, Layer]], strokes: Sequence[Strokes], dirty: ScreenBox) -> None:
         """Background, strokes behind, figures, strokes in front; nothing outside `dirty` but the clearing."""
         gl = self._gl
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._drawing)
@@ -136,10 +136,10 @@ class GLStage:
             self._cover()
         self._paint_strokes([stroke for stroke in strokes if stroke.behind])
         current = None
-        for figure, layer in pairs:
-            kind = "painted" if figure.is_painted else "sprite"
+        for pen, layer in pairs:
+            kind = "painted" if pen.is_painted else "sprite"
             program = self._use_in_world(kind, self._fragment(kind), current)
-            figure.draw(layer, program)
+            pen.draw(layer, program)
             current = program
         self._paint_strokes([stroke for stroke in strokes if not stroke.behind])
         gl.glDisable(gl.GL_BLEND)
@@ -148,7 +148,7 @@ class GLStage:
         if strokes:
             self._use_in_world("strokes", "strokes", None)
             for stroke in strokes:
-                self._pen.draw(stroke)
+                self._stroke_pen.draw(stroke)
 
     def _resolve(self) -> None:
         """Turn the premultiplied pixels inside the scissor into straight ones, where the layout wants them."""
@@ -160,7 +160,7 @@ class GLStage:
         self._use("screen", "straight")
         self._cover()
 
-    def _read(self, box: Box) -> None:
+    def _read(self, box: ScreenBox) -> None:
         """Read the box into the start of the pixel buffer, or into its place in the picture that is kept."""
         gl, pixels = self._gl, self._pixels
         start = box.top * pixels.strides[0] + box.left * pixels.strides[1] if self._is_covered else 0
@@ -169,7 +169,7 @@ class GLStage:
         target = ctypes.c_void_p(pixels.ctypes.data + start)
         gl.glReadPixels(box.left, box.top, box.width, box.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, target)
 
-    def _cropped(self, box: Box) -> Bytes:
+    def _cropped(self, box: ScreenBox) -> Bytes:
         return _read_only(self._pixels.reshape(-1, 4)[: box.height * box.width].reshape(box.height, box.width, 4))
 
     def _cover(self) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.adapters.opengl import contexts, egl, osmesa
-from pipeline.adapters.opengl.contexts import ContextKind, describe_contexts, opened, wants_software
+from pipeline.adapters.opengl.context_reports import describe_contexts
+from pipeline.adapters.opengl.contexts import ContextKind, opened, wants_software
 from pipeline.errors import RenderFailed, RenderUnavailable, TransientError
 
 ROOT = Path(__file__).resolve().parents[4]

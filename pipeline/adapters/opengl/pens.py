@@ -1,4 +1,4 @@
-"""What the graphics card keeps of the figures and strokes of one animation, and how they are drawn."""
+"""Pens for the two things that frames are made of, sprites and strokes: what the graphics card keeps of each, and how it is drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.adapters.opengl.resources import Objects, Program
-from pipeline.adapters.opengl.screen_box import EMPTY, Box, ScreenProjection
+from pipeline.adapters.opengl.screen_box import EMPTY, ScreenBox, ScreenProjection
 from pipeline.errors import ShapeError
 from pipeline.types import Ints, Layer, Singles, Sprite, Strokes, checked
 
@@ -33,8 +33,8 @@ class _Order:
         self.used: Ints | None = used if len(used) < vertex_count else None
 
 
-class Figure:
-    """One sprite on the card: its texture, the mesh's buffers, and the draw orders seen so far."""
+class SpritePen:
+    """Draws one sprite: keeps its texture, the mesh's buffers, and the draw orders seen so far on the card."""
 
     def __init__(self, gl: Any, objects: Objects, sprite: Sprite) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
         self._gl = gl
@@ -56,7 +56,7 @@ class Figure:
         self._objects.static_buffer(self._gl.GL_ARRAY_BUFFER, values)
         _point_attribute(self._gl, index, values.shape[1])
 
-    def box(self, layer: Layer, projection: ScreenProjection) -> Box:
+    def box(self, layer: Layer, projection: ScreenProjection) -> ScreenBox:
         """The pixels that the layer can touch.
 
         Raises:
@@ -114,7 +114,7 @@ class StrokePen:
             gl.glBindBuffer(gl.GL_ARRAY_BUFFER, buffer)
             _point_attribute(gl, index, width)
 
-    def box(self, strokes: Strokes, projection: ScreenProjection) -> Box:
+    def box(self, strokes: Strokes, projection: ScreenProjection) -> ScreenBox:
         """The pixels that the strokes can touch.
 
         Raises:

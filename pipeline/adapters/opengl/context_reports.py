@@ -1,0 +1,69 @@
+"""What each kind of OpenGL context says on this machine: which driver it gives, or why there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess  # runs this interpreter with our own arguments
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.adapters.opengl.contexts import ContextKind, opened
+from pipeline.errors import RenderUnavailable
+
+
+@dataclass(frozen=True)
+class ContextReport:
+    """What one kind of context says on this machine.
+
+    Attributes:
+        driver, version: GL_RENDERER and GL_VERSION where it is available.
+        reason: why not, where it isn't.
+    """
+
+    kind: ContextKind
+    available: bool
+    driver: str = ""
+    version: str = ""
+    reason: str = ""
+
+
+def describe_contexts(environ: Mapping[str, str] | None = None, *, timeout_s: float = 20.0) -> tuple[ContextReport, ...]:
+    """Every kind tried, each in a process of its own, so that a driver that crashes or hangs takes nobody down.
+
+    Args:
+        environ: the whole environment of those processes; None is this process's own.
+        timeout_s: how long a driver may take, seconds.
+    """
+    return tuple(_report(kind, environ, timeout_s) for kind in ContextKind)
+
+
+def _report(kind: ContextKind, environ: Mapping[str, str] | None, timeout_s: float) -> ContextReport:
+    code = f"from pipeline.adapters.opengl.context_reports import _print_report; _print_report({kind.value!r})"
+    home = Path(__file__).resolve().parents[3]
+    try:
+        child = subprocess.run(  # noqa: S603  (our own interpreter and code)
+            [sys.executable, "-c", code], cwd=home, env=environ, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return ContextReport(kind, available=False, reason=f"the driver did not answer within {timeout_s:g} s")
+    if child.returncode != 0:
+        last = child.stderr.strip().rpartition("\n")[2]
+        ended = f"signal {-child.returncode}" if child.returncode < 0 else f"exit {child.returncode}"
+        return ContextReport(kind, available=False, reason=f"the driver ended the process: {ended} {last}".rstrip())
+    # A driver may chat on stdout: ours is the last line.
+    return ContextReport(kind, **json.loads(child.stdout.strip().rpartition("\n")[2]))
+
+
+def _print_report(kind: str) -> None:
+    """What `describe_contexts` runs in each child."""
+    try:
+        with opened(ContextKind(kind), os.environ) as context:
+            report = ContextReport(context.kind, available=True, driver=context.driver, version=context.version)
+    except RenderUnavailable as refusal:
+        report = ContextReport(ContextKind(kind), available=False, reason="; ".join(refusal.tried.values()))
+    fields = asdict(report)
+    del fields["kind"]
+    sys.stdout.write(json.dumps(fields) + "\n")
