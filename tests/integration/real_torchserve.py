@@ -84,7 +84,7 @@ class RealTorchServe:
                 self._process = subprocess.Popen([script, *choices], stdout=log, stderr=log, start_new_session=True)
         end_s = time.monotonic() + START_S
         predictor = TorchServePredictor(self.settings)
-        while not predictor.healthy():
+        while not all(model.ready for model in predictor.health()):
             if time.monotonic() > end_s or self._process.poll() is not None:
                 raise AssertionError(f"TorchServe did not start:\n{self._log.read_text()[-3000:]}")
             time.sleep(0.2)

@@ -179,7 +179,7 @@ def test_hanging_workers(server):
         assert (
             requests.get(f"{server.endpoint.url}/ping", headers={"Authorization": f"Bearer {key}"}, timeout=5).json()["status"] == "Healthy"
         )
-        assert not client.predictor.healthy()
+        assert not all(model.ready for model in client.predictor.health())
     finally:
         for worker in workers:
             os.kill(worker, signal.SIGCONT)
@@ -293,7 +293,7 @@ def test_stopped_and_started_again(server, profile, batch_size, delay_ms):
     with pytest.raises(UpstreamUnavailable) as caught:
         client.detections(drawing())
     assert caught.value.attempts == 3
-    assert not client.predictor.healthy()
+    assert not all(model.ready for model in client.predictor.health())
     server.use(profile)
     server.start()
     with ThreadPoolExecutor(3) as pool:
@@ -313,7 +313,7 @@ def test_two_servers_of_which_one_is_down(server):
         assert len(client.detections(drawing())) == 1
     assert client.faults == ["connect"] + [None] * 5
     assert client.attempts[0].wait_s == 0.0
-    assert client.predictor.healthy()
+    assert all(model.ready for model in client.predictor.health())
 
 
 def test_a_call_that_is_stopped(server):

@@ -93,11 +93,6 @@ class TorchServePredictor:
         """As in `pipeline.ports.Predictor`."""
         return self._answer(self._asker.keypoints(rgb))
 
-    def healthy(self) -> bool:
-        """Each model answers a tiny prediction on one of the servers at least."""
-        health = self.health()
-        return all(any(fares.ready for fares in health if fares.model == model) for model in self._balancers)
-
     def health(self) -> tuple[ModelHealth, ...]:
         """How every model fares on every server: a tiny prediction, and describe-model where there is a management URL."""
         return tuple(self._asker.health(endpoint, model) for endpoint in self._settings.endpoints for model in self._balancers)

@@ -506,9 +506,8 @@ def test_health_is_a_prediction(stub, clock):
     """Both models are asked for real; nobody asks /ping."""
     stub.on_request = lambda received: GOOD_JOINTS if "pose" in received.path else GOOD
     client = Client(TorchServeEndpoint(stub.url), clock=clock)
-    assert client.predictor.healthy()
+    assert all(model.ready for model in client.predictor.health())
     stub.on_request = lambda received: HANDLER_FAILED if "pose" in received.path else GOOD
-    assert not client.predictor.healthy()
     first, second = client.predictor.health()
     assert (first.ready, second.ready) == (True, False)
     assert "Prediction failed" in second.problem
@@ -527,7 +526,7 @@ def test_health_rereads_the_key(stub, clock, tmp_path):
         return GOOD_JOINTS if "pose" in received.path else GOOD
 
     stub.on_request = check
-    assert client.predictor.healthy()
+    assert all(model.ready for model in client.predictor.health())
 
 
 def test_health_describes_the_model(stub, other_stub, clock, tmp_path):
