@@ -14,6 +14,11 @@ from pipeline.types import Bools, Floats
 NOSE, SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES, ANKLES = 0, (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)
 """Pairs are left, right."""
 
+EYES, EARS = (1, 2), (3, 4)
+
+LIMB_BONES = ((SHOULDERS, ELBOWS), (ELBOWS, WRISTS), (HIPS, KNEES), (KNEES, ANKLES))
+"""Inner and outer ends of the bones of arms and legs."""
+
 SURE = 0.3
 """Keypoints scored lower say nothing about where the figure is."""
 

@@ -40,9 +40,8 @@ def solid_shape(ink: Bools, *, boldness: float = 1.0) -> Bools:
         boldness: gaps so many times as wide as usual are bridged.
     """
     height, width = ink.shape
-    small = cv2.dilate(ink.astype(np.uint8), np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2].astype(
-        bool
-    )  # lines are followed at half the size
+    # Lines are followed at half the size.
+    small = np.asarray(cv2.dilate(ink.astype(np.uint8), np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2], np.bool_)
     thickness = np.asarray(cv2.distanceTransform(small.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
     skeleton = thinned(small, rounds=THINNING_ROUNDS)
     ends, directions = stroke_ends(skeleton, thickness)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.geometry.bones import drawn, see_through_areas, usable
-from pipeline.geometry.regions import Regions, border_contact, corner_regions, dilated, opened, perimeters, regions_of
+from pipeline.geometry.regions import Regions, border_contact, corner_regions, dilated, disc, opened, perimeters, regions_of
 from pipeline.types import Bools, Floats, Singles
 
 NEAR_SHARE = 0.03
@@ -85,7 +85,7 @@ def _with_a_bone_in_the_middle(paper: Regions, candidates: Bools, lines: Floats)
     return held
 
 
-def figure_of(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
     """The body and the parts that belong to it; an empty mask stays empty."""
     pieces = regions_of(solid, corners_join=True)
     if pieces.count == 0:
@@ -193,8 +193,7 @@ def without_nibs(mask: Bools) -> Bools:
     go, it is the figure that is so fine.
     """
     whole = mask.astype(np.uint8)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-    thin = cv2.subtract(whole, cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc))
+    thin = cv2.subtract(whole, cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(3)))
     _, pieces, facts, _ = cv2.connectedComponentsWithStats(thin, connectivity=4)
     is_nib = facts[:, cv2.CC_STAT_AREA] < 25
     is_nib[0] = False

@@ -31,7 +31,6 @@ SOLE_SHARE = 0.035
 BONE_SHARE = 0.25
 """A line that follows bones for so much of its way is a limb."""
 
-
 STRIP_SHARE, STRIP_DEPTH = 0.6, 0.12
 """A strip covers at least this share of a side, and goes into the crop by at most this share of its other side."""
 

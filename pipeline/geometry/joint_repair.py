@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
-from pipeline.geometry.bones import ANKLES, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS, WRISTS, usable
+from pipeline.geometry.bones import ANKLES, EARS, ELBOWS, EYES, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS, usable
 from pipeline.geometry.limb_tree import LimbTree, limb_tree, point_along
 from pipeline.geometry.pose_from_mask import SEEN, keypoints_from_mask
 from pipeline.types import KEYPOINT_NAMES, Bools, Floats
@@ -100,7 +100,7 @@ def _trustworthy(keypoints: Floats, mask: Bools) -> Bools:
     off = outside[cells[:, 1], cells[:, 0]] + np.linalg.norm(points - np.clip(points, 0, [width, height]), axis=1)
     sure &= off <= STRAY_SHARE * max(mask.shape)
     body = sure.copy()
-    body[[1, 2, 3, 4]] = False
+    body[[*EYES, *EARS]] = False
     rows, columns = np.nonzero(mask)
     extent = max(np.ptp(rows), np.ptp(columns)) + 1
     if not body.any() or np.ptp(points[body], axis=0).max() < LEAST_SPREAD * extent:
@@ -113,14 +113,14 @@ def _uncross(work: Repaired, side: int) -> None:
     at, known = work.at, work.known
     pairs = [pair for pair in (SHOULDERS, HIPS) if known[list(pair)].all()]
     if pairs and np.mean([at[left, 0] - at[right, 0] for left, right in pairs]) < -0.01 * side:
-        _swap(work, (SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES, ANKLES, (1, 2), (3, 4)))
+        _swap(work, (SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES, ANKLES, EYES, EARS))
         work.repairs.append("left and right were swapped: the figure's right is on the viewer's left")
     elif len(pairs) == 2:
         for pair in pairs:
             if at[pair[0], 0] < at[pair[1], 0] - 0.03 * side:
                 _swap(work, (pair,))
                 work.repairs.append(f"left and right {_plural(pair)} were swapped")
-    for inner, outer in ((SHOULDERS, ELBOWS), (ELBOWS, WRISTS), (HIPS, KNEES), (KNEES, ANKLES)):
+    for inner, outer in LIMB_BONES:
         if known[[*inner, *outer]].all():
             straight = np.linalg.norm(at[list(inner)] - at[list(outer)], axis=1).sum()
             across = np.linalg.norm(at[list(inner)] - at[list(outer)][::-1], axis=1).sum()
@@ -146,7 +146,6 @@ def _separate(work: Repaired, side: int) -> None:
             for near, far in ((root, bend), (bend, end)):
                 if work.known[far] and np.linalg.norm(work.at[near] - work.at[far]) < SAME_SHARE * side:
                     work.known[far] = not (work.known[near] or near == bend)
-            del root
     both_known = work.known[[*SHOULDERS, *HIPS]].all()
     if both_known and np.linalg.norm(work.middle(SHOULDERS) - work.middle(HIPS)) < 2 * SAME_SHARE * side:
         work.known[list(HIPS)] = False

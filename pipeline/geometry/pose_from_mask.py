@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.geometry.bones import EARS, EYES, NOSE
 from pipeline.geometry.limb_tree import Branch, LimbTree, limb_tree, point_along
 from pipeline.geometry.regions import disc
 from pipeline.types import Bools, Floats
@@ -70,7 +71,7 @@ def keypoints_from_mask(mask: Bools, tree: LimbTree | None = None) -> Floats:
     feet, hands = _shared_out(tree, frame, face, radius)
     hip, soles, legs_seen = _hips_and_feet(tree, feet, frame)
     chest = _chest(tree, face, hip, frame)
-    points[0] = (*face, SEEN if radius > 0 else GUESSED)
+    points[NOSE] = (*face, SEEN if radius > 0 else GUESSED)
     _put_legs(points, tree, hip, soles, seen=legs_seen)
     _put_arms(points, tree, (chest, hip), hands, frame)
     _put_eyes_and_ears(points, tree)
@@ -230,6 +231,6 @@ def _where_the_arm_begins(tree: LimbTree, way: Floats) -> Floats:
 
 def _put_eyes_and_ears(points: Floats, tree: LimbTree) -> None:
     """Eyes and ears around the nose, as far out as the head is wide."""
-    radius = tree.depth_at(points[0, :2])
-    for index, (across, up) in zip((1, 2, 3, 4), ((0.35, 0.25), (-0.35, 0.25), (0.8, 0.1), (-0.8, 0.1)), strict=True):
-        points[index] = (points[0, 0] + across * radius, points[0, 1] - up * radius, 0.5 * points[0, 2])
+    radius = tree.depth_at(points[NOSE, :2])
+    for index, (across, up) in zip((*EYES, *EARS), ((0.35, 0.25), (-0.35, 0.25), (0.8, 0.1), (-0.8, 0.1)), strict=True):
+        points[index] = (points[NOSE, 0] + across * radius, points[NOSE, 1] - up * radius, 0.5 * points[NOSE, 2])

@@ -51,11 +51,6 @@ class Regions:
         """(N + 1,) how many px of each piece are in a mask (h, w)."""
         return np.bincount(self.labels[mask], minlength=len(self.area))
 
-    @property
-    def largest(self) -> int:
-        """The number of the largest piece, 0 if there is none."""
-        return 1 + int(np.argmax(self.area[1:])) if self.count else 0
-
 
 def regions_of(mask: Bools, *, corners_join: bool) -> Regions:
     """The connected pieces of a mask, with 8 neighbours if `corners_join`, else with 4."""
@@ -63,7 +58,7 @@ def regions_of(mask: Bools, *, corners_join: bool) -> Regions:
     return Regions(np.asarray(labels, np.int32), np.bincount(labels.ravel(), minlength=count))
 
 
-def hysteresis(values: Singles, *, low: float, high: float, least_seeds: int = 1) -> Bools:
+def hysteresis(values: Singles, *, low: float, high: float, least_seeds: int) -> Bools:
     """Pixels over `low` that hang together with at least `least_seeds` pixels over `high` (Canny 1986, section VI)."""
     pieces = regions_of(values > low, corners_join=True)
     return pieces.among(pieces.touched_by(values > high) >= least_seeds)

@@ -36,6 +36,9 @@ THIN_SHARE_PERCENT = 10
 OWNERSHIP_SIDE_PX = 320
 """Distances to bones are measured on a mask of about this size: a pixel of error in who owns a triangle is not seen."""
 
+INSIDE_LEVEL = 96
+"""Of 255: a reduced pixel is inside if so much of it is; at a half, thin limbs would break."""
+
 
 @dataclass(frozen=True, eq=False)
 class Figure:
@@ -142,14 +145,14 @@ def _pixels(points: Floats, px_per_unit: float) -> Ints:
 
 
 def _reduced(mask: Bools, factor: int) -> Bools:
-    """The mask at 1/factor: a cell is inside if half of it is, or if it is the thin part of a limb (any of it inside, few neighbours)."""
+    """The mask at 1/factor: a pixel is inside if INSIDE_LEVEL of it is."""
     if factor == 1:
         return mask
     height, width = (-(-length // factor) for length in mask.shape)
     padded = np.zeros((height * factor, width * factor), np.uint8)
     padded[: mask.shape[0], : mask.shape[1]] = mask
     share = cv2.resize(padded * 255, (width, height), interpolation=cv2.INTER_AREA)
-    return share >= 96
+    return share >= INSIDE_LEVEL
 
 
 def _wound(mesh: Mesh) -> Mesh:

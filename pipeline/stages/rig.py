@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import CharacterError, ShapeError
-from pipeline.geometry.bones import ANKLES, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS, WRISTS
+from pipeline.geometry.bones import ANKLES, ELBOWS, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS
 from pipeline.geometry.inside import moved_inside, nudged_apart
 from pipeline.geometry.joint_repair import BODY, Repaired, repaired
 from pipeline.geometry.pose_from_mask import SEEN
@@ -37,8 +37,6 @@ JOINTS: tuple[tuple[str, str | None, tuple[int, ...]], ...] = (
     ("left_foot", "left_knee", (ANKLES[0],)),
 )
 """Name, parent, and the keypoints whose mean it is; COMPAT.md, section 1."""
-
-CHAINS = ((SHOULDERS, ELBOWS), (ELBOWS, WRISTS), (HIPS, KNEES), (KNEES, ANKLES))
 
 LEAST_BONE = 0.02
 """Bones of arms and legs are at least this share of the longer side long."""
@@ -100,7 +98,7 @@ def _all_inside(work: Repaired, mask: Bools) -> tuple[Floats, list[str]]:
     points = moved_inside(work.at, mask)
     far = np.linalg.norm(points - work.at, axis=1) > FAR_MOVE * side
     names = {sources[0]: name.replace("_", " ") for name, _, sources in JOINTS if len(sources) == 1}
-    for inner, outer in CHAINS:
+    for inner, outer in LIMB_BONES:
         for near, end in zip(inner, outer, strict=True):
             if np.linalg.norm(points[near] - points[end]) < LEAST_BONE * side:
                 towards = points[near] + (work.by_mask[end, :2] - work.by_mask[near, :2])

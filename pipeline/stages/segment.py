@@ -19,7 +19,7 @@ from pipeline.errors import ShapeError
 from pipeline.geometry.bones import bones, drawn
 from pipeline.geometry.closing import solid_shape
 from pipeline.geometry.figure_parts import (
-    figure_of,
+    body_and_parts,
     see_through,
     with_rooms_at_the_border,
     with_what_is_certain,
@@ -119,9 +119,9 @@ def _figure(ink: Bools, keypoints: Floats | None, prior: Singles | None) -> Bool
     solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines, prior)
     if prior is not None:
         solid = filled(with_what_is_certain(solid, prior))
-    figure = without_neighbours(figure_of(solid, keypoints, lines, prior), lines)
+    figure = without_neighbours(body_and_parts(solid, keypoints, lines, prior), lines)
     figure &= ~see_through(figure, strokes, keypoints, lines, prior)
-    return bridged(without_nibs(figure_of(figure, keypoints, lines, prior)))
+    return bridged(without_nibs(body_and_parts(figure, keypoints, lines, prior)))
 
 
 def _solid(ink: Bools, lines: Floats | None) -> Bools:
@@ -150,7 +150,7 @@ def _generous(mask: Bools) -> Bools:
 def _opaque_figure(visible: Bools, keypoints: Floats | None) -> Bools:
     """The figure of a picture that was cut out by someone before."""
     lines = None if keypoints is None else bones(keypoints)
-    return bridged(figure_of(visible, keypoints, lines, None))
+    return bridged(body_and_parts(visible, keypoints, lines, None))
 
 
 def _without_printed_lines(seen: Contrast) -> Contrast:
