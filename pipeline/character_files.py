@@ -9,38 +9,24 @@ A joint's location is a pixel's index, so pixel (x, y) stands at (x / m, 1 - y /
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import yaml
 
+from pipeline.character_configs import CharacterConfig, read_character_config
 from pipeline.errors import CharacterError, ConfigError, FileProblems, OutputFailed
 from pipeline.picture_files import read_mask, read_rgba, write_png
-from pipeline.types import Bools, Character, Floats, Ints, Rig
-from pipeline.yaml_files import Section, nearest, raise_problems, yaml_mapping
+from pipeline.types import Bools, Character, Floats, Rig
 
 CONFIG_NAME = "char_cfg.yaml"
 MASK_NAME = "mask.png"
 TEXTURE_NAME = "texture.png"
 
-MAX_JOINTS = 1000
-MAX_SIDE = 16_384
 SMALLEST_FIGURE_PX = 16
 # A stray piece of the mask below this share of the largest one is a speck: no joint is moved onto it.
 _SPECK_SHARE = 0.01
-
-
-@dataclass(frozen=True)
-class _Skeleton:
-    """What char_cfg.yaml says, joints in an order that has parents first."""
-
-    width: int
-    height: int
-    names: tuple[str, ...]
-    parents: Ints
-    locations: Floats
 
 
 def read_character(path: Path) -> Character:
@@ -51,18 +37,18 @@ def read_character(path: Path) -> Character:
         CharacterError: its pictures are missing, don't fit, or hold no figure that could be animated.
     """
     config_path = path / CONFIG_NAME if path.is_dir() else path
-    skeleton = _read_skeleton(config_path)
+    config = read_character_config(config_path)
     folder = config_path.parent
     try:
         rgba, mask = read_rgba(folder / TEXTURE_NAME), read_mask(folder / MASK_NAME)
     except FileProblems as error:
         raise CharacterError("; ".join(error.problems), path=error.path) from error
-    _check_sizes(config_path, skeleton, mask, rgba.shape[:2])
-    _check_figure(config_path, skeleton, mask)
-    mask, locations, repairs = _mended(skeleton, mask)
-    longer = max(skeleton.width, skeleton.height)
+    _check_sizes(config_path, config, mask, rgba.shape[:2])
+    _check_figure(config_path, config, mask)
+    mask, locations, repairs = _mended(config, mask)
+    longer = max(config.width, config.height)
     rest = np.stack([locations[:, 0] / longer, 1 - locations[:, 1] / longer], axis=1)
-    rig = Rig(skeleton.names, skeleton.parents, rest)
+    rig = Rig(config.joint_names, config.parents, rest)
     return Character(rgba=rgba, mask=mask, rig=rig, name=folder.resolve().name, repairs=tuple(repairs))
 
 
@@ -91,97 +77,33 @@ def write_character(character: Character, folder: Path) -> None:
     write_png(folder / TEXTURE_NAME, character.rgba)
 
 
-# --- char_cfg.yaml ---------------------------------------------------------------------------------------------------
-
-
-def _read_skeleton(path: Path) -> _Skeleton:
-    problems: list[str] = []
-    fields = Section(yaml_mapping(path), problems)
-    width, height = (fields.whole(side, least=1, most=MAX_SIDE) for side in ("width", "height"))
-    joints: list[tuple[str, str | None, tuple[float, ...]]] = []
-    for entry in fields.sections("skeleton", least=1):
-        parent = entry.text("parent") if entry.has("parent") or "parent" not in entry.keys() else None  # noqa: SIM118 - a Section is no dictionary
-        joints.append((entry.text("name"), parent, entry.numbers("loc", 2)))
-    if len(joints) > MAX_JOINTS:
-        fields.note("skeleton", f"expected at most {MAX_JOINTS} joints, found {len(joints)}")
-    if not problems:
-        problems += _hierarchy_problems({name: parent for name, parent, _ in joints}, [name for name, _, _ in joints])
-    raise_problems(path, problems)
-    order = _parents_first([name for name, _, _ in joints], {name: parent for name, parent, _ in joints})
-    by_name = {name: (parent, location) for name, parent, location in joints}
-    place = {name: index for index, name in enumerate(order)}
-    parents = [place[parent] if (parent := by_name[name][0]) is not None else -1 for name in order]
-    locations = np.array([by_name[name][1] for name in order], dtype=np.float64)
-    return _Skeleton(width, height, tuple(order), np.array(parents, dtype=np.int32), locations)
-
-
-def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> list[str]:
-    """What keeps the joints from being one tree."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    problems = [f"skeleton: {name} is there {names.count(name)} times, expected unique names" for name in twice]
-    roots = [name for name in names if parents[name] is None]
-    if not roots:
-        problems.append("skeleton: there is no root, expected one joint with parent: null")
-    elif len(roots) > 1:
-        problems.append(f"skeleton: expected one joint with parent: null, found {', '.join(roots)}")
-    unknown = {name: parent for name, parent in parents.items() if parent is not None and parent not in parents}
-    problems += [f"skeleton: {name}'s parent {parent!r} is no joint{nearest(parent, parents)}" for name, parent in unknown.items()]
-    if not problems:
-        reached = set(_parents_first(names, parents))
-        astray = [name for name in names if name not in reached]
-        if astray:
-            problems.append(f"skeleton: {', '.join(astray)} hang on each other in a cycle, expected a way to the root")
-    return problems
-
-
-def _parents_first(names: list[str], parents: dict[str, str | None]) -> list[str]:
-    """The joints in their own order, but for parents that come too late: these are brought forward. Joints in a cycle are left out."""
-    order: dict[str, None] = {}
-    root = next((name for name in names if parents[name] is None), None)
-    for name in [root, *names]:
-        chain: dict[str, None] = {}
-        joint: str | None = name
-        while joint is not None and joint not in order and joint not in chain:
-            chain[joint] = None
-            joint = parents[joint]
-        if joint is None or joint in order:
-            order.update(dict.fromkeys(reversed(chain)))
-    return list(order)
-
-
-# --- the figure ------------------------------------------------------------------------------------------------------
-
-
-def _check_sizes(path: Path, skeleton: _Skeleton, mask: Bools, texture_shape: tuple[int, ...]) -> None:
+def _check_sizes(path: Path, config: CharacterConfig, mask: Bools, texture_shape: tuple[int, ...]) -> None:
     height, width = mask.shape
     if tuple(texture_shape) != (height, width):
         found = f"{texture_shape[1]} x {texture_shape[0]}"
         raise CharacterError(
             f"{TEXTURE_NAME} is {found} px, but {MASK_NAME} is {width} x {height}: expected the same size", path=path.parent
         )
-    if (skeleton.width, skeleton.height) != (width, height):
-        expected = {"width": width, "height": height}
-        wrong = [
-            f"{k}: expected the pictures' {v} px, found {getattr(skeleton, k)}" for k, v in expected.items() if getattr(skeleton, k) != v
-        ]
-        raise ConfigError(path, wrong)
+    if (config.width, config.height) != (width, height):
+        sides = (("width", width, config.width), ("height", height, config.height))
+        raise ConfigError(path, [f"{name}: expected the pictures' {own} px, found {said}" for name, own, said in sides if own != said])
 
 
-def _check_figure(path: Path, skeleton: _Skeleton, mask: Bools) -> None:
+def _check_figure(path: Path, config: CharacterConfig, mask: Bools) -> None:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         raise CharacterError(f"{MASK_NAME} is empty: expected the figure in white", path=path.parent)
     longer = max(int(np.ptp(rows)), int(np.ptp(columns))) + 1
     if longer < SMALLEST_FIGURE_PX:
         raise CharacterError(f"the figure is too small: expected at least {SMALLEST_FIGURE_PX} px, found {longer}", path=path.parent)
-    child = skeleton.parents >= 0
-    bones = skeleton.locations[child] - skeleton.locations[skeleton.parents[child]]
+    child = config.parents >= 0
+    bones = config.locations[child] - config.locations[config.parents[child]]
     moving = int(np.count_nonzero(np.any(bones != 0, axis=1)))
     if moving < 2:
         raise CharacterError(f"expected at least 2 joints away from their parents, found {moving}", path=path)
 
 
-def _mended(skeleton: _Skeleton, mask: Bools) -> tuple[Bools, Floats, list[str]]:
+def _mended(config: CharacterConfig, mask: Bools) -> tuple[Bools, Floats, list[str]]:
     """The mask's pieces that hold joints, joint locations that all lie on them, and what was done for it.
 
     Joints that lie on the mask stay where they are, and their pieces count. The others go to the nearest pixel of those pieces or of any
@@ -191,20 +113,20 @@ def _mended(skeleton: _Skeleton, mask: Bools) -> tuple[Bools, Floats, list[str]]
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
     height, width = mask.shape
-    cells = np.floor(skeleton.locations).astype(int)
+    cells = np.floor(config.locations).astype(int)
     framed = np.clip(cells, 0, (width - 1, height - 1))
     held = np.where(np.all(framed == cells, axis=1), pieces[framed[:, 1], framed[:, 0]], 0)
     candidates = areas >= _SPECK_SHARE * areas.max()
     candidates[held] = True
     candidates[0] = False
-    locations, repairs = skeleton.locations.copy(), []
+    locations, repairs = config.locations.copy(), []
     ys, xs = np.nonzero(candidates[pieces]) if not held.all() else (np.zeros(0, int), np.zeros(0, int))
     for joint in np.flatnonzero(held == 0):
         x, y = locations[joint]
         pixel = int(np.argmin((xs - x) ** 2 + (ys - y) ** 2))
         locations[joint] = xs[pixel], ys[pixel]
         held[joint] = pieces[ys[pixel], xs[pixel]]
-        repairs.append(f"{skeleton.names[joint]} lay off the figure at ({x:g}, {y:g}) px and was moved to ({xs[pixel]}, {ys[pixel]})")
+        repairs.append(f"{config.joint_names[joint]} lay off the figure at ({x:g}, {y:g}) px and was moved to ({xs[pixel]}, {ys[pixel]})")
     kept = np.zeros(piece_count, dtype=bool)
     kept[held] = True
     dropped = np.flatnonzero(~kept[1:]) + 1

@@ -1,6 +1,6 @@
 """Pictures that belong to a character folder or a scene, read from disk whatever their pixel format.
 
-Photographs of drawings are not read here: those come from strangers and are decoded by a stage of their own.
+Photographs of drawings are not read here: those come from strangers, and `pipeline.adapters.reading` decodes them.
 """
 
 from __future__ import annotations

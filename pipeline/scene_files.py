@@ -19,9 +19,10 @@ from pipeline.errors import FileProblems, PermanentError
 from pipeline.motion.library import MotionLibrary
 from pipeline.picture_files import read_rgba
 from pipeline.types import Actor, Bytes, Camera, Character, DebugViews, Format, Scene, View
-from pipeline.yaml_files import Section, found_file, raise_problems, shown, yaml_mapping
+from pipeline.yaml_files import Section, raise_problems, shown, yaml_mapping
 
 DEFAULT_CAMERA = Camera(position=(0.0, 0.7, 2.0), forward=(0.0, 0.5, 2.0))
+H264 = "avc1"
 MAX_SIDE = 8192
 MAX_ACTORS = 100
 _INTERACTIVE_OUTPUT = "./video.gif"
@@ -45,14 +46,12 @@ class SceneFile:
         scene: what is to be seen; its camera is the file's.
         output: the animation file, relative to the working directory if it is not absolute.
         format: by the output's suffix.
-        codec: the FourCC that the file asks for; means something for MP4 only.
         notes: what was understood differently from AnimatedDrawings, a sentence each.
     """
 
     scene: Scene
     output: Path
     format: Format
-    codec: str
     notes: tuple[str, ...] = ()
 
 
@@ -77,13 +76,13 @@ def read_scene_file(path: Path, library: MotionLibrary, *, roots: Sequence[Path]
     )
     actors = _actors(scene, library, places)
     seen = _view(view, places, debug)
-    output, codec = _output(controller, notes)
+    output = _output(controller, notes)
     if view.flag("USE_MESA", default=False):
         notes.append("view.USE_MESA is left to the renderer, which finds out by itself what there is")
     for section in (scene, view, controller, fields):
         section.finish()
     raise_problems(path, problems)
-    return SceneFile(Scene(actors, seen), output, Format(output.suffix[1:].lower()), codec, tuple(notes))
+    return SceneFile(Scene(actors, seen), output, Format(output.suffix[1:].lower()), tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -94,13 +93,8 @@ class _Places:
     roots: tuple[Path, ...]
 
     def file(self, section: Section, key: str) -> Path | None:
-        """The file that a key names; None, with a note, if there is none."""
-        text = section.text(key)
-        found = found_file(text, roots=self.roots, beside=self.scene_file) if text else None
-        if text and found is None:
-            looked = ", ".join(["the working directory", *map(str, self.roots), str(self.scene_file.parent)])
-            section.note(key, f"there is no file {shown(text)}, looked in {looked}")
-        return found
+        """The file that a key names; None, noted, if there is none."""
+        return section.file(key, roots=self.roots, beside=self.scene_file)
 
 
 def _actors(scene: Section, library: MotionLibrary, places: _Places) -> tuple[Actor, ...]:
@@ -170,14 +164,16 @@ def _background(view: Section, places: _Places) -> Bytes | None:
         return None
 
 
-def _output(controller: Section, notes: list[str]) -> tuple[Path, str]:
+def _output(controller: Section, notes: list[str]) -> Path:
     mode = controller.choice("MODE", Mode, Mode.INTERACTIVE)
     controller.number("KEYBOARD_TIMESTEP", 0.0333, above=0)
-    codec = controller.text("OUTPUT_VIDEO_CODEC", "avc1")
+    codec = controller.text("OUTPUT_VIDEO_CODEC", H264)
+    if codec.lower() != H264:
+        notes.append(f"controller.OUTPUT_VIDEO_CODEC {codec} is left to the encoder: MP4 is H.264")
     output = Path(controller.text("OUTPUT_VIDEO_PATH", _INTERACTIVE_OUTPUT if mode is Mode.INTERACTIVE else _RENDER_OUTPUT))
     known = [f".{each}" for each in Format]
     if output.suffix.lower() not in known and output.name:
         controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown(str(output))}")
     if mode is Mode.INTERACTIVE:
         notes.append(f"there is no interactive window: the animation is written to {output}")
-    return output, codec
+    return output

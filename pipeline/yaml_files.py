@@ -176,6 +176,15 @@ class Section:
         value = self._checked(key, " or ".join(known), lambda v: isinstance(v, str) and v in known, default)
         return choices(value) if value is not None else next(iter(choices))
 
+    def file(self, key: str, *, roots: Sequence[Path], beside: Path) -> Path | None:
+        """The file that a text means (`found_file`); None, noted, if there is none."""
+        text = self.text(key)
+        found = found_file(text, roots=roots, beside=beside) if text else None
+        if text and found is None:
+            places = ", ".join(["the working directory", *map(str, roots), str(beside.parent)])
+            self.note(key, f"there is no file {shown(text)}, looked in {places}")
+        return found
+
     def names(self, key: str, *, least: int = 1) -> tuple[str, ...]:
         """A list of at least `least` names."""
         expected = f"a list of at least {least} names" if least > 1 else "a list of names"

@@ -16,7 +16,7 @@ from typing import cast
 from pipeline.motion.bvh import UpAxis
 from pipeline.motion.joint_names import without_namespace
 from pipeline.types import AboveCheck, DrawGroup, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
-from pipeline.yaml_files import Section, found_file, nearest, raise_problems, shown, yaml_mapping
+from pipeline.yaml_files import Section, nearest, raise_problems, shown, yaml_mapping
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,12 @@ def read_motion_config(path: Path, *, roots: Sequence[Path] = ()) -> MotionConfi
     """
     problems: list[str] = []
     fields = Section(yaml_mapping(path), problems)
-    bvh_name = fields.text("filepath")
-    bvh_path = found_file(bvh_name, roots=roots, beside=path) if bvh_name else None
-    if bvh_name and bvh_path is None:
-        places = ", ".join(["the working directory", *map(str, roots), str(path.parent)])
-        fields.note("filepath", f"there is no file {shown(bvh_name)}, looked in {places}")
+    bvh_path = fields.file("filepath", roots=roots, beside=path)
     start = fields.whole("start_frame_idx", 0)
     config = MotionConfig(
         name=path.stem,
         title=fields.text("title", path.stem.replace("_", " ")),
-        bvh_path=bvh_path or Path(bvh_name),
+        bvh_path=bvh_path or path,  # a stand-in: without the file there are problems
         start_frame=start,
         end_frame=_end_frame(fields, start),
         frame_time=_frame_time(fields),

@@ -7,7 +7,7 @@ taken as well: what its YAML file would say is derived from its joint names and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -49,6 +49,16 @@ def _stamp(path: Path) -> tuple[int, int]:
     return (status.st_mtime_ns, status.st_size)
 
 
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A motion, and what it was made of: it is made anew when that has been read anew."""
+
+    config: MotionConfig | None
+    bvh: Bvh
+    motion: Motion
+    warnings: tuple[str, ...]
+
+
 class MotionLibrary:
     """Motions and retarget configurations.
 
@@ -65,7 +75,7 @@ class MotionLibrary:
         self._configs: _Shelf[MotionConfig] = _Shelf()
         self._files: _Shelf[Bvh] = _Shelf()
         self._retargets: _Shelf[RetargetConfig] = _Shelf()
-        self._motions: dict[Path, tuple[MotionConfig | None, Bvh, Motion, tuple[str, ...]]] = {}
+        self._motions: dict[Path, _Kept] = {}
 
     def names(self) -> tuple[str, ...]:
         """All motions that are known by name."""
@@ -82,11 +92,11 @@ class MotionLibrary:
             UnknownName: there is no such name or file.
             ConfigError, MotionFileError: its files are not in order.
         """
-        return self._motion(wanted)[0]
+        return self._kept(wanted).motion
 
     def warnings(self, wanted: str | Path) -> tuple[str, ...]:
         """What was odd about a motion's files, but readable. Raises as `motion` does."""
-        return self._motion(wanted)[1]
+        return self._kept(wanted).warnings
 
     def title(self, wanted: str | Path) -> str:
         """What people are shown for a motion's name. Raises as `motion` does, short of reading the BVH file."""
@@ -110,7 +120,7 @@ class MotionLibrary:
         Raises:
             UnknownName: none fits.
         """
-        recommended = next((config.retarget for config, _, kept, _ in self._motions.values() if kept is motion and config), None)
+        recommended = next((kept.config.retarget for kept in self._motions.values() if kept.motion is motion and kept.config), None)
         if recommended:
             return self.retarget(recommended)
         have = set(motion.joint_names)
@@ -125,16 +135,16 @@ class MotionLibrary:
     def _config(self, path: Path) -> MotionConfig:
         return self._configs.get(path, lambda file: read_motion_config(file, roots=self._roots))
 
-    def _motion(self, wanted: str | Path) -> tuple[Motion, tuple[str, ...]]:
+    def _kept(self, wanted: str | Path) -> _Kept:
         path = _path("motion", wanted, self._motion_dirs, (*_YAML, ".bvh"))
         config = None if path.suffix.lower() == ".bvh" else self._config(path)
         bvh = self._files.get(config.bvh_path if config else path, read_bvh)
         kept = self._motions.get(path)
-        if kept is None or kept[0] is not config or kept[1] is not bvh:
+        if kept is None or kept.config is not config or kept.bvh is not bvh:
             motion, warnings = _configured(path, config, bvh) if config else (_derived(path, bvh), bvh.warnings)
-            kept = (config, bvh, motion, warnings)
+            kept = _Kept(config, bvh, motion, warnings)
             self._motions[path] = kept
-        return kept[2], kept[3]
+        return kept
 
 
 def _configured(path: Path, config: MotionConfig, bvh: Bvh) -> tuple[Motion, tuple[str, ...]]:

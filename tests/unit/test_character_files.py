@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from pipeline import character_files
+from pipeline import character_configs
 from pipeline.character_files import read_character, write_character
 from pipeline.errors import CharacterError, ConfigError, OutputFailed
 from pipeline.types import Character, Rig
@@ -124,7 +124,7 @@ def test_all_problems_of_a_config_come_at_once(folder):
 
 
 def test_joints_are_capped(folder, monkeypatch):
-    monkeypatch.setattr(character_files, "MAX_JOINTS", 3)
+    monkeypatch.setattr(character_configs, "MAX_JOINTS", 3)
     with pytest.raises(ConfigError, match="at most 3 joints, found 4"):
         read_character(folder)
 

@@ -71,7 +71,7 @@ def test_defaults_are_animated_drawings_own(folder):
     assert view.picture is None
     assert view.camera == Camera((0.0, 0.7, 2.0), (0.0, 0.5, 2.0))
     assert view.debug == DebugViews()
-    assert (file.output, file.format, file.codec) == (Path("video.gif"), Format.GIF, "avc1")
+    assert (file.output, file.format) == (Path("video.gif"), Format.GIF)
     assert file.notes == ("there is no interactive window: the animation is written to video.gif",)
     assert file.scene.actors[0].character.name == "figure"
     assert file.scene.actors[0].motion.name == "still"
@@ -103,8 +103,8 @@ def test_every_key_is_read(folder):
     assert view.picture.shape == (6, 8, 4)
     assert view.camera == Camera((0.1, 1.3, 2.7), (0.0, 0.0, 1.0))
     assert view.debug == DebugViews(texture=False, rig=True, colours=True, mesh_lines=True, floor=True, skeleton=True)
-    assert (file.output, file.format, file.codec) == (Path("out/a.MP4"), Format.MP4, "mp4v")
-    assert [note.split()[0] for note in file.notes] == ["view.USE_MESA"]
+    assert (file.output, file.format) == (Path("out/a.MP4"), Format.MP4)
+    assert [note.split()[0] for note in file.notes] == ["controller.OUTPUT_VIDEO_CODEC", "view.USE_MESA"]
 
 
 def test_a_rendered_scene_s_default_output_is_animated_drawings_own(folder):

@@ -1,0 +1,96 @@
+"""AnimatedDrawings' char_cfg.yaml: a picture's size, and the joints of the figure in it (COMPAT.md, section 3).
+
+Joints come in any order in the file, parents first out of here. What keeps them from being one tree is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.types import Floats, Ints
+from pipeline.yaml_files import Section, nearest, raise_problems, yaml_mapping
+
+MAX_JOINTS = 1000
+MAX_SIDE = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class CharacterConfig:
+    """What the file says.
+
+    Attributes:
+        width, height: of the pictures, px.
+        joint_names: J unique names, parents first.
+        parents: (J,) int32, -1 for the root.
+        locations: (J, 2) float64, x and y of a pixel, y down.
+    """
+
+    width: int
+    height: int
+    joint_names: tuple[str, ...]
+    parents: Ints
+    locations: Floats
+
+
+def read_character_config(path: Path) -> CharacterConfig:
+    """A char_cfg.yaml.
+
+    Raises:
+        ConfigError: with everything that is wrong in it.
+    """
+    problems: list[str] = []
+    fields = Section(yaml_mapping(path), problems)
+    width, height = (fields.whole(side, least=1, most=MAX_SIDE) for side in ("width", "height"))
+    joints: list[tuple[str, str | None, tuple[float, ...]]] = []
+    for entry in fields.sections("skeleton", least=1):
+        parent = entry.text("parent") if entry.has("parent") or "parent" not in entry.keys() else None  # noqa: SIM118 - a Section is no dictionary
+        joints.append((entry.text("name"), parent, entry.numbers("loc", 2)))
+    if len(joints) > MAX_JOINTS:
+        fields.note("skeleton", f"expected at most {MAX_JOINTS} joints, found {len(joints)}")
+    names, parent_of = [name for name, _, _ in joints], {name: parent for name, parent, _ in joints}
+    if not problems:
+        problems += _hierarchy_problems(parent_of, names)
+    raise_problems(path, problems)
+    order = _parents_first(names, parent_of)
+    index_of = {name: index for index, name in enumerate(order)}
+    parents = [index_of[parent] if (parent := parent_of[name]) is not None else -1 for name in order]
+    location_of = {name: location for name, _, location in joints}
+    locations = np.array([location_of[name] for name in order], dtype=np.float64)
+    return CharacterConfig(width, height, tuple(order), np.array(parents, dtype=np.int32), locations)
+
+
+def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> list[str]:
+    """What keeps the joints from being one tree."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems = [f"skeleton: {name} is there {names.count(name)} times, expected unique names" for name in twice]
+    roots = [name for name in names if parents[name] is None]
+    if not roots:
+        problems.append("skeleton: there is no root, expected one joint with parent: null")
+    elif len(roots) > 1:
+        problems.append(f"skeleton: expected one joint with parent: null, found {', '.join(roots)}")
+    unknown = {name: parent for name, parent in parents.items() if parent is not None and parent not in parents}
+    problems += [f"skeleton: {name}'s parent {parent!r} is no joint{nearest(parent, parents)}" for name, parent in unknown.items()]
+    if not problems:
+        reached = set(_parents_first(names, parents))
+        astray = [name for name in names if name not in reached]
+        if astray:
+            problems.append(f"skeleton: {', '.join(astray)} hang on each other in a cycle, expected a way to the root")
+    return problems
+
+
+def _parents_first(names: list[str], parents: dict[str, str | None]) -> list[str]:
+    """The joints in their own order, but for parents that come too late: these are brought forward. Joints in a cycle are left out."""
+    order: dict[str, None] = {}
+    root = next((name for name in names if parents[name] is None), None)
+    for name in [root, *names]:
+        chain: dict[str, None] = {}
+        joint: str | None = name
+        while joint is not None and joint not in order and joint not in chain:
+            chain[joint] = None
+            joint = parents[joint]
+        if joint is None or joint in order:
+            order.update(dict.fromkeys(reversed(chain)))
+    return list(order)
