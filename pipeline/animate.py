@@ -2,7 +2,8 @@
 
     character + motion --retarget--> joints over time --deform--> shapes over time --render--> frames --encode--> file
           |--mesh--> triangles, pins
-    (frame: where the camera stands; sprite: the picture on the mesh; palette: the colours of a GIF)
+    (frame: where the camera stands; sprite: the picture on the mesh; palette: the colours of a GIF;
+     visibility: whether anything was drawn)
 
 `animated` is the whole way. Stages are pure functions in `pipeline.stages`; the renderer and the encoder are handed in
 (`pipeline.ports`) and implemented in `pipeline.adapters`. Frames stream: a few shapes, one frame and the encoder's queue are all that
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import BlankAnimation, OptionError, RenderFailed
+from pipeline.errors import OptionError
 from pipeline.geometry.arap import ArapSolver
 from pipeline.motion.resample import clock_times, output_clock
 from pipeline.ports import Encoder, Renderer, Stopwatch
@@ -30,13 +31,12 @@ from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
 from pipeline.stages.retarget import retargeted
 from pipeline.stages.sprite import joint_colours, sprite_of
+from pipeline.stages.visibility import Sightings
 from pipeline.types import (
     Actor,
     Animation,
-    Bytes,
     Canvas,
     Floats,
-    Frame,
     Ints,
     Layer,
     Mesh,
@@ -102,7 +102,7 @@ def animated(
         sprites = [_sprite(p, canvas, scene.view) for p in performances]
         layout = encoder.layout(canvas)
         palette = _palette(layout, sprites, canvas, scene.view)
-    seen, lost_pts = False, None
+    sightings = Sightings(canvas, layout)
     with (
         renderer.stage(canvas, sprites, layout=layout) as stage,
         encoder.open(path, canvas, clock, palette=palette) as sink,
@@ -115,17 +115,9 @@ def animated(
                 frame = stage.draw(layers, strokes, pts)
             with stopwatch.lap("encode"):
                 sink.write(frame)
-            if _shows_something(frame, layers, canvas, layout):
-                seen = True
-            elif layers and _is_in_view(layers, canvas, all_of_it=True):
-                lost_pts = pts
+            sightings.note(frame, layers)
             on_frame(done)
-        if not seen:
-            raise BlankAnimation("nothing is to be seen in any frame", hint="is the figure in view of the camera, and its mask not empty?")
-        if lost_pts is not None:
-            raise RenderFailed(
-                f"nothing was drawn at {float(lost_pts):.3f} s, though the figure is in view", hint="was the graphics card lost?"
-            )
+        sightings.check()
         with stopwatch.lap("write"):
             return sink.finish()
 
@@ -207,30 +199,3 @@ def _overlay(performance: Performance, shape: Floats, index: int, view: View) ->
     if debug.rig:
         strokes.append(debug_views.rig_strokes(track.joints[index], actor.character.rig.parents, track.root[index]))
     return strokes
-
-
-def _shows_something(frame: Frame, layers: Sequence[Layer], canvas: Canvas, layout: PixelLayout) -> bool:
-    """Whether anything is in this frame: in its pixels, and, where the background fills every frame, of the figures too."""
-    if frame.pixels.shape[:2] != (canvas.height, canvas.width):
-        return _has_content(frame.pixels, layout)
-    return _has_content(frame.pixels, layout) and (not layers or _is_in_view(layers, canvas, all_of_it=False))
-
-
-def _has_content(pixels: Bytes, layout: PixelLayout) -> bool:
-    """Whether some pixel is not transparent, or, behind an opaque background, not like the first one. A few are looked at first."""
-    if not pixels.size:
-        return False
-    if layout is PixelLayout.OPAQUE:
-        return any(bool((some != pixels[0, 0]).any()) for some in (pixels[::16, ::16], pixels))
-    return any(bool(some.any()) for some in (pixels[::16, ::16, 3], pixels[..., 3]))
-
-
-def _is_in_view(layers: Sequence[Layer], canvas: Canvas, *, all_of_it: bool) -> bool:
-    """Whether some vertex of some figure, or all of one figure, is in the picture."""
-    for layer in layers:
-        points = np.column_stack([layer.vertices, np.full(len(layer.vertices), layer.z), np.ones(len(layer.vertices))])
-        clip = points @ canvas.view_projection.T
-        inside = (clip[:, 3] > 0) & (np.abs(clip[:, 0]) < clip[:, 3]) & (np.abs(clip[:, 1]) < clip[:, 3])
-        if bool(inside.all() if all_of_it else inside.any()):
-            return True
-    return False

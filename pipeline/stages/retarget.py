@@ -65,12 +65,10 @@ def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequenc
     sampled = interpolated(body, motion.frame_time, times, loops=motion.loops)
     plane_of = {joint: planes[g.name] for g in config.projection_groups for joint in g.joints}
     orientations = {
-        joint: facing.angles_from_up(_picture(sampled[:, names[distal]] - sampled[:, names[proximal]], from_front=plane_of[distal]))
+        joint: facing.angles_from_up(_flattened(sampled[:, names[distal]] - sampled[:, names[proximal]], from_front=plane_of[distal])[0])
         for joint, (proximal, distal) in _applicable_mapping(rig, config).items()
     }
-    depths = {
-        joint: (facing.frontal if plane_of[joint] else facing.sagittal)(sampled[:, names[joint]])[1] for joint in plane_of if joint in names
-    }
+    depths = {joint: _flattened(sampled[:, names[joint]], from_front=plane_of[joint])[1] for joint in plane_of if joint in names}
     shown = np.stack([-sampled[..., 2], sampled[..., 1], sampled[..., 0]], axis=-1)  # the viewer looks along -z in world space
     sampled_path = interpolated(path, motion.frame_time, times, loops=motion.loops)
     shown[..., :2] += sampled_path[:, None]
@@ -141,8 +139,9 @@ def _chosen_planes(body: Floats, config: RetargetConfig, names: dict[str, int]) 
     return chosen
 
 
-def _picture(vectors: Floats, *, from_front: bool) -> Floats:
-    return (facing.frontal if from_front else facing.sagittal)(vectors)[0]
+def _flattened(points: Floats, *, from_front: bool) -> tuple[Floats, Floats]:
+    """The picture (..., 2) of points or vectors (..., 3) in a plane, and their depth (...)."""
+    return (facing.frontal if from_front else facing.sagittal)(points)
 
 
 def _applicable_mapping(rig: Rig, config: RetargetConfig) -> dict[str, tuple[str, str]]:
