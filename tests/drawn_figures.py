@@ -56,7 +56,7 @@ def drawn_figure(style: str, *, height: int = 420, width: int = 340, seed: int =
     else:
         mask = body["all"]
         ink = mask if style in {"crayon", "silhouette"} else mask & ~_shrunk(mask, pen)
-    return DrawnFigure(_painted(style, ink, rng), _halved(mask), _keypoints(at))
+    return DrawnFigure(_painted(style, ink, rng), _hard(mask), _keypoints(at))
 
 
 def _limb_width(style: str, height: int) -> float:
@@ -107,7 +107,7 @@ def _at(point: np.ndarray) -> tuple[int, int]:
     return x, y
 
 
-def _halved(mask: np.ndarray) -> np.ndarray:
+def _hard(mask: np.ndarray) -> np.ndarray:
     return _soft(mask) > 0.5
 
 

@@ -7,7 +7,7 @@ from the sheet's own seeded generator, so the same script draws the same picture
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -73,7 +73,7 @@ class Sheet:
     def dot(self, centre: Point, radius: float, pen: Pen, colour: Colour) -> None:
         """A small filled blob."""
         ring = [(centre[0] + radius * 0.55 * np.cos(turn), centre[1] + radius * 0.55 * np.sin(turn)) for turn in np.linspace(0, 6.6, 14)]
-        self._lay_down(self._swept(self._hand_drawn(ring, 0.3, closed=False), _with_width(pen, radius * 1.2)), pen, colour)
+        self._lay_down(self._swept(self._hand_drawn(ring, 0.3, closed=False), replace(pen, width=radius * 1.2)), pen, colour)
 
     def fill(
         self, points: Sequence[Point], pen: Pen, colour: Colour, *, angle: float = 60.0, gap: float = 0.8, closed: bool = True
@@ -169,10 +169,6 @@ class Sheet:
                 start * (1 + 2 * u) * (1 - u) ** 2 + stop * u**2 * (3 - 2 * u) + leaving * u * (1 - u) ** 2 - arriving * u**2 * (1 - u)
             )
         return np.concatenate(pieces)
-
-
-def _with_width(pen: Pen, width: float) -> Pen:
-    return Pen(width, pen.tooth, pen.edge, pen.strength, pen.wobble, pen.passes, pen.glazes)
 
 
 def _noise(random: np.random.Generator, rows: int, columns: int, size: float) -> Floats:
