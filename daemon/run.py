@@ -5,16 +5,12 @@ Signals only set flags and wake the loop: SIGTERM and SIGINT stop it (a second o
 
 from __future__ import annotations
 
-import os
-import select
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from daemon.bell import Bell, Flags, heeded_signals
 from daemon.disposition import Backoff
 from daemon.endings import Endings
 from daemon.intake import Intake
@@ -69,60 +65,6 @@ def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Gallery | None:
     return Gallery(spool.layout, log, instance=spool.instance, update_s=settings.gallery.update_s)
 
 
-class Bell:
-    """Wakes the loop from signal handlers and other threads: a pipe, as those may not take locks."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def ring(self) -> None:
-        """May be called from anywhere."""
-        with suppress(OSError):  # full: it rings already; closed: nobody is there any more
-            os.write(self._write, b"!")
-
-    def wait(self, timeout_s: float) -> bool:
-        """Whether it rang within the time."""
-        ready, _, _ = select.select([self._read], [], [], max(0.0, timeout_s))
-        if ready:
-            with suppress(BlockingIOError):
-                os.read(self._read, 65536)
-        return bool(ready)
-
-    def close(self) -> None:
-        """Let go of the pipe."""
-        write, self._write = self._write, -1
-        os.close(write)
-        os.close(self._read)
-
-
-@dataclass
-class Flags:
-    """What signals have asked for."""
-
-    stops: int = 0
-    reload: bool = False
-    hinted: bool = False
-
-
-@contextmanager
-def _signals(flags: Flags, bell: Bell) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        flags.stops += 1
-        bell.ring()
-
-    def reload(*_: object) -> None:
-        flags.reload = True
-        bell.ring()
-
-    wanted: dict[signal.Signals, Any] = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload, signal.SIGIO: signal.SIG_IGN}
-    before = {number: signal.signal(number, action) for number, action in wanted.items()}
-    try:
-        yield
-    finally:
-        for number, action in before.items():
-            signal.signal(number, action)
-
-
 def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: Hiring | None = None) -> int:
     """Run the daemon; returns the process's exit status.
 
@@ -136,7 +78,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: 
     settings = read_settings(config, environ)
     root = root_folder(settings, environ)
     bell, flags = Bell(), Flags()
-    with _signals(flags, bell), Spool.opened(root) as spool:
+    with heeded_signals(flags, bell), Spool.opened(root) as spool:
         log, writer = opened_log(settings.log, environ, instance=spool.instance)
         try:
             return _Daemon(settings, spool, log, writer, bell, flags, config, environ, hired).run(drain=drain)

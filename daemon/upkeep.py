@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from daemon.service import Service
 from daemon.settings import Settings
 from daemon.spool import Spool
 from daemon.status_file import StatusFile
-from daemon.vitals import Vitals
+from daemon.vitals import Vitals, resident_bytes
 from daemon.watch import Watch, WatchMode
 
 SCAN_PAUSE_S = 0.05
@@ -261,7 +260,7 @@ class Upkeep:
             found_by_scan_only=self._found_by_scan_only,
             watch_mode=str(self._watch.mode),
             log_dropped=vitals.log_dropped,
-            rss_bytes=_resident_bytes(),
+            rss_bytes=resident_bytes(),
             done_1h=self._endings.done - first[1],
             failed_1h=self._endings.failed - first[2],
         )
@@ -295,10 +294,3 @@ def _age(seconds: float) -> str:
         if seconds >= unit:
             return f"{seconds / unit:.0f}{name}"
     return f"{seconds:.0f}s"
-
-
-def _resident_bytes() -> int:
-    """Of this process; the workers have their own limits."""
-    with suppress(OSError, ValueError, IndexError), open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - of /proc
-        return int(file.read().split()[1]) * resource.getpagesize()
-    return 0

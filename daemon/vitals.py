@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from contextlib import suppress
 from dataclasses import dataclass
 
 
@@ -32,3 +34,10 @@ class Vitals:
     is_degraded: bool
     overflows: int
     log_dropped: int
+
+
+def resident_bytes() -> int:
+    """Of this process; the workers have their own limits."""
+    with suppress(OSError, ValueError, IndexError), open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - of /proc
+        return int(file.read().split()[1]) * resource.getpagesize()
+    return 0

@@ -14,11 +14,12 @@ import pytest
 from claimed_jobs import names_below
 from hand_driven import HandDriven
 
-from daemon import upkeep as upkeep_module
+from daemon import vitals
 from daemon.earlier import Earlier
 from daemon.job_ids import job_id
 from daemon.settings import Settings
-from daemon.upkeep import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S, _age, _resident_bytes
+from daemon.upkeep import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S, _age
+from daemon.vitals import resident_bytes
 from daemon.watch import WatchMode
 
 START_S = 1000.0
@@ -259,6 +260,6 @@ def test_ages_are_told_in_one_unit(seconds: float, told: str) -> None:
 
 
 def test_where_nobody_knows_the_memory_it_is_nought(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _resident_bytes() > 1 << 20
-    monkeypatch.setattr(upkeep_module, "open", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOENT, "no /proc")), raising=False)
-    assert _resident_bytes() == 0
+    assert resident_bytes() > 1 << 20
+    monkeypatch.setattr(vitals, "open", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOENT, "no /proc")), raising=False)
+    assert resident_bytes() == 0
