@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.gallery import keeper as gallery
 from daemon.gallery.entries import Entries, MediaFile, Shown, _failure, _results
 from daemon.gallery.keeper import Gallery, NotOurs
-from daemon.gallery import keeper as gallery
 from daemon.gallery.pages import INDEX, LEAST, MOST, pages
 from daemon.gallery.thumbnails import FOLDER, SIDE_PX, THUMBNAIL, keep_thumbnail, write_thumbnail
 from daemon.job_ids import job_id

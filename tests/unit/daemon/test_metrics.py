@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.disposition import ErrorType
 from daemon.log.events import Event, EventLog
-from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics import outlets as metrics_outlets
+from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics.outlets import MOST_CONNECTIONS, Outlets
 from daemon.settings import Metrics as MetricsSettings
 from daemon.vitals import Vitals
