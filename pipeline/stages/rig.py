@@ -47,6 +47,12 @@ FAR_MOVE = 0.04
 DISAGREEMENT = 0.16
 """Joints are on average so far, in shares of the longer side, from where the mask alone would have them, before that is worth a word."""
 
+LEAST_COVER = 0.02
+"""A figure that covers less of its box is hardly all of it."""
+
+LEAST_SPAN = 0.5
+"""Joints that span less of the figure, in the direction in which they span more, are hardly all of them right."""
+
 OUTLINE_SCORE = 0.25
 """What a joint is worth that was judged by the outline of a limb."""
 
@@ -107,36 +113,38 @@ def _all_inside(work: Repaired, mask: Bools) -> tuple[Floats, list[str]]:
 
 
 def _quality(keypoints: Floats, work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> Quality:
-    """How far the rig can be trusted: what was seen, what was mended, and whether mask and joints tell the same story."""
-    body = list(BODY)
-    side = max(mask.shape)
+    """How far the rig can be trusted: how surely its joints were seen, less for whatever speaks against them."""
     trust = np.clip(np.where(work.seen, keypoints[:, 2], 0.0) / FULL_SCORE, 0, 1)
     trust = np.maximum(trust, np.where(work.by_mask[:, 2] >= SEEN, OUTLINE_SCORE, 0.0))
-    score = float(trust[body].mean())
-    reasons = []
+    score = float(trust[list(BODY)].mean())
+    doubts = _doubts(work, points, mask, moved)
+    for share, _ in doubts:
+        score *= share
+    return Quality(round(min(max(score, 0.0), 1.0), 3), tuple(reason for _, reason in doubts))
+
+
+def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> list[tuple[float, str]]:
+    """What was mended, and where mask and joints tell different stories: which share of the trust each leaves, and a sentence."""
+    body = list(BODY)
+    doubts = []
     unseen = int((~work.seen[body]).sum())
-    if unseen:
-        reasons.append(f"{unseen} of {len(body)} joints were not seen")
+    if unseen:  # its trust is 0 already
+        doubts.append((1.0, f"{unseen} of {len(body)} joints were not seen"))
     if moved:
-        score *= 1 - 0.5 * len(moved) / len(body)
-        reasons.append(f"{len(moved)} joints lay outside the figure: {', '.join(moved)}")
+        doubts.append((1 - 0.5 * len(moved) / len(body), f"{len(moved)} joints lay outside the figure: {', '.join(moved)}"))
     if any("swapped" in repair for repair in work.repairs):
-        score *= 0.9
-        reasons.append("left and right were mixed up")
+        doubts.append((0.9, "left and right were mixed up"))
     judged = [joint for joint in body if work.by_mask[joint, 2] >= SEEN]
     if judged:
-        apart = float(np.linalg.norm(points[judged] - work.by_mask[judged, :2], axis=1).mean()) / side
+        apart = float(np.linalg.norm(points[judged] - work.by_mask[judged, :2], axis=1).mean()) / max(mask.shape)
         if apart > DISAGREEMENT:
-            score *= max(0.5, 1 - 2 * (apart - DISAGREEMENT))
-            reasons.append(f"joints and outline disagree: they are {apart:.0%} of the figure's size apart on average")
+            reason = f"joints and outline disagree: they are {apart:.0%} of the figure's size apart on average"
+            doubts.append((max(0.5, 1 - 2 * (apart - DISAGREEMENT)), reason))
     share = float(mask.mean())
-    if share < 0.02:
-        score *= 0.7
-        reasons.append(f"the figure covers {share:.1%} of its box only")
+    if share < LEAST_COVER:
+        doubts.append((0.7, f"the figure covers {share:.1%} of its box only"))
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = points[body]
-    covered = max(np.ptp(box[:, 0]) / len(columns), np.ptp(box[:, 1]) / len(rows))
-    if covered < 0.5:
-        score *= 0.7
-        reasons.append(f"the joints span {covered:.0%} of the figure only")
-    return Quality(round(min(max(score, 0.0), 1.0), 3), tuple(reasons))
+    spanned = float(max(np.ptp(points[body, 0]) / len(columns), np.ptp(points[body, 1]) / len(rows)))
+    if spanned < LEAST_SPAN:
+        doubts.append((0.7, f"the joints span {spanned:.0%} of the figure only"))
+    return doubts

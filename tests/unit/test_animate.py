@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-import drawn
 import numpy as np
 import pytest
+import sample_scene
 
 from pipeline.animate import animated, performed, scene_clock
 from pipeline.errors import BlankAnimation, OptionError, RenderFailed
@@ -87,12 +87,12 @@ class NotingEncoder:
 
 def run(scene: Scene, renderer: NotingRenderer, encoder: NotingEncoder, clock: OutputClock | None = None) -> Animation:
     clock = clock or scene_clock(scene)
-    return animated(scene, clock, Path("unused.gif"), renderer=renderer, encoder=encoder, stopwatch=drawn.NoStopwatch())
+    return animated(scene, clock, Path("unused.gif"), renderer=renderer, encoder=encoder, stopwatch=sample_scene.NoStopwatch())
 
 
 def test_every_frame_of_the_clock_is_drawn_and_written_at_its_exact_time() -> None:
     renderer, encoder = NotingRenderer(), NotingEncoder()
-    scene = drawn.scene(frames=9)
+    scene = sample_scene.scene(frames=9)
     animation = run(scene, renderer, encoder, OutputClock(7, Fraction(1, 24)))
     assert [pts for *_, pts in renderer.drawn] == [frame.pts for frame in encoder.written] == [Fraction(k, 24) for k in range(7)]
     assert encoder.finished
@@ -100,8 +100,8 @@ def test_every_frame_of_the_clock_is_drawn_and_written_at_its_exact_time() -> No
 
 
 def test_the_clock_is_as_long_as_the_longest_motion_at_the_first_ones_rate() -> None:
-    short, long = drawn.motion(10, rate=30), drawn.motion(60, rate=120)
-    actors = tuple(Actor(drawn.character(), motion, drawn.retarget_config()) for motion in (short, long))
+    short, long = sample_scene.motion(10, rate=30), sample_scene.motion(60, rate=120)
+    actors = tuple(Actor(sample_scene.character(), motion, sample_scene.retarget_config()) for motion in (short, long))
     clock = scene_clock(Scene(actors, View()))
     assert clock == OutputClock(15, Fraction(1, 30))
     assert scene_clock(Scene(actors, View()), rate=Fraction(100), max_rate=Fraction(50)) == OutputClock(25, Fraction(1, 50))
@@ -110,14 +110,14 @@ def test_the_clock_is_as_long_as_the_longest_motion_at_the_first_ones_rate() -> 
 def test_a_motion_that_ends_early_stands_still_unless_it_loops() -> None:
     times = OutputClock(20, Fraction(1, 30))
     for loops, moves in ((False, False), (True, True)):
-        actor = Actor(drawn.character(), drawn.motion(8, loops=loops), drawn.retarget_config())
-        track = performed(Scene((actor,), View()), times, stopwatch=drawn.NoStopwatch())[0].track
+        actor = Actor(sample_scene.character(), sample_scene.motion(8, loops=loops), sample_scene.retarget_config())
+        track = performed(Scene((actor,), View()), times, stopwatch=sample_scene.NoStopwatch())[0].track
         assert bool(np.abs(track.joints[19] - track.joints[9]).max() > 1e-6) is moves
 
 
 def test_figures_travel_only_in_their_layers_and_the_same_order_is_the_same_array() -> None:
     renderer = NotingRenderer()
-    run(drawn.scene(frames=6), renderer, NotingEncoder())
+    run(sample_scene.scene(frames=6), renderer, NotingEncoder())
     first, second = renderer.drawn[0][0][0], renderer.drawn[1][0][0]
     assert first.triangles is second.triangles
     assert first.vertices.dtype == np.float32
@@ -126,8 +126,8 @@ def test_figures_travel_only_in_their_layers_and_the_same_order_is_the_same_arra
 
 
 def test_the_automatic_camera_keeps_every_vertex_of_every_frame_in_the_picture() -> None:
-    motion = drawn.motion(50, step_cm=(6.0, 1.0, 0.0))
-    scene = Scene((Actor(drawn.character(), motion, drawn.retarget_config()),), View(90, 60))
+    motion = sample_scene.motion(50, step_cm=(6.0, 1.0, 0.0))
+    scene = Scene((Actor(sample_scene.character(), motion, sample_scene.retarget_config()),), View(90, 60))
     renderer = NotingRenderer()
     run(scene, renderer, NotingEncoder())
     for (layer,), _, _ in renderer.drawn:
@@ -139,25 +139,25 @@ def test_the_automatic_camera_keeps_every_vertex_of_every_frame_in_the_picture()
 def test_encoders_of_cut_outs_get_a_palette_and_no_others() -> None:
     for layout, expected in ((PixelLayout.CUT_OUT, True), (PixelLayout.RGBA, False)):
         encoder = NotingEncoder(wanted=layout)
-        run(drawn.scene(), NotingRenderer(), encoder)
+        run(sample_scene.scene(), NotingRenderer(), encoder)
         assert (encoder.palette is not None) is expected
 
 
 def test_debug_views_add_strokes_and_can_leave_the_drawing_out() -> None:
     renderer = NotingRenderer()
     debug = DebugViews(texture=False, rig=True, mesh_lines=True, floor=True, skeleton=True)
-    run(drawn.scene(view=View(32, 32, debug=debug)), renderer, NotingEncoder())
+    run(sample_scene.scene(view=View(32, 32, debug=debug)), renderer, NotingEncoder())
     layers, strokes, _ = renderer.drawn[0]
     assert layers == []
     assert [s.behind for s in strokes] == [True, False, False, False]
     colours = NotingRenderer()
-    run(drawn.scene(view=View(32, 32, debug=DebugViews(colours=True))), colours, NotingEncoder())
+    run(sample_scene.scene(view=View(32, 32, debug=DebugViews(colours=True))), colours, NotingEncoder())
     assert colours.sprites[0].colours is not None
 
 
 def test_the_automatic_camera_sees_the_driving_skeleton_too() -> None:
     renderer = NotingRenderer()
-    run(drawn.scene(view=View(40, 40, debug=DebugViews(skeleton=True))), renderer, NotingEncoder())
+    run(sample_scene.scene(view=View(40, 40, debug=DebugViews(skeleton=True))), renderer, NotingEncoder())
     for _, (strokes,), _ in renderer.drawn:
         clip = np.column_stack([strokes.points, np.ones(len(strokes.points))]) @ renderer.canvas.view_projection.T
         assert np.abs(clip[:, :2] / clip[:, 3:]).max() < 1.0
@@ -165,7 +165,7 @@ def test_the_automatic_camera_sees_the_driving_skeleton_too() -> None:
 
 def test_an_animation_in_which_nothing_is_ever_seen_is_an_error_not_a_file() -> None:
     with pytest.raises(BlankAnimation):
-        run(drawn.scene(), NotingRenderer(size=(0, 0)), encoder := NotingEncoder())
+        run(sample_scene.scene(), NotingRenderer(size=(0, 0)), encoder := NotingEncoder())
     assert not encoder.finished
 
 
@@ -173,7 +173,7 @@ def test_an_animation_in_which_nothing_is_ever_seen_is_an_error_not_a_file() -> 
 @pytest.mark.parametrize("size", [(3, 2), (8, 8)])
 def test_frames_in_which_nothing_was_drawn_are_no_success(wanted: PixelLayout, size: tuple[int, int]) -> None:
     """A lost graphics card says that all is well, and returns frames of the right size."""
-    scene = drawn.scene(view=View(8, 8))
+    scene = sample_scene.scene(view=View(8, 8))
     run(scene, NotingRenderer(size=size), NotingEncoder(wanted))
     with pytest.raises(BlankAnimation):
         run(scene, NotingRenderer(size=size, leaves_out=0), encoder := NotingEncoder(wanted))
@@ -187,7 +187,7 @@ def test_behind_an_opaque_background_figures_out_of_view_are_noticed_too() -> No
     away = Camera((50.0, 0.0, 2.0), (0.0, 0.0, 1.0))
     view = View(8, 8, background=(1.0, 1.0, 1.0, 1.0), camera=away)
     with pytest.raises(BlankAnimation):
-        run(drawn.scene(view=view), NotingRenderer(size=(8, 8)), NotingEncoder())
+        run(sample_scene.scene(view=view), NotingRenderer(size=(8, 8)), NotingEncoder())
 
 
 def test_a_scene_without_anyone_is_refused() -> None:
@@ -196,24 +196,24 @@ def test_a_scene_without_anyone_is_refused() -> None:
 
 
 def test_an_actor_can_be_given_a_mesh() -> None:
-    character = drawn.character()
+    character = sample_scene.character()
     mesh = Mesh(np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]), np.array([(0, 1, 2), (0, 2, 3)], np.int32))
-    scene = drawn.scene()
-    (performance,) = performed(scene, scene_clock(scene), stopwatch=drawn.NoStopwatch(), meshes=[mesh])
+    scene = sample_scene.scene()
+    (performance,) = performed(scene, scene_clock(scene), stopwatch=sample_scene.NoStopwatch(), meshes=[mesh])
     assert performance.figure.mesh is mesh
     assert performance.actor.character.name == character.name
 
 
 def test_progress_is_told_frame_by_frame() -> None:
     told: list[int] = []
-    scene = drawn.scene(frames=5)
+    scene = sample_scene.scene(frames=5)
     animated(
         scene,
         scene_clock(scene),
         Path("unused"),
         renderer=NotingRenderer(),
         encoder=NotingEncoder(),
-        stopwatch=drawn.NoStopwatch(),
+        stopwatch=sample_scene.NoStopwatch(),
         on_frame=told.append,
     )
     assert told == [1, 2, 3, 4, 5]
@@ -221,7 +221,7 @@ def test_progress_is_told_frame_by_frame() -> None:
 
 def test_shorter_clips_do_not_change_what_is_shown_at_a_time() -> None:
     """Frames are a function of time: 25 or 50 frames a second show the same shape at the same moment."""
-    scene = drawn.scene(frames=31)
+    scene = sample_scene.scene(frames=31)
     shapes = []
     for rate in (25, 50):
         renderer = NotingRenderer()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import drawn
 import numpy as np
+import sample_scene
 
 from pipeline.geometry.seams import FAR_BONES, bones_between, cut_apart
 
-RIG = drawn.rig()
+RIG = sample_scene.rig()
 
 
 def joint(name: str) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import drawn
 import numpy as np
 import pytest
+import sample_scene
 
 from pipeline.geometry.arap import ArapSolver
 from pipeline.stages import deform
@@ -15,9 +15,9 @@ from pipeline.stages.retarget import retargeted
 
 @pytest.fixture
 def moving() -> MovingMesh:
-    character, motion = drawn.character(), drawn.motion(frames=40, step_cm=(3.0, 0.0, 0.0))
+    character, motion = sample_scene.character(), sample_scene.motion(frames=40, step_cm=(3.0, 0.0, 0.0))
     figure = figure_of(character)
-    track = retargeted(character.rig, motion, drawn.retarget_config(), [k * motion.frame_time for k in range(40)])
+    track = retargeted(character.rig, motion, sample_scene.retarget_config(), [k * motion.frame_time for k in range(40)])
     return MovingMesh(ArapSolver(figure.mesh, figure.pins), track)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import drawn
 import numpy as np
 import pytest
+import sample_scene
 
 from pipeline.errors import CharacterError
 from pipeline.geometry.triangles import signed_areas
 from pipeline.stages.mesh import figure_of, figure_on, pins_at
 from pipeline.types import Character, Mesh
 
-CHARACTER = drawn.character()
+CHARACTER = sample_scene.character()
 FIGURE = figure_of(CHARACTER)
 
 
@@ -24,7 +24,7 @@ def with_mask(mask: np.ndarray) -> Character:
 def test_triangles_run_counter_clockwise_and_cover_the_figure() -> None:
     areas = signed_areas(FIGURE.mesh.vertices, FIGURE.mesh.triangles)
     assert areas.min() > 0
-    assert areas.sum() * drawn.SIDE**2 == pytest.approx(CHARACTER.mask.sum(), rel=0.05)
+    assert areas.sum() * sample_scene.SIDE**2 == pytest.approx(CHARACTER.mask.sum(), rel=0.05)
 
 
 def test_every_pin_rests_on_its_joint() -> None:
@@ -35,7 +35,7 @@ def test_every_pin_rests_on_its_joint() -> None:
 def test_a_hand_belongs_to_the_hands_bone_and_the_head_to_the_neck() -> None:
     centroids = FIGURE.mesh.vertices[FIGURE.mesh.triangles].mean(axis=1)
     for name, place in (("left_hand", (104, 42)), ("right_foot", (43, 107)), ("neck", (60, 14))):
-        at = np.array([place[0] / drawn.SIDE, 1 - place[1] / drawn.SIDE])
+        at = np.array([place[0] / sample_scene.SIDE, 1 - place[1] / sample_scene.SIDE])
         nearest = int(np.argmin(np.linalg.norm(centroids - at, axis=1)))
         assert CHARACTER.rig.joint_names[FIGURE.owner[nearest]] == name
 

@@ -6,16 +6,16 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
-import drawn
 import numpy as np
 import pytest
+import sample_scene
 
 from pipeline.errors import RetargetError
 from pipeline.stages.retarget import draw_orders, driven_pose, posed_joints, retargeted
 from pipeline.types import AboveCheck, DrawGroup, Motion, ProjectionGroup, ProjectionMethod
 
-RIG = drawn.rig()
-CONFIG = drawn.retarget_config()
+RIG = sample_scene.rig()
+CONFIG = sample_scene.retarget_config()
 
 
 def times(motion: Motion) -> list[Fraction]:
@@ -27,7 +27,7 @@ def joint(name: str) -> int:
 
 
 def test_a_lifted_forearm_lifts_the_drawings_forearm_at_its_own_length() -> None:
-    motion = drawn.motion(frames=10)
+    motion = sample_scene.motion(frames=10)
     track = retargeted(RIG, motion, CONFIG, times(motion))
     forearm = track.joints[:, joint("left_hand")] - track.joints[:, joint("left_elbow")]
     length = np.linalg.norm(RIG.rest[joint("left_hand")] - RIG.rest[joint("left_elbow")])
@@ -36,7 +36,7 @@ def test_a_lifted_forearm_lifts_the_drawings_forearm_at_its_own_length() -> None
 
 
 def test_what_does_not_move_stays_where_the_motion_points() -> None:
-    motion = drawn.motion()
+    motion = sample_scene.motion()
     track = retargeted(RIG, motion, CONFIG, times(motion))
     np.testing.assert_allclose(np.ptp(track.joints[:, joint("right_hand")], axis=0), 0.0, atol=1e-12)
     upper = track.joints[0, joint("right_elbow")] - track.joints[0, joint("right_shoulder")]
@@ -46,7 +46,7 @@ def test_what_does_not_move_stays_where_the_motion_points() -> None:
 
 @pytest.mark.parametrize("turn", [0.4, np.pi / 2, -3.0])
 def test_where_the_body_faces_in_the_file_makes_no_difference(turn: float) -> None:
-    motion = drawn.motion(step_cm=(2.0, 0.5, 0.0))
+    motion = sample_scene.motion(step_cm=(2.0, 0.5, 0.0))
     c, s = np.cos(turn), np.sin(turn)
     turned = replace(motion, positions=motion.positions @ np.array([(c, 0, -s), (0, 1, 0), (s, 0, c)]) + (7.0, 3.0, -5.0))
     expected, found = (retargeted(RIG, m, CONFIG, times(m)) for m in (motion, turned))
@@ -55,7 +55,7 @@ def test_where_the_body_faces_in_the_file_makes_no_difference(turn: float) -> No
 
 
 def test_the_root_travels_in_the_drawings_proportions() -> None:
-    motion = drawn.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
+    motion = sample_scene.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
     track = retargeted(RIG, motion, CONFIG, times(motion))
     own = sum(np.linalg.norm(RIG.rest[joint(f"left_{a}")] - RIG.rest[joint(f"left_{b}")]) for a, b in (("foot", "knee"), ("knee", "hip")))
     np.testing.assert_allclose(np.diff(track.root[:, 0]), 8.5 * own / 85.0)
@@ -64,16 +64,16 @@ def test_the_root_travels_in_the_drawings_proportions() -> None:
 
 
 def test_walking_towards_the_viewer_is_not_travel_from_the_front_but_is_from_the_side() -> None:
-    motion = drawn.motion(frames=5, step_cm=(0.0, 0.0, 4.0))
+    motion = sample_scene.motion(frames=5, step_cm=(0.0, 0.0, 4.0))
     front = retargeted(RIG, motion, CONFIG, times(motion))
     np.testing.assert_allclose(front.root[:, 0], 0.0, atol=1e-12)
-    side = replace(CONFIG, projection_groups=(ProjectionGroup("all", tuple(drawn.MOTION_JOINTS), ProjectionMethod.SAGITTAL),))
+    side = replace(CONFIG, projection_groups=(ProjectionGroup("all", tuple(sample_scene.MOTION_JOINTS), ProjectionMethod.SAGITTAL),))
     assert np.all(np.diff(retargeted(RIG, motion, side, times(motion)).root[:, 0]) > 0)
 
 
 def test_pca_chooses_the_plane_in_which_the_group_spreads() -> None:
-    pca = replace(CONFIG, projection_groups=(ProjectionGroup("all", tuple(drawn.MOTION_JOINTS), ProjectionMethod.PCA),))
-    motion = drawn.motion()
+    pca = replace(CONFIG, projection_groups=(ProjectionGroup("all", tuple(sample_scene.MOTION_JOINTS), ProjectionMethod.PCA),))
+    motion = sample_scene.motion()
     assert driven_pose(RIG, motion, pca, times(motion)).planes == {"all": True}
 
 
@@ -96,7 +96,7 @@ def test_a_limb_whose_parent_is_not_mapped_inherits_the_trunks_turn() -> None:
 
 
 def test_a_target_below_the_line_is_dropped_from_the_mapping() -> None:
-    motion = drawn.motion()
+    motion = sample_scene.motion()
     above = replace(CONFIG, checks=(AboveCheck("neck", "right_shoulder", "left_shoulder"),))
     assert "neck" in driven_pose(RIG, motion, above, times(motion)).orientations
     below = replace(CONFIG, checks=(AboveCheck("neck", "left_shoulder", "right_shoulder"),))
@@ -112,13 +112,13 @@ def test_groups_are_drawn_from_far_to_near_and_reversed_inside_when_far() -> Non
 
 
 def test_frames_with_the_same_order_share_it() -> None:
-    motion = drawn.motion(frames=40)
+    motion = sample_scene.motion(frames=40)
     track = retargeted(RIG, motion, CONFIG, times(motion))
     assert len(track.draw_orders) == len(set(track.order_of_frame)) == 1
 
 
 def test_any_rate_shows_the_same_movement_between_the_same_ends() -> None:
-    motion = drawn.motion(frames=31)
+    motion = sample_scene.motion(frames=31)
     slow, fast = ([Fraction(k, n) for k in range(n + 1)] for n in (10, 120))
     assert np.abs(retargeted(RIG, motion, CONFIG, slow).joints - retargeted(RIG, motion, CONFIG, fast).joints[::12]).max() < 1e-9
 
@@ -131,18 +131,18 @@ def test_everything_that_does_not_fit_is_said_at_once() -> None:
         projection_groups=(ProjectionGroup("some", ("Hips", "LeftWrist", "RightWrist", "LeftAnkle"), ProjectionMethod.FRONTAL),),
     )
     with pytest.raises(RetargetError) as refused:
-        retargeted(RIG, drawn.motion(), misfit, [Fraction(0)])
+        retargeted(RIG, sample_scene.motion(), misfit, [Fraction(0)])
     for part in ("LeftPaw", "antenna", "RightAnkle", "'all'"):
         assert part in str(refused.value)
 
 
 def test_a_config_that_drives_nothing_of_this_rig_is_refused() -> None:
     with pytest.raises(RetargetError, match="no joint of the character is driven"):
-        retargeted(RIG, drawn.motion(), replace(CONFIG, mapping={"tail": ("Hips", "Neck")}), [Fraction(0)])
+        retargeted(RIG, sample_scene.motion(), replace(CONFIG, mapping={"tail": ("Hips", "Neck")}), [Fraction(0)])
 
 
 def test_a_motion_whose_legs_have_no_length_is_refused() -> None:
-    motion = drawn.motion()
+    motion = sample_scene.motion()
     flat = replace(motion, positions=np.zeros_like(motion.positions))
     with pytest.raises(RetargetError, match="no length"):
         retargeted(RIG, flat, CONFIG, [Fraction(0)])
@@ -153,7 +153,7 @@ def test_a_motion_whose_legs_have_no_length_is_refused() -> None:
 
 def wild_motion(frames: int = 5, scale: float = 0.02) -> Motion:
     """Every joint somewhere else in every frame, the body turning as it goes; away from the origin, off the floor."""
-    still = drawn.motion(frames)
+    still = sample_scene.motion(frames)
     chance = np.random.default_rng(7)
     turns = np.linspace(0.3, 2.1, frames)
     turned = np.stack(
@@ -212,8 +212,8 @@ TWO_PLANES = replace(
     CONFIG,
     starting_location=(0.3, -0.2, 0.7),
     projection_groups=(
-        ProjectionGroup("arms", tuple(j for j in drawn.MOTION_JOINTS if "Right" not in j), ProjectionMethod.FRONTAL),
-        ProjectionGroup("legs", tuple(j for j in drawn.MOTION_JOINTS if "Right" in j), ProjectionMethod.SAGITTAL),
+        ProjectionGroup("arms", tuple(j for j in sample_scene.MOTION_JOINTS if "Right" not in j), ProjectionMethod.FRONTAL),
+        ProjectionGroup("legs", tuple(j for j in sample_scene.MOTION_JOINTS if "Right" in j), ProjectionMethod.SAGITTAL),
     ),
     root_offset=replace(
         CONFIG.root_offset,
@@ -236,7 +236,7 @@ def test_paths_angles_and_depths_are_those_of_the_specification(group: str) -> N
         for frame in range(motion.frame_count):
             bone = expected.picture(frame, distal, from_front=front)[0] - expected.picture(frame, proximal, from_front=front)[0]
             assert driven.orientations[name][frame] == pytest.approx(degrees_from_up(bone))
-    for name in drawn.MOTION_JOINTS:
+    for name in sample_scene.MOTION_JOINTS:
         depths = [expected.picture(frame, name, from_front="Right" not in name)[1] for frame in range(motion.frame_count)]
         np.testing.assert_allclose(driven.depths[name], depths, atol=1e-12)
 
@@ -297,14 +297,14 @@ def test_a_rig_that_nothing_drives_rests_and_its_root_never_turns() -> None:
     ],
 )
 def test_below_a_line_is_to_the_right_of_the_way_along_it(target: str, first: str, second: str, *, is_kept: bool) -> None:
-    motion = drawn.motion()
+    motion = sample_scene.motion()
     config = replace(CONFIG, checks=(AboveCheck(target, first, second),))
     assert (target in driven_pose(RIG, motion, config, times(motion)).orientations) == is_kept
 
 
 def test_pca_looks_at_the_joints_of_its_group_in_all_frames() -> None:
     """Arms that swing to and fro are seen from the side, whatever else there is."""
-    motion = drawn.motion(frames=9)
+    motion = sample_scene.motion(frames=9)
     positions = motion.positions.copy()
     names = list(motion.joint_names)
     for name in ("LeftElbow", "LeftWrist"):
@@ -343,13 +343,13 @@ def test_many_equally_deep_groups_keep_their_order() -> None:
     ],
 )
 def test_what_a_motion_itself_lacks_is_said(change: dict[str, object], told: str) -> None:
-    motion = replace(drawn.motion(), **change)  # type: ignore[arg-type]
+    motion = replace(sample_scene.motion(), **change)  # type: ignore[arg-type]
     with pytest.raises(RetargetError, match=f"motion 'lift' {told}$"):
         retargeted(RIG, motion, CONFIG, [Fraction(0)])
 
 
 def test_limb_lengths_are_those_of_the_first_frame() -> None:
-    motion = drawn.motion()
+    motion = sample_scene.motion()
     positions = motion.positions.copy()
     positions[0] = 0.0
     with pytest.raises(RetargetError, match=r"does not fit: the motion's limb chains for the root have no length$"):
@@ -360,7 +360,7 @@ def test_limb_lengths_are_those_of_the_first_frame() -> None:
 
 def test_a_looping_motion_goes_round_and_another_ends() -> None:
     for loops in (True, False):
-        motion = drawn.motion(frames=6, loops=loops)
+        motion = sample_scene.motion(frames=6, loops=loops)
         later = [motion.duration + Fraction(2, 30)]
         found = retargeted(RIG, motion, CONFIG, later).joints
         same = retargeted(RIG, motion, CONFIG, [Fraction(2, 30) if loops else 5 * motion.frame_time]).joints
@@ -369,8 +369,8 @@ def test_a_looping_motion_goes_round_and_another_ends() -> None:
 
 def test_joints_of_the_root_are_turned_about_it_even_where_it_lies_apart() -> None:
     """In most rigs, root and hip lie in one place."""
-    joints = {**drawn.JOINTS_PX, "root": (64, 78, None)}
-    rig = drawn.rig(joints)
+    joints = {**sample_scene.JOINTS_PX, "root": (64, 78, None)}
+    rig = sample_scene.rig(joints)
     rest = rig.rest - rig.rest[0]
     np.testing.assert_allclose(posed_joints(rig, {}, 1)[0], rest, atol=1e-12)
     turned = posed_joints(rig, {"hip": np.array([123.0]), "root": np.array([50.0])}, 1)[0]
@@ -379,7 +379,7 @@ def test_joints_of_the_root_are_turned_about_it_even_where_it_lies_apart() -> No
 
 
 def test_a_motion_in_metres_is_as_good_as_one_in_centimetres() -> None:
-    motion = drawn.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
+    motion = sample_scene.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
     small = replace(motion, positions=motion.positions / 100, scale=1.0)
     found, expected = (retargeted(RIG, each, CONFIG, times(motion)) for each in (small, motion))
     np.testing.assert_allclose(found.root, expected.root)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import drawn
 import numpy as np
 import pytest
+import sample_scene
 
 from pipeline.stages.mesh import figure_of
 from pipeline.stages.sprite import bled, inked_alpha, joint_colours, paper_difference, soft_alpha, sprite_of
 
-CHARACTER = drawn.character(colour=(200, 60, 40))
+CHARACTER = sample_scene.character(colour=(200, 60, 40))
 MESH = figure_of(CHARACTER).mesh
 
 
@@ -28,9 +28,9 @@ def test_it_is_reduced_to_what_the_screen_shows_and_never_enlarged() -> None:
 
 def test_texture_coordinates_point_at_the_vertex_in_the_picture() -> None:
     sprite = sprite_of(CHARACTER, MESH, px_per_unit=500.0)
-    px = sprite.uv * drawn.SIDE
-    np.testing.assert_allclose(px[:, 0], MESH.vertices[:, 0] * drawn.SIDE, atol=1e-4)
-    np.testing.assert_allclose(px[:, 1], (1 - MESH.vertices[:, 1]) * drawn.SIDE, atol=1e-4)
+    px = sprite.uv * sample_scene.SIDE
+    np.testing.assert_allclose(px[:, 0], MESH.vertices[:, 0] * sample_scene.SIDE, atol=1e-4)
+    np.testing.assert_allclose(px[:, 1], (1 - MESH.vertices[:, 1]) * sample_scene.SIDE, atol=1e-4)
 
 
 def test_alpha_is_full_inside_half_on_the_rim_and_nothing_outside() -> None:

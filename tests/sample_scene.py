@@ -1,4 +1,4 @@
-"""Characters and motions made for tests: small, exactly known, quick."""
+"""A scene made for tests: its character and motion are small, exactly known, quick."""
 
 from __future__ import annotations
 
