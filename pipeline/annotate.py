@@ -81,7 +81,7 @@ def annotated(
     with stopwatch.lap("detect"):
         detections = _detections(drawing, predictor)
         chosen = chosen_boxes(detections, width, height, all_figures=options.all_figures, min_score=options.min_score)
-    figures = [_figure(drawing, figure, predictor, name, stopwatch) for figure, name in zip(chosen, _names(len(chosen)), strict=True)]
+    figures = [_figure(drawing, choice, predictor, name, stopwatch) for choice, name in zip(chosen, _names(len(chosen)), strict=True)]
     found = tuple(figure for figure in figures if figure is not None)
     if not found:
         best = chosen[0].detection.score

@@ -14,7 +14,6 @@ from pipeline.types import (
     Canvas,
     Detection,
     Floats,
-    Format,
     Frame,
     Layer,
     OutputClock,
@@ -90,9 +89,6 @@ class Sink(Protocol):
 
 class Encoder(Protocol):
     """Writes one format."""
-
-    @property
-    def format(self) -> Format: ...
 
     def layout(self, canvas: Canvas) -> PixelLayout:
         """What pixels it wants for this canvas: opaque ones, whatever the canvas is, if the format can't be transparent."""

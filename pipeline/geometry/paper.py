@@ -45,7 +45,6 @@ class Contrast:
         shade: (h, w) float32, darkness against the paper as a whole: filled areas, and shadows.
         colour: (h, w) float32, how far the channels disagree about that darkness: coloured areas, hardly shadows.
         colour_noise: standard deviation of `colour` on bare paper.
-        is_dark_paper: the picture was turned into its negative.
     """
 
     stroke: Singles
@@ -54,19 +53,17 @@ class Contrast:
     shade: Singles
     colour: Singles
     colour_noise: float
-    is_dark_paper: bool
 
 
 def contrast(rgb: Bytes) -> Contrast:
     """What stands out from the paper in a picture (h, w, 3) uint8, h and w >= 8."""
-    is_dark = has_dark_paper(rgb)
-    light = (255 - rgb if is_dark else rgb).astype(np.float32)
+    light = (255 - rgb if has_dark_paper(rgb) else rgb).astype(np.float32)
     darkest, lightest, _ = _extremes(_divided(light, local_paper(light)))
     grey = 1.0 - lightest
     stroke, stroke_noise = _levelled(1.0 - darkest)
     darkest, lightest, mean = _extremes(_divided(np.asarray(cv2.blur(light, (3, 3)), np.float32), whole_paper(light)))
     colour, colour_noise = _levelled(lightest - darkest)
-    return Contrast(stroke, stroke_noise, grey, 1.0 - mean, colour, colour_noise, is_dark)
+    return Contrast(stroke, stroke_noise, grey, 1.0 - mean, colour, colour_noise)
 
 
 def _divided(light: Singles, paper: Singles) -> Singles:

@@ -48,9 +48,6 @@ class _Frame:
     width: float
     height: float
 
-    def x(self, share: float) -> float:
-        return self.left + share * self.width
-
     def y(self, share: float) -> float:
         return self.top + share * self.height
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.debian_root import SUITE, cache_folder, debian_tar
+from tests.integration.debian_root import SUITE, cache_folder, checked, debian_tar
 from tests.integration.outer_pip import pip_mounts
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -173,13 +173,13 @@ def booted_machine() -> Iterator[Machine]:
     machine = Machine(folder / "debian", [*_binds(), *_package_settings(folder), *_torchserve()])
     try:
         machine.root.mkdir()
-        _checked("tar", "-C", str(machine.root), "--numeric-owner", "-xpf", str(base))
+        checked("tar", "-C", str(machine.root), "--numeric-owner", "-xpf", str(base))
         machine.boot()
         yield machine
     finally:
         machine.shut_down()
         lock.close()
-        _checked("rm", "-rf", str(folder))
+        checked("rm", "-rf", str(folder))
 
 
 def _remove_abandoned() -> None:
@@ -187,7 +187,7 @@ def _remove_abandoned() -> None:
     for lock in cache_folder().glob("machine-*/lock"):
         with lock.open("w") as file, contextlib.suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _checked("rm", "-rf", str(lock.parent))
+            checked("rm", "-rf", str(lock.parent))
 
 
 def _refuse_where_impossible() -> None:
@@ -209,7 +209,7 @@ def _debian_with_systemd() -> Path:
             try:
                 root = work / "debian"
                 root.mkdir()
-                _checked("tar", "-C", str(root), "--numeric-owner", "-xpf", str(bare))
+                checked("tar", "-C", str(root), "--numeric-owner", "-xpf", str(bare))
                 inside = [
                     "systemd-nspawn",
                     "--quiet",
@@ -220,10 +220,10 @@ def _debian_with_systemd() -> Path:
                     *_binds(),
                 ]
                 inside += ["env", "DEBIAN_FRONTEND=noninteractive"]
-                _checked(*inside, "apt-get", "-qq", "update")
-                _checked(*inside, "apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES)
+                checked(*inside, "apt-get", "-qq", "update")
+                checked(*inside, "apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES)
                 (root / "etc/machine-id").write_text("")
-                _checked("tar", "-C", str(root), "--numeric-owner", "-cf", str(work / "draft"), ".")
+                checked("tar", "-C", str(root), "--numeric-owner", "-cf", str(work / "draft"), ".")
                 (work / "draft").rename(made)
             finally:
                 shutil.rmtree(work)
@@ -253,8 +253,3 @@ def _torchserve() -> list[str]:
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     return [f"--bind-ro={packages}:{TORCHSERVE_PACKAGES}"]
-
-
-def _checked(*command: str) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"

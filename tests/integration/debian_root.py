@@ -16,7 +16,7 @@ import pytest
 
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
-DEADLINE_S = 600.0
+DEADLINE_S = 900.0
 
 
 def cache_folder() -> Path:
@@ -40,16 +40,17 @@ def debian_tar() -> Path:
             root, draft = folder / f"{made.name}.root", folder / f"{made.name}.draft"
             shutil.rmtree(root, ignore_errors=True)
             try:
-                _checked("debootstrap", "--variant=minbase", SUITE, str(root), MIRROR)
+                checked("debootstrap", "--variant=minbase", SUITE, str(root), MIRROR)
                 for leftover in (root / "var/cache/apt/archives").glob("*.deb"):
                     leftover.unlink()
-                _checked("tar", "-C", str(root), "--numeric-owner", "-cf", str(draft), ".")
+                checked("tar", "-C", str(root), "--numeric-owner", "-cf", str(draft), ".")
                 draft.rename(made)
             finally:
                 shutil.rmtree(root, ignore_errors=True)
     return made
 
 
-def _checked(*command: str) -> None:
+def checked(*command: str) -> None:
+    """Run a program that must succeed."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-3000:]}{done.stderr[-3000:]}"

@@ -36,8 +36,6 @@ _LEVEL = 1
 class ApngEncoder:
     """`Encoder` for APNG."""
 
-    format = Format.APNG
-
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""
         return PixelLayout.OPAQUE if canvas.is_opaque else PixelLayout.RGBA

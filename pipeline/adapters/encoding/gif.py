@@ -39,8 +39,6 @@ _NOTHING = np.uint16(0)
 class GifEncoder:
     """`Encoder` for GIF. Needs a palette."""
 
-    format = Format.GIF
-
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002  the same for every canvas
         """See `Encoder.layout`."""
         return PixelLayout.CUT_OUT

@@ -28,8 +28,6 @@ _RECIPE = Recipe(
 class Mp4Encoder:
     """`Encoder` for MP4. Alpha is ignored: make the canvas opaque first."""
 
-    format = Format.MP4
-
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002  the same for every canvas
         """See `Encoder.layout`."""
         return _RECIPE.layout

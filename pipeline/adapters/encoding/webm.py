@@ -27,8 +27,6 @@ _TRANSPARENT = replace(_OPAQUE, layout=PixelLayout.RGBA, metadata={"alpha_mode":
 class WebmEncoder:
     """`Encoder` for WebM."""
 
-    format = Format.WEBM
-
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""
         return _recipe(canvas).layout

@@ -38,8 +38,6 @@ _ALPHA_QUALITY = 60
 class WebpEncoder:
     """`Encoder` for animated WebP."""
 
-    format = Format.WEBP
-
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""
         return PixelLayout.OPAQUE if canvas.is_opaque else PixelLayout.RGBA

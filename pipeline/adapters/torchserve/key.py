@@ -59,10 +59,6 @@ class KeyFile:
         """Why there is no key, a clause without secrets; "" if there is one."""
         return self._problem
 
-    @property
-    def path(self) -> Path | None:
-        return self._path
-
     def token(self, *, fresh: bool = False) -> Token | None:
         """The key, or None where there is none; read again if the file changed, or if `fresh` is asked for."""
         if self._path is None:

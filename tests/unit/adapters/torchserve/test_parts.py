@@ -83,7 +83,6 @@ def test_keys_of_a_key_file(tmp_path):
     path = key_file(tmp_path, "for-predictions")
     assert KeyFile(path).token() == Token("for-predictions")
     assert KeyFile(path, kind="management").token() == Token("manage-me")
-    assert KeyFile(path).path == path
 
 
 def test_a_plain_key(tmp_path):
