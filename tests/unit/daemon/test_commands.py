@@ -20,7 +20,7 @@ from daemon import cli, motions
 from daemon.cli import app
 from daemon.commands import machine
 from daemon.commands.measure import table
-from pipeline.adapters.opengl.contexts import ContextReport
+from pipeline.adapters.opengl.context_reports import ContextReport
 from pipeline.errors import ConfigError, OptionError, RenderUnavailable
 
 __all__ = ["picture", "server"]
