@@ -30,9 +30,10 @@ def bytes_of(path: Path, most: int) -> bytes:
         if error.errno not in {errno.ELOOP, errno.ENXIO}:
             raise
         raise DecodeError(DecodeReason.UNREADABLE, "this is a link or a socket: expected an ordinary file", path=path.name) from error
+    if not stat.S_ISREG(os.fstat(opened).st_mode):  # asked first: a folder can't be made a file object, and would stay open
+        os.close(opened)
+        raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path.name)
     with os.fdopen(opened, "rb") as file:
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path.name)
         return file.read(most + 1)
 
 

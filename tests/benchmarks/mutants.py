@@ -183,6 +183,11 @@ class Trials:
         self._wait(0)
         pytest.exit("all faults were tried", returncode=0)
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if self.is_child:  # what comes now is about folders that all processes share
+            os._exit(int(exitstatus))
+
     def _begin(self, fault: Fault) -> bool:
         """Fork; True in the child."""
         child = os.fork()

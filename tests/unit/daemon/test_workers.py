@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
+import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pebble import ProcessExpired
 
+from daemon import workers as workers_module
 from daemon.disposition import ErrorType
+from daemon.orders import Report
 from daemon.workers import Workers, report_of
 
 PATIENCE_S = 60.0
@@ -46,3 +53,71 @@ def test_a_job_whose_pool_broke_has_crashed_and_may_be_tried_again() -> None:
     failure = report_of(future, 1.0).failure
     assert failure is not None
     assert failure.kind is ErrorType.CRASH
+
+
+def told(error: BaseException) -> tuple[ErrorType, str]:
+    """What is made of a job that ended so."""
+    future: Future[Any] = Future()
+    future.set_exception(error)
+    failure = report_of(future, 1.5).failure
+    assert failure is not None
+    return failure.kind, failure.message
+
+
+@pytest.mark.parametrize(
+    ("exitcode", "kind", "message"),
+    [
+        (-9, ErrorType.OUT_OF_MEMORY, "the worker was killed, as the kernel does when memory runs out"),
+        (-11, ErrorType.CRASH, "the worker died with signal SIGSEGV"),
+        (-99, ErrorType.CRASH, "the worker died with signal 99"),
+        (3, ErrorType.CRASH, "the worker died with exit status 3"),
+    ],
+)
+def test_how_a_worker_died_says_why(exitcode: int, kind: ErrorType, message: str) -> None:
+    assert told(ProcessExpired("it died", code=exitcode)) == (kind, message)
+
+
+def test_every_other_end_is_a_failure_too() -> None:
+    assert told(TimeoutError()) == (ErrorType.DEADLINE, "it was not done within 1.5 s")
+    assert told(MemoryError()) == (ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have")
+    kind, message = told(RuntimeError("words " * 1000))
+    assert (kind, len(message)) == (ErrorType.INTERNAL, 500)
+    assert message.startswith("RuntimeError: words")
+
+
+def test_a_good_end_is_its_report() -> None:
+    future: Future[Report] = Future()
+    future.set_result(report := Report({}))
+    assert report_of(future, 1.0) is report
+
+
+class Limits:
+    """Takes the limits that a process sets itself."""
+
+    RLIMIT_DATA, RLIMIT_CORE = "data", "core"
+
+    def __init__(self) -> None:
+        self.set: dict[str, tuple[int, int]] = {}
+
+    def setrlimit(self, which: str, limits: tuple[int, int]) -> None:
+        self.set[which] = limits
+
+
+@pytest.mark.parametrize(("limit_mb", "data"), [(64, {"data": (64 << 20, 64 << 20)}), (0, {})])
+def test_a_worker_starts_with_its_limits_and_dies_with_its_daemon(
+    monkeypatch: pytest.MonkeyPatch, limit_mb: int, data: dict[str, tuple[int, int]]
+) -> None:
+    limits, asked, ended = Limits(), [], []
+    library = SimpleNamespace(prctl=lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(workers_module, "resource", limits)
+    monkeypatch.setattr(workers_module, "ctypes", SimpleNamespace(CDLL=lambda _: library))
+    monkeypatch.setattr(workers_module, "open", lambda *_, **__: io.StringIO(), raising=False)
+    monkeypatch.setattr(workers_module, "hurried_by", lambda _: None)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    stopping: Any = None
+    workers_module._start_worker(os.getppid(), limit_mb, stopping)
+    assert limits.set == {**data, "core": (0, 0)}
+    assert asked == [(1, signal.SIGKILL)]  # PR_SET_PDEATHSIG
+    assert not ended
+    workers_module._start_worker(-1, limit_mb, stopping)
+    assert ended == [1]
