@@ -10,6 +10,11 @@ from pipeline.types import Floats, Singles
 NEAR_CELLS = 3
 """Half the width of the neighbourhood of a peak that decides where between the cells it is, and how sure it is."""
 
+UNEVEN_HALVES = 0.3
+"""Standard deviation of the difference of a limb's halves, as a share of their sum."""
+SHORT_LIMB_CELLS = 4.0
+"""Of limbs that are about as short, the halves may differ."""
+
 
 def joint_chances(logits: Singles) -> Singles:
     """Joint logits (J, C, C) as the chance of each place, a softmax over the cells of each joint."""
@@ -39,6 +44,24 @@ def peaks_of_chances(chances: Singles, side: float) -> Floats:
         peaks[row] = (window.sum(axis=0) @ across / total, window.sum(axis=1) @ down / total, min(total, 1.0))
     peaks[:, :2] *= side / cells
     return peaks
+
+
+def middle_peak(chance: Singles, root: Floats, tip: Floats, side: float) -> Floats:
+    """(3,) like a row of `peaks_of_chances`: a limb's middle joint from its chances (C, C), given root and tip in px of the square.
+
+    Halves of limbs are about as long as each other, also when the limb is bent: a place where they aren't is less likely, as in a
+    pictorial structure (Felzenszwalb and Huttenlocher 2005, section 2). Of two elbows that the network can't decide between, one halfway
+    along the arm and one at the hand, this takes the former.
+    """
+    cells = chance.shape[-1]
+    at = np.arange(cells) + 0.5
+    reach = [np.hypot(at[None, :] - x, at[:, None] - y) for x, y in (root[:2] * cells / side, tip[:2] * cells / side)]
+    uneven = (reach[0] - reach[1]) / (reach[0] + reach[1] + SHORT_LIMB_CELLS)
+    likely = chance * np.exp(-0.5 * (uneven / UNEVEN_HALVES) ** 2).astype(np.float32)
+    chosen = peaks_of_chances(likely[None] / max(float(likely.sum()), 1e-12), side)[0] * cells / side
+    is_near = np.hypot(at[None, :] - chosen[0], at[:, None] - chosen[1]) <= NEAR_CELLS + 1
+    peak: Floats = peaks_of_chances((chance * is_near)[None], side)[0]  # which of them, not where in it: halves may differ a little
+    return peak
 
 
 def _window(chance: Singles, y: int, x: int) -> tuple[Floats, int, int]:

@@ -232,4 +232,4 @@ def with_rim(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if not len(rows):
         return drawn
     rim = MASK_RIM * max(np.ptp(rows), np.ptp(columns))
-    return np.asarray(cv2.distanceTransform((~drawn).astype(np.uint8), cv2.DIST_L2, 5) <= rim)
+    return np.asarray(cv2.distanceTransform((~drawn).astype(np.uint8), cv2.DIST_L2, 5) <= rim + 0.5)  # between pixel centres
