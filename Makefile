@@ -1,6 +1,7 @@
 # make demo      the daemon with sample photographs in its inbox, in out/
 # make test      the test suite
 # make coverage  which lines and branches of the daemon and of the pure pipeline the tests miss
+# make mutants   how many faults, seeded into the spool and its kin, the tests catch; MODULE=daemon/settle.py for one of them
 # make lint      style, types, import contracts, shell scripts
 # make bench     where the time goes, as tables
 # Each sets up what it needs: system libraries, the virtual environment in .venv/, dependencies.
@@ -9,7 +10,7 @@ SHELL := /bin/bash
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test coverage lint lint-style lint-types lint-imports lint-scripts bench clean
+.PHONY: demo test coverage mutants lint lint-style lint-types lint-imports lint-scripts bench clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml .ci/setup
@@ -27,6 +28,9 @@ coverage: $(READY)
 	$(VENV)/bin/python -m pytest tests/unit tests/property tests/fault --cov --cov-report= \
 	  --ignore tests/fault/test_kill_anywhere.py --ignore tests/fault/test_power_loss.py $(PYTEST_ARGS)
 	$(VENV)/bin/python -m coverage report --fail-under=95
+
+mutants: $(READY)
+	$(VENV)/bin/python tests/benchmarks/mutants.py $(MODULE)
 
 lint: lint-style lint-types lint-imports lint-scripts
 

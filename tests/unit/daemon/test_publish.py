@@ -177,3 +177,30 @@ def test_a_damaged_manifest_publishes_nothing(spool: Spool, manifest: dict[str, 
     assert names_below(spool.layout.outbox) == []
     (place / "manifest.json").write_text(json.dumps(GOOD))
     assert finish_publishing(spool.layout.outbox, place, claimed(spool, "b.png")) == GOOD
+
+
+def test_a_manifest_of_an_attempt_before_is_written_anew(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = claimed(spool)
+    manifest = with_results(spool, job, b"GIF")
+    (spool.path(job) / "manifest.json").write_bytes(b"{half of o")
+    made: list[tuple[Path, str]] = []
+    create = publishing.create_durably
+
+    def created(place: Path, name: str, content: bytes) -> None:
+        made.append((place, name))
+        create(place, name, content)
+
+    monkeypatch.setattr(publishing, "create_durably", created)
+    named = publish(spool.layout.outbox, spool.path(job), job, manifest)
+    assert made == [(spool.path(job), "manifest.json")]
+    assert json.loads((spool.path(job) / "manifest.json").read_text()) == named
+
+
+def test_what_was_begun_in_a_folder_that_has_gone_is_finished_there(spool: Spool) -> None:
+    job = claimed(spool, folder=("dab",))
+    named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+    for path in (spool.layout.outbox / "dab").iterdir():
+        path.unlink()
+    (spool.layout.outbox / "dab").rmdir()
+    assert finish_publishing(spool.layout.outbox, spool.path(job), job) == named
+    assert names_below(spool.layout.outbox) == ["dab/garlic.gif", "dab/garlic.json"]

@@ -91,7 +91,8 @@ def test_a_claim_without_even_a_name_is_forgotten(left: Spool, spool: Spool) -> 
     (left.path(job) / "source").unlink()
     (left.path(job) / "job.json").unlink()
     assert found(spool) == []
-    assert names_below(spool.layout.root) == []
+    assert not spool.path(job).exists()
+    assert not left.own.exists()
 
 
 def test_options_that_were_not_taken_yet_are_taken_now(left: Spool, spool: Spool) -> None:
@@ -99,6 +100,27 @@ def test_options_that_were_not_taken_yet_are_taken_now(left: Spool, spool: Spool
     (left.path(job) / "sidecar.json").rename(left.layout.inbox / "dab" / "garlic.json")
     assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
     assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
+
+
+def test_what_is_taken_over_is_durable_before_it_is_gone_on_with(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = claimed(left, sidecar=b"{}")
+    job.is_under_way = False
+    left.save(job)
+    (left.path(job) / "sidecar.json").rename(left.layout.inbox / "garlic.json")
+    inodes = {left.path(job).stat().st_ino: "job"}
+    inodes |= {path.stat().st_ino: name for name, path in (("own", spool.own), ("inbox", left.layout.inbox), ("work", left.layout.work))}
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(file: int) -> None:
+        synced.append(inodes[os.fstat(file).st_ino])
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    for recovered in taken_over(spool):
+        assert recovered.found is Found.WAITING
+        assert synced == ["own", "job", "inbox"]
+    assert synced[3:] == ["work"]
 
 
 def test_options_of_another_picture_of_that_name_are_left_to_it(left: Spool, spool: Spool) -> None:
@@ -145,7 +167,9 @@ def test_a_damaged_job_on_its_way_out_goes_on_with_or_without_source(left: Spool
         (left.path(job) / "job.json").write_bytes(b"")
         if number:
             (left.path(job) / "source").unlink()
-    assert [each.found for each in taken_over(spool)] == [state, state]
+    recovered = list(taken_over(spool))
+    assert [each.found for each in recovered] == [state, state]
+    assert not any(each.job.is_folder for each in recovered)
 
 
 @pytest.mark.parametrize(("schema", "state"), [(2, Found.NEWER), (1, Found.DAMAGED), ("2", Found.DAMAGED), (None, Found.DAMAGED)])
