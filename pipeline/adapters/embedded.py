@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.errors import ModelUnavailable, ShapeError
 from pipeline.stages import figures_seen
-from pipeline.stages.figures_seen import PoseAnswer, Proposal, View
+from pipeline.stages.figures_seen import PoseAnswer, Proposal, NetworkView
 from pipeline.types import Bytes, Detection, Floats, Singles, checked
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ MODELS: Final = Path(__file__).resolve().parents[1] / "models"
 DETECTOR: Final = "detector.onnx"
 POSE: Final = "pose.onnx"
 CPU: Final = "CPUExecutionProvider"
-Look = tuple[Proposal, View, PoseAnswer]
+Look = tuple[Proposal, NetworkView, PoseAnswer]
 _REINSTALL: Final = "install doodled again: its networks come with it"
 
 
@@ -92,7 +92,7 @@ class EmbeddedPredictor:
             looks[row] = (after, view, answer)
         return looks
 
-    def _close_answers(self, views: list[View]) -> list[PoseAnswer]:
+    def _close_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
         if not views:
             return []
         joints, masks, presence = self._pose.answer(figures_seen.with_mirrors(views))

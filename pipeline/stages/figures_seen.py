@@ -15,6 +15,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from pipeline.geometry.bones import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
 from pipeline.geometry.heatmaps import box_overlap, centre_peaks, joint_chances, middle_peak, peaks_of_chances
 from pipeline.geometry.letterbox import Letterbox, paper_colour
 from pipeline.types import Box, Bytes, Detection, Floats, Singles
@@ -42,20 +43,19 @@ FIRMNESS: Final = (0.3, 0.9)
 """Scores rise over these: 99 of 100 held-out figures have a firmness of at least 0.67, 95 of 100 pictures without one at most 0.67."""
 SCORE_POWER: Final = 1.4
 """So that 0.3, below which nothing is animated, keeps 99 of 100 held-out figures and refuses 98 of 100 pictures without one."""
-FIRST_LIMB: Final = 5
+FIRST_LIMB: Final = SHOULDERS[0]
 MASK_SIDE: Final = 128
 """Longer side of a detection's mask."""
 
 MIRRORED: Final = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """Where each keypoint goes in a mirror: the figure's own left becomes its right."""
 
-
-LIMBS: Final = ((5, 7, 9), (6, 8, 10), (11, 13, 15), (12, 14, 16))
+LIMBS: Final = (*zip(SHOULDERS, ELBOWS, WRISTS, strict=True), *zip(HIPS, KNEES, ANKLES, strict=True))
 """Root, middle and tip of each arm and leg."""
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class NetworkView:
     """What a network is shown.
 
     Attributes:
@@ -90,13 +90,13 @@ class PoseAnswer:
     presence: Singles
 
 
-def whole_view(rgb: Bytes, side: int) -> View:
+def whole_view(rgb: Bytes, side: int) -> NetworkView:
     """A whole picture (H, W, 3) uint8 for the detector."""
     window = Letterbox.whole(rgb.shape[1], rgb.shape[0], side)
-    return View(window.cut(rgb, paper_colour(rgb)), window)
+    return NetworkView(window.cut(rgb, paper_colour(rgb)), window)
 
 
-def proposals(centres: Singles, sides: Singles, view: View, rgb: Bytes) -> list[Proposal]:
+def proposals(centres: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -> list[Proposal]:
     """The boxes in the detector's answer (1, C, C) centre logits and (4, C, C) sides, inside the picture, best first."""
     height, width = rgb.shape[:2]
     found = []
@@ -108,20 +108,20 @@ def proposals(centres: Singles, sides: Singles, view: View, rgb: Bytes) -> list[
     return found
 
 
-def close_view(rgb: Bytes, proposal: Proposal, side: int) -> View:
+def close_view(rgb: Bytes, proposal: Proposal, side: int) -> NetworkView:
     """A proposed box with what is around it, for the pose network."""
     window = Letterbox.around(tuple(proposal.box), side, fill=CLOSE_FILL)
-    return View(window.cut(rgb, paper_colour(rgb)), window)
+    return NetworkView(window.cut(rgb, paper_colour(rgb)), window)
 
 
-def crop_view(rgb: Bytes, side: int) -> View:
+def crop_view(rgb: Bytes, side: int) -> NetworkView:
     """A crop (h, w, 3) uint8 that a figure fills, with paper around it, for the pose network."""
     height, width = rgb.shape[:2]
     window = Letterbox.around((0.0, 0.0, float(width), float(height)), side, fill=CROP_FILL)
-    return View(window.cut(rgb, paper_colour(rgb)), window)
+    return NetworkView(window.cut(rgb, paper_colour(rgb)), window)
 
 
-def with_mirrors(views: list[View]) -> Bytes:
+def with_mirrors(views: list[NetworkView]) -> Bytes:
     """(2 n, S, S, 3) uint8: each view, then each view in a mirror."""
     straight = np.stack([view.pixels for view in views])
     return np.concatenate([straight, straight[:, :, ::-1]])
@@ -142,7 +142,7 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles) -> list[Pos
     return answers
 
 
-def moved(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) -> Proposal:
+def moved(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Proposal:
     """The proposed box with its edges where the mask ends; as it was, if the mask shows something else."""
     closer, agreement = _seen_box(proposal, view, answer, rgb)
     return replace(proposal, box=closer) if agreement > LEAST_AGREEMENT else proposal
@@ -153,7 +153,7 @@ def is_settled(before: Proposal, after: Proposal) -> bool:
     return box_overlap(before.box, after.box) >= SETTLED_OVERLAP
 
 
-def detection(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes) -> Detection:
+def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Detection:
     """A proposed box after the close look: its edges where the mask ends, its score what both networks think.
 
     What is no humanoid gives itself away threefold: the pose network says so, knows no place for the joints, or sees a figure in only a
@@ -175,7 +175,7 @@ def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
     return tuple(kept)
 
 
-def keypoints(view: View, answer: PoseAnswer, rgb: Bytes) -> Floats:
+def keypoints(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Floats:
     """(17, 3) x, y in px of the crop, inside it, and score 0..1: the joint is drawn, and near there."""
     peaks = peaks_of_chances(answer.chances, view.window.side)
     for root, middle, tip in LIMBS:
@@ -184,7 +184,7 @@ def keypoints(view: View, answer: PoseAnswer, rgb: Bytes) -> Floats:
     return np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
 
 
-def _seen_box(proposal: Proposal, view: View, answer: PoseAnswer, rgb: Bytes, *, strays: bool = False) -> tuple[Floats, float]:
+def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes, *, strays: bool = False) -> tuple[Floats, float]:
     """The bounds of the mask in px of the picture, and how far they overlap the proposed box; with or without what lies astray."""
     edges = _mask_bounds(answer.mask, None if strays else view.window.into(proposal.box.reshape(2, 2)).reshape(4))
     if edges is None:
@@ -239,7 +239,7 @@ def _share_inside(stats: Floats, box: Floats) -> float:
     return float(max(across, 0.0) * max(down, 0.0) / max(wide * tall, 1))
 
 
-def _mask_over(box: Floats, view: View, mask: Singles) -> Singles:
+def _mask_over(box: Floats, view: NetworkView, mask: Singles) -> Singles:
     wide, tall = box[2] - box[0], box[3] - box[1]
     zoom = MASK_SIDE / max(wide, tall)
     size = (max(1, round(wide * zoom)), max(1, round(tall * zoom)))
