@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.errors import ModelUnavailable, ShapeError
 from pipeline.stages import figures_seen
-from pipeline.stages.figures_seen import PoseAnswer, Proposal, NetworkView
+from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
 from pipeline.types import Bytes, Detection, Floats, Singles, checked
 
 if TYPE_CHECKING:
