@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from daemon.endings import Timing
 from daemon.orders import Report
+from daemon.recovery import Recovered
 from daemon.settle import Observation
 from daemon.spool import Job
 
@@ -26,9 +27,14 @@ class Running:
 
 @dataclass
 class Held:
-    """A claimed job that no worker has."""
+    """A claimed job that no worker has.
+
+    Attributes:
+        recovered: it was on its way out when its daemon died, and can only go on from there; None if it can be worked on.
+    """
 
     job: Job
     timing: Timing
     not_before_s: float = 0.0
     reason: str = ""
+    recovered: Recovered | None = None

@@ -109,10 +109,23 @@ class Service:
         job = recovered.job
         fields = {**name_fields(job.name), "from_state": str(recovered.found), "crashes": job.recoveries}
         self._log.tell(Event.JOB_RECOVERED, job_id=job.id, **fields)
+        self._go_on(recovered, now)
+
+    def _go_on(self, recovered: Recovered, now: float) -> None:
+        """Resume a job; later, if the disk refuses now. If what was written is damaged or incomplete, it is worked on again."""
+        job, later_s = recovered.job, now + WRITER_PAUSE_S
         try:
             self._resume(recovered, now)
         except (OSError, ValueError) as error:
-            self._hold(job, Timing(now), now + WRITER_PAUSE_S, f"could not be resumed: {error}")
+            reason = f"could not be resumed: {error}"
+            if isinstance(error, OSError) and self._is_lost(job, now):
+                return
+            if isinstance(error, ValueError | FileNotFoundError) and self._spool.has_source(job):
+                self._hold(job, Timing(now), later_s, reason)
+            elif isinstance(error, ValueError):
+                self._lose(job, "its source is gone, and what says where it is is damaged")
+            else:
+                self.held.append(Held(job, Timing(now), later_s, reason, recovered))
 
     def _own_again(self) -> None:
         """Start a new instance, should others have taken this one for dead: without a folder of our own, nothing can be claimed."""
@@ -135,8 +148,6 @@ class Service:
                 self._hold(job, Timing(now), now + WRITER_PAUSE_S, PUBLISHED)
         elif recovered.found is Found.FAILING:
             self._endings.resumed_failure(job)
-        elif recovered.found is Found.DAMAGED and not self._spool.has_source(job):
-            self._spool.forget(job)
         elif job.recoveries >= self.settings.jobs.max_recoveries:
             self._endings.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
         elif recovered.found is not Found.NEWER:
@@ -152,7 +163,11 @@ class Service:
             held.not_before_s = now + WRITER_PAUSE_S
             if self._endings.acknowledged(held.job):
                 self.held.remove(held)
-        for held in [each for each in self.held if each.reason != PUBLISHED]:
+        for held in [each for each in self.held if each.recovered is not None and now >= each.not_before_s]:
+            self.held.remove(held)
+            if held.recovered is not None:
+                self._go_on(held.recovered, now)
+        for held in [each for each in self.held if each.reason != PUBLISHED and each.recovered is None]:
             if self._has_room() and now >= held.not_before_s and self.admission.may_start(now, is_picture=not held.job.is_folder):
                 self.held.remove(held)
                 self._start(held.job, held.timing, now)
@@ -241,19 +256,31 @@ class Service:
 
     def _put_off(self, job: Job, timing: Timing, now: float, error: Exception) -> None:
         """A job about which nothing can be written now; nothing about it is ours to write if somebody has taken it over."""
-        with suppress(OSError):
-            if not self._spool.holds(job):
-                self._log.tell(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason="another daemon has taken it over")
-                self.admission.forgotten(job)
-                self._take_over_at_s = now
-                return
-            if self._spool.is_hollow(job):
-                self._log.tell(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason="its source was removed from the spool")
-                self.admission.forgotten(job)
-                self._spool.forget(job)
-                return
+        if self._is_lost(job, now):
+            return
         self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
         self.admission.machine.failed(now, job.id, f"the spool can't be written: {error}")
+        self.admission.forgotten(job)
+
+    def _is_lost(self, job: Job, now: float) -> bool:
+        """Whether a job is not ours any more, or nobody's; then that is told, and it is over. False where the disk does not say."""
+        with suppress(OSError):
+            if not self._spool.holds(job):
+                self._take_over_at_s = now
+                self._tell_lost(job, "another daemon has taken it over")
+                return True
+            if self._spool.is_hollow(job):
+                self._lose(job, "its source was removed from the spool")
+                return True
+        return False
+
+    def _lose(self, job: Job, reason: str) -> None:
+        self._tell_lost(job, reason)
+        with suppress(OSError):  # the next daemon finds the same
+            self._spool.forget(job)
+
+    def _tell_lost(self, job: Job, reason: str) -> None:
+        self._log.tell(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason=reason)
         self.admission.forgotten(job)
 
     def _end(self, running: Running, report: Report, now: float) -> None:

@@ -322,16 +322,45 @@ def test_what_is_damaged_on_its_way_out_is_done_again(tmp_path: Path, daemon: Ha
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
-def test_a_damaged_job_without_a_drawing_is_forgotten(tmp_path: Path, daemon: HandDriven) -> None:
+@pytest.mark.parametrize("name", ["error.json", "manifest.json"])
+def test_a_damaged_job_without_a_drawing_is_told_as_lost_and_stops_nobody(tmp_path: Path, daemon: HandDriven, name: str) -> None:
     def damaged(spool: Spool, job: Any) -> None:
         (spool.path(job) / "job.json").write_text("{")
         (spool.path(job) / "source").unlink()
-        (spool.path(job) / "manifest.json").write_text("{")
+        (spool.path(job) / name).write_text("{")
 
-    left_behind(tmp_path, damaged)
-    daemon.turned(START_S, until_s=START_S + 60)
-    assert not Places(tmp_path).claimed()
-    assert not daemon.hands.orders
+    job_id = left_behind(tmp_path, damaged)
+    drop(tmp_path, "other.png", b"other")
+    turned_for(daemon, START_S)
+    assert [record["job_id"] for record in daemon.told("job.lost")] == [job_id]
+    check_published(tmp_path, "other.png", b"other")
+    assert not daemon.service.held
+    assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("call", ["resumed", "resumed_failure"])
+def test_what_can_not_be_resumed_now_is_resumed_later_and_stops_nobody(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Its drawing is out or in quarantine already: it can't be begun anew."""
+
+    def gone(spool: Spool, job: Any) -> None:
+        if call == "resumed":
+            publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+        else:
+            (spool.path(job) / "error.json").write_text(json.dumps({"file": "garlic.png", "error_type": "no_figure"}))
+            (spool.path(job) / "source").rename(spool.layout.failed / "garlic.png")
+
+    left_behind(tmp_path, gone)
+    monkeypatch.setattr(daemon.endings, call, refusing(errno.EROFS))
+    daemon.turn(START_S)
+    monkeypatch.undo()
+    drop(tmp_path, "other.png", b"other")
+    turned_for(daemon, START_S + 1, 200)
+    assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
+    assert not daemon.service.held
+    assert len(daemon.told("job.done" if call == "resumed" else "job.failed")) == (2 if call == "resumed" else 1)
+    assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
 
 
 def test_one_of_a_later_version_is_told_and_left_alone(tmp_path: Path, daemon: HandDriven) -> None:
