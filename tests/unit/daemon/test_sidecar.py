@@ -107,3 +107,45 @@ def test_whatever_it_says_there_are_options_or_reasons(content: bytes) -> None:
     if options is not None:
         assert set(options.motions) <= set(KNOWN)
         assert JobOptions.from_json(json.loads(json.dumps(options.as_json()))) == options
+
+
+def test_what_nobody_asks_for_is_as_the_settings_say() -> None:
+    assert JobOptions(("wave",), (Format.GIF,)) == JobOptions(("wave",), (Format.GIF,), "500x500", "25", "transparent", all_figures=False)
+    everything = JobOptions(("dab",), (Format.MP4,), "64x48", "12", "white", all_figures=True)
+    for asked in ({}, {"figures": None, "size": None, "fps": None, "background": None, "motions": None, "formats": None}):
+        assert chosen_options(everything, (), json.dumps(asked).encode(), KNOWN, 1000) == everything
+
+
+def test_each_key_chooses_what_it_names() -> None:
+    assert chosen({"fps": "native"}).fps == "native"
+    assert chosen({"fps": "30000/1001"}).fps == "30000/1001"
+    assert chosen({"background": "#ffcc00"}).background == "#ffcc00"
+    assert chosen({"formats": ["webp", "webp"]}).formats == (Format.WEBP,)
+    assert not chosen({"figures": "best"}).all_figures
+
+
+@pytest.mark.parametrize("size", ["1x1", "1000x1", "1x1000", "1000x1000"])
+def test_sizes_go_from_one_pixel_to_the_largest_side(size: str) -> None:
+    assert chosen({"size": size}).size == size
+
+
+@pytest.mark.parametrize("size", ["0x1", "1x0", "1001x1", "1x1001", 7, None, [], "7"])
+def test_other_sizes_are_refused_with_what_is_expected(size: object) -> None:
+    if size is None:
+        assert chosen({"size": size}).size == DEFAULTS.size
+    else:
+        assert 'size: expected "WIDTHxHEIGHT" in pixels, at most 1000 each, found ' in problems({"size": size})
+
+
+def test_problems_name_their_key_and_show_the_value_short() -> None:
+    assert problems({"motions": 7}) == "motions: expected a name or a list of names, found 7"
+    assert problems({"format": []}) == "formats: expected a name or a list of names, found []"
+    assert problems({"formats": ["x" * 76]}).endswith(f"found '{'x' * 76}'")
+    assert problems({"formats": ["x" * 200]}).endswith(f"found '{'x' * 76}...")
+    assert problems({"formats": ["gif", "avi"], "format": "gif"}).splitlines()[0] == "format: expected either this or formats, found both"
+
+
+def test_a_colour_is_no_novel() -> None:
+    longest = "rgb(255, 204, 0" + " " * 48 + ")"
+    assert chosen({"background": longest}).background == longest
+    assert "background: expected a colour" in problems({"background": longest.replace(" )", "  )")})
