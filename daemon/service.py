@@ -18,11 +18,11 @@ from daemon.endings import Endings, Timing
 from daemon.in_hand import PUBLISHED, Held, Running
 from daemon.inference import InferenceRequest
 from daemon.intake import Candidate, Intake
+from daemon.leftovers import Leftovers
 from daemon.log.events import Event, EventLog
 from daemon.looks import observed
 from daemon.names import name_fields
 from daemon.orders import Report, order_of
-from daemon.recovery import Found, Recovered, swept, taken_over
 from daemon.settings import Settings
 from daemon.settle import Observation
 from daemon.spool import SOURCE, Job, Spool
@@ -50,10 +50,10 @@ class Service:
         networks = Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s)
         self.admission = Admission(networks, workers.count + 1, log)
         self.networks, self.machine = self.admission.networks, self.admission.machine
+        self._leftovers = Leftovers(spool, endings, log)
         self.is_stopping = False
         self.is_paused = False
         self._claim_at_s = 0.0
-        self.recovered = 0
         self._take_over_at_s = 0.0
         self.use(settings)
 
@@ -61,6 +61,11 @@ class Service:
     def worker_count(self) -> int:
         """How many jobs are done at the same time."""
         return self._workers.count
+
+    @property
+    def recovered(self) -> int:
+        """How many jobs of dead daemons were taken over."""
+        return self._leftovers.recovered
 
     def use(self, settings: Settings) -> None:
         """From now on, for jobs that start from now on."""
@@ -98,34 +103,10 @@ class Service:
     def take_over(self, now: float) -> None:
         """Go on with what dead daemons left."""
         try:
-            swept(self._spool.layout)
-            for recovered in taken_over(self._spool):
-                self._recover(recovered, now)
+            for held in self._leftovers.found(now, self.settings.jobs.max_recoveries):
+                self.held.append(held)
         except OSError as error:
             self._tell_degraded(error)
-
-    def _recover(self, recovered: Recovered, now: float) -> None:
-        self.recovered += 1
-        job = recovered.job
-        fields = {**name_fields(job.name), "from_state": str(recovered.found), "crashes": job.recoveries}
-        self._log.tell(Event.JOB_RECOVERED, job_id=job.id, **fields)
-        self._go_on(recovered, now)
-
-    def _go_on(self, recovered: Recovered, now: float) -> None:
-        """Resume a job; later, if the disk refuses now. If what was written is damaged or incomplete, it is worked on again."""
-        job, later_s = recovered.job, now + WRITER_PAUSE_S
-        try:
-            self._resume(recovered, now)
-        except (OSError, ValueError) as error:
-            reason = f"could not be resumed: {error}"
-            if isinstance(error, OSError) and self._is_lost(job, now):
-                return
-            if isinstance(error, ValueError | FileNotFoundError) and self._spool.has_source(job):
-                self._hold(job, Timing(now), later_s, reason)
-            elif isinstance(error, ValueError):
-                self._lose(job, "its source is gone, and what says where it is is damaged")
-            else:
-                self.held.append(Held(job, Timing(now), later_s, reason, recovered))
 
     def _own_again(self) -> None:
         """Start a new instance, should others have taken this one for dead: without a folder of our own, nothing can be claimed."""
@@ -141,18 +122,6 @@ class Service:
     def _tell_degraded(self, error: OSError) -> None:
         self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, path=str(error.filename or ""))
 
-    def _resume(self, recovered: Recovered, now: float) -> None:
-        job = recovered.job
-        if recovered.found is Found.PUBLISHING:
-            if not self._endings.resumed(job).is_acknowledged:
-                self._hold(job, Timing(now), now + WRITER_PAUSE_S, PUBLISHED)
-        elif recovered.found is Found.FAILING:
-            self._endings.resumed_failure(job)
-        elif job.recoveries >= self.settings.jobs.max_recoveries:
-            self._endings.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
-        elif recovered.found is not Found.NEWER:
-            self._hold(job, Timing(now), now, "")
-
     def _hold(self, job: Job, timing: Timing, not_before_s: float, reason: str) -> None:
         self.held.append(Held(job, timing, not_before_s, reason))
 
@@ -166,7 +135,8 @@ class Service:
         for held in [each for each in self.held if each.recovered is not None and now >= each.not_before_s]:
             self.held.remove(held)
             if held.recovered is not None:
-                self._go_on(held.recovered, now)
+                again = self._leftovers.gone_on(held.recovered, now, self.settings.jobs.max_recoveries)
+                self.held += [again] if again is not None else []
         for held in [each for each in self.held if each.reason != PUBLISHED and each.recovered is None]:
             if self._has_room() and now >= held.not_before_s and self.admission.may_start(now, is_picture=not held.job.is_folder):
                 self.held.remove(held)
@@ -263,25 +233,11 @@ class Service:
         self.admission.forgotten(job)
 
     def _is_lost(self, job: Job, now: float) -> bool:
-        """Whether a job is not ours any more, or nobody's; then that is told, and it is over. False where the disk does not say."""
-        with suppress(OSError):
-            if not self._spool.holds(job):
-                self._take_over_at_s = now
-                self._tell_lost(job, "another daemon has taken it over")
-                return True
-            if self._spool.is_hollow(job):
-                self._lose(job, "its source was removed from the spool")
-                return True
-        return False
-
-    def _lose(self, job: Job, reason: str) -> None:
-        self._tell_lost(job, reason)
-        with suppress(OSError):  # the next daemon finds the same
-            self._spool.forget(job)
-
-    def _tell_lost(self, job: Job, reason: str) -> None:
-        self._log.tell(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason=reason)
+        if not self._leftovers.is_lost(job):
+            return False
+        self._take_over_at_s = now  # should others have taken this daemon for dead
         self.admission.forgotten(job)
+        return True
 
     def _end(self, running: Running, report: Report, now: float) -> None:
         job = running.job

@@ -373,9 +373,9 @@ def test_one_of_a_later_version_is_told_and_left_alone(tmp_path: Path, daemon: H
 
 def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     left_behind(tmp_path)
-    from daemon import service
+    from daemon import leftovers
 
-    monkeypatch.setattr(service, "taken_over", refusing(errno.EIO))
+    monkeypatch.setattr(leftovers, "taken_over", refusing(errno.EIO))
     daemon.turned(START_S, until_s=START_S + 1)
     assert {record["errno"] for record in daemon.told("inbox.degraded")} == {errno.EIO}
     monkeypatch.undo()

@@ -1,0 +1,92 @@
+"""What dead daemons left in the spool, and jobs that are nobody's any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from daemon.disposition import ErrorType
+from daemon.endings import Endings, Timing
+from daemon.in_hand import PUBLISHED, Held
+from daemon.log.events import Event, EventLog
+from daemon.names import name_fields
+from daemon.recovery import Found, Recovered, swept, taken_over
+from daemon.spool import Job, Spool
+
+LATER_S = 1.0
+"""Until what the disk refused is tried again."""
+
+
+class Leftovers:
+    """Takes over what dead daemons left, and goes on with each job from where it was.
+
+    Attributes:
+        recovered: jobs that were taken over.
+    """
+
+    def __init__(self, spool: Spool, endings: Endings, log: EventLog) -> None:
+        self._spool, self._endings, self._log = spool, endings, log
+        self.recovered = 0
+
+    def found(self, now: float, most_recoveries: int) -> Iterator[Held]:
+        """The jobs among them that are to be worked on, or tried again later; the others are brought to their ends. Raises OSError."""
+        swept(self._spool.layout)
+        for recovered in taken_over(self._spool):
+            self.recovered += 1
+            job = recovered.job
+            fields = {**name_fields(job.name), "from_state": str(recovered.found), "crashes": job.recoveries}
+            self._log.tell(Event.JOB_RECOVERED, job_id=job.id, **fields)
+            held = self.gone_on(recovered, now, most_recoveries)
+            if held is not None:
+                yield held
+
+    def gone_on(self, recovered: Recovered, now: float, most_recoveries: int) -> Held | None:
+        """What is still to be done about a job: None if it has come to its end.
+
+        If the disk refuses now, it is to be tried again; if what was written is damaged or incomplete, it is to be worked on anew.
+        """
+        job = recovered.job
+        try:
+            return self._resumed(recovered, now, most_recoveries)
+        except (OSError, ValueError) as error:
+            reason = f"could not be resumed: {error}"
+            if isinstance(error, OSError) and self.is_lost(job):
+                return None
+            if isinstance(error, ValueError | FileNotFoundError) and self._spool.has_source(job):
+                return Held(job, Timing(now), now + LATER_S, reason)
+            if isinstance(error, ValueError):
+                self._lose(job, "its source is gone, and what says where it is is damaged")
+                return None
+            return Held(job, Timing(now), now + LATER_S, reason, recovered)
+
+    def _resumed(self, recovered: Recovered, now: float, most_recoveries: int) -> Held | None:
+        job = recovered.job
+        if recovered.found is Found.PUBLISHING:
+            is_acknowledged = self._endings.resumed(job).is_acknowledged
+            return None if is_acknowledged else Held(job, Timing(now), now + LATER_S, PUBLISHED)
+        if recovered.found is Found.FAILING:
+            self._endings.resumed_failure(job)
+        elif job.recoveries >= most_recoveries:
+            self._endings.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
+        elif recovered.found is not Found.NEWER:
+            return Held(job, Timing(now), now)
+        return None
+
+    def is_lost(self, job: Job) -> bool:
+        """Whether a job is not ours any more, or nobody's; then that is told, and it is over. False where the disk does not say."""
+        with suppress(OSError):
+            if not self._spool.holds(job):
+                self._tell_lost(job, "another daemon has taken it over")
+                return True
+            if self._spool.is_hollow(job):
+                self._lose(job, "its source was removed from the spool")
+                return True
+        return False
+
+    def _lose(self, job: Job, reason: str) -> None:
+        self._tell_lost(job, reason)
+        with suppress(OSError):  # the next daemon finds the same
+            self._spool.forget(job)
+
+    def _tell_lost(self, job: Job, reason: str) -> None:
+        self._log.tell(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason=reason)
