@@ -79,7 +79,7 @@ class EmbeddedPredictor:
         return [figures_seen.keypoints(*each) for each in zip(views, self._close_answers(views), crops, strict=True)]
 
     def _looks(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Look]:
-        """A close look at each proposal, and a second one where the first moved the box far."""
+        """A close look at each proposal; a second one where the first moved the box far, which counts if it moves it no farther."""
         views = [figures_seen.close_view(picture, one, self._pose.side) for picture, one in close]
         looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._close_answers(views), strict=True)]
         again = []
@@ -89,7 +89,8 @@ class EmbeddedPredictor:
                 again.append((row, after))
         views = [figures_seen.close_view(close[row][0], after, self._pose.side) for row, after in again]
         for (row, after), view, answer in zip(again, views, self._close_answers(views), strict=True):
-            looks[row] = (after, view, answer)
+            if figures_seen.is_settled(after, figures_seen.moved(after, view, answer, close[row][0])):
+                looks[row] = (after, view, answer)  # else it wanders on, to the house next door
         return looks
 
     def _close_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:

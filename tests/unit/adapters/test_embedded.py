@@ -15,6 +15,8 @@ import pytest
 
 from pipeline.adapters.embedded import DETECTOR, MODELS, POSE, EmbeddedPredictor
 from pipeline.errors import ModelUnavailable, ShapeError, TransientError
+from pipeline.stages import figures_seen
+from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
 from pipeline.types import Bytes, Detection
 
 
@@ -52,6 +54,27 @@ def test_a_stick_figure_is_found_where_it_is(predictor: EmbeddedPredictor) -> No
     assert found[0].score > 0.5
     box = found[0].box
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx((125, 88, 275, 382), abs=25)
+
+
+@pytest.mark.parametrize(("second", "expected"), [(112.0, 112.0), (70.0, 110.0)], ids=["settles", "wanders on"])
+def test_a_second_look_counts_if_the_box_stays(monkeypatch: pytest.MonkeyPatch, second: float, expected: float) -> None:
+    """The first look moves the box's left edge from 150 to 110, the second elsewhere."""
+    lefts = iter((110.0, second))
+
+    def answers(views: list[NetworkView]) -> list[PoseAnswer]:
+        found = []
+        for view in views:
+            (x0, y0), (x1, y1) = view.window.into(np.array([[next(lefts), 78.0], [250.0, 250.0]])).round().astype(int)
+            mask = np.zeros((view.window.side, view.window.side), np.float32)
+            mask[max(y0, 0) : y1, x0:x1] = 1.0
+            found.append(PoseAnswer(np.full((17, 4, 4), 1 / 16, np.float32), mask, np.ones(18, np.float32)))
+        return found
+
+    predictor = EmbeddedPredictor(threads=1)
+    monkeypatch.setattr(predictor, "_close_answers", answers)
+    picture = np.full((300, 400, 3), 240, np.uint8)
+    look = predictor._looks([(picture, Proposal(np.array([150.0, 100.0, 250.0, 250.0]), 0.9))])[0]
+    assert figures_seen.moved(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
 
 
 def test_a_detection_has_a_mask_over_its_box(predictor: EmbeddedPredictor) -> None:
