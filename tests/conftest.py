@@ -23,6 +23,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n`, a module's tests stay in one process, and so do those that share an expensive thing: they are marked `xdist_group`."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            machine = "machine" if "installed" in getattr(item, "fixturenames", ()) else None
+            item.add_marker(pytest.mark.xdist_group(machine or str(item.path)))
+
+
 def _wrongly_skipped(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:
     return [report for report in reporter.stats.get("skipped", []) if not any(reason in str(report.longrepr) for reason in ALLOWED_SKIPS)]
 
