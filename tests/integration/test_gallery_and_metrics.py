@@ -77,7 +77,7 @@ def seen(dropped: Path) -> tuple[str, list[dict[str, Any]], str]:
         try:
             until(lambda: value(scraped(port), 'doodled_jobs_total{error_type="",outcome="done"}') == 2)
             until(lambda: value(scraped(port), 'doodled_jobs_total{error_type="unsupported",outcome="failed"}') == 1)
-            until(lambda: "doodled_inbox_files 0.0" in scraped(port))
+            until(lambda: "doodled_inbox_files 0.0" in (now := scraped(port)) and "doodled_jobs_in_flight 0.0" in now)
             exported = scraped(port)
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(PATIENCE_S) == 0
