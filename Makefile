@@ -21,7 +21,7 @@ demo: $(READY)
 	@etc/demo $(VENV)/bin/doodled out
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
 
 # Left out are the tests that count or record a daemon's system calls, which would see those of the measuring, too.
 coverage: $(READY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,18 +19,28 @@ ALLOWED_SKIPS = ("needs a GPU", *NO_RIGHTS, *(() if os.environ.get(REFERENCE_ROO
 """What this machine can't run: no GPU, no rights, no reference data unless named. Any other skip is a fault in CI (`--strict-skips`)."""
 
 
+SHARED = {
+    **dict.fromkeys(("test_systemd", "test_systemd_logs", "test_systemd_torchserve"), "a booted machine"),
+    **dict.fromkeys(("test_log_schema", "test_log_queries"), "the log of real daemons"),
+}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strict-skips", action="store_true", help="fail if a test is skipped that this machine should be able to run")
     parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`, a module's tests stay in one process, and so do those that share an expensive thing: they are marked `xdist_group`."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            machine = "machine" if "installed" in getattr(item, "fixturenames", ()) else None
-            item.add_marker(pytest.mark.xdist_group(machine or str(item.path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`, a module's tests stay in one process, and so do modules that share an expensive thing."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByWhatIsShared(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return SHARED.get(Path(module).stem, module)
+
+    return ByWhatIsShared(config, log)
 
 
 def _wrongly_skipped(reporter: pytest.TerminalReporter) -> list[pytest.TestReport]:

@@ -24,7 +24,7 @@ from spool_oracle import ROOT
 from daemon.log.events import Event
 from daemon.log.journal import datagram
 
-pytestmark = [pytest.mark.gl, pytest.mark.xdist_group("log")]  # one log of real daemons serves them all
+pytestmark = pytest.mark.gl
 
 QUERIES = ROOT / "etc" / "queries"
 QUESTIONS = sorted(path.stem for path in (QUERIES / "jq").glob("*.jq"))

@@ -23,7 +23,7 @@ from daemon.log import formats as log_formats
 from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog
 from daemon.log.journal import message_id
 
-pytestmark = [pytest.mark.gl, pytest.mark.xdist_group("log")]  # one log of real daemons serves them all
+pytestmark = pytest.mark.gl
 
 PAGE = (ROOT / "etc" / "doc" / "logs.md").read_text()
 KINDS = {"text": str, "integer": int, "number": (int, float), "yes or no": bool, "list": list, "object": dict}
