@@ -27,6 +27,8 @@ from daemon.orders import Failure, Order, Report
 from daemon.work import hurried_by, perform
 
 _PR_SET_PDEATHSIG = 1
+NICENESS = 5
+"""Of workers, who keep every core busy: the daemon's own few milliseconds a job must not queue behind them at each wait for the disk."""
 _FIRST_TO_GO = 500
 """When memory runs out, the kernel is to take a worker, not the daemon (proc(5), oom_score_adj)."""
 
@@ -156,6 +158,7 @@ def _start_worker(parent: int, memory_limit_mb: int, stopping: Event) -> None:
         file.write(str(_FIRST_TO_GO))
     if os.getppid() != parent:  # the daemon died in between
         os._exit(1)
+    os.nice(NICENESS)
     if memory_limit_mb:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_limit_mb << 20, memory_limit_mb << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

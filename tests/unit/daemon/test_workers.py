@@ -107,17 +107,19 @@ class Limits:
 def test_a_worker_starts_with_its_limits_and_dies_with_its_daemon(
     monkeypatch: pytest.MonkeyPatch, limit_mb: int, data: dict[str, tuple[int, int]]
 ) -> None:
-    limits, asked, ended = Limits(), [], []
+    limits, asked, ended, niced = Limits(), [], [], []
     library = SimpleNamespace(prctl=lambda *arguments: asked.append(arguments))
     monkeypatch.setattr(workers_module, "resource", limits)
     monkeypatch.setattr(workers_module, "ctypes", SimpleNamespace(CDLL=lambda _: library))
     monkeypatch.setattr(workers_module, "open", lambda *_, **__: io.StringIO(), raising=False)
     monkeypatch.setattr(workers_module, "hurried_by", lambda _: None)
     monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(os, "nice", niced.append)
     stopping: Any = None
     workers_module._start_worker(os.getppid(), limit_mb, stopping)
     assert limits.set == {**data, "core": (0, 0)}
     assert asked == [(1, signal.SIGKILL)]  # PR_SET_PDEATHSIG
     assert not ended
+    assert niced[0] > 0  # the daemon comes first
     workers_module._start_worker(-1, limit_mb, stopping)
     assert ended == [1]
