@@ -169,8 +169,6 @@ def retry(layout: Layout, one: Failed) -> Path:
 
 def discard(layout: Layout, one: Failed) -> None:
     """Remove a failed file with its reason and options; the reason goes last."""
-    import shutil
-
     path = layout.failed / one.name
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -209,7 +209,7 @@ class Upkeep:
     def summary(self, now: float) -> str:
         """One line for `systemctl status`."""
         running, waiting, held = len(self._service.running), self._intake.count, len(self._service.held)
-        oldest_s = max((now - each.settling.first_seen_s for each in self._intake.waiting()), default=0.0)
+        oldest_s = self._oldest_s(now)
         parts = [f"{running} running", f"{waiting + held} waiting" + (f" (oldest {_age(oldest_s)})" if waiting else "")]
         breakers = (self._service.networks, self._service.machine)
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
@@ -273,7 +273,7 @@ class Upkeep:
             deferred=len(service.held),
             in_flight=len(service.running),
             workers=service.worker_count,
-            oldest_pending_s=max((now - each.settling.first_seen_s for each in self._intake.waiting()), default=0.0),
+            oldest_pending_s=self._oldest_s(now),
             breaker=service.networks.state.value,
             machine=service.machine.state.value,
             disk_free_bytes=self._free_bytes,
@@ -282,6 +282,10 @@ class Upkeep:
             overflows=self._watch.overflows,
             log_dropped=self._dropped(),
         )
+
+    def _oldest_s(self, now: float) -> float:
+        """How long what has waited longest in the inbox has waited."""
+        return max((now - each.settling.first_seen_s for each in self._intake.waiting()), default=0.0)
 
     def is_waiting_for_others(self) -> bool:
         """Whether what is left waits for something that is out, not for its turn."""

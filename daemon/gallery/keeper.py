@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from daemon.durable import opened_folder
+from daemon.durable import exists, opened_folder
 from daemon.gallery.entries import Entries, Shown
 from daemon.gallery.pages import INDEX, MARK, pages
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
@@ -97,7 +97,7 @@ class Gallery:
         """Write what has changed. Raises OSError, and can be called again then."""
         entries = self._entries.look()
         with opened_folder(self._outbox) as outbox, opened_folder(self._outbox, (FOLDER,), make=True) as older:
-            if entries == self._shown and _has(INDEX, outbox):
+            if entries == self._shown and exists(INDEX, outbox):
                 return
             self._shown = None  # until all of it is written
             wanted = set()
@@ -111,7 +111,7 @@ class Gallery:
 
     def _write(self, name: str, folder: int, content: bytes) -> None:
         digest = hashlib.sha256(content).digest()
-        if self._written.get(name) == digest and _has(name, folder):
+        if self._written.get(name) == digest and exists(name, folder):
             return
         if _content(name, folder) != content:
             temporary = f".{name}.{self._instance}.tmp"
@@ -128,14 +128,6 @@ class Gallery:
             with suppress(FileNotFoundError):
                 if not is_used and time.time() - os.lstat(name, dir_fd=folder).st_ctime > (0 if name.endswith(".html") else STALE_S):
                     os.unlink(name, dir_fd=folder)
-
-
-def _has(name: str, folder: int) -> bool:
-    try:
-        os.lstat(name, dir_fd=folder)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _content(name: str, folder: int) -> bytes | None:

@@ -7,12 +7,11 @@ retention time.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daemon.durable import exists, opened_folder
+from daemon.durable import exists, link, opened_folder
 
 if TYPE_CHECKING:
     from pipeline.types import Bytes
@@ -50,7 +49,7 @@ def write_thumbnail(place: Path, rgb: Bytes, alpha: Bytes | None = None) -> None
 
 def keep_thumbnail(outbox: Path, place: Path, job: str) -> None:
     """Give a job's thumbnail, if it has one, its name beside the gallery. Never in the way of the job."""
-    with suppress(OSError), opened_folder(place) as work:
-        if exists(THUMBNAIL, work):
+    with suppress(OSError):
+        if exists(place / THUMBNAIL):
             with opened_folder(outbox, (FOLDER,), make=True) as gallery:
-                os.link(THUMBNAIL, job + SUFFIX, src_dir_fd=work, dst_dir_fd=gallery, follow_symlinks=False)
+                link(place / THUMBNAIL, job + SUFFIX, gallery)

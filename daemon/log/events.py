@@ -125,11 +125,6 @@ class EventLog:
         self._priorities = priorities
         self._for_people = structlog.dev.ConsoleRenderer(colors=True) if pretty else None
 
-    @property
-    def version(self) -> str:
-        """Of this program, as records have it."""
-        return str(self._fields["version"])
-
     def observe(self, observer: Callable[[Event, Mapping[str, Any]], None]) -> None:
         """From now on, show `observer` every event with its fields, as they come in: on whichever thread tells, so it must be quick."""
         self._observers.append(observer)

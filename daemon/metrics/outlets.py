@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry, MetricsHandler, generate_latest
 from daemon.log.events import Event, EventLog
 from daemon.metrics.counters import Metrics
 from daemon.settings import Metrics as MetricsSettings
+from daemon.version import version
 from daemon.vitals import Vitals
 
 RETRY_S: Final = 30.0
@@ -34,7 +35,7 @@ class Outlets:
     """All that are switched on."""
 
     def __init__(self, settings: MetricsSettings, log: EventLog, vitals: Callable[[], Vitals | None]) -> None:
-        metrics = Metrics(vitals, version=log.version)
+        metrics = Metrics(vitals, version=version())
         log.observe(metrics.observe)
         self._outlets: list[_Outlet] = []
         if settings.port:
