@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fault.old_libc import Ctypes
 
 from daemon import durable
 
@@ -30,7 +29,7 @@ class FailingCalls:
         self.failure: Callable[[str, int], int | None] = lambda _name, _number: None
         for name in CHANGING:
             monkeypatch.setattr(os, name, self._wrapped(name, getattr(os, name)))
-        monkeypatch.setattr(durable, "ctypes", _Ctypes)
+        monkeypatch.setattr(durable, "ctypes", Ctypes)
 
     def restart(self, failure: Callable[[str, int], int | None]) -> None:
         """Count anew, and fail like this."""
@@ -49,19 +48,3 @@ class FailingCalls:
             return result
 
         return wrapped
-
-
-class _Libc:
-    """Knows no flags of renameat2, so that every rename is one of os."""
-
-    def renameat2(self, *_: object) -> int:
-        ctypes.set_errno(errno.EINVAL)
-        return -1
-
-
-class _Ctypes:
-    get_errno = staticmethod(ctypes.get_errno)
-
-    @staticmethod
-    def CDLL(*_: object, **__: object) -> _Libc:  # noqa: N802 - its name there
-        return _Libc()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from spool_oracle import STUB, Places, check_published, check_tidy
+from waiting import until
 
 FORBIDDEN = 77
 PATIENCE_S = 60.0
@@ -17,13 +16,6 @@ PATIENCE_S = 60.0
 
 def mounted(*arguments: object) -> bool:
     return subprocess.run([*map(str, arguments)], check=False, capture_output=True).returncode == 0
-
-
-def until(is_so: Callable[[], object]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < end_s, "it never came"
-        time.sleep(0.02)
 
 
 def main(folder: Path) -> int:

@@ -6,7 +6,6 @@ lost, so that the call is sent again and reports what it finds then: that its wo
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import stub_daemon
+from old_libc import Ctypes
 
 from daemon import durable, run
 
@@ -33,24 +33,6 @@ def answered_late(call: Callable[..., Any], code: int) -> Callable[..., Any]:
         return result
 
     return late
-
-
-class Libc:
-    """Knows no flags of renameat2."""
-
-    def renameat2(self, *_: object) -> int:
-        ctypes.set_errno(errno.EINVAL)
-        return -1
-
-
-class Ctypes:
-    """ctypes with that library."""
-
-    get_errno = staticmethod(ctypes.get_errno)
-
-    @staticmethod
-    def CDLL(*_: object, **__: object) -> Libc:  # noqa: N802 - its name there
-        return Libc()
 
 
 def lease(file: int, command: int, *arguments: Any) -> Any:

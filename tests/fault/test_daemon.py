@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import waiting
 from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
 
 from daemon.spool import Spool
@@ -62,11 +63,7 @@ def running(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON
 
 
 def until(is_so: Callable[[], object]) -> None:
-    """Wait for other processes: the only way to know is to look."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < end_s, "it never came"
-        time.sleep(0.02)
+    waiting.until(is_so, PATIENCE_S)
 
 
 def drop(root: Path, name: str | bytes, content: bytes) -> bytes:

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 from hand_driven import HandDriven
 from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
+from waiting import until
 
 PATIENCE_S = 60.0
 PIDFD_GETFD = 438
@@ -152,13 +153,6 @@ def test_the_work_of_a_dead_daemon_is_taken_over_within_a_minute(tmp_path: Path)
 
 
 # --- with real processes -------------------------------------------------------------------------------------------------
-
-
-def until(is_so: Callable[[], object]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < end_s, "it never came"
-        time.sleep(0.02)
 
 
 def started(root: Path, stack: ExitStack, *arguments: str, script: Path = STUB) -> subprocess.Popen[bytes]:

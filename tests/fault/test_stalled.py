@@ -14,25 +14,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
+from waiting import until
 
 PATIENCE_S = 60.0
 PING_S = 0.1
 SMALL_QUEUE = "import sys; sys.path.insert(0, sys.argv[1]); from daemon.log import writer; writer._QUEUE_LENGTH = 50; "
 RUN = SMALL_QUEUE + "import stub_daemon; sys.exit(stub_daemon.main(*sys.argv[2:]))"
 ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INTAKE_QUIET_S": "0.02", "DOODLED_LOG_HEARTBEAT_S": "0.5"}
-
-
-def until(is_so: Callable[[], object]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < end_s, "it never came"
-        time.sleep(0.02)
 
 
 class Systemd:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from fault.stub_daemon import pretended
 from hand_driven import HandDriven
 from PIL import Image
 from spool_oracle import ROOT, Places, check_published, check_tidy
+from waiting import until
 
 from daemon.disposition import ErrorType
 from daemon.orders import Failure, Order, Report
@@ -61,13 +62,6 @@ def busy() -> Iterator[Busy]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
-
-
-def until(is_so: Callable[[], object]) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < end_s, "it never came"
-        time.sleep(0.02)
 
 
 def test_who_waits_for_a_model_server_gives_up_at_once_and_asks_no_more(tmp_path: Path, busy: Busy) -> None:

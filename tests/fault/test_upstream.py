@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 from drawn_figures import drawn_figure
 from few_lines_server import Handler, Server, photograph
 from spool_oracle import ROOT, Places
+from waiting import until
 
 from pipeline.adapters.torchserve.pictures import tiny_picture
 
@@ -164,13 +165,6 @@ def daemon(log: Path, variables: dict[str, str]) -> Iterator[subprocess.Popen[by
             assert running.wait(60) == 0
         finally:
             running.kill()
-
-
-def until(is_so: Callable[[], object]) -> None:
-    end_s = time.monotonic() + 60.0
-    while not is_so():
-        assert time.monotonic() < end_s, "it never came"
-        time.sleep(0.05)
 
 
 def status(root: Path) -> str:

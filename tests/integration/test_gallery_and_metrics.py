@@ -12,27 +12,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from spool_oracle import ROOT
+from waiting import until
 
 pytestmark = pytest.mark.gl
 
 PATIENCE_S = 120.0
 SMALL = {"DOODLED_ANIMATION_SIZE": "96x96", "DOODLED_ANIMATION_FPS": "5", "DOODLED_JOBS_WORKERS": "1", "DOODLED_STORAGE_RESERVE_MB": "0"}
-
-
-def until(is_so: Callable[[], object]) -> None:
-    """Wait for other processes: the only way to know is to look."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < end_s, "it never came"
-        time.sleep(0.05)
 
 
 def free_port() -> int:
