@@ -11,18 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daemon.bell import Bell, Flags, heeded_signals
-from daemon.disposition import Backoff
-from daemon.endings import Endings
-from daemon.intake import Intake
 from daemon.log.choice import opened_log
 from daemon.log.events import Event, EventLog
 from daemon.log.writer import BackgroundWriter
 from daemon.notify import Notifier
-from daemon.service import Service
+from daemon.parts import assembled
 from daemon.settings import Settings, config_file, read_settings, root_folder
-from daemon.settle import SettleRules
 from daemon.spool import Spool
-from daemon.upkeep import Upkeep
 from daemon.vitals import Vitals
 from daemon.watch import Watch, is_on_network
 from daemon.workers import Workers, WorkForce
@@ -106,33 +101,20 @@ class _Daemon:
         self._config, self._environ = config, environ
         self._ended = 0
         self._notifier = Notifier.of(environ)
-        intake, jobs = settings.intake, settings.jobs
-        inbox = spool.layout.inbox
-        is_network = is_on_network(inbox)
-        rules = SettleRules(intake.quiet_s, intake.stable_s, intake.stable_samples)
-        self._intake = Intake(inbox, rules, max_depth=intake.max_depth, has_leases=not is_network)
-        self._watch = Watch(inbox, self._hint, is_network=is_network)
+        is_network = is_on_network(spool.layout.inbox)
         self._workers = (hired or _pool(settings))(bell.ring)
-        self._endings = Endings(
-            spool,
-            log,
-            max_attempts=jobs.max_attempts,
-            retry=Backoff(jobs.retry_first_s, jobs.retry_max_s),
-            is_kept=settings.storage.retention_h > 0,
-            tells_stages=settings.log.stages,
-        )
-        self._service = Service(settings, spool, intake=self._intake, workers=self._workers, endings=self._endings, log=log)
-        self._upkeep = Upkeep(
+        self._watch = Watch(spool.layout.inbox, self._hint, is_network=is_network)
+        parts = assembled(
             settings,
             spool,
-            service=self._service,
-            intake=self._intake,
-            watch=self._watch,
-            endings=self._endings,
-            log=log,
+            log,
+            workers=self._workers,
             notifier=self._notifier,
+            watch=self._watch,
+            has_leases=not is_network,
             dropped=lambda: writer.dropped,
         )
+        self._intake, self._endings, self._service, self._upkeep = parts.intake, parts.endings, parts.service, parts.upkeep
         self._outlets = _outlets(settings, log, lambda: self._upkeep.vitals)
         self._gallery = _gallery(settings, spool, log)
 

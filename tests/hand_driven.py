@@ -15,17 +15,13 @@ from typing import Any
 
 from fault.stub_daemon import pretended
 
-from daemon.disposition import Backoff, error_type
-from daemon.endings import Endings
-from daemon.intake import Intake
+from daemon.disposition import error_type
 from daemon.log.events import EventLog
 from daemon.notify import Notifier
 from daemon.orders import Failure, Order, Report
-from daemon.service import Service
+from daemon.parts import assembled
 from daemon.settings import Settings
-from daemon.settle import SettleRules
 from daemon.spool import Spool
-from daemon.upkeep import Upkeep
 from daemon.watch import Watch
 
 LONGEST_S = 5.0
@@ -82,35 +78,17 @@ class HandDriven:
     """
 
     def __init__(self, spool: Spool, fields: Mapping[str, Any], *, work: Callable[[Order], Report], count: int, has_leases: bool) -> None:
-        self.settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **fields})
+        quiet = {"log": {"stages": False, **fields.get("log", {})}}
+        self.settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **fields, **quiet})
         self._has_begun = False
         self.records: list[dict[str, Any]] = []
         self.said: list[str] = []
         self.spool, self.hands = spool, Hands(work, count)
         self.log = EventLog(lambda line: self.records.append(json.loads(line)), instance=spool.instance)
-        intake, jobs, storage = self.settings.intake, self.settings.jobs, self.settings.storage
-        rules = SettleRules(intake.quiet_s, intake.stable_s, intake.stable_samples)
-        self.intake = Intake(spool.layout.inbox, rules, max_depth=intake.max_depth, has_leases=has_leases)
-        self.endings = Endings(
-            spool,
-            self.log,
-            max_attempts=jobs.max_attempts,
-            retry=Backoff(jobs.retry_first_s, jobs.retry_max_s),
-            is_kept=storage.retention_h > 0,
-            tells_stages=False,
-        )
-        self.service = Service(self.settings, spool, intake=self.intake, workers=self.hands, endings=self.endings, log=self.log)
         self.watch = Watch(spool.layout.inbox, lambda: None, is_network=True)
-        self.upkeep = Upkeep(
-            self.settings,
-            spool,
-            service=self.service,
-            intake=self.intake,
-            watch=self.watch,
-            endings=self.endings,
-            log=self.log,
-            notifier=Notifier(self.said.append, 1.0),
-        )
+        notifier = Notifier(self.said.append, 1.0)
+        parts = assembled(self.settings, spool, self.log, workers=self.hands, notifier=notifier, watch=self.watch, has_leases=has_leases)
+        self.intake, self.endings, self.service, self.upkeep = parts.intake, parts.endings, parts.service, parts.upkeep
 
     @classmethod
     @contextmanager

@@ -12,17 +12,12 @@ from typing import Any, Self
 
 from fault.stub_daemon import pretended
 
-from daemon.disposition import Backoff
-from daemon.endings import Endings
-from daemon.intake import Intake
 from daemon.log.events import EventLog
 from daemon.notify import Notifier
 from daemon.orders import Order, Report
-from daemon.service import Service
+from daemon.parts import assembled
 from daemon.settings import Settings
-from daemon.settle import SettleRules
 from daemon.spool import Spool
-from daemon.upkeep import Upkeep
 from daemon.watch import Watch
 
 Doing = Callable[[Order, float, int], tuple[float, Report | None]]
@@ -98,19 +93,12 @@ class Simulation:
         self._settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **settings})
 
     def __enter__(self) -> Self:
-        settings = self._settings
-        self.spool = spool = self._stack.enter_context(Spool.opened(self._root))
+        self.spool = self._stack.enter_context(Spool.opened(self._root))
         log = EventLog(self._write, instance="simulated")
-        rules = SettleRules(settings.intake.quiet_s, settings.intake.stable_s, settings.intake.stable_samples)
-        self.intake = Intake(spool.layout.inbox, rules, max_depth=settings.intake.max_depth, has_leases=True)
-        retry = Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s)
-        endings = Endings(spool, log, max_attempts=settings.jobs.max_attempts, retry=retry, is_kept=True, tells_stages=True)
-        self.service = Service(settings, spool, intake=self.intake, workers=self.workers, endings=endings, log=log)
-        watch = Watch(spool.layout.inbox, lambda: None, is_network=True)
+        watch = Watch(self.spool.layout.inbox, lambda: None, is_network=True)
         notifier = Notifier(self._hear, None)
-        self.upkeep = Upkeep(
-            settings, spool, service=self.service, intake=self.intake, watch=watch, endings=endings, log=log, notifier=notifier
-        )
+        parts = assembled(self._settings, self.spool, log, workers=self.workers, notifier=notifier, watch=watch, has_leases=True)
+        self.intake, self.service, self.upkeep = parts.intake, parts.service, parts.upkeep
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,0 +1,64 @@
+"""The parts of a daemon around one spool, put together as the settings say. Whoever turns them brings workers, log and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from daemon.disposition import Backoff
+from daemon.endings import Endings
+from daemon.intake import Intake
+from daemon.log.events import EventLog
+from daemon.notify import Notifier
+from daemon.service import Service
+from daemon.settings import Settings
+from daemon.settle import SettleRules
+from daemon.spool import Spool
+from daemon.upkeep import Upkeep
+from daemon.watch import Watch
+from daemon.workers import WorkForce
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What knows what."""
+
+    intake: Intake
+    watch: Watch
+    endings: Endings
+    service: Service
+    upkeep: Upkeep
+
+
+def assembled(
+    settings: Settings,
+    spool: Spool,
+    log: EventLog,
+    *,
+    workers: WorkForce,
+    notifier: Notifier,
+    watch: Watch,
+    has_leases: bool,
+    dropped: Callable[[], int] = lambda: 0,
+) -> Parts:
+    """The parts; nothing is started.
+
+    Args:
+        has_leases: whether the kernel can say who writes to a file of the inbox.
+        dropped: how many records the log has lost.
+    """
+    rules = SettleRules(settings.intake.quiet_s, settings.intake.stable_s, settings.intake.stable_samples)
+    intake = Intake(spool.layout.inbox, rules, max_depth=settings.intake.max_depth, has_leases=has_leases)
+    endings = Endings(
+        spool,
+        log,
+        max_attempts=settings.jobs.max_attempts,
+        retry=Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s),
+        is_kept=settings.storage.retention_h > 0,
+        tells_stages=settings.log.stages,
+    )
+    service = Service(settings, spool, intake=intake, workers=workers, endings=endings, log=log)
+    upkeep = Upkeep(
+        settings, spool, service=service, intake=intake, watch=watch, endings=endings, log=log, notifier=notifier, dropped=dropped
+    )
+    return Parts(intake, watch, endings, service, upkeep)
