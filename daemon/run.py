@@ -18,6 +18,7 @@ from daemon.notify import Notifier
 from daemon.parts import assembled
 from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.spool import Spool
+from daemon.timeslice import ask_for_short_slices
 from daemon.vitals import Vitals
 from daemon.watch import Watch, is_on_network
 from daemon.workers import Workers, WorkForce
@@ -72,6 +73,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: 
     """
     settings = read_settings(config, environ)
     root = root_folder(settings, environ)
+    ask_for_short_slices()
     bell, flags = Bell(), Flags()
     with heeded_signals(flags, bell), Spool.opened(root) as spool:
         log, writer = opened_log(settings.log, environ, instance=spool.instance)

@@ -24,11 +24,13 @@ from pebble import ProcessExpired, ProcessPool
 
 from daemon.disposition import ErrorType
 from daemon.orders import Failure, Order, Report
+from daemon.timeslice import ask_for_usual_slices
 from daemon.work import hurried_by, perform
 
 _PR_SET_PDEATHSIG = 1
-NICENESS = 5
-"""Of workers, who keep every core busy: the daemon's own few milliseconds a job must not queue behind them at each wait for the disk."""
+NICENESS = 10
+"""Of workers, who keep every core busy, as nice(1) has it: the daemon's own few milliseconds a job must not queue behind them at each wait for
+the disk; nor must the kernel's thread that writes the journal."""
 _FIRST_TO_GO = 500
 """When memory runs out, the kernel is to take a worker, not the daemon (proc(5), oom_score_adj)."""
 
@@ -159,6 +161,7 @@ def _start_worker(parent: int, memory_limit_mb: int, stopping: Event) -> None:
     if os.getppid() != parent:  # the daemon died in between
         os._exit(1)
     os.nice(NICENESS)
+    ask_for_usual_slices()
     if memory_limit_mb:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_limit_mb << 20, memory_limit_mb << 20))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
