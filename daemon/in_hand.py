@@ -11,8 +11,6 @@ from daemon.recovery import Recovered
 from daemon.settle import Observation
 from daemon.spool import Job
 
-PUBLISHED = "published, but the disk refuses to say so"
-
 
 @dataclass
 class Running:
@@ -30,7 +28,9 @@ class Held:
     """A claimed job that no worker has.
 
     Attributes:
+        reason: why it waits.
         recovered: it was on its way out when its daemon died, and can only go on from there; None if it can be worked on.
+        is_published: it has only to leave the spool's work.
     """
 
     job: Job
@@ -38,3 +38,9 @@ class Held:
     not_before_s: float = 0.0
     reason: str = ""
     recovered: Recovered | None = None
+    is_published: bool = False
+
+    @classmethod
+    def published(cls, job: Job, timing: Timing, not_before_s: float) -> Held:
+        """One that could not leave the spool's work yet."""
+        return cls(job, timing, not_before_s, "published, but the disk refuses to say so", is_published=True)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from daemon.disposition import ErrorType
 from daemon.endings import Endings, Timing
-from daemon.in_hand import PUBLISHED, Held
+from daemon.in_hand import Held
 from daemon.log.events import Event, EventLog
 from daemon.names import name_fields
 from daemon.recovery import Found, Recovered, swept, taken_over
@@ -63,7 +63,7 @@ class Leftovers:
         job = recovered.job
         if recovered.found is Found.PUBLISHING:
             is_acknowledged = self._endings.resumed(job).is_acknowledged
-            return None if is_acknowledged else Held(job, Timing(now), now + LATER_S, PUBLISHED)
+            return None if is_acknowledged else Held.published(job, Timing(now), now + LATER_S)
         if recovered.found is Found.FAILING:
             self._endings.resumed_failure(job)
         elif job.recoveries >= most_recoveries:

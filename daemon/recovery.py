@@ -38,7 +38,6 @@ STALE_S = 3600.0
 class Found(StrEnum):
     """How far a job had come when its daemon died."""
 
-    UNCLAIMED = "unclaimed"
     WAITING = "waiting"
     UNDER_WAY = "under_way"
     PUBLISHING = "publishing"

@@ -15,7 +15,7 @@ from daemon.admission import MACHINE, Admission
 from daemon.disposition import Backoff, ErrorType, Outcome
 from daemon.durable import opened_folder
 from daemon.endings import Endings, Timing
-from daemon.in_hand import PUBLISHED, Held, Running
+from daemon.in_hand import Held, Running
 from daemon.inference import InferenceRequest
 from daemon.intake import Candidate, Intake
 from daemon.leftovers import Leftovers
@@ -128,17 +128,16 @@ class Service:
     # --- starting ----------------------------------------------------------------------------------------------------
 
     def _start_held(self, now: float) -> None:
-        for held in [each for each in self.held if each.reason == PUBLISHED and now >= each.not_before_s]:
-            held.not_before_s = now + WRITER_PAUSE_S
-            if self._endings.acknowledged(held.job):
+        for held in [each for each in self.held if now >= each.not_before_s]:
+            if held.is_published:
+                held.not_before_s = now + WRITER_PAUSE_S
+                if self._endings.acknowledged(held.job):
+                    self.held.remove(held)
+            elif held.recovered is not None:
                 self.held.remove(held)
-        for held in [each for each in self.held if each.recovered is not None and now >= each.not_before_s]:
-            self.held.remove(held)
-            if held.recovered is not None:
                 again = self._leftovers.gone_on(held.recovered, now, self.settings.jobs.max_recoveries)
                 self.held += [again] if again is not None else []
-        for held in [each for each in self.held if each.reason != PUBLISHED and each.recovered is None]:
-            if self._has_room() and now >= held.not_before_s and self.admission.may_start(now, is_picture=not held.job.is_folder):
+            elif self._has_room() and self.admission.may_start(now, is_picture=not held.job.is_folder):
                 self.held.remove(held)
                 self._start(held.job, held.timing, now)
 
@@ -251,7 +250,7 @@ class Service:
         ending = self._endings.ended(job, report, running.timing, now)
         self.admission.ended(job, report, ending, now)
         if not ending.is_acknowledged:
-            self._hold(job, running.timing, now + WRITER_PAUSE_S, PUBLISHED)
+            self.held.append(Held.published(job, running.timing, now + WRITER_PAUSE_S))
         if ending.outcome in {Outcome.RETRY, Outcome.DEFER}:
             self._hold(job, running.timing, now + ending.wait_s, ending.reason)
 

@@ -29,8 +29,8 @@ from daemon.work import hurried_by, perform
 
 _PR_SET_PDEATHSIG = 1
 NICENESS = 10
-"""Of workers, who keep every core busy, as nice(1) has it: the daemon's own few milliseconds a job must not queue behind them at each wait for
-the disk; nor must the kernel's thread that writes the journal."""
+"""Of workers, who keep every core busy, as nice(1) has it: neither the daemon's own few milliseconds a job nor the kernel's thread that
+writes the journal must queue behind them at each wait for the disk."""
 _FIRST_TO_GO = 500
 """When memory runs out, the kernel is to take a worker, not the daemon (proc(5), oom_score_adj)."""
 

@@ -39,7 +39,7 @@ def aged(path: Path, age_s: float) -> None:
 
 
 def test_the_words_for_what_was_found_are_those_of_the_log() -> None:
-    assert [str(each) for each in Found] == ["unclaimed", "waiting", "under_way", "publishing", "failing", "damaged", "newer"]
+    assert [str(each) for each in Found] == ["waiting", "under_way", "publishing", "failing", "damaged", "newer"]
 
 
 # --- one state after the other ---------------------------------------------------------------------------------------
