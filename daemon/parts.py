@@ -14,6 +14,7 @@ from daemon.service import Service
 from daemon.settings import Settings
 from daemon.settle import SettleRules
 from daemon.spool import Spool
+from daemon.supplies import Supplies
 from daemon.upkeep import Upkeep
 from daemon.watch import Watch
 from daemon.workers import WorkForce
@@ -27,6 +28,7 @@ class Parts:
     watch: Watch
     endings: Endings
     service: Service
+    supplies: Supplies
     upkeep: Upkeep
 
 
@@ -58,7 +60,17 @@ def assembled(
         tells_stages=settings.log.stages,
     )
     service = Service(settings, spool, intake=intake, workers=workers, endings=endings, log=log)
+    supplies = Supplies(settings, spool, service=service, intake=intake, watch=watch, log=log)
     upkeep = Upkeep(
-        settings, spool, service=service, intake=intake, watch=watch, endings=endings, log=log, notifier=notifier, dropped=dropped
+        settings,
+        spool,
+        service=service,
+        supplies=supplies,
+        intake=intake,
+        watch=watch,
+        endings=endings,
+        log=log,
+        notifier=notifier,
+        dropped=dropped,
     )
-    return Parts(intake, watch, endings, service, upkeep)
+    return Parts(intake, watch, endings, service, supplies, upkeep)

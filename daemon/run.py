@@ -116,7 +116,8 @@ class _Daemon:
             has_leases=not is_network,
             dropped=lambda: writer.dropped,
         )
-        self._intake, self._endings, self._service, self._upkeep = parts.intake, parts.endings, parts.service, parts.upkeep
+        self._intake, self._endings, self._service = parts.intake, parts.endings, parts.service
+        self._supplies, self._upkeep = parts.supplies, parts.upkeep
         self._outlets = _outlets(settings, log, lambda: self._upkeep.vitals)
         self._gallery = _gallery(settings, spool, log)
 
@@ -163,11 +164,11 @@ class _Daemon:
                 return "signal", 0
             if self._service.running or self._endings_changed():
                 quiet_since_s = now
-            if drain and self._upkeep.scans and not self._service.running:
+            if drain and self._supplies.scans and not self._service.running:
                 ended = self._drained(now, quiet_since_s)
                 if ended is not None:
                     return ended
-            due_s = min(self._upkeep.due_s(), self._service.due_s(now))
+            due_s = min(self._supplies.due_s(), self._service.due_s(now), self._upkeep.due_s())
             longest_s = min(LONGEST_WAIT_S, self._notifier.watchdog_s or LONGEST_WAIT_S)
             self._bell.wait(min(longest_s, max(0.0, due_s - time.monotonic())))
 
@@ -182,10 +183,10 @@ class _Daemon:
             self._reload()
         if self._flags.hinted:
             self._flags.hinted = False
-            self._upkeep.hinted(now)
-        self._upkeep.before(now)
+            self._supplies.hinted(now)
+        self._supplies.step(now)
         self._service.step(now)
-        self._upkeep.after(now)
+        self._upkeep.step(now)
         self._upkeep.alive(now)
 
     def _drained(self, now: float, quiet_since_s: float) -> tuple[str, int] | None:
@@ -225,5 +226,5 @@ class _Daemon:
         fixed = [name for name in UNTIL_RESTART if getattr(settings, name) != getattr(self._settings, name)]
         self._settings = settings
         self._service.use(settings)
-        self._upkeep.settings = settings
+        self._supplies.settings = self._upkeep.settings = settings
         self._log.tell(Event.CONFIG_RELOADED, config_digest=settings.digest(), after_restart=fixed or None)

@@ -88,7 +88,8 @@ class HandDriven:
         self.watch = Watch(spool.layout.inbox, lambda: None, is_network=True)
         notifier = Notifier(self.said.append, 1.0)
         parts = assembled(self.settings, spool, self.log, workers=self.hands, notifier=notifier, watch=self.watch, has_leases=has_leases)
-        self.intake, self.endings, self.service, self.upkeep = parts.intake, parts.endings, parts.service, parts.upkeep
+        self.intake, self.endings, self.service = parts.intake, parts.endings, parts.service
+        self.supplies, self.upkeep = parts.supplies, parts.upkeep
 
     @classmethod
     @contextmanager
@@ -110,9 +111,9 @@ class HandDriven:
         if not self._has_begun:
             self._has_begun = True
             self.service.take_over(now)
-        self.upkeep.before(now)
+        self.supplies.step(now)
         self.service.step(now)
-        self.upkeep.after(now)
+        self.upkeep.step(now)
 
     def turned(self, now: float, until_s: float = math.inf, *, turns: int = 2000) -> float:
         """Turn at every time that the daemon asks for: until nothing is left to do, or until it is `until_s`. Returns the time."""
@@ -120,7 +121,7 @@ class HandDriven:
             self.turn(now)
             if not self.left and until_s == math.inf:
                 return now
-            later = min(self.upkeep.due_s(), self.service.due_s(now), now + LONGEST_S)
+            later = min(self.supplies.due_s(), self.upkeep.due_s(), self.service.due_s(now), now + LONGEST_S)
             later = max(later, now + 0.001)
             if later > until_s:
                 return now

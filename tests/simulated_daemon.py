@@ -98,7 +98,7 @@ class Simulation:
         watch = Watch(self.spool.layout.inbox, lambda: None, is_network=True)
         notifier = Notifier(self._hear, None)
         parts = assembled(self._settings, self.spool, log, workers=self.workers, notifier=notifier, watch=watch, has_leases=True)
-        self.intake, self.service, self.upkeep = parts.intake, parts.service, parts.upkeep
+        self.intake, self.service, self.supplies, self.upkeep = parts.intake, parts.service, parts.supplies, parts.upkeep
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,12 +108,12 @@ class Simulation:
         """Turn the daemon's loop until then, each turn at the time at which something is due."""
         while self.now < until_s and not is_over():
             self.workers.advance(self.now)
-            self.upkeep.before(self.now)
+            self.supplies.step(self.now)
             self.service.step(self.now)
-            self.upkeep.after(self.now)
+            self.upkeep.step(self.now)
             ends = (each.ends_at_s for each in self.workers.busy)
             # Nothing that is due is due before it is later; a future that is done needs a turn at once.
-            self.now = max(min(self.upkeep.due_s(), self.service.due_s(self.now), *ends), self.now + 0.001)
+            self.now = max(min(self.supplies.due_s(), self.upkeep.due_s(), self.service.due_s(self.now), *ends), self.now + 0.001)
 
     def told(self, event: str) -> list[dict[str, Any]]:
         return [record for record in self.records if record["event"] == event]

@@ -92,7 +92,7 @@ def test_nothing_is_written_under_a_bare_mountpoint(tmp_path: Path, has_job: boo
         daemon.hands.finish()
         daemon.turned(1003.0, until_s=1003.0 + OUTAGE_S)
         assert not list(root.iterdir())
-        assert daemon.upkeep.is_degraded
+        assert daemon.supplies.is_degraded
         root.rmdir()
         (tmp_path / "unmounted").rename(root)
         (root / "inbox" / "later.png").write_bytes(b"later")

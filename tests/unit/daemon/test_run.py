@@ -18,7 +18,7 @@ from spool_oracle import Places, check_published, check_tidy
 from daemon import run as running
 from daemon.orders import Order, Report
 from daemon.run import EXIT_TRANSIENT, Bell, run
-from daemon.upkeep import Upkeep
+from daemon.supplies import Supplies
 
 PATIENCE_S = 60.0
 QUICK = {
@@ -162,7 +162,7 @@ def test_what_breaks_the_loop_is_told_as_the_end_and_not_swallowed(
     def breaks(*_: object) -> None:
         raise RuntimeError("nobody foresaw it")
 
-    monkeypatch.setattr(Upkeep, "before", breaks)
+    monkeypatch.setattr(Supplies, "step", breaks)
     life = Life(tmp_path, capfd)
     with pytest.raises(RuntimeError, match="nobody foresaw"):
         life.run()

@@ -123,15 +123,15 @@ def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
 
 
 def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path, daemon: HandDriven) -> None:
-    roomy = daemon.upkeep.settings
-    daemon.upkeep.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    roomy = daemon.supplies.settings
+    daemon.supplies.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     drop(tmp_path)
     daemon.turned(START_S, until_s=START_S + 20)
     assert not daemon.told("job.claimed")
     assert len(daemon.told("disk.low")) == 1
     assert "the disk is nearly full" in daemon.said[-1]
     assert daemon.upkeep.is_waiting_for_others()
-    daemon.upkeep.settings = roomy
+    daemon.supplies.settings = roomy
     turned_for(daemon, START_S + 30)
     assert len(daemon.told("disk.recovered")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
