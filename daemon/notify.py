@@ -35,14 +35,15 @@ class Notifier:
 
     def ready(self, status: str) -> None:
         """The daemon works."""
-        self._status = status
-        self._send(f"READY=1\nSTATUS={status}")
+        self._status = _line(status)
+        self._send(f"READY=1\nSTATUS={self._status}")
 
     def status(self, text: str) -> None:
         """What it is doing, if that has changed."""
-        if text != self._status:
-            self._status = text
-            self._send(f"STATUS={text}")
+        status = _line(text)
+        if status != self._status:
+            self._status = status
+            self._send(f"STATUS={status}")
 
     def ping(self, now: float) -> None:
         """The loop has turned; to be called at every turn."""
@@ -53,6 +54,11 @@ class Notifier:
     def stopping(self) -> None:
         """The daemon is on its way out."""
         self._send("STOPPING=1\nSTATUS=stopping")
+
+
+def _line(text: str) -> str:
+    """On one line: a second one would be an order to systemd, and a model server's answer may be part of the text."""
+    return " ".join(text.split())
 
 
 def _sender(address: str) -> Callable[[str], None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -49,14 +49,8 @@ class JobOptions:
     all_figures: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """For manifests and job files."""
+        """For manifests."""
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> JobOptions:
-        """As `as_json` wrote them; TypeError, KeyError or ValueError if it did not."""
-        formats = tuple(Format(kind) for kind in fields["formats"])
-        return cls(**{**fields, "motions": tuple(fields["motions"]), "formats": formats})
 
 
 def chosen_options(

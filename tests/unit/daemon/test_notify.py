@@ -53,6 +53,15 @@ def test_a_life_as_systemd_hears_it(listening: socket.socket) -> None:
     assert heard(listening) == ["READY=1\nSTATUS=starting", "STATUS=working", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=stopping"]
 
 
+def test_what_a_server_answered_gives_systemd_no_orders() -> None:
+    heard: list[str] = []
+    notifier = Notifier(heard.append, None)
+    notifier.ready("the server said: no\nMAINPID=1")
+    notifier.status("the server said: no\rmore\n\nSTOPPING=1")
+    notifier.status("the server said: no more STOPPING=1")
+    assert heard == ["READY=1\nSTATUS=the server said: no MAINPID=1", "STATUS=the server said: no more STOPPING=1"]
+
+
 @pytest.mark.usefixtures("without_library")
 def test_a_path_is_an_address_too_and_one_where_nobody_listens_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path is short

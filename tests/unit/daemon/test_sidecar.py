@@ -106,7 +106,8 @@ def test_whatever_it_says_there_are_options_or_reasons(content: bytes) -> None:
     assert all("\n" not in reason and reason.isprintable() for reason in reasons)
     if options is not None:
         assert set(options.motions) <= set(KNOWN)
-        assert JobOptions.from_json(json.loads(json.dumps(options.as_json()))) == options
+        told = json.loads(json.dumps(options.as_json()))
+        assert [told["motions"], told["formats"], told["fps"]] == [list(options.motions), list(options.formats), options.fps]
 
 
 def test_what_nobody_asks_for_is_as_the_settings_say() -> None:
