@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -24,6 +23,8 @@ from daemon.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
 MOST_DEEP = 16
+MOST_WORDS = 200
+"""Characters of a reason in the table; `show` has all of it."""
 
 
 class State(StrEnum):
@@ -79,15 +80,14 @@ def shown(layout: Layout, wanted: str) -> str:
     raise OptionError(f"there is no job {shown_name(wanted)}", hint="`doodled jobs list --done` lists all")
 
 
-@contextmanager
-def _chosen(layout: Layout, wanted: list[str], *, everything: bool) -> Iterator[list[Failed]]:
+def _chosen(layout: Layout, wanted: list[str], *, everything: bool) -> list[Failed]:
     failed = quarantine.quarantined(layout.failed)
     chosen = failed if everything else [each for each in failed if wanted and {each.name, each.job_id} & set(wanted)]
     unknown = set(wanted) - {name for each in chosen for name in (each.name, each.job_id)}
     if unknown or not (wanted or everything):
         named = ", ".join(sorted(shown_name(name) for name in unknown)) or "nothing"
         raise OptionError(f"{named} is not in quarantine", hint="give names or ids of `doodled jobs list`, or --all")
-    yield chosen
+    return chosen
 
 
 def retried(layout: Layout, wanted: list[str], *, everything: bool) -> list[str]:
@@ -96,25 +96,30 @@ def retried(layout: Layout, wanted: list[str], *, everything: bool) -> list[str]
     Raises:
         OptionError: one is not there, or its name is taken in the inbox.
     """
-    with _chosen(layout, wanted, everything=everything) as chosen:
-        return [str(quarantine.retry(layout, each)) for each in chosen]
+    return [str(quarantine.retry(layout, each)) for each in _chosen(layout, wanted, everything=everything)]
 
 
 def discarded(layout: Layout, wanted: list[str], *, everything: bool) -> list[str]:
     """Remove failed files for good. Returns their names. Raises as `retried`."""
-    with _chosen(layout, wanted, everything=everything) as chosen:
-        for each in chosen:
-            quarantine.discard(layout, each)
-        return [each.name for each in chosen]
+    chosen = _chosen(layout, wanted, everything=everything)
+    for each in chosen:
+        quarantine.discard(layout, each)
+    return [each.name for each in chosen]
 
 
 def table(found: list[Row]) -> str:
     """The rows for people."""
     if not found:
         return "nothing waits, runs or failed"
-    cells = [("state", "job", "name", "why"), *((str(row.state), row.job_id or "-", row.name, row.why) for row in found)]
+    cells = [("state", "job", "name", "why"), *((str(row.state), row.job_id or "-", row.name, _line(row.why)) for row in found)]
     widths = [max(len(row[column]) for row in cells) for column in range(3)]
     return "\n".join("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip() for row in cells)
+
+
+def _line(text: str) -> str:
+    """Somebody's words, short, on one line, and without orders to a terminal."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line if len(line) <= MOST_WORDS else f"{line[:MOST_WORDS]}..."
 
 
 # --- where things are ------------------------------------------------------------------------------------------------

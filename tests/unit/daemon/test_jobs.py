@@ -136,6 +136,13 @@ def test_the_table_is_as_wide_as_what_it_holds() -> None:
     assert table([]) == "nothing waits, runs or failed"
 
 
+def test_what_a_server_said_is_one_short_line_without_orders_to_a_terminal() -> None:
+    (_, line) = table([Row(State.FAILED, "1", "a.png", "no_answer: \x1b[2Jboom\nstate  job\n" + "x" * 1000)]).splitlines()
+    assert line.startswith("failed  1    a.png  no_answer: [2Jboom state job xxx")
+    assert line.endswith("x...")
+    assert len(line) < 250
+
+
 def test_the_commands_do_so_for_the_spool_of_the_settings(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOODLED_ROOT", str(spool.layout.root))
     for name in ("a.png", "b.png"):
