@@ -95,6 +95,20 @@ def _write(path: Path, how: int, content: bytes) -> None:
         os.close(file)
 
 
+def content_of(name: str | os.PathLike[str], most: int, folder: int | None = None) -> bytes:
+    """At most `most` + 1 bytes of a regular file of this path, or of this name in an open folder; never waits for whoever writes to a pipe.
+
+    Raises:
+        OSError: ELOOP for a link, ENXIO for a socket, EINVAL for anything else that is no regular file.
+    """
+    opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(opened).st_mode):  # asked first: a folder can't be made a file object, and would stay open
+        os.close(opened)
+        raise OSError(errno.EINVAL, "no regular file", os.fspath(name))
+    with os.fdopen(opened, "rb") as file:
+        return file.read(most + 1)
+
+
 def rename(source: Path | str, target: Path | str, *, source_folder: int | None = None, target_folder: int | None = None) -> None:
     """Rename, each name relative to an open folder if one is given. An error of a rename that has happened is none.
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import shutil
-import stat
 from pathlib import Path
 
+from daemon.durable import content_of
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.errors import DecodeError, DecodeReason
 
@@ -25,16 +24,11 @@ def bytes_of(path: Path, most: int) -> bytes:
         OSError: it can't be read.
     """
     try:
-        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return content_of(path, most)
     except OSError as error:
-        if error.errno not in {errno.ELOOP, errno.ENXIO}:
+        if error.errno not in {errno.ELOOP, errno.ENXIO, errno.EINVAL}:
             raise
-        raise DecodeError(DecodeReason.UNREADABLE, "this is a link or a socket: expected an ordinary file", path=path.name) from error
-    if not stat.S_ISREG(os.fstat(opened).st_mode):  # asked first: a folder can't be made a file object, and would stay open
-        os.close(opened)
-        raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path.name)
-    with os.fdopen(opened, "rb") as file:
-        return file.read(most + 1)
+        raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path.name) from error
 
 
 def copied_character(source: Path, target: Path, most: int) -> tuple[str, int]:

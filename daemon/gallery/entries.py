@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from daemon.durable import content_of
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
@@ -165,9 +166,7 @@ def _still_there(shown: tuple[Shown, ...], folder: str, names: Mapping[str, obje
 def _json_of(path: Path) -> dict[str, Any]:
     """What a file says, or nothing."""
     with suppress(OSError, ValueError, RecursionError):
-        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(opened, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = content_of(path, MOST_BYTES)
         fields = json.loads(content) if len(content) <= MOST_BYTES else None
         if isinstance(fields, dict):
             return fields

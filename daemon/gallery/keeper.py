@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from daemon.durable import exists, opened_folder
+from daemon.durable import content_of, exists, opened_folder
 from daemon.gallery.entries import Entries, Shown
 from daemon.gallery.pages import INDEX, MARK, pages
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
@@ -30,6 +29,9 @@ SHARE: Final = 10.0
 """An update waits so many times as long as the last one took, at least."""
 
 LAST_S: Final = 20.0
+MOST_BYTES: Final = 64 << 20
+"""Of what lies where a page of ours should be: no page is as long."""
+
 STALE_S: Final = 3600.0
 _ENDS: Final = frozenset({Event.JOB_DONE, Event.JOB_FAILED})
 
@@ -133,16 +135,11 @@ class Gallery:
 def _content(name: str, folder: int) -> bytes | None:
     """What a page of ours says now, or None if there is none. Raises NotOurs."""
     try:
-        opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        content = content_of(name, MOST_BYTES, folder)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise NotOurs(name) from error
-    if not stat.S_ISREG(os.fstat(opened).st_mode):
-        os.close(opened)
-        raise NotOurs(name)
-    with os.fdopen(opened, "rb") as file:
-        content = file.read()
     if content and MARK.encode() not in content[:500]:
         raise NotOurs(name)
     return content

@@ -225,3 +225,19 @@ def test_a_link_that_has_gone_meanwhile_needs_no_taking_back(tmp_path: Path, mon
         link(tmp_path / "source", "ours", folder)
         monkeypatch.setattr(os, "unlink", late)
         unlink_ours([(tmp_path / "source", "ours")], folder)
+
+
+def test_only_regular_files_are_read_and_nothing_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("file")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert durable.content_of(tmp_path / "file", 3) == b"cont"  # one more, so that whoever reads sees that there is more
+    with durable.opened_folder(tmp_path) as folder:
+        assert durable.content_of("file", 100, folder) == b"content"
+    for name, code in (("folder", errno.EINVAL), ("pipe", errno.EINVAL), ("link", errno.ELOOP), ("nothing", errno.ENOENT)):
+        with pytest.raises(OSError, match=name) as raised:
+            durable.content_of(tmp_path / name, 100)
+        assert raised.value.errno == code
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
