@@ -65,7 +65,7 @@ class Event(StrEnum):
     GALLERY_UNAVAILABLE = "gallery.unavailable"
 
 
-_WARNINGS = frozenset(
+WARNINGS: Final = frozenset(
     {
         Event.WATCH_OVERFLOW,
         Event.WATCH_RESTARTED,
@@ -134,7 +134,7 @@ class EventLog:
         for observer in self._observers:
             with suppress(Exception):  # who only watches must not be able to stop what is watched
                 observer(event, fields)
-        level = "error" if event is Event.JOB_FAILED else "warning" if event in _WARNINGS else "info"
+        level = "error" if event is Event.JOB_FAILED else "warning" if event in WARNINGS else "info"
         told = {name: clean(value) for name, value in fields.items() if value is not None and value != ""}
         self._emit(event, {"timestamp": _now(), "level": level, "event": str(event), **self._fields, **told})
 

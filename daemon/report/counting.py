@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.endings import STAGES
-from daemon.log.events import SCHEMA, clean
+from daemon.log.events import SCHEMA, WARNINGS, Event, clean
 from daemon.report.numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
 from pipeline.errors import OptionError
 
@@ -64,6 +64,9 @@ create view ended as select *, event = 'job.done' as is_done from l where event 
 create table parts as select job_id, part.key as part, part.value as ms
   from (select job_id, unnest(map_entries(stages_ms)) as part from ended where stages_ms is not null);
 """
+_INCIDENTS: Final = WARNINGS - {Event.STAGE_FAILED, Event.UPSTREAM_RETRY, Event.JOB_RETRIED, Event.JOB_DEFERRED}
+"""What operators should know of, and no other table has."""
+
 _SPREAD: Final = "count({0}), coalesce(quantile_cont({0}, 0.5), 0), coalesce(quantile_cont({0}, 0.95), 0), coalesce(max({0}), 0)"
 
 
@@ -227,11 +230,11 @@ class _Counted:
     def _incidents(self) -> list[Incident]:
         rows = self._rows(
             """with told as (
-              select event, 1 as n, "timestamp" from l where event in ('watch.overflow', 'watch.restarted', 'inbox.degraded', 'disk.low',
-                'breaker.opened', 'job.recovered', 'config.rejected', 'file.rejected', 'auth.rejected')
+              select event, 1 as n, "timestamp" from l where list_contains(?, event)
               union all
               select 'log records dropped', max(log_dropped), max("timestamp") from l where log_dropped > 0 group by instance)
             select event, sum(n)::bigint, max("timestamp") from told group by 1 order by 2 desc, 1""",
+            [sorted(map(str, _INCIDENTS))],
         )
         return [Incident(event, count, last.replace(tzinfo=UTC)) for event, count, last in rows]
 

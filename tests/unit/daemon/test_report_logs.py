@@ -119,6 +119,7 @@ def test_a_hard_day_is_told_in_full(tmp_path: Path, capsys: pytest.CaptureFixtur
             }
             file.write(told("job.failed", f"2026-11-25T12:00:{number:02d}.000Z", job_id=f"f{number}", file_name=f"{number}.png", **why))
         file.write(told("breaker.opened", reason="down"))
+        file.write(told("job.lost", job_id="1", file_name="lost.png", reason="its source was removed from the spool"))
         file.write(told("upstream.retry", job_id="1", upstream="http://127.0.0.1:8080", status_code=503, error_type="busy"))
         file.write(told("daemon.heartbeat", log_dropped=3))
         file.write(told("daemon.heartbeat", log_dropped=5))
@@ -126,7 +127,7 @@ def test_a_hard_day_is_told_in_full(tmp_path: Path, capsys: pytest.CaptureFixtur
         for number in range(13):
             file.write(told("daemon.start", instance=f"later {number}"))
     done = report([log], tmp_path)
-    assert {each.event: each.count for each in done.incidents} == {"log records dropped": 5, "breaker.opened": 1}
+    assert {each.event: each.count for each in done.incidents} == {"log records dropped": 5, "breaker.opened": 1, "job.lost": 1}
     assert (done.unfinished, done.restarts, done.retry_rate) == (["lost.png"], 13, 1.0)
     assert done.stages[-1].stage == "odd"
     assert len(done.failures[0].files) == 15
