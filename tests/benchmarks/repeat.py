@@ -1,0 +1,48 @@
+"""Runs the tests again and again, each time in another order, and tells which of them don't always pass.
+
+    python tests/benchmarks/repeat.py [--times 20] [--seed 0] [pytest's arguments, such as tests/unit]
+
+Prints a row a run, and at the end a row for each test that failed in some run, and in how many. Exit status 1 if there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+
+def run(seed: int, report: Path, arguments: list[str]) -> tuple[int, list[str]]:
+    """How many tests ran, and the names of those that failed or could not even begin."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", f"--randomly-seed={seed}", f"--junitxml={report}", *arguments]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, check=False)
+    cases = list(ET.parse(report).iter("testcase"))
+    bad = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    return len(cases), [f"{case.get('classname')}::{case.get('name')}" for case in bad]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0, help="of the first run; each has the next one")
+    options, arguments = parser.parse_known_args()
+    failures: Counter[str] = Counter()
+    print(f"{'seed':>6}{'tests':>8}{'failed':>8}{'s':>8}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="doodled-repeat-") as folder:
+        for seed in range(options.seed, options.seed + options.times):
+            began_s = time.monotonic()
+            count, failed = run(seed, Path(folder) / "report.xml", arguments)
+            failures.update(failed)
+            print(f"{seed:>6}{count:>8}{len(failed):>8}{time.monotonic() - began_s:>8.0f}", flush=True)
+    for name, times in failures.most_common():
+        print(f"{times:>4} of {options.times}  {name}")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
