@@ -13,6 +13,9 @@ from pipeline.geometry.letterbox import paper_colour
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 """Where each of COCO's keypoints goes in a mirror: the figure's own left becomes its right."""
 
+COARSE = 4
+"""The figure's bounds are looked for in a picture that much smaller: a pixel or two don't matter where it is shifted by more at random."""
+
 Rng = np.random.Generator
 
 
@@ -38,15 +41,15 @@ def figure_crop(
     if is_mirrored:
         moved = moved[MIRRORED]
     # turned about the middle of the box first; then what it became is put into the middle of the square
-    shape = _warped(np.ascontiguousarray(crop[:, :, 3]), linear, side / 2 - linear @ centre, side, (0.0, 0.0, 0.0))
+    shape = np.ascontiguousarray(crop[:, :, 3])
+    bounds = _bounds(_warped(shape, linear / COARSE, side / (2 * COARSE) - linear @ centre / COARSE, side // COARSE, (0.0, 0.0, 0.0)))
     shift = rng.normal(0.0, config["shift"], 2) * side
     offset = side / 2 - linear @ centre + shift
-    ys, xs = np.nonzero(shape > 127)
-    if len(xs):
-        offset += side / 2 - np.array([(xs.min() + xs.max() + 1) / 2, (ys.min() + ys.max() + 1) / 2])
+    if bounds is not None:
+        offset += side / 2 - np.array([bounds[0] + bounds[2], bounds[1] + bounds[3]]) * (COARSE / 2)
     rgb = np.ascontiguousarray(crop[:, :, :3])
     paper = paper_colour(rgb)
-    mask = _warped(np.ascontiguousarray(crop[:, :, 3]), linear, offset, side, (0.0, 0.0, 0.0))
+    mask = _warped(shape, linear, offset, side, (0.0, 0.0, 0.0))
     rgb = _warped(rgb, linear, offset, side, paper)
     moved[:, :2] = moved[:, :2] @ linear.T + offset
     rgb = recoloured(rgb, rng)
@@ -109,22 +112,26 @@ def _warped(layer: np.ndarray, linear: np.ndarray, offset: np.ndarray, side: int
 def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]) -> None:
     """Leave nothing but paper outside a box as a detector may give it: neighbours and captions go, a hand may lose its finger tips."""
     side = len(mask)
-    ys, xs = np.nonzero(mask > 127)
-    if not len(xs):
-        quarter = side // 8
-        xs, ys = np.array([quarter, side - quarter]), np.array([quarter, side - quarter])
-    longer = max(xs.max() - xs.min(), ys.max() - ys.min())
+    left, top, right, bottom = _bounds(mask) or (side // 8, side // 8, side - side // 8, side - side // 8)
+    longer = max(right - left, bottom - top)
     low, high = config["margin"]
-    left, top, right, bottom = rng.uniform(low, high, 4) * longer
-    x0, x1 = max(0, int(xs.min() - left)), min(side, int(xs.max() + 1 + right))
-    y0, y1 = max(0, int(ys.min() - top)), min(side, int(ys.max() + 1 + bottom))
+    margins = rng.uniform(low, high, 4) * longer
+    x0, x1 = max(0, int(left - margins[0])), min(side, int(right + margins[2]))
+    y0, y1 = max(0, int(top - margins[1])), min(side, int(bottom + margins[3]))
     inside = rgb[y0:y1, x0:x1]
     if inside.shape[0] < 8 or inside.shape[1] < 8:
         return
     colour = paper_colour(np.ascontiguousarray(inside)) if rng.random() < 0.9 else (255.0, 255.0, 255.0)
-    kept_rgb, kept_mask = inside.copy(), mask[y0:y1, x0:x1].copy()
-    rgb[:], mask[:] = np.array(colour).astype(np.uint8), 0
-    rgb[y0:y1, x0:x1], mask[y0:y1, x0:x1] = kept_rgb, kept_mask
+    paper = np.array(colour).astype(np.uint8)
+    for outside in (np.s_[:y0], np.s_[y1:], np.s_[y0:y1, :x0], np.s_[y0:y1, x1:]):
+        rgb[outside], mask[outside] = paper, 0
+
+
+def _bounds(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Left, top, right, bottom of what is set, the latter two exclusive."""
+    drawn = mask > 127
+    xs, ys = np.flatnonzero(drawn.any(axis=0)), np.flatnonzero(drawn.any(axis=1))
+    return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else None
 
 
 def _area(boxes: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-FACE_WEIGHT, ARM_WEIGHT, HIDDEN_WEIGHT = 0.3, 1.4, 0.5
-"""Of nose, eyes and ears, of which the rig uses only where the head is; of elbows and wrists, which are hardest; others weigh 1. Of a joint
-that something covers, which can only be guessed, this share of it."""
+FACE_WEIGHT, ELBOW_WEIGHT, WRIST_WEIGHT, HIDDEN_WEIGHT = 0.3, 1.4, 2.0, 0.5
+"""Of nose, eyes and ears, of which the rig uses only where the head is; of elbows and of wrists, which are hardest; others weigh 1. Of a
+joint that something covers, which can only be guessed, this share of it."""
 
 
 def pose_loss(answer: tuple[Tensor, Tensor, Tensor], target: dict[str, Tensor], config: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
@@ -30,7 +30,7 @@ def pose_loss(answer: tuple[Tensor, Tensor, Tensor], target: dict[str, Tensor], 
     wanted = (down[..., :, None] * across[..., None, :]).flatten(2)
     wanted = wanted / wanted.sum(dim=2, keepdim=True).clamp_min(1e-6)
     is_seen = (target["keypoints"][..., 2] > 0).float()
-    weight = is_seen * torch.tensor([FACE_WEIGHT] * 5 + [1.0] * 2 + [ARM_WEIGHT] * 4 + [1.0] * 6)
+    weight = is_seen * torch.tensor([FACE_WEIGHT] * 5 + [1.0] * 2 + [ELBOW_WEIGHT] * 2 + [WRIST_WEIGHT] * 2 + [1.0] * 6)
     weight = torch.where(target["keypoints"][..., 2] == 1, weight * HIDDEN_WEIGHT, weight)
     surprise = -(wanted * functional.log_softmax(joints.flatten(2), dim=2)).sum(dim=2)
     joint_loss = (surprise * weight).sum() / weight.sum().clamp_min(1.0)

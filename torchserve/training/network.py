@@ -6,6 +6,8 @@ that pale pencil and thick marker look alike, and given beside the raw colours, 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -37,17 +39,30 @@ class Residual(nn.Module):
         return x + self.second(self.first(x))
 
 
+class Features(NamedTuple):
+    """What a `Backbone` makes of a picture: (N, C, S/stride, S/stride) at four strides, at 2 on the way down and else on the way up, and of
+    the whole (N, C).
+    """
+
+    at2: Tensor
+    at4: Tensor
+    at8: Tensor
+    at16: Tensor
+    whole: Tensor
+
+
 class Backbone(nn.Module):
-    """A U-Net from what `seen` makes of a picture to features at stride 4; S must be a multiple of 32.
+    """A U-Net from what `seen` makes of a picture; S must be a multiple of 32.
 
     Little is done at stride 2, where convolutions cost most and know least. Levels meet by addition, which is cheaper than stacking.
 
     Args:
         widths: channels at strides 2, 4, 8, 16, 32.
-        depth: residual pairs at the three lowest levels.
+        depth: residual pairs at the three lowest levels on the way down.
+        return_depth: residual pairs at strides 16 and 8 on the way up, where what is known of the whole meets the lines.
     """
 
-    def __init__(self, widths: tuple[int, ...], depth: int) -> None:
+    def __init__(self, widths: tuple[int, ...], depth: int, return_depth: int = 0) -> None:
         super().__init__()
         first, second, third, fourth, fifth = widths
         self.down4 = nn.Sequential(Block(6, first, stride=2), Block(first, second, stride=2), Block(second, second))
@@ -61,19 +76,22 @@ class Backbone(nn.Module):
         self.up16 = Block(fourth, fourth)
         self.up8 = Block(third, third)
         self.up4 = Block(second, second)
+        self.more16 = nn.Sequential(*(Residual(fourth) for _ in range(return_depth)))
+        self.more8 = nn.Sequential(*(Residual(third) for _ in range(return_depth)))
         self.twice = nn.Upsample(scale_factor=2, mode="nearest")
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, 6, S, S) to features at stride 4 (N, widths[1], S/4, S/4) and of the whole (N, widths[4])."""
-        at4 = self.down4(pixels)
+    def forward(self, pixels: Tensor) -> Features:
+        """Features of (N, 6, S, S)."""
+        at2 = self.down4[0](pixels)
+        at4 = self.down4[2](self.down4[1](at2))
         at8 = self.down8(at4)
         at16 = self.down16(at8)
         at32 = self.down32(at16)
         whole = at32.mean(dim=(2, 3))
         at32 = at32 + self.whole(whole)[:, :, None, None]
-        at16 = self.up16(at16 + self.twice(self.lift16(at32)))
-        at8 = self.up8(at8 + self.twice(self.lift8(at16)))
-        return self.up4(at4 + self.twice(self.lift4(at8))), whole
+        at16 = self.more16(self.up16(at16 + self.twice(self.lift16(at32))))
+        at8 = self.more8(self.up8(at8 + self.twice(self.lift8(at16))))
+        return Features(at2, self.up4(at4 + self.twice(self.lift4(at8))), at8, at16, whole)
 
 
 def seen(rgb: Tensor) -> Tensor:
@@ -87,8 +105,8 @@ def seen(rgb: Tensor) -> Tensor:
 class PoseNetwork(nn.Module):
     """Joints and mask of the one figure in the middle of a square crop.
 
-    The mask is drawn from the features and, once more, from the pixels of each cell: the features know which lines are the figure's, the
-    pixels where exactly they end.
+    Joints are voted for at three strides: far ones know what the figure's parts are, near ones where they are. The mask is drawn from the
+    features at stride 4, which know which lines are the figure's, beside those at stride 2, which know where exactly they end.
 
     Forward:
         rgb (N, 3, S, S) 0..1 -> joint logits (N, 17, S/4, S/4), each a softmax over the places; mask logits (N, 1, S, S);
@@ -97,16 +115,28 @@ class PoseNetwork(nn.Module):
 
     def __init__(self, widths: tuple[int, ...], depth: int) -> None:
         super().__init__()
-        self.backbone = Backbone(widths, depth)
-        self.joints = nn.Conv2d(widths[1], KEYPOINT_COUNT, 1)
-        self.detail = nn.Conv2d(6, widths[1], 4, stride=4)
-        self.mask = nn.Sequential(Block(widths[1], widths[1]), nn.Conv2d(widths[1], 16, 3, padding=1), nn.PixelShuffle(4))
-        self.presence = nn.Sequential(nn.Linear(widths[4], 128), nn.ReLU(inplace=True), nn.Linear(128, KEYPOINT_COUNT + 1))
+        first, second, third, fourth, fifth = widths
+        self.backbone = Backbone(widths, depth, return_depth=1)
+        self.joints = nn.Conv2d(second, KEYPOINT_COUNT, 1)
+        self.joints8 = _silent(nn.Conv2d(third, KEYPOINT_COUNT, 1))
+        self.joints16 = _silent(nn.Conv2d(fourth, KEYPOINT_COUNT, 1))
+        self.wider = nn.Upsample(scale_factor=2, mode="bilinear")
+        self.inside = nn.Sequential(nn.Conv2d(second, 4 * first, 1), nn.PixelShuffle(2))
+        self.outline = nn.Sequential(Block(first, first), Block(first, first), nn.Conv2d(first, 4, 3, padding=1), nn.PixelShuffle(2))
+        self.presence = nn.Sequential(nn.Linear(fifth, 128), nn.ReLU(inplace=True), nn.Linear(128, KEYPOINT_COUNT + 1))
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        pixels = seen(rgb)
-        at4, whole = self.backbone(pixels)
-        return self.joints(at4), self.mask(at4 + self.detail(pixels)), self.presence(whole)
+        found = self.backbone(seen(rgb))
+        joints = self.joints(found.at4) + self.wider(self.joints8(found.at8) + self.wider(self.joints16(found.at16)))
+        return joints, self.outline(found.at2 + self.inside(found.at4)), self.presence(found.whole)
+
+
+def _silent(layer: nn.Conv2d) -> nn.Conv2d:
+    """A layer that says nothing at first."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 class DetectorNetwork(nn.Module):
@@ -127,6 +157,6 @@ class DetectorNetwork(nn.Module):
             self.heads[1].bias[1:] = -1.5
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        at4, _ = self.backbone(seen(rgb))
+        at4 = self.backbone(seen(rgb)).at4
         heads = self.heads(at4)
         return heads[:, :1], nn.functional.softplus(heads[:, 1:]), self.mask(at4)

@@ -23,13 +23,14 @@ def crop_of(rgb: np.ndarray, box: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mask_in_picture(found: Detection, shape: tuple[int, int]) -> np.ndarray:
-    """A detection's mask (H, W) bool."""
-    whole = np.zeros(shape, bool)
-    x0, y0 = max(0, round(found.box.left)), max(0, round(found.box.top))
-    x1, y1 = min(shape[1], round(found.box.right)), min(shape[0], round(found.box.bottom))
-    if found.mask is not None and x1 > x0 and y1 > y0:
-        whole[y0:y1, x0:x1] = cv2.resize(found.mask, (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR) > 0.5
-    return whole
+    """A detection's mask (H, W) bool, where its box lies to a fraction of a pixel."""
+    if found.mask is None:
+        return np.zeros(shape, bool)
+    step = np.array(found.mask.shape[::-1]) / np.array([found.box.width, found.box.height])
+    # from the picture's pixel centres, which cv2 counts from 0, to the mask's
+    offset = (0.5 - np.array([found.box.left, found.box.top])) * step - 0.5
+    matrix = np.column_stack([np.diag(step), offset])
+    return cv2.warpAffine(found.mask, matrix, shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=0.0) > 0.5
 
 
 def mask_in_crop(found: Detection, corner: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

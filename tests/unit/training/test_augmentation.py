@@ -1,0 +1,97 @@
+"""What happens to a crop each time that it is learnt from, and where masks are laid: joints and masks must go along with the lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "training"))
+
+from augmentation import MIRRORED, figure_crop
+from settings import configuration
+from views import mask_in_picture
+
+from pipeline.types import KEYPOINT_NAMES, Box, Detection
+
+SIDE = 192
+CROP = 216
+REACH = 4
+LEFT = [row for row, name in enumerate(KEYPOINT_NAMES) if name.startswith("left")]
+RIGHT = [row for row, name in enumerate(KEYPOINT_NAMES) if name.startswith("right")]
+
+
+@pytest.fixture(scope="module")
+def augmentation():
+    return configuration()["pose"]["augmentation"]
+
+
+@pytest.fixture
+def dots():
+    """A figure of nothing but dots, one a joint, the figure's own left on the viewer's right: crop (C, C, 4), joints, box."""
+    rows = np.arange(17)
+    keypoints = np.column_stack([np.full(17, CROP / 2.0), 30.0 + 9.0 * rows, np.full(17, 2.0)]).astype(np.float32)
+    keypoints[LEFT, 0] += 40.0
+    keypoints[RIGHT, 0] -= 40.0
+    crop = np.full((CROP, CROP, 4), 255, np.uint8)
+    crop[..., 3] = 0
+    across = np.arange(CROP) + 0.5
+    for x, y, _ in keypoints:
+        dot = (across[None, :] - x) ** 2 + (across[:, None] - y) ** 2 <= REACH**2
+        crop[dot] = (0, 0, 0, 255)
+    ys, xs = np.nonzero(crop[..., 3])
+    return crop, keypoints, np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_joints_go_along_with_their_lines(dots, augmentation, seed):
+    crop, keypoints, box = dots
+    rgb, mask, moved = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, {**augmentation, "cut_out": 0.0})
+    assert rgb.shape == (SIDE, SIDE, 3)
+    there = moved[moved[:, 2] > 0]
+    assert len(there) >= 14  # a few may be turned out of the square
+    columns, rows = np.clip(there[:, :2].astype(int), 0, SIDE - 1).T
+    assert (mask[rows, columns] > 127).all()
+    assert moved[LEFT, 0].mean() > moved[RIGHT, 0].mean()  # in a mirror, too, where left becomes right
+
+
+def test_a_mirror_of_a_mirror_changes_nothing():
+    assert (MIRRORED[MIRRORED] == np.arange(17)).all()
+    assert sorted(MIRRORED[LEFT]) == RIGHT
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_figure_stays_in_the_middle_and_fills_what_it_should(dots, augmentation, seed):
+    crop, keypoints, box = dots
+    still = {**augmentation, "shift": 0.0, "cut_out": 0.0, "turn_deg": 0.0, "stretch": 0.0}
+    _, mask, _ = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, still)
+    ys, xs = np.nonzero(mask > 127)
+    middle = (xs.min() + xs.max() + 1) / 2, (ys.min() + ys.max() + 1) / 2
+    assert middle == pytest.approx((SIDE / 2, SIDE / 2), abs=3.0)
+    assert augmentation["fill"][0] - 0.04 <= (ys.max() + 1 - ys.min()) / SIDE <= augmentation["fill"][1] + 0.04
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_but_paper_is_left_outside_of_a_detectors_box(dots, augmentation, seed):
+    crop, keypoints, box = dots
+    crop[:20] = (0, 0, 0, 0)  # the neighbour's feet
+    tight = {**augmentation, "shift": 0.0, "cut_out": 1.0, "margin": [0.0, 0.0], "turn_deg": 0.0}
+    rgb, mask, _ = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, tight)
+    ys, xs = np.nonzero(mask > 127)
+    outside = np.ones((SIDE, SIDE), bool)
+    outside[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] = False
+    assert len(np.unique(rgb[outside], axis=0)) == 1
+
+
+def test_a_mask_is_laid_where_its_box_is_to_a_fraction_of_a_pixel():
+    whole = np.ones((20, 10), np.float32)
+    laid = mask_in_picture(Detection(Box(5.0, 7.0, 15.0, 27.0), 1.0, whole), (40, 30))
+    assert laid.sum() == 200
+    assert laid[7:27, 5:15].all()
+    half = np.repeat(np.array([[1.0, 0.0]], np.float32), 4, axis=0)
+    for left in (5.0, 5.4, 5.8):  # the edge lies in the middle of the box, 10 px from its left
+        laid = mask_in_picture(Detection(Box(left, 0.0, left + 20.0, 20.0), 1.0, half), (20, 40))
+        assert laid[10].nonzero()[0].max() == int(left + 10.0 - 0.5)  # the last pixel whose centre lies before the edge
+    assert not mask_in_picture(Detection(Box(0.0, 0.0, 9.0, 9.0), 1.0, None), (9, 9)).any()
