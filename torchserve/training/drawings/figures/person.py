@@ -30,6 +30,8 @@ STYLES = (
 HELD_OUT_STYLES = ("snow_person", "block", "alien")
 ARM_ROWS, LEG_ROWS = {RIGHT: (8, 10), LEFT: (7, 9)}, {RIGHT: (14, 16), LEFT: (13, 15)}
 """The joints along a limb, but for the one that it begins with: where it leaves the body one sees even if it is hidden."""
+HEM_SHARE = 0.94
+"""Of a triangle's length: the level at which its legs begin, as people mark them."""
 WITH_FACE = ("potato", "vegetable", "monster")
 """Styles of which the body is the head."""
 
@@ -88,8 +90,13 @@ def _kept_arms(rng: np.random.Generator) -> tuple[bool, bool]:
 
 
 def _joints(limbs: Limbs, landmarks: Points, plan: BodyPlan, keep: tuple[bool, bool], *, thin: bool) -> NDArray[np.float64]:
-    """The 17 joints `(17, 3)`. Of line limbs that meet in one point, shoulders and hips are a little down the line, as people mark them."""
+    """The 17 joints `(17, 3)`. Of line limbs that meet in one point, shoulders and hips are a little down the line, as people mark them; of
+    legs that come out of a triangle, hips are near its hem, even where one sees the legs go on inside.
+    """
     arms, legs = limbs.arms.copy(), limbs.legs.copy()
+    if plan.kind == "triangle" and plan.skirt:
+        down = (HEM_SHARE - plan.hips) * plan.length / np.maximum(legs[:, 1, 1] - legs[:, 0, 1], 1e-3)
+        legs[:, 0] += np.clip(down, 0.0, 0.6)[:, None] * (legs[:, 1] - legs[:, 0])
     if thin:
         arms[:, 0] += 0.08 * (arms[:, 1] - arms[:, 0])
         legs[:, 0] += 0.05 * (legs[:, 1] - legs[:, 0])
