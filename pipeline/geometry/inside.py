@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from pipeline.types import Bools, Floats
 
@@ -26,10 +25,14 @@ def moved_inside(points: Floats, mask: Bools) -> Floats:
     height, width = mask.shape
     framed = np.clip(np.nan_to_num(points, nan=0.0, posinf=width + height, neginf=0.0), 0, [width - 1e-6, height - 1e-6])
     cells = framed.astype(int)
-    _, (rows, columns) = ndimage.distance_transform_edt(~good, return_indices=True)
     stays = good[cells[:, 1], cells[:, 0]] & (framed == points).all(axis=1)
-    nearest = np.stack([columns[cells[:, 1], cells[:, 0]], rows[cells[:, 1], cells[:, 0]]], axis=1) + 0.5
-    return np.asarray(np.where(stays[:, None], points, nearest), np.float64)
+    moved = points.astype(np.float64)
+    if not stays.all():
+        rows, columns = np.nonzero(good)
+        for number in np.flatnonzero(~stays):  # few: a distance transform of the whole mask takes longer
+            nearest = int(np.argmin((columns - cells[number, 0]) ** 2 + (rows - cells[number, 1]) ** 2))
+            moved[number] = columns[nearest] + 0.5, rows[nearest] + 0.5
+    return moved
 
 
 def nudged_apart(point: Floats, away_from: Floats, mask: Bools, *, least_px: float, towards: Floats) -> Floats:

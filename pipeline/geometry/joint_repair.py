@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
-from scipy import ndimage
 
 from pipeline.geometry.bones import ANKLES, EARS, ELBOWS, EYES, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS, usable
 from pipeline.geometry.limb_tree import LimbTree, limb_tree, point_along
@@ -93,7 +93,7 @@ def _trustworthy(keypoints: Floats, mask: Bools) -> Bools:
     sure = usable(keypoints)
     if not sure.any():
         return sure
-    outside = ndimage.distance_transform_edt(~mask)
+    outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     height, width = mask.shape
     points = np.where(sure[:, None], keypoints[:, :2], 0.0)
     cells = np.clip(points, 0, [width - 1, height - 1]).astype(int)
