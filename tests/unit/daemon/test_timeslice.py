@@ -28,6 +28,7 @@ def granted() -> tuple[int, int]:
 def on_a_thread_of_its_own(niceness: int = 0) -> list[tuple[int, int]]:
     def asks() -> list[tuple[int, int]]:
         os.nice(niceness)
+        ask_for_usual_slices()  # a daemon that ran in this process has asked for short ones
         usual = granted()
         assert ask_for_short_slices()
         short = granted()
