@@ -60,6 +60,11 @@ def shown_name(name: str) -> str:
     )
 
 
+def printable(text: str) -> str:
+    """A text whose control characters, half surrogates and changes of the writing direction are spaces."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def shown_path(parts: Iterable[str]) -> str:
     """Names of folders, and perhaps of what lies in the last, as they can be printed anywhere."""
     return "/".join(map(shown_name, parts))

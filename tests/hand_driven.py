@@ -133,6 +133,19 @@ class HandDriven:
         """How much waits or runs."""
         return len([each for each in self.intake.waiting() if not each.rejected]) + len(self.service.held) + len(self.service.running)
 
+    def status(self) -> dict[str, Any]:
+        """What it last said of itself to people on the same disk."""
+        found: dict[str, Any] = json.loads((self.spool.layout.status / f"{self.spool.instance}.json").read_text())
+        return found
+
     def told(self, event: str) -> list[dict[str, Any]]:
         """Its records of one event."""
         return [record for record in self.records if record["event"] == event]
+
+
+def drop(root: Path, name: str = "garlic.png", content: bytes = b"a drawing") -> Path:
+    """Lay something into the inbox."""
+    path = root / "inbox" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path

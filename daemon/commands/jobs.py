@@ -16,7 +16,7 @@ from daemon.instances import is_alive
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
-from daemon.names import shown_name, shown_path
+from daemon.names import printable, shown_name, shown_path
 from daemon.quarantine import Failed
 from daemon.settle import SettleRules
 from daemon.spool import JOB_FILE, MANIFEST, read_job, read_json
@@ -118,7 +118,7 @@ def table(found: list[Row]) -> str:
 
 def _line(text: str) -> str:
     """Somebody's words, short, on one line, and without orders to a terminal."""
-    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    line = " ".join(printable(text).split())
     return line if len(line) <= MOST_WORDS else f"{line[:MOST_WORDS]}..."
 
 

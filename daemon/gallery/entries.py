@@ -19,7 +19,7 @@ from daemon.durable import content_of
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
-from daemon.names import shown_name
+from daemon.names import printable, shown_name
 from daemon.quarantine import ERROR_SUFFIX
 
 MOST_BYTES: Final = 256 * 1024
@@ -213,5 +213,4 @@ def _job_and_time(fields: Mapping[str, Any], when: str) -> tuple[str, datetime]:
 def _text(value: object) -> str:
     """A text of bounded length without control characters, half surrogates and changes of the writing direction."""
     text = str(value)
-    text = text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}..."
-    return "".join(character if character.isprintable() else " " for character in text)
+    return printable(text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}...")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from claimed_jobs import claimed, names_below, with_results
 from fault.stub_daemon import pretended
-from hand_driven import HandDriven
+from hand_driven import HandDriven, drop
 from spool_oracle import Places, check_published, check_tidy
 
 from daemon.disposition import ErrorType
@@ -28,13 +28,6 @@ START_S = 1000.0
 def daemon(tmp_path: Path) -> Iterator[HandDriven]:
     with HandDriven.opened(tmp_path, {"log": {"stages": True}}) as opened:
         yield opened
-
-
-def drop(root: Path, name: str = "garlic.png", content: bytes = b"a drawing") -> Path:
-    path = root / "inbox" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
 
 
 def taken(daemon: HandDriven, root: Path, content: bytes = b"a drawing") -> Path:

@@ -1,16 +1,17 @@
-"""What the service lives on: scans and hints, and the watch that gives them."""
+"""What the service lives on: scans and hints, the watch that gives them, and room on the disk."""
 
 from __future__ import annotations
 
 import errno
-import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven
+from hand_driven import HandDriven, drop
 
+from daemon.settings import Settings
 from daemon.supplies import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S
 from daemon.watch import WatchMode
 
@@ -21,18 +22,6 @@ START_S = 1000.0
 def daemon(tmp_path: Path) -> Iterator[HandDriven]:
     with HandDriven.opened(tmp_path, {"log": {"heartbeat_s": 30.0}}) as opened:
         yield opened
-
-
-def drop(root: Path, name: str, content: bytes = b"a drawing") -> Path:
-    path = root / "inbox" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def status(daemon: HandDriven) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((daemon.spool.layout.status / f"{daemon.spool.instance}.json").read_text())
-    return found
 
 
 # --- scans -----------------------------------------------------------------------------------------------------------
@@ -79,8 +68,8 @@ def test_where_a_drawing_lies_is_shown_as_a_path(tmp_path: Path, daemon: HandDri
     (tmp_path / "inbox" / "dab" / "link.png").symlink_to("/etc/passwd")
     daemon.turn(START_S)
     daemon.turn(START_S + 5)
-    assert status(daemon)["waiting"] == [{"name": "dab/in%0Aner/a.png", "why": "empty", "age_s": 5.0}]
-    assert "dab/link.png" in status(daemon)["summary"]
+    assert daemon.status()["waiting"] == [{"name": "dab/in%0Aner/a.png", "why": "empty", "age_s": 5.0}]
+    assert "dab/link.png" in daemon.status()["summary"]
     assert daemon.told("file.rejected")[0]["folder"] == "dab"
 
 
@@ -145,3 +134,18 @@ def test_events_that_were_lost_are_told(daemon: HandDriven) -> None:
     for turn in range(3):
         daemon.turn(START_S + WATCH_CHECK_S * turn)
     assert [told["overflows"] for told in daemon.told("watch.overflow")] == [2]
+
+
+# --- the disk --------------------------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_says_nothing_of_its_room_stops_nobody(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon.turn(START_S)
+
+    def refused(_: object) -> Any:
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(os, "statvfs", refused)
+    daemon.supplies.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    daemon.turn(START_S + 60)
+    assert not daemon.service.is_paused

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import errno
-import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from claimed_jobs import names_below
-from hand_driven import HandDriven
+from hand_driven import HandDriven, drop
 
 from daemon import vitals
 from daemon.earlier import Earlier
 from daemon.job_ids import job_id
-from daemon.settings import Settings
 from daemon.upkeep import _age
 from daemon.vitals import resident_bytes
 
@@ -28,18 +24,6 @@ START_S = 1000.0
 def daemon(tmp_path: Path) -> Iterator[HandDriven]:
     with HandDriven.opened(tmp_path, {"log": {"heartbeat_s": 30.0}}) as opened:
         yield opened
-
-
-def drop(root: Path, name: str, content: bytes = b"a drawing") -> Path:
-    path = root / "inbox" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def status(daemon: HandDriven) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((daemon.spool.layout.status / f"{daemon.spool.instance}.json").read_text())
-    return found
 
 
 # --- what is kept ----------------------------------------------------------------------------------------------------
@@ -98,7 +82,7 @@ def test_the_summary_counts_what_there_is(tmp_path: Path, daemon: HandDriven) ->
 
 def test_the_status_is_there_while_the_daemon_is(daemon: HandDriven) -> None:
     daemon.turn(START_S)
-    assert status(daemon)["running"] == []
+    assert daemon.status()["running"] == []
     daemon.upkeep.alive(START_S)
     assert daemon.said[-1] == "WATCHDOG=1"
     daemon.upkeep.close()
@@ -125,18 +109,6 @@ def test_within_an_hour_counts_add_up(tmp_path: Path, daemon: HandDriven) -> Non
         daemon.turned(START_S + 60 * minute)
     daemon.turn(START_S + 60 * 55)
     assert daemon.told("daemon.heartbeat")[-1]["done_1h"] == 2  # since the first beat
-
-
-def test_a_disk_that_says_nothing_of_its_room_stops_nobody(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
-    daemon.turn(START_S)
-
-    def refused(_: object) -> Any:
-        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-
-    monkeypatch.setattr(os, "statvfs", refused)
-    daemon.supplies.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
-    daemon.turn(START_S + 60)
-    assert not daemon.service.is_paused
 
 
 @pytest.mark.parametrize(
