@@ -2,7 +2,8 @@
 
     python tests/benchmarks/repeat.py [--times 20] [--seed 0] [pytest's arguments, such as tests/unit]
 
-Prints a row a run, and at the end a row for each test that failed in some run, and in how many. Exit status 1 if there is one.
+Prints a row a run, with what each failure said below it, and at the end a row for each test that failed in some run, and in how
+many. Exit status 1 if there is one.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 
-def run(seed: int, report: Path, arguments: list[str]) -> tuple[int, list[str]]:
-    """How many tests ran, and the names of those that failed or could not even begin."""
+def run(seed: int, report: Path, arguments: list[str]) -> tuple[int, dict[str, str]]:
+    """How many tests ran, and what was said by those that failed or could not even begin, by their names."""
     command = [sys.executable, "-m", "pytest", "-n", "2", "-q", f"--randomly-seed={seed}", f"--junitxml={report}", *arguments]
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, check=False)
     cases = list(ET.parse(report).iter("testcase"))
-    bad = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
-    return len(cases), [f"{case.get('classname')}::{case.get('name')}" for case in bad]
+    failed = {}
+    for case in cases:
+        for trouble in (*case.iter("failure"), *case.iter("error")):
+            failed[f"{case.get('classname')}::{case.get('name')}"] = trouble.text or trouble.get("message") or ""
+    return len(cases), failed
 
 
 def main() -> int:
@@ -37,8 +42,10 @@ def main() -> int:
         for seed in range(options.seed, options.seed + options.times):
             began_s = time.monotonic()
             count, failed = run(seed, Path(folder) / "report.xml", arguments)
-            failures.update(failed)
+            failures.update(failed.keys())
             print(f"{seed:>6}{count:>8}{len(failed):>8}{time.monotonic() - began_s:>8.0f}", flush=True)
+            for name, said in failed.items():
+                print(textwrap.indent(f"{name}\n{said}", " " * 8), flush=True)
     for name, times in failures.most_common():
         print(f"{times:>4} of {options.times}  {name}")
     return 1 if failures else 0
