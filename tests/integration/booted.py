@@ -170,14 +170,17 @@ def booted_machine() -> Iterator[Machine]:
     folder = Path(tempfile.mkdtemp(prefix="machine-", dir=cache_folder()))
     lock = (folder / "lock").open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
-    machine = Machine(folder / "debian", [*_binds(), *_package_settings(folder), *_torchserve()])
     try:
-        machine.root.mkdir()
-        checked("tar", "-C", str(machine.root), "--numeric-owner", "-xpf", str(base))
-        machine.boot()
-        yield machine
+        with _packages_kept(folder) as packages:
+            machine = Machine(folder / "debian", [packages, *_package_settings(folder), *_torchserve()])
+            machine.root.mkdir()
+            checked("tar", "-C", str(machine.root), "--numeric-owner", "-xpf", str(base))
+            try:
+                machine.boot()
+                yield machine
+            finally:
+                machine.shut_down()
     finally:
-        machine.shut_down()
         lock.close()
         checked("rm", "-rf", str(folder))
 
@@ -210,18 +213,11 @@ def _debian_with_systemd() -> Path:
                 root = work / "debian"
                 root.mkdir()
                 checked("tar", "-C", str(root), "--numeric-owner", "-xpf", str(bare))
-                inside = [
-                    "systemd-nspawn",
-                    "--quiet",
-                    "--register=no",
-                    "--keep-unit",
-                    "--resolv-conf=copy-host",
-                    f"--directory={root}",
-                    *_binds(),
-                ]
-                inside += ["env", "DEBIAN_FRONTEND=noninteractive"]
-                checked(*inside, "apt-get", "-qq", "update")
-                checked(*inside, "apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES)
+                with _packages_kept(work) as packages:
+                    inside = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--resolv-conf=copy-host", packages]
+                    inside += [f"--directory={root}", "env", "DEBIAN_FRONTEND=noninteractive"]
+                    checked(*inside, "apt-get", "-qq", "update")
+                    checked(*inside, "apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES)
                 (root / "etc/machine-id").write_text("")
                 checked("tar", "-C", str(root), "--numeric-owner", "-cf", str(work / "draft"), ".")
                 (work / "draft").rename(made)
@@ -230,11 +226,20 @@ def _debian_with_systemd() -> Path:
     return made
 
 
-def _binds() -> list[str]:
-    """Downloaded packages, kept for the next machine."""
-    archives = cache_folder() / "apt-archives"
-    (archives / "partial").mkdir(parents=True, exist_ok=True)
-    return [f"--bind={archives}:/var/cache/apt/archives"]
+@contextlib.contextmanager
+def _packages_kept(folder: Path) -> Iterator[str]:
+    """A mount for what apt downloads, with what it downloaded for machines before. Each has its own: apt locks it, and waits for nobody."""
+    kept, own = cache_folder() / "apt-archives", folder / "apt-archives"
+    kept.mkdir(exist_ok=True)
+    (own / "partial").mkdir(parents=True)
+    for package in kept.glob("*.deb"):
+        os.link(package, own / package.name)
+    try:
+        yield f"--bind={own}:/var/cache/apt/archives"
+    finally:
+        for package in own.glob("*.deb"):
+            with contextlib.suppress(FileExistsError):
+                os.link(package, kept / package.name)
 
 
 def _package_settings(folder: Path) -> list[str]:
