@@ -126,6 +126,12 @@ class InstalledDoodled:
         lines = self.machine.said("journalctl", "--unit=doodled", "--output=json", "--all", *matches).splitlines()
         return [json.loads(line) for line in lines]
 
+    def record(self, event: str, **fields: str) -> dict[str, Any]:
+        """The one such record, once it is there: a drawing is published, or in quarantine, before that is told."""
+        self.machine.wait_for(lambda: self.events(event, **fields), f"{event} is told of {fields}")
+        (found,) = self.events(event, **fields)
+        return found
+
 
 @contextlib.contextmanager
 def installed_doodled(machine: Machine) -> Iterator[InstalledDoodled]:

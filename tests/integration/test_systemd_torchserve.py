@@ -71,7 +71,7 @@ def both(installed: InstalledDoodled) -> Iterator[Pair]:
 def test_a_drawing_is_animated_with_the_help_of_torchserve(both, record_property):
     both.doodled.drop("served.jpg")
     both.doodled.manifest("served.jpg")
-    (done,) = both.doodled.events("job.done", FILE_NAME="served.jpg")
+    done = both.doodled.record("job.done", FILE_NAME="served.jpg")
     assert done["INFERENCE"] == "TorchServe"
     assert exposure(both.doodled, "torchserve.service") <= 1.2
     for user in ("torchserve", "doodled"):
@@ -108,6 +108,6 @@ def test_an_outage_of_torchserve_costs_no_drawing(both, is_started_before):
     both.serving("start")
     for name in names:
         doodled.manifest(name)
-        (done,) = doodled.events("job.done", FILE_NAME=name)
+        done = doodled.record("job.done", FILE_NAME=name)
         assert (done["ATTEMPT"], done["INFERENCE"]) == ("1", "TorchServe")
         assert not doodled.events("job.failed", FILE_NAME=name)
