@@ -151,6 +151,24 @@ def annotate(  # noqa: PLR0917 - as above
 
 
 @app.command(rich_help_panel=DRAWINGS)
+def joints(
+    character: Annotated[
+        Path,
+        typer.Argument(metavar="CHARACTER", help="A character folder, such as `annotate` writes."),
+    ],
+    motion: Motion = None,
+    retarget: Retarget = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen, on this machine alone; 0 is any that is free.")] = 0,
+    gl: GLOption = None,
+) -> None:
+    """Correct a character's joints in the browser, and see at once how it moves."""
+    from daemon.commands.joints import correct_joints
+    from daemon.plans import RenderRequest
+
+    correct_joints(RenderRequest(character, motion=motion, retarget=retarget, context=gl), os.environ, typer.echo, port=port)
+
+
+@app.command(rich_help_panel=DRAWINGS)
 def measure(  # noqa: PLR0917 - as above
     drawing: DrawingFile,
     motion: Motion = None,

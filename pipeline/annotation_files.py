@@ -22,6 +22,7 @@ BONE_RGB = (40, 90, 230)
 JOINT_RGB = (230, 40, 40)
 OUTLINE_RGB = (40, 170, 70)
 ENOUGH_FOR_LABELS_PX = 700
+OVERLAY_NAME = "joint_overlay.png"
 
 
 def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -> None:
@@ -38,7 +39,7 @@ def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -
     except OSError as error:
         raise OutputFailed(f"the box can't be written: {error.strerror or error}", path=folder) from error
     write_png(folder / "image.png", drawing.rgb if drawing.alpha is None else np.dstack([drawing.rgb, drawing.alpha]))
-    write_png(folder / "joint_overlay.png", joint_overlay(figure.character))
+    write_png(folder / OVERLAY_NAME, joint_overlay(figure.character))
 
 
 def joint_overlay(character: Character) -> Bytes:

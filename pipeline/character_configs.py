@@ -5,10 +5,12 @@ Joints come in any order in the file, parents first out of here. What keeps them
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from pipeline.types import Floats, Ints
 from pipeline.yaml_files import Section, nearest, raise_problems, yaml_mapping
@@ -60,6 +62,26 @@ def read_character_config(path: Path) -> CharacterConfig:
     location_of = {name: location for name, _, location in joints}
     locations = np.array([location_of[name] for name in order], dtype=np.float64)
     return CharacterConfig(width, height, tuple(order), np.array(parents, dtype=np.int32), locations)
+
+
+def moved_joints(path: Path, locations: Mapping[str, tuple[int, int]]) -> str:
+    """The text of a char_cfg.yaml with joints moved to other pixels (x, y), and everything else as it is, keys of strangers included.
+
+    Raises:
+        ConfigError: the file, or a location that is outside of the picture, or a joint that the file does not have.
+    """
+    config = read_character_config(path)
+    problems = []
+    for name, (x, y) in locations.items():
+        if name not in config.joint_names:
+            problems.append(f"{name}: is no joint of this figure{nearest(name, config.joint_names)}")
+        elif not (0 <= x < config.width and 0 <= y < config.height):
+            problems.append(f"{name}: expected a pixel of the picture, which is {config.width} x {config.height} px, found ({x}, {y})")
+    raise_problems(path, problems)
+    fields = yaml_mapping(path)
+    for entry in fields["skeleton"]:
+        entry["loc"] = list(locations.get(entry["name"], entry["loc"]))
+    return yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)
 
 
 def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> list[str]:

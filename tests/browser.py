@@ -1,0 +1,130 @@
+"""A browser that does what a person does: Chromium without a window, told through a pipe (Chrome DevTools Protocol)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import select
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from waiting import PATIENCE_S, until
+
+TOLD, TELLS = 3, 4
+"""The descriptors at which Chromium is told, and answers."""
+ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--remote-debugging-pipe")
+
+
+class Browser:
+    """One page.
+
+    Attributes:
+        complaints: what it wrote to its console, and what it could not do.
+    """
+
+    def __init__(self, to: IO[bytes], source: IO[bytes]) -> None:
+        self._to, self._from = to, source
+        self._rest, self._count, self._session = b"", 0, ""
+        self.complaints: list[str] = []
+        target = self.ask("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.ask(f"{domain}.enable")
+
+    def ask(self, method: str, **params: object) -> dict[str, Any]:
+        """A command of the protocol, and its answer."""
+        self._count += 1
+        told = {"id": self._count, "method": method, "params": params} | ({"sessionId": self._session} if self._session else {})
+        self._to.write(json.dumps(told).encode() + b"\0")
+        while (said := self._heard()).get("id") != self._count:
+            self._note(said)
+        assert "error" not in said, said
+        result: dict[str, Any] = said["result"]
+        return result
+
+    def _heard(self) -> dict[str, Any]:
+        while b"\0" not in self._rest:
+            assert select.select([self._from], [], [], PATIENCE_S)[0], "the browser does not answer"
+            more = os.read(self._from.fileno(), 1 << 16)
+            assert more, "the browser has gone"
+            self._rest += more
+        line, _, self._rest = self._rest.partition(b"\0")
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+    def _note(self, said: dict[str, Any]) -> None:
+        if said.get("method") in {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed"}:
+            self.complaints.append(json.dumps(said["params"]))
+
+    def go(self, url: str) -> None:
+        """Open a page, and wait until it is there."""
+        self.ask("Page.navigate", url=url)
+        until(lambda: self.value("document.readyState") == "complete" and self.value("location.href") == url)
+
+    def value(self, expression: str) -> Any:
+        """What an expression is worth on the page."""
+        said = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in said, said
+        return said["result"].get("value")
+
+    def middle(self, expression: str) -> tuple[float, float]:
+        """Where on the screen the middle of an element is."""
+        left, top, wide, tall = self.value(f"(({{x, y, width, height}}) => [x, y, width, height])({expression}.getBoundingClientRect())")
+        return left + wide / 2, top + tall / 2
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Press the mouse's button at a place, move, and let go at another."""
+        halfway = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        for kind, (x, y), pressed in (
+            ("mouseMoved", start, 0),
+            ("mousePressed", start, 1),
+            ("mouseMoved", halfway, 1),
+            ("mouseMoved", end, 1),
+            ("mouseReleased", end, 0),
+        ):
+            button = "none" if kind == "mouseMoved" and not pressed else "left"
+            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, buttons=pressed, clickCount=1)
+
+    def click(self, expression: str) -> None:
+        """Click on the middle of an element."""
+        place = self.middle(expression)
+        self.drag(place, place)
+
+    def press(self, key: str, *, control: bool = False, shift: bool = False) -> None:
+        """Press and release a key."""
+        for kind in ("keyDown", "keyUp"):
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, modifiers=2 * control + 8 * shift)
+
+    def picture(self, path: Path) -> None:
+        """What is to be seen, as a PNG."""
+        path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
+
+
+@contextmanager
+def browser(profile: Path, *, size: str = "1280,900") -> Iterator[Browser]:
+    """Skips where there is no Chromium."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    its_end, to = os.pipe()
+    source, its_start = os.pipe()
+    command = [program, *ARGUMENTS, f"--window-size={size}", f"--user-data-dir={profile}"]
+    moved = ["bash", "-c", f'exec {TOLD}<&{its_end} {TELLS}>&{its_start}; exec "$@"', "bash", *command]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with (
+        os.fdopen(to, "wb", buffering=0) as tells,
+        os.fdopen(source, "rb", buffering=0) as said,
+        subprocess.Popen(moved, pass_fds=(its_end, its_start), **quiet) as process,
+    ):
+        os.close(its_end)
+        os.close(its_start)
+        try:
+            yield Browser(tells, said)
+        finally:
+            process.kill()

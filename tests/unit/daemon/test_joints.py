@@ -1,0 +1,276 @@
+"""Joints corrected by hand: what is served, what is refused, and what becomes of the folder."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from daemon.commands.joints import correct_joints
+from daemon.joints.folder import BEFORE_NAME, CharacterFolder
+from daemon.joints.page import page, policy
+from daemon.joints.server import MOST_BYTES, JointsServer
+from daemon.plans import RenderRequest
+from pipeline.assets import AssetKind, asset_folder
+from pipeline.character_configs import moved_joints, read_character_config
+from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed
+
+CHARACTERS = asset_folder(AssetKind.CHARACTERS)
+SECRET = "0123456789abcdef"
+JOINTS = {"root": (100, 150), "hip": (100, 150), "torso": (100, 60), "left_hand": (170, 60), "right_hand": (30, 60)}
+PARENTS = {"root": None, "hip": "root", "torso": "hip", "left_hand": "torso", "right_hand": "torso"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A cross of 200 x 200 px, with joints, and with a key of somebody's own."""
+    folder = tmp_path / "cross"
+    folder.mkdir()
+    mask = np.zeros((200, 200), np.uint8)
+    mask[10:190, 80:120] = mask[40:80, 10:190] = 255
+    Image.fromarray(mask).save(folder / "mask.png")
+    Image.fromarray(np.full((200, 200, 3), 90, np.uint8)).save(folder / "texture.png")
+    skeleton = [{"loc": list(at), "name": name, "parent": PARENTS[name], "note": "ours"} for name, at in JOINTS.items()]
+    text = yaml.safe_dump({"width": 200, "height": 200, "drawn_by": "Ää", "skeleton": skeleton}, allow_unicode=True, sort_keys=False)
+    (folder / "char_cfg.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def opened(place: Path) -> CharacterFolder:
+    return CharacterFolder(place, RenderRequest(place, size="96x96", rate="5"), {})
+
+
+@contextmanager
+def serving(place: Path) -> Iterator[SimpleNamespace]:
+    """A server, how often it told that it saved, and a way to ask it."""
+    told: list[str] = []
+    server = JointsServer(opened(place), port=0, secret=SECRET, motions=("wave", "dab"), on_save=lambda: told.append("saved"))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+
+    def ask(method: str, path: str, body: bytes | str | None = None, **headers: str) -> tuple[int, str, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers["Content-Type"], answer.read()
+        finally:
+            connection.close()
+
+    def sent(what: str, **content: object) -> tuple[int, Any]:
+        status, _, said = ask("POST", f"/{SECRET}/{what}", json.dumps(content))
+        return status, json.loads(said)
+
+    try:
+        yield SimpleNamespace(server=server, told=told, ask=ask, sent=sent)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_saving_moves_joints_and_leaves_everything_else_as_it_was(place: Path) -> None:
+    (place / "char_cfg.yaml").chmod(0o640)
+    before = (place / "char_cfg.yaml").read_text(encoding="utf-8")
+    folder = opened(place)
+    assert folder.save({"left_hand": (160, 50)}) == ()
+    assert (place / "char_cfg.yaml").read_text(encoding="utf-8") == before.replace("- 170\n  - 60", "- 160\n  - 50")
+    assert (place / "char_cfg.yaml").stat().st_mode & 0o777 == 0o640
+    assert folder.save({"left_hand": (165, 55)}) == ()
+    assert (place / BEFORE_NAME).read_text(encoding="utf-8") == before, "the joints as they were at first are kept"
+    assert sorted(path.name for path in place.iterdir()) == ["char_cfg.yaml", BEFORE_NAME, "mask.png", "texture.png"]
+
+
+def test_an_overlay_that_is_there_shows_the_joints_as_they_are_now(place: Path) -> None:
+    Image.new("RGB", (3, 3)).save(place / "joint_overlay.png")
+    opened(place).save({"left_hand": (160, 50)})
+    with Image.open(place / "joint_overlay.png") as overlay:
+        assert overlay.size == (800, 800)
+
+
+def test_what_will_be_mended_is_said(place: Path) -> None:
+    (note,) = opened(place).save({"left_hand": (170, 120)})
+    assert note.startswith("left_hand lay off the figure at (170, 120) px")
+
+
+@pytest.mark.parametrize(
+    ("moved", "problem"),
+    [
+        ({"left_hand": (200, 60)}, r"left_hand: expected a pixel of the picture, which is 200 x 200 px, found \(200, 60\)"),
+        ({"left_hand": (-1, 60)}, "left_hand: expected a pixel"),
+        ({"left_hands": (1, 1)}, "left_hands: is no joint of this figure; did you mean left_hand"),
+    ],
+)
+def test_joints_that_make_no_sense_change_nothing(place: Path, moved: dict[str, tuple[int, int]], problem: str) -> None:
+    before = (place / "char_cfg.yaml").read_bytes()
+    with pytest.raises(ConfigError, match=problem):
+        opened(place).save({"right_hand": (40, 60), **moved})
+    assert (place / "char_cfg.yaml").read_bytes() == before
+    assert not (place / BEFORE_NAME).exists()
+
+
+def test_a_disk_that_refuses_is_told_and_leaves_the_file_whole(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = (place / "char_cfg.yaml").read_bytes()
+    folder = opened(place)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("daemon.joints.folder.os.fsync", full)
+    with pytest.raises(OutputFailed, match="No space left"):
+        folder.save({"left_hand": (160, 50)})
+    assert (place / "char_cfg.yaml").read_bytes() == before
+    assert not list(place.glob(".char_cfg*"))
+
+
+def test_a_folder_that_could_not_be_animated_is_refused_at_once(place: Path) -> None:
+    (place / "mask.png").unlink()
+    with pytest.raises(CharacterError):
+        opened(place)
+
+
+def test_moved_joints_are_those_that_are_read(place: Path) -> None:
+    moved = {name: (x + 1, y + 2) for name, (x, y) in JOINTS.items()}
+    (place / "char_cfg.yaml").write_text(moved_joints(place / "char_cfg.yaml", moved), encoding="utf-8")
+    config = read_character_config(place / "char_cfg.yaml")
+    assert dict(zip(config.joint_names, map(tuple, config.locations.tolist()), strict=True)) == moved
+
+
+# --- over HTTP -------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_and_its_pictures_are_served(place: Path) -> None:
+    with serving(place) as it:
+        assert it.server.url == f"http://127.0.0.1:{it.server.server_port}/{SECRET}/"
+        status, kind, said = it.ask("GET", f"/{SECRET}/")
+        assert (status, kind) == (200, "text/html; charset=utf-8")
+        assert b"<title>cross - joints</title>" in said
+        for picture in ("texture.png", "mask.png"):
+            assert it.ask("GET", f"/{SECRET}/{picture}") == (200, "image/png", (place / picture).read_bytes())
+
+
+@pytest.mark.parametrize("path", ["/", "/wrong/", f"/{SECRET}", f"/{SECRET}/char_cfg.yaml", f"/{SECRET}/../cross/mask.png", "//"])
+def test_nothing_else_is_served(place: Path, path: str) -> None:
+    with serving(place) as it:
+        assert it.ask("GET", path)[0] == 404
+        assert it.ask("POST", path, b"{}")[0] == 404
+
+
+def test_a_page_of_somebody_else_can_not_ask_by_a_name_of_its_own(place: Path) -> None:
+    """DNS rebinding: the browser believes that this machine is evil.example."""
+    with serving(place) as it:
+        assert it.ask("GET", f"/{SECRET}/", Host="evil.example")[0] == 404
+        assert it.ask("POST", f"/{SECRET}/save", json.dumps({"joints": {}}), Host="evil.example:80")[0] == 404
+        assert it.ask("GET", f"/{SECRET}/", Host="localhost:9000")[0] == 200, "through a tunnel, say"
+        assert it.told == []
+
+
+def test_joints_are_saved_and_that_is_told(place: Path) -> None:
+    with serving(place) as it:
+        assert it.sent("save", joints={"left_hand": [160, 50]}) == (200, {"notes": []})
+        assert it.told == ["saved"]
+    assert opened(place).config().locations.tolist()[3] == [160, 50]
+
+
+@pytest.mark.parametrize(
+    "joints", [None, [], {"left_hand": 3}, {"left_hand": [1]}, {"left_hand": [1.5, 2]}, {"left_hand": ["1", "2"]}, {"left_hand": [True, 2]}]
+)
+def test_what_is_no_place_is_refused_in_a_sentence(place: Path, joints: object) -> None:
+    with serving(place) as it:
+        status, said = it.sent("save", joints=joints)
+        assert (status, said) == (422, {"error": "joints: expected names, each with the x and y of a pixel"})
+        assert it.told == []
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b"3"])
+def test_what_is_no_json_object_is_refused_in_a_sentence(place: Path, body: bytes) -> None:
+    with serving(place) as it:
+        status, kind, said = it.ask("POST", f"/{SECRET}/save", body)
+        assert (status, kind) == (422, "application/json; charset=utf-8")
+        assert json.loads(said)["error"].startswith("expected")
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", str(MOST_BYTES + 1), "٣"])
+def test_too_much_is_not_even_read(place: Path, length: str) -> None:
+    with serving(place) as it:
+        status, _, said = it.ask("POST", f"/{SECRET}/save", None, **{"Content-Length": length.encode().decode("latin-1")})
+        assert status == 422
+        assert "expected at most" in json.loads(said)["error"]
+
+
+def test_a_full_disk_is_no_fault_of_the_joints(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> tuple[str, ...]:
+        raise OutputFailed("the joints can't be saved", path=place, hint="make room")
+
+    monkeypatch.setattr(CharacterFolder, "save", full)
+    with serving(place) as it:
+        assert it.sent("save", joints={}) == (503, {"error": "the joints can't be saved (make room)"})
+
+
+@pytest.mark.gl
+def test_the_figure_is_shown_with_its_joints_elsewhere_and_nothing_is_saved(tmp_path: Path) -> None:
+    place = tmp_path / "king"
+    shutil.copytree(CHARACTERS / "stick_king", place)
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    with serving(place) as it:
+        status, said = it.sent("show", motion="dab", joints={"left_hand": [0, 0]})
+        assert status == 200, said
+        assert said["notes"][0].startswith("left_hand lay off the figure")
+        (tmp_path / "shown.gif").write_bytes(base64.b64decode(said["gif"]))
+        with Image.open(tmp_path / "shown.gif") as shown:
+            assert (shown.format, shown.size, shown.n_frames > 5) == ("GIF", (96, 96), True)
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+
+
+def test_a_figure_that_no_motion_fits_is_refused_in_a_sentence(place: Path) -> None:
+    with serving(place) as it:
+        status, said = it.sent("show", motion="dab", joints={})
+        assert status == 422
+        assert "/tmp" not in said["error"]
+        assert "the character has no joint 'left_hip'" in said["error"]
+
+
+def test_a_motion_that_nobody_offered_is_refused(place: Path) -> None:
+    with serving(place) as it:
+        status, said = it.sent("show", motion="/etc/passwd.bvh", joints={})
+        assert (status, said) == (422, {"error": "motion: expected one of wave, dab, found '/etc/passwd.bvh'"})
+
+
+def test_a_port_that_is_taken_is_said_in_a_sentence(place: Path) -> None:
+    with serving(place) as it, pytest.raises(OptionError, match=r"--port \d+: Address already in use"):
+        correct_joints(RenderRequest(place), {}, print, port=it.server.server_port)
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+def test_names_of_strangers_are_harmless(place: Path) -> None:
+    hostile = "</script><script>alert(1)</script>"
+    text = (place / "char_cfg.yaml").read_text(encoding="utf-8").replace("left_hand", f"'{hostile}'")
+    (place / "char_cfg.yaml").write_text(text, encoding="utf-8")
+    made = page(hostile, read_character_config(place / "char_cfg.yaml"), [hostile])
+    assert made.count("<script") == made.count("</script>") == 2
+    (data,) = re.findall(r'<script id="data" type="application/json">(.*?)</script>', made)
+    assert hostile in [joint["name"] for joint in json.loads(data)["joints"]]
+
+
+def test_the_browser_may_run_its_script_and_no_other(place: Path) -> None:
+    made = page("cross", opened(place).config(), ["wave"])
+    (script,) = re.findall(r"<script>(.*?)</script>", made, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}';" in policy()
+    assert policy().startswith("default-src 'none';")
