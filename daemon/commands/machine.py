@@ -52,8 +52,9 @@ def _inference_lines(settled: InferenceRequest) -> list[str]:
         predictor.close()
     lines = ["Networks: TorchServe"]
     for model in fares:
-        workers = "" if model.workers is None else f", {model.workers_ready} of {model.workers} workers ready"
-        state = f"answers in {model.duration_s * 1000:.0f} ms{workers}" if model.ready else f"no: {model.problem}"
+        told = "" if model.workers is None else f", {model.workers_ready} of {model.workers} workers ready"
+        told += "" if model.batch_size is None else f", batches of {model.batch_size}"
+        state = f"answers in {model.duration_s * 1000:.0f} ms{told}" if model.ready else f"no: {model.problem}"
         lines.append(f"  {model.url} {model.model}: {state}")
     return lines
 

@@ -168,16 +168,17 @@ def test_each_model_of_a_server_is_told_with_its_workers(monkeypatch: pytest.Mon
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
     fine = {"ready": True, "duration_s": 0.0124, "problem": ""}
+    not_told = {"workers": None, "workers_ready": None, "batch_size": None}
     fares = [
-        SimpleNamespace(url="http://a", model="detector", workers=2, workers_ready=1, **fine),
-        SimpleNamespace(url="http://a", model="pose", workers=None, workers_ready=None, **fine),
-        SimpleNamespace(url="http://b", model="pose", workers=None, workers_ready=None, ready=False, duration_s=1.0, problem="HTTP 503"),
+        SimpleNamespace(url="http://a", model="detector", workers=2, workers_ready=1, batch_size=4, **fine),
+        SimpleNamespace(url="http://a", model="pose", **fine, **not_told),
+        SimpleNamespace(url="http://b", model="pose", ready=False, duration_s=1.0, problem="HTTP 503", **not_told),
     ]
     monkeypatch.setattr(TorchServePredictor, "health", lambda _: fares)
     monkeypatch.setattr(machine, "describe_contexts", no_context)
     lines = doodled("check", "--torchserve-url", "http://a", status=1).stdout.splitlines()
     assert lines[lines.index("Networks: TorchServe") + 1 :][:3] == [
-        "  http://a detector: answers in 12 ms, 1 of 2 workers ready",
+        "  http://a detector: answers in 12 ms, 1 of 2 workers ready, batches of 4",
         "  http://a pose: answers in 12 ms",
         "  http://b pose: no: HTTP 503",
     ]
