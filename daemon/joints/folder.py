@@ -16,7 +16,7 @@ from daemon.stopwatch import WallStopwatch
 from pipeline.annotation_files import OVERLAY_NAME, joint_overlay
 from pipeline.character_configs import CharacterConfig, moved_joints, read_character_config
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME, read_character
-from pipeline.errors import OutputFailed
+from pipeline.errors import OptionError, OutputFailed
 from pipeline.picture_files import write_png
 from pipeline.types import Format
 
@@ -47,10 +47,14 @@ class CharacterFolder:
         environ: the process's environment, as `render` wants it.
     Raises:
         ConfigError, CharacterError: it could not be animated as it is.
+        OptionError: it is no folder.
     """
 
     def __init__(self, path: Path, request: RenderRequest, environ: Mapping[str, str]) -> None:
-        self.place = path if path.is_dir() else path.parent
+        self.place = path.parent if path.name == CONFIG_NAME else path
+        if self.place.is_file():
+            hint = "`doodled annotate PICTURE -o DIR` makes one of a picture"
+            raise OptionError("expected a character folder, found a file", path=path, hint=hint)
         self._request, self._environ = request, environ
         self._drawing = threading.Lock()
         read_character(self.place)

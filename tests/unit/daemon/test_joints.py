@@ -143,6 +143,14 @@ def test_a_folder_that_could_not_be_animated_is_refused_at_once(place: Path) -> 
         opened(place)
 
 
+def test_a_folder_may_be_named_by_its_file_but_a_picture_is_no_folder(place: Path) -> None:
+    assert opened(place / "char_cfg.yaml").place == place
+    with pytest.raises(OptionError, match="annotate PICTURE"):
+        opened(place / "texture.png")
+    with pytest.raises(ConfigError, match="nowhere: the file can't be read"):
+        opened(place / "nowhere")
+
+
 def test_moved_joints_are_those_that_are_read(place: Path) -> None:
     moved = {name: (x + 1, y + 2) for name, (x, y) in JOINTS.items()}
     (place / "char_cfg.yaml").write_text(moved_joints(place / "char_cfg.yaml", moved), encoding="utf-8")
