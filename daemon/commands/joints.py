@@ -44,3 +44,4 @@ def correct_joints(request: RenderRequest, environ: Mapping[str, str], tell: Cal
         tell("Open this address in a browser on this machine; Ctrl-C ends it.")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
+        folder.finish()

@@ -16,7 +16,7 @@ from daemon.stopwatch import WallStopwatch
 from pipeline.annotation_files import OVERLAY_NAME, joint_overlay
 from pipeline.character_configs import CharacterConfig, moved_joints, read_character_config
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME, read_character
-from pipeline.errors import OptionError, OutputFailed
+from pipeline.errors import OptionError, OutputFailed, RenderFailed
 from pipeline.picture_files import write_png
 from pipeline.types import Format
 
@@ -56,7 +56,7 @@ class CharacterFolder:
             hint = "`doodled annotate PICTURE -o DIR` makes one of a picture"
             raise OptionError("expected a character folder, found a file", path=path, hint=hint)
         self._request, self._environ = request, environ
-        self._drawing = threading.Lock()
+        self._drawing, self._is_over = threading.Lock(), False
         read_character(self.place)
 
     @property
@@ -78,7 +78,13 @@ class CharacterFolder:
             DoodledError: as `render` does.
         """
         text = moved_joints(self.place / CONFIG_NAME, locations)
-        with self._drawing, tempfile.TemporaryDirectory(prefix="doodled-joints-") as made:
+        with self._drawing:
+            if self._is_over:
+                raise RenderFailed("doodled joints is about to end")
+            return self._drawn(text, motion)
+
+    def _drawn(self, text: str, motion: str) -> Shown:
+        with tempfile.TemporaryDirectory(prefix="doodled-joints-") as made:
             draft, output = Path(made) / self.place.resolve().name, Path(made) / "shown.gif"
             draft.mkdir()
             (draft / CONFIG_NAME).write_text(text, encoding="utf-8")
@@ -87,6 +93,11 @@ class CharacterFolder:
             request = replace(self._request, target=draft, output=output, motion=motion, format=Format.GIF)
             done = render(request, self._environ, WallStopwatch())
             return Shown(output.read_bytes(), done.notes)
+
+    def finish(self) -> None:
+        """Wait for what is being drawn, and draw no more: OpenGL must not be left in the middle of something when the process ends."""
+        with self._drawing:
+            self._is_over = True
 
     def save(self, locations: Locations) -> tuple[str, ...]:
         """Write the joints, all of them or none; what the file said at first is kept beside it. Returns what reading it mends.

@@ -10,7 +10,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +27,7 @@ from daemon.joints.server import MOST_BYTES, JointsServer
 from daemon.plans import RenderRequest
 from pipeline.assets import AssetKind, asset_folder
 from pipeline.character_configs import moved_joints, read_character_config
-from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed
+from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed, RenderFailed
 
 CHARACTERS = asset_folder(AssetKind.CHARACTERS)
 SECRET = "0123456789abcdef"
@@ -149,6 +149,34 @@ def test_a_folder_may_be_named_by_its_file_but_a_picture_is_no_folder(place: Pat
         opened(place / "texture.png")
     with pytest.raises(ConfigError, match="nowhere: the file can't be read"):
         opened(place / "nowhere")
+
+
+def test_the_end_waits_for_what_is_being_drawn_and_nothing_is_drawn_after_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends while another thread is inside of OpenGL crashes."""
+    folder, begun, goes_on, order = opened(place), threading.Event(), threading.Event(), []
+
+    def slow(*_: object) -> None:
+        begun.set()
+        assert goes_on.wait(30)
+        order.append("drawn")
+        raise OptionError("that is enough")
+
+    def show() -> None:
+        with suppress(OptionError):
+            folder.shown({}, "wave")
+
+    monkeypatch.setattr("daemon.joints.folder.render", slow)
+    thread = threading.Thread(target=show)
+    thread.start()
+    assert begun.wait(30)
+    finisher = threading.Thread(target=lambda: (folder.finish(), order.append("over")))
+    finisher.start()
+    goes_on.set()
+    for each in (thread, finisher):
+        each.join(30)
+    assert order == ["drawn", "over"]
+    with pytest.raises(RenderFailed, match="about to end"):
+        folder.shown({}, "wave")
 
 
 def test_moved_joints_are_those_that_are_read(place: Path) -> None:
