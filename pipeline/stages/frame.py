@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
-from pipeline.types import Camera, Canvas, Floats, Singles, View
+from pipeline.types import Bytes, Camera, Canvas, Floats, Singles, View
 
 FIELD_OF_VIEW_DEG = 35.0
 NEAR, FAR = 0.1, 10000.0
@@ -27,7 +28,26 @@ def framed(view: View, bounds: Sequence[tuple[Floats, float]]) -> Canvas:
     """
     camera = view.camera or camera_around(bounds, aspect=view.width / view.height)
     projection = view_projection(camera, aspect=view.width / view.height)
-    return Canvas(view.width, view.height, view.background, view.picture, projection)
+    picture = None if view.picture is None else no_finer(view.picture, view.width, view.height)
+    return Canvas(view.width, view.height, view.background, picture, projection)
+
+
+def no_finer(picture: Bytes, width: int, height: int) -> Bytes:
+    """The picture (h, w, 4), averaged down to the canvas's width and height, px, where it has more.
+
+    The renderer would skip pixels, and its textures have a largest size. Averaged is what is seen: colours weigh by their alpha.
+    """
+    size = (min(picture.shape[1], width), min(picture.shape[0], height))
+    if size == picture.shape[1::-1]:
+        return picture
+    if bool(np.all(picture[..., 3] == 255)):
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    *colours, alpha = cv2.split(picture)
+    weighed = cv2.merge([*(cv2.multiply(channel, alpha, scale=1 / 255) for channel in colours), alpha])
+    averaged = cv2.resize(weighed, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    averaged[..., :3] *= 255 / np.maximum(averaged[..., 3:], 1)
+    seen: Bytes = np.rint(averaged.clip(0, 255)).astype(np.uint8)
+    return seen
 
 
 def camera_around(bounds: Sequence[tuple[Floats, float]], *, aspect: float) -> Camera:

@@ -73,7 +73,8 @@ def palette_of(
     Args:
         sprites: what is drawn. Each weighs as much as the others. Over an opaque plain background its soft rim counts blended;
             otherwise pixels with alpha below 128 do not count.
-        canvas: its picture weighs as much as all sprites together; an opaque plain background becomes a colour of its own.
+        canvas: its picture weighs as much as all sprites together; an opaque plain background becomes a colour of its own where it is
+            seen, also through the picture.
         exact: RGB colours, 0..255, that must come out as they are (debug views).
         max_colours: 1..255; None is 63 for drawings alone, and 255 where a picture needs them.
         invisible_error: mean squared error of a channel, levels squared, at which to stop adding colours; None is the one for
@@ -106,7 +107,8 @@ def _fixed_colours(canvas: Canvas, exact: Iterable[tuple[int, int, int]]) -> Flo
 
 
 def _plain_background(canvas: Canvas) -> tuple[int, ...] | None:
-    if canvas.picture is not None or canvas.background[3] < HALF_SEEN:
+    is_hidden = canvas.picture is not None and bool(np.all(canvas.picture[..., 3] == 255))
+    if is_hidden or canvas.background[3] < HALF_SEEN:
         return None
     return tuple(round(255 * channel) for channel in canvas.background[:3])
 
@@ -118,7 +120,7 @@ def _samples(sprites: Sequence[Sprite], canvas: Canvas) -> list[tuple[NDArray[np
     pictures += [(255 * np.unique(s.colours, axis=0)).round().astype(np.uint8) for s in sprites if s.colours is not None]
     shares = [1.0 / max(1, len(pictures))] * len(pictures)
     if canvas.picture is not None:
-        pictures.append(_visible(canvas.picture))
+        pictures.append(_visible(canvas.picture, behind))
         shares.append(1.0)
     filled = [(pixels, share) for pixels, share in zip(pictures, shares, strict=True) if len(pixels)]
     total = sum(share for _, share in filled)

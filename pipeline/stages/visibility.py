@@ -8,10 +8,13 @@ from fractions import Fraction
 import numpy as np
 
 from pipeline.errors import BlankAnimation, RenderFailed
-from pipeline.types import Bools, Bytes, Canvas, Frame, Layer, PixelLayout
+from pipeline.types import Bools, Bytes, Canvas, Floats, Frame, Layer, PixelLayout
 
 COARSE = 16
 """Every sixteenth pixel of every sixteenth row is looked at first: that mostly settles it."""
+
+LEAST_PX = 16
+"""A figure that is narrower or lower may have no pixel of its own in some frame, and nobody is to blame."""
 
 
 class Sightings:
@@ -27,7 +30,7 @@ class Sightings:
         """Look at a frame in which `layers` were drawn."""
         if self._shows_something(frame, layers):
             self._seen = True
-        elif any(bool(self._in_view(layer).all()) for layer in layers):
+        elif any(self._must_be_seen(layer) for layer in layers):
             self._lost_pts = frame.pts
 
     def check(self) -> None:
@@ -35,7 +38,7 @@ class Sightings:
 
         Raises:
             BlankAnimation: nothing was to be seen in any frame.
-            RenderFailed: a frame was blank although a whole figure is in view.
+            RenderFailed: a frame was blank although a whole figure, and no tiny one, is in view.
         """
         if not self._seen:
             raise BlankAnimation("nothing is to be seen in any frame", hint="is the figure in view of the camera, and its mask not empty?")
@@ -51,11 +54,22 @@ class Sightings:
             is_cropped or not layers or any(bool(self._in_view(layer).any()) for layer in layers)
         )
 
+    def _must_be_seen(self, layer: Layer) -> bool:
+        if not self._in_view(layer).all():
+            return False
+        clip = self._clip(layer)
+        spread = np.ptp(clip[:, :2] / clip[:, 3:], axis=0) * (self._canvas.width, self._canvas.height) / 2
+        return bool(spread.min() >= LEAST_PX)
+
     def _in_view(self, layer: Layer) -> Bools:
         """(V,) which vertices are inside the picture."""
-        points = np.column_stack([layer.vertices, np.full(len(layer.vertices), layer.z), np.ones(len(layer.vertices))])
-        clip = points @ self._canvas.view_projection.T
+        clip = self._clip(layer)
         return np.asarray((clip[:, 3] > 0) & (np.abs(clip[:, 0]) < clip[:, 3]) & (np.abs(clip[:, 1]) < clip[:, 3]))
+
+    def _clip(self, layer: Layer) -> Floats:
+        """(V, 4) the vertices in clip space."""
+        points = np.column_stack([layer.vertices, np.full(len(layer.vertices), layer.z), np.ones(len(layer.vertices))])
+        return np.asarray(points @ self._canvas.view_projection.T, np.float64)
 
 
 def has_content(pixels: Bytes, layout: PixelLayout) -> bool:

@@ -70,7 +70,8 @@ def verified(animation: Animation) -> Animation:
 
 
 def _packets(path: Path) -> Inspection | None:
-    with av.open(str(path)) as container:
+    name = str(path.absolute())  # FFmpeg takes "12:30.mp4" for a protocol
+    with av.open(name) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
         if not packets or stream.time_base is None:
@@ -80,7 +81,7 @@ def _packets(path: Path) -> Inspection | None:
         matroska = "matroska" in container.format.name
         duration = Fraction(container.duration, av.time_base) if matroska and container.duration else Fraction(shown)
         width, height = stream.width, stream.height
-    with av.open(str(path)) as container:
+    with av.open(name) as container:
         first = next(container.decode(video=0), None)
     return None if first is None else Inspection(len(packets), duration, width, height)
 

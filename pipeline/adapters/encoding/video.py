@@ -2,6 +2,7 @@
 
 Owns the stream's clock, colour tags and size, and a thread on which the codec runs beside the renderer.
 
+- Name: absolute, since FFmpeg takes "12:30.mp4" for a protocol.
 - Time: pts are exact in a time base taken from the clock's denominator; the last frame has a duration too.
 - Colour: limited-range BT.601 (`yuv.py`) of sRGB pictures, and tagged as that.
 - Size: chroma is halved, so an odd width or height grows by one pixel, a copy of the last column or row. Cropping would lose drawing.
@@ -64,7 +65,7 @@ def opened(path: Path, recipe: Recipe, canvas: Canvas, clock: OutputClock) -> It
     """
     check_size(path, f"a {recipe.kind}", canvas, recipe.largest_side)
     with failures(path, recipe.kind, av.error.FFmpegError):
-        container = av.open(str(path), "w", format=recipe.kind.value, options=dict(recipe.container_options))
+        container = av.open(str(path.absolute()), "w", format=recipe.kind.value, options=dict(recipe.container_options))
     sink = VideoSink(path, recipe, container, canvas, clock)
     with kept_if_finished(path, sink):
         with failures(path, recipe.kind, av.error.FFmpegError):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.stages.frame import MARGIN, camera_around, framed, px_per_unit, view_projection
+from pipeline.stages.frame import MARGIN, camera_around, framed, no_finer, px_per_unit, view_projection
 from pipeline.types import Camera, View
 
 
@@ -59,6 +59,20 @@ def test_a_file_camera_is_used_as_it_is() -> None:
     camera = Camera((1.0, 2.0, 3.0), (0.0, 0.0, 1.0))
     canvas = framed(View(300, 200, camera=camera), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)])
     np.testing.assert_array_equal(canvas.view_projection, view_projection(camera, aspect=1.5))
+
+
+def test_a_background_finer_than_the_canvas_is_averaged() -> None:
+    """Not sampled: stripes become grey, whatever is hidden weighs nothing, and no texture is larger than the canvas."""
+    stripes = np.full((300, 900, 4), 255, np.uint8)
+    stripes[:, ::2, :3] = 0
+    picture = framed(View(30, 400, picture=stripes), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)]).picture
+    assert picture is not None
+    assert picture.shape == (300, 30, 4)
+    assert np.abs(picture[..., :3].astype(int) - 127.5).max() < 1
+    stripes[:, 1::2] = (250, 100, 30, 0)
+    stripes[:, ::2] = (20, 40, 60, 255)
+    np.testing.assert_allclose(no_finer(stripes, 450, 300), np.broadcast_to((20, 40, 60, 127.5), (300, 450, 4)), atol=1)
+    assert no_finer(stripes, 900, 300) is stripes
 
 
 def test_pixels_a_unit_are_those_on_the_screen() -> None:

@@ -114,6 +114,15 @@ def test_picture_brings_its_colours():
     assert looked_up(palette, [[250, 10, 10]])[0].tolist() == [250, 10, 10]
 
 
+def test_background_behind_a_translucent_picture_brings_its_colours_too():
+    picture = np.full((8, 30, 4), (0, 0, 255, 255), dtype=np.uint8)
+    picture[:, 10:20, 3] = 51
+    picture[:, 20:, 3] = 0
+    palette = palette_of([sprite(flat((10, 120, 10)))], canvas((1.0, 0.0, 0.0, 1.0), picture))
+    seen = [[0, 0, 255], [204, 0, 51], [255, 0, 0]]
+    assert looked_up(palette, seen).tolist() == seen
+
+
 @pytest.mark.parametrize("most", [1, 2, 16, 255])
 def test_number_of_colours_is_limited(most):
     assert len(palette_of([sprite(noise())], canvas(), max_colours=most).colours) <= most

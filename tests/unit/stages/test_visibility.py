@@ -55,6 +55,15 @@ def test_a_background_alone_is_nothing_to_be_seen() -> None:
         sightings.check()
 
 
+def test_a_figure_too_small_to_be_sure_of_a_pixel_is_no_loss() -> None:
+    """A graphics card that was asked for two pixels and drew none is not lost."""
+    canvas = Canvas(4, SIDE, CANVAS.background, None, CANVAS.view_projection)
+    sightings = Sightings(canvas, PixelLayout.RGBA)
+    sightings.note(frame(np.full((2, 2, 4), 255, np.uint8)), [IN_VIEW])
+    sightings.note(frame(blank(PixelLayout.RGBA, 0)), [IN_VIEW])
+    sightings.check()
+
+
 @pytest.mark.parametrize(("layer", "is_lost"), [(IN_VIEW, True), (HALF_IN_VIEW, False), (OUT_OF_VIEW, False)])
 def test_a_blank_frame_is_a_loss_only_where_a_whole_figure_is_in_view(layer: Layer, is_lost: bool) -> None:
     sightings = Sightings(CANVAS, PixelLayout.RGBA)

@@ -48,6 +48,15 @@ def test_file_is_what_the_animation_says(kind, opaque, clip, tmp_path):
     assert animation.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("name", ["12:30", "pipe:1", "{a}", "%03d?*"])
+@pytest.mark.parametrize("kind", Format)
+def test_a_name_is_only_a_name(kind, name, clip, tmp_path, monkeypatch):
+    """FFmpeg knows protocols by what stands before a colon, and numbered pictures by a pattern."""
+    monkeypatch.chdir(tmp_path)
+    animation = clip().written(Path(f"{name}.{kind}"), kind)
+    assert verified(animation).path.is_file()
+
+
 @pytest.mark.parametrize("frame_time", CLOCKS.values(), ids=CLOCKS)
 @pytest.mark.parametrize("kind", Format)
 def test_duration_is_the_clocks(kind, frame_time, clip, tmp_path):
