@@ -170,10 +170,10 @@ def test_an_animation_in_which_nothing_is_ever_seen_is_an_error_not_a_file() -> 
 
 
 @pytest.mark.parametrize("wanted", list(PixelLayout))
-@pytest.mark.parametrize("size", [(3, 2), (8, 8)])
+@pytest.mark.parametrize("size", [(3, 2), (64, 64)])
 def test_frames_in_which_nothing_was_drawn_are_no_success(wanted: PixelLayout, size: tuple[int, int]) -> None:
     """A lost graphics card says that all is well, and returns frames of the right size."""
-    scene = sample_scene.scene(view=View(8, 8))
+    scene = sample_scene.scene(view=View(64, 64))
     run(scene, NotingRenderer(size=size), NotingEncoder(wanted))
     with pytest.raises(BlankAnimation):
         run(scene, NotingRenderer(size=size, leaves_out=0), encoder := NotingEncoder(wanted))
