@@ -20,6 +20,8 @@ _STRIP_PIXELS = 4_000_000
 _WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
 _PLAIN = {"L", "LA", "RGB", "RGBA", "CMYK", "LAB"}
 """Modes that can be averaged as they are."""
+_MIDDLE, _ALMOST = 128, 16
+"""A grey, and by how many levels sRGB profiles of different makers may disagree on it."""
 _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 
 
@@ -120,7 +122,7 @@ def _stacked(strips: list[Image.Image]) -> Image.Image:
 def _by_profile(colours: Image.Image, profile: bytes) -> tuple[Image.Image | None, str]:
     try:
         embedded = ImageCms.ImageCmsProfile(BytesIO(profile))
-        if "sRGB" in (embedded.profile.profile_description or ""):
+        if _is_srgb(embedded):
             return None, ""
         if colours.mode == "L" and embedded.profile.xcolor_space.strip() == "RGB":
             colours = colours.convert("RGB")
@@ -130,6 +132,15 @@ def _by_profile(colours: Image.Image, profile: bytes) -> tuple[Image.Image | Non
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
         return None, "its colour profile is damaged and was ignored"
     return converted, "its colours were converted to sRGB"
+
+
+def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
+    """It is called so, and a middle grey stays one: GIMP's "Linear sRGB" only has the same primaries."""
+    if "sRGB" not in (profile.profile.profile_description or "") or profile.profile.xcolor_space.strip() != "RGB":
+        return False
+    grey = Image.new("RGB", (1, 1), (_MIDDLE, _MIDDLE, _MIDDLE))
+    seen = ImageCms.profileToProfile(grey, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return seen is not None and bool((np.abs(np.asarray(seen, np.int32) - _MIDDLE) <= _ALMOST).all())
 
 
 def _lab_to_srgb(colours: Image.Image) -> Image.Image:

@@ -146,8 +146,8 @@ def ycck_jpeg() -> bytes:
     return bytes(stored)
 
 
-def swapped_profile() -> bytes:
-    """An RGB profile other than sRGB: the same primaries, but linear light."""
+def swapped_profile(called: str = "line") -> bytes:
+    """An RGB profile other than sRGB: the same primaries, but linear light. `called` has four letters."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     linear = b"curv" + bytes(4) + struct.pack(">I", 0)
     offsets = {struct.unpack(">4sII", profile[132 + 12 * n : 144 + 12 * n]) for n in range(struct.unpack(">I", profile[128:132])[0])}
@@ -155,7 +155,7 @@ def swapped_profile() -> bytes:
     for name, offset, _length in offsets:
         if name in {b"rTRC", b"gTRC", b"bTRC"}:
             changed[offset : offset + len(linear)] = linear
-    return bytes(changed).replace("sRGB".encode("utf-16-be"), "line".encode("utf-16-be"))
+    return bytes(changed).replace("sRGB".encode("utf-16-be"), called.encode("utf-16-be"))
 
 
 @cache

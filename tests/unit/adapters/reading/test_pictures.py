@@ -141,6 +141,10 @@ def test_a_hidden_colour_does_not_bleed_when_a_transparent_picture_is_reduced() 
 def test_a_colour_profile_is_converted_and_a_broken_one_ignored() -> None:
     linear = drawing_of("profile.png")
     assert corpus.quarters(linear.rgb)["top right"] == pytest.approx((96, 229, 110), abs=3)
+    called_srgb = drawing_of("linear.png", corpus.saved(corpus.scene(), "PNG", icc_profile=corpus.swapped_profile("sRGB")))
+    assert np.array_equal(called_srgb.rgb, linear.rgb)
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert drawing_of("srgb.png", corpus.saved(corpus.scene(), "PNG", icc_profile=plain)).notes == ()
     broken = corpus.saved(corpus.scene(), "PNG", icc_profile=b"no profile at all" * 20)
     assert_scene(drawing_of("broken.png", broken))
     misfit = drawing_of("misfit.jpg", corpus.saved(corpus.scene().convert("CMYK"), "JPEG", icc_profile=corpus.swapped_profile()))
@@ -417,6 +421,12 @@ def test_a_jpeg_without_its_end_marker_is_read_but_no_pixel_may_be_missing() -> 
 def test_what_follows_a_picture_is_none_of_our_business() -> None:
     for name in ("rgb.png", "rgb.jpg", "still.gif", "rgb.bmp"):
         assert_scene(drawing_of(name, SAMPLES[name] + b"\0\0\0\x18ftypmp42" + bytes(500)))
+
+
+def test_a_film_behind_a_progressive_jpeg_is_not_taken_for_its_scans() -> None:
+    film = np.random.default_rng(0).integers(0, 256, 9_000_000, dtype=np.uint8).tobytes()
+    assert film.count(b"\xff\xda") > 100
+    assert_scene(drawing_of("motion.jpg", SAMPLES["progressive.jpg"] + film))
 
 
 def test_damage_inside_a_png_is_called_damage() -> None:
