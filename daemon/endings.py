@@ -59,11 +59,13 @@ class Timing:
 
     Attributes:
         overhead_s: what the daemon itself has spent on it so far: looks, claims, everything that waits for the disk.
+        delays: how often it could not be gone on with, for reasons of its own.
     """
 
     claimed_s: float
     queue_wait_s: float = 0.0
     overhead_s: float = 0.0
+    delays: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 
 from daemon.durable import opened_folder
@@ -119,10 +120,10 @@ class Intake:
             looks: how many are looked at, at most.
             pictures: whether those that need the networks are wanted, too.
         """
-        for candidate in self._turns():
+        for candidate in self._turns(now):
             if looks <= 0:
                 return
-            if now < candidate.settling.due_s or not (pictures or candidate.is_folder):
+            if not (pictures or candidate.is_folder):
                 continue
             looks -= 1
             if self._is_complete(now, candidate):
@@ -140,11 +141,14 @@ class Intake:
         due = (c.settling.due_s for c in self.waiting() if not c.rejected and (pictures or c.is_folder))
         return max(min(due, default=math.inf), now + LOOK_PAUSE_S)
 
-    def _turns(self) -> Iterator[Candidate]:
-        """Round and round, beginning after the folder that had its turn last."""
+    def _turns(self, now: float) -> Iterator[Candidate]:
+        """What is due, round and round, beginning after the folder that had its turn last.
+
+        In each, first what has been due for longest: that is who came first, unless it was looked at and is still not complete.
+        """
         folders = sorted(self._candidates)
         later = [folder for folder in folders if folder > self._turn]
-        queues = [iter(list(self._candidates[folder].values())) for folder in (*later, *folders[: len(folders) - len(later)])]
+        queues = [iter(self._due(folder, now)) for folder in (*later, *folders[: len(folders) - len(later)])]
         while queues:
             still = []
             for queue in queues:
@@ -153,6 +157,10 @@ class Intake:
                     still.append(queue)
                     yield candidate
             queues = still
+
+    def _due(self, folder: tuple[str, ...], now: float) -> list[Candidate]:
+        due = [candidate for candidate in self._candidates[folder].values() if candidate.settling.due_s <= now]
+        return sorted(due, key=attrgetter("settling.due_s"))
 
     def _is_complete(self, now: float, candidate: Candidate) -> bool:
         try:
@@ -203,7 +211,7 @@ class _Scan:
                     self._reject((folder[:-1], folder[-1]), "unreadable")
             return
         self.result.entries += len(listed)
-        names = {name for name, _ in listed}
+        names = {name for name, status in listed if not stat.S_ISDIR(status.st_mode)}  # a folder is nobody's sidecar
         here = self.seen.setdefault(folder, {})
         for name, status in listed:
             is_character = stat.S_ISDIR(status.st_mode) and self._is_character((*folder, name))

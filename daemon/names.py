@@ -87,6 +87,10 @@ def result_stem(name: str, *, is_folder: bool) -> str:
 
 
 def clipped(name: str, most_bytes: int) -> str:
-    """The beginning of a name that fits into so many bytes, with whole characters."""
-    encoded = name.encode("utf-8", "surrogateescape")
-    return name if len(encoded) <= most_bytes else encoded[:most_bytes].decode("utf-8", "ignore")
+    """The beginning of a name that fits into so many bytes, with whole characters; bytes that are no UTF-8 count as one each."""
+    size = 0
+    for end, character in enumerate(name):
+        size += len(character.encode("utf-8", "surrogateescape"))
+        if size > most_bytes:
+            return name[:end]
+    return name

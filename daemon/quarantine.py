@@ -105,10 +105,16 @@ def _moved(name: str, place: Path, target: int) -> bool:
 
 
 def _is_linked(source: Path, public: str, target: int) -> bool:
-    """Where the kernel lets nobody link to files of others that they can't write to (fs.protected_hardlinks), a copy of ours is linked."""
+    """Where the kernel lets nobody link to files of others that they can't write to (fs.protected_hardlinks), a copy of ours is linked.
+
+    What is no file, such as a folder, is moved as it is: nobody looks into it, and it must not keep its picture from getting here.
+    """
     try:
         return link(source, public, target)
     except PermissionError:
+        if not stat.S_ISREG(source.lstat().st_mode):
+            rename_without_replacing(source, None, public, target)
+            return True
         opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(opened, "rb") as file:
             if not stat.S_ISREG(os.fstat(opened).st_mode):
@@ -127,11 +133,11 @@ def _is_linked(source: Path, public: str, target: int) -> bool:
 
 def quarantined(failed: Path) -> list[Failed]:
     """What is there, the oldest first. Reasons that can't be read are empty."""
-    found = []
-    for path in sorted(failed.iterdir()):
-        if path.name.endswith((ERROR_SUFFIX, OPTIONS_SUFFIX)) or path.name.startswith("."):
-            continue
-        found.append(Failed(path.name, _reason(path)))
+    found, names = [], {path.name for path in failed.iterdir()}
+    for name in sorted(names):
+        is_beside_another = name.endswith((ERROR_SUFFIX, OPTIONS_SUFFIX)) and name + ERROR_SUFFIX not in names
+        if not is_beside_another and not name.startswith("."):
+            found.append(Failed(name, _reason(failed / name)))
     return sorted(found, key=lambda each: each.job_id)
 
 
@@ -154,25 +160,40 @@ def retry(layout: Layout, one: Failed) -> Path:
     """
     folder = [str(part) for part in one.reason.get("folder", ())]
     name, sidecar = str(one.reason.get("name", one.name)), one.reason.get("sidecar")
+    moves = [(one.name, name)]
     with opened_folder(layout.inbox, folder, make=True) as inbox, opened_folder(layout.failed) as failed:
-        try:
-            if sidecar and exists(one.name + OPTIONS_SUFFIX, failed):
-                rename_without_replacing(one.name + OPTIONS_SUFFIX, failed, str(sidecar), inbox)
-            rename_without_replacing(one.name, failed, name, inbox)
-        except FileExistsError as error:
-            raise OptionError(f"{shown_name(name)} lies in the inbox already", hint="wait until it is taken, then try again") from error
+        if sidecar and exists(one.name + OPTIONS_SUFFIX, failed):
+            moves.insert(0, (one.name + OPTIONS_SUFFIX, str(sidecar)))
+        taken = next((target for _, target in moves if exists(target, inbox)), None) or _taken_meanwhile(moves, failed, inbox)
+        if taken is not None:
+            hint = "wait until it is taken, or move it away; then try again"
+            raise OptionError(f"{shown_name(taken)} lies in the inbox already", hint=hint)
         os.fsync(inbox)
     (layout.failed / (one.name + ERROR_SUFFIX)).unlink(missing_ok=True)
     sync_folder(layout.failed)
     return layout.inbox.joinpath(*folder, name)
 
 
+def _taken_meanwhile(moves: list[tuple[str, str]], failed: int, inbox: int) -> str | None:
+    """Move all, or none: options alone would be taken for another picture's. Returns the name that is taken in the inbox, or None."""
+    for number, (source, target) in enumerate(moves):
+        try:
+            rename_without_replacing(source, failed, target, inbox)
+        except OSError as error:
+            for back, there in moves[:number]:
+                with suppress(OSError):  # taken by a daemon, with what lies there
+                    rename_without_replacing(there, inbox, back, failed)
+            if isinstance(error, FileExistsError):
+                return target
+            raise
+    return None
+
+
 def discard(layout: Layout, one: Failed) -> None:
     """Remove a failed file with its reason and options; the reason goes last."""
-    path = layout.failed / one.name
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-    for suffix in (OPTIONS_SUFFIX, ERROR_SUFFIX):
-        (layout.failed / (one.name + suffix)).unlink(missing_ok=True)
+    for suffix in ("", OPTIONS_SUFFIX, ERROR_SUFFIX):
+        path = layout.failed / (one.name + suffix)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ before it happens, every end before it is acknowledged, so a step may be the las
 
 from __future__ import annotations
 
+import errno
 import time
 from contextlib import suppress
 
@@ -31,6 +32,12 @@ from daemon.workers import WorkForce, report_of
 LOOKS_PER_STEP = 256
 TAKE_OVER_S = 15.0
 WRITER_PAUSE_S = 1.0
+DELAY = Backoff(WRITER_PAUSE_S, 60.0)
+"""Of a job that the disk alone can't be blamed for."""
+
+OF_ITS_NAMES = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG}
+)
 
 
 class Service:
@@ -224,11 +231,18 @@ class Service:
                 self._put_off(running.job, running.timing, now, error)
 
     def _put_off(self, job: Job, timing: Timing, now: float, error: Exception) -> None:
-        """A job about which nothing can be written now; nothing about it is ours to write if somebody has taken it over."""
+        """A job about which nothing can be written now; nothing about it is ours to write if somebody has taken it over.
+
+        What speaks of its names alone says nothing about the disk: then it waits longer and longer, and nobody waits for it.
+        """
         if self._is_lost(job, now):
             return
-        self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
-        self.admission.machine.failed(now, job.id, f"the spool can't be written: {error}")
+        if isinstance(error, OSError) and error.errno not in OF_ITS_NAMES:
+            self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
+            self.admission.machine.failed(now, job.id, f"the spool can't be written: {error}")
+        else:
+            timing.delays += 1
+            self._hold(job, timing, now + DELAY.wait_s(timing.delays), str(error))
         self.admission.forgotten(job)
 
     def _is_lost(self, job: Job, now: float) -> bool:

@@ -74,6 +74,11 @@ def test_options_go_with_their_picture_and_wait_for_it(tmp_path: Path) -> None:
     assert {each.name: each.sidecar for each in scanned(tmp_path).waiting()} == {"garlic.png": "garlic.json", "plain.png": None}
 
 
+def test_a_folder_that_is_called_like_options_is_a_folder(tmp_path: Path) -> None:
+    dropped(tmp_path, "garlic.png", "garlic.json/other.png")
+    assert {each.name: each.sidecar for each in scanned(tmp_path).waiting()} == {"garlic.png": None, "other.png": None}
+
+
 def test_a_folder_with_a_rig_is_one_drawing(tmp_path: Path) -> None:
     dropped(tmp_path, "king/char_cfg.yaml", "king/mask.png", "king.json", "queen/mask.png")
     (tmp_path / "fake").mkdir()
@@ -168,6 +173,20 @@ def test_no_more_is_looked_at_than_was_asked_for(tmp_path: Path) -> None:
     assert len(complete(found, looks=2)) == 2
     assert found.count == 3
     assert complete(found, looks=0) == []
+
+
+def test_files_that_are_never_complete_keep_no_later_one_waiting(tmp_path: Path) -> None:
+    """As a full disk, or a cloud's client, leaves them: a thousand empty files, each of them due for another look in a moment."""
+    found, now = intake(tmp_path), NOW_S
+    dropped(tmp_path, *(f"{number}.png" for number in range(50)), content=b"")
+    found.scan(now)
+    dropped(tmp_path, "late.png")
+    found.scan(now)
+    for _ in range(20):
+        now += LOOK_PAUSE_S + 0.001
+        if complete(found, now, looks=10) == ["late.png"]:
+            return
+    raise AssertionError("it never had a look")
 
 
 def test_while_the_networks_are_out_only_characters_have_a_turn(tmp_path: Path) -> None:

@@ -86,6 +86,10 @@ def test_names_are_clipped_between_characters() -> None:
     assert clipped("\N{GARLIC}\N{GARLIC}", 7) == "\N{GARLIC}"
 
 
+def test_bytes_that_are_no_text_are_clipped_and_not_dropped() -> None:
+    assert clipped("\udcff" * 5 + "x", 4) == "\udcff" * 4
+
+
 # --- jobs ------------------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,8 @@ def test_a_name_that_is_taken_gets_a_number(spool: Spool, taken: str) -> None:
         ("tar.gz.png", "tar.gz-2.png"),
         ("x" * 251 + ".png", "x" * 231 + "-2.png"),
         ("\N{GARLIC}" * 63 + ".p", "\N{GARLIC}" * 58 + "-2.p"),
+        ("\udcff" * 255, "\udcff" * 235 + "-2"),
+        ("\udcff" * 250 + ".png", "\udcff" * 231 + "-2.png"),
     ],
 )
 def test_numbers_stand_before_the_suffix_and_find_room(spool: Spool, name: str, second: str) -> None:
@@ -135,9 +138,12 @@ def test_options_that_may_not_be_linked_are_copied(spool: Spool, monkeypatch: py
     assert options.stat().st_ino != theirs
 
 
-def test_options_that_are_no_file_are_not_read(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_options_that_are_no_file_are_not_read_and_go_with_their_picture(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
+) -> None:
     job = claimed(spool)
-    os.mkfifo(spool.path(job) / "sidecar.json")
+    make(spool.path(job) / "sidecar.json")
     link = quarantining.link
 
     def protected(source: Path, name: str, folder: int) -> bool:
@@ -146,9 +152,13 @@ def test_options_that_are_no_file_are_not_read(spool: Spool, monkeypatch: pytest
         return link(source, name, folder)
 
     monkeypatch.setattr(quarantining, "link", protected)
-    with pytest.raises(PermissionError):
-        put_away(spool, job)
-    assert names_below(spool.layout.failed) == []
+    put_away(spool, job)
+    options = spool.layout.failed / "garlic.png.options.json"
+    assert options.exists()
+    assert not options.is_file()
+    (one,) = quarantined(spool.layout.failed)
+    discard(spool.layout, one)
+    assert not list(spool.layout.failed.iterdir())
 
 
 # --- taken over ------------------------------------------------------------------------------------------------------
@@ -238,11 +248,37 @@ def test_a_failed_file_goes_back_where_it_was_dropped_with_its_options(spool: Sp
 def test_a_name_that_is_taken_in_the_inbox_is_not_replaced(spool: Spool, name: str) -> None:
     put_away(spool, claimed(spool, sidecar=b"{}"))
     dropped(spool, name, b"another")
-    with pytest.raises(OptionError, match=r"garlic\.png lies in the inbox already"):
+    with pytest.raises(OptionError, match=rf"^{name} lies in the inbox already"):
         retry(spool.layout, quarantined(spool.layout.failed)[0])
+    assert names_below(spool.layout.inbox) == [name]  # its options would be taken for those of the other picture
     assert (spool.layout.inbox / name).read_bytes() == b"another"
-    assert (spool.layout.failed / "garlic.png").exists()
-    assert (spool.layout.failed / "garlic.png.error.json").exists()
+    assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
+
+
+def test_options_come_back_when_their_picture_can_not_follow_them(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_away(spool, claimed(spool, sidecar=b"{}"))
+    rename = quarantining.rename_without_replacing
+
+    def late(source: str, folder: int, name: str, inbox: int) -> None:
+        rename(source, folder, name, inbox)
+        if name == "garlic.json":
+            dropped(spool, content=b"another")
+
+    monkeypatch.setattr(quarantining, "rename_without_replacing", late)
+    with pytest.raises(OptionError, match=r"^garlic\.png lies in the inbox already"):
+        retry(spool.layout, quarantined(spool.layout.failed)[0])
+    assert names_below(spool.layout.inbox) == ["garlic.png"]
+    assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
+
+
+@pytest.mark.parametrize("name", ["king.error.json", "king.options.json"])
+def test_a_character_that_is_called_like_a_reason_is_listed_all_the_same(spool: Spool, name: str) -> None:
+    (spool.layout.inbox / name).mkdir()
+    job = spool.claim(name, (), is_folder=True, sidecar=None, now_s=1e9)
+    assert job is not None
+    put_away(spool, job)
+    (one,) = quarantined(spool.layout.failed)
+    assert retry(spool.layout, one) == spool.layout.inbox / name
 
 
 def test_what_is_discarded_is_gone_with_its_reason_and_its_options(spool: Spool) -> None:

@@ -15,11 +15,12 @@ from fault.stub_daemon import pretended
 from hand_driven import HandDriven, drop
 from spool_oracle import Places, check_published, check_tidy
 
+from daemon import endings as endings_module
 from daemon.disposition import ErrorType
 from daemon.orders import Failure, Order, Report, Retry
 from daemon.publish import publish
 from daemon.settings import Settings
-from daemon.spool import Spool
+from daemon.spool import Job, Spool
 
 START_S = 1000.0
 
@@ -219,6 +220,34 @@ def test_a_spool_that_can_not_be_written_holds_everything_back_and_loses_nothing
     daemon.hands.is_slow = False
     daemon.turned(START_S + 60)
     assert len(daemon.told("job.failed")) == 1
+
+
+def test_a_drawing_whose_end_is_refused_for_ever_keeps_nobody_else_waiting(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a folder in quarantine that may not be moved: that says nothing about the disk, nor about other drawings."""
+    quarantine, refused = endings_module.quarantine, []
+
+    def picky(failed: Path, place: Path, job: Job, reason: Any) -> str:
+        if job.name == "odd.png":
+            refused.append(job.id)
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return quarantine(failed, place, job, reason)
+
+    monkeypatch.setattr(endings_module, "quarantine", picky)
+    drop(tmp_path, "odd.png", b"refuse")
+    daemon.turned(START_S, until_s=START_S + 10)
+    drop(tmp_path)
+    daemon.turned(START_S + 10, until_s=START_S + 15)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+    (held,) = daemon.service.held
+    assert os.strerror(errno.EACCES) in held.reason
+    refused.clear()
+    daemon.turned(START_S + 15, until_s=START_S + 615)
+    assert 5 <= len(refused) <= 15  # once a minute in the end
+    monkeypatch.undo()
+    daemon.turned(START_S + 615)
+    assert Places(tmp_path).failed("odd.png") is not None
 
 
 # --- stopping --------------------------------------------------------------------------------------------------------
