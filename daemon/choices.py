@@ -18,6 +18,8 @@ HIGHEST_GIF_RATE = Fraction(50)
 """Players show no GIF frame for less than two centiseconds."""
 
 MAX_SIDE_PX = 8192
+# No exponents: Fraction("1e999999999") would calculate for hours.
+_RATE = re.compile(r"[0-9]{0,12}(\.?[0-9]{0,24}|/[0-9]{1,12})")
 RGBA = tuple[float, float, float, float]
 TRANSPARENT: RGBA = (1.0, 1.0, 1.0, 0.0)
 
@@ -61,7 +63,7 @@ def frame_rate(text: str) -> Fraction | None:
     if text.strip().lower() == "native":
         return None
     try:
-        rate = Fraction(text.strip())
+        rate = Fraction(text.strip()) if _RATE.fullmatch(text.strip()) else Fraction(0)
     except (ValueError, ZeroDivisionError):
         rate = Fraction(0)
     if not 0 < rate <= 240:
@@ -79,7 +81,7 @@ def background(text: str | None) -> tuple[RGBA, Bytes | None]:
     """
     if text is None or text.strip().lower() == "transparent":
         return TRANSPARENT, None
-    if Path(text).is_file():
+    if _is_file(text):
         return TRANSPARENT, _picture(Path(text))
     named = colour(text)
     if named is None:
@@ -98,7 +100,19 @@ def colour(text: str) -> RGBA | None:
     except ValueError:
         return None
     red, green, blue, alpha = named if isinstance(named, tuple) else (named, named, named, 255)
-    return (red / 255, green / 255, blue / 255, alpha / 255)
+    return (_clamped(red), _clamped(green), _clamped(blue), _clamped(alpha))
+
+
+def _clamped(channel: int) -> float:
+    """0..1, as CSS has it: Pillow returns rgb(300, 0, 0) as it is."""
+    return min(max(channel / 255, 0.0), 1.0)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # a name too long
+        return False
 
 
 def _picture(path: Path) -> Bytes:

@@ -167,13 +167,21 @@ def _background(view: Section, places: _Places) -> Bytes | None:
 def _output(controller: Section, notes: list[str]) -> Path:
     mode = controller.choice("MODE", Mode, Mode.INTERACTIVE)
     controller.number("KEYBOARD_TIMESTEP", 0.0333, above=0)
-    codec = controller.text("OUTPUT_VIDEO_CODEC", H264)
+    codec = _text_or(controller, "OUTPUT_VIDEO_CODEC", H264)
     if codec.lower() != H264:
         notes.append(f"controller.OUTPUT_VIDEO_CODEC {codec} is left to the encoder: MP4 is H.264")
-    output = Path(controller.text("OUTPUT_VIDEO_PATH", _INTERACTIVE_OUTPUT if mode is Mode.INTERACTIVE else _RENDER_OUTPUT))
+    output = Path(_text_or(controller, "OUTPUT_VIDEO_PATH", _INTERACTIVE_OUTPUT if mode is Mode.INTERACTIVE else _RENDER_OUTPUT))
     known = [f".{each}" for each in Format]
     if output.suffix.lower() not in known and output.name:
         controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown(str(output))}")
     if mode is Mode.INTERACTIVE:
         notes.append(f"there is no interactive window: the animation is written to {output}")
     return output
+
+
+def _text_or(section: Section, key: str, default: str) -> str:
+    """A text; null means the default, since AnimatedDrawings accepts it where it needs no text."""
+    if section.has(key):
+        return section.text(key)
+    section.allow(key)
+    return default

@@ -23,7 +23,9 @@ import yaml
 from pipeline.errors import ConfigError
 
 MAX_BYTES = 1 << 18
+MAX_MERGED = 1000
 _MAX_PROBLEMS = 20
+_MERGE = "tag:yaml.org,2002:merge"
 _SHORT = reprlib.Repr()  # its limits are arguments only since Python 3.12
 _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlevel = 120, 60, 3
 
@@ -31,15 +33,35 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Plain data only; a key that is given twice is an error, not the last one's win."""
+    """Plain data only; a key that is given twice is an error, not the last one's win, and so are merges (`<<`) without end."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._flat: set[int] = set()
+        self._merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Look at a mapping's own keys before others are merged into it, which PyYAML does once or twice."""
+        if id(node) in self._flat:
+            return
+        self._flat.add(id(node))
         seen: set[str] = set()
-        for key, _ in node.value:
+        for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.MarkedYAMLError(problem=f"{key.value}: is given twice", problem_mark=key.start_mark)
             seen.add(str(key.value))
-        return super().construct_mapping(node, deep=deep)
+            if key.tag == _MERGE:
+                self._count_merged(value)
+        super().flatten_mapping(node)
+
+    def _count_merged(self, merged: yaml.Node) -> None:
+        """Mappings that merge each other again and again would multiply: a file of 500 bytes can ask for terabytes."""
+        for node in merged.value if isinstance(merged, yaml.SequenceNode) else [merged]:
+            if isinstance(node, yaml.MappingNode):
+                self.flatten_mapping(node)
+                self._merged += len(node.value)
+            if self._merged > MAX_MERGED:
+                raise yaml.MarkedYAMLError(problem=f"more than {MAX_MERGED} keys are merged with <<", problem_mark=node.start_mark)
 
 
 def _tuple_as_list(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
@@ -69,7 +91,8 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(path, [f"{line}{error.problem or 'not YAML'}"]) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
+        # PyYAML's own mistakes are among them: `!!int ""`, `!!bool maybe`, `1:1:...:1.5` and `"\UFFFFFFFF"` end in four different ones.
         raise ConfigError(path, [f"not YAML of plain values: {type(error).__name__}: {str(error)[:200]}"]) from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise ConfigError(path, [f"expected keys with values, found {shown(loaded)}"])
@@ -88,7 +111,10 @@ def raise_problems(path: Path, problems: Sequence[str], *, hint: str = "") -> No
 
 def shown(value: object) -> str:
     """A value as an error message shows it: short, however big or deep it is."""
-    return "nothing" if value is None else _SHORT.repr(value)
+    try:
+        return "nothing" if value is None else _SHORT.repr(value)
+    except ValueError:  # Python writes no whole number of more than 4300 digits, which 0xfff... can be
+        return "a number of thousands of digits"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -24,13 +24,12 @@ from typing import TypeVar
 import numpy as np
 
 from pipeline.errors import MotionFileError
-from pipeline.motion.bvh_hierarchy import Channel, Hierarchy, HierarchyReader
+from pipeline.motion.bvh_hierarchy import MAX_PROBLEMS, Channel, Hierarchy, HierarchyReader
 from pipeline.types import Floats, Ints, checked
 
 MAX_BYTES = 64 << 20
 MAX_JOINT_FRAMES = 5_000_000  # ten minutes of 65 joints at 120 Hz; forward kinematics takes a hundred bytes for each
 MAX_VALUE = 1e9
-_MAX_PROBLEMS = 20
 _FRAMES = re.compile(r"frames\s*:?\s*(\S+)\s*$", re.IGNORECASE)
 _FRAME_TIME = re.compile(r"frame\s*time\s*:?\s*(\S+)\s*$", re.IGNORECASE)
 # Few digits and a small exponent: Fraction("1e-999999999") would calculate for hours.
@@ -111,6 +110,8 @@ def bvh_from_text(text: str, *, path: Path | str = "motion.bvh") -> Bvh:
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     reader = HierarchyReader()
     motion_line = next((n for n, line in enumerate(lines) if reader.take(n + 1, line)), None)
+    if len(reader.problems) > MAX_PROBLEMS:
+        raise _refused(path, reader.problems)
     hierarchy = reader.finish()
     problems, warnings = reader.problems, reader.warnings
     if motion_line is None:
@@ -132,8 +133,8 @@ def bvh_from_text(text: str, *, path: Path | str = "motion.bvh") -> Bvh:
 
 
 def _refused(path: Path | str, problems: list[str]) -> MotionFileError:
-    more = ["and more"] if len(problems) > _MAX_PROBLEMS else []
-    return MotionFileError(path, problems[:_MAX_PROBLEMS] + more)
+    more = ["and more"] if len(problems) > MAX_PROBLEMS else []
+    return MotionFileError(path, problems[:MAX_PROBLEMS] + more)
 
 
 def _bvh(hierarchy: Hierarchy, frame_time: Fraction, values: Floats, warnings: tuple[str, ...]) -> Bvh:
@@ -259,4 +260,4 @@ def _is_float(word: str) -> bool:
 
 def _few(found: Iterable[_T]) -> Iterator[_T]:
     """As many as are worth reporting, and one more."""
-    return islice(found, _MAX_PROBLEMS + 1)
+    return islice(found, MAX_PROBLEMS + 1)

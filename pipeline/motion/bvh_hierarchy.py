@@ -9,11 +9,12 @@ from enum import StrEnum
 
 MAX_JOINTS = 2000
 MAX_OFFSET = 1e9
-_BRACES = re.compile(r"([{}])")
+MAX_PROBLEMS = 20
+_PIECES = re.compile(r"[{}]|[^{}]+")
 
 
 class Channel(StrEnum):
-    """What one column of a frame's row moves."""
+    """What one column of a frame's row moves. Scales, which some exporters write, are read over: a drawn limb keeps its length."""
 
     X_POSITION = "Xposition"
     Y_POSITION = "Yposition"
@@ -21,6 +22,9 @@ class Channel(StrEnum):
     X_ROTATION = "Xrotation"
     Y_ROTATION = "Yrotation"
     Z_ROTATION = "Zrotation"
+    X_SCALE = "Xscale"
+    Y_SCALE = "Yscale"
+    Z_SCALE = "Zscale"
 
     @property
     def axis(self) -> int:
@@ -30,6 +34,10 @@ class Channel(StrEnum):
     @property
     def is_rotation(self) -> bool:
         return self.value.endswith("rotation")
+
+    @property
+    def is_position(self) -> bool:
+        return self.value.endswith("position")
 
 
 _CHANNELS = {channel.value.lower(): channel for channel in Channel}
@@ -73,13 +81,13 @@ class HierarchyReader:
     _line: int = 0
 
     def take(self, number: int, line: str) -> bool:
-        """Read one line; True if it is MOTION, after which the hierarchy is over."""
+        """Read one line; True if it is MOTION, after which the hierarchy is over, or if more is wrong than anybody wants to be told."""
         self._line = number
-        for piece in _BRACES.split(line):
-            words = piece.split()
+        for piece in _PIECES.finditer(line):
+            words = piece[0].split()
             if not words:
                 continue
-            if words[0].upper() == "MOTION":
+            if words[0].upper() == "MOTION" or len(self.problems) > MAX_PROBLEMS:
                 return True
             self._take_words(words)
         return False

@@ -7,14 +7,14 @@ far more often than a note, and a mistyped optional key would be ignored in sile
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
 from pipeline.motion.bvh import UpAxis
-from pipeline.motion.joint_names import without_namespace
+from pipeline.motion.joint_names import namespace_of, without_namespace
 from pipeline.types import AboveCheck, DrawGroup, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
 from pipeline.yaml_files import Section, nearest, raise_problems, shown, yaml_mapping
 
@@ -121,7 +121,7 @@ def read_retarget_config(path: Path) -> RetargetConfig:
     if not problems:
         _note_loose_ends(config, fields)
     raise_problems(path, problems)
-    return _renamed(config)
+    return _renamed(config, dict(zip(config.motion_joints, without_namespace(config.motion_joints), strict=True)))
 
 
 def _projection_groups(fields: Section) -> tuple[ProjectionGroup, ...]:
@@ -192,11 +192,14 @@ def _note_loose_ends(config: RetargetConfig, fields: Section) -> None:
                 )
 
 
-def _renamed(config: RetargetConfig) -> RetargetConfig:
-    """The same without the motion joints' namespace."""
-    new = dict(zip(config.motion_joints, without_namespace(config.motion_joints), strict=True))
-    if all(old == name for old, name in new.items()):
-        return config
+def spelt_as(config: RetargetConfig, motion_joints: Sequence[str]) -> RetargetConfig:
+    """The same for a motion whose joints have a namespace that was left out of `config`, because other joints of the motion have none."""
+    prefix = namespace_of(config.motion_joints, motion_joints)
+    return _renamed(config, {name: prefix + name for name in config.motion_joints}) if prefix else config
+
+
+def _renamed(config: RetargetConfig, new: Mapping[str, str]) -> RetargetConfig:
+    """The same with new names for its motion joints."""
     offset = config.root_offset
     return RetargetConfig(
         name=config.name,

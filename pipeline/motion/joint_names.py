@@ -44,6 +44,13 @@ def without_namespace(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.removeprefix(prefix) for name in names)
 
 
+def namespace_of(wanted: Sequence[str], names: Sequence[str]) -> str:
+    """The prefix under which `names` have every one of `wanted`, such as "mixamorig:"; "" if they have them as they are, or not at all."""
+    known = set(names)
+    prefixes = dict.fromkeys(["", *(match[0] for name in names if (match := _NAMESPACE.match(name)))])
+    return next((prefix for prefix in prefixes if all(prefix + name in known for name in wanted)), "")
+
+
 def facing_pairs(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Pairs of joints that span the body from left to right: one at the shoulders, one at the hips, as far as they are known by name."""
     pairs = (_side_pair(names, _UPPER_PAIRS), _side_pair(names, _LOWER_PAIRS))

@@ -15,7 +15,7 @@ def world_positions(bvh: Bvh, up: UpAxis = UpAxis.Y) -> Floats:
     """(T, K, 3) float64: joint positions in BVH world, y up.
 
     Channels compose in file order, each rotation in the space that the ones before it have turned. Only the root moves: its position
-    channels replace its offset, those of other joints are ignored, because a drawn limb can't be pulled out.
+    channels replace its offset, those of other joints and all scales are ignored, because a drawn limb can't be pulled out.
 
     `UpAxis.Z` is turned upright by the Euler rotation y, x of (-90, -90) degrees, which amounts to exchanging the axes in a cycle:
     (x, y, z) becomes (y, z, x), without rounding.
@@ -36,7 +36,7 @@ def world_positions(bvh: Bvh, up: UpAxis = UpAxis.Y) -> Floats:
         for column, channel in enumerate(bvh.channels[joint], first):
             if channel.is_rotation:
                 _turn(spaces[joint], channel.axis, cosines[column], sines[column])
-            elif parent < 0:
+            elif parent < 0 and channel.is_position:
                 positions[joint, channel.axis] = columns[column]
     if up is UpAxis.Z:
         positions = positions[:, [1, 2, 0]]

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from pipeline.errors import ConfigError, MotionFileError, UnknownName
 from pipeline.motion.bvh import Bvh, UpAxis, read_bvh
-from pipeline.motion.configs import MotionConfig, read_motion_config, read_retarget_config
+from pipeline.motion.configs import MotionConfig, read_motion_config, read_retarget_config, spelt_as
 from pipeline.motion.joint_names import facing_pairs, ground_joint, up_axis, without_namespace
 from pipeline.motion.kinematics import world_positions
 from pipeline.types import Motion, RetargetConfig
@@ -128,7 +128,7 @@ class MotionLibrary:
         families = [name for name in _FAMILIES if name in names]
         for name in (*families, *(name for name in names if name not in families)):
             config = self.retarget(name)
-            if have.issuperset(config.motion_joints):
+            if have.issuperset(spelt_as(config, motion.joint_names).motion_joints):
                 return config
         raise UnknownName("retarget configuration for the joints of motion", motion.name, names)
 
@@ -215,12 +215,13 @@ def _names(folders: Sequence[Path]) -> tuple[str, ...]:
 def _path(kind: str, wanted: str | Path, folders: Sequence[Path], suffixes: Sequence[str]) -> Path:
     """The file that is meant by a name or a path."""
     as_path = Path(wanted)
-    if as_path.suffix.lower() in suffixes:
-        if as_path.is_file():
-            return as_path
-    elif as_path.name == str(wanted):  # a plain name can't lead out of the folders
-        for folder in folders:
-            for suffix in _YAML:
-                if (folder / f"{wanted}{suffix}").is_file():
-                    return folder / f"{wanted}{suffix}"
+    candidates = [as_path] if as_path.suffix.lower() in suffixes else []
+    if not candidates and as_path.name == str(wanted):  # a plain name can't lead out of the folders
+        candidates = [folder / f"{wanted}{suffix}" for folder in folders for suffix in _YAML]
+    for candidate in candidates:
+        try:
+            if candidate.is_file():
+                return candidate
+        except OSError:  # a name too long
+            continue
     raise UnknownName(kind, str(wanted), _names(folders))

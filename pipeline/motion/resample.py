@@ -10,6 +10,9 @@ import numpy as np
 from pipeline.errors import OptionError
 from pipeline.types import Floats, OutputClock
 
+MAX_FRAMES = 100_000
+"""An hour and six minutes at 25 a second: joints are in memory for all frames at once."""
+
 
 def output_clock(
     duration: Fraction, native_frame_time: Fraction, *, rate: Fraction | None = None, max_rate: Fraction | None = None
@@ -23,7 +26,7 @@ def output_clock(
         max_rate: frames a second that are not exceeded, whoever asks for them.
 
     Raises:
-        OptionError: a rate or a time that is not above zero.
+        OptionError: a rate or a time that is not above zero; more than MAX_FRAMES frames.
     """
     for name, value in (("duration", duration), ("frame time", native_frame_time), ("frame rate", rate), ("highest frame rate", max_rate)):
         if value is not None and value <= 0:
@@ -31,7 +34,13 @@ def output_clock(
     wanted = 1 / native_frame_time if rate is None else rate
     if max_rate is not None:
         wanted = min(wanted, max_rate)
-    return OutputClock(max(1, round(duration * wanted)), 1 / wanted)
+    frame_count = max(1, round(duration * wanted))
+    if frame_count > MAX_FRAMES:
+        raise OptionError(
+            f"the animation would have {frame_count} frames in {float(duration):g} s: expected at most {MAX_FRAMES}",
+            hint="is the motion's frame time in seconds? A lower frame rate or fewer frames of the motion would do, too",
+        )
+    return OutputClock(frame_count, 1 / wanted)
 
 
 def clock_times(clock: OutputClock) -> tuple[Fraction, ...]:

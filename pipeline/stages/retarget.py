@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.errors import RetargetError
 from pipeline.geometry import facing
+from pipeline.motion.configs import spelt_as
 from pipeline.motion.resample import interpolated
 from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
 
@@ -44,6 +45,7 @@ def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence
     Raises:
         RetargetError: motion and configuration, or configuration and rig, don't fit; all misfits at once.
     """
+    config = spelt_as(config, motion.joint_names)
     _check_fit(rig, motion, config)
     driven = driven_pose(rig, motion, config, times)
     joints = posed_joints(rig, driven.orientations, len(times))
@@ -132,8 +134,10 @@ def _chosen_planes(body: Floats, config: RetargetConfig, names: dict[str, int]) 
     chosen = {}
     for group in config.projection_groups:
         if group.method is ProjectionMethod.PCA:
-            present = [names[joint] for joint in group.joints if joint in names]
-            chosen[group.name] = facing.is_better_seen_from_front(body[:, present].reshape(-1, 3))
+            present = [names[joint] for joint in dict.fromkeys(group.joints) if joint in names]
+            cloud = body[:, present].reshape(-1, 3)
+            # The root alone spreads nowhere, and is seen from the side, as in the original.
+            chosen[group.name] = bool(cloud.any()) and facing.is_better_seen_from_front(cloud)
         else:
             chosen[group.name] = group.method is ProjectionMethod.FRONTAL
     return chosen
@@ -149,6 +153,8 @@ def _applicable_mapping(rig: Rig, config: RetargetConfig) -> dict[str, tuple[str
     position = dict(zip(rig.joint_names, rig.rest, strict=True))
     for check in config.checks:
         line, target = position[check.second] - position[check.first], position[check.target] - position[check.first]
+        if not line.any():  # one joint twice: the line is level, as in the original
+            line = np.array([1.0, 0.0])
         if line[0] * target[1] - line[1] * target[0] < 0:
             mapping.pop(check.target, None)
     return mapping
@@ -158,7 +164,8 @@ def _root_path(rig: Rig, standing: Floats, forward: Floats, offset: RootOffset, 
     """(T, 2): the root's way in the picture, in the character's proportions."""
     rest = dict(zip(rig.joint_names, rig.rest, strict=True))
     own = sum(_chain_length([rest[joint] for joint in chain]) for chain in offset.character_chains)
-    driving = sum(_chain_length([standing[0, names[joint]] for joint in chain]) for chain in offset.motion_chains)  # > 0: checked
+    # The original measures after it has walked through the clip. It matters where a chain skips a joint, such as the knee. > 0: checked
+    driving = sum(_chain_length([standing[-1, names[joint]] for joint in chain]) for chain in offset.motion_chains)
     steps = np.diff(standing[:, 0], axis=0, prepend=standing[:1, 0])
     across = np.stack([-forward[:, 2], forward[:, 1], -forward[:, 0]], axis=1) if from_front else forward
     way = np.stack([(across * steps).sum(axis=1), steps[:, 1]], axis=1)
@@ -207,8 +214,8 @@ def _check_fit(rig: Rig, motion: Motion, config: RetargetConfig) -> None:
 
 
 def _driving_length(motion: Motion, offset: RootOffset) -> float:
-    first = dict(zip(motion.joint_names, motion.positions[0], strict=True))
-    return sum(_chain_length([first[joint] for joint in chain]) for chain in offset.motion_chains)
+    last = dict(zip(motion.joint_names, motion.positions[-1], strict=True))
+    return sum(_chain_length([last[joint] for joint in chain]) for chain in offset.motion_chains)
 
 
 def _absent(wanted: Iterable[str], present: Iterable[str]) -> list[str]:

@@ -111,6 +111,12 @@ def test_a_rendered_scene_s_default_output_is_animated_drawings_own(folder):
     assert read(folder, controller={"MODE": "video_render"}).output == Path("output_video.mp4")
 
 
+@pytest.mark.parametrize(("mode", "output"), [("interactive", "video.gif"), ("video_render", "output_video.mp4")])
+def test_an_output_and_a_codec_may_be_null(folder, mode, output):
+    file = read(folder, controller={"MODE": mode, "OUTPUT_VIDEO_PATH": None, "OUTPUT_VIDEO_CODEC": None})
+    assert (str(file.output), file.format) == (output, Format(Path(output).suffix[1:]))
+
+
 def test_an_interactive_scene_may_name_its_output(folder):
     assert read(folder, controller={"OUTPUT_VIDEO_PATH": "a.webm"}).format is Format.WEBM
 

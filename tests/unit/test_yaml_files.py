@@ -37,6 +37,11 @@ def test_python_tuples_are_lists(tmp_path):
         (b"", "expected keys with values, found nothing"),
         (b"1: 2", "expected keys with values"),
         (b"a: " + b"1" * 300_000, "too big"),
+        (b'a: !!int ""', "not YAML of plain values"),
+        (b"a: !!bool maybe", "not YAML of plain values"),
+        (b"a: !!timestamp yesterday", "not YAML of plain values"),
+        (b"a: " + b"1:" * 200 + b"1.5", "not YAML of plain values"),
+        (b'a: "\\UFFFFFFFF"', "not YAML of plain values"),
     ],
 )
 def test_anything_else_is_refused(tmp_path, content, said):
@@ -45,6 +50,20 @@ def test_anything_else_is_refused(tmp_path, content, said):
     with pytest.raises(ConfigError) as caught:
         yaml_mapping(path)
     assert said in caught.value.summary
+
+
+def test_mappings_may_be_merged_and_then_differ(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("base: &base {k: 1, l: 1}\nholder: {inner: &a {<<: *base, k: 2}}\nb: {<<: *a, l: 3}\n")
+    assert yaml_mapping(path) == {"base": {"k": 1, "l": 1}, "holder": {"inner": {"k": 2, "l": 1}}, "b": {"k": 2, "l": 3}}
+
+
+def test_merges_that_multiply_are_refused_at_once(tmp_path):
+    path = tmp_path / "a.yaml"
+    lines = ["a0: &a0 {k: 1, l: 2}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 20))]
+    path.write_text("\n".join(lines))
+    with pytest.raises(ConfigError, match="more than 1000 keys are merged"):
+        yaml_mapping(path)
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -147,6 +166,10 @@ def test_values_are_shown_short():
     assert len(shown("x" * 1000)) < 130
     assert shown(None) == "nothing"
     assert nearest("qqq", ["abc"]) == ""
+
+
+def test_a_number_too_long_to_be_written_is_shown_all_the_same():
+    assert "thousands of digits" in shown([16**10_000])
 
 
 def test_numbers_are_finite_and_no_booleans():

@@ -34,7 +34,7 @@ def test_native_is_the_motions_own_rate() -> None:
     assert choices.frame_rate("Native") is None
 
 
-@pytest.mark.parametrize("text", ["0", "-3", "241", "fast", "1/0", "nan", ""])
+@pytest.mark.parametrize("text", ["0", "-3", "241", "fast", "1/0", "nan", "", ".", "1/2.5", "1e-3000000", "9" * 5000])
 def test_other_rates_are_refused(text: str) -> None:
     with pytest.raises(OptionError, match="native"):
         choices.frame_rate(text)
@@ -50,9 +50,16 @@ def test_backgrounds_are_colours_or_pictures(tmp_path: Path) -> None:
     np.testing.assert_array_equal(picture[0, 0], (1, 2, 3, 255))
 
 
+@pytest.mark.parametrize("text", ["rgb(300, 0, 0)", "rgb(900%, 0%, 0%)", "rgba(255, 0, 0, 999)", "hsv(0, 900%, 100%)"])
+def test_colours_beyond_the_brightest_are_the_brightest(text: str) -> None:
+    assert choices.colour(text) == (1.0, 0.0, 0.0, 1.0)
+
+
 def test_what_is_neither_colour_nor_picture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="neither a colour nor a file"):
         choices.background("blurple.png")
+    with pytest.raises(OptionError, match="neither a colour nor a file"):
+        choices.background("b" * 300)
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(OptionError, match="can't be read"):
         choices.background(str(tmp_path / "text.png"))

@@ -11,7 +11,7 @@ import pipeline.motion.bvh as bvh_module
 import pipeline.motion.bvh_hierarchy as hierarchy_module
 from pipeline.errors import MotionFileError
 from pipeline.motion.bvh import bvh_from_text, read_bvh
-from pipeline.motion.bvh_hierarchy import Channel
+from pipeline.motion.bvh_hierarchy import Channel, HierarchyReader
 
 HIERARCHY = """HIERARCHY
 ROOT Hips
@@ -150,7 +150,7 @@ def test_a_root_without_position_channels_is_fine():
         (GOOD.replace("OFFSET 1 2 3\n", "OFFSET 1 2 1e300\n"), "OFFSET of Left Arm: a value is infinite"),
         (GOOD.replace("CHANNELS 3", "CHANNELS 4"), "line 9: CHANNELS of Left Arm: expected a count"),
         (GOOD.replace("CHANNELS 3 Zrotation", "CHANNELS 3 Wrotation"), "found 'Wrotation'"),
-        (GOOD.replace("CHANNELS 3", "CHANNELS 7 Xrotation Xrotation Xrotation Xrotation"), "expected at most 6, found 7"),
+        (GOOD.replace("CHANNELS 3", "CHANNELS 10 Xrotation" + " Xrotation" * 6), "expected at most 9, found 10"),
         (GOOD.replace("OFFSET 0 1 0", "OFFSET 0 1 0\nCHANNELS 0"), "is an End Site and can't have channels"),
         (GOOD.replace("OFFSET 0 1 0", "OFFSET 0 1 0\nSCALE 2"), "found 'SCALE'"),
         (GOOD.replace("Frames: 2", "Frames: two"), "line 17: Frames: expected a whole number, found 'two'"),
@@ -203,6 +203,15 @@ def test_frames_times_joints_are_capped(monkeypatch):
 
 def test_a_hundred_thousand_brackets_are_no_trouble():
     assert "opens nothing" in problems("HIERARCHY\n" + "{" * 100_000)
+
+
+@pytest.mark.parametrize("text", ["x1\n" * 1000, "{" * 1000, "HIERARCHY\n" + "}" * 1000])
+def test_what_is_no_bvh_file_at_all_is_given_up_soon(text):
+    """A table or a film by the wrong suffix: 60 MB of it took minutes, and gigabytes for what is wrong with each line."""
+    assert problems(text).split("\n")[-1] == "and more"
+    reader = HierarchyReader()
+    assert any(reader.take(number, line) for number, line in enumerate(text.split("\n"), 1))
+    assert len(reader.problems) < 25
 
 
 def test_a_file_is_read_from_disk(tmp_path):

@@ -64,6 +64,12 @@ def test_position_channels_move_the_root_by_name_and_nothing_else():
     assert positions.tolist() == [[3, 2, 1], [4, 2, 1], [4, 3, 1]]
 
 
+def test_scale_channels_are_read_over():
+    scaled = chain("6 Xposition Yposition Zposition Xscale Yscale Zscale", "4 Xscale Zrotation Yscale Zscale", "1 2 3 7 8 9 4 90 5 6")
+    plain = chain("3 Xposition Yposition Zposition", "1 Zrotation", "1 2 3 90")
+    assert np.array_equal(scaled, plain)
+
+
 def test_z_up_is_the_euler_rotation_yx_of_minus_ninety():
     text = "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n}\nMOTION\nFrames: 1\nFrame Time: 1\n1 2 3\n"
     upright = world_positions(bvh_from_text(text), UpAxis.Z)

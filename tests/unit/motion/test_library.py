@@ -103,7 +103,7 @@ def test_a_motion_is_read_once_until_a_file_changes(folder, library, monkeypatch
     assert library.motion("step").frame_time == 1
 
 
-@pytest.mark.parametrize("wanted", ["dance", "../step", "none.yaml", "none.bvh", "", ".", "a\0b"])
+@pytest.mark.parametrize("wanted", ["dance", "../step", "none.yaml", "none.bvh", "", ".", "a\0b", "a" * 300, "a" * 300 + ".yaml"])
 def test_unknown_names_are_refused_with_what_is_known(folder, library, wanted):
     (folder / "inner").mkdir()
     add_motion(folder, "step")
@@ -160,6 +160,17 @@ def test_a_shared_prefix_is_left_out_of_the_bvh_and_its_yaml(folder, library):
     assert motion.joint_names[0] == "Hips"
     assert motion.ground_joint == "LeftFoot"
     assert motion.facing_pairs == (("LeftArm", "RightArm"),)
+    assert library.matching_retarget(motion).name == "mixamo"
+
+
+def test_a_root_without_the_prefix_of_all_others_changes_nothing(folder, library):
+    """3ds Max's Bip01 is the parent of Bip01_Pelvis, and Blender puts a joint of its own above mixamorig:Hips."""
+    names = [("Armature", (0, 0, 0)), *((f"mixamorig:{name}", offset) for name, offset in BODY)]
+    (folder / "body.bvh").write_text(bvh_text(names))
+    prefixed = {"groundplane_joint": "mixamorig:LeftFoot", "forward_perp_joint_vectors": [["mixamorig:LeftArm", "mixamorig:RightArm"]]}
+    add_motion(folder, "step", **prefixed)
+    motion = library.motion("step")
+    assert motion.joint_names[:2] == ("Armature", "mixamorig:Hips")
     assert library.matching_retarget(motion).name == "mixamo"
 
 

@@ -34,6 +34,13 @@ def test_the_highest_rate_is_not_exceeded():
     assert output_clock(Fraction(1), Fraction(1, 24), max_rate=Fraction(50)).frame_time == Fraction(1, 24)
 
 
+def test_a_frame_time_in_milliseconds_is_refused_before_it_eats_the_memory():
+    with pytest.raises(OptionError, match="would have 833332 frames in 33333") as caught:
+        output_clock(1000 * Fraction("33.3333"), Fraction("33.3333"), rate=Fraction(25))
+    assert "in seconds?" in caught.value.hint
+    assert output_clock(Fraction(4000), Fraction(1), rate=Fraction(25)).frame_count == 100_000
+
+
 @pytest.mark.parametrize("rate", [{"rate": Fraction(0)}, {"max_rate": Fraction(-1)}])
 def test_rates_are_above_zero(rate):
     with pytest.raises(OptionError, match="more than 0"):

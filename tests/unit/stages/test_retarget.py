@@ -77,6 +77,34 @@ def test_pca_chooses_the_plane_in_which_the_group_spreads() -> None:
     assert driven_pose(RIG, motion, pca, times(motion)).planes == {"all": True}
 
 
+def test_pca_counts_a_joint_once_and_sees_a_root_alone_from_the_side() -> None:
+    motion = wild_motion()
+    joints = ("RightElbow", "LeftHip")
+    groups = [("once", joints), ("again", joints + ("RightElbow",) * 50), ("root", ("Hips",)), ("absent", ("Tail",))]
+    others = ProjectionGroup("all", tuple(sample_scene.MOTION_JOINTS), ProjectionMethod.FRONTAL)
+    pca = (*(ProjectionGroup(name, members, ProjectionMethod.PCA) for name, members in groups), others)
+    planes = driven_pose(RIG, motion, replace(CONFIG, projection_groups=pca), times(motion)).planes
+    assert planes == {"once": True, "again": True, "root": False, "absent": False, "all": True}
+
+
+def test_a_config_fits_a_motion_in_which_all_its_joints_have_a_namespace() -> None:
+    """The namespace was left out of the configuration, and not of the motion, of which another joint has none."""
+    motion = sample_scene.motion(frames=4, step_cm=(1.0, 2.0, 0.0))
+    spelt = {name: f"mixamorig:{name}" for name in motion.joint_names}
+    armature = replace(
+        motion,
+        joint_names=(*spelt.values(), "Armature"),
+        parents=np.append(motion.parents, np.int32(0)),
+        positions=np.concatenate([motion.positions, motion.positions[:, :1]], axis=1),
+        ground_joint=spelt[motion.ground_joint],
+        facing_pairs=tuple((spelt[left], spelt[right]) for left, right in motion.facing_pairs),
+    )
+    expected, found = (retargeted(RIG, each, CONFIG, times(motion)) for each in (motion, armature))
+    assert np.array_equal(found.joints, expected.joints)
+    assert np.array_equal(found.root, expected.root)
+    assert found.draw_orders == expected.draw_orders
+
+
 def test_of_two_mapped_children_the_last_one_turns_the_parent() -> None:
     """The original's rule: siblings overwrite each other in the rig's order."""
     asked = {"right_hip": np.array([90.0]), "left_hip": np.array([200.0])}
@@ -244,7 +272,7 @@ def test_paths_angles_and_depths_are_those_of_the_specification(group: str) -> N
         return sum(float(np.linalg.norm(b - a)) for a, b in pairwise(points))
 
     own = sum(length([RIG.rest[joint(name)] for name in chain]) for chain in config.root_offset.character_chains)
-    theirs = sum(length([expected.points[0, expected.names[name]] for name in chain]) for chain in config.root_offset.motion_chains)
+    theirs = sum(length([expected.points[-1, expected.names[name]] for name in chain]) for chain in config.root_offset.motion_chains)
     path = expected.path(own / theirs, from_front=group == "arms")
     np.testing.assert_allclose(driven.root_path, [(at.real, at.imag) for at in path], atol=1e-12)
     track = retargeted(RIG, motion, config, times(motion))
@@ -294,6 +322,8 @@ def test_a_rig_that_nothing_drives_rests_and_its_root_never_turns() -> None:
         ("right_elbow", "right_foot", "neck", True),
         ("left_hand", "right_hand", "left_foot", True),
         ("left_hand", "left_foot", "right_hand", False),
+        ("neck", "torso", "torso", True),  # one joint twice: a level line
+        ("left_foot", "torso", "torso", False),
     ],
 )
 def test_below_a_line_is_to_the_right_of_the_way_along_it(target: str, first: str, second: str, *, is_kept: bool) -> None:
@@ -348,10 +378,10 @@ def test_what_a_motion_itself_lacks_is_said(change: dict[str, object], told: str
         retargeted(RIG, motion, CONFIG, [Fraction(0)])
 
 
-def test_limb_lengths_are_those_of_the_first_frame() -> None:
+def test_limb_lengths_are_those_of_the_last_frame() -> None:
     motion = sample_scene.motion()
     positions = motion.positions.copy()
-    positions[0] = 0.0
+    positions[-1] = 0.0
     with pytest.raises(RetargetError, match=r"does not fit: the motion's limb chains for the root have no length$"):
         retargeted(RIG, replace(motion, positions=positions), CONFIG, [Fraction(0)])
     with pytest.raises(RetargetError, match=r"does not fit: no joint of the character is driven by the motion$"):
