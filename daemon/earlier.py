@@ -36,6 +36,7 @@ class Earlier:
         """Remove what is older, in seconds since 1970."""
         with suppress(OSError):
             for link in self._folder.iterdir():
-                first = os.readlink(link)  # noqa: PTH115 - as above
-                if not is_job_id(first) or made_at_s(first) < oldest_s:
-                    link.unlink(missing_ok=True)
+                with suppress(OSError):  # another daemon was faster
+                    first = os.readlink(link) if link.is_symlink() else ""  # noqa: PTH115 - as above
+                    if not is_job_id(first) or made_at_s(first) < oldest_s:
+                        link.unlink(missing_ok=True)

@@ -86,15 +86,20 @@ class Ending:
 
 
 class Endings:
-    """Publishes, quarantines, and counts."""
+    """Publishes, quarantines, and counts.
 
-    def __init__(self, spool: Spool, log: EventLog, *, max_attempts: int, retry: Backoff, is_kept: bool, tells_stages: bool) -> None:
+    Attributes:
+        is_kept: sources of what was published are; may be replaced at any time.
+        tells_stages: one by one; likewise.
+    """
+
+    def __init__(self, spool: Spool, log: EventLog, *, max_attempts: int, retry: Backoff) -> None:
         self._spool = spool
         self._log = log
         self._max_attempts = max_attempts
         self._retry = retry
-        self._is_kept = is_kept
-        self._tells_stages = tells_stages
+        self.is_kept = True
+        self.tells_stages = True
         self._earlier = Earlier(spool.layout.seen)
         self.done = 0
         self.failed = 0
@@ -130,7 +135,7 @@ class Endings:
     def acknowledged(self, job: Job) -> bool:
         """Move a published job out of the spool's work; False if the disk refused."""
         try:
-            self._spool.acknowledge(job, is_kept=self._is_kept)
+            self._spool.acknowledge(job, is_kept=self.is_kept)
         except FileNotFoundError:
             return True  # done before
         except OSError:
@@ -253,7 +258,7 @@ class Endings:
         return fields
 
     def _tell_stages(self, job: Job, report: Report, failure: Failure | None = None) -> None:
-        if not self._tells_stages:
+        if not self.tells_stages:
             return
         failed = stage_of(failure.stage) if failure is not None else ""
         for stage, parts in STAGES.items():

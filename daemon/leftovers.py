@@ -10,7 +10,7 @@ from daemon.endings import Endings, Timing
 from daemon.in_hand import Held
 from daemon.log.events import Event, EventLog
 from daemon.names import name_fields
-from daemon.recovery import Found, Recovered, swept, taken_over
+from daemon.recovery import STALE_S, Found, Recovered, swept, taken_over
 from daemon.spool import Job, Spool
 
 LATER_S = 1.0
@@ -27,10 +27,13 @@ class Leftovers:
     def __init__(self, spool: Spool, endings: Endings, log: EventLog) -> None:
         self._spool, self._endings, self._log = spool, endings, log
         self.recovered = 0
+        self._sweep_at_s = 0.0
 
     def found(self, now: float, most_recoveries: int) -> Iterator[Held]:
         """The jobs among them that are to be worked on, or tried again later; the others are brought to their ends. Raises OSError."""
-        swept(self._spool.layout)
+        if now >= self._sweep_at_s:  # it reads the whole outbox
+            self._sweep_at_s = now + STALE_S
+            swept(self._spool.layout)
         for recovered in taken_over(self._spool):
             self.recovered += 1
             job = recovered.job

@@ -56,8 +56,6 @@ def assembled(
         log,
         max_attempts=settings.jobs.max_attempts,
         retry=Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s),
-        is_kept=settings.storage.retention_h > 0,
-        tells_stages=settings.log.stages,
     )
     service = Service(settings, spool, intake=intake, workers=workers, endings=endings, log=log)
     supplies = Supplies(settings, spool, service=service, intake=intake, watch=watch, log=log)

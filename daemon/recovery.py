@@ -56,21 +56,32 @@ class Recovered:
 
 
 def taken_over(spool: Spool) -> Iterator[Recovered]:
-    """Make the jobs of all dead instances ours, one by one. Those that were not even claimed are put back or forgotten at once."""
+    """Make the jobs of all dead instances ours, one by one. Those that were not even claimed are put back or forgotten at once.
+
+    Raises:
+        OSError: the first of what could not be taken over; everything else has been by then.
+    """
+    refused: list[OSError] = []
     for folder in sorted(spool.layout.work.iterdir()):
         if folder != spool.own and folder.is_dir():
-            with _locked_if_dead(folder) as is_ours:
-                if is_ours:
-                    yield from _jobs_of(folder, spool)
+            try:
+                with _locked_if_dead(folder) as is_ours:
+                    if is_ours:
+                        yield from _jobs_of(folder, spool, refused)
+            except OSError as error:
+                refused.append(error)
+    if refused:
+        raise refused[0]
 
 
 def swept(layout: Layout) -> None:
-    """Remove what daemons left that died while they tried the folders (`daemon.layout.prepare`)."""
-    for folder in layout.probed():
-        for probe in folder.glob(f"{PROBE}*"):
-            with suppress(OSError):
-                if time.time() - probe.lstat().st_mtime > STALE_S:
-                    probe.unlink()
+    """Remove what daemons left that died while they tried the folders (`daemon.layout.prepare`), and what they said of themselves."""
+    litter = [probe for folder in layout.probed() for probe in folder.glob(f"{PROBE}*")]
+    litter += [said for said in layout.status.glob("*") if is_job_id(said.stem) and not (layout.work / said.stem).exists()]
+    for path in litter:
+        with suppress(OSError):
+            if time.time() - path.lstat().st_mtime > STALE_S:
+                path.unlink()
 
 
 @contextmanager
@@ -107,7 +118,7 @@ def _is_file(path: Path, opened: int) -> bool:
         return False
 
 
-def _jobs_of(dead: Path, spool: Spool) -> Iterator[Recovered]:
+def _jobs_of(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Recovered]:
     for place in sorted(dead.iterdir()):
         if place.name.startswith(".gone-"):
             shutil.rmtree(place, ignore_errors=True)
@@ -117,10 +128,11 @@ def _jobs_of(dead: Path, spool: Spool) -> Iterator[Recovered]:
             try:
                 sync_folder(spool.own)
                 recovered = _recovered(ours, spool)
-            except OSError:
+            except OSError as error:
+                refused.append(error)
                 with suppress(OSError):  # for another time, or another daemon
                     rename(ours, place)
-                raise
+                continue
             if recovered is not None:
                 yield recovered
     with suppress(OSError):

@@ -77,6 +77,7 @@ class Service:
     def use(self, settings: Settings) -> None:
         """From now on, for jobs that start from now on."""
         self.settings = settings
+        self._endings.is_kept, self._endings.tells_stages = settings.storage.retention_h > 0, settings.log.stages
         server = settings.torchserve
         choice = InferenceRequest(settings.inference.where, server.url, server.key_file, server.pictures)
         self._inference = choice.settled({})

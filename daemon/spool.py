@@ -211,6 +211,9 @@ class Spool:
             OSError: it can't be put back.
         """
         place = self.path(job)
+        if not (exists(place / SOURCE) or exists(place / SIDECAR)):  # whatever has become of its folder
+            self.forget(job)
+            return True
         with opened_folder(self.layout.inbox, job.folder, make=True) as inbox:
             if job.sidecar and exists(place / SIDECAR):
                 with suppress(FileExistsError):

@@ -125,7 +125,9 @@ class Watch:
             is_same = self._inbox.stat().st_ino == self._inode
         except OSError:
             return False
-        return is_same and self._observer.is_alive() and all(emitter.is_alive() for emitter in self._observer.emitters)
+        reader = getattr(self._observer, "_inotify_fd", None)  # a thread of its own since watchdog 7.1, of which nobody else asks
+        threads = [self._observer, *self._observer.emitters, *([] if reader is None else [reader])]
+        return is_same and all(thread.is_alive() for thread in threads)
 
     def restart(self) -> None:
         """Watch anew."""

@@ -7,17 +7,20 @@ its daemon (PR_SET_PDEATHSIG, prctl(2)), so that nothing goes on writing into a 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import multiprocessing
 import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as DeadlineError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.synchronize import Event
+from types import SimpleNamespace
 from typing import Protocol, cast
 
 from pebble import ProcessExpired, ProcessPool
@@ -81,6 +84,7 @@ class Workers:
         self._work = work
         spawn = multiprocessing.get_context("spawn")
         self._stopping = spawn.Event()
+        _steadied()
         self._make = lambda: ProcessPool(
             max_workers=count,
             max_tasks=recycle_after,
@@ -115,6 +119,11 @@ class Workers:
             self._pool.stop()  # type: ignore[no-untyped-call]  # as above
             self._pool.join()
             self._pool = None
+
+
+def _steadied() -> None:
+    """Put pebble's deadlines on the monotonic clock: one that jumps would end every job, or let one that hangs live on for as long."""
+    importlib.import_module("pebble.pool.process").time = SimpleNamespace(time=time.monotonic, sleep=time.sleep)  # type: ignore[attr-defined]
 
 
 def report_of(future: Future[Report], deadline_s: float) -> Report:

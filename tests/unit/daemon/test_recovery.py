@@ -14,6 +14,7 @@ import pytest
 from claimed_jobs import claimed, dropped, names_below, source_of, with_results
 
 from daemon import recovery
+from daemon.durable import exists
 from daemon.instances import LOCK
 from daemon.job_ids import job_id
 from daemon.publish import publish
@@ -215,6 +216,16 @@ def test_an_instance_that_died_while_it_removed_itself_is_removed(left: Spool, s
     assert not left.own.exists()
 
 
+@pytest.mark.parametrize("age_s", [STALE_S - 60, STALE_S + 60])
+def test_what_dead_daemons_said_of_themselves_is_removed_after_an_hour(left: Spool, spool: Spool, age_s: float) -> None:
+    told = [spool.layout.status / f"{name}.json" for name in (job_id(), left.instance, spool.instance)]
+    for path in told:
+        path.touch()
+        aged(path, age_s)
+    swept(spool.layout)
+    assert [path.exists() for path in told] == [age_s < STALE_S, True, True]  # who still has jobs, or lives, may be asked
+
+
 @pytest.mark.parametrize(("age_s", "is_left"), [(STALE_S - 100.0, True), (STALE_S + 100.0, False)])
 def test_an_instance_that_was_never_finished_is_removed_after_an_hour(spool: Spool, age_s: float, *, is_left: bool) -> None:
     begun = spool.layout.work / f".new-{job_id()}"
@@ -280,6 +291,44 @@ def test_a_job_that_can_not_be_recovered_now_is_given_back_for_another_time(
     assert left.holds(job)
     monkeypatch.undo()
     assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+
+
+def test_a_job_that_can_not_be_recovered_keeps_no_other_from_it(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = claimed(left, "first.png"), claimed(left, "second.png")
+    sync = recovery.sync_folder
+
+    def picky(path: Path) -> None:
+        if exists(spool.path(first)):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(path)
+
+    monkeypatch.setattr(recovery, "sync_folder", picky)
+    taken = taken_over(spool)
+    assert next(taken).job.name == "second.png"
+    with pytest.raises(OSError, match="Input/output"):
+        next(taken)
+    assert left.holds(first)
+
+
+def test_an_instance_that_is_not_ours_to_lock_keeps_no_other_waiting(left: Spool, spool: Spool) -> None:
+    """As one that somebody has run as root, once."""
+    claimed(left)
+    locked = spool.layout.work / job_id(0.0)
+    (locked / LOCK).mkdir(parents=True)
+    taken = taken_over(spool)
+    assert next(taken).job.name == "garlic.png"
+    with pytest.raises(IsADirectoryError):
+        next(taken)
+
+
+def test_a_claim_that_took_nothing_is_undone_whatever_its_folder_is_by_now(left: Spool, spool: Spool) -> None:
+    job = claimed(left, folder=("dab",))
+    (left.path(job) / "source").unlink()
+    (spool.layout.inbox / "dab").rmdir()
+    (spool.layout.inbox / "dab").symlink_to(spool.layout.outbox)
+    assert found(spool) == []
+    assert not left.own.exists()
+    assert not spool.holds(job)
 
 
 def test_jobs_come_in_the_order_in_which_they_were_claimed(left: Spool, spool: Spool) -> None:

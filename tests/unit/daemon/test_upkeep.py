@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from claimed_jobs import names_below
 from hand_driven import HandDriven, drop
+from spool_oracle import Places
 
 from daemon import vitals
 from daemon.earlier import Earlier
 from daemon.job_ids import job_id
+from daemon.settings import Settings
 from daemon.upkeep import _age
 from daemon.vitals import resident_bytes
 
@@ -47,6 +49,17 @@ def test_what_was_published_long_ago_is_removed(tmp_path: Path, daemon: HandDriv
     daemon.turn(START_S + 1000)
 
 
+def test_how_long_sources_are_kept_may_change_while_it_runs(tmp_path: Path) -> None:
+    with HandDriven.opened(tmp_path, {"storage": {"retention_h": 0.0}}) as daemon:
+        daemon.service.use(Settings())
+        drop(tmp_path, content=b"kept")
+        daemon.turned(START_S)
+        daemon.service.use(daemon.settings)
+        drop(tmp_path, content=b"forgotten")
+        daemon.turned(START_S + 60)
+        assert Places(tmp_path).kept() == [b"kept"]
+
+
 def test_who_was_first_is_remembered_and_nothing_else_is_believed(tmp_path: Path) -> None:
     earlier, first, second = Earlier(tmp_path), job_id(1e9), job_id(2e9)
     assert earlier.job_of("aa", first) is None
@@ -58,7 +71,6 @@ def test_who_was_first_is_remembered_and_nothing_else_is_believed(tmp_path: Path
     (tmp_path / "cc").touch()
     assert earlier.job_of("bb", second) is None
     assert earlier.job_of("cc", second) is None
-    (tmp_path / "cc").unlink()
     earlier.forget(1.5e9)
     assert names_below(tmp_path) == []
     earlier.job_of("dd", second)

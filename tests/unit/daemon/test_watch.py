@@ -88,6 +88,18 @@ def test_an_inbox_that_is_another_folder_by_now_is_watched_anew(tmp_path: Path, 
     assert hints.heard()
 
 
+def test_a_thread_of_the_watch_that_has_died_is_noticed(watch: Watch) -> None:
+    """As watchdog's does when two folders of one name have left the inbox, as two characters do, and the later one is removed first."""
+    watch.start()
+    assert watch.is_sound()
+    observer: Any = watch._observer
+    observer._inotify_fd.stop()
+    observer._inotify_fd.join(PATIENCE_S)
+    assert not watch.is_sound()
+    watch.restart()
+    assert watch.is_sound()
+
+
 def test_an_inbox_that_has_gone_is_a_problem_until_it_is_back(tmp_path: Path, watch: Watch) -> None:
     (tmp_path / "inbox").rmdir()
     watch.start()

@@ -47,6 +47,22 @@ def test_a_pool_whose_idle_workers_were_killed_is_made_anew(workers: Workers) ->
     assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "2"
 
 
+def test_a_clock_that_jumps_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pebble takes the wall clock for its deadlines."""
+    wait: Any = time.sleep
+    pool, jump_s, now = Workers(1, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=wait), 864_000.0, time.time
+    try:
+        order: Any = 1.0
+        future = pool.start(order, PATIENCE_S)
+        until_s = time.monotonic() + PATIENCE_S
+        while not future.running() and time.monotonic() < until_s:
+            time.sleep(0.02)
+        monkeypatch.setattr(time, "time", lambda: now() + jump_s)
+        assert future.result(PATIENCE_S) is None
+    finally:
+        pool.close()
+
+
 def test_a_job_whose_pool_broke_has_crashed_and_may_be_tried_again() -> None:
     future: Future[Any] = Future()
     future.set_exception(BrokenProcessPool("All workers expired"))
