@@ -66,6 +66,13 @@ def test_duration_is_the_clocks(kind, frame_time, clip, tmp_path):
     assert abs(animation.duration - some.clock.duration) <= min(frame_time, Fraction(1, 100))
 
 
+@pytest.mark.parametrize("kind", [Format.GIF, Format.APNG, Format.MP4])
+def test_rounding_does_not_add_up_over_minutes(kind, clip, tmp_path):
+    """Nor in the reader: FFmpeg rounds every delay of an APNG."""
+    long = clip([(index % 16, index % 8) for index in range(4500)], Fraction(1, 30), width=24, height=16, block=1)
+    assert abs(verified(long.written(tmp_path / f"clip.{kind}", kind)).duration - 150) < Fraction(1, 100)
+
+
 @pytest.mark.parametrize("kind", Format)
 def test_339_frames_at_30_fps_last_as_long_as_the_motion(kind, clip, tmp_path):
     some = clip([(index % 16, index % 8) for index in range(339)], Fraction("0.0333333"))
