@@ -5,6 +5,7 @@ Joints come in any order in the file, parents first out of here. What keeps them
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,15 +105,18 @@ def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> lis
 
 
 def _parents_first(names: list[str], parents: dict[str, str | None]) -> list[str]:
-    """The joints in their own order, but for parents that come too late: these are brought forward. Joints in a cycle are left out."""
-    order: dict[str, None] = {}
-    root = next((name for name in names if parents[name] is None), None)
-    for name in [root, *names]:
-        chain: dict[str, None] = {}
-        joint: str | None = name
-        while joint is not None and joint not in order and joint not in chain:
-            chain[joint] = None
-            joint = parents[joint]
-        if joint is None or joint in order:
-            order.update(dict.fromkeys(reversed(chain)))
-    return list(order)
+    """The joints in their own order, but for those that come before their parents; joints in a cycle are left out.
+
+    Siblings keep their order, however late their parents come: of several that turn their parent the last one counts.
+    """
+    children: dict[str | None, list[int]] = {}
+    for index, name in enumerate(names):
+        children.setdefault(parents[name], []).append(index)
+    order: list[str] = []
+    ready = children.get(None, [])[:1]
+    while ready:
+        name = names[heapq.heappop(ready)]
+        order.append(name)
+        for child in children.get(name, ()):
+            heapq.heappush(ready, child)
+    return order

@@ -25,6 +25,7 @@ DEFAULT_CAMERA = Camera(position=(0.0, 0.7, 2.0), forward=(0.0, 0.5, 2.0))
 H264 = "avc1"
 MAX_SIDE = 8192
 MAX_ACTORS = 100
+_SHORTEST_FORWARD = 1e-100  # its square is still a number
 _INTERACTIVE_OUTPUT = "./video.gif"
 _RENDER_OUTPUT = "./output_video.mp4"
 
@@ -137,7 +138,7 @@ def _view(view: Section, places: _Places, debug: DebugViews) -> View:
         view.note("WINDOW_DIMENSIONS", f"expected whole numbers, found {width:g}, {height:g}")
     noted = len(view.problems)
     forward = view.numbers("CAMERA_FWD", 3, DEFAULT_CAMERA.forward)
-    if math.hypot(*forward) == 0 and len(view.problems) == noted:
+    if math.hypot(*forward) < _SHORTEST_FORWARD and len(view.problems) == noted:
         view.note("CAMERA_FWD", "expected a direction, found zeros")
     return View(
         width=int(width),

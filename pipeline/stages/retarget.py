@@ -214,7 +214,7 @@ def _check_fit(rig: Rig, motion: Motion, config: RetargetConfig) -> None:
 
 
 def _driving_length(motion: Motion, offset: RootOffset) -> float:
-    last = dict(zip(motion.joint_names, motion.positions[-1], strict=True))
+    last = dict(zip(motion.joint_names, motion.positions[-1] * motion.scale, strict=True))  # which may be 1e-320, and leave nothing
     return sum(_chain_length([last[joint] for joint in chain]) for chain in offset.motion_chains)
 
 

@@ -53,11 +53,12 @@ def test_a_folder_is_read(folder):
     assert read_character(folder / "char_cfg.yaml").rig.rest.tolist() == character.rig.rest.tolist()
 
 
-def test_parents_that_come_too_late_are_brought_forward_and_nothing_else_moves(folder):
+def test_joints_that_come_too_early_wait_for_their_parents_and_siblings_keep_their_order(folder):
+    """Of several mapped siblings the last one turns their parent: AnimatedDrawings goes by the file."""
     joints = [("b", 20, 20, "a"), ("hand", 5, 10, "torso"), ("root", 20, 30, None), ("torso", 20, 10, "root"), ("a", 20, 25, "root")]
     configured(folder, joints)
     rig = read_character(folder).rig
-    assert rig.joint_names == ("root", "a", "b", "torso", "hand")
+    assert rig.joint_names == ("root", "torso", "hand", "a", "b")
     assert rig.parents.tolist() == [-1, 0, 1, 0, 3]
 
 

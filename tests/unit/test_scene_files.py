@@ -147,6 +147,7 @@ def test_files_may_lie_in_a_root(folder, tmp_path_factory):
         ({"view": {"WINDOW_DIMENSIONS": [0, 5]}}, "view.WINDOW_DIMENSIONS: expected 2 numbers from 1 to 8192, found [0, 5]"),
         ({"view": {"WINDOW_DIMENSIONS": [5, 5.5]}}, "view.WINDOW_DIMENSIONS: expected whole numbers, found 5, 5.5"),
         ({"view": {"CAMERA_FWD": [0, 0, 0]}}, "view.CAMERA_FWD: expected a direction, found zeros"),
+        ({"view": {"CAMERA_FWD": [1e-300, 0, 0]}}, "view.CAMERA_FWD: expected a direction, found zeros"),
         ({"view": {"CAMERA_FWD": "front"}}, "view.CAMERA_FWD: expected 3 numbers, found 'front'"),
         ({"view": {"BACKGROUND_IMAGE": "none.png"}}, "view.BACKGROUND_IMAGE: there is no file 'none.png'"),
         ({"view": {"BACKGROUND_IMAGE": "still.bvh"}}, "still.bvh: the picture can't be read"),

@@ -172,8 +172,9 @@ def test_a_config_that_drives_nothing_of_this_rig_is_refused() -> None:
 def test_a_motion_whose_legs_have_no_length_is_refused() -> None:
     motion = sample_scene.motion()
     flat = replace(motion, positions=np.zeros_like(motion.positions))
-    with pytest.raises(RetargetError, match="no length"):
-        retargeted(RIG, flat, CONFIG, [Fraction(0)])
+    for each in (flat, replace(motion, scale=1e-320)):
+        with pytest.raises(RetargetError, match="no length"):
+            retargeted(RIG, each, CONFIG, [Fraction(0)])
 
 
 # --- against the specification, joint by joint ---------------------------------------------------------------------------
