@@ -77,17 +77,17 @@ def _packets(path: Path) -> Inspection | None:
     name = str(path.absolute())  # FFmpeg takes "12:30.mp4" for a protocol
     with av.open(name) as container:
         stream = container.streams.video[0]
-        packets = [packet for packet in container.demux(stream) if packet.size]
-        if not packets or stream.time_base is None:
+        delays = [packet.duration or 0 for packet in container.demux(stream) if packet.size]  # not the packets: they are the whole file
+        if not delays or stream.time_base is None:
             return None
-        shown = sum(packet.duration or 0 for packet in packets) * stream.time_base
+        shown = sum(delays) * stream.time_base
         # Matroska gives every packet the rounded default duration; what it says of the whole is better.
         matroska = "matroska" in container.format.name
         duration = Fraction(container.duration, av.time_base) if matroska and container.duration else Fraction(shown)
         width, height = stream.width, stream.height
     with av.open(name) as container:
         first = next(container.decode(video=0), None)
-    return None if first is None else Inspection(len(packets), duration, width, height)
+    return None if first is None else Inspection(len(delays), duration, width, height)
 
 
 def _webp(path: Path) -> Inspection | None:

@@ -48,6 +48,35 @@ def test_file_is_what_the_animation_says(kind, opaque, clip, tmp_path):
     assert animation.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+READ_BACK = """
+import sys
+from pathlib import Path
+from pipeline.adapters.encoding.inspect import inspected
+from pipeline.types import Format
+
+def most_kib():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+before = most_kib()
+print(inspected(Path(sys.argv[1]), Format.APNG).frame_count, most_kib() - before)
+"""
+
+
+def test_a_large_file_is_not_held_in_memory_to_be_looked_at(clip, tmp_path):
+    some = clip([(0, 0)] * 12, width=1000, height=1000)
+    random = np.random.default_rng(1)
+    path = tmp_path / "large.apng"
+    with encoder_for(Format.APNG).open(path, some.canvas, some.clock) as sink:
+        for index in range(12):
+            sink.write(Frame(random.integers(0, 256, (1000, 1000, 4), dtype=np.uint8), 0, 0, index * some.frame_time))
+        sink.finish()
+    found = subprocess.run([sys.executable, "-c", READ_BACK, path], capture_output=True, text=True, check=True, timeout=60)
+    frame_count, grown_kib = map(int, found.stdout.split())
+    assert frame_count == 12
+    assert path.stat().st_size > 45_000_000
+    assert grown_kib * 1024 < 36_000_000
+
+
 @pytest.mark.parametrize("name", ["12:30", "pipe:1", "{a}", "%03d?*"])
 @pytest.mark.parametrize("kind", Format)
 def test_a_name_is_only_a_name(kind, name, clip, tmp_path, monkeypatch):
