@@ -5,7 +5,8 @@ would compare whole frames on one thread; the crops are known here, so they are 
 
 - Transparent canvas: every picture is the crop around the figure, disposed of to nothing.
 - Opaque canvas: every picture is the rectangle that changed.
-- Alpha is kept in steps of about 15 levels, 0 and 255 exactly: unseen at a soft rim, and a fifth of the file.
+- Alpha is kept in steps of about 15 levels, 0 and 255 exactly: unseen at a soft rim, and a fifth of the file. A background picture, which
+  may fade, keeps all of it.
 - Pictures lie at even pixels, as the format wants it, and begin at whole milliseconds, rounded from pts.
 """
 
@@ -33,6 +34,7 @@ _TO_NOTHING, _NO_BLENDING = 0x01, 0x02
 _QUALITY = 85
 _EFFORT = 0
 _ALPHA_QUALITY = 60
+_EVERY_LEVEL = 100
 
 
 class WebpEncoder:
@@ -61,6 +63,7 @@ class _WebpContainer:
     def __init__(self, canvas: Canvas) -> None:
         self._size = (canvas.width, canvas.height)
         self._opaque = canvas.is_opaque
+        self._alpha_quality = _ALPHA_QUALITY if canvas.picture is None else _EVERY_LEVEL
         self.layout = PixelLayout.OPAQUE if self._opaque else PixelLayout.RGBA
 
     def header(self) -> bytes:
@@ -93,7 +96,7 @@ class _WebpContainer:
         still = io.BytesIO()
         mode = "RGBX" if self._opaque else "RGBA"
         image = Image.frombuffer(mode, pixels.shape[1::-1], pixels, "raw", mode, 0, 1)
-        image.save(still, "WEBP", quality=_QUALITY, method=_EFFORT, alpha_quality=_ALPHA_QUALITY)
+        image.save(still, "WEBP", quality=_QUALITY, method=_EFFORT, alpha_quality=self._alpha_quality)
         return b"".join(_chunk(name, body) for name, body in _chunks(still.getvalue()) if name in {b"ALPH", b"VP8 ", b"VP8L"})
 
     def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:

@@ -9,6 +9,7 @@ from PIL import Image
 
 from pipeline.adapters.encoding import apng
 from pipeline.adapters.encoding.apng import ApngEncoder
+from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.errors import OutputFailed
 from pipeline.types import Format, Frame
 
@@ -66,6 +67,16 @@ def test_webp_is_close_in_colour_and_exact_in_alpha(start, opaque, clip, decoded
         seen = wanted[..., 3] > 0
         assert np.array_equal(picture[..., 3] > 0, seen)
         assert np.abs(picture[seen][:, :3].astype(int) - wanted[seen][:, :3]).mean() < 8
+
+
+def test_webp_keeps_every_level_of_a_background_that_fades(clip, decoded, tmp_path):
+    fading = np.full((64, 256, 4), 90, np.uint8)
+    fading[..., 3] = np.arange(256)
+    some = clip([(0, 0)], width=256, height=64, picture=fading)
+    with encoder_for(Format.WEBP).open(tmp_path / "clip.webp", some.canvas, some.clock) as sink:
+        sink.write(Frame(fading, 0, 0, Fraction(0)))
+        animation = sink.finish()
+    assert np.array_equal(decoded(animation).pictures[0][..., 3], fading[..., 3])
 
 
 def test_webp_loops_for_ever_over_nothing(clip, tmp_path):
