@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -66,7 +67,9 @@ def read_character_config(path: Path) -> CharacterConfig:
 
 
 def moved_joints(path: Path, locations: Mapping[str, tuple[int, int]]) -> str:
-    """The text of a char_cfg.yaml with joints moved to other pixels (x, y), and everything else as it is, keys of strangers included.
+    """The text of a char_cfg.yaml with joints moved to other pixels (x, y), and everything else as it is, comments and line ends included.
+
+    Where entries share values (anchors, merged keys), the file is written anew, with all its keys, but without its comments.
 
     Raises:
         ConfigError: the file, or a location that is outside of the picture, or a joint that the file does not have.
@@ -79,10 +82,29 @@ def moved_joints(path: Path, locations: Mapping[str, tuple[int, int]]) -> str:
         elif not (0 <= x < config.width and 0 <= y < config.height):
             problems.append(f"{name}: expected a pixel of the picture, which is {config.width} x {config.height} px, found ({x}, {y})")
     raise_problems(path, problems)
+    text = path.read_bytes().decode("utf-8")
+    if not any(isinstance(event, yaml.AliasEvent) or getattr(event, "value", "") == "<<" for event in yaml.parse(text, yaml.SafeLoader)):
+        return _with_numbers_replaced(text, locations)
     fields = yaml_mapping(path)
     for entry in fields["skeleton"]:
         entry["loc"] = list(locations.get(entry["name"], entry["loc"]))
     return yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)
+
+
+def _with_numbers_replaced(text: str, locations: Mapping[str, tuple[int, int]]) -> str:
+    """The text with other numbers where `loc` has its own."""
+    spans = []
+    for entry in _value(yaml.compose(text, yaml.SafeLoader), "skeleton"):
+        for number, wanted in zip(_value(entry, "loc"), locations.get(_value(entry, "name"), ()), strict=False):
+            spans.append((number.start_mark.index, number.end_mark.index, str(wanted)))
+    for start, end, number in sorted(spans, reverse=True):
+        text = text[:start] + number + text[end:]
+    return text
+
+
+def _value(mapping: yaml.Node | None, key: str) -> Any:  # noqa: ANN401 - YAML is untyped
+    """What a key has in a file that was read before: nodes, or a text."""
+    return next(value.value for name, value in mapping.value if name.value == key) if mapping else ()
 
 
 def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> list[str]:

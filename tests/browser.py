@@ -91,6 +91,17 @@ class Browser:
             button = "none" if kind == "mouseMoved" and not pressed else "left"
             self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button=button, buttons=pressed, clickCount=1)
 
+    def swipe(self, *ways: tuple[tuple[float, float], tuple[float, float]]) -> None:
+        """Put fingers on the screen, one after the other, draw each from its start to its end, all at the same time, and lift them."""
+        for down in range(1, len(ways) + 1):
+            self._touch("touchStart", [start for start, _ in ways[:down]])
+        for step in range(1, 9):
+            self._touch("touchMove", [(x + (to_x - x) * step / 8, y + (to_y - y) * step / 8) for (x, y), (to_x, to_y) in ways])
+        self._touch("touchEnd", [])
+
+    def _touch(self, kind: str, places: list[tuple[float, float]]) -> None:
+        self.ask("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)])
+
     def click(self, expression: str) -> None:
         """Click on the middle of an element."""
         place = self.middle(expression)

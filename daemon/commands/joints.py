@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
+import threading
 import webbrowser
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 
 from daemon.joints.folder import CharacterFolder
 from daemon.joints.server import JointsServer
 from daemon.motions import motion_library
+from daemon.names import printable
 from daemon.plans import DEFAULT_MOTION, RenderRequest
 from pipeline.errors import OptionError
 
 SHOWN_SIZE = "360x360"
 SHOWN_RATE = "20"
+EXIT_INTERRUPTED = 130
 
 
 def correct_joints(request: RenderRequest, environ: Mapping[str, str], tell: Callable[[str], None], *, port: int) -> None:
-    """Serve the character folder `request.target` until SIGINT.
+    """Serve the character folder `request.target` until SIGINT, SIGTERM or SIGHUP.
 
     Args:
         request: which motion is shown first, and through which retarget configuration and OpenGL context.
         tell: told the address, and when joints were saved.
         port: 0 is any that is free.
     Raises:
-        ConfigError, CharacterError: the folder could not be animated.
-        OptionError: the port can't be had.
+        OptionError: the port can't be had, or the target is no folder.
+        DoodledError: the folder could not be animated, or not with that motion.
     """
-    shown = RenderRequest(request.target, retarget=request.retarget, size=SHOWN_SIZE, rate=SHOWN_RATE, context=request.context)
-    folder = CharacterFolder(request.target, shown, environ)
     first = request.motion or DEFAULT_MOTION
+    shown = RenderRequest(
+        request.target, motion=first, retarget=request.retarget, size=SHOWN_SIZE, rate=SHOWN_RATE, context=request.context
+    )
+    folder = CharacterFolder(request.target, shown, environ)
     motions = [first, *(name for name in motion_library(environ).names() if name != first)]
-    saved = f"saved: {folder.place / 'char_cfg.yaml'}"
+    saved = printable(f"saved: {folder.place / 'char_cfg.yaml'}")
     try:
         server = JointsServer(folder, port=port, secret=secrets.token_urlsafe(16), motions=motions, on_save=lambda: tell(saved))
     except OSError as error:
         raise OptionError(f"--port {port}: {error.strerror or error}", hint="0 is any that is free") from error
-    with server:
-        tell(server.url)
-        if "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ:
-            webbrowser.open(server.url)
-        tell("Open this address in a browser on this machine; Ctrl-C ends it.")
+    with server, _ended_by_signals():
         with suppress(KeyboardInterrupt):
+            tell(server.url)
+            tell("Open this address in a browser on this machine; Ctrl-C ends it.")
+            if "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ:
+                threading.Thread(target=webbrowser.open, args=(server.url_for_once(),), daemon=True).start()  # some wait until it is closed
             server.serve_forever()
-        folder.finish()
+        try:
+            folder.finish()
+        except KeyboardInterrupt:  # a second time, while something was being drawn: at once, and past OpenGL, which would crash
+            os._exit(EXIT_INTERRUPTED)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP do what SIGINT does, unless somebody wants them ignored, as nohup does."""
+    wanted = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in wanted}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)

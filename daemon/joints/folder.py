@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from daemon.commands.render import render
-from daemon.plans import RenderRequest
+from daemon.motions import motion_library
+from daemon.plans import RenderRequest, planned
 from daemon.stopwatch import WallStopwatch
 from pipeline.annotation_files import OVERLAY_NAME, joint_overlay
 from pipeline.character_configs import CharacterConfig, moved_joints, read_character_config
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME, read_character
-from pipeline.errors import OptionError, OutputFailed, RenderFailed
-from pipeline.picture_files import write_png
+from pipeline.errors import DoodledError, OptionError, OutputFailed, RenderFailed
+from pipeline.picture_files import read_mask, write_png
 from pipeline.types import Format
 
 BEFORE_NAME = f"{CONFIG_NAME}.before"
@@ -25,6 +31,9 @@ BEFORE_NAME = f"{CONFIG_NAME}.before"
 
 Locations = Mapping[str, tuple[int, int]]
 """Where joints are: x and y of a pixel of the texture, y down."""
+
+_SHADE = 110, 150
+"""Grey, and how opaque it is: what lies beside the figure."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +55,8 @@ class CharacterFolder:
         request: how it is shown; its target and output do not matter.
         environ: the process's environment, as `render` wants it.
     Raises:
-        ConfigError, CharacterError: it could not be animated as it is.
         OptionError: it is no folder.
+        DoodledError: it could not be animated as it is, or not with what the request names.
     """
 
     def __init__(self, path: Path, request: RenderRequest, environ: Mapping[str, str]) -> None:
@@ -56,8 +65,8 @@ class CharacterFolder:
             hint = "`doodled annotate PICTURE -o DIR` makes one of a picture"
             raise OptionError("expected a character folder, found a file", path=path, hint=hint)
         self._request, self._environ = request, environ
-        self._drawing, self._is_over = threading.Lock(), False
-        read_character(self.place)
+        self._drawing, self._saving, self._is_over = threading.Lock(), threading.Lock(), False
+        planned(replace(request, target=self.place / CONFIG_NAME), environ, motion_library(environ))
 
     @property
     def texture(self) -> Path:
@@ -66,6 +75,18 @@ class CharacterFolder:
     @property
     def mask(self) -> Path:
         return self.place / MASK_NAME
+
+    def shade(self) -> bytes:
+        """A PNG that is clear where `render` sees the figure, whatever kind of picture the mask is.
+
+        Raises:
+            FileProblems: the mask.
+        """
+        grey, opacity = _SHADE
+        beside = np.where(read_mask(self.mask), 0, opacity).astype(np.uint8)
+        made = io.BytesIO()
+        Image.fromarray(np.stack([np.full_like(beside, grey), beside], axis=-1), "LA").save(made, "PNG", compress_level=1)
+        return made.getvalue()
 
     def config(self) -> CharacterConfig:
         """The joints as they are saved."""
@@ -87,16 +108,16 @@ class CharacterFolder:
         with tempfile.TemporaryDirectory(prefix="doodled-joints-") as made:
             draft, output = Path(made) / self.place.resolve().name, Path(made) / "shown.gif"
             draft.mkdir()
-            (draft / CONFIG_NAME).write_text(text, encoding="utf-8")
+            (draft / CONFIG_NAME).write_bytes(text.encode())
             for name, picture in ((MASK_NAME, self.mask), (TEXTURE_NAME, self.texture)):
                 (draft / name).symlink_to(picture.resolve())
-            request = replace(self._request, target=draft, output=output, motion=motion, format=Format.GIF)
+            request = replace(self._request, target=draft / CONFIG_NAME, output=output, motion=motion, format=Format.GIF)
             done = render(request, self._environ, WallStopwatch())
             return Shown(output.read_bytes(), done.notes)
 
     def finish(self) -> None:
-        """Wait for what is being drawn, and draw no more: OpenGL must not be left in the middle of something when the process ends."""
-        with self._drawing:
+        """Wait for what is being saved or drawn, and draw no more: a process that ends in the middle of OpenGL crashes."""
+        with self._saving, self._drawing:
             self._is_over = True
 
     def save(self, locations: Locations) -> tuple[str, ...]:
@@ -106,30 +127,45 @@ class CharacterFolder:
             ConfigError: a joint that is not there, or is outside of the picture.
             OutputFailed: the disk refused.
         """
-        config, before = self.place / CONFIG_NAME, self.place / BEFORE_NAME
-        text = moved_joints(config, locations)
-        try:
-            if not before.exists():
-                shutil.copy2(config, before)
-            _replace(config, text)
-        except OSError as error:
-            raise OutputFailed(f"the joints can't be saved: {error.strerror or error}", path=config) from error
-        character = read_character(self.place)
+        config, before = (self.place / CONFIG_NAME).resolve(), self.place / BEFORE_NAME
+        with self._saving:
+            text = moved_joints(config, locations)
+            try:
+                if not before.exists():
+                    with _replaced(before, like=config) as draft:
+                        draft.write_bytes(config.read_bytes())
+                with _replaced(config, like=config) as draft:
+                    draft.write_bytes(text.encode())
+            except OSError as error:
+                raise OutputFailed(f"the joints can't be saved: {error.strerror or error}", path=config) from error
+            return self._mended()
+
+    def _mended(self) -> tuple[str, ...]:
+        """What reading the folder mends, once its overlay shows the joints that are saved."""
         overlay = self.place / OVERLAY_NAME
-        if overlay.exists():
-            write_png(overlay, joint_overlay(character))
+        try:
+            character = read_character(self.place)
+            if overlay.exists():
+                with _replaced(overlay, like=overlay) as draft:
+                    write_png(draft, joint_overlay(character))
+        except (DoodledError, OSError) as error:
+            return (f"the joints are saved, but {OVERLAY_NAME} is as it was: {error}",)
         return character.repairs
 
 
-def _replace(path: Path, text: str) -> None:
-    """Put `text` into a file's place, with its permissions."""
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+@contextmanager
+def _replaced(path: Path, *, like: Path) -> Iterator[Path]:
+    """A draft that takes the place of a file, or of a link, at the end, with the owner and the permissions of `like`."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    draft = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(handle)
-        shutil.copymode(path, draft)
-        Path(draft).replace(path)
+        yield draft
+        os.fsync(handle)
+        found = like.stat()
+        with suppress(PermissionError):
+            os.chown(draft, found.st_uid, found.st_gid)
+        shutil.copymode(like, draft)
+        draft.replace(path)
     finally:
-        Path(draft).unlink(missing_ok=True)
+        os.close(handle)
+        draft.unlink(missing_ok=True)

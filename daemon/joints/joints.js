@@ -1,9 +1,11 @@
 "use strict";
-// Joints are dragged, and what they make of the figure is drawn anew after each change. A joint of the trunk that lies on its parent from
-// the start, as hip does on root, is one handle with it. A place is a pixel's index; it is shown in the pixel's middle.
+// Joints are dragged, and what they make of the figure is drawn anew after each change. A joint that lies on the root from the start, as hip
+// does, is one handle with it. A place is a pixel's index; it is shown in the pixel's middle. Joints that nobody touches are never sent: in
+// the file, they may stand between pixels or beside the picture, or another page may move them.
 const { width, height, joints } = JSON.parse(document.getElementById("data").textContent);
-const [figure, shown, wait, motion, told, notes] = ["figure", "shown", "wait", "motion", "told", "notes"].map((id) => document.getElementById(id));
-const [save, undo, redo, swap] = ["save", "undo", "redo", "swap"].map((id) => document.getElementById(id));
+const [figure, shown, still, wait, motion, plays, told, notes, save, undo, redo, swap] = [
+  "figure", "shown", "still", "wait", "motion", "plays", "told", "notes", "save", "undo", "redo", "swap",
+].map((id) => document.getElementById(id));
 const SVG = "http://www.w3.org/2000/svg";
 const DOT = 7, REACH = 14, TEXT = 15; // px of the screen
 const made = (name, into, attributes = {}) => {
@@ -18,12 +20,12 @@ const isOfASide = (name) => /^(left|right)_/.test(name);
 
 let places = Object.fromEntries(joints.map(({ name, at: [x, y] }) => [name, [within(x, width), within(y, height)]]));
 let saved = JSON.stringify(places);
-const past = [], future = [];
+const past = [], future = [], touched = new Set();
 
 // --- what is drawn ---------------------------------------------------------------------------------------------------
 
-made("image", figure, { href: "texture.png", width, height });
-const around = made("image", figure, { class: "around", width, height });
+made("image", figure, { href: "texture.png", width, height, "aria-hidden": true });
+made("image", figure, { class: "around", href: "shade.png", width, height, "aria-hidden": true });
 const bones = joints.filter((joint) => joint.parent !== null).flatMap(({ name, parent }) => ["edge", "core"].map((kind) => (
   { name, parent, kind, line: null })));
 for (const kind of ["edge", "core"]) {
@@ -31,8 +33,9 @@ for (const kind of ["edge", "core"]) {
 }
 const handles = [];
 for (const joint of joints) {
-  const lies = (handle) => handle.names.includes(joint.parent) && String(places[joint.parent]) === String(places[joint.name]);
-  const same = isOfASide(joint.name) ? undefined : handles.find(lies);
+  const { name: root } = joints.find(({ parent }) => parent === null);
+  const isOnRoot = joint.parent === root && !isOfASide(joint.name) && String(places[root]) === String(places[joint.name]);
+  const same = isOnRoot ? handles.find(({ names }) => names.includes(root)) : undefined;
   if (same) same.names.push(joint.name);
   else handles.push({ names: [joint.name] });
 }
@@ -46,24 +49,15 @@ for (const handle of handles) {
 }
 
 let inside = () => true;
-const mask = new Image();
-mask.onload = () => {
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(mask, 0, 0, width, height);
-  const picture = context.getImageData(0, 0, width, height);
-  const pixels = picture.data;
-  const held = new Uint8Array(width * height);
-  for (let pixel = 0; pixel < held.length; pixel += 1) {
-    held[pixel] = pixels[4 * pixel] > 127 ? 1 : 0;
-    pixels.set([120, 116, 108, held[pixel] ? 0 : 150], 4 * pixel);
-  }
-  context.putImageData(picture, 0, 0);
-  around.setAttribute("href", canvas.toDataURL());
-  inside = ([x, y]) => held[y * width + x] === 1;
+const shade = new Image();
+shade.onload = () => {
+  const context = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d", { willReadFrequently: true });
+  context.drawImage(shade, 0, 0, width, height);
+  const { data } = context.getImageData(0, 0, width, height);
+  inside = ([x, y]) => data[4 * (y * width + x) + 3] === 0;
   draw();
 };
-mask.src = "mask.png";
+shade.src = "shade.png";
 
 const draw = () => {
   const px = 1 / (figure.getScreenCTM()?.a || 1);
@@ -97,62 +91,75 @@ new ResizeObserver(() => draw()).observe(figure);
 // --- changes ---------------------------------------------------------------------------------------------------------
 
 const changed = () => { tell(""); draw(); show(); };
-const remember = () => { past.push(JSON.stringify(places)); future.length = 0; };
+const remember = (before) => {
+  if (before === JSON.stringify(places)) return;
+  past.push(before);
+  future.length = 0;
+  changed();
+};
 const back = (from, to) => {
-  if (!from.length) return;
+  if (grip || !from.length) return;
   to.push(JSON.stringify(places));
   places = JSON.parse(from.pop());
   changed();
 };
-const put = (handle, x, y) => { for (const name of handle.names) places[name] = [within(x, width), within(y, height)]; };
+const put = (name, [x, y]) => { places[name] = [within(x, width), within(y, height)]; touched.add(name); };
 const pairs = joints.map(({ name }) => [name, name.replace(/^left_/, "right_")]).filter(([one, other]) => one !== other && other in places);
 
-for (const handle of handles) {
-  let grip = null;
-  const pointed = (event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(figure.getScreenCTM().inverse());
-  handle.group.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    const point = pointed(event), [x, y] = places[handle.names[0]];
-    grip = { x: x - point.x, y: y - point.y, before: JSON.stringify(places) };
-    handle.group.setPointerCapture(event.pointerId);
-    handle.group.classList.add("held");
-    handle.group.focus({ focusVisible: false });
-    event.preventDefault();
-  });
-  handle.group.addEventListener("pointermove", (event) => {
-    if (!grip) return;
-    const point = pointed(event);
-    put(handle, point.x + grip.x, point.y + grip.y);
-    draw();
-  });
-  const letGo = () => {
-    if (!grip) return;
-    handle.group.classList.remove("held");
-    const { before } = grip;
-    grip = null;
-    if (before === JSON.stringify(places)) return;
-    past.push(before);
-    future.length = 0;
-    changed();
-  };
-  handle.group.addEventListener("pointerup", letGo);
-  handle.group.addEventListener("pointercancel", letGo);
-  handle.group.addEventListener("keydown", (event) => {
+let grip = null; // one joint is dragged at a time, and by the pointer that took it
+const pointed = ({ clientX, clientY }) => new DOMPoint(clientX, clientY).matrixTransform(figure.getScreenCTM().inverse());
+const nearest = (event) => { // of those in reach: where joints crowd, what is on top need not be what is meant
+  if (!event.target.closest(".joint")) return null;
+  const { x, y } = pointed(event);
+  const away = ({ names: [name] }) => Math.hypot(places[name][0] + 0.5 - x, places[name][1] + 0.5 - y);
+  return handles.reduce((best, handle) => (away(handle) <= away(best) ? handle : best));
+};
+const mark = (near) => { for (const handle of handles) handle.group.classList.toggle("near", handle === near); };
+figure.addEventListener("pointerdown", (event) => {
+  const handle = nearest(event);
+  if (grip || event.button !== 0 || !handle) return;
+  event.preventDefault();
+  handle.group.setPointerCapture(event.pointerId);
+  const point = pointed(event), [x, y] = places[handle.names[0]];
+  grip = { handle, pointer: event.pointerId, x: x - point.x, y: y - point.y, before: JSON.stringify(places) };
+  mark(null);
+  handle.group.classList.add("held");
+  handle.group.focus({ focusVisible: false, preventScroll: true });
+});
+figure.addEventListener("pointermove", (event) => {
+  if (!grip) mark(nearest(event));
+  if (grip?.pointer !== event.pointerId) return;
+  const point = pointed(event);
+  for (const name of grip.handle.names) put(name, [point.x + grip.x, point.y + grip.y]);
+  draw();
+});
+figure.addEventListener("pointerleave", () => mark(null));
+const letGo = (event) => {
+  if (grip?.pointer !== event.pointerId) return;
+  const { handle, before } = grip;
+  grip = null;
+  handle.group.classList.remove("held");
+  remember(before);
+};
+for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) figure.addEventListener(end, letGo);
+for (const { names, group } of handles) {
+  group.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    remember();
-    const far = event.shiftKey ? 10 : 1, [x, y] = places[handle.names[0]];
-    put(handle, x + far * step[0], y + far * step[1]);
-    changed();
+    if (grip) return;
+    const before = JSON.stringify(places), far = event.shiftKey ? 10 : 1, [x, y] = places[names[0]];
+    for (const name of names) put(name, [x + far * step[0], y + far * step[1]]);
+    remember(before);
   });
 }
 undo.addEventListener("click", () => back(past, future));
 redo.addEventListener("click", () => back(future, past));
 swap.addEventListener("click", () => {
-  remember();
-  for (const [left, right] of pairs) [places[left], places[right]] = [places[right], places[left]];
-  changed();
+  if (grip) return;
+  const before = JSON.stringify(places), { ...old } = places;
+  for (const [left, right] of pairs) { put(left, old[right]); put(right, old[left]); }
+  remember(before);
 });
 addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
@@ -178,6 +185,8 @@ const asked = async (what, sent) => {
   return said;
 };
 
+const moved = () => Object.fromEntries([...touched].map((name) => [name, places[name]]));
+
 let isShowing = false, isStale = false;
 const show = async () => { // one at a time; what changes meanwhile is shown next
   isStale = true;
@@ -187,24 +196,32 @@ const show = async () => { // one at a time; what changes meanwhile is shown nex
   while (isStale) {
     isStale = false;
     try {
-      const said = await asked("show", { motion: motion.value, joints: places });
+      const said = await asked("show", { motion: motion.value, joints: moved() });
       shown.src = `data:image/gif;base64,${said.gif}`;
       shown.alt = `the figure: ${words(motion.value)}`;
       list(said.notes);
-    } catch (error) { tell(error.message, true); }
+    } catch (error) { if (!isStale) tell(error.message, true); }
   }
   isShowing = false;
   wait.hidden = true;
 };
-motion.addEventListener("change", show);
-save.addEventListener("click", async () => {
+shown.addEventListener("load", () => { // what is seen of it while it does not play: its first frame
+  Object.assign(still, { width: shown.naturalWidth, height: shown.naturalHeight });
+  still.getContext("2d").drawImage(shown, 0, 0);
+});
+plays.checked = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+motion.addEventListener("change", changed);
+
+let saving = Promise.resolve();
+const store = async () => {
   const now = JSON.stringify(places);
   try {
-    list((await asked("save", { joints: JSON.parse(now) })).notes);
+    list((await asked("save", { joints: moved() })).notes);
     saved = now;
     tell("Saved.");
     draw();
   } catch (error) { tell(error.message, true); }
-});
+};
+save.addEventListener("click", () => { saving = saving.then(store); }); // one after the other, or the older one might win
 draw();
 show();

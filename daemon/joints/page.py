@@ -34,7 +34,7 @@ def page(name: str, config: CharacterConfig, motions: Sequence[str]) -> str:
         for joint, parent, (x, y) in zip(config.joint_names, config.parents.tolist(), config.locations.tolist(), strict=True)
     ]
     data = json.dumps({"width": config.width, "height": config.height, "joints": joints}).replace("<", "\\u003c")
-    options = "".join(f"<option>{escape(motion)}</option>" for motion in motions)
+    options = "".join(f'<option value="{escape(motion)}">{escape(motion)}</option>' for motion in motions)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -49,10 +49,10 @@ def page(name: str, config: CharacterConfig, motions: Sequence[str]) -> str:
 <body>
 <header><h1>{escape(name)}</h1><p id="help">{_HELP}</p></header>
 <main>
-<svg id="figure" viewBox="0 0 {config.width} {config.height}" role="group" aria-label="The joints" aria-describedby="help"></svg>
+<svg id="figure" viewBox="0 0 {config.width} {config.height}" role="application" aria-label="The joints" aria-describedby="help"></svg>
 <section id="beside" aria-label="How it moves">
-<div id="stage"><img id="shown" alt=""><p id="wait" hidden>drawing ...</p></div>
-<p><label>Motion <select id="motion">{options}</select></label></p>
+<div id="stage"><img id="shown" alt=""><canvas id="still" aria-hidden="true"></canvas><p id="wait" hidden>drawing ...</p></div>
+<p id="choice"><label>Motion <select id="motion">{options}</select></label> <label><input id="plays" type="checkbox"> Play</label></p>
 <p id="tools">
 <button id="save" type="button">Save</button>
 <button id="undo" type="button">Undo</button>

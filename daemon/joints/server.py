@@ -2,9 +2,12 @@
 
 It listens on the loopback interface alone. What is asked for begins with a secret that only the printed address has, and a request must be
 for this machine by name, so that no other page in the browser, and no other user of the machine, moves joints (DNS rebinding included).
+A browser that is started has its address in the list of processes, which everybody sees: it gets a ticket, which is good for one use.
 
+    GET  /<ticket>/             the way to the page, once
     GET  /<secret>/             the page
-    GET  /<secret>/texture.png, /<secret>/mask.png
+    GET  /<secret>/texture.png
+    GET  /<secret>/shade.png    clear where the figure is
     POST /<secret>/show         {"motion": name, "joints": {name: [x, y]}} -> {"gif": base64, "notes": [...]}
     POST /<secret>/save         {"joints": {name: [x, y]}} -> {"notes": [...]}
 
@@ -15,8 +18,11 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
+import socketserver
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -24,6 +30,7 @@ from urllib.parse import urlsplit
 
 from daemon.joints.folder import CharacterFolder, Locations
 from daemon.joints.page import page, policy
+from daemon.names import printable
 from pipeline.errors import DoodledError, OptionError, PermanentError
 
 MOST_BYTES: Final = 1 << 20
@@ -50,7 +57,13 @@ class JointsServer(ThreadingHTTPServer):
 
     def __init__(self, folder: CharacterFolder, *, port: int, secret: str, motions: Sequence[str], on_save: Callable[[], None]) -> None:
         self.folder, self.secret, self.motions, self.on_save = folder, secret, tuple(motions), on_save
+        self.tickets: list[str] = []
         super().__init__(("127.0.0.1", port), _Handler)
+
+    def server_bind(self) -> None:
+        """Without asking what 127.0.0.1 is called, as http.server does: where no name service answers, that takes half a minute."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
         """A browser that goes away in the middle is nobody's trouble."""
@@ -60,6 +73,11 @@ class JointsServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/{self.secret}/"
+
+    def url_for_once(self) -> str:
+        """An address that leads to the page once, and may be seen by others afterwards."""
+        self.tickets.append(secrets.token_urlsafe(16))
+        return f"http://127.0.0.1:{self.server_port}/{self.tickets[-1]}/"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -71,11 +89,14 @@ class _Handler(BaseHTTPRequestHandler):
         folder = self.server.folder
         match self._asked():
             case "":
-                self._answer_with(lambda: page(folder.place.resolve().name, folder.config(), self.server.motions).encode(), "text/html")
+                name = printable(folder.place.resolve().name)
+                self._answer_with(lambda: page(name, folder.config(), self.server.motions).encode("utf-8", "replace"), "text/html")
             case "texture.png":
                 self._answer_with(folder.texture.read_bytes, "image/png")
-            case "mask.png":
-                self._answer_with(folder.mask.read_bytes, "image/png")
+            case "shade.png":
+                self._answer_with(folder.shade, "image/png")
+            case _ if self._has_ticket():
+                self._answer(HTTPStatus.SEE_OTHER, b"", "text/plain", Location=f"/{self.server.secret}/")
             case _:
                 self._answer(HTTPStatus.NOT_FOUND, b"not here", "text/plain")
 
@@ -91,12 +112,21 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Nothing: requests are the page's business."""
 
+    def _is_for_us(self) -> bool:
+        with suppress(ValueError):  # a name that is none
+            return urlsplit(f"//{self.headers.get('Host', '')}").hostname in _NAMES
+        return False
+
     def _asked(self) -> str | None:
         """What is asked for behind the secret; None is not for us."""
-        name = urlsplit(f"//{self.headers.get('Host', '')}").hostname
-        start = f"/{self.server.secret}/"
-        path = urlsplit(self.path).path
-        return path.removeprefix(start) if name in _NAMES and path.startswith(start) else None
+        start, path = f"/{self.server.secret}/", self.path.partition("?")[0]
+        return path.removeprefix(start) if path.startswith(start) and self._is_for_us() else None
+
+    def _has_ticket(self) -> bool:
+        with suppress(ValueError):
+            self.server.tickets.remove(self.path.strip("/") if self._is_for_us() else "")
+            return True
+        return False
 
     def _shown(self) -> bytes:
         sent = self._sent()
@@ -108,13 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _saved(self) -> bytes:
         notes = self.server.folder.save(located(self._sent()))
-        self.server.on_save()
+        with suppress(OSError):  # nobody listens any more; saved they are
+            self.server.on_save()
         return json.dumps({"notes": notes}).encode()
 
     def _sent(self) -> dict[str, Any]:
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > MOST_BYTES:
-            raise OptionError(f"expected at most {MOST_BYTES} bytes of JSON, found a length of {length or 'nothing'}")
+        if not (length.isascii() and length.isdigit()) or len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
+            raise OptionError(f"expected at most {MOST_BYTES} bytes of JSON, found a length of {length[:20] or 'nothing'}")
         try:
             sent = json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError) as error:
@@ -132,12 +163,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(HTTPStatus.OK, body, kind)
 
-    def _answer(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+    def _answer(self, status: HTTPStatus, body: bytes, kind: str, **more: str) -> None:
         self.send_response(status)
         headers = {"Content-Type": kind if kind.startswith("image/") else f"{kind}; charset=utf-8", "Content-Length": str(len(body))}
         headers |= {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
         headers |= {"Content-Security-Policy": policy(), "Cross-Origin-Resource-Policy": "same-origin"}
-        for name, value in headers.items():
+        for name, value in (headers | more).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

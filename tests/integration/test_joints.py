@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from browser import Browser, browser
@@ -134,3 +135,141 @@ def test_what_the_browser_shows_is_what_render_makes(king: Path, tmp_path: Path)
     with Image.open(output) as made:
         assert made.n_frames > 10
     assert base64.b64decode(sent) == output.read_bytes()
+
+
+def edited(place: Path, **locations: tuple[float, float]) -> None:
+    path = place / "char_cfg.yaml"
+    fields = yaml.safe_load(path.read_text())
+    for joint in fields["skeleton"]:
+        joint["loc"] = list(locations.get(joint["name"], joint["loc"]))
+    path.write_text(yaml.safe_dump(fields))
+
+
+def test_where_joints_crowd_the_one_under_the_pointer_is_taken(king: Path, tmp_path: Path) -> None:
+    """The hips are drawn over the root's handle, which lies between them; and a neck that was found on the torso can be parted."""
+    x, y = joints(king)["torso"]
+    edited(king, neck=(x, y))
+    with opened(king, tmp_path / "profile") as (_, page):
+        hips, (root_x, root_y) = page.value("[places.left_hip, places.right_hip]"), page.value("places.root")
+        for name in ("root", "neck"):
+            start = page.middle(f"{handle(name)}.dot")
+            page.drag(start, (start[0], start[1] - 60))
+        assert page.value("[places.left_hip, places.right_hip]") == hips
+        assert page.value("places.root") == page.value("places.hip")
+        assert page.value("places.root[0]") == root_x
+        assert page.value("places.root[1]") < root_y - 20
+        assert page.value("places.torso") == [x, y]
+        assert page.value("places.neck[1]") < y - 20
+
+
+def test_joints_that_nobody_touched_stay_where_the_file_has_them(king: Path, tmp_path: Path) -> None:
+    """Between pixels, beside the picture, or where somebody else moves them meanwhile."""
+    edited(king, left_knee=(254.25, 420.5), right_hand=(-40, 264))
+    with opened(king, tmp_path / "profile") as (_, page):
+        assert "right_hand lay off the figure at (-40, 264)" in page.value("notes.innerText")
+        edited(king, left_foot=(250, 500))
+        page.value(f"{handle('neck')}.group.focus()")
+        page.press("ArrowUp")
+        page.press("ArrowDown")
+        page.press("ArrowUp")
+        page.press("s", control=True)
+        until(lambda: page.value("told.textContent") == "Saved.", PATIENCE_S)
+        after = joints(king)
+        assert [after[name] for name in ("left_knee", "right_hand", "left_foot")] == [[254.25, 420.5], [-40, 264], [250, 500]]
+        saved = after["neck"]
+        page.press("z", control=True)
+        page.press("s", control=True)
+        until(lambda: page.value("told.textContent") == "Saved.", PATIENCE_S)
+    assert joints(king)["neck"] == [saved[0], saved[1] + 1], "what was saved and then taken back is saved, too"
+
+
+def test_nothing_is_taken_back_from_under_a_dragging_hand(king: Path, tmp_path: Path) -> None:
+    edited(king, right_hand=(0, 264))
+    with opened(king, tmp_path / "profile") as (_, page):
+        page.value(f"{handle('right_hand')}.group.focus()")
+        page.press("ArrowLeft")
+        assert page.value("undo.disabled && save.disabled"), "a key that moves nothing is nothing to take back"
+        before = page.value("JSON.stringify(places)")
+        x, y = page.middle(f"{handle('left_hand')}.dot")
+        mouse = {"x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
+        page.ask("Input.dispatchMouseEvent", type="mousePressed", **mouse)
+        page.ask("Input.dispatchMouseEvent", type="mouseMoved", **{**mouse, "y": y - 50})
+        for key in ("z", "y"):
+            page.press(key, control=True)
+        page.value("swap.click()")
+        page.press("ArrowUp")
+        page.ask("Input.dispatchMouseEvent", type="mouseMoved", **{**mouse, "y": y - 90})
+        page.ask("Input.dispatchMouseEvent", type="mouseReleased", **{**mouse, "y": y - 90})
+        after = page.value("JSON.stringify(places)")
+        assert page.value("past.length") == 1
+        page.press("z", control=True)
+        assert page.value("JSON.stringify(places)") == before
+        page.press("y", control=True)
+        assert page.value("JSON.stringify(places)") == after
+
+
+def test_fingers_drag_joints_one_at_a_time_and_the_paper_scrolls(king: Path, tmp_path: Path) -> None:
+    with opened(king, tmp_path / "profile") as (_, page):
+        page.ask("Emulation.setDeviceMetricsOverride", width=420, height=700, deviceScaleFactor=2, mobile=True)
+        page.ask("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+        before = page.value("places")
+        until(lambda: page.value("figure.getBoundingClientRect().width < 420"), PATIENCE_S)
+        scale = page.value("figure.getScreenCTM().a")
+        one, other = page.middle(f"{handle('right_hand')}.dot"), page.middle(f"{handle('left_foot')}.dot")
+        page.swipe((one, (one[0] + 10 * scale, one[1] - 100 * scale)), (other, (other[0], other[1] - 50)))
+        x, y = before["right_hand"]
+        assert page.value("places.right_hand") == pytest.approx([x + 10, y - 100], abs=1.5)
+        assert page.value("places.left_foot") == before["left_foot"]
+        assert page.value("scrollY") == 0
+        page.value("undo.click()")
+        assert page.value("places") == before
+        corner = page.value("(({left, bottom}) => [left + 20, bottom - 40])(figure.getBoundingClientRect())")
+        page.swipe((corner, (corner[0], corner[1] - 200)))
+        until(lambda: page.value("scrollY > 0"), PATIENCE_S)
+
+
+def test_what_was_wrong_is_not_said_any_more_once_it_is_right(king: Path, tmp_path: Path) -> None:
+    with opened(king, tmp_path / "profile") as (_, page):
+        page.value("motion.append(new Option('nonsense')); motion.value = 'nonsense'; motion.dispatchEvent(new Event('change'))")
+        until(lambda: "expected one of dab" in page.value("told.textContent"), PATIENCE_S)
+        page.value("motion.value = 'wave'; motion.dispatchEvent(new Event('change'))")
+        until(lambda: page.value("!isShowing"), PATIENCE_S)
+        assert page.value("told.textContent") == ""
+        assert page.value("shown.alt") == "the figure: wave"
+
+
+def test_the_figure_stands_still_for_those_who_want_it_so(king: Path, tmp_path: Path) -> None:
+    with opened(king, tmp_path / "profile") as (_, page):
+        seen = "['shown', 'still'].filter((id) => getComputedStyle(document.getElementById(id)).visibility === 'visible').join()"
+        assert page.value(seen) == "shown"
+        page.click("plays")
+        assert page.value(seen) == "still"
+        assert page.value("still.getContext('2d').getImageData(0, 0, 360, 360).data.some((value) => value > 0)")
+        page.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+        url = page.value("location.href")
+        page.go("about:blank")
+        page.go(url)
+        assert page.value(seen) == "still"
+
+
+def test_a_texture_lies_as_render_has_it_whatever_it_says_about_a_camera(king: Path, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    with Image.open(king / "texture.png") as texture:
+        texture.load()
+    texture.save(king / "texture.png", exif=exif)
+    with opened(king, tmp_path / "profile") as (_, page):
+        page.value("document.querySelectorAll('#figure > :not(:first-child)').forEach((each) => each.remove())")
+        page.picture(tmp_path / "seen.png")
+        left, top, width, height = page.value("(({a, e, f}) => [e, f, width * a, height * a])(figure.getScreenCTM())")
+    with Image.open(tmp_path / "seen.png") as seen:
+        crop = seen.convert("RGB").crop((round(left), round(top), round(left + width), round(top + height))).resize((42, 55))
+    wanted = texture.convert("RGB").resize((42, 55))
+    assert np.abs(np.asarray(crop, float) - np.asarray(wanted, float)).mean() < 12
+
+
+def test_a_terminal_that_goes_away_ends_it_as_ctrl_c_does(king: Path, tmp_path: Path) -> None:
+    with opened(king, tmp_path / "profile") as (running, page):
+        page.value("motion.dispatchEvent(new Event('change'))")
+        running.send_signal(signal.SIGHUP)
+        assert running.wait(PATIENCE_S) == 0
