@@ -16,6 +16,8 @@ from pipeline.types import Bools, Bytes
 
 MAX_PIXELS = 64_000_000
 MASK_LEVEL = 128
+# Pillow knows more, and would hand a PostScript file to Ghostscript, whatever its suffix: a program of a stranger's, which may never end.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "TGA")
 
 
 def read_rgba(path: Path, *, upright: bool = False) -> Bytes:
@@ -62,7 +64,7 @@ def write_png(path: Path, pixels: Bytes) -> None:
 
 def _opened(path: Path, *, upright: bool = False) -> Image.Image:
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise FileProblems(path, [f"the picture is too big: expected at most {MAX_PIXELS} pixels, found {picture.size}"])
             picture.load()

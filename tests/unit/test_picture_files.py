@@ -63,6 +63,13 @@ def test_photographs_are_turned_upright_on_demand(tmp_path):
     assert read_rgba(tmp_path / "a.png", upright=True).shape == (5, 4, 4)
 
 
+def test_a_program_is_no_picture(tmp_path):
+    """Pillow would run it, with Ghostscript, and wait for its end."""
+    (tmp_path / "a.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 60\n%%EndComments\n{} loop\n")
+    with pytest.raises(FileProblems, match="cannot identify image file"):
+        read_rgba(tmp_path / "a.png")
+
+
 def test_broken_missing_and_huge_pictures_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     with pytest.raises(FileProblems, match="is missing"):
