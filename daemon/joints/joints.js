@@ -209,7 +209,8 @@ shown.addEventListener("load", () => { // what is seen of it while it does not p
   Object.assign(still, { width: shown.naturalWidth, height: shown.naturalHeight });
   still.getContext("2d").drawImage(shown, 0, 0);
 });
-plays.checked = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+plays.addEventListener("change", () => { still.hidden = plays.checked; });
+still.hidden = plays.checked = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 motion.addEventListener("change", changed);
 
 let saving = Promise.resolve();
