@@ -57,7 +57,8 @@ class Plan:
 
 def planned(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
     """The scene that is asked for, read from its files. Raises as `render` does."""
-    if request.target.suffix.lower() in {".yaml", ".yml"} and request.target.name != "char_cfg.yaml":
+    is_file = not request.target.is_dir()  # a folder may be called king.yaml
+    if is_file and request.target.suffix.lower() in {".yaml", ".yml"} and request.target.name != "char_cfg.yaml":
         return _planned_from_scene(request, environ, library)
     return character_plan(read_character(request.target), request, environ, library)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import os
 import sys
 from pathlib import Path
@@ -49,6 +50,12 @@ def test_a_character_is_rendered_and_times_are_told_to_people_and_programs(tmp_p
     assert times["bytes"] == output.stat().st_size
     assert times["inference"] is None
     assert times["stages_s"]["render"] > 0
+
+
+@gl
+def test_a_folder_whose_name_ends_like_a_scene_files_is_a_folder(tmp_path: Path) -> None:
+    shutil.copytree(KING, tmp_path / "king.yaml")
+    assert "king.gif (32x32" in doodled("render", tmp_path / "king.yaml", *SMALL, "-o", tmp_path / "king.gif").stdout.replace("\n", "")
 
 
 @gl
