@@ -207,6 +207,8 @@ def _check_fit(rig: Rig, motion: Motion, config: RetargetConfig) -> None:
         problems.append(f"there is no projection group {chains.projection_group!r} for the root")
     if not any(joint in config.mapping for joint in rig.joint_names):
         problems.append("no joint of the character is driven by the motion")
+    if not any(joint in rig.joint_names for group in config.draw_groups for joint in group.joints):
+        problems.append("no joint of the character is in a group that is drawn")
     if not problems and not _driving_length(motion, chains) > 0:
         problems.append("the motion's limb chains for the root have no length")
     if problems:

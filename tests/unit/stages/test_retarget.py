@@ -169,6 +169,12 @@ def test_a_config_that_drives_nothing_of_this_rig_is_refused() -> None:
         retargeted(RIG, sample_scene.motion(), replace(CONFIG, mapping={"tail": ("Hips", "Neck")}), [Fraction(0)])
 
 
+def test_a_config_that_draws_nothing_of_this_rig_is_refused() -> None:
+    groups = (DrawGroup(("Hips",), ("tail", "wing")),)
+    with pytest.raises(RetargetError, match="no joint of the character is in a group that is drawn"):
+        retargeted(RIG, sample_scene.motion(), replace(CONFIG, draw_groups=groups), [Fraction(0)])
+
+
 def test_a_motion_whose_legs_have_no_length_is_refused() -> None:
     motion = sample_scene.motion()
     flat = replace(motion, positions=np.zeros_like(motion.positions))
