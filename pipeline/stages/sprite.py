@@ -38,8 +38,8 @@ def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: 
     """
     height, width = character.mask.shape
     side = max(height, width)
-    rgb = character.rgba[..., :3]
-    alpha = inked_alpha(rgb, character.mask)
+    rgb, opacity = character.rgba[..., :3], own_opacity(character)
+    alpha = np.minimum(inked_alpha(rgb, character.mask, hidden=opacity < 255), opacity)
     solid = alpha == 255
     rgba: Bytes = np.dstack([bled(rgb, solid if solid.any() else character.mask, rim_px=1.0), alpha])
     factor = px_per_unit / side
@@ -50,16 +50,28 @@ def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: 
     return Sprite(np.ascontiguousarray(rgba), uv.astype(np.float32), colours)
 
 
-def inked_alpha(rgb: Bytes, mask: Bools) -> Bytes:
+def own_opacity(character: Character) -> Bytes:
+    """(h, w) uint8: 0 where the picture itself shows nothing, as around a figure that was cut out, 255 where it is at least half there.
+
+    Doubled, since pale washes must not vanish from a GIF. An alpha that hides the whole figure was left unset, as some programs do.
+    """
+    alpha = character.rgba[..., 3]
+    return np.asarray(cv2.add(alpha, alpha), np.uint8) if alpha[character.mask].any() else np.full_like(alpha, 255)
+
+
+def inked_alpha(rgb: Bytes, mask: Bools, *, hidden: Bools | None = None) -> Bytes:
     """(h, w) uint8: `soft_alpha` of the mask, less the paper between its edge and the ink.
 
     Paper is what can be reached from outside without crossing ink, is not deep inside the mask, and hardly differs from the paper
     around; alpha rises with the difference, so the ink keeps its soft edge. Where there is no paper to compare with, nothing changes.
+    `hidden` (h, w) is what the picture itself hides, or half hides: its colour, mostly black, is neither paper nor ink.
     """
     side = max(mask.shape)
     alpha = soft_alpha(mask)
-    difference = paper_difference(rgb, mask, reach_px=NEIGHBOURHOOD_OF_SIDE * side)
-    ink = float(np.percentile(difference[mask], 90)) if mask.any() else 0.0
+    hidden = np.zeros_like(mask) if hidden is None else hidden
+    difference = paper_difference(rgb, mask | hidden, reach_px=NEIGHBOURHOOD_OF_SIDE * side)
+    inside = mask & ~hidden
+    ink = float(np.percentile(difference[inside], 90)) if inside.any() else 0.0
     limit = min(LARGEST_PAPER_DIFFERENCE, PAPER_SHARE * ink)
     if limit < 1.0:
         return alpha

@@ -39,7 +39,8 @@ class Character:
     """A figure cut out of its drawing.
 
     Attributes:
-        rgba: (h, w, 4) uint8, straight alpha, image px of the crop. Its alpha is not the cut-out: `mask` is.
+        rgba: (h, w, 4) uint8, straight alpha, image px of the crop. Its alpha is not the cut-out, `mask` is;
+            but what it hides inside the mask is not seen.
         mask: (h, w) bool.
         rig: joints in the unit square of max(h, w).
         name: what to call it in messages.

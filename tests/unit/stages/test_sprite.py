@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sample_scene
 
 from pipeline.stages.mesh import figure_of
-from pipeline.stages.sprite import bled, inked_alpha, joint_colours, paper_difference, soft_alpha, sprite_of
+from pipeline.stages.sprite import bled, inked_alpha, joint_colours, own_opacity, paper_difference, soft_alpha, sprite_of
 
 CHARACTER = sample_scene.character(colour=(200, 60, 40))
 MESH = figure_of(CHARACTER).mesh
@@ -100,6 +102,28 @@ def test_a_figure_of_the_papers_colour_is_kept_but_for_its_rim() -> None:
     alpha = inked_alpha(rgb, mask)
     y, x = np.mgrid[:120, :120]
     assert (alpha[np.hypot(x - 60, y - 60) < 37] == 255).all()
+
+
+@pytest.mark.parametrize("looseness", [0, 7])
+def test_what_a_cut_out_texture_hides_is_neither_seen_nor_taken_for_paper(looseness: int) -> None:
+    """Its hidden colour is black, as its outline is."""
+    y, x = np.mgrid[: sample_scene.SIDE, : sample_scene.SIDE]
+    radius = np.hypot(x - 60, y - 60)
+    rgba = np.full((*radius.shape, 4), (230, 60, 50, 255), np.uint8)
+    rgba[radius > 32] = (0, 0, 0, 255)
+    rgba[radius > 40] = 0
+    character = replace(CHARACTER, rgba=rgba, mask=radius <= 40 + looseness)
+    sprite = sprite_of(character, figure_of(character).mesh, px_per_unit=500.0)
+    assert not sprite.rgba[(radius > 34) & (radius <= 41), :3].any()
+    assert (sprite.rgba[radius < 38, 3] == 255).all()
+    assert not sprite.rgba[radius > 41, 3].any()
+
+
+@pytest.mark.parametrize(("stored", "seen"), [(0, 255), (100, 200), (128, 255), (255, 255)])
+def test_pale_washes_and_an_alpha_left_unset_do_not_vanish(stored: int, seen: int) -> None:
+    rgba = CHARACTER.rgba.copy()
+    rgba[..., 3] = stored
+    assert own_opacity(replace(CHARACTER, rgba=rgba)).tolist() == np.full(rgba.shape[:2], seen).tolist()
 
 
 def test_without_paper_around_nothing_is_taken_away() -> None:
