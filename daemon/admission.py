@@ -1,7 +1,7 @@
 """Whether another job may start: what is out keeps jobs waiting, what is overloaded gets fewer at a time.
 
-Two things can be out, each with a breaker before it: the networks, which only pictures need, and this machine (OpenGL, the disk). Two can
-be overloaded, each with an allowance: model servers and the memory.
+Two things can be out, each with a breaker before it: the networks, which only pictures need, and this machine (OpenGL, the disk,
+processes). Two can be overloaded, each with an allowance: model servers and the memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from daemon.orders import Report
 from daemon.spool import Job
 
 MACHINE: Final = Backoff(2.0, 60.0)
-"""How long nothing is started after OpenGL or the disk refused."""
+"""How long nothing is started after OpenGL, the disk or a new process was refused."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Admission:
         """A job has ended, as `ending` says."""
         self._tell_allowances(job, report, ending, now)
         self._tell_networks(job, report, ending, now)
-        if ending.kind in {ErrorType.NO_OPENGL, ErrorType.DISK_FULL}:
+        if ending.kind in {ErrorType.NO_OPENGL, ErrorType.DISK_FULL} or not report.was_begun:
             self.machine.failed(now, job.id, f"{ending.kind}: {ending.reason}")
         elif ending.outcome is None:
             self.machine.succeeded(job.id)

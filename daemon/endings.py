@@ -118,7 +118,7 @@ class Endings:
                     report.failure = Failure(ErrorType.OUTPUT, report.failure.message, stage="publish")
         failure = report.failure or Failure(ErrorType.INTERNAL, "the worker said nothing")
         self._tell_stages(job, report, failure)
-        what = outcome(failure.kind, job.attempts, self._max_attempts)
+        what = outcome(failure.kind, job.attempts, self._max_attempts) if report.was_begun else Outcome.DEFER
         if what is Outcome.FAIL:
             return self._quarantined(job, failure, fields, report, now - timing.claimed_s)
         if what is Outcome.DEFER:

@@ -57,6 +57,7 @@ class Report:
     Attributes:
         manifest: what is to be published, or None if it failed; outputs carry "result" and "label".
         failure: why it failed, or None.
+        was_begun: a worker had it; if not, that says nothing about the drawing.
         networks_answered: the networks were asked, and fine.
         networks_overloaded: a model server said, or showed, that it has too much to do.
         stages_ms: wall-clock milliseconds by stage.
@@ -67,6 +68,7 @@ class Report:
 
     manifest: dict[str, Any] | None = None
     failure: Failure | None = None
+    was_begun: bool = True
     networks_answered: bool = False
     networks_overloaded: bool = False
     file_sha256: str = ""

@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as DeadlineError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -31,6 +31,7 @@ from daemon.timeslice import ask_for_usual_slices
 from daemon.work import hurried_by, perform
 
 _PR_SET_PDEATHSIG = 1
+_CHECK_S = 0.5
 NICENESS = 10
 """Of workers, who keep every core busy, as nice(1) has it: neither the daemon's own few milliseconds a job nor the kernel's thread that
 writes the journal must queue behind them at each wait for the disk."""
@@ -93,20 +94,32 @@ class Workers:
             context=spawn,
         )
         self._pool: ProcessPool | None = None
+        self._unfinished: set[Future[Report]] = set()
 
     def start(self, order: Order, deadline_s: float) -> Future[Report]:
-        """Begin a job; processes are started with the first."""
+        """Begin a job; processes are started with the first. Where none can be, the job ends as one that was not begun."""
         try:
             future = self._scheduled(order, deadline_s)
         except RuntimeError:  # pebble gives a pool up when a worker dies that had nothing to do (the kernel took its memory, say)
             self.close()
-            future = self._scheduled(order, deadline_s)
+            try:
+                future = self._scheduled(order, deadline_s)
+            except RuntimeError as error:
+                self.close()
+                future = Future()
+                future.set_exception(BrokenProcessPool(str(error.__cause__ or error)))
         future.add_done_callback(lambda _: self._wake())
         return future
 
     def _scheduled(self, order: Order, deadline_s: float) -> Future[Report]:
-        self._pool = self._pool or self._make()  # type: ignore[no-untyped-call]  # pebble is typed in parts
+        is_new = self._pool is None
+        if self._pool is None:
+            self._pool, self._unfinished = self._make(), set()  # type: ignore[no-untyped-call]  # pebble is typed in parts
         future: Future[Report] = self._pool.schedule(self._work, args=(order,), timeout=deadline_s)
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        if is_new:
+            threading.Thread(target=_minded, args=(self._pool, self._unfinished), name="workers", daemon=True).start()
         return future
 
     def hurry(self) -> None:
@@ -121,6 +134,16 @@ class Workers:
             self._pool = None
 
 
+def _minded(pool: ProcessPool, unfinished: set[Future[Report]]) -> None:
+    """End the jobs that pebble forgets, those that come just as it gives a pool up; on a thread, for the life of the pool."""
+    while pool.active:
+        time.sleep(_CHECK_S)
+    time.sleep(_CHECK_S)  # the others have ended by then
+    for future in tuple(unfinished):
+        with suppress(InvalidStateError):
+            future.set_exception(BrokenProcessPool("the workers died"))
+
+
 def _steadied() -> None:
     """Put pebble's deadlines on the monotonic clock: one that jumps would end every job, or let one that hangs live on for as long."""
     importlib.import_module("pebble.pool.process").time = SimpleNamespace(time=time.monotonic, sleep=time.sleep)  # type: ignore[attr-defined]
@@ -132,17 +155,17 @@ def report_of(future: Future[Report], deadline_s: float) -> Report:
         return future.result(timeout=0)
     except DeadlineError:
         return _failed(ErrorType.DEADLINE, f"it was not done within {deadline_s:g} s")
-    except (ProcessExpired, BrokenProcessPool) as error:
+    except ProcessExpired as error:
         return _died(error)
+    except BrokenProcessPool as error:  # of workers that died idle, or as they started: one that had a job would have expired
+        return Report(failure=Failure(ErrorType.CRASH, f"no worker could begin it: {error}"), was_begun=False)
     except MemoryError:
         return _failed(ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have")
     except Exception as error:  # noqa: BLE001 - of pebble, pickle or the worker's start: the daemon goes on
         return _failed(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500])
 
 
-def _died(error: ProcessExpired | BrokenProcessPool) -> Report:
-    if isinstance(error, BrokenProcessPool):
-        return _failed(ErrorType.CRASH, "the workers died before it was done")
+def _died(error: ProcessExpired) -> Report:
     if -error.exitcode == signal.SIGKILL:
         return _failed(ErrorType.OUT_OF_MEMORY, "the worker was killed, as the kernel does when memory runs out")
     return _failed(ErrorType.CRASH, f"the worker died with {_death(error.exitcode)}")
@@ -172,5 +195,12 @@ def _start_worker(parent: int, memory_limit_mb: int, stopping: Event) -> None:
     os.nice(NICENESS)
     ask_for_usual_slices()
     if memory_limit_mb:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit_mb << 20, memory_limit_mb << 20))
+        _limit_memory(memory_limit_mb)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_memory(limit_mb: int) -> None:
+    """Of private memory; a limit that others have set, and nobody may raise, is kept where it is lower (setrlimit(2))."""
+    hard, limit = resource.getrlimit(resource.RLIMIT_DATA)[1], limit_mb << 20
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

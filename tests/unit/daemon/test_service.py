@@ -250,6 +250,28 @@ def test_a_drawing_whose_end_is_refused_for_ever_keeps_nobody_else_waiting(
     assert Places(tmp_path).failed("odd.png") is not None
 
 
+def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tmp_path: Path) -> None:
+    """As after an upgrade that removed what they are started from, with the daemon still running."""
+    can_start: list[bool] = []
+
+    def work(order: Order) -> Report:
+        if can_start:
+            return pretended(order)
+        return Report(failure=Failure(ErrorType.CRASH, "the workers died before they began it"), was_begun=False)
+
+    with HandDriven.opened(tmp_path, work=work) as daemon:
+        for number in range(20):
+            drop(tmp_path, f"{number}.png", b"%d" % number)
+        now = daemon.turned(START_S, until_s=START_S + 600)
+        assert daemon.endings.failed == 0
+        assert daemon.hands.orders < 30  # one tries in a while
+        assert len(daemon.service.held) <= daemon.hands.count + 1
+        assert "the workers died before they began it" in daemon.status()["summary"]
+        can_start.append(True)
+        daemon.turned(now + 60)
+        assert daemon.endings.done == 20
+
+
 # --- stopping --------------------------------------------------------------------------------------------------------
 
 

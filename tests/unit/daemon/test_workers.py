@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import multiprocessing
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from pebble import ProcessExpired
+from pebble.pool import process as pool_process
 
 from daemon import workers as workers_module
 from daemon.disposition import ErrorType
@@ -63,12 +65,46 @@ def test_a_clock_that_jumps_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> None
         pool.close()
 
 
-def test_a_job_whose_pool_broke_has_crashed_and_may_be_tried_again() -> None:
+def test_a_job_that_no_worker_could_begin_says_so() -> None:
+    """As when what they are started from was removed: that says nothing about the drawing."""
     future: Future[Any] = Future()
     future.set_exception(BrokenProcessPool("All workers expired"))
-    failure = report_of(future, 1.0).failure
-    assert failure is not None
-    assert failure.kind is ErrorType.CRASH
+    report = report_of(future, 1.0)
+    assert report.failure is not None
+    assert report.failure.kind is ErrorType.CRASH
+    assert not report.was_begun
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(errno.EAGAIN, "no process left"), RuntimeError("can't start new thread")])
+def test_where_no_worker_can_be_started_the_daemon_goes_on(workers: Workers, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refused(*_: object) -> None:
+        raise error
+
+    order: Any = 1
+    monkeypatch.setattr(pool_process, "launch_process" if isinstance(error, OSError) else "launch_thread", refused)
+    assert not report_of(workers.start(order, PATIENCE_S), PATIENCE_S).was_begun
+    monkeypatch.undo()
+    assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "1"
+
+
+def test_a_job_that_pebble_forgets_ends_all_the_same(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when workers that die as they start break the pool before it has seen the job."""
+    order: Any = 1
+    workers.start(order, PATIENCE_S).result(PATIENCE_S)
+    pool: Any = workers._pool
+    monkeypatch.setattr(pool._context.task_queue, "put", lambda _: None)
+    future = workers.start(order, PATIENCE_S)
+    monkeypatch.undo()
+    pool._pool_manager.handle_broken_pool(BrokenProcessPool("All workers expired"))
+    assert isinstance(future.exception(PATIENCE_S), BrokenProcessPool)
+
+
+def test_a_limit_that_may_not_be_raised_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits()
+    limits.hard = 32 << 20
+    monkeypatch.setattr(workers_module, "resource", limits)
+    workers_module._limit_memory(64)
+    assert limits.set == {"data": (32 << 20, 32 << 20)}
 
 
 def told(error: BaseException) -> tuple[ErrorType, str]:
@@ -110,10 +146,14 @@ def test_a_good_end_is_its_report() -> None:
 class Limits:
     """Takes the limits that a process sets itself."""
 
-    RLIMIT_DATA, RLIMIT_CORE = "data", "core"
+    RLIMIT_DATA, RLIMIT_CORE, RLIM_INFINITY = "data", "core", -1
+    hard = -1
 
     def __init__(self) -> None:
         self.set: dict[str, tuple[int, int]] = {}
+
+    def getrlimit(self, _: str) -> tuple[int, int]:
+        return (self.hard, self.hard)
 
     def setrlimit(self, which: str, limits: tuple[int, int]) -> None:
         self.set[which] = limits
