@@ -35,6 +35,7 @@ _FINEST_TIME_BASE = 10_000_000
 _OTHER_TIME_BASE = 1_000_000
 _LARGEST_INT = 2**31 - 1
 _LIMITED_RANGE, _BT601_MATRIX, _BT709_PRIMARIES, _SRGB_CURVE = 1, 6, 1, 13
+_CODEC_ERRORS = (av.error.FFmpegError, cv2.error)
 _BLEED = np.ones((5, 5), dtype=np.uint8)
 
 
@@ -114,7 +115,7 @@ class VideoSink:
         self._place(frame, slot.rgba)
         slot.picture.pts = round(frame.pts / self._time_base)
         self._count += 1
-        with failures(self._path, self._recipe.kind, av.error.FFmpegError):
+        with failures(self._path, self._recipe.kind, *_CODEC_ERRORS):
             self._pool.put(slot)
 
     def finish(self) -> Animation:
@@ -126,7 +127,7 @@ class VideoSink:
         """
         if self._count == 0:
             raise OptionError("an animation needs at least one frame", path=self._path)
-        with failures(self._path, self._recipe.kind, av.error.FFmpegError):
+        with failures(self._path, self._recipe.kind, *_CODEC_ERRORS):
             self._pool.put(None)
             self._pool.drain()
             self._container.close()

@@ -3,11 +3,13 @@
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.encoding.yuv import Converter, planes
+from pipeline.errors import OutputFailed
 from pipeline.types import Canvas, Format, Frame, OutputClock
 
 FLAT = [(255, 255, 255), (0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128), (200, 40, 30), (30, 60, 180), (240, 200, 20)]
@@ -124,3 +126,14 @@ def test_chroma_is_the_mean_of_its_four_pixels(width, height):
     mean_grey = mean @ (0.299, 0.587, 0.114)
     assert np.abs(blue - (128 + 224 * (mean[..., 2] - mean_grey) / 1.772)).max() <= 2
     assert np.abs(red - (128 + 224 * (mean[..., 0] - mean_grey) / 1.402)).max() <= 2
+
+
+@pytest.mark.parametrize("kind", [Format.MP4, Format.WEBM])
+def test_a_conversion_that_finds_no_memory_is_an_output_failure(kind, clip, tmp_path, monkeypatch):
+    def refused(*_):
+        raise cv2.error("Insufficient memory")
+
+    monkeypatch.setattr(Converter, "fill", refused)
+    with pytest.raises(OutputFailed, match="Insufficient memory"):
+        clip().written(tmp_path / f"clip.{kind}", kind)
+    assert not list(tmp_path.iterdir())
