@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -57,7 +58,7 @@ class Plan:
 
 def planned(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
     """The scene that is asked for, read from its files. Raises as `render` does."""
-    is_file = not request.target.is_dir()  # a folder may be called king.yaml
+    is_file = not os.path.isdir(request.target)  # a folder may be called king.yaml  # noqa: PTH112 - Path's own fails on long names
     if is_file and request.target.suffix.lower() in {".yaml", ".yml"} and request.target.name != "char_cfg.yaml":
         return _planned_from_scene(request, environ, library)
     return character_plan(read_character(request.target), request, environ, library)

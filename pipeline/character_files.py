@@ -9,6 +9,7 @@ A joint's location is a pixel's index, so pixel (x, y) stands at (x / m, 1 - y /
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -36,7 +37,7 @@ def read_character(path: Path) -> Character:
         ConfigError: char_cfg.yaml, with everything that is wrong in it.
         CharacterError: its pictures are missing, don't fit, or hold no figure that could be animated.
     """
-    config_path = path / CONFIG_NAME if path.is_dir() else path
+    config_path = path / CONFIG_NAME if os.path.isdir(path) else path  # noqa: PTH112 - Path's own fails on long names
     config = read_character_config(config_path)
     folder = config_path.parent
     try:

@@ -61,7 +61,7 @@ class CharacterFolder:
 
     def __init__(self, path: Path, request: RenderRequest, environ: Mapping[str, str]) -> None:
         self.place = path.parent if path.name == CONFIG_NAME else path
-        if self.place.is_file():
+        if os.path.isfile(self.place):  # noqa: PTH113 - Path's own fails on long names
             hint = "`doodled annotate PICTURE -o DIR` makes one of a picture"
             raise OptionError("expected a character folder, found a file", path=path, hint=hint)
         self._request, self._environ = request, environ

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import os
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +22,7 @@ from daemon.cli import app
 from daemon.commands import machine
 from daemon.commands.measure import table
 from pipeline.adapters.opengl.context_reports import ContextReport
-from pipeline.errors import ConfigError, OptionError, RenderUnavailable
+from pipeline.errors import ConfigError, DoodledError, OptionError, RenderUnavailable
 
 __all__ = ["picture", "server"]
 ROOT = Path(__file__).parents[3]
@@ -56,6 +56,12 @@ def test_a_character_is_rendered_and_times_are_told_to_people_and_programs(tmp_p
 def test_a_folder_whose_name_ends_like_a_scene_files_is_a_folder(tmp_path: Path) -> None:
     shutil.copytree(KING, tmp_path / "king.yaml")
     assert "king.gif (32x32" in doodled("render", tmp_path / "king.yaml", *SMALL, "-o", tmp_path / "king.gif").stdout.replace("\n", "")
+
+
+@pytest.mark.parametrize("command", [("render",), ("joints",), ("animate",)])
+def test_a_name_that_is_too_long_is_said_in_a_sentence(command: tuple[str, ...]) -> None:
+    with pytest.raises(DoodledError, match="File name too long"):
+        doodled(*command, "a" * 300)
 
 
 @gl
