@@ -35,6 +35,9 @@ WRITER_PAUSE_S = 1.0
 DELAY = Backoff(WRITER_PAUSE_S, 60.0)
 """Of a job that the disk alone can't be blamed for."""
 
+IMMOVABLE = frozenset({errno.EXDEV, errno.EBUSY})
+"""What lies on another file system, or is one, within the inbox."""
+
 OF_ITS_NAMES = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG}
 )
@@ -153,9 +156,9 @@ class Service:
         if now < self._claim_at_s or not self.admission.may_start(now, is_picture=False):
             return
         complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=self.admission.may_start(now, is_picture=True))
-        while self._has_room() and self.admission.may_start(now, is_picture=False):
+        while self._has_room() and now >= self._claim_at_s and self.admission.may_start(now, is_picture=False):
             candidate = next(complete, None)
-            if candidate is None or now < self._claim_at_s:
+            if candidate is None:
                 return
             self._claim_one(candidate, now)
             if not self.admission.may_start(now, is_picture=True):  # that was the probe: from here on, only what needs no networks
@@ -167,10 +170,10 @@ class Service:
             job = self._spool.claim(
                 candidate.name, candidate.folder, is_folder=candidate.is_folder, sidecar=candidate.sidecar, now_s=time.time()
             )
-        except PermissionError:
-            self._intake.refused(candidate, now)
-            return
         except OSError as error:
+            if isinstance(error, PermissionError) or error.errno in IMMOVABLE:
+                self._intake.refused(candidate, now)
+                return
             self._claim_at_s = now + MACHINE.first_s  # it is still in the inbox, and the next scan finds it again
             self._take_over_at_s = min(self._take_over_at_s, self._claim_at_s)
             self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))

@@ -169,6 +169,9 @@ class Spool:
             with opened_folder(self.layout.inbox, folder) as inbox:
                 rename(name, place / SOURCE, source_folder=inbox)
                 claim_sidecar(job, inbox, place)
+                if job.sidecar and not exists(place / SIDECAR):  # it has gone: a later one of its name is another picture's
+                    job.sidecar = None
+                    self.save(job)
                 sync_folder(place)  # a rename is kept or lost as a whole, so one of its two folders is enough
         except OSError as error:
             if self.has_source(job):
@@ -268,7 +271,7 @@ class Spool:
 
 def claim_sidecar(job: Job, inbox: int, place: Path) -> None:
     """Take the sidecar of a job's picture, which has been taken already. It may have gone meanwhile."""
-    if job.sidecar:
+    if job.sidecar and not exists(place / SIDECAR):
         with suppress(FileNotFoundError):
             rename(job.sidecar, place / SIDECAR, source_folder=inbox)
 

@@ -132,6 +132,15 @@ def test_options_of_another_picture_of_that_name_are_left_to_it(left: Spool, spo
     assert (spool.layout.inbox / "garlic.json").read_bytes() == b"new"
 
 
+def test_options_that_came_after_a_picture_without_them_are_left_to_the_next(left: Spool, spool: Spool) -> None:
+    dropped(left)
+    job = left.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=1e9)  # seen, but somebody has taken them away
+    assert job is not None
+    (spool.layout.inbox / "garlic.json").write_text("{}")
+    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert names_below(spool.layout.inbox) == ["garlic.json"]
+
+
 def test_options_whose_folder_has_gone_cost_nobody_anything(left: Spool, spool: Spool) -> None:
     job = claimed(left, folder=("dab",), sidecar=b"{}")
     (left.path(job) / "sidecar.json").unlink()

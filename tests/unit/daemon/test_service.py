@@ -98,6 +98,28 @@ def test_a_disk_that_refuses_claims_is_told_and_left_in_peace_for_a_while(
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.EIO])
+def test_files_that_can_not_be_taken_keep_no_others_from_it(
+    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """As those of a folder of the inbox where something else is mounted."""
+    claim = daemon.spool.claim
+
+    def picky(name: str, folder: Any, **more: Any) -> Any:
+        if folder:
+            raise OSError(code, os.strerror(code))
+        return claim(name, folder, **more)
+
+    monkeypatch.setattr(daemon.spool, "claim", picky)
+    for number in range(5):
+        drop(tmp_path, f"mounted/{number}.png", b"mounted %d" % number)
+        drop(tmp_path, f"{number}.png", b"%d" % number)
+    daemon.turned(START_S, until_s=START_S + 30)
+    assert daemon.endings.done == 5
+    assert bool(daemon.told("inbox.degraded")) == (code == errno.EIO)
+    assert len(daemon.told("file.rejected")) == (5 if code == errno.EXDEV else 0)
+
+
 def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:

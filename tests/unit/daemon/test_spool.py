@@ -189,8 +189,8 @@ def test_a_claim_that_the_disk_can_not_keep_is_taken_back_with_its_options(spool
 
 
 def test_a_claim_that_can_be_neither_kept_nor_taken_back_is_finished_later(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another file lies in its place meanwhile; its options came late."""
-    dropped(spool, folder=("dab",))
+    """Another file lies in its place meanwhile, with options of its own."""
+    dropped(spool, folder=("dab",), sidecar=b"ours")
     fails_after_the_claim(monkeypatch, spool, 2)
     real = spool.put_back
 
@@ -206,8 +206,9 @@ def test_a_claim_that_can_be_neither_kept_nor_taken_back_is_finished_later(spool
         spool.complete(job)
     spool.complete(job)
     assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
+    assert (spool.path(job) / "sidecar.json").read_bytes() == b"ours"
     assert (spool.layout.inbox / "dab" / "garlic.png").read_bytes() == b"another"
-    (spool.layout.inbox / "dab" / "garlic.json").write_bytes(b"of another")
+    assert (spool.layout.inbox / "dab" / "garlic.json").read_bytes() == b"{}"
     spool.complete(job)  # it is complete: what lies there now is somebody else's
     assert (spool.layout.inbox / "dab" / "garlic.json").exists()
 
