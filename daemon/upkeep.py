@@ -103,7 +103,9 @@ class Upkeep:
         with suppress(OSError):  # the root may be gone for a while
             for place in self._spool.layout.done.iterdir():
                 if is_job_id(place.name) and made_at_s(place.name) < oldest_s:
-                    shutil.rmtree(place, ignore_errors=True)
+                    with suppress(FileNotFoundError):  # another daemon was faster
+                        if place.stat().st_mtime < oldest_s:  # its results left it when they had been published
+                            shutil.rmtree(place, ignore_errors=True)
         self._earlier.forget(oldest_s)
 
     # --- telling -----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,15 +36,17 @@ def test_what_was_published_long_ago_is_removed(tmp_path: Path, daemon: HandDriv
     hour_s, now_s = 3600.0, time.time()
     kept_s = hour_s * daemon.settings.storage.retention_h
     done = daemon.spool.layout.done
-    old, young = job_id(now_s - kept_s - 60), job_id(now_s - kept_s + 60)
-    for name in (old, young, "somebody's"):
+    old, held, young = job_id(now_s - kept_s - 60), job_id(now_s - kept_s - 60), job_id(now_s - kept_s + 60)
+    for name in (old, held, young, "somebody's"):
         (done / name).mkdir()
         (done / name / "source").touch()
+        if name != held:  # it waited for a model server for as long, and was published just now
+            os.utime(done / name, (now_s - kept_s - 60,) * 2)
     earlier = Earlier(daemon.spool.layout.seen)
     earlier.job_of("aa", old)
     earlier.job_of("bb", young)
     daemon.turn(START_S)
-    assert sorted(path.name for path in done.iterdir()) == sorted([young, "somebody's"])
+    assert sorted(path.name for path in done.iterdir()) == sorted([held, young, "somebody's"])
     assert [path.name for path in daemon.spool.layout.seen.iterdir()] == ["bb"]
     (tmp_path / "spool" / "done").rename(tmp_path / "away")
     daemon.turn(START_S + 1000)
