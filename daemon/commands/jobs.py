@@ -90,21 +90,43 @@ def _chosen(layout: Layout, wanted: list[str], *, everything: bool) -> list[Fail
     return chosen
 
 
-def retried(layout: Layout, wanted: list[str], *, everything: bool) -> list[str]:
-    """Put failed files back into the inbox, with their options. Returns their places.
+def retried(layout: Layout, wanted: list[str], *, everything: bool) -> Iterator[str]:
+    """Put failed files back into the inbox, with their options. Gives the place of each as soon as it is there.
 
     Raises:
-        OptionError: one is not there, or its name is taken in the inbox.
+        OptionError: one is not in quarantine, and nothing is moved; or, after all others are back, the names of some are taken in the inbox.
     """
-    return [str(quarantine.retry(layout, each)) for each in _chosen(layout, wanted, everything=everything)]
+    return _moved_back(layout, _chosen(layout, wanted, everything=everything))
 
 
-def discarded(layout: Layout, wanted: list[str], *, everything: bool) -> list[str]:
-    """Remove failed files for good. Returns their names. Raises as `retried`."""
-    chosen = _chosen(layout, wanted, everything=everything)
+def _moved_back(layout: Layout, chosen: list[Failed]) -> Iterator[str]:
+    refused: list[OptionError] = []
+    for each in chosen:
+        try:
+            place = quarantine.retry(layout, each)
+        except OptionError as error:
+            refused.append(error)
+        else:
+            yield f"{layout.inbox}/{shown_path(place.relative_to(layout.inbox).parts)}"
+    if len(refused) > 1:
+        raise OptionError(f"{len(refused)} stay in quarantine: {'; '.join(error.summary for error in refused)}", hint=refused[0].hint)
+    if refused:
+        raise refused[0]
+
+
+def discarded(layout: Layout, wanted: list[str], *, everything: bool) -> Iterator[str]:
+    """Remove failed files for good. Gives the name of each as soon as it is gone.
+
+    Raises:
+        OptionError: one is not in quarantine, and nothing is removed.
+    """
+    return _removed(layout, _chosen(layout, wanted, everything=everything))
+
+
+def _removed(layout: Layout, chosen: list[Failed]) -> Iterator[str]:
     for each in chosen:
         quarantine.discard(layout, each)
-    return [each.name for each in chosen]
+        yield shown_name(each.name)
 
 
 def table(found: list[Row]) -> str:

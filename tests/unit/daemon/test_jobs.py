@@ -112,9 +112,37 @@ def test_what_failed_goes_back_by_name_or_id(spool: Spool) -> None:
     back = retried(spool.layout, [ids[0], "1.png"], everything=False)
     assert sorted(back) == [str(spool.layout.inbox / "dab" / f"{number}.png") for number in range(2)]
     assert names_below(spool.layout.failed) == ["2.png", "2.png.error.json", "2.png.options.json"]
-    assert discarded(spool.layout, [], everything=True) == ["2.png"]
+    assert list(discarded(spool.layout, [], everything=True)) == ["2.png"]
     assert names_below(spool.layout.failed) == []
-    assert retried(spool.layout, [], everything=True) == []
+    assert list(retried(spool.layout, [], everything=True)) == []
+
+
+def test_one_whose_name_is_taken_keeps_no_other_from_going_back(spool: Spool) -> None:
+    for number in range(4):
+        failed(spool, f"{number}.png")
+    inbox = spool.layout.inbox / "dab"
+    inbox.mkdir(exist_ok=True)
+    (inbox / "0.png").write_text("somebody else's")
+    told: list[str] = []
+    with pytest.raises(OptionError, match=r"^0\.png lies in the inbox already"):
+        for place in retried(spool.layout, ["0.png", "1.png"], everything=False):
+            told.append(place)  # noqa: PERF402 - what was told before the error counts
+    assert (told, (inbox / "0.png").read_text()) == ([f"{inbox}/1.png"], "somebody else's")
+    assert (inbox / "1.png").exists()
+    (inbox / "2.png").write_text("somebody else's")
+    with pytest.raises(OptionError, match=r"^2 stay in quarantine: 0\.png lies in the inbox already; 2\.png lies in the inbox already"):
+        list(retried(spool.layout, [], everything=True))
+    assert (inbox / "3.png").exists()
+    assert names_below(spool.layout.failed) == [
+        f"{number}.png{suffix}" for number in (0, 2) for suffix in ("", ".error.json", ".options.json")
+    ]
+
+
+def test_what_is_told_of_files_that_moved_gives_no_orders_to_a_terminal(spool: Spool) -> None:
+    failed(spool, "red\x1b[31m\udcff.png")
+    assert list(retried(spool.layout, [], everything=True)) == [f"{spool.layout.inbox}/dab/red%1B[31m%FF.png"]
+    failed(spool, "red\x1b[31m.png")
+    assert list(discarded(spool.layout, [], everything=True)) == ["red%1B[31m.png"]
 
 
 @pytest.mark.parametrize(("wanted", "named"), [(["nobody.png"], "nobody.png"), ([], "nothing"), (["a.png", "ev\nil.png"], "ev%0Ail.png")])
