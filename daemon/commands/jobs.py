@@ -94,7 +94,7 @@ def retried(layout: Layout, wanted: list[str], *, everything: bool) -> Iterator[
     """Put failed files back into the inbox, with their options. Gives the place of each as soon as it is there.
 
     Raises:
-        OptionError: one is not in quarantine, and nothing is moved; or, after all others are back, the names of some are taken in the inbox.
+        OptionError: one is not in quarantine, and nothing is moved; or, when all others are back, the names of some are taken.
     """
     return _moved_back(layout, _chosen(layout, wanted, everything=everything))
 
