@@ -53,14 +53,14 @@ def lines(text: str) -> Rows:
 # --- the tools -------------------------------------------------------------------------------------------------------
 
 
-def asked_jq(question: str) -> Rows:
-    command = ["jq", "-nRr", "--arg", "job", DRAWING, "-f", str(QUERIES / "jq" / f"{question}.jq"), str(real_log())]
+def asked_jq(question: str, log: Path | None = None) -> Rows:
+    command = ["jq", "-nRr", "--arg", "job", DRAWING, "-f", str(QUERIES / "jq" / f"{question}.jq"), str(log or real_log())]
     return lines(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def asked_duckdb(question: str) -> Rows:
+def asked_duckdb(question: str, log: Path | None = None) -> Rows:
     with duckdb.connect() as con:
-        con.execute(f"set variable log = '{real_log()}'")
+        con.execute(f"set variable log = '{log or real_log()}'")
         con.execute(f"set variable job = '{DRAWING}'")
         con.execute((QUERIES / "duckdb" / "lines.sql").read_text())
         found = con.execute((QUERIES / "duckdb" / f"{question}.sql").read_text()).fetchall()
@@ -78,9 +78,9 @@ def lnav_home() -> Path:
     return home
 
 
-def asked_lnav(question: str) -> Rows:
+def asked_lnav(question: str, log: Path | None = None) -> Rows:
     environ = {**os.environ, "HOME": str(lnav_home()), "XDG_CONFIG_HOME": str(lnav_home() / ".config"), "job": DRAWING, "TZ": "UTC"}
-    command = ["lnav", "-n", "-f", str(QUERIES / "lnav" / f"{question}.lnav"), "-c", ":write-json-to -", str(real_log())]
+    command = ["lnav", "-n", "-f", str(QUERIES / "lnav" / f"{question}.lnav"), "-c", ":write-json-to -", str(log or real_log())]
     done = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
     return [[comparable(cell) for cell in row.values()] for row in json.loads(done.stdout)]
 
@@ -280,6 +280,19 @@ def test_jq(question: str) -> None:
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_duckdb(question: str) -> None:
     assert asked_duckdb(question) == answer(question, "duckdb")
+
+
+@pytest.mark.parametrize("asked", [asked_jq, asked_duckdb, asked_lnav])
+@pytest.mark.parametrize("question", ["01_p95_per_stage", "07_time_by_stage"])
+def test_what_took_longest_comes_first_also_where_rounded_times_are_equal(
+    asked: Callable[[str, Path], Rows], question: str, tmp_path: Path
+) -> None:
+    if asked is not asked_duckdb and shutil.which(asked.__name__.removeprefix("asked_")) is None:
+        pytest.skip(f"{asked.__name__.removeprefix('asked_')} is not installed")
+    model = told("stage.done")[0]
+    times_ms = {"a": 86.671, "d": 86.6741, "b": 86.6742, "c": 86.67}
+    (tmp_path / "log").write_text("".join(json.dumps({**model, "stage": name, "duration_ms": ms}) + "\n" for name, ms in times_ms.items()))
+    assert [row[0] for row in asked(question, tmp_path / "log")] == ["b", "d", "a", "c"]
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -4,5 +4,5 @@
 # Answer:  when, drawing, stage, reason, reason for people; the latest first
 #   2026-11-22T12:42:38.916Z  words.png  decode  unsupported  the file is text: expected a picture (PNG, JPEG, ...)
 [inputs | fromjson? | objects | select(.event == "job.failed")]
-| sort_by(.timestamp) | reverse[]
+| sort_by(.timestamp, .file_name) | reverse[]
 | [.timestamp, .file_name, .stage // "", .error_type, .error_message] | @tsv
