@@ -34,12 +34,25 @@ def king(tmp_path: Path) -> Path:
 
 
 @contextmanager
+def _usual_signals() -> Iterator[None]:
+    """Those of a terminal, however the tests were started: in the background of a shell SIGINT is ignored, and below nohup SIGHUP."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+@contextmanager
 def opened(place: Path, profile: Path) -> Iterator[tuple[subprocess.Popen[str], Browser]]:
     """The command, and a browser at the address that it printed, once the figure dances there."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     environ.pop("DISPLAY", None)
     command = [sys.executable, "-m", "daemon", "joints", str(place), "--motion", "dab"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as running:
+    with _usual_signals():
+        started = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+    with started as running:
         try:
             assert running.stdout is not None
             with browser(profile) as chromium:
