@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
@@ -127,11 +128,8 @@ def found_file(text: str, *, roots: Sequence[Path], beside: Path) -> Path | None
     """The file that a configuration means: as given from the working directory, else below one of `roots`, else beside the file itself."""
     given = Path(text)
     for candidate in (given, *(root / given for root in roots), beside.parent / given):
-        try:
-            if candidate.is_file():
-                return candidate
-        except (OSError, ValueError):  # a name too long, or with a NUL in it
-            continue
+        if os.path.isfile(candidate):  # noqa: PTH113 - Path's own fails on long names
+            return candidate
     return None
 
 

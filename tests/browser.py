@@ -18,7 +18,7 @@ from waiting import PATIENCE_S, until
 
 TOLD, TELLS = 3, 4
 """The descriptors at which Chromium is told, and answers."""
-ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--remote-debugging-pipe")
+QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 
 class Browser:
@@ -117,15 +117,20 @@ class Browser:
         path.write_bytes(base64.b64decode(self.ask("Page.captureScreenshot", format="png")["data"]))
 
 
-@contextmanager
-def browser(profile: Path, *, size: str = "1280,900") -> Iterator[Browser]:
-    """Skips where there is no Chromium."""
+def chromium(profile: Path) -> list[str]:
+    """The command of a browser without a window, to be followed by what it is to do. Skips where there is no Chromium."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("needs a browser: apt-get install chromium")
+    return [program, *QUIET, f"--user-data-dir={profile}"]
+
+
+@contextmanager
+def browser(profile: Path, *, size: str = "1280,900") -> Iterator[Browser]:
+    """Skips where there is no Chromium."""
+    command = [*chromium(profile), "--remote-debugging-pipe", f"--window-size={size}"]
     its_end, to = os.pipe()
     source, its_start = os.pipe()
-    command = [program, *ARGUMENTS, f"--window-size={size}", f"--user-data-dir={profile}"]
     moved = ["bash", "-c", f'exec {TOLD}<&{its_end} {TELLS}>&{its_start}; exec "$@"', "bash", *command]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with (

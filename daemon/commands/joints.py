@@ -9,12 +9,14 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from daemon.joints.folder import CharacterFolder
 from daemon.joints.server import JointsServer
 from daemon.motions import motion_library
 from daemon.names import printable
 from daemon.plans import DEFAULT_MOTION, RenderRequest
+from pipeline.character_files import CONFIG_NAME
 from pipeline.errors import OptionError
 
 SHOWN_SIZE = "360x360"
@@ -34,12 +36,9 @@ def correct_joints(request: RenderRequest, environ: Mapping[str, str], tell: Cal
         DoodledError: the folder could not be animated, or not with that motion.
     """
     first = request.motion or DEFAULT_MOTION
-    shown = RenderRequest(
-        request.target, motion=first, retarget=request.retarget, size=SHOWN_SIZE, rate=SHOWN_RATE, context=request.context
-    )
-    folder = CharacterFolder(request.target, shown, environ)
+    folder = CharacterFolder(request.target, replace(request, motion=first, size=SHOWN_SIZE, rate=SHOWN_RATE), environ)
     motions = [first, *(name for name in motion_library(environ).names() if name != first)]
-    saved = printable(f"saved: {folder.place / 'char_cfg.yaml'}")
+    saved = printable(f"saved: {folder.place / CONFIG_NAME}")
     try:
         server = JointsServer(folder, port=port, secret=secrets.token_urlsafe(16), motions=motions, on_save=lambda: tell(saved))
     except OSError as error:

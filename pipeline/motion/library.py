@@ -6,6 +6,7 @@ taken as well: what its YAML file would say is derived from its joint names and 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -219,9 +220,6 @@ def _path(kind: str, wanted: str | Path, folders: Sequence[Path], suffixes: Sequ
     if not candidates and as_path.name == str(wanted):  # a plain name can't lead out of the folders
         candidates = [folder / f"{wanted}{suffix}" for folder in folders for suffix in _YAML]
     for candidate in candidates:
-        try:
-            if candidate.is_file():
-                return candidate
-        except OSError:  # a name too long
-            continue
+        if os.path.isfile(candidate):  # noqa: PTH113 - Path's own fails on long names
+            return candidate
     raise UnknownName(kind, str(wanted), _names(folders))
