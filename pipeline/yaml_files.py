@@ -2,7 +2,8 @@
 
 `yaml_mapping` reads plain data only. AnimatedDrawings' retarget files carry the tag `!!python/tuple`; it is read as the list that it
 is, and every other Python tag is refused. The pure Python loader is taken on purpose: libyaml's is faster (1 ms instead of 6 for a
-retarget file), but a file of a hundred thousand opening brackets overflows its C stack and kills the process.
+retarget file), but a file of a hundred thousand opening brackets overflows its C stack and kills the process. Merge keys and aliases are
+resolved by `yaml_merges`, so that a file means the same under every release of PyYAML.
 
 `Section` takes a mapping apart. What is wrong is noted, not raised: a person gets to see all of it at once. A stand-in value is
 returned meanwhile; it never gets out, because `raise_problems` comes before anything is built from it.
@@ -22,11 +23,10 @@ from typing import Any, TypeVar
 import yaml
 
 from pipeline.errors import ConfigError
+from pipeline.yaml_merges import resolve_merges
 
 MAX_BYTES = 1 << 18
-MAX_MERGED = 1000
 _MAX_PROBLEMS = 20
-_MERGE = "tag:yaml.org,2002:merge"
 _SHORT = reprlib.Repr()  # its limits are arguments only since Python 3.12
 _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlevel = 120, 60, 3
 
@@ -34,35 +34,7 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Plain data only; a key that is given twice is an error, not the last one's win, and so are merges (`<<`) without end."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._flat: set[int] = set()
-        self._merged = 0
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Look at a mapping's own keys before others are merged into it, which PyYAML does once or twice."""
-        if id(node) in self._flat:
-            return
-        self._flat.add(id(node))
-        seen: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value}: is given twice", problem_mark=key.start_mark)
-            seen.add(str(key.value))
-            if key.tag == _MERGE:
-                self._count_merged(value)
-        super().flatten_mapping(node)
-
-    def _count_merged(self, merged: yaml.Node) -> None:
-        """Mappings that merge each other again and again would multiply: a file of 500 bytes can ask for terabytes."""
-        for node in merged.value if isinstance(merged, yaml.SequenceNode) else [merged]:
-            if isinstance(node, yaml.MappingNode):
-                self.flatten_mapping(node)
-                self._merged += len(node.value)
-            if self._merged > MAX_MERGED:
-                raise yaml.MarkedYAMLError(problem=f"more than {MAX_MERGED} keys are merged with <<", problem_mark=node.start_mark)
+    """Plain data only."""
 
 
 def _tuple_as_list(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
@@ -72,6 +44,19 @@ def _tuple_as_list(loader: yaml.SafeLoader, node: yaml.Node) -> list[Any]:
 
 
 _PlainLoader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple_as_list)
+
+
+def _plain_value(text: str) -> Any:  # noqa: ANN401 - YAML is untyped
+    """The value of the document; None if there is none."""
+    loader = _PlainLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        resolve_merges(root, max_values=MAX_BYTES)  # which a file without aliases cannot have
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
 
 
 def yaml_mapping(path: Path) -> dict[str, Any]:
@@ -88,7 +73,7 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise ConfigError(path, [f"the file is too big: expected at most {MAX_BYTES} bytes"])
     try:
-        loaded = yaml.load(content.decode("utf-8-sig"), Loader=_PlainLoader)  # noqa: S506 - a SafeLoader
+        loaded = _plain_value(content.decode("utf-8-sig"))
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(path, [f"{line}{error.problem or 'not YAML'}"]) from error

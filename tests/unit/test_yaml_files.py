@@ -11,7 +11,7 @@ from pipeline.errors import ConfigError
 from pipeline.yaml_files import Section, found_file, is_number, nearest, raise_problems, shown, yaml_mapping
 
 
-class Colour(StrEnum):
+class Color(StrEnum):
     RED = "red"
     BLUE = "blue"
 
@@ -52,18 +52,92 @@ def test_anything_else_is_refused(tmp_path, content, said):
     assert said in caught.value.summary
 
 
-def test_mappings_may_be_merged_and_then_differ(tmp_path):
-    path = tmp_path / "a.yaml"
-    path.write_text("base: &base {k: 1, l: 1}\nholder: {inner: &a {<<: *base, k: 2}}\nb: {<<: *a, l: 3}\n")
-    assert yaml_mapping(path) == {"base": {"k": 1, "l": 1}, "holder": {"inner": {"k": 2, "l": 1}}, "b": {"k": 2, "l": 3}}
+MERGES = {
+    "own key wins": ("base: &a {k: 1}\nb: {<<: *a, k: 2}", {"k": 2}),
+    "own key wins, written first": ("base: &a {k: 1}\nb: {k: 2, <<: *a}", {"k": 2}),
+    "own key of several letters wins": ("base: &a {key: 1}\nb: {<<: *a, key: 2}", {"key": 2}),
+    "merged in turn": ("base: &b {k: 1, l: 1}\nholder: {inner: &a {<<: *b, k: 2}}\nb: {<<: *a, l: 3}", {"k": 2, "l": 3}),
+    "the first of several wins": ("x: &x {key: 1}\ny: &y {key: 2, l: 2}\nb: {<<: [*x, *y]}", {"key": 1, "l": 2}),
+    "written in place": ("b: {<<: {k: 1, l: 1}, l: 2}", {"k": 1, "l": 2}),
+    "one mapping twice": ("x: &x {k: 1}\nb: {<<: [*x, *x]}", {"k": 1}),
+    "nothing": ("b: {<<: [], k: 1}", {"k": 1}),
+    "keys of two types": ("x: &x {1: one}\nb: {<<: *x, '1': text}", {1: "one", "1": "text"}),
+    "a quoted key is no merge": ("b: {'<<': 1}", {"<<": 1}),
+    "in a list": ("x: &x {k: [1]}\nb: [{<<: *x}, *x]", [{"k": [1]}, {"k": [1]}]),
+    "below a tuple": ("x: &x {k: 1}\nb: !!python/tuple [{<<: *x, k: 2}]", [{"k": 2}]),
+}
 
 
-def test_merges_that_multiply_are_refused_at_once(tmp_path):
+@pytest.mark.parametrize(("content", "b"), MERGES.values(), ids=MERGES)
+def test_merges_mappings(tmp_path, content, b):
     path = tmp_path / "a.yaml"
-    lines = ["a0: &a0 {k: 1, l: 2}", *(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}" for n in range(1, 20))]
-    path.write_text("\n".join(lines))
-    with pytest.raises(ConfigError, match="more than 1000 keys are merged"):
+    path.write_text(content)
+    assert yaml_mapping(path)["b"] == b
+
+
+def test_merged_keys_keep_their_place(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("x: &x {k: 1, l: 1}\ny: &y {m: 2, k: 2}\nb: {own: 3, <<: [*x, *y], m: 3}\n")
+    assert list(yaml_mapping(path)["b"].items()) == [("m", 3), ("k", 1), ("l", 1), ("own", 3)]
+
+
+def test_an_anchor_keeps_its_own_keys_when_it_is_merged(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("base: &a {k: 1}\nb: {<<: *a, l: 2}\nc: {<<: *a, m: 3}\n")
+    assert yaml_mapping(path) == {"base": {"k": 1}, "b": {"k": 1, "l": 2}, "c": {"k": 1, "m": 3}}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("x: 1\nb: {<<: 3}", "line 2: <<: expected a mapping or a list of mappings, found a single value"),
+        ("x: 1\nb: {<<: [{k: 1}, [k]]}", "line 2: <<: expected a mapping or a list of mappings, found a list"),
+        ("x: &x {k: 1}\ny: &y {l: 1}\nb: {<<: *x, <<: *y}", "line 3: <<: is given twice"),
+        ("x: &x {k: 1, k: 2}\nb: {<<: *x}", "line 1: k: is given twice"),
+        ("b: &b {<<: *b, k: 1}", "line 1: contains itself through an alias"),
+        ("x: 1\nb: &b [1, [*b]]", "line 2: contains itself through an alias"),
+        ("x: 1\nb: &b {k: {l: *b}}", "line 2: contains itself through an alias"),
+    ],
+)
+def test_refuses_merges_and_aliases_without_meaning(tmp_path, content, problem):
+    path = tmp_path / "a.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
         yaml_mapping(path)
+    assert caught.value.problems == (problem,)
+
+
+def bomb(first: str, repeated: str) -> str:
+    """A document that multiplies by ten with each of its 20 lines."""
+    lines = [first, *(f"a{n}: &a{n} " + repeated.format(", ".join([f"*a{n - 1}"] * 10)) for n in range(1, 20))]
+    return "\n".join(lines)
+
+
+BOMBS = {
+    "merges": (bomb("a0: &a0 {k: 1, l: 2}", "{{<<: [{}]}}"), "line 4: more than 1000 keys are merged with <<"),
+    "merges, each with a key": (bomb("a0: &a0 {k: 1}", "{{<<: [{}], own: 1}}"), "line 4: more than 1000 keys are merged with <<"),
+    "many keys": (
+        "a: &a {" + ", ".join(f"k{n}: 1" for n in range(600)) + "}\nb: {<<: *a}\nc: {<<: *a}",
+        "line 3: more than 1000 keys are merged with <<",
+    ),
+    "lists": (bomb("a0: &a0 [1, 2]", "[{}]"), "line 6: its aliases repeat more than 262144 values"),
+    "mappings": (bomb("a0: &a0 {k: 1}", "{{k: [{}]}}"), "line 6: its aliases repeat more than 262144 values"),
+}
+
+
+@pytest.mark.parametrize(("content", "problem"), BOMBS.values(), ids=BOMBS)
+def test_refuses_bombs_at_once(tmp_path, content, problem):
+    path = tmp_path / "a.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        yaml_mapping(path)
+    assert caught.value.problems == (problem,)
+
+
+def test_a_long_chain_of_aliases_is_no_bomb(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("\n".join(["a0: &a0 [1]", *(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 700))]))
+    assert len(yaml_mapping(path)) == 700
 
 
 def test_a_missing_file_is_refused(tmp_path):
@@ -92,7 +166,7 @@ def test_good_values_are_returned():
     assert fields.whole("whole") == 3
     assert fields.number("number") == 2.0
     assert fields.numbers("numbers", 2) == (1.0, 2.5)
-    assert fields.choice("choice", Colour) is Colour.BLUE
+    assert fields.choice("choice", Color) is Color.BLUE
     assert fields.names("names", least=2) == ("a", "b")
     assert fields.name_lists("lists") == (("a",), ("b", "c"))
     assert fields.sections("many")[0].whole("x") == 1
@@ -116,7 +190,7 @@ def test_good_values_are_returned():
         (lambda f: f.number("k"), {"k": float("inf")}, "k: expected a number, found inf"),
         (lambda f: f.numbers("k", 3), {"k": [1, 2]}, "k: expected 3 numbers, found [1, 2]"),
         (lambda f: f.numbers("k", 1, least=0, most=1), {"k": [2]}, "k: expected 1 numbers from 0 to 1, found [2]"),
-        (lambda f: f.choice("k", Colour), {"k": "green"}, "k: expected red or blue, found 'green'"),
+        (lambda f: f.choice("k", Color), {"k": "green"}, "k: expected red or blue, found 'green'"),
         (lambda f: f.names("k"), {"k": "ab"}, "k: expected a list of names, found 'ab'"),
         (lambda f: f.names("k"), {"k": []}, "k: expected a list of names, found []"),
         (lambda f: f.names("k", least=2), {"k": ["a"]}, "k: expected a list of at least 2 names, found ['a']"),
