@@ -14,7 +14,7 @@ from daemon.disposition import Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.earlier import Earlier
 from daemon.gallery.thumbnails import keep_thumbnail
 from daemon.log.events import Event, EventLog
-from daemon.names import name_fields, shown_name
+from daemon.files.filenames import name_fields, shown_name
 from daemon.orders import Failure, Report
 from daemon.publish import finish_publishing, publish
 from daemon.quarantine import finish_quarantine, quarantine

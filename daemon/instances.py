@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from daemon.durable import rename, sync_folder
+from daemon.files.durable import rename, sync_folder
 from daemon.job_ids import job_id
 
 LOCK: Final = ".lock"

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 
-from daemon.durable import opened_folder
+from daemon.files.durable import open_folder
 from daemon.looks import is_movable, observed, plain_observation, together
-from daemon.names import is_ignored
+from daemon.files.filenames import is_ignored
 from daemon.settle import SettleRules, Settling
 from pipeline.character_files import CONFIG_NAME
 
@@ -164,7 +164,7 @@ class Intake:
 
     def _is_complete(self, now: float, candidate: Candidate) -> bool:
         try:
-            with opened_folder(self._inbox, candidate.folder) as folder:
+            with open_folder(self._inbox, candidate.folder) as folder:
                 looks = [observed(candidate.name, folder, has_leases=self.has_leases)]
                 if candidate.sidecar:
                     look = observed(candidate.sidecar, folder, has_leases=self.has_leases)
@@ -200,7 +200,7 @@ class _Scan:
 
     def look_into(self, folder: tuple[str, ...]) -> None:
         try:
-            with opened_folder(self.inbox, folder) as opened, os.scandir(opened) as entries:
+            with open_folder(self.inbox, folder) as opened, os.scandir(opened) as entries:
                 listed = [(entry.name, entry.stat(follow_symlinks=False)) for entry in _steady(entries) if not is_ignored(entry.name)]
             listed.sort(key=lambda one: (one[1].st_ctime_ns, one[0]))  # as they arrived: a rename sets it, too
         except OSError as error:
@@ -241,7 +241,7 @@ class _Scan:
             self.result.rejected.append((*key, reason))
 
     def _is_character(self, parts: Sequence[str]) -> bool:
-        with suppress(OSError), opened_folder(self.inbox, parts) as folder:
+        with suppress(OSError), open_folder(self.inbox, parts) as folder:
             return stat.S_ISREG(os.lstat(CONFIG_NAME, dir_fd=folder).st_mode)
         return False
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from daemon.durable import sync_folder
+from daemon.files.durable import sync_folder
 from daemon.job_ids import job_id
 from pipeline.errors import OptionError
 
@@ -98,7 +98,7 @@ def prepare(layout: Layout) -> None:
 def _try_links(probe: Path, linked: Path) -> None:
     try:
         linked.hardlink_to(probe)
-    except FileExistsError:  # an answer was lost (`daemon.durable`)
+    except FileExistsError:  # an answer was lost (`daemon.files.durable`)
         if not linked.samefile(probe):
             raise
     linked.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from daemon.disposition import ErrorType
 from daemon.endings import Endings, Timing
 from daemon.in_hand import Held
 from daemon.log.events import Event, EventLog
-from daemon.names import name_fields
+from daemon.files.filenames import name_fields
 from daemon.recovery import STALE_S, Found, Recovered, swept, taken_over
 from daemon.spool import Job, Spool
 

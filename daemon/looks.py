@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Sequence
 
-from daemon.names import is_ignored
+from daemon.files.filenames import is_ignored
 from daemon.settle import Observation
 
 

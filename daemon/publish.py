@@ -17,8 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from daemon.durable import create_durably, exists, link, opened_folder, unlink_ours, write_durably
-from daemon.names import is_plain_name, result_stem
+from daemon.files.durable import create_durably, exists, link, open_folder, unlink_ours, write_durably
+from daemon.files.filenames import is_plain_name, result_stem
 from daemon.spool import MANIFEST, RESULT, Job, read_json
 from pipeline.errors import OutputFailed
 
@@ -34,7 +34,7 @@ def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) ->
         OSError: the disk refused; it can be tried again.
         OutputFailed: there is no name left.
     """
-    with opened_folder(outbox, job.folder, make=True) as target:
+    with open_folder(outbox, job.folder, make=True) as target:
         for stem in _stems(result_stem(job.name, is_folder=job.is_folder)):
             named = _named(manifest, stem)
             if any(exists(name, target) for name in _names(named)):
@@ -48,7 +48,7 @@ def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) ->
 def finish_publishing(outbox: Path, place: Path, job: Job) -> dict[str, Any]:
     """The same for a job whose manifest had been written when its daemon died. Raises as `publish`, or ValueError if it is damaged."""
     named = _sound(read_json(place / MANIFEST))
-    with opened_folder(outbox, job.folder, make=True) as target:
+    with open_folder(outbox, job.folder, make=True) as target:
         # Somebody may have taken a finished result away before its daemon could say that it is finished.
         is_out = (place / MANIFEST).lstat().st_nlink > 1
         if is_out or _linked(named, place, target):

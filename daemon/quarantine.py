@@ -17,9 +17,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from daemon.durable import exists, link, opened_folder, rename, rename_without_replacing, sync_folder, unlink_ours, write_durably
+from daemon.files.durable import exists, link, open_folder, rename, rename_without_replacing, sync_folder, unlink_ours, write_durably
 from daemon.layout import Layout
-from daemon.names import MAX_NAME_BYTES, clipped, is_plain_name, shown_name
+from daemon.files.filenames import MAX_NAME_BYTES, clipped, is_plain_name, shown_name
 from daemon.spool import ERROR, SIDECAR, SOURCE, Job, read_json
 from pipeline.errors import OptionError
 
@@ -47,7 +47,7 @@ class Failed:
 
 def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
     """Move a job's files to `failed`; returns the name there. Raises OSError, and may be called again then."""
-    with opened_folder(failed) as target:
+    with open_folder(failed) as target:
         for name in _free_names(job, target):
             content = {**reason, "file": name, "folder": list(job.folder), "name": job.name, "sidecar": job.sidecar}
             write_durably(place, ERROR, json.dumps(content, indent=2).encode("ascii") + b"\n")
@@ -61,7 +61,7 @@ def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
     reason = read_json(place / ERROR)
     if not is_plain_name(reason.get("file")):
         raise ValueError("a reason without the name that it had in `failed`")
-    with opened_folder(failed) as target:
+    with open_folder(failed) as target:
         if not exists(place / SOURCE) or _moved(str(reason["file"]), place, target):
             return str(reason["file"])
     return quarantine(failed, place, job, reason)
@@ -161,7 +161,7 @@ def retry(layout: Layout, one: Failed) -> Path:
     folder = [str(part) for part in one.reason.get("folder", ())]
     name, sidecar = str(one.reason.get("name", one.name)), one.reason.get("sidecar")
     moves = [(one.name, name)]
-    with opened_folder(layout.inbox, folder, make=True) as inbox, opened_folder(layout.failed) as failed:
+    with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.failed) as failed:
         if sidecar and exists(one.name + OPTIONS_SUFFIX, failed):
             moves.insert(0, (one.name + OPTIONS_SUFFIX, str(sidecar)))
         taken = next((target for _, target in moves if exists(target, inbox)), None) or _taken_meanwhile(moves, failed, inbox)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from daemon.durable import opened_folder, rename, sync_folder
+from daemon.files.durable import open_folder, rename, sync_folder
 from daemon.instances import LOCK, remove_if_empty
 from daemon.job_ids import is_job_id
 from daemon.layout import PROBE, Layout
@@ -158,7 +158,7 @@ def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 
         spool.put_back(job)
         return None
     if job.sidecar and not (place / SIDECAR).exists():
-        with suppress(OSError), opened_folder(spool.layout.inbox, job.folder) as inbox:
+        with suppress(OSError), open_folder(spool.layout.inbox, job.folder) as inbox:
             claim_sidecar(job, inbox, place)
             sync_folder(place)
             os.fsync(inbox)

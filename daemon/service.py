@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from daemon.admission import MACHINE, Admission
 from daemon.disposition import Backoff, ErrorType, Outcome
-from daemon.durable import opened_folder
+from daemon.files.durable import open_folder
 from daemon.endings import Endings, Timing
 from daemon.in_hand import Held, Running
 from daemon.inference import InferenceRequest
@@ -22,7 +22,7 @@ from daemon.intake import Candidate, Intake
 from daemon.leftovers import Leftovers
 from daemon.log.events import Event, EventLog
 from daemon.looks import observed
-from daemon.names import name_fields
+from daemon.files.filenames import name_fields
 from daemon.orders import Report, order_of
 from daemon.settings import Settings
 from daemon.settle import Observation
@@ -216,7 +216,7 @@ class Service:
         self.running[job.id] = Running(job, self._workers.start(order, deadline_s), seen, timing, deadline_s)
 
     def _seen(self, job: Job) -> Observation:
-        with opened_folder(self._spool.path(job)) as work:
+        with open_folder(self._spool.path(job)) as work:
             return observed(SOURCE, work, has_leases=self._intake.has_leases)
 
     # --- ending ------------------------------------------------------------------------------------------------------

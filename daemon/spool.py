@@ -27,11 +27,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.durable import create_durably, exists, opened_folder, rename, rename_without_replacing, sync_folder, write_durably
+from daemon.files.durable import create_durably, exists, open_folder, rename, rename_without_replacing, sync_folder, write_durably
 from daemon.instances import Instance
 from daemon.job_ids import is_job_id, job_id
 from daemon.layout import Layout, prepare
-from daemon.names import is_plain_name
+from daemon.files.filenames import is_plain_name
 
 SCHEMA: Final = 1
 JOB_FILE: Final = "job.json"
@@ -166,7 +166,7 @@ class Spool:
             shutil.rmtree(place, ignore_errors=True)
             raise
         try:
-            with opened_folder(self.layout.inbox, folder) as inbox:
+            with open_folder(self.layout.inbox, folder) as inbox:
                 rename(name, place / SOURCE, source_folder=inbox)
                 claim_sidecar(job, inbox, place)
                 if job.sidecar and not exists(place / SIDECAR):  # it has gone: a later one of its name is another picture's
@@ -189,7 +189,7 @@ class Spool:
     def complete(self, job: Job) -> None:
         """Finish a claim that could neither be finished nor taken back. Raises OSError if it still can't be."""
         if job.id in self._half_claimed:
-            with suppress(FileNotFoundError), opened_folder(self.layout.inbox, job.folder) as inbox:
+            with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
                 claim_sidecar(job, inbox, self.path(job))
             sync_folder(self.path(job))
             self._half_claimed.discard(job.id)
@@ -217,7 +217,7 @@ class Spool:
         if not (exists(place / SOURCE) or exists(place / SIDECAR)):  # whatever has become of its folder
             self.forget(job)
             return True
-        with opened_folder(self.layout.inbox, job.folder, make=True) as inbox:
+        with open_folder(self.layout.inbox, job.folder, make=True) as inbox:
             if job.sidecar and exists(place / SIDECAR):
                 with suppress(FileExistsError):
                     rename_without_replacing(place / SIDECAR, None, job.sidecar, inbox)

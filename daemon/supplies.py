@@ -7,7 +7,7 @@ import time
 
 from daemon.intake import Intake
 from daemon.log.events import Event, EventLog
-from daemon.names import name_fields, shown_path
+from daemon.files.filenames import name_fields, shown_path
 from daemon.service import Service
 from daemon.settings import Settings
 from daemon.spool import Spool

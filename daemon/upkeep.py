@@ -14,7 +14,7 @@ from daemon.endings import Endings
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id, made_at_s
 from daemon.log.events import Event, EventLog
-from daemon.names import shown_path
+from daemon.files.filenames import shown_path
 from daemon.notify import Notifier
 from daemon.service import Service
 from daemon.settings import Settings

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from daemon import choices
 from daemon.disposition import ErrorType, error_type
-from daemon.durable import sync_folder
+from daemon.files.durable import sync_folder
 from daemon.gallery.thumbnails import write_thumbnail
-from daemon.names import shown_name
+from daemon.files.filenames import shown_name
 from daemon.orders import Failure, Order, Report
 from daemon.plans import RenderRequest, character_plan
 from daemon.sidecar import MAX_BYTES, JobOptions, chosen_options
-from daemon.sources import bytes_of, copied_character
+from daemon.files.untrusted import bytes_of, copied_character
 from daemon.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.stopwatch import WallStopwatch
 from daemon.workbench import Workbench

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fault.old_libc import Ctypes
 
-from daemon import durable
+from daemon.files import durable
 
 CHANGING = ("rename", "link", "unlink", "rmdir", "mkdir", "open", "write", "fsync")
 

@@ -16,7 +16,7 @@ from daemon.instances import is_alive
 from daemon.intake import Intake
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
-from daemon.names import printable, shown_name, shown_path
+from daemon.files.filenames import printable, shown_name, shown_path
 from daemon.quarantine import Failed
 from daemon.settle import SettleRules
 from daemon.spool import JOB_FILE, MANIFEST, read_job, read_json

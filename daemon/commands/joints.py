@@ -14,7 +14,7 @@ from dataclasses import replace
 from daemon.joints.folder import CharacterFolder
 from daemon.joints.server import JointsServer
 from daemon.motions import motion_library
-from daemon.names import printable
+from daemon.files.filenames import printable
 from daemon.plans import DEFAULT_MOTION, RenderRequest
 from pipeline.character_files import CONFIG_NAME
 from pipeline.errors import OptionError

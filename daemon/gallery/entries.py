@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.durable import content_of
+from daemon.files.durable import content_of
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.job_ids import is_job_id
 from daemon.layout import Layout
-from daemon.names import printable, shown_name
+from daemon.files.filenames import printable, shown_name
 from daemon.quarantine import ERROR_SUFFIX
 
 MOST_BYTES: Final = 256 * 1024

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from daemon.durable import content_of, exists, opened_folder
+from daemon.files.durable import content_of, exists, open_folder
 from daemon.gallery.entries import Entries, Shown
 from daemon.gallery.pages import INDEX, MARK, pages
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
@@ -98,7 +98,7 @@ class Gallery:
     def update(self) -> None:
         """Write what has changed. Raises OSError, and can be called again then."""
         entries = self._entries.look()
-        with opened_folder(self._outbox) as outbox, opened_folder(self._outbox, (FOLDER,), make=True) as older:
+        with open_folder(self._outbox) as outbox, open_folder(self._outbox, (FOLDER,), make=True) as older:
             if entries == self._shown and exists(INDEX, outbox):
                 return
             self._shown = None  # until all of it is written

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daemon.durable import exists, link, opened_folder
+from daemon.files.durable import exists, link, open_folder
 
 if TYPE_CHECKING:
     from pipeline.types import Bytes
@@ -51,5 +51,5 @@ def keep_thumbnail(outbox: Path, place: Path, job: str) -> None:
     """Give a job's thumbnail, if it has one, its name beside the gallery. Never in the way of the job."""
     with suppress(OSError):
         if exists(place / THUMBNAIL):
-            with opened_folder(outbox, (FOLDER,), make=True) as gallery:
+            with open_folder(outbox, (FOLDER,), make=True) as gallery:
                 link(place / THUMBNAIL, job + SUFFIX, gallery)

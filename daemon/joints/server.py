@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 
 from daemon.joints.folder import CharacterFolder, Locations
 from daemon.joints.page import page, policy
-from daemon.names import printable
+from daemon.files.filenames import printable
 from pipeline.errors import DoodledError, OptionError, PermanentError
 
 MOST_BYTES: Final = 1 << 20

@@ -1,6 +1,6 @@
 """What the daemon tells: one JSON object a line on stdout (OPERATIONS.md, section 4), or coloured lines on a terminal.
 
-The events are a closed set, and etc/doc/logs.md explains each with its fields. Names of strangers come in through `daemon.names`;
+The events are a closed set, and etc/doc/logs.md explains each with its fields. Names of strangers come in through `daemon.files.filenames`;
 everything else is made harmless here: no record is longer than 48 KiB, holds a line feed or a control character, or a secret.
 `writer` writes, `formats` knows other people's names for our fields, `journal` tells the journal itself.
 """

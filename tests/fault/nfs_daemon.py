@@ -17,7 +17,7 @@ from typing import Any
 import stub_daemon
 from old_libc import Ctypes
 
-from daemon import durable, run
+from daemon.files import durable, run
 
 LOST = 1 / 7
 chance = random.Random(os.getpid())

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from daemon.disposition import ErrorType, error_type
-from daemon.durable import sync_folder
+from daemon.files.durable import sync_folder
 from daemon.orders import Failure, Order, Report
 from daemon.run import Hiring, run
 from daemon.spool import RESULT, SOURCE

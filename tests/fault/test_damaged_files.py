@@ -13,7 +13,7 @@ import pytest
 from hand_driven import HandDriven
 from spool_oracle import Places, check_published, check_tidy
 
-from daemon.durable import write_durably
+from daemon.files.durable import write_durably
 from daemon.quarantine import quarantined
 from daemon.spool import Job, Spool
 

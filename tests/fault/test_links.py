@@ -18,7 +18,7 @@ import pytest
 from fault.test_daemon import drained, drop, events
 from spool_oracle import ROOT, Places, check_published, check_tidy
 
-from daemon import sources, work
+from daemon.files import untrusted as sources, work
 from daemon.disposition import ErrorType
 from daemon.inference import InferenceRequest
 from daemon.intake import Intake

@@ -28,7 +28,7 @@ from daemon.gallery.thumbnails import FOLDER, SIDE_PX, THUMBNAIL, keep_thumbnail
 from daemon.job_ids import job_id
 from daemon.layout import Layout, prepare
 from daemon.log.events import Event, EventLog
-from daemon.names import result_stem, shown_name
+from daemon.files.filenames import result_stem, shown_name
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DEADLINE_S = 20.0

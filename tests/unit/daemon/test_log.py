@@ -13,7 +13,7 @@ import pytest
 
 from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog, clean
 from daemon.log.writer import LineWriter
-from daemon.names import clipped, is_ignored, name_fields, result_stem, shown_name
+from daemon.files.filenames import clipped, is_ignored, name_fields, result_stem, shown_name
 
 HOSTILE = [
     "a\nb.png",

@@ -14,7 +14,7 @@ import pytest
 from claimed_jobs import claimed, dropped, names_below, source_of, with_results
 
 from daemon import recovery
-from daemon.durable import exists
+from daemon.files.durable import exists
 from daemon.instances import LOCK
 from daemon.job_ids import job_id
 from daemon.publish import publish

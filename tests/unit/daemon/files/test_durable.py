@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from daemon import durable
-from daemon.durable import (
+from daemon.files import durable
+from daemon.files.durable import (
     create_durably,
     exists,
     is_same_file,
     link,
-    opened_folder,
+    open_folder,
     rename,
     rename_without_replacing,
     unlink_ours,
@@ -25,9 +25,9 @@ from daemon.durable import (
 
 
 def test_folders_that_are_missing_are_made_if_that_is_wanted(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), opened_folder(tmp_path, ("dab", "inner")):
+    with pytest.raises(FileNotFoundError), open_folder(tmp_path, ("dab", "inner")):
         pass
-    with opened_folder(tmp_path, ("dab", "inner"), make=True) as folder:
+    with open_folder(tmp_path, ("dab", "inner"), make=True) as folder:
         assert os.path.samestat(os.fstat(folder), (tmp_path / "dab" / "inner").stat())
     with pytest.raises(OSError, match="Bad file descriptor"):  # it is closed at the end of the block
         os.fstat(folder)
@@ -36,7 +36,7 @@ def test_folders_that_are_missing_are_made_if_that_is_wanted(tmp_path: Path) -> 
 @pytest.mark.parametrize("part", ["", ".", "..", "a/b", "/"])
 def test_parts_that_lead_elsewhere_are_refused(tmp_path: Path, part: str) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
-    with pytest.raises(NotADirectoryError), opened_folder(tmp_path / "a", (part,), make=True):
+    with pytest.raises(NotADirectoryError), open_folder(tmp_path / "a", (part,), make=True):
         pass
 
 
@@ -44,7 +44,7 @@ def test_no_part_may_be_a_link_or_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("/etc")
     for part in ("file", "link"):
-        with pytest.raises(OSError, match=r"Not a directory|symbolic links"), opened_folder(tmp_path, (part,), make=True):
+        with pytest.raises(OSError, match=r"Not a directory|symbolic links"), open_folder(tmp_path, (part,), make=True):
             pass
 
 
@@ -56,7 +56,7 @@ def test_a_folder_that_another_makes_at_the_same_time_is_entered(tmp_path: Path,
         mkdir(*arguments, **more)
 
     monkeypatch.setattr(os, "mkdir", late)
-    with opened_folder(tmp_path, ("dab",), make=True):
+    with open_folder(tmp_path, ("dab",), make=True):
         pass
 
 
@@ -163,7 +163,7 @@ def test_a_rename_never_replaces_whether_the_file_system_knows_how_or_not(
         (tmp_path / name).write_text(name)
     with pytest.raises(FileExistsError, match="two"):
         rename_without_replacing(tmp_path / "one", None, tmp_path / "two", None)
-    with opened_folder(tmp_path) as folder:
+    with open_folder(tmp_path) as folder:
         with pytest.raises(FileExistsError):
             rename_without_replacing("one", folder, "two", folder)
         rename_without_replacing("one", folder, "three", folder)
@@ -187,7 +187,7 @@ def test_one_whose_answer_was_lost_has_happened(tmp_path: Path, monkeypatch: pyt
 def test_a_link_to_the_same_file_is_ours_and_any_other_is_not(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("ours")
     (tmp_path / "taken").write_text("theirs")
-    with opened_folder(tmp_path) as folder:
+    with open_folder(tmp_path) as folder:
         assert link(tmp_path / "source", "ours", folder)
         assert link(tmp_path / "source", "ours", folder)  # an answer was lost
         assert not link(tmp_path / "source", "taken", folder)
@@ -201,7 +201,7 @@ def test_only_regular_files_are_one_and_the_same(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "folder").mkdir()
-    with opened_folder(tmp_path) as folder:
+    with open_folder(tmp_path) as folder:
         assert is_same_file("file", folder, tmp_path / "file")
         assert not is_same_file("link", folder, tmp_path / "file")
         assert not is_same_file("link", folder, tmp_path / "link")
@@ -221,7 +221,7 @@ def test_a_link_that_has_gone_meanwhile_needs_no_taking_back(tmp_path: Path, mon
         (tmp_path / "ours").rename(tmp_path / "elsewhere")
         unlink(*arguments, **more)
 
-    with opened_folder(tmp_path) as folder:
+    with open_folder(tmp_path) as folder:
         link(tmp_path / "source", "ours", folder)
         monkeypatch.setattr(os, "unlink", late)
         unlink_ours([(tmp_path / "source", "ours")], folder)
@@ -234,7 +234,7 @@ def test_only_regular_files_are_read_and_nothing_stays_open(tmp_path: Path) -> N
     (tmp_path / "link").symlink_to("file")
     before = len(list(Path("/proc/self/fd").iterdir()))
     assert durable.content_of(tmp_path / "file", 3) == b"cont"  # one more, so that whoever reads sees that there is more
-    with durable.opened_folder(tmp_path) as folder:
+    with durable.open_folder(tmp_path) as folder:
         assert durable.content_of("file", 100, folder) == b"content"
     for name, code in (("folder", errno.EINVAL), ("pipe", errno.EINVAL), ("link", errno.ELOOP), ("nothing", errno.ENOENT)):
         with pytest.raises(OSError, match=name) as raised:

@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from daemon.durable import content_of
+from daemon.files.durable import content_of
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.errors import DecodeError, DecodeReason
 

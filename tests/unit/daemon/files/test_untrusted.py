@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.sources import bytes_of, copied_character
+from daemon.files.untrusted import bytes_of, copied_character
 from pipeline.errors import DecodeError, DecodeReason
 
 

@@ -27,7 +27,7 @@ _AT_FDCWD = -100
 
 
 @contextmanager
-def opened_folder(path: str | os.PathLike[str], parts: Sequence[str] = (), *, make: bool = False) -> Iterator[int]:
+def open_folder(path: str | os.PathLike[str], parts: Sequence[str] = (), *, make: bool = False) -> Iterator[int]:
     """A descriptor of the folder `path`/parts..., for the length of a `with` block; no component of `parts` may be a link.
 
     Args:
@@ -62,7 +62,7 @@ def _entered(folder: int, part: str, *, make: bool) -> int:
 
 def sync_folder(path: str | os.PathLike[str]) -> None:
     """Make the names in a folder durable."""
-    with opened_folder(path) as folder:
+    with open_folder(path) as folder:
         os.fsync(folder)
 
 

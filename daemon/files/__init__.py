@@ -1,0 +1,1 @@
+"""Crash-safe writing, file names, and reading of untrusted files."""
