@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from daemon.allowance import Allowance
-from daemon.breaker import Breaker
-from daemon.disposition import UPSTREAM_TYPES, Backoff, ErrorType
+from daemon.policy.concurrency_limit import ConcurrencyLimit
+from daemon.policy.circuit_breaker import CircuitBreaker
+from daemon.policy.failures import UPSTREAM_TYPES, Backoff, ErrorType
 from daemon.endings import Ending
 from daemon.log.events import Event, EventLog
 from daemon.orders import Report
@@ -38,10 +38,10 @@ class Admission:
 
     def __init__(self, networks: Backoff, most: int, log: EventLog) -> None:
         """`most` jobs are under way at once while nothing is wrong."""
-        self.networks = Breaker(networks)
-        self.machine = Breaker(MACHINE)
-        self.at_networks = Allowance(most)
-        self.in_memory = Allowance(most)
+        self.networks = CircuitBreaker(networks)
+        self.machine = CircuitBreaker(MACHINE)
+        self.at_networks = ConcurrencyLimit(most)
+        self.in_memory = ConcurrencyLimit(most)
         self._log = log
         self._under_way: dict[str, _Start] = {}
 

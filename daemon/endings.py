@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from daemon.disposition import Backoff, ErrorType, Outcome, error_type, outcome
+from daemon.policy.failures import Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.earlier import Earlier
 from daemon.gallery.thumbnails import keep_thumbnail
 from daemon.log.events import Event, EventLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.endings import Endings, Timing
 from daemon.in_hand import Held
 from daemon.log.events import Event, EventLog

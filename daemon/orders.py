@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.inference import InferenceRequest
 from daemon.settings import Settings
 from daemon.sidecar import JobOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from daemon.disposition import Backoff
+from daemon.policy.failures import Backoff
 from daemon.endings import Endings
 from daemon.intake import Intake
 from daemon.log.events import EventLog

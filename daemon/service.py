@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 
 from daemon.admission import MACHINE, Admission
-from daemon.disposition import Backoff, ErrorType, Outcome
+from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.files.durable import open_folder
 from daemon.endings import Endings, Timing
 from daemon.in_hand import Held, Running

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from daemon.breaker import BreakerState
+from daemon.policy.circuit_breaker import CircuitState
 from daemon.earlier import Earlier
 from daemon.endings import Endings
 from daemon.intake import Intake
@@ -194,7 +194,7 @@ class Upkeep:
     def is_waiting_for_others(self) -> bool:
         """Whether what is left waits for something that is out, not for its turn."""
         service = self._service
-        return service.is_paused or any(breaker.state is not BreakerState.CLOSED for breaker in (service.networks, service.machine))
+        return service.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in (service.networks, service.machine))
 
 
 def _age(seconds: float) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon import choices
-from daemon.disposition import ErrorType, error_type
+from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
 from daemon.gallery.thumbnails import write_thumbnail
 from daemon.files.filenames import shown_name

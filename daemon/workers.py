@@ -25,7 +25,7 @@ from typing import Protocol, cast
 
 from pebble import ProcessExpired, ProcessPool
 
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.orders import Failure, Order, Report
 from daemon.timeslice import ask_for_usual_slices
 from daemon.work import hurried_by, perform

@@ -15,7 +15,7 @@ from typing import Any
 
 from fault.stub_daemon import pretended
 
-from daemon.disposition import error_type
+from daemon.policy.failures import error_type
 from daemon.log.events import EventLog
 from daemon.notify import Notifier
 from daemon.orders import Failure, Order, Report

@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from daemon.breaker import BreakerState
-from daemon.disposition import ErrorType
+from daemon.policy.circuit_breaker import CircuitState
+from daemon.policy.failures import ErrorType
 from daemon.endings import STAGES
 from daemon.log.events import Event
 from daemon.vitals import Vitals
@@ -164,7 +164,7 @@ class _VitalsCollector(Collector):
         yield CounterMetricFamily("doodled_watch_overflows", "Times that the kernel lost events of the inbox.", value=vitals.overflows)
         states = GaugeMetricFamily("doodled_breaker_state", "1 for the state that a breaker is in.", labels=["breaker", "state"])
         for breaker, now_in in (("networks", vitals.breaker), ("machine", vitals.machine)):
-            for state in BreakerState:
+            for state in CircuitState:
                 states.add_metric([breaker, state.value], float(state.value == now_in))
         yield states
 

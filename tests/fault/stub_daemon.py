@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from daemon.disposition import ErrorType, error_type
+from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
 from daemon.orders import Failure, Order, Report
 from daemon.run import Hiring, run

@@ -13,7 +13,7 @@ from fault.stub_daemon import pretended
 from hand_driven import HandDriven
 from spool_oracle import Places, check_published, check_tidy
 
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.orders import Failure, Order, Report
 
 HOUR_S = 3600.0

@@ -19,7 +19,7 @@ from fault.test_daemon import drained, drop, events
 from spool_oracle import ROOT, Places, check_published, check_tidy
 
 from daemon.files import untrusted as sources, work
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.inference import InferenceRequest
 from daemon.intake import Intake
 from daemon.orders import Order

@@ -12,7 +12,7 @@ from fault.stub_daemon import pretended
 from simulated_daemon import Simulation
 
 from daemon import upkeep
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.orders import Failure, Order, Report
 from daemon.settings import Settings
 

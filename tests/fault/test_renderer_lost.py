@@ -22,7 +22,7 @@ from PIL import Image, ImageSequence
 from spool_oracle import ROOT
 
 from daemon import work
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.orders import Order, Report
 from daemon.workbench import Workbench
 from pipeline.adapters.encoding import encoders

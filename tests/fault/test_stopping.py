@@ -20,7 +20,7 @@ from PIL import Image
 from spool_oracle import ROOT, Places, check_published, check_tidy
 from waiting import until
 
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.orders import Failure, Order, Report
 
 PATIENCE_S = 60.0

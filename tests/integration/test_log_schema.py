@@ -18,7 +18,7 @@ import pytest
 from real_log import AGAIN, DRAWING, NOT_UTF8, QUICK, real_log, records, told
 from spool_oracle import ROOT
 
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.log import formats as log_formats
 from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog
 from daemon.log.journal import message_id

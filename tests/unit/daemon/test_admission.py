@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.admission import MACHINE, Admission
-from daemon.disposition import Backoff, ErrorType, Outcome
+from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.endings import Ending
 from daemon.log.events import EventLog
 from daemon.orders import Failure, Report

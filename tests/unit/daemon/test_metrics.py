@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.log.events import Event, EventLog
 from daemon.metrics import outlets as metrics_outlets
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics

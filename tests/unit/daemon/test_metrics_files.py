@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.log.events import Event
 from daemon.metrics.counters import Metrics
 from daemon.vitals import Vitals

@@ -16,7 +16,7 @@ from hand_driven import HandDriven, drop
 from spool_oracle import Places, check_published, check_tidy
 
 from daemon import endings as endings_module
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.orders import Failure, Order, Report, Retry
 from daemon.publish import publish
 from daemon.settings import Settings

@@ -14,7 +14,7 @@ from few_lines_server import Server, picture, server
 from spool_oracle import ROOT
 
 from daemon import work
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.inference import InferenceChoice, InferenceRequest
 from daemon.orders import Order
 from daemon.sidecar import JobOptions

@@ -19,7 +19,7 @@ from pebble import ProcessExpired
 from pebble.pool import process as pool_process
 
 from daemon import workers as workers_module
-from daemon.disposition import ErrorType
+from daemon.policy.failures import ErrorType
 from daemon.orders import Report
 from daemon.workers import Workers, report_of
 

@@ -7,7 +7,7 @@ and Jain 1989). Jobs that started before a fall say nothing about the number tha
 from __future__ import annotations
 
 
-class Allowance:
+class ConcurrencyLimit:
     """Pure: told of every end, with the time of its start on the monotonic clock.
 
     Args:

@@ -6,8 +6,8 @@ import errno
 
 import pytest
 
-from daemon.breaker import Breaker, BreakerState
-from daemon.disposition import UPSTREAM_TYPES, Backoff, ErrorType, Outcome, error_type, outcome
+from daemon.policy.circuit_breaker import CircuitBreaker, CircuitState
+from daemon.policy.failures import UPSTREAM_TYPES, Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.sidecar import SidecarError
 from pipeline import errors
 from pipeline.errors import DecodeError, DecodeReason, OutputFailed, UpstreamUnavailable
@@ -64,25 +64,25 @@ def test_the_backoff_doubles_and_is_bounded() -> None:
 
 
 def test_the_breaker_lets_one_probe_through_at_a_time() -> None:
-    breaker = Breaker(Backoff(5.0, 30.0))
+    breaker = CircuitBreaker(Backoff(5.0, 30.0))
     assert breaker.may_start(0.0)
     assert breaker.failed(0.0, "a", "down")
-    assert breaker.state is BreakerState.OPEN
+    assert breaker.state is CircuitState.OPEN
     assert not breaker.may_start(4.9)
     assert breaker.may_start(5.0)
     assert breaker.started("b")
-    assert breaker.state is BreakerState.HALF_OPEN
+    assert breaker.state is CircuitState.HALF_OPEN
     assert not breaker.may_start(1000.0)
     assert not breaker.failed(10.0, "b", "down")
     assert not breaker.may_start(19.0)
     assert breaker.may_start(20.0)
     breaker.started("c")
     assert breaker.succeeded("c")
-    assert breaker.state is BreakerState.CLOSED
+    assert breaker.state is CircuitState.CLOSED
 
 
 def test_jobs_that_had_started_before_change_nothing() -> None:
-    breaker = Breaker(Backoff(5.0, 30.0))
+    breaker = CircuitBreaker(Backoff(5.0, 30.0))
     breaker.failed(0.0, "a", "down")
     assert not breaker.failed(1.0, "late", "down")
     assert not breaker.succeeded("late")
@@ -91,7 +91,7 @@ def test_jobs_that_had_started_before_change_nothing() -> None:
 
 
 def test_probes_are_never_more_than_the_longest_wait_apart_whatever_the_outage_lasts() -> None:
-    breaker, now, probes = Breaker(Backoff(5.0, 30.0)), 0.0, 0
+    breaker, now, probes = CircuitBreaker(Backoff(5.0, 30.0)), 0.0, 0
     breaker.failed(now, "first", "down")
     while now < 6 * 3600:
         due_s = breaker.due_s()
@@ -104,7 +104,7 @@ def test_probes_are_never_more_than_the_longest_wait_apart_whatever_the_outage_l
 
 
 def test_a_probe_that_ends_otherwise_makes_room_for_another() -> None:
-    breaker = Breaker(Backoff(5.0, 30.0))
+    breaker = CircuitBreaker(Backoff(5.0, 30.0))
     breaker.failed(0.0, "a", "down")
     breaker.started("b")
     breaker.forgotten("b")
@@ -112,17 +112,17 @@ def test_a_probe_that_ends_otherwise_makes_room_for_another() -> None:
 
 
 def test_retry_after_is_believed_within_reason() -> None:
-    breaker = Breaker(Backoff(5.0, 30.0))
+    breaker = CircuitBreaker(Backoff(5.0, 30.0))
     breaker.failed(0.0, "a", "busy", retry_after_s=120.0)
     assert not breaker.may_start(119.0)
     assert breaker.may_start(120.0)
-    endless = Breaker(Backoff(5.0, 30.0))
+    endless = CircuitBreaker(Backoff(5.0, 30.0))
     endless.failed(0.0, "a", "busy", retry_after_s=1e9)
     assert endless.may_start(300.0)
 
 
 def test_the_wait_counts_from_the_start_of_a_probe_that_hung() -> None:
-    breaker = Breaker(Backoff(30.0, 30.0))
+    breaker = CircuitBreaker(Backoff(30.0, 30.0))
     breaker.failed(0.0, "a", "down")
     breaker.started("b", 30.0)
     breaker.failed(70.0, "b", "no answer")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from daemon.disposition import Backoff
+from daemon.policy.failures import Backoff
 
 
-class BreakerState(StrEnum):
+class CircuitState(StrEnum):
     """Whether jobs that need the networks may start."""
 
     CLOSED = "closed"
@@ -15,7 +15,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half_open"
 
 
-class Breaker:
+class CircuitBreaker:
     """Pure: told of every end and asked before every start, with the time on the monotonic clock."""
 
     def __init__(self, backoff: Backoff) -> None:
@@ -28,11 +28,11 @@ class Breaker:
         self.reason = ""
 
     @property
-    def state(self) -> BreakerState:
+    def state(self) -> CircuitState:
         """As logs and STATUS= call it."""
         if self.opened_at_s is None:
-            return BreakerState.CLOSED
-        return BreakerState.HALF_OPEN if self._probe is not None else BreakerState.OPEN
+            return CircuitState.CLOSED
+        return CircuitState.HALF_OPEN if self._probe is not None else CircuitState.OPEN
 
     def may_start(self, now: float) -> bool:
         """Whether a job that needs the networks may start; while open, one at a time, when its time has come."""
@@ -40,7 +40,7 @@ class Breaker:
 
     def due_s(self) -> float | None:
         """When the next probe may start, if one is waited for."""
-        return self._retry_at_s if self.state is BreakerState.OPEN else None
+        return self._retry_at_s if self.state is CircuitState.OPEN else None
 
     def started(self, job: str, now: float | None = None) -> bool:
         """A job that needs the networks has started; True if it is the probe, as it is while open.

@@ -1,0 +1,1 @@
+"""Pure decisions: start, retry, defer or fail."""
