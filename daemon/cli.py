@@ -33,7 +33,7 @@ from daemon.commands.options import (
     Timings,
     Urls,
 )
-from daemon.inference import InferenceRequest
+from daemon.options.inference import InferenceRequest
 from daemon.stopwatch import WallStopwatch, timing_lines
 from daemon.version import version
 from pipeline.types import Quality
@@ -91,7 +91,7 @@ def animate(  # noqa: PLR0917 - as above
     """Find the figure in a picture and animate it."""
     stopwatch = WallStopwatch()
     from daemon.commands.drawings import animate_drawing
-    from daemon.plans import RenderRequest
+    from daemon.options.scene_builder import RenderRequest
 
     request = RenderRequest(drawing, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl)
     asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
@@ -122,7 +122,7 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
     from daemon.commands.render import render as do_render
-    from daemon.plans import RenderRequest
+    from daemon.options.scene_builder import RenderRequest
 
     request = RenderRequest(
         target, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl, dump=dump, mesh=mesh
@@ -163,7 +163,7 @@ def joints(
 ) -> None:
     """Correct a character's joints in the browser, and see at once how it moves."""
     from daemon.commands.joints import correct_joints
-    from daemon.plans import RenderRequest
+    from daemon.options.scene_builder import RenderRequest
 
     correct_joints(RenderRequest(character, motion=motion, retarget=retarget, context=gl), os.environ, typer.echo, port=port)
 
@@ -182,7 +182,7 @@ def measure(  # noqa: PLR0917 - as above
 ) -> None:
     """Say where the time goes from a picture to its animation, cold and warm."""
     from daemon.commands.measure import measured, table
-    from daemon.plans import RenderRequest
+    from daemon.options.scene_builder import RenderRequest
 
     request = RenderRequest(drawing, motion=motion, size=size, rate=fps)
     asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
@@ -193,7 +193,7 @@ def measure(  # noqa: PLR0917 - as above
 @app.command(rich_help_panel=DRAWINGS)
 def motions() -> None:
     """List the motions that can be asked for by name."""
-    from daemon.motions import motion_table
+    from daemon.options.motions import motion_table
 
     typer.echo(motion_table(os.environ))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from daemon.policy.failures import ErrorType
-from daemon.inference import InferenceRequest
+from daemon.options.inference import InferenceRequest
 from daemon.settings import Settings
-from daemon.sidecar import JobOptions
+from daemon.options.sidecar import JobOptions
 from daemon.spool import Job
 
 

@@ -17,7 +17,7 @@ from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.files.durable import open_folder
 from daemon.endings import Endings, Timing
 from daemon.in_hand import Held, Running
-from daemon.inference import InferenceRequest
+from daemon.options.inference import InferenceRequest
 from daemon.intake import Candidate, Intake
 from daemon.leftovers import Leftovers
 from daemon.log.events import Event, EventLog

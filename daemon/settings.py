@@ -17,11 +17,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
 
-from daemon import choices
-from daemon.inference import InferenceChoice
+from daemon.options import values as choices
+from daemon.options.inference import InferenceChoice
 from daemon.log.writer import JOURNAL_SOCKET
 from daemon.processors import processor_count
-from daemon.sidecar import JobOptions
+from daemon.options.sidecar import JobOptions
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format

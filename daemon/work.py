@@ -19,14 +19,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daemon import choices
+from daemon.options import values as choices
 from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
 from daemon.gallery.thumbnails import write_thumbnail
 from daemon.files.filenames import shown_name
 from daemon.orders import Failure, Order, Report
-from daemon.plans import RenderRequest, character_plan
-from daemon.sidecar import MAX_BYTES, JobOptions, chosen_options
+from daemon.options.scene_builder import RenderRequest, character_plan
+from daemon.options.sidecar import MAX_BYTES, JobOptions, chosen_options
 from daemon.files.untrusted import bytes_of, copied_character
 from daemon.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.stopwatch import WallStopwatch

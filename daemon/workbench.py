@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from daemon.inference import InferenceRequest, opened_predictor
-from daemon.motions import motion_library
+from daemon.options.inference import InferenceRequest, opened_predictor
+from daemon.options.motions import motion_library
 from daemon.orders import Order, Retry
 from pipeline.errors import ModelUnavailable, OptionError, RenderUnavailable
 

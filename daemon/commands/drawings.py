@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.commands.render import Rendered, carried_out
-from daemon.inference import InferenceRequest, opened_predictor
-from daemon.motions import motion_library
-from daemon.plans import RenderRequest, character_plan
+from daemon.options.inference import InferenceRequest, opened_predictor
+from daemon.options.motions import motion_library
+from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.stopwatch import WallStopwatch
 from pipeline.adapters.reading.pictures import read_drawing
 from pipeline.annotate import AnnotatedFigure, AnnotateOptions, annotated

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from daemon.joints.folder import CharacterFolder
 from daemon.joints.server import JointsServer
-from daemon.motions import motion_library
+from daemon.options.motions import motion_library
 from daemon.files.filenames import printable
-from daemon.plans import DEFAULT_MOTION, RenderRequest
+from daemon.options.scene_builder import DEFAULT_MOTION, RenderRequest
 from pipeline.character_files import CONFIG_NAME
 from pipeline.errors import OptionError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daemon.inference import InferenceChoice, InferenceRequest, opened_predictor, torchserve_settings
+from daemon.options.inference import InferenceChoice, InferenceRequest, opened_predictor, torchserve_settings
 from pipeline.adapters.opengl.context_reports import describe_contexts
 from pipeline.errors import DoodledError
 from pipeline.types import Format

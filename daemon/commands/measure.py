@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.choices import output_format
+from daemon.options.values import output_format
 from daemon.commands.drawings import analysed
-from daemon.inference import InferenceRequest, opened_predictor
-from daemon.motions import motion_library
-from daemon.plans import RenderRequest, character_plan
+from daemon.options.inference import InferenceRequest, opened_predictor
+from daemon.options.motions import motion_library
+from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.stopwatch import ANALYSIS_STAGES, BREAKDOWN, WallStopwatch
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.opengl.renderer import GLRenderer

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from daemon.choices import CameraChoice, Overlay
-from daemon.inference import InferenceChoice
+from daemon.options.values import CameraChoice, Overlay
+from daemon.options.inference import InferenceChoice
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.assets import AssetKind, asset_folder
 from pipeline.types import Format

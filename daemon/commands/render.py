@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon import choices
-from daemon.motions import motion_library
-from daemon.plans import Plan, RenderRequest, planned
+from daemon.options import values as choices
+from daemon.options.motions import motion_library
+from daemon.options.scene_builder import Plan, RenderRequest, planned
 from daemon.stopwatch import WallStopwatch
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.opengl.renderer import GLRenderer

@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from daemon.commands.render import render
-from daemon.motions import motion_library
-from daemon.plans import RenderRequest, planned
+from daemon.options.motions import motion_library
+from daemon.options.scene_builder import RenderRequest, planned
 from daemon.stopwatch import WallStopwatch
 from pipeline.annotation_files import OVERLAY_NAME, joint_overlay
 from pipeline.character_configs import CharacterConfig, moved_joints, read_character_config

@@ -13,7 +13,7 @@ import errno
 from dataclasses import dataclass
 from enum import StrEnum
 
-from daemon.sidecar import SidecarError
+from daemon.options.sidecar import SidecarError
 from pipeline import errors
 
 

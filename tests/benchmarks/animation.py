@@ -38,9 +38,9 @@ OWN = [
 def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
     """Run one case in this process; figures of the first run and of the others."""
     started = time.perf_counter()
-    from daemon.choices import CameraChoice
-    from daemon.motions import motion_library
-    from daemon.plans import RenderRequest, planned
+    from daemon.options.values import CameraChoice
+    from daemon.options.motions import motion_library
+    from daemon.options.scene_builder import RenderRequest, planned
     from daemon.stopwatch import WallStopwatch
     from pipeline.adapters.encoding.encoders import encoder_for
     from pipeline.adapters.opengl.renderer import GLRenderer

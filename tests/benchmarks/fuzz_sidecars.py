@@ -30,9 +30,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from hand_driven import HandDriven  # noqa: E402 - the script finds its own checkout
 
-from daemon import choices  # noqa: E402
-from daemon.motions import motion_library  # noqa: E402
-from daemon.sidecar import MAX_BYTES, MAX_MOTIONS, JobOptions, SidecarError, chosen_options  # noqa: E402
+from daemon.options import values as choices  # noqa: E402
+from daemon.options.motions import motion_library  # noqa: E402
+from daemon.options.sidecar import MAX_BYTES, MAX_MOTIONS, JobOptions, SidecarError, chosen_options  # noqa: E402
 from daemon.spool import Spool  # noqa: E402
 from pipeline.types import Format  # noqa: E402
 

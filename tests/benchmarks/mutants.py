@@ -35,7 +35,7 @@ SUBJECTS = {
     "pipeline/stages/retarget.py": [f"{UNIT}/stages/test_retarget.py"],
     "daemon/recovery.py": [f"{UNIT}/daemon/test_recovery.py"],
     "daemon/publish.py": [f"{UNIT}/daemon/test_publish.py"],
-    "daemon/sidecar.py": [f"{UNIT}/daemon/test_sidecar.py"],
+    "daemon/options/sidecar.py": [f"{UNIT}/daemon/options/test_sidecar.py"],
 }
 HEAVY = ("numpy", "scipy.spatial", "scipy.sparse.linalg", "cv2", "PIL.Image", "OpenGL.GL", "pydantic", "structlog", "av")
 """Loaded once, before the processes fork."""

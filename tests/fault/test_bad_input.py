@@ -14,7 +14,7 @@ import yaml
 from PIL import Image, ImageSequence
 
 from daemon.commands.render import Rendered, render
-from daemon.plans import RenderRequest
+from daemon.options.scene_builder import RenderRequest
 from daemon.stopwatch import WallStopwatch
 from pipeline.errors import CharacterError, ConfigError, DoodledError, MotionFileError, RetargetError, UnknownName
 

@@ -20,12 +20,12 @@ from spool_oracle import ROOT, Places, check_published, check_tidy
 
 from daemon.files import untrusted as sources, work
 from daemon.policy.failures import ErrorType
-from daemon.inference import InferenceRequest
+from daemon.options.inference import InferenceRequest
 from daemon.intake import Intake
 from daemon.orders import Order
 from daemon.publish import publish
 from daemon.settle import SettleRules
-from daemon.sidecar import JobOptions
+from daemon.options.sidecar import JobOptions
 from daemon.spool import RESULT, Job, Spool
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.errors import DecodeError

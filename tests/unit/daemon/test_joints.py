@@ -29,7 +29,7 @@ from daemon.commands.joints import correct_joints
 from daemon.joints.folder import BEFORE_NAME, CharacterFolder
 from daemon.joints.page import page, policy
 from daemon.joints.server import MOST_BYTES, JointsServer
-from daemon.plans import RenderRequest
+from daemon.options.scene_builder import RenderRequest
 from pipeline.assets import AssetKind, asset_folder
 from pipeline.character_configs import moved_joints, read_character_config
 from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed, RenderFailed, UnknownName

@@ -15,9 +15,9 @@ from spool_oracle import ROOT
 
 from daemon import work
 from daemon.policy.failures import ErrorType
-from daemon.inference import InferenceChoice, InferenceRequest
+from daemon.options.inference import InferenceChoice, InferenceRequest
 from daemon.orders import Order
-from daemon.sidecar import JobOptions
+from daemon.options.sidecar import JobOptions
 from daemon.workbench import MAX_RETRIES_TOLD, Workbench
 from pipeline.errors import NoFigureFound
 from pipeline.types import Format

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.sidecar import MAX_BYTES, MAX_MOTIONS, JobOptions, SidecarError, chosen_options
+from daemon.options.sidecar import MAX_BYTES, MAX_MOTIONS, JobOptions, SidecarError, chosen_options
 from pipeline.types import Format
 
 KNOWN = ("dab", "jumping_jacks", "wave")

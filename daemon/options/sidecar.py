@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from daemon import choices
+from daemon.options import values as choices
 from pipeline.errors import FileProblems, OptionError
 from pipeline.types import Format
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from daemon import choices
-from daemon.choices import CameraChoice, Overlay
-from daemon.motions import file_roots, located
+from daemon.options import values as choices
+from daemon.options.values import CameraChoice, Overlay
+from daemon.options.motions import file_roots, located
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.character_files import read_character
 from pipeline.errors import OptionError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from daemon import choices
+from daemon.options import values as choices
 from pipeline.errors import OptionError
 from pipeline.types import Format
 

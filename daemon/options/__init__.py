@@ -1,0 +1,1 @@
+"""What one drawing is to become: option values, sidecars, motions, scenes."""
