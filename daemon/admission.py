@@ -15,7 +15,7 @@ from daemon.policy.failures import UPSTREAM_TYPES, Backoff, ErrorType
 from daemon.endings import Ending
 from daemon.log.events import Event, EventLog
 from daemon.orders import Report
-from daemon.spool import Job
+from daemon.spool.spool import Job
 
 MACHINE: Final = Backoff(2.0, 60.0)
 """How long nothing is started after OpenGL, the disk or a new process was refused."""

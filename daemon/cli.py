@@ -222,7 +222,7 @@ def health(
 ) -> None:
     """Say whether the daemon of this host is alive, and what it does. Exit status 1 if it is not. To be asked as the daemon's user."""
     from daemon.commands.health import health as health_below
-    from daemon.layout import Layout
+    from daemon.spool.layout import Layout
     from daemon.settings import read_settings, root_folder
 
     found = health_below(Layout(root_folder(read_settings(config, os.environ), os.environ)), patience_s=patience_s)

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from daemon.policy.failures import Backoff, ErrorType, Outcome, error_type, outcome
-from daemon.earlier import Earlier
+from daemon.spool.seen_index import SeenIndex
 from daemon.gallery.thumbnails import keep_thumbnail
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import name_fields, shown_name
 from daemon.orders import Failure, Report
-from daemon.publish import finish_publishing, publish
-from daemon.quarantine import finish_quarantine, quarantine
-from daemon.spool import ERROR, Job, Spool, read_json
+from daemon.spool.publish import finish_publishing, publish
+from daemon.spool.quarantine import finish_quarantine, quarantine
+from daemon.spool.spool import ERROR, Job, Spool, read_json
 from daemon.stopwatch import timing_lines
 from pipeline.errors import DoodledError
 
@@ -100,7 +100,7 @@ class Endings:
         self._retry = retry
         self.is_kept = True
         self.tells_stages = True
-        self._earlier = Earlier(spool.layout.seen)
+        self._earlier = SeenIndex(spool.layout.seen)
         self.done = 0
         self.failed = 0
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from daemon.endings import Timing
 from daemon.orders import Report
-from daemon.recovery import Recovered
+from daemon.spool.recovery import Recovered
 from daemon.settle import Observation
-from daemon.spool import Job
+from daemon.spool.spool import Job
 
 
 @dataclass

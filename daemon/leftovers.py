@@ -10,8 +10,8 @@ from daemon.endings import Endings, Timing
 from daemon.in_hand import Held
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import name_fields
-from daemon.recovery import STALE_S, Found, Recovered, swept, taken_over
-from daemon.spool import Job, Spool
+from daemon.spool.recovery import STALE_S, Found, Recovered, swept, taken_over
+from daemon.spool.spool import Job, Spool
 
 LATER_S = 1.0
 """Until what the disk refused is tried again."""

@@ -10,7 +10,7 @@ from daemon.policy.failures import ErrorType
 from daemon.options.inference import InferenceRequest
 from daemon.settings import Settings
 from daemon.options.sidecar import JobOptions
-from daemon.spool import Job
+from daemon.spool.spool import Job
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from daemon.notify import Notifier
 from daemon.service import Service
 from daemon.settings import Settings
 from daemon.settle import SettleRules
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 from daemon.supplies import Supplies
 from daemon.upkeep import Upkeep
 from daemon.watch import Watch

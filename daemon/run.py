@@ -17,7 +17,7 @@ from daemon.log.writer import BackgroundWriter
 from daemon.notify import Notifier
 from daemon.parts import assembled
 from daemon.settings import Settings, config_file, read_settings, root_folder
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 from daemon.timeslice import ask_for_short_slices
 from daemon.vitals import Vitals
 from daemon.watch import Watch, is_on_network

@@ -26,7 +26,7 @@ from daemon.files.filenames import name_fields
 from daemon.orders import Report, order_of
 from daemon.settings import Settings
 from daemon.settle import Observation
-from daemon.spool import SOURCE, Job, Spool
+from daemon.spool.spool import SOURCE, Job, Spool
 from daemon.workers import WorkForce, report_of
 
 LOOKS_PER_STEP = 256

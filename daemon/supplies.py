@@ -10,7 +10,7 @@ from daemon.log.events import Event, EventLog
 from daemon.files.filenames import name_fields, shown_path
 from daemon.service import Service
 from daemon.settings import Settings
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 from daemon.watch import Watch, WatchMode
 
 SCAN_PAUSE_S = 0.05

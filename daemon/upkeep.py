@@ -9,16 +9,16 @@ from contextlib import suppress
 from typing import Any
 
 from daemon.policy.circuit_breaker import CircuitState
-from daemon.earlier import Earlier
+from daemon.spool.seen_index import SeenIndex
 from daemon.endings import Endings
 from daemon.intake import Intake
-from daemon.job_ids import is_job_id, made_at_s
+from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import shown_path
 from daemon.notify import Notifier
 from daemon.service import Service
 from daemon.settings import Settings
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 from daemon.status_file import StatusFile
 from daemon.supplies import Supplies
 from daemon.vitals import Vitals, resident_bytes
@@ -58,7 +58,7 @@ class Upkeep:
         self._retention_at_s = self._status_at_s = 0.0
         self._heartbeat_at_s: float | None = None
         self._hour: list[tuple[float, int, int]] = []
-        self._earlier = Earlier(spool.layout.seen)
+        self._earlier = SeenIndex(spool.layout.seen)
         self._status_file = StatusFile(spool.layout.status / f"{spool.instance}.json")
         self._is_status_old = False
 

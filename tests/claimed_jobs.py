@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.spool import RESULT, SOURCE, Job, Spool
+from daemon.spool.spool import RESULT, SOURCE, Job, Spool
 
 NOW_S = 1_700_000_000.0
 

@@ -21,7 +21,7 @@ from daemon.notify import Notifier
 from daemon.orders import Failure, Order, Report
 from daemon.parts import assembled
 from daemon.settings import Settings
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 from daemon.watch import Watch
 
 LONGEST_S = 5.0

@@ -17,7 +17,7 @@ from daemon.notify import Notifier
 from daemon.orders import Order, Report
 from daemon.parts import assembled
 from daemon.settings import Settings
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 from daemon.watch import Watch
 
 Doing = Callable[[Order, float, int], tuple[float, Report | None]]

@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.instances import is_alive
-from daemon.layout import Layout
-from daemon.spool import read_json
+from daemon.spool.instances import is_alive
+from daemon.spool.layout import Layout
+from daemon.spool.spool import read_json
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from daemon import quarantine
-from daemon.instances import is_alive
+from daemon.spool import quarantine
+from daemon.spool.instances import is_alive
 from daemon.intake import Intake
-from daemon.job_ids import is_job_id
-from daemon.layout import Layout
+from daemon.spool.job_ids import is_job_id
+from daemon.spool.layout import Layout
 from daemon.files.filenames import printable, shown_name, shown_path
-from daemon.quarantine import Failed
+from daemon.spool.quarantine import Failed
 from daemon.settle import SettleRules
-from daemon.spool import JOB_FILE, MANIFEST, read_job, read_json
+from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
 MOST_DEEP = 16

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from daemon.layout import Layout
+    from daemon.spool.layout import Layout
 
 app = typer.Typer(
     name="jobs",
@@ -26,7 +26,7 @@ All = Annotated[bool, typer.Option("--all", help="All that failed.")]
 
 
 def _layout(config: Path | None) -> Layout:
-    from daemon.layout import Layout
+    from daemon.spool.layout import Layout
     from daemon.settings import read_settings, root_folder
 
     return Layout(root_folder(read_settings(config, os.environ), os.environ))

@@ -5,7 +5,7 @@ on the same file: the kernel may have dropped the pages it could not write, and 
 
 Folders that strangers can write to are opened component by component with O_NOFOLLOW, and everything in them is named relative to the
 open folder, so that no symbolic link leads elsewhere. A job's own folder is named by its whole path in every call: should somebody else
-have taken the job over, that path is gone, and nothing more can be done to the job (`daemon.spool`).
+have taken the job over, that path is gone, and nothing more can be done to the job (`daemon.spool.spool`).
 
 On a network file system, a call that has happened may report an error, as its answer was lost and the call was sent again. Renames
 and links are therefore judged by what they left.

@@ -19,7 +19,7 @@ from daemon.files.durable import content_of, exists, open_folder
 from daemon.gallery.entries import Entries, Shown
 from daemon.gallery.pages import INDEX, MARK, pages
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
-from daemon.layout import Layout
+from daemon.spool.layout import Layout
 from daemon.log.events import Event, EventLog
 
 LOOK_S: Final = 60.0

@@ -33,7 +33,7 @@ from hand_driven import HandDriven  # noqa: E402 - the script finds its own chec
 from daemon.options import values as choices  # noqa: E402
 from daemon.options.motions import motion_library  # noqa: E402
 from daemon.options.sidecar import MAX_BYTES, MAX_MOTIONS, JobOptions, SidecarError, chosen_options  # noqa: E402
-from daemon.spool import Spool  # noqa: E402
+from daemon.spool.spool import Spool  # noqa: E402
 from pipeline.types import Format  # noqa: E402
 
 KEYS = ("motion", "motions", "format", "formats", "size", "fps", "background", "figures")

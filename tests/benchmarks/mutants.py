@@ -31,10 +31,10 @@ ROOT = Path(__file__).parents[2]
 UNIT = "tests/unit"
 SUBJECTS = {
     "daemon/settle.py": [f"{UNIT}/daemon/test_settle.py"],
-    "daemon/spool.py": [f"{UNIT}/daemon/test_spool.py"],
+    "daemon/spool/spool.py": [f"{UNIT}/daemon/spool/test_spool.py"],
     "pipeline/stages/retarget.py": [f"{UNIT}/stages/test_retarget.py"],
-    "daemon/recovery.py": [f"{UNIT}/daemon/test_recovery.py"],
-    "daemon/publish.py": [f"{UNIT}/daemon/test_publish.py"],
+    "daemon/spool/recovery.py": [f"{UNIT}/daemon/spool/test_recovery.py"],
+    "daemon/spool/publish.py": [f"{UNIT}/daemon/spool/test_publish.py"],
     "daemon/options/sidecar.py": [f"{UNIT}/daemon/options/test_sidecar.py"],
 }
 HEAVY = ("numpy", "scipy.spatial", "scipy.sparse.linalg", "cv2", "PIL.Image", "OpenGL.GL", "pydantic", "structlog", "av")

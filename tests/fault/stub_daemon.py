@@ -22,7 +22,7 @@ from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
 from daemon.orders import Failure, Order, Report
 from daemon.run import Hiring, run
-from daemon.spool import RESULT, SOURCE
+from daemon.spool.spool import RESULT, SOURCE
 from daemon.workers import Workers
 
 BACK = "networks-are-back"

@@ -22,7 +22,7 @@ import pytest
 import waiting
 from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
 
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 
 PATIENCE_S = 40.0
 ENVIRON = {

@@ -14,8 +14,8 @@ from hand_driven import HandDriven
 from spool_oracle import Places, check_published, check_tidy
 
 from daemon.files.durable import write_durably
-from daemon.quarantine import quarantined
-from daemon.spool import Job, Spool
+from daemon.spool.quarantine import quarantined
+from daemon.spool.spool import Job, Spool
 
 CONTENT = b"a drawing"
 OUTPUT = {"result": "0000.gif", "label": [], "file": "drawing.gif"}

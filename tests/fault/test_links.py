@@ -23,10 +23,10 @@ from daemon.policy.failures import ErrorType
 from daemon.options.inference import InferenceRequest
 from daemon.intake import Intake
 from daemon.orders import Order
-from daemon.publish import publish
+from daemon.spool.publish import publish
 from daemon.settle import SettleRules
 from daemon.options.sidecar import JobOptions
-from daemon.spool import RESULT, Job, Spool
+from daemon.spool.spool import RESULT, Job, Spool
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.errors import DecodeError
 from pipeline.types import Format

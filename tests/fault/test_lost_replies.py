@@ -81,13 +81,13 @@ def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_p
     dropped(tmp_path, b"a drawing")
     with HandDriven.opened(tmp_path) as daemon:
         daemon.turn(1000.0)
-        claim = daemon.spool.claim
+        claim = daemon.spool.spool.claim
 
         def late(*arguments: object, **more: object) -> object:
             os.rename(tmp_path / "inbox" / "dab" / "garlic.jpg", tmp_path / "taken")  # noqa: PTH104 - as others do it
             return claim(*arguments, **more)  # type: ignore[arg-type]
 
-        daemon.spool.claim = late  # type: ignore[assignment, method-assign]
+        daemon.spool.spool.claim = late  # type: ignore[assignment, method-assign]
         daemon.turned(1001.0, until_s=1010.0)
         assert not daemon.told("job.claimed")
         assert not daemon.service.held

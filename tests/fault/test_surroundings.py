@@ -18,7 +18,7 @@ from fault.test_daemon import ENVIRON, PATIENCE_S, command, drained, drop, event
 from spool_oracle import ROOT, Places, check_published, check_tidy
 
 from daemon.log.events import MAX_RECORD_BYTES
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 
 QUICK = {**ENVIRON, "DOODLED_INTAKE_RESCAN_S": "0.5", "DOODLED_INTAKE_POLL_S": "0.2"}
 MOST_RECORDS = 12

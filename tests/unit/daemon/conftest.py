@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from daemon.spool import Spool
+    from daemon.spool.spool import Spool
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
     """One daemon's, in a folder of its own."""
-    from daemon.spool import Spool  # not before tests are collected: tests/benchmarks/mutants.py puts another in its place
+    from daemon.spool.spool import Spool  # not before tests are collected: tests/benchmarks/mutants.py puts another in its place
 
     with Spool.opened(tmp_path / "root") as opened:
         yield opened

@@ -12,7 +12,7 @@ from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.endings import Ending
 from daemon.log.events import EventLog
 from daemon.orders import Failure, Report
-from daemon.spool import Job
+from daemon.spool.spool import Job
 
 DONE = Ending(None)
 FINE = Report({}, networks_answered=True)

@@ -25,8 +25,8 @@ from daemon.gallery.entries import Entries, MediaFile, Shown, _failure, _results
 from daemon.gallery.keeper import Gallery, NotOurs
 from daemon.gallery.pages import INDEX, LEAST, MOST, pages
 from daemon.gallery.thumbnails import FOLDER, SIDE_PX, THUMBNAIL, keep_thumbnail, write_thumbnail
-from daemon.job_ids import job_id
-from daemon.layout import Layout, prepare
+from daemon.spool.job_ids import job_id
+from daemon.spool.layout import Layout, prepare
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import result_stem, shown_name
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.commands.health import health
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 from daemon.status_file import PULSE_S, StatusFile
 
 

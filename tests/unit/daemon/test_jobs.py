@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from daemon.cli import app
 from daemon.commands.jobs import Row, State, discarded, retried, rows, shown, table
-from daemon.layout import Layout
-from daemon.publish import publish
-from daemon.quarantine import quarantine
-from daemon.spool import Spool
+from daemon.spool.layout import Layout
+from daemon.spool.publish import publish
+from daemon.spool.quarantine import quarantine
+from daemon.spool.spool import Spool
 from pipeline.errors import OptionError
 
 

@@ -18,9 +18,9 @@ from spool_oracle import Places, check_published, check_tidy
 from daemon import endings as endings_module
 from daemon.policy.failures import ErrorType
 from daemon.orders import Failure, Order, Report, Retry
-from daemon.publish import publish
+from daemon.spool.publish import publish
 from daemon.settings import Settings
-from daemon.spool import Job, Spool
+from daemon.spool.spool import Job, Spool
 
 START_S = 1000.0
 
@@ -77,7 +77,7 @@ def test_what_may_not_be_taken_is_tried_again_when_somebody_may_have_allowed_it(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(tmp_path)
-    monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EACCES))
+    monkeypatch.setattr(daemon.spool.spool, "claim", refusing(errno.EACCES))
     turned_for(daemon, START_S)
     monkeypatch.undo()
     assert [record["reason"] for record in daemon.told("file.rejected")] == ["immovable"]
@@ -89,7 +89,7 @@ def test_a_disk_that_refuses_claims_is_told_and_left_in_peace_for_a_while(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(tmp_path)
-    monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EROFS))
+    monkeypatch.setattr(daemon.spool.spool, "claim", refusing(errno.EROFS))
     daemon.turned(START_S, until_s=START_S + 1.5)
     (told,) = daemon.told("inbox.degraded")
     assert (told["errno"], told["file_name"]) == (errno.EROFS, "garlic.png")
@@ -103,14 +103,14 @@ def test_files_that_can_not_be_taken_keep_no_others_from_it(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """As those of a folder of the inbox where something else is mounted."""
-    claim = daemon.spool.claim
+    claim = daemon.spool.spool.claim
 
     def picky(name: str, folder: Any, **more: Any) -> Any:
         if folder:
             raise OSError(code, os.strerror(code))
         return claim(name, folder, **more)
 
-    monkeypatch.setattr(daemon.spool, "claim", picky)
+    monkeypatch.setattr(daemon.spool.spool, "claim", picky)
     for number in range(5):
         drop(tmp_path, f"mounted/{number}.png", b"mounted %d" % number)
         drop(tmp_path, f"{number}.png", b"%d" % number)
@@ -123,14 +123,14 @@ def test_files_that_can_not_be_taken_keep_no_others_from_it(
 def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = daemon.spool.claim
+    claim = daemon.spool.spool.claim
 
     def swapped(name: str, *arguments: Any, **more: Any) -> Any:
         (tmp_path / "inbox" / name).unlink()
         (tmp_path / "inbox" / name).symlink_to("/etc/passwd")
         return claim(name, *arguments, **more)
 
-    monkeypatch.setattr(daemon.spool, "claim", swapped)
+    monkeypatch.setattr(daemon.spool.spool, "claim", swapped)
     drop(tmp_path)
     daemon.turned(START_S)
     reason = json.loads((tmp_path / "failed" / "garlic.png.error.json").read_text())
@@ -170,19 +170,19 @@ def test_a_drawing_that_somebody_writes_to_waits_and_has_cost_no_attempt(tmp_pat
 def test_one_that_is_written_to_after_its_claim_is_begun_when_it_is_whole(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, writers = daemon.spool.claim, []
+    claim, writers = daemon.spool.spool.claim, []
 
     def then_opened(*arguments: Any, **more: Any) -> Any:
         job = claim(*arguments, **more)
-        writers.append((daemon.spool.path(job) / "source").open("ab"))
+        writers.append((daemon.spool.spool.path(job) / "source").open("ab"))
         return job
 
-    monkeypatch.setattr(daemon.spool, "claim", then_opened)
+    monkeypatch.setattr(daemon.spool.spool, "claim", then_opened)
     drop(tmp_path, content=b"first")
     daemon.turned(START_S, until_s=START_S + 5)
     assert [held.reason for held in daemon.service.held] == ["somebody still writes to it"]
     assert (
-        json.loads((tmp_path / "spool/work" / daemon.spool.instance / daemon.service.held[0].job.id / "job.json").read_text())["attempts"]
+        json.loads((tmp_path / "spool/work" / daemon.spool.spool.instance / daemon.service.held[0].job.id / "job.json").read_text())["attempts"]
         == 0
     )
     writers[0].write(b" and last")
@@ -233,7 +233,7 @@ def test_a_spool_that_can_not_be_written_holds_everything_back_and_loses_nothing
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken(daemon, tmp_path, b"break")
-    monkeypatch.setattr(daemon.spool, "save", refusing(errno.EROFS))
+    monkeypatch.setattr(daemon.spool.spool, "save", refusing(errno.EROFS))
     daemon.hands.finish()
     daemon.turned(START_S + 3, until_s=START_S + 4)
     assert [str(errno.EROFS) in held.reason for held in daemon.service.held] == [True]
@@ -401,7 +401,7 @@ def test_a_damaged_job_without_a_drawing_is_told_as_lost_and_stops_nobody(tmp_pa
     assert [record["job_id"] for record in daemon.told("job.lost")] == [job_id]
     check_published(tmp_path, "other.png", b"other")
     assert not daemon.service.held
-    assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
+    assert [path.name for path in daemon.spool.spool.own.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("call", ["resumed", "resumed_failure"])
@@ -426,7 +426,7 @@ def test_what_can_not_be_resumed_now_is_resumed_later_and_stops_nobody(
     assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
     assert not daemon.service.held
     assert len(daemon.told("job.done" if call == "resumed" else "job.failed")) == (2 if call == "resumed" else 1)
-    assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
+    assert [path.name for path in daemon.spool.spool.own.iterdir()] == [".lock"]
 
 
 def test_one_of_a_later_version_is_told_and_left_alone(tmp_path: Path, daemon: HandDriven) -> None:
@@ -451,16 +451,16 @@ def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven
 
 def test_a_folder_of_its_own_that_was_removed_is_made_anew_once_it_can_be(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     daemon.turn(START_S)
-    (daemon.spool.own / ".lock").unlink()
-    daemon.spool.own.rmdir()
-    before = daemon.spool.instance
-    monkeypatch.setattr(daemon.spool, "renew", refusing(errno.EROFS))
+    (daemon.spool.spool.own / ".lock").unlink()
+    daemon.spool.spool.own.rmdir()
+    before = daemon.spool.spool.instance
+    monkeypatch.setattr(daemon.spool.spool, "renew", refusing(errno.EROFS))
     daemon.turn(START_S + 20)
     assert daemon.told("inbox.degraded")[-1]["errno"] == errno.EROFS
     monkeypatch.undo()
     daemon.turn(START_S + 40)
-    assert [record["new_instance"] for record in daemon.told("daemon.superseded")] == [daemon.spool.instance]
-    assert daemon.spool.instance != before
+    assert [record["new_instance"] for record in daemon.told("daemon.superseded")] == [daemon.spool.spool.instance]
+    assert daemon.spool.spool.instance != before
 
 
 # --- endings ---------------------------------------------------------------------------------------------------------
@@ -553,7 +553,7 @@ def test_a_publication_that_can_not_be_acknowledged_is_acknowledged_later(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken(daemon, tmp_path)
-    monkeypatch.setattr(daemon.spool, "acknowledge", refusing(errno.EROFS))
+    monkeypatch.setattr(daemon.spool.spool, "acknowledge", refusing(errno.EROFS))
     daemon.hands.finish()
     daemon.turned(START_S + 3, until_s=START_S + 20)
     assert len(Places(tmp_path).claimed()) == 1

@@ -14,8 +14,8 @@ from hand_driven import HandDriven, drop
 from spool_oracle import Places
 
 from daemon import vitals
-from daemon.earlier import Earlier
-from daemon.job_ids import job_id
+from daemon.spool.seen_index import SeenIndex
+from daemon.spool.job_ids import job_id
 from daemon.settings import Settings
 from daemon.upkeep import _age
 from daemon.vitals import resident_bytes
@@ -42,7 +42,7 @@ def test_what_was_published_long_ago_is_removed(tmp_path: Path, daemon: HandDriv
         (done / name / "source").touch()
         if name != held:  # it waited for a model server for as long, and was published just now
             os.utime(done / name, (now_s - kept_s - 60,) * 2)
-    earlier = Earlier(daemon.spool.layout.seen)
+    earlier = SeenIndex(daemon.spool.layout.seen)
     earlier.job_of("aa", old)
     earlier.job_of("bb", young)
     daemon.turn(START_S)
@@ -64,7 +64,7 @@ def test_how_long_sources_are_kept_may_change_while_it_runs(tmp_path: Path) -> N
 
 
 def test_who_was_first_is_remembered_and_nothing_else_is_believed(tmp_path: Path) -> None:
-    earlier, first, second = Earlier(tmp_path), job_id(1e9), job_id(2e9)
+    earlier, first, second = SeenIndex(tmp_path), job_id(1e9), job_id(2e9)
     assert earlier.job_of("aa", first) is None
     assert earlier.job_of("aa", first) is None
     assert earlier.job_of("aa", second) == first
@@ -79,8 +79,8 @@ def test_who_was_first_is_remembered_and_nothing_else_is_believed(tmp_path: Path
     earlier.job_of("dd", second)
     earlier.forget(1.5e9)
     assert names_below(tmp_path) == ["dd"]
-    Earlier(tmp_path / "nowhere").forget(0.0)
-    assert Earlier(tmp_path / "nowhere").job_of("aa", first) is None
+    SeenIndex(tmp_path / "nowhere").forget(0.0)
+    assert SeenIndex(tmp_path / "nowhere").job_of("aa", first) is None
 
 
 # --- telling ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from daemon.files.durable import sync_folder
-from daemon.job_ids import job_id
+from daemon.spool.job_ids import job_id
 from pipeline.errors import OptionError
 
 PROBE: Final = ".probe-"
@@ -55,7 +55,7 @@ class Layout:
 
     @property
     def seen(self) -> Path:
-        """Which drawings were animated before (`daemon.earlier`)."""
+        """Which drawings were animated before (`daemon.spool.seen_index`)."""
         return self.root / "spool" / "seen"
 
     def all(self) -> tuple[Path, ...]:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from claimed_jobs import NOW_S, claimed, dropped, names_below, source_of
 
-from daemon import spool as spool_module
-from daemon.job_ids import made_at_s
-from daemon.spool import Job, Spool, read_job, read_json
+from daemon.spool import spool as spool_module
+from daemon.spool.job_ids import made_at_s
+from daemon.spool.spool import Job, Spool, read_job, read_json
 
 ID = "01HF7YAT00ABCDEFGHJKMNPQRS"
 

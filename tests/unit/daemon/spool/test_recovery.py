@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from claimed_jobs import claimed, dropped, names_below, source_of, with_results
 
-from daemon import recovery
+from daemon.spool import recovery
 from daemon.files.durable import exists
-from daemon.instances import LOCK
-from daemon.job_ids import job_id
-from daemon.publish import publish
-from daemon.recovery import STALE_S, Found, swept, taken_over
-from daemon.spool import Job, Spool, read_job
+from daemon.spool.instances import LOCK
+from daemon.spool.job_ids import job_id
+from daemon.spool.publish import publish
+from daemon.spool.recovery import STALE_S, Found, swept, taken_over
+from daemon.spool.spool import Job, Spool, read_job
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from daemon.files.durable import open_folder, rename, sync_folder
-from daemon.instances import LOCK, remove_if_empty
-from daemon.job_ids import is_job_id
-from daemon.layout import PROBE, Layout
-from daemon.spool import (
+from daemon.spool.instances import LOCK, remove_if_empty
+from daemon.spool.job_ids import is_job_id
+from daemon.spool.layout import PROBE, Layout
+from daemon.spool.spool import (
     ERROR,
     JOB_FILE,
     MANIFEST,
@@ -75,7 +75,7 @@ def taken_over(spool: Spool) -> Iterator[Recovered]:
 
 
 def swept(layout: Layout) -> None:
-    """Remove what daemons left that died while they tried the folders (`daemon.layout.prepare`), and what they said of themselves."""
+    """Remove what daemons left that died while they tried the folders (`daemon.spool.layout.prepare`), and what they said of themselves."""
     litter = [probe for folder in layout.probed() for probe in folder.glob(f"{PROBE}*")]
     litter += [said for said in layout.status.glob("*") if is_job_id(said.stem) and not (layout.work / said.stem).exists()]
     for path in litter:

@@ -10,10 +10,10 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from daemon.job_ids import is_job_id, made_at_s
+from daemon.spool.job_ids import is_job_id, made_at_s
 
 
-class Earlier:
+class SeenIndex:
     """What is remembered in a folder."""
 
     def __init__(self, folder: Path) -> None:

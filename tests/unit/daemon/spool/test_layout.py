@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from daemon import instances
-from daemon.instances import Instance, is_alive, remove_if_empty
-from daemon.layout import Layout, SpoolUnusable, prepare
+from daemon.spool import instances
+from daemon.spool.instances import Instance, is_alive, remove_if_empty
+from daemon.spool.layout import Layout, SpoolUnusable, prepare
 
 
 def test_every_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:

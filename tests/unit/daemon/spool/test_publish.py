@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from claimed_jobs import claimed, names_below, with_results
 
-from daemon import publish as publishing
-from daemon.publish import finish_publishing, publish
-from daemon.spool import Spool
+from daemon.spool import publish as publishing
+from daemon.spool.publish import finish_publishing, publish
+from daemon.spool.spool import Spool
 from pipeline.errors import OutputFailed
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from claimed_jobs import claimed, dropped, names_below
 
-from daemon import quarantine as quarantining
-from daemon.quarantine import Failed, discard, finish_quarantine, quarantine, quarantined, retry
-from daemon.spool import Job, Spool
+from daemon.spool import quarantine as quarantining
+from daemon.spool.quarantine import Failed, discard, finish_quarantine, quarantine, quarantined, retry
+from daemon.spool.spool import Job, Spool
 from pipeline.errors import OptionError
 
 ID = "01HF7YAT00ABCDEFGHJKMNPQRS"

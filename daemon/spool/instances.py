@@ -1,4 +1,4 @@
-"""Folders of instances, and the locks that say whether their daemon is alive (`daemon.spool`)."""
+"""Folders of instances, and the locks that say whether their daemon is alive (`daemon.spool.spool`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from daemon.files.durable import rename, sync_folder
-from daemon.job_ids import job_id
+from daemon.spool.job_ids import job_id
 
 LOCK: Final = ".lock"
 

@@ -1,0 +1,1 @@
+"""Who owns which job: every rename, link and fsync of the spool."""
