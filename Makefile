@@ -1,7 +1,7 @@
 # make demo      the daemon with sample photographs in its inbox, in out/
 # make test      the test suite
 # make coverage  which lines and branches of the daemon and of the pure pipeline the tests miss
-# make mutants   how many faults, seeded into the spool and its kin, the tests catch; MODULE=daemon/settle.py for one of them
+# make mutants   how many faults, seeded into the spool and its kin, the tests catch; MODULE=daemon/inbox/stability.py for one of them
 # make lint      style, types, import contracts, shell scripts
 # make bench     where the time goes, as tables
 # Each sets up what it needs: system libraries, the virtual environment in .venv/, dependencies.

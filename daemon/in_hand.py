@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from daemon.endings import Timing
 from daemon.orders import Report
 from daemon.spool.recovery import Recovered
-from daemon.settle import Observation
+from daemon.inbox.stability import Observation
 from daemon.spool.spool import Job
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from daemon.policy.failures import Backoff
 from daemon.endings import Endings
-from daemon.intake import Intake
+from daemon.inbox.scanner import Scanner
 from daemon.log.events import EventLog
 from daemon.notify import Notifier
 from daemon.service import Service
 from daemon.settings import Settings
-from daemon.settle import SettleRules
+from daemon.inbox.stability import StabilityRules
 from daemon.spool.spool import Spool
 from daemon.supplies import Supplies
 from daemon.upkeep import Upkeep
-from daemon.watch import Watch
+from daemon.inbox.watcher import Watcher
 from daemon.workers import WorkForce
 
 
@@ -24,8 +24,8 @@ from daemon.workers import WorkForce
 class Parts:
     """What knows what."""
 
-    intake: Intake
-    watch: Watch
+    intake: Scanner
+    watch: Watcher
     endings: Endings
     service: Service
     supplies: Supplies
@@ -39,7 +39,7 @@ def assembled(
     *,
     workers: WorkForce,
     notifier: Notifier,
-    watch: Watch,
+    watch: Watcher,
     has_leases: bool,
     dropped: Callable[[], int] = lambda: 0,
 ) -> Parts:
@@ -49,8 +49,8 @@ def assembled(
         has_leases: whether the kernel can say who writes to a file of the inbox.
         dropped: how many records the log has lost.
     """
-    rules = SettleRules(settings.intake.quiet_s, settings.intake.stable_s, settings.intake.stable_samples)
-    intake = Intake(spool.layout.inbox, rules, max_depth=settings.intake.max_depth, has_leases=has_leases)
+    rules = StabilityRules(settings.intake.quiet_s, settings.intake.stable_s, settings.intake.stable_samples)
+    intake = Scanner(spool.layout.inbox, rules, max_depth=settings.intake.max_depth, has_leases=has_leases)
     endings = Endings(
         spool,
         log,

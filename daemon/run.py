@@ -20,7 +20,7 @@ from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.spool.spool import Spool
 from daemon.timeslice import ask_for_short_slices
 from daemon.vitals import Vitals
-from daemon.watch import Watch, is_on_network
+from daemon.inbox.watcher import Watcher, is_on_network
 from daemon.workers import Workers, WorkForce
 from pipeline.errors import ConfigError
 
@@ -105,7 +105,7 @@ class _Daemon:
         self._notifier = Notifier.of(environ)
         is_network = is_on_network(spool.layout.inbox)
         self._workers = (hired or _pool(settings))(bell.ring)
-        self._watch = Watch(spool.layout.inbox, self._hint, is_network=is_network)
+        self._watch = Watcher(spool.layout.inbox, self._hint, is_network=is_network)
         parts = assembled(
             settings,
             spool,

@@ -18,14 +18,14 @@ from daemon.files.durable import open_folder
 from daemon.endings import Endings, Timing
 from daemon.in_hand import Held, Running
 from daemon.options.inference import InferenceRequest
-from daemon.intake import Candidate, Intake
+from daemon.inbox.scanner import Candidate, Scanner
 from daemon.leftovers import Leftovers
 from daemon.log.events import Event, EventLog
-from daemon.looks import observed
+from daemon.inbox.probe import observed
 from daemon.files.filenames import name_fields
 from daemon.orders import Report, order_of
 from daemon.settings import Settings
-from daemon.settle import Observation
+from daemon.inbox.stability import Observation
 from daemon.spool.spool import SOURCE, Job, Spool
 from daemon.workers import WorkForce, report_of
 
@@ -53,7 +53,7 @@ class Service:
         is_paused: nothing new is started for now, as the disk is nearly full.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, intake: Intake, workers: WorkForce, endings: Endings, log: EventLog) -> None:
+    def __init__(self, settings: Settings, spool: Spool, *, intake: Scanner, workers: WorkForce, endings: Endings, log: EventLog) -> None:
         self._spool, self._intake, self._workers, self._endings, self._log = spool, intake, workers, endings, log
         self.running: dict[str, Running] = {}
         self.held: list[Held] = []

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from daemon.intake import Intake
+from daemon.inbox.scanner import Scanner
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import name_fields, shown_path
 from daemon.service import Service
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
-from daemon.watch import Watch, WatchMode
+from daemon.inbox.watcher import Watcher, WatchMode
 
 SCAN_PAUSE_S = 0.05
 """Hints that come faster than this make one scan."""
@@ -40,7 +40,7 @@ class Supplies:
         found_by_scan_only: files that no event had told of.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, service: Service, intake: Intake, watch: Watch, log: EventLog) -> None:
+    def __init__(self, settings: Settings, spool: Spool, *, service: Service, intake: Scanner, watch: Watcher, log: EventLog) -> None:
         self._spool, self._service, self._intake, self._watch, self._log = spool, service, intake, watch, log
         self.settings = settings
         self.scans = 0

@@ -11,7 +11,7 @@ from typing import Any
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.spool.seen_index import SeenIndex
 from daemon.endings import Endings
-from daemon.intake import Intake
+from daemon.inbox.scanner import Scanner
 from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import shown_path
@@ -22,7 +22,7 @@ from daemon.spool.spool import Spool
 from daemon.status_file import StatusFile
 from daemon.supplies import Supplies
 from daemon.vitals import Vitals, resident_bytes
-from daemon.watch import Watch
+from daemon.inbox.watcher import Watcher
 
 RETENTION_CHECK_S = 600.0
 STATUS_S = 1.0
@@ -44,8 +44,8 @@ class Upkeep:
         *,
         service: Service,
         supplies: Supplies,
-        intake: Intake,
-        watch: Watch,
+        intake: Scanner,
+        watch: Watcher,
         endings: Endings,
         log: EventLog,
         notifier: Notifier,

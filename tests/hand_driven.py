@@ -22,7 +22,7 @@ from daemon.orders import Failure, Order, Report
 from daemon.parts import assembled
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
-from daemon.watch import Watch
+from daemon.inbox.watcher import Watcher
 
 LONGEST_S = 5.0
 """Between two turns, as in daemon.run."""
@@ -85,7 +85,7 @@ class HandDriven:
         self.said: list[str] = []
         self.spool, self.hands = spool, Hands(work, count)
         self.log = EventLog(lambda line: self.records.append(json.loads(line)), instance=spool.instance)
-        self.watch = Watch(spool.layout.inbox, lambda: None, is_network=True)
+        self.watch = Watcher(spool.layout.inbox, lambda: None, is_network=True)
         notifier = Notifier(self.said.append, 1.0)
         parts = assembled(self.settings, spool, self.log, workers=self.hands, notifier=notifier, watch=self.watch, has_leases=has_leases)
         self.intake, self.endings, self.service = parts.intake, parts.endings, parts.service

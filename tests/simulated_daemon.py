@@ -18,7 +18,7 @@ from daemon.orders import Order, Report
 from daemon.parts import assembled
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
-from daemon.watch import Watch
+from daemon.inbox.watcher import Watcher
 
 Doing = Callable[[Order, float, int], tuple[float, Report | None]]
 """What an order comes to, begun at a time beside so many others: how long it takes, and its report, or None for a good end."""
@@ -95,7 +95,7 @@ class Simulation:
     def __enter__(self) -> Self:
         self.spool = self._stack.enter_context(Spool.opened(self._root))
         log = EventLog(self._write, instance="simulated")
-        watch = Watch(self.spool.layout.inbox, lambda: None, is_network=True)
+        watch = Watcher(self.spool.layout.inbox, lambda: None, is_network=True)
         notifier = Notifier(self._hear, None)
         parts = assembled(self._settings, self.spool, log, workers=self.workers, notifier=notifier, watch=watch, has_leases=True)
         self.intake, self.service, self.supplies, self.upkeep = parts.intake, parts.service, parts.supplies, parts.upkeep

@@ -13,12 +13,12 @@ from typing import Any
 
 from daemon.spool import quarantine
 from daemon.spool.instances import is_alive
-from daemon.intake import Intake
+from daemon.inbox.scanner import Scanner
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.files.filenames import printable, shown_name, shown_path
 from daemon.spool.quarantine import Failed
-from daemon.settle import SettleRules
+from daemon.inbox.stability import StabilityRules
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
@@ -149,7 +149,7 @@ def _line(text: str) -> str:
 
 def _in_inbox(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
     known = {str(each.get("name")): each for status in statuses for each in status.get("waiting", ())}
-    intake = Intake(layout.inbox, SettleRules(), max_depth=MOST_DEEP, has_leases=False)
+    intake = Scanner(layout.inbox, StabilityRules(), max_depth=MOST_DEEP, has_leases=False)
     scan = intake.scan(0.0)
     for candidate in intake.waiting():
         name = shown_path((*candidate.folder, candidate.name))

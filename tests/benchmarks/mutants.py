@@ -30,7 +30,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 UNIT = "tests/unit"
 SUBJECTS = {
-    "daemon/settle.py": [f"{UNIT}/daemon/test_settle.py"],
+    "daemon/inbox/stability.py": [f"{UNIT}/daemon/inbox/test_stability.py"],
     "daemon/spool/spool.py": [f"{UNIT}/daemon/spool/test_spool.py"],
     "pipeline/stages/retarget.py": [f"{UNIT}/stages/test_retarget.py"],
     "daemon/spool/recovery.py": [f"{UNIT}/daemon/spool/test_recovery.py"],

@@ -16,7 +16,7 @@ import pytest
 from hand_driven import HandDriven
 from spool_oracle import ROOT, STUB, check_published, check_tidy
 
-from daemon.watch import Watch, WatchMode
+from daemon.inbox.watcher import Watcher, WatchMode
 
 PATIENCE_S = 40.0
 OUTAGE_S = 660.0
@@ -46,7 +46,7 @@ def test_an_inbox_that_answers_with_errors_is_degraded_and_loses_nothing(
         assert [record["errno"] for record in daemon.told("inbox.degraded")][:1] == [code]
         assert "inbox can't be read" in daemon.upkeep.summary(1000.0 + OUTAGE_S)
         if call == "open":
-            assert daemon.intake.count == 1, "what can't be seen is not gone"
+            assert daemon.inbox.scanner.count == 1, "what can't be seen is not gone"
         is_out = False
         daemon.turned(1000.0 + OUTAGE_S, until_s=1000.0 + OUTAGE_S + BACK_WITHIN_S)
         assert len(daemon.told("inbox.recovered")) == 1
@@ -141,7 +141,7 @@ def check_hears(bell: Bell, inbox: Path, name: str) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_watch_whose_handler_raised_is_noticed_and_made_anew(tmp_path: Path) -> None:
     bell = Bell()
-    watch = Watch(tmp_path, bell.ring, is_network=False)
+    watch = Watcher(tmp_path, bell.ring, is_network=False)
     watch.start()
     try:
         bell.is_broken = True
@@ -160,7 +160,7 @@ def test_a_watch_whose_handler_raised_is_noticed_and_made_anew(tmp_path: Path) -
 
 def test_a_watch_whose_emitter_died_is_noticed_and_made_anew(tmp_path: Path) -> None:
     bell = Bell()
-    watch = Watch(tmp_path, bell.ring, is_network=False)
+    watch = Watcher(tmp_path, bell.ring, is_network=False)
     watch.start()
     try:
         observer = watch._observer
@@ -181,9 +181,9 @@ def test_without_any_event_all_files_are_found_by_the_scan(tmp_path: Path, monke
     with HandDriven.opened(tmp_path) as daemon:
         restarts = []
         if is_dead:  # by the service's looks at it, a dead watch is made anew
-            monkeypatch.setattr(daemon.watch, "is_sound", lambda: bool(restarts))
-            monkeypatch.setattr(daemon.watch, "restart", lambda: restarts.append(daemon.watch.problem))
-        monkeypatch.setattr(Watch, "mode", WatchMode.EVENTS)  # they should come, and don't
+            monkeypatch.setattr(daemon.inbox.watcher, "is_sound", lambda: bool(restarts))
+            monkeypatch.setattr(daemon.inbox.watcher, "restart", lambda: restarts.append(daemon.inbox.watcher.problem))
+        monkeypatch.setattr(Watcher, "mode", WatchMode.EVENTS)  # they should come, and don't
         daemon.turn(1000.0)
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
         daemon.turned(1000.001, until_s=1000.0 + daemon.settings.intake.rescan_s + 1.0)

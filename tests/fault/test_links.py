@@ -21,10 +21,10 @@ from spool_oracle import ROOT, Places, check_published, check_tidy
 from daemon.files import untrusted as sources, work
 from daemon.policy.failures import ErrorType
 from daemon.options.inference import InferenceRequest
-from daemon.intake import Intake
+from daemon.inbox.scanner import Scanner
 from daemon.orders import Order
 from daemon.spool.publish import publish
-from daemon.settle import SettleRules
+from daemon.inbox.stability import StabilityRules
 from daemon.options.sidecar import JobOptions
 from daemon.spool.spool import RESULT, Job, Spool
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
@@ -88,7 +88,7 @@ def test_a_link_that_takes_a_files_place_before_the_claim_is_not_followed(tmp_pa
     secret = tmp_path / "secret"
     secret.write_bytes(b"not yours")
     with Spool.opened(tmp_path) as spool:
-        intake = Intake(spool.layout.inbox, SettleRules(), max_depth=2, has_leases=True)
+        intake = Scanner(spool.layout.inbox, StabilityRules(), max_depth=2, has_leases=True)
         drop(tmp_path, "picture.png", b"picture")
         intake.scan(0.0)
         (candidate,) = intake.complete(1.0, looks=1)

@@ -72,7 +72,7 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
         soon = [at for at in daemon.done_at_s if back_s + 60.0 <= at < back_s + 120.0]
         assert len(soon) / 60.0 >= 0.9 * normal_per_s
         assert (len(daemon.told("breaker.opened")), len(daemon.told("breaker.closed"))) == (1, 1)
-        places = daemon.intake.count, len(daemon.service.running), len(daemon.service.held), len(daemon.done_at_s)
+        places = daemon.inbox.scanner.count, len(daemon.service.running), len(daemon.service.held), len(daemon.done_at_s)
     assert sum(places) == FILES
     assert not daemon.told("job.failed")
     assert {record["attempt"] for record in daemon.told("job.done")} == {1}

@@ -22,7 +22,7 @@ def written(path: Path, pieces: list[bytes], daemon: HandDriven, *, every_s: flo
                 os.utime(path, ns=(PAST_NS, PAST_NS))
             now = daemon.turned(now, until_s=now + every_s) + 0.001
             assert not daemon.told("job.claimed"), "it is still being written"
-        assert daemon.intake.count == 1
+        assert daemon.inbox.scanner.count == 1
         assert "oldest" in daemon.upkeep.summary(now)
     return now
 
@@ -63,7 +63,7 @@ def test_a_writer_that_never_closes_keeps_nobody_else_waiting_and_its_age_is_tol
         daemon.turned(8290.0, until_s=8300.0)
         assert "(oldest 2h)" in daemon.upkeep.summary(8300.0)
         check_published(tmp_path, "other.png", b"other")
-        assert [each.name for each in daemon.intake.waiting()] == ["open.png"]
+        assert [each.name for each in daemon.inbox.scanner.waiting()] == ["open.png"]
 
 
 def test_where_the_kernel_can_not_say_a_file_must_stand_still_for_the_stable_time(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import pytest
 from fault.test_daemon import ENVIRON, PATIENCE_S, until
 from spool_oracle import STUB, Places, check_published, check_tidy
 
-from daemon.intake import Intake
-from daemon.settle import SettleRules
+from daemon.inbox.scanner import Scanner
+from daemon.inbox.stability import StabilityRules
 
 NOBODY = 65534
 QUICK = {**ENVIRON, "DOODLED_INTAKE_RESCAN_S": "0.2", "DOODLED_INTAKE_STABLE_S": "0.2"}
@@ -132,7 +132,7 @@ def test_an_inbox_that_nobody_may_change_is_left_alone_and_said(root: Path, tmp_
 
 def test_one_that_could_not_be_taken_after_all_is_told_once_and_tried_again_later(tmp_path: Path) -> None:
     dropped(tmp_path / "picture.png", b"picture")
-    intake = Intake(tmp_path, SettleRules(), max_depth=2, has_leases=True)
+    intake = Scanner(tmp_path, StabilityRules(), max_depth=2, has_leases=True)
     intake.scan(0.0)
     (candidate,) = intake.complete(1.0, looks=10)
     intake.refused(candidate, 1.0)

@@ -13,7 +13,7 @@ from hand_driven import HandDriven, drop
 
 from daemon.settings import Settings
 from daemon.supplies import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S
-from daemon.watch import WatchMode
+from daemon.inbox.watcher import WatchMode
 
 START_S = 1000.0
 

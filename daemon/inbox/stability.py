@@ -23,7 +23,7 @@ class Waiting(StrEnum):
 
 
 @dataclass(frozen=True)
-class SettleRules:
+class StabilityRules:
     """When a file counts as complete.
 
     Attributes:
@@ -54,7 +54,7 @@ class Observation:
         return (self.size, self.mtime_ns, self.inode) != (other.size, other.mtime_ns, other.inode)
 
 
-class Settling:
+class StabilityTracker:
     """One file on its way to being complete.
 
     Attributes:
@@ -65,7 +65,7 @@ class Settling:
 
     __slots__ = ("_rules", "_sampled_s", "_samples", "_since_s", "due_s", "first_seen_s", "seen", "waiting")
 
-    def __init__(self, now: float, seen: Observation, rules: SettleRules) -> None:
+    def __init__(self, now: float, seen: Observation, rules: StabilityRules) -> None:
         self.first_seen_s = now
         self.waiting: Waiting | None = Waiting.NEW
         self.due_s = now + rules.quiet_s

@@ -17,9 +17,9 @@ from operator import attrgetter
 from pathlib import Path
 
 from daemon.files.durable import open_folder
-from daemon.looks import is_movable, observed, plain_observation, together
+from daemon.inbox.probe import is_movable, observed, plain_observation, together
 from daemon.files.filenames import is_ignored
-from daemon.settle import SettleRules, Settling
+from daemon.inbox.stability import StabilityRules, StabilityTracker
 from pipeline.character_files import CONFIG_NAME
 
 NOT_REGULAR = frozenset({errno.EINVAL, errno.ELOOP, errno.ENXIO})
@@ -48,7 +48,7 @@ class Candidate:
     folder: tuple[str, ...]
     name: str
     is_folder: bool
-    settling: Settling
+    settling: StabilityTracker
     sidecar: str | None = None
     rejected: str = ""
 
@@ -72,14 +72,14 @@ class ScanResult:
     problems: list[tuple[str, OSError]] = field(default_factory=list)
 
 
-class Intake:
+class Scanner:
     """The inbox as last seen.
 
     Attributes:
         has_leases: whether the kernel can say who writes to a file; on network file systems it says of every file that somebody does.
     """
 
-    def __init__(self, inbox: Path, rules: SettleRules, *, max_depth: int, has_leases: bool) -> None:
+    def __init__(self, inbox: Path, rules: StabilityRules, *, max_depth: int, has_leases: bool) -> None:
         self._inbox = inbox
         self._rules = rules
         self._max_depth = max_depth
@@ -192,7 +192,7 @@ class _Scan:
     now: float
     before: dict[tuple[str, ...], dict[str, Candidate]]
     told_before: set[Key]
-    rules: SettleRules
+    rules: StabilityRules
     max_depth: int
     seen: dict[tuple[str, ...], dict[str, Candidate]] = field(default_factory=dict)
     told: set[Key] = field(default_factory=set)
@@ -228,7 +228,7 @@ class _Scan:
         candidate = self.before.get(folder, {}).get(name)
         if candidate is None:
             self.result.new += 1
-            candidate = Candidate(folder, name, stat.S_ISDIR(status.st_mode), Settling(self.now, plain_observation(status), self.rules))
+            candidate = Candidate(folder, name, stat.S_ISDIR(status.st_mode), StabilityTracker(self.now, plain_observation(status), self.rules))
         elif candidate.rejected:
             self._reject(candidate.key, candidate.rejected)
         candidate.sidecar = sidecar

@@ -75,7 +75,7 @@ class _Overflows(logging.Handler):
             self._told()
 
 
-class Watch:
+class Watcher:
     """A watch on the inbox, if there can be one.
 
     Attributes:
@@ -98,7 +98,7 @@ class Watch:
         return WatchMode.EVENTS if self._observer is not None else WatchMode.POLLING
 
     def start(self) -> None:
-        """Watch, or say in `problem` why not: too many watches, no inotify, no inbox."""
+        """Watcher, or say in `problem` why not: too many watches, no inotify, no inbox."""
         logging.getLogger("watchdog").addHandler(_SILENCE)
         logging.getLogger(_INOTIFY_LOGGER).addHandler(self._overflow_log)
         if self._is_network:
@@ -130,7 +130,7 @@ class Watch:
         return is_same and all(thread.is_alive() for thread in threads)
 
     def restart(self) -> None:
-        """Watch anew."""
+        """Watcher anew."""
         self.stop()
         self.start()
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.settle import Observation, SettleRules, Settling, Waiting
+from daemon.inbox.stability import Observation, StabilityRules, StabilityTracker, Waiting
 
-RULES = SettleRules(quiet_s=0.1, stable_s=5.0, samples=3)
+RULES = StabilityRules(quiet_s=0.1, stable_s=5.0, samples=3)
 
 
 def look(size: int = 10, mtime_ns: int = 1, inode: int = 7, *, has_writer: bool | None = False) -> Observation:
     return Observation(size, mtime_ns, inode, has_writer)
 
 
-def settling(size: int = 10) -> Settling:
-    return Settling(100.0, look(size), RULES)
+def settling(size: int = 10) -> StabilityTracker:
+    return StabilityTracker(100.0, look(size), RULES)
 
 
 def test_a_file_that_nobody_writes_to_is_complete_after_the_quiet_time() -> None:
@@ -92,7 +92,7 @@ def test_why_a_file_waits_is_told_in_words_that_operators_know() -> None:
 
 
 def test_the_rules_that_hold_where_nobody_says_otherwise() -> None:
-    assert SettleRules() == SettleRules(quiet_s=0.1, stable_s=5.0, samples=3)
+    assert StabilityRules() == StabilityRules(quiet_s=0.1, stable_s=5.0, samples=3)
 
 
 def test_what_was_just_found_is_new_since_now_and_looked_at_after_the_quiet_time() -> None:
@@ -103,16 +103,16 @@ def test_what_was_just_found_is_new_since_now_and_looked_at_after_the_quiet_time
 @pytest.mark.parametrize(
     ("rules", "has_writer", "pause_s"),
     [
-        (SettleRules(0.1, 1.5, 3), False, 0.1),  # the kernel knows: soon
-        (SettleRules(0.1, 1.5, 3), True, 0.5),
-        (SettleRules(0.1, 1.5, 3), None, 0.5),  # so many looks within the stable time
-        (SettleRules(0.1, 60.0, 3), None, 1.0),
-        (SettleRules(0.7, 1.5, 3), None, 0.7),  # never sooner than the quiet time
-        (SettleRules(9.0, 1.5, 3), False, 1.0),
+        (StabilityRules(0.1, 1.5, 3), False, 0.1),  # the kernel knows: soon
+        (StabilityRules(0.1, 1.5, 3), True, 0.5),
+        (StabilityRules(0.1, 1.5, 3), None, 0.5),  # so many looks within the stable time
+        (StabilityRules(0.1, 60.0, 3), None, 1.0),
+        (StabilityRules(0.7, 1.5, 3), None, 0.7),  # never sooner than the quiet time
+        (StabilityRules(9.0, 1.5, 3), False, 1.0),
     ],
 )
-def test_how_soon_the_next_look_is_worth_it(rules: SettleRules, has_writer: bool | None, pause_s: float) -> None:
-    file = Settling(100.0, look(), rules)
+def test_how_soon_the_next_look_is_worth_it(rules: StabilityRules, has_writer: bool | None, pause_s: float) -> None:
+    file = StabilityTracker(100.0, look(), rules)
     file.step(200.0, look(has_writer=has_writer))
     assert file.due_s == pytest.approx(200.0 + pause_s)
 

@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from daemon import intake as intake_module
-from daemon import looks
-from daemon.intake import LOOK_PAUSE_S, REJECTED_PAUSE_S, Intake
-from daemon.looks import is_movable, observed, together
-from daemon.settle import Observation, SettleRules, Waiting
+from daemon.inbox import scanner as intake_module
+from daemon.inbox import probe as looks
+from daemon.inbox.scanner import LOOK_PAUSE_S, REJECTED_PAUSE_S, Scanner
+from daemon.inbox.probe import is_movable, observed, together
+from daemon.inbox.stability import Observation, StabilityRules, Waiting
 
 NOW_S = 100.0
-RULES = SettleRules(quiet_s=0.1, stable_s=5.0, samples=3)
+RULES = StabilityRules(quiet_s=0.1, stable_s=5.0, samples=3)
 
 
-def intake(inbox: Path, *, max_depth: int = 4, has_leases: bool = True) -> Intake:
-    return Intake(inbox, RULES, max_depth=max_depth, has_leases=has_leases)
+def intake(inbox: Path, *, max_depth: int = 4, has_leases: bool = True) -> Scanner:
+    return Scanner(inbox, RULES, max_depth=max_depth, has_leases=has_leases)
 
 
 def dropped(inbox: Path, *names: str, content: bytes = b"a drawing") -> None:
@@ -32,13 +32,13 @@ def dropped(inbox: Path, *names: str, content: bytes = b"a drawing") -> None:
         (inbox / name).write_bytes(content)
 
 
-def scanned(inbox: Path, **more: Any) -> Intake:
+def scanned(inbox: Path, **more: Any) -> Scanner:
     made = intake(inbox, **more)
     made.scan(NOW_S)
     return made
 
 
-def complete(found: Intake, now: float = NOW_S + 1.0, **more: Any) -> list[str]:
+def complete(found: Scanner, now: float = NOW_S + 1.0, **more: Any) -> list[str]:
     more = {"looks": 100, **more}
     return ["/".join((*each.folder, each.name)) for each in found.complete(now, **more)]
 

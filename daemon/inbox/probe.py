@@ -9,7 +9,7 @@ import stat
 from collections.abc import Sequence
 
 from daemon.files.filenames import is_ignored
-from daemon.settle import Observation
+from daemon.inbox.stability import Observation
 
 
 def observed(name: str, folder: int, *, has_leases: bool) -> Observation:

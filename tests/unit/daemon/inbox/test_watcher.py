@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from daemon import watch as watching
-from daemon.watch import Watch, WatchMode, is_on_network
+from daemon.inbox import watcher as watching
+from daemon.inbox.watcher import Watcher, WatchMode, is_on_network
 
 PATIENCE_S = 30.0
 
@@ -41,14 +41,14 @@ def hints() -> Hints:
 
 
 @pytest.fixture
-def watch(tmp_path: Path, hints: Hints) -> Iterator[Watch]:
+def watch(tmp_path: Path, hints: Hints) -> Iterator[Watcher]:
     (tmp_path / "inbox").mkdir()
-    made = Watch(tmp_path / "inbox", hints, is_network=False)
+    made = Watcher(tmp_path / "inbox", hints, is_network=False)
     yield made
     made.stop()
 
 
-def test_a_file_that_is_dropped_is_hinted_at_wherever_it_lies(tmp_path: Path, watch: Watch, hints: Hints) -> None:
+def test_a_file_that_is_dropped_is_hinted_at_wherever_it_lies(tmp_path: Path, watch: Watcher, hints: Hints) -> None:
     watch.start()
     assert (watch.mode, watch.problem) == (WatchMode.EVENTS, "")
     (tmp_path / "inbox" / "a.png").touch()
@@ -59,7 +59,7 @@ def test_a_file_that_is_dropped_is_hinted_at_wherever_it_lies(tmp_path: Path, wa
     assert watch.is_sound()
 
 
-def test_a_watch_that_was_stopped_or_not_started_polls(watch: Watch) -> None:
+def test_a_watch_that_was_stopped_or_not_started_polls(watch: Watcher) -> None:
     assert (watch.mode, watch.is_sound()) == (WatchMode.POLLING, True)
     watch.start()
     watch.stop()
@@ -68,13 +68,13 @@ def test_a_watch_that_was_stopped_or_not_started_polls(watch: Watch) -> None:
 
 
 def test_on_a_network_nothing_is_watched(tmp_path: Path, hints: Hints) -> None:
-    watch = Watch(tmp_path, hints, is_network=True)
+    watch = Watcher(tmp_path, hints, is_network=True)
     watch.start()
     assert (watch.mode, watch.problem, watch.is_sound()) == (WatchMode.POLLING, "", True)
     watch.stop()
 
 
-def test_an_inbox_that_is_another_folder_by_now_is_watched_anew(tmp_path: Path, watch: Watch, hints: Hints) -> None:
+def test_an_inbox_that_is_another_folder_by_now_is_watched_anew(tmp_path: Path, watch: Watcher, hints: Hints) -> None:
     watch.start()
     (tmp_path / "inbox").rename(tmp_path / "old")
     assert not watch.is_sound()
@@ -88,7 +88,7 @@ def test_an_inbox_that_is_another_folder_by_now_is_watched_anew(tmp_path: Path, 
     assert hints.heard()
 
 
-def test_a_thread_of_the_watch_that_has_died_is_noticed(watch: Watch) -> None:
+def test_a_thread_of_the_watch_that_has_died_is_noticed(watch: Watcher) -> None:
     """As watchdog's does when two folders of one name have left the inbox, as two characters do, and the later one is removed first."""
     watch.start()
     assert watch.is_sound()
@@ -100,7 +100,7 @@ def test_a_thread_of_the_watch_that_has_died_is_noticed(watch: Watch) -> None:
     assert watch.is_sound()
 
 
-def test_an_inbox_that_has_gone_is_a_problem_until_it_is_back(tmp_path: Path, watch: Watch) -> None:
+def test_an_inbox_that_has_gone_is_a_problem_until_it_is_back(tmp_path: Path, watch: Watcher) -> None:
     (tmp_path / "inbox").rmdir()
     watch.start()
     assert (watch.mode, watch.problem) == (WatchMode.POLLING, "No such file or directory")
@@ -110,7 +110,7 @@ def test_an_inbox_that_has_gone_is_a_problem_until_it_is_back(tmp_path: Path, wa
     assert (watch.mode, watch.problem, watch.is_sound()) == (WatchMode.EVENTS, "", True)
 
 
-def test_without_inotify_the_reason_is_said(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_inotify_the_reason_is_said(watch: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left() -> Any:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
@@ -119,7 +119,7 @@ def test_without_inotify_the_reason_is_said(watch: Watch, monkeypatch: pytest.Mo
     assert (watch.mode, watch.problem) == (WatchMode.POLLING, "Too many open files")
 
 
-def test_events_that_the_kernel_had_no_room_for_are_counted_and_hinted_at(watch: Watch, hints: Hints) -> None:
+def test_events_that_the_kernel_had_no_room_for_are_counted_and_hinted_at(watch: Watcher, hints: Hints) -> None:
     watch.start()
     log = logging.getLogger("watchdog.observers.inotify_c")
     log.warning("something else")

@@ -1,0 +1,1 @@
+"""Which file in the inbox is complete, and whose turn it is."""
