@@ -34,7 +34,7 @@ from daemon.commands.options import (
     Urls,
 )
 from daemon.options.inference import InferenceRequest
-from daemon.stopwatch import WallStopwatch, timing_lines
+from daemon.log.stopwatch import WallStopwatch, timing_lines
 from daemon.version import version
 from pipeline.types import Quality
 

@@ -19,7 +19,7 @@ from daemon.orders import Failure, Report
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
 from daemon.spool.spool import ERROR, Job, Spool, read_json
-from daemon.stopwatch import timing_lines
+from daemon.log.stopwatch import timing_lines
 from pipeline.errors import DoodledError
 
 MOST_WORDS = 4000

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daemon.bell import Bell, Flags, heeded_signals
-from daemon.log.choice import opened_log
+from daemon.log.factory import opened_log
 from daemon.log.events import Event, EventLog
 from daemon.log.writer import BackgroundWriter
 from daemon.notify import Notifier

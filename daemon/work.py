@@ -29,7 +29,7 @@ from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.sidecar import MAX_BYTES, JobOptions, chosen_options
 from daemon.files.untrusted import bytes_of, copied_character
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
-from daemon.stopwatch import WallStopwatch
+from daemon.log.stopwatch import WallStopwatch
 from daemon.workbench import Workbench
 from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
 from pipeline.types import Animation, Bytes, Character, Drawing, Format, OutputClock, Quality

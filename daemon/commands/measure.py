@@ -14,7 +14,7 @@ from daemon.commands.drawings import analysed
 from daemon.options.inference import InferenceRequest, opened_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
-from daemon.stopwatch import ANALYSIS_STAGES, BREAKDOWN, WallStopwatch
+from daemon.log.stopwatch import ANALYSIS_STAGES, BREAKDOWN, WallStopwatch
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import animated, scene_clock

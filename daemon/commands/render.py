@@ -12,7 +12,7 @@ import numpy as np
 from daemon.options import values as choices
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import Plan, RenderRequest, planned
-from daemon.stopwatch import WallStopwatch
+from daemon.log.stopwatch import WallStopwatch
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import Performance, animated, performed, scene_clock

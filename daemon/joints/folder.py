@@ -18,7 +18,7 @@ from PIL import Image
 from daemon.commands.render import render
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, planned
-from daemon.stopwatch import WallStopwatch
+from daemon.log.stopwatch import WallStopwatch
 from pipeline.annotation_files import OVERLAY_NAME, joint_overlay
 from pipeline.character_configs import CharacterConfig, moved_joints, read_character_config
 from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME, read_character

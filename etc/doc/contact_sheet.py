@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from daemon.options.motions import motion_library
-from daemon.stopwatch import WallStopwatch
+from daemon.log.stopwatch import WallStopwatch
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import animated, scene_clock
 from pipeline.character_files import read_character

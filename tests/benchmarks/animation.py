@@ -41,7 +41,7 @@ def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
     from daemon.options.values import CameraChoice
     from daemon.options.motions import motion_library
     from daemon.options.scene_builder import RenderRequest, planned
-    from daemon.stopwatch import WallStopwatch
+    from daemon.log.stopwatch import WallStopwatch
     from pipeline.adapters.encoding.encoders import encoder_for
     from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.animate import animated, scene_clock

@@ -106,7 +106,7 @@ def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     """In a child: the clip, drawn again and again; its frames are left in a file."""
     from daemon.options.motions import motion_library
     from daemon.options.scene_builder import RenderRequest, planned
-    from daemon.stopwatch import WallStopwatch
+    from daemon.log.stopwatch import WallStopwatch
     from pipeline.adapters.opengl.contexts import ContextKind
     from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.animate import animated, performed, scene_clock

@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 
 from daemon.commands.render import Rendered, render
 from daemon.options.scene_builder import RenderRequest
-from daemon.stopwatch import WallStopwatch
+from daemon.log.stopwatch import WallStopwatch
 from pipeline.errors import CharacterError, ConfigError, DoodledError, MotionFileError, RetargetError, UnknownName
 
 REPOSITORY = Path(__file__).parents[2]

@@ -136,7 +136,7 @@ from daemon.__main__ import open_standard_streams
 open_standard_streams()
 print(*(os.readlink(f"/proc/self/fd/{stream}") for stream in range(3)), file=open("streams", "w"))
 """
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
     subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script], cwd=tmp_path, env=environ, check=True)
     assert (tmp_path / "streams").read_text() == "/dev/null /dev/null /dev/null\n"
 

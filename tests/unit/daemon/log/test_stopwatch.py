@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.stopwatch import WallStopwatch, timing_lines
+from daemon.log.stopwatch import WallStopwatch, timing_lines
 
 
 def test_laps_of_a_stage_add_up_and_count_when_they_fail() -> None:
