@@ -15,7 +15,7 @@ from daemon.spool.seen_index import SeenIndex
 from daemon.gallery.thumbnails import keep_thumbnail
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import name_fields, shown_name
-from daemon.orders import Failure, Report
+from daemon.worker.task import TaskFailure, TaskResult
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
 from daemon.spool.spool import ERROR, Job, Spool, read_json
@@ -104,7 +104,7 @@ class Endings:
         self.done = 0
         self.failed = 0
 
-    def ended(self, job: Job, report: Report, timing: Timing, now: float) -> Ending:
+    def ended(self, job: Job, report: TaskResult, timing: Timing, now: float) -> Ending:
         """The ending of a job that was worked on. Its `is_under_way` and `attempts` are brought up to date, durably if it stays."""
         fields = self._fields(job, report)
         for retry in report.retries:
@@ -113,10 +113,10 @@ class Endings:
             try:
                 return self._published(job, report, timing, now, fields)
             except (OSError, DoodledError) as error:
-                report.failure = Failure(error_type(error), f"the result can't be published: {error}", stage="publish")
+                report.failure = TaskFailure(error_type(error), f"the result can't be published: {error}", stage="publish")
                 if report.failure.kind is ErrorType.INTERNAL:
-                    report.failure = Failure(ErrorType.OUTPUT, report.failure.message, stage="publish")
-        failure = report.failure or Failure(ErrorType.INTERNAL, "the worker said nothing")
+                    report.failure = TaskFailure(ErrorType.OUTPUT, report.failure.message, stage="publish")
+        failure = report.failure or TaskFailure(ErrorType.INTERNAL, "the worker said nothing")
         self._tell_stages(job, report, failure)
         what = outcome(failure.kind, job.attempts, self._max_attempts) if report.was_begun else Outcome.DEFER
         if what is Outcome.FAIL:
@@ -171,11 +171,11 @@ class Endings:
 
     def fail(self, job: Job, kind: ErrorType, message: str, hint: str = "") -> Ending:
         """Put a job into quarantine that was not worked on."""
-        return self._quarantined(job, Failure(kind, message, hint), self._fields(job, None), Report(), 0.0)
+        return self._quarantined(job, TaskFailure(kind, message, hint), self._fields(job, None), TaskResult(), 0.0)
 
     # --- endings -----------------------------------------------------------------------------------------------------
 
-    def _published(self, job: Job, report: Report, timing: Timing, now: float, fields: Mapping[str, Any]) -> Ending:
+    def _published(self, job: Job, report: TaskResult, timing: Timing, now: float, fields: Mapping[str, Any]) -> Ending:
         started_s = time.monotonic()
         manifest = {
             "schema": SCHEMA,
@@ -212,7 +212,7 @@ class Endings:
             self._log.aside(line)
         return Ending(None, is_acknowledged=is_acknowledged)
 
-    def _quarantined(self, job: Job, failure: Failure, fields: Mapping[str, Any], report: Report, duration_s: float) -> Ending:
+    def _quarantined(self, job: Job, failure: TaskFailure, fields: Mapping[str, Any], report: TaskResult, duration_s: float) -> Ending:
         hint = failure.hint or WHAT_TO_DO.get(failure.kind, "")
         reason = {
             "schema": SCHEMA,
@@ -249,7 +249,7 @@ class Endings:
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
-    def _fields(self, job: Job, report: Report | None) -> dict[str, Any]:
+    def _fields(self, job: Job, report: TaskResult | None) -> dict[str, Any]:
         fields: dict[str, Any] = {"job_id": job.id, "attempt": job.attempts, **name_fields(job.name), "folder": "/".join(job.folder)}
         if report is not None and report.file_sha256:
             fields |= {"file_sha256": report.file_sha256, "file_size": report.file_size}
@@ -257,7 +257,7 @@ class Endings:
             fields["upstream_attempts"] = report.upstream_attempts
         return fields
 
-    def _tell_stages(self, job: Job, report: Report, failure: Failure | None = None) -> None:
+    def _tell_stages(self, job: Job, report: TaskResult, failure: TaskFailure | None = None) -> None:
         if not self.tells_stages:
             return
         failed = stage_of(failure.stage) if failure is not None else ""
@@ -270,7 +270,7 @@ class Endings:
             kind, took_ms = str(failure.kind), round(spent_ms, 2)
             self._log.tell(Event.STAGE_FAILED, job_id=job.id, stage=failed, duration_ms=took_ms, outcome="failure", error_type=kind)
 
-    def _tell_duplicate(self, job: Job, report: Report) -> None:
+    def _tell_duplicate(self, job: Job, report: TaskResult) -> None:
         """The same bytes again are animated again: people drop a picture again because they changed their mind. But they are told."""
         earlier = self._earlier.job_of(report.file_sha256, job.id)
         if earlier is not None:
@@ -282,7 +282,7 @@ def stage_of(part: str) -> str:
     return _STAGE_OF.get(part, part)
 
 
-def _idle_s(report: Report, now: float) -> float:
+def _idle_s(report: TaskResult, now: float) -> float:
     """How long a job's worker waited for the disk, and how long its report took to us."""
     return report.waited_s + (max(0.0, now - report.ended_s) if report.ended_s else 0.0)
 

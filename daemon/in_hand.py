@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from daemon.endings import Timing
-from daemon.orders import Report
+from daemon.worker.task import TaskResult
 from daemon.spool.recovery import Recovered
 from daemon.inbox.stability import Observation
 from daemon.spool.spool import Job
@@ -17,7 +17,7 @@ class Running:
     """A job that a worker has."""
 
     job: Job
-    future: Future[Report]
+    future: Future[TaskResult]
     seen: Observation
     timing: Timing
     deadline_s: float

@@ -17,7 +17,7 @@ from daemon.spool.spool import Spool
 from daemon.supplies import Supplies
 from daemon.upkeep import Upkeep
 from daemon.inbox.watcher import Watcher
-from daemon.workers import WorkForce
+from daemon.worker.pool import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def assembled(
     spool: Spool,
     log: EventLog,
     *,
-    workers: WorkForce,
+    workers: WorkerPool,
     notifier: Notifier,
     watch: Watcher,
     has_leases: bool,

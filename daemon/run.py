@@ -18,10 +18,10 @@ from daemon.notify import Notifier
 from daemon.parts import assembled
 from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.spool.spool import Spool
-from daemon.timeslice import ask_for_short_slices
+from daemon.worker.cpu_slice import ask_for_short_slices
 from daemon.vitals import Vitals
 from daemon.inbox.watcher import Watcher, is_on_network
-from daemon.workers import Workers, WorkForce
+from daemon.worker.pool import ProcessWorkerPool, WorkerPool
 from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ UNTIL_RESTART: Final = ("root", "intake", "jobs", "metrics", "gallery")
 """Settings that SIGHUP does not change."""
 
 
-Hiring = Callable[[Callable[[], None]], WorkForce]
+Hiring = Callable[[Callable[[], None]], WorkerPool]
 
 
 def _pool(settings: Settings) -> Hiring:
     jobs = settings.jobs
-    return lambda wake: Workers(jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake)
+    return lambda wake: ProcessWorkerPool(jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake)
 
 
 def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], Vitals | None]) -> Outlets | None:

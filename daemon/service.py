@@ -23,11 +23,11 @@ from daemon.leftovers import Leftovers
 from daemon.log.events import Event, EventLog
 from daemon.inbox.probe import observed
 from daemon.files.filenames import name_fields
-from daemon.orders import Report, order_of
+from daemon.worker.task import TaskResult, task_for
 from daemon.settings import Settings
 from daemon.inbox.stability import Observation
 from daemon.spool.spool import SOURCE, Job, Spool
-from daemon.workers import WorkForce, report_of
+from daemon.worker.pool import WorkerPool, result_of
 
 LOOKS_PER_STEP = 256
 TAKE_OVER_S = 15.0
@@ -53,7 +53,7 @@ class Service:
         is_paused: nothing new is started for now, as the disk is nearly full.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, intake: Scanner, workers: WorkForce, endings: Endings, log: EventLog) -> None:
+    def __init__(self, settings: Settings, spool: Spool, *, intake: Scanner, workers: WorkerPool, endings: Endings, log: EventLog) -> None:
         self._spool, self._intake, self._workers, self._endings, self._log = spool, intake, workers, endings, log
         self.running: dict[str, Running] = {}
         self.held: list[Held] = []
@@ -212,7 +212,7 @@ class Service:
             self._put_off(job, timing, now, error)
             return
         is_probe, deadline_s = self.admission.started(job, now), self.settings.jobs.deadline_s
-        order = order_of(job, self._spool.path(job), self.settings, self._inference, is_probe=is_probe)
+        order = task_for(job, self._spool.path(job), self.settings, self._inference, is_probe=is_probe)
         self.running[job.id] = Running(job, self._workers.start(order, deadline_s), seen, timing, deadline_s)
 
     def _seen(self, job: Job) -> Observation:
@@ -230,7 +230,7 @@ class Service:
                     self._hold(running.job, running.timing, now, "stopped")
                     self.admission.forgotten(running.job)
                 else:
-                    self._end(running, report_of(running.future, running.deadline_s), now)
+                    self._end(running, result_of(running.future, running.deadline_s), now)
             except (OSError, ValueError) as error:  # the disk refused; what is written says how far it came
                 self._put_off(running.job, running.timing, now, error)
 
@@ -256,7 +256,7 @@ class Service:
         self.admission.forgotten(job)
         return True
 
-    def _end(self, running: Running, report: Report, now: float) -> None:
+    def _end(self, running: Running, report: TaskResult, now: float) -> None:
         job = running.job
         seen = self._seen(job)
         if seen.has_writer or seen.is_unlike(running.seen):

@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddres
 from daemon.options import values as choices
 from daemon.options.inference import InferenceChoice
 from daemon.log.writer import JOURNAL_SOCKET
-from daemon.processors import processor_count
+from daemon.worker.cpu_quota import processor_count
 from daemon.options.sidecar import JobOptions
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError

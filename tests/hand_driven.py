@@ -18,7 +18,7 @@ from fault.stub_daemon import pretended
 from daemon.policy.failures import error_type
 from daemon.log.events import EventLog
 from daemon.notify import Notifier
-from daemon.orders import Failure, Order, Report
+from daemon.worker.task import TaskFailure, Task, TaskResult
 from daemon.parts import assembled
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
@@ -31,17 +31,17 @@ LONGEST_S = 5.0
 class Hands:
     """Workers that are done at once, or when a test says so."""
 
-    def __init__(self, work: Callable[[Order], Report], count: int) -> None:
+    def __init__(self, work: Callable[[Task], TaskResult], count: int) -> None:
         self.count = count
         self._work = work
         self.is_slow = False
-        self.begun: list[tuple[Order, Future[Report]]] = []
+        self.begun: list[tuple[Task, Future[TaskResult]]] = []
         self.orders = 0
 
-    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+    def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
         del deadline_s
         self.orders += 1
-        future: Future[Report] = Future()
+        future: Future[TaskResult] = Future()
         if not self.is_slow:
             future.set_running_or_notify_cancel()
         self.begun.append((order, future))
@@ -56,11 +56,11 @@ class Hands:
             if not future.cancelled():
                 future.set_result(self._report(order))
 
-    def _report(self, order: Order) -> Report:
+    def _report(self, order: Task) -> TaskResult:
         try:
             return self._work(order)
         except OSError as error:
-            return Report(failure=Failure(error_type(error), str(error)))
+            return TaskResult(failure=TaskFailure(error_type(error), str(error)))
 
     def hurry(self) -> None:
         """Nobody waits for a model server."""
@@ -77,7 +77,7 @@ class HandDriven:
         said: what systemd was told.
     """
 
-    def __init__(self, spool: Spool, fields: Mapping[str, Any], *, work: Callable[[Order], Report], count: int, has_leases: bool) -> None:
+    def __init__(self, spool: Spool, fields: Mapping[str, Any], *, work: Callable[[Task], TaskResult], count: int, has_leases: bool) -> None:
         quiet = {"log": {"stages": False, **fields.get("log", {})}}
         self.settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **fields, **quiet})
         self._has_begun = False
@@ -98,7 +98,7 @@ class HandDriven:
         root: Path,
         fields: Mapping[str, Any] | None = None,
         *,
-        work: Callable[[Order], Report] = pretended,
+        work: Callable[[Task], TaskResult] = pretended,
         count: int = 2,
         has_leases: bool = True,
     ) -> Iterator[HandDriven]:

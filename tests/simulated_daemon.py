@@ -14,13 +14,13 @@ from fault.stub_daemon import pretended
 
 from daemon.log.events import EventLog
 from daemon.notify import Notifier
-from daemon.orders import Order, Report
+from daemon.worker.task import Task, TaskResult
 from daemon.parts import assembled
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
 from daemon.inbox.watcher import Watcher
 
-Doing = Callable[[Order, float, int], tuple[float, Report | None]]
+Doing = Callable[[Task, float, int], tuple[float, TaskResult | None]]
 """What an order comes to, begun at a time beside so many others: how long it takes, and its report, or None for a good end."""
 
 
@@ -28,11 +28,11 @@ Doing = Callable[[Order, float, int], tuple[float, Report | None]]
 class Begun:
     """One order at work."""
 
-    order: Order
+    order: Task
     at_s: float
-    future: Future[Report]
+    future: Future[TaskResult]
     ends_at_s: float = 0.0
-    report: Report | None = None
+    report: TaskResult | None = None
 
 
 @dataclass
@@ -46,9 +46,9 @@ class SimulatedWorkers:
     busy: list[Begun] = field(default_factory=list)
     begun: list[Begun] = field(default_factory=list)
 
-    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+    def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
         del deadline_s
-        future: Future[Report] = Future()
+        future: Future[TaskResult] = Future()
         future.set_running_or_notify_cancel()
         self.waiting.append(Begun(order, self.now, future))
         self.advance(self.now)

@@ -20,7 +20,7 @@ from daemon.policy.failures import ErrorType
 from daemon.endings import STAGES
 from daemon.log.events import Event
 from daemon.vitals import Vitals
-from daemon.workbench import ANSWERED
+from daemon.worker.resources import ANSWERED
 from pipeline.types import Format
 
 STAGE_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)

@@ -20,17 +20,17 @@ from concurrent.futures import Future
 
 from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
-from daemon.orders import Failure, Order, Report
+from daemon.worker.task import TaskFailure, Task, TaskResult
 from daemon.run import Hiring, run
 from daemon.spool.spool import RESULT, SOURCE
-from daemon.workers import Workers
+from daemon.worker.pool import ProcessWorkerPool
 
 BACK = "networks-are-back"
 FREE = "stuck-no-more"
 SLOW_S = 0.5
 
 
-def endured(order: Order) -> Report:
+def endured(order: Task) -> TaskResult:
     """The same in a process that may be lost."""
     content = (order.place / SOURCE).read_bytes()
     if content.startswith(b"segfault"):
@@ -46,11 +46,11 @@ def endured(order: Order) -> Report:
         while True:
             devoured.append(b"x" * (16 << 20))
     if content.startswith(b"babble"):
-        return Report(failure=Failure(ErrorType.NO_FIGURE, "words \x1b[31m\n" * 100_000, trace="more words\n" * 100_000))
+        return TaskResult(failure=TaskFailure(ErrorType.NO_FIGURE, "words \x1b[31m\n" * 100_000, trace="more words\n" * 100_000))
     return pretended(order)
 
 
-def pretended(order: Order) -> Report:
+def pretended(order: Task) -> TaskResult:
     """What a worker would have said."""
     source = order.place / SOURCE
     content = source.read_bytes() if source.is_file() else b"character"
@@ -59,13 +59,13 @@ def pretended(order: Order) -> Report:
     if content.startswith(b"stuck") and not (order.place.parents[3] / FREE).exists():
         threading.Event().wait(600)
     if content.startswith(b"refuse"):
-        failure = Failure(ErrorType.NO_FIGURE, "there is no figure in it")
+        failure = TaskFailure(ErrorType.NO_FIGURE, "there is no figure in it")
     elif content.startswith(b"break"):
-        failure = Failure(ErrorType.CRASH, "the worker died")
+        failure = TaskFailure(ErrorType.CRASH, "the worker died")
     elif content.startswith(b"outage") and not (order.place.parents[3] / BACK).exists():
-        failure = Failure(ErrorType.UPSTREAM, "the model server is down")
+        failure = TaskFailure(ErrorType.UPSTREAM, "the model server is down")
     if failure is not None:
-        return Report(failure=failure, file_sha256=digest, file_size=len(content))
+        return TaskResult(failure=failure, file_sha256=digest, file_size=len(content))
     result = order.place / RESULT
     result.mkdir(exist_ok=True)
     with (result / "0000.gif").open("wb") as file:
@@ -74,7 +74,7 @@ def pretended(order: Order) -> Report:
         os.fsync(file.fileno())
     sync_folder(result)
     output = {"result": "0000.gif", "label": [], "format": "gif", "bytes": len(content), "sha256": digest}
-    return Report({"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), networks_answered=True)
+    return TaskResult({"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), networks_answered=True)
 
 
 class Pretenders:
@@ -88,9 +88,9 @@ class Pretenders:
     def of(cls, count: int) -> Hiring:
         return lambda wake: cls(count, wake)
 
-    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+    def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
         del deadline_s
-        future: Future[Report] = Future()
+        future: Future[TaskResult] = Future()
         future.set_running_or_notify_cancel()
         source = order.place / SOURCE
         if source.is_file() and source.read_bytes().startswith(b"slow"):
@@ -101,11 +101,11 @@ class Pretenders:
             self._finish(future, order)
         return future
 
-    def _finish(self, future: Future[Report], order: Order) -> None:
+    def _finish(self, future: Future[TaskResult], order: Task) -> None:
         try:
             report = pretended(order)
         except OSError as error:
-            report = Report(failure=Failure(error_type(error), str(error)))
+            report = TaskResult(failure=TaskFailure(error_type(error), str(error)))
         future.set_result(report)
         self._wake()
 
@@ -125,7 +125,7 @@ def main(root: str, *arguments: str) -> int:
 
 
 def pool_of(count: int) -> Hiring:
-    return lambda wake: Workers(count, recycle_after=50, memory_limit_mb=1024, wake=wake, work=endured)
+    return lambda wake: ProcessWorkerPool(count, recycle_after=50, memory_limit_mb=1024, wake=wake, work=endured)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hand_driven import HandDriven
 from spool_oracle import Places, check_published, check_tidy
 
 from daemon.policy.failures import ErrorType
-from daemon.orders import Failure, Order, Report
+from daemon.worker.task import TaskFailure, Task, TaskResult
 
 HOUR_S = 3600.0
 STEPS_S = {"an hour back": -HOUR_S, "ten days on": 240 * HOUR_S, "to 1970": -time.time()}
@@ -53,9 +53,9 @@ def test_a_clock_that_jumps_neither_hurries_nor_delays_anything(tmp_path: Path, 
     tries: list[float] = []
     now = 1000.0
 
-    def work(order: Order) -> Report:
+    def work(order: Task) -> TaskResult:
         tries.append(now)
-        return pretended(order) if len(tries) > 2 else Report(failure=Failure(ErrorType.CRASH, "the worker died"))
+        return pretended(order) if len(tries) > 2 else TaskResult(failure=TaskFailure(ErrorType.CRASH, "the worker died"))
 
     with HandDriven.opened(tmp_path, {"jobs": {"retry_first_s": 10.0}}, work=work, has_leases=False) as daemon:
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")

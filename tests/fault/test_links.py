@@ -22,7 +22,7 @@ from daemon.files import untrusted as sources, work
 from daemon.policy.failures import ErrorType
 from daemon.options.inference import InferenceRequest
 from daemon.inbox.scanner import Scanner
-from daemon.orders import Order
+from daemon.worker.task import Task
 from daemon.spool.publish import publish
 from daemon.inbox.stability import StabilityRules
 from daemon.options.sidecar import JobOptions
@@ -161,9 +161,9 @@ def test_an_outbox_folder_that_flickers_between_a_folder_and_a_link_leads_nothin
 # --- characters ------------------------------------------------------------------------------------------------------
 
 
-def order_for(place: Path) -> Order:
+def order_for(place: Path) -> Task:
     defaults = JobOptions(("wave",), (Format.GIF,), "32x32", "2")
-    return Order(place, "king", (), True, defaults, 100, InferenceRequest(), 1.0, False)
+    return Task(place, "king", (), True, defaults, 100, InferenceRequest(), 1.0, False)
 
 
 @pytest.mark.parametrize("name", [CONFIG_NAME, MASK_NAME, TEXTURE_NAME])

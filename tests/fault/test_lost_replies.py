@@ -13,7 +13,7 @@ from fault.stub_daemon import pretended
 from hand_driven import HandDriven
 from spool_oracle import Places, check_published, check_tidy
 
-from daemon.orders import Order, Report
+from daemon.worker.task import Task, TaskResult
 
 AGAIN = {"rename": errno.ENOENT, "link": errno.EEXIST, "unlink": errno.ENOENT, "rmdir": errno.ENOENT, "mkdir": errno.EEXIST}
 """What a call finds that is sent again because the answer to it was lost."""
@@ -96,7 +96,7 @@ def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_p
 
 @pytest.mark.parametrize("content", CONTENTS)
 def test_a_disk_that_is_full_from_any_call_on_delays_and_does_no_harm(tmp_path: Path, calls: FailingCalls, content: bytes) -> None:
-    def work(order: Order) -> Report:
+    def work(order: Task) -> TaskResult:
         if calls.failure("write", calls.count) is not None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return pretended(order)

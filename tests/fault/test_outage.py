@@ -13,7 +13,7 @@ from simulated_daemon import Simulation
 
 from daemon import upkeep
 from daemon.policy.failures import ErrorType
-from daemon.orders import Failure, Order, Report
+from daemon.worker.task import TaskFailure, Task, TaskResult
 from daemon.settings import Settings
 
 HOUR_S = 3600.0
@@ -36,15 +36,15 @@ def drop(root: Path, count: int, folder: str = "", content: str = "drawing") -> 
         (place / f"{content}{number:05d}.png").write_bytes(f"{content} {folder} {number}".encode())
 
 
-def down(message: str, retry_after_s: float | None = None) -> Report:
-    return Report(failure=Failure(ErrorType.UPSTREAM, message, retry_after_s=retry_after_s))
+def down(message: str, retry_after_s: float | None = None) -> TaskResult:
+    return TaskResult(failure=TaskFailure(ErrorType.UPSTREAM, message, retry_after_s=retry_after_s))
 
 
 def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path) -> None:
     """Connections refused for two hours, then 503, then silence; a thousand files wait."""
     began_s, back_s = 60.0, 60.0 + 6 * HOUR_S
 
-    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         del others
         if not began_s <= now < back_s:
             return JOB_S, None
@@ -65,7 +65,7 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
         assert "it did not answer in time" in daemon.status
         assert "for 6h" in daemon.status
         daemon.run(back_s + 120.0)
-        probes = [each.at_s for each in daemon.workers.begun if each.order.is_probe]
+        probes = [each.at_s for each in daemon.worker.pool.begun if each.order.is_probe]
         gaps = [later - earlier for earlier, later in pairwise(probes)]
         assert min(gaps) >= 30.0 - 1e-6
         assert max(gaps) < 60.0
@@ -82,13 +82,13 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
 def test_a_picture_that_makes_the_server_hang_fails_alone_and_keeps_nobody_waiting_for_long(tmp_path: Path) -> None:
     """It looks like an outage, and finds out itself that it is none: the server answers a tiny question while it won't answer this one."""
 
-    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         del now, others
         if "poison" not in order.name:
             return JOB_S, None
         if not order.is_probe:
             return 120.0, down("it did not answer in time")
-        return 40.0, Report(failure=Failure(ErrorType.NO_ANSWER, "it did not answer in time"), networks_answered=True)
+        return 40.0, TaskResult(failure=TaskFailure(ErrorType.NO_ANSWER, "it did not answer in time"), networks_answered=True)
 
     drop(tmp_path, 1, content="poison")
     drop(tmp_path, 500)
@@ -102,14 +102,14 @@ def test_a_picture_that_makes_the_server_hang_fails_alone_and_keeps_nobody_waiti
 
 
 def test_a_server_that_asks_for_two_minutes_gets_them(tmp_path: Path) -> None:
-    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         del order, others
         return (0.1, down("HTTP 503", retry_after_s=120.0)) if now < 300.0 else (JOB_S, None)
 
     drop(tmp_path, 20)
     with Simulation(tmp_path, doing, workers=16, settings=CALM) as daemon:
         daemon.run(500.0, lambda: len(daemon.done_at_s) == 20)
-        starts = [each.at_s for each in daemon.workers.begun if each.report is not None]
+        starts = [each.at_s for each in daemon.worker.pool.begun if each.report is not None]
     assert len([at for at in starts if at < 119.0]) <= 17
     assert [at - starts[0] >= 120.0 for at in starts if at > 1.0] == [True] * 2
     assert len(daemon.done_at_s) == 20
@@ -119,11 +119,11 @@ def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_
     """Sixteen workers, and a server that for two minutes can do with four at a time: whoever comes on top is asked to wait."""
     over_s = 120.0
 
-    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         if now >= over_s or others <= 4:
             return JOB_S, None
         if others > 12:
-            return 5.0, Report(failure=Failure(ErrorType.UPSTREAM, "HTTP 503"), networks_overloaded=True)
+            return 5.0, TaskResult(failure=TaskFailure(ErrorType.UPSTREAM, "HTTP 503"), networks_overloaded=True)
         report = pretended(order)
         report.networks_overloaded = True
         return 3.0, report
@@ -136,7 +136,7 @@ def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_
             limits.append(daemon.service.admission.at_networks.limit)
         assert min(limits) <= 4
         assert sum(limits[20:]) / len(limits[20:]) < 8  # not merely a dip
-        begun = len(daemon.workers.begun)
+        begun = len(daemon.worker.pool.begun)
         assert begun - len(daemon.done_at_s) < 60  # asking in vain is bounded
         daemon.run(over_s + 60.0)
         assert daemon.service.admission.at_networks.limit == 17
@@ -148,10 +148,10 @@ def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_
 def test_when_the_memory_is_short_jobs_are_done_with_fewer_at_a_time(tmp_path: Path) -> None:
     """Room for three at once: whoever comes on top is killed, tried again with fewer beside it, and done. What never fits fails."""
 
-    def doing(order: Order, now: float, others: int) -> tuple[float, Report | None]:
+    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         del now
         if others > 3 or "huge" in order.name:
-            return 0.5, Report(failure=Failure(ErrorType.OUT_OF_MEMORY, "the worker was killed"))
+            return 0.5, TaskResult(failure=TaskFailure(ErrorType.OUT_OF_MEMORY, "the worker was killed"))
         return JOB_S, None
 
     drop(tmp_path, 30)

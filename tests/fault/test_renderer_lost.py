@@ -21,10 +21,10 @@ from fault.test_links import order_for
 from PIL import Image, ImageSequence
 from spool_oracle import ROOT
 
-from daemon import work
+from daemon.worker import runner as work
 from daemon.policy.failures import ErrorType
-from daemon.orders import Order, Report
-from daemon.workbench import Workbench
+from daemon.worker.task import Task, TaskResult
+from daemon.worker.resources import WorkerResources
 from pipeline.adapters.encoding import encoders
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.errors import RenderFailed, RenderUnavailable
@@ -36,20 +36,20 @@ MESA = {"AD_USE_MESA": "1"}
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> Order:
+def order(tmp_path: Path) -> Task:
     shutil.copytree(CHARACTER, tmp_path / "source")
     return order_for(tmp_path)
 
 
-def shown(order: Order) -> list[int]:
+def shown(order: Task) -> list[int]:
     """How many pixels of each frame of the result show something."""
     with Image.open(order.place / "result" / "0000.gif") as picture:
         return [int(np.count_nonzero(np.array(frame.convert("RGBA"))[..., 3])) for frame in ImageSequence.Iterator(picture)]
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
-    made = Workbench({})
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerResources]:
+    made = WorkerResources({})
     monkeypatch.setattr(work, "_bench", made)
     yield made
     made.clear()
@@ -109,7 +109,7 @@ def lose_the_card(monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame
 
 @pytest.mark.parametrize("draw", [nothing, refusal])
 def test_what_a_lost_card_leaves_blank_or_refuses_is_drawn_in_software(
-    order: Order, bench: Workbench, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame]
+    order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame]
 ) -> None:
     opened = lose_the_card(monkeypatch, draw)
     report = work.perform(order)
@@ -123,7 +123,7 @@ def test_what_a_lost_card_leaves_blank_or_refuses_is_drawn_in_software(
 
 
 def test_what_is_blank_in_software_too_is_the_drawings_fault_and_the_card_is_trusted_again(
-    order: Order, bench: Workbench, monkeypatch: pytest.MonkeyPatch
+    order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = lose_the_card(monkeypatch, nothing, in_software="draws nothing")
     assert kind_of(work.perform(order)) is ErrorType.BLANK
@@ -134,14 +134,14 @@ def test_what_is_blank_in_software_too_is_the_drawings_fault_and_the_card_is_tru
 @pytest.mark.parametrize(("draw", "kind"), [(nothing, ErrorType.BLANK), (refusal, ErrorType.RENDER)])
 @pytest.mark.usefixtures("bench")
 def test_without_mesa_the_cards_word_stands(
-    order: Order, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], kind: ErrorType
+    order: Task, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], kind: ErrorType
 ) -> None:
     lose_the_card(monkeypatch, draw, in_software="is not there")
     assert kind_of(work.perform(order)) is kind
     assert not list((order.place / "result").iterdir())
 
 
-def kind_of(report: Report) -> ErrorType | None:
+def kind_of(report: TaskResult) -> ErrorType | None:
     assert report.manifest is None
     return report.failure and report.failure.kind
 
@@ -229,7 +229,7 @@ LIES: dict[str, tuple[Callable[[Path], None] | None, int]] = {
 
 @pytest.mark.usefixtures("bench")
 @pytest.mark.parametrize("kind", list(Format))
-def test_a_wrong_file_of_an_encoder_that_says_all_is_well_is_found_out(order: Order, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
+def test_a_wrong_file_of_an_encoder_that_says_all_is_well_is_found_out(order: Task, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
     order = replace(order, defaults=replace(order.defaults, formats=(kind,)))
     really = encoders.encoder_for
     assert work.perform(order).failure is None

@@ -21,7 +21,7 @@ from spool_oracle import ROOT, Places, check_published, check_tidy
 from waiting import until
 
 from daemon.policy.failures import ErrorType
-from daemon.orders import Failure, Order, Report
+from daemon.worker.task import TaskFailure, Task, TaskResult
 
 PATIENCE_S = 60.0
 AT_ONCE_S = 15.0
@@ -100,9 +100,9 @@ def test_jobs_in_every_stage_are_finished_or_left_for_the_next_life(tmp_path: Pa
     names = ("broken", "deferred", "running", "queued", "waiting")
     contents = {name: f"{name} drawing".encode() for name in names}
 
-    def work(order: Order) -> Report:
+    def work(order: Task) -> TaskResult:
         kinds = {"broken.png": ErrorType.CRASH, "deferred.png": ErrorType.NO_OPENGL}
-        return Report(failure=Failure(kinds[order.name], "not now")) if order.name in kinds else pretended(order)
+        return TaskResult(failure=TaskFailure(kinds[order.name], "not now")) if order.name in kinds else pretended(order)
 
     def drop(name: str) -> None:
         (tmp_path / "inbox" / f"{name}.png").write_bytes(contents[name])

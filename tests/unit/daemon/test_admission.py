@@ -11,11 +11,11 @@ from daemon.admission import MACHINE, Admission
 from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.endings import Ending
 from daemon.log.events import EventLog
-from daemon.orders import Failure, Report
+from daemon.worker.task import TaskFailure, TaskResult
 from daemon.spool.spool import Job
 
 DONE = Ending(None)
-FINE = Report({}, networks_answered=True)
+FINE = TaskResult({}, networks_answered=True)
 
 
 class Told:
@@ -43,8 +43,8 @@ def deferred(kind: ErrorType) -> Ending:
     return Ending(Outcome.DEFER, kind, "it is out")
 
 
-def failed(kind: ErrorType, retry_after_s: float | None = None) -> Report:
-    return Report(failure=Failure(kind, "it is out", retry_after_s=retry_after_s))
+def failed(kind: ErrorType, retry_after_s: float | None = None) -> TaskResult:
+    return TaskResult(failure=TaskFailure(kind, "it is out", retry_after_s=retry_after_s))
 
 
 def test_no_more_are_under_way_than_there_is_room_for() -> None:
@@ -118,7 +118,7 @@ def test_a_server_that_asks_for_patience_gets_it_and_a_key_that_is_refused_is_to
 
 def test_an_overloaded_server_gets_fewer_and_a_probe_says_nothing_about_that() -> None:
     admission = Told(most=4).admission
-    storm = Report({}, networks_answered=True, networks_overloaded=True)
+    storm = TaskResult({}, networks_answered=True, networks_overloaded=True)
     for name in "abcd":
         admission.started(picture(name), 0.0)
     admission.ended(picture("a"), storm, DONE, 1.0)
@@ -138,7 +138,7 @@ def test_only_pictures_count_at_the_networks() -> None:
     admission = Told(most=4).admission
     for name in "ab":
         admission.started(picture(name), 0.0)
-    admission.ended(picture("a"), Report({}, networks_overloaded=True), DONE, 1.0)
+    admission.ended(picture("a"), TaskResult({}, networks_overloaded=True), DONE, 1.0)
     assert admission.at_networks.limit == 1
     assert not admission.may_start(1.0, is_picture=True)
     assert admission.may_start(1.0, is_picture=False)

@@ -25,7 +25,7 @@ from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics.outlets import MOST_CONNECTIONS, Outlets
 from daemon.settings import Metrics as MetricsSettings
 from daemon.vitals import Vitals
-from daemon.workbench import ANSWERED
+from daemon.worker.resources import ANSWERED
 from pipeline.adapters.torchserve.outcomes import Fault
 
 VITALS = Vitals(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)

@@ -16,7 +16,7 @@ from fault.stub_daemon import Pretenders
 from spool_oracle import Places, check_published, check_tidy
 
 from daemon import run as running
-from daemon.orders import Order, Report
+from daemon.worker.task import Task, TaskResult
 from daemon.run import EXIT_TRANSIENT, Bell, run
 from daemon.supplies import Supplies
 
@@ -63,10 +63,10 @@ class Busy(Pretenders):
     def __init__(self, then: Callable[[], None], wake: Callable[[], None]) -> None:
         super().__init__(2, wake)
         self._then = then
-        self.future: Future[Report] = Future()
+        self.future: Future[TaskResult] = Future()
         self.is_closed = False
 
-    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+    def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
         del order, deadline_s
         self.future.set_running_or_notify_cancel()
         self._then()
@@ -147,7 +147,7 @@ def test_what_is_done_within_the_time_is_published(tmp_path: Path, capfd: pytest
     drop(tmp_path, "garlic.png", b"slow")
 
     class Stopping(Pretenders):
-        def start(self, order: Order, deadline_s: float) -> Future[Report]:
+        def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
             signalled(signal.SIGTERM)()
             return super().start(order, deadline_s)
 
@@ -180,7 +180,7 @@ def test_settings_are_read_again_and_those_that_are_wrong_change_nothing(tmp_pat
     class Reloading(Pretenders):
         """One more file for each text, and after the last one the end."""
 
-        def start(self, order: Order, deadline_s: float) -> Future[Report]:
+        def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
             if texts:
                 config.write_text(texts.pop(0))
                 signalled(signal.SIGHUP)()

@@ -17,7 +17,7 @@ from spool_oracle import Places, check_published, check_tidy
 
 from daemon import endings as endings_module
 from daemon.policy.failures import ErrorType
-from daemon.orders import Failure, Order, Report, Retry
+from daemon.worker.task import TaskFailure, Task, TaskResult, UpstreamRetry
 from daemon.spool.publish import publish
 from daemon.settings import Settings
 from daemon.spool.spool import Job, Spool
@@ -276,10 +276,10 @@ def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tm
     """As after an upgrade that removed what they are started from, with the daemon still running."""
     can_start: list[bool] = []
 
-    def work(order: Order) -> Report:
+    def work(order: Task) -> TaskResult:
         if can_start:
             return pretended(order)
-        return Report(failure=Failure(ErrorType.CRASH, "the workers died before they began it"), was_begun=False)
+        return TaskResult(failure=TaskFailure(ErrorType.CRASH, "the workers died before they began it"), was_begun=False)
 
     with HandDriven.opened(tmp_path, work=work) as daemon:
         for number in range(20):
@@ -466,7 +466,7 @@ def test_a_folder_of_its_own_that_was_removed_is_made_anew_once_it_can_be(daemon
 # --- endings ---------------------------------------------------------------------------------------------------------
 
 
-def with_work(root: Path, work: Callable[[Order], Report], until_s: float = START_S + 120, **fields: Any) -> HandDriven:
+def with_work(root: Path, work: Callable[[Task], TaskResult], until_s: float = START_S + 120, **fields: Any) -> HandDriven:
     """A daemon that has done what there was to do, in this way."""
     drop(root)
     with HandDriven.opened(root, fields, work=work) as daemon:
@@ -475,15 +475,15 @@ def with_work(root: Path, work: Callable[[Order], Report], until_s: float = STAR
 
 
 def test_a_worker_that_says_nothing_has_failed(tmp_path: Path) -> None:
-    daemon = with_work(tmp_path, lambda _: Report())
+    daemon = with_work(tmp_path, lambda _: TaskResult())
     assert [record["error_type"] for record in daemon.told("job.failed")] == ["internal"]
     assert [record["reason"] for record in daemon.told("job.retried")] == ["internal"] * 2
     assert daemon.told("job.failed")[0]["error_message"] == "the worker said nothing"
 
 
 def test_a_failure_is_told_with_its_stage_its_trace_and_what_to_do(tmp_path: Path) -> None:
-    failure = Failure(ErrorType.NO_FIGURE, "nobody there", stage="detect", trace="Traceback: far away")
-    report = Report(failure=failure, stages_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, upstream_attempts={"answered": 2})
+    failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="detect", trace="Traceback: far away")
+    report = TaskResult(failure=failure, stages_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, upstream_attempts={"answered": 2})
     daemon = with_work(tmp_path, lambda _: report, log={"stages": True})
     (failed,) = daemon.told("job.failed")
     assert (failed["stage"], failed["error_type"], failed["attempt"]) == ("infer", "no_figure", 1)
@@ -497,9 +497,9 @@ def test_a_failure_is_told_with_its_stage_its_trace_and_what_to_do(tmp_path: Pat
 
 
 def test_stages_are_told_one_by_one_where_that_is_wanted(tmp_path: Path, daemon: HandDriven) -> None:
-    failure = Failure(ErrorType.NO_FIGURE, "nobody there", stage="pose")
+    failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="pose")
     times = {"decode": 2.0, "detect": 3.0, "pose": 1.0}
-    daemon.hands._work = lambda _: Report(failure=failure, stages_ms=times)
+    daemon.hands._work = lambda _: TaskResult(failure=failure, stages_ms=times)
     drop(tmp_path)
     quiet = daemon.endings
     quiet._tells_stages = True
@@ -510,7 +510,7 @@ def test_stages_are_told_one_by_one_where_that_is_wanted(tmp_path: Path, daemon:
 
 
 def test_what_goes_wrong_is_told_with_a_reason_of_its_own_where_there_is_none(tmp_path: Path) -> None:
-    daemon = with_work(tmp_path, lambda _: Report(failure=Failure(ErrorType.OUTPUT, "refused", hint="ask somebody")))
+    daemon = with_work(tmp_path, lambda _: TaskResult(failure=TaskFailure(ErrorType.OUTPUT, "refused", hint="ask somebody")))
     reason = Places(tmp_path).failed("garlic.png")
     assert reason is not None
     assert reason["what_to_do"] == "ask somebody"
@@ -518,9 +518,9 @@ def test_what_goes_wrong_is_told_with_a_reason_of_its_own_where_there_is_none(tm
 
 
 def test_questions_that_had_to_be_asked_again_are_told(tmp_path: Path) -> None:
-    def work(order: Order) -> Report:
+    def work(order: Task) -> TaskResult:
         report = pretended(order)
-        report.retries.append(Retry("http://upstream", "detector", 503, "overloaded", 1, 12.0))
+        report.retries.append(UpstreamRetry("http://upstream", "detector", 503, "overloaded", 1, 12.0))
         return report
 
     daemon = with_work(tmp_path, work)
@@ -570,7 +570,7 @@ def test_sources_are_not_kept_where_that_is_not_wanted(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_refused_stops_all_pictures_and_says_so(tmp_path: Path) -> None:
-    refusal = Report(failure=Failure(ErrorType.UNAUTHORISED, "HTTP 401"))
+    refusal = TaskResult(failure=TaskFailure(ErrorType.UNAUTHORISED, "HTTP 401"))
     drop(tmp_path, "other.png", b"other")
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 3)
     assert daemon.told("auth.rejected")
@@ -580,7 +580,7 @@ def test_a_key_that_is_refused_stops_all_pictures_and_says_so(tmp_path: Path) ->
 
 
 def test_without_opengl_nothing_is_started_until_it_may_be_back(tmp_path: Path) -> None:
-    refusal = Report(failure=Failure(ErrorType.NO_OPENGL, "no context"))
+    refusal = TaskResult(failure=TaskFailure(ErrorType.NO_OPENGL, "no context"))
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 1.5)
     assert daemon.hands.orders == 1
     assert daemon.upkeep.is_waiting_for_others()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.processors import processor_count
+from daemon.worker.cpu_quota import processor_count
 
 ALLOWED = 8
 

@@ -14,7 +14,7 @@ from daemon.spool.spool import Job
 
 
 @dataclass(frozen=True)
-class Order:
+class Task:
     """What is to be done.
 
     Attributes:
@@ -39,7 +39,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Retry:
+class UpstreamRetry:
     """A question to a model server that had to be asked again."""
 
     upstream: str
@@ -51,7 +51,7 @@ class Retry:
 
 
 @dataclass
-class Report:
+class TaskResult:
     """What came of an order.
 
     Attributes:
@@ -67,7 +67,7 @@ class Report:
     """
 
     manifest: dict[str, Any] | None = None
-    failure: Failure | None = None
+    failure: TaskFailure | None = None
     was_begun: bool = True
     networks_answered: bool = False
     networks_overloaded: bool = False
@@ -77,11 +77,11 @@ class Report:
     upstream_attempts: dict[str, int] = field(default_factory=dict)
     waited_s: float = 0.0
     ended_s: float = 0.0
-    retries: list[Retry] = field(default_factory=list)
+    retries: list[UpstreamRetry] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Failure:
+class TaskFailure:
     """Why an order could not be carried out.
 
     Attributes:
@@ -102,9 +102,9 @@ SHARE_OF_DEADLINE = 0.4
 """A job asks two questions at least: a model server that hangs must be noticed before the job itself counts as hanging."""
 
 
-def order_of(job: Job, place: Path, settings: Settings, inference: InferenceRequest, *, is_probe: bool = False) -> Order:
+def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequest, *, is_probe: bool = False) -> Task:
     """What is to be done for a job."""
-    return Order(
+    return Task(
         place=place,
         name=job.name,
         folder=job.folder,

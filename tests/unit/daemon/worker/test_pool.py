@@ -18,23 +18,23 @@ import pytest
 from pebble import ProcessExpired
 from pebble.pool import process as pool_process
 
-from daemon import workers as workers_module
+from daemon.worker import pool as workers_module
 from daemon.policy.failures import ErrorType
-from daemon.orders import Report
-from daemon.workers import Workers, report_of
+from daemon.worker.task import TaskResult
+from daemon.worker.pool import ProcessWorkerPool, result_of
 
 PATIENCE_S = 60.0
 
 
 @pytest.fixture
-def workers() -> Iterator[Workers]:
+def workers() -> Iterator[ProcessWorkerPool]:
     work: Any = str  # something that any process knows
-    pool = Workers(2, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=work)
+    pool = ProcessWorkerPool(2, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=work)
     yield pool
     pool.close()
 
 
-def test_a_pool_whose_idle_workers_were_killed_is_made_anew(workers: Workers) -> None:
+def test_a_pool_whose_idle_workers_were_killed_is_made_anew(workers: ProcessWorkerPool) -> None:
     """As by the kernel, when memory runs out: pebble takes it for the end of the pool."""
     order: Any = 1
     assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "1"
@@ -52,7 +52,7 @@ def test_a_pool_whose_idle_workers_were_killed_is_made_anew(workers: Workers) ->
 def test_a_clock_that_jumps_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """pebble takes the wall clock for its deadlines."""
     wait: Any = time.sleep
-    pool, jump_s, now = Workers(1, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=wait), 864_000.0, time.time
+    pool, jump_s, now = ProcessWorkerPool(1, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=wait), 864_000.0, time.time
     try:
         order: Any = 1.0
         future = pool.start(order, PATIENCE_S)
@@ -69,25 +69,25 @@ def test_a_job_that_no_worker_could_begin_says_so() -> None:
     """As when what they are started from was removed: that says nothing about the drawing."""
     future: Future[Any] = Future()
     future.set_exception(BrokenProcessPool("All workers expired"))
-    report = report_of(future, 1.0)
+    report = result_of(future, 1.0)
     assert report.failure is not None
     assert report.failure.kind is ErrorType.CRASH
     assert not report.was_begun
 
 
 @pytest.mark.parametrize("error", [BlockingIOError(errno.EAGAIN, "no process left"), RuntimeError("can't start new thread")])
-def test_where_no_worker_can_be_started_the_daemon_goes_on(workers: Workers, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_where_no_worker_can_be_started_the_daemon_goes_on(workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def refused(*_: object) -> None:
         raise error
 
     order: Any = 1
     monkeypatch.setattr(pool_process, "launch_process" if isinstance(error, OSError) else "launch_thread", refused)
-    assert not report_of(workers.start(order, PATIENCE_S), PATIENCE_S).was_begun
+    assert not result_of(workers.start(order, PATIENCE_S), PATIENCE_S).was_begun
     monkeypatch.undo()
     assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "1"
 
 
-def test_a_job_that_pebble_forgets_ends_all_the_same(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_pebble_forgets_ends_all_the_same(workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when workers that die as they start break the pool before it has seen the job."""
     order: Any = 1
     workers.start(order, PATIENCE_S).result(PATIENCE_S)
@@ -111,7 +111,7 @@ def told(error: BaseException) -> tuple[ErrorType, str]:
     """What is made of a job that ended so."""
     future: Future[Any] = Future()
     future.set_exception(error)
-    failure = report_of(future, 1.5).failure
+    failure = result_of(future, 1.5).failure
     assert failure is not None
     return failure.kind, failure.message
 
@@ -138,9 +138,9 @@ def test_every_other_end_is_a_failure_too() -> None:
 
 
 def test_a_good_end_is_its_report() -> None:
-    future: Future[Report] = Future()
-    future.set_result(report := Report({}))
-    assert report_of(future, 1.0) is report
+    future: Future[TaskResult] = Future()
+    future.set_result(report := TaskResult({}))
+    assert result_of(future, 1.0) is report
 
 
 class Limits:

@@ -1,7 +1,7 @@
 """What a worker process does: a claimed drawing and its options in, checked files and times out. Knows no queue.
 
 A pure function of bytes but for what it keeps warm: the OpenGL context, the networks, the motions. A drawing with several motions is
-analysed once. Nothing is raised across the process boundary: an error becomes a `Failure` that says what kind it is.
+analysed once. Nothing is raised across the process boundary: an error becomes a `TaskFailure` that says what kind it is.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
 from daemon.gallery.thumbnails import write_thumbnail
 from daemon.files.filenames import shown_name
-from daemon.orders import Failure, Order, Report
+from daemon.worker.task import TaskFailure, Task, TaskResult
 from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.sidecar import MAX_BYTES, JobOptions, chosen_options
 from daemon.files.untrusted import bytes_of, copied_character
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.log.stopwatch import WallStopwatch
-from daemon.workbench import Workbench
+from daemon.worker.resources import WorkerResources
 from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
 from pipeline.types import Animation, Bytes, Character, Drawing, Format, OutputClock, Quality
 
 if TYPE_CHECKING:
     from pipeline.animate import Performance
 
-_bench: Workbench | None = None
+_bench: WorkerResources | None = None
 _stopping: threading.Event | None = None
 
 
@@ -47,12 +47,12 @@ def hurried_by(stopping: threading.Event) -> None:
     _stopping = stopping
 
 
-def perform(order: Order) -> Report:
+def perform(order: Task) -> TaskResult:
     """Carry out an order in this process."""
     global _bench  # noqa: PLW0603 - a worker process has one bench for its life
-    _bench = _bench or Workbench(os.environ, _stopping)
+    _bench = _bench or WorkerResources(os.environ, _stopping)
     _bench.begin()
-    report, stopwatch = Report(), WallStopwatch()
+    report, stopwatch = TaskResult(), WallStopwatch()
     try:
         report.manifest = _manifest(order, _bench, report, stopwatch)
     except DoodledError as error:
@@ -63,14 +63,14 @@ def perform(order: Order) -> Report:
         summary = error.summary.replace(str(order.place / SOURCE), shown_name(order.name))
         kind = error_type(error)
         report.networks_answered = report.networks_answered or kind is ErrorType.NO_ANSWER
-        report.failure = Failure(kind, summary, error.hint, _last(stopwatch), getattr(error, "retry_after_s", None))
+        report.failure = TaskFailure(kind, summary, error.hint, _last(stopwatch), getattr(error, "retry_after_s", None))
     except MemoryError:
         _bench.clear()
-        report.failure = Failure(ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have", stage=_last(stopwatch))
+        report.failure = TaskFailure(ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have", stage=_last(stopwatch))
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not take the worker with it
         trace = traceback.format_exc(limit=-8)
         kind = error_type(error)
-        report.failure = Failure(kind, f"{type(error).__name__}: {error}"[:500], stage=_last(stopwatch), trace=trace)
+        report.failure = TaskFailure(kind, f"{type(error).__name__}: {error}"[:500], stage=_last(stopwatch), trace=trace)
     report.stages_ms = {stage: round(1000 * spent, 2) for stage, spent in stopwatch.spent_s.items()}
     report.retries, report.networks_overloaded = _bench.retries, _bench.is_overloaded
     report.upstream_attempts = dict(_bench.attempts)
@@ -78,7 +78,7 @@ def perform(order: Order) -> Report:
     return report
 
 
-def _manifest(order: Order, bench: Workbench, report: Report, stopwatch: WallStopwatch) -> dict[str, Any]:
+def _manifest(order: Task, bench: WorkerResources, report: TaskResult, stopwatch: WallStopwatch) -> dict[str, Any]:
     """The order carried out; once more in software if a graphics card refused, or drew nothing at all: it may be lost."""
     try:
         return _Work(order, bench, report, stopwatch).manifest()
@@ -100,7 +100,7 @@ def _last(stopwatch: WallStopwatch) -> str:
 class _Work:
     """One order being carried out."""
 
-    def __init__(self, order: Order, bench: Workbench, report: Report, stopwatch: WallStopwatch) -> None:
+    def __init__(self, order: Task, bench: WorkerResources, report: TaskResult, stopwatch: WallStopwatch) -> None:
         self._order, self._bench, self._report, self._stopwatch = order, bench, report, stopwatch
         self._result = order.place / RESULT
         self._notes: list[str] = []

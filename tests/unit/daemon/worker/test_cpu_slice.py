@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from daemon.timeslice import SHORT_NS, ask_for_short_slices, ask_for_usual_slices
+from daemon.worker.cpu_slice import SHORT_NS, ask_for_short_slices, ask_for_usual_slices
 
 LISTENING_SINCE = (6, 12)
 GET_CALLS = {"x86_64": 315, "aarch64": 275, "riscv64": 275}
@@ -56,7 +56,7 @@ def test_a_machine_whose_call_is_not_known_is_not_asked(monkeypatch: pytest.Monk
 
 def test_an_operators_choice_of_policy_is_left_alone() -> None:
     program = (
-        "import os; from daemon.timeslice import *; os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0));"
+        "import os; from daemon.worker.cpu_slice import *; os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0));"
         "print(ask_for_short_slices(), os.sched_getscheduler(0) == os.SCHED_BATCH)"
     )
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

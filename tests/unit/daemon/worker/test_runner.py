@@ -13,12 +13,12 @@ import pytest
 from few_lines_server import Server, picture, server
 from spool_oracle import ROOT
 
-from daemon import work
+from daemon.worker import runner as work
 from daemon.policy.failures import ErrorType
 from daemon.options.inference import InferenceChoice, InferenceRequest
-from daemon.orders import Order
+from daemon.worker.task import Task
 from daemon.options.sidecar import JobOptions
-from daemon.workbench import MAX_RETRIES_TOLD, Workbench
+from daemon.worker.resources import MAX_RETRIES_TOLD, WorkerResources
 from pipeline.errors import NoFigureFound
 from pipeline.types import Format
 
@@ -29,29 +29,29 @@ gl = pytest.mark.gl
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Workbench]:
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerResources]:
     """A worker's, of this test's own."""
-    made = Workbench({})
+    made = WorkerResources({})
     monkeypatch.setattr(work, "_bench", made)
     yield made
     made.clear()
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> Order:
+def order(tmp_path: Path) -> Task:
     place = tmp_path / "job"
     place.mkdir()
-    return Order(place, "garlic.jpg", (), False, SMALL, 100, InferenceRequest(), 5.0, False)
+    return Task(place, "garlic.jpg", (), False, SMALL, 100, InferenceRequest(), 5.0, False)
 
 
 @pytest.fixture
-def drawing(order: Order, picture: Path, server: Server) -> Order:
+def drawing(order: Task, picture: Path, server: Server) -> Task:
     """A photograph, and a model server that knows it."""
     shutil.copy(picture, order.place / "source")
     return replace(order, inference=InferenceRequest(InferenceChoice.TORCHSERVE, (server.url,)))
 
 
-def kind(order: Order) -> ErrorType:
+def kind(order: Task) -> ErrorType:
     failure = work.perform(order).failure
     assert failure is not None
     return failure.kind
@@ -59,7 +59,7 @@ def kind(order: Order) -> ErrorType:
 
 @gl
 @pytest.mark.usefixtures("bench")
-def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(drawing: Order, server: Server) -> None:
+def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(drawing: Task, server: Server) -> None:
     (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"], "formats": ["gif", "webp"], "figures": "all"}))
     report = work.perform(replace(drawing, keep_annotations=True, wants_thumbnail=True))
     assert report.failure is None, report.failure
@@ -86,7 +86,7 @@ def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(dr
 
 @gl
 @pytest.mark.usefixtures("bench")
-def test_what_stays_warm_is_asked_for_once(drawing: Order, server: Server) -> None:
+def test_what_stays_warm_is_asked_for_once(drawing: Task, server: Server) -> None:
     first, second = work.perform(drawing), work.perform(drawing)
     assert first.manifest is not None
     assert second.manifest is not None
@@ -96,7 +96,7 @@ def test_what_stays_warm_is_asked_for_once(drawing: Order, server: Server) -> No
 
 
 @pytest.mark.usefixtures("bench")
-def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing: Order, server: Server) -> None:
+def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing: Task, server: Server) -> None:
     server.sees = 0
     report = work.perform(drawing)
     assert report.failure is not None
@@ -106,7 +106,7 @@ def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing:
 
 
 @pytest.mark.usefixtures("bench")
-def test_a_server_that_is_not_there_fails_nobody_for_good(drawing: Order) -> None:
+def test_a_server_that_is_not_there_fails_nobody_for_good(drawing: Task) -> None:
     nobody = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
     report = work.perform(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
     assert report.failure is not None
@@ -115,13 +115,13 @@ def test_a_server_that_is_not_there_fails_nobody_for_good(drawing: Order) -> Non
 
 
 @pytest.mark.usefixtures("bench")
-def test_networks_that_can_not_be_had_as_the_settings_want_them_are_no_drawings_fault(drawing: Order) -> None:
+def test_networks_that_can_not_be_had_as_the_settings_want_them_are_no_drawings_fault(drawing: Task) -> None:
     nonsense = InferenceRequest(InferenceChoice.TORCHSERVE, ("no address",))
     assert kind(replace(drawing, inference=nonsense)) is ErrorType.NO_MODEL
 
 
 @pytest.mark.usefixtures("bench")
-def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(order: Order) -> None:
+def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(order: Task) -> None:
     (order.place / "source").write_bytes(b"GIF87a, they say")
     report = work.perform(order)
     assert report.failure is not None
@@ -132,7 +132,7 @@ def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(or
 
 
 @pytest.mark.usefixtures("bench")
-def test_options_that_are_wrong_are_said_before_anything_is_done(order: Order) -> None:
+def test_options_that_are_wrong_are_said_before_anything_is_done(order: Task) -> None:
     (order.place / "sidecar.json").write_text('{"motion": "moonwalk"}')
     report = work.perform(order)
     assert report.failure is not None
@@ -151,7 +151,7 @@ def test_options_that_are_wrong_are_said_before_anything_is_done(order: Order) -
     ],
 )
 @pytest.mark.usefixtures("bench")
-def test_nothing_is_raised_whatever_happens(order: Order, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: ErrorType) -> None:
+def test_nothing_is_raised_whatever_happens(order: Task, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: ErrorType) -> None:
     def fails(*_: Any) -> None:
         raise error
 
@@ -165,7 +165,7 @@ def test_nothing_is_raised_whatever_happens(order: Order, monkeypatch: pytest.Mo
 
 @gl
 @pytest.mark.usefixtures("bench")
-def test_a_character_needs_no_networks_and_its_copy_is_gone(order: Order) -> None:
+def test_a_character_needs_no_networks_and_its_copy_is_gone(order: Task) -> None:
     shutil.copytree(KING, order.place / "source")
     report = work.perform(replace(order, is_folder=True, name="king", wants_thumbnail=True))
     assert report.failure is None, report.failure
@@ -187,7 +187,7 @@ class Attempt:
 
 
 def test_questions_are_counted_by_how_they_ended_and_retries_told_up_to_a_limit() -> None:
-    bench: Any = Workbench({})
+    bench: Any = WorkerResources({})
     for attempt in (Attempt(None, None), Attempt("overloaded", 0.5), Attempt("refused", None, is_probe=True)):
         bench._note(attempt)
     assert bench.attempts == {"answered": 1, "overloaded": 1}
@@ -201,6 +201,6 @@ def test_questions_are_counted_by_how_they_ended_and_retries_told_up_to_a_limit(
 
 
 def test_a_bench_without_a_renderer_has_no_card_to_leave_alone() -> None:
-    bench = Workbench({})
+    bench = WorkerResources({})
     assert not bench.renders_in_software()
     assert bench.library() is bench.library()

@@ -26,9 +26,9 @@ from typing import Protocol, cast
 from pebble import ProcessExpired, ProcessPool
 
 from daemon.policy.failures import ErrorType
-from daemon.orders import Failure, Order, Report
-from daemon.timeslice import ask_for_usual_slices
-from daemon.work import hurried_by, perform
+from daemon.worker.task import TaskFailure, Task, TaskResult
+from daemon.worker.cpu_slice import ask_for_usual_slices
+from daemon.worker.runner import hurried_by, perform
 
 _PR_SET_PDEATHSIG = 1
 _CHECK_S = 0.5
@@ -39,7 +39,7 @@ _FIRST_TO_GO = 500
 """When memory runs out, the kernel is to take a worker, not the daemon (proc(5), oom_score_adj)."""
 
 
-class WorkForce(Protocol):
+class WorkerPool(Protocol):
     """Whoever does the work: processes here, anything else in tests."""
 
     @property
@@ -47,7 +47,7 @@ class WorkForce(Protocol):
         """How many jobs are done at the same time."""
         ...
 
-    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+    def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
         """Begin a job."""
         ...
 
@@ -60,7 +60,7 @@ class WorkForce(Protocol):
         ...
 
 
-class Workers:
+class ProcessWorkerPool:
     """A pool for the life of a daemon.
 
     Args:
@@ -78,7 +78,7 @@ class Workers:
         recycle_after: int,
         memory_limit_mb: int,
         wake: Callable[[], None],
-        work: Callable[[Order], Report] = perform,
+        work: Callable[[Task], TaskResult] = perform,
     ) -> None:
         self.count = count
         self._wake = wake
@@ -94,9 +94,9 @@ class Workers:
             context=spawn,
         )
         self._pool: ProcessPool | None = None
-        self._unfinished: set[Future[Report]] = set()
+        self._unfinished: set[Future[TaskResult]] = set()
 
-    def start(self, order: Order, deadline_s: float) -> Future[Report]:
+    def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
         """Begin a job; processes are started with the first. Where none can be, the job ends as one that was not begun."""
         try:
             future = self._scheduled(order, deadline_s)
@@ -111,11 +111,11 @@ class Workers:
         future.add_done_callback(lambda _: self._wake())
         return future
 
-    def _scheduled(self, order: Order, deadline_s: float) -> Future[Report]:
+    def _scheduled(self, order: Task, deadline_s: float) -> Future[TaskResult]:
         is_new = self._pool is None
         if self._pool is None:
             self._pool, self._unfinished = self._make(), set()  # type: ignore[no-untyped-call]  # pebble is typed in parts
-        future: Future[Report] = self._pool.schedule(self._work, args=(order,), timeout=deadline_s)
+        future: Future[TaskResult] = self._pool.schedule(self._work, args=(order,), timeout=deadline_s)
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
         if is_new:
@@ -123,7 +123,7 @@ class Workers:
         return future
 
     def hurry(self) -> None:
-        """See `WorkForce`."""
+        """See `WorkerPool`."""
         self._stopping.set()
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class Workers:
             self._pool = None
 
 
-def _minded(pool: ProcessPool, unfinished: set[Future[Report]]) -> None:
+def _minded(pool: ProcessPool, unfinished: set[Future[TaskResult]]) -> None:
     """End the jobs that pebble forgets, those that come just as it gives a pool up; on a thread, for the life of the pool."""
     while pool.active:
         time.sleep(_CHECK_S)
@@ -149,7 +149,7 @@ def _steadied() -> None:
     importlib.import_module("pebble.pool.process").time = SimpleNamespace(time=time.monotonic, sleep=time.sleep)  # type: ignore[attr-defined]
 
 
-def report_of(future: Future[Report], deadline_s: float) -> Report:
+def result_of(future: Future[TaskResult], deadline_s: float) -> TaskResult:
     """What came of a job that has ended, whichever way."""
     try:
         return future.result(timeout=0)
@@ -158,21 +158,21 @@ def report_of(future: Future[Report], deadline_s: float) -> Report:
     except ProcessExpired as error:
         return _died(error)
     except BrokenProcessPool as error:  # of workers that died idle, or as they started: one that had a job would have expired
-        return Report(failure=Failure(ErrorType.CRASH, f"no worker could begin it: {error}"), was_begun=False)
+        return TaskResult(failure=TaskFailure(ErrorType.CRASH, f"no worker could begin it: {error}"), was_begun=False)
     except MemoryError:
         return _failed(ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have")
     except Exception as error:  # noqa: BLE001 - of pebble, pickle or the worker's start: the daemon goes on
         return _failed(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500])
 
 
-def _died(error: ProcessExpired) -> Report:
+def _died(error: ProcessExpired) -> TaskResult:
     if -error.exitcode == signal.SIGKILL:
         return _failed(ErrorType.OUT_OF_MEMORY, "the worker was killed, as the kernel does when memory runs out")
     return _failed(ErrorType.CRASH, f"the worker died with {_death(error.exitcode)}")
 
 
-def _failed(kind: ErrorType, message: str) -> Report:
-    return Report(failure=Failure(kind, message))
+def _failed(kind: ErrorType, message: str) -> TaskResult:
+    return TaskResult(failure=TaskFailure(kind, message))
 
 
 def _death(exitcode: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.options.inference import InferenceRequest, opened_predictor
 from daemon.options.motions import motion_library
-from daemon.orders import Order, Retry
+from daemon.worker.task import Task, UpstreamRetry
 from pipeline.errors import ModelUnavailable, OptionError, RenderUnavailable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAX_RETRIES_TOLD: Final = 20
 ANSWERED: Final = "answered"
 
 
-class Workbench:
+class WorkerResources:
     """What stays warm between jobs."""
 
     def __init__(self, environ: Mapping[str, str], stopping: threading.Event | None = None) -> None:
@@ -36,7 +36,7 @@ class Workbench:
         self._is_software = False
         self._predictors: dict[tuple[InferenceRequest, float, bool], tuple[Predictor, str]] = {}
         self._library: MotionLibrary | None = None
-        self.retries: list[Retry] = []
+        self.retries: list[UpstreamRetry] = []
         self.attempts: Counter[str] = Counter()
         self.is_overloaded = False
 
@@ -76,7 +76,7 @@ class Workbench:
         self.clear()
         self._is_software = False
 
-    def predictor(self, order: Order) -> tuple[Predictor, str]:
+    def predictor(self, order: Task) -> tuple[Predictor, str]:
         """The networks, and their name for people."""
         wanted = order.inference, order.upstream_deadline_s, order.is_probe
         if wanted not in self._predictors:
@@ -106,4 +106,4 @@ class Workbench:
         self.is_overloaded = self.is_overloaded or attempt.error_type in _OVERLOADS
         if attempt.wait_s is not None and len(self.retries) < MAX_RETRIES_TOLD:
             kind = attempt.error_type or ""
-            self.retries.append(Retry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s)))
+            self.retries.append(UpstreamRetry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s)))
