@@ -26,7 +26,7 @@ from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from daemon.gallery.keeper import Gallery
-    from daemon.metrics.outlets import Outlets
+    from daemon.metrics.exporters import Exporters
 
 EXIT_TRANSIENT: Final = 75
 """EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for something that is out."""
@@ -44,13 +44,13 @@ def _pool(settings: Settings) -> Hiring:
     return lambda wake: ProcessWorkerPool(jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake)
 
 
-def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], Vitals | None]) -> Outlets | None:
+def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], Vitals | None]) -> Exporters | None:
     """Where metrics go; their library is only loaded where somebody wants them."""
     if not settings.metrics.port and settings.metrics.textfile is None:
         return None
-    from daemon.metrics.outlets import Outlets
+    from daemon.metrics.exporters import Exporters
 
-    return Outlets(settings.metrics, log, vitals)
+    return Exporters(settings.metrics, log, vitals)
 
 
 def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Gallery | None:

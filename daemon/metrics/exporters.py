@@ -31,7 +31,7 @@ LONGEST_CONNECTION_S: Final = 10.0
 JOIN_S: Final = 2.0
 
 
-class Outlets:
+class Exporters:
     """All that are switched on."""
 
     def __init__(self, settings: MetricsSettings, log: EventLog, vitals: Callable[[], Vitals | None]) -> None:

@@ -19,7 +19,7 @@ from daemon.log.events import Event
 from daemon.metrics.counters import Metrics
 from daemon.vitals import Vitals
 
-FILES = Path(__file__).parents[3] / "etc" / "metrics"
+FILES = Path(__file__).parents[4] / "etc" / "metrics"
 NOT_OURS = {"up", "node_textfile_mtime_seconds"}
 
 

@@ -20,9 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.policy.failures import ErrorType
 from daemon.log.events import Event, EventLog
-from daemon.metrics import outlets as metrics_outlets
+from daemon.metrics import exporters as metrics_outlets
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
-from daemon.metrics.outlets import MOST_CONNECTIONS, Outlets
+from daemon.metrics.exporters import MOST_CONNECTIONS, Exporters
 from daemon.settings import Metrics as MetricsSettings
 from daemon.vitals import Vitals
 from daemon.worker.resources import ANSWERED
@@ -140,7 +140,7 @@ class Told:
 
 @contextmanager
 def opened(told: Told, **settings: Any) -> Iterator[None]:
-    outlets = Outlets(MetricsSettings(**settings), told.log, lambda: VITALS)
+    outlets = Exporters(MetricsSettings(**settings), told.log, lambda: VITALS)
     outlets.start()
     try:
         yield
