@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from daemon.joints.folder import CharacterFolder
-from daemon.joints.server import JointsServer
+from daemon.web.folder import CharacterFolder
+from daemon.web.server import JointsServer
 from daemon.options.motions import motion_library
 from daemon.files.filenames import printable
 from daemon.options.scene_builder import DEFAULT_MOTION, RenderRequest

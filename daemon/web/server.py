@@ -28,8 +28,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from daemon.joints.folder import CharacterFolder, Locations
-from daemon.joints.page import page, policy
+from daemon.web.folder import CharacterFolder, Locations
+from daemon.web.page import page, policy
 from daemon.files.filenames import printable
 from pipeline.errors import DoodledError, OptionError, PermanentError
 

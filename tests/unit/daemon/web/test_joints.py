@@ -26,9 +26,9 @@ import yaml
 from PIL import Image
 
 from daemon.commands.joints import correct_joints
-from daemon.joints.folder import BEFORE_NAME, CharacterFolder
-from daemon.joints.page import page, policy
-from daemon.joints.server import MOST_BYTES, JointsServer
+from daemon.web.folder import BEFORE_NAME, CharacterFolder
+from daemon.web.page import page, policy
+from daemon.web.server import MOST_BYTES, JointsServer
 from daemon.options.scene_builder import RenderRequest
 from pipeline.assets import AssetKind, asset_folder
 from pipeline.character_configs import moved_joints, read_character_config
@@ -159,7 +159,7 @@ def test_a_disk_that_refuses_is_told_and_leaves_the_file_whole(place: Path, monk
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("daemon.joints.folder.os.fsync", full)
+    monkeypatch.setattr("daemon.web.folder.os.fsync", full)
     with pytest.raises(OutputFailed, match="No space left"):
         folder.save({"left_hand": (160, 50)})
     assert (place / "char_cfg.yaml").read_bytes() == before
@@ -194,7 +194,7 @@ def test_the_end_waits_for_what_is_being_drawn_and_nothing_is_drawn_after_it(pla
         with suppress(OptionError):
             folder.shown({}, "wave")
 
-    monkeypatch.setattr("daemon.joints.folder.render", slow)
+    monkeypatch.setattr("daemon.web.folder.render", slow)
     thread = threading.Thread(target=show)
     thread.start()
     assert begun.wait(30)

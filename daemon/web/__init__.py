@@ -1,0 +1,1 @@
+"""Pages that doodled serves on the loopback interface."""
