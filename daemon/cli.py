@@ -207,7 +207,7 @@ def run(
     drain: Annotated[bool, typer.Option("--drain", help="End when everything that is there has been done.")] = False,  # noqa: FBT002
 ) -> None:
     """Watch the inbox and animate what is dropped there."""
-    from daemon.run import run as do_run
+    from daemon.service.main import run as do_run
 
     raise typer.Exit(do_run(config, os.environ, drain=drain))
 

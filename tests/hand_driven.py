@@ -17,15 +17,15 @@ from fault.stub_daemon import pretended
 
 from daemon.policy.failures import error_type
 from daemon.log.events import EventLog
-from daemon.notify import Notifier
+from daemon.service.sd_notify import SdNotifier
 from daemon.worker.task import TaskFailure, Task, TaskResult
-from daemon.parts import assembled
+from daemon.service.parts import assembled
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
 from daemon.inbox.watcher import Watcher
 
 LONGEST_S = 5.0
-"""Between two turns, as in daemon.run."""
+"""Between two turns, as in daemon.service.main."""
 
 
 class Hands:
@@ -86,7 +86,7 @@ class HandDriven:
         self.spool, self.hands = spool, Hands(work, count)
         self.log = EventLog(lambda line: self.records.append(json.loads(line)), instance=spool.instance)
         self.watch = Watcher(spool.layout.inbox, lambda: None, is_network=True)
-        notifier = Notifier(self.said.append, 1.0)
+        notifier = SdNotifier(self.said.append, 1.0)
         parts = assembled(self.settings, spool, self.log, workers=self.hands, notifier=notifier, watch=self.watch, has_leases=has_leases)
         self.intake, self.endings, self.service = parts.intake, parts.endings, parts.service
         self.supplies, self.upkeep = parts.supplies, parts.upkeep

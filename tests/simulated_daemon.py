@@ -13,9 +13,9 @@ from typing import Any, Self
 from fault.stub_daemon import pretended
 
 from daemon.log.events import EventLog
-from daemon.notify import Notifier
+from daemon.service.sd_notify import SdNotifier
 from daemon.worker.task import Task, TaskResult
-from daemon.parts import assembled
+from daemon.service.parts import assembled
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
 from daemon.inbox.watcher import Watcher
@@ -96,7 +96,7 @@ class Simulation:
         self.spool = self._stack.enter_context(Spool.opened(self._root))
         log = EventLog(self._write, instance="simulated")
         watch = Watcher(self.spool.layout.inbox, lambda: None, is_network=True)
-        notifier = Notifier(self._hear, None)
+        notifier = SdNotifier(self._hear, None)
         parts = assembled(self._settings, self.spool, log, workers=self.workers, notifier=notifier, watch=watch, has_leases=True)
         self.intake, self.service, self.supplies, self.upkeep = parts.intake, parts.service, parts.supplies, parts.upkeep
         return self

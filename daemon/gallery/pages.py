@@ -21,7 +21,7 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import quote
 
-from daemon.endings import STAGES
+from daemon.service.completion import STAGES
 from daemon.gallery.entries import MediaFile, Shown
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
 

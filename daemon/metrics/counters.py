@@ -17,9 +17,9 @@ from prometheus_client.registry import Collector
 
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.policy.failures import ErrorType
-from daemon.endings import STAGES
+from daemon.service.completion import STAGES
 from daemon.log.events import Event
-from daemon.vitals import Vitals
+from daemon.service.health import HealthSnapshot
 from daemon.worker.resources import ANSWERED
 from pipeline.types import Format
 
@@ -41,7 +41,7 @@ class Metrics:
         registry: what is exported.
     """
 
-    def __init__(self, vitals: Callable[[], Vitals | None], *, version: str) -> None:
+    def __init__(self, vitals: Callable[[], HealthSnapshot | None], *, version: str) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which only OpenMetrics wants
         self.registry = CollectorRegistry()
         self.registry.register(_VitalsCollector(vitals))
@@ -140,7 +140,7 @@ class Metrics:
 class _VitalsCollector(Collector):
     """What can't be counted, as the main loop saw it last."""
 
-    def __init__(self, vitals: Callable[[], Vitals | None]) -> None:
+    def __init__(self, vitals: Callable[[], HealthSnapshot | None]) -> None:
         self._vitals = vitals
 
     def collect(self) -> Iterator[Metric]:

@@ -23,7 +23,7 @@ from daemon.log.events import Event, EventLog
 from daemon.metrics.counters import Metrics
 from daemon.settings import Metrics as MetricsSettings
 from daemon.version import version
-from daemon.vitals import Vitals
+from daemon.service.health import HealthSnapshot
 
 RETRY_S: Final = 30.0
 MOST_CONNECTIONS: Final = 8
@@ -34,7 +34,7 @@ JOIN_S: Final = 2.0
 class Exporters:
     """All that are switched on."""
 
-    def __init__(self, settings: MetricsSettings, log: EventLog, vitals: Callable[[], Vitals | None]) -> None:
+    def __init__(self, settings: MetricsSettings, log: EventLog, vitals: Callable[[], HealthSnapshot | None]) -> None:
         metrics = Metrics(vitals, version=version())
         log.observe(metrics.observe)
         self._outlets: list[_Outlet] = []

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daemon.endings import STAGES
+from daemon.service.completion import STAGES
 from daemon.log.events import SCHEMA, WARNINGS, Event, clean
 from daemon.report.numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
 from pipeline.errors import OptionError

@@ -21,7 +21,7 @@ from concurrent.futures import Future
 from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
 from daemon.worker.task import TaskFailure, Task, TaskResult
-from daemon.run import Hiring, run
+from daemon.service.main import Hiring, run
 from daemon.spool.spool import RESULT, SOURCE
 from daemon.worker.pool import ProcessWorkerPool
 

@@ -79,7 +79,7 @@ def test_what_dead_daemons_left_is_taken_over_whatever_the_clock_says(tmp_path: 
             daemon.hands.is_slow = True
             (tmp_path / "inbox" / "garlic.png").write_bytes(content)
             daemon.turned(1000.0, until_s=1002.0)
-            assert daemon.service.running
+            assert daemon.service.scheduler.running
         clock.offset_s = offset_s
         with HandDriven.opened(tmp_path, {"storage": {"retention_h": 24 * 365 * 100, "reserve_mb": 0}}) as heir:
             heir.turned(50.0)
@@ -113,7 +113,7 @@ def test_fifty_of_one_name_dropped_while_the_first_runs_all_have_results_of_thei
             path.write_bytes(content)
             while path.exists():
                 now += 0.2
-                daemon.supplies.hinted(now)
+                daemon.service.scan_loop.hinted(now)
                 daemon.turn(now)
                 assert now < 2000.0
         daemon.hands.is_slow = False
@@ -133,7 +133,7 @@ def test_what_was_seen_is_forgotten_with_its_sources(tmp_path: Path, clock: Cloc
         clock.offset_s = offset_s
         with HandDriven.opened(tmp_path) as daemon:
             (tmp_path / "inbox" / "garlic.png").write_bytes(content)
-            daemon.upkeep.step(0.0)
+            daemon.service.housekeeping.step(0.0)
             daemon.turned(1000.0)
             told.append(len(daemon.told("job.duplicate")))
     assert told == [0, 1, 0]

@@ -44,7 +44,7 @@ def test_an_inbox_that_answers_with_errors_is_degraded_and_loses_nothing(
         (tmp_path / "inbox" / "unseen.png").write_bytes(b"another")
         daemon.turned(1000.001, until_s=1000.0 + OUTAGE_S)
         assert [record["errno"] for record in daemon.told("inbox.degraded")][:1] == [code]
-        assert "inbox can't be read" in daemon.upkeep.summary(1000.0 + OUTAGE_S)
+        assert "inbox can't be read" in daemon.service.housekeeping.summary(1000.0 + OUTAGE_S)
         if call == "open":
             assert daemon.inbox.scanner.count == 1, "what can't be seen is not gone"
         is_out = False
@@ -85,14 +85,14 @@ def test_nothing_is_written_under_a_bare_mountpoint(tmp_path: Path, has_job: boo
         if has_job:
             (root / "inbox" / "running.png").write_bytes(b"running")
             daemon.turned(1000.0, until_s=1002.9)
-            assert daemon.service.running
+            assert daemon.service.scheduler.running
         root.rename(tmp_path / "unmounted")
         root.mkdir()
         daemon.hands.is_slow = False
         daemon.hands.finish()
         daemon.turned(1003.0, until_s=1003.0 + OUTAGE_S)
         assert not list(root.iterdir())
-        assert daemon.supplies.is_degraded
+        assert daemon.service.scan_loop.is_degraded
         root.rmdir()
         (tmp_path / "unmounted").rename(root)
         (root / "inbox" / "later.png").write_bytes(b"later")

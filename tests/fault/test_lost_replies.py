@@ -90,7 +90,7 @@ def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_p
         daemon.spool.spool.claim = late  # type: ignore[assignment, method-assign]
         daemon.turned(1001.0, until_s=1010.0)
         assert not daemon.told("job.claimed")
-        assert not daemon.service.held
+        assert not daemon.service.scheduler.held
     assert not list((tmp_path / "spool" / "work").iterdir())
 
 

@@ -11,7 +11,7 @@ import pytest
 from fault.stub_daemon import pretended
 from simulated_daemon import Simulation
 
-from daemon import upkeep
+from daemon.service import housekeeping as upkeep
 from daemon.policy.failures import ErrorType
 from daemon.worker.task import TaskFailure, Task, TaskResult
 from daemon.settings import Settings
@@ -60,7 +60,7 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
         normal_per_s = len(daemon.done_at_s) / began_s
         assert normal_per_s > 1.5
         daemon.run(began_s + 60.0)
-        assert len(daemon.service.held) <= 3  # the others stay in the inbox, for any other daemon to take
+        assert len(daemon.service.scheduler.held) <= 3  # the others stay in the inbox, for any other daemon to take
         daemon.run(back_s - 1.0)
         assert "it did not answer in time" in daemon.status
         assert "for 6h" in daemon.status
@@ -72,7 +72,7 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
         soon = [at for at in daemon.done_at_s if back_s + 60.0 <= at < back_s + 120.0]
         assert len(soon) / 60.0 >= 0.9 * normal_per_s
         assert (len(daemon.told("breaker.opened")), len(daemon.told("breaker.closed"))) == (1, 1)
-        places = daemon.inbox.scanner.count, len(daemon.service.running), len(daemon.service.held), len(daemon.done_at_s)
+        places = daemon.inbox.scanner.count, len(daemon.service.scheduler.running), len(daemon.service.scheduler.held), len(daemon.done_at_s)
     assert sum(places) == FILES
     assert not daemon.told("job.failed")
     assert {record["attempt"] for record in daemon.told("job.done")} == {1}

@@ -23,7 +23,7 @@ def written(path: Path, pieces: list[bytes], daemon: HandDriven, *, every_s: flo
             now = daemon.turned(now, until_s=now + every_s) + 0.001
             assert not daemon.told("job.claimed"), "it is still being written"
         assert daemon.inbox.scanner.count == 1
-        assert "oldest" in daemon.upkeep.summary(now)
+        assert "oldest" in daemon.service.housekeeping.summary(now)
     return now
 
 
@@ -61,7 +61,7 @@ def test_a_writer_that_never_closes_keeps_nobody_else_waiting_and_its_age_is_tol
         (tmp_path / "inbox" / "other.png").write_bytes(b"other")
         daemon.turned(1010.0, until_s=1020.0)
         daemon.turned(8290.0, until_s=8300.0)
-        assert "(oldest 2h)" in daemon.upkeep.summary(8300.0)
+        assert "(oldest 2h)" in daemon.service.housekeeping.summary(8300.0)
         check_published(tmp_path, "other.png", b"other")
         assert [each.name for each in daemon.inbox.scanner.waiting()] == ["open.png"]
 

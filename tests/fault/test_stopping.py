@@ -119,11 +119,11 @@ def test_jobs_in_every_stage_are_finished_or_left_for_the_next_life(tmp_path: Pa
             if order.name != "queued.png":
                 future.set_running_or_notify_cancel()
         drop("waiting")
-        daemon.service.stop()
+        daemon.service.scheduler.stop()
         daemon.hands.finish()
-        daemon.service.step(1013.0)
-        assert not daemon.service.abandon()
-        assert sorted(held.job.name for held in daemon.service.held) == ["broken.png", "deferred.png", "queued.png"]
+        daemon.service.scheduler.step(1013.0)
+        assert not daemon.service.scheduler.abandon()
+        assert sorted(held.job.name for held in daemon.service.scheduler.held) == ["broken.png", "deferred.png", "queued.png"]
     assert (tmp_path / "inbox" / "waiting.png").exists(), "it was taken after the stop"
     assert len(Places(tmp_path).manifests()) == 1
     with HandDriven.opened(tmp_path) as heir:

@@ -27,7 +27,7 @@ from spool_oracle import ROOT
 
 from daemon.__main__ import main
 from daemon.commands.report_cli import since_time
-from daemon.endings import STAGES, stage_of
+from daemon.service.completion import STAGES, stage_of
 from daemon.report.counting import refuse_without_duckdb
 from daemon.report.plots import count_ticks, time_ticks
 from daemon.report.tables import milliseconds, span, sparks

@@ -209,7 +209,7 @@ def test_health_says_whether_a_daemon_lives(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_run_ends_with_the_daemons_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    from daemon import run
+    from daemon.service import main as run
 
     asked: list[Any] = []
 

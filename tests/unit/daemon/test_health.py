@@ -11,7 +11,7 @@ import pytest
 
 from daemon.commands.health import health
 from daemon.spool.spool import Spool
-from daemon.status_file import PULSE_S, StatusFile
+from daemon.service.status_file import PULSE_S, StatusFile
 
 
 @pytest.fixture

@@ -24,11 +24,11 @@ from daemon.metrics import exporters as metrics_outlets
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics.exporters import MOST_CONNECTIONS, Exporters
 from daemon.settings import Metrics as MetricsSettings
-from daemon.vitals import Vitals
+from daemon.service.health import HealthSnapshot
 from daemon.worker.resources import ANSWERED
 from pipeline.adapters.torchserve.outcomes import Fault
 
-VITALS = Vitals(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)
+VITALS = HealthSnapshot(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)
 DEADLINE_S = 20.0
 
 

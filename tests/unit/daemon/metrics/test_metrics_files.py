@@ -17,7 +17,7 @@ from prometheus_client import generate_latest
 from daemon.policy.failures import ErrorType
 from daemon.log.events import Event
 from daemon.metrics.counters import Metrics
-from daemon.vitals import Vitals
+from daemon.service.health import HealthSnapshot
 
 FILES = Path(__file__).parents[4] / "etc" / "metrics"
 NOT_OURS = {"up", "node_textfile_mtime_seconds"}
@@ -34,7 +34,7 @@ def promtool(*arguments: object) -> None:
 def exported() -> str:
     """What a daemon exports that has seen one of each."""
     metrics = Metrics(
-        lambda: Vitals(0.0, 0, 0, 0, 1, 0.0, "closed", "closed", 1, 1, is_degraded=False, overflows=0, log_dropped=0), version="1"
+        lambda: HealthSnapshot(0.0, 0, 0, 0, 1, 0.0, "closed", "closed", 1, 1, is_degraded=False, overflows=0, log_dropped=0), version="1"
     )
     for event in Event:
         fields = {"error_type": "crash", "reason": "crash", "duration_ms": 1, "stages_ms": {"render": 1.0}, "queue_wait_ms": 1}

@@ -10,16 +10,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from daemon.bell import Bell, Flags, heeded_signals
+from daemon.service.wakeup import Wakeup, SignalFlags, handle_signals
 from daemon.log.factory import opened_log
 from daemon.log.events import Event, EventLog
 from daemon.log.writer import BackgroundWriter
-from daemon.notify import Notifier
-from daemon.parts import assembled
+from daemon.service.sd_notify import SdNotifier
+from daemon.service.parts import assembled
 from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.spool.spool import Spool
 from daemon.worker.cpu_slice import ask_for_short_slices
-from daemon.vitals import Vitals
+from daemon.service.health import HealthSnapshot
 from daemon.inbox.watcher import Watcher, is_on_network
 from daemon.worker.pool import ProcessWorkerPool, WorkerPool
 from pipeline.errors import ConfigError
@@ -44,7 +44,7 @@ def _pool(settings: Settings) -> Hiring:
     return lambda wake: ProcessWorkerPool(jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake)
 
 
-def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], Vitals | None]) -> Exporters | None:
+def _outlets(settings: Settings, log: EventLog, vitals: Callable[[], HealthSnapshot | None]) -> Exporters | None:
     """Where metrics go; their library is only loaded where somebody wants them."""
     if not settings.metrics.port and settings.metrics.textfile is None:
         return None
@@ -74,8 +74,8 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: 
     settings = read_settings(config, environ)
     root = root_folder(settings, environ)
     ask_for_short_slices()
-    bell, flags = Bell(), Flags()
-    with heeded_signals(flags, bell), Spool.opened(root) as spool:
+    bell, flags = Wakeup(), SignalFlags()
+    with handle_signals(flags, bell), Spool.opened(root) as spool:
         log, writer = opened_log(settings.log, environ, instance=spool.instance)
         try:
             return _Daemon(settings, spool, log, writer, bell, flags, config, environ, hired).run(drain=drain)
@@ -93,8 +93,8 @@ class _Daemon:
         spool: Spool,
         log: EventLog,
         writer: BackgroundWriter,
-        bell: Bell,
-        flags: Flags,
+        bell: Wakeup,
+        flags: SignalFlags,
         config: Path | None,
         environ: Mapping[str, str],
         hired: Hiring | None,
@@ -102,7 +102,7 @@ class _Daemon:
         self._settings, self._spool, self._log, self._bell, self._flags = settings, spool, log, bell, flags
         self._config, self._environ = config, environ
         self._ended = 0
-        self._notifier = Notifier.of(environ)
+        self._notifier = SdNotifier.of(environ)
         is_network = is_on_network(spool.layout.inbox)
         self._workers = (hired or _pool(settings))(bell.ring)
         self._watch = Watcher(spool.layout.inbox, self._hint, is_network=is_network)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from daemon.policy.failures import ErrorType
-from daemon.endings import Endings, Timing
-from daemon.in_hand import Held
+from daemon.service.completion import Completion, Timing
+from daemon.service.jobs import WaitingJob
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import name_fields
 from daemon.spool.recovery import STALE_S, Found, Recovered, swept, taken_over
@@ -17,19 +17,19 @@ LATER_S = 1.0
 """Until what the disk refused is tried again."""
 
 
-class Leftovers:
+class Takeover:
     """Takes over what dead daemons left, and goes on with each job from where it was.
 
     Attributes:
         recovered: jobs that were taken over.
     """
 
-    def __init__(self, spool: Spool, endings: Endings, log: EventLog) -> None:
+    def __init__(self, spool: Spool, endings: Completion, log: EventLog) -> None:
         self._spool, self._endings, self._log = spool, endings, log
         self.recovered = 0
         self._sweep_at_s = 0.0
 
-    def found(self, now: float, most_recoveries: int) -> Iterator[Held]:
+    def found(self, now: float, most_recoveries: int) -> Iterator[WaitingJob]:
         """The jobs among them that are to be worked on, or tried again later; the others are brought to their ends. Raises OSError."""
         if now >= self._sweep_at_s:  # it reads the whole outbox
             self._sweep_at_s = now + STALE_S
@@ -43,7 +43,7 @@ class Leftovers:
             if held is not None:
                 yield held
 
-    def gone_on(self, recovered: Recovered, now: float, most_recoveries: int) -> Held | None:
+    def gone_on(self, recovered: Recovered, now: float, most_recoveries: int) -> WaitingJob | None:
         """What is still to be done about a job: None if it has come to its end.
 
         If the disk refuses now, it is to be tried again; if what was written is damaged or incomplete, it is to be worked on anew.
@@ -56,23 +56,23 @@ class Leftovers:
             if isinstance(error, OSError) and self.is_lost(job):
                 return None
             if isinstance(error, ValueError | FileNotFoundError) and self._spool.has_source(job):
-                return Held(job, Timing(now), now + LATER_S, reason)
+                return WaitingJob(job, Timing(now), now + LATER_S, reason)
             if isinstance(error, ValueError):
                 self._lose(job, "its source is gone, and what says where it is is damaged")
                 return None
-            return Held(job, Timing(now), now + LATER_S, reason, recovered)
+            return WaitingJob(job, Timing(now), now + LATER_S, reason, recovered)
 
-    def _resumed(self, recovered: Recovered, now: float, most_recoveries: int) -> Held | None:
+    def _resumed(self, recovered: Recovered, now: float, most_recoveries: int) -> WaitingJob | None:
         job = recovered.job
         if recovered.found is Found.PUBLISHING:
             is_acknowledged = self._endings.resumed(job).is_acknowledged
-            return None if is_acknowledged else Held.published(job, Timing(now), now + LATER_S)
+            return None if is_acknowledged else WaitingJob.published(job, Timing(now), now + LATER_S)
         if recovered.found is Found.FAILING:
             self._endings.resumed_failure(job)
         elif job.recoveries >= most_recoveries:
             self._endings.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
         elif recovered.found is not Found.NEWER:
-            return Held(job, Timing(now), now)
+            return WaitingJob(job, Timing(now), now)
         return None
 
     def is_lost(self, job: Job) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class Bell:
+class Wakeup:
     """Wakes the loop from signal handlers and other threads: a pipe, as those may not take locks."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Bell:
 
 
 @dataclass
-class Flags:
+class SignalFlags:
     """What signals have asked for."""
 
     stops: int = 0
@@ -47,7 +47,7 @@ class Flags:
 
 
 @contextmanager
-def heeded_signals(flags: Flags, bell: Bell) -> Iterator[None]:
+def handle_signals(flags: SignalFlags, bell: Wakeup) -> Iterator[None]:
     """For the length of a `with` block, SIGTERM and SIGINT, SIGHUP and SIGIO only set flags and ring."""
 
     def stop(*_: object) -> None:

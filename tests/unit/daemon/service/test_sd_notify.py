@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from daemon.notify import Notifier
-from daemon.status_file import StatusFile
+from daemon.service.sd_notify import SdNotifier
+from daemon.service.status_file import StatusFile
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def heard(channel: socket.socket) -> list[str]:
 @pytest.mark.usefixtures("without_library")
 def test_a_life_as_systemd_hears_it(listening: socket.socket) -> None:
     address = "@" + listening.getsockname().decode()[1:]
-    notifier = Notifier.of({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"})
+    notifier = SdNotifier.of({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"})
     assert notifier.watchdog_s == 2.0
     notifier.ready("starting")
     notifier.status("starting")  # nothing new
@@ -55,7 +55,7 @@ def test_a_life_as_systemd_hears_it(listening: socket.socket) -> None:
 
 def test_what_a_server_answered_gives_systemd_no_orders() -> None:
     heard: list[str] = []
-    notifier = Notifier(heard.append, None)
+    notifier = SdNotifier(heard.append, None)
     notifier.ready("the server said: no\nMAINPID=1")
     notifier.status("the server said: no\rmore\n\nSTOPPING=1")
     notifier.status("the server said: no more STOPPING=1")
@@ -68,15 +68,15 @@ def test_a_path_is_an_address_too_and_one_where_nobody_listens_is_no_trouble(tmp
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind("notify")
         channel.setblocking(False)
-        Notifier.of({"NOTIFY_SOCKET": "notify"}).ready("here")
+        SdNotifier.of({"NOTIFY_SOCKET": "notify"}).ready("here")
         assert heard(channel) == ["READY=1\nSTATUS=here"]
-    Notifier.of({"NOTIFY_SOCKET": "notify"}).ready("here")
-    Notifier.of({"NOTIFY_SOCKET": "nowhere"}).ready("here")
+    SdNotifier.of({"NOTIFY_SOCKET": "notify"}).ready("here")
+    SdNotifier.of({"NOTIFY_SOCKET": "nowhere"}).ready("here")
 
 
 @pytest.mark.parametrize("watchdog", ["", "0", "soon", "-1"])
 def test_without_systemd_nothing_happens(watchdog: str) -> None:
-    notifier = Notifier.of({"WATCHDOG_USEC": watchdog})
+    notifier = SdNotifier.of({"WATCHDOG_USEC": watchdog})
     assert notifier.watchdog_s is None
     notifier.ready("here")
     notifier.ping(1.0)
@@ -88,7 +88,7 @@ def test_systemds_own_library_is_used_where_it_is(monkeypatch: pytest.MonkeyPatc
     library.notify = said.append
     monkeypatch.setitem(sys.modules, "systemd", ModuleType("systemd"))
     monkeypatch.setitem(sys.modules, "systemd.daemon", library)
-    Notifier.of({"NOTIFY_SOCKET": "/run/notify"}).ready("here")
+    SdNotifier.of({"NOTIFY_SOCKET": "/run/notify"}).ready("here")
     assert said == ["READY=1\nSTATUS=here"]
 
 

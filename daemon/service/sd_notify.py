@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 
-class Notifier:
+class SdNotifier:
     """Tells systemd.
 
     Args:
@@ -27,7 +27,7 @@ class Notifier:
         self._pinged_s: float | None = None
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Notifier:
+    def of(cls, environ: Mapping[str, str]) -> SdNotifier:
         """As systemd says in the environment; it asks for pings within WATCHDOG_USEC, and gets them twice as often."""
         watchdog = environ.get("WATCHDOG_USEC", "")
         interval_s = int(watchdog) / 2e6 if watchdog.isdigit() and int(watchdog) else None

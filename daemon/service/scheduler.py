@@ -12,14 +12,14 @@ import errno
 import time
 from contextlib import suppress
 
-from daemon.admission import MACHINE, Admission
+from daemon.service.admission import MACHINE, Admission
 from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.files.durable import open_folder
-from daemon.endings import Endings, Timing
-from daemon.in_hand import Held, Running
+from daemon.service.completion import Completion, Timing
+from daemon.service.jobs import WaitingJob, RunningJob
 from daemon.options.inference import InferenceRequest
 from daemon.inbox.scanner import Candidate, Scanner
-from daemon.leftovers import Leftovers
+from daemon.service.takeover import Takeover
 from daemon.log.events import Event, EventLog
 from daemon.inbox.probe import observed
 from daemon.files.filenames import name_fields
@@ -43,7 +43,7 @@ OF_ITS_NAMES = frozenset(
 )
 
 
-class Service:
+class Scheduler:
     """One daemon at work.
 
     Attributes:
@@ -53,14 +53,14 @@ class Service:
         is_paused: nothing new is started for now, as the disk is nearly full.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, intake: Scanner, workers: WorkerPool, endings: Endings, log: EventLog) -> None:
+    def __init__(self, settings: Settings, spool: Spool, *, intake: Scanner, workers: WorkerPool, endings: Completion, log: EventLog) -> None:
         self._spool, self._intake, self._workers, self._endings, self._log = spool, intake, workers, endings, log
-        self.running: dict[str, Running] = {}
-        self.held: list[Held] = []
+        self.running: dict[str, RunningJob] = {}
+        self.held: list[WaitingJob] = []
         networks = Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s)
         self.admission = Admission(networks, workers.count + 1, log)
         self.networks, self.machine = self.admission.networks, self.admission.machine
-        self._leftovers = Leftovers(spool, endings, log)
+        self._leftovers = Takeover(spool, endings, log)
         self.is_stopping = False
         self.is_paused = False
         self._claim_at_s = 0.0
@@ -134,7 +134,7 @@ class Service:
         self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, path=str(error.filename or ""))
 
     def _hold(self, job: Job, timing: Timing, not_before_s: float, reason: str) -> None:
-        self.held.append(Held(job, timing, not_before_s, reason))
+        self.held.append(WaitingJob(job, timing, not_before_s, reason))
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
@@ -213,7 +213,7 @@ class Service:
             return
         is_probe, deadline_s = self.admission.started(job, now), self.settings.jobs.deadline_s
         order = task_for(job, self._spool.path(job), self.settings, self._inference, is_probe=is_probe)
-        self.running[job.id] = Running(job, self._workers.start(order, deadline_s), seen, timing, deadline_s)
+        self.running[job.id] = RunningJob(job, self._workers.start(order, deadline_s), seen, timing, deadline_s)
 
     def _seen(self, job: Job) -> Observation:
         with open_folder(self._spool.path(job)) as work:
@@ -256,7 +256,7 @@ class Service:
         self.admission.forgotten(job)
         return True
 
-    def _end(self, running: Running, report: TaskResult, now: float) -> None:
+    def _end(self, running: RunningJob, report: TaskResult, now: float) -> None:
         job = running.job
         seen = self._seen(job)
         if seen.has_writer or seen.is_unlike(running.seen):
@@ -268,7 +268,7 @@ class Service:
         ending = self._endings.ended(job, report, running.timing, now)
         self.admission.ended(job, report, ending, now)
         if not ending.is_acknowledged:
-            self.held.append(Held.published(job, running.timing, now + WRITER_PAUSE_S))
+            self.held.append(WaitingJob.published(job, running.timing, now + WRITER_PAUSE_S))
         if ending.outcome in {Outcome.RETRY, Outcome.DEFER}:
             self._hold(job, running.timing, now + ending.wait_s, ending.reason)
 

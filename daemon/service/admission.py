@@ -12,7 +12,7 @@ from typing import Final
 from daemon.policy.concurrency_limit import ConcurrencyLimit
 from daemon.policy.circuit_breaker import CircuitBreaker
 from daemon.policy.failures import UPSTREAM_TYPES, Backoff, ErrorType
-from daemon.endings import Ending
+from daemon.service.completion import CompletionResult
 from daemon.log.events import Event, EventLog
 from daemon.worker.task import TaskResult
 from daemon.spool.spool import Job
@@ -64,7 +64,7 @@ class Admission:
         self._under_way[job.id] = _Start(now, not job.is_folder, is_probe)
         return is_probe
 
-    def ended(self, job: Job, report: TaskResult, ending: Ending, now: float) -> None:
+    def ended(self, job: Job, report: TaskResult, ending: CompletionResult, now: float) -> None:
         """A job has ended, as `ending` says."""
         self._tell_allowances(job, report, ending, now)
         self._tell_networks(job, report, ending, now)
@@ -83,7 +83,7 @@ class Admission:
     def _pictures(self) -> int:
         return sum(start.is_picture for start in self._under_way.values())
 
-    def _tell_allowances(self, job: Job, report: TaskResult, ending: Ending, now: float) -> None:
+    def _tell_allowances(self, job: Job, report: TaskResult, ending: CompletionResult, now: float) -> None:
         start = self._under_way.get(job.id)
         if start is None:
             return
@@ -96,7 +96,7 @@ class Admission:
         elif report.networks_answered:
             self.at_networks.went_well()
 
-    def _tell_networks(self, job: Job, report: TaskResult, ending: Ending, now: float) -> None:
+    def _tell_networks(self, job: Job, report: TaskResult, ending: CompletionResult, now: float) -> None:
         retry_after_s = report.failure.retry_after_s if report.failure is not None else None
         if ending.kind in UPSTREAM_TYPES:
             if self.networks.failed(now, job.id, f"{ending.kind}: {ending.reason}", retry_after_s):

@@ -69,7 +69,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Ending:
+class CompletionResult:
     """What became of it.
 
     Attributes:
@@ -85,7 +85,7 @@ class Ending:
     is_acknowledged: bool = True
 
 
-class Endings:
+class Completion:
     """Publishes, quarantines, and counts.
 
     Attributes:
@@ -104,7 +104,7 @@ class Endings:
         self.done = 0
         self.failed = 0
 
-    def ended(self, job: Job, report: TaskResult, timing: Timing, now: float) -> Ending:
+    def ended(self, job: Job, report: TaskResult, timing: Timing, now: float) -> CompletionResult:
         """The ending of a job that was worked on. Its `is_under_way` and `attempts` are brought up to date, durably if it stays."""
         fields = self._fields(job, report)
         for retry in report.retries:
@@ -130,7 +130,7 @@ class Endings:
         event = Event.JOB_RETRIED if what is Outcome.RETRY else Event.JOB_DEFERRED
         stage = stage_of(failure.stage)
         self._log.tell(event, **fields, stage=stage, reason=failure.kind, error_message=failure.message[:500], wait_s=wait_s)
-        return Ending(what, failure.kind, failure.message, wait_s)
+        return CompletionResult(what, failure.kind, failure.message, wait_s)
 
     def acknowledged(self, job: Job) -> bool:
         """Move a published job out of the spool's work; False if the disk refused."""
@@ -142,7 +142,7 @@ class Endings:
             return False
         return True
 
-    def resumed(self, job: Job) -> Ending:
+    def resumed(self, job: Job) -> CompletionResult:
         """The ending of a job whose daemon died while it was published. Raises OSError; ValueError if it must be made again."""
         named = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
         self._keep_thumbnail(job)
@@ -150,9 +150,9 @@ class Endings:
         self.done += 1
         outputs = [_told(output) for output in named["outputs"]]
         self._log.tell(Event.JOB_DONE, **self._fields(job, None), outcome="success", outputs=outputs, is_recovered=True)
-        return Ending(None, is_acknowledged=is_acknowledged)
+        return CompletionResult(None, is_acknowledged=is_acknowledged)
 
-    def resumed_failure(self, job: Job) -> Ending:
+    def resumed_failure(self, job: Job) -> CompletionResult:
         """The same for one that was on its way into quarantine. Raises OSError, or ValueError."""
         reason = read_json(self._spool.path(job) / ERROR)
         path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
@@ -162,20 +162,20 @@ class Endings:
         why = {"error_type": reason.get("error_type"), "error_message": reason.get("message")}
         where = {"failed_path": shown_name(path), "is_recovered": True}
         self._log.tell(Event.JOB_FAILED, **self._fields(job, None), outcome="failure", **why, **where)
-        return Ending(Outcome.FAIL)
+        return CompletionResult(Outcome.FAIL)
 
     def _forget(self, job: Job) -> None:
         """What is left of a job whose files are in quarantine; the next daemon finds that they are, if the disk refuses."""
         with suppress(OSError):
             self._spool.forget(job)
 
-    def fail(self, job: Job, kind: ErrorType, message: str, hint: str = "") -> Ending:
+    def fail(self, job: Job, kind: ErrorType, message: str, hint: str = "") -> CompletionResult:
         """Put a job into quarantine that was not worked on."""
         return self._quarantined(job, TaskFailure(kind, message, hint), self._fields(job, None), TaskResult(), 0.0)
 
     # --- endings -----------------------------------------------------------------------------------------------------
 
-    def _published(self, job: Job, report: TaskResult, timing: Timing, now: float, fields: Mapping[str, Any]) -> Ending:
+    def _published(self, job: Job, report: TaskResult, timing: Timing, now: float, fields: Mapping[str, Any]) -> CompletionResult:
         started_s = time.monotonic()
         manifest = {
             "schema": SCHEMA,
@@ -210,9 +210,9 @@ class Endings:
         kinds = "+".join(dict.fromkeys(str(output.get("format", "")).upper() for output in named["outputs"]))
         for line in timing_lines(spent_s, sum(spent_s.values()), kind=kinds, inference=str(named.get("inference") or "")):
             self._log.aside(line)
-        return Ending(None, is_acknowledged=is_acknowledged)
+        return CompletionResult(None, is_acknowledged=is_acknowledged)
 
-    def _quarantined(self, job: Job, failure: TaskFailure, fields: Mapping[str, Any], report: TaskResult, duration_s: float) -> Ending:
+    def _quarantined(self, job: Job, failure: TaskFailure, fields: Mapping[str, Any], report: TaskResult, duration_s: float) -> CompletionResult:
         hint = failure.hint or WHAT_TO_DO.get(failure.kind, "")
         reason = {
             "schema": SCHEMA,
@@ -242,7 +242,7 @@ class Endings:
             stages_ms=report.stages_ms,
             failed_path=shown_name(path),
         )
-        return Ending(Outcome.FAIL, failure.kind, failure.message)
+        return CompletionResult(Outcome.FAIL, failure.kind, failure.message)
 
     def _keep_thumbnail(self, job: Job) -> None:
         keep_thumbnail(self._spool.layout.outbox, self._spool.path(job), job.id)

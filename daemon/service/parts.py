@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon.policy.failures import Backoff
-from daemon.endings import Endings
+from daemon.service.completion import Completion
 from daemon.inbox.scanner import Scanner
 from daemon.log.events import EventLog
-from daemon.notify import Notifier
-from daemon.service import Service
+from daemon.service.sd_notify import SdNotifier
+from daemon.service.scheduler import Scheduler
 from daemon.settings import Settings
 from daemon.inbox.stability import StabilityRules
 from daemon.spool.spool import Spool
-from daemon.supplies import Supplies
-from daemon.upkeep import Upkeep
+from daemon.service.scan_loop import ScanLoop
+from daemon.service.housekeeping import Housekeeping
 from daemon.inbox.watcher import Watcher
 from daemon.worker.pool import WorkerPool
 
@@ -26,10 +26,10 @@ class Parts:
 
     intake: Scanner
     watch: Watcher
-    endings: Endings
-    service: Service
-    supplies: Supplies
-    upkeep: Upkeep
+    endings: Completion
+    service: Scheduler
+    supplies: ScanLoop
+    upkeep: Housekeeping
 
 
 def assembled(
@@ -38,7 +38,7 @@ def assembled(
     log: EventLog,
     *,
     workers: WorkerPool,
-    notifier: Notifier,
+    notifier: SdNotifier,
     watch: Watcher,
     has_leases: bool,
     dropped: Callable[[], int] = lambda: 0,
@@ -51,15 +51,15 @@ def assembled(
     """
     rules = StabilityRules(settings.intake.quiet_s, settings.intake.stable_s, settings.intake.stable_samples)
     intake = Scanner(spool.layout.inbox, rules, max_depth=settings.intake.max_depth, has_leases=has_leases)
-    endings = Endings(
+    endings = Completion(
         spool,
         log,
         max_attempts=settings.jobs.max_attempts,
         retry=Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s),
     )
-    service = Service(settings, spool, intake=intake, workers=workers, endings=endings, log=log)
-    supplies = Supplies(settings, spool, service=service, intake=intake, watch=watch, log=log)
-    upkeep = Upkeep(
+    service = Scheduler(settings, spool, intake=intake, workers=workers, endings=endings, log=log)
+    supplies = ScanLoop(settings, spool, service=service, intake=intake, watch=watch, log=log)
+    upkeep = Housekeeping(
         settings,
         spool,
         service=service,

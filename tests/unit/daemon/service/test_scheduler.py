@@ -15,7 +15,7 @@ from fault.stub_daemon import pretended
 from hand_driven import HandDriven, drop
 from spool_oracle import Places, check_published, check_tidy
 
-from daemon import endings as endings_module
+from daemon.service import completion as endings_module
 from daemon.policy.failures import ErrorType
 from daemon.worker.task import TaskFailure, Task, TaskResult, UpstreamRetry
 from daemon.spool.publish import publish
@@ -36,7 +36,7 @@ def taken(daemon: HandDriven, root: Path, content: bytes = b"a drawing") -> Path
     daemon.hands.is_slow = True
     drop(root, content=content)
     daemon.turned(START_S, until_s=START_S + 2)
-    assert len(daemon.service.running) == 1
+    assert len(daemon.service.scheduler.running) == 1
     return Places(root).claimed()[0]
 
 
@@ -115,7 +115,7 @@ def test_files_that_can_not_be_taken_keep_no_others_from_it(
         drop(tmp_path, f"mounted/{number}.png", b"mounted %d" % number)
         drop(tmp_path, f"{number}.png", b"%d" % number)
     daemon.turned(START_S, until_s=START_S + 30)
-    assert daemon.endings.done == 5
+    assert daemon.service.completion.done == 5
     assert bool(daemon.told("inbox.degraded")) == (code == errno.EIO)
     assert len(daemon.told("file.rejected")) == (5 if code == errno.EXDEV else 0)
 
@@ -139,15 +139,15 @@ def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
 
 
 def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path, daemon: HandDriven) -> None:
-    roomy = daemon.supplies.settings
-    daemon.supplies.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    roomy = daemon.service.scan_loop.settings
+    daemon.service.scan_loop.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     drop(tmp_path)
     daemon.turned(START_S, until_s=START_S + 20)
     assert not daemon.told("job.claimed")
     assert len(daemon.told("disk.low")) == 1
     assert "the disk is nearly full" in daemon.said[-1]
-    assert daemon.upkeep.is_waiting_for_others()
-    daemon.supplies.settings = roomy
+    assert daemon.service.housekeeping.is_waiting_for_others()
+    daemon.service.scan_loop.settings = roomy
     turned_for(daemon, START_S + 30)
     assert len(daemon.told("disk.recovered")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
@@ -180,9 +180,9 @@ def test_one_that_is_written_to_after_its_claim_is_begun_when_it_is_whole(
     monkeypatch.setattr(daemon.spool.spool, "claim", then_opened)
     drop(tmp_path, content=b"first")
     daemon.turned(START_S, until_s=START_S + 5)
-    assert [held.reason for held in daemon.service.held] == ["somebody still writes to it"]
+    assert [held.reason for held in daemon.service.scheduler.held] == ["somebody still writes to it"]
     assert (
-        json.loads((tmp_path / "spool/work" / daemon.spool.spool.instance / daemon.service.held[0].job.id / "job.json").read_text())["attempts"]
+        json.loads((tmp_path / "spool/work" / daemon.spool.spool.instance / daemon.service.scheduler.held[0].job.id / "job.json").read_text())["attempts"]
         == 0
     )
     writers[0].write(b" and last")
@@ -236,8 +236,8 @@ def test_a_spool_that_can_not_be_written_holds_everything_back_and_loses_nothing
     monkeypatch.setattr(daemon.spool.spool, "save", refusing(errno.EROFS))
     daemon.hands.finish()
     daemon.turned(START_S + 3, until_s=START_S + 4)
-    assert [str(errno.EROFS) in held.reason for held in daemon.service.held] == [True]
-    assert daemon.service.machine.reason.startswith("the spool can't be written")
+    assert [str(errno.EROFS) in held.reason for held in daemon.service.scheduler.held] == [True]
+    assert daemon.service.scheduler.machine.reason.startswith("the spool can't be written")
     monkeypatch.undo()
     daemon.hands.is_slow = False
     daemon.turned(START_S + 60)
@@ -262,7 +262,7 @@ def test_a_drawing_whose_end_is_refused_for_ever_keeps_nobody_else_waiting(
     drop(tmp_path)
     daemon.turned(START_S + 10, until_s=START_S + 15)
     check_published(tmp_path, "garlic.png", b"a drawing")
-    (held,) = daemon.service.held
+    (held,) = daemon.service.scheduler.held
     assert os.strerror(errno.EACCES) in held.reason
     refused.clear()
     daemon.turned(START_S + 15, until_s=START_S + 615)
@@ -285,13 +285,13 @@ def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tm
         for number in range(20):
             drop(tmp_path, f"{number}.png", b"%d" % number)
         now = daemon.turned(START_S, until_s=START_S + 600)
-        assert daemon.endings.failed == 0
+        assert daemon.service.completion.failed == 0
         assert daemon.hands.orders < 30  # one tries in a while
-        assert len(daemon.service.held) <= daemon.hands.count + 1
+        assert len(daemon.service.scheduler.held) <= daemon.hands.count + 1
         assert "the workers died before they began it" in daemon.status()["summary"]
         can_start.append(True)
         daemon.turned(now + 60)
-        assert daemon.endings.done == 20
+        assert daemon.service.completion.done == 20
 
 
 # --- stopping --------------------------------------------------------------------------------------------------------
@@ -299,27 +299,27 @@ def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tm
 
 def test_a_stop_takes_back_what_no_worker_has_begun_and_lets_the_rest_finish(tmp_path: Path, daemon: HandDriven) -> None:
     taken(daemon, tmp_path)
-    (running,) = daemon.service.running.values()
+    (running,) = daemon.service.scheduler.running.values()
     drop(tmp_path, "later.png", b"later")
-    daemon.service.stop()
+    daemon.service.scheduler.stop()
     assert running.future.cancelled()
     daemon.turn(START_S + 3)
-    assert [held.reason for held in daemon.service.held] == ["stopped"]
+    assert [held.reason for held in daemon.service.scheduler.held] == ["stopped"]
     assert (running.job.attempts, running.job.is_under_way) == (0, False)
     assert (tmp_path / "inbox" / "later.png").exists()
 
 
 def test_what_a_worker_has_begun_is_not_taken_back_but_at_the_end(tmp_path: Path, daemon: HandDriven) -> None:
     taken(daemon, tmp_path)
-    (running,) = daemon.service.running.values()
+    (running,) = daemon.service.scheduler.running.values()
     running.future.set_running_or_notify_cancel()
-    daemon.service.stop()
+    daemon.service.scheduler.stop()
     daemon.turn(START_S + 3)
-    assert daemon.service.running
-    assert daemon.service.abandon() == [running.job.id]
-    assert not daemon.service.running
+    assert daemon.service.scheduler.running
+    assert daemon.service.scheduler.abandon() == [running.job.id]
+    assert not daemon.service.scheduler.running
     assert (running.job.attempts, running.job.is_under_way) == (0, False)
-    assert daemon.service.abandon() == []
+    assert daemon.service.scheduler.abandon() == []
 
 
 def test_after_a_stop_the_next_daemon_goes_on(tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_a_damaged_job_without_a_drawing_is_told_as_lost_and_stops_nobody(tmp_pa
     turned_for(daemon, START_S)
     assert [record["job_id"] for record in daemon.told("job.lost")] == [job_id]
     check_published(tmp_path, "other.png", b"other")
-    assert not daemon.service.held
+    assert not daemon.service.scheduler.held
     assert [path.name for path in daemon.spool.spool.own.iterdir()] == [".lock"]
 
 
@@ -418,13 +418,13 @@ def test_what_can_not_be_resumed_now_is_resumed_later_and_stops_nobody(
             (spool.path(job) / "source").rename(spool.layout.failed / "garlic.png")
 
     left_behind(tmp_path, gone)
-    monkeypatch.setattr(daemon.endings, call, refusing(errno.EROFS))
+    monkeypatch.setattr(daemon.service.completion, call, refusing(errno.EROFS))
     daemon.turn(START_S)
     monkeypatch.undo()
     drop(tmp_path, "other.png", b"other")
     turned_for(daemon, START_S + 1, 200)
     assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
-    assert not daemon.service.held
+    assert not daemon.service.scheduler.held
     assert len(daemon.told("job.done" if call == "resumed" else "job.failed")) == (2 if call == "resumed" else 1)
     assert [path.name for path in daemon.spool.spool.own.iterdir()] == [".lock"]
 
@@ -439,7 +439,7 @@ def test_one_of_a_later_version_is_told_and_left_alone(tmp_path: Path, daemon: H
 
 def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     left_behind(tmp_path)
-    from daemon import leftovers
+    from daemon.service import takeover as leftovers
 
     monkeypatch.setattr(leftovers, "taken_over", refusing(errno.EIO))
     daemon.turned(START_S, until_s=START_S + 1)
@@ -501,7 +501,7 @@ def test_stages_are_told_one_by_one_where_that_is_wanted(tmp_path: Path, daemon:
     times = {"decode": 2.0, "detect": 3.0, "pose": 1.0}
     daemon.hands._work = lambda _: TaskResult(failure=failure, stages_ms=times)
     drop(tmp_path)
-    quiet = daemon.endings
+    quiet = daemon.service.completion
     quiet._tells_stages = True
     daemon.turned(START_S)
     assert [(record["stage"], record["duration_ms"]) for record in daemon.told("stage.done")] == [("decode", 2.0)]
@@ -583,6 +583,6 @@ def test_without_opengl_nothing_is_started_until_it_may_be_back(tmp_path: Path) 
     refusal = TaskResult(failure=TaskFailure(ErrorType.NO_OPENGL, "no context"))
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 1.5)
     assert daemon.hands.orders == 1
-    assert daemon.upkeep.is_waiting_for_others()
-    assert daemon.upkeep.vitals is not None
-    assert daemon.upkeep.vitals.machine == "open"
+    assert daemon.service.housekeeping.is_waiting_for_others()
+    assert daemon.service.housekeeping.vitals is not None
+    assert daemon.service.housekeeping.vitals.machine == "open"

@@ -13,12 +13,12 @@ from claimed_jobs import names_below
 from hand_driven import HandDriven, drop
 from spool_oracle import Places
 
-from daemon import vitals
+from daemon.service import health as vitals
 from daemon.spool.seen_index import SeenIndex
 from daemon.spool.job_ids import job_id
 from daemon.settings import Settings
-from daemon.upkeep import _age
-from daemon.vitals import resident_bytes
+from daemon.service.housekeeping import _age
+from daemon.service.health import resident_bytes
 
 START_S = 1000.0
 
@@ -54,10 +54,10 @@ def test_what_was_published_long_ago_is_removed(tmp_path: Path, daemon: HandDriv
 
 def test_how_long_sources_are_kept_may_change_while_it_runs(tmp_path: Path) -> None:
     with HandDriven.opened(tmp_path, {"storage": {"retention_h": 0.0}}) as daemon:
-        daemon.service.use(Settings())
+        daemon.service.scheduler.use(Settings())
         drop(tmp_path, content=b"kept")
         daemon.turned(START_S)
-        daemon.service.use(daemon.settings)
+        daemon.service.scheduler.use(daemon.settings)
         drop(tmp_path, content=b"forgotten")
         daemon.turned(START_S + 60)
         assert Places(tmp_path).kept() == [b"kept"]
@@ -92,15 +92,15 @@ def test_the_summary_counts_what_there_is(tmp_path: Path, daemon: HandDriven) ->
     drop(tmp_path, "bad.png", b"refuse")
     for second in range(65):
         daemon.turn(START_S + second)
-    assert daemon.upkeep.summary(START_S + 65) == "0 running, 1 waiting (oldest 1m), done 1, failed 1"
+    assert daemon.service.housekeeping.summary(START_S + 65) == "0 running, 1 waiting (oldest 1m), done 1, failed 1"
 
 
 def test_the_status_is_there_while_the_daemon_is(daemon: HandDriven) -> None:
     daemon.turn(START_S)
     assert daemon.status()["running"] == []
-    daemon.upkeep.alive(START_S)
+    daemon.service.housekeeping.alive(START_S)
     assert daemon.said[-1] == "WATCHDOG=1"
-    daemon.upkeep.close()
+    daemon.service.housekeeping.close()
     assert not list(daemon.spool.layout.status.iterdir())
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from daemon.admission import MACHINE, Admission
+from daemon.service.admission import MACHINE, Admission
 from daemon.policy.failures import Backoff, ErrorType, Outcome
-from daemon.endings import Ending
+from daemon.service.completion import CompletionResult
 from daemon.log.events import EventLog
 from daemon.worker.task import TaskFailure, TaskResult
 from daemon.spool.spool import Job
 
-DONE = Ending(None)
+DONE = CompletionResult(None)
 FINE = TaskResult({}, networks_answered=True)
 
 
@@ -39,8 +39,8 @@ def character(name: str) -> Job:
     return Job(name, name, is_folder=True)
 
 
-def deferred(kind: ErrorType) -> Ending:
-    return Ending(Outcome.DEFER, kind, "it is out")
+def deferred(kind: ErrorType) -> CompletionResult:
+    return CompletionResult(Outcome.DEFER, kind, "it is out")
 
 
 def failed(kind: ErrorType, retry_after_s: float | None = None) -> TaskResult:
@@ -82,7 +82,7 @@ def test_without_opengl_or_disk_nothing_starts_until_one_has_tried(kind: ErrorTy
 def test_a_failure_of_a_drawings_own_says_nothing_about_the_machine() -> None:
     admission = Told().admission
     admission.started(picture("a"), 0.0)
-    admission.ended(picture("a"), failed(ErrorType.NO_FIGURE), Ending(Outcome.FAIL, ErrorType.NO_FIGURE), 1.0)
+    admission.ended(picture("a"), failed(ErrorType.NO_FIGURE), CompletionResult(Outcome.FAIL, ErrorType.NO_FIGURE), 1.0)
     assert admission.may_start(1.0, is_picture=True)
 
 
@@ -148,7 +148,7 @@ def test_short_memory_lets_fewer_run_whatever_they_are() -> None:
     admission = Told(most=4).admission
     for name in "abcd":
         admission.started(character(name), 0.0)
-    admission.ended(character("a"), failed(ErrorType.OUT_OF_MEMORY), Ending(Outcome.RETRY, ErrorType.OUT_OF_MEMORY), 1.0)
+    admission.ended(character("a"), failed(ErrorType.OUT_OF_MEMORY), CompletionResult(Outcome.RETRY, ErrorType.OUT_OF_MEMORY), 1.0)
     assert admission.in_memory.limit == 2
     assert not admission.may_start(1.0, is_picture=False)
     for name in "bcd":

@@ -12,7 +12,7 @@ import pytest
 from hand_driven import HandDriven, drop
 
 from daemon.settings import Settings
-from daemon.supplies import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S
+from daemon.service.scan_loop import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S
 from daemon.inbox.watcher import WatchMode
 
 START_S = 1000.0
@@ -29,24 +29,24 @@ def daemon(tmp_path: Path) -> Iterator[HandDriven]:
 
 def test_a_hint_brings_the_next_scan_forward_but_not_at_once_again(daemon: HandDriven) -> None:
     daemon.turn(START_S)
-    assert daemon.supplies.scans == 1
-    daemon.supplies._scan_took_s = 0.2
-    daemon.supplies.hinted(START_S + 1.0)
-    assert daemon.supplies.due_s() == START_S + 2.0  # ten times as long as the last one took
+    assert daemon.service.scan_loop.scans == 1
+    daemon.service.scan_loop._scan_took_s = 0.2
+    daemon.service.scan_loop.hinted(START_S + 1.0)
+    assert daemon.service.scan_loop.due_s() == START_S + 2.0  # ten times as long as the last one took
     daemon.turn(START_S + 1.5)
-    assert daemon.supplies.scans == 1
+    assert daemon.service.scan_loop.scans == 1
     daemon.turn(START_S + 2.0)
-    assert daemon.supplies.scans == 2
-    daemon.supplies._scan_took_s = 0.0
-    daemon.supplies.hinted(START_S + 2.0)
-    assert daemon.supplies._scan_at_s == pytest.approx(START_S + 2.0 + SCAN_PAUSE_S)
+    assert daemon.service.scan_loop.scans == 2
+    daemon.service.scan_loop._scan_took_s = 0.0
+    daemon.service.scan_loop.hinted(START_S + 2.0)
+    assert daemon.service.scan_loop._scan_at_s == pytest.approx(START_S + 2.0 + SCAN_PAUSE_S)
 
 
 def test_what_only_a_scan_has_found_is_told(tmp_path: Path, daemon: HandDriven) -> None:
     drop(tmp_path, "before.png")
     daemon.turned(START_S)
     drop(tmp_path, "hinted.png")
-    daemon.supplies.hinted(START_S + 10)
+    daemon.service.scan_loop.hinted(START_S + 10)
     daemon.turned(START_S + 10)
     drop(tmp_path, "silent.png")
     daemon.turn(START_S + 100)
@@ -77,7 +77,7 @@ def test_an_inbox_that_can_not_be_read_is_told_once_and_so_is_its_return(tmp_pat
     (tmp_path / "inbox").rename(tmp_path / "elsewhere")
     for later in (0, 20, 40):
         daemon.turn(START_S + later)
-    assert daemon.supplies.is_degraded
+    assert daemon.service.scan_loop.is_degraded
     assert "the inbox can't be read" in daemon.said[-1]
     (tmp_path / "elsewhere").rename(tmp_path / "inbox")
     for later in (60, 80):
@@ -109,17 +109,17 @@ class LostWatch:
 
 
 def test_a_watch_that_died_is_started_anew_and_the_inbox_looked_at(daemon: HandDriven) -> None:
-    watch = daemon.supplies._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.service.scan_loop._watch = LostWatch()  # type: ignore[assignment]
     daemon.turn(START_S)
     watch.is_alive = False
-    scans = daemon.supplies.scans
+    scans = daemon.service.scan_loop.scans
     daemon.turn(START_S + WATCH_CHECK_S)
-    assert (watch.restarts, daemon.supplies.scans) == (1, scans + 1)
+    assert (watch.restarts, daemon.service.scan_loop.scans) == (1, scans + 1)
     assert [told["watch_mode"] for told in daemon.told("watch.restarted")] == ["events"]
 
 
 def test_a_watch_that_can_not_be_had_is_told_once_for_each_reason(daemon: HandDriven) -> None:
-    watch = daemon.supplies._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.service.scan_loop._watch = LostWatch()  # type: ignore[assignment]
     watch.is_alive = False
     for turn, problem in enumerate(("no inotify", "no inotify", "no inbox", "")):
         watch.problem = problem
@@ -129,7 +129,7 @@ def test_a_watch_that_can_not_be_had_is_told_once_for_each_reason(daemon: HandDr
 
 
 def test_events_that_were_lost_are_told(daemon: HandDriven) -> None:
-    watch = daemon.supplies._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.service.scan_loop._watch = LostWatch()  # type: ignore[assignment]
     watch.overflows = 2
     for turn in range(3):
         daemon.turn(START_S + WATCH_CHECK_S * turn)
@@ -146,6 +146,6 @@ def test_a_disk_that_says_nothing_of_its_room_stops_nobody(daemon: HandDriven, m
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     monkeypatch.setattr(os, "statvfs", refused)
-    daemon.supplies.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    daemon.service.scan_loop.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     daemon.turn(START_S + 60)
-    assert not daemon.service.is_paused
+    assert not daemon.service.scheduler.is_paused

@@ -10,18 +10,18 @@ from typing import Any
 
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.spool.seen_index import SeenIndex
-from daemon.endings import Endings
+from daemon.service.completion import Completion
 from daemon.inbox.scanner import Scanner
 from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import shown_path
-from daemon.notify import Notifier
-from daemon.service import Service
+from daemon.service.sd_notify import SdNotifier
+from daemon.service.scheduler import Scheduler
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
-from daemon.status_file import StatusFile
-from daemon.supplies import Supplies
-from daemon.vitals import Vitals, resident_bytes
+from daemon.service.status_file import StatusFile
+from daemon.service.scan_loop import ScanLoop
+from daemon.service.health import HealthSnapshot, resident_bytes
 from daemon.inbox.watcher import Watcher
 
 RETENTION_CHECK_S = 600.0
@@ -29,7 +29,7 @@ STATUS_S = 1.0
 MOST_SHOWN = 200
 
 
-class Upkeep:
+class Housekeeping:
     """Keeps order, and everybody informed.
 
     Attributes:
@@ -42,19 +42,19 @@ class Upkeep:
         settings: Settings,
         spool: Spool,
         *,
-        service: Service,
-        supplies: Supplies,
+        service: Scheduler,
+        supplies: ScanLoop,
         intake: Scanner,
         watch: Watcher,
-        endings: Endings,
+        endings: Completion,
         log: EventLog,
-        notifier: Notifier,
+        notifier: SdNotifier,
         dropped: Callable[[], int] = lambda: 0,
     ) -> None:
         self._spool, self._service, self._supplies, self._intake, self._watch = spool, service, supplies, intake, watch
         self._endings, self._log, self._notifier, self._dropped = endings, log, notifier, dropped
         self.settings = settings
-        self.vitals: Vitals | None = None
+        self.vitals: HealthSnapshot | None = None
         self._retention_at_s = self._status_at_s = 0.0
         self._heartbeat_at_s: float | None = None
         self._hour: list[tuple[float, int, int]] = []
@@ -169,9 +169,9 @@ class Upkeep:
             failed_1h=self._endings.failed - first[2],
         )
 
-    def _vitals(self, now: float) -> Vitals:
+    def _vitals(self, now: float) -> HealthSnapshot:
         service = self._service
-        return Vitals(
+        return HealthSnapshot(
             at_s=now,
             inbox_depth=self._intake.count,
             deferred=len(service.held),

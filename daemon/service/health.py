@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Vitals:
+class HealthSnapshot:
     """One look at everything, taken by the main loop; others may read it from any thread.
 
     Attributes:

@@ -15,10 +15,10 @@ import pytest
 from fault.stub_daemon import Pretenders
 from spool_oracle import Places, check_published, check_tidy
 
-from daemon import run as running
+from daemon.service import main as running
 from daemon.worker.task import Task, TaskResult
-from daemon.run import EXIT_TRANSIENT, Bell, run
-from daemon.supplies import Supplies
+from daemon.service.main import EXIT_TRANSIENT, Bell, run
+from daemon.service.scan_loop import ScanLoop
 
 PATIENCE_S = 60.0
 QUICK = {
@@ -162,7 +162,7 @@ def test_what_breaks_the_loop_is_told_as_the_end_and_not_swallowed(
     def breaks(*_: object) -> None:
         raise RuntimeError("nobody foresaw it")
 
-    monkeypatch.setattr(Supplies, "step", breaks)
+    monkeypatch.setattr(ScanLoop, "step", breaks)
     life = Life(tmp_path, capfd)
     with pytest.raises(RuntimeError, match="nobody foresaw"):
         life.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from daemon.endings import Timing
+from daemon.service.completion import Timing
 from daemon.worker.task import TaskResult
 from daemon.spool.recovery import Recovered
 from daemon.inbox.stability import Observation
@@ -13,7 +13,7 @@ from daemon.spool.spool import Job
 
 
 @dataclass
-class Running:
+class RunningJob:
     """A job that a worker has."""
 
     job: Job
@@ -24,7 +24,7 @@ class Running:
 
 
 @dataclass
-class Held:
+class WaitingJob:
     """A claimed job that no worker has.
 
     Attributes:
@@ -41,6 +41,6 @@ class Held:
     is_published: bool = False
 
     @classmethod
-    def published(cls, job: Job, timing: Timing, not_before_s: float) -> Held:
+    def published(cls, job: Job, timing: Timing, not_before_s: float) -> WaitingJob:
         """One that could not leave the spool's work yet."""
         return cls(job, timing, not_before_s, "published, but the disk refuses to say so", is_published=True)

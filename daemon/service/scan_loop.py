@@ -8,7 +8,7 @@ import time
 from daemon.inbox.scanner import Scanner
 from daemon.log.events import Event, EventLog
 from daemon.files.filenames import name_fields, shown_path
-from daemon.service import Service
+from daemon.service.scheduler import Scheduler
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
 from daemon.inbox.watcher import Watcher, WatchMode
@@ -29,7 +29,7 @@ MOST_REJECTED = 50
 """Records of one scan: whoever drops ten thousand files that nobody may read hears of the first."""
 
 
-class Supplies:
+class ScanLoop:
     """Keeps the service supplied.
 
     Attributes:
@@ -40,7 +40,7 @@ class Supplies:
         found_by_scan_only: files that no event had told of.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, service: Service, intake: Scanner, watch: Watcher, log: EventLog) -> None:
+    def __init__(self, settings: Settings, spool: Spool, *, service: Scheduler, intake: Scanner, watch: Watcher, log: EventLog) -> None:
         self._spool, self._service, self._intake, self._watch, self._log = spool, service, intake, watch, log
         self.settings = settings
         self.scans = 0
