@@ -33,8 +33,8 @@ from daemon.commands.options import (
     Timings,
     Urls,
 )
-from daemon.options.inference import InferenceRequest
 from daemon.log.stopwatch import WallStopwatch, timing_lines
+from daemon.options.inference import InferenceRequest
 from daemon.version import version
 from pipeline.types import Quality
 
@@ -222,8 +222,8 @@ def health(
 ) -> None:
     """Say whether the daemon of this host is alive, and what it does. Exit status 1 if it is not. To be asked as the daemon's user."""
     from daemon.commands.health import health as health_below
-    from daemon.spool.layout import Layout
     from daemon.settings import read_settings, root_folder
+    from daemon.spool.layout import Layout
 
     found = health_below(Layout(root_folder(read_settings(config, os.environ), os.environ)), patience_s=patience_s)
     typer.echo(found.text)

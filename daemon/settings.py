@@ -17,11 +17,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
 
-from daemon.options import values as choices
-from daemon.options.inference import InferenceChoice
 from daemon.log.writer import JOURNAL_SOCKET
-from daemon.worker.cpu_quota import processor_count
+from daemon.options import values as option_values
+from daemon.options.inference import InferenceChoice
 from daemon.options.sidecar import JobOptions
+from daemon.worker.cpu_quota import processor_count
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format
@@ -51,19 +51,19 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Intake(_Section):
+class InboxSettings(_Section):
     """How files are found, and when they are complete."""
 
     rescan_s: _Seconds = 5.0
     poll_s: _Seconds = 2.0
-    quiet_s: _Seconds = 0.1
+    debounce_s: _Seconds = 0.1
     stable_s: _Seconds = 5.0
     stable_samples: Annotated[int, Field(ge=2, le=100)] = 3
     max_depth: Annotated[int, Field(ge=0, le=16)] = 4
     drain_patience_s: _Seconds = 30.0
 
 
-class Jobs(_Section):
+class JobsSettings(_Section):
     """How long and how often a job is tried."""
 
     workers: Annotated[int, Field(ge=0, le=256)] = 0
@@ -81,7 +81,7 @@ class Jobs(_Section):
         return self.workers or processor_count()
 
 
-class Animation(_Section):
+class AnimationSettings(_Section):
     """What a drawing becomes, unless its folder or sidecar says otherwise."""
 
     motions: Annotated[_Texts, Field(min_length=1)] = ("wave",)
@@ -90,22 +90,22 @@ class Animation(_Section):
     fps: Annotated[str, BeforeValidator(str)] = "25"
     background: str = "transparent"
     all_figures: bool = False
-    max_side_px: Annotated[int, Field(ge=16, le=choices.MAX_SIDE_PX)] = 2048
+    max_side_px: Annotated[int, Field(ge=16, le=option_values.MAX_SIDE_PX)] = 2048
 
     @field_validator("size")
     @classmethod
     def _size(cls, value: str) -> str:
-        return _checked(value, choices.size_px)
+        return _checked(value, option_values.size_px)
 
     @field_validator("fps")
     @classmethod
     def _rate(cls, value: str) -> str:
-        return _checked(value, choices.frame_rate)
+        return _checked(value, option_values.frame_rate)
 
     @field_validator("background")
     @classmethod
     def _background(cls, value: str) -> str:
-        if choices.colour(value) is None:
+        if option_values.colour(value) is None:
             raise ValueError(f"expected a colour such as white, #ffcc00 or transparent, found {value!r}")
         return value
 
@@ -114,13 +114,13 @@ class Animation(_Section):
         return JobOptions(self.motions, self.formats, self.size, self.fps, self.background, self.all_figures)
 
 
-class Inference(_Section):
+class InferenceSettings(_Section):
     """Where the networks run."""
 
     where: InferenceChoice | None = None
 
 
-class TorchServe(_Section):
+class TorchServeSettings(_Section):
     """The model servers."""
 
     url: _Texts = ()
@@ -138,7 +138,7 @@ class TorchServe(_Section):
         return value
 
 
-class Storage(_Section):
+class StorageSettings(_Section):
     """What is kept, and how much room is left."""
 
     reserve_mb: Annotated[int, Field(ge=0)] = 500
@@ -167,7 +167,7 @@ def _format(value: object) -> object:
     return "plain" if value == "json" else value  # its name until there were other JSONs
 
 
-class Log(_Section):
+class LogSettings(_Section):
     """What is told."""
 
     to: LogTarget = LogTarget.STDOUT
@@ -177,7 +177,7 @@ class Log(_Section):
     heartbeat_s: _Seconds = 60.0
 
 
-class Metrics(_Section):
+class MetricsSettings(_Section):
     """Numbers for Prometheus; nothing is offered unless a port or a file is named."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 0
@@ -186,7 +186,7 @@ class Metrics(_Section):
     textfile_s: _Seconds = 15.0
 
 
-class Gallery(_Section):
+class GallerySettings(_Section):
     """A page in the outbox that shows what is there."""
 
     enabled: bool = False
@@ -197,15 +197,15 @@ class Settings(_Section):
     """All of them."""
 
     root: Path | None = None
-    intake: Intake = Intake()
-    jobs: Jobs = Jobs()
-    animation: Animation = Animation()
-    inference: Inference = Inference()
-    torchserve: TorchServe = TorchServe()
-    storage: Storage = Storage()
-    log: Log = Log()
-    metrics: Metrics = Metrics()
-    gallery: Gallery = Gallery()
+    inbox: InboxSettings = InboxSettings()
+    jobs: JobsSettings = JobsSettings()
+    animation: AnimationSettings = AnimationSettings()
+    inference: InferenceSettings = InferenceSettings()
+    torchserve: TorchServeSettings = TorchServeSettings()
+    storage: StorageSettings = StorageSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    gallery: GallerySettings = GallerySettings()
 
     def digest(self) -> str:
         """Twelve digits that change when a setting does."""
@@ -254,7 +254,7 @@ def _override(fields: dict[str, Any], environ: Mapping[str, str]) -> dict[str, s
     overridden = {}
     if environ.get("DOODLED_ROOT"):
         fields["root"], overridden["root"] = environ["DOODLED_ROOT"], "DOODLED_ROOT"
-    if choices.default_format(environ) is Format.MP4 and "formats" not in _section(fields, "animation"):
+    if option_values.default_format(environ) is Format.MP4 and "formats" not in _section(fields, "animation"):
         _section(fields, "animation")["formats"] = ["mp4"]
     sections = {name for name in Settings.model_fields if name != "root"}
     for variable, value in sorted(environ.items()):

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import OptionError
-from pipeline.geometry.arap import ArapSolver
+from pipeline.mesh.arap import ArapSolver
 from pipeline.motion.resample import clock_times, output_clock
 from pipeline.ports import Encoder, Renderer, Stopwatch
 from pipeline.stages import debug_views

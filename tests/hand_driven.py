@@ -15,14 +15,14 @@ from typing import Any
 
 from fault.stub_daemon import pretended
 
-from daemon.policy.failures import error_type
+from daemon.inbox.watcher import Watcher
 from daemon.log.events import EventLog
-from daemon.service.sd_notify import SdNotifier
-from daemon.worker.task import TaskFailure, Task, TaskResult
+from daemon.policy.failures import error_type
 from daemon.service.parts import assembled
+from daemon.service.sd_notify import SdNotifier
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
-from daemon.inbox.watcher import Watcher
+from daemon.worker.task import Task, TaskFailure, TaskResult
 
 LONGEST_S = 5.0
 """Between two turns, as in daemon.service.main."""
@@ -77,7 +77,9 @@ class HandDriven:
         said: what systemd was told.
     """
 
-    def __init__(self, spool: Spool, fields: Mapping[str, Any], *, work: Callable[[Task], TaskResult], count: int, has_leases: bool) -> None:
+    def __init__(
+        self, spool: Spool, fields: Mapping[str, Any], *, work: Callable[[Task], TaskResult], count: int, has_leases: bool
+    ) -> None:
         quiet = {"log": {"stages": False, **fields.get("log", {})}}
         self.settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **fields, **quiet})
         self._has_begun = False
@@ -88,8 +90,8 @@ class HandDriven:
         self.watch = Watcher(spool.layout.inbox, lambda: None, is_network=True)
         notifier = SdNotifier(self.said.append, 1.0)
         parts = assembled(self.settings, spool, self.log, workers=self.hands, notifier=notifier, watch=self.watch, has_leases=has_leases)
-        self.intake, self.endings, self.service = parts.intake, parts.endings, parts.service
-        self.supplies, self.upkeep = parts.supplies, parts.upkeep
+        self.scanner, self.completion, self.scheduler = parts.scanner, parts.completion, parts.scheduler
+        self.scan_loop, self.housekeeping = parts.scan_loop, parts.housekeeping
 
     @classmethod
     @contextmanager
@@ -110,10 +112,10 @@ class HandDriven:
         """What the loop does at one time; before its first turn, it looks for what others left."""
         if not self._has_begun:
             self._has_begun = True
-            self.service.take_over(now)
-        self.supplies.step(now)
-        self.service.step(now)
-        self.upkeep.step(now)
+            self.scheduler.take_over(now)
+        self.scan_loop.step(now)
+        self.scheduler.step(now)
+        self.housekeeping.step(now)
 
     def turned(self, now: float, until_s: float = math.inf, *, turns: int = 2000) -> float:
         """Turn at every time that the daemon asks for: until nothing is left to do, or until it is `until_s`. Returns the time."""
@@ -121,24 +123,24 @@ class HandDriven:
             self.turn(now)
             if not self.left and until_s == math.inf:
                 return now
-            later = min(self.supplies.due_s(), self.upkeep.due_s(), self.service.due_s(now), now + LONGEST_S)
+            later = min(self.scan_loop.due_s(), self.housekeeping.due_s(), self.scheduler.due_s(now), now + LONGEST_S)
             later = max(later, now + 0.001)
             if later > until_s:
                 return now
             now = later
-        raise AssertionError(f"it is not done after {turns} turns: {self.service.held}")
+        raise AssertionError(f"it is not done after {turns} turns: {self.scheduler.held}")
 
     @property
     def left(self) -> int:
         """How much waits or runs."""
-        return len([each for each in self.intake.waiting() if not each.rejected]) + len(self.service.held) + len(self.service.running)
+        return len([each for each in self.scanner.waiting() if not each.rejected]) + len(self.scheduler.held) + len(self.scheduler.running)
 
     def status(self) -> dict[str, Any]:
         """What it last said of itself to people on the same disk."""
         found: dict[str, Any] = json.loads((self.spool.layout.status / f"{self.spool.instance}.json").read_text())
         return found
 
-    def told(self, event: str) -> list[dict[str, Any]]:
+    def logged(self, event: str) -> list[dict[str, Any]]:
         """Its records of one event."""
         return [record for record in self.records if record["event"] == event]
 

@@ -39,8 +39,8 @@ QUICK = {
     "PYTHONPATH": str(ROOT),
     "DOODLED_LOG_FORMAT": "plain",
     "DOODLED_LOG_HEARTBEAT_S": "0.2",
-    "DOODLED_INTAKE_QUIET_S": "0.02",
-    "DOODLED_INTAKE_RESCAN_S": "1",
+    "DOODLED_INBOX_DEBOUNCE_S": "0.02",
+    "DOODLED_INBOX_RESCAN_S": "1",
     "DOODLED_JOBS_RETRY_FIRST_S": "0.02",
     "DOODLED_TORCHSERVE_PROBE_FIRST_S": "0.2",
     "DOODLED_TORCHSERVE_PROBE_MAX_S": "0.5",
@@ -89,7 +89,7 @@ def records() -> list[dict[str, Any]]:
     return [json.loads(line) for line in real_log().read_text().splitlines()]
 
 
-def told(event: str, **fields: object) -> list[dict[str, Any]]:
+def logged(event: str, **fields: object) -> list[dict[str, Any]]:
     """The records of an event."""
     return [each for each in records() if each["event"] == event and all(each.get(name) == value for name, value in fields.items())]
 

@@ -12,13 +12,13 @@ from typing import Any, Self
 
 from fault.stub_daemon import pretended
 
+from daemon.inbox.watcher import Watcher
 from daemon.log.events import EventLog
-from daemon.service.sd_notify import SdNotifier
-from daemon.worker.task import Task, TaskResult
 from daemon.service.parts import assembled
+from daemon.service.sd_notify import SdNotifier
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
-from daemon.inbox.watcher import Watcher
+from daemon.worker.task import Task, TaskResult
 
 Doing = Callable[[Task, float, int], tuple[float, TaskResult | None]]
 """What an order comes to, begun at a time beside so many others: how long it takes, and its report, or None for a good end."""
@@ -98,7 +98,12 @@ class Simulation:
         watch = Watcher(self.spool.layout.inbox, lambda: None, is_network=True)
         notifier = SdNotifier(self._hear, None)
         parts = assembled(self._settings, self.spool, log, workers=self.workers, notifier=notifier, watch=watch, has_leases=True)
-        self.intake, self.service, self.supplies, self.upkeep = parts.intake, parts.service, parts.supplies, parts.upkeep
+        self.scanner, self.scheduler, self.scan_loop, self.housekeeping = (
+            parts.scanner,
+            parts.scheduler,
+            parts.scan_loop,
+            parts.housekeeping,
+        )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,19 +113,19 @@ class Simulation:
         """Turn the daemon's loop until then, each turn at the time at which something is due."""
         while self.now < until_s and not is_over():
             self.workers.advance(self.now)
-            self.supplies.step(self.now)
-            self.service.step(self.now)
-            self.upkeep.step(self.now)
+            self.scan_loop.step(self.now)
+            self.scheduler.step(self.now)
+            self.housekeeping.step(self.now)
             ends = (each.ends_at_s for each in self.workers.busy)
             # Nothing that is due is due before it is later; a future that is done needs a turn at once.
-            self.now = max(min(self.supplies.due_s(), self.upkeep.due_s(), self.service.due_s(self.now), *ends), self.now + 0.001)
+            self.now = max(min(self.scan_loop.due_s(), self.housekeeping.due_s(), self.scheduler.due_s(self.now), *ends), self.now + 0.001)
 
-    def told(self, event: str) -> list[dict[str, Any]]:
+    def logged(self, event: str) -> list[dict[str, Any]]:
         return [record for record in self.records if record["event"] == event]
 
     @property
     def done_at_s(self) -> list[float]:
-        return [record["at_s"] for record in self.told("job.done")]
+        return [record["at_s"] for record in self.logged("job.done")]
 
     def _write(self, line: str) -> None:
         self.records.append({**json.loads(line), "at_s": self.now})

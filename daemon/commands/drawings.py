@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from daemon.commands.render import Rendered, carried_out
+from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest, opened_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
-from daemon.log.stopwatch import WallStopwatch
 from pipeline.adapters.reading.pictures import read_drawing
 from pipeline.annotate import AnnotatedFigure, AnnotateOptions, annotated
-from pipeline.annotation_files import write_annotations
+from pipeline.files.annotation_files import write_annotations
 from pipeline.ports import Predictor
 from pipeline.types import Drawing
 

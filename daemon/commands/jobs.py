@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from daemon.files.filenames import printable, shown_name, shown_path
+from daemon.inbox.scanner import Scanner
+from daemon.inbox.stability import StabilityRules
 from daemon.spool import quarantine
 from daemon.spool.instances import is_alive
-from daemon.inbox.scanner import Scanner
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
-from daemon.files.filenames import printable, shown_name, shown_path
 from daemon.spool.quarantine import Failed
-from daemon.inbox.stability import StabilityRules
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
@@ -149,9 +149,9 @@ def _line(text: str) -> str:
 
 def _in_inbox(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
     known = {str(each.get("name")): each for status in statuses for each in status.get("waiting", ())}
-    intake = Scanner(layout.inbox, StabilityRules(), max_depth=MOST_DEEP, has_leases=False)
-    scan = intake.scan(0.0)
-    for candidate in intake.waiting():
+    scanner = Scanner(layout.inbox, StabilityRules(), max_depth=MOST_DEEP, has_leases=False)
+    scan = scanner.scan(0.0)
+    for candidate in scanner.waiting():
         name = shown_path((*candidate.folder, candidate.name))
         told = known.get(name)
         why = f"{told['why']}, for {told['age_s']:.0f} s" if told else "" if statuses else "no daemon is running"

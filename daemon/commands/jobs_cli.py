@@ -26,8 +26,8 @@ All = Annotated[bool, typer.Option("--all", help="All that failed.")]
 
 
 def _layout(config: Path | None) -> Layout:
-    from daemon.spool.layout import Layout
     from daemon.settings import read_settings, root_folder
+    from daemon.spool.layout import Layout
 
     return Layout(root_folder(read_settings(config, os.environ), os.environ))
 

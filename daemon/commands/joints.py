@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from daemon.files.filenames import printable
+from daemon.options.motions import motion_library
+from daemon.options.scene_builder import DEFAULT_MOTION, RenderRequest
 from daemon.web.folder import CharacterFolder
 from daemon.web.server import JointsServer
-from daemon.options.motions import motion_library
-from daemon.files.filenames import printable
-from daemon.options.scene_builder import DEFAULT_MOTION, RenderRequest
-from pipeline.character_files import CONFIG_NAME
 from pipeline.errors import OptionError
+from pipeline.files.character_files import CONFIG_NAME
 
 SHOWN_SIZE = "360x360"
 SHOWN_RATE = "20"

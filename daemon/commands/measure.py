@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.options.values import output_format
 from daemon.commands.drawings import analysed
+from daemon.log.stopwatch import ANALYSIS_STAGES, BREAKDOWN, WallStopwatch
 from daemon.options.inference import InferenceRequest, opened_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
-from daemon.log.stopwatch import ANALYSIS_STAGES, BREAKDOWN, WallStopwatch
+from daemon.options.values import output_format
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import animated, scene_clock

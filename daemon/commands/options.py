@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from daemon.options.values import CameraChoice, Overlay
 from daemon.options.inference import InferenceChoice
+from daemon.options.values import CameraChoice, Overlay
 from pipeline.adapters.opengl.contexts import ContextKind
-from pipeline.assets import AssetKind, asset_folder
+from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.types import Format
 
 LOOKS = "How it looks"

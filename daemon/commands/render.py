@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.options import values as choices
+from daemon.log.stopwatch import WallStopwatch
+from daemon.options import values as option_values
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import Plan, RenderRequest, planned
-from daemon.log.stopwatch import WallStopwatch
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import Performance, animated, performed, scene_clock
@@ -55,8 +55,8 @@ def carried_out(
 ) -> Rendered:
     """The same, once it is clear what is to be seen."""
     scene, output = plan.scene, plan.output
-    output_format = request.format or choices.output_format(output)
-    clock = scene_clock(scene, rate=plan.rate, max_rate=choices.HIGHEST_GIF_RATE if output_format is Format.GIF else None)
+    output_format = request.format or option_values.output_format(output)
+    clock = scene_clock(scene, rate=plan.rate, max_rate=option_values.HIGHEST_GIF_RATE if output_format is Format.GIF else None)
     performances = performed(scene, clock, stopwatch=stopwatch, meshes=_given_meshes(request, scene))
     if request.dump:
         _dump(request.dump, performances[0], clock)

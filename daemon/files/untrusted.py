@@ -12,8 +12,8 @@ import shutil
 from pathlib import Path
 
 from daemon.files.durable import content_of
-from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.errors import DecodeError, DecodeReason
+from pipeline.files.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 
 
 def bytes_of(path: Path, most: int) -> bytes:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.files.durable import content_of
+from daemon.files.filenames import printable, shown_name
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
-from daemon.files.filenames import printable, shown_name
 from daemon.spool.quarantine import ERROR_SUFFIX
 
 MOST_BYTES: Final = 256 * 1024

@@ -19,8 +19,8 @@ from daemon.files.durable import content_of, exists, open_folder
 from daemon.gallery.entries import Entries, Shown
 from daemon.gallery.pages import INDEX, MARK, pages
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
-from daemon.spool.layout import Layout
 from daemon.log.events import Event, EventLog
+from daemon.spool.layout import Layout
 
 LOOK_S: Final = 60.0
 """Results that somebody takes away, and those of other daemons, are noticed within this."""
@@ -92,7 +92,7 @@ class Gallery:
 
     def _tell_trouble(self, reason: str, errno: int | None = None) -> None:
         if not self._is_in_trouble:
-            self._log.tell(Event.GALLERY_UNAVAILABLE, errno=errno, reason=reason, path=str(self._outbox / INDEX))
+            self._log.emit(Event.GALLERY_UNAVAILABLE, errno=errno, reason=reason, path=str(self._outbox / INDEX))
         self._is_in_trouble = True
 
     def update(self) -> None:

@@ -21,9 +21,9 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import quote
 
-from daemon.service.completion import STAGES
 from daemon.gallery.entries import MediaFile, Shown
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
+from daemon.service.completion import STAGES
 
 INDEX: Final = "index.html"
 MARK: Final = '<meta name="generator" content="doodled gallery">'

@@ -17,10 +17,10 @@ from operator import attrgetter
 from pathlib import Path
 
 from daemon.files.durable import open_folder
-from daemon.inbox.probe import is_movable, observed, plain_observation, together
 from daemon.files.filenames import is_ignored
+from daemon.inbox.probe import is_movable, observed, plain_observation, together
 from daemon.inbox.stability import StabilityRules, StabilityTracker
-from pipeline.character_files import CONFIG_NAME
+from pipeline.files.character_files import CONFIG_NAME
 
 NOT_REGULAR = frozenset({errno.EINVAL, errno.ELOOP, errno.ENXIO})
 """What a look at a link, a pipe, a socket says; anything else is trouble that may pass."""
@@ -228,7 +228,9 @@ class _Scan:
         candidate = self.before.get(folder, {}).get(name)
         if candidate is None:
             self.result.new += 1
-            candidate = Candidate(folder, name, stat.S_ISDIR(status.st_mode), StabilityTracker(self.now, plain_observation(status), self.rules))
+            candidate = Candidate(
+                folder, name, stat.S_ISDIR(status.st_mode), StabilityTracker(self.now, plain_observation(status), self.rules)
+            )
         elif candidate.rejected:
             self._reject(candidate.key, candidate.rejected)
         candidate.sidecar = sidecar

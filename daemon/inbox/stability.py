@@ -27,11 +27,11 @@ class StabilityRules:
     """When a file counts as complete.
 
     Attributes:
-        quiet_s: unchanged for so long, once the kernel says that nobody writes to it.
+        debounce_s: unchanged for so long, once the kernel says that nobody writes to it.
         stable_s, samples: unchanged for so long and in so many looks, where the kernel can't say.
     """
 
-    quiet_s: float = 0.1
+    debounce_s: float = 0.1
     stable_s: float = 5.0
     samples: int = 3
 
@@ -68,7 +68,7 @@ class StabilityTracker:
     def __init__(self, now: float, seen: Observation, rules: StabilityRules) -> None:
         self.first_seen_s = now
         self.waiting: Waiting | None = Waiting.NEW
-        self.due_s = now + rules.quiet_s
+        self.due_s = now + rules.debounce_s
         self.seen = seen
         self._rules = rules
         self._since_s = now
@@ -79,9 +79,9 @@ class StabilityTracker:
         """Take another look into account; True once the file is complete."""
         self.waiting = self._state(now, seen)
         self.seen = seen
-        pause_s = self._rules.quiet_s if seen.has_writer is False else self._rules.stable_s / self._rules.samples
+        pause_s = self._rules.debounce_s if seen.has_writer is False else self._rules.stable_s / self._rules.samples
         # A writer that has taken long may take long again: up to a second is waited, no more.
-        self.due_s = now + (min(1.0, max(self._rules.quiet_s, pause_s)))
+        self.due_s = now + (min(1.0, max(self._rules.debounce_s, pause_s)))
         return self.waiting is None
 
     def _state(self, now: float, seen: Observation) -> Waiting | None:
@@ -95,7 +95,7 @@ class StabilityTracker:
             self._start_again(now)
             return Waiting.WRITER
         if seen.has_writer is False:
-            return None if now >= self._since_s + self._rules.quiet_s else Waiting.QUIET_TIME
+            return None if now >= self._since_s + self._rules.debounce_s else Waiting.QUIET_TIME
         if now - self._sampled_s >= self._rules.stable_s / self._rules.samples * 0.9:
             self._samples += 1
             self._sampled_s = now

@@ -129,7 +129,7 @@ class EventLog:
         """From now on, show `observer` every event with its fields, as they come in: on whichever thread tells, so it must be quick."""
         self._observers.append(observer)
 
-    def tell(self, event: Event, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON holds
+    def emit(self, event: Event, **fields: Any) -> None:  # noqa: ANN401 - whatever JSON holds
         """Write a record. None and empty texts are left out."""
         for observer in self._observers:
             with suppress(Exception):  # who only watches must not be able to stop what is watched

@@ -11,12 +11,12 @@ from daemon.log.events import EventLog, is_journal
 from daemon.log.formats import Shape, ecs, otel, plain
 from daemon.log.journal import JournalLog
 from daemon.log.writer import BackgroundWriter, JournalWriter, LineWriter
-from daemon.settings import Log, LogFormat, LogTarget
+from daemon.settings import LogFormat, LogSettings, LogTarget
 
 _SHAPES: Final[Mapping[LogFormat, Shape]] = {LogFormat.ECS: ecs, LogFormat.OTEL: otel}
 
 
-def opened_log(chosen: Log, environ: Mapping[str, str], *, instance: str) -> tuple[EventLog, BackgroundWriter]:
+def opened_log(chosen: LogSettings, environ: Mapping[str, str], *, instance: str) -> tuple[EventLog, BackgroundWriter]:
     """The log and what writes it, to be closed at the end.
 
     Where there is no journal, `to = "journal"` comes to stdout: a container has none, and must not be silent.

@@ -1,4 +1,4 @@
-"""The daemon's numbers for Prometheus: counted from the events that it tells, and read off its vitals when somebody asks.
+"""The daemon's numbers for Prometheus: counted from the events that it tells, and read off its health when somebody asks.
 
 An observer of `daemon.log.events`, so that nothing else knows of metrics: what is told is counted, and what is not told has no number.
 Names end in their unit; labels are closed sets, so the number of series is known beforehand (`other` takes what nobody foresaw).
@@ -15,10 +15,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from daemon.log.events import Event
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.policy.failures import ErrorType
 from daemon.service.completion import STAGES
-from daemon.log.events import Event
 from daemon.service.health import HealthSnapshot
 from daemon.worker.resources import ANSWERED
 from pipeline.types import Format
@@ -41,10 +41,10 @@ class Metrics:
         registry: what is exported.
     """
 
-    def __init__(self, vitals: Callable[[], HealthSnapshot | None], *, version: str) -> None:
+    def __init__(self, health: Callable[[], HealthSnapshot | None], *, version: str) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which only OpenMetrics wants
         self.registry = CollectorRegistry()
-        self.registry.register(_VitalsCollector(vitals))
+        self.registry.register(_VitalsCollector(health))
         ProcessCollector(namespace="doodled", registry=self.registry)  # node_exporter has process_* of its own
         self._events = self._counter("doodled_events", "Records told, by event.", ["event"])
         self._jobs = self._counter("doodled_jobs", "Jobs that ended, by outcome, failures by their error type.", ["outcome", "error_type"])
@@ -140,30 +140,30 @@ class Metrics:
 class _VitalsCollector(Collector):
     """What can't be counted, as the main loop saw it last."""
 
-    def __init__(self, vitals: Callable[[], HealthSnapshot | None]) -> None:
-        self._vitals = vitals
+    def __init__(self, health: Callable[[], HealthSnapshot | None]) -> None:
+        self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        vitals = self._vitals()
-        if vitals is None:  # not ready yet
+        health = self._health()
+        if health is None:  # not ready yet
             return
         gauges = {
-            "doodled_loop_age_seconds": ("Since the main loop turned last; seconds are normal.", time.monotonic() - vitals.at_s),
-            "doodled_inbox_files": ("Drawings that wait in the inbox.", vitals.inbox_depth),
-            "doodled_inbox_oldest_age_seconds": ("How long the oldest of them has been waiting.", vitals.oldest_pending_s),
-            "doodled_inbox_degraded": ("1 while the inbox can't be read.", float(vitals.is_degraded)),
-            "doodled_jobs_in_flight": ("Jobs that were handed to workers.", vitals.in_flight),
-            "doodled_jobs_deferred": ("Claimed jobs that wait for another attempt, or for something that is out.", vitals.deferred),
-            "doodled_workers": ("Worker processes.", vitals.workers),
-            "doodled_disk_free_bytes": ("Free on the spool's disk.", vitals.disk_free_bytes),
-            "doodled_disk_reserve_bytes": ("Below this much free, nothing new is started.", vitals.disk_reserve_bytes),
+            "doodled_loop_age_seconds": ("Since the main loop turned last; seconds are normal.", time.monotonic() - health.at_s),
+            "doodled_inbox_files": ("Drawings that wait in the inbox.", health.inbox_depth),
+            "doodled_inbox_oldest_age_seconds": ("How long the oldest of them has been waiting.", health.oldest_pending_s),
+            "doodled_inbox_degraded": ("1 while the inbox can't be read.", float(health.is_degraded)),
+            "doodled_jobs_in_flight": ("Jobs that were handed to workers.", health.in_flight),
+            "doodled_jobs_deferred": ("Claimed jobs that wait for another attempt, or for something that is out.", health.deferred),
+            "doodled_workers": ("Worker processes.", health.workers),
+            "doodled_disk_free_bytes": ("Free on the spool's disk.", health.disk_free_bytes),
+            "doodled_disk_reserve_bytes": ("Below this much free, nothing new is started.", health.disk_reserve_bytes),
         }
         for name, (what, value) in gauges.items():
             yield GaugeMetricFamily(name, what, value=value)
-        yield CounterMetricFamily("doodled_log_records_dropped", "Log records that no reader took in time.", value=vitals.log_dropped)
-        yield CounterMetricFamily("doodled_watch_overflows", "Times that the kernel lost events of the inbox.", value=vitals.overflows)
+        yield CounterMetricFamily("doodled_log_records_dropped", "Log records that no reader took in time.", value=health.log_dropped)
+        yield CounterMetricFamily("doodled_watch_overflows", "Times that the kernel lost events of the inbox.", value=health.overflows)
         states = GaugeMetricFamily("doodled_breaker_state", "1 for the state that a breaker is in.", labels=["breaker", "state"])
-        for breaker, now_in in (("networks", vitals.breaker), ("machine", vitals.machine)):
+        for breaker, now_in in (("networks", health.breaker), ("machine", health.machine)):
             for state in CircuitState:
                 states.add_metric([breaker, state.value], float(state.value == now_in))
         yield states

@@ -21,9 +21,9 @@ from prometheus_client import CollectorRegistry, MetricsHandler, generate_latest
 
 from daemon.log.events import Event, EventLog
 from daemon.metrics.counters import Metrics
-from daemon.settings import Metrics as MetricsSettings
-from daemon.version import version
 from daemon.service.health import HealthSnapshot
+from daemon.settings import MetricsSettings
+from daemon.version import version
 
 RETRY_S: Final = 30.0
 MOST_CONNECTIONS: Final = 8
@@ -34,8 +34,8 @@ JOIN_S: Final = 2.0
 class Exporters:
     """All that are switched on."""
 
-    def __init__(self, settings: MetricsSettings, log: EventLog, vitals: Callable[[], HealthSnapshot | None]) -> None:
-        metrics = Metrics(vitals, version=version())
+    def __init__(self, settings: MetricsSettings, log: EventLog, health: Callable[[], HealthSnapshot | None]) -> None:
+        metrics = Metrics(health, version=version())
         log.observe(metrics.observe)
         self._outlets: list[_Outlet] = []
         if settings.port:
@@ -78,11 +78,11 @@ class _Outlet:
     def _tell_trouble(self, where: str, error: OSError) -> None:
         if not self._is_in_trouble:
             reason = error.strerror or str(error)
-            self._log.tell(Event.METRICS_UNAVAILABLE, outlet=self.name, where=where, errno=error.errno, reason=reason, retry_s=RETRY_S)
+            self._log.emit(Event.METRICS_UNAVAILABLE, outlet=self.name, where=where, errno=error.errno, reason=reason, retry_s=RETRY_S)
         self._is_in_trouble = True
 
     def _tell_ready(self, where: str) -> None:
-        self._log.tell(Event.METRICS_READY, outlet=self.name, where=where)
+        self._log.emit(Event.METRICS_READY, outlet=self.name, where=where)
         self._is_in_trouble = False
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.assets import AssetKind, asset_folder
 from pipeline.errors import DoodledError
+from pipeline.files.assets import AssetKind, asset_folder
+from pipeline.files.yaml_files import found_file
 from pipeline.motion.library import MotionLibrary
-from pipeline.yaml_files import found_file
 
 
 def motion_library(environ: Mapping[str, str]) -> MotionLibrary:

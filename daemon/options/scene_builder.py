@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from daemon.options import values as choices
-from daemon.options.values import CameraChoice, Overlay
+from daemon.options import values as option_values
 from daemon.options.motions import file_roots, located
+from daemon.options.values import CameraChoice, Overlay
 from pipeline.adapters.opengl.contexts import ContextKind
-from pipeline.character_files import read_character
 from pipeline.errors import OptionError
+from pipeline.files.character_files import read_character
+from pipeline.files.scene_files import DEFAULT_CAMERA, read_scene_file
 from pipeline.motion.library import MotionLibrary
-from pipeline.scene_files import DEFAULT_CAMERA, read_scene_file
 from pipeline.types import Actor, Character, DebugViews, Format, Scene, View
 
 DEFAULT_MOTION = "wave"
@@ -69,11 +69,11 @@ def character_plan(character: Character, request: RenderRequest, environ: Mappin
     wanted = request.motion or DEFAULT_MOTION
     motion = library.motion(located(wanted, environ))
     retarget = library.retarget(located(request.retarget, environ)) if request.retarget else library.matching_retarget(motion)
-    suffix = request.format or choices.default_format(environ)
+    suffix = request.format or option_values.default_format(environ)
     output = request.output or Path(f"{character.name}.{Path(wanted).stem}.{suffix}")
     camera = DEFAULT_CAMERA if request.camera is CameraChoice.ORIGINAL else None
     view = View(*DEFAULT_SIZE, camera=camera)
-    rate = choices.DEFAULT_RATE if request.rate is None else choices.frame_rate(request.rate)
+    rate = option_values.DEFAULT_RATE if request.rate is None else option_values.frame_rate(request.rate)
     notes = (*character.repairs, *library.warnings(located(wanted, environ)))
     return Plan(Scene((Actor(character, motion, retarget),), _asked_view(view, request)), output, rate, notes)
 
@@ -84,7 +84,7 @@ def _planned_from_scene(request: RenderRequest, environ: Mapping[str, str], libr
     found = read_scene_file(request.target, library, roots=file_roots(environ))
     view = found.scene.view if request.camera is not CameraChoice.AUTO else replace(found.scene.view, camera=None)
     output = request.output or (found.output.with_suffix(f".{request.format}") if request.format else found.output)
-    rate = None if request.rate is None else choices.frame_rate(request.rate)
+    rate = None if request.rate is None else option_values.frame_rate(request.rate)
     repairs = tuple(repair for actor in found.scene.actors for repair in actor.character.repairs)
     return Plan(Scene(found.scene.actors, _asked_view(view, request)), output, rate, (*found.notes, *repairs))
 
@@ -92,10 +92,10 @@ def _planned_from_scene(request: RenderRequest, environ: Mapping[str, str], libr
 def _asked_view(view: View, request: RenderRequest) -> View:
     """The view with what the request says about it."""
     if request.size:
-        width, height = choices.size_px(request.size)
+        width, height = option_values.size_px(request.size)
         view = replace(view, width=width, height=height)
     if request.background:
-        colour, picture = choices.background(request.background)
+        colour, picture = option_values.background(request.background)
         view = replace(view, background=colour, picture=picture)
     shown = set(request.overlays)
     debug = DebugViews(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from daemon.options import values as choices
+from daemon.options import values as option_values
 from pipeline.errors import FileProblems, OptionError
 from pipeline.types import Format
 
@@ -138,7 +138,7 @@ class _Sidecar:
         if value is None:
             return ""
         try:
-            width, height = choices.size_px(value) if isinstance(value, str) else (0, 0)
+            width, height = option_values.size_px(value) if isinstance(value, str) else (0, 0)
         except OptionError:
             width = height = 0
         if not (1 <= width <= self._max_side_px and 1 <= height <= self._max_side_px):
@@ -158,7 +158,7 @@ class _Sidecar:
     def _background(self, value: object) -> str:
         if value is None:
             return ""
-        colour = choices.colour(value) if isinstance(value, str) and len(value) <= 64 else None
+        colour = option_values.colour(value) if isinstance(value, str) and len(value) <= 64 else None
         if colour is None:
             self._problems.append(f"background: expected a colour such as white, #ffcc00 or transparent, found {_shown(value)}")
             return ""
@@ -179,7 +179,7 @@ def _shown(value: object) -> str:
 
 def _is_rate(text: str) -> bool:
     try:
-        choices.frame_rate(text)
+        option_values.frame_rate(text)
     except OptionError:
         return False
     return True

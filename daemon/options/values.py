@@ -111,7 +111,7 @@ def _clamped(channel: int) -> float:
 
 def _picture(path: Path) -> Bytes:
     from pipeline.errors import FileProblems
-    from pipeline.picture_files import read_rgba
+    from pipeline.files.picture_files import read_rgba
 
     try:
         return read_rgba(path, upright=True)

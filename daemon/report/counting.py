@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daemon.service.completion import STAGES
 from daemon.log.events import SCHEMA, WARNINGS, Event, clean
 from daemon.report.numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
+from daemon.service.completion import STAGES
 from pipeline.errors import OptionError
 
 if TYPE_CHECKING:

@@ -77,19 +77,21 @@ def meter(colour: str, share: float, beyond: float = 0.0) -> str:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Shapes, the values that are marked beside them, from 0 to the top, and how values are told."""
+    """Shapes, the values that are marked beside them, from 0 to the top, and how values are written."""
 
     shapes: str
     ticks: Sequence[float]
-    told: Callable[[float], str]
+    as_label: Callable[[float], str]
 
 
 def _plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series], drawn: _Drawn) -> str:
-    ticks, told = drawn.ticks, drawn.told
+    ticks, as_label = drawn.ticks, drawn.as_label
     grid = "".join(f'<line class="grid" x1="0" x2="1000" y1="{y:.2f}" y2="{y:.2f}"/>' for y in (_y(tick / ticks[-1]) for tick in ticks))
-    labels = "".join(f'<span style="bottom:{100 * tick / ticks[-1]:.2f}%">{_short(told(tick)) if tick else "0"}</span>' for tick in ticks)
+    labels = "".join(
+        f'<span style="bottom:{100 * tick / ticks[-1]:.2f}%">{_short(as_label(tick)) if tick else "0"}</span>' for tick in ticks
+    )
     legend = "".join(f'<li><span class="key" style="background:var({each.colour})"></span>{escape(each.name)}</li>' for each in series)
-    hover = "".join(_hover(place, len(buckets), bucket.start, series, told) for place, bucket in enumerate(buckets))
+    hover = "".join(_hover(place, len(buckets), bucket.start, series, as_label) for place, bucket in enumerate(buckets))
     svg = f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="{escape(sentence)}">'
     svg += f"{grid}{drawn.shapes}{hover}</svg>"
     return (
@@ -99,8 +101,8 @@ def _plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequen
     )
 
 
-def _short(told: str) -> str:
-    return re.sub(r"\.0+(?=\D|$)|(?<=\.\d)0+(?=\D)", "", told)
+def _short(as_label: str) -> str:
+    return re.sub(r"\.0+(?=\D|$)|(?<=\.\d)0+(?=\D)", "", as_label)
 
 
 def _y(share: float) -> float:
@@ -132,10 +134,10 @@ def _bar(place: int, count: int, below: float, share: float, colour: str) -> str
     return f'<rect x="{x:.2f}" y="{_y(below + share):.2f}" width="{width:.2f}" height="{HEIGHT * share:.2f}" fill="var({colour})"/>'
 
 
-def _hover(place: int, count: int, start: datetime, series: Sequence[Series], told: Callable[[float], str]) -> str:
+def _hover(place: int, count: int, start: datetime, series: Sequence[Series], as_label: Callable[[float], str]) -> str:
     """What pointing at a step of time tells."""
     values = ((each.name, each.values[place]) for each in series)
-    said = ", ".join(f"{name} {told(value)}" for name, value in values if value is not None) or "nothing"
+    said = ", ".join(f"{name} {as_label(value)}" for name, value in values if value is not None) or "nothing"
     x, width = _x(place, count), WIDTH / count
     title = escape(f"{moment(start)}: {said}")
     return f'<rect class="hover" x="{x:.2f}" y="0" width="{width:.2f}" height="100"><title>{title}</title></rect>'
@@ -174,7 +176,7 @@ def count_ticks(most: float) -> list[float]:
 
 
 def time_ticks(most_ms: float) -> list[float]:
-    """The same for milliseconds, in steps that are round in the unit that they are told in."""
+    """The same for milliseconds, in steps that are round in the unit that they are as_label in."""
     unit = next((unit for unit in (3_600_000.0, 60_000.0, 1000.0) if most_ms >= 2 * unit), 1.0)
     step = unit * _round_up(max(most_ms, 1.0) / unit / _MOST_TICKS, (1, 2, 5, 10) if unit < 60_000 else (1, 2, 5, 10, 15, 30))
     return [step * number for number in range(math.ceil(max(most_ms, 1.0) / step) + 1)]

@@ -18,7 +18,7 @@ _UNITS = ((99.95, "ms", 1, 1), (999.5, "ms", 1, 0), (9995.0, "s", 1000, 2), (99_
 """Below how many ms a time is told in which unit, of how many ms, with how many digits."""
 
 
-def told(report: Report) -> RenderableType:
+def report_tables(report: Report) -> RenderableType:
     """Everything, from the whole to the details."""
     tables: dict[str, Table] = {}
     if report.stages:
@@ -184,4 +184,4 @@ def print_report(report: Report) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=120)
-    console.print(told(report))
+    console.print(report_tables(report))

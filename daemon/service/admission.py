@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from daemon.policy.concurrency_limit import ConcurrencyLimit
+from daemon.log.events import Event, EventLog
 from daemon.policy.circuit_breaker import CircuitBreaker
+from daemon.policy.concurrency_limit import ConcurrencyLimit
 from daemon.policy.failures import UPSTREAM_TYPES, Backoff, ErrorType
 from daemon.service.completion import CompletionResult
-from daemon.log.events import Event, EventLog
-from daemon.worker.task import TaskResult
 from daemon.spool.spool import Job
+from daemon.worker.task import TaskResult
 
 MACHINE: Final = Backoff(2.0, 60.0)
 """How long nothing is started after OpenGL, the disk or a new process was refused."""
@@ -59,7 +59,7 @@ class Admission:
         """A job has started; True if it finds out for all others whether the networks are back."""
         is_probe = not job.is_folder and self.networks.started(job.id, now)
         if is_probe:
-            self._log.tell(Event.BREAKER_HALF_OPEN, job_id=job.id, upstream="networks")
+            self._log.emit(Event.BREAKER_HALF_OPEN, job_id=job.id, upstream="networks")
         self.machine.started(job.id)
         self._under_way[job.id] = _Start(now, not job.is_folder, is_probe)
         return is_probe
@@ -100,10 +100,10 @@ class Admission:
         retry_after_s = report.failure.retry_after_s if report.failure is not None else None
         if ending.kind in UPSTREAM_TYPES:
             if self.networks.failed(now, job.id, f"{ending.kind}: {ending.reason}", retry_after_s):
-                self._log.tell(Event.BREAKER_OPENED, upstream="networks", reason=ending.reason, failures=self.networks.failures)
+                self._log.emit(Event.BREAKER_OPENED, upstream="networks", reason=ending.reason, failures=self.networks.failures)
             if ending.kind is ErrorType.UNAUTHORISED:
-                self._log.tell(Event.AUTH_REJECTED, upstream="networks", reason=ending.reason)
+                self._log.emit(Event.AUTH_REJECTED, upstream="networks", reason=ending.reason)
         elif report.networks_answered:
             opened_at_s = self.networks.opened_at_s
             if self.networks.succeeded(job.id) and opened_at_s is not None:
-                self._log.tell(Event.BREAKER_CLOSED, upstream="networks", open_for_s=round(now - opened_at_s, 1))
+                self._log.emit(Event.BREAKER_CLOSED, upstream="networks", open_for_s=round(now - opened_at_s, 1))

@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from daemon.policy.failures import Backoff, ErrorType, Outcome, error_type, outcome
-from daemon.spool.seen_index import SeenIndex
+from daemon.files.filenames import name_fields, shown_name
 from daemon.gallery.thumbnails import keep_thumbnail
 from daemon.log.events import Event, EventLog
-from daemon.files.filenames import name_fields, shown_name
-from daemon.worker.task import TaskFailure, TaskResult
+from daemon.log.stopwatch import timing_lines
+from daemon.policy.failures import Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
+from daemon.spool.seen_index import SeenIndex
 from daemon.spool.spool import ERROR, Job, Spool, read_json
-from daemon.log.stopwatch import timing_lines
+from daemon.worker.task import TaskFailure, TaskResult
 from pipeline.errors import DoodledError
 
 MOST_WORDS = 4000
@@ -108,7 +108,7 @@ class Completion:
         """The ending of a job that was worked on. Its `is_under_way` and `attempts` are brought up to date, durably if it stays."""
         fields = self._fields(job, report)
         for retry in report.retries:
-            self._log.tell(Event.UPSTREAM_RETRY, job_id=job.id, **asdict(retry))
+            self._log.emit(Event.UPSTREAM_RETRY, job_id=job.id, **asdict(retry))
         if report.failure is None and report.manifest is not None:
             try:
                 return self._published(job, report, timing, now, fields)
@@ -129,7 +129,7 @@ class Completion:
         wait_s = self._retry.wait_s(max(1, job.attempts)) if what is Outcome.RETRY else 0.0
         event = Event.JOB_RETRIED if what is Outcome.RETRY else Event.JOB_DEFERRED
         stage = stage_of(failure.stage)
-        self._log.tell(event, **fields, stage=stage, reason=failure.kind, error_message=failure.message[:500], wait_s=wait_s)
+        self._log.emit(event, **fields, stage=stage, reason=failure.kind, error_message=failure.message[:500], wait_s=wait_s)
         return CompletionResult(what, failure.kind, failure.message, wait_s)
 
     def acknowledged(self, job: Job) -> bool:
@@ -149,7 +149,7 @@ class Completion:
         is_acknowledged = self.acknowledged(job)
         self.done += 1
         outputs = [_told(output) for output in named["outputs"]]
-        self._log.tell(Event.JOB_DONE, **self._fields(job, None), outcome="success", outputs=outputs, is_recovered=True)
+        self._log.emit(Event.JOB_DONE, **self._fields(job, None), outcome="success", outputs=outputs, is_recovered=True)
         return CompletionResult(None, is_acknowledged=is_acknowledged)
 
     def resumed_failure(self, job: Job) -> CompletionResult:
@@ -161,7 +161,7 @@ class Completion:
         self.failed += 1
         why = {"error_type": reason.get("error_type"), "error_message": reason.get("message")}
         where = {"failed_path": shown_name(path), "is_recovered": True}
-        self._log.tell(Event.JOB_FAILED, **self._fields(job, None), outcome="failure", **why, **where)
+        self._log.emit(Event.JOB_FAILED, **self._fields(job, None), outcome="failure", **why, **where)
         return CompletionResult(Outcome.FAIL)
 
     def _forget(self, job: Job) -> None:
@@ -173,7 +173,7 @@ class Completion:
         """Put a job into quarantine that was not worked on."""
         return self._quarantined(job, TaskFailure(kind, message, hint), self._fields(job, None), TaskResult(), 0.0)
 
-    # --- endings -----------------------------------------------------------------------------------------------------
+    # --- completion -----------------------------------------------------------------------------------------------------
 
     def _published(self, job: Job, report: TaskResult, timing: Timing, now: float, fields: Mapping[str, Any]) -> CompletionResult:
         started_s = time.monotonic()
@@ -191,7 +191,7 @@ class Completion:
         self.done += 1
         self._tell_stages(job, report)
         self._tell_duplicate(job, report)
-        self._log.tell(
+        self._log.emit(
             Event.JOB_DONE,
             **fields,
             outcome="success",
@@ -212,7 +212,9 @@ class Completion:
             self._log.aside(line)
         return CompletionResult(None, is_acknowledged=is_acknowledged)
 
-    def _quarantined(self, job: Job, failure: TaskFailure, fields: Mapping[str, Any], report: TaskResult, duration_s: float) -> CompletionResult:
+    def _quarantined(
+        self, job: Job, failure: TaskFailure, fields: Mapping[str, Any], report: TaskResult, duration_s: float
+    ) -> CompletionResult:
         hint = failure.hint or WHAT_TO_DO.get(failure.kind, "")
         reason = {
             "schema": SCHEMA,
@@ -228,7 +230,7 @@ class Completion:
         self._keep_thumbnail(job)
         self._forget(job)
         self.failed += 1
-        self._log.tell(
+        self._log.emit(
             Event.JOB_FAILED,
             **fields,
             outcome="failure",
@@ -264,17 +266,17 @@ class Completion:
         for stage, parts in STAGES.items():
             spent_ms = sum(report.stages_ms.get(part, 0.0) for part in parts)
             if spent_ms and stage != failed:
-                self._log.tell(Event.STAGE_DONE, job_id=job.id, stage=stage, duration_ms=round(spent_ms, 2), outcome="success")
+                self._log.emit(Event.STAGE_DONE, job_id=job.id, stage=stage, duration_ms=round(spent_ms, 2), outcome="success")
         if failed and failure is not None:
             spent_ms = sum(report.stages_ms.get(part, 0.0) for part in STAGES.get(failed, ()))
             kind, took_ms = str(failure.kind), round(spent_ms, 2)
-            self._log.tell(Event.STAGE_FAILED, job_id=job.id, stage=failed, duration_ms=took_ms, outcome="failure", error_type=kind)
+            self._log.emit(Event.STAGE_FAILED, job_id=job.id, stage=failed, duration_ms=took_ms, outcome="failure", error_type=kind)
 
     def _tell_duplicate(self, job: Job, report: TaskResult) -> None:
         """The same bytes again are animated again: people drop a picture again because they changed their mind. But they are told."""
         earlier = self._earlier.job_of(report.file_sha256, job.id)
         if earlier is not None:
-            self._log.tell(Event.JOB_DUPLICATE, job_id=job.id, original_job_id=earlier, policy="again", **name_fields(job.name))
+            self._log.emit(Event.JOB_DUPLICATE, job_id=job.id, original_job_id=earlier, policy="again", **name_fields(job.name))
 
 
 def stage_of(part: str) -> str:

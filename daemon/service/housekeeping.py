@@ -8,21 +8,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from daemon.policy.circuit_breaker import CircuitState
-from daemon.spool.seen_index import SeenIndex
-from daemon.service.completion import Completion
-from daemon.inbox.scanner import Scanner
-from daemon.spool.job_ids import is_job_id, made_at_s
-from daemon.log.events import Event, EventLog
 from daemon.files.filenames import shown_path
-from daemon.service.sd_notify import SdNotifier
-from daemon.service.scheduler import Scheduler
-from daemon.settings import Settings
-from daemon.spool.spool import Spool
-from daemon.service.status_file import StatusFile
-from daemon.service.scan_loop import ScanLoop
-from daemon.service.health import HealthSnapshot, resident_bytes
+from daemon.inbox.scanner import Scanner
 from daemon.inbox.watcher import Watcher
+from daemon.log.events import Event, EventLog
+from daemon.policy.circuit_breaker import CircuitState
+from daemon.service.completion import Completion
+from daemon.service.health import HealthSnapshot, resident_bytes
+from daemon.service.scan_loop import ScanLoop
+from daemon.service.scheduler import Scheduler
+from daemon.service.sd_notify import SdNotifier
+from daemon.service.status_file import StatusFile
+from daemon.settings import Settings
+from daemon.spool.job_ids import is_job_id, made_at_s
+from daemon.spool.seen_index import SeenIndex
+from daemon.spool.spool import Spool
 
 RETENTION_CHECK_S = 600.0
 STATUS_S = 1.0
@@ -34,7 +34,7 @@ class Housekeeping:
 
     Attributes:
         settings: may be replaced at any time.
-        vitals: how everything was a second ago, or when the loop turned last; None before it has. May be read from any thread.
+        health: how everything was a second ago, or when the loop turned last; None before it has. May be read from any thread.
     """
 
     def __init__(
@@ -42,19 +42,19 @@ class Housekeeping:
         settings: Settings,
         spool: Spool,
         *,
-        service: Scheduler,
-        supplies: ScanLoop,
-        intake: Scanner,
+        scheduler: Scheduler,
+        scan_loop: ScanLoop,
+        scanner: Scanner,
         watch: Watcher,
-        endings: Completion,
+        completion: Completion,
         log: EventLog,
         notifier: SdNotifier,
         dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._spool, self._service, self._supplies, self._intake, self._watch = spool, service, supplies, intake, watch
-        self._endings, self._log, self._notifier, self._dropped = endings, log, notifier, dropped
+        self._spool, self._scheduler, self._scan_loop, self._scanner, self._watch = spool, scheduler, scan_loop, scanner, watch
+        self._completion, self._log, self._notifier, self._dropped = completion, log, notifier, dropped
         self.settings = settings
-        self.vitals: HealthSnapshot | None = None
+        self.health: HealthSnapshot | None = None
         self._retention_at_s = self._status_at_s = 0.0
         self._heartbeat_at_s: float | None = None
         self._hour: list[tuple[float, int, int]] = []
@@ -69,7 +69,7 @@ class Housekeeping:
             self._remove_old()
         if now >= self._status_at_s:
             self._status_at_s = now + STATUS_S
-            self.vitals = self._vitals(now)
+            self.health = self._health(now)
             self._tell_status(now)
             self._spool.sync_acknowledged()
             self._is_status_old = False
@@ -95,7 +95,7 @@ class Housekeeping:
 
     def close(self) -> None:
         """Take back what was told of this instance, and look around once more."""
-        self.vitals = self._vitals(time.monotonic())
+        self.health = self._health(time.monotonic())
         self._status_file.remove()
 
     def _remove_old(self) -> None:
@@ -112,17 +112,17 @@ class Housekeeping:
 
     def summary(self, now: float) -> str:
         """One line for `systemctl status`."""
-        running, waiting, held = len(self._service.running), self._intake.count, len(self._service.held)
+        running, waiting, held = len(self._scheduler.running), self._scanner.count, len(self._scheduler.held)
         oldest_s = self._oldest_s(now)
         parts = [f"{running} running", f"{waiting + held} waiting" + (f" (oldest {_age(oldest_s)})" if waiting else "")]
-        breakers = (self._service.networks, self._service.machine)
+        breakers = (self._scheduler.networks, self._scheduler.machine)
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
-        parts += ["the disk is nearly full: nothing new is started"] * self._service.is_paused
-        parts += ["the inbox can't be read"] * self._supplies.is_degraded
-        out = sorted(self._intake.out_of_reach)
+        parts += ["the disk is nearly full: nothing new is started"] * self._scheduler.is_paused
+        parts += ["the inbox can't be read"] * self._scan_loop.is_degraded
+        out = sorted(self._scanner.out_of_reach)
         named = ", ".join(shown_path((*folder, name))[:60] for folder, name in out[:2])
         parts += [f"{len(out)} can't be taken: {named}{', ...' * (len(out) > 2)} (no ordinary file, or no permission)"] * bool(out)
-        return ", ".join([*parts, f"done {self._endings.done}", f"failed {self._endings.failed}"])
+        return ", ".join([*parts, f"done {self._completion.done}", f"failed {self._completion.failed}"])
 
     def _tell_status(self, now: float) -> None:
         summary = self.summary(now)
@@ -133,14 +133,14 @@ class Housekeeping:
                 "why": each.rejected or str(each.settling.waiting or "turn"),
                 "age_s": round(now - each.settling.first_seen_s, 1),
             }
-            for each, _ in zip(self._intake.waiting(), range(MOST_SHOWN), strict=False)
+            for each, _ in zip(self._scanner.waiting(), range(MOST_SHOWN), strict=False)
         ]
         status: dict[str, Any] = {
             "summary": summary,
-            "running": sorted(self._service.running),
-            "held": {held.job.id: held.reason for held in self._service.held},
+            "running": sorted(self._scheduler.running),
+            "held": {held.job.id: held.reason for held in self._scheduler.held},
             "waiting": waiting,
-            "waiting_count": self._intake.count,
+            "waiting_count": self._scanner.count,
         }
         self._status_file.move(self._spool.layout.status / f"{self._spool.instance}.json")
         self._status_file.publish(status)
@@ -148,53 +148,53 @@ class Housekeeping:
     def _beat(self, now: float) -> None:
         self._hour = [each for each in self._hour if each[0] > now - 3600]
         first = self._hour[0] if self._hour else (now, 0, 0)
-        self._hour.append((now, self._endings.done, self._endings.failed))
-        vitals = self._vitals(now)
-        self._log.tell(
+        self._hour.append((now, self._completion.done, self._completion.failed))
+        health = self._health(now)
+        self._log.emit(
             Event.DAEMON_HEARTBEAT,
-            inbox_depth=vitals.inbox_depth,
-            waiting_stable=sum(1 for each in self._intake.waiting() if each.settling.waiting is not None),
-            deferred=vitals.deferred,
-            in_flight=vitals.in_flight,
-            oldest_pending_s=round(vitals.oldest_pending_s, 1),
-            breaker=vitals.breaker,
-            machine=vitals.machine,
-            disk_free_bytes=vitals.disk_free_bytes,
-            overflows=vitals.overflows,
-            found_by_scan_only=self._supplies.found_by_scan_only,
+            inbox_depth=health.inbox_depth,
+            waiting_stable=sum(1 for each in self._scanner.waiting() if each.settling.waiting is not None),
+            deferred=health.deferred,
+            in_flight=health.in_flight,
+            oldest_pending_s=round(health.oldest_pending_s, 1),
+            breaker=health.breaker,
+            machine=health.machine,
+            disk_free_bytes=health.disk_free_bytes,
+            overflows=health.overflows,
+            found_by_scan_only=self._scan_loop.found_by_scan_only,
             watch_mode=str(self._watch.mode),
-            log_dropped=vitals.log_dropped,
+            log_dropped=health.log_dropped,
             rss_bytes=resident_bytes(),
-            done_1h=self._endings.done - first[1],
-            failed_1h=self._endings.failed - first[2],
+            done_1h=self._completion.done - first[1],
+            failed_1h=self._completion.failed - first[2],
         )
 
-    def _vitals(self, now: float) -> HealthSnapshot:
-        service = self._service
+    def _health(self, now: float) -> HealthSnapshot:
+        scheduler = self._scheduler
         return HealthSnapshot(
             at_s=now,
-            inbox_depth=self._intake.count,
-            deferred=len(service.held),
-            in_flight=len(service.running),
-            workers=service.worker_count,
+            inbox_depth=self._scanner.count,
+            deferred=len(scheduler.held),
+            in_flight=len(scheduler.running),
+            workers=scheduler.worker_count,
             oldest_pending_s=self._oldest_s(now),
-            breaker=service.networks.state.value,
-            machine=service.machine.state.value,
-            disk_free_bytes=self._supplies.free_bytes,
-            disk_reserve_bytes=self._supplies.reserve_bytes,
-            is_degraded=self._supplies.is_degraded,
+            breaker=scheduler.networks.state.value,
+            machine=scheduler.machine.state.value,
+            disk_free_bytes=self._scan_loop.free_bytes,
+            disk_reserve_bytes=self._scan_loop.reserve_bytes,
+            is_degraded=self._scan_loop.is_degraded,
             overflows=self._watch.overflows,
             log_dropped=self._dropped(),
         )
 
     def _oldest_s(self, now: float) -> float:
         """How long what has waited longest in the inbox has waited."""
-        return max((now - each.settling.first_seen_s for each in self._intake.waiting()), default=0.0)
+        return max((now - each.settling.first_seen_s for each in self._scanner.waiting()), default=0.0)
 
     def is_waiting_for_others(self) -> bool:
         """Whether what is left waits for something that is out, not for its turn."""
-        service = self._service
-        return service.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in (service.networks, service.machine))
+        scheduler = self._scheduler
+        return scheduler.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in (scheduler.networks, scheduler.machine))
 
 
 def _age(seconds: float) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from daemon.service.completion import Timing
-from daemon.worker.task import TaskResult
-from daemon.spool.recovery import Recovered
 from daemon.inbox.stability import Observation
+from daemon.service.completion import Timing
+from daemon.spool.recovery import Recovered
 from daemon.spool.spool import Job
+from daemon.worker.task import TaskResult
 
 
 @dataclass

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from daemon.inbox.scanner import Scanner
+from daemon.inbox.stability import StabilityRules
+from daemon.inbox.watcher import Watcher
+from daemon.log.events import EventLog
 from daemon.policy.failures import Backoff
 from daemon.service.completion import Completion
-from daemon.inbox.scanner import Scanner
-from daemon.log.events import EventLog
-from daemon.service.sd_notify import SdNotifier
-from daemon.service.scheduler import Scheduler
-from daemon.settings import Settings
-from daemon.inbox.stability import StabilityRules
-from daemon.spool.spool import Spool
-from daemon.service.scan_loop import ScanLoop
 from daemon.service.housekeeping import Housekeeping
-from daemon.inbox.watcher import Watcher
+from daemon.service.scan_loop import ScanLoop
+from daemon.service.scheduler import Scheduler
+from daemon.service.sd_notify import SdNotifier
+from daemon.settings import Settings
+from daemon.spool.spool import Spool
 from daemon.worker.pool import WorkerPool
 
 
@@ -24,12 +24,12 @@ from daemon.worker.pool import WorkerPool
 class Parts:
     """What knows what."""
 
-    intake: Scanner
+    scanner: Scanner
     watch: Watcher
-    endings: Completion
-    service: Scheduler
-    supplies: ScanLoop
-    upkeep: Housekeeping
+    completion: Completion
+    scheduler: Scheduler
+    scan_loop: ScanLoop
+    housekeeping: Housekeeping
 
 
 def assembled(
@@ -49,26 +49,26 @@ def assembled(
         has_leases: whether the kernel can say who writes to a file of the inbox.
         dropped: how many records the log has lost.
     """
-    rules = StabilityRules(settings.intake.quiet_s, settings.intake.stable_s, settings.intake.stable_samples)
-    intake = Scanner(spool.layout.inbox, rules, max_depth=settings.intake.max_depth, has_leases=has_leases)
-    endings = Completion(
+    rules = StabilityRules(settings.inbox.debounce_s, settings.inbox.stable_s, settings.inbox.stable_samples)
+    scanner = Scanner(spool.layout.inbox, rules, max_depth=settings.inbox.max_depth, has_leases=has_leases)
+    completion = Completion(
         spool,
         log,
         max_attempts=settings.jobs.max_attempts,
         retry=Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s),
     )
-    service = Scheduler(settings, spool, intake=intake, workers=workers, endings=endings, log=log)
-    supplies = ScanLoop(settings, spool, service=service, intake=intake, watch=watch, log=log)
-    upkeep = Housekeeping(
+    scheduler = Scheduler(settings, spool, scanner=scanner, workers=workers, completion=completion, log=log)
+    scan_loop = ScanLoop(settings, spool, scheduler=scheduler, scanner=scanner, watch=watch, log=log)
+    housekeeping = Housekeeping(
         settings,
         spool,
-        service=service,
-        supplies=supplies,
-        intake=intake,
+        scheduler=scheduler,
+        scan_loop=scan_loop,
+        scanner=scanner,
         watch=watch,
-        endings=endings,
+        completion=completion,
         log=log,
         notifier=notifier,
         dropped=dropped,
     )
-    return Parts(intake, watch, endings, service, supplies, upkeep)
+    return Parts(scanner, watch, completion, scheduler, scan_loop, housekeeping)

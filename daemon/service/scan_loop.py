@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 
-from daemon.inbox.scanner import Scanner
-from daemon.log.events import Event, EventLog
 from daemon.files.filenames import name_fields, shown_path
+from daemon.inbox.scanner import Scanner
+from daemon.inbox.watcher import Watcher, WatchMode
+from daemon.log.events import Event, EventLog
 from daemon.service.scheduler import Scheduler
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
-from daemon.inbox.watcher import Watcher, WatchMode
 
 SCAN_PAUSE_S = 0.05
 """Hints that come faster than this make one scan."""
@@ -40,8 +40,8 @@ class ScanLoop:
         found_by_scan_only: files that no event had told of.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, service: Scheduler, intake: Scanner, watch: Watcher, log: EventLog) -> None:
-        self._spool, self._service, self._intake, self._watch, self._log = spool, service, intake, watch, log
+    def __init__(self, settings: Settings, spool: Spool, *, scheduler: Scheduler, scanner: Scanner, watch: Watcher, log: EventLog) -> None:
+        self._spool, self._scheduler, self._scanner, self._watch, self._log = spool, scheduler, scanner, watch, log
         self.settings = settings
         self.scans = 0
         self.is_degraded = False
@@ -77,7 +77,7 @@ class ScanLoop:
         if now >= self._disk_at_s:
             self._disk_at_s = now + DISK_CHECK_S
             self._check_disk()
-        if now >= self._scan_at_s and not self._service.is_stopping:
+        if now >= self._scan_at_s and not self._scheduler.is_stopping:
             self._scan(now)
 
     def due_s(self) -> float:
@@ -86,41 +86,41 @@ class ScanLoop:
 
     def _scan(self, now: float) -> None:
         started = time.perf_counter()
-        result = self._intake.scan(now)
+        result = self._scanner.scan(now)
         self.scans += 1
         self._scan_took_s = time.perf_counter() - started
         self._scanned_s = now
-        intake = self.settings.intake
-        interval_s = intake.rescan_s if self._watch.mode is WatchMode.EVENTS else intake.poll_s
+        inbox = self.settings.inbox
+        interval_s = inbox.rescan_s if self._watch.mode is WatchMode.EVENTS else inbox.poll_s
         self._scan_at_s = now + max(interval_s, self._scan_pause_s())
         for folder, name, reason in result.rejected[:MOST_REJECTED]:
-            self._log.tell(Event.FILE_REJECTED, reason=reason, folder=shown_path(folder), **name_fields(name))
+            self._log.emit(Event.FILE_REJECTED, reason=reason, folder=shown_path(folder), **name_fields(name))
         if len(result.rejected) > MOST_REJECTED:
-            self._log.tell(Event.FILE_REJECTED, reason="and_more", count=len(result.rejected) - MOST_REJECTED)
+            self._log.emit(Event.FILE_REJECTED, reason="and_more", count=len(result.rejected) - MOST_REJECTED)
         unannounced = 0 if self._is_hinted or self.scans == 1 else result.new  # nothing tells of what lay there before we started
         self.found_by_scan_only += unannounced
         self._is_hinted = False
         if result.new or self._scan_took_s > SLOW_SCAN_S:
             took_ms = round(1000 * self._scan_took_s, 1)
             counts = {"entries": result.entries, "new": result.new, "found_by_scan_only": unannounced}
-            self._log.tell(Event.SCAN_DONE, **counts, duration_ms=took_ms)
+            self._log.emit(Event.SCAN_DONE, **counts, duration_ms=took_ms)
         self._tell_degraded([error for folder, error in result.problems if not folder])
 
     def _tell_degraded(self, errors: list[OSError]) -> None:
         if errors and not self.is_degraded:
-            self._log.tell(Event.INBOX_DEGRADED, errno=errors[0].errno, reason=errors[0].strerror, path=str(self._spool.layout.inbox))
+            self._log.emit(Event.INBOX_DEGRADED, errno=errors[0].errno, reason=errors[0].strerror, path=str(self._spool.layout.inbox))
         elif self.is_degraded and not errors:
-            self._log.tell(Event.INBOX_RECOVERED, path=str(self._spool.layout.inbox))
+            self._log.emit(Event.INBOX_RECOVERED, path=str(self._spool.layout.inbox))
         self.is_degraded = bool(errors)
 
     def _check_watch(self) -> None:
         if self._watch.overflows > self._overflows_told:
-            self._log.tell(Event.WATCH_OVERFLOW, overflows=self._watch.overflows)
+            self._log.emit(Event.WATCH_OVERFLOW, overflows=self._watch.overflows)
             self._overflows_told = self._watch.overflows
         if not self._watch.is_sound():
             self._watch.restart()
             if not self._watch.problem or self._watch.problem != self._problem_told:
-                self._log.tell(Event.WATCH_RESTARTED, watch_mode=str(self._watch.mode), reason=self._watch.problem)
+                self._log.emit(Event.WATCH_RESTARTED, watch_mode=str(self._watch.mode), reason=self._watch.problem)
             self._problem_told = self._watch.problem
             self._scan_at_s = 0.0
 
@@ -131,7 +131,7 @@ class ScanLoop:
             return
         self.free_bytes = room.f_bavail * room.f_frsize
         is_low = self.free_bytes < self.reserve_bytes
-        if is_low != self._service.is_paused:
+        if is_low != self._scheduler.is_paused:
             event = Event.DISK_LOW if is_low else Event.DISK_RECOVERED
-            self._log.tell(event, disk_free_bytes=self.free_bytes, reserve_bytes=self.reserve_bytes)
-        self._service.is_paused = is_low
+            self._log.emit(event, disk_free_bytes=self.free_bytes, reserve_bytes=self.reserve_bytes)
+        self._scheduler.is_paused = is_low

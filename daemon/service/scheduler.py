@@ -1,6 +1,6 @@
 """START HERE. The daemon: one `step(now)` after the other, until nothing is left or somebody stops it.
 
-    inbox --intake, settle--> complete file --spool.claim--> job --workers--> report --endings--> outbox, or failed, or again later
+    inbox --scanner, settle--> complete file --spool.claim--> job --workers--> report --completion--> outbox, or failed, or again later
 
 A step never blocks for long: work is done by worker processes, time is handed in, signals only set flags. Every start is written down
 before it happens, every end before it is acknowledged, so a step may be the last at any point.
@@ -12,22 +12,22 @@ import errno
 import time
 from contextlib import suppress
 
-from daemon.service.admission import MACHINE, Admission
-from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.files.durable import open_folder
-from daemon.service.completion import Completion, Timing
-from daemon.service.jobs import WaitingJob, RunningJob
-from daemon.options.inference import InferenceRequest
-from daemon.inbox.scanner import Candidate, Scanner
-from daemon.service.takeover import Takeover
-from daemon.log.events import Event, EventLog
-from daemon.inbox.probe import observed
 from daemon.files.filenames import name_fields
-from daemon.worker.task import TaskResult, task_for
-from daemon.settings import Settings
+from daemon.inbox.probe import observed
+from daemon.inbox.scanner import Candidate, Scanner
 from daemon.inbox.stability import Observation
+from daemon.log.events import Event, EventLog
+from daemon.options.inference import InferenceRequest
+from daemon.policy.failures import Backoff, ErrorType, Outcome
+from daemon.service.admission import MACHINE, Admission
+from daemon.service.completion import Completion, Timing
+from daemon.service.jobs import RunningJob, WaitingJob
+from daemon.service.takeover import Takeover
+from daemon.settings import Settings
 from daemon.spool.spool import SOURCE, Job, Spool
 from daemon.worker.pool import WorkerPool, result_of
+from daemon.worker.task import TaskResult, task_for
 
 LOOKS_PER_STEP = 256
 TAKE_OVER_S = 15.0
@@ -53,14 +53,16 @@ class Scheduler:
         is_paused: nothing new is started for now, as the disk is nearly full.
     """
 
-    def __init__(self, settings: Settings, spool: Spool, *, intake: Scanner, workers: WorkerPool, endings: Completion, log: EventLog) -> None:
-        self._spool, self._intake, self._workers, self._endings, self._log = spool, intake, workers, endings, log
+    def __init__(
+        self, settings: Settings, spool: Spool, *, scanner: Scanner, workers: WorkerPool, completion: Completion, log: EventLog
+    ) -> None:
+        self._spool, self._scanner, self._workers, self._completion, self._log = spool, scanner, workers, completion, log
         self.running: dict[str, RunningJob] = {}
         self.held: list[WaitingJob] = []
         networks = Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s)
         self.admission = Admission(networks, workers.count + 1, log)
         self.networks, self.machine = self.admission.networks, self.admission.machine
-        self._leftovers = Takeover(spool, endings, log)
+        self._takeover = Takeover(spool, completion, log)
         self.is_stopping = False
         self.is_paused = False
         self._claim_at_s = 0.0
@@ -75,12 +77,12 @@ class Scheduler:
     @property
     def recovered(self) -> int:
         """How many jobs of dead daemons were taken over."""
-        return self._leftovers.recovered
+        return self._takeover.recovered
 
     def use(self, settings: Settings) -> None:
         """From now on, for jobs that start from now on."""
         self.settings = settings
-        self._endings.is_kept, self._endings.tells_stages = settings.storage.retention_h > 0, settings.log.stages
+        self._completion.is_kept, self._completion.tells_stages = settings.storage.retention_h > 0, settings.log.stages
         server = settings.torchserve
         choice = InferenceRequest(settings.inference.where, server.url, server.key_file, server.pictures)
         self._inference = choice.settled({})
@@ -102,7 +104,7 @@ class Scheduler:
         """When the next step may be worth something, if nobody wakes us before; later than `now`."""
         times = [self._take_over_at_s, *(held.not_before_s for held in self.held), self._claim_at_s, *self.admission.due_s()]
         if self._has_room() and self.admission.may_start(now, is_picture=False):
-            times.append(self._intake.next_look_s(now, pictures=self.admission.may_start(now, is_picture=True)))
+            times.append(self._scanner.next_look_s(now, pictures=self.admission.may_start(now, is_picture=True)))
         return min((at for at in times if at > now), default=now + TAKE_OVER_S)
 
     def _has_room(self) -> bool:
@@ -114,7 +116,7 @@ class Scheduler:
     def take_over(self, now: float) -> None:
         """Go on with what dead daemons left."""
         try:
-            for held in self._leftovers.found(now, self.settings.jobs.max_recoveries):
+            for held in self._takeover.found(now, self.settings.jobs.max_recoveries):
                 self.held.append(held)
         except OSError as error:
             self._tell_degraded(error)
@@ -128,10 +130,10 @@ class Scheduler:
         except OSError as error:
             self._tell_degraded(error)
         else:
-            self._log.tell(Event.DAEMON_SUPERSEDED, new_instance=self._spool.instance)
+            self._log.emit(Event.DAEMON_SUPERSEDED, new_instance=self._spool.instance)
 
     def _tell_degraded(self, error: OSError) -> None:
-        self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, path=str(error.filename or ""))
+        self._log.emit(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, path=str(error.filename or ""))
 
     def _hold(self, job: Job, timing: Timing, not_before_s: float, reason: str) -> None:
         self.held.append(WaitingJob(job, timing, not_before_s, reason))
@@ -142,11 +144,11 @@ class Scheduler:
         for held in [each for each in self.held if now >= each.not_before_s]:
             if held.is_published:
                 held.not_before_s = now + WRITER_PAUSE_S
-                if self._endings.acknowledged(held.job):
+                if self._completion.acknowledged(held.job):
                     self.held.remove(held)
             elif held.recovered is not None:
                 self.held.remove(held)
-                again = self._leftovers.gone_on(held.recovered, now, self.settings.jobs.max_recoveries)
+                again = self._takeover.gone_on(held.recovered, now, self.settings.jobs.max_recoveries)
                 self.held += [again] if again is not None else []
             elif self._has_room() and self.admission.may_start(now, is_picture=not held.job.is_folder):
                 self.held.remove(held)
@@ -155,14 +157,14 @@ class Scheduler:
     def _claim(self, now: float) -> None:
         if now < self._claim_at_s or not self.admission.may_start(now, is_picture=False):
             return
-        complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=self.admission.may_start(now, is_picture=True))
+        complete = self._scanner.complete(now, looks=LOOKS_PER_STEP, pictures=self.admission.may_start(now, is_picture=True))
         while self._has_room() and now >= self._claim_at_s and self.admission.may_start(now, is_picture=False):
             candidate = next(complete, None)
             if candidate is None:
                 return
             self._claim_one(candidate, now)
             if not self.admission.may_start(now, is_picture=True):  # that was the probe: from here on, only what needs no networks
-                complete = self._intake.complete(now, looks=LOOKS_PER_STEP, pictures=False)
+                complete = self._scanner.complete(now, looks=LOOKS_PER_STEP, pictures=False)
 
     def _claim_one(self, candidate: Candidate, now: float) -> None:
         started_s = time.monotonic()
@@ -172,16 +174,16 @@ class Scheduler:
             )
         except OSError as error:
             if isinstance(error, PermissionError) or error.errno in IMMOVABLE:
-                self._intake.refused(candidate, now)
+                self._scanner.refused(candidate, now)
                 return
             self._claim_at_s = now + MACHINE.first_s  # it is still in the inbox, and the next scan finds it again
             self._take_over_at_s = min(self._take_over_at_s, self._claim_at_s)
-            self._log.tell(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))
+            self._log.emit(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))
             return
         if job is None:
             return
         waited_s = now - candidate.settling.first_seen_s
-        self._log.tell(
+        self._log.emit(
             Event.JOB_CLAIMED,
             job_id=job.id,
             **name_fields(job.name),
@@ -197,7 +199,7 @@ class Scheduler:
         try:
             self._spool.complete(job)
             if not self._spool.ordinary(job):
-                self._endings.fail(job, ErrorType.INPUT, "this is no ordinary file: expected a picture or a character folder")
+                self._completion.fail(job, ErrorType.INPUT, "this is no ordinary file: expected a picture or a character folder")
                 return
             seen = self._seen(job)
             if seen.has_writer:
@@ -217,7 +219,7 @@ class Scheduler:
 
     def _seen(self, job: Job) -> Observation:
         with open_folder(self._spool.path(job)) as work:
-            return observed(SOURCE, work, has_leases=self._intake.has_leases)
+            return observed(SOURCE, work, has_leases=self._scanner.has_leases)
 
     # --- ending ------------------------------------------------------------------------------------------------------
 
@@ -250,7 +252,7 @@ class Scheduler:
         self.admission.forgotten(job)
 
     def _is_lost(self, job: Job, now: float) -> bool:
-        if not self._leftovers.is_lost(job):
+        if not self._takeover.is_lost(job):
             return False
         self._take_over_at_s = now  # should others have taken this daemon for dead
         self.admission.forgotten(job)
@@ -261,11 +263,11 @@ class Scheduler:
         seen = self._seen(job)
         if seen.has_writer or seen.is_unlike(running.seen):
             self._give_up(job)
-            self._log.tell(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
+            self._log.emit(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
             self._hold(job, running.timing, now + WRITER_PAUSE_S, "it changed while it was worked on")
             self.admission.forgotten(job)
             return
-        ending = self._endings.ended(job, report, running.timing, now)
+        ending = self._completion.ended(job, report, running.timing, now)
         self.admission.ended(job, report, ending, now)
         if not ending.is_acknowledged:
             self.held.append(WaitingJob.published(job, running.timing, now + WRITER_PAUSE_S))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
+from daemon.files.filenames import name_fields
+from daemon.log.events import Event, EventLog
 from daemon.policy.failures import ErrorType
 from daemon.service.completion import Completion, Timing
 from daemon.service.jobs import WaitingJob
-from daemon.log.events import Event, EventLog
-from daemon.files.filenames import name_fields
 from daemon.spool.recovery import STALE_S, Found, Recovered, swept, taken_over
 from daemon.spool.spool import Job, Spool
 
@@ -24,8 +24,8 @@ class Takeover:
         recovered: jobs that were taken over.
     """
 
-    def __init__(self, spool: Spool, endings: Completion, log: EventLog) -> None:
-        self._spool, self._endings, self._log = spool, endings, log
+    def __init__(self, spool: Spool, completion: Completion, log: EventLog) -> None:
+        self._spool, self._completion, self._log = spool, completion, log
         self.recovered = 0
         self._sweep_at_s = 0.0
 
@@ -38,7 +38,7 @@ class Takeover:
             self.recovered += 1
             job = recovered.job
             fields = {**name_fields(job.name), "from_state": str(recovered.found), "crashes": job.recoveries}
-            self._log.tell(Event.JOB_RECOVERED, job_id=job.id, **fields)
+            self._log.emit(Event.JOB_RECOVERED, job_id=job.id, **fields)
             held = self.gone_on(recovered, now, most_recoveries)
             if held is not None:
                 yield held
@@ -65,12 +65,12 @@ class Takeover:
     def _resumed(self, recovered: Recovered, now: float, most_recoveries: int) -> WaitingJob | None:
         job = recovered.job
         if recovered.found is Found.PUBLISHING:
-            is_acknowledged = self._endings.resumed(job).is_acknowledged
+            is_acknowledged = self._completion.resumed(job).is_acknowledged
             return None if is_acknowledged else WaitingJob.published(job, Timing(now), now + LATER_S)
         if recovered.found is Found.FAILING:
-            self._endings.resumed_failure(job)
+            self._completion.resumed_failure(job)
         elif job.recoveries >= most_recoveries:
-            self._endings.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
+            self._completion.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
         elif recovered.found is not Found.NEWER:
             return WaitingJob(job, Timing(now), now)
         return None
@@ -92,4 +92,4 @@ class Takeover:
             self._spool.forget(job)
 
     def _tell_lost(self, job: Job, reason: str) -> None:
-        self._log.tell(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason=reason)
+        self._log.emit(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason=reason)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon.files.durable import exists, link, open_folder, rename, rename_without_replacing, sync_folder, unlink_ours, write_durably
-from daemon.spool.layout import Layout
 from daemon.files.filenames import MAX_NAME_BYTES, clipped, is_plain_name, shown_name
+from daemon.spool.layout import Layout
 from daemon.spool.spool import ERROR, SIDECAR, SOURCE, Job, read_json
 from pipeline.errors import OptionError
 

@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.files.durable import create_durably, exists, open_folder, rename, rename_without_replacing, sync_folder, write_durably
+from daemon.files.filenames import is_plain_name
 from daemon.spool.instances import Instance
 from daemon.spool.job_ids import is_job_id, job_id
 from daemon.spool.layout import Layout, prepare
-from daemon.files.filenames import is_plain_name
 
 SCHEMA: Final = 1
 JOB_FILE: Final = "job.json"

@@ -16,14 +16,14 @@ import numpy as np
 from PIL import Image
 
 from daemon.commands.render import render
+from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, planned
-from daemon.log.stopwatch import WallStopwatch
-from pipeline.annotation_files import OVERLAY_NAME, joint_overlay
-from pipeline.character_configs import CharacterConfig, moved_joints, read_character_config
-from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME, read_character
 from pipeline.errors import DoodledError, OptionError, OutputFailed, RenderFailed
-from pipeline.picture_files import read_mask, write_png
+from pipeline.files.annotation_files import OVERLAY_NAME, joint_overlay
+from pipeline.files.character_configs import CharacterConfig, moved_joints, read_character_config
+from pipeline.files.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME, read_character
+from pipeline.files.picture_files import read_mask, write_png
 from pipeline.types import Format
 
 BEFORE_NAME = f"{CONFIG_NAME}.before"

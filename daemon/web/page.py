@@ -14,7 +14,7 @@ from html import escape
 from importlib import resources
 from typing import Final
 
-from pipeline.character_configs import CharacterConfig
+from pipeline.files.character_configs import CharacterConfig
 
 _HELP: Final = (
     "Drag joints to where they belong, or choose one with Tab and move it with the arrow keys (with Shift: ten pixels). "
@@ -80,4 +80,4 @@ def policy() -> str:
 
 @cache
 def _part(suffix: str) -> str:
-    return resources.files("daemon.joints").joinpath(f"joints.{suffix}").read_text(encoding="utf-8")
+    return resources.files("daemon.web").joinpath(f"joints.{suffix}").read_text(encoding="utf-8")

@@ -28,9 +28,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from daemon.files.filenames import printable
 from daemon.web.folder import CharacterFolder, Locations
 from daemon.web.page import page, policy
-from daemon.files.filenames import printable
 from pipeline.errors import DoodledError, OptionError, PermanentError
 
 MOST_BYTES: Final = 1 << 20

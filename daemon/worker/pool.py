@@ -26,9 +26,9 @@ from typing import Protocol, cast
 from pebble import ProcessExpired, ProcessPool
 
 from daemon.policy.failures import ErrorType
-from daemon.worker.task import TaskFailure, Task, TaskResult
 from daemon.worker.cpu_slice import ask_for_usual_slices
 from daemon.worker.runner import hurried_by, perform
+from daemon.worker.task import Task, TaskFailure, TaskResult
 
 _PR_SET_PDEATHSIG = 1
 _CHECK_S = 0.5

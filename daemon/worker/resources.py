@@ -106,4 +106,6 @@ class WorkerResources:
         self.is_overloaded = self.is_overloaded or attempt.error_type in _OVERLOADS
         if attempt.wait_s is not None and len(self.retries) < MAX_RETRIES_TOLD:
             kind = attempt.error_type or ""
-            self.retries.append(UpstreamRetry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s)))
+            self.retries.append(
+                UpstreamRetry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s))
+            )

@@ -19,18 +19,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daemon.options import values as choices
-from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
-from daemon.gallery.thumbnails import write_thumbnail
 from daemon.files.filenames import shown_name
-from daemon.worker.task import TaskFailure, Task, TaskResult
+from daemon.files.untrusted import bytes_of, copied_character
+from daemon.gallery.thumbnails import write_thumbnail
+from daemon.log.stopwatch import WallStopwatch
+from daemon.options import values as option_values
 from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.sidecar import MAX_BYTES, JobOptions, chosen_options
-from daemon.files.untrusted import bytes_of, copied_character
+from daemon.policy.failures import ErrorType, error_type
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
-from daemon.log.stopwatch import WallStopwatch
 from daemon.worker.resources import WorkerResources
+from daemon.worker.task import Task, TaskFailure, TaskResult
 from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
 from pipeline.types import Animation, Bytes, Character, Drawing, Format, OutputClock, Quality
 
@@ -139,7 +139,7 @@ class _Work:
 
     def _character(self) -> list[tuple[Character, Quality | None]]:
         from pipeline.adapters.reading.pictures import DEFAULT_LIMITS
-        from pipeline.character_files import read_character
+        from pipeline.files.character_files import read_character
 
         source, copy = self._order.place / SOURCE, self._order.place / CHARACTER
         with self._stopwatch.lap("read"):
@@ -182,7 +182,7 @@ class _Work:
                 write_thumbnail(self._order.place, rgb, alpha)
 
     def _keep(self, drawing: Drawing, found: tuple[Any, ...]) -> None:
-        from pipeline.annotation_files import write_annotations
+        from pipeline.files.annotation_files import write_annotations
 
         with self._stopwatch.lap("annotations"):
             for number, figure in enumerate(found, start=1):
@@ -204,7 +204,7 @@ class _Work:
             renderer = self._bench.renderer()
         by_clock: dict[OutputClock, list[Performance]] = {}
         for kind in options.formats:
-            clock = scene_clock(plan.scene, rate=plan.rate, max_rate=choices.HIGHEST_GIF_RATE if kind is Format.GIF else None)
+            clock = scene_clock(plan.scene, rate=plan.rate, max_rate=option_values.HIGHEST_GIF_RATE if kind is Format.GIF else None)
             if clock not in by_clock:
                 by_clock[clock] = performed(plan.scene, clock, stopwatch=self._stopwatch)
             path = self._result / f"{len(list(self._result.iterdir())):04d}.{kind}"

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon.policy.failures import ErrorType
 from daemon.options.inference import InferenceRequest
-from daemon.settings import Settings
 from daemon.options.sidecar import JobOptions
+from daemon.policy.failures import ErrorType
+from daemon.settings import Settings
 from daemon.spool.spool import Job
 
 

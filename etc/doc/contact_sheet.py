@@ -19,11 +19,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from daemon.options.motions import motion_library
 from daemon.log.stopwatch import WallStopwatch
+from daemon.options.motions import motion_library
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import animated, scene_clock
-from pipeline.character_files import read_character
+from pipeline.files.character_files import read_character
 from pipeline.types import Actor, Animation, Bytes, Canvas, Format, Frame, OutputClock, Palette, PixelLayout, Scene, View
 
 CHARACTERS = Path(__file__).parents[1] / "characters"

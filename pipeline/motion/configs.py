@@ -13,10 +13,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
+from pipeline.files.yaml_files import Section, nearest, raise_problems, shown, yaml_mapping
 from pipeline.motion.bvh import UpAxis
 from pipeline.motion.joint_names import namespace_of, without_namespace
 from pipeline.types import AboveCheck, DrawGroup, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
-from pipeline.yaml_files import Section, nearest, raise_problems, shown, yaml_mapping
 
 
 @dataclass(frozen=True)

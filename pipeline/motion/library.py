@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pipeline.errors import ConfigError, MotionFileError, UnknownName
+from pipeline.files.yaml_files import nearest, raise_problems, shown
 from pipeline.motion.bvh import Bvh, UpAxis, read_bvh
 from pipeline.motion.configs import MotionConfig, read_motion_config, read_retarget_config, spelt_as
 from pipeline.motion.joint_names import facing_pairs, ground_joint, up_axis, without_namespace
 from pipeline.motion.kinematics import world_positions
 from pipeline.types import Motion, RetargetConfig
-from pipeline.yaml_files import nearest, raise_problems, shown
 
 _YAML = (".yaml", ".yml")
 # The shipped configurations in the order in which they are tried on an unknown motion: those that name the most joints first.

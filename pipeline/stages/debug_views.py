@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.geometry.triangles import undirected_edges
+from pipeline.mesh.triangles import undirected_edges
 from pipeline.types import DebugViews, Floats, Ints, Singles, Strokes
 
 BONE_RGBA = (0.85, 0.1, 0.1, 1.0)

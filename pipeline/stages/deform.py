@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.geometry.arap import ArapSolver
+from pipeline.mesh.arap import ArapSolver
 from pipeline.types import Floats, PoseTrack
 
 FRAMES_AT_ONCE = 32

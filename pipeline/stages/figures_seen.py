@@ -15,9 +15,9 @@ from typing import Final
 import cv2
 import numpy as np
 
-from pipeline.geometry.bones import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
-from pipeline.geometry.heatmaps import box_overlap, centre_peaks, joint_chances, middle_peak, peaks_of_chances
-from pipeline.geometry.letterbox import Letterbox, paper_colour
+from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
+from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_chances, middle_peak, peaks_of_chances
+from pipeline.pose.letterbox import Letterbox, paper_colour
 from pipeline.types import Box, Bytes, Detection, Floats, Singles
 
 MOST_FIGURES: Final = 5

@@ -14,11 +14,11 @@ import numpy as np
 from scipy import ndimage
 
 from pipeline.errors import CharacterError
-from pipeline.geometry import geodesic, outline
-from pipeline.geometry.arap import Pins
-from pipeline.geometry.depth import depth_inside, middle_line
-from pipeline.geometry.seams import cut_apart
-from pipeline.geometry.triangles import barycentric_coordinates, containing_triangles, nearest_centroids, signed_areas
+from pipeline.mesh import geodesic, outline
+from pipeline.mesh.arap import Pins
+from pipeline.mesh.depth import depth_inside, middle_line
+from pipeline.mesh.seams import cut_apart
+from pipeline.mesh.triangles import barycentric_coordinates, containing_triangles, nearest_centroids, signed_areas
 from pipeline.types import Bools, Character, Floats, Ints, Mesh, Rig
 
 GRID_CELLS = 32

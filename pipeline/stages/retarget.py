@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from pipeline.errors import RetargetError
-from pipeline.geometry import facing
+from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
 from pipeline.motion.resample import interpolated
 from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset

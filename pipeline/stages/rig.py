@@ -1,7 +1,7 @@
 """A rig that always works: keypoints and a mask become the original's sixteen joints, whatever the network saw.
 
 Joints follow COMPAT.md, section 1: `root` and `hip` are the middle of the hips, `torso` that of the shoulders, `neck` is the nose. What
-was not seen is inferred (`geometry.joint_repair`), every joint ends inside the mask, and the drawing's quality says how much of that was
+was not seen is inferred (`pipeline.pose.joint_repair`), every joint ends inside the mask, and the drawing's quality says how much of that was
 necessary.
 """
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import CharacterError, ShapeError
-from pipeline.geometry.bones import ANKLES, ELBOWS, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS
-from pipeline.geometry.inside import moved_inside, nudged_apart
-from pipeline.geometry.joint_repair import BODY, Repaired, repaired
-from pipeline.geometry.pose_from_mask import SEEN
+from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS
+from pipeline.pose.inside_mask import moved_inside, nudged_apart
+from pipeline.pose.joint_repair import BODY, Repaired, repaired
+from pipeline.pose.pose_from_mask import SEEN
 from pipeline.types import Bools, Floats, Quality, Rig
 
 JOINTS: tuple[tuple[str, str | None, tuple[int, ...]], ...] = (

@@ -1,8 +1,8 @@
 """Which pixels of a crop belong to the figure, whatever paper, light and pencil.
 
-Ink is what differs from the paper around it (`geometry.paper`); printed lines and the ground are taken out (`geometry.ruling`,
-`geometry.ground`); outlines with gaps are closed and filled (`geometry.closing`); of the pieces, those that are the figure are kept
-(`geometry.figure_parts`). Keypoints and a network's mask help where they are given: both are believed only where the drawing leaves a
+Ink is what differs from the paper around it (`pipeline.ink.paper`); printed lines and the ground are taken out (`pipeline.ink.ruling`,
+`pipeline.ink.ground`); outlines with gaps are closed and filled (`pipeline.ink.closing`); of the pieces, those that are the figure are kept
+(`pipeline.ink.figure_parts`). Keypoints and a network's mask help where they are given: both are believed only where the drawing leaves a
 question open.
 
 `tracing` does what needs the picture and is the costly half; `figure_mask` can be asked again when more is known.
@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 
 from pipeline.errors import ShapeError
-from pipeline.geometry.bones import bones, drawn
-from pipeline.geometry.closing import solid_shape
-from pipeline.geometry.figure_parts import (
+from pipeline.ink.bone_lines import bones, drawn
+from pipeline.ink.closing import solid_shape
+from pipeline.ink.figure_parts import (
     body_and_parts,
     see_through,
     with_rooms_at_the_border,
@@ -26,11 +26,11 @@ from pipeline.geometry.figure_parts import (
     without_neighbours,
     without_nibs,
 )
-from pipeline.geometry.ground import without_ground, without_strips_at_the_border
-from pipeline.geometry.outline import bridged
-from pipeline.geometry.paper import Contrast, contrast
-from pipeline.geometry.regions import border_contact, dilated, filled, hysteresis, perimeters, regions_of
-from pipeline.geometry.ruling import rulings, without_lines
+from pipeline.ink.ground import without_ground, without_strips_at_the_border
+from pipeline.ink.paper import Contrast, contrast
+from pipeline.ink.regions import border_contact, dilated, filled, hysteresis, perimeters, regions_of
+from pipeline.ink.ruling import rulings, without_lines
+from pipeline.mesh.outline import bridged
 from pipeline.types import Bools, Bytes, Floats, Singles
 
 WORKING_SIDE = 640

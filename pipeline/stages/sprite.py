@@ -11,7 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.geometry.depth import depth_inside, middle_line
+from pipeline.mesh.depth import depth_inside, middle_line
 from pipeline.types import Bools, Bytes, Character, Ints, Mesh, Singles, Sprite
 
 RIM_OF_SIDE = 0.012

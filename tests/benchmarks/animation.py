@@ -38,10 +38,10 @@ OWN = [
 def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
     """Run one case in this process; figures of the first run and of the others."""
     started = time.perf_counter()
-    from daemon.options.values import CameraChoice
+    from daemon.log.stopwatch import WallStopwatch
     from daemon.options.motions import motion_library
     from daemon.options.scene_builder import RenderRequest, planned
-    from daemon.log.stopwatch import WallStopwatch
+    from daemon.options.values import CameraChoice
     from pipeline.adapters.encoding.encoders import encoder_for
     from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.animate import animated, scene_clock

@@ -121,9 +121,9 @@ def reference(root: Path) -> Material:
     """AnimatedDrawings' char1, dancing the dab before its own camera."""
     from pipeline import animate
     from pipeline.adapters.opengl.renderer import GLRenderer
-    from pipeline.character_files import read_character
+    from pipeline.files.character_files import read_character
+    from pipeline.files.scene_files import DEFAULT_CAMERA
     from pipeline.motion.library import MotionLibrary
-    from pipeline.scene_files import DEFAULT_CAMERA
     from pipeline.types import Actor, Scene, View
 
     examples = root / "examples"

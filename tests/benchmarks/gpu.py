@@ -104,9 +104,9 @@ def same_frames(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     """In a child: the clip, drawn again and again; its frames are left in a file."""
+    from daemon.log.stopwatch import WallStopwatch
     from daemon.options.motions import motion_library
     from daemon.options.scene_builder import RenderRequest, planned
-    from daemon.log.stopwatch import WallStopwatch
     from pipeline.adapters.opengl.contexts import ContextKind
     from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.animate import animated, performed, scene_clock

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from pipeline.character_files import read_character
+from pipeline.files.character_files import read_character
 from pipeline.stages.rig import JOINTS, rigging
 from tests.benchmarks.worse_drawings import NAMES, drawings_root, folder_of
 

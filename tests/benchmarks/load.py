@@ -25,7 +25,7 @@ import load_bursts
 import load_calm
 import load_drawings
 import load_rivals
-from load_daemon import disk, machine, told
+from load_daemon import disk, logged, machine
 
 WHATS = {
     "burst": load_bursts.burst,
@@ -52,9 +52,9 @@ def main() -> int:
     root = Path(tempfile.mkdtemp(prefix="doodled-load-", dir=options.root))
     print(f"{options.what}: {machine()}, {root}", flush=True)
     try:
-        told({"a small file that survives a power cut, ms": disk(root)})
+        logged({"a small file that survives a power cut, ms": disk(root)})
         is_fine = WHATS[options.what](root, options)
-        told({"a small file afterwards, ms": disk(root)})
+        logged({"a small file afterwards, ms": disk(root)})
     finally:
         shutil.rmtree(root, ignore_errors=True)
     print(f"  ({machine()})", flush=True)

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from load_daemon import Daemon, counted, drop, started, told, until
+from load_daemon import Daemon, counted, drop, logged, started, until
 
 VISIBLE_S = 60.0
 GROWTH_BYTES = 100_000_000
@@ -43,7 +43,7 @@ def burst(root: Path, options: argparse.Namespace) -> bool:
         after = daemon.rss_bytes()
         status = daemon.stop()
     places = counted(root, contents)
-    told(
+    logged(
         {
             "files dropped": f"{count} in {dropped_s:.2f} s",
             f"all claimed or visibly waiting (<= {VISIBLE_S:g} s)": f"{visible_s:.1f} s after the last, next heartbeat {beat_s:.1f} s on",
@@ -106,7 +106,7 @@ def restart(root: Path, options: argparse.Namespace) -> bool:
         took_s = _epoch_s(first) - start_s
         worst = max(worst, took_s)
         rows[f"start {attempt + 1}, first claim after (<= 2 s)"] = f"{took_s:.2f} s"
-    told(rows)
+    logged(rows)
     return worst <= 2.0
 
 

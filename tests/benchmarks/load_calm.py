@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import datetime
 from pathlib import Path
 
-from load_daemon import PRETENDING, REPOSITORY, percentiles, rename_in, started, told, until
+from load_daemon import PRETENDING, REPOSITORY, logged, percentiles, rename_in, started, until
 
 LATENCY_MS = 300.0
 IDLE_PERCENT = 0.5
@@ -33,7 +33,7 @@ def latency(root: Path, options: argparse.Namespace) -> bool:
             time.sleep(0.05 + 0.013 * (number % 7))
         done = daemon.records("job.done")
         daemon.stop()
-    told(
+    logged(
         {
             f"drop to claim, ms (p95 <= {LATENCY_MS:g})": percentiles(waits_ms),
             "overhead of each, ms": percentiles([record["overhead_ms"] for record in done if "overhead_ms" in record]),
@@ -53,7 +53,7 @@ def idle(root: Path, options: argparse.Namespace) -> bool:
         time.sleep(options.seconds)
         spent_s = time.monotonic() - start_s
         percent = 100 * (daemon.cpu_s() - cpu_s) / spent_s
-        told(
+        logged(
             {
                 f"processor time, % of a core (< {IDLE_PERCENT:g})": f"{percent:.2f} over {spent_s:.0f} s, workers included",
                 "wakeups a second, all threads": f"{(daemon.wakeups() - wakeups) / spent_s:.1f}",
@@ -68,7 +68,7 @@ def syncs(root: Path, options: argparse.Namespace) -> bool:
     """Two jobs more or less: what one of them costs is the difference."""
     del options
     if shutil.which("strace") is None:
-        told({"strace": "is not here"})
+        logged({"strace": "is not here"})
         return False
     counts = []
     for jobs in (2, 12):
@@ -82,5 +82,5 @@ def syncs(root: Path, options: argparse.Namespace) -> bool:
         subprocess.run(command, env=environ, check=True, capture_output=True)
         counts.append(Counter(re.findall(r"^\d+ +([a-z0-9]+)\(", trace.read_text(errors="replace"), re.MULTILINE)))
     each = {call: (counts[1][call] - counts[0][call]) / 10 for call in sorted(counts[1]) if counts[1][call] > counts[0][call]}
-    told({f"{call} a job": f"{count:.1f}" for call, count in each.items()})
+    logged({f"{call} a job": f"{count:.1f}" for call, count in each.items()})
     return True

@@ -192,7 +192,7 @@ def percentiles(values: Sequence[float]) -> str:
     return f"median {statistics.median(ordered):7.1f}   p95 {p95:7.1f}   worst {ordered[-1]:7.1f}   (n = {len(ordered)})"
 
 
-def told(rows: Mapping[str, object]) -> None:
+def logged(rows: Mapping[str, object]) -> None:
     """Print a table of two columns."""
     for name, value in rows.items():
         print(f"  {name:44} {value}", flush=True)

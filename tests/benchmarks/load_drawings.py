@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from load_daemon import REAL, REPOSITORY, Daemon, counted, percentiles, started, told, until
+from load_daemon import REAL, REPOSITORY, Daemon, counted, logged, percentiles, started, until
 
 DRAWINGS_A_MINUTE = 50.0
 OVERHEAD_MS = 30.0
@@ -47,7 +47,7 @@ def drawings(root: Path, options: argparse.Namespace) -> bool:
     overhead_ms = [record["overhead_ms"] for record in warm if "overhead_ms" in record]
     rate = 60 * len(done) / took_s
     frames, seconds = (statistics.median(record["outputs"][0][name] for record in done) for name in ("frames", "duration_ms"))
-    told(
+    logged(
         {
             f"drawings a minute (>= {DRAWINGS_A_MINUTE:g})": f"{rate:.0f} over {took_s:.0f} s, the start of the workers included",
             "each of them": f"{frames:.0f} frames, {seconds / 1000:.1f} s, GIF",
@@ -78,16 +78,16 @@ def _beside_backlogs(root: Path, count: int, backlog: int) -> bool:
             done = daemon.records("job.done")[4:wanted]
             daemon.process.kill()
         medians[depth].append(statistics.median(sum(record["stages_ms"].values()) + record.get("overhead_ms", 0.0) for record in done))
-        told(
+        logged(
             {
                 f"{depth:5} waiting, ms a drawing": percentiles(
                     [sum(record["stages_ms"].values()) + record.get("overhead_ms", 0.0) for record in done]
                 )
             }
         )
-        told({f"{depth:5} waiting, overhead of each, ms": percentiles([record.get("overhead_ms", 0.0) for record in done])})
+        logged({f"{depth:5} waiting, overhead of each, ms": percentiles([record.get("overhead_ms", 0.0) for record in done])})
     ratio = min(medians[backlog]) / min(medians[10])
-    told({f"time of each at {backlog} against 10 (<= {SLOWER:g})": f"{ratio:.3f}"})
+    logged({f"time of each at {backlog} against 10 (<= {SLOWER:g})": f"{ratio:.3f}"})
     return ratio <= SLOWER
 
 
@@ -119,7 +119,7 @@ def _ended(daemon: Daemon) -> int:
 
 def _tell_stages(done: list[Mapping[str, Any]]) -> None:
     names = dict.fromkeys(name for record in done for name in record["stages_ms"])
-    told({f"  stage {name}, ms": percentiles([record["stages_ms"].get(name, 0.0) for record in done]) for name in names})
+    logged({f"  stage {name}, ms": percentiles([record["stages_ms"].get(name, 0.0) for record in done]) for name in names})
 
 
 def _p95(values: list[float]) -> float:

@@ -10,7 +10,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
-from load_daemon import Daemon, counted, drop, started, told, until
+from load_daemon import Daemon, counted, drop, logged, started, until
 
 TAKEN_OVER_S = 60.0
 
@@ -38,7 +38,7 @@ def rivals(root: Path, options: argparse.Namespace) -> bool:
         shares = Counter({number: len(daemon.records("job.done")) for number, daemon in enumerate(daemons)})
         recovered = sum(len(daemon.records("job.recovered")) for daemon in daemons)
     places = counted(root, contents)
-    told(
+    logged(
         {
             "published by the killed, the stopped, the steady": ", ".join(str(shares[number]) for number in range(4)),
             "left by the killed one": f"{left} jobs, taken over within {taken_over_s:.1f} s (<= {TAKEN_OVER_S:g}), {recovered} told",

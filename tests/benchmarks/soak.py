@@ -22,7 +22,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from load_daemon import PRETENDING, REAL, REPOSITORY, counted, machine, started, told
+from load_daemon import PRETENDING, REAL, REPOSITORY, counted, logged, machine, started
 
 BACKLOG = 500
 LIFE_S = (0.2, 5.0)
@@ -151,7 +151,7 @@ def report(soak: Soak, status: int) -> bool:
     left = [*(soak.root / "spool" / "work").rglob("*"), *(path for path in (soak.root / "inbox").rglob("*") if path.is_file())]
     temporary = [path for place in ("outbox", "failed") for path in (soak.root / place).rglob(".*")]
     backward = sum(life.is_backward for life in soak.lives)
-    told(
+    logged(
         {
             "lives, ended by SIGKILL": len(soak.lives),
             "  of which became ready": f"{len(worked)}, and worked {sum(life.worked_s or 0.0 for life in worked):.0f} s in all",

@@ -18,12 +18,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from daemon.policy.failures import ErrorType, error_type
 from daemon.files.durable import sync_folder
-from daemon.worker.task import TaskFailure, Task, TaskResult
+from daemon.policy.failures import ErrorType, error_type
 from daemon.service.main import Hiring, run
 from daemon.spool.spool import RESULT, SOURCE
 from daemon.worker.pool import ProcessWorkerPool
+from daemon.worker.task import Task, TaskFailure, TaskResult
 
 BACK = "networks-are-back"
 FREE = "stuck-no-more"
@@ -74,7 +74,9 @@ def pretended(order: Task) -> TaskResult:
         os.fsync(file.fileno())
     sync_folder(result)
     output = {"result": "0000.gif", "label": [], "format": "gif", "bytes": len(content), "sha256": digest}
-    return TaskResult({"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), networks_answered=True)
+    return TaskResult(
+        {"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), networks_answered=True
+    )
 
 
 class Pretenders:

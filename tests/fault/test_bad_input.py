@@ -14,8 +14,8 @@ import yaml
 from PIL import Image, ImageSequence
 
 from daemon.commands.render import Rendered, render
-from daemon.options.scene_builder import RenderRequest
 from daemon.log.stopwatch import WallStopwatch
+from daemon.options.scene_builder import RenderRequest
 from pipeline.errors import CharacterError, ConfigError, DoodledError, MotionFileError, RetargetError, UnknownName
 
 REPOSITORY = Path(__file__).parents[2]

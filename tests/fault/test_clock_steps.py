@@ -14,7 +14,7 @@ from hand_driven import HandDriven
 from spool_oracle import Places, check_published, check_tidy
 
 from daemon.policy.failures import ErrorType
-from daemon.worker.task import TaskFailure, Task, TaskResult
+from daemon.worker.task import Task, TaskFailure, TaskResult
 
 HOUR_S = 3600.0
 STEPS_S = {"an hour back": -HOUR_S, "ten days on": 240 * HOUR_S, "to 1970": -time.time()}
@@ -59,7 +59,7 @@ def test_a_clock_that_jumps_neither_hurries_nor_delays_anything(tmp_path: Path, 
 
     with HandDriven.opened(tmp_path, {"jobs": {"retry_first_s": 10.0}}, work=work, has_leases=False) as daemon:
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
-        while not daemon.told("job.done"):
+        while not daemon.logged("job.done"):
             clock.offset_s = 0.0 if clock.offset_s else STEPS_S[step]
             daemon.turn(now)
             assert now < 1060.0
@@ -79,7 +79,7 @@ def test_what_dead_daemons_left_is_taken_over_whatever_the_clock_says(tmp_path: 
             daemon.hands.is_slow = True
             (tmp_path / "inbox" / "garlic.png").write_bytes(content)
             daemon.turned(1000.0, until_s=1002.0)
-            assert daemon.service.scheduler.running
+            assert daemon.scheduler.running
         clock.offset_s = offset_s
         with HandDriven.opened(tmp_path, {"storage": {"retention_h": 24 * 365 * 100, "reserve_mb": 0}}) as heir:
             heir.turned(50.0)
@@ -95,9 +95,9 @@ def test_fifty_of_the_same_content_are_each_animated_and_told(tmp_path: Path) ->
             for number in range(25):
                 (tmp_path / "inbox" / f"copy{life}-{number}.png").write_bytes(content)
             daemon.turned(1000.0)
-            told = daemon.told("job.duplicate")
+            told = daemon.logged("job.duplicate")
             assert len(told) == 25 - (life == 0)
-            first = first or daemon.told("job.done")[0]["job_id"]
+            first = first or daemon.logged("job.done")[0]["job_id"]
             assert {record["original_job_id"] for record in told} == {first}
     assert len(Places(tmp_path).published(content)) == 50
     check_tidy(tmp_path)
@@ -113,13 +113,13 @@ def test_fifty_of_one_name_dropped_while_the_first_runs_all_have_results_of_thei
             path.write_bytes(content)
             while path.exists():
                 now += 0.2
-                daemon.service.scan_loop.hinted(now)
+                daemon.scan_loop.hinted(now)
                 daemon.turn(now)
                 assert now < 2000.0
         daemon.hands.is_slow = False
         daemon.hands.finish()
         daemon.turned(now)
-        assert not daemon.told("job.duplicate")
+        assert not daemon.logged("job.duplicate")
     for content in contents:
         check_published(tmp_path, path.name, content)
     assert len(list((tmp_path / "outbox").iterdir())) == 100
@@ -133,7 +133,7 @@ def test_what_was_seen_is_forgotten_with_its_sources(tmp_path: Path, clock: Cloc
         clock.offset_s = offset_s
         with HandDriven.opened(tmp_path) as daemon:
             (tmp_path / "inbox" / "garlic.png").write_bytes(content)
-            daemon.service.housekeeping.step(0.0)
+            daemon.housekeeping.step(0.0)
             daemon.turned(1000.0)
-            told.append(len(daemon.told("job.duplicate")))
+            told.append(len(daemon.logged("job.duplicate")))
     assert told == [0, 1, 0]

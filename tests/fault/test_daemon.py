@@ -28,7 +28,7 @@ PATIENCE_S = 40.0
 ENVIRON = {
     **os.environ,
     "PYTHONPATH": str(ROOT),
-    "DOODLED_INTAKE_QUIET_S": "0.02",
+    "DOODLED_INBOX_DEBOUNCE_S": "0.02",
     "DOODLED_JOBS_RETRY_FIRST_S": "0.02",
     "DOODLED_TORCHSERVE_PROBE_FIRST_S": "0.1",
     "DOODLED_TORCHSERVE_PROBE_MAX_S": "0.2",
@@ -339,7 +339,7 @@ def test_nobody_needs_to_read_the_log(tmp_path: Path) -> None:
 
 
 def test_the_inbox_may_go_and_come_back(tmp_path: Path) -> None:
-    with running(tmp_path, environ={**ENVIRON, "DOODLED_INTAKE_RESCAN_S": "0.2"}) as daemon:
+    with running(tmp_path, environ={**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2"}) as daemon:
         (tmp_path / "inbox").rmdir()
         until(lambda: "inbox can't be read" in statuses(tmp_path))
         content = drop(tmp_path, "picture.png", b"picture")

@@ -43,13 +43,13 @@ def test_an_inbox_that_answers_with_errors_is_degraded_and_loses_nothing(
         is_out = True
         (tmp_path / "inbox" / "unseen.png").write_bytes(b"another")
         daemon.turned(1000.001, until_s=1000.0 + OUTAGE_S)
-        assert [record["errno"] for record in daemon.told("inbox.degraded")][:1] == [code]
-        assert "inbox can't be read" in daemon.service.housekeeping.summary(1000.0 + OUTAGE_S)
+        assert [record["errno"] for record in daemon.logged("inbox.degraded")][:1] == [code]
+        assert "inbox can't be read" in daemon.housekeeping.summary(1000.0 + OUTAGE_S)
         if call == "open":
-            assert daemon.inbox.scanner.count == 1, "what can't be seen is not gone"
+            assert daemon.scanner.count == 1, "what can't be seen is not gone"
         is_out = False
         daemon.turned(1000.0 + OUTAGE_S, until_s=1000.0 + OUTAGE_S + BACK_WITHIN_S)
-        assert len(daemon.told("inbox.recovered")) == 1
+        assert len(daemon.logged("inbox.recovered")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
     check_published(tmp_path, "unseen.png", b"another")
     check_tidy(tmp_path)
@@ -69,7 +69,7 @@ def test_a_file_that_can_not_be_opened_for_a_while_is_only_late(tmp_path: Path, 
     with HandDriven.opened(tmp_path) as daemon:
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
         daemon.turned(1000.0, until_s=1600.0)
-        assert [record["reason"] for record in daemon.told("file.rejected")] in ([], ["unreadable"])
+        assert [record["reason"] for record in daemon.logged("file.rejected")] in ([], ["unreadable"])
         is_out = False
         daemon.turned(1600.0, until_s=1600.0 + BACK_WITHIN_S * 3)
         assert not daemon.left
@@ -85,14 +85,14 @@ def test_nothing_is_written_under_a_bare_mountpoint(tmp_path: Path, has_job: boo
         if has_job:
             (root / "inbox" / "running.png").write_bytes(b"running")
             daemon.turned(1000.0, until_s=1002.9)
-            assert daemon.service.scheduler.running
+            assert daemon.scheduler.running
         root.rename(tmp_path / "unmounted")
         root.mkdir()
         daemon.hands.is_slow = False
         daemon.hands.finish()
         daemon.turned(1003.0, until_s=1003.0 + OUTAGE_S)
         assert not list(root.iterdir())
-        assert daemon.service.scan_loop.is_degraded
+        assert daemon.scan_loop.is_degraded
         root.rmdir()
         (tmp_path / "unmounted").rename(root)
         (root / "inbox" / "later.png").write_bytes(b"later")
@@ -108,7 +108,7 @@ def test_nothing_is_written_under_a_bare_mountpoint(tmp_path: Path, has_job: boo
 def test_a_real_mount_may_be_taken_away_and_come_back(tmp_path: Path) -> None:
     if shutil.which("unshare") is None:
         pytest.skip("mounts are forbidden here")
-    environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "DOODLED_INTAKE_RESCAN_S": "0.2", "DOODLED_INTAKE_QUIET_S": "0.02"}
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "DOODLED_INBOX_RESCAN_S": "0.2", "DOODLED_INBOX_DEBOUNCE_S": "0.02"}
     script = [sys.executable, str(STUB.with_name("lost_mount.py")), str(tmp_path)]
     done = subprocess.run(["unshare", "-m", *script], env=environ, capture_output=True, text=True, timeout=240, check=False)
     if done.returncode == 77 or "unshare" in done.stderr:
@@ -186,7 +186,7 @@ def test_without_any_event_all_files_are_found_by_the_scan(tmp_path: Path, monke
         monkeypatch.setattr(Watcher, "mode", WatchMode.EVENTS)  # they should come, and don't
         daemon.turn(1000.0)
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
-        daemon.turned(1000.001, until_s=1000.0 + daemon.settings.intake.rescan_s + 1.0)
+        daemon.turned(1000.001, until_s=1000.0 + daemon.settings.inbox.rescan_s + 1.0)
         assert len(restarts) == int(is_dead)
-        assert len(daemon.told("watch.restarted")) == int(is_dead)
+        assert len(daemon.logged("watch.restarted")) == int(is_dead)
     check_published(tmp_path, "garlic.png", b"a drawing")

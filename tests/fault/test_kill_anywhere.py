@@ -20,7 +20,7 @@ from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
 
 CALLS = "rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat,fsync,write,ftruncate"
 SIDECAR = b'{"motion": "dab"}'
-ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INTAKE_QUIET_S": "0.001", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0.001", "PYTHONDONTWRITEBYTECODE": "1"}
 RECOVER = "import sys; sys.path.insert(0, sys.argv[1]); import stub_daemon; [stub_daemon.main(root, '--drain') for root in sys.argv[2:]]"
 
 

@@ -18,17 +18,18 @@ import pytest
 from fault.test_daemon import drained, drop, events
 from spool_oracle import ROOT, Places, check_published, check_tidy
 
-from daemon.files import untrusted as sources, work
-from daemon.policy.failures import ErrorType
-from daemon.options.inference import InferenceRequest
+from daemon.files import untrusted as sources
+from daemon.files import work
 from daemon.inbox.scanner import Scanner
-from daemon.worker.task import Task
-from daemon.spool.publish import publish
 from daemon.inbox.stability import StabilityRules
+from daemon.options.inference import InferenceRequest
 from daemon.options.sidecar import JobOptions
+from daemon.policy.failures import ErrorType
+from daemon.spool.publish import publish
 from daemon.spool.spool import RESULT, Job, Spool
-from pipeline.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
+from daemon.worker.task import Task
 from pipeline.errors import DecodeError
+from pipeline.files.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.types import Format
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
@@ -51,7 +52,7 @@ def test_what_is_no_file_stays_where_it_is(tmp_path: Path) -> None:
                 os.mknod(inbox / "zero.png", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
         (inbox / "empty.png").touch()
         there = {path.name for path in inbox.iterdir()}
-        records = drained(tmp_path, environ={**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INTAKE_DRAIN_PATIENCE_S": "0.3"})
+        records = drained(tmp_path, environ={**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DRAIN_PATIENCE_S": "0.3"})
     assert {record["file_name"] for record in events(records, "file.rejected")} == there - {"empty.png"}
     assert {path.name for path in inbox.iterdir()} == there
     assert not events(records, "job.claimed")
@@ -88,10 +89,10 @@ def test_a_link_that_takes_a_files_place_before_the_claim_is_not_followed(tmp_pa
     secret = tmp_path / "secret"
     secret.write_bytes(b"not yours")
     with Spool.opened(tmp_path) as spool:
-        intake = Scanner(spool.layout.inbox, StabilityRules(), max_depth=2, has_leases=True)
+        scanner = Scanner(spool.layout.inbox, StabilityRules(), max_depth=2, has_leases=True)
         drop(tmp_path, "picture.png", b"picture")
-        intake.scan(0.0)
-        (candidate,) = intake.complete(1.0, looks=1)
+        scanner.scan(0.0)
+        (candidate,) = scanner.complete(1.0, looks=1)
         (spool.layout.inbox / "picture.png").unlink()
         (spool.layout.inbox / "picture.png").symlink_to(secret)
         job = spool.claim(candidate.name, candidate.folder, is_folder=False, sidecar=None, now_s=1e9)

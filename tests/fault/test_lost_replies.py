@@ -81,16 +81,16 @@ def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_p
     dropped(tmp_path, b"a drawing")
     with HandDriven.opened(tmp_path) as daemon:
         daemon.turn(1000.0)
-        claim = daemon.spool.spool.claim
+        claim = daemon.spool.claim
 
         def late(*arguments: object, **more: object) -> object:
             os.rename(tmp_path / "inbox" / "dab" / "garlic.jpg", tmp_path / "taken")  # noqa: PTH104 - as others do it
             return claim(*arguments, **more)  # type: ignore[arg-type]
 
-        daemon.spool.spool.claim = late  # type: ignore[assignment, method-assign]
+        daemon.spool.claim = late  # type: ignore[assignment, method-assign]
         daemon.turned(1001.0, until_s=1010.0)
-        assert not daemon.told("job.claimed")
-        assert not daemon.service.scheduler.held
+        assert not daemon.logged("job.claimed")
+        assert not daemon.scheduler.held
     assert not list((tmp_path / "spool" / "work").iterdir())
 
 
@@ -126,7 +126,7 @@ def test_a_disk_that_is_full_from_any_call_on_delays_and_does_no_harm(tmp_path: 
                 assert manifest.with_suffix(".gif").read_bytes() == content
             full_from = 10**9
             daemon.turned(1100.0)
-            ends = [record["attempt"] for record in [*daemon.told("job.done"), *daemon.told("job.failed")]]
+            ends = [record["attempt"] for record in [*daemon.logged("job.done"), *daemon.logged("job.failed")]]
             assert ends == [1], f"full from call {number} on: {ends}"
         with HandDriven.opened(root) as heir:
             heir.turned(2000.0)

@@ -11,22 +11,22 @@ import pytest
 from fault.stub_daemon import pretended
 from simulated_daemon import Simulation
 
-from daemon.service import housekeeping as upkeep
 from daemon.policy.failures import ErrorType
-from daemon.worker.task import TaskFailure, Task, TaskResult
+from daemon.service import housekeeping
 from daemon.settings import Settings
+from daemon.worker.task import Task, TaskFailure, TaskResult
 
 HOUR_S = 3600.0
 FILES = 1000
 JOB_S = 1.0
-CALM = {"intake": {"poll_s": 300.0}, "log": {"heartbeat_s": HOUR_S}}
+CALM = {"inbox": {"poll_s": 300.0}, "log": {"heartbeat_s": HOUR_S}}
 
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """No power is lost in these tests, and nobody looks at the list of what waits: both take their time, thousands of times."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(upkeep, "MOST_SHOWN", 2)
+    monkeypatch.setattr(housekeeping, "MOST_SHOWN", 2)
 
 
 def drop(root: Path, count: int, folder: str = "", content: str = "drawing") -> None:
@@ -60,22 +60,27 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
         normal_per_s = len(daemon.done_at_s) / began_s
         assert normal_per_s > 1.5
         daemon.run(began_s + 60.0)
-        assert len(daemon.service.scheduler.held) <= 3  # the others stay in the inbox, for any other daemon to take
+        assert len(daemon.scheduler.held) <= 3  # the others stay in the inbox, for any other daemon to take
         daemon.run(back_s - 1.0)
         assert "it did not answer in time" in daemon.status
         assert "for 6h" in daemon.status
         daemon.run(back_s + 120.0)
-        probes = [each.at_s for each in daemon.worker.pool.begun if each.order.is_probe]
+        probes = [each.at_s for each in daemon.workers.begun if each.order.is_probe]
         gaps = [later - earlier for earlier, later in pairwise(probes)]
         assert min(gaps) >= 30.0 - 1e-6
         assert max(gaps) < 60.0
         soon = [at for at in daemon.done_at_s if back_s + 60.0 <= at < back_s + 120.0]
         assert len(soon) / 60.0 >= 0.9 * normal_per_s
-        assert (len(daemon.told("breaker.opened")), len(daemon.told("breaker.closed"))) == (1, 1)
-        places = daemon.inbox.scanner.count, len(daemon.service.scheduler.running), len(daemon.service.scheduler.held), len(daemon.done_at_s)
+        assert (len(daemon.logged("breaker.opened")), len(daemon.logged("breaker.closed"))) == (1, 1)
+        places = (
+            daemon.scanner.count,
+            len(daemon.scheduler.running),
+            len(daemon.scheduler.held),
+            len(daemon.done_at_s),
+        )
     assert sum(places) == FILES
-    assert not daemon.told("job.failed")
-    assert {record["attempt"] for record in daemon.told("job.done")} == {1}
+    assert not daemon.logged("job.failed")
+    assert {record["attempt"] for record in daemon.logged("job.done")} == {1}
     assert "model" not in daemon.status
 
 
@@ -93,8 +98,8 @@ def test_a_picture_that_makes_the_server_hang_fails_alone_and_keeps_nobody_waiti
     drop(tmp_path, 1, content="poison")
     drop(tmp_path, 500)
     with Simulation(tmp_path, doing, workers=2, settings=CALM) as daemon:
-        daemon.run(HOUR_S, lambda: len(daemon.done_at_s) + len(daemon.told("job.failed")) == 501)
-    (failed,) = daemon.told("job.failed")
+        daemon.run(HOUR_S, lambda: len(daemon.done_at_s) + len(daemon.logged("job.failed")) == 501)
+    (failed,) = daemon.logged("job.failed")
     assert (failed["file_name"], failed["error_type"], failed["attempt"]) == ("poison00000.png", "no_answer", 3)
     assert len(daemon.done_at_s) == 500
     assert max(later - earlier for earlier, later in pairwise(daemon.done_at_s)) < 90.0
@@ -109,7 +114,7 @@ def test_a_server_that_asks_for_two_minutes_gets_them(tmp_path: Path) -> None:
     drop(tmp_path, 20)
     with Simulation(tmp_path, doing, workers=16, settings=CALM) as daemon:
         daemon.run(500.0, lambda: len(daemon.done_at_s) == 20)
-        starts = [each.at_s for each in daemon.worker.pool.begun if each.report is not None]
+        starts = [each.at_s for each in daemon.workers.begun if each.report is not None]
     assert len([at for at in starts if at < 119.0]) <= 17
     assert [at - starts[0] >= 120.0 for at in starts if at > 1.0] == [True] * 2
     assert len(daemon.done_at_s) == 20
@@ -133,16 +138,16 @@ def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_
         limits = []
         while daemon.now < over_s:
             daemon.run(daemon.now + 1.0)
-            limits.append(daemon.service.admission.at_networks.limit)
+            limits.append(daemon.scheduler.admission.at_networks.limit)
         assert min(limits) <= 4
         assert sum(limits[20:]) / len(limits[20:]) < 8  # not merely a dip
-        begun = len(daemon.worker.pool.begun)
+        begun = len(daemon.workers.begun)
         assert begun - len(daemon.done_at_s) < 60  # asking in vain is bounded
         daemon.run(over_s + 60.0)
-        assert daemon.service.admission.at_networks.limit == 17
+        assert daemon.scheduler.admission.at_networks.limit == 17
         daemon.run(HOUR_S, lambda: len(daemon.done_at_s) == 1000)
     assert len(daemon.done_at_s) == 1000
-    assert not daemon.told("job.failed")
+    assert not daemon.logged("job.failed")
 
 
 def test_when_the_memory_is_short_jobs_are_done_with_fewer_at_a_time(tmp_path: Path) -> None:
@@ -158,28 +163,28 @@ def test_when_the_memory_is_short_jobs_are_done_with_fewer_at_a_time(tmp_path: P
     drop(tmp_path, 1, content="huge")
     with Simulation(tmp_path, doing, workers=8, settings=CALM) as daemon:
         limits = []
-        while len(daemon.done_at_s) + len(daemon.told("job.failed")) < 31 and daemon.now < 300.0:
+        while len(daemon.done_at_s) + len(daemon.logged("job.failed")) < 31 and daemon.now < 300.0:
             daemon.run(daemon.now + 0.5)
-            limits.append(daemon.service.admission.in_memory.limit)
+            limits.append(daemon.scheduler.admission.in_memory.limit)
     assert min(limits) <= 3
-    assert [record["file_name"] for record in daemon.told("job.failed")] == ["huge00000.png"]
-    assert [(record["error_type"], record["attempt"]) for record in daemon.told("job.failed")] == [("oom", 3)]
+    assert [record["file_name"] for record in daemon.logged("job.failed")] == ["huge00000.png"]
+    assert [(record["error_type"], record["attempt"]) for record in daemon.logged("job.failed")] == [("oom", 3)]
     assert len(daemon.done_at_s) == 30
 
 
 def test_one_file_in_another_folder_does_not_wait_for_ten_thousand(tmp_path: Path) -> None:
     """What lies before it is what the workers have begun, and one file of the backlog."""
     drop(tmp_path, 10_000)
-    with Simulation(tmp_path, lambda *_: (JOB_S, None), workers=2, settings={**CALM, "intake": {"poll_s": 2.0}}) as daemon:
+    with Simulation(tmp_path, lambda *_: (JOB_S, None), workers=2, settings={**CALM, "inbox": {"poll_s": 2.0}}) as daemon:
         daemon.run(10.0)
         drop(tmp_path, 1, "urgent")
         dropped_s = daemon.now
-        daemon.run(60.0, lambda: any(record.get("folder") == "urgent" for record in daemon.told("job.done")))
-        claims = [record for record in daemon.told("job.claimed") if record["at_s"] > dropped_s]
-        seen_s = next(record["at_s"] for record in daemon.told("scan.done") if record["at_s"] >= dropped_s)
-        settled_s = seen_s + Settings().intake.quiet_s  # a scan's time depends on the last one's: it may end right before a turn
+        daemon.run(60.0, lambda: any(record.get("folder") == "urgent" for record in daemon.logged("job.done")))
+        claims = [record for record in daemon.logged("job.claimed") if record["at_s"] > dropped_s]
+        seen_s = next(record["at_s"] for record in daemon.logged("scan.done") if record["at_s"] >= dropped_s)
+        settled_s = seen_s + Settings().inbox.debounce_s  # a scan's time depends on the last one's: it may end right before a turn
         place = [record.get("folder", "") for record in claims if record["at_s"] >= settled_s].index("urgent")
-        done = [record for record in daemon.told("job.done") if record["at_s"] >= settled_s]
+        done = [record for record in daemon.logged("job.done") if record["at_s"] >= settled_s]
     assert place <= 1
     assert [record.get("folder", "") for record in done].index("urgent") <= 4
     assert json.loads((tmp_path / "outbox" / "urgent" / "drawing00000.json").read_text())["outputs"]

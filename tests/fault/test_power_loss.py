@@ -52,7 +52,7 @@ def recorded(root: Path, ending: str) -> Recording:
     shutil.copytree(root, before)
     command = ["strace", "-f", "-qq", "-y", "-s", "99999", "-o", str(trace), "-e", f"trace={CALLS}"]
     retention = str(SETTINGS[ending].get("storage", {}).get("retention_h", 1))
-    environ = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INTAKE_QUIET_S": "0.001", "DOODLED_STORAGE_RETENTION_H": retention}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0.001", "DOODLED_STORAGE_RETENTION_H": retention}
     command += [sys.executable, str(STUB), str(root), "--drain"]
     life = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
     if b"ptrace" in life.stderr:

@@ -69,7 +69,7 @@ class Interruption:
 
 def lose_lock(daemon: HandDriven) -> None:
     """As a file server does that has forgotten it."""
-    fcntl.flock(daemon.spool.spool._life.lock, fcntl.LOCK_UN)
+    fcntl.flock(daemon.spool._life.lock, fcntl.LOCK_UN)
 
 
 def overtaken(root: Path, content: bytes, interruption: Interruption, number: int, *, is_at_once: bool) -> tuple[int, set[str]]:
@@ -138,7 +138,7 @@ def test_the_work_of_a_dead_daemon_is_taken_over_within_a_minute(tmp_path: Path)
         dead.hands.is_slow = True
         (tmp_path / "inbox" / "garlic.jpg").write_bytes(content)
         dead.turned(1000.0, until_s=1002.0)
-        assert dead.service.running
+        assert dead.scheduler.running
         heir.turned(1000.0, until_s=1040.0)
         assert not Places(tmp_path).manifests()  # it lives, however slow it is
         lose_lock(dead)
@@ -148,7 +148,7 @@ def test_the_work_of_a_dead_daemon_is_taken_over_within_a_minute(tmp_path: Path)
             assert now < 1041.0 + 60.0
             now += 5.0
             heir.turn(now)
-        dead.service.running.clear()
+        dead.scheduler.running.clear()
     check_published(tmp_path, "garlic.jpg", content)
 
 
@@ -160,9 +160,9 @@ def started(root: Path, stack: ExitStack, *arguments: str, script: Path = STUB) 
     environ = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
-        "DOODLED_INTAKE_QUIET_S": "0.02",
-        "DOODLED_INTAKE_STABLE_S": "0.3",
-        "DOODLED_INTAKE_POLL_S": "0.2",
+        "DOODLED_INBOX_DEBOUNCE_S": "0.02",
+        "DOODLED_INBOX_STABLE_S": "0.3",
+        "DOODLED_INBOX_POLL_S": "0.2",
     }
     log = stack.enter_context((root.parent / f"{time.monotonic_ns()}.log").open("wb"))
     command = [sys.executable, str(script), str(root), *arguments]

@@ -21,9 +21,9 @@ def written(path: Path, pieces: list[bytes], daemon: HandDriven, *, every_s: flo
             if is_dated:
                 os.utime(path, ns=(PAST_NS, PAST_NS))
             now = daemon.turned(now, until_s=now + every_s) + 0.001
-            assert not daemon.told("job.claimed"), "it is still being written"
-        assert daemon.inbox.scanner.count == 1
-        assert "oldest" in daemon.service.housekeeping.summary(now)
+            assert not daemon.logged("job.claimed"), "it is still being written"
+        assert daemon.scanner.count == 1
+        assert "oldest" in daemon.housekeeping.summary(now)
     return now
 
 
@@ -47,7 +47,7 @@ def test_a_file_that_has_its_full_size_from_the_start_is_waited_for(tmp_path: Pa
             file.write(b"half")
             os.utime(path, ns=(PAST_NS, PAST_NS))
             daemon.turned(1000.0, until_s=1600.0)
-            assert not daemon.told("job.claimed")
+            assert not daemon.logged("job.claimed")
             file.write(b" done")
             os.utime(path, ns=(PAST_NS, PAST_NS))
         daemon.turned(1600.0)
@@ -61,9 +61,9 @@ def test_a_writer_that_never_closes_keeps_nobody_else_waiting_and_its_age_is_tol
         (tmp_path / "inbox" / "other.png").write_bytes(b"other")
         daemon.turned(1010.0, until_s=1020.0)
         daemon.turned(8290.0, until_s=8300.0)
-        assert "(oldest 2h)" in daemon.service.housekeeping.summary(8300.0)
+        assert "(oldest 2h)" in daemon.housekeeping.summary(8300.0)
         check_published(tmp_path, "other.png", b"other")
-        assert [each.name for each in daemon.inbox.scanner.waiting()] == ["open.png"]
+        assert [each.name for each in daemon.scanner.waiting()] == ["open.png"]
 
 
 def test_where_the_kernel_can_not_say_a_file_must_stand_still_for_the_stable_time(tmp_path: Path) -> None:
@@ -79,9 +79,9 @@ def test_where_the_kernel_can_not_say_a_file_must_stand_still_for_the_stable_tim
             content += b"more"
             path.write_bytes(content)
             now = daemon.turned(now, until_s=now + pause_s) + 0.001
-        assert not daemon.told("job.claimed")
+        assert not daemon.logged("job.claimed")
         end_s = daemon.turned(now)
-        assert daemon.settings.intake.stable_s <= end_s - now + 4.0 < 30.0
+        assert daemon.settings.inbox.stable_s <= end_s - now + 4.0 < 30.0
     check_published(tmp_path, path.name, content)
 
 

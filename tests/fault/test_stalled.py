@@ -26,7 +26,7 @@ PATIENCE_S = 60.0
 PING_S = 0.1
 SMALL_QUEUE = "import sys; sys.path.insert(0, sys.argv[1]); from daemon.log import writer; writer._QUEUE_LENGTH = 50; "
 RUN = SMALL_QUEUE + "import stub_daemon; sys.exit(stub_daemon.main(*sys.argv[2:]))"
-ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INTAKE_QUIET_S": "0.02", "DOODLED_LOG_HEARTBEAT_S": "0.5"}
+ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0.02", "DOODLED_LOG_HEARTBEAT_S": "0.5"}
 
 
 class Systemd:

@@ -21,7 +21,7 @@ from spool_oracle import ROOT, Places, check_published, check_tidy
 from waiting import until
 
 from daemon.policy.failures import ErrorType
-from daemon.worker.task import TaskFailure, Task, TaskResult
+from daemon.worker.task import Task, TaskFailure, TaskResult
 
 PATIENCE_S = 60.0
 AT_ONCE_S = 15.0
@@ -119,16 +119,16 @@ def test_jobs_in_every_stage_are_finished_or_left_for_the_next_life(tmp_path: Pa
             if order.name != "queued.png":
                 future.set_running_or_notify_cancel()
         drop("waiting")
-        daemon.service.scheduler.stop()
+        daemon.scheduler.stop()
         daemon.hands.finish()
-        daemon.service.scheduler.step(1013.0)
-        assert not daemon.service.scheduler.abandon()
-        assert sorted(held.job.name for held in daemon.service.scheduler.held) == ["broken.png", "deferred.png", "queued.png"]
+        daemon.scheduler.step(1013.0)
+        assert not daemon.scheduler.abandon()
+        assert sorted(held.job.name for held in daemon.scheduler.held) == ["broken.png", "deferred.png", "queued.png"]
     assert (tmp_path / "inbox" / "waiting.png").exists(), "it was taken after the stop"
     assert len(Places(tmp_path).manifests()) == 1
     with HandDriven.opened(tmp_path) as heir:
         heir.turned(2000.0)
-        attempts = {record["file_name"]: record["attempt"] for record in heir.told("job.done")}
+        attempts = {record["file_name"]: record["attempt"] for record in heir.logged("job.done")}
     assert attempts == {"broken.png": 2, "deferred.png": 1, "queued.png": 1, "waiting.png": 1}
     for name, content in contents.items():
         check_published(tmp_path, name, content)

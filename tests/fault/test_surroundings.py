@@ -20,7 +20,7 @@ from spool_oracle import ROOT, Places, check_published, check_tidy
 from daemon.log.events import MAX_RECORD_BYTES
 from daemon.spool.spool import Spool
 
-QUICK = {**ENVIRON, "DOODLED_INTAKE_RESCAN_S": "0.5", "DOODLED_INTAKE_POLL_S": "0.2"}
+QUICK = {**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.5", "DOODLED_INBOX_POLL_S": "0.2"}
 MOST_RECORDS = 12
 
 
@@ -120,7 +120,7 @@ def test_as_the_first_process_of_a_container_without_anything_it_does_the_same(t
     """No NOTIFY_SOCKET, no journal, no HOME, no PATH; whoever is process 1 gets no signal that it does not handle."""
     root = tmp_path / "root"
     log = tmp_path / "log"
-    bare = {"PYTHONPATH": str(ROOT), "DOODLED_INTAKE_QUIET_S": "0.02"}
+    bare = {"PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0.02"}
     outer = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", *command(root, "--pool")]
     if shutil.which("unshare") is None:
         pytest.skip("namespaces are forbidden here: there is no unshare")

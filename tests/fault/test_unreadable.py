@@ -23,7 +23,7 @@ from daemon.inbox.scanner import Scanner
 from daemon.inbox.stability import StabilityRules
 
 NOBODY = 65534
-QUICK = {**ENVIRON, "DOODLED_INTAKE_RESCAN_S": "0.2", "DOODLED_INTAKE_STABLE_S": "0.2"}
+QUICK = {**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2", "DOODLED_INBOX_STABLE_S": "0.2"}
 
 
 @pytest.fixture
@@ -132,13 +132,13 @@ def test_an_inbox_that_nobody_may_change_is_left_alone_and_said(root: Path, tmp_
 
 def test_one_that_could_not_be_taken_after_all_is_told_once_and_tried_again_later(tmp_path: Path) -> None:
     dropped(tmp_path / "picture.png", b"picture")
-    intake = Scanner(tmp_path, StabilityRules(), max_depth=2, has_leases=True)
-    intake.scan(0.0)
-    (candidate,) = intake.complete(1.0, looks=10)
-    intake.refused(candidate, 1.0)
+    scanner = Scanner(tmp_path, StabilityRules(), max_depth=2, has_leases=True)
+    scanner.scan(0.0)
+    (candidate,) = scanner.complete(1.0, looks=10)
+    scanner.refused(candidate, 1.0)
     assert [intake.scan(now).rejected for now in (2.0, 3.0)] == [[((), "picture.png", "immovable")], []]
-    assert intake.out_of_reach == {((), "picture.png")}
-    assert not list(intake.complete(5.0, looks=10))
-    assert [each.name for each in intake.complete(6.1, looks=10)] == ["picture.png"]
-    assert not intake.scan(7.0).rejected
-    assert not intake.out_of_reach
+    assert scanner.out_of_reach == {((), "picture.png")}
+    assert not list(scanner.complete(5.0, looks=10))
+    assert [each.name for each in scanner.complete(6.1, looks=10)] == ["picture.png"]
+    assert not scanner.scan(7.0).rejected
+    assert not scanner.out_of_reach

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.character_files import read_character
-from pipeline.geometry.arap import ArapSolver
+from pipeline.files.character_files import read_character
+from pipeline.mesh.arap import ArapSolver
 from pipeline.motion.library import MotionLibrary
 from pipeline.stages.mesh import bone_ownership, figure_on
 from pipeline.stages.retarget import driven_pose, retargeted

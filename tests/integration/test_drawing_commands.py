@@ -15,7 +15,7 @@ import yaml
 from few_lines_server import MARGIN, Server, picture, server
 
 from pipeline.adapters.encoding.inspect import inspected
-from pipeline.character_files import read_character
+from pipeline.files.character_files import read_character
 from pipeline.types import Format
 
 __all__ = ["picture", "server"]

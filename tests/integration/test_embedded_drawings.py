@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.character_files import read_character
+from pipeline.files.character_files import read_character
 from pipeline.types import KEYPOINT_NAMES, Bytes
 
 pytestmark = pytest.mark.reference

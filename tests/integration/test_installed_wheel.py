@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.assets import AssetKind
+from pipeline.files.assets import AssetKind
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CHARACTER = "stick_king"

@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from real_log import AGAIN, DRAWING, LOST, real_log, records, told
+from real_log import AGAIN, DRAWING, LOST, logged, real_log, records
 from spool_oracle import ROOT
 
 from daemon.log.events import Event
@@ -129,7 +129,7 @@ def rounded(value: float, digits: int) -> Any:
 
 def p95_per_stage(how: Callable[[list[float], float], float]) -> Rows:
     times = defaultdict(list)
-    for each in told("stage.done"):
+    for each in logged("stage.done"):
         times[each["stage"]].append(each["duration_ms"])
     rows = sorted((-how(ms, 0.95), stage, len(ms)) for stage, ms in times.items())
     return [[stage, count, rounded(-p95_ms, 2)] for p95_ms, stage, count in rows]
@@ -138,15 +138,15 @@ def p95_per_stage(how: Callable[[list[float], float], float]) -> Rows:
 def failures(_: object) -> Rows:
     rows = [
         [each["timestamp"], each["file_name"], each.get("stage", ""), each["error_type"], each["error_message"]]
-        for each in told("job.failed")
+        for each in logged("job.failed")
     ]
     return sorted(rows, reverse=True)
 
 
 def retry_rate(_: object) -> Rows:
-    retries = told("upstream.retry")
+    retries = logged("upstream.retry")
     return [
-        [len(retries) / (len(retries) + len(told("stage.done", stage="infer"))), len(retries), len({each["job_id"] for each in retries})]
+        [len(retries) / (len(retries) + len(logged("stage.done", stage="infer"))), len(retries), len({each["job_id"] for each in retries})]
     ]
 
 
@@ -168,7 +168,7 @@ def stuck(_: object) -> Rows:
 
 
 def the_job() -> str:
-    return str(told("job.done", file_name=DRAWING)[0]["job_id"])
+    return str(logged("job.done", file_name=DRAWING)[0]["job_id"])
 
 
 def story(_: object) -> Rows:
@@ -186,7 +186,7 @@ def story(_: object) -> Rows:
 
 def throughput(_: object) -> Rows:
     buckets: dict[int, list[bool]] = defaultdict(list)
-    for each in told("job.done") + told("job.failed"):
+    for each in logged("job.done") + logged("job.failed"):
         at_s = int(datetime.fromisoformat(each["timestamp"]).timestamp())
         buckets[at_s // 900 * 900].append(each["event"] == "job.done")
     return [
@@ -197,35 +197,35 @@ def throughput(_: object) -> Rows:
 
 def time_by_stage(_: object) -> Rows:
     times: dict[str, float] = defaultdict(float)
-    for each in told("stage.done"):
+    for each in logged("stage.done"):
         times[each["stage"]] += each["duration_ms"]
     rows = sorted(((ms, stage) for stage, ms in times.items()), reverse=True)
     return [[stage, rounded(ms / 1000, 3), rounded(100 * ms / sum(times.values()), 1)] for ms, stage in rows]
 
 
 def backlog(_: object) -> Rows:
-    last = max(told("daemon.heartbeat"), key=lambda each: each["timestamp"])
+    last = max(logged("daemon.heartbeat"), key=lambda each: each["timestamp"])
     return [[last[name] for name in ("timestamp", "inbox_depth", "oldest_pending_s", "deferred", "in_flight", "breaker")]]
 
 
 def wait_before_claim(how: Callable[[list[float], float], float]) -> Rows:
-    waits = [each["queue_wait_ms"] for each in told("job.claimed")]
+    waits = [each["queue_wait_ms"] for each in logged("job.claimed")]
     return [[len(waits), how(waits, 0.5), rounded(how(waits, 0.95), 2), max(waits)]]
 
 
 def lost(_: object) -> Rows:
-    started, stopped = ({each["instance"] for each in told(event)} for event in ("daemon.start", "daemon.stop"))
+    started, stopped = ({each["instance"] for each in logged(event)} for event in ("daemon.start", "daemon.stop"))
     most: dict[str, dict[str, int]] = {name: defaultdict(int) for name in ("overflows", "found_by_scan_only", "log_dropped")}
-    for each in told("daemon.heartbeat"):
+    for each in logged("daemon.heartbeat"):
         for name, of_life in most.items():
             of_life[each["instance"]] = max(of_life[each["instance"]], each[name])
     counts = [sum(of_life.values()) for of_life in most.values()]
-    return [[len(started), len(started - stopped), len(told("job.recovered")), *counts]]
+    return [[len(started), len(started - stopped), len(logged("job.recovered")), *counts]]
 
 
 def sent_twice(_: object) -> Rows:
     jobs: dict[str, dict[str, str]] = defaultdict(dict)
-    for each in told("job.done") + told("job.failed"):
+    for each in logged("job.done") + logged("job.failed"):
         if "file_sha256" in each:
             jobs[each["file_sha256"]][each["job_id"]] = each["file_name"]
     rows = [[digest[:12], len(of_one), ", ".join(sorted(set(of_one.values())))] for digest, of_one in jobs.items() if len(of_one) > 1]
@@ -289,7 +289,7 @@ def test_what_took_longest_comes_first_also_where_rounded_times_are_equal(
 ) -> None:
     if asked is not asked_duckdb and shutil.which(asked.__name__.removeprefix("asked_")) is None:
         pytest.skip(f"{asked.__name__.removeprefix('asked_')} is not installed")
-    model = told("stage.done")[0]
+    model = logged("stage.done")[0]
     times_ms = {"a": 86.671, "d": 86.6741, "b": 86.6742, "c": 86.67}
     (tmp_path / "log").write_text("".join(json.dumps({**model, "stage": name, "duration_ms": ms}) + "\n" for name, ms in times_ms.items()))
     assert [row[0] for row in asked(question, tmp_path / "log")] == ["b", "d", "a", "c"]
@@ -319,7 +319,7 @@ def test_the_journal_says_what_is_wrong_and_how_bad_it_is() -> None:
         pytest.skip("systemd-journal-remote is not installed")
     command = ["journalctl", "--file", str(journal()), "-p", "err", "-o", "json"]
     errors = [json.loads(line) for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()]
-    assert [each["FILE_NAME"] for each in errors] == [each["file_name"] for each in told("job.failed")]
+    assert [each["FILE_NAME"] for each in errors] == [each["file_name"] for each in logged("job.failed")]
     assert len({each["MESSAGE_ID"] for each in errors}) == 1
 
 

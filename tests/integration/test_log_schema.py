@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_log import AGAIN, DRAWING, NOT_UTF8, QUICK, real_log, records, told
+from real_log import AGAIN, DRAWING, NOT_UTF8, QUICK, logged, real_log, records
 from spool_oracle import ROOT
 
-from daemon.policy.failures import ErrorType
 from daemon.log import formats as log_formats
 from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog
 from daemon.log.journal import message_id
+from daemon.policy.failures import ErrorType
 
 pytestmark = pytest.mark.gl
 
@@ -59,7 +59,7 @@ def test_every_event_is_documented_with_its_level_and_none_besides() -> None:
     assert set(EVENTS) == set(Event)
     for event, (level, _) in EVENTS.items():
         lines: list[str] = []
-        EventLog(lines.append, instance="one").tell(Event(event))
+        EventLog(lines.append, instance="one").emit(Event(event))
         assert json.loads(lines[0])["level"] == level, event
 
 
@@ -79,7 +79,7 @@ def test_every_documented_field_is_told_or_at_least_could_be() -> None:
     elsewhere = source.replace((ROOT / "daemon" / "log" / "events.py").read_text(), "")
     seen = {(record["event"], name) for record in records() for name in record}
     for event, (_, fields) in EVENTS.items():
-        if not told(event):
+        if not logged(event):
             assert re.search(rf"Event\.{Event(event).name}\b", elsewhere), event
         unseen = [name for name in fields if (event, name) not in seen]
         assert all(re.search(rf'\b{name}=|"{name}"', source) for name in unseen), (event, unseen)
@@ -103,14 +103,14 @@ def test_the_day_was_hard_enough() -> None:
 def test_error_types_are_those_that_are_documented() -> None:
     listed = names(PAGE.split("\nError types: ")[1].split(". ")[0])
     assert set(ErrorType) <= set(listed)
-    assert {each["error_type"] for each in told("job.failed")} <= set(listed)
+    assert {each["error_type"] for each in logged("job.failed")} <= set(listed)
 
 
 def test_a_job_has_few_records() -> None:
     of_job = Counter(record["job_id"] for record in records() if record["level"] == "info" and "job_id" in record)
     assert max(of_job.values()) <= MOST_A_JOB
     whole_day = [record for record in records() if record["event"] not in {"daemon.heartbeat", "scan.done"}]
-    assert len(whole_day) / len(told("job.claimed")) <= MOST_A_JOB
+    assert len(whole_day) / len(logged("job.claimed")) <= MOST_A_JOB
 
 
 def test_no_line_is_long_or_holds_a_secret_or_anything_but_plain_characters() -> None:
@@ -123,7 +123,7 @@ def test_no_line_is_long_or_holds_a_secret_or_anything_but_plain_characters() ->
 def test_names_that_are_no_utf8_come_with_their_bytes() -> None:
     import base64
 
-    (done,) = [each for each in told("job.done") if "file_name_b64" in each]
+    (done,) = [each for each in logged("job.done") if "file_name_b64" in each]
     assert base64.b64decode(done["file_name_b64"]) == NOT_UTF8
     assert done["file_name"] == "leek%FF.jpg"
 
@@ -212,5 +212,5 @@ def test_without_a_journal_there_is_stdout(tmp_path: Path) -> None:
 
 
 def test_duplicates_are_told_apart_from_their_originals() -> None:
-    originals = {each["job_id"]: each["file_name"] for each in told("job.done")}
-    assert {originals[each["original_job_id"]] for each in told("job.duplicate")} <= {DRAWING, AGAIN, os.fsdecode(b"leek%FF.jpg")}
+    originals = {each["job_id"]: each["file_name"] for each in logged("job.done")}
+    assert {originals[each["original_job_id"]] for each in logged("job.duplicate")} <= {DRAWING, AGAIN, os.fsdecode(b"leek%FF.jpg")}

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.assets import AssetKind, asset_folder
-from pipeline.character_files import read_character
 from pipeline.errors import ConfigError
+from pipeline.files.assets import AssetKind, asset_folder
+from pipeline.files.character_files import read_character
+from pipeline.files.scene_files import read_scene_file
 from pipeline.motion.library import MotionLibrary
-from pipeline.scene_files import read_scene_file
 from pipeline.types import Motion
 
 ROOT = os.environ.get("ANIMATED_DRAWINGS_ROOT")

@@ -17,7 +17,7 @@ BAD = "a log.png"
 
 
 @pytest.fixture(scope="module")
-def told(installed: InstalledDoodled) -> InstalledDoodled:
+def logged(installed: InstalledDoodled) -> InstalledDoodled:
     """The service after a drawing that can be animated, and one that can't."""
     installed.drop("log/drawing.jpg")
     installed.as_person(f"cat >'/{SPOOL}/inbox/{BAD}'", text="this is no picture")

@@ -39,7 +39,7 @@ def test_labels_are_few_and_bounded() -> None:
 
 def test_the_collector_moves_what_there_is() -> None:
     lines: list[str] = []
-    EventLog(lines.append, instance="one", shape=otel).tell(Event.DAEMON_READY)
+    EventLog(lines.append, instance="one", shape=otel).emit(Event.DAEMON_READY)
     operators = yaml.safe_load((SHIPPING / "otelcol.yaml").read_text())["receivers"]["filelog"]["operators"]
     moved = [operator["from"] for operator in operators if operator["type"] == "move"]
     parsed = [operators[0][name]["parse_from"] for name in ("timestamp", "severity")]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
-from pipeline.geometry.letterbox import paper_colour
+from pipeline.pose.letterbox import paper_colour
 
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 """Where each of COCO's keypoints goes in a mirror: the figure's own left becomes its right."""

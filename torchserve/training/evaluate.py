@@ -25,7 +25,7 @@ from real_drawings import real_report
 from views import crop_of, drawn_tile, edges, mask_in_crop, mask_in_picture, sheet
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.geometry.heatmaps import box_overlap
+from pipeline.pose.heatmaps import box_overlap
 from pipeline.types import KEYPOINT_NAMES, Detection
 
 NEAR_SHARE = 0.1

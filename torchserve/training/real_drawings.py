@@ -11,7 +11,7 @@ import yaml
 from views import TILE, crop_of, drawn_tile, edges, mask_in_crop, sheet
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.geometry.heatmaps import box_overlap
+from pipeline.pose.heatmaps import box_overlap
 from pipeline.types import KEYPOINT_NAMES
 
 NEAR_SHARE = 0.1

@@ -19,7 +19,7 @@ import numpy as np
 from drawings.sample import Sample, drawn_sample
 from settings import configuration
 
-from pipeline.geometry.letterbox import Letterbox, paper_colour
+from pipeline.pose.letterbox import Letterbox, paper_colour
 
 MOST_FIGURES = 12
 NO_KEYPOINTS = np.zeros((17, 3), np.float32)

@@ -11,8 +11,8 @@ from batches import Place, is_figure
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 from torch import nn
 
-from pipeline.geometry.heatmaps import box_overlap, centre_peaks, joint_peaks
-from pipeline.geometry.letterbox import Letterbox, paper_colour
+from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_peaks
+from pipeline.pose.letterbox import Letterbox, paper_colour
 
 FILL = 0.82
 NEAR_SHARE = 0.1

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import pipeline.motion.library as library_module
-from pipeline.assets import AssetKind, asset_folder
 from pipeline.errors import ConfigError, MotionFileError, UnknownName
+from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.library import MotionLibrary
 
 RETARGETS = asset_folder(AssetKind.RETARGET)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.character_files import read_character
+from pipeline.files.character_files import read_character
 from pipeline.motion.library import MotionLibrary
 from pipeline.stages.retarget import driven_pose
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sample_scene
 
-from pipeline.geometry.arap import ArapSolver
+from pipeline.mesh.arap import ArapSolver
 from pipeline.stages import deform
 from pipeline.stages.deform import MovingMesh
 from pipeline.stages.mesh import figure_of

@@ -9,7 +9,7 @@ import pytest
 import sample_scene
 
 from pipeline.errors import CharacterError
-from pipeline.geometry.triangles import signed_areas
+from pipeline.mesh.triangles import signed_areas
 from pipeline.stages.mesh import figure_of, figure_on, pins_at
 from pipeline.types import Character, Mesh
 

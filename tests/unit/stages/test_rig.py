@@ -130,7 +130,7 @@ def test_keypoints_of_another_shape_are_refused():
 @pytest.mark.reference
 @pytest.mark.parametrize("name", ["char1", "char2", "char3", "char4"])
 def test_the_mask_alone_finds_the_reference_drawings_joints(reference_root, name):
-    from pipeline.character_files import read_character
+    from pipeline.files.character_files import read_character
     from tests.benchmarks.worse_drawings import folder_of
 
     character = read_character(folder_of(reference_root, name) / "char_cfg.yaml")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.spool.job_ids import is_job_id, job_id, made_at_s
 from daemon.files.filenames import clipped, is_ignored, is_plain_name, name_fields, result_stem, shown_name, shown_path
+from daemon.spool.job_ids import is_job_id, job_id, made_at_s
 
 ANY_NAME = st.binary(min_size=1, max_size=80).map(os.fsdecode).filter(is_plain_name)
 

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
+from daemon.inbox import probe
 from daemon.inbox import scanner as intake_module
-from daemon.inbox import probe as looks
-from daemon.inbox.scanner import LOOK_PAUSE_S, REJECTED_PAUSE_S, Scanner
 from daemon.inbox.probe import is_movable, observed, together
+from daemon.inbox.scanner import LOOK_PAUSE_S, REJECTED_PAUSE_S, Scanner
 from daemon.inbox.stability import Observation, StabilityRules, Waiting
 
 NOW_S = 100.0
-RULES = StabilityRules(quiet_s=0.1, stable_s=5.0, samples=3)
+RULES = StabilityRules(debounce_s=0.1, stable_s=5.0, samples=3)
 
 
-def intake(inbox: Path, *, max_depth: int = 4, has_leases: bool = True) -> Scanner:
+def scanner(inbox: Path, *, max_depth: int = 4, has_leases: bool = True) -> Scanner:
     return Scanner(inbox, RULES, max_depth=max_depth, has_leases=has_leases)
 
 
@@ -33,7 +33,7 @@ def dropped(inbox: Path, *names: str, content: bytes = b"a drawing") -> None:
 
 
 def scanned(inbox: Path, **more: Any) -> Scanner:
-    made = intake(inbox, **more)
+    made = scanner(inbox, **more)
     made.scan(NOW_S)
     return made
 
@@ -57,7 +57,7 @@ def refusing(code: int, call: Callable[..., Any], is_meant: Callable[..., bool])
 
 def test_a_scan_finds_drawings_in_folders_and_leaves_litter_alone(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png", "dab/b.png", "dab/inner/c.png", ".hidden.png", "half.png.part", "options.json")
-    found = intake(tmp_path)
+    found = scanner(tmp_path)
     result = found.scan(NOW_S)
     assert {("/".join(each.folder), each.name) for each in found.waiting()} == {("", "a.png"), ("dab", "b.png"), ("dab/inner", "c.png")}
     assert (found.count, result.new, result.entries) == (3, 3, 6)
@@ -100,7 +100,7 @@ def test_what_has_gone_is_forgotten_and_its_age_with_it(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_told_once_for_as_long_as_it_lies_there(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    found = intake(tmp_path)
+    found = scanner(tmp_path)
     assert found.scan(NOW_S).rejected == [((), "pipe.png", "not_regular")]
     assert found.out_of_reach == {((), "pipe.png")}
     assert found.scan(NOW_S + 1).rejected == []
@@ -128,8 +128,8 @@ def test_a_file_that_goes_while_the_folder_is_read_was_never_there(tmp_path: Pat
 def test_a_folder_that_can_not_be_read_keeps_its_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     dropped(tmp_path, "dab/a.png", "dab/inner/b.png", "c.png")
     found = scanned(tmp_path)
-    opened = intake_module.opened_folder
-    monkeypatch.setattr(intake_module, "opened_folder", refusing(code, opened, lambda _, parts=(): tuple(parts) == ("dab",)))
+    opened = intake_module.open_folder
+    monkeypatch.setattr(intake_module, "open_folder", refusing(code, opened, lambda _, parts=(): tuple(parts) == ("dab",)))
     result = found.scan(NOW_S + 1)
     assert found.count == 3
     assert [(folder, error.errno) for folder, error in result.problems] == [("dab", code)]
@@ -139,8 +139,8 @@ def test_a_folder_that_can_not_be_read_keeps_its_candidates(tmp_path: Path, monk
 def test_an_inbox_that_has_gone_is_a_problem_and_a_folder_that_has_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(tmp_path, "dab/a.png")
     found = scanned(tmp_path)
-    opened = intake_module.opened_folder
-    monkeypatch.setattr(intake_module, "opened_folder", refusing(errno.ENOENT, opened, lambda _, parts=(): tuple(parts) == ("dab",)))
+    opened = intake_module.open_folder
+    monkeypatch.setattr(intake_module, "open_folder", refusing(errno.ENOENT, opened, lambda _, parts=(): tuple(parts) == ("dab",)))
     result = found.scan(NOW_S + 1)
     assert (found.count, result.problems) == (0, [])
     monkeypatch.undo()
@@ -177,7 +177,7 @@ def test_no_more_is_looked_at_than_was_asked_for(tmp_path: Path) -> None:
 
 def test_files_that_are_never_complete_keep_no_later_one_waiting(tmp_path: Path) -> None:
     """As a full disk, or a cloud's client, leaves them: a thousand empty files, each of them due for another look in a moment."""
-    found, now = intake(tmp_path), NOW_S
+    found, now = scanner(tmp_path), NOW_S
     dropped(tmp_path, *(f"{number}.png" for number in range(50)), content=b"")
     found.scan(now)
     dropped(tmp_path, "late.png")
@@ -199,11 +199,11 @@ def test_while_the_networks_are_out_only_characters_have_a_turn(tmp_path: Path) 
 
 
 def test_the_next_look_is_due_when_the_first_file_is_and_not_at_once(tmp_path: Path) -> None:
-    found = intake(tmp_path)
+    found = scanner(tmp_path)
     assert found.next_look_s(NOW_S) == math.inf
     dropped(tmp_path, "a.png")
     found.scan(NOW_S)
-    assert found.next_look_s(NOW_S) == pytest.approx(NOW_S + RULES.quiet_s)
+    assert found.next_look_s(NOW_S) == pytest.approx(NOW_S + RULES.debounce_s)
     assert found.next_look_s(NOW_S + 10) == NOW_S + 10 + LOOK_PAUSE_S
 
 
@@ -289,7 +289,7 @@ def test_the_kernel_says_whether_somebody_writes(tmp_path: Path, folder: int) ->
 
 def test_where_the_kernel_gives_no_lease_nobody_knows(tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(tmp_path, "a.png")
-    monkeypatch.setattr(looks.fcntl, "fcntl", refusing(errno.EACCES, lambda *_: 0, lambda *_: True))
+    monkeypatch.setattr(probe.fcntl, "fcntl", refusing(errno.EACCES, lambda *_: 0, lambda *_: True))
     assert observed("a.png", folder, has_leases=True).has_writer is None
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from daemon.inbox.stability import Observation, StabilityRules, StabilityTracker, Waiting
 
-RULES = StabilityRules(quiet_s=0.1, stable_s=5.0, samples=3)
+RULES = StabilityRules(debounce_s=0.1, stable_s=5.0, samples=3)
 
 
 def look(size: int = 10, mtime_ns: int = 1, inode: int = 7, *, has_writer: bool | None = False) -> Observation:
@@ -92,7 +92,7 @@ def test_why_a_file_waits_is_told_in_words_that_operators_know() -> None:
 
 
 def test_the_rules_that_hold_where_nobody_says_otherwise() -> None:
-    assert StabilityRules() == StabilityRules(quiet_s=0.1, stable_s=5.0, samples=3)
+    assert StabilityRules() == StabilityRules(debounce_s=0.1, stable_s=5.0, samples=3)
 
 
 def test_what_was_just_found_is_new_since_now_and_looked_at_after_the_quiet_time() -> None:

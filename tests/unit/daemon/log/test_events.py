@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from daemon.files.filenames import clipped, is_ignored, name_fields, result_stem, shown_name
 from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog, clean
 from daemon.log.writer import LineWriter
-from daemon.files.filenames import clipped, is_ignored, name_fields, result_stem, shown_name
 
 HOSTILE = [
     "a\nb.png",
@@ -27,27 +27,27 @@ HOSTILE = [
 ]
 
 
-def told(event: Event = Event.JOB_DONE, **fields: Any) -> tuple[str, dict[str, Any]]:
+def logged(event: Event = Event.JOB_DONE, **fields: Any) -> tuple[str, dict[str, Any]]:
     lines: list[str] = []
-    EventLog(lines.append, instance="one").tell(event, **fields)
+    EventLog(lines.append, instance="one").emit(event, **fields)
     assert len(lines) == 1
     return lines[0], json.loads(lines[0])
 
 
 def test_every_record_has_the_fixed_fields() -> None:
-    _, record = told()
+    _, record = logged()
     assert list(record)[:3] == ["timestamp", "level", "event"]
     assert {"schema", "service", "version", "instance", "boot_id", "pid"} <= set(record)
     assert record["timestamp"].endswith("Z")
 
 
 def test_levels_follow_from_the_event() -> None:
-    assert [told(event)[1]["level"] for event in (Event.JOB_DONE, Event.JOB_DEFERRED, Event.JOB_FAILED)] == ["info", "warning", "error"]
+    assert [logged(event)[1]["level"] for event in (Event.JOB_DONE, Event.JOB_DEFERRED, Event.JOB_FAILED)] == ["info", "warning", "error"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_make_one_plain_line(name: str) -> None:
-    line, record = told(**name_fields(name))
+    line, record = logged(**name_fields(name))
     assert line.isascii()
     assert line.isprintable()
     assert record["file_name"].isprintable()
@@ -60,11 +60,11 @@ def _is_utf8(name: str) -> bool:
 
 
 def test_long_records_are_cut_and_say_so() -> None:
-    line, record = told(error_message="x" * 10**6, outputs=[{"file": "y" * 1900}] * 100)
+    line, record = logged(error_message="x" * 10**6, outputs=[{"file": "y" * 1900}] * 100)
     assert len(line) <= MAX_RECORD_BYTES
     assert record["truncated"] is True
     assert record["event"] == "job.done"
-    line, _ = told(**{f"field_{number}": "z" * 1900 for number in range(1000)})
+    line, _ = logged(**{f"field_{number}": "z" * 1900 for number in range(1000)})
     assert len(line) <= MAX_RECORD_BYTES
 
 
@@ -79,12 +79,12 @@ def test_long_records_are_cut_and_say_so() -> None:
     ],
 )
 def test_secrets_are_left_out(text: str) -> None:
-    line, _ = told(error_message=f"it said {text}", nested={"list": [text]})
+    line, _ = logged(error_message=f"it said {text}", nested={"list": [text]})
     assert "hunter22" not in line
 
 
 def test_what_is_unknown_is_left_out_and_numbers_stay_numbers() -> None:
-    _, record = told(reason=None, stage="", duration_ms=1.5, retries=0)
+    _, record = logged(reason=None, stage="", duration_ms=1.5, retries=0)
     assert "reason" not in record
     assert "stage" not in record
     assert (record["duration_ms"], record["retries"]) == (1.5, 0)
@@ -93,15 +93,15 @@ def test_what_is_unknown_is_left_out_and_numbers_stay_numbers() -> None:
 def test_priorities_stand_before_the_record_for_the_journal() -> None:
     lines: list[str] = []
     log = EventLog(lines.append, instance="one", priorities=True)
-    log.tell(Event.JOB_FAILED)
-    log.tell(Event.JOB_DONE)
+    log.emit(Event.JOB_FAILED)
+    log.emit(Event.JOB_DONE)
     assert [line[:3] for line in lines] == ["<3>", "<6>"]
     assert json.loads(lines[0][3:])
 
 
 def test_people_get_a_line_without_the_fixed_fields() -> None:
     lines: list[str] = []
-    EventLog(lines.append, instance="one", pretty=True).tell(Event.JOB_DONE, **name_fields("a\nb"))
+    EventLog(lines.append, instance="one", pretty=True).emit(Event.JOB_DONE, **name_fields("a\nb"))
     assert len(lines) == 1
     assert "\n" not in lines[0]
     assert "boot_id" not in lines[0]

@@ -28,15 +28,15 @@ FAILURE: dict[str, Any] = {
 }
 
 
-def told(shape: Shape, **fields: Any) -> dict[str, Any]:
+def logged(shape: Shape, **fields: Any) -> dict[str, Any]:
     lines: list[str] = []
-    EventLog(lines.append, instance="one", shape=shape).tell(Event.JOB_FAILED, **fields)
+    EventLog(lines.append, instance="one", shape=shape).emit(Event.JOB_FAILED, **fields)
     record: dict[str, Any] = json.loads(lines[0])
     return record
 
 
 def test_elastic_finds_its_names() -> None:
-    record = told(ecs, **FAILURE)
+    record = logged(ecs, **FAILURE)
     expected = {
         "log.level": "error",
         "event.action": "job.failed",
@@ -60,7 +60,7 @@ def test_elastic_finds_its_names() -> None:
 
 
 def test_opentelemetry_finds_its_model() -> None:
-    record = told(otel, **FAILURE)
+    record = logged(otel, **FAILURE)
     assert (record["severity_text"], record["severity_number"], record["event_name"]) == ("ERROR", 17, "job.failed")
     assert record["resource"] == {**record["resource"], "service.name": "doodled", "service.instance.id": "one"}
     attributes = record["attributes"]
@@ -72,7 +72,7 @@ def test_opentelemetry_finds_its_model() -> None:
 @pytest.mark.parametrize("shape", [ecs, otel])
 def test_long_records_are_cut_under_any_name(shape: Shape) -> None:
     lines: list[str] = []
-    EventLog(lines.append, instance="one", shape=shape).tell(Event.JOB_FAILED, **{f"field_{number}": "z" * 1900 for number in range(1000)})
+    EventLog(lines.append, instance="one", shape=shape).emit(Event.JOB_FAILED, **{f"field_{number}": "z" * 1900 for number in range(1000)})
     assert len(lines[0]) <= MAX_RECORD_BYTES
     assert "truncated" in lines[0]
 
@@ -83,7 +83,7 @@ def test_a_few_words_need_no_fields() -> None:
 
 def test_a_datagram_holds_every_field_once_in_capitals() -> None:
     sent: list[bytes] = []
-    JournalLog(sent.append, instance="one").tell(Event.JOB_FAILED, **FAILURE)
+    JournalLog(sent.append, instance="one").emit(Event.JOB_FAILED, **FAILURE)
     fields = dict(line.split(b"=", 1) for line in sent[0].splitlines())
     assert fields[b"PRIORITY"] == b"3"
     assert fields[b"SYSLOG_IDENTIFIER"] == b"doodled"
@@ -106,7 +106,7 @@ def test_a_value_with_a_line_feed_is_told_by_its_length() -> None:
 
 def test_a_datagram_is_never_too_long() -> None:
     sent: list[bytes] = []
-    JournalLog(sent.append, instance="one").tell(Event.JOB_FAILED, **{f"field_{number}": "\u20ac" * 1900 for number in range(1000)})
+    JournalLog(sent.append, instance="one").emit(Event.JOB_FAILED, **{f"field_{number}": "\u20ac" * 1900 for number in range(1000)})
     assert len(sent[0]) <= 48 * 1024
     assert b"TRUNCATED=true\n" in sent[0]
 

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.policy.failures import ErrorType
 from daemon.log.events import Event, EventLog
 from daemon.metrics import exporters as metrics_outlets
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics.exporters import MOST_CONNECTIONS, Exporters
-from daemon.settings import Metrics as MetricsSettings
+from daemon.policy.failures import ErrorType
 from daemon.service.health import HealthSnapshot
+from daemon.settings import MetricsSettings
 from daemon.worker.resources import ANSWERED
 from pipeline.adapters.torchserve.outcomes import Fault
 
@@ -92,7 +92,7 @@ def test_nothing_that_a_record_holds_makes_new_series_but_other(event: Event, fi
     counted = metrics()
     log = EventLog(lambda _: None, instance="one")
     log.observe(counted.observe)
-    log.tell(event, **fields)
+    log.emit(event, **fields)
     now = values(counted)
     assert now["doodled_events_total", str(event)] == 1
     assert all(re.fullmatch(r"[a-z0-9_.+A-Z]*", label) for key in now for label in key[1:])
@@ -162,7 +162,7 @@ def test_the_endpoint_answers_in_both_formats_and_knows_no_other_path() -> None:
     told, port = Told(), free_port()
     with opened(told, port=port):
         assert told.wait_for(Event.METRICS_READY)["where"] == f"http://127.0.0.1:{port}/metrics"
-        told.log.tell(Event.JOB_DONE, outputs=[])
+        told.log.emit(Event.JOB_DONE, outputs=[])
         status, kind, text = fetched(port)
         assert (status, kind.partition(";")[0]) == (200, "text/plain")
         assert 'doodled_jobs_total{error_type="",outcome="done"} 1.0' in text
@@ -211,7 +211,7 @@ def test_the_file_is_whole_readable_for_others_and_written_once_more_at_the_end(
     told, path = Told(), tmp_path / "doodled.prom"
     with opened(told, textfile=path, textfile_s=1000.0):
         told.wait_for(Event.METRICS_READY)
-        told.log.tell(Event.JOB_DONE, outputs=[])
+        told.log.emit(Event.JOB_DONE, outputs=[])
     assert 'doodled_jobs_total{error_type="",outcome="done"} 1.0' in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o644
     assert list(tmp_path.iterdir()) == [path]

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from daemon.policy.failures import ErrorType
 from daemon.log.events import Event
 from daemon.metrics.counters import Metrics
+from daemon.policy.failures import ErrorType
 from daemon.service.health import HealthSnapshot
 
 FILES = Path(__file__).parents[4] / "etc" / "metrics"

@@ -6,9 +6,9 @@ import errno
 
 import pytest
 
+from daemon.options.sidecar import SidecarError
 from daemon.policy.circuit_breaker import CircuitBreaker, CircuitState
 from daemon.policy.failures import UPSTREAM_TYPES, Backoff, ErrorType, Outcome, error_type, outcome
-from daemon.options.sidecar import SidecarError
 from pipeline import errors
 from pipeline.errors import DecodeError, DecodeReason, OutputFailed, UpstreamUnavailable
 

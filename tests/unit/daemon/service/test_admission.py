@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from daemon.service.admission import MACHINE, Admission
-from daemon.policy.failures import Backoff, ErrorType, Outcome
-from daemon.service.completion import CompletionResult
 from daemon.log.events import EventLog
-from daemon.worker.task import TaskFailure, TaskResult
+from daemon.policy.failures import Backoff, ErrorType, Outcome
+from daemon.service.admission import MACHINE, Admission
+from daemon.service.completion import CompletionResult
 from daemon.spool.spool import Job
+from daemon.worker.task import TaskFailure, TaskResult
 
 DONE = CompletionResult(None)
 FINE = TaskResult({}, networks_answered=True)

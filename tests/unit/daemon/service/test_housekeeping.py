@@ -13,12 +13,12 @@ from claimed_jobs import names_below
 from hand_driven import HandDriven, drop
 from spool_oracle import Places
 
-from daemon.service import health as vitals
-from daemon.spool.seen_index import SeenIndex
-from daemon.spool.job_ids import job_id
-from daemon.settings import Settings
-from daemon.service.housekeeping import _age
+from daemon.service import health
 from daemon.service.health import resident_bytes
+from daemon.service.housekeeping import _age
+from daemon.settings import Settings
+from daemon.spool.job_ids import job_id
+from daemon.spool.seen_index import SeenIndex
 
 START_S = 1000.0
 
@@ -54,10 +54,10 @@ def test_what_was_published_long_ago_is_removed(tmp_path: Path, daemon: HandDriv
 
 def test_how_long_sources_are_kept_may_change_while_it_runs(tmp_path: Path) -> None:
     with HandDriven.opened(tmp_path, {"storage": {"retention_h": 0.0}}) as daemon:
-        daemon.service.scheduler.use(Settings())
+        daemon.scheduler.use(Settings())
         drop(tmp_path, content=b"kept")
         daemon.turned(START_S)
-        daemon.service.scheduler.use(daemon.settings)
+        daemon.scheduler.use(daemon.settings)
         drop(tmp_path, content=b"forgotten")
         daemon.turned(START_S + 60)
         assert Places(tmp_path).kept() == [b"kept"]
@@ -92,15 +92,15 @@ def test_the_summary_counts_what_there_is(tmp_path: Path, daemon: HandDriven) ->
     drop(tmp_path, "bad.png", b"refuse")
     for second in range(65):
         daemon.turn(START_S + second)
-    assert daemon.service.housekeeping.summary(START_S + 65) == "0 running, 1 waiting (oldest 1m), done 1, failed 1"
+    assert daemon.housekeeping.summary(START_S + 65) == "0 running, 1 waiting (oldest 1m), done 1, failed 1"
 
 
 def test_the_status_is_there_while_the_daemon_is(daemon: HandDriven) -> None:
     daemon.turn(START_S)
     assert daemon.status()["running"] == []
-    daemon.service.housekeeping.alive(START_S)
+    daemon.housekeeping.alive(START_S)
     assert daemon.said[-1] == "WATCHDOG=1"
-    daemon.service.housekeeping.close()
+    daemon.housekeeping.close()
     assert not list(daemon.spool.layout.status.iterdir())
 
 
@@ -109,7 +109,7 @@ def test_a_heartbeat_tells_how_everything_is(tmp_path: Path, daemon: HandDriven)
     drop(tmp_path, "fine.png")
     for second in range(0, 62, 2):
         daemon.turn(START_S + second)
-    first, second = daemon.told("daemon.heartbeat")
+    first, second = daemon.logged("daemon.heartbeat")
     assert (first["inbox_depth"], first["waiting_stable"], first["in_flight"], first["deferred"]) == (1, 1, 0, 0)
     assert (first["breaker"], first["machine"], first["watch_mode"]) == ("closed", "closed", "polling")
     assert first["oldest_pending_s"] == 30.0
@@ -123,7 +123,7 @@ def test_within_an_hour_counts_add_up(tmp_path: Path, daemon: HandDriven) -> Non
         drop(tmp_path, f"{number}.png")
         daemon.turned(START_S + 60 * minute)
     daemon.turn(START_S + 60 * 55)
-    assert daemon.told("daemon.heartbeat")[-1]["done_1h"] == 2  # since the first beat
+    assert daemon.logged("daemon.heartbeat")[-1]["done_1h"] == 2  # since the first beat
 
 
 @pytest.mark.parametrize(
@@ -135,5 +135,5 @@ def test_ages_are_told_in_one_unit(seconds: float, told: str) -> None:
 
 def test_where_nobody_knows_the_memory_it_is_nought(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resident_bytes() > 1 << 20
-    monkeypatch.setattr(vitals, "open", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOENT, "no /proc")), raising=False)
+    monkeypatch.setattr(health, "open", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOENT, "no /proc")), raising=False)
     assert resident_bytes() == 0

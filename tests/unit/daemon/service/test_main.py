@@ -16,16 +16,16 @@ from fault.stub_daemon import Pretenders
 from spool_oracle import Places, check_published, check_tidy
 
 from daemon.service import main as running
-from daemon.worker.task import Task, TaskResult
-from daemon.service.main import EXIT_TRANSIENT, Bell, run
+from daemon.service.main import EXIT_TRANSIENT, Wakeup, run
 from daemon.service.scan_loop import ScanLoop
+from daemon.worker.task import Task, TaskResult
 
 PATIENCE_S = 60.0
 QUICK = {
     "DOODLED_LOG_FORMAT": "json",
     "DOODLED_STORAGE_RESERVE_MB": "0",
-    "DOODLED_INTAKE_QUIET_S": "0.01",
-    "DOODLED_INTAKE_DRAIN_PATIENCE_S": "0.2",
+    "DOODLED_INBOX_DEBOUNCE_S": "0.01",
+    "DOODLED_INBOX_DRAIN_PATIENCE_S": "0.2",
     "DOODLED_JOBS_RETRY_FIRST_S": "0.01",
 }
 
@@ -53,7 +53,7 @@ class Life:
             self.records += [json.loads(line) for line in self._capfd.readouterr().out.splitlines()]
         return self
 
-    def told(self, event: str) -> list[dict[str, Any]]:
+    def logged(self, event: str) -> list[dict[str, Any]]:
         return [record for record in self.records if record["event"] == event]
 
 
@@ -91,10 +91,10 @@ def test_a_life_from_start_to_end(tmp_path: Path, capfd: pytest.CaptureFixture[s
     life = Life(tmp_path, capfd).run()
     assert life.status == 0
     assert [life.records[0]["event"], life.records[-1]["event"]] == ["daemon.start", "daemon.stop"]
-    assert life.told("daemon.start")[0]["drain"] is True
-    assert life.told("daemon.start")[0]["config"] == "defaults"
-    assert len(life.told("daemon.ready")) == 1
-    stop = life.told("daemon.stop")[0]
+    assert life.logged("daemon.start")[0]["drain"] is True
+    assert life.logged("daemon.start")[0]["config"] == "defaults"
+    assert len(life.logged("daemon.ready")) == 1
+    stop = life.logged("daemon.stop")[0]
     assert (stop["reason"], stop["done"], stop["failed"], stop["left"], stop["in_flight"]) == ("drained", 1, 0, 0, 0)
     check_published(tmp_path, "garlic.png", content)
     check_tidy(tmp_path)
@@ -105,7 +105,7 @@ def test_a_drain_that_has_to_wait_for_the_networks_says_so(tmp_path: Path, capfd
     drop(tmp_path, "garlic.png", b"outage")
     life = Life(tmp_path, capfd).run()
     assert life.status == EXIT_TRANSIENT
-    assert life.told("daemon.stop")[0]["reason"] == "waiting"
+    assert life.logged("daemon.stop")[0]["reason"] == "waiting"
     assert len(Places(tmp_path).claimed()) == 1
 
 
@@ -113,7 +113,7 @@ def test_a_drain_does_not_wait_for_files_that_nobody_finishes(tmp_path: Path, ca
     drop(tmp_path, "empty.png", b"")
     (tmp_path / "inbox" / "link.png").symlink_to("/etc/passwd")
     life = Life(tmp_path, capfd).run()
-    assert (life.status, life.told("daemon.stop")[0]["reason"]) == (0, "unfinished files")
+    assert (life.status, life.logged("daemon.stop")[0]["reason"]) == (0, "unfinished files")
 
 
 def test_a_signal_ends_it_and_a_second_one_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -127,9 +127,9 @@ def test_a_signal_ends_it_and_a_second_one_at_once(tmp_path: Path, capfd: pytest
     before = signal.getsignal(signal.SIGTERM)
     life = Life(tmp_path, capfd).run(drain=False, hired=hire)
     assert signal.getsignal(signal.SIGTERM) is before
-    stop = life.told("daemon.stop")[0]
+    stop = life.logged("daemon.stop")[0]
     assert (life.status, stop["reason"], stop["in_flight"]) == (0, "signal", 1)
-    assert stop["in_flight_jobs"] == [life.told("job.claimed")[0]["job_id"]]
+    assert stop["in_flight_jobs"] == [life.logged("job.claimed")[0]["job_id"]]
     assert hired[0].is_closed
     (source,) = Places(tmp_path).claimed()
     job = json.loads(source.with_name("job.json").read_text())
@@ -140,7 +140,7 @@ def test_a_stop_waits_for_what_runs_but_not_for_ever(tmp_path: Path, capfd: pyte
     drop(tmp_path, "garlic.png")
     life = Life(tmp_path, capfd, DOODLED_JOBS_STOP_TIMEOUT_S="0.3")
     life.run(drain=False, hired=lambda wake: Busy(signalled(signal.SIGTERM), wake))
-    assert life.told("daemon.stop")[0]["in_flight"] == 1
+    assert life.logged("daemon.stop")[0]["in_flight"] == 1
 
 
 def test_what_is_done_within_the_time_is_published(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +152,7 @@ def test_what_is_done_within_the_time_is_published(tmp_path: Path, capfd: pytest
             return super().start(order, deadline_s)
 
     life = Life(tmp_path, capfd).run(drain=False, hired=lambda wake: Stopping(1, wake))
-    assert (life.told("daemon.stop")[0]["done"], life.told("daemon.stop")[0]["in_flight"]) == (1, 0)
+    assert (life.logged("daemon.stop")[0]["done"], life.logged("daemon.stop")[0]["in_flight"]) == (1, 0)
     check_published(tmp_path, "garlic.png", b"slow")
 
 
@@ -166,7 +166,7 @@ def test_what_breaks_the_loop_is_told_as_the_end_and_not_swallowed(
     life = Life(tmp_path, capfd)
     with pytest.raises(RuntimeError, match="nobody foresaw"):
         life.run()
-    assert life.told("daemon.stop")[0]["reason"] == "error"
+    assert life.logged("daemon.stop")[0]["reason"] == "error"
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -191,13 +191,13 @@ def test_settings_are_read_again_and_those_that_are_wrong_change_nothing(tmp_pat
 
     drop(tmp_path, "a.png")
     life = Life(tmp_path, capfd).run(drain=False, config=config, hired=lambda wake: Reloading(1, wake))
-    (rejected,) = life.told("config.rejected")
+    (rejected,) = life.logged("config.rejected")
     assert rejected["path"] == str(config)
     assert "retention" in rejected["problems"][0]
-    (reloaded,) = life.told("config.reloaded")
+    (reloaded,) = life.logged("config.reloaded")
     assert reloaded["after_restart"] == ["jobs"]
-    assert reloaded["config_digest"] != life.told("daemon.start")[0]["config_digest"]
-    assert life.told("daemon.start")[0]["config"] == str(config)
+    assert reloaded["config_digest"] != life.logged("daemon.start")[0]["config_digest"]
+    assert life.logged("daemon.start")[0]["config"] == str(config)
 
 
 def test_gallery_and_metrics_live_as_long_as_the_daemon_where_they_are_wanted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -219,18 +219,18 @@ def test_nobody_hired_is_a_pool_as_the_settings_say() -> None:
     pool.close()
 
 
-# --- the bell --------------------------------------------------------------------------------------------------------
+# --- the wakeup --------------------------------------------------------------------------------------------------------
 
 
 def test_a_bell_that_rang_wakes_once_however_often_it_rang() -> None:
-    bell = Bell()
-    assert not bell.wait(0.0)
+    wakeup = Wakeup()
+    assert not wakeup.wait(0.0)
     for _ in range(70_000):  # more than a pipe holds
-        bell.ring()
-    assert bell.wait(PATIENCE_S)
-    while bell.wait(0.0):
+        wakeup.ring()
+    assert wakeup.wait(PATIENCE_S)
+    while wakeup.wait(0.0):
         pass
-    bell.ring()
-    assert bell.wait(-1.0)
-    bell.close()
-    bell.ring()  # nobody is there any more
+    wakeup.ring()
+    assert wakeup.wait(-1.0)
+    wakeup.close()
+    wakeup.ring()  # nobody is there any more

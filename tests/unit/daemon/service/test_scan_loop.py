@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hand_driven import HandDriven, drop
 
-from daemon.settings import Settings
-from daemon.service.scan_loop import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S
 from daemon.inbox.watcher import WatchMode
+from daemon.service.scan_loop import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S
+from daemon.settings import Settings
 
 START_S = 1000.0
 
@@ -29,35 +29,35 @@ def daemon(tmp_path: Path) -> Iterator[HandDriven]:
 
 def test_a_hint_brings_the_next_scan_forward_but_not_at_once_again(daemon: HandDriven) -> None:
     daemon.turn(START_S)
-    assert daemon.service.scan_loop.scans == 1
-    daemon.service.scan_loop._scan_took_s = 0.2
-    daemon.service.scan_loop.hinted(START_S + 1.0)
-    assert daemon.service.scan_loop.due_s() == START_S + 2.0  # ten times as long as the last one took
+    assert daemon.scan_loop.scans == 1
+    daemon.scan_loop._scan_took_s = 0.2
+    daemon.scan_loop.hinted(START_S + 1.0)
+    assert daemon.scan_loop.due_s() == START_S + 2.0  # ten times as long as the last one took
     daemon.turn(START_S + 1.5)
-    assert daemon.service.scan_loop.scans == 1
+    assert daemon.scan_loop.scans == 1
     daemon.turn(START_S + 2.0)
-    assert daemon.service.scan_loop.scans == 2
-    daemon.service.scan_loop._scan_took_s = 0.0
-    daemon.service.scan_loop.hinted(START_S + 2.0)
-    assert daemon.service.scan_loop._scan_at_s == pytest.approx(START_S + 2.0 + SCAN_PAUSE_S)
+    assert daemon.scan_loop.scans == 2
+    daemon.scan_loop._scan_took_s = 0.0
+    daemon.scan_loop.hinted(START_S + 2.0)
+    assert daemon.scan_loop._scan_at_s == pytest.approx(START_S + 2.0 + SCAN_PAUSE_S)
 
 
 def test_what_only_a_scan_has_found_is_told(tmp_path: Path, daemon: HandDriven) -> None:
     drop(tmp_path, "before.png")
     daemon.turned(START_S)
     drop(tmp_path, "hinted.png")
-    daemon.service.scan_loop.hinted(START_S + 10)
+    daemon.scan_loop.hinted(START_S + 10)
     daemon.turned(START_S + 10)
     drop(tmp_path, "silent.png")
     daemon.turn(START_S + 100)
-    assert [(told["new"], told["found_by_scan_only"]) for told in daemon.told("scan.done")] == [(1, 0), (1, 0), (1, 1)]
+    assert [(told["new"], told["found_by_scan_only"]) for told in daemon.logged("scan.done")] == [(1, 0), (1, 0), (1, 1)]
 
 
 def test_of_many_that_can_not_be_taken_the_first_are_named(tmp_path: Path, daemon: HandDriven) -> None:
     for number in range(MOST_REJECTED + 5):
         (tmp_path / "inbox" / f"{number}.png").symlink_to("/etc/passwd")
     daemon.turn(START_S)
-    told = daemon.told("file.rejected")
+    told = daemon.logged("file.rejected")
     assert len(told) == MOST_REJECTED + 1
     assert (told[-1]["reason"], told[-1]["count"]) == ("and_more", 5)
     assert f"{MOST_REJECTED + 5} can't be taken: 0.png, 1.png, ..." in daemon.said[-1]
@@ -70,21 +70,21 @@ def test_where_a_drawing_lies_is_shown_as_a_path(tmp_path: Path, daemon: HandDri
     daemon.turn(START_S + 5)
     assert daemon.status()["waiting"] == [{"name": "dab/in%0Aner/a.png", "why": "empty", "age_s": 5.0}]
     assert "dab/link.png" in daemon.status()["summary"]
-    assert daemon.told("file.rejected")[0]["folder"] == "dab"
+    assert daemon.logged("file.rejected")[0]["folder"] == "dab"
 
 
 def test_an_inbox_that_can_not_be_read_is_told_once_and_so_is_its_return(tmp_path: Path, daemon: HandDriven) -> None:
     (tmp_path / "inbox").rename(tmp_path / "elsewhere")
     for later in (0, 20, 40):
         daemon.turn(START_S + later)
-    assert daemon.service.scan_loop.is_degraded
+    assert daemon.scan_loop.is_degraded
     assert "the inbox can't be read" in daemon.said[-1]
     (tmp_path / "elsewhere").rename(tmp_path / "inbox")
     for later in (60, 80):
         daemon.turn(START_S + later)
-    degraded = daemon.told("inbox.degraded")
+    degraded = daemon.logged("inbox.degraded")
     assert [(told["errno"], told["path"]) for told in degraded] == [(errno.ENOENT, str(tmp_path / "inbox"))]
-    assert len(daemon.told("inbox.recovered")) == 1
+    assert len(daemon.logged("inbox.recovered")) == 1
 
 
 # --- the watch -------------------------------------------------------------------------------------------------------
@@ -109,31 +109,31 @@ class LostWatch:
 
 
 def test_a_watch_that_died_is_started_anew_and_the_inbox_looked_at(daemon: HandDriven) -> None:
-    watch = daemon.service.scan_loop._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.scan_loop._watch = LostWatch()  # type: ignore[assignment]
     daemon.turn(START_S)
     watch.is_alive = False
-    scans = daemon.service.scan_loop.scans
+    scans = daemon.scan_loop.scans
     daemon.turn(START_S + WATCH_CHECK_S)
-    assert (watch.restarts, daemon.service.scan_loop.scans) == (1, scans + 1)
-    assert [told["watch_mode"] for told in daemon.told("watch.restarted")] == ["events"]
+    assert (watch.restarts, daemon.scan_loop.scans) == (1, scans + 1)
+    assert [told["watch_mode"] for told in daemon.logged("watch.restarted")] == ["events"]
 
 
 def test_a_watch_that_can_not_be_had_is_told_once_for_each_reason(daemon: HandDriven) -> None:
-    watch = daemon.service.scan_loop._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.scan_loop._watch = LostWatch()  # type: ignore[assignment]
     watch.is_alive = False
     for turn, problem in enumerate(("no inotify", "no inotify", "no inbox", "")):
         watch.problem = problem
         daemon.turn(START_S + WATCH_CHECK_S * turn)
     assert watch.restarts == 4
-    assert [told.get("reason", "") for told in daemon.told("watch.restarted")] == ["no inotify", "no inbox", ""]
+    assert [told.get("reason", "") for told in daemon.logged("watch.restarted")] == ["no inotify", "no inbox", ""]
 
 
 def test_events_that_were_lost_are_told(daemon: HandDriven) -> None:
-    watch = daemon.service.scan_loop._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.scan_loop._watch = LostWatch()  # type: ignore[assignment]
     watch.overflows = 2
     for turn in range(3):
         daemon.turn(START_S + WATCH_CHECK_S * turn)
-    assert [told["overflows"] for told in daemon.told("watch.overflow")] == [2]
+    assert [told["overflows"] for told in daemon.logged("watch.overflow")] == [2]
 
 
 # --- the disk --------------------------------------------------------------------------------------------------------
@@ -146,6 +146,6 @@ def test_a_disk_that_says_nothing_of_its_room_stops_nobody(daemon: HandDriven, m
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     monkeypatch.setattr(os, "statvfs", refused)
-    daemon.service.scan_loop.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    daemon.scan_loop.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     daemon.turn(START_S + 60)
-    assert not daemon.service.scheduler.is_paused
+    assert not daemon.scheduler.is_paused

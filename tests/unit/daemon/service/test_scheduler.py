@@ -15,12 +15,12 @@ from fault.stub_daemon import pretended
 from hand_driven import HandDriven, drop
 from spool_oracle import Places, check_published, check_tidy
 
-from daemon.service import completion as endings_module
 from daemon.policy.failures import ErrorType
-from daemon.worker.task import TaskFailure, Task, TaskResult, UpstreamRetry
-from daemon.spool.publish import publish
+from daemon.service import completion as endings_module
 from daemon.settings import Settings
+from daemon.spool.publish import publish
 from daemon.spool.spool import Job, Spool
+from daemon.worker.task import Task, TaskFailure, TaskResult, UpstreamRetry
 
 START_S = 1000.0
 
@@ -36,7 +36,7 @@ def taken(daemon: HandDriven, root: Path, content: bytes = b"a drawing") -> Path
     daemon.hands.is_slow = True
     drop(root, content=content)
     daemon.turned(START_S, until_s=START_S + 2)
-    assert len(daemon.service.scheduler.running) == 1
+    assert len(daemon.scheduler.running) == 1
     return Places(root).claimed()[0]
 
 
@@ -62,11 +62,11 @@ def test_a_drawing_is_published_and_its_record_holds_everything(tmp_path: Path, 
 
 
 def check_done(daemon: HandDriven) -> None:
-    (done,) = daemon.told("job.done")
+    (done,) = daemon.logged("job.done")
     assert (done["file_name"], done["folder"], done["outcome"], done["attempt"]) == ("garlic.png", "dab", "success", 1)
     assert done["file_size"] == 9
     assert done["outputs"] == [{"kind": "gif", "file": "garlic.gif", "bytes": 9, "frames": None, "duration_ms": None}]
-    assert done["queue_wait_ms"] == daemon.told("job.claimed")[0]["queue_wait_ms"] > 0
+    assert done["queue_wait_ms"] == daemon.logged("job.claimed")[0]["queue_wait_ms"] > 0
     assert done["overhead_ms"] > 0
 
 
@@ -77,10 +77,10 @@ def test_what_may_not_be_taken_is_tried_again_when_somebody_may_have_allowed_it(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(tmp_path)
-    monkeypatch.setattr(daemon.spool.spool, "claim", refusing(errno.EACCES))
+    monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EACCES))
     turned_for(daemon, START_S)
     monkeypatch.undo()
-    assert [record["reason"] for record in daemon.told("file.rejected")] == ["immovable"]
+    assert [record["reason"] for record in daemon.logged("file.rejected")] == ["immovable"]
     turned_for(daemon, START_S + 100)
     check_published(tmp_path, "garlic.png", b"a drawing")
 
@@ -89,9 +89,9 @@ def test_a_disk_that_refuses_claims_is_told_and_left_in_peace_for_a_while(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(tmp_path)
-    monkeypatch.setattr(daemon.spool.spool, "claim", refusing(errno.EROFS))
+    monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EROFS))
     daemon.turned(START_S, until_s=START_S + 1.5)
-    (told,) = daemon.told("inbox.degraded")
+    (told,) = daemon.logged("inbox.degraded")
     assert (told["errno"], told["file_name"]) == (errno.EROFS, "garlic.png")
     monkeypatch.undo()
     daemon.turned(START_S + 60)
@@ -103,34 +103,34 @@ def test_files_that_can_not_be_taken_keep_no_others_from_it(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """As those of a folder of the inbox where something else is mounted."""
-    claim = daemon.spool.spool.claim
+    claim = daemon.spool.claim
 
     def picky(name: str, folder: Any, **more: Any) -> Any:
         if folder:
             raise OSError(code, os.strerror(code))
         return claim(name, folder, **more)
 
-    monkeypatch.setattr(daemon.spool.spool, "claim", picky)
+    monkeypatch.setattr(daemon.spool, "claim", picky)
     for number in range(5):
         drop(tmp_path, f"mounted/{number}.png", b"mounted %d" % number)
         drop(tmp_path, f"{number}.png", b"%d" % number)
     daemon.turned(START_S, until_s=START_S + 30)
-    assert daemon.service.completion.done == 5
-    assert bool(daemon.told("inbox.degraded")) == (code == errno.EIO)
-    assert len(daemon.told("file.rejected")) == (5 if code == errno.EXDEV else 0)
+    assert daemon.completion.done == 5
+    assert bool(daemon.logged("inbox.degraded")) == (code == errno.EIO)
+    assert len(daemon.logged("file.rejected")) == (5 if code == errno.EXDEV else 0)
 
 
 def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim = daemon.spool.spool.claim
+    claim = daemon.spool.claim
 
     def swapped(name: str, *arguments: Any, **more: Any) -> Any:
         (tmp_path / "inbox" / name).unlink()
         (tmp_path / "inbox" / name).symlink_to("/etc/passwd")
         return claim(name, *arguments, **more)
 
-    monkeypatch.setattr(daemon.spool.spool, "claim", swapped)
+    monkeypatch.setattr(daemon.spool, "claim", swapped)
     drop(tmp_path)
     daemon.turned(START_S)
     reason = json.loads((tmp_path / "failed" / "garlic.png.error.json").read_text())
@@ -139,17 +139,17 @@ def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
 
 
 def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path, daemon: HandDriven) -> None:
-    roomy = daemon.service.scan_loop.settings
-    daemon.service.scan_loop.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    roomy = daemon.scan_loop.settings
+    daemon.scan_loop.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     drop(tmp_path)
     daemon.turned(START_S, until_s=START_S + 20)
-    assert not daemon.told("job.claimed")
-    assert len(daemon.told("disk.low")) == 1
+    assert not daemon.logged("job.claimed")
+    assert len(daemon.logged("disk.low")) == 1
     assert "the disk is nearly full" in daemon.said[-1]
-    assert daemon.service.housekeeping.is_waiting_for_others()
-    daemon.service.scan_loop.settings = roomy
+    assert daemon.housekeeping.is_waiting_for_others()
+    daemon.scan_loop.settings = roomy
     turned_for(daemon, START_S + 30)
-    assert len(daemon.told("disk.recovered")) == 1
+    assert len(daemon.logged("disk.recovered")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
@@ -160,36 +160,36 @@ def test_a_drawing_that_somebody_writes_to_waits_and_has_cost_no_attempt(tmp_pat
     path = drop(tmp_path, content=b"first")
     with path.open("ab") as writer:
         turned_for(daemon, START_S, 30)
-        assert not daemon.told("job.claimed")
+        assert not daemon.logged("job.claimed")
         writer.write(b" and last")
     turned_for(daemon, START_S + 40)
     check_published(tmp_path, "garlic.png", b"first and last")
-    assert daemon.told("job.done")[0]["attempt"] == 1
+    assert daemon.logged("job.done")[0]["attempt"] == 1
 
 
 def test_one_that_is_written_to_after_its_claim_is_begun_when_it_is_whole(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, writers = daemon.spool.spool.claim, []
+    claim, writers = daemon.spool.claim, []
 
     def then_opened(*arguments: Any, **more: Any) -> Any:
         job = claim(*arguments, **more)
-        writers.append((daemon.spool.spool.path(job) / "source").open("ab"))
+        writers.append((daemon.spool.path(job) / "source").open("ab"))
         return job
 
-    monkeypatch.setattr(daemon.spool.spool, "claim", then_opened)
+    monkeypatch.setattr(daemon.spool, "claim", then_opened)
     drop(tmp_path, content=b"first")
     daemon.turned(START_S, until_s=START_S + 5)
-    assert [held.reason for held in daemon.service.scheduler.held] == ["somebody still writes to it"]
+    assert [held.reason for held in daemon.scheduler.held] == ["somebody still writes to it"]
     assert (
-        json.loads((tmp_path / "spool/work" / daemon.spool.spool.instance / daemon.service.scheduler.held[0].job.id / "job.json").read_text())["attempts"]
+        json.loads((tmp_path / "spool/work" / daemon.spool.instance / daemon.scheduler.held[0].job.id / "job.json").read_text())["attempts"]
         == 0
     )
     writers[0].write(b" and last")
     writers[0].close()
     daemon.turned(START_S + 6)
     check_published(tmp_path, "garlic.png", b"first and last")
-    assert [record["attempt"] for record in daemon.told("job.done")] == [1]
+    assert [record["attempt"] for record in daemon.logged("job.done")] == [1]
 
 
 def test_one_that_changed_while_it_was_worked_on_is_worked_on_again(tmp_path: Path, daemon: HandDriven) -> None:
@@ -199,9 +199,9 @@ def test_one_that_changed_while_it_was_worked_on_is_worked_on_again(tmp_path: Pa
     daemon.hands.finish()
     daemon.hands.is_slow = False
     daemon.turned(START_S + 3)
-    assert [record["reason"] for record in daemon.told("job.retried")] == ["changed"]
+    assert [record["reason"] for record in daemon.logged("job.retried")] == ["changed"]
     check_published(tmp_path, "garlic.png", b"first and last")
-    assert [record["attempt"] for record in daemon.told("job.done")] == [1]
+    assert [record["attempt"] for record in daemon.logged("job.done")] == [1]
     check_tidy_but_for_own(tmp_path)
 
 
@@ -224,7 +224,7 @@ def test_a_drawing_that_somebody_removed_from_the_spool_is_told_as_lost(tmp_path
     daemon.hands.is_slow = False
     drop(tmp_path, "other.png", b"other")
     turned_for(daemon, START_S + 3)
-    (lost,) = daemon.told("job.lost")
+    (lost,) = daemon.logged("job.lost")
     assert lost["reason"] == ("its source was removed from the spool" if what == "source" else "another daemon has taken it over")
     check_published(tmp_path, "other.png", b"other")
 
@@ -233,15 +233,15 @@ def test_a_spool_that_can_not_be_written_holds_everything_back_and_loses_nothing
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken(daemon, tmp_path, b"break")
-    monkeypatch.setattr(daemon.spool.spool, "save", refusing(errno.EROFS))
+    monkeypatch.setattr(daemon.spool, "save", refusing(errno.EROFS))
     daemon.hands.finish()
     daemon.turned(START_S + 3, until_s=START_S + 4)
-    assert [str(errno.EROFS) in held.reason for held in daemon.service.scheduler.held] == [True]
-    assert daemon.service.scheduler.machine.reason.startswith("the spool can't be written")
+    assert [str(errno.EROFS) in held.reason for held in daemon.scheduler.held] == [True]
+    assert daemon.scheduler.machine.reason.startswith("the spool can't be written")
     monkeypatch.undo()
     daemon.hands.is_slow = False
     daemon.turned(START_S + 60)
-    assert len(daemon.told("job.failed")) == 1
+    assert len(daemon.logged("job.failed")) == 1
 
 
 def test_a_drawing_whose_end_is_refused_for_ever_keeps_nobody_else_waiting(
@@ -262,7 +262,7 @@ def test_a_drawing_whose_end_is_refused_for_ever_keeps_nobody_else_waiting(
     drop(tmp_path)
     daemon.turned(START_S + 10, until_s=START_S + 15)
     check_published(tmp_path, "garlic.png", b"a drawing")
-    (held,) = daemon.service.scheduler.held
+    (held,) = daemon.scheduler.held
     assert os.strerror(errno.EACCES) in held.reason
     refused.clear()
     daemon.turned(START_S + 15, until_s=START_S + 615)
@@ -285,13 +285,13 @@ def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tm
         for number in range(20):
             drop(tmp_path, f"{number}.png", b"%d" % number)
         now = daemon.turned(START_S, until_s=START_S + 600)
-        assert daemon.service.completion.failed == 0
+        assert daemon.completion.failed == 0
         assert daemon.hands.orders < 30  # one tries in a while
-        assert len(daemon.service.scheduler.held) <= daemon.hands.count + 1
+        assert len(daemon.scheduler.held) <= daemon.hands.count + 1
         assert "the workers died before they began it" in daemon.status()["summary"]
         can_start.append(True)
         daemon.turned(now + 60)
-        assert daemon.service.completion.done == 20
+        assert daemon.completion.done == 20
 
 
 # --- stopping --------------------------------------------------------------------------------------------------------
@@ -299,37 +299,37 @@ def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tm
 
 def test_a_stop_takes_back_what_no_worker_has_begun_and_lets_the_rest_finish(tmp_path: Path, daemon: HandDriven) -> None:
     taken(daemon, tmp_path)
-    (running,) = daemon.service.scheduler.running.values()
+    (running,) = daemon.scheduler.running.values()
     drop(tmp_path, "later.png", b"later")
-    daemon.service.scheduler.stop()
+    daemon.scheduler.stop()
     assert running.future.cancelled()
     daemon.turn(START_S + 3)
-    assert [held.reason for held in daemon.service.scheduler.held] == ["stopped"]
+    assert [held.reason for held in daemon.scheduler.held] == ["stopped"]
     assert (running.job.attempts, running.job.is_under_way) == (0, False)
     assert (tmp_path / "inbox" / "later.png").exists()
 
 
 def test_what_a_worker_has_begun_is_not_taken_back_but_at_the_end(tmp_path: Path, daemon: HandDriven) -> None:
     taken(daemon, tmp_path)
-    (running,) = daemon.service.scheduler.running.values()
+    (running,) = daemon.scheduler.running.values()
     running.future.set_running_or_notify_cancel()
-    daemon.service.scheduler.stop()
+    daemon.scheduler.stop()
     daemon.turn(START_S + 3)
-    assert daemon.service.scheduler.running
-    assert daemon.service.scheduler.abandon() == [running.job.id]
-    assert not daemon.service.scheduler.running
+    assert daemon.scheduler.running
+    assert daemon.scheduler.abandon() == [running.job.id]
+    assert not daemon.scheduler.running
     assert (running.job.attempts, running.job.is_under_way) == (0, False)
-    assert daemon.service.scheduler.abandon() == []
+    assert daemon.scheduler.abandon() == []
 
 
 def test_after_a_stop_the_next_daemon_goes_on(tmp_path: Path) -> None:
     with HandDriven.opened(tmp_path) as first:
         taken(first, tmp_path)
-        first.service.stop()
+        first.scheduler.stop()
         first.turn(START_S + 3)
     with HandDriven.opened(tmp_path) as second:
         second.turned(START_S)
-    assert [record["from_state"] for record in second.told("job.recovered")] == ["waiting"]
+    assert [record["from_state"] for record in second.logged("job.recovered")] == ["waiting"]
     check_published(tmp_path, "garlic.png", b"a drawing")
     check_tidy(tmp_path)
 
@@ -363,7 +363,7 @@ def test_one_that_was_published_but_for_its_end_is_not_published_again(tmp_path:
     job_id = left_behind(tmp_path, lambda spool, job: publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF")))
     daemon.turned(START_S)
     assert names_below(tmp_path / "outbox") == ["garlic.gif", "garlic.json"]
-    (done,) = daemon.told("job.done")
+    (done,) = daemon.logged("job.done")
     assert (done["job_id"], done["is_recovered"]) == (job_id, True)
     assert not daemon.hands.orders
 
@@ -375,7 +375,7 @@ def test_one_that_was_half_way_into_quarantine_gets_there(tmp_path: Path, daemon
 
     left_behind(tmp_path, failing)
     daemon.turned(START_S)
-    (failed,) = daemon.told("job.failed")
+    (failed,) = daemon.logged("job.failed")
     assert (failed["error_type"], failed["error_message"], failed["is_recovered"]) == ("no_figure", "no figure", True)
     assert names_below(tmp_path / "failed") == ["garlic.png", "garlic.png.error.json"]
     check_tidy_but_for_own(tmp_path)
@@ -398,10 +398,10 @@ def test_a_damaged_job_without_a_drawing_is_told_as_lost_and_stops_nobody(tmp_pa
     job_id = left_behind(tmp_path, damaged)
     drop(tmp_path, "other.png", b"other")
     turned_for(daemon, START_S)
-    assert [record["job_id"] for record in daemon.told("job.lost")] == [job_id]
+    assert [record["job_id"] for record in daemon.logged("job.lost")] == [job_id]
     check_published(tmp_path, "other.png", b"other")
-    assert not daemon.service.scheduler.held
-    assert [path.name for path in daemon.spool.spool.own.iterdir()] == [".lock"]
+    assert not daemon.scheduler.held
+    assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("call", ["resumed", "resumed_failure"])
@@ -418,32 +418,32 @@ def test_what_can_not_be_resumed_now_is_resumed_later_and_stops_nobody(
             (spool.path(job) / "source").rename(spool.layout.failed / "garlic.png")
 
     left_behind(tmp_path, gone)
-    monkeypatch.setattr(daemon.service.completion, call, refusing(errno.EROFS))
+    monkeypatch.setattr(daemon.completion, call, refusing(errno.EROFS))
     daemon.turn(START_S)
     monkeypatch.undo()
     drop(tmp_path, "other.png", b"other")
     turned_for(daemon, START_S + 1, 200)
     assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
-    assert not daemon.service.scheduler.held
-    assert len(daemon.told("job.done" if call == "resumed" else "job.failed")) == (2 if call == "resumed" else 1)
-    assert [path.name for path in daemon.spool.spool.own.iterdir()] == [".lock"]
+    assert not daemon.scheduler.held
+    assert len(daemon.logged("job.done" if call == "resumed" else "job.failed")) == (2 if call == "resumed" else 1)
+    assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
 
 
 def test_one_of_a_later_version_is_told_and_left_alone(tmp_path: Path, daemon: HandDriven) -> None:
     left_behind(tmp_path, lambda spool, job: (spool.path(job) / "job.json").write_text('{"schema": 99}') and None)
     daemon.turned(START_S)
-    assert [record["from_state"] for record in daemon.told("job.recovered")] == ["newer"]
+    assert [record["from_state"] for record in daemon.logged("job.recovered")] == ["newer"]
     assert not daemon.hands.orders
     assert len(Places(tmp_path).claimed()) == 1
 
 
 def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     left_behind(tmp_path)
-    from daemon.service import takeover as leftovers
+    from daemon.service import takeover
 
-    monkeypatch.setattr(leftovers, "taken_over", refusing(errno.EIO))
+    monkeypatch.setattr(takeover, "taken_over", refusing(errno.EIO))
     daemon.turned(START_S, until_s=START_S + 1)
-    assert {record["errno"] for record in daemon.told("inbox.degraded")} == {errno.EIO}
+    assert {record["errno"] for record in daemon.logged("inbox.degraded")} == {errno.EIO}
     monkeypatch.undo()
     daemon.turned(START_S + 60)
     check_published(tmp_path, "garlic.png", b"a drawing")
@@ -451,19 +451,19 @@ def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven
 
 def test_a_folder_of_its_own_that_was_removed_is_made_anew_once_it_can_be(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     daemon.turn(START_S)
-    (daemon.spool.spool.own / ".lock").unlink()
-    daemon.spool.spool.own.rmdir()
-    before = daemon.spool.spool.instance
-    monkeypatch.setattr(daemon.spool.spool, "renew", refusing(errno.EROFS))
+    (daemon.spool.own / ".lock").unlink()
+    daemon.spool.own.rmdir()
+    before = daemon.spool.instance
+    monkeypatch.setattr(daemon.spool, "renew", refusing(errno.EROFS))
     daemon.turn(START_S + 20)
-    assert daemon.told("inbox.degraded")[-1]["errno"] == errno.EROFS
+    assert daemon.logged("inbox.degraded")[-1]["errno"] == errno.EROFS
     monkeypatch.undo()
     daemon.turn(START_S + 40)
-    assert [record["new_instance"] for record in daemon.told("daemon.superseded")] == [daemon.spool.spool.instance]
-    assert daemon.spool.spool.instance != before
+    assert [record["new_instance"] for record in daemon.logged("daemon.superseded")] == [daemon.spool.instance]
+    assert daemon.spool.instance != before
 
 
-# --- endings ---------------------------------------------------------------------------------------------------------
+# --- completion ---------------------------------------------------------------------------------------------------------
 
 
 def with_work(root: Path, work: Callable[[Task], TaskResult], until_s: float = START_S + 120, **fields: Any) -> HandDriven:
@@ -476,16 +476,16 @@ def with_work(root: Path, work: Callable[[Task], TaskResult], until_s: float = S
 
 def test_a_worker_that_says_nothing_has_failed(tmp_path: Path) -> None:
     daemon = with_work(tmp_path, lambda _: TaskResult())
-    assert [record["error_type"] for record in daemon.told("job.failed")] == ["internal"]
-    assert [record["reason"] for record in daemon.told("job.retried")] == ["internal"] * 2
-    assert daemon.told("job.failed")[0]["error_message"] == "the worker said nothing"
+    assert [record["error_type"] for record in daemon.logged("job.failed")] == ["internal"]
+    assert [record["reason"] for record in daemon.logged("job.retried")] == ["internal"] * 2
+    assert daemon.logged("job.failed")[0]["error_message"] == "the worker said nothing"
 
 
 def test_a_failure_is_told_with_its_stage_its_trace_and_what_to_do(tmp_path: Path) -> None:
     failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="detect", trace="Traceback: far away")
     report = TaskResult(failure=failure, stages_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, upstream_attempts={"answered": 2})
     daemon = with_work(tmp_path, lambda _: report, log={"stages": True})
-    (failed,) = daemon.told("job.failed")
+    (failed,) = daemon.logged("job.failed")
     assert (failed["stage"], failed["error_type"], failed["attempt"]) == ("infer", "no_figure", 1)
     assert len(failed["error_id"]) == 12
     assert failed["stack"] == "Traceback: far away"
@@ -501,11 +501,11 @@ def test_stages_are_told_one_by_one_where_that_is_wanted(tmp_path: Path, daemon:
     times = {"decode": 2.0, "detect": 3.0, "pose": 1.0}
     daemon.hands._work = lambda _: TaskResult(failure=failure, stages_ms=times)
     drop(tmp_path)
-    quiet = daemon.service.completion
+    quiet = daemon.completion
     quiet._tells_stages = True
     daemon.turned(START_S)
-    assert [(record["stage"], record["duration_ms"]) for record in daemon.told("stage.done")] == [("decode", 2.0)]
-    (failed,) = daemon.told("stage.failed")
+    assert [(record["stage"], record["duration_ms"]) for record in daemon.logged("stage.done")] == [("decode", 2.0)]
+    (failed,) = daemon.logged("stage.failed")
     assert (failed["stage"], failed["duration_ms"], failed["error_type"]) == ("infer", 4.0, "no_figure")
 
 
@@ -514,7 +514,7 @@ def test_what_goes_wrong_is_told_with_a_reason_of_its_own_where_there_is_none(tm
     reason = Places(tmp_path).failed("garlic.png")
     assert reason is not None
     assert reason["what_to_do"] == "ask somebody"
-    assert not daemon.told("job.failed")[0].get("stack")
+    assert not daemon.logged("job.failed")[0].get("stack")
 
 
 def test_questions_that_had_to_be_asked_again_are_told(tmp_path: Path) -> None:
@@ -524,9 +524,9 @@ def test_questions_that_had_to_be_asked_again_are_told(tmp_path: Path) -> None:
         return report
 
     daemon = with_work(tmp_path, work)
-    (told,) = daemon.told("upstream.retry")
+    (told,) = daemon.logged("upstream.retry")
     assert (told["upstream"], told["model"], told["status_code"], told["wait_ms"]) == ("http://upstream", "detector", 503, 12.0)
-    assert daemon.told("job.done")[0]["retries"] == 1
+    assert daemon.logged("job.done")[0]["retries"] == 1
 
 
 def test_a_result_that_can_not_be_published_for_good_is_the_outputs_fault(tmp_path: Path) -> None:
@@ -535,7 +535,7 @@ def test_a_result_that_can_not_be_published_for_good_is_the_outputs_fault(tmp_pa
     drop(tmp_path, "dab/garlic.png")
     with HandDriven.opened(tmp_path) as daemon:
         daemon.turned(START_S, until_s=START_S + 120)
-    (failed,) = daemon.told("job.failed")
+    (failed,) = daemon.logged("job.failed")
     assert (failed["error_type"], failed["stage"]) == ("output", "publish")
 
 
@@ -543,8 +543,8 @@ def test_the_same_drawing_again_is_animated_again_and_told(tmp_path: Path, daemo
     for now in (START_S, START_S + 100):
         drop(tmp_path)
         daemon.turned(now)
-    first, second = daemon.told("job.done")
-    (duplicate,) = daemon.told("job.duplicate")
+    first, second = daemon.logged("job.done")
+    (duplicate,) = daemon.logged("job.duplicate")
     assert (duplicate["job_id"], duplicate["original_job_id"]) == (second["job_id"], first["job_id"])
     assert len(Places(tmp_path).manifests()) == 2
 
@@ -553,13 +553,13 @@ def test_a_publication_that_can_not_be_acknowledged_is_acknowledged_later(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken(daemon, tmp_path)
-    monkeypatch.setattr(daemon.spool.spool, "acknowledge", refusing(errno.EROFS))
+    monkeypatch.setattr(daemon.spool, "acknowledge", refusing(errno.EROFS))
     daemon.hands.finish()
     daemon.turned(START_S + 3, until_s=START_S + 20)
     assert len(Places(tmp_path).claimed()) == 1
     monkeypatch.undo()
     daemon.turned(START_S + 30)
-    assert len(daemon.told("job.done")) == 1
+    assert len(daemon.logged("job.done")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
@@ -573,9 +573,9 @@ def test_a_key_that_is_refused_stops_all_pictures_and_says_so(tmp_path: Path) ->
     refusal = TaskResult(failure=TaskFailure(ErrorType.UNAUTHORISED, "HTTP 401"))
     drop(tmp_path, "other.png", b"other")
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 3)
-    assert daemon.told("auth.rejected")
-    assert len(daemon.told("breaker.opened")) == 1
-    assert not daemon.told("job.failed")
+    assert daemon.logged("auth.rejected")
+    assert len(daemon.logged("breaker.opened")) == 1
+    assert not daemon.logged("job.failed")
     assert "HTTP 401" in daemon.said[-1]
 
 
@@ -583,6 +583,6 @@ def test_without_opengl_nothing_is_started_until_it_may_be_back(tmp_path: Path) 
     refusal = TaskResult(failure=TaskFailure(ErrorType.NO_OPENGL, "no context"))
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 1.5)
     assert daemon.hands.orders == 1
-    assert daemon.service.housekeeping.is_waiting_for_others()
-    assert daemon.service.housekeeping.vitals is not None
-    assert daemon.service.housekeeping.vitals.machine == "open"
+    assert daemon.housekeeping.is_waiting_for_others()
+    assert daemon.housekeeping.health is not None
+    assert daemon.housekeeping.health.machine == "open"

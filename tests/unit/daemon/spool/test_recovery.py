@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from claimed_jobs import claimed, dropped, names_below, source_of, with_results
 
-from daemon.spool import recovery
 from daemon.files.durable import exists
+from daemon.spool import recovery
 from daemon.spool.instances import LOCK
 from daemon.spool.job_ids import job_id
 from daemon.spool.publish import publish

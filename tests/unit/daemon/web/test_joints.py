@@ -26,13 +26,13 @@ import yaml
 from PIL import Image
 
 from daemon.commands.joints import correct_joints
+from daemon.options.scene_builder import RenderRequest
 from daemon.web.folder import BEFORE_NAME, CharacterFolder
 from daemon.web.page import page, policy
 from daemon.web.server import MOST_BYTES, JointsServer
-from daemon.options.scene_builder import RenderRequest
-from pipeline.assets import AssetKind, asset_folder
-from pipeline.character_configs import moved_joints, read_character_config
 from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed, RenderFailed, UnknownName
+from pipeline.files.assets import AssetKind, asset_folder
+from pipeline.files.character_configs import moved_joints, read_character_config
 
 CHARACTERS = asset_folder(AssetKind.CHARACTERS)
 SECRET = "0123456789abcdef"

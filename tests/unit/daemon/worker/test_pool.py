@@ -18,10 +18,10 @@ import pytest
 from pebble import ProcessExpired
 from pebble.pool import process as pool_process
 
-from daemon.worker import pool as workers_module
 from daemon.policy.failures import ErrorType
-from daemon.worker.task import TaskResult
+from daemon.worker import pool as workers_module
 from daemon.worker.pool import ProcessWorkerPool, result_of
+from daemon.worker.task import TaskResult
 
 PATIENCE_S = 60.0
 
@@ -76,7 +76,9 @@ def test_a_job_that_no_worker_could_begin_says_so() -> None:
 
 
 @pytest.mark.parametrize("error", [BlockingIOError(errno.EAGAIN, "no process left"), RuntimeError("can't start new thread")])
-def test_where_no_worker_can_be_started_the_daemon_goes_on(workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_where_no_worker_can_be_started_the_daemon_goes_on(
+    workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def refused(*_: object) -> None:
         raise error
 
@@ -107,7 +109,7 @@ def test_a_limit_that_may_not_be_raised_is_kept(monkeypatch: pytest.MonkeyPatch)
     assert limits.set == {"data": (32 << 20, 32 << 20)}
 
 
-def told(error: BaseException) -> tuple[ErrorType, str]:
+def logged(error: BaseException) -> tuple[ErrorType, str]:
     """What is made of a job that ended so."""
     future: Future[Any] = Future()
     future.set_exception(error)
@@ -126,13 +128,13 @@ def told(error: BaseException) -> tuple[ErrorType, str]:
     ],
 )
 def test_how_a_worker_died_says_why(exitcode: int, kind: ErrorType, message: str) -> None:
-    assert told(ProcessExpired("it died", code=exitcode)) == (kind, message)
+    assert logged(ProcessExpired("it died", code=exitcode)) == (kind, message)
 
 
 def test_every_other_end_is_a_failure_too() -> None:
-    assert told(TimeoutError()) == (ErrorType.DEADLINE, "it was not done within 1.5 s")
-    assert told(MemoryError()) == (ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have")
-    kind, message = told(RuntimeError("words " * 1000))
+    assert logged(TimeoutError()) == (ErrorType.DEADLINE, "it was not done within 1.5 s")
+    assert logged(MemoryError()) == (ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have")
+    kind, message = logged(RuntimeError("words " * 1000))
     assert (kind, len(message)) == (ErrorType.INTERNAL, 500)
     assert message.startswith("RuntimeError: words")
 

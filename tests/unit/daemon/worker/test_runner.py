@@ -13,12 +13,12 @@ import pytest
 from few_lines_server import Server, picture, server
 from spool_oracle import ROOT
 
-from daemon.worker import runner as work
-from daemon.policy.failures import ErrorType
 from daemon.options.inference import InferenceChoice, InferenceRequest
-from daemon.worker.task import Task
 from daemon.options.sidecar import JobOptions
+from daemon.policy.failures import ErrorType
+from daemon.worker import runner
 from daemon.worker.resources import MAX_RETRIES_TOLD, WorkerResources
+from daemon.worker.task import Task
 from pipeline.errors import NoFigureFound
 from pipeline.types import Format
 
@@ -32,7 +32,7 @@ gl = pytest.mark.gl
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerResources]:
     """A worker's, of this test's own."""
     made = WorkerResources({})
-    monkeypatch.setattr(work, "_bench", made)
+    monkeypatch.setattr(runner, "_bench", made)
     yield made
     made.clear()
 
@@ -52,7 +52,7 @@ def drawing(order: Task, picture: Path, server: Server) -> Task:
 
 
 def kind(order: Task) -> ErrorType:
-    failure = work.perform(order).failure
+    failure = runner.perform(order).failure
     assert failure is not None
     return failure.kind
 
@@ -61,7 +61,7 @@ def kind(order: Task) -> ErrorType:
 @pytest.mark.usefixtures("bench")
 def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(drawing: Task, server: Server) -> None:
     (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"], "formats": ["gif", "webp"], "figures": "all"}))
-    report = work.perform(replace(drawing, keep_annotations=True, wants_thumbnail=True))
+    report = runner.perform(replace(drawing, keep_annotations=True, wants_thumbnail=True))
     assert report.failure is None, report.failure
     assert report.manifest is not None
     outputs = report.manifest["outputs"]
@@ -87,7 +87,7 @@ def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(dr
 @gl
 @pytest.mark.usefixtures("bench")
 def test_what_stays_warm_is_asked_for_once(drawing: Task, server: Server) -> None:
-    first, second = work.perform(drawing), work.perform(drawing)
+    first, second = runner.perform(drawing), runner.perform(drawing)
     assert first.manifest is not None
     assert second.manifest is not None
     assert [each["sha256"] for each in first.manifest["outputs"]] == [each["sha256"] for each in second.manifest["outputs"]]
@@ -98,7 +98,7 @@ def test_what_stays_warm_is_asked_for_once(drawing: Task, server: Server) -> Non
 @pytest.mark.usefixtures("bench")
 def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing: Task, server: Server) -> None:
     server.sees = 0
-    report = work.perform(drawing)
+    report = runner.perform(drawing)
     assert report.failure is not None
     assert (report.failure.kind, report.networks_answered) == (ErrorType.NO_FIGURE, True)
     assert report.failure.stage == "detect"
@@ -108,7 +108,7 @@ def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing:
 @pytest.mark.usefixtures("bench")
 def test_a_server_that_is_not_there_fails_nobody_for_good(drawing: Task) -> None:
     nobody = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
-    report = work.perform(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
+    report = runner.perform(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
     assert report.failure is not None
     assert (report.failure.kind, report.networks_answered) == (ErrorType.UPSTREAM, False)
     assert sum(report.upstream_attempts.values()) == len(report.retries) + 1
@@ -123,7 +123,7 @@ def test_networks_that_can_not_be_had_as_the_settings_want_them_are_no_drawings_
 @pytest.mark.usefixtures("bench")
 def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(order: Task) -> None:
     (order.place / "source").write_bytes(b"GIF87a, they say")
-    report = work.perform(order)
+    report = runner.perform(order)
     assert report.failure is not None
     assert report.failure.kind in {ErrorType.PICTURE, ErrorType.UNSUPPORTED}
     assert str(order.place) not in report.failure.message
@@ -134,7 +134,7 @@ def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(or
 @pytest.mark.usefixtures("bench")
 def test_options_that_are_wrong_are_said_before_anything_is_done(order: Task) -> None:
     (order.place / "sidecar.json").write_text('{"motion": "moonwalk"}')
-    report = work.perform(order)
+    report = runner.perform(order)
     assert report.failure is not None
     assert report.failure.kind is ErrorType.SIDECAR
     assert "moonwalk" in report.failure.message
@@ -155,8 +155,8 @@ def test_nothing_is_raised_whatever_happens(order: Task, monkeypatch: pytest.Mon
     def fails(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(work, "_manifest", fails)
-    report = work.perform(order)
+    monkeypatch.setattr(runner, "_manifest", fails)
+    report = runner.perform(order)
     assert report.failure is not None
     assert report.failure.kind is expected
     assert len(report.failure.message) <= 500
@@ -167,7 +167,7 @@ def test_nothing_is_raised_whatever_happens(order: Task, monkeypatch: pytest.Mon
 @pytest.mark.usefixtures("bench")
 def test_a_character_needs_no_networks_and_its_copy_is_gone(order: Task) -> None:
     shutil.copytree(KING, order.place / "source")
-    report = work.perform(replace(order, is_folder=True, name="king", wants_thumbnail=True))
+    report = runner.perform(replace(order, is_folder=True, name="king", wants_thumbnail=True))
     assert report.failure is None, report.failure
     assert report.manifest is not None
     assert (report.manifest["inference"], report.manifest["outputs"][0]["quality"], report.networks_answered) == (None, None, False)

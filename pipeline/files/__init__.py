@@ -1,0 +1,1 @@
+"""File formats of AnimatedDrawings: characters, scenes, annotations, pictures, YAML."""

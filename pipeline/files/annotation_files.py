@@ -1,0 +1,60 @@
+"""The folder of annotations that AnimatedDrawings writes for a drawing (COMPAT.md, section 1), written for a figure of ours.
+
+`image.png` (the drawing), `bounding_box.yaml` (where the figure is in it), `texture.png`, `mask.png` and `char_cfg.yaml` (the character),
+and `joint_overlay.png` (the joints drawn over the crop, to look at).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from pipeline.annotate import AnnotatedFigure
+from pipeline.errors import OutputFailed
+from pipeline.files.character_files import write_character
+from pipeline.files.picture_files import write_png
+from pipeline.types import Bytes, Character, Drawing
+
+BONE_RGB = (40, 90, 230)
+JOINT_RGB = (230, 40, 40)
+OUTLINE_RGB = (40, 170, 70)
+ENOUGH_FOR_LABELS_PX = 700
+OVERLAY_NAME = "joint_overlay.png"
+
+
+def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -> None:
+    """Write the folder; it is made if it is not there, files in it are replaced.
+
+    Raises:
+        OutputFailed: the disk refused.
+    """
+    write_character(figure.character, folder)
+    box = figure.annotation.box
+    edges = {"left": round(box.left), "top": round(box.top), "right": round(box.right), "bottom": round(box.bottom)}
+    try:
+        (folder / "bounding_box.yaml").write_text(yaml.safe_dump(edges), encoding="utf-8")
+    except OSError as error:
+        raise OutputFailed(f"the box can't be written: {error.strerror or error}", path=folder) from error
+    write_png(folder / "image.png", drawing.rgb if drawing.alpha is None else np.dstack([drawing.rgb, drawing.alpha]))
+    write_png(folder / OVERLAY_NAME, joint_overlay(figure.character))
+
+
+def joint_overlay(character: Character) -> Bytes:
+    """(h, w, 3) uint8: the crop with the mask's outline, the bones and the named joints drawn over it, enlarged if it is small."""
+    height, width = character.mask.shape
+    side = max(height, width)
+    zoom = max(1, round(ENOUGH_FOR_LABELS_PX / side))
+    picture = cv2.resize(character.rgba[..., :3], (width * zoom, height * zoom), interpolation=cv2.INTER_LINEAR)
+    outlines, _ = cv2.findContours(character.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.polylines(picture, [outline * zoom for outline in outlines], isClosed=True, color=OUTLINE_RGB, thickness=1)
+    at = [(round(x * side * zoom), round((1 - y) * side * zoom)) for x, y in character.rig.rest]
+    for joint, parent in enumerate(character.rig.parents.tolist()):
+        if parent >= 0:
+            cv2.line(picture, at[parent], at[joint], BONE_RGB, 2, cv2.LINE_AA)
+    for name, place in zip(character.rig.joint_names, at, strict=True):
+        cv2.circle(picture, place, 4, JOINT_RGB, -1, cv2.LINE_AA)
+        cv2.putText(picture, name, (place[0] + 6, place[1] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, JOINT_RGB, 1, cv2.LINE_AA)
+    return np.asarray(picture, np.uint8)

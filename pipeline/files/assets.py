@@ -1,0 +1,32 @@
+"""Where the data that comes with doodled lies: `pipeline/assets/<kind>` in an installed wheel, `etc/<kind>` in a checkout."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from pipeline.errors import PermanentError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+class AssetKind(StrEnum):
+    """The folders of data that are shipped."""
+
+    MOTIONS = "motions"
+    RETARGET = "retarget"
+    CHARACTERS = "characters"
+
+
+def asset_folder(kind: AssetKind, *, package: Path = _PACKAGE) -> Path:
+    """The folder that holds one kind of data.
+
+    Raises:
+        PermanentError: neither place has it.
+    """
+    places = (package / "assets" / kind, package.parent / "etc" / kind)
+    for place in places:
+        if place.is_dir():
+            return place
+    listed = " or ".join(str(place) for place in places)
+    raise PermanentError(f"the shipped {kind} are missing: expected them in {listed}", hint="install doodled again")

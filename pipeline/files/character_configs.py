@@ -1,0 +1,144 @@
+"""AnimatedDrawings' char_cfg.yaml: a picture's size, and the joints of the figure in it (COMPAT.md, section 3).
+
+Joints come in any order in the file, parents first out of here. What keeps them from being one tree is refused.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pipeline.files.yaml_files import Section, nearest, raise_problems, yaml_mapping
+from pipeline.types import Floats, Ints
+
+MAX_JOINTS = 1000
+MAX_SIDE = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class CharacterConfig:
+    """What the file says.
+
+    Attributes:
+        width, height: of the pictures, px.
+        joint_names: J unique names, parents first.
+        parents: (J,) int32, -1 for the root.
+        locations: (J, 2) float64, x and y of a pixel, y down.
+    """
+
+    width: int
+    height: int
+    joint_names: tuple[str, ...]
+    parents: Ints
+    locations: Floats
+
+
+def read_character_config(path: Path) -> CharacterConfig:
+    """A char_cfg.yaml.
+
+    Raises:
+        ConfigError: with everything that is wrong in it.
+    """
+    problems: list[str] = []
+    fields = Section(yaml_mapping(path), problems)
+    width, height = (fields.whole(side, least=1, most=MAX_SIDE) for side in ("width", "height"))
+    joints: list[tuple[str, str | None, tuple[float, ...]]] = []
+    for entry in fields.sections("skeleton", least=1):
+        parent = entry.text("parent") if entry.has("parent") or "parent" not in entry.keys() else None  # noqa: SIM118 - a Section is no dictionary
+        joints.append((entry.text("name"), parent, entry.numbers("loc", 2)))
+    if len(joints) > MAX_JOINTS:
+        fields.note("skeleton", f"expected at most {MAX_JOINTS} joints, found {len(joints)}")
+    names, parent_of = [name for name, _, _ in joints], {name: parent for name, parent, _ in joints}
+    if not problems:
+        problems += _hierarchy_problems(parent_of, names)
+    raise_problems(path, problems)
+    order = _parents_first(names, parent_of)
+    index_of = {name: index for index, name in enumerate(order)}
+    parents = [index_of[parent] if (parent := parent_of[name]) is not None else -1 for name in order]
+    location_of = {name: location for name, _, location in joints}
+    locations = np.array([location_of[name] for name in order], dtype=np.float64)
+    return CharacterConfig(width, height, tuple(order), np.array(parents, dtype=np.int32), locations)
+
+
+def moved_joints(path: Path, locations: Mapping[str, tuple[int, int]]) -> str:
+    """The text of a char_cfg.yaml with joints moved to other pixels (x, y), and everything else as it is, comments and line ends included.
+
+    Where entries share values (anchors, merged keys), the file is written anew, with all its keys, but without its comments.
+
+    Raises:
+        ConfigError: the file, or a location that is outside of the picture, or a joint that the file does not have.
+    """
+    config = read_character_config(path)
+    problems = []
+    for name, (x, y) in locations.items():
+        if name not in config.joint_names:
+            problems.append(f"{name}: is no joint of this figure{nearest(name, config.joint_names)}")
+        elif not (0 <= x < config.width and 0 <= y < config.height):
+            problems.append(f"{name}: expected a pixel of the picture, which is {config.width} x {config.height} px, found ({x}, {y})")
+    raise_problems(path, problems)
+    text = path.read_bytes().decode("utf-8")
+    if not any(isinstance(event, yaml.AliasEvent) or getattr(event, "value", "") == "<<" for event in yaml.parse(text, yaml.SafeLoader)):
+        return _with_numbers_replaced(text, locations)
+    fields = yaml_mapping(path)
+    for entry in fields["skeleton"]:
+        entry["loc"] = list(locations.get(entry["name"], entry["loc"]))
+    return yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)
+
+
+def _with_numbers_replaced(text: str, locations: Mapping[str, tuple[int, int]]) -> str:
+    """The text with other numbers where `loc` has its own."""
+    spans = []
+    for entry in _value(yaml.compose(text, yaml.SafeLoader), "skeleton"):
+        for number, wanted in zip(_value(entry, "loc"), locations.get(_value(entry, "name"), ()), strict=False):
+            spans.append((number.start_mark.index, number.end_mark.index, str(wanted)))
+    for start, end, number in sorted(spans, reverse=True):
+        text = text[:start] + number + text[end:]
+    return text
+
+
+def _value(mapping: yaml.Node | None, key: str) -> Any:  # noqa: ANN401 - YAML is untyped
+    """What a key has in a file that was read before: nodes, or a text."""
+    return next(value.value for name, value in mapping.value if name.value == key) if mapping else ()
+
+
+def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> list[str]:
+    """What keeps the joints from being one tree."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems = [f"skeleton: {name} is there {names.count(name)} times, expected unique names" for name in twice]
+    roots = [name for name in names if parents[name] is None]
+    if not roots:
+        problems.append("skeleton: there is no root, expected one joint with parent: null")
+    elif len(roots) > 1:
+        problems.append(f"skeleton: expected one joint with parent: null, found {', '.join(roots)}")
+    unknown = {name: parent for name, parent in parents.items() if parent is not None and parent not in parents}
+    problems += [f"skeleton: {name}'s parent {parent!r} is no joint{nearest(parent, parents)}" for name, parent in unknown.items()]
+    if not problems:
+        reached = set(_parents_first(names, parents))
+        astray = [name for name in names if name not in reached]
+        if astray:
+            problems.append(f"skeleton: {', '.join(astray)} hang on each other in a cycle, expected a way to the root")
+    return problems
+
+
+def _parents_first(names: list[str], parents: dict[str, str | None]) -> list[str]:
+    """The joints in their own order, but for those that come before their parents; joints in a cycle are left out.
+
+    Siblings keep their order, however late their parents come: of several that turn their parent the last one counts.
+    """
+    children: dict[str | None, list[int]] = {}
+    for index, name in enumerate(names):
+        children.setdefault(parents[name], []).append(index)
+    order: list[str] = []
+    ready = children.get(None, [])[:1]
+    while ready:
+        name = names[heapq.heappop(ready)]
+        order.append(name)
+        for child in children.get(name, ()):
+            heapq.heappush(ready, child)
+    return order

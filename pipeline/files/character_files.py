@@ -1,0 +1,137 @@
+"""AnimatedDrawings' character folders: char_cfg.yaml, mask.png and texture.png (COMPAT.md, section 3).
+
+Where the original asserts or loses a limb without a word, small faults are mended and reported in `Character.repairs`: a joint that lies
+on no pixel of the figure is moved to the nearest one, and pieces of the mask that hold no joint are left out. What can't be mended
+without guessing is refused.
+
+A joint's location is a pixel's index, so pixel (x, y) stands at (x / m, 1 - y / m) in the unit square, m being the picture's longer side.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from pipeline.errors import CharacterError, ConfigError, FileProblems, OutputFailed
+from pipeline.files.character_configs import CharacterConfig, read_character_config
+from pipeline.files.picture_files import read_mask, read_rgba, write_png
+from pipeline.types import Bools, Character, Floats, Rig
+
+CONFIG_NAME = "char_cfg.yaml"
+MASK_NAME = "mask.png"
+TEXTURE_NAME = "texture.png"
+
+SMALLEST_FIGURE_PX = 16
+# A stray piece of the mask below this share of the largest one is a speck: no joint is moved onto it.
+_SPECK_SHARE = 0.01
+
+
+def read_character(path: Path) -> Character:
+    """A character folder, given itself or by its char_cfg.yaml.
+
+    Raises:
+        ConfigError: char_cfg.yaml, with everything that is wrong in it.
+        CharacterError: its pictures are missing, don't fit, or hold no figure that could be animated.
+    """
+    config_path = path / CONFIG_NAME if os.path.isdir(path) else path  # noqa: PTH112 - Path's own fails on long names
+    config = read_character_config(config_path)
+    folder = config_path.parent
+    try:
+        rgba, mask = read_rgba(folder / TEXTURE_NAME), read_mask(folder / MASK_NAME)
+    except FileProblems as error:
+        raise CharacterError("; ".join(error.problems), path=error.path) from error
+    _check_sizes(config_path, config, mask, rgba.shape[:2])
+    _check_figure(config_path, config, mask)
+    mask, locations, repairs = _mended(config, mask)
+    longer = max(config.width, config.height)
+    rest = np.stack([locations[:, 0] / longer, 1 - locations[:, 1] / longer], axis=1)
+    rig = Rig(config.joint_names, config.parents, rest)
+    return Character(rgba=rgba, mask=mask, rig=rig, name=folder.resolve().name, repairs=tuple(repairs))
+
+
+def write_character(character: Character, folder: Path) -> None:
+    """Write a character as a folder that AnimatedDrawings can read, too; joints are rounded to whole pixels.
+
+    Raises:
+        OutputFailed: the disk refused.
+    """
+    height, width = character.mask.shape
+    longer = max(height, width)
+    rest, names = character.rig.rest, character.rig.joint_names
+    pixels = np.rint(np.stack([rest[:, 0], 1 - rest[:, 1]], axis=1) * longer).astype(int)
+    pixels = np.clip(pixels, 0, (width - 1, height - 1))
+    skeleton = [
+        {"loc": [int(x), int(y)], "name": name, "parent": names[parent] if parent >= 0 else None}
+        for name, parent, (x, y) in zip(names, character.rig.parents.tolist(), pixels, strict=True)
+    ]
+    text = yaml.safe_dump({"height": height, "width": width, "skeleton": skeleton}, allow_unicode=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG_NAME).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputFailed(f"the character can't be written: {error.strerror or error}", path=folder) from error
+    write_png(folder / MASK_NAME, character.mask.astype(np.uint8) * np.uint8(255))
+    write_png(folder / TEXTURE_NAME, character.rgba)
+
+
+def _check_sizes(path: Path, config: CharacterConfig, mask: Bools, texture_shape: tuple[int, ...]) -> None:
+    height, width = mask.shape
+    if tuple(texture_shape) != (height, width):
+        found = f"{texture_shape[1]} x {texture_shape[0]}"
+        raise CharacterError(
+            f"{TEXTURE_NAME} is {found} px, but {MASK_NAME} is {width} x {height}: expected the same size", path=path.parent
+        )
+    if (config.width, config.height) != (width, height):
+        sides = (("width", width, config.width), ("height", height, config.height))
+        raise ConfigError(path, [f"{name}: expected the pictures' {own} px, found {said}" for name, own, said in sides if own != said])
+
+
+def _check_figure(path: Path, config: CharacterConfig, mask: Bools) -> None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        raise CharacterError(f"{MASK_NAME} is empty: expected the figure in white", path=path.parent)
+    longer = max(int(np.ptp(rows)), int(np.ptp(columns))) + 1
+    if longer < SMALLEST_FIGURE_PX:
+        raise CharacterError(f"the figure is too small: expected at least {SMALLEST_FIGURE_PX} px, found {longer}", path=path.parent)
+    child = config.parents >= 0
+    bones = config.locations[child] - config.locations[config.parents[child]]
+    moving = int(np.count_nonzero(np.any(bones != 0, axis=1)))
+    if moving < 2:
+        raise CharacterError(f"expected at least 2 joints away from their parents, found {moving}", path=path)
+
+
+def _mended(config: CharacterConfig, mask: Bools) -> tuple[Bools, Floats, list[str]]:
+    """The mask's pieces that hold joints, joint locations that all lie on them, and what was done for it.
+
+    Joints that lie on the mask stay where they are, and their pieces count. The others go to the nearest pixel of those pieces or of any
+    other that is no mere speck.
+    """
+    piece_count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA].copy()
+    areas[0] = 0
+    height, width = mask.shape
+    cells = np.floor(config.locations).astype(int)
+    framed = np.clip(cells, 0, (width - 1, height - 1))
+    held = np.where(np.all(framed == cells, axis=1), pieces[framed[:, 1], framed[:, 0]], 0)
+    candidates = areas >= _SPECK_SHARE * areas.max()
+    candidates[held] = True
+    candidates[0] = False
+    locations, repairs = config.locations.copy(), []
+    ys, xs = np.nonzero(candidates[pieces]) if not held.all() else (np.zeros(0, int), np.zeros(0, int))
+    for joint in np.flatnonzero(held == 0):
+        x, y = locations[joint]
+        pixel = int(np.argmin((xs - x) ** 2 + (ys - y) ** 2))
+        locations[joint] = xs[pixel], ys[pixel]
+        held[joint] = pieces[ys[pixel], xs[pixel]]
+        repairs.append(f"{config.joint_names[joint]} lay off the figure at ({x:g}, {y:g}) px and was moved to ({xs[pixel]}, {ys[pixel]})")
+    kept = np.zeros(piece_count, dtype=bool)
+    kept[held] = True
+    dropped = np.flatnonzero(~kept[1:]) + 1
+    if dropped.size:
+        what, was = ("a piece", "was") if dropped.size == 1 else (f"{dropped.size} pieces", "were")
+        repairs.append(f"{what} of the mask without any joint, {int(areas[dropped].sum())} px in all, {was} left out")
+    return kept[pieces], locations, repairs

@@ -1,0 +1,188 @@
+"""AnimatedDrawings' scene files, which it calls mvc configs: who plays, before what, into which file (COMPAT.md, section 2).
+
+Each section of a file is overlaid on its defaults. All keys are read; a few say nothing to us and are reported in `SceneFile.notes`
+(an interactive window is rendered to a file instead, and how the context is made is not the scene's business). A key that nobody knows
+is an error that names it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar, cast
+
+from pipeline.errors import FileProblems, PermanentError
+from pipeline.files.character_files import read_character
+from pipeline.files.picture_files import read_rgba
+from pipeline.files.yaml_files import Section, raise_problems, shown, yaml_mapping
+from pipeline.motion.library import MotionLibrary
+from pipeline.types import Actor, Bytes, Camera, Character, DebugViews, Format, Scene, View
+
+DEFAULT_CAMERA = Camera(position=(0.0, 0.7, 2.0), forward=(0.0, 0.5, 2.0))
+H264 = "avc1"
+MAX_SIDE = 8192
+MAX_ACTORS = 100
+_SHORTEST_FORWARD = 1e-100  # its square is still a number
+_INTERACTIVE_OUTPUT = "./video.gif"
+_RENDER_OUTPUT = "./output_video.mp4"
+
+_T = TypeVar("_T")
+
+
+class Mode(StrEnum):
+    """What AnimatedDrawings would do with a scene."""
+
+    INTERACTIVE = "interactive"
+    VIDEO_RENDER = "video_render"
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """A scene, and where its animation goes.
+
+    Attributes:
+        scene: what is to be seen; its camera is the file's.
+        output: the animation file, relative to the working directory if it is not absolute.
+        format: by the output's suffix.
+        notes: what was understood differently from AnimatedDrawings, a sentence each.
+    """
+
+    scene: Scene
+    output: Path
+    format: Format
+    notes: tuple[str, ...] = ()
+
+
+def read_scene_file(path: Path, library: MotionLibrary, *, roots: Sequence[Path] = ()) -> SceneFile:
+    """A scene with all files that it names; relative paths start in the working directory, in `roots`, or beside the scene file.
+
+    Raises:
+        ConfigError: with everything that is wrong in it and in the files that it names.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    fields = Section(yaml_mapping(path), problems)
+    places = _Places(path, tuple(roots))
+    scene, view, controller = (fields.section(name, {}) for name in ("scene", "view", "controller"))
+    debug = DebugViews(
+        texture=view.flag("DRAW_AD_TXTR", default=True),
+        rig=view.flag("DRAW_AD_RIG", default=False),
+        colours=view.flag("DRAW_AD_COLOR", default=False),
+        mesh_lines=view.flag("DRAW_AD_MESH_LINES", default=False),
+        floor=scene.flag("ADD_FLOOR", default=False),
+        skeleton=scene.flag("ADD_AD_RETARGET_BVH", default=False),
+    )
+    actors = _actors(scene, library, places)
+    seen = _view(view, places, debug)
+    output = _output(controller, notes)
+    if view.flag("USE_MESA", default=False):
+        notes.append("view.USE_MESA is left to the renderer, which finds out by itself what there is")
+    for section in (scene, view, controller, fields):
+        section.finish()
+    raise_problems(path, problems)
+    return SceneFile(Scene(actors, seen), output, Format(output.suffix[1:].lower()), tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where a scene file's relative paths may start."""
+
+    scene_file: Path
+    roots: tuple[Path, ...]
+
+    def file(self, section: Section, key: str) -> Path | None:
+        """The file that a key names; None, noted, if there is none."""
+        return section.file(key, roots=self.roots, beside=self.scene_file)
+
+
+def _actors(scene: Section, library: MotionLibrary, places: _Places) -> tuple[Actor, ...]:
+    entries = scene.sections("ANIMATED_CHARACTERS", least=1)
+    if len(entries) > MAX_ACTORS:
+        scene.note("ANIMATED_CHARACTERS", f"expected at most {MAX_ACTORS}, found {len(entries)}")
+        return ()
+    characters: dict[Path, Character] = {}
+    actors = (_actor(entry, library, places, characters) for entry in entries)
+    return tuple(actor for actor in actors if actor)
+
+
+def _actor(entry: Section, library: MotionLibrary, places: _Places, characters: dict[Path, Character]) -> Actor | None:
+    """One character with its motion, or None and a note on each file that is not in order."""
+    files = {key: places.file(entry, key) for key in ("character_cfg", "motion_cfg", "retarget_cfg")}
+    entry.finish()
+    character_file = files["character_cfg"]
+    character = characters.get(character_file) if character_file else None
+    character = character or _read(entry, "character_cfg", character_file, read_character)
+    motion = _read(entry, "motion_cfg", files["motion_cfg"], library.motion)
+    retarget = _read(entry, "retarget_cfg", files["retarget_cfg"], library.retarget)
+    if character and character_file:
+        characters[character_file] = character
+    return Actor(character, motion, retarget) if character and motion and retarget else None
+
+
+def _read(entry: Section, key: str, file: Path | None, read: Callable[[Path], _T]) -> _T | None:
+    """What a file holds, or None and a note on everything that is wrong in it."""
+    try:
+        return read(file) if file else None
+    except PermanentError as error:
+        for problem in error.problems if isinstance(error, FileProblems) else (error.summary,):
+            entry.note(key, f"{error.path or file}: {problem}")
+        return None
+
+
+def _view(view: Section, places: _Places, debug: DebugViews) -> View:
+    width, height = view.numbers("WINDOW_DIMENSIONS", 2, (500, 500), least=1, most=MAX_SIDE)
+    if width != int(width) or height != int(height):
+        view.note("WINDOW_DIMENSIONS", f"expected whole numbers, found {width:g}, {height:g}")
+    noted = len(view.problems)
+    forward = view.numbers("CAMERA_FWD", 3, DEFAULT_CAMERA.forward)
+    if math.hypot(*forward) < _SHORTEST_FORWARD and len(view.problems) == noted:
+        view.note("CAMERA_FWD", "expected a direction, found zeros")
+    return View(
+        width=int(width),
+        height=int(height),
+        background=cast("tuple[float, float, float, float]", view.numbers("CLEAR_COLOR", 4, (1.0, 1.0, 1.0, 0.0), least=0, most=1)),
+        picture=_background(view, places),
+        camera=Camera(
+            cast("tuple[float, float, float]", view.numbers("CAMERA_POS", 3, DEFAULT_CAMERA.position)),
+            cast("tuple[float, float, float]", forward),
+        ),
+        debug=debug,
+    )
+
+
+def _background(view: Section, places: _Places) -> Bytes | None:
+    if not view.has("BACKGROUND_IMAGE"):
+        view.allow("BACKGROUND_IMAGE")
+        return None
+    file = places.file(view, "BACKGROUND_IMAGE")
+    try:
+        return read_rgba(file, upright=True) if file else None
+    except FileProblems as error:
+        view.note("BACKGROUND_IMAGE", f"{file}: {'; '.join(error.problems)}")
+        return None
+
+
+def _output(controller: Section, notes: list[str]) -> Path:
+    mode = controller.choice("MODE", Mode, Mode.INTERACTIVE)
+    controller.number("KEYBOARD_TIMESTEP", 0.0333, above=0)
+    codec = _text_or(controller, "OUTPUT_VIDEO_CODEC", H264)
+    if codec.lower() != H264:
+        notes.append(f"controller.OUTPUT_VIDEO_CODEC {codec} is left to the encoder: MP4 is H.264")
+    output = Path(_text_or(controller, "OUTPUT_VIDEO_PATH", _INTERACTIVE_OUTPUT if mode is Mode.INTERACTIVE else _RENDER_OUTPUT))
+    known = [f".{each}" for each in Format]
+    if output.suffix.lower() not in known and output.name:
+        controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown(str(output))}")
+    if mode is Mode.INTERACTIVE:
+        notes.append(f"there is no interactive window: the animation is written to {output}")
+    return output
+
+
+def _text_or(section: Section, key: str, default: str) -> str:
+    """A text; null means the default, since AnimatedDrawings accepts it where it needs no text."""
+    if section.has(key):
+        return section.text(key)
+    section.allow(key)
+    return default

@@ -1,0 +1,1 @@
+"""Drawn lines and areas: paper, ruling, strokes, closed shapes, connected regions."""

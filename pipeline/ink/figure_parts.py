@@ -1,0 +1,201 @@
+"""Which of the solid pieces in a crop are the figure: the body, its detached hat and hands, and nothing of its neighbours.
+
+Masks are (h, w) bool. Bones (B, 4) px are what keypoints say; without them, size and place decide.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.ink.bone_lines import drawn, see_through_areas, usable
+from pipeline.ink.regions import Regions, border_contact, corner_regions, dilated, disc, opened, perimeters, regions_of
+from pipeline.types import Bools, Floats, Singles
+
+NEAR_SHARE = 0.03
+"""A detached part is the figure's if it is within this share of the longer side."""
+
+HELD_SHARE = 0.02
+"""A joint so close to a part is held by it."""
+
+LEAST_PART = 0.004
+"""Smaller parts than this share of the body are dirt, unless they hold a joint."""
+
+CUT_SHARE = 0.12
+"""A detached part that leaves through the border for more of its outline than this is a neighbour's."""
+
+DOOR_SHARE = 0.05
+"""Paper at the border belongs to the figure's inside if the border is only so much of what encloses it."""
+
+OPEN_SHARE = 0.36
+"""With a bone in it, so much."""
+
+FAR_SHARE = 0.2
+"""What is so far from every bone, in shares of the longer side, and hangs on by a neck, is a neighbour."""
+
+NECK_SHARE = 0.035
+FEW_BONES = 4
+HOLE_SHARE = 0.004
+"""See-through holes are at least this share of the figure."""
+
+BETWEEN_LIMBS = 0.5
+"""Paper at the border that lies between limbs for so much of it is none of the figure's inside."""
+
+SEE_THROUGH = 0.8
+"""So much of a hole lies between limbs if one looks through it there."""
+
+UNLIKELY, LIKELY = 0.12, 0.6
+"""What a network's mask must say on average to rule a region out, or in."""
+
+MOST_NIBS = 0.03
+"""Thorns are no larger share of a figure."""
+
+CERTAIN = 0.9
+"""Where a network's mask is so sure, and not near its edge, there is figure."""
+
+
+def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+    """The solid with the parts of its inside that the border cuts open."""
+    paper = regions_of(~solid, corners_join=False)
+    contact = border_contact(paper)
+    share = contact.sum(axis=1) / np.maximum(perimeters(paper), 1)
+    inside = (share > 0) & (share <= DOOR_SHARE)
+    if keypoints is not None and lines is not None and len(lines):
+        one_side = (contact > 0).sum(axis=1) == 1
+        open_enough = (share > 0) & (share <= np.where(one_side, OPEN_SHARE, OPEN_SHARE / 3))
+        open_enough &= paper.mean_of(see_through_areas(keypoints, solid.shape)) < BETWEEN_LIMBS
+        inside |= _with_a_bone_in_the_middle(paper, open_enough, lines)
+    if prior is not None:
+        inside |= (share > 0) & (paper.mean_of(prior) > LIKELY)
+    inside &= ~corner_regions(paper)
+    return solid | paper.among(inside)
+
+
+def _with_a_bone_in_the_middle(paper: Regions, candidates: Bools, lines: Floats) -> Bools:
+    """(N + 1,) which candidates have a bone well inside, not only along their edge."""
+    shape = paper.labels.shape
+    on_bone = drawn(lines, shape, thickness=1)
+    depth = cv2.distanceTransform((paper.labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
+    held = np.zeros(len(paper.area), bool)
+    for number in np.flatnonzero(candidates & (paper.touched_by(on_bone) > 0)).tolist():
+        region = paper.labels == number
+        middle = region & (depth > max(0.012 * max(shape), 0.5 * float(depth[region].max())))
+        held[number] = int((middle & on_bone).sum()) > 0.08 * np.sqrt(paper.area[number]) + 0.02 * max(shape)
+    return held
+
+
+def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+    """The body and the parts that belong to it; an empty mask stays empty."""
+    pieces = regions_of(solid, corners_join=True)
+    if pieces.count == 0:
+        return solid
+    body = _body(pieces, lines, prior)
+    chosen = np.zeros(len(pieces.area), bool)
+    chosen[body] = True
+    if keypoints is not None:
+        chosen |= _holding_joints(pieces, keypoints)
+    side = max(solid.shape)
+    big_enough = pieces.area >= LEAST_PART * pieces.area[body]
+    leaving = border_contact(pieces).sum(axis=1) > CUT_SHARE * perimeters(pieces)
+    if prior is not None:
+        big_enough &= pieces.mean_of(prior) > UNLIKELY
+    for _ in range(3):  # a hand may hang on a forearm that is detached itself
+        around = dilated(pieces.among(chosen), round(NEAR_SHARE * side))
+        close = (pieces.touched_by(around) > 0) & big_enough & ~leaving
+        if not (close & ~chosen).any():
+            break
+        chosen |= close
+    chosen[0] = False
+    return pieces.among(chosen)
+
+
+def _body(pieces: Regions, lines: Floats | None, prior: Singles | None) -> int:
+    """The number of the piece that is largest, counted more in the middle, and most on bones."""
+    height, width = pieces.labels.shape
+    middle = np.outer(_bump(height), _bump(width)).astype(np.float32)
+    weight = pieces.sum_of(middle if prior is None else middle * (0.1 + prior))
+    contact = (border_contact(pieces) > 0.5 * np.array([height, width, height, width])).sum(axis=1)
+    weight = weight * np.where(contact >= 2, 0.2, 1.0)  # a frame, or the edge of the sheet
+    if lines is not None and len(lines):
+        on_bones = pieces.touched_by(drawn(lines, pieces.labels.shape, thickness=2))[1:]
+        weight[1:] *= 0.2 + on_bones / max(int(on_bones.sum()), 1)
+    return 1 + int(np.argmax(weight[1:]))
+
+
+def _bump(length: int) -> NDArray[np.float64]:
+    return np.exp(-((np.linspace(-1, 1, length) / 0.8) ** 2))
+
+
+def _holding_joints(pieces: Regions, keypoints: Floats) -> Bools:
+    """(N + 1,) which pieces have a sure keypoint in them or right beside them."""
+    height, width = pieces.labels.shape
+    reach = max(2, round(HELD_SHARE * max(height, width)))
+    holds = np.zeros(len(pieces.area), bool)
+    for x, y in np.round(keypoints[usable(keypoints), :2]).astype(int).tolist():
+        if -reach <= x < width + reach and -reach <= y < height + reach:
+            window = pieces.labels[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+            here = int(pieces.labels[min(max(y, 0), height - 1), min(max(x, 0), width - 1)])
+            around = window[window > 0]
+            holds[here or (int(np.bincount(around).argmax()) if around.size else 0)] = True
+    return holds
+
+
+def without_neighbours(mask: Bools, lines: Floats | None) -> Bools:
+    """The mask without what hangs on it by a neck, has no bone, is far from every bone, and leaves through the border."""
+    if lines is None or len(lines) < FEW_BONES:
+        return mask
+    side = max(mask.shape)
+    away = cv2.distanceTransform((~drawn(lines, mask.shape, thickness=1)).astype(np.uint8), cv2.DIST_L2, 5)
+    if not (mask & (away > FAR_SHARE * side)).any():
+        return mask
+    radius = max(2, round(NECK_SHARE * side / 2))
+    core = regions_of(opened(mask, radius), corners_join=True)
+    foreign = (core.touched_by(drawn(lines, mask.shape, thickness=3)) == 0) & (border_contact(core).sum(axis=1) > 0)
+    foreign &= core.touched_by(away > FAR_SHARE * side) > 0
+    dropped = core.among(foreign)
+    if not dropped.any():
+        return mask
+    own = dilated(core.among(~foreign), radius)
+    left = mask & ~(dilated(dropped, radius) & ~own)
+    necks = regions_of(left & ~own & (away > 0.05 * side), corners_join=True)
+    return left & ~necks.among(necks.touched_by(dilated(dropped, radius + 2)) > 0)
+
+
+def with_what_is_certain(solid: Bools, prior: Singles) -> Bools:
+    """The solid with those places that a network is sure of, and that an open outline lost."""
+    reach = max(1, round(0.04 * max(prior.shape)))
+    certain = ~dilated(prior <= CERTAIN, reach)
+    lost = regions_of((prior > LIKELY) & ~solid, corners_join=False)
+    return solid | lost.among(lost.touched_by(certain) > 0)
+
+
+def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+    """(h, w) bool: the holes of a filled mask that one looks through, between limbs, and not into a body that is not coloured in."""
+    paper = regions_of(mask & ~ink, corners_join=False)
+    if paper.count == 0:
+        return np.zeros_like(mask)
+    large = paper.area > HOLE_SHARE * int(mask.sum())
+    holes = np.zeros(len(paper.area), bool)
+    if keypoints is not None and lines is not None and len(lines):
+        between = paper.mean_of(see_through_areas(keypoints, mask.shape)) > SEE_THROUGH
+        crossed = paper.touched_by(drawn(lines, mask.shape, thickness=2)) > 0.25 * np.sqrt(paper.area)
+        holes |= large & between & ~crossed
+    if prior is not None:
+        holes |= large & (paper.mean_of(prior) < UNLIKELY)
+    return paper.among(holes)
+
+
+def without_nibs(mask: Bools) -> Bools:
+    """The mask without the tiny thorns that lines of ruled paper leave where they met an outline; fingers and thin limbs stay.
+
+    A thorn is narrower than 7 px and smaller than 25, at the size that is looked at: IoU on squared paper rises by 0.01. Where much would
+    go, it is the figure that is so fine.
+    """
+    whole = mask.astype(np.uint8)
+    thin = cv2.subtract(whole, cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(3)))
+    _, pieces, facts, _ = cv2.connectedComponentsWithStats(thin, connectivity=4)
+    is_nib = facts[:, cv2.CC_STAT_AREA] < 25
+    is_nib[0] = False
+    nibs: Bools = is_nib[pieces] & mask
+    return mask if nibs.sum() > MOST_NIBS * mask.sum() else np.asarray(mask & ~nibs, np.bool_)

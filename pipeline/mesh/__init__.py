@@ -1,0 +1,1 @@
+"""Triangle meshes: outline, triangulation, distances inside a mask, ARAP deformation."""

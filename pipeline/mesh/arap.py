@@ -1,0 +1,150 @@
+"""As-rigid-as-possible deformation of a triangle mesh by pins, for all frames at once.
+
+T. Igarashi and Y. Igarashi, "Implementing As-Rigid-As-Possible Shape Manipulation and Surface Flattening",
+Journal of Graphics, GPU, and Game Tools 14(1), 2009. Two least-squares problems a frame:
+
+1. *similarity* (their section 2.1): every edge, in the coordinates of its two neighbouring triangles, may turn and grow.
+2. *scale* (section 2.2): every edge keeps the turn found by the first, loses the growth, and the mesh is fitted to these edges.
+
+We write points as complex numbers z = x + iy. A turn with growth is then one complex factor, and the whole first problem
+is complex-linear in the pins: its answer for any frame is a (E, P) matrix, computed once, times the pins. Only the
+normalisation of each edge's factor is not linear. The second problem has one real matrix for x and y; it is factorised once
+and solved for all frames in one call.
+
+`ArapSolver(rest, pins)` depends on the mesh and on *which* points are pinned; `solve(targets)` on *where* they go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import SuperLU, splu
+
+from pipeline.mesh.triangles import common_neighbours, undirected_edges
+from pipeline.types import Floats, Ints, Mesh, checked
+
+PIN_WEIGHT = 1000.0
+"""How much a pin's residual counts against an edge's, as AnimatedDrawings has it (COMPAT.md, section 9)."""
+
+LONE_VERTEX_DIAGONAL = 1e-8
+"""Keeps vertices of no triangle from making the systems singular (COMPAT.md, section 9)."""
+
+FRAMES_AT_ONCE = 8
+"""Frames solved in one go: their edges (E x 8 complex) stay in the cache; 339 at once take four times as long."""
+
+Complexes = NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Pins:
+    """Points of the rest mesh that are held.
+
+    Attributes:
+        triangles: (P, 3) int32, the vertices that hold each pin.
+        weights: (P, 3) float64, barycentric.
+    """
+
+    triangles: Ints
+    weights: Floats
+
+    def __post_init__(self) -> None:
+        count = len(self.triangles)
+        checked("Pins.triangles", self.triangles, (count, 3), np.int32)
+        checked("Pins.weights", self.weights, (count, 3), np.float64)
+
+    def matrix(self, vertex_count: int) -> sparse.csr_array:
+        """(P, V): takes vertices to pins."""
+        rows = np.repeat(np.arange(len(self.triangles)), 3)
+        return sparse.csr_array((self.weights.ravel(), (rows, self.triangles.ravel())), shape=(len(self.triangles), vertex_count))
+
+
+class ArapSolver:
+    """The factorised systems of one mesh with its pins.
+
+    Pins should lie inside the mesh; two pins on one point are fine (they are averaged). With one pin or none the second
+    system has no unique answer; the diagonal then picks the one nearest to the origin.
+    """
+
+    def __init__(self, rest: Mesh, pins: Pins) -> None:
+        self.vertex_count = len(rest.vertices)
+        points = rest.vertices[:, 0] + 1j * rest.vertices[:, 1]
+        ends = undirected_edges(rest.triangles)
+        pin_matrix = pins.matrix(len(points))
+        turns = _turn_matrix(points, ends)
+        differences = _difference_matrix(ends, len(points))
+        self._rest_edges: Complexes = points[ends[:, 1]] - points[ends[:, 0]]
+        self._turn_of_pins = _turn_response(turns, differences, self._rest_edges, pin_matrix)
+        normal = differences.T @ differences + PIN_WEIGHT**2 * (pin_matrix.T @ pin_matrix)
+        self._scale_system = _factorised(normal)
+        self._edges_to_rhs = sparse.csr_array(differences.T)
+        self._pins_to_rhs = sparse.csr_array(PIN_WEIGHT**2 * pin_matrix.T)
+
+    def solve(self, targets: Floats) -> Floats:
+        """Where the vertices go.
+
+        Args:
+            targets: (T, P, 2) float64, where each pin goes in each frame, in the mesh's unit.
+        Returns:
+            (T, V, 2) float64.
+        """
+        frames = targets.shape[0]
+        solved = np.empty((frames, self.vertex_count, 2))
+        for start in range(0, frames, FRAMES_AT_ONCE):
+            part = slice(start, start + FRAMES_AT_ONCE)
+            solved[part] = self._solve_few(targets[part])
+        return solved
+
+    def _solve_few(self, targets: Floats) -> Floats:
+        pins = np.ascontiguousarray((targets[..., 0] + 1j * targets[..., 1]).T)
+        turns = self._turn_of_pins @ pins
+        length = np.abs(turns)
+        lost = length < 1e-12  # an edge that the first fit collapses to a point has no turn: leave it as it rests
+        turns[lost], length[lost] = 1.0, 1.0
+        edges = turns * (self._rest_edges[:, None] / length)
+        right_side = self._edges_to_rhs @ edges + self._pins_to_rhs @ pins
+        stacked = np.asfortranarray(np.concatenate([right_side.real, right_side.imag], axis=1))
+        return self._scale_system.solve(stacked).T.reshape(2, targets.shape[0], -1).transpose(1, 2, 0)
+
+
+def _turn_matrix(points: Complexes, ends: Ints) -> sparse.csr_array:
+    """(E, V) complex: takes moved vertices to each edge's factor of turn and growth (eq. 3 and 4, in complex form).
+
+    With r and m the rest and moved positions around the edge, relative to its first end, the least-squares factor a in
+    m ~ a r is sum(conj(r) m) / sum(|r|^2). The neighbourhood is the edge's ends and their common neighbours.
+    """
+    around = sparse.coo_array(common_neighbours(ends, len(points)))
+    rows = np.concatenate([np.arange(len(ends)), around.coords[0]])
+    others = np.concatenate([ends[:, 1], around.coords[1]])
+    rest = points[others] - points[ends[rows, 0]]
+    size = np.bincount(rows, np.abs(rest) ** 2, minlength=len(ends))
+    factors = np.conj(rest) / np.maximum(size, np.finfo(float).tiny)[rows]
+    shape = (len(ends), len(points))
+    at_others = sparse.csr_array((factors, (rows, others)), shape=shape)
+    at_first = sparse.csr_array((factors, (rows, ends[rows, 0])), shape=shape)
+    return sparse.csr_array(at_others - at_first)
+
+
+def _difference_matrix(ends: Ints, vertex_count: int) -> sparse.csr_array:
+    """(E, V): takes vertices to edge vectors, second end minus first."""
+    rows = np.arange(len(ends))
+    signs = np.concatenate([-np.ones(len(ends)), np.ones(len(ends))])
+    return sparse.csr_array((signs, (np.tile(rows, 2), ends.T.ravel())), shape=(len(ends), vertex_count))
+
+
+def _turn_response(turns: sparse.csr_array, differences: sparse.csr_array, edges: Complexes, pins: sparse.csr_array) -> Complexes:
+    """(E, P) complex: each edge's factor for a unit step of each pin: the first problem, solved for good."""
+    residual = differences - sparse.diags_array(edges) @ turns
+    normal = residual.conj().T @ residual + PIN_WEIGHT**2 * (pins.T @ pins)
+    response = _factorised(normal).solve(np.asfortranarray((PIN_WEIGHT**2 * pins.T).toarray().astype(complex)))
+    return np.ascontiguousarray(turns @ response)
+
+
+def _factorised(normal: sparse.csr_array[Any]) -> SuperLU:
+    """LU factors of a symmetric (Hermitian) positive matrix, with a symmetric ordering: fill stays small on thin meshes."""
+    size = normal.shape[0]
+    guarded = sparse.csc_array(normal + LONE_VERTEX_DIAGONAL * sparse.eye_array(size))
+    return splu(guarded, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

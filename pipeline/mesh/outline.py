@@ -1,0 +1,127 @@
+"""From a mask to a triangulation of its inside: outline, subdivision, and a Delaunay triangulation that respects the outline.
+
+Points are (N, 2) float64 in image px with the origin at the corner of the top-left pixel (a pixel's centre is at +0.5), y down.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import Delaunay
+
+from pipeline.mesh.depth import depth_inside
+from pipeline.types import Bools, Floats, Ints
+
+ENLARGED = 2
+"""Outlines are followed on the mask at this scale, so that a line one pixel wide still has an inside and a gap of one pixel stays a gap."""
+
+RECOVERY_ROUNDS = 8
+"""How often outline segments that the triangulation ignores are halved; thin gaps need one or two rounds."""
+
+
+def bridged(mask: Bools) -> Bools:
+    """The mask with its separate pieces (8-connected) joined by thin bars between their closest pixels, nearest piece first.
+
+    A figure in one piece comes back as it is. The bars carry the deformation across, they are not meant to be seen.
+    """
+    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    if count < 2:
+        return mask
+    whole = mask.astype(np.uint8)
+    joined = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    for _ in range(count - 1):
+        distance, nearest = ndimage.distance_transform_edt(~joined, return_indices=True)
+        row, column = np.unravel_index(np.argmin(np.where(mask & ~joined, distance, np.inf)), mask.shape)
+        cv2.line(whole, (int(nearest[1][row, column]), int(nearest[0][row, column])), (int(column), int(row)), 1, thickness=3)
+        joined |= labels == labels[row, column]
+    return whole.astype(bool)
+
+
+def outlines(mask: Bools, *, tolerance_px: float) -> list[Floats]:
+    """Closed outlines of a mask and of its holes, simplified to within `tolerance_px`; each (N, 2), N >= 3."""
+    large = np.repeat(np.repeat(mask.astype(np.uint8), ENLARGED, axis=0), ENLARGED, axis=1)
+    found, _ = cv2.findContours(np.pad(large, 1), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    simplified = [_simplified(np.asarray(contour, np.int32), tolerance_px * ENLARGED) for contour in found]
+    return [(points - 0.5) / ENLARGED for points in simplified if len(points) >= 3]  # -1 for the padding, +0.5 to the pixel's centre
+
+
+def _simplified(contour: Ints, tolerance: float) -> Ints:
+    """The contour with fewer points; as it is, if it would lose its inside."""
+    points = cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0]
+    return np.asarray(points if len(points) >= 3 else contour[:, 0], np.int32)
+
+
+def subdivided(outline: Floats, *, spacing: float) -> Floats:
+    """The closed outline (N, 2) with points added evenly, so that no segment is longer than `spacing`."""
+    steps = np.roll(outline, -1, axis=0) - outline
+    parts = np.maximum(1, np.ceil(np.linalg.norm(steps, axis=1) / spacing)).astype(int)
+    which = np.repeat(np.arange(len(outline)), parts)
+    within = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    points: Floats = outline[which] + steps[which] * (within / parts[which])[:, None]
+    return points
+
+
+def interior_grid(mask: Bools, *, spacing: float) -> Floats:
+    """Grid points inside the mask, at least half a `spacing` from its edge."""
+    depth = depth_inside(mask)
+    height, width = mask.shape
+    x, y = np.meshgrid(np.arange(spacing / 2, width, spacing), np.arange(spacing / 2, height, spacing))
+    deep = depth[y.astype(int), x.astype(int)] > spacing / 2
+    return np.stack([x[deep], y[deep]], axis=1)
+
+
+def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floats, Ints]:
+    """Triangles that fill the outlines `loops`, using their points and the points `inner`.
+
+    Outline segments that the Delaunay triangulation does not contain are halved until it does (a conforming triangulation), so that no
+    triangle reaches across the gap between two limbs. Terminates after RECOVERY_ROUNDS; what is left then is judged by centroid.
+
+    Returns:
+        (V, 2) points that some triangle uses; (F, 3) int32, no triangle of zero area.
+    """
+    points = np.concatenate([*loops, inner])
+    starts = np.cumsum([0, *(len(loop) for loop in loops)])
+    segments = np.concatenate([np.stack([np.arange(a, b), np.roll(np.arange(a, b), -1)], axis=1) for a, b in pairwise(starts)])
+    for _ in range(RECOVERY_ROUNDS):
+        triangles = Delaunay(points).simplices.astype(np.int32)
+        lost = ~_are_edges(segments, triangles, len(points))
+        if not lost.any():
+            break
+        middles = points[segments[lost]].mean(axis=1)
+        fresh = np.arange(len(points), len(points) + len(middles))
+        halves = [np.stack([segments[lost, 0], fresh], axis=1), np.stack([fresh, segments[lost, 1]], axis=1)]
+        segments = np.concatenate([segments[~lost], *halves])
+        points = np.concatenate([points, middles])
+    kept = triangles[_inside(points[triangles].mean(axis=1), loops, mask.shape)]
+    corners = points[kept]
+    doubled = _doubled_areas(corners)
+    kept = kept[np.abs(doubled) > 1e-6]
+    used, compact = np.unique(kept, return_inverse=True)
+    return points[used], compact.reshape(-1, 3).astype(np.int32)
+
+
+def _doubled_areas(corners: Floats) -> Floats:
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+
+
+def _are_edges(segments: Ints, triangles: Ints, count: int) -> Bools:
+    """(S,) whether each segment is an edge of a triangle."""
+    corners = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]).astype(np.int64)
+    codes = corners.min(axis=1) * count + corners.max(axis=1)
+    wanted = segments.min(axis=1).astype(np.int64) * count + segments.max(axis=1)
+    return np.asarray(np.isin(wanted, codes), np.bool_)
+
+
+def _inside(points: Floats, loops: list[Floats], shape: tuple[int, int]) -> Bools:
+    """(N,) whether each point is inside the outlines (even-odd), to an eighth of a pixel."""
+    scale, fraction_bits = 4, 4
+    drawn = np.zeros((shape[0] * scale, shape[1] * scale), np.uint8)
+    corners = [np.round((loop * scale - 0.5) * 2**fraction_bits).astype(np.int32) for loop in loops]
+    cv2.fillPoly(drawn, corners, 1, shift=fraction_bits)
+    column = np.clip((points[:, 0] * scale).astype(int), 0, drawn.shape[1] - 1)
+    row = np.clip((points[:, 1] * scale).astype(int), 0, drawn.shape[0] - 1)
+    return np.asarray(drawn[row, column], np.bool_)

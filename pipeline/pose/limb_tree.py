@@ -1,0 +1,165 @@
+"""A mask as a trunk with branches: where its limbs end, and the ways that lead there.
+
+From the thickest place, the farthest pixel inside the mask is the end of the first branch; the farthest from that branch is the end of the
+next, and so on while branches are longer than they are wide. Works at a reduced size; all results are px of the mask that was given, (x,
+y).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.mesh.depth import depth_inside
+from pipeline.mesh.geodesic import nearest_seeds
+from pipeline.mesh.outline import bridged
+from pipeline.types import Bools, Floats, Singles
+
+TREE_SIDE = 120
+"""The mask is looked at in this size, px."""
+
+COVERED = 0.3
+"""A reduced pixel of which so much is mask is mask."""
+
+MOST_BRANCHES = 9
+
+LEAST_LENGTH = 0.09
+"""Branches are at least so long, in shares of the longer side,"""
+
+LEAST_RATIO = 1.6
+"""and so many times as long as the mask is deep where they begin."""
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """A way from an earlier branch to the end of a limb.
+
+    Attributes:
+        way: (n, 2) float64 px, from the tip to where it meets the rest.
+        length: px along the way.
+    """
+
+    way: Floats
+    length: float
+
+    @property
+    def tip(self) -> Floats:
+        return np.asarray(self.way[0])
+
+    @property
+    def foot(self) -> Floats:
+        return np.asarray(self.way[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class LimbTree:
+    """The mask, reduced and in one piece, and its branches, longest first.
+
+    Attributes:
+        mask: (h', w') bool.
+        depth: (h', w') float32, distance to the outside, reduced px.
+        px: px of the given mask per reduced px.
+        core: (2,) the thickest place, px.
+    """
+
+    mask: Bools
+    depth: Singles
+    px: float
+    core: Floats
+    branches: tuple[Branch, ...]
+
+    def cell(self, point: Floats) -> tuple[int, int]:
+        """The reduced pixel (column, row) of the mask that is nearest to a point."""
+        rows, columns = np.nonzero(self.mask)
+        nearest = int(np.argmin((columns + 0.5 - point[0] / self.px) ** 2 + (rows + 0.5 - point[1] / self.px) ** 2))
+        return int(columns[nearest]), int(rows[nearest])
+
+    def way(self, start: Floats, end: Floats) -> Floats:
+        """(n, 2) px: the shortest way inside the mask between two points, both moved into the mask; at least two points."""
+        goal, begin = self.cell(end), self.cell(start)
+        _, distance = nearest_seeds(self.mask, np.array([goal], np.int32))
+        cells = downhill(distance, begin)
+        return np.asarray((np.array(cells + cells[-1:] * (len(cells) == 1), float) + 0.5) * self.px)
+
+    def depth_at(self, point: Floats) -> float:
+        """Px from a point to the outside of the mask."""
+        column, row = self.cell(point)
+        return float(self.depth[row, column]) * self.px
+
+
+def limb_tree(mask: Bools) -> LimbTree:
+    """The branches of a mask (h, w) bool with at least one pixel."""
+    reduced, px = _reduced(mask)
+    depth = depth_inside(reduced)
+    row, column = np.unravel_index(int(np.argmax(depth * _middle_weight(reduced))), reduced.shape)
+    core = (int(column), int(row))
+    side = max(reduced.shape)
+    seeds: list[tuple[int, int]] = [core]
+    branches = []
+    for _ in range(MOST_BRANCHES):
+        owner, distance = nearest_seeds(reduced, np.array(seeds, np.int32))
+        reach = np.where(np.isfinite(distance), distance, -1.0)
+        tip_row, tip_column = np.unravel_index(int(np.argmax(reach)), reach.shape)
+        length = float(reach[tip_row, tip_column])
+        foot = seeds[int(owner[tip_row, tip_column])]
+        if length < LEAST_LENGTH * side:
+            break
+        cells = downhill(distance, (int(tip_column), int(tip_row)))
+        seeds += cells
+        if length >= LEAST_RATIO * float(depth[foot[1], foot[0]]):
+            branches.append(Branch((np.array(cells, float) + 0.5) * px, length * px))
+    return LimbTree(reduced, depth, px, (np.array(core, float) + 0.5) * px, tuple(branches))
+
+
+def downhill(distance: Floats, start: tuple[int, int]) -> list[tuple[int, int]]:
+    """The cells (x, y) from a start down to where a distance map (h, w) is 0, each step to the lowest neighbour."""
+    x, y = start
+    height, width = distance.shape
+    cells = [(x, y)]
+    while distance[y, x] > 0:
+        left, top = max(0, x - 1), max(0, y - 1)
+        around = distance[top : min(height, y + 2), left : min(width, x + 2)]
+        row, column = np.unravel_index(int(np.argmin(around)), around.shape)
+        if not around[row, column] < distance[y, x]:
+            break
+        x, y = left + int(column), top + int(row)
+        cells.append((x, y))
+    return cells
+
+
+def _reduced(mask: Bools) -> tuple[Bools, float]:
+    """The mask in one piece with its longer side at most TREE_SIDE, and px per reduced px."""
+    px = max(1.0, max(mask.shape) / TREE_SIDE)
+    if px == 1.0:
+        return bridged(mask), px
+    size = (max(1, int(np.ceil(mask.shape[1] / px))), max(1, int(np.ceil(mask.shape[0] / px))))
+    small = cv2.warpAffine(
+        cv2.blur(mask.astype(np.float32), (round(px), round(px))),
+        np.array([[px, 0, (px - 1) / 2], [0, px, (px - 1) / 2]]),
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+    )
+    reduced = small > COVERED
+    return bridged(reduced if reduced.any() else small >= small.max()), px
+
+
+def _middle_weight(mask: Bools) -> Floats:
+    """(h, w) 1 in the middle of the mask, less towards its ends: the trunk, not a big hat, is the core."""
+    rows, columns = np.nonzero(mask)
+    y = np.abs(np.arange(mask.shape[0]) - (rows.min() + rows.max()) / 2) / max(1, np.ptp(rows) / 2)
+    x = np.abs(np.arange(mask.shape[1]) - (columns.min() + columns.max()) / 2) / max(1, np.ptp(columns) / 2)
+    return np.outer(np.maximum(1 - 0.5 * y, 0.3), np.maximum(1 - 0.4 * x, 0.3))
+
+
+def lengths_along(way: Floats) -> Floats:
+    """(n,) px from the beginning of a way (n, 2) to each of its points."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(way, axis=0), axis=1))])
+
+
+def point_along(way: Floats, share: float) -> Floats:
+    """(2,) the point at a share of a way's length."""
+    along = lengths_along(way)
+    where = share * along[-1]
+    return np.array([np.interp(where, along, way[:, 0]), np.interp(where, along, way[:, 1])])

@@ -1,0 +1,233 @@
+"""Where a figure's joints are, judged by its mask alone: head up, two hands, two feet, seen from the front.
+
+The ends of the mask's branches (`pipeline.pose.limb_tree`) are shared out: the lowest two are feet, the roundest place near the top and the
+middle is the head, and the outermost of the branches that are not on the head are hands. What a drawing does not show is put where a doll
+would have it, inside the mask. Figures whose right is on the viewer's left; px of the mask, (x, y).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.ink.bone_lines import EARS, EYES, NOSE
+from pipeline.ink.regions import disc
+from pipeline.pose.limb_tree import Branch, LimbTree, limb_tree, point_along
+from pipeline.types import Bools, Floats
+
+FEET_BELOW = 0.62
+"""Feet end below this share of the figure's height,"""
+
+HANDS_ABOVE = 0.8
+"""hands above this one,"""
+
+HEAD_ABOVE = 0.4
+"""heads are above this one."""
+
+HEAD_OFF = 0.3
+"""Heads are not farther from the trunk's middle, sideways, than this share of the width."""
+
+LEAST_HEAD = 0.045
+"""A head's radius is at least this share of the height."""
+
+FACE_BELOW_TOP = 0.2
+"""Where the face of a figure without a neck is, in shares of its height."""
+
+SEEN, GUESSED = 0.7, 0.2
+"""How sure a joint at the end of a branch is, and one that a doll would have there."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """The figure's bounding box, px."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    def y(self, share: float) -> float:
+        return self.top + share * self.height
+
+    def share(self, point: Floats) -> tuple[float, float]:
+        return float((point[0] - self.left) / self.width), float((point[1] - self.top) / self.height)
+
+
+def keypoints_from_mask(mask: Bools, tree: LimbTree | None = None) -> Floats:
+    """(17, 3) float64 x, y in px of the mask (h, w), and how sure each is (0..1), in COCO's order. The mask has at least one pixel.
+
+    `tree`: its limbs, if they are known already.
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    frame = _Frame(float(columns[0]), float(rows[0]), float(np.ptp(columns)) + 1.0, float(np.ptp(rows)) + 1.0)
+    tree = tree or limb_tree(mask)
+    points = np.zeros((17, 3))
+    face, radius = _head(tree, frame)
+    feet, hands = _shared_out(tree, frame, face, radius)
+    hip, soles, legs_seen = _hips_and_feet(tree, feet, frame)
+    chest = _chest(tree, face, hip, frame)
+    points[NOSE] = (*face, SEEN if radius > 0 else GUESSED)
+    _put_legs(points, tree, hip, soles, seen=legs_seen)
+    _put_arms(points, tree, (chest, hip), hands, frame)
+    _put_eyes_and_ears(points, tree)
+    return points
+
+
+def _shared_out(tree: LimbTree, frame: _Frame, face: Floats, radius: float) -> tuple[list[Branch | None], list[Branch | None]]:
+    """The branches of the feet and of the hands, viewer's left before right; None where there is none."""
+    middle = frame.share(tree.core)[0]
+    outside = [b for b in tree.branches if not _is_on_head(tree, b, frame, face, radius)]
+    feet = _pair([b for b in outside if frame.share(b.tip)[1] > FEET_BELOW and _goes_down(b)], frame, middle, lower=True)
+    rest = [b for b in outside if b not in feet and frame.share(b.tip)[1] < HANDS_ABOVE]
+    return feet, _pair(rest, frame, middle, lower=False)
+
+
+def _reach(branch: Branch, frame: _Frame, middle: float) -> float:
+    """How much a branch looks like an arm: long, going out, and not as low as the hem of a skirt."""
+    across, down = frame.share(branch.tip)
+    return branch.length / frame.height + abs(across - middle) - 0.5 * down
+
+
+def _goes_down(branch: Branch) -> bool:
+    return bool(branch.tip[1] > branch.foot[1])
+
+
+def _is_on_head(tree: LimbTree, branch: Branch, frame: _Frame, face: Floats, radius: float) -> bool:
+    """Whether a branch is the head itself, or hair, a hat or an ear on it: the way from its tip to the trunk leads through the head."""
+    if radius == 0:
+        return bool(branch.tip[1] < face[1] and abs(branch.tip[0] - face[0]) < 0.15 * frame.width)
+    way = tree.way(branch.tip, tree.core)
+    return bool(np.linalg.norm(way - face, axis=1).min() < 0.9 * radius)
+
+
+def _head(tree: LimbTree, frame: _Frame) -> tuple[Floats, float]:
+    """The middle of the head and its radius, px: the roundest place near the top and the middle; radius 0 if the top is no head."""
+    rows, columns = np.nonzero(tree.mask)
+    depth = tree.depth[rows, columns]
+    widest = cv2.dilate(tree.depth, disc(3))[rows, columns]
+    points = (np.stack([columns, rows], axis=1) + 0.5) * tree.px
+    down = (points[:, 1] - frame.top) / frame.height
+    off = np.abs(points[:, 0] - tree.core[0]) / max(frame.width, 0.5 * frame.height)
+    is_peak = (depth >= widest) & (down < HEAD_ABOVE) & (off < HEAD_OFF) & (depth * tree.px > LEAST_HEAD * frame.height)
+    if is_peak.any():
+        score = np.where(is_peak, depth * tree.px / frame.height - 0.5 * off - 0.1 * down, -np.inf)
+        best = int(np.argmax(score))
+        if np.linalg.norm(points[best] - tree.core) > 0.6 * depth[best] * tree.px:
+            return points[best], float(depth[best]) * tree.px
+    top = points[int(np.argmin(down + 0.5 * off))]
+    return _middle_of_run(tree, top + np.array([0.0, FACE_BELOW_TOP * frame.height])), 0.0
+
+
+def _pair(branches: list[Branch], frame: _Frame, middle: float, *, lower: bool) -> list[Branch | None]:
+    """The best branch on either side of the middle: the outermost, or, if `lower`, the one that reaches down and out."""
+    if lower and len(branches) >= 2:
+        lowest = sorted(branches, key=lambda b: -frame.share(b.tip)[1] - 0.4 * b.length / frame.height)[:2]
+        return [*sorted(lowest, key=lambda b: float(b.tip[0]))]
+    found: list[Branch | None] = []
+    for sign in (-1, 1):
+        side = [b for b in branches if sign * (frame.share(b.tip)[0] - middle) > 0]
+        found.append(max(side, key=lambda b: _reach(b, frame, middle), default=None))
+    return found
+
+
+def _middle_of_run(tree: LimbTree, point: Floats) -> Floats:
+    """The middle of the mask's run across through a point."""
+    column, row = tree.cell(point)
+    left, right = _run(tree.mask, column, row)
+    return np.array([((left + right) / 2 + 0.5) * tree.px, (row + 0.5) * tree.px])
+
+
+def _run(mask: Bools, column: int, row: int) -> tuple[int, int]:
+    """First and last column of the mask's run through a cell."""
+    line = mask[row]
+    left = right = column
+    while left > 0 and line[left - 1]:
+        left -= 1
+    while right < len(line) - 1 and line[right + 1]:
+        right += 1
+    return left, right
+
+
+def _hips_and_feet(tree: LimbTree, feet: list[Branch | None], frame: _Frame) -> tuple[Floats, list[Floats], bool]:
+    """Where the legs part, and both feet; and whether there were two to be seen."""
+    if feet[0] is not None and feet[1] is not None:
+        between = tree.way(feet[0].tip, feet[1].tip)
+        highest = between[int(np.argmin(between[:, 1]))]
+        level = float(np.clip(highest[1] - 0.04 * frame.height, frame.y(0.45), frame.y(0.85)))
+        return _middle_of_run(tree, np.array([highest[0], level])), [feet[0].tip, feet[1].tip], True
+    only = feet[0] or feet[1]
+    hip = _middle_of_run(tree, np.array([tree.core[0], frame.y(0.65)]))
+    bottom = only.tip if only is not None else np.array([tree.core[0], frame.y(0.98)])
+    column, row = tree.cell(bottom)
+    left, right = _run(tree.mask, column, row)
+    spread = max(0.3 * (right - left + 1) * tree.px, 0.03 * frame.width)
+    middle = ((left + right) / 2 + 0.5) * tree.px
+    return hip, [np.array([middle - spread, (row + 0.5) * tree.px]), np.array([middle + spread, (row + 0.5) * tree.px])], False
+
+
+def _chest(tree: LimbTree, face: Floats, hip: Floats, frame: _Frame) -> Floats:
+    """Between the shoulders: below the head, in the middle of the trunk."""
+    below = face + 0.38 * (hip - face)
+    column, row = tree.cell(below)
+    left, right = _run(tree.mask, column, row)
+    if (right - left) * tree.px > 0.6 * frame.width:  # arms stretched out at this height
+        return np.asarray(below)
+    return np.array([((left + right) / 2 + 0.5) * tree.px, below[1]])
+
+
+def _half_width(tree: LimbTree, centre: Floats, most: float) -> float:
+    """Half of the trunk's width through a point, px, not more than `most`."""
+    column, row = tree.cell(centre)
+    left, right = _run(tree.mask, column, row)
+    return float(min(0.5 * (right - left + 1) * tree.px, most))
+
+
+def _put_legs(points: Floats, tree: LimbTree, hip: Floats, feet: list[Floats], *, seen: bool) -> None:
+    spread = 0.5 * _half_width(tree, hip, 0.3 * float(np.abs(feet[1] - feet[0]).sum() + np.abs(feet[0] - hip).sum()))
+    for viewers_side, (foot, sign) in enumerate(zip(feet, (-1, 1), strict=True)):
+        hip_at, knee_at, ankle_at = ((12, 14, 16), (11, 13, 15))[viewers_side]
+        socket = hip + np.array([sign * spread, 0.0])
+        way = tree.way(socket, foot)
+        sure = SEEN if seen else GUESSED
+        points[hip_at] = (*socket, sure)
+        points[knee_at] = (*point_along(way, 0.5), sure)
+        points[ankle_at] = (*point_along(way, 0.87), sure)
+
+
+def _put_arms(points: Floats, tree: LimbTree, trunk: tuple[Floats, Floats], hands: list[Branch | None], frame: _Frame) -> None:
+    chest, hip = trunk
+    spread = 0.75 * _half_width(tree, chest, 0.35 * abs(float(hip[1] - chest[1])) + 0.06 * frame.width)
+    for viewers_side, (hand, sign) in enumerate(zip(hands, (-1, 1), strict=True)):
+        shoulder_at, elbow_at, wrist_at = ((6, 8, 10), (5, 7, 9))[viewers_side]
+        shoulder = chest + np.array([sign * spread, 0.0])
+        if hand is None:
+            points[shoulder_at] = (*shoulder, GUESSED)
+            side = _half_width(tree, (chest + hip) / 2, frame.width)
+            points[elbow_at] = (*((chest + hip) / 2 + np.array([sign * 0.8 * side, 0.0])), GUESSED)
+            points[wrist_at] = (*(hip + np.array([sign * 0.9 * _half_width(tree, hip, frame.width), 0.0])), GUESSED)
+            continue
+        way = tree.way(shoulder, hand.tip)
+        shoulder = _where_the_arm_begins(tree, way)
+        arm = tree.way(shoulder, hand.tip)
+        points[shoulder_at] = (*shoulder, SEEN)
+        points[elbow_at] = (*point_along(arm, 0.48), SEEN)
+        points[wrist_at] = (*point_along(arm, 0.9), SEEN)
+
+
+def _where_the_arm_begins(tree: LimbTree, way: Floats) -> Floats:
+    """The last point on the way from a shoulder to a hand where the mask is much broader than an arm; at least the way's beginning."""
+    breadth = cv2.dilate(tree.depth, disc(3))
+    cells = np.clip((way / tree.px).astype(int), 0, [tree.mask.shape[1] - 1, tree.mask.shape[0] - 1])
+    broad = breadth[cells[:, 1], cells[:, 0]]
+    arm = float(np.median(broad[len(broad) // 2 :]))
+    trunk = np.flatnonzero(broad[: max(1, int(0.6 * len(broad)))] > 1.7 * arm + 1.0)
+    return np.asarray(way[trunk[-1] if trunk.size else 0])
+
+
+def _put_eyes_and_ears(points: Floats, tree: LimbTree) -> None:
+    """Eyes and ears around the nose, as far out as the head is wide."""
+    radius = tree.depth_at(points[NOSE, :2])
+    for index, (across, up) in zip((*EYES, *EARS), ((0.35, 0.25), (-0.35, 0.25), (0.8, 0.1), (-0.8, 0.1)), strict=True):
+        points[index] = (points[NOSE, 0] + across * radius, points[NOSE, 1] - up * radius, 0.5 * points[NOSE, 2])

@@ -1,0 +1,282 @@
+"""The commands in this process: what they write, what they say on which stream, and what they refuse."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from few_lines_server import Server, picture, server
+from typer.testing import CliRunner, Result
+
+from daemon import __main__ as entry
+from daemon import cli
+from daemon.cli import app
+from daemon.commands import machine
+from daemon.commands.measure import table
+from daemon.options import motions
+from pipeline.adapters.opengl.context_reports import ContextReport
+from pipeline.errors import ConfigError, DoodledError, OptionError, RenderUnavailable
+
+__all__ = ["picture", "server"]
+ROOT = Path(__file__).parents[4]
+KING = ROOT / "etc" / "characters" / "stick_king"
+SMALL = ("--size", "32x32", "--fps", "2")
+gl = pytest.mark.gl
+
+
+def doodled(*arguments: object, status: int = 0) -> Result:
+    done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    assert done.exit_code == status, done.output
+    return done
+
+
+# --- drawings --------------------------------------------------------------------------------------------------------
+
+
+@gl
+def test_a_character_is_rendered_and_times_are_told_to_people_and_programs(tmp_path: Path) -> None:
+    output = tmp_path / "new" / "king.gif"
+    done = doodled("render", KING, *SMALL, "-o", output, "--timings", tmp_path / "times.json", "--show", "rig", "--background", "white")
+    assert done.stdout.startswith(f"{output} (32x32, ")
+    assert "[Animation breakdown]" in done.stderr
+    times = json.loads((tmp_path / "times.json").read_text())
+    assert times["bytes"] == output.stat().st_size
+    assert times["inference"] is None
+    assert times["stages_s"]["render"] > 0
+
+
+@gl
+def test_a_folder_whose_name_ends_like_a_scene_files_is_a_folder(tmp_path: Path) -> None:
+    shutil.copytree(KING, tmp_path / "king.yaml")
+    assert "king.gif (32x32" in doodled("render", tmp_path / "king.yaml", *SMALL, "-o", tmp_path / "king.gif").stdout.replace("\n", "")
+
+
+@pytest.mark.parametrize("command", [("render",), ("joints",), ("animate",)])
+def test_a_name_that_is_too_long_is_said_in_a_sentence(command: tuple[str, ...]) -> None:
+    with pytest.raises(DoodledError, match="File name too long"):
+        doodled(*command, "a" * 300)
+
+
+@gl
+def test_what_the_first_actor_does_can_be_dumped_and_a_mesh_be_given(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.npz"
+    doodled("render", KING, *SMALL, "-o", tmp_path / "a.gif", "--dump", dump)
+    with np.load(dump) as arrays:
+        frames, joints, _ = arrays["joints"].shape
+        assert arrays["vertices"].shape == (frames, len(arrays["rest_vertices"]), 2)
+        assert (len(arrays["joint_names"]), float(arrays["frame_time"])) == (joints, 0.5)
+        vertices = len(arrays["rest_vertices"])
+    doodled("render", KING, *SMALL, "-o", tmp_path / "b.gif", "--mesh", dump, "--dump", tmp_path / "again.npz")
+    with np.load(tmp_path / "again.npz") as arrays:
+        assert len(arrays["rest_vertices"]) == vertices
+
+
+@gl
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--mesh", "nothing.npz"), "expected an .npz"),
+        (("--dump", "no/such/folder.npz"), "the dump can't be written"),
+        (("-o", "file/a.gif"), "its folder can't be made"),
+    ],
+)
+def test_files_that_can_not_be_read_or_written_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(Exception, match=told):
+        doodled("render", KING, *SMALL, *options)
+
+
+@gl
+def test_a_scene_file_is_rendered_as_it_says_but_for_what_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scene = tmp_path / "scene.yaml"
+    actor = {"character_cfg": f"{KING}/char_cfg.yaml", "motion_cfg": "wave", "retarget_cfg": ""}
+    actor["motion_cfg"], actor["retarget_cfg"] = (str(ROOT / f"etc/{kind}/{name}.yaml") for kind, name in found_configs())
+    text = json.dumps(
+        {
+            "scene": {"ANIMATED_CHARACTERS": [actor]},
+            "view": {"WINDOW_DIMENSIONS": [40, 40]},
+            "controller": {"MODE": "video_render", "OUTPUT_VIDEO_PATH": "./scene.gif"},
+        }
+    )
+    scene.write_text(text)
+    assert "scene.webp (40x40" in doodled("render", scene, "--fps", "2", "--format", "webp").stdout
+    assert "scene.gif (24x20" in doodled("render", scene, "--fps", "2", "--size", "24x20", "--camera", "auto").stdout
+    with pytest.raises(OptionError, match="says itself which motions"):
+        doodled("render", scene, "--motion", "dance")
+
+
+def found_configs() -> list[tuple[str, str]]:
+    """A motion that comes with doodled, and what drives a figure with it."""
+    library = motions.motion_library({})
+    return [("motions", "wave"), ("retarget", library.matching_retarget(library.motion("wave")).name)]
+
+
+@gl
+def test_a_photograph_is_animated_annotated_and_measured(server: Server, picture: Path, tmp_path: Path) -> None:
+    asked = ("--torchserve-url", server.url)
+    done = doodled("animate", picture, *asked, *SMALL, "-o", tmp_path / "me.gif", "--keep-annotations", tmp_path / "kept")
+    assert done.stdout.startswith(f"{tmp_path / 'me.gif'} (32x32")
+    assert "image_to_annotations (TorchServe)" in done.stderr
+    assert (tmp_path / "kept" / "char_cfg.yaml").is_file()
+    server.sees = 2
+    done = doodled("annotate", picture, *asked, "-o", tmp_path / "one")
+    assert done.stdout.startswith(f"{tmp_path / 'one'} (quality ")
+    doodled("annotate", picture, *asked, "-o", tmp_path / "all", "--all-figures")
+    assert (tmp_path / "all" / "figure_1" / "mask.png").is_file()
+    runs = json.loads(doodled("measure", picture, *asked, *SMALL, "--repeat", "1", "--json").stdout)
+    assert len(runs) == 2
+    assert all(run["total"] > run["render"] > 0 for run in runs)
+    assert "image_to_annotations" in doodled("measure", picture, *asked, *SMALL, "--repeat", "1").stdout
+
+
+def test_the_table_of_runs_tells_cold_from_warm() -> None:
+    runs = [{"detect": 0.5, "render": 1.0, "total": 2.0}, {"detect": 0.1, "render": 0.2, "total": 0.4}, {"detect": 0.3, "total": 0.8}]
+    rows = {line.split()[0]: line.split()[1:] for line in table(runs).splitlines()[1:]}
+    assert rows["image_to_annotations"] == rows["detect"] == ["500", "ms", "200", "ms", "300", "ms"]
+    assert rows["total"] == ["2000", "ms", "600", "ms", "800", "ms"]
+    assert "2000 ms" in table(runs[:1])
+
+
+# --- this machine ----------------------------------------------------------------------------------------------------
+
+
+def test_motions_are_listed_and_a_broken_one_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "dance" in doodled("motions").stdout
+    (tmp_path / "broken.yaml").write_text("filepath: nothing.bvh\n")
+    folder = motions.asset_folder
+    monkeypatch.setattr(motions, "asset_folder", lambda kind: tmp_path if kind is motions.AssetKind.MOTIONS else folder(kind))
+    assert doodled("motions").stdout.splitlines()[-1].startswith("broken: ")
+
+
+def no_context(*_: object) -> list[ContextReport]:
+    return []
+
+
+@gl
+def test_a_machine_is_looked_at(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = doodled("check").stdout
+    assert "Networks: embedded, loaded" in text
+    assert "  mp4: yes" in text
+    assert "Networks: TorchServe" in doodled("check", "--torchserve-url", server.url).stdout
+    assert "drawn_humanoid_detector: no: " in doodled("check", "--torchserve-url", "http://127.0.0.1:9").stdout
+    monkeypatch.setattr(machine, "describe_contexts", no_context)
+    monkeypatch.setitem(machine.CODECS, machine.Format.MP4, ("no_such_codec",))
+    text = doodled("check", status=1).stdout
+    assert "Nothing can be rendered here" in text
+    assert "  mp4: missing no_such_codec" in text
+
+
+def test_each_model_of_a_server_is_told_with_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.adapters.torchserve.predictor import TorchServePredictor
+
+    fine = {"ready": True, "duration_s": 0.0124, "problem": ""}
+    not_told = {"workers": None, "workers_ready": None, "batch_size": None}
+    fares = [
+        SimpleNamespace(url="http://a", model="detector", workers=2, workers_ready=1, batch_size=4, **fine),
+        SimpleNamespace(url="http://a", model="pose", **fine, **not_told),
+        SimpleNamespace(url="http://b", model="pose", ready=False, duration_s=1.0, problem="HTTP 503", **not_told),
+    ]
+    monkeypatch.setattr(TorchServePredictor, "health", lambda _: fares)
+    monkeypatch.setattr(machine, "describe_contexts", no_context)
+    lines = doodled("check", "--torchserve-url", "http://a", status=1).stdout.splitlines()
+    assert lines[lines.index("Networks: TorchServe") + 1 :][:3] == [
+        "  http://a detector: answers in 12 ms, 1 of 2 workers ready, batches of 4",
+        "  http://a pose: answers in 12 ms",
+        "  http://b pose: no: HTTP 503",
+    ]
+
+
+def test_networks_that_can_not_be_loaded_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "describe_contexts", no_context)
+    monkeypatch.setitem(sys.modules, "pipeline.adapters.embedded", None)
+    assert "embedded, no: the networks can't run in this process" in doodled("check", status=1).stdout
+
+
+def test_health_says_whether_a_daemon_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOODLED_ROOT", str(tmp_path))
+    assert doodled("health", status=1).stdout.strip()
+
+
+def test_run_ends_with_the_daemons_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    from daemon.service import main as run
+
+    asked: list[Any] = []
+
+    def pretends(config: Path | None, environ: object, *, drain: bool) -> int:
+        asked.append((config, environ is os.environ, drain))
+        return 75
+
+    monkeypatch.setattr(run, "run", pretends)
+    doodled("run", "--drain", "--config", "x.toml", status=75)
+    assert asked == [(Path("x.toml"), True, True)]
+
+
+def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def work(on_frame: Any) -> str:
+        on_frame(1, 2)
+        return "done"
+
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    assert cli._with_progress(work) == "done"
+    assert terminal.getvalue()
+    monkeypatch.setattr(sys, "stderr", quiet := io.StringIO())
+    assert cli._with_progress(work) == "done"
+    assert not quiet.getvalue()
+
+
+# --- the process's entry ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (OptionError("that makes no sense"), 1, "doodled: that makes no sense"),
+        (RenderUnavailable({"egl-device": "no card"}), 75, "doodled: "),
+        (
+            ConfigError("doodled.toml", ["jobs.workers: too many", "log.to: unknown"]),
+            None,
+            "doodled: doodled.toml:\n  jobs.workers: too many\n",
+        ),
+    ],
+)
+def test_errors_become_a_line_and_a_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, status: int | None, said: str
+) -> None:
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(entry, "app", fails)
+    with pytest.raises(SystemExit) as left:
+        entry.main()
+    assert left.value.code == getattr(error, "exit_status", status or 1)
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_streams_that_our_parent_closed_are_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, opened = {0, 2}, []
+
+    def fstat(stream: int) -> None:
+        if stream in closed:
+            raise OSError
+
+    monkeypatch.setattr(entry.os, "fstat", fstat)
+    monkeypatch.setattr(entry.os, "open", lambda path, _: opened.append(path))
+    entry.open_standard_streams()
+    monkeypatch.undo()
+    assert opened == [os.devnull] * 2
