@@ -1,8 +1,8 @@
 """A rig that always works: keypoints and a mask become the original's sixteen joints, whatever the network saw.
 
 Joints follow COMPAT.md, section 1: `root` and `hip` are the middle of the hips, `torso` that of the shoulders, `neck` is the nose. What
-was not seen is inferred (`pipeline.pose.joint_repair`), every joint ends inside the mask, and the drawing's quality says how much of that was
-necessary.
+was not seen is inferred (`pipeline.pose.joint_repair`), every joint ends inside the mask, and the drawing's quality says how much of that
+was necessary.
 """
 
 from __future__ import annotations

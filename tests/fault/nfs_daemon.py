@@ -17,7 +17,8 @@ from typing import Any
 import stub_daemon
 from old_libc import Ctypes
 
-from daemon.files import durable, run
+from daemon.files import durable
+from daemon.service import main
 
 LOST = 1 / 7
 chance = random.Random(os.getpid())
@@ -45,7 +46,7 @@ def lease(file: int, command: int, *arguments: Any) -> Any:
 real_fcntl = fcntl.fcntl
 
 if __name__ == "__main__":
-    run.is_on_network = lambda _: True  # type: ignore[assignment]
+    main.is_on_network = lambda _: True  # type: ignore[assignment]
     durable.ctypes = Ctypes  # type: ignore[assignment]
     fcntl.fcntl = lease  # type: ignore[assignment]
     os.rename = answered_late(os.rename, errno.ENOENT)

@@ -18,8 +18,7 @@ import pytest
 from fault.test_daemon import drained, drop, events
 from spool_oracle import ROOT, Places, check_published, check_tidy
 
-from daemon.files import untrusted as sources
-from daemon.files import work
+from daemon.files import untrusted
 from daemon.inbox.scanner import Scanner
 from daemon.inbox.stability import StabilityRules
 from daemon.options.inference import InferenceRequest
@@ -27,6 +26,7 @@ from daemon.options.sidecar import JobOptions
 from daemon.policy.failures import ErrorType
 from daemon.spool.publish import publish
 from daemon.spool.spool import RESULT, Job, Spool
+from daemon.worker import runner
 from daemon.worker.task import Task
 from pipeline.errors import DecodeError
 from pipeline.files.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
@@ -99,7 +99,7 @@ def test_a_link_that_takes_a_files_place_before_the_claim_is_not_followed(tmp_pa
         assert job is not None
         assert not spool.ordinary(job)
         with pytest.raises(DecodeError):
-            sources.bytes_of(spool.path(job) / "source", 100)
+            untrusted.bytes_of(spool.path(job) / "source", 100)
     records = drained(tmp_path)
     assert [record["error_type"] for record in events(records, "job.failed")] == ["input"]
     assert (tmp_path / "failed" / "picture.png").is_symlink()
@@ -172,7 +172,7 @@ def test_a_characters_file_that_is_a_link_is_not_followed(tmp_path: Path, name: 
     shutil.copytree(CHARACTER, tmp_path / "source")
     (tmp_path / "source" / name).unlink()
     (tmp_path / "source" / name).symlink_to(CHARACTER / name)
-    report = work.perform(order_for(tmp_path))
+    report = runner.perform(order_for(tmp_path))
     assert report.failure is not None
     assert report.failure.kind is ErrorType.PICTURE
     assert {path.name for path in tmp_path.iterdir()} <= {"source", RESULT}
@@ -182,7 +182,7 @@ def test_a_characters_file_that_is_a_link_is_not_followed(tmp_path: Path, name: 
 def test_a_characters_file_that_becomes_a_link_while_it_is_read_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is animated is what was looked at: whoever dropped the folder can still change it, but not what is read of it."""
     shutil.copytree(CHARACTER, tmp_path / "source")
-    looked_at = sources.copied_character
+    looked_at = untrusted.copied_character
 
     def then_swapped(source: Path, target: Path, most: int) -> tuple[str, int]:
         found = looked_at(source, target, most)
@@ -191,8 +191,8 @@ def test_a_characters_file_that_becomes_a_link_while_it_is_read_is_not_followed(
             (source / name).symlink_to("/etc/passwd")
         return found
 
-    monkeypatch.setattr(work, "copied_character", then_swapped)
-    report = work.perform(order_for(tmp_path))
+    monkeypatch.setattr(runner, "copied_character", then_swapped)
+    report = runner.perform(order_for(tmp_path))
     assert report.failure is None, report.failure
     assert report.manifest is not None
     assert json.dumps(report.manifest["outputs"])

@@ -136,7 +136,7 @@ def test_one_that_could_not_be_taken_after_all_is_told_once_and_tried_again_late
     scanner.scan(0.0)
     (candidate,) = scanner.complete(1.0, looks=10)
     scanner.refused(candidate, 1.0)
-    assert [intake.scan(now).rejected for now in (2.0, 3.0)] == [[((), "picture.png", "immovable")], []]
+    assert [scanner.scan(now).rejected for now in (2.0, 3.0)] == [[((), "picture.png", "immovable")], []]
     assert scanner.out_of_reach == {((), "picture.png")}
     assert not list(scanner.complete(5.0, looks=10))
     assert [each.name for each in scanner.complete(6.1, looks=10)] == ["picture.png"]
