@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import yaml
 
 from pipeline.errors import ConfigError
-from pipeline.yaml_merges import resolve_merges
+from pipeline.files.yaml_merges import resolve_merges
 
 MAX_BYTES = 1 << 18
 _MAX_PROBLEMS = 20
