@@ -18,7 +18,20 @@ from pipeline.ports import Predictor, Stopwatch
 from pipeline.stages.detect import Chosen, chosen_boxes, grown, settled, touched_sides
 from pipeline.stages.rig import rigging
 from pipeline.stages.segment import Tracing, figure_mask, tracing
-from pipeline.types import KEYPOINT_NAMES, Annotation, Bools, Box, Bytes, Character, Detection, Drawing, Floats, Quality, Singles
+from pipeline.types import (
+    KEYPOINT_NAMES,
+    AnnotatedFigure,
+    Annotation,
+    Bools,
+    Box,
+    Bytes,
+    Character,
+    Detection,
+    Drawing,
+    Floats,
+    Quality,
+    Singles,
+)
 
 DETECTOR_SIDE = 1000
 """The detector sees the picture with at most this longer side, px (COMPAT.md, section 1)."""
@@ -44,15 +57,6 @@ class AnnotateOptions:
 
     all_figures: bool = False
     min_score: float = 0.3
-
-
-@dataclass(frozen=True, eq=False)
-class AnnotatedFigure:
-    """A figure of a drawing, ready to be animated, and what it was made from."""
-
-    annotation: Annotation
-    character: Character
-    quality: Quality
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,11 @@ from pipeline.types import (
     Floats,
     Frame,
     Layer,
+    Motion,
     OutputClock,
     Palette,
     PixelLayout,
+    RetargetConfig,
     Sprite,
     Strokes,
 )
@@ -108,4 +110,16 @@ class Stopwatch(Protocol):
 
     def lap(self, stage: str) -> AbstractContextManager[None]:
         """Add the time spent inside to `stage`."""
+        ...
+
+
+class MotionReader(Protocol):
+    """Reads motions and retarget configurations; `pipeline.motion.library` implements it."""
+
+    def motion(self, wanted: str | Path) -> Motion:
+        """The motion with a name or path. Raises PermanentError if there is none or its file is wrong."""
+        ...
+
+    def retarget(self, wanted: str | Path) -> RetargetConfig:
+        """The retarget configuration with a name or path. Raises PermanentError if there is none or its file is wrong."""
         ...

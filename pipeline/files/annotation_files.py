@@ -12,11 +12,10 @@ import cv2
 import numpy as np
 import yaml
 
-from pipeline.annotate import AnnotatedFigure
 from pipeline.errors import OutputFailed
 from pipeline.files.character_files import write_character
 from pipeline.files.picture_files import write_png
-from pipeline.types import Bytes, Character, Drawing
+from pipeline.types import AnnotatedFigure, Bytes, Character, Drawing
 
 BONE_RGB = (40, 90, 230)
 JOINT_RGB = (230, 40, 40)

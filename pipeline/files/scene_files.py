@@ -18,7 +18,7 @@ from pipeline.errors import FileProblems, PermanentError
 from pipeline.files.character_files import read_character
 from pipeline.files.picture_files import read_rgba
 from pipeline.files.yaml_files import Section, raise_problems, shown, yaml_mapping
-from pipeline.motion.library import MotionLibrary
+from pipeline.ports import MotionReader
 from pipeline.types import Actor, Bytes, Camera, Character, DebugViews, Format, Scene, View
 
 DEFAULT_CAMERA = Camera(position=(0.0, 0.7, 2.0), forward=(0.0, 0.5, 2.0))
@@ -56,7 +56,7 @@ class SceneFile:
     notes: tuple[str, ...] = ()
 
 
-def read_scene_file(path: Path, library: MotionLibrary, *, roots: Sequence[Path] = ()) -> SceneFile:
+def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] = ()) -> SceneFile:
     """A scene with all files that it names; relative paths start in the working directory, in `roots`, or beside the scene file.
 
     Raises:
@@ -98,7 +98,7 @@ class _Places:
         return section.file(key, roots=self.roots, beside=self.scene_file)
 
 
-def _actors(scene: Section, library: MotionLibrary, places: _Places) -> tuple[Actor, ...]:
+def _actors(scene: Section, library: MotionReader, places: _Places) -> tuple[Actor, ...]:
     entries = scene.sections("ANIMATED_CHARACTERS", least=1)
     if len(entries) > MAX_ACTORS:
         scene.note("ANIMATED_CHARACTERS", f"expected at most {MAX_ACTORS}, found {len(entries)}")
@@ -108,7 +108,7 @@ def _actors(scene: Section, library: MotionLibrary, places: _Places) -> tuple[Ac
     return tuple(actor for actor in actors if actor)
 
 
-def _actor(entry: Section, library: MotionLibrary, places: _Places, characters: dict[Path, Character]) -> Actor | None:
+def _actor(entry: Section, library: MotionReader, places: _Places, characters: dict[Path, Character]) -> Actor | None:
     """One character with its motion, or None and a note on each file that is not in order."""
     files = {key: places.file(entry, key) for key in ("character_cfg", "motion_cfg", "retarget_cfg")}
     entry.finish()

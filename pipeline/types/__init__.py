@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
 from pipeline.types.character import Character, Mesh, Rig
-from pipeline.types.drawing import KEYPOINT_NAMES, Annotation, Box, Detection, Drawing, Quality
+from pipeline.types.drawing import KEYPOINT_NAMES, AnnotatedFigure, Annotation, Box, Detection, Drawing, Quality
 from pipeline.types.motion import AboveCheck, DrawGroup, Motion, PoseTrack, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
 from pipeline.types.picture import HALF_SEEN, Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
 from pipeline.types.scene import Actor, Camera, DebugViews, OutputClock, Scene, View
@@ -25,6 +25,7 @@ __all__ = [
     "AboveCheck",
     "Actor",
     "Animation",
+    "AnnotatedFigure",
     "Annotation",
     "Bools",
     "Box",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.types.arrays import Bools, Bytes, Floats, Singles, checked
+from pipeline.types.character import Character
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,3 +118,12 @@ class Quality:
 
     score: float
     reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedFigure:
+    """One figure of a drawing as a character that can be animated, with the annotation that it was made from."""
+
+    annotation: Annotation
+    character: Character
+    quality: Quality
