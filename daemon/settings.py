@@ -17,16 +17,15 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
 
-from daemon.log.writer import JOURNAL_SOCKET
 from daemon.options import values as option_values
 from daemon.options.inference import InferenceChoice
 from daemon.options.sidecar import JobOptions
-from daemon.worker.cpu_quota import processor_count
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format
 
 SYSTEM_FILE: Final = Path("/etc/doodled/doodled.toml")
+JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
 _PREFIX: Final = "DOODLED_"
 _OTHERS: Final = frozenset({"DOODLED_ROOT", "DOODLED_CONFIG", "DOODLED_TORCHSERVE_PYTHON"})
 """Variables that are no settings of a section; the last names the interpreter that tests start a model server with."""
@@ -75,10 +74,6 @@ class JobsSettings(_Section):
     retry_first_s: _Seconds = 1.0
     retry_max_s: _Seconds = 60.0
     stop_timeout_s: _Seconds = 60.0
-
-    def worker_count(self) -> int:
-        """As many as asked for; 0 is one a core that this process may use, by its affinity and by the limits of its control groups."""
-        return self.workers or processor_count()
 
 
 class AnimationSettings(_Section):

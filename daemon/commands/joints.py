@@ -10,8 +10,11 @@ import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
+from daemon.commands.render import render
 from daemon.files.filenames import printable
+from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import DEFAULT_MOTION, RenderRequest
 from daemon.web.folder import CharacterFolder
@@ -36,7 +39,8 @@ def correct_joints(request: RenderRequest, environ: Mapping[str, str], tell: Cal
         DoodledError: the folder could not be animated, or not with that motion.
     """
     first = request.motion or DEFAULT_MOTION
-    folder = CharacterFolder(request.target, replace(request, motion=first, size=SHOWN_SIZE, rate=SHOWN_RATE), environ)
+    shown = replace(request, motion=first, size=SHOWN_SIZE, rate=SHOWN_RATE)
+    folder = CharacterFolder(request.target, shown, environ, partial(_render, environ))
     motions = [first, *(name for name in motion_library(environ).names() if name != first)]
     saved = printable(f"saved: {folder.place / CONFIG_NAME}")
     try:
@@ -54,6 +58,10 @@ def correct_joints(request: RenderRequest, environ: Mapping[str, str], tell: Cal
             folder.finish()
         except KeyboardInterrupt:  # a second time, while something was being drawn: at once, and past OpenGL, which would crash
             os._exit(EXIT_INTERRUPTED)
+
+
+def _render(environ: Mapping[str, str], request: RenderRequest) -> tuple[str, ...]:
+    return render(request, environ, WallStopwatch()).notes
 
 
 @contextmanager

@@ -15,9 +15,8 @@ from daemon.options.inference import InferenceRequest, opened_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.values import output_format
-from pipeline.adapters.encoding.encoders import encoder_for
+from daemon.rendering import SceneRendering
 from pipeline.adapters.opengl.renderer import GLRenderer
-from pipeline.animate import animated, scene_clock
 from pipeline.annotate import AnnotateOptions
 
 Run = dict[str, float]
@@ -43,10 +42,7 @@ def measured(request: RenderRequest, inference: InferenceRequest, environ: Mappi
             _, figures = analysed(request.target, predictor, AnnotateOptions(), stopwatch)
             with stopwatch.lap("read"):
                 plan = character_plan(figures[0].character, request, environ, library)
-            encoder = encoder_for(output_format(plan.output))
-            animated(
-                plan.scene, scene_clock(plan.scene, rate=plan.rate), plan.output, renderer=renderer, encoder=encoder, stopwatch=stopwatch
-            )
+            SceneRendering(plan, stopwatch).write(plan.output, output_format(plan.output), renderer)
             runs.append({**stopwatch.spent_s, "total": stopwatch.total_s})
             stopwatch = WallStopwatch()
     return runs

@@ -13,11 +13,11 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options import values as option_values
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import Plan, RenderRequest, planned
-from pipeline.adapters.encoding.encoders import encoder_for
+from daemon.rendering import SceneRendering
 from pipeline.adapters.opengl.renderer import GLRenderer
-from pipeline.animate import Performance, animated, performed, scene_clock
+from pipeline.animate import Performance
 from pipeline.errors import OptionError, OutputFailed
-from pipeline.types import Animation, Format, Mesh, OutputClock, Scene
+from pipeline.types import Animation, Mesh, OutputClock, Scene
 
 
 @dataclass(frozen=True)
@@ -54,26 +54,17 @@ def carried_out(
     plan: Plan, request: RenderRequest, environ: Mapping[str, str], stopwatch: WallStopwatch, on_frame: Callable[[int, int], None]
 ) -> Rendered:
     """The same, once it is clear what is to be seen."""
-    scene, output = plan.scene, plan.output
-    output_format = request.format or option_values.output_format(output)
-    clock = scene_clock(scene, rate=plan.rate, max_rate=option_values.HIGHEST_GIF_RATE if output_format is Format.GIF else None)
-    performances = performed(scene, clock, stopwatch=stopwatch, meshes=_given_meshes(request, scene))
+    output_format = request.format or option_values.output_format(plan.output)
+    rendering = SceneRendering(plan, stopwatch, _given_meshes(request, plan.scene))
+    clock = rendering.clock(output_format)
+    performances = rendering.performances(clock)
     if request.dump:
         _dump(request.dump, performances[0], clock)
     with ExitStack() as stack:
         with stopwatch.lap("context"):
             renderer = stack.enter_context(GLRenderer.open(request.context, environ))
-        _make_folder(output)
-        animation = animated(
-            scene,
-            clock,
-            output,
-            renderer=renderer,
-            encoder=encoder_for(output_format),
-            stopwatch=stopwatch,
-            performances=performances,
-            on_frame=lambda done: on_frame(done, clock.frame_count),
-        )
+        _make_folder(plan.output)
+        animation = rendering.write(plan.output, output_format, renderer, on_frame)
         return Rendered(animation, renderer.name, plan.notes)
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Final
 
 _QUEUE_LENGTH: Final = 10_000
-JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
 
 
 class BackgroundWriter:
@@ -72,7 +71,7 @@ class LineWriter(BackgroundWriter):
 class JournalWriter(BackgroundWriter):
     """Datagrams to systemd's journal. A journal that has stopped blocks our thread alone: Python's sockets let go of the GIL."""
 
-    def __init__(self, path: Path = JOURNAL_SOCKET) -> None:
+    def __init__(self, path: Path) -> None:
         """Connect. Raises OSError if nobody listens at `path`."""
         self._path = str(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)

@@ -20,6 +20,7 @@ from daemon.service.sd_notify import SdNotifier
 from daemon.service.wakeup import SignalFlags, Wakeup, handle_signals
 from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.spool.spool import Spool
+from daemon.worker.cpu_quota import processor_count
 from daemon.worker.cpu_slice import ask_for_short_slices
 from daemon.worker.pool import ProcessWorkerPool, WorkerPool
 from pipeline.errors import ConfigError
@@ -42,7 +43,7 @@ Hiring = Callable[[Callable[[], None]], WorkerPool]
 def _pool(settings: Settings) -> Hiring:
     jobs = settings.jobs
     return lambda wake: ProcessWorkerPool(
-        jobs.worker_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake
+        jobs.workers or processor_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake
     )
 
 

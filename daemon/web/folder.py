@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +15,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from daemon.commands.render import render
-from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, planned
 from pipeline.errors import DoodledError, OptionError, OutputFailed, RenderFailed
@@ -31,6 +29,9 @@ BEFORE_NAME = f"{CONFIG_NAME}.before"
 
 Locations = Mapping[str, tuple[int, int]]
 """Where joints are: x and y of a pixel of the texture, y down."""
+
+Render = Callable[[RenderRequest], tuple[str, ...]]
+"""Renders what a request names into its output, and returns the notes for the user. Raises DoodledError."""
 
 _SHADE = 110, 150
 """Grey, and how opaque it is: what lies beside the figure."""
@@ -53,18 +54,19 @@ class CharacterFolder:
 
     Args:
         request: how it is shown; its target and output do not matter.
-        environ: the process's environment, as `render` wants it.
+        environ: the process's environment.
+        render: renders a draft of the folder.
     Raises:
         OptionError: it is no folder.
         DoodledError: it could not be animated as it is, or not with what the request names.
     """
 
-    def __init__(self, path: Path, request: RenderRequest, environ: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, request: RenderRequest, environ: Mapping[str, str], render: Render) -> None:
         self.place = path.parent if path.name == CONFIG_NAME else path
         if os.path.isfile(self.place):  # noqa: PTH113 - Path's own fails on long names
             hint = "`doodled annotate PICTURE -o DIR` makes one of a picture"
             raise OptionError("expected a character folder, found a file", path=path, hint=hint)
-        self._request, self._environ = request, environ
+        self._request, self._render = request, render
         self._drawing, self._saving, self._is_over = threading.Lock(), threading.Lock(), False
         planned(replace(request, target=self.place / CONFIG_NAME), environ, motion_library(environ))
 
@@ -112,8 +114,8 @@ class CharacterFolder:
             for name, picture in ((MASK_NAME, self.mask), (TEXTURE_NAME, self.texture)):
                 (draft / name).symlink_to(picture.resolve())
             request = replace(self._request, target=draft / CONFIG_NAME, output=output, motion=motion, format=Format.GIF)
-            done = render(request, self._environ, WallStopwatch())
-            return Shown(output.read_bytes(), done.notes)
+            notes = self._render(request)
+            return Shown(output.read_bytes(), notes)
 
     def finish(self) -> None:
         """Wait for what is being saved or drawn, and draw no more: a process that ends in the middle of OpenGL crashes."""

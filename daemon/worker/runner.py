@@ -17,14 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from daemon.files.durable import sync_folder
 from daemon.files.filenames import shown_name
 from daemon.files.untrusted import bytes_of, copied_character
 from daemon.gallery.thumbnails import write_thumbnail
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options import values as option_values
 from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.sidecar import MAX_BYTES, JobOptions, chosen_options
 from daemon.policy.failures import ErrorType, error_type
@@ -32,10 +31,7 @@ from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
-from pipeline.types import Animation, Bytes, Character, Drawing, Format, OutputClock, Quality
-
-if TYPE_CHECKING:
-    from pipeline.animate import Performance
+from pipeline.types import Animation, Bytes, Character, Drawing, Quality
 
 _bench: WorkerResources | None = None
 _stopping: threading.Event | None = None
@@ -191,10 +187,9 @@ class _Work:
     # --- out ---------------------------------------------------------------------------------------------------------
 
     def _animations(self, character: Character, motion: str, options: JobOptions) -> Iterator[Animation]:
-        """One motion in every format; joints and shapes are computed once a clock."""
-        from pipeline.adapters.encoding.encoders import encoder_for
+        """One motion in every format."""
+        from daemon.rendering import SceneRendering
         from pipeline.adapters.encoding.inspect import verified
-        from pipeline.animate import animated, performed, scene_clock
 
         request = RenderRequest(self._order.place, motion=motion, size=options.size, rate=options.fps, background=options.background)
         with self._stopwatch.lap("read"):
@@ -202,21 +197,10 @@ class _Work:
         self._notes += plan.notes
         with self._stopwatch.lap("context"):
             renderer = self._bench.renderer()
-        by_clock: dict[OutputClock, list[Performance]] = {}
+        rendering = SceneRendering(plan, self._stopwatch)
         for kind in options.formats:
-            clock = scene_clock(plan.scene, rate=plan.rate, max_rate=option_values.HIGHEST_GIF_RATE if kind is Format.GIF else None)
-            if clock not in by_clock:
-                by_clock[clock] = performed(plan.scene, clock, stopwatch=self._stopwatch)
             path = self._result / f"{len(list(self._result.iterdir())):04d}.{kind}"
-            animation = animated(
-                plan.scene,
-                clock,
-                path,
-                renderer=renderer,
-                encoder=encoder_for(kind),
-                stopwatch=self._stopwatch,
-                performances=by_clock[clock],
-            )
+            animation = rendering.write(path, kind, renderer)
             with self._made_durable(path), self._stopwatch.lap("verify"):
                 verified(animation)
             yield animation

@@ -26,8 +26,10 @@ import yaml
 from PIL import Image
 
 from daemon.commands.joints import correct_joints
+from daemon.commands.render import render
+from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import RenderRequest
-from daemon.web.folder import BEFORE_NAME, CharacterFolder
+from daemon.web.folder import BEFORE_NAME, CharacterFolder, Render
 from daemon.web.page import page, policy
 from daemon.web.server import MOST_BYTES, JointsServer
 from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed, RenderFailed, UnknownName
@@ -55,8 +57,12 @@ def place(tmp_path: Path) -> Path:
     return folder
 
 
-def opened(place: Path) -> CharacterFolder:
-    return CharacterFolder(place, RenderRequest(place, size="96x96", rate="5"), {})
+def render_quietly(request: RenderRequest) -> tuple[str, ...]:
+    return render(request, {}, WallStopwatch()).notes
+
+
+def opened(place: Path, renders: Render = render_quietly) -> CharacterFolder:
+    return CharacterFolder(place, RenderRequest(place, size="96x96", rate="5"), {}, renders)
 
 
 @contextmanager
@@ -180,11 +186,11 @@ def test_a_folder_may_be_named_by_its_file_but_a_picture_is_no_folder(place: Pat
         opened(place / "nowhere")
 
 
-def test_the_end_waits_for_what_is_being_drawn_and_nothing_is_drawn_after_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_waits_for_what_is_being_drawn_and_nothing_is_drawn_after_it(place: Path) -> None:
     """A process that ends while another thread is inside of OpenGL crashes."""
-    folder, begun, goes_on, order = opened(place), threading.Event(), threading.Event(), []
+    begun, goes_on, order = threading.Event(), threading.Event(), []
 
-    def slow(*_: object) -> None:
+    def slow(_: RenderRequest) -> tuple[str, ...]:
         begun.set()
         assert goes_on.wait(30)
         order.append("drawn")
@@ -194,7 +200,7 @@ def test_the_end_waits_for_what_is_being_drawn_and_nothing_is_drawn_after_it(pla
         with suppress(OptionError):
             folder.shown({}, "wave")
 
-    monkeypatch.setattr("daemon.web.folder.render", slow)
+    folder = opened(place, slow)
     thread = threading.Thread(target=show)
     thread.start()
     assert begun.wait(30)

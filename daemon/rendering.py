@@ -1,0 +1,61 @@
+"""Render a scene into files: the one path of worker, `animate`, `render`, `measure` and `joints` from a plan to a finished animation.
+
+The caller opens the renderer and chooses path and format; encoder, output clock and the highest rate of a GIF are chosen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from daemon.options.scene_builder import Plan
+from daemon.options.values import HIGHEST_GIF_RATE
+from pipeline.adapters.encoding.encoders import encoder_for
+from pipeline.animate import Performance, animated, performed, scene_clock
+from pipeline.ports import Renderer, Stopwatch
+from pipeline.types import Animation, Format, Mesh, OutputClock
+
+
+class SceneRendering:
+    """One plan being rendered, into one format or several; formats of the same frame times share their joints and deformed meshes.
+
+    Args:
+        meshes: for each actor, a mesh to use instead of its own, or None.
+    """
+
+    def __init__(self, plan: Plan, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None) -> None:
+        self._plan, self._stopwatch, self._meshes = plan, stopwatch, meshes
+        self._performances: dict[OutputClock, list[Performance]] = {}
+
+    def clock(self, output_format: Format) -> OutputClock:
+        """The frame times of an output. Raises OptionError for a scene without characters."""
+        max_rate = HIGHEST_GIF_RATE if output_format is Format.GIF else None
+        return scene_clock(self._plan.scene, rate=self._plan.rate, max_rate=max_rate)
+
+    def performances(self, clock: OutputClock) -> list[Performance]:
+        """Every actor, meshed and retargeted for the frame times of `clock`."""
+        if clock not in self._performances:
+            self._performances[clock] = performed(self._plan.scene, clock, stopwatch=self._stopwatch, meshes=self._meshes)
+        return self._performances[clock]
+
+    def write(
+        self, path: Path, output_format: Format, renderer: Renderer, on_frame: Callable[[int, int], None] = lambda _, __: None
+    ) -> Animation:
+        """Render into the file `path`.
+
+        Args:
+            on_frame: called after each frame with the number of finished frames and of all frames.
+        Raises:
+            DoodledError: as `pipeline.animate.animated`; the file is removed.
+        """
+        clock = self.clock(output_format)
+        return animated(
+            self._plan.scene,
+            clock,
+            path,
+            renderer=renderer,
+            encoder=encoder_for(output_format),
+            stopwatch=self._stopwatch,
+            performances=self.performances(clock),
+            on_frame=lambda done: on_frame(done, clock.frame_count),
+        )
