@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
 from pipeline.types.character import Character, Mesh, Rig
-from pipeline.types.drawing import KEYPOINT_NAMES, AnnotatedFigure, Annotation, Box, Detection, Drawing, Quality
+from pipeline.types.drawing import KEYPOINT_NAMES, MIRRORED_PARTS, AnnotatedFigure, Annotation, BodyPart, Box, Detection, Drawing, Quality
 from pipeline.types.motion import AboveCheck, DrawGroup, Motion, PoseTrack, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
 from pipeline.types.picture import HALF_SEEN, Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
 from pipeline.types.scene import Actor, Camera, DebugViews, OutputClock, Scene, View
@@ -22,11 +22,13 @@ from pipeline.types.scene import Actor, Camera, DebugViews, OutputClock, Scene, 
 __all__ = [
     "HALF_SEEN",
     "KEYPOINT_NAMES",
+    "MIRRORED_PARTS",
     "AboveCheck",
     "Actor",
     "Animation",
     "AnnotatedFigure",
     "Annotation",
+    "BodyPart",
     "Bools",
     "Box",
     "Bytes",

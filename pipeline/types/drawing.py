@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 
@@ -58,11 +59,40 @@ class Detection:
         box: image px of the picture that was asked about.
         score: 0..1.
         mask: (h, w) float32 0..1, how likely each cell of the box belongs to the figure, any resolution, stretched over the box; or None.
+        parts: (h, w) uint8, the `BodyPart` of each cell of the box, any resolution, stretched over the box; or None.
     """
 
     box: Box
     score: float
     mask: Singles | None = None
+    parts: Bytes | None = None
+
+
+class BodyPart(IntEnum):
+    """What a pixel of a figure belongs to; where parts overlap, the one in front. Left and right are the figure's own, which faces us."""
+
+    NONE = 0
+    HEAD = 1
+    HAIR = 2  # hats, horns and bows, too
+    TRUNK = 3  # skirts, too
+    RIGHT_UPPER_ARM = 4
+    RIGHT_LOWER_ARM = 5
+    RIGHT_HAND = 6
+    RIGHT_THIGH = 7
+    RIGHT_SHANK = 8
+    RIGHT_FOOT = 9
+    LEFT_UPPER_ARM = 10
+    LEFT_LOWER_ARM = 11
+    LEFT_HAND = 12
+    LEFT_THIGH = 13
+    LEFT_SHANK = 14
+    LEFT_FOOT = 15
+    HELD = 16
+    WORN = 17  # tails, wings, capes, backpacks
+
+
+MIRRORED_PARTS = (0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 4, 5, 6, 7, 8, 9, 16, 17)
+"""Where each `BodyPart` goes in a mirror: the figure's own left becomes its right."""
 
 
 KEYPOINT_NAMES = (

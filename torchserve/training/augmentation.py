@@ -9,9 +9,12 @@ import numpy as np
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline.pose.letterbox import paper_colour
+from pipeline.types import MIRRORED_PARTS
 
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 """Where each of COCO's keypoints goes in a mirror: the figure's own left becomes its right."""
+
+MIRRORED_LABELS = np.array(MIRRORED_PARTS, np.uint8)
 
 COARSE = 4
 """The figure's bounds are looked for in a picture that much smaller: a pixel or two don't matter where it is shifted by more at random."""
@@ -21,18 +24,21 @@ Rng = np.random.Generator
 
 def figure_crop(
     crop: np.ndarray, keypoints: np.ndarray, box: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One crop as the pose network may meet it.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """One crop as the pose network may meet it; now and then on its side or its head, when it shows nothing that can be animated.
 
     Args:
-        crop: (C, C, 4) uint8, RGB and mask. box: (4,) and keypoints: (17, 3), px of it.
+        crop: (C, C, 4) uint8, RGB and `BodyPart`s. box: (4,) and keypoints: (17, 3), px of it.
     Returns:
-        rgb (side, side, 3) uint8, mask (side, side) uint8 0 or 255, keypoints (17, 3) in px of the square.
+        rgb (side, side, 3) uint8, mask (side, side) uint8 0..255, parts (side/2, side/2) uint8, keypoints (17, 3) in px of the square.
     """
     centre = (box[:2] + box[2:]) / 2
     longer = max(box[2] - box[0], box[3] - box[1], 1.0)
     zoom = rng.uniform(*config["fill"]) * side / longer
-    turn = np.deg2rad(np.clip(rng.normal(0.0, config["turn_deg"]), -45.0, 45.0)) if rng.random() < 0.7 else 0.0
+    turn = np.deg2rad(_turn_deg(rng, config))
+    is_upright = rng.random() >= config["on_its_side"]
+    if not is_upright:
+        turn += rng.integers(1, 4) * np.pi / 2
     stretch = 2.0 ** rng.normal(0.0, config["stretch"])
     is_mirrored = rng.random() < 0.5
     scale = np.diag([zoom * stretch * (-1.0 if is_mirrored else 1.0), zoom / stretch])
@@ -41,7 +47,8 @@ def figure_crop(
     if is_mirrored:
         moved = moved[MIRRORED]
     # turned about the middle of the box first; then what it became is put into the middle of the square
-    shape = np.ascontiguousarray(crop[:, :, 3])
+    parts = np.ascontiguousarray(crop[:, :, 3])
+    shape = (parts > 0).astype(np.uint8) * 255
     bounds = _bounds(_warped(shape, linear / COARSE, side / (2 * COARSE) - linear @ centre / COARSE, side // COARSE, (0.0, 0.0, 0.0)))
     shift = rng.normal(0.0, config["shift"], 2) * side
     offset = side / 2 - linear @ centre + shift
@@ -51,19 +58,36 @@ def figure_crop(
     paper = paper_colour(rgb)
     mask = _warped(shape, linear, offset, side, (0.0, 0.0, 0.0))
     rgb = _warped(rgb, linear, offset, side, paper)
+    parts = _warped(parts, linear / 2, offset / 2, side // 2, (0.0, 0.0, 0.0), flags=cv2.INTER_NEAREST)
+    if is_mirrored:
+        parts = MIRRORED_LABELS[parts]
     moved[:, :2] = moved[:, :2] @ linear.T + offset
     rgb = recoloured(rgb, rng)
     if rng.random() < config["cut_out"]:
         _cut_out(rgb, mask, rng, config)
+        parts[mask[::2, ::2] == 0] = 0
     outside = np.any((moved[:, :2] < 0) | (moved[:, :2] > side), axis=1)
     moved[outside, 2] = 0
-    return rgb, mask, moved
+    if not is_upright:
+        moved[:, 2] = 0
+    return rgb, mask, parts, moved
+
+
+def _turn_deg(rng: Rng, config: dict[str, Any]) -> float:
+    draw = rng.random()
+    if draw < 0.15:
+        return float(rng.uniform(-40.0, 40.0))
+    return float(np.clip(rng.normal(0.0, config["turn_deg"]), -45.0, 45.0)) if draw < 0.7 else 0.0
 
 
 def whole_picture(
     picture: np.ndarray, boxes: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One picture as the detector may meet it: rgb (side, side, 3), mask (side/2, side/2) uint8, boxes (n, 4) px of the square."""
+    if rng.random() < config["on_its_side"]:  # what is not upright is no figure: of four turns the upright one is to score highest
+        picture = np.ascontiguousarray(np.rot90(picture, int(rng.integers(1, 4))))
+        picture[:, :, 3] = 0
+        boxes = np.full_like(boxes, np.nan)
     length = picture.shape[0]
     zoom = side / length * (1.0 if rng.random() < 0.35 else rng.uniform(*config["zoom"]))
     stretch = 2.0 ** rng.normal(0.0, 0.08)
@@ -103,10 +127,12 @@ def recoloured(rgb: np.ndarray, rng: Rng) -> np.ndarray:
     return rgb
 
 
-def _warped(layer: np.ndarray, linear: np.ndarray, offset: np.ndarray, side: int, colour: tuple[float, ...]) -> np.ndarray:
+def _warped(
+    layer: np.ndarray, linear: np.ndarray, offset: np.ndarray, side: int, colour: tuple[float, ...], *, flags: int = cv2.INTER_LINEAR
+) -> np.ndarray:
     shift = offset + linear @ np.array([0.5, 0.5]) - 0.5  # cv2 counts pixel centres from 0
     matrix = np.column_stack([linear, shift])
-    return cv2.warpAffine(layer, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
+    return cv2.warpAffine(layer, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
 
 
 def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from augmentation import Rng, figure_crop, whole_picture
+from losses import UNKNOWN_PART
 from torch import Tensor
 
 Batch = tuple[Tensor, dict[str, Tensor]]
@@ -58,15 +59,18 @@ def pose_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
     side, count = config["side"], config["batch"]
     rgb = np.empty((count, side, side, 3), np.uint8)
     masks = np.empty((count, side, side), np.float32)
+    parts = np.empty((count, side // 2, side // 2), np.int64)
     keypoints = np.empty((count, 17, 3), np.float32)
     figures = np.empty(count, np.float32)
     for row in range(count):
         place = _drawn_place(places, rng, figure=bool(rng.random() >= config["negatives"]))
         crop = np.asarray(place.pixels[place.row])
-        rgb[row], mask, keypoints[row] = figure_crop(crop, place.keypoints, place.boxes, rng, side, config["augmentation"])
+        rgb[row], mask, parts[row], keypoints[row] = figure_crop(crop, place.keypoints, place.boxes, rng, side, config["augmentation"])
         masks[row] = mask / 255.0
-        figures[row] = is_figure(place)
-    target = {"mask": masks, "keypoints": keypoints, "is_figure": figures}
+        figures[row] = (keypoints[row, :, 2] > 0).any()
+        if is_figure(place) and not figures[row]:
+            parts[row] = UNKNOWN_PART
+    target = {"mask": masks, "keypoints": keypoints, "is_figure": figures, "parts": parts}
     return _tensor(rgb), {name: torch.from_numpy(array) for name, array in target.items()}
 
 

@@ -19,7 +19,7 @@ from network import DetectorNetwork, PoseNetwork
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-OUTPUTS = {"pose": ("joints", "mask", "presence"), "detector": ("centres", "sides", "mask")}
+OUTPUTS = {"pose": ("joints", "mask", "presence", "parts"), "detector": ("centres", "sides", "mask")}
 NETWORKS = {"pose": PoseNetwork, "detector": DetectorNetwork}
 SMALLEST_HALVED = 256
 

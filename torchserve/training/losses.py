@@ -12,14 +12,19 @@ FACE_WEIGHT, ELBOW_WEIGHT, WRIST_WEIGHT, HIDDEN_WEIGHT = 0.3, 1.4, 2.0, 0.5
 """Of nose, eyes and ears, of which the rig uses only where the head is; of elbows and of wrists, which are hardest; others weigh 1. Of a
 joint that something covers, which can only be guessed, this share of it."""
 
+PART_WEIGHTS = (0.3, 1.0, 1.0, 1.0, *(1.3, 1.3, 2.0, 1.3, 1.3, 2.0) * 2, 1.0, 0.7)
+"""Of each `BodyPart`: limbs, hands and feet are small, and what is cut apart."""
+UNKNOWN_PART = 255
 
-def pose_loss(answer: tuple[Tensor, Tensor, Tensor], target: dict[str, Tensor], config: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
+
+def pose_loss(answer: tuple[Tensor, ...], target: dict[str, Tensor], config: dict[str, Any]) -> tuple[Tensor, dict[str, float]]:
     """Of a `PoseNetwork`.
 
     Args:
-        target: keypoints (N, 17, 3) px of the square and visibility; mask (N, S, S) 0..1; is_figure (N,) 0 or 1.
+        target: keypoints (N, 17, 3) px of the square and visibility; mask (N, S, S) 0..1; is_figure (N,) 0 or 1; parts (N, S/2, S/2)
+            int64 `BodyPart`, or `UNKNOWN_PART`.
     """
-    joints, mask, presence = (part.float() for part in answer)
+    joints, mask, presence, parts = (part.float() for part in answer)
     cells = joints.shape[-1]
     stride = target["mask"].shape[-1] / cells
     places = torch.arange(cells) + 0.5
@@ -37,9 +42,12 @@ def pose_loss(answer: tuple[Tensor, Tensor, Tensor], target: dict[str, Tensor], 
     mask_loss = _overlap_loss(mask[:, 0], target["mask"])
     wanted_presence = torch.cat([is_seen, target["is_figure"][:, None]], dim=1)
     presence_loss = functional.binary_cross_entropy_with_logits(presence, wanted_presence)
+    part_loss = functional.cross_entropy(parts, target["parts"], torch.tensor(PART_WEIGHTS), ignore_index=UNKNOWN_PART)
     weights = config["losses"]
     total = weights["joints"] * joint_loss + weights["mask"] * mask_loss + weights["presence"] * presence_loss
-    return total, {"joints": joint_loss.item(), "mask": mask_loss.item(), "presence": presence_loss.item()}
+    total = total + weights["parts"] * part_loss
+    terms = {"joints": joint_loss, "mask": mask_loss, "presence": presence_loss, "parts": part_loss}
+    return total, {name: term.item() for name, term in terms.items()}
 
 
 def detector_loss(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-KEYPOINT_COUNT = 17
+KEYPOINT_COUNT, PART_COUNT = 17, 18
 FIRST_GAIN = 0.2
 
 
@@ -60,9 +60,10 @@ class Backbone(nn.Module):
         widths: channels at strides 2, 4, 8, 16, 32.
         depth: residual pairs at the three lowest levels on the way down.
         return_depth: residual pairs at strides 16 and 8 on the way up, where what is known of the whole meets the lines.
+        fine_depth: residual pairs at stride 4 on the way up, where body parts part.
     """
 
-    def __init__(self, widths: tuple[int, ...], depth: int, return_depth: int = 0) -> None:
+    def __init__(self, widths: tuple[int, ...], depth: int, return_depth: int = 0, fine_depth: int = 0) -> None:
         super().__init__()
         first, second, third, fourth, fifth = widths
         self.down4 = nn.Sequential(Block(6, first, stride=2), Block(first, second, stride=2), Block(second, second))
@@ -78,6 +79,7 @@ class Backbone(nn.Module):
         self.up4 = Block(second, second)
         self.more16 = nn.Sequential(*(Residual(fourth) for _ in range(return_depth)))
         self.more8 = nn.Sequential(*(Residual(third) for _ in range(return_depth)))
+        self.more4 = nn.Sequential(*(Residual(second) for _ in range(fine_depth)))
         self.twice = nn.Upsample(scale_factor=2, mode="nearest")
 
     def forward(self, pixels: Tensor) -> Features:
@@ -91,7 +93,7 @@ class Backbone(nn.Module):
         at32 = at32 + self.whole(whole)[:, :, None, None]
         at16 = self.more16(self.up16(at16 + self.twice(self.lift16(at32))))
         at8 = self.more8(self.up8(at8 + self.twice(self.lift8(at16))))
-        return Features(at2, self.up4(at4 + self.twice(self.lift4(at8))), at8, at16, whole)
+        return Features(at2, self.more4(self.up4(at4 + self.twice(self.lift4(at8)))), at8, at16, whole)
 
 
 def seen(rgb: Tensor) -> Tensor:
@@ -103,32 +105,41 @@ def seen(rgb: Tensor) -> Tensor:
 
 
 class PoseNetwork(nn.Module):
-    """Joints and mask of the one figure in the middle of a square crop.
+    """Joints, mask and body parts of the one figure in the middle of a square crop.
 
-    Joints are voted for at three strides: far ones know what the figure's parts are, near ones where they are. The mask is drawn from the
-    features at stride 4, which know which lines are the figure's, beside those at stride 2, which know where exactly they end.
+    Joints and parts are voted for at several strides: far ones know what the figure's parts are, near ones where they are. The mask is
+    drawn from the features at stride 4, which know which lines are the figure's, beside those at stride 2, which know where exactly they
+    end; parts are drawn from both, too.
 
     Forward:
         rgb (N, 3, S, S) 0..1 -> joint logits (N, 17, S/4, S/4), each a softmax over the places; mask logits (N, 1, S, S);
-        presence logits (N, 18): each joint is in the drawing, and last: there is a drawn humanoid at all.
+        presence logits (N, 18): each joint is in the drawing, and last: there is a drawn humanoid at all, and it is upright; part logits
+        (N, 18, S/2, S/2), a softmax over `BodyPart` at each place.
     """
 
     def __init__(self, widths: tuple[int, ...], depth: int) -> None:
         super().__init__()
         first, second, third, fourth, fifth = widths
-        self.backbone = Backbone(widths, depth, return_depth=1)
+        self.backbone = Backbone(widths, depth, return_depth=1, fine_depth=1)
         self.joints = nn.Conv2d(second, KEYPOINT_COUNT, 1)
         self.joints8 = _silent(nn.Conv2d(third, KEYPOINT_COUNT, 1))
         self.joints16 = _silent(nn.Conv2d(fourth, KEYPOINT_COUNT, 1))
         self.wider = nn.Upsample(scale_factor=2, mode="bilinear")
         self.inside = nn.Sequential(nn.Conv2d(second, 4 * first, 1), nn.PixelShuffle(2))
         self.outline = nn.Sequential(Block(first, first), Block(first, first), nn.Conv2d(first, 4, 3, padding=1), nn.PixelShuffle(2))
+        self.parts2 = _silent(nn.Conv2d(first, PART_COUNT, 1))
+        self.parts4 = _silent(nn.Conv2d(second, PART_COUNT, 1))
+        self.parts8 = _silent(nn.Conv2d(third, PART_COUNT, 1))
+        self.parts16 = _silent(nn.Conv2d(fourth, PART_COUNT, 1))
         self.presence = nn.Sequential(nn.Linear(fifth, 128), nn.ReLU(inplace=True), nn.Linear(128, KEYPOINT_COUNT + 1))
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         found = self.backbone(seen(rgb))
         joints = self.joints(found.at4) + self.wider(self.joints8(found.at8) + self.wider(self.joints16(found.at16)))
-        return joints, self.outline(found.at2 + self.inside(found.at4)), self.presence(found.whole)
+        edges = self.outline[1](self.outline[0](found.at2 + self.inside(found.at4)))
+        coarse = self.parts4(found.at4) + self.wider(self.parts8(found.at8) + self.wider(self.parts16(found.at16)))
+        parts = self.parts2(edges) + self.wider(coarse)
+        return joints, self.outline[3](self.outline[2](edges)), self.presence(found.whole), parts
 
 
 def _silent(layer: nn.Conv2d) -> nn.Conv2d:

@@ -1,8 +1,8 @@
 """Synthetic drawings rendered ahead of the training, into files that can be mapped into memory.
 
 A shard is a folder: `pictures.npy` (n, S, S, 4) uint8, whole pictures letterboxed, RGB and the mask of all figures; `crops.npy`
-(m, C, C, 4) uint8, one figure each with what is around it, RGB and its own mask; `labels.npz` with boxes, joints, and what was drawn with
-what on what. A shard is written beside its place and renamed, so that a training that is under way may pick it up.
+(m, C, C, 4) uint8, one figure each with what is around it, RGB and the `BodyPart` of each pixel; `labels.npz` with boxes, joints, and what
+was drawn with what on what. A shard is written beside its place and renamed, so that a training that is under way may pick it up.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from drawings.sample import Sample, drawn_sample
 from settings import configuration
+from views import parts_in
 
 from pipeline.pose.letterbox import Letterbox, paper_colour
 
@@ -45,20 +46,19 @@ def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) 
     everything = np.zeros(sample.rgb.shape[:2], np.uint8)
     for figure in sample.figures:
         everything[figure.mask] = 255
-    layers = np.dstack([sample.rgb, everything])
     side = config["picture_side"]
     whole = Letterbox.whole(sample.rgb.shape[1], sample.rgb.shape[0], side)
     boxes = np.full((MOST_FIGURES, 4), np.nan, np.float32)
     for row, figure in enumerate(sample.figures[:MOST_FIGURES]):
         boxes[row] = whole.into(_corners(figure.box)).reshape(4)
-    shard.pictures.append(_window(layers, whole))
+    shard.pictures.append(np.dstack([_window(sample.rgb, whole), whole.cut(everything, (0.0, 0.0, 0.0))]))
     shard.boxes.append(boxes)
     shard.kinds.append(kind)
     shard.seeds.append(seed)
     for figure in sample.figures:
         left, top, right, bottom = _corners(figure.box).reshape(4)
         if max(right - left, bottom - top) >= config["smallest_figure"]:
-            mine = np.dstack([sample.rgb, figure.mask.astype(np.uint8) * 255])
+            mine = np.dstack([sample.rgb, figure.parts])
             _add_crop(shard, mine, (left, top, right, bottom), np.asarray(figure.keypoints, np.float32), kind, config)
     rng = np.random.default_rng([seed, 7])
     if rng.random() < config["negatives_share"] * (4.0 if not sample.figures else 1.0):
@@ -92,16 +92,15 @@ def _add_crop(
     window = Letterbox.around(box, config["crop_side"], fill=config["crop_share"])
     placed = keypoints.copy()
     placed[:, :2] = window.into(keypoints[:, :2] + 0.5)  # the generator counts pixel centres from 0
-    shard.crops.append(_window(layers, window))
+    rgb, parts = np.ascontiguousarray(layers[:, :, :3]), np.ascontiguousarray(layers[:, :, 3])
+    shard.crops.append(np.dstack([_window(rgb, window), parts_in(parts, window, window.side)]))
     shard.keypoints.append(placed)
     shard.crop_boxes.append(window.into(np.array(box, np.float32).reshape(2, 2)).reshape(4).astype(np.float32))
     shard.crop_kinds.append(kind)
 
 
-def _window(layers: np.ndarray, window: Letterbox) -> np.ndarray:
-    rgb = np.ascontiguousarray(layers[:, :, :3])
-    mask = np.ascontiguousarray(layers[:, :, 3])
-    return np.dstack([window.cut(rgb, paper_colour(rgb)), window.cut(mask, (0.0, 0.0, 0.0))])
+def _window(rgb: np.ndarray, window: Letterbox) -> np.ndarray:
+    return window.cut(rgb, paper_colour(rgb))
 
 
 def _corners(box: Any) -> np.ndarray:

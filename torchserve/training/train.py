@@ -25,6 +25,7 @@ import cv2
 import numpy as np
 import torch
 from batches import Batch, Place, ahead, crops_of, detector_batch, pictures_of, pose_batch
+from inherited import inherit
 from losses import detector_loss, pose_loss
 from network import DetectorNetwork, PoseNetwork
 from settings import CONFIG, configuration
@@ -124,15 +125,15 @@ class Run:
         self.step, self.spent_s = 0, 0.0
         self.checkpoint, self.log = out / f"{task_name}.pt", out / "runs.jsonl"
         out.mkdir(parents=True, exist_ok=True)
+        self.name = task_name
+        self.places: list[Place] = []
+        self.held_out = {split: self.task.places(shard_folders(shards, split)[:2])[:500] for split in ("heldout", "train")}
+        self._rescan()
         if self.checkpoint.exists():
             self._resume()
         elif relative is not None:
             self._inherit(relative)
         self.twins = Twins(self.network, threads)
-        self.name = task_name
-        self.places: list[Place] = []
-        self.held_out = {split: self.task.places(shard_folders(shards, split)[:2])[:500] for split in ("heldout", "train")}
-        self._rescan()
 
     def train(self, *, validate_minutes: float) -> None:
         """Train until the pictures are seen or the minutes are over."""
@@ -168,7 +169,7 @@ class Run:
         return max(self.step * self.config["batch"] / self.pictures, self.spent_s / (self.minutes * 60.0))
 
     def _batch(self, step: int) -> Batch:
-        return self.task.batch(self.places, np.random.default_rng([self.seed, step]), self._grown())
+        return self.task.batch(self.places, np.random.default_rng([self.seed, abs(step), int(step < 0)]), self._grown())
 
     def _grown(self) -> dict[str, Any]:
         """The configuration with the side of the square that is learnt at now."""
@@ -215,12 +216,10 @@ class Run:
         draft.replace(self.checkpoint)
 
     def _inherit(self, relative: Path) -> None:
-        """Begin with the weights of another checkpoint wherever they fit: lines and figures look the same to both networks."""
-        learnt = torch.load(relative, weights_only=True)["average"]
-        mine = self.network.state_dict()
-        fitting = {name: value for name, value in learnt.items() if name in mine and mine[name].shape == value.shape}
-        for network in (self.network, self.average):
-            network.load_state_dict(network.state_dict() | fitting)
+        """Begin with the weights of another run or of an exported network wherever they fit."""
+        rgb = torch.cat([self._batch(-1 - number)[0] for number in range(4)]).to(torch.float32).div_(255.0)
+        print(json.dumps({"begin_anew": inherit(self.network, relative, rgb)}), flush=True)
+        self.average.load_state_dict(self.network.state_dict())
 
     def _resume(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True)
@@ -241,7 +240,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=35.0, help="in all, however few pictures were seen by then")
     parser.add_argument("--validate-minutes", type=float, default=3.0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--relative", type=Path, help="checkpoint of another run or of the other network, to begin with what fits")
+    parser.add_argument("--relative", type=Path, help="checkpoint or ONNX file, of this network or the other, to begin with what fits")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

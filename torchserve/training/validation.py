@@ -10,9 +10,11 @@ import torch
 from batches import Place, is_figure
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 from torch import nn
+from views import parts_in
 
 from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_peaks
 from pipeline.pose.letterbox import Letterbox, paper_colour
+from pipeline.types import BodyPart
 
 FILL = 0.82
 NEAR_SHARE = 0.1
@@ -22,6 +24,7 @@ def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]
     """PCK of limb joints and of all at 0.1 of the box's longer side, mask IoU, and how well figures are told from the rest."""
     side = config["side"]
     near, near_limbs, right, overlaps = [], [], [], []
+    common, either = np.zeros(len(BodyPart)), np.zeros(len(BodyPart))
     chances: dict[bool, list[float]] = {True: [], False: []}
     for start in range(0, len(places), 32):
         part = places[start : start + 32]
@@ -31,8 +34,8 @@ def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]
             w.cut(np.ascontiguousarray(c[:, :, :3]), paper_colour(np.ascontiguousarray(c[:, :, :3])))
             for w, c in zip(windows, crops, strict=True)
         ]
-        joints, masks, presence = _answers(network, np.stack(rgb))
-        for place, window, crop, heat, mask, logits in zip(part, windows, crops, joints, masks, presence, strict=True):
+        joints, masks, presence, parts = _answers(network, np.stack(rgb))
+        for place, window, crop, heat, mask, logits, named in zip(part, windows, crops, joints, masks, presence, parts, strict=True):
             chances[is_figure(place)].append(1.0 / (1.0 + float(np.exp(-logits[-1]))))
             if not is_figure(place):
                 continue
@@ -43,9 +46,15 @@ def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]
             near += is_near[seen].tolist()
             near_limbs += is_near[5:][seen[5:]].tolist()
             right.append(bool(is_near[5:][seen[5:]].all()))
-            wanted = window.cut(np.ascontiguousarray(crop[:, :, 3]), (0.0, 0.0, 0.0)) > 127
+            shape = (crop[:, :, 3] > 0).astype(np.uint8) * 255
+            wanted = window.cut(shape, (0.0, 0.0, 0.0)) > 127
+            found_parts, wanted_parts = named.argmax(axis=0), parts_in(crop[:, :, 3], window, side // 2)
+            for row in BodyPart:
+                common[row] += ((found_parts == row) & (wanted_parts == row)).sum()
+                either[row] += ((found_parts == row) | (wanted_parts == row)).sum()
             overlaps.append((wanted & (mask[0] > 0)).sum() / max(1, (wanted | (mask[0] > 0)).sum()))
     result = {"pck": np.mean(near), "pck_limbs": np.mean(near_limbs), "all_right": np.mean(right), "mask_iou": np.mean(overlaps)}
+    result["parts_miou"] = (common[1:] / np.maximum(either[1:], 1)).mean()
     result["figures_known"] = np.mean(np.array(chances[True]) > 0.5)
     if chances[False]:
         result["negatives_known"] = np.mean(np.array(chances[False]) < 0.5)

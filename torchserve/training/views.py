@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
+from pipeline.pose.letterbox import Letterbox
 from pipeline.types import Detection
 
 CROP_MARGIN = 0.06
@@ -37,6 +38,15 @@ def mask_in_crop(found: Detection, corner: np.ndarray, shape: tuple[int, ...]) -
     """A detection's mask in a crop whose top-left corner lies at `corner`, (h, w) float32."""
     whole = mask_in_picture(found, (int(corner[1]) + shape[0], int(corner[0]) + shape[1]))
     return whole[int(corner[1]) :, int(corner[0]) :].astype(np.float32)
+
+
+def parts_in(parts: np.ndarray, window: Letterbox, side: int) -> np.ndarray:
+    """The parts (H, W) in a window, at `side` px instead of the window's own."""
+    step = window.side / (side * window.scale)
+    corner = window.back(np.zeros(2)) + 0.5 * step - 0.5  # cv2 counts pixel centres from 0
+    matrix = np.array([[step, 0.0, corner[0]], [0.0, step, corner[1]]])
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(np.ascontiguousarray(parts), matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
 
 
 def drawn_tile(

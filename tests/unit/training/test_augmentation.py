@@ -10,11 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "training"))
 
-from augmentation import MIRRORED, figure_crop
+from augmentation import MIRRORED, figure_crop, whole_picture
 from settings import configuration
 from views import mask_in_picture
 
-from pipeline.types import KEYPOINT_NAMES, Box, Detection
+from pipeline.types import KEYPOINT_NAMES, MIRRORED_PARTS, BodyPart, Box, Detection
 
 SIDE = 192
 CROP = 216
@@ -25,12 +25,14 @@ RIGHT = [row for row, name in enumerate(KEYPOINT_NAMES) if name.startswith("righ
 
 @pytest.fixture(scope="module")
 def augmentation():
-    return configuration()["pose"]["augmentation"]
+    return {**configuration()["pose"]["augmentation"], "on_its_side": 0.0}
 
 
 @pytest.fixture
 def dots():
-    """A figure of nothing but dots, one a joint, the figure's own left on the viewer's right: crop (C, C, 4), joints, box."""
+    """A figure of nothing but dots, one a joint, the figure's own left on the viewer's right: crop (C, C, 4), joints, box. Dots of the
+    left are of its left hand, others of its right one.
+    """
     rows = np.arange(17)
     keypoints = np.column_stack([np.full(17, CROP / 2.0), 30.0 + 9.0 * rows, np.full(17, 2.0)]).astype(np.float32)
     keypoints[LEFT, 0] += 40.0
@@ -38,9 +40,9 @@ def dots():
     crop = np.full((CROP, CROP, 4), 255, np.uint8)
     crop[..., 3] = 0
     across = np.arange(CROP) + 0.5
-    for x, y, _ in keypoints:
+    for row, (x, y, _) in enumerate(keypoints):
         dot = (across[None, :] - x) ** 2 + (across[:, None] - y) ** 2 <= REACH**2
-        crop[dot] = (0, 0, 0, 255)
+        crop[dot] = (0, 0, 0, BodyPart.LEFT_HAND if row in LEFT else BodyPart.RIGHT_HAND)
     ys, xs = np.nonzero(crop[..., 3])
     return crop, keypoints, np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
 
@@ -48,25 +50,51 @@ def dots():
 @pytest.mark.parametrize("seed", range(12))
 def test_joints_go_along_with_their_lines(dots, augmentation, seed):
     crop, keypoints, box = dots
-    rgb, mask, moved = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, {**augmentation, "cut_out": 0.0})
+    rgb, mask, parts, moved = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, {**augmentation, "cut_out": 0.0})
     assert rgb.shape == (SIDE, SIDE, 3)
     there = moved[moved[:, 2] > 0]
     assert len(there) >= 14  # a few may be turned out of the square
     columns, rows = np.clip(there[:, :2].astype(int), 0, SIDE - 1).T
     assert (mask[rows, columns] > 127).all()
     assert moved[LEFT, 0].mean() > moved[RIGHT, 0].mean()  # in a mirror, too, where left becomes right
+    assert parts.shape == (SIDE // 2, SIDE // 2)
+    is_left = np.isin(np.flatnonzero(moved[:, 2]), LEFT)
+    assert (parts[rows // 2, columns // 2] == np.where(is_left, BodyPart.LEFT_HAND, BodyPart.RIGHT_HAND)).all()
+
+
+def test_a_figure_on_its_side_has_no_joints(dots, augmentation):
+    crop, keypoints, box = dots
+    lying = {**augmentation, "on_its_side": 1.0}
+    _, mask, parts, moved = figure_crop(crop, keypoints, box, np.random.default_rng(3), SIDE, lying)
+    assert (mask > 127).any()
+    assert parts.any()
+    assert not moved[:, 2].any()
+
+
+def test_a_whole_picture_on_its_side_shows_no_figure():
+    picture = np.full((64, 64, 4), 255, np.uint8)
+    boxes = np.array([[10.0, 10.0, 50.0, 60.0]], np.float32)
+    config = {**configuration()["detector"]["augmentation"], "zoom": [1.0, 1.0], "shift": 0.0}
+    _, mask, found = whole_picture(picture, boxes, np.random.default_rng(1), 64, {**config, "on_its_side": 1.0})
+    assert not mask.any()
+    assert not len(found)
+    _, mask, found = whole_picture(picture, boxes, np.random.default_rng(1), 64, {**config, "on_its_side": 0.0})
+    assert mask.any()
+    assert len(found) == 1
 
 
 def test_a_mirror_of_a_mirror_changes_nothing():
     assert (MIRRORED[MIRRORED] == np.arange(17)).all()
     assert sorted(MIRRORED[LEFT]) == RIGHT
+    assert all(MIRRORED_PARTS[MIRRORED_PARTS[part]] == part for part in BodyPart)
+    assert all(BodyPart(MIRRORED_PARTS[part]).name == part.name.replace("LEFT", "RIGHT") for part in BodyPart if "LEFT" in part.name)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_figure_stays_in_the_middle_and_fills_what_it_should(dots, augmentation, seed):
     crop, keypoints, box = dots
     still = {**augmentation, "shift": 0.0, "cut_out": 0.0, "turn_deg": 0.0, "stretch": 0.0}
-    _, mask, _ = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, still)
+    _, mask, _, _ = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, still)
     ys, xs = np.nonzero(mask > 127)
     middle = (xs.min() + xs.max() + 1) / 2, (ys.min() + ys.max() + 1) / 2
     assert middle == pytest.approx((SIDE / 2, SIDE / 2), abs=3.0)
@@ -78,7 +106,7 @@ def test_nothing_but_paper_is_left_outside_of_a_detectors_box(dots, augmentation
     crop, keypoints, box = dots
     crop[:20] = (0, 0, 0, 0)  # the neighbour's feet
     tight = {**augmentation, "shift": 0.0, "cut_out": 1.0, "margin": [0.0, 0.0], "turn_deg": 0.0}
-    rgb, mask, _ = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, tight)
+    rgb, mask, _, _ = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, tight)
     ys, xs = np.nonzero(mask > 127)
     outside = np.ones((SIDE, SIDE), bool)
     outside[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] = False

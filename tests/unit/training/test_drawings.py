@@ -16,9 +16,14 @@ from drawings.canvas import Canvas
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import FEET, HANDS
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark
+from drawings.figures.parts import BOTH_LEGS, BodyPart
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
-from drawings.sample import Sample, drawn_sample, shows_nothing, with_rim
+from drawings.figures.poses import sampled_pose
+from drawings.figures.reaches import REACHES, reached
+from drawings.labels import split_limbs, with_rim
+from drawings.sample import Sample, drawn_sample, shows_nothing
 from drawings.scenery.animals import ANIMALS
+from drawings.scenery.backdrops import draw_backdrop, draw_chequers
 from drawings.scenery.letters import caption, printed_lines
 from drawings.scenery.things import THINGS
 from drawings.scenes import draw_figure, fitted, page_pen
@@ -103,10 +108,92 @@ def test_a_joint_that_a_later_part_covers_can_only_be_guessed():
 
 @pytest.mark.parametrize("zoom", [1, 3])
 def test_the_rim_of_a_mask_grows_with_the_figure(zoom):
-    drawn = np.zeros((300 * zoom, 100 * zoom), bool)
-    drawn[20 * zoom : 280 * zoom, 45 * zoom : 55 * zoom] = True
+    drawn = np.zeros((300 * zoom, 100 * zoom), np.uint8)
+    drawn[20 * zoom : 280 * zoom, 45 * zoom : 55 * zoom] = BodyPart.TRUNK
     columns = np.flatnonzero(with_rim(drawn).any(axis=0))
     assert len(columns) == 14 * zoom
+
+
+@pytest.mark.parametrize(("other", "is_open"), [(BodyPart.LEFT_UPPER_ARM, True), (BodyPart.TRUNK, False)])
+@pytest.mark.parametrize("gap", [2, 3, 4])
+def test_the_rim_closes_no_gap_between_two_parts(gap, other, is_open):
+    """Paper between an arm and the trunk stays paper, however narrow it is; between two strokes of one part it is figure."""
+    drawn = np.zeros((300, 100), np.uint8)
+    drawn[20:280, 30:50] = BodyPart.TRUNK
+    drawn[20:280, 50 + gap : 60] = other
+    between = with_rim(drawn)[30:270, 50 : 50 + gap]
+    assert (between == 0).all() if is_open else (between == BodyPart.TRUNK).all()
+
+
+def test_every_pixel_of_a_mask_has_its_part(samples):
+    for sample in samples:
+        for figure in sample.figures:
+            assert np.array_equal(figure.parts > 0, figure.mask)
+            assert figure.parts.max() <= max(BodyPart)
+
+
+def test_limbs_are_split_at_their_middle_joints():
+    joints = np.zeros((17, 3))
+    joints[[6, 8, 10], 0] = 20.0
+    joints[[6, 8, 10], 1] = 10.0, 40.0, 80.0
+    joints[[12, 14, 16], :2] = (30, 100), (30, 150), (30, 190)
+    joints[[11, 13, 15], :2] = (60, 100), (60, 150), (60, 190)
+    page = np.zeros((200, 100), np.uint8)
+    page[10:80, 18:23] = BodyPart.RIGHT_UPPER_ARM
+    page[100:190, 25:66] = BOTH_LEGS
+    split = split_limbs(page, joints)
+    assert (split[10:40, 18:23] == BodyPart.RIGHT_UPPER_ARM).all()
+    assert (split[41:80, 18:23] == BodyPart.RIGHT_LOWER_ARM).all()
+    assert (split[100:150, 25:45] == BodyPart.RIGHT_THIGH).all()
+    assert (split[151:190, 46:66] == BodyPart.LEFT_SHANK).all()
+
+
+@pytest.mark.parametrize("style", sorted({*STYLES, *HELD_OUT_STYLES}))
+def test_arms_and_legs_are_parts_of_their_own_sides(style):
+    """Around the middle of each half of a limb that is not covered, its own part is what is drawn."""
+    halves = {
+        BodyPart.RIGHT_UPPER_ARM: (6, 8), BodyPart.RIGHT_LOWER_ARM: (8, 10), BodyPart.LEFT_UPPER_ARM: (5, 7),
+        BodyPart.LEFT_LOWER_ARM: (7, 9), BodyPart.RIGHT_SHANK: (14, 16), BodyPart.LEFT_SHANK: (13, 15),
+    }  # fmt: skip
+    right, all_seen = 0, 0
+    for seed in range(8):
+        label = _drawn(style, seed)[1]
+        parts = with_rim(label.parts)
+        for part, (one, other) in halves.items():
+            if (label.joints[[one, other], 2] == VISIBLE).all():
+                x, y = label.joints[[one, other], :2].mean(axis=0).astype(int)
+                window = parts[max(0, y - 8) : y + 9, max(0, x - 8) : x + 9]
+                all_seen += 1
+                right += bool((window == part).any())
+    assert right >= 0.9 * all_seen
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_an_arm_that_reaches_ends_at_its_goal_and_keeps_its_lengths(side):
+    arm = np.array([[0.1, 0.0], [0.3, 0.0], [0.5, 0.0]]) * (side, 1)
+    bent = reached(arm, np.array([side * 0.12, 0.25]), side)
+    assert np.allclose(bent[2], (side * 0.12, 0.25))
+    assert np.allclose(np.linalg.norm(np.diff(bent, axis=0), axis=1), 0.2)
+    assert side * bent[1, 0] > 0.12
+    far = reached(arm, np.array([side * 9.0, 0.0]), side)
+    assert np.linalg.norm(np.diff(far, axis=0), axis=1) == pytest.approx(0.2, abs=0.02)
+
+
+def test_figures_reach_for_all_there_is():
+    reaches = {reach for seed in range(900) for reach in sampled_pose(np.random.default_rng(seed), grown_up=True).reaches}
+    assert reaches == {"", *REACHES}
+
+
+def test_backdrops_leave_no_part_and_chequers_stay_white_below():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        canvas = Canvas(np.full((120, 90, 3), 255, np.float32), rng)
+        draw_backdrop(canvas, rng, Hand.sampled(rng), page_pen(canvas, rng, mediums.MEDIUMS["vector"], 90.0))
+        assert not canvas.parts.any()
+    canvas = Canvas(np.full((120, 90, 3), 255, np.float32), np.random.default_rng(1))
+    draw_chequers(canvas, np.random.default_rng(1))
+    assert len(np.unique(canvas.picture)) == 2
+    assert (canvas.paper == 255).all()
 
 
 def _drawn(style: str, seed: int):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,32 @@ SHIFT = 4
 Window = tuple[slice, slice]
 
 
+@dataclass(frozen=True)
+class Shading:
+    """Light on filled areas, as cartoons and anime have it.
+
+    Attributes:
+        strength: how much darker the shaded side is, 0 for none.
+        towards: where the shade is, a unit vector.
+        soft: a gradient across the area, else a band with an edge.
+    """
+
+    strength: float = 0.0
+    towards: tuple[float, float] = (0.7, 0.7)
+    soft: bool = False
+
+    def light(self, coverage: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Factors (h, w) for an area's window, 1 where it is not shaded."""
+        height, width = coverage.shape
+        x, y = self.towards
+        if self.soft:
+            ramp = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None] * x + np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * y
+            return np.asarray(1 - np.float32(self.strength) * coverage * np.clip(ramp + 0.5, 0, 1))
+        reach = 0.22 * min(height, width)
+        moved = cv2.warpAffine(coverage, np.array([[1, 0, -x * reach], [0, 1, -y * reach]]), (width, height))
+        return np.asarray(1 - np.float32(self.strength) * np.clip(coverage - moved, 0, 1))
+
+
 class Canvas:
     """A page while it's being drawn on. Pixel centres are at whole coordinates."""
 
@@ -24,6 +52,8 @@ class Canvas:
         self.paper = paper
         self.picture = paper.copy()
         self.owned: NDArray[np.uint8] = np.zeros((paper.shape[0], paper.shape[1]), np.uint8)
+        self.parts: NDArray[np.uint8] = np.zeros_like(self.owned)
+        self.shading = Shading()
         self._rng = rng
 
     def draw(self, mark: Mark, pen: Pen, *, opaque: bool, fill_kind: str) -> None:
@@ -34,12 +64,13 @@ class Canvas:
                 self._erase(area)
             if not mark.loose:
                 cv2.fillPoly(self.owned, [_fixed(area)], 255, shift=SHIFT)
+                cv2.fillPoly(self.parts, [_fixed(area)], int(mark.part), shift=SHIFT)
             if mark.fill is not None:
-                self._fill(
-                    area, pen.ink if mark.fill == INK else mark.fill, pen, fill_kind if mark.fill != mark.ink else "flood", loose=mark.loose
-                )
+                kind = fill_kind if mark.fill != mark.ink else "flood"
+                self._fill(area, pen.ink if mark.fill == INK else mark.fill, pen, kind, part=None if mark.loose else mark.part)
         if mark.strokes:
-            self._lines(mark.strokes, pen.ink if mark.ink == INK else mark.ink, pen, pen.width * mark.width, loose=mark.loose)
+            ink = pen.ink if mark.ink == INK else mark.ink
+            self._lines(mark.strokes, ink, pen, pen.width * mark.width, part=None if mark.loose else mark.part)
 
     def _window(self, shapes: tuple[Points, ...], margin: float) -> Window | None:
         everything = np.concatenate(shapes) if len(shapes) > 1 else shapes[0]
@@ -71,7 +102,7 @@ class Canvas:
         coarse = cv2.resize(fine, (across, height), interpolation=cv2.INTER_AREA)
         return np.asarray(coarse * np.float32(min(1.0, width * FINER) / 255))
 
-    def _blend(self, window: Window, coverage: NDArray[np.float32], colour: Colour, pen: Pen, *, loose: bool) -> None:
+    def _blend(self, window: Window, coverage: NDArray[np.float32], colour: Colour, pen: Pen, *, part: int | None) -> None:
         medium = pen.medium
         if medium.depth > 0:
             height, width = coverage.shape
@@ -89,17 +120,18 @@ class Canvas:
             target += share * (ink - target)
         else:
             target *= 1 - share * (1 - ink / 255)
-        if not loose:
-            owned = self.owned[window]
-            owned[coverage > 0.12] = 255
+        if part is not None:
+            is_mine = coverage > 0.12
+            self.owned[window][is_mine] = 255
+            self.parts[window][is_mine] = part
 
-    def _lines(self, strokes: tuple[Points, ...], colour: Colour, pen: Pen, width: float, *, loose: bool) -> None:
+    def _lines(self, strokes: tuple[Points, ...], colour: Colour, pen: Pen, width: float, *, part: int | None) -> None:
         kept = [stroke for stroke in strokes if len(stroke)]
         window = self._window(tuple(kept), width / 2 + 2) if kept else None
         if window is not None:
-            self._blend(window, self._coverage(window, kept, width, pen.medium.pressure), colour, pen, loose=loose)
+            self._blend(window, self._coverage(window, kept, width, pen.medium.pressure), colour, pen, part=part)
 
-    def _fill(self, area: Points, colour: Colour, pen: Pen, kind: str, *, loose: bool) -> None:
+    def _fill(self, area: Points, colour: Colour, pen: Pen, kind: str, *, part: int | None) -> None:
         rng = self._rng
         sloppy = area + rng.normal(0, 0.012, 2) * np.ptp(area, axis=0) if kind != "flood" else area
         window = self._window((sloppy,), 2)
@@ -113,7 +145,9 @@ class Canvas:
             spacing = pen.width * {"rub": 1.1, "scribble": 2.4, "hatch": 3.2}[kind] * rng.uniform(0.8, 1.3) + 0.5
             lines = _zigzag(rng, sloppy, spacing, joined=kind != "hatch")
             coverage *= self._coverage(window, [lines] if kind != "hatch" else list(lines.reshape(-1, 2, 2)), pen.width * 1.1, 0.3)
-        self._blend(window, coverage, colour, pen, loose=loose)
+        self._blend(window, coverage, colour, pen, part=part)
+        if kind == "flood" and self.shading.strength > 0 and part is not None:
+            self.picture[window] *= self.shading.light(coverage)[:, :, None]
 
 
 def _fixed(shape: Points) -> NDArray[np.int32]:

@@ -18,14 +18,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from drawings.sample import Sample, drawn_sample
 
 BONES = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16), (5, 6), (11, 12))
+PART_COLOURS = np.array(
+    [(0, 0, 0), (255, 220, 120), (150, 90, 30), (120, 190, 255), (0, 120, 0), (0, 180, 60), (120, 255, 120), (0, 90, 110), (0, 150, 150),
+     (120, 230, 230), (150, 0, 0), (220, 60, 60), (255, 160, 160), (120, 0, 120), (180, 60, 200), (240, 170, 255),
+     (255, 255, 0), (70, 70, 70)],
+    float,
+)  # fmt: skip
+"""By `BodyPart`: the figure's right in green and teal, its left in red and violet, upper halves darker."""
 LEFT, RIGHT, MIDDLE = (230, 40, 40), (20, 160, 60), (200, 40, 220)
 
 
 def annotated(sample: Sample) -> NDArray[np.uint8]:
-    """The picture with masks tinted, boxes, and joints: left red, right green, face magenta; guessed ones hollow."""
+    """The picture with masks tinted by body part, boxes, and joints: left red, right green, face magenta; guessed ones hollow."""
     picture = sample.rgb.copy()
     for figure in sample.figures:
-        picture[figure.mask] = (picture[figure.mask] * 0.65 + np.array([120, 190, 255]) * 0.35).astype(np.uint8)
+        tint = PART_COLOURS[figure.parts][figure.mask]
+        picture[figure.mask] = (picture[figure.mask] * 0.5 + tint * 0.5).astype(np.uint8)
         left, top, right, bottom = (int(side) for side in figure.box)
         cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (255, 160, 0), 1)
         spots = np.round(figure.keypoints[:, :2]).astype(int).tolist()

@@ -89,7 +89,7 @@ MEDIUMS: dict[str, Medium] = {
 }
 COMMON: dict[str, float] = {
     "pencil": 0.11, "ballpoint": 0.09, "felt_tip": 0.1, "marker": 0.1, "crayon": 0.14, "coloured_pencil": 0.08, "watercolour": 0.03,
-    "whiteboard_marker": 0.04, "chalk": 0.05, "mouse": 0.11, "finger": 0.08, "vector": 0.07,
+    "whiteboard_marker": 0.04, "chalk": 0.05, "mouse": 0.11, "finger": 0.08, "vector": 0.19,
 }  # fmt: skip
 """How often training sees each."""
 HELD_OUT: dict[str, Medium] = {

@@ -8,25 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from drawings import mediums, papers
-from drawings.canvas import Canvas
+from drawings.canvas import Canvas, Shading
 from drawings.figures.hand import Hand
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
+from drawings.labels import with_rim
 from drawings.mediums import Medium
 from drawings.photographs import exposed, grain_and_jpeg, lit
+from drawings.scenery.backdrops import draw_backdrop, draw_chequers
 from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, draw_toolbar, fitted, page_pen, tilted
-from drawings.surroundings import View, cluttered, held, laid, sampled_view, table
+from drawings.surroundings import View, cluttered, held, laid, room, sampled_view, table
 
 Split = Literal["train", "heldout"]
-NOTHING, CLOSE, PAGE, FAR = "nothing", "close", "page", "far"
-"""How much of the picture a figure takes up: none there; all of it; a good part; little."""
-MASK_RIM = 0.008
-"""Of the figure's longer side: so far beyond its lines a mask reaches, which is what a cut-out needs to find their edges."""
+NOTHING, CLOSE, PAGE, FAR, SHEET = "nothing", "close", "page", "far", "sheet"
+"""How much of the picture a figure takes up: none there; all of it; a good part; little; most of a sheet that is itself a part of it."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,15 @@ class LabelledFigure:
         box: left, top, right, bottom: the mask's bounds, right and bottom exclusive.
         keypoints: `(17, 3)` float32, COCO order, x, y, visibility: 0 absent or outside the picture, 1 guessed, 2 visible; left and
             right are the figure's own, which faces us (its right is on the viewer's left).
-        mask: `(H, W)` bool: all of the figure, interior filled, with a rim of `MASK_RIM` around it.
+        mask: `(H, W)` bool: all of the figure, interior filled, with a rim of `labels.MASK_RIM` around it that closes no gap.
+        parts: `(H, W)` uint8: the `BodyPart` of each pixel of the mask, the one in front; 0 outside.
         style: what kind of figure.
     """
 
     box: Box
     keypoints: NDArray[np.float32]
     mask: NDArray[np.bool_]
+    parts: NDArray[np.uint8]
     style: str
 
 
@@ -88,24 +89,28 @@ def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sampl
     hand = Hand.sampled(rng, steady=choices.medium.name == "vector")
     figures = _figures(rng, hand, choices)
     frame = _frame_shape(rng, figures, choices.framing, size)
-    laid_out = choices.medium.ground != "screen" and rng.random() < (0.1 if choices.framing == CLOSE else 0.5)
+    is_sheet = choices.framing == SHEET
+    laid_out = is_sheet or (choices.medium.ground != "screen" and rng.random() < (0.1 if choices.framing == CLOSE else 0.5))
     canvas = Canvas(papers.clean(choices.maker(rng, *frame)), rng)
     drawn = _drawn_page(canvas, rng, hand, figures, choices)
     picture, view = canvas.picture, View(np.eye(3), frame)
-    if not figures and rng.random() < 0.06:
-        picture = table(rng, *frame)
+    if not figures and rng.random() < 0.12:
+        picture = table(rng, *frame) if rng.random() < 0.5 else room(rng, *frame)
     if laid_out:
-        view = sampled_view(rng, frame, frame, cover=rng.uniform(0.8 if choices.framing == FAR else 0.5, 1.08))
-        picture = laid(rng, picture, view)
+        cover = rng.uniform(0.4, 0.9) if is_sheet else rng.uniform(0.8 if choices.framing == FAR else 0.5, 1.08)
+        view = sampled_view(rng, frame, frame, cover=cover)
+        picture = laid(rng, picture, view, in_room=bool(rng.random() < (0.45 if is_sheet else 0.1)))
     labels = [label for label in (_labelled(label, view, moved=laid_out) for label in drawn) if label is not None]
     boxes = [label.box for label in labels]
     if laid_out and rng.random() < 0.15:
         picture = cluttered(rng, picture, boxes)
     if laid_out and rng.random() < 0.2:
         picture = held(rng, picture, boxes)
-    if choices.medium.ground != "screen":
+    for _ in range(int(rng.integers(1, 3)) if is_sheet and rng.random() < 0.4 else 0):
+        picture = held(rng, picture, boxes, view)
+    if choices.medium.ground != "screen" or is_sheet:
         picture = exposed(rng, lit(rng, picture, rng.random()))
-    rgb = grain_and_jpeg(rng, picture, screen=choices.medium.ground == "screen")
+    rgb = grain_and_jpeg(rng, picture, screen=choices.medium.ground == "screen" and not is_sheet)
     return Sample(rgb, tuple(labels), choices.medium.name, choices.paper, seed)
 
 
@@ -124,7 +129,7 @@ def _choices(rng: np.random.Generator, *, held_out: bool) -> _Choices:
         grounds = papers.HELD_OUT
     paper = "white" if "white" in grounds and rng.random() < 0.45 else list(grounds)[rng.integers(len(grounds))]
     draw = rng.random()
-    framing = NOTHING if draw < 0.08 else CLOSE if draw < 0.55 else PAGE if draw < 0.87 else FAR
+    framing = NOTHING if draw < 0.08 else CLOSE if draw < 0.5 else PAGE if draw < 0.72 else FAR if draw < 0.82 else SHEET
     return _Choices(medium, paper, grounds[paper], framing, held_out)
 
 
@@ -132,7 +137,7 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
     """The figures of the page, in figure units."""
     if choices.framing == NOTHING:
         return []
-    count = int(rng.integers(2, 5)) if choices.framing != CLOSE and rng.random() < 0.22 else 1
+    count = int(rng.integers(2, 6)) if choices.framing in (PAGE, FAR) and rng.random() < 0.3 else 1
     filled = choices.medium.filled if rng.random() < 0.7 else 0.0
     inks = choices.medium.colours if filled > 0.3 and rng.random() < 0.3 else ()
     flat = choices.medium.name == "vector" and rng.random() < 0.35
@@ -145,7 +150,7 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
 
 def _frame_shape(rng: np.random.Generator, figures: list[DrawnFigure], framing: str, size: int) -> tuple[int, int]:
     """Height and width of the picture: about the figure's own where that fills it."""
-    if framing == CLOSE:
+    if framing == CLOSE or (framing == SHEET and rng.random() < 0.6):
         left, top, right, bottom = figures[0].bounds()
         aspect = float(np.clip((right - left) / (bottom - top) * rng.uniform(0.85, 1.3), 0.42, 1.7))
     else:
@@ -159,8 +164,14 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     placed = [fitted(figure, box) for figure, box in zip(figures, boxes, strict=True)]
     mean_height = float(np.mean([tall for _, tall in placed])) if placed else height * rng.uniform(0.3, 0.9)
     pen = page_pen(canvas, rng, choices.medium, mean_height)
-    if choices.medium.ground == "screen" and rng.random() < 0.08:
+    is_screen = choices.medium.ground == "screen"
+    if is_screen and rng.random() < 0.08:
         draw_toolbar(canvas, rng)
+    elif is_screen and rng.random() < 0.1:
+        draw_chequers(canvas, rng)
+    elif rng.random() < (0.16 if is_screen else 0.1):
+        draw_backdrop(canvas, rng, hand, pen)
+        pen = page_pen(canvas, rng, choices.medium, mean_height)
     elif rng.random() < (0.12 if choices.framing == CLOSE else 0.3):
         draw_ground(canvas, rng, hand, pen)
     taken = [figure.bounds() for figure, _ in placed]
@@ -171,6 +182,9 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
         sizes = (0.08, 0.42)
     draw_things(canvas, hand, pen, count, taken=[] if rng.random() < 0.12 else taken, sizes=sizes)
     fill_kind = choices.medium.fills[rng.integers(len(choices.medium.fills))]
+    if rng.random() < (0.4 if is_screen else 0.12):
+        angle = rng.uniform(0, 2 * np.pi)
+        canvas.shading = Shading(rng.uniform(0.1, 0.4), (float(np.cos(angle)), float(np.sin(angle))), soft=bool(rng.random() < 0.5))
     opaque = bool(rng.random() < (0.97 if choices.medium.name == "vector" else 0.8))
     labels: list[DrawnLabel] = []
     for figure, _ in placed:
@@ -187,7 +201,7 @@ def _behind(label: DrawnLabel, later: DrawnLabel) -> DrawnLabel:
     is_inside = (rows >= 0) & (columns >= 0) & (rows < height) & (columns < width)
     is_covered = is_inside & (later.owned[rows.clip(0, height - 1), columns.clip(0, width - 1)] > 0) & (joints[:, 2] == VISIBLE)
     joints[is_covered, 2] = GUESSED
-    return replace(label, owned=label.owned & ~later.owned, joints=joints)
+    return replace(label, owned=label.owned & ~later.owned, parts=np.where(later.owned > 0, 0, label.parts), joints=joints)
 
 
 def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framing: str) -> list[Box]:
@@ -200,7 +214,7 @@ def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framin
         tops = rng.uniform(0.02, 0.98, count) * height * (1 - scales)
         gap = wide * (0.06 if rng.random() < 0.75 else -0.08)
         return [(i * wide + gap, tops[i], (i + 1) * wide - gap, tops[i] + height * scales[i]) for i in range(count)]
-    low, high = {CLOSE: (0.8, 1.0), PAGE: (0.35, 0.85), FAR: (0.15, 0.4)}[framing]
+    low, high = {CLOSE: (0.8, 1.0), PAGE: (0.35, 0.85), FAR: (0.15, 0.4), SHEET: (0.55, 0.95)}[framing]
     share = rng.uniform(low, high)
     if framing == CLOSE and rng.random() < 0.08:
         share = rng.uniform(1.02, 1.25)
@@ -210,8 +224,9 @@ def _boxes(rng: np.random.Generator, count: int, height: int, width: int, framin
 
 def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure | None:
     """A page's label in the picture; None if hardly anything of the figure is in it."""
-    owned = view.mask(drawn.owned) if moved else drawn.owned
-    mask = with_rim(owned > 100)
+    parts = with_rim(drawn.parts)
+    parts = view.parts(parts) if moved else parts
+    mask = parts > 0
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) < 6 or len(columns) < 4:
         return None
@@ -223,13 +238,4 @@ def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure |
     if (keypoints[5:, 2] > 0).sum() < 5:
         return None
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
-    return LabelledFigure(box, keypoints, mask, drawn.style)
-
-
-def with_rim(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What is drawn, and a rim around it that is as wide, for the figure, in small pictures as in large ones."""
-    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    if not len(rows):
-        return drawn
-    rim = MASK_RIM * max(np.ptp(rows), np.ptp(columns))
-    return np.asarray(cv2.distanceTransform((~drawn).astype(np.uint8), cv2.DIST_L2, 5) <= rim + 0.5)  # between pixel centres
+    return LabelledFigure(box, keypoints, mask, parts, drawn.style)

@@ -12,6 +12,7 @@ from drawings.figures.colours import BRIGHT, any_of, varied
 from drawings.figures.hand import Hand
 from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
 from drawings.figures.shapes import points
+from drawings.labels import split_limbs
 from drawings.mediums import Medium, Pen, sampled_pen
 from drawings.scenery.animals import ANIMALS
 from drawings.scenery.letters import caption, printed_lines
@@ -22,10 +23,13 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class DrawnLabel:
-    """A figure on the page: its joints `(17, 3)` in page pixels, and the page's pixels that are its own, `(H, W)` uint8, 0 or 255."""
+    """A figure on the page: its joints `(17, 3)` in page pixels, the page's pixels that are its own, `(H, W)` uint8, 0 or 255, and the
+    `BodyPart` that each of them belongs to, `(H, W)` uint8.
+    """
 
     joints: NDArray[np.float64]
     owned: NDArray[np.uint8]
+    parts: NDArray[np.uint8]
     style: str
 
 
@@ -53,16 +57,17 @@ def fitted(figure: DrawnFigure, box: Box) -> tuple[DrawnFigure, float]:
 
 def page_pen(canvas: Canvas, rng: np.random.Generator, medium: Medium, figure_height: float) -> Pen:
     """A pen whose width follows the figure and, less, the page: small figures have thick lines."""
-    red, green, blue = (int(level) for level in canvas.paper[::16, ::16].mean(axis=(0, 1)))
+    red, green, blue = (int(level) for level in canvas.picture[::16, ::16].mean(axis=(0, 1)))
     return sampled_pen(rng, medium, figure_height**0.65 * len(canvas.paper) ** 0.35, (red, green, blue))
 
 
 def draw_figure(canvas: Canvas, figure: DrawnFigure, pen: Pen, *, opaque: bool, fill_kind: str) -> DrawnLabel:
     """Draw one figure, given in page pixels."""
-    canvas.owned[:] = 0
+    canvas.owned[:], canvas.parts[:] = 0, 0
     for mark in figure.marks:
         canvas.draw(mark, pen, opaque=opaque, fill_kind=fill_kind)
-    return DrawnLabel(figure.seen_joints(opaque=opaque), canvas.owned.copy(), figure.style)
+    parts = split_limbs(canvas.parts, figure.joints)
+    return DrawnLabel(figure.seen_joints(opaque=opaque), canvas.owned.copy(), parts, figure.style)
 
 
 def _thing(rng: np.random.Generator, hand: Hand, filled: float) -> list[Mark]:

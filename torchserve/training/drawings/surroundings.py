@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -34,6 +35,11 @@ class View:
         """A page's 0 or 255 mask in the frame, interpolated."""
         height, width = self.shape
         return np.asarray(cv2.warpPerspective(owned, self.frame_from_page, (width, height), flags=cv2.INTER_LINEAR))
+
+    def parts(self, parts: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A page's body parts in the frame."""
+        height, width = self.shape
+        return np.asarray(cv2.warpPerspective(parts, self.frame_from_page, (width, height), flags=cv2.INTER_NEAREST))
 
 
 def sampled_view(rng: np.random.Generator, page: tuple[int, int], frame: tuple[int, int], *, cover: float) -> View:
@@ -76,10 +82,40 @@ def table(rng: np.random.Generator, height: int, width: int) -> Picture:
     return picture
 
 
-def laid(rng: np.random.Generator, page: Picture, view: View) -> Picture:
-    """The page on a table, with a soft shadow at its border."""
+def room(rng: np.random.Generator, height: int, width: int) -> Picture:
+    """A room full of things, out of focus: a wall, shelves, boxes, frames, cushions, cables, lamps."""
+    picture = table(rng, height, width)
+    if rng.random() < 0.6:
+        edge = int(rng.uniform(0.3, 0.9) * height)
+        picture[:edge] = table(rng, height, width)[:edge]
+    drawn = np.ascontiguousarray(np.clip(picture, 0, 255).astype(np.uint8))
+    size = np.array([width, height])
+    for _ in range(int(rng.integers(6, 70))):
+        at, reach = rng.uniform(-0.1, 1.0, 2) * size, rng.uniform(0.02, 0.35, 2) * min(height, width)
+        colour = tuple(int(level) for level in rng.integers(10, 250, 3))
+        draw = rng.random()
+        if draw < 0.5:
+            corners = cv2.boxPoints((at.tolist(), reach.tolist(), float(rng.normal(0, 12))))
+            cv2.fillConvexPoly(drawn, np.round(corners).astype(np.int32), colour, cv2.LINE_AA)
+        elif draw < 0.75:
+            centre, axes = tuple(at.astype(int).tolist()), tuple((reach / 2).astype(int).tolist())
+            cv2.ellipse(drawn, centre, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
+        elif draw < 0.9:  # a row of books
+            spines = np.cumsum(rng.uniform(0.01, 0.03, int(rng.integers(4, 14)))) * width + at[0]
+            for left, right in pairwise(spines):
+                shade = tuple(int(level) for level in rng.integers(20, 240, 3))
+                low = int(at[1] + reach[1])
+                cv2.rectangle(drawn, (int(left), int(at[1] + rng.uniform(0, 0.2) * reach[1])), (int(right), low), shade, -1)
+        else:
+            line = np.cumsum(rng.normal(0, 0.06, (8, 2)), axis=0) * min(height, width) + at
+            cv2.polylines(drawn, [np.round(line).astype(np.int32)], isClosed=False, color=colour, thickness=int(rng.integers(1, 5)))
+    return np.asarray(cv2.GaussianBlur(drawn, (0, 0), rng.uniform(0.5, 4.0)), np.float32)
+
+
+def laid(rng: np.random.Generator, page: Picture, view: View, *, in_room: bool = False) -> Picture:
+    """The page on a table or held up in a room, with a soft shadow at its border."""
     height, width = view.shape
-    ground = table(rng, height, width)
+    ground = (room if in_room else table)(rng, height, width)
     sheet = np.full(page.shape[:2], 255, np.uint8)
     alpha = view.mask(sheet)
     blur = rng.uniform(1.5, 7)
@@ -114,8 +150,10 @@ def cluttered(rng: np.random.Generator, picture: Picture, keep_off: list[tuple[f
     return np.asarray(shaded + alpha[:, :, None] * np.float32(1 / 255) * (rng.uniform(10, 240, 3).astype(np.float32) - shaded), np.float32)
 
 
-def held(rng: np.random.Generator, picture: Picture, keep_off: list[tuple[float, float, float, float]]) -> Picture:
-    """Fingers that reach in from the border where no figure is; or the blurred tip of one before the lens."""
+def held(
+    rng: np.random.Generator, picture: Picture, keep_off: list[tuple[float, float, float, float]], sheet: View | None = None
+) -> Picture:
+    """Fingers that reach in from the border, or over the edge of a `sheet`, where no figure is."""
     height, width = picture.shape[:2]
     skin = np.array([(236, 188, 160), (214, 160, 130), (160, 110, 82), (105, 70, 52)])[rng.integers(4)] + rng.normal(0, 8, 3)
     side = int(rng.integers(4))
@@ -123,6 +161,11 @@ def held(rng: np.random.Generator, picture: Picture, keep_off: list[tuple[float,
     base = np.array([(0, along), (1, along), (along, 0), (along, 1)][side]) * (width, height)
     inward = np.array([(1, 0), (-1, 0), (0, 1), (0, -1)][side], float) + rng.normal(0, 0.35, 2)
     length, radius = rng.uniform(0.05, 0.2) * min(height, width), rng.uniform(0.025, 0.07) * min(height, width)
+    if sheet is not None:
+        middle = sheet.moved(np.array([[width / 2, height / 2]]))[0]
+        base = sheet.moved(base[None] + rng.normal(0, 3, (1, 2)))[0]
+        outward = (base - middle) / max(float(np.hypot(*(base - middle))), 1.0)
+        inward, base = -outward + rng.normal(0, 0.2, 2), base + outward * length * 0.7
     count = 1 if rng.random() < 0.7 else int(rng.integers(2, 4))
     alpha, nails = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
     for finger in range(count):

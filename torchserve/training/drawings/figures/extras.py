@@ -13,7 +13,10 @@ from drawings.figures.colours import BRIGHT, Palette, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import LimbStyle
 from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.parts import BOTH_LEGS, BodyPart
 from drawings.figures.shapes import arc, arc_lengths, chain_axis, limb, oval, points, smooth
+
+HELD = ("balloon", "stick", "flower", "bag", "ball", "flag", "umbrella", "axe", "sword", "book")
 
 Groups = dict[str, list[Mark]]
 """A figure's marks by part: arms, legs, torso, head, ..."""
@@ -39,17 +42,18 @@ def in_colours(rng: np.random.Generator, groups: Groups, inks: tuple[Colour, ...
 
 def flattened(rng: np.random.Generator, groups: Groups, palette: Palette) -> Groups:
     """Flat vector art: no outlines, every part filled; limbs that are lines get the colour of their part."""
-    colours = {"arms": palette.skin, "legs": palette.bottom, "torso": palette.top, "head": palette.skin, "behind": palette.accent}
+    arms = palette.skin or any_of(rng, BRIGHT)
+    colours = {"legs": palette.bottom, "torso": palette.top, "head": palette.skin, "behind": palette.accent}
     drawn: Groups = {}
     for name, marks in groups.items():
-        colour = colours[name] or any_of(rng, BRIGHT)
+        colour = colours.get(name, arms) or any_of(rng, BRIGHT)
         drawn[name] = []
         for mark in marks:
             if mark.area is not None and not mark.see_through:
                 fill = mark.fill if mark.fill not in (None, INK) else colour
                 drawn[name].append(replace(mark, fill=fill, ink=fill, width=0.3))
             else:
-                drawn[name].append(replace(mark, ink=colour, width=2.5) if name in ("arms", "legs", "torso") else mark)
+                drawn[name].append(replace(mark, ink=colour, width=2.5) if name not in ("head", "behind") else mark)
     return drawn
 
 
@@ -68,25 +72,40 @@ def trousers(hand: Hand, legs: Points, style: LimbStyle, waist: Points) -> Mark:
     (right_inner, right_outer), (left_outer, left_inner) = sides
     crotch = (legs[0, 0] + legs[1, 0]) / 2 + (0, max(style.root, 0.02) * 0.8)
     path = [waist[:1], right_outer[::-1][2:], right_inner[::-1][:-2], crotch[None], left_inner[::-1][2:], left_outer[::-1][:-2], waist[1:]]
-    return hand.shape(np.concatenate(path), fill=style.fill, closed=bool(hand.rng.random() < 0.6))
+    garment = hand.shape(np.concatenate(path), fill=style.fill, closed=bool(hand.rng.random() < 0.6))
+    return replace(garment, part=BOTH_LEGS)
 
 
 def held_thing(hand: Hand, at: Points, side: int, palette: Palette) -> list[Mark]:
-    """A balloon, a sword, a flower, an umbrella, a bag, a ball in a hand. Big ones are no part of the figure."""
+    """What a hand holds: a stick, a sword, a pickaxe, a flower, an umbrella, a bag, a ball, a book. A balloon is no part of the figure."""
     rng = hand.rng
-    kind = ("balloon", "stick", "flower", "bag", "ball", "flag", "umbrella")[rng.integers(7)]
+    kind = HELD[rng.integers(len(HELD))]
     fill = palette.accent
-    if kind in ("balloon", "umbrella"):
+    if kind == "balloon":
         top = at + (side * rng.uniform(0, 0.08), -rng.uniform(0.3, 0.5))
         string = hand.strokes(smooth(np.array([at, (at + top) / 2 + (rng.normal(0, 0.02), 0), top]), closed=False))
-        shape = oval(top - (0, 0.08), 0.07, 0.09) if kind == "balloon" else np.concatenate([arc(top, 0.15, 0.12, np.pi, 2 * np.pi)])
-        return [replace(mark, loose=True) for mark in (string, hand.shape(shape, fill=fill))]
-    if kind in ("stick", "flag"):
-        up = np.array([side * rng.normal(0.2, 0.4), -1.0]) * rng.uniform(0.15, 0.4)
-        marks = [hand.strokes(np.array([at - up * 0.25, at + up]), width=rng.uniform(1, 2))]
+        return [replace(mark, loose=True) for mark in (string, hand.shape(oval(top - (0, 0.08), 0.07, 0.09), fill=fill))]
+    return [replace(mark, part=BodyPart.HELD) for mark in _in_hand(hand, kind, at, side, fill)]
+
+
+def _in_hand(hand: Hand, kind: str, at: Points, side: int, fill: Colour | None) -> list[Mark]:
+    rng = hand.rng
+    if kind == "umbrella":
+        top = at + (side * rng.uniform(0, 0.08), -rng.uniform(0.3, 0.45))
+        return [hand.strokes(np.array([at, top])), hand.shape(arc(top, 0.15, 0.12, np.pi, 2 * np.pi), fill=fill)]
+    if kind in ("stick", "flag", "axe", "sword"):
+        up = np.array([side * rng.normal(0.2, 0.5), -1.0]) * rng.uniform(0.15, 0.4)
+        across = np.array([-up[1], up[0]]) / max(float(np.hypot(*up)), 1e-9)
+        stick = limb(np.array([at - up * 0.25, at, at + up]), 0.008, 0.008)
+        marks = [hand.shape(stick, fill=fill) if rng.random() < 0.6 else hand.strokes(stick, width=rng.uniform(1, 2))]
         if kind == "flag":
             marks.append(hand.shape(at + up + points((0, 0), (side * 0.16, 0.02), (side * 0.16, 0.1), (0, 0.1)), fill=fill))
-        return [replace(mark, loose=True) for mark in marks]
+        if kind == "axe":
+            blade = smooth(np.array([up - across * 0.1 + up * 0.1, up * 1.12, up + across * 0.1 + up * 0.1, up * 0.95]), closed=True)
+            marks.append(hand.shape(at + blade, fill=fill))
+        if kind == "sword":
+            marks.append(hand.strokes(np.array([at + up * 0.1 - across * 0.04, at + up * 0.1 + across * 0.04]), width=2))
+        return marks
     if kind == "flower":
         top = at + (side * 0.02, -0.14)
         petals = [
@@ -96,13 +115,24 @@ def held_thing(hand: Hand, at: Points, side: int, palette: Palette) -> list[Mark
     if kind == "bag":
         low = at + (0, 0.1)
         box = low + points((-0.06, 0), (0.06, 0), (0.07, 0.1), (-0.07, 0.1))
-        return [replace(mark, loose=True) for mark in (hand.strokes(arc(low, 0.04, 0.09, np.pi, 2 * np.pi)), hand.shape(box, fill=fill))]
-    return [replace(hand.shape(oval(at + (side * 0.07, 0.02), 0.06, 0.06), fill=fill), loose=True)]
+        return [hand.strokes(arc(low, 0.04, 0.09, np.pi, 2 * np.pi)), hand.shape(box, fill=fill)]
+    if kind == "book":
+        return [hand.shape(at + points((-0.05, -0.07), (0.05, -0.07), (0.05, 0.05), (-0.05, 0.05)), fill=fill)]
+    return [hand.shape(oval(at + (side * 0.05, 0.02), *(rng.uniform(0.03, 0.08),) * 2), fill=fill)]
 
 
-def behind_marks(hand: Hand, length: float, width: float, hips: Points, palette: Palette) -> list[Mark]:
-    """A tail, wings or a cape: drawn first, no limbs."""
-    rng, kind = hand.rng, ("tail", "wings", "cape")[hand.rng.integers(3)]
+def behind_marks(hand: Hand, length: float, width: float, hips: Points, palette: Palette, kind: str = "") -> list[Mark]:
+    """A tail, wings, a cape or a backpack: drawn first, no limbs."""
+    kind = kind or ("tail", "wings", "cape", "backpack")[hand.rng.integers(4)]
+    return [replace(mark, part=BodyPart.WORN) for mark in _behind(hand, kind, length, width, hips, palette)]
+
+
+def _behind(hand: Hand, kind: str, length: float, width: float, hips: Points, palette: Palette) -> list[Mark]:
+    rng = hand.rng
+    if kind == "backpack":
+        reach = width * rng.uniform(1.1, 1.7)
+        pack = points((-reach, 0.1 * length), (reach, 0.1 * length), (reach, 0.65 * length), (-reach, 0.65 * length))
+        return [hand.shape(pack + (rng.choice([-1, 0, 1]) * width * 0.6, 0), fill=palette.accent)]
     if kind == "tail":
         side = rng.choice([-1, 1])
         way = smooth(

@@ -11,7 +11,7 @@ import numpy as np
 from drawings.figures.colours import Palette
 from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, Mark, Points
-from drawings.figures.shapes import oval, points, smooth
+from drawings.figures.shapes import limb, oval, points, smooth
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,46 @@ def _cap(dresser: _Hairdresser) -> Hairdo:
     return [], [dresser.area(np.concatenate([top, line]))]
 
 
+def _bob(dresser: _Hairdresser) -> Hairdo:
+    """A cap down to the chin, with a fringe."""
+    rng = dresser.hand.rng
+    low, wide = rng.uniform(0.3, 1.0), rng.uniform(1.08, 1.3)
+    back = smooth(points((-wide, low), (-wide, -0.3), (-0.8, -1.05), (0, -1.25), (0.8, -1.05), (wide, -0.3), (wide, low)), closed=False)
+    level = rng.uniform(-0.45, -0.1)
+    teeth = np.linspace(0.95, -0.95, int(rng.integers(4, 9)))
+    fringe = np.column_stack([teeth, level + np.where(np.arange(len(teeth)) % 2, -0.2, 0.05)])
+    top = _ring(np.linspace(np.pi * 1.02, np.pi * 1.98, 12)) * 1.1
+    return [dresser.area(back)], [dresser.area(np.concatenate([top, fringe]))]
+
+
+def _rings(dresser: _Hairdresser) -> Hairdo:
+    """Tails that are loops: paper is seen through them."""
+    rng = dresser.hand.rng
+    out, down, thick = rng.uniform(0.5, 1.0), rng.uniform(0.2, 1.2), rng.uniform(0.06, 0.16)
+    loops = [
+        points((s * 0.7, -0.7), (s * (1 + out), -1.0), (s * (1.2 + out), down * 0.5), (s * (1 + out * 0.4), down), (s * 0.95, -0.1))
+        for s in (-1, 1)
+    ]
+    tails = [dresser.area(limb(smooth(loop, closed=False), thick, thick)) for loop in loops]
+    return tails, _cap(dresser)[1] if rng.random() < 0.7 else []
+
+
+def _tail(dresser: _Hairdresser) -> Hairdo:
+    """A pony tail or a plait on one side."""
+    rng = dresser.hand.rng
+    side, low = rng.choice([-1.0, 1.0]), rng.uniform(0.3, 2.0)
+    axis = smooth(points((side * 0.6, -0.8), (side * 1.4, -0.9), (side * 1.6, 0.0), (side * rng.uniform(1.1, 1.7), low)), closed=False)
+    return [dresser.area(limb(axis, 0.25, 0.08))], _cap(dresser)[1]
+
+
 HAIRDOS: tuple[Callable[[_Hairdresser], Hairdo], ...] = (
-    _spikes, _few, _fringe, _curls, _long, _long, _pigtails, _pigtails, _bun, _scribble, _cap,
+    _spikes, _few, _fringe, _curls, _long, _long, _pigtails, _pigtails, _bun, _scribble, _cap, _bob, _bob, _rings, _tail,
 )  # fmt: skip
 
 
-def ear_marks(hand: Hand, centre: Points, rx: float, ry: float, palette: Palette) -> list[Mark]:
+def ear_marks(hand: Hand, centre: Points, rx: float, ry: float, palette: Palette, *, animal: bool = False) -> list[Mark]:
     """Round ears, pointed ones or a bunny's; drawn before the head hides their inner side."""
-    rng, draw = hand.rng, hand.rng.random()
+    rng, draw = hand.rng, hand.rng.uniform(0.45 if animal else 0.0, 1.0)
     if draw < 0.45:
         size = rng.uniform(0.15, 0.28) * rx
         return [hand.shape(oval(centre + (s * rx * 1.02, 0), size * 0.8, size, count=14), fill=palette.skin) for s in (-1, 1)]

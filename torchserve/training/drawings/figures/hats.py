@@ -9,7 +9,7 @@ from drawings.figures.hand import Hand
 from drawings.figures.marks import Colour, Mark, Points
 from drawings.figures.shapes import oval, points, smooth
 
-HATS = ("none",) * 9 + ("cap", "top", "cone", "crown", "beanie", "bow", "antennae", "horns", "halo")
+HATS = ("none",) * 16 + ("cap", "top", "cone", "crown", "beanie", "bow", "antennae", "horns", "halo", "witch", "helmet")
 
 
 def hat_marks(hand: Hand, centre: Points, rx: float, ry: float, fill: Colour | None) -> list[Mark]:
@@ -22,6 +22,8 @@ def hat_marks(hand: Hand, centre: Points, rx: float, ry: float, fill: Colour | N
         "top": points((-0.7, -0.75), (-0.6, -1.9), (0.6, -1.9), (0.7, -0.75)),
         "cone": points((-0.8, -0.65), (rng.normal(0, 0.15), -rng.uniform(1.8, 2.6)), (0.8, -0.65)),
         "crown": points((-0.75, -0.65), (-0.85, -1.5), (-0.4, -1.05), (0, -1.6), (0.4, -1.05), (0.85, -1.5), (0.75, -0.65)),
+        "witch": points((-0.85, -0.7), (rng.normal(0, 0.2), -rng.uniform(1.9, 2.8)), (0.85, -0.7), (1.5, -0.5), (0, -0.8), (-1.5, -0.5)),
+        "helmet": smooth(points((-1.1, -0.2), (-0.95, -1.05), (0, -1.35), (0.95, -1.05), (1.1, -0.2)), closed=False),
         "beanie": smooth(points((-0.98, -0.4), (-0.8, -1.0), (0, -1.35), (0.8, -1.0), (0.98, -0.4)), closed=False),
     }
     if kind in shapes:

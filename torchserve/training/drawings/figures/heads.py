@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from drawings.figures.bodies import BodyPlan
@@ -12,6 +14,8 @@ from drawings.figures.hair import ear_marks, hair_marks
 from drawings.figures.hand import Hand
 from drawings.figures.hats import hat_marks
 from drawings.figures.marks import Mark, Points
+from drawings.figures.parts import BodyPart
+from drawings.figures.people import as_back_view, muzzle_marks, profile_face
 from drawings.figures.shapes import half_width, oval, points, turned
 
 
@@ -25,35 +29,66 @@ def head_outline(rng: np.random.Generator, centre: Points, rx: float, ry: float)
     return outline
 
 
-def head_marks(hand: Hand, style: str, palette: Palette, neck_from: Points, lean: float) -> tuple[list[Mark], Points]:
+@dataclass(frozen=True)
+class HeadView:
+    """How a head is seen.
+
+    Attributes:
+        half_height: in figure units; None for what the style has.
+        facing: -1 looks to the viewer's left, 1 to the right, 0 at us.
+        back: from behind.
+        animal: a muzzle, and an animal's ears.
+    """
+
+    half_height: float | None = None
+    facing: int = 0
+    back: bool = False
+    animal: bool = False
+
+
+def head_marks(
+    hand: Hand, style: str, palette: Palette, neck_from: Points, lean: float, view: HeadView = HeadView()
+) -> tuple[list[Mark], Points]:
     """Neck, head and all on it; and the joints nose, eyes, ears `(5, 2)`."""
     rng = hand.rng
-    ry = rng.uniform(0.19, 0.32) if style in ("big_head", "alien") else rng.uniform(0.085, 0.18)
-    rx = ry * rng.uniform(0.8, 1.25)
+    ry = view.half_height or (rng.uniform(0.19, 0.32) if style in ("big_head", "alien") else rng.uniform(0.085, 0.18))
+    rx = ry * rng.uniform(0.8, 1.25 if view.half_height is None else 1.1)
     neck = 0.0 if rng.random() < 0.45 else rng.uniform(0.015, 0.09)
+    if view.half_height is not None:
+        neck = rng.uniform(0.0, 0.4) * min(ry, 0.1)
     up = turned(points((0, -1)), lean)[0]
     centre = neck_from + up * (neck + ry * rng.uniform(0.9, 1.0))
     marks: list[Mark] = []
     if neck > 0:
-        if style in ("stick", "stick_body") or rng.random() < 0.3:
+        if style in ("stick", "stick_body") or (view.half_height is None and rng.random() < 0.3):
             marks.append(hand.strokes(np.array([neck_from, neck_from + up * (neck + 0.02)])))
         else:
             half = rng.uniform(0.15, 0.4) * min(rx, 0.15)
             low, high = neck_from + (0, 0.02), neck_from + up * (neck + ry * 0.2)
             tube = np.array([low - (half, 0), high - (half, 0), high + (half, 0), low + (half, 0)])
             marks.append(hand.shape(tube, fill=palette.skin, closed=False))
-    if rng.random() < (0.22 if style != "stick" else 0.08):
-        marks += ear_marks(hand, centre, rx, ry, palette)
-    behind, before = hair_marks(hand, centre, rx, ry, palette.hair)
+    if view.animal or rng.random() < (0.22 if style != "stick" else 0.08):
+        marks += ear_marks(hand, centre, rx, ry, palette, animal=view.animal)
+    behind, before = ([], []) if view.animal else hair_marks(hand, centre, rx, ry, palette.hair)
     outline = head_outline(rng, centre, rx, ry)
     if style in ("robot", "block"):
         outline = centre + points((-rx, -ry), (rx, -ry), (rx, ry), (-rx, ry))
     elif style == "alien":
         outline[:, 0] -= np.sign(outline[:, 0] - centre[0]) * np.clip(outline[:, 1] - centre[1], 0, None) * 0.6
-    face, landmarks = face_marks(hand, centre, rx, ry)
-    marks += [*behind, hand.shape(outline, fill=palette.skin), *face, *before, *hat_marks(hand, centre, rx, ry, palette.accent)]
     ears = np.array([centre + (rx * 0.95, 0), centre - (rx * 0.95, 0)])
-    return marks, np.concatenate([landmarks, ears])
+    if view.facing:
+        face, landmarks = profile_face(hand, centre, rx, ry, view.facing, palette)
+    else:
+        face, landmarks = face_marks(hand, centre, rx, ry)
+        landmarks = np.concatenate([landmarks, ears])
+    if view.animal:
+        face = [*muzzle_marks(hand, centre, rx, ry, palette), *face]
+    if view.back:
+        face = as_back_view([], hand, centre, rx, ry, palette)
+    hair = [replace(mark, part=BodyPart.HAIR) for mark in (*behind, *before, *hat_marks(hand, centre, rx, ry, palette.accent))]
+    skull = [replace(mark, part=BodyPart.HEAD) for mark in (*marks, hand.shape(outline, fill=palette.skin), *face)]
+    count = len(behind)
+    return [*skull[: len(marks)], *hair[:count], *skull[len(marks) :], *hair[count:]], landmarks
 
 
 def creature_head_marks(hand: Hand, plan: BodyPlan, palette: Palette, lean: float) -> tuple[list[Mark], Points]:
@@ -72,5 +107,6 @@ def creature_head_marks(hand: Hand, plan: BodyPlan, palette: Palette, lean: floa
     if rng.random() < 0.4:
         behind, before = hair_marks(hand, crown, top, top, palette.hair)
         marks = [*marks, *behind, *before] if rng.random() < 0.3 else [*before, *marks]
+    marks = [replace(mark, part=BodyPart.HAIR) for mark in marks]
     marks += [mark.moved(lambda shape: turned(shape, lean)) for mark in face]
     return marks, turned(np.concatenate([landmarks, ears]), lean)

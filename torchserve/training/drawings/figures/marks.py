@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drawings.figures.parts import BodyPart
+
 Points = NDArray[np.float64]
 Colour = tuple[int, int, int]
 
@@ -31,6 +33,7 @@ class Mark:
         loose: drawn, but no part of the figure (shadow on the ground, motion lines).
         see_through: does not hide what was drawn before.
         joints: rows of the joints of the limb that it is part of.
+        part: the `BodyPart` that it belongs to. Marks of a limb carry the part at its root, or `BOTH_LEGS`.
     """
 
     strokes: tuple[Points, ...] = ()
@@ -41,6 +44,7 @@ class Mark:
     loose: bool = False
     see_through: bool = False
     joints: tuple[int, ...] = ()
+    part: int = BodyPart.TRUNK
 
     def moved(self, move: Callable[[Points], Points]) -> Mark:
         """The same mark elsewhere."""

@@ -16,22 +16,29 @@ from drawings.figures.clothes import torso_marks
 from drawings.figures.colours import Palette, sampled_palette
 from drawings.figures.extras import Groups, behind_marks, flattened, furry, held_thing, in_colours, merged, silhouette, trousers
 from drawings.figures.hand import Hand
-from drawings.figures.heads import creature_head_marks, head_marks
+from drawings.figures.heads import HeadView, creature_head_marks, head_marks
 from drawings.figures.limbs import LimbStyle, foot_marks, hand_marks, limb_marks
 from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
-from drawings.figures.poses import sampled_pose
-from drawings.figures.shapes import body, half_width, points, turned
+from drawings.figures.parts import ARM, FOOT, HAND, LEG
+from drawings.figures.people import PEOPLE, build_of, clothes_marks, limb_lengths, person_limbs, person_palette, person_plan
+from drawings.figures.poses import Pose, sampled_pose
+from drawings.figures.reaches import IN_FRONT
+from drawings.figures.shapes import arc, body, half_width, oval, points, turned
 from drawings.figures.stance import LEFT, RIGHT, Limbs, limb_style, limbs_of
 
 STYLES = (
     "stick", "stick", "stick", "stick_body", "stick_body", "outline", "outline", "outline", "thick", "thick", "dress", "dress",
-    "potato", "vegetable", "vegetable", "robot", "monster", "monster", "big_head", "gingerbread", "silhouette",
+    "potato", "vegetable", "vegetable", "robot", "monster", "monster", "big_head", "big_head", "gingerbread", "silhouette",
+    "adult", "adult", "adult", "suit", "child", "child", "child", "chibi", "chibi", "princess", "princess", "profile", "profile",
+    "animal_person", "animal_person",
 )  # fmt: skip
 HELD_OUT_STYLES = ("snow_person", "block", "alien")
 ARM_ROWS, LEG_ROWS = {RIGHT: (8, 10), LEFT: (7, 9)}, {RIGHT: (14, 16), LEFT: (13, 15)}
 """The joints along a limb, but for the one that it begins with: where it leaves the body one sees even if it is hidden."""
 HEM_SHARE = 0.94
 """Of a triangle's length: the level at which its legs begin, as people mark them."""
+LOW_ARMS = 0.1
+"""Share of figures whose arms leave low on the trunk, or at its hem."""
 WITH_FACE = ("potato", "vegetable", "monster")
 """Styles of which the body is the head."""
 
@@ -52,24 +59,19 @@ def _unit(vector: Points) -> Points:
     return np.asarray(vector / max(float(np.hypot(*vector)), 1e-9))
 
 
-def _arms(hand: Hand, limbs: Limbs, style: LimbStyle, palette: Palette, keep: tuple[bool, bool]) -> list[Mark]:
-    marks: list[Mark] = []
-    for joints, side, kept in zip(limbs.arms, (RIGHT, LEFT), keep, strict=True):
-        if not kept:
-            continue
-        along = _unit(joints[2] - joints[1])
-        parts = limb_marks(hand, joints, style)
-        if hand.rng.random() < 0.05:
-            parts += held_thing(hand, joints[2] + along * style.size, side, palette)
-        parts += hand_marks(hand, joints[2], along, style)
-        marks += [replace(part, joints=ARM_ROWS[side]) for part in parts]
-    return marks
+def _arm(hand: Hand, joints: Points, side: int, style: LimbStyle, palette: Palette) -> list[Mark]:
+    along = _unit(joints[2] - joints[1])
+    parts = [replace(part, part=ARM[side]) for part in limb_marks(hand, joints, style)]
+    if hand.rng.random() < 0.07:
+        parts += held_thing(hand, joints[2] + along * style.size, side, palette)
+    parts += [replace(part, part=HAND[side]) for part in hand_marks(hand, joints[2], along, style)]
+    return [replace(part, joints=ARM_ROWS[side]) for part in parts]
 
 
-def _legs(hand: Hand, limbs: Limbs, style: LimbStyle, plan: BodyPlan, lean: float) -> list[Mark]:
+def _legs(hand: Hand, limbs: Limbs, style: LimbStyle, plan: BodyPlan, lean: float, toes: int) -> list[Mark]:
     marks: list[Mark] = []
     rng = hand.rng
-    toes = int(rng.choice([-1, 1])) if rng.random() < 0.15 else 0
+    toes = toes or (int(rng.choice([-1, 1])) if rng.random() < 0.15 else 0)
     together = style.kind == "outline" and not plan.skirt and plan.kind not in LINES and rng.random() < 0.4
     if together:
         width = half_width(plan.profile, 0.97)
@@ -77,8 +79,9 @@ def _legs(hand: Hand, limbs: Limbs, style: LimbStyle, plan: BodyPlan, lean: floa
         garment = trousers(hand, limbs.legs, style, turned(points((-width, level), (width, level)), lean))
         marks.append(replace(garment, joints=LEG_ROWS[RIGHT] + LEG_ROWS[LEFT]))
     for joints, side in zip(limbs.legs, (RIGHT, LEFT), strict=True):
-        parts = [] if together else limb_marks(hand, joints, style)
-        parts += foot_marks(hand, joints[2], toes or side, _unit(joints[2] - joints[1]), style)
+        parts = [] if together else [replace(part, part=LEG[side]) for part in limb_marks(hand, joints, style)]
+        feet = foot_marks(hand, joints[2], toes or side, _unit(joints[2] - joints[1]), style)
+        parts += [replace(part, part=FOOT[side]) for part in feet]
         marks += [replace(part, joints=LEG_ROWS[side]) for part in parts]
     return marks
 
@@ -114,15 +117,29 @@ def _joints(limbs: Limbs, landmarks: Points, plan: BodyPlan, keep: tuple[bool, b
     return joints
 
 
-def _ordered(rng: np.random.Generator, groups: Groups, plan: BodyPlan) -> list[Mark]:
-    """Parts in the order in which they are drawn: later ones hide earlier ones."""
-    behind_body = rng.random() < 0.5
+def _ordered(rng: np.random.Generator, groups: Groups, plan: BodyPlan, pose: Pose, facing: int) -> list[Mark]:
+    """Parts in the order in which they are drawn: later ones hide earlier ones. Seen from the side, the near arm is before the body and
+    the far one behind it; an arm that reaches for the chest or a pocket is mostly before it, one at the back behind it.
+    """
+    behind = [rng.random() < 0.5] * 2
+    if rng.random() < 0.1:
+        behind = [not behind[0], behind[1]]
+    for index, reach in enumerate(pose.reaches):
+        if reach in IN_FRONT:
+            behind[index] = rng.random() < 0.12
+        elif reach == "back":
+            behind[index] = rng.random() < 0.9
+    if facing:
+        behind = [facing < 0, facing > 0]
+    arms = ("right arm", "left arm") if rng.random() < 0.5 else ("left arm", "right arm")
+    is_behind = dict(zip(("right arm", "left arm"), behind, strict=True))
     legs_first = plan.skirt or rng.random() < 0.6
-    names = ["behind", *(["arms"] if behind_body else []), *(["legs"] if legs_first else []), "torso"]
-    names += [*([] if legs_first else ["legs"]), *([] if behind_body else ["arms"]), "head"]
-    if rng.random() < 0.06:
-        names.remove("arms")
-        names.append("arms")
+    names = ["behind", *(arm for arm in arms if is_behind[arm]), *(["legs"] if legs_first else []), "torso"]
+    before = [arm for arm in arms if not is_behind[arm]]
+    names += [*([] if legs_first else ["legs"]), *before, "head"]
+    raised = any(reach in ("chin", "ear") for reach in pose.reaches) or "up" in pose.name
+    if before and rng.random() < (0.5 if raised else 0.06):
+        names = [*(name for name in names if name not in before), *before]
     return [mark for name in names for mark in groups[name]]
 
 
@@ -132,49 +149,95 @@ def drawn_person(
     """A figure of a style, about 1 high; `filled` is the probability that a part is coloured in, `inks` the pens for its parts (none:
     one pen for all); `flat` for vector art without outlines.
     """
-    palette, pose, plan = sampled_palette(rng, filled), sampled_pose(rng), _plan(rng, style)
-    arm_style, leg_style = (limb_style(rng, style, palette, arm=arm) for arm in (True, False))
+    build = build_of(rng, style) if style in PEOPLE else None
+    palette = person_palette(rng, style, coloured=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
+    pose = sampled_pose(rng, grown_up=build is not None)
+    plan = person_plan(rng, style, build) if build else _plan(rng, style)
+    if rng.random() < LOW_ARMS and plan.kind != "gown":
+        plan = replace(plan, shoulders=rng.uniform(plan.shoulders, 0.95))
+    if build:
+        arm_style, leg_style = (person_limbs(rng, build, palette, arm=arm) for arm in (True, False))
+    else:
+        arm_style, leg_style = (limb_style(rng, style, palette, arm=arm) for arm in (True, False))
+    facing = int(rng.choice([-1, 1])) if style == "profile" else 0
     lean = pose.lean * (0.5 if plan.skirt else 1)
-    limbs = limbs_of(rng, plan, pose, (arm_style.root, leg_style.root), lean)
+    limbs = limbs_of(rng, plan, pose, (arm_style.root, leg_style.root), lean, limb_lengths(rng, build) if build else None)
     outline = turned(body(plan.profile, plan.length, rounded=plan.rounded), lean)
     if style == "monster" and rng.random() < 0.35:
         outline = furry(rng, outline)
     keep = _kept_arms(rng)
+    right, left = (
+        _arm(hand, joints, side, arm_style, palette) if kept else []
+        for joints, side, kept in zip(limbs.arms, (RIGHT, LEFT), keep, strict=True)
+    )
     groups: Groups = {
         "behind": _behind(hand, style, plan, limbs, palette),
-        "arms": _arms(hand, limbs, arm_style, palette, keep),
-        "legs": _legs(hand, limbs, leg_style, plan, lean),
+        "right arm": right,
+        "left arm": left,
+        "legs": _legs(hand, limbs, leg_style, plan, lean, facing),
         "torso": torso_marks(hand, plan, outline, palette, lean),
     }
+    if build:
+        groups["torso"] += clothes_marks(hand, plan, palette, suit=style == "suit", lean=lean)
     if style in WITH_FACE:
         groups["head"], landmarks = creature_head_marks(hand, plan, palette, lean)
     else:
-        groups["head"], landmarks = head_marks(hand, style, palette, np.zeros(2), lean + pose.nod)
+        view = HeadView()
+        if build:
+            back = style != "animal_person" and not facing and rng.random() < 0.07
+            view = HeadView(rng.uniform(*build.head), facing, back, animal=style == "animal_person")
+        groups["head"], landmarks = head_marks(hand, style, palette, np.zeros(2), lean + pose.nod, view)
     if flat and style not in ("gingerbread", "silhouette"):
         groups = flattened(rng, groups, palette)
-    marks = _finished(rng, style, groups, plan, palette, inks=inks)
+    groups["behind"] = [*_around(hand, limbs), *groups["behind"]]
+    marks = _finished(rng, style, groups, (plan, pose, facing), palette, inks=inks)
     joints = _joints(limbs, landmarks, plan, keep, thin=plan.kind in LINES)
     traits = (plan.kind, pose.name, arm_style.kind, leg_style.kind)
     return DrawnFigure(tuple(marks), joints, style, traits, is_one_area=style in ("gingerbread", "silhouette"))
 
 
+def _around(hand: Hand, limbs: Limbs) -> list[Mark]:
+    """A shadow on the ground, strokes of motion: near the figure, and no part of it."""
+    rng = hand.rng
+    marks: list[Mark] = []
+    if rng.random() < 0.08:
+        feet = limbs.legs[:, 2]
+        middle, low = feet[:, 0].mean() + rng.normal(0, 0.05), feet[:, 1].max() + rng.uniform(0.01, 0.04)
+        shade = int(rng.uniform(60, 200))
+        shadow = oval((middle, low), rng.uniform(0.1, 0.35), rng.uniform(0.01, 0.045), count=20)
+        marks.append(replace(hand.shape(shadow, fill=(shade, shade, shade), ink=(shade, shade, shade), width=0.3), loose=True))
+    if rng.random() < 0.04:
+        at = (limbs.arms, limbs.legs)[rng.integers(2)][rng.integers(2), 2]
+        first = rng.uniform(0, 2 * np.pi)
+        arcs = [arc(at, reach, reach, first, first + rng.uniform(0.5, 1.2), count=6) for reach in (0.08, 0.11, 0.14)]
+        marks.append(replace(hand.strokes(*arcs), loose=True))
+    return marks
+
+
 def _behind(hand: Hand, style: str, plan: BodyPlan, limbs: Limbs, palette: Palette) -> list[Mark]:
-    if hand.rng.random() > (0.2 if style == "monster" else 0.04):
+    if hand.rng.random() > {"monster": 0.2, "animal_person": 0.6}.get(style, 0.04):
         return []
-    return behind_marks(hand, plan.length, half_width(plan.profile, 0.3) + 0.02, limbs.legs[:, 0].mean(axis=0), palette)
+    kind = "tail" if style == "animal_person" else ""
+    return behind_marks(hand, plan.length, half_width(plan.profile, 0.3) + 0.02, limbs.legs[:, 0].mean(axis=0), palette, kind)
 
 
 def _finished(
-    rng: np.random.Generator, style: str, groups: Groups, plan: BodyPlan, palette: Palette, *, inks: tuple[Colour, ...]
+    rng: np.random.Generator,
+    style: str,
+    groups: Groups,
+    order: tuple[BodyPlan, Pose, int],
+    palette: Palette,
+    *,
+    inks: tuple[Colour, ...],
 ) -> list[Mark]:
     """The parts in order, and what concerns all of them: one outline, one colour, many colours."""
     if style == "silhouette":
         groups = silhouette(groups)
     elif style == "gingerbread":
-        marks = _ordered(rng, groups, plan)
+        marks = _ordered(rng, groups, *order)
         parts = [mark for mark in marks if mark.area is not None and not mark.see_through and not mark.loose]
         inside = {id(part) for part in parts}
         return [*merged(parts, palette.top), *(mark for mark in marks if id(mark) not in inside)]
     elif inks:
         groups = in_colours(rng, groups, inks)
-    return _ordered(rng, groups, plan)
+    return _ordered(rng, groups, *order)

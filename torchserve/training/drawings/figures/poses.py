@@ -6,25 +6,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drawings.figures.reaches import REACHES
+
 Angles = tuple[float, float]
 """Of the upper and the lower half of a limb."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """Limbs are (the figure's right, its left); the figure's right is the viewer's left."""
+    """Limbs are (the figure's right, its left); the figure's right is the viewer's left. An arm that `reaches` for something takes no
+    notice of its angles.
+    """
 
     name: str
     arms: tuple[Angles, Angles]
     legs: tuple[Angles, Angles]
     lean: float = 0.0
     nod: float = 0.0
+    reaches: tuple[str, str] = ("", "")
 
 
 ARM_KINDS: dict[str, tuple[float, float, float, float]] = {
     # name: upper from, to; lower minus upper from, to
     "spread": (60, 112, -14, 14),
     "down": (8, 48, -16, 16),
+    "along": (-4, 13, -9, 9),
     "up": (122, 172, -12, 25),
     "cactus": (62, 112, 50, 105),
     "hips": (28, 68, -125, -75),
@@ -33,7 +39,7 @@ ARM_KINDS: dict[str, tuple[float, float, float, float]] = {
     "dangling": (62, 105, -95, -50),
     "shrug": (20, 50, 60, 110),
 }
-SYMMETRIC = ("spread", "spread", "spread", "down", "down", "up", "cactus", "hips", "folded", "bent", "shrug", "dangling")
+SYMMETRIC = ("spread", "spread", "spread", "down", "down", "up", "cactus", "hips", "folded", "bent", "shrug", "dangling", "along", "along")
 LEG_KINDS: dict[str, tuple[float, float, float, float]] = {
     "straight": (-2, 14, -4, 4),
     "apart": (12, 34, -5, 5),
@@ -88,8 +94,39 @@ def _legs(rng: np.random.Generator) -> tuple[str, tuple[Angles, Angles]]:
     return "kick", (right, left) if rng.random() < 0.5 else (left, right)
 
 
-def sampled_pose(rng: np.random.Generator) -> Pose:
-    """How children let figures stand: mostly facing us with arms out, sometimes moving."""
+def _reaches(rng: np.random.Generator) -> tuple[str, str]:
+    """Both arms alike, or one of them."""
+    kind = REACHES[rng.integers(len(REACHES))]
+    draw = rng.random()
+    return (kind, kind) if draw < 0.55 else (kind, "") if draw < 0.7 else ("", kind) if draw < 0.85 else (kind, REACHES[rng.integers(12)])
+
+
+def _run(rng: np.random.Generator) -> tuple[Angles, Angles]:
+    """Legs of somebody who runs to one side: one thigh forwards, the other shank up behind."""
+    aim = rng.choice([-1.0, 1.0])
+    front = aim * rng.uniform(25, 80)
+    back = -aim * rng.uniform(5, 45)
+    # angles are outwards on each limb's own side: the right limb's are mirrored
+    ahead, behind = (front, front - aim * rng.uniform(0, 80)), (back, back - aim * rng.uniform(10, 90))
+    right, left = (ahead, behind) if rng.random() < 0.5 else (behind, ahead)
+    return (-right[0], -right[1]), left
+
+
+def sampled_pose(rng: np.random.Generator, *, grown_up: bool = False) -> Pose:
+    """How children let figures stand: mostly facing us with arms out, sometimes moving. Who is `grown_up` has the arms along the body,
+    on the hips, in pockets, folded, more often.
+    """
     arms, arm_angles = _arms(rng)
     legs, leg_angles = _legs(rng)
-    return Pose(f"{arms}/{legs}", arm_angles, leg_angles, lean=float(rng.normal(0, 5)), nod=float(rng.normal(0, 6)))
+    draw = rng.random()
+    if draw < (0.3 if grown_up else 0.04):
+        first = _angles(rng, ARM_KINDS["along"])
+        arms, arm_angles = "along", (first, _like(rng, first, 4.0))
+    reaches = _reaches(rng) if rng.random() < (0.3 if grown_up else 0.07) else ("", "")
+    if grown_up and rng.random() < 0.35:
+        first = (rng.uniform(-3, 8), rng.uniform(-3, 5))
+        legs, leg_angles = "standing", (first, _like(rng, first, 2.5))
+    elif rng.random() < 0.07:
+        legs, leg_angles = "run", _run(rng)
+    name = f"{'+'.join(sorted({reach or arms for reach in reaches}))}/{legs}"
+    return Pose(name, arm_angles, leg_angles, lean=float(rng.normal(0, 5)), nod=float(rng.normal(0, 6)), reaches=reaches)

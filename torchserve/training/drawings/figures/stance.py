@@ -11,6 +11,7 @@ from drawings.figures.colours import Palette
 from drawings.figures.limbs import FEET, HANDS, LimbStyle, way
 from drawings.figures.marks import Points
 from drawings.figures.poses import Pose
+from drawings.figures.reaches import NARROWEST, reached, target
 from drawings.figures.shapes import half_width, points, turned
 
 RIGHT, LEFT = -1, 1
@@ -66,8 +67,15 @@ def _limb_joints(roots: Points, angles: tuple[tuple[float, float], ...], lengths
     return joints
 
 
-def limbs_of(rng: np.random.Generator, plan: BodyPlan, pose: Pose, radii: tuple[float, float], lean: float) -> Limbs:
-    """The limbs of a body that hangs from (0, 0) and leans; `radii` of arms and legs at their roots."""
+def limbs_of(
+    rng: np.random.Generator,
+    plan: BodyPlan,
+    pose: Pose,
+    radii: tuple[float, float],
+    lean: float,
+    lengths: tuple[float, float] | None = None,
+) -> Limbs:
+    """The limbs of a body that hangs from (0, 0) and leans; `radii` of arms and legs at their roots, `lengths` of both, else any."""
     inset = max(0.0, 0.6 - radii[0] * 4) * radii[0]
     shoulder = max(half_width(plan.profile, plan.shoulders) - inset, 0.012)
     slope = rng.normal(0, 0.015)
@@ -81,9 +89,17 @@ def limbs_of(rng: np.random.Generator, plan: BodyPlan, pose: Pose, radii: tuple[
         arm = rng.uniform(0.11, 0.6)
     if rng.random() < 0.12:
         leg = rng.uniform(0.1, 0.6)
+    if lengths is not None:
+        arm, leg = lengths
+    if plan.kind == "gown":
+        leg = rng.uniform(0.02, 0.06)
     if plan.skirt:
         leg += (1 - plan.hips) * plan.length
     halves = rng.uniform(0.44, 0.56, (2, 2))
     arms = _limb_joints(shoulders, pose.arms, np.column_stack([halves[0], 1 - halves[0]]) * arm * rng.normal(1, 0.06, (2, 1)))
+    if half_width(plan.profile, 0.5) > NARROWEST:
+        goals = [target(rng, plan, reach, side, lean) if reach else None for reach, side in zip(pose.reaches, (RIGHT, LEFT), strict=True)]
+        pairs = zip(arms, goals, (RIGHT, LEFT), strict=True)
+        arms = np.array([joints if goal is None else reached(joints, goal, side) for joints, goal, side in pairs])
     legs = _limb_joints(hips, pose.legs, np.column_stack([halves[1], 1 - halves[1]]) * leg * rng.normal(1, 0.04, (2, 1)))
     return Limbs(arms, legs)

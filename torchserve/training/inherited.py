@@ -1,0 +1,112 @@
+"""Weights to begin a training with: those of a checkpoint, or of an exported ONNX file where no checkpoint is left, wherever they fit.
+
+In an ONNX file batch normalisations are folded into the convolutions before them. They are unfolded with statistics that are measured on
+pictures, so that the network answers as the file does and trains as it did.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+WEIGHTED = ("Conv", "Gemm")
+HALVED = "_half"
+"""What `export.with_half_weights` adds to the names of the weights that it halves."""
+
+
+def inherit(network: nn.Module, relative: Path, pictures: Tensor) -> list[str]:
+    """Put into `network` what fits of a checkpoint (.pt) or an exported network (.onnx).
+
+    Args:
+        pictures: (N, 3, S, S) 0..1, on which an ONNX file's normalisations are measured.
+    Returns:
+        The names of the layers that begin anew.
+    """
+    if relative.suffix == ".onnx":
+        return _from_onnx(network, relative, pictures)
+    learnt = torch.load(relative, weights_only=True)["average"]
+    mine = network.state_dict()
+    fitting = {name: value for name, value in learnt.items() if name in mine and mine[name].shape == value.shape}
+    network.load_state_dict(mine | fitting)
+    return sorted(name for name in mine if name not in fitting)
+
+
+def _from_onnx(network: nn.Module, path: Path, pictures: Tensor) -> list[str]:
+    layers = dict(network.named_modules())
+    new = {name for name, layer in layers.items() if isinstance(layer, nn.Conv2d | nn.Linear)}
+    folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+    for name, (weight, bias) in _weights(path).items():
+        layer = layers.get(name)
+        if not isinstance(layer, nn.Conv2d | nn.Linear) or tuple(layer.weight.shape) != weight.shape:
+            continue
+        new.discard(name)
+        parent, _, place = name.rpartition(".")
+        after = layers.get(f"{parent}.{int(place) + 1}") if place.isdigit() else None
+        with torch.no_grad():
+            layer.weight.copy_(torch.from_numpy(weight))
+            if layer.bias is not None:
+                layer.bias.copy_(torch.from_numpy(bias))
+            elif isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                _leave_as_it_is(after)
+                after.bias.copy_(torch.from_numpy(bias))
+                folded.append((layer, after))
+    _unfold(network, folded, pictures)
+    return sorted(new)
+
+
+def _weights(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Weight and bias of each convolution and linear layer, by the name of the module that it was exported from."""
+    model = onnx.load(str(path))
+    values = {value.name.removesuffix(HALVED): numpy_helper.to_array(value).astype(np.float32) for value in model.graph.initializer}
+    return {
+        _module_name(node.name): (values[node.input[1]], values[node.input[2]]) for node in model.graph.node if node.op_type in WEIGHTED
+    }
+
+
+def _module_name(node: str) -> str:
+    """ "/network/down8/down8.1/first/first.0/Conv" is of "down8.1.first.0"."""
+    kept: list[str] = []
+    for scope in node.strip("/").split("/")[1:-1]:
+        if kept and scope.startswith(f"{kept[-1]}."):
+            kept[-1] = scope
+        else:
+            kept.append(scope)
+    return ".".join(kept)
+
+
+def _leave_as_it_is(norm: nn.BatchNorm2d) -> None:
+    """A normalisation that adds its bias and does nothing else."""
+    norm.weight.fill_(1.0)
+    norm.running_mean.zero_()  # type: ignore[union-attr]
+    norm.running_var.fill_(1.0 - norm.eps)  # type: ignore[union-attr]
+
+
+def _unfold(network: nn.Module, folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]], pictures: Tensor) -> None:
+    """Measure what the normalisations see, and let them undo it: the same answers, filters of unit length, statistics that fit."""
+    measured: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def measure(norm: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:
+        values = inputs[0].float()
+        measured[norm] = values.mean(dim=(0, 2, 3)), values.var(dim=(0, 2, 3))
+
+    hooks = [norm.register_forward_hook(measure) for _, norm in folded]
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        network(pictures)
+        for hook in hooks:
+            hook.remove()
+        for layer, norm in folded:
+            mean, variance = measured[norm]
+            length = layer.weight.flatten(1).norm(dim=1).clamp_min(1e-6)
+            layer.weight.div_(length[:, None, None, None])
+            norm.running_mean.copy_(mean / length)  # type: ignore[union-attr]
+            norm.running_var.copy_(variance / length**2)  # type: ignore[union-attr]
+            norm.weight.copy_((variance / length**2 + norm.eps).sqrt() * length)
+            norm.bias.add_(mean)
+    network.train(was_training)
