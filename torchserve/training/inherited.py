@@ -69,7 +69,7 @@ def _weights(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def _module_name(node: str) -> str:
-    """ "/network/down8/down8.1/first/first.0/Conv" is of "down8.1.first.0"."""
+    """The module that a node belongs to: `down8.1.first.0` of `/network/down8/down8.1/first/first.0/Conv`."""
     kept: list[str] = []
     for scope in node.strip("/").split("/")[1:-1]:
         if kept and scope.startswith(f"{kept[-1]}."):
