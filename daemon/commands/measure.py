@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from daemon.commands.drawings import analysed
-from daemon.log.stopwatch import ANALYSIS_STAGES, BREAKDOWN, WallStopwatch
+from daemon.log.stages import ANALYSIS_STAGES, BREAKDOWN, STAGES
+from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest, opened_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
@@ -51,17 +52,21 @@ def measured(request: RenderRequest, inference: InferenceRequest, environ: Mappi
 def table(runs: list[Run]) -> str:
     """The runs in the seeds' words: the cold one, and the median and the worst of the warm ones, milliseconds."""
     rows: list[tuple[str, ...]] = [("", "cold", "warm median", "warm worst")]
-    rows += [_row(f"  {stage}", runs, [stage]) for stage in ANALYSIS_STAGES]
-    rows.insert(1, _row("image_to_annotations", runs, ANALYSIS_STAGES))
-    rest = [stage for stages in BREAKDOWN.values() for stage in stages]
-    rows.append(_row("annotations_to_animation", runs, rest))
+    analysis = {stage: STAGES[stage] for stage in ANALYSIS_STAGES}
+    rows.append(_row("image_to_annotations", runs, _all_steps(analysis)))
+    rows += [_row(f"  {stage}", runs, steps) for stage, steps in analysis.items()]
+    rows.append(_row("annotations_to_animation", runs, _all_steps(BREAKDOWN)))
     rows += [_row(f"  {name}", runs, stages) for name, stages in BREAKDOWN.items()]
     rows.append(_row("total", runs, ["total"]))
     return "\n".join(f"{name:28}" + "".join(f"{cell:>13}" for cell in cells) for name, *cells in rows)
 
 
-def _row(name: str, runs: list[Run], stages: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    sums = [1000 * sum(run.get(stage, 0.0) for stage in stages) for run in runs]
+def _all_steps(groups: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [step for steps in groups.values() for step in steps]
+
+
+def _row(name: str, runs: list[Run], steps: Sequence[str]) -> tuple[str, ...]:
+    sums = [1000 * sum(run.get(step, 0.0) for step in steps) for run in runs]
     warm = sums[1:]
     cells = (sums[0], statistics.median(warm), max(warm)) if warm else (sums[0],)
     return (name, *(f"{cell:.0f} ms" for cell in cells))

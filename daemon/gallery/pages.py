@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from daemon.gallery.entries import MediaFile, Shown
 from daemon.gallery.thumbnails import FOLDER, SUFFIX
-from daemon.service.completion import STAGES
+from daemon.log.stages import STAGES
 
 INDEX: Final = "index.html"
 MARK: Final = '<meta name="generator" content="doodled gallery">'

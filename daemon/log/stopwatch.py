@@ -1,10 +1,12 @@
-"""Wall-clock time by stage, and the lines in which people read it."""
+"""Stopwatch for the steps of a job, and the two printed timing lines."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+
+from daemon.log.stages import ANALYSIS_STAGES, BREAKDOWN, stage_times
 
 
 class WallStopwatch:
@@ -39,26 +41,17 @@ class WallStopwatch:
         return self._now() - self._started
 
 
-ANALYSIS_STAGES = ("decode", "detect", "segment", "pose", "rig")
-BREAKDOWN = {
-    "scene": ("read", "context", "scene"),
-    "retarget": ("retarget", "deform"),
-    "render": ("render",),
-    "read+queue": ("encode",),
-    "write_file": ("write",),
-}
-"""The seeds' words for our stages (OPERATIONS.md, section 4): their operators know what to look for."""
-
-
 def timing_lines(spent_s: Mapping[str, float], total_s: float, *, kind: str, inference: str = "") -> list[str]:
-    """The two lines that the seeds of this project printed (OPERATIONS.md, section 4).
+    """The lines `[Pipeline timing]` and `[Animation breakdown]`. Users of the original service parse them: their form never changes.
 
     Args:
-        kind: of the output, such as GIF.
-        inference: who found the figure, such as TorchServe; "" if nobody had to.
+        spent_s: seconds by step.
+        kind: format of the output, such as GIF.
+        inference: name of the backend that found the figure, such as TorchServe; "" if the annotations were given.
     """
-    analysis = sum(spent_s.get(stage, 0.0) for stage in ANALYSIS_STAGES)
+    by_stage = stage_times(spent_s)
+    analysis = sum(by_stage.get(stage, 0.0) for stage in ANALYSIS_STAGES)
     first = f"image_to_annotations ({inference}): {analysis:.2f} s | " if inference else ""
     rest = f"annotations_to_animation (retarget+render+{kind}): {total_s - analysis:.2f} s | total: {total_s:.2f} s"
-    parts = (f"{name}: {sum(spent_s.get(stage, 0.0) for stage in stages):.2f} s" for name, stages in BREAKDOWN.items())
+    parts = (f"{name}: {sum(spent_s.get(step, 0.0) for step in steps):.2f} s" for name, steps in BREAKDOWN.items())
     return [f"[Pipeline timing] {first}{rest}", f"[Animation breakdown] {' | '.join(parts)}"]

@@ -16,10 +16,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from daemon.log.events import Event
+from daemon.log.health_snapshot import HealthSnapshot
+from daemon.log.stages import PUBLISH, STAGES
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.policy.failures import ErrorType
-from daemon.service.completion import STAGES
-from daemon.service.health import HealthSnapshot
 from daemon.worker.resources import ANSWERED
 from pipeline.types import Format
 
@@ -31,7 +31,6 @@ JOB_BUCKETS_S: Final = (0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300)
 
 WAIT_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 14400)
 OTHER: Final = "other"
-PUBLISH: Final = "publish"
 
 
 class Metrics:

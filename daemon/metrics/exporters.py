@@ -20,8 +20,8 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, MetricsHandler, generate_latest
 
 from daemon.log.events import Event, EventLog
+from daemon.log.health_snapshot import HealthSnapshot
 from daemon.metrics.counters import Metrics
-from daemon.service.health import HealthSnapshot
 from daemon.settings import MetricsSettings
 from daemon.version import version
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from daemon.log.events import SCHEMA, WARNINGS, Event, clean
+from daemon.log.stages import STAGES
 from daemon.report.numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
-from daemon.service.completion import STAGES
 from pipeline.errors import OptionError
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from typing import Any
 from daemon.files.filenames import name_fields, shown_name
 from daemon.gallery.thumbnails import keep_thumbnail
 from daemon.log.events import Event, EventLog
+from daemon.log.stages import STAGES, stage_of
 from daemon.log.stopwatch import timing_lines
 from daemon.policy.failures import Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.spool.publish import finish_publishing, publish
@@ -24,20 +25,6 @@ from pipeline.errors import DoodledError
 
 MOST_WORDS = 4000
 """Characters of a message that a person may want to read."""
-
-STAGES: Mapping[str, tuple[str, ...]] = {
-    "decode": ("decode",),
-    "infer": ("networks", "detect", "pose"),
-    "segment": ("segment", "rig"),
-    "scene": ("read", "context", "scene"),
-    "retarget": ("retarget", "deform"),
-    "render": ("render",),
-    "encode": ("encode", "write", "verify"),
-    "annotations": ("annotations",),
-}
-"""The stages that are told one by one; the canonical line has all their parts."""
-
-_STAGE_OF: Mapping[str, str] = {part: stage for stage, parts in STAGES.items() for part in parts}
 
 SCHEMA = 1
 WHAT_TO_DO: Mapping[ErrorType, str] = {
@@ -277,11 +264,6 @@ class Completion:
         earlier = self._earlier.job_of(report.file_sha256, job.id)
         if earlier is not None:
             self._log.emit(Event.JOB_DUPLICATE, job_id=job.id, original_job_id=earlier, policy="again", **name_fields(job.name))
-
-
-def stage_of(part: str) -> str:
-    """The stage that logs tell of, for what a stopwatch calls its part."""
-    return _STAGE_OF.get(part, part)
 
 
 def _idle_s(report: TaskResult, now: float) -> float:

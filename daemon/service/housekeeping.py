@@ -12,9 +12,10 @@ from daemon.files.filenames import shown_path
 from daemon.inbox.scanner import Scanner
 from daemon.inbox.watcher import Watcher
 from daemon.log.events import Event, EventLog
+from daemon.log.health_snapshot import HealthSnapshot
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.service.completion import Completion
-from daemon.service.health import HealthSnapshot, resident_bytes
+from daemon.service.health import resident_bytes
 from daemon.service.scan_loop import ScanLoop
 from daemon.service.scheduler import Scheduler
 from daemon.service.sd_notify import SdNotifier

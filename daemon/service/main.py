@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from daemon.inbox.watcher import Watcher, is_on_network
 from daemon.log.events import Event, EventLog
 from daemon.log.factory import opened_log
+from daemon.log.health_snapshot import HealthSnapshot
 from daemon.log.writer import BackgroundWriter
-from daemon.service.health import HealthSnapshot
 from daemon.service.parts import assembled
 from daemon.service.sd_notify import SdNotifier
 from daemon.service.wakeup import SignalFlags, Wakeup, handle_signals

@@ -152,7 +152,7 @@ class _Work:
 
         drawing = self._drawing()
         self._show(drawing.rgb)
-        with self._stopwatch.lap("networks"):
+        with self._stopwatch.lap("models"):
             predictor, self._inference = self._bench.predictor(self._order)
         found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
         self._report.networks_answered = True

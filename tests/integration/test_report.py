@@ -27,10 +27,10 @@ from spool_oracle import ROOT
 
 from daemon.__main__ import main
 from daemon.commands.report_cli import since_time
+from daemon.log.stages import STAGES, stage_of
 from daemon.report.counting import refuse_without_duckdb
 from daemon.report.plots import count_ticks, time_ticks
 from daemon.report.tables import milliseconds, span, sparks
-from daemon.service.completion import STAGES, stage_of
 from pipeline.errors import OptionError
 
 LINES = 6000

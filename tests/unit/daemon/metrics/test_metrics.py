@@ -19,11 +19,11 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.log.events import Event, EventLog
+from daemon.log.health_snapshot import HealthSnapshot
 from daemon.metrics import exporters as metrics_outlets
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics.exporters import MOST_CONNECTIONS, Exporters
 from daemon.policy.failures import ErrorType
-from daemon.service.health import HealthSnapshot
 from daemon.settings import MetricsSettings
 from daemon.worker.resources import ANSWERED
 from pipeline.adapters.torchserve.outcomes import Fault

@@ -15,9 +15,9 @@ import yaml
 from prometheus_client import generate_latest
 
 from daemon.log.events import Event
+from daemon.log.health_snapshot import HealthSnapshot
 from daemon.metrics.counters import Metrics
 from daemon.policy.failures import ErrorType
-from daemon.service.health import HealthSnapshot
 
 FILES = Path(__file__).parents[4] / "etc" / "metrics"
 NOT_OURS = {"up", "node_textfile_mtime_seconds"}

@@ -79,7 +79,7 @@ def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(dr
     assert report.manifest["inference"] == "TorchServe"
     assert (report.networks_answered, report.networks_overloaded) == (True, False)
     assert report.upstream_attempts == {"answered": server.asked}
-    assert {"decode", "networks", "detect", "pose", "segment", "rig", "render", "encode", "verify"} <= set(report.stages_ms)
+    assert {"decode", "models", "detect", "pose", "segment", "rig", "render", "encode", "verify"} <= set(report.stages_ms)
     assert (drawing.place / "annotations" / "char_cfg.yaml").is_file()
     assert report.ended_s > 0
 

@@ -1,0 +1,36 @@
+"""Health of the daemon at one moment, as the heartbeat record and the metrics report it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class HealthSnapshot:
+    """State of the daemon at one moment, taken by the main loop; any thread may read it.
+
+    Attributes:
+        at_s: when it was taken, on the monotonic clock.
+        inbox_depth: drawings that wait in the inbox.
+        deferred: claimed jobs that no worker has: they wait for another attempt, or for something that is unavailable.
+        oldest_pending_s: how long the oldest drawing has been in the inbox.
+        breaker, machine: states of the circuit breakers for the models, and for OpenGL and the disk.
+        disk_free_bytes, disk_reserve_bytes: with less free space than the reserve, no job is started.
+        is_degraded: the inbox can't be read.
+        overflows: how often the kernel lost events of the inbox.
+        log_dropped: log records that could not be written.
+    """
+
+    at_s: float
+    inbox_depth: int
+    deferred: int
+    in_flight: int
+    workers: int
+    oldest_pending_s: float
+    breaker: str
+    machine: str
+    disk_free_bytes: int
+    disk_reserve_bytes: int
+    is_degraded: bool
+    overflows: int
+    log_dropped: int
