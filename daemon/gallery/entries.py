@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from daemon.files.durable import content_of
 from daemon.files.filenames import printable, shown_name
-from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import ERROR_SUFFIX
+from daemon.spool.thumbnails import FOLDER, SUFFIX
 
 MOST_BYTES: Final = 256 * 1024
 MOST_DEEP: Final = 17

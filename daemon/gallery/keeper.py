@@ -18,9 +18,9 @@ from typing import Any, Final
 from daemon.files.durable import content_of, exists, open_folder
 from daemon.gallery.entries import Entries, Shown
 from daemon.gallery.pages import INDEX, MARK, pages
-from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.log.events import Event, EventLog
 from daemon.spool.layout import Layout
+from daemon.spool.thumbnails import FOLDER, SUFFIX
 
 LOOK_S: Final = 60.0
 """Results that somebody takes away, and those of other daemons, are noticed within this."""

@@ -22,8 +22,8 @@ from typing import Final
 from urllib.parse import quote
 
 from daemon.gallery.entries import MediaFile, Shown
-from daemon.gallery.thumbnails import FOLDER, SUFFIX
 from daemon.log.stages import STAGES
+from daemon.spool.thumbnails import FOLDER, SUFFIX
 
 INDEX: Final = "index.html"
 MARK: Final = '<meta name="generator" content="doodled gallery">'

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from daemon.files.filenames import name_fields, shown_name
-from daemon.gallery.thumbnails import keep_thumbnail
 from daemon.log.events import Event, EventLog
 from daemon.log.stages import STAGES, stage_of
 from daemon.log.stopwatch import timing_lines
@@ -20,6 +19,7 @@ from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
 from daemon.spool.seen_index import SeenIndex
 from daemon.spool.spool import ERROR, Job, Spool, read_json
+from daemon.spool.thumbnails import keep_thumbnail
 from daemon.worker.task import TaskFailure, TaskResult
 from pipeline.errors import DoodledError
 

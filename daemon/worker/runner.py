@@ -22,7 +22,6 @@ from typing import Any
 from daemon.files.durable import sync_folder
 from daemon.files.filenames import shown_name
 from daemon.files.untrusted import bytes_of, copied_character
-from daemon.gallery.thumbnails import write_thumbnail
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.sidecar import MAX_BYTES, JobOptions, chosen_options
@@ -30,6 +29,7 @@ from daemon.policy.failures import ErrorType, error_type
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
+from daemon.worker.thumbnail import write_thumbnail
 from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
 from pipeline.types import Animation, Bytes, Character, Drawing, Quality
 

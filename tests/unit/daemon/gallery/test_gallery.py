@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,10 +24,10 @@ from daemon.gallery import keeper as gallery
 from daemon.gallery.entries import Entries, MediaFile, Shown, _failure, _results
 from daemon.gallery.keeper import Gallery, NotOurs
 from daemon.gallery.pages import INDEX, LEAST, MOST, pages
-from daemon.gallery.thumbnails import FOLDER, SIDE_PX, THUMBNAIL, keep_thumbnail, write_thumbnail
 from daemon.log.events import Event, EventLog
 from daemon.spool.job_ids import job_id
 from daemon.spool.layout import Layout, prepare
+from daemon.spool.thumbnails import FOLDER
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DEADLINE_S = 20.0
@@ -454,34 +453,3 @@ def test_an_end_of_a_job_wakes_it_and_stopping_brings_it_up_to_date(layout: Layo
     published(layout, "last.png", 1)
     shown.stop()
     assert "last.png" in index(layout).text
-
-
-# --- small pictures --------------------------------------------------------------------------------------------------
-
-
-def test_a_small_picture_is_small_upright_and_white_where_nothing_is(tmp_path: Path) -> None:
-    rgb = np.zeros((600, 1200, 3), np.uint8)
-    rgb[:, :600] = (250, 10, 10)
-    alpha = np.full((600, 1200), 255, np.uint8)
-    alpha[300:] = 0
-    write_thumbnail(tmp_path, rgb, alpha)
-    small = cv2.imread(str(tmp_path / THUMBNAIL))
-    assert small is not None
-    assert small.shape == (SIDE_PX // 2, SIDE_PX, 3)
-    assert small[20, 20].tolist() == pytest.approx([10, 10, 250], abs=6)
-    assert small[20, 300].max() < 6
-    assert small[140].min() > 245
-    write_thumbnail(tmp_path / "missing", rgb)  # a disk that refuses is no reason to fail
-
-
-def test_it_stays_when_the_job_goes(layout: Layout) -> None:
-    place = layout.work / "job"
-    place.mkdir()
-    keep_thumbnail(layout.outbox, place, "one")
-    assert not (layout.outbox / FOLDER).exists()  # nothing to keep, nothing is made
-    write_thumbnail(place, np.zeros((9, 9, 3), np.uint8))
-    keep_thumbnail(layout.outbox, place, "one")
-    keep_thumbnail(layout.outbox, place, "one")
-    (place / THUMBNAIL).unlink()
-    assert (layout.outbox / FOLDER / "one.jpg").stat().st_size > 0
-    keep_thumbnail(layout.outbox, layout.root / "gone", "two")
