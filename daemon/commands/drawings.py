@@ -11,7 +11,7 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest, opened_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
-from pipeline.adapters.reading.pictures import read_drawing
+from pipeline.adapters.reading.image_reader import read_drawing
 from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.files.annotation_files import write_annotations
 from pipeline.ports import Predictor

@@ -174,7 +174,7 @@ _OUTCOMES = frozenset(
     {ANSWERED, "connect", "connect_timeout", "reset", "read_timeout", "deadline", "truncated", "too_big", "overloaded", "server_error"}
     | {"worker_died", "handler_failed", "refused", "nothing_seen", "garbage", "unauthorised", "no_such_model", "no_model_server"}
 )
-"""`pipeline.adapters.torchserve.outcomes.Fault`, and a good answer; a test compares them. That module loads the HTTP client."""
+"""`pipeline.adapters.torchserve.failures.Fault`, and a good answer; a test compares them. That module loads the HTTP client."""
 
 
 def _error_type(value: object) -> str:

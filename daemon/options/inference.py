@@ -14,7 +14,7 @@ from pipeline.errors import OptionError
 from pipeline.ports import Predictor
 
 if TYPE_CHECKING:
-    from pipeline.adapters.torchserve.settings import Attempt, TorchServeSettings
+    from pipeline.adapters.torchserve.settings import PredictionAttempt, TorchServeSettings
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 60.0
@@ -35,7 +35,7 @@ class InferenceRequest:
     Attributes:
         urls: inference addresses of TorchServes; several are balanced.
         key_file: TorchServe's key_file.json, or a file with nothing but the inference key.
-        pictures: how they travel there, a `PictureEncoding`.
+        pictures: how they travel there, a `ImageEncoding`.
     """
 
     choice: InferenceChoice | None = None
@@ -59,7 +59,7 @@ class InferenceRequest:
 def opened_predictor(
     request: InferenceRequest,
     environ: Mapping[str, str],
-    on_attempt: Callable[[Attempt], None] = lambda _: None,
+    on_attempt: Callable[[PredictionAttempt], None] = lambda _: None,
     *,
     deadline_s: float = PATIENCE_S,
     is_probe: bool = False,
@@ -90,10 +90,10 @@ def opened_predictor(
 
 def torchserve_settings(settled: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False) -> TorchServeSettings:
     """The servers of a settled request, and how patiently they are asked."""
-    from pipeline.adapters.torchserve.settings import PictureEncoding, TorchServeEndpoint, TorchServeSettings
+    from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeEndpoint, TorchServeSettings
 
     endpoints = tuple(TorchServeEndpoint(url=url, key_file=settled.key_file) for url in settled.urls)
-    pictures = PictureEncoding(settled.pictures)
+    pictures = ImageEncoding(settled.pictures)
     return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s, encoding=pictures, is_probe=is_probe)
 
 

@@ -15,12 +15,12 @@ from pipeline.errors import ModelUnavailable, OptionError, RenderUnavailable
 
 if TYPE_CHECKING:
     from pipeline.adapters.opengl.renderer import GLRenderer
-    from pipeline.adapters.torchserve.settings import Attempt
+    from pipeline.adapters.torchserve.settings import PredictionAttempt
     from pipeline.motion.library import MotionLibrary
     from pipeline.ports import Predictor
 
 _OVERLOADS: Final = frozenset({"overloaded", "read_timeout", "deadline"})
-"""Of `pipeline.adapters.torchserve.outcomes.Fault`: a server that has too much to do says so, or says nothing."""
+"""Of `pipeline.adapters.torchserve.failures.Fault`: a server that has too much to do says so, or says nothing."""
 
 MAX_RETRIES_TOLD: Final = 20
 ANSWERED: Final = "answered"
@@ -100,7 +100,7 @@ class WorkerResources:
         self._renderer = None
         self._predictors.clear()
 
-    def _note(self, attempt: Attempt) -> None:
+    def _note(self, attempt: PredictionAttempt) -> None:
         if not attempt.is_probe:
             self.attempts[str(attempt.error_type or ANSWERED)] += 1
         self.is_overloaded = self.is_overloaded or attempt.error_type in _OVERLOADS

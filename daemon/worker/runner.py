@@ -134,7 +134,7 @@ class _Work:
             return None
 
     def _character(self) -> list[tuple[Character, Quality | None]]:
-        from pipeline.adapters.reading.pictures import DEFAULT_LIMITS
+        from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS
         from pipeline.files.character_files import read_character
 
         source, copy = self._order.place / SOURCE, self._order.place / CHARACTER
@@ -164,13 +164,13 @@ class _Work:
         return [(figure.character, figure.quality) for figure in found]
 
     def _drawing(self) -> Drawing:
-        from pipeline.adapters.reading.pictures import DEFAULT_LIMITS, decoded
+        from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
 
         name = shown_name(self._order.name)
         with self._stopwatch.lap("decode"):
             source = bytes_of(self._order.place / SOURCE, DEFAULT_LIMITS.max_bytes)
             self._report.file_sha256, self._report.file_size = hashlib.sha256(source).hexdigest(), len(source)
-            return decoded(source, name=name, limits=DEFAULT_LIMITS)
+            return decode_drawing(source, name=name, limits=DEFAULT_LIMITS)
 
     def _show(self, rgb: Bytes, alpha: Bytes | None = None) -> None:
         if self._order.wants_thumbnail:
@@ -189,7 +189,7 @@ class _Work:
     def _animations(self, character: Character, motion: str, options: JobOptions) -> Iterator[Animation]:
         """One motion in every format."""
         from daemon.rendering import SceneRendering
-        from pipeline.adapters.encoding.inspect import verified
+        from pipeline.adapters.encoding.verification import verified
 
         request = RenderRequest(self._order.place, motion=motion, size=options.size, rate=options.fps, background=options.background)
         with self._stopwatch.lap("read"):

@@ -1,6 +1,6 @@
 """What a decoded picture goes through, whatever its format was: how far it is reduced, which way is up, what is transparent.
 
-Owns the limits and the pure arithmetic on pixels. Refuses files and codecs (`pipeline.adapters.reading.pictures` has those).
+Owns the limits and the pure arithmetic on pixels. Refuses files and codecs (`pipeline.adapters.reading.image_reader` has those).
 Orientation: EXIF 2.32 (CIPA DC-008), 4.6.4, tag 0x0112.
 """
 

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from pipeline.adapters.encoding.encoders import encoder_for
-from pipeline.adapters.encoding.inspect import verified
+from pipeline.adapters.encoding.verification import verified
 from pipeline.stages.palette import palette_of
 from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palette, PixelLayout, Sprite
 

@@ -1,4 +1,4 @@
-"""Fuzzes the decoder: seeded mutations of the corpus, decoded in a child process until the time is up.
+"""Fuzzes the decoder: seeded mutations of the corpus, decode_drawing in a child process until the time is up.
 
     python tests/benchmarks/fuzz_pictures.py --minutes 10 [--seed 0] [--keep FOLDER]
 
@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from pipeline.adapters.reading.pictures import decoded  # noqa: E402 - the script finds its own checkout
+from pipeline.adapters.reading.image_reader import decode_drawing  # noqa: E402 - the script finds its own checkout
 from pipeline.errors import DecodeError  # noqa: E402
 from tests.unit.adapters.reading import picture_corpus  # noqa: E402
 
@@ -107,7 +107,7 @@ def child(seed: int, seconds: float, current: Path, keep: Path) -> None:
         start = time.process_time()
         signal.setitimer(signal.ITIMER_PROF, HANG_S)  # of processor time: a busy machine is no hang
         try:
-            drawing = decoded(source, name=name)
+            drawing = decode_drawing(source, name=name)
             outcome = "drawing" if drawing.rgb.size else "nothing"
         except DecodeError as error:
             outcome = error.reason.value

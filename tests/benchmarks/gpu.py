@@ -186,7 +186,7 @@ def ask(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     import onnxruntime
 
     from pipeline.adapters.embedded import EmbeddedPredictor
-    from pipeline.adapters.reading.pictures import read_drawing
+    from pipeline.adapters.reading.image_reader import read_drawing
 
     provider = asked["provider"]
     if provider not in onnxruntime.get_available_providers():

@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.adapters.reading.pictures import read_drawing
+from pipeline.adapters.reading.image_reader import read_drawing
 from pipeline.adapters.torchserve.predictor import TorchServePredictor
 from pipeline.ports import Predictor
 from pipeline.types import Bytes

@@ -22,7 +22,7 @@ from few_lines_server import Handler, Server, photograph
 from spool_oracle import ROOT, Places
 from waiting import until
 
-from pipeline.adapters.torchserve.pictures import tiny_picture
+from pipeline.adapters.torchserve.image_encoding import probe_image
 
 pytestmark = pytest.mark.gl
 
@@ -95,7 +95,7 @@ class SpoilingHandler(Handler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         start = body.index(b"\r\n\r\n") + 4
         picture = cv2.imdecode(np.frombuffer(body[start:], np.uint8), cv2.IMREAD_COLOR)
-        is_tiny = picture.shape == tiny_picture().shape
+        is_tiny = picture.shape == probe_image().shape
         if self.server.is_silent.is_set():
             self.server.is_over.wait(60)
             self.close_connection = True

@@ -15,7 +15,7 @@ import pytest
 from few_lines_server import Server, picture, server
 from spool_oracle import ROOT
 
-from pipeline.adapters.encoding.inspect import inspected
+from pipeline.adapters.encoding.verification import inspected
 from pipeline.types import Format
 
 __all__ = ["picture", "server"]

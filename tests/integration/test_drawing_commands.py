@@ -14,7 +14,7 @@ import pytest
 import yaml
 from few_lines_server import MARGIN, Server, picture, server
 
-from pipeline.adapters.encoding.inspect import inspected
+from pipeline.adapters.encoding.verification import inspected
 from pipeline.files.character_files import read_character
 from pipeline.types import Format
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.adapters.reading.pictures import read_drawing
+from pipeline.adapters.reading.image_reader import read_drawing
 from pipeline.adapters.torchserve.predictor import TorchServePredictor
 from pipeline.types import Bytes, Detection
 from tests.integration.real_torchserve import RealTorchServe

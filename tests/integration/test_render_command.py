@@ -16,7 +16,7 @@ import pytest
 import yaml
 from PIL import Image, ImageSequence
 
-from pipeline.adapters.encoding.inspect import Inspection, inspected
+from pipeline.adapters.encoding.verification import Inspection, inspected
 from pipeline.types import Format
 
 REPOSITORY = Path(__file__).parents[2]

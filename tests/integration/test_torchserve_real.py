@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from pipeline.adapters.torchserve.predictor import TorchServePredictor
-from pipeline.adapters.torchserve.settings import Attempt, PictureEncoding, TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.settings import PredictionAttempt, ImageEncoding, TorchServeEndpoint, TorchServeSettings
 from pipeline.errors import (
     PredictionRefused,
     UpstreamMisconfigured,
@@ -91,7 +91,7 @@ class Client:
     """A predictor that remembers its attempts, and that no call of it outlived its deadline."""
 
     def __init__(self, settings: TorchServeSettings, **choices) -> None:
-        self.attempts: list[Attempt] = []
+        self.attempts: list[PredictionAttempt] = []
         self.settings = settings
         self.predictor = TorchServePredictor(settings, on_attempt=self.attempts.append, **choices)
 
@@ -131,7 +131,7 @@ def drawing(order: int | None = None, argument: int = 0) -> np.ndarray:
     return rgb
 
 
-@pytest.mark.parametrize("encoding", PictureEncoding)
+@pytest.mark.parametrize("encoding", ImageEncoding)
 def test_answers_of_a_real_server(server, encoding):
     """Boxes and joints come back in px of the picture that was given, whatever was sent."""
     client = Client(replace(server.settings, encoding=encoding, longest_side_px=150))

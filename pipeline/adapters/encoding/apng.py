@@ -19,9 +19,9 @@ from typing import IO
 import cv2
 import numpy as np
 
+from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, copied, opened
+from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.output_file import check_size
-from pipeline.adapters.encoding.picture_sink import Picture, changed_rectangle, copied, opened
-from pipeline.adapters.encoding.timetable import Ticks
 from pipeline.ports import Sink
 from pipeline.types import Bytes, Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 

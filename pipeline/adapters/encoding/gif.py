@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, opened
+from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.lzw import image_data
 from pipeline.adapters.encoding.output_file import check_size
-from pipeline.adapters.encoding.picture_sink import Picture, changed_rectangle, opened
-from pipeline.adapters.encoding.timetable import Ticks
 from pipeline.errors import OptionError
 from pipeline.ports import Sink
 from pipeline.types import Bytes, Canvas, Format, Frame, OutputClock, Palette, PixelLayout

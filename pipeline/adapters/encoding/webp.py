@@ -22,9 +22,9 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, copied, opened
+from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.output_file import check_size
-from pipeline.adapters.encoding.picture_sink import Picture, changed_rectangle, copied, opened
-from pipeline.adapters.encoding.timetable import Ticks
 from pipeline.ports import Sink
 from pipeline.types import Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 

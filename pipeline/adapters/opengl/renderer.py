@@ -17,7 +17,7 @@ from typing import Any
 from pipeline.adapters.opengl import contexts
 from pipeline.adapters.opengl.contexts import NO_ENVIRONMENT, ContextKind, GLContext
 from pipeline.adapters.opengl.resources import Objects, Program, check
-from pipeline.adapters.opengl.stage import GLStage
+from pipeline.adapters.opengl.scene_renderer import GLSceneRenderer
 from pipeline.types import Canvas, PixelLayout, Sprite
 
 
@@ -73,7 +73,7 @@ class GLRenderer:
         return contexts.is_software(self._context.driver)
 
     @contextmanager
-    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[GLStage]:
+    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[GLSceneRenderer]:
         """Upload what stays the same; free it at the end.
 
         Raises:
@@ -84,7 +84,7 @@ class GLRenderer:
         gl = self._context.gl
         check(gl, "doing something before this animation")
         with Objects(gl) as objects:
-            stage = GLStage(self._context, self._programs, objects, canvas, sprites, layout=layout)
+            stage = GLSceneRenderer(self._context, self._programs, objects, canvas, sprites, layout=layout)
             check(gl, "uploading the sprites")
             try:
                 yield stage

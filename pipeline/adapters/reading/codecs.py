@@ -18,29 +18,29 @@ from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin,
 from PIL.ImageFile import ImageFile
 from pillow_heif import HeifImageFile
 
-from pipeline.adapters.reading.kinds import PictureKind
+from pipeline.adapters.reading.image_kinds import ImageKind
 from pipeline.adapters.reading.tiff_tags import tiff_tags
 from pipeline.errors import DecodeError, DecodeReason
 from pipeline.stages.decode import DecodeLimits, halving_reduction
 
-_CODECS: dict[PictureKind, type[ImageFile]] = {
-    PictureKind.PNG: PngImagePlugin.PngImageFile,
-    PictureKind.JPEG: JpegImagePlugin.JpegImageFile,
-    PictureKind.WEBP: WebPImagePlugin.WebPImageFile,
-    PictureKind.HEIF: HeifImageFile,
-    PictureKind.TIFF: TiffImagePlugin.TiffImageFile,
-    PictureKind.BMP: BmpImagePlugin.BmpImageFile,
-    PictureKind.GIF: GifImagePlugin.GifImageFile,
+_CODECS: dict[ImageKind, type[ImageFile]] = {
+    ImageKind.PNG: PngImagePlugin.PngImageFile,
+    ImageKind.JPEG: JpegImagePlugin.JpegImageFile,
+    ImageKind.WEBP: WebPImagePlugin.WebPImageFile,
+    ImageKind.HEIF: HeifImageFile,
+    ImageKind.TIFF: TiffImagePlugin.TiffImageFile,
+    ImageKind.BMP: BmpImagePlugin.BmpImageFile,
+    ImageKind.GIF: GifImagePlugin.GifImageFile,
 }
 
-_BYTES_PER_PIXEL: dict[PictureKind, float] = {
-    PictureKind.PNG: 4,
-    PictureKind.JPEG: 4,
-    PictureKind.WEBP: 19,  # two canvases of libwebp's animation decoder, its reply, Pillow's picture
-    PictureKind.HEIF: 14,  # libheif's planes and its interleaved copy, its reply, Pillow's picture
-    PictureKind.TIFF: 8,  # its codec turns it upright at full size
-    PictureKind.BMP: 4,
-    PictureKind.GIF: 4,
+_BYTES_PER_PIXEL: dict[ImageKind, float] = {
+    ImageKind.PNG: 4,
+    ImageKind.JPEG: 4,
+    ImageKind.WEBP: 19,  # two canvases of libwebp's animation decoder, its reply, Pillow's picture
+    ImageKind.HEIF: 14,  # libheif's planes and its interleaved copy, its reply, Pillow's picture
+    ImageKind.TIFF: 8,  # its codec turns it upright at full size
+    ImageKind.BMP: 4,
+    ImageKind.GIF: 4,
 }
 """Peak while decoding, measured at 24 megapixels, without the file itself and some 40 MB for strips whatever the size is."""
 _COEFFICIENT_BYTES = 6
@@ -68,44 +68,44 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def opened(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int]]:
+def opened(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int]]:
     """The picture with its header read and its size checked, no pixel decoded yet; and its width and height, px.
 
     A JPEG is set to be reduced while it is decoded: its own size is that of the result.
 
     Raises:
         DecodeError: TOO_MANY_PIXELS, TOO_SMALL, UNSUPPORTED (a compression we don't trust), CORRUPT (a bomb of scans).
-        Exception: what the codec raises on damaged bytes; `pipeline.adapters.reading.pictures` maps it.
+        Exception: what the codec raises on damaged bytes; `pipeline.adapters.reading.image_reader` maps it.
     """
-    if kind is PictureKind.WEBP:
+    if kind is ImageKind.WEBP:
         _check_size(_webp_canvas(source), kind, limits, name)  # its codec takes the memory when it is made
-    if kind is PictureKind.TIFF:
+    if kind is ImageKind.TIFF:
         _check_tiff(source, limits, name)
-    if kind is PictureKind.HEIF:
+    if kind is ImageKind.HEIF:
         _check_area(_heif_coded_size(source), kind, limits, name)  # a bigger picture may be cropped to the size that is shown
     with quietly():
         picture = _CODECS[kind](BytesIO(source))
-    progressive = kind is PictureKind.JPEG and "progressive" in picture.info
+    progressive = kind is ImageKind.JPEG and "progressive" in picture.info
     if progressive:
         _check_scans(source, name)
     _check_size(picture.size, kind, limits, name, extra=_COEFFICIENT_BYTES if progressive else 0)
     size = picture.size
-    if kind is PictureKind.JPEG:
+    if kind is ImageKind.JPEG:
         factor = halving_reduction(max(size), limits.working_side)
         picture.draft(picture.mode, (max(1, picture.width // factor), max(1, picture.height // factor)))
     return picture, size
 
 
-def load(kind: PictureKind, picture: ImageFile) -> None:
+def load(kind: ImageKind, picture: ImageFile) -> None:
     """Decode the pixels. Raises what the codec raises."""
-    if kind is PictureKind.TIFF:  # its codec reads more metadata at the end, and warns of it
+    if kind is ImageKind.TIFF:  # its codec reads more metadata at the end, and warns of it
         with quietly():
             picture.load()
     else:
         picture.load()
 
 
-def _check_size(size: tuple[int, int], kind: PictureKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
+def _check_size(size: tuple[int, int], kind: ImageKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
     if min(size) < limits.min_side:
         expected = f"expected at least {limits.min_side} x {limits.min_side} pixels"
         summary = f"the picture is too small: {expected}, found {size[0]} x {size[1]}"
@@ -113,7 +113,7 @@ def _check_size(size: tuple[int, int], kind: PictureKind, limits: DecodeLimits, 
     _check_area(size, kind, limits, name, extra=extra)
 
 
-def _check_area(size: tuple[int, int], kind: PictureKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
+def _check_area(size: tuple[int, int], kind: ImageKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
     width, height = size
     found = f"found {width} x {height}"
     memory = width * height * (_BYTES_PER_PIXEL[kind] + extra)

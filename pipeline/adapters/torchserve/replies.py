@@ -1,179 +1,166 @@
-"""TorchServe's answers, checked: bytes in, detections or keypoints out, or `Garbage` with the reason.
+"""Validation of TorchServe's replies: bytes in, detections or keypoints out, or `InvalidReply` with the reason.
 
-The protocol (COMPAT.md, section 1): the detector answers `[{"class_name", "bbox": [left, top, right, bottom], "score"}]`, the pose
-estimator `[{"keypoints": [[x, y, score] x 17]}]` in COCO's order. An extra field `mask` of a detection, a base64 PNG or a nested list of
-numbers 0..1, is stretched over the box. What comes from a network is taken for what it may be: anything.
+Protocol (etc/doc/file-formats.md, "TorchServe protocol"): the detector answers `[{"class_name", "bbox": [left, top, right, bottom],
+"score"}]`, the pose estimator `[{"keypoints": [[x, y, score] x 17]}]` in COCO's order. A detection may carry `mask`, a base64 PNG or
+nested lists of numbers 0..1, which covers the box. Replies are untrusted input.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
-from typing import Any, Final, NoReturn
+from typing import Annotated, Any, Final, TypeVar
 
 import cv2
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pipeline.types import KEYPOINT_NAMES, Box, Detection, Floats, Singles
 
 _MAX_FIGURES: Final = 1000
 _MAX_MASK_SIDE: Final = 4096
 _MAX_NUMBER: Final = 1e9
-_SLACK_SHARE: Final = 0.05
-"""How far outside the picture a coordinate may lie, as a share of its side, and is moved to the border: networks overshoot."""
-_SCORE_SLACK: Final = 0.5
-"""Peaks of heatmaps, which pose estimators give as scores, may exceed 1 a little."""
-_PNG_HEADER: Final = b"\x89PNG\r\n\x1a\n"
+_MARGIN_SHARE: Final = 0.05
+"""How far outside the image a coordinate may be, as a share of its side: models overshoot, and such coordinates move to the border."""
+_SCORE_MARGIN: Final = 0.5
+"""Pose estimators return heat map peaks as scores, which may exceed 1 a little."""
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+
+_EntryT = TypeVar("_EntryT", bound=BaseModel)
+_Number = Annotated[float, Field(strict=True, gt=-_MAX_NUMBER, lt=_MAX_NUMBER)]
+_Score = Annotated[float, Field(strict=True, ge=-_SCORE_MARGIN, le=1.0 + _SCORE_MARGIN)]
 
 
-class Garbage(ValueError):  # translated before anybody outside the adapter sees it
-    """A reply that is not what the protocol says; its text names what is wrong."""
+class InvalidReply(ValueError):  # internal to the adapter: mapped to a PredictionFailure before it leaves
+    """A reply that does not follow the protocol; its text names the problem."""
 
 
-class NothingSeen(Garbage):
-    """A pose estimator that found no figure in the crop: a proper reply, but no answer."""
+class NoFigureInReply(InvalidReply):
+    """A valid reply of the pose estimator without a figure."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _DetectionEntry(_Entry):
+    class_name: Annotated[str, Field(strict=True)]
+    bbox: tuple[_Number, _Number, _Number, _Number]
+    score: _Score
+    mask: Any = None
+
+
+class _FigureEntry(_Entry):
+    keypoints: Annotated[list[tuple[_Number, _Number, _Score]], Field(min_length=len(KEYPOINT_NAMES), max_length=len(KEYPOINT_NAMES))]
+
+
+_DETECTIONS: Final = TypeAdapter(Annotated[list[_DetectionEntry], Field(max_length=_MAX_FIGURES)])
+_FIGURES: Final = TypeAdapter(Annotated[list[_FigureEntry], Field(max_length=_MAX_FIGURES)])
 
 
 def detections(body: bytes, *, width: int, height: int, scale: float = 1.0) -> tuple[Detection, ...]:
-    """Every figure of a detector's reply about a picture of `width` x `height` px, best first; boxes multiplied by `scale`.
+    """Figures in a detector's reply about an image of `width` x `height` px, best score first; boxes are multiplied by `scale`.
 
-    Boxes that exceed the picture a little are clipped to it.
+    Boxes that exceed the image a little are clipped to it.
 
     Raises:
-        Garbage: it is none.
+        InvalidReply: the reply does not follow the protocol.
     """
-    found = [_detection(entry, f"detection {place}", width, height, scale) for place, entry in enumerate(_entries(body))]
+    entries = _validated(_DETECTIONS, body)
+    found = [_detection(entry, f"detection {place}", width, height, scale) for place, entry in enumerate(entries)]
     return tuple(sorted(found, key=lambda detection: -detection.score))
 
 
 def keypoints(body: bytes, *, width: int, height: int, scale: float = 1.0) -> Floats:
-    """(17, 3) float64 x, y, score: the surest figure of a pose estimator's reply about a crop of `width` x `height` px; x, y times `scale`.
+    """Keypoints (17, 3) float64 x, y, score of the figure with the best mean score; x and y are multiplied by `scale`.
 
-    Points a little outside the crop are moved to its border; points farther outside too, with score 0.
+    Points a little outside the crop of `width` x `height` px move to its border; points farther outside do, too, with score 0.
 
     Raises:
-        NothingSeen: it has no figure.
-        Garbage: it is no such reply.
+        NoFigureInReply: the reply has no figure.
+        InvalidReply: the reply does not follow the protocol.
     """
-    figures = [_keypoints(entry, f"figure {place}", width, height) for place, entry in enumerate(_entries(body))]
+    entries = _validated(_FIGURES, body)
+    figures = [_keypoints(np.array(entry.keypoints), f"figure {place}", width, height) for place, entry in enumerate(entries)]
     if not figures:
-        raise NothingSeen("no figure in it")
+        raise NoFigureInReply("no figure in it")
     best = max(figures, key=lambda figure: float(figure[:, 2].mean()))
     result: Floats = best * np.array([scale, scale, 1.0])
     return result
 
 
-def _entries(body: bytes) -> list[Any]:
+def _validated(adapter: TypeAdapter[list[_EntryT]], body: bytes) -> list[_EntryT]:
     try:
-        content = json.loads(body.decode("utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
-        raise Garbage("no JSON" if not isinstance(error, Garbage) else str(error)) from None
-    if not isinstance(content, list):
-        raise Garbage(f"expected a list, found {type(content).__name__}")
-    if len(content) > _MAX_FIGURES:
-        raise Garbage(f"expected at most {_MAX_FIGURES} figures, found {len(content)}")
-    return content
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InvalidReply(f"{place}: {first['msg']}" if place else first["msg"]) from None
 
 
-def _no_number(name: str) -> NoReturn:
-    raise Garbage(f"expected numbers, found {name}")
+def _detection(entry: _DetectionEntry, where: str, width: int, height: int, scale: float) -> Detection:
+    corners = zip(entry.bbox, (width, height) * 2, strict=True)
+    left, top, right, bottom = (_clipped(number, side, f"{where}: bbox") for number, side in corners)
+    if not (left < right and top < bottom):
+        raise InvalidReply(f"{where}: bbox must have left < right and top < bottom inside the image, found {list(entry.bbox)}")
+    box = Box(left * scale, top * scale, right * scale, bottom * scale)
+    mask = None if entry.mask is None else _mask(entry.mask, f"{where}: mask")
+    return Detection(box, _clipped_score(entry.score), mask)
 
 
-def _field(entry: object, where: str, name: str) -> Any:  # noqa: ANN401  # it is anything until it is checked
-    if not isinstance(entry, dict) or name not in entry:
-        raise Garbage(f"{where} has no {name}")
-    return entry[name]
-
-
-def _number(value: object, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_NUMBER:
-        raise Garbage(f"{where} is no sensible number")
-    return float(value)
-
-
-def _score(value: object, where: str) -> float:
-    score = _number(value, where)
-    if not -_SCORE_SLACK <= score <= 1.0 + _SCORE_SLACK:
-        raise Garbage(f"{where} must be 0..1, found {score:g}")
+def _clipped_score(score: float) -> float:
     return min(max(score, 0.0), 1.0)
 
 
-def _detection(entry: object, where: str, width: int, height: int, scale: float) -> Detection:
-    if not isinstance(_field(entry, where, "class_name"), str):
-        raise Garbage(f"{where}: class_name is no text")
-    corners = _field(entry, where, "bbox")
-    if not isinstance(corners, list) or len(corners) != 4:
-        raise Garbage(f"{where}: bbox must be [left, top, right, bottom]")
-    numbers = [_number(corner, f"{where}: bbox") for corner in corners]
-    left, top, right, bottom = (_inside(number, side, f"{where}: bbox") for number, side in zip(numbers, (width, height) * 2, strict=True))
-    if not (left < right and top < bottom):
-        raise Garbage(f"{where}: bbox must have left < right and top < bottom inside the picture, found {numbers}")
-    box = Box(left * scale, top * scale, right * scale, bottom * scale)
-    score = _score(_field(entry, where, "score"), f"{where}: score")
-    mask = entry.get("mask") if isinstance(entry, dict) else None
-    return Detection(box, score, None if mask is None else _mask(mask, f"{where}: mask"))
-
-
-def _inside(number: float, side: int, where: str) -> float:
-    slack = 2.0 + _SLACK_SHARE * side
-    if not -slack <= number <= side + slack:
-        raise Garbage(f"{where} lies outside the picture: {number:g} of {side} px")
+def _clipped(number: float, side: int, where: str) -> float:
+    margin = 2.0 + _MARGIN_SHARE * side
+    if not -margin <= number <= side + margin:
+        raise InvalidReply(f"{where} is outside the image: {number:g} of {side} px")
     return min(max(number, 0.0), float(side))
 
 
-def _keypoints(entry: object, where: str, width: int, height: int) -> Floats:
-    points = _field(entry, where, "keypoints")
-    if not isinstance(points, list) or len(points) != len(KEYPOINT_NAMES):
-        raise Garbage(f"{where} must have {len(KEYPOINT_NAMES)} keypoints")
-    result = np.empty((len(points), 3))
-    for row, point in enumerate(points):
-        if not isinstance(point, list) or len(point) != 3:
-            raise Garbage(f"{where}: keypoint {row} must be [x, y, score]")
-        name = f"{where}: keypoint {row}"
-        result[row] = (_number(point[0], name), _number(point[1], name), _score(point[2], name))
+def _keypoints(points: Floats, where: str, width: int, height: int) -> Floats:
     sides = np.array([width, height], dtype=np.float64)
-    inside: Floats = np.clip(result[:, :2], 0.0, sides)
-    astray = np.any(np.abs(result[:, :2] - inside) > 2.0 + _SLACK_SHARE * sides, axis=1)
-    if np.all(astray):
-        raise Garbage(f"{where}: every keypoint lies outside the picture")
-    result[:, :2] = inside
-    result[astray, 2] = 0.0
-    return result
+    inside: Floats = np.clip(points[:, :2], 0.0, sides)
+    is_outside = np.any(np.abs(points[:, :2] - inside) > 2.0 + _MARGIN_SHARE * sides, axis=1)
+    if np.all(is_outside):
+        raise InvalidReply(f"{where}: every keypoint is outside the image")
+    scores = np.where(is_outside, 0.0, np.clip(points[:, 2], 0.0, 1.0))
+    return np.column_stack([inside, scores])
 
 
 def _mask(value: object, where: str) -> Singles:
     if isinstance(value, str):
-        return _png(value, where)
+        return _png_mask(value, where)
     if not isinstance(value, list):
-        raise Garbage(f"{where} must be a base64 PNG or a list of rows")
+        raise InvalidReply(f"{where} must be a base64 PNG or a list of rows")
     try:
         mask = np.array(value, dtype=np.float64)
     except (ValueError, TypeError, OverflowError):
-        raise Garbage(f"{where} has rows of different lengths, or of something else than numbers") from None
+        raise InvalidReply(f"{where} has rows of different lengths, or values that are not numbers") from None
     if mask.ndim != 2 or mask.size == 0 or max(mask.shape) > _MAX_MASK_SIDE:
-        raise Garbage(f"{where} must have rows of numbers, found the shape {mask.shape}")
+        raise InvalidReply(f"{where} must have rows of numbers, found the shape {mask.shape}")
     low, high = float(mask.min()), float(mask.max())
-    if not (math.isfinite(low) and low >= -_SCORE_SLACK and high <= 1.0 + _SCORE_SLACK):
-        raise Garbage(f"{where} must hold numbers 0..1, found {low:g}..{high:g}")
+    if not (math.isfinite(low) and low >= -_SCORE_MARGIN and high <= 1.0 + _SCORE_MARGIN):
+        raise InvalidReply(f"{where} must hold numbers 0..1, found {low:g}..{high:g}")
     return np.clip(mask, 0.0, 1.0).astype(np.float32)
 
 
-def _png(text: str, where: str) -> Singles:
+def _png_mask(text: str, where: str) -> Singles:
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise Garbage(f"{where} is no base64") from None
-    if not content.startswith(_PNG_HEADER) or len(content) < 24:
-        raise Garbage(f"{where} is no PNG")
+        raise InvalidReply(f"{where} is not valid base64") from None
+    if not content.startswith(_PNG_SIGNATURE) or len(content) < 24:
+        raise InvalidReply(f"{where} is not a PNG")
     sides = int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
-    if not all(1 <= side <= _MAX_MASK_SIDE for side in sides):  # looked at before anything is unpacked
-        raise Garbage(f"{where} is too big: {sides[0]} x {sides[1]} px")
+    if not all(1 <= side <= _MAX_MASK_SIDE for side in sides):  # before anything is decompressed
+        raise InvalidReply(f"{where} is too big: {sides[0]} x {sides[1]} px")
     try:
-        grey = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_GRAYSCALE)
+        gray = cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error:
-        grey = None
-    if grey is None:
-        raise Garbage(f"{where} is a damaged PNG")
-    return grey.astype(np.float32) / np.float32(255.0)
+        gray = None
+    if gray is None:
+        raise InvalidReply(f"{where} is a damaged PNG")
+    return gray.astype(np.float32) / np.float32(255.0)

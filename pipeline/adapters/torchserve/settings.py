@@ -1,6 +1,6 @@
-"""What one can choose about TorchServe, and what is reported of every attempt to ask it.
+"""Settings of the TorchServe client, and the records that it reports: attempts and model health.
 
-Refuses settings that make no sense when they are made, not when the first picture arrives.
+Invalid settings are refused when they are made, not when the first image arrives.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _check_url(name: str, url: str) -> None:
     try:
         parts = urlsplit(url)
         sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket that is not closed
+    except ValueError:  # a port that is not a number, an unclosed bracket
         raise OptionError(f"TorchServe's {name} must be a URL like http://127.0.0.1:8080") from None
     if parts.username is not None or parts.password is not None:  # not repeated: it is a secret
         raise OptionError(f"TorchServe's {name} must not hold credentials", hint="put the inference key into a key file")
@@ -29,12 +29,12 @@ def _check_url(name: str, url: str) -> None:
         raise OptionError(f"TorchServe's {name} must be a URL like http://127.0.0.1:8080, found {url!r}")
 
 
-class PictureEncoding(StrEnum):
-    """How pictures travel to the server; the values are file suffixes.
+class ImageEncoding(StrEnum):
+    """Encoding of images for the server; the values are file suffixes.
 
-    Measured on a photograph of 750 x 1000 with a server on the same machine, the detector's whole answer: PPM (no compression) 53 ms and
-    2.3 MB, PNG 108 ms and 0.9 MB, both exact; JPEG (quality 95, full chroma) 56 ms and 0.2 MB, and its artefacts move joints of faint
-    drawings by up to 4 px. So PPM unless the way is long.
+    Measured with a photograph of 750 x 1000 px and a server on the same machine, a whole detection: PPM (no compression) 53 ms and
+    2.3 MB, PNG 108 ms and 0.9 MB, both exact; JPEG (quality 95, full chroma) 56 ms and 0.2 MB, and its artifacts move joints of faint
+    drawings by up to 4 px. So PPM is the default, and the others are for slow connections.
     """
 
     PPM = "ppm"
@@ -43,22 +43,22 @@ class PictureEncoding(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """For the request's header."""
-        return "image/x-portable-pixmap" if self is PictureEncoding.PPM else f"image/{self}"
+        """The Content-Type of the request."""
+        return "image/x-portable-pixmap" if self is ImageEncoding.PPM else f"image/{self}"
 
 
 @dataclass(frozen=True)
 class TorchServeEndpoint:
-    """One TorchServe.
+    """Address and keys of one TorchServe server.
 
     Attributes:
         url: of its inference address, http or https, without credentials.
-        key_file: TorchServe's `key_file.json`, or a file that holds nothing but the inference key; None sends no token.
-        management_url: of its management address, where describe-model may be asked; None leaves that question out. It takes the
-            management key of `key_file`, if that is a `key_file.json`.
+        key_file: TorchServe's `key_file.json`, or a file that holds only the inference key; None sends no token.
+        management_url: of its management address, for describe-model; None leaves it out. It needs the management key of a
+            `key_file.json`.
 
     Raises:
-        OptionError: a URL is none.
+        OptionError: a URL is invalid.
     """
 
     url: str = "http://127.0.0.1:8080"
@@ -73,31 +73,30 @@ class TorchServeEndpoint:
 
 @dataclass(frozen=True)
 class TorchServeSettings:
-    """How TorchServe is asked, and how patiently.
+    """Servers, models, timeouts and retry limits of the TorchServe client.
 
     Attributes:
         endpoints: one or more servers that have the same models.
         detector, pose_estimator: names of the models, "name" or "name/version".
-        connect_timeout_s: for a connection, the resolving of the name and all its addresses included.
-        read_timeout_s: the longest silence of one attempt. A request that a dying worker had taken is never answered, while the next one
-            is: so it must leave time for another attempt. And it should be longer than the models' `responseTimeout`, after which
-            TorchServe itself replaces a hung worker and says so.
-        deadline_s: the longest that one call of the predictor takes, its retries, waits and probes included.
-        probe_timeout_s: for the tiny prediction that tells an ill server from an impossible picture.
-        max_attempts: for one call, probes not counted.
-        backoff_first_s, backoff_max_s: upper bounds of the wait after the first failure, and after many; it doubles in between, and
-            a random part of up to a half is taken off, so that many clients don't come back at once.
-        max_retry_after_s: the longest `Retry-After` that is believed.
-        is_probe: calls find out whether a server is back: one that can't answer is not asked again, only others are, once each.
-        suspicion_limit: how often a picture may break the answer (garbage, failing handler, dying worker) before it is blamed, if the
-            server answers a probe then.
-        avoid_first_s, avoid_max_s: how long a server that failed is left alone, after the first failure and after many.
-        max_outstanding: calls at the same time per server; an overloaded one gets fewer for a while.
-        max_reply_bytes: a longer reply is cut off and counts as garbage.
-        longest_side_px: larger pictures are reduced before they are sent; TorchServe's own limit for a request is 6.5 MB.
+        connect_timeout_s: for a connection, including name resolution and all addresses.
+        read_timeout_s: the longest time without a byte in one attempt. A request that a dying worker took is never answered, though the
+            next one is: so it must leave time for another attempt. It should exceed the models' `responseTimeout`, after which
+            TorchServe itself replaces a hung worker and reports it.
+        deadline_s: the longest duration of one call of the predictor, including retries, waits and probes.
+        probe_timeout_s: for the tiny prediction that tells a failing server from an image that it can't process.
+        max_attempts: for one call, not counting probes.
+        backoff_first_s, backoff_max_s: upper bounds of the wait after the first failure and after many; it doubles in between, and
+            jitter takes off up to a half, so that many clients don't return at once.
+        max_retry_after_s: upper bound for `Retry-After`.
+        is_probe: the call is a recovery probe: a server that fails is not asked again, the others are, once each.
+        suspicion_limit: failures of one image (invalid reply, failing handler, dying worker) after which the image is rejected,
+            if the server answers a probe then.
+        avoid_first_s, avoid_max_s: how long a failed server is avoided, after the first failure and after many.
+        max_reply_bytes: a larger reply is cut off and counts as invalid.
+        longest_side_px: larger images are reduced before they are sent; TorchServe's own limit for a request is 6.5 MB.
 
     Raises:
-        OptionError: a number or a name makes no sense.
+        OptionError: a number or a name is out of range or malformed.
     """
 
     endpoints: tuple[TorchServeEndpoint, ...] = (TorchServeEndpoint(),)
@@ -115,10 +114,9 @@ class TorchServeSettings:
     suspicion_limit: int = 3
     avoid_first_s: float = 1.0
     avoid_max_s: float = 60.0
-    max_outstanding: int = 8
     max_reply_bytes: int = 8 * 1024 * 1024
     longest_side_px: int = 1000
-    encoding: PictureEncoding = field(default=PictureEncoding.PPM)
+    encoding: ImageEncoding = field(default=ImageEncoding.PPM)
 
     def __post_init__(self) -> None:
         if not self.endpoints:
@@ -129,25 +127,25 @@ class TorchServeSettings:
         for name in (self.detector, self.pose_estimator):
             if not _MODEL_NAME.fullmatch(name):
                 raise OptionError(f"a model's name must be letters, digits, '.', '_' and '-', optionally '/version', found {name!r}")
-        for choice in fields(self):
-            value = getattr(self, choice.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if isinstance(value, int | float) and not isinstance(value, bool) and not (math.isfinite(value) and value > 0):
-                raise OptionError(f"TorchServe's {choice.name} must be above 0, found {value}")
+                raise OptionError(f"TorchServe's {each.name} must be above 0, found {value}")
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One request that was made, for logs and counters.
+class PredictionAttempt:
+    """Record of one request, for logs and metrics.
 
     Attributes:
         url: of the endpoint.
         model: which model was asked.
         attempt: 1, 2, ... within a call; a probe carries the number of the attempt that made it necessary, 0 outside a call.
         status: HTTP status, or None where there was no reply.
-        error_type: from a closed set (`outcomes.Fault`), or None for a good answer.
+        error_type: from a closed set (`failures.FailureKind`), or None for a valid answer.
         wait_s: how long until the next attempt, or None if this was the last.
         duration_s: how long the request took.
-        is_probe: a tiny prediction instead of somebody's picture.
+        is_probe: a tiny prediction instead of a user's image.
     """
 
     url: str
@@ -162,13 +160,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class ModelHealth:
-    """How one model fares on one server.
+    """Health of one model on one server.
 
     Attributes:
-        ready: a tiny prediction was answered as it must be.
-        problem: what was wrong instead, or "".
+        ready: a tiny prediction was answered correctly.
+        problem: what failed, or "".
         duration_s: of that prediction.
-        workers, workers_ready, batch_size: as describe-model says, or None where it was not asked or did not answer.
+        workers, workers_ready, batch_size: from describe-model, or None without an answer.
     """
 
     url: str

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.encoding.encoders import encoder_for
-from pipeline.adapters.encoding.inspect import inspected, verified
 from pipeline.adapters.encoding.output_file import described
+from pipeline.adapters.encoding.verification import inspected, verified
 from pipeline.errors import OptionError, OutputFailed, ShapeError
 from pipeline.types import Format, Frame, PixelLayout
 
@@ -51,7 +51,7 @@ def test_file_is_what_the_animation_says(kind, opaque, clip, tmp_path):
 READ_BACK = """
 import sys
 from pathlib import Path
-from pipeline.adapters.encoding.inspect import inspected
+from pipeline.adapters.encoding.verification import inspected
 from pipeline.types import Format
 
 def most_kib():

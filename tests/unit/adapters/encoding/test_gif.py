@@ -12,8 +12,8 @@ from PIL import Image
 
 from pipeline.adapters.encoding import lzw
 from pipeline.adapters.encoding.gif import GifEncoder, codes, index_of_code
-from pipeline.adapters.encoding.inspect import verified
 from pipeline.adapters.encoding.lzw import image_data
+from pipeline.adapters.encoding.verification import verified
 from pipeline.errors import OptionError, OutputFailed
 from pipeline.types import Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 

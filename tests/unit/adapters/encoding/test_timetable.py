@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adapters.encoding.timetable import Ticks, Timetable
+from pipeline.adapters.encoding.frame_times import FrameTimes, Ticks
 from pipeline.types import OutputClock
 
 GIF = Ticks(per_second=100, shortest=2, longest=65535)
 
 
 def begins(frame_time, count, ticks=GIF):
-    table = Timetable(OutputClock(count, frame_time), ticks)
+    table = FrameTimes(OutputClock(count, frame_time), ticks)
     return [table.begin(index * frame_time) for index in range(count)], table.end
 
 

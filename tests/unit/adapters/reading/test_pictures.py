@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile
 
 from pipeline.adapters.reading import codecs, pixels
-from pipeline.adapters.reading.kinds import PictureKind, kind_of
-from pipeline.adapters.reading.pictures import DEFAULT_LIMITS, FOREIGN_ERRORS, decoded, read_drawing
+from pipeline.adapters.reading.image_kinds import ImageKind, kind_of
+from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, FOREIGN_ERRORS, decode_drawing, read_drawing
 from pipeline.errors import DecodeError, DecodeReason
 from pipeline.stages.decode import DecodeLimits
 from pipeline.types import Drawing
@@ -43,12 +43,12 @@ KEYED_RED = ["palette_key.png", "rgb_key.png", "rgb16_key.png"]
 
 
 def drawing_of(name: str, source: bytes | None = None, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
-    return decoded(SAMPLES[name] if source is None else source, name=name, limits=limits)
+    return decode_drawing(SAMPLES[name] if source is None else source, name=name, limits=limits)
 
 
 def refusal(source: bytes, name: str = "drawing.png", limits: DecodeLimits = DEFAULT_LIMITS) -> DecodeError:
     with pytest.raises(DecodeError) as caught:
-        decoded(source, name=name, limits=limits)
+        decode_drawing(source, name=name, limits=limits)
     assert name in str(caught.value)
     assert caught.value.hint
     return caught.value
@@ -166,7 +166,7 @@ def test_the_hash_is_that_of_the_file() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF"])
 def test_every_orientation_is_turned_upright_in_every_format_that_carries_it(file_format: str, orientation: int) -> None:
-    drawing = decoded(corpus.photographed(file_format, orientation), name="photo")
+    drawing = decode_drawing(corpus.photographed(file_format, orientation), name="photo")
     assert drawing.rgb.shape == (corpus.HEIGHT, corpus.WIDTH, 3)
     assert drawing.rgb.flags.c_contiguous
     assert_scene(drawing)
@@ -175,22 +175,22 @@ def test_every_orientation_is_turned_upright_in_every_format_that_carries_it(fil
 @pytest.mark.parametrize("compression", ["tiff_lzw", "jpeg"])
 def test_a_compressed_tiff_is_turned_once(compression: str) -> None:
     stored = corpus.scene().transpose(Image.Transpose.ROTATE_90)
-    assert_scene(decoded(corpus.saved(stored, "TIFF", compression=compression, tiffinfo={0x0112: 6}), name="scan.tif"))
+    assert_scene(decode_drawing(corpus.saved(stored, "TIFF", compression=compression, tiffinfo={0x0112: 6}), name="scan.tif"))
 
 
 def test_big_endian_exif_is_understood_and_alpha_turned_along() -> None:
-    assert_scene(decoded(corpus.photographed("JPEG", 6, order=">"), name="photo.jpg"))
+    assert_scene(decode_drawing(corpus.photographed("JPEG", 6, order=">"), name="photo.jpg"))
     stored = corpus.half_transparent().transpose(Image.Transpose.ROTATE_90)
-    drawing = decoded(corpus.saved(stored, "PNG", exif=corpus.exif_block(6)), name="cut.png")
+    drawing = decode_drawing(corpus.saved(stored, "PNG", exif=corpus.exif_block(6)), name="cut.png")
     assert drawing.alpha is not None
     assert (drawing.alpha[:, :30].max(), drawing.alpha[:, 34:].min()) == (0, 255)
 
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\xee" * 40])
 def test_broken_exif_leaves_the_picture_as_it_is(exif: bytes) -> None:
-    assert_scene(decoded(corpus.saved(corpus.scene(), "JPEG", quality=95, exif=exif), name="photo.jpg"))
+    assert_scene(decode_drawing(corpus.saved(corpus.scene(), "JPEG", quality=95, exif=exif), name="photo.jpg"))
     odd = corpus.saved(corpus.scene(), "JPEG", quality=95, exif=corpus.exif_block(9))
-    assert_scene(decoded(odd, name="photo.jpg"))
+    assert_scene(decode_drawing(odd, name="photo.jpg"))
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -199,9 +199,9 @@ def test_broken_exif_leaves_the_picture_as_it_is(exif: bytes) -> None:
 @pytest.mark.parametrize("name", ["rgb.png", "rgb.jpg", "lossy.webp", "rgb.heic", "rgb.tif", "rgb.bmp", "still.gif"])
 def test_the_content_decides_and_a_wrong_suffix_is_noted(name: str) -> None:
     kind = kind_of(SAMPLES[name], name)
-    assert decoded(SAMPLES[name], name=name.upper()).notes == decoded(SAMPLES[name], name="drawing").notes == ()
-    for wrong in (".xyz", ".png" if kind is not PictureKind.PNG else ".jpg"):
-        assert decoded(SAMPLES[name], name=f"a{wrong}").notes == (f"it is a {kind} although its name ends in {wrong}",)
+    assert decode_drawing(SAMPLES[name], name=name.upper()).notes == decode_drawing(SAMPLES[name], name="drawing").notes == ()
+    for wrong in (".xyz", ".png" if kind is not ImageKind.PNG else ".jpg"):
+        assert decode_drawing(SAMPLES[name], name=f"a{wrong}").notes == (f"it is a {kind} although its name ends in {wrong}",)
 
 
 FOREIGN = {
@@ -307,10 +307,10 @@ BOMBS = {
 @pytest.mark.parametrize("what", BOMBS)
 def test_a_bomb_is_refused_before_a_pixel_is_decoded(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def decoding(*_: object) -> None:
-        message = "it was decoded"
+        message = "it was decode_drawing"
         raise AssertionError(message)
 
-    monkeypatch.setattr("pipeline.adapters.reading.pictures.load", decoding)
+    monkeypatch.setattr("pipeline.adapters.reading.image_reader.load", decoding)
     error = refusal(BOMBS[what])
     assert error.reason is DecodeReason.TOO_MANY_PIXELS
     assert "found" in error.summary
@@ -367,7 +367,7 @@ def test_a_big_picture_is_reduced_to_the_working_size(name: str, side: int) -> N
 
 def test_a_jpeg_is_reduced_while_it_is_decoded() -> None:
     source, limits = SAMPLES["big.jpg"], replace(DEFAULT_LIMITS, working_side=200)
-    picture, size = codecs.opened(PictureKind.JPEG, source, limits, "big.jpg")
+    picture, size = codecs.opened(ImageKind.JPEG, source, limits, "big.jpg")
     assert (size, picture.size) == ((700, 500), (175, 125))
     assert_scene(drawing_of("big.jpg", limits=limits))
 
@@ -375,9 +375,9 @@ def test_a_jpeg_is_reduced_while_it_is_decoded() -> None:
 def test_reducing_in_strips_is_reducing_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(3).integers(0, 256, (301, 257, 4), dtype=np.uint8)
     source, limits = corpus.saved(Image.fromarray(noise), "PNG"), replace(DEFAULT_LIMITS, working_side=101)
-    at_once = decoded(source, name="a.png", limits=limits)
+    at_once = decode_drawing(source, name="a.png", limits=limits)
     monkeypatch.setattr(pixels, "_STRIP_PIXELS", 2000)
-    in_strips = decoded(source, name="a.png", limits=limits)
+    in_strips = decode_drawing(source, name="a.png", limits=limits)
     np.testing.assert_array_equal(at_once.rgb, in_strips.rgb)
 
 
@@ -458,7 +458,7 @@ def test_whatever_is_done_to_a_file_it_is_a_drawing_or_a_decode_error(
         else:
             source[at:at] = bytes([level]) * 3 if deed == "insert" else source[at : at + level]
     try:
-        drawing = decoded(bytes(source), name=name)
+        drawing = decode_drawing(bytes(source), name=name)
     except DecodeError:
         return
     assert drawing.rgb.shape[2] == 3
@@ -497,7 +497,7 @@ def test_a_codecs_exception_becomes_a_decode_error_with_its_cause(foreign: type[
     def failing(*_: object) -> None:
         raise foreign("the codec gave up")
 
-    monkeypatch.setattr("pipeline.adapters.reading.pictures.load", failing)
+    monkeypatch.setattr("pipeline.adapters.reading.image_reader.load", failing)
     error = refusal(SAMPLES["rgb.png"])
     assert isinstance(error.__cause__, foreign)
     memory = issubclass(foreign, MemoryError | Image.DecompressionBombError)

@@ -12,9 +12,9 @@ import pytest
 import requests
 import urllib3
 
-from pipeline.adapters.torchserve import http, sockets
-from pipeline.adapters.torchserve.http import Courier, NoReply, Silence
-from pipeline.adapters.torchserve.key import Token
+from pipeline.adapters.torchserve import http, socket_deadline
+from pipeline.adapters.torchserve.http import HttpClient, NoReply, NoReplyReason
+from pipeline.adapters.torchserve.key_file import Token
 from tests.unit.adapters.torchserve.stub_server import GOOD, Canned
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -24,10 +24,10 @@ LATEST_S = 3.0
 
 
 @pytest.fixture
-def courier() -> Iterator[Courier]:
-    courier = Courier(connect_timeout_s=1.0, read_timeout_s=5.0, max_reply_bytes=100_000, connections=2)
-    yield courier
-    courier.close()
+def http_client() -> Iterator[HttpClient]:
+    http_client = HttpClient(connect_timeout_s=1.0, read_timeout_s=5.0, max_reply_bytes=100_000, connections=2)
+    yield http_client
+    http_client.close()
 
 
 @pytest.fixture
@@ -93,83 +93,83 @@ def once(content: bytes) -> Callable[[socket.socket, threading.Event], None]:
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
     ],
 )
-def test_a_reply_that_drips(courier, raw_server, start, part):
+def test_a_reply_that_drips(http_client, raw_server, start, part):
     """Status line, headers, body with and without a length, chunks: it is cut off when the time is up."""
     url = raw_server(drip(start, part))
     started_s = time.monotonic()
     with pytest.raises(NoReply) as caught:
-        courier.post(url, b"picture", "image/jpeg", token=None, within_s=WITHIN_S)
+        http_client.post(url, b"picture", "image/jpeg", token=None, within_s=WITHIN_S)
     assert time.monotonic() - started_s < LATEST_S
-    assert caught.value.kind is Silence.DEADLINE
+    assert caught.value.kind is NoReplyReason.DEADLINE
 
 
-def test_a_tls_handshake_that_never_ends(courier, raw_server):
-    """Encrypted connections hang on the same lifeline."""
+def test_a_tls_handshake_that_never_ends(http_client, raw_server):
+    """Encrypted connections obey the same deadline."""
     url = raw_server(drip(b"", b"")).replace("http:", "https:")
     started_s = time.monotonic()
     with pytest.raises(NoReply):
-        courier.get(url, token=None, within_s=WITHIN_S)
+        http_client.get(url, token=None, within_s=WITHIN_S)
     assert time.monotonic() - started_s < LATEST_S
 
 
 def test_a_kept_tls_connection_is_watched():
-    """Python does not duplicate TLS sockets; the lifeline cuts them all the same, and leaves their timeout alone."""
+    """Python does not duplicate TLS sockets; the deadline shuts them down all the same, and keeps their timeout."""
     ours, theirs = socket.socketpair()
     context = ssl.create_default_context()
     with theirs, context.wrap_socket(ours, do_handshake_on_connect=False, server_hostname="localhost") as wrapped:
         wrapped.settimeout(LATEST_S)
-        with sockets.Lifeline(0.01) as lifeline:
-            lifeline.watch(wrapped)
+        with socket_deadline.SocketDeadline(0.01) as deadline:
+            deadline.watch(wrapped)
             assert wrapped.gettimeout() == LATEST_S
             theirs.settimeout(LATEST_S)
             assert theirs.recv(1) == b""
-            assert lifeline.is_cut
+            assert deadline.has_expired
             with pytest.raises(TimeoutError):
-                lifeline.watch(wrapped)
+                deadline.watch(wrapped)
 
 
-def test_a_server_without_tls(courier, raw_server):
+def test_a_server_without_tls(http_client, raw_server):
     """Is no connection, for whoever asked for TLS."""
     with pytest.raises(NoReply) as caught:
-        courier.get(raw_server(once(HEAD)).replace("http:", "https:"), token=None, within_s=5.0)
-    assert caught.value.kind is Silence.CONNECT
+        http_client.get(raw_server(once(HEAD)).replace("http:", "https:"), token=None, within_s=5.0)
+    assert caught.value.kind is NoReplyReason.CONNECT
 
 
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (b"", Silence.RESET),
-        (b"220 mail ESMTP\r\n", Silence.RESET),
-        (HEAD + b"Content-Length: 10\r\n\r\n[1]", Silence.TRUNCATED),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n10\r\n[1]", Silence.TRUNCATED),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n[1]", Silence.TRUNCATED),
-        (HEAD + b"Content-Length: 200000\r\n\r\n" + b" " * 200_000, Silence.TOO_BIG),
-        (HEAD + b"\r\n" + b" " * 200_000, Silence.TOO_BIG),
+        (b"", NoReplyReason.RESET),
+        (b"220 mail ESMTP\r\n", NoReplyReason.RESET),
+        (HEAD + b"Content-Length: 10\r\n\r\n[1]", NoReplyReason.TRUNCATED),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n10\r\n[1]", NoReplyReason.TRUNCATED),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n[1]", NoReplyReason.TRUNCATED),
+        (HEAD + b"Content-Length: 200000\r\n\r\n" + b" " * 200_000, NoReplyReason.TOO_BIG),
+        (HEAD + b"\r\n" + b" " * 200_000, NoReplyReason.TOO_BIG),
     ],
 )
-def test_a_reply_that_breaks(courier, raw_server, content, kind):
+def test_a_reply_that_breaks(http_client, raw_server, content, kind):
     """Each way has its name."""
     with pytest.raises(NoReply) as caught:
-        courier.get(raw_server(once(content)), token=None, within_s=5.0)
+        http_client.get(raw_server(once(content)), token=None, within_s=5.0)
     assert caught.value.kind is kind
 
 
-def test_a_compressed_reply_is_not_unpacked(courier, raw_server):
+def test_a_compressed_reply_is_not_unpacked(http_client, raw_server):
     """We did not ask for one, and a megabyte of gzip may be a gigabyte of nothing."""
     content = HEAD + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n[1]"
-    assert courier.get(raw_server(once(content)), token=None, within_s=5.0).body == b"[1]"
+    assert http_client.get(raw_server(once(content)), token=None, within_s=5.0).body == b"[1]"
 
 
 def test_silence_is_shorter_than_the_deadline_if_so_set(raw_server):
     """The read timeout counts from the last byte."""
-    courier = Courier(connect_timeout_s=1.0, read_timeout_s=0.05, max_reply_bytes=1000, connections=1)
+    http_client = HttpClient(connect_timeout_s=1.0, read_timeout_s=0.05, max_reply_bytes=1000, connections=1)
     with pytest.raises(NoReply) as caught:
-        courier.get(raw_server(drip(b"", b"")), token=None, within_s=30.0)
-    assert caught.value.kind is Silence.READ_TIMEOUT
-    courier.close()
+        http_client.get(raw_server(drip(b"", b"")), token=None, within_s=30.0)
+    assert caught.value.kind is NoReplyReason.READ_TIMEOUT
+    http_client.close()
 
 
-def test_a_full_backlog(courier):
+def test_a_full_backlog(http_client):
     """A server that accepts no connection: the connect timeout, or the deadline if that is sooner."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
@@ -181,22 +181,22 @@ def test_a_full_backlog(courier):
             fillers.append(filler)
         started_s = time.monotonic()
         with pytest.raises(NoReply) as caught:
-            courier.get(f"http://127.0.0.1:{port}", token=None, within_s=WITHIN_S)
+            http_client.get(f"http://127.0.0.1:{port}", token=None, within_s=WITHIN_S)
         for filler in fillers:
             filler.close()
     assert time.monotonic() - started_s < LATEST_S
-    assert caught.value.kind in {Silence.CONNECT_TIMEOUT, Silence.DEADLINE}
+    assert caught.value.kind in {NoReplyReason.CONNECT_TIMEOUT, NoReplyReason.DEADLINE}
 
 
-def test_nothing_is_sent_after_the_deadline(courier, stub):
+def test_nothing_is_sent_after_the_deadline(http_client, stub):
     """No time left, no request."""
     with pytest.raises(NoReply) as caught:
-        courier.get(stub.url, token=None, within_s=0.0)
-    assert caught.value.kind is Silence.DEADLINE
+        http_client.get(stub.url, token=None, within_s=0.0)
+    assert caught.value.kind is NoReplyReason.DEADLINE
     assert stub.received == []
 
 
-def test_a_name_server_that_is_silent(courier, monkeypatch):
+def test_a_name_server_that_is_silent(http_client, monkeypatch):
     """Resolving is bounded by the connect timeout, though getaddrinfo knows none."""
     ends = threading.Event()
     numeric = socket.AI_NUMERICHOST
@@ -207,32 +207,32 @@ def test_a_name_server_that_is_silent(courier, monkeypatch):
         ends.wait(10)
         return []
 
-    monkeypatch.setattr(sockets.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket_deadline.socket, "getaddrinfo", resolve)
     started_s = time.monotonic()
     with pytest.raises(NoReply) as caught:
-        courier.get("http://slow.example:8080", token=None, within_s=WITHIN_S)
+        http_client.get("http://slow.example:8080", token=None, within_s=WITHIN_S)
     ends.set()
     assert time.monotonic() - started_s < LATEST_S
-    assert caught.value.kind in {Silence.CONNECT_TIMEOUT, Silence.DEADLINE}
+    assert caught.value.kind in {NoReplyReason.CONNECT_TIMEOUT, NoReplyReason.DEADLINE}
 
 
-def test_connections_are_kept(courier, stub):
+def test_connections_are_kept(http_client, stub):
     """The second request goes over the first one's connection."""
     ports = []
     original = stub._server.process_request
     stub._server.process_request = lambda request, address: (ports.append(address), original(request, address))
     for _ in range(3):
-        courier.post(stub.url, b"picture", "image/png", token=None, within_s=5.0)
+        http_client.post(stub.url, b"picture", "image/png", token=None, within_s=5.0)
     assert len(ports) == 1
 
 
-def test_the_key_goes_into_the_header_and_nothing_else_does(courier, stub, monkeypatch):
+def test_the_key_goes_into_the_header_and_nothing_else_does(http_client, stub, monkeypatch):
     """No proxies, no .netrc, no cookies, no redirects, whatever the environment says."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     stub.will(Canned(302, b"", headers={"Location": "/elsewhere", "Set-Cookie": "a=b"}), GOOD)
-    assert courier.get(stub.url + "/x", token=Token("k-1"), within_s=5.0).status == 302
-    courier.get(stub.url + "/y", token=None, within_s=5.0)
+    assert http_client.get(stub.url + "/x", token=Token("k-1"), within_s=5.0).status == 302
+    http_client.get(stub.url + "/y", token=None, within_s=5.0)
     first, second = stub.received
     assert (first.path, first.authorization, second.path, second.authorization) == ("/x", "Bearer k-1", "/y", None)
     assert "Cookie" not in second.headers
@@ -247,7 +247,7 @@ def _foreign(*roots: type[BaseException]) -> list[type[BaseException]]:
 
 
 @pytest.mark.parametrize("kind", _foreign(requests.RequestException, urllib3.exceptions.HTTPError), ids=lambda kind: kind.__name__)
-def test_every_foreign_error_is_translated(courier, monkeypatch, kind):
+def test_every_foreign_error_is_translated(http_client, monkeypatch, kind):
     """Whatever requests and urllib3 raise becomes a NoReply, without the foreign error behind it."""
     error = kind.__new__(kind)
     error.args = ("told",)
@@ -255,10 +255,10 @@ def test_every_foreign_error_is_translated(courier, monkeypatch, kind):
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(courier._session, "request", fail)
+    monkeypatch.setattr(http_client._session, "request", fail)
     with pytest.raises(NoReply) as caught:
-        courier.get("http://127.0.0.1:9", token=None, within_s=1.0)
-    assert isinstance(caught.value.kind, Silence)
+        http_client.get("http://127.0.0.1:9", token=None, within_s=1.0)
+    assert isinstance(caught.value.kind, NoReplyReason)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 

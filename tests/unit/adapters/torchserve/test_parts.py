@@ -6,15 +6,14 @@ import copy
 import json
 import pickle
 import random
-import threading
 
 import pytest
 
-from pipeline.adapters.torchserve import outcomes
-from pipeline.adapters.torchserve.balance import Balancer, Verdict
-from pipeline.adapters.torchserve.http import NoReply, Silence
-from pipeline.adapters.torchserve.key import KeyFile, Token
-from pipeline.adapters.torchserve.outcomes import Blame, Fault
+from pipeline.adapters.torchserve import failures
+from pipeline.adapters.torchserve.failures import FailureCause, FailureKind
+from pipeline.adapters.torchserve.http import NoReply, NoReplyReason
+from pipeline.adapters.torchserve.key_file import KeyFile, Token
+from pipeline.adapters.torchserve.server_choice import ServerChoice, Verdict
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint, TorchServeSettings
 from pipeline.errors import OptionError
 from tests.unit.adapters.torchserve.stub_server import key_file
@@ -144,121 +143,86 @@ def test_a_key_file_that_did_not_change_is_read_once(tmp_path, monkeypatch):
 )
 def test_retry_after(text, wait_s):
     """A number of seconds, or a date against the wall clock; bounded, and ignored where it is neither."""
-    assert outcomes.retry_after_s(text, now_s=1_700_000_000.0, longest_s=300.0) == wait_s
+    assert failures.retry_after_s(text, now_s=1_700_000_000.0, longest_s=300.0) == wait_s
 
 
-def test_every_silence_is_a_fault():
-    """The two closed sets agree, and each has words."""
-    for kind in Silence:
-        failure = outcomes.of_silence(NoReply(kind, status=200))
-        assert failure.fault == Fault(kind.value)
+def test_every_missing_reply_has_a_failure_kind():
+    """The two closed sets agree, and each kind has a message."""
+    for reason in NoReplyReason:
+        failure = failures.failure_of_missing_reply(NoReply(reason, status=200))
+        assert failure.kind == FailureKind(reason.value)
         assert failure.detail
-        assert failure.blame in {Blame.SERVER, Blame.PICTURE_PERHAPS}
+        assert failure.cause in {FailureCause.SERVER, FailureCause.IMAGE_SUSPECTED}
 
 
 class Servers:
-    """A balancer with a clock in hand."""
+    """A server choice with a manual clock."""
 
-    def __init__(self, *endpoints, **choices) -> None:
+    def __init__(self, *endpoints, **settings) -> None:
         self.now_s = 0.0
-        self.balancer = Balancer(TorchServeSettings(endpoints, **choices), random.Random(3))
+        self.choice = ServerChoice(TorchServeSettings(endpoints, **settings), random.Random(3))
 
-    def ask(self, verdict=Verdict.WELL, tried=(), **after):
-        with self.place(tried) as lease:
-            lease.verdict = verdict
-            lease.retry_after_s = after.get("retry_after_s")
-        return lease.endpoint
-
-    def place(self, tried=()):
-        return self.balancer.place(lambda: self.now_s, self.now_s, set(tried), lambda: False)
+    def ask(self, verdict=Verdict.HEALTHY, tried=(), retry_after_s=None):
+        endpoint = self.choice.choose(self.now_s, set(tried))
+        self.choice.record(endpoint, verdict, self.now_s, retry_after_s=retry_after_s)
+        return endpoint
 
 
-def test_servers_take_turns():
-    """Equal ones, one after the other."""
+def test_healthy_servers_take_turns():
     servers = Servers(FIRST, SECOND)
     assert [servers.ask() for _ in range(4)] == [FIRST, SECOND, FIRST, SECOND]
 
 
-def test_the_less_busy_server_is_asked():
-    """By requests that are outstanding."""
-    servers = Servers(FIRST, SECOND)
-    with servers.place() as busy:
-        assert busy.endpoint == FIRST
-        assert [servers.ask() for _ in range(3)] == [SECOND] * 3
-
-
-def test_a_failed_server_is_avoided_longer_each_time():
-    """And probed by one request only when its time has come."""
+def test_failed_server_is_avoided_longer_each_time():
+    """It is asked again once its time has come, and before the healthy one."""
     servers = Servers(FIRST, SECOND, avoid_first_s=1.0, avoid_max_s=60.0)
     gaps = []
+    assert servers.ask(Verdict.FAILING) == FIRST
     for _ in range(9):
-        assert servers.ask(Verdict.BADLY) == FIRST
         failed_s = servers.now_s
-        while servers.ask() == SECOND:
+        while servers.choice.choose(servers.now_s, set()) == SECOND:
             servers.now_s += 0.25
-            with servers.place() as probe, servers.place() as beside:
-                probe.verdict = Verdict.UNKNOWN
-                if probe.endpoint == FIRST:
-                    assert beside.endpoint == SECOND
-                    break
         gaps.append(servers.now_s - failed_s)
-    assert gaps[0] <= 1.25
-    assert gaps == sorted(gaps) or max(gaps) > 16
+        servers.choice.record(FIRST, Verdict.FAILING, servers.now_s)
+    assert 0.5 <= gaps[0] <= 1.25
+    assert max(gaps) > 16
     assert max(gaps) <= 60.5
 
 
-def test_when_all_fail_the_first_to_come_back_is_asked():
-    """Somebody must be, or nobody would learn that the outage is over."""
+def test_recovered_server_takes_turns_again():
     servers = Servers(FIRST, SECOND)
-    servers.ask(Verdict.BADLY, retry_after_s=50.0)
-    servers.ask(Verdict.BADLY)
+    servers.ask(Verdict.FAILING)
+    servers.now_s = 100.0
+    assert servers.ask(Verdict.HEALTHY) == FIRST
+    assert sorted(servers.ask().url for _ in range(4)) == sorted([FIRST.url, SECOND.url] * 2)
+
+
+def test_verdict_unknown_changes_nothing():
+    """An image that the server refuses says nothing about the server."""
+    servers = Servers(FIRST, SECOND)
+    servers.ask(Verdict.UNKNOWN)
+    assert [servers.ask() for _ in range(2)] == [SECOND, FIRST]
+
+
+def test_when_all_servers_fail_the_first_one_due_is_asked():
+    """Otherwise the end of the outage would go unnoticed."""
+    servers = Servers(FIRST, SECOND)
+    servers.ask(Verdict.FAILING, retry_after_s=50.0)
+    servers.ask(Verdict.FAILING)
     assert servers.ask() == SECOND
 
 
-def test_a_server_that_was_tried_in_this_call_comes_last():
-    """A picture that failed on one is asked of the other."""
+def test_untried_server_is_preferred():
+    """An image that failed on one server goes to the other."""
     servers = Servers(FIRST, SECOND)
     assert servers.ask(tried=[FIRST.url]) == SECOND
     assert servers.ask(tried=[FIRST.url, SECOND.url]) == FIRST
-    assert servers.balancer.has_other(0.0, {FIRST.url})
-    assert not servers.balancer.has_other(0.0, {FIRST.url, SECOND.url})
+    assert servers.choice.has_other(0.0, {FIRST.url})
+    assert not servers.choice.has_other(0.0, {FIRST.url, SECOND.url})
 
 
-def test_fewer_at_once_after_an_overload_and_more_again():
-    """Half as many after each, never none; one more after as many successes as there are places."""
-    servers = Servers(FIRST, max_outstanding=8)
-
-    def places() -> int:
-        taken = []
-        while (place := servers.place()).__enter__() is not None:
-            taken.append(place)
-        for place in taken:
-            place.__exit__(None, None, None)
-        return len(taken)
-
-    counts = [places()]
-    for _ in range(5):
-        servers.ask(Verdict.OVERLOADED)
-        servers.now_s += 100.0
-        servers.ask()
-        counts.append(places())
-    assert counts[:4] == [8, 4, 2, 1] or counts[0] == 8 > counts[1] > counts[2] >= counts[3] >= 1
-    for _ in range(60):
-        servers.ask()
-    assert places() == 8
-
-
-def test_a_place_is_waited_for():
-    """Until somebody gives one back, or the time is up, or doodled is stopped."""
-    servers = Servers(FIRST, max_outstanding=1)
-    stop = threading.Event()
-    with servers.place():
-        with servers.place() as none:
-            assert none is None
-        stop.set()
-        with servers.balancer.place(lambda: 0.0, 1000.0, set(), stop.is_set) as none:
-            assert none is None
-        waiting = threading.Thread(target=lambda: servers.balancer.place(lambda: 0.0, 1000.0, set(), lambda: False).__enter__())
-        waiting.start()
-    waiting.join(5.0)
-    assert not waiting.is_alive()
+def test_failed_server_is_no_other():
+    servers = Servers(FIRST, SECOND)
+    servers.ask(Verdict.FAILING)
+    assert not servers.choice.has_other(servers.now_s, {SECOND.url})
+    assert not servers.choice.has_other(1000.0, {SECOND.url})

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.torchserve.predictor import TorchServePredictor
-from pipeline.adapters.torchserve.settings import Attempt, PictureEncoding, TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.settings import ImageEncoding, PredictionAttempt, TorchServeEndpoint, TorchServeSettings
 from pipeline.errors import (
     DoodledError,
     PredictionRefused,
@@ -47,7 +47,7 @@ class Client:
     """A predictor on a fake clock, with what it reported."""
 
     def __init__(self, *endpoints: TorchServeEndpoint, clock, stop=None, **choices) -> None:
-        self.attempts: list[Attempt] = []
+        self.attempts: list[PredictionAttempt] = []
         self.clock = clock
         self.settings = TorchServeSettings(endpoints, deadline_s=choices.pop("deadline_s", 60.0), **choices)
         self.predictor: Predictor = TorchServePredictor(
@@ -83,9 +83,9 @@ def test_a_good_answer(client, stub):
     assert (detection.box.left, detection.box.bottom, detection.score) == (1.0, 40.0, 0.9)
     (received,) = stub.received
     assert received.path == "/predictions/drawn_humanoid_detector"
-    assert b'name="data"; filename="picture.x-portable-pixmap"' in received.body
+    assert b'name="data"; filename="image.x-portable-pixmap"' in received.body
     assert received.authorization is None
-    assert client.attempts == [Attempt(stub.url, "drawn_humanoid_detector", 1, 200, None, None, client.attempts[0].duration_s)]
+    assert client.attempts == [PredictionAttempt(stub.url, "drawn_humanoid_detector", 1, 200, None, None, client.attempts[0].duration_s)]
 
 
 def test_keypoints_go_to_the_other_model(client, stub):
@@ -97,7 +97,7 @@ def test_keypoints_go_to_the_other_model(client, stub):
 
 def test_a_large_picture_is_reduced_and_the_box_grows_back(stub, clock):
     """Boxes are in px of the picture that was asked about."""
-    client = Client(TorchServeEndpoint(stub.url), clock=clock, longest_side_px=100, encoding=PictureEncoding.PNG)
+    client = Client(TorchServeEndpoint(stub.url), clock=clock, longest_side_px=100, encoding=ImageEncoding.PNG)
     (detection,) = client.predictor.detections(np.zeros((400, 200, 3), dtype=np.uint8))
     assert (detection.box.left, detection.box.bottom) == (4.0, 160.0)
     assert b"\x89PNG" in stub.received[0].body
@@ -363,7 +363,7 @@ def test_no_secret_shows(stub, clock, tmp_path):
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     shown.append(_everything_of(caught.value))
     assert any(received.authorization == f"Bearer {SECRET}" for received in stub.received)
-    assert "call.attempts" in shown[-1] or "_give_up" in shown[-1]
+    assert "call.attempts" in shown[-1] or "_raise_final" in shown[-1]
     assert SECRET not in "".join(shown)
 
 
@@ -403,16 +403,16 @@ def test_the_deadline_holds_on_the_clock(stub, clock):
 def test_a_request_gets_what_is_left_of_the_deadline(stub, clock, monkeypatch):
     """Every request, the probe included, is told how long it may take."""
     client = Client(TorchServeEndpoint(stub.url), clock=clock, deadline_s=20.0, probe_timeout_s=5.0)
-    courier = client.predictor._asker._courier
+    http_client = client.predictor._client._http
     spans = []
-    post = courier.post
+    post = http_client.post
 
     def spy(*arguments, within_s, **named):
         spans.append(within_s)
         clock.now_s += 4.0
         return post(*arguments, within_s=within_s, **named)
 
-    monkeypatch.setattr(courier, "post", spy)
+    monkeypatch.setattr(http_client, "post", spy)
     stub.will(GARBAGE)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
@@ -424,14 +424,14 @@ def test_a_request_gets_what_is_left_of_the_deadline(stub, clock, monkeypatch):
 def test_a_probe_that_has_no_time_left_blames_nobody(stub, clock, monkeypatch):
     """It ends as an outage, since one can't tell."""
     client = Client(TorchServeEndpoint(stub.url), clock=clock, deadline_s=5.0)
-    courier = client.predictor._asker._courier
-    post = courier.post
+    http_client = client.predictor._client._http
+    post = http_client.post
 
     def slow(*arguments, **named):
         clock.now_s += 5.0
         return post(*arguments, **named)
 
-    monkeypatch.setattr(courier, "post", slow)
+    monkeypatch.setattr(http_client, "post", slow)
     stub.will(BAD_INPUT, GOOD)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
@@ -458,11 +458,11 @@ def test_a_stop_ends_the_wait_and_asks_nothing_more(stub):
     settings = TorchServeSettings((TorchServeEndpoint(stub.url),), backoff_first_s=30.0, backoff_max_s=30.0)
     predictor = TorchServePredictor(settings, stop=stop, on_attempt=lambda _: threading.Timer(0.02, stop.set).start())
     started_s = time.monotonic()
-    with pytest.raises(UpstreamUnavailable, match="being stopped"):
+    with pytest.raises(UpstreamUnavailable, match="is stopping"):
         predictor.detections(PICTURE)
     assert time.monotonic() - started_s < 5.0
     assert len(stub.received) == 1
-    with pytest.raises(UpstreamUnavailable, match="being stopped"):
+    with pytest.raises(UpstreamUnavailable, match="is stopping"):
         predictor.detections(PICTURE)
     assert len(stub.received) == 1
 
@@ -546,7 +546,7 @@ def test_health_describes_the_model(stub, other_stub, clock, tmp_path):
 
 def test_many_threads_at_once(stub, clock):
     """One predictor serves them all, and keeps its connections."""
-    client = Client(TorchServeEndpoint(stub.url), clock=clock, max_outstanding=4)
+    client = Client(TorchServeEndpoint(stub.url), clock=clock)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: client.detections(), range(40)))
     assert all(len(detections) == 1 for detections in found)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.adapters.torchserve.replies import Garbage, NothingSeen, detections, keypoints
+from pipeline.adapters.torchserve.replies import InvalidReply, NoFigureInReply, detections, keypoints
 
 FIGURE = {"class_name": "humanoid", "bbox": [10, 20, 30, 60], "score": 0.5}
 POINTS = [[5.0 * row, 3.0 * row, 0.8] for row in range(17)]
@@ -79,7 +79,7 @@ def test_a_small_excess_is_clipped():
 )
 def test_no_detection(changes):
     """Wrong types, wrong order, far outside, not finite: garbage, never another exception."""
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidReply):
         found(**changes)
 
 
@@ -100,16 +100,16 @@ def test_no_detection(changes):
 )
 def test_no_list_of_detections(body):
     """Whatever the bytes are."""
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidReply):
         detections(body, width=10, height=10)
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidReply):
         keypoints(body, width=10, height=10)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_not_finite(number):
     """Python's JSON reader would take them."""
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidReply):
         detections(b'[{"class_name": "humanoid", "bbox": [0, 0, %s, 5], "score": 1}]' % number.encode(), width=9, height=9)
 
 
@@ -135,14 +135,14 @@ def test_a_mask_that_would_unpack_to_gigabytes():
 
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0))
     bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    with pytest.raises(Garbage, match="too big"):
+    with pytest.raises(InvalidReply, match="too big"):
         found(mask=base64.b64encode(bomb).decode())
 
 
 def test_a_truncated_mask():
     """Is damaged, and no half-empty mask."""
     content = base64.b64decode(png(np.zeros((9, 9), dtype=np.uint8)))
-    with pytest.raises(Garbage, match="damaged"):
+    with pytest.raises(InvalidReply, match="damaged"):
         found(mask=base64.b64encode(content[:30]).decode())
 
 
@@ -170,7 +170,7 @@ def test_the_surest_of_several_skeletons():
 
 def test_no_skeleton():
     """A proper reply, but nothing seen."""
-    with pytest.raises(NothingSeen):
+    with pytest.raises(NoFigureInReply):
         keypoints(b"[]", width=9, height=9)
 
 
@@ -180,7 +180,7 @@ def test_no_skeleton():
 )
 def test_no_keypoints(points):
     """Not 17, not three numbers each, or all of them elsewhere."""
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidReply):
         joints(points)
 
 
@@ -195,9 +195,9 @@ ENTRY = st.fixed_dictionaries({"class_name": st.just("humanoid"), "bbox": JSON, 
 def test_anything(content):
     """Any JSON is an answer inside the picture, or garbage."""
     body = json.dumps(content).encode()
-    with contextlib.suppress(Garbage):
+    with contextlib.suppress(InvalidReply):
         for detection in detections(body, width=100, height=80):
             assert 0 <= detection.box.left < detection.box.right <= 100
             assert 0.0 <= detection.score <= 1.0
-    with contextlib.suppress(Garbage):
+    with contextlib.suppress(InvalidReply):
         assert np.all(np.isfinite(keypoints(body, width=100, height=80)))

@@ -26,7 +26,7 @@ from daemon.metrics.exporters import MOST_CONNECTIONS, Exporters
 from daemon.policy.failures import ErrorType
 from daemon.settings import MetricsSettings
 from daemon.worker.resources import ANSWERED
-from pipeline.adapters.torchserve.outcomes import Fault
+from pipeline.adapters.torchserve.failures import FailureKind
 
 VITALS = HealthSnapshot(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)
 DEADLINE_S = 20.0
@@ -100,7 +100,7 @@ def test_nothing_that_a_record_holds_makes_new_series_but_other(event: Event, fi
 
 
 def test_outcomes_are_those_of_the_client() -> None:
-    assert {ANSWERED, *(str(fault) for fault in Fault)} == _OUTCOMES
+    assert {ANSWERED, *(str(fault) for fault in FailureKind)} == _OUTCOMES
     counted = metrics()
     counted.observe(Event.JOB_FAILED, {"error_type": "what nobody foresaw", "upstream_attempts": {"a" * 99: 1}})
     assert values(counted)["doodled_jobs_total", OTHER, "failed"] == 1

@@ -16,9 +16,9 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.adapters.opengl.batches import SpriteBatch, StrokeBatch
 from pipeline.adapters.opengl.clear_colour import clear_colour
 from pipeline.adapters.opengl.contexts import GLContext
-from pipeline.adapters.opengl.pens import SpritePen, StrokePen
 from pipeline.adapters.opengl.resources import Objects, Program, check
 from pipeline.adapters.opengl.screen_box import EMPTY, ScreenBox, ScreenProjection
 from pipeline.errors import ShapeError
@@ -31,7 +31,7 @@ class ProgramSource(Protocol):
     def get(self, vertex: str, fragment: str) -> Program: ...
 
 
-class GLStage:
+class GLSceneRenderer:
     """`pipeline.ports.Stage` on OpenGL. Made by `GLRenderer.stage`, which frees what it holds."""
 
     def __init__(
@@ -53,8 +53,8 @@ class GLStage:
         self._projection = ScreenProjection(canvas)
         self._clip_from_world = _flipped(canvas.view_projection)
         self._far_sign = -1.0 if canvas.view_projection[3, 2] > 0 else 1.0
-        self._sprite_pens = [SpritePen(self._gl, objects, sprite) for sprite in sprites]
-        self._stroke_pen = StrokePen(self._gl, objects)
+        self._sprite_pens = [SpriteBatch(self._gl, objects, sprite) for sprite in sprites]
+        self._stroke_pen = StrokeBatch(self._gl, objects)
         self._empty_array = objects.vertex_array()
         self._clear_colour = clear_colour(canvas, sprites, layout)
         # Where an opaque colour lies behind, soft rims may stay soft.
@@ -107,7 +107,7 @@ class GLStage:
         self._stale = touched
         return Frame(_read_only(self._pixels), 0, 0, pts)
 
-    def _touched(self, pairs: Sequence[tuple[SpritePen, Layer]], strokes: Sequence[Strokes]) -> ScreenBox:
+    def _touched(self, pairs: Sequence[tuple[SpriteBatch, Layer]], strokes: Sequence[Strokes]) -> ScreenBox:
         box = EMPTY
         for pen, layer in pairs:
             box = box.union(pen.box(layer, self._projection))
@@ -115,7 +115,7 @@ class GLStage:
             box = box.union(self._stroke_pen.box(stroke, self._projection))
         return box
 
-    def _paint(self, pairs: Sequence[tuple[SpritePen, Layer]], strokes: Sequence[Strokes], dirty: ScreenBox) -> None:
+    def _paint(self, pairs: Sequence[tuple[SpriteBatch, Layer]], strokes: Sequence[Strokes], dirty: ScreenBox) -> None:
         """Background, strokes behind, figures, strokes in front; nothing outside `dirty` but the clearing."""
         gl = self._gl
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._drawing)

@@ -1,8 +1,8 @@
-"""Sockets that can't outlive a deadline, for requests.
+"""Deadline for the sockets of `requests`: when it expires, they are shut down.
 
-A read timeout bounds silence, not a reply that drips in byte by byte, be it in the headers, the TLS handshake or the body; so a lifeline
-shuts the socket down when the time is up, whatever is being waited for. Names are resolved on a thread of their own, since `getaddrinfo`
-knows no timeout.
+A read timeout bounds the time between two bytes, not a reply that drips in byte by byte, be it in the headers, the TLS handshake or
+the body. So `SocketDeadline` shuts the socket down when the time is up, whatever the request waits for. Host names are resolved on a
+separate thread, since `getaddrinfo` takes no timeout.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 
-class Lifeline:
-    """Shuts the sockets of the requests made within it down when `within_s` seconds are over. Belongs to the thread that enters it."""
+class SocketDeadline:
+    """Context in which sockets are shut down after `within_s` seconds. Belongs to the thread that enters it."""
 
     def __init__(self, within_s: float) -> None:
         self._lock = threading.Lock()
         self._watched: list[socket.socket] = []
-        self._timer = threading.Timer(within_s, self._cut)
+        self._timer = threading.Timer(within_s, self._expire)
         self._timer.daemon = True
-        self.is_cut = False
+        self.has_expired = False
 
     def watch(self, connection: socket.socket) -> None:
-        """Watch a socket too. A duplicate is kept: TLS takes the original over, and closing it elsewhere must not hurt another file."""
+        """Add a socket. A duplicate is kept: TLS takes over the original, and its descriptor may be closed and reused."""
         with self._lock:
-            if self.is_cut:
+            if self.has_expired:
                 raise TimeoutError
             descriptor = os.dup(connection.fileno())  # not the socket's own dup: TLS sockets refuse it
             self._watched.append(socket.socket(connection.family, connection.type, connection.proto, fileno=descriptor))
@@ -53,19 +53,19 @@ class Lifeline:
             while self._watched:
                 self._watched.pop().close()
 
-    def _cut(self) -> None:
+    def _expire(self) -> None:
         with self._lock:
-            self.is_cut = True
+            self.has_expired = True
             for watched in self._watched:
-                with contextlib.suppress(OSError):  # it may be closed on the other side already
+                with contextlib.suppress(OSError):  # the other side may have closed it already
                     watched.shutdown(socket.SHUT_RDWR)
 
 
-_CURRENT: ContextVar[Lifeline] = ContextVar("lifeline")
+_CURRENT: ContextVar[SocketDeadline] = ContextVar("socket deadline")
 
 
 class _Watched(HTTPConnection):
-    """A connection whose sockets hang on the lifeline of whoever makes the request."""
+    """A connection whose sockets obey the current `SocketDeadline`."""
 
     def request(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  # handed on
         if self.sock is not None:  # kept alive from an earlier request
@@ -74,7 +74,7 @@ class _Watched(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         try:
-            return self._opened()
+            return self._connected_socket()
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -82,7 +82,7 @@ class _Watched(HTTPConnection):
         except OSError as error:
             raise NewConnectionError(self, f"no connection to {self.host}: {error.strerror}") from error
 
-    def _opened(self) -> socket.socket:
+    def _connected_socket(self) -> socket.socket:
         end_s = time.monotonic() + (self.timeout or 0.0)
         failure = OSError("the name has no address")
         for family, kind, protocol, _, address in _addresses(self._dns_host, self.port, end_s - time.monotonic()):
@@ -114,8 +114,8 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _WatchedTls
 
 
-class WatchedAdapter(HTTPAdapter):
-    """What a session is to use for connections that hang on the current `Lifeline`; only within one."""
+class DeadlineAdapter(HTTPAdapter):
+    """Transport adapter for a session: its connections obey the current `SocketDeadline`. Use it only within one."""
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  # handed on
         super().init_poolmanager(*arguments, **named)
@@ -123,7 +123,7 @@ class WatchedAdapter(HTTPAdapter):
 
 
 def _addresses(host: str, port: int, within_s: float) -> Iterator[Any]:
-    """What `getaddrinfo` says, or TimeoutError; the thread that still waits for an answer ends when the resolver gives up."""
+    """Addresses from `getaddrinfo`, or TimeoutError; a resolver thread that still waits ends when the resolver gives up."""
     with contextlib.suppress(socket.gaierror):
         return iter(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST))
     answers: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()

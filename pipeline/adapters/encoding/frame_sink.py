@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.adapters.encoding.frame_times import FrameTimes, Ticks
 from pipeline.adapters.encoding.ordered_pool import OrderedPool
 from pipeline.adapters.encoding.output_file import check_place, described, failures, kept_if_finished
-from pipeline.adapters.encoding.timetable import Ticks, Timetable
 from pipeline.errors import OptionError
 from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
 
@@ -71,7 +71,7 @@ class Container(Protocol):
 
 
 @contextmanager
-def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock) -> Iterator[PictureSink]:
+def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock) -> Iterator[FrameSink]:
     """A sink that writes through `container`; the file is removed unless it was finished.
 
     Raises:
@@ -79,14 +79,14 @@ def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock)
     """
     with failures(path, container.kind):
         file = path.open("wb")
-    sink = PictureSink(path, file, container, canvas, clock)
+    sink = FrameSink(path, file, container, canvas, clock)
     with kept_if_finished(path, sink):
         with failures(path, container.kind):
             file.write(container.header())
         yield sink
 
 
-class PictureSink:
+class FrameSink:
     """`Sink` over a `Container`. To be had from `opened`."""
 
     def __init__(self, path: Path, file: IO[bytes], container: Container, canvas: Canvas, clock: OutputClock) -> None:
@@ -96,7 +96,7 @@ class PictureSink:
         self._container = container
         self._canvas = canvas
         self._opaque = canvas.is_opaque
-        self._times = Timetable(clock, container.ticks)
+        self._times = FrameTimes(clock, container.ticks)
         self._pool = OrderedPool(self._compressed, self._store, threads=_THREADS, in_flight=2 * _THREADS + 2, name=container.kind)
         self._shown: Picture | None = None
         self._waiting: tuple[Picture, int, bytes] | None = None

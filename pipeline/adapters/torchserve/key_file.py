@@ -1,8 +1,8 @@
-"""TorchServe's inference key: read from its file, read again when the file changed or the key was refused, shown to nobody.
+"""TorchServe's inference key: read from its file, and read again when the file changed or the key was refused. Never logged.
 
 TorchServe writes `key_file.json` (mode 600) into its working directory at every start, and when a key is renewed through its token API;
-keys expire after `token_expiration_min` minutes (its docs/token_authorization_api.md). A file with nothing but the key serves as well:
-a systemd credential, for instance.
+keys expire after `token_expiration_min` minutes (its docs/token_authorization_api.md). A file that holds only the key works, too,
+such as a systemd credential.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]{1,4096}")
 
 
 class Token:
-    """A key that does not show itself: neither in `repr`, nor in `str`, nor in a pickle."""
+    """A key that appears neither in `repr`, nor in `str`, nor in a pickle."""
 
     __slots__ = ("_secret",)
 
@@ -38,7 +38,7 @@ class Token:
         raise TypeError("a token can't be pickled")
 
     def revealed(self) -> str:
-        """The key itself: for the request's header and nothing else."""
+        """The key itself, only for the request's header."""
         return self._secret
 
 
@@ -46,7 +46,7 @@ class KeyFile:
     """The current key of one server. Thread-safe."""
 
     def __init__(self, path: Path | None, *, kind: str = "inference") -> None:
-        """`path` None has no key, ever; `kind` is the entry of `key_file.json`."""
+        """Without a `path` there is no key; `kind` is the entry of `key_file.json`."""
         self._path = path
         self._kind = kind
         self._lock = threading.Lock()
@@ -56,11 +56,11 @@ class KeyFile:
 
     @property
     def problem(self) -> str:
-        """Why there is no key, a clause without secrets; "" if there is one."""
+        """Why there is no key, without secrets; "" if there is one."""
         return self._problem
 
     def token(self, *, fresh: bool = False) -> Token | None:
-        """The key, or None where there is none; read again if the file changed, or if `fresh` is asked for."""
+        """The key, or None without one; read again if the file changed or if `fresh` is set."""
         if self._path is None:
             return None
         with self._lock:
@@ -71,7 +71,7 @@ class KeyFile:
                     self._token = _parsed(self._path, self._kind)
                     self._stamp, self._problem = stamp, ""
             except (OSError, ValueError) as error:
-                # Not the error's own words: those of a JSON error quote the file.
+                # Not the error's own text: a JSON error quotes the file.
                 reason = error.strerror if isinstance(error, OSError) else "it holds no key"
                 self._stamp, self._token, self._problem = None, None, f"the key file can't be used: {reason or 'it is unreadable'}"
             return self._token

@@ -16,7 +16,7 @@ from pipeline.errors import DecodeError, DecodeReason
 AS_PICTURE = "save it as PNG or JPEG"
 
 
-class PictureKind(StrEnum):
+class ImageKind(StrEnum):
     """The formats that are read."""
 
     PNG = "PNG"
@@ -28,23 +28,23 @@ class PictureKind(StrEnum):
     GIF = "GIF"
 
 
-SUFFIXES: dict[PictureKind, tuple[str, ...]] = {
-    PictureKind.PNG: (".png", ".apng"),
-    PictureKind.JPEG: (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    PictureKind.WEBP: (".webp",),
-    PictureKind.HEIF: (".heic", ".heif", ".heics", ".heifs", ".hif"),
-    PictureKind.TIFF: (".tif", ".tiff"),
-    PictureKind.BMP: (".bmp", ".dib"),
-    PictureKind.GIF: (".gif",),
+SUFFIXES: dict[ImageKind, tuple[str, ...]] = {
+    ImageKind.PNG: (".png", ".apng"),
+    ImageKind.JPEG: (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    ImageKind.WEBP: (".webp",),
+    ImageKind.HEIF: (".heic", ".heif", ".heics", ".heifs", ".hif"),
+    ImageKind.TIFF: (".tif", ".tiff"),
+    ImageKind.BMP: (".bmp", ".dib"),
+    ImageKind.GIF: (".gif",),
 }
 
-_KINDS: tuple[tuple[bytes, PictureKind], ...] = (
-    (rb"\x89PNG\r\n\x1a\n", PictureKind.PNG),
-    (rb"\xff\xd8\xff", PictureKind.JPEG),
-    (rb"RIFF....WEBP", PictureKind.WEBP),
-    (rb"II\*\0|MM\0\*", PictureKind.TIFF),
-    (rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", PictureKind.BMP),
-    (rb"GIF8[79]a", PictureKind.GIF),
+_KINDS: tuple[tuple[bytes, ImageKind], ...] = (
+    (rb"\x89PNG\r\n\x1a\n", ImageKind.PNG),
+    (rb"\xff\xd8\xff", ImageKind.JPEG),
+    (rb"RIFF....WEBP", ImageKind.WEBP),
+    (rb"II\*\0|MM\0\*", ImageKind.TIFF),
+    (rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0", ImageKind.BMP),
+    (rb"GIF8[79]a", ImageKind.GIF),
 )
 
 _RAW_HINT = "develop it, or save it as JPEG"
@@ -77,7 +77,7 @@ _TEXT_BYTES = 1024
 _SVG_BYTES = 8192
 
 
-def kind_of(source: bytes, name: str) -> PictureKind:
+def kind_of(source: bytes, name: str) -> ImageKind:
     """The format of a file's bytes.
 
     Raises:
@@ -88,7 +88,7 @@ def kind_of(source: bytes, name: str) -> PictureKind:
         raise DecodeError(DecodeReason.EMPTY, f"the file is empty: expected a picture, found {found}", path=name, hint="copy it once more")
     for pattern, kind in _KINDS:
         if re.match(pattern, source, re.DOTALL):
-            if kind is PictureKind.TIFF and _is_raw(source):
+            if kind is ImageKind.TIFF and _is_raw(source):
                 raise _refusal("a camera's raw file", _RAW_HINT, name)
             return kind
     if source[4:8] == b"ftyp":
@@ -96,20 +96,20 @@ def kind_of(source: bytes, name: str) -> PictureKind:
     raise _refusal(*_foreign(source), name)
 
 
-def suffix_note(kind: PictureKind, suffix: str) -> str:
+def suffix_note(kind: ImageKind, suffix: str) -> str:
     """A sentence if `suffix` (".png") is not one of the format's, else ""."""
     if not suffix or suffix.lower() in SUFFIXES[kind]:
         return ""
     return f"it is a {kind} although its name ends in {suffix}"
 
 
-def looks_cut(kind: PictureKind, source: bytes) -> bool:
+def looks_cut(kind: ImageKind, source: bytes) -> bool:
     """The file ends earlier than it says, or without the end mark of its format. True of some pictures that can be read, too."""
     return _CUT[kind](source)
 
 
 def _refusal(found: str, hint: str, name: str) -> DecodeError:
-    expected = ", ".join(PictureKind)
+    expected = ", ".join(ImageKind)
     return DecodeError(DecodeReason.UNSUPPORTED, f"the file is {found}: expected a picture ({expected})", path=name, hint=hint)
 
 
@@ -120,16 +120,16 @@ def _is_raw(source: bytes) -> bool:
     return source[8:10] == b"CR" or is_preview or not _RAW_TAGS.isdisjoint(tags)
 
 
-def _kind_by_brand(source: bytes, name: str) -> PictureKind:
+def _kind_by_brand(source: bytes, name: str) -> ImageKind:
     """ISO 14496-12, 4.3: the box's length, "ftyp", the major brand, its version, and the compatible brands."""
     end = min(int.from_bytes(source[:4], "big"), 1024)
     brands = {source[8:12], *(source[at : at + 4] for at in range(16, end, 4))}
     if source[8:12] in _HEIC_BRANDS or brands & _HEIC_BRANDS:
-        return PictureKind.HEIF
+        return ImageKind.HEIF
     if brands & _AVIF_BRANDS:
         raise _refusal("an AVIF picture", AS_PICTURE, name)
     if brands & _HEIF_BRANDS:
-        return PictureKind.HEIF
+        return ImageKind.HEIF
     if source[8:12] == b"crx ":
         raise _refusal("a camera's raw file", _RAW_HINT, name)
     raise _refusal("a video or sound", _VIDEO_HINT, name)
@@ -186,12 +186,12 @@ def _tiff_end(source: bytes) -> int:
     return max(ends)
 
 
-_CUT: dict[PictureKind, Callable[[bytes], bool]] = {
-    PictureKind.PNG: lambda source: b"IEND" not in source,
-    PictureKind.JPEG: lambda source: source.rfind(b"\xff\xd9") <= source.rfind(b"\xff\xda"),
-    PictureKind.GIF: lambda source: not source.rstrip(b"\0").endswith(b";"),
-    PictureKind.WEBP: lambda source: int.from_bytes(source[4:8], "little") + 8 > len(source),
-    PictureKind.BMP: lambda source: int.from_bytes(source[2:6], "little") > len(source),
-    PictureKind.HEIF: lambda source: _box_end(source) > len(source),
-    PictureKind.TIFF: lambda source: _tiff_end(source) > len(source),
+_CUT: dict[ImageKind, Callable[[bytes], bool]] = {
+    ImageKind.PNG: lambda source: b"IEND" not in source,
+    ImageKind.JPEG: lambda source: source.rfind(b"\xff\xd9") <= source.rfind(b"\xff\xda"),
+    ImageKind.GIF: lambda source: not source.rstrip(b"\0").endswith(b";"),
+    ImageKind.WEBP: lambda source: int.from_bytes(source[4:8], "little") + 8 > len(source),
+    ImageKind.BMP: lambda source: int.from_bytes(source[2:6], "little") > len(source),
+    ImageKind.HEIF: lambda source: _box_end(source) > len(source),
+    ImageKind.TIFF: lambda source: _tiff_end(source) > len(source),
 }

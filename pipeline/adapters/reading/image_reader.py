@@ -1,4 +1,4 @@
-"""Strangers' pictures, decoded: bytes in, an upright `Drawing` of sensible size out, or a `DecodeError` that says why not.
+"""Strangers' pictures, decode_drawing: bytes in, an upright `Drawing` of sensible size out, or a `DecodeError` that says why not.
 
 Owns the order of checks and the one place where the codecs' exceptions are mapped. Formats: `kinds`. Only the first picture
 of an animation or of several pages is read. In HEIF the container says which way is up, and EXIF is ignored (ISO 23008-12, 6.5.10);
@@ -24,7 +24,7 @@ from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
 
 from pipeline.adapters.reading.codecs import load, opened
-from pipeline.adapters.reading.kinds import PictureKind, kind_of, looks_cut, suffix_note
+from pipeline.adapters.reading.image_kinds import ImageKind, kind_of, looks_cut, suffix_note
 from pipeline.adapters.reading.pixels import rgb_and_alpha, working_copy
 from pipeline.adapters.reading.tiff_tags import Tags, exif_orientation, has_more_pages, tiff_tags
 from pipeline.errors import DecodeError, DecodeReason
@@ -63,7 +63,7 @@ def read_drawing(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
     """The drawing in a file. Follows links; never waits on a pipe, and never reads more than `limits.max_bytes`.
 
     Raises:
-        DecodeError: as `decoded`; UNREADABLE if the file is missing, not ours to read, or no ordinary file.
+        DecodeError: as `decode_drawing`; UNREADABLE if the file is missing, not ours to read, or no ordinary file.
     """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
@@ -75,10 +75,10 @@ def read_drawing(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
     except OSError as error:
         summary = f"the file can't be read: {error.strerror or error}"
         raise DecodeError(DecodeReason.UNREADABLE, summary, path=path) from error
-    return decoded(source, name=str(path), limits=limits)
+    return decode_drawing(source, name=str(path), limits=limits)
 
 
-def decoded(source: bytes, *, name: str, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
+def decode_drawing(source: bytes, *, name: str, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
     """The drawing in a file's bytes: 8-bit sRGB, upright, its longer side at most `limits.working_side` px.
 
     Args:
@@ -110,7 +110,7 @@ def _check_bytes(found: int, limits: DecodeLimits, name: str) -> None:
 
 
 @contextmanager
-def _mapped(kind: PictureKind, source: bytes, name: str) -> Iterator[None]:
+def _mapped(kind: ImageKind, source: bytes, name: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -124,7 +124,7 @@ def _mapped(kind: PictureKind, source: bytes, name: str) -> Iterator[None]:
         raise DecodeError(DecodeReason.CORRUPT, summary, path=name, hint="open it in another program and save it anew") from error
 
 
-def _pixels(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[Bytes, Bytes | None, int, tuple[str, ...]]:
+def _pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[Bytes, Bytes | None, int, tuple[str, ...]]:
     """Colours, alpha and orientation as stored, and notes."""
     picture, size, end_note = _loaded(kind, source, limits, name)
     notes = [_frames_note(kind, picture, source), end_note]
@@ -138,8 +138,8 @@ def _pixels(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -
     return rgb, alpha, orientation, (*notes, profile_note)
 
 
-def _loaded(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int], str]:
-    """The picture with its pixels decoded, its size before it was reduced, and a sentence or ""."""
+def _loaded(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int], str]:
+    """The picture with its pixels decode_drawing, its size before it was reduced, and a sentence or ""."""
     picture, size = opened(kind, source, limits, name)
     try:
         load(kind, picture)
@@ -151,9 +151,9 @@ def _loaded(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -
     return picture, size, ""
 
 
-def _without_end_marker(kind: PictureKind, source: bytes, limits: DecodeLimits, name: str) -> ImageFile | None:
+def _without_end_marker(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> ImageFile | None:
     """The picture in a JPEG that lacks nothing but its end marker, or None."""
-    if kind is not PictureKind.JPEG or not looks_cut(kind, source):
+    if kind is not ImageKind.JPEG or not looks_cut(kind, source):
         return None
     filled = [opened(kind, source + filling + _END_MARKER, limits, name)[0] for filling in _FILLINGS]
     if any("progressive" in picture.info for picture in filled) or filled[0].tobytes() != filled[1].tobytes():
@@ -161,9 +161,9 @@ def _without_end_marker(kind: PictureKind, source: bytes, limits: DecodeLimits, 
     return filled[0]
 
 
-def _orientation(kind: PictureKind, picture: ImageFile) -> int:
+def _orientation(kind: ImageKind, picture: ImageFile) -> int:
     """EXIF's, where the codec has not turned the picture itself, as those of HEIF and TIFF do."""
-    if kind in {PictureKind.HEIF, PictureKind.TIFF}:
+    if kind in {ImageKind.HEIF, ImageKind.TIFF}:
         return UPRIGHT
     exif = picture.info.get("exif")
     return exif_orientation(exif) if isinstance(exif, bytes) else UPRIGHT
@@ -179,10 +179,10 @@ def _is_inverted(tags: Tags) -> bool:
     return tags.get(_PHOTOMETRIC, (1,))[0] == _WHITE_IS_ZERO
 
 
-def _frames_note(kind: PictureKind, picture: ImageFile, source: bytes) -> str:
-    if kind is PictureKind.TIFF:
+def _frames_note(kind: ImageKind, picture: ImageFile, source: bytes) -> str:
+    if kind is ImageKind.TIFF:
         several = has_more_pages(source)
-    elif kind in {PictureKind.PNG, PictureKind.WEBP, PictureKind.HEIF}:
+    elif kind in {ImageKind.PNG, ImageKind.WEBP, ImageKind.HEIF}:
         several = bool(getattr(picture, "is_animated", False))
     else:
         several = False  # a GIF would have to be read to its end

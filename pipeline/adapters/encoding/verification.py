@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import av.error
 
-from pipeline.adapters.encoding.wholeness import is_whole
+from pipeline.adapters.encoding.completeness import is_whole
 from pipeline.errors import OutputFailed
 from pipeline.types import Animation, Format
 

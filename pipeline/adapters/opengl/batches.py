@@ -33,7 +33,7 @@ class _Order:
         self.used: Ints | None = used if len(used) < vertex_count else None
 
 
-class SpritePen:
+class SpriteBatch:
     """Draws one sprite: keeps its texture, the mesh's buffers, and the draw orders seen so far on the card."""
 
     def __init__(self, gl: Any, objects: Objects, sprite: Sprite) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
@@ -103,7 +103,7 @@ class SpritePen:
         return _Order(triangles, self._vertex_count, buffer)
 
 
-class StrokePen:
+class StrokeBatch:
     """Draws the debug views' lines and triangles; they change every frame, so nothing is kept but two buffers."""
 
     def __init__(self, gl: Any, objects: Objects) -> None:  # noqa: ANN401

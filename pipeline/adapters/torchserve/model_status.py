@@ -1,6 +1,6 @@
-"""TorchServe's describe-model: workers and batch size, to go beside a tiny prediction, never instead of one.
+"""Worker counts and batch size from TorchServe's describe-model, shown beside a tiny prediction, never instead of one.
 
-It may call a worker READY that is dead, so nothing is concluded from it; it tells people where to look.
+describe-model may report READY for a dead worker (etc/doc/torchserve.md), so nothing is decided by it; it shows operators where to look.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from pipeline.adapters.torchserve.http import Courier, NoReply
-from pipeline.adapters.torchserve.key import KeyFile
+from pipeline.adapters.torchserve.http import HttpClient, NoReply
+from pipeline.adapters.torchserve.key_file import KeyFile
 from pipeline.adapters.torchserve.settings import ModelHealth, TorchServeEndpoint
 
 
-def described(courier: Courier, health: ModelHealth, endpoint: TorchServeEndpoint, *, within_s: float) -> ModelHealth:
-    """`health` with what describe-model adds to it; as it is where there is no management URL or no sensible reply."""
+def with_worker_status(http: HttpClient, health: ModelHealth, endpoint: TorchServeEndpoint, *, within_s: float) -> ModelHealth:
+    """`health` completed by describe-model; unchanged without a management URL or a valid reply."""
     if endpoint.management_url is None:
         return health
     url = f"{endpoint.management_url.rstrip('/')}/models/{health.model}"
     try:
-        reply = courier.get(url, token=KeyFile(endpoint.key_file, kind="management").token(), within_s=within_s)
+        reply = http.get(url, token=KeyFile(endpoint.key_file, kind="management").token(), within_s=within_s)
         first = json.loads(reply.body)[0] if reply.status == 200 else {}
     except (NoReply, ValueError, LookupError, TypeError, RecursionError):
         return health

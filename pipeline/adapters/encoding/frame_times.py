@@ -36,7 +36,7 @@ class Ticks:
 
 
 @dataclass
-class Timetable:
+class FrameTimes:
     """Begin times in ticks, asked for one frame after the other.
 
     Attributes:
