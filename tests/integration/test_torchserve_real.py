@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from pipeline.adapters.torchserve.predictor import TorchServePredictor
-from pipeline.adapters.torchserve.settings import PredictionAttempt, ImageEncoding, TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.settings import ImageEncoding, PredictionAttempt, TorchServeEndpoint, TorchServeSettings
 from pipeline.errors import (
     PredictionRefused,
     UpstreamMisconfigured,
