@@ -8,7 +8,7 @@
     │   ├── ShapeError                an array of the wrong shape or dtype
     │   ├── FileProblems              one file, every problem in it at once
     │   │   ├── ConfigError           motion / retarget / scene / character YAML
-    │   │   └── MotionFileError       a BVH file, with line numbers
+    │   │   └── MotionFileError       a motion capture file: lines, joints or keys
     │   ├── CharacterError            a character that can't be animated
     │   ├── RetargetError             a motion that can't drive this rig
     │   ├── UnknownName               a motion or retarget name nobody knows
@@ -90,7 +90,7 @@ class ConfigError(FileProblems):
 
 
 class MotionFileError(FileProblems):
-    """A BVH file that can't be read; its problems carry line numbers."""
+    """A motion capture file that can't be used; its problems name lines, joints or keys."""
 
 
 class CharacterError(PermanentError):
@@ -107,13 +107,14 @@ class UnknownName(PermanentError):
     Attributes:
         name: what was asked for.
         known: what there is.
+        note: what to do, instead of the names that are known.
     """
 
-    def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
+    def __init__(self, kind: str, name: str, known: tuple[str, ...], *, note: str = "") -> None:
         self.kind = kind
         self.name = name
         self.known = known
-        super().__init__(f"there is no {kind} {name!r}", hint=f"known: {', '.join(known)}" if known else "")
+        super().__init__(f"there is no {kind} {name!r}", hint=note or (f"known: {', '.join(known)}" if known else ""))
 
 
 class OptionError(PermanentError):

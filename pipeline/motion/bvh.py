@@ -7,7 +7,10 @@ count that does not match (the rows that are there win), a last row cut short, n
 many at once as can be found: everything that would have to be guessed.
 
 Frame time: the decimal number of the file, exactly. 0.0333333 is *not* taken for 1/30: over 339 frames the two differ by 11
-microseconds, nobody sees that, and the reference numbers as well as the lengths that other programs report use the number as it is written.
+microseconds, which is not to be seen, and the reference numbers as well as the lengths that other programs report use the number as it is
+written. A frame time of ten and more is taken for frames a second, or for milliseconds where that is a usual rate, with a warning.
+
+Numbers with decimal commas are read, with a warning.
 """
 
 from __future__ import annotations
@@ -15,7 +18,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from fractions import Fraction
 from itertools import accumulate, chain, islice
 from pathlib import Path
@@ -25,26 +27,22 @@ import numpy as np
 
 from pipeline.errors import MotionFileError
 from pipeline.motion.bvh_hierarchy import MAX_PROBLEMS, Channel, Hierarchy, HierarchyReader
+from pipeline.motion.clip import MAX_JOINT_FRAMES
 from pipeline.types import Floats, Ints, checked
 
 MAX_BYTES = 64 << 20
-MAX_JOINT_FRAMES = 5_000_000  # ten minutes of 65 joints at 120 Hz; forward kinematics takes a hundred bytes for each
 MAX_VALUE = 1e9
 _FRAMES = re.compile(r"frames\s*:?\s*(\S+)\s*$", re.IGNORECASE)
 _FRAME_TIME = re.compile(r"frame\s*time\s*:?\s*(\S+)\s*$", re.IGNORECASE)
 # Few digits and a small exponent: Fraction("1e-999999999") would calculate for hours.
 _DECIMAL = re.compile(r"(\d{1,12}(\.\d{0,24})?|\.\d{1,24})(e[+-]?\d{1,2})?$", re.IGNORECASE)
-_LONGEST_FRAME_S = 60
+_LONGEST_FRAME_S = 10
+_LEAST_RATE, _HIGHEST_RATE = 10, 1000
+_USUAL_RATES = (24, 25, 30, 50, 60, 90, 100, 120, 240)
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _SHORTEST_FRAME_S = Fraction(1, 100_000)
 
 _T = TypeVar("_T")
-
-
-class UpAxis(StrEnum):
-    """Which axis of the file points up."""
-
-    Y = "+y"
-    Z = "+z"
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +107,9 @@ def bvh_from_text(text: str, *, path: Path | str = "motion.bvh") -> Bvh:
     """
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     reader = HierarchyReader()
+    if any(_DECIMAL_COMMA.search(line) for line in lines[:40] if "OFFSET" in line.upper()):
+        lines = [_DECIMAL_COMMA.sub(".", line) for line in lines]
+        reader.warnings.append("numbers have decimal commas: they are read as decimal points")
     motion_line = next((n for n, line in enumerate(lines) if reader.take(n + 1, line)), None)
     if len(reader.problems) > MAX_PROBLEMS:
         raise _refused(path, reader.problems)
@@ -117,7 +118,7 @@ def bvh_from_text(text: str, *, path: Path | str = "motion.bvh") -> Bvh:
     if motion_line is None:
         problems.append(f"line {len(lines)}: the file ends before MOTION, expected frames")
         raise _refused(path, problems)
-    head = _motion_head(lines, motion_line + 1, problems)
+    head = _motion_head(lines, motion_line + 1, problems, warnings)
     column_count = sum(map(len, hierarchy.channels))
     if reader.problems and not column_count:
         raise _refused(path, problems)  # without channels every row would be called wrong, too
@@ -156,7 +157,7 @@ class _MotionHead:
     first_row: int
 
 
-def _motion_head(lines: list[str], start: int, problems: list[str]) -> _MotionHead:
+def _motion_head(lines: list[str], start: int, problems: list[str], warnings: list[str]) -> _MotionHead:
     """`Frames:` and `Frame Time:`, in any order; the rows begin at the first line that is neither."""
     frame_count: int | None = None
     frame_time: Fraction | None = None
@@ -165,7 +166,7 @@ def _motion_head(lines: list[str], start: int, problems: list[str]) -> _MotionHe
         if count := _FRAMES.match(line):
             frame_count = _whole(count[1], index + 1, problems)
         elif time := _FRAME_TIME.match(line):
-            frame_time = _seconds(time[1], index + 1, problems)
+            frame_time = _seconds(time[1], index + 1, problems, warnings)
         elif line:
             break
     else:
@@ -182,14 +183,29 @@ def _whole(text: str, number: int, problems: list[str]) -> int:
     return 0
 
 
-def _seconds(text: str, number: int, problems: list[str]) -> Fraction:
-    seconds = Fraction(text) if text.isascii() and _DECIMAL.match(text) else Fraction(0)
-    if not _SHORTEST_FRAME_S <= seconds <= _LONGEST_FRAME_S:
+def _seconds(text: str, number: int, problems: list[str], warnings: list[str]) -> Fraction:
+    written = Fraction(text) if text.isascii() and _DECIMAL.match(text) else Fraction(0)
+    if _LEAST_RATE <= written <= _HIGHEST_RATE:
+        return _misunderstood(written, text, number, warnings)
+    if not _SHORTEST_FRAME_S <= written <= _LONGEST_FRAME_S:
         problems.append(
             f"line {number}: Frame Time: expected seconds from {float(_SHORTEST_FRAME_S):g} to {_LONGEST_FRAME_S}, found {text[:40]!r}"
         )
         return Fraction(1)
-    return seconds
+    if written >= 1:
+        warnings.append(f"line {number}: Frame Time: each frame is shown for {float(written):g} s: is that meant?")
+    return written
+
+
+def _misunderstood(written: Fraction, text: str, number: int, warnings: list[str]) -> Fraction:
+    """Seconds for a frame time that is a rate, or milliseconds: 30 is a rate, 33.3333 is a thirtieth of a second."""
+    rate = 1000 / written
+    usual = next((usual for usual in _USUAL_RATES if abs(rate / usual - 1) < Fraction(1, 500)), None)
+    if written.denominator != 1 and usual is not None:
+        warnings.append(f"line {number}: Frame Time: {text} is taken for milliseconds, {usual} frames a second")
+        return written / 1000
+    warnings.append(f"line {number}: Frame Time: {text} is taken for frames a second, {float(1 / written):.6g} s each")
+    return 1 / written
 
 
 def _values(lines: list[str], start: int, column_count: int, problems: list[str], warnings: list[str]) -> Floats:

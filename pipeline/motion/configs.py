@@ -1,6 +1,7 @@
 """AnimatedDrawings' motion and retarget YAML files (COMPAT.md, sections 4 and 5).
 
-All of its keys are read, with three of our own in motion files: `loops`, `title` and `retarget`. Where it insists on Python tuples,
+All of its keys are read, with six of our own in motion files: `loops`, `title`, `retarget`, `root`, `clip` and
+`travel`. Where it insists on Python tuples,
 lists are accepted as well; where it insists on floats, whole numbers are. A key that is not known is an error: it is a typing mistake
 far more often than a note, and a mistyped optional key would be ignored in silence.
 """
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import cast
 
 from pipeline.files.yaml_files import Section, nearest, raise_problems, shown, yaml_mapping
-from pipeline.motion.bvh import UpAxis
 from pipeline.motion.joint_names import namespace_of, without_namespace
-from pipeline.types import AboveCheck, DrawGroup, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
+from pipeline.motion.up_axis import UpAxis
+from pipeline.types import AboveCheck, DrawGroup, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset, Travel
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class MotionConfig:
         ground_joint, facing_pairs, scale, loops: as in `pipeline.types.Motion`.
         up: which axis of the BVH file points up.
         retarget: name of the retarget configuration that shows the motion best, or None.
+        root: the joint that carries the body, or None for the file's first; if it is given, position channels of all joints are honoured.
+        clip: the name of a clip of a file with several, or None.
+        travel: what is shown of the way.
     """
 
     name: str
@@ -46,6 +50,9 @@ class MotionConfig:
     up: UpAxis
     loops: bool = False
     retarget: str | None = None
+    root: str | None = None
+    clip: str | None = None
+    travel: Travel = Travel.FULL
 
 
 def read_motion_config(path: Path, *, roots: Sequence[Path] = ()) -> MotionConfig:
@@ -71,6 +78,9 @@ def read_motion_config(path: Path, *, roots: Sequence[Path] = ()) -> MotionConfi
         up=fields.choice("up", UpAxis),
         loops=fields.flag("loops", default=False),
         retarget=fields.text("retarget", "") or None,
+        root=fields.text("root", "") or None,
+        clip=fields.text("clip", "") or None,
+        travel=fields.choice("travel", Travel, Travel.FULL),
     )
     fields.finish()
     raise_problems(path, problems)

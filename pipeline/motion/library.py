@@ -1,28 +1,35 @@
 """Motions and retarget configurations by name or path, each read once.
 
-A name is the stem of a YAML file in one of the library's folders, the first folder that has it wins. A BVH file without a YAML file is
-taken as well: what its YAML file would say is derived from its joint names and its frames.
+A name is the stem of a YAML file in one of the library's folders, the first folder that has it wins. A motion capture file without a YAML
+file is taken as well: what its YAML file would say is found in its skeleton and its frames.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pipeline.errors import ConfigError, MotionFileError, UnknownName
-from pipeline.files.yaml_files import nearest, raise_problems, shown
-from pipeline.motion.bvh import Bvh, UpAxis, read_bvh
+from pipeline.errors import ConfigError, UnknownName
+from pipeline.motion.bvh import Bvh, read_bvh
+from pipeline.motion.clip import MotionClip, MotionSource
 from pipeline.motion.configs import MotionConfig, read_motion_config, read_retarget_config, spelt_as
-from pipeline.motion.joint_names import facing_pairs, ground_joint, up_axis, without_namespace
-from pipeline.motion.kinematics import world_positions
+from pipeline.motion.configured import configured_motion
+from pipeline.motion.derived import AS_FOUND, MotionChoices, body_of, derived_motion
+from pipeline.motion.humanoid.body_config import body_config
+from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap, find_body
+from pipeline.motion.joint_names import without_namespace
+from pipeline.motion.sources import exists, own_sources, source_of
+from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Motion, RetargetConfig
 
 _YAML = (".yaml", ".yml")
 # The shipped configurations in the order in which they are tried on an unknown motion: those that name the most joints first.
 _FAMILIES = ("doodled", "cmu", "fair", "mixamo")
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]")
 
 _T = TypeVar("_T")
 
@@ -55,9 +62,10 @@ class _Kept:
     """A motion, and what it was made of: it is made anew when that has been read anew."""
 
     config: MotionConfig | None
-    bvh: Bvh
+    content: Bvh | MotionClip
     motion: Motion
-    warnings: tuple[str, ...]
+    body: BodyMap | None
+    notes: tuple[str, ...]
 
 
 class MotionLibrary:
@@ -67,16 +75,25 @@ class MotionLibrary:
         motion_dirs: folders with motion YAML files.
         retarget_dirs: folders with retarget YAML files.
         roots: where relative paths inside motion files may start, besides the working directory and the file's own folder.
+        more_sources: motion file formats besides those that need nothing but numpy.
     """
 
-    def __init__(self, motion_dirs: Sequence[Path], retarget_dirs: Sequence[Path], roots: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        motion_dirs: Sequence[Path],
+        retarget_dirs: Sequence[Path],
+        roots: Sequence[Path] = (),
+        more_sources: Sequence[MotionSource] = (),
+    ) -> None:
         self._motion_dirs = tuple(motion_dirs)
         self._retarget_dirs = tuple(retarget_dirs)
         self._roots = tuple(roots)
+        self._sources = (*own_sources(), *more_sources)
         self._configs: _Shelf[MotionConfig] = _Shelf()
         self._files: _Shelf[Bvh] = _Shelf()
+        self._clips: dict[str | None, _Shelf[MotionClip]] = {}
         self._retargets: _Shelf[RetargetConfig] = _Shelf()
-        self._motions: dict[Path, _Kept] = {}
+        self._motions: dict[tuple[Path, MotionChoices], _Kept] = {}
 
     def names(self) -> tuple[str, ...]:
         """All motions that are known by name."""
@@ -86,23 +103,37 @@ class MotionLibrary:
         """All retarget configurations that are known by name."""
         return _names(self._retarget_dirs)
 
-    def motion(self, wanted: str | Path) -> Motion:
-        """A motion by name, or by the path of a motion YAML or BVH file.
+    def motion(self, wanted: str | Path, choices: MotionChoices = AS_FOUND) -> Motion:
+        """A motion by name, whatever its case, hyphens and spaces, or by the path of a motion YAML or motion capture file.
 
         Raises:
             UnknownName: there is no such name or file.
             ConfigError, MotionFileError: its files are not in order.
         """
-        return self._kept(wanted).motion
+        return self._kept(wanted, choices).motion
 
-    def warnings(self, wanted: str | Path) -> tuple[str, ...]:
-        """What was odd about a motion's files, but readable. Raises as `motion` does."""
-        return self._kept(wanted).warnings
+    def warnings(self, wanted: str | Path, choices: MotionChoices = AS_FOUND) -> tuple[str, ...]:
+        """What was odd about a motion's files, but readable, or understood in one of several ways. Raises as `motion` does."""
+        return self._kept(wanted, choices).notes
+
+    def body(self, wanted: str | Path, choices: MotionChoices = AS_FOUND) -> BodyMap | None:
+        """The map of the body of a motion capture file, however doubtful; None if none is found. Raises as `motion` does otherwise."""
+        path = self._motion_path(wanted)
+        clip = self._clip(path, choices.clip)
+        return body_of(clip, choices, self._family(clip, choices))
+
+    def clip(self, wanted: str | Path, choices: MotionChoices = AS_FOUND) -> MotionClip:
+        """A motion capture file's clip. Raises as `motion` does."""
+        return self._clip(self._motion_path(wanted), choices.clip)
+
+    def path(self, wanted: str | Path) -> Path:
+        """The file of a motion by name or path. Raises UnknownName."""
+        return self._motion_path(wanted)
 
     def title(self, wanted: str | Path) -> str:
-        """What people are shown for a motion's name. Raises as `motion` does, short of reading the BVH file."""
-        path = _path("motion", wanted, self._motion_dirs, (*_YAML, ".bvh"))
-        return path.stem if path.suffix.lower() == ".bvh" else self._config(path).title
+        """What people are shown for a motion's name. Raises as `motion` does, short of reading its motion capture file."""
+        path = self._motion_path(wanted)
+        return self._config(path).title if path.suffix.lower() in _YAML else path.stem
 
     def retarget(self, wanted: str | Path) -> RetargetConfig:
         """A retarget configuration by name or path.
@@ -111,115 +142,112 @@ class MotionLibrary:
             UnknownName: there is no such name or file.
             ConfigError: the file is not in order.
         """
-        return self._retargets.get(_path("retarget configuration", wanted, self._retarget_dirs, _YAML), read_retarget_config)
+        return self._retargets.get(_path("retarget configuration", wanted, self._retarget_dirs, any_file=False), read_retarget_config)
 
     def matching_retarget(self, motion: Motion) -> RetargetConfig:
-        """The configuration that the motion's YAML file recommends, or else the first that names only joints which the motion has.
+        """The configuration that drives a figure by the motion's joints.
 
-        The shipped ones for figures drawn from the front are tried first, then the others by name.
+        That is what the motion's YAML file recommends, or else the first that needs only joints which the motion has (the shipped ones for
+        figures drawn from the front are tried first, then the others by name), or else one made from the map of the motion's body.
 
         Raises:
-            UnknownName: none fits.
+            UnknownName: none fits, and no body is found.
         """
-        recommended = next((kept.config.retarget for kept in self._motions.values() if kept.motion is motion and kept.config), None)
-        if recommended:
-            return self.retarget(recommended)
-        have = set(motion.joint_names)
+        kept = next((kept for kept in self._motions.values() if kept.motion is motion), None)
+        if kept is not None and kept.config is not None and kept.config.retarget:
+            return self.retarget(kept.config.retarget)
+        named = self._named_retarget(motion.joint_names)
+        if named is not None:
+            return named
+        body = kept.body if kept is not None else None
+        if body is None:
+            body = find_body(motion.joint_names, motion.parents, motion.positions, up=UpAxis.Y)
+        if body is None or body.confidence < ENOUGH:
+            raise UnknownName("retarget configuration for the joints of motion", motion.name, self.retarget_names())
+        is_flat = isinstance(kept, _Kept) and isinstance(kept.content, MotionClip) and kept.content.is_flat
+        return body_config(body, f"found in {motion.name}", is_flat=is_flat)
+
+    def _named_retarget(self, joint_names: Sequence[str]) -> RetargetConfig | None:
+        have = set(joint_names)
         names = self.retarget_names()
         families = [name for name in _FAMILIES if name in names]
         for name in (*families, *(name for name in names if name not in families)):
             config = self.retarget(name)
-            if have.issuperset(spelt_as(config, motion.joint_names).motion_joints):
+            if have.issuperset(spelt_as(config, joint_names).needed_joints):
                 return config
-        raise UnknownName("retarget configuration for the joints of motion", motion.name, names)
+        return None
 
     def _config(self, path: Path) -> MotionConfig:
         return self._configs.get(path, lambda file: read_motion_config(file, roots=self._roots))
 
-    def _kept(self, wanted: str | Path) -> _Kept:
-        path = _path("motion", wanted, self._motion_dirs, (*_YAML, ".bvh"))
-        config = None if path.suffix.lower() == ".bvh" else self._config(path)
-        bvh = self._files.get(config.bvh_path if config else path, read_bvh)
-        kept = self._motions.get(path)
-        if kept is None or kept.config is not config or kept.bvh is not bvh:
-            motion, warnings = _configured(path, config, bvh) if config else (_derived(path, bvh), bvh.warnings)
-            kept = _Kept(config, bvh, motion, warnings)
-            self._motions[path] = kept
+    def _clip(self, path: Path, clip: str | None) -> MotionClip:
+        source = source_of(path, self._sources)
+        return self._clips.setdefault(clip, _Shelf()).get(path, lambda file: source.read(file, clip))
+
+    def _family(self, clip: MotionClip, choices: MotionChoices) -> RetargetConfig | None:
+        """The retarget configuration that says where a clip's body is: the one that is asked for, or else one with its joints' names."""
+        if choices.retarget is not None:
+            return self.retarget(choices.retarget)
+        return None if clip.body is not None else self._named_retarget(without_namespace(clip.joint_names))
+
+    def _motion_path(self, wanted: str | Path) -> Path:
+        return _path("motion", wanted, self._motion_dirs, any_file=True)
+
+    def _kept(self, wanted: str | Path, choices: MotionChoices) -> _Kept:
+        path = self._motion_path(wanted)
+        config = self._config(path) if path.suffix.lower() in _YAML else None
+        if config is not None and config.root is None and config.bvh_path.suffix.lower() == ".bvh":
+            content: Bvh | MotionClip = self._files.get(config.bvh_path, read_bvh)
+        else:
+            content = self._clip(config.bvh_path if config else path, choices.clip or (config.clip if config else None))
+        kept = self._motions.get((path, choices))
+        if kept is None or kept.config is not config or kept.content is not content:
+            kept = self._made(path, config, content, choices)
+            self._motions[path, choices] = kept
         return kept
 
-
-def _configured(path: Path, config: MotionConfig, bvh: Bvh) -> tuple[Motion, tuple[str, ...]]:
-    """The motion that a YAML file describes, and what was odd about it."""
-    new = dict(zip(bvh.joint_names, without_namespace(bvh.joint_names), strict=True))
-    names = tuple(new.values())
-    problems: list[str] = []
-    frame_count = len(bvh.values)
-    if config.start_frame >= frame_count:
-        problems.append(
-            f"start_frame_idx: expected less than the {frame_count} frames of {config.bvh_path.name}, found {config.start_frame}"
-        )
-    ground = new.get(config.ground_joint, config.ground_joint)
-    pairs = tuple((new.get(left, left), new.get(right, right)) for left, right in config.facing_pairs)
-    used = [("groundplane_joint", ground), *(("forward_perp_joint_vectors", joint) for pair in pairs for joint in pair)]
-    problems += [
-        f"{key}: {config.bvh_path.name} has no joint {shown(joint)}{nearest(joint, names)}" for key, joint in used if joint not in names
-    ]
-    raise_problems(path, problems, hint=f"its joints are {', '.join(names[:40])}")
-    warnings = bvh.warnings
-    if config.end_frame is not None and config.end_frame > frame_count:
-        warnings += (f"end_frame_idx: {config.end_frame} is past the {frame_count} frames of {config.bvh_path.name}",)
-    kept = replace(bvh, values=bvh.values[config.start_frame : config.end_frame])
-    motion = Motion(
-        name=config.name,
-        joint_names=names,
-        parents=bvh.parents,
-        positions=world_positions(kept, config.up),
-        frame_time=config.frame_time or bvh.frame_time,
-        ground_joint=ground,
-        facing_pairs=pairs,
-        scale=config.scale,
-        loops=config.loops,
-    )
-    return motion, warnings
-
-
-def _derived(path: Path, bvh: Bvh) -> Motion:
-    """The motion of a BVH file that comes without a YAML file; scaled to a figure one unit high."""
-    names = without_namespace(bvh.joint_names)
-    pairs = facing_pairs(names)
-    if not pairs:
-        raise MotionFileError(
-            path,
-            [f"no shoulders or hips are known among its joints: {', '.join(names[:40])}"],
-            hint="write a motion YAML file that names them as forward_perp_joint_vectors",
-        )
-    positions = world_positions(bvh)
-    if up_axis(names, positions) is UpAxis.Z:
-        positions = world_positions(bvh, UpAxis.Z)
-    height = float(positions[0, :, 1].max() - positions[0, :, 1].min())
-    return Motion(
-        name=path.stem,
-        joint_names=names,
-        parents=bvh.parents,
-        positions=positions,
-        frame_time=bvh.frame_time,
-        ground_joint=ground_joint(names, positions[0]),
-        facing_pairs=pairs,
-        scale=1 / height if height > 0 else 1.0,
-    )
+    def _made(self, path: Path, config: MotionConfig | None, content: Bvh | MotionClip, choices: MotionChoices) -> _Kept:
+        if config is not None:
+            motion, notes = configured_motion(path, config, content, choices)
+            return _Kept(config, content, motion, None, notes)
+        if isinstance(content, Bvh):
+            raise TypeError("a motion without a YAML file is made of a clip")
+        derived = derived_motion(path, content, choices, self._family(content, choices))
+        return _Kept(None, content, derived.motion, derived.body, derived.notes)
 
 
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:
     return tuple(sorted({path.stem for folder in folders if folder.is_dir() for path in folder.iterdir() if path.suffix in _YAML}))
 
 
-def _path(kind: str, wanted: str | Path, folders: Sequence[Path], suffixes: Sequence[str]) -> Path:
+def matching_name(wanted: str, known: Iterable[str]) -> str | None:
+    """The known name that is meant: the same but for case, hyphens and spaces; None if there is none."""
+    names = list(known)
+    if wanted in names:
+        return wanted
+    return next((name for name in names if _plain(name) == _plain(wanted)), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", "_", name.strip()).casefold()
+
+
+def _path(kind: str, wanted: str | Path, folders: Sequence[Path], *, any_file: bool) -> Path:
     """The file that is meant by a name or a path."""
     as_path = Path(wanted)
-    candidates = [as_path] if as_path.suffix.lower() in suffixes else []
-    if not candidates and as_path.name == str(wanted):  # a plain name can't lead out of the folders
-        candidates = [folder / f"{wanted}{suffix}" for folder in folders for suffix in _YAML]
-    for candidate in candidates:
-        if os.path.isfile(candidate):  # noqa: PTH113 - Path's own fails on long names
-            return candidate
-    raise UnknownName(kind, str(wanted), _names(folders))
+    is_plain = as_path.name == str(wanted)  # a plain name can't lead out of the folders
+    if is_plain and (name := matching_name(str(wanted), _names(folders))) is not None:
+        candidates = [folder / f"{name}{suffix}" for folder in folders for suffix in _YAML]
+        return next(candidate for candidate in candidates if candidate.is_file())
+    if as_path.suffix.lower() in _YAML and os.path.isfile(as_path):  # noqa: PTH113 - Path's own fails on long names
+        return as_path
+    if any_file and as_path.name and (as_path.suffix or not is_plain) and exists(as_path):
+        return as_path
+    raise UnknownName(kind, str(wanted), _names(folders), note=_windows_note(str(wanted)))
+
+
+def _windows_note(wanted: str) -> str:
+    if not _WINDOWS_PATH.match(wanted):
+        return ""
+    inner = wanted[2:].replace("\\", "/").lstrip("/")
+    return f"this is a path of Windows: under WSL it is /mnt/{wanted[0].lower()}/{inner}"

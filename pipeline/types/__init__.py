@@ -15,7 +15,17 @@ from __future__ import annotations
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
 from pipeline.types.character import Character, Mesh, Rig
 from pipeline.types.drawing import KEYPOINT_NAMES, MIRRORED_PARTS, AnnotatedFigure, Annotation, BodyPart, Box, Detection, Drawing, Quality
-from pipeline.types.motion import AboveCheck, DrawGroup, Motion, PoseTrack, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset
+from pipeline.types.motion import (
+    AboveCheck,
+    DrawGroup,
+    Motion,
+    PoseTrack,
+    ProjectionGroup,
+    ProjectionMethod,
+    RetargetConfig,
+    RootOffset,
+    Travel,
+)
 from pipeline.types.picture import HALF_SEEN, Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
 from pipeline.types.scene import Actor, Camera, DebugViews, OutputClock, Scene, View
 
@@ -60,6 +70,7 @@ __all__ = [
     "Singles",
     "Sprite",
     "Strokes",
+    "Travel",
     "View",
     "checked",
 ]

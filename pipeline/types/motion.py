@@ -12,6 +12,17 @@ import numpy as np
 from pipeline.types.arrays import Floats, Ints, checked
 
 
+class Travel(StrEnum):
+    """What is shown of a figure's way."""
+
+    FOLLOW = "follow"
+    """The camera follows where the figure leaves its place."""
+    IN_PLACE = "in-place"
+    """The figure treads on the spot."""
+    FULL = "full"
+    """The whole way is in the picture."""
+
+
 @dataclass(frozen=True, eq=False)
 class Motion:
     """A motion-capture clip: where every joint is in every frame.
@@ -26,6 +37,8 @@ class Motion:
         facing_pairs: pairs of joints, each spanning the body from left to right.
         scale: BVH units -> world units, for drawing the skeleton.
         loops: the last frame leads back into the first.
+        travel: what is shown of the way.
+        feet: joints that keep their place while they are on the ground, whatever the drawing's proportions; may be empty.
     """
 
     name: str
@@ -37,6 +50,8 @@ class Motion:
     facing_pairs: tuple[tuple[str, str], ...]
     scale: float
     loops: bool = False
+    travel: Travel = Travel.FULL
+    feet: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.joint_names)
@@ -115,6 +130,14 @@ class RetargetConfig:
         named += [j for g in self.draw_groups for j in g.depth_drivers]
         named += [j for chain in self.root_offset.motion_chains for j in chain]
         named += [j for pair in self.mapping.values() for j in pair]
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def needed_joints(self) -> tuple[str, ...]:
+        """The motion joints that must be there: those that drive a bone, say what is in front, or measure the way."""
+        named = [j for pair in self.mapping.values() for j in pair]
+        named += [j for g in self.draw_groups for j in g.depth_drivers]
+        named += [j for chain in self.root_offset.motion_chains for j in chain]
         return tuple(dict.fromkeys(named))
 
 

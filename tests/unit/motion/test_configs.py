@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from pipeline.errors import ConfigError
-from pipeline.motion.bvh import UpAxis
 from pipeline.motion.configs import read_motion_config, read_retarget_config
+from pipeline.motion.up_axis import UpAxis
 from pipeline.types import AboveCheck, ProjectionMethod
 
 MOTION = {
@@ -106,7 +106,7 @@ def test_the_bvh_file_may_lie_in_a_root(tmp_path, motion_file):
         ({"forward_perp_joint_vectors": []}, "forward_perp_joint_vectors: expected a list of lists of 2 names each, at least 1, found []"),
         ({"forward_perp_joint_vectors": [["a"]]}, "found [['a']]"),
         ({"scale": 0}, "scale: expected a number above 0, found 0"),
-        ({"up": "+x"}, "up: expected +y or +z, found '+x'"),
+        ({"up": "+w"}, "up: expected +y or +z or +x or -x or -y or -z, found '+w'"),
         ({"loops": 1}, "loops: expected true or false, found 1"),
         ({"frametime": 1}, "frametime: is not a key that is known here; did you mean frame_time?"),
     ],

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pipeline.motion.bvh import UpAxis, bvh_from_text
+from pipeline.motion.bvh import bvh_from_text
 from pipeline.motion.kinematics import world_positions
+from pipeline.motion.up_axis import UpAxis
 
 
 def chain(root_channels: str, joint_channels: str, row: str) -> np.ndarray:

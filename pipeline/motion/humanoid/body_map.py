@@ -1,0 +1,308 @@
+"""The map of a body: which joints are hips, neck, head, and the two ends and middle of each limb; which axis is up; which side is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from pipeline.motion import facing
+from pipeline.motion.humanoid.body_tree import BodyTree, body_trees
+from pipeline.motion.humanoid.limb_joints import LimbJoints, arm_joints, leg_joints
+from pipeline.motion.humanoid.limb_pairs import LimbPair, Limbs, best_limbs
+from pipeline.motion.humanoid.name_hints import ARM_PARTS, LEG_PARTS, Part, left_one, part_named, parts_named
+from pipeline.motion.humanoid.orientation import BodyPlaces, is_first_left, up_axis_of
+from pipeline.motion.up_axis import UpAxis, upright
+from pipeline.types import Floats, Ints
+
+SAMPLES = 48
+"""Frames that are looked at, evenly spread over the motion."""
+
+ENOUGH = 0.5
+"""Below this confidence a map is a guess, and the user is asked."""
+
+
+_LEG_ENDS = LEG_PARTS - {Part.TOE}
+_ARM_ENDS = ARM_PARTS - {Part.FINGER, Part.CLAVICLE}
+
+
+@dataclass(frozen=True)
+class LimbMap:
+    """Names of a limb's joints: shoulder, elbow, wrist and a finger's end; or hip, knee, ankle and the toes. `tip` may be missing."""
+
+    start: str
+    middle: str
+    end: str
+    tip: str | None = None
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        return (self.start, self.middle, self.end, *([self.tip] if self.tip else []))
+
+
+@dataclass(frozen=True)
+class BodyMap:
+    """Where a skeleton's body is.
+
+    Attributes:
+        hips: the trunk's lower end.
+        trunk: joints from the hips to the neck, both included.
+        neck: the joint between the shoulders.
+        head: the joint that the head turns about, or None.
+        up: which axis of the file points up.
+        confidence: 0 to 1.
+        reasons: what the map rests on, a sentence each.
+        doubts: what is ambiguous, a sentence each; empty where nothing is.
+    """
+
+    hips: str
+    trunk: tuple[str, ...]
+    neck: str
+    head: str | None
+    left_arm: LimbMap
+    right_arm: LimbMap
+    left_leg: LimbMap
+    right_leg: LimbMap
+    up: UpAxis
+    confidence: float
+    reasons: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def facing_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of joints that span the body from left to right."""
+        return ((self.left_arm.start, self.right_arm.start), (self.left_leg.start, self.right_leg.start))
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Every joint that the map names, each once."""
+        limbs = [joint for limb in (self.left_arm, self.right_arm, self.left_leg, self.right_leg) for joint in limb.joints]
+        return tuple(dict.fromkeys([*self.trunk, *([self.head] if self.head else []), *limbs]))
+
+
+def find_body(
+    names: Sequence[str],
+    parents: Ints,
+    positions: Floats,
+    *,
+    rest: Floats | None = None,
+    up: UpAxis | None = None,
+    declared_up: UpAxis | None = None,
+    facing_axis: UpAxis | None = None,
+) -> BodyMap | None:
+    """The map of the body, or None where the skeleton has no two pairs of limbs on a trunk.
+
+    Args:
+        positions: (T, K, 3) joint positions in the file's world.
+        rest: (K, 3) the same in the rest pose, if the file has one.
+        up: the user's word on which axis is up.
+        declared_up: what the file's format says about it.
+        facing_axis: the user's word on which axis the body faces in the first frame.
+    """
+    points = positions[np.unique(np.linspace(0, len(positions) - 1, SAMPLES).astype(int))]
+    candidates = [(tree, limbs) for tree in body_trees(names, parents, points) if (limbs := best_limbs(tree)) is not None]
+    if not candidates:
+        return None
+    tree, limbs = max(candidates, key=lambda pair: pair[1].score)
+    return _Finding(tree, limbs).result(rest=rest, up=up, declared_up=declared_up, facing_axis=facing_axis)
+
+
+class _Finding:
+    """Joins what the other modules find about one tree."""
+
+    def __init__(self, tree: BodyTree, limbs: Limbs) -> None:
+        self.tree, self.limbs = tree, limbs
+        self.legs = leg_joints(tree, limbs.legs)
+        length = sum(_limb_length(tree, limbs.legs.branch, way, self.legs) for way in (limbs.legs.first, limbs.legs.second)) / 2
+        self.arms = arm_joints(tree, limbs.arms, length)
+
+    def result(self, *, rest: Floats | None, up: UpAxis | None, declared_up: UpAxis | None, facing_axis: UpAxis | None) -> BodyMap:
+        limbs = self.limbs
+        reasons = [f"{len(limbs.trunk)} places from hips to shoulders, two legs of the same bones below, two arms above"]
+        doubts: list[str] = []
+        confidence = (0.4 + 0.6 * limbs.legs.similarity) * (0.4 + 0.6 * limbs.arms.similarity)
+        confidence *= self._structure(reasons, doubts)
+        found_up = self._up(rest, declared_up) if up is None else (up, 1.0, f"up is {up}, as asked for")
+        confidence *= found_up[1]
+        (reasons if found_up[1] > 0.7 else doubts).append(found_up[2] + ("" if found_up[1] > 0.7 else "; --up settles it"))
+        first_is_left, sure = self._sides(found_up[0], facing_axis, reasons, doubts)
+        order = (0, 1) if first_is_left else (1, 0)
+        arms = [self._limb(limbs.arms, self.arms, side) for side in order]
+        legs = [self._limb(limbs.legs, self.legs, side) for side in order]
+        trunk, head = self._trunk_joints()
+        return BodyMap(
+            hips=trunk[0],
+            trunk=trunk,
+            neck=trunk[-1],
+            head=head,
+            left_arm=arms[0],
+            right_arm=arms[1],
+            left_leg=legs[0],
+            right_leg=legs[1],
+            up=found_up[0],
+            confidence=round(confidence * sure, 2),
+            reasons=tuple(reasons),
+            doubts=tuple(doubts),
+        )
+
+    def _structure(self, reasons: list[str], doubts: list[str]) -> float:
+        limbs, tree = self.limbs, self.tree
+        share = min(1.0, 0.45 + 0.2 * max(0.0, limbs.margin))
+        leg_parts = parts_named(name for node in (*limbs.legs.first, *limbs.legs.second) for name in tree.node_names(node))
+        arm_parts = parts_named(name for node in (*limbs.arms.first, *limbs.arms.second) for name in tree.node_names(node))
+        if leg_parts & LEG_PARTS and arm_parts & ARM_PARTS:
+            reasons.append("the joints' names say the same")
+            share = max(share, 0.97)
+        else:
+            reasons.append("the joints' names say nothing about it: hierarchy, lengths and symmetry decide")
+            if share < 0.8:
+                doubts.append(f"{limbs.rivals} would fit nearly as well; --retarget with a file of your own settles it")
+        if not limbs.head:
+            doubts.append("there is no head above the shoulders")
+            share *= 0.9
+        if min(self.arms.score, self.legs.score) < -4:
+            doubts.append("a limb has no two bones of about the same length")
+            share *= 0.6
+        return share
+
+    def _up(self, rest: Floats | None, declared: UpAxis | None) -> tuple[UpAxis, float, str]:
+        legs, trunk = self.limbs.legs, self.limbs.trunk
+        feet = (self._at(legs, self.legs.end, 0) + self._at(legs, self.legs.end, 1)) / 2
+        resting = None
+        if rest is not None:
+            places = [self._rest(rest, legs.first[self.legs.end]), self._rest(rest, legs.second[self.legs.end])]
+            resting = self._rest(rest, trunk[-1]) - (places[0] + places[1]) / 2
+        axis, certainty = up_axis_of(
+            feet, self.tree.points[:, trunk[0]], self.tree.points[:, trunk[-1]], resting=resting, declared=declared
+        )
+        return axis, certainty.value, certainty.reason
+
+    def _rest(self, rest: Floats, node: int) -> Floats:
+        place: Floats = rest[self.tree.members[node][0]]
+        return place
+
+    def _at(self, pair: LimbPair, place: int, side: int) -> Floats:
+        """(S, 3) places of a limb's node; -1 is the trunk's."""
+        way = (pair.first, pair.second)[side]
+        places: Floats = self.tree.points[:, way[place] if place >= 0 else pair.branch]
+        return places
+
+    def _sides(self, up: UpAxis, facing_axis: UpAxis | None, reasons: list[str], doubts: list[str]) -> tuple[bool, float]:
+        """Whether the limbs called first are the left ones, and how sure that is."""
+        legs, arms = self.limbs.legs, self.limbs.arms
+        arms_agree = self._same_sides(up)
+        self.limbs = replace(self.limbs, arms=arms if arms_agree else replace(arms, first=arms.second, second=arms.first))
+        arms = self.limbs.arms
+        if facing_axis is not None:
+            reasons.append(f"left and right follow from facing {facing_axis}, as asked for")
+            return self._left_by_facing(up, facing_axis), 1.0
+        named = self._named_side(legs) + self._named_side(arms)
+        evidence, clues = is_first_left(self._places(up))
+        if named:
+            reasons.append("left and right as the joints are named")
+            if evidence * named < -0.5:
+                doubts.append(f"names say the opposite of {' and '.join(clues)} about left and right: a mirrored file?")
+                return named > 0, 0.8
+            return named > 0, 1.0
+        if abs(evidence) > 0.15:
+            reasons.append(f"left and right by {' and '.join(clues)}")
+            return evidence > 0, 0.6 + 0.4 * min(1.0, abs(evidence) / 0.5)
+        doubts.append("nothing says which side is the left one; --facing settles it (the axis that the body faces at first)")
+        return evidence >= 0, 0.55
+
+    def _named_side(self, pair: LimbPair) -> int:
+        sides = []
+        for one, other in zip(pair.first[:6], pair.second[:6], strict=False):
+            sides.append(left_one(self.tree.node_names(one)[-1:], self.tree.node_names(other)[-1:]))
+        return (sum(sides) > 0) - (sum(sides) < 0)
+
+    def _same_sides(self, up: UpAxis) -> bool:
+        """Whether the first arm is on the first leg's side, by names or else by where they are."""
+        by_name = self._named_side(self.limbs.legs) * self._named_side(self.limbs.arms)
+        if by_name:
+            return by_name > 0
+        across = upright(self._at(self.limbs.legs, self.legs.start, 1) - self._at(self.limbs.legs, self.legs.start, 0), up)
+        if not np.abs(across).max() > 0:
+            across = upright(self._at(self.limbs.legs, self.legs.middle, 1) - self._at(self.limbs.legs, self.legs.middle, 0), up)
+        above = upright(self._at(self.limbs.arms, self.arms.start, 1) - self._at(self.limbs.arms, self.arms.start, 0), up)
+        return float((across * above).sum()) >= 0
+
+    def _left_by_facing(self, up: UpAxis, facing_axis: UpAxis) -> bool:
+        places = self._places(up)
+        spans = np.stack([places.hips_b - places.hips_a, places.shoulders[1] - places.shoulders[0]], axis=1)
+        ahead = facing.forward_directions(spans[:1])[0]
+        wanted = np.zeros(3)
+        wanted["xyz".index(facing_axis[1])] = 1.0 if facing_axis[0] == "+" else -1.0
+        return float(upright(wanted, up) @ ahead) > 0
+
+    def _places(self, up: UpAxis) -> BodyPlaces:
+        def both(pair: LimbPair, place: int) -> tuple[Floats, Floats]:
+            return (upright(self._at(pair, place, 0), up), upright(self._at(pair, place, 1), up))
+
+        legs, arms = self.limbs.legs, self.limbs.arms
+        hips = both(legs, self.legs.start)
+        has_toes = min(len(legs.first), len(legs.second)) > self.legs.end + 1
+        return BodyPlaces(
+            hips_a=hips[0],
+            hips_b=hips[1],
+            knees=both(legs, self.legs.middle),
+            ankles=both(legs, self.legs.end),
+            toes=both(legs, self.legs.end + 1) if has_toes else None,
+            shoulders=both(arms, self.arms.start),
+            elbows=both(arms, self.arms.middle),
+            wrists=both(arms, self.arms.end),
+            root=upright(self.tree.points[:, self.limbs.trunk[0]], up),
+        )
+
+    def _limb(self, pair: LimbPair, joints: LimbJoints, side: int) -> LimbMap:
+        way = (pair.first, pair.second)[side]
+        own_start = [joint for joint in self.tree.members[pair.branch] if self._leads_to(joint, way[0])] if joints.start < 0 else []
+        parts = _LEG_ENDS if pair is self.limbs.legs else _ARM_ENDS
+        start = self.tree.names[own_start[-1]] if own_start else self._name(way[joints.start] if joints.start >= 0 else pair.branch, parts)
+        tip = self._name(way[joints.end + 1], frozenset()) if joints.end + 1 < len(way) else None
+        return LimbMap(start, self._name(way[joints.middle], parts), self._name(way[joints.end], parts), tip)
+
+    def _leads_to(self, joint: int, node: int) -> bool:
+        """Whether a joint of the trunk's node bears the side of a limb's node in its name."""
+        own, others = self.tree.names[joint], self.tree.node_names(node)
+        return part_named(own) in ARM_PARTS | LEG_PARTS and own[:1].lower() == others[0][:1].lower()
+
+    def _name(self, node: int, parts: frozenset[Part]) -> str:
+        """The joint of a node that speaks for it: one that is named after one of the `parts`, or else the first."""
+        members = self.tree.node_names(node)
+        known = [name for name in members if part_named(name) in parts and not name.endswith(" End")]
+        return (known or members)[0]
+
+    def _trunk_joints(self) -> tuple[tuple[str, ...], str | None]:
+        """Joints from hips to neck, and the head's."""
+        tree, limbs = self.tree, self.limbs
+        shoulders = (self._at(limbs.arms, self.arms.start, 0) + self._at(limbs.arms, self.arms.start, 1)) / 2
+        to_head = (*limbs.trunk[: limbs.trunk.index(limbs.neck) + 1], *limbs.head)
+        candidates = [*limbs.trunk[1:], *limbs.head[:-1]]
+        neck = min(candidates, key=lambda node: float(np.median(np.linalg.norm(tree.points[:, node] - shoulders, axis=1))))
+        way = to_head if neck in to_head else limbs.trunk
+        trunk = tuple(self._trunk_name(node) for node in way[: way.index(neck) + 1])
+        beyond = to_head[to_head.index(neck) + 1 :] if neck in to_head else limbs.head
+        return tuple(dict.fromkeys(trunk)), self._head_name(beyond) if beyond else None
+
+    def _trunk_name(self, node: int) -> str:
+        members = self.tree.node_names(node)
+        middle = [name for name in members if part_named(name) not in ARM_PARTS | LEG_PARTS | {Part.OTHER}]
+        return (middle or members)[0]
+
+    def _head_name(self, beyond: tuple[int, ...]) -> str:
+        names = [name for node in beyond for name in self.tree.node_names(node)]
+        named = next((name for name in names if part_named(name) is Part.HEAD), None)
+        if named is not None:
+            return named
+        crowded = next((node for node in beyond if len(self.tree.neighbours[node]) > 2), None)
+        if crowded is not None:
+            return self._trunk_name(crowded)
+        return self._trunk_name(beyond[max(0, len(beyond) - 2)])
+
+
+def _limb_length(tree: BodyTree, branch: int, way: tuple[int, ...], joints: LimbJoints) -> float:
+    nodes = (branch, *way)[joints.start + 1 : joints.end + 2]
+    return sum(tree.length(a, b) for a, b in pairwise(nodes))
