@@ -28,6 +28,10 @@ _LEG_ENDS = LEG_PARTS - {Part.TOE}
 _ARM_ENDS = ARM_PARTS - {Part.FINGER, Part.CLAVICLE}
 
 
+HEAD_SHARE = 0.3
+"""The head's own bone is at least this share of the way from the neck to its top."""
+
+
 @dataclass(frozen=True)
 class LimbMap:
     """Names of a limb's joints: shoulder, elbow, wrist and a finger's end; or hip, knee, ankle and the toes. `tip` may be missing."""
@@ -285,14 +289,15 @@ class _Finding:
         way = to_head if neck in to_head else limbs.trunk
         trunk = tuple(self._trunk_name(node) for node in way[: way.index(neck) + 1])
         beyond = to_head[to_head.index(neck) + 1 :] if neck in to_head else limbs.head
-        return tuple(dict.fromkeys(trunk)), self._head_name(beyond) if beyond else None
+        return tuple(dict.fromkeys(trunk)), self._head_name(neck if neck in to_head else limbs.neck, beyond) if beyond else None
 
     def _trunk_name(self, node: int) -> str:
         members = self.tree.node_names(node)
         middle = [name for name in members if part_named(name) not in ARM_PARTS | LEG_PARTS | {Part.OTHER}]
         return (middle or members)[0]
 
-    def _head_name(self, beyond: tuple[int, ...]) -> str:
+    def _head_name(self, neck: int, beyond: tuple[int, ...]) -> str:
+        """The joint named so, or one with a face's joints, or the last that is well before the top."""
         names = [name for node in beyond for name in self.tree.node_names(node)]
         named = next((name for name in names if part_named(name) is Part.HEAD), None)
         if named is not None:
@@ -300,7 +305,9 @@ class _Finding:
         crowded = next((node for node in beyond if len(self.tree.neighbours[node]) > 2), None)
         if crowded is not None:
             return self._trunk_name(crowded)
-        return self._trunk_name(beyond[max(0, len(beyond) - 2)])
+        ends = np.cumsum([self.tree.length(a, b) for a, b in pairwise((neck, *beyond))])
+        before = [node for node, end in zip(beyond, ends, strict=True) if end < (1 - HEAD_SHARE) * ends[-1]]
+        return self._trunk_name(before[-1] if before else beyond[-1])
 
 
 def _limb_length(tree: BodyTree, branch: int, way: tuple[int, ...], joints: LimbJoints) -> float:
