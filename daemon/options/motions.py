@@ -9,6 +9,7 @@ from pipeline.errors import DoodledError
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.files.yaml_files import found_file
 from pipeline.motion.library import MotionLibrary
+from pipeline.motion.sources import exists
 
 
 def motion_library(environ: Mapping[str, str]) -> MotionLibrary:
@@ -24,9 +25,15 @@ def file_roots(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 def located(wanted: str, environ: Mapping[str, str]) -> str | Path:
     """A name as it is; a file's path as found from the working directory or ANIMATED_DRAWINGS_ROOT."""
-    if Path(wanted).suffix.lower() not in {".yaml", ".yml", ".bvh"}:
+    if not Path(wanted).suffix:
         return wanted
     return found_file(wanted, roots=file_roots(environ), beside=Path.cwd() / "-") or Path(wanted)
+
+
+def named_clip(wanted: str) -> tuple[str, str | None]:
+    """A motion's name or file, and the clip in it: "soldier.glb#Run" is Run in soldier.glb. A file that has such a name goes first."""
+    name, mark, clip = wanted.rpartition("#")
+    return (name, clip) if mark and Path(name).suffix and not exists(Path(wanted)) else (wanted, None)
 
 
 def motion_table(environ: Mapping[str, str]) -> str:

@@ -9,12 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from daemon.options import values as option_values
-from daemon.options.motions import file_roots, located
+from daemon.options.motions import file_roots, located, named_clip
 from daemon.options.values import CameraChoice, Overlay
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.errors import OptionError
 from pipeline.files.character_files import read_character
 from pipeline.files.scene_files import DEFAULT_CAMERA, read_scene_file
+from pipeline.motion.derived import AS_FOUND, MotionChoices
 from pipeline.motion.library import MotionLibrary
 from pipeline.types import Actor, Character, DebugViews, Format, Scene, View
 
@@ -39,6 +40,7 @@ class RenderRequest:
     context: ContextKind | None = None
     dump: Path | None = None
     mesh: Path | None = None
+    moves: MotionChoices = AS_FOUND
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,26 @@ def planned(request: RenderRequest, environ: Mapping[str, str], library: MotionL
 def character_plan(character: Character, request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
     """One character before the camera. Raises as `render` does."""
     wanted = request.motion or DEFAULT_MOTION
-    motion = library.motion(located(wanted, environ))
-    retarget = library.retarget(located(request.retarget, environ)) if request.retarget else library.matching_retarget(motion)
+    named, clip = named_clip(wanted)
+    place = located(named, environ)
+    asked = located(request.retarget, environ) if request.retarget else None
+    choices = replace(request.moves, retarget=asked, clip=clip)
+    motion = library.motion(place, choices)
+    retarget = library.retarget(asked) if asked else library.matching_retarget(motion)
     suffix = request.format or option_values.default_format(environ)
-    output = request.output or Path(f"{character.name}.{Path(wanted).stem}.{suffix}")
+    output = request.output or Path(f"{character.name}.{Path(named).stem}.{suffix}")
     camera = DEFAULT_CAMERA if request.camera is CameraChoice.ORIGINAL else None
     view = View(*DEFAULT_SIZE, camera=camera)
     rate = option_values.DEFAULT_RATE if request.rate is None else option_values.frame_rate(request.rate)
-    notes = (*character.repairs, *library.warnings(located(wanted, environ)))
+    notes = (*character.repairs, *library.warnings(place, choices))
     return Plan(Scene((Actor(character, motion, retarget),), _asked_view(view, request)), output, rate, notes)
 
 
 def _planned_from_scene(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
-    if request.motion or request.retarget:
-        raise OptionError("a scene file says itself which motions to play", hint="leave --motion and --retarget out")
+    if request.motion or request.retarget or request.moves != AS_FOUND:
+        raise OptionError(
+            "a scene file says itself which motions to play", hint="leave --motion, --retarget, --travel, --loop, --up and --facing out"
+        )
     found = read_scene_file(request.target, library, roots=file_roots(environ))
     view = found.scene.view if request.camera is not CameraChoice.AUTO else replace(found.scene.view, camera=None)
     output = request.output or (found.output.with_suffix(f".{request.format}") if request.format else found.output)

@@ -16,7 +16,9 @@ import numpy as np
 from pipeline.errors import RetargetError
 from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
+from pipeline.motion.footing import planted, way_of_planted_feet
 from pipeline.motion.resample import interpolated
+from pipeline.motion.travel import shown_way
 from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
 
 
@@ -30,6 +32,7 @@ class DrivenPose:
         planes: projection group -> True if it is seen from the front, False from the side.
         root_path: (T, 2), the figure's way from its start, unit square's scale.
         skeleton: (T, K, 3) the skeleton in world space, body facing the viewer, for the debug view.
+        feet: (T, F, 3) where the motion's feet are in its own world, scaled, not turned.
     """
 
     orientations: dict[str, Floats]
@@ -37,6 +40,7 @@ class DrivenPose:
     planes: dict[str, bool]
     root_path: Floats
     skeleton: Floats = field(repr=False)
+    feet: Floats = field(repr=False)
 
 
 def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction]) -> PoseTrack:
@@ -50,9 +54,12 @@ def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence
     driven = driven_pose(rig, motion, config, times)
     joints = posed_joints(rig, driven.orientations, len(times))
     orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times))
+    way = shown_way(_footed(rig, motion, config, driven, joints, times), times, motion.travel, loops=motion.loops)
     start = np.array(config.starting_location)
-    root = np.column_stack([driven.root_path + start[:2], np.full(len(times), start[2])])
-    return PoseTrack(joints, root, orders, order_of_frame, driven.skeleton + start)
+    root = np.column_stack([way + start[:2], np.full(len(times), start[2])])
+    skeleton = driven.skeleton + start
+    skeleton[..., :2] += (way - driven.root_path)[:, None]
+    return PoseTrack(joints, root, orders, order_of_frame, skeleton)
 
 
 def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction]) -> DrivenPose:
@@ -75,7 +82,8 @@ def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequenc
     sampled_path = interpolated(path, motion.frame_time, times, loops=motion.loops)
     shown[..., :2] += sampled_path[:, None]
     shown[..., 1] += roots[0, 1]
-    return DrivenPose(orientations, depths, planes, sampled_path, shown)
+    feet = interpolated(standing[:, [names[foot] for foot in motion.feet]], motion.frame_time, times, loops=motion.loops)
+    return DrivenPose(orientations, depths, planes, sampled_path, shown, feet)
 
 
 def posed_joints(rig: Rig, orientations: dict[str, Floats], frames: int) -> Floats:
@@ -113,6 +121,22 @@ def draw_orders(rig: Rig, groups: Iterable[DrawGroup], depths: dict[str, Floats]
         by_depth, is_near = row[: len(members)], row[len(members) :]
         orders.append(tuple(joint for g in by_depth for joint in (members[g] if is_near[g] else members[g][::-1])))
     return tuple(orders), order_of_frame.reshape(frames).astype(np.int32)
+
+
+def _footed(
+    rig: Rig, motion: Motion, config: RetargetConfig, driven: DrivenPose, joints: Floats, times: Sequence[Fraction]
+) -> Floats:
+    """The root's way with which the motion's planted feet keep their place in the drawing, where the motion asks for it."""
+    own_feet = {distal: joint for joint, (_, distal) in config.mapping.items() if joint in rig.joint_names}
+    pairs = [(index, rig.joint_names.index(own_feet[foot])) for index, foot in enumerate(motion.feet) if foot in own_feet]
+    if not pairs or len(times) < 3:
+        return driven.root_path
+    chains = config.root_offset
+    leg = _driving_length(motion, chains) / len(chains.motion_chains)
+    on_ground = planted(driven.feet[:, [index for index, _ in pairs]], leg, float(times[1] - times[0]))
+    rest = dict(zip(rig.joint_names, rig.rest, strict=True))
+    own_leg = sum(_chain_length([rest[joint] for joint in chain]) for chain in chains.character_chains) / len(chains.character_chains)
+    return way_of_planted_feet(driven.root_path, joints[:, [joint for _, joint in pairs]], on_ground, own_leg, times)
 
 
 def _set_up(motion: Motion, names: dict[str, int]) -> tuple[Floats, Floats]:

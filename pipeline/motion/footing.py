@@ -1,0 +1,76 @@
+"""Feet that stand on the ground in the motion stand in the drawing, too.
+
+A drawing's legs are in other proportions than the motion's, and its legs are flat, so a way that is only scaled lets planted feet slide.
+Instead, the way is corrected by what the planted feet slide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from pipeline.types import Bools, Floats
+
+SLOW = 0.5
+"""A planted foot moves slower than this, in leg lengths a second."""
+LOW = 0.12
+"""And is not higher above its lowest places than this, in leg lengths."""
+MOST_SLIDE = 1.5
+"""Sliding faster than this, in leg lengths a second, is a turn of the body, not a step."""
+SOFT_S = 0.06
+"""The standard deviation by which corrections of height are smoothed, s."""
+
+
+def planted(feet: Floats, leg: float, step_s: float) -> Bools:
+    """(T, F): which feet are on the ground.
+
+    Args:
+        feet: (T, F, 3) where the ankles are, world with y up.
+        leg: a leg's length in the same units.
+        step_s: seconds from one frame to the next.
+    """
+    if len(feet) < 3 or not leg > 0:
+        return np.zeros(feet.shape[:2], bool)
+    speeds = np.linalg.norm(np.gradient(feet, axis=0), axis=2) / (leg * step_s)
+    floor = np.percentile(feet[..., 1], 5, axis=0)
+    on_ground: Bools = (speeds < SLOW) & (feet[..., 1] < floor + LOW * leg)
+    return on_ground
+
+
+def way_of_planted_feet(way: Floats, feet: Floats, on_ground: Bools, leg: float, times: Sequence[Fraction]) -> Floats:
+    """The way (T, 2) of the root with which planted feet keep their place.
+
+    Args:
+        way: (T, 2) as the motion's, scaled.
+        feet: (T, F, 2) the drawing's feet, relative to its root.
+        on_ground: (T, F).
+        leg: the drawing's leg, unit square's scale.
+        times: of the frames.
+    """
+    if len(way) < 3 or not on_ground.any():
+        return way
+    step_s = float(times[1] - times[0])
+    places = feet + way[:, None]
+    stays = on_ground[1:] & on_ground[:-1]
+    slides = np.where(stays, np.diff(places[..., 0], axis=0), 0.0)
+    slides[np.abs(slides) > MOST_SLIDE * leg * step_s] = 0.0
+    counts = stays.sum(axis=1)
+    aside = np.concatenate([[0.0], np.cumsum(slides.sum(axis=1) / np.maximum(counts, 1))])
+    corrected = way.copy()
+    corrected[:, 0] -= aside
+    corrected[:, 1] -= _above_ground(places[..., 1], on_ground, leg, step_s)
+    return corrected
+
+
+def _above_ground(heights: Floats, on_ground: Bools, leg: float, step_s: float) -> Floats:
+    """(T,) by how much the lowest planted foot is off the ground it stood on first; between contacts it changes evenly."""
+    lowest = np.where(on_ground, heights, np.inf).min(axis=1)
+    known = np.flatnonzero(np.isfinite(lowest))
+    ground = float(np.median(lowest[known]))
+    off = np.interp(np.arange(len(lowest)), known, np.clip(lowest[known] - ground, -0.2 * leg, 0.2 * leg))
+    smooth = gaussian_filter1d(off, SOFT_S / step_s, mode="nearest")
+    settled: Floats = smooth - smooth[0]
+    return settled

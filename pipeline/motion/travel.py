@@ -1,0 +1,62 @@
+"""What is shown of a figure's way: all of it, none of it, or what a camera that follows leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from pipeline.types import Floats, Travel
+
+ROOM_ASIDE, ROOM_UP = 0.6, 1.2
+"""How far a figure goes from the middle of the picture before the camera follows, in lengths of its longer side."""
+CAMERA_S = 0.35
+"""How softly the camera moves: the standard deviation of its smoothing, s."""
+TREAD_S = 0.7
+"""Swaying faster than about this stays when a figure treads on the spot, s."""
+
+
+def shown_way(way: Floats, times: Sequence[Fraction], travel: Travel, *, loops: bool) -> Floats:
+    """The way (T, 2) of the root as it is shown at `times`, unit square's scale."""
+    if travel is Travel.FULL or len(way) < 2:
+        return way
+    step_s = float(times[1] - times[0])
+    if travel is Travel.IN_PLACE:
+        steady = _drift(way[:, 0]) if loops else _smoothed(way[:, 0], TREAD_S / step_s)
+        return np.stack([way[:, 0] - steady, way[:, 1]], axis=1)
+    camera = np.stack(
+        [_smoothed(_followed(way[:, axis], room), CAMERA_S / step_s) for axis, room in ((0, ROOM_ASIDE), (1, ROOM_UP))], axis=1
+    )
+    shown: Floats = way - camera
+    return shown
+
+
+def _drift(places: Floats) -> Floats:
+    """A steady way from the first place to where the loop begins again."""
+    count = len(places)
+    last_step = places[-1] - places[-2]
+    line: Floats = (places[-1] + last_step - places[0]) * np.arange(count) / count
+    return line
+
+
+def _followed(places: Floats, room: float) -> Floats:
+    """Where a camera is that moves only as far as it must to keep the figure within `room` of its middle."""
+    if np.abs(places).max() <= room:
+        return np.zeros_like(places)
+    camera = np.zeros_like(places)
+    at = 0.0
+    for index, place in enumerate(places.tolist()):
+        at = min(max(at, place - room), place + room)
+        camera[index] = at
+    return camera
+
+
+def _smoothed(places: Floats, sigma: float) -> Floats:
+    """A Gaussian mean; ends are continued by reflection in the point, so that a steady way stays steady."""
+    margin = min(len(places) - 1, int(4 * sigma) + 1)
+    before = 2 * places[0] - places[margin:0:-1]
+    after = 2 * places[-1] - places[-2 : -margin - 2 : -1]
+    smooth: Floats = gaussian_filter1d(np.concatenate([before, places, after]), sigma, mode="nearest")
+    return smooth[margin : margin + len(places)]
