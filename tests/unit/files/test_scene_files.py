@@ -188,9 +188,9 @@ def test_problems_of_all_files_come_at_once(folder):
 
 
 def test_motions_by_a_wrong_suffix_are_said(folder):
-    (folder / "still.txt").write_text("")
+    (folder / "still.txt").write_text("still")
     found = problems(folder, scene={"ANIMATED_CHARACTERS": [{**ACTOR, "motion_cfg": "still.txt"}]})
-    assert "there is no motion" in found[0]
+    assert "a file with the suffix .txt is no motion" in found[0]
 
 
 def test_figures_are_capped(folder, monkeypatch):
