@@ -54,7 +54,7 @@ def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence
     driven = driven_pose(rig, motion, config, times)
     joints = posed_joints(rig, driven.orientations, len(times))
     orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times))
-    way = shown_way(_footed(rig, motion, config, driven, joints, times), times, motion.travel, loops=motion.loops)
+    way = shown_way(_footed(rig, motion, config, driven, joints=joints, times=times), times, motion.travel, loops=motion.loops)
     start = np.array(config.starting_location)
     root = np.column_stack([way + start[:2], np.full(len(times), start[2])])
     skeleton = driven.skeleton + start
@@ -123,9 +123,7 @@ def draw_orders(rig: Rig, groups: Iterable[DrawGroup], depths: dict[str, Floats]
     return tuple(orders), order_of_frame.reshape(frames).astype(np.int32)
 
 
-def _footed(
-    rig: Rig, motion: Motion, config: RetargetConfig, driven: DrivenPose, joints: Floats, times: Sequence[Fraction]
-) -> Floats:
+def _footed(rig: Rig, motion: Motion, config: RetargetConfig, driven: DrivenPose, *, joints: Floats, times: Sequence[Fraction]) -> Floats:
     """The root's way with which the motion's planted feet keep their place in the drawing, where the motion asks for it."""
     own_feet = {distal: joint for joint, (_, distal) in config.mapping.items() if joint in rig.joint_names}
     pairs = [(index, rig.joint_names.index(own_feet[foot])) for index, foot in enumerate(motion.feet) if foot in own_feet]
