@@ -8,7 +8,7 @@ for again when the joints are known, so that detached hands stay and neighbours 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -102,7 +102,7 @@ def _detections(drawing: Drawing, predictor: Predictor) -> tuple[Detection, ...]
     small = _at_most(drawing.rgb, DETECTOR_SIDE)
     across, down = drawing.rgb.shape[1] / small.shape[1], drawing.rgb.shape[0] / small.shape[0]
     return tuple(
-        Detection(Box(d.box.left * across, d.box.top * down, d.box.right * across, d.box.bottom * down), d.score, d.mask)
+        replace(d, box=Box(d.box.left * across, d.box.top * down, d.box.right * across, d.box.bottom * down))
         for d in predictor.detections(small)
     )
 

@@ -47,7 +47,8 @@ class EmbeddedPredictor:
             ModelUnavailable: a file is missing, damaged or of another network.
         """
         self._detector = _Network(models / DETECTOR, ("centres", "sides"), threads=threads, providers=providers)
-        self._pose = _Network(models / POSE, ("joints", "mask", "presence"), threads=threads, providers=providers)
+        wanted, more = ("joints", "mask", "presence"), ("parts",)
+        self._pose = _Network(models / POSE, wanted, threads=threads, providers=providers, optional=more)
 
     def detections(self, rgb: Bytes) -> tuple[Detection, ...]:
         """As in `pipeline.ports.Predictor`."""
@@ -96,8 +97,7 @@ class EmbeddedPredictor:
     def _close_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
         if not views:
             return []
-        joints, masks, presence = self._pose.answer(figures_seen.with_mirrors(views))
-        return figures_seen.pose_answers(joints, masks, presence)
+        return figures_seen.pose_answers(*self._pose.answer(figures_seen.with_mirrors(views)))
 
 
 def _check(rgb: Bytes) -> None:
@@ -109,8 +109,10 @@ def _check(rgb: Bytes) -> None:
 class _Network:
     """One network's session: squares (N, S, S, 3) uint8 in, its named outputs out."""
 
-    def __init__(self, path: Path, outputs: tuple[str, ...], *, threads: int, providers: Sequence[str]) -> None:
-        self._path, self._outputs = path, list(outputs)
+    def __init__(
+        self, path: Path, outputs: tuple[str, ...], *, threads: int, providers: Sequence[str], optional: tuple[str, ...] = ()
+    ) -> None:
+        self._path = path
         if not path.is_file():
             raise ModelUnavailable("this network's weights are missing", path=path, hint=_REINSTALL)
         self._session = _session(path, threads, providers)
@@ -120,11 +122,12 @@ class _Network:
             expected = f"one uint8 input (N, S, S, 3) and the outputs {', '.join(outputs)}"
             found = f"{', '.join(f'{i.name} {i.type} {i.shape}' for i in inputs)} and {', '.join(sorted(known))}"
             raise ModelUnavailable(f"expected a network with {expected}, found {found}", path=path, hint=_REINSTALL)
+        self._outputs = [*outputs, *(name for name in optional if name in known)]
         self._input = inputs[0].name
         self.side = int(shape[1])
 
     def answer(self, squares: Bytes) -> list[Singles]:
-        """The outputs that were asked for."""
+        """The outputs that were asked for, and the optional ones that this network has."""
         try:
             return list(self._session.run(self._outputs, {self._input: np.ascontiguousarray(squares)}))
         except _foreign_errors() as error:

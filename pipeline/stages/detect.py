@@ -136,13 +136,18 @@ def _framed(detection: Detection, width: int, height: int) -> Detection | None:
     least = min(LEAST_SIDE_PX, width, height)
     if inside.width < least or inside.height < least:
         return None
-    if inside == box or detection.mask is None:
-        return replace(detection, box=inside)
-    rows, columns = detection.mask.shape
+    if inside == box:
+        return detection
+    mask, parts = (None if layer is None else layer[_rows_columns(box, inside, layer.shape)] for layer in (detection.mask, detection.parts))
+    return Detection(inside, detection.score, mask, parts)
+
+
+def _rows_columns(box: Box, inside: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The part of a layer of that shape, stretched over a box, that is over another box inside it."""
+    rows, columns = shape
     x = np.clip([(inside.left - box.left) / box.width * columns, (inside.right - box.left) / box.width * columns], 0, columns)
     y = np.clip([(inside.top - box.top) / box.height * rows, (inside.bottom - box.top) / box.height * rows], 0, rows)
-    part = detection.mask[int(y[0]) : max(int(y[0]) + 1, round(y[1])), int(x[0]) : max(int(x[0]) + 1, round(x[1]))]
-    return Detection(inside, detection.score, part)
+    return slice(int(y[0]), max(int(y[0]) + 1, round(y[1]))), slice(int(x[0]), max(int(x[0]) + 1, round(x[1])))
 
 
 def _without_groups(detections: list[Detection]) -> list[Detection]:
@@ -176,7 +181,9 @@ def _is_same(one: Box, other: Box) -> bool:
 
 
 def _united(best: Detection, second: Detection) -> Detection:
-    """The better detection, its box widened if the other one is nearly as sure. A mask fits its own box only, so a widened box loses it."""
+    """The better detection, its box widened if the other one is nearly as sure. A mask and parts fit their own box only, so a
+    widened box loses them.
+    """
     if second.score < COMPARABLE * best.score:
         return best
     one, other = best.box, second.box

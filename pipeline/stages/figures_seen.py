@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
 from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_chances, middle_peak, peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_colour
-from pipeline.types import Box, Bytes, Detection, Floats, Singles
+from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Singles
 
 MOST_FIGURES: Final = 5
 """So many proposals are looked at closely."""
@@ -44,8 +44,9 @@ FIRMNESS: Final = (0.3, 0.9)
 SCORE_POWER: Final = 1.4
 """So that 0.3, below which nothing is animated, keeps 99 of 100 held-out figures and refuses 98 of 100 pictures without one."""
 FIRST_LIMB: Final = SHOULDERS[0]
-MASK_SIDE: Final = 128
+MASK_SIDE: Final = 224
 """Longer side of a detection's mask."""
+IN_FIGURE: Final = 0.5
 
 MIRRORED: Final = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """Where each keypoint goes in a mirror: the figure's own left becomes its right."""
@@ -83,11 +84,13 @@ class PoseAnswer:
         chances: (17, C, C) float32, the chance of each place for each joint.
         mask: (S, S) float32 0..1.
         presence: (18,) float32 0..1: each joint is in the drawing; last, there is a drawn humanoid.
+        parts: (18, P, P) float32 logits, one for each `BodyPart`, of the square at any resolution; None from networks that know none.
     """
 
     chances: Singles
     mask: Singles
     presence: Singles
+    parts: Singles | None = None
 
 
 def whole_view(rgb: Bytes, side: int) -> NetworkView:
@@ -127,8 +130,8 @@ def with_mirrors(views: list[NetworkView]) -> Bytes:
     return np.concatenate([straight, straight[:, :, ::-1]])
 
 
-def pose_answers(joints: Singles, masks: Singles, presence: Singles) -> list[PoseAnswer]:
-    """The n answers to `with_mirrors` of n views, from logits (2 n, 17, C, C), (2 n, 1, S, S) and (2 n, 18)."""
+def pose_answers(joints: Singles, masks: Singles, presence: Singles, parts: Singles | None = None) -> list[PoseAnswer]:
+    """The n answers to `with_mirrors` of n views, from logits (2 n, 17, C, C), (2 n, 1, S, S), (2 n, 18) and, if any, (2 n, 18, P, P)."""
     count = len(joints) // 2
     answers = []
     for row in range(count):
@@ -138,7 +141,8 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles) -> list[Pos
         mask = (_sigmoid(masks[row, 0]) + _sigmoid(masks[twin, 0, :, ::-1])) / 2
         straight, other = _sigmoid(presence[row]), _sigmoid(presence[twin])
         there = (straight + other[[*MIRRORED, len(MIRRORED)]]) * np.float32(0.5)
-        answers.append(PoseAnswer(chances, np.ascontiguousarray(mask), there))
+        named = None if parts is None else (parts[row] + parts[twin][list(MIRRORED_PARTS), :, ::-1]) * np.float32(0.5)
+        answers.append(PoseAnswer(chances, np.ascontiguousarray(mask), there, named))
     return answers
 
 
@@ -163,7 +167,9 @@ def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
     _, agreement = _seen_box(proposal, view, answer, rgb, strays=True)
     doubts = _rising(_firmness(answer), FIRMNESS) * _rising(agreement, AGREEMENT)
     score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts) ** SCORE_POWER
-    return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), _mask_over(box, view, answer.mask))
+    mask = _over(box, view, answer.mask)
+    parts = None if answer.parts is None else _parts_over(box, view, answer.parts, mask)
+    return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), mask, parts)
 
 
 def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
@@ -214,7 +220,7 @@ def _edges(box: Box) -> Floats:
 
 def _mask_bounds(mask: Singles, proposed: Floats | None) -> Floats | None:
     """Of a mask's pieces, in px of the square; only of those near the proposed box, if one is given. None if there are none."""
-    drawn = (mask > 0.5).astype(np.uint8)
+    drawn = (mask > IN_FIGURE).astype(np.uint8)
     reach = 2 * max(1, round(PIECE_GAP * len(mask) / 2)) + 1
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(drawn, np.ones((reach, reach), np.uint8)), connectivity=8)
     if count < 2:
@@ -239,17 +245,25 @@ def _share_inside(stats: Floats, box: Floats) -> float:
     return float(max(across, 0.0) * max(down, 0.0) / max(wide * tall, 1))
 
 
-def _mask_over(box: Floats, view: NetworkView, mask: Singles) -> Singles:
+def _over(box: Floats, view: NetworkView, layer: Singles) -> Singles:
+    """A layer of the square, (P, P) of any resolution, stretched over a box of the picture, its longer side `MASK_SIDE`; 0 beyond it."""
     wide, tall = box[2] - box[0], box[3] - box[1]
     zoom = MASK_SIDE / max(wide, tall)
     size = (max(1, round(wide * zoom)), max(1, round(tall * zoom)))
-    corner, step_x, step_y = view.window.into(box[:2]), view.window.scale * wide / size[0], view.window.scale * tall / size[1]
-    # from the result's pixel centres, which cv2 counts from 0, to the square's
+    fine = len(layer) / view.window.side
+    corner = view.window.into(box[:2]) * fine
+    step_x, step_y = fine * view.window.scale * wide / size[0], fine * view.window.scale * tall / size[1]
+    # from the result's pixel centres, which cv2 counts from 0, to the layer's
     matrix = np.array([[step_x, 0.0, corner[0] + 0.5 * step_x - 0.5], [0.0, step_y, corner[1] + 0.5 * step_y - 0.5]])
-    result = cv2.warpAffine(
-        mask, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0
-    )
-    return np.clip(result, 0.0, 1.0).astype(np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(layer, matrix, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0), np.float32)
+
+
+def _parts_over(box: Floats, view: NetworkView, parts: Singles, mask: Singles) -> Bytes:
+    """The likeliest part of each cell of a mask over a box, `BodyPart.NONE` where the mask has no figure."""
+    named = [part for part in BodyPart if part is not BodyPart.NONE]
+    likeliest = np.argmax([_over(box, view, np.ascontiguousarray(parts[part])) for part in named], axis=0).astype(np.uint8) + 1
+    return np.where(mask > IN_FIGURE, likeliest, np.uint8(BodyPart.NONE))
 
 
 def _sigmoid(logits: Singles) -> Singles:

@@ -2,7 +2,7 @@
 
 Protocol (etc/doc/file-formats.md, "TorchServe protocol"): the detector answers `[{"class_name", "bbox": [left, top, right, bottom],
 "score"}]`, the pose estimator `[{"keypoints": [[x, y, score] x 17]}]` in COCO's order. A detection may carry `mask`, a base64 PNG or
-nested lists of numbers 0..1, which covers the box. Replies are untrusted input.
+nested lists of numbers 0..1, and `parts`, a base64 PNG of `BodyPart`s; both cover the box. Replies are untrusted input.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from pipeline.types import KEYPOINT_NAMES, Box, Detection, Floats, Singles
+from pipeline.types import KEYPOINT_NAMES, BodyPart, Box, Bytes, Detection, Floats, Singles
 
 _MAX_FIGURES: Final = 1000
 _MAX_MASK_SIDE: Final = 4096
@@ -49,6 +49,7 @@ class _DetectionEntry(_Entry):
     bbox: tuple[_Number, _Number, _Number, _Number]
     score: _Score
     mask: Any = None
+    parts: Any = None
 
 
 class _FigureEntry(_Entry):
@@ -106,7 +107,8 @@ def _detection(entry: _DetectionEntry, where: str, width: int, height: int, scal
         raise InvalidReply(f"{where}: bbox must have left < right and top < bottom inside the image, found {list(entry.bbox)}")
     box = Box(left * scale, top * scale, right * scale, bottom * scale)
     mask = None if entry.mask is None else _mask(entry.mask, f"{where}: mask")
-    return Detection(box, _clipped_score(entry.score), mask)
+    parts = None if entry.parts is None else _parts(entry.parts, f"{where}: parts")
+    return Detection(box, _clipped_score(entry.score), mask, parts)
 
 
 def _clipped_score(score: float) -> float:
@@ -132,7 +134,7 @@ def _keypoints(points: Floats, where: str, width: int, height: int) -> Floats:
 
 def _mask(value: object, where: str) -> Singles:
     if isinstance(value, str):
-        return _png_mask(value, where)
+        return _png(value, where).astype(np.float32) / np.float32(255.0)
     if not isinstance(value, list):
         raise InvalidReply(f"{where} must be a base64 PNG or a list of rows")
     try:
@@ -147,7 +149,16 @@ def _mask(value: object, where: str) -> Singles:
     return np.clip(mask, 0.0, 1.0).astype(np.float32)
 
 
-def _png_mask(text: str, where: str) -> Singles:
+def _parts(value: object, where: str) -> Bytes:
+    if not isinstance(value, str):
+        raise InvalidReply(f"{where} must be a base64 PNG")
+    parts = _png(value, where)
+    if parts.max() > max(BodyPart):
+        raise InvalidReply(f"{where} must hold body parts 0..{max(BodyPart):d}, found {parts.max()}")
+    return parts
+
+
+def _png(text: str, where: str) -> Bytes:
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -163,4 +174,4 @@ def _png_mask(text: str, where: str) -> Singles:
         gray = None
     if gray is None:
         raise InvalidReply(f"{where} is a damaged PNG")
-    return gray.astype(np.float32) / np.float32(255.0)
+    return np.asarray(gray, np.uint8)
