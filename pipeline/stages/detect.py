@@ -138,8 +138,13 @@ def _framed(detection: Detection, width: int, height: int) -> Detection | None:
         return None
     if inside == box:
         return detection
-    mask, parts = (None if layer is None else layer[_rows_columns(box, inside, layer.shape)] for layer in (detection.mask, detection.parts))
-    return Detection(inside, detection.score, mask, parts)
+    mask, parts = detection.mask, detection.parts
+    return replace(
+        detection,
+        box=inside,
+        mask=None if mask is None else mask[_rows_columns(box, inside, mask.shape)],
+        parts=None if parts is None else parts[_rows_columns(box, inside, parts.shape)],
+    )
 
 
 def _rows_columns(box: Box, inside: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.stages import figures_seen
-from pipeline.types import Box, Detection
+from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Detection
 
 SIDE = 160
 CELLS = 40
@@ -88,7 +88,8 @@ def test_a_box_ends_where_its_mask_does() -> None:
     assert edges == pytest.approx(tuple(truth.reshape(4)), abs=1.0)
     assert found.mask is not None
     assert found.mask.mean() > 0.97
-    assert found.mask.shape == (128, round(128 * found.box.width / found.box.height))
+    side = figures_seen.MASK_SIDE
+    assert found.mask.shape == (side, round(side * found.box.width / found.box.height))
 
 
 def test_a_mask_of_something_else_does_not_move_the_box() -> None:
@@ -147,3 +148,43 @@ def test_proposals_lie_in_the_picture() -> None:
     (only,) = figures_seen.proposals(centres, sides, view, rgb)
     assert tuple(only.box) == (0.0, 0.0, 400.0, 200.0)
     assert only.score == pytest.approx(1 / (1 + np.exp(-4.0)))
+
+
+def part_logits(named: np.ndarray) -> np.ndarray:
+    """(18, P, P) logits of a network that is sure of each part."""
+    return np.where(np.arange(18)[:, None, None] == named, np.float32(6.0), np.float32(-6.0)).astype(np.float32)
+
+
+def test_parts_are_those_of_the_box_and_left_stays_left_in_the_mirror() -> None:
+    """The square's left half is the right arm, its right half the left one; the mask covers its upper half."""
+    rgb = picture()
+    view = figures_seen.crop_view(rgb, SIDE)
+    named = np.full((SIDE // 2, SIDE // 2), BodyPart.LEFT_UPPER_ARM)
+    named[:, : SIDE // 4] = BodyPart.RIGHT_UPPER_ARM
+    mask = np.full((SIDE, SIDE), -9.0, np.float32)
+    mask[: SIDE // 2] = 9.0
+    logits = joint_logits(places())
+    straight = part_logits(named)
+    (answer,) = figures_seen.pose_answers(
+        np.stack([logits, mirror_agrees(logits)]),
+        np.stack([mask[None], mask[None, :, ::-1]]),
+        np.zeros((2, 18), np.float32),
+        np.stack([straight, straight[list(MIRRORED_PARTS)][:, :, ::-1]]),
+    )
+    whole = figures_seen.Proposal(np.array([0.0, 0.0, 400.0, 300.0]), 0.9)
+    found = figures_seen.detection(whole, view, answer, rgb)
+    assert found.mask is not None
+    assert found.parts is not None
+    assert found.parts.shape == found.mask.shape
+    assert found.parts.dtype == np.uint8
+    half = found.parts.shape[1] // 2
+    assert (found.parts[found.mask <= 0.5] == BodyPart.NONE).all()
+    assert set(found.parts[:, : half - 2][found.mask[:, : half - 2] > 0.5]) == {BodyPart.RIGHT_UPPER_ARM}
+    assert set(found.parts[:, half + 2 :][found.mask[:, half + 2 :] > 0.5]) == {BodyPart.LEFT_UPPER_ARM}
+
+
+def test_a_network_without_parts_names_none() -> None:
+    answer = answer_with_mask(np.full((SIDE, SIDE), 9.0, np.float32))
+    view = figures_seen.crop_view(picture(), SIDE)
+    proposal = figures_seen.Proposal(np.array([0.0, 0.0, 400.0, 300.0]), 0.9)
+    assert figures_seen.detection(proposal, view, answer, picture()).parts is None

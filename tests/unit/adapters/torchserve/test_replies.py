@@ -66,6 +66,8 @@ def test_a_small_excess_is_clipped():
         {"score": "0.5"},
         {"score": None},
         {"class_name": 1},
+        {"parts": [[1, 2]]},
+        {"parts": base64.b64encode(cv2.imencode(".png", np.full((4, 4), 18, np.uint8))[1].tobytes()).decode()},
         {"mask": "?"},
         {"mask": base64.b64encode(b"no png, but long enough to hold a header").decode()},
         {"mask": []},
@@ -125,6 +127,14 @@ def test_masks():
         assert detection.mask.dtype == np.float32
         np.testing.assert_allclose(detection.mask, grey / 255.0, atol=1e-6)
     assert found(mask=None)[0].mask is None
+
+
+def test_parts():
+    """A PNG of body parts stays as it is; none is None."""
+    named = np.array([[0, 3, 17], [4, 15, 0]], np.uint8)
+    (detection,) = found(parts=png(named))
+    np.testing.assert_array_equal(detection.parts, named)
+    assert found()[0].parts is None
 
 
 def test_a_mask_that_would_unpack_to_gigabytes():
