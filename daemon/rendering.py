@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon.options.scene_builder import Plan
 from daemon.options.values import HIGHEST_GIF_RATE
 from pipeline.adapters.encoding.encoders import encoder_for
-from pipeline.animate import Performance, animated, performed, scene_clock
+from pipeline.animate import Performance, animate, perform_scene, scene_clock
 from pipeline.ports import Renderer, Stopwatch
 from pipeline.types import Animation, Format, Mesh, OutputClock
 
@@ -35,7 +35,7 @@ class SceneRendering:
     def performances(self, clock: OutputClock) -> list[Performance]:
         """Every actor, meshed and retargeted for the frame times of `clock`."""
         if clock not in self._performances:
-            self._performances[clock] = performed(self._plan.scene, clock, stopwatch=self._stopwatch, meshes=self._meshes)
+            self._performances[clock] = perform_scene(self._plan.scene, clock, stopwatch=self._stopwatch, meshes=self._meshes)
         return self._performances[clock]
 
     def write(
@@ -46,10 +46,10 @@ class SceneRendering:
         Args:
             on_frame: called after each frame with the number of finished frames and of all frames.
         Raises:
-            DoodledError: as `pipeline.animate.animated`; the file is removed.
+            DoodledError: as `pipeline.animate.animate`; the file is removed.
         """
         clock = self.clock(output_format)
-        return animated(
+        return animate(
             self._plan.scene,
             clock,
             path,

@@ -1,13 +1,13 @@
-"""START HERE. A scene becomes an animation, one line a stage.
+"""START HERE. From a scene to an animation file, one line per stage.
 
     character + motion --retarget--> joints over time --deform--> shapes over time --render--> frames --encode--> file
           |--mesh--> triangles, pins
-    (frame: where the camera stands; sprite: the picture on the mesh; palette: the colours of a GIF;
+    (frame: camera position; sprite: the texture on the mesh; palette: the colors of a GIF;
      visibility: whether anything was drawn)
 
-`animated` is the whole way. Stages are pure functions in `pipeline.stages`; the renderer and the encoder are handed in
-(`pipeline.ports`) and implemented in `pipeline.adapters`. Frames stream: a few shapes, one frame and the encoder's queue are all that
-is in memory at a time.
+`animate` runs all stages. Stages are pure functions in `pipeline.stages`; renderer and encoder are passed in as ports
+(`pipeline.ports`) and implemented in `pipeline.adapters`. Frames stream: memory holds a few shapes, one frame and the encoder's
+queue at a time.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ from pipeline.types import (
 )
 
 BOUNDS_STEP = 3
-"""The camera looks at every third frame to find the figures' bounds; its margin covers what lies between."""
+"""The camera samples every third frame for the figures' bounds; its margin covers the frames between."""
 
 
 @dataclass(frozen=True, eq=False)
 class Performance:
-    """An actor ready to be drawn at any frame of the output."""
+    """An actor with its mesh and its motion: everything to draw any frame of the output."""
 
     actor: Actor
     figure: Figure
@@ -69,14 +69,14 @@ class Performance:
 
 
 def scene_clock(scene: Scene, *, rate: Fraction | None = None, max_rate: Fraction | None = None) -> OutputClock:
-    """When output frames are shown: as long as the longest motion, at `rate` frames a second or at the first actor's own."""
+    """Times of the output frames: as long as the longest motion, at `rate` frames a second or the first actor's own rate."""
     if not scene.actors:
         raise OptionError("a scene needs at least one character")
     longest = max(actor.motion.duration for actor in scene.actors)
     return output_clock(longest, scene.actors[0].motion.frame_time, rate=rate, max_rate=max_rate)
 
 
-def animated(
+def animate(
     scene: Scene,
     clock: OutputClock,
     path: Path,
@@ -90,13 +90,13 @@ def animated(
     """Render `scene` at the times of `clock` into a file at `path`.
 
     Args:
-        performances: made by `performed` before, if the caller wants to look at them; they must be of this scene and clock.
-        on_frame: told how many frames are done, after each.
+        performances: result of `perform_scene` for this scene and clock, if the caller has it already.
+        on_frame: called after each frame with the number of frames done.
     Raises:
-        PermanentError: the scene can't be animated, or nothing of it is to be seen (BlankAnimation); the file is removed.
+        PermanentError: the scene can't be animated, or nothing in it is visible (BlankAnimation); the file is removed.
         TransientError: renderer, codec or disk failed; the file is removed.
     """
-    performances = performances or performed(scene, clock, stopwatch=stopwatch)
+    performances = performances or perform_scene(scene, clock, stopwatch=stopwatch)
     with stopwatch.lap("scene"):
         canvas = framed(scene.view, [bounds for p in performances for bounds in _bounds(p, scene.view)])
         sprites = [_sprite(p, canvas, scene.view) for p in performances]
@@ -104,15 +104,15 @@ def animated(
         palette = _palette(layout, sprites, canvas, scene.view)
     sightings = Sightings(canvas, layout)
     with (
-        renderer.stage(canvas, sprites, layout=layout) as stage,
+        renderer.open_scene(canvas, sprites, layout=layout) as scene_renderer,
         encoder.open(path, canvas, clock, palette=palette) as sink,
     ):
-        shots = _shots(performances, scene.view)
+        drawings = _frame_contents(performances, scene.view)
         for done, pts in enumerate(clock_times(clock), start=1):
             with stopwatch.lap("deform"):
-                layers, strokes = next(shots)
+                layers, strokes = next(drawings)
             with stopwatch.lap("render"):
-                frame = stage.draw(layers, strokes, pts)
+                frame = scene_renderer.draw(layers, strokes, pts)
             with stopwatch.lap("encode"):
                 sink.write(frame)
             sightings.note(frame, layers)
@@ -122,8 +122,10 @@ def animated(
             return sink.finish()
 
 
-def performed(scene: Scene, clock: OutputClock, *, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None) -> list[Performance]:
-    """Every actor meshed, pinned and driven. `meshes` may give an actor a mesh instead of its own."""
+def perform_scene(
+    scene: Scene, clock: OutputClock, *, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None
+) -> list[Performance]:
+    """Mesh every actor, and retarget its motion to it. `meshes` may replace an actor's own mesh."""
     times = clock_times(clock)
     performances = []
     for actor, mesh in zip(scene.actors, meshes or [None] * len(scene.actors), strict=True):
@@ -138,7 +140,7 @@ def performed(scene: Scene, clock: OutputClock, *, stopwatch: Stopwatch, meshes:
 
 
 def _bounds(performance: Performance, view: View) -> Iterator[tuple[Floats, float]]:
-    """Lowest and highest x, y of what is drawn of an actor over the whole motion, and its z."""
+    """Lowest and highest x, y of everything drawn for an actor over the whole motion, and its z."""
     yield performance.moving.bounds(step=BOUNDS_STEP), performance.z
     skeleton = performance.track.skeleton
     if view.debug.skeleton and skeleton is not None:
@@ -164,8 +166,8 @@ def _palette(layout: PixelLayout, sprites: list[Sprite], canvas: Canvas, view: V
     return palette_of(shown, canvas, exact=debug_views.stroke_colours(view.debug))
 
 
-def _shots(performances: Sequence[Performance], view: View) -> Iterator[tuple[list[Layer], list[Strokes]]]:
-    """What is drawn in each frame, for as long as anyone asks."""
+def _frame_contents(performances: Sequence[Performance], view: View) -> Iterator[tuple[list[Layer], list[Strokes]]]:
+    """Layers and strokes of each frame."""
     shapes = [p.moving.each_shape() for p in performances]
     orders = [_drawn_triangles(p) for p in performances]
     floor = [debug_views.floor_strokes()] if view.debug.floor else []
@@ -180,7 +182,7 @@ def _shots(performances: Sequence[Performance], view: View) -> Iterator[tuple[li
 
 
 def _drawn_triangles(performance: Performance) -> Callable[[int], Ints]:
-    """Triangles by number of the draw order, the same array every time, so that the renderer can keep it."""
+    """Triangles by index of the draw order; the same array every time, so that the renderer can cache it by identity."""
 
     @cache
     def triangles(order: int) -> Ints:

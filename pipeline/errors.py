@@ -1,31 +1,31 @@
-"""Everything that can go wrong in the pipeline, as one tree.
+"""All errors of the pipeline, as one tree.
 
     DoodledError
     ├── PermanentError                the same bytes will fail again
-    │   ├── DecodeError               a file that is no picture we can read
-    │   ├── NoFigureFound             a picture without a drawn figure
-    │   ├── PredictionRefused         a model server that can't answer for this picture
+    │   ├── DecodeError               a file that can't be read as an image
+    │   ├── NoFigureFound             an image without a drawn figure
+    │   ├── PredictionRefused         a model server that can't process this image
     │   ├── ShapeError                an array of the wrong shape or dtype
     │   ├── FileProblems              one file, every problem in it at once
     │   │   ├── ConfigError           motion / retarget / scene / character YAML
     │   │   └── MotionFileError       a motion capture file: lines, joints or keys
     │   ├── CharacterError            a character that can't be animated
     │   ├── RetargetError             a motion that can't drive this rig
-    │   ├── UnknownName               a motion or retarget name nobody knows
-    │   ├── OptionError               an option of a command that makes no sense
-    │   └── BlankAnimation            everything ran, and nothing is to be seen
+    │   ├── UnknownName               an unknown motion or retarget name
+    │   ├── OptionError               an invalid option of a command
+    │   └── BlankAnimation            a finished animation in which nothing is visible
     └── TransientError                the same bytes may succeed later or elsewhere
-        ├── UpstreamError             the model server can't answer anybody now
-        │   ├── UpstreamUnavailable   down, overloaded, too slow, or answering nonsense
+        ├── UpstreamError             the model server is unavailable
+        │   ├── UpstreamUnavailable   down, overloaded, too slow, or answering invalid replies
         │   ├── UpstreamUnauthorised  it does not accept our token
-        │   └── UpstreamMisconfigured it has no such model, or is no model server
-        ├── ModelUnavailable          a network's weights are missing or damaged here
-        ├── RenderUnavailable         no OpenGL context could be had
-        ├── RenderFailed              OpenGL refused something half-way
-        └── OutputFailed              the codec or the disk refused the result
+        │   └── UpstreamMisconfigured it lacks the model, or is not a model server
+        ├── ModelUnavailable          a model's weights are missing or damaged on this machine
+        ├── RenderUnavailable         no OpenGL context could be made
+        ├── RenderFailed              OpenGL failed while rendering
+        └── OutputFailed              the codec or the disk refused the output
 
-Whoever raises one says what happened, in which file, what was expected and found, and what to do. Whether to try
-again is read off the base class, never decided where the error is raised.
+An error says what happened, in which file, what was expected and found, and what to do. Its base class decides about a retry,
+not the code that raises it.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from pathlib import Path
 
 
 class DoodledError(Exception):
-    """Base of every error that doodled raises on purpose.
+    """Base class of doodled's own errors.
 
     Attributes:
-        summary: one sentence for a person: what is wrong, expected and found.
-        path: the file that it is about, where there is one.
-        hint: what to do about it, or "".
+        summary: one sentence: what is wrong, expected and found.
+        path: the file concerned, or None.
+        hint: what to do, or "".
     """
 
     def __init__(self, summary: str, *, path: Path | str | None = None, hint: str = "") -> None:
@@ -56,7 +56,7 @@ class DoodledError(Exception):
 
 
 class PermanentError(DoodledError):
-    """The same input would fail in the same way again."""
+    """The same input would fail again."""
 
 
 class TransientError(DoodledError):
@@ -64,7 +64,7 @@ class TransientError(DoodledError):
 
 
 class ShapeError(PermanentError):
-    """An array does not have the shape or dtype that its type promises."""
+    """An array has another shape or dtype than its type requires."""
 
     def __init__(self, name: str, *, expected: str, actual: str) -> None:
         self.name = name
@@ -74,7 +74,7 @@ class ShapeError(PermanentError):
 
 
 class FileProblems(PermanentError):
-    """One file with everything that is wrong in it.
+    """All problems of one file.
 
     Attributes:
         problems: one line each, "key: what is wrong" or "line 12: what is wrong".
@@ -86,7 +86,7 @@ class FileProblems(PermanentError):
 
 
 class ConfigError(FileProblems):
-    """A YAML file (motion, retarget, scene, char_cfg) that does not say what it must."""
+    """An invalid YAML file (motion, retarget, scene, char_cfg)."""
 
 
 class MotionFileError(FileProblems):
@@ -105,9 +105,9 @@ class UnknownName(PermanentError):
     """A motion or retarget name that the library does not have.
 
     Attributes:
-        name: what was asked for.
-        known: what there is.
-        note: what to do, instead of the names that are known.
+        name: the name that was requested.
+        known: the names that exist.
+        note: what to do, instead of listing the known names.
     """
 
     def __init__(self, kind: str, name: str, known: tuple[str, ...], *, note: str = "") -> None:
@@ -118,11 +118,11 @@ class UnknownName(PermanentError):
 
 
 class OptionError(PermanentError):
-    """An option that makes no sense, or not with the others."""
+    """An invalid option, or one that contradicts another."""
 
 
 class DecodeReason(StrEnum):
-    """Why a file could not be read as a picture; a closed set, it goes into logs."""
+    """Why a file could not be read as an image; a closed set that goes into logs."""
 
     UNREADABLE = "unreadable"
     EMPTY = "empty"
@@ -135,7 +135,7 @@ class DecodeReason(StrEnum):
 
 
 class DecodeError(PermanentError):
-    """A file that is no picture we can read.
+    """A file that can't be read as an image.
 
     Attributes:
         reason: from the closed set.
@@ -147,10 +147,10 @@ class DecodeError(PermanentError):
 
 
 class NoFigureFound(PermanentError):
-    """A picture in which no drawn figure was found.
+    """An image in which no drawn figure was found.
 
     Attributes:
-        best_score: of the best candidate that was not good enough, or None if there was none.
+        best_score: of the best candidate below the threshold, or None if there was none.
     """
 
     def __init__(self, summary: str, *, best_score: float | None = None, hint: str = "") -> None:
@@ -159,7 +159,7 @@ class NoFigureFound(PermanentError):
 
 
 class PredictionRefused(PermanentError):
-    """The model server works, but not for this picture.
+    """The model server works, but can't process this image.
 
     Attributes:
         model: which model.
@@ -173,19 +173,19 @@ class PredictionRefused(PermanentError):
 
 
 class BlankAnimation(PermanentError):
-    """Every frame came out empty: the figure is out of view, or invisible."""
+    """Every frame is empty: the figure is out of view or invisible."""
 
 
 class UpstreamError(TransientError):
-    """The model server can't answer anybody now: no file is to blame.
+    """The model server is unavailable; the file is not the cause.
 
     Attributes:
         url: of the server.
         model: which model, or "".
         status: HTTP status of the last attempt, or None.
-        attempts: how often it was asked.
-        retry_after_s: how long it asked us to wait, or None.
-        answers_others: it answered another question right after: the picture may be to blame after all.
+        attempts: number of requests sent.
+        retry_after_s: how long the server asked to wait, or None.
+        answers_others: it answered another request right after, so the image may be the cause after all.
     """
 
     def __init__(
@@ -210,26 +210,26 @@ class UpstreamError(TransientError):
 
 
 class UpstreamUnavailable(UpstreamError):
-    """The model server is down, overloaded, too slow, or answers nonsense."""
+    """The model server is down, overloaded, too slow, or sends invalid replies."""
 
 
 class UpstreamUnauthorised(UpstreamError):
-    """The model server does not accept our token, not even one freshly read."""
+    """The model server rejects our token, even when freshly read."""
 
 
 class UpstreamMisconfigured(UpstreamError):
-    """There is no such model, or no model server, behind the URL."""
+    """The URL leads to a server without this model, or not to a model server."""
 
 
 class ModelUnavailable(TransientError):
-    """The weights of a network that runs in this process are missing or damaged: no picture is to blame."""
+    """The weights of a model that runs in this process are missing or damaged."""
 
 
 class RenderUnavailable(TransientError):
     """No OpenGL context could be made.
 
     Attributes:
-        tried: each context kind with the reason why it failed.
+        tried: kind of context -> why it failed.
     """
 
     def __init__(self, tried: dict[str, str], *, hint: str = "") -> None:
@@ -239,8 +239,8 @@ class RenderUnavailable(TransientError):
 
 
 class RenderFailed(TransientError):
-    """OpenGL refused an operation on a context that had worked."""
+    """OpenGL failed on a context that had worked."""
 
 
 class OutputFailed(TransientError):
-    """A codec or the file system refused the result."""
+    """A codec or the file system refused the output."""

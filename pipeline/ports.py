@@ -1,4 +1,4 @@
-"""What the pipeline asks of the outside world; `pipeline.adapters` implements it."""
+"""Ports: the protocols through which the pipeline uses models, OpenGL, codecs and clocks. `pipeline.adapters` implements them."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from pipeline.types import (
 
 
 class Predictor(Protocol):
-    """Finds figures and their joints: networks in process, or on a model server."""
+    """Finds figures and their joints, with models in process or on a model server."""
 
     def detections(self, rgb: Bytes) -> tuple[Detection, ...]:
-        """Every figure seen in a picture (H, W, 3) uint8, best first; none is an empty tuple, not an error.
+        """Find all figures in an image (H, W, 3) uint8, best score first; an empty tuple if there are none.
 
         Raises:
-            PredictionRefused: this picture can't be answered, however often one asks.
-            UpstreamError: the server can't answer anybody now.
+            PredictionRefused: the model can't process this image; a retry won't help.
+            UpstreamError: the model server is unavailable.
         """
         ...
 
     def keypoints(self, rgb: Bytes) -> Floats:
-        """The joints of the one figure that fills a crop (h, w, 3) uint8: (17, 3) float64 x, y in px of the crop, score 0..1.
+        """Find the joints of the figure that fills a crop (h, w, 3) uint8: (17, 3) float64 x, y in px of the crop, score 0..1.
 
         Raises: as above.
         """
         ...
 
 
-class Stage(Protocol):
-    """An animation being rendered: textures are up, frames can be drawn one after the other."""
+class SceneRenderer(Protocol):
+    """Renders the frames of one animation; its textures are on the graphics card."""
 
     def draw(self, layers: Sequence[Layer], strokes: Sequence[Strokes], pts: Fraction) -> Frame:
-        """Draw one frame, `layers[i]` with sprite i, in order of their z, far to near.
+        """Draw one frame: `layers[i]` with sprite i, far to near by z.
 
         Returns:
-            the frame, cropped to the figures where the layout is transparent, whole otherwise.
+            the frame, cropped to the figures if the layout is transparent, whole otherwise.
         Raises:
             RenderFailed: OpenGL reported an error.
         """
@@ -61,15 +61,15 @@ class Stage(Protocol):
 
 
 class Renderer(Protocol):
-    """Turns meshes into pixels. Belongs to the thread that made it."""
+    """Turns meshes into pixels. Use it only on the thread that made it."""
 
     @property
     def name(self) -> str:
-        """What renders, in the driver's words (GL_RENDERER), and through which context."""
+        """The driver's name (GL_RENDERER) and the kind of OpenGL context."""
         ...
 
-    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> AbstractContextManager[Stage]:
-        """Upload what stays the same; free it at the end."""
+    def open_scene(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> AbstractContextManager[SceneRenderer]:
+        """Upload canvas and sprites; leaving the context frees them."""
         ...
 
 
@@ -77,7 +77,7 @@ class Sink(Protocol):
     """An animation file being written."""
 
     def write(self, frame: Frame) -> None:
-        """Take the next frame; its pixels are copied or encoded before this returns.
+        """Add the next frame; its pixels are copied or encoded before this returns.
 
         Raises:
             OutputFailed: the codec or the disk refused.
@@ -85,19 +85,19 @@ class Sink(Protocol):
         ...
 
     def finish(self) -> Animation:
-        """Write what is outstanding, close the file and describe it. To be called once, after the last frame."""
+        """Flush and close the file, and describe it. Call it once, after the last frame."""
         ...
 
 
 class Encoder(Protocol):
-    """Writes one format."""
+    """Encoder of one output format."""
 
     def layout(self, canvas: Canvas) -> PixelLayout:
-        """What pixels it wants for this canvas: opaque ones, whatever the canvas is, if the format can't be transparent."""
+        """The pixel layout that this format needs for a canvas; opaque if the format has no transparency."""
         ...
 
     def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> AbstractContextManager[Sink]:
-        """Start a file at `path`. Leaving the context without `finish` removes the file. `palette` goes with `PixelLayout.CUT_OUT`.
+        """Open a file at `path`. Leaving the context without `finish` removes it. `palette` is for `PixelLayout.CUT_OUT`.
 
         Raises:
             OutputFailed: the codec or the disk refused.
@@ -106,7 +106,7 @@ class Encoder(Protocol):
 
 
 class Stopwatch(Protocol):
-    """Measures the stages; the pipeline itself never looks at a clock."""
+    """Measures the stages; the pipeline itself reads no clock."""
 
     def lap(self, stage: str) -> AbstractContextManager[None]:
         """Add the time spent inside to `stage`."""

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from pipeline.adapters.opengl.renderer import GLRenderer
-from pipeline.animate import animated, scene_clock
+from pipeline.animate import animate, scene_clock
 from pipeline.files.character_files import read_character
 from pipeline.types import Actor, Animation, Bytes, Canvas, Format, Frame, OutputClock, Palette, PixelLayout, Scene, View
 
@@ -73,7 +73,7 @@ def main() -> None:
             scene = Scene((actor,), View(options.side, options.side))
             kept = FramesKept()
             clock = scene_clock(scene, rate=Fraction(options.frames) / motion.duration)
-            animated(scene, clock, Path(), renderer=renderer, encoder=kept, stopwatch=WallStopwatch())
+            animate(scene, clock, Path(), renderer=renderer, encoder=kept, stopwatch=WallStopwatch())
             strips.append(labelled(np.hstack(kept.pictures[: options.frames]), f"{name}  {float(motion.duration):.1f} s"))
     while len(strips) % options.columns:
         strips.append(np.full_like(strips[0], 255))

@@ -1,4 +1,4 @@
-"""What the renderer draws and the encoder writes: sprites, layers, canvases, frames, palettes, finished animations."""
+"""Types of rendering and encoding: sprites, layers, canvases, frames, palettes, finished animations."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.types.arrays import Bytes, Ints, Singles, checked
 
 
 class PixelLayout(StrEnum):
-    """What one frame's pixels are."""
+    """Layout and meaning of a frame's pixels."""
 
     CUT_OUT = "cut_out"
-    """(h, w, 4) uint8, for on-off transparency: alpha 0 where nothing is to be seen, above 0 where something is; colours as they are
-    to be seen, whatever the alpha."""
+    """(h, w, 4) uint8, for on-off transparency: alpha 0 where nothing is visible, above 0 elsewhere; colors are not premultiplied by
+    alpha and are shown as they are."""
     RGBA = "rgba"
     """(h, w, 4) uint8, straight alpha."""
     OPAQUE = "opaque"
@@ -26,17 +26,17 @@ class PixelLayout(StrEnum):
 
 
 HALF_SEEN = 0.5
-"""On-off transparency shows what has at least this alpha."""
+"""On-off transparency shows pixels with at least this alpha."""
 
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """Colours of an indexed animation.
+    """Palette of an indexed animation.
 
     Attributes:
         colours: (n, 3) uint8, n <= 255.
-        transparent: the index that means "nothing here": n.
-        lookup: (32, 32, 32) uint8: the index for a colour, axes red, green, blue, 8 levels a cell.
+        transparent: the index of transparent pixels: n.
+        lookup: (32, 32, 32) uint8: the index for a color, axes red, green, blue, 8 levels a cell.
     """
 
     colours: Bytes
@@ -55,12 +55,12 @@ class Palette:
 
 @dataclass(frozen=True, eq=False)
 class Sprite:
-    """What the renderer keeps of one figure for a whole animation.
+    """Texture of one figure, constant over an animation.
 
     Attributes:
-        rgba: (h, w, 4) uint8, straight alpha, soft at the cut; colours are bled outwards, so that no filter picks up paper.
+        rgba: (h, w, 4) uint8, straight alpha, soft at the edge; colors extend beyond the edge, so that texture filtering picks up no paper.
         uv: (V, 2) float32, 0..1, origin at the top-left corner of `rgba`.
-        colours: (V, 3) float32 0..1 for the debug view that paints each joint's triangles, or None.
+        colours: (V, 3) float32 0..1 for the debug view that colors the triangles of each joint, or None.
     """
 
     rgba: Bytes
@@ -89,7 +89,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
-    """Plain coloured geometry of the debug views.
+    """Colored geometry of the debug views.
 
     Attributes:
         points: (N, 3) float32, world; two a line, or three a triangle.
@@ -106,7 +106,7 @@ class Strokes:
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """What stays the same in every frame of an animation.
+    """Size, background and camera of an animation, constant over its frames.
 
     Attributes:
         width, height: pixels.
@@ -123,7 +123,7 @@ class Canvas:
 
     @property
     def is_opaque(self) -> bool:
-        """Every pixel is covered whatever is drawn."""
+        """Whether the background covers every pixel."""
         if self.picture is not None and bool(np.all(self.picture[..., 3] == 255)):
             return True
         return self.background[3] >= 1.0
@@ -131,12 +131,12 @@ class Canvas:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One rendered picture, cropped to what is in it.
+    """One rendered frame, cropped to its content.
 
     Attributes:
-        pixels: (h, w, 4) uint8, meant as its `PixelLayout` says, top row first. A view of a reused buffer: valid until the next frame
-            is drawn. May be empty (h or w 0): nothing is to be seen in this frame.
-        left, top: where the crop lies in the canvas, px.
+        pixels: (h, w, 4) uint8, as its `PixelLayout` says, top row first. A view of a reused buffer, valid until the next frame is
+            drawn. Empty (h or w 0) if nothing is visible in this frame.
+        left, top: position of the crop in the canvas, px.
         pts: seconds from the start, exact.
     """
 

@@ -44,7 +44,7 @@ def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
     from daemon.options.values import CameraChoice
     from pipeline.adapters.encoding.encoders import encoder_for
     from pipeline.adapters.opengl.renderer import GLRenderer
-    from pipeline.animate import animated, scene_clock
+    from pipeline.animate import animate, scene_clock
     from pipeline.types import Format
 
     imports = time.perf_counter() - started
@@ -66,7 +66,7 @@ def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
             with stopwatch.lap("read"):
                 plan = planned(request, os.environ, library)
             clock = scene_clock(plan.scene, rate=plan.rate)
-            animation = animated(
+            animation = animate(
                 plan.scene, clock, plan.output, renderer=renderer, encoder=encoder_for(Format(case["format"])), stopwatch=stopwatch
             )
             runs.append({**stopwatch.spent_s, "total": stopwatch.total_s})

@@ -136,7 +136,7 @@ def reference(root: Path) -> Material:
     soft, cut = _Recorder(PixelLayout.RGBA), _Recorder(PixelLayout.CUT_OUT)
     with GLRenderer.open() as renderer:
         for recorder in (soft, cut):
-            animate.animated(scene, clock, Path(os.devnull), renderer=renderer, encoder=recorder, stopwatch=watch)
+            animate.animate(scene, clock, Path(os.devnull), renderer=renderer, encoder=recorder, stopwatch=watch)
     return Material("char1 + dab", soft.canvas, clock, soft.frames, cut.frames, cut.palette)
 
 

@@ -109,21 +109,21 @@ def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     from daemon.options.scene_builder import RenderRequest, planned
     from pipeline.adapters.opengl.contexts import ContextKind
     from pipeline.adapters.opengl.renderer import GLRenderer
-    from pipeline.animate import animated, performed, scene_clock
+    from pipeline.animate import animate, perform_scene, scene_clock
     from pipeline.errors import RenderUnavailable
 
     environ = dict(os.environ) | ({"AD_USE_MESA": "1"} if asked["software"] else {})
     size = f"{chosen.size}x{chosen.size}"
     plan = planned(RenderRequest(CHARACTER, Path("frames.mp4"), MOTION, size=size, background="white"), environ, motion_library(environ))
     clock = scene_clock(plan.scene, rate=Fraction(25))
-    performances = performed(plan.scene, clock, stopwatch=WallStopwatch())
+    performances = perform_scene(plan.scene, clock, stopwatch=WallStopwatch())
     album, runs = Album(), []
     try:
         with GLRenderer.open(ContextKind(asked["kind"]), environ) as renderer:
             for _ in range(chosen.repeat + 1):  # the first warms up
                 stopwatch = WallStopwatch()
                 album.frames.clear()
-                animated(plan.scene, clock, plan.output, renderer=renderer, encoder=album, stopwatch=stopwatch, performances=performances)
+                animate(plan.scene, clock, plan.output, renderer=renderer, encoder=album, stopwatch=stopwatch, performances=performances)
                 runs.append(stopwatch.spent_s["render"] / album.count * 1000)
             driver = renderer.name.rpartition(" (")[0]
     except RenderUnavailable as refusal:

@@ -83,7 +83,7 @@ def measure(kind: ContextKind, frames: int, repeats: int, triangle_count: int) -
             projection = np.diag(np.array([height / width, 1, -0.1, 1], np.float32))
             canvas = Canvas(width, height, (1.0, 1.0, 1.0, 0.0), None, projection)
             for layout in PixelLayout:
-                with renderer.stage(canvas, [sprite], layout=layout) as stage:
+                with renderer.open_scene(canvas, [sprite], layout=layout) as stage:
                     seconds(stage, layers[:10])
                     runs = sorted(seconds(stage, layers) for _ in range(repeats))
                 wall = statistics.median(run[0] for run in runs)

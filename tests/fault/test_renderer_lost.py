@@ -21,11 +21,11 @@ from fault.test_links import order_for
 from PIL import Image, ImageSequence
 from spool_oracle import ROOT
 
+from daemon import rendering
 from daemon.policy.failures import ErrorType
 from daemon.worker import runner
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskResult
-from pipeline.adapters.encoding import encoders
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.errors import RenderFailed, RenderUnavailable
 from pipeline.types import Animation, Format, Frame
@@ -68,8 +68,8 @@ class LostCard:
         self._renderer, self._draw = renderer, draw
 
     @contextmanager
-    def stage(self, *arguments: Any, **named: Any) -> Iterator[LostCard]:
-        with self._renderer.stage(*arguments, **named) as self._stage:
+    def open_scene(self, *arguments: Any, **named: Any) -> Iterator[LostCard]:
+        with self._renderer.open_scene(*arguments, **named) as self._stage:
             yield self
 
     def draw(self, *arguments: Any) -> Frame:
@@ -231,10 +231,10 @@ LIES: dict[str, tuple[Callable[[Path], None] | None, int]] = {
 @pytest.mark.parametrize("kind", list(Format))
 def test_a_wrong_file_of_an_encoder_that_says_all_is_well_is_found_out(order: Task, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
     order = replace(order, defaults=replace(order.defaults, formats=(kind,)))
-    really = encoders.encoder_for
+    really = rendering.encoder_for
     assert runner.perform(order).failure is None
     found = {}
     for lie, (spoil, keeps_every) in LIES.items():
-        monkeypatch.setattr(encoders, "encoder_for", lambda kind, s=spoil, k=keeps_every: LyingEncoder(really(kind), s, k))
+        monkeypatch.setattr(rendering, "encoder_for", lambda kind, s=spoil, k=keeps_every: LyingEncoder(really(kind), s, k))
         found[lie] = getattr(runner.perform(order).failure, "kind", None)
     assert found == dict.fromkeys(LIES, ErrorType.OUTPUT)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sample_scene
 
-from pipeline.animate import animated, performed, scene_clock
+from pipeline.animate import animate, perform_scene, scene_clock
 from pipeline.errors import BlankAnimation, OptionError, RenderFailed
 from pipeline.types import (
     Actor,
@@ -49,7 +49,7 @@ class NotingRenderer:
     drawn: list[tuple[list[Layer], list[Strokes], Fraction]] = field(default_factory=list)
 
     @contextmanager
-    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[NotingRenderer]:
+    def open_scene(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[NotingRenderer]:
         self.canvas, self.sprites = canvas, sprites
         self.layout = layout
         yield self
@@ -87,7 +87,7 @@ class NotingEncoder:
 
 def run(scene: Scene, renderer: NotingRenderer, encoder: NotingEncoder, clock: OutputClock | None = None) -> Animation:
     clock = clock or scene_clock(scene)
-    return animated(scene, clock, Path("unused.gif"), renderer=renderer, encoder=encoder, stopwatch=sample_scene.NoStopwatch())
+    return animate(scene, clock, Path("unused.gif"), renderer=renderer, encoder=encoder, stopwatch=sample_scene.NoStopwatch())
 
 
 def test_every_frame_of_the_clock_is_drawn_and_written_at_its_exact_time() -> None:
@@ -111,7 +111,7 @@ def test_a_motion_that_ends_early_stands_still_unless_it_loops() -> None:
     times = OutputClock(20, Fraction(1, 30))
     for loops, moves in ((False, False), (True, True)):
         actor = Actor(sample_scene.character(), sample_scene.motion(8, loops=loops), sample_scene.retarget_config())
-        track = performed(Scene((actor,), View()), times, stopwatch=sample_scene.NoStopwatch())[0].track
+        track = perform_scene(Scene((actor,), View()), times, stopwatch=sample_scene.NoStopwatch())[0].track
         assert bool(np.abs(track.joints[19] - track.joints[9]).max() > 1e-6) is moves
 
 
@@ -199,7 +199,7 @@ def test_an_actor_can_be_given_a_mesh() -> None:
     character = sample_scene.character()
     mesh = Mesh(np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]), np.array([(0, 1, 2), (0, 2, 3)], np.int32))
     scene = sample_scene.scene()
-    (performance,) = performed(scene, scene_clock(scene), stopwatch=sample_scene.NoStopwatch(), meshes=[mesh])
+    (performance,) = perform_scene(scene, scene_clock(scene), stopwatch=sample_scene.NoStopwatch(), meshes=[mesh])
     assert performance.figure.mesh is mesh
     assert performance.actor.character.name == character.name
 
@@ -207,7 +207,7 @@ def test_an_actor_can_be_given_a_mesh() -> None:
 def test_progress_is_told_frame_by_frame() -> None:
     told: list[int] = []
     scene = sample_scene.scene(frames=5)
-    animated(
+    animate(
         scene,
         scene_clock(scene),
         Path("unused"),

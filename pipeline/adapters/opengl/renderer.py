@@ -73,7 +73,7 @@ class GLRenderer:
         return contexts.is_software(self._context.driver)
 
     @contextmanager
-    def stage(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[GLSceneRenderer]:
+    def open_scene(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[GLSceneRenderer]:
         """Upload what stays the same; free it at the end.
 
         Raises:

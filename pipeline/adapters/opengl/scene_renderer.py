@@ -32,7 +32,7 @@ class ProgramSource(Protocol):
 
 
 class GLSceneRenderer:
-    """`pipeline.ports.Stage` on OpenGL. Made by `GLRenderer.stage`, which frees what it holds."""
+    """`pipeline.ports.SceneRenderer` on OpenGL. Made by `GLRenderer.open_scene`, which frees what it holds."""
 
     def __init__(
         self,

@@ -389,7 +389,7 @@ layer = Layer((rng.random((90, 2)) * 2 - 1).astype(np.float32), 0.0, np.arange(9
 digests = []
 with GLRenderer.open(ContextKind(os.environ["KIND"]), {"AD_USE_MESA": "1"}) as renderer:
     for layout in PixelLayout:
-        with renderer.stage(canvas, [sprite], layout=layout) as stage:
+        with renderer.open_scene(canvas, [sprite], layout=layout) as stage:
             digests.append(hashlib.sha256(stage.draw([layer], [], Fraction(0)).pixels.tobytes()).hexdigest())
 print(json.dumps(digests))
 """

@@ -63,7 +63,7 @@ def straight(premultiplied_pixels):
 
 def drawn(renderer, canvas, sprites, layers, *, layout=PixelLayout.RGBA, strokes=()):
     """One frame put back into a whole picture of zeros, int."""
-    with renderer.stage(canvas, sprites, layout=layout) as stage:
+    with renderer.open_scene(canvas, sprites, layout=layout) as stage:
         return whole(stage.draw(layers, strokes, NOW), canvas)
 
 
@@ -168,14 +168,14 @@ def test_soft_edges_keep_their_colour(renderer):
 
 def test_frame_is_cropped_to_the_figure(renderer):
     canvas = pixel_canvas(16, 16)
-    with renderer.stage(canvas, [plain(9, 9, 9, 255)], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(canvas, [plain(9, 9, 9, 255)], layout=PixelLayout.RGBA) as stage:
         frame = stage.draw([quad(4.5, 6, 9, 12, height=16)], [], Fraction(7, 30))
     assert (frame.left, frame.top, frame.pixels.shape) == (3, 5, (8, 7, 4))
     assert frame.pts == Fraction(7, 30)
 
 
 def test_crop_ends_at_the_canvas(renderer):
-    with renderer.stage(pixel_canvas(), [plain(9, 9, 9, 255)], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(pixel_canvas(), [plain(9, 9, 9, 255)], layout=PixelLayout.RGBA) as stage:
         frame = stage.draw([quad(-5, -5, 50, 50)], [], NOW)
     assert (frame.left, frame.top, frame.pixels.shape) == (0, 0, (8, 8, 4))
     assert frame.pixels.flags.c_contiguous
@@ -187,13 +187,13 @@ def test_vertices_of_no_triangle_do_not_widen_the_crop(renderer):
     stray = Layer(np.concatenate([layer.vertices, [[8, 8]]]).astype(np.float32), 0.0, layer.triangles)
     sprite = plain(9, 9, 9, 255)
     sprite = Sprite(sprite.rgba, np.concatenate([sprite.uv, [[0, 0]]]).astype(np.float32))
-    with renderer.stage(pixel_canvas(), [sprite], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(pixel_canvas(), [sprite], layout=PixelLayout.RGBA) as stage:
         assert stage.draw([stray], [], NOW).pixels.shape == (4, 4, 4)
 
 
 @pytest.mark.parametrize("layout", [PixelLayout.RGBA, PixelLayout.CUT_OUT])
 def test_figure_out_of_view_leaves_an_empty_frame(renderer, layout):
-    with renderer.stage(pixel_canvas(), [plain(9, 9, 9, 255)], layout=layout) as stage:
+    with renderer.open_scene(pixel_canvas(), [plain(9, 9, 9, 255)], layout=layout) as stage:
         for layers in ([], [quad(20, 20, 30, 30)], [Layer(np.zeros((4, 2), np.float32), 0.0, np.zeros((0, 3), np.int32))]):
             frame = stage.draw(layers, [], NOW)
             assert frame.pixels.size == 0
@@ -202,7 +202,7 @@ def test_figure_out_of_view_leaves_an_empty_frame(renderer, layout):
 
 
 def test_nothing_of_the_last_frame_stays(renderer):
-    with renderer.stage(pixel_canvas(), [plain(255, 0, 0, 255)], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(pixel_canvas(), [plain(255, 0, 0, 255)], layout=PixelLayout.RGBA) as stage:
         for left in (0, 5, 2, 0, 3):
             frame = stage.draw([quad(left, left, left + 3, left + 3)], [], NOW)
             picture = whole(frame, pixel_canvas())
@@ -220,7 +220,7 @@ def triangle(*corners, rgba=(0.0, 0.0, 1.0, 1.0), height=8):
 def test_covered_canvas_is_redrawn_only_where_it_changed_but_comes_whole(renderer):
     canvas = pixel_canvas(16, 16, picture=random_rgba(6, 16, 16, lowest_alpha=255))
     sprite = quad_sprite(random_rgba(7, 3, 3))
-    with renderer.stage(canvas, [sprite], layout=PixelLayout.OPAQUE) as stage:
+    with renderer.open_scene(canvas, [sprite], layout=PixelLayout.OPAQUE) as stage:
         for left, top in ((0, 0), (10, 3), (12, 12), (40, 40), (5, 5), (5, 5)):
             layer = quad(left, top, left + 3, top + 3, height=16)
             frame = stage.draw([layer], [], NOW)
@@ -334,7 +334,7 @@ def test_nothing_is_cut_out_of_an_opaque_canvas(renderer, alpha):
 
 
 def test_background_that_is_less_than_half_there_is_nothing(renderer):
-    with renderer.stage(pixel_canvas(3, 2, (0.2, 0.4, 0.6, 0.49)), [], layout=PixelLayout.CUT_OUT) as stage:
+    with renderer.open_scene(pixel_canvas(3, 2, (0.2, 0.4, 0.6, 0.49)), [], layout=PixelLayout.CUT_OUT) as stage:
         assert stage.draw([], [], NOW).pixels.size == 0
 
 
@@ -422,7 +422,7 @@ def test_painted_sprite_keeps_the_drawings_outline(renderer):
 
 
 def test_pixels_are_read_only_and_reused(renderer):
-    with renderer.stage(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
         first = stage.draw([quad(1, 1, 4, 4)], [], NOW).pixels
         assert np.shares_memory(first, stage.draw([quad(1, 1, 4, 4)], [], NOW).pixels)
         with pytest.raises(ValueError, match="read-only"):
@@ -431,7 +431,7 @@ def test_pixels_are_read_only_and_reused(renderer):
 
 def test_many_draw_orders_are_kept_without_end_but_not_in_memory(renderer):
     layer = quad(0, 0, 8, 8)
-    with renderer.stage(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
         for _ in range(200):
             frame = stage.draw([Layer(layer.vertices, 0.0, layer.triangles.copy())], [], NOW)
             assert frame.pixels[4, 4, 3] == 255
@@ -440,8 +440,8 @@ def test_many_draw_orders_are_kept_without_end_but_not_in_memory(renderer):
 
 def test_stages_may_take_turns(renderer):
     with (
-        renderer.stage(pixel_canvas(), [plain(255, 0, 0, 255)], layout=PixelLayout.RGBA) as red,
-        renderer.stage(pixel_canvas(), [plain(0, 255, 0, 255)], layout=PixelLayout.CUT_OUT) as green,
+        renderer.open_scene(pixel_canvas(), [plain(255, 0, 0, 255)], layout=PixelLayout.RGBA) as red,
+        renderer.open_scene(pixel_canvas(), [plain(0, 255, 0, 255)], layout=PixelLayout.CUT_OUT) as green,
     ):
         for _ in range(2):
             assert tuple(red.draw([quad(0, 0, 8, 8)], [], NOW).pixels[4, 4]) == (255, 0, 0, 255)
@@ -459,7 +459,7 @@ def test_stages_may_take_turns(renderer):
     ],
 )
 def test_layers_that_do_not_fit_are_refused(renderer, layer, message):
-    with renderer.stage(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
         with pytest.raises(ShapeError, match=message):
             stage.draw([layer], [], NOW)
         assert stage.draw([quad(0, 0, 8, 8)], [], NOW).pixels.size
@@ -467,7 +467,7 @@ def test_layers_that_do_not_fit_are_refused(renderer, layer, message):
 
 def test_more_layers_than_sprites_are_refused(renderer):
     with (
-        renderer.stage(pixel_canvas(), [], layout=PixelLayout.RGBA) as stage,
+        renderer.open_scene(pixel_canvas(), [], layout=PixelLayout.RGBA) as stage,
         pytest.raises(ShapeError, match="at most 0"),
     ):
         stage.draw([quad(0, 0, 1, 1)], [], NOW)
@@ -478,7 +478,7 @@ def test_more_layers_than_sprites_are_refused(renderer):
 )
 def test_strokes_that_do_not_fit_are_refused(renderer, points, rgba, filled):
     strokes = Strokes(np.zeros(points, np.float32), np.zeros(rgba, np.float32), filled=filled)
-    with renderer.stage(pixel_canvas(), [], layout=PixelLayout.RGBA) as stage, pytest.raises(ShapeError, match="Strokes"):
+    with renderer.open_scene(pixel_canvas(), [], layout=PixelLayout.RGBA) as stage, pytest.raises(ShapeError, match="Strokes"):
         stage.draw([], [strokes], NOW)
 
 
@@ -487,7 +487,7 @@ def test_coordinates_must_be_finite(renderer, value):
     layer = quad(0, 0, 8, 8)
     layer.vertices[0, 0] = value
     with (
-        renderer.stage(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage,
+        renderer.open_scene(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage,
         pytest.raises(RenderFailed, match="finite"),
     ):
         stage.draw([layer], [], NOW)
@@ -495,20 +495,20 @@ def test_coordinates_must_be_finite(renderer, value):
 
 def test_opengl_errors_come_out_by_name(renderer):
     context: GLContext = renderer._context
-    with renderer.stage(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
         context.gl.glEnable(0xDEAD)
         with pytest.raises(RenderFailed, match=r"GL_INVALID_ENUM while drawing the frame at 0\.500 s"):
             stage.draw([quad(0, 0, 8, 8)], [], Fraction(1, 2))
         assert stage.draw([quad(0, 0, 8, 8)], [], NOW).pixels.size
     context.gl.glEnable(0xDEAD)
-    with pytest.raises(RenderFailed, match="before this animation"), renderer.stage(pixel_canvas(), [], layout=PixelLayout.RGBA):
+    with pytest.raises(RenderFailed, match="before this animation"), renderer.open_scene(pixel_canvas(), [], layout=PixelLayout.RGBA):
         pass
 
 
 def test_picture_beyond_the_driver_is_refused(renderer):
     with (
         pytest.raises(RenderFailed, match="GL_INVALID_VALUE"),
-        renderer.stage(pixel_canvas(1 << 20, 1), [], layout=PixelLayout.RGBA),
+        renderer.open_scene(pixel_canvas(1 << 20, 1), [], layout=PixelLayout.RGBA),
     ):
         pass
 
@@ -522,7 +522,7 @@ def test_stage_frees_what_it_made_even_after_an_error(renderer):
         raise KeyError
 
     names: list[int] = []
-    with pytest.raises(KeyError), renderer.stage(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
+    with pytest.raises(KeyError), renderer.open_scene(pixel_canvas(), [plain(1, 2, 3, 255)], layout=PixelLayout.RGBA) as stage:
         fail(stage)
     assert len(names) > 5
     alive = [
@@ -541,7 +541,7 @@ def test_two_renderers_in_two_threads(renderer):
     pictures = {}
 
     def work(red):
-        with GLRenderer.open(kind) as own, own.stage(pixel_canvas(), [plain(red, 0, 0, 255)], layout=PixelLayout.RGBA) as stage:
+        with GLRenderer.open(kind) as own, own.open_scene(pixel_canvas(), [plain(red, 0, 0, 255)], layout=PixelLayout.RGBA) as stage:
             for _ in range(10):
                 together.wait()
                 pictures[red] = stage.draw([quad(0, 0, 8, 8)], [], NOW).pixels.copy()
@@ -590,7 +590,7 @@ def test_shader_that_does_not_compile_is_reported_in_the_drivers_words(renderer,
 def test_stage_sets_all_the_state_it_draws_with(renderer):
     """Whatever another one left behind does not show."""
     gl = renderer._context.gl
-    with renderer.stage(pixel_canvas(), [plain(9, 9, 9, 128)], layout=PixelLayout.RGBA) as stage:
+    with renderer.open_scene(pixel_canvas(), [plain(9, 9, 9, 128)], layout=PixelLayout.RGBA) as stage:
         before = stage.draw([quad(1, 1, 5, 5)], [], NOW).pixels.copy()
         gl.glBlendFunc(gl.GL_ZERO, gl.GL_ZERO)
         gl.glViewport(0, 0, 1, 1)
