@@ -1,9 +1,9 @@
 """What the exported networks are worth, measured through `EmbeddedPredictor`, just as they are used.
 
 `python evaluate.py --models pipeline/models --out FOLDER --count 400 --empty 400 [--real FOLDER ...]` draws held-out pictures, which have
-styles, mediums and papers that nothing was trained with, and as many without a figure as `--empty` says; it writes `report.json`,
-`worst.png` and `alarms.png`. `--real` are folders of AnimatedDrawings characters (`char_cfg.yaml`, `texture.png`, perhaps `image.jpg`):
-they are only looked at, never learnt from.
+styles, mediums and papers that nothing was trained with, and as many without a figure as `--empty` says; it writes `report.json`, the
+model card's tables as `tables.md`, and contact sheets: `worst.png` and `alarms.png`. `--real` are folders of AnimatedDrawings characters
+(`char_cfg.yaml`, `texture.png`, perhaps `image.jpg`): they are only looked at, never learnt from.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from alarms import ALARM_SCORE, alarm_report
 from drawings.figures.marks import GUESSED, VISIBLE
 from drawings.sample import Sample, drawn_sample
 from real_drawings import real_report
-from views import crop_of, drawn_tile, edges, mask_in_crop, mask_in_picture, sheet
+from views import crop_of, drawn_tile, edges, mask_in_crop, mask_in_picture, parts_in_picture, sheet
 
 from pipeline.adapters.embedded import EmbeddedPredictor
 from pipeline.pose.heatmaps import box_overlap
-from pipeline.types import KEYPOINT_NAMES, Detection
+from pipeline.types import KEYPOINT_NAMES, BodyPart, Detection
 
 NEAR_SHARE = 0.1
 PICTURE_SIDE = 512
@@ -35,7 +35,7 @@ LIMBS = range(5, 17)
 
 @dataclass
 class Outcome:
-    """How one drawn figure fared."""
+    """How one drawn figure fared; `parts_common` and `parts_either` count pixels by `BodyPart`, None where no parts were found."""
 
     seed: int
     kinds: dict[str, str]
@@ -45,6 +45,8 @@ class Outcome:
     near_limbs: list[bool]
     near_hidden: list[bool] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
+    parts_common: np.ndarray | None = None
+    parts_either: np.ndarray | None = None
     tile: np.ndarray | None = None
 
     @property
@@ -94,6 +96,10 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
             "pck_hidden": float(np.mean([n for one in found for n in one.near_hidden] or [1.0])),
             "all_right": float(np.mean([all(one.near_limbs) for one in found])),
         }
+    named = [(one.parts_common, one.parts_either) for one in found if one.parts_common is not None and one.parts_either is not None]
+    if named:
+        common, either = (np.sum(counts, axis=0)[1:] for counts in zip(*named, strict=True))
+        result["parts_miou"] = float(np.mean(common[either > 0] / either[either > 0]))
     return {name: round(value, 4) for name, value in result.items()}
 
 
@@ -125,9 +131,33 @@ def synthetic_report(predictor: EmbeddedPredictor, first: int, count: int, out: 
         "false_alarms": round(alarms / max(1, empty), 4),
         "pictures_without_figure": empty,
         "all": summary(outcomes),
+        "by_part": _by_part(outcomes),
         "by_joint": {name: round(float(near.mean()), 4) for name, near in by_joint.items() if len(near)},
         "by": {name: {kind: summary(ones) for kind, ones in sorted(kinds.items())} for name, kinds in groups.items()},
     }
+
+
+COLUMNS = {
+    "figures": "figures", "found": "found", "pck_limbs": "joints near", "all_right": "all limbs right", "mask_iou": "mask IoU",
+    "parts_miou": "parts mIoU",
+}  # fmt: skip
+
+
+def tables(report: dict[str, Any]) -> str:
+    """The report's measures by kind as Markdown, for the model card."""
+    lines: list[str] = []
+    for name, kinds in report["by"].items():
+        lines += ["", f"| {name} | {' | '.join(COLUMNS.values())} |", "|---" * (len(COLUMNS) + 1) + "|"]
+        for kind, measures in kinds.items():
+            cells = [_cell(column, measures.get(column)) for column in COLUMNS]
+            lines.append(f"| {kind.replace('_', ' ')} | {' | '.join(cells)} |")
+    return "\n".join(lines).strip() + "\n"
+
+
+def _cell(column: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(value) if column == "figures" else f"{value:.3f}" if column.endswith("iou") else f"{value:.1%}".replace("%", " %")
 
 
 def _outcome(
@@ -151,8 +181,23 @@ def _outcome(
     limbs = [bool(near[row]) for row in LIMBS if seen[row]]
     wanted = np.column_stack([truth[:, :2] + 0.5 - corner, truth[:, 2]])
     tile = drawn_tile(cut, points, shown, f"{seed} {kinds['style'][:12]} {iou:.2f}", wanted)
-    errors = np.where(seen, apart, np.nan).tolist()
-    return Outcome(seed, kinds, overlap, iou, near[seen].tolist(), limbs, near[hidden].tolist(), errors, tile)
+    outcome = Outcome(seed, kinds, overlap, iou, near[seen].tolist(), limbs, near[hidden].tolist(), np.where(seen, apart, np.nan).tolist())
+    if best.parts is not None:
+        named = parts_in_picture(best, sample.rgb.shape[:2])
+        pairs = [(named == part, figure.parts == part) for part in BodyPart]
+        outcome.parts_common = np.array([(one & other).sum() for one, other in pairs])
+        outcome.parts_either = np.array([(one | other).sum() for one, other in pairs])
+    outcome.tile = tile
+    return outcome
+
+
+def _by_part(outcomes: list[Outcome]) -> dict[str, float]:
+    """The IoU of each body part over all figures."""
+    named = [(one.parts_common, one.parts_either) for one in outcomes if one.parts_common is not None and one.parts_either is not None]
+    if not named:
+        return {}
+    common, either = (np.sum(counts, axis=0) for counts in zip(*named, strict=True))
+    return {part.name.lower(): round(float(common[part] / either[part]), 4) for part in BodyPart if part and either[part]}
 
 
 def _contact_sheet(outcomes: list[Outcome], path: Path) -> None:
@@ -174,6 +219,7 @@ def main() -> None:
     report: dict[str, Any] = {}
     if arguments.count:
         report["synthetic"] = synthetic_report(predictor, arguments.first, arguments.count, arguments.out)
+        (arguments.out / "tables.md").write_text(tables(report["synthetic"]), encoding="utf-8")
     if arguments.empty:
         report["without_figure"] = alarm_report(predictor, arguments.first, arguments.empty, arguments.out, PICTURE_SIDE)
     if arguments.real:

@@ -27,11 +27,20 @@ def mask_in_picture(found: Detection, shape: tuple[int, int]) -> np.ndarray:
     """A detection's mask (H, W) bool, where its box lies to a fraction of a pixel."""
     if found.mask is None:
         return np.zeros(shape, bool)
-    step = np.array(found.mask.shape[::-1]) / np.array([found.box.width, found.box.height])
-    # from the picture's pixel centres, which cv2 counts from 0, to the mask's
+    return _in_picture(found.mask, found, shape, cv2.INTER_LINEAR) > 0.5
+
+
+def parts_in_picture(found: Detection, shape: tuple[int, int]) -> np.ndarray:
+    """A detection's body parts (H, W) uint8 in the picture."""
+    return np.zeros(shape, np.uint8) if found.parts is None else _in_picture(found.parts, found, shape, cv2.INTER_NEAREST)
+
+
+def _in_picture(layer: np.ndarray, found: Detection, shape: tuple[int, int], flags: int) -> np.ndarray:
+    step = np.array(layer.shape[::-1]) / np.array([found.box.width, found.box.height])
+    # from the picture's pixel centres, which cv2 counts from 0, to the layer's
     offset = (0.5 - np.array([found.box.left, found.box.top])) * step - 0.5
     matrix = np.column_stack([np.diag(step), offset])
-    return cv2.warpAffine(found.mask, matrix, shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=0.0) > 0.5
+    return cv2.warpAffine(layer, matrix, shape[::-1], flags=flags | cv2.WARP_INVERSE_MAP, borderValue=0.0)
 
 
 def mask_in_crop(found: Detection, corner: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "training"))
 
 from alarms import wilson_interval
-from evaluate import Outcome, average_precision, summary
+from evaluate import Outcome, average_precision, summary, tables
 
 
 def test_average_precision_counts_what_was_never_found():
@@ -34,3 +34,22 @@ def test_hidden_joints_count_apart():
     assert fared["pck"] == fared["all_right"] == 1.0
     assert fared["pck_hidden"] == 0.0
     assert np.isclose(fared["mask_iou"], 0.8)
+
+
+def test_parts_count_over_all_figures_and_absent_ones_not_at_all():
+    kinds = {"style": "stick"}
+    counts = np.zeros((2, 2, 18))  # of each figure: pixels in common, pixels of either
+    counts[0, :, 1], counts[1, :, 1] = (30, 40), (10, 40)
+    counts[0, :, 3] = 20, 20
+    outcomes = [Outcome(1, kinds, 0.9, 0.8, [True], [True], parts_common=one[0], parts_either=one[1]) for one in counts]
+    assert summary(outcomes)["parts_miou"] == 0.75
+    assert "parts_miou" not in summary([Outcome(1, kinds, 0.9, 0.8, [True], [True])])
+
+
+def test_tables_have_a_row_a_line():
+    by = {"medium": {"gel_pen": {"figures": 2, "found": 1.0, "pck_limbs": 0.985, "all_right": 0.5, "mask_iou": 0.9512}}}
+    assert tables({"by": by}).splitlines() == [
+        "| medium | figures | found | joints near | all limbs right | mask IoU | parts mIoU |",
+        "|---|---|---|---|---|---|---|",
+        "| gel pen | 2 | 100.0 % | 98.5 % | 50.0 % | 0.951 |  |",
+    ]
