@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from daemon.commands import jobs_cli, report_cli
+from daemon.commands import jobs_cli, motions_cli, report_cli
 from daemon.commands.options import (
     Background,
     CameraOption,
     DrawingFile,
     Dump,
+    Facing,
     GLOption,
     Inference,
     KeepAnnotations,
     KeyFile,
     Kind,
+    Loop,
     Mesh,
     Motion,
     Output,
@@ -31,6 +33,8 @@ from daemon.commands.options import (
     Size,
     Target,
     Timings,
+    TravelOption,
+    Up,
     Urls,
 )
 from daemon.log.stopwatch import WallStopwatch, timing_lines
@@ -52,6 +56,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 DRAWINGS, DAEMON, MACHINE = "Drawings", "The daemon", "This machine"
+app.add_typer(motions_cli.app, rich_help_panel=DRAWINGS)
 app.add_typer(jobs_cli.app, rich_help_panel=DAEMON)
 app.command(rich_help_panel=DAEMON)(report_cli.report)
 
@@ -75,6 +80,10 @@ def animate(  # noqa: PLR0917 - as above
     output: Output = None,
     motion: Motion = None,
     retarget: Retarget = None,
+    travel: TravelOption = None,
+    loop: Loop = False,  # noqa: FBT002 - an option
+    up: Up = None,
+    facing: Facing = None,
     size: Size = None,
     fps: Rate = None,
     background: Background = None,
@@ -92,8 +101,12 @@ def animate(  # noqa: PLR0917 - as above
     stopwatch = WallStopwatch()
     from daemon.commands.drawings import animate_drawing
     from daemon.options.scene_builder import RenderRequest
+    from pipeline.motion.derived import MotionChoices
 
-    request = RenderRequest(drawing, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl)
+    moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
+    request = RenderRequest(
+        drawing, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl, moves=moves
+    )
     asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
     done = _with_progress(
         lambda on_frame: animate_drawing(request, asked, os.environ, stopwatch, keep_annotations=keep_annotations, on_frame=on_frame)
@@ -108,6 +121,10 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
     output: Output = None,
     motion: Motion = None,
     retarget: Retarget = None,
+    travel: TravelOption = None,
+    loop: Loop = False,  # noqa: FBT002 - an option
+    up: Up = None,
+    facing: Facing = None,
     size: Size = None,
     fps: Rate = None,
     background: Background = None,
@@ -123,9 +140,24 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
     stopwatch = WallStopwatch()
     from daemon.commands.render import render as do_render
     from daemon.options.scene_builder import RenderRequest
+    from pipeline.motion.derived import MotionChoices
 
+    moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
     request = RenderRequest(
-        target, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl, dump=dump, mesh=mesh
+        target,
+        output,
+        motion,
+        retarget,
+        size,
+        fps,
+        background,
+        camera,
+        kind,
+        tuple(show or ()),
+        context=gl,
+        dump=dump,
+        mesh=mesh,
+        moves=moves,
     )
     done = _with_progress(lambda on_frame: do_render(request, os.environ, stopwatch, on_frame))
     _tell(done, stopwatch, timings)
@@ -188,14 +220,6 @@ def measure(  # noqa: PLR0917 - as above
     asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
     runs = measured(request, asked, os.environ, repeat=repeat)
     typer.echo(json.dumps(runs, indent=2) if as_json else table(runs))
-
-
-@app.command(rich_help_panel=DRAWINGS)
-def motions() -> None:
-    """List the motions that can be asked for by name."""
-    from daemon.options.motions import motion_table
-
-    typer.echo(motion_table(os.environ))
 
 
 @app.command(rich_help_panel=DAEMON)

@@ -12,7 +12,8 @@ from daemon.options.inference import InferenceChoice
 from daemon.options.values import CameraChoice, Overlay
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.files.assets import AssetKind, asset_folder
-from pipeline.types import Format
+from pipeline.motion.up_axis import UpAxis
+from pipeline.types import Format, Travel
 
 LOOKS = "How it looks"
 NETWORKS = "Where the networks run"
@@ -38,7 +39,7 @@ Motion = Annotated[
         "--motion",
         "-m",
         metavar="NAME|FILE",
-        help="A motion's name (see `doodled motions`), its YAML file, or a BVH file (default: wave).",
+        help="A motion's name (see `doodled motions`), its YAML file, or a motion capture file, FILE#CLIP (default: wave).",
         autocompletion=_motion_names,
     ),
 ]
@@ -50,6 +51,31 @@ Retarget = Annotated[
         help="A retarget configuration's name or YAML file (default: chosen by the motion's joints).",
         rich_help_panel=LOOKS,
         autocompletion=_retarget_names,
+    ),
+]
+TravelOption = Annotated[
+    Travel | None,
+    typer.Option(
+        "--travel",
+        metavar=_one_of(Travel),
+        help="The camera follows, the figure treads on the spot, or the whole way is in view (default: follow; full for a YAML file).",
+        rich_help_panel=LOOKS,
+    ),
+]
+Loop = Annotated[bool, typer.Option("--loop", help="Find frames of the motion that can be played as a loop.", rich_help_panel=LOOKS)]
+Up = Annotated[
+    UpAxis | None,
+    typer.Option(
+        "--up", metavar=_one_of(UpAxis), help="Which axis of the motion's file points up (default: found).", rich_help_panel=LOOKS
+    ),
+]
+Facing = Annotated[
+    UpAxis | None,
+    typer.Option(
+        "--facing",
+        metavar=_one_of(UpAxis),
+        help="Which axis of the motion's file the body faces at first (default: found).",
+        rich_help_panel=LOOKS,
     ),
 ]
 Size = Annotated[

@@ -1,0 +1,117 @@
+"""`doodled motions`: what there is to dance, and how a motion file is understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from daemon.options.motions import located, motion_library, named_clip
+from pipeline.errors import DoodledError, MotionFileError, OutputFailed
+from pipeline.motion.derived import MotionChoices
+from pipeline.motion.humanoid.body_config import body_config
+from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap
+from pipeline.motion.written_configs import motion_yaml, retarget_yaml
+from pipeline.types import Motion
+
+
+def motion_table(environ: Mapping[str, str]) -> str:
+    """One line a motion: name, seconds, joints, retarget configuration, title; a broken one says what is wrong with it."""
+    library = motion_library(environ)
+    rows = [("name", "seconds", "joints", "loops", "retarget", "title")]
+    broken = []
+    for name in library.names():
+        try:
+            motion = library.motion(name)
+            config = library.matching_retarget(motion).name
+        except DoodledError as error:
+            broken.append(f"{name}: {error}")
+            continue
+        length = f"{float(motion.duration):.2f}"
+        rows.append((name, length, str(len(motion.joint_names)), "yes" if motion.loops else "no", config, library.title(name)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, *broken])
+
+
+def explain(wanted: str, choices: MotionChoices, environ: Mapping[str, str]) -> tuple[str, bool]:
+    """How a motion capture file is understood, as text, and whether it can be animated.
+
+    Raises:
+        UnknownName, MotionFileError: there is no such file, or it can't be read.
+    """
+    library = motion_library(environ)
+    name, clip_name = named_clip(wanted)
+    place = library.path(located(name, environ))
+    if place.suffix.lower() in {".yaml", ".yml"}:
+        raise MotionFileError(
+            place, ["this is a motion's YAML file, which says itself how it is read"], hint="name its motion capture file"
+        )
+    choices = replace(choices, clip=clip_name, retarget=located(str(choices.retarget), environ) if choices.retarget else None)
+    clip, body = library.clip(place, choices), library.body(place, choices)
+    length = float(len(clip.positions) * clip.frame_time)
+    lines = [
+        f"{place}: clip {clip.name!r}, {len(clip.positions)} frames, {length:.2f} s, {len(clip.joint_names)} joints",
+        *(f"note: {note}" for note in clip.notes),
+    ]
+    if body is None:
+        lines += ["no body is found: expected two legs, two arms and a trunk between them", "joints: " + ", ".join(clip.joint_names[:60])]
+        return "\n".join([*lines, "--retarget with a file of your own settles it"]), False
+    lines += _map_lines(body)
+    is_enough = body.confidence >= ENOUGH
+    if is_enough:
+        motion = library.motion(place, choices)
+        config = library.retarget(choices.retarget) if choices.retarget else library.matching_retarget(motion)
+        lines.append(f"retarget configuration: {config.name}; travel: {motion.travel}")
+        lines += [f"note: {note}" for note in library.warnings(place, choices) if note not in clip.notes]
+    else:
+        lines.append(f"this is too doubtful to be animated (at least {ENOUGH:.0%} is needed): --retarget, --up and --facing settle it")
+    return "\n".join(lines), is_enough
+
+
+def _map_lines(body: BodyMap) -> list[str]:
+    rows = [
+        ("hips", body.hips),
+        ("trunk", " > ".join(body.trunk)),
+        ("head", body.head or "none"),
+        ("left arm", " > ".join(body.left_arm.joints)),
+        ("right arm", " > ".join(body.right_arm.joints)),
+        ("left leg", " > ".join(body.left_leg.joints)),
+        ("right leg", " > ".join(body.right_leg.joints)),
+        ("up", str(body.up)),
+        ("confidence", f"{body.confidence:.0%}"),
+    ]
+    lines = [f"  {label:<11} {text}" for label, text in rows]
+    return [*lines, *(f"because {reason}" for reason in body.reasons), *(f"in doubt: {doubt}" for doubt in body.doubts)]
+
+
+def write_configs(wanted: str, choices: MotionChoices, target: Path, environ: Mapping[str, str]) -> tuple[Path, Path]:
+    """Write what was found as a motion YAML file at `target` and a retarget YAML file beside it.
+
+    Raises:
+        MotionFileError: as `explain`, and where the map is too doubtful.
+        OutputFailed: a file can't be written.
+    """
+    library = motion_library(environ)
+    name, clip_name = named_clip(wanted)
+    place = library.path(located(name, environ))
+    choices = replace(choices, clip=clip_name, retarget=located(str(choices.retarget), environ) if choices.retarget else None)
+    motion = library.motion(place, choices)
+    body = library.body(place, choices)
+    if body is None:
+        raise MotionFileError(place, ["no body is found"])
+    retarget = target.with_name(f"{target.stem}_retarget.yaml")
+    _write(retarget, retarget_yaml(body_config(body, retarget.stem), body.reasons))
+    _write(target, motion_yaml(_named(motion, target), body, place.resolve(), retarget=str(retarget.resolve()), clip=clip_name))
+    return target, retarget
+
+
+def _named(motion: Motion, target: Path) -> Motion:
+    return replace(motion, name=target.stem)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputFailed(f"it can't be written: {error.strerror}", path=path) from error
