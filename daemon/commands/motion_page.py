@@ -15,7 +15,7 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.opengl.renderer import GLRenderer
-from pipeline.animate import animated, scene_clock
+from pipeline.animate import animate, scene_clock
 from pipeline.errors import OutputFailed
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.files.character_files import read_character
@@ -68,7 +68,7 @@ def _rendered(environ: Mapping[str, str]) -> Iterator[_Shown]:
             actor = Actor(characters[number % len(characters)], motion, library.matching_retarget(motion))
             scene = Scene((actor,), View(SIDE_PX, SIDE_PX))
             file = folder / f"{number}.webp"
-            animated(scene, scene_clock(scene, rate=RATE), file, renderer=renderer, encoder=encoder, stopwatch=stopwatch)
+            animate(scene, scene_clock(scene, rate=RATE), file, renderer=renderer, encoder=encoder, stopwatch=stopwatch)
             yield _Shown(name, library.title(name), motion, file.read_bytes())
 
 
