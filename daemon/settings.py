@@ -151,6 +151,15 @@ class LogFormat(StrEnum):
     OTEL = "otel"
 
 
+class LogLevel(StrEnum):
+    """Least level of the records that are written, in ascending order."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class LogTarget(StrEnum):
     """Where records go."""
 
@@ -166,6 +175,7 @@ class LogSettings(_Section):
     """What is told."""
 
     to: LogTarget = LogTarget.STDOUT
+    level: LogLevel = LogLevel.INFO
     format: Annotated[LogFormat, BeforeValidator(_format)] = LogFormat.AUTO
     journal_socket: Path = JOURNAL_SOCKET
     stages: bool = True

@@ -16,7 +16,7 @@ from typing import Any
 from fault.stub_daemon import pretended
 
 from daemon.inbox.watcher import Watcher
-from daemon.log.events import EventLog
+from daemon.log.factory import json_log
 from daemon.policy.failures import error_type
 from daemon.service.parts import assembled
 from daemon.service.sd_notify import SdNotifier
@@ -86,7 +86,7 @@ class HandDriven:
         self.records: list[dict[str, Any]] = []
         self.said: list[str] = []
         self.spool, self.hands = spool, Hands(work, count)
-        self.log = EventLog(lambda line: self.records.append(json.loads(line)), instance=spool.instance)
+        self.log = json_log(lambda line: self.records.append(json.loads(line)), instance=spool.instance)
         self.watch = Watcher(spool.layout.inbox, lambda: None, is_network=True)
         notifier = SdNotifier(self.said.append, 1.0)
         parts = assembled(self.settings, spool, self.log, workers=self.hands, notifier=notifier, watch=self.watch, has_leases=has_leases)

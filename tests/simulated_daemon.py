@@ -13,7 +13,7 @@ from typing import Any, Self
 from fault.stub_daemon import pretended
 
 from daemon.inbox.watcher import Watcher
-from daemon.log.events import EventLog
+from daemon.log.factory import json_log
 from daemon.service.parts import assembled
 from daemon.service.sd_notify import SdNotifier
 from daemon.settings import Settings
@@ -94,7 +94,7 @@ class Simulation:
 
     def __enter__(self) -> Self:
         self.spool = self._stack.enter_context(Spool.opened(self._root))
-        log = EventLog(self._write, instance="simulated")
+        log = json_log(self._write, instance="simulated")
         watch = Watcher(self.spool.layout.inbox, lambda: None, is_network=True)
         notifier = SdNotifier(self._hear, None)
         parts = assembled(self._settings, self.spool, log, workers=self.workers, notifier=notifier, watch=watch, has_leases=True)

@@ -1,1 +1,1 @@
-"""What the daemon tells, and how it gets out."""
+"""The daemon's log: events, the processors that turn them into records, and the writers that pass records on."""

@@ -1,31 +1,80 @@
-"""The log that the settings ask for: where it goes, and what its records look like."""
+"""Logs as the settings ask for them: the chain of processors, and where records go."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
-from daemon.log.events import EventLog, is_journal
-from daemon.log.formats import Shape, ecs, otel, plain
-from daemon.log.journal import JournalLog
-from daemon.log.writer import BackgroundWriter, JournalWriter, LineWriter
-from daemon.settings import LogFormat, LogSettings, LogTarget
+from daemon.log.events import EventLog, Output
+from daemon.log.formats import ecs, otel, plain
+from daemon.log.journal import datagram
+from daemon.log.processors import (
+    AddCoreFields,
+    Bounded,
+    Processor,
+    RenderForTerminal,
+    drop_below_level,
+    notify_observers,
+    prefix_priority,
+    render_json,
+    sanitize,
+)
+from daemon.log.writer import BackgroundWriter, JournalWriter, LineWriter, is_journal
+from daemon.settings import LogFormat, LogLevel, LogSettings, LogTarget
 
-_SHAPES: Final[Mapping[LogFormat, Shape]] = {LogFormat.ECS: ecs, LogFormat.OTEL: otel}
+_SHAPES: Final[Mapping[LogFormat, Processor]] = {LogFormat.ECS: ecs, LogFormat.OTEL: otel}
 
 
-def opened_log(chosen: LogSettings, environ: Mapping[str, str], *, instance: str) -> tuple[EventLog, BackgroundWriter]:
-    """The log and what writes it, to be closed at the end.
+def open_log(settings: LogSettings, environ: Mapping[str, str], *, instance: str) -> tuple[EventLog, BackgroundWriter]:
+    """The log and its writer, which the caller closes.
 
-    Where there is no journal, `to = "journal"` comes to stdout: a container has none, and must not be silent.
+    Without a journal, `to = "journal"` writes to stdout: a container has none, and must not be silent.
     """
-    if chosen.to is LogTarget.JOURNAL:
+    if settings.to is LogTarget.JOURNAL:
         with suppress(OSError):
-            journal = JournalWriter(chosen.journal_socket)
-            return JournalLog(journal.send, instance=instance), journal
+            journal = JournalWriter(settings.journal_socket)
+            return journal_log(journal.send, instance=instance, level=settings.level), journal
     writer = LineWriter(1)
-    pretty = chosen.format is LogFormat.PRETTY or (chosen.format is LogFormat.AUTO and os.isatty(1))
-    shape = _SHAPES.get(chosen.format, plain)
-    return EventLog(writer.write, instance=instance, pretty=pretty, priorities=is_journal(environ), shape=shape), writer
+    if settings.format is LogFormat.PRETTY or (settings.format is LogFormat.AUTO and os.isatty(1)):
+        return terminal_log(writer.write, instance=instance, level=settings.level), writer
+    shape = _SHAPES.get(settings.format, plain)
+    log = json_log(writer.write, instance=instance, level=settings.level, shape=shape, has_priorities=is_journal(environ))
+    return log, writer
+
+
+def json_log(
+    write: Callable[[str], None],
+    *,
+    instance: str,
+    level: LogLevel = LogLevel.DEBUG,
+    shape: Processor = plain,
+    has_priorities: bool = False,
+) -> EventLog:
+    """A log of JSON lines.
+
+    Args:
+        write: takes a line without its end.
+        shape: names the fields, see `formats`.
+        has_priorities: lines begin with <3>, <4>, <6> or <7>, as journald reads them.
+    """
+    last: list[Processor] = [Bounded(shape, render_json)]
+    if has_priorities:
+        last.append(prefix_priority)
+    return _log(Output(write, level=level), instance, last)
+
+
+def terminal_log(write: Callable[[str], None], *, instance: str, level: LogLevel = LogLevel.DEBUG) -> EventLog:
+    """A log of colored lines for people."""
+    return _log(Output(write, level=level, has_asides=True), instance, [Bounded(RenderForTerminal())])
+
+
+def journal_log(send: Callable[[bytes], None], *, instance: str, level: LogLevel = LogLevel.DEBUG) -> EventLog:
+    """A log of entries for systemd's journal; `send` takes a datagram."""
+    return _log(Output(send, level=level), instance, [Bounded(datagram)])
+
+
+def _log(output: Output, instance: str, last: list[Processor]) -> EventLog:
+    chain: list[Processor] = [notify_observers, drop_below_level, sanitize, AddCoreFields(instance), *last]
+    return EventLog(output, chain, {})

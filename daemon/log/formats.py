@@ -1,18 +1,19 @@
-"""Field names as log stores expect them: the last step before a record is written (`[log] format`). Names are never mixed.
+"""Field names for other log stores (`[log] format`): structlog processors that rename the fields of a record. Names are never mixed.
 
 Sources: Elastic Common Schema 8.11 (https://www.elastic.co/guide/en/ecs/current); OpenTelemetry's log data model and semantic conventions
-1.27 (https://opentelemetry.io/docs/specs/otel/logs/data-model). The table of our own fields is in etc/doc/logs.md.
+1.27 (https://opentelemetry.io/docs/specs/otel/logs/data-model). The tables of fields and names are in etc/doc/logging.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-Record = dict[str, Any]
-Shape = Callable[[Record], Record]
+from daemon.log.messages import message_of
 
-_SEVERITY: Final = {"info": 9, "warning": 13, "error": 17}
+Record = dict[str, Any]
+
+_SEVERITY: Final = {"debug": 5, "info": 9, "warning": 13, "error": 17}
 """OpenTelemetry's numbers."""
 
 _NS_PER_MS: Final = 1_000_000
@@ -35,7 +36,9 @@ _ECS: Final[Mapping[str, str]] = {
     "error_message": "error.message",
     "error_id": "error.id",
     "stack": "error.stack_trace",
-    "upstream": "url.full",
+    "server_address": "server.address",
+    "server_port": "server.port",
+    "server_url": "url.full",
     "status_code": "http.response.status_code",
 }
 _OTEL_RESOURCE: Final[Mapping[str, str]] = {
@@ -50,22 +53,24 @@ _OTEL: Final[Mapping[str, str]] = {
     "error_type": "error.type",
     "error_message": "exception.message",
     "stack": "exception.stacktrace",
-    "upstream": "server.address",
+    "server_address": "server.address",
+    "server_port": "server.port",
+    "server_url": "url.full",
     "status_code": "http.response.status_code",
 }
 
 
-def plain(record: Record) -> Record:
-    """Our own names."""
+def plain(_logger: object, _level: str, record: Record) -> Record:
+    """The daemon's own names."""
     return record
 
 
-def ecs(record: Record) -> Record:
-    """Elastic's names, dotted. What Elastic has no name for: words below `labels`, everything else below `doodled`.
+def ecs(_logger: object, _level: str, record: Record) -> Record:
+    """Elastic's names, dotted. Fields that Elastic has no name for: texts under `labels`, all others under `doodled`.
 
-    Durations of a record are nanoseconds (`event.duration`); those within objects stay as they are.
+    A record's duration is in nanoseconds (`event.duration`); durations within objects keep their unit.
     """
-    shaped: Record = {"@timestamp": record["timestamp"], "log.level": record["level"], "message": sentence(record)}
+    shaped: Record = {"@timestamp": record["timestamp"], "log.level": record["level"], "message": message_of(record)}
     shaped |= {"ecs.version": _ECS_VERSION, "event.dataset": "doodled.log"}
     for name, value in record.items():
         if name == "duration_ms":
@@ -77,8 +82,8 @@ def ecs(record: Record) -> Record:
     return shaped
 
 
-def otel(record: Record) -> Record:
-    """OpenTelemetry's log data model as one JSON object; our own attributes stand below `doodled`."""
+def otel(_logger: object, _level: str, record: Record) -> Record:
+    """OpenTelemetry's log data model as one JSON object; attributes that it has no name for are under `doodled`."""
     attributes = {
         _OTEL.get(name, f"doodled.{name}"): value
         for name, value in record.items()
@@ -89,17 +94,7 @@ def otel(record: Record) -> Record:
         "severity_text": str(record["level"]).upper(),
         "severity_number": _SEVERITY[record["level"]],
         "event_name": record["event"],
-        "body": sentence(record),
+        "body": message_of(record),
         "resource": {_OTEL_RESOURCE[name]: record[name] for name in _OTEL_RESOURCE if name in record},
         "attributes": attributes,
     }
-
-
-def sentence(record: Mapping[str, Any]) -> str:
-    """A record in a few words, for people who scroll through many."""
-    parts = [str(record["event"])]
-    parts += [str(record[name]) for name in ("file_name", "stage", "upstream") if name in record]
-    if "duration_ms" in record:
-        parts.append(f"{round(record['duration_ms'])} ms")
-    why = next((str(record[name]) for name in ("error_message", "reason") if name in record), "")
-    return " ".join(parts) + (f": {why}" if why else "")

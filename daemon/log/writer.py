@@ -1,6 +1,6 @@
-"""Writes log records on a thread of its own, so that a reader that has stopped never stops the work (OPERATIONS.md, facts 6 and 8).
+"""Log writers: each writes on a thread of its own, so that a stalled reader never stops the work (etc/doc/faults.md).
 
-Records that find the queue full, or nobody to take them, are counted and left out: state never depends on logs.
+Records that find the queue full, or no reader, are dropped and counted: state never depends on logs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import queue
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,13 +18,13 @@ _QUEUE_LENGTH: Final = 10_000
 
 
 class BackgroundWriter:
-    """Hands records to whoever takes them; never blocks who brings them.
+    """A queue of records and the thread that writes them; `send` never blocks.
 
     Args:
-        put: takes a record, may block, and raises OSError if it can't be taken.
+        put: writes a record; may block, and raises OSError if the record can't be written.
 
     Attributes:
-        dropped: records that nobody will read.
+        dropped: number of records that were not written.
     """
 
     def __init__(self, put: Callable[[bytes], None]) -> None:
@@ -35,14 +35,14 @@ class BackgroundWriter:
         self._thread.start()
 
     def send(self, record: bytes) -> None:
-        """Take a record."""
+        """Queue a record."""
         try:
             self._records.put_nowait(record)
         except queue.Full:
             self.dropped += 1
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """Write what is outstanding, for as long as the reader lets us, but not longer than `timeout_s`."""
+        """Write what is queued, for at most `timeout_s`."""
         try:
             self._records.put(None, timeout=timeout_s)
         except queue.Full:
@@ -58,21 +58,21 @@ class BackgroundWriter:
 
 
 class LineWriter(BackgroundWriter):
-    """Lines into an open file, such as stdout."""
+    """Writes lines to an open file descriptor, such as stdout."""
 
     def __init__(self, file: int) -> None:
         super().__init__(partial(_write_all, file))
 
     def write(self, line: str) -> None:
-        """Take a line, without its end."""
+        """Queue a line, given without its end."""
         self.send(line.encode("utf-8", "backslashreplace") + b"\n")
 
 
 class JournalWriter(BackgroundWriter):
-    """Datagrams to systemd's journal. A journal that has stopped blocks our thread alone: Python's sockets let go of the GIL."""
+    """Sends datagrams to systemd's journal. A stalled journald blocks only the writer's thread: Python's sockets release the GIL."""
 
     def __init__(self, path: Path) -> None:
-        """Connect. Raises OSError if nobody listens at `path`."""
+        """Connect. Raises OSError if no journal listens at `path`."""
         self._path = str(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         try:
@@ -80,20 +80,26 @@ class JournalWriter(BackgroundWriter):
         except OSError:
             self._socket.close()
             raise
-        super().__init__(self._sent)
+        super().__init__(self._send)
 
     def close(self, timeout_s: float = 2.0) -> None:
-        """As above, and let go of the socket."""
+        """Write what is queued, for at most `timeout_s`, and close the socket."""
         super().close(timeout_s)
         if not self._thread.is_alive():
             self._socket.close()
 
-    def _sent(self, record: bytes) -> None:
+    def _send(self, record: bytes) -> None:
         try:
             self._socket.send(record)
-        except (ConnectionError, FileNotFoundError):  # the journal was started anew, with another socket under the name
+        except (ConnectionError, FileNotFoundError):  # journald restarted with a new socket
             self._socket.connect(self._path)
             self._socket.send(record)
+
+
+def is_journal(environ: Mapping[str, str], file: int = 1) -> bool:
+    """Whether systemd connected this file descriptor to the journal (systemd.exec(5), JOURNAL_STREAM)."""
+    status = os.fstat(file)
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 def _write_all(file: int, line: bytes) -> None:

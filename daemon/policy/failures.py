@@ -90,6 +90,9 @@ _RETRIED = frozenset(
         ErrorType.INTERNAL,
     },
 )
+INPUT_TYPES = frozenset(ErrorType) - _DEFERRED - _RETRIED
+"""Types that the dropped file itself causes: the same file would fail again."""
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from daemon.log.events import SCHEMA, WARNINGS, Event, clean
+from daemon.log.events import SCHEMA, WARNINGS, Event
+from daemon.log.processors import clean
 from daemon.log.stages import STAGES
 from daemon.report.numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
 from pipeline.errors import OptionError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.inbox.watcher import Watcher, is_on_network
 from daemon.log.events import Event, EventLog
-from daemon.log.factory import opened_log
+from daemon.log.factory import open_log
 from daemon.log.health_snapshot import HealthSnapshot
 from daemon.log.writer import BackgroundWriter
 from daemon.service.parts import assembled
@@ -79,7 +79,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: 
     ask_for_short_slices()
     bell, flags = Wakeup(), SignalFlags()
     with handle_signals(flags, bell), Spool.opened(root) as spool:
-        log, writer = opened_log(settings.log, environ, instance=spool.instance)
+        log, writer = open_log(settings.log, environ, instance=spool.instance)
         try:
             return _Daemon(settings, spool, log, writer, bell, flags, config, environ, hired).run(drain=drain)
         finally:
@@ -230,4 +230,5 @@ class _Daemon:
         self._settings = settings
         self._scheduler.use(settings)
         self._scan_loop.settings = self._housekeeping.settings = settings
+        self._log.set_level(settings.log.level)
         self._log.emit(Event.CONFIG_RELOADED, config_digest=settings.digest(), after_restart=fixed or None)

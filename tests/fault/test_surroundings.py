@@ -17,7 +17,7 @@ import pytest
 from fault.test_daemon import ENVIRON, PATIENCE_S, command, drained, drop, events, running, until
 from spool_oracle import ROOT, Places, check_published, check_tidy
 
-from daemon.log.events import MAX_RECORD_BYTES
+from daemon.log.processors import MAX_RECORD_BYTES
 from daemon.spool.spool import Spool
 
 QUICK = {**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.5", "DOODLED_INBOX_POLL_S": "0.2"}

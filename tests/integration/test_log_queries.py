@@ -22,7 +22,8 @@ from real_log import AGAIN, DRAWING, LOST, logged, real_log, records
 from spool_oracle import ROOT
 
 from daemon.log.events import Event
-from daemon.log.journal import datagram
+from daemon.log.journal import datagram, message_id
+from daemon.log.messages import message_of
 
 pytestmark = pytest.mark.gl
 
@@ -96,7 +97,7 @@ def journal() -> Path:
             trusted = (
                 f"__REALTIME_TIMESTAMP={at_us}\n__MONOTONIC_TIMESTAMP={number + 1}\n_BOOT_ID={record['boot_id']}\n_PID={record['pid']}\n"
             )
-            file.write(trusted.encode() + datagram(Event(record["event"]), record) + b"\n")
+            file.write(trusted.encode() + datagram(None, record["level"], record) + b"\n")
     subprocess.run([JOURNAL_REMOTE, "-o", place, export], check=True, capture_output=True)
     return place
 
@@ -307,9 +308,8 @@ def test_journalctl(question: str) -> None:
     if not JOURNAL_REMOTE.exists() or shutil.which("jq") is None:
         pytest.skip("systemd-journal-remote or jq is not installed")
     if question == "05_story":
-        told_lines = asked_journal(question, the_job())
-        assert len(told_lines) == len(answer(question))
-        assert all(str(line[0]).split(": ", 1)[1].startswith(row[1]) for line, row in zip(told_lines, answer(question), strict=True))
+        messages = [str(line[0]).split(": ", 1)[1] for line in asked_journal(question, the_job())]
+        assert messages == [message_of(record) for record in by_job()[the_job()]]
     else:
         assert asked_journal(question) == answer(question, "journalctl")
 
@@ -317,10 +317,14 @@ def test_journalctl(question: str) -> None:
 def test_the_journal_says_what_is_wrong_and_how_bad_it_is() -> None:
     if not JOURNAL_REMOTE.exists():
         pytest.skip("systemd-journal-remote is not installed")
-    command = ["journalctl", "--file", str(journal()), "-p", "err", "-o", "json"]
-    errors = [json.loads(line) for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()]
-    assert [each["FILE_NAME"] for each in errors] == [each["file_name"] for each in logged("job.failed")]
-    assert len({each["MESSAGE_ID"] for each in errors}) == 1
+
+    def failed(least: str) -> list[dict[str, str]]:
+        command = ["journalctl", "--file", str(journal()), "-p", least, "-o", "json", f"MESSAGE_ID={message_id(Event.JOB_FAILED)}"]
+        return [json.loads(line) for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()]
+
+    assert [each["FILE_NAME"] for each in failed("warning")] == [each["file_name"] for each in logged("job.failed")]
+    assert [each["FILE_NAME"] for each in failed("err")] == [each["file_name"] for each in logged("job.failed", level="error")]
+    assert len(failed("warning")) > len(failed("err")) > 0
 
 
 def test_garbage_between_the_lines_changes_no_answer(tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ from real_log import AGAIN, DRAWING, NOT_UTF8, QUICK, logged, real_log, records
 from spool_oracle import ROOT
 
 from daemon.log import formats as log_formats
-from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog
+from daemon.log.events import Event
+from daemon.log.factory import json_log
 from daemon.log.journal import message_id
+from daemon.log.processors import MAX_RECORD_BYTES
 from daemon.policy.failures import ErrorType
 
 pytestmark = pytest.mark.gl
@@ -59,7 +61,7 @@ def test_every_event_is_documented_with_its_level_and_none_besides() -> None:
     assert set(EVENTS) == set(Event)
     for event, (level, _) in EVENTS.items():
         lines: list[str] = []
-        EventLog(lines.append, instance="one").emit(Event(event))
+        json_log(lines.append, instance="one").emit(Event(event))
         assert json.loads(lines[0])["level"] == level, event
 
 
@@ -129,7 +131,7 @@ def test_names_that_are_no_utf8_come_with_their_bytes() -> None:
 
 
 def test_all_names_for_other_stores_are_documented() -> None:
-    rows = {names(row[0])[0] if names(row[0]) else "": row for row in table("Other people's names")}
+    rows = {name: row for row in table("Other people's names") for name in names(row[0])}
     for ours, theirs in log_formats._ECS.items():
         assert theirs in names(rows[ours][1]), ours
     for ours, theirs in {**log_formats._OTEL, **log_formats._OTEL_RESOURCE}.items():
@@ -163,9 +165,9 @@ def test_a_daemon_tells_the_journal_what_it_tells_stdout(tmp_path: Path) -> None
     assert events[0] == "daemon.start"
     assert events[-1] == "daemon.stop"
     failed = entries[events.index("job.failed")]
-    assert failed[b"PRIORITY"] == b"3"
+    assert failed[b"PRIORITY"] == b"4"
     assert failed[b"FILE_NAME"] == b"words.png"
-    assert failed[b"MESSAGE"].startswith(b"job.failed words.png decode ")
+    assert failed[b"MESSAGE"].startswith(b"words.png not animated: ")
     assert failed[b"MESSAGE_ID"].decode() == message_id(Event.JOB_FAILED)
     assert json.loads(failed[b"STAGES_MS"]).keys() == {"decode"}
     allowed = {"MESSAGE", "MESSAGE_ID", "PRIORITY", "SYSLOG_IDENTIFIER", *(name.upper() for name in kinds())}

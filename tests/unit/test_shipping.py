@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daemon.log.events import Event, EventLog
+from daemon.log.events import Event
+from daemon.log.factory import json_log
 from daemon.log.formats import otel
 
 SHIPPING = Path(__file__).parents[2] / "etc" / "shipping"
@@ -39,7 +40,7 @@ def test_labels_are_few_and_bounded() -> None:
 
 def test_the_collector_moves_what_there_is() -> None:
     lines: list[str] = []
-    EventLog(lines.append, instance="one", shape=otel).emit(Event.DAEMON_READY)
+    json_log(lines.append, instance="one", shape=otel).emit(Event.DAEMON_READY)
     operators = yaml.safe_load((SHIPPING / "otelcol.yaml").read_text())["receivers"]["filelog"]["operators"]
     moved = [operator["from"] for operator in operators if operator["type"] == "move"]
     parsed = [operators[0][name]["parse_from"] for name in ("timestamp", "severity")]

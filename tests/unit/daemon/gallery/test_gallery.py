@@ -24,7 +24,8 @@ from daemon.gallery import keeper as gallery
 from daemon.gallery.entries import Entries, MediaFile, Shown, _failure, _results
 from daemon.gallery.keeper import Gallery, NotOurs
 from daemon.gallery.pages import INDEX, LEAST, MOST, pages
-from daemon.log.events import Event, EventLog
+from daemon.log.events import Event
+from daemon.log.factory import json_log
 from daemon.spool.job_ids import job_id
 from daemon.spool.layout import Layout, prepare
 from daemon.spool.thumbnails import FOLDER
@@ -89,7 +90,7 @@ def failed(layout: Layout, name: str, message: str, minute: int = 0) -> str:
 
 
 def opened(layout: Layout) -> Gallery:
-    return Gallery(layout, EventLog(lambda _: None, instance="one"), instance="one", update_s=0.01)
+    return Gallery(layout, json_log(lambda _: None, instance="one"), instance="one", update_s=0.01)
 
 
 class Page(HTMLParser):
@@ -274,7 +275,7 @@ def test_whatever_a_manifest_says_makes_a_page_or_nothing(changes: dict[str, Any
 
 def test_trouble_that_nobody_foresaw_is_told_and_the_thread_lives_on(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     records: list[dict[str, Any]] = []
-    shown = Gallery(layout, EventLog(lambda line: records.append(json.loads(line)), instance="one"), instance="one", update_s=0.01)
+    shown = Gallery(layout, json_log(lambda line: records.append(json.loads(line)), instance="one"), instance="one", update_s=0.01)
 
     def broken() -> list[Shown]:
         raise KeyError("unforeseen")
@@ -416,7 +417,7 @@ def test_an_index_of_somebody_elses_is_left_alone_and_told_once(layout: Layout, 
     with pytest.raises(NotOurs):
         opened(layout).update()
     records: list[dict[str, Any]] = []
-    log = EventLog(lambda line: records.append(json.loads(line)), instance="one")
+    log = json_log(lambda line: records.append(json.loads(line)), instance="one")
     shown = Gallery(layout, log, instance="one", update_s=0.01)
     shown.start()
     shown.stop()
@@ -441,7 +442,7 @@ def test_small_pictures_and_pages_that_nobody_needs_go(layout: Layout, monkeypat
 
 
 def test_an_end_of_a_job_wakes_it_and_stopping_brings_it_up_to_date(layout: Layout) -> None:
-    log = EventLog(lambda _: None, instance="one")
+    log = json_log(lambda _: None, instance="one")
     shown = Gallery(layout, log, instance="one", update_s=0.01)
     shown.start()
     published(layout, "woken.png")

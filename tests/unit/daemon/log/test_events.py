@@ -1,4 +1,4 @@
-"""Log records: one line, valid JSON, harmless and bounded, whatever they are about."""
+"""Log records: one line of valid JSON, printable, redacted and bounded; levels, observers and bound fields; the writer thread."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon.files.filenames import clipped, is_ignored, name_fields, result_stem, shown_name
-from daemon.log.events import MAX_RECORD_BYTES, Event, EventLog, clean
+from daemon.log.events import Event
+from daemon.log.factory import json_log, terminal_log
+from daemon.log.processors import MAX_RECORD_BYTES, clean
 from daemon.log.writer import LineWriter
+from daemon.settings import LogLevel
+from daemon.spool.spool import Job
 
 HOSTILE = [
     "a\nb.png",
@@ -27,27 +32,77 @@ HOSTILE = [
 ]
 
 
-def logged(event: Event = Event.JOB_DONE, **fields: Any) -> tuple[str, dict[str, Any]]:
+def logged(event: Event = Event.JOB_DONE, /, **fields: Any) -> tuple[str, dict[str, Any]]:
     lines: list[str] = []
-    EventLog(lines.append, instance="one").emit(event, **fields)
+    json_log(lines.append, instance="one").emit(event, **fields)
     assert len(lines) == 1
     return lines[0], json.loads(lines[0])
 
 
-def test_every_record_has_the_fixed_fields() -> None:
+def test_every_record_has_the_core_fields() -> None:
     _, record = logged()
     assert list(record)[:3] == ["timestamp", "level", "event"]
     assert {"schema", "service", "version", "instance", "boot_id", "pid"} <= set(record)
     assert record["timestamp"].endswith("Z")
 
 
-def test_levels_follow_from_the_event() -> None:
-    assert [logged(event)[1]["level"] for event in (Event.JOB_DONE, Event.JOB_DEFERRED, Event.JOB_FAILED)] == ["info", "warning", "error"]
+@pytest.mark.parametrize(
+    ("event", "fields", "level"),
+    [
+        (Event.JOB_DONE, {}, "info"),
+        (Event.JOB_DEFERRED, {}, "warning"),
+        (Event.JOB_FAILED, {"error_type": "crash"}, "error"),
+        (Event.JOB_FAILED, {}, "error"),
+        (Event.JOB_FAILED, {"error_type": "no_figure"}, "warning"),
+        (Event.DAEMON_STOP, {"reason": "signal"}, "info"),
+        (Event.DAEMON_STOP, {"reason": "error"}, "error"),
+    ],
+)
+def test_level_follows_from_event_and_cause(event: Event, fields: dict[str, Any], level: str) -> None:
+    assert logged(event, **fields)[1]["level"] == level
+
+
+def test_records_below_the_level_are_dropped_but_observed() -> None:
+    lines: list[str] = []
+    seen: list[tuple[Event, dict[str, Any]]] = []
+    log = json_log(lines.append, instance="one", level=LogLevel.WARNING)
+    log.observe(lambda event, fields: seen.append((event, dict(fields))))
+    log.emit(Event.JOB_DONE, retries=1)
+    log.emit(Event.JOB_DEFERRED)
+    assert [json.loads(line)["event"] for line in lines] == ["job.deferred"]
+    assert seen == [(Event.JOB_DONE, {"retries": 1}), (Event.JOB_DEFERRED, {})]
+    log.set_level(LogLevel.ERROR)
+    log.emit(Event.JOB_DEFERRED)
+    assert len(lines) == 1
+
+
+def test_failing_observer_stops_no_record() -> None:
+    lines: list[str] = []
+    log = json_log(lines.append, instance="one")
+
+    def fail(_event: Event, _fields: Mapping[str, Any]) -> None:
+        raise RuntimeError
+
+    log.observe(fail)
+    log.emit(Event.JOB_DONE)
+    assert len(lines) == 1
+
+
+def test_bound_fields_are_in_every_record_of_a_job() -> None:
+    lines: list[str] = []
+    job = Job(id="01M8", name="a\nb.png", folder=("wave", "big"), attempts=2)
+    log = json_log(lines.append, instance="one").for_job(job)
+    log.emit(Event.JOB_CLAIMED, queue_wait_ms=3)
+    log.bind(stage="render").emit(Event.STAGE_DONE, duration_ms=1.0)
+    expected = {"job_id": "01M8", "attempt": 2, "file_name": "a%0Ab.png", "folder": "wave/big"}
+    assert all(expected.items() <= json.loads(line).items() for line in lines)
+    assert "stage" not in json.loads(lines[0])
+    assert json.loads(lines[1])["stage"] == "render"
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_make_one_plain_line(name: str) -> None:
-    line, record = logged(**name_fields(name))
+def test_hostile_name_makes_one_ascii_line(name: str) -> None:
+    line, record = logged(Event.JOB_DONE, **name_fields(name))
     assert line.isascii()
     assert line.isprintable()
     assert record["file_name"].isprintable()
@@ -59,12 +114,12 @@ def _is_utf8(name: str) -> bool:
     return not any("\udc80" <= character <= "\udcff" for character in name)
 
 
-def test_long_records_are_cut_and_say_so() -> None:
+def test_long_records_are_shortened_and_marked() -> None:
     line, record = logged(error_message="x" * 10**6, outputs=[{"file": "y" * 1900}] * 100)
     assert len(line) <= MAX_RECORD_BYTES
     assert record["truncated"] is True
     assert record["event"] == "job.done"
-    line, _ = logged(**{f"field_{number}": "z" * 1900 for number in range(1000)})
+    line, _ = logged(Event.JOB_DONE, **{f"field_{number}": "z" * 1900 for number in range(1000)})
     assert len(line) <= MAX_RECORD_BYTES
 
 
@@ -78,36 +133,36 @@ def test_long_records_are_cut_and_say_so() -> None:
         "password: hunter22",
     ],
 )
-def test_secrets_are_left_out(text: str) -> None:
+def test_secrets_are_redacted(text: str) -> None:
     line, _ = logged(error_message=f"it said {text}", nested={"list": [text]})
     assert "hunter22" not in line
 
 
-def test_what_is_unknown_is_left_out_and_numbers_stay_numbers() -> None:
+def test_empty_fields_are_left_out_and_numbers_stay_numbers() -> None:
     _, record = logged(reason=None, stage="", duration_ms=1.5, retries=0)
     assert "reason" not in record
     assert "stage" not in record
     assert (record["duration_ms"], record["retries"]) == (1.5, 0)
 
 
-def test_priorities_stand_before_the_record_for_the_journal() -> None:
+def test_journal_priority_precedes_the_record() -> None:
     lines: list[str] = []
-    log = EventLog(lines.append, instance="one", priorities=True)
+    log = json_log(lines.append, instance="one", has_priorities=True)
     log.emit(Event.JOB_FAILED)
     log.emit(Event.JOB_DONE)
     assert [line[:3] for line in lines] == ["<3>", "<6>"]
     assert json.loads(lines[0][3:])
 
 
-def test_people_get_a_line_without_the_fixed_fields() -> None:
+def test_terminal_line_has_no_core_fields() -> None:
     lines: list[str] = []
-    EventLog(lines.append, instance="one", pretty=True).emit(Event.JOB_DONE, **name_fields("a\nb"))
+    terminal_log(lines.append, instance="one").emit(Event.JOB_DONE, **name_fields("a\nb"))
     assert len(lines) == 1
     assert "\n" not in lines[0]
     assert "boot_id" not in lines[0]
 
 
-def test_the_writer_writes_all_that_it_took(tmp_path: Path) -> None:
+def test_writer_writes_all_queued_lines(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with path.open("wb") as file:
         writer = LineWriter(file.fileno())
@@ -118,18 +173,18 @@ def test_the_writer_writes_all_that_it_took(tmp_path: Path) -> None:
     assert writer.dropped == 0
 
 
-def test_a_reader_that_has_gone_or_stopped_stops_nobody() -> None:
+def test_stalled_or_closed_reader_blocks_no_caller() -> None:
     read, write = os.pipe()
     stopped = LineWriter(write)
     for _ in range(20_000):
         stopped.write("x" * 100)
     assert stopped.dropped > 0
-    os.close(read)  # gone: the writer's thread gets EPIPE, and goes on
+    os.close(read)  # the writer's thread gets EPIPE and continues
     stopped.close()
     os.close(write)
 
 
-def test_a_closed_stdout_is_no_other_file(tmp_path: Path) -> None:
+def test_closed_standard_streams_are_opened_as_dev_null(tmp_path: Path) -> None:
     script = """
 import os
 from daemon.__main__ import open_standard_streams
@@ -141,7 +196,7 @@ print(*(os.readlink(f"/proc/self/fd/{stream}") for stream in range(3)), file=ope
     assert (tmp_path / "streams").read_text() == "/dev/null /dev/null /dev/null\n"
 
 
-def test_clean_keeps_what_is_harmless() -> None:
+def test_clean_keeps_harmless_values() -> None:
     assert clean({"a": [1, True, "plain text, 100 %"]}) == {"a": [1, True, "plain text, 100 %"]}
 
 
@@ -149,13 +204,13 @@ def test_clean_keeps_what_is_harmless() -> None:
     "name",
     [".hidden", "x.part", "X.PART", "a.crdownload", "~$doc", "b~", "Thumbs.db", "thumbs.DB", "@eaDir", "__MACOSX", ".garlic.jpg.Xb3"],
 )
-def test_litter_is_ignored(name: str) -> None:
+def test_temporary_names_are_ignored(name: str) -> None:
     assert is_ignored(name)
     assert not is_ignored(f"picture of {name.strip('.~$')}.jpg")
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "x" * 300 + ".png", "é" * 150 + ".png", ".png", "-", "a.b.c.png"])
-def test_results_have_names_that_can_be_typed(name: str) -> None:
+def test_result_names_are_printable_and_short(name: str) -> None:
     stem = result_stem(name, is_folder=False)
     assert stem.isprintable()
     assert 0 < len(stem.encode()) < 200
@@ -163,6 +218,6 @@ def test_results_have_names_that_can_be_typed(name: str) -> None:
     assert stem[0] not in "-.~"
 
 
-def test_names_shown_can_be_told_apart() -> None:
+def test_escaped_names_stay_distinct() -> None:
     assert len({shown_name(name) for name in ("a%0A", "a\n", "a", b"a\xff".decode("utf-8", "surrogateescape"))}) == 4
     assert clipped("ééé", 3) == "é"

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.log.events import Event, EventLog
+from daemon.log.events import Event
+from daemon.log.factory import json_log
 from daemon.log.health_snapshot import HealthSnapshot
 from daemon.metrics import exporters as metrics_outlets
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
@@ -90,7 +91,7 @@ TEXTS = st.text('ab"\n{}é', max_size=5)
 )
 def test_nothing_that_a_record_holds_makes_new_series_but_other(event: Event, fields: dict[str, Any]) -> None:
     counted = metrics()
-    log = EventLog(lambda _: None, instance="one")
+    log = json_log(lambda _: None, instance="one")
     log.observe(counted.observe)
     log.emit(event, **fields)
     now = values(counted)
@@ -122,7 +123,7 @@ class Told:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
         self._changed = threading.Condition()
-        self.log = EventLog(self._take, instance="one")
+        self.log = json_log(self._take, instance="one")
 
     def _take(self, line: str) -> None:
         with self._changed:

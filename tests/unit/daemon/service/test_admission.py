@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from daemon.log.events import EventLog
+from daemon.log.factory import json_log
 from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.service.admission import MACHINE, Admission
 from daemon.service.completion import CompletionResult
@@ -23,7 +23,7 @@ class Told:
 
     def __init__(self, most: int = 4) -> None:
         self.records: list[dict[str, Any]] = []
-        log = EventLog(lambda line: self.records.append(json.loads(line)), instance="x")
+        log = json_log(lambda line: self.records.append(json.loads(line)), instance="x")
         self.admission = Admission(Backoff(10.0, 100.0), most, log)
 
     @property
