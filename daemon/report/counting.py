@@ -1,6 +1,6 @@
 """`doodled report`: where the time went, what failed, and how the daemon fared, counted from its log by DuckDB.
 
-Reads the JSON lines of etc/doc/logs.md. Stages are counted from the canonical lines (`job.done`, `job.failed`), which every job has once
+Reads the JSON lines of etc/doc/logging.md. Stages are counted from the canonical lines (`job.done`, `job.failed`), which every job has once
 and which `log.stages = false` leaves in place. Lines that are no records of ours, and those of another schema, are counted and left out.
 """
 

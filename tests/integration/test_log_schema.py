@@ -1,4 +1,4 @@
-"""What real daemons tell is what etc/doc/logs.md says, both ways; and there is not too much of it, nor anything secret."""
+"""What real daemons tell is what etc/doc/logging.md says, both ways; and there is not too much of it, nor anything secret."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from daemon.policy.failures import ErrorType
 
 pytestmark = pytest.mark.gl
 
-PAGE = (ROOT / "etc" / "doc" / "logs.md").read_text()
+PAGE = (ROOT / "etc" / "doc" / "logging.md").read_text()
 KINDS = {"text": str, "integer": int, "number": (int, float), "yes or no": bool, "list": list, "object": dict}
 MOST_A_JOB = 12
 
