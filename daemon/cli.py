@@ -13,29 +13,29 @@ import typer
 
 from daemon.commands import jobs_cli, motions_cli, report_cli
 from daemon.commands.options import (
-    Background,
+    BackgroundOption,
     CameraOption,
-    DrawingFile,
-    Dump,
-    Facing,
+    DrawingArgument,
+    DumpOption,
+    FacingOption,
+    FormatOption,
     GLOption,
-    Inference,
-    KeepAnnotations,
-    KeyFile,
-    Kind,
-    Loop,
-    Mesh,
-    Motion,
-    Output,
-    Rate,
-    Retarget,
-    Show,
-    Size,
-    Target,
-    Timings,
+    InferenceOption,
+    KeepAnnotationsOption,
+    KeyFileOption,
+    LoopOption,
+    MeshOption,
+    MotionOption,
+    OutputOption,
+    RateOption,
+    RetargetOption,
+    ShowOption,
+    SizeOption,
+    TargetArgument,
+    TimingsOption,
     TravelOption,
-    Up,
-    Urls,
+    UpOption,
+    UrlsOption,
 )
 from daemon.log.stopwatch import WallStopwatch, timing_lines
 from daemon.options.inference import InferenceRequest
@@ -76,26 +76,26 @@ def doodled(
 
 @app.command(rich_help_panel=DRAWINGS)
 def animate(  # noqa: PLR0917 - as above
-    drawing: DrawingFile,
-    output: Output = None,
-    motion: Motion = None,
-    retarget: Retarget = None,
+    drawing: DrawingArgument,
+    output: OutputOption = None,
+    motion: MotionOption = None,
+    retarget: RetargetOption = None,
     travel: TravelOption = None,
-    loop: Loop = False,  # noqa: FBT002 - an option
-    up: Up = None,
-    facing: Facing = None,
-    size: Size = None,
-    fps: Rate = None,
-    background: Background = None,
+    loop: LoopOption = False,  # noqa: FBT002 - an option
+    up: UpOption = None,
+    facing: FacingOption = None,
+    size: SizeOption = None,
+    fps: RateOption = None,
+    background: BackgroundOption = None,
     camera: CameraOption = None,
-    kind: Kind = None,
-    show: Show = None,
+    kind: FormatOption = None,
+    show: ShowOption = None,
     gl: GLOption = None,
-    timings: Timings = None,
-    inference: Inference = None,
-    torchserve_url: Urls = None,
-    torchserve_key_file: KeyFile = None,
-    keep_annotations: KeepAnnotations = None,
+    timings: TimingsOption = None,
+    inference: InferenceOption = None,
+    torchserve_url: UrlsOption = None,
+    torchserve_key_file: KeyFileOption = None,
+    keep_annotations: KeepAnnotationsOption = None,
 ) -> None:
     """Find the figure in a picture and animate it."""
     stopwatch = WallStopwatch()
@@ -117,24 +117,24 @@ def animate(  # noqa: PLR0917 - as above
 
 @app.command(rich_help_panel=DRAWINGS)
 def render(  # noqa: PLR0917 - every option of the command is a parameter here
-    target: Target,
-    output: Output = None,
-    motion: Motion = None,
-    retarget: Retarget = None,
+    target: TargetArgument,
+    output: OutputOption = None,
+    motion: MotionOption = None,
+    retarget: RetargetOption = None,
     travel: TravelOption = None,
-    loop: Loop = False,  # noqa: FBT002 - an option
-    up: Up = None,
-    facing: Facing = None,
-    size: Size = None,
-    fps: Rate = None,
-    background: Background = None,
+    loop: LoopOption = False,  # noqa: FBT002 - an option
+    up: UpOption = None,
+    facing: FacingOption = None,
+    size: SizeOption = None,
+    fps: RateOption = None,
+    background: BackgroundOption = None,
     camera: CameraOption = None,
-    kind: Kind = None,
-    show: Show = None,
+    kind: FormatOption = None,
+    show: ShowOption = None,
     gl: GLOption = None,
-    timings: Timings = None,
-    dump: Dump = None,
-    mesh: Mesh = None,
+    timings: TimingsOption = None,
+    dump: DumpOption = None,
+    mesh: MeshOption = None,
 ) -> None:
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
@@ -165,12 +165,12 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
 
 @app.command(rich_help_panel=DRAWINGS)
 def annotate(  # noqa: PLR0917 - as above
-    drawing: DrawingFile,
+    drawing: DrawingArgument,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
     all_figures: Annotated[bool, typer.Option("--all-figures", help="Every figure, each into a folder of its own.")] = False,  # noqa: FBT002
-    inference: Inference = None,
-    torchserve_url: Urls = None,
-    torchserve_key_file: KeyFile = None,
+    inference: InferenceOption = None,
+    torchserve_url: UrlsOption = None,
+    torchserve_key_file: KeyFileOption = None,
 ) -> None:
     """Cut figures out and rig them: AnimatedDrawings' folder of annotations."""
     from daemon.commands.drawings import annotate_drawing
@@ -188,8 +188,8 @@ def joints(
         Path,
         typer.Argument(metavar="CHARACTER", help="A character folder, such as `annotate` writes."),
     ],
-    motion: Motion = None,
-    retarget: Retarget = None,
+    motion: MotionOption = None,
+    retarget: RetargetOption = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen, on this machine alone; 0 is any that is free.")] = 0,
     gl: GLOption = None,
 ) -> None:
@@ -202,15 +202,15 @@ def joints(
 
 @app.command(rich_help_panel=DRAWINGS)
 def measure(  # noqa: PLR0917 - as above
-    drawing: DrawingFile,
-    motion: Motion = None,
-    size: Size = None,
-    fps: Rate = None,
+    drawing: DrawingArgument,
+    motion: MotionOption = None,
+    size: SizeOption = None,
+    fps: RateOption = None,
     repeat: Annotated[int, typer.Option(min=1, help="Warm runs after the cold one.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Every run's seconds by stage, as JSON.")] = False,  # noqa: FBT002
-    inference: Inference = None,
-    torchserve_url: Urls = None,
-    torchserve_key_file: KeyFile = None,
+    inference: InferenceOption = None,
+    torchserve_url: UrlsOption = None,
+    torchserve_key_file: KeyFileOption = None,
 ) -> None:
     """Say where the time goes from a picture to its animation, cold and warm."""
     from daemon.commands.measure import measured, table
@@ -256,7 +256,7 @@ def health(
 
 
 @app.command(rich_help_panel=MACHINE)
-def check(torchserve_url: Urls = None, torchserve_key_file: KeyFile = None) -> None:
+def check(torchserve_url: UrlsOption = None, torchserve_key_file: KeyFileOption = None) -> None:
     """Say what this machine offers: OpenGL contexts, codecs, networks. Exit status 1 if nothing could be rendered."""
     from daemon.commands.machine import machine_report
 

@@ -1,8 +1,8 @@
-"""Every setting of the daemon: a TOML file, then the environment. `etc/doodled.toml` lists them all with their defaults.
+"""Settings of the daemon, from a TOML file and the environment. `etc/doodled.toml` lists all of them with their defaults.
 
 All problems are reported at once, with file and key; unknown keys are refused. DOODLED_<SECTION>_<KEY> overrides a key (lists with
 commas), DOODLED_ROOT names the folder that holds inbox, outbox, failed and spool; AD_OUTPUT_MP4=1 makes MP4 the default format, and
-AD_USE_MESA=1 is passed on to the renderer.
+AD_USE_MESA=1 makes the renderer work in software.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
 
-from daemon.options import values as option_values
+from daemon.options.fields import ColorField, RateField, SizeField, explained, problem
 from daemon.options.inference import InferenceChoice
-from daemon.options.sidecar import JobOptions
+from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, MAX_SIDE_PX, JobOptions, default_format
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format
@@ -28,20 +28,21 @@ SYSTEM_FILE: Final = Path("/etc/doodled/doodled.toml")
 JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
 _PREFIX: Final = "DOODLED_"
 _OTHERS: Final = frozenset({"DOODLED_ROOT", "DOODLED_CONFIG", "DOODLED_TORCHSERVE_PYTHON"})
-"""Variables that are no settings of a section; the last names the interpreter that tests start a model server with."""
+"""Variables that override no key of a section. DOODLED_TORCHSERVE_PYTHON is the interpreter with which tests start a TorchServe."""
 
 
-def _parts(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+def _items(value: object) -> object:
+    """The items of a list that is written with commas, as in the environment."""
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
-_Texts = Annotated[tuple[str, ...], BeforeValidator(_parts)]
-_Formats = Annotated[tuple[Format, ...], BeforeValidator(_parts)]
+_Texts = Annotated[tuple[str, ...], BeforeValidator(_items)]
+_Formats = Annotated[tuple[Format, ...], BeforeValidator(_items)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class SettingsError(ConfigError):
-    """Settings that are not in order: nothing that a restart would heal (sysexits.h, EX_CONFIG)."""
+    """Settings that can't be used; a restart doesn't help (EX_CONFIG of sysexits.h)."""
 
     exit_status = 78
 
@@ -51,7 +52,7 @@ class _Section(BaseModel):
 
 
 class InboxSettings(_Section):
-    """How files are found, and when they are complete."""
+    """How often the inbox is scanned, and when a file in it is complete."""
 
     rescan_s: _Seconds = 5.0
     poll_s: _Seconds = 2.0
@@ -63,7 +64,7 @@ class InboxSettings(_Section):
 
 
 class JobsSettings(_Section):
-    """How long and how often a job is tried."""
+    """How many jobs run at once, how long each may take, and how often it is tried."""
 
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     deadline_s: _Seconds = 300.0
@@ -77,46 +78,29 @@ class JobsSettings(_Section):
 
 
 class AnimationSettings(_Section):
-    """What a drawing becomes, unless its folder or sidecar says otherwise."""
+    """What is made of a drawing, unless its folder or sidecar says otherwise."""
 
     motions: Annotated[_Texts, Field(min_length=1)] = ("wave",)
     formats: Annotated[_Formats, Field(min_length=1)] = (Format.GIF,)
-    size: str = "500x500"
-    fps: Annotated[str, BeforeValidator(str)] = "25"
-    background: str = "transparent"
+    size: SizeField = DEFAULT_SIZE
+    fps: RateField = DEFAULT_RATE
+    background: ColorField = DEFAULT_BACKGROUND
     all_figures: bool = False
-    max_side_px: Annotated[int, Field(ge=16, le=option_values.MAX_SIDE_PX)] = 2048
-
-    @field_validator("size")
-    @classmethod
-    def _size(cls, value: str) -> str:
-        return _checked(value, option_values.size_px)
-
-    @field_validator("fps")
-    @classmethod
-    def _rate(cls, value: str) -> str:
-        return _checked(value, option_values.frame_rate)
-
-    @field_validator("background")
-    @classmethod
-    def _background(cls, value: str) -> str:
-        if option_values.colour(value) is None:
-            raise ValueError(f"expected a colour such as white, #ffcc00 or transparent, found {value!r}")
-        return value
+    max_side_px: Annotated[int, Field(ge=16, le=MAX_SIDE_PX)] = 2048
 
     def options(self) -> JobOptions:
-        """As a job's options."""
+        """These settings as the options of a job."""
         return JobOptions(self.motions, self.formats, self.size, self.fps, self.background, self.all_figures)
 
 
 class InferenceSettings(_Section):
-    """Where the networks run."""
+    """Where the models run."""
 
     where: InferenceChoice | None = None
 
 
 class TorchServeSettings(_Section):
-    """The model servers."""
+    """The TorchServe servers."""
 
     url: _Texts = ()
     key_file: Path | None = None
@@ -128,13 +112,16 @@ class TorchServeSettings(_Section):
     @field_validator("url")
     @classmethod
     def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for url in value:  # here, and not when the first drawing has come
-            _checked(url, lambda text: TorchServeEndpoint(url=text))
+        for url in value:  # refused at the start, not with the first drawing
+            try:
+                TorchServeEndpoint(url=url)
+            except OptionError as error:
+                raise explained(f"is refused: {error}") from None  # the message omits credentials
         return value
 
 
 class StorageSettings(_Section):
-    """What is kept, and how much room is left."""
+    """How much disk space stays free, and what is kept how long."""
 
     reserve_mb: Annotated[int, Field(ge=0)] = 500
     retention_h: Annotated[float, Field(ge=0)] = 24.0 * 7
@@ -142,22 +129,13 @@ class StorageSettings(_Section):
 
 
 class LogFormat(StrEnum):
-    """How records look."""
+    """How records on stdout are written."""
 
     AUTO = "auto"
     PRETTY = "pretty"
     PLAIN = "plain"
     ECS = "ecs"
     OTEL = "otel"
-
-
-class LogLevel(StrEnum):
-    """Least level of the records that are written, in ascending order."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 class LogTarget(StrEnum):
@@ -167,23 +145,32 @@ class LogTarget(StrEnum):
     JOURNAL = "journal"
 
 
-def _format(value: object) -> object:
-    return "plain" if value == "json" else value  # its name until there were other JSONs
+class LogLevel(StrEnum):
+    """The least severe records that are written; levels in ascending order."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _unaliased(log_format: object) -> object:
+    return "plain" if log_format == "json" else log_format
 
 
 class LogSettings(_Section):
-    """What is told."""
+    """What is logged, where and how."""
 
     to: LogTarget = LogTarget.STDOUT
+    format: Annotated[LogFormat, BeforeValidator(_unaliased)] = LogFormat.AUTO
     level: LogLevel = LogLevel.INFO
-    format: Annotated[LogFormat, BeforeValidator(_format)] = LogFormat.AUTO
     journal_socket: Path = JOURNAL_SOCKET
     stages: bool = True
     heartbeat_s: _Seconds = 60.0
 
 
 class MetricsSettings(_Section):
-    """Numbers for Prometheus; nothing is offered unless a port or a file is named."""
+    """Metrics for Prometheus, off unless a port or a file is set."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     host: IPvAnyAddress = IPv4Address("127.0.0.1")
@@ -192,14 +179,14 @@ class MetricsSettings(_Section):
 
 
 class GallerySettings(_Section):
-    """A page in the outbox that shows what is there."""
+    """A page in the outbox that shows all results and failures."""
 
     enabled: bool = False
     update_s: _Seconds = 3.0
 
 
 class Settings(_Section):
-    """All of them."""
+    """All settings of the daemon."""
 
     root: Path | None = None
     inbox: InboxSettings = InboxSettings()
@@ -213,18 +200,18 @@ class Settings(_Section):
     gallery: GallerySettings = GallerySettings()
 
     def digest(self) -> str:
-        """Twelve digits that change when a setting does."""
+        """Twelve hexadecimal digits that differ when a setting differs."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
 def read_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
-    """The settings in `path` (or in DOODLED_CONFIG, or in /etc/doodled/doodled.toml if it is there), and in the environment.
+    """The settings from `path` (default: DOODLED_CONFIG, else /etc/doodled/doodled.toml if it exists) and from the environment.
 
     Raises:
-        SettingsError: everything that is wrong.
+        SettingsError: lists every problem.
     """
     file = config_file(path, environ)
-    fields = _file_fields(file) if file is not None else {}
+    fields = _read_toml(file) if file is not None else {}
     overridden = _override(fields, environ)
     try:
         return Settings.model_validate(fields)
@@ -233,33 +220,33 @@ def read_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def config_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The file that settings are read from, or None."""
+    """The settings file that `read_settings` reads, or None."""
     if path is not None or environ.get("DOODLED_CONFIG"):
         return path or Path(environ["DOODLED_CONFIG"])
     return SYSTEM_FILE if SYSTEM_FILE.is_file() else None
 
 
 def root_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
-    """The folder of inbox, outbox, failed and spool: as set, systemd's state folder, or ./var."""
+    """The folder of inbox, outbox, failed and spool: the setting `root`, else systemd's state folder, else ./var."""
     state = environ.get("STATE_DIRECTORY", "").split(":")[0]
     return (settings.root or Path(state or "var")).expanduser().absolute()
 
 
-def _file_fields(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(path, [f"the file can't be read: {error.strerror or error}"]) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(path, [f"this is no TOML: {error}"]) from error
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError, or a number of thousands of digits
+        raise SettingsError(path, [f"the file is not valid TOML: {error}"]) from error
 
 
 def _override(fields: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Put what the environment says into `fields`; returns the variable of each key that it set."""
+    """Override `fields` with the environment; returns the variable of each key that was overridden."""
     overridden = {}
     if environ.get("DOODLED_ROOT"):
         fields["root"], overridden["root"] = environ["DOODLED_ROOT"], "DOODLED_ROOT"
-    if option_values.default_format(environ) is Format.MP4 and "formats" not in _section(fields, "animation"):
+    if default_format(environ) is Format.MP4 and "formats" not in _section(fields, "animation"):
         _section(fields, "animation")["formats"] = ["mp4"]
     sections = {name for name in Settings.model_fields if name != "root"}
     for variable, value in sorted(environ.items()):
@@ -276,20 +263,9 @@ def _section(fields: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _problem(entry: Mapping[str, Any], overridden: Mapping[str, str]) -> str:
-    key = ".".join(str(part) for part in entry["loc"] if isinstance(part, str))
-    variable = overridden.get(key)
-    if entry["type"] == "extra_forbidden":
-        what = "unknown"
-    elif entry["type"] == "value_error":
-        what = str(entry["msg"]).removeprefix("Value error, ")
-    else:
-        what = f"{entry['msg']}, found {ascii(entry.get('input'))[:80]}"
-    return f"{variable or key}: {what}"
-
-
-def _checked(value: str, parse: Any) -> str:  # noqa: ANN401  # any parser of `choices`
-    try:
-        parse(value)
-    except OptionError as error:
-        raise ValueError(str(error)) from error
-    return value
+    """A problem as "[section] key must be ...", or with the variable that set the key."""
+    section, *rest = (part for part in entry["loc"] if isinstance(part, str))
+    kind = Settings.model_fields[section].annotation if rest else Settings
+    known = getattr(kind, "model_fields", {})
+    name = f"[{section}] {rest[0]}" if rest else section if section == "root" else f"[{section}]"
+    return problem(overridden.get(".".join((section, *rest)), name), entry, known)

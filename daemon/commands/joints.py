@@ -17,13 +17,14 @@ from daemon.files.filenames import printable
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import DEFAULT_MOTION, RenderRequest
+from daemon.options.values import FrameRate, Size
 from daemon.web.folder import CharacterFolder
 from daemon.web.server import JointsServer
 from pipeline.errors import OptionError
 from pipeline.files.character_files import CONFIG_NAME
 
-SHOWN_SIZE = "360x360"
-SHOWN_RATE = "20"
+SHOWN_SIZE = Size(360, 360)
+SHOWN_RATE = FrameRate.parse("20")
 EXIT_INTERRUPTED = 130
 
 

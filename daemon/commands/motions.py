@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.options.motions import located, motion_library, named_clip
+from daemon.options.motions import find_motion_file, motion_library, named_clip
 from pipeline.errors import DoodledError, MotionFileError, OutputFailed
 from pipeline.motion.derived import MotionChoices
 from pipeline.motion.humanoid.body_config import body_config
@@ -42,12 +42,12 @@ def explain(wanted: str, choices: MotionChoices, environ: Mapping[str, str]) -> 
     """
     library = motion_library(environ)
     name, clip_name = named_clip(wanted)
-    place = library.path(located(name, environ))
+    place = library.path(find_motion_file(name, environ))
     if place.suffix.lower() in {".yaml", ".yml"}:
         raise MotionFileError(
             place, ["this is a motion's YAML file, which says itself how it is read"], hint="name its motion capture file"
         )
-    choices = replace(choices, clip=clip_name, retarget=located(str(choices.retarget), environ) if choices.retarget else None)
+    choices = replace(choices, clip=clip_name, retarget=find_motion_file(str(choices.retarget), environ) if choices.retarget else None)
     clip, body = library.clip(place, choices), library.body(place, choices)
     length = float(len(clip.positions) * clip.frame_time)
     lines = [
@@ -94,8 +94,8 @@ def write_configs(wanted: str, choices: MotionChoices, target: Path, environ: Ma
     """
     library = motion_library(environ)
     name, clip_name = named_clip(wanted)
-    place = library.path(located(name, environ))
-    choices = replace(choices, clip=clip_name, retarget=located(str(choices.retarget), environ) if choices.retarget else None)
+    place = library.path(find_motion_file(name, environ))
+    choices = replace(choices, clip=clip_name, retarget=find_motion_file(str(choices.retarget), environ) if choices.retarget else None)
     motion = library.motion(place, choices)
     body = library.body(place, choices)
     if body is None:

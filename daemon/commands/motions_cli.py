@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands.options import Facing, Retarget, Up
+from daemon.commands.options import FacingOption, RetargetOption, UpOption
 
 app = typer.Typer(
     name="motions",
@@ -43,9 +43,9 @@ def explain(
         Path | None,
         typer.Option("--write", metavar="FILE.yaml", help="Write what is found as a motion YAML file, and a retarget YAML file beside it."),
     ] = None,
-    retarget: Retarget = None,
-    up: Up = None,
-    facing: Facing = None,
+    retarget: RetargetOption = None,
+    up: UpOption = None,
+    facing: FacingOption = None,
 ) -> None:
     """Show where the body is in a motion file, how sure that is, and why. Exit status 1 if it can't be animated."""
     from daemon.commands import motions as command

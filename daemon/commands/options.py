@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from daemon.options.inference import InferenceChoice
-from daemon.options.values import CameraChoice, Overlay
+from daemon.options.values import Background, CameraChoice, FrameRate, Overlay, Size
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.up_axis import UpAxis
@@ -33,7 +33,7 @@ def _retarget_names(incomplete: str) -> list[str]:
 
 
 # Defaults are told in round brackets: rich takes square ones for its own.
-Motion = Annotated[
+MotionOption = Annotated[
     str | None,
     typer.Option(
         "--motion",
@@ -43,7 +43,7 @@ Motion = Annotated[
         autocompletion=_motion_names,
     ),
 ]
-Retarget = Annotated[
+RetargetOption = Annotated[
     str | None,
     typer.Option(
         "--retarget",
@@ -62,14 +62,14 @@ TravelOption = Annotated[
         rich_help_panel=LOOKS,
     ),
 ]
-Loop = Annotated[bool, typer.Option("--loop", help="Find frames of the motion that can be played as a loop.", rich_help_panel=LOOKS)]
-Up = Annotated[
+LoopOption = Annotated[bool, typer.Option("--loop", help="Find frames of the motion that can be played as a loop.", rich_help_panel=LOOKS)]
+UpOption = Annotated[
     UpAxis | None,
     typer.Option(
         "--up", metavar=_one_of(UpAxis), help="Which axis of the motion's file points up (default: found).", rich_help_panel=LOOKS
     ),
 ]
-Facing = Annotated[
+FacingOption = Annotated[
     UpAxis | None,
     typer.Option(
         "--facing",
@@ -78,22 +78,31 @@ Facing = Annotated[
         rich_help_panel=LOOKS,
     ),
 ]
-Size = Annotated[
-    str | None, typer.Option("--size", metavar="WxH", help="Pixels (default: 500x500, or the scene file's).", rich_help_panel=LOOKS)
+SizeOption = Annotated[
+    Size | None,
+    typer.Option(
+        "--size",
+        parser=Size.parse,
+        metavar="WxH",
+        help="Width and height in pixels (default: 500x500, or the scene file's).",
+        rich_help_panel=LOOKS,
+    ),
 ]
-Rate = Annotated[
-    str | None,
+RateOption = Annotated[
+    FrameRate | None,
     typer.Option(
         "--fps",
+        parser=FrameRate.parse,
         metavar="N|native",
         help="Frames a second (default: 25; native for a scene file; at most 50 in a GIF).",
         rich_help_panel=LOOKS,
     ),
 ]
-Background = Annotated[
-    str | None,
+BackgroundOption = Annotated[
+    Background | None,
     typer.Option(
         "--background",
+        parser=Background.parse,
         metavar="COLOUR|PICTURE",
         help="What is behind the figure (default: transparent, white where the format can't be).",
         rich_help_panel=LOOKS,
@@ -108,11 +117,11 @@ CameraOption = Annotated[
         rich_help_panel=LOOKS,
     ),
 ]
-Kind = Annotated[
+FormatOption = Annotated[
     Format | None,
     typer.Option("--format", metavar=_one_of(Format), help="The format, where no output's suffix says it (default: gif)."),
 ]
-Show = Annotated[
+ShowOption = Annotated[
     list[Overlay] | None,
     typer.Option("--show", metavar=_one_of(Overlay), help="Draw this, too; may be given several times.", rich_help_panel=LOOKS),
 ]
@@ -122,17 +131,17 @@ GLOption = Annotated[
         "--gl", metavar=_one_of(ContextKind), help="The OpenGL context to use (default: the first that works).", rich_help_panel=LOOKS
     ),
 ]
-Timings = Annotated[
+TimingsOption = Annotated[
     Path | None, typer.Option("--timings", metavar="FILE", help="Write where the time went, as JSON.", rich_help_panel=FINDINGS)
 ]
-Output = Annotated[
+OutputOption = Annotated[
     Path | None,
     typer.Option(
         "-o", "--output", metavar="FILE", help="The file to write; its suffix chooses the format (default: named after the input, here)."
     ),
 ]
-DrawingFile = Annotated[Path, typer.Argument(metavar="PICTURE", help="A photograph or scan of a drawn figure.")]
-Inference = Annotated[
+DrawingArgument = Annotated[Path, typer.Argument(metavar="PICTURE", help="A photograph or scan of a drawn figure.")]
+InferenceOption = Annotated[
     InferenceChoice | None,
     typer.Option(
         "--inference",
@@ -141,13 +150,13 @@ Inference = Annotated[
         rich_help_panel=NETWORKS,
     ),
 ]
-Urls = Annotated[
+UrlsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--torchserve-url", metavar="URL", help="A TorchServe's inference address; may be given several times.", rich_help_panel=NETWORKS
     ),
 ]
-KeyFile = Annotated[
+KeyFileOption = Annotated[
     Path | None,
     typer.Option(
         "--torchserve-key-file",
@@ -156,19 +165,19 @@ KeyFile = Annotated[
         rich_help_panel=NETWORKS,
     ),
 ]
-Target = Annotated[
+TargetArgument = Annotated[
     Path,
     typer.Argument(metavar="CHARACTER|SCENE", help="A character folder (char_cfg.yaml, mask.png, texture.png) or a scene file (mvc YAML)."),
 ]
-Dump = Annotated[
+DumpOption = Annotated[
     Path | None,
     typer.Option("--dump", metavar="FILE.npz", help="Write joints and vertices over time, to compare.", rich_help_panel=FINDINGS),
 ]
-Mesh = Annotated[
+MeshOption = Annotated[
     Path | None,
     typer.Option("--mesh", metavar="FILE.npz", help="Deform this mesh (rest_vertices, triangles), not our own.", rich_help_panel=LOOKS),
 ]
-KeepAnnotations = Annotated[
+KeepAnnotationsOption = Annotated[
     Path | None,
     typer.Option(
         "--keep-annotations",

@@ -12,7 +12,7 @@ import numpy as np
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options import values as option_values
 from daemon.options.motions import motion_library
-from daemon.options.scene_builder import Plan, RenderRequest, planned
+from daemon.options.scene_builder import Plan, RenderRequest, build_plan
 from daemon.rendering import SceneRendering
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.animate import Performance
@@ -46,7 +46,7 @@ def render(
         DoodledError: whatever is wrong, as `pipeline.errors` describes it.
     """
     with stopwatch.lap("read"):
-        plan = planned(request, environ, motion_library(environ))
+        plan = build_plan(request, environ, motion_library(environ))
     return carried_out(plan, request, environ, stopwatch, on_frame)
 
 

@@ -43,8 +43,13 @@ def is_ignored(name: str) -> bool:
 
 
 def is_plain_name(value: object) -> bool:
-    """Whether something is the name of a file, and leads nowhere else."""
-    return isinstance(value, str) and value not in {"", ".", ".."} and "/" not in value and "\0" not in value
+    """Whether a value can be the name of one file in one folder, and no path."""
+    if not isinstance(value, str) or value in {"", ".", ".."} or "/" in value or "\0" in value:
+        return False
+    try:
+        return len(os.fsencode(value)) <= MAX_NAME_BYTES
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_hostile(character: str) -> bool:

@@ -22,8 +22,8 @@ def file_roots(environ: Mapping[str, str]) -> tuple[Path, ...]:
     return (Path(root),) if root else ()
 
 
-def located(wanted: str, environ: Mapping[str, str]) -> str | Path:
-    """A name as it is; a file's path as found from the working directory or ANIMATED_DRAWINGS_ROOT."""
+def find_motion_file(wanted: str, environ: Mapping[str, str]) -> str | Path:
+    """The path of a motion or retarget file, looked up in the working directory and ANIMATED_DRAWINGS_ROOT; a name is returned as it is."""
     if not Path(wanted).suffix:
         return wanted
     return found_file(wanted, roots=file_roots(environ), beside=Path.cwd() / "-") or Path(wanted)

@@ -1,24 +1,27 @@
-"""What people write on a command line, as values: sizes, rates, backgrounds, formats."""
+"""Option values that users write, parsed once where they enter (command line, settings, sidecar) and passed on as typed values.
+
+Each type keeps the text it was made from, or writes it again, because manifests and logs show what was asked for.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import OptionError
 from pipeline.types import Bytes, Format
-
-DEFAULT_RATE = Fraction(25)
-"""Frames a second: four centiseconds each, so that a GIF plays evenly."""
 
 HIGHEST_GIF_RATE = Fraction(50)
 """Players show no GIF frame for less than two centiseconds."""
 
 MAX_SIDE_PX = 8192
+MAX_RATE = 240
 # No exponents: Fraction("1e999999999") would calculate for hours.
 _RATE = re.compile(r"[0-9]{0,12}(\.?[0-9]{0,24}|/[0-9]{1,12})")
 RGBA = tuple[float, float, float, float]
@@ -26,72 +29,137 @@ TRANSPARENT: RGBA = (1.0, 1.0, 1.0, 0.0)
 
 
 class CameraChoice(StrEnum):
-    """Where the camera stands."""
+    """How the camera frames the figure."""
 
     AUTO = "auto"
     ORIGINAL = "original"
 
 
 class Overlay(StrEnum):
-    """What can be shown besides the drawing."""
+    """Debug views that can be drawn over an animation."""
 
     RIG = "rig"
     MESH = "mesh"
-    COLOURS = "colours"
+    COLORS = "colors"
     FLOOR = "floor"
     SKELETON = "skeleton"
 
 
-def size_px(text: str) -> tuple[int, int]:
-    """Width and height of a text such as "640x480".
+@dataclass(frozen=True)
+class Size:
+    """Width and height of an animation in pixels, 1 to MAX_SIDE_PX."""
 
-    Raises:
-        OptionError: not two whole numbers from 1 to MAX_SIDE_PX.
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """A size such as "640x480". Raises OptionError."""
+        match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text.strip())
+        size = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not all(1 <= side <= MAX_SIDE_PX for side in size):
+            raise OptionError(f"size must be WIDTHxHEIGHT in pixels, 1 to {MAX_SIDE_PX} (found {text!r})", hint="such as 500x500")
+        return cls(*size)
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True)
+class FrameRate:
+    """Frames a second of an animation.
+
+    Attributes:
+        text: as written.
+        per_s: above 0 and up to MAX_RATE; None is the motion's own rate.
     """
-    match = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text.strip())
-    size = (int(match[1]), int(match[2])) if match else (0, 0)
-    if not all(1 <= side <= MAX_SIDE_PX for side in size):
-        raise OptionError(f"size {text!r} is not WIDTHxHEIGHT in pixels, 1 to {MAX_SIDE_PX}", hint="such as 500x500")
-    return size
+
+    text: str
+    per_s: Fraction | None
+
+    @classmethod
+    def parse(cls, text: str) -> FrameRate:
+        """A rate such as "25", "29.97", "30000/1001" or "native". Raises OptionError."""
+        if text.lower() == "native":
+            return cls(text, None)
+        try:
+            rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
+        except (ValueError, ZeroDivisionError):
+            rate = Fraction(0)
+        if not 0 < rate <= MAX_RATE:
+            raise OptionError(f"frame rate must be a number above 0 and up to {MAX_RATE}, or native (found {text!r})")
+        return cls(text, rate)
+
+    def __str__(self) -> str:
+        return self.text
 
 
-def frame_rate(text: str) -> Fraction | None:
-    """Frames a second of "25", "29.97" or "30000/1001"; of "native", the rate of the motion itself, None.
+@dataclass(frozen=True)
+class Background:
+    """What is behind the figure: a color, or an image from the user's own command line.
 
-    Raises:
-        OptionError: not a number above 0 and up to 240.
+    Attributes:
+        text: as written.
+        color: RGBA, 0..1, straight alpha.
+        image: pixels (h, w, 4) uint8 that cover the color, or None.
     """
-    if text.strip().lower() == "native":
-        return None
-    try:
-        rate = Fraction(text.strip()) if _RATE.fullmatch(text.strip()) else Fraction(0)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if not 0 < rate <= 240:
-        raise OptionError(f"frame rate {text!r} is neither a number above 0 and up to 240, nor 'native'")
-    return rate
+
+    text: str
+    color: RGBA
+    image: Bytes | None = field(default=None, compare=False)
+
+    @classmethod
+    def parse_color(cls, text: str) -> Background:
+        """A color: a CSS name, #rgb, #rrggbb, #rrggbbaa, rgb(...) or "transparent". Raises OptionError."""
+        color = _rgba(text)
+        if color is None:
+            raise OptionError(f"background must be a color such as white, #ffcc00 or transparent (found {text!r})")
+        return cls(text, color)
+
+    @classmethod
+    def parse(cls, text: str) -> Background:
+        """A color, or the path of an image file. Raises OptionError."""
+        if text.strip().lower() != "transparent" and os.path.isfile(text):  # noqa: PTH113 - Path's own fails on long names
+            return cls(text, TRANSPARENT, _read_image(Path(text)))
+        color = _rgba(text)
+        if color is None:
+            raise OptionError(f"background {text!r} is neither a color nor a file", hint="such as white, #ffcc00 or beach.jpg")
+        return cls(text, color)
+
+    def __str__(self) -> str:
+        return self.text
 
 
-def background(text: str | None) -> tuple[RGBA, Bytes | None]:
-    """A colour's RGBA, 0..1, and a picture's pixels (h, w, 4), one of which was asked for.
+DEFAULT_SIZE = Size(500, 500)
+DEFAULT_RATE = FrameRate("25", Fraction(25))
+"""Four centiseconds a frame, so that a GIF plays evenly."""
+DEFAULT_BACKGROUND = Background("transparent", TRANSPARENT)
 
-    A colour is a CSS name, #rgb, #rrggbb, #rrggbbaa, rgb(...) or "transparent"; anything else is a picture file.
 
-    Raises:
-        OptionError: neither a colour nor a readable picture.
+@dataclass(frozen=True)
+class JobOptions:
+    """Which animations the daemon makes of one drawing: one for each motion and format.
+
+    Attributes:
+        motions: names of the motion library.
+        all_figures: every figure of the drawing, not only the best.
     """
-    if text is None or text.strip().lower() == "transparent":
-        return TRANSPARENT, None
-    if os.path.isfile(text):  # noqa: PTH113 - Path's own fails on long names
-        return TRANSPARENT, _picture(Path(text))
-    named = colour(text)
-    if named is None:
-        raise OptionError(f"background {text!r} is neither a colour nor a file", hint="such as white, #ffcc00 or beach.jpg")
-    return named, None
+
+    motions: tuple[str, ...]
+    formats: tuple[Format, ...]
+    size: Size = DEFAULT_SIZE
+    fps: FrameRate = DEFAULT_RATE
+    background: Background = DEFAULT_BACKGROUND
+    all_figures: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The options as manifests show them."""
+        texts = {"size": str(self.size), "fps": str(self.fps), "background": str(self.background)}
+        return {"motions": self.motions, "formats": self.formats, **texts, "all_figures": self.all_figures}
 
 
-def colour(text: str) -> RGBA | None:
-    """A colour's RGBA, 0..1, by its CSS name, #rgb, #rrggbb, #rrggbbaa, rgb(...) or "transparent"; None if it is no colour."""
+def _rgba(text: str) -> RGBA | None:
+    """A color's RGBA, 0..1; None for a text that names no color."""
     from PIL import ImageColor
 
     if text.strip().lower() == "transparent":
@@ -109,7 +177,7 @@ def _clamped(channel: int) -> float:
     return min(max(channel / 255, 0.0), 1.0)
 
 
-def _picture(path: Path) -> Bytes:
+def _read_image(path: Path) -> Bytes:
     from pipeline.errors import FileProblems
     from pipeline.files.picture_files import read_rgba
 
@@ -120,11 +188,7 @@ def _picture(path: Path) -> Bytes:
 
 
 def output_format(path: Path) -> Format:
-    """The format that a file's suffix names.
-
-    Raises:
-        OptionError: it names none.
-    """
+    """The format that a file's suffix names. Raises OptionError if it names none."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix == "png":
         return Format.APNG
@@ -134,5 +198,5 @@ def output_format(path: Path) -> Format:
 
 
 def default_format(environ: Mapping[str, str]) -> Format:
-    """MP4 where the seeds' AD_OUTPUT_MP4 asks for it, else GIF."""
+    """MP4 if AD_OUTPUT_MP4, a variable of AnimatedDrawings' services, asks for it, else GIF."""
     return Format.MP4 if environ.get("AD_OUTPUT_MP4", "").strip().lower() in {"1", "true", "yes", "on"} else Format.GIF

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from daemon.options.motions import motion_library
-from daemon.options.scene_builder import RenderRequest, planned
+from daemon.options.scene_builder import RenderRequest, build_plan
 from pipeline.errors import DoodledError, OptionError, OutputFailed, RenderFailed
 from pipeline.files.annotation_files import OVERLAY_NAME, joint_overlay
 from pipeline.files.character_configs import CharacterConfig, moved_joints, read_character_config
@@ -68,7 +68,7 @@ class CharacterFolder:
             raise OptionError("expected a character folder, found a file", path=path, hint=hint)
         self._request, self._render = request, render
         self._drawing, self._saving, self._is_over = threading.Lock(), threading.Lock(), False
-        planned(replace(request, target=self.place / CONFIG_NAME), environ, motion_library(environ))
+        build_plan(replace(request, target=self.place / CONFIG_NAME), environ, motion_library(environ))
 
     @property
     def texture(self) -> Path:

@@ -24,7 +24,8 @@ from daemon.files.filenames import shown_name
 from daemon.files.untrusted import bytes_of, copied_character
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import RenderRequest, character_plan
-from daemon.options.sidecar import MAX_BYTES, JobOptions, chosen_options
+from daemon.options.sidecar import MAX_BYTES, drawing_options
+from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType, error_type
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.worker.resources import WorkerResources
@@ -104,7 +105,7 @@ class _Work:
 
     def manifest(self) -> dict[str, Any]:
         order, library = self._order, self._bench.library()
-        options = chosen_options(order.defaults, order.folder, self._sidecar(), library.names(), order.max_side_px)
+        options = drawing_options(order.defaults, order.folder, self._sidecar(), library.names(), order.max_side_px)
         shutil.rmtree(self._result, ignore_errors=True)  # of an attempt before
         self._result.mkdir()
         figures = self._character() if order.is_folder else self._figures(options)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.options.inference import InferenceRequest
-from daemon.options.sidecar import JobOptions
+from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType
 from daemon.settings import Settings
 from daemon.spool.spool import Job

@@ -40,8 +40,8 @@ def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
     started = time.perf_counter()
     from daemon.log.stopwatch import WallStopwatch
     from daemon.options.motions import motion_library
-    from daemon.options.scene_builder import RenderRequest, planned
-    from daemon.options.values import CameraChoice
+    from daemon.options.scene_builder import RenderRequest, build_plan
+    from daemon.options.values import CameraChoice, FrameRate, Size
     from pipeline.adapters.encoding.encoders import encoder_for
     from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.animate import animate, scene_clock
@@ -53,8 +53,8 @@ def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
         output=Path(case["output"]),
         motion=case["motion"],
         retarget=case.get("retarget"),
-        size=case["size"],
-        rate=case["rate"],
+        size=Size.parse(case["size"]),
+        rate=FrameRate.parse(case["rate"]),
         camera=CameraChoice(case["camera"]),
     )
     runs = []
@@ -64,7 +64,7 @@ def measured(case: dict[str, str], repeat: int) -> dict[str, float]:
         for _ in range(repeat + 1):
             stopwatch = WallStopwatch()
             with stopwatch.lap("read"):
-                plan = planned(request, os.environ, library)
+                plan = build_plan(request, os.environ, library)
             clock = scene_clock(plan.scene, rate=plan.rate)
             animation = animate(
                 plan.scene, clock, plan.output, renderer=renderer, encoder=encoder_for(Format(case["format"])), stopwatch=stopwatch

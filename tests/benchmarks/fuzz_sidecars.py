@@ -30,9 +30,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from hand_driven import HandDriven  # noqa: E402 - the script finds its own checkout
 
-from daemon.options import values as choices  # noqa: E402
 from daemon.options.motions import motion_library  # noqa: E402
-from daemon.options.sidecar import MAX_BYTES, MAX_MOTIONS, JobOptions, SidecarError, chosen_options  # noqa: E402
+from daemon.options.sidecar import MAX_BYTES, MAX_MOTIONS, SidecarError, drawing_options  # noqa: E402
+from daemon.options.values import Background, FrameRate, JobOptions, Size  # noqa: E402
 from daemon.spool.spool import Spool  # noqa: E402
 from pipeline.types import Format  # noqa: E402
 
@@ -161,7 +161,7 @@ def read(content: bytes, known: tuple[str, ...], dice: random.Random) -> str:
     """What became of a sidecar, in a word."""
     folder = dice.choice(((), ("dab",), ("..",), ("dab", "my drawings"), ("\udcff",)))
     try:
-        options = chosen_options(DEFAULTS, folder, content, known, MAX_SIDE_PX)
+        options = drawing_options(DEFAULTS, folder, content, known, MAX_SIDE_PX)
     except SidecarError as error:
         if not error.problems or not all(problem.strip() for problem in error.problems):
             raise Wrong("it was refused without a reason") from error
@@ -173,14 +173,14 @@ def read(content: bytes, known: tuple[str, ...], dice: random.Random) -> str:
 
 
 def check(options: JobOptions, known: tuple[str, ...]) -> None:
-    width, height = choices.size_px(options.size)
-    rate = choices.frame_rate(options.fps)
+    width, height = options.size.width, options.size.height
+    rate = options.fps.per_s
     is_fine = {
         "motions": bool(options.motions) and len(options.motions) <= MAX_MOTIONS and all(name in known for name in options.motions),
         "formats": bool(options.formats) and all(isinstance(each, Format) for each in options.formats),
-        "size": 1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX,
-        "fps": rate is None or 0 < rate <= 240,
-        "background": choices.colour(options.background) is not None,
+        "size": 1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX and Size.parse(str(options.size)) == options.size,
+        "fps": (rate is None or 0 < rate <= 240) and FrameRate.parse(str(options.fps)) == options.fps,
+        "background": options.background.image is None and Background.parse_color(str(options.background)) == options.background,
         "figures": isinstance(options.all_figures, bool),
     }
     if not all(is_fine.values()):

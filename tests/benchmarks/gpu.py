@@ -106,15 +106,17 @@ def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     """In a child: the clip, drawn again and again; its frames are left in a file."""
     from daemon.log.stopwatch import WallStopwatch
     from daemon.options.motions import motion_library
-    from daemon.options.scene_builder import RenderRequest, planned
+    from daemon.options.scene_builder import RenderRequest, build_plan
+    from daemon.options.values import Background, Size
     from pipeline.adapters.opengl.contexts import ContextKind
     from pipeline.adapters.opengl.renderer import GLRenderer
     from pipeline.animate import animate, perform_scene, scene_clock
     from pipeline.errors import RenderUnavailable
 
     environ = dict(os.environ) | ({"AD_USE_MESA": "1"} if asked["software"] else {})
-    size = f"{chosen.size}x{chosen.size}"
-    plan = planned(RenderRequest(CHARACTER, Path("frames.mp4"), MOTION, size=size, background="white"), environ, motion_library(environ))
+    size, background = Size(chosen.size, chosen.size), Background.parse("white")
+    request = RenderRequest(CHARACTER, Path("frames.mp4"), MOTION, size=size, background=background)
+    plan = build_plan(request, environ, motion_library(environ))
     clock = scene_clock(plan.scene, rate=Fraction(25))
     performances = perform_scene(plan.scene, clock, stopwatch=WallStopwatch())
     album, runs = Album(), []

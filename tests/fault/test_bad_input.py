@@ -16,6 +16,7 @@ from PIL import Image, ImageSequence
 from daemon.commands.render import Rendered, render
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import RenderRequest
+from daemon.options.values import FrameRate, Size
 from pipeline.errors import CharacterError, ConfigError, DoodledError, MotionFileError, RetargetError, UnknownName
 
 REPOSITORY = Path(__file__).parents[2]
@@ -51,8 +52,8 @@ class Workbench:
             output=self.folder / "out.webp",
             motion=str(self.folder / "wave.yaml"),
             retarget=str(self.folder / "retarget.yaml"),
-            size="80x80",
-            rate="5",
+            size=Size(80, 80),
+            rate=FrameRate.parse("5"),
         )
         return render(request, {}, WallStopwatch())
 

@@ -22,7 +22,7 @@ from daemon.files import untrusted
 from daemon.inbox.scanner import Scanner
 from daemon.inbox.stability import StabilityRules
 from daemon.options.inference import InferenceRequest
-from daemon.options.sidecar import JobOptions
+from daemon.options.values import FrameRate, JobOptions, Size
 from daemon.policy.failures import ErrorType
 from daemon.spool.publish import publish
 from daemon.spool.spool import RESULT, Job, Spool
@@ -163,7 +163,7 @@ def test_an_outbox_folder_that_flickers_between_a_folder_and_a_link_leads_nothin
 
 
 def order_for(place: Path) -> Task:
-    defaults = JobOptions(("wave",), (Format.GIF,), "32x32", "2")
+    defaults = JobOptions(("wave",), (Format.GIF,), Size(32, 32), FrameRate.parse("2"))
     return Task(place, "king", (), True, defaults, 100, InferenceRequest(), 1.0, False)
 
 

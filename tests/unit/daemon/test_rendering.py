@@ -6,7 +6,8 @@ from fractions import Fraction
 
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
-from daemon.options.scene_builder import Plan, RenderRequest, planned
+from daemon.options.scene_builder import Plan, RenderRequest, build_plan
+from daemon.options.values import FrameRate, Size
 from daemon.rendering import SceneRendering
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.types import Format
@@ -15,7 +16,7 @@ KING = asset_folder(AssetKind.CHARACTERS) / "stick_king"
 
 
 def plan(rate: str) -> Plan:
-    return planned(RenderRequest(KING, size="32x32", rate=rate), {}, motion_library({}))
+    return build_plan(RenderRequest(KING, size=Size(32, 32), rate=FrameRate.parse(rate)), {}, motion_library({}))
 
 
 def test_gif_has_at_most_fifty_frames_a_second() -> None:

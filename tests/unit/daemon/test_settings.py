@@ -1,4 +1,4 @@
-"""The settings file, the environment, and what is said about both when they are wrong."""
+"""Settings: the TOML file, the environment, and the problems that are reported of both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.options.values import Size
 from daemon.settings import Settings, SettingsError, read_settings, root_folder
 from pipeline.types import Format
 
@@ -18,7 +19,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_shipped_file_holds_every_setting_with_its_default() -> None:
+def test_shipped_file_lists_every_setting_with_its_default() -> None:
     assert read_settings(SHIPPED, {}) == Settings()
     text = SHIPPED.read_text(encoding="utf-8")
     for name, section in Settings():
@@ -26,25 +27,25 @@ def test_the_shipped_file_holds_every_setting_with_its_default() -> None:
         assert not [key for key in keys if f"\n{key} = " not in text and f"\n# {key} = " not in text], name
 
 
-def test_all_problems_are_told_at_once_with_file_and_key(tmp_path: Path) -> None:
+def test_reports_all_problems_at_once_with_file_and_key(tmp_path: Path) -> None:
     path = written(tmp_path, '[jobs]\nworkrs = 2\ndeadline_s = "x"\n[animation]\nsize = "big"\nbackground = "a.jpg"\n[nothing]\n')
     with pytest.raises(SettingsError) as refused:
         read_settings(path, {"DOODLED_LOG_FORMAT": "xml"})
-    told = "\n".join(refused.value.problems)
+    reported = "\n".join(refused.value.problems)
     assert refused.value.path == path
     for word in (
-        "jobs.workrs: unknown",
-        "jobs.deadline_s",
-        "animation.size",
-        "animation.background",
-        "nothing: unknown",
-        "DOODLED_LOG_FORMAT",
+        "[jobs] workrs is unknown (expected one of workers, ",
+        "[jobs] deadline_s must be a number (found 'x')",
+        "[animation] size must be \"WIDTHxHEIGHT\" in pixels (found 'big')",
+        "[animation] background must be a color such as white, #ffcc00 or transparent (found 'a.jpg')",
+        "[nothing] is unknown",
+        "DOODLED_LOG_FORMAT must be one of 'auto', 'pretty', 'plain', 'ecs' or 'otel' (found 'xml')",
     ):
-        assert word in told
+        assert word in reported
 
 
 @pytest.mark.parametrize("text", ["[jobs", "\udcff", "jobs = 3"])
-def test_a_file_that_is_no_toml_or_not_ours_is_refused(tmp_path: Path, text: str) -> None:
+def test_refuses_missing_files_and_files_that_are_no_toml(tmp_path: Path, text: str) -> None:
     path = tmp_path / "doodled.toml"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(SettingsError):
@@ -53,7 +54,7 @@ def test_a_file_that_is_no_toml_or_not_ours_is_refused(tmp_path: Path, text: str
         read_settings(tmp_path / "missing.toml", {})
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+def test_environment_overrides_file(tmp_path: Path) -> None:
     path = written(tmp_path, 'root = "/somewhere"\n[jobs]\nworkers = 2\nmax_attempts = 5\n')
     environ = {
         "DOODLED_ROOT": "/elsewhere",
@@ -70,30 +71,56 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert root_folder(settings, environ) == Path("/elsewhere")
 
 
-def test_a_misspelt_variable_is_refused_like_a_misspelt_key() -> None:
-    with pytest.raises(SettingsError, match="DOODLED_JOBS_WRKERS: unknown"):
+def test_refuses_misspelled_variables_like_misspelled_keys() -> None:
+    with pytest.raises(SettingsError, match="DOODLED_JOBS_WRKERS is unknown"):
         read_settings(None, {"DOODLED_JOBS_WRKERS": "2"})
 
 
-def test_the_seeds_variable_makes_mp4_the_default_format(tmp_path: Path) -> None:
+def test_environment_makes_mp4_the_default_format(tmp_path: Path) -> None:
     assert read_settings(None, {"AD_OUTPUT_MP4": "1"}).animation.formats == (Format.MP4,)
     path = written(tmp_path, '[animation]\nformats = ["webp"]\n')
     assert read_settings(path, {"AD_OUTPUT_MP4": "1"}).animation.formats == (Format.WEBP,)
 
 
-def test_the_root_is_systemds_folder_or_one_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_is_the_state_folder_of_systemd_or_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert root_folder(Settings(), {}) == tmp_path / "var"
     assert root_folder(Settings(), {"STATE_DIRECTORY": "/var/lib/doodled"}) == Path("/var/lib/doodled")
 
 
-def test_the_digest_tells_settings_apart() -> None:
+def test_digest_differs_when_a_setting_differs() -> None:
     assert Settings().digest() == Settings().digest() != read_settings(None, {"DOODLED_JOBS_WORKERS": "3"}).digest()
 
 
 @pytest.mark.parametrize("url", ["model-server", "http://user:hunter22@host:8080", "ftp://host"])
-def test_an_address_that_is_none_is_refused_before_any_drawing_comes_and_secrets_are_not_repeated(url: str) -> None:
+def test_refuses_bad_addresses_at_the_start_without_repeating_secrets(url: str) -> None:
     with pytest.raises(SettingsError) as refused:
         read_settings(None, {"DOODLED_TORCHSERVE_URL": url})
     assert "DOODLED_TORCHSERVE_URL" in str(refused.value)
     assert "hunter22" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("INBOX_DEBOUNCE_S", "0", "must be above 0"),
+        ("INBOX_MAX_DEPTH", "17", "must be at most 16"),
+        ("JOBS_WORKERS", "1.5", "must be a whole number"),
+        ("STORAGE_KEEP_ANNOTATIONS", "perhaps", "must be true or false"),
+        ("ANIMATION_MOTIONS", "", "must name at least one"),
+        ("ANIMATION_FPS", "241", "must be a number above 0 and up to 240"),
+        ("TORCHSERVE_PICTURES", "bmp", "must be one of 'ppm', 'png' or 'jpeg'"),
+        ("METRICS_HOST", "here", "must be an IP address"),
+        ("LOG_LEVEL", "loud", "must be one of 'debug', 'info', 'warning' or 'error'"),
+    ],
+)
+def test_problems_say_what_is_expected_and_found(variable: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(None, {f"DOODLED_{variable}": value})
+    assert refused.value.problems[0].startswith(f"DOODLED_{variable} {said}")
+    assert value in refused.value.problems[0]
+
+
+def test_options_of_a_job_are_parsed_once() -> None:
+    options = read_settings(None, {"DOODLED_ANIMATION_SIZE": "64X48", "DOODLED_ANIMATION_BACKGROUND": "#fff"}).animation.options()
+    assert (options.size, options.background.color) == (Size(64, 48), (1.0, 1.0, 1.0, 1.0))

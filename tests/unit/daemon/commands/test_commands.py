@@ -113,7 +113,7 @@ def test_a_scene_file_is_rendered_as_it_says_but_for_what_is_asked(tmp_path: Pat
     scene.write_text(text)
     assert "scene.webp (40x40" in doodled("render", scene, "--fps", "2", "--format", "webp").stdout
     assert "scene.gif (24x20" in doodled("render", scene, "--fps", "2", "--size", "24x20", "--camera", "auto").stdout
-    with pytest.raises(OptionError, match="says itself which motions"):
+    with pytest.raises(OptionError, match="names its own motions"):
         doodled("render", scene, "--motion", "dance")
 
 

@@ -27,12 +27,12 @@ def test_drawings_are_not_taken_for_litter(name: str) -> None:
     assert not is_ignored(name)
 
 
-@pytest.mark.parametrize("value", ["", ".", "..", "a/b", "/", "a\0", None, 7, b"garlic.png", ["garlic.png"]])
+@pytest.mark.parametrize("value", ["", ".", "..", "a/b", "/", "a\0", "a" * 256, "\ud800", None, 7, b"garlic.png", ["garlic.png"]])
 def test_what_leads_elsewhere_is_no_plain_name(value: object) -> None:
     assert not is_plain_name(value)
 
 
-@pytest.mark.parametrize("value", ["...", "..a", "garlic.png", "\udcff", " "])
+@pytest.mark.parametrize("value", ["...", "..a", "garlic.png", "\udcff", " ", "a" * 255])
 def test_every_other_text_is_one(value: str) -> None:
     assert is_plain_name(value)
 

@@ -29,6 +29,7 @@ from daemon.commands.joints import correct_joints
 from daemon.commands.render import render
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import RenderRequest
+from daemon.options.values import FrameRate, Size
 from daemon.web.folder import BEFORE_NAME, CharacterFolder, Render
 from daemon.web.page import page, policy
 from daemon.web.server import MOST_BYTES, JointsServer
@@ -62,7 +63,7 @@ def render_quietly(request: RenderRequest) -> tuple[str, ...]:
 
 
 def opened(place: Path, renders: Render = render_quietly) -> CharacterFolder:
-    return CharacterFolder(place, RenderRequest(place, size="96x96", rate="5"), {}, renders)
+    return CharacterFolder(place, RenderRequest(place, size=Size(96, 96), rate=FrameRate.parse("5")), {}, renders)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from few_lines_server import Server, picture, server
 from spool_oracle import ROOT
 
 from daemon.options.inference import InferenceChoice, InferenceRequest
-from daemon.options.sidecar import JobOptions
+from daemon.options.values import FrameRate, JobOptions, Size
 from daemon.policy.failures import ErrorType
 from daemon.worker import runner
 from daemon.worker.resources import MAX_RETRIES_TOLD, WorkerResources
@@ -24,7 +24,7 @@ from pipeline.types import Format
 
 __all__ = ["picture", "server"]
 KING = ROOT / "etc" / "characters" / "stick_king"
-SMALL = JobOptions(("wave",), (Format.GIF,), "32x32", "2")
+SMALL = JobOptions(("wave",), (Format.GIF,), Size(32, 32), FrameRate.parse("2"))
 gl = pytest.mark.gl
 
 
