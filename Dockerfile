@@ -3,7 +3,7 @@
 #
 #   docker build -t doodled .        or: buildah bud --format docker -t doodled .   (OCI's own format knows no HEALTHCHECK)
 #
-# Debian's Python rather than python:slim, as Mesa comes from Debian anyway: etc/doc/decisions/0005-the-image-is-debian.md.
+# Debian's Python rather than python:slim, as Mesa comes from Debian anyway: etc/doc/decisions/0005-container-image.md.
 
 # --- what everything runs on: Python, Mesa, and the way to NVIDIA's library should the runtime bring it along ----------------------------
 FROM debian:bookworm-slim AS base
