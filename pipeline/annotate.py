@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.errors import NoFigureFound, PredictionRefused
 from pipeline.ports import Predictor, Stopwatch
 from pipeline.stages.detect import Chosen, chosen_boxes, grown, settled, touched_sides
+from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, turn_note, turned_drawing
 from pipeline.stages.rig import rigging
 from pipeline.stages.segment import Tracing, figure_mask, tracing
 from pipeline.types import (
@@ -31,6 +32,8 @@ from pipeline.types import (
     Floats,
     Quality,
     Singles,
+    Turn,
+    turned_pixels,
 )
 
 DETECTOR_SIDE = 1000
@@ -81,12 +84,12 @@ def annotated(
         UpstreamError: the predictor can't answer anybody now.
     """
     options = options or AnnotateOptions()
-    height, width = drawing.rgb.shape[:2]
     with stopwatch.lap("detect"):
-        detections = _detections(drawing, predictor)
+        turn, drawing, detections = _upright(drawing, predictor)
+        height, width = drawing.rgb.shape[:2]
         chosen = chosen_boxes(detections, width, height, all_figures=options.all_figures, min_score=options.min_score)
     figures = [_figure(drawing, choice, predictor, name, stopwatch) for choice, name in zip(chosen, _names(len(chosen)), strict=True)]
-    found = tuple(figure for figure in figures if figure is not None)
+    found = tuple(_turned(figure, turn) for figure in figures if figure is not None)
     if not found:
         best = chosen[0].detection.score
         raise NoFigureFound("the detector saw a figure, but nothing is drawn there", best_score=best, hint="is the drawing too faint?")
@@ -97,14 +100,27 @@ def _names(count: int) -> list[str]:
     return ["figure"] if count == 1 else [f"figure {number}" for number in range(1, count + 1)]
 
 
-def _detections(drawing: Drawing, predictor: Predictor) -> tuple[Detection, ...]:
-    """What the detector sees, in the drawing's px."""
+def _upright(drawing: Drawing, predictor: Predictor) -> tuple[Turn, Drawing, tuple[Detection, ...]]:
+    """The drawing turned upright, by how much, and the detections in it, in its px.
+
+    Other turns than the given one are tried only if that one does not convince.
+    """
     small = _at_most(drawing.rgb, DETECTOR_SIDE)
-    across, down = drawing.rgb.shape[1] / small.shape[1], drawing.rgb.shape[0] / small.shape[0]
-    return tuple(
-        replace(d, box=Box(d.box.left * across, d.box.top * down, d.box.right * across, d.box.bottom * down))
-        for d in predictor.detections(small)
-    )
+    found: dict[Turn, tuple[Detection, ...]] = {0: predictor.detections(small)}
+    scores: dict[Turn, float] = {0: best_score(found[0])}
+    for turn in OTHER_TURNS:
+        if is_convincing(scores[best_turn(scores)]):
+            break
+        found[turn] = predictor.detections(turned_pixels(small, turn))
+        scores[turn] = best_score(found[turn])
+    turn = best_turn(scores)
+    scale = max(drawing.rgb.shape[:2]) / max(small.shape[:2])
+    return turn, turned_drawing(drawing, turn), tuple(_scaled(detection, scale) for detection in found[turn])
+
+
+def _scaled(detection: Detection, scale: float) -> Detection:
+    box = detection.box
+    return replace(detection, box=Box(box.left * scale, box.top * scale, box.right * scale, box.bottom * scale))
 
 
 def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, stopwatch: Stopwatch) -> AnnotatedFigure | None:
@@ -124,6 +140,11 @@ def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, s
     alpha = np.full(mask.shape, 255, np.uint8) if crop.alpha is None else crop.alpha
     character = Character(np.dstack([crop.rgb, alpha]), mask, rigged.rig, name, refusal + rigged.repairs)
     return AnnotatedFigure(annotation, character, Quality(rigged.quality.score, refusal + rigged.quality.reasons))
+
+
+def _turned(figure: AnnotatedFigure, turn: Turn) -> AnnotatedFigure:
+    """The figure of a drawing that was turned."""
+    return replace(figure, turn=turn, quality=replace(figure.quality, reasons=turn_note(turn) + figure.quality.reasons))
 
 
 def _annotation(crop: _Crop, mask: Bools, keypoints: Floats, score: float) -> Annotation:

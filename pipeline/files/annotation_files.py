@@ -15,7 +15,7 @@ import yaml
 from pipeline.errors import OutputFailed
 from pipeline.files.character_files import write_character
 from pipeline.files.picture_files import write_png
-from pipeline.types import AnnotatedFigure, Bytes, Character, Drawing
+from pipeline.types import AnnotatedFigure, Bytes, Character, Drawing, turn_back
 
 BONE_RGB = (40, 90, 230)
 JOINT_RGB = (230, 40, 40)
@@ -27,11 +27,15 @@ OVERLAY_NAME = "joint_overlay.png"
 def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -> None:
     """Write the folder; it is made if it is not there, files in it are replaced.
 
+    All files but the overlay have the orientation of `drawing`. Where that is not the figure's, `char_cfg.yaml` holds the turn.
+
     Raises:
         OutputFailed: the disk refused.
     """
-    write_character(figure.character, folder)
-    box = figure.annotation.box
+    write_character(figure.character, folder, turn=figure.turn)
+    height, width = drawing.rgb.shape[:2]
+    upright = (width, height) if figure.turn in {0, 180} else (height, width)
+    box = figure.annotation.box.turned(turn_back(figure.turn), width=upright[0], height=upright[1])
     edges = {"left": round(box.left), "top": round(box.top), "right": round(box.right), "bottom": round(box.bottom)}
     try:
         (folder / "bounding_box.yaml").write_text(yaml.safe_dump(edges), encoding="utf-8")

@@ -15,8 +15,9 @@ import numpy as np
 import yaml
 
 from pipeline.files.yaml_files import Section, nearest, raise_problems, yaml_mapping
-from pipeline.types import Floats, Ints
+from pipeline.types import TURNS, Floats, Ints, Turn
 
+TURNED = "turned"
 MAX_JOINTS = 1000
 MAX_SIDE = 16_384
 
@@ -30,6 +31,7 @@ class CharacterConfig:
         joint_names: J unique names, parents first.
         parents: (J,) int32, -1 for the root.
         locations: (J, 2) float64, x and y of a pixel, y down.
+        turn: degrees clockwise by which pictures and joints have to be turned to be upright.
     """
 
     width: int
@@ -37,6 +39,7 @@ class CharacterConfig:
     joint_names: tuple[str, ...]
     parents: Ints
     locations: Floats
+    turn: Turn = 0
 
 
 def read_character_config(path: Path) -> CharacterConfig:
@@ -48,6 +51,10 @@ def read_character_config(path: Path) -> CharacterConfig:
     problems: list[str] = []
     fields = Section(yaml_mapping(path), problems)
     width, height = (fields.whole(side, least=1, most=MAX_SIDE) for side in ("width", "height"))
+    degrees = fields.whole(TURNED, 0, most=270)
+    turn = next((turn for turn in TURNS if turn == degrees), None)
+    if turn is None:
+        fields.note(TURNED, f"expected {', '.join(map(str, TURNS))} degrees, found {degrees}")
     joints: list[tuple[str, str | None, tuple[float, ...]]] = []
     for entry in fields.sections("skeleton", least=1):
         parent = entry.text("parent") if entry.has("parent") or "parent" not in entry.keys() else None  # noqa: SIM118 - a Section is no dictionary
@@ -63,7 +70,7 @@ def read_character_config(path: Path) -> CharacterConfig:
     parents = [index_of[parent] if (parent := parent_of[name]) is not None else -1 for name in order]
     location_of = {name: location for name, _, location in joints}
     locations = np.array([location_of[name] for name in order], dtype=np.float64)
-    return CharacterConfig(width, height, tuple(order), np.array(parents, dtype=np.int32), locations)
+    return CharacterConfig(width, height, tuple(order), np.array(parents, dtype=np.int32), locations, turn or 0)
 
 
 def moved_joints(path: Path, locations: Mapping[str, tuple[int, int]]) -> str:

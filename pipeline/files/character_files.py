@@ -17,9 +17,9 @@ import numpy as np
 import yaml
 
 from pipeline.errors import CharacterError, ConfigError, FileProblems, OutputFailed
-from pipeline.files.character_configs import CharacterConfig, read_character_config
+from pipeline.files.character_configs import TURNED, CharacterConfig, read_character_config
 from pipeline.files.picture_files import read_mask, read_rgba, write_png
-from pipeline.types import Bools, Character, Floats, Rig
+from pipeline.types import Bools, Character, Floats, Rig, Turn, turn_back
 
 CONFIG_NAME = "char_cfg.yaml"
 MASK_NAME = "mask.png"
@@ -50,15 +50,19 @@ def read_character(path: Path) -> Character:
     longer = max(config.width, config.height)
     rest = np.stack([locations[:, 0] / longer, 1 - locations[:, 1] / longer], axis=1)
     rig = Rig(config.joint_names, config.parents, rest)
-    return Character(rgba=rgba, mask=mask, rig=rig, name=folder.resolve().name, repairs=tuple(repairs))
+    character = Character(rgba=rgba, mask=mask, rig=rig, name=folder.resolve().name, repairs=tuple(repairs))
+    return character.turned(config.turn)
 
 
-def write_character(character: Character, folder: Path) -> None:
+def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> None:
     """Write a character as a folder that AnimatedDrawings can read, too; joints are rounded to whole pixels.
 
+    Args:
+        turn: the character comes from an image that was turned so. It is written as it is in the image before that, and the turn with it.
     Raises:
         OutputFailed: the disk refused.
     """
+    character = character.turned(turn_back(turn))
     height, width = character.mask.shape
     longer = max(height, width)
     rest, names = character.rig.rest, character.rig.joint_names
@@ -68,7 +72,8 @@ def write_character(character: Character, folder: Path) -> None:
         {"loc": [int(x), int(y)], "name": name, "parent": names[parent] if parent >= 0 else None}
         for name, parent, (x, y) in zip(names, character.rig.parents.tolist(), pixels, strict=True)
     ]
-    text = yaml.safe_dump({"height": height, "width": width, "skeleton": skeleton}, allow_unicode=True)
+    turned = {TURNED: turn} if turn else {}
+    text = yaml.safe_dump({"height": height, "width": width, "skeleton": skeleton, **turned}, allow_unicode=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG_NAME).write_text(text, encoding="utf-8")

@@ -28,11 +28,13 @@ from pipeline.types.motion import (
 )
 from pipeline.types.picture import HALF_SEEN, Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
 from pipeline.types.scene import Actor, Camera, DebugViews, OutputClock, Scene, View
+from pipeline.types.turns import TURNS, Turn, turn_back, turned_pixels
 
 __all__ = [
     "HALF_SEEN",
     "KEYPOINT_NAMES",
     "MIRRORED_PARTS",
+    "TURNS",
     "AboveCheck",
     "Actor",
     "Animation",
@@ -71,6 +73,9 @@ __all__ = [
     "Sprite",
     "Strokes",
     "Travel",
+    "Turn",
     "View",
     "checked",
+    "turn_back",
+    "turned_pixels",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pipeline.errors import ShapeError
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, checked
+from pipeline.types.turns import Turn, turned_pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,22 @@ class Character:
         height, width = self.mask.shape
         checked("Character.mask", self.mask, ("h", "w"), np.bool_)
         checked("Character.rgba", self.rgba, (height, width, 4), np.uint8)
+
+    def turned(self, turn: Turn) -> Character:
+        """The character turned clockwise; joints keep their pixels."""
+        height, width = self.mask.shape
+        across, down = self.rig.rest[:, 0] * max(height, width), (1 - self.rig.rest[:, 1]) * max(height, width)
+        match turn:
+            case 90:
+                across, down = height - 1 - down, across
+            case 180:
+                across, down = width - 1 - across, height - 1 - down
+            case 270:
+                across, down = down, width - 1 - across
+            case _:
+                return self
+        rest = np.stack([across, max(height, width) - down], axis=1) / max(height, width)
+        return replace(self, rgba=turned_pixels(self.rgba, turn), mask=turned_pixels(self.mask, turn), rig=replace(self.rig, rest=rest))
 
 
 @dataclass(frozen=True, eq=False)

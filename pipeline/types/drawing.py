@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.types.arrays import Bools, Bytes, Floats, Singles, checked
 from pipeline.types.character import Character
+from pipeline.types.turns import Turn
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,18 @@ class Box:
     @property
     def height(self) -> float:
         return self.bottom - self.top
+
+    def turned(self, turn: Turn, *, width: float, height: float) -> Box:
+        """The box after its image, `width` x `height` px, was turned clockwise."""
+        match turn:
+            case 90:
+                return Box(height - self.bottom, self.left, height - self.top, self.right)
+            case 180:
+                return Box(width - self.right, height - self.bottom, width - self.left, height - self.top)
+            case 270:
+                return Box(self.top, width - self.right, self.bottom, width - self.left)
+            case _:
+                return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +165,14 @@ class Quality:
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedFigure:
-    """One figure of a drawing as a character that can be animated, with the annotation that it was made from."""
+    """One figure of a drawing as a character that can be animated, with the annotation that it was made from.
+
+    Attributes:
+        annotation, character: of the drawing after it was turned, so that the figure is upright.
+        turn: degrees clockwise by which the drawing was turned.
+    """
 
     annotation: Annotation
     character: Character
     quality: Quality
+    turn: Turn = 0

@@ -6,10 +6,13 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import NoFigureFound, PredictionRefused
-from pipeline.types import Box, Detection, Drawing
+from pipeline.files.annotation_files import write_annotations
+from pipeline.files.character_files import read_character
+from pipeline.types import Box, Detection, Drawing, Turn, turn_back, turned_pixels
 from tests.drawn_figures import drawn_figure
 
 
@@ -42,6 +45,7 @@ class Sheet:
         self.asked: list[tuple[int, ...]] = []
         self.detection_masks: list[np.ndarray | None] = [None] * len(figures)
         self.refuses = False
+        self.turn: Turn = 0
 
     @property
     def drawing(self) -> Drawing:
@@ -49,9 +53,17 @@ class Sheet:
 
     def detections(self, rgb: np.ndarray) -> tuple[Detection, ...]:
         self.asked.append(rgb.shape)
-        factor = rgb.shape[0] / self.rgb.shape[0]
+        if self.turn and not np.array_equal(turned_pixels(self.rgb, self.turn), rgb):
+            return (Detection(Box(10.0, 10.0, 200.0, 200.0), 0.4),)
+        factor = rgb.shape[0] / (self.upright if self.turn else self.rgb.shape)[0]
         boxes = [Box(*(np.array([b.left, b.top, b.right, b.bottom]) * factor).tolist()) for b in self.boxes]
         return tuple(Detection(box, 0.9 - 0.1 * n, self.detection_masks[n]) for n, box in enumerate(boxes))
+
+    def lie_down(self, turn: Turn) -> None:
+        """Turn the sheet, so that its figures are found only after `turn` more degrees clockwise."""
+        self.upright = self.rgb.shape
+        self.rgb = turned_pixels(self.rgb, turn_back(turn))
+        self.turn = turn
 
     def keypoints(self, rgb: np.ndarray) -> np.ndarray:
         self.asked.append(rgb.shape)
@@ -156,3 +168,43 @@ def test_a_ground_line_that_leads_on_for_ever_does_not_widen_the_box():
     cv2.line(sheet.rgb, (0, y), (sheet.rgb.shape[1], y + 3), (80, 80, 80), 3)
     (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
     assert figure.annotation.box.width < 360
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_drawing_on_its_side_gives_the_same_character_and_says_so(turn):
+    sheet = Sheet("outlined")
+    (upright,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    sheet.lie_down(turn)
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert figure.turn == turn
+    assert np.array_equal(figure.character.rgba, upright.character.rgba)
+    assert np.array_equal(figure.character.mask, upright.character.mask)
+    assert figure.annotation.box == upright.annotation.box
+    assert f"turned by {turn} degrees clockwise" in figure.quality.reasons[0]
+    assert upright.turn == 0
+    assert not any("turned" in reason for reason in upright.quality.reasons)
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_annotation_folder_of_drawing_on_its_side_matches_the_given_image_and_reads_upright(tmp_path, turn):
+    sheet = Sheet("outlined")
+    sheet.lie_down(turn)
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    write_annotations(tmp_path, sheet.drawing, figure)
+    image, texture = (cv2.imread(str(tmp_path / name))[..., ::-1] for name in ("image.png", "texture.png"))
+    box = yaml.safe_load((tmp_path / "bounding_box.yaml").read_text())
+    assert np.array_equal(image, sheet.rgb)
+    assert np.array_equal(image[box["top"] : box["bottom"], box["left"] : box["right"]], texture)
+    config = yaml.safe_load((tmp_path / "char_cfg.yaml").read_text())
+    assert config["turned"] == turn
+    mask = cv2.imread(str(tmp_path / "mask.png"), cv2.IMREAD_GRAYSCALE)
+    assert all(mask[y, x] for x, y in (joint["loc"] for joint in config["skeleton"]))
+    again = read_character(tmp_path)
+    assert np.array_equal(again.mask, figure.character.mask)
+    assert np.abs(again.rig.rest - figure.character.rig.rest).max() * max(again.mask.shape) <= 1.5
+
+
+def test_upright_drawing_with_sure_detection_is_not_turned_to_look_again():
+    sheet = Sheet("outlined")
+    annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert len(sheet.asked) == 2  # one detection, one pose

@@ -193,3 +193,21 @@ def test_a_disk_that_refuses_is_an_output_failure(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputFailed, match="can't be written"):
         write_character(read_character(folder), tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize(("turned", "hand"), [(90, [0.8, 0.9]), (180, [0.68, 0.2]), (270, [0.2, 0.3])])
+def test_turned_character_reads_upright(folder, turned, hand):
+    given = read_character(folder)
+    configured(folder, turned=turned)
+    character = read_character(folder)
+    assert character.mask.shape == ((50, 40) if turned == 180 else (40, 50))
+    assert character.mask.sum() == given.mask.sum()
+    pixel = np.floor(np.array([character.rig.rest[3, 0], 1 - character.rig.rest[3, 1]]) * 50 + 1e-6).astype(int)
+    assert character.mask[pixel[1], pixel[0]]
+    assert character.rig.rest[3].tolist() == pytest.approx(hand, abs=0.021)
+
+
+def test_turn_by_other_than_right_angles_is_refused(folder):
+    configured(folder, turned=45)
+    with pytest.raises(ConfigError, match="turned: expected 0, 90, 180, 270 degrees, found 45"):
+        read_character(folder)
