@@ -1,11 +1,11 @@
-# doodled in a container: the daemon, its networks in process, Mesa to render in software, a graphics card where the runtime hands one in.
-# README, "In a container", says how it is used; etc/compose.yaml runs it beside a model server.
+# doodled in a container: the daemon with its models in process, and Mesa for software rendering. etc/doc/container.md explains how to use
+# it; etc/compose.yaml runs it beside a model server.
 #
-#   docker build -t doodled .        or: buildah bud --format docker -t doodled .   (OCI's own format knows no HEALTHCHECK)
+#   docker build -t doodled .        or: buildah bud --format docker -t doodled .   (OCI's own format has no HEALTHCHECK)
 #
-# Debian's Python rather than python:slim, as Mesa comes from Debian anyway: etc/doc/decisions/0005-container-image.md.
+# Why Debian's Python and not python:slim: etc/doc/decisions/0005-container-image.md.
 
-# --- what everything runs on: Python, Mesa, and the way to NVIDIA's library should the runtime bring it along ----------------------------
+# --- base: Python, Mesa, and the vendor file with which libglvnd finds NVIDIA's library if the runtime adds it ---------------------------
 FROM debian:bookworm-slim AS base
 RUN printf 'path-exclude /usr/share/%s/*\n' doc man info locale >/etc/dpkg/dpkg.cfg.d/slim \
  && apt-get update \
@@ -16,7 +16,7 @@ RUN printf 'path-exclude /usr/share/%s/*\n' doc man info locale >/etc/dpkg/dpkg.
  && useradd --uid 1000 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin doodled \
  && install -d -o doodled -g doodled -m 770 /var/lib/doodled
 
-# --- what makes /opt/doodled; nothing else of this stage goes on --------------------------------------------------------------------------
+# --- build: makes /opt/doodled, the only thing that is copied from this stage ------------------------------------------------------------
 FROM base AS build
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends python3-venv binutils
@@ -24,15 +24,15 @@ RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/doodled
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 
-# Dependencies first, in a layer that changes of our own code leave alone. DuckDB (67 MB) is for `doodled report`, which counts logs; those are
-# outside.
+# Dependencies first, in a layer that does not change with our own code. Without DuckDB (67 MB): it is for `doodled report`, which reads logs
+# outside of the container.
 COPY pyproject.toml ./
 RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
         | grep -v duckdb >/dependencies \
  && /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile -r /dependencies
 
-# What wheels bring along and nobody here asks for, a third of them: tests, headers, debug symbols, SciPy's and PyOpenGL's other packages,
-# ONNX Runtime's second copy for programs in C, its tools. The last step of this stage shows that nothing is missed.
+# Remove a third of the wheels: tests, headers, debug symbols, packages of SciPy and PyOpenGL that are not used, ONNX Runtime's tools and
+# its library for C programs. The last step of this stage proves that nothing needed is missing.
 RUN cd /opt/doodled/lib/python3*/site-packages \
  && find . -type d -name tests ! -path './numpy/_core/tests' -prune -exec rm -rf {} + \
  && find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.c' -o -name '*.a' \) -delete \
@@ -47,7 +47,7 @@ COPY pipeline pipeline
 COPY etc etc
 RUN /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile --no-deps .
 
-# It has to animate a drawing into every format, as the user that it will run as; what that imports is kept as bytecode.
+# It must animate drawings into every format. Bytecode of the modules that this imports is kept.
 ENV PATH=/opt/doodled/bin:$PATH
 RUN DOODLED_ROOT=/tmp/spool DOODLED_ANIMATION_FORMATS=gif,mp4,webm,webp,apng DOODLED_STORAGE_RESERVE_MB=0 \
  && export DOODLED_ROOT DOODLED_ANIMATION_FORMATS DOODLED_STORAGE_RESERVE_MB \
@@ -58,7 +58,7 @@ RUN DOODLED_ROOT=/tmp/spool DOODLED_ANIMATION_FORMATS=gif,mp4,webm,webp,apng DOO
  && find /opt/doodled -name '*.pyc' | sed 's|__pycache__/\(.*\)\.cpython-[0-9]*\.pyc|\1.py|' >/imported \
  && python3 -m compileall -q -f --invalidation-mode unchecked-hash -i /imported
 
-# --- the image ------------------------------------------------------------------------------------------------------------------------------
+# --- image -------------------------------------------------------------------------------------------------------------------------------
 FROM base
 COPY --from=build /opt/doodled /opt/doodled
 ENV PATH=/opt/doodled/bin:$PATH \
@@ -71,7 +71,8 @@ ENV PATH=/opt/doodled/bin:$PATH \
     NVIDIA_DRIVER_CAPABILITIES=graphics,utility
 VOLUME /var/lib/doodled
 USER 1000:1000
-# Unhealthy when the main loop has not turned for 30 s, twice in a row. A model server that is down, or a full disk, is not: no restart heals it.
+# Unhealthy when the main loop has hung for 30 s, twice in a row. An unavailable model server or a full disk does not count: a restart
+# would not help.
 HEALTHCHECK --interval=30s --timeout=20s --start-period=60s --retries=2 CMD ["doodled", "health"]
 ENTRYPOINT ["doodled"]
 CMD ["run"]

@@ -1,7 +1,7 @@
 """Writes the manual page from the command line's own help: `python etc/doc/man_page.py > etc/doc/doodled.1`.
 
-A page of troff with the macros of man(7): commands and their options as they explain themselves, and beside them what no `--help` says:
-exit statuses, the environment, files.
+A page of troff with the macros of man(7): commands with the text of their `--help`, then what no `--help` contains:
+exit statuses, environment, files.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from daemon.cli import app
 EXIT_STATUS = {
     "0": "Done.",
     "1": "This input can't be animated; the message says why.",
-    "2": "The command line makes no sense.",
-    "75": "It may work later: no OpenGL context, a full disk, a model server that is down.",
+    "2": "The command line is wrong.",
+    "75": "It may work later: no OpenGL context, a full disk, an unavailable model server.",
     "78": "The settings or folders of the daemon can't be used.",
 }
 ENVIRONMENT = {
     "DOODLED_CONFIG": "The settings file, unless --config names one.",
     "DOODLED_ROOT": "The folder of inbox, outbox, failed and spool.",
     "DOODLED_SECTION_KEY": "Overrides a key of the settings file, such as DOODLED_JOBS_WORKERS=2.",
-    "DOODLED_TORCHSERVE_URL, DOODLED_TORCHSERVE_KEY_FILE": "Where the model server is.",
+    "DOODLED_TORCHSERVE_URL, DOODLED_TORCHSERVE_KEY_FILE": "Address of the model server (several with commas), and its key file.",
     "AD_USE_MESA=1": "Render in software.",
     "AD_OUTPUT_MP4=1": "MP4 is the default format.",
-    "AD_HEADLESS": "Accepted; nothing here ever touches a display.",
-    "ANIMATED_DRAWINGS_ROOT": "A folder in which relative paths of AnimatedDrawings' files are looked up, too.",
+    "AD_HEADLESS": "Accepted; doodled never uses a display.",
+    "ANIMATED_DRAWINGS_ROOT": "A folder in which relative paths in AnimatedDrawings' files are looked up as well.",
 }
 FILES = {
-    "/etc/doodled/doodled.toml": "Settings; the file that comes with doodled explains each.",
+    "/etc/doodled/doodled.toml": "Settings; the file installed with doodled documents each.",
     "/var/lib/doodled": "The daemon's folders, under systemd.",
     "./var": "The same in a checkout.",
 }
 
 
 def escaped(text: str) -> str:
-    """Text that troff takes as text."""
+    """Text, escaped for troff."""
     plain = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "\\`")
     return "\n".join(f"\\&{line}" if line.startswith((".", "'")) else line for line in plain.splitlines())
 
@@ -55,13 +55,13 @@ def listed(entries: dict[str, str]) -> Iterator[str]:
 
 
 def option_term(option: core.TyperOption) -> str:
-    """Its names and what follows them, told from the option itself: help's own layout differs from one Typer to the next."""
+    """Names and value of an option, from the option itself: the layout of help differs between releases of Typer."""
     names = ", ".join(sorted(option.opts, key=len))
     return names if option.is_flag else f"{names} {option.metavar or str(option.name).upper()}"
 
 
 def command_lines(command: core.TyperCommand, path: str) -> Iterator[str]:
-    """One command's paragraph: how it is called, what it does, its options."""
+    """The section of one command: usage, purpose, options."""
     arguments = [parameter for parameter in command.params if isinstance(parameter, core.TyperArgument)]
     options = [parameter for parameter in command.params if isinstance(parameter, core.TyperOption) and parameter.name != "help"]
     yield f".SS {escaped(' '.join([path, *(argument_term(argument) for argument in arguments)]))}"
@@ -83,22 +83,22 @@ def commands(group: core.TyperGroup, path: str) -> Iterator[str]:
 
 
 def page() -> str:
-    """The whole page. It bears no date and no version, so that it changes only when the commands do."""
+    """The whole page, without date and version, so that it changes only when the commands do."""
     group = typer.main.get_command(app)
     if not isinstance(group, core.TyperGroup):
         raise TypeError(f"expected a group of commands, found {group!r}")
     lines = [
         ".TH DOODLED 1",
         ".SH NAME",
-        "doodled \\- drawn figures come to life",
+        "doodled \\- animate drawings of figures",
         ".SH SYNOPSIS",
         ".B doodled",
         ".I COMMAND",
         "[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]",
         ".SH DESCRIPTION",
         escaped(
-            "Finds the figure in a photograph of a drawing, cuts it out, rigs it, and makes it move: as GIF, MP4, WebM, WebP or APNG. As a "
-            "daemon it watches an inbox folder and publishes to an outbox; as a command it does one picture. It needs no display."
+            "Finds the figure in a photograph of a drawing, cuts it out, rigs it, and animates it: GIF, MP4, WebM, WebP or APNG. As a daemon it "
+            "watches an inbox folder and publishes to an outbox; as a command it processes one image. It needs no display."
         ),
         ".SH COMMANDS",
         *commands(group, "doodled"),
