@@ -24,8 +24,8 @@ RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/doodled
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 
-# Dependencies first, in a layer that does not change with our own code. Without DuckDB (67 MB): it is for `doodled report`, which reads logs
-# outside of the container.
+# Dependencies first, in a layer that does not change with our own code. Without DuckDB (67 MB): it is for `doodled report`, which reads
+# logs outside of the container.
 COPY pyproject.toml ./
 RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
         | grep -v duckdb >/dependencies \

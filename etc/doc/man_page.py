@@ -97,8 +97,8 @@ def page() -> str:
         "[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]",
         ".SH DESCRIPTION",
         escaped(
-            "Finds the figure in a photograph of a drawing, cuts it out, rigs it, and animates it: GIF, MP4, WebM, WebP or APNG. As a daemon it "
-            "watches an inbox folder and publishes to an outbox; as a command it processes one image. It needs no display."
+            "Finds the figure in a photograph of a drawing, cuts it out, rigs it, and animates it: GIF, MP4, WebM, WebP or APNG. As a "
+            "daemon it watches an inbox folder and publishes to an outbox; as a command it processes one image. It needs no display."
         ),
         ".SH COMMANDS",
         *commands(group, "doodled"),
