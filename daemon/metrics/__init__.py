@@ -1,1 +1,1 @@
-"""Numbers for Prometheus."""
+"""Metrics for Prometheus: counters fed by log events, and the exporters that serve them."""

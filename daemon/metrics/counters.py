@@ -1,8 +1,7 @@
-"""The daemon's numbers for Prometheus: counted from the events that it tells, and read off its health when somebody asks.
+"""Prometheus metrics: counters and histograms fed by log events, gauges read from the health snapshot at each scrape.
 
-An observer of `daemon.log.events`, so that nothing else knows of metrics: what is told is counted, and what is not told has no number.
-Names end in their unit; labels are closed sets, so the number of series is known beforehand (`other` takes what nobody foresaw).
-Everything lives in a registry of its own.
+`Metrics` observes the log, so that no other code knows about metrics. Names end in their unit. Labels are closed sets, so the number of
+series is bounded; unknown values are counted as `other`. etc/doc/metrics.md describes every metric.
 """
 
 from __future__ import annotations
@@ -24,57 +23,58 @@ from daemon.worker.resources import ANSWERED
 from pipeline.types import Format
 
 STAGE_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""A stage takes 5 ms (a retarget) to some seconds (llvmpipe drawing 1000 frames)."""
+"""A stage takes 5 ms (retarget) to several seconds (llvmpipe rendering 1000 frames)."""
 
 JOB_BUCKETS_S: Final = (0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300)
-"""Up to the default deadline."""
+"""Up to the default of `jobs.deadline_s`."""
 
 WAIT_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 14400)
 OTHER: Final = "other"
+SUCCESS: Final = "success"
+FAILURE: Final = "failure"
 
 
 class Metrics:
-    """Counts what is told. `observe` may be called from any thread, and never raises because of what a record holds.
+    """Counts log events. `observe` may be called from any thread, and raises for no field of a record.
 
     Attributes:
-        registry: what is exported.
+        registry: holds every metric; the exporters read it.
     """
 
     def __init__(self, health: Callable[[], HealthSnapshot | None], *, version: str) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which only OpenMetrics wants
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which only OpenMetrics uses
         self.registry = CollectorRegistry()
-        self.registry.register(_VitalsCollector(health))
+        self.registry.register(_HealthCollector(health))
         ProcessCollector(namespace="doodled", registry=self.registry)  # node_exporter has process_* of its own
-        self._events = self._counter("doodled_events", "Records told, by event.", ["event"])
-        self._jobs = self._counter("doodled_jobs", "Jobs that ended, by outcome, failures by their error type.", ["outcome", "error_type"])
-        self._put_off = self._counter(
-            "doodled_jobs_put_off",
-            "Attempts that ended in another one later: retried (counts) or deferred (does not).",
-            ["how", "error_type"],
+        self._events = self._counter("doodled_events", "Log events, by name, at every level.", ["event"])
+        self._jobs = self._counter("doodled_jobs", "Completed jobs, by outcome; failures by error type.", ["outcome", "error_type"])
+        self._retried = self._counter("doodled_jobs_retried", "Attempts that failed and are repeated, by error type.", ["error_type"])
+        self._deferred = self._counter(
+            "doodled_jobs_deferred", "Attempts that wait until a resource is available, by error type.", ["error_type"]
         )
-        self._animations = self._counter("doodled_animations", "Animations published, by format.", ["format"])
-        self._attempts = self._counter("doodled_torchserve_attempts", "Requests to TorchServe, probes left out, by outcome.", ["outcome"])
-        self._retries = self._counter(
-            "doodled_torchserve_retries", "Requests to TorchServe that were made again, by what was wrong.", ["outcome"]
+        self._animations = self._counter("doodled_animations", "Published animations, by format.", ["format"])
+        self._requests = self._counter("doodled_inference_attempts", "Requests to model servers without probes, by outcome.", ["outcome"])
+        self._requests_retried = self._counter(
+            "doodled_inference_retried", "Requests to model servers that were sent again, by the outcome of the first.", ["outcome"]
         )
-        self._stages = self._histogram("doodled_stage_duration_seconds", "Time in each stage of a job.", STAGE_BUCKETS_S, ["stage"])
+        self._stages = self._histogram("doodled_stage_duration_seconds", "Duration of a job's stages.", STAGE_BUCKETS_S, ["stage"])
         self._durations = self._histogram(
-            "doodled_job_duration_seconds", "From claim to the end, retries included.", JOB_BUCKETS_S, ["outcome"]
+            "doodled_job_duration_seconds", "Time from claim to completion, retries included.", JOB_BUCKETS_S, ["outcome"]
         )
-        self._waits = self._histogram("doodled_queue_wait_seconds", "From the first sight in the inbox to the claim.", WAIT_BUCKETS_S)
-        Gauge("doodled_build_info", "1, for the version that runs.", ["version"], registry=self.registry).labels(version).set(1)
+        self._waits = self._histogram("doodled_queue_wait_seconds", "Time from a file's first scan to its claim.", WAIT_BUCKETS_S)
+        Gauge("doodled_build_info", "1 for the running version.", ["version"], registry=self.registry).labels(version).set(1)
         self._count: dict[Event, Callable[[Mapping[str, Any]], None]] = {
-            Event.JOB_CLAIMED: self._claimed,
-            Event.JOB_DONE: self._done,
-            Event.JOB_FAILED: self._failed,
-            Event.JOB_RETRIED: lambda fields: self._later("retried", fields),
-            Event.JOB_DEFERRED: lambda fields: self._later("deferred", fields),
-            Event.UPSTREAM_RETRY: lambda fields: self._retries.labels(_outcome(fields.get("error_type"))).inc(),
+            Event.JOB_CLAIMED: self._count_claimed,
+            Event.JOB_DONE: self._count_done,
+            Event.JOB_FAILED: self._count_failed,
+            Event.JOB_RETRIED: lambda fields: self._count_attempt(self._retried, fields),
+            Event.JOB_DEFERRED: lambda fields: self._count_attempt(self._deferred, fields),
+            Event.UPSTREAM_RETRY: lambda fields: self._requests_retried.labels(_request_outcome(fields.get("error_type"))).inc(),
         }
-        self._begin_at_nought()
+        self._create_series()
 
     def observe(self, event: Event, fields: Mapping[str, Any]) -> None:
-        """Count a record."""
+        """Count an event."""
         self._events.labels(event.value).inc()
         count = self._count.get(event)
         if count is not None:
@@ -86,41 +86,44 @@ class Metrics:
     def _histogram(self, name: str, what: str, buckets: tuple[float, ...], labels: Iterable[str] = ()) -> Histogram:
         return Histogram(name, what, labels, buckets=buckets, registry=self.registry)
 
-    def _begin_at_nought(self) -> None:
-        """Series that an alert may ask for are there from the start: `rate` sees no rise where a series begins with 1."""
+    def _create_series(self) -> None:
+        """Export every series that an alert uses from the start: `rate` sees no increase where a series begins at 1."""
         for event in Event:
             self._events.labels(event.value)
-        self._jobs.labels("done", "")
+        self._jobs.labels(SUCCESS, "")
         for kind in ErrorType:
-            self._jobs.labels("failed", kind.value)
+            self._jobs.labels(FAILURE, kind.value)
         for stage in (*STAGES, PUBLISH):
             self._stages.labels(stage)
         for format_ in Format:
             self._animations.labels(format_.value)
-        self._attempts.labels(ANSWERED)
+        self._requests.labels(ANSWERED)
+        for kind in ErrorType:
+            self._retried.labels(kind.value)
+            self._deferred.labels(kind.value)
 
     # --- records -----------------------------------------------------------------------------------------------------
 
-    def _claimed(self, fields: Mapping[str, Any]) -> None:
+    def _count_claimed(self, fields: Mapping[str, Any]) -> None:
         self._waits.observe(_seconds(fields.get("queue_wait_ms")))
 
-    def _done(self, fields: Mapping[str, Any]) -> None:
-        self._jobs.labels("done", "").inc()
-        self._note_time("done", fields)
+    def _count_done(self, fields: Mapping[str, Any]) -> None:
+        self._jobs.labels(SUCCESS, "").inc()
+        self._observe_times(SUCCESS, fields)
         for output in _mappings(fields.get("outputs")):
             kind = str(output.get("kind"))
             self._animations.labels(kind if kind in _FORMATS else OTHER).inc()
 
-    def _failed(self, fields: Mapping[str, Any]) -> None:
-        self._jobs.labels("failed", _error_type(fields.get("error_type"))).inc()
-        self._note_time("failed", fields)
+    def _count_failed(self, fields: Mapping[str, Any]) -> None:
+        self._jobs.labels(FAILURE, _error_type(fields.get("error_type"))).inc()
+        self._observe_times(FAILURE, fields)
 
-    def _later(self, how: str, fields: Mapping[str, Any]) -> None:
-        self._put_off.labels(how, _error_type(fields.get("reason"))).inc()
-        self._note_attempts(fields)
+    def _count_attempt(self, counter: Counter, fields: Mapping[str, Any]) -> None:
+        counter.labels(_error_type(fields.get("reason"))).inc()
+        self._count_requests(fields)
 
-    def _note_time(self, outcome: str, fields: Mapping[str, Any]) -> None:
-        if fields.get("duration_ms") is not None:  # else its end was only made up for, after a crash
+    def _observe_times(self, outcome: str, fields: Mapping[str, Any]) -> None:
+        if fields.get("duration_ms") is not None:  # a job completed after a crash has none
             self._durations.labels(outcome).observe(_seconds(fields["duration_ms"]))
         spent_ms = fields.get("stages_ms") or {}
         for stage, parts in STAGES.items():
@@ -129,15 +132,15 @@ class Metrics:
                 self._stages.labels(stage).observe(took_ms / 1000)
         if fields.get("publish_ms") is not None:
             self._stages.labels(PUBLISH).observe(_seconds(fields["publish_ms"]))
-        self._note_attempts(fields)
+        self._count_requests(fields)
 
-    def _note_attempts(self, fields: Mapping[str, Any]) -> None:
+    def _count_requests(self, fields: Mapping[str, Any]) -> None:
         for outcome, count in (fields.get("upstream_attempts") or {}).items():
-            self._attempts.labels(_outcome(outcome)).inc(count)
+            self._requests.labels(_request_outcome(outcome)).inc(count)
 
 
-class _VitalsCollector(Collector):
-    """What can't be counted, as the main loop saw it last."""
+class _HealthCollector(Collector):
+    """Gauges and counters of the last health snapshot."""
 
     def __init__(self, health: Callable[[], HealthSnapshot | None]) -> None:
         self._health = health
@@ -147,22 +150,22 @@ class _VitalsCollector(Collector):
         if health is None:  # not ready yet
             return
         gauges = {
-            "doodled_loop_age_seconds": ("Since the main loop turned last; seconds are normal.", time.monotonic() - health.at_s),
-            "doodled_inbox_files": ("Drawings that wait in the inbox.", health.inbox_depth),
-            "doodled_inbox_oldest_age_seconds": ("How long the oldest of them has been waiting.", health.oldest_pending_s),
+            "doodled_loop_age_seconds": ("Time since the main loop last ran; a few seconds are normal.", time.monotonic() - health.at_s),
+            "doodled_inbox_files": ("Drawings in the inbox.", health.inbox_depth),
+            "doodled_inbox_oldest_age_seconds": ("Age of the oldest drawing in the inbox.", health.oldest_pending_s),
             "doodled_inbox_degraded": ("1 while the inbox can't be read.", float(health.is_degraded)),
-            "doodled_jobs_in_flight": ("Jobs that were handed to workers.", health.in_flight),
-            "doodled_jobs_deferred": ("Claimed jobs that wait for another attempt, or for something that is out.", health.deferred),
+            "doodled_jobs_in_flight": ("Jobs that workers have.", health.in_flight),
+            "doodled_jobs_waiting": ("Claimed jobs that wait for another attempt or for a resource.", health.deferred),
             "doodled_workers": ("Worker processes.", health.workers),
-            "doodled_disk_free_bytes": ("Free on the spool's disk.", health.disk_free_bytes),
-            "doodled_disk_reserve_bytes": ("Below this much free, nothing new is started.", health.disk_reserve_bytes),
+            "doodled_disk_free_bytes": ("Free space on the spool's disk.", health.disk_free_bytes),
+            "doodled_disk_reserve_bytes": ("With less free space than this, no job is started.", health.disk_reserve_bytes),
         }
         for name, (what, value) in gauges.items():
             yield GaugeMetricFamily(name, what, value=value)
-        yield CounterMetricFamily("doodled_log_records_dropped", "Log records that no reader took in time.", value=health.log_dropped)
-        yield CounterMetricFamily("doodled_watch_overflows", "Times that the kernel lost events of the inbox.", value=health.overflows)
-        states = GaugeMetricFamily("doodled_breaker_state", "1 for the state that a breaker is in.", labels=["breaker", "state"])
-        for breaker, now_in in (("networks", health.breaker), ("machine", health.machine)):
+        yield CounterMetricFamily("doodled_log_records_dropped", "Log records that could not be written in time.", value=health.log_dropped)
+        yield CounterMetricFamily("doodled_watch_overflows", "Times that the kernel lost inbox events.", value=health.overflows)
+        states = GaugeMetricFamily("doodled_breaker_state", "1 for the current state of a circuit breaker.", labels=["breaker", "state"])
+        for breaker, now_in in (("models", health.breaker), ("machine", health.machine)):
             for state in CircuitState:
                 states.add_metric([breaker, state.value], float(state.value == now_in))
         yield states
@@ -174,7 +177,10 @@ _OUTCOMES = frozenset(
     {ANSWERED, "connect", "connect_timeout", "reset", "read_timeout", "deadline", "truncated", "too_big", "overloaded", "server_error"}
     | {"worker_died", "handler_failed", "refused", "nothing_seen", "garbage", "unauthorised", "no_such_model", "no_model_server"}
 )
-"""`pipeline.adapters.torchserve.failures.Fault`, and a good answer; a test compares them. That module loads the HTTP client."""
+"""An answer, and the values of `pipeline.adapters.torchserve.failures.FailureKind`, whose module loads the HTTP client.
+
+A test compares the two.
+"""
 
 
 def _error_type(value: object) -> str:
@@ -182,7 +188,7 @@ def _error_type(value: object) -> str:
     return text if text in _ERROR_TYPES else OTHER
 
 
-def _outcome(value: object) -> str:
+def _request_outcome(value: object) -> str:
     text = str(value)
     return text if text in _OUTCOMES else OTHER
 

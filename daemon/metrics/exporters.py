@@ -1,23 +1,22 @@
-"""Where metrics go: an HTTP endpoint on the loopback interface, or a file for node_exporter's textfile collector.
+"""Metrics exporters: an HTTP endpoint for Prometheus and a file for node_exporter's textfile collector, both of `prometheus_client`.
 
-Each on a thread of its own, so that the daemon never waits for whoever asks. An outlet that can't be opened (the port is taken, the folder
-is missing) is told as a warning and tried again, and the work goes on: a drawing must not wait because nobody can watch, and a port that an
-old daemon still holds is free half a minute later. That nobody is watching shows in Prometheus as `up == 0`, and in the log.
+Each runs on a thread of its own, so that the daemon never waits for a client. An exporter that can't be opened (the port is taken, the
+folder is missing) logs one warning and tries again: drawings never wait for metrics, and a port that an old daemon still holds is free half
+a minute later. Prometheus sees a missing endpoint as `up == 0`.
 """
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import CollectorRegistry, MetricsHandler, generate_latest
+from prometheus_client import CollectorRegistry, make_wsgi_app, write_to_textfile
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from daemon.log.events import Event, EventLog
 from daemon.log.health_snapshot import HealthSnapshot
@@ -25,44 +24,47 @@ from daemon.metrics.counters import Metrics
 from daemon.settings import MetricsSettings
 from daemon.version import version
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
 RETRY_S: Final = 30.0
-MOST_CONNECTIONS: Final = 8
-LONGEST_CONNECTION_S: Final = 10.0
+MAX_CONNECTIONS: Final = 8
+IDLE_TIMEOUT_S: Final = 5.0
 JOIN_S: Final = 2.0
 
 
 class Exporters:
-    """All that are switched on."""
+    """All exporters that the settings switch on."""
 
     def __init__(self, settings: MetricsSettings, log: EventLog, health: Callable[[], HealthSnapshot | None]) -> None:
         metrics = Metrics(health, version=version())
         log.observe(metrics.observe)
-        self._outlets: list[_Outlet] = []
+        self._exporters: list[_Exporter] = []
         if settings.port:
-            self._outlets.append(Endpoint(metrics.registry, log, host=str(settings.host), port=settings.port))
+            self._exporters.append(Endpoint(metrics.registry, log, host=str(settings.host), port=settings.port))
         if settings.textfile is not None:
-            self._outlets.append(Textfile(metrics.registry, log, path=settings.textfile, interval_s=settings.textfile_s))
+            self._exporters.append(Textfile(metrics.registry, log, path=settings.textfile, interval_s=settings.textfile_s))
 
     def start(self) -> None:
-        """Open them, without waiting for that."""
-        for outlet in self._outlets:
-            outlet.start()
+        """Start every exporter without waiting until it is open."""
+        for exporter in self._exporters:
+            exporter.start()
 
     def stop(self) -> None:
-        """Close them, within a few seconds; the file is written once more."""
-        for outlet in self._outlets:
-            outlet.stop()
+        """Stop every exporter within a few seconds; the file is written once more."""
+        for exporter in self._exporters:
+            exporter.stop()
 
 
-class _Outlet:
-    """A thread that tries again until it is stopped, and tells of trouble once."""
+class _Exporter:
+    """A thread that retries until it is stopped, and logs a problem once."""
 
     name: str
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._stopped = threading.Event()
-        self._is_in_trouble = False
+        self._is_unavailable = False
         self._thread = threading.Thread(target=self._run, name=f"metrics {self.name}", daemon=True)
 
     def start(self) -> None:
@@ -75,25 +77,26 @@ class _Outlet:
     def _run(self) -> None:
         raise NotImplementedError
 
-    def _tell_trouble(self, where: str, error: OSError) -> None:
-        if not self._is_in_trouble:
+    def _log_unavailable(self, where: str, error: OSError) -> None:
+        if not self._is_unavailable:
             reason = error.strerror or str(error)
-            self._log.emit(Event.METRICS_UNAVAILABLE, outlet=self.name, where=where, errno=error.errno, reason=reason, retry_s=RETRY_S)
-        self._is_in_trouble = True
+            self._log.emit(Event.METRICS_UNAVAILABLE, exporter=self.name, where=where, errno=error.errno, reason=reason, retry_s=RETRY_S)
+        self._is_unavailable = True
 
-    def _tell_ready(self, where: str) -> None:
-        self._log.emit(Event.METRICS_READY, outlet=self.name, where=where)
-        self._is_in_trouble = False
+    def _log_ready(self, where: str) -> None:
+        self._log.emit(Event.METRICS_READY, exporter=self.name, where=where)
+        self._is_unavailable = False
 
 
-class Endpoint(_Outlet):
-    """`GET /metrics`, in the text format or OpenMetrics, whichever is asked for."""
+class Endpoint(_Exporter):
+    """`GET /metrics`, in Prometheus' text format or OpenMetrics, as the client accepts."""
 
     name = "http"
 
     def __init__(self, registry: CollectorRegistry, log: EventLog, *, host: str, port: int) -> None:
         super().__init__(log)
-        self._registry, self._host, self._port = registry, host, port
+        self._app = partial(_serve_metrics_only, make_wsgi_app(registry))
+        self._host, self._port = host, port
         self._server: _Server | None = None
         self._lock = threading.Lock()
 
@@ -109,9 +112,9 @@ class Endpoint(_Outlet):
         where = f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}/metrics"
         while not self._stopped.is_set():
             try:
-                server = _Server(self._host, self._port, self._registry)
+                server = make_server(self._host, self._port, self._app, _Server, _Handler)
             except OSError as error:
-                self._tell_trouble(where, error)
+                self._log_unavailable(where, error)
                 self._stopped.wait(RETRY_S)
                 continue
             with server:
@@ -119,97 +122,66 @@ class Endpoint(_Outlet):
                     if self._stopped.is_set():
                         return
                     self._server = server
-                self._tell_ready(where)
+                self._log_ready(where)
                 server.serve_forever()
             return
 
 
-class _Server(ThreadingTCPServer):
-    """Answers a few at a time, none for long; whoever is too many is hung up on."""
+class _Server(ThreadingWSGIServer):
+    """Serves at most MAX_CONNECTIONS clients at once and closes further connections, so that clients can't use up the daemon's threads."""
 
-    allow_reuse_address = True  # what was closed a minute ago does not count as taken; what listens does
-    daemon_threads = True
-    request_queue_size = 16
+    def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._free = threading.Semaphore(MAX_CONNECTIONS)
+        super().__init__(address, handler)
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._open: dict[Any, float] = {}
-        self._open_lock = threading.Lock()
-        super().__init__((host, port), _handler_of(registry))
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ANN401, ARG002 - as socketserver has it
+        return self._free.acquire(blocking=False)
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
-        with self._open_lock:
-            is_one_too_many = len(self._open) >= MOST_CONNECTIONS
-            if not is_one_too_many:
-                self._open[request] = time.monotonic()
-        if is_one_too_many:
-            self.shutdown_request(request)
-        else:
-            super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:  # noqa: ANN401 - as above
-        with self._open_lock:
-            self._open.pop(request, None)
-        super().shutdown_request(request)
-
-    def service_actions(self) -> None:
-        """Twice a second: hang up on those who dawdle."""
-        with self._open_lock:
-            dawdlers = [request for request, since_s in self._open.items() if time.monotonic() - since_s > LONGEST_CONNECTION_S]
-            for request in dawdlers:
-                with suppress(OSError):
-                    request.shutdown(socket.SHUT_RDWR)
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as above
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as above
-        """Who hangs up in the middle of an answer does not concern us."""
+        """A client that disconnects or times out is no error of the daemon."""
 
 
-def _handler_of(registry: CollectorRegistry) -> type[BaseRequestHandler]:
-    class Handler(MetricsHandler):
-        timeout = LONGEST_CONNECTION_S / 2
+class _Handler(WSGIRequestHandler):
+    timeout = IDLE_TIMEOUT_S
 
-        def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
-            if self.path.partition("?")[0] in {"/", "/metrics"}:
-                super().do_GET()
-            else:
-                self.send_error(404, "only /metrics is here")
-
-        def version_string(self) -> str:
-            return "doodled"
-
-    Handler.registry = registry
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as http.server names it
+        """Requests are not logged."""
 
 
-class Textfile(_Outlet):
-    """A file that is replaced in one go; it stays when the daemon ends, so that a `--drain` by timer can be watched, too."""
+def _serve_metrics_only(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """WSGI application that answers 404 for every path but / and /metrics."""
+    if environ["PATH_INFO"] in {"/", "/metrics"}:
+        return app(environ, start_response)
+    start_response("404 Not Found", [("Content-Type", "text/plain")])
+    return [b"expected the path /metrics\n"]
+
+
+class Textfile(_Exporter):
+    """A file that is replaced atomically; it stays when the daemon ends, so that `--drain` on a timer can be monitored as well."""
 
     name = "textfile"
 
     def __init__(self, registry: CollectorRegistry, log: EventLog, *, path: Path, interval_s: float) -> None:
         super().__init__(log)
         self._registry, self._path, self._interval_s = registry, path, interval_s
-        self._told = False
 
     def _run(self) -> None:
-        is_last = False
+        is_first, is_last = True, False
         while not is_last:
-            is_last = self._stopped.wait(self._interval_s if self._told else 0.0)
+            is_last = self._stopped.wait(0.0 if is_first else self._interval_s)
             try:
-                self._write()
+                write_to_textfile(str(self._path), self._registry)
+                self._path.chmod(0o644)  # whatever the umask: node_exporter runs as another user
             except OSError as error:
-                self._tell_trouble(str(self._path), error)
+                self._log_unavailable(str(self._path), error)
             else:
-                if self._is_in_trouble or not self._told:
-                    self._tell_ready(str(self._path))
-            self._told = True
-
-    def _write(self) -> None:
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.tmp")  # node_exporter reads *.prom
-        try:
-            temporary.write_bytes(generate_latest(self._registry))
-            temporary.chmod(0o644)  # whatever our umask: node_exporter is somebody else
-            temporary.replace(self._path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+                if self._is_unavailable or is_first:
+                    self._log_ready(str(self._path))
+            is_first = False

@@ -1,4 +1,4 @@
-"""The daemon as its user runs it, with gallery and metrics switched on: what was dropped is on the page, and what was told is counted."""
+"""A daemon with gallery and metrics switched on: every dropped drawing is on the page, and every log event is counted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 def scraped(port: int) -> str:
-    """The metrics, or nothing if nobody answers yet."""
+    """The metrics, or "" while the endpoint is not open."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     with contextlib.closing(connection), contextlib.suppress(OSError):
         connection.request("GET", "/metrics")
@@ -49,7 +49,7 @@ def value(text: str, sample: str) -> float:
 
 @pytest.fixture(scope="module")
 def dropped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root whose inbox holds a character, a photograph, and what is no picture."""
+    """A root whose inbox contains a character folder, a photograph, and a text file."""
     root = tmp_path_factory.mktemp("gallery")
     (root / "inbox" / "dab").mkdir(parents=True)
     shutil.copytree(ROOT / "etc" / "characters" / "stick_king", root / "inbox" / "dab" / "king & queen")
@@ -61,14 +61,14 @@ def dropped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def seen(dropped: Path) -> tuple[str, list[dict[str, Any]], str]:
-    """What a daemon exported while it ran, what it told, and the file that it left for node_exporter."""
+    """The metrics and log records of a running daemon, and the file that it left for node_exporter."""
     port, log, file = free_port(), dropped / "log.jsonl", dropped / "doodled.prom"
     switched_on = {"DOODLED_GALLERY_ENABLED": "true", "DOODLED_METRICS_PORT": str(port), "DOODLED_METRICS_TEXTFILE": str(file)}
     environ = {**os.environ, **SMALL, **switched_on, "PYTHONPATH": str(ROOT), "DOODLED_ROOT": str(dropped), "DOODLED_LOG_FORMAT": "json"}
     with log.open("wb") as out, subprocess.Popen([sys.executable, "-m", "daemon", "run"], env=environ, stdout=out) as daemon:
         try:
-            until(lambda: value(scraped(port), 'doodled_jobs_total{error_type="",outcome="done"}') == 2)
-            until(lambda: value(scraped(port), 'doodled_jobs_total{error_type="unsupported",outcome="failed"}') == 1)
+            until(lambda: value(scraped(port), 'doodled_jobs_total{error_type="",outcome="success"}') == 2)
+            until(lambda: value(scraped(port), 'doodled_jobs_total{error_type="unsupported",outcome="failure"}') == 1)
             until(lambda: "doodled_inbox_files 0.0" in (now := scraped(port)) and "doodled_jobs_in_flight 0.0" in now)
             exported = scraped(port)
             daemon.send_signal(signal.SIGTERM)
@@ -78,7 +78,7 @@ def seen(dropped: Path) -> tuple[str, list[dict[str, Any]], str]:
     return exported, [json.loads(line) for line in log.read_text().splitlines()], file.read_text()
 
 
-def test_what_was_told_is_counted(seen: tuple[str, list[dict[str, Any]], str]) -> None:
+def test_metrics_count_log_events(seen: tuple[str, list[dict[str, Any]], str]) -> None:
     exported, records, file = seen
     done = [record for record in records if record["event"] == "job.done"]
     for text in (exported, file):
@@ -88,14 +88,14 @@ def test_what_was_told_is_counted(seen: tuple[str, list[dict[str, Any]], str]) -
         rendered_s = sum(record["stages_ms"]["render"] for record in done) / 1000
         assert value(text, 'doodled_stage_duration_seconds_sum{stage="render"}') == pytest.approx(rendered_s)
         assert value(text, 'doodled_stage_duration_seconds_count{stage="infer"}') == 1
-        assert value(text, 'doodled_breaker_state{breaker="networks",state="closed"}') == 1
+        assert value(text, 'doodled_breaker_state{breaker="models",state="closed"}') == 1
         assert value(text, "doodled_jobs_in_flight") == 0
         assert value(text, "doodled_disk_free_bytes") > 0
     assert value(file, 'doodled_events_total{event="daemon.stop"}') == 1
-    assert [record["outlet"] for record in records if record["event"] == "metrics.ready"] != []
+    assert [record["exporter"] for record in records if record["event"] == "metrics.ready"] != []
 
 
-def test_what_the_dashboard_and_the_alerts_ask_for_is_exported(seen: tuple[str, list[dict[str, Any]], str]) -> None:
+def test_dashboard_and_alerts_use_exported_metrics(seen: tuple[str, list[dict[str, Any]], str]) -> None:
     asked = (ROOT / "etc" / "metrics" / "dashboard.json").read_text() + (ROOT / "etc" / "metrics" / "alerts.yml").read_text()
     names = set(re.findall(r"\bdoodled_[a-z_]+(?=[{\[ )])", asked))
     exported = set(re.findall(r"^# TYPE (\w+) ", seen[0], re.MULTILINE))
@@ -103,7 +103,7 @@ def test_what_the_dashboard_and_the_alerts_ask_for_is_exported(seen: tuple[str, 
     assert {re.sub(r"_(bucket|sum|count)$", "", name) for name in names} <= exported
 
 
-def test_the_page_shows_all_of_it(dropped: Path, seen: tuple[str, list[dict[str, Any]], str]) -> None:
+def test_page_shows_every_drawing(dropped: Path, seen: tuple[str, list[dict[str, Any]], str]) -> None:
     del seen
     page = (dropped / "outbox" / "index.html").read_text()
     assert "dab/<wbr>king &amp; queen" in page
@@ -115,13 +115,13 @@ def test_the_page_shows_all_of_it(dropped: Path, seen: tuple[str, list[dict[str,
     assert all((dropped / "outbox" / link).is_file() for link in links)
 
 
-def test_a_browser_has_nothing_to_complain_of(dropped: Path, seen: tuple[str, list[dict[str, Any]], str], tmp_path: Path) -> None:
+def test_browser_reports_no_error_on_the_page(dropped: Path, seen: tuple[str, list[dict[str, Any]], str], tmp_path: Path) -> None:
     del seen
     browser = chromium(tmp_path / "profile")
-    told = ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=3000"]
+    verbose = ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=3000"]
     page = (dropped / "outbox" / "index.html").as_uri()
-    done = subprocess.run([*browser, *told, "--dump-dom", page], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    done = subprocess.run([*browser, *verbose, "--dump-dom", page], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     assert "CONSOLE" not in done.stderr, done.stderr
     assert re.search(r'<button id="stillness"[^>]*>Pause all</button>', done.stdout)
-    assert 'id="stillness" class="button" type="button">' in done.stdout  # the script ran, and shows it
+    assert 'id="stillness" class="button" type="button">' in done.stdout  # no longer hidden: the script ran

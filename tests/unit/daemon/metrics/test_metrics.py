@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: what is told is counted, labels stay a closed set, and whoever asks can't hinder the daemon."""
+"""Prometheus metrics: log events are counted, labels stay a closed set, and no client can disturb the daemon."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from daemon.log.events import Event
 from daemon.log.factory import json_log
 from daemon.log.health_snapshot import HealthSnapshot
-from daemon.metrics import exporters as metrics_outlets
+from daemon.metrics import exporters
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
-from daemon.metrics.exporters import MOST_CONNECTIONS, Exporters
+from daemon.metrics.exporters import MAX_CONNECTIONS, Exporters
 from daemon.policy.failures import ErrorType
 from daemon.settings import MetricsSettings
 from daemon.worker.resources import ANSWERED
 from pipeline.adapters.torchserve.failures import FailureKind
 
-VITALS = HealthSnapshot(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)
+HEALTH = HealthSnapshot(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)
 DEADLINE_S = 20.0
 
 
 def metrics() -> Metrics:
-    return Metrics(lambda: VITALS, version="1.2.3")
+    return Metrics(lambda: HEALTH, version="1.2.3")
 
 
 def values(of: Metrics) -> dict[tuple[str, ...], float]:
@@ -43,7 +43,7 @@ def values(of: Metrics) -> dict[tuple[str, ...], float]:
     return {(each.name, *(each.labels[name] for name in sorted(each.labels))): each.value for family in families for each in family.samples}
 
 
-def test_what_is_told_is_counted() -> None:
+def test_events_are_counted() -> None:
     counted = metrics()
     counted.observe(Event.JOB_CLAIMED, {"queue_wait_ms": 1500})
     done = {"duration_ms": 900, "publish_ms": 12.5, "stages_ms": {"detect": 100.0, "pose": 50.0, "render": 400.0}}
@@ -52,28 +52,29 @@ def test_what_is_told_is_counted() -> None:
     counted.observe(Event.JOB_DEFERRED, {"reason": ErrorType.UPSTREAM, "upstream_attempts": {"connect": 3}})
     counted.observe(Event.UPSTREAM_RETRY, {"error_type": "reset"})
     now = values(counted)
-    assert now["doodled_jobs_total", "", "done"] == 1
-    assert now["doodled_jobs_total", "no_figure", "failed"] == 1
-    assert now["doodled_jobs_put_off_total", "upstream", "deferred"] == 1
+    assert now["doodled_jobs_total", "", "success"] == 1
+    assert now["doodled_jobs_total", "no_figure", "failure"] == 1
+    assert now["doodled_jobs_deferred_total", "upstream"] == 1
+    assert now["doodled_jobs_retried_total", "upstream"] == 0
     assert [now["doodled_animations_total", kind] for kind in ("gif", "mp4", "webm")] == [1, 1, 0]
     assert (now["doodled_stage_duration_seconds_count", "infer"], now["doodled_stage_duration_seconds_sum", "infer"]) == (1, 0.15)
     assert now["doodled_stage_duration_seconds_sum", "publish"] == 0.0125
-    assert now["doodled_job_duration_seconds_sum", "done"] == 0.9
+    assert now["doodled_job_duration_seconds_sum", "success"] == 0.9
     assert (now["doodled_queue_wait_seconds_bucket", "1.0"], now["doodled_queue_wait_seconds_bucket", "2.5"]) == (0, 1)
-    assert [now["doodled_torchserve_attempts_total", outcome] for outcome in (ANSWERED, "reset", "connect")] == [2, 1, 3]
-    assert now["doodled_torchserve_retries_total", "reset"] == 1
+    assert [now["doodled_inference_attempts_total", outcome] for outcome in (ANSWERED, "reset", "connect")] == [2, 1, 3]
+    assert now["doodled_inference_retried_total", "reset"] == 1
     assert now["doodled_events_total", "job.done"] == 1
     assert now["doodled_build_info", "1.2.3"] == 1
 
 
-def test_vitals_are_shown_as_the_loop_saw_them_last() -> None:
+def test_gauges_show_the_last_health_snapshot() -> None:
     now = values(metrics())
-    assert [now[f"doodled_{name}",] for name in ("inbox_files", "jobs_deferred", "jobs_in_flight", "workers")] == [7, 2, 3, 4]
+    assert [now[f"doodled_{name}",] for name in ("inbox_files", "jobs_waiting", "jobs_in_flight", "workers")] == [7, 2, 3, 4]
     assert now["doodled_inbox_oldest_age_seconds",] == 61.5
     assert now["doodled_inbox_degraded",] == 1
     assert now["doodled_log_records_dropped_total",] == 5
     states = {key[1:]: value for key, value in now.items() if key[0] == "doodled_breaker_state"}
-    assert [pair for pair, is_so in states.items() if is_so] == [("networks", "open"), ("machine", "closed")]
+    assert [pair for pair, is_so in states.items() if is_so] == [("models", "open"), ("machine", "closed")]
     assert now["doodled_loop_age_seconds",] > 0
     assert ("doodled_inbox_files",) not in values(Metrics(lambda: None, version="1"))
 
@@ -89,7 +90,7 @@ TEXTS = st.text('ab"\n{}é', max_size=5)
         st.one_of(st.none(), TEXTS, st.integers(0, 9), st.lists(st.dictionaries(st.just("kind"), TEXTS, max_size=2), max_size=2)),
     ),
 )
-def test_nothing_that_a_record_holds_makes_new_series_but_other(event: Event, fields: dict[str, Any]) -> None:
+def test_unknown_values_are_counted_as_other(event: Event, fields: dict[str, Any]) -> None:
     counted = metrics()
     log = json_log(lambda _: None, instance="one")
     log.observe(counted.observe)
@@ -100,15 +101,15 @@ def test_nothing_that_a_record_holds_makes_new_series_but_other(event: Event, fi
     assert len(now) < 600
 
 
-def test_outcomes_are_those_of_the_client() -> None:
+def test_outcomes_match_those_of_the_client() -> None:
     assert {ANSWERED, *(str(fault) for fault in FailureKind)} == _OUTCOMES
     counted = metrics()
-    counted.observe(Event.JOB_FAILED, {"error_type": "what nobody foresaw", "upstream_attempts": {"a" * 99: 1}})
-    assert values(counted)["doodled_jobs_total", OTHER, "failed"] == 1
-    assert values(counted)["doodled_torchserve_attempts_total", OTHER] == 1
+    counted.observe(Event.JOB_FAILED, {"error_type": "an unknown type", "upstream_attempts": {"a" * 99: 1}})
+    assert values(counted)["doodled_jobs_total", OTHER, "failure"] == 1
+    assert values(counted)["doodled_inference_attempts_total", OTHER] == 1
 
 
-# --- outlets ---------------------------------------------------------------------------------------------------------
+# --- exporters ---------------------------------------------------------------------------------------------------------
 
 
 def free_port() -> int:
@@ -117,8 +118,8 @@ def free_port() -> int:
         return port
 
 
-class Told:
-    """A log that can be waited for."""
+class RecordedLog:
+    """A log whose records a test can wait for."""
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
@@ -140,13 +141,13 @@ class Told:
 
 
 @contextmanager
-def opened(told: Told, **settings: Any) -> Iterator[None]:
-    outlets = Exporters(MetricsSettings(**settings), told.log, lambda: VITALS)
-    outlets.start()
+def running(recorded: RecordedLog, **settings: Any) -> Iterator[None]:
+    opened = Exporters(MetricsSettings(**settings), recorded.log, lambda: HEALTH)
+    opened.start()
     try:
         yield
     finally:
-        outlets.stop()
+        opened.stop()
 
 
 def fetched(port: int, path: str = "/metrics", accept: str = "") -> tuple[int, str, str]:
@@ -159,69 +160,69 @@ def fetched(port: int, path: str = "/metrics", accept: str = "") -> tuple[int, s
         connection.close()
 
 
-def test_the_endpoint_answers_in_both_formats_and_knows_no_other_path() -> None:
-    told, port = Told(), free_port()
-    with opened(told, port=port):
-        assert told.wait_for(Event.METRICS_READY)["where"] == f"http://127.0.0.1:{port}/metrics"
-        told.log.emit(Event.JOB_DONE, outputs=[])
+def test_endpoint_serves_both_formats_at_one_path() -> None:
+    recorded, port = RecordedLog(), free_port()
+    with running(recorded, port=port):
+        assert recorded.wait_for(Event.METRICS_READY)["where"] == f"http://127.0.0.1:{port}/metrics"
+        recorded.log.emit(Event.JOB_DONE, outputs=[])
         status, kind, text = fetched(port)
         assert (status, kind.partition(";")[0]) == (200, "text/plain")
-        assert 'doodled_jobs_total{error_type="",outcome="done"} 1.0' in text
+        assert 'doodled_jobs_total{error_type="",outcome="success"} 1.0' in text
         assert fetched(port, accept="application/openmetrics-text")[2].endswith("# EOF\n")
         assert fetched(port, "/etc/passwd")[0] == 404
     with pytest.raises(OSError, match="refused"):
         fetched(port)
 
 
-def test_those_who_dawdle_or_are_too_many_are_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_outlets, "LONGEST_CONNECTION_S", 0.5)
-    told, port = Told(), free_port()
-    with opened(told, port=port), ExitStack() as stack:
-        told.wait_for(Event.METRICS_READY)
-        idlers = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(MOST_CONNECTIONS + 3)]
-        for idler in idlers:
-            idler.settimeout(DEADLINE_S)
-            assert idler.recv(1) == b""
+def test_endpoint_closes_idle_and_surplus_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporters._Handler, "timeout", 0.5)
+    recorded, port = RecordedLog(), free_port()
+    with running(recorded, port=port), ExitStack() as stack:
+        recorded.wait_for(Event.METRICS_READY)
+        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(MAX_CONNECTIONS + 3)]
+        for connection in idle:
+            connection.settimeout(DEADLINE_S)
+            assert connection.recv(1) == b""
         assert fetched(port)[0] == 200
 
 
-def test_a_port_that_is_taken_is_told_once_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics_outlets, "RETRY_S", 0.05)
-    told = Told()
+def test_taken_port_is_logged_once_and_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporters, "RETRY_S", 0.05)
+    recorded = RecordedLog()
     with ExitStack() as stack:
         taken = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         port = taken.getsockname()[1]
-        stack.enter_context(opened(told, port=port))
-        trouble = told.wait_for(Event.METRICS_UNAVAILABLE)
-        assert (trouble["level"], trouble["outlet"], trouble["reason"]) == ("warning", "http", "Address already in use")
+        stack.enter_context(running(recorded, port=port))
+        trouble = recorded.wait_for(Event.METRICS_UNAVAILABLE)
+        assert (trouble["level"], trouble["exporter"], trouble["reason"]) == ("warning", "http", "Address already in use")
         assert str(port) in trouble["where"]
         taken.close()
-        told.wait_for(Event.METRICS_READY)
+        recorded.wait_for(Event.METRICS_READY)
         assert fetched(port)[0] == 200
-    assert [record["event"] for record in told.records] == ["metrics.unavailable", "metrics.ready"]
+    assert [record["event"] for record in recorded.records] == ["metrics.unavailable", "metrics.ready"]
 
 
-def test_stopping_while_the_port_is_taken_takes_no_time() -> None:
-    told = Told()
-    with socket.create_server(("127.0.0.1", 0)) as taken, opened(told, port=taken.getsockname()[1]):
-        told.wait_for(Event.METRICS_UNAVAILABLE)
+def test_stops_at_once_while_the_port_is_taken() -> None:
+    recorded = RecordedLog()
+    with socket.create_server(("127.0.0.1", 0)) as taken, running(recorded, port=taken.getsockname()[1]):
+        recorded.wait_for(Event.METRICS_UNAVAILABLE)
     assert not [thread for thread in threading.enumerate() if thread.name == "metrics http"]
 
 
-def test_the_file_is_whole_readable_for_others_and_written_once_more_at_the_end(tmp_path: Path) -> None:
-    told, path = Told(), tmp_path / "doodled.prom"
-    with opened(told, textfile=path, textfile_s=1000.0):
-        told.wait_for(Event.METRICS_READY)
-        told.log.emit(Event.JOB_DONE, outputs=[])
-    assert 'doodled_jobs_total{error_type="",outcome="done"} 1.0' in path.read_text()
+def test_textfile_is_readable_for_others_and_written_at_the_end(tmp_path: Path) -> None:
+    recorded, path = RecordedLog(), tmp_path / "doodled.prom"
+    with running(recorded, textfile=path, textfile_s=1000.0):
+        recorded.wait_for(Event.METRICS_READY)
+        recorded.log.emit(Event.JOB_DONE, outputs=[])
+    assert 'doodled_jobs_total{error_type="",outcome="success"} 1.0' in path.read_text()
     assert path.stat().st_mode & 0o777 == 0o644
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_missing_is_told_once_and_tried_again(tmp_path: Path) -> None:
-    told, path = Told(), tmp_path / "later" / "doodled.prom"
-    with opened(told, textfile=path, textfile_s=0.02):
-        assert told.wait_for(Event.METRICS_UNAVAILABLE)["reason"] == "No such file or directory"
+def test_missing_folder_is_logged_once_and_retried(tmp_path: Path) -> None:
+    recorded, path = RecordedLog(), tmp_path / "later" / "doodled.prom"
+    with running(recorded, textfile=path, textfile_s=0.02):
+        assert recorded.wait_for(Event.METRICS_UNAVAILABLE)["reason"] == "No such file or directory"
         path.parent.mkdir()
-        told.wait_for(Event.METRICS_READY)
-    assert [record["event"] for record in told.records] == ["metrics.unavailable", "metrics.ready"]
+        recorded.wait_for(Event.METRICS_READY)
+    assert [record["event"] for record in recorded.records] == ["metrics.unavailable", "metrics.ready"]

@@ -1,4 +1,4 @@
-"""Alert rules and the dashboard: promtool understands them, alerts fire when they should, and every metric that they ask for exists."""
+"""Alert rules and the dashboard: promtool accepts them, alerts fire when they should, and every metric that they use exists."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from daemon.log.health_snapshot import HealthSnapshot
 from daemon.metrics.counters import Metrics
 from daemon.policy.failures import ErrorType
 
-FILES = Path(__file__).parents[4] / "etc" / "metrics"
-NOT_OURS = {"up", "node_textfile_mtime_seconds"}
+ETC = Path(__file__).parents[4] / "etc"
+FILES = ETC / "metrics"
+FOREIGN_METRICS = {"up", "node_textfile_mtime_seconds"}
 
 
 def promtool(*arguments: object) -> None:
@@ -32,7 +33,7 @@ def promtool(*arguments: object) -> None:
 
 
 def exported() -> str:
-    """What a daemon exports that has seen one of each."""
+    """The metrics of a daemon that logged every event once."""
     metrics = Metrics(
         lambda: HealthSnapshot(0.0, 0, 0, 0, 1, 0.0, "closed", "closed", 1, 1, is_degraded=False, overflows=0, log_dropped=0), version="1"
     )
@@ -48,14 +49,14 @@ def dashboard() -> dict[str, Any]:
 
 
 def queries() -> Iterator[str]:
-    """Every PromQL expression of the dashboard, its variables filled in."""
+    """Every PromQL expression of the dashboard, with values for its variables."""
     found = dashboard()
     texts = [target["expr"] for panel in found["panels"] for target in panel.get("targets", ())]
     for text in [*texts, *(each["expr"] for each in found["annotations"]["list"])]:
         yield text.replace("$__rate_interval", "5m").replace("$instance", "a|b")
 
 
-def asked_for(query: str) -> set[str]:
+def metrics_in(query: str) -> set[str]:
     return set(re.findall(r"\b(?:doodled|node)_\w+|\bup\b(?=\{)", re.sub(r'"[^"]*"', '""', query)))
 
 
@@ -64,7 +65,7 @@ def alerts() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
-def test_the_rules_are_sound() -> None:
+def test_alert_rules_are_valid() -> None:
     promtool("check", "rules", "alerts.yml")
 
 
@@ -72,7 +73,7 @@ def test_alerts_fire_when_they_should() -> None:
     promtool("test", "rules", "alerts_test.yml")
 
 
-def test_every_alert_is_tried_and_says_what_to_do() -> None:
+def test_every_alert_is_tested_and_says_what_to_do() -> None:
     tests = yaml.safe_load((FILES / "alerts_test.yml").read_text())["tests"]
     fired = {case["alertname"] for test in tests for case in test["alert_rule_test"] if case.get("exp_alerts")}
     assert fired == {alert["alert"] for alert in alerts()}
@@ -81,29 +82,29 @@ def test_every_alert_is_tried_and_says_what_to_do() -> None:
         assert set(alert["annotations"]) == {"summary", "what_to_do"}
 
 
-def test_whatever_is_asked_for_exists() -> None:
-    names = set(re.findall(r"^(\w+)[ {]", exported(), re.MULTILINE)) | NOT_OURS
-    wanted = {name for query in queries() for name in asked_for(query)} | {name for alert in alerts() for name in asked_for(alert["expr"])}
+def test_alerts_and_dashboard_use_existing_metrics() -> None:
+    names = set(re.findall(r"^(\w+)[ {]", exported(), re.MULTILINE)) | FOREIGN_METRICS
+    wanted = {name for query in [*queries(), *(alert["expr"] for alert in alerts())] for name in metrics_in(query)}
     assert len(wanted) > 15
     assert wanted <= names
     kinds = {kind for alert in alerts() for labels in re.findall(r'error_type=~"([^"]+)"', alert["expr"]) for kind in labels.split("|")}
     assert kinds <= {str(kind) for kind in ErrorType}
 
 
-def test_the_table_names_every_metric() -> None:
+def test_every_metric_is_documented() -> None:
     families = set(re.findall(r"^# TYPE (\w+) ", exported(), re.MULTILINE))
-    told = set(re.findall(r"`(doodled_\w+)`", (FILES / "README.md").read_text()))
-    assert {name for name in families if not name.startswith("doodled_process_")} == told
+    documented = set(re.findall(r"`(doodled_\w+)`", (ETC / "doc" / "metrics.md").read_text()))
+    assert {name for name in families if not name.startswith("doodled_process_")} == documented
 
 
-def test_the_dashboards_queries_are_promql(tmp_path: Path) -> None:
+def test_dashboard_queries_are_promql(tmp_path: Path) -> None:
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries())]
     path = tmp_path / "queries.yml"
     path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
     promtool("check", "rules", path)
 
 
-def test_the_dashboard_is_one_that_grafana_reads() -> None:
+def test_dashboard_layout_is_valid() -> None:
     found = dashboard()
     panels = found["panels"]
     assert found["uid"] == "doodled"
@@ -121,7 +122,7 @@ def test_the_dashboard_is_one_that_grafana_reads() -> None:
     assert {variable["name"] for variable in found["templating"]["list"]} == {"datasource", "instance"}
 
 
-def test_what_is_exported_is_as_prometheus_likes_it() -> None:
+def test_promtool_accepts_the_metrics() -> None:
     program = shutil.which("promtool")
     if program is None:
         pytest.skip("needs promtool: apt-get install prometheus")
