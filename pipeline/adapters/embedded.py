@@ -1,7 +1,7 @@
-"""The detector and the pose network in this process, on ONNX Runtime's CPU provider, as `pipeline.ports.Predictor`.
+"""Predictor port in process: detector and pose model on ONNX Runtime's CPU provider.
 
-Owns the sessions: made once, kept warm, with a bounded number of threads. TorchServe's handlers use this class, too, with their own
-providers. What the networks are shown and what their answers mean is in `pipeline.stages.figures_seen`.
+Owns the sessions: created once, kept warm, with a bounded number of threads. TorchServe's handlers use this class, too, with other
+providers. `pipeline.stages.figures_seen` prepares the inputs and decodes the outputs.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from pipeline.types import Bytes, Detection, Floats, Singles, checked
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-# Since 1.29, ONNX Runtime's Linux wheels keep a device's number in a user's cache and tell Microsoft what is loaded, unless this is set
-# before they are imported. People's drawings are nobody's business.
+# Since 1.29, ONNX Runtime's Linux wheels send telemetry (a device id and the loaded models) unless this is set before the import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 MODELS: Final = Path(__file__).resolve().parents[1] / "models"
@@ -34,32 +33,32 @@ _REINSTALL: Final = "install doodled again: its networks come with it"
 
 
 class EmbeddedPredictor:
-    """Runs the networks that come with doodled. Thread-safe."""
+    """Runs the models that ship with doodled. Thread-safe."""
 
     def __init__(self, models: Path = MODELS, *, threads: int = 2, providers: Sequence[str] = (CPU,)) -> None:
-        """Load both networks.
+        """Load both models.
 
         Args:
             models: folder of `detector.onnx` and `pose.onnx`.
-            threads: at most so many for each call.
+            threads: upper bound for each call.
             providers: ONNX Runtime's execution providers, the preferred one first.
         Raises:
-            ModelUnavailable: a file is missing, damaged or of another network.
+            ModelUnavailable: a file is missing, damaged or of another model.
         """
         self._detector = _Network(models / DETECTOR, ("centres", "sides"), threads=threads, providers=providers)
         wanted, more = ("joints", "mask", "presence"), ("parts",)
         self._pose = _Network(models / POSE, wanted, threads=threads, providers=providers, optional=more)
 
     def detections(self, rgb: Bytes) -> tuple[Detection, ...]:
-        """As in `pipeline.ports.Predictor`."""
+        """See `pipeline.ports.Predictor`."""
         return self.detections_in([rgb])[0]
 
     def keypoints(self, rgb: Bytes) -> Floats:
-        """As in `pipeline.ports.Predictor`."""
+        """See `pipeline.ports.Predictor`."""
         return self.keypoints_in([rgb])[0]
 
     def detections_in(self, pictures: Sequence[Bytes]) -> list[tuple[Detection, ...]]:
-        """The figures in each of several pictures, asked about together."""
+        """Find the figures in each of several images, in one batch."""
         for picture in pictures:
             _check(picture)
         wholes = [figures_seen.whole_view(picture, self._detector.side) for picture in pictures]
@@ -73,14 +72,14 @@ class EmbeddedPredictor:
         return [figures_seen.without_doubles(of_one) for of_one in found]
 
     def keypoints_in(self, crops: Sequence[Bytes]) -> list[Floats]:
-        """The joints in each of several crops, asked about together."""
+        """Find the joints in each of several crops, in one batch."""
         for crop in crops:
             _check(crop)
         views = [figures_seen.crop_view(crop, self._pose.side) for crop in crops]
         return [figures_seen.keypoints(*each) for each in zip(views, self._close_answers(views), crops, strict=True)]
 
     def _looks(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Look]:
-        """A close look at each proposal; a second one where the first moved the box far, which counts if it moves it no farther."""
+        """Refine each proposal with a close view, and with a second one if the first moved the box far and the second moves it less."""
         views = [figures_seen.close_view(picture, one, self._pose.side) for picture, one in close]
         looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._close_answers(views), strict=True)]
         again = []
@@ -91,7 +90,7 @@ class EmbeddedPredictor:
         views = [figures_seen.close_view(close[row][0], after, self._pose.side) for row, after in again]
         for (row, after), view, answer in zip(again, views, self._close_answers(views), strict=True):
             if figures_seen.is_settled(after, figures_seen.moved(after, view, answer, close[row][0])):
-                looks[row] = (after, view, answer)  # else it wanders on, to the house next door
+                looks[row] = (after, view, answer)  # otherwise the box drifts to a neighboring object
         return looks
 
     def _close_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
@@ -107,7 +106,7 @@ def _check(rgb: Bytes) -> None:
 
 
 class _Network:
-    """One network's session: squares (N, S, S, 3) uint8 in, its named outputs out."""
+    """One model's session: squares (N, S, S, 3) uint8 in, named outputs out."""
 
     def __init__(
         self, path: Path, outputs: tuple[str, ...], *, threads: int, providers: Sequence[str], optional: tuple[str, ...] = ()
@@ -127,7 +126,7 @@ class _Network:
         self.side = int(shape[1])
 
     def answer(self, squares: Bytes) -> list[Singles]:
-        """The outputs that were asked for, and the optional ones that this network has."""
+        """The requested outputs, and the optional ones that this model has."""
         try:
             return list(self._session.run(self._outputs, {self._input: np.ascontiguousarray(squares)}))
         except _foreign_errors() as error:
@@ -140,8 +139,8 @@ def _session(path: Path, threads: int, providers: Sequence[str]) -> InferenceSes
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # others need the cores between calls
+    options.log_severity_level = 4  # errors are raised, not logged
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leaves the cores to other work between calls
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
     except _foreign_errors() as error:
@@ -149,7 +148,7 @@ def _session(path: Path, threads: int, providers: Sequence[str]) -> InferenceSes
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:
-    """Every error class of ONNX Runtime: they have no common base."""
+    """All error classes of ONNX Runtime; they have no common base."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     classes: list[Any] = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]

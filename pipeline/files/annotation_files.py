@@ -1,7 +1,7 @@
-"""The folder of annotations that AnimatedDrawings writes for a drawing (COMPAT.md, section 1), written for a figure of ours.
+"""Writer of AnimatedDrawings' annotation folders (etc/doc/file-formats.md, "Annotation folder").
 
 `image.png` (the drawing), `bounding_box.yaml` (where the figure is in it), `texture.png`, `mask.png` and `char_cfg.yaml` (the character),
-and `joint_overlay.png` (the joints drawn over the crop, to look at).
+and `joint_overlay.png` (the joints drawn over the crop).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OVERLAY_NAME = "joint_overlay.png"
 
 
 def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -> None:
-    """Write the folder; it is made if it is not there, files in it are replaced.
+    """Write the folder. It is created if it is missing; existing files are replaced.
 
     All files but the overlay have the orientation of `drawing`. Where that is not the figure's, `char_cfg.yaml` holds the turn.
 
@@ -46,7 +46,7 @@ def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -
 
 
 def joint_overlay(character: Character) -> Bytes:
-    """(h, w, 3) uint8: the crop with the mask's outline, the bones and the named joints drawn over it, enlarged if it is small."""
+    """The crop (h, w, 3) uint8 with the mask's outline, bones and joint names drawn over it, enlarged if it is small."""
     height, width = character.mask.shape
     side = max(height, width)
     zoom = max(1, round(ENOUGH_FOR_LABELS_PX / side))

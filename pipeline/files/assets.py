@@ -1,4 +1,4 @@
-"""Where the data that comes with doodled lies: `pipeline/assets/<kind>` in an installed wheel, `etc/<kind>` in a checkout."""
+"""Folders of the data that ships with doodled: `pipeline/assets/<kind>` in an installed wheel, `etc/<kind>` in a checkout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class AssetKind(StrEnum):
-    """The folders of data that are shipped."""
+    """Kinds of shipped data."""
 
     MOTIONS = "motions"
     RETARGET = "retarget"
@@ -22,7 +22,7 @@ def asset_folder(kind: AssetKind, *, package: Path = _PACKAGE) -> Path:
     """The folder that holds one kind of data.
 
     Raises:
-        PermanentError: neither place has it.
+        PermanentError: neither folder exists.
     """
     places = (package / "assets" / kind, package.parent / "etc" / kind)
     for place in places:

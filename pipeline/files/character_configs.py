@@ -1,6 +1,6 @@
-"""AnimatedDrawings' char_cfg.yaml: a picture's size, and the joints of the figure in it (COMPAT.md, section 3).
+"""Reader of AnimatedDrawings' char_cfg.yaml: image size and joints (etc/doc/file-formats.md, "Character folder").
 
-Joints come in any order in the file, parents first out of here. What keeps them from being one tree is refused.
+Joints may come in any order in the file; the result has parents first. Joints that don't form one tree are refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_SIDE = 16_384
 
 @dataclass(frozen=True, eq=False)
 class CharacterConfig:
-    """What the file says.
+    """Content of a char_cfg.yaml.
 
     Attributes:
         width, height: of the pictures, px.
@@ -43,10 +43,10 @@ class CharacterConfig:
 
 
 def read_character_config(path: Path) -> CharacterConfig:
-    """A char_cfg.yaml.
+    """Read a char_cfg.yaml.
 
     Raises:
-        ConfigError: with everything that is wrong in it.
+        ConfigError: with all problems of the file.
     """
     problems: list[str] = []
     fields = Section(yaml_mapping(path), problems)
@@ -74,12 +74,12 @@ def read_character_config(path: Path) -> CharacterConfig:
 
 
 def moved_joints(path: Path, locations: Mapping[str, tuple[int, int]]) -> str:
-    """The text of a char_cfg.yaml with joints moved to other pixels (x, y), and everything else as it is, comments and line ends included.
+    """Text of a char_cfg.yaml with joints moved to other pixels (x, y), and otherwise unchanged, including comments and line ends.
 
-    Where entries share values (anchors, merged keys), the file is written anew, with all its keys, but without its comments.
+    If entries share values (anchors, merged keys), the file is rewritten with all keys, but without comments.
 
     Raises:
-        ConfigError: the file, or a location that is outside of the picture, or a joint that the file does not have.
+        ConfigError: an invalid file, a location outside the image, or an unknown joint.
     """
     config = read_character_config(path)
     problems = []
@@ -99,7 +99,7 @@ def moved_joints(path: Path, locations: Mapping[str, tuple[int, int]]) -> str:
 
 
 def _with_numbers_replaced(text: str, locations: Mapping[str, tuple[int, int]]) -> str:
-    """The text with other numbers where `loc` has its own."""
+    """The text with the numbers of `loc` replaced."""
     spans = []
     for entry in _value(yaml.compose(text, yaml.SafeLoader), "skeleton"):
         for number, wanted in zip(_value(entry, "loc"), locations.get(_value(entry, "name"), ()), strict=False):
@@ -110,12 +110,12 @@ def _with_numbers_replaced(text: str, locations: Mapping[str, tuple[int, int]]) 
 
 
 def _value(mapping: yaml.Node | None, key: str) -> Any:  # noqa: ANN401 - YAML is untyped
-    """What a key has in a file that was read before: nodes, or a text."""
+    """Value node of a key; the file is already validated."""
     return next(value.value for name, value in mapping.value if name.value == key) if mapping else ()
 
 
 def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> list[str]:
-    """What keeps the joints from being one tree."""
+    """Reasons why the joints don't form one tree."""
     twice = sorted({name for name in names if names.count(name) > 1})
     problems = [f"skeleton: {name} is there {names.count(name)} times, expected unique names" for name in twice]
     roots = [name for name in names if parents[name] is None]
@@ -134,9 +134,9 @@ def _hierarchy_problems(parents: dict[str, str | None], names: list[str]) -> lis
 
 
 def _parents_first(names: list[str], parents: dict[str, str | None]) -> list[str]:
-    """The joints in their own order, but for those that come before their parents; joints in a cycle are left out.
+    """Joints in file order with parents first; joints in a cycle are left out.
 
-    Siblings keep their order, however late their parents come: of several that turn their parent the last one counts.
+    Siblings keep their order, since the last sibling that turns their parent wins (etc/doc/algorithm.md, "Rig").
     """
     children: dict[str | None, list[int]] = {}
     for index, name in enumerate(names):

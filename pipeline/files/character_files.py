@@ -1,10 +1,10 @@
-"""AnimatedDrawings' character folders: char_cfg.yaml, mask.png and texture.png (COMPAT.md, section 3).
+"""Reader and writer of AnimatedDrawings' character folders: char_cfg.yaml, mask.png, texture.png (etc/doc/file-formats.md).
 
-Where the original asserts or loses a limb without a word, small faults are mended and reported in `Character.repairs`: a joint that lies
-on no pixel of the figure is moved to the nearest one, and pieces of the mask that hold no joint are left out. What can't be mended
-without guessing is refused.
+AnimatedDrawings asserts or silently loses a limb on small faults. Here they are repaired and reported in `Character.repairs`: a joint
+outside the figure moves to its nearest pixel, and pieces of the mask without a joint are removed. Faults whose repair would be a guess
+are refused.
 
-A joint's location is a pixel's index, so pixel (x, y) stands at (x / m, 1 - y / m) in the unit square, m being the picture's longer side.
+A joint's location is a pixel index: pixel (x, y) is at (x / m, 1 - y / m) in the unit square, where m is the image's longer side.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ MASK_NAME = "mask.png"
 TEXTURE_NAME = "texture.png"
 
 SMALLEST_FIGURE_PX = 16
-# A stray piece of the mask below this share of the largest one is a speck: no joint is moved onto it.
+# A piece of the mask below this share of the largest piece is a speck: no joint moves onto it.
 _SPECK_SHARE = 0.01
 
 
 def read_character(path: Path) -> Character:
-    """A character folder, given itself or by its char_cfg.yaml.
+    """Read a character folder, given by its path or by its char_cfg.yaml.
 
     Raises:
-        ConfigError: char_cfg.yaml, with everything that is wrong in it.
-        CharacterError: its pictures are missing, don't fit, or hold no figure that could be animated.
+        ConfigError: with all problems of char_cfg.yaml.
+        CharacterError: its images are missing, don't match, or hold no figure that can be animated.
     """
     config_path = path / CONFIG_NAME if os.path.isdir(path) else path  # noqa: PTH112 - Path's own fails on long names
     config = read_character_config(config_path)
@@ -55,10 +55,10 @@ def read_character(path: Path) -> Character:
 
 
 def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> None:
-    """Write a character as a folder that AnimatedDrawings can read, too; joints are rounded to whole pixels.
+    """Write a character as a folder that AnimatedDrawings can read; joints are rounded to whole pixels.
 
     Args:
-        turn: the character comes from an image that was turned so. It is written as it is in the image before that, and the turn with it.
+        turn: quarter turns by which the image was turned upright. The character is written as it is in the original image, with the turn.
     Raises:
         OutputFailed: the disk refused.
     """
@@ -110,10 +110,10 @@ def _check_figure(path: Path, config: CharacterConfig, mask: Bools) -> None:
 
 
 def _mended(config: CharacterConfig, mask: Bools) -> tuple[Bools, Floats, list[str]]:
-    """The mask's pieces that hold joints, joint locations that all lie on them, and what was done for it.
+    """The mask's pieces with joints, joint locations on these pieces, and the repairs.
 
-    Joints that lie on the mask stay where they are, and their pieces count. The others go to the nearest pixel of those pieces or of any
-    other that is no mere speck.
+    Joints on the mask stay, and their pieces are kept. Other joints move to the nearest pixel of those pieces or of any piece that is not a
+    speck.
     """
     piece_count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     areas = stats[:, cv2.CC_STAT_AREA].copy()

@@ -1,6 +1,6 @@
-"""Pictures that belong to a character folder or a scene, read from disk whatever their pixel format.
+"""Reader and writer of images that belong to a character folder or a scene, in any pixel format.
 
-Photographs of drawings are not read here: those come from strangers, and `pipeline.adapters.reading` decodes them.
+Photographs of drawings are untrusted input and are decoded by `pipeline.adapters.reading`.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pipeline.types import Bools, Bytes
 
 MAX_PIXELS = 64_000_000
 MASK_LEVEL = 128
-# Pillow knows more, and would hand a PostScript file to Ghostscript, whatever its suffix: a program of a stranger's, which may never end.
+# Pillow supports more formats; it would run Ghostscript on a PostScript file with any suffix, which is an untrusted program.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "TGA")
 
 
 def read_rgba(path: Path, *, upright: bool = False) -> Bytes:
-    """(h, w, 4) uint8, straight alpha; grey, palette, RGB, CMYK and 16-bit pictures are converted.
+    """Read an image as (h, w, 4) uint8 with straight alpha; gray, palette, RGB, CMYK and 16-bit images are converted.
 
-    `upright` honours the camera's EXIF orientation.
+    `upright` applies the EXIF orientation.
 
     Raises:
         FileProblems: the picture is missing, damaged or too big.
@@ -32,9 +32,9 @@ def read_rgba(path: Path, *, upright: bool = False) -> Bytes:
 
 
 def read_mask(path: Path) -> Bools:
-    """(h, w) bool: where a mask picture of any pixel format is at least at level 128 (COMPAT.md, section 9, "Mesh").
+    """Read a mask (h, w) bool: pixels at level 128 or more (etc/doc/algorithm.md, "Mesh").
 
-    Transparent pixels are outside. A mask that was saved as 0 and 1 instead of 0 and 255 is understood.
+    Transparent pixels are outside. A mask saved as 0 and 1 instead of 0 and 255 is accepted.
 
     Raises:
         FileProblems: the picture is missing, damaged or too big.
@@ -48,7 +48,7 @@ def read_mask(path: Path) -> Bools:
 
 
 def write_png(path: Path, pixels: Bytes) -> None:
-    """Write (h, w) grey, (h, w, 3) RGB or (h, w, 4) RGBA uint8 as PNG, rather quickly than small.
+    """Write (h, w) gray, (h, w, 3) RGB or (h, w, 4) RGBA uint8 as PNG, optimized for speed.
 
     Raises:
         OutputFailed: the disk refused.
@@ -78,7 +78,7 @@ def _opened(path: Path, *, upright: bool = False) -> Image.Image:
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """16-bit grey scaled down to 8, which Pillow would clip instead."""
+    """Scale 16-bit gray to 8 bits; Pillow would clip it."""
     if not picture.mode.startswith(("I", "F")):
         return picture
     values = np.array(picture, dtype=np.float64)

@@ -1,8 +1,7 @@
-"""AnimatedDrawings' scene files, which it calls mvc configs: who plays, before what, into which file (COMPAT.md, section 2).
+"""Reader of AnimatedDrawings' scene files ("mvc configs"): characters, view, output file (etc/doc/file-formats.md, "Scene file").
 
-Each section of a file is overlaid on its defaults. All keys are read; a few say nothing to us and are reported in `SceneFile.notes`
-(an interactive window is rendered to a file instead, and how the context is made is not the scene's business). A key that nobody knows
-is an error that names it.
+Each section is overlaid on its defaults. All keys are read; keys without an effect here are reported in `SceneFile.notes` (an interactive
+window is rendered to a file instead, and the kind of context is not part of a scene). An unknown key is an error that names it.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _T = TypeVar("_T")
 
 
 class Mode(StrEnum):
-    """What AnimatedDrawings would do with a scene."""
+    """AnimatedDrawings' modes: show a scene in a window or render it to a file."""
 
     INTERACTIVE = "interactive"
     VIDEO_RENDER = "video_render"
@@ -41,13 +40,13 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class SceneFile:
-    """A scene, and where its animation goes.
+    """A scene and its output file.
 
     Attributes:
-        scene: what is to be seen; its camera is the file's.
-        output: the animation file, relative to the working directory if it is not absolute.
+        scene: the scene, with the file's camera.
+        output: the animation file; a relative path starts in the working directory.
         format: by the output's suffix.
-        notes: what was understood differently from AnimatedDrawings, a sentence each.
+        notes: differences from AnimatedDrawings, a sentence each.
     """
 
     scene: Scene
@@ -57,10 +56,10 @@ class SceneFile:
 
 
 def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] = ()) -> SceneFile:
-    """A scene with all files that it names; relative paths start in the working directory, in `roots`, or beside the scene file.
+    """Read a scene and all files that it names; relative paths start in the working directory, in `roots`, or beside the scene file.
 
     Raises:
-        ConfigError: with everything that is wrong in it and in the files that it names.
+        ConfigError: with all problems of the file and of the files that it names.
     """
     problems: list[str] = []
     notes: list[str] = []
@@ -88,13 +87,13 @@ def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] 
 
 @dataclass(frozen=True)
 class _Places:
-    """Where a scene file's relative paths may start."""
+    """Folders in which a scene file's relative paths may start."""
 
     scene_file: Path
     roots: tuple[Path, ...]
 
     def file(self, section: Section, key: str) -> Path | None:
-        """The file that a key names; None, noted, if there is none."""
+        """The file that a key names; None, with a problem noted, if it is missing."""
         return section.file(key, roots=self.roots, beside=self.scene_file)
 
 
@@ -109,7 +108,7 @@ def _actors(scene: Section, library: MotionReader, places: _Places) -> tuple[Act
 
 
 def _actor(entry: Section, library: MotionReader, places: _Places, characters: dict[Path, Character]) -> Actor | None:
-    """One character with its motion, or None and a note on each file that is not in order."""
+    """One character with its motion, or None with a problem noted for each invalid file."""
     files = {key: places.file(entry, key) for key in ("character_cfg", "motion_cfg", "retarget_cfg")}
     entry.finish()
     character_file = files["character_cfg"]
@@ -123,7 +122,7 @@ def _actor(entry: Section, library: MotionReader, places: _Places, characters: d
 
 
 def _read(entry: Section, key: str, file: Path | None, read: Callable[[Path], _T]) -> _T | None:
-    """What a file holds, or None and a note on everything that is wrong in it."""
+    """Content of a file, or None with all its problems noted."""
     try:
         return read(file) if file else None
     except PermanentError as error:
@@ -181,7 +180,7 @@ def _output(controller: Section, notes: list[str]) -> Path:
 
 
 def _text_or(section: Section, key: str, default: str) -> str:
-    """A text; null means the default, since AnimatedDrawings accepts it where it needs no text."""
+    """A string; null means the default, since AnimatedDrawings accepts null where it needs no string."""
     if section.has(key):
         return section.text(key)
     section.allow(key)

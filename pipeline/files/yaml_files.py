@@ -1,12 +1,12 @@
 """YAML files read safely, and their values checked one by one.
 
-`yaml_mapping` reads plain data only. AnimatedDrawings' retarget files carry the tag `!!python/tuple`; it is read as the list that it
-is, and every other Python tag is refused. The pure Python loader is taken on purpose: libyaml's is faster (1 ms instead of 6 for a
-retarget file), but a file of a hundred thousand opening brackets overflows its C stack and kills the process. Merge keys and aliases are
+`yaml_mapping` reads plain data only. AnimatedDrawings' retarget files carry the tag `!!python/tuple`, which is read as a list; every
+other Python tag is refused. It uses the pure Python loader: libyaml's is faster (1 ms instead of 6 for a retarget file), but a file of a
+hundred thousand opening brackets overflows its C stack and kills the process. Merge keys and aliases are
 resolved by `yaml_merges`, so that a file means the same under every release of PyYAML.
 
-`Section` takes a mapping apart. What is wrong is noted, not raised: a person gets to see all of it at once. A stand-in value is
-returned meanwhile; it never gets out, because `raise_problems` comes before anything is built from it.
+`Section` validates a mapping key by key. It collects problems instead of raising, so that the user sees all at once, and returns a
+placeholder meanwhile; `raise_problems` runs before anything is built from it.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _PlainLoader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple_as_list)
 
 
 def _plain_value(text: str) -> Any:  # noqa: ANN401 - YAML is untyped
-    """The value of the document; None if there is none."""
+    """Value of the document; None if it is empty."""
     loader = _PlainLoader(text)
     try:
         root = loader.get_single_node()
         if root is None:
             return None
-        resolve_merges(root, max_values=MAX_BYTES)  # which a file without aliases cannot have
+        resolve_merges(root, max_values=MAX_BYTES)  # more than a file without aliases can have
         return loader.construct_document(root)
     finally:
         loader.dispose()
@@ -78,7 +78,7 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(path, [f"{line}{error.problem or 'not YAML'}"]) from error
     except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
-        # PyYAML's own mistakes are among them: `!!int ""`, `!!bool maybe`, `1:1:...:1.5` and `"\UFFFFFFFF"` end in four different ones.
+        # Includes PyYAML's own bugs: `!!int ""`, `!!bool maybe`, `1:1:...:1.5` and `"\UFFFFFFFF"` end in four different ones.
         raise ConfigError(path, [f"not YAML of plain values: {type(error).__name__}: {str(error)[:200]}"]) from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
         raise ConfigError(path, [f"expected keys with values, found {shown(loaded)}"])
@@ -86,7 +86,7 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
 
 
 def raise_problems(path: Path, problems: Sequence[str], *, hint: str = "") -> None:
-    """Raise ConfigError if there are any problems; a long list is cut, and says so."""
+    """Raise ConfigError if there are problems; a long list is cut with a remark."""
     if not problems:
         return
     listed = list(problems[:_MAX_PROBLEMS])
@@ -96,21 +96,21 @@ def raise_problems(path: Path, problems: Sequence[str], *, hint: str = "") -> No
 
 
 def shown(value: object) -> str:
-    """A value as an error message shows it: short, however big or deep it is."""
+    """A value for an error message, always short."""
     try:
         return "nothing" if value is None else _SHORT.repr(value)
-    except ValueError:  # Python writes no whole number of more than 4300 digits, which 0xfff... can be
+    except ValueError:  # Python refuses to print integers of more than 4300 digits, which 0xfff... can be
         return "a number of thousands of digits"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What to append to a message about an unknown name: which known one is close, or ""."""
+    """Suggestion for an unknown name: a similar known one, or ""."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def found_file(text: str, *, roots: Sequence[Path], beside: Path) -> Path | None:
-    """The file that a configuration means: as given from the working directory, else below one of `roots`, else beside the file itself."""
+    """Resolve a path of a configuration: from the working directory, else below one of `roots`, else beside the file itself."""
     given = Path(text)
     for candidate in (given, *(root / given for root in roots), beside.parent / given):
         if os.path.isfile(candidate):  # noqa: PTH113 - Path's own fails on long names
@@ -119,9 +119,9 @@ def found_file(text: str, *, roots: Sequence[Path], beside: Path) -> Path | None
 
 
 class Section:
-    """A mapping being taken apart key by key.
+    """Validator of a mapping, key by key.
 
-    Every method takes a key once, notes what is wrong with its value in `problems`, and returns the value or a stand-in.
+    Every method reads one key, notes problems with its value in `problems`, and returns the value or a placeholder.
 
     Attributes:
         problems: "key: what is wrong, expected and found"; shared by all sections of a file.
@@ -138,11 +138,11 @@ class Section:
         self.problems.append(f"{self.prefix}{key}: {what}")
 
     def has(self, key: str) -> bool:
-        """The key is there with a value other than null."""
+        """Whether the key has a value other than null."""
         return self._values.get(key) is not None
 
     def allow(self, key: str) -> None:
-        """Count a key as known without looking at it."""
+        """Accept a key without validation."""
         self._taken.add(key)
 
     def _checked(self, key: str, expected: str, accepts: Callable[[Any], bool], default: Any) -> Any:  # noqa: ANN401 - YAML is untyped
@@ -175,7 +175,7 @@ class Section:
     def numbers(
         self, key: str, count: int, default: Sequence[float] | None = None, *, least: float = -math.inf, most: float = math.inf
     ) -> tuple[float, ...]:
-        """`count` numbers; zeros stand in."""
+        """`count` numbers; zeros are the placeholder."""
         expected = f"{count} numbers" + (f" from {least:g} to {most:g}" if math.isfinite(least) and math.isfinite(most) else "")
         value = self._checked(key, expected, lambda v: _is_list(v, count, lambda n: is_number(n) and least <= n <= most), default)
         return tuple(float(n) for n in value) if value is not None else (0.0,) * count
@@ -186,7 +186,7 @@ class Section:
         return choices(value) if value is not None else next(iter(choices))
 
     def file(self, key: str, *, roots: Sequence[Path], beside: Path) -> Path | None:
-        """The file that a text means (`found_file`); None, noted, if there is none."""
+        """The file that a string names (`found_file`); None, with a problem noted, if it is missing."""
         text = self.text(key)
         found = found_file(text, roots=roots, beside=beside) if text else None
         if text and found is None:
@@ -209,13 +209,13 @@ class Section:
         return tuple(tuple(row) for row in value or ())
 
     def sections(self, key: str, *, least: int = 0) -> tuple[Section, ...]:
-        """A list of mappings, each as a section of its own."""
+        """A list of mappings, each as a section."""
         expected = "a list of entries with keys" + (f", at least {least}" if least else "")
         value = self._checked(key, expected, lambda v: _is_list(v, None, _is_mapping) and len(v) >= least, None)
         return tuple(Section(entry, self.problems, prefix=f"{self.prefix}{key}[{i}].") for i, entry in enumerate(value or ()))
 
     def section(self, key: str, default: Mapping[str, Any] | None = None) -> Section:
-        """A mapping below this one, overlaid on `default`; without a default it must be there and have keys."""
+        """A nested mapping, overlaid on `default`; without a default it is required and must have keys."""
         optional = default is not None
         value = self._checked(
             key, "keys with values", lambda v: (v is None and optional) or (_is_mapping(v) and (bool(v) or optional)), default
@@ -227,17 +227,17 @@ class Section:
         return tuple(self._values)
 
     def finish(self) -> None:
-        """Note every key that nobody asked for."""
+        """Note all unknown keys."""
         for key in self._values:
             if key not in self._taken:
                 self.note(key, f"is not a key that is known here{nearest(key, self._taken)}")
 
 
 def is_number(value: object) -> bool:
-    """A finite int or float (and no bool)."""
+    """Whether a value is a finite int or float, and not a bool."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return abs(value) < 1e15  # which NaN is not, either; and every int below is exact as a float
+    return abs(value) < 1e15  # false for NaN; smaller ints are exact as floats
 
 
 def _is_whole(value: object) -> bool:

@@ -18,8 +18,7 @@ _MERGE_TAG = "tag:yaml.org,2002:merge"
 def resolve_merges(root: yaml.Node, *, max_values: int) -> None:
     """Replace every merge key below `root` by the keys that it stands for, in place.
 
-    A mapping's keys are in the order that a dict has them which is updated with the merged mappings from the last to the first, then with
-    the mapping's own keys.
+    Key order is that of a dict updated with the merged mappings from last to first, then with the mapping's own keys.
 
     Args:
         root: the document's root node, as `yaml.compose` returns it; an alias is the same node at several places.
@@ -95,7 +94,7 @@ def _refuse_repeated_keys(node: yaml.MappingNode) -> None:
 
 
 def _identity(key: yaml.Node) -> tuple[str, str] | int:
-    """What makes two keys the same one; only scalars can be."""
+    """Identity of a key, for duplicates; only scalars have one."""
     return (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)
 
 

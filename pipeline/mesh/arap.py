@@ -1,15 +1,14 @@
 """As-rigid-as-possible deformation of a triangle mesh by pins, for all frames at once.
 
 T. Igarashi and Y. Igarashi, "Implementing As-Rigid-As-Possible Shape Manipulation and Surface Flattening",
-Journal of Graphics, GPU, and Game Tools 14(1), 2009. Two least-squares problems a frame:
+Journal of Graphics, GPU, and Game Tools 14(1), 2009. Two least-squares problems per frame:
 
-1. *similarity* (their section 2.1): every edge, in the coordinates of its two neighbouring triangles, may turn and grow.
-2. *scale* (section 2.2): every edge keeps the turn found by the first, loses the growth, and the mesh is fitted to these edges.
+1. *similarity* (their section 2.1): each edge, with its two adjacent triangles, may rotate and scale.
+2. *scale* (section 2.2): each edge keeps its rotation, drops its scale, and the mesh is fitted to these edges.
 
-We write points as complex numbers z = x + iy. A turn with growth is then one complex factor, and the whole first problem
-is complex-linear in the pins: its answer for any frame is a (E, P) matrix, computed once, times the pins. Only the
-normalisation of each edge's factor is not linear. The second problem has one real matrix for x and y; it is factorised once
-and solved for all frames in one call.
+Points are complex numbers z = x + iy. A rotation with scale is then one complex factor, and the first problem is complex-linear in the
+pins: its solution for any frame is an (E, P) matrix, computed once, times the pins. Only the normalization of each edge's factor is
+nonlinear. The second problem has one real matrix for x and y, which is factorized once and solved for all frames in one call.
 
 `ArapSolver(rest, pins)` depends on the mesh and on *which* points are pinned; `solve(targets)` on *where* they go.
 """
@@ -28,23 +27,23 @@ from pipeline.mesh.triangles import common_neighbours, undirected_edges
 from pipeline.types import Floats, Ints, Mesh, checked
 
 PIN_WEIGHT = 1000.0
-"""How much a pin's residual counts against an edge's, as AnimatedDrawings has it (COMPAT.md, section 9)."""
+"""Weight of a pin's residual relative to an edge's, as in AnimatedDrawings (etc/doc/algorithm.md, "ARAP")."""
 
 LONE_VERTEX_DIAGONAL = 1e-8
-"""Keeps vertices of no triangle from making the systems singular (COMPAT.md, section 9)."""
+"""Diagonal term that keeps vertices without a triangle from making the systems singular (etc/doc/algorithm.md, "ARAP")."""
 
 FRAMES_AT_ONCE = 8
-"""Frames solved in one go: their edges (E x 8 complex) stay in the cache; 339 at once take four times as long."""
+"""Frames solved together: their edges (E x 8 complex) fit into the cache; 339 together take four times as long."""
 
 Complexes = NDArray[np.complex128]
 
 
 @dataclass(frozen=True, eq=False)
 class Pins:
-    """Points of the rest mesh that are held.
+    """Pinned points of the rest mesh.
 
     Attributes:
-        triangles: (P, 3) int32, the vertices that hold each pin.
+        triangles: (P, 3) int32, the vertices of each pin's triangle.
         weights: (P, 3) float64, barycentric.
     """
 
@@ -57,16 +56,16 @@ class Pins:
         checked("Pins.weights", self.weights, (count, 3), np.float64)
 
     def matrix(self, vertex_count: int) -> sparse.csr_array:
-        """(P, V): takes vertices to pins."""
+        """Matrix (P, V) from vertices to pins."""
         rows = np.repeat(np.arange(len(self.triangles)), 3)
         return sparse.csr_array((self.weights.ravel(), (rows, self.triangles.ravel())), shape=(len(self.triangles), vertex_count))
 
 
 class ArapSolver:
-    """The factorised systems of one mesh with its pins.
+    """Solver for one mesh with fixed pins; factorizes the systems once.
 
-    Pins should lie inside the mesh; two pins on one point are fine (they are averaged). With one pin or none the second
-    system has no unique answer; the diagonal then picks the one nearest to the origin.
+    Pins should be inside the mesh; two pins on one point are averaged. With fewer than two pins the second system has no unique solution;
+    the diagonal term then selects the one nearest to the origin.
     """
 
     def __init__(self, rest: Mesh, pins: Pins) -> None:
@@ -84,10 +83,10 @@ class ArapSolver:
         self._pins_to_rhs = sparse.csr_array(PIN_WEIGHT**2 * pin_matrix.T)
 
     def solve(self, targets: Floats) -> Floats:
-        """Where the vertices go.
+        """Vertex positions for given pin positions.
 
         Args:
-            targets: (T, P, 2) float64, where each pin goes in each frame, in the mesh's unit.
+            targets: (T, P, 2) float64, position of each pin in each frame, in the mesh's unit.
         Returns:
             (T, V, 2) float64.
         """
@@ -102,7 +101,7 @@ class ArapSolver:
         pins = np.ascontiguousarray((targets[..., 0] + 1j * targets[..., 1]).T)
         turns = self._turn_of_pins @ pins
         length = np.abs(turns)
-        lost = length < 1e-12  # an edge that the first fit collapses to a point has no turn: leave it as it rests
+        lost = length < 1e-12  # an edge that collapses to a point has no rotation: keep its rest direction
         turns[lost], length[lost] = 1.0, 1.0
         edges = turns * (self._rest_edges[:, None] / length)
         right_side = self._edges_to_rhs @ edges + self._pins_to_rhs @ pins
@@ -111,10 +110,10 @@ class ArapSolver:
 
 
 def _turn_matrix(points: Complexes, ends: Ints) -> sparse.csr_array:
-    """(E, V) complex: takes moved vertices to each edge's factor of turn and growth (eq. 3 and 4, in complex form).
+    """Matrix (E, V) complex from vertices to each edge's factor of rotation and scale (eq. 3 and 4, in complex form).
 
     With r and m the rest and moved positions around the edge, relative to its first end, the least-squares factor a in
-    m ~ a r is sum(conj(r) m) / sum(|r|^2). The neighbourhood is the edge's ends and their common neighbours.
+    m ~ a r is sum(conj(r) m) / sum(|r|^2). The neighborhood is the edge's ends and their common neighbours.
     """
     around = sparse.coo_array(common_neighbours(ends, len(points)))
     rows = np.concatenate([np.arange(len(ends)), around.coords[0]])
@@ -129,14 +128,14 @@ def _turn_matrix(points: Complexes, ends: Ints) -> sparse.csr_array:
 
 
 def _difference_matrix(ends: Ints, vertex_count: int) -> sparse.csr_array:
-    """(E, V): takes vertices to edge vectors, second end minus first."""
+    """Matrix (E, V) from vertices to edge vectors, second end minus first."""
     rows = np.arange(len(ends))
     signs = np.concatenate([-np.ones(len(ends)), np.ones(len(ends))])
     return sparse.csr_array((signs, (np.tile(rows, 2), ends.T.ravel())), shape=(len(ends), vertex_count))
 
 
 def _turn_response(turns: sparse.csr_array, differences: sparse.csr_array, edges: Complexes, pins: sparse.csr_array) -> Complexes:
-    """(E, P) complex: each edge's factor for a unit step of each pin: the first problem, solved for good."""
+    """Matrix (E, P) complex from pins to each edge's factor: the solution of the first problem."""
     residual = differences - sparse.diags_array(edges) @ turns
     normal = residual.conj().T @ residual + PIN_WEIGHT**2 * (pins.T @ pins)
     response = _factorised(normal).solve(np.asfortranarray((PIN_WEIGHT**2 * pins.T).toarray().astype(complex)))

@@ -1,4 +1,4 @@
-"""How deep inside a mask its pixels lie, and where its middle runs."""
+"""Distance transform and medial axis of a mask."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pipeline.types import Bools, Singles
 
 
 def depth_inside(mask: Bools, *, kernel: int = 5) -> Singles:
-    """(h, w) float32: distance to the nearest pixel outside, px; 1 on the outermost pixels, 0 outside. Beyond the picture is outside.
+    """Distance (h, w) float32 to the nearest pixel outside the mask, px; 1 on the outermost pixels, 0 outside, including beyond the image.
 
-    `kernel` is OpenCV's mask size: 3 is quicker, 5 closer to the Euclidean distance.
+    `kernel` is OpenCV's mask size: 3 is faster, 5 is closer to the Euclidean distance.
     """
     return np.asarray(cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, kernel)[1:-1, 1:-1], np.float32)
 
 
 def middle_line(mask: Bools, depth: Singles) -> Bools:
-    """(h, w) where a mask is as deep as around it: the middle of limbs and lines."""
+    """Local maxima (h, w) of the depth inside a mask: the middle of limbs and lines."""
     return np.asarray(mask & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))), np.bool_)

@@ -1,7 +1,7 @@
-"""Distances inside a figure: how far the pixels of a mask are from the nearest bone, on ways that never leave the mask.
+"""Geodesic distances inside a mask: from each pixel to the nearest bone, along paths that stay in the mask.
 
-COMPAT.md, section 9 ("Bones to triangles"): steps to the eight neighbours cost 1 and 1.414; a bone is
-its ends and nineteen points between, evenly spaced.
+etc/doc/algorithm.md ("Bones to triangles"): steps to the eight neighbors cost 1 and 1.414; a bone is sampled at its ends and at
+nineteen evenly spaced points between.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ POINTS_PER_BONE = 21
 
 
 def bone_points(starts: Floats, ends: Floats) -> tuple[Floats, Ints]:
-    """Points along bones (B, 2) -> (B, 2), evenly spaced, both ends included.
+    """Evenly spaced points along bones (B, 2) -> (B, 2), including both ends.
 
     Returns:
         (B * 21, 2) points, (B * 21,) int32 bone of each.
@@ -29,13 +29,13 @@ def bone_points(starts: Floats, ends: Floats) -> tuple[Floats, Ints]:
 
 
 def nearest_seeds(mask: Bools, seeds: Ints) -> tuple[Ints, Floats]:
-    """For every pixel of a mask the seed that is nearest inside the mask, and how far it is.
+    """Nearest seed and its distance for every pixel of a mask, along paths inside the mask.
 
     Args:
         mask: (h, w) bool.
         seeds: (S, 2) int, x and y in px; those outside the mask are ignored.
     Returns:
-        (h, w) int32 index of the nearest seed, -1 where none can be reached; (h, w) float64 distance in px, inf there.
+        (h, w) int32 index of the nearest seed, -1 if none is reachable; (h, w) float64 distance in px, inf there.
     """
     height, width = mask.shape
     owner = np.full(mask.shape, -1, np.int32)
@@ -57,7 +57,7 @@ def nearest_seeds(mask: Bools, seeds: Ints) -> tuple[Ints, Floats]:
 
 
 def _pixel_graph(mask: Bools) -> tuple[sparse.csr_array, Ints]:
-    """The mask's pixels as a graph, each edge once, and the node number of every pixel (h, w), -1 outside."""
+    """Graph of the mask's pixels with each edge once, and the node index of every pixel (h, w), -1 outside."""
     node_of = np.full(mask.shape, -1, np.int32)
     count = int(mask.sum())
     node_of[mask] = np.arange(count, dtype=np.int32)

@@ -1,6 +1,6 @@
-"""From a mask to a triangulation of its inside: outline, subdivision, and a Delaunay triangulation that respects the outline.
+"""Triangulation of a mask: outline, subdivision, and a Delaunay triangulation that contains the outline.
 
-Points are (N, 2) float64 in image px with the origin at the corner of the top-left pixel (a pixel's centre is at +0.5), y down.
+Points are (N, 2) float64 in image px with the origin at the corner of the top-left pixel (a pixel's center is at +0.5), y down.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pipeline.mesh.depth import depth_inside
 from pipeline.types import Bools, Floats, Ints
 
 ENLARGED = 2
-"""Outlines are followed on the mask at this scale, so that a line one pixel wide still has an inside and a gap of one pixel stays a gap."""
+"""Outlines are traced on the mask enlarged by this factor, so that lines one pixel wide have an inside and gaps of one pixel stay open."""
 
 RECOVERY_ROUNDS = 8
-"""How often outline segments that the triangulation ignores are halved; thin gaps need one or two rounds."""
+"""Rounds of halving outline segments that the triangulation lacks; thin gaps need one or two."""
 
 
 def bridged(mask: Bools) -> Bools:
     """The mask with its separate pieces (8-connected) joined by thin bars between their closest pixels, nearest piece first.
 
-    A figure in one piece comes back as it is. The bars carry the deformation across, they are not meant to be seen.
+    A mask in one piece is returned unchanged. The bars transmit the deformation; they are not visible.
     """
     labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
     if count < 2:
@@ -45,17 +45,17 @@ def outlines(mask: Bools, *, tolerance_px: float) -> list[Floats]:
     large = np.repeat(np.repeat(mask.astype(np.uint8), ENLARGED, axis=0), ENLARGED, axis=1)
     found, _ = cv2.findContours(np.pad(large, 1), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     simplified = [_simplified(np.asarray(contour, np.int32), tolerance_px * ENLARGED) for contour in found]
-    return [(points - 0.5) / ENLARGED for points in simplified if len(points) >= 3]  # -1 for the padding, +0.5 to the pixel's centre
+    return [(points - 0.5) / ENLARGED for points in simplified if len(points) >= 3]  # -1 for the padding, +0.5 to the pixel's center
 
 
 def _simplified(contour: Ints, tolerance: float) -> Ints:
-    """The contour with fewer points; as it is, if it would lose its inside."""
+    """The contour simplified, or unchanged if it would lose its inside."""
     points = cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0]
     return np.asarray(points if len(points) >= 3 else contour[:, 0], np.int32)
 
 
 def subdivided(outline: Floats, *, spacing: float) -> Floats:
-    """The closed outline (N, 2) with points added evenly, so that no segment is longer than `spacing`."""
+    """The closed outline (N, 2) with evenly added points, so that no segment is longer than `spacing`."""
     steps = np.roll(outline, -1, axis=0) - outline
     parts = np.maximum(1, np.ceil(np.linalg.norm(steps, axis=1) / spacing)).astype(int)
     which = np.repeat(np.arange(len(outline)), parts)
@@ -77,10 +77,10 @@ def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floa
     """Triangles that fill the outlines `loops`, using their points and the points `inner`.
 
     Outline segments that the Delaunay triangulation does not contain are halved until it does (a conforming triangulation), so that no
-    triangle reaches across the gap between two limbs. Terminates after RECOVERY_ROUNDS; what is left then is judged by centroid.
+    triangle reaches across the gap between two limbs. Stops after RECOVERY_ROUNDS; remaining triangles are classified by their centroid.
 
     Returns:
-        (V, 2) points that some triangle uses; (F, 3) int32, no triangle of zero area.
+        (V, 2) points in use; (F, 3) int32, no triangle of zero area.
     """
     points = np.concatenate([*loops, inner])
     starts = np.cumsum([0, *(len(loop) for loop in loops)])
@@ -109,7 +109,7 @@ def _doubled_areas(corners: Floats) -> Floats:
 
 
 def _are_edges(segments: Ints, triangles: Ints, count: int) -> Bools:
-    """(S,) whether each segment is an edge of a triangle."""
+    """Whether each segment is an edge of a triangle, (S,)."""
     corners = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]).astype(np.int64)
     codes = corners.min(axis=1) * count + corners.max(axis=1)
     wanted = segments.min(axis=1).astype(np.int64) * count + segments.max(axis=1)
@@ -117,7 +117,7 @@ def _are_edges(segments: Ints, triangles: Ints, count: int) -> Bools:
 
 
 def _inside(points: Floats, loops: list[Floats], shape: tuple[int, int]) -> Bools:
-    """(N,) whether each point is inside the outlines (even-odd), to an eighth of a pixel."""
+    """Whether each point is inside the outlines (even-odd rule), to an eighth of a pixel, (N,)."""
     scale, fraction_bits = 4, 4
     drawn = np.zeros((shape[0] * scale, shape[1] * scale), np.uint8)
     corners = [np.round((loop * scale - 0.5) * 2**fraction_bits).astype(np.int32) for loop in loops]

@@ -1,7 +1,7 @@
-"""Cutting a mesh where limbs merely touch in the drawing: a hand on a knee belongs to the arm, whatever the outline says.
+"""Cuts in a mesh between limbs that touch in the drawing, such as a hand on a knee.
 
-Which bones are far from each other is read off the hierarchy: from a hand to a knee it is seven bones (elbow, shoulder, torso, hip,
-root, the leg's hip, knee). Limbs that are nearer, such as the two thighs under a dress, are left together.
+The distance between limbs is the number of bones between them in the hierarchy: seven from a hand to a knee (elbow, shoulder, torso, hip,
+root, the leg's hip, knee). Closer limbs, such as the two thighs under a dress, stay together.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ FAR_BONES = 7
 
 
 def bones_between(parents: Ints) -> Ints:
-    """(J, J): how many bones lie between two joints of a hierarchy."""
+    """Number of bones between each two joints of a hierarchy, (J, J)."""
     children = np.flatnonzero(parents >= 0)
     tree = sparse.csr_array((np.ones(len(children)), (children, parents[children])), shape=(len(parents), len(parents)))
     return np.asarray(shortest_path(tree, directed=False, unweighted=True), np.int32)
 
 
 def cut_apart(vertices: Floats, triangles: Ints, owner: Ints, parents: Ints) -> tuple[Floats, Ints]:
-    """The mesh with vertices doubled where triangles of far limbs meet, so that each limb has its own.
+    """The mesh with duplicated vertices where triangles of distant limbs meet.
 
     Args:
-        owner: (F,) the joint that each triangle belongs to.
+        owner: (F,) the joint of each triangle.
     Returns:
-        vertices (V', 2), the first V as they were; triangles (F, 3) in the same order. A cut that would leave a piece with fewer than
-        two limbs of its own is not made: nothing would hold it.
+        vertices (V', 2), the first V unchanged; triangles (F, 3) in the same order. A cut is skipped if a piece would keep fewer than two
+        limbs, since no pins would hold it.
     """
     between = bones_between(parents)
     rows = np.repeat(np.arange(len(triangles)), 3)

@@ -1,6 +1,6 @@
-"""Facts about triangle meshes: areas, edges and their neighbours, barycentric coordinates, which triangle holds a point.
+"""Functions on triangle meshes: areas, edges, barycentric coordinates, point location.
 
-All functions take and return plain arrays; vertices are (V, 2) in any unit, triangles (F, 3) indices.
+All functions take and return arrays; vertices are (V, 2) in any unit, triangles (F, 3) indices.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from pipeline.types import Floats, Ints
 
 
 def signed_areas(vertices: Floats, triangles: Ints) -> Floats:
-    """(F,) area of each triangle, positive where it runs counter-clockwise (y up)."""
+    """Signed area of each triangle, (F,), positive if counter-clockwise (y up)."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     return 0.5 * ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
 
 
 def undirected_edges(triangles: Ints) -> Ints:
-    """(E, 2) int32: every edge once, smaller vertex first, sorted."""
+    """Every edge once, (E, 2) int32, smaller vertex first, sorted."""
     corners = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     return np.unique(np.sort(corners, axis=1), axis=0).astype(np.int32)
 
 
 def common_neighbours(edges: Ints, vertex_count: int) -> sparse.csr_array:
-    """(E, V), 1 where a vertex is joined by edges to both ends of an edge.
+    """Matrix (E, V), 1 where a vertex has edges to both ends of an edge.
 
-    Inside a mesh these are the two vertices opposite to the edge, on its border one. Around a hole of one triangle the hole's third corner
-    counts as well.
+    Inside a mesh these are the two vertices opposite the edge, on its border one. At a hole of one triangle, the hole's third corner
+    counts, too.
     """
     ones = np.ones(2 * len(edges))
     both_ways = np.concatenate([edges, edges[:, ::-1]])
@@ -37,7 +37,7 @@ def common_neighbours(edges: Ints, vertex_count: int) -> sparse.csr_array:
 
 
 def barycentric_coordinates(vertices: Floats, triangles: Ints, points: Floats) -> Floats:
-    """(N, 3) weights of `points` (N, 2) in `triangles` (N, 3), one triangle a point; a flat triangle gives NaN."""
+    """Weights (N, 3) of `points` (N, 2) in `triangles` (N, 3), one triangle per point; NaN for a degenerate triangle."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
     doubled = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -47,14 +47,14 @@ def barycentric_coordinates(vertices: Floats, triangles: Ints, points: Floats) -
 
 
 def containing_triangles(vertices: Floats, triangles: Ints, points: Floats, *, tolerance: float = 1e-9) -> tuple[Ints, Floats]:
-    """The first triangle that holds each point, and the point's weights in it.
+    """The first triangle that contains each point, and the point's weights in it.
 
     Returns:
         (N,) int32 triangle index, -1 for a point outside the mesh; (N, 3) float64 weights (zeros outside).
     """
     found = np.full(len(points), -1, np.int32)
     weights = np.zeros((len(points), 3))
-    for index, point in enumerate(points):  # a handful of joints: looping over them is cheaper than F x N arrays
+    for index, point in enumerate(points):  # for a few joints a loop is cheaper than F x N arrays
         inside = barycentric_coordinates(vertices, triangles, np.broadcast_to(point, (len(triangles), 2)))
         with np.errstate(invalid="ignore"):
             holds = np.flatnonzero(inside.min(axis=1) >= -tolerance)
@@ -65,6 +65,6 @@ def containing_triangles(vertices: Floats, triangles: Ints, points: Floats, *, t
 
 
 def nearest_centroids(vertices: Floats, triangles: Ints, points: Floats) -> Ints:
-    """(N,) int32: the triangle whose centroid lies nearest to each point."""
+    """The triangle whose centroid is nearest to each point, (N,) int32."""
     centroids = vertices[triangles].mean(axis=1)
     return np.asarray(cKDTree(centroids).query(points)[1], np.int32)

@@ -1,4 +1,4 @@
-"""What is drawn besides the drawing, to see why a figure moves as it does: rig, mesh lines, the driving skeleton, the floor."""
+"""Debug views that show why a figure moves as it does: rig, mesh lines, driving skeleton, floor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLOOR_TILES = 10
 
 
 def stroke_colours(debug: DebugViews) -> list[tuple[int, int, int]]:
-    """The RGB colours, 0..255, of what these views draw: a palette must have them."""
+    """RGB colors, 0..255, of the enabled views; a palette must contain them."""
     drawn = [
         *([BONE_RGBA] if debug.rig else []),
         *([MESH_RGBA] if debug.mesh_lines else []),
@@ -26,7 +26,7 @@ def stroke_colours(debug: DebugViews) -> list[tuple[int, int, int]]:
 
 
 def rig_strokes(joints: Floats, parents: Ints, root: Floats) -> Strokes:
-    """A line for each bone. `joints` (J, 2) relative to the root's place `root` (3,), world space."""
+    """A line for each bone. `joints` (J, 2) are relative to the position `root` (3,), world space."""
     return lines(_in_space(joints + root[:2], root[2]), _bones(parents), BONE_RGBA)
 
 
@@ -41,7 +41,7 @@ def skeleton_strokes(skeleton: Floats, parents: Ints) -> Strokes:
 
 
 def floor_strokes() -> Strokes:
-    """Ten by ten black and white tiles on the ground, as the original draws them."""
+    """Ten by ten black and white tiles on the ground, as in AnimatedDrawings."""
     edge = np.arange(FLOOR_TILES) - FLOOR_TILES / 2
     x, z = (axis.ravel() for axis in np.meshgrid(edge, edge))
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 0), (1, 1), (0, 1)], float)

@@ -1,4 +1,4 @@
-"""Poses become shapes: the mesh follows the joints, a few frames at a time."""
+"""Deformation stage: the mesh follows the joints, a few frames at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FRAMES_AT_ONCE = 32
 
 @dataclass(frozen=True, eq=False)
 class MovingMesh:
-    """A mesh and how it moves; nothing is computed, and nothing kept, before it is asked for."""
+    """A moving mesh; shapes are computed on demand and not kept."""
 
     solver: ArapSolver
     track: PoseTrack
@@ -26,16 +26,16 @@ class MovingMesh:
         return len(self.track.joints)
 
     def shapes(self, frames: NDArray[np.int64]) -> Floats:
-        """(N, V, 2) float64 world positions of the vertices in the frames of these indices (N,)."""
+        """World positions (N, V, 2) float64 of the vertices in the frames with these indices (N,)."""
         return self.solver.solve(self.track.joints[frames]) + self.track.root[frames, None, :2]
 
     def each_shape(self) -> Iterator[Floats]:
-        """(V, 2) for every frame, in turn."""
+        """Vertices (V, 2) of every frame, in order."""
         for start in range(0, self.frame_count, FRAMES_AT_ONCE):
             yield from self.shapes(np.arange(start, min(start + FRAMES_AT_ONCE, self.frame_count)))
 
     def bounds(self, *, step: int) -> Floats:
-        """(2, 2): lowest and highest x, y over the motion, looking at every `step`-th frame and the last."""
+        """Lowest and highest x, y (2, 2) over the motion, from every `step`-th frame and the last."""
         lowest, highest = np.full(2, np.inf), np.full(2, -np.inf)
         looked_at = np.unique(np.append(np.arange(0, self.frame_count, step), self.frame_count - 1))
         for start in range(0, len(looked_at), FRAMES_AT_ONCE):

@@ -1,7 +1,7 @@
-"""Camera and layout: from world space to the picture.
+"""Camera stage: projection from world space to the canvas.
 
-A file's camera is the original's (COMPAT.md, section 9, "Camera"): perspective, 35 degrees high, looking along the negative of CAMERA_FWD.
-Without one we look straight at the figures from where all of them stay in the picture over the whole motion.
+A camera from a file works as in AnimatedDrawings (etc/doc/algorithm.md, "Camera"): perspective, vertical field of view 35 degrees, looking
+along the negative of CAMERA_FWD. Without one, the camera faces the figures from a distance that keeps all of them in view.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pipeline.types import Bytes, Camera, Canvas, Floats, Singles, View
 FIELD_OF_VIEW_DEG = 35.0
 NEAR, FAR = 0.1, 10000.0
 MARGIN = 0.05
-"""Free space around the figures, as a share of the picture, when the camera is ours to choose."""
+"""Margin around the figures as a share of the canvas, for the automatic camera."""
 
 
 def framed(view: View, bounds: Sequence[tuple[Floats, float]]) -> Canvas:
-    """The canvas of a view.
+    """Canvas of a view.
 
     Args:
         bounds: of each figure, lowest and highest x, y (2, 2) over the whole motion, and its z; world space.
@@ -33,9 +33,9 @@ def framed(view: View, bounds: Sequence[tuple[Floats, float]]) -> Canvas:
 
 
 def no_finer(picture: Bytes, width: int, height: int) -> Bytes:
-    """The picture (h, w, 4), averaged down to the canvas's width and height, px, where it has more.
+    """The background image (h, w, 4), averaged down to at most the canvas's width and height, px.
 
-    The renderer would skip pixels, and its textures have a largest size. Averaged is what is seen: colours weigh by their alpha.
+    The renderer would skip pixels, and texture size is limited. Averages premultiplied colors.
     """
     size = (min(picture.shape[1], width), min(picture.shape[0], height))
     if size == picture.shape[1::-1]:
@@ -51,7 +51,7 @@ def no_finer(picture: Bytes, width: int, height: int) -> Bytes:
 
 
 def camera_around(bounds: Sequence[tuple[Floats, float]], *, aspect: float) -> Camera:
-    """The nearest camera that looks straight ahead (along -z) and sees all of the bounds with a margin.
+    """The closest camera along -z that sees all bounds with a margin.
 
     For a plane at depth z, half the visible height is slope * (distance - z); every bound gives a linear condition on the camera's
     distance and on its x (or y), so the smallest distance is the largest of four sums.
@@ -68,11 +68,11 @@ def camera_around(bounds: Sequence[tuple[Floats, float]], *, aspect: float) -> C
 
 
 def view_projection(camera: Camera, *, aspect: float) -> Singles:
-    """(4, 4) world -> clip space, for column vectors, y up."""
+    """Matrix (4, 4) from world to clip space, for column vectors, y up."""
     back = np.array(camera.forward, float)
     back /= np.linalg.norm(back)
     right = np.cross([0.0, 1.0, 0.0], back)
-    if np.linalg.norm(right) < 1e-9:  # looking straight up or down: any right will do
+    if np.linalg.norm(right) < 1e-9:  # looking straight up or down: any right vector works
         right = np.array([1.0, 0.0, 0.0])
     right /= np.linalg.norm(right)
     view = np.eye(4)
@@ -87,10 +87,10 @@ def view_projection(camera: Camera, *, aspect: float) -> Singles:
 
 
 def px_per_unit(canvas: Canvas, at: Floats) -> float:
-    """How many pixels one world unit covers around the point `at` (3,), the larger of across and up."""
+    """Pixels per world unit at the point `at` (3,), the larger of horizontal and vertical."""
     points = np.asarray(at) + np.array([(0, 0, 0), (1e-3, 0, 0), (0, 1e-3, 0)])
     clip = np.column_stack([points, np.ones(3)]) @ canvas.view_projection.astype(float).T
-    if np.any(clip[:, 3] <= 0):  # behind the camera: never seen
+    if np.any(clip[:, 3] <= 0):  # behind the camera: never visible
         return 1.0
     screen = clip[:, :2] / clip[:, 3:] * np.array([canvas.width, canvas.height]) / 2
     return float(np.linalg.norm(screen[1:] - screen[0], axis=1).max() * 1e3)

@@ -1,8 +1,8 @@
-"""A character's mask becomes a mesh, held by its joints, each triangle belonging to a bone.
+"""Mesh stage: triangulates a character's mask, pins it to the joints, and assigns each triangle to a bone.
 
-The original follows the outline to a quarter of a pixel; we only follow it to a pixel or so, since the soft edge of the picture (the
-`sprite` stage) lies inside the mesh: less than half the triangles, the same look. Kept is its rule that a triangle belongs to the bone
-that is nearest on a way inside the figure (COMPAT.md, section 9).
+AnimatedDrawings follows the outline to a quarter of a pixel. Here about one pixel suffices, since the sprite's soft edge is inside the
+mesh: fewer than half the triangles, the same look. A triangle belongs to the nearest bone along paths inside the figure, as there
+(etc/doc/algorithm.md, "Bones to triangles").
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from pipeline.mesh.triangles import barycentric_coordinates, containing_triangle
 from pipeline.types import Bools, Character, Floats, Ints, Mesh, Rig
 
 GRID_CELLS = 32
-"""Mesh points along the square's side. The original has 40, with 45 % more triangles; seen against 80, points of char1-char4 then move by
-0.1 % of the figure's size less on average (jumping jacks, wave, dab), which nobody sees, and which costs a tenth of the whole time."""
+"""Mesh points along the square's side. AnimatedDrawings has 40, with 45 % more triangles. Against a grid of 80, points of char1 to char4
+(jumping jacks, wave, dab) would then deviate by 0.1 % of the figure's size less on average, for a tenth of the total time."""
 
 TOLERANCE_OF_SIDE = 0.0015
-"""How closely the outline is followed, as a share of the square's side: 0.9 px of 600. Thin limbs are followed closer, down to..."""
+"""Tolerance of the outline as a share of the square's side: 0.9 px of 600. Thin limbs get a smaller one, down to..."""
 
 CLOSEST_TOLERANCE_PX = 0.25
 
 THIN_SHARE_PERCENT = 10
-"""...so much of the figure's middle line may be thinner than what the tolerance is made for."""
+"""Share of the figure's medial axis that may be thinner than the tolerance allows for."""
 
 OWNERSHIP_SIDE_PX = 320
-"""Distances to bones are measured on a mask of about this size: a pixel of error in who owns a triangle is not seen."""
+"""Size of the mask for distances to bones: an error of a pixel in a triangle's bone is invisible."""
 
 INSIDE_LEVEL = 96
-"""Of 255: a reduced pixel is inside if so much of it is; at a half, thin limbs would break."""
+"""Threshold of 255 for a reduced pixel to be inside; at a half, thin limbs would break."""
 
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A mesh that a rig holds.
+    """A mesh pinned to a rig.
 
     Attributes:
         mesh: unit square.
-        pins: one for each joint of the rig, in its order.
-        owner: (F,) int32, the joint at whose end of its bone each triangle is (the bone runs from its parent to it).
-        distance: (F,) float64, of each triangle from its bone inside the figure; only its order means something.
+        pins: one per joint of the rig, in the rig's order.
+        owner: (F,) int32, the joint whose bone (from its parent to it) each triangle belongs to.
+        distance: (F,) float64, geodesic distance of each triangle from its bone; only used for sorting.
     """
 
     mesh: Mesh
@@ -57,7 +57,7 @@ class Figure:
     distance: Floats
 
     def triangles_in(self, joint_order: tuple[int, ...]) -> Ints:
-        """(F', 3) triangles as drawn: joint by joint, in each the farthest from its bone first."""
+        """Triangles (F', 3) in draw order: joint by joint, the farthest from the bone first."""
         by_distance = np.argsort(-self.distance, kind="stable")
         owners = self.owner[by_distance]
         drawn: Ints = self.mesh.triangles[np.concatenate([by_distance[owners == joint] for joint in joint_order])]
@@ -86,7 +86,7 @@ def figure_of(character: Character) -> Figure:
 
 
 def figure_on(mesh: Mesh, rig: Rig, mask: Bools) -> Figure:
-    """The same for a mesh that is given: its pins and bones."""
+    """Pins and bones for a given mesh."""
     owner, distance = bone_ownership(mesh, rig, mask)
     return Figure(mesh, pins_at(mesh, rig.rest), owner, distance)
 
@@ -94,8 +94,8 @@ def figure_on(mesh: Mesh, rig: Rig, mask: Bools) -> Figure:
 def pins_at(mesh: Mesh, points: Floats) -> Pins:
     """A pin for each point (P, 2).
 
-    A point outside the mesh (by less than the outline's tolerance, since joints are moved into the mask when a character is read) holds
-    the nearest triangle at the nearest of its corners or edges.
+    A point outside the mesh is pinned to the closest point of the nearest triangle. It is outside by less than the outline's
+    tolerance, since joints move into the mask when a character is read.
     """
     triangle, weights = containing_triangles(mesh.vertices, mesh.triangles, points)
     outside = np.flatnonzero(triangle < 0)
@@ -107,10 +107,10 @@ def pins_at(mesh: Mesh, points: Floats) -> Pins:
 
 
 def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, side_px: int = OWNERSHIP_SIDE_PX) -> tuple[Ints, Floats]:
-    """Which joint's bone each triangle belongs to, by its centroid, and how far from it it lies.
+    """The bone that each triangle belongs to by its centroid, and its distance.
 
     Args:
-        side_px: work on the mask reduced to about this many pixels; a mask that is smaller is used as it is.
+        side_px: reduce the mask to about this side; a smaller mask is used unchanged.
     Returns:
         (F,) int32 joint index; (F,) float64 px.
     """
@@ -123,7 +123,7 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, side_px: int = OWNERSHI
     points, bone_of_point = geodesic.bone_points(rig.rest[rig.parents[bones]], rig.rest[bones])
     nearest, distance = geodesic.nearest_seeds(small, _pixels(points, px_per_unit))
     if (nearest < 0).all():
-        raise CharacterError("no bone of the rig lies inside the mask", hint="joints and mask must belong to the same picture")
+        raise CharacterError("no bone of the rig is inside the mask", hint="joints and mask must belong to the same image")
     reach = ndimage.distance_transform_edt(nearest < 0, return_distances=False, return_indices=True)
     at = _pixels(mesh.vertices[mesh.triangles].mean(axis=1), px_per_unit)
     column, row = np.clip(at[:, 0], 0, small.shape[1] - 1), np.clip(at[:, 1], 0, small.shape[0] - 1)
@@ -132,7 +132,7 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, side_px: int = OWNERSHI
 
 
 def _tolerance_px(mask: Bools) -> float:
-    """How far the mesh's outline may be from the mask's: a quarter of the thin limbs' half width, so that none is cut through."""
+    """Tolerance of the mesh's outline, px: a quarter of the thin limbs' half width, so that no limb is cut through."""
     depth = depth_inside(mask, kernel=3)
     middle = middle_line(mask, depth)
     thin = float(np.percentile(depth[middle], THIN_SHARE_PERCENT)) if middle.any() else 0.0
@@ -140,12 +140,12 @@ def _tolerance_px(mask: Bools) -> float:
 
 
 def _pixels(points: Floats, px_per_unit: float) -> Ints:
-    """Unit square -> whole pixels (column, row), as the original rounds them."""
+    """Whole pixels (column, row) of unit square points, rounded as in AnimatedDrawings."""
     return np.round(np.stack([points[:, 0], 1.0 - points[:, 1]], axis=1) * px_per_unit).astype(np.int32)
 
 
 def _reduced(mask: Bools, factor: int) -> Bools:
-    """The mask at 1/factor: a pixel is inside if INSIDE_LEVEL of it is."""
+    """The mask reduced by `factor`; a pixel is inside if INSIDE_LEVEL of it is."""
     if factor == 1:
         return mask
     height, width = (-(-length // factor) for length in mask.shape)
@@ -156,7 +156,7 @@ def _reduced(mask: Bools, factor: int) -> Bools:
 
 
 def _wound(mesh: Mesh) -> Mesh:
-    """The mesh with every triangle counter-clockwise."""
+    """The mesh with all triangles counter-clockwise."""
     clockwise = signed_areas(mesh.vertices, mesh.triangles) < 0
     triangles = mesh.triangles.copy()
     triangles[clockwise] = triangles[clockwise][:, [0, 2, 1]]

@@ -1,9 +1,8 @@
-"""The picture that is stretched over the mesh: clean at its edge, and about as fine as the screen.
+"""Sprite stage: the texture of a figure, with a clean edge and at the resolution of the output.
 
-Two things make a cut-out ugly: paper that shines at its edge, and a photograph of 2000 px sampled down to 200 on the fly. Masks are
-drawn generously, so there is a rim of paper around the ink: it is made transparent, as far as it looks like the paper nearby. Colours
-are carried outwards from inside the figure, so that whatever a filter picks up at the edge is the figure's own. And the picture is
-averaged down once to the size at which it will be seen: that also takes the camera's noise out, which is what makes GIFs large.
+Masks are generous, so there is a rim of paper around the ink: it becomes transparent where it looks like the nearby paper. Colors are
+extended outwards from inside the figure, so that texture filtering picks up no paper. The texture is averaged down once to its visible
+size, which also removes camera noise, the main cause of large GIFs.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from pipeline.mesh.depth import depth_inside, middle_line
 from pipeline.types import Bools, Bytes, Character, Ints, Mesh, Singles, Sprite
 
 RIM_OF_SIDE = 0.012
-"""How far into the mask paper is looked for, as a share of the square's side."""
+"""Depth to which paper is searched inside the mask, as a share of the square's side."""
 
 NEIGHBOURHOOD_OF_SIDE = 0.04
-"""How far around a pixel the paper's colour is measured, as a share of the square's side: light is uneven."""
+"""Radius around a pixel in which the paper's color is measured, as a share of the square's side: light is uneven."""
 
 PAPER_SHARE = 0.35
-"""What differs from the paper by less than this share of what the figure's ink does is paper."""
+"""Paper differs from the surrounding paper by less than this share of the ink's difference."""
 
 LARGEST_PAPER_DIFFERENCE = 48.0
 
@@ -30,11 +29,11 @@ ENOUGH_PAPER = 0.01
 
 
 def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: Singles | None = None) -> Sprite:
-    """A character's picture, ready for the renderer.
+    """Texture of a character for the renderer.
 
     Args:
-        px_per_unit: how many screen pixels one unit of the unit square covers.
-        colours: (V, 3) 0..1, for the debug view that paints by joint.
+        px_per_unit: output pixels per unit of the unit square.
+        colours: (V, 3) 0..1, for the debug view that colors by joint.
     """
     height, width = character.mask.shape
     side = max(height, width)
@@ -51,20 +50,20 @@ def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: 
 
 
 def own_opacity(character: Character) -> Bytes:
-    """(h, w) uint8: 0 where the picture itself shows nothing, as around a figure that was cut out, 255 where it is at least half there.
+    """The image's own alpha, (h, w) uint8, doubled: 255 where it is at least half opaque.
 
-    Doubled, since pale washes must not vanish from a GIF. An alpha that hides the whole figure was left unset, as some programs do.
+    Doubled, so that pale washes don't vanish from a GIF. An alpha that hides the whole figure counts as unset, as some programs leave it.
     """
     alpha = character.rgba[..., 3]
     return np.asarray(cv2.add(alpha, alpha), np.uint8) if alpha[character.mask].any() else np.full_like(alpha, 255)
 
 
 def inked_alpha(rgb: Bytes, mask: Bools, *, hidden: Bools | None = None) -> Bytes:
-    """(h, w) uint8: `soft_alpha` of the mask, less the paper between its edge and the ink.
+    """Alpha (h, w) uint8: `soft_alpha` of the mask without the paper between its edge and the ink.
 
-    Paper is what can be reached from outside without crossing ink, is not deep inside the mask, and hardly differs from the paper
-    around; alpha rises with the difference, so the ink keeps its soft edge. Where there is no paper to compare with, nothing changes.
-    `hidden` (h, w) is what the picture itself hides, or half hides: its colour, mostly black, is neither paper nor ink.
+    Paper is reachable from outside without crossing ink, is not deep inside the mask, and hardly differs from the surrounding paper; alpha
+    rises with the difference, so the ink keeps its soft edge. Without paper for comparison, nothing changes. `hidden` (h, w) marks pixels
+    that the image's own alpha hides: their color, mostly black, is neither paper nor ink.
     """
     side = max(mask.shape)
     alpha = soft_alpha(mask)
@@ -85,9 +84,9 @@ def inked_alpha(rgb: Bytes, mask: Bools, *, hidden: Bools | None = None) -> Byte
 
 
 def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Bytes:
-    """(h, w) uint8: how far each pixel's colour is from the paper's within `reach_px`, levels, in the channel that differs most.
+    """Difference (h, w) uint8 of each pixel from the paper within `reach_px`, in levels of the channel that differs most.
 
-    Paper is what is outside the mask; 0 where there is none so near. Its colour changes slowly, so it is measured on a quarter of the size.
+    Paper is everything outside the mask; 0 if there is none within reach. Its color changes slowly, so a quarter of the size suffices.
     """
     height, width = mask.shape
     small = (-(-width // COARSER), -(-height // COARSER))
@@ -106,15 +105,15 @@ def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Bytes:
 
 
 def soft_alpha(mask: Bools) -> Bytes:
-    """(h, w) uint8: 255 inside, half on the outermost pixels of the mask, 0 outside; lines of one pixel keep their half."""
+    """Alpha (h, w) uint8: 255 inside, half on the outermost pixels of the mask, 0 outside; lines of one pixel keep their half."""
     alpha: Bytes = np.minimum(depth_inside(mask, kernel=3) * 127.5, 255.0).astype(np.uint8)
     return alpha
 
 
 def bled(rgb: Bytes, mask: Bools, *, rim_px: float) -> Bytes:
-    """`rgb` (h, w, 3) with every pixel outside the mask, and in the mask's rim, given the colour of the nearest pixel further inside.
+    """`rgb` (h, w, 3) where every pixel outside the mask and in its rim has the color of the nearest pixel further inside.
 
-    A line thinner than two rims keeps the colours of its middle.
+    A line thinner than two rims keeps the colors of its middle.
     """
     depth = depth_inside(mask)
     inside = (depth > rim_px + 0.5) | middle_line(mask, depth)
@@ -126,7 +125,7 @@ def bled(rgb: Bytes, mask: Bools, *, rim_px: float) -> Bytes:
 
 
 def joint_colours(owner_of_vertex: Ints, joint_count: int) -> Singles:
-    """(V, 3) a colour for each vertex by its joint: hues spread evenly, so that neighbours differ."""
+    """A color for each vertex by its joint, (V, 3): evenly spread hues, so that neighbors differ."""
     hue = (np.arange(joint_count) * 0.618034) % 1.0 * 179.0  # the golden ratio spreads any number of hues
     hsv = np.stack([hue, np.full(joint_count, 170.0), np.full(joint_count, 235.0)], axis=1).astype(np.uint8)
     rgb = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]

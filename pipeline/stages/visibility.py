@@ -1,4 +1,4 @@
-"""Whether anything is to be seen in the frames that came out: an animation that is blank, or becomes blank, is no success."""
+"""Visibility check of rendered frames: an animation that is blank, or becomes blank, is a failure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pipeline.errors import BlankAnimation, RenderFailed
 from pipeline.types import Bools, Bytes, Canvas, Floats, Frame, Layer, PixelLayout
 
 COARSE = 16
-"""Every sixteenth pixel of every sixteenth row is looked at first: that mostly settles it."""
+"""Every sixteenth pixel of every sixteenth row is checked first; this is mostly enough."""
 
 LEAST_PX = 16
-"""A figure that is narrower or lower may have no pixel of its own in some frame, and nobody is to blame."""
+"""A figure narrower or lower than this, px, may have no pixel in some frame without a fault."""
 
 
 class Sightings:
-    """What was seen of one animation so far."""
+    """Visibility of one animation's frames so far."""
 
     def __init__(self, canvas: Canvas, layout: PixelLayout) -> None:
         self._canvas = canvas
@@ -27,18 +27,18 @@ class Sightings:
         self._lost_pts: Fraction | None = None
 
     def note(self, frame: Frame, layers: Sequence[Layer]) -> None:
-        """Look at a frame in which `layers` were drawn."""
+        """Check a frame with the given `layers`."""
         if self._shows_something(frame, layers):
             self._seen = True
         elif any(self._must_be_seen(layer) for layer in layers):
             self._lost_pts = frame.pts
 
     def check(self) -> None:
-        """To be called once, after the last frame.
+        """Raise if the animation is blank. Call it once, after the last frame.
 
         Raises:
-            BlankAnimation: nothing was to be seen in any frame.
-            RenderFailed: a frame was blank although a whole figure, and no tiny one, is in view.
+            BlankAnimation: nothing is visible in any frame.
+            RenderFailed: a frame is blank although a whole figure of more than a few pixels is in view.
         """
         if not self._seen:
             raise BlankAnimation("nothing is to be seen in any frame", hint="is the figure in view of the camera, and its mask not empty?")
@@ -48,7 +48,7 @@ class Sightings:
             )
 
     def _shows_something(self, frame: Frame, layers: Sequence[Layer]) -> bool:
-        """Whether anything is in the frame: in its pixels, and, where the background fills every frame, of the figures too."""
+        """Whether a frame shows something, and with an opaque background also whether it shows a figure."""
         is_cropped = frame.pixels.shape[:2] != (self._canvas.height, self._canvas.width)
         return has_content(frame.pixels, self._layout) and (
             is_cropped or not layers or any(bool(self._in_view(layer).any()) for layer in layers)
@@ -62,18 +62,18 @@ class Sightings:
         return bool(spread.min() >= LEAST_PX)
 
     def _in_view(self, layer: Layer) -> Bools:
-        """(V,) which vertices are inside the picture."""
+        """Whether each vertex is inside the canvas, (V,)."""
         clip = self._clip(layer)
         return np.asarray((clip[:, 3] > 0) & (np.abs(clip[:, 0]) < clip[:, 3]) & (np.abs(clip[:, 1]) < clip[:, 3]))
 
     def _clip(self, layer: Layer) -> Floats:
-        """(V, 4) the vertices in clip space."""
+        """The vertices in clip space, (V, 4)."""
         points = np.column_stack([layer.vertices, np.full(len(layer.vertices), layer.z), np.ones(len(layer.vertices))])
         return np.asarray(points @ self._canvas.view_projection.T, np.float64)
 
 
 def has_content(pixels: Bytes, layout: PixelLayout) -> bool:
-    """Whether some pixel of (h, w, 4) is not transparent, or, behind an opaque background, not like the first one."""
+    """Whether some pixel of (h, w, 4) is not transparent, or with an opaque background differs from the first pixel."""
     if not pixels.size:
         return False
     if layout is PixelLayout.OPAQUE:

@@ -1,13 +1,13 @@
 """The frozen data types that travel between the stages.
 
-Arrays are checked once, here, and trusted afterwards. Spaces:
+Arrays are checked once, at construction, and trusted afterwards. Spaces:
 
-- *image px*: origin top-left, y down, pixel centres at +0.5.
-- *unit square*: image px divided by the longer side of the character's picture, y up, origin bottom-left.
+- *image px*: origin top-left, y down, pixel centers at +0.5.
+- *unit square*: image px divided by the longer side of the character's image, y up, origin bottom-left.
 - *world*: the unit square's scale, moved by the figure's root path and starting location; y up, camera looks along -z.
 - *BVH world*: the motion file's own units, y up.
 
-Durations are seconds, exact where they decide what is shown (`Fraction`).
+Durations are seconds, exact (`Fraction`) where they decide which frame is shown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Array types by their element, and the check that an array is what its type promises."""
+"""Array types by element, and validation of shape and dtype."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 
 
 def checked(name: str, array: NDArray[Any], shape: tuple[int | str, ...], dtype: type[np.generic]) -> None:
-    """Raise ShapeError unless `array` has `dtype` and `shape`; a letter stands for any length, the same letter for the same."""
+    """Raise ShapeError unless `array` has `dtype` and `shape`; a letter means any length, and the same letter the same length."""
     bound: dict[str, int] = {}
     expected = f"{shape} {np.dtype(dtype)}".replace("'", "")
     actual = f"{array.shape} {array.dtype}"

@@ -1,4 +1,4 @@
-"""A figure cut out of its drawing: picture, mask, rig, mesh."""
+"""Types of a figure that is cut out of its drawing: image, mask, rig, mesh."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Character:
     """A figure cut out of its drawing.
 
     Attributes:
-        rgba: (h, w, 4) uint8, straight alpha, image px of the crop. Its alpha is not the cut-out, `mask` is;
-            but what it hides inside the mask is not seen.
+        rgba: (h, w, 4) uint8, straight alpha, image px of the crop. `mask` is the cut-out; alpha only hides pixels
+            inside it.
         mask: (h, w) bool.
         rig: joints in the unit square of max(h, w).
-        name: what to call it in messages.
-        repairs: what had to be mended while reading it, a sentence each.
+        name: for messages.
+        repairs: repairs made while reading it, a sentence each.
     """
 
     rgba: Bytes

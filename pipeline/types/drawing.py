@@ -1,4 +1,4 @@
-"""A drawing, and what is found in it: figures, their joints, how far they can be trusted."""
+"""Types of a drawing and of the figures found in it: boxes, keypoints, body parts, quality."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pipeline.types.turns import Turn
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A decoded picture, upright.
+    """A decoded image, upright.
 
     Attributes:
         rgb: (H, W, 3) uint8, sRGB; where alpha is 0 it is white.
-        alpha: (H, W) uint8 straight alpha, or None if the picture has none (or is opaque throughout).
+        alpha: (H, W) uint8 straight alpha, or None if the image has none or is opaque.
         sha256: of the source's bytes, hexadecimal.
-        notes: what had to be done to read it, a sentence each (rotated, reduced, wrong suffix, ...).
+        notes: remarks on decoding, a sentence each (rotated, reduced, wrong suffix, ...).
     """
 
     rgb: Bytes
@@ -66,13 +66,13 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """A figure that a detector saw.
+    """A figure found by a detector.
 
     Attributes:
-        box: image px of the picture that was asked about.
+        box: px of the image given to the detector.
         score: 0..1.
-        mask: (h, w) float32 0..1, how likely each cell of the box belongs to the figure, any resolution, stretched over the box; or None.
-        parts: (h, w) uint8, the `BodyPart` of each cell of the box, any resolution, stretched over the box; or None.
+        mask: (h, w) float32 0..1, probability that each cell of the box belongs to the figure, any resolution, covering the box; or None.
+        parts: (h, w) uint8, the `BodyPart` of each cell of the box, any resolution, covering the box; or None.
     """
 
     box: Box
@@ -132,12 +132,12 @@ KEYPOINT_NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """One figure found in a drawing: where it is, what belongs to it, where its joints are.
+    """One figure found in a drawing: its box, its mask and its keypoints.
 
     Attributes:
-        box: image px of the drawing, whole numbers, inside the picture.
+        box: image px of the drawing, whole numbers, inside the image.
         keypoints: (17, 3) float64: x, y in px of the crop, score 0..1; order of KEYPOINT_NAMES.
-        mask: (h, w) bool, the crop's figure.
+        mask: (h, w) bool, the figure in the crop.
         detection_score: 0..1.
     """
 
@@ -153,10 +153,10 @@ class Annotation:
 
 @dataclass(frozen=True)
 class Quality:
-    """How far a character can be trusted: 1 is a clear figure with every joint seen, 0 a guess.
+    """Confidence in a character: 1 is a clear figure with every joint visible, 0 a guess.
 
     Attributes:
-        reasons: what lowered it, a sentence each.
+        reasons: why it is lower than 1, a sentence each.
     """
 
     score: float

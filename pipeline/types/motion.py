@@ -113,7 +113,7 @@ class AboveCheck:
 
 @dataclass(frozen=True)
 class RetargetConfig:
-    """Which motion joints drive which character joints (COMPAT.md, section 5)."""
+    """Which motion joints drive which character joints (etc/doc/file-formats.md, "Retarget configuration")."""
 
     name: str
     starting_location: tuple[float, float, float]

@@ -1,4 +1,4 @@
-"""What is to be seen, and when: actors, view, the output's clock."""
+"""Types of a scene: actors, view, output clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Actor:
 
 @dataclass(frozen=True)
 class Camera:
-    """A fixed perspective camera (COMPAT.md, section 9): at `position`, looking along -`forward`, world space."""
+    """A fixed perspective camera (etc/doc/algorithm.md, "Camera"): at `position`, looking along -`forward`, world space."""
 
     position: tuple[float, float, float]
     forward: tuple[float, float, float]
@@ -29,7 +29,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class DebugViews:
-    """What is drawn besides, or instead of, the drawing itself."""
+    """Debug views to draw in addition to the drawing, or instead of it."""
 
     texture: bool = True
     rig: bool = False
@@ -41,7 +41,7 @@ class DebugViews:
 
 @dataclass(frozen=True)
 class View:
-    """Size, background and camera of the picture.
+    """Size, background and camera of the output.
 
     Attributes:
         width, height: pixels.
@@ -60,7 +60,7 @@ class View:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that is to be seen."""
+    """Actors and view of an animation."""
 
     actors: tuple[Actor, ...]
     view: View
@@ -68,7 +68,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class OutputClock:
-    """When each output frame is shown: frame k at k * frame_time, exact."""
+    """Times of the output frames: frame k at k * frame_time, exact."""
 
     frame_count: int
     frame_time: Fraction

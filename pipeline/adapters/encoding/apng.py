@@ -1,10 +1,10 @@
 """Animated PNG: lossless, with full alpha, and large.
 
-Owns the chunks that animate (PNG specification, third edition, section 11.3.6); the pixels are compressed by OpenCV.
+Writes the animation chunks (PNG specification, third edition, section 11.3.6); OpenCV compresses the pixels.
 
-- Transparent canvas: every picture but the first, which must cover the canvas, is the crop around the figure, disposed of to nothing.
-- Opaque canvas: every picture is the rectangle that changed, without an alpha channel.
-- Delays are fractions of 16 bits: the clock's own where its denominator fits, else ten-thousandths with the remainder carried.
+- Transparent canvas: every frame but the first, which must cover the canvas, is the crop around the figure, cleared afterwards.
+- Opaque canvas: every frame is the rectangle that changed, without an alpha channel.
+- Delays are fractions of 16 bits: those of the clock if its denominator fits, else ten-thousandths with the remainder carried over.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LEVEL = 1
 
 
 class ApngEncoder:
-    """`Encoder` for APNG."""
+    """Encoder for animated PNG."""
 
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""
@@ -60,11 +60,11 @@ class _ApngContainer:
         self.layout = PixelLayout.OPAQUE if self._opaque else PixelLayout.RGBA
         self._sequence = 0
         per_second = clock.frame_time.denominator if clock.frame_time.denominator <= _LARGEST_FIELD else _OTHER_TICKS
-        # Browsers play a delay of up to 10 ms as 100.
+        # Browsers play delays of up to 10 ms as 100 ms.
         self.ticks = Ticks(per_second, shortest=per_second // 100 + 1, longest=_LARGEST_FIELD)
 
     def header(self) -> bytes:
-        """Signature, image header and a place for the number of pictures."""
+        """Write the signature, the image header and a placeholder for the number of frames."""
         colour_type = 2 if self._opaque else 6
         return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *self._size, 8, colour_type, 0, 0, 0)) + _control(0)
 
@@ -91,7 +91,7 @@ class _ApngContainer:
         return b"".join(body for name, body in _chunks(still.tobytes()) if name == b"IDAT")
 
     def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
-        """Frame control and the pixels: the first picture as the PNG's own, which players without animation show."""
+        """Frame control and pixels; the first frame is the PNG's default image, which viewers without animation support show."""
         height, width = picture.pixels.shape[:2]
         place = (width, height, picture.left, picture.top)
         disposal = _KEEP if self._opaque else _TO_NOTHING
@@ -110,7 +110,7 @@ class _ApngContainer:
 
 
 def on_whole_canvas(taken: Picture, size: tuple[int, int]) -> Bytes:
-    """The crop (h, w, 4) in a transparent picture of the canvas's width and height."""
+    """The crop (h, w, 4) on a transparent image of the canvas's size."""
     whole = np.zeros((size[1], size[0], 4), dtype=np.uint8)
     if taken.pixels.size:
         height, width = taken.pixels.shape[:2]
@@ -119,7 +119,7 @@ def on_whole_canvas(taken: Picture, size: tuple[int, int]) -> Bytes:
 
 
 def _control(count: int) -> bytes:
-    """How many pictures there are, looping for ever."""
+    """Animation control: the number of frames, looping forever."""
     return _chunk(b"acTL", struct.pack(">II", count, 0))
 
 

@@ -1,4 +1,4 @@
-"""Whether an animation's file goes as far as it says: a decoder takes what is there of the last picture, and does not complain."""
+"""Check that an animation file is complete. Decoders don't: they accept a truncated last frame without an error."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ _FIRST_BYTES: Final = 4096
 
 
 def is_whole(path: Path, kind: Format) -> bool:
-    """Whether the file's own marks of its end (GIF89a, 27; PNG, 11.2.5; RIFF; ISO 14496-12, 4.2; Matroska) lie where it ends.
+    """Whether the file ends where its format says: at the trailer or at the end of the outermost box.
+
+    Sources: GIF89a, 27; PNG, 11.2.5; RIFF; ISO 14496-12, 4.2; Matroska.
 
     Raises:
         OSError: it can't be read.
-        ValueError, struct.error: it is no such file.
+        ValueError, struct.error: the file has another format.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -45,21 +47,21 @@ def _ends_with(file: BinaryIO, mark: bytes) -> bool:
 
 
 def _boxes_end(file: BinaryIO, size: int) -> int:
-    """Where the last of an MP4's outermost boxes ends."""
+    """End of the last outermost box of an MP4, bytes."""
     position = 0
     while position < size:
         file.seek(position)
         length = int(struct.unpack(">I", file.read(4))[0])
-        if length == 1:  # 64 bits of it come after the name
+        if length == 1:  # a 64-bit length follows the name
             length = int(struct.unpack(">4sQ", file.read(12))[1])
-        if length < 8:  # 0 is "to the end", which says nothing
+        if length < 8:  # 0 means "to the end of the file", which proves nothing
             return -1
         position += length
     return position
 
 
 def _segment_end(start: bytes) -> int:
-    """Where a WebM's segment ends: after its name comes its length, as long as the first byte's leading zeros say (RFC 8794, 4)."""
+    """End of a WebM's segment, bytes. Its length follows its id; leading zeros of the first byte give the length's size (RFC 8794, 4)."""
     at = start.index(_SEGMENT) + len(_SEGMENT)
     width = 9 - start[at].bit_length()
     length = int.from_bytes(start[at : at + width], "big") & ((1 << 7 * width) - 1)

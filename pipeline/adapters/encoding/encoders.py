@@ -1,6 +1,6 @@
-"""Which encoder writes which format.
+"""Registry of encoders by output format.
 
-Encoders are imported when they are asked for: a daemon that makes GIFs never loads FFmpeg.
+An encoder is imported when it is requested: a daemon that makes only GIFs never loads FFmpeg.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ENCODERS = {
 
 
 def encoder_for(kind: Format) -> Encoder:
-    """The encoder of a format."""
+    """Encoder of a format."""
     module, name = _ENCODERS[kind]
     encoder: Encoder = getattr(import_module(f"{__package__}.{module}"), name)()
     return encoder

@@ -1,7 +1,7 @@
-"""A sink for the formats that are a row of compressed still pictures, each with its place and delay: GIF, APNG, WebP.
+"""Sink for formats that are a sequence of compressed images, each with a position and a delay: GIF, APNG, WebP.
 
-Owns the order of events. Equal frames in a row become one picture that is shown for longer; pictures are compressed on a small pool
-of threads; each is written when its successor arrives, which says for how long it is shown. The bytes are the container's business.
+Merges equal consecutive frames into one image with a longer delay, compresses images on a small thread pool, and writes each one when
+its successor arrives, since only then its delay is known. A `Container` produces the bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CODEC_ERRORS = (cv2.error, ValueError)
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """Pixels (h, w) or (h, w, 4), in whatever numbers the container wants them, and where they lie in the canvas, px."""
+    """Pixels (h, w) or (h, w, 4), in the container's own encoding, and their position in the canvas, px."""
 
     pixels: NDArray[Any]
     left: int
@@ -36,7 +36,7 @@ class Picture:
 
 
 class Container(Protocol):
-    """The bytes of one format, for one file."""
+    """Byte format of one file."""
 
     @property
     def kind(self) -> Format: ...
@@ -50,29 +50,29 @@ class Container(Protocol):
     def header(self) -> bytes: ...
 
     def taken(self, frame: Frame) -> Picture:
-        """The frame in memory of its own, since the renderer's is reused; maybe empty. Equal pixels look the same."""
+        """Copy a frame, since the renderer reuses its buffer; may be empty. Equal pixels look the same."""
         ...
 
     def picture(self, taken: Picture, shown: Picture | None) -> Picture:
-        """What to store of `taken`, which differs from `shown`, the one before it (None at the beginning): at least one pixel."""
+        """The part of `taken` to store, given that `shown` is visible (None at the start); at least one pixel."""
         ...
 
     def compressed(self, picture: Picture) -> bytes:
-        """The compressed pixels. Called from several threads at once."""
+        """Compress pixels. Called from several threads at once."""
         ...
 
     def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
-        """All bytes of one picture, shown for `delay` ticks. Called in the file's order."""
+        """All bytes of one image, shown for `delay` ticks. Called in the file's order."""
         ...
 
     def end(self, file: IO[bytes], count: int) -> None:
-        """Write what follows the last of `count` pictures, and correct the header."""
+        """Write the trailer after `count` images, and complete the header."""
         ...
 
 
 @contextmanager
 def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock) -> Iterator[FrameSink]:
-    """A sink that writes through `container`; the file is removed unless it was finished.
+    """Open a sink that writes through `container`; the file is removed unless it was finished.
 
     Raises:
         OutputFailed: the file can't be made.
@@ -87,7 +87,7 @@ def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock)
 
 
 class FrameSink:
-    """`Sink` over a `Container`. To be had from `opened`."""
+    """`Sink` over a `Container`; made by `opened`."""
 
     def __init__(self, path: Path, file: IO[bytes], container: Container, canvas: Canvas, clock: OutputClock) -> None:
         self._path = path
@@ -144,7 +144,7 @@ class FrameSink:
     def close(self) -> None:
         """Stop the threads and let go of the file, finished or not."""
         self._pool.close()
-        with suppress(OSError):  # closing flushes; whoever gets here unfinished has given up on the file
+        with suppress(OSError):  # closing flushes; an unfinished file is removed anyway
             self._file.close()
 
     def _compressed(self, scheduled: tuple[Picture, int]) -> tuple[Picture, int, bytes]:
@@ -156,7 +156,7 @@ class FrameSink:
         self._waiting = compressed
 
     def _write_waiting(self, *, until: int) -> None:
-        """The picture that waits, shown until `until`; more than once where one delay can't be so long."""
+        """The pending image, shown until `until`; repeated if one delay can't be that long."""
         if self._waiting is None:
             return
         picture, begin, compressed = self._waiting
@@ -166,7 +166,7 @@ class FrameSink:
 
 
 def _equal(first: Picture, second: Picture) -> bool:
-    """Nothing different is to be seen in two crops."""
+    """Whether two crops look the same."""
     if first.pixels.size == 0 and second.pixels.size == 0:
         return True
     same_place = (first.left, first.top) == (second.left, second.top)
@@ -174,7 +174,7 @@ def _equal(first: Picture, second: Picture) -> bool:
 
 
 def copied(frame: Frame) -> Picture:
-    """The frame as it is, for containers that store its pixels."""
+    """Copy of the frame, for containers that store its pixels."""
     return Picture(frame.pixels.copy(), frame.left, frame.top)
 
 

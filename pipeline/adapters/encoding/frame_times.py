@@ -1,7 +1,7 @@
-"""Which frames of a clip a format with coarse time can show, and when.
+"""Frame times in a format with coarse ticks: when each frame begins, and which frames are dropped.
 
-Owns the rounding: a frame at time t begins at round(t * ticks per second), so rounding never adds up; and a frame that would be shown
-for less than the shortest delay that players honour is left out rather than played slower.
+A frame at time t begins at round(t * ticks per second), so that rounding errors don't accumulate. A frame that would be shown for less
+than the shortest delay that players honor is dropped, rather than slowing the animation down.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pipeline.types import OutputClock
 
 @dataclass(frozen=True)
 class Ticks:
-    """How a format counts time.
+    """Time resolution of a format.
 
     Attributes:
-        per_second: ticks in a second.
-        shortest: ticks below which players show a picture for longer than they are told.
-        longest: the largest delay that one picture can carry.
+        per_second: ticks per second.
+        shortest: shortest delay that players honor, ticks.
+        longest: longest delay of one image, ticks.
     """
 
     per_second: int
@@ -28,7 +28,7 @@ class Ticks:
     longest: int
 
     def split(self, delay: int) -> Iterator[int]:
-        """Delays from shortest to longest that sum up to `delay`."""
+        """Delays within the limits that add up to `delay`."""
         while delay > self.longest:
             yield self.longest - self.shortest
             delay -= self.longest - self.shortest
@@ -37,12 +37,12 @@ class Ticks:
 
 @dataclass
 class FrameTimes:
-    """Begin times in ticks, asked for one frame after the other.
+    """Begin times in ticks, computed frame by frame.
 
     Attributes:
-        clock: says when the clip ends.
-        ticks: how the format counts.
-        end: when the last picture ends; a clip is never shorter than the shortest delay.
+        clock: the output clock, which knows when the clip ends.
+        ticks: time resolution of the format.
+        end: end of the last image, ticks; a clip is never shorter than the shortest delay.
     """
 
     clock: OutputClock
@@ -55,11 +55,11 @@ class FrameTimes:
 
     @property
     def duration(self) -> Fraction:
-        """Seconds, as the file will say it."""
+        """Duration as stored in the file, seconds."""
         return Fraction(self.end, self.ticks.per_second)
 
     def begin(self, pts: Fraction) -> int | None:
-        """When a frame at `pts` seconds begins; None if it is to be left out. The first one is not, and begins at 0."""
+        """Begin of the frame at `pts` seconds, ticks; None if it is dropped. The first frame begins at 0 and is never dropped."""
         tick = round(pts * self.ticks.per_second)
         if self._begin is None:
             tick = 0

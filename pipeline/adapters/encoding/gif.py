@@ -1,11 +1,12 @@
-"""Animated GIF: a container of our own around Pillow's compressor.
+"""Animated GIF: our own container around Pillow's LZW compressor.
 
-Owns the blocks of the GIF89a specification, what each picture stores, and the way from pixels to indices. The palette is the caller's.
+Writes the blocks of the GIF89a specification, chooses what each image stores, and maps pixels to palette indices. The caller provides
+the palette.
 
-- A frame is taken over as codes of 16 bits, by OpenCV's conversion to 5 bits a channel: a vectorised pass, and the copy that has to be
-  made anyway. Codes are compared from frame to frame, and become the palette's indices through one table, on the pool's threads.
-- Transparent canvas: every picture is the crop around the figure, disposed of to transparent; nothing is one transparent pixel.
-- Opaque canvas: every picture is the rectangle that changed, drawn over what was there; what did not change inside it is transparent.
+- A frame is copied as 16-bit codes, 5 bits a channel, in one vectorized conversion of OpenCV. Codes are compared between frames, and
+  become palette indices through one table, on the pool's threads.
+- Transparent canvas: every image is the crop around the figure, cleared afterwards; an empty frame is one transparent pixel.
+- Opaque canvas: every image is the rectangle that changed, drawn over the previous one; unchanged pixels inside it are transparent.
 - A frame begins at round(100 * pts) centiseconds. AnimatedDrawings plays 33 ms as 30 ms, and 8 ms as 20 ms; here neither does.
 """
 
@@ -37,7 +38,7 @@ _NOTHING = np.uint16(0)
 
 
 class GifEncoder:
-    """`Encoder` for GIF. Needs a palette."""
+    """Encoder for GIF. Needs a palette."""
 
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002  the same for every canvas
         """See `Encoder.layout`."""
@@ -59,7 +60,7 @@ class GifEncoder:
 class _GifContainer:
     kind = Format.GIF
     layout = PixelLayout.CUT_OUT
-    # Browsers play a delay of 0 or 1 centiseconds as 10.
+    # Browsers play a delay of 0 or 1 centiseconds as 10 centiseconds.
     ticks = Ticks(per_second=100, shortest=2, longest=0xFFFF)
 
     def __init__(self, canvas: Canvas, palette: Palette) -> None:
@@ -69,7 +70,7 @@ class _GifContainer:
         self._index_of_code = index_of_code(palette)
 
     def header(self) -> bytes:
-        """Signature, screen, colour table with the transparent entry last, and the order to loop for ever."""
+        """Write the signature, the screen descriptor, the color table with the transparent entry last, and the loop extension."""
         transparent = self._palette.transparent
         bits = max(1, transparent.bit_length())
         flags = 0x80 | (bits - 1) << 4 | (bits - 1)
@@ -104,9 +105,9 @@ class _GifContainer:
 
 
 def codes(rgba: Bytes) -> NDArray[np.uint16]:
-    """(h, w, 4) uint8 -> (h, w) uint16 of its own: bit 15 if alpha is above 0, then the upper 5 bits of red, green, blue.
+    """Codes (h, w) uint16 of pixels (h, w, 4) uint8: bit 15 if alpha is above 0, then the upper 5 bits of red, green, blue.
 
-    OpenCV names its orders from the lowest bits upwards.
+    OpenCV names channel orders from the lowest bits upwards.
     """
     height, width = rgba.shape[:2]
     if rgba.size == 0:
@@ -115,7 +116,7 @@ def codes(rgba: Bytes) -> NDArray[np.uint16]:
 
 
 def index_of_code(palette: Palette) -> Bytes:
-    """(65536,) uint8: the palette's index for each code."""
+    """Palette index for each code, (65536,) uint8."""
     table = np.full(2 * _SEEN, palette.transparent, np.uint8)
     table[_SEEN:] = palette.lookup.reshape(-1)
     return table

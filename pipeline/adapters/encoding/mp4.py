@@ -1,9 +1,9 @@
-"""MP4: H.264, plays everywhere, has no alpha.
+"""MP4: H.264, which plays everywhere and has no alpha.
 
-Owns the choice of encoder settings. Measured on char1 + dab, 339 frames of 500 x 500 on white, 2 cores: ultrafast at CRF 17 takes
-0.35 s and 2.6 MB at 36.6 dB; superfast at CRF 18 1.1 s and 1.3 MB at 35.1 dB; veryfast 1.4 s and 0.65 MB at 33.4 dB. (Halving the chroma
-alone leaves 37.7 dB.) Encoding must hide behind rendering, hence ultrafast, on one thread: llvmpipe wants the cores, too. CRF 19 gives
-2.2 MB at 36.9 dB, and a tenth less time than 17. No B-frames, so the file begins at 0.
+Chooses the encoder settings. Measured on char1 + dab, 339 frames of 500 x 500 on white, 2 cores: ultrafast at CRF 17 takes 0.35 s and
+2.6 MB at 36.6 dB; superfast at CRF 18 1.1 s and 1.3 MB at 35.1 dB; veryfast 1.4 s and 0.65 MB at 33.4 dB. (Halving the chroma alone
+leaves 37.7 dB.) Encoding runs beside rendering, so it must be cheap: ultrafast on one thread, as llvmpipe needs the cores. CRF 19
+gives 2.2 MB at 36.9 dB, and takes a tenth less time than 17. No B-frames, so the file begins at 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RECIPE = Recipe(
 
 
 class Mp4Encoder:
-    """`Encoder` for MP4. Alpha is ignored: make the canvas opaque first."""
+    """Encoder for MP4. Ignores alpha: the canvas must be opaque."""
 
     def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002  the same for every canvas
         """See `Encoder.layout`."""

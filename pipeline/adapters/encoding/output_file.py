@@ -1,6 +1,6 @@
-"""What all formats share about the file they write: it stays only if it was finished, and it is described when it is.
+"""Output file handling shared by all formats: an unfinished file is removed, a finished one is described.
 
-Refuses temporary names and renaming: the caller chose the path, and publishes it.
+No temporary names and no renaming here: the caller chooses the path and publishes the file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.types import Animation, Canvas, Format, Frame, PixelLayout
 
 
 class Writing(Protocol):
-    """A sink that knows whether it has been finished, and can let go of what it holds."""
+    """A sink that knows whether it is finished, and can release its resources."""
 
     @property
     def finished(self) -> bool: ...
@@ -34,7 +34,7 @@ class Writing(Protocol):
 def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
     """Close `sink` at the end, whatever happens, and remove the file unless it was finished without an error.
 
-    Only a regular file is removed: writing to /dev/null must not cost the machine its /dev/null.
+    Only a regular file is removed: writing to /dev/null must not remove /dev/null.
     """
     kept = False
     try:
@@ -48,7 +48,7 @@ def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
 
 @contextmanager
 def failures(path: Path, kind: Format, *foreign: type[Exception]) -> Iterator[None]:
-    """Turn the disk's errors, and the codec's `foreign` ones, into OutputFailed."""
+    """Map errors of the disk, and the codec's `foreign` errors, to OutputFailed."""
     caught: tuple[type[Exception], ...] = (OSError, *foreign)
     try:
         yield
@@ -63,13 +63,13 @@ def _is_full(error: Exception) -> bool:
 
 
 def check_size(path: Path, name: str, canvas: Canvas, largest_side: int) -> None:
-    """Raise OptionError if the canvas is larger than a format can hold; `name` is the format's with its article."""
+    """Raise OptionError if the canvas is larger than the format allows; `name` is the format's name with its article."""
     if max(canvas.width, canvas.height) > largest_side:
         raise OptionError(f"{name} is at most {largest_side} px wide and high, not {canvas.width} x {canvas.height}", path=path)
 
 
 def check_place(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: bool) -> None:
-    """Raise ShapeError unless the pixels are of `layout` and lie in the canvas; all of it if `whole`."""
+    """Raise ShapeError unless the pixels have `layout` and are inside the canvas; all of it if `whole`."""
     height, width = frame.pixels.shape[:2]
     inside = frame.left >= 0 and frame.top >= 0 and frame.left + width <= canvas.width and frame.top + height <= canvas.height
     covers = inside and (height, width) == (canvas.height, canvas.width)
@@ -83,9 +83,9 @@ def check_place(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: boo
 
 
 def described(path: Path, kind: Format, *, frame_count: int, duration: Fraction, size: tuple[int, int]) -> Animation:
-    """The finished file at `path`, with its hash.
+    """Describe the finished file at `path`, including its hash.
 
-    `frame_count` pictures of `size` (width and height, px), `duration` seconds long: as the file says it.
+    `frame_count`, `size` (width and height, px) and `duration` (seconds) are those stored in the file.
 
     Raises:
         OutputFailed: it can't be read back.

@@ -1,7 +1,7 @@
-"""What a finished animation file says of itself, read back through decoders that had no part in writing it.
+"""Verification of finished animation files, read back with decoders that were not used to write them.
 
-FFmpeg reads GIF, APNG, MP4 and WebM packet by packet, without decoding more than the first: some 20 ms for 339 frames. It does not read
-animated WebP; that goes through imageio, and its delays are taken from the RIFF chunks.
+FFmpeg reads GIF, APNG, MP4 and WebM packet by packet and decodes only the first frame: about 20 ms for 339 frames. It does not read
+animated WebP; imageio does, and the delays come from the RIFF chunks.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _TOLERANCE_S = Fraction(1, 100)
 """WebM rounds to milliseconds."""
 
 _TOLERANCE_S_PER_FRAME = {Format.APNG: Fraction(1, 100_000)}
-"""FFmpeg rounds each of an APNG's delays to that: 30 frames a second are 13 ms off after two minutes."""
+"""FFmpeg rounds each delay of an APNG to this: 30 frames a second are 13 ms off after two minutes."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is in a file: pictures, seconds, px."""
+    """Properties of an animation file: frames, duration in seconds, size in px."""
 
     frame_count: int
     duration: Fraction
@@ -36,10 +36,10 @@ class Inspection:
 
 
 def inspected(path: Path, kind: Format) -> Inspection:
-    """What the file at `path` holds; its first picture has been decoded.
+    """Read the properties of the file at `path`, and decode its first frame.
 
     Raises:
-        OutputFailed: it is no such file, or broken.
+        OutputFailed: the file has another format, or is damaged.
     """
     try:
         found = _webp(path) if kind is Format.WEBP else _packets(path)
@@ -54,10 +54,10 @@ def inspected(path: Path, kind: Format) -> Inspection:
 
 
 def verified(animation: Animation) -> Animation:
-    """`animation`, if its file is what it says.
+    """Return `animation` if its file matches its description.
 
     Raises:
-        OutputFailed: the file can't be read, or another number of frames, duration or size is in it.
+        OutputFailed: the file can't be read, or has another number of frames, duration or size.
     """
     found = inspected(animation.path, animation.format)
     expected = (animation.frame_count, animation.width, animation.height)
@@ -77,11 +77,13 @@ def _packets(path: Path) -> Inspection | None:
     name = str(path.absolute())  # FFmpeg takes "12:30.mp4" for a protocol
     with av.open(name) as container:
         stream = container.streams.video[0]
-        delays = [packet.duration or 0 for packet in container.demux(stream) if packet.size]  # not the packets: they are the whole file
+        delays = [
+            packet.duration or 0 for packet in container.demux(stream) if packet.size
+        ]  # not the packets: together they are as large as the file
         if not delays or stream.time_base is None:
             return None
         shown = sum(delays) * stream.time_base
-        # Matroska gives every packet the rounded default duration; what it says of the whole is better.
+        # Matroska gives every packet the rounded default duration; its total duration is exact.
         matroska = "matroska" in container.format.name
         duration = Fraction(container.duration, av.time_base) if matroska and container.duration else Fraction(shown)
         width, height = stream.width, stream.height

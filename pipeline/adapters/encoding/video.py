@@ -1,11 +1,11 @@
-"""Video files through PyAV: what MP4 and WebM share.
+"""Video files through PyAV, shared by MP4 and WebM.
 
-Owns the stream's clock, colour tags and size, and a thread on which the codec runs beside the renderer.
+Sets the stream's time base, color tags and size, and runs the codec on a thread beside the renderer.
 
 - Name: absolute, since FFmpeg takes "12:30.mp4" for a protocol.
-- Time: pts are exact in a time base taken from the clock's denominator; the last frame has a duration too.
-- Colour: limited-range BT.601 (`yuv.py`) of sRGB pictures, and tagged as that.
-- Size: chroma is halved, so an odd width or height grows by one pixel, a copy of the last column or row. Cropping would lose drawing.
+- Time: pts are exact, in a time base from the clock's denominator; the last frame has a duration, too.
+- Colour: limited-range BT.601 (`yuv.py`) of sRGB images, with matching tags.
+- Size: chroma is subsampled, so an odd width or height grows by one pixel, a copy of the last column or row.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _BLEED = np.ones((5, 5), dtype=np.uint8)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one kind of video is made: PyAV's names and options, and the largest side in px."""
+    """Codec, options and largest side (px) of one kind of video."""
 
     kind: Format
     codec: str
@@ -58,7 +58,7 @@ class Recipe:
 
 @contextmanager
 def opened(path: Path, recipe: Recipe, canvas: Canvas, clock: OutputClock) -> Iterator[VideoSink]:
-    """A sink for a video at `path`; the file is removed unless it was finished.
+    """Open a sink for a video at `path`; the file is removed unless it was finished.
 
     Raises:
         OptionError: a canvas that is too large.
@@ -75,7 +75,7 @@ def opened(path: Path, recipe: Recipe, canvas: Canvas, clock: OutputClock) -> It
 
 
 class _Slot:
-    """A picture of the video's size on its way: (h, w, 4) uint8, and the frame that it is converted into."""
+    """Buffers for one frame in flight: pixels (h, w, 4) uint8 of the video's size, and the codec's frame."""
 
     def __init__(self, size: tuple[int, int], pixel_format: str) -> None:
         self.rgba: Bytes = np.zeros((size[1], size[0], 4), dtype=np.uint8)
@@ -83,9 +83,9 @@ class _Slot:
 
 
 class VideoSink:
-    """`Sink` over a PyAV container. To be had from `opened`.
+    """`Sink` over a PyAV container; made by `opened`.
 
-    `write` only copies the pixels, into a ring that is long enough for all that is in flight; the pool's thread converts and encodes them.
+    `write` only copies the pixels into a ring buffer of all frames in flight; the pool's thread converts and encodes them.
     """
 
     def __init__(self, path: Path, recipe: Recipe, container: av.container.OutputContainer, canvas: Canvas, clock: OutputClock) -> None:
@@ -107,7 +107,7 @@ class VideoSink:
         """See `Sink.write`.
 
         Raises:
-            ShapeError: pixels of another layout, or not where they belong.
+            ShapeError: pixels with another layout or position.
             OutputFailed: as the port says.
         """
         check_place(frame, self._canvas, self._recipe.layout, whole=self._recipe.layout is PixelLayout.OPAQUE)
@@ -137,13 +137,13 @@ class VideoSink:
         return animation
 
     def close(self) -> None:
-        """Stop the thread and let go of the file, finished or not."""
+        """Stop the thread and release the file, finished or not."""
         self._pool.close()
-        with suppress(OSError, av.error.FFmpegError):  # closing writes a trailer, for which there may be no room
+        with suppress(OSError, av.error.FFmpegError):  # closing writes a trailer, which fails on a full disk
             self._container.close()
 
     def _place(self, frame: Frame, whole: Bytes) -> None:
-        """Copy the frame's pixels to where they belong in a picture of the video's size, and nothing around them."""
+        """Copy the frame's pixels to their position in an otherwise empty image of the video's size."""
         height, width = frame.pixels.shape[:2]
         if frame.pixels.shape != whole.shape:
             whole[:] = 0
@@ -152,7 +152,7 @@ class VideoSink:
         whole[:, self._canvas.width :] = whole[:, self._canvas.width - 1 : self._canvas.width]
 
     def _encode(self, slot: _Slot | None) -> None:
-        """Convert and encode a frame, or encode what the codec still holds back, on the pool's thread."""
+        """Convert and encode a frame, or flush the codec, on the pool's thread."""
         if slot is not None:
             luma, blue, red, *alpha = planes(slot.picture)
             self._converter.fill(luma, blue, red, _bled(slot.rgba) if alpha else slot.rgba)
@@ -163,13 +163,13 @@ class VideoSink:
             self._container.mux(packet)
 
     def _duration_at(self, pts: int) -> int:
-        """Time base units for which a frame is shown, so that the next one follows without a gap."""
+        """Duration of a frame in time base units, up to the next frame."""
         number = round(pts * self._time_base / self._clock.frame_time)
         return max(1, round((number + 1) * self._clock.frame_time / self._time_base) - pts)
 
 
 def _ignore(_: None) -> None:
-    """Packets were written where they were made."""
+    """Nothing to deliver: packets are written on the pool's thread."""
 
 
 def _time_base(clock: OutputClock) -> Fraction:
@@ -178,7 +178,7 @@ def _time_base(clock: OutputClock) -> Fraction:
 
 
 def _rate(clock: OutputClock) -> Fraction:
-    """Frames a second, in whole numbers that a codec can hold."""
+    """Frame rate as a fraction within the codec's limits."""
     rate = 1 / clock.frame_time
     return rate if max(rate.numerator, rate.denominator) <= _LARGEST_INT else rate.limit_denominator(1000)
 
@@ -206,7 +206,7 @@ def _frame(size: tuple[int, int], pixel_format: str) -> av.VideoFrame:
 
 
 def _bled(rgba: Bytes) -> Bytes:
-    """Colours grown two pixels into what is transparent, so that halved chroma and the codec's blocks don't darken the rim."""
+    """Colors extended by two pixels into transparent areas, so that chroma subsampling and the codec's blocks don't darken the edge."""
     unseen = cv2.inRange(rgba, (0, 0, 0, 0), (255, 255, 255, 0))
     left, top, width, height = cv2.boundingRect(cv2.bitwise_not(unseen))
     near = (slice(max(0, top - 2), top + height + 2), slice(max(0, left - 2), left + width + 2))

@@ -1,7 +1,7 @@
 """WebM: VP9, with an alpha plane where the canvas is transparent.
 
-Owns the choice of encoder settings: libvpx's real-time mode at its fastest. Players that know alpha (Chrome, Firefox, libvpx-vp9 in
-FFmpeg) show it; the others play the colours alone.
+Chooses the encoder settings: libvpx's real-time mode at its fastest. Players with alpha support (Chrome, Firefox, libvpx-vp9 in FFmpeg)
+show it; others play the colors alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TRANSPARENT = replace(_OPAQUE, layout=PixelLayout.RGBA, metadata={"alpha_mode":
 
 
 class WebmEncoder:
-    """`Encoder` for WebM."""
+    """Encoder for WebM."""
 
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""

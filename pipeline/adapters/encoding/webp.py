@@ -1,13 +1,13 @@
 """Animated WebP: small, lossy, with full alpha.
 
-Owns the RIFF chunks that animate (RFC 9649, section 2.7); each picture is compressed by Pillow's libwebp. Its animation encoder
-would compare whole frames on one thread; the crops are known here, so they are compressed one by one, on the pool's threads.
+Writes the animation chunks (RFC 9649, section 2.7); Pillow's libwebp compresses each image. libwebp's own animation encoder compares
+whole frames on one thread; the crops are known here, so they are compressed one by one on the pool's threads.
 
-- Transparent canvas: every picture is the crop around the figure, disposed of to nothing.
-- Opaque canvas: every picture is the rectangle that changed.
-- Alpha is kept in steps of about 15 levels, 0 and 255 exactly: unseen at a soft rim, and a fifth of the file. A background picture, which
-  may fade, keeps all of it.
-- Pictures lie at even pixels, as the format wants it, and begin at whole milliseconds, rounded from pts.
+- Transparent canvas: every image is the crop around the figure, cleared afterwards.
+- Opaque canvas: every image is the rectangle that changed.
+- Alpha is quantized to steps of about 15 levels, with 0 and 255 exact: invisible at a soft edge, and a fifth smaller. A background
+  image, which may fade, keeps full alpha.
+- Images are placed at even pixels, as the format requires, and begin at whole milliseconds, rounded from pts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _EVERY_LEVEL = 100
 
 
 class WebpEncoder:
-    """`Encoder` for animated WebP."""
+    """Encoder for animated WebP."""
 
     def layout(self, canvas: Canvas) -> PixelLayout:
         """See `Encoder.layout`."""
@@ -57,7 +57,7 @@ class WebpEncoder:
 
 class _WebpContainer:
     kind = Format.WEBP
-    # Browsers play a delay of up to 10 ms as 100.
+    # Browsers play delays of up to 10 ms as 100 ms.
     ticks = Ticks(per_second=1000, shortest=11, longest=0xFFFFFF)
 
     def __init__(self, canvas: Canvas) -> None:
@@ -67,7 +67,7 @@ class _WebpContainer:
         self.layout = PixelLayout.OPAQUE if self._opaque else PixelLayout.RGBA
 
     def header(self) -> bytes:
-        """RIFF with a length of 0, extended header, transparent background, looping for ever."""
+        """Write the RIFF header with length 0, the extended header and the animation chunk: transparent background, looping forever."""
         flags = _ANIMATED | (0 if self._opaque else _HAS_ALPHA)
         extended = struct.pack("<I", flags) + b"".join(_three_bytes(side - 1) for side in self._size)
         return b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", extended) + _chunk(b"ANIM", struct.pack("<IH", 0, 0))

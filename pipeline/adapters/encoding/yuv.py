@@ -1,7 +1,7 @@
-"""RGBA pictures as planes of limited-range YCbCr with halved chroma (BT.601, as its tag must say).
+"""Conversion of RGBA images to planes of limited-range BT.601 YCbCr with subsampled chroma.
 
-Owns the conversion. OpenCV's own RGBA -> I420 takes each block's chroma from its top-left pixel, which costs 2.4 dB on drawings; here
-it is the mean of the four. swscale does that too, at five times the time.
+OpenCV's own RGBA -> I420 takes each block's chroma from its top-left pixel, which costs 2.4 dB on drawings; here
+it is the mean of the four. swscale does the same in five times the time.
 
 Coefficients: ITU-R BT.601-7, sections 2.5.1 to 2.5.3 (Kr 0.299, Kb 0.114; Y 16..235, Cb and Cr 16..240).
 """
@@ -31,7 +31,7 @@ def _view(plane: VideoPlane) -> Bytes:
 
 
 class Converter:
-    """Fills frames of one size; keeps its buffers, because fresh memory costs more than the arithmetic."""
+    """Fills frames of one size; reuses its buffers, because fresh memory costs more than the arithmetic."""
 
     def __init__(self, width: int, height: int) -> None:
         """Even `width` and `height`, px."""

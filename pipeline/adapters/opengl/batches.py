@@ -1,4 +1,4 @@
-"""Pens for the two things that frames are made of, sprites and strokes: what the graphics card keeps of each, and how it is drawn."""
+"""Batches of sprites and strokes: their buffers on the graphics card, and their draw calls."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipeline.types import Ints, Layer, Singles, Sprite, Strokes, checked
 
 _POSITION, _UV, _COLOUR = 0, 1, 2
 _MOST_ORDERS: Final = 64
-"""Draw orders kept uploaded per figure; a motion has a handful, so this only bounds what a strange caller can pile up."""
+"""Draw orders kept on the card per figure; a motion has a handful, so this only bounds memory."""
 
 
 class _Order:
-    """One array of triangles, uploaded once for all the frames that draw in this order.
+    """One array of triangles, uploaded once for all frames with this draw order.
 
     Attributes:
-        triangles: kept, so that its identity stays its own.
-        used: the vertices it names, where it does not name them all.
+        triangles: kept alive, since its id is the key.
+        used: indices of the vertices in use, None if all are.
     """
 
     def __init__(self, triangles: Ints, vertex_count: int, buffer: int) -> None:
@@ -34,7 +34,7 @@ class _Order:
 
 
 class SpriteBatch:
-    """Draws one sprite: keeps its texture, the mesh's buffers, and the draw orders seen so far on the card."""
+    """Draws one sprite; keeps its texture, mesh buffers and draw orders on the card."""
 
     def __init__(self, gl: Any, objects: Objects, sprite: Sprite) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
         self._gl = gl
@@ -57,21 +57,23 @@ class SpriteBatch:
         _point_attribute(self._gl, index, values.shape[1])
 
     def box(self, layer: Layer, projection: ScreenProjection) -> ScreenBox:
-        """The pixels that the layer can touch.
+        """Bounding box of the pixels that the layer can touch.
 
         Raises:
             ShapeError: its arrays do not fit this sprite's mesh.
             RenderFailed: a coordinate is not finite.
         """
         if layer.vertices.shape != (self._vertex_count, 2) or layer.vertices.dtype != np.float32:
-            checked("Layer.vertices", layer.vertices, (self._vertex_count, 2), np.float32)  # says what is wrong; too slow for each frame
+            checked(
+                "Layer.vertices", layer.vertices, (self._vertex_count, 2), np.float32
+            )  # raises the error; too slow to run for each frame
         order = self._order(layer.triangles)
         if order.count == 0:
             return EMPTY
         return projection.flat_box(layer.vertices if order.used is None else layer.vertices[order.used], layer.z)
 
     def draw(self, layer: Layer, program: Program) -> None:
-        """Draw into the bound framebuffer, with `program` in use; `box` must have seen the layer."""
+        """Draw into the bound framebuffer with `program` in use. Call `box` with the layer first."""
         gl = self._gl
         order = self._order(layer.triangles)
         program.set("depth", layer.z)
@@ -104,7 +106,7 @@ class SpriteBatch:
 
 
 class StrokeBatch:
-    """Draws the debug views' lines and triangles; they change every frame, so nothing is kept but two buffers."""
+    """Draws lines and triangles of the debug views; they change every frame, so only two buffers are kept."""
 
     def __init__(self, gl: Any, objects: Objects) -> None:  # noqa: ANN401
         self._gl = gl
@@ -115,10 +117,10 @@ class StrokeBatch:
             _point_attribute(gl, index, width)
 
     def box(self, strokes: Strokes, projection: ScreenProjection) -> ScreenBox:
-        """The pixels that the strokes can touch.
+        """Bounding box of the pixels that the strokes can touch.
 
         Raises:
-            ShapeError: the arrays do not fit each other, or the kind of stroke.
+            ShapeError: the arrays don't match each other or the kind of stroke.
             RenderFailed: a coordinate is not finite.
         """
         checked("Strokes.points", strokes.points, ("N", 3), np.float32)
@@ -144,7 +146,7 @@ def _point_attribute(gl: Any, index: int, width: int) -> None:  # noqa: ANN401
 
 
 def _fill(gl: Any, buffer: int, values: Singles) -> None:  # noqa: ANN401
-    """Give the buffer fresh memory with these values; the driver keeps the old one for as long as it is still being drawn."""
+    """Replace the buffer's memory by these values; the driver keeps the old memory while it is in use."""
     rows = np.ascontiguousarray(values)
     gl.glBindBuffer(gl.GL_ARRAY_BUFFER, buffer)
     gl.glBufferData(gl.GL_ARRAY_BUFFER, rows.nbytes, ctypes.c_void_p(rows.ctypes.data), gl.GL_STREAM_DRAW)

@@ -1,7 +1,7 @@
-"""What a frame is filled with before anything is drawn into it, by pixel layout.
+"""Clear color of a frame by pixel layout.
 
-A cut-out has no half-transparent pixels, but its figures are blended like all others. So what its edges are blended with must be
-nothing foreign: the colour that lies unseen behind the figures is that of their own rims.
+The CUT_OUT layout has no half-transparent pixels, but figures are blended as in all layouts. So that no foreign color shows at their
+edges, the invisible color behind the figures is the mean color of their own edges.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pipeline.types import HALF_SEEN, Canvas, Floats, PixelLayout, Sprite
 
 
 def clear_colour(canvas: Canvas, sprites: Sequence[Sprite], layout: PixelLayout) -> tuple[float, float, float, float]:
-    """RGBA, 0..1, as it is stored.
+    """Clear color RGBA, 0..1, as it is stored in the framebuffer.
 
-    RGBA: the background, premultiplied. OPAQUE: over white. CUT_OUT: the plain background if it is at least half there; otherwise the
-    rim colour with alpha 0.
+    RGBA: the background, premultiplied. OPAQUE: over white. CUT_OUT: the plain background if its alpha is at least 0.5; otherwise the
+    edge color with alpha 0.
     """
     red, green, blue, alpha = (min(max(float(channel), 0.0), 1.0) for channel in canvas.background)
     if layout is PixelLayout.CUT_OUT:
@@ -29,7 +29,7 @@ def clear_colour(canvas: Canvas, sprites: Sequence[Sprite], layout: PixelLayout)
 
 
 def rim_colour(sprites: Sequence[Sprite]) -> tuple[float, float, float]:
-    """RGB, 0..1: the mean colour where figures are cut, each figure weighing the same; black if nothing is to be seen."""
+    """Mean color RGB, 0..1, along the cut edges, with equal weight for each figure; black if nothing is visible."""
     rims = [rim for rim in map(_rim, sprites) if rim is not None]
     if not rims:
         return 0.0, 0.0, 0.0
@@ -38,7 +38,7 @@ def rim_colour(sprites: Sequence[Sprite]) -> tuple[float, float, float]:
 
 
 def _rim(sprite: Sprite) -> Floats | None:
-    """(3,) the mean of what is half seen, or of all that is seen where the cut is hard; None if nothing is."""
+    """Mean color (3,) of half-transparent pixels, or of all visible pixels if the edge is hard; None if nothing is visible."""
     alpha = sprite.rgba[..., 3]
     seen = alpha > 0
     if not seen.any():

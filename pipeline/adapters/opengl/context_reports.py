@@ -1,4 +1,4 @@
-"""What each kind of OpenGL context says on this machine: which driver it gives, or why there is none."""
+"""Report of the OpenGL contexts on this machine: the driver of each kind, or why it is unavailable."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pipeline.errors import RenderUnavailable
 
 @dataclass(frozen=True)
 class ContextReport:
-    """What one kind of context says on this machine.
+    """Result for one kind of context.
 
     Attributes:
-        driver, version: GL_RENDERER and GL_VERSION where it is available.
-        reason: why not, where it isn't.
+        driver, version: GL_RENDERER and GL_VERSION, if it is available.
+        reason: why it is unavailable.
     """
 
     kind: ContextKind
@@ -31,11 +31,11 @@ class ContextReport:
 
 
 def describe_contexts(environ: Mapping[str, str] | None = None, *, timeout_s: float = 20.0) -> tuple[ContextReport, ...]:
-    """Every kind tried, each in a process of its own, so that a driver that crashes or hangs takes nobody down.
+    """Try every kind, each in a separate process, so that a driver may crash or hang without harm.
 
     Args:
-        environ: the whole environment of those processes; None is this process's own.
-        timeout_s: how long a driver may take, seconds.
+        environ: the whole environment of those processes; None inherits this process's environment.
+        timeout_s: time limit for each driver.
     """
     return tuple(_report(kind, environ, timeout_s) for kind in ContextKind)
 
@@ -53,12 +53,12 @@ def _report(kind: ContextKind, environ: Mapping[str, str] | None, timeout_s: flo
         last = child.stderr.strip().rpartition("\n")[2]
         ended = f"signal {-child.returncode}" if child.returncode < 0 else f"exit {child.returncode}"
         return ContextReport(kind, available=False, reason=f"the driver ended the process: {ended} {last}".rstrip())
-    # A driver may chat on stdout: ours is the last line.
+    # Drivers may print to stdout: our report is the last line.
     return ContextReport(kind, **json.loads(child.stdout.strip().rpartition("\n")[2]))
 
 
 def _print_report(kind: str) -> None:
-    """What `describe_contexts` runs in each child."""
+    """Entry point of the child processes of `describe_contexts`."""
     try:
         with opened(ContextKind(kind), os.environ) as context:
             report = ContextReport(context.kind, available=True, driver=context.driver, version=context.version)

@@ -1,13 +1,12 @@
-"""Headless OpenGL 3.3 core contexts: which kinds there are, and the first that this machine gives.
+"""Headless OpenGL 3.3 core contexts: the kinds, and the first one that works on this machine.
 
-No display is ever touched: DISPLAY and WAYLAND_DISPLAY are ignored, and AD_HEADLESS is accepted and moot.
+Never uses a display: DISPLAY and WAYLAND_DISPLAY are ignored, and AD_HEADLESS is accepted without effect.
 
-PyOpenGL calls one OpenGL library per process. So the contexts are made without it (`egl`, `osmesa`), and it is imported
-(`pyopengl`) once the first context works, for that context's library. From then on the process stays with EGL or with
-OSMesa, and a context of the other sort is refused with that reason.
+PyOpenGL binds one OpenGL library per process. So contexts are made without it (`egl`, `osmesa`), and `pyopengl` imports it for the
+library of the first context that works. From then on the process uses either EGL or OSMesa, and refuses contexts of the other kind.
 
-A child forked after a context was made would hang in Mesa, whether it used that context or made its own, so it is refused
-both. Start workers with spawn.
+A child that is forked after a context was made hangs in Mesa (etc/doc/rendering.md), so contexts are refused in forked children. Start
+workers with spawn.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ _SOFTWARE_DRIVERS: Final = ("llvmpipe", "softpipe", "swrast", "lavapipe", "Softw
 
 
 class ContextKind(StrEnum):
-    """How a context is made, in the order in which they are tried."""
+    """Kinds of context, in the order in which they are tried."""
 
     EGL_DEVICE = "egl-device"
     """A graphics card, through EGL's device platform."""
     EGL_SURFACELESS = "egl-surfaceless"
-    """Mesa without a window system; llvmpipe where it drives no card."""
+    """Mesa without a window system; llvmpipe if it drives no card."""
     OSMESA = "osmesa"
-    """Mesa's rasteriser as a library of its own."""
+    """Mesa's software rasterizer as a separate library."""
 
     @property
     def pyopengl_platform(self) -> str:
@@ -57,10 +56,10 @@ class _NativeContext(Protocol):
 
 
 _thread = threading.local()
-"""Its attribute `context` is the GLContext that is current in each thread."""
+"""Attribute `context`: the GLContext that is current in the thread."""
 
 _rendering_processes: set[int] = set()
-"""The process that made contexts. A forked child inherits it with its parent's number in it."""
+"""Id of the process that made contexts. A forked child inherits its parent's id."""
 
 
 def _is_forked() -> bool:
@@ -71,7 +70,7 @@ os.register_at_fork(after_in_child=lambda: setattr(_thread, "context", None))
 
 
 class GLContext:
-    """A context and the functions to call in it. Used by the thread that made it, and by no other.
+    """A context and the OpenGL functions to call in it. Use it only on the thread that made it.
 
     Attributes:
         kind: how it was made.
@@ -89,10 +88,10 @@ class GLContext:
         _thread.context = self
 
     def make_current(self) -> None:
-        """Direct this thread's OpenGL calls here; free of charge if they already are.
+        """Make this context current in this thread; costs nothing if it already is.
 
         Raises:
-            RenderFailed: the driver refused, the context was destroyed, or belongs to another thread.
+            RenderFailed: the driver refused, or the context was destroyed or belongs to another thread.
         """
         if getattr(_thread, "context", None) is self:
             return
@@ -106,13 +105,13 @@ class GLContext:
         _thread.context = self
 
     def release(self) -> None:
-        """Leave this thread without a context, if it is this one."""
+        """Make no context current, if this one is current."""
         if self._native is not None and getattr(_thread, "context", None) is self:
             _thread.context = None
             self._native.release()
 
     def destroy(self) -> None:
-        """Free the context with everything in it. A second call does nothing."""
+        """Destroy the context and its objects. A second call does nothing."""
         self.release()
         native, self._native = self._native, None
         if native is not None and not _is_forked():
@@ -121,11 +120,11 @@ class GLContext:
 
 @contextmanager
 def opened(kind: ContextKind | None = None, environ: Mapping[str, str] = NO_ENVIRONMENT) -> Iterator[GLContext]:
-    """A current context for the length of a `with` block.
+    """Open a context that is current during a `with` block.
 
     Args:
-        kind: the only one to try; None tries all in order.
-        environ: AD_USE_MESA=1 leaves graphics cards alone and renders in software.
+        kind: the only kind to try; None tries all in order.
+        environ: AD_USE_MESA=1 skips graphics cards and renders in software.
 
     Raises:
         RenderUnavailable: each kind that was tried, and why it failed.
@@ -138,7 +137,7 @@ def opened(kind: ContextKind | None = None, environ: Mapping[str, str] = NO_ENVI
 
 
 def wants_software(environ: Mapping[str, str]) -> bool:
-    """Whether AD_USE_MESA is set to something like yes."""
+    """Whether AD_USE_MESA is set to a true value."""
     return environ.get("AD_USE_MESA", "").strip().lower() in {"1", "true", "yes", "on"}
 
 
@@ -168,7 +167,7 @@ def _context(kind: ContextKind, *, software: bool) -> GLContext:
     _rendering_processes.add(os.getpid())
     with _mesa_software(active=software):
         native = _native_context(kind)
-    _thread.context = None  # whatever it was, it is so no longer
+    _thread.context = None  # no context is current any more
     try:
         native.make_current()
         _refuse_unsuitable(kind, *native.driver(), software=software)
@@ -197,13 +196,13 @@ def _native_context(kind: ContextKind) -> _NativeContext:
 
 
 def _version_number(version: str) -> tuple[int, ...]:
-    """(4, 5) of "4.5 (Core Profile) Mesa 22.3.6"; () where there is no number."""
+    """Version numbers, such as (4, 5) of "4.5 (Core Profile) Mesa 22.3.6"; () if there are none."""
     number = version.split(" ", 1)[0]
     return tuple(int(part) for part in number.split(".")[:2] if part.isdecimal())
 
 
 @contextmanager
 def _mesa_software(*, active: bool) -> Iterator[None]:
-    """Mesa picks its driver when a display is initialised, and reads LIBGL_ALWAYS_SOFTWARE then; there is no other way to say it."""
+    """Mesa picks its driver when a display is initialized, and LIBGL_ALWAYS_SOFTWARE is the only way to influence it."""
     with environment_variable("LIBGL_ALWAYS_SOFTWARE", "1") if active else nullcontext():
         yield

@@ -1,11 +1,11 @@
 """OpenGL contexts without a window, through EGL 1.4 and a few extensions.
 
-Only contexts are made here, with the handful of EGL functions reached through ctypes. PyOpenGL has EGL bindings, too, but
-importing them settles for good which OpenGL library the process calls, and that must wait until EGL has proved to work.
+Calls the few EGL functions that it needs through ctypes. PyOpenGL has EGL bindings, too, but importing them binds the process to one
+OpenGL library, which must wait until EGL is known to work.
 
-Displays are asked for by platform (EGL_EXT_platform_device, EGL_MESA_platform_surfaceless), never as the default display, so
-that neither X11 nor Wayland is ever touched. An initialised display stays so until the process ends: EGL hands out the same
-display to every caller, and eglTerminate would pull it from under the other threads' contexts.
+Displays are requested by platform (EGL_EXT_platform_device, EGL_MESA_platform_surfaceless), never as the default display, so X11 and
+Wayland stay unused. A display stays initialized until the process ends: EGL returns the same display to every caller, and
+eglTerminate would break the contexts of other threads.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ _initialising = threading.Lock()
 
 
 class Egl:
-    """The EGL library of this machine, its functions as attributes under their C names.
+    """The machine's EGL library; its functions are attributes with their C names.
 
     Attributes:
-        kind: which context kind is being tried; it names the refusals.
+        kind: the context kind being tried, for error messages.
 
     Raises:
         RenderUnavailable: the library is missing, or lacks a function.
@@ -91,7 +91,7 @@ class Egl:
             raise self.refusal(str(error)) from error
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (a ctypes function)
-        """An extension's function, looked up when it is first needed."""
+        """An extension's function, looked up at first use."""
         if name not in _EXTENSION_PROTOTYPES:
             raise AttributeError(name)
         address = self.eglGetProcAddress(name.encode())
@@ -106,12 +106,12 @@ class Egl:
         return RenderUnavailable({self.kind: reason})
 
     def failure(self, call: str) -> str:
-        """What `call` has just reported, by name."""
+        """The name of the EGL error after `call`."""
         code = self.eglGetError()
         return f"{call} failed with {_ERROR_NAMES.get(code, hex(code))}"
 
     def require(self, extensions: tuple[str, ...], display: int | None = None) -> None:
-        """Raise RenderUnavailable unless the display, or with None the library, has all these extensions."""
+        """Raise RenderUnavailable unless the display (None: the client library) has all these extensions."""
         text = self.eglQueryString(display, _EXTENSIONS)
         if text is None:
             raise self.refusal(self.failure("eglQueryString"))
@@ -122,7 +122,7 @@ class Egl:
 
 
 class EglContext:
-    """One OpenGL 3.3 core context on an initialised display. For one thread at a time."""
+    """One OpenGL 3.3 core context on an initialized display. For one thread at a time."""
 
     def __init__(self, egl: Egl, display: int, handle: int) -> None:
         self._egl = egl
@@ -130,14 +130,14 @@ class EglContext:
         self._handle: int | None = handle
 
     def make_current(self) -> None:
-        """Direct this thread's OpenGL calls here.
+        """Make this context current in this thread.
 
         Raises:
             RenderFailed: EGL refused, or the context was destroyed.
         """
         if self._handle is None:
             raise RenderFailed("the EGL context was destroyed already")
-        self._egl.eglBindAPI(_OPENGL_API)  # a thread's own, forgotten in `release`
+        self._egl.eglBindAPI(_OPENGL_API)  # state per thread, cleared in `release`
         if not self._egl.eglMakeCurrent(self._display, None, None, self._handle):
             raise RenderFailed(self._egl.failure("eglMakeCurrent"))
 
@@ -147,22 +147,22 @@ class EglContext:
         return (get_string(0x1F01) or b"").decode(errors="replace"), (get_string(0x1F02) or b"").decode(errors="replace")
 
     def release(self) -> None:
-        """Leave this thread without a context, and without EGL's memory of the thread."""
+        """Make no context current, and release EGL's per-thread state."""
         self._egl.eglMakeCurrent(self._display, None, None, None)
         self._egl.eglReleaseThread()
 
     def destroy(self) -> None:
-        """Free the context with everything in it. A second call does nothing."""
+        """Destroy the context and its objects. A second call does nothing."""
         handle, self._handle = self._handle, None
         if handle is not None:
             self._egl.eglDestroyContext(self._display, handle)
 
 
 def device_context(egl: Egl) -> EglContext:
-    """A context on the first graphics card that gives one.
+    """Create a context on the first graphics card that supports it.
 
     Raises:
-        RenderUnavailable: there is no card, or each refused; the reasons of all.
+        RenderUnavailable: there is no card, or all refused, with the reason of each.
     """
     egl.require(("EGL_EXT_platform_base", "EGL_EXT_platform_device"))
     reasons = []
@@ -175,7 +175,7 @@ def device_context(egl: Egl) -> EglContext:
 
 
 def surfaceless_context(egl: Egl) -> EglContext:
-    """A context of Mesa's own choice: a card that it drives, else its software rasteriser llvmpipe.
+    """Create a context on the device that Mesa chooses: a card that it drives, else the software rasterizer llvmpipe.
 
     Raises:
         RenderUnavailable: why there is none.

@@ -1,6 +1,6 @@
-"""OpenGL contexts of OSMesa, Mesa's software rasteriser without any window system (osmesa.h).
+"""OpenGL contexts of OSMesa, Mesa's software rasterizer without a window system (osmesa.h).
 
-The last resort: newer Mesa releases no longer build it, but where a container has nothing else it needs no EGL at all.
+The last resort, for containers without EGL; newer Mesa releases no longer build it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _pointer = ctypes.c_void_p
 class OSMesaContext:
     """One OpenGL 3.3 core context. For one thread at a time.
 
-    OSMesa wants memory to draw its default framebuffer into; the renderer never uses that one, so a single pixel will do.
+    OSMesa needs memory for its default framebuffer; the renderer never uses that, so a single pixel suffices.
 
     Raises:
-        RenderUnavailable: the library is missing or too old, or gives no 3.3 core context.
+        RenderUnavailable: the library is missing or too old, or can't create a 3.3 core context.
     """
 
     def __init__(self, kind: str, load: Callable[[str], Any] = ctypes.CDLL) -> None:
@@ -50,7 +50,7 @@ class OSMesaContext:
             raise RenderUnavailable({kind: "OSMesaCreateContextAttribs gave no OpenGL 3.3 core context"})
 
     def make_current(self) -> None:
-        """Direct this thread's OpenGL calls here.
+        """Make this context current in this thread.
 
         Raises:
             RenderFailed: OSMesa refused, or the context was destroyed.
@@ -65,11 +65,11 @@ class OSMesaContext:
         return (self._get_string(0x1F01) or b"").decode(errors="replace"), (self._get_string(0x1F02) or b"").decode(errors="replace")
 
     def release(self) -> None:
-        """Leave this thread without a context."""
+        """Make no context current."""
         self._make_current(None, None, 0, 0, 0)
 
     def destroy(self) -> None:
-        """Free the context with everything in it. A second call does nothing."""
+        """Destroy the context and its objects. A second call does nothing."""
         handle, self._handle = self._handle, None
         if handle is not None:
             self._destroy(handle)

@@ -1,11 +1,10 @@
-"""PyOpenGL, imported late and for the right OpenGL library.
+"""Late import of PyOpenGL for the OpenGL library that works.
 
-PyOpenGL decides at its first import which library the process calls: by PYOPENGL_PLATFORM, else by DISPLAY, which would be
-GLX. Nothing may import `OpenGL` but this module, and this one only once a context has shown which library works. That also
-keeps the import away from whoever never renders.
+PyOpenGL decides at its first import which library the process calls: by PYOPENGL_PLATFORM, else by DISPLAY, which would be GLX. So
+only this module imports `OpenGL`, and only after a context has shown which library works. Commands that don't render never import it.
 
-What is imported are PyOpenGL's raw functions, which take what C takes, of OpenGL 1.0 to 3.3: a fifth of the 0.1 s that
-`OpenGL.GL` with all its extensions and array wrappers needs, and nothing but ctypes on the way of a call.
+Only PyOpenGL's raw functions of OpenGL 1.0 to 3.3 are imported, with C signatures: a fifth of the 0.1 s that `OpenGL.GL` with its
+extensions and array wrappers takes, and calls go straight through ctypes.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ _importing = threading.Lock()
 def opengl(kind: str, platform: str) -> Any:  # noqa: ANN401  (PyOpenGL is untyped)
     """The functions and constants of OpenGL 3.3, calling the library of `platform`, "egl" or "osmesa".
 
-    Its check after every call is switched off: the renderer asks for errors once a frame, and says what it drew.
+    The error check after every call is off: the renderer checks once per frame and names the frame.
 
     Raises:
-        RenderUnavailable: PyOpenGL is missing, finds no library, or is bound to another platform; for context kind `kind`.
+        RenderUnavailable: PyOpenGL is missing, finds no library, or is bound to another platform; the error names the context kind `kind`.
     """
     with _importing:
         if _bound_platform() is None:
@@ -68,7 +67,7 @@ def refuse_other_platform(kind: str, platform: str) -> None:
 
 
 def _bound_platform() -> str | None:
-    """For which platform PyOpenGL was imported in this process: "egl", "osmesa", "glx", ..., or None."""
+    """The platform for which this process imported PyOpenGL: "egl", "osmesa", "glx", ..., or None."""
     platform = sys.modules.get("OpenGL.platform")
     if platform is None or getattr(platform, "PLATFORM", None) is None:
         return None
@@ -77,7 +76,7 @@ def _bound_platform() -> str | None:
 
 @contextmanager
 def environment_variable(name: str, value: str) -> Iterator[None]:
-    """`name` set for as long as a library takes to read it; there are libraries that can be told in no other way."""
+    """Set an environment variable during a `with` block, for libraries that can be configured in no other way."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:

@@ -1,11 +1,11 @@
-"""The renderer: draws an animation's frames with OpenGL 3.3 and reads them back.
+"""Renderer port on OpenGL 3.3: draws the frames of an animation and reads them back.
 
-Figures are blended in premultiplied alpha (Porter and Duff, "Compositing Digital Images", 1984: `over`) in the order they
-come in, without depth test, culling or multisampling; soft outlines come from the sprites' alpha. Where the encoder wants
-straight alpha, a second pass over the touched rectangle computes it, so that no pixel is ever worked on by numpy. Where it wants
-on-off transparency, nothing but the fragment shaders differ: they leave out what is less than half there.
+Figures are blended in premultiplied alpha (Porter and Duff, "Compositing Digital Images", 1984: `over`) in their given order, without
+depth test, culling or multisampling; soft outlines come from the sprites' alpha. For encoders with straight alpha, a second pass over
+the touched rectangle divides by alpha, so that numpy processes no pixel. For on-off transparency, only the fragment shaders differ:
+they discard pixels with alpha below 0.5.
 
-Rows run from the top: the projection is flipped, and so is nothing else.
+The projection is flipped so that rows run from the top; nothing else is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pipeline.types import Canvas, PixelLayout, Sprite
 
 
 class Programs:
-    """The shader programs, each compiled when it is first needed and kept for the renderer's life."""
+    """Shader programs, compiled at first use and kept for the renderer's lifetime."""
 
     def __init__(self, gl: Any) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
         self._gl = gl
@@ -41,7 +41,7 @@ class Programs:
 
 
 class GLRenderer:
-    """Turns meshes into pixels (`pipeline.ports.Renderer`). Belongs to the thread that opened it."""
+    """OpenGL implementation of `pipeline.ports.Renderer`. Use it only on the thread that opened it."""
 
     def __init__(self, context: GLContext) -> None:
         self._context = context
@@ -50,11 +50,11 @@ class GLRenderer:
     @classmethod
     @contextmanager
     def open(cls, kind: ContextKind | None = None, environ: Mapping[str, str] = NO_ENVIRONMENT) -> Iterator[GLRenderer]:
-        """A renderer with a context of its own, for the length of a `with` block.
+        """Open a renderer with its own context for a `with` block.
 
         Args:
             kind: the only kind of context to try; None tries all.
-            environ: AD_USE_MESA=1 asks for software rendering.
+            environ: AD_USE_MESA=1 selects software rendering.
 
         Raises:
             RenderUnavailable: each kind that was tried, and why it failed.
@@ -64,17 +64,17 @@ class GLRenderer:
 
     @property
     def name(self) -> str:
-        """What renders, in the driver's words (GL_RENDERER), and through which context."""
+        """The driver's name (GL_RENDERER) and the kind of context."""
         return f"{self._context.driver} ({self._context.kind})"
 
     @property
     def is_software(self) -> bool:
-        """No graphics card is involved."""
+        """Whether no graphics card is involved."""
         return contexts.is_software(self._context.driver)
 
     @contextmanager
     def open_scene(self, canvas: Canvas, sprites: Sequence[Sprite], *, layout: PixelLayout) -> Iterator[GLSceneRenderer]:
-        """Upload what stays the same; free it at the end.
+        """Upload canvas and sprites; leaving the context frees them.
 
         Raises:
             ShapeError: a sprite's arrays don't fit each other.

@@ -1,7 +1,6 @@
-"""OpenGL objects with an owner: programs, textures, buffers and framebuffers that are freed together.
+"""OpenGL programs, textures, buffers and framebuffers with an owner that frees them together.
 
-Functions are PyOpenGL's raw ones and take what C takes; `gl` is `GLContext.gl` throughout. Errors are not asked for here but by
-the owner, once, through `check`.
+`gl` is `GLContext.gl` throughout: raw functions with C signatures. The owner checks for errors, once, through `check`.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ _ERROR_NAMES: Final = {
     0x0507: "GL_CONTEXT_LOST",
 }
 _MOST_ERRORS: Final = 16
-"""A lost context may report errors for ever."""
+"""A lost context may report errors forever."""
 
 
 def check(gl: Any, doing: str) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
-    """Raise RenderFailed with every error that OpenGL has noted since the last check, by name."""
+    """Raise RenderFailed with the names of all OpenGL errors since the last check."""
     code = gl.glGetError()
     if not code:
         return
@@ -48,7 +47,7 @@ class Program:
         name: OpenGL's number for it.
 
     Raises:
-        RenderFailed: the driver's compiler refused; with its words.
+        RenderFailed: the driver's compiler failed; the message quotes it.
     """
 
     def __init__(self, gl: Any, vertex: str, fragment: str) -> None:  # noqa: ANN401
@@ -103,7 +102,7 @@ def _log(read: Any, name: int) -> str:  # noqa: ANN401
 
 
 class Objects:
-    """Textures, buffers, vertex arrays and framebuffers that one owner frees together, at the end of a `with` block."""
+    """Textures, buffers, vertex arrays and framebuffers, freed together at the end of a `with` block."""
 
     def __init__(self, gl: Any) -> None:  # noqa: ANN401
         self._gl = gl
@@ -127,7 +126,7 @@ class Objects:
         return self._new(self._gl.glGenBuffers, self._gl.glDeleteBuffers)
 
     def static_buffer(self, target: int, array: NDArray[Any]) -> int:
-        """A buffer that holds the array for good; left bound to `target`."""
+        """Create a buffer with constant content; it stays bound to `target`."""
         name = self.buffer()
         self._gl.glBindBuffer(target, name)
         rows = np.ascontiguousarray(array)
@@ -135,13 +134,13 @@ class Objects:
         return name
 
     def vertex_array(self) -> int:
-        """A vertex array, left bound."""
+        """Create a vertex array; it stays bound."""
         name = self._new(self._gl.glGenVertexArrays, self._gl.glDeleteVertexArrays)
         self._gl.glBindVertexArray(name)
         return name
 
     def picture_texture(self, rgba: Bytes) -> int:
-        """A (h, w, 4) straight-alpha picture, premultiplied, linearly filtered, clamped at its edges, without mipmaps."""
+        """Create a texture from an image (h, w, 4) with straight alpha: premultiplied, linear filter, clamped at its edges, no mipmaps."""
         gl = self._gl
         height, width = rgba.shape[:2]
         rows = premultiplied(rgba)
@@ -152,7 +151,7 @@ class Objects:
         return name
 
     def target(self, width: int, height: int) -> tuple[int, int]:
-        """A framebuffer with one RGBA texture, left bound, and that texture.
+        """Create a framebuffer with one RGBA texture; it stays bound. Returns both.
 
         Raises:
             RenderFailed: the driver can't draw into such a texture.
@@ -182,7 +181,7 @@ class Objects:
 
 
 def premultiplied(rgba: Bytes) -> Bytes:
-    """(h, w, 4) straight alpha -> premultiplied, rounded to nearest; C-contiguous."""
+    """Premultiplied copy of an image (h, w, 4) with straight alpha, rounded to nearest, C-contiguous."""
     result = np.ascontiguousarray(rgba).copy()
     alpha = rgba[..., 3:].astype(np.uint16)
     result[..., :3] = (rgba[..., :3] * alpha + 127) // 255

@@ -1,10 +1,10 @@
-"""One animation on the renderer: textures are up, frames are drawn and read back one after the other.
+"""Rendering of one animation: draws its frames one after the other and reads them back.
 
-Reading back waits for the rasteriser, and every pixel counts in software, so a frame only ever touches a rectangle:
+Reading back waits for the rasterizer, and every pixel counts in software, so each frame touches only a rectangle:
 
 - transparent canvas: the box around this frame's geometry is drawn, resolved and read into a buffer of its size.
-- anything that covers the canvas: the boxes of this frame and the last one are redrawn, and read into a whole picture that is
-  kept, because all around them nothing has changed.
+- opaque canvas: the boxes of this frame and the last one are redrawn and read into a whole image that is kept, since nothing else
+  has changed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from pipeline.types import Bytes, Canvas, Frame, Layer, PixelLayout, Singles, Sp
 
 
 class ProgramSource(Protocol):
-    """Where shader programs come from."""
+    """Source of compiled shader programs."""
 
     def get(self, vertex: str, fragment: str) -> Program: ...
 
 
 class GLSceneRenderer:
-    """`pipeline.ports.SceneRenderer` on OpenGL. Made by `GLRenderer.open_scene`, which frees what it holds."""
+    """`pipeline.ports.SceneRenderer` on OpenGL. Made by `GLRenderer.open_scene`, which frees its objects."""
 
     def __init__(
         self,
@@ -53,11 +53,11 @@ class GLSceneRenderer:
         self._projection = ScreenProjection(canvas)
         self._clip_from_world = _flipped(canvas.view_projection)
         self._far_sign = -1.0 if canvas.view_projection[3, 2] > 0 else 1.0
-        self._sprite_pens = [SpriteBatch(self._gl, objects, sprite) for sprite in sprites]
-        self._stroke_pen = StrokeBatch(self._gl, objects)
+        self._sprite_batches = [SpriteBatch(self._gl, objects, sprite) for sprite in sprites]
+        self._stroke_batch = StrokeBatch(self._gl, objects)
         self._empty_array = objects.vertex_array()
         self._clear_colour = clear_colour(canvas, sprites, layout)
-        # Where an opaque colour lies behind, soft rims may stay soft.
+        # Soft edges may stay soft in front of an opaque color.
         self._is_cut = layout is PixelLayout.CUT_OUT and not (canvas.is_opaque or self._clear_colour[3] > 0)
         self._prepare_targets(objects)
         self._prepare_pixels()
@@ -77,26 +77,26 @@ class GLSceneRenderer:
         self._stale = self._projection.whole if self._is_covered else EMPTY
 
     def draw(self, layers: Sequence[Layer], strokes: Sequence[Strokes], pts: Fraction) -> Frame:
-        """Draw one frame, `layers[i]` with sprite i, in order of their z, far to near; the order given decides between equals.
+        """Draw one frame: `layers[i]` with sprite i, far to near by z; equal z keep the given order.
 
-        A `triangles` array is uploaded when it is first seen and must not be written to afterwards.
+        A `triangles` array is uploaded at first use and must not be modified afterwards.
 
         Returns:
-            the frame, cropped to what is drawn where the canvas is transparent, whole otherwise; its pixels are read-only.
+            the frame, cropped to its content if the canvas is transparent, whole otherwise; its pixels are read-only.
 
         Raises:
-            ShapeError: a layer does not fit its sprite.
+            ShapeError: a layer doesn't match its sprite.
             RenderFailed: OpenGL reported an error, or a coordinate is not finite.
         """
-        if len(layers) > len(self._sprite_pens):
-            raise ShapeError("layers", expected=f"at most {len(self._sprite_pens)}, one for each sprite", actual=str(len(layers)))
+        if len(layers) > len(self._sprite_batches):
+            raise ShapeError("layers", expected=f"at most {len(self._sprite_batches)}, one for each sprite", actual=str(len(layers)))
         self._context.make_current()
-        pairs = sorted(zip(self._sprite_pens, layers, strict=False), key=lambda pair: self._far_sign * pair[1].z)
+        pairs = sorted(zip(self._sprite_batches, layers, strict=False), key=lambda pair: self._far_sign * pair[1].z)
         touched = self._touched(pairs, strokes)
         dirty = touched
         if self._is_covered:
             dirty = touched.union(self._stale)
-            self._stale = self._projection.whole  # until this frame has come through
+            self._stale = self._projection.whole  # until this frame is complete
         if not dirty.is_empty:
             self._paint(pairs, strokes, dirty)
             self._resolve()
@@ -109,19 +109,19 @@ class GLSceneRenderer:
 
     def _touched(self, pairs: Sequence[tuple[SpriteBatch, Layer]], strokes: Sequence[Strokes]) -> ScreenBox:
         box = EMPTY
-        for pen, layer in pairs:
-            box = box.union(pen.box(layer, self._projection))
+        for batch, layer in pairs:
+            box = box.union(batch.box(layer, self._projection))
         for stroke in strokes:
-            box = box.union(self._stroke_pen.box(stroke, self._projection))
+            box = box.union(self._stroke_batch.box(stroke, self._projection))
         return box
 
     def _paint(self, pairs: Sequence[tuple[SpriteBatch, Layer]], strokes: Sequence[Strokes], dirty: ScreenBox) -> None:
-        """Background, strokes behind, figures, strokes in front; nothing outside `dirty` but the clearing."""
+        """Draw background, strokes behind, figures and strokes in front, clipped to `dirty` except for clearing."""
         gl = self._gl
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._drawing)
         gl.glViewport(0, 0, self._canvas.width, self._canvas.height)
-        # A clearing of everything costs next to nothing: no tile is touched before something is drawn into it. Within a scissor
-        # it would be drawn pixel by pixel.
+        # Clearing everything is almost free: llvmpipe touches no tile before something is drawn into it. Within a scissor it would
+        # clear pixel by pixel.
         gl.glDisable(gl.GL_SCISSOR_TEST)
         gl.glClearColor(*self._clear_colour)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
@@ -136,10 +136,10 @@ class GLSceneRenderer:
             self._cover()
         self._paint_strokes([stroke for stroke in strokes if stroke.behind])
         current = None
-        for pen, layer in pairs:
-            kind = "painted" if pen.is_painted else "sprite"
+        for batch, layer in pairs:
+            kind = "painted" if batch.is_painted else "sprite"
             program = self._use_in_world(kind, self._fragment(kind), current)
-            pen.draw(layer, program)
+            batch.draw(layer, program)
             current = program
         self._paint_strokes([stroke for stroke in strokes if not stroke.behind])
         gl.glDisable(gl.GL_BLEND)
@@ -148,10 +148,10 @@ class GLSceneRenderer:
         if strokes:
             self._use_in_world("strokes", "strokes", None)
             for stroke in strokes:
-                self._stroke_pen.draw(stroke)
+                self._stroke_batch.draw(stroke)
 
     def _resolve(self) -> None:
-        """Turn the premultiplied pixels inside the scissor into straight ones, where the layout wants them."""
+        """Convert premultiplied pixels inside the scissor to straight alpha, if the layout requires it."""
         if self._resolving is None:
             return
         gl = self._gl
@@ -161,7 +161,7 @@ class GLSceneRenderer:
         self._cover()
 
     def _read(self, box: ScreenBox) -> None:
-        """Read the box into the start of the pixel buffer, or into its place in the picture that is kept."""
+        """Read the box into the start of the pixel buffer, or into its position in the kept image."""
         gl, pixels = self._gl, self._pixels
         start = box.top * pixels.strides[0] + box.left * pixels.strides[1] if self._is_covered else 0
         gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
@@ -178,7 +178,7 @@ class GLSceneRenderer:
         self._gl.glDrawArrays(self._gl.GL_TRIANGLES, 0, 3)
 
     def _fragment(self, kind: str) -> str:
-        """The fragment shader for sprites, painted ones or pictures."""
+        """Name of the fragment shader for sprites, painted sprites or background images."""
         return f"{kind}_cut" if self._is_cut else kind
 
     def _use(self, vertex: str, fragment: str) -> Program:
@@ -195,7 +195,7 @@ class GLSceneRenderer:
 
 
 def _flipped(view_projection: Singles) -> Singles:
-    """The same with y down, which puts the top row first in OpenGL's memory."""
+    """The projection with y down, so that the top row comes first in OpenGL's memory."""
     result = view_projection.copy()
     result[1] *= -1
     return result

@@ -1,4 +1,4 @@
-"""Which rectangle of the picture a frame's geometry can touch, so that only that much is cleared, resolved and read back."""
+"""Screen-space bounding boxes of a frame's geometry, so that only this rectangle is drawn, resolved and read back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pipeline.errors import RenderFailed
 from pipeline.types import Canvas, Singles
 
 _NEAREST = 1e-6
-"""Clip-space w below which a point is taken to be beside or behind the camera, where dividing by w means nothing."""
+"""Clip-space w below which a point counts as beside or behind the camera, where division by w is meaningless."""
 
 
 @dataclass(frozen=True)
 class ScreenBox:
-    """A rectangle of pixels, top row first; `right` and `bottom` are the first ones outside."""
+    """A rectangle of pixels, top row first; `right` and `bottom` are exclusive."""
 
     left: int
     top: int
@@ -35,7 +35,7 @@ class ScreenBox:
         return self.right <= self.left or self.bottom <= self.top
 
     def union(self, other: ScreenBox) -> ScreenBox:
-        """The smallest box around both; an empty one adds nothing."""
+        """The smallest box around both; an empty box adds nothing."""
         if self.is_empty:
             return other
         if other.is_empty:
@@ -47,7 +47,7 @@ EMPTY = ScreenBox(0, 0, 0, 0)
 
 
 class ScreenProjection:
-    """The canvas's camera, from world to pixels.
+    """Projection from world space to pixels of the canvas.
 
     Attributes:
         whole: the box of the whole canvas.

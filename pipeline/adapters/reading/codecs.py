@@ -1,8 +1,7 @@
-"""Opens a picture with the one codec for its format, and refuses what would take too long or too much memory to decode.
+"""Opens an image with the codec of its format, after checking that decoding takes bounded time and memory.
 
-Owns the choice of codec and the checks before decoding. The codecs' classes are used directly, not through `Image.open`: so no plugin
-is registered, no global limit is touched, and no other format's parser ever sees the bytes. Pillow's limits are global and its
-plugins warn of metadata that we don't read; see `quietly` for that.
+Uses the codecs' classes directly, not `Image.open`: no plugin is registered, no global limit is changed, and no other format's parser
+sees the bytes. Pillow's plugins warn about metadata that is not used here; `quietly` suppresses that.
 """
 
 from __future__ import annotations
@@ -44,15 +43,15 @@ _BYTES_PER_PIXEL: dict[ImageKind, float] = {
 }
 """Peak while decoding, measured at 24 megapixels, without the file itself and some 40 MB for strips whatever the size is."""
 _COEFFICIENT_BYTES = 6
-"""A progressive JPEG's coefficients, three channels of 16 bits, are held for the whole picture at full size."""
+"""A progressive JPEG holds its coefficients, three channels of 16 bits, for the whole image at full size."""
 
 _MAX_SCANS = 100
-"""A progressive JPEG has about ten scans; every one more costs a pass over the whole picture, for a few bytes of file."""
+"""A progressive JPEG has about ten scans; each further scan costs a pass over the whole image, for a few bytes of file."""
 _SCAN = re.compile(rb"\xff\xda\0(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
-"""Marker, length and number of channels, which libjpeg wants to agree (ITU-T T.81, B.2.3): a telephone's film behind its picture has many
-that look like a marker, and none like this."""
+"""Marker, length and number of channels, which must agree for libjpeg (ITU-T T.81, B.2.3). A phone's video after the image contains many
+false markers, but none that match this."""
 _TIFF_COMPRESSIONS = {1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946}
-"""None, fax, LZW, JPEG, Deflate, PackBits. The rarer ones (LZMA, Zstandard, ...) let the file choose how much memory is taken."""
+"""None, fax, LZW, JPEG, Deflate, PackBits. Rarer ones (LZMA, Zstandard, ...) let the file decide how much memory is used."""
 _COMPRESSION, _TILE_WIDTH, _TILE_LENGTH = 259, 322, 323
 
 _ISPE = re.compile(rb"ispe\0\0\0\0(.{4})(.{4})", re.DOTALL)
@@ -62,27 +61,27 @@ _quiet = threading.Lock()
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """No warning of Pillow's escapes. It swaps the process's filters, so one thread at a time, and only around parsing headers."""
+    """Suppress Pillow's warnings. Replaces the process-wide filters, so it is locked and only used around header parsing."""
     with _quiet, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def opened(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int]]:
-    """The picture with its header read and its size checked, no pixel decoded yet; and its width and height, px.
+    """Open the image: header parsed and size checked, no pixel decoded. Returns it with its width and height, px.
 
-    A JPEG is set to be reduced while it is decoded: its own size is that of the result.
+    A JPEG is configured to be reduced while decoding; its own size attribute is that of the result.
 
     Raises:
-        DecodeError: TOO_MANY_PIXELS, TOO_SMALL, UNSUPPORTED (a compression we don't trust), CORRUPT (a bomb of scans).
-        Exception: what the codec raises on damaged bytes; `pipeline.adapters.reading.image_reader` maps it.
+        DecodeError: TOO_MANY_PIXELS, TOO_SMALL, UNSUPPORTED (an untrusted compression), CORRUPT (too many scans).
+        Exception: from the codec, for damaged bytes; `pipeline.adapters.reading.image_reader` maps it.
     """
     if kind is ImageKind.WEBP:
-        _check_size(_webp_canvas(source), kind, limits, name)  # its codec takes the memory when it is made
+        _check_size(_webp_canvas(source), kind, limits, name)  # its codec allocates when it is created
     if kind is ImageKind.TIFF:
         _check_tiff(source, limits, name)
     if kind is ImageKind.HEIF:
-        _check_area(_heif_coded_size(source), kind, limits, name)  # a bigger picture may be cropped to the size that is shown
+        _check_area(_heif_coded_size(source), kind, limits, name)  # the coded image may be larger than the cropped one that is shown
     with quietly():
         picture = _CODECS[kind](BytesIO(source))
     progressive = kind is ImageKind.JPEG and "progressive" in picture.info
@@ -98,7 +97,7 @@ def opened(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> t
 
 def load(kind: ImageKind, picture: ImageFile) -> None:
     """Decode the pixels. Raises what the codec raises."""
-    if kind is ImageKind.TIFF:  # its codec reads more metadata at the end, and warns of it
+    if kind is ImageKind.TIFF:  # its codec reads more metadata at the end, and warns about it
         with quietly():
             picture.load()
     else:
@@ -132,7 +131,7 @@ def _check_area(size: tuple[int, int], kind: ImageKind, limits: DecodeLimits, na
 
 
 def _webp_canvas(source: bytes) -> tuple[int, int]:
-    """Width and height, px, from the first chunk (RFC 9649, 2.5 to 2.7). A damaged one is given the least, for libwebp to refuse."""
+    """Width and height, px, from the first chunk (RFC 9649, 2.5 to 2.7). A damaged chunk raises ValueError."""
     chunk, header = source[12:16], source[20:30]
     if chunk == b"VP8X" and len(header) == 10:
         return int.from_bytes(header[4:7], "little") + 1, int.from_bytes(header[7:10], "little") + 1
@@ -146,7 +145,7 @@ def _webp_canvas(source: bytes) -> tuple[int, int]:
 
 
 def _heif_coded_size(source: bytes) -> tuple[int, int]:
-    """Width and height, px, of the biggest picture in the file, whatever it is for: ISO 23008-12, 6.5.3, "ispe" boxes."""
+    """Width and height, px, of the largest image item in the file (ISO 23008-12, 6.5.3, "ispe" boxes)."""
     before_pixels = source[: source.find(b"mdat")] if source.find(b"mdat") > source.find(b"meta") else source
     sizes = [(int.from_bytes(found[1], "big"), int.from_bytes(found[2], "big")) for found in _ISPE.finditer(before_pixels)]
     return max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
@@ -156,10 +155,10 @@ def _check_tiff(source: bytes, limits: DecodeLimits, name: str) -> None:
     tags = tiff_tags(source)
     foreign = set(tags.get(_COMPRESSION, ())) - _TIFF_COMPRESSIONS
     if foreign:
-        summary = f"the TIFF is compressed in a way that is not read (number {min(foreign)})"
+        summary = f"the TIFF has an unsupported compression (number {min(foreign)})"
         raise DecodeError(DecodeReason.UNSUPPORTED, summary, path=name, hint="save it with LZW, Deflate or no compression")
     tile = max(tags.get(_TILE_WIDTH, (0,))) * max(tags.get(_TILE_LENGTH, (0,)))
-    if tile > limits.max_pixels // 4:  # a tile is buffered whole, however small the picture is
+    if tile > limits.max_pixels // 4:  # a tile is buffered whole, however small the image is
         summary = f"the TIFF's tiles are too big: expected at most {limits.max_pixels // 4} pixels, found {tile}"
         raise DecodeError(DecodeReason.TOO_MANY_PIXELS, summary, path=name, hint="save it without tiles")
 

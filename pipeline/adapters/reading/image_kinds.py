@@ -1,6 +1,6 @@
-"""What a file is, by what is in it: its name is a hint for people only.
+"""Detection of image formats by content; the file name is only used for notes.
 
-Owns the list of formats that are read, and what to tell about those that are not. Decodes nothing.
+Lists the supported formats, and the messages for common unsupported ones. Decodes nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ AS_PICTURE = "save it as PNG or JPEG"
 
 
 class ImageKind(StrEnum):
-    """The formats that are read."""
+    """Supported image formats."""
 
     PNG = "PNG"
     JPEG = "JPEG"
@@ -71,7 +71,7 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"mif1", b"msf1", b"mif2", b"miaf"}
 _RAW_TAGS = {50706, 50740}
-"""DNGVersion; DNGPrivateData, which Sony writes without it."""
+"""DNGVersion; DNGPrivateData, which Sony writes without DNGVersion."""
 _NEW_SUBFILE_TYPE, _SUB_IFDS = 254, 330
 _TEXT_BYTES = 1024
 _SVG_BYTES = 8192
@@ -81,7 +81,7 @@ def kind_of(source: bytes, name: str) -> ImageKind:
     """The format of a file's bytes.
 
     Raises:
-        DecodeError: EMPTY, or UNSUPPORTED with what it is instead.
+        DecodeError: EMPTY, or UNSUPPORTED with the detected format.
     """
     if not source.strip(b"\0"):
         found = "nothing" if not source else f"{len(source)} zeros"
@@ -97,14 +97,14 @@ def kind_of(source: bytes, name: str) -> ImageKind:
 
 
 def suffix_note(kind: ImageKind, suffix: str) -> str:
-    """A sentence if `suffix` (".png") is not one of the format's, else ""."""
+    """A note if `suffix` (".png") does not belong to the format, else ""."""
     if not suffix or suffix.lower() in SUFFIXES[kind]:
         return ""
     return f"it is a {kind} although its name ends in {suffix}"
 
 
 def looks_cut(kind: ImageKind, source: bytes) -> bool:
-    """The file ends earlier than it says, or without the end mark of its format. True of some pictures that can be read, too."""
+    """Whether the file ends before its declared end, or without its end marker. Also true for some readable images."""
     return _CUT[kind](source)
 
 
@@ -114,7 +114,7 @@ def _refusal(found: str, hint: str, name: str) -> DecodeError:
 
 
 def _is_raw(source: bytes) -> bool:
-    """Canon marks its header; the others are TIFF files whose first page is a preview of the raw page beneath it."""
+    """Whether this is a camera's raw file: Canon marks its header; others are TIFF files whose first page is a preview."""
     tags = tiff_tags(source)
     is_preview = tags.get(_NEW_SUBFILE_TYPE, (0,))[:1] == (1,) and _SUB_IFDS in tags
     return source[8:10] == b"CR" or is_preview or not _RAW_TAGS.isdisjoint(tags)
@@ -162,7 +162,7 @@ def _is_text(beginning: bytes) -> bool:
 
 
 def _box_end(source: bytes) -> int:
-    """Where the last top-level box of an ISO file ends, by its own account."""
+    """Declared end of the last top-level box of an ISO file, bytes."""
     at = 0
     while at + 8 <= len(source):
         length = int.from_bytes(source[at : at + 4], "big")
@@ -175,7 +175,7 @@ def _box_end(source: bytes) -> int:
 
 
 def _tiff_end(source: bytes) -> int:
-    """Where the directory, or the farthest strip or tile of the first page, ends."""
+    """End of the directory, or of the farthest strip or tile of the first page, bytes."""
     order: Literal["little", "big"] = "little" if source[:2] == b"II" else "big"
     directory = int.from_bytes(source[4:8], order)
     entries = int.from_bytes(source[directory : directory + 2], order)

@@ -1,12 +1,12 @@
-"""Strangers' pictures, decode_drawing: bytes in, an upright `Drawing` of sensible size out, or a `DecodeError` that says why not.
+"""Reader of untrusted image files: bytes in, an upright `Drawing` of bounded size out, or a `DecodeError` with the reason.
 
-Owns the order of checks and the one place where the codecs' exceptions are mapped. Formats: `kinds`. Only the first picture
-of an animation or of several pages is read. In HEIF the container says which way is up, and EXIF is ignored (ISO 23008-12, 6.5.10);
-libheif has turned the picture by then.
+Owns the order of checks, and maps the codecs' exceptions. Formats: `image_kinds`. Reads only the first frame of an animation or the
+first page of a document. In HEIF the container gives the orientation and EXIF is ignored (ISO 23008-12, 6.5.10); libheif turns the
+image itself.
 
-A JPEG that lacks nothing but its end marker is read, as some cameras never write one; whatever else is cut off is refused, as it may
-be a copy that is still on its way. Whether picture data is missing shows in decoding twice, with different bytes in place of the
-missing ones: if they were needed, the pictures differ. A progressive JPEG may lack whole scans unnoticed: it is always refused.
+A JPEG that lacks only its end marker is read, since some cameras never write one. Other truncated files are refused, since they may be
+incomplete copies. Missing image data shows when decoding twice with different filler bytes: if the bytes were needed, the results
+differ. A progressive JPEG may lack whole scans unnoticed, so a truncated one is always refused.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ FOREIGN_ERRORS: tuple[type[Exception], ...] = (
     ImageCms.PyCMSError,
     Warning,  # where warnings are errors
 )
-"""What Pillow, pillow-heif and the modules beneath them raise on damaged bytes; a test compares it with their source."""
+"""Exceptions of Pillow, pillow-heif and their dependencies for damaged bytes; a test compares the list with their source."""
 
 _END_MARKER = b"\xff\xd9"
 _FILLINGS = (b"", b"\x55\xa9\x33" * 20)
@@ -60,16 +60,16 @@ _BITS_PER_SAMPLE, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
 
 def read_drawing(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
-    """The drawing in a file. Follows links; never waits on a pipe, and never reads more than `limits.max_bytes`.
+    """Read a drawing from a file. Follows links, does not wait on a pipe, and reads at most `limits.max_bytes`.
 
     Raises:
-        DecodeError: as `decode_drawing`; UNREADABLE if the file is missing, not ours to read, or no ordinary file.
+        DecodeError: as `decode_drawing`; UNREADABLE if the file is missing, unreadable, or not a regular file.
     """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path)
+                raise DecodeError(DecodeReason.UNREADABLE, "not a regular file: expected an image", path=path)
             _check_bytes(status.st_size, limits, str(path))
             source = file.read(limits.max_bytes + 1)  # it may be growing
     except OSError as error:
@@ -79,12 +79,12 @@ def read_drawing(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
 
 
 def decode_drawing(source: bytes, *, name: str, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
-    """The drawing in a file's bytes: 8-bit sRGB, upright, its longer side at most `limits.working_side` px.
+    """Decode a drawing: 8-bit sRGB, upright, its longer side at most `limits.working_side` px.
 
     Args:
-        name: of the file, for messages, and to tell if its suffix is wrong; it does not decide how the bytes are read.
+        name: of the file, for messages and for the note about a wrong suffix; it does not select the codec.
     Raises:
-        DecodeError: with its reason. Nothing else, whatever the bytes are.
+        DecodeError: with its reason. No other error, for any bytes.
     """
     _check_bytes(len(source), limits, name)
     kind = kind_of(source, name)
@@ -125,7 +125,7 @@ def _mapped(kind: ImageKind, source: bytes, name: str) -> Iterator[None]:
 
 
 def _pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[Bytes, Bytes | None, int, tuple[str, ...]]:
-    """Colours, alpha and orientation as stored, and notes."""
+    """Colors, alpha and orientation as stored, and notes."""
     picture, size, end_note = _loaded(kind, source, limits, name)
     notes = [_frames_note(kind, picture, source), end_note]
     orientation, tags = _orientation(kind, picture), tiff_tags(source)
@@ -139,7 +139,7 @@ def _pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> 
 
 
 def _loaded(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int], str]:
-    """The picture with its pixels decode_drawing, its size before it was reduced, and a sentence or ""."""
+    """The image with decoded pixels, its size before the reduction, and a note or ""."""
     picture, size = opened(kind, source, limits, name)
     try:
         load(kind, picture)
@@ -152,7 +152,7 @@ def _loaded(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> 
 
 
 def _without_end_marker(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> ImageFile | None:
-    """The picture in a JPEG that lacks nothing but its end marker, or None."""
+    """The image of a JPEG that lacks only its end marker, or None."""
     if kind is not ImageKind.JPEG or not looks_cut(kind, source):
         return None
     filled = [opened(kind, source + filling + _END_MARKER, limits, name)[0] for filling in _FILLINGS]
@@ -162,7 +162,7 @@ def _without_end_marker(kind: ImageKind, source: bytes, limits: DecodeLimits, na
 
 
 def _orientation(kind: ImageKind, picture: ImageFile) -> int:
-    """EXIF's, where the codec has not turned the picture itself, as those of HEIF and TIFF do."""
+    """EXIF orientation, unless the codec turns the image itself, as those of HEIF and TIFF do."""
     if kind in {ImageKind.HEIF, ImageKind.TIFF}:
         return UPRIGHT
     exif = picture.info.get("exif")
@@ -175,7 +175,7 @@ def _depth(tags: Tags) -> int | None:
 
 
 def _is_inverted(tags: Tags) -> bool:
-    """Pillow leaves deep samples as they are where zero is white; those of 8 bits it inverts."""
+    """Whether zero is white; Pillow inverts 8-bit samples itself, but not deeper ones."""
     return tags.get(_PHOTOMETRIC, (1,))[0] == _WHITE_IS_ZERO
 
 
@@ -186,4 +186,4 @@ def _frames_note(kind: ImageKind, picture: ImageFile, source: bytes) -> str:
         several = bool(getattr(picture, "is_animated", False))
     else:
         several = False  # a GIF would have to be read to its end
-    return "only the first of its pictures is used" if several else ""
+    return "only the first image in the file is used" if several else ""

@@ -1,7 +1,7 @@
-"""From a codec's picture of any mode to 8-bit colour and alpha of the working size.
+"""Conversion of decoded images of any Pillow mode to 8-bit sRGB and alpha at the working size.
 
-Owns Pillow's modes and colour profiles. Works in strips, so that a big picture is never held a second time; averages with
-premultiplied alpha (Pillow does), so that no hidden colour of a transparent pixel bleeds into a visible one.
+Handles Pillow's modes and color profiles. Works in strips, so that a large image is not held twice; averages with premultiplied alpha
+(Pillow does), so that hidden colors of transparent pixels don't bleed into visible ones.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from pipeline.types import Bytes
 _STRIP_PIXELS = 4_000_000
 _WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
 _PLAIN = {"L", "LA", "RGB", "RGBA", "CMYK", "LAB"}
-"""Modes that can be averaged as they are."""
+"""Modes that can be averaged without conversion."""
 _MIDDLE, _ALMOST = 128, 16
-"""A grey, and by how many levels sRGB profiles of different makers may disagree on it."""
+"""A middle gray, and the difference in levels that sRGB profiles of different makers may show for it."""
 _PROFILE_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 
 
 def working_copy(picture: Image.Image, working_side: int, *, bits: int | None = None, inverted: bool = False) -> Image.Image:
-    """`picture`, loaded, as mode L, LA, RGB, RGBA, CMYK or LAB, its longer side at most `working_side` px.
+    """Reduced copy of a loaded `picture` in mode L, LA, RGB, RGBA, CMYK or LAB, its longer side at most `working_side` px.
 
     Args:
         bits: depth of a 16-bit mode's samples, if fewer than 16 are used.
-        inverted: its samples say how dark, not how bright.
+        inverted: zero is white.
     """
     factor = whole_reduction(max(picture.size), working_side)
     scale = _scale(picture, bits)
@@ -45,11 +45,11 @@ def working_copy(picture: Image.Image, working_side: int, *, bits: int | None = 
 
 
 def rgb_and_alpha(picture: Image.Image, profile: bytes | None) -> tuple[Bytes, Bytes | None, str]:
-    """(H, W, 3) uint8 sRGB, (H, W) uint8 straight alpha or None, and a sentence on the colour profile or "".
+    """(H, W, 3) uint8 sRGB, (H, W) uint8 straight alpha or None, and a note about the color profile or "".
 
     Args:
-        picture: as `working_copy` makes it.
-        profile: ICC; one that is damaged or does not fit is ignored.
+        picture: from `working_copy`.
+        profile: ICC profile; a damaged or unsuitable one is ignored.
     """
     alpha = np.array(picture.getchannel("A"), dtype=np.uint8) if picture.mode in _WITH_ALPHA else None
     colours = picture.convert("RGB" if picture.mode == "RGBA" else "L") if alpha is not None else picture
@@ -60,7 +60,7 @@ def rgb_and_alpha(picture: Image.Image, profile: bytes | None) -> tuple[Bytes, B
 
 
 def _scale(picture: Image.Image, bits: int | None) -> float:
-    """What the samples are divided by; 1 for all modes of 8 bits."""
+    """Divisor for the samples; 1 for all 8-bit modes."""
     if picture.mode.startswith("I;16"):
         return scale_to_bytes(0, 0, is_float=False, bits=bits or 16)
     if picture.mode in {"I", "F"}:
@@ -99,11 +99,11 @@ def _from_deep(strip: Image.Image, scale: float, *, inverted: bool) -> Image.Ima
 
 
 def _from_keyed(strip: Image.Image) -> Image.Image:
-    """A palette looked up, and a transparent colour made alpha: colours must not be averaged before that."""
+    """Resolve the palette, and turn a transparent color into alpha; colors must not be averaged before that."""
     key = strip.info.get("transparency")
     if strip.mode == "P" and key is None:
         return strip.convert("RGB")
-    if isinstance(key, tuple) and max(key) > 255:  # of a 16-bit picture, which Pillow cuts to 8 bits but not the key
+    if isinstance(key, tuple) and max(key) > 255:  # of a 16-bit image: Pillow reduces the samples to 8 bits, but not the key
         strip.info["transparency"] = tuple(level >> 8 for level in key)
     return strip.convert("RGBA")
 
@@ -135,7 +135,7 @@ def _by_profile(colours: Image.Image, profile: bytes) -> tuple[Image.Image | Non
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    """It is called so, and a middle grey stays one: GIMP's "Linear sRGB" only has the same primaries."""
+    """Whether the profile is named sRGB and keeps a middle gray: GIMP's "Linear sRGB" only has the same primaries."""
     if "sRGB" not in (profile.profile.profile_description or "") or profile.profile.xcolor_space.strip() != "RGB":
         return False
     grey = Image.new("RGB", (1, 1), (_MIDDLE, _MIDDLE, _MIDDLE))

@@ -1,7 +1,8 @@
-"""The whole numbers in the first directory of a TIFF structure: that of a TIFF file, and that of EXIF in all other formats.
+"""Integer tags of the first TIFF directory, in TIFF files and in EXIF blocks of other formats.
 
-Reads just enough to decide before a decoder is let loose: orientation, compression, tiles, and what marks a camera's raw file.
-Never raises: what is damaged is absent. TIFF 6.0, section 2.
+Reads just enough for the checks before a decoder runs: orientation, compression, tile size, and marks of camera raw files. Never raises:
+damaged tags are absent. Pillow's own reader keeps only the last of repeated tags, while decoders may use another one, so the check
+needs all of them. TIFF 6.0, section 2.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import struct
 
 ORIENTATION = 0x0112
 _SIZES = {1: 1, 3: 2, 4: 4}
-"""Bytes of a value by field type: BYTE, SHORT, LONG; no others hold what we ask for."""
+"""Bytes per value by field type: BYTE, SHORT, LONG, the only ones of the tags in use."""
 _LETTERS = {1: "B", 3: "H", 4: "I"}
 _MAX_ENTRIES = 4096
 _MAX_VALUES = 1_000_000
@@ -19,7 +20,7 @@ Tags = dict[int, tuple[int, ...]]
 
 
 def tiff_tags(source: bytes) -> Tags:
-    """Tag number -> its whole numbers; of a tag that appears twice, all of them. Empty if `source` is no classic TIFF."""
+    """Integers by tag number; all of them for a repeated tag. Empty if `source` is not a classic TIFF."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(source[:4])
     if order is None or len(source) < 8:
         return {}
@@ -32,13 +33,13 @@ def tiff_tags(source: bytes) -> Tags:
 
 
 def exif_orientation(exif: bytes) -> int:
-    """1..8 from an EXIF block, with or without its "Exif" prefix; 1 where it says nothing that makes sense."""
+    """Orientation 1..8 from an EXIF block, with or without its "Exif" prefix; 1 if it has no valid one."""
     values = tiff_tags(exif.removeprefix(b"Exif\0\0")).get(ORIENTATION, ())
     return values[0] if values and 1 <= values[0] <= 8 else 1
 
 
 def has_more_pages(source: bytes) -> bool:
-    """A second directory follows the first."""
+    """Whether a second directory follows the first."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(source[:4])
     if order is None:
         return False
@@ -47,7 +48,7 @@ def has_more_pages(source: bytes) -> bool:
 
 
 def _directory_start(source: bytes, order: str) -> tuple[int, int] | None:
-    """Where the first entry lies, and how many there are."""
+    """Offset of the first entry, and the number of entries."""
     (start,) = struct.unpack(order + "I", source[4:8]) if len(source) >= 8 else (0,)
     if start < 8 or start + 2 > len(source):
         return None

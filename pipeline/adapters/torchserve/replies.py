@@ -1,6 +1,6 @@
 """Validation of TorchServe's replies: bytes in, detections or keypoints out, or `InvalidReply` with the reason.
 
-Protocol (etc/doc/file-formats.md, "TorchServe protocol"): the detector answers `[{"class_name", "bbox": [left, top, right, bottom],
+Protocol (etc/doc/file-formats.md, "Keypoints to joints"): the detector answers `[{"class_name", "bbox": [left, top, right, bottom],
 "score"}]`, the pose estimator `[{"keypoints": [[x, y, score] x 17]}]` in COCO's order. A detection may carry `mask`, a base64 PNG or
 nested lists of numbers 0..1, and `parts`, a base64 PNG of `BodyPart`s; both cover the box. Replies are untrusted input.
 """

@@ -1,4 +1,4 @@
-"""A motion drives a rig: each rule of COMPAT.md, section 9, on a doll whose numbers are known."""
+"""A motion drives a rig: each rule of etc/doc/algorithm.md on a doll whose numbers are known."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def wild_motion(frames: int = 5, scale: float = 0.02) -> Motion:
 
 
 class Specified:
-    """COMPAT.md, section 9, with ground positions as complex numbers x + iz, one frame and joint at a time."""
+    """etc/doc/algorithm.md ("Root path"), with ground positions as complex numbers x + iz, one frame and joint at a time."""
 
     def __init__(self, motion: Motion) -> None:
         self.names = {name: index for index, name in enumerate(motion.joint_names)}

@@ -1,5 +1,5 @@
 #version 330 core
-// picture.frag for on-off transparency: a pixel is there or it is not. Nothing lies behind, so there is nothing to blend with.
+// picture.frag for on-off transparency: pixels are either opaque or discarded. Nothing is behind them to blend with.
 uniform sampler2D picture;  // premultiplied
 noperspective in vec2 screen_uv;
 out vec4 premultiplied;

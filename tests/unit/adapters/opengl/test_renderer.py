@@ -435,7 +435,7 @@ def test_many_draw_orders_are_kept_without_end_but_not_in_memory(renderer):
         for _ in range(200):
             frame = stage.draw([Layer(layer.vertices, 0.0, layer.triangles.copy())], [], NOW)
             assert frame.pixels[4, 4, 3] == 255
-        assert len(stage._sprite_pens[0]._orders) <= 64
+        assert len(stage._sprite_batches[0]._orders) <= 64
 
 
 def test_stages_may_take_turns(renderer):
@@ -518,7 +518,7 @@ def test_stage_frees_what_it_made_even_after_an_error(renderer):
 
     def fail(stage):
         stage.draw([quad(0, 0, 8, 8)], [], NOW)
-        names.extend(name for _, name in stage._sprite_pens[0]._objects._names)
+        names.extend(name for _, name in stage._sprite_batches[0]._objects._names)
         raise KeyError
 
     names: list[int] = []
