@@ -18,7 +18,7 @@ from fault.stub_daemon import pretended
 from daemon.inbox.watcher import Watcher
 from daemon.log.factory import json_log
 from daemon.policy.failures import error_type
-from daemon.service.parts import assembled
+from daemon.service.main import build_components
 from daemon.service.sd_notify import SdNotifier
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
@@ -62,7 +62,7 @@ class Hands:
         except OSError as error:
             return TaskResult(failure=TaskFailure(error_type(error), str(error)))
 
-    def hurry(self) -> None:
+    def request_stop(self) -> None:
         """Nobody waits for a model server."""
 
     def close(self) -> None:
@@ -87,11 +87,14 @@ class HandDriven:
         self.said: list[str] = []
         self.spool, self.hands = spool, Hands(work, count)
         self.log = json_log(lambda line: self.records.append(json.loads(line)), instance=spool.instance)
-        self.watch = Watcher(spool.layout.inbox, lambda: None, is_network=True)
+        self.watcher = Watcher(spool.layout.inbox, lambda: None, is_network=True)
         notifier = SdNotifier(self.said.append, 1.0)
-        parts = assembled(self.settings, spool, self.log, workers=self.hands, notifier=notifier, watch=self.watch, has_leases=has_leases)
-        self.scanner, self.completion, self.scheduler = parts.scanner, parts.completion, parts.scheduler
-        self.scan_loop, self.housekeeping = parts.scan_loop, parts.housekeeping
+        self.components = build_components(
+            self.settings, spool, self.log, workers=self.hands, notifier=notifier, watcher=self.watcher, has_leases=has_leases
+        )
+        self.scanner, self.completion, self.scheduler = self.components.scanner, self.components.completion, self.components.scheduler
+        self.scan_loop, self.disk_guard = self.components.scan_loop, self.components.disk_guard
+        self.housekeeping = self.components.housekeeping
 
     @classmethod
     @contextmanager
@@ -113,9 +116,7 @@ class HandDriven:
         if not self._has_begun:
             self._has_begun = True
             self.scheduler.take_over(now)
-        self.scan_loop.step(now)
-        self.scheduler.step(now)
-        self.housekeeping.step(now)
+        self.components.step(now)
 
     def turned(self, now: float, until_s: float = math.inf, *, turns: int = 2000) -> float:
         """Turn at every time that the daemon asks for: until nothing is left to do, or until it is `until_s`. Returns the time."""
@@ -123,17 +124,19 @@ class HandDriven:
             self.turn(now)
             if not self.left and until_s == math.inf:
                 return now
-            later = min(self.scan_loop.due_s(), self.housekeeping.due_s(), self.scheduler.due_s(now), now + LONGEST_S)
+            later = min(self.components.due_s(now), now + LONGEST_S)
             later = max(later, now + 0.001)
             if later > until_s:
                 return now
             now = later
-        raise AssertionError(f"it is not done after {turns} turns: {self.scheduler.held}")
+        raise AssertionError(f"it is not done after {turns} turns: {self.scheduler.waiting}")
 
     @property
     def left(self) -> int:
         """How much waits or runs."""
-        return len([each for each in self.scanner.waiting() if not each.rejected]) + len(self.scheduler.held) + len(self.scheduler.running)
+        return (
+            len([each for each in self.scanner.waiting() if not each.rejected]) + len(self.scheduler.waiting) + len(self.scheduler.running)
+        )
 
     def status(self) -> dict[str, Any]:
         """What it last said of itself to people on the same disk."""

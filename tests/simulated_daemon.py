@@ -13,8 +13,7 @@ from typing import Any, Self
 from fault.stub_daemon import pretended
 
 from daemon.inbox.watcher import Watcher
-from daemon.log.factory import json_log
-from daemon.service.parts import assembled
+from daemon.service.main import build_components
 from daemon.service.sd_notify import SdNotifier
 from daemon.settings import Settings
 from daemon.spool.spool import Spool
@@ -68,7 +67,7 @@ class SimulatedWorkers:
             took_s, each.report = self.doing(each.order, now, len(self.busy))
             each.ends_at_s = now + took_s
 
-    def hurry(self) -> None:
+    def request_stop(self) -> None:
         """Nobody waits for a model server."""
 
     def close(self) -> None:
@@ -95,15 +94,12 @@ class Simulation:
     def __enter__(self) -> Self:
         self.spool = self._stack.enter_context(Spool.opened(self._root))
         log = json_log(self._write, instance="simulated")
-        watch = Watcher(self.spool.layout.inbox, lambda: None, is_network=True)
+        watcher = Watcher(self.spool.layout.inbox, lambda: None, is_network=True)
         notifier = SdNotifier(self._hear, None)
-        parts = assembled(self._settings, self.spool, log, workers=self.workers, notifier=notifier, watch=watch, has_leases=True)
-        self.scanner, self.scheduler, self.scan_loop, self.housekeeping = (
-            parts.scanner,
-            parts.scheduler,
-            parts.scan_loop,
-            parts.housekeeping,
+        self.components = build_components(
+            self._settings, self.spool, log, workers=self.workers, notifier=notifier, watcher=watcher, has_leases=True
         )
+        self.scanner, self.scheduler = self.components.scanner, self.components.scheduler
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,12 +109,10 @@ class Simulation:
         """Turn the daemon's loop until then, each turn at the time at which something is due."""
         while self.now < until_s and not is_over():
             self.workers.advance(self.now)
-            self.scan_loop.step(self.now)
-            self.scheduler.step(self.now)
-            self.housekeeping.step(self.now)
+            self.components.step(self.now)
             ends = (each.ends_at_s for each in self.workers.busy)
             # Nothing that is due is due before it is later; a future that is done needs a turn at once.
-            self.now = max(min(self.scan_loop.due_s(), self.housekeeping.due_s(), self.scheduler.due_s(self.now), *ends), self.now + 0.001)
+            self.now = max(min(self.components.due_s(self.now), *ends), self.now + 0.001)
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [record for record in self.records if record["event"] == event]

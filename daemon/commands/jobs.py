@@ -162,7 +162,7 @@ def _in_inbox(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
 
 def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
     running = {job for status in statuses for job in status.get("running", ())}
-    held = {job: why for status in statuses for job, why in status.get("held", {}).items()}
+    deferred = {job: why for status in statuses for job, why in status.get("deferred", {}).items()}
     for instance in sorted(layout.work.iterdir()):
         places = sorted(instance.iterdir()) if instance.is_dir() else []
         for place in places:
@@ -177,7 +177,7 @@ def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[Row]:
             elif place.name in running:
                 yield Row(State.RUNNING, place.name, name)
             else:
-                yield Row(State.WAITING, place.name, name, str(held.get(place.name, "")))
+                yield Row(State.WAITING, place.name, name, str(deferred.get(place.name, "")))
 
 
 def _done(layout: Layout) -> Iterator[Row]:

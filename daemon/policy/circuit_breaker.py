@@ -1,4 +1,8 @@
-"""The breaker before the networks: while they can't be asked, one job in a while tries, and all others wait without harm."""
+"""Circuit breaker: after a failure, one job at a time probes a resource while all others wait and lose no attempt.
+
+Pattern: M. Nygard, "Release It!", chapter "Stability Patterns". One breaker guards the model servers, one this machine (OpenGL, the disk,
+new processes).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from daemon.policy.failures import Backoff
 
 
 class CircuitState(StrEnum):
-    """Whether jobs that need the networks may start."""
+    """Whether jobs that need the resource may start: all of them, none, or one that probes."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -16,7 +20,13 @@ class CircuitState(StrEnum):
 
 
 class CircuitBreaker:
-    """Pure: told of every end and asked before every start, with the time on the monotonic clock."""
+    """Circuit breaker without side effects: the caller reports starts and ends of jobs, with the time on the monotonic clock.
+
+    Attributes:
+        failures: failures in a row since the breaker opened.
+        opened_at_s: when it opened; None while it is closed.
+        reason: why it is open, or "".
+    """
 
     def __init__(self, backoff: Backoff) -> None:
         self._backoff = backoff
@@ -29,34 +39,35 @@ class CircuitBreaker:
 
     @property
     def state(self) -> CircuitState:
-        """As logs and STATUS= call it."""
+        """The state, as log, metrics and status show it."""
         if self.opened_at_s is None:
             return CircuitState.CLOSED
         return CircuitState.HALF_OPEN if self._probe is not None else CircuitState.OPEN
 
     def may_start(self, now: float) -> bool:
-        """Whether a job that needs the networks may start; while open, one at a time, when its time has come."""
+        """Whether a job may start. While the breaker is open: only after the backoff, and only if no other job is the probe."""
         return self.opened_at_s is None or (self._probe is None and now >= self._retry_at_s)
 
     def due_s(self) -> float | None:
-        """When the next probe may start, if one is waited for."""
+        """When the next probe may start; None if the breaker is closed or a probe runs."""
         return self._retry_at_s if self.state is CircuitState.OPEN else None
 
-    def started(self, job: str, now: float | None = None) -> bool:
-        """A job that needs the networks has started; True if it is the probe, as it is while open.
+    def record_start(self, job: str, now: float | None = None) -> bool:
+        """Record that a job started. Returns True if it is the probe, as any job is that starts while the breaker is open.
 
         Args:
-            now: to count the wait for the next probe from, or None to count it from this one's end: a probe that hangs takes long enough.
+            now: the backoff after a failed probe counts from this time; None counts it from the probe's end. Counting from the start keeps
+                a probe that times out from adding its timeout to the backoff.
         """
         if self.opened_at_s is None:
             return False
         self._probe, self._probe_started_s = job, now
         return True
 
-    def failed(self, now: float, job: str, reason: str, retry_after_s: float | None = None) -> bool:
-        """A job ended because the networks can't be asked; True if this opened the breaker.
+    def record_failure(self, now: float, job: str, reason: str, retry_after_s: float | None = None) -> bool:
+        """Record that a job ended because the resource is unavailable. Returns True if this opened the breaker.
 
-        Jobs that had started before it opened don't count again.
+        While the breaker is open, only the probe counts: jobs that started before it opened add nothing new.
         """
         is_new = self.opened_at_s is None
         if not is_new and self._probe != job:
@@ -67,12 +78,12 @@ class CircuitBreaker:
         if is_new:
             self.opened_at_s = now
         since_s = now if is_new or self._probe_started_s is None else self._probe_started_s
-        asked_s = min(retry_after_s or 0.0, self._backoff.most_s * 10)
+        asked_s = min(retry_after_s or 0.0, self._backoff.max_s * 10)
         self._retry_at_s = max(now + asked_s, since_s + self._backoff.wait_s(self.failures))
         return is_new
 
-    def succeeded(self, job: str) -> bool:
-        """The networks answered a job, whatever became of it; True if this closed the breaker."""
+    def record_success(self, job: str) -> bool:
+        """Record that the resource served a job, whatever the job's outcome. Returns True if this closed the breaker."""
         was_open = self.opened_at_s is not None
         if was_open and self._probe != job:
             return False
@@ -81,7 +92,7 @@ class CircuitBreaker:
         self.reason = ""
         return was_open
 
-    def forgotten(self, job: str) -> None:
-        """A job ended without saying anything about the networks."""
+    def forget(self, job: str) -> None:
+        """Drop a job that ended without any evidence about the resource; another job may probe."""
         if self._probe == job:
             self._probe = None

@@ -1,24 +1,26 @@
-"""What follows from a failure: give the file back with a reason, try again, or wait for better times.
+"""Retry policy: classifies errors and decides whether a job fails, is retried, or is deferred.
 
-Decided here by class alone, never where an error is raised. Three outcomes:
+The class of an error decides, never the code that raises it. Three outcomes:
 
-- fail: the same bytes would fail again. Once, alone, with a sentence.
-- retry: something broke half-way (a crash, a deadline, a driver). Counts as an attempt; after the last one the file fails.
-- defer: nobody can do it now (model server down, disk full, no OpenGL). Counts as no attempt, whatever it lasts.
+- fail: the same input would fail again. The drawing is moved to `failed/` with a reason.
+- retry: something broke on the way (a crash, a deadline, a driver). Uses up an attempt; after the last attempt the job fails.
+- defer: a resource is unavailable (model server, disk space, OpenGL). Uses up no attempt, however long it takes.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from daemon.options.sidecar import SidecarError
 from pipeline import errors
 
 
 class ErrorType(StrEnum):
-    """What went wrong: the closed set that logs, `error.json` and queries use."""
+    """Type of an error: the closed set that log records, metrics, `error.json` and queries use."""
 
     SIDECAR = "sidecar"
     UNSUPPORTED = "unsupported"
@@ -45,7 +47,7 @@ class ErrorType(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What becomes of a job after a failure."""
+    """What happens to a job after a failure."""
 
     FAIL = "fail"
     RETRY = "retry"
@@ -76,7 +78,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ErrorType], ...] = (
 )
 
 UPSTREAM_TYPES = frozenset({ErrorType.UPSTREAM, ErrorType.UNAUTHORISED, ErrorType.MISCONFIGURED, ErrorType.NO_MODEL})
-"""Those that say the networks can't be asked: the breaker's concern."""
+"""Types that open the circuit breaker of the models: no model server can be used."""
 
 _DEFERRED = UPSTREAM_TYPES | {ErrorType.NO_OPENGL, ErrorType.DISK_FULL}
 _RETRIED = frozenset(
@@ -95,9 +97,22 @@ INPUT_TYPES = frozenset(ErrorType) - _DEFERRED - _RETRIED
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
+HINTS: Final[Mapping[ErrorType, str]] = {
+    ErrorType.SIDECAR: "correct the .json file beside the image",
+    ErrorType.UNSUPPORTED: "save it as PNG or JPEG",
+    ErrorType.PICTURE: "save or copy it again",
+    ErrorType.NO_FIGURE: "draw the figure with darker lines, or photograph it closer and in better light",
+    ErrorType.NO_ANSWER: "try another image of it; the model server answers for others",
+    ErrorType.DEADLINE: "try a smaller image, or raise jobs.deadline_s",
+    ErrorType.OUT_OF_MEMORY: "try a smaller image, or raise jobs.memory_limit_mb",
+    ErrorType.CRASH: "please report this, with the image",
+    ErrorType.INTERNAL: "please report this, with the image",
+}
+"""What a user can do about a failed drawing, where the error itself does not say."""
+
 
 def error_type(error: BaseException) -> ErrorType:
-    """The type that an exception belongs to; a full disk is found behind whatever was raised from it."""
+    """The type of an exception. A full disk is recognized anywhere in the chain of causes."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in _FULL:
@@ -112,18 +127,18 @@ def error_type(error: BaseException) -> ErrorType:
 
 @dataclass(frozen=True)
 class Backoff:
-    """How long to wait after the n-th failure in a row: doubling, bounded, s."""
+    """Exponential backoff: how long to wait after the n-th failure in a row."""
 
     first_s: float
-    most_s: float
+    max_s: float
 
     def wait_s(self, failures: int) -> float:
-        """After `failures` of them, 1 or more."""
-        return min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 30))
+        """The wait after `failures` failures in a row, 1 or more: doubles each time, up to `max_s`."""
+        return min(self.max_s, self.first_s * 2.0 ** min(failures - 1, 30))
 
 
 def outcome(kind: ErrorType, attempts: int, max_attempts: int) -> Outcome:
-    """What follows from a failure of the `attempts`-th attempt."""
+    """What happens to a job whose attempt number `attempts` failed."""
     if kind in _DEFERRED:
         return Outcome.DEFER
     if kind in _RETRIED:

@@ -1,20 +1,17 @@
-"""What becomes of a job whose work has ended: published, in quarantine, or again later. The one place that decides it and tells of it."""
+"""Completion: decides the outcome of a finished attempt and moves the job accordingly: published, failed, or kept for another attempt."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from daemon.files.filenames import name_fields, shown_name
-from daemon.log.events import Event, EventLog
-from daemon.log.stages import STAGES, stage_of
-from daemon.log.stopwatch import timing_lines
-from daemon.policy.failures import Backoff, ErrorType, Outcome, error_type, outcome
+from daemon.log.events import EventLog
+from daemon.policy.failures import HINTS, Backoff, ErrorType, Outcome, error_type, outcome
+from daemon.service.job_records import JobRecords
+from daemon.service.jobs import JobTiming
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
 from daemon.spool.seen_index import SeenIndex
@@ -23,46 +20,20 @@ from daemon.spool.thumbnails import keep_thumbnail
 from daemon.worker.task import TaskFailure, TaskResult
 from pipeline.errors import DoodledError
 
-MOST_WORDS = 4000
-"""Characters of a message that a person may want to read."""
+SCHEMA: Final = 1
+"""Schema of manifests and of `error.json`."""
 
-SCHEMA = 1
-WHAT_TO_DO: Mapping[ErrorType, str] = {
-    ErrorType.SIDECAR: "correct the .json beside the picture",
-    ErrorType.UNSUPPORTED: "save it as PNG or JPEG",
-    ErrorType.PICTURE: "save or copy it once more",
-    ErrorType.NO_FIGURE: "draw the figure with darker lines, or photograph it closer and in better light",
-    ErrorType.NO_ANSWER: "try another picture of it; the model server answers for others",
-    ErrorType.DEADLINE: "try a smaller picture, or raise jobs.deadline_s",
-    ErrorType.OUT_OF_MEMORY: "try a smaller picture, or raise jobs.memory_limit_mb",
-    ErrorType.CRASH: "please report this, with the picture",
-    ErrorType.INTERNAL: "please report this, with the picture",
-}
-
-
-@dataclass
-class Timing:
-    """When what happened to a job, on the monotonic clock, s.
-
-    Attributes:
-        overhead_s: what the daemon itself has spent on it so far: looks, claims, everything that waits for the disk.
-        delays: how often it could not be gone on with, for reasons of its own.
-    """
-
-    claimed_s: float
-    queue_wait_s: float = 0.0
-    overhead_s: float = 0.0
-    delays: int = 0
+_MAX_MESSAGE: Final = 4000
 
 
 @dataclass(frozen=True)
 class CompletionResult:
-    """What became of it.
+    """Outcome of an attempt.
 
     Attributes:
-        outcome: None if it was published; RETRY and DEFER leave the job in the spool.
-        wait_s: how long until a retry.
-        is_acknowledged: the job has left the spool's work; if not, that is all that is still to be done.
+        outcome: None if the job was published; RETRY and DEFER leave it in the spool.
+        wait_s: how long to wait before a retry.
+        is_acknowledged: the published job has left the spool; if not, that is all that remains to be done.
     """
 
     outcome: Outcome | None
@@ -73,204 +44,138 @@ class CompletionResult:
 
 
 class Completion:
-    """Publishes, quarantines, and counts.
+    """Publishes results, moves failed jobs to `failed/`, and counts both.
 
     Attributes:
-        is_kept: sources of what was published are; may be replaced at any time.
-        tells_stages: one by one; likewise.
+        keeps_sources: the sources of published drawings are kept for a while; may be changed at any time.
+        records: writes the log records.
+        done, failed: jobs since the start.
     """
 
     def __init__(self, spool: Spool, log: EventLog, *, max_attempts: int, retry: Backoff) -> None:
         self._spool = spool
-        self._log = log
         self._max_attempts = max_attempts
         self._retry = retry
-        self.is_kept = True
-        self.tells_stages = True
-        self._earlier = SeenIndex(spool.layout.seen)
+        self.keeps_sources = True
+        self.records = JobRecords(log, SeenIndex(spool.layout.seen))
         self.done = 0
         self.failed = 0
 
-    def ended(self, job: Job, report: TaskResult, timing: Timing, now: float) -> CompletionResult:
-        """The ending of a job that was worked on. Its `is_under_way` and `attempts` are brought up to date, durably if it stays."""
-        fields = self._fields(job, report)
-        for retry in report.retries:
-            self._log.emit(Event.UPSTREAM_RETRY, job_id=job.id, **asdict(retry))
-        if report.failure is None and report.manifest is not None:
+    def complete(self, job: Job, result: TaskResult, timing: JobTiming, now: float) -> CompletionResult:
+        """Complete a job that a worker has finished. Updates `job`, durably if it stays in the spool. Raises OSError or ValueError."""
+        self.records.log_upstream_retries(job, result)
+        failure = result.failure or TaskFailure(ErrorType.INTERNAL, "the worker returned neither a result nor an error")
+        if result.failure is None and result.manifest is not None:
             try:
-                return self._published(job, report, timing, now, fields)
+                return self._publish(job, result, timing, now)
             except (OSError, DoodledError) as error:
-                report.failure = TaskFailure(error_type(error), f"the result can't be published: {error}", stage="publish")
-                if report.failure.kind is ErrorType.INTERNAL:
-                    report.failure = TaskFailure(ErrorType.OUTPUT, report.failure.message, stage="publish")
-        failure = report.failure or TaskFailure(ErrorType.INTERNAL, "the worker said nothing")
-        self._tell_stages(job, report, failure)
-        what = outcome(failure.kind, job.attempts, self._max_attempts) if report.was_begun else Outcome.DEFER
-        if what is Outcome.FAIL:
-            return self._quarantined(job, failure, fields, report, now - timing.claimed_s)
-        if what is Outcome.DEFER:
-            job.attempts -= 1
-        job.is_under_way = False
-        self._spool.clear(job)
-        self._spool.save(job)
-        wait_s = self._retry.wait_s(max(1, job.attempts)) if what is Outcome.RETRY else 0.0
-        event = Event.JOB_RETRIED if what is Outcome.RETRY else Event.JOB_DEFERRED
-        stage = stage_of(failure.stage)
-        self._log.emit(event, **fields, stage=stage, reason=failure.kind, error_message=failure.message[:500], wait_s=wait_s)
-        return CompletionResult(what, failure.kind, failure.message, wait_s)
+                kind = error_type(error)
+                kind = ErrorType.OUTPUT if kind is ErrorType.INTERNAL else kind
+                result.failure = failure = TaskFailure(kind, f"the result can't be published: {error}", stage="publish")
+        self.records.log_stages(job, result, failure)
+        decision = outcome(failure.kind, job.attempts, self._max_attempts) if result.was_begun else Outcome.DEFER
+        if decision is Outcome.FAIL:
+            return self._fail(job, failure, result, now - timing.claimed_s)
+        return self._keep(job, failure, result, decision)
 
-    def acknowledged(self, job: Job) -> bool:
-        """Move a published job out of the spool's work; False if the disk refused."""
+    def fail(self, job: Job, kind: ErrorType, message: str, hint: str = "") -> CompletionResult:
+        """Move a job to `failed/` that no worker has had. Raises OSError."""
+        return self._fail(job, TaskFailure(kind, message, hint), TaskResult(), 0.0)
+
+    def acknowledge(self, job: Job) -> bool:
+        """Move a published job out of the spool's work folder; False if the disk refuses it."""
         try:
-            self._spool.acknowledge(job, is_kept=self.is_kept)
+            self._spool.acknowledge(job, is_kept=self.keeps_sources)
         except FileNotFoundError:
             return True  # done before
         except OSError:
             return False
         return True
 
-    def resumed(self, job: Job) -> CompletionResult:
-        """The ending of a job whose daemon died while it was published. Raises OSError; ValueError if it must be made again."""
-        named = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
+    # --- jobs whose daemon died while it completed them --------------------------------------------------------------
+
+    def finish_publishing(self, job: Job) -> CompletionResult:
+        """Finish publishing a recovered job. Raises OSError; ValueError if its manifest is damaged and it must be rendered again."""
+        manifest = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
         self._keep_thumbnail(job)
-        is_acknowledged = self.acknowledged(job)
+        is_acknowledged = self.acknowledge(job)
         self.done += 1
-        outputs = [_told(output) for output in named["outputs"]]
-        self._log.emit(Event.JOB_DONE, **self._fields(job, None), outcome="success", outputs=outputs, is_recovered=True)
+        self.records.log_recovered_done(job, manifest)
         return CompletionResult(None, is_acknowledged=is_acknowledged)
 
-    def resumed_failure(self, job: Job) -> CompletionResult:
-        """The same for one that was on its way into quarantine. Raises OSError, or ValueError."""
-        reason = read_json(self._spool.path(job) / ERROR)
-        path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
+    def finish_failing(self, job: Job) -> CompletionResult:
+        """Finish moving a recovered job to `failed/`. Raises OSError; ValueError if its `error.json` is damaged."""
+        error = read_json(self._spool.path(job) / ERROR)
+        failed_path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
         self._keep_thumbnail(job)
         self._forget(job)
         self.failed += 1
-        why = {"error_type": reason.get("error_type"), "error_message": reason.get("message")}
-        where = {"failed_path": shown_name(path), "is_recovered": True}
-        self._log.emit(Event.JOB_FAILED, **self._fields(job, None), outcome="failure", **why, **where)
+        self.records.log_recovered_failed(job, error, failed_path)
         return CompletionResult(Outcome.FAIL)
 
-    def _forget(self, job: Job) -> None:
-        """What is left of a job whose files are in quarantine; the next daemon finds that they are, if the disk refuses."""
-        with suppress(OSError):
-            self._spool.forget(job)
+    # --- the three outcomes ------------------------------------------------------------------------------------------
 
-    def fail(self, job: Job, kind: ErrorType, message: str, hint: str = "") -> CompletionResult:
-        """Put a job into quarantine that was not worked on."""
-        return self._quarantined(job, TaskFailure(kind, message, hint), self._fields(job, None), TaskResult(), 0.0)
-
-    # --- completion -----------------------------------------------------------------------------------------------------
-
-    def _published(self, job: Job, report: TaskResult, timing: Timing, now: float, fields: Mapping[str, Any]) -> CompletionResult:
+    def _publish(self, job: Job, result: TaskResult, timing: JobTiming, now: float) -> CompletionResult:
         started_s = time.monotonic()
-        manifest = {
+        content = {
             "schema": SCHEMA,
             "job_id": job.id,
-            **(report.manifest or {}),
+            **(result.manifest or {}),
             "attempt": job.attempts,
-            "finished": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "stages_ms": report.stages_ms,
+            "finished": _timestamp(),
+            "stages_ms": result.stages_ms,
         }
-        named = publish(self._spool.layout.outbox, self._spool.path(job), job, manifest)
+        manifest = publish(self._spool.layout.outbox, self._spool.path(job), job, content)
         self._keep_thumbnail(job)
-        is_acknowledged = self.acknowledged(job)
+        is_acknowledged = self.acknowledge(job)
         self.done += 1
-        self._tell_stages(job, report)
-        self._tell_duplicate(job, report)
-        self._log.emit(
-            Event.JOB_DONE,
-            **fields,
-            outcome="success",
-            duration_ms=round(1000 * (now - timing.claimed_s)),
-            queue_wait_ms=round(1000 * timing.queue_wait_s),
-            work_ms=round(sum(report.stages_ms.values()), 2),
-            publish_ms=round(1000 * (time.monotonic() - started_s), 1),
-            overhead_ms=round(1000 * (timing.overhead_s + _idle_s(report, started_s) + time.monotonic() - started_s), 1),
-            stages_ms=report.stages_ms,
-            retries=len(report.retries),
-            renderer=named.get("renderer"),
-            inference=named.get("inference"),
-            outputs=[_told(output) for output in named["outputs"]],
-        )
-        spent_s = {stage: spent_ms / 1000 for stage, spent_ms in report.stages_ms.items()}
-        kinds = "+".join(dict.fromkeys(str(output.get("format", "")).upper() for output in named["outputs"]))
-        for line in timing_lines(spent_s, sum(spent_s.values()), kind=kinds, inference=str(named.get("inference") or "")):
-            self._log.aside(line)
+        self.records.log_stages(job, result)
+        self.records.log_duplicate(job, result)
+        self.records.log_done(job, result, timing, manifest, now=now, publish_started_s=started_s)
         return CompletionResult(None, is_acknowledged=is_acknowledged)
 
-    def _quarantined(
-        self, job: Job, failure: TaskFailure, fields: Mapping[str, Any], report: TaskResult, duration_s: float
-    ) -> CompletionResult:
-        hint = failure.hint or WHAT_TO_DO.get(failure.kind, "")
-        reason = {
-            "schema": SCHEMA,
-            "job_id": job.id,
-            "error_type": str(failure.kind),
-            "message": failure.message[:MOST_WORDS],
-            "what_to_do": hint,
-            "stage": failure.stage,
-            "attempts": job.attempts,
-            "failed": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        }
-        path = quarantine(self._spool.layout.failed, self._spool.path(job), job, reason)
+    def _fail(self, job: Job, failure: TaskFailure, result: TaskResult, duration_s: float) -> CompletionResult:
+        failed_path = quarantine(self._spool.layout.failed, self._spool.path(job), job, _error_file(job, failure))
         self._keep_thumbnail(job)
         self._forget(job)
         self.failed += 1
-        self._log.emit(
-            Event.JOB_FAILED,
-            **fields,
-            outcome="failure",
-            stage=stage_of(failure.stage),
-            error_type=str(failure.kind),
-            error_message=failure.message[:500],
-            error_id=hashlib.sha256(failure.trace.encode()).hexdigest()[:12] if failure.trace else None,
-            stack=failure.trace[-4000:] or None,
-            permanent=True,
-            duration_ms=round(1000 * duration_s),
-            stages_ms=report.stages_ms,
-            failed_path=shown_name(path),
-        )
+        self.records.log_failed(job, result, failure, duration_s=duration_s, failed_path=failed_path)
         return CompletionResult(Outcome.FAIL, failure.kind, failure.message)
+
+    def _keep(self, job: Job, failure: TaskFailure, result: TaskResult, decision: Outcome) -> CompletionResult:
+        """Keep a job in the spool for another attempt; a deferred one gets its attempt back."""
+        attempts = job.attempts
+        if decision is Outcome.DEFER:
+            job.attempts -= 1
+        job.is_under_way = False
+        self._spool.clear(job)
+        self._spool.save(job)
+        wait_s = self._retry.wait_s(max(1, job.attempts)) if decision is Outcome.RETRY else 0.0
+        self.records.log_requeued(job, result, failure, decision, attempts=attempts, wait_s=wait_s)
+        return CompletionResult(decision, failure.kind, failure.message, wait_s)
 
     def _keep_thumbnail(self, job: Job) -> None:
         keep_thumbnail(self._spool.layout.outbox, self._spool.path(job), job.id)
 
-    # --- telling -----------------------------------------------------------------------------------------------------
-
-    def _fields(self, job: Job, report: TaskResult | None) -> dict[str, Any]:
-        fields: dict[str, Any] = {"job_id": job.id, "attempt": job.attempts, **name_fields(job.name), "folder": "/".join(job.folder)}
-        if report is not None and report.file_sha256:
-            fields |= {"file_sha256": report.file_sha256, "file_size": report.file_size}
-        if report is not None and report.upstream_attempts:
-            fields["upstream_attempts"] = report.upstream_attempts
-        return fields
-
-    def _tell_stages(self, job: Job, report: TaskResult, failure: TaskFailure | None = None) -> None:
-        if not self.tells_stages:
-            return
-        failed = stage_of(failure.stage) if failure is not None else ""
-        for stage, parts in STAGES.items():
-            spent_ms = sum(report.stages_ms.get(part, 0.0) for part in parts)
-            if spent_ms and stage != failed:
-                self._log.emit(Event.STAGE_DONE, job_id=job.id, stage=stage, duration_ms=round(spent_ms, 2), outcome="success")
-        if failed and failure is not None:
-            spent_ms = sum(report.stages_ms.get(part, 0.0) for part in STAGES.get(failed, ()))
-            kind, took_ms = str(failure.kind), round(spent_ms, 2)
-            self._log.emit(Event.STAGE_FAILED, job_id=job.id, stage=failed, duration_ms=took_ms, outcome="failure", error_type=kind)
-
-    def _tell_duplicate(self, job: Job, report: TaskResult) -> None:
-        """The same bytes again are animated again: people drop a picture again because they changed their mind. But they are told."""
-        earlier = self._earlier.job_of(report.file_sha256, job.id)
-        if earlier is not None:
-            self._log.emit(Event.JOB_DUPLICATE, job_id=job.id, original_job_id=earlier, policy="again", **name_fields(job.name))
+    def _forget(self, job: Job) -> None:
+        """Remove a job's folder; if the disk refuses, the next daemon finds that its files are in `failed/` and removes it."""
+        with suppress(OSError):
+            self._spool.forget(job)
 
 
-def _idle_s(report: TaskResult, now: float) -> float:
-    """How long a job's worker waited for the disk, and how long its report took to us."""
-    return report.waited_s + (max(0.0, now - report.ended_s) if report.ended_s else 0.0)
+def _error_file(job: Job, failure: TaskFailure) -> dict[str, Any]:
+    """The content of `error.json`."""
+    return {
+        "schema": SCHEMA,
+        "job_id": job.id,
+        "error_type": str(failure.kind),
+        "message": failure.message[:_MAX_MESSAGE],
+        "what_to_do": failure.hint or HINTS.get(failure.kind, ""),
+        "stage": failure.stage,
+        "attempts": job.attempts,
+        "failed": _timestamp(),
+    }
 
 
-def _told(output: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: output.get(name) for name in ("bytes", "frames", "duration_ms")}
-    return {"kind": output.get("format"), "file": output.get("file"), **kept}
+def _timestamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Everything around the jobs: what is kept and for how long, and what operators are told."""
+"""Housekeeping: removes expired sources, and reports the daemon's health to systemd, the status file, the log and the metrics."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from daemon.log.events import Event, EventLog
 from daemon.log.health_snapshot import HealthSnapshot
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.service.completion import Completion
+from daemon.service.disk_guard import DiskGuard
 from daemon.service.health import resident_bytes
 from daemon.service.scan_loop import ScanLoop
 from daemon.service.scheduler import Scheduler
@@ -26,16 +27,16 @@ from daemon.spool.seen_index import SeenIndex
 from daemon.spool.spool import Spool
 
 RETENTION_CHECK_S = 600.0
-STATUS_S = 1.0
-MOST_SHOWN = 200
+STATUS_INTERVAL_S = 1.0
+MAX_WAITING_SHOWN = 200
 
 
 class Housekeeping:
-    """Keeps order, and everybody informed.
+    """Periodic tasks beside the jobs.
 
     Attributes:
         settings: may be replaced at any time.
-        health: how everything was a second ago, or when the loop turned last; None before it has. May be read from any thread.
+        health: at most a second older than the loop's last iteration; None before the first. Any thread may read it.
     """
 
     def __init__(
@@ -45,112 +46,121 @@ class Housekeeping:
         *,
         scheduler: Scheduler,
         scan_loop: ScanLoop,
+        disk_guard: DiskGuard,
         scanner: Scanner,
-        watch: Watcher,
+        watcher: Watcher,
         completion: Completion,
         log: EventLog,
         notifier: SdNotifier,
         dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._spool, self._scheduler, self._scan_loop, self._scanner, self._watch = spool, scheduler, scan_loop, scanner, watch
-        self._completion, self._log, self._notifier, self._dropped = completion, log, notifier, dropped
+        """Nothing is due before the first step. `dropped` returns the number of log records that were lost."""
+        self._spool, self._scheduler, self._scan_loop, self._disk_guard = spool, scheduler, scan_loop, disk_guard
+        self._scanner, self._watcher, self._completion = scanner, watcher, completion
+        self._log, self._notifier, self._dropped = log, notifier, dropped
         self.settings = settings
         self.health: HealthSnapshot | None = None
         self._retention_at_s = self._status_at_s = 0.0
         self._heartbeat_at_s: float | None = None
-        self._hour: list[tuple[float, int, int]] = []
-        self._earlier = SeenIndex(spool.layout.seen)
+        self._last_hour: list[tuple[float, int, int]] = []
+        self._seen = SeenIndex(spool.layout.seen)
         self._status_file = StatusFile(spool.layout.status / f"{spool.instance}.json")
-        self._is_status_old = False
+        self._is_status_stale = False
 
     def step(self, now: float) -> None:
-        """Everything that is due at this time."""
+        """Do what is due: remove expired sources, publish the status, log the heartbeat."""
         if now >= self._retention_at_s:
             self._retention_at_s = now + RETENTION_CHECK_S
-            self._remove_old()
+            self._remove_expired()
         if now >= self._status_at_s:
-            self._status_at_s = now + STATUS_S
-            self.health = self._health(now)
-            self._tell_status(now)
+            self._status_at_s = now + STATUS_INTERVAL_S
+            self.health = self._health_snapshot(now)
+            self._publish_status(now)
             self._spool.sync_acknowledged()
-            self._is_status_old = False
+            self._is_status_stale = False
         else:
-            self._is_status_old = True
+            self._is_status_stale = True
         if self._heartbeat_at_s is None:
             self._heartbeat_at_s = now + self.settings.log.heartbeat_s
         elif now >= self._heartbeat_at_s:
             self._heartbeat_at_s = now + self.settings.log.heartbeat_s
-            self._beat(now)
+            self._log_heartbeat(now)
 
-    def alive(self, now: float) -> None:
-        """The loop has turned: systemd's watchdog hears it, and `doodled health` sees it by the age of our status file."""
+    def ping(self, now: float) -> None:
+        """Show systemd's watchdog and readers of the status file that the loop runs; call this at each iteration."""
         self._notifier.ping(now)
         self._status_file.touch(now)
 
     def due_s(self) -> float:
-        """When something of this is due."""
+        """When the next task is due."""
         times = [self._retention_at_s]
-        if self._is_status_old:  # what the last turn changed is to be seen within a second, not when something else happens
+        if self._is_status_stale:  # what this iteration changed must be visible within a second, not when something else happens
             times.append(self._status_at_s)
         return min(times) if self._heartbeat_at_s is None else min(*times, self._heartbeat_at_s)
 
     def close(self) -> None:
-        """Take back what was told of this instance, and look around once more."""
-        self.health = self._health(time.monotonic())
+        """Remove the status file, and take a last snapshot for the metrics."""
+        self.health = self._health_snapshot(time.monotonic())
         self._status_file.remove()
 
-    def _remove_old(self) -> None:
+    def _remove_expired(self) -> None:
+        """Remove the sources of drawings that were published longer ago than the retention time."""
         oldest_s = time.time() - 3600 * self.settings.storage.retention_h
         with suppress(OSError):  # the root may be gone for a while
             for place in self._spool.layout.done.iterdir():
                 if is_job_id(place.name) and made_at_s(place.name) < oldest_s:
                     with suppress(FileNotFoundError):  # another daemon was faster
-                        if place.stat().st_mtime < oldest_s:  # its results left it when they had been published
+                        if place.stat().st_mtime < oldest_s:  # a job may have waited long before it was published
                             shutil.rmtree(place, ignore_errors=True)
-        self._earlier.forget(oldest_s)
+        self._seen.forget(oldest_s)
 
-    # --- telling -----------------------------------------------------------------------------------------------------
+    # --- status ------------------------------------------------------------------------------------------------------
 
     def summary(self, now: float) -> str:
-        """One line for `systemctl status`."""
-        running, waiting, held = len(self._scheduler.running), self._scanner.count, len(self._scheduler.held)
-        oldest_s = self._oldest_s(now)
-        parts = [f"{running} running", f"{waiting + held} waiting" + (f" (oldest {_age(oldest_s)})" if waiting else "")]
-        breakers = (self._scheduler.networks, self._scheduler.machine)
+        """The status on one line, for `systemctl status`."""
+        in_inbox, deferred = self._scanner.count, len(self._scheduler.waiting)
+        oldest = f" (oldest {_age(self._oldest_s(now))})" if in_inbox else ""
+        parts = [f"{len(self._scheduler.running)} running", f"{in_inbox + deferred} waiting{oldest}"]
+        breakers = (self._scheduler.models, self._scheduler.machine)
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
-        parts += ["the disk is nearly full: nothing new is started"] * self._scheduler.is_paused
+        parts += ["the disk is nearly full: no job starts"] * self._scheduler.is_paused
         parts += ["the inbox can't be read"] * self._scan_loop.is_degraded
-        out = sorted(self._scanner.out_of_reach)
-        named = ", ".join(shown_path((*folder, name))[:60] for folder, name in out[:2])
-        parts += [f"{len(out)} can't be taken: {named}{', ...' * (len(out) > 2)} (no ordinary file, or no permission)"] * bool(out)
+        rejected = sorted(self._scanner.out_of_reach)
+        names = ", ".join(shown_path((*folder, name))[:60] for folder, name in rejected[:2]) + ", ..." * (len(rejected) > 2)
+        parts += [f"{len(rejected)} can't be claimed: {names} (not a regular file, or no permission)"] * bool(rejected)
         return ", ".join([*parts, f"done {self._completion.done}", f"failed {self._completion.failed}"])
 
-    def _tell_status(self, now: float) -> None:
+    def is_blocked(self) -> bool:
+        """Whether the remaining jobs wait for a resource that is unavailable, not for their turn."""
+        scheduler = self._scheduler
+        return scheduler.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in (scheduler.models, scheduler.machine))
+
+    def _publish_status(self, now: float) -> None:
         summary = self.summary(now)
-        self._notifier.status(summary)
+        self._notifier.notify_status(summary)
         waiting = [
             {
                 "name": shown_path((*each.folder, each.name)),
                 "why": each.rejected or str(each.settling.waiting or "turn"),
                 "age_s": round(now - each.settling.first_seen_s, 1),
             }
-            for each, _ in zip(self._scanner.waiting(), range(MOST_SHOWN), strict=False)
+            for each, _ in zip(self._scanner.waiting(), range(MAX_WAITING_SHOWN), strict=False)
         ]
         status: dict[str, Any] = {
             "summary": summary,
             "running": sorted(self._scheduler.running),
-            "held": {held.job.id: held.reason for held in self._scheduler.held},
+            "deferred": {each.job.id: each.reason for each in self._scheduler.waiting},
             "waiting": waiting,
             "waiting_count": self._scanner.count,
         }
         self._status_file.move(self._spool.layout.status / f"{self._spool.instance}.json")
         self._status_file.publish(status)
 
-    def _beat(self, now: float) -> None:
-        self._hour = [each for each in self._hour if each[0] > now - 3600]
-        first = self._hour[0] if self._hour else (now, 0, 0)
-        self._hour.append((now, self._completion.done, self._completion.failed))
-        health = self._health(now)
+    def _log_heartbeat(self, now: float) -> None:
+        self._last_hour = [each for each in self._last_hour if each[0] > now - 3600]
+        first = self._last_hour[0] if self._last_hour else (now, 0, 0)
+        self._last_hour.append((now, self._completion.done, self._completion.failed))
+        health = self._health_snapshot(now)
         self._log.emit(
             Event.DAEMON_HEARTBEAT,
             inbox_depth=health.inbox_depth,
@@ -163,39 +173,34 @@ class Housekeeping:
             disk_free_bytes=health.disk_free_bytes,
             overflows=health.overflows,
             found_by_scan_only=self._scan_loop.found_by_scan_only,
-            watch_mode=str(self._watch.mode),
+            watch_mode=str(self._watcher.mode),
             log_dropped=health.log_dropped,
             rss_bytes=resident_bytes(),
             done_1h=self._completion.done - first[1],
             failed_1h=self._completion.failed - first[2],
         )
 
-    def _health(self, now: float) -> HealthSnapshot:
+    def _health_snapshot(self, now: float) -> HealthSnapshot:
         scheduler = self._scheduler
         return HealthSnapshot(
             at_s=now,
             inbox_depth=self._scanner.count,
-            deferred=len(scheduler.held),
+            deferred=len(scheduler.waiting),
             in_flight=len(scheduler.running),
             workers=scheduler.worker_count,
             oldest_pending_s=self._oldest_s(now),
-            breaker=scheduler.networks.state.value,
+            breaker=scheduler.models.state.value,
             machine=scheduler.machine.state.value,
-            disk_free_bytes=self._scan_loop.free_bytes,
-            disk_reserve_bytes=self._scan_loop.reserve_bytes,
+            disk_free_bytes=self._disk_guard.free_bytes,
+            disk_reserve_bytes=self._disk_guard.reserve_bytes,
             is_degraded=self._scan_loop.is_degraded,
-            overflows=self._watch.overflows,
+            overflows=self._watcher.overflows,
             log_dropped=self._dropped(),
         )
 
     def _oldest_s(self, now: float) -> float:
-        """How long what has waited longest in the inbox has waited."""
+        """How long the oldest drawing has been in the inbox."""
         return max((now - each.settling.first_seen_s for each in self._scanner.waiting()), default=0.0)
-
-    def is_waiting_for_others(self) -> bool:
-        """Whether what is left waits for something that is out, not for its turn."""
-        scheduler = self._scheduler
-        return scheduler.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in (scheduler.networks, scheduler.machine))
 
 
 def _age(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Jobs in the spool, between two steps of the service: with a worker, or waiting."""
+"""Jobs that this daemon owns: running ones, waiting ones, and what they cost so far."""
 
 from __future__ import annotations
 
@@ -6,20 +6,40 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from daemon.inbox.stability import Observation
-from daemon.service.completion import Timing
-from daemon.spool.recovery import Recovered
+from daemon.spool.recovery import RecoveredJob
 from daemon.spool.spool import Job
 from daemon.worker.task import TaskResult
 
 
 @dataclass
+class JobTiming:
+    """Times of a job, on the monotonic clock.
+
+    Attributes:
+        claimed_s: when this daemon claimed the job or took it over.
+        queue_wait_s: how long the file was in the inbox.
+        overhead_s: time that the daemon itself spent on the job: probing, claiming, waiting for the disk.
+        delays: how often the job was requeued because of errors with its own paths.
+    """
+
+    claimed_s: float
+    queue_wait_s: float = 0.0
+    overhead_s: float = 0.0
+    delays: int = 0
+
+
+@dataclass
 class RunningJob:
-    """A job that a worker has."""
+    """A job that a worker has.
+
+    Attributes:
+        observation: the source as it was when the job started; if it has changed at the end, the result is void.
+    """
 
     job: Job
     future: Future[TaskResult]
-    seen: Observation
-    timing: Timing
+    observation: Observation
+    timing: JobTiming
     deadline_s: float
 
 
@@ -28,19 +48,20 @@ class WaitingJob:
     """A claimed job that no worker has.
 
     Attributes:
+        not_before_s: when it may be tried again.
         reason: why it waits.
-        recovered: it was on its way out when its daemon died, and can only go on from there; None if it can be worked on.
-        is_published: it has only to leave the spool's work.
+        recovered: the job was being finished when its daemon died, and only that remains to be done; None if a worker can start it.
+        is_published: the job only needs to be acknowledged.
     """
 
     job: Job
-    timing: Timing
+    timing: JobTiming
     not_before_s: float = 0.0
     reason: str = ""
-    recovered: Recovered | None = None
+    recovered: RecoveredJob | None = None
     is_published: bool = False
 
     @classmethod
-    def published(cls, job: Job, timing: Timing, not_before_s: float) -> WaitingJob:
-        """One that could not leave the spool's work yet."""
-        return cls(job, timing, not_before_s, "published, but the disk refuses to say so", is_published=True)
+    def published(cls, job: Job, timing: JobTiming, not_before_s: float) -> WaitingJob:
+        """A published job that could not be acknowledged yet."""
+        return cls(job, timing, not_before_s, "published, but the spool can't be written", is_published=True)

@@ -1,62 +1,185 @@
-"""`doodled run`: puts the daemon together, turns its loop, and takes it apart again.
+"""`doodled run`: builds the daemon from its components, runs the main loop, and shuts everything down.
 
-Signals only set flags and wake the loop: SIGTERM and SIGINT stop it (a second one at once), SIGHUP reads the settings again.
+Signals only set flags and wake the loop: SIGTERM and SIGINT stop it (a second one without waiting), SIGHUP reloads the settings.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
+from daemon.inbox.scanner import Scanner
+from daemon.inbox.stability import StabilityRules
 from daemon.inbox.watcher import Watcher, is_on_network
 from daemon.log.events import Event, EventLog
 from daemon.log.factory import open_log
-from daemon.log.health_snapshot import HealthSnapshot
-from daemon.log.writer import BackgroundWriter
-from daemon.service.parts import assembled
+from daemon.policy.failures import Backoff
+from daemon.service.completion import Completion
+from daemon.service.disk_guard import DiskGuard
+from daemon.service.housekeeping import Housekeeping
+from daemon.service.scan_loop import ScanLoop
+from daemon.service.scheduler import Scheduler
 from daemon.service.sd_notify import SdNotifier
 from daemon.service.wakeup import SignalFlags, Wakeup, handle_signals
 from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.spool.spool import Spool
 from daemon.worker.cpu_quota import processor_count
-from daemon.worker.cpu_slice import ask_for_short_slices
+from daemon.worker.cpu_slice import request_short_slices
 from daemon.worker.pool import ProcessWorkerPool, WorkerPool
 from pipeline.errors import ConfigError
 
-if TYPE_CHECKING:
-    from daemon.gallery.keeper import Gallery
-    from daemon.metrics.exporters import Exporters
-
 EXIT_TRANSIENT: Final = 75
-"""EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for something that is out."""
+"""EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for an unavailable resource."""
 
-LONGEST_WAIT_S: Final = 5.0
-UNTIL_RESTART: Final = ("root", "inbox", "jobs", "metrics", "gallery")
-"""Settings that SIGHUP does not change."""
+MAX_WAIT_S: Final = 5.0
+FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "metrics", "gallery")
+"""Sections whose changes take effect only after a restart."""
+
+WorkerFactory = Callable[[Callable[[], None]], WorkerPool]
+"""Makes the workers, given a function that wakes the main loop."""
 
 
-Hiring = Callable[[Callable[[], None]], WorkerPool]
+class Observer(Protocol):
+    """A background thread that only watches: metrics, gallery."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
 
 
-def _pool(settings: Settings) -> Hiring:
+def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, make_workers: WorkerFactory | None = None) -> int:
+    """Run the daemon until it is stopped, or with `drain` until its work is done; returns the exit status.
+
+    Args:
+        make_workers: makes the workers; None makes a pool of processes as the settings say.
+
+    Raises:
+        SettingsError: the settings are invalid.
+        SpoolUnusable: the spool's folders can't be used.
+    """
+    settings = read_settings(config, environ)
+    root = root_folder(settings, environ)
+    request_short_slices()
+    wakeup, flags = Wakeup(), SignalFlags()
+    with handle_signals(flags, wakeup), closing(wakeup), Spool.opened(root) as spool:
+        log, writer = open_log(settings.log, environ, instance=spool.instance)
+        with closing(writer):
+            is_network = is_on_network(spool.layout.inbox)
+            components = build_components(
+                settings,
+                spool,
+                log,
+                workers=(make_workers or _process_pool(settings))(wakeup.wake),
+                notifier=SdNotifier.from_environ(environ),
+                watcher=Watcher(spool.layout.inbox, partial(_hint, flags, wakeup), is_network=is_network),
+                has_leases=not is_network,
+                dropped=lambda: writer.dropped,
+            )
+            return _Daemon(settings, components, wakeup, flags, config, environ).run(drain=drain)
+
+
+# --- composition -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Components:
+    """The components of a daemon around one spool, which the main loop runs step by step."""
+
+    spool: Spool
+    log: EventLog
+    workers: WorkerPool
+    notifier: SdNotifier
+    watcher: Watcher
+    scanner: Scanner
+    completion: Completion
+    scheduler: Scheduler
+    scan_loop: ScanLoop
+    disk_guard: DiskGuard
+    housekeeping: Housekeeping
+
+    def step(self, now: float) -> None:
+        """One iteration of the main loop: everything that is due at `now`, on the monotonic clock."""
+        self.disk_guard.step(now)
+        self.scan_loop.step(now)
+        self.scheduler.step(now)
+        self.housekeeping.step(now)
+
+    def due_s(self, now: float) -> float:
+        """When the next step is due if nothing wakes the loop before."""
+        return min(self.scan_loop.due_s(), self.disk_guard.due_s(), self.scheduler.due_s(now), self.housekeeping.due_s())
+
+    def apply_settings(self, settings: Settings) -> None:
+        """Use new settings from now on, apart from FIXED_SETTINGS."""
+        self.scheduler.apply_settings(settings)
+        self.scan_loop.settings = self.disk_guard.settings = self.housekeeping.settings = settings
+
+
+def build_components(
+    settings: Settings,
+    spool: Spool,
+    log: EventLog,
+    *,
+    workers: WorkerPool,
+    notifier: SdNotifier,
+    watcher: Watcher,
+    has_leases: bool,
+    dropped: Callable[[], int] = lambda: 0,
+) -> Components:
+    """Build the components; nothing starts yet.
+
+    Args:
+        has_leases: whether the kernel knows which files of the inbox are open for writing, as on local file systems.
+        dropped: returns the number of log records that were lost.
+    """
+    rules = StabilityRules(settings.inbox.debounce_s, settings.inbox.stable_s, settings.inbox.stable_samples)
+    scanner = Scanner(spool.layout.inbox, rules, max_depth=settings.inbox.max_depth, has_leases=has_leases)
+    retry = Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s)
+    completion = Completion(spool, log, max_attempts=settings.jobs.max_attempts, retry=retry)
+    scheduler = Scheduler(settings, spool, scanner=scanner, workers=workers, completion=completion, log=log)
+    scan_loop = ScanLoop(settings, spool, scheduler=scheduler, scanner=scanner, watcher=watcher, log=log)
+    disk_guard = DiskGuard(settings, spool, scheduler=scheduler, log=log)
+    housekeeping = Housekeeping(
+        settings,
+        spool,
+        scheduler=scheduler,
+        scan_loop=scan_loop,
+        disk_guard=disk_guard,
+        scanner=scanner,
+        watcher=watcher,
+        completion=completion,
+        log=log,
+        notifier=notifier,
+        dropped=dropped,
+    )
+    return Components(spool, log, workers, notifier, watcher, scanner, completion, scheduler, scan_loop, disk_guard, housekeeping)
+
+
+def _process_pool(settings: Settings) -> WorkerFactory:
     jobs = settings.jobs
     return lambda wake: ProcessWorkerPool(
         jobs.workers or processor_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake
     )
 
 
-def _outlets(settings: Settings, log: EventLog, health: Callable[[], HealthSnapshot | None]) -> Exporters | None:
-    """Where metrics go; their library is only loaded where somebody wants them."""
+def _hint(flags: SignalFlags, wakeup: Wakeup) -> None:
+    flags.inbox_changed = True
+    wakeup.wake()
+
+
+def _metrics(settings: Settings, components: Components) -> Observer | None:
+    """The exporters of metrics, if the settings ask for any; their library is loaded only then."""
     if not settings.metrics.port and settings.metrics.textfile is None:
         return None
     from daemon.metrics.exporters import Exporters
 
-    return Exporters(settings.metrics, log, health)
+    return Exporters(settings.metrics, components.log, lambda: components.housekeeping.health)
 
 
-def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Gallery | None:
+def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Observer | None:
     if not settings.gallery.enabled:
         return None
     from daemon.gallery.keeper import Gallery
@@ -64,171 +187,125 @@ def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Gallery | None:
     return Gallery(spool.layout, log, instance=spool.instance, update_s=settings.gallery.update_s)
 
 
-def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, hired: Hiring | None = None) -> int:
-    """Run the daemon; returns the process's exit status.
-
-    Args:
-        hired: who works, given how to wake the loop; None is a pool of processes as the settings say.
-
-    Raises:
-        SettingsError: the settings are not in order.
-        SpoolUnusable: the folders can't be used.
-    """
-    settings = read_settings(config, environ)
-    root = root_folder(settings, environ)
-    ask_for_short_slices()
-    bell, flags = Wakeup(), SignalFlags()
-    with handle_signals(flags, bell), Spool.opened(root) as spool:
-        log, writer = open_log(settings.log, environ, instance=spool.instance)
-        try:
-            return _Daemon(settings, spool, log, writer, bell, flags, config, environ, hired).run(drain=drain)
-        finally:
-            writer.close()
-            bell.close()
+# --- main loop -------------------------------------------------------------------------------------------------------
 
 
 class _Daemon:
-    """All the parts, and the loop that turns them."""
+    """The main loop, from start to shutdown."""
 
-    def __init__(  # noqa: PLR0917 - this is where everything comes together
+    def __init__(  # noqa: PLR0917 - what `run` has opened or built
         self,
         settings: Settings,
-        spool: Spool,
-        log: EventLog,
-        writer: BackgroundWriter,
-        bell: Wakeup,
+        components: Components,
+        wakeup: Wakeup,
         flags: SignalFlags,
         config: Path | None,
         environ: Mapping[str, str],
-        hired: Hiring | None,
     ) -> None:
-        self._settings, self._spool, self._log, self._bell, self._flags = settings, spool, log, bell, flags
-        self._config, self._environ = config, environ
-        self._ended = 0
-        self._notifier = SdNotifier.of(environ)
-        is_network = is_on_network(spool.layout.inbox)
-        self._workers = (hired or _pool(settings))(bell.ring)
-        self._watch = Watcher(spool.layout.inbox, self._hint, is_network=is_network)
-        parts = assembled(
-            settings,
-            spool,
-            log,
-            workers=self._workers,
-            notifier=self._notifier,
-            watch=self._watch,
-            has_leases=not is_network,
-            dropped=lambda: writer.dropped,
-        )
-        self._scanner, self._completion, self._scheduler = parts.scanner, parts.completion, parts.scheduler
-        self._scan_loop, self._housekeeping = parts.scan_loop, parts.housekeeping
-        self._outlets = _outlets(settings, log, lambda: self._housekeeping.health)
-        self._gallery = _gallery(settings, spool, log)
+        self._settings, self._parts = settings, components
+        self._wakeup, self._flags, self._config, self._environ = wakeup, flags, config, environ
+        self._completed = 0
+        self._metrics = _metrics(settings, components)
+        self._gallery = _gallery(settings, components.spool, components.log)
 
     def run(self, *, drain: bool) -> int:
-        layout = self._spool.layout
+        parts, log = self._parts, self._parts.log
         file = config_file(self._config, self._environ)
-        self._log.emit(
-            Event.DAEMON_START, root=str(layout.root), config=str(file or "defaults"), config_digest=self._settings.digest(), drain=drain
-        )
+        root, digest = str(parts.spool.layout.root), self._settings.digest()
+        log.emit(Event.DAEMON_START, root=root, config=str(file or "defaults"), config_digest=digest, drain=drain)
         reason, status = "error", 1
         try:
-            self._watch.start()
-            if self._outlets is not None:
-                self._outlets.start()
-            if self._gallery is not None:
-                self._gallery.start()
-            self._scheduler.take_over(time.monotonic())
-            summary = self._housekeeping.summary(time.monotonic())
-            self._notifier.ready(summary)
-            self._log.emit(Event.DAEMON_READY, watch_mode=str(self._watch.mode), recovered_jobs=self._scheduler.recovered)
+            parts.watcher.start()
+            for observer in filter(None, (self._metrics, self._gallery)):
+                observer.start()
+            parts.scheduler.take_over(time.monotonic())
+            parts.notifier.notify_ready(parts.housekeeping.summary(time.monotonic()))
+            log.emit(Event.DAEMON_READY, watch_mode=str(parts.watcher.mode), recovered_jobs=parts.scheduler.recovered)
             reason, status = self._loop(drain=drain)
         finally:
-            self._notifier.stopping()
-            self._watch.stop()
-            in_flight = self._wind_up()
-            if self._gallery is not None:
-                self._gallery.stop()
-            self._housekeeping.close()
-            left = len(self._scheduler.held)
-            done, failed = self._completion.done, self._completion.failed
-            counts = {"in_flight": len(in_flight), "left": left, "done": done, "failed": failed}
-            self._log.emit(Event.DAEMON_STOP, reason=reason, **counts, in_flight_jobs=in_flight or None)
-            if self._outlets is not None:
-                self._outlets.stop()
+            self._shut_down(reason)
         return status
 
     def _loop(self, *, drain: bool) -> tuple[str, int]:
-        """Turn until there is a reason not to: that, and the exit status."""
-        quiet_since_s = time.monotonic()
+        """Iterate until there is a reason to stop; returns it, and the exit status."""
+        parts = self._parts
+        idle_since_s = time.monotonic()
         while True:
             now = time.monotonic()
-            self._turn(now)
+            self._apply_flags(now)
+            parts.step(now)
+            parts.housekeeping.ping(now)
             if self._flags.stops:
                 return "signal", 0
-            if self._scheduler.running or self._endings_changed():
-                quiet_since_s = now
-            if drain and self._scan_loop.scans and not self._scheduler.running:
-                ended = self._drained(now, quiet_since_s)
-                if ended is not None:
-                    return ended
-            due_s = min(self._scan_loop.due_s(), self._scheduler.due_s(now), self._housekeeping.due_s())
-            longest_s = min(LONGEST_WAIT_S, self._notifier.watchdog_s or LONGEST_WAIT_S)
-            self._bell.wait(min(longest_s, max(0.0, due_s - time.monotonic())))
+            if parts.scheduler.running or self._has_completed():
+                idle_since_s = now
+            if drain and parts.scan_loop.scans and not parts.scheduler.running:
+                end = self._drain_end(now, idle_since_s)
+                if end is not None:
+                    return end
+            max_wait_s = min(MAX_WAIT_S, parts.notifier.watchdog_s or MAX_WAIT_S)
+            self._wakeup.wait(min(max_wait_s, max(0.0, parts.due_s(now) - time.monotonic())))
 
-    def _endings_changed(self) -> bool:
-        count = self._completion.done + self._completion.failed
-        changed, self._ended = count != self._ended, count
-        return changed
-
-    def _turn(self, now: float) -> None:
+    def _apply_flags(self, now: float) -> None:
         if self._flags.reload:
             self._flags.reload = False
-            self._reload()
-        if self._flags.hinted:
-            self._flags.hinted = False
-            self._scan_loop.hinted(now)
-        self._scan_loop.step(now)
-        self._scheduler.step(now)
-        self._housekeeping.step(now)
-        self._housekeeping.alive(now)
+            self._reload_settings()
+        if self._flags.inbox_changed:
+            self._flags.inbox_changed = False
+            self._parts.scan_loop.hint(now)
 
-    def _drained(self, now: float, quiet_since_s: float) -> tuple[str, int] | None:
-        """Why and how --drain ends now, or None."""
-        left = [each for each in self._scanner.waiting() if not each.rejected]
-        if not left and not self._scheduler.held:
+    def _has_completed(self) -> bool:
+        """Whether jobs were completed since the last call."""
+        before, self._completed = self._completed, self._parts.completion.done + self._parts.completion.failed
+        return self._completed != before
+
+    def _drain_end(self, now: float, idle_since_s: float) -> tuple[str, int] | None:
+        """Reason and exit status if --drain ends now, else None."""
+        left = [each for each in self._parts.scanner.waiting() if not each.rejected]
+        if not left and not self._parts.scheduler.waiting:
             return "drained", 0
-        if self._housekeeping.is_waiting_for_others():
+        if self._parts.housekeeping.is_blocked():
             return "waiting", EXIT_TRANSIENT
-        if now - quiet_since_s > self._settings.inbox.drain_patience_s:
+        if now - idle_since_s > self._settings.inbox.drain_patience_s:
             return "unfinished files", 0
         return None
 
-    def _wind_up(self) -> list[str]:
-        """Let what runs finish, for a while; returns the jobs that did not."""
-        self._scheduler.stop()
-        until_s = time.monotonic() + self._settings.jobs.stop_timeout_s
-        while self._scheduler.running and self._flags.stops < 2 and time.monotonic() < until_s:
-            self._scheduler.step(time.monotonic())
-            self._housekeeping.alive(time.monotonic())
-            if self._scheduler.running:
-                self._bell.wait(0.2)
-        self._workers.close()
-        return self._scheduler.abandon()
-
-    def _hint(self) -> None:
-        self._flags.hinted = True
-        self._bell.ring()
-
-    def _reload(self) -> None:
-        """Read the settings again; those that are not in order change nothing. Folders, workers and scanner stay until a restart."""
+    def _reload_settings(self) -> None:
+        """Read the settings again. Invalid ones change nothing; FIXED_SETTINGS stay as they are until a restart."""
         try:
             settings = read_settings(self._config, self._environ)
         except ConfigError as error:
-            self._log.emit(Event.CONFIG_REJECTED, path=str(error.path), problems=list(error.problems))
+            self._parts.log.emit(Event.CONFIG_REJECTED, path=str(error.path), problems=list(error.problems))
             return
-        fixed = [name for name in UNTIL_RESTART if getattr(settings, name) != getattr(self._settings, name)]
+        fixed = [name for name in FIXED_SETTINGS if getattr(settings, name) != getattr(self._settings, name)]
         self._settings = settings
-        self._scheduler.use(settings)
-        self._scan_loop.settings = self._housekeeping.settings = settings
-        self._log.set_level(settings.log.level)
-        self._log.emit(Event.CONFIG_RELOADED, config_digest=settings.digest(), after_restart=fixed or None)
+        self._parts.apply_settings(settings)
+        self._parts.log.set_level(settings.log.level)
+        self._parts.log.emit(Event.CONFIG_RELOADED, config_digest=settings.digest(), after_restart=fixed or None)
+
+    def _shut_down(self, reason: str) -> None:
+        parts = self._parts
+        parts.notifier.notify_stopping()
+        parts.watcher.stop()
+        in_flight = self._finish_running()
+        if self._gallery is not None:
+            self._gallery.stop()
+        parts.housekeeping.close()
+        done, failed = parts.completion.done, parts.completion.failed
+        counts = {"in_flight": len(in_flight), "left": len(parts.scheduler.waiting), "done": done, "failed": failed}
+        parts.log.emit(Event.DAEMON_STOP, reason=reason, **counts, in_flight_jobs=in_flight or None)
+        if self._metrics is not None:  # last, because they count the record above
+            self._metrics.stop()
+
+    def _finish_running(self) -> list[str]:
+        """Wait up to `jobs.stop_timeout_s` for running jobs; returns the ids of those that did not finish."""
+        scheduler = self._parts.scheduler
+        scheduler.stop()
+        until_s = time.monotonic() + self._settings.jobs.stop_timeout_s
+        while scheduler.running and self._flags.stops < 2 and time.monotonic() < until_s:
+            scheduler.step(time.monotonic())
+            self._parts.housekeeping.ping(time.monotonic())
+            if scheduler.running:
+                self._wakeup.wait(0.2)
+        self._parts.workers.close()
+        return scheduler.abandon_running()

@@ -1,9 +1,21 @@
-"""START HERE. The daemon: one `step(now)` after the other, until nothing is left or somebody stops it.
+"""START HERE. Scheduler: claims complete files, hands them to workers, and acts on the results, one `step(now)` after the other.
 
-    inbox --scanner, settle--> complete file --spool.claim--> job --workers--> report --completion--> outbox, or failed, or again later
+States of a job (`daemon.spool.recovery.JobState`) and what moves it on:
 
-A step never blocks for long: work is done by worker processes, time is handed in, signals only set flags. Every start is written down
-before it happens, every end before it is acknowledged, so a step may be the last at any point.
+    inbox/ --claim--> UNDER_WAY ---- result --------> PUBLISHING --> outbox/ (source: spool/done/, for a while)
+                       ^     |
+                 start |     |------ failure for good, or of the last attempt --> FAILING --> failed/
+                       |     |
+                      WAITING<------ retry (attempt used); deferred, changed or stopped (attempt returned)
+
+    UNDER_WAY   job.json says so before a worker gets the job: `Scheduler.running`
+    WAITING     until its time has come and admission allows it: `Scheduler.waiting`
+    PUBLISHING  manifest.json lists the results that are being linked into the outbox (`daemon.spool.publish`)
+    FAILING     error.json says why; the files are being moved to `failed/` (`daemon.spool.quarantine`)
+
+A file in the job's folder records each transition before it takes effect, so the daemon may die at any point: the next one reads the state
+from these files and resumes (`daemon.service.takeover`). `Admission` decides whether a job may start, `Completion` decides its outcome.
+A step never blocks for long: worker processes do the work, time is an argument, and signals only set flags.
 """
 
 from __future__ import annotations
@@ -20,37 +32,41 @@ from daemon.inbox.stability import Observation
 from daemon.log.events import Event, EventLog
 from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import Backoff, ErrorType, Outcome
-from daemon.service.admission import MACHINE, Admission
-from daemon.service.completion import Completion, Timing
-from daemon.service.jobs import RunningJob, WaitingJob
+from daemon.service.admission import MACHINE_BACKOFF, Admission
+from daemon.service.completion import Completion
+from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
 from daemon.settings import Settings
 from daemon.spool.spool import SOURCE, Job, Spool
 from daemon.worker.pool import WorkerPool, result_of
 from daemon.worker.task import TaskResult, task_for
 
-LOOKS_PER_STEP = 256
-TAKE_OVER_S = 15.0
-WRITER_PAUSE_S = 1.0
-DELAY = Backoff(WRITER_PAUSE_S, 60.0)
-"""Of a job that the disk alone can't be blamed for."""
+PROBES_PER_STEP = 256
+TAKEOVER_INTERVAL_S = 15.0
+RETRY_S = 1.0
+"""Pause before a job is tried again that was being written to, or that the disk refused."""
+
+DELAY = Backoff(RETRY_S, 60.0)
+"""Pauses of a job that meets errors with its own paths again and again."""
 
 IMMOVABLE = frozenset({errno.EXDEV, errno.EBUSY})
-"""What lies on another file system, or is one, within the inbox."""
+"""Errors of a file in the inbox that is on another file system, or is a mount point."""
 
-OF_ITS_NAMES = frozenset(
+PATH_ERRORS = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG}
 )
+"""Errors that concern the paths of one job and say nothing about the disk."""
 
 
 class Scheduler:
-    """One daemon at work.
+    """Owns the jobs of this daemon.
 
     Attributes:
-        running, held: jobs in the spool, by what they wait for.
-        admission: whether another job may start; networks, machine: its breakers.
-        is_stopping: nothing new is started any more.
-        is_paused: nothing new is started for now, as the disk is nearly full.
+        running: jobs that workers have, by id.
+        waiting: claimed jobs that no worker has.
+        admission: decides whether another job may start; models and machine are its circuit breakers.
+        is_stopping: no job starts any more.
+        is_paused: no job starts for now, because the disk is nearly full.
     """
 
     def __init__(
@@ -58,115 +74,113 @@ class Scheduler:
     ) -> None:
         self._spool, self._scanner, self._workers, self._completion, self._log = spool, scanner, workers, completion, log
         self.running: dict[str, RunningJob] = {}
-        self.held: list[WaitingJob] = []
-        networks = Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s)
-        self.admission = Admission(networks, workers.count + 1, log)
-        self.networks, self.machine = self.admission.networks, self.admission.machine
+        self.waiting: list[WaitingJob] = []
+        backoff = Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s)
+        self.admission = Admission(backoff, workers.count + 1, log)
+        self.models, self.machine = self.admission.models, self.admission.machine
         self._takeover = Takeover(spool, completion, log)
         self.is_stopping = False
         self.is_paused = False
         self._claim_at_s = 0.0
-        self._take_over_at_s = 0.0
-        self.use(settings)
+        self._takeover_at_s = 0.0
+        self.apply_settings(settings)
 
     @property
     def worker_count(self) -> int:
-        """How many jobs are done at the same time."""
+        """Jobs that run at the same time."""
         return self._workers.count
 
     @property
     def recovered(self) -> int:
-        """How many jobs of dead daemons were taken over."""
+        """Jobs that were taken over from dead daemons."""
         return self._takeover.recovered
 
-    def use(self, settings: Settings) -> None:
-        """From now on, for jobs that start from now on."""
+    def apply_settings(self, settings: Settings) -> None:
+        """Use new settings for jobs that start from now on."""
         self.settings = settings
-        self._completion.is_kept, self._completion.tells_stages = settings.storage.retention_h > 0, settings.log.stages
+        self._completion.keeps_sources = settings.storage.retention_h > 0
+        self._completion.records.logs_stages = settings.log.stages
         server = settings.torchserve
-        choice = InferenceRequest(settings.inference.where, server.url, server.key_file, server.pictures)
-        self._inference = choice.settled({})
+        request = InferenceRequest(settings.inference.where, server.url, server.key_file, server.pictures)
+        self._inference = request.settled({})
 
     def step(self, now: float) -> None:
-        """Everything that can be done at this time."""
-        self._collect(now)
+        """Collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for."""
+        self._collect_results(now)
         if self.is_stopping:
             return
-        if now >= self._take_over_at_s:
-            self._take_over_at_s = now + TAKE_OVER_S
-            self._own_again()
+        if now >= self._takeover_at_s:
+            self._takeover_at_s = now + TAKEOVER_INTERVAL_S
+            self._renew_instance()
             self.take_over(now)
         if self._has_room():
-            self._start_held(now)
-            self._claim(now)
+            self._start_waiting(now)
+            self._claim_files(now)
 
     def due_s(self, now: float) -> float:
-        """When the next step may be worth something, if nobody wakes us before; later than `now`."""
-        times = [self._take_over_at_s, *(held.not_before_s for held in self.held), self._claim_at_s, *self.admission.due_s()]
-        if self._has_room() and self.admission.may_start(now, is_picture=False):
-            times.append(self._scanner.next_look_s(now, pictures=self.admission.may_start(now, is_picture=True)))
-        return min((at for at in times if at > now), default=now + TAKE_OVER_S)
+        """When the next step is due if nothing wakes the loop before; later than `now`."""
+        times = [self._takeover_at_s, *(each.not_before_s for each in self.waiting), self._claim_at_s, *self.admission.due_s()]
+        if self._has_room() and self.admission.may_start(now, needs_models=False):
+            times.append(self._scanner.next_look_s(now, pictures=self.admission.may_start(now, needs_models=True)))
+        return min((at for at in times if at > now), default=now + TAKEOVER_INTERVAL_S)
 
     def _has_room(self) -> bool:
-        """One more than there are workers, so that none waits for us between two jobs."""
+        """Whether the pool takes another job: one more than there are workers, so that none idles between two jobs."""
         return not (self.is_stopping or self.is_paused) and len(self.running) < self._workers.count + 1
 
-    # --- jobs that are left over -------------------------------------------------------------------------------------
+    # --- orphaned jobs -----------------------------------------------------------------------------------------------
 
     def take_over(self, now: float) -> None:
-        """Go on with what dead daemons left."""
+        """Take over the jobs of dead daemons."""
         try:
-            for held in self._takeover.found(now, self.settings.jobs.max_recoveries):
-                self.held.append(held)
+            for waiting in self._takeover.take_over(now, self.settings.jobs.max_recoveries):
+                self.waiting.append(waiting)
         except OSError as error:
-            self._tell_degraded(error)
+            self._log_degraded(error)
 
-    def _own_again(self) -> None:
-        """Start a new instance, should others have taken this one for dead: without a folder of our own, nothing can be claimed."""
+    def _renew_instance(self) -> None:
+        """Start a new instance if another daemon took this one for dead: claiming needs a folder of our own."""
         if self._spool.is_ours():
             return
         try:
             self._spool.renew()
         except OSError as error:
-            self._tell_degraded(error)
+            self._log_degraded(error)
         else:
             self._log.emit(Event.DAEMON_SUPERSEDED, new_instance=self._spool.instance)
 
-    def _tell_degraded(self, error: OSError) -> None:
+    def _log_degraded(self, error: OSError) -> None:
         self._log.emit(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, path=str(error.filename or ""))
-
-    def _hold(self, job: Job, timing: Timing, not_before_s: float, reason: str) -> None:
-        self.held.append(WaitingJob(job, timing, not_before_s, reason))
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
-    def _start_held(self, now: float) -> None:
-        for held in [each for each in self.held if now >= each.not_before_s]:
-            if held.is_published:
-                held.not_before_s = now + WRITER_PAUSE_S
-                if self._completion.acknowledged(held.job):
-                    self.held.remove(held)
-            elif held.recovered is not None:
-                self.held.remove(held)
-                again = self._takeover.gone_on(held.recovered, now, self.settings.jobs.max_recoveries)
-                self.held += [again] if again is not None else []
-            elif self._has_room() and self.admission.may_start(now, is_picture=not held.job.is_folder):
-                self.held.remove(held)
-                self._start(held.job, held.timing, now)
+    def _start_waiting(self, now: float) -> None:
+        for waiting in [each for each in self.waiting if now >= each.not_before_s]:
+            if waiting.is_published:
+                waiting.not_before_s = now + RETRY_S
+                if self._completion.acknowledge(waiting.job):
+                    self.waiting.remove(waiting)
+            elif waiting.recovered is not None:
+                self.waiting.remove(waiting)
+                again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries)
+                self.waiting += [again] if again is not None else []
+            elif self._has_room() and self.admission.may_start(now, needs_models=not waiting.job.is_folder):
+                self.waiting.remove(waiting)
+                self._start(waiting.job, waiting.timing, now)
 
-    def _claim(self, now: float) -> None:
-        if now < self._claim_at_s or not self.admission.may_start(now, is_picture=False):
+    def _claim_files(self, now: float) -> None:
+        if now < self._claim_at_s or not self.admission.may_start(now, needs_models=False):
             return
-        complete = self._scanner.complete(now, looks=LOOKS_PER_STEP, pictures=self.admission.may_start(now, is_picture=True))
-        while self._has_room() and now >= self._claim_at_s and self.admission.may_start(now, is_picture=False):
+        complete = self._scanner.complete(now, looks=PROBES_PER_STEP, pictures=self.admission.may_start(now, needs_models=True))
+        while self._has_room() and now >= self._claim_at_s and self.admission.may_start(now, needs_models=False):
             candidate = next(complete, None)
             if candidate is None:
                 return
-            self._claim_one(candidate, now)
-            if not self.admission.may_start(now, is_picture=True):  # that was the probe: from here on, only what needs no networks
-                complete = self._scanner.complete(now, looks=LOOKS_PER_STEP, pictures=False)
+            self._claim(candidate, now)
+            if not self.admission.may_start(now, needs_models=True):  # that was the probe: now only what needs no models
+                complete = self._scanner.complete(now, looks=PROBES_PER_STEP, pictures=False)
 
-    def _claim_one(self, candidate: Candidate, now: float) -> None:
+    def _claim(self, candidate: Candidate, now: float) -> None:
         started_s = time.monotonic()
         try:
             job = self._spool.claim(
@@ -176,106 +190,109 @@ class Scheduler:
             if isinstance(error, PermissionError) or error.errno in IMMOVABLE:
                 self._scanner.refused(candidate, now)
                 return
-            self._claim_at_s = now + MACHINE.first_s  # it is still in the inbox, and the next scan finds it again
-            self._take_over_at_s = min(self._take_over_at_s, self._claim_at_s)
+            self._claim_at_s = now + MACHINE_BACKOFF.first_s  # the file is still in the inbox, and the next scan finds it again
+            self._takeover_at_s = min(self._takeover_at_s, self._claim_at_s)
             self._log.emit(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))
             return
         if job is None:
             return
-        waited_s = now - candidate.settling.first_seen_s
+        queue_wait_s = now - candidate.settling.first_seen_s
         self._log.emit(
             Event.JOB_CLAIMED,
             job_id=job.id,
             **name_fields(job.name),
             folder="/".join(job.folder),
-            queue_wait_ms=round(1000 * waited_s),
+            queue_wait_ms=round(1000 * queue_wait_s),
         )
-        timing = Timing(now, waited_s)
+        timing = JobTiming(now, queue_wait_s)
         self._start(job, timing, now)
         timing.overhead_s = time.monotonic() - started_s
 
-    def _start(self, job: Job, timing: Timing, now: float) -> None:
-        """Hand a job to the workers, unless somebody still writes to it."""
+    def _start(self, job: Job, timing: JobTiming, now: float) -> None:
+        """Hand a job to the workers, unless another process still writes to its file."""
         try:
             self._spool.complete(job)
             if not self._spool.ordinary(job):
-                self._completion.fail(job, ErrorType.INPUT, "this is no ordinary file: expected a picture or a character folder")
+                self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")
                 return
-            seen = self._seen(job)
-            if seen.has_writer:
-                self._give_up(job)
-                self._hold(job, timing, now + WRITER_PAUSE_S, "somebody still writes to it")
+            observation = self._observe(job)
+            if observation.has_writer:
+                self._return_attempt(job)
+                self._requeue(job, timing, now + RETRY_S, "another process still writes to it")
                 return
-            if not job.is_under_way:  # else the claim has said so
+            if not job.is_under_way:  # a claim has written that already
                 job.attempts += 1
                 job.is_under_way = True
                 self._spool.save(job)
         except OSError as error:
-            self._put_off(job, timing, now, error)
+            self._requeue_after_error(job, timing, now, error)
             return
-        is_probe, deadline_s = self.admission.started(job, now), self.settings.jobs.deadline_s
-        order = task_for(job, self._spool.path(job), self.settings, self._inference, is_probe=is_probe)
-        self.running[job.id] = RunningJob(job, self._workers.start(order, deadline_s), seen, timing, deadline_s)
+        is_probe, deadline_s = self.admission.record_start(job, now), self.settings.jobs.deadline_s
+        task = task_for(job, self._spool.path(job), self.settings, self._inference, is_probe=is_probe)
+        self.running[job.id] = RunningJob(job, self._workers.start(task, deadline_s), observation, timing, deadline_s)
 
-    def _seen(self, job: Job) -> Observation:
+    def _observe(self, job: Job) -> Observation:
         with open_folder(self._spool.path(job)) as work:
             return observed(SOURCE, work, has_leases=self._scanner.has_leases)
 
-    # --- ending ------------------------------------------------------------------------------------------------------
+    # --- completing --------------------------------------------------------------------------------------------------
 
-    def _collect(self, now: float) -> None:
+    def _collect_results(self, now: float) -> None:
         for running in [each for each in self.running.values() if each.future.done()]:
             del self.running[running.job.id]
             try:
                 if running.future.cancelled():
-                    self._give_up(running.job)
-                    self._hold(running.job, running.timing, now, "stopped")
-                    self.admission.forgotten(running.job)
+                    self._return_attempt(running.job)
+                    self._requeue(running.job, running.timing, now, "stopped")
+                    self.admission.forget(running.job)
                 else:
-                    self._end(running, result_of(running.future, running.deadline_s), now)
-            except (OSError, ValueError) as error:  # the disk refused; what is written says how far it came
-                self._put_off(running.job, running.timing, now, error)
+                    self._complete(running, result_of(running.future, running.deadline_s), now)
+            except (OSError, ValueError) as error:  # the disk refused; the files written so far tell how far the job came
+                self._requeue_after_error(running.job, running.timing, now, error)
 
-    def _put_off(self, job: Job, timing: Timing, now: float, error: Exception) -> None:
-        """A job about which nothing can be written now; nothing about it is ours to write if somebody has taken it over.
-
-        What speaks of its names alone says nothing about the disk: then it waits longer and longer, and nobody waits for it.
-        """
-        if self._is_lost(job, now):
+    def _complete(self, running: RunningJob, result: TaskResult, now: float) -> None:
+        job = running.job
+        observation = self._observe(job)
+        if observation.has_writer or observation.is_unlike(running.observation):
+            self._return_attempt(job)
+            self._log.emit(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
+            self._requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
+            self.admission.forget(job)
             return
-        if isinstance(error, OSError) and error.errno not in OF_ITS_NAMES:
-            self._hold(job, timing, now + WRITER_PAUSE_S, str(error))
-            self.admission.machine.failed(now, job.id, f"the spool can't be written: {error}")
+        completion = self._completion.complete(job, result, running.timing, now)
+        self.admission.record_end(job, result, completion, now)
+        if not completion.is_acknowledged:
+            self.waiting.append(WaitingJob.published(job, running.timing, now + RETRY_S))
+        if completion.outcome in {Outcome.RETRY, Outcome.DEFER}:
+            self._requeue(job, running.timing, now + completion.wait_s, completion.reason)
+
+    def _requeue(self, job: Job, timing: JobTiming, not_before_s: float, reason: str) -> None:
+        self.waiting.append(WaitingJob(job, timing, not_before_s, reason))
+
+    def _requeue_after_error(self, job: Job, timing: JobTiming, now: float, error: Exception) -> None:
+        """Requeue a job whose files can't be written now, unless another daemon owns it by now.
+
+        An error with the job's own paths delays only this job, longer each time; any other error stops all starts for a while.
+        """
+        if self._drop_if_lost(job, now):
+            return
+        if isinstance(error, OSError) and error.errno not in PATH_ERRORS:
+            self._requeue(job, timing, now + RETRY_S, str(error))
+            self.admission.machine.record_failure(now, job.id, f"the spool can't be written: {error}")
         else:
             timing.delays += 1
-            self._hold(job, timing, now + DELAY.wait_s(timing.delays), str(error))
-        self.admission.forgotten(job)
+            self._requeue(job, timing, now + DELAY.wait_s(timing.delays), str(error))
+        self.admission.forget(job)
 
-    def _is_lost(self, job: Job, now: float) -> bool:
-        if not self._takeover.is_lost(job):
+    def _drop_if_lost(self, job: Job, now: float) -> bool:
+        if not self._takeover.drop_if_lost(job):
             return False
-        self._take_over_at_s = now  # should others have taken this daemon for dead
-        self.admission.forgotten(job)
+        self._takeover_at_s = now  # another daemon may have taken this one for dead
+        self.admission.forget(job)
         return True
 
-    def _end(self, running: RunningJob, report: TaskResult, now: float) -> None:
-        job = running.job
-        seen = self._seen(job)
-        if seen.has_writer or seen.is_unlike(running.seen):
-            self._give_up(job)
-            self._log.emit(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
-            self._hold(job, running.timing, now + WRITER_PAUSE_S, "it changed while it was worked on")
-            self.admission.forgotten(job)
-            return
-        ending = self._completion.ended(job, report, running.timing, now)
-        self.admission.ended(job, report, ending, now)
-        if not ending.is_acknowledged:
-            self.held.append(WaitingJob.published(job, running.timing, now + WRITER_PAUSE_S))
-        if ending.outcome in {Outcome.RETRY, Outcome.DEFER}:
-            self._hold(job, running.timing, now + ending.wait_s, ending.reason)
-
-    def _give_up(self, job: Job) -> None:
-        """An attempt that says nothing about the drawing does not count."""
+    def _return_attempt(self, job: Job) -> None:
+        """Undo an attempt that is no evidence about the drawing, so that it does not count."""
         if job.is_under_way:
             job.is_under_way = False
             job.attempts -= 1
@@ -284,18 +301,18 @@ class Scheduler:
     # --- stopping ----------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Take nothing new, and take back what no worker has begun."""
+        """Start no more jobs, and take back those that no worker has begun."""
         self.is_stopping = True
-        self._workers.hurry()
+        self._workers.request_stop()
         for running in self.running.values():
-            if not running.future.running():  # cancelling one that runs would kill it
+            if not running.future.running():  # cancelling a job that runs would kill its worker
                 running.future.cancel()
 
-    def abandon(self) -> list[str]:
-        """Take back the attempts of what still runs, whose workers are gone by now. Returns the jobs."""
-        given_up = list(self.running.values())
+    def abandon_running(self) -> list[str]:
+        """Return the attempts of jobs whose workers were killed. Returns the ids of the jobs."""
+        abandoned = list(self.running.values())
         self.running.clear()
-        for running in given_up:
-            with suppress(OSError):  # recovery comes to nearly the same
-                self._give_up(running.job)
-        return [running.job.id for running in given_up]
+        for running in abandoned:
+            with suppress(OSError):  # the next daemon counts a recovery instead
+                self._return_attempt(running.job)
+        return [running.job.id for running in abandoned]

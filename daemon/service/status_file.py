@@ -1,7 +1,7 @@
-"""What a daemon says of itself to people on the same disk: one file, whose age is its pulse.
+"""Status file: what the daemon does, as JSON for other processes on the same machine; its age shows whether the daemon is alive.
 
-The main loop touches it at every turn, where it also pings systemd's watchdog: a loop that hangs has no pulse. Touching needs no room on
-the disk, so a full one looks like no hang.
+The main loop touches the file at each iteration, where it also pings systemd's watchdog, so the file of a daemon that hangs grows old.
+Touching needs no free space, so a full disk does not look like a daemon that hangs.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 SCHEMA: Final = 1
-PULSE_S: Final = 1.0
+TOUCH_INTERVAL_S: Final = 1.0
 
 
 class StatusFile:
-    """One daemon's; no job depends on it, so nothing is raised."""
+    """The status file of one instance. Its methods raise nothing, because no job depends on it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -27,13 +27,13 @@ class StatusFile:
         self._touch_at_s = 0.0
 
     def move(self, path: Path) -> None:
-        """From now on, another file."""
+        """Continue in another file and remove the present one."""
         if path != self._path:
             self.remove()
             self._path, self._published = path, ""
 
     def publish(self, status: dict[str, Any]) -> None:
-        """Write it, if anything has changed."""
+        """Write the status, if it has changed."""
         text = json.dumps({"schema": SCHEMA, "host": socket.gethostname(), "pid": os.getpid(), **status})
         if text != self._published:
             self._published = text
@@ -43,16 +43,16 @@ class StatusFile:
                 temporary.replace(self._path)
 
     def touch(self, now: float) -> None:
-        """The loop has turned; to be called at every turn."""
+        """Renew the file's time if it is due; call this at each iteration of the main loop."""
         if now < self._touch_at_s:
             return
-        self._touch_at_s = now + PULSE_S
+        self._touch_at_s = now + TOUCH_INTERVAL_S
         try:
-            os.utime(self._path, ns=(time.time_ns(),) * 2)  # our clock, also where a server's would be taken
+            os.utime(self._path, ns=(time.time_ns(),) * 2)  # by our clock, even if a file server would take its own
         except OSError:
-            self._published = ""  # it could not be written, or somebody has removed it: once more
+            self._published = ""  # it could not be written or was removed: write it again
 
     def remove(self) -> None:
-        """The daemon is gone."""
+        """Remove the file, because the daemon stops."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)

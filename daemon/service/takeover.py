@@ -1,4 +1,12 @@
-"""What dead daemons left in the spool, and jobs that are nobody's any more."""
+"""Takeover: resumes jobs of dead daemons, and drops jobs that this daemon no longer owns.
+
+The path of an orphaned job, one module each:
+1. `Scheduler.take_over` asks for orphaned jobs at the start and every few seconds.
+2. `Takeover.take_over` logs each, and resumes it or returns it to the scheduler.
+3. `daemon.spool.recovery.take_over_jobs` locks the folders of dead daemons, moves their jobs into ours and reads their state.
+4. `Completion.finish_publishing` or `finish_failing` completes a job that was being completed.
+5. `daemon.spool.publish` or `daemon.spool.quarantine` links or moves what is still missing.
+"""
 
 from __future__ import annotations
 
@@ -8,88 +16,88 @@ from contextlib import suppress
 from daemon.files.filenames import name_fields
 from daemon.log.events import Event, EventLog
 from daemon.policy.failures import ErrorType
-from daemon.service.completion import Completion, Timing
-from daemon.service.jobs import WaitingJob
-from daemon.spool.recovery import STALE_S, Found, Recovered, swept, taken_over
+from daemon.service.completion import Completion
+from daemon.service.jobs import JobTiming, WaitingJob
+from daemon.spool.recovery import STALE_S, JobState, RecoveredJob, remove_stale_files, take_over_jobs
 from daemon.spool.spool import Job, Spool
 
-LATER_S = 1.0
-"""Until what the disk refused is tried again."""
+RETRY_S = 1.0
+"""Pause before something is tried again that the disk refused."""
 
 
 class Takeover:
-    """Takes over what dead daemons left, and goes on with each job from where it was.
+    """Takes over the jobs of dead daemons and resumes each from its state.
 
     Attributes:
-        recovered: jobs that were taken over.
+        recovered: jobs that were taken over since the start.
     """
 
     def __init__(self, spool: Spool, completion: Completion, log: EventLog) -> None:
         self._spool, self._completion, self._log = spool, completion, log
         self.recovered = 0
-        self._sweep_at_s = 0.0
+        self._cleanup_at_s = 0.0
 
-    def found(self, now: float, most_recoveries: int) -> Iterator[WaitingJob]:
-        """The jobs among them that are to be worked on, or tried again later; the others are brought to their ends. Raises OSError."""
-        if now >= self._sweep_at_s:  # it reads the whole outbox
-            self._sweep_at_s = now + STALE_S
-            swept(self._spool.layout)
-        for recovered in taken_over(self._spool):
+    def take_over(self, now: float, max_recoveries: int) -> Iterator[WaitingJob]:
+        """Take over orphaned jobs; yields those that a worker must do, or that must be tried again. Raises OSError."""
+        if now >= self._cleanup_at_s:  # not each time: it reads the whole outbox
+            self._cleanup_at_s = now + STALE_S
+            remove_stale_files(self._spool.layout)
+        for recovered in take_over_jobs(self._spool):
             self.recovered += 1
             job = recovered.job
-            fields = {**name_fields(job.name), "from_state": str(recovered.found), "crashes": job.recoveries}
+            fields = {**name_fields(job.name), "from_state": str(recovered.state), "crashes": job.recoveries}
             self._log.emit(Event.JOB_RECOVERED, job_id=job.id, **fields)
-            held = self.gone_on(recovered, now, most_recoveries)
-            if held is not None:
-                yield held
+            waiting = self.resume(recovered, now, max_recoveries)
+            if waiting is not None:
+                yield waiting
 
-    def gone_on(self, recovered: Recovered, now: float, most_recoveries: int) -> WaitingJob | None:
-        """What is still to be done about a job: None if it has come to its end.
+    def resume(self, recovered: RecoveredJob, now: float, max_recoveries: int) -> WaitingJob | None:
+        """Resume an orphaned job from its state; None if that completed it.
 
-        If the disk refuses now, it is to be tried again; if what was written is damaged or incomplete, it is to be worked on anew.
+        If the disk refuses, the job is tried again later. If its files are damaged or incomplete, it starts anew from its source.
         """
         job = recovered.job
         try:
-            return self._resumed(recovered, now, most_recoveries)
+            return self._resume(recovered, now, max_recoveries)
         except (OSError, ValueError) as error:
             reason = f"could not be resumed: {error}"
-            if isinstance(error, OSError) and self.is_lost(job):
+            if isinstance(error, OSError) and self.drop_if_lost(job):
                 return None
             if isinstance(error, ValueError | FileNotFoundError) and self._spool.has_source(job):
-                return WaitingJob(job, Timing(now), now + LATER_S, reason)
+                return WaitingJob(job, JobTiming(now), now + RETRY_S, reason)
             if isinstance(error, ValueError):
-                self._lose(job, "its source is gone, and what says where it is is damaged")
+                self._drop(job, "its source is gone, and the file that says where it went is damaged")
                 return None
-            return WaitingJob(job, Timing(now), now + LATER_S, reason, recovered)
+            return WaitingJob(job, JobTiming(now), now + RETRY_S, reason, recovered)
 
-    def _resumed(self, recovered: Recovered, now: float, most_recoveries: int) -> WaitingJob | None:
+    def _resume(self, recovered: RecoveredJob, now: float, max_recoveries: int) -> WaitingJob | None:
         job = recovered.job
-        if recovered.found is Found.PUBLISHING:
-            is_acknowledged = self._completion.resumed(job).is_acknowledged
-            return None if is_acknowledged else WaitingJob.published(job, Timing(now), now + LATER_S)
-        if recovered.found is Found.FAILING:
-            self._completion.resumed_failure(job)
-        elif job.recoveries >= most_recoveries:
-            self._completion.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it was worked on")
-        elif recovered.found is not Found.NEWER:
-            return WaitingJob(job, Timing(now), now)
+        if recovered.state is JobState.PUBLISHING:
+            is_acknowledged = self._completion.finish_publishing(job).is_acknowledged
+            return None if is_acknowledged else WaitingJob.published(job, JobTiming(now), now + RETRY_S)
+        if recovered.state is JobState.FAILING:
+            self._completion.finish_failing(job)
+        elif job.recoveries >= max_recoveries:
+            self._completion.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it processed this drawing")
+        elif recovered.state is not JobState.NEWER:
+            return WaitingJob(job, JobTiming(now), now)
         return None
 
-    def is_lost(self, job: Job) -> bool:
-        """Whether a job is not ours any more, or nobody's; then that is told, and it is over. False where the disk does not say."""
+    def drop_if_lost(self, job: Job) -> bool:
+        """Drop a job, with a record, if another daemon owns it or its source was removed. False also if the disk can't be read."""
         with suppress(OSError):
             if not self._spool.holds(job):
-                self._tell_lost(job, "another daemon has taken it over")
+                self._log_lost(job, "another daemon has taken it over")
                 return True
             if self._spool.is_hollow(job):
-                self._lose(job, "its source was removed from the spool")
+                self._drop(job, "its source was removed from the spool")
                 return True
         return False
 
-    def _lose(self, job: Job, reason: str) -> None:
-        self._tell_lost(job, reason)
+    def _drop(self, job: Job, reason: str) -> None:
+        self._log_lost(job, reason)
         with suppress(OSError):  # the next daemon finds the same
             self._spool.forget(job)
 
-    def _tell_lost(self, job: Job, reason: str) -> None:
+    def _log_lost(self, job: Job, reason: str) -> None:
         self._log.emit(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason=reason)

@@ -1,4 +1,4 @@
-"""What wakes the daemon's loop: signals, which only set flags, and a bell that any thread may ring."""
+"""Wakes the daemon's loop: signals, which only set flags, and a pipe that any thread may write to."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any
 
 
 class Wakeup:
-    """Wakes the loop from signal handlers and other threads: a pipe, as those may not take locks."""
+    """Self-pipe that wakes the loop from signal handlers and other threads, which may not take locks."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def ring(self) -> None:
-        """May be called from anywhere."""
-        with suppress(OSError):  # full: it rings already; closed: nobody is there any more
+    def wake(self) -> None:
+        """Wake the loop. Safe in a signal handler, on any thread, and after `close`."""
+        with suppress(OSError):  # the pipe is full: it wakes the loop already; or closed: the loop has ended
             os.write(self._write, b"!")
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether it rang within the time."""
+        """Wait until the loop is woken; False if that did not happen within the time."""
         ready, _, _ = select.select([self._read], [], [], max(0.0, timeout_s))
         if ready:
             with suppress(BlockingIOError):
@@ -31,7 +31,7 @@ class Wakeup:
         return bool(ready)
 
     def close(self) -> None:
-        """Let go of the pipe."""
+        """Close the pipe."""
         write, self._write = self._write, -1
         os.close(write)
         os.close(self._read)
@@ -39,24 +39,30 @@ class Wakeup:
 
 @dataclass
 class SignalFlags:
-    """What signals have asked for."""
+    """Requests from signals and from the file watcher, which the loop has yet to act on.
+
+    Attributes:
+        stops: SIGTERM and SIGINT received so far.
+        reload: SIGHUP was received.
+        inbox_changed: the watcher reported a change.
+    """
 
     stops: int = 0
     reload: bool = False
-    hinted: bool = False
+    inbox_changed: bool = False
 
 
 @contextmanager
-def handle_signals(flags: SignalFlags, bell: Wakeup) -> Iterator[None]:
-    """For the length of a `with` block, SIGTERM and SIGINT, SIGHUP and SIGIO only set flags and ring."""
+def handle_signals(flags: SignalFlags, wakeup: Wakeup) -> Iterator[None]:
+    """For the length of a `with` block, SIGTERM, SIGINT and SIGHUP set flags and wake the loop; SIGIO, which leases cause, is ignored."""
 
     def stop(*_: object) -> None:
         flags.stops += 1
-        bell.ring()
+        wakeup.wake()
 
     def reload(*_: object) -> None:
         flags.reload = True
-        bell.ring()
+        wakeup.wake()
 
     wanted: dict[signal.Signals, Any] = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload, signal.SIGIO: signal.SIG_IGN}
     before = {number: signal.signal(number, action) for number, action in wanted.items()}

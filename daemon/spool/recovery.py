@@ -1,4 +1,7 @@
-"""What dead daemons left: taken over by whoever gets their lock, job by job."""
+"""Recovery of orphaned jobs: locks the folder of a dead daemon, moves its jobs into ours, and reads the state of each from its files.
+
+`daemon.service.takeover` resumes them from there.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,11 @@ from daemon.spool.spool import (
 )
 
 STALE_S = 3600.0
-"""Temporary names that are older than this belong to nobody."""
+"""Age after which temporary files and unfinished instances count as abandoned."""
 
 
-class Found(StrEnum):
-    """How far a job had come when its daemon died."""
+class JobState(StrEnum):
+    """State of a job, as the files in its folder say; etc/doc/spool.md lists what each leads to."""
 
     WAITING = "waiting"
     UNDER_WAY = "under_way"
@@ -44,57 +47,57 @@ class Found(StrEnum):
     FAILING = "failing"
     DAMAGED = "damaged"
     NEWER = "newer"
-    """Written by a later version of doodled: left alone, for that version to go on with."""
+    """Written by a later version of doodled, which alone can resume it."""
 
 
 @dataclass(frozen=True)
-class Recovered:
-    """A job that was taken over."""
+class RecoveredJob:
+    """An orphaned job that this daemon owns now."""
 
     job: Job
-    found: Found
+    state: JobState
 
 
-def taken_over(spool: Spool) -> Iterator[Recovered]:
-    """Make the jobs of all dead instances ours, one by one. Those that were not even claimed are put back or forgotten at once.
+def take_over_jobs(spool: Spool) -> Iterator[RecoveredJob]:
+    """Move the jobs of all dead instances into ours, one by one. A job whose claim was not finished is undone at once, and not yielded.
 
     Raises:
-        OSError: the first of what could not be taken over; everything else has been by then.
+        OSError: the first error, after everything else has been taken over.
     """
     refused: list[OSError] = []
     for folder in sorted(spool.layout.work.iterdir()):
         if folder != spool.own and folder.is_dir():
             try:
-                with _locked_if_dead(folder) as is_ours:
-                    if is_ours:
-                        yield from _jobs_of(folder, spool, refused)
+                with _lock_if_dead(folder) as is_locked:
+                    if is_locked:
+                        yield from _take_jobs(folder, spool, refused)
             except OSError as error:
                 refused.append(error)
     if refused:
         raise refused[0]
 
 
-def swept(layout: Layout) -> None:
-    """Remove what daemons left that died while they tried the folders (`daemon.spool.layout.prepare`), and what they said of themselves."""
-    litter = [probe for folder in layout.probed() for probe in folder.glob(f"{PROBE}*")]
-    litter += [said for said in layout.status.glob("*") if is_job_id(said.stem) and not (layout.work / said.stem).exists()]
-    for path in litter:
+def remove_stale_files(layout: Layout) -> None:
+    """Remove what dead daemons left behind: files that probe the folders (`daemon.spool.layout.prepare`), and status files."""
+    stale = [probe for folder in layout.probed() for probe in folder.glob(f"{PROBE}*")]
+    stale += [status for status in layout.status.glob("*") if is_job_id(status.stem) and not (layout.work / status.stem).exists()]
+    for path in stale:
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime > STALE_S:
                 path.unlink()
 
 
 @contextmanager
-def _locked_if_dead(folder: Path) -> Iterator[bool]:
-    """Whether the lock of an instance's folder was free; it is held meanwhile."""
-    if folder.name.startswith("."):  # not an instance yet: it gets its name with its lock held
+def _lock_if_dead(folder: Path) -> Iterator[bool]:
+    """Try to lock an instance's folder for the length of a `with` block; False if its daemon is alive."""
+    if folder.name.startswith("."):  # an instance being made: it gets its name only with the lock held
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > STALE_S:
                 shutil.rmtree(folder)
         yield False
         return
     try:
-        # It is there but for an instance that died in the middle of removing itself.
+        # The file is missing only if the instance died while it removed itself.
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:  # another daemon has just cleaned up
         yield False
@@ -105,7 +108,7 @@ def _locked_if_dead(folder: Path) -> Iterator[bool]:
         yield False
         return
     else:
-        # Another daemon may have cleaned up between open and flock: then this is the lock of a folder that is gone.
+        # Another daemon may have removed the folder between open and flock: then this is the lock of a removed file.
         yield _is_file(folder / LOCK, lock)
     finally:
         os.close(lock)
@@ -118,7 +121,7 @@ def _is_file(path: Path, opened: int) -> bool:
         return False
 
 
-def _jobs_of(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Recovered]:
+def _take_jobs(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[RecoveredJob]:
     for place in sorted(dead.iterdir()):
         if place.name.startswith(".gone-"):
             shutil.rmtree(place, ignore_errors=True)
@@ -127,10 +130,10 @@ def _jobs_of(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Recov
             rename(place, ours)
             try:
                 sync_folder(spool.own)
-                recovered = _recovered(ours, spool)
+                recovered = _recover(ours, spool)
             except OSError as error:
                 refused.append(error)
-                with suppress(OSError):  # for another time, or another daemon
+                with suppress(OSError):  # for a later try, or another daemon
                     rename(ours, place)
                 continue
             if recovered is not None:
@@ -140,20 +143,20 @@ def _jobs_of(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Recov
         sync_folder(spool.layout.work)
 
 
-def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 - one return a state, in the order of a job's life
-    """What is to be done with one job; None if nothing is."""
+def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911 - one return for each state
+    """Read the state of a job; None if its claim was not finished and is undone now."""
     has_source, is_damaged = os.path.lexists(place / SOURCE), False
     try:
         job = read_job(place)
     except (OSError, ValueError):
         if _is_newer(place):
-            return Recovered(Job(place.name, place.name), Found.NEWER)
+            return RecoveredJob(Job(place.name, place.name), JobState.NEWER)
         if not has_source and not (place / MANIFEST).exists() and not (place / ERROR).exists():
-            shutil.rmtree(place)  # not even its name had been written: nothing was taken from the inbox
+            shutil.rmtree(place)  # its job file was not written: nothing was taken from the inbox
             return None
-        job, is_damaged = _rebuilt(place, spool), True
+        job, is_damaged = _rebuild_job(place, spool), True
     if (place / ERROR).exists():
-        return Recovered(job, Found.FAILING)
+        return RecoveredJob(job, JobState.FAILING)
     if not has_source and not is_damaged:
         spool.put_back(job)
         return None
@@ -163,17 +166,17 @@ def _recovered(place: Path, spool: Spool) -> Recovered | None:  # noqa: PLR0911 
             sync_folder(place)
             os.fsync(inbox)
     if (place / MANIFEST).exists():
-        return Recovered(job, Found.PUBLISHING)
+        return RecoveredJob(job, JobState.PUBLISHING)
     if is_damaged:
-        return Recovered(job, Found.DAMAGED)
+        return RecoveredJob(job, JobState.DAMAGED)
     if not job.is_under_way:
-        return Recovered(job, Found.WAITING)
-    # The work is done by child processes: that the daemon died under it is hardly this drawing's fault, and counted apart.
+        return RecoveredJob(job, JobState.WAITING)
+    # Child processes do the work, so a daemon's death is hardly this drawing's fault: it is counted apart from attempts.
     job.is_under_way = False
     job.attempts -= 1
     job.recoveries += 1
     spool.save(job)
-    return Recovered(job, Found.UNDER_WAY)
+    return RecoveredJob(job, JobState.UNDER_WAY)
 
 
 def _is_newer(place: Path) -> bool:
@@ -184,8 +187,8 @@ def _is_newer(place: Path) -> bool:
     return isinstance(schema, int) and schema > SCHEMA
 
 
-def _rebuilt(place: Path, spool: Spool) -> Job:
-    """A job whose file is damaged, under a name of its own."""
+def _rebuild_job(place: Path, spool: Spool) -> Job:
+    """Make a new job file for a job whose own is damaged; its name is derived from its id."""
     is_folder = stat.S_ISDIR(os.lstat(place / SOURCE).st_mode) if os.path.lexists(place / SOURCE) else False
     job = Job(place.name, f"recovered-{place.name}", is_folder=is_folder)
     with suppress(OSError):

@@ -1,8 +1,8 @@
-"""How long the kernel lets us run before somebody else's turn, and so how soon it lets us run once we have something to do.
+"""CPU time slices: requests short ones, so that the kernel runs the daemon soon after it wakes up.
 
-The daemon sleeps nearly always, and waits for the disk a few times a job. Each time that it wakes up, Linux since 6.6 lets a worker that
-has the processor finish its slice first, about 3 ms however nice it is. Since 6.12, whoever asks for short slices comes first instead.
-Anybody may ask; older kernels don't listen. Sources: sched_setattr(2); the kernel's Documentation/scheduler/sched-eevdf.rst.
+The daemon sleeps most of the time and waits for the disk a few times per job. When it wakes up, Linux since 6.6 lets a busy worker finish
+its slice first, about 3 ms whatever its niceness. Since 6.12, a process with short slices runs first instead. This needs no privilege;
+older kernels ignore it. Sources: sched_setattr(2); the kernel's Documentation/scheduler/sched-eevdf.rst.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import struct
 from typing import Final
 
 SHORT_NS: Final = 100_000
-"""The shortest that the kernel grants."""
+"""The shortest slice that the kernel grants."""
 
-_USUAL: Final = 0
+_DEFAULT_NS: Final = 0
 _SCHED_OTHER: Final = 0
 _CALLS: Final = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 _ATTRIBUTES: Final = "=IIQiIQQQ"
-"""struct sched_attr, as first published: size, policy, flags, nice, priority, runtime, deadline, period."""
+"""First version of struct sched_attr: size, policy, flags, nice, priority, runtime, deadline, period."""
 
 
-def ask_for_short_slices() -> bool:
-    """For this thread, and those that it starts later; child processes, too, until they say otherwise. Whether the kernel took it."""
-    return _asked(SHORT_NS)
+def request_short_slices() -> bool:
+    """Request short slices for this thread, and the threads and processes that it starts. Returns whether the kernel accepted that."""
+    return _request_slice(SHORT_NS)
 
 
-def ask_for_usual_slices() -> bool:
-    """As for any program."""
-    return _asked(_USUAL)
+def request_default_slices() -> bool:
+    """Request the kernel's default slices again."""
+    return _request_slice(_DEFAULT_NS)
 
 
-def _asked(slice_ns: int) -> bool:
+def _request_slice(slice_ns: int) -> bool:
     number = _CALLS.get(platform.machine())
-    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:  # an operator has chosen another policy for us
+    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:  # the operator has chosen another policy
         return False
     niceness = os.getpriority(os.PRIO_PROCESS, 0)
     size = struct.calcsize(_ATTRIBUTES)

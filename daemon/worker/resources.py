@@ -1,4 +1,4 @@
-"""What a worker process keeps warm between jobs: the OpenGL context, the networks, the motions."""
+"""Resources that a worker process keeps open between jobs: OpenGL context, models, motion library."""
 
 from __future__ import annotations
 
@@ -20,14 +20,21 @@ if TYPE_CHECKING:
     from pipeline.ports import Predictor
 
 _OVERLOADS: Final = frozenset({"overloaded", "read_timeout", "deadline"})
-"""Of `pipeline.adapters.torchserve.failures.Fault`: a server that has too much to do says so, or says nothing."""
+"""Values of `pipeline.adapters.torchserve.failures.Fault` that mean overload: an overloaded server says so, or does not answer in time."""
 
-MAX_RETRIES_TOLD: Final = 20
+MAX_RETRIES_REPORTED: Final = 20
 ANSWERED: Final = "answered"
+"""Outcome of a request that a model server answered."""
 
 
 class WorkerResources:
-    """What stays warm between jobs."""
+    """Resources of a worker process, opened when first needed.
+
+    Attributes:
+        retries: requests of the present task to model servers that were sent again.
+        attempts: requests of the present task by outcome.
+        is_overloaded: a model server was overloaded during the present task.
+    """
 
     def __init__(self, environ: Mapping[str, str], stopping: threading.Event | None = None) -> None:
         self._environ, self._stopping = environ, stopping
@@ -40,17 +47,17 @@ class WorkerResources:
         self.attempts: Counter[str] = Counter()
         self.is_overloaded = False
 
-    def begin(self) -> None:
-        """A job begins: nothing was asked for it yet."""
+    def begin_task(self) -> None:
+        """Reset the counts of requests."""
         self.retries, self.attempts, self.is_overloaded = [], Counter(), False
 
     def library(self) -> MotionLibrary:
-        """The motions."""
+        """The motion library."""
         self._library = self._library or motion_library(self._environ)
         return self._library
 
     def renderer(self) -> GLRenderer:
-        """The OpenGL context."""
+        """The renderer with its OpenGL context. Raises RenderUnavailable."""
         from pipeline.adapters.opengl.renderer import GLRenderer
 
         if self._renderer is None:
@@ -58,8 +65,8 @@ class WorkerResources:
             self._renderer = self._stack.enter_context(GLRenderer.open(None, environ))
         return self._renderer
 
-    def renders_in_software(self) -> bool:
-        """Leave the graphics card alone from now on; False if that changes nothing, or can't be done."""
+    def use_software_renderer(self) -> bool:
+        """Render on the CPU from now on; False if the renderer does so already, or can't."""
         if self._renderer is None or self._renderer.is_software:
             return False
         self.clear()
@@ -71,40 +78,40 @@ class WorkerResources:
             return False
         return True
 
-    def trusts_the_card(self) -> None:
-        """Use the graphics card again."""
+    def use_hardware_renderer(self) -> None:
+        """Render on the graphics card again."""
         self.clear()
         self._is_software = False
 
-    def predictor(self, order: Task) -> tuple[Predictor, str]:
-        """The networks, and their name for people."""
-        wanted = order.inference, order.upstream_deadline_s, order.is_probe
+    def predictor(self, task: Task) -> tuple[Predictor, str]:
+        """The models and the name of their backend. Raises ModelUnavailable, UpstreamError."""
+        wanted = task.inference, task.upstream_deadline_s, task.is_probe
         if wanted not in self._predictors:
             opened = opened_predictor(
-                order.inference,
+                task.inference,
                 self._environ,
-                self._note,
-                deadline_s=order.upstream_deadline_s,
-                is_probe=order.is_probe,
+                self._count_attempt,
+                deadline_s=task.upstream_deadline_s,
+                is_probe=task.is_probe,
                 stop=self._stopping,
             )
             try:
                 self._predictors[wanted] = self._stack.enter_context(opened)
-            except OptionError as error:  # these networks can't be had as the settings want them: no drawing is to blame
+            except OptionError as error:  # the settings are at fault, not the drawing
                 raise ModelUnavailable(error.summary, hint=error.hint) from error
         return self._predictors[wanted]
 
     def clear(self) -> None:
-        """Let go of everything: after a failure of the driver, nothing warm is worth keeping."""
+        """Close everything. After a driver failure, no open resource can be relied on."""
         self._stack.close()
         self._renderer = None
         self._predictors.clear()
 
-    def _note(self, attempt: PredictionAttempt) -> None:
+    def _count_attempt(self, attempt: PredictionAttempt) -> None:
         if not attempt.is_probe:
             self.attempts[str(attempt.error_type or ANSWERED)] += 1
         self.is_overloaded = self.is_overloaded or attempt.error_type in _OVERLOADS
-        if attempt.wait_s is not None and len(self.retries) < MAX_RETRIES_TOLD:
+        if attempt.wait_s is not None and len(self.retries) < MAX_RETRIES_REPORTED:
             kind = attempt.error_type or ""
             self.retries.append(
                 UpstreamRetry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s))

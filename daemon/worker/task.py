@@ -1,4 +1,4 @@
-"""What goes to a worker process and what comes back: plain values, which survive being pickled."""
+"""Task and result: what the daemon sends to a worker process and what it gets back. Plain values, because they are pickled."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from daemon.spool.spool import Job
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be done.
+    """Task of a worker: one job.
 
     Attributes:
         place: the job's folder in the spool.
-        name, folder: as dropped.
-        defaults: options where neither folder nor sidecar says otherwise.
-        upstream_deadline_s: for one question to a model server.
-        is_probe: nobody knows whether the model servers are back: each is asked once, and all others wait for what comes of it.
+        name, folder: name of the source and its folders in the inbox.
+        defaults: options that neither the folder nor the sidecar sets.
+        upstream_deadline_s: deadline of one prediction by a model server.
+        is_probe: the job finds out whether the model servers are back: each gets one request, and all other jobs wait for the outcome.
     """
 
     place: Path
@@ -40,7 +40,7 @@ class Task:
 
 @dataclass(frozen=True)
 class UpstreamRetry:
-    """A question to a model server that had to be asked again."""
+    """A request to a model server that failed and was sent again."""
 
     upstream: str
     model: str
@@ -52,25 +52,25 @@ class UpstreamRetry:
 
 @dataclass
 class TaskResult:
-    """What came of an order.
+    """Result of a task.
 
     Attributes:
-        manifest: what is to be published, or None if it failed; outputs carry "result" and "label".
-        failure: why it failed, or None.
-        was_begun: a worker had it; if not, that says nothing about the drawing.
-        networks_answered: the networks were asked, and fine.
-        networks_overloaded: a model server said, or showed, that it has too much to do.
-        stages_ms: wall-clock milliseconds by stage.
-        upstream_attempts: requests to a model server by outcome: "answered", or what was wrong.
-        waited_s: how long nothing was done but waited for the disk.
-        ended_s: when the worker was done, on the monotonic clock, which all processes share; 0.0 if it does not say.
+        manifest: the manifest to publish, or None if the task failed; each output has its "result" file and its "label".
+        failure: why the task failed, or None.
+        was_begun: a worker began the task; if not, the failure is no evidence about the drawing.
+        models_answered: the models made their predictions.
+        models_overloaded: a model server reported overload, or was too slow to answer.
+        stages_ms: wall-clock milliseconds by step (`daemon.log.stages`).
+        upstream_attempts: requests to model servers by outcome: "answered", or the type of the error.
+        waited_s: time that the worker only waited for the disk.
+        ended_s: when the worker finished, on the monotonic clock, which all processes share; 0.0 if unknown.
     """
 
     manifest: dict[str, Any] | None = None
     failure: TaskFailure | None = None
     was_begun: bool = True
-    networks_answered: bool = False
-    networks_overloaded: bool = False
+    models_answered: bool = False
+    models_overloaded: bool = False
     file_sha256: str = ""
     file_size: int = 0
     stages_ms: dict[str, float] = field(default_factory=dict)
@@ -82,12 +82,14 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class TaskFailure:
-    """Why an order could not be carried out.
+    """Why a task failed.
 
     Attributes:
-        message: a sentence for a person.
-        hint: what to do, or "".
-        trace: where it was raised, for errors that nobody foresaw.
+        message: what failed, for the user.
+        hint: what the user can do about it, or "".
+        stage: the step that failed, or "".
+        retry_after_s: how long the model server asks clients to wait, or None.
+        trace: traceback of an unexpected error, or "".
     """
 
     kind: ErrorType
@@ -98,12 +100,13 @@ class TaskFailure:
     trace: str = ""
 
 
-SHARE_OF_DEADLINE = 0.4
-"""A job asks two questions at least: a model server that hangs must be noticed before the job itself counts as hanging."""
+UPSTREAM_DEADLINE_SHARE = 0.4
+"""Longest deadline of one prediction, as a share of the job's. A job needs two, and a model server that hangs must be noticed before the
+job itself exceeds its deadline."""
 
 
 def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequest, *, is_probe: bool = False) -> Task:
-    """What is to be done for a job."""
+    """The task of a job under the present settings."""
     return Task(
         place=place,
         name=job.name,
@@ -112,7 +115,7 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         defaults=settings.animation.options(),
         max_side_px=settings.animation.max_side_px,
         inference=inference,
-        upstream_deadline_s=min(settings.torchserve.deadline_s, SHARE_OF_DEADLINE * settings.jobs.deadline_s),
+        upstream_deadline_s=min(settings.torchserve.deadline_s, UPSTREAM_DEADLINE_SHARE * settings.jobs.deadline_s),
         keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
         wants_thumbnail=settings.gallery.enabled,
         is_probe=is_probe,

@@ -80,7 +80,7 @@ def _content(number: int) -> bytes:
 def _known(daemon: Daemon) -> int:
     """What the published state accounts for."""
     status = daemon.status()
-    return int(status.get("waiting_count", 0)) + len(status.get("running", ())) + len(status.get("held", ())) + _done(daemon)
+    return int(status.get("waiting_count", 0)) + len(status.get("running", ())) + len(status.get("deferred", ())) + _done(daemon)
 
 
 def _done(daemon: Daemon) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 START = datetime(2026, 3, 1, tzinfo=UTC)
 STAGES = {"decode": 25.0, "infer": 80.0, "segment": 400.0, "scene": 170.0, "retarget": 25.0, "render": 260.0, "encode": 50.0}
-FAILURES = {"no_figure": "there is no figure in it", "unsupported": "the file is text", "deadline": "it was not done within 300 s"}
+FAILURES = {"no_figure": "there is no figure in it", "unsupported": "the file is text", "deadline": "not finished within 300 s"}
 MOST_S = 10.0
 MOST_MB = 500.0
 

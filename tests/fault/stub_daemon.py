@@ -20,7 +20,7 @@ from concurrent.futures import Future
 
 from daemon.files.durable import sync_folder
 from daemon.policy.failures import ErrorType, error_type
-from daemon.service.main import Hiring, run
+from daemon.service.main import WorkerFactory, run
 from daemon.spool.spool import RESULT, SOURCE
 from daemon.worker.pool import ProcessWorkerPool
 from daemon.worker.task import Task, TaskFailure, TaskResult
@@ -74,9 +74,7 @@ def pretended(order: Task) -> TaskResult:
         os.fsync(file.fileno())
     sync_folder(result)
     output = {"result": "0000.gif", "label": [], "format": "gif", "bytes": len(content), "sha256": digest}
-    return TaskResult(
-        {"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), networks_answered=True
-    )
+    return TaskResult({"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), models_answered=True)
 
 
 class Pretenders:
@@ -87,7 +85,7 @@ class Pretenders:
         self._wake = wake
 
     @classmethod
-    def of(cls, count: int) -> Hiring:
+    def of(cls, count: int) -> WorkerFactory:
         return lambda wake: cls(count, wake)
 
     def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
@@ -111,7 +109,7 @@ class Pretenders:
         future.set_result(report)
         self._wake()
 
-    def hurry(self) -> None:
+    def request_stop(self) -> None:
         """Nobody waits for a model server."""
 
     def close(self) -> None:
@@ -122,11 +120,11 @@ def main(root: str, *arguments: str) -> int:
     numbers = [int(argument) for argument in arguments if argument.isdigit()]
     environ = {**os.environ, "DOODLED_ROOT": root, "DOODLED_LOG_FORMAT": "json", "DOODLED_STORAGE_RESERVE_MB": "0"}
     count = (numbers or [2])[0]
-    hired = Pretenders.of(count) if "--pool" not in arguments else pool_of(count)
-    return run(None, environ, drain="--drain" in arguments, hired=hired)
+    make_workers = Pretenders.of(count) if "--pool" not in arguments else pool_of(count)
+    return run(None, environ, drain="--drain" in arguments, make_workers=make_workers)
 
 
-def pool_of(count: int) -> Hiring:
+def pool_of(count: int) -> WorkerFactory:
     return lambda wake: ProcessWorkerPool(count, recycle_after=50, memory_limit_mb=1024, wake=wake, work=endured)
 
 

@@ -113,7 +113,7 @@ def test_fifty_of_one_name_dropped_while_the_first_runs_all_have_results_of_thei
             path.write_bytes(content)
             while path.exists():
                 now += 0.2
-                daemon.scan_loop.hinted(now)
+                daemon.scan_loop.hint(now)
                 daemon.turn(now)
                 assert now < 2000.0
         daemon.hands.is_slow = False

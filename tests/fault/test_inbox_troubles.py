@@ -181,8 +181,8 @@ def test_without_any_event_all_files_are_found_by_the_scan(tmp_path: Path, monke
     with HandDriven.opened(tmp_path) as daemon:
         restarts = []
         if is_dead:  # by the service's looks at it, a dead watch is made anew
-            monkeypatch.setattr(daemon.watch, "is_sound", lambda: bool(restarts))
-            monkeypatch.setattr(daemon.watch, "restart", lambda: restarts.append(daemon.watch.problem))
+            monkeypatch.setattr(daemon.watcher, "is_sound", lambda: bool(restarts))
+            monkeypatch.setattr(daemon.watcher, "restart", lambda: restarts.append(daemon.watcher.problem))
         monkeypatch.setattr(Watcher, "mode", WatchMode.EVENTS)  # they should come, and don't
         daemon.turn(1000.0)
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")

@@ -172,7 +172,7 @@ def test_a_characters_file_that_is_a_link_is_not_followed(tmp_path: Path, name: 
     shutil.copytree(CHARACTER, tmp_path / "source")
     (tmp_path / "source" / name).unlink()
     (tmp_path / "source" / name).symlink_to(CHARACTER / name)
-    report = runner.perform(order_for(tmp_path))
+    report = runner.run_task(order_for(tmp_path))
     assert report.failure is not None
     assert report.failure.kind is ErrorType.PICTURE
     assert {path.name for path in tmp_path.iterdir()} <= {"source", RESULT}
@@ -192,7 +192,7 @@ def test_a_characters_file_that_becomes_a_link_while_it_is_read_is_not_followed(
         return found
 
     monkeypatch.setattr(runner, "copied_character", then_swapped)
-    report = runner.perform(order_for(tmp_path))
+    report = runner.run_task(order_for(tmp_path))
     assert report.failure is None, report.failure
     assert report.manifest is not None
     assert json.dumps(report.manifest["outputs"])

@@ -90,7 +90,7 @@ def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_p
         daemon.spool.claim = late  # type: ignore[assignment, method-assign]
         daemon.turned(1001.0, until_s=1010.0)
         assert not daemon.logged("job.claimed")
-        assert not daemon.scheduler.held
+        assert not daemon.scheduler.waiting
     assert not list((tmp_path / "spool" / "work").iterdir())
 
 

@@ -60,7 +60,7 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
         normal_per_s = len(daemon.done_at_s) / began_s
         assert normal_per_s > 1.5
         daemon.run(began_s + 60.0)
-        assert len(daemon.scheduler.held) <= 3  # the others stay in the inbox, for any other daemon to take
+        assert len(daemon.scheduler.waiting) <= 3  # the others stay in the inbox, for any other daemon to take
         daemon.run(back_s - 1.0)
         assert "it did not answer in time" in daemon.status
         assert "for 6h" in daemon.status
@@ -75,7 +75,7 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
         places = (
             daemon.scanner.count,
             len(daemon.scheduler.running),
-            len(daemon.scheduler.held),
+            len(daemon.scheduler.waiting),
             len(daemon.done_at_s),
         )
     assert sum(places) == FILES
@@ -93,7 +93,7 @@ def test_a_picture_that_makes_the_server_hang_fails_alone_and_keeps_nobody_waiti
             return JOB_S, None
         if not order.is_probe:
             return 120.0, down("it did not answer in time")
-        return 40.0, TaskResult(failure=TaskFailure(ErrorType.NO_ANSWER, "it did not answer in time"), networks_answered=True)
+        return 40.0, TaskResult(failure=TaskFailure(ErrorType.NO_ANSWER, "it did not answer in time"), models_answered=True)
 
     drop(tmp_path, 1, content="poison")
     drop(tmp_path, 500)
@@ -128,9 +128,9 @@ def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_
         if now >= over_s or others <= 4:
             return JOB_S, None
         if others > 12:
-            return 5.0, TaskResult(failure=TaskFailure(ErrorType.UPSTREAM, "HTTP 503"), networks_overloaded=True)
+            return 5.0, TaskResult(failure=TaskFailure(ErrorType.UPSTREAM, "HTTP 503"), models_overloaded=True)
         report = pretended(order)
-        report.networks_overloaded = True
+        report.models_overloaded = True
         return 3.0, report
 
     drop(tmp_path, 1000)
@@ -138,13 +138,13 @@ def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_
         limits = []
         while daemon.now < over_s:
             daemon.run(daemon.now + 1.0)
-            limits.append(daemon.scheduler.admission.at_networks.limit)
+            limits.append(daemon.scheduler.admission.upstream_limit.limit)
         assert min(limits) <= 4
         assert sum(limits[20:]) / len(limits[20:]) < 8  # not merely a dip
         begun = len(daemon.workers.begun)
         assert begun - len(daemon.done_at_s) < 60  # asking in vain is bounded
         daemon.run(over_s + 60.0)
-        assert daemon.scheduler.admission.at_networks.limit == 17
+        assert daemon.scheduler.admission.upstream_limit.limit == 17
         daemon.run(HOUR_S, lambda: len(daemon.done_at_s) == 1000)
     assert len(daemon.done_at_s) == 1000
     assert not daemon.logged("job.failed")
@@ -165,7 +165,7 @@ def test_when_the_memory_is_short_jobs_are_done_with_fewer_at_a_time(tmp_path: P
         limits = []
         while len(daemon.done_at_s) + len(daemon.logged("job.failed")) < 31 and daemon.now < 300.0:
             daemon.run(daemon.now + 0.5)
-            limits.append(daemon.scheduler.admission.in_memory.limit)
+            limits.append(daemon.scheduler.admission.memory_limit.limit)
     assert min(limits) <= 3
     assert [record["file_name"] for record in daemon.logged("job.failed")] == ["huge00000.png"]
     assert [(record["error_type"], record["attempt"]) for record in daemon.logged("job.failed")] == [("oom", 3)]

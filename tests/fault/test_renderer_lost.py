@@ -50,7 +50,7 @@ def shown(order: Task) -> list[int]:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerResources]:
     made = WorkerResources({})
-    monkeypatch.setattr(runner, "_bench", made)
+    monkeypatch.setattr(runner, "_resources", made)
     yield made
     made.clear()
 
@@ -112,12 +112,12 @@ def test_what_a_lost_card_leaves_blank_or_refuses_is_drawn_in_software(
     order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame]
 ) -> None:
     opened = lose_the_card(monkeypatch, draw)
-    report = runner.perform(order)
+    report = runner.run_task(order)
     assert report.failure is None, report.failure
     assert min(shown(order)) > 0
     assert report.manifest is not None
     assert "a graphics card" not in report.manifest["renderer"]
-    assert runner.perform(order).failure is None
+    assert runner.run_task(order).failure is None
     assert opened == [False, True]  # a card that was lost is left alone from then on
     assert bench.renderer().is_software
 
@@ -126,7 +126,7 @@ def test_what_is_blank_in_software_too_is_the_drawings_fault_and_the_card_is_tru
     order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = lose_the_card(monkeypatch, nothing, in_software="draws nothing")
-    assert kind_of(runner.perform(order)) is ErrorType.BLANK
+    assert kind_of(runner.run_task(order)) is ErrorType.BLANK
     assert opened == [False, True]
     assert not bench.renderer().is_software
 
@@ -137,7 +137,7 @@ def test_without_mesa_the_cards_word_stands(
     order: Task, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], kind: ErrorType
 ) -> None:
     lose_the_card(monkeypatch, draw, in_software="is not there")
-    assert kind_of(runner.perform(order)) is kind
+    assert kind_of(runner.run_task(order)) is kind
     assert not list((order.place / "result").iterdir())
 
 
@@ -232,9 +232,9 @@ LIES: dict[str, tuple[Callable[[Path], None] | None, int]] = {
 def test_a_wrong_file_of_an_encoder_that_says_all_is_well_is_found_out(order: Task, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
     order = replace(order, defaults=replace(order.defaults, formats=(kind,)))
     really = rendering.encoder_for
-    assert runner.perform(order).failure is None
+    assert runner.run_task(order).failure is None
     found = {}
     for lie, (spoil, keeps_every) in LIES.items():
         monkeypatch.setattr(rendering, "encoder_for", lambda kind, s=spoil, k=keeps_every: LyingEncoder(really(kind), s, k))
-        found[lie] = getattr(runner.perform(order).failure, "kind", None)
+        found[lie] = getattr(runner.run_task(order).failure, "kind", None)
     assert found == dict.fromkeys(LIES, ErrorType.OUTPUT)

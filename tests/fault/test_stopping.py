@@ -122,8 +122,8 @@ def test_jobs_in_every_stage_are_finished_or_left_for_the_next_life(tmp_path: Pa
         daemon.scheduler.stop()
         daemon.hands.finish()
         daemon.scheduler.step(1013.0)
-        assert not daemon.scheduler.abandon()
-        assert sorted(held.job.name for held in daemon.scheduler.held) == ["broken.png", "deferred.png", "queued.png"]
+        assert not daemon.scheduler.abandon_running()
+        assert sorted(held.job.name for held in daemon.scheduler.waiting) == ["broken.png", "deferred.png", "queued.png"]
     assert (tmp_path / "inbox" / "waiting.png").exists(), "it was taken after the stop"
     assert len(Places(tmp_path).manifests()) == 1
     with HandDriven.opened(tmp_path) as heir:

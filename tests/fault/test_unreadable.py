@@ -85,7 +85,7 @@ def test_what_may_not_be_read_is_told_once_and_taken_once_it_may(root: Path, tmp
         until(lambda: len(rejected(log)) == 2 and Places(root).manifests())
         assert rejected(log) == [("closed", "unreadable"), ("secret.png", "unreadable")]
         assert not Places(root).claimed()
-        until(lambda: "2 can't be taken: closed, secret.png" in status(root))
+        until(lambda: "2 can't be claimed: closed, secret.png" in status(root))
         claims = log.read_bytes().count(b"job.claimed")
         scans = len(log.read_bytes().splitlines())
         late = dropped(root / "inbox" / "late.png", b"late")
@@ -96,7 +96,7 @@ def test_what_may_not_be_read_is_told_once_and_taken_once_it_may(root: Path, tmp
         closed.chmod(0o777)
         until(lambda: len(Places(root).manifests()) == 4)
         assert len(rejected(log)) == 2
-        until(lambda: "can't be taken" not in status(root))
+        until(lambda: "can't be claimed" not in status(root))
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(PATIENCE_S) == 0
     assert not late.exists()
@@ -117,7 +117,7 @@ def test_an_inbox_that_nobody_may_change_is_left_alone_and_said(root: Path, tmp_
             dropped(inbox / "stuck.png", b"other")
             until(lambda: rejected(log) == [("stuck.png", "immovable")])
             inbox.chmod(stat.S_ISVTX | 0o777)
-            until(lambda: "can't be taken: stuck.png" in status(root))
+            until(lambda: "can't be claimed: stuck.png" in status(root))
         before = log.read_bytes().count(b"\n")
         inbox.chmod(0o777)
         fine = dropped(inbox / "fine.png", b"fine")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon.commands.health import health
-from daemon.service.status_file import PULSE_S, StatusFile
+from daemon.service.status_file import TOUCH_INTERVAL_S, StatusFile
 from daemon.spool.spool import Spool
 
 
@@ -61,9 +61,9 @@ def test_it_is_touched_once_a_second_however_fast_the_loop_turns(spool, status_f
     status_file.publish({"summary": "idle"})
     status_file.touch(1.0)
     turned_ago(spool, 42.0)
-    status_file.touch(1.0 + 0.9 * PULSE_S)
+    status_file.touch(1.0 + 0.9 * TOUCH_INTERVAL_S)
     assert not health(spool.layout, patience_s=30.0).is_good
-    status_file.touch(1.0 + PULSE_S)
+    status_file.touch(1.0 + TOUCH_INTERVAL_S)
     assert health(spool.layout, patience_s=30.0).is_good
 
 

@@ -47,7 +47,7 @@ def test_everything_is_listed_where_it_is(spool: Spool) -> None:
     (spool.path(waiting) / "job.json").write_text("{")
     no_figure, done = failed(spool, "failed.png"), published(spool, "done.png")
     waits = [{"name": "dab/old.png", "why": "writer", "age_s": 61.3}]
-    said(spool, running=[running.id], held={held.id: "changed"}, waiting=waits)
+    said(spool, running=[running.id], deferred={held.id: "changed"}, waiting=waits)
     found = rows(spool.layout, done=False)
     assert set(found) == {
         Row(State.INBOX, "", "new.png", ""),

@@ -66,70 +66,70 @@ def test_the_backoff_doubles_and_is_bounded() -> None:
 def test_the_breaker_lets_one_probe_through_at_a_time() -> None:
     breaker = CircuitBreaker(Backoff(5.0, 30.0))
     assert breaker.may_start(0.0)
-    assert breaker.failed(0.0, "a", "down")
+    assert breaker.record_failure(0.0, "a", "down")
     assert breaker.state is CircuitState.OPEN
     assert not breaker.may_start(4.9)
     assert breaker.may_start(5.0)
-    assert breaker.started("b")
+    assert breaker.record_start("b")
     assert breaker.state is CircuitState.HALF_OPEN
     assert not breaker.may_start(1000.0)
-    assert not breaker.failed(10.0, "b", "down")
+    assert not breaker.record_failure(10.0, "b", "down")
     assert not breaker.may_start(19.0)
     assert breaker.may_start(20.0)
-    breaker.started("c")
-    assert breaker.succeeded("c")
+    breaker.record_start("c")
+    assert breaker.record_success("c")
     assert breaker.state is CircuitState.CLOSED
 
 
 def test_jobs_that_had_started_before_change_nothing() -> None:
     breaker = CircuitBreaker(Backoff(5.0, 30.0))
-    breaker.failed(0.0, "a", "down")
-    assert not breaker.failed(1.0, "late", "down")
-    assert not breaker.succeeded("late")
+    breaker.record_failure(0.0, "a", "down")
+    assert not breaker.record_failure(1.0, "late", "down")
+    assert not breaker.record_success("late")
     assert breaker.failures == 1
     assert breaker.due_s() == 5.0
 
 
 def test_probes_are_never_more_than_the_longest_wait_apart_whatever_the_outage_lasts() -> None:
     breaker, now, probes = CircuitBreaker(Backoff(5.0, 30.0)), 0.0, 0
-    breaker.failed(now, "first", "down")
+    breaker.record_failure(now, "first", "down")
     while now < 6 * 3600:
         due_s = breaker.due_s()
         assert due_s is not None
         assert due_s - now <= 30.0
         now, probes = due_s, probes + 1
-        breaker.started("probe")
-        breaker.failed(now, "probe", "down")
+        breaker.record_start("probe")
+        breaker.record_failure(now, "probe", "down")
     assert probes <= 6 * 3600 / 30 + 5
 
 
 def test_a_probe_that_ends_otherwise_makes_room_for_another() -> None:
     breaker = CircuitBreaker(Backoff(5.0, 30.0))
-    breaker.failed(0.0, "a", "down")
-    breaker.started("b")
-    breaker.forgotten("b")
+    breaker.record_failure(0.0, "a", "down")
+    breaker.record_start("b")
+    breaker.forget("b")
     assert breaker.may_start(5.0)
 
 
 def test_retry_after_is_believed_within_reason() -> None:
     breaker = CircuitBreaker(Backoff(5.0, 30.0))
-    breaker.failed(0.0, "a", "busy", retry_after_s=120.0)
+    breaker.record_failure(0.0, "a", "busy", retry_after_s=120.0)
     assert not breaker.may_start(119.0)
     assert breaker.may_start(120.0)
     endless = CircuitBreaker(Backoff(5.0, 30.0))
-    endless.failed(0.0, "a", "busy", retry_after_s=1e9)
+    endless.record_failure(0.0, "a", "busy", retry_after_s=1e9)
     assert endless.may_start(300.0)
 
 
 def test_the_wait_counts_from_the_start_of_a_probe_that_hung() -> None:
     breaker = CircuitBreaker(Backoff(30.0, 30.0))
-    breaker.failed(0.0, "a", "down")
-    breaker.started("b", 30.0)
-    breaker.failed(70.0, "b", "no answer")
+    breaker.record_failure(0.0, "a", "down")
+    breaker.record_start("b", 30.0)
+    breaker.record_failure(70.0, "b", "no answer")
     assert breaker.may_start(70.0)
-    breaker.started("c", 70.0)
-    breaker.failed(71.0, "c", "down")
+    breaker.record_start("c", 70.0)
+    breaker.record_failure(71.0, "c", "down")
     assert breaker.due_s() == 100.0
-    breaker.started("d", 100.0)
-    breaker.failed(101.0, "d", "busy", retry_after_s=120.0)
+    breaker.record_start("d", 100.0)
+    breaker.record_failure(101.0, "d", "busy", retry_after_s=120.0)
     assert breaker.due_s() == 221.0

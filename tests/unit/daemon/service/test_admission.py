@@ -9,13 +9,13 @@ import pytest
 
 from daemon.log.factory import json_log
 from daemon.policy.failures import Backoff, ErrorType, Outcome
-from daemon.service.admission import MACHINE, Admission
+from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import CompletionResult
 from daemon.spool.spool import Job
 from daemon.worker.task import TaskFailure, TaskResult
 
 DONE = CompletionResult(None)
-FINE = TaskResult({}, networks_answered=True)
+FINE = TaskResult({}, models_answered=True)
 
 
 class Told:
@@ -50,13 +50,13 @@ def failed(kind: ErrorType, retry_after_s: float | None = None) -> TaskResult:
 def test_no_more_are_under_way_than_there_is_room_for() -> None:
     admission = Told(most=2).admission
     for name in ("a", "b"):
-        assert admission.may_start(0.0, is_picture=True)
-        assert not admission.started(picture(name), 0.0)
-    assert not admission.may_start(0.0, is_picture=True)
-    assert not admission.may_start(0.0, is_picture=False)
-    admission.forgotten(picture("a"))
-    admission.forgotten(picture("nobody"))
-    assert admission.may_start(0.0, is_picture=True)
+        assert admission.may_start(0.0, needs_models=True)
+        assert not admission.record_start(picture(name), 0.0)
+    assert not admission.may_start(0.0, needs_models=True)
+    assert not admission.may_start(0.0, needs_models=False)
+    admission.forget(picture("a"))
+    admission.forget(picture("nobody"))
+    assert admission.may_start(0.0, needs_models=True)
     assert admission.due_s() == []
 
 
@@ -65,41 +65,41 @@ def test_without_opengl_or_disk_nothing_starts_until_one_has_tried(kind: ErrorTy
     told = Told()
     admission = told.admission
     for name in ("a", "b"):
-        admission.started(character(name), 0.0)
-    admission.ended(character("a"), failed(kind), deferred(kind), 5.0)
-    assert not admission.may_start(5.0, is_picture=False)
-    assert admission.due_s() == [5.0 + MACHINE.first_s]
-    assert admission.may_start(5.0 + MACHINE.first_s, is_picture=False)
-    admission.started(character("c"), 10.0)
-    assert not admission.may_start(10.0, is_picture=False)
-    admission.ended(character("b"), FINE, DONE, 10.0)  # it had begun before: it says nothing new
-    assert not admission.may_start(10.0, is_picture=False)
-    admission.ended(character("c"), FINE, DONE, 11.0)
-    assert admission.may_start(11.0, is_picture=False)
+        admission.record_start(character(name), 0.0)
+    admission.record_end(character("a"), failed(kind), deferred(kind), 5.0)
+    assert not admission.may_start(5.0, needs_models=False)
+    assert admission.due_s() == [5.0 + MACHINE_BACKOFF.first_s]
+    assert admission.may_start(5.0 + MACHINE_BACKOFF.first_s, needs_models=False)
+    admission.record_start(character("c"), 10.0)
+    assert not admission.may_start(10.0, needs_models=False)
+    admission.record_end(character("b"), FINE, DONE, 10.0)  # it had begun before: it says nothing new
+    assert not admission.may_start(10.0, needs_models=False)
+    admission.record_end(character("c"), FINE, DONE, 11.0)
+    assert admission.may_start(11.0, needs_models=False)
     assert told.events == []
 
 
 def test_a_failure_of_a_drawings_own_says_nothing_about_the_machine() -> None:
     admission = Told().admission
-    admission.started(picture("a"), 0.0)
-    admission.ended(picture("a"), failed(ErrorType.NO_FIGURE), CompletionResult(Outcome.FAIL, ErrorType.NO_FIGURE), 1.0)
-    assert admission.may_start(1.0, is_picture=True)
+    admission.record_start(picture("a"), 0.0)
+    admission.record_end(picture("a"), failed(ErrorType.NO_FIGURE), CompletionResult(Outcome.FAIL, ErrorType.NO_FIGURE), 1.0)
+    assert admission.may_start(1.0, needs_models=True)
 
 
 def test_while_the_networks_are_out_characters_go_on_and_one_picture_tries() -> None:
     told = Told()
     admission = told.admission
-    admission.started(picture("a"), 0.0)
-    admission.ended(picture("a"), failed(ErrorType.UPSTREAM), deferred(ErrorType.UPSTREAM), 1.0)
-    assert not admission.may_start(1.0, is_picture=True)
-    assert admission.may_start(1.0, is_picture=False)
-    assert not admission.started(character("c"), 1.0)
+    admission.record_start(picture("a"), 0.0)
+    admission.record_end(picture("a"), failed(ErrorType.UPSTREAM), deferred(ErrorType.UPSTREAM), 1.0)
+    assert not admission.may_start(1.0, needs_models=True)
+    assert admission.may_start(1.0, needs_models=False)
+    assert not admission.record_start(character("c"), 1.0)
     (due_s,) = admission.due_s()
-    assert admission.may_start(due_s, is_picture=True)
-    assert admission.started(picture("probe"), due_s)
-    assert not admission.may_start(due_s, is_picture=True)
-    admission.ended(picture("probe"), FINE, DONE, due_s + 2.0)
-    assert admission.may_start(due_s + 2.0, is_picture=True)
+    assert admission.may_start(due_s, needs_models=True)
+    assert admission.record_start(picture("probe"), due_s)
+    assert not admission.may_start(due_s, needs_models=True)
+    admission.record_end(picture("probe"), FINE, DONE, due_s + 2.0)
+    assert admission.may_start(due_s + 2.0, needs_models=True)
     assert told.events == ["breaker.opened", "breaker.half_open", "breaker.closed"]
     assert told.records[-1]["open_for_s"] == round(due_s + 1.0, 1)
     assert told.records[0]["reason"] == "it is out"
@@ -108,51 +108,51 @@ def test_while_the_networks_are_out_characters_go_on_and_one_picture_tries() -> 
 def test_a_server_that_asks_for_patience_gets_it_and_a_key_that_is_refused_is_told_each_time() -> None:
     told = Told()
     admission = told.admission
-    admission.started(picture("a"), 0.0)
-    admission.ended(picture("a"), failed(ErrorType.UNAUTHORISED, 500.0), deferred(ErrorType.UNAUTHORISED), 1.0)
+    admission.record_start(picture("a"), 0.0)
+    admission.record_end(picture("a"), failed(ErrorType.UNAUTHORISED, 500.0), deferred(ErrorType.UNAUTHORISED), 1.0)
     assert admission.due_s() == [501.0]
-    admission.started(picture("probe"), 501.0)
-    admission.ended(picture("probe"), failed(ErrorType.UNAUTHORISED), deferred(ErrorType.UNAUTHORISED), 502.0)
+    admission.record_start(picture("probe"), 501.0)
+    admission.record_end(picture("probe"), failed(ErrorType.UNAUTHORISED), deferred(ErrorType.UNAUTHORISED), 502.0)
     assert told.events == ["breaker.opened", "auth.rejected", "breaker.half_open", "auth.rejected"]
 
 
 def test_an_overloaded_server_gets_fewer_and_a_probe_says_nothing_about_that() -> None:
     admission = Told(most=4).admission
-    storm = TaskResult({}, networks_answered=True, networks_overloaded=True)
+    storm = TaskResult({}, models_answered=True, models_overloaded=True)
     for name in "abcd":
-        admission.started(picture(name), 0.0)
-    admission.ended(picture("a"), storm, DONE, 1.0)
-    assert admission.at_networks.limit == 2
+        admission.record_start(picture(name), 0.0)
+    admission.record_end(picture("a"), storm, DONE, 1.0)
+    assert admission.upstream_limit.limit == 2
     for name in "bcd":
-        admission.ended(picture(name), FINE, DONE, 2.0)
-    assert admission.at_networks.limit > 2
-    before = admission.at_networks.limit
-    admission.started(picture("e"), 3.0)
-    admission.ended(picture("e"), failed(ErrorType.UPSTREAM), deferred(ErrorType.UPSTREAM), 4.0)
-    admission.started(picture("probe"), 50.0)
-    admission.ended(picture("probe"), storm, DONE, 51.0)
-    assert admission.at_networks.limit == before
+        admission.record_end(picture(name), FINE, DONE, 2.0)
+    assert admission.upstream_limit.limit > 2
+    before = admission.upstream_limit.limit
+    admission.record_start(picture("e"), 3.0)
+    admission.record_end(picture("e"), failed(ErrorType.UPSTREAM), deferred(ErrorType.UPSTREAM), 4.0)
+    admission.record_start(picture("probe"), 50.0)
+    admission.record_end(picture("probe"), storm, DONE, 51.0)
+    assert admission.upstream_limit.limit == before
 
 
 def test_only_pictures_count_at_the_networks() -> None:
     admission = Told(most=4).admission
     for name in "ab":
-        admission.started(picture(name), 0.0)
-    admission.ended(picture("a"), TaskResult({}, networks_overloaded=True), DONE, 1.0)
-    assert admission.at_networks.limit == 1
-    assert not admission.may_start(1.0, is_picture=True)
-    assert admission.may_start(1.0, is_picture=False)
+        admission.record_start(picture(name), 0.0)
+    admission.record_end(picture("a"), TaskResult({}, models_overloaded=True), DONE, 1.0)
+    assert admission.upstream_limit.limit == 1
+    assert not admission.may_start(1.0, needs_models=True)
+    assert admission.may_start(1.0, needs_models=False)
 
 
 def test_short_memory_lets_fewer_run_whatever_they_are() -> None:
     admission = Told(most=4).admission
     for name in "abcd":
-        admission.started(character(name), 0.0)
-    admission.ended(character("a"), failed(ErrorType.OUT_OF_MEMORY), CompletionResult(Outcome.RETRY, ErrorType.OUT_OF_MEMORY), 1.0)
-    assert admission.in_memory.limit == 2
-    assert not admission.may_start(1.0, is_picture=False)
+        admission.record_start(character(name), 0.0)
+    admission.record_end(character("a"), failed(ErrorType.OUT_OF_MEMORY), CompletionResult(Outcome.RETRY, ErrorType.OUT_OF_MEMORY), 1.0)
+    assert admission.memory_limit.limit == 2
+    assert not admission.may_start(1.0, needs_models=False)
     for name in "bcd":
-        admission.ended(character(name), FINE, DONE, 2.0)
-    assert admission.in_memory.limit == 3
-    admission.ended(character("unknown"), FINE, DONE, 3.0)
-    assert admission.in_memory.limit == 3
+        admission.record_end(character(name), FINE, DONE, 2.0)
+    assert admission.memory_limit.limit == 3
+    admission.record_end(character("unknown"), FINE, DONE, 3.0)
+    assert admission.memory_limit.limit == 3

@@ -54,10 +54,10 @@ def test_what_was_published_long_ago_is_removed(tmp_path: Path, daemon: HandDriv
 
 def test_how_long_sources_are_kept_may_change_while_it_runs(tmp_path: Path) -> None:
     with HandDriven.opened(tmp_path, {"storage": {"retention_h": 0.0}}) as daemon:
-        daemon.scheduler.use(Settings())
+        daemon.scheduler.apply_settings(Settings())
         drop(tmp_path, content=b"kept")
         daemon.turned(START_S)
-        daemon.scheduler.use(daemon.settings)
+        daemon.scheduler.apply_settings(daemon.settings)
         drop(tmp_path, content=b"forgotten")
         daemon.turned(START_S + 60)
         assert Places(tmp_path).kept() == [b"kept"]
@@ -98,7 +98,7 @@ def test_the_summary_counts_what_there_is(tmp_path: Path, daemon: HandDriven) ->
 def test_the_status_is_there_while_the_daemon_is(daemon: HandDriven) -> None:
     daemon.turn(START_S)
     assert daemon.status()["running"] == []
-    daemon.housekeeping.alive(START_S)
+    daemon.housekeeping.ping(START_S)
     assert daemon.said[-1] == "WATCHDOG=1"
     daemon.housekeeping.close()
     assert not list(daemon.spool.layout.status.iterdir())

@@ -46,9 +46,9 @@ class Life:
         self.records: list[dict[str, Any]] = []
         self.status = -1
 
-    def run(self, *, drain: bool = True, hired: running.Hiring = Pretenders.of(2), config: Path | None = None) -> Life:  # noqa: B008 - a constant
+    def run(self, *, drain: bool = True, make_workers: running.WorkerFactory = Pretenders.of(2), config: Path | None = None) -> Life:  # noqa: B008 - a constant
         try:
-            self.status = run(config, self._environ, drain=drain, hired=hired)
+            self.status = run(config, self._environ, drain=drain, make_workers=make_workers)
         finally:
             self.records += [json.loads(line) for line in self._capfd.readouterr().out.splitlines()]
         return self
@@ -118,19 +118,19 @@ def test_a_drain_does_not_wait_for_files_that_nobody_finishes(tmp_path: Path, ca
 
 def test_a_signal_ends_it_and_a_second_one_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png")
-    hired: list[Busy] = []
+    made: list[Busy] = []
 
-    def hire(wake: Callable[[], None]) -> Busy:
-        hired.append(Busy(signalled(signal.SIGTERM, signal.SIGINT), wake))
-        return hired[0]
+    def make(wake: Callable[[], None]) -> Busy:
+        made.append(Busy(signalled(signal.SIGTERM, signal.SIGINT), wake))
+        return made[0]
 
     before = signal.getsignal(signal.SIGTERM)
-    life = Life(tmp_path, capfd).run(drain=False, hired=hire)
+    life = Life(tmp_path, capfd).run(drain=False, make_workers=make)
     assert signal.getsignal(signal.SIGTERM) is before
     stop = life.logged("daemon.stop")[0]
     assert (life.status, stop["reason"], stop["in_flight"]) == (0, "signal", 1)
     assert stop["in_flight_jobs"] == [life.logged("job.claimed")[0]["job_id"]]
-    assert hired[0].is_closed
+    assert made[0].is_closed
     (source,) = Places(tmp_path).claimed()
     job = json.loads(source.with_name("job.json").read_text())
     assert (job["attempts"], job["is_under_way"]) == (0, False)
@@ -139,7 +139,7 @@ def test_a_signal_ends_it_and_a_second_one_at_once(tmp_path: Path, capfd: pytest
 def test_a_stop_waits_for_what_runs_but_not_for_ever(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png")
     life = Life(tmp_path, capfd, DOODLED_JOBS_STOP_TIMEOUT_S="0.3")
-    life.run(drain=False, hired=lambda wake: Busy(signalled(signal.SIGTERM), wake))
+    life.run(drain=False, make_workers=lambda wake: Busy(signalled(signal.SIGTERM), wake))
     assert life.logged("daemon.stop")[0]["in_flight"] == 1
 
 
@@ -151,7 +151,7 @@ def test_what_is_done_within_the_time_is_published(tmp_path: Path, capfd: pytest
             signalled(signal.SIGTERM)()
             return super().start(order, deadline_s)
 
-    life = Life(tmp_path, capfd).run(drain=False, hired=lambda wake: Stopping(1, wake))
+    life = Life(tmp_path, capfd).run(drain=False, make_workers=lambda wake: Stopping(1, wake))
     assert (life.logged("daemon.stop")[0]["done"], life.logged("daemon.stop")[0]["in_flight"]) == (1, 0)
     check_published(tmp_path, "garlic.png", b"slow")
 
@@ -190,7 +190,7 @@ def test_settings_are_read_again_and_those_that_are_wrong_change_nothing(tmp_pat
             return super().start(order, deadline_s)
 
     drop(tmp_path, "a.png")
-    life = Life(tmp_path, capfd).run(drain=False, config=config, hired=lambda wake: Reloading(1, wake))
+    life = Life(tmp_path, capfd).run(drain=False, config=config, make_workers=lambda wake: Reloading(1, wake))
     (rejected,) = life.logged("config.rejected")
     assert rejected["path"] == str(config)
     assert "retention" in rejected["problems"][0]
@@ -214,7 +214,7 @@ def test_gallery_and_metrics_live_as_long_as_the_daemon_where_they_are_wanted(tm
 
 def test_nobody_hired_is_a_pool_as_the_settings_say() -> None:
     settings = running.Settings.model_validate({"jobs": {"workers": 3}})
-    pool = running._pool(settings)(lambda: None)
+    pool = running._process_pool(settings)(lambda: None)
     assert pool.count == 3
     pool.close()
 
@@ -226,11 +226,11 @@ def test_a_bell_that_rang_wakes_once_however_often_it_rang() -> None:
     wakeup = Wakeup()
     assert not wakeup.wait(0.0)
     for _ in range(70_000):  # more than a pipe holds
-        wakeup.ring()
+        wakeup.wake()
     assert wakeup.wait(PATIENCE_S)
     while wakeup.wait(0.0):
         pass
-    wakeup.ring()
+    wakeup.wake()
     assert wakeup.wait(-1.0)
     wakeup.close()
-    wakeup.ring()  # nobody is there any more
+    wakeup.wake()  # nobody is there any more

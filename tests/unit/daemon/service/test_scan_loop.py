@@ -12,7 +12,7 @@ import pytest
 from hand_driven import HandDriven, drop
 
 from daemon.inbox.watcher import WatchMode
-from daemon.service.scan_loop import MOST_REJECTED, SCAN_PAUSE_S, WATCH_CHECK_S
+from daemon.service.scan_loop import MAX_REJECTED_RECORDS, MIN_SCAN_PAUSE_S, WATCH_CHECK_S
 from daemon.settings import Settings
 
 START_S = 1000.0
@@ -31,22 +31,22 @@ def test_a_hint_brings_the_next_scan_forward_but_not_at_once_again(daemon: HandD
     daemon.turn(START_S)
     assert daemon.scan_loop.scans == 1
     daemon.scan_loop._scan_took_s = 0.2
-    daemon.scan_loop.hinted(START_S + 1.0)
+    daemon.scan_loop.hint(START_S + 1.0)
     assert daemon.scan_loop.due_s() == START_S + 2.0  # ten times as long as the last one took
     daemon.turn(START_S + 1.5)
     assert daemon.scan_loop.scans == 1
     daemon.turn(START_S + 2.0)
     assert daemon.scan_loop.scans == 2
     daemon.scan_loop._scan_took_s = 0.0
-    daemon.scan_loop.hinted(START_S + 2.0)
-    assert daemon.scan_loop._scan_at_s == pytest.approx(START_S + 2.0 + SCAN_PAUSE_S)
+    daemon.scan_loop.hint(START_S + 2.0)
+    assert daemon.scan_loop._scan_at_s == pytest.approx(START_S + 2.0 + MIN_SCAN_PAUSE_S)
 
 
 def test_what_only_a_scan_has_found_is_told(tmp_path: Path, daemon: HandDriven) -> None:
     drop(tmp_path, "before.png")
     daemon.turned(START_S)
     drop(tmp_path, "hinted.png")
-    daemon.scan_loop.hinted(START_S + 10)
+    daemon.scan_loop.hint(START_S + 10)
     daemon.turned(START_S + 10)
     drop(tmp_path, "silent.png")
     daemon.turn(START_S + 100)
@@ -54,13 +54,13 @@ def test_what_only_a_scan_has_found_is_told(tmp_path: Path, daemon: HandDriven) 
 
 
 def test_of_many_that_can_not_be_taken_the_first_are_named(tmp_path: Path, daemon: HandDriven) -> None:
-    for number in range(MOST_REJECTED + 5):
+    for number in range(MAX_REJECTED_RECORDS + 5):
         (tmp_path / "inbox" / f"{number}.png").symlink_to("/etc/passwd")
     daemon.turn(START_S)
     told = daemon.logged("file.rejected")
-    assert len(told) == MOST_REJECTED + 1
+    assert len(told) == MAX_REJECTED_RECORDS + 1
     assert (told[-1]["reason"], told[-1]["count"]) == ("and_more", 5)
-    assert f"{MOST_REJECTED + 5} can't be taken: 0.png, 1.png, ..." in daemon.said[-1]
+    assert f"{MAX_REJECTED_RECORDS + 5} can't be claimed: 0.png, 1.png, ..." in daemon.said[-1]
 
 
 def test_where_a_drawing_lies_is_shown_as_a_path(tmp_path: Path, daemon: HandDriven) -> None:
@@ -109,7 +109,7 @@ class LostWatch:
 
 
 def test_a_watch_that_died_is_started_anew_and_the_inbox_looked_at(daemon: HandDriven) -> None:
-    watch = daemon.scan_loop._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.scan_loop._watcher = LostWatch()  # type: ignore[assignment]
     daemon.turn(START_S)
     watch.is_alive = False
     scans = daemon.scan_loop.scans
@@ -119,7 +119,7 @@ def test_a_watch_that_died_is_started_anew_and_the_inbox_looked_at(daemon: HandD
 
 
 def test_a_watch_that_can_not_be_had_is_told_once_for_each_reason(daemon: HandDriven) -> None:
-    watch = daemon.scan_loop._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.scan_loop._watcher = LostWatch()  # type: ignore[assignment]
     watch.is_alive = False
     for turn, problem in enumerate(("no inotify", "no inotify", "no inbox", "")):
         watch.problem = problem
@@ -129,7 +129,7 @@ def test_a_watch_that_can_not_be_had_is_told_once_for_each_reason(daemon: HandDr
 
 
 def test_events_that_were_lost_are_told(daemon: HandDriven) -> None:
-    watch = daemon.scan_loop._watch = LostWatch()  # type: ignore[assignment]
+    watch = daemon.scan_loop._watcher = LostWatch()  # type: ignore[assignment]
     watch.overflows = 2
     for turn in range(3):
         daemon.turn(START_S + WATCH_CHECK_S * turn)
@@ -146,6 +146,6 @@ def test_a_disk_that_says_nothing_of_its_room_stops_nobody(daemon: HandDriven, m
         raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     monkeypatch.setattr(os, "statvfs", refused)
-    daemon.scan_loop.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    daemon.disk_guard.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     daemon.turn(START_S + 60)
     assert not daemon.scheduler.is_paused

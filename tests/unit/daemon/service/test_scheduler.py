@@ -139,15 +139,15 @@ def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
 
 
 def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path, daemon: HandDriven) -> None:
-    roomy = daemon.scan_loop.settings
-    daemon.scan_loop.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
+    roomy = daemon.disk_guard.settings
+    daemon.disk_guard.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     drop(tmp_path)
     daemon.turned(START_S, until_s=START_S + 20)
     assert not daemon.logged("job.claimed")
     assert len(daemon.logged("disk.low")) == 1
     assert "the disk is nearly full" in daemon.said[-1]
-    assert daemon.housekeeping.is_waiting_for_others()
-    daemon.scan_loop.settings = roomy
+    assert daemon.housekeeping.is_blocked()
+    daemon.disk_guard.settings = roomy
     turned_for(daemon, START_S + 30)
     assert len(daemon.logged("disk.recovered")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
@@ -180,11 +180,9 @@ def test_one_that_is_written_to_after_its_claim_is_begun_when_it_is_whole(
     monkeypatch.setattr(daemon.spool, "claim", then_opened)
     drop(tmp_path, content=b"first")
     daemon.turned(START_S, until_s=START_S + 5)
-    assert [held.reason for held in daemon.scheduler.held] == ["somebody still writes to it"]
-    assert (
-        json.loads((tmp_path / "spool/work" / daemon.spool.instance / daemon.scheduler.held[0].job.id / "job.json").read_text())["attempts"]
-        == 0
-    )
+    assert [held.reason for held in daemon.scheduler.waiting] == ["another process still writes to it"]
+    job_file = daemon.spool.path(daemon.scheduler.waiting[0].job) / "job.json"
+    assert json.loads(job_file.read_text())["attempts"] == 0
     writers[0].write(b" and last")
     writers[0].close()
     daemon.turned(START_S + 6)
@@ -236,7 +234,7 @@ def test_a_spool_that_can_not_be_written_holds_everything_back_and_loses_nothing
     monkeypatch.setattr(daemon.spool, "save", refusing(errno.EROFS))
     daemon.hands.finish()
     daemon.turned(START_S + 3, until_s=START_S + 4)
-    assert [str(errno.EROFS) in held.reason for held in daemon.scheduler.held] == [True]
+    assert [str(errno.EROFS) in held.reason for held in daemon.scheduler.waiting] == [True]
     assert daemon.scheduler.machine.reason.startswith("the spool can't be written")
     monkeypatch.undo()
     daemon.hands.is_slow = False
@@ -262,7 +260,7 @@ def test_a_drawing_whose_end_is_refused_for_ever_keeps_nobody_else_waiting(
     drop(tmp_path)
     daemon.turned(START_S + 10, until_s=START_S + 15)
     check_published(tmp_path, "garlic.png", b"a drawing")
-    (held,) = daemon.scheduler.held
+    (held,) = daemon.scheduler.waiting
     assert os.strerror(errno.EACCES) in held.reason
     refused.clear()
     daemon.turned(START_S + 15, until_s=START_S + 615)
@@ -287,7 +285,7 @@ def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tm
         now = daemon.turned(START_S, until_s=START_S + 600)
         assert daemon.completion.failed == 0
         assert daemon.hands.orders < 30  # one tries in a while
-        assert len(daemon.scheduler.held) <= daemon.hands.count + 1
+        assert len(daemon.scheduler.waiting) <= daemon.hands.count + 1
         assert "the workers died before they began it" in daemon.status()["summary"]
         can_start.append(True)
         daemon.turned(now + 60)
@@ -304,7 +302,7 @@ def test_a_stop_takes_back_what_no_worker_has_begun_and_lets_the_rest_finish(tmp
     daemon.scheduler.stop()
     assert running.future.cancelled()
     daemon.turn(START_S + 3)
-    assert [held.reason for held in daemon.scheduler.held] == ["stopped"]
+    assert [held.reason for held in daemon.scheduler.waiting] == ["stopped"]
     assert (running.job.attempts, running.job.is_under_way) == (0, False)
     assert (tmp_path / "inbox" / "later.png").exists()
 
@@ -316,10 +314,10 @@ def test_what_a_worker_has_begun_is_not_taken_back_but_at_the_end(tmp_path: Path
     daemon.scheduler.stop()
     daemon.turn(START_S + 3)
     assert daemon.scheduler.running
-    assert daemon.scheduler.abandon() == [running.job.id]
+    assert daemon.scheduler.abandon_running() == [running.job.id]
     assert not daemon.scheduler.running
     assert (running.job.attempts, running.job.is_under_way) == (0, False)
-    assert daemon.scheduler.abandon() == []
+    assert daemon.scheduler.abandon_running() == []
 
 
 def test_after_a_stop_the_next_daemon_goes_on(tmp_path: Path) -> None:
@@ -400,18 +398,18 @@ def test_a_damaged_job_without_a_drawing_is_told_as_lost_and_stops_nobody(tmp_pa
     turned_for(daemon, START_S)
     assert [record["job_id"] for record in daemon.logged("job.lost")] == [job_id]
     check_published(tmp_path, "other.png", b"other")
-    assert not daemon.scheduler.held
+    assert not daemon.scheduler.waiting
     assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
 
 
-@pytest.mark.parametrize("call", ["resumed", "resumed_failure"])
+@pytest.mark.parametrize("call", ["finish_publishing", "finish_failing"])
 def test_what_can_not_be_resumed_now_is_resumed_later_and_stops_nobody(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """Its drawing is out or in quarantine already: it can't be begun anew."""
 
     def gone(spool: Spool, job: Any) -> None:
-        if call == "resumed":
+        if call == "finish_publishing":
             publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
         else:
             (spool.path(job) / "error.json").write_text(json.dumps({"file": "garlic.png", "error_type": "no_figure"}))
@@ -424,8 +422,8 @@ def test_what_can_not_be_resumed_now_is_resumed_later_and_stops_nobody(
     drop(tmp_path, "other.png", b"other")
     turned_for(daemon, START_S + 1, 200)
     assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
-    assert not daemon.scheduler.held
-    assert len(daemon.logged("job.done" if call == "resumed" else "job.failed")) == (2 if call == "resumed" else 1)
+    assert not daemon.scheduler.waiting
+    assert len(daemon.logged("job.done" if call == "finish_publishing" else "job.failed")) == (2 if call == "finish_publishing" else 1)
     assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
 
 
@@ -441,7 +439,7 @@ def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven
     left_behind(tmp_path)
     from daemon.service import takeover
 
-    monkeypatch.setattr(takeover, "taken_over", refusing(errno.EIO))
+    monkeypatch.setattr(takeover, "take_over_jobs", refusing(errno.EIO))
     daemon.turned(START_S, until_s=START_S + 1)
     assert {record["errno"] for record in daemon.logged("inbox.degraded")} == {errno.EIO}
     monkeypatch.undo()
@@ -478,7 +476,7 @@ def test_a_worker_that_says_nothing_has_failed(tmp_path: Path) -> None:
     daemon = with_work(tmp_path, lambda _: TaskResult())
     assert [record["error_type"] for record in daemon.logged("job.failed")] == ["internal"]
     assert [record["reason"] for record in daemon.logged("job.retried")] == ["internal"] * 2
-    assert daemon.logged("job.failed")[0]["error_message"] == "the worker said nothing"
+    assert daemon.logged("job.failed")[0]["error_message"] == "the worker returned neither a result nor an error"
 
 
 def test_a_failure_is_told_with_its_stage_its_trace_and_what_to_do(tmp_path: Path) -> None:
@@ -502,7 +500,7 @@ def test_stages_are_told_one_by_one_where_that_is_wanted(tmp_path: Path, daemon:
     daemon.hands._work = lambda _: TaskResult(failure=failure, stages_ms=times)
     drop(tmp_path)
     quiet = daemon.completion
-    quiet._tells_stages = True
+    quiet.records.logs_stages = True
     daemon.turned(START_S)
     assert [(record["stage"], record["duration_ms"]) for record in daemon.logged("stage.done")] == [("decode", 2.0)]
     (failed,) = daemon.logged("stage.failed")
@@ -583,6 +581,6 @@ def test_without_opengl_nothing_is_started_until_it_may_be_back(tmp_path: Path) 
     refusal = TaskResult(failure=TaskFailure(ErrorType.NO_OPENGL, "no context"))
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 1.5)
     assert daemon.hands.orders == 1
-    assert daemon.housekeeping.is_waiting_for_others()
+    assert daemon.housekeeping.is_blocked()
     assert daemon.housekeeping.health is not None
     assert daemon.housekeeping.health.machine == "open"

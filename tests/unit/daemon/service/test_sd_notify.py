@@ -42,23 +42,23 @@ def heard(channel: socket.socket) -> list[str]:
 @pytest.mark.usefixtures("without_library")
 def test_a_life_as_systemd_hears_it(listening: socket.socket) -> None:
     address = "@" + listening.getsockname().decode()[1:]
-    notifier = SdNotifier.of({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"})
+    notifier = SdNotifier.from_environ({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"})
     assert notifier.watchdog_s == 2.0
-    notifier.ready("starting")
-    notifier.status("starting")  # nothing new
-    notifier.status("working")
+    notifier.notify_ready("starting")
+    notifier.notify_status("starting")  # nothing new
+    notifier.notify_status("working")
     for now in (10.0, 11.9, 12.0, 13.0):
         notifier.ping(now)
-    notifier.stopping()
+    notifier.notify_stopping()
     assert heard(listening) == ["READY=1\nSTATUS=starting", "STATUS=working", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=stopping"]
 
 
 def test_what_a_server_answered_gives_systemd_no_orders() -> None:
     heard: list[str] = []
     notifier = SdNotifier(heard.append, None)
-    notifier.ready("the server said: no\nMAINPID=1")
-    notifier.status("the server said: no\rmore\n\nSTOPPING=1")
-    notifier.status("the server said: no more STOPPING=1")
+    notifier.notify_ready("the server said: no\nMAINPID=1")
+    notifier.notify_status("the server said: no\rmore\n\nSTOPPING=1")
+    notifier.notify_status("the server said: no more STOPPING=1")
     assert heard == ["READY=1\nSTATUS=the server said: no MAINPID=1", "STATUS=the server said: no more STOPPING=1"]
 
 
@@ -68,17 +68,17 @@ def test_a_path_is_an_address_too_and_one_where_nobody_listens_is_no_trouble(tmp
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind("notify")
         channel.setblocking(False)
-        SdNotifier.of({"NOTIFY_SOCKET": "notify"}).ready("here")
+        SdNotifier.from_environ({"NOTIFY_SOCKET": "notify"}).notify_ready("here")
         assert heard(channel) == ["READY=1\nSTATUS=here"]
-    SdNotifier.of({"NOTIFY_SOCKET": "notify"}).ready("here")
-    SdNotifier.of({"NOTIFY_SOCKET": "nowhere"}).ready("here")
+    SdNotifier.from_environ({"NOTIFY_SOCKET": "notify"}).notify_ready("here")
+    SdNotifier.from_environ({"NOTIFY_SOCKET": "nowhere"}).notify_ready("here")
 
 
 @pytest.mark.parametrize("watchdog", ["", "0", "soon", "-1"])
 def test_without_systemd_nothing_happens(watchdog: str) -> None:
-    notifier = SdNotifier.of({"WATCHDOG_USEC": watchdog})
+    notifier = SdNotifier.from_environ({"WATCHDOG_USEC": watchdog})
     assert notifier.watchdog_s is None
-    notifier.ready("here")
+    notifier.notify_ready("here")
     notifier.ping(1.0)
 
 
@@ -88,7 +88,7 @@ def test_systemds_own_library_is_used_where_it_is(monkeypatch: pytest.MonkeyPatc
     library.notify = said.append
     monkeypatch.setitem(sys.modules, "systemd", ModuleType("systemd"))
     monkeypatch.setitem(sys.modules, "systemd.daemon", library)
-    SdNotifier.of({"NOTIFY_SOCKET": "/run/notify"}).ready("here")
+    SdNotifier.from_environ({"NOTIFY_SOCKET": "/run/notify"}).notify_ready("here")
     assert said == ["READY=1\nSTATUS=here"]
 
 

@@ -18,7 +18,7 @@ from daemon.spool import recovery
 from daemon.spool.instances import LOCK
 from daemon.spool.job_ids import job_id
 from daemon.spool.publish import publish
-from daemon.spool.recovery import STALE_S, Found, swept, taken_over
+from daemon.spool.recovery import STALE_S, JobState, remove_stale_files, take_over_jobs
 from daemon.spool.spool import Job, Spool, read_job
 
 
@@ -31,8 +31,8 @@ def left(tmp_path: Path) -> Spool:
     return dead
 
 
-def found(spool: Spool) -> list[tuple[str, Found]]:
-    return [(each.job.name, each.found) for each in taken_over(spool)]
+def found(spool: Spool) -> list[tuple[str, JobState]]:
+    return [(each.job.name, each.state) for each in take_over_jobs(spool)]
 
 
 def aged(path: Path, age_s: float) -> None:
@@ -40,7 +40,7 @@ def aged(path: Path, age_s: float) -> None:
 
 
 def test_the_words_for_what_was_found_are_those_of_the_log() -> None:
-    assert [str(each) for each in Found] == ["waiting", "under_way", "publishing", "failing", "damaged", "newer"]
+    assert [str(each) for each in JobState] == ["waiting", "under_way", "publishing", "failing", "damaged", "newer"]
 
 
 # --- one state after the other ---------------------------------------------------------------------------------------
@@ -48,8 +48,8 @@ def test_the_words_for_what_was_found_are_those_of_the_log() -> None:
 
 def test_a_job_under_way_has_lost_no_attempt_but_a_daemon(left: Spool, spool: Spool) -> None:
     job = claimed(left)
-    (recovered,) = taken_over(spool)
-    assert recovered.found is Found.UNDER_WAY
+    (recovered,) = take_over_jobs(spool)
+    assert recovered.state is JobState.UNDER_WAY
     assert (recovered.job.attempts, recovered.job.recoveries, recovered.job.is_under_way) == (0, 1, False)
     assert read_job(spool.path(job)) == recovered.job
     assert source_of(spool, job) == b"a drawing"
@@ -60,8 +60,8 @@ def test_one_that_waited_goes_on_waiting(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     job.is_under_way = False
     left.save(job)
-    (recovered,) = taken_over(spool)
-    assert recovered.found is Found.WAITING
+    (recovered,) = take_over_jobs(spool)
+    assert recovered.state is JobState.WAITING
     assert recovered.job == job
 
 
@@ -70,14 +70,14 @@ def test_one_on_its_way_out_goes_on(left: Spool, spool: Spool) -> None:
     (left.path(publishing) / "manifest.json").touch()
     (left.path(failing) / "error.json").touch()
     (left.path(failing) / "manifest.json").touch()
-    assert sorted(found(spool)) == [("garlic.png", Found.PUBLISHING), ("other.png", Found.FAILING)]
+    assert sorted(found(spool)) == [("garlic.png", JobState.PUBLISHING), ("other.png", JobState.FAILING)]
 
 
 def test_one_that_is_in_quarantine_but_for_its_end_is_not_put_back(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     (left.path(job) / "error.json").touch()
     (left.path(job) / "source").unlink()
-    assert found(spool) == [("garlic.png", Found.FAILING)]
+    assert found(spool) == [("garlic.png", JobState.FAILING)]
 
 
 def test_a_claim_that_took_nothing_is_undone(left: Spool, spool: Spool) -> None:
@@ -99,7 +99,7 @@ def test_a_claim_without_even_a_name_is_forgotten(left: Spool, spool: Spool) -> 
 def test_options_that_were_not_taken_yet_are_taken_now(left: Spool, spool: Spool) -> None:
     job = claimed(left, folder=("dab",), sidecar=b"{}")
     (left.path(job) / "sidecar.json").rename(left.layout.inbox / "dab" / "garlic.json")
-    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
     assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
 
 
@@ -118,8 +118,8 @@ def test_what_is_taken_over_is_durable_before_it_is_gone_on_with(left: Spool, sp
         fsync(file)
 
     monkeypatch.setattr(os, "fsync", noted)
-    for recovered in taken_over(spool):
-        assert recovered.found is Found.WAITING
+    for recovered in take_over_jobs(spool):
+        assert recovered.state is JobState.WAITING
         assert synced == ["own", "job", "inbox"]
     assert synced[3:] == ["work"]
 
@@ -127,7 +127,7 @@ def test_what_is_taken_over_is_durable_before_it_is_gone_on_with(left: Spool, sp
 def test_options_of_another_picture_of_that_name_are_left_to_it(left: Spool, spool: Spool) -> None:
     job = claimed(left, sidecar=b"old")
     (left.layout.inbox / "garlic.json").write_bytes(b"new")
-    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
     assert (spool.path(job) / "sidecar.json").read_bytes() == b"old"
     assert (spool.layout.inbox / "garlic.json").read_bytes() == b"new"
 
@@ -137,7 +137,7 @@ def test_options_that_came_after_a_picture_without_them_are_left_to_the_next(lef
     job = left.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=1e9)  # seen, but somebody has taken them away
     assert job is not None
     (spool.layout.inbox / "garlic.json").write_text("{}")
-    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
     assert names_below(spool.layout.inbox) == ["garlic.json"]
 
 
@@ -145,7 +145,7 @@ def test_options_whose_folder_has_gone_cost_nobody_anything(left: Spool, spool: 
     job = claimed(left, folder=("dab",), sidecar=b"{}")
     (left.path(job) / "sidecar.json").unlink()
     (left.layout.inbox / "dab").rmdir()
-    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------
@@ -154,8 +154,8 @@ def test_options_whose_folder_has_gone_cost_nobody_anything(left: Spool, spool: 
 def test_a_job_whose_file_is_damaged_gets_a_name_of_its_own(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     (left.path(job) / "job.json").write_bytes(b"{")
-    (recovered,) = taken_over(spool)
-    assert recovered.found is Found.DAMAGED
+    (recovered,) = take_over_jobs(spool)
+    assert recovered.state is JobState.DAMAGED
     assert recovered.job == Job(job.id, f"recovered-{job.id}") == read_job(spool.path(job))
     assert names_below(spool.path(job)) == ["job.json", "job.json.damaged", "source"]
 
@@ -165,31 +165,33 @@ def test_a_damaged_character_is_still_one(left: Spool, spool: Spool) -> None:
     (left.path(job) / "source").unlink()
     (left.path(job) / "source").mkdir()
     (left.path(job) / "job.json").unlink()
-    (recovered,) = taken_over(spool)
+    (recovered,) = take_over_jobs(spool)
     assert recovered.job.is_folder
 
 
-@pytest.mark.parametrize(("name", "state"), [("manifest.json", Found.PUBLISHING), ("error.json", Found.FAILING)])
-def test_a_damaged_job_on_its_way_out_goes_on_with_or_without_source(left: Spool, spool: Spool, name: str, state: Found) -> None:
+@pytest.mark.parametrize(("name", "state"), [("manifest.json", JobState.PUBLISHING), ("error.json", JobState.FAILING)])
+def test_a_damaged_job_on_its_way_out_goes_on_with_or_without_source(left: Spool, spool: Spool, name: str, state: JobState) -> None:
     for number in range(2):
         job = claimed(left, f"{number}.png")
         (left.path(job) / name).touch()
         (left.path(job) / "job.json").write_bytes(b"")
         if number:
             (left.path(job) / "source").unlink()
-    recovered = list(taken_over(spool))
-    assert [each.found for each in recovered] == [state, state]
+    recovered = list(take_over_jobs(spool))
+    assert [each.state for each in recovered] == [state, state]
     assert not any(each.job.is_folder for each in recovered)
 
 
-@pytest.mark.parametrize(("schema", "state"), [(2, Found.NEWER), (1, Found.DAMAGED), ("2", Found.DAMAGED), (None, Found.DAMAGED)])
-def test_a_job_of_a_later_version_is_left_as_it_is(left: Spool, spool: Spool, schema: object, state: Found) -> None:
+@pytest.mark.parametrize(
+    ("schema", "state"), [(2, JobState.NEWER), (1, JobState.DAMAGED), ("2", JobState.DAMAGED), (None, JobState.DAMAGED)]
+)
+def test_a_job_of_a_later_version_is_left_as_it_is(left: Spool, spool: Spool, schema: object, state: JobState) -> None:
     job = claimed(left)
     content = json.dumps({"schema": schema, "mood": "fine"}).encode()
     (left.path(job) / "job.json").write_bytes(content)
-    (recovered,) = taken_over(spool)
-    assert recovered.found is state
-    assert ((spool.path(job) / "job.json").read_bytes() == content) == (state is Found.NEWER)
+    (recovered,) = take_over_jobs(spool)
+    assert recovered.state is state
+    assert ((spool.path(job) / "job.json").read_bytes() == content) == (state is JobState.NEWER)
     assert recovered.job.id == job.id
     assert source_of(spool, job) == b"a drawing"
 
@@ -203,7 +205,7 @@ def test_the_jobs_of_the_living_are_their_own(spool: Spool, tmp_path: Path) -> N
         assert found(spool) == []
         assert other.holds(job)
         assert found(other) == []  # and nobody's own are recovered
-    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
 def test_what_is_no_job_is_left_alone_or_removed(left: Spool, spool: Spool) -> None:
@@ -231,7 +233,7 @@ def test_what_dead_daemons_said_of_themselves_is_removed_after_an_hour(left: Spo
     for path in told:
         path.touch()
         aged(path, age_s)
-    swept(spool.layout)
+    remove_stale_files(spool.layout)
     assert [path.exists() for path in told] == [age_s < STALE_S, True, True]  # who still has jobs, or lives, may be asked
 
 
@@ -252,10 +254,10 @@ def test_what_was_left_of_trying_the_folders_is_removed_after_an_hour(spool: Spo
     for path in (*probes, *others):
         path.touch()
         aged(path, age_s)
-    swept(layout)
+    remove_stale_files(layout)
     assert [path.exists() for path in probes] == [is_left] * 5
     assert all(path.exists() for path in others)
-    swept(layout)
+    remove_stale_files(layout)
 
 
 def test_a_folder_that_has_just_been_cleaned_up_by_another_is_passed_by(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,7 +285,7 @@ def test_a_folder_that_has_just_been_cleaned_up_by_another_is_passed_by(left: Sp
     monkeypatch.setattr(os, "open", then_replaced)
     assert found(spool) == []
     monkeypatch.undo()
-    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
 def test_a_job_that_can_not_be_recovered_now_is_given_back_for_another_time(
@@ -299,7 +301,7 @@ def test_a_job_that_can_not_be_recovered_now_is_given_back_for_another_time(
         found(spool)
     assert left.holds(job)
     monkeypatch.undo()
-    assert found(spool) == [("garlic.png", Found.UNDER_WAY)]
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
 def test_a_job_that_can_not_be_recovered_keeps_no_other_from_it(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,7 +314,7 @@ def test_a_job_that_can_not_be_recovered_keeps_no_other_from_it(left: Spool, spo
         sync(path)
 
     monkeypatch.setattr(recovery, "sync_folder", picky)
-    taken = taken_over(spool)
+    taken = take_over_jobs(spool)
     assert next(taken).job.name == "second.png"
     with pytest.raises(OSError, match="Input/output"):
         next(taken)
@@ -324,7 +326,7 @@ def test_an_instance_that_is_not_ours_to_lock_keeps_no_other_waiting(left: Spool
     claimed(left)
     locked = spool.layout.work / job_id(0.0)
     (locked / LOCK).mkdir(parents=True)
-    taken = taken_over(spool)
+    taken = take_over_jobs(spool)
     assert next(taken).job.name == "garlic.png"
     with pytest.raises(IsADirectoryError):
         next(taken)
@@ -350,5 +352,5 @@ def test_jobs_come_in_the_order_in_which_they_were_claimed(left: Spool, spool: S
 def test_one_that_is_out_already_is_finished_not_published_again(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     publish(left.layout.outbox, left.path(job), job, with_results(left, job, b"GIF"))
-    assert found(spool) == [("garlic.png", Found.PUBLISHING)]
+    assert found(spool) == [("garlic.png", JobState.PUBLISHING)]
     assert names_below(spool.layout.outbox) == ["garlic.gif", "garlic.json"]

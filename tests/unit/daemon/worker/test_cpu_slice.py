@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from daemon.worker.cpu_slice import SHORT_NS, ask_for_short_slices, ask_for_usual_slices
+from daemon.worker.cpu_slice import SHORT_NS, request_default_slices, request_short_slices
 
 LISTENING_SINCE = (6, 12)
 GET_CALLS = {"x86_64": 315, "aarch64": 275, "riscv64": 275}
@@ -28,13 +28,13 @@ def granted() -> tuple[int, int]:
 def on_a_thread_of_its_own(niceness: int = 0) -> list[tuple[int, int]]:
     def asks() -> list[tuple[int, int]]:
         os.nice(niceness)
-        ask_for_usual_slices()  # a daemon that ran in this process has asked for short ones
+        request_default_slices()  # a daemon that ran in this process has asked for short ones
         usual = granted()
-        assert ask_for_short_slices()
+        assert request_short_slices()
         short = granted()
         with ThreadPoolExecutor(1) as thread:
             inherited = thread.submit(granted).result()
-        assert ask_for_usual_slices()
+        assert request_default_slices()
         return [usual, short, inherited, granted()]
 
     with ThreadPoolExecutor(1) as thread:
@@ -51,13 +51,13 @@ def test_a_kernel_that_listens_grants_short_slices_and_changes_nothing_else() ->
 
 def test_a_machine_whose_call_is_not_known_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "abacus")
-    assert not ask_for_short_slices()
+    assert not request_short_slices()
 
 
 def test_an_operators_choice_of_policy_is_left_alone() -> None:
     program = (
         "import os; from daemon.worker.cpu_slice import *; os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0));"
-        "print(ask_for_short_slices(), os.sched_getscheduler(0) == os.SCHED_BATCH)"
+        "print(request_short_slices(), os.sched_getscheduler(0) == os.SCHED_BATCH)"
     )
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert told.stdout.split() == ["False", "True"]

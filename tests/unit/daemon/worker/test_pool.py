@@ -121,7 +121,7 @@ def logged(error: BaseException) -> tuple[ErrorType, str]:
 @pytest.mark.parametrize(
     ("exitcode", "kind", "message"),
     [
-        (-9, ErrorType.OUT_OF_MEMORY, "the worker was killed, as the kernel does when memory runs out"),
+        (-9, ErrorType.OUT_OF_MEMORY, "the worker was killed (SIGKILL), as the kernel does when memory runs out"),
         (-11, ErrorType.CRASH, "the worker died with signal SIGSEGV"),
         (-99, ErrorType.CRASH, "the worker died with signal 99"),
         (3, ErrorType.CRASH, "the worker died with exit status 3"),
@@ -132,8 +132,8 @@ def test_how_a_worker_died_says_why(exitcode: int, kind: ErrorType, message: str
 
 
 def test_every_other_end_is_a_failure_too() -> None:
-    assert logged(TimeoutError()) == (ErrorType.DEADLINE, "it was not done within 1.5 s")
-    assert logged(MemoryError()) == (ErrorType.OUT_OF_MEMORY, "it needs more memory than a job may have")
+    assert logged(TimeoutError()) == (ErrorType.DEADLINE, "not finished within 1.5 s")
+    assert logged(MemoryError()) == (ErrorType.OUT_OF_MEMORY, "the job needs more memory than jobs.memory_limit_mb allows")
     kind, message = logged(RuntimeError("words " * 1000))
     assert (kind, len(message)) == (ErrorType.INTERNAL, 500)
     assert message.startswith("RuntimeError: words")
@@ -170,7 +170,7 @@ def test_a_worker_starts_with_its_limits_and_dies_with_its_daemon(
     monkeypatch.setattr(workers_module, "resource", limits)
     monkeypatch.setattr(workers_module, "ctypes", SimpleNamespace(CDLL=lambda _: library))
     monkeypatch.setattr(workers_module, "open", lambda *_, **__: io.StringIO(), raising=False)
-    monkeypatch.setattr(workers_module, "hurried_by", lambda _: None)
+    monkeypatch.setattr(workers_module, "set_stop_event", lambda _: None)
     monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setattr(os, "nice", niced.append)
     stopping: Any = None

@@ -17,7 +17,7 @@ from daemon.options.inference import InferenceChoice, InferenceRequest
 from daemon.options.values import FrameRate, JobOptions, Size
 from daemon.policy.failures import ErrorType
 from daemon.worker import runner
-from daemon.worker.resources import MAX_RETRIES_TOLD, WorkerResources
+from daemon.worker.resources import MAX_RETRIES_REPORTED, WorkerResources
 from daemon.worker.task import Task
 from pipeline.errors import NoFigureFound
 from pipeline.types import Format
@@ -32,7 +32,7 @@ gl = pytest.mark.gl
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerResources]:
     """A worker's, of this test's own."""
     made = WorkerResources({})
-    monkeypatch.setattr(runner, "_bench", made)
+    monkeypatch.setattr(runner, "_resources", made)
     yield made
     made.clear()
 
@@ -52,7 +52,7 @@ def drawing(order: Task, picture: Path, server: Server) -> Task:
 
 
 def kind(order: Task) -> ErrorType:
-    failure = runner.perform(order).failure
+    failure = runner.run_task(order).failure
     assert failure is not None
     return failure.kind
 
@@ -61,7 +61,7 @@ def kind(order: Task) -> ErrorType:
 @pytest.mark.usefixtures("bench")
 def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(drawing: Task, server: Server) -> None:
     (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"], "formats": ["gif", "webp"], "figures": "all"}))
-    report = runner.perform(replace(drawing, keep_annotations=True, wants_thumbnail=True))
+    report = runner.run_task(replace(drawing, keep_annotations=True, wants_thumbnail=True))
     assert report.failure is None, report.failure
     assert report.manifest is not None
     outputs = report.manifest["outputs"]
@@ -77,7 +77,7 @@ def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(dr
     assert 0 < outputs[0]["quality"] <= 1
     assert report.manifest["source"] == {"name": "garlic.jpg", "sha256": report.file_sha256, "bytes": report.file_size}
     assert report.manifest["inference"] == "TorchServe"
-    assert (report.networks_answered, report.networks_overloaded) == (True, False)
+    assert (report.models_answered, report.models_overloaded) == (True, False)
     assert report.upstream_attempts == {"answered": server.asked}
     assert {"decode", "models", "detect", "pose", "segment", "rig", "render", "encode", "verify"} <= set(report.stages_ms)
     assert (drawing.place / "annotations" / "char_cfg.yaml").is_file()
@@ -87,7 +87,7 @@ def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(dr
 @gl
 @pytest.mark.usefixtures("bench")
 def test_what_stays_warm_is_asked_for_once(drawing: Task, server: Server) -> None:
-    first, second = runner.perform(drawing), runner.perform(drawing)
+    first, second = runner.run_task(drawing), runner.run_task(drawing)
     assert first.manifest is not None
     assert second.manifest is not None
     assert [each["sha256"] for each in first.manifest["outputs"]] == [each["sha256"] for each in second.manifest["outputs"]]
@@ -98,9 +98,9 @@ def test_what_stays_warm_is_asked_for_once(drawing: Task, server: Server) -> Non
 @pytest.mark.usefixtures("bench")
 def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing: Task, server: Server) -> None:
     server.sees = 0
-    report = runner.perform(drawing)
+    report = runner.run_task(drawing)
     assert report.failure is not None
-    assert (report.failure.kind, report.networks_answered) == (ErrorType.NO_FIGURE, True)
+    assert (report.failure.kind, report.models_answered) == (ErrorType.NO_FIGURE, True)
     assert report.failure.stage == "detect"
     assert report.manifest is None
 
@@ -108,9 +108,9 @@ def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing:
 @pytest.mark.usefixtures("bench")
 def test_a_server_that_is_not_there_fails_nobody_for_good(drawing: Task) -> None:
     nobody = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
-    report = runner.perform(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
+    report = runner.run_task(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
     assert report.failure is not None
-    assert (report.failure.kind, report.networks_answered) == (ErrorType.UPSTREAM, False)
+    assert (report.failure.kind, report.models_answered) == (ErrorType.UPSTREAM, False)
     assert sum(report.upstream_attempts.values()) == len(report.retries) + 1
 
 
@@ -123,7 +123,7 @@ def test_networks_that_can_not_be_had_as_the_settings_want_them_are_no_drawings_
 @pytest.mark.usefixtures("bench")
 def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(order: Task) -> None:
     (order.place / "source").write_bytes(b"GIF87a, they say")
-    report = runner.perform(order)
+    report = runner.run_task(order)
     assert report.failure is not None
     assert report.failure.kind in {ErrorType.PICTURE, ErrorType.UNSUPPORTED}
     assert str(order.place) not in report.failure.message
@@ -134,7 +134,7 @@ def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(or
 @pytest.mark.usefixtures("bench")
 def test_options_that_are_wrong_are_said_before_anything_is_done(order: Task) -> None:
     (order.place / "sidecar.json").write_text('{"motion": "moonwalk"}')
-    report = runner.perform(order)
+    report = runner.run_task(order)
     assert report.failure is not None
     assert report.failure.kind is ErrorType.SIDECAR
     assert "moonwalk" in report.failure.message
@@ -155,8 +155,8 @@ def test_nothing_is_raised_whatever_happens(order: Task, monkeypatch: pytest.Mon
     def fails(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(runner, "_manifest", fails)
-    report = runner.perform(order)
+    monkeypatch.setattr(runner, "_render_with_fallback", fails)
+    report = runner.run_task(order)
     assert report.failure is not None
     assert report.failure.kind is expected
     assert len(report.failure.message) <= 500
@@ -167,10 +167,10 @@ def test_nothing_is_raised_whatever_happens(order: Task, monkeypatch: pytest.Mon
 @pytest.mark.usefixtures("bench")
 def test_a_character_needs_no_networks_and_its_copy_is_gone(order: Task) -> None:
     shutil.copytree(KING, order.place / "source")
-    report = runner.perform(replace(order, is_folder=True, name="king", wants_thumbnail=True))
+    report = runner.run_task(replace(order, is_folder=True, name="king", wants_thumbnail=True))
     assert report.failure is None, report.failure
     assert report.manifest is not None
-    assert (report.manifest["inference"], report.manifest["outputs"][0]["quality"], report.networks_answered) == (None, None, False)
+    assert (report.manifest["inference"], report.manifest["outputs"][0]["quality"], report.models_answered) == (None, None, False)
     assert not (order.place / "character").exists()
 
 
@@ -189,18 +189,18 @@ class Attempt:
 def test_questions_are_counted_by_how_they_ended_and_retries_told_up_to_a_limit() -> None:
     bench: Any = WorkerResources({})
     for attempt in (Attempt(None, None), Attempt("overloaded", 0.5), Attempt("refused", None, is_probe=True)):
-        bench._note(attempt)
+        bench._count_attempt(attempt)
     assert bench.attempts == {"answered": 1, "overloaded": 1}
     assert [(each.error_type, each.wait_ms, each.status_code) for each in bench.retries] == [("overloaded", 500, 503)]
     assert bench.is_overloaded
-    for _ in range(2 * MAX_RETRIES_TOLD):
-        bench._note(Attempt("refused", 0.1))
-    assert len(bench.retries) == MAX_RETRIES_TOLD
-    bench.begin()
+    for _ in range(2 * MAX_RETRIES_REPORTED):
+        bench._count_attempt(Attempt("refused", 0.1))
+    assert len(bench.retries) == MAX_RETRIES_REPORTED
+    bench.begin_task()
     assert (bench.retries, dict(bench.attempts), bench.is_overloaded) == ([], {}, False)
 
 
 def test_a_bench_without_a_renderer_has_no_card_to_leave_alone() -> None:
     bench = WorkerResources({})
-    assert not bench.renders_in_software()
+    assert not bench.use_software_renderer()
     assert bench.library() is bench.library()

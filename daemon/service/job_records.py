@@ -1,0 +1,143 @@
+"""Log records of jobs: composes the line for each outcome, with its stages, retries and duplicates."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from daemon.files.filenames import name_fields, shown_name
+from daemon.log.events import Event, EventLog
+from daemon.log.stages import STAGES, stage_of
+from daemon.log.stopwatch import timing_lines
+from daemon.policy.failures import Outcome
+from daemon.service.jobs import JobTiming
+from daemon.spool.seen_index import SeenIndex
+from daemon.spool.spool import Job
+from daemon.worker.task import TaskFailure, TaskResult
+
+_MAX_MESSAGE = 500
+_MAX_STACK = 4000
+
+
+class JobRecords:
+    """Writes a job's log records.
+
+    Attributes:
+        logs_stages: write one record for each stage; may be changed at any time.
+    """
+
+    def __init__(self, log: EventLog, seen: SeenIndex) -> None:
+        self._log, self._seen = log, seen
+        self.logs_stages = True
+
+    def log_upstream_retries(self, job: Job, result: TaskResult) -> None:
+        """One record for each request to a model server that was sent again."""
+        for retry in result.retries:
+            self._log.emit(Event.UPSTREAM_RETRY, job_id=job.id, **asdict(retry))
+
+    def log_stages(self, job: Job, result: TaskResult, failure: TaskFailure | None = None) -> None:
+        """One record for each stage, the one that failed last."""
+        if not self.logs_stages:
+            return
+        failed = stage_of(failure.stage) if failure is not None else ""
+        for stage, steps in STAGES.items():
+            spent_ms = sum(result.stages_ms.get(step, 0.0) for step in steps)
+            if spent_ms and stage != failed:
+                self._log.emit(Event.STAGE_DONE, job_id=job.id, stage=stage, duration_ms=round(spent_ms, 2), outcome="success")
+        if failed and failure is not None:
+            spent_ms = sum(result.stages_ms.get(step, 0.0) for step in STAGES.get(failed, ()))
+            kind, took_ms = str(failure.kind), round(spent_ms, 2)
+            self._log.emit(Event.STAGE_FAILED, job_id=job.id, stage=failed, duration_ms=took_ms, outcome="failure", error_type=kind)
+
+    def log_duplicate(self, job: Job, result: TaskResult) -> None:
+        """A record if a drawing with the same content was animated before. It is animated again all the same, because its user asked."""
+        original = self._seen.job_of(result.file_sha256, job.id)
+        if original is not None:
+            self._log.emit(Event.JOB_DUPLICATE, job_id=job.id, original_job_id=original, policy="again", **name_fields(job.name))
+
+    def log_done(
+        self, job: Job, result: TaskResult, timing: JobTiming, manifest: Mapping[str, Any], *, now: float, publish_started_s: float
+    ) -> None:
+        """The record of a published job, and for people the two lines of timings.
+
+        Args:
+            manifest: as published.
+            now: when the daemon received the result; publish_started_s: when it began to publish. Both on the monotonic clock.
+        """
+        publish_s = time.monotonic() - publish_started_s
+        self._log.emit(
+            Event.JOB_DONE,
+            **_job_fields(job, result),
+            outcome="success",
+            duration_ms=round(1000 * (now - timing.claimed_s)),
+            queue_wait_ms=round(1000 * timing.queue_wait_s),
+            work_ms=round(sum(result.stages_ms.values()), 2),
+            publish_ms=round(1000 * publish_s, 1),
+            overhead_ms=round(1000 * (timing.overhead_s + _idle_s(result, publish_started_s) + publish_s), 1),
+            stages_ms=result.stages_ms,
+            retries=len(result.retries),
+            renderer=manifest.get("renderer"),
+            inference=manifest.get("inference"),
+            outputs=[_output_fields(output) for output in manifest["outputs"]],
+        )
+        spent_s = {stage: spent_ms / 1000 for stage, spent_ms in result.stages_ms.items()}
+        formats = "+".join(dict.fromkeys(str(output.get("format", "")).upper() for output in manifest["outputs"]))
+        for line in timing_lines(spent_s, sum(spent_s.values()), kind=formats, inference=str(manifest.get("inference") or "")):
+            self._log.aside(line)
+
+    def log_recovered_done(self, job: Job, manifest: Mapping[str, Any]) -> None:
+        """The record of a job whose daemon died while it published it."""
+        outputs = [_output_fields(output) for output in manifest["outputs"]]
+        self._log.emit(Event.JOB_DONE, **_job_fields(job), outcome="success", outputs=outputs, is_recovered=True)
+
+    def log_failed(self, job: Job, result: TaskResult, failure: TaskFailure, *, duration_s: float, failed_path: str) -> None:
+        """The record of a job whose files are in `failed/`."""
+        self._log.emit(
+            Event.JOB_FAILED,
+            **_job_fields(job, result),
+            outcome="failure",
+            stage=stage_of(failure.stage),
+            error_type=str(failure.kind),
+            error_message=failure.message[:_MAX_MESSAGE],
+            error_id=hashlib.sha256(failure.trace.encode()).hexdigest()[:12] if failure.trace else None,
+            stack=failure.trace[-_MAX_STACK:] or None,
+            permanent=True,
+            duration_ms=round(1000 * duration_s),
+            stages_ms=result.stages_ms,
+            failed_path=shown_name(failed_path),
+        )
+
+    def log_recovered_failed(self, job: Job, error: Mapping[str, Any], failed_path: str) -> None:
+        """The record of a job whose daemon died while it moved the files to `failed/`; `error` is its error.json."""
+        why = {"error_type": error.get("error_type"), "error_message": error.get("message")}
+        where = {"failed_path": shown_name(failed_path), "is_recovered": True}
+        self._log.emit(Event.JOB_FAILED, **_job_fields(job), outcome="failure", **why, **where)
+
+    def log_requeued(self, job: Job, result: TaskResult, failure: TaskFailure, outcome: Outcome, *, attempts: int, wait_s: float) -> None:
+        """The record of a job that is retried or deferred; `attempts` includes the one that ended."""
+        event = Event.JOB_RETRIED if outcome is Outcome.RETRY else Event.JOB_DEFERRED
+        fields = {**_job_fields(job, result), "attempt": attempts}
+        message = failure.message[:_MAX_MESSAGE]
+        self._log.emit(event, **fields, stage=stage_of(failure.stage), reason=failure.kind, error_message=message, wait_s=wait_s)
+
+
+def _job_fields(job: Job, result: TaskResult | None = None) -> dict[str, Any]:
+    fields: dict[str, Any] = {"job_id": job.id, "attempt": job.attempts, **name_fields(job.name), "folder": "/".join(job.folder)}
+    if result is not None and result.file_sha256:
+        fields |= {"file_sha256": result.file_sha256, "file_size": result.file_size}
+    if result is not None and result.upstream_attempts:
+        fields["upstream_attempts"] = result.upstream_attempts
+    return fields
+
+
+def _idle_s(result: TaskResult, now: float) -> float:
+    """How long the worker waited for the disk, and how long its result took to reach the daemon."""
+    return result.waited_s + (max(0.0, now - result.ended_s) if result.ended_s else 0.0)
+
+
+def _output_fields(output: Mapping[str, Any]) -> dict[str, Any]:
+    copied = {name: output.get(name) for name in ("bytes", "frames", "duration_ms")}
+    return {"kind": output.get("format"), "file": output.get("file"), **copied}
