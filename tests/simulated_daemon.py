@@ -13,6 +13,7 @@ from typing import Any, Self
 from fault.stub_daemon import pretended
 
 from daemon.inbox.watcher import Watcher
+from daemon.log.factory import json_log
 from daemon.service.main import build_components
 from daemon.service.sd_notify import SdNotifier
 from daemon.settings import Settings

@@ -358,7 +358,7 @@ def test_settings_are_read_again_on_sighup_and_bad_ones_change_nothing(tmp_path:
         config.write_text("[animation]\nmotion = 3\n")
         daemon.send_signal(signal.SIGHUP)
         until(lambda: b"config.rejected" in log.read_bytes())
-        assert b"animation.motion: unknown" in log.read_bytes()
+        assert b"[animation] motion is unknown" in log.read_bytes()
         config.write_text('[animation]\nmotions = ["wave"]\n')
         daemon.send_signal(signal.SIGHUP)
         until(lambda: b"config.reloaded" in log.read_bytes())

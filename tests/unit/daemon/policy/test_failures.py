@@ -50,7 +50,7 @@ def test_a_full_disk_is_found_behind_what_was_raised_from_it() -> None:
 
 def test_special_cases() -> None:
     assert error_type(DecodeError(DecodeReason.UNSUPPORTED, "a PDF")) is ErrorType.UNSUPPORTED
-    assert error_type(SidecarError("x", ["y"])) is ErrorType.SIDECAR
+    assert error_type(SidecarError(["y"])) is ErrorType.SIDECAR
     assert error_type(UpstreamUnavailable("down", url="http://x")) is ErrorType.UPSTREAM
     assert error_type(UpstreamUnavailable("silent", url="http://x", answers_others=True)) is ErrorType.NO_ANSWER
     assert outcome(ErrorType.NO_ANSWER, 3, 3) is Outcome.FAIL
