@@ -1,1 +1,1 @@
-"""The gallery in the outbox."""
+"""Gallery: a static web page in the outbox that shows every animation and every failed drawing."""

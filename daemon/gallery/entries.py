@@ -1,7 +1,7 @@
-"""What there is to show: read from the manifests in the outbox and the reasons in `failed/`, which are the only truth.
+"""Gallery entries: read from the manifests in the outbox and the error files in `failed/`.
 
-Every look goes through all folders, and reads only what it has not read before. What lies there may be anybody's: whatever is no manifest
-or reason of ours is passed over, names are only ever used as names within the folder that they lie in.
+Each call scans all folders, and parses only files that are new or have changed. The files are untrusted input: anything that is not a
+manifest or an error file of the daemon is skipped, and names are only used as names within their own folder.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from daemon.spool.layout import Layout
 from daemon.spool.quarantine import ERROR_SUFFIX
 from daemon.spool.thumbnails import FOLDER, SUFFIX
 
-MOST_BYTES: Final = 256 * 1024
-MOST_DEEP: Final = 17
-_MOST_TEXT: Final = 300
+MAX_BYTES: Final = 256 * 1024
+MAX_DEPTH: Final = 17
+_MAX_TEXT: Final = 300
 _DAMAGE: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-"""What comes of reading fields that are missing, or of another kind than ours."""
+"""Raised by fields that are missing or have an unexpected type."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class MediaFile:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One figure with one motion in all its formats; or, without files, a drawing that failed.
+class Entry:
+    """One figure with one motion in all its formats; without files, a drawing that failed.
 
     Attributes:
-        job: its id.
-        at: when it ended.
-        name: of the drawing, fit to be shown.
-        number: which of its job's this is.
-        reason, hint: why it failed, and what to do.
-        stages_ms: what its job took, by stage.
-        has_thumbnail: there is a small picture of the drawing.
+        job: id of its job.
+        at: when the job completed, UTC.
+        name: the drawing's name, safe to show.
+        number: index among the entries of its job.
+        reason, hint: why the job failed, and what to do.
+        stages_ms: duration of each stage of the job.
+        has_thumbnail: a thumbnail of the drawing exists.
     """
 
     job: str
@@ -77,17 +77,17 @@ _Mark = tuple[int, int, int]
 
 
 class Entries:
-    """Everything that is there, the oldest first, as last seen."""
+    """Reader of all entries; remembers the files that it has parsed."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._read: dict[str, tuple[_Mark, tuple[Shown, ...]]] = {}
+        self._read: dict[str, tuple[_Mark, tuple[Entry, ...]]] = {}
 
-    def look(self) -> list[Shown]:
-        """Look at all of it. Raises OSError if outbox or `failed` can't be read."""
+    def read(self) -> list[Entry]:
+        """All entries, the oldest first. Raises OSError if the outbox or `failed/` can't be read."""
         before, self._read = self._read, {}
         thumbnails = self._thumbnails()
-        found: list[Shown] = []
+        found: list[Entry] = []
         for folder, names in _folders(self._layout.outbox):
             for name, mark in names.items():
                 if mark is not None:
@@ -96,7 +96,7 @@ class Entries:
                     is_known = known is not None and known[0] == mark
                     shown = known[1] if known and is_known else tuple(_results(_json_of(self._layout.outbox / path), folder))
                     self._read[path] = mark, shown
-                    found += _still_there(shown, folder, names)
+                    found += _without_removed_files(shown, folder, names)
         found += self._failed(before)
         found = [replace(each, has_thumbnail=True) if each.job in thumbnails else each for each in found]
         return sorted(found, key=lambda each: (each.at, each.key))
@@ -106,7 +106,7 @@ class Entries:
             return {entry.name.removesuffix(SUFFIX) for entry in entries if entry.name.endswith(SUFFIX)}
         return set()
 
-    def _failed(self, before: Mapping[str, tuple[_Mark, tuple[Shown, ...]]]) -> Iterator[Shown]:
+    def _failed(self, before: Mapping[str, tuple[_Mark, tuple[Entry, ...]]]) -> Iterator[Entry]:
         with os.scandir(self._layout.failed) as entries:
             names = {entry.name: entry for entry in entries}
         for name, entry in names.items():
@@ -121,7 +121,7 @@ class Entries:
 
 
 def _folders(outbox: Path) -> Iterator[tuple[str, dict[str, _Mark | None]]]:
-    """Each folder of the outbox, as a prefix of paths, with its names; what may be a manifest has a mark."""
+    """Each folder of the outbox as a path prefix, with its names; names that may be manifests have a mark."""
     waiting = [("", 0)]
     while waiting:
         folder, depth = waiting.pop()
@@ -132,7 +132,7 @@ def _folders(outbox: Path) -> Iterator[tuple[str, dict[str, _Mark | None]]]:
                     if entry.name.startswith("."):
                         continue
                     if entry.is_dir(follow_symlinks=False):
-                        if depth < MOST_DEEP:
+                        if depth < MAX_DEPTH:
                             waiting.append((f"{folder}{entry.name}/", depth + 1))
                     elif entry.is_file(follow_symlinks=False):
                         names[entry.name] = _mark(entry) if entry.name.endswith(".json") else None
@@ -143,15 +143,15 @@ def _folders(outbox: Path) -> Iterator[tuple[str, dict[str, _Mark | None]]]:
 
 
 def _mark(entry: os.DirEntry[str]) -> _Mark | None:
-    """What changes when a file is another one; None if it is gone."""
+    """Identity of a file's content (inode, mtime, size); None if the file is gone."""
     with suppress(FileNotFoundError):
         status = entry.stat(follow_symlinks=False)
         return status.st_ino, status.st_mtime_ns, status.st_size
     return None
 
 
-def _still_there(shown: tuple[Shown, ...], folder: str, names: Mapping[str, object]) -> Iterator[Shown]:
-    """Results without the files that somebody has taken away."""
+def _without_removed_files(shown: tuple[Entry, ...], folder: str, names: Mapping[str, object]) -> Iterator[Entry]:
+    """Entries without the files that were removed from the outbox."""
     for each in shown:
         files = tuple(file for file in each.files if file.path[len(folder) :] in names)
         if len(files) == len(each.files):
@@ -160,20 +160,20 @@ def _still_there(shown: tuple[Shown, ...], folder: str, names: Mapping[str, obje
             yield replace(each, files=files)
 
 
-# --- files of ours, or somebody else's -------------------------------------------------------------------------------
+# --- untrusted files -------------------------------------------------------------------------------------------------
 
 
 def _json_of(path: Path) -> dict[str, Any]:
-    """What a file says, or nothing."""
+    """The JSON object in a file; {} if there is none."""
     with suppress(OSError, ValueError, RecursionError):
-        content = content_of(path, MOST_BYTES)
-        fields = json.loads(content) if len(content) <= MOST_BYTES else None
+        content = content_of(path, MAX_BYTES)
+        fields = json.loads(content) if len(content) <= MAX_BYTES else None
         if isinstance(fields, dict):
             return fields
     return {}
 
 
-def _results(manifest: Mapping[str, Any], folder: str) -> Iterator[Shown]:
+def _results(manifest: Mapping[str, Any], folder: str) -> Iterator[Entry]:
     with suppress(*_DAMAGE):
         job, at = _job_and_time(manifest, "finished")
         files: dict[tuple[str, int], list[MediaFile]] = {}
@@ -182,7 +182,7 @@ def _results(manifest: Mapping[str, Any], folder: str) -> Iterator[Shown]:
         name = "/".join([*map(shown_name, folder.split("/")[:-1]), _text(manifest["source"]["name"])])
         stages = tuple((_text(stage), float(spent)) for stage, spent in manifest.get("stages_ms", {}).items())
         shown = [
-            Shown(job, at, name, number, motion, figure, tuple(of_it), stages_ms=stages)
+            Entry(job, at, name, number, motion, figure, tuple(of_it), stages_ms=stages)
             for number, ((motion, figure), of_it) in enumerate(files.items())
         ]
         yield from shown
@@ -191,26 +191,26 @@ def _results(manifest: Mapping[str, Any], folder: str) -> Iterator[Shown]:
 def _media_file(output: Mapping[str, Any], folder: str) -> MediaFile:
     name = output["file"]
     if not isinstance(name, str) or "/" in name or name.startswith("."):
-        raise ValueError("no name of a result")
+        raise ValueError("not the name of a result")
     numbers = {key: int(output.get(key) or 0) for key in ("bytes", "frames", "width", "height")}
     return MediaFile(folder + name, _text(output["format"]), duration_ms=float(output.get("duration_ms") or 0.0), **numbers)
 
 
-def _failure(reason: Mapping[str, Any]) -> Iterator[Shown]:
+def _failure(reason: Mapping[str, Any]) -> Iterator[Entry]:
     with suppress(*_DAMAGE):
         job, at = _job_and_time(reason, "failed")
         name = "/".join(shown_name(str(part)) for part in (*reason["folder"], reason["name"]))
-        yield Shown(job, at, _text(name), reason=_text(reason["message"]), hint=_text(reason.get("what_to_do") or ""))
+        yield Entry(job, at, _text(name), reason=_text(reason["message"]), hint=_text(reason.get("what_to_do") or ""))
 
 
 def _job_and_time(fields: Mapping[str, Any], when: str) -> tuple[str, datetime]:
     job, at = fields["job_id"], datetime.fromisoformat(fields[when])
     if not is_job_id(job) or at.tzinfo is None or not 1970 < at.year < 9000:
-        raise ValueError("no job of ours")
+        raise ValueError("not a job of the daemon")
     return job, at.astimezone(UTC)
 
 
 def _text(value: object) -> str:
-    """A text of bounded length without control characters, half surrogates and changes of the writing direction."""
+    """Printable text of bounded length, without control characters, lone surrogates and direction changes."""
     text = str(value)
-    return printable(text if len(text) <= _MOST_TEXT else f"{text[:_MOST_TEXT]}...")
+    return printable(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...")

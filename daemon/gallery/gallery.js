@@ -1,11 +1,11 @@
 "use strict";
-// Animations play where they are seen, unless the reader wants stillness: then drawings stand in for pictures that move, and videos wait.
+// Animations play while they are visible. With reduced motion, drawings replace animated images and videos are paused.
 const button = document.getElementById("stillness");
 const stills = document.querySelectorAll("picture > source");
 const videos = document.querySelectorAll("video");
 const seen = new Set();
 const remembered = () => { try { return localStorage.getItem("doodled-still"); } catch { return null; } };
-const remember = (value) => { try { localStorage.setItem("doodled-still", value); } catch { /* not here, then */ } };
+const remember = (value) => { try { localStorage.setItem("doodled-still", value); } catch { /* storage is blocked */ } };
 const wish = matchMedia("(prefers-reduced-motion: reduce)");
 let still = remembered() === null ? wish.matches : remembered() === "yes";
 

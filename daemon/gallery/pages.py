@@ -1,9 +1,8 @@
-"""The gallery's pages as HTML: `index.html` with what is newest, and older ones behind it. Pure: entries in, texts out.
+"""Gallery pages as HTML: `index.html` shows the newest entries and links to older pages. Pure: entries in, text out.
 
-Which page an entry is on depends on its neighbours, not on how many there are: a page ends where a job's random digits say so (content
-defined chunking). So a new result changes the newest page alone, and one that is taken away changes its own and perhaps the next. Text of
-strangers goes through `escape`, paths through `_url`; styles and script are in the page itself, and its content security policy lets
-nothing else run.
+Page breaks follow the random digits of job ids (content-defined chunking), not the number of entries. So a new entry changes only the newest
+page, and a removed entry changes only its own page and perhaps the next. Untrusted text goes through `escape`, paths through `_url`; style
+and script are in the page itself, and its content security policy blocks all others.
 """
 
 from __future__ import annotations
@@ -21,55 +20,50 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import quote
 
-from daemon.gallery.entries import MediaFile, Shown
+from daemon.gallery.entries import MediaFile, Entry
 from daemon.log.stages import STAGES
 from daemon.spool.thumbnails import FOLDER, SUFFIX
 
 INDEX: Final = "index.html"
 MARK: Final = '<meta name="generator" content="doodled gallery">'
-"""What tells our pages from somebody else's."""
+"""Identifies the gallery's own pages."""
 
-LEAST: Final = 24
-MOST: Final = 72
+MIN_ENTRIES: Final = 24
+MAX_ENTRIES: Final = 72
 _LAST_DIGITS: Final = "02"
-"""Of 32 digits: a page of LEAST or more ends after one entry in sixteen."""
+"""Of 32 digits: a page with at least MIN_ENTRIES ends after one entry in sixteen."""
 
 _VIDEOS: Final = ("mp4", "webm")
 _TYPES: Final = {"mp4": "video/mp4", "webm": "video/webm"}
-_STAGE_WORDS: Final = {"decode": "opened", "infer": "found", "segment": "cut out", "scene": "set up", "retarget": "moved"} | {
-    "render": "drawn",
-    "encode": "written",
-    "annotations": "kept",
-}
-_NOTHING: Final = "data:image/svg+xml," + quote(
+_PLACEHOLDER_URL: Final = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><g fill="none" stroke="#8a8378" stroke-width="3" stroke-linecap="round">'
     '<circle cx="50" cy="28" r="12"/><path d="M50 40v26M50 48 30 40M50 48l20-8M50 66 38 88M50 66l12 22"/></g></svg>'
 )
-_PLACEHOLDER: Final = f'<img class="nothing" src="{_NOTHING}" alt="">'
+_PLACEHOLDER: Final = f'<img class="nothing" src="{_PLACEHOLDER_URL}" alt="">'
 _BREAKS: Final = re.compile(r"(?<=[/_-])(?=\w)")
-"""Where a long name may go on in the next line."""
+"""Places where a long name may wrap."""
 
 
 @dataclass(frozen=True)
 class _Chunk:
     """Entries of one page, the oldest first."""
 
-    entries: Sequence[Shown]
+    entries: Sequence[Entry]
 
     @property
     def name(self) -> str:
         return f"{self.entries[0].key}.html"
 
 
-def pages(entries: Sequence[Shown]) -> Iterator[tuple[str, str]]:
-    """Every page's path, relative to the outbox, and its text; the newest, `index.html`, comes last, when all that it links to is there.
+def pages(entries: Sequence[Entry]) -> Iterator[tuple[str, str]]:
+    """Path relative to the outbox and text of every page; `index.html` comes last, so that its links exist when it is written.
 
     Args:
-        entries: all that there is, the oldest first.
+        entries: all entries, the oldest first.
     """
     chunks = [_Chunk(chunk) for chunk in _chunks(entries)]
-    newest: list[Shown] = []
-    while chunks and len(newest) < LEAST:
+    newest: list[Entry] = []
+    while chunks and len(newest) < MIN_ENTRIES:
         newest = [*chunks.pop().entries, *newest]
     for number, chunk in enumerate(chunks):
         newer = chunks[number + 1].name if number + 1 < len(chunks) else f"../{INDEX}"
@@ -77,10 +71,10 @@ def pages(entries: Sequence[Shown]) -> Iterator[tuple[str, str]]:
     yield INDEX, _index(newest, entries, f"{FOLDER}/{chunks[-1].name}" if chunks else "")
 
 
-def _chunks(entries: Sequence[Shown]) -> Iterator[Sequence[Shown]]:
+def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     start = 0
     for end, entry in enumerate(entries, start=1):
-        if end - start >= MOST or (end - start >= LEAST and entry.job[-1] in _LAST_DIGITS):
+        if end - start >= MAX_ENTRIES or (end - start >= MIN_ENTRIES and entry.job[-1] in _LAST_DIGITS):
             yield entries[start:end]
             start = end
     if start < len(entries):
@@ -90,12 +84,12 @@ def _chunks(entries: Sequence[Shown]) -> Iterator[Sequence[Shown]]:
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
-def _index(newest: Sequence[Shown], entries: Sequence[Shown], older: str) -> str:
+def _index(newest: Sequence[Entry], entries: Sequence[Entry], older: str) -> str:
     failed = sum(1 for entry in entries if not entry.files)
-    told = _counted(len(entries) - failed, "animation")
+    summary = _counted(len(entries) - failed, "animation")
     if failed:
-        told += f", and {_counted(failed, 'drawing')} that could not be animated"
-    intro = f"<p>{told}. The newest come first.</p>" if entries else '<p class="empty">Nothing here yet. Drop a drawing into the inbox.</p>'
+        summary += f", {_counted(failed, 'drawing')} that could not be animated"
+    intro = f"<p>{summary}. Newest first.</p>" if entries else '<p class="empty">No animations yet. Drop a drawing into the inbox.</p>'
     link = f'<nav aria-label="Pages"><a class="button" rel="next" href="{_url(older)}">Older animations</a></nav>' if older else ""
     return _page("Animations", intro, _days(newest, ""), link)
 
@@ -105,7 +99,7 @@ def _older_page(chunk: _Chunk, older: str, newer: str) -> str:
     links += f'<a class="button" href="../{INDEX}">Newest</a>' if newer != f"../{INDEX}" else ""
     links += f'<a class="button" rel="next" href="{_url(older)}">Older</a>' if older else ""
     first, last = _day(chunk.entries[0]), _day(chunk.entries[-1])
-    title = f"Animations of {last if first == last else f'{first} to {last}'}"
+    title = f"Animations from {last if first == last else f'{first} to {last}'}"
     return _page(title, "", _days(chunk.entries, "../"), f'<nav aria-label="Pages">{links}</nav>')
 
 
@@ -119,7 +113,7 @@ def _page(title: str, intro: str, content: str, links: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
         '<meta name="referrer" content="no-referrer">\n<meta name="robots" content="noindex">\n'
-        f'<title>{escape(title)} - doodled</title>\n<link rel="icon" href="{_NOTHING}">\n<style>\n{style}</style>\n</head>\n<body>\n'
+        f'<title>{escape(title)} - doodled</title>\n<link rel="icon" href="{_PLACEHOLDER_URL}">\n<style>\n{style}</style>\n</head>\n<body>\n'
         f'<header><div><h1>{escape(title)}</h1>{intro}</div><button id="stillness" class="button" type="button" hidden>Pause all</button>'
         f"</header>\n<main>\n{content}</main>\n<footer>{links}</footer>\n<script>{script}</script>\n</body>\n</html>\n"
     )
@@ -134,11 +128,11 @@ def _sha(script: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
-# --- what is on them -------------------------------------------------------------------------------------------------
+# --- cards -----------------------------------------------------------------------------------------------------------
 
 
-def _days(entries: Sequence[Shown], up: str) -> str:
-    """Cards, the newest first, under the days on which they were made (here, where the daemon runs)."""
+def _days(entries: Sequence[Entry], up: str) -> str:
+    """Cards, the newest first, grouped by day in the daemon's time zone."""
     texts = []
     for day, of_day in groupby(reversed(entries), key=_day):
         cards = "".join(f"<li>{_card(entry, up)}</li>\n" for entry in of_day)
@@ -146,19 +140,19 @@ def _days(entries: Sequence[Shown], up: str) -> str:
     return "".join(texts)
 
 
-def _day(entry: Shown) -> str:
+def _day(entry: Entry) -> str:
     local = entry.at.astimezone()
     return f"{local.day} {local:%B %Y}"
 
 
-def _card(entry: Shown, up: str) -> str:
+def _card(entry: Entry, up: str) -> str:
     thumbnail = _thumbnail(entry, up)
     when = f'<time datetime="{entry.at:%Y-%m-%dT%H:%M:%SZ}">{entry.at.astimezone():%H:%M}</time>'
     name = f"<h3><bdi>{_BREAKS.sub('<wbr>', escape(entry.name))}</bdi></h3>"
     if not entry.files:
         picture = f'<img src="{thumbnail}" alt="{_drawing_alt(entry)}" loading="lazy" decoding="async">' if thumbnail else _PLACEHOLDER
         hint = f'<p class="hint">{escape(_sentence(entry.hint))}</p>' if entry.hint else ""
-        reason = escape(_sentence(entry.reason or "no reason was written down"))
+        reason = escape(_sentence(entry.reason or "no reason was recorded"))
         facts = f'<p class="facts"><b class="badge">not animated</b> · {when}</p><p>{reason}</p>{hint}'
         return f'<article class="failed" id="{entry.key}"><div class="stage">{picture}</div>{name}{facts}</article>'
     best = min(entry.files, key=lambda file: (file.format not in _VIDEOS, file.format != "webm", file.bytes))
@@ -166,13 +160,13 @@ def _card(entry: Shown, up: str) -> str:
     motion = escape(entry.motion.replace("_", " ") or "animation") + (f", figure {entry.figure}" if entry.figure > 1 else "")
     length = f" · {best.duration_ms / 1000:.1f} s" if best.duration_ms else ""
     facts = f'<p class="facts"><b class="badge">{motion}</b>{length} · {when}</p>'
-    links = "".join(f'<li><a href="{_url(up + file.path)}">{escape(_words(file))}</a></li>' for file in entry.files)
-    stage = f'<div class="stage">{_moving(entry, best, thumbnail, up)}{corner}</div>'
+    links = "".join(f'<li><a href="{_url(up + file.path)}">{escape(_file_label(file))}</a></li>' for file in entry.files)
+    stage = f'<div class="stage">{_animation(entry, best, thumbnail, up)}{corner}</div>'
     beside = ' class="drawing-beside"' if thumbnail else ""
     return f'<article{beside} id="{entry.key}">{stage}{name}{facts}<ul class="files">{links}</ul>{_timing(entry)}</article>'
 
 
-def _moving(entry: Shown, file: MediaFile, thumbnail: str, up: str) -> str:
+def _animation(entry: Entry, file: MediaFile, thumbnail: str, up: str) -> str:
     label = escape(f"{entry.name} animated: {entry.motion.replace('_', ' ')}")
     size = f' width="{file.width}" height="{file.height}"' if file.width and file.height else ""
     url = _url(up + file.path)
@@ -180,17 +174,17 @@ def _moving(entry: Shown, file: MediaFile, thumbnail: str, up: str) -> str:
         poster = f' poster="{thumbnail}"' if thumbnail else ""
         source = f'<source src="{url}" type="{_TYPES[file.format]}">'
         return f'<video aria-label="{label}"{size}{poster} muted loop playsinline controls preload="none">{source}</video>'
-    still = f'<source media="(prefers-reduced-motion: reduce)" srcset="{thumbnail or _NOTHING}">'
+    still = f'<source media="(prefers-reduced-motion: reduce)" srcset="{thumbnail or _PLACEHOLDER_URL}">'
     return f'<picture>{still}<img src="{url}" alt="{label}"{size} loading="lazy" decoding="async"></picture>'
 
 
-def _timing(entry: Shown) -> str:
+def _timing(entry: Entry) -> str:
     total_ms = sum(spent for _, spent in entry.stages_ms)
     if not total_ms:
         return ""
     spent_ms = _by_stage(dict(entry.stages_ms))
     rows = "".join(
-        f"<div><dt>{escape(_STAGE_WORDS.get(stage, stage))}</dt>"
+        f"<div><dt>{escape(stage)}</dt>"
         f'<dd><meter aria-hidden="true" max="{total_ms:.0f}" value="{spent:.0f}"></meter> {spent:.0f} ms</dd></div>'
         for stage, spent in spent_ms.items()
     )
@@ -202,22 +196,22 @@ def _by_stage(parts_ms: Mapping[str, float]) -> dict[str, float]:
     return {stage: spent for stage, spent in grouped.items() if spent >= 0.5}
 
 
-def _drawing_alt(entry: Shown) -> str:
+def _drawing_alt(entry: Entry) -> str:
     return escape(f"the drawing {entry.name}")
 
 
-def _thumbnail(entry: Shown, up: str) -> str:
+def _thumbnail(entry: Entry, up: str) -> str:
     if not entry.has_thumbnail:
         return ""
     return _url(entry.job + SUFFIX if up else f"{FOLDER}/{entry.job}{SUFFIX}")
 
 
 def _url(path: str) -> str:
-    """A relative address that can't be taken for anything else: every colon, quote and percent sign is encoded."""
+    """A relative URL; every colon, quote and percent sign is encoded, so that no name is read as a scheme."""
     return quote(os.fsencode(path))
 
 
-def _words(file: MediaFile) -> str:
+def _file_label(file: MediaFile) -> str:
     size = f"{file.bytes / 1e6:.1f} MB" if file.bytes >= 1e5 else f"{max(1, round(file.bytes / 1e3))} kB"
     return f"{file.format.upper()} {size}"
 
@@ -227,5 +221,5 @@ def _sentence(text: str) -> str:
 
 
 def _counted(count: int, what: str) -> str:
-    """With a narrow space between thousands."""
+    """A number and a noun, with a narrow space between thousands."""
     return f"{count:,} {what}{'s' * (count != 1)}".replace(",", "\u202f")

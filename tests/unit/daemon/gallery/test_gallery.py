@@ -1,4 +1,4 @@
-"""The gallery: everything is shown once, nothing of strangers gets loose, and a change changes little."""
+"""The gallery: entries are read and shown once, untrusted text stays text, page breaks are stable, and pages are written atomically."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.files.filenames import result_stem, shown_name
-from daemon.gallery import keeper as gallery
-from daemon.gallery.entries import Entries, MediaFile, Shown, _failure, _results
-from daemon.gallery.keeper import Gallery, NotOurs
-from daemon.gallery.pages import INDEX, LEAST, MOST, pages
+from daemon.gallery import updater
+from daemon.gallery.entries import Entries, Entry, MediaFile, _failure, _results
+from daemon.gallery.updater import ForeignPage, Gallery
+from daemon.gallery.pages import INDEX, MAX_ENTRIES, MIN_ENTRIES, pages
 from daemon.log.events import Event
 from daemon.log.factory import json_log
 from daemon.spool.job_ids import job_id
@@ -123,7 +123,7 @@ class Page(HTMLParser):
         return [value for found, attribute, value in self.attributes if (found, attribute) == (tag, name)]
 
     def links(self) -> list[Path]:
-        """Where its addresses lead."""
+        """The paths that its URLs point to."""
         urls = [
             value for tag, name, value in self.attributes if name in {"href", "src", "srcset", "poster"} and not value.startswith("data:")
         ]
@@ -136,7 +136,7 @@ def index(layout: Layout) -> Page:
 
 
 def everything(layout: Layout) -> list[Page]:
-    """The pages that a reader comes to, from the newest to the oldest."""
+    """Every page that is linked, from the newest to the oldest."""
     found = [index(layout)]
     while "next" in found[-1].values("a", "rel"):
         here = found[-1]
@@ -145,7 +145,7 @@ def everything(layout: Layout) -> list[Page]:
     return found
 
 
-def test_a_result_is_shown_with_its_drawing_motion_and_times(layout: Layout) -> None:
+def test_result_is_shown_with_drawing_motion_and_times(layout: Layout) -> None:
     manifest = published(layout, "garlic.jpg", folder=("dab",))
     (layout.outbox / FOLDER).mkdir()
     (layout.outbox / FOLDER / f"{manifest['job_id']}.jpg").touch()
@@ -159,7 +159,7 @@ def test_a_result_is_shown_with_its_drawing_motion_and_times(layout: Layout) -> 
     assert "dab/garlic.jpg animated: wave" in page.values("img", "alt")
 
 
-def test_each_motion_is_shown_once_and_videos_only_play_where_they_are_seen(layout: Layout) -> None:
+def test_each_motion_is_shown_once_and_videos_play_only_while_visible(layout: Layout) -> None:
     output = {"bytes": 5, "frames": 1, "duration_ms": 40.0, "width": 8, "height": 8, "figure": 1}
     outputs = [
         {**output, "file": f"a.{motion}.{kind}", "motion": motion, "format": kind} for motion in ("dab", "hop") for kind in ("gif", "mp4")
@@ -173,7 +173,7 @@ def test_each_motion_is_shown_once_and_videos_only_play_where_they_are_seen(layo
     assert [link.name for link in page.links() if link.suffix in {".gif", ".mp4"}].count("a.dab.gif") == 1
 
 
-def test_a_failure_is_shown_with_its_reason_until_it_is_sent_back(layout: Layout) -> None:
+def test_failure_is_shown_with_reason_until_it_is_retried(layout: Layout) -> None:
     shown = opened(layout)
     failed(layout, "blank.png", "no drawn figure was found")
     shown.update()
@@ -183,7 +183,7 @@ def test_a_failure_is_shown_with_its_reason_until_it_is_sent_back(layout: Layout
     (layout.failed / "blank.png").unlink()
     shown.update()
     assert "blank.png" not in index(layout).text
-    assert "Nothing here yet" in index(layout).text
+    assert "No animations yet" in index(layout).text
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -202,7 +202,7 @@ def test_hostile_names_stay_text(layout: Layout, name: str) -> None:
     assert (layout.outbox / INDEX).read_text().count("script-src 'sha256-") == 1
 
 
-def test_the_newest_come_first(layout: Layout) -> None:
+def test_newest_entries_come_first(layout: Layout) -> None:
     for minute, name in enumerate(["one.png", "two.png", "three.png"]):
         published(layout, name, minute)
     failed(layout, "four.png", "no", 3)
@@ -226,14 +226,14 @@ def test_the_newest_come_first(layout: Layout) -> None:
         b'{"job_id": "' + b"x" * 300_000 + b'"}',
     ],
 )
-def test_what_is_no_manifest_of_ours_is_passed_over(layout: Layout, content: bytes) -> None:
+def test_foreign_json_files_are_skipped(layout: Layout, content: bytes) -> None:
     (layout.outbox / "strange.json").write_bytes(content)
     (layout.failed / "strange").touch()
     (layout.failed / "strange.error.json").write_bytes(content)
     (layout.outbox / "link.json").symlink_to("/etc/passwd")
     os.mkfifo(layout.outbox / "pipe.json")
     (layout.outbox / "there").symlink_to("/")
-    assert Entries(layout).look() == []
+    assert Entries(layout).read() == []
 
 
 TEXTS = st.text("ab<>\"'&/.\u202e\ud800\0é", max_size=6)
@@ -265,7 +265,7 @@ GOOD: dict[str, Any] = {
     changes=st.dictionaries(st.sampled_from(sorted(GOOD)), ANYTHING, max_size=3),
     inner=st.dictionaries(st.sampled_from(sorted(GOOD["outputs"][0])), ANYTHING),
 )
-def test_whatever_a_manifest_says_makes_a_page_or_nothing(changes: dict[str, Any], inner: dict[str, Any]) -> None:
+def test_any_manifest_makes_a_page_or_is_skipped(changes: dict[str, Any], inner: dict[str, Any]) -> None:
     outputs = [{**GOOD["outputs"][0], **inner}]
     for fields in ({**GOOD, **changes}, {**GOOD, "outputs": outputs}):
         entries = [*_results(fields, "f/"), *_failure(fields)]
@@ -273,20 +273,20 @@ def test_whatever_a_manifest_says_makes_a_page_or_nothing(changes: dict[str, Any
             assert text.encode().startswith(b"<!doctype html>")
 
 
-def test_trouble_that_nobody_foresaw_is_told_and_the_thread_lives_on(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_is_logged_and_the_thread_continues(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     records: list[dict[str, Any]] = []
     shown = Gallery(layout, json_log(lambda line: records.append(json.loads(line)), instance="one"), instance="one", update_s=0.01)
 
-    def broken() -> list[Shown]:
-        raise KeyError("unforeseen")
+    def broken() -> list[Entry]:
+        raise KeyError("unexpected")
 
-    monkeypatch.setattr(shown._entries, "look", broken)
+    monkeypatch.setattr(shown._entries, "read", broken)
     shown.start()
     shown.stop()
-    assert [record["reason"] for record in records] == ["KeyError: 'unforeseen'"]
+    assert [record["reason"] for record in records] == ["KeyError: 'unexpected'"]
 
 
-def test_what_was_taken_away_is_no_longer_shown(layout: Layout) -> None:
+def test_removed_results_are_no_longer_shown(layout: Layout) -> None:
     shown = opened(layout)
     published(layout, "a.png")
     published(layout, "b.png", 1)
@@ -300,27 +300,27 @@ def test_what_was_taken_away_is_no_longer_shown(layout: Layout) -> None:
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
-def shown(count: int, seed: int = 1) -> list[Shown]:
+def shown(count: int, seed: int = 1) -> list[Entry]:
     generator = np.random.default_rng(seed)
     jobs = [job_id(number, int.from_bytes(generator.bytes(10), "big")) for number in range(count)]
     file = MediaFile("a.gif", "gif", 1, 1, 1.0, 1, 1)
-    return [Shown(job, START + timedelta(minutes=number), f"n{number}.", files=(file,)) for number, job in enumerate(jobs)]
+    return [Entry(job, START + timedelta(minutes=number), f"n{number}.", files=(file,)) for number, job in enumerate(jobs)]
 
 
-def texts(entries: Sequence[Shown]) -> dict[str, str]:
+def texts(entries: Sequence[Entry]) -> dict[str, str]:
     return dict(pages(entries))
 
 
 @settings(deadline=None, max_examples=60)
 @given(count=st.integers(0, 400), seed=st.integers(0, 99))
-def test_every_entry_is_on_one_page_and_pages_have_bounded_lengths(count: int, seed: int) -> None:
+def test_every_entry_is_on_one_page_of_bounded_length(count: int, seed: int) -> None:
     found = [re.findall(r"<bdi>n(\d+)\.</bdi>", text) for text in texts(shown(count, seed)).values()]
     assert [int(number) for page in found for number in reversed(page)] == list(range(count))
-    assert all(LEAST <= len(page) <= MOST for page in found[:-1])
-    assert len(found[-1]) <= MOST + LEAST
+    assert all(MIN_ENTRIES <= len(page) <= MAX_ENTRIES for page in found[:-1])
+    assert len(found[-1]) <= MAX_ENTRIES + MIN_ENTRIES
 
 
-def test_one_more_or_one_less_changes_few_pages() -> None:
+def test_one_entry_more_or_less_changes_few_pages() -> None:
     entries = shown(2000)
     everything = texts(entries)
     assert len(everything) > 35
@@ -331,7 +331,7 @@ def test_one_more_or_one_less_changes_few_pages() -> None:
         assert len([name for name, text in less.items() if everything.get(name) != text]) <= 8
 
 
-def test_readers_come_from_the_newest_page_to_the_oldest_and_back(layout: Layout) -> None:
+def test_pages_link_from_newest_to_oldest_and_back(layout: Layout) -> None:
     for minute in range(150):
         published(layout, f"p{minute}.png", minute)
     opened(layout).update()
@@ -345,10 +345,10 @@ def test_readers_come_from_the_newest_page_to_the_oldest_and_back(layout: Layout
 
 
 def contrast(one: str, other: str) -> float:
-    """Of two colours #rrggbb (WCAG 2.2, 1.4.3)."""
+    """Contrast ratio of two colors #rrggbb (WCAG 2.2, 1.4.3)."""
 
-    def luminance(colour: str) -> float:
-        channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    def luminance(color: str) -> float:
+        channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -356,26 +356,26 @@ def contrast(one: str, other: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def mixed(colour: str, ground: str, share: float) -> str:
-    pairs = zip(*([int(each[at : at + 2], 16) for at in (1, 3, 5)] for each in (colour, ground)), strict=True)
+def mixed(color: str, ground: str, share: float) -> str:
+    pairs = zip(*([int(each[at : at + 2], 16) for at in (1, 3, 5)] for each in (color, ground)), strict=True)
     return "#" + "".join(f"{round(share * one + (1 - share) * other):02x}" for one, other in pairs)
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["light", "dark"])
-def test_texts_can_be_read_by_day_and_by_night(number: int) -> None:
-    styles = re.findall(r":root \{(.*?)\}", (Path(gallery.__file__).parent / "gallery.css").read_text(), re.DOTALL)
-    colours = dict(re.findall(r"--(\w+): (#\w{6})", styles[number]))
+def test_text_contrast_in_light_and_dark(number: int) -> None:
+    styles = re.findall(r":root \{(.*?)\}", (Path(updater.__file__).parent / "gallery.css").read_text(), re.DOTALL)
+    colors = dict(re.findall(r"--(\w+): (#\w{6})", styles[number]))
     for text in ("ink", "soft", "accent", "bad"):
-        assert contrast(colours[text], colours["card"]) >= 4.5, text
-        assert contrast(colours[text], colours["paper"]) >= 4.5, text
+        assert contrast(colors[text], colors["card"]) >= 4.5, text
+        assert contrast(colors[text], colors["paper"]) >= 4.5, text
     for badge in ("accent", "bad"):
-        assert contrast(colours[badge], mixed(colours[badge], colours["card"], 0.13)) >= 4.5, badge
+        assert contrast(colors[badge], mixed(colors[badge], colors["card"], 0.13)) >= 4.5, badge
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def test_only_what_changed_is_written_and_each_in_one_go(layout: Layout) -> None:
+def test_only_changed_pages_are_written_and_atomically(layout: Layout) -> None:
     for minute in range(150):
         published(layout, f"p{minute}.png", minute)
     shown = opened(layout)
@@ -385,7 +385,7 @@ def test_only_what_changed_is_written_and_each_in_one_go(layout: Layout) -> None
         return {path.name: path.stat().st_ino for path in (layout.outbox / INDEX, *(layout.outbox / FOLDER).iterdir())}
 
     before = inodes()
-    opened(layout).update()  # the next daemon finds all as it should be
+    opened(layout).update()  # the next daemon finds every page up to date
     assert inodes() == before
     published(layout, "new.png", 200)
     shown.update()
@@ -393,7 +393,7 @@ def test_only_what_changed_is_written_and_each_in_one_go(layout: Layout) -> None
     assert not list(layout.outbox.rglob(".*.tmp"))
 
 
-def test_pages_that_a_power_cut_left_empty_are_mended_at_the_next_start(layout: Layout) -> None:
+def test_pages_left_empty_by_power_loss_are_rewritten_at_start(layout: Layout) -> None:
     for minute in range(100):
         published(layout, f"p{minute}.png", minute)
     opened(layout).update()
@@ -406,7 +406,7 @@ def test_pages_that_a_power_cut_left_empty_are_mended_at_the_next_start(layout: 
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])
-def test_an_index_of_somebody_elses_is_left_alone_and_told_once(layout: Layout, kind: str) -> None:
+def test_foreign_index_is_kept_and_logged_once(layout: Layout, kind: str) -> None:
     theirs = layout.outbox / INDEX
     if kind == "file":
         theirs.write_text("<h1>mine</h1>")
@@ -414,7 +414,7 @@ def test_an_index_of_somebody_elses_is_left_alone_and_told_once(layout: Layout, 
         theirs.symlink_to(layout.root / "elsewhere.html")
     else:
         theirs.mkdir()
-    with pytest.raises(NotOurs):
+    with pytest.raises(ForeignPage):
         opened(layout).update()
     records: list[dict[str, Any]] = []
     log = json_log(lambda line: records.append(json.loads(line)), instance="one")
@@ -422,26 +422,26 @@ def test_an_index_of_somebody_elses_is_left_alone_and_told_once(layout: Layout, 
     shown.start()
     shown.stop()
     assert [record["event"] for record in records] == ["gallery.unavailable"]
-    assert "is not the gallery's" in records[0]["reason"]
+    assert "was not written by the gallery" in records[0]["reason"]
     assert theirs.is_symlink() == (kind == "link")
     assert kind != "file" or theirs.read_text() == "<h1>mine</h1>"
     assert not (layout.root / "elsewhere.html").exists()
 
 
-def test_small_pictures_and_pages_that_nobody_needs_go(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unused_thumbnails_and_pages_are_removed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = published(layout, "a.png")
     beside = layout.outbox / FOLDER
     beside.mkdir()
     for name in (f"{kept['job_id']}.jpg", f"{job_id()}.jpg", ".index.html.dead.tmp", f"{job_id()}-0.html"):
         (beside / name).touch()
     opened(layout).update()
-    assert len(list(beside.iterdir())) == 3  # what is young may belong to a result that is just being published
-    monkeypatch.setattr(gallery, "STALE_S", -1.0)
+    assert len(list(beside.iterdir())) == 3  # recent files may belong to a result that is being published
+    monkeypatch.setattr(updater, "STALE_S", -1.0)
     opened(layout).update()
     assert [path.name for path in beside.iterdir()] == [f"{kept['job_id']}.jpg"]
 
 
-def test_an_end_of_a_job_wakes_it_and_stopping_brings_it_up_to_date(layout: Layout) -> None:
+def test_updates_when_a_job_completes_and_once_more_at_stop(layout: Layout) -> None:
     log = json_log(lambda _: None, instance="one")
     shown = Gallery(layout, log, instance="one", update_s=0.01)
     shown.start()

@@ -1,8 +1,8 @@
-"""Keeps `outbox/index.html` up to date, on a thread of its own: never in the way of a job, at most once in a few seconds.
+"""Gallery updater: keeps `outbox/index.html` up to date on a thread of its own, at most once in a few seconds, and never delays a job.
 
-An observer of `daemon.log.events`: an end of a job wakes it; besides it looks once a minute, for what others did. Nothing is remembered
-between two lives: pages follow from what lies in outbox and `failed/`, and one that says already what it should is left alone. Each is
-replaced in one go. They are not synced to the disk, as that would hold up those who must: after a power cut, the next start mends them.
+It observes the log, and updates the pages when a job completes; once a minute it checks for changes by other processes. It keeps no state
+between runs: pages follow from the outbox and `failed/`, and a page that is up to date is not written. Each page is replaced atomically but
+not synced to the disk, because fsync would delay the jobs; after a power loss, the next start repairs the pages.
 """
 
 from __future__ import annotations
@@ -16,61 +16,61 @@ from contextlib import suppress
 from typing import Any, Final
 
 from daemon.files.durable import content_of, exists, open_folder
-from daemon.gallery.entries import Entries, Shown
+from daemon.gallery.entries import Entries, Entry
 from daemon.gallery.pages import INDEX, MARK, pages
 from daemon.log.events import Event, EventLog
 from daemon.spool.layout import Layout
 from daemon.spool.thumbnails import FOLDER, SUFFIX
 
-LOOK_S: Final = 60.0
-"""Results that somebody takes away, and those of other daemons, are noticed within this."""
+CHECK_S: Final = 60.0
+"""Removed results, and results of other daemons, are noticed within this time."""
 
-SHARE: Final = 10.0
-"""An update waits so many times as long as the last one took, at least."""
+PAUSE_FACTOR: Final = 10.0
+"""The next update starts at the earliest after this many times the duration of the last one."""
 
-LAST_S: Final = 20.0
-MOST_BYTES: Final = 64 << 20
-"""Of what lies where a page of ours should be: no page is as long."""
+STOP_TIMEOUT_S: Final = 20.0
+MAX_PAGE_BYTES: Final = 64 << 20
+"""No page is longer; a longer file is not the gallery's."""
 
 STALE_S: Final = 3600.0
-_ENDS: Final = frozenset({Event.JOB_DONE, Event.JOB_FAILED})
+_COMPLETIONS: Final = frozenset({Event.JOB_DONE, Event.JOB_FAILED})
 
 
-class NotOurs(OSError):
-    """Somebody's own file is where a page of ours should be."""
+class ForeignPage(OSError):
+    """Another file has the name of a gallery page."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(None, f"{name} in the outbox is not the gallery's: rename it, or switch the gallery off")
+        super().__init__(None, f"{name} in the outbox was not written by the gallery: rename it, or switch the gallery off")
 
 
 class Gallery:
-    """The pages, and the thread that writes them."""
+    """The thread that writes the gallery's pages."""
 
     def __init__(self, layout: Layout, log: EventLog, *, instance: str, update_s: float) -> None:
         self._outbox, self._log, self._instance, self._update_s = layout.outbox, log, instance, update_s
         self._entries = Entries(layout)
         self._written: dict[str, bytes] = {}
-        self._shown: list[Shown] | None = None
+        self._written_entries: list[Entry] | None = None
         self._wake, self._stopped = threading.Event(), threading.Event()
-        self._is_in_trouble = False
+        self._is_unavailable = False
         self._thread = threading.Thread(target=self._run, name="gallery", daemon=True)
         log.observe(self.observe)
 
     def observe(self, event: Event, fields: Mapping[str, Any]) -> None:
-        """Something was told."""
+        """Update the pages when a job completes."""
         del fields
-        if event in _ENDS:
+        if event in _COMPLETIONS:
             self._wake.set()
 
     def start(self) -> None:
-        """Bring it up to date, from now on."""
+        """Keep the pages up to date from now on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Bring it up to date once more, within LAST_S."""
+        """Update the pages once more, within STOP_TIMEOUT_S."""
         self._stopped.set()
         self._wake.set()
-        self._thread.join(LAST_S)
+        self._thread.join(STOP_TIMEOUT_S)
 
     def _run(self) -> None:
         is_last = False
@@ -80,28 +80,28 @@ class Gallery:
             started_s = time.monotonic()
             try:
                 self.update()
-                self._is_in_trouble = False
+                self._is_unavailable = False
             except OSError as error:
-                self._tell_trouble(error.strerror or str(error), error.errno)
-            except Exception as error:  # noqa: BLE001 - a thread that dies would leave the page as it is, and nobody would know
-                self._tell_trouble(f"{type(error).__name__}: {error}")
+                self._log_unavailable(error.strerror or str(error), error.errno)
+            except Exception as error:  # noqa: BLE001 - a dead thread would leave a stale page, and no trace in the log
+                self._log_unavailable(f"{type(error).__name__}: {error}")
             took_s = time.monotonic() - started_s
             if not is_last:
-                self._stopped.wait(max(self._update_s, SHARE * took_s))
-                self._wake.wait(LOOK_S)
+                self._stopped.wait(max(self._update_s, PAUSE_FACTOR * took_s))
+                self._wake.wait(CHECK_S)
 
-    def _tell_trouble(self, reason: str, errno: int | None = None) -> None:
-        if not self._is_in_trouble:
+    def _log_unavailable(self, reason: str, errno: int | None = None) -> None:
+        if not self._is_unavailable:
             self._log.emit(Event.GALLERY_UNAVAILABLE, errno=errno, reason=reason, path=str(self._outbox / INDEX))
-        self._is_in_trouble = True
+        self._is_unavailable = True
 
     def update(self) -> None:
-        """Write what has changed. Raises OSError, and can be called again then."""
-        entries = self._entries.look()
+        """Write the pages that changed. Raises OSError, after which it can be called again."""
+        entries = self._entries.read()
         with open_folder(self._outbox) as outbox, open_folder(self._outbox, (FOLDER,), make=True) as older:
-            if entries == self._shown and exists(INDEX, outbox):
+            if entries == self._written_entries and exists(INDEX, outbox):
                 return
-            self._shown = None  # until all of it is written
+            self._written_entries = None  # until every page is written
             wanted = set()
             for path, text in pages(entries):
                 name = path.rpartition("/")[2]
@@ -109,13 +109,13 @@ class Gallery:
                 self._write(name, older if name != path else outbox, text.encode())
             self._tidy(older, wanted, {entry.job for entry in entries})
             self._written = {name: digest for name, digest in self._written.items() if name in wanted}
-        self._shown = entries
+        self._written_entries = entries
 
     def _write(self, name: str, folder: int, content: bytes) -> None:
         digest = hashlib.sha256(content).digest()
         if self._written.get(name) == digest and exists(name, folder):
             return
-        if _content(name, folder) != content:
+        if _current_content(name, folder) != content:
             temporary = f".{name}.{self._instance}.tmp"
             opened = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=folder)
             with os.fdopen(opened, "wb") as file:
@@ -124,7 +124,7 @@ class Gallery:
         self._written[name] = digest
 
     def _tidy(self, folder: int, wanted: set[str], jobs: set[str]) -> None:
-        """Remove pages and small pictures of what is no longer there; young ones may belong to a result that we have not seen yet."""
+        """Remove pages and thumbnails that no entry uses; recent thumbnails may belong to a result that was not read yet."""
         for name in os.listdir(folder):
             is_used = name in wanted or (name.endswith(SUFFIX) and name.removesuffix(SUFFIX) in jobs)
             with suppress(FileNotFoundError):
@@ -132,14 +132,14 @@ class Gallery:
                     os.unlink(name, dir_fd=folder)
 
 
-def _content(name: str, folder: int) -> bytes | None:
-    """What a page of ours says now, or None if there is none. Raises NotOurs."""
+def _current_content(name: str, folder: int) -> bytes | None:
+    """The page as it is on disk, or None if there is none. Raises ForeignPage."""
     try:
-        content = content_of(name, MOST_BYTES, folder)
+        content = content_of(name, MAX_PAGE_BYTES, folder)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise NotOurs(name) from error
+        raise ForeignPage(name) from error
     if content and MARK.encode() not in content[:500]:
-        raise NotOurs(name)
+        raise ForeignPage(name)
     return content
