@@ -1,8 +1,8 @@
 """Gallery pages as HTML: `index.html` shows the newest entries and links to older pages. Pure: entries in, text out.
 
-Page breaks follow the random digits of job ids (content-defined chunking), not the number of entries. So a new entry changes only the newest
-page, and a removed entry changes only its own page and perhaps the next. Untrusted text goes through `escape`, paths through `_url`; style
-and script are in the page itself, and its content security policy blocks all others.
+Page breaks follow the random digits of job ids (content-defined chunking), not the number of entries. So a new entry changes only the
+newest page, and a removed entry changes only its own page and perhaps the next. Untrusted text goes through `escape`, paths through `_url`;
+style and script are in the page itself, and its content security policy blocks all others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import quote
 
-from daemon.gallery.entries import MediaFile, Entry
+from daemon.gallery.entries import Entry, MediaFile
 from daemon.log.stages import STAGES
 from daemon.spool.thumbnails import FOLDER, SUFFIX
 
@@ -35,11 +35,11 @@ _LAST_DIGITS: Final = "02"
 
 _VIDEOS: Final = ("mp4", "webm")
 _TYPES: Final = {"mp4": "video/mp4", "webm": "video/webm"}
-_PLACEHOLDER_URL: Final = "data:image/svg+xml," + quote(
+_BLANK_URL: Final = "data:image/svg+xml," + quote(
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><g fill="none" stroke="#8a8378" stroke-width="3" stroke-linecap="round">'
     '<circle cx="50" cy="28" r="12"/><path d="M50 40v26M50 48 30 40M50 48l20-8M50 66 38 88M50 66l12 22"/></g></svg>'
 )
-_PLACEHOLDER: Final = f'<img class="nothing" src="{_PLACEHOLDER_URL}" alt="">'
+_PLACEHOLDER: Final = f'<img class="nothing" src="{_BLANK_URL}" alt="">'
 _BREAKS: Final = re.compile(r"(?<=[/_-])(?=\w)")
 """Places where a long name may wrap."""
 
@@ -113,7 +113,7 @@ def _page(title: str, intro: str, content: str, links: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
         '<meta name="referrer" content="no-referrer">\n<meta name="robots" content="noindex">\n'
-        f'<title>{escape(title)} - doodled</title>\n<link rel="icon" href="{_PLACEHOLDER_URL}">\n<style>\n{style}</style>\n</head>\n<body>\n'
+        f'<title>{escape(title)} - doodled</title>\n<link rel="icon" href="{_BLANK_URL}">\n<style>\n{style}</style>\n</head>\n<body>\n'
         f'<header><div><h1>{escape(title)}</h1>{intro}</div><button id="stillness" class="button" type="button" hidden>Pause all</button>'
         f"</header>\n<main>\n{content}</main>\n<footer>{links}</footer>\n<script>{script}</script>\n</body>\n</html>\n"
     )
@@ -174,7 +174,7 @@ def _animation(entry: Entry, file: MediaFile, thumbnail: str, up: str) -> str:
         poster = f' poster="{thumbnail}"' if thumbnail else ""
         source = f'<source src="{url}" type="{_TYPES[file.format]}">'
         return f'<video aria-label="{label}"{size}{poster} muted loop playsinline controls preload="none">{source}</video>'
-    still = f'<source media="(prefers-reduced-motion: reduce)" srcset="{thumbnail or _PLACEHOLDER_URL}">'
+    still = f'<source media="(prefers-reduced-motion: reduce)" srcset="{thumbnail or _BLANK_URL}">'
     return f'<picture>{still}<img src="{url}" alt="{label}"{size} loading="lazy" decoding="async"></picture>'
 
 

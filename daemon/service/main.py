@@ -182,7 +182,7 @@ def _metrics(settings: Settings, components: Components) -> Observer | None:
 def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Observer | None:
     if not settings.gallery.enabled:
         return None
-    from daemon.gallery.keeper import Gallery
+    from daemon.gallery.updater import Gallery
 
     return Gallery(spool.layout, log, instance=spool.instance, update_s=settings.gallery.update_s)
 

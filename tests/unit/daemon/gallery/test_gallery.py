@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from daemon.files.filenames import result_stem, shown_name
 from daemon.gallery import updater
 from daemon.gallery.entries import Entries, Entry, MediaFile, _failure, _results
-from daemon.gallery.updater import ForeignPage, Gallery
 from daemon.gallery.pages import INDEX, MAX_ENTRIES, MIN_ENTRIES, pages
+from daemon.gallery.updater import ForeignPage, Gallery
 from daemon.log.events import Event
 from daemon.log.factory import json_log
 from daemon.spool.job_ids import job_id
