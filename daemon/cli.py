@@ -1,17 +1,17 @@
-"""The command line: what people type, handed to the module that does it."""
+"""The command line: arguments and options of every command, parsed and handed to its module in `daemon.commands`."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from daemon.commands import jobs_cli, motions_cli, report_cli
+from daemon.commands.console import print_notes, print_result, print_timings, with_progress, write_timings
 from daemon.commands.options import (
     BackgroundOption,
     CameraOption,
@@ -27,6 +27,7 @@ from daemon.commands.options import (
     MeshOption,
     MotionOption,
     OutputOption,
+    QuietOption,
     RateOption,
     RetargetOption,
     ShowOption,
@@ -37,19 +38,14 @@ from daemon.commands.options import (
     UpOption,
     UrlsOption,
 )
-from daemon.log.stopwatch import WallStopwatch, timing_lines
+from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest
 from daemon.version import version
-from pipeline.types import Quality
-
-if TYPE_CHECKING:
-    from daemon.commands.render import Rendered
-
-_T = TypeVar("_T")
+from pipeline.errors import OptionError
 
 app = typer.Typer(
     name="doodled",
-    help="Drawn figures come to life: drawings and motions in, animations out.",
+    help="Animate drawn figures: photographs of drawings and motions in, animations out.",
     epilog="Try: doodled animate photo.jpg --motion dance -o me.gif",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -61,7 +57,7 @@ app.add_typer(jobs_cli.app, rich_help_panel=DAEMON)
 app.command(rich_help_panel=DAEMON)(report_cli.report)
 
 
-def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
     if wanted:
         typer.echo(f"doodled {version()}")
         raise typer.Exit
@@ -69,9 +65,9 @@ def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
 
 @app.callback()
 def doodled(
-    _: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")] = False,  # noqa: FBT002
+    _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")] = False,  # noqa: FBT002
 ) -> None:
-    """Drawn figures come to life: drawings and motions in, animations out."""
+    """Animate drawn figures: photographs of drawings and motions in, animations out."""
 
 
 @app.command(rich_help_panel=DRAWINGS)
@@ -88,7 +84,7 @@ def animate(  # noqa: PLR0917 - as above
     fps: RateOption = None,
     background: BackgroundOption = None,
     camera: CameraOption = None,
-    kind: FormatOption = None,
+    output_format: FormatOption = None,
     show: ShowOption = None,
     gl: GLOption = None,
     timings: TimingsOption = None,
@@ -96,8 +92,9 @@ def animate(  # noqa: PLR0917 - as above
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
     keep_annotations: KeepAnnotationsOption = None,
+    quiet: QuietOption = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Find the figure in a picture and animate it."""
+    """Find the figure in a photograph of a drawing and animate it."""
     stopwatch = WallStopwatch()
     from daemon.commands.drawings import animate_drawing
     from daemon.options.scene_builder import RenderRequest
@@ -105,14 +102,21 @@ def animate(  # noqa: PLR0917 - as above
 
     moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
     request = RenderRequest(
-        drawing, output, motion, retarget, size, fps, background, camera, kind, tuple(show or ()), context=gl, moves=moves
+        drawing, output, motion, retarget, size, fps, background, camera, output_format, tuple(show or ()), context=gl, moves=moves
     )
-    asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
-    done = _with_progress(
-        lambda on_frame: animate_drawing(request, asked, os.environ, stopwatch, keep_annotations=keep_annotations, on_frame=on_frame)
+    models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    drawing_result = with_progress(
+        lambda on_frame: animate_drawing(request, models, os.environ, stopwatch, keep_annotations=keep_annotations, on_frame=on_frame),
+        quiet=quiet,
     )
-    _tell_quality(done.figure.quality)
-    _tell(done.rendered, stopwatch, timings, inference=done.inference)
+    result = drawing_result.result
+    if timings:
+        write_timings(timings, result, stopwatch, inference=drawing_result.inference)
+    if not quiet:
+        print_notes(drawing_result.figure.quality.reasons)
+        print_notes(result.notes)
+        print_timings(result, stopwatch, inference=drawing_result.inference)
+    print_result(result)
 
 
 @app.command(rich_help_panel=DRAWINGS)
@@ -129,12 +133,13 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
     fps: RateOption = None,
     background: BackgroundOption = None,
     camera: CameraOption = None,
-    kind: FormatOption = None,
+    output_format: FormatOption = None,
     show: ShowOption = None,
     gl: GLOption = None,
     timings: TimingsOption = None,
     dump: DumpOption = None,
     mesh: MeshOption = None,
+    quiet: QuietOption = False,  # noqa: FBT002 - an option
 ) -> None:
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
@@ -152,48 +157,52 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
         fps,
         background,
         camera,
-        kind,
+        output_format,
         tuple(show or ()),
         context=gl,
         dump=dump,
         mesh=mesh,
         moves=moves,
     )
-    done = _with_progress(lambda on_frame: do_render(request, os.environ, stopwatch, on_frame))
-    _tell(done, stopwatch, timings)
+    result = with_progress(lambda on_frame: do_render(request, os.environ, stopwatch, on_frame), quiet=quiet)
+    if timings:
+        write_timings(timings, result, stopwatch)
+    if not quiet:
+        print_notes(result.notes)
+        print_timings(result, stopwatch)
+    print_result(result)
 
 
 @app.command(rich_help_panel=DRAWINGS)
 def annotate(  # noqa: PLR0917 - as above
     drawing: DrawingArgument,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write.")],
-    all_figures: Annotated[bool, typer.Option("--all-figures", help="Every figure, each into a folder of its own.")] = False,  # noqa: FBT002
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="The folder to write to.")],
+    all_figures: Annotated[bool, typer.Option("--all-figures", help="Annotate every figure, each in a folder of its own.")] = False,  # noqa: FBT002
     inference: InferenceOption = None,
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
 ) -> None:
-    """Cut figures out and rig them: AnimatedDrawings' folder of annotations."""
+    """Cut out and rig the figure in a photograph; write AnimatedDrawings' annotation folder."""
     from daemon.commands.drawings import annotate_drawing
 
-    asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
-    written = annotate_drawing(drawing, output, asked, os.environ, WallStopwatch(), all_figures=all_figures)
-    for place, figure in written:
-        _tell_quality(figure.quality)
-        typer.echo(f"{place} (quality {figure.quality.score:.2f})")
+    models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    for folder, figure in annotate_drawing(drawing, output, models, os.environ, WallStopwatch(), all_figures=all_figures):
+        print_notes(figure.quality.reasons)
+        typer.echo(f"{folder} (quality {figure.quality.score:.2f})")
 
 
 @app.command(rich_help_panel=DRAWINGS)
 def joints(
     character: Annotated[
         Path,
-        typer.Argument(metavar="CHARACTER", help="A character folder, such as `annotate` writes."),
+        typer.Argument(metavar="CHARACTER", help="A character folder, such as `doodled annotate` writes."),
     ],
     motion: MotionOption = None,
     retarget: RetargetOption = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen, on this machine alone; 0 is any that is free.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port to listen on, on the loopback interface; 0 is any free port.")] = 0,
     gl: GLOption = None,
 ) -> None:
-    """Correct a character's joints in the browser, and see at once how it moves."""
+    """Correct a character's joints in the browser, with a live preview of its motion."""
     from daemon.commands.joints import correct_joints
     from daemon.options.scene_builder import RenderRequest
 
@@ -206,50 +215,60 @@ def measure(  # noqa: PLR0917 - as above
     motion: MotionOption = None,
     size: SizeOption = None,
     fps: RateOption = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Warm runs after the cold one.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Every run's seconds by stage, as JSON.")] = False,  # noqa: FBT002
+    repeat: Annotated[int, typer.Option(min=1, help="Number of warm runs after the cold one.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the seconds of every run by stage, as JSON.")] = False,  # noqa: FBT002
     inference: InferenceOption = None,
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
 ) -> None:
-    """Say where the time goes from a picture to its animation, cold and warm."""
-    from daemon.commands.measure import measured, table
+    """Measure how long each stage takes from photograph to animation, cold and warm."""
+    from daemon.commands.measure import measure as do_measure
+    from daemon.commands.measure import timing_table
     from daemon.options.scene_builder import RenderRequest
 
     request = RenderRequest(drawing, motion=motion, size=size, rate=fps)
-    asked = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
-    runs = measured(request, asked, os.environ, repeat=repeat)
-    typer.echo(json.dumps(runs, indent=2) if as_json else table(runs))
+    models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    runs = do_measure(request, models, os.environ, repeat=repeat)
+    typer.echo(json.dumps(runs, indent=2) if as_json else timing_table(runs))
 
 
 @app.command(rich_help_panel=DAEMON)
 def run(
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Settings (default: DOODLED_CONFIG, or /etc/doodled/doodled.toml if there is one)."),
+        typer.Option(
+            "--config", metavar="FILE", help="Settings file (default: DOODLED_CONFIG, else /etc/doodled/doodled.toml if it exists)."
+        ),
     ] = None,
-    drain: Annotated[bool, typer.Option("--drain", help="End when everything that is there has been done.")] = False,  # noqa: FBT002
+    drain: Annotated[bool, typer.Option("--drain", help="Exit once every drawing in the inbox is done.")] = False,  # noqa: FBT002
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log debug records, too: [log] level = debug.")] = False,  # noqa: FBT002
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings and errors only: [log] level = warning.")] = False,  # noqa: FBT002
 ) -> None:
-    """Watch the inbox and animate what is dropped there."""
+    """Watch the inbox and animate the drawings that are dropped there."""
     from daemon.service.main import run as do_run
 
-    raise typer.Exit(do_run(config, os.environ, drain=drain))
+    if verbose and quiet:
+        raise OptionError("--verbose and --quiet exclude each other", hint="choose one")
+    environ: Mapping[str, str] = os.environ
+    if verbose or quiet:  # in the environment, so that a reload of the settings keeps it
+        environ = {**environ, "DOODLED_LOG_LEVEL": "debug" if verbose else "warning"}
+    raise typer.Exit(do_run(config, environ, drain=drain))
 
 
 @app.command(rich_help_panel=MACHINE)
 def health(
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="The daemon's settings, for its folder."),
+        typer.Option("--config", metavar="FILE", help="The daemon's settings file, which names its folder."),
     ] = None,
-    patience_s: Annotated[float, typer.Option("--patience", metavar="SECONDS", help="How long its loop may stand still.")] = 30.0,
+    patience_s: Annotated[float, typer.Option("--patience", metavar="SECONDS", help="Greatest age of the last heartbeat.")] = 30.0,
 ) -> None:
-    """Say whether the daemon of this host is alive, and what it does. Exit status 1 if it is not. To be asked as the daemon's user."""
-    from daemon.commands.health import health as health_below
+    """Check whether the daemon on this host is healthy. Exit status 1 if it is not. Run it as the daemon's user."""
+    from daemon.commands.health import check_health
     from daemon.settings import read_settings, root_folder
     from daemon.spool.layout import Layout
 
-    found = health_below(Layout(root_folder(read_settings(config, os.environ), os.environ)), patience_s=patience_s)
+    found = check_health(Layout(root_folder(read_settings(config, os.environ), os.environ)), patience_s=patience_s)
     typer.echo(found.text)
     if not found.is_good:
         raise typer.Exit(1)
@@ -257,49 +276,10 @@ def health(
 
 @app.command(rich_help_panel=MACHINE)
 def check(torchserve_url: UrlsOption = None, torchserve_key_file: KeyFileOption = None) -> None:
-    """Say what this machine offers: OpenGL contexts, codecs, networks. Exit status 1 if nothing could be rendered."""
-    from daemon.commands.machine import machine_report
+    """Check this machine's OpenGL contexts, codecs and models. Exit status 1 if it can't render."""
+    from daemon.commands.machine import check_machine
 
-    asked = InferenceRequest(None, tuple(torchserve_url or ()), torchserve_key_file)
-    text, can_render = machine_report(os.environ, asked)
+    text, can_render = check_machine(os.environ, InferenceRequest(None, tuple(torchserve_url or ()), torchserve_key_file))
     typer.echo(text)
     if not can_render:
         raise typer.Exit(1)
-
-
-def _tell(done: Rendered, stopwatch: WallStopwatch, timings: Path | None, *, inference: str = "") -> None:
-    """What was done, for people (notes and times on stderr, the file on stdout) and, if wanted, for programs."""
-    animation = done.animation
-    for note in done.notes:
-        typer.echo(f"note: {note}", err=True)
-    for line in timing_lines(stopwatch.spent_s, stopwatch.total_s, kind=animation.format.upper(), inference=inference):
-        typer.echo(line, err=True)
-    if timings:
-        report = {
-            "total_s": stopwatch.total_s,
-            "stages_s": stopwatch.spent_s,
-            "frames": animation.frame_count,
-            "bytes": animation.byte_count,
-            "renderer": done.renderer,
-            "inference": inference or None,
-        }
-        timings.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    size_text = f"{animation.width}x{animation.height}, {animation.frame_count} frames, {float(animation.duration):.2f} s"
-    typer.echo(f"{animation.path} ({size_text}, {animation.byte_count / 1e6:.2f} MB)")
-
-
-def _tell_quality(quality: Quality) -> None:
-    for reason in quality.reasons:
-        typer.echo(f"note: {reason}", err=True)
-
-
-def _with_progress(work: Callable[[Callable[[int, int], None]], _T]) -> _T:
-    """Do `work` with a progress bar on a terminal, and silently elsewhere."""
-    if not sys.stderr.isatty():
-        return work(lambda _, __: None)
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("rendering", total=None)
-        return work(lambda done, total: progress.update(task, completed=done, total=total))

@@ -104,7 +104,7 @@ class TorchServeSettings(_Section):
 
     url: _Texts = ()
     key_file: Path | None = None
-    pictures: Literal["ppm", "png", "jpeg"] = "ppm"
+    image_encoding: Literal["ppm", "png", "jpeg"] = "ppm"
     deadline_s: _Seconds = 120.0
     probe_first_s: _Seconds = 30.0
     probe_max_s: _Seconds = 30.0

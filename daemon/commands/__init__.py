@@ -1,1 +1,1 @@
-"""What people type, one module a command; `daemon.cli` puts them together."""
+"""Commands of the command line, one module each; `daemon.cli` parses their options."""

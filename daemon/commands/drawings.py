@@ -1,4 +1,4 @@
-"""`doodled animate` and `doodled annotate`: a photograph becomes characters, and one of them an animation."""
+"""`doodled animate` and `doodled annotate`: find figures in a photograph; animate the best, or write their annotations."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from daemon.commands.render import Rendered, carried_out
+from daemon.commands.render import RenderResult, render_plan
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.inference import InferenceRequest, opened_predictor
+from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
 from pipeline.adapters.reading.image_reader import read_drawing
@@ -19,15 +19,15 @@ from pipeline.types import AnnotatedFigure, Drawing
 
 
 @dataclass(frozen=True)
-class Animated:
-    """What came of a drawing.
+class DrawingResult:
+    """An animated drawing.
 
     Attributes:
-        inference: who found the figure.
-        figure: the one that was animated.
+        inference: where the models ran, for users.
+        figure: the figure that is animated.
     """
 
-    rendered: Rendered
+    result: RenderResult
     inference: str
     figure: AnnotatedFigure
 
@@ -40,16 +40,16 @@ def animate_drawing(
     *,
     keep_annotations: Path | None = None,
     on_frame: Callable[[int, int], None] = lambda _, __: None,
-) -> Animated:
+) -> DrawingResult:
     """Animate the best figure of the drawing `request.target`.
 
     Args:
-        keep_annotations: a folder to write what was found into.
+        keep_annotations: folder for the annotations of the figure, or None.
     Raises:
-        DoodledError: as `pipeline.errors` describes it.
+        DoodledError: an input, option, model, renderer, codec or disk failed.
     """
-    with opened_predictor(inference, environ) as (predictor, name):
-        drawing, figures = analysed(request.target, predictor, AnnotateOptions(), stopwatch)
+    with open_predictor(inference, environ) as (predictor, name):
+        drawing, figures = find_figures(request.target, predictor, AnnotateOptions(), stopwatch)
     figure = figures[0]
     if keep_annotations is not None:
         write_annotations(keep_annotations, drawing, figure)
@@ -57,29 +57,31 @@ def animate_drawing(
     with stopwatch.lap("read"):
         plan = character_plan(character, request, environ, motion_library(environ))
     plan = replace(plan, notes=(*drawing.notes, *plan.notes))
-    return Animated(carried_out(plan, request, environ, stopwatch, on_frame), name, figure)
+    return DrawingResult(render_plan(plan, request, environ, stopwatch, on_frame), name, figure)
 
 
 def annotate_drawing(
     path: Path, folder: Path, inference: InferenceRequest, environ: Mapping[str, str], stopwatch: WallStopwatch, *, all_figures: bool
 ) -> list[tuple[Path, AnnotatedFigure]]:
-    """Write what is found in a drawing: the best figure into `folder`, or each into a folder of its own inside it.
+    """Write the annotations of a drawing: of the best figure to `folder`, or of each to a folder of its own inside it.
 
+    Returns:
+        the folder and the figure of each.
     Raises:
-        DoodledError: as `pipeline.errors` describes it.
+        DoodledError: an input, option, model, renderer, codec or disk failed.
     """
-    with opened_predictor(inference, environ) as (predictor, _):
-        drawing, figures = analysed(path, predictor, AnnotateOptions(all_figures=all_figures), stopwatch)
+    with open_predictor(inference, environ) as (predictor, _):
+        drawing, figures = find_figures(path, predictor, AnnotateOptions(all_figures=all_figures), stopwatch)
     places = [folder / f"figure_{number}" for number in range(1, len(figures) + 1)] if all_figures else [folder]
     for place, figure in zip(places, figures, strict=False):
         write_annotations(place, drawing, figure)
     return list(zip(places, figures, strict=False))
 
 
-def analysed(
+def find_figures(
     path: Path, predictor: Predictor, options: AnnotateOptions, stopwatch: WallStopwatch
 ) -> tuple[Drawing, tuple[AnnotatedFigure, ...]]:
-    """The drawing in a file and its figures, best first."""
+    """Read a drawing and find its figures, best first. Raises DoodledError."""
     with stopwatch.lap("decode"):
         drawing = read_drawing(path)
     return drawing, annotated(drawing, predictor, options=options, stopwatch=stopwatch)

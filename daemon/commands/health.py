@@ -1,8 +1,8 @@
-"""`doodled health`: whether the daemons of this host are alive, for a container's HEALTHCHECK and for operators.
+"""`doodled health`: whether the daemons of this host work, for operators and a container's HEALTHCHECK.
 
-A daemon's pulse is the age of its status file, which its main loop touches at every turn, where it also pings systemd's watchdog: no thread
-of its own does, so a loop that hangs has no pulse. Waiting for a model server, or for room on the disk, is no illness: a restart would heal
-neither. Touching needs no room on the disk either.
+A daemon's heartbeat is the modification time of its status file, which its main loop updates in every iteration, where it also pings
+systemd's watchdog. No other thread does, so a loop that hangs has no heartbeat. A daemon that waits for a model server or for disk space is
+healthy: a restart would help with neither. The update needs no disk space.
 """
 
 from __future__ import annotations
@@ -19,50 +19,48 @@ from daemon.spool.spool import read_json
 
 @dataclass(frozen=True)
 class Health:
-    """What there is to say.
+    """Health of the daemons of this host.
 
     Attributes:
-        is_good: at least one daemon runs on this host, and the loop of each turns.
-        text: one line for people.
+        is_good: at least one daemon runs here, and the heartbeat of each is recent.
+        text: one line for the operator.
     """
 
     is_good: bool
     text: str
 
 
-def health(layout: Layout, *, patience_s: float) -> Health:
-    """The health of the daemons below a root, those on other hosts (or in other containers) left out.
+def check_health(layout: Layout, *, patience_s: float) -> Health:
+    """Check the daemons of a root folder, except those on other hosts or in other containers.
 
     Args:
-        patience_s: how old a pulse may be, seconds of the wall clock; after a step of the clock the next turn puts it right.
+        patience_s: greatest age of a heartbeat by the wall clock; after a clock step, the next iteration corrects it.
     """
-    beats = [beat for path in sorted(layout.status.glob("*.json")) if (beat := _beat(layout, path)) is not None]
+    beats = [beat for path in sorted(layout.status.glob("*.json")) if (beat := _heartbeat(layout, path)) is not None]
     if not beats:
-        return Health(is_good=False, text=f"unhealthy: no daemon of this host is at work in {layout.root}")
-    stuck = [each for each in beats if abs(each.age_s) > patience_s]
+        return Health(is_good=False, text=f"unhealthy: no daemon runs on this host in {layout.root}")
+    stuck = [beat for beat in beats if abs(beat.age_s) > patience_s]
     if stuck:
-        said = "; ".join(
-            f"the loop of process {each.pid} has not turned for {each.age_s:.0f} s; it last said: {each.said}" for each in stuck
-        )
-        return Health(is_good=False, text=f"unhealthy: {said}")
-    return Health(is_good=True, text="healthy: " + "; ".join(each.said for each in beats))
+        problems = (f"process {beat.pid} has had no heartbeat for {beat.age_s:.0f} s; its last status: {beat.summary}" for beat in stuck)
+        return Health(is_good=False, text=f"unhealthy: {'; '.join(problems)}")
+    return Health(is_good=True, text="healthy: " + "; ".join(beat.summary for beat in beats))
 
 
 @dataclass(frozen=True)
-class _Beat:
-    """One daemon's last turn."""
+class _Heartbeat:
+    """The last heartbeat of one daemon, and its status at that time."""
 
     pid: int
     age_s: float
-    said: str
+    summary: str
 
 
-def _beat(layout: Layout, path: Path) -> _Beat | None:
-    """Of the daemon whose status file this is; None if it is dead, or lives on another host."""
+def _heartbeat(layout: Layout, path: Path) -> _Heartbeat | None:
+    """The heartbeat in a status file; None if its daemon is dead or runs on another host."""
     try:
-        status, touched_s = read_json(path), path.stat().st_mtime
-    except (OSError, ValueError):  # it has just stopped, or the file is not ours
+        status, modified_s = read_json(path), path.stat().st_mtime
+    except (OSError, ValueError):  # the daemon has just stopped, or this is another program's file
         return None
     if status.get("host") != socket.gethostname() or not is_alive(layout.work / path.stem):
         return None
-    return _Beat(int(status.get("pid", 0)), time.time() - touched_s, str(status.get("summary", "")))
+    return _Heartbeat(int(status.get("pid", 0)), time.time() - modified_s, str(status.get("summary", "")))

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="jobs",
-    help="What waits (and why), what runs, what failed; and the way back from quarantine.",
+    help="List waiting, running and failed drawings; retry or discard failed ones.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The daemon's settings, for its folder.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The daemon's settings file, which names its folder.")]
 Names = Annotated[list[str] | None, typer.Argument(help="Names in failed/, or job ids.")]
-All = Annotated[bool, typer.Option("--all", help="All that failed.")]
+All = Annotated[bool, typer.Option("--all", help="All failed drawings.")]
 
 
 def _layout(config: Path | None) -> Layout:
@@ -35,37 +35,38 @@ def _layout(config: Path | None) -> Layout:
 @app.command("list")
 def list_jobs(
     config: Config = None,
-    done: Annotated[bool, typer.Option("--done", help="What was published, too.")] = False,  # noqa: FBT002 - an option
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,  # noqa: FBT002 - an option
+    done: Annotated[bool, typer.Option("--done", help="List published drawings, too.")] = False,  # noqa: FBT002 - an option
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - an option
 ) -> None:
-    """List what lies in inbox, spool and quarantine."""
-    from daemon.commands.jobs import rows, table
+    """List the drawings in inbox, spool and failed/."""
+    from daemon.commands.jobs import job_table
+    from daemon.commands.jobs import list_jobs as find_jobs
 
-    found = rows(_layout(config), done=done)
-    typer.echo(json.dumps([asdict(row) for row in found], indent=2) if as_json else table(found))
+    rows = find_jobs(_layout(config), done=done)
+    typer.echo(json.dumps([asdict(row) for row in rows], indent=2) if as_json else job_table(rows))
 
 
 @app.command()
 def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in failed/.")], config: Config = None) -> None:
-    """Show all that is known of one job."""
-    from daemon.commands.jobs import shown
+    """Show state, files and error report of one job."""
+    from daemon.commands.jobs import describe_job
 
-    typer.echo(shown(_layout(config), job))
+    typer.echo(describe_job(_layout(config), job))
 
 
 @app.command()
 def retry(names: Names = None, config: Config = None, everything: All = False) -> None:  # noqa: FBT002 - an option
-    """Put failed files back into the inbox, with the options they came with."""
-    from daemon.commands.jobs import retried
+    """Move failed drawings back to the inbox, with their sidecars."""
+    from daemon.commands.jobs import retry_jobs
 
-    for place in retried(_layout(config), names or [], everything=everything):
+    for place in retry_jobs(_layout(config), names or [], everything=everything):
         typer.echo(place)
 
 
 @app.command()
 def discard(names: Names = None, config: Config = None, everything: All = False) -> None:  # noqa: FBT002 - an option
-    """Remove failed files for good."""
-    from daemon.commands.jobs import discarded
+    """Delete failed drawings."""
+    from daemon.commands.jobs import discard_jobs
 
-    for name in discarded(_layout(config), names or [], everything=everything):
+    for name in discard_jobs(_layout(config), names or [], everything=everything):
         typer.echo(name)

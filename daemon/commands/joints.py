@@ -1,4 +1,4 @@
-"""`doodled joints`: serves a page on which a figure's joints are moved, until it is interrupted."""
+"""`doodled joints`: serve a page on which the user corrects a figure's joints, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ SHOWN_RATE = FrameRate.parse("20")
 EXIT_INTERRUPTED = 130
 
 
-def correct_joints(request: RenderRequest, environ: Mapping[str, str], tell: Callable[[str], None], *, port: int) -> None:
+def correct_joints(request: RenderRequest, environ: Mapping[str, str], report: Callable[[str], None], *, port: int) -> None:
     """Serve the character folder `request.target` until SIGINT, SIGTERM or SIGHUP.
 
     Args:
-        request: which motion is shown first, and through which retarget configuration and OpenGL context.
-        tell: told the address, and when joints were saved.
-        port: 0 is any that is free.
+        request: the motion of the first preview, its retarget configuration, and the OpenGL context.
+        report: called with the address of the page, and whenever joints are saved.
+        port: TCP port on the loopback interface; 0 is any free port.
     Raises:
-        OptionError: the port can't be had, or the target is no folder.
-        DoodledError: the folder could not be animated, or not with that motion.
+        OptionError: the port is taken, or the target is no folder.
+        DoodledError: the folder can't be animated with that motion.
     """
     first = request.motion or DEFAULT_MOTION
     shown = replace(request, motion=first, size=SHOWN_SIZE, rate=SHOWN_RATE)
@@ -45,19 +45,21 @@ def correct_joints(request: RenderRequest, environ: Mapping[str, str], tell: Cal
     motions = [first, *(name for name in motion_library(environ).names() if name != first)]
     saved = printable(f"saved: {folder.place / CONFIG_NAME}")
     try:
-        server = JointsServer(folder, port=port, secret=secrets.token_urlsafe(16), motions=motions, on_save=lambda: tell(saved))
+        server = JointsServer(folder, port=port, secret=secrets.token_urlsafe(16), motions=motions, on_save=lambda: report(saved))
     except OSError as error:
-        raise OptionError(f"--port {port}: {error.strerror or error}", hint="0 is any that is free") from error
-    with server, _ended_by_signals():
+        raise OptionError(f"--port {port}: {error.strerror or error}", hint="0 is any free port") from error
+    with server, _interrupt_on_signals():
         with suppress(KeyboardInterrupt):
-            tell(server.url)
-            tell("Open this address in a browser on this machine; Ctrl-C ends it.")
+            report(server.url)
+            report("Open this address in a browser on this machine. Press Ctrl-C to stop.")
             if "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ:
-                threading.Thread(target=webbrowser.open, args=(server.url_for_once(),), daemon=True).start()  # some wait until it is closed
+                threading.Thread(
+                    target=webbrowser.open, args=(server.url_for_once(),), daemon=True
+                ).start()  # some browsers block until they are closed
             server.serve_forever()
         try:
             folder.finish()
-        except KeyboardInterrupt:  # a second time, while something was being drawn: at once, and past OpenGL, which would crash
+        except KeyboardInterrupt:  # a second Ctrl-C during a preview: exit without OpenGL's cleanup, which would crash
             os._exit(EXIT_INTERRUPTED)
 
 
@@ -66,10 +68,10 @@ def _render(environ: Mapping[str, str], request: RenderRequest) -> tuple[str, ..
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP do what SIGINT does, unless somebody wants them ignored, as nohup does."""
-    wanted = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in wanted}
+def _interrupt_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP interrupt like SIGINT, unless they are ignored, as under nohup."""
+    heeded = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heeded}
     try:
         yield
     finally:

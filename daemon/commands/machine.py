@@ -1,10 +1,10 @@
-"""`doodled check`: what this machine offers."""
+"""`doodled check`: OpenGL contexts, codecs and models of this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daemon.options.inference import InferenceChoice, InferenceRequest, opened_predictor, torchserve_settings
+from daemon.options.inference import InferenceChoice, InferenceRequest, open_predictor, torchserve_settings
 from pipeline.adapters.opengl.context_reports import describe_contexts
 from pipeline.errors import DoodledError
 from pipeline.types import Format
@@ -16,11 +16,11 @@ CODECS = {
     Format.WEBP: (),
     Format.APNG: (),
 }
-"""The encoders of FFmpeg that a format needs; the others are written with Pillow or by ourselves."""
+"""The FFmpeg encoders that a format needs; GIF, WebP and APNG need none."""
 
 
-def machine_report(environ: Mapping[str, str], inference: InferenceRequest) -> tuple[str, bool]:
-    """What can be used, as text, and whether anything could be rendered at all."""
+def check_machine(environ: Mapping[str, str], inference: InferenceRequest) -> tuple[str, bool]:
+    """Try contexts, codecs and models; returns what works as text, and whether this machine can render."""
     contexts = describe_contexts(environ)
     lines = ["OpenGL contexts, in the order in which they are tried:"]
     for context in contexts:
@@ -28,33 +28,33 @@ def machine_report(environ: Mapping[str, str], inference: InferenceRequest) -> t
         lines.append(f"  {context.kind}: {state}")
     lines.append("Formats:")
     lines += [f"  {kind}: {_codec_state(names)}" for kind, names in CODECS.items()]
-    lines += _inference_lines(inference.settled(environ))
+    lines += _model_lines(inference.resolve(environ))
     can_render = any(context.available for context in contexts)
     if not can_render:
-        lines.append("Nothing can be rendered here. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri libopengl0")
+        lines.append("This machine can't render: it has no OpenGL. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri libopengl0")
     return "\n".join(lines), can_render
 
 
-def _inference_lines(settled: InferenceRequest) -> list[str]:
-    """How the networks fare; a TorchServe is asked for a tiny prediction of each model."""
-    if settled.choice is InferenceChoice.EMBEDDED:
+def _model_lines(request: InferenceRequest) -> list[str]:
+    """State of the models; a TorchServe gets a tiny prediction request for each."""
+    if request.choice is InferenceChoice.EMBEDDED:
         try:
-            with opened_predictor(settled, {}):
-                return ["Networks: embedded, loaded"]
+            with open_predictor(request, {}):
+                return ["Models: embedded, loaded"]
         except DoodledError as error:
-            return [f"Networks: embedded, no: {error}"]
+            return [f"Models: embedded, no: {error}"]
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
-    predictor = TorchServePredictor(torchserve_settings(settled))
+    predictor = TorchServePredictor(torchserve_settings(request))
     try:
-        fares = predictor.health()
+        models = predictor.health()
     finally:
         predictor.close()
-    lines = ["Networks: TorchServe"]
-    for model in fares:
-        told = "" if model.workers is None else f", {model.workers_ready} of {model.workers} workers ready"
-        told += "" if model.batch_size is None else f", batches of {model.batch_size}"
-        state = f"answers in {model.duration_s * 1000:.0f} ms{told}" if model.ready else f"no: {model.problem}"
+    lines = ["Models: TorchServe"]
+    for model in models:
+        details = "" if model.workers is None else f", {model.workers_ready} of {model.workers} workers ready"
+        details += "" if model.batch_size is None else f", batches of {model.batch_size}"
+        state = f"answers in {model.duration_s * 1000:.0f} ms{details}" if model.ready else f"no: {model.problem}"
         lines.append(f"  {model.url} {model.model}: {state}")
     return lines
 

@@ -1,4 +1,4 @@
-"""`doodled measure`: where the time goes for one drawing, cold and warm."""
+"""`doodled measure`: how long each stage takes for one drawing, cold and warm."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.commands.drawings import analysed
+from daemon.commands.console import table_text
+from daemon.commands.drawings import find_figures
 from daemon.log.stages import ANALYSIS_STAGES, BREAKDOWN, STAGES
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.inference import InferenceRequest, opened_predictor
+from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.values import output_format
@@ -23,8 +24,10 @@ from pipeline.annotate import AnnotateOptions
 Run = dict[str, float]
 
 
-def measured(request: RenderRequest, inference: InferenceRequest, environ: Mapping[str, str], *, repeat: int) -> list[Run]:
-    """Seconds by stage, and "total", of each run: the first is cold, the others reuse context, networks and motions.
+def measure(request: RenderRequest, inference: InferenceRequest, environ: Mapping[str, str], *, repeat: int) -> list[Run]:
+    """Animate a drawing `repeat` + 1 times; return each run's seconds by stage and "total".
+
+    The first run is cold, the others reuse OpenGL context, models and motions.
 
     Raises:
         DoodledError: as `doodled animate` does.
@@ -36,11 +39,11 @@ def measured(request: RenderRequest, inference: InferenceRequest, environ: Mappi
         request = replace(request, output=folder / f"animation{suffix}")
         stopwatch = WallStopwatch()
         with stopwatch.lap("context"):
-            predictor, _ = stack.enter_context(opened_predictor(inference, environ))
+            predictor, _ = stack.enter_context(open_predictor(inference, environ))
             renderer = stack.enter_context(GLRenderer.open(request.context, environ))
         library = motion_library(environ)
         for _ in range(repeat + 1):
-            _, figures = analysed(request.target, predictor, AnnotateOptions(), stopwatch)
+            _, figures = find_figures(request.target, predictor, AnnotateOptions(), stopwatch)
             with stopwatch.lap("read"):
                 plan = character_plan(figures[0].character, request, environ, library)
             SceneRendering(plan, stopwatch).write(plan.output, output_format(plan.output), renderer)
@@ -49,16 +52,16 @@ def measured(request: RenderRequest, inference: InferenceRequest, environ: Mappi
     return runs
 
 
-def table(runs: list[Run]) -> str:
-    """The runs in the seeds' words: the cold one, and the median and the worst of the warm ones, milliseconds."""
-    rows: list[tuple[str, ...]] = [("", "cold", "warm median", "warm worst")]
+def timing_table(runs: list[Run]) -> str:
+    """Milliseconds by stage of the cold run, and median and maximum of the warm runs, under the names of the printed timing lines."""
     analysis = {stage: STAGES[stage] for stage in ANALYSIS_STAGES}
-    rows.append(_row("image_to_annotations", runs, _all_steps(analysis)))
+    rows = [_row("image_to_annotations", runs, _all_steps(analysis))]
     rows += [_row(f"  {stage}", runs, steps) for stage, steps in analysis.items()]
     rows.append(_row("annotations_to_animation", runs, _all_steps(BREAKDOWN)))
     rows += [_row(f"  {name}", runs, stages) for name, stages in BREAKDOWN.items()]
     rows.append(_row("total", runs, ["total"]))
-    return "\n".join(f"{name:28}" + "".join(f"{cell:>13}" for cell in cells) for name, *cells in rows)
+    columns = ("cold", "warm median", "warm maximum")[: len(rows[0]) - 1]
+    return table_text(("stage", *columns), rows, right_aligned=columns)
 
 
 def _all_steps(groups: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from daemon.commands.console import table_text
 from daemon.options.motions import find_motion_file, motion_library, named_clip
 from pipeline.errors import DoodledError, MotionFileError, OutputFailed
 from pipeline.motion.derived import MotionChoices
@@ -18,7 +19,7 @@ from pipeline.types import Motion
 def motion_table(environ: Mapping[str, str]) -> str:
     """One line a motion: name, seconds, joints, retarget configuration, title; a broken one says what is wrong with it."""
     library = motion_library(environ)
-    rows = [("name", "seconds", "joints", "loops", "retarget", "title")]
+    rows = []
     broken = []
     for name in library.names():
         try:
@@ -29,9 +30,8 @@ def motion_table(environ: Mapping[str, str]) -> str:
             continue
         length = f"{float(motion.duration):.2f}"
         rows.append((name, length, str(len(motion.joint_names)), "yes" if motion.loops else "no", config, library.title(name)))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *broken])
+    columns = ("name", "seconds", "joints", "loops", "retarget", "title")
+    return "\n".join([table_text(columns, rows, right_aligned=("seconds", "joints")), *broken])
 
 
 def explain(wanted: str, choices: MotionChoices, environ: Mapping[str, str]) -> tuple[str, bool]:

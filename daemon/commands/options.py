@@ -1,4 +1,4 @@
-"""The options that several commands share, with what their help says and what a shell completes."""
+"""Options that several commands share, with their help and shell completion."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Format, Travel
 
 LOOKS = "How it looks"
-NETWORKS = "Where the networks run"
-FINDINGS = "What is told"
+MODELS = "Where the models run"
+REPORTS = "What is reported"
 
 
 def _one_of(kind: type[StrEnum]) -> str:
@@ -32,7 +32,7 @@ def _retarget_names(incomplete: str) -> list[str]:
     return sorted(path.stem for path in asset_folder(AssetKind.RETARGET).glob("*.yaml") if path.stem.startswith(incomplete))
 
 
-# Defaults are told in round brackets: rich takes square ones for its own.
+# Defaults are in round brackets: rich takes square ones for markup.
 MotionOption = Annotated[
     str | None,
     typer.Option(
@@ -48,7 +48,7 @@ RetargetOption = Annotated[
     typer.Option(
         "--retarget",
         metavar="NAME|FILE",
-        help="A retarget configuration's name or YAML file (default: chosen by the motion's joints).",
+        help="Name or YAML file of a retarget configuration (default: the one that fits the motion's joints).",
         rich_help_panel=LOOKS,
         autocompletion=_retarget_names,
     ),
@@ -103,8 +103,8 @@ BackgroundOption = Annotated[
     typer.Option(
         "--background",
         parser=Background.parse,
-        metavar="COLOUR|PICTURE",
-        help="What is behind the figure (default: transparent, white where the format can't be).",
+        metavar="COLOR|IMAGE",
+        help="Color or image behind the figure (default: transparent, or white if the format has no transparency).",
         rich_help_panel=LOOKS,
     ),
 ]
@@ -113,17 +113,17 @@ CameraOption = Annotated[
     typer.Option(
         "--camera",
         metavar=_one_of(CameraChoice),
-        help="auto keeps the figure in view, original is AnimatedDrawings' (default: auto, or the scene file's).",
+        help="auto keeps the figure in view, original is AnimatedDrawings' camera (default: auto, or the scene file's).",
         rich_help_panel=LOOKS,
     ),
 ]
 FormatOption = Annotated[
     Format | None,
-    typer.Option("--format", metavar=_one_of(Format), help="The format, where no output's suffix says it (default: gif)."),
+    typer.Option("--format", metavar=_one_of(Format), help="Format of the output (default: by the suffix of --output, else gif)."),
 ]
 ShowOption = Annotated[
     list[Overlay] | None,
-    typer.Option("--show", metavar=_one_of(Overlay), help="Draw this, too; may be given several times.", rich_help_panel=LOOKS),
+    typer.Option("--show", metavar=_one_of(Overlay), help="Draw this debug view, too; may be given several times.", rich_help_panel=LOOKS),
 ]
 GLOption = Annotated[
     ContextKind | None,
@@ -132,28 +132,31 @@ GLOption = Annotated[
     ),
 ]
 TimingsOption = Annotated[
-    Path | None, typer.Option("--timings", metavar="FILE", help="Write where the time went, as JSON.", rich_help_panel=FINDINGS)
+    Path | None, typer.Option("--timings", metavar="FILE", help="Write the seconds of each stage as JSON.", rich_help_panel=REPORTS)
 ]
 OutputOption = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", help="The file to write; its suffix chooses the format (default: named after the input, here)."
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The file to write; its suffix chooses the format (default: named after the input, in the working directory).",
     ),
 ]
-DrawingArgument = Annotated[Path, typer.Argument(metavar="PICTURE", help="A photograph or scan of a drawn figure.")]
+DrawingArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph or scan of a drawn figure.")]
 InferenceOption = Annotated[
     InferenceChoice | None,
     typer.Option(
         "--inference",
         metavar=_one_of(InferenceChoice),
-        help="In this process or elsewhere (default: embedded; torchserve where a URL is known).",
-        rich_help_panel=NETWORKS,
+        help="Run the models in this process or on TorchServe (default: embedded; torchserve if a URL is set).",
+        rich_help_panel=MODELS,
     ),
 ]
 UrlsOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--torchserve-url", metavar="URL", help="A TorchServe's inference address; may be given several times.", rich_help_panel=NETWORKS
+        "--torchserve-url", metavar="URL", help="Inference address of a TorchServe; may be given several times.", rich_help_panel=MODELS
     ),
 ]
 KeyFileOption = Annotated[
@@ -161,8 +164,8 @@ KeyFileOption = Annotated[
     typer.Option(
         "--torchserve-key-file",
         metavar="FILE",
-        help="TorchServe's key_file.json, or a file with the key alone.",
-        rich_help_panel=NETWORKS,
+        help="TorchServe's key_file.json, or a file that contains only the inference key.",
+        rich_help_panel=MODELS,
     ),
 ]
 TargetArgument = Annotated[
@@ -171,18 +174,23 @@ TargetArgument = Annotated[
 ]
 DumpOption = Annotated[
     Path | None,
-    typer.Option("--dump", metavar="FILE.npz", help="Write joints and vertices over time, to compare.", rich_help_panel=FINDINGS),
+    typer.Option("--dump", metavar="FILE.npz", help="Write joints and vertices of each frame, for comparisons.", rich_help_panel=REPORTS),
 ]
 MeshOption = Annotated[
     Path | None,
-    typer.Option("--mesh", metavar="FILE.npz", help="Deform this mesh (rest_vertices, triangles), not our own.", rich_help_panel=LOOKS),
+    typer.Option(
+        "--mesh", metavar="FILE.npz", help="Deform this mesh (rest_vertices, triangles) instead of a generated one.", rich_help_panel=LOOKS
+    ),
 ]
 KeepAnnotationsOption = Annotated[
     Path | None,
     typer.Option(
         "--keep-annotations",
         metavar="DIR",
-        help="Write what was found (mask, joints, ...) as a character folder.",
-        rich_help_panel=FINDINGS,
+        help="Write mask, joints and cut-out of the figure as a character folder.",
+        rich_help_panel=REPORTS,
     ),
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only the output's path; no notes, timings or progress.", rich_help_panel=REPORTS)
 ]

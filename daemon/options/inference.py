@@ -1,4 +1,4 @@
-"""Who finds the figures: networks in this process, or a TorchServe."""
+"""Choice of the inference backend: models in this process, or TorchServe."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 60.0
-"""How long one question to a TorchServe may take, with all retries, as somebody at a terminal likes it."""
+"""Deadline of one request to TorchServe with all its retries, for a user who waits at a terminal."""
 
 
 class InferenceChoice(StrEnum):
-    """Where the networks run."""
+    """Where the models run."""
 
     EMBEDDED = "embedded"
     TORCHSERVE = "torchserve"
@@ -30,33 +30,35 @@ class InferenceChoice(StrEnum):
 
 @dataclass(frozen=True)
 class InferenceRequest:
-    """What was asked for; None is "not said".
+    """The backend that the user asks for; None leaves the choice to the environment or the default.
 
     Attributes:
-        urls: inference addresses of TorchServes; several are balanced.
-        key_file: TorchServe's key_file.json, or a file with nothing but the inference key.
-        pictures: how they travel there, a `ImageEncoding`.
+        urls: inference addresses of TorchServe servers, which share the requests.
+        key_file: TorchServe's key_file.json, or a file that contains nothing but the inference key.
+        image_encoding: an `ImageEncoding`.
     """
 
     choice: InferenceChoice | None = None
     urls: tuple[str, ...] = ()
     key_file: Path | None = None
-    pictures: str = "ppm"
+    image_encoding: str = "ppm"
 
-    def settled(self, environ: Mapping[str, str]) -> InferenceRequest:
-        """With what the environment says (DOODLED_TORCHSERVE_URL, several separated by commas; DOODLED_TORCHSERVE_KEY_FILE) filled in.
+    def resolve(self, environ: Mapping[str, str]) -> InferenceRequest:
+        """The request completed from the environment: DOODLED_TORCHSERVE_URL (separated by commas), DOODLED_TORCHSERVE_KEY_FILE.
 
-        A URL asks for TorchServe; without any, the embedded networks are used.
+        With a URL the backend is TorchServe, without any the embedded models, unless `choice` says otherwise.
         """
         from_environ = tuple(url.strip() for url in environ.get("DOODLED_TORCHSERVE_URL", "").split(",") if url.strip())
         key_file = environ.get("DOODLED_TORCHSERVE_KEY_FILE")
         urls = self.urls or from_environ
         choice = self.choice or (InferenceChoice.TORCHSERVE if urls else InferenceChoice.EMBEDDED)
-        return InferenceRequest(choice, urls or (DEFAULT_URL,), self.key_file or (Path(key_file) if key_file else None), self.pictures)
+        return InferenceRequest(
+            choice, urls or (DEFAULT_URL,), self.key_file or (Path(key_file) if key_file else None), self.image_encoding
+        )
 
 
 @contextmanager
-def opened_predictor(
+def open_predictor(
     request: InferenceRequest,
     environ: Mapping[str, str],
     on_attempt: Callable[[PredictionAttempt], None] = lambda _: None,
@@ -65,22 +67,23 @@ def opened_predictor(
     is_probe: bool = False,
     stop: threading.Event | None = None,
 ) -> Iterator[tuple[Predictor, str]]:
-    """A predictor and its name for people, for the length of a `with` block.
+    """A predictor and its name for users, closed at the end of the `with` block.
 
     Args:
-        is_probe: a model server that is out is not asked again.
-        stop: once it is set, no model server is asked any more, nor waited for.
+        on_attempt: called after each request to a server.
+        is_probe: send each request only once.
+        stop: once it is set, requests fail at once.
     Raises:
-        OptionError: the settings make no sense, or these networks are not there.
+        OptionError: the request is contradictory, or this process can't run the models.
     """
-    settled = request.settled(environ)
-    if settled.choice is InferenceChoice.EMBEDDED:
+    request = request.resolve(environ)
+    if request.choice is InferenceChoice.EMBEDDED:
         yield _embedded(), "embedded"
         return
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
     predictor = TorchServePredictor(
-        torchserve_settings(settled, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt, stop=stop
+        torchserve_settings(request, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt, stop=stop
     )
     try:
         yield predictor, "TorchServe"
@@ -88,13 +91,13 @@ def opened_predictor(
         predictor.close()
 
 
-def torchserve_settings(settled: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False) -> TorchServeSettings:
-    """The servers of a settled request, and how patiently they are asked."""
+def torchserve_settings(request: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False) -> TorchServeSettings:
+    """The settings of the TorchServe client for a resolved request."""
     from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeEndpoint, TorchServeSettings
 
-    endpoints = tuple(TorchServeEndpoint(url=url, key_file=settled.key_file) for url in settled.urls)
-    pictures = ImageEncoding(settled.pictures)
-    return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s, encoding=pictures, is_probe=is_probe)
+    endpoints = tuple(TorchServeEndpoint(url=url, key_file=request.key_file) for url in request.urls)
+    encoding = ImageEncoding(request.image_encoding)
+    return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s, encoding=encoding, is_probe=is_probe)
 
 
 def _embedded() -> Predictor:
@@ -102,7 +105,7 @@ def _embedded() -> Predictor:
         from pipeline.adapters.embedded import EmbeddedPredictor
     except ImportError as error:
         raise OptionError(
-            f"the networks can't run in this process: {error}",
-            hint="install onnxruntime, or start a TorchServe and give its --torchserve-url",
+            f"the models can't run in this process: {error}",
+            hint="install onnxruntime, or start TorchServe and name it with --torchserve-url",
         ) from error
     return EmbeddedPredictor()

@@ -101,8 +101,8 @@ class Scheduler:
         self._completion.keeps_sources = settings.storage.retention_h > 0
         self._completion.records.logs_stages = settings.log.stages
         server = settings.torchserve
-        request = InferenceRequest(settings.inference.where, server.url, server.key_file, server.pictures)
-        self._inference = request.settled({})
+        request = InferenceRequest(settings.inference.where, server.url, server.key_file, server.image_encoding)
+        self._inference = request.resolve({})
 
     def step(self, now: float) -> None:
         """Collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for."""

@@ -166,8 +166,8 @@ def retry(layout: Layout, one: Failed) -> Path:
             moves.insert(0, (one.name + OPTIONS_SUFFIX, str(sidecar)))
         taken = next((target for _, target in moves if exists(target, inbox)), None) or _taken_meanwhile(moves, failed, inbox)
         if taken is not None:
-            hint = "wait until it is taken, or move it away; then try again"
-            raise OptionError(f"{shown_name(taken)} lies in the inbox already", hint=hint)
+            hint = "wait until it is claimed or move it away, then try again"
+            raise OptionError(f"{shown_name(taken)} is already in the inbox", hint=hint)
         os.fsync(inbox)
     (layout.failed / (one.name + ERROR_SUFFIX)).unlink(missing_ok=True)
     sync_folder(layout.failed)

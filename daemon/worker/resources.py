@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from daemon.options.inference import InferenceRequest, opened_predictor
+from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.motions import motion_library
 from daemon.worker.task import Task, UpstreamRetry
 from pipeline.errors import ModelUnavailable, OptionError, RenderUnavailable
@@ -87,7 +87,7 @@ class WorkerResources:
         """The models and the name of their backend. Raises ModelUnavailable, UpstreamError."""
         wanted = task.inference, task.upstream_deadline_s, task.is_probe
         if wanted not in self._predictors:
-            opened = opened_predictor(
+            opened = open_predictor(
                 task.inference,
                 self._environ,
                 self._count_attempt,

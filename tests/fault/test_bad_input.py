@@ -13,7 +13,7 @@ import pytest
 import yaml
 from PIL import Image, ImageSequence
 
-from daemon.commands.render import Rendered, render
+from daemon.commands.render import RenderResult, render
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import RenderRequest
 from daemon.options.values import FrameRate, Size
@@ -46,7 +46,7 @@ class Workbench:
         change(document)
         path.write_text(yaml.safe_dump(document))
 
-    def rendered(self) -> Rendered:
+    def rendered(self) -> RenderResult:
         request = RenderRequest(
             self.character,
             output=self.folder / "out.webp",

@@ -232,7 +232,7 @@ def test_check_names_the_renderer_and_motions_lists_what_there_is() -> None:
     check = doodled("check")
     assert check.returncode == 0
     assert "llvmpipe" in check.stdout or "OpenGL" in check.stdout
-    assert "Networks: embedded, loaded" in check.stdout
+    assert "Models: embedded, loaded" in check.stdout
     listing = doodled("motions")
     assert {"wave", "jump", "jumping_jacks", "march", "walk", "dab", "dance", "zombie"} <= {
         line.split()[0] for line in listing.stdout.splitlines()

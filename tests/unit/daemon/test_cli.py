@@ -1,4 +1,4 @@
-"""What the commands say of themselves."""
+"""Help, version and shell completion of the command line."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def test_help_names_every_command() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
+def test_every_command_has_help(command: str) -> None:
     assert "--help" in shown(command, "--help")
 
 
-def test_defaults_are_told() -> None:
-    """Rich takes what stands in square brackets for markup, and swallows it."""
+def test_help_shows_defaults() -> None:
+    """Rich takes square brackets for markup and drops them."""
     text = shown("animate", "--help")
     assert all(default in text for default in ("default: wave", "default: 500x500", "default: 25", "default: embedded"))
 
 
-def test_the_version_is_told() -> None:
+def test_prints_version() -> None:
     assert shown("--version") == f"doodled {version()}\n"
 
 
-def test_a_shell_completes_the_names_of_motions_and_retarget_configurations() -> None:
+def test_completes_names_of_motions_and_retarget_configurations() -> None:
     assert "dance" in _motion_names("da")
     assert _motion_names("no such") == []
     assert _retarget_names("")

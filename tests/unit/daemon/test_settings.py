@@ -109,7 +109,7 @@ def test_refuses_bad_addresses_at_the_start_without_repeating_secrets(url: str) 
         ("STORAGE_KEEP_ANNOTATIONS", "perhaps", "must be true or false"),
         ("ANIMATION_MOTIONS", "", "must name at least one"),
         ("ANIMATION_FPS", "241", "must be a number above 0 and up to 240"),
-        ("TORCHSERVE_PICTURES", "bmp", "must be one of 'ppm', 'png' or 'jpeg'"),
+        ("TORCHSERVE_IMAGE_ENCODING", "bmp", "must be one of 'ppm', 'png' or 'jpeg'"),
         ("METRICS_HOST", "here", "must be an IP address"),
         ("LOG_LEVEL", "loud", "must be one of 'debug', 'info', 'warning' or 'error'"),
     ],

@@ -1,4 +1,4 @@
-"""The commands in this process: what they write, what they say on which stream, and what they refuse."""
+"""Commands run in this process: files, output on each stream, refusals and exit statuses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +18,11 @@ from few_lines_server import Server, picture, server
 from typer.testing import CliRunner, Result
 
 from daemon import __main__ as entry
-from daemon import cli
 from daemon.cli import app
-from daemon.commands import machine
-from daemon.commands.measure import table
+from daemon.commands import console, machine
+from daemon.commands.measure import timing_table
 from daemon.options import motions
+from daemon.settings import read_settings
 from pipeline.adapters.opengl.context_reports import ContextReport
 from pipeline.errors import ConfigError, DoodledError, OptionError, RenderUnavailable
 
@@ -42,7 +43,7 @@ def doodled(*arguments: object, status: int = 0) -> Result:
 
 
 @gl
-def test_a_character_is_rendered_and_times_are_told_to_people_and_programs(tmp_path: Path) -> None:
+def test_renders_character_and_reports_timings(tmp_path: Path) -> None:
     output = tmp_path / "new" / "king.gif"
     done = doodled("render", KING, *SMALL, "-o", output, "--timings", tmp_path / "times.json", "--show", "rig", "--background", "white")
     assert done.stdout.startswith(f"{output} (32x32, ")
@@ -54,19 +55,19 @@ def test_a_character_is_rendered_and_times_are_told_to_people_and_programs(tmp_p
 
 
 @gl
-def test_a_folder_whose_name_ends_like_a_scene_files_is_a_folder(tmp_path: Path) -> None:
+def test_folder_named_like_a_scene_file_is_a_folder(tmp_path: Path) -> None:
     shutil.copytree(KING, tmp_path / "king.yaml")
     assert "king.gif (32x32" in doodled("render", tmp_path / "king.yaml", *SMALL, "-o", tmp_path / "king.gif").stdout.replace("\n", "")
 
 
 @pytest.mark.parametrize("command", [("render",), ("joints",), ("animate",)])
-def test_a_name_that_is_too_long_is_said_in_a_sentence(command: tuple[str, ...]) -> None:
+def test_reports_names_that_are_too_long(command: tuple[str, ...]) -> None:
     with pytest.raises(DoodledError, match="File name too long"):
         doodled(*command, "a" * 300)
 
 
 @gl
-def test_what_the_first_actor_does_can_be_dumped_and_a_mesh_be_given(tmp_path: Path) -> None:
+def test_dumps_first_actor_and_takes_a_mesh(tmp_path: Path) -> None:
     dump = tmp_path / "dump.npz"
     doodled("render", KING, *SMALL, "-o", tmp_path / "a.gif", "--dump", dump)
     with np.load(dump) as arrays:
@@ -81,24 +82,24 @@ def test_what_the_first_actor_does_can_be_dumped_and_a_mesh_be_given(tmp_path: P
 
 @gl
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
-        (("--mesh", "nothing.npz"), "expected an .npz"),
+        (("--mesh", "nothing.npz"), "must be an .npz"),
         (("--dump", "no/such/folder.npz"), "the dump can't be written"),
-        (("-o", "file/a.gif"), "its folder can't be made"),
+        (("-o", "file/a.gif"), "its folder can't be created"),
     ],
 )
-def test_files_that_can_not_be_read_or_written_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], told: str
+def test_names_files_that_can_not_be_read_or_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], reported: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(Exception, match=told):
+    with pytest.raises(Exception, match=reported):
         doodled("render", KING, *SMALL, *options)
 
 
 @gl
-def test_a_scene_file_is_rendered_as_it_says_but_for_what_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_override_scene_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     scene = tmp_path / "scene.yaml"
     actor = {"character_cfg": f"{KING}/char_cfg.yaml", "motion_cfg": "wave", "retarget_cfg": ""}
@@ -118,13 +119,13 @@ def test_a_scene_file_is_rendered_as_it_says_but_for_what_is_asked(tmp_path: Pat
 
 
 def found_configs() -> list[tuple[str, str]]:
-    """A motion that comes with doodled, and what drives a figure with it."""
+    """A motion of the library, and its retarget configuration."""
     library = motions.motion_library({})
     return [("motions", "wave"), ("retarget", library.matching_retarget(library.motion("wave")).name)]
 
 
 @gl
-def test_a_photograph_is_animated_annotated_and_measured(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_animates_annotates_and_measures_photograph(server: Server, picture: Path, tmp_path: Path) -> None:
     asked = ("--torchserve-url", server.url)
     done = doodled("animate", picture, *asked, *SMALL, "-o", tmp_path / "me.gif", "--keep-annotations", tmp_path / "kept")
     assert done.stdout.startswith(f"{tmp_path / 'me.gif'} (32x32")
@@ -141,18 +142,18 @@ def test_a_photograph_is_animated_annotated_and_measured(server: Server, picture
     assert "image_to_annotations" in doodled("measure", picture, *asked, *SMALL, "--repeat", "1").stdout
 
 
-def test_the_table_of_runs_tells_cold_from_warm() -> None:
+def test_timing_table_separates_cold_and_warm_runs() -> None:
     runs = [{"detect": 0.5, "render": 1.0, "total": 2.0}, {"detect": 0.1, "render": 0.2, "total": 0.4}, {"detect": 0.3, "total": 0.8}]
-    rows = {line.split()[0]: line.split()[1:] for line in table(runs).splitlines()[1:]}
+    rows = {line.split()[0]: line.split()[1:] for line in timing_table(runs).splitlines()[1:]}
     assert rows["image_to_annotations"] == rows["infer"] == ["500", "ms", "200", "ms", "300", "ms"]
     assert rows["total"] == ["2000", "ms", "600", "ms", "800", "ms"]
-    assert "2000 ms" in table(runs[:1])
+    assert "2000 ms" in timing_table(runs[:1])
 
 
 # --- this machine ----------------------------------------------------------------------------------------------------
 
 
-def test_motions_are_listed_and_a_broken_one_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_motions_and_reports_broken_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "dance" in doodled("motions").stdout
     (tmp_path / "broken.yaml").write_text("filepath: nothing.bvh\n")
     folder = motions.asset_folder
@@ -165,51 +166,51 @@ def no_context(*_: object) -> list[ContextReport]:
 
 
 @gl
-def test_a_machine_is_looked_at(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_machine(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     text = doodled("check").stdout
-    assert "Networks: embedded, loaded" in text
+    assert "Models: embedded, loaded" in text
     assert "  mp4: yes" in text
-    assert "Networks: TorchServe" in doodled("check", "--torchserve-url", server.url).stdout
+    assert "Models: TorchServe" in doodled("check", "--torchserve-url", server.url).stdout
     assert "drawn_humanoid_detector: no: " in doodled("check", "--torchserve-url", "http://127.0.0.1:9").stdout
     monkeypatch.setattr(machine, "describe_contexts", no_context)
     monkeypatch.setitem(machine.CODECS, machine.Format.MP4, ("no_such_codec",))
     text = doodled("check", status=1).stdout
-    assert "Nothing can be rendered here" in text
+    assert "This machine can't render" in text
     assert "  mp4: missing no_such_codec" in text
 
 
-def test_each_model_of_a_server_is_told_with_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_lists_models_with_their_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
     fine = {"ready": True, "duration_s": 0.0124, "problem": ""}
-    not_told = {"workers": None, "workers_ready": None, "batch_size": None}
-    fares = [
+    unknown = {"workers": None, "workers_ready": None, "batch_size": None}
+    models = [
         SimpleNamespace(url="http://a", model="detector", workers=2, workers_ready=1, batch_size=4, **fine),
-        SimpleNamespace(url="http://a", model="pose", **fine, **not_told),
-        SimpleNamespace(url="http://b", model="pose", ready=False, duration_s=1.0, problem="HTTP 503", **not_told),
+        SimpleNamespace(url="http://a", model="pose", **fine, **unknown),
+        SimpleNamespace(url="http://b", model="pose", ready=False, duration_s=1.0, problem="HTTP 503", **unknown),
     ]
-    monkeypatch.setattr(TorchServePredictor, "health", lambda _: fares)
+    monkeypatch.setattr(TorchServePredictor, "health", lambda _: models)
     monkeypatch.setattr(machine, "describe_contexts", no_context)
     lines = doodled("check", "--torchserve-url", "http://a", status=1).stdout.splitlines()
-    assert lines[lines.index("Networks: TorchServe") + 1 :][:3] == [
+    assert lines[lines.index("Models: TorchServe") + 1 :][:3] == [
         "  http://a detector: answers in 12 ms, 1 of 2 workers ready, batches of 4",
         "  http://a pose: answers in 12 ms",
         "  http://b pose: no: HTTP 503",
     ]
 
 
-def test_networks_that_can_not_be_loaded_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_reports_models_that_can_not_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "describe_contexts", no_context)
     monkeypatch.setitem(sys.modules, "pipeline.adapters.embedded", None)
-    assert "embedded, no: the networks can't run in this process" in doodled("check", status=1).stdout
+    assert "embedded, no: the models can't run in this process" in doodled("check", status=1).stdout
 
 
-def test_health_says_whether_a_daemon_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_fails_without_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOODLED_ROOT", str(tmp_path))
     assert doodled("health", status=1).stdout.strip()
 
 
-def test_run_ends_with_the_daemons_status(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_exits_with_the_status_of_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     from daemon.service import main as run
 
     asked: list[Any] = []
@@ -223,7 +224,39 @@ def test_run_ends_with_the_daemons_status(monkeypatch: pytest.MonkeyPatch) -> No
     assert asked == [(Path("x.toml"), True, True)]
 
 
-def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("option", "level"), [("--verbose", "debug"), ("-v", "debug"), ("--quiet", "warning"), ("-q", "warning")])
+def test_run_sets_the_log_level(monkeypatch: pytest.MonkeyPatch, option: str, level: str) -> None:
+    from daemon.service import main as run
+
+    levels: list[str] = []
+
+    def pretends(config: Path | None, environ: Mapping[str, str], *, drain: bool) -> int:
+        levels.append(read_settings(config, environ).log.level)
+        return int(drain)
+
+    monkeypatch.setattr(run, "run", pretends)
+    doodled("run", option)
+    assert levels == [level]
+    with pytest.raises(OptionError, match="exclude each other"):
+        doodled("run", "--quiet", "--verbose")
+
+
+@gl
+def test_quiet_prints_only_the_output(tmp_path: Path) -> None:
+    done = doodled("render", KING, *SMALL, "-o", tmp_path / "king.gif", "--quiet")
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{tmp_path / 'king.gif'} (32x32")
+
+
+def test_tables_take_no_cell_for_markup() -> None:
+    assert console.table_text(("a", "b"), [("[red]x", "1"), (":smile:", "22")], right_aligned=("b",)).splitlines() == [
+        "a         b",
+        "[red]x    1",
+        ":smile:  22",
+    ]
+
+
+def test_shows_progress_on_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -233,10 +266,10 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -
         return "done"
 
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    assert cli._with_progress(work) == "done"
+    assert console.with_progress(work) == "done"
     assert terminal.getvalue()
     monkeypatch.setattr(sys, "stderr", quiet := io.StringIO())
-    assert cli._with_progress(work) == "done"
+    assert console.with_progress(work) == "done"
     assert not quiet.getvalue()
 
 
@@ -255,7 +288,7 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -
         ),
     ],
 )
-def test_errors_become_a_line_and_a_status(
+def test_errors_become_a_message_and_an_exit_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, status: int | None, said: str
 ) -> None:
     def fails() -> None:
@@ -268,7 +301,7 @@ def test_errors_become_a_line_and_a_status(
     assert capsys.readouterr().err.startswith(said)
 
 
-def test_streams_that_our_parent_closed_are_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opens_standard_streams_that_the_parent_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     closed, opened = {0, 2}, []
 
     def fstat(stream: int) -> None:

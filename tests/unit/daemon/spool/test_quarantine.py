@@ -248,7 +248,7 @@ def test_a_failed_file_goes_back_where_it_was_dropped_with_its_options(spool: Sp
 def test_a_name_that_is_taken_in_the_inbox_is_not_replaced(spool: Spool, name: str) -> None:
     put_away(spool, claimed(spool, sidecar=b"{}"))
     dropped(spool, name, b"another")
-    with pytest.raises(OptionError, match=rf"^{name} lies in the inbox already"):
+    with pytest.raises(OptionError, match=rf"^{name} is already in the inbox"):
         retry(spool.layout, quarantined(spool.layout.failed)[0])
     assert names_below(spool.layout.inbox) == [name]  # its options would be taken for those of the other picture
     assert (spool.layout.inbox / name).read_bytes() == b"another"
@@ -265,7 +265,7 @@ def test_options_come_back_when_their_picture_can_not_follow_them(spool: Spool, 
             dropped(spool, content=b"another")
 
     monkeypatch.setattr(quarantining, "rename_without_replacing", late)
-    with pytest.raises(OptionError, match=r"^garlic\.png lies in the inbox already"):
+    with pytest.raises(OptionError, match=r"^garlic\.png is already in the inbox"):
         retry(spool.layout, quarantined(spool.layout.failed)[0])
     assert names_below(spool.layout.inbox) == ["garlic.png"]
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
