@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pipeline.adapters.fbx.source import FbxSource
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.files.yaml_files import found_file
 from pipeline.motion.library import MotionLibrary
@@ -13,7 +14,9 @@ from pipeline.motion.sources import exists
 
 def motion_library(environ: Mapping[str, str]) -> MotionLibrary:
     """The motions that come with doodled; relative paths inside files may start in ANIMATED_DRAWINGS_ROOT."""
-    return MotionLibrary([asset_folder(AssetKind.MOTIONS)], [asset_folder(AssetKind.RETARGET)], roots=file_roots(environ))
+    return MotionLibrary(
+        [asset_folder(AssetKind.MOTIONS)], [asset_folder(AssetKind.RETARGET)], roots=file_roots(environ), more_sources=[FbxSource()]
+    )
 
 
 def file_roots(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.errors import MotionFileError
 from pipeline.motion.bvh_source import BvhSource
 from pipeline.motion.clip import MotionSource
+from pipeline.motion.gltf_source import GltfSource
 
 _LOOKED_AT = 4096
 # How files begin that people take for motions, and what to do with each.
@@ -17,7 +18,7 @@ _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 
 def own_sources() -> tuple[MotionSource, ...]:
     """The formats that need nothing but numpy."""
-    return (BvhSource(),)
+    return (BvhSource(), GltfSource())
 
 
 def source_of(path: Path, sources: Sequence[MotionSource]) -> MotionSource:

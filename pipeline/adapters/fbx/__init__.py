@@ -1,0 +1,1 @@
+"""FBX files through the package `ufbx`, the extra `doodled[fbx]`."""
