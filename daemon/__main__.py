@@ -28,7 +28,8 @@ def main() -> None:
     try:
         app()
     except FileProblems as error:
-        print(f"doodled: {error.path}:", *error.problems, sep="\n  ", file=sys.stderr)  # noqa: T201 - the last word of a command
+        lines = [*error.problems, *([f"({error.hint})"] if error.hint else [])]
+        print(f"doodled: {error.path}:", *lines, sep="\n  ", file=sys.stderr)  # noqa: T201 - the last word of a command
         sys.exit(getattr(error, "exit_status", EXIT_PERMANENT))
     except DoodledError as error:
         print(f"doodled: {error}", file=sys.stderr)  # noqa: T201 - as above
