@@ -9,7 +9,9 @@ from pathlib import Path
 from pipeline.errors import MotionFileError
 from pipeline.motion.bvh_source import BvhSource
 from pipeline.motion.clip import MotionSource
+from pipeline.motion.diffusion_source import DiffusionSource
 from pipeline.motion.gltf_source import GltfSource
+from pipeline.motion.point_source import PointSource
 
 _LOOKED_AT = 4096
 # How files begin that people take for motions, and what to do with each.
@@ -18,7 +20,7 @@ _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 
 def own_sources() -> tuple[MotionSource, ...]:
     """The formats that need nothing but numpy."""
-    return (BvhSource(), GltfSource())
+    return (BvhSource(), GltfSource(), PointSource(), DiffusionSource())
 
 
 def source_of(path: Path, sources: Sequence[MotionSource]) -> MotionSource:

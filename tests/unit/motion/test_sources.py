@@ -1,0 +1,365 @@
+"""Every format shows the same wave: `GltfSource`, `PointSource`, `DiffusionSource`, `FbxSource`; and what is wrong with a file is said."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import sample_scene
+import written_motions as written
+
+from pipeline.adapters.fbx import source as fbx
+from pipeline.errors import MotionFileError
+from pipeline.files.assets import AssetKind, asset_folder
+from pipeline.motion.clip import MotionClip
+from pipeline.motion.derived import AS_FOUND, MotionChoices
+from pipeline.motion.diffusion_source import DiffusionSource
+from pipeline.motion.gltf_source import GltfSource
+from pipeline.motion.library import MotionLibrary
+from pipeline.motion.point_source import PointSource
+from pipeline.stages.retarget import retargeted
+
+RIG = sample_scene.rig()
+HAND, SHOULDER, FOOT, OTHER = (RIG.joint_names.index(name) for name in ("left_hand", "left_shoulder", "left_foot", "right_hand"))
+EXPECTED = written.wave_positions()
+
+
+@pytest.fixture
+def library() -> MotionLibrary:
+    return MotionLibrary([], [asset_folder(AssetKind.RETARGET)], more_sources=[fbx.FbxSource()])
+
+
+def assert_waves(library: MotionLibrary, path, choices: MotionChoices = AS_FOUND) -> None:
+    motion = library.motion(path, choices)
+    times = [k * motion.frame_time for k in range(motion.frame_count)]
+    joints = retargeted(RIG, motion, library.matching_retarget(motion), times).joints
+    assert joints[0, HAND, 1] < joints[0, SHOULDER, 1]
+    assert joints[-1, HAND, 1] > joints[-1, SHOULDER, 1]
+    assert (joints[:, HAND, 0] > 0).all()
+    assert (joints[:, OTHER, 0] < 0).all()
+    assert (joints[:, FOOT, 1] < -0.1).all()
+
+
+def hand_of(clip: MotionClip, name: str = "LeftHand") -> np.ndarray:
+    return clip.positions[:, clip.joint_names.index(name)]
+
+
+@pytest.mark.parametrize("interpolation", ["LINEAR", "CUBICSPLINE"])
+@pytest.mark.parametrize("skin", [True, False])
+def test_a_glb_waves(library, tmp_path, interpolation, skin) -> None:
+    path = tmp_path / "wave.glb"
+    path.write_bytes(written.glb(*written.wave_gltf(interpolation=interpolation, skin=skin)))
+    clip = GltfSource().read(path, None)
+    if skin:
+        assert_waves(library, path)
+        assert clip.frame_time.denominator == 30  # its keys are rare
+    times = np.arange(len(clip.positions)) * float(clip.frame_time)
+    expected = np.stack(
+        [np.interp(times * written.RATE, np.arange(written.FRAMES), EXPECTED["LeftHand"][:, axis]) for axis in range(3)], axis=1
+    )
+    np.testing.assert_allclose(hand_of(clip), expected, atol=0.6)
+
+
+def test_steps_hold_their_values(tmp_path) -> None:
+    path = tmp_path / "wave.glb"
+    path.write_bytes(written.glb(*written.wave_gltf(interpolation="STEP")))
+    hand = hand_of(GltfSource().read(path, None))
+    assert len(np.unique(hand.round(3), axis=0)) == 5
+
+
+@pytest.mark.parametrize("where", ["data", "file"])
+def test_a_gltf_with_its_buffer_elsewhere_waves(library, tmp_path, where) -> None:
+    root, binary = written.wave_gltf()
+    root["buffers"][0]["uri"] = (
+        f"data:application/octet-stream;base64,{base64.b64encode(binary).decode()}" if where == "data" else "wave%201.bin"
+    )
+    (tmp_path / "wave 1.bin").write_bytes(binary)
+    (tmp_path / "wave.gltf").write_text(json.dumps(root))
+    assert_waves(library, tmp_path / "wave.gltf")
+
+
+def test_one_of_several_clips_is_chosen_by_name_or_number(library, tmp_path) -> None:
+    root, binary = written.wave_gltf(clips=("still", "Wave", "walk"))
+    root["animations"][0]["channels"] = root["animations"][0]["channels"][1:]  # whose hips stay where they are
+    path = tmp_path / "wave.glb"
+    path.write_bytes(written.glb(root, binary))
+    assert "the clip is 'Wave', of 3; FILE#CLIP asks for another: still, walk" in library.warnings(path)
+    for clip in ("wave", "1"):
+        assert_waves(library, path, MotionChoices(clip=clip))
+    with pytest.raises(MotionFileError, match="there is no clip 'run', it has still, Wave, walk"):
+        library.motion(path, MotionChoices(clip="run"))
+
+
+@pytest.mark.parametrize("version", ["VRM", "VRMC_vrm"])
+def test_a_vrm_says_itself_which_bone_is_which(library, tmp_path, version) -> None:
+    root, binary = written.wave_gltf()
+    bones = {"hips": "Hips", "spine": "Spine", "neck": "Neck", "head": "Head"}
+    bones |= {
+        f"{side.lower()}{part}": f"{side}{part}"
+        for side in ("Left", "Right")
+        for part in ("UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot")
+    }
+    places = {name: index for index, (name, *_) in enumerate(written.BODY)}
+    for index, node in enumerate(root["nodes"]):
+        node["name"] = f"J{index}"
+    nodes = {bone: {"node": places[name]} for bone, name in bones.items()}
+    humanoid = [{"bone": bone, **node} for bone, node in nodes.items()] if version == "VRM" else nodes
+    root["extensions"] = {version: {"humanoid": {"humanBones": humanoid}}}
+    path = tmp_path / "wave.vrm"
+    path.write_bytes(written.glb(root, binary))
+    assert_waves(library, path)
+    assert "VRM" in library.body(path).reasons[0]
+
+
+def broken(**changes) -> bytes:
+    root, binary = written.wave_gltf()
+    for key, value in changes.items():
+        kind, place, field = key.split("__")
+        root[kind][int(place)][field] = value
+    return written.glb(root, binary)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"glTF\2\0\0\0", "has no JSON"),
+        (broken()[:300], "cut short"),
+        (b'{"asset": {"version": "1.0"}}', "expected glTF 2.0, found version '1.0'"),
+        (b"{", "its JSON can't be read"),
+        (b'{"asset": {"version": "2.0"}, "nodes": [3]}', "nodes: expected a list of objects"),
+        (b'{"asset": {"version": "2.0"}}', "there is no animation"),
+        (broken(nodes__3__children=[0]), "has two parents|is below itself"),
+        (broken(nodes__22__children=[22]), "has two parents|is below itself"),
+        (broken(nodes__3__children=[99]), "expected the number of one of 23 nodes, found 99"),
+        (broken(nodes__2__translation=[1, 2]), r"nodes\[2\].translation: expected 3 numbers"),
+        (broken(accessors__1__count=4), "expected 5 values of 4 numbers"),
+        (broken(accessors__1__count=10**9), "a count, that is not read"),
+        (broken(accessors__0__bufferView=7), "expected the number of one of 3 bufferViews, found 7"),
+        (broken(accessors__0__componentType=1), "of a type"),
+        (broken(bufferViews__1__byteOffset=10**6), "lie outside the file's data"),
+        (broken(buffers__0__uri="../other.bin"), "expected a file in the same folder"),
+        (broken(buffers__0__uri="/etc/passwd"), "expected a file in the same folder"),
+        (broken(buffers__0__uri="data:,%%%"), "not base64"),
+        (broken(nodes__0__scale=[1e300, 1e300, 1e300]), "infinitely far away"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_gltf_is_said(tmp_path, content, message) -> None:
+    path = tmp_path / "wave.gltf"
+    path.write_bytes(content)
+    with pytest.raises(MotionFileError, match=message):
+        GltfSource().read(path, None)
+
+
+POINTS = written.coco_frames()
+
+
+def mmpose(frame: np.ndarray) -> dict:
+    return {"keypoints": frame[:, :2].tolist(), "keypoint_scores": frame[:, 2].tolist()}
+
+
+KEYPOINTS = {
+    "a list of frames": POINTS.tolist(),
+    "an object with frames": {"fps": 24, "frames": POINTS.tolist()},
+    "COCO results": [{"image_id": k, "keypoints": frame.ravel().tolist(), "score": 0.9} for k, frame in enumerate(POINTS)],
+    "AlphaPose": [{"image_id": f"{k}.jpg", "keypoints": frame.ravel().tolist(), "score": 2.9} for k, frame in enumerate(POINTS)],
+    "MMPose": {"meta_info": {}, "instance_info": [{"frame_id": k, "instances": [mmpose(frame)]} for k, frame in enumerate(POINTS)]},
+    "OpenPose": written.openpose_frames(),
+    "OpenPose by file": {f"v_{k:012d}_keypoints": frame for k, frame in enumerate(written.openpose_frames())},
+    "MediaPipe": {"width": 640, "height": 480, "frames": [{"landmarks": frame} for frame in written.points_33(three=False)]},
+    "MediaPipe's world": [{"pose_world_landmarks": frame} for frame in written.points_33(three=True)],
+    "MediaPipe's people": [{"pose_landmarks": [frame]} for frame in written.points_33(three=False)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", KEYPOINTS)
+def test_keypoints_of_a_tool_wave(library, tmp_path, tool) -> None:
+    path = tmp_path / "wave.json"
+    path.write_text(json.dumps(KEYPOINTS[tool]))
+    assert_waves(library, path)
+    clip = library.clip(path)
+    assert clip.is_flat is (tool != "MediaPipe's world")
+    assert len(clip.positions) == written.FRAMES
+
+
+def test_a_rate_that_is_not_said_is_noted(library, tmp_path) -> None:
+    path = tmp_path / "wave.json"
+    path.write_text(json.dumps(POINTS.tolist()))
+    assert library.warnings(path) == ("the file does not say its rate: 30 frames a second are taken",)
+    path.write_text(json.dumps({"fps": 23.976, "frames": POINTS.tolist()}))
+    assert float(1 / library.motion(path).frame_time) == pytest.approx(23.976)
+
+
+def test_flat_points_are_seen_as_they_are_even_from_behind(library, tmp_path) -> None:
+    """Someone who turns the back to the camera has the left hand on the image's left."""
+    path = tmp_path / "wave.json"
+    behind = POINTS.copy()
+    behind[..., 0] = 640 - behind[..., 0]
+    path.write_text(json.dumps(behind.tolist()))
+    motion = library.motion(path)
+    times = [k * motion.frame_time for k in range(motion.frame_count)]
+    joints = retargeted(RIG, motion, library.matching_retarget(motion), times).joints
+    assert joints[-1, HAND, 1] > joints[-1, SHOULDER, 1]
+    assert joints[12, HAND, 0] < joints[12, SHOULDER, 0]
+
+
+def test_jitter_gaps_and_wrong_places_are_smoothed_away(tmp_path) -> None:
+    random = np.random.default_rng(3)
+    noisy = np.repeat(POINTS, 5, axis=0)
+    for axis in (0, 1):  # a slow wave at 120 frames a second
+        for point in range(17):
+            noisy[:, point, axis] = np.interp(np.arange(120) / 5, np.arange(24), POINTS[:, point, axis])
+    clean = noisy[:, 9, :2].copy()
+    noisy[..., :2] += random.normal(0, 2.0, noisy[..., :2].shape)
+    noisy[50:58, 9] = 0.0
+    noisy[80, 9, :2] += 300
+    (tmp_path / "wave.json").write_text(json.dumps({"fps": 120, "frames": noisy.tolist()}))
+    clip = PointSource().read(tmp_path / "wave.json", None)
+    found = hand_of(clip, "left_wrist") * [1, -1, 1]
+    error = np.linalg.norm(found[:, :2] - clean, axis=1)
+    assert error[5:-5].max() < 6.0
+    assert np.median(error) < 1.5
+
+
+def test_the_same_person_is_followed_among_others(tmp_path) -> None:
+    others = (POINTS * [0.5, 0.5, 1]).tolist()
+    frames = [
+        {"people": [{"keypoints": a}, {"keypoints": b}] if k % 2 else [{"keypoints": b}, {"keypoints": a}]}
+        for k, (a, b) in enumerate(zip(others, POINTS.tolist(), strict=True))
+    ]
+    (tmp_path / "two.json").write_text(json.dumps({"frames": frames}))
+    clip = PointSource().read(tmp_path / "two.json", None)
+    assert "there are 2 people in it: the one who is seen largest at first is followed" in clip.notes
+    assert np.abs(np.diff(hand_of(clip, "left_wrist"), axis=0)).max() < 30
+
+
+def test_legs_that_are_never_seen_hang(library, tmp_path) -> None:
+    half = POINTS.copy()
+    half[:, 13:] = 0.0
+    (tmp_path / "half.json").write_text(json.dumps(half.tolist()))
+    assert_waves(library, tmp_path / "half.json")
+    assert "never seen" in library.warnings(tmp_path / "half.json")[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "this is no JSON"),
+        ("[" * 100_000, "this is no JSON"),
+        ("{}", "expected a list of frames"),
+        ("[]", "expected a list of frames"),
+        ("[[]]", "no frame has a person in it"),
+        ('[{"a": 1}]', "frame 0: expected people or keypoints, found a"),
+        ("[[[1, 2, 3]]]", r"found 1$"),
+        ("[3]", "frame 0: expected a list, found int"),
+        ('[{"people": [{"keypoints": ["x"]}]}]', r"frame 0, person 0, point 0: expected x, y and a confidence, found x"),
+        ('[{"people": [{"pose_keypoints_2d": [1, 2, 3, 4]}]}]', "found 4 numbers"),
+        (json.dumps([[[1e300, 2, 1]] * 17]), "expected a number below 1e9"),
+        (json.dumps([[[0, 0, 0]] * 17] * 5), "the hips are never seen"),
+    ],
+)
+def test_what_is_wrong_with_keypoints_is_said(tmp_path, content, message) -> None:
+    path = tmp_path / "wave.json"
+    path.write_text(content)
+    with pytest.raises(MotionFileError, match=message):
+        PointSource().read(path, None)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        written.smpl_positions(),
+        written.smpl_positions()[None],
+        written.smpl_positions().transpose(1, 2, 0),
+        written.smpl_positions().reshape(-1, 66).astype(np.float32),
+    ],
+    ids=["positions", "a batch", "joints first", "flat rows"],
+)
+def test_joint_arrays_wave(library, tmp_path, array) -> None:
+    np.save(tmp_path / "wave.npy", array)
+    assert_waves(library, tmp_path / "wave.npy")
+    assert "20 frames a second" in library.warnings(tmp_path / "wave.npy")[0]
+
+
+def test_features_give_the_positions_that_they_were_made_of(tmp_path) -> None:
+    """A body that turns by 0.1 rad and steps ahead in each frame."""
+    turn = 0.1 * np.arange(30)
+    rest = written.smpl_positions()[0] / 100
+    rest[:, [0, 2]] -= rest[0, [0, 2]]
+    steps = np.stack([0.05 * np.sin(turn), 0 * turn, 0.05 * np.cos(turn)], axis=1)
+    root = np.concatenate([np.zeros((1, 3)), np.cumsum(steps[1:], axis=0)])
+    c, s = np.cos(turn), np.sin(turn)
+    world = np.stack(
+        [
+            c[:, None] * rest[:, 0] + s[:, None] * rest[:, 2],
+            np.tile(rest[:, 1], (30, 1)),
+            -s[:, None] * rest[:, 0] + c[:, None] * rest[:, 2],
+        ],
+        axis=-1,
+    )
+    features = np.zeros((30, 263))
+    features[:, 0] = -0.05  # half the angle, towards the body's own axes
+    features[:, 2] = 0.05
+    features[:, 3] = rest[0, 1]
+    features[:, 4:67] = np.tile(rest[1:].ravel(), (30, 1))
+    np.save(tmp_path / "walk.npy", features)
+    positions = DiffusionSource().read(tmp_path / "walk.npy", None).positions
+    np.testing.assert_allclose(positions, world + root[:, None], atol=1e-9)
+
+
+def test_pickled_objects_are_not_loaded(tmp_path) -> None:
+    np.save(tmp_path / "results.npy", np.array({"motion": 1}, dtype=object), allow_pickle=True)
+    with pytest.raises(MotionFileError, match="Python objects"):
+        DiffusionSource().read(tmp_path / "results.npy", None)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((5, 7, 3)), r"found an array \(5, 7, 3\)"),
+        (np.full((5, 22, 3), np.nan), "frame 0, joint pelvis"),
+        (np.zeros((0, 22, 3)), "0 frames"),
+        (np.array(["a"]), "no array of numbers"),
+    ],
+)
+def test_what_is_wrong_with_an_array_is_said(tmp_path, array, message) -> None:
+    np.save(tmp_path / "wave.npy", array)
+    with pytest.raises(MotionFileError, match=message):
+        DiffusionSource().read(tmp_path / "wave.npy", None)
+
+
+def test_an_fbx_waves(library, tmp_path) -> None:
+    pytest.importorskip("ufbx", reason="the extra fbx is not installed")
+    path = tmp_path / "wave.fbx"
+    path.write_text(written.wave_fbx())
+    assert_waves(library, path)
+    clip = library.clip(path)
+    np.testing.assert_allclose(hand_of(clip)[:: len(clip.positions) - 1] * 100, EXPECTED["LeftHand"][:: written.FRAMES - 1], atol=0.5)
+
+
+def test_an_fbx_without_the_extra_says_what_to_do(library, tmp_path, monkeypatch) -> None:
+    path = tmp_path / "wave.fbx"
+    path.write_bytes(b"Kaydara FBX Binary  \0")
+    monkeypatch.setattr(fbx.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(MotionFileError, match=r"this is an FBX file.*pip install 'doodled\[fbx\]'.*BVH"):
+        library.motion(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "left with status -11"),
+        ("import sys; sys.exit('no')", "left with status 1: no"),
+        ("import time; time.sleep(60)", "not read within"),
+    ],
+)
+def test_a_reader_that_crashes_or_hangs_is_no_harm(library, tmp_path, monkeypatch, script, message) -> None:
+    path = tmp_path / "wave.fbx"
+    path.write_bytes(b"Kaydara FBX Binary  \0")
+    (tmp_path / "child.py").write_text(script)
+    monkeypatch.setattr(fbx, "_CHILD", tmp_path / "child.py")
+    monkeypatch.setattr(fbx, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(fbx.importlib.util, "find_spec", lambda _: True)
+    with pytest.raises(MotionFileError, match=message):
+        library.motion(path)
