@@ -118,7 +118,7 @@ def _number(text: str) -> int:
 
 
 def _people(frame: object, index: int) -> list[list[tuple[float, ...]]]:
-    """Everyone in a frame, each a list of points."""
+    """All people in a frame, each a list of points."""
     if frame is None:
         return []
     inner = frame
@@ -204,7 +204,7 @@ def _width(people: list[list[tuple[float, ...]]]) -> int:
 
 
 def _followed(people: list[list[list[tuple[float, ...]]]], count: int, depth: int) -> tuple[Floats, Floats]:
-    """One person's places (T, N, D) and confidences (T, N): the largest at first, then whoever is nearest to where that one was."""
+    """One person's places (T, N, D) and confidences (T, N): the largest at first, then the one nearest to the last place."""
     places = np.zeros((len(people), count, depth))
     confidences = np.zeros((len(people), count))
     last: Floats | None = None

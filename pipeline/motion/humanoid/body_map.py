@@ -101,9 +101,9 @@ def find_body(
     Args:
         positions: (T, K, 3) joint positions in the file's world.
         rest: (K, 3) the same in the rest pose, if the file has one.
-        up: the user's word on which axis is up.
+        up: which axis is up, if the user says it.
         declared_up: what the file's format says about it.
-        facing_axis: the user's word on which axis the body faces in the first frame.
+        facing_axis: which axis the body faces in the first frame, if the user says it.
     """
     points = positions[np.unique(np.linspace(0, len(positions) - 1, SAMPLES).astype(int))]
     candidates = [(tree, limbs) for tree in body_trees(names, parents, points) if (limbs := best_limbs(tree)) is not None]
