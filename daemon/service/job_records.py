@@ -68,9 +68,8 @@ class JobRecords:
             now: when the daemon received the result; publish_started_s: when it began to publish. Both on the monotonic clock.
         """
         publish_s = time.monotonic() - publish_started_s
-        self._log.emit(
+        self._log_for(job, result).emit(
             Event.JOB_DONE,
-            **_job_fields(job, result),
             outcome="success",
             duration_ms=round(1000 * (now - timing.claimed_s)),
             queue_wait_ms=round(1000 * timing.queue_wait_s),
@@ -91,13 +90,12 @@ class JobRecords:
     def log_recovered_done(self, job: Job, manifest: Mapping[str, Any]) -> None:
         """The record of a job whose daemon died while it published it."""
         outputs = [_output_fields(output) for output in manifest["outputs"]]
-        self._log.emit(Event.JOB_DONE, **_job_fields(job), outcome="success", outputs=outputs, is_recovered=True)
+        self._log_for(job).emit(Event.JOB_DONE, outcome="success", outputs=outputs, is_recovered=True)
 
     def log_failed(self, job: Job, result: TaskResult, failure: TaskFailure, *, duration_s: float, failed_path: str) -> None:
         """The record of a job whose files are in `failed/`."""
-        self._log.emit(
+        self._log_for(job, result).emit(
             Event.JOB_FAILED,
-            **_job_fields(job, result),
             outcome="failure",
             stage=stage_of(failure.stage),
             error_type=str(failure.kind),
@@ -114,23 +112,22 @@ class JobRecords:
         """The record of a job whose daemon died while it moved the files to `failed/`; `error` is its error.json."""
         why = {"error_type": error.get("error_type"), "error_message": error.get("message")}
         where = {"failed_path": shown_name(failed_path), "is_recovered": True}
-        self._log.emit(Event.JOB_FAILED, **_job_fields(job), outcome="failure", **why, **where)
+        self._log_for(job).emit(Event.JOB_FAILED, outcome="failure", **why, **where)
 
     def log_requeued(self, job: Job, result: TaskResult, failure: TaskFailure, outcome: Outcome, *, attempts: int, wait_s: float) -> None:
         """The record of a job that is retried or deferred; `attempts` includes the one that ended."""
         event = Event.JOB_RETRIED if outcome is Outcome.RETRY else Event.JOB_DEFERRED
-        fields = {**_job_fields(job, result), "attempt": attempts}
-        message = failure.message[:_MAX_MESSAGE]
-        self._log.emit(event, **fields, stage=stage_of(failure.stage), reason=failure.kind, error_message=message, wait_s=wait_s)
+        log, message = self._log_for(job, result).bind(attempt=attempts), failure.message[:_MAX_MESSAGE]
+        log.emit(event, stage=stage_of(failure.stage), reason=failure.kind, error_message=message, wait_s=wait_s)
 
-
-def _job_fields(job: Job, result: TaskResult | None = None) -> dict[str, Any]:
-    fields: dict[str, Any] = {"job_id": job.id, "attempt": job.attempts, **name_fields(job.name), "folder": "/".join(job.folder)}
-    if result is not None and result.file_sha256:
-        fields |= {"file_sha256": result.file_sha256, "file_size": result.file_size}
-    if result is not None and result.upstream_attempts:
-        fields["upstream_attempts"] = result.upstream_attempts
-    return fields
+    def _log_for(self, job: Job, result: TaskResult | None = None) -> EventLog:
+        """A logger that adds what is known about a job and its file to every record."""
+        log = self._log.for_job(job)
+        if result is not None and result.file_sha256:
+            log = log.bind(file_sha256=result.file_sha256, file_size=result.file_size)
+        if result is not None and result.upstream_attempts:
+            log = log.bind(upstream_attempts=result.upstream_attempts)
+        return log
 
 
 def _idle_s(result: TaskResult, now: float) -> float:

@@ -255,7 +255,7 @@ class Scheduler:
         observation = self._observe(job)
         if observation.has_writer or observation.is_unlike(running.observation):
             self._return_attempt(job)
-            self._log.emit(Event.JOB_RETRIED, job_id=job.id, **name_fields(job.name), reason="changed")
+            self._log.for_job(job).emit(Event.JOB_RETRIED, reason="changed")
             self._requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
             self.admission.forget(job)
             return

@@ -159,7 +159,7 @@ REFUSED: dict[str, tuple[Callable[[Workbench], object], type[DoodledError], str]
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_can_not_be_animated_is_refused_in_words_and_leaves_nothing_behind(bench: Workbench, name: str) -> None:
+def test_refuses_bad_input_with_clear_error(bench: Workbench, name: str) -> None:
     spoil, kind, says = REFUSED[name]
     spoil(bench)
     with pytest.raises(kind) as refused:
@@ -179,7 +179,7 @@ MENDED: dict[str, tuple[Callable[[Workbench], object], bool]] = {
 
 
 @pytest.mark.parametrize("name", MENDED)
-def test_what_can_be_mended_is_mended_and_said(bench: Workbench, name: str) -> None:
+def test_repairs_input_and_reports_it(bench: Workbench, name: str) -> None:
     spoil, is_noted = MENDED[name]
     spoil(bench)
     done = bench.rendered()
@@ -187,6 +187,6 @@ def test_what_can_be_mended_is_mended_and_said(bench: Workbench, name: str) -> N
     assert bench.is_seen_in_every_frame()
 
 
-def test_the_unspoilt_bench_is_animated_without_a_word(bench: Workbench) -> None:
+def test_animates_valid_input_without_notes(bench: Workbench) -> None:
     assert bench.rendered().notes == ()
     assert bench.is_seen_in_every_frame()

@@ -49,7 +49,7 @@ def numbers(record: dict[str, Any]) -> list[float]:
 
 @pytest.mark.usefixtures("summer_time")
 @pytest.mark.parametrize("step", STEPS_S)
-def test_a_clock_that_jumps_neither_hurries_nor_delays_anything(tmp_path: Path, clock: Clock, step: str) -> None:
+def test_clock_jump_changes_no_timing(tmp_path: Path, clock: Clock, step: str) -> None:
     tries: list[float] = []
     now = 1000.0
 
@@ -72,7 +72,7 @@ def test_a_clock_that_jumps_neither_hurries_nor_delays_anything(tmp_path: Path, 
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
-def test_what_dead_daemons_left_is_taken_over_whatever_the_clock_says(tmp_path: Path, clock: Clock) -> None:
+def test_takeover_ignores_wall_clock(tmp_path: Path, clock: Clock) -> None:
     for offset_s in STEPS_S.values():
         content = b"a drawing at %d" % offset_s
         with HandDriven.opened(tmp_path) as daemon:
@@ -88,7 +88,7 @@ def test_what_dead_daemons_left_is_taken_over_whatever_the_clock_says(tmp_path: 
     check_tidy(tmp_path)
 
 
-def test_fifty_of_the_same_content_are_each_animated_and_told(tmp_path: Path) -> None:
+def test_animates_and_logs_each_duplicate(tmp_path: Path) -> None:
     content, first = b"the same", ""
     for life in range(2):
         with HandDriven.opened(tmp_path) as daemon:
@@ -103,7 +103,7 @@ def test_fifty_of_the_same_content_are_each_animated_and_told(tmp_path: Path) ->
     check_tidy(tmp_path)
 
 
-def test_fifty_of_one_name_dropped_while_the_first_runs_all_have_results_of_their_own(tmp_path: Path) -> None:
+def test_files_of_same_name_get_own_results(tmp_path: Path) -> None:
     contents = [b"number %d" % number for number in range(50)]
     path = tmp_path / "inbox" / "same.png"
     with HandDriven.opened(tmp_path, count=60) as daemon:
@@ -126,7 +126,7 @@ def test_fifty_of_one_name_dropped_while_the_first_runs_all_have_results_of_thei
     check_tidy(tmp_path)
 
 
-def test_what_was_seen_is_forgotten_with_its_sources(tmp_path: Path, clock: Clock) -> None:
+def test_seen_index_expires_with_sources(tmp_path: Path, clock: Clock) -> None:
     content = b"the same"
     told = []
     for offset_s in (0.0, 100 * HOUR_S, 300 * HOUR_S):

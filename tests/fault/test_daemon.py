@@ -73,7 +73,7 @@ def drop(root: Path, name: str | bytes, content: bytes) -> bytes:
     return content
 
 
-def test_a_file_that_kills_its_worker_fails_alone_after_three_deaths(tmp_path: Path) -> None:
+def test_crashing_file_fails_alone_after_three_attempts(tmp_path: Path) -> None:
     for name in ("segfault", "hang", "hog"):
         drop(tmp_path, f"{name}.png", name.encode())
     others = {f"fine{number}.png": drop(tmp_path, f"fine{number}.png", b"fine %d" % number) for number in range(6)}
@@ -88,7 +88,7 @@ def test_a_file_that_kills_its_worker_fails_alone_after_three_deaths(tmp_path: P
     check_tidy(tmp_path)
 
 
-def test_a_bad_file_fails_once_and_says_what_to_do(tmp_path: Path) -> None:
+def test_bad_file_fails_once_with_hint(tmp_path: Path) -> None:
     content = drop(tmp_path, "dab/refused.png", b"refuse me")
     records = drained(tmp_path)
     reason = Places(tmp_path).failed("refused.png")
@@ -99,7 +99,7 @@ def test_a_bad_file_fails_once_and_says_what_to_do(tmp_path: Path) -> None:
     assert len(events(records, "job.failed")) == 1
 
 
-def test_an_outage_fails_nobody_and_its_end_is_noticed(tmp_path: Path) -> None:
+def test_outage_fails_no_job_and_recovery_is_noticed(tmp_path: Path) -> None:
     contents = [drop(tmp_path, f"picture{number}.png", b"outage %d" % number) for number in range(20)]
     records = drained(tmp_path)
     assert records[-1]["status"] == 75
@@ -114,7 +114,7 @@ def test_an_outage_fails_nobody_and_its_end_is_noticed(tmp_path: Path) -> None:
     check_tidy(tmp_path)
 
 
-def test_while_the_networks_are_out_one_probe_runs_and_the_rest_waits(tmp_path: Path) -> None:
+def test_only_probe_runs_during_outage(tmp_path: Path) -> None:
     for number in range(20):
         drop(tmp_path, f"picture{number}.png", b"outage %d" % number)
     with running(tmp_path) as daemon:
@@ -131,7 +131,7 @@ def statuses(root: Path) -> str:
     return "".join(path.read_text() for path in (root / "spool" / "status").glob("*.json"))
 
 
-def test_a_stop_lets_what_runs_finish_and_leaves_the_rest(tmp_path: Path) -> None:
+def test_stop_finishes_running_jobs_only(tmp_path: Path) -> None:
     for number in range(12):
         drop(tmp_path, f"picture{number}.png", b"slow %d" % number)
     with running(tmp_path, 2) as daemon:
@@ -146,7 +146,7 @@ def test_a_stop_lets_what_runs_finish_and_leaves_the_rest(tmp_path: Path) -> Non
     check_tidy(tmp_path)
 
 
-def test_a_second_signal_stops_at_once_and_costs_no_attempt(tmp_path: Path) -> None:
+def test_second_signal_stops_at_once_and_returns_attempts(tmp_path: Path) -> None:
     content = drop(tmp_path, "stuck.png", b"hang")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.bind(str(tmp_path / "notify"))
@@ -168,7 +168,7 @@ def test_a_second_signal_stops_at_once_and_costs_no_attempt(tmp_path: Path) -> N
     assert next(tmp_path.glob("spool/work/*/*/source")).read_bytes() == content
 
 
-def test_a_killed_daemons_work_is_taken_over_and_its_workers_die_with_it(tmp_path: Path) -> None:
+def test_jobs_of_killed_daemon_are_taken_over_and_workers_die(tmp_path: Path) -> None:
     contents = [drop(tmp_path, f"picture{number}.png", b"slow %d" % number) for number in range(5)]
     with running(tmp_path, 5) as daemon:
         until(lambda: len(Places(tmp_path).claimed()) == 5)
@@ -182,7 +182,7 @@ def test_a_killed_daemons_work_is_taken_over_and_its_workers_die_with_it(tmp_pat
     check_tidy(tmp_path)
 
 
-def test_rivals_on_one_inbox_share_it_while_one_is_killed_and_one_is_stopped(tmp_path: Path) -> None:
+def test_daemons_share_inbox_while_one_is_killed_and_one_stopped(tmp_path: Path) -> None:
     with running(tmp_path) as killed, running(tmp_path) as paused, running(tmp_path) as steady:
         contents = [drop(tmp_path, f"picture{number}.png", b"picture %d" % number) for number in range(300)]
         until(lambda: len(Places(tmp_path).manifests()) > 20)
@@ -201,7 +201,7 @@ def test_rivals_on_one_inbox_share_it_while_one_is_killed_and_one_is_stopped(tmp
     check_tidy(tmp_path)
 
 
-def test_a_writer_that_pauses_is_waited_for_and_gets_the_whole_file_done(tmp_path: Path) -> None:
+def test_waits_for_writer_that_pauses(tmp_path: Path) -> None:
     with running(tmp_path) as daemon:
         path = tmp_path / "inbox" / "slow upload.png"
         with path.open("wb") as file:
@@ -216,7 +216,7 @@ def test_a_writer_that_pauses_is_waited_for_and_gets_the_whole_file_done(tmp_pat
     check_published(tmp_path, "slow upload.png", b"first half, second half")
 
 
-def test_a_writer_that_goes_on_after_the_claim_gets_its_last_word(tmp_path: Path) -> None:
+def test_renders_again_after_write_to_claimed_file(tmp_path: Path) -> None:
     drop(tmp_path, "changing.png", b"slow start")
     with running(tmp_path) as daemon:
         until(lambda: Places(tmp_path).claimed())
@@ -241,7 +241,7 @@ def test_a_writer_that_goes_on_after_the_claim_gets_its_last_word(tmp_path: Path
         b"nosuffix",
     ],
 )
-def test_hostile_names_are_processed_and_told_harmlessly(tmp_path: Path, name: bytes) -> None:
+def test_hostile_names_are_animated_and_escaped_in_log(tmp_path: Path, name: bytes) -> None:
     content = drop(tmp_path, name, b"anything")
     drop(tmp_path, b"f" + name[1:], b"refuse")
     records = drained(tmp_path)
@@ -252,7 +252,7 @@ def test_hostile_names_are_processed_and_told_harmlessly(tmp_path: Path, name: b
     check_tidy(tmp_path)
 
 
-def test_files_of_one_name_from_several_folders_and_times_never_replace_each_other(tmp_path: Path) -> None:
+def test_results_never_replace_each_other(tmp_path: Path) -> None:
     contents = []
     for number in range(4):
         contents.append(drop(tmp_path, "same.png", b"number %d" % number))
@@ -266,7 +266,7 @@ def test_files_of_one_name_from_several_folders_and_times_never_replace_each_oth
     check_tidy(tmp_path)
 
 
-def test_what_is_no_file_is_left_alone_and_told_once(tmp_path: Path) -> None:
+def test_irregular_files_stay_and_are_logged_once(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     secret = tmp_path / "secret.png"
@@ -284,7 +284,7 @@ def test_what_is_no_file_is_left_alone_and_told_once(tmp_path: Path) -> None:
     assert len(list(inbox.iterdir())) == 6
 
 
-def test_an_outbox_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_linked_outbox_folder_is_not_followed(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / "outbox").mkdir()
@@ -297,7 +297,7 @@ def test_an_outbox_folder_that_is_a_link_is_not_followed(tmp_path: Path) -> None
     assert reason["error_type"] == "output"
 
 
-def test_damaged_job_files_cost_their_job_its_name_and_nothing_more(tmp_path: Path) -> None:
+def test_damaged_job_file_loses_only_the_name(tmp_path: Path) -> None:
     with Spool.opened(tmp_path) as spool:
         for number, damage in enumerate((b"", b"{", b'{"schema": 0}', b"\xff")):
             drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
@@ -314,7 +314,7 @@ def test_damaged_job_files_cost_their_job_its_name_and_nothing_more(tmp_path: Pa
     check_tidy(tmp_path)
 
 
-def test_jobs_of_a_later_version_are_left_alone_until_it_is_back(tmp_path: Path) -> None:
+def test_jobs_of_later_version_wait_for_it(tmp_path: Path) -> None:
     content = drop(tmp_path, "picture.png", b"picture")
     with Spool.opened(tmp_path) as spool:
         job = spool.claim("picture.png", (), is_folder=False, sidecar=None, now_s=1e9)
@@ -328,7 +328,7 @@ def test_jobs_of_a_later_version_are_left_alone_until_it_is_back(tmp_path: Path)
     assert json.loads(kept[0].with_name("job.json").read_text())["mood"] == "fine"
 
 
-def test_nobody_needs_to_read_the_log(tmp_path: Path) -> None:
+def test_works_while_log_is_not_read(tmp_path: Path) -> None:
     content = drop(tmp_path, "picture.png", b"picture")
     read, write = os.pipe()
     os.close(read)
@@ -338,7 +338,7 @@ def test_nobody_needs_to_read_the_log(tmp_path: Path) -> None:
     check_published(tmp_path, "picture.png", content)
 
 
-def test_the_inbox_may_go_and_come_back(tmp_path: Path) -> None:
+def test_inbox_may_disappear_and_return(tmp_path: Path) -> None:
     with running(tmp_path, environ={**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2"}) as daemon:
         (tmp_path / "inbox").rmdir()
         until(lambda: "inbox can't be read" in statuses(tmp_path))
@@ -349,7 +349,7 @@ def test_the_inbox_may_go_and_come_back(tmp_path: Path) -> None:
     check_published(tmp_path, "picture.png", content)
 
 
-def test_settings_are_read_again_on_sighup_and_bad_ones_change_nothing(tmp_path: Path) -> None:
+def test_sighup_reloads_settings_and_rejects_invalid_ones(tmp_path: Path) -> None:
     config = tmp_path / "doodled.toml"
     config.write_text('[animation]\nmotions = ["dab"]\n')
     root = tmp_path / "root"
@@ -366,7 +366,7 @@ def test_settings_are_read_again_on_sighup_and_bad_ones_change_nothing(tmp_path:
         assert daemon.wait(PATIENCE_S) == 0
 
 
-def test_a_full_disk_delays_and_does_no_harm(tmp_path: Path) -> None:
+def test_full_disk_only_delays(tmp_path: Path) -> None:
     if shutil.which("unshare") is None:
         pytest.skip("mounts are forbidden here")
     script = [sys.executable, str(STUB.with_name("full_disk.py")), str(tmp_path)]

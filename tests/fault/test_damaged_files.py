@@ -44,7 +44,7 @@ def left_by_a_dead_daemon(root: Path, name: str, fields: dict[str, Any]) -> None
         {"outputs": [{**OUTPUT, "file": 5}], "manifest": "drawing.json"},
     ],
 )
-def test_a_manifest_that_no_daemon_wrote_is_none(tmp_path: Path, manifest: dict[str, Any]) -> None:
+def test_renders_again_after_damaged_manifest(tmp_path: Path, manifest: dict[str, Any]) -> None:
     root = tmp_path / "root"
     left_by_a_dead_daemon(root, "manifest.json", manifest)
     check_ending(root)
@@ -65,7 +65,7 @@ def test_a_manifest_that_no_daemon_wrote_is_none(tmp_path: Path, manifest: dict[
         {"id": "01ARZ3NDEKTSV4RRFFQ69G5FAV"},
     ],
 )
-def test_a_job_file_that_no_daemon_wrote_costs_the_job_its_name(tmp_path: Path, fields: dict[str, Any]) -> None:
+def test_job_with_damaged_file_gets_new_name(tmp_path: Path, fields: dict[str, Any]) -> None:
     root = tmp_path / "root"
     left_by_a_dead_daemon(root, "job.json", fields)
     check_ending(root)
@@ -79,20 +79,20 @@ def check_ending(root: Path) -> None:
     assert [path.name for path in root.parent.iterdir()] == [root.name]
 
 
-def test_a_reason_without_a_good_name_is_written_anew(tmp_path: Path) -> None:
+def test_error_file_without_valid_name_is_rewritten(tmp_path: Path) -> None:
     root = tmp_path / "root"
     left_by_a_dead_daemon(root, "error.json", {"file": "../../drawing.png"})
     check_ending(root)
     assert not list(Places(root).root.glob("failed/*"))
 
 
-def test_a_reason_never_leads_a_retry_out_of_the_inbox(tmp_path: Path) -> None:
+def test_retry_never_leaves_inbox(tmp_path: Path) -> None:
     (tmp_path / "drawing.png").write_bytes(CONTENT)
     for reason in ({"name": "../x.png"}, {"folder": [".."]}, {"folder": "x/y"}, {"sidecar": "../x.json"}):
         (tmp_path / "drawing.png.error.json").write_text(json.dumps(reason))
         assert [one.reason for one in quarantined(tmp_path)] == [{}]
 
 
-def test_json_that_is_too_deep_is_no_job_file() -> None:
+def test_deeply_nested_json_is_damage() -> None:
     with pytest.raises(ValueError, match="too deep"):
         Job.from_json(b"[" * 100_000)

@@ -108,7 +108,7 @@ def corpus(inbox: Path, drawing: Image.Image) -> int:
     return len(files) + 6
 
 
-def test_each_ends_in_quarantine_with_an_honest_reason(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_each_hostile_file_fails_with_its_reason(server: Server, picture: Path, tmp_path: Path) -> None:
     server.sees = 0  # what can be read holds no figure
     inbox = tmp_path / "root" / "inbox"
     inbox.mkdir(parents=True)

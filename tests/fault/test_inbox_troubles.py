@@ -25,9 +25,7 @@ BACK_WITHIN_S = 30.0
 
 @pytest.mark.parametrize("code", [errno.ESTALE, errno.EBUSY, errno.EACCES, errno.ETIMEDOUT, errno.EIO, errno.ENOTCONN])
 @pytest.mark.parametrize("call", ["scandir", "open"])
-def test_an_inbox_that_answers_with_errors_is_degraded_and_loses_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, call: str
-) -> None:
+def test_unreadable_inbox_is_degraded_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, call: str) -> None:
     real: Callable[..., Any] = getattr(os, call)
     is_out = False
 
@@ -56,7 +54,7 @@ def test_an_inbox_that_answers_with_errors_is_degraded_and_loses_nothing(
 
 
 @pytest.mark.parametrize("code", [errno.ESTALE, errno.EBUSY, errno.ETIMEDOUT, errno.EIO])
-def test_a_file_that_can_not_be_opened_for_a_while_is_only_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_unreadable_file_is_only_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     real = os.open
     is_out = True
 
@@ -77,7 +75,7 @@ def test_a_file_that_can_not_be_opened_for_a_while_is_only_late(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("has_job", [False, True])
-def test_nothing_is_written_under_a_bare_mountpoint(tmp_path: Path, has_job: bool) -> None:
+def test_writes_nothing_below_empty_mount_point(tmp_path: Path, has_job: bool) -> None:
     root = tmp_path / "root"
     with HandDriven.opened(root) as daemon:
         daemon.turn(1000.0)
@@ -105,7 +103,7 @@ def test_nothing_is_written_under_a_bare_mountpoint(tmp_path: Path, has_job: boo
     check_tidy(root)
 
 
-def test_a_real_mount_may_be_taken_away_and_come_back(tmp_path: Path) -> None:
+def test_mount_may_disappear_and_return(tmp_path: Path) -> None:
     if shutil.which("unshare") is None:
         pytest.skip("mounts are forbidden here")
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "DOODLED_INBOX_RESCAN_S": "0.2", "DOODLED_INBOX_DEBOUNCE_S": "0.02"}
@@ -139,7 +137,7 @@ def check_hears(bell: Bell, inbox: Path, name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_watch_whose_handler_raised_is_noticed_and_made_anew(tmp_path: Path) -> None:
+def test_restarts_watcher_whose_handler_raised(tmp_path: Path) -> None:
     bell = Bell()
     watch = Watcher(tmp_path, bell.ring, is_network=False)
     watch.start()
@@ -158,7 +156,7 @@ def test_a_watch_whose_handler_raised_is_noticed_and_made_anew(tmp_path: Path) -
         watch.stop()
 
 
-def test_a_watch_whose_emitter_died_is_noticed_and_made_anew(tmp_path: Path) -> None:
+def test_restarts_watcher_whose_emitter_died(tmp_path: Path) -> None:
     bell = Bell()
     watch = Watcher(tmp_path, bell.ring, is_network=False)
     watch.start()
@@ -177,7 +175,7 @@ def test_a_watch_whose_emitter_died_is_noticed_and_made_anew(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("is_dead", [False, True])
-def test_without_any_event_all_files_are_found_by_the_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_dead: bool) -> None:
+def test_scan_finds_files_without_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_dead: bool) -> None:
     with HandDriven.opened(tmp_path) as daemon:
         restarts = []
         if is_dead:  # by the service's looks at it, a dead watch is made anew

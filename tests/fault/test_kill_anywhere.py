@@ -79,7 +79,7 @@ def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) 
 
 
 @pytest.mark.parametrize("content", [b"a drawing", b"refuse this"])
-def test_a_daemon_killed_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: bytes) -> None:
+def test_kill_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: bytes) -> None:
     ends, roots = disturbed(tmp_path, content, "signal=SIGKILL")
     assert len(ends) > 25
     assert all(ends.values()), ends
@@ -87,7 +87,7 @@ def test_a_daemon_killed_at_any_call_loses_and_doubles_nothing(tmp_path: Path, c
         check_ending(root, content)
 
 
-def test_a_disk_that_refuses_once_delays_and_does_no_harm(tmp_path: Path) -> None:
+def test_single_disk_error_only_delays(tmp_path: Path) -> None:
     ends, roots = disturbed(tmp_path, b"a drawing", "error=EIO", "fsync,linkat,rename,renameat")
     assert len(ends) > 12
     assert set(ends.values()) <= {0, 75}, ends

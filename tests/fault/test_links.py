@@ -37,7 +37,7 @@ TIMES = 100
 CHARACTER = ROOT / "etc" / "characters" / "stick_king"
 
 
-def test_what_is_no_file_stays_where_it_is(tmp_path: Path) -> None:
+def test_irregular_files_stay_in_inbox(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     with socket.socket(socket.AF_UNIX) as listening:
@@ -58,7 +58,7 @@ def test_what_is_no_file_stays_where_it_is(tmp_path: Path) -> None:
     assert not events(records, "job.claimed")
 
 
-def test_a_hard_link_is_a_file_like_any_other_and_what_it_is_linked_to_stays(tmp_path: Path) -> None:
+def test_animates_hard_link_and_keeps_its_target(tmp_path: Path) -> None:
     elsewhere = tmp_path / "kept.png"
     elsewhere.write_bytes(b"kept")
     (tmp_path / "inbox").mkdir()
@@ -68,7 +68,7 @@ def test_a_hard_link_is_a_file_like_any_other_and_what_it_is_linked_to_stays(tmp
     assert elsewhere.read_bytes() == b"kept"
 
 
-def test_names_that_look_the_same_are_two_files_with_two_results(tmp_path: Path) -> None:
+def test_names_that_look_equal_get_two_results(tmp_path: Path) -> None:
     names = [unicodedata.normalize(form, "Zoë 🐙.png") for form in ("NFC", "NFD")]
     for name in names:
         drop(tmp_path, name, name.encode())
@@ -84,7 +84,7 @@ def test_names_that_look_the_same_are_two_files_with_two_results(tmp_path: Path)
 # --- between the look and the act ------------------------------------------------------------------------------------
 
 
-def test_a_link_that_takes_a_files_place_before_the_claim_is_not_followed(tmp_path: Path) -> None:
+def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
     """It is moved like the file that it replaced, seen for what it is, and never opened."""
     secret = tmp_path / "secret"
     secret.write_bytes(b"not yours")
@@ -106,7 +106,7 @@ def test_a_link_that_takes_a_files_place_before_the_claim_is_not_followed(tmp_pa
     assert b"not yours" not in b"".join(path.read_bytes() for path in (tmp_path / "failed").glob("*.json"))
 
 
-def test_a_folder_of_the_inbox_that_becomes_a_link_is_not_entered(tmp_path: Path) -> None:
+def test_inbox_folder_swapped_for_link_is_not_entered(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "picture.png").write_bytes(b"theirs")
@@ -121,7 +121,7 @@ def test_a_folder_of_the_inbox_that_becomes_a_link_is_not_entered(tmp_path: Path
     assert (elsewhere / "picture.png").read_bytes() == b"theirs"
 
 
-def test_an_outbox_folder_that_flickers_between_a_folder_and_a_link_leads_nothing_out(tmp_path: Path) -> None:
+def test_flickering_outbox_link_leads_nothing_out(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with Spool.opened(tmp_path) as spool:
@@ -168,7 +168,7 @@ def order_for(place: Path) -> Task:
 
 
 @pytest.mark.parametrize("name", [CONFIG_NAME, MASK_NAME, TEXTURE_NAME])
-def test_a_characters_file_that_is_a_link_is_not_followed(tmp_path: Path, name: str) -> None:
+def test_link_in_character_is_not_followed(tmp_path: Path, name: str) -> None:
     shutil.copytree(CHARACTER, tmp_path / "source")
     (tmp_path / "source" / name).unlink()
     (tmp_path / "source" / name).symlink_to(CHARACTER / name)
@@ -179,7 +179,7 @@ def test_a_characters_file_that_is_a_link_is_not_followed(tmp_path: Path, name: 
 
 
 @pytest.mark.gl
-def test_a_characters_file_that_becomes_a_link_while_it_is_read_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_link_swapped_into_character_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is animated is what was looked at: whoever dropped the folder can still change it, but not what is read of it."""
     shutil.copytree(CHARACTER, tmp_path / "source")
     looked_at = untrusted.copied_character

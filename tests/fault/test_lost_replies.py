@@ -59,9 +59,7 @@ def life(root: Path, content: bytes, calls: FailingCalls, *, is_from_start: bool
 
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("code", ["again", errno.EIO, errno.ETIMEDOUT])
-def test_a_call_that_has_happened_but_says_that_it_has_not_makes_no_difference(
-    tmp_path: Path, calls: FailingCalls, content: bytes, code: int | str
-) -> None:
+def test_lost_reply_of_any_call_changes_nothing(tmp_path: Path, calls: FailingCalls, content: bytes, code: int | str) -> None:
     names: list[str] = []
     calls.restart(lambda name, _: names.append(name))
     life(tmp_path / "clean", content, calls, is_from_start=code == "again")
@@ -77,7 +75,7 @@ def test_a_call_that_has_happened_but_says_that_it_has_not_makes_no_difference(
         check_ending(root, content)
 
 
-def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_path: Path) -> None:
+def test_file_claimed_by_rival_after_probe_is_left(tmp_path: Path) -> None:
     dropped(tmp_path, b"a drawing")
     with HandDriven.opened(tmp_path) as daemon:
         daemon.turn(1000.0)
@@ -95,7 +93,7 @@ def test_a_file_that_another_daemon_took_between_look_and_claim_is_its_own(tmp_p
 
 
 @pytest.mark.parametrize("content", CONTENTS)
-def test_a_disk_that_is_full_from_any_call_on_delays_and_does_no_harm(tmp_path: Path, calls: FailingCalls, content: bytes) -> None:
+def test_disk_full_from_any_call_on_only_delays(tmp_path: Path, calls: FailingCalls, content: bytes) -> None:
     def work(order: Task) -> TaskResult:
         if calls.failure("write", calls.count) is not None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -134,7 +132,7 @@ def test_a_disk_that_is_full_from_any_call_on_delays_and_does_no_harm(tmp_path: 
 
 
 @pytest.mark.parametrize("content", CONTENTS)
-def test_so_does_one_that_is_full_when_the_next_daemon_takes_over(tmp_path: Path, calls: FailingCalls, content: bytes) -> None:
+def test_disk_full_during_takeover_only_delays(tmp_path: Path, calls: FailingCalls, content: bytes) -> None:
     full_from = 0
 
     def full(name: str, number: int) -> int | None:

@@ -45,7 +45,7 @@ def is_removed(folder: Path) -> bool:
     return not folder.exists()
 
 
-def test_the_kernel_takes_the_worker_that_devours_all_memory_and_nobody_else(group: Path, tmp_path: Path) -> None:
+def test_kernel_kills_only_the_worker_that_exhausts_memory(group: Path, tmp_path: Path) -> None:
     drop(tmp_path, "devour.png", b"devour")
     contents = [drop(tmp_path, f"fine{number}.png", b"fine %d" % number) for number in range(6)]
     enter = [sys.executable, "-c", ENTER, str(group / "cgroup.procs"), *command(tmp_path, "--pool", "--drain", 2)]
@@ -62,7 +62,7 @@ def test_the_kernel_takes_the_worker_that_devours_all_memory_and_nobody_else(gro
     check_tidy(tmp_path)
 
 
-def test_workers_are_what_the_kernel_takes_first(tmp_path: Path) -> None:
+def test_kernel_prefers_to_kill_workers(tmp_path: Path) -> None:
     with running(tmp_path, "--pool") as daemon:
         drop(tmp_path, "picture.png", b"hang")
         until(lambda: b"500\n" in scores(daemon.pid))

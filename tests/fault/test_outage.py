@@ -40,7 +40,7 @@ def down(message: str, retry_after_s: float | None = None) -> TaskResult:
     return TaskResult(failure=TaskFailure(ErrorType.UPSTREAM, message, retry_after_s=retry_after_s))
 
 
-def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path) -> None:
+def test_six_hours_of_outage_use_no_attempt(tmp_path: Path) -> None:
     """Connections refused for two hours, then 503, then silence; a thousand files wait."""
     began_s, back_s = 60.0, 60.0 + 6 * HOUR_S
 
@@ -84,7 +84,7 @@ def test_six_hours_without_a_model_server_cost_nobody_an_attempt(tmp_path: Path)
     assert "model" not in daemon.status
 
 
-def test_a_picture_that_makes_the_server_hang_fails_alone_and_keeps_nobody_waiting_for_long(tmp_path: Path) -> None:
+def test_image_that_hangs_server_fails_alone(tmp_path: Path) -> None:
     """It looks like an outage, and finds out itself that it is none: the server answers a tiny question while it won't answer this one."""
 
     def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
@@ -106,7 +106,7 @@ def test_a_picture_that_makes_the_server_hang_fails_alone_and_keeps_nobody_waiti
     assert failed["at_s"] < 700.0
 
 
-def test_a_server_that_asks_for_two_minutes_gets_them(tmp_path: Path) -> None:
+def test_retry_after_is_respected(tmp_path: Path) -> None:
     def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         del order, others
         return (0.1, down("HTTP 503", retry_after_s=120.0)) if now < 300.0 else (JOB_S, None)
@@ -120,7 +120,7 @@ def test_a_server_that_asks_for_two_minutes_gets_them(tmp_path: Path) -> None:
     assert len(daemon.done_at_s) == 20
 
 
-def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_path: Path) -> None:
+def test_concurrency_follows_503_storm(tmp_path: Path) -> None:
     """Sixteen workers, and a server that for two minutes can do with four at a time: whoever comes on top is asked to wait."""
     over_s = 120.0
 
@@ -150,7 +150,7 @@ def test_in_a_storm_of_503_fewer_ask_at_once_and_more_again_when_it_is_over(tmp_
     assert not daemon.logged("job.failed")
 
 
-def test_when_the_memory_is_short_jobs_are_done_with_fewer_at_a_time(tmp_path: Path) -> None:
+def test_concurrency_falls_when_memory_is_short(tmp_path: Path) -> None:
     """Room for three at once: whoever comes on top is killed, tried again with fewer beside it, and done. What never fits fails."""
 
     def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
@@ -172,7 +172,7 @@ def test_when_the_memory_is_short_jobs_are_done_with_fewer_at_a_time(tmp_path: P
     assert len(daemon.done_at_s) == 30
 
 
-def test_one_file_in_another_folder_does_not_wait_for_ten_thousand(tmp_path: Path) -> None:
+def test_other_folder_does_not_wait_for_backlog(tmp_path: Path) -> None:
     """What lies before it is what the workers have begun, and one file of the backlog."""
     drop(tmp_path, 10_000)
     with Simulation(tmp_path, lambda *_: (JOB_S, None), workers=2, settings={**CALM, "inbox": {"poll_s": 2.0}}) as daemon:

@@ -125,7 +125,7 @@ def check_recovered(folder: Path, states: Mapping[State, str], ending: str) -> N
 
 @pytest.mark.parametrize("ending", list(CONTENT))
 @pytest.mark.usefixtures("quick_disk")
-def test_whatever_a_power_cut_leaves_ends_in_one_whole_result(tmp_path: Path, ending: str) -> None:
+def test_power_cut_anywhere_ends_in_one_result(tmp_path: Path, ending: str) -> None:
     root = tmp_path / "root"
     dropped(root, CONTENT[ending])
     states = recorded(root, ending).states(most_a_cut=MOST_A_CUT, boring=BORING)
@@ -135,7 +135,7 @@ def test_whatever_a_power_cut_leaves_ends_in_one_whole_result(tmp_path: Path, en
 
 @pytest.mark.parametrize("ending", ["published", "refused"])
 @pytest.mark.usefixtures("quick_disk")
-def test_so_does_what_a_second_cut_leaves_of_the_recovery(tmp_path: Path, ending: str) -> None:
+def test_power_cut_during_recovery_ends_in_one_result(tmp_path: Path, ending: str) -> None:
     root = tmp_path / "root"
     dropped(root, CONTENT[ending])
     recording = recorded(root, ending)

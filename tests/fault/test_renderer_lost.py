@@ -108,7 +108,7 @@ def lose_the_card(monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame
 
 
 @pytest.mark.parametrize("draw", [nothing, refusal])
-def test_what_a_lost_card_leaves_blank_or_refuses_is_drawn_in_software(
+def test_falls_back_to_software_when_card_is_lost(
     order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame]
 ) -> None:
     opened = lose_the_card(monkeypatch, draw)
@@ -122,9 +122,7 @@ def test_what_a_lost_card_leaves_blank_or_refuses_is_drawn_in_software(
     assert bench.renderer().is_software
 
 
-def test_what_is_blank_in_software_too_is_the_drawings_fault_and_the_card_is_trusted_again(
-    order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blank_in_software_too_fails_drawing_and_keeps_card(order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = lose_the_card(monkeypatch, nothing, in_software="draws nothing")
     assert kind_of(runner.run_task(order)) is ErrorType.BLANK
     assert opened == [False, True]
@@ -133,7 +131,7 @@ def test_what_is_blank_in_software_too_is_the_drawings_fault_and_the_card_is_tru
 
 @pytest.mark.parametrize(("draw", "kind"), [(nothing, ErrorType.BLANK), (refusal, ErrorType.RENDER)])
 @pytest.mark.usefixtures("bench")
-def test_without_mesa_the_cards_word_stands(
+def test_without_mesa_result_of_card_counts(
     order: Task, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], kind: ErrorType
 ) -> None:
     lose_the_card(monkeypatch, draw, in_software="is not there")
@@ -149,7 +147,7 @@ def kind_of(report: TaskResult) -> ErrorType | None:
 # --- no OpenGL -------------------------------------------------------------------------------------------------------
 
 
-def test_without_opengl_drawings_wait_and_the_operator_is_told(tmp_path: Path) -> None:
+def test_drawings_wait_for_opengl_and_status_says_so(tmp_path: Path) -> None:
     (tmp_path / "no library").mkdir()
     (tmp_path / "no library" / "libOSMesa.so.8").write_text("none")
     root = tmp_path / "root"
@@ -229,7 +227,7 @@ LIES: dict[str, tuple[Callable[[Path], None] | None, int]] = {
 
 @pytest.mark.usefixtures("bench")
 @pytest.mark.parametrize("kind", list(Format))
-def test_a_wrong_file_of_an_encoder_that_says_all_is_well_is_found_out(order: Task, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
+def test_detects_wrong_file_of_encoder(order: Task, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
     order = replace(order, defaults=replace(order.defaults, formats=(kind,)))
     really = rendering.encoder_for
     assert runner.run_task(order).failure is None

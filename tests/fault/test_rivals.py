@@ -108,7 +108,7 @@ def overtaken(root: Path, content: bytes, interruption: Interruption, number: in
 
 @pytest.mark.parametrize("is_at_once", [True, False])
 @pytest.mark.parametrize("content", [b"a drawing", b"refuse this"])
-def test_a_daemon_that_has_lost_its_lock_in_its_sleep_publishes_nothing_twice(
+def test_stopped_daemon_without_lock_publishes_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, is_at_once: bool
 ) -> None:
     interruption = Interruption(monkeypatch)
@@ -132,7 +132,7 @@ def test_a_daemon_that_has_lost_its_lock_in_its_sleep_publishes_nothing_twice(
     assert told >= {"job.lost", "daemon.superseded"}
 
 
-def test_the_work_of_a_dead_daemon_is_taken_over_within_a_minute(tmp_path: Path) -> None:
+def test_takes_over_dead_daemon_within_a_minute(tmp_path: Path) -> None:
     content = b"a drawing"
     with HandDriven.opened(tmp_path) as dead, HandDriven.opened(tmp_path) as heir:
         dead.hands.is_slow = True
@@ -212,7 +212,7 @@ def check_all(root: Path, contents: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("is_forgotten", [False, True])
-def test_four_daemons_share_an_inbox_while_one_dies_and_one_sleeps(tmp_path: Path, is_forgotten: bool) -> None:
+def test_four_daemons_share_inbox_while_one_dies_and_one_sleeps(tmp_path: Path, is_forgotten: bool) -> None:
     root = tmp_path / "root"
     with ExitStack() as stack:
         killed, stopped, *others = [started(root, stack) for _ in range(4)]
@@ -237,7 +237,7 @@ def test_four_daemons_share_an_inbox_while_one_dies_and_one_sleeps(tmp_path: Pat
     check_all(root, contents)
 
 
-def test_four_daemons_share_an_inbox_on_a_network_file_system_that_loses_answers(tmp_path: Path) -> None:
+def test_four_daemons_share_nfs_inbox_with_lost_replies(tmp_path: Path) -> None:
     root = tmp_path / "root"
     with ExitStack() as stack:
         killed, *others = [started(root, stack, script=STUB.with_name("nfs_daemon.py")) for _ in range(4)]

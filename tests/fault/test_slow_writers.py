@@ -31,7 +31,7 @@ def written(path: Path, pieces: list[bytes], daemon: HandDriven, *, every_s: flo
 @pytest.mark.parametrize(
     ("pieces", "every_s"), [([b"%d" % (number % 10) for number in range(120)], 1.0), ([b"first", b"second", b""], 300.0)]
 )
-def test_nothing_is_claimed_while_a_writer_has_it_open(tmp_path: Path, pieces: list[bytes], every_s: float, is_dated: bool) -> None:
+def test_claims_nothing_while_writer_has_it_open(tmp_path: Path, pieces: list[bytes], every_s: float, is_dated: bool) -> None:
     with HandDriven.opened(tmp_path) as daemon:
         now = written(tmp_path / "inbox" / "upload.png", pieces, daemon, every_s=every_s, is_dated=is_dated)
         assert daemon.turned(now) < now + 10.0
@@ -39,7 +39,7 @@ def test_nothing_is_claimed_while_a_writer_has_it_open(tmp_path: Path, pieces: l
     check_tidy(tmp_path)
 
 
-def test_a_file_that_has_its_full_size_from_the_start_is_waited_for(tmp_path: Path) -> None:
+def test_waits_for_preallocated_file(tmp_path: Path) -> None:
     path = tmp_path / "inbox" / "preallocated.png"
     with HandDriven.opened(tmp_path) as daemon:
         with path.open("wb", buffering=0) as file:
@@ -54,7 +54,7 @@ def test_a_file_that_has_its_full_size_from_the_start_is_waited_for(tmp_path: Pa
     check_published(tmp_path, path.name, b"half done")
 
 
-def test_a_writer_that_never_closes_keeps_nobody_else_waiting_and_its_age_is_told(tmp_path: Path) -> None:
+def test_writer_that_never_closes_delays_no_other_file(tmp_path: Path) -> None:
     with HandDriven.opened(tmp_path) as daemon, (tmp_path / "inbox" / "open.png").open("wb", buffering=0) as file:
         file.write(b"begun")
         daemon.turned(1000.0, until_s=1010.0)
@@ -66,7 +66,7 @@ def test_a_writer_that_never_closes_keeps_nobody_else_waiting_and_its_age_is_tol
         assert [each.name for each in daemon.scanner.waiting()] == ["open.png"]
 
 
-def test_where_the_kernel_can_not_say_a_file_must_stand_still_for_the_stable_time(tmp_path: Path) -> None:
+def test_without_leases_file_must_be_unchanged_for_stable_time(tmp_path: Path) -> None:
     path = tmp_path / "inbox" / "upload.png"
     with HandDriven.opened(tmp_path, has_leases=False) as daemon:
         now, content = 1000.0, b""
@@ -85,7 +85,7 @@ def test_where_the_kernel_can_not_say_a_file_must_stand_still_for_the_stable_tim
     check_published(tmp_path, path.name, content)
 
 
-def test_what_is_written_after_the_file_was_taken_is_a_drawing_of_its_own(tmp_path: Path) -> None:
+def test_file_written_after_claim_is_another_drawing(tmp_path: Path) -> None:
     path = tmp_path / "inbox" / "again.png"
     with HandDriven.opened(tmp_path) as daemon:
         path.write_bytes(b"closed")

@@ -93,7 +93,7 @@ def spent_s(root: Path, first: int, count: int) -> float:
     return time.monotonic() - started_s
 
 
-def test_a_log_that_nobody_reads_stops_neither_work_nor_pings_and_what_is_missing_is_counted(tmp_path: Path, systemd: Systemd) -> None:
+def test_unread_log_stops_nothing_and_counts_lost_records(tmp_path: Path, systemd: Systemd) -> None:
     root = tmp_path / "root"
     read, write = os.pipe()
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
@@ -128,7 +128,7 @@ def test_a_log_that_nobody_reads_stops_neither_work_nor_pings_and_what_is_missin
     check_tidy(root)
 
 
-def test_a_worker_that_is_stopped_is_killed_at_its_deadline_and_the_rest_goes_on(tmp_path: Path, systemd: Systemd) -> None:
+def test_frozen_worker_is_killed_at_deadline(tmp_path: Path, systemd: Systemd) -> None:
     root = tmp_path / "root"
     environ = systemd.environ | {"DOODLED_JOBS_DEADLINE_S": "1", "DOODLED_JOBS_MAX_ATTEMPTS": "1"}
     (root / "inbox").mkdir(parents=True)
@@ -146,7 +146,7 @@ def test_a_worker_that_is_stopped_is_killed_at_its_deadline_and_the_rest_goes_on
     check_tidy(root)
 
 
-def test_a_loop_that_hangs_pings_no_more_and_what_it_held_is_done_after_the_restart(tmp_path: Path, systemd: Systemd) -> None:
+def test_hanging_loop_stops_pinging_and_jobs_survive_restart(tmp_path: Path, systemd: Systemd) -> None:
     root = tmp_path / "root"
     with running(root, systemd, subprocess.DEVNULL) as daemon:
         assert systemd.pings(10 * PING_S) >= 3

@@ -64,7 +64,7 @@ def busy() -> Iterator[Busy]:
         server.shutdown()
 
 
-def test_who_waits_for_a_model_server_gives_up_at_once_and_asks_no_more(tmp_path: Path, busy: Busy) -> None:
+def test_stop_ends_waits_for_model_server(tmp_path: Path, busy: Busy) -> None:
     root = tmp_path / "root"
     (root / "inbox").mkdir(parents=True)
     Image.effect_noise((300, 300), 50).save(root / "inbox" / "drawing.png")
@@ -96,7 +96,7 @@ def test_who_waits_for_a_model_server_gives_up_at_once_and_asks_no_more(tmp_path
     assert (job["attempts"], job["is_under_way"]) == (0, False)
 
 
-def test_jobs_in_every_stage_are_finished_or_left_for_the_next_life(tmp_path: Path) -> None:
+def test_stop_finishes_or_keeps_jobs_of_every_state(tmp_path: Path) -> None:
     names = ("broken", "deferred", "running", "queued", "waiting")
     contents = {name: f"{name} drawing".encode() for name in names}
 

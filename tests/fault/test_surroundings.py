@@ -53,7 +53,7 @@ def limited(root: Path, limit: str, value: int) -> Iterator[tuple[subprocess.Pop
             daemon.kill()
 
 
-def test_without_inotify_the_inbox_is_polled_and_that_is_said_once(tmp_path: Path) -> None:
+def test_polls_and_logs_once_without_inotify(tmp_path: Path) -> None:
     root = tmp_path / "root"
     with limited(root, "max_inotify_instances", 0) as (_, log):
         content = drop(root, "picture.png", b"picture")
@@ -67,7 +67,7 @@ def test_without_inotify_the_inbox_is_polled_and_that_is_said_once(tmp_path: Pat
     check_published(root, "picture.png", content)
 
 
-def test_when_watches_run_out_while_it_runs_every_file_is_still_found(tmp_path: Path) -> None:
+def test_finds_files_after_watches_run_out(tmp_path: Path) -> None:
     """Each folder of the inbox takes a watch."""
     root = tmp_path / "root"
     with limited(root, "max_inotify_watches", 3):
@@ -83,7 +83,7 @@ def test_when_watches_run_out_while_it_runs_every_file_is_still_found(tmp_path: 
 # --- the log ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_log_on_a_full_disk_stops_nobody(tmp_path: Path) -> None:
+def test_log_on_full_disk_stops_no_job(tmp_path: Path) -> None:
     content = drop(tmp_path, "picture.png", b"picture")
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command(tmp_path, "--drain"), env=ENVIRON, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
@@ -92,7 +92,7 @@ def test_a_log_on_a_full_disk_stops_nobody(tmp_path: Path) -> None:
     check_tidy(tmp_path)
 
 
-def test_an_error_of_a_million_words_makes_a_short_record_and_a_readable_reason(tmp_path: Path) -> None:
+def test_huge_error_is_shortened(tmp_path: Path) -> None:
     drop(tmp_path, "babble.png", b"babble")
     done = subprocess.run(command(tmp_path, "--pool", "--drain"), env=ENVIRON, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0
@@ -102,7 +102,7 @@ def test_an_error_of_a_million_words_makes_a_short_record_and_a_readable_reason(
     assert (tmp_path / "failed" / "babble.png.error.json").stat().st_size < 10_000
 
 
-def test_a_job_makes_few_records_whatever_becomes_of_it(tmp_path: Path) -> None:
+def test_every_job_writes_few_records(tmp_path: Path) -> None:
     for content in (b"fine", b"refuse", b"break", b"segfault"):
         drop(tmp_path, f"dab/{content.decode()}.png", content)
         drop(tmp_path, f"{content.decode()} again.png", content)
@@ -116,7 +116,7 @@ def test_a_job_makes_few_records_whatever_becomes_of_it(tmp_path: Path) -> None:
 # --- no systemd ------------------------------------------------------------------------------------------------------
 
 
-def test_as_the_first_process_of_a_container_without_anything_it_does_the_same(tmp_path: Path) -> None:
+def test_runs_as_process_1_without_environment(tmp_path: Path) -> None:
     """No NOTIFY_SOCKET, no journal, no HOME, no PATH; whoever is process 1 gets no signal that it does not handle."""
     root = tmp_path / "root"
     log = tmp_path / "log"
@@ -149,7 +149,7 @@ def test_as_the_first_process_of_a_container_without_anything_it_does_the_same(t
 # --- what changes while it runs --------------------------------------------------------------------------------------
 
 
-def test_new_settings_cost_what_runs_nothing(tmp_path: Path) -> None:
+def test_reload_does_not_disturb_running_jobs(tmp_path: Path) -> None:
     config, root = tmp_path / "doodled.toml", tmp_path / "root"
     config.write_text("[storage]\nretention_h = 1\n")
     with running(root, 2, environ={**ENVIRON, "DOODLED_CONFIG": str(config)}) as daemon:
@@ -170,7 +170,7 @@ def test_new_settings_cost_what_runs_nothing(tmp_path: Path) -> None:
         check_published(root, "picture.png", content)
 
 
-def test_a_backlog_outlives_an_upgrade_and_a_downgrade(tmp_path: Path) -> None:
+def test_backlog_survives_upgrade_and_downgrade(tmp_path: Path) -> None:
     """What a later version began is left alone by this one, and ends with the next that knows it."""
     with Spool.opened(tmp_path) as spool:
         for number in range(2):
@@ -192,7 +192,7 @@ def test_a_backlog_outlives_an_upgrade_and_a_downgrade(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["source", "."])
-def test_a_claimed_drawing_that_the_operator_removes_is_told_and_stops_nobody(tmp_path: Path, what: str) -> None:
+def test_removed_source_is_logged_and_stops_no_other_job(tmp_path: Path, what: str) -> None:
     drop(tmp_path, "removed.png", b"break")
     with running(tmp_path, environ={**ENVIRON, "DOODLED_JOBS_RETRY_FIRST_S": "0.3"}) as daemon:
         log = next(tmp_path.parent.glob(f"{tmp_path.name}.*.log"))

@@ -73,7 +73,7 @@ def status(root: Path) -> str:
     return "".join(path.read_text() for path in (root / "spool" / "status").glob("*.json"))
 
 
-def test_what_may_not_be_read_is_told_once_and_taken_once_it_may(root: Path, tmp_path: Path) -> None:
+def test_unreadable_file_is_logged_once_and_claimed_when_allowed(root: Path, tmp_path: Path) -> None:
     secret = dropped(root / "inbox" / "secret.png", b"secret", 0)
     closed = dropped(root / "inbox" / "closed" / "inside.png", b"inside").parent
     fine = dropped(root / "inbox" / "fine.png", b"fine")
@@ -105,7 +105,7 @@ def test_what_may_not_be_read_is_told_once_and_taken_once_it_may(root: Path, tmp
     check_tidy(root)
 
 
-def test_an_inbox_that_nobody_may_change_is_left_alone_and_said(root: Path, tmp_path: Path) -> None:
+def test_read_only_inbox_is_reported(root: Path, tmp_path: Path) -> None:
     """Read-only for the daemon; then sticky, with a file of somebody else's."""
     log = tmp_path / "log"
     inbox = root / "inbox"
@@ -130,7 +130,7 @@ def test_an_inbox_that_nobody_may_change_is_left_alone_and_said(root: Path, tmp_
     check_tidy(root)
 
 
-def test_one_that_could_not_be_taken_after_all_is_told_once_and_tried_again_later(tmp_path: Path) -> None:
+def test_failed_claim_is_logged_once_and_tried_again(tmp_path: Path) -> None:
     dropped(tmp_path / "picture.png", b"picture")
     scanner = Scanner(tmp_path, StabilityRules(), max_depth=2, has_leases=True)
     scanner.scan(0.0)

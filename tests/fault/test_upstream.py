@@ -171,7 +171,7 @@ def status(root: Path) -> str:
     return "".join(path.read_text() for path in (root / "spool" / "status").glob("*.json"))
 
 
-def test_pictures_that_spoil_the_answer_fail_alone_and_cost_no_memory(spoiler: Spoiler, tmp_path: Path) -> None:
+def test_images_that_break_the_reply_fail_alone(spoiler: Spoiler, tmp_path: Path) -> None:
     for name in [f"{kind}.png" for kind in SPOILT] + ["fine.too.png"]:
         spoiler.drop(tmp_path / "inbox", name)
     done = subprocess.run([*COMMAND, "--drain"], env=environ(tmp_path, spoiler), capture_output=True, timeout=120, check=False)
@@ -197,7 +197,7 @@ def check_volume(told: list[dict[str, Any]]) -> None:
     assert max(per_job.values()) <= 12, per_job
 
 
-def test_a_server_that_spoils_every_answer_fails_nobody(spoiler: Spoiler, tmp_path: Path) -> None:
+def test_server_with_broken_replies_fails_no_job(spoiler: Spoiler, tmp_path: Path) -> None:
     spoiler.is_broken = True
     spoiler.drop(tmp_path / "inbox", "garbage.png")
     spoiler.drop(tmp_path / "inbox", "fine.png")
@@ -206,7 +206,7 @@ def test_a_server_that_spoils_every_answer_fails_nobody(spoiler: Spoiler, tmp_pa
     assert not list((tmp_path / "failed").iterdir())
 
 
-def test_a_key_that_is_refused_is_read_again_and_shown_to_nobody(spoiler: Spoiler, tmp_path: Path) -> None:
+def test_rejected_key_is_read_again_and_never_logged(spoiler: Spoiler, tmp_path: Path) -> None:
     """A restart of TorchServe makes a new key; one that stays wrong keeps everybody waiting, and the operator is told."""
     root, log, key_file = tmp_path / "root", tmp_path / "log", tmp_path / "keys" / "key_file.json"
     secrets = ["hunter22first", "hunter22second", "hunter22third"]
@@ -252,7 +252,7 @@ def family(process: int) -> list[int]:
     return [process, *(int(child) for child in children)]
 
 
-def test_a_server_that_went_silent_is_asked_by_one_and_its_return_is_noticed(spoiler: Spoiler, tmp_path: Path) -> None:
+def test_silent_server_gets_one_probe_and_recovery_is_noticed(spoiler: Spoiler, tmp_path: Path) -> None:
     log = tmp_path / "log"
     quick = {"DOODLED_TORCHSERVE_PROBE_FIRST_S": "1", "DOODLED_TORCHSERVE_PROBE_MAX_S": "1", "DOODLED_TORCHSERVE_DEADLINE_S": "1"}
     with daemon(log, environ(tmp_path, spoiler, **quick)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from daemon.policy.concurrency_limit import ConcurrencyLimit
 
 
-def test_one_storm_halves_it_once_and_the_next_again() -> None:
+def test_each_storm_halves_limit_once() -> None:
     limit = ConcurrencyLimit(16)
     for _ in range(16):
         limit.record_overload(started_s=1.0, now=5.0, concurrent=16)
@@ -14,20 +14,20 @@ def test_one_storm_halves_it_once_and_the_next_again() -> None:
     assert limit.limit == 4
 
 
-def test_what_was_under_way_counts_not_what_was_allowed() -> None:
+def test_halves_number_of_running_jobs_not_limit() -> None:
     limit = ConcurrencyLimit(16)
     limit.record_overload(started_s=0.0, now=1.0, concurrent=4)
     assert limit.limit == 2
 
 
-def test_one_is_always_allowed() -> None:
+def test_limit_is_at_least_one() -> None:
     limit = ConcurrencyLimit(3)
     for now in range(10):
         limit.record_overload(started_s=float(now), now=now + 0.5, concurrent=1)
     assert limit.limit == 1
 
 
-def test_it_grows_by_one_after_as_many_good_ends_as_it_allows_and_no_further_than_it_was() -> None:
+def test_limit_grows_by_one_per_round_up_to_maximum() -> None:
     limit = ConcurrencyLimit(4)
     limit.record_overload(started_s=0.0, now=1.0, concurrent=4)
     limits = []

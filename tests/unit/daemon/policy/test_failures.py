@@ -25,30 +25,30 @@ def test_permanent_errors_fail_at_once(permanent: type[BaseException]) -> None:
 
 
 @pytest.mark.parametrize("transient", every_class(errors.TransientError))
-def test_no_transient_error_fails_a_file_the_first_time(transient: type[BaseException]) -> None:
+def test_transient_errors_never_fail_first_attempt(transient: type[BaseException]) -> None:
     error = transient.__new__(transient)
     error.answers_others = False  # type: ignore[attr-defined]
     assert outcome(error_type(error), 1, 3) in {Outcome.RETRY, Outcome.DEFER}
 
 
 @pytest.mark.parametrize("kind", sorted({*UPSTREAM_TYPES, ErrorType.NO_OPENGL, ErrorType.DISK_FULL}))
-def test_outages_never_fail_a_file(kind: ErrorType) -> None:
+def test_outages_never_fail_a_job(kind: ErrorType) -> None:
     assert outcome(kind, 10_000, 3) is Outcome.DEFER
 
 
 @pytest.mark.parametrize("kind", [ErrorType.CRASH, ErrorType.DEADLINE, ErrorType.OUT_OF_MEMORY, ErrorType.INTERNAL, ErrorType.RENDER])
-def test_what_breaks_is_tried_again_but_not_for_ever(kind: ErrorType) -> None:
+def test_broken_attempts_are_retried_up_to_limit(kind: ErrorType) -> None:
     assert [outcome(kind, attempts, 3) for attempts in (1, 2, 3)] == [Outcome.RETRY, Outcome.RETRY, Outcome.FAIL]
 
 
-def test_a_full_disk_is_found_behind_what_was_raised_from_it() -> None:
+def test_full_disk_is_found_in_chain_of_causes() -> None:
     error = OutputFailed("the GIF can't be written")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
     assert error_type(error) is ErrorType.DISK_FULL
     assert error_type(OutputFailed("refused")) is ErrorType.OUTPUT
 
 
-def test_special_cases() -> None:
+def test_special_error_types() -> None:
     assert error_type(DecodeError(DecodeReason.UNSUPPORTED, "a PDF")) is ErrorType.UNSUPPORTED
     assert error_type(SidecarError(["y"])) is ErrorType.SIDECAR
     assert error_type(UpstreamUnavailable("down", url="http://x")) is ErrorType.UPSTREAM
@@ -58,12 +58,12 @@ def test_special_cases() -> None:
     assert error_type(KeyError()) is ErrorType.INTERNAL
 
 
-def test_the_backoff_doubles_and_is_bounded() -> None:
+def test_backoff_doubles_up_to_maximum() -> None:
     backoff = Backoff(1.0, 60.0)
     assert [backoff.wait_s(failures) for failures in (1, 2, 3, 7, 10_000)] == [1.0, 2.0, 4.0, 60.0, 60.0]
 
 
-def test_the_breaker_lets_one_probe_through_at_a_time() -> None:
+def test_open_breaker_allows_one_probe() -> None:
     breaker = CircuitBreaker(Backoff(5.0, 30.0))
     assert breaker.may_start(0.0)
     assert breaker.record_failure(0.0, "a", "down")
@@ -81,7 +81,7 @@ def test_the_breaker_lets_one_probe_through_at_a_time() -> None:
     assert breaker.state is CircuitState.CLOSED
 
 
-def test_jobs_that_had_started_before_change_nothing() -> None:
+def test_jobs_started_before_opening_change_nothing() -> None:
     breaker = CircuitBreaker(Backoff(5.0, 30.0))
     breaker.record_failure(0.0, "a", "down")
     assert not breaker.record_failure(1.0, "late", "down")
@@ -90,7 +90,7 @@ def test_jobs_that_had_started_before_change_nothing() -> None:
     assert breaker.due_s() == 5.0
 
 
-def test_probes_are_never_more_than_the_longest_wait_apart_whatever_the_outage_lasts() -> None:
+def test_probes_are_at_most_maximum_backoff_apart() -> None:
     breaker, now, probes = CircuitBreaker(Backoff(5.0, 30.0)), 0.0, 0
     breaker.record_failure(now, "first", "down")
     while now < 6 * 3600:
@@ -103,7 +103,7 @@ def test_probes_are_never_more_than_the_longest_wait_apart_whatever_the_outage_l
     assert probes <= 6 * 3600 / 30 + 5
 
 
-def test_a_probe_that_ends_otherwise_makes_room_for_another() -> None:
+def test_forgotten_probe_makes_room_for_another() -> None:
     breaker = CircuitBreaker(Backoff(5.0, 30.0))
     breaker.record_failure(0.0, "a", "down")
     breaker.record_start("b")
@@ -111,7 +111,7 @@ def test_a_probe_that_ends_otherwise_makes_room_for_another() -> None:
     assert breaker.may_start(5.0)
 
 
-def test_retry_after_is_believed_within_reason() -> None:
+def test_retry_after_is_bounded() -> None:
     breaker = CircuitBreaker(Backoff(5.0, 30.0))
     breaker.record_failure(0.0, "a", "busy", retry_after_s=120.0)
     assert not breaker.may_start(119.0)
@@ -121,7 +121,7 @@ def test_retry_after_is_believed_within_reason() -> None:
     assert endless.may_start(300.0)
 
 
-def test_the_wait_counts_from_the_start_of_a_probe_that_hung() -> None:
+def test_backoff_counts_from_start_of_probe() -> None:
     breaker = CircuitBreaker(Backoff(30.0, 30.0))
     breaker.record_failure(0.0, "a", "down")
     breaker.record_start("b", 30.0)

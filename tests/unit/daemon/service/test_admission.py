@@ -47,7 +47,7 @@ def failed(kind: ErrorType, retry_after_s: float | None = None) -> TaskResult:
     return TaskResult(failure=TaskFailure(kind, "it is out", retry_after_s=retry_after_s))
 
 
-def test_no_more_are_under_way_than_there_is_room_for() -> None:
+def test_limits_running_jobs() -> None:
     admission = Told(most=2).admission
     for name in ("a", "b"):
         assert admission.may_start(0.0, needs_models=True)
@@ -61,7 +61,7 @@ def test_no_more_are_under_way_than_there_is_room_for() -> None:
 
 
 @pytest.mark.parametrize("kind", [ErrorType.NO_OPENGL, ErrorType.DISK_FULL])
-def test_without_opengl_or_disk_nothing_starts_until_one_has_tried(kind: ErrorType) -> None:
+def test_without_opengl_or_disk_only_probe_starts(kind: ErrorType) -> None:
     told = Told()
     admission = told.admission
     for name in ("a", "b"):
@@ -79,14 +79,14 @@ def test_without_opengl_or_disk_nothing_starts_until_one_has_tried(kind: ErrorTy
     assert told.events == []
 
 
-def test_a_failure_of_a_drawings_own_says_nothing_about_the_machine() -> None:
+def test_failure_of_drawing_keeps_machine_breaker_closed() -> None:
     admission = Told().admission
     admission.record_start(picture("a"), 0.0)
     admission.record_end(picture("a"), failed(ErrorType.NO_FIGURE), CompletionResult(Outcome.FAIL, ErrorType.NO_FIGURE), 1.0)
     assert admission.may_start(1.0, needs_models=True)
 
 
-def test_while_the_networks_are_out_characters_go_on_and_one_picture_tries() -> None:
+def test_during_outage_characters_run_and_one_image_probes() -> None:
     told = Told()
     admission = told.admission
     admission.record_start(picture("a"), 0.0)
@@ -105,7 +105,7 @@ def test_while_the_networks_are_out_characters_go_on_and_one_picture_tries() -> 
     assert told.records[0]["reason"] == "it is out"
 
 
-def test_a_server_that_asks_for_patience_gets_it_and_a_key_that_is_refused_is_told_each_time() -> None:
+def test_respects_retry_after_and_logs_each_rejected_key() -> None:
     told = Told()
     admission = told.admission
     admission.record_start(picture("a"), 0.0)
@@ -116,7 +116,7 @@ def test_a_server_that_asks_for_patience_gets_it_and_a_key_that_is_refused_is_to
     assert told.events == ["breaker.opened", "auth.rejected", "breaker.half_open", "auth.rejected"]
 
 
-def test_an_overloaded_server_gets_fewer_and_a_probe_says_nothing_about_that() -> None:
+def test_overload_lowers_limit_but_probe_does_not() -> None:
     admission = Told(most=4).admission
     storm = TaskResult({}, models_answered=True, models_overloaded=True)
     for name in "abcd":
@@ -134,7 +134,7 @@ def test_an_overloaded_server_gets_fewer_and_a_probe_says_nothing_about_that() -
     assert admission.upstream_limit.limit == before
 
 
-def test_only_pictures_count_at_the_networks() -> None:
+def test_upstream_limit_counts_only_images() -> None:
     admission = Told(most=4).admission
     for name in "ab":
         admission.record_start(picture(name), 0.0)
@@ -144,7 +144,7 @@ def test_only_pictures_count_at_the_networks() -> None:
     assert admission.may_start(1.0, needs_models=False)
 
 
-def test_short_memory_lets_fewer_run_whatever_they_are() -> None:
+def test_out_of_memory_lowers_limit_for_all_jobs() -> None:
     admission = Told(most=4).admission
     for name in "abcd":
         admission.record_start(character(name), 0.0)

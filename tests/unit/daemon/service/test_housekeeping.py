@@ -32,7 +32,7 @@ def daemon(tmp_path: Path) -> Iterator[HandDriven]:
 # --- what is kept ----------------------------------------------------------------------------------------------------
 
 
-def test_what_was_published_long_ago_is_removed(tmp_path: Path, daemon: HandDriven) -> None:
+def test_removes_sources_after_retention(tmp_path: Path, daemon: HandDriven) -> None:
     hour_s, now_s = 3600.0, time.time()
     kept_s = hour_s * daemon.settings.storage.retention_h
     done = daemon.spool.layout.done
@@ -52,7 +52,7 @@ def test_what_was_published_long_ago_is_removed(tmp_path: Path, daemon: HandDriv
     daemon.turn(START_S + 1000)
 
 
-def test_how_long_sources_are_kept_may_change_while_it_runs(tmp_path: Path) -> None:
+def test_retention_may_change_at_run_time(tmp_path: Path) -> None:
     with HandDriven.opened(tmp_path, {"storage": {"retention_h": 0.0}}) as daemon:
         daemon.scheduler.apply_settings(Settings())
         drop(tmp_path, content=b"kept")
@@ -63,7 +63,7 @@ def test_how_long_sources_are_kept_may_change_while_it_runs(tmp_path: Path) -> N
         assert Places(tmp_path).kept() == [b"kept"]
 
 
-def test_who_was_first_is_remembered_and_nothing_else_is_believed(tmp_path: Path) -> None:
+def test_seen_index_remembers_first_job(tmp_path: Path) -> None:
     earlier, first, second = SeenIndex(tmp_path), job_id(1e9), job_id(2e9)
     assert earlier.job_of("aa", first) is None
     assert earlier.job_of("aa", first) is None
@@ -86,7 +86,7 @@ def test_who_was_first_is_remembered_and_nothing_else_is_believed(tmp_path: Path
 # --- telling ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_summary_counts_what_there_is(tmp_path: Path, daemon: HandDriven) -> None:
+def test_summary_counts_jobs(tmp_path: Path, daemon: HandDriven) -> None:
     drop(tmp_path, "empty.png", b"")
     drop(tmp_path, "fine.png")
     drop(tmp_path, "bad.png", b"refuse")
@@ -95,7 +95,7 @@ def test_the_summary_counts_what_there_is(tmp_path: Path, daemon: HandDriven) ->
     assert daemon.housekeeping.summary(START_S + 65) == "0 running, 1 waiting (oldest 1m), done 1, failed 1"
 
 
-def test_the_status_is_there_while_the_daemon_is(daemon: HandDriven) -> None:
+def test_status_file_exists_while_daemon_runs(daemon: HandDriven) -> None:
     daemon.turn(START_S)
     assert daemon.status()["running"] == []
     daemon.housekeeping.ping(START_S)
@@ -104,7 +104,7 @@ def test_the_status_is_there_while_the_daemon_is(daemon: HandDriven) -> None:
     assert not list(daemon.spool.layout.status.iterdir())
 
 
-def test_a_heartbeat_tells_how_everything_is(tmp_path: Path, daemon: HandDriven) -> None:
+def test_heartbeat_reports_health(tmp_path: Path, daemon: HandDriven) -> None:
     drop(tmp_path, "empty.png", b"")
     drop(tmp_path, "fine.png")
     for second in range(0, 62, 2):
@@ -118,7 +118,7 @@ def test_a_heartbeat_tells_how_everything_is(tmp_path: Path, daemon: HandDriven)
     assert first["rss_bytes"] > 1 << 20
 
 
-def test_within_an_hour_counts_add_up(tmp_path: Path, daemon: HandDriven) -> None:
+def test_heartbeat_counts_last_hour(tmp_path: Path, daemon: HandDriven) -> None:
     for number, minute in enumerate((0, 10, 50)):
         drop(tmp_path, f"{number}.png")
         daemon.turned(START_S + 60 * minute)
@@ -129,11 +129,11 @@ def test_within_an_hour_counts_add_up(tmp_path: Path, daemon: HandDriven) -> Non
 @pytest.mark.parametrize(
     ("seconds", "told"), [(0.4, "0s"), (59, "59s"), (60, "1m"), (3599, "60m"), (3600, "1h"), (86400, "1d"), (200000, "2d")]
 )
-def test_ages_are_told_in_one_unit(seconds: float, told: str) -> None:
+def test_age_has_one_unit(seconds: float, told: str) -> None:
     assert _age(seconds) == told
 
 
-def test_where_nobody_knows_the_memory_it_is_nought(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resident_memory_is_zero_when_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resident_bytes() > 1 << 20
     monkeypatch.setattr(health, "open", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOENT, "no /proc")), raising=False)
     assert resident_bytes() == 0

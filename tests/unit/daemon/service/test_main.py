@@ -85,7 +85,7 @@ def signalled(*numbers: signal.Signals) -> Callable[[], None]:
     return send
 
 
-def test_a_life_from_start_to_end(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_runs_from_start_to_stop(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     content = b"a drawing"
     drop(tmp_path, "garlic.png", content)
     life = Life(tmp_path, capfd).run()
@@ -101,7 +101,7 @@ def test_a_life_from_start_to_end(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert not list((tmp_path / "spool" / "status").iterdir())
 
 
-def test_a_drain_that_has_to_wait_for_the_networks_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_drain_exits_transient_during_outage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png", b"outage")
     life = Life(tmp_path, capfd).run()
     assert life.status == EXIT_TRANSIENT
@@ -109,14 +109,14 @@ def test_a_drain_that_has_to_wait_for_the_networks_says_so(tmp_path: Path, capfd
     assert len(Places(tmp_path).claimed()) == 1
 
 
-def test_a_drain_does_not_wait_for_files_that_nobody_finishes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_drain_ends_despite_unfinished_files(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "empty.png", b"")
     (tmp_path / "inbox" / "link.png").symlink_to("/etc/passwd")
     life = Life(tmp_path, capfd).run()
     assert (life.status, life.logged("daemon.stop")[0]["reason"]) == (0, "unfinished files")
 
 
-def test_a_signal_ends_it_and_a_second_one_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_second_signal_stops_without_waiting(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png")
     made: list[Busy] = []
 
@@ -136,14 +136,14 @@ def test_a_signal_ends_it_and_a_second_one_at_once(tmp_path: Path, capfd: pytest
     assert (job["attempts"], job["is_under_way"]) == (0, False)
 
 
-def test_a_stop_waits_for_what_runs_but_not_for_ever(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_stop_waits_for_running_jobs_up_to_timeout(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png")
     life = Life(tmp_path, capfd, DOODLED_JOBS_STOP_TIMEOUT_S="0.3")
     life.run(drain=False, make_workers=lambda wake: Busy(signalled(signal.SIGTERM), wake))
     assert life.logged("daemon.stop")[0]["in_flight"] == 1
 
 
-def test_what_is_done_within_the_time_is_published(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_job_finished_within_stop_timeout_is_published(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png", b"slow")
 
     class Stopping(Pretenders):
@@ -156,9 +156,7 @@ def test_what_is_done_within_the_time_is_published(tmp_path: Path, capfd: pytest
     check_published(tmp_path, "garlic.png", b"slow")
 
 
-def test_what_breaks_the_loop_is_told_as_the_end_and_not_swallowed(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_error_in_loop_is_logged_and_raised(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object) -> None:
         raise RuntimeError("nobody foresaw it")
 
@@ -172,7 +170,7 @@ def test_what_breaks_the_loop_is_told_as_the_end_and_not_swallowed(
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
-def test_settings_are_read_again_and_those_that_are_wrong_change_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_reload_applies_valid_settings_only(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "doodled.toml"
     config.write_text("[storage]\nretention_h = 1\n")
     texts = ["[storage]\nretention = 2\n", "[storage]\nretention_h = 2\n[jobs]\nworkers = 3\n"]
@@ -200,7 +198,7 @@ def test_settings_are_read_again_and_those_that_are_wrong_change_nothing(tmp_pat
     assert life.logged("daemon.start")[0]["config"] == str(config)
 
 
-def test_gallery_and_metrics_live_as_long_as_the_daemon_where_they_are_wanted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_gallery_and_metrics_start_and_stop_with_daemon(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png")
     (tmp_path / "metrics").mkdir()
     before = {thread.name for thread in threading.enumerate()}
@@ -212,7 +210,7 @@ def test_gallery_and_metrics_live_as_long_as_the_daemon_where_they_are_wanted(tm
     assert not {thread.name for thread in threading.enumerate()} - before
 
 
-def test_nobody_hired_is_a_pool_as_the_settings_say() -> None:
+def test_default_pool_follows_settings() -> None:
     settings = running.Settings.model_validate({"jobs": {"workers": 3}})
     pool = running._process_pool(settings)(lambda: None)
     assert pool.count == 3
@@ -222,7 +220,7 @@ def test_nobody_hired_is_a_pool_as_the_settings_say() -> None:
 # --- the wakeup --------------------------------------------------------------------------------------------------------
 
 
-def test_a_bell_that_rang_wakes_once_however_often_it_rang() -> None:
+def test_many_wakes_wake_once() -> None:
     wakeup = Wakeup()
     assert not wakeup.wait(0.0)
     for _ in range(70_000):  # more than a pipe holds

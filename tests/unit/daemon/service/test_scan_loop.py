@@ -27,7 +27,7 @@ def daemon(tmp_path: Path) -> Iterator[HandDriven]:
 # --- scans -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_hint_brings_the_next_scan_forward_but_not_at_once_again(daemon: HandDriven) -> None:
+def test_hint_brings_next_scan_forward_after_pause(daemon: HandDriven) -> None:
     daemon.turn(START_S)
     assert daemon.scan_loop.scans == 1
     daemon.scan_loop._scan_took_s = 0.2
@@ -42,7 +42,7 @@ def test_a_hint_brings_the_next_scan_forward_but_not_at_once_again(daemon: HandD
     assert daemon.scan_loop._scan_at_s == pytest.approx(START_S + 2.0 + MIN_SCAN_PAUSE_S)
 
 
-def test_what_only_a_scan_has_found_is_told(tmp_path: Path, daemon: HandDriven) -> None:
+def test_logs_files_found_by_scan_only(tmp_path: Path, daemon: HandDriven) -> None:
     drop(tmp_path, "before.png")
     daemon.turned(START_S)
     drop(tmp_path, "hinted.png")
@@ -53,7 +53,7 @@ def test_what_only_a_scan_has_found_is_told(tmp_path: Path, daemon: HandDriven) 
     assert [(told["new"], told["found_by_scan_only"]) for told in daemon.logged("scan.done")] == [(1, 0), (1, 0), (1, 1)]
 
 
-def test_of_many_that_can_not_be_taken_the_first_are_named(tmp_path: Path, daemon: HandDriven) -> None:
+def test_names_only_first_rejected_files(tmp_path: Path, daemon: HandDriven) -> None:
     for number in range(MAX_REJECTED_RECORDS + 5):
         (tmp_path / "inbox" / f"{number}.png").symlink_to("/etc/passwd")
     daemon.turn(START_S)
@@ -63,7 +63,7 @@ def test_of_many_that_can_not_be_taken_the_first_are_named(tmp_path: Path, daemo
     assert f"{MAX_REJECTED_RECORDS + 5} can't be claimed: 0.png, 1.png, ..." in daemon.said[-1]
 
 
-def test_where_a_drawing_lies_is_shown_as_a_path(tmp_path: Path, daemon: HandDriven) -> None:
+def test_status_shows_path_in_inbox(tmp_path: Path, daemon: HandDriven) -> None:
     drop(tmp_path, "dab/in\nner/a.png", b"")
     (tmp_path / "inbox" / "dab" / "link.png").symlink_to("/etc/passwd")
     daemon.turn(START_S)
@@ -73,7 +73,7 @@ def test_where_a_drawing_lies_is_shown_as_a_path(tmp_path: Path, daemon: HandDri
     assert daemon.logged("file.rejected")[0]["folder"] == "dab"
 
 
-def test_an_inbox_that_can_not_be_read_is_told_once_and_so_is_its_return(tmp_path: Path, daemon: HandDriven) -> None:
+def test_unreadable_inbox_and_recovery_are_logged_once(tmp_path: Path, daemon: HandDriven) -> None:
     (tmp_path / "inbox").rename(tmp_path / "elsewhere")
     for later in (0, 20, 40):
         daemon.turn(START_S + later)
@@ -108,7 +108,7 @@ class LostWatch:
         self.is_alive = not self.problem
 
 
-def test_a_watch_that_died_is_started_anew_and_the_inbox_looked_at(daemon: HandDriven) -> None:
+def test_restarts_dead_watcher_and_scans(daemon: HandDriven) -> None:
     watch = daemon.scan_loop._watcher = LostWatch()  # type: ignore[assignment]
     daemon.turn(START_S)
     watch.is_alive = False
@@ -118,7 +118,7 @@ def test_a_watch_that_died_is_started_anew_and_the_inbox_looked_at(daemon: HandD
     assert [told["watch_mode"] for told in daemon.logged("watch.restarted")] == ["events"]
 
 
-def test_a_watch_that_can_not_be_had_is_told_once_for_each_reason(daemon: HandDriven) -> None:
+def test_logs_each_watcher_problem_once(daemon: HandDriven) -> None:
     watch = daemon.scan_loop._watcher = LostWatch()  # type: ignore[assignment]
     watch.is_alive = False
     for turn, problem in enumerate(("no inotify", "no inotify", "no inbox", "")):
@@ -128,7 +128,7 @@ def test_a_watch_that_can_not_be_had_is_told_once_for_each_reason(daemon: HandDr
     assert [told.get("reason", "") for told in daemon.logged("watch.restarted")] == ["no inotify", "no inbox", ""]
 
 
-def test_events_that_were_lost_are_told(daemon: HandDriven) -> None:
+def test_logs_lost_events(daemon: HandDriven) -> None:
     watch = daemon.scan_loop._watcher = LostWatch()  # type: ignore[assignment]
     watch.overflows = 2
     for turn in range(3):
@@ -139,7 +139,7 @@ def test_events_that_were_lost_are_told(daemon: HandDriven) -> None:
 # --- the disk --------------------------------------------------------------------------------------------------------
 
 
-def test_a_disk_that_says_nothing_of_its_room_stops_nobody(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_free_space_does_not_pause(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     daemon.turn(START_S)
 
     def refused(_: object) -> Any:

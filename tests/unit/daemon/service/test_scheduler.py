@@ -53,7 +53,7 @@ def refusing(code: int) -> Callable[..., Any]:
     return refused
 
 
-def test_a_drawing_is_published_and_its_record_holds_everything(tmp_path: Path, daemon: HandDriven) -> None:
+def test_publishes_drawing_with_full_record(tmp_path: Path, daemon: HandDriven) -> None:
     content = b"a drawing"
     drop(tmp_path, "dab/garlic.png", content)
     daemon.turned(START_S)
@@ -73,9 +73,7 @@ def check_done(daemon: HandDriven) -> None:
 # --- what may not, or can not be taken -------------------------------------------------------------------------------
 
 
-def test_what_may_not_be_taken_is_tried_again_when_somebody_may_have_allowed_it(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refused_claim_is_tried_again_later(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(tmp_path)
     monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EACCES))
     turned_for(daemon, START_S)
@@ -85,9 +83,7 @@ def test_what_may_not_be_taken_is_tried_again_when_somebody_may_have_allowed_it(
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
-def test_a_disk_that_refuses_claims_is_told_and_left_in_peace_for_a_while(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_disk_error_of_claim_is_logged_and_pauses_claims(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(tmp_path)
     monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EROFS))
     daemon.turned(START_S, until_s=START_S + 1.5)
@@ -99,7 +95,7 @@ def test_a_disk_that_refuses_claims_is_told_and_left_in_peace_for_a_while(
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EIO])
-def test_files_that_can_not_be_taken_keep_no_others_from_it(
+def test_files_that_cannot_be_claimed_delay_no_others(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     """As those of a folder of the inbox where something else is mounted."""
@@ -120,9 +116,7 @@ def test_files_that_can_not_be_taken_keep_no_others_from_it(
     assert len(daemon.logged("file.rejected")) == (5 if code == errno.EXDEV else 0)
 
 
-def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_swapped_for_link_during_claim_is_not_opened(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = daemon.spool.claim
 
     def swapped(name: str, *arguments: Any, **more: Any) -> Any:
@@ -138,7 +132,7 @@ def test_what_is_no_file_any_more_when_it_is_taken_is_not_opened(
     assert not daemon.hands.orders
 
 
-def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path, daemon: HandDriven) -> None:
+def test_starts_nothing_while_disk_is_nearly_full(tmp_path: Path, daemon: HandDriven) -> None:
     roomy = daemon.disk_guard.settings
     daemon.disk_guard.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     drop(tmp_path)
@@ -156,7 +150,7 @@ def test_nothing_is_started_while_the_disk_is_nearly_full(tmp_path: Path, daemon
 # --- writers ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_drawing_that_somebody_writes_to_waits_and_has_cost_no_attempt(tmp_path: Path, daemon: HandDriven) -> None:
+def test_waits_for_writer_without_using_attempt(tmp_path: Path, daemon: HandDriven) -> None:
     path = drop(tmp_path, content=b"first")
     with path.open("ab") as writer:
         turned_for(daemon, START_S, 30)
@@ -167,9 +161,7 @@ def test_a_drawing_that_somebody_writes_to_waits_and_has_cost_no_attempt(tmp_pat
     assert daemon.logged("job.done")[0]["attempt"] == 1
 
 
-def test_one_that_is_written_to_after_its_claim_is_begun_when_it_is_whole(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_written_after_claim_starts_when_complete(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     claim, writers = daemon.spool.claim, []
 
     def then_opened(*arguments: Any, **more: Any) -> Any:
@@ -190,7 +182,7 @@ def test_one_that_is_written_to_after_its_claim_is_begun_when_it_is_whole(
     assert [record["attempt"] for record in daemon.logged("job.done")] == [1]
 
 
-def test_one_that_changed_while_it_was_worked_on_is_worked_on_again(tmp_path: Path, daemon: HandDriven) -> None:
+def test_file_changed_while_running_runs_again(tmp_path: Path, daemon: HandDriven) -> None:
     source = taken(daemon, tmp_path, b"first")
     with source.open("ab") as file:
         file.write(b" and last")
@@ -212,7 +204,7 @@ def check_tidy_but_for_own(root: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["source", "all"])
-def test_a_drawing_that_somebody_removed_from_the_spool_is_told_as_lost(tmp_path: Path, daemon: HandDriven, what: str) -> None:
+def test_source_removed_from_spool_is_logged_as_lost(tmp_path: Path, daemon: HandDriven, what: str) -> None:
     source = taken(daemon, tmp_path)
     source.unlink()
     if what == "all":
@@ -227,9 +219,7 @@ def test_a_drawing_that_somebody_removed_from_the_spool_is_told_as_lost(tmp_path
     check_published(tmp_path, "other.png", b"other")
 
 
-def test_a_spool_that_can_not_be_written_holds_everything_back_and_loses_nothing(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unwritable_spool_pauses_and_loses_nothing(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     taken(daemon, tmp_path, b"break")
     monkeypatch.setattr(daemon.spool, "save", refusing(errno.EROFS))
     daemon.hands.finish()
@@ -242,9 +232,7 @@ def test_a_spool_that_can_not_be_written_holds_everything_back_and_loses_nothing
     assert len(daemon.logged("job.failed")) == 1
 
 
-def test_a_drawing_whose_end_is_refused_for_ever_keeps_nobody_else_waiting(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_job_that_cannot_be_completed_delays_no_others(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a folder in quarantine that may not be moved: that says nothing about the disk, nor about other drawings."""
     quarantine, refused = endings_module.quarantine, []
 
@@ -270,7 +258,7 @@ def test_a_drawing_whose_end_is_refused_for_ever_keeps_nobody_else_waiting(
     assert Places(tmp_path).failed("odd.png") is not None
 
 
-def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tmp_path: Path) -> None:
+def test_jobs_wait_while_no_worker_can_start(tmp_path: Path) -> None:
     """As after an upgrade that removed what they are started from, with the daemon still running."""
     can_start: list[bool] = []
 
@@ -295,7 +283,7 @@ def test_while_no_worker_can_be_started_nothing_fails_and_the_status_says_why(tm
 # --- stopping --------------------------------------------------------------------------------------------------------
 
 
-def test_a_stop_takes_back_what_no_worker_has_begun_and_lets_the_rest_finish(tmp_path: Path, daemon: HandDriven) -> None:
+def test_stop_takes_back_jobs_not_begun(tmp_path: Path, daemon: HandDriven) -> None:
     taken(daemon, tmp_path)
     (running,) = daemon.scheduler.running.values()
     drop(tmp_path, "later.png", b"later")
@@ -307,7 +295,7 @@ def test_a_stop_takes_back_what_no_worker_has_begun_and_lets_the_rest_finish(tmp
     assert (tmp_path / "inbox" / "later.png").exists()
 
 
-def test_what_a_worker_has_begun_is_not_taken_back_but_at_the_end(tmp_path: Path, daemon: HandDriven) -> None:
+def test_running_job_is_abandoned_only_at_the_end(tmp_path: Path, daemon: HandDriven) -> None:
     taken(daemon, tmp_path)
     (running,) = daemon.scheduler.running.values()
     running.future.set_running_or_notify_cancel()
@@ -320,7 +308,7 @@ def test_what_a_worker_has_begun_is_not_taken_back_but_at_the_end(tmp_path: Path
     assert daemon.scheduler.abandon_running() == []
 
 
-def test_after_a_stop_the_next_daemon_goes_on(tmp_path: Path) -> None:
+def test_next_daemon_resumes_after_stop(tmp_path: Path) -> None:
     with HandDriven.opened(tmp_path) as first:
         taken(first, tmp_path)
         first.scheduler.stop()
@@ -343,7 +331,7 @@ def left_behind(root: Path, change: Callable[[Spool, Any], None] = lambda *_: No
     return job.id
 
 
-def test_a_drawing_under_which_daemons_die_again_and_again_is_put_away(tmp_path: Path, daemon: HandDriven) -> None:
+def test_drawing_fails_after_repeated_daemon_deaths(tmp_path: Path, daemon: HandDriven) -> None:
     def died(spool: Spool, job: Any) -> None:
         job.recoveries = daemon.settings.jobs.max_recoveries - 1
         spool.save(job)
@@ -357,7 +345,7 @@ def test_a_drawing_under_which_daemons_die_again_and_again_is_put_away(tmp_path:
     assert not daemon.hands.orders
 
 
-def test_one_that_was_published_but_for_its_end_is_not_published_again(tmp_path: Path, daemon: HandDriven) -> None:
+def test_published_orphan_is_not_published_again(tmp_path: Path, daemon: HandDriven) -> None:
     job_id = left_behind(tmp_path, lambda spool, job: publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF")))
     daemon.turned(START_S)
     assert names_below(tmp_path / "outbox") == ["garlic.gif", "garlic.json"]
@@ -366,7 +354,7 @@ def test_one_that_was_published_but_for_its_end_is_not_published_again(tmp_path:
     assert not daemon.hands.orders
 
 
-def test_one_that_was_half_way_into_quarantine_gets_there(tmp_path: Path, daemon: HandDriven) -> None:
+def test_failing_orphan_is_moved_to_failed(tmp_path: Path, daemon: HandDriven) -> None:
     def failing(spool: Spool, job: Any) -> None:
         reason = {"file": job.name, "name": job.name, "error_type": "no_figure", "message": "no figure", "job_id": job.id}
         (spool.path(job) / "error.json").write_text(json.dumps(reason))
@@ -380,14 +368,14 @@ def test_one_that_was_half_way_into_quarantine_gets_there(tmp_path: Path, daemon
 
 
 @pytest.mark.parametrize("name", ["error.json", "manifest.json"])
-def test_what_is_damaged_on_its_way_out_is_done_again(tmp_path: Path, daemon: HandDriven, name: str) -> None:
+def test_orphan_with_damaged_files_runs_again(tmp_path: Path, daemon: HandDriven, name: str) -> None:
     left_behind(tmp_path, lambda spool, job: (spool.path(job) / name).write_text("{}") and None)
     daemon.turned(START_S)
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
 @pytest.mark.parametrize("name", ["error.json", "manifest.json"])
-def test_a_damaged_job_without_a_drawing_is_told_as_lost_and_stops_nobody(tmp_path: Path, daemon: HandDriven, name: str) -> None:
+def test_damaged_orphan_without_source_is_logged_as_lost(tmp_path: Path, daemon: HandDriven, name: str) -> None:
     def damaged(spool: Spool, job: Any) -> None:
         (spool.path(job) / "job.json").write_text("{")
         (spool.path(job) / "source").unlink()
@@ -403,7 +391,7 @@ def test_a_damaged_job_without_a_drawing_is_told_as_lost_and_stops_nobody(tmp_pa
 
 
 @pytest.mark.parametrize("call", ["finish_publishing", "finish_failing"])
-def test_what_can_not_be_resumed_now_is_resumed_later_and_stops_nobody(
+def test_orphan_that_cannot_be_resumed_is_tried_again(
     tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """Its drawing is out or in quarantine already: it can't be begun anew."""
@@ -427,7 +415,7 @@ def test_what_can_not_be_resumed_now_is_resumed_later_and_stops_nobody(
     assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
 
 
-def test_one_of_a_later_version_is_told_and_left_alone(tmp_path: Path, daemon: HandDriven) -> None:
+def test_orphan_of_later_version_is_left_alone(tmp_path: Path, daemon: HandDriven) -> None:
     left_behind(tmp_path, lambda spool, job: (spool.path(job) / "job.json").write_text('{"schema": 99}') and None)
     daemon.turned(START_S)
     assert [record["from_state"] for record in daemon.logged("job.recovered")] == ["newer"]
@@ -435,7 +423,7 @@ def test_one_of_a_later_version_is_told_and_left_alone(tmp_path: Path, daemon: H
     assert len(Places(tmp_path).claimed()) == 1
 
 
-def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_spool_is_logged(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     left_behind(tmp_path)
     from daemon.service import takeover
 
@@ -447,7 +435,7 @@ def test_a_spool_that_can_not_be_read_is_told(tmp_path: Path, daemon: HandDriven
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
-def test_a_folder_of_its_own_that_was_removed_is_made_anew_once_it_can_be(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_renews_instance_after_its_folder_was_removed(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     daemon.turn(START_S)
     (daemon.spool.own / ".lock").unlink()
     daemon.spool.own.rmdir()
@@ -472,14 +460,14 @@ def with_work(root: Path, work: Callable[[Task], TaskResult], until_s: float = S
     return daemon
 
 
-def test_a_worker_that_says_nothing_has_failed(tmp_path: Path) -> None:
+def test_result_without_manifest_and_failure_is_internal_error(tmp_path: Path) -> None:
     daemon = with_work(tmp_path, lambda _: TaskResult())
     assert [record["error_type"] for record in daemon.logged("job.failed")] == ["internal"]
     assert [record["reason"] for record in daemon.logged("job.retried")] == ["internal"] * 2
     assert daemon.logged("job.failed")[0]["error_message"] == "the worker returned neither a result nor an error"
 
 
-def test_a_failure_is_told_with_its_stage_its_trace_and_what_to_do(tmp_path: Path) -> None:
+def test_failure_record_has_stage_trace_and_hint(tmp_path: Path) -> None:
     failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="detect", trace="Traceback: far away")
     report = TaskResult(failure=failure, stages_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, upstream_attempts={"answered": 2})
     daemon = with_work(tmp_path, lambda _: report, log={"stages": True})
@@ -494,7 +482,7 @@ def test_a_failure_is_told_with_its_stage_its_trace_and_what_to_do(tmp_path: Pat
     assert "darker lines" in str(reason["what_to_do"])
 
 
-def test_stages_are_told_one_by_one_where_that_is_wanted(tmp_path: Path, daemon: HandDriven) -> None:
+def test_logs_each_stage_if_enabled(tmp_path: Path, daemon: HandDriven) -> None:
     failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="pose")
     times = {"decode": 2.0, "detect": 3.0, "pose": 1.0}
     daemon.hands._work = lambda _: TaskResult(failure=failure, stages_ms=times)
@@ -507,7 +495,7 @@ def test_stages_are_told_one_by_one_where_that_is_wanted(tmp_path: Path, daemon:
     assert (failed["stage"], failed["duration_ms"], failed["error_type"]) == ("infer", 4.0, "no_figure")
 
 
-def test_what_goes_wrong_is_told_with_a_reason_of_its_own_where_there_is_none(tmp_path: Path) -> None:
+def test_hint_of_failure_wins_over_default(tmp_path: Path) -> None:
     daemon = with_work(tmp_path, lambda _: TaskResult(failure=TaskFailure(ErrorType.OUTPUT, "refused", hint="ask somebody")))
     reason = Places(tmp_path).failed("garlic.png")
     assert reason is not None
@@ -515,7 +503,7 @@ def test_what_goes_wrong_is_told_with_a_reason_of_its_own_where_there_is_none(tm
     assert not daemon.logged("job.failed")[0].get("stack")
 
 
-def test_questions_that_had_to_be_asked_again_are_told(tmp_path: Path) -> None:
+def test_logs_upstream_retries(tmp_path: Path) -> None:
     def work(order: Task) -> TaskResult:
         report = pretended(order)
         report.retries.append(UpstreamRetry("http://upstream", "detector", 503, "overloaded", 1, 12.0))
@@ -527,7 +515,7 @@ def test_questions_that_had_to_be_asked_again_are_told(tmp_path: Path) -> None:
     assert daemon.logged("job.done")[0]["retries"] == 1
 
 
-def test_a_result_that_can_not_be_published_for_good_is_the_outputs_fault(tmp_path: Path) -> None:
+def test_result_that_cannot_be_published_fails_as_output(tmp_path: Path) -> None:
     (tmp_path / "outbox").mkdir(parents=True)
     (tmp_path / "outbox" / "dab").touch()
     drop(tmp_path, "dab/garlic.png")
@@ -537,7 +525,7 @@ def test_a_result_that_can_not_be_published_for_good_is_the_outputs_fault(tmp_pa
     assert (failed["error_type"], failed["stage"]) == ("output", "publish")
 
 
-def test_the_same_drawing_again_is_animated_again_and_told(tmp_path: Path, daemon: HandDriven) -> None:
+def test_duplicate_is_animated_again_and_logged(tmp_path: Path, daemon: HandDriven) -> None:
     for now in (START_S, START_S + 100):
         drop(tmp_path)
         daemon.turned(now)
@@ -547,9 +535,7 @@ def test_the_same_drawing_again_is_animated_again_and_told(tmp_path: Path, daemo
     assert len(Places(tmp_path).manifests()) == 2
 
 
-def test_a_publication_that_can_not_be_acknowledged_is_acknowledged_later(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_acknowledges_later_after_disk_error(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
     taken(daemon, tmp_path)
     monkeypatch.setattr(daemon.spool, "acknowledge", refusing(errno.EROFS))
     daemon.hands.finish()
@@ -561,13 +547,13 @@ def test_a_publication_that_can_not_be_acknowledged_is_acknowledged_later(
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
-def test_sources_are_not_kept_where_that_is_not_wanted(tmp_path: Path) -> None:
+def test_keeps_no_sources_without_retention(tmp_path: Path) -> None:
     with_work(tmp_path, pretended, storage={"retention_h": 0, "reserve_mb": 0})
     assert names_below(tmp_path / "spool" / "done") == []
     assert names_below(tmp_path / "outbox") == ["garlic.gif", "garlic.json"]
 
 
-def test_a_key_that_is_refused_stops_all_pictures_and_says_so(tmp_path: Path) -> None:
+def test_rejected_key_opens_breaker_and_status_says_so(tmp_path: Path) -> None:
     refusal = TaskResult(failure=TaskFailure(ErrorType.UNAUTHORISED, "HTTP 401"))
     drop(tmp_path, "other.png", b"other")
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 3)
@@ -577,7 +563,7 @@ def test_a_key_that_is_refused_stops_all_pictures_and_says_so(tmp_path: Path) ->
     assert "HTTP 401" in daemon.said[-1]
 
 
-def test_without_opengl_nothing_is_started_until_it_may_be_back(tmp_path: Path) -> None:
+def test_starts_nothing_without_opengl(tmp_path: Path) -> None:
     refusal = TaskResult(failure=TaskFailure(ErrorType.NO_OPENGL, "no context"))
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 1.5)
     assert daemon.hands.orders == 1

@@ -40,7 +40,7 @@ def heard(channel: socket.socket) -> list[str]:
 
 
 @pytest.mark.usefixtures("without_library")
-def test_a_life_as_systemd_hears_it(listening: socket.socket) -> None:
+def test_notifies_systemd_from_ready_to_stopping(listening: socket.socket) -> None:
     address = "@" + listening.getsockname().decode()[1:]
     notifier = SdNotifier.from_environ({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"})
     assert notifier.watchdog_s == 2.0
@@ -53,7 +53,7 @@ def test_a_life_as_systemd_hears_it(listening: socket.socket) -> None:
     assert heard(listening) == ["READY=1\nSTATUS=starting", "STATUS=working", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=stopping"]
 
 
-def test_what_a_server_answered_gives_systemd_no_orders() -> None:
+def test_status_text_cannot_inject_commands() -> None:
     heard: list[str] = []
     notifier = SdNotifier(heard.append, None)
     notifier.notify_ready("the server said: no\nMAINPID=1")
@@ -63,7 +63,7 @@ def test_what_a_server_answered_gives_systemd_no_orders() -> None:
 
 
 @pytest.mark.usefixtures("without_library")
-def test_a_path_is_an_address_too_and_one_where_nobody_listens_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_socket_path_works_with_and_without_listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path is short
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind("notify")
@@ -75,14 +75,14 @@ def test_a_path_is_an_address_too_and_one_where_nobody_listens_is_no_trouble(tmp
 
 
 @pytest.mark.parametrize("watchdog", ["", "0", "soon", "-1"])
-def test_without_systemd_nothing_happens(watchdog: str) -> None:
+def test_does_nothing_without_systemd(watchdog: str) -> None:
     notifier = SdNotifier.from_environ({"WATCHDOG_USEC": watchdog})
     assert notifier.watchdog_s is None
     notifier.notify_ready("here")
     notifier.ping(1.0)
 
 
-def test_systemds_own_library_is_used_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uses_systemd_library_if_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     library: Any = ModuleType("systemd.daemon")
     library.notify = said.append
@@ -95,7 +95,7 @@ def test_systemds_own_library_is_used_where_it_is(monkeypatch: pytest.MonkeyPatc
 # --- the status file -------------------------------------------------------------------------------------------------
 
 
-def test_a_status_is_written_when_it_changes_and_touched_once_a_second(tmp_path: Path) -> None:
+def test_status_file_is_written_on_change_and_touched_each_second(tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     file = StatusFile(path)
     file.publish({"summary": "idle"})
@@ -114,7 +114,7 @@ def test_a_status_is_written_when_it_changes_and_touched_once_a_second(tmp_path:
     assert path.stat().st_mtime > 1e9
 
 
-def test_a_status_that_somebody_removed_comes_back_and_one_that_moved_leaves_nothing(tmp_path: Path) -> None:
+def test_removed_status_file_comes_back_and_moved_one_is_removed(tmp_path: Path) -> None:
     file = StatusFile(tmp_path / "one.json")
     file.publish({"summary": "idle"})
     (tmp_path / "one.json").unlink()
@@ -130,7 +130,7 @@ def test_a_status_that_somebody_removed_comes_back_and_one_that_moved_leaves_not
     assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_refuses_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_file_survives_disk_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

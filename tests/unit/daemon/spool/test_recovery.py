@@ -39,14 +39,14 @@ def aged(path: Path, age_s: float) -> None:
     os.utime(path, (time.time() - age_s,) * 2)
 
 
-def test_the_words_for_what_was_found_are_those_of_the_log() -> None:
+def test_job_states_match_log() -> None:
     assert [str(each) for each in JobState] == ["waiting", "under_way", "publishing", "failing", "damaged", "newer"]
 
 
 # --- one state after the other ---------------------------------------------------------------------------------------
 
 
-def test_a_job_under_way_has_lost_no_attempt_but_a_daemon(left: Spool, spool: Spool) -> None:
+def test_job_under_way_counts_recovery_not_attempt(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     (recovered,) = take_over_jobs(spool)
     assert recovered.state is JobState.UNDER_WAY
@@ -56,7 +56,7 @@ def test_a_job_under_way_has_lost_no_attempt_but_a_daemon(left: Spool, spool: Sp
     assert not left.own.exists()
 
 
-def test_one_that_waited_goes_on_waiting(left: Spool, spool: Spool) -> None:
+def test_waiting_job_stays_waiting(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     job.is_under_way = False
     left.save(job)
@@ -65,7 +65,7 @@ def test_one_that_waited_goes_on_waiting(left: Spool, spool: Spool) -> None:
     assert recovered.job == job
 
 
-def test_one_on_its_way_out_goes_on(left: Spool, spool: Spool) -> None:
+def test_publishing_and_failing_jobs_are_recognized(left: Spool, spool: Spool) -> None:
     publishing, failing = claimed(left), claimed(left, "other.png")
     (left.path(publishing) / "manifest.json").touch()
     (left.path(failing) / "error.json").touch()
@@ -73,21 +73,21 @@ def test_one_on_its_way_out_goes_on(left: Spool, spool: Spool) -> None:
     assert sorted(found(spool)) == [("garlic.png", JobState.PUBLISHING), ("other.png", JobState.FAILING)]
 
 
-def test_one_that_is_in_quarantine_but_for_its_end_is_not_put_back(left: Spool, spool: Spool) -> None:
+def test_job_already_in_failed_is_failing(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     (left.path(job) / "error.json").touch()
     (left.path(job) / "source").unlink()
     assert found(spool) == [("garlic.png", JobState.FAILING)]
 
 
-def test_a_claim_that_took_nothing_is_undone(left: Spool, spool: Spool) -> None:
+def test_claim_without_source_is_undone(left: Spool, spool: Spool) -> None:
     job = claimed(left, sidecar=b"{}")
     (left.path(job) / "source").rename(left.layout.inbox / "garlic.png")
     assert found(spool) == []
     assert names_below(spool.layout.root) == ["inbox/garlic.json", "inbox/garlic.png"]
 
 
-def test_a_claim_without_even_a_name_is_forgotten(left: Spool, spool: Spool) -> None:
+def test_claim_without_job_file_is_removed(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     (left.path(job) / "source").unlink()
     (left.path(job) / "job.json").unlink()
@@ -96,14 +96,14 @@ def test_a_claim_without_even_a_name_is_forgotten(left: Spool, spool: Spool) -> 
     assert not left.own.exists()
 
 
-def test_options_that_were_not_taken_yet_are_taken_now(left: Spool, spool: Spool) -> None:
+def test_takes_sidecar_left_in_inbox(left: Spool, spool: Spool) -> None:
     job = claimed(left, folder=("dab",), sidecar=b"{}")
     (left.path(job) / "sidecar.json").rename(left.layout.inbox / "dab" / "garlic.json")
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
     assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
 
 
-def test_what_is_taken_over_is_durable_before_it_is_gone_on_with(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_takeover_is_durable_before_job_is_resumed(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     job = claimed(left, sidecar=b"{}")
     job.is_under_way = False
     left.save(job)
@@ -124,7 +124,7 @@ def test_what_is_taken_over_is_durable_before_it_is_gone_on_with(left: Spool, sp
     assert synced[3:] == ["work"]
 
 
-def test_options_of_another_picture_of_that_name_are_left_to_it(left: Spool, spool: Spool) -> None:
+def test_sidecar_of_another_image_stays(left: Spool, spool: Spool) -> None:
     job = claimed(left, sidecar=b"old")
     (left.layout.inbox / "garlic.json").write_bytes(b"new")
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
@@ -132,7 +132,7 @@ def test_options_of_another_picture_of_that_name_are_left_to_it(left: Spool, spo
     assert (spool.layout.inbox / "garlic.json").read_bytes() == b"new"
 
 
-def test_options_that_came_after_a_picture_without_them_are_left_to_the_next(left: Spool, spool: Spool) -> None:
+def test_later_sidecar_stays_for_next_image(left: Spool, spool: Spool) -> None:
     dropped(left)
     job = left.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=1e9)  # seen, but somebody has taken them away
     assert job is not None
@@ -141,7 +141,7 @@ def test_options_that_came_after_a_picture_without_them_are_left_to_the_next(lef
     assert names_below(spool.layout.inbox) == ["garlic.json"]
 
 
-def test_options_whose_folder_has_gone_cost_nobody_anything(left: Spool, spool: Spool) -> None:
+def test_missing_sidecar_folder_is_ignored(left: Spool, spool: Spool) -> None:
     job = claimed(left, folder=("dab",), sidecar=b"{}")
     (left.path(job) / "sidecar.json").unlink()
     (left.layout.inbox / "dab").rmdir()
@@ -151,7 +151,7 @@ def test_options_whose_folder_has_gone_cost_nobody_anything(left: Spool, spool: 
 # --- damage ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_whose_file_is_damaged_gets_a_name_of_its_own(left: Spool, spool: Spool) -> None:
+def test_job_with_damaged_file_gets_generated_name(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     (left.path(job) / "job.json").write_bytes(b"{")
     (recovered,) = take_over_jobs(spool)
@@ -160,7 +160,7 @@ def test_a_job_whose_file_is_damaged_gets_a_name_of_its_own(left: Spool, spool: 
     assert names_below(spool.path(job)) == ["job.json", "job.json.damaged", "source"]
 
 
-def test_a_damaged_character_is_still_one(left: Spool, spool: Spool) -> None:
+def test_damaged_character_job_stays_folder(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     (left.path(job) / "source").unlink()
     (left.path(job) / "source").mkdir()
@@ -170,7 +170,7 @@ def test_a_damaged_character_is_still_one(left: Spool, spool: Spool) -> None:
 
 
 @pytest.mark.parametrize(("name", "state"), [("manifest.json", JobState.PUBLISHING), ("error.json", JobState.FAILING)])
-def test_a_damaged_job_on_its_way_out_goes_on_with_or_without_source(left: Spool, spool: Spool, name: str, state: JobState) -> None:
+def test_damaged_job_keeps_final_state(left: Spool, spool: Spool, name: str, state: JobState) -> None:
     for number in range(2):
         job = claimed(left, f"{number}.png")
         (left.path(job) / name).touch()
@@ -185,7 +185,7 @@ def test_a_damaged_job_on_its_way_out_goes_on_with_or_without_source(left: Spool
 @pytest.mark.parametrize(
     ("schema", "state"), [(2, JobState.NEWER), (1, JobState.DAMAGED), ("2", JobState.DAMAGED), (None, JobState.DAMAGED)]
 )
-def test_a_job_of_a_later_version_is_left_as_it_is(left: Spool, spool: Spool, schema: object, state: JobState) -> None:
+def test_job_of_later_version_is_left_unchanged(left: Spool, spool: Spool, schema: object, state: JobState) -> None:
     job = claimed(left)
     content = json.dumps({"schema": schema, "mood": "fine"}).encode()
     (left.path(job) / "job.json").write_bytes(content)
@@ -199,7 +199,7 @@ def test_a_job_of_a_later_version_is_left_as_it_is(left: Spool, spool: Spool, sc
 # --- whose it is -----------------------------------------------------------------------------------------------------
 
 
-def test_the_jobs_of_the_living_are_their_own(spool: Spool, tmp_path: Path) -> None:
+def test_jobs_of_living_daemons_stay_theirs(spool: Spool, tmp_path: Path) -> None:
     with Spool.opened(tmp_path / "root") as other:
         job = claimed(other)
         assert found(spool) == []
@@ -208,7 +208,7 @@ def test_the_jobs_of_the_living_are_their_own(spool: Spool, tmp_path: Path) -> N
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
-def test_what_is_no_job_is_left_alone_or_removed(left: Spool, spool: Spool) -> None:
+def test_other_files_in_instance_folder(left: Spool, spool: Spool) -> None:
     gone = left.own / f".gone-{job_id()}"
     gone.mkdir()
     (gone / "source").touch()
@@ -221,14 +221,14 @@ def test_what_is_no_job_is_left_alone_or_removed(left: Spool, spool: Spool) -> N
     assert (left.layout.work / "a file").exists()
 
 
-def test_an_instance_that_died_while_it_removed_itself_is_removed(left: Spool, spool: Spool) -> None:
+def test_half_removed_instance_is_removed(left: Spool, spool: Spool) -> None:
     (left.own / LOCK).unlink()
     assert found(spool) == []
     assert not left.own.exists()
 
 
 @pytest.mark.parametrize("age_s", [STALE_S - 60, STALE_S + 60])
-def test_what_dead_daemons_said_of_themselves_is_removed_after_an_hour(left: Spool, spool: Spool, age_s: float) -> None:
+def test_stale_status_files_are_removed(left: Spool, spool: Spool, age_s: float) -> None:
     told = [spool.layout.status / f"{name}.json" for name in (job_id(), left.instance, spool.instance)]
     for path in told:
         path.touch()
@@ -238,7 +238,7 @@ def test_what_dead_daemons_said_of_themselves_is_removed_after_an_hour(left: Spo
 
 
 @pytest.mark.parametrize(("age_s", "is_left"), [(STALE_S - 100.0, True), (STALE_S + 100.0, False)])
-def test_an_instance_that_was_never_finished_is_removed_after_an_hour(spool: Spool, age_s: float, *, is_left: bool) -> None:
+def test_unfinished_instance_is_removed(spool: Spool, age_s: float, *, is_left: bool) -> None:
     begun = spool.layout.work / f".new-{job_id()}"
     begun.mkdir()
     aged(begun, age_s)
@@ -247,7 +247,7 @@ def test_an_instance_that_was_never_finished_is_removed_after_an_hour(spool: Spo
 
 
 @pytest.mark.parametrize(("age_s", "is_left"), [(STALE_S - 100.0, True), (STALE_S + 100.0, False)])
-def test_what_was_left_of_trying_the_folders_is_removed_after_an_hour(spool: Spool, age_s: float, *, is_left: bool) -> None:
+def test_stale_probes_are_removed(spool: Spool, age_s: float, *, is_left: bool) -> None:
     layout = spool.layout
     probes = [folder / f".probe-{job_id()}" for folder in (layout.work, layout.inbox, layout.outbox, layout.failed, layout.done)]
     others = [layout.inbox / "probe-me.png", layout.status / ".probe-1"]
@@ -260,7 +260,7 @@ def test_what_was_left_of_trying_the_folders_is_removed_after_an_hour(spool: Spo
     remove_stale_files(layout)
 
 
-def test_a_folder_that_has_just_been_cleaned_up_by_another_is_passed_by(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instance_removed_by_rival_is_skipped(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the look and the lock; and between the lock's opening and its taking."""
     opened: Callable[..., int] = os.open
 
@@ -288,9 +288,7 @@ def test_a_folder_that_has_just_been_cleaned_up_by_another_is_passed_by(left: Sp
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
-def test_a_job_that_can_not_be_recovered_now_is_given_back_for_another_time(
-    left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_job_is_moved_back_after_disk_error(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     job = claimed(left)
 
     def refuses(_: object) -> None:
@@ -304,7 +302,7 @@ def test_a_job_that_can_not_be_recovered_now_is_given_back_for_another_time(
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
-def test_a_job_that_can_not_be_recovered_keeps_no_other_from_it(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_recovery_delays_no_other_job(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     first, _ = claimed(left, "first.png"), claimed(left, "second.png")
     sync = recovery.sync_folder
 
@@ -321,7 +319,7 @@ def test_a_job_that_can_not_be_recovered_keeps_no_other_from_it(left: Spool, spo
     assert left.holds(first)
 
 
-def test_an_instance_that_is_not_ours_to_lock_keeps_no_other_waiting(left: Spool, spool: Spool) -> None:
+def test_instance_that_cannot_be_locked_delays_no_other(left: Spool, spool: Spool) -> None:
     """As one that somebody has run as root, once."""
     claimed(left)
     locked = spool.layout.work / job_id(0.0)
@@ -332,7 +330,7 @@ def test_an_instance_that_is_not_ours_to_lock_keeps_no_other_waiting(left: Spool
         next(taken)
 
 
-def test_a_claim_that_took_nothing_is_undone_whatever_its_folder_is_by_now(left: Spool, spool: Spool) -> None:
+def test_claim_without_source_is_undone_without_inbox_folder(left: Spool, spool: Spool) -> None:
     job = claimed(left, folder=("dab",))
     (left.path(job) / "source").unlink()
     (spool.layout.inbox / "dab").rmdir()
@@ -342,14 +340,14 @@ def test_a_claim_that_took_nothing_is_undone_whatever_its_folder_is_by_now(left:
     assert not spool.holds(job)
 
 
-def test_jobs_come_in_the_order_in_which_they_were_claimed(left: Spool, spool: Spool) -> None:
+def test_jobs_are_yielded_in_order_of_claim(left: Spool, spool: Spool) -> None:
     for number in (1, 0, 2):
         dropped(left, f"{number}.png")
         left.claim(f"{number}.png", (), is_folder=False, sidecar=None, now_s=1e9 + number)
     assert [name for name, _ in found(spool)] == ["0.png", "1.png", "2.png"]
 
 
-def test_one_that_is_out_already_is_finished_not_published_again(left: Spool, spool: Spool) -> None:
+def test_published_job_is_publishing(left: Spool, spool: Spool) -> None:
     job = claimed(left)
     publish(left.layout.outbox, left.path(job), job, with_results(left, job, b"GIF"))
     assert found(spool) == [("garlic.png", JobState.PUBLISHING)]

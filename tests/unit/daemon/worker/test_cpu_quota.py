@@ -31,27 +31,27 @@ def count(folder: Path, ours: str, **files: str) -> int:
     ("limit", "expected"),
     [("max 100000", ALLOWED), ("200000 100000", 2), ("150000 100000", 2), ("10000 100000", 1), ("9900000 100000", ALLOWED)],
 )
-def test_a_container_sees_its_own_limit_at_the_top(limit, expected, tmp_path):
+def test_reads_limit_of_container(limit, expected, tmp_path):
     assert count(tmp_path, "0::/\n", **{"cpu-max": limit}) == expected
 
 
-def test_a_limit_of_a_group_around_ours_counts_too(tmp_path):
+def test_limit_of_outer_group_counts(tmp_path):
     files = {"system-slice__doodled-service__cpu-max": "max 100000", "system-slice__cpu-max": "300000 100000"}
     folder = tmp_path / "cgroup/system-slice/doodled-service"
     folder.mkdir(parents=True)
     assert count(tmp_path, "0::/system-slice/doodled-service\n", **files) == 3
 
 
-def test_paths_of_the_host_lead_to_the_top_of_the_container(tmp_path):
+def test_host_path_in_container_means_top_group(tmp_path):
     assert count(tmp_path, "0::/docker/0123abc\n", **{"cpu-max": "200000 100000"}) == 2
 
 
-def test_the_older_groups_are_read(tmp_path):
+def test_reads_cgroup_v1(tmp_path):
     ours = "4:memory:/\n3:cpu,cpuacct:/docker/0123\n0::/\n"
     assert count(tmp_path, ours, **{"cpu__cpu-cfs_quota_us": "400000\n", "cpu__cpu-cfs_period_us": "100000\n"}) == 4
     assert count(tmp_path, ours, **{"cpu__cpu-cfs_quota_us": "-1\n", "cpu__cpu-cfs_period_us": "100000\n"}) == ALLOWED
 
 
 @pytest.mark.parametrize("ours", ["", "nonsense\n", "0::/\n"])
-def test_where_nothing_is_told_all_that_are_allowed_count(ours, tmp_path):
+def test_without_limit_affinity_counts(ours, tmp_path):
     assert count(tmp_path, ours) == ALLOWED

@@ -42,19 +42,19 @@ def on_a_thread_of_its_own(niceness: int = 0) -> list[tuple[int, int]]:
 
 
 @pytest.mark.skipif(platform.machine() not in GET_CALLS, reason="the number of the system call is not known here")
-def test_a_kernel_that_listens_grants_short_slices_and_changes_nothing_else() -> None:
+def test_kernel_grants_short_slices_and_changes_nothing_else() -> None:
     usual, short, inherited, again = on_a_thread_of_its_own(niceness=1)
     release = tuple(int(part) for part in os.uname().release.split(".")[:2])
     assert short == inherited == ((usual[0], SHORT_NS) if release >= LISTENING_SINCE else usual)
     assert again == usual
 
 
-def test_a_machine_whose_call_is_not_known_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_architecture_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "abacus")
     assert not request_short_slices()
 
 
-def test_an_operators_choice_of_policy_is_left_alone() -> None:
+def test_other_scheduling_policy_is_kept() -> None:
     program = (
         "import os; from daemon.worker.cpu_slice import *; os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0));"
         "print(request_short_slices(), os.sched_getscheduler(0) == os.SCHED_BATCH)"

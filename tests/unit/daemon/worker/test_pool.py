@@ -34,7 +34,7 @@ def workers() -> Iterator[ProcessWorkerPool]:
     pool.close()
 
 
-def test_a_pool_whose_idle_workers_were_killed_is_made_anew(workers: ProcessWorkerPool) -> None:
+def test_pool_is_replaced_after_idle_workers_were_killed(workers: ProcessWorkerPool) -> None:
     """As by the kernel, when memory runs out: pebble takes it for the end of the pool."""
     order: Any = 1
     assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "1"
@@ -49,7 +49,7 @@ def test_a_pool_whose_idle_workers_were_killed_is_made_anew(workers: ProcessWork
     assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "2"
 
 
-def test_a_clock_that_jumps_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_jump_ends_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """pebble takes the wall clock for its deadlines."""
     wait: Any = time.sleep
     pool, jump_s, now = ProcessWorkerPool(1, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=wait), 864_000.0, time.time
@@ -65,7 +65,7 @@ def test_a_clock_that_jumps_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> None
         pool.close()
 
 
-def test_a_job_that_no_worker_could_begin_says_so() -> None:
+def test_broken_pool_means_task_was_not_begun() -> None:
     """As when what they are started from was removed: that says nothing about the drawing."""
     future: Future[Any] = Future()
     future.set_exception(BrokenProcessPool("All workers expired"))
@@ -76,9 +76,7 @@ def test_a_job_that_no_worker_could_begin_says_so() -> None:
 
 
 @pytest.mark.parametrize("error", [BlockingIOError(errno.EAGAIN, "no process left"), RuntimeError("can't start new thread")])
-def test_where_no_worker_can_be_started_the_daemon_goes_on(
-    workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_survives_failure_to_start_workers(workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def refused(*_: object) -> None:
         raise error
 
@@ -89,7 +87,7 @@ def test_where_no_worker_can_be_started_the_daemon_goes_on(
     assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "1"
 
 
-def test_a_job_that_pebble_forgets_ends_all_the_same(workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ends_tasks_that_pebble_forgets(workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when workers that die as they start break the pool before it has seen the job."""
     order: Any = 1
     workers.start(order, PATIENCE_S).result(PATIENCE_S)
@@ -101,7 +99,7 @@ def test_a_job_that_pebble_forgets_ends_all_the_same(workers: ProcessWorkerPool,
     assert isinstance(future.exception(PATIENCE_S), BrokenProcessPool)
 
 
-def test_a_limit_that_may_not_be_raised_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lower_hard_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = Limits()
     limits.hard = 32 << 20
     monkeypatch.setattr(workers_module, "resource", limits)
@@ -127,11 +125,11 @@ def logged(error: BaseException) -> tuple[ErrorType, str]:
         (3, ErrorType.CRASH, "the worker died with exit status 3"),
     ],
 )
-def test_how_a_worker_died_says_why(exitcode: int, kind: ErrorType, message: str) -> None:
+def test_death_of_worker_is_classified(exitcode: int, kind: ErrorType, message: str) -> None:
     assert logged(ProcessExpired("it died", code=exitcode)) == (kind, message)
 
 
-def test_every_other_end_is_a_failure_too() -> None:
+def test_deadline_memory_and_other_errors_are_failures() -> None:
     assert logged(TimeoutError()) == (ErrorType.DEADLINE, "not finished within 1.5 s")
     assert logged(MemoryError()) == (ErrorType.OUT_OF_MEMORY, "the job needs more memory than jobs.memory_limit_mb allows")
     kind, message = logged(RuntimeError("words " * 1000))
@@ -139,7 +137,7 @@ def test_every_other_end_is_a_failure_too() -> None:
     assert message.startswith("RuntimeError: words")
 
 
-def test_a_good_end_is_its_report() -> None:
+def test_result_is_passed_on() -> None:
     future: Future[TaskResult] = Future()
     future.set_result(report := TaskResult({}))
     assert result_of(future, 1.0) is report
@@ -162,7 +160,7 @@ class Limits:
 
 
 @pytest.mark.parametrize(("limit_mb", "data"), [(64, {"data": (64 << 20, 64 << 20)}), (0, {})])
-def test_a_worker_starts_with_its_limits_and_dies_with_its_daemon(
+def test_worker_starts_with_limits_and_dies_with_daemon(
     monkeypatch: pytest.MonkeyPatch, limit_mb: int, data: dict[str, tuple[int, int]]
 ) -> None:
     limits, asked, ended, niced = Limits(), [], [], []

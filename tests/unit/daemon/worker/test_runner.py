@@ -59,7 +59,7 @@ def kind(order: Task) -> ErrorType:
 
 @gl
 @pytest.mark.usefixtures("bench")
-def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(drawing: Task, server: Server) -> None:
+def test_animates_photograph_with_full_manifest(drawing: Task, server: Server) -> None:
     (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"], "formats": ["gif", "webp"], "figures": "all"}))
     report = runner.run_task(replace(drawing, keep_annotations=True, wants_thumbnail=True))
     assert report.failure is None, report.failure
@@ -86,7 +86,7 @@ def test_a_photograph_becomes_animations_with_everything_that_is_told_of_them(dr
 
 @gl
 @pytest.mark.usefixtures("bench")
-def test_what_stays_warm_is_asked_for_once(drawing: Task, server: Server) -> None:
+def test_resources_are_opened_once(drawing: Task, server: Server) -> None:
     first, second = runner.run_task(drawing), runner.run_task(drawing)
     assert first.manifest is not None
     assert second.manifest is not None
@@ -96,7 +96,7 @@ def test_what_stays_warm_is_asked_for_once(drawing: Task, server: Server) -> Non
 
 
 @pytest.mark.usefixtures("bench")
-def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing: Task, server: Server) -> None:
+def test_image_without_figure_counts_as_answer_of_models(drawing: Task, server: Server) -> None:
     server.sees = 0
     report = runner.run_task(drawing)
     assert report.failure is not None
@@ -106,7 +106,7 @@ def test_a_picture_without_a_figure_has_asked_the_networks_all_the_same(drawing:
 
 
 @pytest.mark.usefixtures("bench")
-def test_a_server_that_is_not_there_fails_nobody_for_good(drawing: Task) -> None:
+def test_missing_server_is_transient(drawing: Task) -> None:
     nobody = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
     report = runner.run_task(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
     assert report.failure is not None
@@ -115,13 +115,13 @@ def test_a_server_that_is_not_there_fails_nobody_for_good(drawing: Task) -> None
 
 
 @pytest.mark.usefixtures("bench")
-def test_networks_that_can_not_be_had_as_the_settings_want_them_are_no_drawings_fault(drawing: Task) -> None:
+def test_unusable_model_settings_are_not_the_drawings_fault(drawing: Task) -> None:
     nonsense = InferenceRequest(InferenceChoice.TORCHSERVE, ("no address",))
     assert kind(replace(drawing, inference=nonsense)) is ErrorType.NO_MODEL
 
 
 @pytest.mark.usefixtures("bench")
-def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(order: Task) -> None:
+def test_unreadable_image_fails_without_naming_our_paths(order: Task) -> None:
     (order.place / "source").write_bytes(b"GIF87a, they say")
     report = runner.run_task(order)
     assert report.failure is not None
@@ -132,7 +132,7 @@ def test_what_is_no_picture_is_the_pictures_fault_and_no_path_of_ours_is_told(or
 
 
 @pytest.mark.usefixtures("bench")
-def test_options_that_are_wrong_are_said_before_anything_is_done(order: Task) -> None:
+def test_wrong_options_fail_before_any_work(order: Task) -> None:
     (order.place / "sidecar.json").write_text('{"motion": "moonwalk"}')
     report = runner.run_task(order)
     assert report.failure is not None
@@ -151,7 +151,7 @@ def test_options_that_are_wrong_are_said_before_anything_is_done(order: Task) ->
     ],
 )
 @pytest.mark.usefixtures("bench")
-def test_nothing_is_raised_whatever_happens(order: Task, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: ErrorType) -> None:
+def test_run_task_raises_nothing(order: Task, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: ErrorType) -> None:
     def fails(*_: Any) -> None:
         raise error
 
@@ -165,7 +165,7 @@ def test_nothing_is_raised_whatever_happens(order: Task, monkeypatch: pytest.Mon
 
 @gl
 @pytest.mark.usefixtures("bench")
-def test_a_character_needs_no_networks_and_its_copy_is_gone(order: Task) -> None:
+def test_character_needs_no_models_and_copy_is_removed(order: Task) -> None:
     shutil.copytree(KING, order.place / "source")
     report = runner.run_task(replace(order, is_folder=True, name="king", wants_thumbnail=True))
     assert report.failure is None, report.failure
@@ -186,7 +186,7 @@ class Attempt:
         self.error_type, self.wait_s, self.is_probe = error_type, wait_s, is_probe
 
 
-def test_questions_are_counted_by_how_they_ended_and_retries_told_up_to_a_limit() -> None:
+def test_counts_upstream_attempts_and_limits_reported_retries() -> None:
     bench: Any = WorkerResources({})
     for attempt in (Attempt(None, None), Attempt("overloaded", 0.5), Attempt("refused", None, is_probe=True)):
         bench._count_attempt(attempt)
@@ -200,7 +200,7 @@ def test_questions_are_counted_by_how_they_ended_and_retries_told_up_to_a_limit(
     assert (bench.retries, dict(bench.attempts), bench.is_overloaded) == ([], {}, False)
 
 
-def test_a_bench_without_a_renderer_has_no_card_to_leave_alone() -> None:
+def test_without_renderer_there_is_no_software_fallback() -> None:
     bench = WorkerResources({})
     assert not bench.use_software_renderer()
     assert bench.library() is bench.library()
