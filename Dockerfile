@@ -26,10 +26,10 @@ WORKDIR /src
 
 # Dependencies first, in a layer that does not change with our own code. Without DuckDB (67 MB): it is for `doodled report`, which reads
 # logs outside of the container.
-COPY pyproject.toml ./
+COPY pyproject.toml requirements.lock ./
 RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
         | grep -v duckdb >/dependencies \
- && /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile -r /dependencies
+ && /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile -r /dependencies -c requirements.lock
 
 # Remove a third of the wheels: tests, headers, debug symbols, packages of SciPy and PyOpenGL that are not used, ONNX Runtime's tools and
 # its library for C programs. The last step of this stage proves that nothing needed is missing.
@@ -45,7 +45,7 @@ COPY README.md LICENSE ./
 COPY daemon daemon
 COPY pipeline pipeline
 COPY etc etc
-RUN /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile --no-deps .
+RUN PIP_CONSTRAINT=requirements.lock /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile --no-deps .
 
 # It must animate drawings into every format. Bytecode of the modules that this imports is kept.
 ENV PATH=/opt/doodled/bin:$PATH

@@ -19,6 +19,7 @@ from PIL import Image
 
 from daemon.settings import Settings
 from tests.integration.containers import HARDENED, Container, Containers, own_containers
+from tests.locked import LIST_VERSIONS, installed_versions, pins
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 DRAWINGS = sorted((CHECKOUT / "etc/drawings").glob("*.jpg"))
@@ -81,6 +82,15 @@ def test_the_image_is_small_holds_no_compiler_and_runs_as_nobody_in_particular(c
         vendors = [path.name for path in files if path.parent.name == "egl_vendor.d"]
     assert tools == []
     assert sorted(vendors) == ["10_nvidia.json", "50_mesa.json"]
+
+
+def test_the_locked_versions_are_inside(containers):
+    container = containers.start(IMAGE, "-c", LIST_VERSIONS, options=(*HARDENED, "--entrypoint=python3"))
+    assert container.wait() == 0
+    installed = installed_versions("\n".join(container.said()))
+    assert installed.pop("doodled")
+    assert len(installed) > 20
+    assert installed.items() <= pins(CHECKOUT / "requirements.lock", "3.11").items()
 
 
 def test_the_compose_file_hardens_both_and_gives_the_daemon_the_time_to_stop_that_it_takes():

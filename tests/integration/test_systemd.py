@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.integration.booted import CHECKOUT
 from tests.integration.installed_doodled import LONG, QUICK, SPOOL, STRANGER, InstalledDoodled, copy_of_character, exposure
+from tests.locked import LIST_VERSIONS, installed_versions, pins
 
 SETTINGS = "etc/doodled/doodled.toml"
 WATCHDOG_S = 5
@@ -62,6 +64,15 @@ def test_a_person_drops_drawings_and_reads_animations(doodled):
     said = doodled.machine.said("systemctl", "status", "--no-pager", "doodled")
     assert "active (running)" in said
     assert f'Status: "{doodled.status}"' in said
+
+
+def test_installs_the_locked_versions(doodled):
+    installed = installed_versions(doodled.machine.said("/opt/doodled/bin/python", "-c", LIST_VERSIONS))
+    of_debian = {"pip", "setuptools"}  # whose Python made the environment
+    locked = pins(CHECKOUT / "requirements.lock", "3.11")
+    assert installed.keys() - locked.keys() <= {"doodled", *of_debian}
+    assert len(installed) > 20
+    assert {name: version for name, version in installed.items() if name in locked.keys() - of_debian}.items() <= locked.items()
 
 
 def test_strangers_see_nothing(doodled):
