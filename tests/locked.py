@@ -8,7 +8,6 @@ from packaging.markers import Environment, default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-
 LIST_VERSIONS = """
 import importlib.metadata as metadata
 for found in metadata.distributions():
