@@ -134,9 +134,8 @@ class HandDriven:
     @property
     def left(self) -> int:
         """How much waits or runs."""
-        return (
-            len([each for each in self.scanner.waiting() if not each.rejected]) + len(self.scheduler.waiting) + len(self.scheduler.running)
-        )
+        in_inbox = [each for each in self.scanner.candidates() if not each.rejected]
+        return len(in_inbox) + len(self.scheduler.waiting) + len(self.scheduler.running)
 
     def status(self) -> dict[str, Any]:
         """What it last said of itself to people on the same disk."""

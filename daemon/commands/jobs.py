@@ -153,7 +153,7 @@ def _in_inbox(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow
     known = {str(each.get("name")): each for status in statuses for each in status.get("waiting", ())}
     scanner = Scanner(layout.inbox, StabilityRules(), max_depth=MAX_DEPTH, has_leases=False)
     scan = scanner.scan(0.0)
-    for candidate in scanner.waiting():
+    for candidate in scanner.candidates():
         name = shown_path((*candidate.folder, candidate.name))
         status = known.get(name)
         why = f"{status['why']}, for {status['age_s']:.0f} s" if status else "" if statuses else "no daemon is running"

@@ -1,1 +1,1 @@
-"""Which file in the inbox is complete, and whose turn it is."""
+"""The inbox: scanning, stability of files, and the order in which they are taken."""

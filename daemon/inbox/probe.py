@@ -1,4 +1,4 @@
-"""One look at a file of the inbox: what it is like now, whether somebody writes to it, and whether it may be taken."""
+"""Probe of one inbox file: its size, time and inode now, whether a process has it open for writing, whether it may be moved."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from daemon.files.filenames import is_ignored
 from daemon.inbox.stability import Observation
 
 
-def observed(name: str, folder: int, *, has_leases: bool) -> Observation:
-    """One look at a file, or at all files of a character folder.
+def probe_file(name: str, folder: int, *, has_leases: bool) -> Observation:
+    """Observe a file, or all files of a character folder as one.
 
+    Args:
+        folder: descriptor of the folder that `name` is in.
+        has_leases: whether the file system supports leases (`daemon.inbox.stability`).
     Raises:
-        OSError: it is gone, not ours to read, or no regular file.
+        OSError: the file is gone, unreadable, or not a regular file.
     """
     opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     try:
         status = os.fstat(opened)
         if stat.S_ISDIR(status.st_mode):
-            # Not what lies in folders within: a character's files lie side by side.
-            inside = [observed(inner, opened, has_leases=has_leases) for inner in sorted(os.listdir(opened)) if _counts(inner, opened)]  # noqa: PTH208 - by descriptor
-            itself = Observation(1, status.st_mtime_ns, status.st_ino)  # its own size says nothing
-            return together([itself, *inside])
+            names = [inner for inner in sorted(os.listdir(opened)) if _is_character_file(inner, opened)]  # noqa: PTH208 - by descriptor
+            itself = Observation(1, status.st_mtime_ns, status.st_ino)  # the size of a folder means nothing
+            return combine([itself, *(probe_file(inner, opened, has_leases=has_leases) for inner in names)])
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "no regular file", name)
+            raise OSError(errno.EINVAL, "not a regular file", name)
         return Observation(status.st_size, status.st_mtime_ns, status.st_ino, _has_writer(opened) if has_leases else None)
     finally:
         os.close(opened)
 
 
 def is_movable(name: str, folder: int, *, is_folder: bool) -> bool:
-    """Whether something may be renamed out of its open folder: that changes the folder, and a moved folder itself (rename(2)).
+    """Whether this process may rename `name` out of its open folder, which writes to both if `name` is a folder (rename(2)).
 
-    Out of a sticky folder, only owners take things (inode(7)).
+    In a sticky folder, only the owner of the file or of the folder may (inode(7)).
     """
     around, user = os.stat(".", dir_fd=folder), os.geteuid()
     if around.st_mode & stat.S_ISVTX and user not in {0, around.st_uid, os.lstat(name, dir_fd=folder).st_uid}:
@@ -44,34 +46,32 @@ def is_movable(name: str, folder: int, *, is_folder: bool) -> bool:
     return os.access(".", os.W_OK | os.X_OK, dir_fd=folder) and (not is_folder or os.access(name, os.W_OK, dir_fd=folder))
 
 
-def _counts(name: str, folder: int) -> bool:
+def _is_character_file(name: str, folder: int) -> bool:
+    """A character's files are directly in its folder; subfolders are not observed."""
     return not is_ignored(name) and stat.S_ISREG(os.lstat(name, dir_fd=folder).st_mode)
 
 
 def _has_writer(file: int) -> bool | None:
-    """Whether anybody has an open file open for writing: then the kernel refuses a read lease (fcntl(2)).
+    """Whether any process has an open file open for writing: then the kernel refuses a read lease (fcntl(2)).
 
-    Whoever wants to write meanwhile waits for the instant that the lease is held; the kernel tells us by SIGIO, which the daemon ignores.
+    A process that opens the file for writing in the moment that the lease is held is blocked until it is released, and the kernel sends
+    us SIGIO, which the daemon ignores.
     """
     try:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
         return True
-    except OSError:  # a file of somebody else's, or a file system without leases
+    except OSError:  # a file of another user, or a file system without leases
         return None
     fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
 
 
-def plain_observation(status: os.stat_result) -> Observation:
-    return Observation(status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-def together(looks: Sequence[Observation]) -> Observation:
-    """Several files as one: it changes when any of them does."""
-    if len(looks) == 1:
-        return looks[0]
-    writers = {look.has_writer for look in looks[0 if looks[0].has_writer is not None else 1 :]}
+def combine(observations: Sequence[Observation]) -> Observation:
+    """One observation of several files: it differs when any of theirs does."""
+    if len(observations) == 1:
+        return observations[0]
+    writers = {each.has_writer for each in observations[0 if observations[0].has_writer is not None else 1 :]}
     has_writer = True if True in writers else None if None in writers or not writers else False
-    marks = hash(tuple((look.size, look.mtime_ns, look.inode) for look in looks))
-    return Observation(min(look.size for look in looks), max(look.mtime_ns for look in looks), marks, has_writer)
+    fingerprint = hash(tuple((each.size, each.mtime_ns, each.inode) for each in observations))
+    return Observation(min(each.size for each in observations), max(each.mtime_ns for each in observations), fingerprint, has_writer)

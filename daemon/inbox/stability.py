@@ -1,25 +1,29 @@
-"""Whether a file in the inbox is complete: a pure state machine, fed with what was seen and when.
+"""Decides when an inbox file is complete: a pure state machine over observations of the file and their times.
 
-On a local file system the kernel answers exactly whether anybody has a file open for writing (fcntl's F_SETLEASE, fcntl(2)); a short
-quiet time after that answer leaves room for programs that open a file several times. Where the kernel does not answer (network file
-systems, files of others), several equal looks over a longer time have to do. There is no last word: a file that is not complete is waited
-for, and its age is known.
+A file is complete when it is not empty and
+- no process has it open for writing, by the kernel's answer to a lease request (F_SETLEASE, fcntl(2)), and it has not changed for
+  `debounce_s`, which covers programs that open a file several times; or,
+- where the kernel gives no answer (network file systems, files of other users), it has not changed for `stable_s` in at least
+  `stable_samples` observations.
+
+A file that is not complete is observed again without a time limit; operators see its age. etc/doc/spool.md ("Stability").
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Waiting(StrEnum):
-    """Why a file is not complete; a closed set, it is shown to operators."""
+class WaitReason(StrEnum):
+    """Why a file is not complete; operators see these values."""
 
     NEW = "new"
     EMPTY = "empty"
     CHANGING = "changing"
     WRITER = "writer"
-    QUIET_TIME = "quiet_time"
+    DEBOUNCE = "debounce"
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class StabilityRules:
     """When a file counts as complete.
 
     Attributes:
-        debounce_s: unchanged for so long, once the kernel says that nobody writes to it.
-        stable_s, samples: unchanged for so long and in so many looks, where the kernel can't say.
+        debounce_s: time without change after which a file without writers is complete.
+        stable_s, samples: time without change, and number of equal observations, where writers are unknown.
     """
 
     debounce_s: float = 0.1
@@ -38,10 +42,10 @@ class StabilityRules:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look at a file.
+    """State of a file at one time.
 
     Attributes:
-        has_writer: somebody has it open for writing; None where that can't be known.
+        has_writer: a process has it open for writing; None if the kernel gives no answer.
     """
 
     size: int
@@ -49,59 +53,65 @@ class Observation:
     inode: int
     has_writer: bool | None = None
 
-    def is_unlike(self, other: Observation) -> bool:
-        """Whether the file changed between two looks."""
+    @classmethod
+    def of_stat(cls, status: os.stat_result) -> Observation:
+        """An observation without an answer about writers."""
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def differs_from(self, other: Observation) -> bool:
+        """Whether the file changed between two observations."""
         return (self.size, self.mtime_ns, self.inode) != (other.size, other.mtime_ns, other.inode)
 
 
 class StabilityTracker:
-    """One file on its way to being complete.
+    """The observations of one file until it is complete. Times are on the monotonic clock.
 
     Attributes:
-        first_seen_s: on the monotonic clock.
-        waiting: why it is not complete, or None.
-        due_s: when it is worth another look.
+        first_seen_s: time of the first observation.
+        last: the last observation.
+        wait_reason: why the file is not complete, or None.
+        due_s: when the file is worth the next observation.
     """
 
-    __slots__ = ("_rules", "_sampled_s", "_samples", "_since_s", "due_s", "first_seen_s", "seen", "waiting")
+    __slots__ = ("_rules", "_sampled_s", "_samples", "_unchanged_since_s", "due_s", "first_seen_s", "last", "wait_reason")
 
-    def __init__(self, now: float, seen: Observation, rules: StabilityRules) -> None:
+    def __init__(self, now: float, first: Observation, rules: StabilityRules) -> None:
         self.first_seen_s = now
-        self.waiting: Waiting | None = Waiting.NEW
+        self.wait_reason: WaitReason | None = WaitReason.NEW
         self.due_s = now + rules.debounce_s
-        self.seen = seen
+        self.last = first
         self._rules = rules
-        self._since_s = now
+        self._unchanged_since_s = now
         self._sampled_s = now
         self._samples = 1
 
-    def step(self, now: float, seen: Observation) -> bool:
-        """Take another look into account; True once the file is complete."""
-        self.waiting = self._state(now, seen)
-        self.seen = seen
-        pause_s = self._rules.debounce_s if seen.has_writer is False else self._rules.stable_s / self._rules.samples
-        # A writer that has taken long may take long again: up to a second is waited, no more.
+    def update(self, now: float, observation: Observation) -> bool:
+        """Record an observation; returns whether the file is complete."""
+        self.wait_reason = self._evaluate(now, observation)
+        self.last = observation
+        pause_s = self._rules.debounce_s if observation.has_writer is False else self._rules.stable_s / self._rules.samples
+        # A writer that has taken long may take long again; but never pause for more than a second.
         self.due_s = now + (min(1.0, max(self._rules.debounce_s, pause_s)))
-        return self.waiting is None
+        return self.wait_reason is None
 
-    def _state(self, now: float, seen: Observation) -> Waiting | None:
-        if seen.is_unlike(self.seen):
-            self._start_again(now)
-            return Waiting.CHANGING if seen.size else Waiting.EMPTY
-        if seen.size == 0:
-            self._start_again(now)
-            return Waiting.EMPTY
-        if seen.has_writer:
-            self._start_again(now)
-            return Waiting.WRITER
-        if seen.has_writer is False:
-            return None if now >= self._since_s + self._rules.debounce_s else Waiting.QUIET_TIME
+    def _evaluate(self, now: float, observation: Observation) -> WaitReason | None:
+        if observation.differs_from(self.last):
+            self._restart(now)
+            return WaitReason.CHANGING if observation.size else WaitReason.EMPTY
+        if observation.size == 0:
+            self._restart(now)
+            return WaitReason.EMPTY
+        if observation.has_writer:
+            self._restart(now)
+            return WaitReason.WRITER
+        if observation.has_writer is False:
+            return None if now >= self._unchanged_since_s + self._rules.debounce_s else WaitReason.DEBOUNCE
         if now - self._sampled_s >= self._rules.stable_s / self._rules.samples * 0.9:
             self._samples += 1
             self._sampled_s = now
-        is_stable = now >= self._since_s + self._rules.stable_s and self._samples >= self._rules.samples
-        return None if is_stable else Waiting.QUIET_TIME
+        is_stable = now >= self._unchanged_since_s + self._rules.stable_s and self._samples >= self._rules.samples
+        return None if is_stable else WaitReason.DEBOUNCE
 
-    def _start_again(self, now: float) -> None:
-        self._since_s = self._sampled_s = now
+    def _restart(self, now: float) -> None:
+        self._unchanged_since_s = self._sampled_s = now
         self._samples = 1

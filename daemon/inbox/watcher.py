@@ -1,6 +1,7 @@
-"""Hints that the inbox has changed. Events are lost in bursts, and watches die without a word: they only make the next scan come sooner.
+"""Watch of the inbox by inotify (watchdog). Events are hints that trigger the next scan; they may be lost, and a watch may fail silently.
 
-On network file systems inotify says nothing (OPERATIONS.md, section 1): nothing is watched there, and the scan comes more often.
+inotify reports no changes that other hosts make on network file systems: there, nothing is watched and scans are more frequent.
+etc/doc/spool.md ("Events are hints").
 """
 
 from __future__ import annotations
@@ -30,27 +31,27 @@ _NETWORK: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "glusterfs
 
 
 _SILENCE: Final = logging.NullHandler()
-"""What watchdog has to say goes nowhere: stdout and stderr are ours."""
+"""Discards watchdog's log records: stdout and stderr carry only our own."""
 
 
 class WatchMode(StrEnum):
-    """How changes are noticed."""
+    """How changes in the inbox are noticed."""
 
     EVENTS = "events"
     POLLING = "polling"
 
 
-_NEWS: Final = [FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirMovedEvent, DirCreatedEvent]
-"""What is listened to. The fewer the better: everything else only fills the kernel's queue, our own looks at files above all."""
+_EVENTS: Final = [FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirMovedEvent, DirCreatedEvent]
+"""Event types that are subscribed to. Others would only fill the kernel's queue, above all those of our own probes."""
 
 MOVE_PAIRING_S: Final = 0.01
-"""watchdog holds all events back for half a second after a file has left the folder, as each does that we claim, in case it appears
-elsewhere: we don't care."""
+"""After a file leaves the folder, as each claimed file does, watchdog delays all events by half a second by default, to pair the two
+halves of a move. The daemon needs no pairs."""
 
 
-def _hurried() -> None:
+def _shorten_move_pairing() -> None:
     for module, name in (("inotify_move_event_grouper", "InotifyMoveEventGrouper"), ("inotify_buffer", "InotifyBuffer")):
-        with suppress(ImportError):  # the second is what the first was called before watchdog 7
+        with suppress(ImportError):  # the second is the name before watchdog 7
             getattr(importlib.import_module(f"watchdog.observers.{module}"), name).delay = MOVE_PAIRING_S
 
 
@@ -64,22 +65,23 @@ class _Hints(FileSystemEventHandler):
 
 
 class _Overflows(logging.Handler):
-    """watchdog only logs that the kernel's queue ran over."""
+    """Counts overflows of the kernel's event queue, which watchdog only logs."""
 
-    def __init__(self, told: Callable[[], None]) -> None:
+    def __init__(self, on_overflow: Callable[[], None]) -> None:
         super().__init__(logging.WARNING)
-        self._told = told
+        self._on_overflow = on_overflow
 
     def emit(self, record: logging.LogRecord) -> None:
         if "overflow" in record.getMessage().lower():
-            self._told()
+            self._on_overflow()
 
 
 class Watcher:
-    """A watch on the inbox, if there can be one.
+    """A watch on the inbox that calls `hint` on changes, where the file system allows one.
 
     Attributes:
-        overflows: how often the kernel had more events than it could hold.
+        overflows: number of overflows of the kernel's event queue.
+        problem: why there is no watch although there should be one, or "".
     """
 
     def __init__(self, inbox: Path, hint: Callable[[], None], *, is_network: bool) -> None:
@@ -90,47 +92,47 @@ class Watcher:
         self._inode = 0
         self.overflows = 0
         self.problem = ""
-        self._overflow_log = _Overflows(self._overflowed)
+        self._overflow_log = _Overflows(self._count_overflow)
 
     @property
     def mode(self) -> WatchMode:
-        """Whether events can be expected at all."""
+        """Whether changes are noticed by events or by polling."""
         return WatchMode.EVENTS if self._observer is not None else WatchMode.POLLING
 
     def start(self) -> None:
-        """Watcher, or say in `problem` why not: too many watches, no inotify, no inbox."""
+        """Start watching; on failure, `problem` is the reason: too many watches, no inotify, no inbox."""
         logging.getLogger("watchdog").addHandler(_SILENCE)
         logging.getLogger(_INOTIFY_LOGGER).addHandler(self._overflow_log)
         if self._is_network:
             return
-        _hurried()
+        _shorten_move_pairing()
         observer: BaseObserver | None = None
         try:
             observer = Observer()
             self._inode = self._inbox.stat().st_ino
-            observer.schedule(_Hints(self._hint), str(self._inbox), recursive=True, event_filter=_NEWS)
+            observer.schedule(_Hints(self._hint), str(self._inbox), recursive=True, event_filter=_EVENTS)
             observer.start()
         except OSError as error:
             self.problem = error.strerror or str(error)
-            _let_go(observer)
+            _release(observer)
             return
         self.problem = ""
         self._observer = observer
 
-    def is_sound(self) -> bool:
-        """Whether events still come from the folder that is the inbox now; a watch that was refused counts as sound: it polls."""
+    def is_working(self) -> bool:
+        """Whether the watch is alive and on the folder that is the inbox now, or there is none because of the file system."""
         if self._observer is None:
             return not self.problem
         try:
             is_same = self._inbox.stat().st_ino == self._inode
         except OSError:
             return False
-        reader = getattr(self._observer, "_inotify_fd", None)  # a thread of its own since watchdog 7.1, of which nobody else asks
+        reader = getattr(self._observer, "_inotify_fd", None)  # a thread of its own since watchdog 7.1 that no public attribute reports
         threads = [self._observer, *self._observer.emitters, *([] if reader is None else [reader])]
         return is_same and all(thread.is_alive() for thread in threads)
 
     def restart(self) -> None:
-        """Watcher anew."""
+        """Stop and start the watch."""
         self.stop()
         self.start()
 
@@ -143,13 +145,13 @@ class Watcher:
                 observer.stop()
                 observer.join(2.0)
 
-    def _overflowed(self) -> None:
+    def _count_overflow(self) -> None:
         self.overflows += 1
         self._hint()
 
 
-def _let_go(observer: BaseObserver | None) -> None:
-    """Give back what an observer holds that could not be started."""
+def _release(observer: BaseObserver | None) -> None:
+    """Release the resources of an observer that could not be started."""
     if observer is not None:
         with suppress(OSError, RuntimeError):
             observer.unschedule_all()
@@ -157,7 +159,7 @@ def _let_go(observer: BaseObserver | None) -> None:
 
 
 def is_on_network(path: Path, mounts: str | None = None) -> bool:
-    """Whether a folder lies on a file system whose changes the kernel does not see, by /proc/self/mountinfo (proc(5))."""
+    """Whether a folder is on a network file system, where inotify misses remote changes; from /proc/self/mountinfo (proc(5))."""
     if mounts is None:
         try:
             mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")

@@ -125,7 +125,7 @@ class Housekeeping:
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
         parts += ["the disk is nearly full: no job starts"] * self._scheduler.is_paused
         parts += ["the inbox can't be read"] * self._scan_loop.is_degraded
-        rejected = sorted(self._scanner.out_of_reach)
+        rejected = sorted(self._scanner.rejected_keys)
         names = ", ".join(shown_path((*folder, name))[:60] for folder, name in rejected[:2]) + ", ..." * (len(rejected) > 2)
         parts += [f"{len(rejected)} can't be claimed: {names} (not a regular file, or no permission)"] * bool(rejected)
         return ", ".join([*parts, f"done {self._completion.done}", f"failed {self._completion.failed}"])
@@ -141,10 +141,10 @@ class Housekeeping:
         waiting = [
             {
                 "name": shown_path((*each.folder, each.name)),
-                "why": each.rejected or str(each.settling.waiting or "turn"),
-                "age_s": round(now - each.settling.first_seen_s, 1),
+                "why": each.rejected or str(each.stability.wait_reason or "turn"),
+                "age_s": round(now - each.stability.first_seen_s, 1),
             }
-            for each, _ in zip(self._scanner.waiting(), range(MAX_WAITING_SHOWN), strict=False)
+            for each, _ in zip(self._scanner.candidates(), range(MAX_WAITING_SHOWN), strict=False)
         ]
         status: dict[str, Any] = {
             "summary": summary,
@@ -164,7 +164,7 @@ class Housekeeping:
         self._log.emit(
             Event.DAEMON_HEARTBEAT,
             inbox_depth=health.inbox_depth,
-            waiting_stable=sum(1 for each in self._scanner.waiting() if each.settling.waiting is not None),
+            waiting_stable=sum(1 for each in self._scanner.candidates() if each.stability.wait_reason is not None),
             deferred=health.deferred,
             in_flight=health.in_flight,
             oldest_pending_s=round(health.oldest_pending_s, 1),
@@ -200,7 +200,7 @@ class Housekeeping:
 
     def _oldest_s(self, now: float) -> float:
         """How long the oldest drawing has been in the inbox."""
-        return max((now - each.settling.first_seen_s for each in self._scanner.waiting()), default=0.0)
+        return max((now - each.stability.first_seen_s for each in self._scanner.candidates()), default=0.0)
 
 
 def _age(seconds: float) -> str:

@@ -261,7 +261,7 @@ class _Daemon:
 
     def _drain_end(self, now: float, idle_since_s: float) -> tuple[str, int] | None:
         """Reason and exit status if --drain ends now, else None."""
-        left = [each for each in self._parts.scanner.waiting() if not each.rejected]
+        left = [each for each in self._parts.scanner.candidates() if not each.rejected]
         if not left and not self._parts.scheduler.waiting:
             return "drained", 0
         if self._parts.housekeeping.is_blocked():

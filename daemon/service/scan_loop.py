@@ -110,7 +110,7 @@ class ScanLoop:
         if self._watcher.overflows > self._logged_overflows:
             self._log.emit(Event.WATCH_OVERFLOW, overflows=self._watcher.overflows)
             self._logged_overflows = self._watcher.overflows
-        if not self._watcher.is_sound():
+        if not self._watcher.is_working():
             self._watcher.restart()
             if not self._watcher.problem or self._watcher.problem != self._logged_problem:
                 self._log.emit(Event.WATCH_RESTARTED, watch_mode=str(self._watcher.mode), reason=self._watcher.problem)

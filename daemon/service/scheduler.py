@@ -26,7 +26,7 @@ from contextlib import suppress
 
 from daemon.files.durable import open_folder
 from daemon.files.filenames import name_fields
-from daemon.inbox.probe import observed
+from daemon.inbox.probe import probe_file
 from daemon.inbox.scanner import Candidate, Scanner
 from daemon.inbox.stability import Observation
 from daemon.log.events import Event, EventLog
@@ -121,7 +121,7 @@ class Scheduler:
         """When the next step is due if nothing wakes the loop before; later than `now`."""
         times = [self._takeover_at_s, *(each.not_before_s for each in self.waiting), self._claim_at_s, *self.admission.due_s()]
         if self._has_room() and self.admission.may_start(now, needs_models=False):
-            times.append(self._scanner.next_look_s(now, pictures=self.admission.may_start(now, needs_models=True)))
+            times.append(self._scanner.next_probe_s(now, include_images=self.admission.may_start(now, needs_models=True)))
         return min((at for at in times if at > now), default=now + TAKEOVER_INTERVAL_S)
 
     def _has_room(self) -> bool:
@@ -171,14 +171,16 @@ class Scheduler:
     def _claim_files(self, now: float) -> None:
         if now < self._claim_at_s or not self.admission.may_start(now, needs_models=False):
             return
-        complete = self._scanner.complete(now, looks=PROBES_PER_STEP, pictures=self.admission.may_start(now, needs_models=True))
+        complete = self._scanner.take_complete(
+            now, max_probes=PROBES_PER_STEP, include_images=self.admission.may_start(now, needs_models=True)
+        )
         while self._has_room() and now >= self._claim_at_s and self.admission.may_start(now, needs_models=False):
             candidate = next(complete, None)
             if candidate is None:
                 return
             self._claim(candidate, now)
             if not self.admission.may_start(now, needs_models=True):  # that was the probe: now only what needs no models
-                complete = self._scanner.complete(now, looks=PROBES_PER_STEP, pictures=False)
+                complete = self._scanner.take_complete(now, max_probes=PROBES_PER_STEP, include_images=False)
 
     def _claim(self, candidate: Candidate, now: float) -> None:
         started_s = time.monotonic()
@@ -188,7 +190,7 @@ class Scheduler:
             )
         except OSError as error:
             if isinstance(error, PermissionError) or error.errno in IMMOVABLE:
-                self._scanner.refused(candidate, now)
+                self._scanner.put_back(candidate, now)
                 return
             self._claim_at_s = now + MACHINE_BACKOFF.first_s  # the file is still in the inbox, and the next scan finds it again
             self._takeover_at_s = min(self._takeover_at_s, self._claim_at_s)
@@ -196,7 +198,7 @@ class Scheduler:
             return
         if job is None:
             return
-        queue_wait_s = now - candidate.settling.first_seen_s
+        queue_wait_s = now - candidate.stability.first_seen_s
         self._log.emit(
             Event.JOB_CLAIMED,
             job_id=job.id,
@@ -233,7 +235,7 @@ class Scheduler:
 
     def _observe(self, job: Job) -> Observation:
         with open_folder(self._spool.path(job)) as work:
-            return observed(SOURCE, work, has_leases=self._scanner.has_leases)
+            return probe_file(SOURCE, work, has_leases=self._scanner.has_leases)
 
     # --- completing --------------------------------------------------------------------------------------------------
 
@@ -253,7 +255,7 @@ class Scheduler:
     def _complete(self, running: RunningJob, result: TaskResult, now: float) -> None:
         job = running.job
         observation = self._observe(job)
-        if observation.has_writer or observation.is_unlike(running.observation):
+        if observation.has_writer or observation.differs_from(running.observation):
             self._return_attempt(job)
             self._log.for_job(job).emit(Event.JOB_RETRIED, reason="changed")
             self._requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")

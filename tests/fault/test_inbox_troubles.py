@@ -147,10 +147,10 @@ def test_restarts_watcher_whose_handler_raised(tmp_path: Path) -> None:
         observer = watch._observer
         assert observer is not None
         observer.join(PATIENCE_S)
-        assert not watch.is_sound()
+        assert not watch.is_working()
         bell.is_broken = False
         watch.restart()
-        assert watch.is_sound()
+        assert watch.is_working()
         check_hears(bell, tmp_path, "second")
     finally:
         watch.stop()
@@ -167,7 +167,7 @@ def test_restarts_watcher_whose_emitter_died(tmp_path: Path) -> None:
             emitter.stop()
             emitter.join(PATIENCE_S)
         assert observer.is_alive()
-        assert not watch.is_sound()
+        assert not watch.is_working()
         watch.restart()
         check_hears(bell, tmp_path, "first")
     finally:
@@ -179,7 +179,7 @@ def test_scan_finds_files_without_events(tmp_path: Path, monkeypatch: pytest.Mon
     with HandDriven.opened(tmp_path) as daemon:
         restarts = []
         if is_dead:  # by the service's looks at it, a dead watch is made anew
-            monkeypatch.setattr(daemon.watcher, "is_sound", lambda: bool(restarts))
+            monkeypatch.setattr(daemon.watcher, "is_working", lambda: bool(restarts))
             monkeypatch.setattr(daemon.watcher, "restart", lambda: restarts.append(daemon.watcher.problem))
         monkeypatch.setattr(Watcher, "mode", WatchMode.EVENTS)  # they should come, and don't
         daemon.turn(1000.0)

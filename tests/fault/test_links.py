@@ -92,7 +92,7 @@ def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
         scanner = Scanner(spool.layout.inbox, StabilityRules(), max_depth=2, has_leases=True)
         drop(tmp_path, "picture.png", b"picture")
         scanner.scan(0.0)
-        (candidate,) = scanner.complete(1.0, looks=1)
+        (candidate,) = scanner.take_complete(1.0, max_probes=1)
         (spool.layout.inbox / "picture.png").unlink()
         (spool.layout.inbox / "picture.png").symlink_to(secret)
         job = spool.claim(candidate.name, candidate.folder, is_folder=False, sidecar=None, now_s=1e9)

@@ -63,7 +63,7 @@ def test_writer_that_never_closes_delays_no_other_file(tmp_path: Path) -> None:
         daemon.turned(8290.0, until_s=8300.0)
         assert "(oldest 2h)" in daemon.housekeeping.summary(8300.0)
         check_published(tmp_path, "other.png", b"other")
-        assert [each.name for each in daemon.scanner.waiting()] == ["open.png"]
+        assert [each.name for each in daemon.scanner.candidates()] == ["open.png"]
 
 
 def test_without_leases_file_must_be_unchanged_for_stable_time(tmp_path: Path) -> None:

@@ -134,11 +134,11 @@ def test_failed_claim_is_logged_once_and_tried_again(tmp_path: Path) -> None:
     dropped(tmp_path / "picture.png", b"picture")
     scanner = Scanner(tmp_path, StabilityRules(), max_depth=2, has_leases=True)
     scanner.scan(0.0)
-    (candidate,) = scanner.complete(1.0, looks=10)
-    scanner.refused(candidate, 1.0)
+    (candidate,) = scanner.take_complete(1.0, max_probes=10)
+    scanner.put_back(candidate, 1.0)
     assert [scanner.scan(now).rejected for now in (2.0, 3.0)] == [[((), "picture.png", "immovable")], []]
-    assert scanner.out_of_reach == {((), "picture.png")}
-    assert not list(scanner.complete(5.0, looks=10))
-    assert [each.name for each in scanner.complete(6.1, looks=10)] == ["picture.png"]
+    assert scanner.rejected_keys == {((), "picture.png")}
+    assert not list(scanner.take_complete(5.0, max_probes=10))
+    assert [each.name for each in scanner.take_complete(6.1, max_probes=10)] == ["picture.png"]
     assert not scanner.scan(7.0).rejected
-    assert not scanner.out_of_reach
+    assert not scanner.rejected_keys

@@ -1,4 +1,4 @@
-"""What lies in the inbox, one look after the other: whose turn it is, and what nobody may take."""
+"""Scans of the inbox, the order of candidates, probes, and entries that can't be claimed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from daemon.inbox import probe
-from daemon.inbox import scanner as intake_module
-from daemon.inbox.probe import is_movable, observed, together
-from daemon.inbox.scanner import LOOK_PAUSE_S, REJECTED_PAUSE_S, Scanner
-from daemon.inbox.stability import Observation, StabilityRules, Waiting
+from daemon.inbox import scanner as scanner_module
+from daemon.inbox.probe import combine, is_movable, probe_file
+from daemon.inbox.scanner import PROBE_PAUSE_S, REJECTED_PAUSE_S, Scanner
+from daemon.inbox.stability import Observation, StabilityRules, WaitReason
 
 NOW_S = 100.0
 RULES = StabilityRules(debounce_s=0.1, stable_s=5.0, samples=3)
@@ -39,7 +39,7 @@ def scanned(inbox: Path, **more: Any) -> Scanner:
 
 
 def complete(found: Scanner, now: float = NOW_S + 1.0, **more: Any) -> list[str]:
-    more = {"looks": 100, **more}
+    more = {"max_probes": 100, **more}
     return ["/".join((*each.folder, each.name)) for each in found.complete(now, **more)]
 
 
@@ -55,39 +55,39 @@ def refusing(code: int, call: Callable[..., Any], is_meant: Callable[..., bool])
 # --- scans -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_scan_finds_drawings_in_folders_and_leaves_litter_alone(tmp_path: Path) -> None:
+def test_scan_finds_drawings_in_folders_and_ignores_other_programs_files(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png", "dab/b.png", "dab/inner/c.png", ".hidden.png", "half.png.part", "options.json")
     found = scanner(tmp_path)
     result = found.scan(NOW_S)
-    assert {("/".join(each.folder), each.name) for each in found.waiting()} == {("", "a.png"), ("dab", "b.png"), ("dab/inner", "c.png")}
+    assert {("/".join(each.folder), each.name) for each in found.candidates()} == {("", "a.png"), ("dab", "b.png"), ("dab/inner", "c.png")}
     assert (found.count, result.new, result.entries) == (3, 3, 6)
     assert found.scan(NOW_S + 1).new == 0
 
 
-def test_folders_are_looked_into_as_deep_as_the_settings_say(tmp_path: Path) -> None:
+def test_scans_folders_down_to_max_depth(tmp_path: Path) -> None:
     dropped(tmp_path, "one/a.png", "one/two/b.png")
-    assert [each.name for each in scanned(tmp_path, max_depth=1).waiting()] == ["a.png"]
+    assert [each.name for each in scanned(tmp_path, max_depth=1).candidates()] == ["a.png"]
 
 
-def test_options_go_with_their_picture_and_wait_for_it(tmp_path: Path) -> None:
+def test_sidecar_waits_for_its_image(tmp_path: Path) -> None:
     dropped(tmp_path, "garlic.png", "garlic.json", "other.JSON", "plain.png")
-    assert {each.name: each.sidecar for each in scanned(tmp_path).waiting()} == {"garlic.png": "garlic.json", "plain.png": None}
+    assert {each.name: each.sidecar for each in scanned(tmp_path).candidates()} == {"garlic.png": "garlic.json", "plain.png": None}
 
 
-def test_a_folder_that_is_called_like_options_is_a_folder(tmp_path: Path) -> None:
+def test_folder_named_like_a_sidecar_is_a_folder(tmp_path: Path) -> None:
     dropped(tmp_path, "garlic.png", "garlic.json/other.png")
-    assert {each.name: each.sidecar for each in scanned(tmp_path).waiting()} == {"garlic.png": None, "other.png": None}
+    assert {each.name: each.sidecar for each in scanned(tmp_path).candidates()} == {"garlic.png": None, "other.png": None}
 
 
-def test_a_folder_with_a_rig_is_one_drawing(tmp_path: Path) -> None:
+def test_character_folder_is_one_candidate(tmp_path: Path) -> None:
     dropped(tmp_path, "king/char_cfg.yaml", "king/mask.png", "king.json", "queen/mask.png")
     (tmp_path / "fake").mkdir()
     (tmp_path / "fake" / "char_cfg.yaml").symlink_to("/etc/passwd")
-    found = {each.name: (each.is_folder, each.sidecar) for each in scanned(tmp_path).waiting()}
+    found = {each.name: (each.is_folder, each.sidecar) for each in scanned(tmp_path).candidates()}
     assert found == {"king": (True, None), "mask.png": (False, None)}
 
 
-def test_what_has_gone_is_forgotten_and_its_age_with_it(tmp_path: Path) -> None:
+def test_forgets_removed_files_and_their_age(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png")
     found = scanned(tmp_path)
     (tmp_path / "a.png").unlink()
@@ -95,23 +95,23 @@ def test_what_has_gone_is_forgotten_and_its_age_with_it(tmp_path: Path) -> None:
     assert found.count == 0
     dropped(tmp_path, "a.png")
     found.scan(NOW_S + 2)
-    assert [each.settling.first_seen_s for each in found.waiting()] == [NOW_S + 2]
+    assert [each.stability.first_seen_s for each in found.candidates()] == [NOW_S + 2]
 
 
-def test_what_is_no_file_is_told_once_for_as_long_as_it_lies_there(tmp_path: Path) -> None:
+def test_reports_irregular_entries_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     found = scanner(tmp_path)
     assert found.scan(NOW_S).rejected == [((), "pipe.png", "not_regular")]
-    assert found.out_of_reach == {((), "pipe.png")}
+    assert found.rejected_keys == {((), "pipe.png")}
     assert found.scan(NOW_S + 1).rejected == []
     (tmp_path / "pipe.png").unlink()
     found.scan(NOW_S + 2)
-    assert not found.out_of_reach
+    assert not found.rejected_keys
     os.mkfifo(tmp_path / "pipe.png")
     assert len(found.scan(NOW_S + 3).rejected) == 1
 
 
-def test_a_file_that_goes_while_the_folder_is_read_was_never_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handles_file_removed_during_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(tmp_path, "a.png", "b.png")
     scandir = os.scandir
 
@@ -121,26 +121,26 @@ def test_a_file_that_goes_while_the_folder_is_read_was_never_there(tmp_path: Pat
         return entries
 
     monkeypatch.setattr(os, "scandir", late)
-    assert [each.name for each in scanned(tmp_path).waiting()] == ["b.png"]
+    assert [each.name for each in scanned(tmp_path).candidates()] == ["b.png"]
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EIO])
-def test_a_folder_that_can_not_be_read_keeps_its_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_unreadable_folder_keeps_its_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     dropped(tmp_path, "dab/a.png", "dab/inner/b.png", "c.png")
     found = scanned(tmp_path)
-    opened = intake_module.open_folder
-    monkeypatch.setattr(intake_module, "open_folder", refusing(code, opened, lambda _, parts=(): tuple(parts) == ("dab",)))
+    opened = scanner_module.open_folder
+    monkeypatch.setattr(scanner_module, "open_folder", refusing(code, opened, lambda _, parts=(): tuple(parts) == ("dab",)))
     result = found.scan(NOW_S + 1)
     assert found.count == 3
     assert [(folder, error.errno) for folder, error in result.problems] == [("dab", code)]
     assert result.rejected == ([((), "dab", "unreadable")] if code == errno.EACCES else [])
 
 
-def test_an_inbox_that_has_gone_is_a_problem_and_a_folder_that_has_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_missing_inbox_but_not_removed_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(tmp_path, "dab/a.png")
     found = scanned(tmp_path)
-    opened = intake_module.open_folder
-    monkeypatch.setattr(intake_module, "open_folder", refusing(errno.ENOENT, opened, lambda _, parts=(): tuple(parts) == ("dab",)))
+    opened = scanner_module.open_folder
+    monkeypatch.setattr(scanner_module, "open_folder", refusing(errno.ENOENT, opened, lambda _, parts=(): tuple(parts) == ("dab",)))
     result = found.scan(NOW_S + 1)
     assert (found.count, result.problems) == (0, [])
     monkeypatch.undo()
@@ -150,70 +150,70 @@ def test_an_inbox_that_has_gone_is_a_problem_and_a_folder_that_has_is_none(tmp_p
     assert found.count == 1
 
 
-# --- turns -----------------------------------------------------------------------------------------------------------
+# --- order -----------------------------------------------------------------------------------------------------------
 
 
-def test_folders_take_turns_and_the_next_round_begins_after_the_last_one(tmp_path: Path) -> None:
+def test_folders_take_turns_across_calls(tmp_path: Path) -> None:
     dropped(tmp_path, *(f"many/{number}.png" for number in range(4)), "few/one.png", "top.png")
     found = scanned(tmp_path)
-    first = found.complete(NOW_S + 1, looks=100)
+    first = found.take_complete(NOW_S + 1, max_probes=100)
     assert [next(first).folder for _ in range(3)] == [("few",), ("many",), ()]
     assert {name.split("/")[0] for name in complete(found)} == {"many"}
 
 
-def test_within_a_folder_who_came_first_is_served_first(tmp_path: Path) -> None:
+def test_oldest_file_of_a_folder_comes_first(tmp_path: Path) -> None:
     dropped(tmp_path, "c.png", "a.png", "b.png")
     order = sorted(("c.png", "a.png", "b.png"), key=lambda name: ((tmp_path / name).stat().st_ctime_ns, name))
     assert complete(scanned(tmp_path)) == order
 
 
-def test_no_more_is_looked_at_than_was_asked_for(tmp_path: Path) -> None:
+def test_probes_at_most_max_probes(tmp_path: Path) -> None:
     dropped(tmp_path, *(f"{number}.png" for number in range(5)))
     found = scanned(tmp_path)
-    assert len(complete(found, looks=2)) == 2
+    assert len(complete(found, max_probes=2)) == 2
     assert found.count == 3
-    assert complete(found, looks=0) == []
+    assert complete(found, max_probes=0) == []
 
 
-def test_files_that_are_never_complete_keep_no_later_one_waiting(tmp_path: Path) -> None:
-    """As a full disk, or a cloud's client, leaves them: a thousand empty files, each of them due for another look in a moment."""
+def test_incomplete_files_do_not_starve_later_ones(tmp_path: Path) -> None:
+    """A full disk or a cloud client may leave a thousand empty files, each of which is soon due again."""
     found, now = scanner(tmp_path), NOW_S
     dropped(tmp_path, *(f"{number}.png" for number in range(50)), content=b"")
     found.scan(now)
     dropped(tmp_path, "late.png")
     found.scan(now)
     for _ in range(20):
-        now += LOOK_PAUSE_S + 0.001
-        if complete(found, now, looks=10) == ["late.png"]:
+        now += PROBE_PAUSE_S + 0.001
+        if complete(found, now, max_probes=10) == ["late.png"]:
             return
     raise AssertionError("it never had a look")
 
 
-def test_while_the_networks_are_out_only_characters_have_a_turn(tmp_path: Path) -> None:
+def test_only_characters_are_taken_while_models_are_unavailable(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png", "king/char_cfg.yaml")
     found = scanned(tmp_path)
-    complete(found, pictures=False)
-    assert complete(found, NOW_S + 5, pictures=False) == ["king"]
-    assert found.next_look_s(NOW_S, pictures=False) == math.inf
+    complete(found, include_images=False)
+    assert complete(found, NOW_S + 5, include_images=False) == ["king"]
+    assert found.next_probe_s(NOW_S, include_images=False) == math.inf
     assert complete(found) == ["a.png"]
 
 
-def test_the_next_look_is_due_when_the_first_file_is_and_not_at_once(tmp_path: Path) -> None:
+def test_next_probe_is_due_with_the_first_file(tmp_path: Path) -> None:
     found = scanner(tmp_path)
-    assert found.next_look_s(NOW_S) == math.inf
+    assert found.next_probe_s(NOW_S) == math.inf
     dropped(tmp_path, "a.png")
     found.scan(NOW_S)
-    assert found.next_look_s(NOW_S) == pytest.approx(NOW_S + RULES.debounce_s)
-    assert found.next_look_s(NOW_S + 10) == NOW_S + 10 + LOOK_PAUSE_S
+    assert found.next_probe_s(NOW_S) == pytest.approx(NOW_S + RULES.debounce_s)
+    assert found.next_probe_s(NOW_S + 10) == NOW_S + 10 + PROBE_PAUSE_S
 
 
-def test_what_could_not_be_taken_stays_and_is_tried_later(tmp_path: Path) -> None:
+def test_candidate_that_can_not_be_claimed_is_probed_again(tmp_path: Path) -> None:
     dropped(tmp_path, "dab/a.png")
     found = scanned(tmp_path)
-    (candidate,) = found.complete(NOW_S + 1, looks=1)
+    (candidate,) = found.take_complete(NOW_S + 1, max_probes=1)
     assert found.count == 0
-    found.refused(candidate, NOW_S + 1)
-    assert found.next_look_s(NOW_S + 1) == math.inf  # nothing of ours makes it better
+    found.put_back(candidate, NOW_S + 1)
+    assert found.next_probe_s(NOW_S + 1) == math.inf  # only a user can change it
     assert complete(found, NOW_S + 2) == []
     assert found.scan(NOW_S + 3).rejected == [(("dab",), "a.png", "immovable")]
     assert complete(found, NOW_S + 1 + REJECTED_PAUSE_S) == ["dab/a.png"]
@@ -222,16 +222,16 @@ def test_what_could_not_be_taken_stays_and_is_tried_later(tmp_path: Path) -> Non
 # --- completeness ----------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_is_as_complete_as_its_options(tmp_path: Path) -> None:
+def test_image_is_incomplete_while_its_sidecar_is(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png", "a.json")
     found = scanned(tmp_path)
     with (tmp_path / "a.json").open("ab"):
         assert complete(found) == complete(found, NOW_S + 5) == []
-        assert [each.settling.waiting for each in found.waiting()] == [Waiting.WRITER]
+        assert [each.stability.wait_reason for each in found.candidates()] == [WaitReason.WRITER]
     assert complete(found, NOW_S + 10) == ["a.png"]
 
 
-def test_empty_options_are_wrong_and_no_reason_to_wait(tmp_path: Path) -> None:
+def test_does_not_wait_for_empty_sidecar(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png")
     dropped(tmp_path, "a.json", content=b"")
     found = scanned(tmp_path)
@@ -239,19 +239,19 @@ def test_empty_options_are_wrong_and_no_reason_to_wait(tmp_path: Path) -> None:
     assert complete(found, NOW_S + 5) == ["a.png"]
 
 
-def test_a_file_that_goes_before_its_turn_has_none(tmp_path: Path) -> None:
+def test_handles_file_deleted_before_its_turn(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png")
     found = scanned(tmp_path)
     (tmp_path / "a.png").unlink()
     assert complete(found) == []
-    assert [each.rejected for each in found.waiting()] == [""]
+    assert [each.rejected for each in found.candidates()] == [""]
 
 
 @pytest.mark.parametrize(("code", "reason"), [(errno.ELOOP, "not_regular"), (errno.ENXIO, "not_regular"), (errno.EACCES, "unreadable")])
-def test_a_file_that_may_not_be_read_waits_until_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, reason: str) -> None:
+def test_unreadable_file_waits_until_it_is_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, reason: str) -> None:
     dropped(tmp_path, "a.png")
     found = scanned(tmp_path)
-    monkeypatch.setattr(intake_module, "observed", refusing(code, observed, lambda *_: True))
+    monkeypatch.setattr(scanner_module, "probe_file", refusing(code, probe_file, lambda *_: True))
     assert complete(found) == []
     assert found.scan(NOW_S + 2).rejected == [((), "a.png", reason)]
     monkeypatch.undo()
@@ -259,17 +259,17 @@ def test_a_file_that_may_not_be_read_waits_until_it_may(tmp_path: Path, monkeypa
     assert complete(found, NOW_S + 1 + REJECTED_PAUSE_S) == ["a.png"]
 
 
-def test_a_file_that_may_not_be_moved_waits_until_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_immovable_file_waits_until_it_is_movable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(tmp_path, "a.png")
     found = scanned(tmp_path)
-    monkeypatch.setattr(intake_module, "is_movable", lambda *_, **__: False)
+    monkeypatch.setattr(scanner_module, "is_movable", lambda *_, **__: False)
     assert complete(found) == []
-    assert [each.rejected for each in found.waiting()] == ["immovable"]
+    assert [each.rejected for each in found.candidates()] == ["immovable"]
     monkeypatch.undo()
     assert complete(found, NOW_S + 1 + REJECTED_PAUSE_S) == ["a.png"]
 
 
-# --- looks -----------------------------------------------------------------------------------------------------------
+# --- probes ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -279,41 +279,41 @@ def folder(tmp_path: Path) -> Any:
     os.close(opened)
 
 
-def test_the_kernel_says_whether_somebody_writes(tmp_path: Path, folder: int) -> None:
+def test_probe_sees_writers(tmp_path: Path, folder: int) -> None:
     dropped(tmp_path, "a.png")
-    assert observed("a.png", folder, has_leases=True).has_writer is False
-    assert observed("a.png", folder, has_leases=False).has_writer is None
+    assert probe_file("a.png", folder, has_leases=True).has_writer is False
+    assert probe_file("a.png", folder, has_leases=False).has_writer is None
     with (tmp_path / "a.png").open("ab"):
-        assert observed("a.png", folder, has_leases=True).has_writer is True
+        assert probe_file("a.png", folder, has_leases=True).has_writer is True
 
 
-def test_where_the_kernel_gives_no_lease_nobody_knows(tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writers_are_unknown_without_lease(tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(tmp_path, "a.png")
     monkeypatch.setattr(probe.fcntl, "fcntl", refusing(errno.EACCES, lambda *_: 0, lambda *_: True))
-    assert observed("a.png", folder, has_leases=True).has_writer is None
+    assert probe_file("a.png", folder, has_leases=True).has_writer is None
 
 
-def test_a_character_changes_when_any_of_its_files_does(tmp_path: Path, folder: int) -> None:
+def test_character_changes_with_any_of_its_files(tmp_path: Path, folder: int) -> None:
     dropped(tmp_path, "king/mask.png", "king/char_cfg.yaml", "king/.hidden")
     (tmp_path / "king" / "inner").mkdir()
-    before = observed("king", folder, has_leases=True)
+    before = probe_file("king", folder, has_leases=True)
     assert before.has_writer is False
     (tmp_path / "king" / ".hidden").write_bytes(b"nobody looks")
-    assert not observed("king", folder, has_leases=True).is_unlike(before)
+    assert not probe_file("king", folder, has_leases=True).differs_from(before)
     with (tmp_path / "king" / "mask.png").open("ab") as file:
-        assert observed("king", folder, has_leases=True).has_writer is True
+        assert probe_file("king", folder, has_leases=True).has_writer is True
         file.write(b"more")
-    assert observed("king", folder, has_leases=True).is_unlike(before)
+    assert probe_file("king", folder, has_leases=True).differs_from(before)
 
 
-def test_a_character_is_empty_while_one_of_its_files_is(tmp_path: Path, folder: int) -> None:
+def test_character_is_empty_while_one_of_its_files_is(tmp_path: Path, folder: int) -> None:
     dropped(tmp_path, "king/char_cfg.yaml")
     dropped(tmp_path, "king/mask.png", content=b"")
-    assert observed("king", folder, has_leases=True).size == 0
+    assert probe_file("king", folder, has_leases=True).size == 0
 
 
 @pytest.mark.parametrize(
-    ("writers", "together_writes"),
+    ("writers", "combined"),
     [
         ((False, False), False),
         ((False, True), True),
@@ -323,32 +323,30 @@ def test_a_character_is_empty_while_one_of_its_files_is(tmp_path: Path, folder: 
         ((None, None), None),
     ],
 )
-def test_several_files_are_written_to_if_one_is_and_unknown_if_one_is_unknown(
-    writers: tuple[bool | None, ...], together_writes: bool | None
-) -> None:
-    """But for the first: a folder itself says nothing about writers."""
-    assert together([Observation(1, 2, 3, writer) for writer in writers]).has_writer is together_writes
+def test_combined_writers(writers: tuple[bool | None, ...], combined: bool | None) -> None:
+    """The first observation may be of a folder, which has no writers."""
+    assert combine([Observation(1, 2, 3, writer) for writer in writers]).has_writer is combined
 
 
-def test_one_file_alone_is_itself() -> None:
+def test_combining_one_observation_returns_it() -> None:
     only = Observation(1, 2, 3, has_writer=None)
-    assert together([only]) is only
+    assert combine([only]) is only
 
 
-def test_a_pipe_is_no_file_and_keeps_nobody_waiting(tmp_path: Path, folder: int) -> None:
+def test_refuses_pipes_and_links_without_blocking(tmp_path: Path, folder: int) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(OSError, match="no regular file"):
-        observed("pipe.png", folder, has_leases=True)
+        probe_file("pipe.png", folder, has_leases=True)
     (tmp_path / "link.png").symlink_to("/etc/passwd")
     with pytest.raises(OSError, match="symbolic links"):
-        observed("link.png", folder, has_leases=True)
+        probe_file("link.png", folder, has_leases=True)
 
 
 @pytest.mark.parametrize(("user", "may"), [(0, True), (1, True), (2, True), (3, False)])
-def test_out_of_a_sticky_folder_only_owners_take_things(
+def test_only_owners_move_files_out_of_sticky_folders(
     tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch, user: int, *, may: bool
 ) -> None:
-    """1 owns the folder, 2 the file."""
+    """User 1 owns the folder, user 2 the file."""
     dropped(tmp_path, "a.png")
     real = os.stat(tmp_path)  # noqa: PTH116 - beside the others
 
@@ -362,7 +360,7 @@ def test_out_of_a_sticky_folder_only_owners_take_things(
     assert is_movable("a.png", folder, is_folder=False) == may
 
 
-def test_a_moved_folder_must_be_writable_itself(tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moved_folder_must_be_writable(tmp_path: Path, folder: int, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(tmp_path, "king/mask.png")
     monkeypatch.setattr(os, "access", lambda name, *_, **__: name == ".")
     assert is_movable("king", folder, is_folder=False)

@@ -1,4 +1,4 @@
-"""Hints that the inbox has changed, and whether any can be expected."""
+"""Hints of changes in the inbox, and whether the watch can still give any."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE_S = 30.0
 
 
 class Hints:
-    """Counts hints, and waits for them."""
+    """Counts hints and waits for them."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -48,7 +48,7 @@ def watch(tmp_path: Path, hints: Hints) -> Iterator[Watcher]:
     made.stop()
 
 
-def test_a_file_that_is_dropped_is_hinted_at_wherever_it_lies(tmp_path: Path, watch: Watcher, hints: Hints) -> None:
+def test_hints_at_dropped_files_in_any_folder(tmp_path: Path, watch: Watcher, hints: Hints) -> None:
     watch.start()
     assert (watch.mode, watch.problem) == (WatchMode.EVENTS, "")
     (tmp_path / "inbox" / "a.png").touch()
@@ -56,61 +56,61 @@ def test_a_file_that_is_dropped_is_hinted_at_wherever_it_lies(tmp_path: Path, wa
     (tmp_path / "b.png").touch()
     (tmp_path / "b.png").rename(tmp_path / "inbox" / "b.png")
     assert hints.heard()
-    assert watch.is_sound()
+    assert watch.is_working()
 
 
-def test_a_watch_that_was_stopped_or_not_started_polls(watch: Watcher) -> None:
-    assert (watch.mode, watch.is_sound()) == (WatchMode.POLLING, True)
+def test_polls_before_start_and_after_stop(watch: Watcher) -> None:
+    assert (watch.mode, watch.is_working()) == (WatchMode.POLLING, True)
     watch.start()
     watch.stop()
     watch.stop()
     assert watch.mode is WatchMode.POLLING
 
 
-def test_on_a_network_nothing_is_watched(tmp_path: Path, hints: Hints) -> None:
+def test_polls_on_network_file_systems(tmp_path: Path, hints: Hints) -> None:
     watch = Watcher(tmp_path, hints, is_network=True)
     watch.start()
-    assert (watch.mode, watch.problem, watch.is_sound()) == (WatchMode.POLLING, "", True)
+    assert (watch.mode, watch.problem, watch.is_working()) == (WatchMode.POLLING, "", True)
     watch.stop()
 
 
-def test_an_inbox_that_is_another_folder_by_now_is_watched_anew(tmp_path: Path, watch: Watcher, hints: Hints) -> None:
+def test_notices_replaced_inbox(tmp_path: Path, watch: Watcher, hints: Hints) -> None:
     watch.start()
     (tmp_path / "inbox").rename(tmp_path / "old")
-    assert not watch.is_sound()
+    assert not watch.is_working()
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "keeps the old inode from being used again").mkdir()
-    assert not watch.is_sound()
+    assert not watch.is_working()
     watch.restart()
-    assert watch.is_sound()
+    assert watch.is_working()
     hints.count = 0
     (tmp_path / "inbox" / "a.png").touch()
     assert hints.heard()
 
 
-def test_a_thread_of_the_watch_that_has_died_is_noticed(watch: Watcher) -> None:
+def test_notices_dead_thread_of_the_watch(watch: Watcher) -> None:
     """As watchdog's does when two folders of one name have left the inbox, as two characters do, and the later one is removed first."""
     watch.start()
-    assert watch.is_sound()
+    assert watch.is_working()
     observer: Any = watch._observer
     observer._inotify_fd.stop()
     observer._inotify_fd.join(PATIENCE_S)
-    assert not watch.is_sound()
+    assert not watch.is_working()
     watch.restart()
-    assert watch.is_sound()
+    assert watch.is_working()
 
 
-def test_an_inbox_that_has_gone_is_a_problem_until_it_is_back(tmp_path: Path, watch: Watcher) -> None:
+def test_missing_inbox_is_a_problem_until_it_returns(tmp_path: Path, watch: Watcher) -> None:
     (tmp_path / "inbox").rmdir()
     watch.start()
     assert (watch.mode, watch.problem) == (WatchMode.POLLING, "No such file or directory")
-    assert not watch.is_sound()
+    assert not watch.is_working()
     (tmp_path / "inbox").mkdir()
     watch.restart()
-    assert (watch.mode, watch.problem, watch.is_sound()) == (WatchMode.EVENTS, "", True)
+    assert (watch.mode, watch.problem, watch.is_working()) == (WatchMode.EVENTS, "", True)
 
 
-def test_without_inotify_the_reason_is_said(watch: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_why_inotify_is_unavailable(watch: Watcher, monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left() -> Any:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
@@ -119,7 +119,7 @@ def test_without_inotify_the_reason_is_said(watch: Watcher, monkeypatch: pytest.
     assert (watch.mode, watch.problem) == (WatchMode.POLLING, "Too many open files")
 
 
-def test_events_that_the_kernel_had_no_room_for_are_counted_and_hinted_at(watch: Watcher, hints: Hints) -> None:
+def test_counts_and_hints_at_queue_overflows(watch: Watcher, hints: Hints) -> None:
     watch.start()
     log = logging.getLogger("watchdog.observers.inotify_c")
     log.warning("something else")
@@ -155,11 +155,11 @@ a line that means nothing
         ("/srv/fuse/inbox", True),
     ],
 )
-def test_the_innermost_mount_says_whether_the_kernel_sees_changes(path: str, *, is_network: bool) -> None:
+def test_innermost_mount_decides_whether_folder_is_on_network(path: str, *, is_network: bool) -> None:
     assert is_on_network(Path(path), MOUNTS) == is_network
 
 
-def test_where_nobody_says_what_is_mounted_it_is_taken_for_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_mounts_count_as_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_on_network(tmp_path)
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.EACCES, "no /proc")))
     assert not is_on_network(tmp_path)

@@ -100,7 +100,7 @@ class LostWatch:
         self.mode = WatchMode.EVENTS
         self.restarts = 0
 
-    def is_sound(self) -> bool:
+    def is_working(self) -> bool:
         return self.is_alive
 
     def restart(self) -> None:
