@@ -40,7 +40,7 @@ def scanned(inbox: Path, **more: Any) -> Scanner:
 
 def complete(found: Scanner, now: float = NOW_S + 1.0, **more: Any) -> list[str]:
     more = {"max_probes": 100, **more}
-    return ["/".join((*each.folder, each.name)) for each in found.complete(now, **more)]
+    return ["/".join((*each.folder, each.name)) for each in found.take_complete(now, **more)]
 
 
 def refusing(code: int, call: Callable[..., Any], is_meant: Callable[..., bool]) -> Callable[..., Any]:
@@ -335,7 +335,7 @@ def test_combining_one_observation_returns_it() -> None:
 
 def test_refuses_pipes_and_links_without_blocking(tmp_path: Path, folder: int) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="not a regular file"):
         probe_file("pipe.png", folder, has_leases=True)
     (tmp_path / "link.png").symlink_to("/etc/passwd")
     with pytest.raises(OSError, match="symbolic links"):
