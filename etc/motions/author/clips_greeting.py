@@ -28,11 +28,11 @@ def idle() -> Clip:
 
 
 def hello() -> Clip:
-    """Winds up, waves the left hand four times, lets it fall."""
+    """Winds up, waves the left hand clear of the head, lets it fall."""
     n = 120
-    raised = keyed(n, (0, 30), (8, 22), (24, 132), (32, 120), (60, 123), (86, 119), (92, 127), (110, 26), (116, 31))
+    raised = keyed(n, (0, 30), (8, 22), (24, 120), (32, 108), (60, 111), (86, 107), (92, 115), (110, 26), (116, 31))
     shown = keyed(n, (8, 0), (28, 1), (84, 1), (94, 0))
-    swing = shown * wave(n, 8, 30, start=22)
+    swing = shown * wave(n, 8, 24, start=22)
     weight = keyed(n, (0, 0), (8, 2), (26, -5), (86, -4.5), (108, 1.5))
     tracks = Tracks(
         across=weight,
@@ -40,7 +40,7 @@ def hello() -> Clip:
         lean=keyed(n, (0, 0), (8, 3), (26, -5), (86, -4), (108, 2)),
         bend=0.06 * lag(swing, 2),
         nod=spring(keyed(n, (0, 0), (10, -4), (30, 11), (84, 10), (104, -3)), 2.0, 0.4) + 0.08 * lag(swing, 5),
-        left_arm=Arm(up=raised + 0.18 * swing, elbow=-10 + shown * 46 + lag(swing, 2), hand=0.5 * lag(swing, 5), depth=10),
+        left_arm=Arm(up=raised + 0.18 * swing, elbow=-10 + shown * 34 + lag(swing, 2), hand=0.5 * lag(swing, 5), depth=10),
         right_arm=Arm(
             up=30 + spring(keyed(n, (0, 0), (8, -4), (28, 16), (84, 13), (106, -2)), 1.6), elbow=-10 + keyed(n, (0, 0), (32, 10), (90, 8))
         ),

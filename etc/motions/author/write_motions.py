@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 
 import clips_dancing
+import clips_everyday
 import clips_greeting
 import clips_side
+import clips_sports
 from figure import Clip, Plane
 from skeleton import HIPS_HEIGHT
 
-CLIPS = (*clips_greeting.CLIPS, *clips_dancing.CLIPS, *clips_side.CLIPS)
+CLIPS = (*clips_greeting.CLIPS, *clips_dancing.CLIPS, *clips_side.CLIPS, *clips_everyday.CLIPS, *clips_sports.CLIPS)
 WORLD_PER_CM = 0.55 / HIPS_HEIGHT
 """Draws the driving skeleton (the debug view) about as large as a figure."""
 

@@ -15,6 +15,8 @@ NAMES = [
     *("idle", "wave", "shrug", "dab", "cheer", "fly"),
     *("jump", "jumping_jacks", "march", "hop", "dance", "floss"),
     *("walk", "run", "skip", "tiptoe", "zombie", "bow", "kick"),
+    *("clap", "cry", "laugh", "point", "think", "celebrate", "stretch", "air_guitar", "climb"),
+    *("sleep", "sit_down", "karate", "moonwalk", "swim", "row", "ballet_turn", "disco"),
 ]
 
 
