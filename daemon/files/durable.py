@@ -1,14 +1,14 @@
-"""What the spool asks of the file system: things that survive a power cut, and folders that are no traps.
+"""Durable file operations: writes, renames and links that survive a power cut, in folders that may contain hostile symbolic links.
 
-A file is durable once its bytes are (fsync of the file) and its name is (fsync of the folder). An fsync that failed is never tried again
-on the same file: the kernel may have dropped the pages it could not write, and the second call would say that all is well.
+A file is durable once its content is (fsync of the file) and its name is (fsync of the folder). A failed fsync is never repeated on the
+same file: the kernel may have dropped the pages that it could not write, and the second call would report success.
 
-Folders that strangers can write to are opened component by component with O_NOFOLLOW, and everything in them is named relative to the
-open folder, so that no symbolic link leads elsewhere. A job's own folder is named by its whole path in every call: should somebody else
-have taken the job over, that path is gone, and nothing more can be done to the job (`daemon.spool.spool`).
+Folders that other users can write to are opened component by component with O_NOFOLLOW, and names in them are relative to the open folder,
+so that no symbolic link is followed. A job's own folder is named by its full path in every call: if another daemon has taken over the job,
+that path no longer exists, and this process can't change the job any more (`daemon.spool.spool`).
 
-On a network file system, a call that has happened may report an error, as its answer was lost and the call was sent again. Renames
-and links are therefore judged by what they left.
+On a network file system, a call may succeed and still report an error, because its reply was lost and the call was sent again. Renames
+and links therefore check the outcome.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _AT_FDCWD = -100
 
 @contextmanager
 def open_folder(path: str | os.PathLike[str], parts: Sequence[str] = (), *, make: bool = False) -> Iterator[int]:
-    """A descriptor of the folder `path`/parts..., for the length of a `with` block; no component of `parts` may be a link.
+    """A descriptor of the folder `path`/parts..., open during the `with` block. No component of `parts` may be a link.
 
     Args:
-        make: folders of `parts` that are missing are made, durably.
+        make: create missing folders of `parts`, durably.
     Raises:
-        OSError: ELOOP or ENOTDIR where something else is in a folder's place.
+        OSError: ELOOP or ENOTDIR if a component is a link or a file.
     """
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for part in parts:
-            inner = _entered(folder, part, make=make)
+            inner = _open_inner(folder, part, make=make)
             os.close(folder)
             folder = inner
         yield folder
@@ -46,7 +46,7 @@ def open_folder(path: str | os.PathLike[str], parts: Sequence[str] = (), *, make
         os.close(folder)
 
 
-def _entered(folder: int, part: str, *, make: bool) -> int:
+def _open_inner(folder: int, part: str, *, make: bool) -> int:
     if part in {"", ".", ".."} or "/" in part:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), part)
     try:
@@ -61,13 +61,13 @@ def _entered(folder: int, part: str, *, make: bool) -> int:
 
 
 def sync_folder(path: str | os.PathLike[str]) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable. Raises OSError."""
     with open_folder(path) as folder:
         os.fsync(folder)
 
 
 def write_durably(place: Path, name: str, content: bytes) -> None:
-    """Replace the file `name` in a folder: all of `content` or what was there before, also after a power cut."""
+    """Write the file `name` in a folder, atomically: after a power cut it has the old content or the new. Raises OSError."""
     temporary = place / f".{name}.tmp"
     _write(temporary, os.O_TRUNC, content)
     rename(temporary, place / name)
@@ -75,10 +75,11 @@ def write_durably(place: Path, name: str, content: bytes) -> None:
 
 
 def create_durably(place: Path, name: str, content: bytes) -> None:
-    """Make the file `name`, for readers who take half a file for none: one wait for the disk less than to write it elsewhere first.
+    """Create the file `name` in place, with one fsync less than `write_durably`. Readers must treat a partial file as missing.
 
     Raises:
-        FileExistsError: there is one.
+        FileExistsError: the file exists.
+        OSError: the disk refused.
     """
     _write(place / name, os.O_EXCL, content)
     sync_folder(place)
@@ -95,25 +96,27 @@ def _write(path: Path, how: int, content: bytes) -> None:
         os.close(file)
 
 
-def content_of(name: str | os.PathLike[str], most: int, folder: int | None = None) -> bytes:
-    """At most `most` + 1 bytes of a regular file of this path, or of this name in an open folder; never waits for whoever writes to a pipe.
+def read_content(name: str | os.PathLike[str], most: int, folder: int | None = None) -> bytes:
+    """At most `most` + 1 bytes of a regular file; never follows a link nor blocks on a pipe.
 
+    Args:
+        name: a path, or a name in the open folder `folder`.
     Raises:
-        OSError: ELOOP for a link, ENXIO for a socket, EINVAL for anything else that is no regular file.
+        OSError: ELOOP for a link, ENXIO for a socket, EINVAL for any other file that is not regular.
     """
     opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-    if not stat.S_ISREG(os.fstat(opened).st_mode):  # asked first: a folder can't be made a file object, and would stay open
+    if not stat.S_ISREG(os.fstat(opened).st_mode):  # before fdopen, which fails on a folder and would leave it open
         os.close(opened)
-        raise OSError(errno.EINVAL, "no regular file", os.fspath(name))
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(name))
     with os.fdopen(opened, "rb") as file:
         return file.read(most + 1)
 
 
 def rename(source: Path | str, target: Path | str, *, source_folder: int | None = None, target_folder: int | None = None) -> None:
-    """Rename, each name relative to an open folder if one is given. An error of a rename that has happened is none.
+    """Rename a file; names are relative to the open folders, if given. An error is ignored if the rename has happened.
 
     Raises:
-        OSError: as rename does; nothing has changed.
+        OSError: the rename failed and has changed nothing.
     """
     try:
         os.rename(source, target, src_dir_fd=source_folder, dst_dir_fd=target_folder)
@@ -123,10 +126,10 @@ def rename(source: Path | str, target: Path | str, *, source_folder: int | None 
 
 
 def rename_without_replacing(source: Path | str, source_folder: int | None, target: Path | str, target_folder: int | None) -> None:
-    """Rename, unless the target's name is taken.
+    """Rename a file unless the target exists.
 
     Raises:
-        FileExistsError: it is.
+        FileExistsError: the target exists.
         OSError: as `rename`.
     """
     libc = ctypes.CDLL(None, use_errno=True)
@@ -138,14 +141,14 @@ def rename_without_replacing(source: Path | str, source_folder: int | None, targ
         if _has_moved(source, source_folder, target, target_folder):
             return
         raise OSError(code, os.strerror(code), os.fspath(target))
-    # This file system knows no such flag. The gap between the look and the rename is as small as it gets.
+    # The file system does not support the flag: check first, and accept the small race between check and rename.
     if exists(target, target_folder):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
     rename(source, target, source_folder=source_folder, target_folder=target_folder)
 
 
 def _has_moved(source: Path | str, source_folder: int | None, target: Path | str, target_folder: int | None) -> bool:
-    """Whether a rename that reported an error has happened: of names that only we use, one is gone and the other there."""
+    """Whether a rename that reported an error has happened: the source is gone and the target, a name of our own, exists."""
     try:
         return not exists(source, source_folder) and exists(target, target_folder)
     except OSError:
@@ -153,7 +156,7 @@ def _has_moved(source: Path | str, source_folder: int | None, target: Path | str
 
 
 def exists(name: Path | str, folder: int | None = None) -> bool:
-    """Whether something has this name in an open folder, or this path, be it a dangling link."""
+    """Whether a path, or a name in an open folder, exists; a dangling link does. Raises OSError."""
     try:
         os.lstat(name, dir_fd=folder)
     except FileNotFoundError:
@@ -162,7 +165,7 @@ def exists(name: Path | str, folder: int | None = None) -> bool:
 
 
 def is_same_file(name: str, folder: int, other: Path) -> bool:
-    """Whether a name in an open folder and a path stand for one regular file."""
+    """Whether a name in an open folder and a path are links to the same regular file."""
     try:
         one, two = os.lstat(name, dir_fd=folder), other.lstat()
     except FileNotFoundError:
@@ -171,7 +174,7 @@ def is_same_file(name: str, folder: int, other: Path) -> bool:
 
 
 def link(source: Path, name: str, folder: int) -> bool:
-    """Give a file a further name in an open folder; False if that is somebody else's. Raises OSError as link does."""
+    """Hard-link a file into an open folder; returns False if the name belongs to another file. Raises OSError."""
     try:
         os.link(source, name, dst_dir_fd=folder, follow_symlinks=False)
     except FileExistsError:
@@ -179,8 +182,8 @@ def link(source: Path, name: str, folder: int) -> bool:
     return True
 
 
-def unlink_ours(pairs: Iterable[tuple[Path, str]], folder: int) -> None:
-    """Take back links: the names in an open folder that stand for the files that they were made of."""
+def unlink_own_links(pairs: Iterable[tuple[Path, str]], folder: int) -> None:
+    """Undo `link`: remove names from an open folder, each only if it is a link to its source."""
     for source, name in pairs:
         if is_same_file(name, folder, source):
             with suppress(FileNotFoundError):

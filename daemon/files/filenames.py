@@ -1,4 +1,4 @@
-"""File names of strangers: which are left alone, and how the others are shown and reused without harm."""
+"""Untrusted file names: which are ignored, and how the others are printed, logged and reused safely."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ IGNORED = (
     "@eaDir",
     "__MACOSX",
 )
-"""Unfinished copies and the litter of other programs. Hidden names cover rsync's .name.XXXXXX, .nfs*, .stfolder and our own temporaries."""
+"""Partial copies and metadata of other programs. Hidden names are rsync's .name.XXXXXX, .nfs*, .stfolder and our own temporary files."""
 
 MAX_NAME_BYTES = 255
-"""Of Linux's file systems."""
+"""Longest file name of Linux's file systems."""
 
 ROOM_FOR_SUFFIXES_BYTES = 60
-"""What a result's name may add to its picture's: a number, a motion, the format."""
+"""What the name of a result may add to that of its drawing: a number, a motion, the format."""
 
 
 _IGNORED = re.compile("|".join(translate(pattern.lower()) for pattern in IGNORED))
-"""As one expression: a scan asks for each of ten thousand names."""
+"""One expression, because a scan may match ten thousand names."""
 
 
 def is_ignored(name: str) -> bool:
-    """Whether nobody dropped this name to have it animated."""
+    """Whether a name is not a drawing but a partial copy or another program's metadata."""
     return _IGNORED.match(name.lower()) is not None
 
 
@@ -53,12 +53,12 @@ def is_plain_name(value: object) -> bool:
 
 
 def _is_hostile(character: str) -> bool:
-    """Control characters, changes of the writing direction, half surrogates: what moves a cursor or forges a line."""
+    """Whether a character could move the cursor or forge output: control codes, direction changes, lone surrogates, quotes, slashes."""
     return character in '/\\"%' or unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp", "Co", "Cn"}
 
 
 def shown_name(name: str) -> str:
-    """A name as it can be printed anywhere: hostile characters and bytes that are no UTF-8 become %XX."""
+    """A name that is safe to print anywhere: hostile characters and bytes outside UTF-8 as %XX."""
     return "".join(
         "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape")) if _is_hostile(character) else character
         for character in name
@@ -66,17 +66,17 @@ def shown_name(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text whose control characters, half surrogates and changes of the writing direction are spaces."""
+    """A text with spaces instead of control characters, lone surrogates and direction changes."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def shown_path(parts: Iterable[str]) -> str:
-    """Names of folders, and perhaps of what lies in the last, as they can be printed anywhere."""
+    """A relative path that is safe to print anywhere, of its components."""
     return "/".join(map(shown_name, parts))
 
 
 def name_fields(name: str) -> dict[str, str]:
-    """The fields of a log record that stand for a file's name."""
+    """The log fields of a file name; one that is not UTF-8 is added in base 64."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -85,14 +85,14 @@ def name_fields(name: str) -> dict[str, str]:
 
 
 def result_stem(name: str, *, is_folder: bool) -> str:
-    """What the results of a dropped name are called, without suffix: safe to print, to type and to keep."""
+    """The name, without suffix, of the results of a dropped file; it needs no quoting and is no hidden file."""
     stem = name if is_folder else Path(name).stem
     stem = re.sub(r"^[-.~]", lambda match: f"%{ord(match[0]):02X}", shown_name(stem))
-    return clipped(stem, MAX_NAME_BYTES - ROOM_FOR_SUFFIXES_BYTES)
+    return truncated_name(stem, MAX_NAME_BYTES - ROOM_FOR_SUFFIXES_BYTES)
 
 
-def clipped(name: str, most_bytes: int) -> str:
-    """The beginning of a name that fits into so many bytes, with whole characters; bytes that are no UTF-8 count as one each."""
+def truncated_name(name: str, most_bytes: int) -> str:
+    """The longest beginning of a name, in whole characters, of at most `most_bytes` bytes as a file name."""
     size = 0
     for end, character in enumerate(name):
         size += len(character.encode("utf-8", "surrogateescape"))

@@ -1,7 +1,7 @@
-"""What strangers dropped, read without being led elsewhere: no links, no pipes, no more than expected.
+"""Reads untrusted files: no links, no pipes, no more bytes than expected.
 
-A claimed character folder still belongs to whoever dropped it, and so its files may be exchanged while they are read. Each is read once, by
-a name that must not be a link, and everything else is done with the copy.
+The owner of a claimed character folder can still replace its files while they are read. So each file is read once, through a name that
+must not be a link, and all work is done on the copy.
 """
 
 from __future__ import annotations
@@ -11,43 +11,43 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from daemon.files.durable import content_of
+from daemon.files.durable import read_content
 from pipeline.errors import DecodeError, DecodeReason
 from pipeline.files.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 
 
-def bytes_of(path: Path, most: int) -> bytes:
-    """At most `most` + 1 bytes of a regular file; never through a link, never waiting for a pipe.
+def read_untrusted(path: Path, most: int) -> bytes:
+    """At most `most` + 1 bytes of a regular file; never follows a link nor blocks on a pipe.
 
     Raises:
-        DecodeError: it is no regular file.
+        DecodeError: it is not a regular file.
         OSError: it can't be read.
     """
     try:
-        return content_of(path, most)
+        return read_content(path, most)
     except OSError as error:
         if error.errno not in {errno.ELOOP, errno.ENXIO, errno.EINVAL}:
             raise
-        raise DecodeError(DecodeReason.UNREADABLE, "this is no ordinary file: expected a picture", path=path.name) from error
+        raise DecodeError(DecodeReason.UNREADABLE, "expected an image, found a link or a special file", path=path.name) from error
 
 
-def copied_character(source: Path, target: Path, most: int) -> tuple[str, int]:
-    """Copy a character folder's files, each of at most `most` bytes, to the folder `target`; a missing one is left out.
+def copy_character(source: Path, target: Path, most: int) -> tuple[str, int]:
+    """Copy the files of a character folder, each of at most `most` bytes, to the folder `target`; missing files are skipped.
 
     Returns:
-        the hash of names and contents in hexadecimal, and the number of bytes.
+        SHA-256 of names and contents in hexadecimal, and the number of bytes.
     Raises:
-        DecodeError: one of them is a link, no file, or too big.
-        OSError: it can't be read, or the disk refused.
+        DecodeError: a file is a link, not a regular file, or too big.
+        OSError: a file can't be read, or the disk refused.
     """
-    shutil.rmtree(target, ignore_errors=True)  # of an attempt before
+    shutil.rmtree(target, ignore_errors=True)  # from an earlier attempt
     target.mkdir()
     digest, size = hashlib.sha256(), 0
     for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME):
         try:
-            content = bytes_of(source / name, most)
+            content = read_untrusted(source / name, most)
         except FileNotFoundError:
-            continue  # whoever reads the copy says what is missing
+            continue  # reading the copy reports what is missing
         if len(content) > most:
             raise DecodeError(DecodeReason.TOO_MANY_BYTES, f"{name} is too big: expected at most {most} bytes", path=name)
         (target / name).write_bytes(content)

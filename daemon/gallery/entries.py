@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.files.durable import content_of
+from daemon.files.durable import read_content
 from daemon.files.filenames import printable, shown_name
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
@@ -166,7 +166,7 @@ def _without_removed_files(shown: tuple[Entry, ...], folder: str, names: Mapping
 def _json_of(path: Path) -> dict[str, Any]:
     """The JSON object in a file; {} if there is none."""
     with suppress(OSError, ValueError, RecursionError):
-        content = content_of(path, MAX_BYTES)
+        content = read_content(path, MAX_BYTES)
         fields = json.loads(content) if len(content) <= MAX_BYTES else None
         if isinstance(fields, dict):
             return fields

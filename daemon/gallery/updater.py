@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from daemon.files.durable import content_of, exists, open_folder
+from daemon.files.durable import exists, open_folder, read_content
 from daemon.gallery.entries import Entries, Entry
 from daemon.gallery.pages import INDEX, MARK, pages
 from daemon.log.events import Event, EventLog
@@ -135,7 +135,7 @@ class Gallery:
 def _current_content(name: str, folder: int) -> bytes | None:
     """The page as it is on disk, or None if there is none. Raises ForeignPage."""
     try:
-        content = content_of(name, MAX_PAGE_BYTES, folder)
+        content = read_content(name, MAX_PAGE_BYTES, folder)
     except FileNotFoundError:
         return None
     except OSError as error:

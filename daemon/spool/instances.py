@@ -1,4 +1,4 @@
-"""Folders of instances, and the locks that say whether their daemon is alive (`daemon.spool.spool`)."""
+"""Instance folders and their locks, which show whether their daemon is alive (`daemon.spool.spool`)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ LOCK: Final = ".lock"
 
 
 class Instance:
-    """A daemon's own folder, with its lock held.
+    """A daemon's own folder in the spool, whose lock it holds.
 
     Attributes:
-        name: of the folder.
-        lock: the descriptor that holds the lock.
+        name: name of the folder.
+        lock: file descriptor that holds the lock.
     """
 
     def __init__(self, work: Path) -> None:
-        """Starts one. Raises OSError."""
+        """Create the folder and take its lock. Raises OSError."""
         self._work = work
         self._device = work.stat().st_dev
         self.name, self.lock = "", -1
@@ -35,7 +35,7 @@ class Instance:
         return self._work / self.name
 
     def is_ours(self) -> bool:
-        """Whether it still has its folder and its lock, which it takes again if nobody else has."""
+        """Whether this daemon still has folder and lock; a lost lock is taken again if it is free."""
         try:
             is_same = os.stat(self.folder / LOCK).st_ino == os.fstat(self.lock).st_ino  # noqa: PTH116 - beside fstat
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,9 +44,9 @@ class Instance:
         return is_same
 
     def renew(self) -> None:
-        """Start another, as this one's jobs belong to others by now. Raises OSError; then nothing has changed."""
-        if self._work.stat().st_dev != self._device:  # unmounted, or something else was mounted: not ours to write to
-            raise OSError(errno.ESTALE, "another file system is here than at the start", str(self._work))
+        """Start a new instance after another daemon took over the jobs of this one. Raises OSError; then nothing has changed."""
+        if self._work.stat().st_dev != self._device:  # the file system was unmounted or replaced: don't write to the new one
+            raise OSError(errno.ESTALE, "the file system has changed since the start", str(self._work))
         name = job_id()
         lock = _locked_folder(self._work, name)
         if self.lock >= 0:
@@ -54,14 +54,14 @@ class Instance:
         self.name, self.lock = name, lock
 
     def end(self) -> None:
-        """Let go of the lock. Jobs that are left keep the folder; the next daemon finds it unlocked."""
+        """Release the lock. If jobs are left, the folder stays, and the next daemon finds it unlocked."""
         with suppress(OSError):
             remove_if_empty(self.folder)
         os.close(self.lock)
 
 
 def _locked_folder(work: Path, name: str) -> int:
-    """Make an instance's folder; it appears under its name with its lock held."""
+    """Create an instance's folder; it gets its final name with its lock held. Returns the lock's descriptor."""
     temporary = work / f".new-{name}"
     temporary.mkdir(exist_ok=True)
     lock = os.open(temporary / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -72,7 +72,7 @@ def _locked_folder(work: Path, name: str) -> int:
 
 
 def remove_if_empty(instance: Path) -> None:
-    """Remove an instance's folder unless it holds jobs, even such as appear just now. Raises OSError."""
+    """Remove an instance's folder unless it contains jobs, even such as appear meanwhile. Raises OSError."""
     if {entry.name for entry in instance.iterdir()} <= {LOCK}:
         (instance / LOCK).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
@@ -80,7 +80,7 @@ def remove_if_empty(instance: Path) -> None:
 
 
 def is_alive(instance: Path) -> bool:
-    """Whether a daemon holds the lock of its folder. A shared lock is tried, which is let go at once."""
+    """Whether a daemon holds the lock of an instance folder, by trying a shared lock that is released at once."""
     try:
         lock = os.open(instance / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""Where what lies below the root, and whether the root is fit for it: one file system, one mount, hard links."""
+"""Folders of the spool below its root, and the check that they support hard links and renames: one file system, one mount."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PROBE: Final = ".probe-"
 
 
 class SpoolUnusable(OptionError):
-    """Folders that no daemon can work with, as they are."""
+    """The folders can't be used; a restart doesn't help."""
 
     exit_status = 78
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where what lies."""
+    """Paths of the spool's folders below a root."""
 
     root: Path
 
@@ -50,33 +50,33 @@ class Layout:
 
     @property
     def status(self) -> Path:
-        """What the daemons say of themselves, a file each."""
+        """Status files, one per daemon."""
         return self.root / "spool" / "status"
 
     @property
     def seen(self) -> Path:
-        """Which drawings were animated before (`daemon.spool.seen_index`)."""
+        """Index of animated drawings (`daemon.spool.seen_index`)."""
         return self.root / "spool" / "seen"
 
     def all(self) -> tuple[Path, ...]:
-        """Every folder."""
+        """All folders."""
         return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status, self.seen)
 
     def probed(self) -> tuple[Path, ...]:
-        """Those that files are linked or renamed between."""
+        """The folders between which files are linked or renamed, `work` first."""
         return (self.work, self.inbox, self.outbox, self.failed, self.done)
 
 
 def prepare(layout: Layout) -> None:
-    """Make the folders, and try what the spool needs: links and renames from work to outbox, failed, done and inbox.
+    """Create the folders, and try a hard link from `work` to each of the others.
 
     Raises:
-        SpoolUnusable: they can't be made, or lie on several file systems or mounts.
+        SpoolUnusable: a folder can't be created, or they are on several file systems or mounts.
     """
     try:
         for folder in layout.all():
             folder.mkdir(parents=True, exist_ok=True)
-        with suppress(PermissionError):  # of a parent that is not ours to read
+        with suppress(PermissionError):  # the parent folder may be unreadable
             sync_folder(layout.root.parent)
         for parent in (layout.root, layout.work.parent):
             sync_folder(parent)
@@ -90,22 +90,22 @@ def prepare(layout: Layout) -> None:
     except OSError as error:
         where = error.filename2 or error.filename or layout.root
         if error.errno == errno.EXDEV:
-            summary = f"{where} lies on another file system or mount than {layout.work}: expected all folders on one"
-            raise SpoolUnusable(summary, hint="mount their common parent once, instead of each") from error
+            summary = f"{where} must be on the same file system and mount as {layout.work}"
+            raise SpoolUnusable(summary, hint="mount their common parent folder once, instead of each folder") from error
         raise SpoolUnusable(f"{where} can't be used: {error.strerror or error}", hint=_remedy(error, layout.root)) from error
 
 
 def _try_links(probe: Path, linked: Path) -> None:
     try:
         linked.hardlink_to(probe)
-    except FileExistsError:  # an answer was lost (`daemon.files.durable`)
+    except FileExistsError:  # a lost reply (`daemon.files.durable`)
         if not linked.samefile(probe):
             raise
     linked.unlink(missing_ok=True)
 
 
 def _remedy(error: OSError, root: Path) -> str:
-    """What to do. A folder of somebody else is the usual trouble in containers, where users are numbers."""
+    """What to do about an error. In containers, where users are numbers, the folder often belongs to another user."""
     try:
         owner = root.stat()
     except OSError:

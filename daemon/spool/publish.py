@@ -1,11 +1,10 @@
-"""Results into the outbox: media first, the manifest last, never over anything that is there, and the same result never twice.
+"""Publishes results to the outbox: media first, manifest last, without replacing any file, and each result once.
 
-Results are made in the job's own folder, durable and checked, before this begins. They appear in the outbox as hard links to those very
-files: a link never replaces, and after a crash the inode says which names are ours. Who sees `garlic.json` sees complete files beside it.
+Results are complete and durable in the job's own folder before. In the outbox they are hard links to the same files: a link never replaces
+a file, and after a crash the inode shows which names are ours. If `garlic.json` exists, the files that it names are complete.
 
-The manifest is the last thing that is written before the first link, so whoever takes a job over knows the names that its owner was
-about to use. Files of the job are named by their whole path: once it has been taken over, a link can't be made any more, however long
-ago its former owner had begun.
+The manifest is written to the job's folder just before the first link, so a daemon that takes over the job knows the names that the former
+owner was going to use. Links name the job's files by full path: after a takeover, the former owner can create no more links.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from daemon.files.durable import create_durably, exists, link, open_folder, unlink_ours, write_durably
+from daemon.files.durable import create_durably, exists, link, open_folder, unlink_own_links, write_durably
 from daemon.files.filenames import is_plain_name, result_stem
 from daemon.spool.spool import MANIFEST, RESULT, Job, read_json
 from pipeline.errors import OutputFailed
@@ -26,13 +25,15 @@ MOST_SUFFIXES = 100_000
 
 
 def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Link the results of `manifest["outputs"]` (their key "result" is a file in result/, "label" what tells them apart) and a manifest.
+    """Link a job's results and its manifest into the outbox, under the first free name.
 
+    Args:
+        manifest: each of its "outputs" has a "result", a file in result/, and a "label", which distinguishes its name from the others.
     Returns:
-        the manifest as published, each output with its name "file".
+        the manifest as published, with the name of each output as "file".
     Raises:
-        OSError: the disk refused; it can be tried again.
-        OutputFailed: there is no name left.
+        OSError: the disk refused; it may succeed later.
+        OutputFailed: no name is free.
     """
     with open_folder(outbox, job.folder, make=True) as target:
         for stem in _stems(result_stem(job.name, is_folder=job.is_folder)):
@@ -42,37 +43,37 @@ def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) ->
             _write_manifest(place, json.dumps(named, indent=2, ensure_ascii=True).encode() + b"\n")
             if _linked(named, place, target):
                 return named
-    raise OutputFailed("every name that it could have is taken", path=outbox)
+    raise OutputFailed(f"all {MOST_SUFFIXES} names for the result are taken", path=outbox)
 
 
 def finish_publishing(outbox: Path, place: Path, job: Job) -> dict[str, Any]:
-    """The same for a job whose manifest had been written when its daemon died. Raises as `publish`, or ValueError if it is damaged."""
-    named = _sound(read_json(place / MANIFEST))
+    """Finish `publish` for a job whose daemon died after it wrote the manifest. Raises as `publish`; ValueError if that is damaged."""
+    named = _checked(read_json(place / MANIFEST))
     with open_folder(outbox, job.folder, make=True) as target:
-        # Somebody may have taken a finished result away before its daemon could say that it is finished.
+        # A user may have removed the published files before the daemon could acknowledge the job.
         is_out = (place / MANIFEST).lstat().st_nlink > 1
         if is_out or _linked(named, place, target):
             return named
     return publish(outbox, place, job, named)
 
 
-def _sound(named: dict[str, Any]) -> dict[str, Any]:
-    """A manifest that was read back. Raises ValueError unless it is one, whose names lead nowhere else."""
+def _checked(named: dict[str, Any]) -> dict[str, Any]:
+    """A manifest that was read back. Raises ValueError if it is none, or if a name in it is a path."""
     outputs = named.get("outputs")
     if not isinstance(outputs, list) or not all(isinstance(output, dict) and isinstance(output.get("label"), list) for output in outputs):
-        raise ValueError("a manifest without its outputs")
+        raise ValueError("the manifest has no valid outputs")
     names = [output.get(key) for output in outputs for key in ("result", "file")] + [named.get("manifest")]
     names += [part for output in outputs for part in output["label"]]
     if not all(is_plain_name(name) for name in names):
-        raise ValueError("a manifest with names that no daemon writes")
+        raise ValueError("the manifest contains names that no daemon writes")
     return named
 
 
 def _write_manifest(place: Path, content: bytes) -> None:
-    """For recovery, half a manifest is none: the drawing is made again."""
+    """Write the job's manifest. Recovery treats a partial one as missing, and animates the drawing again."""
     try:
         create_durably(place, MANIFEST, content)
-    except FileExistsError:  # of an attempt, or for a name, that came to nothing
+    except FileExistsError:  # from an earlier attempt, or for a name that was taken
         write_durably(place, MANIFEST, content)
 
 
@@ -97,17 +98,17 @@ def _names(named: Mapping[str, Any]) -> list[str]:
 
 
 def _linked(named: Mapping[str, Any], place: Path, target: int) -> bool:
-    """Link everything, durably. False if one of the names is somebody else's; then, or after an error, nothing of it is left."""
+    """Link everything, durably; returns False if a name is taken. Then, or after an error, no link is left."""
     media = [(place / RESULT / output["result"], output["file"]) for output in named["outputs"]]
     manifest = [(place / MANIFEST, named["manifest"])]
     try:
         for group in (media, manifest):
             for source, name in group:
                 if not link(source, name, target):
-                    unlink_ours([*manifest, *media], target)
+                    unlink_own_links([*manifest, *media], target)
                     return False
             os.fsync(target)
     except OSError:
-        unlink_ours([*manifest, *media], target)
+        unlink_own_links([*manifest, *media], target)
         raise
     return True

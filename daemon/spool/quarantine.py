@@ -1,7 +1,7 @@
-"""Files that failed: `failed/<name>` with `failed/<name>.error.json`, which says why and what to do; and their way back.
+"""Failed drawings (dead letters): `failed/<name>` with `failed/<name>.error.json`, which says why and what to do; retry and discard.
 
-The reason appears first and the file last, so that a file in `failed/` always has a reason; after a crash, the job's own `error.json`
-says what was begun.
+The error report is published first and the drawing last, so that a drawing in `failed/` always has a report. After a crash, the report in
+the job's folder names the move that was under way.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from daemon.files.durable import exists, link, open_folder, rename, rename_without_replacing, sync_folder, unlink_ours, write_durably
-from daemon.files.filenames import MAX_NAME_BYTES, clipped, is_plain_name, shown_name
+from daemon.files.durable import exists, link, open_folder, rename, rename_without_replacing, sync_folder, unlink_own_links, write_durably
+from daemon.files.filenames import MAX_NAME_BYTES, is_plain_name, shown_name, truncated_name
 from daemon.spool.layout import Layout
 from daemon.spool.spool import ERROR, SIDECAR, SOURCE, Job, read_json
 from pipeline.errors import OptionError
@@ -30,11 +30,11 @@ ROOM_BYTES = 20
 
 @dataclass(frozen=True)
 class Failed:
-    """Something in quarantine.
+    """A drawing in `failed/`.
 
     Attributes:
-        name: in `failed/`.
-        reason: what `error.json` says.
+        name: its name there.
+        reason: its error report; empty if that can't be read.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Failed:
 
 
 def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
-    """Move a job's files to `failed`; returns the name there. Raises OSError, and may be called again then."""
+    """Move a job's drawing, sidecar and error report to `failed`; returns the name there. Raises OSError; then it may be repeated."""
     with open_folder(failed) as target:
         for name in _free_names(job, target):
             content = {**reason, "file": name, "folder": list(job.folder), "name": job.name, "sidecar": job.sidecar}
@@ -57,10 +57,10 @@ def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -
 
 
 def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
-    """The same for a job whose daemon died meanwhile. Raises OSError, or ValueError if its reason is damaged."""
+    """Finish `quarantine` for a job whose daemon died during it. Raises OSError; ValueError if its error report is damaged."""
     reason = read_json(place / ERROR)
     if not is_plain_name(reason.get("file")):
-        raise ValueError("a reason without the name that it had in `failed`")
+        raise ValueError("an error report without the drawing's name in `failed`")
     with open_folder(failed) as target:
         if not exists(place / SOURCE) or _moved(str(reason["file"]), place, target):
             return str(reason["file"])
@@ -68,10 +68,14 @@ def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
 
 
 def _free_names(job: Job, target: int) -> list[str]:
-    """A few names that nothing in `failed` has."""
+    """Three names that are free in `failed`."""
     stem, dot, suffix = job.name.rpartition(".") if not job.is_folder else (job.name, "", "")
     stem, ending = (stem, dot + suffix) if stem and len(suffix) <= 8 else (job.name, "")
-    stem = clipped(stem, MAX_NAME_BYTES - ROOM_BYTES - len(ending)) if len(os.fsencode(job.name)) > MAX_NAME_BYTES - ROOM_BYTES else stem
+    stem = (
+        truncated_name(stem, MAX_NAME_BYTES - ROOM_BYTES - len(ending))
+        if len(os.fsencode(job.name)) > MAX_NAME_BYTES - ROOM_BYTES
+        else stem
+    )
     found: list[str] = []
     for number in count(1):
         name = f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}"
@@ -83,31 +87,32 @@ def _free_names(job: Job, target: int) -> list[str]:
 
 
 def _moved(name: str, place: Path, target: int) -> bool:
-    """Move reason, options, source. False if a name is somebody else's; then, or after an error, nothing is left of it in `failed`."""
+    """Move report, sidecar and drawing; returns False if a name is taken. Then, or after an error, nothing of it stays in `failed`."""
     pairs = [(place / ERROR, name + ERROR_SUFFIX), (place / SIDECAR, name + OPTIONS_SUFFIX)]
     try:
         for source, public in pairs:
             if exists(source) and not _is_linked(source, public, target):
-                unlink_ours(pairs, target)
+                unlink_own_links(pairs, target)
                 return False
         os.fsync(target)
         rename_without_replacing(place / SOURCE, None, name, target)
     except FileExistsError:
-        unlink_ours(pairs, target)
+        unlink_own_links(pairs, target)
         return False
     except OSError:
-        unlink_ours(pairs, target)
+        unlink_own_links(pairs, target)
         raise
-    with suppress(OSError):  # should the source come back in a power cut, its reason comes with it, and recovery moves it again
+    with suppress(OSError):  # if a power cut undoes the move, it undoes the report's, too, and recovery repeats both
         os.fsync(target)
         sync_folder(place)
     return True
 
 
 def _is_linked(source: Path, public: str, target: int) -> bool:
-    """Where the kernel lets nobody link to files of others that they can't write to (fs.protected_hardlinks), a copy of ours is linked.
+    """Link a file into `failed`, or a copy of it where the kernel forbids links to files of other users (fs.protected_hardlinks).
 
-    What is no file, such as a folder, is moved as it is: nobody looks into it, and it must not keep its picture from getting here.
+    A folder, or anything else that is no regular file, is moved unread, so that it does not block the drawing that it belongs to.
+    Returns False if the name is taken.
     """
     try:
         return link(source, public, target)
@@ -128,11 +133,11 @@ def _is_linked(source: Path, public: str, target: int) -> bool:
         return link(source, public, target)
 
 
-# --- the operator's side ---------------------------------------------------------------------------------------------
+# --- for operators ---------------------------------------------------------------------------------------------------
 
 
 def quarantined(failed: Path) -> list[Failed]:
-    """What is there, the oldest first. Reasons that can't be read are empty."""
+    """The drawings in `failed`, oldest first."""
     found, names = [], {path.name for path in failed.iterdir()}
     for name in sorted(names):
         is_beside_another = name.endswith((ERROR_SUFFIX, OPTIONS_SUFFIX)) and name + ERROR_SUFFIX not in names
@@ -142,7 +147,7 @@ def quarantined(failed: Path) -> list[Failed]:
 
 
 def _reason(path: Path) -> dict[str, Any]:
-    """Why a file is in `failed`, or nothing: of what can't be read, and of names that would lead out of the inbox."""
+    """The error report of a drawing; empty if it can't be read, or if it names a path outside the inbox."""
     try:
         reason = read_json(path.with_name(path.name + ERROR_SUFFIX))
     except (OSError, ValueError):
@@ -153,10 +158,10 @@ def _reason(path: Path) -> dict[str, Any]:
 
 
 def retry(layout: Layout, one: Failed) -> Path:
-    """Move a failed file, with its options, back to where it was dropped. Returns its place in the inbox.
+    """Move a failed drawing and its sidecar back to where it was dropped. Returns its path in the inbox.
 
     Raises:
-        OptionError: something of that name lies there already.
+        OptionError: the inbox has a file of that name.
     """
     folder = [str(part) for part in one.reason.get("folder", ())]
     name, sidecar = str(one.reason.get("name", one.name)), one.reason.get("sidecar")
@@ -175,13 +180,13 @@ def retry(layout: Layout, one: Failed) -> Path:
 
 
 def _taken_meanwhile(moves: list[tuple[str, str]], failed: int, inbox: int) -> str | None:
-    """Move all, or none: options alone would be taken for another picture's. Returns the name that is taken in the inbox, or None."""
+    """Move all or none: a sidecar alone might be claimed with another drawing. Returns the name that is taken in the inbox, or None."""
     for number, (source, target) in enumerate(moves):
         try:
             rename_without_replacing(source, failed, target, inbox)
         except OSError as error:
             for back, there in moves[:number]:
-                with suppress(OSError):  # taken by a daemon, with what lies there
+                with suppress(OSError):  # a daemon has claimed it
                     rename_without_replacing(there, inbox, back, failed)
             if isinstance(error, FileExistsError):
                 return target
@@ -190,7 +195,7 @@ def _taken_meanwhile(moves: list[tuple[str, str]], failed: int, inbox: int) -> s
 
 
 def discard(layout: Layout, one: Failed) -> None:
-    """Remove a failed file with its reason and options; the reason goes last."""
+    """Delete a failed drawing, its sidecar, and last its error report."""
     for suffix in ("", OPTIONS_SUFFIX, ERROR_SUFFIX):
         path = layout.failed / (one.name + suffix)
         if path.is_dir() and not path.is_symlink():

@@ -1,7 +1,7 @@
-"""Which drawings were animated before: a symbolic link for each, named by the hash of its bytes, whose text is the first job's id.
+"""Index of animated drawings, by which the log reports repeated ones: symbolic links from the SHA-256 of a drawing to its first job's id.
 
-A hint for the log, for as long as the sources are kept; nothing depends on it. A link is made in one call that fails if there is one, so
-several daemons share the folder, and it outlives them.
+Entries are kept as long as sources are; no job depends on them. `symlink` creates a name atomically, so several daemons can share the
+folder.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from daemon.spool.job_ids import is_job_id, made_at_s
 
 
 class SeenIndex:
-    """What is remembered in a folder."""
+    """The index in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def job_of(self, digest: str, job_id: str) -> str | None:
-        """The job that was the first to animate the same bytes; None if that is `job_id`, which is remembered."""
+        """The first job with the same bytes. If there is none, `job_id` is recorded, and the result is None."""
         if not digest.isalnum():
             return None
         link = self._folder / digest
@@ -33,10 +33,10 @@ class SeenIndex:
         return None
 
     def forget(self, oldest_s: float) -> None:
-        """Remove what is older, in seconds since 1970."""
+        """Remove entries of jobs that are older than `oldest_s`, seconds since 1970."""
         with suppress(OSError):
             for link in self._folder.iterdir():
-                with suppress(OSError):  # another daemon was faster
+                with suppress(OSError):  # another daemon has removed it
                     first = os.readlink(link) if link.is_symlink() else ""  # noqa: PTH115 - as above
                     if not is_job_id(first) or made_at_s(first) < oldest_s:
                         link.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from typing import Any
 
 from daemon.files.durable import sync_folder
 from daemon.files.filenames import shown_name
-from daemon.files.untrusted import bytes_of, copied_character
+from daemon.files.untrusted import copy_character, read_untrusted
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.sidecar import MAX_BYTES, drawing_options
@@ -132,7 +132,7 @@ class _TaskRun:
 
     def _sidecar(self) -> bytes | None:
         try:
-            return bytes_of(self._task.place / SIDECAR, MAX_BYTES)
+            return read_untrusted(self._task.place / SIDECAR, MAX_BYTES)
         except FileNotFoundError:
             return None
 
@@ -143,7 +143,7 @@ class _TaskRun:
         source, copy = self._task.place / SOURCE, self._task.place / CHARACTER
         with self._stopwatch.lap("read"):
             try:
-                self._result.file_sha256, self._result.file_size = copied_character(source, copy, DEFAULT_LIMITS.max_bytes)
+                self._result.file_sha256, self._result.file_size = copy_character(source, copy, DEFAULT_LIMITS.max_bytes)
                 character = replace(read_character(copy), name=self._task.name)
             finally:
                 shutil.rmtree(copy, ignore_errors=True)
@@ -171,7 +171,7 @@ class _TaskRun:
 
         name = shown_name(self._task.name)
         with self._stopwatch.lap("decode"):
-            source = bytes_of(self._task.place / SOURCE, DEFAULT_LIMITS.max_bytes)
+            source = read_untrusted(self._task.place / SOURCE, DEFAULT_LIMITS.max_bytes)
             self._result.file_sha256, self._result.file_size = hashlib.sha256(source).hexdigest(), len(source)
             return decode_drawing(source, name=name, limits=DEFAULT_LIMITS)
 

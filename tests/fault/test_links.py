@@ -99,7 +99,7 @@ def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
         assert job is not None
         assert not spool.ordinary(job)
         with pytest.raises(DecodeError):
-            untrusted.bytes_of(spool.path(job) / "source", 100)
+            untrusted.read_untrusted(spool.path(job) / "source", 100)
     records = drained(tmp_path)
     assert [record["error_type"] for record in events(records, "job.failed")] == ["input"]
     assert (tmp_path / "failed" / "picture.png").is_symlink()
@@ -182,7 +182,7 @@ def test_link_in_character_is_not_followed(tmp_path: Path, name: str) -> None:
 def test_link_swapped_into_character_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is animated is what was looked at: whoever dropped the folder can still change it, but not what is read of it."""
     shutil.copytree(CHARACTER, tmp_path / "source")
-    looked_at = untrusted.copied_character
+    looked_at = untrusted.copy_character
 
     def then_swapped(source: Path, target: Path, most: int) -> tuple[str, int]:
         found = looked_at(source, target, most)
@@ -191,7 +191,7 @@ def test_link_swapped_into_character_is_not_followed(tmp_path: Path, monkeypatch
             (source / name).symlink_to("/etc/passwd")
         return found
 
-    monkeypatch.setattr(runner, "copied_character", then_swapped)
+    monkeypatch.setattr(runner, "copy_character", then_swapped)
     report = runner.run_task(order_for(tmp_path))
     assert report.failure is None, report.failure
     assert report.manifest is not None

@@ -41,7 +41,7 @@ def seen_in(path: Path) -> Inspection:
     return inspected(path, Format(path.suffix[1:]))
 
 
-def copied_character(tmp_path: Path) -> Path:
+def copy_character(tmp_path: Path) -> Path:
     return Path(shutil.copytree(CHARACTER, tmp_path / "character"))
 
 
@@ -90,7 +90,7 @@ def test_the_figure_stands_on_nothing_and_stays_in_the_picture(tmp_path: Path) -
 
 def test_no_frame_has_a_fringe_of_paper(tmp_path: Path) -> None:
     """A red figure on white paper, on nothing: every pixel that is half seen or more is red."""
-    folder = copied_character(tmp_path)
+    folder = copy_character(tmp_path)
     texture = cv2.imread(str(folder / "texture.png"), cv2.IMREAD_UNCHANGED)
     mask = cv2.imread(str(folder / "mask.png"), cv2.IMREAD_GRAYSCALE)
     texture[...] = 255
@@ -212,7 +212,7 @@ def test_a_wrong_option_is_one_clear_line_and_status_1(tmp_path: Path, arguments
 
 
 def test_a_broken_character_names_its_file_and_leaves_no_output(tmp_path: Path) -> None:
-    folder = copied_character(tmp_path)
+    folder = copy_character(tmp_path)
     mask = cv2.imread(str(folder / "mask.png"), cv2.IMREAD_GRAYSCALE)
     cv2.imwrite(str(folder / "mask.png"), np.zeros_like(mask))
     done = doodled("render", folder, "-o", tmp_path / "x.gif")

@@ -1,4 +1,4 @@
-"""What the spool asks of the file system, where answers get lost, calls are not known, and links lie in the way."""
+"""Durable file operations, with lost replies, missing system calls and hostile links."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from daemon.files.durable import (
     open_folder,
     rename,
     rename_without_replacing,
-    unlink_ours,
+    unlink_own_links,
     write_durably,
 )
 
 
-def test_folders_that_are_missing_are_made_if_that_is_wanted(tmp_path: Path) -> None:
+def test_creates_missing_folders_on_request(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), open_folder(tmp_path, ("dab", "inner")):
         pass
     with open_folder(tmp_path, ("dab", "inner"), make=True) as folder:
@@ -34,13 +34,13 @@ def test_folders_that_are_missing_are_made_if_that_is_wanted(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("part", ["", ".", "..", "a/b", "/"])
-def test_parts_that_lead_elsewhere_are_refused(tmp_path: Path, part: str) -> None:
+def test_refuses_parts_that_are_paths(tmp_path: Path, part: str) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     with pytest.raises(NotADirectoryError), open_folder(tmp_path / "a", (part,), make=True):
         pass
 
 
-def test_no_part_may_be_a_link_or_a_file(tmp_path: Path) -> None:
+def test_refuses_links_and_files_as_parts(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("/etc")
     for part in ("file", "link"):
@@ -48,7 +48,7 @@ def test_no_part_may_be_a_link_or_a_file(tmp_path: Path) -> None:
             pass
 
 
-def test_a_folder_that_another_makes_at_the_same_time_is_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opens_folder_that_another_process_creates_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mkdir = os.mkdir
 
     def late(*arguments: Any, **more: Any) -> None:
@@ -60,7 +60,7 @@ def test_a_folder_that_another_makes_at_the_same_time_is_entered(tmp_path: Path,
         pass
 
 
-def test_a_file_is_replaced_as_a_whole_and_made_only_where_there_is_none(tmp_path: Path) -> None:
+def test_write_replaces_whole_file_and_create_refuses_existing_one(tmp_path: Path) -> None:
     write_durably(tmp_path, "job.json", b"first")
     write_durably(tmp_path, "job.json", b"second")
     with pytest.raises(FileExistsError):
@@ -71,14 +71,14 @@ def test_a_file_is_replaced_as_a_whole_and_made_only_where_there_is_none(tmp_pat
     assert (tmp_path / "job.json").stat().st_mode & 0o777 & ~0o640 == 0
 
 
-def test_a_disk_that_takes_a_file_in_pieces_gets_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handles_partial_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:3]))
     write_durably(tmp_path, "job.json", b"0123456789")
     assert (tmp_path / "job.json").read_bytes() == b"0123456789"
 
 
-def test_what_is_durable_is_durable_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_syncs_content_before_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     happened: list[str] = []
     fsync, moved = os.fsync, os.rename
 
@@ -99,7 +99,7 @@ def test_what_is_durable_is_durable_before_it_has_its_name(tmp_path: Path, monke
 # --- lost answers ----------------------------------------------------------------------------------------------------
 
 
-def test_a_rename_that_has_happened_is_none_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ignores_error_of_rename_that_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moved = os.rename
 
     def answer_lost(*arguments: Any, **more: Any) -> None:
@@ -112,7 +112,7 @@ def test_a_rename_that_has_happened_is_none_that_failed(tmp_path: Path, monkeypa
     assert (tmp_path / "two").exists()
 
 
-def test_a_rename_that_failed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_failed_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FileNotFoundError):
         rename(tmp_path / "one", tmp_path / "two")
     (tmp_path / "one").touch()
@@ -130,7 +130,7 @@ def test_a_rename_that_failed_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 class Libc:
-    """A C library whose renameat2 says this, having happened or not."""
+    """A C library whose renameat2 returns this error, after renaming or not."""
 
     def __init__(self, code: int, *, happens: bool = False) -> None:
         self._code, self._happens = code, happens
@@ -154,9 +154,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch, libc: Libc) -> None:
 
 
 @pytest.mark.parametrize("code", [None, errno.EINVAL, errno.ENOSYS])
-def test_a_rename_never_replaces_whether_the_file_system_knows_how_or_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None
-) -> None:
+def test_rename_without_replacing_works_on_any_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int | None) -> None:
     if code is not None:
         replaced(monkeypatch, Libc(code))
     for name in ("one", "two"):
@@ -172,7 +170,7 @@ def test_a_rename_never_replaces_whether_the_file_system_knows_how_or_not(
         rename_without_replacing(tmp_path / "one", None, tmp_path / "four", None)
 
 
-def test_one_whose_answer_was_lost_has_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handles_lost_reply_of_rename_without_replacing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one").touch()
     replaced(monkeypatch, Libc(errno.ENOENT, happens=True))
     rename_without_replacing(tmp_path / "one", None, tmp_path / "two", None)
@@ -184,7 +182,7 @@ def test_one_whose_answer_was_lost_has_happened(tmp_path: Path, monkeypatch: pyt
 # --- links -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_link_to_the_same_file_is_ours_and_any_other_is_not(tmp_path: Path) -> None:
+def test_link_succeeds_only_for_the_same_file(tmp_path: Path) -> None:
     (tmp_path / "source").write_text("ours")
     (tmp_path / "taken").write_text("theirs")
     with open_folder(tmp_path) as folder:
@@ -193,11 +191,11 @@ def test_a_link_to_the_same_file_is_ours_and_any_other_is_not(tmp_path: Path) ->
         assert not link(tmp_path / "source", "taken", folder)
         with pytest.raises(FileNotFoundError):
             link(tmp_path / "nothing", "new", folder)
-        unlink_ours([(tmp_path / "source", "ours"), (tmp_path / "source", "taken"), (tmp_path / "nothing", "taken")], folder)
+        unlink_own_links([(tmp_path / "source", "ours"), (tmp_path / "source", "taken"), (tmp_path / "nothing", "taken")], folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["source", "taken"]
 
 
-def test_only_regular_files_are_one_and_the_same(tmp_path: Path) -> None:
+def test_only_regular_files_are_the_same(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "folder").mkdir()
@@ -213,7 +211,7 @@ def test_only_regular_files_are_one_and_the_same(tmp_path: Path) -> None:
         assert not exists(tmp_path / "file")
 
 
-def test_a_link_that_has_gone_meanwhile_needs_no_taking_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undo_ignores_links_that_are_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "source").touch()
     unlink = os.unlink
 
@@ -224,20 +222,20 @@ def test_a_link_that_has_gone_meanwhile_needs_no_taking_back(tmp_path: Path, mon
     with open_folder(tmp_path) as folder:
         link(tmp_path / "source", "ours", folder)
         monkeypatch.setattr(os, "unlink", late)
-        unlink_ours([(tmp_path / "source", "ours")], folder)
+        unlink_own_links([(tmp_path / "source", "ours")], folder)
 
 
-def test_only_regular_files_are_read_and_nothing_stays_open(tmp_path: Path) -> None:
+def test_reads_only_regular_files_and_leaks_no_descriptor(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("file")
     before = len(list(Path("/proc/self/fd").iterdir()))
-    assert durable.content_of(tmp_path / "file", 3) == b"cont"  # one more, so that whoever reads sees that there is more
+    assert durable.read_content(tmp_path / "file", 3) == b"cont"  # one more, so that whoever reads sees that there is more
     with durable.open_folder(tmp_path) as folder:
-        assert durable.content_of("file", 100, folder) == b"content"
+        assert durable.read_content("file", 100, folder) == b"content"
     for name, code in (("folder", errno.EINVAL), ("pipe", errno.EINVAL), ("link", errno.ELOOP), ("nothing", errno.ENOENT)):
         with pytest.raises(OSError, match=name) as raised:
-            durable.content_of(tmp_path / name, 100)
+            durable.read_content(tmp_path / name, 100)
         assert raised.value.errno == code
     assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -1,4 +1,4 @@
-"""Strangers' names for files, and ours for jobs."""
+"""Untrusted file names, names of results, and job ids."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.files.filenames import clipped, is_ignored, is_plain_name, name_fields, result_stem, shown_name, shown_path
+from daemon.files.filenames import is_ignored, is_plain_name, name_fields, result_stem, shown_name, shown_path, truncated_name
 from daemon.spool.job_ids import is_job_id, job_id, made_at_s
 
 ANY_NAME = st.binary(min_size=1, max_size=80).map(os.fsdecode).filter(is_plain_name)
@@ -18,22 +18,22 @@ ANY_NAME = st.binary(min_size=1, max_size=80).map(os.fsdecode).filter(is_plain_n
     "name",
     [".hidden.png", "a.part", "A.PART", "b.crdownload", "c.tmp", "~$letter.docx", "garlic.png~", "thumbs.DB", "__MACOSX", ".nfs0001"],
 )
-def test_the_litter_of_other_programs_is_nobodys_drawing(name: str) -> None:
+def test_ignores_files_of_other_programs(name: str) -> None:
     assert is_ignored(name)
 
 
 @pytest.mark.parametrize("name", ["garlic.png", "part.png", "tmp", "a.part.png", "desktop.png", "~garlic.png"])
-def test_drawings_are_not_taken_for_litter(name: str) -> None:
+def test_does_not_ignore_drawings(name: str) -> None:
     assert not is_ignored(name)
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", "a/b", "/", "a\0", "a" * 256, "\ud800", None, 7, b"garlic.png", ["garlic.png"]])
-def test_what_leads_elsewhere_is_no_plain_name(value: object) -> None:
+def test_paths_and_impossible_names_are_not_plain(value: object) -> None:
     assert not is_plain_name(value)
 
 
 @pytest.mark.parametrize("value", ["...", "..a", "garlic.png", "\udcff", " ", "a" * 255])
-def test_every_other_text_is_one(value: str) -> None:
+def test_other_names_are_plain(value: str) -> None:
     assert is_plain_name(value)
 
 
@@ -49,17 +49,17 @@ def test_every_other_text_is_one(value: str) -> None:
         ("\u2028", "%E2%80%A8"),
     ],
 )
-def test_hostile_characters_are_shown_as_their_bytes(name: str, shown: str) -> None:
+def test_shows_hostile_characters_as_bytes(name: str, shown: str) -> None:
     assert shown_name(name) == shown
 
 
-def test_folders_are_parted_by_slashes() -> None:
+def test_shows_paths_with_slashes() -> None:
     assert shown_path(("dab", "ev\nil", "a.png")) == "dab/ev%0Ail/a.png"
     assert shown_path(()) == ""
 
 
 @given(ANY_NAME)
-def test_whatever_a_file_is_called_it_can_be_printed_and_its_results_have_room(name: str) -> None:
+def test_any_name_is_printable_and_leaves_room_for_results(name: str) -> None:
     stem = result_stem(name, is_folder=False)
     assert shown_name(name).isprintable()
     assert stem.isprintable()
@@ -68,38 +68,38 @@ def test_whatever_a_file_is_called_it_can_be_printed_and_its_results_have_room(n
     assert len(stem.encode()) <= 195
 
 
-def test_a_record_names_a_file_exactly_even_if_it_is_no_text() -> None:
+def test_log_fields_keep_names_outside_utf8() -> None:
     assert name_fields("garlic.png") == {"file_name": "garlic.png"}
     assert name_fields(os.fsdecode(b"\xff.png")) == {"file_name": "%FF.png", "file_name_b64": "/y5wbmc="}
 
 
-def test_results_are_named_after_their_drawing_without_its_suffix() -> None:
+def test_result_has_the_name_of_its_drawing_without_suffix() -> None:
     assert result_stem("garlic.tar.png", is_folder=False) == "garlic.tar"
     assert result_stem("king.v2", is_folder=True) == "king.v2"
     assert result_stem("-rf.png", is_folder=False) == "%2Drf"
     assert result_stem("~.png", is_folder=False) == "%7E"
 
 
-def test_names_are_clipped_between_characters() -> None:
-    assert clipped("abc", 3) == "abc"
-    assert clipped("abcd", 3) == "abc"
-    assert clipped("\N{GARLIC}\N{GARLIC}", 7) == "\N{GARLIC}"
+def test_truncates_names_between_characters() -> None:
+    assert truncated_name("abc", 3) == "abc"
+    assert truncated_name("abcd", 3) == "abc"
+    assert truncated_name("\N{GARLIC}\N{GARLIC}", 7) == "\N{GARLIC}"
 
 
-def test_bytes_that_are_no_text_are_clipped_and_not_dropped() -> None:
-    assert clipped("\udcff" * 5 + "x", 4) == "\udcff" * 4
+def test_truncates_names_outside_utf8() -> None:
+    assert truncated_name("\udcff" * 5 + "x", 4) == "\udcff" * 4
 
 
 # --- jobs ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_jobs_name_is_the_ulid_that_its_specification_says() -> None:
+def test_job_id_is_a_ulid() -> None:
     assert job_id(1469918176.385, chance=0) == "01ARYZ6S410000000000000000"  # the time of the specification's example
     assert job_id(0.0, chance=(1 << 80) - 1) == "0000000000ZZZZZZZZZZZZZZZZ"
     assert made_at_s("01ARYZ6S41TSV4RRFFQ69G5FAV") == 1469918176.385
 
 
-def test_names_sort_by_time_and_never_repeat() -> None:
+def test_job_ids_sort_by_time_and_are_unique() -> None:
     assert job_id(1.0) < job_id(1.002) < job_id(1e9) < job_id()
     assert len({job_id(1.0) for _ in range(100)}) == 100
 
@@ -107,6 +107,6 @@ def test_names_sort_by_time_and_never_repeat() -> None:
 @pytest.mark.parametrize(
     "text", ["", "01ARYZ6S41TSV4RRFFQ69G5FA", "01ARYZ6S41TSV4RRFFQ69G5FAVX", "81ARYZ6S41TSV4RRFFQ69G5FAV", "01aryz6s41tsv4rrffq69g5fav"]
 )
-def test_other_texts_are_no_names_of_jobs(text: str) -> None:
+def test_refuses_other_texts_as_job_ids(text: str) -> None:
     assert not is_job_id(text)
     assert is_job_id(job_id())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from daemon.files.filenames import clipped, is_ignored, name_fields, result_stem, shown_name
+from daemon.files.filenames import is_ignored, name_fields, result_stem, shown_name, truncated_name
 from daemon.log.events import Event
 from daemon.log.factory import json_log, terminal_log
 from daemon.log.processors import MAX_RECORD_BYTES, clean
@@ -220,4 +220,4 @@ def test_result_names_are_printable_and_short(name: str) -> None:
 
 def test_escaped_names_stay_distinct() -> None:
     assert len({shown_name(name) for name in ("a%0A", "a\n", "a", b"a\xff".decode("utf-8", "surrogateescape"))}) == 4
-    assert clipped("ééé", 3) == "é"
+    assert truncated_name("ééé", 3) == "é"

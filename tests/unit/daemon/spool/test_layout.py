@@ -40,7 +40,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, code: int, where: str) -> None:
 @pytest.mark.parametrize("where", ["inbox", "outbox", "failed", "done"])
 def test_a_folder_on_another_mount_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     refused(monkeypatch, errno.EXDEV, where)
-    with pytest.raises(SpoolUnusable, match=rf"{where}/\.probe-\w+ lies on another file system") as unusable:
+    with pytest.raises(SpoolUnusable, match=rf"{where}/\.probe-\w+ must be on the same file system") as unusable:
         prepare(Layout(tmp_path))
     assert "mount" in unusable.value.hint
     assert unusable.value.exit_status == 78
@@ -141,7 +141,7 @@ def test_an_instance_whose_lock_is_another_file_is_no_longer_ours(instance: Inst
 
 def test_where_another_file_system_is_mounted_nothing_is_begun(instance: Instance) -> None:
     before, instance._device = instance.name, -1
-    with pytest.raises(OSError, match="another file system") as stale:
+    with pytest.raises(OSError, match="the file system has changed") as stale:
         instance.renew()
     assert stale.value.errno == errno.ESTALE
     assert instance.name == before
