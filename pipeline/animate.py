@@ -134,7 +134,7 @@ def perform_scene(
             figure = figure_of(character) if mesh is None else figure_on(mesh, character.rig, character.mask)
             solver = ArapSolver(figure.mesh, figure.pins)
         with stopwatch.lap("retarget"):
-            track = retargeted(character.rig, actor.motion, actor.retarget, times)
+            track = retargeted(character.rig, actor.motion, actor.retarget, times, with_skeleton=scene.view.debug.skeleton)
         performances.append(Performance(actor, figure, track, MovingMesh(solver, track)))
     return performances
 

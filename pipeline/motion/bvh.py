@@ -16,6 +16,7 @@ Numbers with decimal commas are read, with a warning.
 from __future__ import annotations
 
 import re
+import warnings as python_warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -209,7 +210,10 @@ def _misunderstood(written: Fraction, text: str, number: int, warnings: list[str
 
 
 def _values(lines: list[str], start: int, column_count: int, problems: list[str], warnings: list[str]) -> Floats:
-    """(T, C) float64. Rows are counted first and parsed in one go."""
+    """(T, C) float64. Where every row has a number for each channel, all are parsed at once; else each is looked at for what is wrong."""
+    even = _even_values(lines, start, column_count)
+    if even is not None and not problems:
+        return even
     rows = [line.split() for line in lines[start:]]
     numbers = [n for n, row in enumerate(rows, start + 1) if row]
     rows = [row for row in rows if row]
@@ -230,6 +234,32 @@ def _values(lines: list[str], start: int, column_count: int, problems: list[str]
     wild = ~(np.abs(values) <= MAX_VALUE).all(axis=1)  # NaN compares false, too
     problems.extend(f"line {numbers[i]}: a value is infinite, not a number, or beyond {MAX_VALUE:g}" for i in _few(np.flatnonzero(wild)))
     return values
+
+
+def _even_values(lines: list[str], start: int, column_count: int) -> Floats | None:
+    """(T, C) float64 of rows that all have `column_count` numbers within bounds, or None."""
+    if not column_count:
+        return None
+    content = "\n".join(lines[start:]).strip()
+    if not content.isascii():
+        return None
+    letters = np.frombuffer(content.encode("ascii"), np.uint8)
+    blank = letters <= ord(" ")
+    begins = ~blank
+    begins[1:] &= blank[:-1]
+    counts = np.diff(np.concatenate([[0], np.cumsum(begins)[letters == ord("\n")], [np.count_nonzero(begins)]]))
+    counts = counts[counts > 0]
+    if not len(counts) or (counts != column_count).any():
+        return None
+    with python_warnings.catch_warnings():
+        python_warnings.simplefilter("error")
+        try:
+            values = np.fromstring(content, sep=" ")
+        except (ValueError, DeprecationWarning):
+            return None
+    if values.size != counts.sum() or not (np.abs(values) <= MAX_VALUE).all():
+        return None
+    return values.reshape(-1, column_count)
 
 
 def _unwrapped(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.errors import OptionError
 from pipeline.types import Floats, OutputClock
@@ -48,26 +50,43 @@ def clock_times(clock: OutputClock) -> tuple[Fraction, ...]:
     return tuple(k * clock.frame_time for k in range(clock.frame_count))
 
 
-def interpolated(frames: Floats, frame_time: Fraction, times: Sequence[Fraction], *, loops: bool = False) -> Floats:
-    """`frames` (T, ...) float64, one every `frame_time` seconds, as they are at `times`: (len(times), ...) float64.
+@dataclass(frozen=True, eq=False)
+class FramePlaces:
+    """Where times are among frames: between frame `before` and frame `after`, (T,) int64 each, at `weights` (T,) float64 of the way."""
 
-    Between two frames linearly; at a frame's own time that frame, bit for bit. Before the first and after the last frame these are held,
-    unless the motion `loops`: then time goes round, and the last frame leads into the first.
+    before: NDArray[np.int64]
+    after: NDArray[np.int64]
+    weights: Floats
+
+    def of(self, frames: Floats) -> Floats:
+        """`frames` (N, ...) float64 as they are at these places: linearly between two; on a frame that frame, bit for bit."""
+        result: Floats = frames[self.before]
+        between = np.flatnonzero(self.weights)
+        weight = self.weights[between].reshape(-1, *[1] * (frames.ndim - 1))
+        result[between] += weight * (frames[self.after[between]] - frames[self.before[between]])
+        return result
+
+
+def frame_places(frame_count: int, frame_time: Fraction, times: Sequence[Fraction], *, loops: bool = False) -> FramePlaces:
+    """Where `times` are among frames, one every `frame_time` seconds.
+
+    Before the first and after the last frame these are held, unless the motion `loops`: then time goes round, and the last frame leads into
+    the first.
     """
-    places = [time / frame_time for time in times]
-    whole = [place.numerator // place.denominator for place in places]
-    weights = np.array([float(place - floor) for place, floor in zip(places, whole, strict=True)], dtype=np.float64)
+    upper = [time.numerator * frame_time.denominator for time in times]
+    lower = [time.denominator * frame_time.numerator for time in times]
+    whole = [a // b for a, b in zip(upper, lower, strict=True)]
+    weights = np.array([(a - floor * b) / b for a, b, floor in zip(upper, lower, whole, strict=True)], dtype=np.float64)
     before = np.array(whole, dtype=np.int64)
-    last = len(frames) - 1
+    last = frame_count - 1
     if loops:
-        before %= len(frames)
-        after = (before + 1) % len(frames)
-    else:
-        weights[(before < 0) | (before >= last)] = 0.0
-        before = np.clip(before, 0, last)
-        after = np.minimum(before + 1, last)
-    result: Floats = frames[before]
-    between = np.flatnonzero(weights)
-    weight = weights[between].reshape(-1, *[1] * (frames.ndim - 1))
-    result[between] += weight * (frames[after[between]] - frames[before[between]])
-    return result
+        before %= frame_count
+        return FramePlaces(before, (before + 1) % frame_count, weights)
+    weights[(before < 0) | (before >= last)] = 0.0
+    before = np.clip(before, 0, last)
+    return FramePlaces(before, np.minimum(before + 1, last), weights)
+
+
+def interpolated(frames: Floats, frame_time: Fraction, times: Sequence[Fraction], *, loops: bool = False) -> Floats:
+    """`frames` (T, ...) float64, one every `frame_time` seconds, as they are at `times`: (len(times), ...) float64."""
+    return frame_places(len(frames), frame_time, times, loops=loops).of(frames)

@@ -8,7 +8,7 @@ mapped bone in its group's projection plane, the way of the root, and which limb
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -17,7 +17,7 @@ from pipeline.errors import RetargetError
 from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
 from pipeline.motion.footing import planted, way_of_planted_feet
-from pipeline.motion.resample import interpolated
+from pipeline.motion.resample import frame_places
 from pipeline.motion.travel import shown_way
 from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
 
@@ -31,7 +31,6 @@ class DrivenPose:
         depths: motion joint -> (T,) depth in its group's plane, growing towards the viewer.
         planes: projection group -> True if it is seen from the front, False from the side.
         root_path: (T, 2), the figure's way from its start, unit square's scale.
-        skeleton: (T, K, 3) the skeleton in world space, body facing the viewer, for the debug view.
         feet: (T, F, 3) where the motion's feet are in its own world, scaled, not turned.
     """
 
@@ -39,13 +38,14 @@ class DrivenPose:
     depths: dict[str, Floats]
     planes: dict[str, bool]
     root_path: Floats
-    skeleton: Floats = field(repr=False)
     feet: Floats = field(repr=False)
 
 
-def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction]) -> PoseTrack:
+def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction], *, with_skeleton: bool = True) -> PoseTrack:
     """The rig's joints at each of `times`, exact seconds from the motion's start; a looping motion goes round.
 
+    Args:
+        with_skeleton: add the motion's skeleton, which a debug view shows.
     Raises:
         RetargetError: motion and configuration, or configuration and rig, don't fit; all misfits at once.
     """
@@ -57,33 +57,29 @@ def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence
     way = shown_way(_footed(rig, motion, config, driven, joints=joints, times=times), times, motion.travel, loops=motion.loops)
     start = np.array(config.starting_location)
     root = np.column_stack([way + start[:2], np.full(len(times), start[2])])
-    skeleton = driven.skeleton + start
-    skeleton[..., :2] += (way - driven.root_path)[:, None]
+    skeleton = _shown_skeleton(motion, times, way) + start if with_skeleton else None
     return PoseTrack(joints, root, orders, order_of_frame, skeleton)
 
 
 def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction]) -> DrivenPose:
     """The motion, turned to the viewer, projected and sampled at `times`."""
+    motion = _with_joints(motion, config)
     names = {name: index for index, name in enumerate(motion.joint_names)}
     standing, forward = _set_up(motion, names)
-    roots = standing[:, 0]
-    body = facing.turned_to_x(standing - roots[:, None], forward[:, None])
+    body = facing.turned_to_x(standing - standing[:, :1], forward[:, None])
     planes = _chosen_planes(body, config, names)
     path = _root_path(rig, standing, forward, config.root_offset, names, from_front=planes[config.root_offset.projection_group])
 
-    sampled = interpolated(body, motion.frame_time, times, loops=motion.loops)
+    places = frame_places(motion.frame_count, motion.frame_time, times, loops=motion.loops)
+    sampled = places.of(body)
     plane_of = {joint: planes[g.name] for g in config.projection_groups for joint in g.joints}
     orientations = {
         joint: facing.angles_from_up(_flattened(sampled[:, names[distal]] - sampled[:, names[proximal]], from_front=plane_of[distal])[0])
         for joint, (proximal, distal) in _applicable_mapping(rig, config).items()
     }
     depths = {joint: _flattened(sampled[:, names[joint]], from_front=plane_of[joint])[1] for joint in plane_of if joint in names}
-    shown = np.stack([-sampled[..., 2], sampled[..., 1], sampled[..., 0]], axis=-1)  # the viewer looks along -z in world space
-    sampled_path = interpolated(path, motion.frame_time, times, loops=motion.loops)
-    shown[..., :2] += sampled_path[:, None]
-    shown[..., 1] += roots[0, 1]
-    feet = interpolated(standing[:, [names[foot] for foot in motion.feet]], motion.frame_time, times, loops=motion.loops)
-    return DrivenPose(orientations, depths, planes, sampled_path, shown, feet)
+    feet = places.of(standing[:, [names[foot] for foot in motion.feet]])
+    return DrivenPose(orientations, depths, planes, places.of(path), feet)
 
 
 def posed_joints(rig: Rig, orientations: dict[str, Floats], frames: int) -> Floats:
@@ -135,6 +131,30 @@ def _footed(rig: Rig, motion: Motion, config: RetargetConfig, driven: DrivenPose
     rest = dict(zip(rig.joint_names, rig.rest, strict=True))
     own_leg = sum(_chain_length([rest[joint] for joint in chain]) for chain in chains.character_chains) / len(chains.character_chains)
     return way_of_planted_feet(driven.root_path, joints[:, [joint for _, joint in pairs]], on_ground, own_leg, times)
+
+
+def _with_joints(motion: Motion, config: RetargetConfig) -> Motion:
+    """The motion with its root and the joints that the configuration and the motion itself name, and no fingers."""
+    named = {*config.motion_joints, motion.ground_joint, *motion.feet, *(joint for pair in motion.facing_pairs for joint in pair)}
+    kept = [index for index, name in enumerate(motion.joint_names) if index == 0 or name in named]
+    return replace(
+        motion,
+        joint_names=tuple(motion.joint_names[index] for index in kept),
+        parents=np.full(len(kept), -1, np.int32),  # which nothing here looks at
+        positions=motion.positions[:, kept],
+    )
+
+
+def _shown_skeleton(motion: Motion, times: Sequence[Fraction], way: Floats) -> Floats:
+    """(T, K, 3) the motion's skeleton in world space, its body facing the viewer, who looks along -z, on its `way` (T, 2)."""
+    names = {name: index for index, name in enumerate(motion.joint_names)}
+    standing, forward = _set_up(motion, names)
+    body = facing.turned_to_x(standing - standing[:, :1], forward[:, None])
+    sampled = frame_places(motion.frame_count, motion.frame_time, times, loops=motion.loops).of(body)
+    shown = np.stack([-sampled[..., 2], sampled[..., 1], sampled[..., 0]], axis=-1)
+    shown[..., :2] += way[:, None]
+    shown[..., 1] += standing[0, 0, 1]
+    return shown
 
 
 def _set_up(motion: Motion, names: dict[str, int]) -> tuple[Floats, Floats]:
