@@ -1,1 +1,1 @@
-"""Who owns which job: every rename, link and fsync of the spool."""
+"""The spool: ownership of jobs, and every rename, link and fsync that changes it."""

@@ -1,17 +1,17 @@
-"""The spool: who owns which file, and nothing lost whatever happens. The folders are the only truth.
+"""The spool: which daemon owns which job, and every rename that changes it. The folders are the only state; etc/doc/spool.md.
 
-    root/inbox/...              dropped, ours by claim
+    root/inbox/...              dropped by users; a daemon claims from here
     root/spool/work/<instance>/<job>/     claimed: job.json, source, perhaps sidecar.json; then result/, manifest.json or error.json
     root/spool/done/<job>/      published, kept for a while
-    root/outbox/..., root/failed/         what people look at
+    root/outbox/..., root/failed/         results and failures, for users
 
-An instance is one life of one daemon. It holds a kernel lock (flock) on `.lock` in its folder, so whoever gets that lock knows that the
-owner is dead. A daemon that is merely stopped keeps its lock and its jobs. It may lose the lock all the same, where a file server forgets
-it: then others move its jobs into their own folders. Everything that is done to a job names it by its path in its owner's folder, so from
-that moment on the former owner can do nothing more to it, whatever it had begun; it notices, and starts a new instance.
+An instance is one run of one daemon. It holds a kernel lock (flock) on `.lock` in its folder; a daemon that gets this lock knows that the
+owner is dead. A daemon that is suspended keeps lock and jobs. It may still lose the lock, if a file server forgets it: then others move its
+jobs into their own folders. Every operation names a job by its path in its owner's folder, so after such a takeover the former owner can't
+change the job, whatever it had begun; it notices, and starts a new instance.
 
-Claiming is a rename. What a job is called and how often it was tried is written durably before the thing that it describes happens.
-Everything is below one root on one mount, so that renames and hard links work; a probe at the start makes sure of it.
+A claim is a rename. A job's name and number of attempts are durable before the event that they describe. All folders are below one root on
+one mount, so that renames and hard links work; `prepare` checks it at the start.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ CHARACTER: Final = "character"
 
 @dataclass
 class Job:
-    """A claimed drawing, as `job.json` says it.
+    """A claimed drawing, as `job.json` stores it.
 
     Attributes:
-        name: as dropped; bytes that are no UTF-8 are surrogates.
-        folder: names of the inbox's folders that it lay in, outermost first.
-        is_folder: a character folder, not a picture.
+        name: as dropped; bytes outside UTF-8 are surrogates.
+        folder: names of the inbox folders above it, outermost first.
+        is_folder: a character folder, not an image.
         sidecar: name of the sidecar beside it, or None.
-        attempts: how often it was started in vain, the one under way included.
-        recoveries: how often a daemon died while it was under way.
-        is_under_way: an attempt was started and has not ended.
-        claimed_at_s: seconds since 1970.
+        attempts: number of failed attempts, including the one under way.
+        recoveries: number of daemons that died during an attempt.
+        is_under_way: an attempt has started and not ended.
+        claimed_at_s: time of the claim, seconds since 1970.
     """
 
     id: str
@@ -74,17 +74,17 @@ class Job:
         """Raises ValueError unless `content` is a job file of this schema."""
         fields = _parsed(content)
         if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA or not is_job_id(str(fields.get("id"))):
-            raise ValueError("no job file of this version")
+            raise ValueError("not a job file of this version")
         try:
             job = cls(**{**fields, "folder": tuple(fields.get("folder", ()))})
         except TypeError as error:
-            raise ValueError("no job file of this version") from error
-        if not job._is_sound():
-            raise ValueError("a job file with values that no daemon writes")
+            raise ValueError("not a job file of this version") from error
+        if not job._is_valid():
+            raise ValueError("the job file contains values that no daemon writes")
         return job
 
-    def _is_sound(self) -> bool:
-        """Names that lead nowhere else, and values of the right kinds: a disk may return anything."""
+    def _is_valid(self) -> bool:
+        """Whether names are no paths and values have their types: a damaged disk may return anything."""
         names = (self.name, *self.folder, *([] if self.sidecar is None else [self.sidecar]))
         return (
             all(is_plain_name(name) for name in names)
@@ -94,28 +94,28 @@ class Job:
         )
 
     def to_json(self) -> bytes:
-        """ASCII, so that any name survives."""
+        """The content of `job.json`: ASCII, which represents any file name."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}).encode("ascii")
 
 
 class Spool:
-    """One daemon's hold on the spool, for its life."""
+    """The spool as one daemon's instance uses it."""
 
     def __init__(self, layout: Layout) -> None:
-        """Starts an instance. Raises OSError."""
+        """Start an instance. Raises OSError."""
         self.layout = layout
-        self._life = Instance(layout.work)
-        self.is_ours, self.renew = self._life.is_ours, self._life.renew
+        self._instance = Instance(layout.work)
+        self.is_ours, self.renew = self._instance.is_ours, self._instance.renew
         self._has_unsynced = False
         self._half_claimed: set[str] = set()
 
     @classmethod
     @contextmanager
     def opened(cls, root: Path) -> Iterator[Spool]:
-        """Make what is missing, check it, and start an instance.
+        """Create missing folders, check them, and start an instance that ends with the `with` block.
 
         Raises:
-            SpoolUnusable: the folders can't be made, or lie on several file systems or mounts.
+            SpoolUnusable: a folder can't be created, or they are on several file systems or mounts.
         """
         layout = Layout(root)
         prepare(layout)
@@ -124,41 +124,41 @@ class Spool:
             yield spool
         finally:
             spool.sync_acknowledged()
-            spool._life.end()
+            spool._instance.end()
 
     @property
     def instance(self) -> str:
-        """The name of this life."""
-        return self._life.name
+        """Name of this instance."""
+        return self._instance.name
 
     @property
     def own(self) -> Path:
-        """The folder of this life."""
-        return self._life.folder
+        """Folder of this instance."""
+        return self._instance.folder
 
     def path(self, job: Job) -> Path:
-        """Where a job of this instance is worked on."""
+        """Folder of a job of this instance."""
         return self.own / job.id
 
     def holds(self, job: Job) -> bool:
-        """Whether a job is still this instance's. Raises OSError where that can't be known."""
+        """Whether this instance still owns a job. Raises OSError if that can't be determined."""
         return exists(self.path(job))
 
     def is_hollow(self, job: Job) -> bool:
-        """Whether somebody has removed the source of a job that is neither published nor in quarantine. Raises OSError likewise."""
+        """Whether another process removed the source of a job that is neither published nor failed. Raises OSError as `holds`."""
         return not any(exists(self.path(job) / name) for name in (SOURCE, MANIFEST, ERROR))
 
     def claim(self, name: str, folder: Sequence[str], *, is_folder: bool, sidecar: str | None, now_s: float) -> Job | None:
-        """Take a complete file out of the inbox; None if another daemon was faster.
+        """Claim a complete file from the inbox; returns None if another daemon was faster.
 
-        Its first attempt counts as begun: written down once, and not again a moment later.
+        The job file already counts the first attempt, so that it need not be written again when that starts.
 
         Raises:
-            OSError: it can't be taken.
+            OSError: the file can't be claimed, and is still in the inbox.
         """
         job = Job(job_id(now_s), name, tuple(folder), is_folder, sidecar, attempts=1, is_under_way=True, claimed_at_s=now_s)
         place = self.path(job)
-        place.mkdir(exist_ok=True)  # nobody else makes it, but an answer may be lost
+        place.mkdir(exist_ok=True)  # it exists only if a reply was lost
         try:
             create_durably(place, JOB_FILE, job.to_json())
             sync_folder(self.own)
@@ -169,10 +169,10 @@ class Spool:
             with open_folder(self.layout.inbox, folder) as inbox:
                 rename(name, place / SOURCE, source_folder=inbox)
                 claim_sidecar(job, inbox, place)
-                if job.sidecar and not exists(place / SIDECAR):  # it has gone: a later one of its name is another picture's
+                if job.sidecar and not exists(place / SIDECAR):  # it was removed: a later file of that name belongs to another drawing
                     job.sidecar = None
                     self.save(job)
-                sync_folder(place)  # a rename is kept or lost as a whole, so one of its two folders is enough
+                sync_folder(place)  # a rename is durable in both folders or in none
         except OSError as error:
             if self.has_source(job):
                 with suppress(OSError):
@@ -187,7 +187,7 @@ class Spool:
         return job
 
     def complete(self, job: Job) -> None:
-        """Finish a claim that could neither be finished nor taken back. Raises OSError if it still can't be."""
+        """Finish a claim that could be neither finished nor undone. Raises OSError if that still fails."""
         if job.id in self._half_claimed:
             with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
                 claim_sidecar(job, inbox, self.path(job))
@@ -195,26 +195,26 @@ class Spool:
             self._half_claimed.discard(job.id)
 
     def save(self, job: Job) -> None:
-        """Write the job's file, durably."""
+        """Write the job file, durably. Raises OSError."""
         write_durably(self.path(job), JOB_FILE, job.to_json())
 
     def has_source(self, job: Job) -> bool:
-        """Whether the source of a job of this instance is there."""
+        """Whether the source of a job of this instance exists."""
         return os.path.lexists(self.path(job) / SOURCE)
 
     def ordinary(self, job: Job) -> bool:
-        """Whether what was claimed is a regular file, or a folder: a name may have come to stand for something else meanwhile."""
+        """Whether the source is still a regular file, or a folder: the name may have been replaced before the claim."""
         mode = os.lstat(self.path(job) / SOURCE).st_mode
         return stat.S_ISDIR(mode) if job.is_folder else stat.S_ISREG(mode)
 
     def put_back(self, job: Job) -> bool:
-        """Return a job's files to the inbox; False if its name is taken there, and nothing has changed.
+        """Move a job's files back to the inbox; returns False, without any change, if its name is taken there.
 
         Raises:
-            OSError: it can't be put back.
+            OSError: the files can't be moved.
         """
         place = self.path(job)
-        if not (exists(place / SOURCE) or exists(place / SIDECAR)):  # whatever has become of its folder
+        if not (exists(place / SOURCE) or exists(place / SIDECAR)):  # another process removed its files
             self.forget(job)
             return True
         with open_folder(self.layout.inbox, job.folder, make=True) as inbox:
@@ -232,7 +232,7 @@ class Spool:
         return True
 
     def acknowledge(self, job: Job, *, is_kept: bool) -> None:
-        """Move a published job to `done`, without its results, which are in the outbox; or forget it. See `sync_acknowledged`."""
+        """Move a published job to `done` without its results, which are in the outbox; or remove it. See `sync_acknowledged`."""
         if not is_kept:
             self.forget(job)
             return
@@ -242,9 +242,9 @@ class Spool:
         shutil.rmtree(target / RESULT, ignore_errors=True)
 
     def sync_acknowledged(self) -> None:
-        """Make what was acknowledged since the last time durable: several jobs at once, and none waits for it.
+        """Make acknowledgments durable, of several jobs at once, so that no job waits for it.
 
-        Should an old name come back in a power cut, recovery finds that it is published, unless somebody has taken its results away.
+        If a power cut undoes one, recovery finds that the job is published, unless its results were removed from the outbox.
         """
         if self._has_unsynced:
             self._has_unsynced = False
@@ -253,42 +253,42 @@ class Spool:
                 sync_folder(self.own)
 
     def clear(self, job: Job) -> None:
-        """Remove what a job has made in vain: where the disk is full, even its own file needs the room."""
+        """Remove unpublished results of a job: on a full disk, the job file needs the space."""
         shutil.rmtree(self.path(job) / RESULT, ignore_errors=True)
         shutil.rmtree(self.path(job) / ANNOTATIONS, ignore_errors=True)
         shutil.rmtree(self.path(job) / CHARACTER, ignore_errors=True)
 
     def forget(self, job: Job) -> None:
-        """Remove a job whose source is elsewhere, or no longer wanted. The folder first gets a name that nobody takes for a job."""
+        """Remove a job's folder; its source has been moved or is not needed. It is first renamed, so that no daemon takes it for a job."""
         gone = self.own / f".gone-{job.id}"
         rename(self.path(job), gone)
         try:
             sync_folder(self.own)
         except OSError:
-            return  # should the old name come back in a power cut, what it stands for must be whole; the next daemon removes it
+            return  # a power cut may restore the old name, so the folder stays whole; the next daemon removes it
         shutil.rmtree(gone, ignore_errors=True)
 
 
 def claim_sidecar(job: Job, inbox: int, place: Path) -> None:
-    """Take the sidecar of a job's picture, which has been taken already. It may have gone meanwhile."""
+    """Claim the sidecar of a job whose source is already claimed. It may be gone."""
     if job.sidecar and not exists(place / SIDECAR):
         with suppress(FileNotFoundError):
             rename(job.sidecar, place / SIDECAR, source_folder=inbox)
 
 
 def read_job(place: Path) -> Job:
-    """The job in a folder. Raises OSError or ValueError if its file can't be read."""
+    """The job in a folder. Raises OSError or ValueError if its job file is unreadable or damaged."""
     job = Job.from_json((place / JOB_FILE).read_bytes())
     if job.id != place.name:
-        raise ValueError("a job file of another job")
+        raise ValueError("the job file belongs to another job")
     return job
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A file of ours. Raises OSError or ValueError if it can't be read."""
+    """An object from a JSON file of the spool. Raises OSError or ValueError if it is unreadable or damaged."""
     fields = _parsed(path.read_bytes())
     if not isinstance(fields, dict):
-        raise ValueError(f"{path.name} is no object")  # noqa: TRY004 - as for any other damage
+        raise ValueError(f"{path.name} must be a JSON object")  # noqa: TRY004 - as for any other damage
     return fields
 
 
@@ -296,4 +296,4 @@ def _parsed(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
         return json.loads(content)
     except RecursionError as error:
-        raise ValueError("JSON too deep for any file of ours") from error
+        raise ValueError("JSON is nested too deeply") from error

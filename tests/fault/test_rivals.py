@@ -69,7 +69,7 @@ class Interruption:
 
 def lose_lock(daemon: HandDriven) -> None:
     """As a file server does that has forgotten it."""
-    fcntl.flock(daemon.spool._life.lock, fcntl.LOCK_UN)
+    fcntl.flock(daemon.spool._instance.lock, fcntl.LOCK_UN)
 
 
 def overtaken(root: Path, content: bytes, interruption: Interruption, number: int, *, is_at_once: bool) -> tuple[int, set[str]]:

@@ -1,4 +1,4 @@
-"""Folders that a daemon can work with, and what is said of others; and the lives of instances in them."""
+"""Folders of the spool, the errors for unusable ones, and instances with their locks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from daemon.spool.instances import Instance, is_alive, remove_if_empty
 from daemon.spool.layout import Layout, SpoolUnusable, prepare
 
 
-def test_every_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_creates_every_folder_and_leaves_no_probe(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "new" / "root")
     for _ in range(2):
         prepare(layout)
@@ -26,7 +26,7 @@ def test_every_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
 
 
 def refused(monkeypatch: pytest.MonkeyPatch, code: int, where: str) -> None:
-    """A file system that links nothing into that folder."""
+    """A file system that refuses hard links into one folder."""
     link = os.link
 
     def no(source: Any, target: Any, **more: Any) -> None:
@@ -38,7 +38,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, code: int, where: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["inbox", "outbox", "failed", "done"])
-def test_a_folder_on_another_mount_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+def test_names_folder_on_another_mount(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     refused(monkeypatch, errno.EXDEV, where)
     with pytest.raises(SpoolUnusable, match=rf"{where}/\.probe-\w+ must be on the same file system") as unusable:
         prepare(Layout(tmp_path))
@@ -47,14 +47,14 @@ def test_a_folder_on_another_mount_is_named(tmp_path: Path, monkeypatch: pytest.
     assert not list(tmp_path.rglob(".probe-*"))
 
 
-def test_a_file_in_a_folders_place_is_named(tmp_path: Path) -> None:
+def test_names_file_in_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "inbox").touch()
     with pytest.raises(SpoolUnusable, match=r"inbox can't be used: File exists") as unusable:
         prepare(Layout(tmp_path))
     assert "DOODLED_ROOT" in unusable.value.hint
 
 
-def test_somebody_elses_root_is_told_with_both_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_both_users_if_root_belongs_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(Layout(tmp_path))
     refused(monkeypatch, errno.EACCES, "inbox")
     owner = tmp_path.stat().st_uid
@@ -64,14 +64,14 @@ def test_somebody_elses_root_is_told_with_both_users(tmp_path: Path, monkeypatch
     assert f"belongs to user {owner}, and this is user {owner + 7}" in unusable.value.hint
 
 
-def test_a_root_that_can_not_even_be_looked_at_is_unusable(tmp_path: Path) -> None:
+def test_refuses_root_without_status(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SpoolUnusable, match="Not a directory") as unusable:
         prepare(Layout(tmp_path / "file" / "root"))
     assert "DOODLED_ROOT" in unusable.value.hint
 
 
-def test_a_parent_that_is_not_ours_to_read_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handles_unreadable_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = os.open
 
     def guarded(path: Any, *arguments: Any, **more: Any) -> int:
@@ -83,7 +83,7 @@ def test_a_parent_that_is_not_ours_to_read_is_no_trouble(tmp_path: Path, monkeyp
     prepare(Layout(tmp_path / "root"))
 
 
-def test_a_link_whose_answer_was_lost_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handles_lost_reply_of_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link = os.link
 
     def twice(source: Any, target: Any, **more: Any) -> None:
@@ -112,7 +112,7 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
     made.end()
 
 
-def test_an_instance_is_alive_while_it_holds_its_lock(tmp_path: Path) -> None:
+def test_instance_is_alive_while_it_holds_its_lock(tmp_path: Path) -> None:
     instance = Instance(tmp_path)
     (instance.folder / "job").touch()
     assert is_alive(instance.folder)
@@ -125,7 +125,7 @@ def test_an_instance_is_alive_while_it_holds_its_lock(tmp_path: Path) -> None:
     assert not instance.folder.exists()
 
 
-def test_an_instance_whose_lock_is_another_file_is_no_longer_ours(instance: Instance) -> None:
+def test_replaced_lock_file_ends_ownership(instance: Instance) -> None:
     lock = instance.folder / ".lock"
     lock.unlink()
     assert not instance.is_ours()
@@ -139,7 +139,7 @@ def test_an_instance_whose_lock_is_another_file_is_no_longer_ours(instance: Inst
     shutil.rmtree(lock.parent)
 
 
-def test_where_another_file_system_is_mounted_nothing_is_begun(instance: Instance) -> None:
+def test_does_not_renew_on_another_file_system(instance: Instance) -> None:
     before, instance._device = instance.name, -1
     with pytest.raises(OSError, match="the file system has changed") as stale:
         instance.renew()
@@ -147,7 +147,7 @@ def test_where_another_file_system_is_mounted_nothing_is_begun(instance: Instanc
     assert instance.name == before
 
 
-def test_an_instance_appears_with_its_lock_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instance_appears_with_its_lock_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rename, held = instances.rename, []
 
     def looked(source: Path, target: Path) -> None:
@@ -159,7 +159,7 @@ def test_an_instance_appears_with_its_lock_held(tmp_path: Path, monkeypatch: pyt
     assert held == [True]
 
 
-def test_a_folder_with_jobs_is_not_removed(tmp_path: Path) -> None:
+def test_keeps_folder_with_jobs(tmp_path: Path) -> None:
     instance = Instance(tmp_path)
     (instance.folder / "job").mkdir()
     instance.end()

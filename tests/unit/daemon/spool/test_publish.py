@@ -1,4 +1,4 @@
-"""Results in the outbox: their names, never over anything, never twice, and nothing left of what came to nothing."""
+"""Publishing: names, no replacement, no repetition, and nothing left of failed attempts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from daemon.spool.spool import Spool
 from pipeline.errors import OutputFailed
 
 
-def test_a_result_is_named_after_its_drawing_and_its_manifest_names_it(spool: Spool) -> None:
+def test_result_has_the_name_of_its_drawing_and_is_in_the_manifest(spool: Spool) -> None:
     job = claimed(spool, folder=("dab",))
     named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
     place = spool.layout.outbox / "dab"
@@ -27,7 +27,7 @@ def test_a_result_is_named_after_its_drawing_and_its_manifest_names_it(spool: Sp
     assert named["source"] == {"name": "garlic.png"}
 
 
-def test_several_results_are_told_apart_by_their_labels(spool: Spool) -> None:
+def test_labels_distinguish_results(spool: Spool) -> None:
     job = claimed(spool)
     publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"one", b"two"))
     assert names_below(spool.layout.outbox) == ["garlic.1.gif", "garlic.2.gif", "garlic.json"]
@@ -35,7 +35,7 @@ def test_several_results_are_told_apart_by_their_labels(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize("taken", ["garlic.gif", "garlic.json"])
-def test_a_name_that_is_taken_gets_a_number_for_all_its_files(spool: Spool, taken: str) -> None:
+def test_taken_name_gets_a_number_for_all_files(spool: Spool, taken: str) -> None:
     (spool.layout.outbox / taken).write_bytes(b"somebody's")
     (spool.layout.outbox / "garlic-2.gif").symlink_to("nowhere")
     job = claimed(spool)
@@ -45,7 +45,7 @@ def test_a_name_that_is_taken_gets_a_number_for_all_its_files(spool: Spool, take
     assert (spool.layout.outbox / taken).read_bytes() == b"somebody's"
 
 
-def test_when_every_name_is_taken_that_is_said(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fails_if_every_name_is_taken(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "MOST_SUFFIXES", 2)
     for name in ("garlic.json", "garlic-2.json"):
         (spool.layout.outbox / name).touch()
@@ -56,7 +56,7 @@ def test_when_every_name_is_taken_that_is_said(spool: Spool, monkeypatch: pytest
     assert publish(spool.layout.outbox, spool.path(job), job, {"outputs": []})["manifest"] == "garlic-2.json"
 
 
-def test_the_manifest_appears_last_and_when_the_media_are_durable(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_manifest_appears_after_media_are_durable(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     happened: list[str] = []
     link, sync = publishing.link, os.fsync
 
@@ -78,7 +78,7 @@ def test_the_manifest_appears_last_and_when_the_media_are_durable(spool: Spool, 
 
 
 @pytest.mark.parametrize("name", ["garlic.gif", "garlic.json"])
-def test_a_name_that_somebody_takes_meanwhile_is_theirs(spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_does_not_replace_file_that_appears_meanwhile(spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     link = publishing.link
 
     def late(source: Path, wanted: str, folder: int) -> bool:
@@ -96,7 +96,7 @@ def test_a_name_that_somebody_takes_meanwhile_is_theirs(spool: Spool, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["garlic.1.gif", "garlic.2.gif", "garlic.json"])
-def test_a_disk_that_refuses_leaves_nothing_and_the_next_try_the_same_names(
+def test_refusing_disk_leaves_nothing_and_next_attempt_uses_the_same_names(
     spool: Spool, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     link = publishing.link
@@ -121,7 +121,7 @@ def test_a_disk_that_refuses_leaves_nothing_and_the_next_try_the_same_names(
 
 
 def begun(spool: Spool, *contents: bytes) -> tuple[Path, dict[str, object]]:
-    """A job whose manifest is written, and nothing linked; its place and that manifest."""
+    """A job whose manifest is written and that has no links yet; its folder and manifest."""
     job = claimed(spool)
     named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, *contents))
     for path in spool.layout.outbox.iterdir():
@@ -129,22 +129,22 @@ def begun(spool: Spool, *contents: bytes) -> tuple[Path, dict[str, object]]:
     return spool.path(job), named
 
 
-def test_what_was_begun_is_finished_under_the_names_that_it_has_already(spool: Spool) -> None:
+def test_finishes_under_the_names_in_the_manifest(spool: Spool) -> None:
     place, named = begun(spool, b"one", b"two")
     os.link(place / "result" / "0000.gif", spool.layout.outbox / "garlic.1.gif")
     assert finish_publishing(spool.layout.outbox, place, claimed(spool)) == named
     assert names_below(spool.layout.outbox) == ["garlic.1.gif", "garlic.2.gif", "garlic.json"]
 
 
-def test_a_result_that_somebody_has_fetched_already_does_not_come_again(spool: Spool, tmp_path: Path) -> None:
-    """The manifest had its second name, so all was out."""
+def test_does_not_publish_again_after_results_were_moved_away(spool: Spool, tmp_path: Path) -> None:
+    """The manifest had a second link, so everything was published."""
     place, named = begun(spool, b"GIF")
     os.link(place / "manifest.json", tmp_path / "fetched.json")
     assert finish_publishing(spool.layout.outbox, place, claimed(spool)) == named
     assert names_below(spool.layout.outbox) == []
 
 
-def test_what_was_begun_under_a_name_that_is_taken_by_now_gets_another(spool: Spool) -> None:
+def test_finishes_under_another_name_if_taken_meanwhile(spool: Spool) -> None:
     place, _ = begun(spool, b"GIF")
     (spool.layout.outbox / "garlic.gif").write_bytes(b"somebody's")
     named = finish_publishing(spool.layout.outbox, place, claimed(spool))
@@ -169,7 +169,7 @@ GOOD = {"manifest": "garlic.json", "outputs": [{"result": "0000.gif", "file": "g
         {**GOOD, "manifest": None},
     ],
 )
-def test_a_damaged_manifest_publishes_nothing(spool: Spool, manifest: dict[str, object]) -> None:
+def test_publishes_nothing_of_damaged_manifest(spool: Spool, manifest: dict[str, object]) -> None:
     place, _ = begun(spool, b"GIF")
     (place / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match="manifest"):
@@ -179,7 +179,7 @@ def test_a_damaged_manifest_publishes_nothing(spool: Spool, manifest: dict[str, 
     assert finish_publishing(spool.layout.outbox, place, claimed(spool, "b.png")) == GOOD
 
 
-def test_a_manifest_of_an_attempt_before_is_written_anew(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replaces_manifest_of_earlier_attempt(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     job = claimed(spool)
     manifest = with_results(spool, job, b"GIF")
     (spool.path(job) / "manifest.json").write_bytes(b"{half of o")
@@ -196,7 +196,7 @@ def test_a_manifest_of_an_attempt_before_is_written_anew(spool: Spool, monkeypat
     assert json.loads((spool.path(job) / "manifest.json").read_text()) == named
 
 
-def test_what_was_begun_in_a_folder_that_has_gone_is_finished_there(spool: Spool) -> None:
+def test_finishes_in_folder_that_was_removed(spool: Spool) -> None:
     job = claimed(spool, folder=("dab",))
     named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
     for path in (spool.layout.outbox / "dab").iterdir():

@@ -1,4 +1,4 @@
-"""The way into `failed/` and back: a reason for every file, no name twice, and nothing half moved."""
+"""Moving drawings to `failed/` and back: a report for each, no replacement, nothing half moved."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reason_of(spool: Spool, name: str) -> dict[str, object]:
 # --- in --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_failed_file_keeps_its_name_with_its_reason_and_its_options(spool: Spool) -> None:
+def test_failed_drawing_keeps_name_report_and_sidecar(spool: Spool) -> None:
     job = claimed(spool, folder=("dab",), sidecar=b"{}")
     assert put_away(spool, job, message="no figure") == "garlic.png"
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
@@ -48,7 +48,7 @@ def test_a_failed_file_keeps_its_name_with_its_reason_and_its_options(spool: Spo
 
 
 @pytest.mark.parametrize("taken", ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"])
-def test_a_name_that_is_taken_gets_a_number(spool: Spool, taken: str) -> None:
+def test_taken_name_gets_a_number(spool: Spool, taken: str) -> None:
     (spool.layout.failed / taken).write_bytes(b"somebody's")
     assert put_away(spool, claimed(spool)) == "garlic-2.png"
     assert (spool.layout.failed / taken).read_bytes() == b"somebody's"
@@ -67,14 +67,14 @@ def test_a_name_that_is_taken_gets_a_number(spool: Spool, taken: str) -> None:
         ("\udcff" * 250 + ".png", "\udcff" * 231 + "-2.png"),
     ],
 )
-def test_numbers_stand_before_the_suffix_and_find_room(spool: Spool, name: str, second: str) -> None:
+def test_number_is_before_suffix_and_within_name_length(spool: Spool, name: str, second: str) -> None:
     first = put_away(spool, claimed(spool, name))
     assert put_away(spool, claimed(spool, name)) == second
     assert len(os.fsencode(first)) <= 255
     assert reason_of(spool, first)["name"] == name
 
 
-def test_a_folders_name_has_no_suffix(spool: Spool) -> None:
+def test_folder_name_has_no_suffix(spool: Spool) -> None:
     for expected in ("king.v2", "king.v2-2"):
         (spool.layout.inbox / "king.v2").mkdir()
         job = spool.claim("king.v2", (), is_folder=True, sidecar=None, now_s=1e9)
@@ -84,7 +84,7 @@ def test_a_folders_name_has_no_suffix(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize("late", ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"])
-def test_a_name_that_somebody_takes_meanwhile_is_theirs(spool: Spool, monkeypatch: pytest.MonkeyPatch, late: str) -> None:
+def test_does_not_replace_file_that_appears_meanwhile(spool: Spool, monkeypatch: pytest.MonkeyPatch, late: str) -> None:
     moved = quarantining._moved
 
     def too_late(name: str, place: Path, target: int) -> bool:
@@ -99,7 +99,7 @@ def test_a_name_that_somebody_takes_meanwhile_is_theirs(spool: Spool, monkeypatc
     assert reason_of(spool, "garlic-2.png")["file"] == "garlic-2.png"
 
 
-def test_when_somebody_takes_every_name_that_is_said_and_nothing_is_left(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fails_without_leftovers_if_every_name_is_taken(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarantining, "_moved", lambda *_: False)
     with pytest.raises(FileExistsError, match=r"garlic\.png"):
         put_away(spool, claimed(spool))
@@ -107,7 +107,7 @@ def test_when_somebody_takes_every_name_that_is_said_and_nothing_is_left(spool: 
 
 
 @pytest.mark.parametrize("call", ["link", "rename_without_replacing"])
-def test_a_disk_that_refuses_leaves_nothing_and_may_be_asked_again(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+def test_refusing_disk_leaves_nothing_and_can_be_retried(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     def refuses(*_: object) -> bool:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -121,8 +121,8 @@ def test_a_disk_that_refuses_leaves_nothing_and_may_be_asked_again(spool: Spool,
     assert put_away(spool, job) == "garlic.png"
 
 
-def test_options_that_may_not_be_linked_are_copied(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where fs.protected_hardlinks is on, and somebody else owns them."""
+def test_copies_sidecar_that_can_not_be_linked(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with fs.protected_hardlinks, for files of another user."""
     link, job = quarantining.link, claimed(spool, sidecar=b"{}")
     theirs = (spool.path(job) / "sidecar.json").stat().st_ino
 
@@ -139,9 +139,7 @@ def test_options_that_may_not_be_linked_are_copied(spool: Spool, monkeypatch: py
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_options_that_are_no_file_are_not_read_and_go_with_their_picture(
-    spool: Spool, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
-) -> None:
+def test_moves_irregular_sidecar_unread(spool: Spool, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]) -> None:
     job = claimed(spool)
     make(spool.path(job) / "sidecar.json")
     link = quarantining.link
@@ -165,27 +163,27 @@ def test_options_that_are_no_file_are_not_read_and_go_with_their_picture(
 
 
 def begun(spool: Spool, **reason: object) -> Job:
-    """A job whose reason is written, and that was not moved."""
+    """A job whose error report is written and that is not moved yet."""
     job = claimed(spool, sidecar=b"{}")
     (spool.path(job) / "error.json").write_text(json.dumps({"file": "garlic.png", "message": "no figure", **reason}))
     return job
 
 
-def test_what_was_begun_is_finished_under_the_name_that_it_has_already(spool: Spool) -> None:
+def test_finishes_under_the_name_in_the_report(spool: Spool) -> None:
     job = begun(spool)
     os.link(spool.path(job) / "error.json", spool.layout.failed / "garlic.png.error.json")
     assert finish_quarantine(spool.layout.failed, spool.path(job), job) == "garlic.png"
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
 
 
-def test_what_was_moved_already_is_finished(spool: Spool) -> None:
+def test_finishes_after_drawing_was_moved(spool: Spool) -> None:
     job = begun(spool)
     (spool.path(job) / "source").unlink()
     assert finish_quarantine(spool.layout.failed, spool.path(job), job) == "garlic.png"
     assert names_below(spool.layout.failed) == []
 
 
-def test_what_was_begun_under_a_name_that_is_taken_by_now_gets_another_and_keeps_its_reason(spool: Spool) -> None:
+def test_finishes_under_another_name_if_taken_meanwhile_and_keeps_report(spool: Spool) -> None:
     job = begun(spool)
     (spool.layout.failed / "garlic.png").write_bytes(b"somebody's")
     assert finish_quarantine(spool.layout.failed, spool.path(job), job) == "garlic-2.png"
@@ -193,7 +191,7 @@ def test_what_was_begun_under_a_name_that_is_taken_by_now_gets_another_and_keeps
 
 
 @pytest.mark.parametrize("name", ["../garlic.png", None, 7, ""])
-def test_a_damaged_reason_moves_nothing(spool: Spool, name: object) -> None:
+def test_moves_nothing_with_damaged_report(spool: Spool, name: object) -> None:
     job = begun(spool, file=name)
     with pytest.raises(ValueError, match="name"):
         finish_quarantine(spool.layout.failed, spool.path(job), job)
@@ -203,7 +201,7 @@ def test_a_damaged_reason_moves_nothing(spool: Spool, name: object) -> None:
 # --- the operator's side ---------------------------------------------------------------------------------------------
 
 
-def test_what_is_there_is_listed_the_oldest_first_with_its_reason(spool: Spool) -> None:
+def test_lists_oldest_first_with_reports(spool: Spool) -> None:
     for name in ("b.png", "a.png"):
         put_away(spool, claimed(spool, name), message=name)
     jobs = sorted(str(reason_of(spool, name)["job_id"]) for name in ("a.png", "b.png"))
@@ -226,7 +224,7 @@ def test_what_is_there_is_listed_the_oldest_first_with_its_reason(spool: Spool) 
         '{"name": 7}',
     ],
 )
-def test_a_reason_that_can_not_be_believed_is_none(spool: Spool, reason: str | None) -> None:
+def test_ignores_reports_with_paths(spool: Spool, reason: str | None) -> None:
     (spool.layout.failed / "garlic.png").touch()
     if reason is not None:
         (spool.layout.failed / "garlic.png.error.json").write_text(reason)
@@ -234,7 +232,7 @@ def test_a_reason_that_can_not_be_believed_is_none(spool: Spool, reason: str | N
     assert retry(spool.layout, Failed("garlic.png", {})) == spool.layout.inbox / "garlic.png"
 
 
-def test_a_failed_file_goes_back_where_it_was_dropped_with_its_options(spool: Spool) -> None:
+def test_retry_moves_drawing_and_sidecar_back(spool: Spool) -> None:
     put_away(spool, claimed(spool))
     put_away(spool, claimed(spool, folder=("dab", "inner"), sidecar=b"{}"))
     (spool.layout.inbox / "dab" / "inner").rmdir()
@@ -245,17 +243,17 @@ def test_a_failed_file_goes_back_where_it_was_dropped_with_its_options(spool: Sp
 
 
 @pytest.mark.parametrize("name", ["garlic.png", "garlic.json"])
-def test_a_name_that_is_taken_in_the_inbox_is_not_replaced(spool: Spool, name: str) -> None:
+def test_retry_does_not_replace_files_in_the_inbox(spool: Spool, name: str) -> None:
     put_away(spool, claimed(spool, sidecar=b"{}"))
     dropped(spool, name, b"another")
     with pytest.raises(OptionError, match=rf"^{name} is already in the inbox"):
         retry(spool.layout, quarantined(spool.layout.failed)[0])
-    assert names_below(spool.layout.inbox) == [name]  # its options would be taken for those of the other picture
+    assert names_below(spool.layout.inbox) == [name]  # its sidecar would be claimed with the other drawing
     assert (spool.layout.inbox / name).read_bytes() == b"another"
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
 
 
-def test_options_come_back_when_their_picture_can_not_follow_them(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_moves_all_or_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     put_away(spool, claimed(spool, sidecar=b"{}"))
     rename = quarantining.rename_without_replacing
 
@@ -272,7 +270,7 @@ def test_options_come_back_when_their_picture_can_not_follow_them(spool: Spool, 
 
 
 @pytest.mark.parametrize("name", ["king.error.json", "king.options.json"])
-def test_a_character_that_is_called_like_a_reason_is_listed_all_the_same(spool: Spool, name: str) -> None:
+def test_lists_character_named_like_a_report(spool: Spool, name: str) -> None:
     (spool.layout.inbox / name).mkdir()
     job = spool.claim(name, (), is_folder=True, sidecar=None, now_s=1e9)
     assert job is not None
@@ -281,7 +279,7 @@ def test_a_character_that_is_called_like_a_reason_is_listed_all_the_same(spool: 
     assert retry(spool.layout, one) == spool.layout.inbox / name
 
 
-def test_what_is_discarded_is_gone_with_its_reason_and_its_options(spool: Spool) -> None:
+def test_discard_deletes_drawing_report_and_sidecar(spool: Spool) -> None:
     put_away(spool, claimed(spool, sidecar=b"{}"))
     (spool.layout.failed / "king").mkdir()
     (spool.layout.failed / "king" / "mask.png").touch()

@@ -1,4 +1,4 @@
-"""Claims, and the ways back: where each file is after each step, and after each step that fails."""
+"""Claim, acknowledge, put back, remove: where each file is after each step, and after each step that fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ID = "01HF7YAT00ABCDEFGHJKMNPQRS"
 
 
 def failing(code: int, times: int = 1, call: Callable[..., Any] = lambda *_, **__: None) -> Callable[..., Any]:
-    """A call that refuses so many times, and then does what it should."""
+    """A call that fails so many times, and then works."""
     left = [times]
 
     def refused(*arguments: Any, **more: Any) -> Any:
@@ -37,14 +37,14 @@ def failing(code: int, times: int = 1, call: Callable[..., Any] = lambda *_, **_
 # --- job files -------------------------------------------------------------------------------------------------------
 
 
-def test_what_lies_in_the_spool_is_called_as_earlier_and_later_versions_call_it() -> None:
+def test_names_of_files_in_the_spool_never_change() -> None:
     module = spool_module
     names = [module.JOB_FILE, module.SOURCE, module.SIDECAR, module.MANIFEST, module.ERROR, module.RESULT]
     assert names == ["job.json", "source", "sidecar.json", "manifest.json", "error.json", "result"]
     assert [module.ANNOTATIONS, module.CHARACTER, module.SCHEMA] == ["annotations", "character", 1]
 
 
-def test_a_job_that_is_written_and_read_is_the_same_whatever_its_name() -> None:
+def test_job_file_keeps_any_name() -> None:
     for name in ("garlic.png", "\udcff\udcfe.png", "\N{GARLIC}.png", 'quo"te'):
         job = Job(
             ID, name, ("dab", "inner"), is_folder=True, sidecar="garlic.json", attempts=2, recoveries=1, is_under_way=True, claimed_at_s=3.5
@@ -53,7 +53,7 @@ def test_a_job_that_is_written_and_read_is_the_same_whatever_its_name() -> None:
         assert job.to_json().isascii()
 
 
-def test_a_job_that_says_nothing_more_has_not_been_tried() -> None:
+def test_new_job_has_no_attempts() -> None:
     job = Job.from_json(json.dumps({"schema": 1, "id": ID, "name": "garlic.png"}).encode())
     assert job == Job(ID, "garlic.png", (), is_folder=False, sidecar=None, attempts=0, recoveries=0, is_under_way=False, claimed_at_s=0.0)
 
@@ -85,14 +85,14 @@ SOUND = json.loads(Job(ID, "garlic.png", ("dab",), sidecar="garlic.json").to_jso
         {"mood": "fine"},
     ],
 )
-def test_a_job_file_with_anything_wrong_is_none(change: dict[str, object]) -> None:
+def test_refuses_damaged_job_files(change: dict[str, object]) -> None:
     Job.from_json(json.dumps(SOUND).encode())
     with pytest.raises(ValueError, match="job file"):
         Job.from_json(json.dumps({**SOUND, **change}).encode())
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"1", b"{", b"\xff", b"[" * 100_000])
-def test_what_is_no_object_is_no_file_of_ours(tmp_path: Path, content: bytes) -> None:
+def test_refuses_json_that_is_no_object(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of json, or of ours
         Job.from_json(content)
     (tmp_path / "manifest.json").write_bytes(content)
@@ -100,7 +100,7 @@ def test_what_is_no_object_is_no_file_of_ours(tmp_path: Path, content: bytes) ->
         read_json(tmp_path / "manifest.json")
 
 
-def test_a_job_file_of_another_job_is_damage(spool: Spool) -> None:
+def test_refuses_job_file_of_another_job(spool: Spool) -> None:
     job = claimed(spool)
     other = spool.own / ID
     spool.path(job).rename(other)
@@ -111,7 +111,7 @@ def test_a_job_file_of_another_job_is_damage(spool: Spool) -> None:
 # --- claims ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_claim_takes_the_file_with_its_options_and_counts_as_the_first_attempt(spool: Spool) -> None:
+def test_claim_moves_file_and_sidecar_and_counts_first_attempt(spool: Spool) -> None:
     job = claimed(spool, folder=("dab",), sidecar=b"{}")
     assert dataclasses.asdict(job) == {
         "id": job.id,
@@ -132,21 +132,21 @@ def test_a_claim_takes_the_file_with_its_options_and_counts_as_the_first_attempt
     assert names_below(spool.layout.inbox) == []
 
 
-def test_options_that_have_gone_are_none(spool: Spool) -> None:
+def test_claims_without_sidecar_that_is_gone(spool: Spool) -> None:
     dropped(spool)
     job = spool.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=NOW_S)
     assert job is not None
     assert names_below(spool.path(job)) == ["job.json", "source"]
 
 
-def test_a_file_that_another_daemon_has_taken_is_its_own(spool: Spool) -> None:
+def test_leaves_file_that_another_daemon_claimed(spool: Spool) -> None:
     assert spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S) is None
     assert spool.claim("garlic.png", ("no such folder",), is_folder=False, sidecar=None, now_s=NOW_S) is None
     assert names_below(spool.own) == []
     assert [path.name for path in spool.own.iterdir()] == [".lock"]
 
 
-def test_a_file_whose_job_can_not_be_written_down_stays_where_it_is(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_file_in_inbox_if_job_file_can_not_be_written(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(spool)
     for name in ("create_durably", "sync_folder"):
         monkeypatch.setattr(spool_module, name, failing(errno.ENOSPC))
@@ -157,7 +157,7 @@ def test_a_file_whose_job_can_not_be_written_down_stays_where_it_is(spool: Spool
         assert [path.name for path in spool.own.iterdir()] == [".lock"]
 
 
-def test_a_file_that_may_not_be_taken_stays_where_it_is(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leaves_file_in_inbox_if_it_can_not_be_moved(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(spool)
     monkeypatch.setattr(spool_module, "rename", failing(errno.EACCES))
     with pytest.raises(PermissionError):
@@ -167,7 +167,7 @@ def test_a_file_that_may_not_be_taken_stays_where_it_is(spool: Spool, monkeypatc
 
 
 def fails_after_the_claim(monkeypatch: pytest.MonkeyPatch, spool: Spool, times: int) -> None:
-    """A disk that refuses to make the claimed source durable, so many times."""
+    """A disk that fails so many times to make the claimed source durable."""
     sync, left = spool_module.sync_folder, [times]
 
     def refused(path: Path) -> None:
@@ -179,7 +179,7 @@ def fails_after_the_claim(monkeypatch: pytest.MonkeyPatch, spool: Spool, times: 
     monkeypatch.setattr(spool_module, "sync_folder", refused)
 
 
-def test_a_claim_that_the_disk_can_not_keep_is_taken_back_with_its_options(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undoes_claim_that_can_not_be_made_durable(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     fails_after_the_claim(monkeypatch, spool, 1)
     options = dropped(spool, folder=("dab",), sidecar=b"{}")
     with pytest.raises(OSError, match="Input/output"):
@@ -188,8 +188,8 @@ def test_a_claim_that_the_disk_can_not_keep_is_taken_back_with_its_options(spool
     assert [path.name for path in spool.own.iterdir()] == [".lock"]
 
 
-def test_a_claim_that_can_be_neither_kept_nor_taken_back_is_finished_later(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another file lies in its place meanwhile, with options of its own."""
+def test_finishes_later_a_claim_that_can_not_be_undone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another file with its own sidecar takes its place in the inbox."""
     dropped(spool, folder=("dab",), sidecar=b"ours")
     fails_after_the_claim(monkeypatch, spool, 2)
     real = spool.put_back
@@ -209,11 +209,11 @@ def test_a_claim_that_can_be_neither_kept_nor_taken_back_is_finished_later(spool
     assert (spool.path(job) / "sidecar.json").read_bytes() == b"ours"
     assert (spool.layout.inbox / "dab" / "garlic.png").read_bytes() == b"another"
     assert (spool.layout.inbox / "dab" / "garlic.json").read_bytes() == b"{}"
-    spool.complete(job)  # it is complete: what lies there now is somebody else's
+    spool.complete(job)  # finished: the sidecar in the inbox now belongs to another drawing
     assert (spool.layout.inbox / "dab" / "garlic.json").exists()
 
 
-def test_a_claim_whose_folder_has_gone_is_complete_without_options(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finishes_claim_without_sidecar_if_folder_is_gone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     dropped(spool, folder=("dab",))
     fails_after_the_claim(monkeypatch, spool, 1)
     monkeypatch.setattr(spool, "put_back", failing(errno.EIO))
@@ -227,7 +227,7 @@ def test_a_claim_whose_folder_has_gone_is_complete_without_options(spool: Spool,
 # --- what a job has --------------------------------------------------------------------------------------------------
 
 
-def test_what_was_claimed_must_be_what_it_was_taken_for(spool: Spool) -> None:
+def test_detects_source_of_another_type(spool: Spool) -> None:
     job = claimed(spool)
     source = spool.path(job) / "source"
     character = dataclasses.replace(job, is_folder=True)
@@ -242,7 +242,7 @@ def test_what_was_claimed_must_be_what_it_was_taken_for(spool: Spool) -> None:
 
 
 @pytest.mark.parametrize("left", ["source", "manifest.json", "error.json"])
-def test_a_job_is_hollow_once_its_source_is_gone_and_nothing_says_where(spool: Spool, left: str) -> None:
+def test_detects_lost_source(spool: Spool, left: str) -> None:
     job = claimed(spool)
     (spool.path(job) / "source").rename(spool.path(job) / left)
     assert not spool.is_hollow(job)
@@ -251,21 +251,21 @@ def test_a_job_is_hollow_once_its_source_is_gone_and_nothing_says_where(spool: S
     assert not spool.has_source(job)
 
 
-def test_a_job_that_another_daemon_has_taken_over_is_not_held(spool: Spool) -> None:
+def test_does_not_hold_job_after_takeover(spool: Spool) -> None:
     job = claimed(spool)
     assert spool.holds(job)
     spool.path(job).rename(spool.layout.work / "elsewhere")
     assert not spool.holds(job)
 
 
-def test_what_is_saved_is_what_the_next_daemon_reads(spool: Spool) -> None:
+def test_next_daemon_reads_saved_job(spool: Spool) -> None:
     job = claimed(spool)
     job.attempts, job.is_under_way = 2, False
     spool.save(job)
     assert read_job(spool.path(job)) == job
 
 
-def test_what_was_made_in_vain_is_removed_and_nothing_else(spool: Spool) -> None:
+def test_removes_unpublished_results_only(spool: Spool) -> None:
     job = claimed(spool, sidecar=b"{}")
     for name in ("result", "annotations", "character"):
         (spool.path(job) / name).mkdir()
@@ -278,7 +278,7 @@ def test_what_was_made_in_vain_is_removed_and_nothing_else(spool: Spool) -> None
 # --- ways out --------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_that_is_put_back_lies_where_it_was_dropped(spool: Spool) -> None:
+def test_puts_job_back_where_it_was_dropped(spool: Spool) -> None:
     job = claimed(spool, folder=("dab",), sidecar=b"{}")
     (spool.layout.inbox / "dab").rmdir()
     assert spool.put_back(job)
@@ -286,7 +286,7 @@ def test_a_job_that_is_put_back_lies_where_it_was_dropped(spool: Spool) -> None:
     assert not spool.holds(job)
 
 
-def test_one_whose_name_is_taken_meanwhile_stays_and_replaces_nothing(spool: Spool) -> None:
+def test_put_back_does_not_replace_files(spool: Spool) -> None:
     job = claimed(spool)
     dropped(spool, content=b"another")
     assert not spool.put_back(job)
@@ -294,7 +294,7 @@ def test_one_whose_name_is_taken_meanwhile_stays_and_replaces_nothing(spool: Spo
     assert (spool.layout.inbox / "garlic.png").read_bytes() == b"another"
 
 
-def test_options_whose_name_is_taken_meanwhile_are_let_go(spool: Spool) -> None:
+def test_put_back_drops_sidecar_whose_name_is_taken(spool: Spool) -> None:
     job = claimed(spool, sidecar=b'{"motion": "dab"}')
     (spool.layout.inbox / "garlic.json").write_bytes(b"{}")
     assert spool.put_back(job)
@@ -302,14 +302,14 @@ def test_options_whose_name_is_taken_meanwhile_are_let_go(spool: Spool) -> None:
     assert names_below(spool.layout.root) == ["inbox/garlic.json", "inbox/garlic.png"]
 
 
-def test_a_job_without_source_has_nothing_to_put_back(spool: Spool) -> None:
+def test_put_back_removes_job_without_source(spool: Spool) -> None:
     job = claimed(spool)
     (spool.path(job) / "source").unlink()
     assert spool.put_back(job)
     assert names_below(spool.layout.root) == []
 
 
-def test_a_published_job_is_kept_without_its_results_or_forgotten(spool: Spool) -> None:
+def test_acknowledge_keeps_source_without_results_or_removes_job(spool: Spool) -> None:
     kept, forgotten = claimed(spool, sidecar=b"{}"), claimed(spool, "other.png")
     for job in (kept, forgotten):
         (spool.path(job) / "result").mkdir()
@@ -321,7 +321,7 @@ def test_a_published_job_is_kept_without_its_results_or_forgotten(spool: Spool) 
     assert [path.name for path in spool.own.iterdir()] == [".lock"]
 
 
-def test_acknowledged_jobs_are_made_durable_once_and_together(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_syncs_acknowledged_jobs_together(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
     jobs = [claimed(spool, f"{number}.png") for number in range(3)]
     monkeypatch.setattr(spool_module, "sync_folder", synced.append)
@@ -334,10 +334,10 @@ def test_acknowledged_jobs_are_made_durable_once_and_together(spool: Spool, monk
     assert len(synced) == 2
     monkeypatch.setattr(spool_module, "sync_folder", failing(errno.EIO))
     spool._has_unsynced = True
-    spool.sync_acknowledged()  # recovery finds that they are published
+    spool.sync_acknowledged()  # an error is ignored: recovery finds that they are published
 
 
-def test_a_forgotten_job_is_gone_even_if_the_disk_can_not_promise_it(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_removed_job_is_gone_even_if_sync_fails(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = claimed(spool), claimed(spool, "other.png")
     spool.forget(first)
     assert not spool.holds(first)
@@ -345,7 +345,7 @@ def test_a_forgotten_job_is_gone_even_if_the_disk_can_not_promise_it(spool: Spoo
     spool.forget(second)
     assert not spool.holds(second)
     gone = spool.own / f".gone-{second.id}"
-    assert names_below(gone) == ["job.json", "source"]  # whole, should the power fail now; the next daemon removes it
+    assert names_below(gone) == ["job.json", "source"]  # whole, in case of a power cut; the next daemon removes it
     assert sorted(path.name for path in spool.own.iterdir()) == [gone.name, ".lock"]
     shutil.rmtree(gone)
 
@@ -353,7 +353,7 @@ def test_a_forgotten_job_is_gone_even_if_the_disk_can_not_promise_it(spool: Spoo
 # --- lives -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_instance_leaves_nothing_behind_and_one_with_jobs_its_folder(tmp_path: Path) -> None:
+def test_ending_instance_removes_its_folder_unless_it_has_jobs(tmp_path: Path) -> None:
     with Spool.opened(tmp_path / "empty") as spool:
         assert spool.own.is_dir()
     assert list(spool.layout.work.iterdir()) == []
@@ -362,7 +362,7 @@ def test_an_empty_instance_leaves_nothing_behind_and_one_with_jobs_its_folder(tm
     assert source_of(spool, job) == b"a drawing"
 
 
-def test_acknowledged_jobs_are_made_durable_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_syncs_acknowledged_jobs_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
     with Spool.opened(tmp_path) as spool:
         spool.acknowledge(claimed(spool), is_kept=True)
@@ -370,7 +370,7 @@ def test_acknowledged_jobs_are_made_durable_at_the_end(tmp_path: Path, monkeypat
     assert spool.layout.done in synced
 
 
-def test_a_life_that_others_took_for_dead_is_followed_by_another(spool: Spool) -> None:
+def test_renews_instance_after_takeover(spool: Spool) -> None:
     assert spool.is_ours()
     first = spool.instance
     shutil.rmtree(spool.own)
@@ -386,7 +386,7 @@ def test_a_life_that_others_took_for_dead_is_followed_by_another(spool: Spool) -
 
 @pytest.fixture
 def happened(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Renames and syncs of folders, in their order, by the folder's name ("own" for the instance's)."""
+    """Renames and folder syncs in order, by the name of the folder ("own" for the instance's)."""
     told: list[str] = []
     fsync, rename = os.fsync, os.rename
     names = {spool.own.stat().st_ino: "own", spool.layout.inbox.stat().st_ino: "inbox"}
@@ -404,25 +404,25 @@ def happened(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
-def test_a_claim_is_written_down_before_it_is_made_and_durable_after_it(spool: Spool, happened: list[str]) -> None:
+def test_order_of_syncs_in_a_claim(spool: Spool, happened: list[str]) -> None:
     claimed(spool, sidecar=b"{}")
-    # the job's file, its name, and the job's own name; then the files themselves
+    # first the job file, its name and the job folder's name; then the claimed files
     assert happened == ["sync other", "sync other", "sync own", "rename source", "rename sidecar.json", "sync other"]
 
 
-def test_what_is_put_back_is_in_the_inbox_for_good_before_it_is_forgotten(spool: Spool, happened: list[str]) -> None:
+def test_put_back_is_durable_before_the_job_is_removed(spool: Spool, happened: list[str]) -> None:
     job = claimed(spool)
     happened.clear()
     spool.put_back(job)
     assert happened == ["sync inbox", "sync other", f"rename .gone-{job.id}", "sync own"]
 
 
-def test_a_spool_that_acknowledged_nothing_has_nothing_to_sync(spool: Spool, happened: list[str]) -> None:
+def test_syncs_nothing_without_acknowledged_jobs(spool: Spool, happened: list[str]) -> None:
     spool.sync_acknowledged()
     assert happened == []
 
 
-def test_a_claim_whose_folder_was_made_though_the_answer_was_lost_is_one(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handles_lost_reply_of_creating_the_job_folder(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     mkdir = os.mkdir
 
     def twice(path: Any, *arguments: Any, **more: Any) -> None:
@@ -434,8 +434,8 @@ def test_a_claim_whose_folder_was_made_though_the_answer_was_lost_is_one(spool: 
     assert source_of(spool, claimed(spool)) == b"a drawing"
 
 
-def test_what_can_not_be_removed_keeps_nobody_from_anything(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders that are no longer needed: the next daemon, or the retention, removes them."""
+def test_ignores_folders_that_can_not_be_removed(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next daemon, or the retention, removes them."""
     kept, forgotten = claimed(spool), claimed(spool, "other.png")
     (spool.path(kept) / "result").mkdir()
     dropped(spool, "third.png")
@@ -449,13 +449,13 @@ def test_what_can_not_be_removed_keeps_nobody_from_anything(spool: Spool, monkey
         spool.claim("third.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
 
 
-def test_files_of_ours_are_objects(tmp_path: Path) -> None:
+def test_json_files_are_objects(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text('{"outputs": []}')
     assert read_json(tmp_path / "manifest.json") == {"outputs": []}
 
 
-def test_options_that_are_not_named_are_not_put_back(spool: Spool) -> None:
-    """A sidecar that came to lie in a job's folder though nobody claimed one."""
+def test_does_not_put_back_unclaimed_sidecar(spool: Spool) -> None:
+    """A sidecar is in the job's folder although the job file names none."""
     job = claimed(spool)
     (spool.path(job) / "sidecar.json").write_text("{}")
     assert spool.put_back(job) is True
