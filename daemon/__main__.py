@@ -6,6 +6,7 @@ import os
 import sys
 
 from daemon.cli import app
+from daemon.log.writer import is_journal
 from pipeline.errors import DoodledError, FileProblems, TransientError
 
 EXIT_PERMANENT = 1
@@ -22,6 +23,12 @@ def open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
 
 
+def print_error(text: str) -> None:
+    """Print an error to stderr; where systemd connected stderr to the journal, with priority `err` (sd-daemon(3))."""
+    prefix = "<3>" if is_journal(os.environ, file=2) else ""
+    print(*(f"{prefix}{line}" for line in text.splitlines()), sep="\n", file=sys.stderr)  # noqa: T201 - output of a command
+
+
 def main() -> None:
     """Run the command line and leave with its exit status."""
     open_standard_streams()
@@ -29,10 +36,10 @@ def main() -> None:
         app()
     except FileProblems as error:
         lines = [*error.problems, *([f"({error.hint})"] if error.hint else [])]
-        print(f"doodled: {error.path}:", *lines, sep="\n  ", file=sys.stderr)  # noqa: T201 - the last word of a command
+        print_error("\n  ".join([f"doodled: {error.path}:", *lines]))
         sys.exit(getattr(error, "exit_status", EXIT_PERMANENT))
     except DoodledError as error:
-        print(f"doodled: {error}", file=sys.stderr)  # noqa: T201 - as above
+        print_error(f"doodled: {error}")
         sys.exit(getattr(error, "exit_status", EXIT_TRANSIENT if isinstance(error, TransientError) else EXIT_PERMANENT))
 
 

@@ -65,15 +65,14 @@ def _named(files: list[Path] | None, *, is_journal: bool) -> list[Path]:
 
 
 def _counted(files: list[Path], journal_file: Path | None, since: datetime | None) -> Report:
-    from daemon.report.counting import refuse_without_duckdb
-    from daemon.report.counting import report as counted
-    from daemon.report.logs import journal_log, linked_logs
+    from daemon.report.counting import report_of, require_duckdb
+    from daemon.report.logs import export_journal, link_logs
 
-    refuse_without_duckdb()
+    require_duckdb()
     with tempfile.TemporaryDirectory(prefix="doodled-report-") as place:
         folder = Path(place)
-        logs = linked_logs(files, folder) if files else [journal_log(folder, since=since, journal_file=journal_file)]
-        return counted(logs, folder, since=since)
+        logs = link_logs(files, folder) if files else [export_journal(folder, since=since, journal_file=journal_file)]
+        return report_of(logs, folder, since=since)
 
 
 def _write_page(done: Report, path: Path) -> None:

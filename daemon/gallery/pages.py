@@ -11,7 +11,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -21,7 +21,6 @@ from typing import Final
 from urllib.parse import quote
 
 from daemon.gallery.entries import Entry, MediaFile
-from daemon.log.stages import STAGES
 from daemon.spool.thumbnails import FOLDER, SUFFIX
 
 INDEX: Final = "index.html"
@@ -30,6 +29,7 @@ MARK: Final = '<meta name="generator" content="doodled gallery">'
 
 MIN_ENTRIES: Final = 24
 MAX_ENTRIES: Final = 72
+MIN_STAGE_MS: Final = 0.5
 _LAST_DIGITS: Final = "02"
 """Of 32 digits: a page with at least MIN_ENTRIES ends after one entry in sixteen."""
 
@@ -182,18 +182,13 @@ def _timing(entry: Entry) -> str:
     total_ms = sum(spent for _, spent in entry.stages_ms)
     if not total_ms:
         return ""
-    spent_ms = _by_stage(dict(entry.stages_ms))
     rows = "".join(
         f"<div><dt>{escape(stage)}</dt>"
         f'<dd><meter aria-hidden="true" max="{total_ms:.0f}" value="{spent:.0f}"></meter> {spent:.0f} ms</dd></div>'
-        for stage, spent in spent_ms.items()
+        for stage, spent in entry.stages_ms
+        if spent >= MIN_STAGE_MS
     )
     return f"<details><summary>Made in {total_ms / 1000:.1f} s</summary><dl>{rows}</dl></details>"
-
-
-def _by_stage(parts_ms: Mapping[str, float]) -> dict[str, float]:
-    grouped = {stage: sum(parts_ms.get(part, 0.0) for part in parts) for stage, parts in STAGES.items()}
-    return {stage: spent for stage, spent in grouped.items() if spent >= 0.5}
 
 
 def _drawing_alt(entry: Entry) -> str:

@@ -19,6 +19,7 @@ from daemon.settings import LogLevel
 from daemon.spool.spool import Job
 
 SCHEMA: Final = 1
+SLOW_SCAN_MS: Final = 1000.0
 
 Observer = Callable[["Event", Mapping[str, Any]], None]
 
@@ -40,7 +41,7 @@ class Event(StrEnum):
     JOB_CLAIMED = "job.claimed"
     STAGE_DONE = "stage.done"
     STAGE_FAILED = "stage.failed"
-    UPSTREAM_RETRY = "upstream.retry"
+    INFERENCE_RETRIED = "inference.retried"
     BREAKER_OPENED = "breaker.opened"
     BREAKER_HALF_OPEN = "breaker.half_open"
     BREAKER_CLOSED = "breaker.closed"
@@ -68,7 +69,7 @@ WARNINGS: Final = frozenset(
         Event.INBOX_DEGRADED,
         Event.FILE_REJECTED,
         Event.STAGE_FAILED,
-        Event.UPSTREAM_RETRY,
+        Event.INFERENCE_RETRIED,
         Event.BREAKER_OPENED,
         Event.JOB_RETRIED,
         Event.JOB_DEFERRED,
@@ -89,8 +90,10 @@ def level_of(event: Event, fields: Mapping[str, Any]) -> LogLevel:
     """The level of a record.
 
     An image that can't be animated is a user's concern, so its `job.failed` is a warning. A job that fails for any other reason, and a
-    daemon that stops because of an error, are errors.
+    daemon that stops because of an error, are errors. Scans that find nothing are only of use for debugging.
     """
+    if event is Event.SCAN_DONE and fields.get("new") == 0 and fields.get("duration_ms", 0) < SLOW_SCAN_MS:
+        return LogLevel.DEBUG
     if event is Event.JOB_FAILED:
         return LogLevel.WARNING if fields.get("error_type") in INPUT_TYPES else LogLevel.ERROR
     if event is Event.DAEMON_STOP and fields.get("reason") == "error":
@@ -106,7 +109,7 @@ class Output:
         observers: called with every event, whatever its level.
     """
 
-    def __init__(self, write: Callable[[Any], None], *, level: LogLevel = LogLevel.DEBUG, has_asides: bool = False) -> None:
+    def __init__(self, write: Callable[[Any], None], *, level: LogLevel = LogLevel.INFO, has_asides: bool = False) -> None:
         """`write` takes what the last processor returns; with `has_asides`, also the lines that only people read."""
         self.level = level
         self.observers: list[Observer] = []

@@ -48,7 +48,7 @@ def json_log(
     write: Callable[[str], None],
     *,
     instance: str,
-    level: LogLevel = LogLevel.DEBUG,
+    level: LogLevel = LogLevel.INFO,
     shape: Processor = plain,
     has_priorities: bool = False,
 ) -> EventLog:
@@ -65,12 +65,12 @@ def json_log(
     return _log(Output(write, level=level), instance, last)
 
 
-def terminal_log(write: Callable[[str], None], *, instance: str, level: LogLevel = LogLevel.DEBUG) -> EventLog:
+def terminal_log(write: Callable[[str], None], *, instance: str, level: LogLevel = LogLevel.INFO) -> EventLog:
     """A log of colored lines for people."""
     return _log(Output(write, level=level, has_asides=True), instance, [Bounded(RenderForTerminal())])
 
 
-def journal_log(send: Callable[[bytes], None], *, instance: str, level: LogLevel = LogLevel.DEBUG) -> EventLog:
+def journal_log(send: Callable[[bytes], None], *, instance: str, level: LogLevel = LogLevel.INFO) -> EventLog:
     """A log of entries for systemd's journal; `send` takes a datagram."""
     return _log(Output(send, level=level), instance, [Bounded(datagram)])
 

@@ -12,9 +12,9 @@ class HealthSnapshot:
     Attributes:
         at_s: when it was taken, on the monotonic clock.
         inbox_depth: drawings that wait in the inbox.
-        deferred: claimed jobs that no worker has: they wait for another attempt, or for something that is unavailable.
+        jobs_waiting: claimed jobs that no worker has: they wait for another attempt, or for something that is unavailable.
         oldest_pending_s: how long the oldest drawing has been in the inbox.
-        breaker, machine: states of the circuit breakers for the models, and for OpenGL and the disk.
+        models_breaker, machine_breaker: states of the circuit breakers for the models, and for OpenGL and the disk.
         disk_free_bytes, disk_reserve_bytes: with less free space than the reserve, no job is started.
         is_degraded: the inbox can't be read.
         overflows: how often the kernel lost events of the inbox.
@@ -23,12 +23,12 @@ class HealthSnapshot:
 
     at_s: float
     inbox_depth: int
-    deferred: int
+    jobs_waiting: int
     in_flight: int
     workers: int
     oldest_pending_s: float
-    breaker: str
-    machine: str
+    models_breaker: str
+    machine_breaker: str
     disk_free_bytes: int
     disk_reserve_bytes: int
     is_degraded: bool

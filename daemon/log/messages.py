@@ -112,7 +112,7 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.JOB_CLAIMED: lambda fields: f"{fields.file} claimed{fields.time('queue_wait_ms', ' after ')}",
     Event.STAGE_DONE: lambda fields: f"{fields.file}: {fields['stage']} done{fields.time('duration_ms', ' in ')}",
     Event.STAGE_FAILED: lambda fields: f"{fields.file}: {fields['stage']} failed{fields.time('duration_ms', ' after ')}{fields.why}",
-    Event.UPSTREAM_RETRY: _inference_retried,
+    Event.INFERENCE_RETRIED: _inference_retried,
     Event.BREAKER_OPENED: lambda fields: f"models unavailable, drawings wait{fields.why}",
     Event.BREAKER_HALF_OPEN: lambda fields: f"{fields.file} probes whether the models are available again",
     Event.BREAKER_CLOSED: lambda fields: f"models available again{fields.part(' after {} s', 'open_for_s')}",

@@ -69,7 +69,7 @@ class Metrics:
             Event.JOB_FAILED: self._count_failed,
             Event.JOB_RETRIED: lambda fields: self._count_attempt(self._retried, fields),
             Event.JOB_DEFERRED: lambda fields: self._count_attempt(self._deferred, fields),
-            Event.UPSTREAM_RETRY: lambda fields: self._requests_retried.labels(_request_outcome(fields.get("error_type"))).inc(),
+            Event.INFERENCE_RETRIED: lambda fields: self._requests_retried.labels(_request_outcome(fields.get("error_type"))).inc(),
         }
         self._create_series()
 
@@ -125,17 +125,14 @@ class Metrics:
     def _observe_times(self, outcome: str, fields: Mapping[str, Any]) -> None:
         if fields.get("duration_ms") is not None:  # a job completed after a crash has none
             self._durations.labels(outcome).observe(_seconds(fields["duration_ms"]))
-        spent_ms = fields.get("stages_ms") or {}
-        for stage, parts in STAGES.items():
-            took_ms = sum(spent_ms.get(part, 0.0) for part in parts)
-            if took_ms:
-                self._stages.labels(stage).observe(took_ms / 1000)
+        for stage, spent_ms in (fields.get("stages_ms") or {}).items():
+            self._stages.labels(stage if stage in STAGES else OTHER).observe(_seconds(spent_ms))
         if fields.get("publish_ms") is not None:
             self._stages.labels(PUBLISH).observe(_seconds(fields["publish_ms"]))
         self._count_requests(fields)
 
     def _count_requests(self, fields: Mapping[str, Any]) -> None:
-        for outcome, count in (fields.get("upstream_attempts") or {}).items():
+        for outcome, count in (fields.get("inference_attempts") or {}).items():
             self._requests.labels(_request_outcome(outcome)).inc(count)
 
 
@@ -155,7 +152,7 @@ class _HealthCollector(Collector):
             "doodled_inbox_oldest_age_seconds": ("Age of the oldest drawing in the inbox.", health.oldest_pending_s),
             "doodled_inbox_degraded": ("1 while the inbox can't be read.", float(health.is_degraded)),
             "doodled_jobs_in_flight": ("Jobs that workers have.", health.in_flight),
-            "doodled_jobs_waiting": ("Claimed jobs that wait for another attempt or for a resource.", health.deferred),
+            "doodled_jobs_waiting": ("Claimed jobs that wait for another attempt or for a resource.", health.jobs_waiting),
             "doodled_workers": ("Worker processes.", health.workers),
             "doodled_disk_free_bytes": ("Free space on the spool's disk.", health.disk_free_bytes),
             "doodled_disk_reserve_bytes": ("With less free space than this, no job is started.", health.disk_reserve_bytes),
@@ -165,7 +162,7 @@ class _HealthCollector(Collector):
         yield CounterMetricFamily("doodled_log_records_dropped", "Log records that could not be written in time.", value=health.log_dropped)
         yield CounterMetricFamily("doodled_watch_overflows", "Times that the kernel lost inbox events.", value=health.overflows)
         states = GaugeMetricFamily("doodled_breaker_state", "1 for the current state of a circuit breaker.", labels=["breaker", "state"])
-        for breaker, now_in in (("models", health.breaker), ("machine", health.machine)):
+        for breaker, now_in in (("models", health.models_breaker), ("machine", health.machine_breaker)):
             for state in CircuitState:
                 states.add_metric([breaker, state.value], float(state.value == now_in))
         yield states

@@ -1,1 +1,1 @@
-"""`doodled report`: what the log tells, counted and shown."""
+"""`doodled report`: statistics of a log as tables, JSON or an HTML page."""

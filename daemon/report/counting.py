@@ -1,7 +1,7 @@
-"""`doodled report`: where the time went, what failed, and how the daemon fared, counted from its log by DuckDB.
+"""Statistics of a log, computed by DuckDB: durations, failures, retries, restarts.
 
-Reads the JSON lines of etc/doc/logging.md. Stages are counted from the canonical lines (`job.done`, `job.failed`), which every job has once
-and which `log.stages = false` leaves in place. Lines that are no records of ours, and those of another schema, are counted and left out.
+Reads the JSON lines that etc/doc/logging.md describes. Durations of stages come from the canonical records (`job.done`, `job.failed`),
+which every job has once, whatever `log.stages` says. Lines of other programs or of another schema are counted and skipped.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 from daemon.log.events import SCHEMA, WARNINGS, Event
 from daemon.log.processors import clean
 from daemon.log.stages import STAGES
-from daemon.report.numbers import Bucket, Failures, Incident, Life, LogSummary, Report, Retries, SlowJob, Spread, StageTimes
+from daemon.report.numbers import Bucket, FailureGroup, Incident, LogSummary, Report, RetriedRequests, Run, SlowJob, Spread, StageTimes
 from pipeline.errors import OptionError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MOST_ROWS: Final = 15
-"""Slowest drawings that are named; files that are named for one reason."""
+MAX_ROWS: Final = 15
+"""At most this many slowest drawings, and files per error type, are named."""
 
 MEMORY_MB: Final = 300
-_STEPS_S: Final = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
-_MOST_STEPS: Final = 60
+_BUCKETS_S: Final = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
+_MAX_BUCKETS: Final = 60
 
 _COLUMNS: Final = {
     "timestamp": "TIMESTAMP",
@@ -43,16 +43,17 @@ _COLUMNS: Final = {
     "error_type": "VARCHAR",
     "error_message": "VARCHAR",
     "reason": "VARCHAR",
-    "upstream": "VARCHAR",
+    "server_address": "VARCHAR",
+    "server_port": "BIGINT",
     "status_code": "BIGINT",
     "attempt": "BIGINT",
     "is_recovered": "BOOLEAN",
     "log_dropped": "BIGINT",
     "overflows": "BIGINT",
     "oldest_pending_s": "DOUBLE",
-    "stages_ms": "MAP(VARCHAR, DOUBLE)",
+    "steps_ms": "MAP(VARCHAR, DOUBLE)",
 }
-"""What is read of a record. A value of another type counts as absent (DuckDB's `ignore_errors`)."""
+"""Fields that are read. A value of another type counts as missing (DuckDB's `ignore_errors`)."""
 
 _LOAD: Final = """
 create table seen as select * from read_json(?, format = 'newline_delimited', ignore_errors = true, columns = {columns})
@@ -62,32 +63,32 @@ _SPLIT: Final = """
 create view l as select * from seen where service = 'doodled' and schema = {schema} and event is not null and "timestamp" is not null
   and "timestamp" >= {since};
 create view ended as select *, event = 'job.done' as is_done from l where event in ('job.done', 'job.failed');
-create table parts as select job_id, part.key as part, part.value as ms
-  from (select job_id, unnest(map_entries(stages_ms)) as part from ended where stages_ms is not null);
+create table steps as select job_id, step.key as step, step.value as ms
+  from (select job_id, unnest(map_entries(steps_ms)) as step from ended where steps_ms is not null);
 """
-_INCIDENTS: Final = WARNINGS - {Event.STAGE_FAILED, Event.UPSTREAM_RETRY, Event.JOB_RETRIED, Event.JOB_DEFERRED}
-"""What operators should know of, and no other table has."""
+_INCIDENTS: Final = WARNINGS - {Event.STAGE_FAILED, Event.INFERENCE_RETRIED, Event.JOB_RETRIED, Event.JOB_DEFERRED}
+"""Warnings that no other table shows."""
 
 _SPREAD: Final = "count({0}), coalesce(quantile_cont({0}, 0.5), 0), coalesce(quantile_cont({0}, 0.95), 0), coalesce(max({0}), 0)"
 
 
-def refuse_without_duckdb() -> None:
-    """To be called before anything is read or written.
+def require_duckdb() -> None:
+    """Check that DuckDB is installed, before anything is read or written.
 
     Raises:
         OptionError: DuckDB is not installed.
     """
     if find_spec("duckdb") is None:
-        hint = "pip install duckdb; containers are without it, so give their log to a doodled outside: docker logs doodled >log.jsonl"
-        raise OptionError("counting a log needs DuckDB, which is not installed", hint=hint)
+        hint = "pip install duckdb; in a container, save the log (docker logs doodled >log.jsonl) and run doodled report outside"
+        raise OptionError("a report needs DuckDB, which is not installed", hint=hint)
 
 
-def report(logs: Sequence[Path], folder: Path, *, since: datetime | None = None) -> Report:
-    """The numbers of these log files.
+def report_of(logs: Sequence[Path], folder: Path, *, since: datetime | None = None) -> Report:
+    """The statistics of these log files.
 
     Args:
-        folder: for what does not fit into memory.
-        since: what is told before that is left out.
+        folder: for DuckDB's temporary files.
+        since: earlier records are skipped.
     """
     import duckdb
 
@@ -97,20 +98,20 @@ def report(logs: Sequence[Path], folder: Path, *, since: datetime | None = None)
         con.execute(_LOAD.format(columns=columns, schema=SCHEMA), [[str(log) for log in logs]])
         begin = f"TIMESTAMP '{since.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'" if since is not None else "TIMESTAMP '-infinity'"
         con.execute(_SPLIT.format(schema=SCHEMA, since=begin))
-        return _Counted(con).report(len(logs))
+        return _Queries(con).report(len(logs))
 
 
-class _Counted:
-    """Questions to the tables above."""
+class _Queries:
+    """Queries on the tables above."""
 
     def __init__(self, con: DuckDBPyConnection) -> None:
         self._con = con
 
     def report(self, files: int) -> Report:
         first, last = self._row('select min("timestamp"), max("timestamp") from l')
-        step_s = _step_s(first, last)
+        bucket_s = _bucket_s(first, last)
         counts = dict(self._rows("select event, count(*) from l group by 1"))
-        (inferences,) = self._row("select count(*) from parts where part = 'detect'")
+        (inferences,) = self._row("select count(*) from steps where step = 'detect'")
         return Report(
             log=self._summary(files),
             first=_utc(first),
@@ -124,26 +125,26 @@ class _Counted:
             queue_wait=self._spread("queue_wait_ms", "l where event = 'job.claimed'"),
             worker_wait=self._worker_wait(),
             stages=self._stages(),
-            step_s=step_s,
-            buckets=self._buckets(step_s),
+            bucket_s=bucket_s,
+            buckets=self._buckets(bucket_s),
             failures=self._failures(),
-            retries=self._retries(),
+            retried_requests=self._retried_requests(),
             inferences=inferences,
             slowest=self._slowest(),
-            lives=self._lives(),
+            runs=self._runs(),
             incidents=self._incidents(),
             unfinished=self._unfinished(),
         )
 
     def _rows(self, query: str, values: object = None) -> list[Any]:
-        """Answers whose texts are harmless: names in a log come from strangers."""
+        """Rows with sanitized texts, because names in a log are untrusted input."""
         return [tuple(clean(value) for value in row) for row in self._con.execute(query, values).fetchall()]
 
-    def _row(self, query: str) -> Any:  # noqa: ANN401 - a tuple of whatever was asked for
+    def _row(self, query: str) -> Any:  # noqa: ANN401 - a tuple of the selected columns
         return self._rows(query)[0]
 
     def _spread(self, column: str, source: str) -> Spread:
-        return Spread(*self._row(f"select {_SPREAD.format(column)} from {source}"))  # noqa: S608 - our own words
+        return Spread(*self._row(f"select {_SPREAD.format(column)} from {source}"))  # noqa: S608 - constants
 
     def _summary(self, files: int) -> LogSummary:
         return LogSummary(
@@ -158,83 +159,84 @@ class _Counted:
     def _worker_wait(self) -> Spread:
         return self._spread(
             "wait_ms",
-            """(select greatest(0, duration_ms - list_sum(map_values(stages_ms))) as wait_ms from ended
+            """(select greatest(0, duration_ms - list_sum(map_values(steps_ms))) as wait_ms from ended
                 where is_done and attempt = 1 and duration_ms is not null)""",
         )
 
     def _stages(self) -> list[StageTimes]:
-        self._con.execute("create or replace table stage_of (part varchar, stage varchar, place integer)")
-        known = [(part, stage, place) for place, (stage, parts) in enumerate(STAGES.items()) for part in parts]
+        self._con.execute("create or replace table stage_of (step varchar, stage varchar, place integer)")
+        known = [(step, stage, place) for place, (stage, steps) in enumerate(STAGES.items()) for step in steps]
         self._con.executemany("insert into stage_of values (?, ?, ?)", known)
         rows = self._rows(
-            f"""with jobs as (select job_id, coalesce(stage, part) as stage, coalesce(place, 99) as place, sum(ms) as ms
-                from parts left join stage_of using (part) group by all)
+            f"""with jobs as (select job_id, coalesce(stage, step) as stage, coalesce(place, 99) as place, sum(ms) as ms
+                from steps left join stage_of using (step) group by all)
             select stage, {_SPREAD.format("ms")}, sum(ms), coalesce(sum(ms) / nullif(sum(sum(ms)) over (), 0), 0) from jobs
-            group by stage, place order by place, stage""",  # noqa: S608 - our own words
+            group by stage, place order by place, stage""",  # noqa: S608 - constants
         )
-        parts = dict[str, dict[str, float]]()
-        for stage, part, ms in self._rows(
-            "select coalesce(stage, part), part, sum(ms) from parts left join stage_of using (part) group by all order by 3 desc",
+        steps = dict[str, dict[str, float]]()
+        for stage, step, ms in self._rows(
+            "select coalesce(stage, step), step, sum(ms) from steps left join stage_of using (step) group by all order by 3 desc",
         ):
-            parts.setdefault(stage, {})[part] = ms
-        return [StageTimes(stage, Spread(*spread), total_ms, share, parts[stage]) for stage, *spread, total_ms, share in rows]
+            steps.setdefault(stage, {})[step] = ms
+        return [StageTimes(stage, Spread(*spread), total_ms, share, steps[stage]) for stage, *spread, total_ms, share in rows]
 
-    def _buckets(self, step_s: int) -> list[Bucket]:
+    def _buckets(self, bucket_s: int) -> list[Bucket]:
         rows = self._rows(
-            f"""with counted as (select time_bucket(interval {step_s} second, "timestamp") as start,
+            f"""with counted as (select time_bucket(interval {bucket_s} second, "timestamp") as start,
                   count(*) filter (is_done) as done, count(*) filter (not is_done) as failed,
                   quantile_cont(duration_ms, 0.5) as p50, quantile_cont(duration_ms, 0.95) as p95,
                   quantile_cont(queue_wait_ms, 0.95) as waited from ended group by 1),
-                steps as (select unnest(generate_series(time_bucket(interval {step_s} second, min("timestamp")),
-                  max("timestamp"), interval {step_s} second)) as start from l)
+                starts as (select unnest(generate_series(time_bucket(interval {bucket_s} second, min("timestamp")),
+                  max("timestamp"), interval {bucket_s} second)) as start from l)
             select start, coalesce(done, 0), coalesce(failed, 0), p50, p95, waited
-            from steps left join counted using (start) order by start""",  # noqa: S608 - our own words
+            from starts left join counted using (start) order by start""",  # noqa: S608 - constants
         )
         return [Bucket(start.replace(tzinfo=UTC), *rest) for start, *rest in rows]
 
-    def _failures(self) -> list[Failures]:
+    def _failures(self) -> list[FailureGroup]:
         rows = self._rows(
             f"""select coalesce(error_type, 'unknown'), count(*), coalesce(arg_max(error_message, "timestamp"), ''), max("timestamp"),
-              list(coalesce(file_name, job_id) order by "timestamp" desc)[:{MOST_ROWS}]
-            from ended where not is_done group by 1 order by 2 desc, 1""",  # noqa: S608 - our own words
+              list(coalesce(file_name, job_id) order by "timestamp" desc)[:{MAX_ROWS}]
+            from ended where not is_done group by 1 order by 2 desc, 1""",  # noqa: S608 - constants
         )
-        return [Failures(kind, count, message, _utc(last) or datetime.now(UTC), files) for kind, count, message, last, files in rows]
+        return [FailureGroup(kind, count, message, _utc(last) or datetime.now(UTC), files) for kind, count, message, last, files in rows]
 
-    def _retries(self) -> list[Retries]:
+    def _retried_requests(self) -> list[RetriedRequests]:
         return [
-            Retries(*row)
+            RetriedRequests(*row)
             for row in self._rows(
-                """select coalesce(upstream, '?'), concat_ws(' ', status_code, error_type) as reason, count(*), count(distinct job_id)
-                from l where event = 'upstream.retry' group by 1, 2 order by 3 desc, 1, 2""",
+                """select coalesce(concat_ws(':', server_address, server_port), '?'), concat_ws(' ', status_code, error_type) as reason,
+                  count(*), count(distinct job_id)
+                from l where event = 'inference.retried' group by 1, 2 order by 3 desc, 1, 2""",
             )
         ]
 
     def _slowest(self) -> list[SlowJob]:
         rows = self._rows(
             f"""with slow as (select job_id, coalesce(file_name, '') as file_name, "timestamp", duration_ms,
-                coalesce(list_sum(map_values(stages_ms)), 0) as work_ms
-              from ended where duration_ms is not null order by duration_ms desc, job_id limit {MOST_ROWS}),
-            longest as (select job_id, arg_max(coalesce(stage, part), ms) as stage from parts semi join slow using (job_id)
-              left join stage_of using (part) group by 1)
+                coalesce(list_sum(map_values(steps_ms)), 0) as work_ms
+              from ended where duration_ms is not null order by duration_ms desc, job_id limit {MAX_ROWS}),
+            longest as (select job_id, arg_max(coalesce(stage, step), ms) as stage from steps semi join slow using (job_id)
+              left join stage_of using (step) group by 1)
             select slow.*, coalesce(longest.stage, '') from slow left join longest using (job_id) order by duration_ms desc, job_id""",  # noqa: S608
         )
         return [SlowJob(job, name, at.replace(tzinfo=UTC), *rest) for job, name, at, *rest in rows]
 
-    def _lives(self) -> list[Life]:
+    def _runs(self) -> list[Run]:
         rows = self._rows(
             """select instance, any_value(version), min("timestamp") filter (event = 'daemon.start') as started,
               max("timestamp") filter (event = 'daemon.stop'), coalesce(any_value(reason) filter (event = 'daemon.stop'), '')
             from l where instance is not null group by 1 having started is not null order by started""",
         )
-        return [Life(name, version or "", _utc(began) or datetime.now(UTC), _utc(ended), why) for name, version, began, ended, why in rows]
+        return [Run(name, version or "", _utc(began) or datetime.now(UTC), _utc(ended), why) for name, version, began, ended, why in rows]
 
     def _incidents(self) -> list[Incident]:
         rows = self._rows(
-            """with told as (
+            """with incidents as (
               select event, 1 as n, "timestamp" from l where list_contains(?, event)
               union all
               select 'log records dropped', max(log_dropped), max("timestamp") from l where log_dropped > 0 group by instance)
-            select event, sum(n)::bigint, max("timestamp") from told group by 1 order by 2 desc, 1""",
+            select event, sum(n)::bigint, max("timestamp") from incidents group by 1 order by 2 desc, 1""",
             [sorted(map(str, _INCIDENTS))],
         )
         return [Incident(event, count, last.replace(tzinfo=UTC)) for event, count, last in rows]
@@ -254,7 +256,7 @@ def _utc(time: datetime | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time is not None else None
 
 
-def _step_s(first: datetime | None, last: datetime | None) -> int:
-    """The shortest round step of which at most `_MOST_STEPS` make up the time."""
+def _bucket_s(first: datetime | None, last: datetime | None) -> int:
+    """The shortest round length of which at most `_MAX_BUCKETS` cover the time."""
     length = (last - first) if first is not None and last is not None else timedelta()
-    return next((step for step in _STEPS_S if length.total_seconds() <= step * _MOST_STEPS), _STEPS_S[-1])
+    return next((step for step in _BUCKETS_S if length.total_seconds() <= step * _MAX_BUCKETS), _BUCKETS_S[-1])

@@ -1,4 +1,4 @@
-"""What `doodled report` tells, as numbers: counted by `counting`, shown by `tables` and `page`."""
+"""Data of a report: computed by `counting`, shown by `tables` and `page`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Spread:
-    """How long something took, ms; percentiles are interpolated."""
+    """Distribution of a duration, ms; percentiles are interpolated."""
 
     count: int
     p50_ms: float
@@ -18,23 +18,23 @@ class Spread:
 
 @dataclass(frozen=True)
 class StageTimes:
-    """One stage in all jobs that came to it.
+    """Durations of one stage over all jobs that reached it.
 
     Attributes:
-        share: of the time that all stages took together, 0..1.
-        parts_ms: what it is made of, in all jobs together.
+        share: share of the total time of all stages, 0..1.
+        steps_ms: total time of each step of the stage.
     """
 
     stage: str
     spread: Spread
     total_ms: float
     share: float
-    parts_ms: dict[str, float]
+    steps_ms: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """What ended within one step of time, which begins at `start`."""
+    """Jobs that completed within one interval, which begins at `start`."""
 
     start: datetime
     done: int
@@ -45,8 +45,8 @@ class Bucket:
 
 
 @dataclass(frozen=True)
-class Failures:
-    """Jobs that failed for one reason; `files` names the last of them."""
+class FailureGroup:
+    """Jobs that failed with one error type; `files` names the most recent ones."""
 
     error_type: str
     count: int
@@ -56,10 +56,10 @@ class Failures:
 
 
 @dataclass(frozen=True)
-class Retries:
-    """Questions that one model server had to be asked again, for one reason."""
+class RetriedRequests:
+    """Requests to one model server that were retried for one reason."""
 
-    upstream: str
+    server: str
     reason: str
     count: int
     jobs: int
@@ -67,7 +67,7 @@ class Retries:
 
 @dataclass(frozen=True)
 class SlowJob:
-    """A drawing that took long; `stage` is the one that took most of it."""
+    """A slow drawing; `stage` is its longest stage."""
 
     job_id: str
     file_name: str
@@ -78,8 +78,8 @@ class SlowJob:
 
 
 @dataclass(frozen=True)
-class Life:
-    """One daemon from start to stop; `reason` is why it stopped, or "" if the log does not tell."""
+class Run:
+    """One run of the daemon from start to stop; `reason` is why it stopped, "" if the log does not say."""
 
     instance: str
     version: str
@@ -90,7 +90,7 @@ class Life:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that operators should know of, and how often it happened."""
+    """A warning and how often it was logged."""
 
     event: str
     count: int
@@ -102,8 +102,8 @@ class LogSummary:
     """What was read.
 
     Attributes:
-        records: of ours, within the time asked for; without `stage.done`, which repeat what canonical lines say.
-        unreadable: lines that are no JSON objects, or have no time or event.
+        records: records of the daemon within the requested time; without `stage.done`, whose times the canonical records repeat.
+        unreadable: lines that are not JSON objects, or have no time or event.
         foreign: records of other programs or of another schema.
     """
 
@@ -115,14 +115,14 @@ class LogSummary:
 
 @dataclass(frozen=True)
 class Report:
-    """All numbers. Times are UTC.
+    """Statistics of a log. Times are UTC.
 
     Attributes:
-        duration: from claim to end.
-        queue_wait: from being seen in the inbox to the claim.
-        worker_wait: of jobs that were done at the first attempt, what was no stage: mostly waiting for a worker.
-        unfinished: claimed jobs of which no end is told.
-        step_s: length of a bucket.
+        duration: from claim to completion.
+        queue_wait: from a file's first scan to its claim.
+        worker_wait: time outside all stages of jobs that succeeded at the first attempt: mostly waiting for a worker.
+        unfinished: claimed jobs without a record of completion.
+        bucket_s: length of a bucket.
     """
 
     log: LogSummary
@@ -137,19 +137,19 @@ class Report:
     queue_wait: Spread
     worker_wait: Spread
     stages: list[StageTimes]
-    step_s: int
+    bucket_s: int
     buckets: list[Bucket]
-    failures: list[Failures]
-    retries: list[Retries]
+    failures: list[FailureGroup]
+    retried_requests: list[RetriedRequests]
     inferences: int
     slowest: list[SlowJob]
-    lives: list[Life]
+    runs: list[Run]
     incidents: list[Incident]
     unfinished: list[str] = field(default_factory=list)
 
     @property
     def per_hour(self) -> float:
-        """Jobs that ended in an hour, over the whole time."""
+        """Completed jobs per hour over the whole time."""
         if self.first is None or self.last is None or self.last == self.first:
             return 0.0
         return (self.done + self.failed) / ((self.last - self.first).total_seconds() / 3600)
@@ -157,10 +157,10 @@ class Report:
     @property
     def restarts(self) -> int:
         """Starts after the first."""
-        return max(0, len(self.lives) - 1)
+        return max(0, len(self.runs) - 1)
 
     @property
     def retry_rate(self) -> float:
-        """Questions that were asked again, of all that were asked."""
-        again = sum(each.count for each in self.retries)
-        return again / (again + self.inferences) if again else 0.0
+        """Share of requests to model servers that were retried, 0..1."""
+        retried = sum(each.count for each in self.retried_requests)
+        return retried / (retried + self.inferences) if retried else 0.0

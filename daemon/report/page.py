@@ -1,4 +1,4 @@
-"""A report as one HTML page: plots, tables, light and dark, readable on a phone and by a screen reader; needs no network and no script."""
+"""A report as one HTML page with plots and tables, light and dark, for phones and screen readers; no network access and no script."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ from importlib import resources
 
 from daemon.report.numbers import Report, Spread
 from daemon.report.plots import Series, bars_plot, lines_plot, meter, shares_bar
-from daemon.report.tables import milliseconds, moment, read, span
+from daemon.report.tables import milliseconds, moment, source_summary, span
 
-MOST_FILES = 4
-MOST_STARTS = 12
+MAX_FILES = 4
+MAX_RUNS = 12
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""Nothing is fetched, nothing is run: names in a log come from strangers."""
+"""Nothing is fetched and nothing is executed, because names in a log are untrusted input."""
 
 
 def page(report: Report, *, made: datetime) -> str:
-    """The whole page.
+    """The page.
 
     Args:
-        made: when, UTC.
+        made: when the report was made, UTC.
     """
     style = resources.files("daemon.report").joinpath("report.css").read_text(encoding="utf-8")
-    sections = [_tiles(report), _stages(report), _over_time(report), _failures(report), _slowest(report), _waits(report), _retries(report)]
-    body = "".join((*sections, _lives(report), _incidents(report), _unfinished(report)))
+    sections = [
+        _tiles(report),
+        _stages(report),
+        _over_time(report),
+        _failures(report),
+        _slowest(report),
+        _waits(report),
+        _retried_requests(report),
+    ]
+    body = "".join((*sections, _runs(report), _incidents(report), _unfinished(report)))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -37,16 +45,16 @@ def page(report: Report, *, made: datetime) -> str:
 {style}</style>
 </head>
 <body>
-<a class="skip" href="#content">To the numbers</a>
+<a class="skip" href="#content">Skip to content</a>
 <header>
-<h1>doodled: where the time goes</h1>
+<h1>doodled report</h1>
 <p>{_period(report)}</p>
 </header>
 <main id="content">
 {body}
 </main>
 <footer>
-<p>{escape(read(report))}. Made by <code>doodled report</code>, {moment(made)} UTC. All times are UTC.</p>
+<p>{escape(source_summary(report))}. Created by <code>doodled report</code> at {moment(made)} UTC. All times are UTC.</p>
 </footer>
 </body>
 </html>
@@ -55,7 +63,7 @@ def page(report: Report, *, made: datetime) -> str:
 
 def _period(report: Report) -> str:
     if report.first is None or report.last is None:
-        return "There is nothing in these logs."
+        return "These logs contain no records."
     first, last = (f'<time datetime="{at.isoformat()}">{moment(at)}</time>' for at in (report.first, report.last))
     return f"{first} to {last} UTC, {span(report.last - report.first)}"
 
@@ -64,12 +72,12 @@ def _tiles(report: Report) -> str:
     ended = report.done + report.failed
     share = f" ({100 * report.failed / ended:.1f} %)" if ended else ""
     tiles = [
-        (f"{report.done:,}", "animations made", ""),
+        (f"{report.done:,}", "drawings animated", ""),
         (f"{report.failed:,}", f"failed{share}", "bad" if report.failed else ""),
-        (milliseconds(report.duration.p50_ms), "a job, claim to end: half are faster", ""),
-        (milliseconds(report.duration.p95_ms), "95 of 100 are faster", ""),
-        (milliseconds(report.queue_wait.p95_ms), "waited in the inbox, 95 of 100 less", ""),
-        (f"{report.per_hour:,.0f}" if report.per_hour >= 10 else f"{report.per_hour:.1f}", "an hour", ""),
+        (milliseconds(report.duration.p50_ms), "median job, claim to completion", ""),
+        (milliseconds(report.duration.p95_ms), "p95 job, claim to completion", ""),
+        (milliseconds(report.queue_wait.p95_ms), "p95 wait in the inbox", ""),
+        (f"{report.per_hour:,.0f}" if report.per_hour >= 10 else f"{report.per_hour:.1f}", "jobs per hour", ""),
         (f"{report.restarts}", "restart" + "s" * (report.restarts != 1), ""),
     ]
     items = "".join(
@@ -81,17 +89,17 @@ def _tiles(report: Report) -> str:
 def _stages(report: Report) -> str:
     if not report.stages:
         return ""
-    colours = [f"--stage-{min(number, 8)}" for number in range(len(report.stages))]
+    colors = [f"--stage-{min(number, 8)}" for number in range(len(report.stages))]
     longest_ms = max(stage.spread.p95_ms for stage in report.stages) or 1.0
     rows = []
-    for stage, colour in zip(report.stages, colours, strict=True):
-        parts = ", ".join(f"{part} {milliseconds(ms / stage.spread.count)}" for part, ms in stage.parts_ms.items())
-        named = f'<span class="key" style="background:var({colour})"></span>{escape(stage.stage)}'
-        named += f"<br><small>{escape(parts)}</small>" if len(stage.parts_ms) > 1 else ""
-        bar = meter(colour, stage.spread.p50_ms / longest_ms, stage.spread.p95_ms / longest_ms)
+    for stage, color in zip(report.stages, colors, strict=True):
+        steps = ", ".join(f"{step} {milliseconds(ms / stage.spread.count)}" for step, ms in stage.steps_ms.items())
+        named = f'<span class="key" style="background:var({color})"></span>{escape(stage.stage)}'
+        named += f"<br><small>{escape(steps)}</small>" if len(stage.steps_ms) > 1 else ""
+        bar = meter(color, stage.spread.p50_ms / longest_ms, stage.spread.p95_ms / longest_ms)
         rows.append([f'<th scope="row">{named}</th>', *_spread(stage.spread), _cell(f"{100 * stage.share:.1f} %"), _bar_cell(bar)])
-    shares = [(stage.stage, stage.share, colour) for stage, colour in zip(report.stages, colours, strict=True)]
-    told = ", ".join(f"{name} {100 * share:.0f} %" for name, share, _ in sorted(shares, key=lambda each: -each[1]))
+    shares = [(stage.stage, stage.share, color) for stage, color in zip(report.stages, colors, strict=True)]
+    summary = ", ".join(f"{name} {100 * share:.0f} %" for name, share, _ in sorted(shares, key=lambda each: -each[1]))
     head = [
         ("stage", "text"),
         ("jobs", "more"),
@@ -99,12 +107,12 @@ def _stages(report: Report) -> str:
         ("p95", ""),
         ("max", "more"),
         ("share", ""),
-        ("p50, and p95 in pale", "bar text"),
+        ("p50, p95 pale", "bar text"),
     ]
     return _section(
         "Stages",
-        shares_bar(f"Share of the time at work: {told}", shares) + _table("Times of each stage", head, rows),
-        "The work on a drawing, stage by stage: shares of all the time that workers spent. Below a stage: its parts, on average.",
+        shares_bar(f"Share of the work time: {summary}", shares) + _table("Duration of each stage", head, rows),
+        "Share of each stage in the time that workers spent. Below a stage: the mean time of its steps.",
     )
 
 
@@ -112,12 +120,12 @@ def _over_time(report: Report) -> str:
     buckets = report.buckets
     if not buckets:
         return ""
-    step = span(timedelta(seconds=report.step_s))
+    length = span(timedelta(seconds=report.bucket_s))
     slowest = max((each.p95_ms for each in buckets if each.p95_ms is not None), default=0.0)
     busiest = max(each.done + each.failed for each in buckets)
     latency = lines_plot(
-        "From claim to end",
-        f"Lines over time: in the slowest {step}, 95 of 100 jobs took less than {milliseconds(slowest)}",
+        "Job duration",
+        f"Line chart: in the slowest {length}, 95 % of jobs took less than {milliseconds(slowest)}",
         buckets,
         [
             Series("p50", "--p50", [each.p50_ms for each in buckets]),
@@ -125,14 +133,14 @@ def _over_time(report: Report) -> str:
         ],
     )
     waiting = lines_plot(
-        "Waited in the inbox",
-        "A line over time: how long 95 of 100 jobs waited at most before they were claimed",
+        "Wait in the inbox",
+        "Line chart: the time within which 95 % of jobs were claimed",
         buckets,
         [Series("p95", "--stage-4", [each.waited_p95_ms for each in buckets])],
     )
     throughput = bars_plot(
-        f"Jobs in {step}",
-        f"Bars over time: at most {busiest} jobs ended in {step}; {report.done} were done and {report.failed} failed altogether",
+        f"Jobs in {length}",
+        f"Bar chart: at most {busiest} jobs completed in {length}; in total {report.done} were done and {report.failed} failed",
         buckets,
         [Series("done", "--good", [each.done for each in buckets]), Series("failed", "--bad", [each.failed for each in buckets])],
     )
@@ -149,8 +157,8 @@ def _bucket_table(report: Report) -> str:
         ]
         for each in report.buckets
     ]
-    head = [("from", "text"), ("done", ""), ("failed", ""), ("p50", ""), ("p95", ""), ("waited p95", "")]
-    return f"<details><summary>The same as numbers</summary>{_table('Jobs over time', head, rows)}</details>"
+    head = [("from", "text"), ("done", ""), ("failed", ""), ("p50", ""), ("p95", ""), ("wait p95", "")]
+    return f"<details><summary>Show as a table</summary>{_table('Jobs over time', head, rows)}</details>"
 
 
 def _failures(report: Report) -> str:
@@ -159,13 +167,13 @@ def _failures(report: Report) -> str:
     most = max(each.count for each in report.failures)
     rows = []
     for each in report.failures:
-        named = ", ".join(_name(file) for file in each.files[:MOST_FILES])
-        more = f" and {each.count - MOST_FILES:,} more" if each.count > MOST_FILES else ""
+        named = ", ".join(_name(file) for file in each.files[:MAX_FILES])
+        more = f" and {each.count - MAX_FILES:,} more" if each.count > MAX_FILES else ""
         why = f'<td class="wide">{escape(each.message)}<div class="names">{named}{more}</div></td>'
         bar = _bar_cell(meter("--bad", each.count / most), 18)
         rows.append([_head(each.error_type), _cell(f"{each.count:,}"), bar, _cell(moment(each.last), "more"), why])
-    head = [("reason", "text"), ("jobs", ""), ("", "bar"), ("last", "more"), ("why, and which drawings", "text")]
-    return _section("Failures", _table("Failures by reason", head, rows))
+    head = [("error type", "text"), ("jobs", ""), ("", "bar"), ("last", "more"), ("message and drawings", "text")]
+    return _section("Failures", _table("Failures by error type", head, rows))
 
 
 def _slowest(report: Report) -> str:
@@ -183,51 +191,52 @@ def _slowest(report: Report) -> str:
         ]
         for job in report.slowest[:10]
     ]
-    bar = ("at work, and waiting in pale", "bar text")
-    head = [("drawing", "text"), ("claim to end", ""), ("at work", "more"), ("mostly", ""), bar, ("ended", "more")]
+    bar = ("work, waiting pale", "bar text")
+    head = [("drawing", "text"), ("duration", ""), ("work", "more"), ("longest stage", ""), bar, ("completed", "more")]
     return _section("Slowest drawings", _table("Slowest drawings", head, rows))
 
 
 def _waits(report: Report) -> str:
-    named = {"in the inbox, before its claim": report.queue_wait, "for a worker, after it": report.worker_wait}
+    named = {"in the inbox": report.queue_wait, "for a worker": report.worker_wait}
     rows = [[_head(name), *_spread(spread)] for name, spread in named.items() if spread.count]
-    head = [("a drawing waited", "text"), ("jobs", "more"), ("p50", ""), ("p95", ""), ("max", "more")]
+    head = [("drawings waited", "text"), ("jobs", "more"), ("p50", ""), ("p95", ""), ("max", "more")]
     return _section("Waiting", _table("Waiting times", head, rows)) if rows else ""
 
 
-def _retries(report: Report) -> str:
-    if not report.retries:
+def _retried_requests(report: Report) -> str:
+    if not report.retried_requests:
         return ""
-    rows = [[_head(each.upstream), _cell(each.reason), _cell(f"{each.count:,}"), _cell(f"{each.jobs:,}")] for each in report.retries]
-    head = [("model server", "text"), ("reason", ""), ("asked again", ""), ("jobs", "")]
-    share = f"{100 * report.retry_rate:.1f} % of all attempts had to be made again."
-    return _section("Model servers", _table("Questions asked again", head, rows), share)
+    groups = report.retried_requests
+    rows = [[_head(each.server), _cell(each.reason), _cell(f"{each.count:,}"), _cell(f"{each.jobs:,}")] for each in groups]
+    head = [("model server", "text"), ("reason", ""), ("retries", ""), ("jobs", "")]
+    share = f"{100 * report.retry_rate:.1f} % of the requests were retried."
+    return _section("Model servers", _table("Retried requests", head, rows), share)
 
 
-def _lives(report: Report) -> str:
-    if not report.lives:
+def _runs(report: Report) -> str:
+    if not report.runs:
         return ""
     rows = [
         [
             _head(moment(each.started)),
-            _cell(moment(each.ended) if each.ended is not None else "not told"),
+            _cell(moment(each.ended) if each.ended is not None else "unknown"),
             _cell(span(each.ended - each.started) if each.ended is not None else "", "more"),
             _cell(each.reason),
             _cell(each.version, "more"),
         ]
-        for each in reversed(report.lives)
+        for each in reversed(report.runs)
     ]
-    head = [("started", "text"), ("stopped", ""), ("ran for", "more"), ("why it stopped", ""), ("version", "more")]
-    lead = "A stop that is not told: it still runs, or was killed."
-    more = f" The last {MOST_STARTS} of {len(rows):,}." if len(rows) > MOST_STARTS else ""
-    return _section("Starts", _table("Starts and stops", head, rows[:MOST_STARTS]), lead + more)
+    head = [("started", "text"), ("stopped", ""), ("ran for", "more"), ("reason", ""), ("version", "more")]
+    lead = "A run without a stop is still running, or was killed."
+    more = f" Last {MAX_RUNS} of {len(rows):,}." if len(rows) > MAX_RUNS else ""
+    return _section("Starts", _table("Starts and stops", head, rows[:MAX_RUNS]), lead + more)
 
 
 def _incidents(report: Report) -> str:
     if not report.incidents:
         return ""
     rows = [[_head(each.event), _cell(f"{each.count:,}"), _cell(moment(each.last))] for each in report.incidents]
-    return _section("What else happened", _table("Incidents", [("event", "text"), ("times", ""), ("last", "")], rows))
+    return _section("Other warnings", _table("Other warnings", [("event", "text"), ("count", ""), ("last", "")], rows))
 
 
 def _unfinished(report: Report) -> str:
@@ -236,10 +245,10 @@ def _unfinished(report: Report) -> str:
     names = ", ".join(_name(name) for name in report.unfinished[:50])
     more = f" and {len(report.unfinished) - 50:,} more" if len(report.unfinished) > 50 else ""
     text = f'<div class="names">{names}{more}</div>'
-    return _section("No end told", text, "Drawings that were claimed, and of which these logs tell no end: they run, wait, or are stuck.")
+    return _section("Not completed", text, "Claimed drawings without a record of completion: they run, wait, or are stuck.")
 
 
-# --- pieces ----------------------------------------------------------------------------------------------------------
+# --- elements --------------------------------------------------------------------------------------------------------
 
 
 def _section(title: str, content: str, lead: str = "") -> str:
@@ -249,7 +258,7 @@ def _section(title: str, content: str, lead: str = "") -> str:
 
 
 def _table(label: str, head: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> str:
-    """A table that scrolls by itself where it is wider than the page, with the keyboard, too."""
+    """A table that scrolls within the page where it is too wide, also with the keyboard."""
     cells = "".join(f'<th scope="col" class="{kind}">{escape(name)}</th>' if name else f'<td class="{kind}"></td>' for name, kind in head)
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
     table = f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,6 +1,6 @@
-"""Plots of a report: SVG for shapes, which stretch with the page, and HTML for words, which don't.
+"""Plots of a report: SVG for shapes, which scale with the page, and HTML for text, which does not.
 
-Each is a figure with a sentence for those who can't see it; pointing at a step of time tells its numbers.
+Each plot is a figure with a sentence for screen readers; hovering over an interval shows its values.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from daemon.report.numbers import Bucket
 from daemon.report.tables import milliseconds, moment
 
 WIDTH, HEIGHT = 1000.0, 100.0
-_MOST_TICKS = 4
-_MOST_DATES = 7
+_MAX_TICKS = 4
+_MAX_DATES = 7
 _DATE_STEPS_S = (1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_419_200)
 
 
 @dataclass(frozen=True)
 class Series:
-    """Values over time, None where there are none; `name` is for the legend, `colour` a custom property of the style sheet."""
+    """Values over time, None where there is none; `name` is shown in the legend, `color` is a custom property of the style sheet."""
 
     name: str
-    colour: str
+    color: str
     values: Sequence[float | None]
 
 
 def lines_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series]) -> str:
-    """Times as lines, broken where nothing ended."""
+    """Durations as lines, interrupted where no job completed."""
     most = _most(value for each in series for value in each.values)
     ticks = time_ticks(most)
     shapes = "".join(_line(each, ticks[-1]) for each in series)
@@ -39,7 +39,7 @@ def lines_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: S
 
 
 def bars_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series]) -> str:
-    """Counts as bars, one series upon the other."""
+    """Counts as stacked bars."""
     sums = [sum(value or 0 for value in values) for values in zip(*(each.values for each in series), strict=True)]
     ticks = count_ticks(_most(sums))
     shapes = []
@@ -47,17 +47,17 @@ def bars_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Se
         below = 0.0
         for each in series:
             value = each.values[place] or 0
-            shapes.append(_bar(place, len(buckets), below / ticks[-1], value / ticks[-1], each.colour))
+            shapes.append(_bar(place, len(buckets), below / ticks[-1], value / ticks[-1], each.color))
             below += value
     return _plot(caption, sentence, buckets, series, _Drawn("".join(shapes), ticks, "{:,.0f}".format))
 
 
 def shares_bar(sentence: str, shares: Sequence[tuple[str, float, str]]) -> str:
-    """Shares of a whole, (name, 0..1, colour), side by side."""
+    """A bar that is divided into shares of (name, 0..1, color)."""
     left, shapes = 0.0, ""
-    for name, share, colour in shares:
+    for name, share, color in shares:
         width = WIDTH * share
-        shapes += f'<rect x="{left:.2f}" y="0" width="{max(0.0, width - 1.5):.2f}" height="100" fill="var({colour})">'
+        shapes += f'<rect x="{left:.2f}" y="0" width="{max(0.0, width - 1.5):.2f}" height="100" fill="var({color})">'
         shapes += f"<title>{escape(name)}: {100 * share:.1f} %</title></rect>"
         left += width
     return (
@@ -65,19 +65,19 @@ def shares_bar(sentence: str, shares: Sequence[tuple[str, float, str]]) -> str:
     )
 
 
-def meter(colour: str, share: float, beyond: float = 0.0) -> str:
-    """A bar in a table's cell: `share` in full, up to `beyond` in pale. For the eye only, as the numbers stand beside it."""
-    shapes = f'<rect width="{WIDTH * min(1.0, beyond):.1f}" height="100" fill="var({colour})" opacity="0.35"/>' if beyond else ""
-    shapes += f'<rect width="{WIDTH * min(1.0, share):.1f}" height="100" fill="var({colour})"/>'
+def meter(color: str, share: float, beyond: float = 0.0) -> str:
+    """A bar in a table cell: `share` in full color, up to `beyond` pale. Hidden from screen readers, because the numbers are beside it."""
+    shapes = f'<rect width="{WIDTH * min(1.0, beyond):.1f}" height="100" fill="var({color})" opacity="0.35"/>' if beyond else ""
+    shapes += f'<rect width="{WIDTH * min(1.0, share):.1f}" height="100" fill="var({color})"/>'
     return f'<svg class="meter" viewBox="0 0 1000 100" preserveAspectRatio="none" aria-hidden="true">{shapes}</svg>'
 
 
-# --- parts of a plot -------------------------------------------------------------------------------------------------
+# --- elements --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Shapes, the values that are marked beside them, from 0 to the top, and how values are written."""
+    """Shapes, the values of the axis from 0 to its end, and the format of values."""
 
     shapes: str
     ticks: Sequence[float]
@@ -90,7 +90,7 @@ def _plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequen
     labels = "".join(
         f'<span style="bottom:{100 * tick / ticks[-1]:.2f}%">{_short(as_label(tick)) if tick else "0"}</span>' for tick in ticks
     )
-    legend = "".join(f'<li><span class="key" style="background:var({each.colour})"></span>{escape(each.name)}</li>' for each in series)
+    legend = "".join(f'<li><span class="key" style="background:var({each.color})"></span>{escape(each.name)}</li>' for each in series)
     hover = "".join(_hover(place, len(buckets), bucket.start, series, as_label) for place, bucket in enumerate(buckets))
     svg = f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="{escape(sentence)}">'
     svg += f"{grid}{drawn.shapes}{hover}</svg>"
@@ -114,7 +114,7 @@ def _x(place: float, count: int) -> float:
 
 
 def _line(series: Series, top: float) -> str:
-    """A path that is lifted where there is no value; a lone value becomes a dot (a line of no length with round ends)."""
+    """A path with gaps where there is no value; a single value becomes a dot (a line of no length with round ends)."""
     path, is_down = "", False
     for place, value in enumerate(series.values):
         if value is None:
@@ -123,28 +123,28 @@ def _line(series: Series, top: float) -> str:
         point = f"{_x(place + 0.5, len(series.values)):.2f} {_y(value / top):.2f}"
         path += f"L{point}" if is_down else f"M{point}L{point}"
         is_down = True
-    return f'<path class="line" d="{path}" stroke="var({series.colour})"/>' if path else ""
+    return f'<path class="line" d="{path}" stroke="var({series.color})"/>' if path else ""
 
 
-def _bar(place: int, count: int, below: float, share: float, colour: str) -> str:
+def _bar(place: int, count: int, below: float, share: float, color: str) -> str:
     if not share:
         return ""
     gap = WIDTH / count * 0.12
     x, width = _x(place, count) + gap / 2, WIDTH / count - gap
-    return f'<rect x="{x:.2f}" y="{_y(below + share):.2f}" width="{width:.2f}" height="{HEIGHT * share:.2f}" fill="var({colour})"/>'
+    return f'<rect x="{x:.2f}" y="{_y(below + share):.2f}" width="{width:.2f}" height="{HEIGHT * share:.2f}" fill="var({color})"/>'
 
 
 def _hover(place: int, count: int, start: datetime, series: Sequence[Series], as_label: Callable[[float], str]) -> str:
-    """What pointing at a step of time tells."""
+    """The tooltip of one interval."""
     values = ((each.name, each.values[place]) for each in series)
-    said = ", ".join(f"{name} {as_label(value)}" for name, value in values if value is not None) or "nothing"
+    text = ", ".join(f"{name} {as_label(value)}" for name, value in values if value is not None) or "nothing"
     x, width = _x(place, count), WIDTH / count
-    title = escape(f"{moment(start)}: {said}")
+    title = escape(f"{moment(start)}: {text}")
     return f'<rect class="hover" x="{x:.2f}" y="0" width="{width:.2f}" height="100"><title>{title}</title></rect>'
 
 
 def _dates(buckets: Sequence[Bucket]) -> str:
-    """A few times below the plot; every other one leaves on narrow pages."""
+    """Dates below the plot; narrow pages hide every other one."""
     if not buckets:
         return ""
     count = len(buckets)
@@ -159,26 +159,26 @@ def _dates(buckets: Sequence[Bucket]) -> str:
 
 
 def _dated(buckets: Sequence[Bucket]) -> list[int]:
-    """The buckets that begin at a round time, not too many of them."""
+    """Indices of buckets that begin at a round time, at most _MAX_DATES."""
     begins = [round(bucket.start.timestamp()) for bucket in buckets]
     for step_s in _DATE_STEPS_S:
         places = [place for place, begin in enumerate(begins) if begin % step_s == 0]
-        if len(places) <= _MOST_DATES:
+        if len(places) <= _MAX_DATES:
             return places or [0]
-    return list(range(0, len(buckets), math.ceil(len(buckets) / _MOST_DATES)))
+    return list(range(0, len(buckets), math.ceil(len(buckets) / _MAX_DATES)))
 
 
 def count_ticks(most: float) -> list[float]:
     """Round values from 0 to at least `most`: steps of 1, 2 or 5 times a power of ten."""
-    step = _round_up(max(most, 1.0) / _MOST_TICKS, (1, 2, 5, 10))
+    step = _round_up(max(most, 1.0) / _MAX_TICKS, (1, 2, 5, 10))
     step = max(1.0, step)
     return [step * number for number in range(math.ceil(max(most, 1.0) / step) + 1)]
 
 
 def time_ticks(most_ms: float) -> list[float]:
-    """The same for milliseconds, in steps that are round in the unit that they are as_label in."""
+    """Round values for milliseconds, in steps that are round in the unit that shows them."""
     unit = next((unit for unit in (3_600_000.0, 60_000.0, 1000.0) if most_ms >= 2 * unit), 1.0)
-    step = unit * _round_up(max(most_ms, 1.0) / unit / _MOST_TICKS, (1, 2, 5, 10) if unit < 60_000 else (1, 2, 5, 10, 15, 30))
+    step = unit * _round_up(max(most_ms, 1.0) / unit / _MAX_TICKS, (1, 2, 5, 10) if unit < 60_000 else (1, 2, 5, 10, 15, 30))
     return [step * number for number in range(math.ceil(max(most_ms, 1.0) / step) + 1)]
 
 

@@ -65,7 +65,7 @@ class Admission:
         """Record that a job started. Returns True if it is the probe of the models."""
         is_probe = not job.is_folder and self.models.record_start(job.id, now)
         if is_probe:
-            self._log.emit(Event.BREAKER_HALF_OPEN, job_id=job.id, upstream="networks")
+            self._log.for_job(job).emit(Event.BREAKER_HALF_OPEN, breaker="models")
         self.machine.record_start(job.id)
         self._running[job.id] = _Start(now, not job.is_folder, is_probe)
         return is_probe
@@ -106,10 +106,10 @@ class Admission:
         retry_after_s = result.failure.retry_after_s if result.failure is not None else None
         if completion.kind in UPSTREAM_TYPES:
             if self.models.record_failure(now, job.id, f"{completion.kind}: {completion.reason}", retry_after_s):
-                self._log.emit(Event.BREAKER_OPENED, upstream="networks", reason=completion.reason, failures=self.models.failures)
+                self._log.emit(Event.BREAKER_OPENED, breaker="models", reason=completion.reason, failures=self.models.failures)
             if completion.kind is ErrorType.UNAUTHORISED:
-                self._log.emit(Event.AUTH_REJECTED, upstream="networks", reason=completion.reason)
+                self._log.emit(Event.AUTH_REJECTED, reason=completion.reason)
         elif result.models_answered:
             opened_at_s = self.models.opened_at_s
             if self.models.record_success(job.id) and opened_at_s is not None:
-                self._log.emit(Event.BREAKER_CLOSED, upstream="networks", open_for_s=round(now - opened_at_s, 1))
+                self._log.emit(Event.BREAKER_CLOSED, breaker="models", open_for_s=round(now - opened_at_s, 1))

@@ -63,7 +63,7 @@ class Completion:
 
     def complete(self, job: Job, result: TaskResult, timing: JobTiming, now: float) -> CompletionResult:
         """Complete a job that a worker has finished. Updates `job`, durably if it stays in the spool. Raises OSError or ValueError."""
-        self.records.log_upstream_retries(job, result)
+        self.records.log_retried_requests(job, result)
         failure = result.failure or TaskFailure(ErrorType.INTERNAL, "the worker returned neither a result nor an error")
         if result.failure is None and result.manifest is not None:
             try:
@@ -123,7 +123,7 @@ class Completion:
             **(result.manifest or {}),
             "attempt": job.attempts,
             "finished": _timestamp(),
-            "stages_ms": result.stages_ms,
+            "stages_ms": result.stages_ms(),
         }
         manifest = publish(self._spool.layout.outbox, self._spool.path(job), job, content)
         self._keep_thumbnail(job)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlsplit
 
-from daemon.files.filenames import name_fields, shown_name
+from daemon.files.filenames import shown_name
 from daemon.log.events import Event, EventLog
-from daemon.log.stages import STAGES, stage_of
+from daemon.log.stages import stage_of
 from daemon.log.stopwatch import timing_lines
 from daemon.policy.failures import Outcome
 from daemon.service.jobs import JobTiming
@@ -33,30 +34,31 @@ class JobRecords:
         self._log, self._seen = log, seen
         self.logs_stages = True
 
-    def log_upstream_retries(self, job: Job, result: TaskResult) -> None:
+    def log_retried_requests(self, job: Job, result: TaskResult) -> None:
         """One record for each request to a model server that was sent again."""
-        for retry in result.retries:
-            self._log.emit(Event.UPSTREAM_RETRY, job_id=job.id, **asdict(retry))
+        log = self._log.for_job(job)
+        for request in result.retries:
+            log.emit(Event.INFERENCE_RETRIED, **_server_fields(request.server_url), **asdict(request))
 
     def log_stages(self, job: Job, result: TaskResult, failure: TaskFailure | None = None) -> None:
         """One record for each stage, the one that failed last."""
         if not self.logs_stages:
             return
+        log = self._log.for_job(job)
         failed = stage_of(failure.stage) if failure is not None else ""
-        for stage, steps in STAGES.items():
-            spent_ms = sum(result.stages_ms.get(step, 0.0) for step in steps)
-            if spent_ms and stage != failed:
-                self._log.emit(Event.STAGE_DONE, job_id=job.id, stage=stage, duration_ms=round(spent_ms, 2), outcome="success")
+        stages_ms = result.stages_ms()
+        for stage, spent_ms in stages_ms.items():
+            if stage != failed:
+                log.emit(Event.STAGE_DONE, stage=stage, duration_ms=spent_ms, outcome="success")
         if failed and failure is not None:
-            spent_ms = sum(result.stages_ms.get(step, 0.0) for step in STAGES.get(failed, ()))
-            kind, took_ms = str(failure.kind), round(spent_ms, 2)
-            self._log.emit(Event.STAGE_FAILED, job_id=job.id, stage=failed, duration_ms=took_ms, outcome="failure", error_type=kind)
+            spent_ms = stages_ms.get(failed, 0.0)
+            log.emit(Event.STAGE_FAILED, stage=failed, duration_ms=spent_ms, outcome="failure", error_type=str(failure.kind))
 
     def log_duplicate(self, job: Job, result: TaskResult) -> None:
         """A record if a drawing with the same content was animated before. It is animated again all the same, because its user asked."""
         original = self._seen.job_of(result.file_sha256, job.id)
         if original is not None:
-            self._log.emit(Event.JOB_DUPLICATE, job_id=job.id, original_job_id=original, policy="again", **name_fields(job.name))
+            self._log.for_job(job).emit(Event.JOB_DUPLICATE, original_job_id=original, policy="again")
 
     def log_done(
         self, job: Job, result: TaskResult, timing: JobTiming, manifest: Mapping[str, Any], *, now: float, publish_started_s: float
@@ -73,16 +75,17 @@ class JobRecords:
             outcome="success",
             duration_ms=round(1000 * (now - timing.claimed_s)),
             queue_wait_ms=round(1000 * timing.queue_wait_s),
-            work_ms=round(sum(result.stages_ms.values()), 2),
+            work_ms=round(sum(result.steps_ms.values()), 2),
             publish_ms=round(1000 * publish_s, 1),
             overhead_ms=round(1000 * (timing.overhead_s + _idle_s(result, publish_started_s) + publish_s), 1),
-            stages_ms=result.stages_ms,
+            stages_ms=result.stages_ms(),
+            steps_ms=result.steps_ms,
             retries=len(result.retries),
             renderer=manifest.get("renderer"),
             inference=manifest.get("inference"),
             outputs=[_output_fields(output) for output in manifest["outputs"]],
         )
-        spent_s = {stage: spent_ms / 1000 for stage, spent_ms in result.stages_ms.items()}
+        spent_s = {step: spent_ms / 1000 for step, spent_ms in result.steps_ms.items()}
         formats = "+".join(dict.fromkeys(str(output.get("format", "")).upper() for output in manifest["outputs"]))
         for line in timing_lines(spent_s, sum(spent_s.values()), kind=formats, inference=str(manifest.get("inference") or "")):
             self._log.aside(line)
@@ -104,7 +107,8 @@ class JobRecords:
             stack=failure.trace[-_MAX_STACK:] or None,
             permanent=True,
             duration_ms=round(1000 * duration_s),
-            stages_ms=result.stages_ms,
+            stages_ms=result.stages_ms(),
+            steps_ms=result.steps_ms,
             failed_path=shown_name(failed_path),
         )
 
@@ -125,9 +129,15 @@ class JobRecords:
         log = self._log.for_job(job)
         if result is not None and result.file_sha256:
             log = log.bind(file_sha256=result.file_sha256, file_size=result.file_size)
-        if result is not None and result.upstream_attempts:
-            log = log.bind(upstream_attempts=result.upstream_attempts)
+        if result is not None and result.inference_attempts:
+            log = log.bind(inference_attempts=result.inference_attempts)
         return log
+
+
+def _server_fields(url: str) -> dict[str, Any]:
+    """Host and port of a model server, as OpenTelemetry's `server.address` and `server.port`."""
+    parts = urlsplit(url)
+    return {"server_address": parts.hostname, "server_port": parts.port or {"http": 80, "https": 443}.get(parts.scheme)}
 
 
 def _idle_s(result: TaskResult, now: float) -> float:

@@ -21,7 +21,6 @@ SCAN_PAUSE_FACTOR = 10.0
 MAX_SCAN_PAUSE_S = 15.0
 """Upper bound of that pause, so that a new file becomes visible soon even beside forty thousand others on a busy machine."""
 
-SLOW_SCAN_S = 1.0
 WATCH_CHECK_S = 5.0
 MAX_REJECTED_RECORDS = 50
 """Records of rejected files in one scan; further ones are only counted."""
@@ -87,10 +86,8 @@ class ScanLoop:
         unannounced = 0 if self._is_hinted or self.scans == 1 else result.new  # the watcher announces nothing from before the start
         self.found_by_scan_only += unannounced
         self._is_hinted = False
-        if result.new or self._scan_took_s > SLOW_SCAN_S:
-            took_ms = round(1000 * self._scan_took_s, 1)
-            counts = {"entries": result.entries, "new": result.new, "found_by_scan_only": unannounced}
-            self._log.emit(Event.SCAN_DONE, **counts, duration_ms=took_ms)
+        counts = {"entries": result.entries, "new": result.new, "found_by_scan_only": unannounced}
+        self._log.emit(Event.SCAN_DONE, **counts, duration_ms=round(1000 * self._scan_took_s, 1))
         self._log_degraded([error for folder, error in result.problems if not folder])
 
     def _log_rejected(self, result: ScanResult) -> None:

@@ -199,13 +199,7 @@ class Scheduler:
         if job is None:
             return
         queue_wait_s = now - candidate.stability.first_seen_s
-        self._log.emit(
-            Event.JOB_CLAIMED,
-            job_id=job.id,
-            **name_fields(job.name),
-            folder="/".join(job.folder),
-            queue_wait_ms=round(1000 * queue_wait_s),
-        )
+        self._log.for_job(job).emit(Event.JOB_CLAIMED, queue_wait_ms=round(1000 * queue_wait_s))
         timing = JobTiming(now, queue_wait_s)
         self._start(job, timing, now)
         timing.overhead_s = time.monotonic() - started_s
@@ -256,8 +250,8 @@ class Scheduler:
         job = running.job
         observation = self._observe(job)
         if observation.has_writer or observation.differs_from(running.observation):
-            self._return_attempt(job)
             self._log.for_job(job).emit(Event.JOB_RETRIED, reason="changed")
+            self._return_attempt(job)
             self._requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
             self.admission.forget(job)
             return

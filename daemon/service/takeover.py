@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from daemon.files.filenames import name_fields
 from daemon.log.events import Event, EventLog
 from daemon.policy.failures import ErrorType
 from daemon.service.completion import Completion
@@ -45,8 +44,7 @@ class Takeover:
         for recovered in take_over_jobs(self._spool):
             self.recovered += 1
             job = recovered.job
-            fields = {**name_fields(job.name), "from_state": str(recovered.state), "crashes": job.recoveries}
-            self._log.emit(Event.JOB_RECOVERED, job_id=job.id, **fields)
+            self._log.for_job(job).emit(Event.JOB_RECOVERED, from_state=str(recovered.state), crashes=job.recoveries)
             waiting = self.resume(recovered, now, max_recoveries)
             if waiting is not None:
                 yield waiting
@@ -100,4 +98,4 @@ class Takeover:
             self._spool.forget(job)
 
     def _log_lost(self, job: Job, reason: str) -> None:
-        self._log.emit(Event.JOB_LOST, job_id=job.id, **name_fields(job.name), reason=reason)
+        self._log.for_job(job).emit(Event.JOB_LOST, reason=reason)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.motions import motion_library
-from daemon.worker.task import Task, UpstreamRetry
+from daemon.worker.task import RetriedRequest, Task
 from pipeline.errors import ModelUnavailable, OptionError, RenderUnavailable
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class WorkerResources:
         self._is_software = False
         self._predictors: dict[tuple[InferenceRequest, float, bool], tuple[Predictor, str]] = {}
         self._library: MotionLibrary | None = None
-        self.retries: list[UpstreamRetry] = []
+        self.retries: list[RetriedRequest] = []
         self.attempts: Counter[str] = Counter()
         self.is_overloaded = False
 
@@ -114,5 +114,5 @@ class WorkerResources:
         if attempt.wait_s is not None and len(self.retries) < MAX_RETRIES_REPORTED:
             kind = attempt.error_type or ""
             self.retries.append(
-                UpstreamRetry(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s))
+                RetriedRequest(attempt.url, attempt.model, attempt.status, kind, attempt.attempt, round(1000 * attempt.wait_s))
             )

@@ -69,9 +69,9 @@ def run_task(task: Task) -> TaskResult:
         trace = traceback.format_exc(limit=-8)
         kind = error_type(error)
         result.failure = TaskFailure(kind, f"{type(error).__name__}: {error}"[:500], stage=_last_step(stopwatch), trace=trace)
-    result.stages_ms = {step: round(1000 * spent, 2) for step, spent in stopwatch.spent_s.items()}
+    result.steps_ms = {step: round(1000 * spent, 2) for step, spent in stopwatch.spent_s.items()}
     result.retries, result.models_overloaded = _resources.retries, _resources.is_overloaded
-    result.upstream_attempts = dict(_resources.attempts)
+    result.inference_attempts = dict(_resources.attempts)
     result.ended_s = time.monotonic()
     return result
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from daemon.log.stages import stage_times
 from daemon.options.inference import InferenceRequest
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType
@@ -39,14 +40,14 @@ class Task:
 
 
 @dataclass(frozen=True)
-class UpstreamRetry:
+class RetriedRequest:
     """A request to a model server that failed and was sent again."""
 
-    upstream: str
+    server_url: str
     model: str
     status_code: int | None
     error_type: str
-    attempt: int
+    request_attempt: int
     wait_ms: float
 
 
@@ -60,8 +61,8 @@ class TaskResult:
         was_begun: a worker began the task; if not, the failure is no evidence about the drawing.
         models_answered: the models made their predictions.
         models_overloaded: a model server reported overload, or was too slow to answer.
-        stages_ms: wall-clock milliseconds by step (`daemon.log.stages`).
-        upstream_attempts: requests to model servers by outcome: "answered", or the type of the error.
+        steps_ms: wall-clock milliseconds by step (`daemon.log.stages`).
+        inference_attempts: requests to model servers by outcome: "answered", or the type of the error.
         waited_s: time that the worker only waited for the disk.
         ended_s: when the worker finished, on the monotonic clock, which all processes share; 0.0 if unknown.
     """
@@ -73,11 +74,15 @@ class TaskResult:
     models_overloaded: bool = False
     file_sha256: str = ""
     file_size: int = 0
-    stages_ms: dict[str, float] = field(default_factory=dict)
-    upstream_attempts: dict[str, int] = field(default_factory=dict)
+    steps_ms: dict[str, float] = field(default_factory=dict)
+    inference_attempts: dict[str, int] = field(default_factory=dict)
     waited_s: float = 0.0
     ended_s: float = 0.0
-    retries: list[UpstreamRetry] = field(default_factory=list)
+    retries: list[RetriedRequest] = field(default_factory=list)
+
+    def stages_ms(self) -> dict[str, float]:
+        """Wall-clock milliseconds by stage."""
+        return {stage: round(spent_ms, 2) for stage, spent_ms in stage_times(self.steps_ms).items()}
 
 
 @dataclass(frozen=True)

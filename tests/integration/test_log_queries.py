@@ -1,4 +1,4 @@
-"""Every query in etc/queries runs on the log of real daemons, and answers what an independent computation answers."""
+"""Every query in etc/queries runs on the log of running daemons and matches an independent computation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Rows = list[list[Any]]
 
 
 def comparable(value: Any) -> Any:
-    """Numbers as numbers, times in one form, nothing as an empty text."""
+    """Numbers as numbers, times in one format, None as ""."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -88,7 +88,7 @@ def asked_lnav(question: str, log: Path | None = None) -> Rows:
 
 @cache
 def journal() -> Path:
-    """The log as a journal file: our datagrams, with what journald adds to them."""
+    """The log as a journal file: the daemon's datagrams with the fields that journald adds."""
     place = real_log().with_name("doodled.journal")
     export = real_log().with_name("doodled.export")
     with export.open("wb") as file:
@@ -112,19 +112,19 @@ def asked_journal(question: str, *before: str) -> Rows:
 
 
 def quantile(values: list[float], share: float) -> float:
-    """The least value that is not below `share` of them."""
+    """The quantile as the smallest sufficient value."""
     return sorted(values)[math.ceil(len(values) * share) - 1]
 
 
 def between(values: list[float], share: float) -> float:
-    """The same, interpolated."""
+    """The interpolated quantile."""
     place = (len(values) - 1) * share
     below, above = sorted(values)[math.floor(place)], sorted(values)[math.ceil(place)]
     return below + (above - below) * (place - math.floor(place))
 
 
 def rounded(value: float, digits: int) -> Any:
-    """Equal to the value, whichever way a tool rounds it to so many digits."""
+    """Equal to the value, however a tool rounds it to `digits`."""
     return pytest.approx(value, abs=0.51 * 10.0**-digits + 1e-9)
 
 
@@ -145,7 +145,7 @@ def failures(_: object) -> Rows:
 
 
 def retry_rate(_: object) -> Rows:
-    retries = logged("upstream.retry")
+    retries = logged("inference.retried")
     return [
         [len(retries) / (len(retries) + len(logged("stage.done", stage="infer"))), len(retries), len({each["job_id"] for each in retries})]
     ]
@@ -206,7 +206,7 @@ def time_by_stage(_: object) -> Rows:
 
 def backlog(_: object) -> Rows:
     last = max(logged("daemon.heartbeat"), key=lambda each: each["timestamp"])
-    return [[last[name] for name in ("timestamp", "inbox_depth", "oldest_pending_s", "deferred", "in_flight", "breaker")]]
+    return [[last[name] for name in ("timestamp", "inbox_depth", "oldest_pending_s", "jobs_waiting", "in_flight", "models_breaker")]]
 
 
 def wait_before_claim(how: Callable[[list[float], float], float]) -> Rows:
@@ -250,11 +250,11 @@ COLUMNS: dict[str, dict[str, tuple[int, ...]]] = {
     "lnav": {"04_stuck": (0, 1, 3), "05_story": (0, 1, 2, 3)},
     "journalctl": {"03_retry_rate": (0, 1)},
 }
-"""What a tool's query leaves out."""
+"""Columns that a tool's query returns, where it does not return all."""
 
 
 def answer(question: str, tool: str = "") -> Rows:
-    """What a query has to say."""
+    """The expected rows of a query."""
     rows = ANSWERS[question](between if tool == "duckdb" else quantile)
     chosen = COLUMNS.get(tool, {}).get(question)
     return [[comparable(row[place]) for place in chosen or range(len(row))] for row in rows]
@@ -263,7 +263,7 @@ def answer(question: str, tool: str = "") -> Rows:
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_log_has_something_to_ask_about() -> None:
+def test_every_query_has_rows() -> None:
     assert set(ANSWERS) == set(QUESTIONS)
     assert all(answer(question) for question in QUESTIONS)
     assert [row[1] for row in answer("04_stuck")] == [LOST]
@@ -285,9 +285,7 @@ def test_duckdb(question: str) -> None:
 
 @pytest.mark.parametrize("asked", [asked_jq, asked_duckdb, asked_lnav])
 @pytest.mark.parametrize("question", ["01_p95_per_stage", "07_time_by_stage"])
-def test_what_took_longest_comes_first_also_where_rounded_times_are_equal(
-    asked: Callable[[str, Path], Rows], question: str, tmp_path: Path
-) -> None:
+def test_sorts_by_exact_times_where_rounded_ones_are_equal(asked: Callable[[str, Path], Rows], question: str, tmp_path: Path) -> None:
     if asked is not asked_duckdb and shutil.which(asked.__name__.removeprefix("asked_")) is None:
         pytest.skip(f"{asked.__name__.removeprefix('asked_')} is not installed")
     model = logged("stage.done")[0]
@@ -314,7 +312,7 @@ def test_journalctl(question: str) -> None:
         assert asked_journal(question) == answer(question, "journalctl")
 
 
-def test_the_journal_says_what_is_wrong_and_how_bad_it_is() -> None:
+def test_journal_priorities_of_failures() -> None:
     if not JOURNAL_REMOTE.exists():
         pytest.skip("systemd-journal-remote is not installed")
 
@@ -327,7 +325,7 @@ def test_the_journal_says_what_is_wrong_and_how_bad_it_is() -> None:
     assert len(failed("warning")) > len(failed("err")) > 0
 
 
-def test_garbage_between_the_lines_changes_no_answer(tmp_path: Path) -> None:
+def test_foreign_lines_change_no_result(tmp_path: Path) -> None:
     if shutil.which("jq") is None:
         pytest.skip("jq is not installed")
     dirty = tmp_path / "dirty.log"
@@ -336,7 +334,7 @@ def test_garbage_between_the_lines_changes_no_answer(tmp_path: Path) -> None:
     assert lines(subprocess.run(command, check=True, capture_output=True, text=True).stdout) == answer("02_failures")
 
 
-def test_every_question_has_a_file_for_every_tool_that_says_how_to_call_it() -> None:
+def test_every_query_documents_its_call_and_result() -> None:
     suffixes = {"jq": "jq", "journalctl": "sh", "logql": "logql", "duckdb": "sql", "lnav": "lnav"}
     for tool, suffix in suffixes.items():
         for question in QUESTIONS:
@@ -370,7 +368,7 @@ def test_logql_is_grammatical(tmp_path: Path) -> None:
     assert json.loads(done.stdout) == [str(tmp_path / "wrong.logql")]
 
 
-def test_the_report_finds_in_the_journal_what_is_in_the_file() -> None:
+def test_report_of_journal_equals_report_of_file() -> None:
     if not JOURNAL_REMOTE.exists():
         pytest.skip("systemd-journal-remote is not installed")
     of_file, of_journal = (
@@ -387,13 +385,13 @@ def test_the_report_finds_in_the_journal_what_is_in_the_file() -> None:
         "deferred",
         "duplicates",
         "failures",
-        "retries",
-        "lives",
+        "retried_requests",
+        "runs",
         "incidents",
     ):
         assert of_journal[name] == of_file[name], name
     assert of_file["unfinished"] == [LOST]
     assert of_file["restarts"] == 4
-    assert [each["reason"] for each in of_file["lives"]] == ["drained", "", "signal", "", "signal"]
+    assert [each["reason"] for each in of_file["runs"]] == ["drained", "", "signal", "", "signal"]
     for one, other in zip(of_file["stages"], of_journal["stages"], strict=True):
         assert one["spread"] == pytest.approx(other["spread"])

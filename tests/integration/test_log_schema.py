@@ -1,4 +1,4 @@
-"""What real daemons tell is what etc/doc/logging.md says, both ways; and there is not too much of it, nor anything secret."""
+"""The log of running daemons matches etc/doc/logging.md, both ways; records are few, bounded and free of secrets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.gl
 
 PAGE = (ROOT / "etc" / "doc" / "logging.md").read_text()
 KINDS = {"text": str, "integer": int, "number": (int, float), "yes or no": bool, "list": list, "object": dict}
-MOST_A_JOB = 12
+MAX_PER_JOB = 12
 
 
 def table(heading: str) -> list[list[str]]:
@@ -43,9 +43,9 @@ def names(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
-JOB = names(PAGE.split("\nJOB is ")[1].split("\n")[0])
+JOB, RESULT = (names(PAGE.split(f"\n{group} is ")[1].split("\n")[0]) for group in ("JOB", "RESULT"))
 CORE = [names(row[0])[0] for row in table("In every record")]
-EVENTS = {names(row[0])[0]: (row[1], [*(JOB if "JOB" in row[3] else []), *names(row[3])]) for row in table("Events")}
+EVENTS = {names(row[0])[0]: (row[1], [*JOB * ("JOB" in row[3]), *RESULT * ("RESULT" in row[3]), *names(row[3])]) for row in table("Events")}
 
 
 def kinds() -> dict[str, Any]:
@@ -57,7 +57,7 @@ def kinds() -> dict[str, Any]:
     return found
 
 
-def test_every_event_is_documented_with_its_level_and_none_besides() -> None:
+def test_documented_events_and_levels() -> None:
     assert set(EVENTS) == set(Event)
     for event, (level, _) in EVENTS.items():
         lines: list[str] = []
@@ -65,7 +65,7 @@ def test_every_event_is_documented_with_its_level_and_none_besides() -> None:
         assert json.loads(lines[0])["level"] == level, event
 
 
-def test_every_field_that_is_told_is_documented_and_has_its_type() -> None:
+def test_every_logged_field_is_documented_with_its_type() -> None:
     types = kinds()
     for record in records():
         assert set(CORE) <= set(record)
@@ -76,7 +76,7 @@ def test_every_field_that_is_told_is_documented_and_has_its_type() -> None:
             assert isinstance(value, bool) == (expected is bool), (record["event"], name, value)
 
 
-def test_every_documented_field_is_told_or_at_least_could_be() -> None:
+def test_every_documented_field_is_used() -> None:
     source = "\n".join(path.read_text() for path in (ROOT / "daemon").rglob("*.py"))
     elsewhere = source.replace((ROOT / "daemon" / "log" / "events.py").read_text(), "")
     seen = {(record["event"], name) for record in records() for name in record}
@@ -89,8 +89,7 @@ def test_every_documented_field_is_told_or_at_least_could_be() -> None:
     assert explained == {name for _, fields in EVENTS.values() for name in fields} | {"truncated"}
 
 
-def test_the_day_was_hard_enough() -> None:
-    """Of what can't be provoked here there is little."""
+def test_the_log_has_almost_every_event() -> None:
     assert set(EVENTS) - {record["event"] for record in records()} == {
         "watch.overflow",
         "daemon.superseded",
@@ -102,27 +101,27 @@ def test_the_day_was_hard_enough() -> None:
     }
 
 
-def test_error_types_are_those_that_are_documented() -> None:
+def test_error_types_are_documented() -> None:
     listed = names(PAGE.split("\nError types: ")[1].split(". ")[0])
     assert set(ErrorType) <= set(listed)
     assert {each["error_type"] for each in logged("job.failed")} <= set(listed)
 
 
-def test_a_job_has_few_records() -> None:
+def test_job_has_few_records() -> None:
     of_job = Counter(record["job_id"] for record in records() if record["level"] == "info" and "job_id" in record)
-    assert max(of_job.values()) <= MOST_A_JOB
+    assert max(of_job.values()) <= MAX_PER_JOB
     whole_day = [record for record in records() if record["event"] not in {"daemon.heartbeat", "scan.done"}]
-    assert len(whole_day) / len(logged("job.claimed")) <= MOST_A_JOB
+    assert len(whole_day) / len(logged("job.claimed")) <= MAX_PER_JOB
 
 
-def test_no_line_is_long_or_holds_a_secret_or_anything_but_plain_characters() -> None:
+def test_lines_are_short_ascii_and_without_secrets() -> None:
     for line in real_log().read_bytes().splitlines():
         assert len(line) <= MAX_RECORD_BYTES < 48 * 1024
         assert line.isascii()
         assert not re.search(rb"(?i)authorization|bearer|://[^/\"]*@", line)
 
 
-def test_names_that_are_no_utf8_come_with_their_bytes() -> None:
+def test_names_that_are_not_utf8_have_their_bytes() -> None:
     import base64
 
     (done,) = [each for each in logged("job.done") if "file_name_b64" in each]
@@ -130,15 +129,15 @@ def test_names_that_are_no_utf8_come_with_their_bytes() -> None:
     assert done["file_name"] == "leek%FF.jpg"
 
 
-def test_all_names_for_other_stores_are_documented() -> None:
-    rows = {name: row for row in table("Other people's names") for name in names(row[0])}
+def test_names_for_other_log_stores_are_documented() -> None:
+    rows = {name: row for row in table("Names for other log stores") for name in names(row[0])}
     for ours, theirs in log_formats._ECS.items():
         assert theirs in names(rows[ours][1]), ours
     for ours, theirs in {**log_formats._OTEL, **log_formats._OTEL_RESOURCE}.items():
         assert theirs in names(rows[ours][2]), ours
 
 
-def test_the_catalogue_explains_what_wants_attention(tmp_path: Path) -> None:
+def test_catalog_explains_warnings_and_errors(tmp_path: Path) -> None:
     catalogue = (ROOT / "etc" / "journal" / "doodled.catalog").read_text()
     explained = set(re.findall(r"(?m)^-- ([0-9a-f]{32})$", catalogue))
     assert explained <= {message_id(event) for event in Event}
@@ -156,7 +155,7 @@ def test_the_catalogue_explains_what_wants_attention(tmp_path: Path) -> None:
     assert list((tmp_path / "var" / "lib" / "systemd" / "catalog").iterdir())
 
 
-def test_a_daemon_tells_the_journal_what_it_tells_stdout(tmp_path: Path) -> None:
+def test_native_journal_fields_match_the_schema(tmp_path: Path) -> None:
     inbox = tmp_path / "root" / "inbox"
     inbox.mkdir(parents=True)
     (inbox / "words.png").write_text("no picture")
@@ -175,7 +174,7 @@ def test_a_daemon_tells_the_journal_what_it_tells_stdout(tmp_path: Path) -> None
 
 
 def journalled(folder: Path, **environ: str) -> list[dict[bytes, bytes]]:
-    """The fields of the datagrams that a daemon sends until its inbox is empty. None of them holds a line feed."""
+    """Fields of the datagrams that a daemon sends until its inbox is empty; none contains a line feed."""
     datagrams: list[bytes] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind(str(folder / "socket"))
@@ -201,7 +200,7 @@ def journalled(folder: Path, **environ: str) -> list[dict[bytes, bytes]]:
     return [dict(line.split(b"=", 1) for line in datagram.splitlines()) for datagram in datagrams]
 
 
-def test_without_a_journal_there_is_stdout(tmp_path: Path) -> None:
+def test_logs_to_stdout_without_a_journal(tmp_path: Path) -> None:
     environ = {
         **QUICK,
         "DOODLED_LOG_TO": "journal",
@@ -213,6 +212,6 @@ def test_without_a_journal_there_is_stdout(tmp_path: Path) -> None:
     assert json.loads(done.stdout.splitlines()[-1])["event"] == "daemon.stop"
 
 
-def test_duplicates_are_told_apart_from_their_originals() -> None:
+def test_duplicates_name_their_originals() -> None:
     originals = {each["job_id"]: each["file_name"] for each in logged("job.done")}
     assert {originals[each["original_job_id"]] for each in logged("job.duplicate")} <= {DRAWING, AGAIN, os.fsdecode(b"leek%FF.jpg")}

@@ -1,4 +1,4 @@
-"""`doodled report`: its numbers are those of an independent computation, whatever lies between the lines; its page is whole by itself."""
+"""`doodled report`: statistics match an independent computation, also with foreign lines in the log; the page is self-contained."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from spool_oracle import ROOT
 from daemon.__main__ import main
 from daemon.commands.report_cli import since_time
 from daemon.log.stages import STAGES, stage_of
-from daemon.report.counting import refuse_without_duckdb
+from daemon.report.counting import require_duckdb
 from daemon.report.plots import count_ticks, time_ticks
 from daemon.report.tables import milliseconds, span, sparks
 from pipeline.errors import OptionError
@@ -37,24 +37,24 @@ LINES = 6000
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a command said, and its exit status."""
+class Output:
+    """Output and exit status of a command."""
 
     returncode: int
     stdout: str
     stderr: str
 
 
-def reported(*arguments: object, standard_input: bytes = b"") -> Told:
-    """`doodled report`, in this process."""
-    said, complained, status = io.StringIO(), io.StringIO(), 0
+def reported(*arguments: object, standard_input: bytes = b"") -> Output:
+    """`doodled report`, run in this process."""
+    out, err, status = io.StringIO(), io.StringIO(), 0
     streams = {"argv": ["doodled", "report", *map(str, arguments)], "stdin": io.TextIOWrapper(io.BytesIO(standard_input))}
-    with mock.patch.multiple(sys, **streams), redirect_stdout(said), redirect_stderr(complained):
+    with mock.patch.multiple(sys, **streams), redirect_stdout(out), redirect_stderr(err):
         try:
             main()
         except SystemExit as end:
             status = int(end.code or 0)
-    return Told(status, said.getvalue(), complained.getvalue())
+    return Output(status, out.getvalue(), err.getvalue())
 
 
 def numbers(*arguments: object, standard_input: bytes = b"") -> dict[str, Any]:
@@ -86,7 +86,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"count": len(values), "p50_ms": at(0.5), "p95_ms": at(0.95), "max_ms": max(values)}
 
 
-def test_its_numbers_are_those_of_an_independent_computation(log: Path, counted: dict[str, Any]) -> None:
+def test_statistics_match_independent_computation(log: Path, counted: dict[str, Any]) -> None:
     records = [json.loads(line) for line in log.read_text().splitlines()]
     ended = [each for each in records if each["event"] in {"job.done", "job.failed"}]
     done, failed = ([each for each in ended if each["event"] == event] for event in ("job.done", "job.failed"))
@@ -94,14 +94,14 @@ def test_its_numbers_are_those_of_an_independent_computation(log: Path, counted:
     assert (counted["done"], counted["failed"]) == (len(done), len(failed))
     assert counted["duration"] == pytest.approx(spread([each["duration_ms"] for each in ended]))
     assert counted["queue_wait"] == pytest.approx(spread([each["queue_wait_ms"] for each in claimed]))
-    waits = [max(0.0, each["duration_ms"] - sum(each["stages_ms"].values())) for each in done]
+    waits = [max(0.0, each["duration_ms"] - sum(each["steps_ms"].values())) for each in done]
     assert counted["worker_wait"] == pytest.approx(spread(waits), abs=1e-6)
 
     times: dict[str, list[float]] = defaultdict(list)
     for each in ended:
         of_job: dict[str, float] = defaultdict(float)
-        for part, ms in each["stages_ms"].items():
-            of_job[stage_of(part)] += ms
+        for step, ms in each["steps_ms"].items():
+            of_job[stage_of(step)] += ms
         for stage, ms in of_job.items():
             times[stage].append(ms)
     everything = sum(map(sum, times.values()))
@@ -110,13 +110,13 @@ def test_its_numbers_are_those_of_an_independent_computation(log: Path, counted:
         assert each["spread"] == pytest.approx(spread(times[each["stage"]])), each["stage"]
         assert each["total_ms"] == pytest.approx(sum(times[each["stage"]]))
         assert each["share"] == pytest.approx(sum(times[each["stage"]]) / everything)
-        assert sum(each["parts_ms"].values()) == pytest.approx(each["total_ms"])
+        assert sum(each["steps_ms"].values()) == pytest.approx(each["total_ms"])
 
     hours = (datetime.fromisoformat(records[-1]["timestamp"]) - datetime.fromisoformat(records[0]["timestamp"])).total_seconds() / 3600
     assert counted["per_hour"] == pytest.approx(len(ended) / hours, rel=0.01)
 
 
-def test_failures_retries_restarts_and_the_slowest_are_named(log: Path, counted: dict[str, Any]) -> None:
+def test_failures_retries_restarts_and_slowest_jobs(log: Path, counted: dict[str, Any]) -> None:
     records = [json.loads(line) for line in log.read_text().splitlines()]
     failed = [each for each in records if each["event"] == "job.failed"]
     assert {each["error_type"]: each["count"] for each in counted["failures"]} == Counter(each["error_type"] for each in failed)
@@ -124,27 +124,27 @@ def test_failures_retries_restarts_and_the_slowest_are_named(log: Path, counted:
         of_type = [one["file_name"] for one in failed if one["error_type"] == each["error_type"]]
         assert each["files"] == of_type[::-1][:15]
         assert each["message"] == generated.FAILURES[each["error_type"]]
-    retries = [each for each in records if each["event"] == "upstream.retry"]
-    assert [(each["upstream"], each["reason"], each["count"]) for each in counted["retries"]] == [
-        ("http://127.0.0.1:8080", "503 busy", len(retries))
+    retries = [each for each in records if each["event"] == "inference.retried"]
+    assert [(each["server"], each["reason"], each["count"]) for each in counted["retried_requests"]] == [
+        ("127.0.0.1:8080", "503 busy", len(retries))
     ]
-    asked = len([each for each in records if "detect" in each.get("stages_ms", {})])
+    asked = len([each for each in records if "detect" in each.get("steps_ms", {})])
     assert counted["retry_rate"] == pytest.approx(len(retries) / (len(retries) + asked))
-    ended = sorted((each for each in records if "stages_ms" in each), key=lambda each: (-each["duration_ms"], each["job_id"]))
+    ended = sorted((each for each in records if "steps_ms" in each), key=lambda each: (-each["duration_ms"], each["job_id"]))
     assert [each["job_id"] for each in counted["slowest"]] == [each["job_id"] for each in ended[:15]]
-    longest = max(ended[0]["stages_ms"], key=ended[0]["stages_ms"].get)
+    longest = max(ended[0]["steps_ms"], key=ended[0]["steps_ms"].get)
     assert counted["slowest"][0]["stage"] == stage_of(longest)
-    assert len(counted["lives"]) == len([each for each in records if each["event"] == "daemon.start"])
+    assert len(counted["runs"]) == len([each for each in records if each["event"] == "daemon.start"])
     ends = {each["job_id"] for each in ended}
     assert counted["unfinished"] == [each["file_name"] for each in records if each["event"] == "job.claimed" and each["job_id"] not in ends]
 
 
-def test_what_ended_when_adds_up(log: Path, counted: dict[str, Any]) -> None:
+def test_buckets_add_up(log: Path, counted: dict[str, Any]) -> None:
     buckets = counted["buckets"]
     assert sum(each["done"] for each in buckets) == counted["done"]
     assert sum(each["failed"] for each in buckets) == counted["failed"]
     assert 1 < len(buckets) <= 61
-    step = timedelta(seconds=counted["step_s"])
+    step = timedelta(seconds=counted["bucket_s"])
     starts = [datetime.fromisoformat(each["start"]) for each in buckets]
     assert all(later - earlier == step for earlier, later in pairwise(starts))
     ended = [json.loads(line) for line in log.read_text().splitlines() if '"job.done"' in line or '"job.failed"' in line]
@@ -152,7 +152,7 @@ def test_what_ended_when_adds_up(log: Path, counted: dict[str, Any]) -> None:
     assert buckets[2]["p95_ms"] == pytest.approx(spread(third)["p95_ms"])
 
 
-def test_rotated_gzipped_piped_and_dirty_logs_are_survived_and_counted(log: Path, counted: dict[str, Any], tmp_path: Path) -> None:
+def test_rotated_gzipped_piped_and_dirty_logs(log: Path, counted: dict[str, Any], tmp_path: Path) -> None:
     lines = log.read_bytes().splitlines(keepends=True)
     old = b'{"timestamp": "2020-01-01T00:00:00.000Z", "event": "job.done", "schema": 0, "service": "doodled"}\n'
     other = b'{"timestamp": "2026-03-01T00:00:00.000Z", "event": "GET /", "service": "nginx"}\n'
@@ -165,44 +165,44 @@ def test_rotated_gzipped_piped_and_dirty_logs_are_survived_and_counted(log: Path
     files = [tmp_path / name for name in ("doodled [a].log", "doodled.log.2.gz", "doodled.log.1")]
     dirty = numbers("-", *files, standard_input=b"".join(lines[2500:3000]))
     assert dirty["log"] == {"files": 4, "records": counted["log"]["records"], "unreadable": 61, "foreign": 2}
-    for name in ("done", "failed", "slowest", "failures", "retries"):
+    for name in ("done", "failed", "slowest", "failures", "retried_requests"):
         assert dirty[name] == counted[name], name
     assert dirty["duration"] == pytest.approx(counted["duration"])
 
 
-def test_only_what_came_later(log: Path, counted: dict[str, Any]) -> None:
+def test_since_skips_earlier_records(log: Path, counted: dict[str, Any]) -> None:
     begin = datetime.fromisoformat(counted["buckets"][20]["start"])
     later = numbers(log, "--since", begin.isoformat())
     assert later["done"] == sum(each["done"] for each in counted["buckets"][20:])
     assert numbers(log, "--since", "1h")["done"] == 0
 
 
-def test_an_empty_log_has_a_report_too(tmp_path: Path) -> None:
+def test_empty_log_has_a_report(tmp_path: Path) -> None:
     (tmp_path / "empty.log").touch()
     assert numbers(tmp_path / "empty.log")["done"] == 0
     assert "0 done, 0 failed" in reported(tmp_path / "empty.log").stdout
     assert reported(tmp_path / "empty.log", "--html", tmp_path / "page.html").returncode == 0
 
 
-def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
+def test_unreadable_log_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "log.xz").write_bytes(b"\xfd7zXZ\0")
-    for arguments, said in [
+    for arguments, message in [
         ([tmp_path / "none.log"], "none.log: the log can't be read: No such file or directory"),
-        ([tmp_path / "log.xz"], "compressed with xz"),
+        ([tmp_path / "log.xz"], "found xz"),
         ([tmp_path / "log.xz", "--journal"], "exclude each other"),
         (["--journal-file", tmp_path / "log.xz"], "the journal can't be read"),
         ([tmp_path / "log.xz", "--since", "soon"], "--since"),
     ]:
         done = reported(*arguments)
         assert done.returncode == 1
-        assert said in done.stderr
+        assert message in done.stderr
         assert done.stderr.count("\n") == 1
 
 
-def test_the_table_says_it_in_words(log: Path, counted: dict[str, Any]) -> None:
+def test_tables_on_a_terminal(log: Path, counted: dict[str, Any]) -> None:
     text = reported(log).stdout
     assert text.startswith(f"{counted['done']} done, {counted['failed']} failed")
-    for heading in ("Where the time goes", "Over time", "What failed", "Slowest drawings", "Starts: "):
+    for heading in ("Where the time goes", "Over time", "Failures", "Slowest drawings", "Starts: "):
         assert heading in text
     assert counted["slowest"][0]["file_name"] in text
     assert max(map(len, text.splitlines())) <= 120
@@ -210,7 +210,7 @@ def test_the_table_says_it_in_words(log: Path, counted: dict[str, Any]) -> None:
 
 
 class Page(HTMLParser):
-    """What a page is made of."""
+    """Elements of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -234,14 +234,14 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def test_the_page_is_whole_by_itself_and_says_everything_in_words(log: Path, tmp_path: Path) -> None:
+def test_page_is_self_contained_and_accessible(log: Path, tmp_path: Path) -> None:
     place = tmp_path / "report.html"
     assert reported(log, "--html", place).stdout.strip() == str(place)
     text = place.read_text()
     page = Page(text)
     assert page.open == []
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in page.tags}
-    assert "http" not in text.replace("http-equiv", "").replace("http://127.0.0.1:8080", "")
+    assert "http" not in text.replace("http-equiv", "")
     assert page.of("html")[0]["lang"] == "en"
     assert len(page.of("h1")) == 1
     assert all(each.get("scope") in {"col", "row"} for each in page.of("th"))
@@ -253,11 +253,11 @@ def test_the_page_is_whole_by_itself_and_says_everything_in_words(log: Path, tmp
     assert all(each["tabindex"] == "0" and each["aria-label"] for each in page.of("div") if each.get("role") == "region")
 
 
-def test_names_of_strangers_are_harmless(tmp_path: Path) -> None:
+def test_hostile_names_are_escaped(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     hostile = '<script>alert("x")</script>\x1b[31m\u202e.png'
     fields = {"job_id": "1", "file_name": hostile, "error_type": "picture", "error_message": hostile, "stage": hostile, "duration_ms": 5}
-    (tmp_path / "log").write_text(generated.record(now, "job.failed", "error", **fields, stages_ms={hostile: 5.0}) + "\n")
+    (tmp_path / "log").write_text(generated.record(now, "job.failed", "error", **fields, steps_ms={hostile: 5.0}) + "\n")
     assert reported(tmp_path / "log", "--html", tmp_path / "page.html").returncode == 0
     page = (tmp_path / "page.html").read_text()
     assert "<script" not in page
@@ -276,7 +276,7 @@ def test_times_since() -> None:
 
 
 @pytest.mark.parametrize("most", [0.0, 1.0, 3.0, 7.0, 99.0, 101.0, 4321.0])
-def test_ticks_are_few_and_reach_the_top(most: float) -> None:
+def test_ticks_are_few_and_reach_the_maximum(most: float) -> None:
     for ticks in (count_ticks(most), time_ticks(most * 1000)):
         assert ticks[0] == 0
         assert 2 <= len(ticks) <= 6
@@ -284,7 +284,7 @@ def test_ticks_are_few_and_reach_the_top(most: float) -> None:
     assert time_ticks(most * 1000)[-1] >= most * 1000
 
 
-def test_times_are_short() -> None:
+def test_durations_have_about_three_digits() -> None:
     values = {0.04: "0.0 ms", 12.34: "12.3 ms", 480.2: "480 ms", 2454.0: "2.45 s", 31_000.0: "31.0 s", 312_000.0: "5.2 min", 9e6: "2.5 h"}
     assert {value: milliseconds(value) for value in values} == values
     assert [span(timedelta(seconds=seconds)) for seconds in (45, 900, 21_600, 86_400, 259_200)] == [
@@ -298,12 +298,12 @@ def test_times_are_short() -> None:
     assert sparks([]) == ""
 
 
-def test_a_browser_has_nothing_to_complain_of(log: Path, tmp_path: Path) -> None:
+def test_browser_reports_no_error_on_the_page(log: Path, tmp_path: Path) -> None:
     browser = chromium(tmp_path / "profile")
     place = tmp_path / "report.html"
     assert reported(log, "--html", place).returncode == 0
-    told = ["--enable-logging=stderr", "--v=0", "--dump-dom"]
-    done = subprocess.run([*browser, *told, place.as_uri()], capture_output=True, text=True, timeout=90, check=False)
+    verbose = ["--enable-logging=stderr", "--v=0", "--dump-dom"]
+    done = subprocess.run([*browser, *verbose, place.as_uri()], capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stderr
     assert "CONSOLE" not in done.stderr, done.stderr
     assert done.stdout.count("<figure") == 3
@@ -322,23 +322,23 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_can_be_told_from_what_is_behind_them(scheme: str) -> None:
+def test_color_contrast(scheme: str) -> None:
     style = (ROOT / "daemon" / "report" / "report.css").read_text()
     rules = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
-    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", rules[0])) | dict(
+    colors = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", rules[0])) | dict(
         re.findall(r"--([\w-]+): (#[0-9a-f]{6})", rules[1]) if scheme == "dark" else []
     )
-    for behind in (colours["card"], colours["paper"]):
-        assert contrast(colours["ink"], behind) >= 7
-        assert all(contrast(colours[name], behind) >= 4.5 for name in ("faint", "link", "bad"))
-        marks = [name for name in colours if name.startswith("stage-") or name in {"good", "bad", "p50", "p95"}]
-        assert all(contrast(colours[name], behind) >= 3 for name in marks)
+    for behind in (colors["card"], colors["paper"]):
+        assert contrast(colors["ink"], behind) >= 7
+        assert all(contrast(colors[name], behind) >= 4.5 for name in ("faint", "link", "bad"))
+        marks = [name for name in colors if name.startswith("stage-") or name in {"good", "bad", "p50", "p95"}]
+        assert all(contrast(colors[name], behind) >= 3 for name in marks)
 
 
-def test_where_duckdb_is_not_installed_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_duckdb_is_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in containers."""
-    refuse_without_duckdb()
+    require_duckdb()
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(OptionError, match="not installed") as caught:
-        refuse_without_duckdb()
+        require_duckdb()
     assert "pip install duckdb" in str(caught.value)

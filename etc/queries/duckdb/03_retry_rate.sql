@@ -1,9 +1,9 @@
--- How often has TorchServe to be asked again?
+-- How often are requests to the model server retried?
 --
 -- Call:    see lines.sql; of the last hour
--- Answer:  share of attempts that were made again, how many, in how many jobs
+-- Answer:  share of retried requests, retries, jobs with retries
 --   0.25  2  1
-select coalesce(count(*) filter (event = 'upstream.retry') / nullif(count(*), 0), 0) as share,
-  count(*) filter (event = 'upstream.retry') as retries,
-  count(distinct job_id) filter (event = 'upstream.retry') as jobs
-from recent where event = 'upstream.retry' or (event = 'stage.done' and stage = 'infer');
+select coalesce(count(*) filter (event = 'inference.retried') / nullif(count(*), 0), 0) as share,
+  count(*) filter (event = 'inference.retried') as retries,
+  count(distinct job_id) filter (event = 'inference.retried') as jobs
+from recent where event = 'inference.retried' or (event = 'stage.done' and stage = 'infer');

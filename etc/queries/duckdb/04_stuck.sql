@@ -1,7 +1,7 @@
--- Which drawings were claimed, and never heard of again: are they stuck, or lost?
+-- Which drawings were claimed but never completed: are they stuck or lost?
 --
 -- Call:    see lines.sql
--- Answer:  job, drawing, what was told of it last, and when; none is a good answer. What runs just now is among them.
+-- Answer:  job, drawing, its last event, and when; no rows is good. Running jobs are included.
 --   01M81MFA60KE5NBES99XY16GBH  garlic.jpg  job.claimed  2026-11-22 12:42:38.916
 select job_id, any_value(file_name) as file_name, arg_max(event, "timestamp") as last_event, max("timestamp") as last_time
 from l where job_id is not null group by job_id

@@ -1,4 +1,4 @@
--- How many drawings were done in each quarter of an hour, and what share failed?
+-- How many drawings were completed in each 15 minutes, and what share failed?
 --
 -- Call:    see lines.sql
 -- Answer:  from (UTC), done, failed, share of failures

@@ -1,10 +1,10 @@
--- Did we lose events or log records, and was the daemon restarted?
+-- Were events or log records lost, and was the daemon restarted?
 --
 -- Call:    see lines.sql
--- Answer:  starts, lives without an end (killed, or still running), jobs taken over from dead daemons, events that the kernel lost,
+-- Answer:  starts, runs without a stop (killed, or still running), jobs taken over from dead daemons, events that the kernel lost,
 --          drawings that only the scan found, log records dropped
 --   3  1  1  0  0  0
-with lives as (
+with runs as (
   select bool_or(event = 'daemon.start') as is_started, bool_or(event = 'daemon.stop') as is_stopped,
     count(*) filter (event = 'job.recovered') as recovered, coalesce(max(overflows), 0) as overflows,
     coalesce(max(found_by_scan_only) filter (event = 'daemon.heartbeat'), 0) as found, coalesce(max(log_dropped), 0) as dropped
@@ -12,4 +12,4 @@ with lives as (
 select count(*) filter (is_started) as starts, count(*) filter (is_started and not is_stopped) as without_end,
   sum(recovered)::bigint as recovered, sum(overflows)::bigint as overflows, sum(found)::bigint as found_by_scan_only,
   sum(dropped)::bigint as log_dropped
-from lives;
+from runs;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# How long does each stage take, for 95 of 100 drawings, in the last hour?
+# How long does each stage take (p95) in the last hour?
 #
 # Call:    etc/queries/journalctl/01_p95_per_stage.sh            (native fields; arguments are journalctl's)
-# Answer:  stage, how many, p95 in ms; the slowest first
+# Answer:  stage, jobs, p95 in ms; the slowest first
 #   render   4   381.98
 set -euo pipefail
 journalctl --identifier=doodled --since=-1h --output=json --output-fields=STAGE,DURATION_MS --quiet "$@" EVENT=stage.done |

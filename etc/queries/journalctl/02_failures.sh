@@ -2,7 +2,7 @@
 # Which drawings failed, and why?
 #
 # Call:    etc/queries/journalctl/02_failures.sh --since today            (native fields; arguments are journalctl's)
-# Answer:  when, drawing, stage, reason, reason for people; the latest first
+# Answer:  time, drawing, stage, error type, error message; the latest first
 #   2026-11-22T12:42:38.916Z  words.png  decode  unsupported  the file is text: expected a picture (PNG, JPEG, ...)
 # To read it as it stands: journalctl -t doodled -p err -o verbose --output-fields=FILE_NAME,STAGE,ERROR_TYPE,ERROR_MESSAGE
 set -euo pipefail

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What waits, and for how long?
+# How much is waiting, and for how long?
 #
 # Call:    etc/queries/journalctl/08_backlog.sh                  (native fields; arguments are journalctl's). See also: systemctl status doodled
-# Answer:  the last heartbeat: when, in the inbox, oldest of them in s, claimed and waiting, running, the breaker before the networks
+# Answer:  the last heartbeat: time, drawings in the inbox, age of the oldest in s, waiting jobs, running jobs, circuit breaker of the models
 #   2026-11-22T12:42:38.669Z  0  0  0  2  closed
 set -euo pipefail
 here=$(dirname "$0")

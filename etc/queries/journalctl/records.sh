@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What the journal has of doodled as JSON lines, as they are on stdout: for the queries in ../jq, and for those beside this file.
+# doodled's records in the journal as JSON lines, as on stdout: for the queries in ../jq and in this folder.
 #
 # Call:    etc/queries/journalctl/records.sh --since -1h | jq -nRr -f etc/queries/jq/07_time_by_stage.jq
 #          Arguments are journalctl's: times, --file, field matches such as EVENT=job.failed.
 # Answer:  {"timestamp":"2026-11-22T12:42:38.916Z","level":"info","event":"job.claimed",...}
-# Both kinds are read: native fields ([log] to = "journal"), and the JSON that systemd took from stdout.
+# Reads native fields ([log] to = "journal") as well as JSON from stdout.
 set -euo pipefail
 journalctl --identifier=doodled --output=json --all --quiet "$@" | jq -c '
   ["job_id", "file_name", "instance", "version", "error_id", "config_digest", "reason", "error_message"] as $texts
@@ -15,5 +15,5 @@ journalctl --identifier=doodled --output=json --all --quiet "$@" | jq -c '
                      | if (.key | IN($texts[])) then . else .value = (.value | . as $text | try fromjson catch $text) end)
       | {timestamp: ($entry.__REALTIME_TIMESTAMP | tonumber
            | (. / 1000000 | floor | todate[0:19]) + "." + ((. % 1000000 / 1000 | floor + 1000 | tostring)[1:]) + "Z"),
-         level: ({"3": "error", "4": "warning"}[$entry.PRIORITY] // "info"), service: "doodled"} + .
+         level: ({"3": "error", "4": "warning", "7": "debug"}[$entry.PRIORITY] // "info"), service: "doodled"} + .
     else .MESSAGE | fromjson? | objects end'

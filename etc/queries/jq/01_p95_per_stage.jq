@@ -1,7 +1,7 @@
-# How long does each stage take, for 95 of 100 drawings, in the last hour?
+# How long does each stage take (p95) in the last hour?
 #
-# Call:    jq -nRr -f etc/queries/jq/01_p95_per_stage.jq doodled.log        (another time: --argjson hours 24)
-# Answer:  stage, how many, p95 in ms; the slowest first
+# Call:    jq -nRr -f etc/queries/jq/01_p95_per_stage.jq doodled.log        (another period: --argjson hours 24)
+# Answer:  stage, jobs, p95 in ms; the slowest first
 #   render   4   381.98
 #   segment  4   376.97
 def hours: $ARGS.named.hours // 1;

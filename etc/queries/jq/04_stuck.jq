@@ -1,7 +1,7 @@
-# Which drawings were claimed, and never heard of again: are they stuck, or lost?
+# Which drawings were claimed but never completed: are they stuck or lost?
 #
 # Call:    jq -nRr -f etc/queries/jq/04_stuck.jq doodled.log
-# Answer:  job, drawing, what was told of it last, and when; none is a good answer. What runs just now is among them.
+# Answer:  job, drawing, its last event, and when; no rows is good. Running jobs are included.
 #   01M81MFA60KE5NBES99XY16GBH  garlic.jpg  job.claimed  2026-11-22T12:42:38.916Z
 [inputs | fromjson? | objects | select(.job_id)]
 | group_by(.job_id)[] | sort_by(.timestamp)

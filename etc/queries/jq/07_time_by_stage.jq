@@ -1,7 +1,7 @@
 # Where does the time go?
 #
 # Call:    jq -nRr -f etc/queries/jq/07_time_by_stage.jq doodled.log
-# Answer:  stage, s altogether, percent of all; the most first
+# Answer:  stage, total s, percent of the total; the longest first
 #   segment  1.553  29.9
 [inputs | fromjson? | objects | select(.event == "stage.done")]
 | (map(.duration_ms) | add) as $all

@@ -1,7 +1,7 @@
-# Which drawings were sent more than once?
+# Which drawings were dropped more than once?
 #
 # Call:    jq -nRr -f etc/queries/jq/11_sent_twice.jq doodled.log
-# Answer:  beginning of the content's hash, jobs, names
+# Answer:  start of the content's hash, jobs, names
 #   427dd7965c6b  2  again.jpg, green_crayon.jpg
 [inputs | fromjson? | objects | select((.event == "job.done" or .event == "job.failed") and .file_sha256)]
 | group_by(.file_sha256) | map(select((map(.job_id) | unique | length) > 1)) | sort_by(-length)[]

@@ -54,12 +54,24 @@ def test_every_record_has_the_core_fields() -> None:
         (Event.JOB_FAILED, {"error_type": "crash"}, "error"),
         (Event.JOB_FAILED, {}, "error"),
         (Event.JOB_FAILED, {"error_type": "no_figure"}, "warning"),
+        (Event.SCAN_DONE, {"new": 1, "duration_ms": 2.0}, "info"),
+        (Event.SCAN_DONE, {"new": 0, "duration_ms": 1200.0}, "info"),
         (Event.DAEMON_STOP, {"reason": "signal"}, "info"),
         (Event.DAEMON_STOP, {"reason": "error"}, "error"),
     ],
 )
 def test_level_follows_from_event_and_cause(event: Event, fields: dict[str, Any], level: str) -> None:
     assert logged(event, **fields)[1]["level"] == level
+
+
+def test_scans_that_find_nothing_are_logged_for_debugging() -> None:
+    lines: list[str] = []
+    log = json_log(lines.append, instance="one")
+    log.emit(Event.SCAN_DONE, new=0, duration_ms=2.0)
+    assert lines == []
+    log.set_level(LogLevel.DEBUG)
+    log.emit(Event.SCAN_DONE, new=0, duration_ms=2.0)
+    assert json.loads(lines[0])["level"] == "debug"
 
 
 def test_records_below_the_level_are_dropped_but_observed() -> None:

@@ -46,11 +46,13 @@ def values(of: Metrics) -> dict[tuple[str, ...], float]:
 def test_events_are_counted() -> None:
     counted = metrics()
     counted.observe(Event.JOB_CLAIMED, {"queue_wait_ms": 1500})
-    done = {"duration_ms": 900, "publish_ms": 12.5, "stages_ms": {"detect": 100.0, "pose": 50.0, "render": 400.0}}
-    counted.observe(Event.JOB_DONE, {**done, "outputs": [{"kind": "gif"}, {"kind": "mp4"}], "upstream_attempts": {ANSWERED: 2, "reset": 1}})
+    done = {"duration_ms": 900, "publish_ms": 12.5, "stages_ms": {"infer": 150.0, "render": 400.0}}
+    counted.observe(
+        Event.JOB_DONE, {**done, "outputs": [{"kind": "gif"}, {"kind": "mp4"}], "inference_attempts": {ANSWERED: 2, "reset": 1}}
+    )
     counted.observe(Event.JOB_FAILED, {"error_type": "no_figure", "duration_ms": 30, "stages_ms": {}})
-    counted.observe(Event.JOB_DEFERRED, {"reason": ErrorType.UPSTREAM, "upstream_attempts": {"connect": 3}})
-    counted.observe(Event.UPSTREAM_RETRY, {"error_type": "reset"})
+    counted.observe(Event.JOB_DEFERRED, {"reason": ErrorType.UPSTREAM, "inference_attempts": {"connect": 3}})
+    counted.observe(Event.INFERENCE_RETRIED, {"error_type": "reset"})
     now = values(counted)
     assert now["doodled_jobs_total", "", "success"] == 1
     assert now["doodled_jobs_total", "no_figure", "failure"] == 1
@@ -86,7 +88,7 @@ TEXTS = st.text('ab"\n{}é', max_size=5)
 @given(
     event=st.sampled_from(list(Event)),
     fields=st.dictionaries(
-        st.sampled_from(["error_type", "reason", "outputs", "stages_ms", "duration_ms", "upstream_attempts", "queue_wait_ms"]),
+        st.sampled_from(["error_type", "reason", "outputs", "stages_ms", "duration_ms", "inference_attempts", "queue_wait_ms"]),
         st.one_of(st.none(), TEXTS, st.integers(0, 9), st.lists(st.dictionaries(st.just("kind"), TEXTS, max_size=2), max_size=2)),
     ),
 )
@@ -104,7 +106,7 @@ def test_unknown_values_are_counted_as_other(event: Event, fields: dict[str, Any
 def test_outcomes_match_those_of_the_client() -> None:
     assert {ANSWERED, *(str(fault) for fault in FailureKind)} == _OUTCOMES
     counted = metrics()
-    counted.observe(Event.JOB_FAILED, {"error_type": "an unknown type", "upstream_attempts": {"a" * 99: 1}})
+    counted.observe(Event.JOB_FAILED, {"error_type": "an unknown type", "inference_attempts": {"a" * 99: 1}})
     assert values(counted)["doodled_jobs_total", OTHER, "failure"] == 1
     assert values(counted)["doodled_inference_attempts_total", OTHER] == 1
 

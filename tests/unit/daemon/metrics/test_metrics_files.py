@@ -39,7 +39,7 @@ def exported() -> str:
     )
     for event in Event:
         fields = {"error_type": "crash", "reason": "crash", "duration_ms": 1, "stages_ms": {"render": 1.0}, "queue_wait_ms": 1}
-        metrics.observe(event, {**fields, "upstream_attempts": {"answered": 1}, "outputs": [{"kind": "gif"}]})
+        metrics.observe(event, {**fields, "inference_attempts": {"answered": 1}, "outputs": [{"kind": "gif"}]})
     return generate_latest(metrics.registry).decode()
 
 

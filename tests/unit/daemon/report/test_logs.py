@@ -1,4 +1,4 @@
-"""Where a report's lines come from: a journal of native fields and of JSON from stdout, pipes, and what tells of hard days."""
+"""Sources and output of reports: a journal with native fields or JSON lines, pipes, tables and the page, errors of the command."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from daemon.commands.report_cli import report as command
-from daemon.report.counting import report
-from daemon.report.logs import journal_log, linked_logs, native_record
+from daemon.report.counting import report_of
+from daemon.report.logs import export_journal, link_logs, native_record
 from daemon.report.page import page
 from daemon.report.plots import Series, lines_plot
 from daemon.report.tables import print_report
@@ -42,7 +42,7 @@ def logged(event: str, at: str = "2026-11-22T12:00:00.000Z", **fields: Any) -> s
     return json.dumps(core | fields) + "\n"
 
 
-def test_native_fields_become_the_record_again() -> None:
+def test_native_fields_become_a_record() -> None:
     record = native_record(NATIVE)
     assert record == {
         "timestamp": "2026-11-22T12:42:38.916+00:00",
@@ -58,13 +58,13 @@ def test_native_fields_become_the_record_again() -> None:
     }
 
 
-def test_binary_fields_are_left_as_they_are() -> None:
+def test_binary_fields_are_kept() -> None:
     assert native_record(NATIVE | {"REASON": [255, 254], "STAGE": [255]})["stage"] == [255]
 
 
 @pytest.fixture
 def journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A journalctl that tells how it was called, and prints what is in a file."""
+    """A journalctl that saves its arguments and prints the content of a file."""
     place = tmp_path / "bin"
     place.mkdir()
     script = place / "journalctl"
@@ -74,11 +74,11 @@ def journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_journal_may_hold_fields_json_and_words(journalctl: Path) -> None:
+def test_journal_with_fields_json_and_text(journalctl: Path) -> None:
     line = logged("job.done", file_name="a.png").strip()
     entries = [NATIVE, {"MESSAGE": line}, {"MESSAGE": "Started doodled."}, {"MESSAGE": [255]}]
     (journalctl / "entries").write_text("".join(f"{json.dumps(entry)}\n" for entry in entries))
-    found = journal_log(journalctl, since=datetime(2026, 11, 22, 11, tzinfo=UTC)).read_text().splitlines()
+    found = export_journal(journalctl, since=datetime(2026, 11, 22, 11, tzinfo=UTC)).read_text().splitlines()
     assert json.loads(found[0])["file_name"] == "007"
     assert found[1:] == [line, "Started doodled."]
     called = (journalctl / "called").read_text()
@@ -86,26 +86,26 @@ def test_the_journal_may_hold_fields_json_and_words(journalctl: Path) -> None:
     assert "--identifier=doodled" in called
 
 
-def test_a_journal_that_cannot_be_read_is_said(journalctl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_journal_is_an_error(journalctl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (journalctl / "bin" / "journalctl").write_text("#!/bin/sh\necho 'No permission.' >&2\nexit 1\n")
     with pytest.raises(OptionError, match="No permission"):
-        journal_log(journalctl, since=None, journal_file=journalctl / "x.journal")
+        export_journal(journalctl, since=None, journal_file=journalctl / "x.journal")
     monkeypatch.setenv("PATH", str(journalctl))
-    with pytest.raises(OptionError, match="with systemd"):
-        journal_log(journalctl, since=None)
+    with pytest.raises(OptionError, match="needs systemd"):
+        export_journal(journalctl, since=None)
 
 
-def test_a_pipe_is_a_log_too(tmp_path: Path) -> None:
+def test_reads_a_pipe(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_text, args=(logged("job.done"),))
     writer.start()
-    (linked,) = linked_logs([pipe], tmp_path)
+    (linked,) = link_logs([pipe], tmp_path)
     writer.join()
     assert json.loads(linked.read_text())["event"] == "job.done"
 
 
-def test_a_hard_day_is_told_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_and_page_show_every_kind_of_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "log"
     with log.open("w") as file:
         file.write(logged("daemon.start"))
@@ -115,50 +115,52 @@ def test_a_hard_day_is_told_in_full(tmp_path: Path, capsys: pytest.CaptureFixtur
                 "error_type": "crash",
                 "error_message": "the worker died",
                 "duration_ms": 7_000_000,
-                "stages_ms": {"decode": 2.0, "odd": 1.0},
+                "steps_ms": {"decode": 2.0, "odd": 1.0},
             }
             file.write(logged("job.failed", f"2026-11-25T12:00:{number:02d}.000Z", job_id=f"f{number}", file_name=f"{number}.png", **why))
         file.write(logged("breaker.opened", reason="down"))
         file.write(logged("job.lost", job_id="1", file_name="lost.png", reason="its source was removed from the spool"))
-        file.write(logged("upstream.retry", job_id="1", upstream="http://127.0.0.1:8080", status_code=503, error_type="busy"))
+        file.write(
+            logged("inference.retried", job_id="1", server_address="127.0.0.1", server_port=8080, status_code=503, error_type="busy")
+        )
         file.write(logged("daemon.heartbeat", log_dropped=3))
         file.write(logged("daemon.heartbeat", log_dropped=5))
         file.write(logged("daemon.stop", reason="signal"))
         for number in range(13):
             file.write(logged("daemon.start", instance=f"later {number}"))
-    done = report([log], tmp_path)
+    done = report_of([log], tmp_path)
     assert {each.event: each.count for each in done.incidents} == {"log records dropped": 5, "breaker.opened": 1, "job.lost": 1}
     assert (done.unfinished, done.restarts, done.retry_rate) == (["lost.png"], 13, 1.0)
     assert done.stages[-1].stage == "odd"
     assert len(done.failures[0].files) == 15
     print_report(done)
     table = capsys.readouterr().out
-    for words in ("0 done, 20 failed, 1 without an end", "http://127.0.0.1:8080", "log records dropped", "not told", "19.png", "1.9 h"):
+    for words in ("0 done, 20 failed, 1 not completed", "127.0.0.1:8080", "log records dropped", "unknown", "19.png", "1.9 h"):
         assert words in table
     text = page(done, made=datetime(2026, 11, 25, tzinfo=UTC))
     for words in (
-        "No end told",
+        "Not completed",
         "lost.png",
         "and 16 more",
         "log records dropped",
-        "The last 12 of 14.",
-        "100.0 % of all attempts",
+        "Last 12 of 14.",
+        "100.0 % of the requests",
         "1.9 h",
     ):
         assert words in text
 
 
-def test_lines_are_broken_where_there_is_nothing(tmp_path: Path) -> None:
+def test_lines_have_gaps_without_values(tmp_path: Path) -> None:
     log = tmp_path / "log"
     ends = ("12:00:00", "12:00:01", "12:00:05", "12:00:20")
     log.write_text("".join(logged("job.done", f"2026-11-22T{end}.000Z", job_id=end, duration_ms=5) for end in ends))
-    buckets = report([log], tmp_path).buckets
+    buckets = report_of([log], tmp_path).buckets
     drawn = lines_plot("caption", "sentence", buckets, [Series("p95", "--p95", [each.p95_ms for each in buckets])])
     assert drawn.count("M") == 3
     assert 'd="M' not in lines_plot("caption", "sentence", buckets, [Series("none", "--p95", [None] * len(buckets))])
 
 
-def test_the_command_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_command_reports_missing_input_and_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     terminal = io.StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stdin", terminal)
@@ -171,9 +173,7 @@ def test_the_command_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_pat
         command([tmp_path / "log"], html=tmp_path / "no folder" / "page")
 
 
-def test_the_command_reads_standard_input_where_nothing_is_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_reads_standard_input_without_files(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(logged("job.done").encode())))
     command(as_json=True)
     assert json.loads(capsys.readouterr().out)["done"] == 1

@@ -20,7 +20,7 @@ from daemon.service import completion as endings_module
 from daemon.settings import Settings
 from daemon.spool.publish import publish
 from daemon.spool.spool import Job, Spool
-from daemon.worker.task import Task, TaskFailure, TaskResult, UpstreamRetry
+from daemon.worker.task import RetriedRequest, Task, TaskFailure, TaskResult
 
 START_S = 1000.0
 
@@ -469,13 +469,13 @@ def test_result_without_manifest_and_failure_is_internal_error(tmp_path: Path) -
 
 def test_failure_record_has_stage_trace_and_hint(tmp_path: Path) -> None:
     failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="detect", trace="Traceback: far away")
-    report = TaskResult(failure=failure, stages_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, upstream_attempts={"answered": 2})
+    report = TaskResult(failure=failure, steps_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, inference_attempts={"answered": 2})
     daemon = with_work(tmp_path, lambda _: report, log={"stages": True})
     (failed,) = daemon.logged("job.failed")
     assert (failed["stage"], failed["error_type"], failed["attempt"]) == ("infer", "no_figure", 1)
     assert len(failed["error_id"]) == 12
     assert failed["stack"] == "Traceback: far away"
-    assert failed["upstream_attempts"] == {"answered": 2}
+    assert failed["inference_attempts"] == {"answered": 2}
     reason = Places(tmp_path).failed("garlic.png")
     assert reason is not None
     assert (reason["stage"], reason["message"], reason["attempts"]) == ("detect", "nobody there", 1)
@@ -485,7 +485,7 @@ def test_failure_record_has_stage_trace_and_hint(tmp_path: Path) -> None:
 def test_logs_each_stage_if_enabled(tmp_path: Path, daemon: HandDriven) -> None:
     failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="pose")
     times = {"decode": 2.0, "detect": 3.0, "pose": 1.0}
-    daemon.hands._work = lambda _: TaskResult(failure=failure, stages_ms=times)
+    daemon.hands._work = lambda _: TaskResult(failure=failure, steps_ms=times)
     drop(tmp_path)
     quiet = daemon.completion
     quiet.records.logs_stages = True
@@ -506,12 +506,13 @@ def test_hint_of_failure_wins_over_default(tmp_path: Path) -> None:
 def test_logs_upstream_retries(tmp_path: Path) -> None:
     def work(order: Task) -> TaskResult:
         report = pretended(order)
-        report.retries.append(UpstreamRetry("http://upstream", "detector", 503, "overloaded", 1, 12.0))
+        report.retries.append(RetriedRequest("http://models:8080/x", "detector", 503, "overloaded", 1, 12.0))
         return report
 
     daemon = with_work(tmp_path, work)
-    (told,) = daemon.logged("upstream.retry")
-    assert (told["upstream"], told["model"], told["status_code"], told["wait_ms"]) == ("http://upstream", "detector", 503, 12.0)
+    (told,) = daemon.logged("inference.retried")
+    assert (told["server_address"], told["server_port"], told["server_url"]) == ("models", 8080, "http://models:8080/x")
+    assert (told["model"], told["status_code"], told["wait_ms"], told["request_attempt"]) == ("detector", 503, 12.0, 1)
     assert daemon.logged("job.done")[0]["retries"] == 1
 
 
@@ -569,4 +570,4 @@ def test_starts_nothing_without_opengl(tmp_path: Path) -> None:
     assert daemon.hands.orders == 1
     assert daemon.housekeeping.is_blocked()
     assert daemon.housekeeping.health is not None
-    assert daemon.housekeeping.health.machine == "open"
+    assert daemon.housekeeping.health.machine_breaker == "open"

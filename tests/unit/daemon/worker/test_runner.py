@@ -78,8 +78,8 @@ def test_animates_photograph_with_full_manifest(drawing: Task, server: Server) -
     assert report.manifest["source"] == {"name": "garlic.jpg", "sha256": report.file_sha256, "bytes": report.file_size}
     assert report.manifest["inference"] == "TorchServe"
     assert (report.models_answered, report.models_overloaded) == (True, False)
-    assert report.upstream_attempts == {"answered": server.asked}
-    assert {"decode", "models", "detect", "pose", "segment", "rig", "render", "encode", "verify"} <= set(report.stages_ms)
+    assert report.inference_attempts == {"answered": server.asked}
+    assert {"decode", "models", "detect", "pose", "segment", "rig", "render", "encode", "verify"} <= set(report.steps_ms)
     assert (drawing.place / "annotations" / "char_cfg.yaml").is_file()
     assert report.ended_s > 0
 
@@ -91,8 +91,8 @@ def test_resources_are_opened_once(drawing: Task, server: Server) -> None:
     assert first.manifest is not None
     assert second.manifest is not None
     assert [each["sha256"] for each in first.manifest["outputs"]] == [each["sha256"] for each in second.manifest["outputs"]]
-    assert second.upstream_attempts == {"answered": server.asked // 2}
-    assert "context" in second.stages_ms
+    assert second.inference_attempts == {"answered": server.asked // 2}
+    assert "context" in second.steps_ms
 
 
 @pytest.mark.usefixtures("bench")
@@ -111,7 +111,7 @@ def test_missing_server_is_transient(drawing: Task) -> None:
     report = runner.run_task(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
     assert report.failure is not None
     assert (report.failure.kind, report.models_answered) == (ErrorType.UPSTREAM, False)
-    assert sum(report.upstream_attempts.values()) == len(report.retries) + 1
+    assert sum(report.inference_attempts.values()) == len(report.retries) + 1
 
 
 @pytest.mark.usefixtures("bench")
@@ -138,7 +138,7 @@ def test_wrong_options_fail_before_any_work(order: Task) -> None:
     assert report.failure is not None
     assert report.failure.kind is ErrorType.SIDECAR
     assert "moonwalk" in report.failure.message
-    assert report.stages_ms == {}
+    assert report.steps_ms == {}
 
 
 @pytest.mark.parametrize(
