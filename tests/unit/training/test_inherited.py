@@ -1,0 +1,74 @@
+"""A network that begins with an exported file's weights answers as the file does, and its normalisations fit what they see."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "training"))
+
+torch = pytest.importorskip("torch", reason="the training needs torch, which doodled itself does without")
+pytest.importorskip("onnx", reason="the training needs onnx, which doodled itself does without")
+
+from export import exported  # noqa: E402  # after the test that torch is there
+from inherited import inherit  # noqa: E402
+from network import DetectorNetwork  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+"""Torch's exporter, which is told to be the older one, warns of itself."""
+
+WIDTHS, SIDE = (4, 8, 8, 16, 16), 64
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """A small detector with normalisations that are not at rest: the network, its checkpoint and its ONNX file."""
+    folder = tmp_path_factory.mktemp("networks")
+    torch.manual_seed(4)
+    network = DetectorNetwork(WIDTHS, 1)
+    network.train()
+    with torch.no_grad():
+        for _ in range(20):
+            network(torch.rand(8, 3, SIDE, SIDE))
+    network.eval()
+    config = {"widths": list(WIDTHS), "depth": 1, "side": SIDE}
+    torch.save({"average": network.state_dict(), "config": config, "step": 20}, folder / "detector.pt")
+    exported("detector", folder / "detector.pt", folder / "detector.onnx")
+    return network, folder
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".onnx"])
+def test_it_answers_as_the_one_that_it_inherits_from(learnt, suffix):
+    network, folder = learnt
+    torch.manual_seed(5)
+    heir = DetectorNetwork(WIDTHS, 1)
+    assert inherit(heir, (folder / "detector").with_suffix(suffix), torch.rand(16, 3, SIDE, SIDE)) == []
+    heir.eval()
+    shown = torch.rand(2, 3, SIDE, SIDE)
+    with torch.no_grad():
+        for mine, theirs in zip(heir(shown), network(shown), strict=True):
+            np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=0.02)  # weights are exported in half precision
+
+
+def test_normalisations_fit_what_they_see(learnt):
+    """So that the network trains from where it was: in a batch like the measured one, nothing changes."""
+    _, folder = learnt
+    heir = DetectorNetwork(WIDTHS, 1)
+    shown = torch.rand(16, 3, SIDE, SIDE)
+    inherit(heir, folder / "detector.onnx", shown)
+    with torch.no_grad():
+        still = heir.eval()(shown)
+        learning = heir.train()(shown)
+    for one, other in zip(still, learning, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=0.05)
+
+
+def test_layers_of_another_shape_begin_anew(learnt):
+    _, folder = learnt
+    heir = DetectorNetwork((*WIDTHS[:4], 24), 1)
+    new = inherit(heir, folder / "detector.onnx", torch.rand(4, 3, SIDE, SIDE))
+    assert "backbone.whole" in new
+    assert "backbone.down4.0.0" not in new
