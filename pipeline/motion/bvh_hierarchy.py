@@ -81,7 +81,7 @@ class HierarchyReader:
     _line: int = 0
 
     def take(self, number: int, line: str) -> bool:
-        """Read one line; True if it is MOTION, after which the hierarchy is over, or if more is wrong than anybody wants to be told."""
+        """Read one line; True if it is MOTION, after which the hierarchy is over, or if more is wrong than is worth reporting."""
         self._line = number
         for piece in _PIECES.finditer(line):
             words = piece[0].split()
@@ -131,7 +131,7 @@ class HierarchyReader:
     def _take_joint(self, words: list[str]) -> None:
         is_root = words[0].upper() == "ROOT"
         if is_root and self._joints:
-            self._note("a second ROOT, expected one skeleton in a file")
+            self.warnings.append(f"line {self._line}: a second ROOT: the body is looked for in all of them")
         elif not is_root and not self._open:
             self._note("a JOINT outside the ROOT")
         name = " ".join(words[1:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import permutations
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _positions(path: Path, clip: str | None) -> tuple[Floats, int]:
     elif clip is not None:
         raise MotionFileError(path, [f"there is no clip {clip!r}: the file has one, without a name"])
     if array.ndim == 2 and array.shape[1] == FEATURES:
-        return _recovered(array.astype(np.float64)), count
+        return _recovered(_doubles(array)), count
     if array.ndim == 2 and array.shape[1] in {66, 72}:
         array = array.reshape(len(array), -1, 3)
     orders = [
@@ -100,7 +101,12 @@ def _positions(path: Path, clip: str | None) -> tuple[Floats, int]:
     ]
     if not orders:
         raise MotionFileError(path, [f"expected positions (frames, 22, 3) or features (frames, {FEATURES}), found an array {array.shape}"])
-    return array.transpose(min(orders, key=lambda order: (array.shape[order[1]] != 22, order))).astype(np.float64), count
+    return _doubles(array.transpose(min(orders, key=lambda order: (array.shape[order[1]] != 22, order)))), count
+
+
+def _doubles(array: Floats) -> Floats:
+    with np.errstate(invalid="ignore", over="ignore"):  # checked afterwards
+        return array.astype(np.float64)
 
 
 def _array(path: Path) -> Floats:
@@ -110,7 +116,7 @@ def _array(path: Path) -> Floats:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
     except OSError as error:
         raise MotionFileError(path, [f"the file can't be read: {error.strerror or error}"]) from error
-    except (ValueError, EOFError, SyntaxError) as error:
+    except (ValueError, EOFError, SyntaxError, TokenError) as error:
         hint = (
             "it may hold Python objects, which are not read: save its motion array alone"
             if "objects" in str(error) or "pickle" in str(error)

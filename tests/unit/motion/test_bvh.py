@@ -136,7 +136,6 @@ def test_a_root_without_position_channels_is_fine():
         (GOOD.replace("HIERARCHY\n", ""), "line 1: expected HIERARCHY"),
         (GOOD.replace("ROOT Hips", "ROOT"), "line 2: ROOT has no name"),
         (GOOD.replace("ROOT", "JOINT"), "line 2: a JOINT outside the ROOT"),
-        (GOOD.replace("JOINT", "ROOT"), "line 6: a second ROOT"),
         (GOOD.replace("ROOT Hips", "End Site"), "line 2: an End Site outside the ROOT"),
         (GOOD.replace("ROOT Hips\n{", "ROOT Hips"), "line 3: expected { after Hips"),
         (GOOD.replace("ROOT Hips\n", ""), "line 2: { opens nothing"),
@@ -230,3 +229,34 @@ def test_files_that_are_missing_or_too_big_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(bvh_module, "MAX_BYTES", 10)
     with pytest.raises(MotionFileError, match="too big"):
         read_bvh(path)
+
+
+def test_a_second_root_is_read_with_a_warning() -> None:
+    bvh = bvh_from_text(TWO_ROOTS)
+    assert bvh.parents.tolist() == [-1, 0, -1, 2]
+    assert bvh.warnings == ("line 10: a second ROOT: the body is looked for in all of them",)
+    assert bvh.values.tolist() == [[1, 2, 3, 4, 5, 6]]
+
+
+TWO_ROOTS = """HIERARCHY
+ROOT a
+{
+OFFSET 0 0 0
+CHANNELS 3 Xposition Yposition Zposition
+End Site
+{
+OFFSET 0 1 0
+}}
+ROOT b
+{
+OFFSET 0 0 0
+CHANNELS 3 Xposition Yposition Zposition
+End Site
+{
+OFFSET 0 1 0
+}}
+MOTION
+Frames: 1
+Frame Time: 0.1
+1 2 3 4 5 6
+"""

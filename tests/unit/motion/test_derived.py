@@ -73,6 +73,15 @@ def test_motion_below_a_static_root_is_not_lost(library, tmp_path, armature) -> 
     assert_same(track(library, tmp_path / "b.bvh", waving_bvh(way=walking, armature=armature), full), without)
 
 
+def test_the_body_may_be_the_second_of_several_roots(library, tmp_path) -> None:
+    head, rows = waving_bvh(way=walking).split("Frame Time: 0.0416667\n")
+    prop = "HIERARCHY\nROOT Prop\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\nEnd Site\n{\nOFFSET 0 9 0\n}\n}"
+    text = (
+        head.replace("HIERARCHY", prop) + "Frame Time: 0.0416667\n" + "".join(f"5 5 {k} {row}\n" for k, row in enumerate(rows.splitlines()))
+    )
+    assert_same(track(library, tmp_path / "b.bvh", text), track(library, tmp_path / "a.bvh", waving_bvh(way=walking)))
+
+
 @pytest.mark.parametrize("zero_offsets", [False, True])
 def test_bones_may_be_in_position_channels(library, tmp_path, zero_offsets) -> None:
     plain = track(library, tmp_path / "a.bvh", waving_bvh(way=walking))
