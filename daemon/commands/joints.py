@@ -54,7 +54,7 @@ def correct_joints(request: RenderRequest, environ: Mapping[str, str], report: C
             report("Open this address in a browser on this machine. Press Ctrl-C to stop.")
             if "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ:
                 threading.Thread(
-                    target=webbrowser.open, args=(server.url_for_once(),), daemon=True
+                    target=webbrowser.open, args=(server.one_time_url(),), daemon=True
                 ).start()  # some browsers block until they are closed
             server.serve_forever()
         try:

@@ -1,1 +1,1 @@
-"""Pages that doodled serves on the loopback interface."""
+"""Joint editor: a web page on the loopback interface."""

@@ -1,4 +1,4 @@
-"""A character folder whose joints are being moved: what it holds, how it would dance, and how it is saved."""
+"""A character folder in the joint editor: its content, previews of its motion, and saving of its joints."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from pipeline.files.picture_files import read_mask, write_png
 from pipeline.types import Format
 
 BEFORE_NAME = f"{CONFIG_NAME}.before"
-"""The joints as they were before anybody moved them."""
+"""Copy of the configuration from before the first save."""
 
 Locations = Mapping[str, tuple[int, int]]
-"""Where joints are: x and y of a pixel of the texture, y down."""
+"""Joint locations by name: x and y of a pixel of the texture, y down."""
 
 Render = Callable[[RenderRequest], tuple[str, ...]]
 """Renders what a request names into its output, and returns the notes for the user. Raises DoodledError."""
 
 _SHADE = 110, 150
-"""Grey, and how opaque it is: what lies beside the figure."""
+"""Gray and opacity, 0..255, of the area outside the figure."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """How a figure moves with its joints where they are.
+class Preview:
+    """A rendered preview.
 
     Attributes:
-        notes: what was mended for it.
+        notes: repairs of the character, as sentences for the user.
     """
 
     gif: bytes
@@ -50,24 +50,25 @@ class Shown:
 
 
 class CharacterFolder:
-    """A folder with char_cfg.yaml, mask.png and texture.png, given itself or by its char_cfg.yaml.
+    """A folder with char_cfg.yaml, mask.png and texture.png.
 
     Args:
-        request: how it is shown; its target and output do not matter.
+        path: the folder, or its char_cfg.yaml.
+        request: options of the previews; target and output are ignored.
         environ: the process's environment.
-        render: renders a draft of the folder.
+        render: renders a copy of the folder for a preview.
     Raises:
-        OptionError: it is no folder.
-        DoodledError: it could not be animated as it is, or not with what the request names.
+        OptionError: the path is not a folder.
+        DoodledError: the folder can't be animated with this request.
     """
 
     def __init__(self, path: Path, request: RenderRequest, environ: Mapping[str, str], render: Render) -> None:
         self.place = path.parent if path.name == CONFIG_NAME else path
         if os.path.isfile(self.place):  # noqa: PTH113 - Path's own fails on long names
-            hint = "`doodled annotate PICTURE -o DIR` makes one of a picture"
+            hint = "`doodled annotate IMAGE -o DIR` makes one of an image"
             raise OptionError("expected a character folder, found a file", path=path, hint=hint)
         self._request, self._render = request, render
-        self._drawing, self._saving, self._is_over = threading.Lock(), threading.Lock(), False
+        self._rendering, self._saving, self._is_finished = threading.Lock(), threading.Lock(), False
         build_plan(replace(request, target=self.place / CONFIG_NAME), environ, motion_library(environ))
 
     @property
@@ -79,54 +80,54 @@ class CharacterFolder:
         return self.place / MASK_NAME
 
     def shade(self) -> bytes:
-        """A PNG that is clear where `render` sees the figure, whatever kind of picture the mask is.
+        """A PNG that is transparent where `render` sees the figure, for every kind of mask image.
 
         Raises:
-            FileProblems: the mask.
+            FileProblems: the mask can't be read.
         """
-        grey, opacity = _SHADE
+        gray, opacity = _SHADE
         beside = np.where(read_mask(self.mask), 0, opacity).astype(np.uint8)
-        made = io.BytesIO()
-        Image.fromarray(np.stack([np.full_like(beside, grey), beside], axis=-1), "LA").save(made, "PNG", compress_level=1)
-        return made.getvalue()
+        png = io.BytesIO()
+        Image.fromarray(np.stack([np.full_like(beside, gray), beside], axis=-1), "LA").save(png, "PNG", compress_level=1)
+        return png.getvalue()
 
     def config(self) -> CharacterConfig:
-        """The joints as they are saved."""
+        """The saved joints."""
         return read_character_config(self.place / CONFIG_NAME)
 
-    def shown(self, locations: Locations, motion: str) -> Shown:
-        """The figure dancing with its joints elsewhere; nothing is saved. One at a time: it takes all processors that there are.
+    def render_preview(self, locations: Locations, motion: str) -> Preview:
+        """Render the figure with moved joints, without saving them. One preview at a time, because each uses all processors.
 
         Raises:
-            DoodledError: as `render` does.
+            DoodledError: as `render`.
         """
         text = moved_joints(self.place / CONFIG_NAME, locations)
-        with self._drawing:
-            if self._is_over:
-                raise RenderFailed("doodled joints is about to end")
-            return self._drawn(text, motion)
+        with self._rendering:
+            if self._is_finished:
+                raise RenderFailed("doodled joints is stopping")
+            return self._render_copy(text, motion)
 
-    def _drawn(self, text: str, motion: str) -> Shown:
-        with tempfile.TemporaryDirectory(prefix="doodled-joints-") as made:
-            draft, output = Path(made) / self.place.resolve().name, Path(made) / "shown.gif"
+    def _render_copy(self, text: str, motion: str) -> Preview:
+        with tempfile.TemporaryDirectory(prefix="doodled-joints-") as parent:
+            draft, output = Path(parent) / self.place.resolve().name, Path(parent) / "preview.gif"
             draft.mkdir()
             (draft / CONFIG_NAME).write_bytes(text.encode())
-            for name, picture in ((MASK_NAME, self.mask), (TEXTURE_NAME, self.texture)):
-                (draft / name).symlink_to(picture.resolve())
+            for name, image in ((MASK_NAME, self.mask), (TEXTURE_NAME, self.texture)):
+                (draft / name).symlink_to(image.resolve())
             request = replace(self._request, target=draft / CONFIG_NAME, output=output, motion=motion, format=Format.GIF)
             notes = self._render(request)
-            return Shown(output.read_bytes(), notes)
+            return Preview(output.read_bytes(), notes)
 
     def finish(self) -> None:
-        """Wait for what is being saved or drawn, and draw no more: a process that ends in the middle of OpenGL crashes."""
-        with self._saving, self._drawing:
-            self._is_over = True
+        """Wait for a save or preview in progress, and refuse further previews: a process that exits during OpenGL calls crashes."""
+        with self._saving, self._rendering:
+            self._is_finished = True
 
     def save(self, locations: Locations) -> tuple[str, ...]:
-        """Write the joints, all of them or none; what the file said at first is kept beside it. Returns what reading it mends.
+        """Save joints, all or none; the first save keeps a copy of the original file. Returns notes about repairs.
 
         Raises:
-            ConfigError: a joint that is not there, or is outside of the picture.
+            ConfigError: a joint does not exist, or is outside the image.
             OutputFailed: the disk refused.
         """
         config, before = (self.place / CONFIG_NAME).resolve(), self.place / BEFORE_NAME
@@ -134,38 +135,38 @@ class CharacterFolder:
             text = moved_joints(config, locations)
             try:
                 if not before.exists():
-                    with _replaced(before, like=config) as draft:
+                    with _replacing(before, like=config) as draft:
                         draft.write_bytes(config.read_bytes())
-                with _replaced(config, like=config) as draft:
+                with _replacing(config, like=config) as draft:
                     draft.write_bytes(text.encode())
             except OSError as error:
                 raise OutputFailed(f"the joints can't be saved: {error.strerror or error}", path=config) from error
-            return self._mended()
+            return self._update_overlay()
 
-    def _mended(self) -> tuple[str, ...]:
-        """What reading the folder mends, once its overlay shows the joints that are saved."""
+    def _update_overlay(self) -> tuple[str, ...]:
+        """Draw the saved joints into the overlay image, if there is one. Returns notes about repairs."""
         overlay = self.place / OVERLAY_NAME
         try:
             character = read_character(self.place)
             if overlay.exists():
-                with _replaced(overlay, like=overlay) as draft:
+                with _replacing(overlay, like=overlay) as draft:
                     write_png(draft, joint_overlay(character))
         except (DoodledError, OSError) as error:
-            return (f"the joints are saved, but {OVERLAY_NAME} is as it was: {error}",)
+            return (f"the joints are saved, but {OVERLAY_NAME} could not be updated: {error}",)
         return character.repairs
 
 
 @contextmanager
-def _replaced(path: Path, *, like: Path) -> Iterator[Path]:
-    """A draft that takes the place of a file, or of a link, at the end, with the owner and the permissions of `like`."""
+def _replacing(path: Path, *, like: Path) -> Iterator[Path]:
+    """A temporary file that atomically replaces `path` at the end of the `with` block, with owner and permissions of `like`."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     draft = Path(name)
     try:
         yield draft
         os.fsync(handle)
-        found = like.stat()
+        status = like.stat()
         with suppress(PermissionError):
-            os.chown(draft, found.st_uid, found.st_gid)
+            os.chown(draft, status.st_uid, status.st_gid)
         shutil.copymode(like, draft)
         draft.replace(path)
     finally:

@@ -1,6 +1,6 @@
-"""The page on which joints are moved, as HTML. Pure: joints in, a text out.
+"""HTML page of the joint editor. Pure: joints in, text out.
 
-Names in a character folder are strangers' words: they go through `escape`, or into the page as JSON that can't end its element.
+Names in a character folder are untrusted: `escape` handles them, or they are in JSON that can't end its script element.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import Final
 from pipeline.files.character_configs import CharacterConfig
 
 _HELP: Final = (
-    "Drag joints to where they belong, or choose one with Tab and move it with the arrow keys (with Shift: ten pixels). "
-    "The figure's right is on your left."
+    "Drag joints to their correct places, or select one with Tab and move it with the arrow keys (with Shift: ten pixels). "
+    "The figure's right side is on your left."
 )
 
 
 def page(name: str, config: CharacterConfig, motions: Sequence[str]) -> str:
-    """The whole page.
+    """The page for one character.
 
     Args:
-        name: of the character.
-        motions: to choose from, the first one first.
+        name: name of the character, for the heading.
+        motions: names of the motions to choose from; the first is selected.
     """
     joints = [
         {"name": joint, "parent": config.joint_names[parent] if parent >= 0 else None, "at": [int(x), int(y)]}
@@ -49,9 +49,9 @@ def page(name: str, config: CharacterConfig, motions: Sequence[str]) -> str:
 <body>
 <header><h1>{escape(name)}</h1><p id="help">{_HELP}</p></header>
 <main>
-<svg id="figure" viewBox="0 0 {config.width} {config.height}" role="application" aria-label="The joints" aria-describedby="help"></svg>
-<section id="beside" aria-label="How it moves">
-<div id="stage"><img id="shown" alt=""><canvas id="still" aria-hidden="true"></canvas><p id="wait" hidden>drawing ...</p></div>
+<svg id="figure" viewBox="0 0 {config.width} {config.height}" role="application" aria-label="Joints" aria-describedby="help"></svg>
+<section id="beside" aria-label="Preview">
+<div id="stage"><img id="shown" alt=""><canvas id="still" aria-hidden="true"></canvas><p id="wait" hidden>rendering ...</p></div>
 <p id="choice"><label>Motion <select id="motion">{options}</select></label> <label><input id="plays" type="checkbox"> Play</label></p>
 <p id="tools">
 <button id="save" type="button">Save</button>
@@ -59,7 +59,7 @@ def page(name: str, config: CharacterConfig, motions: Sequence[str]) -> str:
 <button id="redo" type="button">Redo</button>
 <button id="swap" type="button">Swap left and right</button>
 </p>
-<p id="told" role="status"></p>
+<p id="message" role="status"></p>
 <ul id="notes"></ul>
 </section>
 </main>
@@ -71,8 +71,8 @@ def page(name: str, config: CharacterConfig, motions: Sequence[str]) -> str:
 
 
 @cache
-def policy() -> str:
-    """What the browser may load and run on it: its own style, script and pictures."""
+def content_security_policy() -> str:
+    """Value of the header Content-Security-Policy: the page may use only its own style, script and images."""
     script = base64.b64encode(hashlib.sha256(_part("js").encode()).digest()).decode("ascii")
     own = f"default-src 'none'; img-src 'self' data:; connect-src 'self'; style-src 'unsafe-inline'; script-src 'sha256-{script}'"
     return f"{own}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -1,17 +1,17 @@
-"""Hands a page, two pictures and animations to one person's browser, and takes joints from it.
+"""HTTP server of the joint editor, for one user's browser.
 
-It listens on the loopback interface alone. What is asked for begins with a secret that only the printed address has, and a request must be
-for this machine by name, so that no other page in the browser, and no other user of the machine, moves joints (DNS rebinding included).
-A browser that is started has its address in the list of processes, which everybody sees: it gets a ticket, which is good for one use.
+It listens on the loopback interface only. Every path begins with a secret that only the printed address contains, and the Host header must
+name this machine, so that neither another page in the browser (DNS rebinding included) nor another user of the machine can move joints. The
+command line of a browser that we start is visible to other users: it contains a ticket, which redirects to the page once.
 
-    GET  /<ticket>/             the way to the page, once
+    GET  /<ticket>/             redirects to the page, once
     GET  /<secret>/             the page
     GET  /<secret>/texture.png
-    GET  /<secret>/shade.png    clear where the figure is
+    GET  /<secret>/shade.png    transparent where the figure is
     POST /<secret>/show         {"motion": name, "joints": {name: [x, y]}} -> {"gif": base64, "notes": [...]}
     POST /<secret>/save         {"joints": {name: [x, y]}} -> {"notes": [...]}
 
-What is wrong with joints is answered with 422 and {"error": sentence}; what may work later, with 503.
+Permanent errors, such as invalid joints, are answered with 422 and {"error": sentence}; temporary ones with 503.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from urllib.parse import urlsplit
 
 from daemon.files.filenames import printable
 from daemon.web.folder import CharacterFolder, Locations
-from daemon.web.page import page, policy
+from daemon.web.page import content_security_policy, page
 from pipeline.errors import DoodledError, OptionError, PermanentError
 
-MOST_BYTES: Final = 1 << 20
-"""Of joints: a thousand of them take a tenth."""
-LONGEST_WAIT_S: Final = 30.0
-"""For the rest of a request; browsers open connections that they never use."""
+MAX_BYTES: Final = 1 << 20
+"""Largest request; a thousand joints take a tenth of it."""
+REQUEST_TIMEOUT_S: Final = 30.0
+"""Timeout of a request; browsers open connections that they never use."""
 _NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class JointsServer(ThreadingHTTPServer):
-    """One folder on one port.
+    """Serves the joint editor of one character folder.
 
     Args:
-        port: 0 is any that is free.
-        secret: without which nothing is answered; letters and digits.
-        motions: that can be asked for, the first one first.
-        on_save: told when joints were saved.
+        port: TCP port; 0 is any free port.
+        secret: first component of every path; letters and digits.
+        motions: names of the motions to choose from.
+        on_save: called when joints are saved.
     Raises:
-        OSError: the port can't be had.
+        OSError: the port is taken.
     """
 
     daemon_threads = True
@@ -61,12 +61,12 @@ class JointsServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
 
     def server_bind(self) -> None:
-        """Without asking what 127.0.0.1 is called, as http.server does: where no name service answers, that takes half a minute."""
+        """Bind without http.server's reverse look-up of 127.0.0.1, which takes half a minute if no name server answers."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - as socketserver has it
-        """A browser that goes away in the middle is nobody's trouble."""
+        """Ignore connections that the browser closes early."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -74,20 +74,20 @@ class JointsServer(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/{self.secret}/"
 
-    def url_for_once(self) -> str:
-        """An address that leads to the page once, and may be seen by others afterwards."""
+    def one_time_url(self) -> str:
+        """An address that redirects to the page once; it needs not be kept secret after that."""
         self.tickets.append(secrets.token_urlsafe(16))
         return f"http://127.0.0.1:{self.server_port}/{self.tickets[-1]}/"
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: JointsServer
-    timeout = LONGEST_WAIT_S
+    timeout = REQUEST_TIMEOUT_S
     server_version, sys_version = "doodled", ""
 
     def do_GET(self) -> None:
         folder = self.server.folder
-        match self._asked():
+        match self._requested():
             case "":
                 name = printable(folder.place.resolve().name)
                 self._answer_with(lambda: page(name, folder.config(), self.server.motions).encode("utf-8", "replace"), "text/html")
@@ -95,71 +95,71 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer_with(folder.texture.read_bytes, "image/png")
             case "shade.png":
                 self._answer_with(folder.shade, "image/png")
-            case _ if self._has_ticket():
+            case _ if self._use_ticket():
                 self._answer(HTTPStatus.SEE_OTHER, b"", "text/plain", Location=f"/{self.server.secret}/")
             case _:
-                self._answer(HTTPStatus.NOT_FOUND, b"not here", "text/plain")
+                self._answer(HTTPStatus.NOT_FOUND, b"not found", "text/plain")
 
     def do_POST(self) -> None:
-        match self._asked():
+        match self._requested():
             case "show":
-                self._answer_with(self._shown, "application/json")
+                self._answer_with(self._show, "application/json")
             case "save":
-                self._answer_with(self._saved, "application/json")
+                self._answer_with(self._save, "application/json")
             case _:
-                self._answer(HTTPStatus.NOT_FOUND, b"not here", "text/plain")
+                self._answer(HTTPStatus.NOT_FOUND, b"not found", "text/plain")
 
     def log_message(self, *_: object) -> None:
-        """Nothing: requests are the page's business."""
+        """Log no requests."""
 
-    def _is_for_us(self) -> bool:
-        with suppress(ValueError):  # a name that is none
+    def _has_local_host(self) -> bool:
+        with suppress(ValueError):  # not a valid host name
             return urlsplit(f"//{self.headers.get('Host', '')}").hostname in _NAMES
         return False
 
-    def _asked(self) -> str | None:
-        """What is asked for behind the secret; None is not for us."""
+    def _requested(self) -> str | None:
+        """The path after the secret; None if secret or host are wrong."""
         start, path = f"/{self.server.secret}/", self.path.partition("?")[0]
-        return path.removeprefix(start) if path.startswith(start) and self._is_for_us() else None
+        return path.removeprefix(start) if path.startswith(start) and self._has_local_host() else None
 
-    def _has_ticket(self) -> bool:
+    def _use_ticket(self) -> bool:
         with suppress(ValueError):
-            self.server.tickets.remove(self.path.strip("/") if self._is_for_us() else "")
+            self.server.tickets.remove(self.path.strip("/") if self._has_local_host() else "")
             return True
         return False
 
-    def _shown(self) -> bytes:
-        sent = self._sent()
-        motion = sent.get("motion")
+    def _show(self) -> bytes:
+        content = self._read_json()
+        motion = content.get("motion")
         if motion not in self.server.motions:
-            raise OptionError(f"motion: expected one of {', '.join(self.server.motions)}, found {motion!r}")
-        shown = self.server.folder.shown(located(sent), motion)
-        return json.dumps({"gif": base64.b64encode(shown.gif).decode("ascii"), "notes": shown.notes}).encode()
+            raise OptionError(f"motion must be one of {', '.join(self.server.motions)} (found {motion!r})")
+        preview = self.server.folder.render_preview(parse_locations(content), motion)
+        return json.dumps({"gif": base64.b64encode(preview.gif).decode("ascii"), "notes": preview.notes}).encode()
 
-    def _saved(self) -> bytes:
-        notes = self.server.folder.save(located(self._sent()))
-        with suppress(OSError):  # nobody listens any more; saved they are
+    def _save(self) -> bytes:
+        notes = self.server.folder.save(parse_locations(self._read_json()))
+        with suppress(OSError):  # stdout is closed, but the joints are saved
             self.server.on_save()
         return json.dumps({"notes": notes}).encode()
 
-    def _sent(self) -> dict[str, Any]:
+    def _read_json(self) -> dict[str, Any]:
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or len(length) > len(str(MOST_BYTES)) or int(length) > MOST_BYTES:
-            raise OptionError(f"expected at most {MOST_BYTES} bytes of JSON, found a length of {length[:20] or 'nothing'}")
+        if not (length.isascii() and length.isdigit()) or len(length) > len(str(MAX_BYTES)) or int(length) > MAX_BYTES:
+            raise OptionError(f"expected at most {MAX_BYTES} bytes of JSON, found a length of {length[:20] or 'nothing'}")
         try:
-            sent = json.loads(self.rfile.read(int(length)))
+            content = json.loads(self.rfile.read(int(length)))
         except (ValueError, RecursionError) as error:
             raise OptionError(f"expected JSON: {error}") from error
-        if not isinstance(sent, dict):
-            raise OptionError(f"expected a JSON object, found {type(sent).__name__}")
-        return sent
+        if not isinstance(content, dict):
+            raise OptionError(f"expected a JSON object, found {type(content).__name__}")
+        return content
 
     def _answer_with(self, content: Callable[[], bytes], kind: str) -> None:
         try:
             body = content()
         except (DoodledError, OSError) as error:
             status = HTTPStatus.UNPROCESSABLE_ENTITY if isinstance(error, PermanentError) else HTTPStatus.SERVICE_UNAVAILABLE
-            self._answer(status, json.dumps({"error": _told(error)}).encode(), "application/json")
+            self._answer(status, json.dumps({"error": _message(error)}).encode(), "application/json")
         else:
             self._answer(HTTPStatus.OK, body, kind)
 
@@ -167,27 +167,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         headers = {"Content-Type": kind if kind.startswith("image/") else f"{kind}; charset=utf-8", "Content-Length": str(len(body))}
         headers |= {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"}
-        headers |= {"Content-Security-Policy": policy(), "Cross-Origin-Resource-Policy": "same-origin"}
+        headers |= {"Content-Security-Policy": content_security_policy(), "Cross-Origin-Resource-Policy": "same-origin"}
         for name, value in (headers | more).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
 
-def located(sent: dict[str, Any]) -> Locations:
-    """The joints in what a browser sent.
-
-    Raises:
-        OptionError: they are not what they should be.
-    """
-    joints = sent.get("joints")
+def parse_locations(content: dict[str, Any]) -> Locations:
+    """The joints of a request. Raises OptionError."""
+    joints = content.get("joints")
     if not isinstance(joints, dict) or not all(_is_pixel(place) for place in joints.values()):
-        raise OptionError("joints: expected names, each with the x and y of a pixel")
+        raise OptionError("joints must be names, each with the x and y of a pixel")
     return {name: (x, y) for name, (x, y) in joints.items()}
 
 
-def _told(error: DoodledError | OSError) -> str:
-    """What is wrong, without the path, which may be that of a draft."""
+def _message(error: DoodledError | OSError) -> str:
+    """The text of an error without its path, which may be that of a temporary file."""
     if not isinstance(error, DoodledError):
         return str(error.strerror or error)
     return f"{error.summary} ({error.hint})" if error.hint else error.summary

@@ -64,7 +64,7 @@ def opened(place: Path, profile: Path) -> Iterator[tuple[subprocess.Popen[str], 
 
 
 def handle(name: str) -> str:
-    """What a person grasps to move a joint."""
+    """JavaScript expression of the handle of a joint."""
     return f"handles.find((handle) => handle.names.includes('{name}'))"
 
 
@@ -72,7 +72,7 @@ def joints(place: Path) -> dict[str, list[int]]:
     return {joint["name"]: joint["loc"] for joint in yaml.safe_load((place / "char_cfg.yaml").read_text())["skeleton"]}
 
 
-def test_a_joint_is_dragged_the_figure_moves_with_it_and_it_is_saved(king: Path, tmp_path: Path) -> None:
+def test_drags_joint_previews_and_saves(king: Path, tmp_path: Path) -> None:
     before = joints(king)
     with opened(king, tmp_path / "profile") as (running, page):
         assert page.value("motion.value") == "dab"
@@ -81,9 +81,9 @@ def test_a_joint_is_dragged_the_figure_moves_with_it_and_it_is_saved(king: Path,
         start = page.middle(f"{handle('left_hand')}.dot")
         page.drag(start, (start[0] + 20 * scale, start[1] - 10 * scale))
         until(lambda: page.value("shown.src") != shown and page.value("!isShowing"), PATIENCE_S)
-        assert joints(king) == before, "nothing is saved before somebody says so"
+        assert joints(king) == before, "nothing is saved before the user saves"
         page.click("save")
-        until(lambda: page.value("told.textContent") == "Saved.", PATIENCE_S)
+        until(lambda: page.value("message.textContent") == "Saved.", PATIENCE_S)
         assert page.value("save.disabled")
         assert page.complaints == []
         running.send_signal(signal.SIGINT)
@@ -97,7 +97,7 @@ def test_a_joint_is_dragged_the_figure_moves_with_it_and_it_is_saved(king: Path,
     assert after == before
 
 
-def test_keys_move_joints_and_take_it_back(king: Path, tmp_path: Path) -> None:
+def test_keys_move_joints_and_undo(king: Path, tmp_path: Path) -> None:
     with opened(king, tmp_path / "profile") as (_, page):
         x, y = page.value("places.right_elbow")
         page.value(f"{handle('right_elbow')}.group.focus()")
@@ -112,11 +112,11 @@ def test_keys_move_joints_and_take_it_back(king: Path, tmp_path: Path) -> None:
         page.press("y", control=True)
         assert page.value("places.right_elbow") == [x, y - 1]
         page.press("s", control=True)
-        until(lambda: page.value("told.textContent") == "Saved.", PATIENCE_S)
+        until(lambda: page.value("message.textContent") == "Saved.", PATIENCE_S)
     assert joints(king)["right_elbow"] == [x, y - 1]
 
 
-def test_sides_are_swapped_and_a_joint_off_the_figure_is_marked(king: Path, tmp_path: Path) -> None:
+def test_swaps_sides_and_marks_joints_outside_the_figure(king: Path, tmp_path: Path) -> None:
     before = joints(king)
     with opened(king, tmp_path / "profile") as (_, page):
         assert page.value("document.querySelectorAll('.off').length") == 0
@@ -124,11 +124,11 @@ def test_sides_are_swapped_and_a_joint_off_the_figure_is_marked(king: Path, tmp_
         assert page.value("[places.left_hand, places.right_hand]") == [before["right_hand"], before["left_hand"]]
         page.drag(page.middle(f"{handle('neck')}.dot"), page.middle("figure.querySelector('image')"))
         page.drag(page.middle(f"{handle('left_hand')}.dot"), (0.0, 0.0))
-        assert page.value("places.left_hand") == [0, 0], "no joint leaves the picture"
-        assert page.value("document.querySelector('.off').getAttribute('aria-label')") == "left hand, at 0, 0, off the figure"
+        assert page.value("places.left_hand") == [0, 0], "no joint leaves the image"
+        assert page.value("document.querySelector('.off').getAttribute('aria-label')") == "left hand, at 0, 0, outside the figure"
 
 
-def test_the_root_and_the_hip_upon_it_are_one_handle(king: Path, tmp_path: Path) -> None:
+def test_root_and_hip_share_a_handle(king: Path, tmp_path: Path) -> None:
     assert joints(king)["root"] == joints(king)["hip"]
     with opened(king, tmp_path / "profile") as (_, page):
         names = page.value("handles.map((handle) => handle.names.join())")
@@ -136,8 +136,8 @@ def test_the_root_and_the_hip_upon_it_are_one_handle(king: Path, tmp_path: Path)
         assert len(names) == len(joints(king)) - 1
 
 
-def test_what_the_browser_shows_is_what_render_makes(king: Path, tmp_path: Path) -> None:
-    """The same frames, pixel by pixel, as from the command with the same options."""
+def test_preview_equals_rendered_file(king: Path, tmp_path: Path) -> None:
+    """Byte for byte the file of `doodled render` with the same options."""
     output = tmp_path / "king.gif"
     options = ["--motion", "dab", "--size", "360x360", "--fps", "20", "-o", str(output)]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -158,8 +158,8 @@ def edited(place: Path, **locations: tuple[float, float]) -> None:
     path.write_text(yaml.safe_dump(fields))
 
 
-def test_where_joints_crowd_the_one_under_the_pointer_is_taken(king: Path, tmp_path: Path) -> None:
-    """The hips are drawn over the root's handle, which lies between them; and a neck that was found on the torso can be parted."""
+def test_drags_the_nearest_of_crowded_joints(king: Path, tmp_path: Path) -> None:
+    """The hips cover the root's handle between them; a neck on the torso can be dragged off it."""
     x, y = joints(king)["torso"]
     edited(king, neck=(x, y))
     with opened(king, tmp_path / "profile") as (_, page):
@@ -175,8 +175,8 @@ def test_where_joints_crowd_the_one_under_the_pointer_is_taken(king: Path, tmp_p
         assert page.value("places.neck[1]") < y - 20
 
 
-def test_joints_that_nobody_touched_stay_where_the_file_has_them(king: Path, tmp_path: Path) -> None:
-    """Between pixels, beside the picture, or where somebody else moves them meanwhile."""
+def test_saves_only_moved_joints(king: Path, tmp_path: Path) -> None:
+    """Others may be between pixels, outside the image, or moved by another page."""
     edited(king, left_knee=(254.25, 420.5), right_hand=(-40, 264))
     with opened(king, tmp_path / "profile") as (_, page):
         assert "right_hand lay off the figure at (-40, 264)" in page.value("notes.innerText")
@@ -186,22 +186,22 @@ def test_joints_that_nobody_touched_stay_where_the_file_has_them(king: Path, tmp
         page.press("ArrowDown")
         page.press("ArrowUp")
         page.press("s", control=True)
-        until(lambda: page.value("told.textContent") == "Saved.", PATIENCE_S)
+        until(lambda: page.value("message.textContent") == "Saved.", PATIENCE_S)
         after = joints(king)
         assert [after[name] for name in ("left_knee", "right_hand", "left_foot")] == [[254.25, 420.5], [-40, 264], [250, 500]]
         saved = after["neck"]
         page.press("z", control=True)
         page.press("s", control=True)
-        until(lambda: page.value("told.textContent") == "Saved.", PATIENCE_S)
-    assert joints(king)["neck"] == [saved[0], saved[1] + 1], "what was saved and then taken back is saved, too"
+        until(lambda: page.value("message.textContent") == "Saved.", PATIENCE_S)
+    assert joints(king)["neck"] == [saved[0], saved[1] + 1], "undoing a saved change can be saved"
 
 
-def test_nothing_is_taken_back_from_under_a_dragging_hand(king: Path, tmp_path: Path) -> None:
+def test_ignores_undo_and_keys_during_a_drag(king: Path, tmp_path: Path) -> None:
     edited(king, right_hand=(0, 264))
     with opened(king, tmp_path / "profile") as (_, page):
         page.value(f"{handle('right_hand')}.group.focus()")
         page.press("ArrowLeft")
-        assert page.value("undo.disabled && save.disabled"), "a key that moves nothing is nothing to take back"
+        assert page.value("undo.disabled && save.disabled"), "a key that moves nothing adds no undo step"
         before = page.value("JSON.stringify(places)")
         x, y = page.middle(f"{handle('left_hand')}.dot")
         mouse = {"x": x, "y": y, "button": "left", "buttons": 1, "clickCount": 1}
@@ -214,14 +214,14 @@ def test_nothing_is_taken_back_from_under_a_dragging_hand(king: Path, tmp_path: 
         page.ask("Input.dispatchMouseEvent", type="mouseMoved", **{**mouse, "y": y - 90})
         page.ask("Input.dispatchMouseEvent", type="mouseReleased", **{**mouse, "y": y - 90})
         after = page.value("JSON.stringify(places)")
-        assert page.value("past.length") == 1
+        assert page.value("undoStack.length") == 1
         page.press("z", control=True)
         assert page.value("JSON.stringify(places)") == before
         page.press("y", control=True)
         assert page.value("JSON.stringify(places)") == after
 
 
-def test_fingers_drag_joints_one_at_a_time_and_the_paper_scrolls(king: Path, tmp_path: Path) -> None:
+def test_touch_drags_one_joint_and_scrolls_elsewhere(king: Path, tmp_path: Path) -> None:
     with opened(king, tmp_path / "profile") as (_, page):
         page.ask("Emulation.setDeviceMetricsOverride", width=420, height=700, deviceScaleFactor=2, mobile=True)
         page.ask("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
@@ -241,17 +241,17 @@ def test_fingers_drag_joints_one_at_a_time_and_the_paper_scrolls(king: Path, tmp
         until(lambda: page.value("scrollY > 0"), PATIENCE_S)
 
 
-def test_what_was_wrong_is_not_said_any_more_once_it_is_right(king: Path, tmp_path: Path) -> None:
+def test_clears_message_after_next_success(king: Path, tmp_path: Path) -> None:
     with opened(king, tmp_path / "profile") as (_, page):
         page.value("motion.append(new Option('nonsense')); motion.value = 'nonsense'; motion.dispatchEvent(new Event('change'))")
-        until(lambda: "expected one of dab" in page.value("told.textContent"), PATIENCE_S)
+        until(lambda: "must be one of dab" in page.value("message.textContent"), PATIENCE_S)
         page.value("motion.value = 'wave'; motion.dispatchEvent(new Event('change'))")
         until(lambda: page.value("!isShowing"), PATIENCE_S)
-        assert page.value("told.textContent") == ""
+        assert page.value("message.textContent") == ""
         assert page.value("shown.alt") == "the figure: wave"
 
 
-def test_the_figure_stands_still_for_those_who_want_it_so(king: Path, tmp_path: Path) -> None:
+def test_shows_still_frame_on_request(king: Path, tmp_path: Path) -> None:
     with opened(king, tmp_path / "profile") as (_, page):
         seen = "document.elementFromPoint(stage.getBoundingClientRect().x + 50, stage.getBoundingClientRect().y + 50).id"
         assert page.value(seen) == "shown"
@@ -265,7 +265,7 @@ def test_the_figure_stands_still_for_those_who_want_it_so(king: Path, tmp_path: 
         assert page.value(seen) == "still"
 
 
-def test_a_texture_lies_as_render_has_it_whatever_it_says_about_a_camera(king: Path, tmp_path: Path) -> None:
+def test_shows_texture_without_exif_rotation(king: Path, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     with Image.open(king / "texture.png") as texture:
@@ -281,7 +281,7 @@ def test_a_texture_lies_as_render_has_it_whatever_it_says_about_a_camera(king: P
     assert np.abs(np.asarray(crop, float) - np.asarray(wanted, float)).mean() < 12
 
 
-def test_a_terminal_that_goes_away_ends_it_as_ctrl_c_does(king: Path, tmp_path: Path) -> None:
+def test_closed_terminal_stops_it_like_ctrl_c(king: Path, tmp_path: Path) -> None:
     with opened(king, tmp_path / "profile") as (running, page):
         page.value("motion.dispatchEvent(new Event('change'))")
         running.send_signal(signal.SIGHUP)

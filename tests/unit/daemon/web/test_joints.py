@@ -1,4 +1,4 @@
-"""Joints corrected by hand: what is served, what is refused, and what becomes of the folder."""
+"""Joint editor: what it serves, what it refuses, and what it saves."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import RenderRequest
 from daemon.options.values import FrameRate, Size
 from daemon.web.folder import BEFORE_NAME, CharacterFolder, Render
-from daemon.web.page import page, policy
-from daemon.web.server import MOST_BYTES, JointsServer
+from daemon.web.page import content_security_policy, page
+from daemon.web.server import MAX_BYTES, JointsServer
 from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed, RenderFailed, UnknownName
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.files.character_configs import moved_joints, read_character_config
@@ -45,7 +45,7 @@ PARENTS = {"root": None, "hip": "root", "torso": "hip", "left_hand": "torso", "r
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A cross of 200 x 200 px, with joints, and with a key of somebody's own."""
+    """A cross of 200 x 200 px with joints and a key of the user's own."""
     folder = tmp_path / "cross"
     folder.mkdir()
     mask = np.zeros((200, 200), np.uint8)
@@ -68,9 +68,9 @@ def opened(place: Path, renders: Render = render_quietly) -> CharacterFolder:
 
 @contextmanager
 def serving(place: Path) -> Iterator[SimpleNamespace]:
-    """A server, how often it told that it saved, and a way to ask it."""
-    told: list[str] = []
-    server = JointsServer(opened(place), port=0, secret=SECRET, motions=("wave", "dab"), on_save=lambda: told.append("saved"))
+    """A server, its reports of saved joints, and functions to send requests."""
+    reports: list[str] = []
+    server = JointsServer(opened(place), port=0, secret=SECRET, motions=("wave", "dab"), on_save=lambda: reports.append("saved"))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
 
@@ -83,19 +83,19 @@ def serving(place: Path) -> Iterator[SimpleNamespace]:
         finally:
             connection.close()
 
-    def sent(what: str, **content: object) -> tuple[int, Any]:
-        status, _, said = ask("POST", f"/{SECRET}/{what}", json.dumps(content))
-        return status, json.loads(said)
+    def sent(what: str, **fields: object) -> tuple[int, Any]:
+        status, _, content = ask("POST", f"/{SECRET}/{what}", json.dumps(fields))
+        return status, json.loads(content)
 
     try:
-        yield SimpleNamespace(server=server, told=told, ask=ask, sent=sent)
+        yield SimpleNamespace(server=server, reports=reports, ask=ask, sent=sent)
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def test_saving_moves_joints_and_leaves_everything_else_as_it_was(place: Path) -> None:
+def test_save_moves_joints_and_changes_nothing_else(place: Path) -> None:
     (place / "char_cfg.yaml").chmod(0o640)
     before = (place / "char_cfg.yaml").read_text(encoding="utf-8")
     folder = opened(place)
@@ -103,19 +103,19 @@ def test_saving_moves_joints_and_leaves_everything_else_as_it_was(place: Path) -
     assert (place / "char_cfg.yaml").read_text(encoding="utf-8") == before.replace("- 170\n  - 60", "- 160\n  - 50")
     assert (place / "char_cfg.yaml").stat().st_mode & 0o777 == 0o640
     assert folder.save({"left_hand": (165, 55)}) == ()
-    assert (place / BEFORE_NAME).read_text(encoding="utf-8") == before, "the joints as they were at first are kept"
+    assert (place / BEFORE_NAME).read_text(encoding="utf-8") == before, "the original joints are kept"
     assert sorted(path.name for path in place.iterdir()) == ["char_cfg.yaml", BEFORE_NAME, "mask.png", "texture.png"]
 
 
-def test_an_overlay_that_is_there_shows_the_joints_as_they_are_now(place: Path) -> None:
+def test_save_updates_existing_overlay(place: Path) -> None:
     Image.new("RGB", (3, 3)).save(place / "joint_overlay.png")
     opened(place).save({"left_hand": (160, 50)})
     with Image.open(place / "joint_overlay.png") as overlay:
         assert overlay.size == (800, 800)
 
 
-def test_links_are_followed_to_the_joints_and_nowhere_else(place: Path) -> None:
-    """A folder from somebody else may hold links to anywhere."""
+def test_save_follows_links_only_to_the_joints(place: Path) -> None:
+    """An untrusted folder may contain links to anywhere."""
     (place / "char_cfg.yaml").rename(place.parent / "joints.yaml")
     (place / "char_cfg.yaml").symlink_to("../joints.yaml")
     precious = place.parent / "precious"
@@ -131,14 +131,14 @@ def test_links_are_followed_to_the_joints_and_nowhere_else(place: Path) -> None:
         assert overlay.size == (800, 800)
 
 
-def test_joints_are_saved_also_where_their_overlay_can_not_be(place: Path) -> None:
+def test_saves_joints_without_overlay_if_that_fails(place: Path) -> None:
     (place / "joint_overlay.png").mkdir()
     (note,) = opened(place).save({"left_hand": (160, 50)})
-    assert note.startswith("the joints are saved, but joint_overlay.png is as it was: ")
+    assert note.startswith("the joints are saved, but joint_overlay.png could not be updated: ")
     assert opened(place).config().locations.tolist()[3] == [160, 50]
 
 
-def test_what_will_be_mended_is_said(place: Path) -> None:
+def test_save_returns_repairs(place: Path) -> None:
     (note,) = opened(place).save({"left_hand": (170, 120)})
     assert note.startswith("left_hand lay off the figure at (170, 120) px")
 
@@ -151,7 +151,7 @@ def test_what_will_be_mended_is_said(place: Path) -> None:
         ({"left_hands": (1, 1)}, "left_hands: is no joint of this figure; did you mean left_hand"),
     ],
 )
-def test_joints_that_make_no_sense_change_nothing(place: Path, moved: dict[str, tuple[int, int]], problem: str) -> None:
+def test_refuses_invalid_joints_without_change(place: Path, moved: dict[str, tuple[int, int]], problem: str) -> None:
     before = (place / "char_cfg.yaml").read_bytes()
     with pytest.raises(ConfigError, match=problem):
         opened(place).save({"right_hand": (40, 60), **moved})
@@ -159,7 +159,7 @@ def test_joints_that_make_no_sense_change_nothing(place: Path, moved: dict[str, 
     assert not (place / BEFORE_NAME).exists()
 
 
-def test_a_disk_that_refuses_is_told_and_leaves_the_file_whole(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_refusing_disk_and_leaves_the_file_whole(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (place / "char_cfg.yaml").read_bytes()
     folder = opened(place)
 
@@ -170,25 +170,25 @@ def test_a_disk_that_refuses_is_told_and_leaves_the_file_whole(place: Path, monk
     with pytest.raises(OutputFailed, match="No space left"):
         folder.save({"left_hand": (160, 50)})
     assert (place / "char_cfg.yaml").read_bytes() == before
-    assert sorted(path.name for path in place.iterdir()) == ["char_cfg.yaml", "mask.png", "texture.png"], "no half of a copy, either"
+    assert sorted(path.name for path in place.iterdir()) == ["char_cfg.yaml", "mask.png", "texture.png"], "no partial copy"
 
 
-def test_a_folder_that_could_not_be_animated_is_refused_at_once(place: Path) -> None:
+def test_refuses_folder_that_can_not_be_animated(place: Path) -> None:
     (place / "mask.png").unlink()
     with pytest.raises(CharacterError):
         opened(place)
 
 
-def test_a_folder_may_be_named_by_its_file_but_a_picture_is_no_folder(place: Path) -> None:
+def test_accepts_folder_or_its_configuration_but_no_image(place: Path) -> None:
     assert opened(place / "char_cfg.yaml").place == place
-    with pytest.raises(OptionError, match="annotate PICTURE"):
+    with pytest.raises(OptionError, match="annotate IMAGE"):
         opened(place / "texture.png")
     with pytest.raises(ConfigError, match=r"nowhere/char_cfg\.yaml: the file can't be read"):
         opened(place / "nowhere")
 
 
-def test_the_end_waits_for_what_is_being_drawn_and_nothing_is_drawn_after_it(place: Path) -> None:
-    """A process that ends while another thread is inside of OpenGL crashes."""
+def test_finish_waits_for_preview_and_refuses_further_ones(place: Path) -> None:
+    """A process that exits while another thread is in OpenGL crashes."""
     begun, goes_on, order = threading.Event(), threading.Event(), []
 
     def slow(_: RenderRequest) -> tuple[str, ...]:
@@ -199,7 +199,7 @@ def test_the_end_waits_for_what_is_being_drawn_and_nothing_is_drawn_after_it(pla
 
     def show() -> None:
         with suppress(OptionError):
-            folder.shown({}, "wave")
+            folder.render_preview({}, "wave")
 
     folder = opened(place, slow)
     thread = threading.Thread(target=show)
@@ -211,8 +211,8 @@ def test_the_end_waits_for_what_is_being_drawn_and_nothing_is_drawn_after_it(pla
     for each in (thread, finisher):
         each.join(30)
     assert order == ["drawn", "over"]
-    with pytest.raises(RenderFailed, match="about to end"):
-        folder.shown({}, "wave")
+    with pytest.raises(RenderFailed, match="is stopping"):
+        folder.render_preview({}, "wave")
 
 
 HAND_MADE = (
@@ -222,7 +222,7 @@ HAND_MADE = (
 )
 
 
-def test_moving_joints_changes_their_numbers_and_nothing_else(tmp_path: Path) -> None:
+def test_moving_joints_changes_only_their_numbers(tmp_path: Path) -> None:
     path = tmp_path / "char_cfg.yaml"
     path.write_bytes(HAND_MADE.encode())
     made = moved_joints(path, {"neck": (111, 7), "hand": (3, 4)})
@@ -233,7 +233,7 @@ def test_moving_joints_changes_their_numbers_and_nothing_else(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("hip", ["{loc: *here, name: hip, parent: root}", "{<<: {loc: [100, 150]}, name: hip, parent: root}"])
-def test_joints_that_share_a_place_in_the_file_part(tmp_path: Path, hip: str) -> None:
+def test_separates_joints_that_share_a_location(tmp_path: Path, hip: str) -> None:
     path = tmp_path / "char_cfg.yaml"
     path.write_text(f"width: 200\nheight: 200\nskeleton:\n- {{loc: &here [100, 150], name: root, parent: null}}\n- {hip}\nours: 1\n")
     path.write_text(moved_joints(path, {"hip": (3, 4)}))
@@ -241,7 +241,7 @@ def test_joints_that_share_a_place_in_the_file_part(tmp_path: Path, hip: str) ->
     assert yaml.safe_load(path.read_text())["ours"] == 1
 
 
-def test_moved_joints_are_those_that_are_read(place: Path) -> None:
+def test_reads_moved_joints_back(place: Path) -> None:
     moved = {name: (x + 1, y + 2) for name, (x, y) in JOINTS.items()}
     (place / "char_cfg.yaml").write_text(moved_joints(place / "char_cfg.yaml", moved), encoding="utf-8")
     config = read_character_config(place / "char_cfg.yaml")
@@ -251,18 +251,18 @@ def test_moved_joints_are_those_that_are_read(place: Path) -> None:
 # --- over HTTP -------------------------------------------------------------------------------------------------------
 
 
-def test_the_page_and_its_pictures_are_served(place: Path) -> None:
+def test_serves_page_and_images(place: Path) -> None:
     with serving(place) as it:
         assert it.server.url == f"http://127.0.0.1:{it.server.server_port}/{SECRET}/"
-        status, kind, said = it.ask("GET", f"/{SECRET}/")
+        status, kind, content = it.ask("GET", f"/{SECRET}/")
         assert (status, kind) == (200, "text/html; charset=utf-8")
-        assert b"<title>cross - joints</title>" in said
+        assert b"<title>cross - joints</title>" in content
         assert it.ask("GET", f"/{SECRET}/texture.png") == (200, "image/png", (place / "texture.png").read_bytes())
 
 
 @pytest.mark.parametrize("kind", ["grey", "of 0 and 1", "palette", "transparent", "another's JPEG"])
-def test_the_shade_is_clear_where_render_sees_the_figure(place: Path, kind: str) -> None:
-    """Whatever kind of picture a mask is, and whatever browsers make of that."""
+def test_shade_is_transparent_where_render_sees_the_figure(place: Path, kind: str) -> None:
+    """For every kind of mask image, however browsers show it."""
     with Image.open(place / "mask.png") as mask:
         inside = np.asarray(mask) > 0
     made = {
@@ -274,17 +274,17 @@ def test_the_shade_is_clear_where_render_sees_the_figure(place: Path, kind: str)
     }[kind]
     made.save(place / "mask.png", "JPEG" if "JPEG" in kind else "PNG")
     with serving(place) as it:
-        status, content_type, said = it.ask("GET", f"/{SECRET}/shade.png")
+        status, content_type, content = it.ask("GET", f"/{SECRET}/shade.png")
     assert (status, content_type) == (200, "image/png")
-    with Image.open(io.BytesIO(said)) as shade:
+    with Image.open(io.BytesIO(content)) as shade:
         clear = np.asarray(shade.convert("RGBA"))[:, :, 3] == 0
     assert np.array_equal(clear, inside)
 
 
-def test_an_address_that_others_may_see_leads_to_the_page_once(place: Path) -> None:
-    """A browser's arguments are in the list of processes."""
+def test_one_time_address_redirects_once(place: Path) -> None:
+    """Other users see the browser's arguments in the list of processes."""
     with serving(place) as it:
-        address = urlsplit(it.server.url_for_once())
+        address = urlsplit(it.server.one_time_url())
         assert SECRET not in address.path
         assert it.ask("GET", address.path, Host="evil.example")[0] == 404
         connection = http.client.HTTPConnection("127.0.0.1", it.server.server_port, timeout=60)
@@ -296,8 +296,8 @@ def test_an_address_that_others_may_see_leads_to_the_page_once(place: Path) -> N
         assert it.ask("GET", "/")[0] == 404
 
 
-def test_nobody_is_asked_what_this_machine_is_called(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no name service answers, that takes half a minute, in which no address is printed."""
+def test_asks_no_name_server(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If none answers, it would take half a minute until the address is printed."""
     monkeypatch.setattr("socket.getfqdn", lambda *_: pytest.fail("asked the name service"))
     with serving(place) as it:
         assert it.ask("GET", f"/{SECRET}/")[0] == 200
@@ -306,59 +306,59 @@ def test_nobody_is_asked_what_this_machine_is_called(place: Path, monkeypatch: p
 @pytest.mark.parametrize(
     "path", ["/", "/wrong/", f"/{SECRET}", f"/{SECRET}/char_cfg.yaml", f"/{SECRET}/../cross/mask.png", "//", "//[", f"/{SECRET}/mask.png"]
 )
-def test_nothing_else_is_served(place: Path, path: str) -> None:
+def test_serves_nothing_else(place: Path, path: str) -> None:
     with serving(place) as it:
         assert it.ask("GET", path)[0] == 404
         assert it.ask("POST", path, b"{}")[0] == 404
 
 
-def test_a_page_of_somebody_else_can_not_ask_by_a_name_of_its_own(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refuses_requests_for_other_hosts(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """DNS rebinding: the browser believes that this machine is evil.example."""
     with serving(place) as it:
         assert it.ask("GET", f"/{SECRET}/", Host="evil.example")[0] == 404
         assert it.ask("POST", f"/{SECRET}/save", json.dumps({"joints": {}}), Host="evil.example:80")[0] == 404
-        assert it.ask("GET", f"/{SECRET}/", Host="localhost:9000")[0] == 200, "through a tunnel, say"
+        assert it.ask("GET", f"/{SECRET}/", Host="localhost:9000")[0] == 200, "as through a tunnel"
         for nonsense in ("[", "[::1", "", "127.0.0.1@evil.example"):
             assert it.ask("GET", f"/{SECRET}/", Host=nonsense)[0] == 404
-        assert it.told == []
+        assert it.reports == []
         assert capsys.readouterr().err == "", "no traceback"
 
 
-def test_joints_are_saved_and_that_is_told(place: Path) -> None:
+def test_saves_joints_and_reports_it(place: Path) -> None:
     with serving(place) as it:
         assert it.sent("save", joints={"left_hand": [160, 50]}) == (200, {"notes": []})
-        assert it.told == ["saved"]
+        assert it.reports == ["saved"]
     assert opened(place).config().locations.tolist()[3] == [160, 50]
 
 
 @pytest.mark.parametrize(
     "joints", [None, [], {"left_hand": 3}, {"left_hand": [1]}, {"left_hand": [1.5, 2]}, {"left_hand": ["1", "2"]}, {"left_hand": [True, 2]}]
 )
-def test_what_is_no_place_is_refused_in_a_sentence(place: Path, joints: object) -> None:
+def test_refuses_invalid_locations_with_a_message(place: Path, joints: object) -> None:
     with serving(place) as it:
-        status, said = it.sent("save", joints=joints)
-        assert (status, said) == (422, {"error": "joints: expected names, each with the x and y of a pixel"})
-        assert it.told == []
+        status, content = it.sent("save", joints=joints)
+        assert (status, content) == (422, {"error": "joints must be names, each with the x and y of a pixel"})
+        assert it.reports == []
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000, b"3"])
-def test_what_is_no_json_object_is_refused_in_a_sentence(place: Path, body: bytes) -> None:
+def test_refuses_other_json_with_a_message(place: Path, body: bytes) -> None:
     with serving(place) as it:
-        status, kind, said = it.ask("POST", f"/{SECRET}/save", body)
+        status, kind, content = it.ask("POST", f"/{SECRET}/save", body)
         assert (status, kind) == (422, "application/json; charset=utf-8")
-        assert json.loads(said)["error"].startswith("expected")
+        assert json.loads(content)["error"].startswith("expected")
 
 
-@pytest.mark.parametrize("length", ["-1", "1e3", str(MOST_BYTES + 1), "9" * 5000, "٣"])
-def test_too_much_is_not_even_read(place: Path, length: str) -> None:
+@pytest.mark.parametrize("length", ["-1", "1e3", str(MAX_BYTES + 1), "9" * 5000, "٣"])
+def test_does_not_read_oversized_requests(place: Path, length: str) -> None:
     with serving(place) as it:
-        status, _, said = it.ask("POST", f"/{SECRET}/save", None, **{"Content-Length": length.encode().decode("latin-1")})
+        status, _, content = it.ask("POST", f"/{SECRET}/save", None, **{"Content-Length": length.encode().decode("latin-1")})
         assert status == 422
-        assert "expected at most" in json.loads(said)["error"]
+        assert "expected at most" in json.loads(content)["error"]
 
 
-def test_they_are_saved_whether_or_not_anybody_hears_of_it(place: Path) -> None:
-    """The command's output goes to a pipe that nobody reads any more."""
+def test_saves_joints_if_stdout_is_closed(place: Path) -> None:
+    """The command's output goes to a pipe whose reader has exited."""
 
     def unheard() -> None:
         raise BrokenPipeError(32, "Broken pipe")
@@ -368,7 +368,7 @@ def test_they_are_saved_whether_or_not_anybody_hears_of_it(place: Path) -> None:
         assert it.sent("save", joints={"left_hand": [160, 50]}) == (200, {"notes": []})
 
 
-def test_a_full_disk_is_no_fault_of_the_joints(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_a_temporary_error(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> tuple[str, ...]:
         raise OutputFailed("the joints can't be saved", path=place, hint="make room")
 
@@ -378,77 +378,77 @@ def test_a_full_disk_is_no_fault_of_the_joints(place: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9", b"\x1b]0;hi\x07", b"<b>&'\"", b"n" * 250])
-def test_a_folder_may_have_any_name(place: Path, name: bytes) -> None:
+def test_folder_may_have_any_name(place: Path, name: bytes) -> None:
     named = place.parent / os.fsdecode(name)
     place.rename(named)
     with serving(named) as it:
-        status, _, said = it.ask("GET", f"/{SECRET}/")
+        status, _, content = it.ask("GET", f"/{SECRET}/")
     assert status == 200
-    assert b"\x1b" not in said
+    assert b"\x1b" not in content
 
 
 @pytest.mark.gl
-def test_a_folder_that_is_called_as_a_scene_file_is_no_scene(tmp_path: Path) -> None:
+def test_folder_named_like_a_scene_file_is_a_folder(tmp_path: Path) -> None:
     shutil.copytree(CHARACTERS / "stick_king", tmp_path / "king.yaml")
     with serving(tmp_path / "king.yaml") as it:
-        status, said = it.sent("show", motion="dab", joints={})
-        assert status == 200, said
+        status, content = it.sent("show", motion="dab", joints={})
+        assert status == 200, content
 
 
 @pytest.mark.gl
-def test_the_figure_is_shown_with_its_joints_elsewhere_and_nothing_is_saved(tmp_path: Path) -> None:
+def test_preview_moves_joints_without_saving(tmp_path: Path) -> None:
     place = tmp_path / "king"
     shutil.copytree(CHARACTERS / "stick_king", place)
     before = {path.name: path.read_bytes() for path in place.iterdir()}
     with serving(place) as it:
-        status, said = it.sent("show", motion="dab", joints={"left_hand": [0, 0]})
-        assert status == 200, said
-        assert said["notes"][0].startswith("left_hand lay off the figure")
-        (tmp_path / "shown.gif").write_bytes(base64.b64decode(said["gif"]))
+        status, content = it.sent("show", motion="dab", joints={"left_hand": [0, 0]})
+        assert status == 200, content
+        assert content["notes"][0].startswith("left_hand lay off the figure")
+        (tmp_path / "shown.gif").write_bytes(base64.b64decode(content["gif"]))
         with Image.open(tmp_path / "shown.gif") as shown:
             assert (shown.format, shown.size, shown.n_frames > 5) == ("GIF", (96, 96), True)
     assert {path.name: path.read_bytes() for path in place.iterdir()} == before
 
 
-def test_a_figure_that_no_motion_fits_is_refused_in_a_sentence(place: Path) -> None:
+def test_reports_figures_that_the_motion_does_not_fit(place: Path) -> None:
     with serving(place) as it:
-        status, said = it.sent("show", motion="dab", joints={})
+        status, content = it.sent("show", motion="dab", joints={})
         assert status == 422
-        assert "/tmp" not in said["error"]
-        assert "the character has no joint 'left_hip'" in said["error"]
+        assert "/tmp" not in content["error"]
+        assert "the character has no joint 'left_hip'" in content["error"]
 
 
 def test_a_motion_that_nobody_offered_is_refused(place: Path) -> None:
     with serving(place) as it:
-        status, said = it.sent("show", motion="/etc/passwd.bvh", joints={})
-        assert (status, said) == (422, {"error": "motion: expected one of wave, dab, found '/etc/passwd.bvh'"})
+        status, content = it.sent("show", motion="/etc/passwd.bvh", joints={})
+        assert (status, content) == (422, {"error": "motion must be one of wave, dab (found '/etc/passwd.bvh')"})
 
 
-def test_a_motion_or_a_retarget_configuration_that_is_not_there_is_said_at_once(place: Path) -> None:
+def test_refuses_unknown_motion_and_retarget_configuration_at_the_start(place: Path) -> None:
     with pytest.raises(UnknownName, match="there is no motion 'wawe'"):
         correct_joints(RenderRequest(place, motion="wawe"), {}, print, port=0)
     with pytest.raises(UnknownName, match="there is no retarget configuration 'fare'"):
         correct_joints(RenderRequest(place, retarget="fare"), {}, print, port=0)
 
 
-def test_a_browser_is_told_an_address_for_once_and_may_take_its_time(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opens_browser_with_one_time_address(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some browsers are back only when they are closed; the page is served meanwhile."""
-    told: list[str] = []
+    reports: list[str] = []
     ended = threading.Event()
 
     def opened_for_long(address: str) -> None:
         with urllib.request.urlopen(address) as answer:
-            told.append(answer.url)
+            reports.append(answer.url)
         signal.raise_signal(signal.SIGTERM)
         ended.wait(30)
 
     monkeypatch.setattr("webbrowser.open", opened_for_long)
     handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
     try:
-        correct_joints(RenderRequest(place), {"DISPLAY": ":0"}, told.append, port=0)
+        correct_joints(RenderRequest(place), {"DISPLAY": ":0"}, reports.append, port=0)
     finally:
         ended.set()
-    assert told[0] == told[-1], "it is led to the printed address"
+    assert reports[0] == reports[-1], "it is led to the printed address"
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)] == handlers
 
 
@@ -464,7 +464,7 @@ def test_who_interrupts_twice_does_not_wait(place: Path, monkeypatch: pytest.Mon
     assert left == [130]
 
 
-def test_a_port_that_is_taken_is_said_in_a_sentence(place: Path) -> None:
+def test_reports_taken_port(place: Path) -> None:
     with serving(place) as it, pytest.raises(OptionError, match=r"--port \d+: Address already in use"):
         correct_joints(RenderRequest(place), {}, print, port=it.server.server_port)
 
@@ -482,7 +482,7 @@ def test_names_of_strangers_are_harmless(place: Path) -> None:
     assert hostile in [joint["name"] for joint in json.loads(data)["joints"]]
 
 
-def test_a_motion_is_asked_for_as_it_was_given(place: Path) -> None:
+def test_requests_motion_under_its_given_name(place: Path) -> None:
     """The text of an option loses its outer and double spaces."""
     assert '<option value="my  own.bvh">' in page("cross", opened(place).config(), ["my  own.bvh"])
 
@@ -491,5 +491,5 @@ def test_the_browser_may_run_its_script_and_no_other(place: Path) -> None:
     made = page("cross", opened(place).config(), ["wave"])
     (script,) = re.findall(r"<script>(.*?)</script>", made, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}';" in policy()
-    assert policy().startswith("default-src 'none';")
+    assert f"script-src 'sha256-{digest}';" in content_security_policy()
+    assert content_security_policy().startswith("default-src 'none';")
