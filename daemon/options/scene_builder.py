@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from daemon.options.motions import file_roots, find_motion_file, named_clip
+from daemon.options.targets import check_render_target
 from daemon.options.values import DEFAULT_RATE, DEFAULT_SIZE, Background, CameraChoice, FrameRate, Overlay, Size, default_format
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.errors import OptionError
@@ -61,6 +62,8 @@ def build_plan(request: RenderRequest, environ: Mapping[str, str], library: Moti
     is_file = not os.path.isdir(request.target)  # a folder may be called king.yaml  # noqa: PTH112 - Path's own fails on long names
     if is_file and request.target.suffix.lower() in {".yaml", ".yml"} and request.target.name != "char_cfg.yaml":
         return _scene_file_plan(request, environ, library)
+    if is_file:
+        check_render_target(request.target)
     return character_plan(read_character(request.target), request, environ, library)
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, Val
 from daemon.options.fields import ColorField, RateField, problem, refusal, shown
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, JobOptions, Size
 from pipeline.errors import FileProblems, OptionError
+from pipeline.motion.library import matching_name
 from pipeline.types import Format
 
 MAX_BYTES = 16 * 1024
@@ -47,7 +48,7 @@ def drawing_options(
     Raises:
         SidecarError: lists everything that is wrong in the sidecar.
     """
-    named = next((name for name in reversed(folder) if name in known), None)
+    named = next((match for name in reversed(folder) if (match := matching_name(name, known))), None)
     options = replace(defaults, motions=(named,)) if named else defaults
     if sidecar is None:
         return options
@@ -75,10 +76,11 @@ def _motions(value: object, info: ValidationInfo) -> tuple[str, ...]:
     names, known = _names(value), (info.context or {})["known"]
     if len(names) > MAX_MOTIONS:
         raise refusal(f"at most {MAX_MOTIONS} names", len(names))
-    unknown = [name for name in names if not _NAME.fullmatch(name) or name not in known]
+    found = {name: matching_name(name, known) if _NAME.fullmatch(name) else None for name in names}
+    unknown = [name for name, match in found.items() if match is None]
     if unknown:
         raise refusal("names of motions", unknown[0])
-    return names
+    return tuple(dict.fromkeys(match for match in found.values() if match))
 
 
 def _formats(value: object) -> tuple[Format, ...]:

@@ -163,3 +163,8 @@ def test_limits_the_length_of_colors() -> None:
     longest = "rgb(255, 204, 0" + " " * 48 + ")"
     assert options_of({"background": longest}).background.text == longest
     assert "background must be a color" in problems({"background": longest.replace(" )", "  )")})
+
+
+def test_motions_are_found_whatever_case_hyphens_and_spaces() -> None:
+    assert options_of({"motions": ["Jumping Jacks", "jumping-jacks", "DAB"]}).motions == ("jumping_jacks", "dab")
+    assert options_of(folder=("Jumping Jacks",)).motions == ("jumping_jacks",)

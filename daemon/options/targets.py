@@ -1,0 +1,61 @@
+"""What a command was given instead of what it needs, and which command takes it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pipeline.errors import OptionError
+from pipeline.motion.sources import suffix_by_content
+
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_CHARACTER = "char_cfg.yaml"
+
+
+def check_render_target(path: Path) -> None:
+    """Refuse an image or a motion file, which are no character and no scene.
+
+    Raises:
+        OptionError: says what the file is and which command takes it.
+    """
+    start = _start(path)
+    if start.startswith(_IMAGES) or start[8:12] == b"WEBP" or start[4:8] == b"ftyp":
+        raise OptionError(
+            f"{path} is an image or a video, expected a character folder or a scene file",
+            hint=f"`doodled animate {path}` animates a drawing",
+        )
+    if suffix_by_content(start):
+        raise OptionError(
+            f"{path} is a motion, expected a character folder or a scene file", hint=f"`doodled render CHARACTER --motion {path}` plays it"
+        )
+
+
+def check_drawing(path: Path) -> None:
+    """Refuse a folder or a motion file, which are no drawing.
+
+    Raises:
+        OptionError: says what it is and which command takes it.
+    """
+    if _is_folder(path):
+        is_character = os.path.isfile(path / _CHARACTER)  # noqa: PTH113 - Path's own fails on long names
+        hint = (
+            f"`doodled render {path}` animates a character folder"
+            if is_character
+            else "name one image in it, or drop images into the inbox of `doodled run`"
+        )
+        raise OptionError(f"{path} is a folder, expected an image of a drawing", hint=hint)
+    if suffix_by_content(_start(path)):
+        raise OptionError(f"{path} is a motion, expected an image of a drawing", hint=f"`doodled animate PICTURE --motion {path}` plays it")
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path's own fails on long names
+
+
+def _start(path: Path) -> bytes:
+    """The first bytes of a file, or none if it can't be read, which its reader reports."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4096)
+    except (OSError, ValueError):
+        return b""
