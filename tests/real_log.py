@@ -1,6 +1,6 @@
-"""The log of real daemons that had a hard day: failures, duplicates, retries, outages, kills. Made once a session, in about twenty seconds.
+"""The log of running daemons with failures, duplicates, retries, outages and kills. Made once per session, in about 20 seconds.
 
-The first daemon animates drawings, with a model server that refuses its first questions; the others pretend to (fault/stub_daemon.py).
+The first daemon animates drawings, with a model server that refuses its first requests; the others simulate work (fault/stub_daemon.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from spool_oracle import ROOT, STUB
 
 PATIENCE_S = 90.0
 REFUSED = 2
-"""Questions that the model server refuses before it answers."""
+"""Number of requests that the model server refuses at first."""
 
 DRAWING = "garlic.jpg"
 AGAIN = "the same again.jpg"
@@ -51,7 +51,7 @@ QUICK = {
 
 
 class Busy(Handler):
-    """Refuses the first questions, as TorchServe does when its queue is full."""
+    """Refuses the first requests, as TorchServe does when its queue is full."""
 
     refusals = REFUSED
     lock = threading.Lock()
@@ -70,7 +70,7 @@ class Busy(Handler):
 
 @functools.cache
 def real_log() -> Path:
-    """The log file; it stays for as long as the tests run."""
+    """The log file; it exists until the tests end."""
     folder = Path(tempfile.mkdtemp(prefix="doodled-real-log-"))
     import atexit
 
@@ -78,14 +78,14 @@ def real_log() -> Path:
     log = folder / "doodled.log"
     _drawn(folder / "drawn", log)
     _faulty(folder / "faulty", log)
-    _killed_for_good(folder / "killed", log)
-    _on_a_full_disk(folder / "full", log)
+    _killed(folder / "killed", log)
+    _with_full_disk(folder / "full", log)
     return log
 
 
 @functools.cache
 def records() -> list[dict[str, Any]]:
-    """Its records."""
+    """The records of `real_log`."""
     return [json.loads(line) for line in real_log().read_text().splitlines()]
 
 
@@ -148,14 +148,14 @@ def _faulty(root: Path, log: Path) -> None:
         daemon.wait(PATIENCE_S)
 
 
-def _killed_for_good(root: Path, log: Path) -> None:
+def _killed(root: Path, log: Path) -> None:
     with _running([STUB, root], log) as (daemon, seen):
         _drop(root / "inbox", LOST, b"slow")
         seen("job.claimed", file_name=LOST)
         daemon.kill()
 
 
-def _on_a_full_disk(root: Path, log: Path) -> None:
+def _with_full_disk(root: Path, log: Path) -> None:
     config = root.with_suffix(".toml")
     config.write_text("[storage]\nreserve_mb = 1000000000\n")
     with _running(["-m", "daemon", "run"], log, DOODLED_CONFIG=str(config), DOODLED_ROOT=str(root)) as (daemon, seen):
@@ -175,7 +175,7 @@ def _drop(inbox: Path, name: str, content: bytes) -> None:
 
 @contextmanager
 def _running(arguments: list[object], log: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[bytes], Callable[..., None]]]:
-    """A daemon that is ready, and a wait for what it tells; its log is added to `log`."""
+    """A ready daemon, and a function that waits for one of its records; its log is appended to `log`."""
     own = log.with_name(f"{time.monotonic_ns()}.log")
     command = [sys.executable, *map(str, arguments)]
     with own.open("wb") as file, subprocess.Popen(command, env={**QUICK, **environ}, stdout=file) as daemon:
@@ -185,7 +185,7 @@ def _running(arguments: list[object], log: Path, **environ: str) -> Iterator[tup
             deadline_s = time.monotonic() + PATIENCE_S
             while not any(wanted.items() <= json.loads(line).items() for line in _whole_lines(own)):
                 assert daemon.poll() is None, f"the daemon ended before {wanted}"
-                assert time.monotonic() < deadline_s, f"never told: {wanted}"
+                assert time.monotonic() < deadline_s, f"never logged: {wanted}"
                 time.sleep(0.02)
 
         try:

@@ -77,7 +77,7 @@ def test_drawings_become_animations_as_their_folders_and_sidecars_say(server: Se
     assert server.asked - asked == 8  # one drawing is analysed once, whatever its motions: four times two questions
     done = [record for record in records if record["event"] == "job.done"]
     assert len(done) == 4
-    assert all(record["stages_ms"]["detect"] > 0 and record["stages_ms"]["render"] > 0 for record in done)
+    assert all(record["steps_ms"]["detect"] > 0 and record["stages_ms"]["render"] > 0 for record in done)
     assert len([record for record in records if record["event"] == "job.duplicate"]) == 3
     kept = {path.name for path in (tmp_path / "spool" / "done" / leek["job_id"] / "annotations").iterdir()}
     assert kept == {"image.png", "bounding_box.yaml", "texture.png", "mask.png", "char_cfg.yaml", "joint_overlay.png"}

@@ -1,4 +1,4 @@
-"""The installed service's log in a real journal: `doodled report` and the queries find in it what happened, and journalctl explains it."""
+"""The installed service's log in a real journal: read by `doodled report` and the queries, and explained by journalctl."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def logged(installed: InstalledDoodled) -> InstalledDoodled:
     installed.drop("log/drawing.jpg")
     installed.as_person(f"cat >'/{SPOOL}/inbox/{BAD}'", text="this is no picture")
     assert installed.manifest("log/drawing.jpg")
-    installed.machine.wait_for(lambda: installed.events("job.failed", FILE_NAME=BAD), "the bad one has failed")
-    installed.machine.wait_for(lambda: installed.events("job.done", FILE_NAME="drawing.jpg", FOLDER="log"), "the good one is told")
+    installed.machine.wait_for(lambda: installed.events("job.failed", FILE_NAME=BAD), "the image without a drawing has failed")
+    installed.machine.wait_for(lambda: installed.events("job.done", FILE_NAME="drawing.jpg", FOLDER="log"), "the other one is done")
     return installed
 
 
-def test_doodled_reports_on_the_journal(told):
-    report = json.loads(told.machine.said("/opt/doodled/bin/doodled", "report", "--journal", "--json"))
-    assert report["done"] == len(told.events("job.done"))
-    assert report["failed"] == len(told.events("job.failed"))
+def test_report_reads_the_journal(logged):
+    report = json.loads(logged.machine.said("/opt/doodled/bin/doodled", "report", "--journal", "--json"))
+    assert report["done"] == len(logged.events("job.done"))
+    assert report["failed"] == len(logged.events("job.failed"))
     assert BAD in [name for failure in report["failures"] for name in failure["files"]]
     assert {"decode", "segment", "render", "encode"} <= {stage["stage"] for stage in report["stages"]}
-    entries = told.machine.said("journalctl", "--identifier=doodled", "--output=json", "--all").splitlines()
-    stacks = [entry for entry in entries if "EVENT" not in json.loads(entry)]  # of a daemon that the watchdog ended, in another test
+    entries = logged.machine.said("journalctl", "--identifier=doodled", "--output=json", "--all").splitlines()
+    stacks = [entry for entry in entries if "EVENT" not in json.loads(entry)]  # of a daemon that the watchdog killed in another test
     assert report["log"]["unreadable"] + report["log"]["foreign"] == len(stacks)
 
 
-def test_the_queries_answer_on_its_journal(told, tmp_path):
+def test_queries_on_the_journal(logged, tmp_path):
     if not JOURNAL_REMOTE.exists() or shutil.which("jq") is None:
         pytest.skip("systemd-journal-remote or jq is not installed")
     export, journal = tmp_path / "export", tmp_path / "doodled.journal"
-    export.write_text(told.machine.run("journalctl", "--output=export", "--all", "--unit=doodled").stdout)
+    export.write_text(logged.machine.run("journalctl", "--output=export", "--all", "--unit=doodled").stdout)
     subprocess.run([JOURNAL_REMOTE, "-o", journal, export], check=True, capture_output=True)
 
     def asked(question: str, *before: str) -> str:
@@ -50,16 +50,16 @@ def test_the_queries_answer_on_its_journal(told, tmp_path):
         return subprocess.run([script, *before, "--file", journal], check=True, capture_output=True, text=True).stdout
 
     assert f"\t{BAD}\tdecode\tunsupported\t" in asked("02_failures")
-    (job,) = [record["JOB_ID"] for record in told.events("job.done", FILE_NAME="drawing.jpg", FOLDER="log")]
+    (job,) = [record["JOB_ID"] for record in logged.events("job.done", FILE_NAME="drawing.jpg", FOLDER="log")]
     story = asked("05_story", job).splitlines()
-    assert ": job.claimed drawing.jpg" in story[0]
-    assert ": job.done drawing.jpg " in story[-1]
+    assert ": drawing.jpg claimed after " in story[0]
+    assert ": drawing.jpg animated: 1 output in " in story[-1]
     stages = {line.split("\t")[0] for line in asked("01_p95_per_stage").splitlines()}
     assert stages == {line.split("\t")[0] for line in asked("07_time_by_stage").splitlines()}
     assert job not in asked("04_stuck")
 
 
-def test_journalctl_explains_what_is_wrong(told):
-    said = told.machine.said("journalctl", "--catalog", "--no-pager", "--identifier=doodled", "--priority=err", f"FILE_NAME={BAD}")
-    assert "Subject: A drawing can't be animated: unsupported" in said
-    assert "doodled jobs retry" in said
+def test_journalctl_explains_warnings(logged):
+    entries = logged.machine.said("journalctl", "--catalog", "--no-pager", "--identifier=doodled", "--priority=warning", f"FILE_NAME={BAD}")
+    assert "Subject: A drawing can't be animated: unsupported" in entries
+    assert "doodled jobs retry" in entries

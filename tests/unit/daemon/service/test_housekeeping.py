@@ -110,8 +110,8 @@ def test_heartbeat_reports_health(tmp_path: Path, daemon: HandDriven) -> None:
     for second in range(0, 62, 2):
         daemon.turn(START_S + second)
     first, second = daemon.logged("daemon.heartbeat")
-    assert (first["inbox_depth"], first["waiting_stable"], first["in_flight"], first["deferred"]) == (1, 1, 0, 0)
-    assert (first["breaker"], first["machine"], first["watch_mode"]) == ("closed", "closed", "polling")
+    assert (first["inbox_depth"], first["inbox_unstable"], first["in_flight"], first["jobs_waiting"]) == (1, 1, 0, 0)
+    assert (first["models_breaker"], first["machine_breaker"], first["watch_mode"]) == ("closed", "closed", "polling")
     assert first["oldest_pending_s"] == 30.0
     assert (first["done_1h"], second["done_1h"]) == (1, 0)
     assert first["disk_free_bytes"] > 0
