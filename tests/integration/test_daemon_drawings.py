@@ -104,7 +104,7 @@ def test_a_server_that_is_down_keeps_drawings_waiting_and_characters_going(pictu
     assert not list((tmp_path / "failed").iterdir())
     assert (tmp_path / "outbox" / "king.json").exists()
     listed = doodled(tmp_path, "jobs", "list", "--json")
-    assert [(row["state"], row["name"]) for row in json.loads(listed.stdout)] == [("left", "garlic.jpg")]
+    assert [(row["state"], row["name"]) for row in json.loads(listed.stdout)] == [("orphaned", "garlic.jpg")]
 
 
 def test_the_operator_sends_a_file_back_with_its_options(server: Server, picture: Path, tmp_path: Path) -> None:
