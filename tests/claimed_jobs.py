@@ -1,4 +1,4 @@
-"""Drawings in a spool, as a daemon has claimed them."""
+"""Jobs in a spool, as a daemon claims them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOW_S = 1_700_000_000.0
 def dropped(
     spool: Spool, name: str = "garlic.png", content: bytes = b"a drawing", folder: tuple[str, ...] = (), sidecar: bytes | None = None
 ) -> str:
-    """A file in the inbox, perhaps with options beside it; returns the name of those, or ""."""
+    """Drop a file into the inbox, with a sidecar if given; returns the sidecar's name, or ""."""
     place = spool.layout.inbox.joinpath(*folder)
     place.mkdir(parents=True, exist_ok=True)
     (place / name).write_bytes(content)
@@ -26,7 +26,7 @@ def dropped(
 def claimed(
     spool: Spool, name: str = "garlic.png", content: bytes = b"a drawing", folder: tuple[str, ...] = (), sidecar: bytes | None = None
 ) -> Job:
-    """The same, claimed."""
+    """Drop a file and claim it."""
     options = dropped(spool, name, content, folder, sidecar)
     job = spool.claim(name, folder, is_folder=False, sidecar=options or None, now_s=NOW_S)
     assert job is not None
@@ -34,7 +34,7 @@ def claimed(
 
 
 def with_results(spool: Spool, job: Job, *contents: bytes) -> dict[str, object]:
-    """Give a job results, numbered; returns its manifest."""
+    """Write numbered results of a job; returns its manifest."""
     result = spool.path(job) / RESULT
     result.mkdir()
     for number, content in enumerate(contents):
@@ -45,7 +45,7 @@ def with_results(spool: Spool, job: Job, *contents: bytes) -> dict[str, object]:
 
 
 def names_below(folder: Path) -> list[str]:
-    """Every file below a folder but locks, by its path from there."""
+    """Relative paths of all files below a folder, without locks."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() and path.name != ".lock")
 
 

@@ -1,4 +1,4 @@
-"""The system calls of this process that change something, failing as a test says."""
+"""System calls that change the disk, failing in this process as a test chooses."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ CHANGING = ("rename", "link", "unlink", "rmdir", "mkdir", "open", "write", "fsyn
 
 
 class FailingCalls:
-    """Counts them, from when it `is_on`.
+    """Counts and fails calls while `is_on`.
 
     Attributes:
         failure: the errno with which the N-th call of a name fails, or None.
-        happens: whether failing calls have happened all the same, as when an answer was lost.
+        happens: failing calls are carried out all the same, as when a reply is lost.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ class FailingCalls:
         monkeypatch.setattr(durable, "ctypes", Ctypes)
 
     def restart(self, failure: Callable[[str, int], int | None]) -> None:
-        """Count anew, and fail like this."""
+        """Count from zero, and fail so."""
         self.failure, self.count = failure, 0
 
     def _wrapped(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,8 @@
-"""What a disk may hold after a power cut, out of a life that strace has recorded.
+"""Model of a power cut: all contents that a disk may have after it, computed from a run that strace recorded.
 
-The model is the weakest that a program can live with. A system call's change of names is kept whole or lost whole; it is sure to be kept
-once one of its folders was fsynced after it. Whatever else was changed before the cut is kept or lost in any combination. A file's bytes
-are sure once it was fsynced; else it holds all that was written, half of it, zeros, or what was sure before.
+The model assumes as little as possible. The names that one system call changes are kept or lost together; they are durable once one of
+their folders was fsynced afterwards. Any combination of the other changes may be kept or lost. The bytes of a file are durable once it was
+fsynced; until then it contains all that was written, half of it, zeros, or the last durable bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ARGUMENT = re.compile(rf"{_STRING.pattern}|{_DESCRIPTOR.pattern}")
 
 @dataclass(eq=False)
 class File:
-    """A file: what was written to it, and how much of that is sure."""
+    """A file: the bytes written to it, and those that are durable."""
 
     content: bytes = b""
     sure: bytes = b""
@@ -31,7 +31,7 @@ class File:
 
 @dataclass(eq=False)
 class Folder:
-    """A folder as the running program sees it."""
+    """A folder, as the running program sees it."""
 
     entries: dict[str, Node] = field(default_factory=dict)
 
@@ -42,7 +42,7 @@ Slot = tuple[Folder, str]
 
 @dataclass(eq=False)
 class Change:
-    """One system call's change of names: what each stands for after it, None being nothing."""
+    """The names that one system call changes, each with the node that it refers to afterwards, or None."""
 
     call: str
     names: list[tuple[Slot, Node | None]]
@@ -50,7 +50,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Cut:
-    """The moment between two system calls: all changes so far, those that may be lost, and the files whose bytes are not all sure."""
+    """A moment between two system calls: all changes so far, those that may be lost, and the files whose bytes may be."""
 
     after: str
     changes: tuple[Change, ...]
@@ -59,18 +59,18 @@ class Cut:
 
 
 State = frozenset[tuple[str, int, bytes | None]]
-"""What a disk holds: (path, number of the file, its bytes), None for a folder; links share a number."""
+"""Content of a disk: (path, number of the file, its bytes or None for a folder); hard links share a number."""
 
 
 class Recording:
-    """A recorded life: `cuts` are the moments at which the power may have failed."""
+    """A recorded run; `cuts` are the moments at which the power may fail."""
 
     def __init__(self, root: Path, before: Path, trace: str) -> None:
         """Replay a trace.
 
         Args:
-            root: the folder that it happened in.
-            before: a copy of what the folder held at first.
+            root: the folder of the run.
+            before: a copy of the folder before the run.
         """
         self._root = str(root)
         self._top = self._read(before)
@@ -84,11 +84,11 @@ class Recording:
                 self._cut(line)
 
     def states(self, *, most_a_cut: int, boring: str) -> dict[State, str]:
-        """Every state that any cut may leave, with the call it came after.
+        """Every state that a power cut may leave, with the call before it.
 
         Args:
-            most_a_cut: combinations that are tried of one cut's changes.
-            boring: what matches this is kept or lost together.
+            most_a_cut: most combinations of changes for one cut.
+            boring: changes that match this are kept or lost together.
         """
         found: dict[State, str] = {}
         for cut in self.cuts:
@@ -100,10 +100,10 @@ class Recording:
         return found
 
     def state(self, cut: Cut, lost: Iterable[Change], contents: int = 0) -> State | None:
-        """What is left if `lost` is; None where a folder would be in two places, which no file system allows.
+        """The state if the changes `lost` are; None if a folder would be in two places, which no file system allows.
 
         Args:
-            contents: which of the possible bytes files hold that were not fsynced, 0-3.
+            contents: which of the possible contents (0 to 3) files have that were not fsynced.
         """
         entries: dict[Slot, Node | None] = dict(self._first)
         gone = set(lost)
@@ -134,8 +134,8 @@ class Recording:
         for contents in range(4 if cut.contents else 1):
             state = self.state(cut, (*lost, *more), contents)
             if state is not None:
-                told = ", ".join(change.call for change in lost)
-                found.setdefault(state, f"{cut.after}; lost: {told}{' and what is boring' * bool(more)}; bytes: {contents}")
+                lost_calls = ", ".join(change.call for change in lost)
+                found.setdefault(state, f"{cut.after}; lost: {lost_calls}{' and what is boring' * bool(more)}; bytes: {contents}")
 
     # --- replaying ---------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class Recording:
         return found
 
     def _replay(self, line: str) -> bool:
-        """Take a call into account; True if it changed anything below the root."""
+        """Apply a call; True if it changed anything below the root."""
         call, _, arguments = line.partition("(")
         arguments, _, result = arguments.rpartition(" = ")
         if result.startswith(("-1", "?")):
@@ -173,7 +173,7 @@ class Recording:
         return True
 
     def _arguments(self, call: str, arguments: str) -> tuple[list[str], list[bytes]]:
-        """The paths that a call names, each joined to its descriptor's; and its texts."""
+        """The paths that a call names, each joined with the path of its descriptor; and its strings."""
         paths: list[str] = []
         texts: list[bytes] = []
         base = ""
@@ -184,9 +184,9 @@ class Recording:
                     paths.append(base)
                 continue
             text, _ = codecs.escape_decode(found[1].encode())  # type: ignore[attr-defined]  # of C strings; typeshed leaves it out
-            assert found[2] is None, "strace was told to show less than was written"
+            assert found[2] is None, "strace shortened a string"
             texts.append(text)
-            paths.append(os.path.join(base, text.decode()))  # noqa: PTH118 - texts, no paths of this machine
+            paths.append(os.path.join(base, text.decode()))  # noqa: PTH118 - strings, not paths of this machine
         return (paths[:1] if call in {"write", "pwrite64"} else paths), texts
 
     def _node(self, path: str) -> Node | None:
@@ -265,13 +265,13 @@ def _variants(written: bytes, sure: bytes) -> tuple[bytes, ...]:
 
 
 def _subsets(changes: list[Change]) -> Iterator[tuple[Change, ...]]:
-    """All of them, the smallest and the largest first."""
+    """All subsets, the smallest and the largest first."""
     sizes = sorted(range(len(changes) + 1), key=lambda size: min(size, len(changes) - size))
     return chain.from_iterable(combinations(changes, size) for size in sizes)
 
 
 def _whole(lines: Iterable[str]) -> Iterator[str]:
-    """Calls without their thread, those put together that another thread interrupted."""
+    """Calls without their thread; those that another thread interrupted are joined."""
     begun: dict[str, str] = {}
     for line in lines:
         thread, _, call = line.partition(" ")
@@ -287,7 +287,7 @@ def _whole(lines: Iterable[str]) -> Iterator[str]:
 
 
 def put(state: State, root: Path) -> None:
-    """Make a folder hold a state."""
+    """Write a state into a new folder."""
     root.mkdir(parents=True)
     made: dict[int, Path] = {}
     for path, number, content in sorted(state, key=lambda one: one[0]):

@@ -124,7 +124,7 @@ def _faulty(root: Path, log: Path) -> None:
         seen("job.failed", file_name="breaks.png")
         _drop(inbox, "waits.png", b"outage")
         seen("breaker.half_open")
-        (root / "networks-are-back").touch()
+        (root / "models-are-back").touch()
         seen("breaker.closed")
         seen("file.rejected")
         config.write_text("[jobs]\nmax_attempts = 0\n")

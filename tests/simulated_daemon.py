@@ -1,4 +1,4 @@
-"""The daemon on a clock of its own: hours of an outage in seconds. Files, spool and service are real; the work and its time are made up."""
+"""A daemon on a simulated clock: hours of an outage in seconds. Files, spool and service are real; the work and its duration are fake."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from fault.stub_daemon import pretended
+from fault.stub_daemon import fake_result
 
 from daemon.inbox.watcher import Watcher
 from daemon.log.factory import json_log
@@ -20,75 +20,75 @@ from daemon.settings import Settings
 from daemon.spool.spool import Spool
 from daemon.worker.task import Task, TaskResult
 
-Doing = Callable[[Task, float, int], tuple[float, TaskResult | None]]
-"""What an order comes to, begun at a time beside so many others: how long it takes, and its report, or None for a good end."""
+Simulate = Callable[[Task, float, int], tuple[float, TaskResult | None]]
+"""Simulates a task, given its start and the number of tasks at work: returns the duration, and the result or None for success."""
 
 
 @dataclass
 class Begun:
-    """One order at work."""
+    """A task at work."""
 
-    order: Task
+    task: Task
     at_s: float
     future: Future[TaskResult]
     ends_at_s: float = 0.0
-    report: TaskResult | None = None
+    result: TaskResult | None = None
 
 
 @dataclass
 class SimulatedWorkers:
-    """So many at once, in order of arrival."""
+    """Workers that run `count` tasks at once, first come, first served."""
 
     count: int
-    doing: Doing
+    simulate: Simulate
     now: float = 0.0
     waiting: list[Begun] = field(default_factory=list)
     busy: list[Begun] = field(default_factory=list)
     begun: list[Begun] = field(default_factory=list)
 
-    def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
+    def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
         del deadline_s
         future: Future[TaskResult] = Future()
         future.set_running_or_notify_cancel()
-        self.waiting.append(Begun(order, self.now, future))
+        self.waiting.append(Begun(task, self.now, future))
         self.advance(self.now)
         return future
 
     def advance(self, now: float) -> None:
-        """End what ends until then, and begin what there are workers for."""
+        """Finish the tasks that end until then, and begin waiting ones."""
         self.now = now
         for each in [each for each in self.busy if each.ends_at_s <= now]:
             self.busy.remove(each)
-            each.future.set_result(each.report or pretended(each.order))
+            each.future.set_result(each.result or fake_result(each.task))
         while self.waiting and len(self.busy) < self.count:
             each = self.waiting.pop(0)
             each.at_s = now
             self.busy.append(each)
             self.begun.append(each)
-            took_s, each.report = self.doing(each.order, now, len(self.busy))
+            took_s, each.result = self.simulate(each.task, now, len(self.busy))
             each.ends_at_s = now + took_s
 
     def request_stop(self) -> None:
-        """Nobody waits for a model server."""
+        """Nothing waits for a model server."""
 
     def close(self) -> None:
-        """Nobody is there."""
+        """There are no processes."""
 
 
 class Simulation:
-    """A daemon, its log, and what systemd hears of it.
+    """A daemon, its log, and its notifications to systemd.
 
     Attributes:
-        records: everything logged, each with `at_s`.
+        records: all log records, each with `at_s`.
         done_at_s: when drawings were published.
     """
 
-    def __init__(self, root: Path, doing: Doing, *, workers: int, settings: dict[str, Any]) -> None:
+    def __init__(self, root: Path, simulate: Simulate, *, workers: int, settings: dict[str, Any]) -> None:
         self._stack = ExitStack()
         self.now = 0.0
         self.records: list[dict[str, Any]] = []
         self.status = ""
-        self.workers = SimulatedWorkers(workers, doing)
+        self.workers = SimulatedWorkers(workers, simulate)
         self._root = root
         self._settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **settings})
 
@@ -96,7 +96,7 @@ class Simulation:
         self.spool = self._stack.enter_context(Spool.opened(self._root))
         log = json_log(self._write, instance="simulated")
         watcher = Watcher(self.spool.layout.inbox, lambda: None, is_network=True)
-        notifier = SdNotifier(self._hear, None)
+        notifier = SdNotifier(self._notify, None)
         self.components = build_components(
             self._settings, self.spool, log, workers=self.workers, notifier=notifier, watcher=watcher, has_leases=True
         )
@@ -107,12 +107,12 @@ class Simulation:
         self._stack.close()
 
     def run(self, until_s: float, is_over: Callable[[], bool] = lambda: False) -> None:
-        """Turn the daemon's loop until then, each turn at the time at which something is due."""
+        """Run the main loop until then, one iteration whenever something is due."""
         while self.now < until_s and not is_over():
             self.workers.advance(self.now)
             self.components.step(self.now)
             ends = (each.ends_at_s for each in self.workers.busy)
-            # Nothing that is due is due before it is later; a future that is done needs a turn at once.
+            # A due time must be later than now; a task that ends needs an iteration at once.
             self.now = max(min(self.components.due_s(self.now), *ends), self.now + 0.001)
 
     def logged(self, event: str) -> list[dict[str, Any]]:
@@ -125,5 +125,5 @@ class Simulation:
     def _write(self, line: str) -> None:
         self.records.append({**json.loads(line), "at_s": self.now})
 
-    def _hear(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         self.status = text

@@ -1,4 +1,4 @@
-"""Where every dropped file must be after any fault: in exactly one place, whole, and never half published."""
+"""Oracle for faults: after any fault, each dropped file is in exactly one place, complete, and never half published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STUB = Path(__file__).parent / "fault" / "stub_daemon.py"
 
 @dataclass(frozen=True)
 class Places:
-    """What is where under a root."""
+    """The files below a root."""
 
     root: Path
 
@@ -25,12 +25,12 @@ class Places:
         return {path: json.loads(path.read_text()) for path in sorted((self.root / "outbox").rglob("*.json"))}
 
     def published(self, content: bytes) -> list[Path]:
-        """The manifests of results that were made of `content`."""
+        """The manifests of results of a source with this content."""
         digest = hashlib.sha256(content).hexdigest()
         return [path for path, manifest in self.manifests().items() if manifest["source"]["sha256"] == digest]  # type: ignore[index]
 
     def failed(self, name: str) -> dict[str, object] | None:
-        """Why a file is in quarantine, if it is."""
+        """The error.json of a file in `failed/`, or None."""
         if not (self.root / "failed" / name).exists():
             return None
         reason: dict[str, object] = json.loads((self.root / "failed" / f"{name}.error.json").read_text())
@@ -44,7 +44,7 @@ class Places:
 
 
 def check_published(root: Path, name: str, content: bytes) -> None:
-    """`name` was published once, whole, its source is kept, and nothing else is left anywhere."""
+    """Check that `name` was published once and completely, that its source is kept, and that nothing else is left."""
     places = Places(root)
     manifests = places.published(content)
     assert len(manifests) == 1, f"{name} was published {len(manifests)} times"
@@ -56,7 +56,7 @@ def check_published(root: Path, name: str, content: bytes) -> None:
 
 
 def check_tidy(root: Path) -> None:
-    """Nothing unfinished lies about."""
+    """Check that nothing unfinished is left."""
     places = Places(root)
     assert not places.claimed()
     assert not [path for path in places.inbox.rglob("*") if path.is_file()]

@@ -1,4 +1,4 @@
-"""Waiting for other processes: the only way to know is to look."""
+"""Waits for other processes by polling."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ PATIENCE_S = 60.0
 
 
 def until(is_so: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    """Look again and again until it is so, but not for ever."""
+    """Poll until a condition holds; fails after `patience_s`."""
     end_s = time.monotonic() + patience_s
     while not is_so():
-        assert time.monotonic() < end_s, "it never came"
+        assert time.monotonic() < end_s, "the condition never held"
         time.sleep(0.02)

@@ -28,7 +28,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from hand_driven import HandDriven  # noqa: E402 - the script finds its own checkout
+from stepped_daemon import SteppedDaemon  # noqa: E402 - the script finds its own checkout
 
 from daemon.options.motions import motion_library  # noqa: E402
 from daemon.options.sidecar import MAX_BYTES, MAX_MOTIONS, SidecarError, drawing_options  # noqa: E402
@@ -212,8 +212,8 @@ def recovered(dice: random.Random, place: Path) -> str:
         damaged = mutant(damaged, dice) if dice.random() < 0.5 else damaged
         (work / name).write_bytes(damaged)
     try:
-        with HandDriven.opened(root) as daemon:
-            daemon.turned(10.0)
+        with SteppedDaemon.opened(root) as daemon:
+            daemon.run(10.0)
     except Exception as error:
         error.add_note(f"after {name} was {damaged!r}")
         raise

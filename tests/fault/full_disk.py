@@ -1,4 +1,4 @@
-"""A spool on a disk of two megabytes, filled by others: `unshare -m python full_disk.py FOLDER`. Exits with 77 if it may not mount."""
+"""Spool on a disk of two megabytes that other files fill: `unshare -m python full_disk.py FOLDER`. Exits with 77 without mount rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A spool on a mount that is taken away for a while: `unshare -m python lost_mount.py FOLDER`. Exits with 77 if it may not mount."""
+"""Spool on a mount that disappears for a while: `unshare -m python lost_mount.py FOLDER`. Exits with 77 without mount rights."""
 
 from __future__ import annotations
 

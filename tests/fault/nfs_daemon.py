@@ -1,7 +1,7 @@
-"""The daemon with workers that only pretend, on what looks like NFS: `python nfs_daemon.py ROOT [--drain]`.
+"""Daemon with fake workers on a simulated NFS: `python nfs_daemon.py ROOT [--drain]`.
 
-No events, no leases (NFSv4 answers as if every file had a writer), no flag for renames that must not replace; and one answer in seven is
-lost, so that the call is sent again and reports what it finds then: that its work is done.
+There are no events, no leases (NFSv4 answers as if every file had a writer), and no RENAME_NOREPLACE. One reply in seven is lost: the
+client sends the call again and gets the error that the call now causes, because it was done already.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ chance = random.Random(os.getpid())
 
 
 def answered_late(call: Callable[..., Any], code: int) -> Callable[..., Any]:
-    """A call that happens, and says at times that it can't happen any more."""
+    """A system call that is carried out, but sometimes reports the error of a second try."""
 
     def late(*arguments: Any, **more: Any) -> Any:
         result = call(*arguments, **more)
@@ -37,7 +37,7 @@ def answered_late(call: Callable[..., Any], code: int) -> Callable[..., Any]:
 
 
 def lease(file: int, command: int, *arguments: Any) -> Any:
-    """F_SETLEASE on NFSv4 without a delegation."""
+    """F_SETLEASE as on NFSv4 without a delegation."""
     if command == fcntl.F_SETLEASE:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     return real_fcntl(file, command, *arguments)

@@ -1,4 +1,4 @@
-"""A C library that knows no flags of renameat2, as on file systems without them: every rename is one of `os`."""
+"""C library without flags of renameat2, as on file systems that lack them: every rename uses `os`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class _Libc:
 
 
 class Ctypes:
-    """ctypes with that library."""
+    """Stands in for ctypes and loads that library."""
 
     get_errno = staticmethod(ctypes.get_errno)
 
     @staticmethod
-    def CDLL(*_: object, **__: object) -> _Libc:  # noqa: N802 - its name there
+    def CDLL(*_: object, **__: object) -> _Libc:  # noqa: N802 - its name in ctypes
         return _Libc()

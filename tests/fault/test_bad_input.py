@@ -1,4 +1,4 @@
-"""Bad characters, motions and configurations: each a clear error of our tree or a reported repair, never a hang, never a blank."""
+"""Bad characters, motions and configurations: each is a clear error or a reported repair, never a hang, never a blank animation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.gl
 
 @dataclass
 class Workbench:
-    """A copy of a good character, motion and retarget configuration, to be spoilt."""
+    """A copy of a valid character, motion and retarget configuration, for a test to damage."""
 
     folder: Path
 
@@ -63,7 +63,7 @@ class Workbench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Workbench:
+def workbench(tmp_path: Path) -> Workbench:
     shutil.copytree(REPOSITORY / "etc/characters/marker_monster", tmp_path / "character")
     for name in ("wave.bvh", "wave.yaml"):
         shutil.copy(REPOSITORY / "etc/motions" / name, tmp_path)
@@ -71,41 +71,41 @@ def bench(tmp_path: Path) -> Workbench:
     return Workbench(tmp_path)
 
 
-def move_joint(bench: Workbench, name: str, place: list[int]) -> None:
+def move_joint(workbench: Workbench, name: str, place: list[int]) -> None:
     def change(document: dict) -> None:
         next(joint for joint in document["skeleton"] if joint["name"] == name)["loc"] = place
 
-    bench.edit_yaml("character/char_cfg.yaml", change)
+    workbench.edit_yaml("character/char_cfg.yaml", change)
 
 
-def cut_into_pieces(bench: Workbench) -> None:
-    mask = bench.mask
+def cut_into_pieces(workbench: Workbench) -> None:
+    mask = workbench.mask
     rows = np.flatnonzero(mask.any(axis=1))
     mask[int(rows[0] + 0.62 * np.ptp(rows)) :][:4] = 0
-    bench.save_mask(mask)
+    workbench.save_mask(mask)
 
 
-def add_specks(bench: Workbench) -> None:
-    mask = bench.mask
+def add_specks(workbench: Workbench) -> None:
+    mask = workbench.mask
     mask[::40, :6] = 255
-    bench.save_mask(mask)
+    workbench.save_mask(mask)
 
 
-def keep_only(bench: Workbench, size: int) -> None:
-    mask = bench.mask
+def keep_only(workbench: Workbench, size: int) -> None:
+    mask = workbench.mask
     y, x = np.argwhere(mask)[len(np.argwhere(mask)) // 2]
     mask[:] = 0
     mask[y : y + size, x : x + size] = 255
-    bench.save_mask(mask)
+    workbench.save_mask(mask)
 
 
-def resize_texture(bench: Workbench) -> None:
-    path = str(bench.character / "texture.png")
+def resize_texture(workbench: Workbench) -> None:
+    path = str(workbench.character / "texture.png")
     cv2.imwrite(path, cv2.imread(path, cv2.IMREAD_UNCHANGED)[:-7])
 
 
-def spoil_bvh(bench: Workbench, old: str, new: str) -> None:
-    path = bench.folder / "wave.bvh"
+def spoil_bvh(workbench: Workbench, old: str, new: str) -> None:
+    path = workbench.folder / "wave.bvh"
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
@@ -159,14 +159,14 @@ REFUSED: dict[str, tuple[Callable[[Workbench], object], type[DoodledError], str]
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refuses_bad_input_with_clear_error(bench: Workbench, name: str) -> None:
+def test_refuses_bad_input_with_clear_error(workbench: Workbench, name: str) -> None:
     spoil, kind, says = REFUSED[name]
-    spoil(bench)
+    spoil(workbench)
     with pytest.raises(kind) as refused:
-        bench.rendered()
+        workbench.rendered()
     assert says in str(refused.value)
     assert len(str(refused.value)) < 2000
-    assert not (bench.folder / "out.webp").exists()
+    assert not (workbench.folder / "out.webp").exists()
 
 
 MENDED: dict[str, tuple[Callable[[Workbench], object], bool]] = {
@@ -179,14 +179,14 @@ MENDED: dict[str, tuple[Callable[[Workbench], object], bool]] = {
 
 
 @pytest.mark.parametrize("name", MENDED)
-def test_repairs_input_and_reports_it(bench: Workbench, name: str) -> None:
+def test_repairs_input_and_reports_it(workbench: Workbench, name: str) -> None:
     spoil, is_noted = MENDED[name]
-    spoil(bench)
-    done = bench.rendered()
+    spoil(workbench)
+    done = workbench.rendered()
     assert bool(done.notes) is is_noted
-    assert bench.is_seen_in_every_frame()
+    assert workbench.is_seen_in_every_frame()
 
 
-def test_animates_valid_input_without_notes(bench: Workbench) -> None:
-    assert bench.rendered().notes == ()
-    assert bench.is_seen_in_every_frame()
+def test_animates_valid_input_without_notes(workbench: Workbench) -> None:
+    assert workbench.rendered().notes == ()
+    assert workbench.is_seen_in_every_frame()

@@ -1,4 +1,4 @@
-"""Rows 17 and 18 of the faults (OPERATIONS.md): clocks that jump, and drawings that are dropped again and again."""
+"""Rows 17 and 18 of etc/doc/faults.md: the clock jumps, and the same drawing is dropped again and again."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault.stub_daemon import pretended
-from hand_driven import HandDriven
+from fault.stub_daemon import fake_result
 from spool_oracle import Places, check_published, check_tidy
+from stepped_daemon import SteppedDaemon
 
 from daemon.policy.failures import ErrorType
 from daemon.worker.task import Task, TaskFailure, TaskResult
@@ -21,7 +21,7 @@ STEPS_S = {"an hour back": -HOUR_S, "ten days on": 240 * HOUR_S, "to 1970": -tim
 
 
 class Clock:
-    """The wall clock, which somebody sets."""
+    """A wall clock that a test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.offset_s = 0.0
@@ -53,15 +53,15 @@ def test_clock_jump_changes_no_timing(tmp_path: Path, clock: Clock, step: str) -
     tries: list[float] = []
     now = 1000.0
 
-    def work(order: Task) -> TaskResult:
+    def work(task: Task) -> TaskResult:
         tries.append(now)
-        return pretended(order) if len(tries) > 2 else TaskResult(failure=TaskFailure(ErrorType.CRASH, "the worker died"))
+        return fake_result(task) if len(tries) > 2 else TaskResult(failure=TaskFailure(ErrorType.CRASH, "the worker died"))
 
-    with HandDriven.opened(tmp_path, {"jobs": {"retry_first_s": 10.0}}, work=work, has_leases=False) as daemon:
+    with SteppedDaemon.opened(tmp_path, {"jobs": {"retry_first_s": 10.0}}, work=work, has_leases=False) as daemon:
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
         while not daemon.logged("job.done"):
             clock.offset_s = 0.0 if clock.offset_s else STEPS_S[step]
-            daemon.turn(now)
+            daemon.step(now)
             assert now < 1060.0
             now += 0.5
     assert tries[0] >= 1005.0, "claimed before the stable time"
@@ -75,14 +75,14 @@ def test_clock_jump_changes_no_timing(tmp_path: Path, clock: Clock, step: str) -
 def test_takeover_ignores_wall_clock(tmp_path: Path, clock: Clock) -> None:
     for offset_s in STEPS_S.values():
         content = b"a drawing at %d" % offset_s
-        with HandDriven.opened(tmp_path) as daemon:
-            daemon.hands.is_slow = True
+        with SteppedDaemon.opened(tmp_path) as daemon:
+            daemon.workers.is_slow = True
             (tmp_path / "inbox" / "garlic.png").write_bytes(content)
-            daemon.turned(1000.0, until_s=1002.0)
+            daemon.run(1000.0, until_s=1002.0)
             assert daemon.scheduler.running
         clock.offset_s = offset_s
-        with HandDriven.opened(tmp_path, {"storage": {"retention_h": 24 * 365 * 100, "reserve_mb": 0}}) as heir:
-            heir.turned(50.0)
+        with SteppedDaemon.opened(tmp_path, {"storage": {"retention_h": 24 * 365 * 100, "reserve_mb": 0}}) as heir:
+            heir.run(50.0)
         clock.offset_s = 0.0
         check_published(tmp_path, "garlic.png", content)
     check_tidy(tmp_path)
@@ -90,15 +90,15 @@ def test_takeover_ignores_wall_clock(tmp_path: Path, clock: Clock) -> None:
 
 def test_animates_and_logs_each_duplicate(tmp_path: Path) -> None:
     content, first = b"the same", ""
-    for life in range(2):
-        with HandDriven.opened(tmp_path) as daemon:
+    for round_ in range(2):
+        with SteppedDaemon.opened(tmp_path) as daemon:
             for number in range(25):
-                (tmp_path / "inbox" / f"copy{life}-{number}.png").write_bytes(content)
-            daemon.turned(1000.0)
-            told = daemon.logged("job.duplicate")
-            assert len(told) == 25 - (life == 0)
+                (tmp_path / "inbox" / f"copy{round_}-{number}.png").write_bytes(content)
+            daemon.run(1000.0)
+            duplicates = daemon.logged("job.duplicate")
+            assert len(duplicates) == 25 - (round_ == 0)
             first = first or daemon.logged("job.done")[0]["job_id"]
-            assert {record["original_job_id"] for record in told} == {first}
+            assert {record["original_job_id"] for record in duplicates} == {first}
     assert len(Places(tmp_path).published(content)) == 50
     check_tidy(tmp_path)
 
@@ -106,19 +106,19 @@ def test_animates_and_logs_each_duplicate(tmp_path: Path) -> None:
 def test_files_of_same_name_get_own_results(tmp_path: Path) -> None:
     contents = [b"number %d" % number for number in range(50)]
     path = tmp_path / "inbox" / "same.png"
-    with HandDriven.opened(tmp_path, count=60) as daemon:
-        daemon.hands.is_slow = True
+    with SteppedDaemon.opened(tmp_path, count=60) as daemon:
+        daemon.workers.is_slow = True
         now = 1000.0
         for content in contents:
             path.write_bytes(content)
             while path.exists():
                 now += 0.2
                 daemon.scan_loop.hint(now)
-                daemon.turn(now)
+                daemon.step(now)
                 assert now < 2000.0
-        daemon.hands.is_slow = False
-        daemon.hands.finish()
-        daemon.turned(now)
+        daemon.workers.is_slow = False
+        daemon.workers.finish()
+        daemon.run(now)
         assert not daemon.logged("job.duplicate")
     for content in contents:
         check_published(tmp_path, path.name, content)
@@ -128,12 +128,12 @@ def test_files_of_same_name_get_own_results(tmp_path: Path) -> None:
 
 def test_seen_index_expires_with_sources(tmp_path: Path, clock: Clock) -> None:
     content = b"the same"
-    told = []
+    counts = []
     for offset_s in (0.0, 100 * HOUR_S, 300 * HOUR_S):
         clock.offset_s = offset_s
-        with HandDriven.opened(tmp_path) as daemon:
+        with SteppedDaemon.opened(tmp_path) as daemon:
             (tmp_path / "inbox" / "garlic.png").write_bytes(content)
             daemon.housekeeping.step(0.0)
-            daemon.turned(1000.0)
-            told.append(len(daemon.logged("job.duplicate")))
-    assert told == [0, 1, 0]
+            daemon.run(1000.0)
+            counts.append(len(daemon.logged("job.duplicate")))
+    assert counts == [0, 1, 0]

@@ -1,6 +1,6 @@
-"""The daemon against what happens to daemons: crashing workers, signals, rivals, outages, strange files.
+"""The daemon under faults: crashing workers, signals, other daemons, outages, strange files.
 
-The daemon is real, its workers pretend (stub_daemon.py).
+The daemon is real, its workers are fakes (stub_daemon.py).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def command(root: Path, *arguments: object) -> list[str]:
 
 
 def drained(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON) -> list[dict[str, Any]]:
-    """The records of a life that ends when all is done."""
+    """Run a daemon until its work is done; returns its records."""
     done = subprocess.run(command(root, "--drain", *arguments), env=environ, capture_output=True, timeout=90, check=False)
     assert done.stderr == b""
     return [{**json.loads(line), "status": done.returncode} for line in done.stdout.splitlines()]
@@ -52,7 +52,7 @@ def events(records: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def running(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON) -> Iterator[subprocess.Popen[bytes]]:
-    """A daemon that has become ready; killed at the end if it still runs."""
+    """A daemon that is ready; killed at the end if it still runs."""
     log = root.parent / f"{root.name}.{time.monotonic_ns()}.log"
     with log.open("wb") as file, subprocess.Popen(command(root, *arguments), env=environ, stdout=file) as daemon:
         until(lambda: b"daemon.ready" in log.read_bytes())
@@ -105,7 +105,7 @@ def test_outage_fails_no_job_and_recovery_is_noticed(tmp_path: Path) -> None:
     assert records[-1]["status"] == 75
     assert not list((tmp_path / "failed").iterdir())
     assert len(events(records, "breaker.opened")) == 1
-    (tmp_path / "networks-are-back").touch()
+    (tmp_path / "models-are-back").touch()
     records = drained(tmp_path)
     assert records[-1]["status"] == 0
     for content in contents:
@@ -120,7 +120,7 @@ def test_only_probe_runs_during_outage(tmp_path: Path) -> None:
     with running(tmp_path) as daemon:
         until(lambda: "model server" in statuses(tmp_path))
         until(lambda: len(Places(tmp_path).claimed()) <= 4)
-        (tmp_path / "networks-are-back").touch()
+        (tmp_path / "models-are-back").touch()
         until(lambda: len(Places(tmp_path).manifests()) == 20)
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(PATIENCE_S) == 0
@@ -148,9 +148,9 @@ def test_stop_finishes_running_jobs_only(tmp_path: Path) -> None:
 
 def test_second_signal_stops_at_once_and_returns_attempts(tmp_path: Path) -> None:
     content = drop(tmp_path, "stuck.png", b"hang")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
-        told.bind(str(tmp_path / "notify"))
-        told.settimeout(PATIENCE_S)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(PATIENCE_S)
         with running(
             tmp_path, "--pool", environ={**ENVIRON, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
         ) as daemon:
@@ -158,7 +158,7 @@ def test_second_signal_stops_at_once_and_returns_attempts(tmp_path: Path) -> Non
             daemon.send_signal(signal.SIGTERM)
             said = []
             while not said or "STOPPING=1" not in said[-1]:
-                said.append(told.recv(4096).decode())
+                said.append(channel.recv(4096).decode())
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(PATIENCE_S) == 0
     assert said[0].startswith("READY=1\nSTATUS=")

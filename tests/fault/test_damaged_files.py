@@ -1,6 +1,6 @@
-"""Row 27 of the faults (OPERATIONS.md), further: files of the spool that are JSON and still not what a daemon wrote.
+"""Row 27 of etc/doc/faults.md: files of the spool that are JSON, but not what a daemon writes.
 
-tests/benchmarks/fuzz_sidecars.py found these.
+tests/benchmarks/fuzz_sidecars.py found these cases.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven
 from spool_oracle import Places, check_published, check_tidy
+from stepped_daemon import SteppedDaemon
 
 from daemon.files.durable import write_durably
 from daemon.spool.quarantine import quarantined
@@ -22,7 +22,7 @@ OUTPUT = {"result": "0000.gif", "label": [], "file": "drawing.gif"}
 
 
 def left_by_a_dead_daemon(root: Path, name: str, fields: dict[str, Any]) -> None:
-    """A claimed drawing, one of whose files says something else, or more."""
+    """A claimed drawing, one of whose files has other or additional content."""
     with Spool.opened(root) as spool:
         (root / "inbox" / "drawing.png").write_bytes(CONTENT)
         job = spool.claim("drawing.png", (), is_folder=False, sidecar=None, now_s=2e9)
@@ -72,8 +72,8 @@ def test_job_with_damaged_file_gets_new_name(tmp_path: Path, fields: dict[str, A
 
 
 def check_ending(root: Path) -> None:
-    with HandDriven.opened(root) as daemon:
-        daemon.turned(60.0)
+    with SteppedDaemon.opened(root) as daemon:
+        daemon.run(60.0)
     check_published(root, "drawing.png", CONTENT)
     check_tidy(root)
     assert [path.name for path in root.parent.iterdir()] == [root.name]

@@ -1,4 +1,4 @@
-"""Three hundred files that nobody should drop: each ends in quarantine with the right reason, and costs the daemon nothing."""
+"""Three hundred hostile files: each is moved to `failed/` with the right reason, and none harms the daemon."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def claiming(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds next to nothing."""
+    """A PNG that claims a size and contains hardly any data."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
@@ -72,7 +72,7 @@ def spoilt(whole: bytes, way: int, chance: random.Random) -> bytes:
 
 
 def corpus(inbox: Path, drawing: Image.Image) -> int:
-    """Fill the inbox; returns how many things lie there to be animated."""
+    """Fill the inbox; returns the number of files to animate."""
     chance = random.Random(7)
     files: list[tuple[str, bytes]] = []
     for kind in FORMATS:
@@ -109,7 +109,7 @@ def corpus(inbox: Path, drawing: Image.Image) -> int:
 
 
 def test_each_hostile_file_fails_with_its_reason(server: Server, picture: Path, tmp_path: Path) -> None:
-    server.sees = 0  # what can be read holds no figure
+    server.sees = 0  # readable images contain no figure
     inbox = tmp_path / "root" / "inbox"
     inbox.mkdir(parents=True)
     with Image.open(picture) as drawing:

@@ -1,4 +1,4 @@
-"""Rows 14 and 15 of the faults (OPERATIONS.md): an inbox that can't be read, is gone, or is another; a watch that has died."""
+"""Rows 14 and 15 of etc/doc/faults.md: the inbox is unreadable, missing or replaced; the file watcher has died."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven
 from spool_oracle import ROOT, STUB, check_published, check_tidy
+from stepped_daemon import SteppedDaemon
 
 from daemon.inbox.watcher import Watcher, WatchMode
 
@@ -35,18 +35,18 @@ def test_unreadable_inbox_is_degraded_and_loses_nothing(tmp_path: Path, monkeypa
         return real(path, *arguments, **more)
 
     monkeypatch.setattr(os, call, troubled)
-    with HandDriven.opened(tmp_path) as daemon:
+    with SteppedDaemon.opened(tmp_path) as daemon:
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
-        daemon.turn(1000.0)
+        daemon.step(1000.0)
         is_out = True
         (tmp_path / "inbox" / "unseen.png").write_bytes(b"another")
-        daemon.turned(1000.001, until_s=1000.0 + OUTAGE_S)
+        daemon.run(1000.001, until_s=1000.0 + OUTAGE_S)
         assert [record["errno"] for record in daemon.logged("inbox.degraded")][:1] == [code]
         assert "inbox can't be read" in daemon.housekeeping.summary(1000.0 + OUTAGE_S)
         if call == "open":
             assert daemon.scanner.count == 1, "what can't be seen is not gone"
         is_out = False
-        daemon.turned(1000.0 + OUTAGE_S, until_s=1000.0 + OUTAGE_S + BACK_WITHIN_S)
+        daemon.run(1000.0 + OUTAGE_S, until_s=1000.0 + OUTAGE_S + BACK_WITHIN_S)
         assert len(daemon.logged("inbox.recovered")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
     check_published(tmp_path, "unseen.png", b"another")
@@ -64,12 +64,12 @@ def test_unreadable_file_is_only_late(tmp_path: Path, monkeypatch: pytest.Monkey
         return real(path, *arguments, **more)
 
     monkeypatch.setattr(os, "open", troubled)
-    with HandDriven.opened(tmp_path) as daemon:
+    with SteppedDaemon.opened(tmp_path) as daemon:
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
-        daemon.turned(1000.0, until_s=1600.0)
+        daemon.run(1000.0, until_s=1600.0)
         assert [record["reason"] for record in daemon.logged("file.rejected")] in ([], ["unreadable"])
         is_out = False
-        daemon.turned(1600.0, until_s=1600.0 + BACK_WITHIN_S * 3)
+        daemon.run(1600.0, until_s=1600.0 + BACK_WITHIN_S * 3)
         assert not daemon.left
     check_published(tmp_path, "garlic.png", b"a drawing")
 
@@ -77,27 +77,27 @@ def test_unreadable_file_is_only_late(tmp_path: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("has_job", [False, True])
 def test_writes_nothing_below_empty_mount_point(tmp_path: Path, has_job: bool) -> None:
     root = tmp_path / "root"
-    with HandDriven.opened(root) as daemon:
-        daemon.turn(1000.0)
-        daemon.hands.is_slow = True
+    with SteppedDaemon.opened(root) as daemon:
+        daemon.step(1000.0)
+        daemon.workers.is_slow = True
         if has_job:
             (root / "inbox" / "running.png").write_bytes(b"running")
-            daemon.turned(1000.0, until_s=1002.9)
+            daemon.run(1000.0, until_s=1002.9)
             assert daemon.scheduler.running
         root.rename(tmp_path / "unmounted")
         root.mkdir()
-        daemon.hands.is_slow = False
-        daemon.hands.finish()
-        daemon.turned(1003.0, until_s=1003.0 + OUTAGE_S)
+        daemon.workers.is_slow = False
+        daemon.workers.finish()
+        daemon.run(1003.0, until_s=1003.0 + OUTAGE_S)
         assert not list(root.iterdir())
         assert daemon.scan_loop.is_degraded
         root.rmdir()
         (tmp_path / "unmounted").rename(root)
         (root / "inbox" / "later.png").write_bytes(b"later")
-        daemon.turned(1003.0 + OUTAGE_S, until_s=1003.0 + OUTAGE_S + BACK_WITHIN_S)
+        daemon.run(1003.0 + OUTAGE_S, until_s=1003.0 + OUTAGE_S + BACK_WITHIN_S)
         check_published(root, "later.png", b"later")
-    with HandDriven.opened(root) as heir:
-        heir.turned(3000.0)
+    with SteppedDaemon.opened(root) as heir:
+        heir.run(3000.0)
     if has_job:
         check_published(root, "running.png", b"running")
     check_tidy(root)
@@ -114,11 +114,11 @@ def test_mount_may_disappear_and_return(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# --- the watch -----------------------------------------------------------------------------------------------------------
+# --- the watcher ---------------------------------------------------------------------------------------------------------
 
 
 class Bell:
-    """Hears of changes."""
+    """Receives events."""
 
     def __init__(self) -> None:
         self.rung = threading.Event()
@@ -176,15 +176,15 @@ def test_restarts_watcher_whose_emitter_died(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_dead", [False, True])
 def test_scan_finds_files_without_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_dead: bool) -> None:
-    with HandDriven.opened(tmp_path) as daemon:
+    with SteppedDaemon.opened(tmp_path) as daemon:
         restarts = []
-        if is_dead:  # by the service's looks at it, a dead watch is made anew
+        if is_dead:  # the scan loop checks the watcher and restarts a dead one
             monkeypatch.setattr(daemon.watcher, "is_working", lambda: bool(restarts))
             monkeypatch.setattr(daemon.watcher, "restart", lambda: restarts.append(daemon.watcher.problem))
-        monkeypatch.setattr(Watcher, "mode", WatchMode.EVENTS)  # they should come, and don't
-        daemon.turn(1000.0)
+        monkeypatch.setattr(Watcher, "mode", WatchMode.EVENTS)  # events are expected, and do not arrive
+        daemon.step(1000.0)
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
-        daemon.turned(1000.001, until_s=1000.0 + daemon.settings.inbox.rescan_s + 1.0)
+        daemon.run(1000.001, until_s=1000.0 + daemon.settings.inbox.rescan_s + 1.0)
         assert len(restarts) == int(is_dead)
         assert len(daemon.logged("watch.restarted")) == int(is_dead)
     check_published(tmp_path, "garlic.png", b"a drawing")

@@ -1,7 +1,7 @@
-"""Rows 1 and 11 of the faults (OPERATIONS.md): a kill, or an error, at every system call of a job that changes something.
+"""Rows 1 and 11 of etc/doc/faults.md: a kill, or an error, at every system call that changes the disk for a job.
 
-strace counts the calls of an undisturbed life, then disturbs one life at each of them. The next must end with exactly one whole result, or
-with the file in quarantine, as the undisturbed one does.
+strace counts the calls of an undisturbed run, then disturbs one run at each of them. The next daemon must end with exactly one complete
+result, or with the file in `failed/`, as the undisturbed run does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def dropped(root: Path, content: bytes) -> Path:
 
 
 def points(trace: Path) -> list[tuple[str, int]]:
-    """Every call of the main thread's from the claim on, with its number among those of its name."""
+    """Every system call of the main thread from the claim on, with its number among calls of the same name."""
     lines = [line.split(maxsplit=1) for line in trace.read_text(errors="replace").splitlines()]
     main = lines[0][0]
     counts: Counter[str] = Counter()
@@ -58,7 +58,7 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs st
 
 
 def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) -> tuple[dict[str, int], list[Path]]:
-    """One life for each call, disturbed there, and then one more for each root: exit statuses, and the roots."""
+    """Run a daemon for each call, disturbed there, and then one more on each root; returns exit statuses and roots."""
     clean = traced(dropped(folder / "clean", content), folder / "trace")
     if b"ptrace" in clean.stderr:
         pytest.skip("ptrace is forbidden here")
@@ -66,12 +66,12 @@ def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) 
     wanted = [(call, number) for call, number in points(folder / "trace") if call in calls.split(",")]
     roots = [folder / f"{call}-{number}" for call, number in wanted]
 
-    def life(root: Path, call: str, number: int) -> int:
+    def run_daemon(root: Path, call: str, number: int) -> int:
         dropped(root, content)
         return traced(root, folder / f"{root.name}.trace", "-e", f"inject={call}:{injection}:when={number}").returncode
 
     with ThreadPoolExecutor(os.cpu_count()) as several:
-        ends = list(several.map(lambda root, kill: life(root, *kill), roots, wanted))
+        ends = list(several.map(lambda root, kill: run_daemon(root, *kill), roots, wanted))
     command = [sys.executable, "-c", RECOVER, str(STUB.parent), *map(str, roots)]
     recovered = subprocess.run(command, env=ENVIRON, capture_output=True, timeout=120, check=False)
     assert recovered.returncode == 0, recovered.stderr.decode()

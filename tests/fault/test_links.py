@@ -1,4 +1,4 @@
-"""Rows 23 to 25 of the faults: names that come to stand for something else, and things that are no files, lead nowhere."""
+"""Rows 23 to 25 of etc/doc/faults.md: links, swapped names and irregular files lead nowhere outside the inbox."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_irregular_files_stay_in_inbox(tmp_path: Path) -> None:
         (inbox / "loop.png").symlink_to("loop.png")
         (inbox / "to a folder").symlink_to("/etc", target_is_directory=True)
         if os.getuid() == 0:
-            with suppress(PermissionError):  # of a container
+            with suppress(PermissionError):  # inside a container
                 os.mknod(inbox / "zero.png", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
         (inbox / "empty.png").touch()
         there = {path.name for path in inbox.iterdir()}
@@ -81,11 +81,11 @@ def test_names_that_look_equal_get_two_results(tmp_path: Path) -> None:
     check_tidy(tmp_path)
 
 
-# --- between the look and the act ------------------------------------------------------------------------------------
+# --- between check and use ------------------------------------------------------------------------------------------
 
 
 def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
-    """It is moved like the file that it replaced, seen for what it is, and never opened."""
+    """The link is moved like the file that it replaced, recognized, and never opened."""
     secret = tmp_path / "secret"
     secret.write_bytes(b"not yours")
     with Spool.opened(tmp_path) as spool:
@@ -162,7 +162,7 @@ def test_flickering_outbox_link_leads_nothing_out(tmp_path: Path) -> None:
 # --- characters ------------------------------------------------------------------------------------------------------
 
 
-def order_for(place: Path) -> Task:
+def task_for(place: Path) -> Task:
     defaults = JobOptions(("wave",), (Format.GIF,), Size(32, 32), FrameRate.parse("2"))
     return Task(place, "king", (), True, defaults, 100, InferenceRequest(), 1.0, False)
 
@@ -172,15 +172,15 @@ def test_link_in_character_is_not_followed(tmp_path: Path, name: str) -> None:
     shutil.copytree(CHARACTER, tmp_path / "source")
     (tmp_path / "source" / name).unlink()
     (tmp_path / "source" / name).symlink_to(CHARACTER / name)
-    report = runner.run_task(order_for(tmp_path))
-    assert report.failure is not None
-    assert report.failure.kind is ErrorType.PICTURE
+    result = runner.run_task(task_for(tmp_path))
+    assert result.failure is not None
+    assert result.failure.kind is ErrorType.PICTURE
     assert {path.name for path in tmp_path.iterdir()} <= {"source", RESULT}
 
 
 @pytest.mark.gl
 def test_link_swapped_into_character_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is animated is what was looked at: whoever dropped the folder can still change it, but not what is read of it."""
+    """The animated files are those that were checked: their owner can still change the folder, but not the copy that is read."""
     shutil.copytree(CHARACTER, tmp_path / "source")
     looked_at = untrusted.copy_character
 
@@ -192,8 +192,8 @@ def test_link_swapped_into_character_is_not_followed(tmp_path: Path, monkeypatch
         return found
 
     monkeypatch.setattr(runner, "copy_character", then_swapped)
-    report = runner.run_task(order_for(tmp_path))
-    assert report.failure is None, report.failure
-    assert report.manifest is not None
-    assert json.dumps(report.manifest["outputs"])
+    result = runner.run_task(task_for(tmp_path))
+    assert result.failure is None, result.failure
+    assert result.manifest is not None
+    assert json.dumps(result.manifest["outputs"])
     assert {path.name for path in tmp_path.iterdir()} == {"source", RESULT}

@@ -1,5 +1,5 @@
-"""Rows 10, 11 and 16 of the faults (OPERATIONS.md): each call that changes something fails in turn, has happened all the same, or is the
-first that finds no room."""
+"""Rows 10, 11 and 16 of etc/doc/faults.md: each call that changes the disk fails, succeeds but reports failure, or is the first without
+free space."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 from failing_calls import FailingCalls
-from fault.stub_daemon import pretended
-from hand_driven import HandDriven
+from fault.stub_daemon import fake_result
 from spool_oracle import Places, check_published, check_tidy
+from stepped_daemon import SteppedDaemon
 
 from daemon.worker.task import Task, TaskResult
 
 AGAIN = {"rename": errno.ENOENT, "link": errno.EEXIST, "unlink": errno.ENOENT, "rmdir": errno.ENOENT, "mkdir": errno.EEXIST}
-"""What a call finds that is sent again because the answer to it was lost."""
+"""The error of a call that is sent again because its reply was lost."""
 
 SIDECAR = b'{"motion": "dab"}'
 CONTENTS = [b"a drawing", b"refuse this"]
@@ -45,14 +45,14 @@ def check_ending(root: Path, content: bytes) -> None:
         assert sorted(path.name for path in (root / "outbox" / "dab").iterdir()) == ["garlic.gif", "garlic.json"]
 
 
-def life(root: Path, content: bytes, calls: FailingCalls, *, is_from_start: bool) -> None:
-    """From start to end; calls fail as they were told to while it lasts, or once it has started."""
+def run_daemon(root: Path, content: bytes, calls: FailingCalls, *, is_from_start: bool) -> None:
+    """Run a daemon from start to end; calls fail as configured, from the beginning or once it has started."""
     dropped(root, content)
     calls.is_on = is_from_start
     try:
-        with HandDriven.opened(root) as daemon:
+        with SteppedDaemon.opened(root) as daemon:
             calls.is_on = True
-            daemon.turned(1000.0)
+            daemon.run(1000.0)
     finally:
         calls.is_on = False
 
@@ -62,31 +62,31 @@ def life(root: Path, content: bytes, calls: FailingCalls, *, is_from_start: bool
 def test_lost_reply_of_any_call_changes_nothing(tmp_path: Path, calls: FailingCalls, content: bytes, code: int | str) -> None:
     names: list[str] = []
     calls.restart(lambda name, _: names.append(name))
-    life(tmp_path / "clean", content, calls, is_from_start=code == "again")
+    run_daemon(tmp_path / "clean", content, calls, is_from_start=code == "again")
     calls.happens = True
     tried = [number for number, name in enumerate(names) if name in AGAIN]
     assert len(tried) > 10
     for failing in tried:
         root = tmp_path / str(failing)
         calls.restart(lambda name, number, failing=failing: (AGAIN[name] if code == "again" else code) if number == failing else None)
-        life(root, content, calls, is_from_start=code == "again")
-        with HandDriven.opened(root) as heir:  # should it have failed to tidy up at its end
-            heir.turned(2000.0)
+        run_daemon(root, content, calls, is_from_start=code == "again")
+        with SteppedDaemon.opened(root) as heir:  # it may have failed to clean up at its end
+            heir.run(2000.0)
         check_ending(root, content)
 
 
 def test_file_claimed_by_rival_after_probe_is_left(tmp_path: Path) -> None:
     dropped(tmp_path, b"a drawing")
-    with HandDriven.opened(tmp_path) as daemon:
-        daemon.turn(1000.0)
+    with SteppedDaemon.opened(tmp_path) as daemon:
+        daemon.step(1000.0)
         claim = daemon.spool.claim
 
         def late(*arguments: object, **more: object) -> object:
-            os.rename(tmp_path / "inbox" / "dab" / "garlic.jpg", tmp_path / "taken")  # noqa: PTH104 - as others do it
+            os.rename(tmp_path / "inbox" / "dab" / "garlic.jpg", tmp_path / "taken")  # noqa: PTH104 - the daemon's own calls are replaced
             return claim(*arguments, **more)  # type: ignore[arg-type]
 
         daemon.spool.claim = late  # type: ignore[assignment, method-assign]
-        daemon.turned(1001.0, until_s=1010.0)
+        daemon.run(1001.0, until_s=1010.0)
         assert not daemon.logged("job.claimed")
         assert not daemon.scheduler.waiting
     assert not list((tmp_path / "spool" / "work").iterdir())
@@ -94,10 +94,10 @@ def test_file_claimed_by_rival_after_probe_is_left(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", CONTENTS)
 def test_disk_full_from_any_call_on_only_delays(tmp_path: Path, calls: FailingCalls, content: bytes) -> None:
-    def work(order: Task) -> TaskResult:
+    def work(task: Task) -> TaskResult:
         if calls.failure("write", calls.count) is not None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return pretended(order)
+        return fake_result(task)
 
     full_from = 10**9
 
@@ -105,29 +105,29 @@ def test_disk_full_from_any_call_on_only_delays(tmp_path: Path, calls: FailingCa
         return errno.ENOSPC if number >= full_from and name not in {"unlink", "rmdir"} else None
 
     calls.restart(full)
-    life(tmp_path / "clean", content, calls, is_from_start=False)
+    run_daemon(tmp_path / "clean", content, calls, is_from_start=False)
     most = calls.count
     assert most > 20
     for number in range(most):
         root = tmp_path / str(number)
         dropped(root, content)
         full_from = 10**9
-        with HandDriven.opened(root, work=work) as daemon:
+        with SteppedDaemon.opened(root, work=work) as daemon:
             full_from = number
             calls.restart(full)
             calls.is_on = True
-            daemon.turned(1000.0, until_s=1010.0)
+            daemon.run(1000.0, until_s=1010.0)
             calls.is_on = False
             if not content.startswith(b"refuse"):
                 assert not list((root / "failed").iterdir())
             for manifest in Places(root).manifests():
                 assert manifest.with_suffix(".gif").read_bytes() == content
             full_from = 10**9
-            daemon.turned(1100.0)
+            daemon.run(1100.0)
             ends = [record["attempt"] for record in [*daemon.logged("job.done"), *daemon.logged("job.failed")]]
             assert ends == [1], f"full from call {number} on: {ends}"
-        with HandDriven.opened(root) as heir:
-            heir.turned(2000.0)
+        with SteppedDaemon.opened(root) as heir:
+            heir.run(2000.0)
         check_ending(root, content)
 
 
@@ -143,17 +143,17 @@ def test_disk_full_during_takeover_only_delays(tmp_path: Path, calls: FailingCal
             root = tmp_path / f"{number}-{second}"
             dropped(root, content)
             calls.is_on = False
-            with HandDriven.opened(root) as daemon:
+            with SteppedDaemon.opened(root) as daemon:
                 full_from, calls.is_on = number, True
                 calls.restart(full)
-                daemon.turned(1000.0, until_s=1005.0)
+                daemon.run(1000.0, until_s=1005.0)
             calls.is_on = False
-            with HandDriven.opened(root) as daemon:
+            with SteppedDaemon.opened(root) as daemon:
                 full_from, calls.is_on = second, True
                 calls.restart(full)
-                daemon.turned(2000.0, until_s=2010.0)
+                daemon.run(2000.0, until_s=2010.0)
                 calls.is_on = False
-                daemon.turned(2100.0)
-            with HandDriven.opened(root) as heir:
-                heir.turned(3000.0)
+                daemon.run(2100.0)
+            with SteppedDaemon.opened(root) as heir:
+                heir.run(3000.0)
             check_ending(root, content)

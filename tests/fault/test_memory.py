@@ -1,4 +1,4 @@
-"""Row 29 of the faults: memory runs out, and the kernel kills. It takes a worker; its job is tried again and fails; the rest goes on."""
+"""Row 29 of etc/doc/faults.md: memory runs out. The kernel kills a worker; its job is retried and fails; other jobs continue."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ENTER = "import os, sys; open(sys.argv[1], 'w').write('0'); os.execv(sys.argv[2]
 
 @pytest.fixture
 def group() -> Iterator[Path]:
-    """A control group of ours with little memory: of version 2, or of version 1 (cgroups(7))."""
+    """A control group with little memory, of version 2 or 1 (cgroups(7))."""
     is_new = (CONTROL_GROUPS / "cgroup.controllers").exists()
     made = (CONTROL_GROUPS if is_new else CONTROL_GROUPS / "memory") / f"doodled-test-{os.getpid()}"
     try:
@@ -40,7 +40,7 @@ def group() -> Iterator[Path]:
 
 
 def is_removed(folder: Path) -> bool:
-    with suppress(OSError):  # the kernel is still counting the dead
+    with suppress(OSError):  # the kernel has not reaped all processes yet
         folder.rmdir()
     return not folder.exists()
 

@@ -1,4 +1,4 @@
-"""Rows 7, 22, 29 and 32 of the faults: hours of an outage, storms and short memory, on a clock of the test's own."""
+"""Rows 7, 22, 29 and 32 of etc/doc/faults.md: long outages, overload and short memory, on a simulated clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fault.stub_daemon import pretended
+from fault.stub_daemon import fake_result
 from simulated_daemon import Simulation
 
 from daemon.policy.failures import ErrorType
@@ -24,9 +24,9 @@ CALM = {"inbox": {"poll_s": 300.0}, "log": {"heartbeat_s": HOUR_S}}
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No power is lost in these tests, and nobody looks at the list of what waits: both take their time, thousands of times."""
+    """Skip fsync and shorten the status file: these tests need neither, and both are slow when called thousands of times."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(housekeeping, "MOST_SHOWN", 2)
+    monkeypatch.setattr(housekeeping, "MAX_WAITING_SHOWN", 2)
 
 
 def drop(root: Path, count: int, folder: str = "", content: str = "drawing") -> None:
@@ -41,21 +41,21 @@ def down(message: str, retry_after_s: float | None = None) -> TaskResult:
 
 
 def test_six_hours_of_outage_use_no_attempt(tmp_path: Path) -> None:
-    """Connections refused for two hours, then 503, then silence; a thousand files wait."""
+    """Refused connections for two hours, then 503, then no replies; a thousand files wait."""
     began_s, back_s = 60.0, 60.0 + 6 * HOUR_S
 
-    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
+    def simulate(task: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         del others
         if not began_s <= now < back_s:
             return JOB_S, None
         if now < began_s + 2 * HOUR_S:
-            return (0.01 if order.is_probe else 20.0), down("no connection could be made")
+            return (0.01 if task.is_probe else 20.0), down("no connection could be made")
         if now < began_s + 4 * HOUR_S:
-            return (0.01 if order.is_probe else 20.0), down("HTTP 503")
-        return (40.0 if order.is_probe else 120.0), down("it did not answer in time")  # as long as one answer is waited for
+            return (0.01 if task.is_probe else 20.0), down("HTTP 503")
+        return (40.0 if task.is_probe else 120.0), down("it did not answer in time")  # the deadline of one request
 
     drop(tmp_path, FILES)
-    with Simulation(tmp_path, doing, workers=2, settings=CALM) as daemon:
+    with Simulation(tmp_path, simulate, workers=2, settings=CALM) as daemon:
         daemon.run(began_s)
         normal_per_s = len(daemon.done_at_s) / began_s
         assert normal_per_s > 1.5
@@ -65,7 +65,7 @@ def test_six_hours_of_outage_use_no_attempt(tmp_path: Path) -> None:
         assert "it did not answer in time" in daemon.status
         assert "for 6h" in daemon.status
         daemon.run(back_s + 120.0)
-        probes = [each.at_s for each in daemon.workers.begun if each.order.is_probe]
+        probes = [each.at_s for each in daemon.workers.begun if each.task.is_probe]
         gaps = [later - earlier for earlier, later in pairwise(probes)]
         assert min(gaps) >= 30.0 - 1e-6
         assert max(gaps) < 60.0
@@ -85,19 +85,19 @@ def test_six_hours_of_outage_use_no_attempt(tmp_path: Path) -> None:
 
 
 def test_image_that_hangs_server_fails_alone(tmp_path: Path) -> None:
-    """It looks like an outage, and finds out itself that it is none: the server answers a tiny question while it won't answer this one."""
+    """It looks like an outage, but the client finds that the server answers a tiny request while this one times out."""
 
-    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
+    def simulate(task: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         del now, others
-        if "poison" not in order.name:
+        if "poison" not in task.name:
             return JOB_S, None
-        if not order.is_probe:
+        if not task.is_probe:
             return 120.0, down("it did not answer in time")
         return 40.0, TaskResult(failure=TaskFailure(ErrorType.NO_ANSWER, "it did not answer in time"), models_answered=True)
 
     drop(tmp_path, 1, content="poison")
     drop(tmp_path, 500)
-    with Simulation(tmp_path, doing, workers=2, settings=CALM) as daemon:
+    with Simulation(tmp_path, simulate, workers=2, settings=CALM) as daemon:
         daemon.run(HOUR_S, lambda: len(daemon.done_at_s) + len(daemon.logged("job.failed")) == 501)
     (failed,) = daemon.logged("job.failed")
     assert (failed["file_name"], failed["error_type"], failed["attempt"]) == ("poison00000.png", "no_answer", 3)
@@ -107,34 +107,34 @@ def test_image_that_hangs_server_fails_alone(tmp_path: Path) -> None:
 
 
 def test_retry_after_is_respected(tmp_path: Path) -> None:
-    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
-        del order, others
+    def simulate(task: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
+        del task, others
         return (0.1, down("HTTP 503", retry_after_s=120.0)) if now < 300.0 else (JOB_S, None)
 
     drop(tmp_path, 20)
-    with Simulation(tmp_path, doing, workers=16, settings=CALM) as daemon:
+    with Simulation(tmp_path, simulate, workers=16, settings=CALM) as daemon:
         daemon.run(500.0, lambda: len(daemon.done_at_s) == 20)
-        starts = [each.at_s for each in daemon.workers.begun if each.report is not None]
+        starts = [each.at_s for each in daemon.workers.begun if each.result is not None]
     assert len([at for at in starts if at < 119.0]) <= 17
     assert [at - starts[0] >= 120.0 for at in starts if at > 1.0] == [True] * 2
     assert len(daemon.done_at_s) == 20
 
 
 def test_concurrency_follows_503_storm(tmp_path: Path) -> None:
-    """Sixteen workers, and a server that for two minutes can do with four at a time: whoever comes on top is asked to wait."""
+    """Sixteen workers, and a server that accepts four requests at a time for two minutes and rejects the others with 503."""
     over_s = 120.0
 
-    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
+    def simulate(task: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         if now >= over_s or others <= 4:
             return JOB_S, None
         if others > 12:
             return 5.0, TaskResult(failure=TaskFailure(ErrorType.UPSTREAM, "HTTP 503"), models_overloaded=True)
-        report = pretended(order)
-        report.models_overloaded = True
-        return 3.0, report
+        result = fake_result(task)
+        result.models_overloaded = True
+        return 3.0, result
 
     drop(tmp_path, 1000)
-    with Simulation(tmp_path, doing, workers=16, settings=CALM) as daemon:
+    with Simulation(tmp_path, simulate, workers=16, settings=CALM) as daemon:
         limits = []
         while daemon.now < over_s:
             daemon.run(daemon.now + 1.0)
@@ -142,7 +142,7 @@ def test_concurrency_follows_503_storm(tmp_path: Path) -> None:
         assert min(limits) <= 4
         assert sum(limits[20:]) / len(limits[20:]) < 8  # not merely a dip
         begun = len(daemon.workers.begun)
-        assert begun - len(daemon.done_at_s) < 60  # asking in vain is bounded
+        assert begun - len(daemon.done_at_s) < 60  # the number of rejected requests is bounded
         daemon.run(over_s + 60.0)
         assert daemon.scheduler.admission.upstream_limit.limit == 17
         daemon.run(HOUR_S, lambda: len(daemon.done_at_s) == 1000)
@@ -151,17 +151,17 @@ def test_concurrency_follows_503_storm(tmp_path: Path) -> None:
 
 
 def test_concurrency_falls_when_memory_is_short(tmp_path: Path) -> None:
-    """Room for three at once: whoever comes on top is killed, tried again with fewer beside it, and done. What never fits fails."""
+    """Memory for three jobs at once: any other is killed, retried beside fewer, and done. A job that never fits fails."""
 
-    def doing(order: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
+    def simulate(task: Task, now: float, others: int) -> tuple[float, TaskResult | None]:
         del now
-        if others > 3 or "huge" in order.name:
+        if others > 3 or "huge" in task.name:
             return 0.5, TaskResult(failure=TaskFailure(ErrorType.OUT_OF_MEMORY, "the worker was killed"))
         return JOB_S, None
 
     drop(tmp_path, 30)
     drop(tmp_path, 1, content="huge")
-    with Simulation(tmp_path, doing, workers=8, settings=CALM) as daemon:
+    with Simulation(tmp_path, simulate, workers=8, settings=CALM) as daemon:
         limits = []
         while len(daemon.done_at_s) + len(daemon.logged("job.failed")) < 31 and daemon.now < 300.0:
             daemon.run(daemon.now + 0.5)
@@ -173,7 +173,7 @@ def test_concurrency_falls_when_memory_is_short(tmp_path: Path) -> None:
 
 
 def test_other_folder_does_not_wait_for_backlog(tmp_path: Path) -> None:
-    """What lies before it is what the workers have begun, and one file of the backlog."""
+    """Only the jobs that workers have begun and one file of the backlog come before it."""
     drop(tmp_path, 10_000)
     with Simulation(tmp_path, lambda *_: (JOB_S, None), workers=2, settings={**CALM, "inbox": {"poll_s": 2.0}}) as daemon:
         daemon.run(10.0)
@@ -182,7 +182,7 @@ def test_other_folder_does_not_wait_for_backlog(tmp_path: Path) -> None:
         daemon.run(60.0, lambda: any(record.get("folder") == "urgent" for record in daemon.logged("job.done")))
         claims = [record for record in daemon.logged("job.claimed") if record["at_s"] > dropped_s]
         seen_s = next(record["at_s"] for record in daemon.logged("scan.done") if record["at_s"] >= dropped_s)
-        settled_s = seen_s + Settings().inbox.debounce_s  # a scan's time depends on the last one's: it may end right before a turn
+        settled_s = seen_s + Settings().inbox.debounce_s  # a scan may end right before an iteration
         place = [record.get("folder", "") for record in claims if record["at_s"] >= settled_s].index("urgent")
         done = [record for record in daemon.logged("job.done") if record["at_s"] >= settled_s]
     assert place <= 1

@@ -1,7 +1,7 @@
-"""Row 2 of the faults (OPERATIONS.md): the power fails at any moment, and of what was not fsynced anything may be gone.
+"""Row 2 of etc/doc/faults.md: the power fails at any moment, and any data that was not fsynced may be lost.
 
-A real life is recorded by strace; tests/power_loss.py says what the disk may hold after each of its calls. The next daemon must end with
-exactly one whole result from each of those states, and from those that a cut during its own recovery leaves.
+strace records a real run; tests/power_loss.py computes what the disk may contain after each of its calls. The next daemon must end with
+exactly one complete result from each of these states, and from those that a power cut during its own recovery leaves.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven
 from power_loss import CALLS, Recording, State, put
 from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
+from stepped_daemon import SteppedDaemon
 
 CONTENT = {"published": b"a drawing", "refused": b"refuse this", "forgotten": b"a drawing"}
 SETTINGS: Mapping[str, Mapping[str, Any]] = {"published": {}, "refused": {}, "forgotten": {"storage": {"retention_h": 0, "reserve_mb": 0}}}
 SIDECAR = b'{"motion": "dab"}'
 BORING = r"\.probe-|/status/"
-"""The calls of the start, and the status that nothing depends on."""
+"""Calls of the start, and of the status file, on which nothing depends."""
 
 MOST_A_CUT = 128
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs st
 
 @pytest.fixture
 def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recoveries happen in this process, and nobody cuts its power."""
+    """Skip fsync: recoveries run in this process, whose power does not fail."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
@@ -47,28 +47,28 @@ def dropped(root: Path, content: bytes) -> None:
 
 
 def recorded(root: Path, ending: str) -> Recording:
-    """What a life that ends with nothing left to do did to a root."""
+    """Record a daemon that runs on a root until its work is done."""
     before, trace = root.with_name(f"{root.name}.before"), root.with_name(f"{root.name}.trace")
     shutil.copytree(root, before)
     command = ["strace", "-f", "-qq", "-y", "-s", "99999", "-o", str(trace), "-e", f"trace={CALLS}"]
     retention = str(SETTINGS[ending].get("storage", {}).get("retention_h", 1))
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0.001", "DOODLED_STORAGE_RETENTION_H": retention}
     command += [sys.executable, str(STUB), str(root), "--drain"]
-    life = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
-    if b"ptrace" in life.stderr:
+    process = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
+    if b"ptrace" in process.stderr:
         pytest.skip("ptrace is forbidden here")
-    assert life.returncode == 0, life.stderr.decode()
+    assert process.returncode == 0, process.stderr.decode()
     check_ending(root, ending)
     return Recording(root, before, trace.read_text())
 
 
 def litter(root: Path) -> list[Path]:
-    """What daemons leave that die while they start; the next may leave it lie for an hour."""
+    """Remove files of daemons that died while they started; the next daemon may keep them for an hour."""
     return [path for name in (".probe-*", ".new-*") for path in root.rglob(name)]
 
 
 def check_ending(root: Path, ending: str) -> None:
-    """The oracle, once a daemon had the time that it needs."""
+    """The oracle, after a daemon had enough time."""
     places, content = Places(root), CONTENT[ending]
     assert not litter(root)
     check_tidy(root)
@@ -93,7 +93,7 @@ def check_ending(root: Path, ending: str) -> None:
 
 
 def check_at_once(state: State) -> None:
-    """What must hold before anybody has recovered anything: no manifest without its files, nothing failed without its reason."""
+    """Invariants before any recovery: no manifest without its files, no failed file without its reason."""
     files = {path: content for path, _, content in state if content is not None}
     for path, content in files.items():
         if path.startswith("outbox/") and path.endswith(".json"):
@@ -105,7 +105,7 @@ def check_at_once(state: State) -> None:
 
 
 def check_recovered(folder: Path, states: Mapping[State, str], ending: str) -> None:
-    """Put each state on a disk, let a daemon have it, and look."""
+    """Write each state to a disk, run a daemon on it, and check the result."""
     problems = []
     for number, (state, cut) in enumerate(states.items()):
         root = folder / str(number)
@@ -114,8 +114,8 @@ def check_recovered(folder: Path, states: Mapping[State, str], ending: str) -> N
             put(state, root)
             for path in litter(root):
                 os.utime(path, (1e9, 1e9))
-            with HandDriven.opened(root, SETTINGS[ending]) as daemon:
-                daemon.turned(1000.0)
+            with SteppedDaemon.opened(root, SETTINGS[ending]) as daemon:
+                daemon.run(1000.0)
             check_ending(root, ending)
         except (AssertionError, OSError, KeyError, ValueError) as error:
             problems.append(f"{cut}:\n    {type(error).__name__}: {error}"[:2000])

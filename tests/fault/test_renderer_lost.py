@@ -1,4 +1,4 @@
-"""Rows 30 and 31 of the faults: no OpenGL, a graphics card that is lost, an encoder that lies: nothing blank or broken is published."""
+"""Rows 30 and 31 of etc/doc/faults.md: no OpenGL, a lost graphics card, a faulty encoder: nothing blank or broken is published."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ MESA = {"AD_USE_MESA": "1"}
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> Task:
+def task(tmp_path: Path) -> Task:
     shutil.copytree(CHARACTER, tmp_path / "source")
     return order_for(tmp_path)
 
 
-def shown(order: Task) -> list[int]:
-    """How many pixels of each frame of the result show something."""
-    with Image.open(order.place / "result" / "0000.gif") as picture:
+def shown(task: Task) -> list[int]:
+    """The number of visible pixels in each frame of the result."""
+    with Image.open(task.place / "result" / "0000.gif") as picture:
         return [int(np.count_nonzero(np.array(frame.convert("RGBA"))[..., 3])) for frame in ImageSequence.Iterator(picture)]
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerResources]:
+def resources(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerResources]:
     made = WorkerResources({})
     monkeypatch.setattr(runner, "_resources", made)
     yield made
     made.clear()
 
 
-# --- a card ----------------------------------------------------------------------------------------------------------
+# --- a lost card -----------------------------------------------------------------------------------------------------
 
 
 class LostCard:
-    """Mesa's renderer, as a graphics card that went away: it draws nothing, or refuses."""
+    """Mesa's renderer in the role of a lost graphics card: it renders nothing, or raises."""
 
     name = "a graphics card"
     is_software = False
@@ -85,7 +85,7 @@ def refusal(frame: Frame) -> Frame:
 
 
 def lose_the_card(monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], *, in_software: str = "draws") -> list[bool]:
-    """From now on there is a card that draws so. Returns which renderers were opened: whether in software."""
+    """Replace the graphics card by one that renders so. Returns the renderers opened since: whether each is a software renderer."""
     really, opened = GLRenderer.open, []
 
     @contextmanager
@@ -109,39 +109,39 @@ def lose_the_card(monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame
 
 @pytest.mark.parametrize("draw", [nothing, refusal])
 def test_falls_back_to_software_when_card_is_lost(
-    order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame]
+    task: Task, resources: WorkerResources, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame]
 ) -> None:
     opened = lose_the_card(monkeypatch, draw)
-    report = runner.run_task(order)
-    assert report.failure is None, report.failure
-    assert min(shown(order)) > 0
-    assert report.manifest is not None
-    assert "a graphics card" not in report.manifest["renderer"]
-    assert runner.run_task(order).failure is None
-    assert opened == [False, True]  # a card that was lost is left alone from then on
-    assert bench.renderer().is_software
+    result = runner.run_task(task)
+    assert result.failure is None, result.failure
+    assert min(shown(task)) > 0
+    assert result.manifest is not None
+    assert "a graphics card" not in result.manifest["renderer"]
+    assert runner.run_task(task).failure is None
+    assert opened == [False, True]  # a lost card is not used again
+    assert resources.renderer().is_software
 
 
-def test_blank_in_software_too_fails_drawing_and_keeps_card(order: Task, bench: WorkerResources, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blank_in_software_too_fails_drawing(task: Task, resources: WorkerResources, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = lose_the_card(monkeypatch, nothing, in_software="draws nothing")
-    assert kind_of(runner.run_task(order)) is ErrorType.BLANK
+    assert kind_of(runner.run_task(task)) is ErrorType.BLANK
     assert opened == [False, True]
-    assert not bench.renderer().is_software
+    assert not resources.renderer().is_software
 
 
 @pytest.mark.parametrize(("draw", "kind"), [(nothing, ErrorType.BLANK), (refusal, ErrorType.RENDER)])
-@pytest.mark.usefixtures("bench")
+@pytest.mark.usefixtures("resources")
 def test_without_mesa_result_of_card_counts(
-    order: Task, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], kind: ErrorType
+    task: Task, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], kind: ErrorType
 ) -> None:
     lose_the_card(monkeypatch, draw, in_software="is not there")
-    assert kind_of(runner.run_task(order)) is kind
-    assert not list((order.place / "result").iterdir())
+    assert kind_of(runner.run_task(task)) is kind
+    assert not list((task.place / "result").iterdir())
 
 
-def kind_of(report: TaskResult) -> ErrorType | None:
-    assert report.manifest is None
-    return report.failure and report.failure.kind
+def kind_of(result: TaskResult) -> ErrorType | None:
+    assert result.manifest is None
+    return result.failure and result.failure.kind
 
 
 # --- no OpenGL -------------------------------------------------------------------------------------------------------
@@ -178,12 +178,12 @@ def test_drawings_wait_for_opengl_and_status_says_so(tmp_path: Path) -> None:
         assert all(np.array(frame.convert("RGBA"))[..., 3].any() for frame in ImageSequence.Iterator(picture))
 
 
-# --- a lying encoder -------------------------------------------------------------------------------------------------
+# --- a faulty encoder ------------------------------------------------------------------------------------------------
 
 
 @dataclass
 class LyingEncoder:
-    """Writes what the real one does, spoils it afterwards, and says that all went well."""
+    """Writes the real file, damages it, and reports success."""
 
     real: Any
     spoil: Callable[[Path], None] | None
@@ -225,14 +225,14 @@ LIES: dict[str, tuple[Callable[[Path], None] | None, int]] = {
 }
 
 
-@pytest.mark.usefixtures("bench")
+@pytest.mark.usefixtures("resources")
 @pytest.mark.parametrize("kind", list(Format))
-def test_detects_wrong_file_of_encoder(order: Task, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
-    order = replace(order, defaults=replace(order.defaults, formats=(kind,)))
+def test_detects_wrong_file_of_encoder(task: Task, monkeypatch: pytest.MonkeyPatch, kind: Format) -> None:
+    task = replace(task, defaults=replace(task.defaults, formats=(kind,)))
     really = rendering.encoder_for
-    assert runner.run_task(order).failure is None
+    assert runner.run_task(task).failure is None
     found = {}
     for lie, (spoil, keeps_every) in LIES.items():
         monkeypatch.setattr(rendering, "encoder_for", lambda kind, s=spoil, k=keeps_every: LyingEncoder(really(kind), s, k))
-        found[lie] = getattr(runner.run_task(order).failure, "kind", None)
+        found[lie] = getattr(runner.run_task(task).failure, "kind", None)
     assert found == dict.fromkeys(LIES, ErrorType.OUTPUT)

@@ -1,7 +1,7 @@
-"""Row 5 of the faults (OPERATIONS.md): several daemons on one inbox, dead ones, stopped ones, and those whose lock was forgotten.
+"""Row 5 of etc/doc/faults.md: several daemons on one inbox, among them dead ones, stopped ones, and ones that lost their lock.
 
-A daemon that is merely stopped keeps its lock, so nobody touches its jobs. On a network file system the server may forget the lock: then
-others take the jobs over while their owner, asleep in the middle of anything, believes that they are its own.
+A daemon that is only stopped keeps its lock, so no other daemon touches its jobs. On a network file system the server may lose the lock:
+then other daemons take the jobs over, while their former owner, stopped in the middle of a step, still considers them its own.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_driven import HandDriven
 from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
+from stepped_daemon import SteppedDaemon
 from waiting import until
 
 PATIENCE_S = 60.0
@@ -30,7 +30,7 @@ CHANGING = ("rename", "link", "unlink", "mkdir", "rmdir", "open", "fsync")
 
 
 class Interruption:
-    """Stands between a daemon and the system calls that change something, and does something before the N-th, or after it."""
+    """Intercepts the system calls of a daemon that change the disk, and acts before or after the N-th."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls = 0
@@ -67,40 +67,40 @@ class Interruption:
             self._is_on = True
 
 
-def lose_lock(daemon: HandDriven) -> None:
-    """As a file server does that has forgotten it."""
+def lose_lock(daemon: SteppedDaemon) -> None:
+    """Release the lock, as a file server does that has lost it."""
     fcntl.flock(daemon.spool._instance.lock, fcntl.LOCK_UN)
 
 
 def overtaken(root: Path, content: bytes, interruption: Interruption, number: int, *, is_at_once: bool) -> tuple[int, set[str]]:
-    """A life that sleeps before its N-th step, while another takes its job over and is done with it, or begins; returns the steps, and
-    what its sleeper told."""
+    """Run a daemon that sleeps before its N-th call, while another takes its job over and finishes or begins it; returns the number of
+    calls, and the records of the daemon that slept."""
     (root / "inbox").mkdir(parents=True)
     (root / "inbox" / "garlic.jpg").write_bytes(content)
     with ExitStack() as stack:
-        zombie = stack.enter_context(HandDriven.opened(root))
-        zombie.turn(1000.0)
-        rival = stack.enter_context(HandDriven.opened(root))
-        rival.hands.is_slow = not is_at_once
+        zombie = stack.enter_context(SteppedDaemon.opened(root))
+        zombie.step(1000.0)
+        rival = stack.enter_context(SteppedDaemon.opened(root))
+        rival.workers.is_slow = not is_at_once
         turned_s = []
 
         def sleep() -> None:
             lose_lock(zombie)
             for now in (2000.0, 2001.0):
-                rival.turn(now)
+                rival.step(now)
             turned_s.append(2001.0)
 
         with interruption.before(number, sleep):
-            zombie.turned(1001.0, until_s=1030.0)
+            zombie.run(1001.0, until_s=1030.0)
             steps = interruption.calls
-        rival.hands.is_slow = False
-        rival.hands.finish()
-        rival.turned(2100.0)
-        zombie.turned(2100.0)
+        rival.workers.is_slow = False
+        rival.workers.finish()
+        rival.run(2100.0)
+        zombie.run(2100.0)
         assert not zombie.left
         second = b"another " + content
         (root / "inbox" / "second.jpg").write_bytes(b"refuse " + second if content.startswith(b"refuse") else second)
-        zombie.turned(2200.0)
+        zombie.run(2200.0)
         assert not list((root / "inbox").iterdir()), "it can't work any more"
         assert len(turned_s) == (steps > number)
         return steps, {record["event"] for record in zombie.records}
@@ -114,10 +114,10 @@ def test_stopped_daemon_without_lock_publishes_nothing_twice(
     interruption = Interruption(monkeypatch)
     steps, _ = overtaken(tmp_path / "clean", content, interruption, 10**6, is_at_once=is_at_once)
     assert steps > 50
-    told: set[str] = set()
+    events: set[str] = set()
     for number in range(steps):
         root = tmp_path / str(number)
-        told |= overtaken(root, content, interruption, number, is_at_once=is_at_once)[1]
+        events |= overtaken(root, content, interruption, number, is_at_once=is_at_once)[1]
         check_tidy(root)
         if content.startswith(b"refuse"):
             assert sorted(path.name for path in (root / "failed").iterdir()) == [
@@ -129,25 +129,25 @@ def test_stopped_daemon_without_lock_publishes_nothing_twice(
         else:
             check_published(root, "garlic.jpg", content)
             assert len(Places(root).manifests()) == 2
-    assert told >= {"job.lost", "daemon.superseded"}
+    assert events >= {"job.lost", "daemon.superseded"}
 
 
 def test_takes_over_dead_daemon_within_a_minute(tmp_path: Path) -> None:
     content = b"a drawing"
-    with HandDriven.opened(tmp_path) as dead, HandDriven.opened(tmp_path) as heir:
-        dead.hands.is_slow = True
+    with SteppedDaemon.opened(tmp_path) as dead, SteppedDaemon.opened(tmp_path) as heir:
+        dead.workers.is_slow = True
         (tmp_path / "inbox" / "garlic.jpg").write_bytes(content)
-        dead.turned(1000.0, until_s=1002.0)
+        dead.run(1000.0, until_s=1002.0)
         assert dead.scheduler.running
-        heir.turned(1000.0, until_s=1040.0)
-        assert not Places(tmp_path).manifests()  # it lives, however slow it is
+        heir.run(1000.0, until_s=1040.0)
+        assert not Places(tmp_path).manifests()  # the first daemon is alive, however slow
         lose_lock(dead)
-        heir.turned(1041.0)
-        now = heir.turned(1041.0, until_s=1041.0 + 60.0)
+        heir.run(1041.0)
+        now = heir.run(1041.0, until_s=1041.0 + 60.0)
         while not Places(tmp_path).manifests():
             assert now < 1041.0 + 60.0
             now += 5.0
-            heir.turn(now)
+            heir.step(now)
         dead.scheduler.running.clear()
     check_published(tmp_path, "garlic.jpg", content)
 
@@ -156,7 +156,7 @@ def test_takes_over_dead_daemon_within_a_minute(tmp_path: Path) -> None:
 
 
 def started(root: Path, stack: ExitStack, *arguments: str, script: Path = STUB) -> subprocess.Popen[bytes]:
-    """A daemon, ended with the stack whatever happens."""
+    """A daemon that ends with the stack."""
     environ = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
@@ -176,7 +176,7 @@ def instances(root: Path) -> int:
 
 
 def drop(root: Path, count: int) -> list[bytes]:
-    """Every tenth of them takes its time."""
+    """Drop files, every tenth of which is slow to animate."""
     contents = [b"%s %d" % (b"slow" if number % 10 == 0 else b"quick", number) for number in range(count)]
     for number, content in enumerate(contents):
         path = root / "inbox" / f"picture{number}.png"
@@ -186,7 +186,7 @@ def drop(root: Path, count: int) -> list[bytes]:
 
 
 def forget_lock(process: int) -> None:
-    """Take a daemon's lock away from it, whose file is open there and here (pidfd_getfd(2))."""
+    """Release the lock of another process, through a duplicate of its file descriptor (pidfd_getfd(2))."""
     for link in Path(f"/proc/{process}/fd").iterdir():
         if str(link.readlink()).endswith("/.lock"):
             pidfd = os.pidfd_open(process)
@@ -223,7 +223,7 @@ def test_four_daemons_share_inbox_while_one_dies_and_one_sleeps(tmp_path: Path, 
         killed.kill()
         if is_forgotten:
             forget_lock(stopped.pid)
-        assert started(root, stack, "--drain").wait(PATIENCE_S) == 0  # takes over what the dead had; and the forgotten
+        assert started(root, stack, "--drain").wait(PATIENCE_S) == 0  # takes over the jobs of the dead daemon and of the one without a lock
         until(lambda: not [path for path in (root / "inbox").iterdir() if path.suffix == ".png"])
         stopped.send_signal(signal.SIGCONT)
         until(lambda: len(Places(root).manifests()) >= len(contents))

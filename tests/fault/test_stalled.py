@@ -1,6 +1,6 @@
-"""Rows 8 and 9 of the faults (OPERATIONS.md): a log that nobody reads, workers that hang, and a loop that does.
+"""Rows 8 and 9 of etc/doc/faults.md: the log is not read, workers hang, the main loop hangs.
 
-The processes are real, and so is what systemd would hear of them.
+The processes are real, and so are their notifications to systemd.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0
 
 
 class Systemd:
-    """Hears what services say, all the time, as PID 1 does."""
+    """Receives notifications of services all the time, as PID 1 does."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
-        self.said: list[str] = []
+        self.notifications: list[str] = []
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -45,10 +45,10 @@ class Systemd:
         return {**ENVIRON, "NOTIFY_SOCKET": str(self._path), "WATCHDOG_USEC": str(round(2e6 * PING_S))}
 
     def pings(self, within_s: float) -> int:
-        """How many come within some time."""
-        before = self.said.count("WATCHDOG=1")
+        """The number of pings within some time."""
+        before = self.notifications.count("WATCHDOG=1")
         time.sleep(within_s)
-        return self.said.count("WATCHDOG=1") - before
+        return self.notifications.count("WATCHDOG=1") - before
 
     def close(self) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
@@ -58,7 +58,7 @@ class Systemd:
 
     def _listen(self) -> None:
         while said := self._socket.recv(65536).decode():
-            self.said.append(said)
+            self.notifications.append(said)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Row 19 of the faults (OPERATIONS.md): a stop, with jobs in every stage."""
+"""Row 19 of etc/doc/faults.md: a stop with jobs in every state."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from fault.stub_daemon import pretended
-from hand_driven import HandDriven
+from fault.stub_daemon import fake_result
 from PIL import Image
 from spool_oracle import ROOT, Places, check_published, check_tidy
+from stepped_daemon import SteppedDaemon
 from waiting import until
 
 from daemon.policy.failures import ErrorType
@@ -25,11 +25,11 @@ from daemon.worker.task import Task, TaskFailure, TaskResult
 
 PATIENCE_S = 60.0
 AT_ONCE_S = 15.0
-"""That is a second, on a machine that is not as busy as those that run tests."""
+"""Generous for a busy test machine; on an idle one it takes a second."""
 
 
 class Busy(ThreadingHTTPServer):
-    """A model server that has no time for anybody."""
+    """A model server that rejects every request as overloaded."""
 
     daemon_threads = True
 
@@ -53,7 +53,7 @@ class BusyHandler(BaseHTTPRequestHandler):
         self.do_POST()
 
     def log_message(self, *_: object) -> None:
-        """Not on stderr."""
+        """Keep stderr clean."""
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_stop_ends_waits_for_model_server(tmp_path: Path, busy: Busy) -> None:
     with subprocess.Popen([sys.executable, "-m", "daemon", "run"], env=environ, stdout=subprocess.PIPE) as daemon:
         try:
             until(lambda: busy.asked)
-            time.sleep(0.5)  # the answer has come, and is borne in mind
+            time.sleep(0.5)  # the reply has arrived, and the client remembers it
             asked, stopped_s = busy.asked, time.monotonic()
             daemon.send_signal(signal.SIGTERM)
             output, _ = daemon.communicate(timeout=PATIENCE_S)
@@ -100,34 +100,34 @@ def test_stop_finishes_or_keeps_jobs_of_every_state(tmp_path: Path) -> None:
     names = ("broken", "deferred", "running", "queued", "waiting")
     contents = {name: f"{name} drawing".encode() for name in names}
 
-    def work(order: Task) -> TaskResult:
+    def work(task: Task) -> TaskResult:
         kinds = {"broken.png": ErrorType.CRASH, "deferred.png": ErrorType.NO_OPENGL}
-        return TaskResult(failure=TaskFailure(kinds[order.name], "not now")) if order.name in kinds else pretended(order)
+        return TaskResult(failure=TaskFailure(kinds[task.name], "not now")) if task.name in kinds else fake_result(task)
 
     def drop(name: str) -> None:
         (tmp_path / "inbox" / f"{name}.png").write_bytes(contents[name])
 
-    with HandDriven.opened(tmp_path, {"jobs": {"retry_first_s": 1000.0, "retry_max_s": 1000.0}}, work=work, count=2) as daemon:
+    with SteppedDaemon.opened(tmp_path, {"jobs": {"retry_first_s": 1000.0, "retry_max_s": 1000.0}}, work=work, count=2) as daemon:
         drop("broken")
-        daemon.turned(1000.0, until_s=1003.0)
-        daemon.hands.is_slow = True
+        daemon.run(1000.0, until_s=1003.0)
+        daemon.workers.is_slow = True
         for now, name in ((1003.0, "running"), (1006.0, "queued"), (1009.0, "deferred")):
             drop(name)
-            daemon.turned(now, until_s=now + 2.9)
-        assert sorted(order.name for order, _ in daemon.hands.begun) == ["deferred.png", "queued.png", "running.png"]
-        for order, future in daemon.hands.begun:
-            if order.name != "queued.png":
+            daemon.run(now, until_s=now + 2.9)
+        assert sorted(task.name for task, _ in daemon.workers.begun) == ["deferred.png", "queued.png", "running.png"]
+        for task, future in daemon.workers.begun:
+            if task.name != "queued.png":
                 future.set_running_or_notify_cancel()
         drop("waiting")
         daemon.scheduler.stop()
-        daemon.hands.finish()
+        daemon.workers.finish()
         daemon.scheduler.step(1013.0)
         assert not daemon.scheduler.abandon_running()
         assert sorted(held.job.name for held in daemon.scheduler.waiting) == ["broken.png", "deferred.png", "queued.png"]
     assert (tmp_path / "inbox" / "waiting.png").exists(), "it was taken after the stop"
     assert len(Places(tmp_path).manifests()) == 1
-    with HandDriven.opened(tmp_path) as heir:
-        heir.turned(2000.0)
+    with SteppedDaemon.opened(tmp_path) as heir:
+        heir.run(2000.0)
         attempts = {record["file_name"]: record["attempt"] for record in heir.logged("job.done")}
     assert attempts == {"broken.png": 2, "deferred.png": 1, "queued.png": 1, "waiting.png": 1}
     for name, content in contents.items():

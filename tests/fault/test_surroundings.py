@@ -1,4 +1,4 @@
-"""Rows 28 and 33 to 39 of the faults: inotify is exhausted, the log is full or endless, there is no systemd, versions come and go."""
+"""Rows 28 and 33 to 39 of etc/doc/faults.md: inotify is exhausted, the log's disk is full, systemd is missing, versions change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def records(log: Path) -> list[dict[str, Any]]:
 
 @contextmanager
 def limited(root: Path, limit: str, value: int) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
-    """A daemon in a user namespace of its own, with a limit of namespaces(7) set low there."""
+    """A daemon in its own user namespace, where one limit of namespaces(7) is low."""
     log = root.parent / "log"
     if shutil.which("unshare") is None:
         pytest.skip("namespaces are forbidden here: there is no unshare")
@@ -59,16 +59,16 @@ def test_polls_and_logs_once_without_inotify(tmp_path: Path) -> None:
         content = drop(root, "picture.png", b"picture")
         until(lambda: Places(root).manifests())
         until(lambda: events(records(log), "watch.restarted"))
-        told = records(log)
-    assert [record["watch_mode"] for record in events(told, "daemon.ready")] == ["polling"]
-    (warning,) = events(told, "watch.restarted")
+        found = records(log)
+    assert [record["watch_mode"] for record in events(found, "daemon.ready")] == ["polling"]
+    (warning,) = events(found, "watch.restarted")
     assert (warning["level"], warning["watch_mode"]) == ("warning", "polling")
     assert warning["reason"]
     check_published(root, "picture.png", content)
 
 
 def test_finds_files_after_watches_run_out(tmp_path: Path) -> None:
-    """Each folder of the inbox takes a watch."""
+    """Each folder of the inbox needs an inotify watch."""
     root = tmp_path / "root"
     with limited(root, "max_inotify_watches", 3):
         for number in range(8):
@@ -106,18 +106,18 @@ def test_every_job_writes_few_records(tmp_path: Path) -> None:
     for content in (b"fine", b"refuse", b"break", b"segfault"):
         drop(tmp_path, f"dab/{content.decode()}.png", content)
         drop(tmp_path, f"{content.decode()} again.png", content)
-    told = drained(tmp_path, "--pool")
-    per_job = Counter(record["job_id"] for record in told if "job_id" in record)
+    found = drained(tmp_path, "--pool")
+    per_job = Counter(record["job_id"] for record in found if "job_id" in record)
     assert len(per_job) == 8
     assert max(per_job.values()) <= MOST_RECORDS
-    assert len(told) <= MOST_RECORDS * 8
+    assert len(found) <= MOST_RECORDS * 8
 
 
 # --- no systemd ------------------------------------------------------------------------------------------------------
 
 
 def test_runs_as_process_1_without_environment(tmp_path: Path) -> None:
-    """No NOTIFY_SOCKET, no journal, no HOME, no PATH; whoever is process 1 gets no signal that it does not handle."""
+    """No NOTIFY_SOCKET, no journal, no HOME, no PATH. The kernel delivers only handled signals to process 1."""
     root = tmp_path / "root"
     log = tmp_path / "log"
     bare = {"PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0.02"}
@@ -139,14 +139,14 @@ def test_runs_as_process_1_without_environment(tmp_path: Path) -> None:
             assert daemon.stderr.read() == b""
         finally:
             daemon.kill()
-    told = records(log)
-    assert told[0]["pid"] == 1
-    assert (told[-1]["event"], told[-1]["reason"]) == ("daemon.stop", "signal")
+    found = records(log)
+    assert found[0]["pid"] == 1
+    assert (found[-1]["event"], found[-1]["reason"]) == ("daemon.stop", "signal")
     check_published(root, "fine.png", contents[0])
     check_tidy(root)
 
 
-# --- what changes while it runs --------------------------------------------------------------------------------------
+# --- changes at run time ---------------------------------------------------------------------------------------------
 
 
 def test_reload_does_not_disturb_running_jobs(tmp_path: Path) -> None:
@@ -161,17 +161,17 @@ def test_reload_does_not_disturb_running_jobs(tmp_path: Path) -> None:
             daemon.send_signal(signal.SIGHUP)
             until(lambda event=event: event in log.read_bytes())
         until(lambda: len(Places(root).manifests()) == 4)
-        told = records(log)
+        found = records(log)
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(PATIENCE_S) == 0
-    assert {record["attempt"] for record in events(told, "job.done")} == {1}
-    assert not events(told, "job.retried")
+    assert {record["attempt"] for record in events(found, "job.done")} == {1}
+    assert not events(found, "job.retried")
     for content in contents:
         check_published(root, "picture.png", content)
 
 
 def test_backlog_survives_upgrade_and_downgrade(tmp_path: Path) -> None:
-    """What a later version began is left alone by this one, and ends with the next that knows it."""
+    """This version leaves jobs of a later version alone, and the later version finishes them."""
     with Spool.opened(tmp_path) as spool:
         for number in range(2):
             drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
@@ -180,8 +180,8 @@ def test_backlog_survives_upgrade_and_downgrade(tmp_path: Path) -> None:
             assert job is not None
             fields = json.loads((spool.path(job) / "job.json").read_text())
             (spool.path(job) / "job.json").write_text(json.dumps({**fields, "schema": schema}))
-    told = drained(tmp_path)
-    assert [record["from_state"] == "newer" for record in events(told, "job.recovered")].count(True) == 1
+    found = drained(tmp_path)
+    assert [record["from_state"] == "newer" for record in events(found, "job.recovered")].count(True) == 1
     check_published(tmp_path, "picture0.png", b"picture 0")
     (kept,) = Places(tmp_path).claimed()
     fields = json.loads(kept.with_name("job.json").read_text())

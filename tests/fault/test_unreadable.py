@@ -1,4 +1,4 @@
-"""Row 26 of the faults: what may not be read, or not be taken, is said once, waits, costs nothing, and goes on by itself once it may."""
+"""Row 26 of etc/doc/faults.md: files without permission are reported once, wait without harm, and are claimed once permitted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUICK = {**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2", "DOODLED_INBOX_STABLE_S": "
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """A folder that nobody can reach, too, and owns: pytest's own lie where only their user gets in."""
+    """A folder that user nobody owns and can reach: only their own user can enter pytest's folders."""
     place = Path(tempfile.mkdtemp(prefix="doodled-", dir="/var/tmp"))
     place.chmod(0o755)
     for name in ("inbox", "outbox", "failed", "spool", "spool/work", "spool/done", "spool/status"):
@@ -106,7 +106,7 @@ def test_unreadable_file_is_logged_once_and_claimed_when_allowed(root: Path, tmp
 
 
 def test_read_only_inbox_is_reported(root: Path, tmp_path: Path) -> None:
-    """Read-only for the daemon; then sticky, with a file of somebody else's."""
+    """Read-only for the daemon; then sticky, with a file of another user."""
     log = tmp_path / "log"
     inbox = root / "inbox"
     with nobodys_daemon(root, log) as daemon:

@@ -1,4 +1,4 @@
-"""Rows 7, 20, 21, 22 and 37 of the faults with the real daemon: a model server that spoils, hangs, refuses the key, or repeats it."""
+"""Rows 7, 20, 21, 22 and 37 of etc/doc/faults.md with the real daemon: a model server with broken replies, hangs, or rejected keys."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ SPOILT: dict[str, bytes] = {
 
 
 class Spoiler(Server):
-    """Spoils the replies about pictures that are so many px wider than the known one; tiny ones are answered properly.
+    """Breaks the replies for images that are some px wider than the known one, each width in its own way; tiny images get valid replies.
 
     Attributes:
-        key: what it takes, or "" for anybody.
-        is_broken: every reply is spoilt, those about tiny pictures too.
-        most_sent: bytes of the longest reply that somebody took.
+        key: the accepted key, or "" for any.
+        is_broken: break every reply, also for tiny images.
+        most_sent: bytes of the longest reply that a client read.
     """
 
     def __init__(self) -> None:
@@ -78,19 +78,19 @@ class Spoiler(Server):
         self.is_over = threading.Event()
 
     def drop(self, inbox: Path, name: str) -> None:
-        """A picture whose width says how its reply is spoilt."""
+        """An image whose width selects how its reply is broken."""
         inbox.mkdir(parents=True, exist_ok=True)
         wider = cv2.copyMakeBorder(self.known, 0, 0, 0, list(SPOILT).index(name.partition(".")[0]), cv2.BORDER_REPLICATE)
         cv2.imwrite(str(inbox / name), wider)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients hang up on endless replies: that is what they are for."""
+        """Ignore clients that close the connection, as they must on endless replies."""
 
 
 class SpoilingHandler(Handler):
     server: Spoiler
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server wants
+    def do_POST(self) -> None:  # noqa: N802 - http.server calls it
         self.server.asked_at_s.append(time.monotonic())
         body = self.rfile.read(int(self.headers["Content-Length"]))
         start = body.index(b"\r\n\r\n") + 4
@@ -182,16 +182,16 @@ def test_images_that_break_the_reply_fail_alone(spoiler: Spoiler, tmp_path: Path
     )
     assert len(Places(tmp_path).manifests()) == 2
     assert 8 << 20 < spoiler.most_sent < 64 << 20
-    told = records(done.stdout)
-    assert max(record["rss_bytes"] for record in told if record["event"] == "daemon.heartbeat") < 200e6
-    assert "breaker.opened" not in {record["event"] for record in told}
-    check_volume(told)
+    found = records(done.stdout)
+    assert max(record["rss_bytes"] for record in found if record["event"] == "daemon.heartbeat") < 200e6
+    assert "breaker.opened" not in {record["event"] for record in found}
+    check_volume(found)
 
 
-def check_volume(told: list[dict[str, Any]]) -> None:
-    """Row 36: no job makes many records, whatever becomes of it."""
+def check_volume(found: list[dict[str, Any]]) -> None:
+    """Row 36: no job writes many records, whatever its outcome."""
     per_job: dict[str, int] = {}
-    for record in told:
+    for record in found:
         if "job_id" in record:
             per_job[record["job_id"]] = per_job.get(record["job_id"], 0) + 1
     assert max(per_job.values()) <= 12, per_job
@@ -207,7 +207,7 @@ def test_server_with_broken_replies_fails_no_job(spoiler: Spoiler, tmp_path: Pat
 
 
 def test_rejected_key_is_read_again_and_never_logged(spoiler: Spoiler, tmp_path: Path) -> None:
-    """A restart of TorchServe makes a new key; one that stays wrong keeps everybody waiting, and the operator is told."""
+    """A restart of TorchServe makes a new key. While the key stays wrong, all images wait, and the log and the status say so."""
     root, log, key_file = tmp_path / "root", tmp_path / "log", tmp_path / "keys" / "key_file.json"
     secrets = ["hunter22first", "hunter22second", "hunter22third"]
 
@@ -230,7 +230,7 @@ def test_rejected_key_is_read_again_and_never_logged(spoiler: Spoiler, tmp_path:
         spoiler.drop(root / "inbox", "fine.two.png")
         until(lambda: len(Places(root).manifests()) == 2)
         assert b"breaker.opened" not in log.read_bytes()
-        spoiler.key = secrets[2]  # and its file is late
+        spoiler.key = secrets[2]  # its file changes later
         for number in range(4):
             spoiler.drop(root / "inbox", f"fine.{number}.png")
         until(lambda: b"auth.rejected" in log.read_bytes())
@@ -247,7 +247,7 @@ def test_rejected_key_is_read_again_and_never_logged(spoiler: Spoiler, tmp_path:
 
 
 def family(process: int) -> list[int]:
-    """It and its children."""
+    """The process and its children."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return [process, *(int(child) for child in children)]
 
@@ -263,9 +263,9 @@ def test_silent_server_gets_one_probe_and_recovery_is_noticed(spoiler: Spoiler, 
         until(lambda: "can't answer" in status(tmp_path))
         spoiler.is_silent.clear()
         until(lambda: len(Places(tmp_path).manifests()) == 8)
-    told = records(log.read_bytes())
-    assert {record["attempt"] for record in told if record["event"] == "job.done"} == {1}
-    assert [record["event"] for record in told if record["event"] in {"breaker.opened", "breaker.closed"}] == [
+    found = records(log.read_bytes())
+    assert {record["attempt"] for record in found if record["event"] == "job.done"} == {1}
+    assert [record["event"] for record in found if record["event"] in {"breaker.opened", "breaker.closed"}] == [
         "breaker.opened",
         "breaker.closed",
     ]

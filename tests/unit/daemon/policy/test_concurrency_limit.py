@@ -1,4 +1,4 @@
-"""How many jobs may be under way at once: halved by a storm, and grown back."""
+"""Concurrency limit: halved by overload, and grown back."""
 
 from __future__ import annotations
 

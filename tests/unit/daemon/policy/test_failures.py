@@ -1,4 +1,4 @@
-"""Which failures cost a file an attempt, which send it away, and which only wait; and the breaker that does the waiting."""
+"""Retry policy (fail, retry, defer), error types, backoff, and the circuit breaker."""
 
 from __future__ import annotations
 

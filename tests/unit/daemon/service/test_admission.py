@@ -1,4 +1,4 @@
-"""Whether another job may start: what is out, what is overloaded, and who finds out whether it is back."""
+"""Admission control: unavailable resources, overload, and probes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ DONE = CompletionResult(None)
 FINE = TaskResult({}, models_answered=True)
 
 
-class Told:
-    """An admission, and what it tells."""
+class Logged:
+    """An admission control and its log records."""
 
     def __init__(self, most: int = 4) -> None:
         self.records: list[dict[str, Any]] = []
@@ -31,7 +31,7 @@ class Told:
         return [record["event"] for record in self.records]
 
 
-def picture(name: str) -> Job:
+def image(name: str) -> Job:
     return Job(name, f"{name}.png")
 
 
@@ -40,30 +40,30 @@ def character(name: str) -> Job:
 
 
 def deferred(kind: ErrorType) -> CompletionResult:
-    return CompletionResult(Outcome.DEFER, kind, "it is out")
+    return CompletionResult(Outcome.DEFER, kind, "unavailable")
 
 
 def failed(kind: ErrorType, retry_after_s: float | None = None) -> TaskResult:
-    return TaskResult(failure=TaskFailure(kind, "it is out", retry_after_s=retry_after_s))
+    return TaskResult(failure=TaskFailure(kind, "unavailable", retry_after_s=retry_after_s))
 
 
 def test_limits_running_jobs() -> None:
-    admission = Told(most=2).admission
+    admission = Logged(most=2).admission
     for name in ("a", "b"):
         assert admission.may_start(0.0, needs_models=True)
-        assert not admission.record_start(picture(name), 0.0)
+        assert not admission.record_start(image(name), 0.0)
     assert not admission.may_start(0.0, needs_models=True)
     assert not admission.may_start(0.0, needs_models=False)
-    admission.forget(picture("a"))
-    admission.forget(picture("nobody"))
+    admission.forget(image("a"))
+    admission.forget(image("unknown"))
     assert admission.may_start(0.0, needs_models=True)
     assert admission.due_s() == []
 
 
 @pytest.mark.parametrize("kind", [ErrorType.NO_OPENGL, ErrorType.DISK_FULL])
 def test_without_opengl_or_disk_only_probe_starts(kind: ErrorType) -> None:
-    told = Told()
-    admission = told.admission
+    logged = Logged()
+    admission = logged.admission
     for name in ("a", "b"):
         admission.record_start(character(name), 0.0)
     admission.record_end(character("a"), failed(kind), deferred(kind), 5.0)
@@ -72,80 +72,80 @@ def test_without_opengl_or_disk_only_probe_starts(kind: ErrorType) -> None:
     assert admission.may_start(5.0 + MACHINE_BACKOFF.first_s, needs_models=False)
     admission.record_start(character("c"), 10.0)
     assert not admission.may_start(10.0, needs_models=False)
-    admission.record_end(character("b"), FINE, DONE, 10.0)  # it had begun before: it says nothing new
+    admission.record_end(character("b"), FINE, DONE, 10.0)  # it started before the breaker opened: no new evidence
     assert not admission.may_start(10.0, needs_models=False)
     admission.record_end(character("c"), FINE, DONE, 11.0)
     assert admission.may_start(11.0, needs_models=False)
-    assert told.events == []
+    assert logged.events == []
 
 
 def test_failure_of_drawing_keeps_machine_breaker_closed() -> None:
-    admission = Told().admission
-    admission.record_start(picture("a"), 0.0)
-    admission.record_end(picture("a"), failed(ErrorType.NO_FIGURE), CompletionResult(Outcome.FAIL, ErrorType.NO_FIGURE), 1.0)
+    admission = Logged().admission
+    admission.record_start(image("a"), 0.0)
+    admission.record_end(image("a"), failed(ErrorType.NO_FIGURE), CompletionResult(Outcome.FAIL, ErrorType.NO_FIGURE), 1.0)
     assert admission.may_start(1.0, needs_models=True)
 
 
 def test_during_outage_characters_run_and_one_image_probes() -> None:
-    told = Told()
-    admission = told.admission
-    admission.record_start(picture("a"), 0.0)
-    admission.record_end(picture("a"), failed(ErrorType.UPSTREAM), deferred(ErrorType.UPSTREAM), 1.0)
+    logged = Logged()
+    admission = logged.admission
+    admission.record_start(image("a"), 0.0)
+    admission.record_end(image("a"), failed(ErrorType.UPSTREAM), deferred(ErrorType.UPSTREAM), 1.0)
     assert not admission.may_start(1.0, needs_models=True)
     assert admission.may_start(1.0, needs_models=False)
     assert not admission.record_start(character("c"), 1.0)
     (due_s,) = admission.due_s()
     assert admission.may_start(due_s, needs_models=True)
-    assert admission.record_start(picture("probe"), due_s)
+    assert admission.record_start(image("probe"), due_s)
     assert not admission.may_start(due_s, needs_models=True)
-    admission.record_end(picture("probe"), FINE, DONE, due_s + 2.0)
+    admission.record_end(image("probe"), FINE, DONE, due_s + 2.0)
     assert admission.may_start(due_s + 2.0, needs_models=True)
-    assert told.events == ["breaker.opened", "breaker.half_open", "breaker.closed"]
-    assert told.records[-1]["open_for_s"] == round(due_s + 1.0, 1)
-    assert told.records[0]["reason"] == "it is out"
+    assert logged.events == ["breaker.opened", "breaker.half_open", "breaker.closed"]
+    assert logged.records[-1]["open_for_s"] == round(due_s + 1.0, 1)
+    assert logged.records[0]["reason"] == "unavailable"
 
 
 def test_respects_retry_after_and_logs_each_rejected_key() -> None:
-    told = Told()
-    admission = told.admission
-    admission.record_start(picture("a"), 0.0)
-    admission.record_end(picture("a"), failed(ErrorType.UNAUTHORISED, 500.0), deferred(ErrorType.UNAUTHORISED), 1.0)
+    logged = Logged()
+    admission = logged.admission
+    admission.record_start(image("a"), 0.0)
+    admission.record_end(image("a"), failed(ErrorType.UNAUTHORISED, 500.0), deferred(ErrorType.UNAUTHORISED), 1.0)
     assert admission.due_s() == [501.0]
-    admission.record_start(picture("probe"), 501.0)
-    admission.record_end(picture("probe"), failed(ErrorType.UNAUTHORISED), deferred(ErrorType.UNAUTHORISED), 502.0)
-    assert told.events == ["breaker.opened", "auth.rejected", "breaker.half_open", "auth.rejected"]
+    admission.record_start(image("probe"), 501.0)
+    admission.record_end(image("probe"), failed(ErrorType.UNAUTHORISED), deferred(ErrorType.UNAUTHORISED), 502.0)
+    assert logged.events == ["breaker.opened", "auth.rejected", "breaker.half_open", "auth.rejected"]
 
 
 def test_overload_lowers_limit_but_probe_does_not() -> None:
-    admission = Told(most=4).admission
+    admission = Logged(most=4).admission
     storm = TaskResult({}, models_answered=True, models_overloaded=True)
     for name in "abcd":
-        admission.record_start(picture(name), 0.0)
-    admission.record_end(picture("a"), storm, DONE, 1.0)
+        admission.record_start(image(name), 0.0)
+    admission.record_end(image("a"), storm, DONE, 1.0)
     assert admission.upstream_limit.limit == 2
     for name in "bcd":
-        admission.record_end(picture(name), FINE, DONE, 2.0)
+        admission.record_end(image(name), FINE, DONE, 2.0)
     assert admission.upstream_limit.limit > 2
     before = admission.upstream_limit.limit
-    admission.record_start(picture("e"), 3.0)
-    admission.record_end(picture("e"), failed(ErrorType.UPSTREAM), deferred(ErrorType.UPSTREAM), 4.0)
-    admission.record_start(picture("probe"), 50.0)
-    admission.record_end(picture("probe"), storm, DONE, 51.0)
+    admission.record_start(image("e"), 3.0)
+    admission.record_end(image("e"), failed(ErrorType.UPSTREAM), deferred(ErrorType.UPSTREAM), 4.0)
+    admission.record_start(image("probe"), 50.0)
+    admission.record_end(image("probe"), storm, DONE, 51.0)
     assert admission.upstream_limit.limit == before
 
 
 def test_upstream_limit_counts_only_images() -> None:
-    admission = Told(most=4).admission
+    admission = Logged(most=4).admission
     for name in "ab":
-        admission.record_start(picture(name), 0.0)
-    admission.record_end(picture("a"), TaskResult({}, models_overloaded=True), DONE, 1.0)
+        admission.record_start(image(name), 0.0)
+    admission.record_end(image("a"), TaskResult({}, models_overloaded=True), DONE, 1.0)
     assert admission.upstream_limit.limit == 1
     assert not admission.may_start(1.0, needs_models=True)
     assert admission.may_start(1.0, needs_models=False)
 
 
 def test_out_of_memory_lowers_limit_for_all_jobs() -> None:
-    admission = Told(most=4).admission
+    admission = Logged(most=4).admission
     for name in "abcd":
         admission.record_start(character(name), 0.0)
     admission.record_end(character("a"), failed(ErrorType.OUT_OF_MEMORY), CompletionResult(Outcome.RETRY, ErrorType.OUT_OF_MEMORY), 1.0)

@@ -1,4 +1,4 @@
-"""The daemon put together, turned and taken apart in this process, with workers that only pretend."""
+"""The composed daemon in this process, with fake workers: start, main loop, signals, reload, shutdown."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault.stub_daemon import Pretenders
+from fault.stub_daemon import FakeWorkers
 from spool_oracle import Places, check_published, check_tidy
 
-from daemon.service import main as running
+from daemon.service import main
 from daemon.service.main import EXIT_TRANSIENT, Wakeup, run
 from daemon.service.scan_loop import ScanLoop
 from daemon.worker.task import Task, TaskResult
@@ -37,8 +37,8 @@ def drop(root: Path, name: str, content: bytes = b"a drawing") -> Path:
     return path
 
 
-class Life:
-    """A daemon's life in this process, and what it told."""
+class Run:
+    """A run of the daemon in this process, and its log records."""
 
     def __init__(self, root: Path, capfd: pytest.CaptureFixture[str], **environ: str) -> None:
         self._environ = {**QUICK, "DOODLED_ROOT": str(root), **environ}
@@ -46,7 +46,7 @@ class Life:
         self.records: list[dict[str, Any]] = []
         self.status = -1
 
-    def run(self, *, drain: bool = True, make_workers: running.WorkerFactory = Pretenders.of(2), config: Path | None = None) -> Life:  # noqa: B008 - a constant
+    def run(self, *, drain: bool = True, make_workers: main.WorkerFactory = FakeWorkers.factory(2), config: Path | None = None) -> Run:  # noqa: B008 - a constant
         try:
             self.status = run(config, self._environ, drain=drain, make_workers=make_workers)
         finally:
@@ -57,8 +57,8 @@ class Life:
         return [record for record in self.records if record["event"] == event]
 
 
-class Busy(Pretenders):
-    """Workers that are never done, and do something when they are given their first order."""
+class Busy(FakeWorkers):
+    """Workers that never finish, and call a function when they get their first task."""
 
     def __init__(self, then: Callable[[], None], wake: Callable[[], None]) -> None:
         super().__init__(2, wake)
@@ -66,8 +66,8 @@ class Busy(Pretenders):
         self.future: Future[TaskResult] = Future()
         self.is_closed = False
 
-    def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
-        del order, deadline_s
+    def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
+        del task, deadline_s
         self.future.set_running_or_notify_cancel()
         self._then()
         self._wake()
@@ -88,13 +88,13 @@ def signalled(*numbers: signal.Signals) -> Callable[[], None]:
 def test_runs_from_start_to_stop(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     content = b"a drawing"
     drop(tmp_path, "garlic.png", content)
-    life = Life(tmp_path, capfd).run()
-    assert life.status == 0
-    assert [life.records[0]["event"], life.records[-1]["event"]] == ["daemon.start", "daemon.stop"]
-    assert life.logged("daemon.start")[0]["drain"] is True
-    assert life.logged("daemon.start")[0]["config"] == "defaults"
-    assert len(life.logged("daemon.ready")) == 1
-    stop = life.logged("daemon.stop")[0]
+    finished = Run(tmp_path, capfd).run()
+    assert finished.status == 0
+    assert [finished.records[0]["event"], finished.records[-1]["event"]] == ["daemon.start", "daemon.stop"]
+    assert finished.logged("daemon.start")[0]["drain"] is True
+    assert finished.logged("daemon.start")[0]["config"] == "defaults"
+    assert len(finished.logged("daemon.ready")) == 1
+    stop = finished.logged("daemon.stop")[0]
     assert (stop["reason"], stop["done"], stop["failed"], stop["left"], stop["in_flight"]) == ("drained", 1, 0, 0, 0)
     check_published(tmp_path, "garlic.png", content)
     check_tidy(tmp_path)
@@ -103,17 +103,17 @@ def test_runs_from_start_to_stop(tmp_path: Path, capfd: pytest.CaptureFixture[st
 
 def test_drain_exits_transient_during_outage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png", b"outage")
-    life = Life(tmp_path, capfd).run()
-    assert life.status == EXIT_TRANSIENT
-    assert life.logged("daemon.stop")[0]["reason"] == "waiting"
+    finished = Run(tmp_path, capfd).run()
+    assert finished.status == EXIT_TRANSIENT
+    assert finished.logged("daemon.stop")[0]["reason"] == "waiting"
     assert len(Places(tmp_path).claimed()) == 1
 
 
 def test_drain_ends_despite_unfinished_files(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "empty.png", b"")
     (tmp_path / "inbox" / "link.png").symlink_to("/etc/passwd")
-    life = Life(tmp_path, capfd).run()
-    assert (life.status, life.logged("daemon.stop")[0]["reason"]) == (0, "unfinished files")
+    finished = Run(tmp_path, capfd).run()
+    assert (finished.status, finished.logged("daemon.stop")[0]["reason"]) == (0, "unfinished files")
 
 
 def test_second_signal_stops_without_waiting(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -125,11 +125,11 @@ def test_second_signal_stops_without_waiting(tmp_path: Path, capfd: pytest.Captu
         return made[0]
 
     before = signal.getsignal(signal.SIGTERM)
-    life = Life(tmp_path, capfd).run(drain=False, make_workers=make)
+    finished = Run(tmp_path, capfd).run(drain=False, make_workers=make)
     assert signal.getsignal(signal.SIGTERM) is before
-    stop = life.logged("daemon.stop")[0]
-    assert (life.status, stop["reason"], stop["in_flight"]) == (0, "signal", 1)
-    assert stop["in_flight_jobs"] == [life.logged("job.claimed")[0]["job_id"]]
+    stop = finished.logged("daemon.stop")[0]
+    assert (finished.status, stop["reason"], stop["in_flight"]) == (0, "signal", 1)
+    assert stop["in_flight_jobs"] == [finished.logged("job.claimed")[0]["job_id"]]
     assert made[0].is_closed
     (source,) = Places(tmp_path).claimed()
     job = json.loads(source.with_name("job.json").read_text())
@@ -138,33 +138,33 @@ def test_second_signal_stops_without_waiting(tmp_path: Path, capfd: pytest.Captu
 
 def test_stop_waits_for_running_jobs_up_to_timeout(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png")
-    life = Life(tmp_path, capfd, DOODLED_JOBS_STOP_TIMEOUT_S="0.3")
-    life.run(drain=False, make_workers=lambda wake: Busy(signalled(signal.SIGTERM), wake))
-    assert life.logged("daemon.stop")[0]["in_flight"] == 1
+    finished = Run(tmp_path, capfd, DOODLED_JOBS_STOP_TIMEOUT_S="0.3")
+    finished.run(drain=False, make_workers=lambda wake: Busy(signalled(signal.SIGTERM), wake))
+    assert finished.logged("daemon.stop")[0]["in_flight"] == 1
 
 
 def test_job_finished_within_stop_timeout_is_published(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png", b"slow")
 
-    class Stopping(Pretenders):
-        def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
+    class Stopping(FakeWorkers):
+        def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
             signalled(signal.SIGTERM)()
-            return super().start(order, deadline_s)
+            return super().start(task, deadline_s)
 
-    life = Life(tmp_path, capfd).run(drain=False, make_workers=lambda wake: Stopping(1, wake))
-    assert (life.logged("daemon.stop")[0]["done"], life.logged("daemon.stop")[0]["in_flight"]) == (1, 0)
+    finished = Run(tmp_path, capfd).run(drain=False, make_workers=lambda wake: Stopping(1, wake))
+    assert (finished.logged("daemon.stop")[0]["done"], finished.logged("daemon.stop")[0]["in_flight"]) == (1, 0)
     check_published(tmp_path, "garlic.png", b"slow")
 
 
 def test_error_in_loop_is_logged_and_raised(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(*_: object) -> None:
-        raise RuntimeError("nobody foresaw it")
+        raise RuntimeError("unexpected error")
 
     monkeypatch.setattr(ScanLoop, "step", breaks)
-    life = Life(tmp_path, capfd)
-    with pytest.raises(RuntimeError, match="nobody foresaw"):
-        life.run()
-    assert life.logged("daemon.stop")[0]["reason"] == "error"
+    finished = Run(tmp_path, capfd)
+    with pytest.raises(RuntimeError, match="unexpected"):
+        finished.run()
+    assert finished.logged("daemon.stop")[0]["reason"] == "error"
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
@@ -175,27 +175,27 @@ def test_reload_applies_valid_settings_only(tmp_path: Path, capfd: pytest.Captur
     config.write_text("[storage]\nretention_h = 1\n")
     texts = ["[storage]\nretention = 2\n", "[storage]\nretention_h = 2\n[jobs]\nworkers = 3\n"]
 
-    class Reloading(Pretenders):
-        """One more file for each text, and after the last one the end."""
+    class Reloading(FakeWorkers):
+        """Rewrites the settings and drops one more file for each text, then stops the daemon."""
 
-        def start(self, order: Task, deadline_s: float) -> Future[TaskResult]:
+        def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
             if texts:
                 config.write_text(texts.pop(0))
                 signalled(signal.SIGHUP)()
             else:
                 signalled(signal.SIGTERM)()
-            drop(tmp_path, f"{len(texts)}-{order.name}")
-            return super().start(order, deadline_s)
+            drop(tmp_path, f"{len(texts)}-{task.name}")
+            return super().start(task, deadline_s)
 
     drop(tmp_path, "a.png")
-    life = Life(tmp_path, capfd).run(drain=False, config=config, make_workers=lambda wake: Reloading(1, wake))
-    (rejected,) = life.logged("config.rejected")
+    finished = Run(tmp_path, capfd).run(drain=False, config=config, make_workers=lambda wake: Reloading(1, wake))
+    (rejected,) = finished.logged("config.rejected")
     assert rejected["path"] == str(config)
     assert "retention" in rejected["problems"][0]
-    (reloaded,) = life.logged("config.reloaded")
+    (reloaded,) = finished.logged("config.reloaded")
     assert reloaded["after_restart"] == ["jobs"]
-    assert reloaded["config_digest"] != life.logged("daemon.start")[0]["config_digest"]
-    assert life.logged("daemon.start")[0]["config"] == str(config)
+    assert reloaded["config_digest"] != finished.logged("daemon.start")[0]["config_digest"]
+    assert finished.logged("daemon.start")[0]["config"] == str(config)
 
 
 def test_gallery_and_metrics_start_and_stop_with_daemon(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -203,27 +203,27 @@ def test_gallery_and_metrics_start_and_stop_with_daemon(tmp_path: Path, capfd: p
     (tmp_path / "metrics").mkdir()
     before = {thread.name for thread in threading.enumerate()}
     wanted = {"DOODLED_GALLERY_ENABLED": "true", "DOODLED_METRICS_TEXTFILE": str(tmp_path / "metrics" / "doodled.prom")}
-    life = Life(tmp_path, capfd, **wanted).run()
-    assert life.status == 0
+    finished = Run(tmp_path, capfd, **wanted).run()
+    assert finished.status == 0
     assert "doodled gallery" in (tmp_path / "outbox" / "index.html").read_text()
     assert "doodled_" in (tmp_path / "metrics" / "doodled.prom").read_text()
     assert not {thread.name for thread in threading.enumerate()} - before
 
 
 def test_default_pool_follows_settings() -> None:
-    settings = running.Settings.model_validate({"jobs": {"workers": 3}})
-    pool = running._process_pool(settings)(lambda: None)
+    settings = main.Settings.model_validate({"jobs": {"workers": 3}})
+    pool = main._process_pool(settings)(lambda: None)
     assert pool.count == 3
     pool.close()
 
 
-# --- the wakeup --------------------------------------------------------------------------------------------------------
+# --- the wakeup ------------------------------------------------------------------------------------------------------
 
 
 def test_many_wakes_wake_once() -> None:
     wakeup = Wakeup()
     assert not wakeup.wait(0.0)
-    for _ in range(70_000):  # more than a pipe holds
+    for _ in range(70_000):  # more than fit into a pipe
         wakeup.wake()
     assert wakeup.wait(PATIENCE_S)
     while wakeup.wait(0.0):
@@ -231,4 +231,4 @@ def test_many_wakes_wake_once() -> None:
     wakeup.wake()
     assert wakeup.wait(-1.0)
     wakeup.close()
-    wakeup.wake()  # nobody is there any more
+    wakeup.wake()  # no reader is left

@@ -1,4 +1,4 @@
-"""The daemon step by step, on a clock of the test's own: what it takes, when it tries again, and what it lets be."""
+"""Scheduler, completion and takeover, step by step on a simulated clock: claims, retries, stops, orphaned jobs, records."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from claimed_jobs import claimed, names_below, with_results
-from fault.stub_daemon import pretended
-from hand_driven import HandDriven, drop
+from fault.stub_daemon import fake_result
 from spool_oracle import Places, check_published, check_tidy
+from stepped_daemon import SteppedDaemon, drop
 
 from daemon.policy.failures import ErrorType
-from daemon.service import completion as endings_module
+from daemon.service import completion as completion_module
 from daemon.settings import Settings
 from daemon.spool.publish import publish
 from daemon.spool.spool import Job, Spool
@@ -26,42 +26,42 @@ START_S = 1000.0
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[HandDriven]:
-    with HandDriven.opened(tmp_path, {"log": {"stages": True}}) as opened:
+def daemon(tmp_path: Path) -> Iterator[SteppedDaemon]:
+    with SteppedDaemon.opened(tmp_path, {"log": {"stages": True}}) as opened:
         yield opened
 
 
-def taken(daemon: HandDriven, root: Path, content: bytes = b"a drawing") -> Path:
-    """A drawing that a worker has, and that it is not done with; its source in the spool."""
-    daemon.hands.is_slow = True
+def start_job(daemon: SteppedDaemon, root: Path, content: bytes = b"a drawing") -> Path:
+    """Let a worker begin a drawing and not finish it; returns the source in the spool."""
+    daemon.workers.is_slow = True
     drop(root, content=content)
-    daemon.turned(START_S, until_s=START_S + 2)
+    daemon.run(START_S, until_s=START_S + 2)
     assert len(daemon.scheduler.running) == 1
     return Places(root).claimed()[0]
 
 
-def turned_for(daemon: HandDriven, now: float, seconds: int = 90) -> None:
-    """A turn every second, whether the daemon asks for it or not."""
+def step_for(daemon: SteppedDaemon, now: float, seconds: int = 90) -> None:
+    """Step once each second, whether anything is due or not."""
     for later in range(seconds):
-        daemon.turn(now + later)
+        daemon.step(now + later)
 
 
-def refusing(code: int) -> Callable[..., Any]:
+def raising(code: int) -> Callable[..., Any]:
     def refused(*_: object, **__: object) -> Any:
         raise OSError(code, os.strerror(code))
 
     return refused
 
 
-def test_publishes_drawing_with_full_record(tmp_path: Path, daemon: HandDriven) -> None:
+def test_publishes_drawing_with_full_record(tmp_path: Path, daemon: SteppedDaemon) -> None:
     content = b"a drawing"
     drop(tmp_path, "dab/garlic.png", content)
-    daemon.turned(START_S)
+    daemon.run(START_S)
     check_published(tmp_path, "garlic.png", content)
     check_done(daemon)
 
 
-def check_done(daemon: HandDriven) -> None:
+def check_done(daemon: SteppedDaemon) -> None:
     (done,) = daemon.logged("job.done")
     assert (done["file_name"], done["folder"], done["outcome"], done["attempt"]) == ("garlic.png", "dab", "success", 1)
     assert done["file_size"] == 9
@@ -70,35 +70,35 @@ def check_done(daemon: HandDriven) -> None:
     assert done["overhead_ms"] > 0
 
 
-# --- what may not, or can not be taken -------------------------------------------------------------------------------
+# --- files that can't be claimed ------------------------------------------------------------------------------------
 
 
-def test_refused_claim_is_tried_again_later(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_claim_is_tried_again_later(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(tmp_path)
-    monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EACCES))
-    turned_for(daemon, START_S)
+    monkeypatch.setattr(daemon.spool, "claim", raising(errno.EACCES))
+    step_for(daemon, START_S)
     monkeypatch.undo()
     assert [record["reason"] for record in daemon.logged("file.rejected")] == ["immovable"]
-    turned_for(daemon, START_S + 100)
+    step_for(daemon, START_S + 100)
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
-def test_disk_error_of_claim_is_logged_and_pauses_claims(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_error_of_claim_is_logged_and_pauses_claims(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(tmp_path)
-    monkeypatch.setattr(daemon.spool, "claim", refusing(errno.EROFS))
-    daemon.turned(START_S, until_s=START_S + 1.5)
-    (told,) = daemon.logged("inbox.degraded")
-    assert (told["errno"], told["file_name"]) == (errno.EROFS, "garlic.png")
+    monkeypatch.setattr(daemon.spool, "claim", raising(errno.EROFS))
+    daemon.run(START_S, until_s=START_S + 1.5)
+    (record,) = daemon.logged("inbox.degraded")
+    assert (record["errno"], record["file_name"]) == (errno.EROFS, "garlic.png")
     monkeypatch.undo()
-    daemon.turned(START_S + 60)
+    daemon.run(START_S + 60)
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
 @pytest.mark.parametrize("code", [errno.EXDEV, errno.EIO])
 def test_files_that_cannot_be_claimed_delay_no_others(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, code: int
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    """As those of a folder of the inbox where something else is mounted."""
+    """For example in a folder of the inbox that is a mount point."""
     claim = daemon.spool.claim
 
     def picky(name: str, folder: Any, **more: Any) -> Any:
@@ -110,13 +110,13 @@ def test_files_that_cannot_be_claimed_delay_no_others(
     for number in range(5):
         drop(tmp_path, f"mounted/{number}.png", b"mounted %d" % number)
         drop(tmp_path, f"{number}.png", b"%d" % number)
-    daemon.turned(START_S, until_s=START_S + 30)
+    daemon.run(START_S, until_s=START_S + 30)
     assert daemon.completion.done == 5
     assert bool(daemon.logged("inbox.degraded")) == (code == errno.EIO)
     assert len(daemon.logged("file.rejected")) == (5 if code == errno.EXDEV else 0)
 
 
-def test_file_swapped_for_link_during_claim_is_not_opened(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_swapped_for_link_during_claim_is_not_opened(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = daemon.spool.claim
 
     def swapped(name: str, *arguments: Any, **more: Any) -> Any:
@@ -126,23 +126,23 @@ def test_file_swapped_for_link_during_claim_is_not_opened(tmp_path: Path, daemon
 
     monkeypatch.setattr(daemon.spool, "claim", swapped)
     drop(tmp_path)
-    daemon.turned(START_S)
+    daemon.run(START_S)
     reason = json.loads((tmp_path / "failed" / "garlic.png.error.json").read_text())
     assert reason["error_type"] == ErrorType.INPUT
-    assert not daemon.hands.orders
+    assert not daemon.workers.started
 
 
-def test_starts_nothing_while_disk_is_nearly_full(tmp_path: Path, daemon: HandDriven) -> None:
+def test_starts_nothing_while_disk_is_nearly_full(tmp_path: Path, daemon: SteppedDaemon) -> None:
     roomy = daemon.disk_guard.settings
     daemon.disk_guard.settings = Settings.model_validate({"storage": {"reserve_mb": 1 << 30}})
     drop(tmp_path)
-    daemon.turned(START_S, until_s=START_S + 20)
+    daemon.run(START_S, until_s=START_S + 20)
     assert not daemon.logged("job.claimed")
     assert len(daemon.logged("disk.low")) == 1
-    assert "the disk is nearly full" in daemon.said[-1]
+    assert "the disk is nearly full" in daemon.notifications[-1]
     assert daemon.housekeeping.is_blocked()
     daemon.disk_guard.settings = roomy
-    turned_for(daemon, START_S + 30)
+    step_for(daemon, START_S + 30)
     assert len(daemon.logged("disk.recovered")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
 
@@ -150,18 +150,18 @@ def test_starts_nothing_while_disk_is_nearly_full(tmp_path: Path, daemon: HandDr
 # --- writers ---------------------------------------------------------------------------------------------------------
 
 
-def test_waits_for_writer_without_using_attempt(tmp_path: Path, daemon: HandDriven) -> None:
+def test_waits_for_writer_without_using_attempt(tmp_path: Path, daemon: SteppedDaemon) -> None:
     path = drop(tmp_path, content=b"first")
     with path.open("ab") as writer:
-        turned_for(daemon, START_S, 30)
+        step_for(daemon, START_S, 30)
         assert not daemon.logged("job.claimed")
         writer.write(b" and last")
-    turned_for(daemon, START_S + 40)
+    step_for(daemon, START_S + 40)
     check_published(tmp_path, "garlic.png", b"first and last")
     assert daemon.logged("job.done")[0]["attempt"] == 1
 
 
-def test_file_written_after_claim_starts_when_complete(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_written_after_claim_starts_when_complete(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     claim, writers = daemon.spool.claim, []
 
     def then_opened(*arguments: Any, **more: Any) -> Any:
@@ -171,24 +171,24 @@ def test_file_written_after_claim_starts_when_complete(tmp_path: Path, daemon: H
 
     monkeypatch.setattr(daemon.spool, "claim", then_opened)
     drop(tmp_path, content=b"first")
-    daemon.turned(START_S, until_s=START_S + 5)
-    assert [held.reason for held in daemon.scheduler.waiting] == ["another process still writes to it"]
+    daemon.run(START_S, until_s=START_S + 5)
+    assert [waiting.reason for waiting in daemon.scheduler.waiting] == ["another process still writes to it"]
     job_file = daemon.spool.path(daemon.scheduler.waiting[0].job) / "job.json"
     assert json.loads(job_file.read_text())["attempts"] == 0
     writers[0].write(b" and last")
     writers[0].close()
-    daemon.turned(START_S + 6)
+    daemon.run(START_S + 6)
     check_published(tmp_path, "garlic.png", b"first and last")
     assert [record["attempt"] for record in daemon.logged("job.done")] == [1]
 
 
-def test_file_changed_while_running_runs_again(tmp_path: Path, daemon: HandDriven) -> None:
-    source = taken(daemon, tmp_path, b"first")
+def test_file_changed_while_running_runs_again(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    source = start_job(daemon, tmp_path, b"first")
     with source.open("ab") as file:
         file.write(b" and last")
-    daemon.hands.finish()
-    daemon.hands.is_slow = False
-    daemon.turned(START_S + 3)
+    daemon.workers.finish()
+    daemon.workers.is_slow = False
+    daemon.run(START_S + 3)
     assert [record["reason"] for record in daemon.logged("job.retried")] == ["changed"]
     check_published(tmp_path, "garlic.png", b"first and last")
     assert [record["attempt"] for record in daemon.logged("job.done")] == [1]
@@ -200,41 +200,41 @@ def check_tidy_but_for_own(root: Path) -> None:
     assert not names_below(root / "inbox")
 
 
-# --- what is removed under our hands ---------------------------------------------------------------------------------
+# --- files removed by others -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what", ["source", "all"])
-def test_source_removed_from_spool_is_logged_as_lost(tmp_path: Path, daemon: HandDriven, what: str) -> None:
-    source = taken(daemon, tmp_path)
+def test_source_removed_from_spool_is_logged_as_lost(tmp_path: Path, daemon: SteppedDaemon, what: str) -> None:
+    source = start_job(daemon, tmp_path)
     source.unlink()
     if what == "all":
         (source.parent / "job.json").unlink()
         source.parent.rmdir()
-    daemon.hands.finish()
-    daemon.hands.is_slow = False
+    daemon.workers.finish()
+    daemon.workers.is_slow = False
     drop(tmp_path, "other.png", b"other")
-    turned_for(daemon, START_S + 3)
+    step_for(daemon, START_S + 3)
     (lost,) = daemon.logged("job.lost")
     assert lost["reason"] == ("its source was removed from the spool" if what == "source" else "another daemon has taken it over")
     check_published(tmp_path, "other.png", b"other")
 
 
-def test_unwritable_spool_pauses_and_loses_nothing(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken(daemon, tmp_path, b"break")
-    monkeypatch.setattr(daemon.spool, "save", refusing(errno.EROFS))
-    daemon.hands.finish()
-    daemon.turned(START_S + 3, until_s=START_S + 4)
-    assert [str(errno.EROFS) in held.reason for held in daemon.scheduler.waiting] == [True]
+def test_unwritable_spool_pauses_and_loses_nothing(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_job(daemon, tmp_path, b"break")
+    monkeypatch.setattr(daemon.spool, "save", raising(errno.EROFS))
+    daemon.workers.finish()
+    daemon.run(START_S + 3, until_s=START_S + 4)
+    assert [str(errno.EROFS) in waiting.reason for waiting in daemon.scheduler.waiting] == [True]
     assert daemon.scheduler.machine.reason.startswith("the spool can't be written")
     monkeypatch.undo()
-    daemon.hands.is_slow = False
-    daemon.turned(START_S + 60)
+    daemon.workers.is_slow = False
+    daemon.run(START_S + 60)
     assert len(daemon.logged("job.failed")) == 1
 
 
-def test_job_that_cannot_be_completed_delays_no_others(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a folder in quarantine that may not be moved: that says nothing about the disk, nor about other drawings."""
-    quarantine, refused = endings_module.quarantine, []
+def test_job_that_cannot_be_completed_delays_no_others(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For example a folder that may not be moved: that is no evidence about the disk, nor about other drawings."""
+    quarantine, refused = completion_module.quarantine, []
 
     def picky(failed: Path, place: Path, job: Job, reason: Any) -> str:
         if job.name == "odd.png":
@@ -242,65 +242,65 @@ def test_job_that_cannot_be_completed_delays_no_others(tmp_path: Path, daemon: H
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return quarantine(failed, place, job, reason)
 
-    monkeypatch.setattr(endings_module, "quarantine", picky)
+    monkeypatch.setattr(completion_module, "quarantine", picky)
     drop(tmp_path, "odd.png", b"refuse")
-    daemon.turned(START_S, until_s=START_S + 10)
+    daemon.run(START_S, until_s=START_S + 10)
     drop(tmp_path)
-    daemon.turned(START_S + 10, until_s=START_S + 15)
+    daemon.run(START_S + 10, until_s=START_S + 15)
     check_published(tmp_path, "garlic.png", b"a drawing")
-    (held,) = daemon.scheduler.waiting
-    assert os.strerror(errno.EACCES) in held.reason
+    (waiting,) = daemon.scheduler.waiting
+    assert os.strerror(errno.EACCES) in waiting.reason
     refused.clear()
-    daemon.turned(START_S + 15, until_s=START_S + 615)
-    assert 5 <= len(refused) <= 15  # once a minute in the end
+    daemon.run(START_S + 15, until_s=START_S + 615)
+    assert 5 <= len(refused) <= 15  # at last once a minute
     monkeypatch.undo()
-    daemon.turned(START_S + 615)
+    daemon.run(START_S + 615)
     assert Places(tmp_path).failed("odd.png") is not None
 
 
 def test_jobs_wait_while_no_worker_can_start(tmp_path: Path) -> None:
-    """As after an upgrade that removed what they are started from, with the daemon still running."""
+    """For example after an upgrade that removed the program while the daemon runs."""
     can_start: list[bool] = []
 
-    def work(order: Task) -> TaskResult:
+    def work(task: Task) -> TaskResult:
         if can_start:
-            return pretended(order)
-        return TaskResult(failure=TaskFailure(ErrorType.CRASH, "the workers died before they began it"), was_begun=False)
+            return fake_result(task)
+        return TaskResult(failure=TaskFailure(ErrorType.CRASH, "no worker could start"), was_begun=False)
 
-    with HandDriven.opened(tmp_path, work=work) as daemon:
+    with SteppedDaemon.opened(tmp_path, work=work) as daemon:
         for number in range(20):
             drop(tmp_path, f"{number}.png", b"%d" % number)
-        now = daemon.turned(START_S, until_s=START_S + 600)
+        now = daemon.run(START_S, until_s=START_S + 600)
         assert daemon.completion.failed == 0
-        assert daemon.hands.orders < 30  # one tries in a while
-        assert len(daemon.scheduler.waiting) <= daemon.hands.count + 1
-        assert "the workers died before they began it" in daemon.status()["summary"]
+        assert daemon.workers.started < 30  # only probes
+        assert len(daemon.scheduler.waiting) <= daemon.workers.count + 1
+        assert "no worker could start" in daemon.status()["summary"]
         can_start.append(True)
-        daemon.turned(now + 60)
+        daemon.run(now + 60)
         assert daemon.completion.done == 20
 
 
 # --- stopping --------------------------------------------------------------------------------------------------------
 
 
-def test_stop_takes_back_jobs_not_begun(tmp_path: Path, daemon: HandDriven) -> None:
-    taken(daemon, tmp_path)
+def test_stop_takes_back_jobs_not_begun(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    start_job(daemon, tmp_path)
     (running,) = daemon.scheduler.running.values()
     drop(tmp_path, "later.png", b"later")
     daemon.scheduler.stop()
     assert running.future.cancelled()
-    daemon.turn(START_S + 3)
-    assert [held.reason for held in daemon.scheduler.waiting] == ["stopped"]
+    daemon.step(START_S + 3)
+    assert [waiting.reason for waiting in daemon.scheduler.waiting] == ["stopped"]
     assert (running.job.attempts, running.job.is_under_way) == (0, False)
     assert (tmp_path / "inbox" / "later.png").exists()
 
 
-def test_running_job_is_abandoned_only_at_the_end(tmp_path: Path, daemon: HandDriven) -> None:
-    taken(daemon, tmp_path)
+def test_running_job_is_abandoned_only_at_the_end(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    start_job(daemon, tmp_path)
     (running,) = daemon.scheduler.running.values()
     running.future.set_running_or_notify_cancel()
     daemon.scheduler.stop()
-    daemon.turn(START_S + 3)
+    daemon.step(START_S + 3)
     assert daemon.scheduler.running
     assert daemon.scheduler.abandon_running() == [running.job.id]
     assert not daemon.scheduler.running
@@ -309,58 +309,58 @@ def test_running_job_is_abandoned_only_at_the_end(tmp_path: Path, daemon: HandDr
 
 
 def test_next_daemon_resumes_after_stop(tmp_path: Path) -> None:
-    with HandDriven.opened(tmp_path) as first:
-        taken(first, tmp_path)
+    with SteppedDaemon.opened(tmp_path) as first:
+        start_job(first, tmp_path)
         first.scheduler.stop()
-        first.turn(START_S + 3)
-    with HandDriven.opened(tmp_path) as second:
-        second.turned(START_S)
+        first.step(START_S + 3)
+    with SteppedDaemon.opened(tmp_path) as second:
+        second.run(START_S)
     assert [record["from_state"] for record in second.logged("job.recovered")] == ["waiting"]
     check_published(tmp_path, "garlic.png", b"a drawing")
     check_tidy(tmp_path)
 
 
-# --- what others left ------------------------------------------------------------------------------------------------
+# --- orphaned jobs ---------------------------------------------------------------------------------------------------
 
 
-def left_behind(root: Path, change: Callable[[Spool, Any], None] = lambda *_: None) -> str:
-    """A job that a daemon had when it died; its id."""
+def leave_job(root: Path, change: Callable[[Spool, Any], None] = lambda *_: None) -> str:
+    """Leave a job of a dead daemon; returns its id."""
     with Spool.opened(root) as dead:
         job = claimed(dead)
         change(dead, job)
     return job.id
 
 
-def test_drawing_fails_after_repeated_daemon_deaths(tmp_path: Path, daemon: HandDriven) -> None:
+def test_drawing_fails_after_repeated_daemon_deaths(tmp_path: Path, daemon: SteppedDaemon) -> None:
     def died(spool: Spool, job: Any) -> None:
         job.recoveries = daemon.settings.jobs.max_recoveries - 1
         spool.save(job)
 
-    left_behind(tmp_path, died)
-    daemon.turned(START_S)
+    leave_job(tmp_path, died)
+    daemon.run(START_S)
     reason = Places(tmp_path).failed("garlic.png")
     assert reason is not None
     assert reason["error_type"] == ErrorType.CRASH
     assert f"the daemon died {daemon.settings.jobs.max_recoveries} times" in str(reason["message"])
-    assert not daemon.hands.orders
+    assert not daemon.workers.started
 
 
-def test_published_orphan_is_not_published_again(tmp_path: Path, daemon: HandDriven) -> None:
-    job_id = left_behind(tmp_path, lambda spool, job: publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF")))
-    daemon.turned(START_S)
+def test_published_orphan_is_not_published_again(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    job_id = leave_job(tmp_path, lambda spool, job: publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF")))
+    daemon.run(START_S)
     assert names_below(tmp_path / "outbox") == ["garlic.gif", "garlic.json"]
     (done,) = daemon.logged("job.done")
     assert (done["job_id"], done["is_recovered"]) == (job_id, True)
-    assert not daemon.hands.orders
+    assert not daemon.workers.started
 
 
-def test_failing_orphan_is_moved_to_failed(tmp_path: Path, daemon: HandDriven) -> None:
+def test_failing_orphan_is_moved_to_failed(tmp_path: Path, daemon: SteppedDaemon) -> None:
     def failing(spool: Spool, job: Any) -> None:
         reason = {"file": job.name, "name": job.name, "error_type": "no_figure", "message": "no figure", "job_id": job.id}
         (spool.path(job) / "error.json").write_text(json.dumps(reason))
 
-    left_behind(tmp_path, failing)
-    daemon.turned(START_S)
+    leave_job(tmp_path, failing)
+    daemon.run(START_S)
     (failed,) = daemon.logged("job.failed")
     assert (failed["error_type"], failed["error_message"], failed["is_recovered"]) == ("no_figure", "no figure", True)
     assert names_below(tmp_path / "failed") == ["garlic.png", "garlic.png.error.json"]
@@ -368,22 +368,22 @@ def test_failing_orphan_is_moved_to_failed(tmp_path: Path, daemon: HandDriven) -
 
 
 @pytest.mark.parametrize("name", ["error.json", "manifest.json"])
-def test_orphan_with_damaged_files_runs_again(tmp_path: Path, daemon: HandDriven, name: str) -> None:
-    left_behind(tmp_path, lambda spool, job: (spool.path(job) / name).write_text("{}") and None)
-    daemon.turned(START_S)
+def test_orphan_with_damaged_files_runs_again(tmp_path: Path, daemon: SteppedDaemon, name: str) -> None:
+    leave_job(tmp_path, lambda spool, job: (spool.path(job) / name).write_text("{}") and None)
+    daemon.run(START_S)
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
 @pytest.mark.parametrize("name", ["error.json", "manifest.json"])
-def test_damaged_orphan_without_source_is_logged_as_lost(tmp_path: Path, daemon: HandDriven, name: str) -> None:
+def test_damaged_orphan_without_source_is_logged_as_lost(tmp_path: Path, daemon: SteppedDaemon, name: str) -> None:
     def damaged(spool: Spool, job: Any) -> None:
         (spool.path(job) / "job.json").write_text("{")
         (spool.path(job) / "source").unlink()
         (spool.path(job) / name).write_text("{")
 
-    job_id = left_behind(tmp_path, damaged)
+    job_id = leave_job(tmp_path, damaged)
     drop(tmp_path, "other.png", b"other")
-    turned_for(daemon, START_S)
+    step_for(daemon, START_S)
     assert [record["job_id"] for record in daemon.logged("job.lost")] == [job_id]
     check_published(tmp_path, "other.png", b"other")
     assert not daemon.scheduler.waiting
@@ -392,9 +392,9 @@ def test_damaged_orphan_without_source_is_logged_as_lost(tmp_path: Path, daemon:
 
 @pytest.mark.parametrize("call", ["finish_publishing", "finish_failing"])
 def test_orphan_that_cannot_be_resumed_is_tried_again(
-    tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch, call: str
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    """Its drawing is out or in quarantine already: it can't be begun anew."""
+    """The drawing is in the outbox or in `failed/` already, so the job can't start again."""
 
     def gone(spool: Spool, job: Any) -> None:
         if call == "finish_publishing":
@@ -403,60 +403,60 @@ def test_orphan_that_cannot_be_resumed_is_tried_again(
             (spool.path(job) / "error.json").write_text(json.dumps({"file": "garlic.png", "error_type": "no_figure"}))
             (spool.path(job) / "source").rename(spool.layout.failed / "garlic.png")
 
-    left_behind(tmp_path, gone)
-    monkeypatch.setattr(daemon.completion, call, refusing(errno.EROFS))
-    daemon.turn(START_S)
+    leave_job(tmp_path, gone)
+    monkeypatch.setattr(daemon.completion, call, raising(errno.EROFS))
+    daemon.step(START_S)
     monkeypatch.undo()
     drop(tmp_path, "other.png", b"other")
-    turned_for(daemon, START_S + 1, 200)
+    step_for(daemon, START_S + 1, 200)
     assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
     assert not daemon.scheduler.waiting
     assert len(daemon.logged("job.done" if call == "finish_publishing" else "job.failed")) == (2 if call == "finish_publishing" else 1)
     assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
 
 
-def test_orphan_of_later_version_is_left_alone(tmp_path: Path, daemon: HandDriven) -> None:
-    left_behind(tmp_path, lambda spool, job: (spool.path(job) / "job.json").write_text('{"schema": 99}') and None)
-    daemon.turned(START_S)
+def test_orphan_of_later_version_is_left_alone(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    leave_job(tmp_path, lambda spool, job: (spool.path(job) / "job.json").write_text('{"schema": 99}') and None)
+    daemon.run(START_S)
     assert [record["from_state"] for record in daemon.logged("job.recovered")] == ["newer"]
-    assert not daemon.hands.orders
+    assert not daemon.workers.started
     assert len(Places(tmp_path).claimed()) == 1
 
 
-def test_unreadable_spool_is_logged(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
-    left_behind(tmp_path)
+def test_unreadable_spool_is_logged(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_job(tmp_path)
     from daemon.service import takeover
 
-    monkeypatch.setattr(takeover, "take_over_jobs", refusing(errno.EIO))
-    daemon.turned(START_S, until_s=START_S + 1)
+    monkeypatch.setattr(takeover, "take_over_jobs", raising(errno.EIO))
+    daemon.run(START_S, until_s=START_S + 1)
     assert {record["errno"] for record in daemon.logged("inbox.degraded")} == {errno.EIO}
     monkeypatch.undo()
-    daemon.turned(START_S + 60)
+    daemon.run(START_S + 60)
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
-def test_renews_instance_after_its_folder_was_removed(daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
-    daemon.turn(START_S)
+def test_renews_instance_after_its_folder_was_removed(daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon.step(START_S)
     (daemon.spool.own / ".lock").unlink()
     daemon.spool.own.rmdir()
     before = daemon.spool.instance
-    monkeypatch.setattr(daemon.spool, "renew", refusing(errno.EROFS))
-    daemon.turn(START_S + 20)
+    monkeypatch.setattr(daemon.spool, "renew", raising(errno.EROFS))
+    daemon.step(START_S + 20)
     assert daemon.logged("inbox.degraded")[-1]["errno"] == errno.EROFS
     monkeypatch.undo()
-    daemon.turn(START_S + 40)
+    daemon.step(START_S + 40)
     assert [record["new_instance"] for record in daemon.logged("daemon.superseded")] == [daemon.spool.instance]
     assert daemon.spool.instance != before
 
 
-# --- completion ---------------------------------------------------------------------------------------------------------
+# --- completion ------------------------------------------------------------------------------------------------------
 
 
-def with_work(root: Path, work: Callable[[Task], TaskResult], until_s: float = START_S + 120, **fields: Any) -> HandDriven:
-    """A daemon that has done what there was to do, in this way."""
+def with_work(root: Path, work: Callable[[Task], TaskResult], until_s: float = START_S + 120, **fields: Any) -> SteppedDaemon:
+    """Run a daemon on one drawing with fake work."""
     drop(root)
-    with HandDriven.opened(root, fields, work=work) as daemon:
-        daemon.turned(START_S, until_s=until_s)
+    with SteppedDaemon.opened(root, fields, work=work) as daemon:
+        daemon.run(START_S, until_s=until_s)
     return daemon
 
 
@@ -468,9 +468,9 @@ def test_result_without_manifest_and_failure_is_internal_error(tmp_path: Path) -
 
 
 def test_failure_record_has_stage_trace_and_hint(tmp_path: Path) -> None:
-    failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="detect", trace="Traceback: far away")
-    report = TaskResult(failure=failure, steps_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, inference_attempts={"answered": 2})
-    daemon = with_work(tmp_path, lambda _: report, log={"stages": True})
+    failure = TaskFailure(ErrorType.NO_FIGURE, "no figure found", stage="detect", trace="Traceback: far away")
+    result = TaskResult(failure=failure, steps_ms={"decode": 2.0, "detect": 3.0, "pose": 1.0}, inference_attempts={"answered": 2})
+    daemon = with_work(tmp_path, lambda _: result, log={"stages": True})
     (failed,) = daemon.logged("job.failed")
     assert (failed["stage"], failed["error_type"], failed["attempt"]) == ("infer", "no_figure", 1)
     assert len(failed["error_id"]) == 12
@@ -478,41 +478,40 @@ def test_failure_record_has_stage_trace_and_hint(tmp_path: Path) -> None:
     assert failed["inference_attempts"] == {"answered": 2}
     reason = Places(tmp_path).failed("garlic.png")
     assert reason is not None
-    assert (reason["stage"], reason["message"], reason["attempts"]) == ("detect", "nobody there", 1)
+    assert (reason["stage"], reason["message"], reason["attempts"]) == ("detect", "no figure found", 1)
     assert "darker lines" in str(reason["what_to_do"])
 
 
-def test_logs_each_stage_if_enabled(tmp_path: Path, daemon: HandDriven) -> None:
-    failure = TaskFailure(ErrorType.NO_FIGURE, "nobody there", stage="pose")
+def test_logs_each_stage_if_enabled(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    failure = TaskFailure(ErrorType.NO_FIGURE, "no figure found", stage="pose")
     times = {"decode": 2.0, "detect": 3.0, "pose": 1.0}
-    daemon.hands._work = lambda _: TaskResult(failure=failure, steps_ms=times)
+    daemon.workers._work = lambda _: TaskResult(failure=failure, steps_ms=times)
     drop(tmp_path)
-    quiet = daemon.completion
-    quiet.records.logs_stages = True
-    daemon.turned(START_S)
+    daemon.completion.records.logs_stages = True
+    daemon.run(START_S)
     assert [(record["stage"], record["duration_ms"]) for record in daemon.logged("stage.done")] == [("decode", 2.0)]
     (failed,) = daemon.logged("stage.failed")
     assert (failed["stage"], failed["duration_ms"], failed["error_type"]) == ("infer", 4.0, "no_figure")
 
 
 def test_hint_of_failure_wins_over_default(tmp_path: Path) -> None:
-    daemon = with_work(tmp_path, lambda _: TaskResult(failure=TaskFailure(ErrorType.OUTPUT, "refused", hint="ask somebody")))
+    daemon = with_work(tmp_path, lambda _: TaskResult(failure=TaskFailure(ErrorType.OUTPUT, "refused", hint="ask the operator")))
     reason = Places(tmp_path).failed("garlic.png")
     assert reason is not None
-    assert reason["what_to_do"] == "ask somebody"
+    assert reason["what_to_do"] == "ask the operator"
     assert not daemon.logged("job.failed")[0].get("stack")
 
 
 def test_logs_upstream_retries(tmp_path: Path) -> None:
-    def work(order: Task) -> TaskResult:
-        report = pretended(order)
-        report.retries.append(RetriedRequest("http://models:8080/x", "detector", 503, "overloaded", 1, 12.0))
-        return report
+    def work(task: Task) -> TaskResult:
+        result = fake_result(task)
+        result.retries.append(RetriedRequest("http://models:8080/x", "detector", 503, "overloaded", 1, 12.0))
+        return result
 
     daemon = with_work(tmp_path, work)
-    (told,) = daemon.logged("inference.retried")
-    assert (told["server_address"], told["server_port"], told["server_url"]) == ("models", 8080, "http://models:8080/x")
-    assert (told["model"], told["status_code"], told["wait_ms"], told["request_attempt"]) == ("detector", 503, 12.0, 1)
+    (record,) = daemon.logged("inference.retried")
+    assert (record["server_address"], record["server_port"], record["server_url"]) == ("models", 8080, "http://models:8080/x")
+    assert (record["model"], record["status_code"], record["wait_ms"], record["request_attempt"]) == ("detector", 503, 12.0, 1)
     assert daemon.logged("job.done")[0]["retries"] == 1
 
 
@@ -520,36 +519,36 @@ def test_result_that_cannot_be_published_fails_as_output(tmp_path: Path) -> None
     (tmp_path / "outbox").mkdir(parents=True)
     (tmp_path / "outbox" / "dab").touch()
     drop(tmp_path, "dab/garlic.png")
-    with HandDriven.opened(tmp_path) as daemon:
-        daemon.turned(START_S, until_s=START_S + 120)
+    with SteppedDaemon.opened(tmp_path) as daemon:
+        daemon.run(START_S, until_s=START_S + 120)
     (failed,) = daemon.logged("job.failed")
     assert (failed["error_type"], failed["stage"]) == ("output", "publish")
 
 
-def test_duplicate_is_animated_again_and_logged(tmp_path: Path, daemon: HandDriven) -> None:
+def test_duplicate_is_animated_again_and_logged(tmp_path: Path, daemon: SteppedDaemon) -> None:
     for now in (START_S, START_S + 100):
         drop(tmp_path)
-        daemon.turned(now)
+        daemon.run(now)
     first, second = daemon.logged("job.done")
     (duplicate,) = daemon.logged("job.duplicate")
     assert (duplicate["job_id"], duplicate["original_job_id"]) == (second["job_id"], first["job_id"])
     assert len(Places(tmp_path).manifests()) == 2
 
 
-def test_acknowledges_later_after_disk_error(tmp_path: Path, daemon: HandDriven, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken(daemon, tmp_path)
-    monkeypatch.setattr(daemon.spool, "acknowledge", refusing(errno.EROFS))
-    daemon.hands.finish()
-    daemon.turned(START_S + 3, until_s=START_S + 20)
+def test_acknowledges_later_after_disk_error(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_job(daemon, tmp_path)
+    monkeypatch.setattr(daemon.spool, "acknowledge", raising(errno.EROFS))
+    daemon.workers.finish()
+    daemon.run(START_S + 3, until_s=START_S + 20)
     assert len(Places(tmp_path).claimed()) == 1
     monkeypatch.undo()
-    daemon.turned(START_S + 30)
+    daemon.run(START_S + 30)
     assert len(daemon.logged("job.done")) == 1
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
 def test_keeps_no_sources_without_retention(tmp_path: Path) -> None:
-    with_work(tmp_path, pretended, storage={"retention_h": 0, "reserve_mb": 0})
+    with_work(tmp_path, fake_result, storage={"retention_h": 0, "reserve_mb": 0})
     assert names_below(tmp_path / "spool" / "done") == []
     assert names_below(tmp_path / "outbox") == ["garlic.gif", "garlic.json"]
 
@@ -561,13 +560,13 @@ def test_rejected_key_opens_breaker_and_status_says_so(tmp_path: Path) -> None:
     assert daemon.logged("auth.rejected")
     assert len(daemon.logged("breaker.opened")) == 1
     assert not daemon.logged("job.failed")
-    assert "HTTP 401" in daemon.said[-1]
+    assert "HTTP 401" in daemon.notifications[-1]
 
 
 def test_starts_nothing_without_opengl(tmp_path: Path) -> None:
     refusal = TaskResult(failure=TaskFailure(ErrorType.NO_OPENGL, "no context"))
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 1.5)
-    assert daemon.hands.orders == 1
+    assert daemon.workers.started == 1
     assert daemon.housekeeping.is_blocked()
     assert daemon.housekeeping.health is not None
     assert daemon.housekeeping.health.machine_breaker == "open"

@@ -1,4 +1,4 @@
-"""What systemd hears, through its library or without; and what operators see in the status."""
+"""Notifications to systemd, with and without its library; and the status file."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def listening(tmp_path: Path) -> Iterator[socket.socket]:
+def listener(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(f"\0doodled-test-{os.getpid()}-{tmp_path.name}")
         channel.setblocking(False)
         yield channel
 
 
-def heard(channel: socket.socket) -> list[str]:
+def received(channel: socket.socket) -> list[str]:
     found = []
     while True:
         try:
@@ -40,36 +40,36 @@ def heard(channel: socket.socket) -> list[str]:
 
 
 @pytest.mark.usefixtures("without_library")
-def test_notifies_systemd_from_ready_to_stopping(listening: socket.socket) -> None:
-    address = "@" + listening.getsockname().decode()[1:]
+def test_notifies_systemd_from_ready_to_stopping(listener: socket.socket) -> None:
+    address = "@" + listener.getsockname().decode()[1:]
     notifier = SdNotifier.from_environ({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "4000000"})
     assert notifier.watchdog_s == 2.0
     notifier.notify_ready("starting")
-    notifier.notify_status("starting")  # nothing new
+    notifier.notify_status("starting")  # unchanged
     notifier.notify_status("working")
     for now in (10.0, 11.9, 12.0, 13.0):
         notifier.ping(now)
     notifier.notify_stopping()
-    assert heard(listening) == ["READY=1\nSTATUS=starting", "STATUS=working", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=stopping"]
+    assert received(listener) == ["READY=1\nSTATUS=starting", "STATUS=working", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1\nSTATUS=stopping"]
 
 
 def test_status_text_cannot_inject_commands() -> None:
-    heard: list[str] = []
-    notifier = SdNotifier(heard.append, None)
+    received: list[str] = []
+    notifier = SdNotifier(received.append, None)
     notifier.notify_ready("the server said: no\nMAINPID=1")
     notifier.notify_status("the server said: no\rmore\n\nSTOPPING=1")
     notifier.notify_status("the server said: no more STOPPING=1")
-    assert heard == ["READY=1\nSTATUS=the server said: no MAINPID=1", "STATUS=the server said: no more STOPPING=1"]
+    assert received == ["READY=1\nSTATUS=the server said: no MAINPID=1", "STATUS=the server said: no more STOPPING=1"]
 
 
 @pytest.mark.usefixtures("without_library")
 def test_socket_path_works_with_and_without_listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind("notify")
         channel.setblocking(False)
         SdNotifier.from_environ({"NOTIFY_SOCKET": "notify"}).notify_ready("here")
-        assert heard(channel) == ["READY=1\nSTATUS=here"]
+        assert received(channel) == ["READY=1\nSTATUS=here"]
     SdNotifier.from_environ({"NOTIFY_SOCKET": "notify"}).notify_ready("here")
     SdNotifier.from_environ({"NOTIFY_SOCKET": "nowhere"}).notify_ready("here")
 

@@ -1,4 +1,4 @@
-"""What a dead daemon left, state by state, and what the next one makes of it."""
+"""Recovery of orphaned jobs, state by state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from daemon.spool.spool import Job, Spool, read_job
 
 @pytest.fixture
 def left(tmp_path: Path) -> Spool:
-    """What is left of a daemon that has died: a spool whose lock nobody holds."""
+    """The spool of a dead daemon, whose lock is free."""
     with Spool.opened(tmp_path / "root") as dead:
         (dead.own / "keeps the folder").touch()
     (dead.own / "keeps the folder").unlink()
@@ -43,7 +43,7 @@ def test_job_states_match_log() -> None:
     assert [str(each) for each in JobState] == ["waiting", "under_way", "publishing", "failing", "damaged", "newer"]
 
 
-# --- one state after the other ---------------------------------------------------------------------------------------
+# --- states ----------------------------------------------------------------------------------------------------------
 
 
 def test_job_under_way_counts_recovery_not_attempt(left: Spool, spool: Spool) -> None:
@@ -134,7 +134,7 @@ def test_sidecar_of_another_image_stays(left: Spool, spool: Spool) -> None:
 
 def test_later_sidecar_stays_for_next_image(left: Spool, spool: Spool) -> None:
     dropped(left)
-    job = left.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=1e9)  # seen, but somebody has taken them away
+    job = left.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=1e9)  # the scanner saw it, but it is gone
     assert job is not None
     (spool.layout.inbox / "garlic.json").write_text("{}")
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
@@ -196,7 +196,7 @@ def test_job_of_later_version_is_left_unchanged(left: Spool, spool: Spool, schem
     assert source_of(spool, job) == b"a drawing"
 
 
-# --- whose it is -----------------------------------------------------------------------------------------------------
+# --- ownership -------------------------------------------------------------------------------------------------------
 
 
 def test_jobs_of_living_daemons_stay_theirs(spool: Spool, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_jobs_of_living_daemons_stay_theirs(spool: Spool, tmp_path: Path) -> Non
         job = claimed(other)
         assert found(spool) == []
         assert other.holds(job)
-        assert found(other) == []  # and nobody's own are recovered
+        assert found(other) == []  # nor are its own
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
@@ -229,12 +229,12 @@ def test_half_removed_instance_is_removed(left: Spool, spool: Spool) -> None:
 
 @pytest.mark.parametrize("age_s", [STALE_S - 60, STALE_S + 60])
 def test_stale_status_files_are_removed(left: Spool, spool: Spool, age_s: float) -> None:
-    told = [spool.layout.status / f"{name}.json" for name in (job_id(), left.instance, spool.instance)]
-    for path in told:
+    status_files = [spool.layout.status / f"{name}.json" for name in (job_id(), left.instance, spool.instance)]
+    for path in status_files:
         path.touch()
         aged(path, age_s)
     remove_stale_files(spool.layout)
-    assert [path.exists() for path in told] == [age_s < STALE_S, True, True]  # who still has jobs, or lives, may be asked
+    assert [path.exists() for path in status_files] == [age_s < STALE_S, True, True]  # those of instances with jobs, or alive, stay
 
 
 @pytest.mark.parametrize(("age_s", "is_left"), [(STALE_S - 100.0, True), (STALE_S + 100.0, False)])
@@ -261,7 +261,7 @@ def test_stale_probes_are_removed(spool: Spool, age_s: float, *, is_left: bool) 
 
 
 def test_instance_removed_by_rival_is_skipped(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the look and the lock; and between the lock's opening and its taking."""
+    """Removed between check and lock, and between opening and taking the lock."""
     opened: Callable[..., int] = os.open
 
     def first_removed(path: Any, *arguments: Any, **more: Any) -> int:
@@ -320,7 +320,7 @@ def test_failed_recovery_delays_no_other_job(left: Spool, spool: Spool, monkeypa
 
 
 def test_instance_that_cannot_be_locked_delays_no_other(left: Spool, spool: Spool) -> None:
-    """As one that somebody has run as root, once."""
+    """For example one that was run as root once."""
     claimed(left)
     locked = spool.layout.work / job_id(0.0)
     (locked / LOCK).mkdir(parents=True)

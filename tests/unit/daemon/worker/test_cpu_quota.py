@@ -1,4 +1,4 @@
-"""Processors that may be used, and those that are paid for."""
+"""Usable processors: CPU affinity and quotas of control groups."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def allowed(monkeypatch):
 
 
 def count(folder: Path, ours: str, **files: str) -> int:
-    """`files` are named by path, with double underscores for slashes."""
+    """Count with the given files of the control groups; a double underscore in a name is a slash, a hyphen a dot."""
     for name, content in files.items():
         path = folder / "cgroup" / name.replace("__", "/")
         path.parent.mkdir(parents=True, exist_ok=True)

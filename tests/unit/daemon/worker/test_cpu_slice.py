@@ -1,3 +1,5 @@
+"""Short CPU time slices, as the running kernel grants them."""
+
 from __future__ import annotations
 
 import ctypes
@@ -18,7 +20,7 @@ ATTRIBUTES = "=IIQiIQQQ"
 
 
 def granted() -> tuple[int, int]:
-    """Niceness and slice of this thread, as the kernel knows them."""
+    """Niceness and slice of this thread, read from the kernel."""
     attributes = ctypes.create_string_buffer(struct.calcsize(ATTRIBUTES))
     assert ctypes.CDLL(None).syscall(GET_CALLS[platform.machine()], 0, attributes, len(attributes), 0) == 0
     _, _, _, niceness, _, slice_ns, _, _ = struct.unpack(ATTRIBUTES, attributes.raw)
@@ -28,7 +30,7 @@ def granted() -> tuple[int, int]:
 def on_a_thread_of_its_own(niceness: int = 0) -> list[tuple[int, int]]:
     def asks() -> list[tuple[int, int]]:
         os.nice(niceness)
-        request_default_slices()  # a daemon that ran in this process has asked for short ones
+        request_default_slices()  # an earlier test in this process may have requested short ones
         usual = granted()
         assert request_short_slices()
         short = granted()
@@ -59,5 +61,5 @@ def test_other_scheduling_policy_is_kept() -> None:
         "import os; from daemon.worker.cpu_slice import *; os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0));"
         "print(request_short_slices(), os.sched_getscheduler(0) == os.SCHED_BATCH)"
     )
-    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert told.stdout.split() == ["False", "True"]
+    printed = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert printed.stdout.split() == ["False", "True"]

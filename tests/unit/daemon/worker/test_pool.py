@@ -1,4 +1,4 @@
-"""Worker processes whose death nobody ordered."""
+"""Pool of worker processes: deaths, deadlines, limits."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ PATIENCE_S = 60.0
 
 @pytest.fixture
 def workers() -> Iterator[ProcessWorkerPool]:
-    work: Any = str  # something that any process knows
+    work: Any = str  # importable in any process
     pool = ProcessWorkerPool(2, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=work)
     yield pool
     pool.close()
 
 
 def test_pool_is_replaced_after_idle_workers_were_killed(workers: ProcessWorkerPool) -> None:
-    """As by the kernel, when memory runs out: pebble takes it for the end of the pool."""
-    order: Any = 1
-    assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "1"
+    """For example by the kernel when memory runs out: pebble then gives the pool up."""
+    task: Any = 1
+    assert str(workers.start(task, PATIENCE_S).result(PATIENCE_S)) == "1"
     pool: Any = workers._pool
     for child in multiprocessing.active_children():
         child.kill()
@@ -45,17 +45,17 @@ def test_pool_is_replaced_after_idle_workers_were_killed(workers: ProcessWorkerP
     while pool.active and time.monotonic() < until_s:
         time.sleep(0.02)
     assert not pool.active
-    order = 2
-    assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "2"
+    task = 2
+    assert str(workers.start(task, PATIENCE_S).result(PATIENCE_S)) == "2"
 
 
 def test_clock_jump_ends_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pebble takes the wall clock for its deadlines."""
+    """pebble measures deadlines on the wall clock."""
     wait: Any = time.sleep
     pool, jump_s, now = ProcessWorkerPool(1, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=wait), 864_000.0, time.time
     try:
-        order: Any = 1.0
-        future = pool.start(order, PATIENCE_S)
+        task: Any = 1.0
+        future = pool.start(task, PATIENCE_S)
         until_s = time.monotonic() + PATIENCE_S
         while not future.running() and time.monotonic() < until_s:
             time.sleep(0.02)
@@ -66,13 +66,13 @@ def test_clock_jump_ends_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_broken_pool_means_task_was_not_begun() -> None:
-    """As when what they are started from was removed: that says nothing about the drawing."""
+    """For example because the program was removed: that is no evidence about the drawing."""
     future: Future[Any] = Future()
     future.set_exception(BrokenProcessPool("All workers expired"))
-    report = result_of(future, 1.0)
-    assert report.failure is not None
-    assert report.failure.kind is ErrorType.CRASH
-    assert not report.was_begun
+    result = result_of(future, 1.0)
+    assert result.failure is not None
+    assert result.failure.kind is ErrorType.CRASH
+    assert not result.was_begun
 
 
 @pytest.mark.parametrize("error", [BlockingIOError(errno.EAGAIN, "no process left"), RuntimeError("can't start new thread")])
@@ -80,20 +80,20 @@ def test_survives_failure_to_start_workers(workers: ProcessWorkerPool, monkeypat
     def refused(*_: object) -> None:
         raise error
 
-    order: Any = 1
+    task: Any = 1
     monkeypatch.setattr(pool_process, "launch_process" if isinstance(error, OSError) else "launch_thread", refused)
-    assert not result_of(workers.start(order, PATIENCE_S), PATIENCE_S).was_begun
+    assert not result_of(workers.start(task, PATIENCE_S), PATIENCE_S).was_begun
     monkeypatch.undo()
-    assert str(workers.start(order, PATIENCE_S).result(PATIENCE_S)) == "1"
+    assert str(workers.start(task, PATIENCE_S).result(PATIENCE_S)) == "1"
 
 
 def test_ends_tasks_that_pebble_forgets(workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when workers that die as they start break the pool before it has seen the job."""
-    order: Any = 1
-    workers.start(order, PATIENCE_S).result(PATIENCE_S)
+    """For example when workers that die during their start break the pool before it has seen the task."""
+    task: Any = 1
+    workers.start(task, PATIENCE_S).result(PATIENCE_S)
     pool: Any = workers._pool
     monkeypatch.setattr(pool._context.task_queue, "put", lambda _: None)
-    future = workers.start(order, PATIENCE_S)
+    future = workers.start(task, PATIENCE_S)
     monkeypatch.undo()
     pool._pool_manager.handle_broken_pool(BrokenProcessPool("All workers expired"))
     assert isinstance(future.exception(PATIENCE_S), BrokenProcessPool)
@@ -107,8 +107,8 @@ def test_lower_hard_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert limits.set == {"data": (32 << 20, 32 << 20)}
 
 
-def logged(error: BaseException) -> tuple[ErrorType, str]:
-    """What is made of a job that ended so."""
+def failure_after(error: BaseException) -> tuple[ErrorType, str]:
+    """Type and message of a task that ended with an error."""
     future: Future[Any] = Future()
     future.set_exception(error)
     failure = result_of(future, 1.5).failure
@@ -126,25 +126,25 @@ def logged(error: BaseException) -> tuple[ErrorType, str]:
     ],
 )
 def test_death_of_worker_is_classified(exitcode: int, kind: ErrorType, message: str) -> None:
-    assert logged(ProcessExpired("it died", code=exitcode)) == (kind, message)
+    assert failure_after(ProcessExpired("it died", code=exitcode)) == (kind, message)
 
 
 def test_deadline_memory_and_other_errors_are_failures() -> None:
-    assert logged(TimeoutError()) == (ErrorType.DEADLINE, "not finished within 1.5 s")
-    assert logged(MemoryError()) == (ErrorType.OUT_OF_MEMORY, "the job needs more memory than jobs.memory_limit_mb allows")
-    kind, message = logged(RuntimeError("words " * 1000))
+    assert failure_after(TimeoutError()) == (ErrorType.DEADLINE, "not finished within 1.5 s")
+    assert failure_after(MemoryError()) == (ErrorType.OUT_OF_MEMORY, "the job needs more memory than jobs.memory_limit_mb allows")
+    kind, message = failure_after(RuntimeError("words " * 1000))
     assert (kind, len(message)) == (ErrorType.INTERNAL, 500)
     assert message.startswith("RuntimeError: words")
 
 
 def test_result_is_passed_on() -> None:
     future: Future[TaskResult] = Future()
-    future.set_result(report := TaskResult({}))
-    assert result_of(future, 1.0) is report
+    future.set_result(result := TaskResult({}))
+    assert result_of(future, 1.0) is result
 
 
 class Limits:
-    """Takes the limits that a process sets itself."""
+    """Records the limits that a process sets itself."""
 
     RLIMIT_DATA, RLIMIT_CORE, RLIM_INFINITY = "data", "core", -1
     hard = -1
@@ -176,6 +176,6 @@ def test_worker_starts_with_limits_and_dies_with_daemon(
     assert limits.set == {**data, "core": (0, 0)}
     assert asked == [(1, signal.SIGKILL)]  # PR_SET_PDEATHSIG
     assert not ended
-    assert niced[0] > 0  # the daemon comes first
+    assert niced[0] > 0  # the daemon has precedence
     workers_module._start_worker(-1, limit_mb, stopping)
     assert ended == [1]
