@@ -113,7 +113,7 @@ class Simulation:
             self.components.step(self.now)
             ends = (each.ends_at_s for each in self.workers.busy)
             # A due time must be later than now; a task that ends needs an iteration at once.
-            self.now = max(min(self.components.due_s(self.now), *ends), self.now + 0.001)
+            self.now = max(min((self.components.due_s(self.now), *ends)), self.now + 0.001)
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [record for record in self.records if record["event"] == event]

@@ -73,7 +73,7 @@ def running(root: Path, systemd: Systemd, stdout: int, *arguments: str) -> Itera
     command = [sys.executable, "-c", RUN, str(STUB.parent), str(root), *arguments]
     with subprocess.Popen(command, env=systemd.environ, stdout=stdout) as daemon:
         try:
-            until(lambda: any(said.startswith("READY=1") for said in systemd.said))
+            until(lambda: any(said.startswith("READY=1") for said in systemd.notifications))
             yield daemon
         finally:
             daemon.kill()
@@ -142,7 +142,7 @@ def test_frozen_worker_is_killed_at_deadline(tmp_path: Path, systemd: Systemd) -
     assert reason["error_type"] == "deadline"
     for content in others:
         check_published(root, "fine", content)
-    assert systemd.said.count("WATCHDOG=1") > 5, "waiting for a worker is no reason to be restarted"
+    assert systemd.notifications.count("WATCHDOG=1") > 5, "waiting for a worker is no reason to be restarted"
     check_tidy(root)
 
 
