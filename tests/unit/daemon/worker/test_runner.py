@@ -133,11 +133,11 @@ def test_unreadable_image_fails_without_naming_our_paths(task: Task) -> None:
 
 @pytest.mark.usefixtures("resources")
 def test_wrong_options_fail_before_any_work(task: Task) -> None:
-    (task.place / "sidecar.json").write_text('{"motion": "moonwalk"}')
+    (task.place / "sidecar.json").write_text('{"motion": "levitate"}')
     result = runner.run_task(task)
     assert result.failure is not None
     assert result.failure.kind is ErrorType.SIDECAR
-    assert "moonwalk" in result.failure.message
+    assert "levitate" in result.failure.message
     assert result.steps_ms == {}
 
 
