@@ -1,4 +1,4 @@
-"""Samples of how to send the log elsewhere: as far as they can be checked without the tools that read them."""
+"""Sample configurations of log shippers, checked as far as possible without the shippers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABELS = {"service_name", "instance", "level"}
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPING.iterdir()), ids=lambda path: path.name)
-def test_samples_are_well_formed_and_say_whether_they_were_tried(path: Path) -> None:
+def test_samples_are_well_formed_and_say_whether_they_were_tested(path: Path) -> None:
     text = path.read_text()
     assert all(word in text for word in ("Call:", "Checks:", "Untested:"))
     if path.suffix in {".yaml", ".yml"}:
@@ -38,7 +38,7 @@ def test_labels_are_few_and_bounded() -> None:
     assert of_alloy == LABELS
 
 
-def test_the_collector_moves_what_there_is() -> None:
+def test_collector_reads_existing_fields() -> None:
     lines: list[str] = []
     json_log(lines.append, instance="one", shape=otel).emit(Event.DAEMON_READY)
     operators = yaml.safe_load((SHIPPING / "otelcol.yaml").read_text())["receivers"]["filelog"]["operators"]

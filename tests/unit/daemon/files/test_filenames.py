@@ -110,3 +110,42 @@ def test_job_ids_sort_by_time_and_are_unique() -> None:
 def test_refuses_other_texts_as_job_ids(text: str) -> None:
     assert not is_job_id(text)
     assert is_job_id(job_id())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".hidden", "x.part", "X.PART", "a.crdownload", "~$doc", "b~", "Thumbs.db", "thumbs.DB", "@eaDir", "__MACOSX", ".garlic.jpg.Xb3"],
+)
+def test_temporary_names_are_ignored(name: str) -> None:
+    assert is_ignored(name)
+    assert not is_ignored(f"picture of {name.strip('.~$')}.jpg")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\nb.png",
+        "\x1b[31mred.png",
+        'quo"te.png',
+        "../../x.png",
+        "-rf.png",
+        "\u202egnp.exe",
+        "\udcff\udcfe.png",
+        "x" * 300 + ".png",
+        "é" * 150 + ".png",
+        ".png",
+        "-",
+        "a.b.c.png",
+    ],
+)
+def test_result_names_are_printable_and_short(name: str) -> None:
+    stem = result_stem(name, is_folder=False)
+    assert stem.isprintable()
+    assert 0 < len(stem.encode()) < 200
+    assert "/" not in stem
+    assert stem[0] not in "-.~"
+
+
+def test_escaped_names_stay_distinct() -> None:
+    assert len({shown_name(name) for name in ("a%0A", "a\n", "a", b"a\xff".decode("utf-8", "surrogateescape"))}) == 4
+    assert truncated_name("ééé", 3) == "é"

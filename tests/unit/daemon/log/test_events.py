@@ -1,22 +1,17 @@
-"""Log records: one line of valid JSON, printable, redacted and bounded; levels, observers and bound fields; the writer thread."""
+"""Log records: one line of valid JSON, printable, redacted and bounded; levels, observers and bound fields."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from daemon.files.filenames import is_ignored, name_fields, result_stem, shown_name, truncated_name
+from daemon.files.filenames import name_fields
 from daemon.log.events import Event
 from daemon.log.factory import json_log, terminal_log
 from daemon.log.processors import MAX_RECORD_BYTES, clean
-from daemon.log.writer import LineWriter
 from daemon.settings import LogLevel
 from daemon.spool.spool import Job
 
@@ -174,62 +169,5 @@ def test_terminal_line_has_no_core_fields() -> None:
     assert "boot_id" not in lines[0]
 
 
-def test_writer_writes_all_queued_lines(tmp_path: Path) -> None:
-    path = tmp_path / "log"
-    with path.open("wb") as file:
-        writer = LineWriter(file.fileno())
-        for number in range(500):
-            writer.write(f"line {number}")
-        writer.close()
-    assert path.read_text().splitlines() == [f"line {number}" for number in range(500)]
-    assert writer.dropped == 0
-
-
-def test_stalled_or_closed_reader_blocks_no_caller() -> None:
-    read, write = os.pipe()
-    stopped = LineWriter(write)
-    for _ in range(20_000):
-        stopped.write("x" * 100)
-    assert stopped.dropped > 0
-    os.close(read)  # the writer's thread gets EPIPE and continues
-    stopped.close()
-    os.close(write)
-
-
-def test_closed_standard_streams_are_opened_as_dev_null(tmp_path: Path) -> None:
-    script = """
-import os
-from daemon.__main__ import open_standard_streams
-open_standard_streams()
-print(*(os.readlink(f"/proc/self/fd/{stream}") for stream in range(3)), file=open("streams", "w"))
-"""
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
-    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script], cwd=tmp_path, env=environ, check=True)
-    assert (tmp_path / "streams").read_text() == "/dev/null /dev/null /dev/null\n"
-
-
 def test_clean_keeps_harmless_values() -> None:
     assert clean({"a": [1, True, "plain text, 100 %"]}) == {"a": [1, True, "plain text, 100 %"]}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [".hidden", "x.part", "X.PART", "a.crdownload", "~$doc", "b~", "Thumbs.db", "thumbs.DB", "@eaDir", "__MACOSX", ".garlic.jpg.Xb3"],
-)
-def test_temporary_names_are_ignored(name: str) -> None:
-    assert is_ignored(name)
-    assert not is_ignored(f"picture of {name.strip('.~$')}.jpg")
-
-
-@pytest.mark.parametrize("name", [*HOSTILE, "x" * 300 + ".png", "é" * 150 + ".png", ".png", "-", "a.b.c.png"])
-def test_result_names_are_printable_and_short(name: str) -> None:
-    stem = result_stem(name, is_folder=False)
-    assert stem.isprintable()
-    assert 0 < len(stem.encode()) < 200
-    assert "/" not in stem
-    assert stem[0] not in "-.~"
-
-
-def test_escaped_names_stay_distinct() -> None:
-    assert len({shown_name(name) for name in ("a%0A", "a\n", "a", b"a\xff".decode("utf-8", "surrogateescape"))}) == 4
-    assert truncated_name("ééé", 3) == "é"

@@ -1,4 +1,4 @@
-"""Where the time went, in the seeds' words."""
+"""Stopwatch of the steps of a job, and the printed timing lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from daemon.log.stopwatch import WallStopwatch, timing_lines
 
 
-def test_laps_of_a_stage_add_up_and_count_when_they_fail() -> None:
+def test_laps_of_a_step_add_up_even_if_they_fail() -> None:
     ticks = iter([0.0, 1.0, 3.0, 10.0, 14.0, 20.0])
     stopwatch = WallStopwatch(now=lambda: next(ticks))
     with stopwatch.lap("render"):
@@ -18,7 +18,7 @@ def test_laps_of_a_stage_add_up_and_count_when_they_fail() -> None:
     assert stopwatch.total_s == 20.0
 
 
-def test_the_two_lines_are_those_that_operators_look_for() -> None:
+def test_timing_lines_keep_their_form() -> None:
     spent = {"detect": 0.5, "pose": 0.25, "scene": 0.1, "retarget": 0.01, "deform": 0.02, "render": 0.3, "encode": 0.04, "write": 0.005}
     first, second = timing_lines(spent, 2.0, kind="GIF", inference="TorchServe")
     assert first == (
@@ -28,5 +28,5 @@ def test_the_two_lines_are_those_that_operators_look_for() -> None:
     assert second == "[Animation breakdown] scene: 0.10 s | retarget: 0.03 s | render: 0.30 s | read+queue: 0.04 s | write_file: 0.01 s"
 
 
-def test_without_inference_there_is_nothing_to_say_about_it() -> None:
+def test_timing_line_without_inference() -> None:
     assert "image_to_annotations" not in timing_lines({}, 1.0, kind="MP4")[0]

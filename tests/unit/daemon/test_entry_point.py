@@ -1,0 +1,36 @@
+"""The process's entry point: standard streams and errors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon import __main__ as entry_point
+
+
+def test_closed_standard_streams_are_opened_as_dev_null(tmp_path: Path) -> None:
+    script = """
+import os
+from daemon.__main__ import open_standard_streams
+open_standard_streams()
+print(*(os.readlink(f"/proc/self/fd/{stream}") for stream in range(3)), file=open("streams", "w"))
+"""
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, script], cwd=tmp_path, env=environ, check=True)
+    assert (tmp_path / "streams").read_text() == "/dev/null /dev/null /dev/null\n"
+
+
+@pytest.mark.parametrize(("is_journal", "expected"), [(False, "doodled: a\n  b\n"), (True, "<3>doodled: a\n<3>  b\n")])
+def test_error_has_priority_err_in_the_journal(
+    is_journal: bool,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(entry_point, "is_journal", lambda _environ, file: is_journal and file == 2)
+    entry_point.print_error("doodled: a\n  b")
+    assert capsys.readouterr().err == expected
