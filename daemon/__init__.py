@@ -1,7 +1,7 @@
-"""The process: command line, and one day the daemon. It drives `pipeline`, which knows nothing of it.
+"""Command line and daemon. They drive `pipeline`, which never imports them.
 
-OpenBLAS is told to stay on one thread, before anything loads numpy: our matrices are small, and its second thread, spinning beside
-llvmpipe's, made the deformation eight times slower (0.03 s -> 0.23 s for 339 frames on two cores).
+This module limits OpenBLAS to one thread, before any import of numpy: our matrices are small, and a second thread that spins beside those
+of llvmpipe made the deformation eight times slower (0.03 s -> 0.23 s for 339 frames on two cores).
 """
 
 import os

@@ -78,7 +78,7 @@ class JobsSettings(_Section):
 
 
 class AnimationSettings(_Section):
-    """What is made of a drawing, unless its folder or sidecar says otherwise."""
+    """What is made of a drawing, unless its folder or sidecar overrides it."""
 
     motions: Annotated[_Texts, Field(min_length=1)] = ("wave",)
     formats: Annotated[_Formats, Field(min_length=1)] = (Format.GIF,)

@@ -1,4 +1,4 @@
-"""Which doodled this is; pyproject.toml is the one place that says it."""
+"""Version of doodled, from the metadata of the installed distribution; pyproject.toml defines it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import metadata
 
 
 def version() -> str:
-    """Of the installed distribution; 0 where doodled was never installed."""
+    """The version, or "0" if doodled is not installed."""
     try:
         return metadata.version("doodled")
     except metadata.PackageNotFoundError:

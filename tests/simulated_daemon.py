@@ -93,7 +93,7 @@ class Simulation:
         self._settings = Settings.model_validate({"storage": {"reserve_mb": 0}, **settings})
 
     def __enter__(self) -> Self:
-        self.spool = self._stack.enter_context(Spool.opened(self._root))
+        self.spool = self._stack.enter_context(Spool.open(self._root))
         log = json_log(self._write, instance="simulated")
         watcher = Watcher(self.spool.layout.inbox, lambda: None, is_network=True)
         notifier = SdNotifier(self._notify, None)

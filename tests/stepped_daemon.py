@@ -114,7 +114,7 @@ class SteppedDaemon:
         has_leases: bool = True,
     ) -> Iterator[SteppedDaemon]:
         """Open a daemon on a root, with settings by section."""
-        with Spool.opened(root) as spool:
+        with Spool.open(root) as spool:
             yield cls(spool, fields or {}, work=work, count=count, has_leases=has_leases)
 
     def step(self, now: float) -> None:

@@ -19,7 +19,7 @@ from daemon.spool import quarantine
 from daemon.spool.instances import is_alive
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
-from daemon.spool.quarantine import Failed
+from daemon.spool.quarantine import FailedDrawing
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
@@ -28,7 +28,7 @@ MAX_REASON_LENGTH = 200
 """Characters of a reason in the table; `doodled jobs show` prints all of it."""
 
 
-class JobState(StrEnum):
+class DrawingState(StrEnum):
     """Where a drawing is."""
 
     INBOX = "inbox"
@@ -43,7 +43,7 @@ class JobState(StrEnum):
 class JobRow:
     """One drawing in the list."""
 
-    state: JobState
+    state: DrawingState
     job_id: str
     name: str
     why: str = ""
@@ -60,49 +60,49 @@ def list_jobs(layout: Layout, *, done: bool) -> list[JobRow]:
     if not layout.work.is_dir():
         raise OptionError(f"{layout.root} has no spool", hint="name the daemon's folder with --config or DOODLED_ROOT")
     statuses = [status for status, is_alive in _statuses(layout) if is_alive]
-    found = [*_in_inbox(layout, statuses), *_claimed(layout, statuses)]
-    found += [_failed_row(each) for each in quarantine.quarantined(layout.failed)]
-    return found + (list(_done(layout)) if done else [])
+    rows = [*_in_inbox(layout, statuses), *_claimed(layout, statuses)]
+    rows += [_failed_row(each) for each in quarantine.failed_drawings(layout.failed)]
+    return rows + (list(_done(layout)) if done else [])
 
 
-def describe_job(layout: Layout, wanted: str) -> str:
-    """Files and state of one job as JSON; `wanted` is its id, or its name in failed/.
+def describe_job(layout: Layout, name_or_id: str) -> str:
+    """Files and state of one job as JSON; `name_or_id` is its id, or its name in failed/.
 
     Raises:
         OptionError: there is no such job.
     """
-    for failed in quarantine.quarantined(layout.failed):
-        if wanted in {failed.job_id, failed.name}:
-            return json.dumps({"state": JobState.FAILED, **failed.reason}, indent=2)
-    if is_job_id(wanted):
-        for place in (layout.done / wanted, *(each / wanted for each in layout.work.iterdir())):
+    for failed in quarantine.failed_drawings(layout.failed):
+        if name_or_id in {failed.job_id, failed.name}:
+            return json.dumps({"state": DrawingState.FAILED, **failed.reason}, indent=2)
+    if is_job_id(name_or_id):
+        for place in (layout.done / name_or_id, *(each / name_or_id for each in layout.work.iterdir())):
             if place.is_dir():
                 files = [place / name for name in (JOB_FILE, MANIFEST) if (place / name).is_file()]
-                state = JobState.DONE if place.parent == layout.done else JobState.WAITING
+                state = DrawingState.DONE if place.parent == layout.done else DrawingState.WAITING
                 return json.dumps({"state": state, "place": str(place), **{file.stem: read_json(file) for file in files}}, indent=2)
-    raise OptionError(f"there is no job {shown_name(wanted)}", hint="`doodled jobs list --done` lists all")
+    raise OptionError(f"there is no job {shown_name(name_or_id)}", hint="`doodled jobs list --done` lists all")
 
 
-def _select(layout: Layout, wanted: list[str], *, everything: bool) -> list[Failed]:
-    failed = quarantine.quarantined(layout.failed)
-    chosen = failed if everything else [each for each in failed if wanted and {each.name, each.job_id} & set(wanted)]
-    unknown = set(wanted) - {name for each in chosen for name in (each.name, each.job_id)}
-    if unknown or not (wanted or everything):
+def _select(layout: Layout, names_or_ids: list[str], *, everything: bool) -> list[FailedDrawing]:
+    failed = quarantine.failed_drawings(layout.failed)
+    chosen = failed if everything else [each for each in failed if names_or_ids and {each.name, each.job_id} & set(names_or_ids)]
+    unknown = set(names_or_ids) - {name for each in chosen for name in (each.name, each.job_id)}
+    if unknown or not (names_or_ids or everything):
         named = ", ".join(sorted(shown_name(name) for name in unknown)) or "nothing"
         raise OptionError(f"{named} is not in failed/", hint="give names or ids from `doodled jobs list`, or --all")
     return chosen
 
 
-def retry_jobs(layout: Layout, wanted: list[str], *, everything: bool) -> Iterator[str]:
+def retry_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -> Iterator[str]:
     """Move failed drawings back to the inbox, with their sidecars; yields the path of each once it is there.
 
     Raises:
         OptionError: a name is not in failed/, and nothing is moved; or, after all others are moved, names are taken in the inbox.
     """
-    return _move_back(layout, _select(layout, wanted, everything=everything))
+    return _move_back(layout, _select(layout, names_or_ids, everything=everything))
 
 
-def _move_back(layout: Layout, chosen: list[Failed]) -> Iterator[str]:
+def _move_back(layout: Layout, chosen: list[FailedDrawing]) -> Iterator[str]:
     refused: list[OptionError] = []
     for each in chosen:
         try:
@@ -117,16 +117,16 @@ def _move_back(layout: Layout, chosen: list[Failed]) -> Iterator[str]:
         raise refused[0]
 
 
-def discard_jobs(layout: Layout, wanted: list[str], *, everything: bool) -> Iterator[str]:
+def discard_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -> Iterator[str]:
     """Delete failed drawings; yields the name of each once it is deleted.
 
     Raises:
         OptionError: a name is not in failed/, and nothing is deleted.
     """
-    return _delete(layout, _select(layout, wanted, everything=everything))
+    return _delete(layout, _select(layout, names_or_ids, everything=everything))
 
 
-def _delete(layout: Layout, chosen: list[Failed]) -> Iterator[str]:
+def _delete(layout: Layout, chosen: list[FailedDrawing]) -> Iterator[str]:
     for each in chosen:
         quarantine.discard(layout, each)
         yield shown_name(each.name)
@@ -157,9 +157,9 @@ def _in_inbox(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow
         name = shown_path((*candidate.folder, candidate.name))
         status = known.get(name)
         why = f"{status['why']}, for {status['age_s']:.0f} s" if status else "" if statuses else "no daemon is running"
-        yield JobRow(JobState.INBOX, "", name, why)
+        yield JobRow(DrawingState.INBOX, "", name, why)
     for folder, name, reason in scan.rejected:
-        yield JobRow(JobState.INBOX, "", shown_path((*folder, name)), reason)
+        yield JobRow(DrawingState.INBOX, "", shown_path((*folder, name)), reason)
 
 
 def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]:
@@ -175,11 +175,11 @@ def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]
             except (OSError, ValueError):
                 name = "?"
             if not is_alive(instance):
-                yield JobRow(JobState.ORPHANED, place.name, name, "its daemon died; the next daemon resumes it")
+                yield JobRow(DrawingState.ORPHANED, place.name, name, "its daemon died; the next daemon resumes it")
             elif place.name in running:
-                yield JobRow(JobState.RUNNING, place.name, name)
+                yield JobRow(DrawingState.RUNNING, place.name, name)
             else:
-                yield JobRow(JobState.WAITING, place.name, name, str(deferred.get(place.name, "")))
+                yield JobRow(DrawingState.WAITING, place.name, name, str(deferred.get(place.name, "")))
 
 
 def _done(layout: Layout) -> Iterator[JobRow]:
@@ -190,12 +190,12 @@ def _done(layout: Layout) -> Iterator[JobRow]:
                 name = shown_name(read_job(place).name)
             except (OSError, ValueError):
                 outputs, name = (), "?"
-            yield JobRow(JobState.DONE, place.name, name, ", ".join(str(output.get("file")) for output in outputs))
+            yield JobRow(DrawingState.DONE, place.name, name, ", ".join(str(output.get("file")) for output in outputs))
 
 
-def _failed_row(failed: Failed) -> JobRow:
+def _failed_row(failed: FailedDrawing) -> JobRow:
     why = f"{failed.reason.get('error_type', '?')}: {failed.reason.get('message', 'its error report is missing')}"
-    return JobRow(JobState.FAILED, failed.job_id, shown_name(failed.name), why)
+    return JobRow(DrawingState.FAILED, failed.job_id, shown_name(failed.name), why)
 
 
 def _statuses(layout: Layout) -> Iterator[tuple[dict[str, Any], bool]]:

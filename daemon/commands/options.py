@@ -15,9 +15,9 @@ from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Format, Travel
 
-LOOKS = "How it looks"
-MODELS = "Where the models run"
-REPORTS = "What is reported"
+APPEARANCE = "Appearance"
+MODELS = "Models"
+REPORTS = "Reports"
 
 
 def _one_of(kind: type[StrEnum]) -> str:
@@ -49,7 +49,7 @@ RetargetOption = Annotated[
         "--retarget",
         metavar="NAME|FILE",
         help="Name or YAML file of a retarget configuration (default: the one that fits the motion's joints).",
-        rich_help_panel=LOOKS,
+        rich_help_panel=APPEARANCE,
         autocompletion=_retarget_names,
     ),
 ]
@@ -59,14 +59,16 @@ TravelOption = Annotated[
         "--travel",
         metavar=_one_of(Travel),
         help="The camera follows, the figure treads on the spot, or the whole way is in view (default: follow; full for a YAML file).",
-        rich_help_panel=LOOKS,
+        rich_help_panel=APPEARANCE,
     ),
 ]
-LoopOption = Annotated[bool, typer.Option("--loop", help="Find frames of the motion that can be played as a loop.", rich_help_panel=LOOKS)]
+LoopOption = Annotated[
+    bool, typer.Option("--loop", help="Find frames of the motion that can be played as a loop.", rich_help_panel=APPEARANCE)
+]
 UpOption = Annotated[
     UpAxis | None,
     typer.Option(
-        "--up", metavar=_one_of(UpAxis), help="Which axis of the motion's file points up (default: found).", rich_help_panel=LOOKS
+        "--up", metavar=_one_of(UpAxis), help="Which axis of the motion's file points up (default: found).", rich_help_panel=APPEARANCE
     ),
 ]
 FacingOption = Annotated[
@@ -75,7 +77,7 @@ FacingOption = Annotated[
         "--facing",
         metavar=_one_of(UpAxis),
         help="Which axis of the motion's file the body faces at first (default: found).",
-        rich_help_panel=LOOKS,
+        rich_help_panel=APPEARANCE,
     ),
 ]
 SizeOption = Annotated[
@@ -85,7 +87,7 @@ SizeOption = Annotated[
         parser=Size.parse,
         metavar="WxH",
         help="Width and height in pixels (default: 500x500, or the scene file's).",
-        rich_help_panel=LOOKS,
+        rich_help_panel=APPEARANCE,
     ),
 ]
 RateOption = Annotated[
@@ -95,7 +97,7 @@ RateOption = Annotated[
         parser=FrameRate.parse,
         metavar="N|native",
         help="Frames a second (default: 25; native for a scene file; at most 50 in a GIF).",
-        rich_help_panel=LOOKS,
+        rich_help_panel=APPEARANCE,
     ),
 ]
 BackgroundOption = Annotated[
@@ -105,7 +107,7 @@ BackgroundOption = Annotated[
         parser=Background.parse,
         metavar="COLOR|IMAGE",
         help="Color or image behind the figure (default: transparent, or white if the format has no transparency).",
-        rich_help_panel=LOOKS,
+        rich_help_panel=APPEARANCE,
     ),
 ]
 CameraOption = Annotated[
@@ -114,7 +116,7 @@ CameraOption = Annotated[
         "--camera",
         metavar=_one_of(CameraChoice),
         help="auto keeps the figure in view, original is AnimatedDrawings' camera (default: auto, or the scene file's).",
-        rich_help_panel=LOOKS,
+        rich_help_panel=APPEARANCE,
     ),
 ]
 FormatOption = Annotated[
@@ -123,12 +125,14 @@ FormatOption = Annotated[
 ]
 ShowOption = Annotated[
     list[Overlay] | None,
-    typer.Option("--show", metavar=_one_of(Overlay), help="Draw this debug view, too; may be given several times.", rich_help_panel=LOOKS),
+    typer.Option(
+        "--show", metavar=_one_of(Overlay), help="Draw this debug view, too; may be given several times.", rich_help_panel=APPEARANCE
+    ),
 ]
 GLOption = Annotated[
     ContextKind | None,
     typer.Option(
-        "--gl", metavar=_one_of(ContextKind), help="The OpenGL context to use (default: the first that works).", rich_help_panel=LOOKS
+        "--gl", metavar=_one_of(ContextKind), help="The OpenGL context to use (default: the first that works).", rich_help_panel=APPEARANCE
     ),
 ]
 TimingsOption = Annotated[
@@ -179,7 +183,10 @@ DumpOption = Annotated[
 MeshOption = Annotated[
     Path | None,
     typer.Option(
-        "--mesh", metavar="FILE.npz", help="Deform this mesh (rest_vertices, triangles) instead of a generated one.", rich_help_panel=LOOKS
+        "--mesh",
+        metavar="FILE.npz",
+        help="Deform this mesh (rest_vertices, triangles) instead of a generated one.",
+        rich_help_panel=APPEARANCE,
     ),
 ]
 KeepAnnotationsOption = Annotated[

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-Logs = Annotated[list[Path] | None, typer.Argument(metavar="[FILES]...", help="JSON logs, gzipped or not; - is standard input.")]
+Logs = Annotated[list[Path] | None, typer.Argument(metavar="[FILES]...", help="JSON logs, plain or gzipped; - is standard input.")]
 Journal = Annotated[bool, typer.Option("--journal", help="Read systemd's journal.")]
-JournalFile = Annotated[Path | None, typer.Option("--journal-file", metavar="FILE", help="Read this file of a journal.")]
+JournalFile = Annotated[Path | None, typer.Option("--journal-file", metavar="FILE", help="Read this journal file.")]
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Only what came later: 90s, 30m, 1h, 2d, 1w ago, or 2026-11-22T08:00.")
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Only records after this time: 90s, 30m, 1h, 2d or 1w ago, or 2026-11-22T08:00."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="All numbers, for programs.")]
-AsPage = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with plots, which needs nothing but itself.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")]
+AsPage = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a self-contained page with plots.")]
 
 
 def report(  # noqa: PLR0917 - every option of the command is a parameter here
@@ -38,11 +39,11 @@ def report(  # noqa: PLR0917 - every option of the command is a parameter here
     as_json: AsJson = False,  # noqa: FBT002 - an option
     html: AsPage = None,
 ) -> None:
-    """Say where the time went, what failed and why, from the daemon's log."""
+    """Report how long stages took, what failed and why, from the daemon's log."""
     if as_json and html is not None:
-        raise OptionError("--json and --html exclude each other: choose one")
+        raise OptionError("--json and --html exclude each other", hint="choose one")
     begin = since_time(since, datetime.now(UTC)) if since else None
-    done = _counted(_named(files, is_journal=journal or journal_file is not None), journal_file, begin)
+    done = _count(_log_files(files, is_journal=journal or journal_file is not None), journal_file, begin)
     if as_json:
         typer.echo(json.dumps(as_numbers(done), indent=2))
     elif html is not None:
@@ -53,18 +54,18 @@ def report(  # noqa: PLR0917 - every option of the command is a parameter here
         print_report(done)
 
 
-def _named(files: list[Path] | None, *, is_journal: bool) -> list[Path]:
-    """The files to be read; none stands for the journal."""
+def _log_files(files: list[Path] | None, *, is_journal: bool) -> list[Path]:
+    """The log files; none if the journal is read."""
     if is_journal and files:
-        raise OptionError("files and a journal exclude each other: choose one")
+        raise OptionError("log files and a journal exclude each other", hint="choose one")
     if not files and not is_journal:
         if sys.stdin.isatty():
-            raise OptionError("there is nothing to report on", hint="name log files, or - for standard input, or ask for --journal")
+            raise OptionError("there is nothing to report on", hint="name log files, - for standard input, or --journal")
         return [Path("-")]
     return files or []
 
 
-def _counted(files: list[Path], journal_file: Path | None, since: datetime | None) -> Report:
+def _count(files: list[Path], journal_file: Path | None, since: datetime | None) -> Report:
     from daemon.report.counting import report_of, require_duckdb
     from daemon.report.logs import export_journal, link_logs
 
@@ -86,18 +87,14 @@ def _write_page(done: Report, path: Path) -> None:
 
 
 def as_numbers(done: Report) -> dict[str, object]:
-    """A report for programs: plain values, times as ISO 8601."""
+    """A report as plain values for JSON, times as ISO 8601."""
     derived = {"per_hour": done.per_hour, "restarts": done.restarts, "retry_rate": done.retry_rate}
-    told: dict[str, object] = json.loads(json.dumps({"schema": 1, **asdict(done), **derived}, default=datetime.isoformat))
-    return told
+    numbers: dict[str, object] = json.loads(json.dumps({"schema": 1, **asdict(done), **derived}, default=datetime.isoformat))
+    return numbers
 
 
 def since_time(text: str, now: datetime) -> datetime:
-    """The time that --since names: a length of time before now, or a date, with the local time zone if it names none.
-
-    Raises:
-        OptionError: it is neither.
-    """
+    """The time of --since: a duration before now, or a date, in the local time zone if it names none. Raises OptionError."""
     length = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhdw])", text.strip().removeprefix("-"))
     try:
         if length:
@@ -105,5 +102,5 @@ def since_time(text: str, now: datetime) -> datetime:
         return datetime.fromisoformat(text.strip()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise OptionError(
-            f"--since: expected a length such as 90s, 30m, 1h, 2d, 1w, or a date such as 2026-11-22, found {text!r}"
+            f"--since must be a duration such as 90s, 30m, 1h, 2d, 1w, or a date such as 2026-11-22 (found {text!r})"
         ) from error

@@ -1,1 +1,1 @@
-"""What one drawing is to become: option values, sidecars, motions, scenes."""
+"""Options of one drawing: values, sidecars, motions, inference backend, and the scene that they describe."""

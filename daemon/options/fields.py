@@ -62,8 +62,8 @@ def problem(name: str, error: Mapping[str, Any], known: Iterable[str] = ()) -> s
     if error["type"] == _REFUSED:
         return f"{name} {error['msg']}"
     expected = _EXPECTED.get(error["type"])
-    said = expected.format_map(error.get("ctx", {})) if expected else str(error["msg"])
-    return f"{name} {said} (found {shown(error.get('input'))})"
+    message = expected.format_map(error.get("ctx", {})) if expected else str(error["msg"])
+    return f"{name} {message} (found {shown(error.get('input'))})"
 
 
 def _parsed(expected: str, parse: Callable[[str], Any], kind: type) -> PlainValidator:

@@ -46,7 +46,7 @@ class InferenceRequest:
     def resolve(self, environ: Mapping[str, str]) -> InferenceRequest:
         """The request completed from the environment: DOODLED_TORCHSERVE_URL (separated by commas), DOODLED_TORCHSERVE_KEY_FILE.
 
-        With a URL the backend is TorchServe, without any the embedded models, unless `choice` says otherwise.
+        With a URL the backend is TorchServe, without any the embedded models; `choice` overrides both.
         """
         from_environ = tuple(url.strip() for url in environ.get("DOODLED_TORCHSERVE_URL", "").split(",") if url.strip())
         key_file = environ.get("DOODLED_TORCHSERVE_KEY_FILE")

@@ -32,7 +32,7 @@ class SidecarError(FileProblems):
     """A sidecar that can't be used; the image beside it is fine."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("its sidecar", problems, hint="see the page File formats; `doodled motions` lists the motions")
+        super().__init__("its sidecar", problems, hint="its keys are described in Configuration, section Sidecar")
 
 
 def drawing_options(
@@ -79,7 +79,7 @@ def _motions(value: object, info: ValidationInfo) -> tuple[str, ...]:
     found = {name: matching_name(name, known) if _NAME.fullmatch(name) else None for name in names}
     unknown = [name for name, match in found.items() if match is None]
     if unknown:
-        raise refusal("names of motions", unknown[0])
+        raise refusal("names from `doodled motions`", unknown[0])
     return tuple(dict.fromkeys(match for match in found.values() if match))
 
 

@@ -1,6 +1,6 @@
 """Option values that users write, parsed once where they enter (command line, settings, sidecar) and passed on as typed values.
 
-Each type keeps the text it was made from, or writes it again, because manifests and logs show what was asked for.
+Each type keeps its text, or writes it again, because manifests and logs show the options of a job.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Completion:
     def acknowledge(self, job: Job) -> bool:
         """Move a published job out of the spool's work folder; False if the disk refuses it."""
         try:
-            self._spool.acknowledge(job, is_kept=self.keeps_sources)
+            self._spool.acknowledge(job, keep_source=self.keeps_sources)
         except FileNotFoundError:
             return True  # done before
         except OSError:
@@ -148,7 +148,7 @@ class Completion:
         if decision is Outcome.DEFER:
             job.attempts -= 1
         job.is_under_way = False
-        self._spool.clear(job)
+        self._spool.remove_results(job)
         self._spool.save(job)
         wait_s = self._retry.wait_s(max(1, job.attempts)) if decision is Outcome.RETRY else 0.0
         self.records.log_requeued(job, result, failure, decision, attempts=attempts, wait_s=wait_s)
@@ -160,7 +160,7 @@ class Completion:
     def _forget(self, job: Job) -> None:
         """Remove a job's folder; if the disk refuses, the next daemon finds that its files are in `failed/` and removes it."""
         with suppress(OSError):
-            self._spool.forget(job)
+            self._spool.remove(job)
 
 
 def _error_file(job: Job, failure: TaskFailure) -> dict[str, Any]:

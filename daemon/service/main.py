@@ -65,7 +65,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, make_wo
     root = root_folder(settings, environ)
     request_short_slices()
     wakeup, flags = Wakeup(), SignalFlags()
-    with handle_signals(flags, wakeup), closing(wakeup), Spool.opened(root) as spool:
+    with handle_signals(flags, wakeup), closing(wakeup), Spool.open(root) as spool:
         log, writer = open_log(settings.log, environ, instance=spool.instance)
         with closing(writer):
             is_network = is_on_network(spool.layout.inbox)

@@ -207,8 +207,8 @@ class Scheduler:
     def _start(self, job: Job, timing: JobTiming, now: float) -> None:
         """Hand a job to the workers, unless another process still writes to its file."""
         try:
-            self._spool.complete(job)
-            if not self._spool.ordinary(job):
+            self._spool.finish_claim(job)
+            if not self._spool.has_expected_type(job):
                 self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")
                 return
             observation = self._observe(job)

@@ -87,7 +87,7 @@ class Takeover:
             if not self._spool.holds(job):
                 self._log_lost(job, "another daemon has taken it over")
                 return True
-            if self._spool.is_hollow(job):
+            if self._spool.has_lost_source(job):
                 self._drop(job, "its source was removed from the spool")
                 return True
         return False
@@ -95,7 +95,7 @@ class Takeover:
     def _drop(self, job: Job, reason: str) -> None:
         self._log_lost(job, reason)
         with suppress(OSError):  # the next daemon finds the same
-            self._spool.forget(job)
+            self._spool.remove(job)
 
     def _log_lost(self, job: Job, reason: str) -> None:
         self._log.for_job(job).emit(Event.JOB_LOST, reason=reason)

@@ -29,7 +29,7 @@ ROOM_BYTES = 20
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedDrawing:
     """A drawing in `failed/`.
 
     Attributes:
@@ -136,13 +136,13 @@ def _is_linked(source: Path, public: str, target: int) -> bool:
 # --- for operators ---------------------------------------------------------------------------------------------------
 
 
-def quarantined(failed: Path) -> list[Failed]:
+def failed_drawings(failed: Path) -> list[FailedDrawing]:
     """The drawings in `failed`, oldest first."""
     found, names = [], {path.name for path in failed.iterdir()}
     for name in sorted(names):
         is_beside_another = name.endswith((ERROR_SUFFIX, OPTIONS_SUFFIX)) and name + ERROR_SUFFIX not in names
         if not is_beside_another and not name.startswith("."):
-            found.append(Failed(name, _reason(failed / name)))
+            found.append(FailedDrawing(name, _reason(failed / name)))
     return sorted(found, key=lambda each: each.job_id)
 
 
@@ -157,7 +157,7 @@ def _reason(path: Path) -> dict[str, Any]:
     return reason if all(is_plain_name(name) for name in names) else {}
 
 
-def retry(layout: Layout, one: Failed) -> Path:
+def retry(layout: Layout, one: FailedDrawing) -> Path:
     """Move a failed drawing and its sidecar back to where it was dropped. Returns its path in the inbox.
 
     Raises:
@@ -194,7 +194,7 @@ def _taken_meanwhile(moves: list[tuple[str, str]], failed: int, inbox: int) -> s
     return None
 
 
-def discard(layout: Layout, one: Failed) -> None:
+def discard(layout: Layout, one: FailedDrawing) -> None:
     """Delete a failed drawing, its sidecar, and last its error report."""
     for suffix in ("", OPTIONS_SUFFIX, ERROR_SUFFIX):
         path = layout.failed / (one.name + suffix)

@@ -111,7 +111,7 @@ class Spool:
 
     @classmethod
     @contextmanager
-    def opened(cls, root: Path) -> Iterator[Spool]:
+    def open(cls, root: Path) -> Iterator[Spool]:
         """Create missing folders, check them, and start an instance that ends with the `with` block.
 
         Raises:
@@ -144,7 +144,7 @@ class Spool:
         """Whether this instance still owns a job. Raises OSError if that can't be determined."""
         return exists(self.path(job))
 
-    def is_hollow(self, job: Job) -> bool:
+    def has_lost_source(self, job: Job) -> bool:
         """Whether another process removed the source of a job that is neither published nor failed. Raises OSError as `holds`."""
         return not any(exists(self.path(job) / name) for name in (SOURCE, MANIFEST, ERROR))
 
@@ -186,7 +186,7 @@ class Spool:
             self._half_claimed.add(job.id)
         return job
 
-    def complete(self, job: Job) -> None:
+    def finish_claim(self, job: Job) -> None:
         """Finish a claim that could be neither finished nor undone. Raises OSError if that still fails."""
         if job.id in self._half_claimed:
             with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
@@ -202,7 +202,7 @@ class Spool:
         """Whether the source of a job of this instance exists."""
         return os.path.lexists(self.path(job) / SOURCE)
 
-    def ordinary(self, job: Job) -> bool:
+    def has_expected_type(self, job: Job) -> bool:
         """Whether the source is still a regular file, or a folder: the name may have been replaced before the claim."""
         mode = os.lstat(self.path(job) / SOURCE).st_mode
         return stat.S_ISDIR(mode) if job.is_folder else stat.S_ISREG(mode)
@@ -215,7 +215,7 @@ class Spool:
         """
         place = self.path(job)
         if not (exists(place / SOURCE) or exists(place / SIDECAR)):  # another process removed its files
-            self.forget(job)
+            self.remove(job)
             return True
         with open_folder(self.layout.inbox, job.folder, make=True) as inbox:
             if job.sidecar and exists(place / SIDECAR):
@@ -228,13 +228,13 @@ class Spool:
                     return False
             os.fsync(inbox)
             sync_folder(place)
-        self.forget(job)
+        self.remove(job)
         return True
 
-    def acknowledge(self, job: Job, *, is_kept: bool) -> None:
+    def acknowledge(self, job: Job, *, keep_source: bool) -> None:
         """Move a published job to `done` without its results, which are in the outbox; or remove it. See `sync_acknowledged`."""
-        if not is_kept:
-            self.forget(job)
+        if not keep_source:
+            self.remove(job)
             return
         target = self.layout.done / job.id
         rename(self.path(job), target)
@@ -252,13 +252,13 @@ class Spool:
                 sync_folder(self.layout.done)
                 sync_folder(self.own)
 
-    def clear(self, job: Job) -> None:
+    def remove_results(self, job: Job) -> None:
         """Remove unpublished results of a job: on a full disk, the job file needs the space."""
         shutil.rmtree(self.path(job) / RESULT, ignore_errors=True)
         shutil.rmtree(self.path(job) / ANNOTATIONS, ignore_errors=True)
         shutil.rmtree(self.path(job) / CHARACTER, ignore_errors=True)
 
-    def forget(self, job: Job) -> None:
+    def remove(self, job: Job) -> None:
         """Remove a job's folder; its source has been moved or is not needed. It is first renamed, so that no daemon takes it for a job."""
         gone = self.own / f".gone-{job.id}"
         rename(self.path(job), gone)

@@ -192,7 +192,7 @@ def recovered(dice: random.Random, place: Path) -> str:
     """A job of a dead daemon, one of whose files a bad disk changed, taken over: where its source is then."""
     root = place / "root"
     content = b"a drawing"
-    with Spool.opened(root) as spool:
+    with Spool.open(root) as spool:
         (root / "inbox" / "drawing.png").write_bytes(content)
         job = spool.claim("drawing.png", (), is_folder=False, sidecar=None, now_s=time.time())
         if job is None:

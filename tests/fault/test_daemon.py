@@ -298,7 +298,7 @@ def test_linked_outbox_folder_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_damaged_job_file_loses_only_the_name(tmp_path: Path) -> None:
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         for number, damage in enumerate((b"", b"{", b'{"schema": 0}', b"\xff")):
             drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
             job = spool.claim(f"picture{number}.png", (), is_folder=False, sidecar=None, now_s=1e9)
@@ -316,7 +316,7 @@ def test_damaged_job_file_loses_only_the_name(tmp_path: Path) -> None:
 
 def test_jobs_of_later_version_wait_for_it(tmp_path: Path) -> None:
     content = drop(tmp_path, "picture.png", b"picture")
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         job = spool.claim("picture.png", (), is_folder=False, sidecar=None, now_s=1e9)
         assert job is not None
         fields = json.loads((spool.path(job) / "job.json").read_text())

@@ -14,7 +14,7 @@ from spool_oracle import Places, check_published, check_tidy
 from stepped_daemon import SteppedDaemon
 
 from daemon.files.durable import write_durably
-from daemon.spool.quarantine import quarantined
+from daemon.spool.quarantine import failed_drawings
 from daemon.spool.spool import Job, Spool
 
 CONTENT = b"a drawing"
@@ -23,7 +23,7 @@ OUTPUT = {"result": "0000.gif", "label": [], "file": "drawing.gif"}
 
 def left_by_a_dead_daemon(root: Path, name: str, fields: dict[str, Any]) -> None:
     """A claimed drawing, one of whose files has other or additional content."""
-    with Spool.opened(root) as spool:
+    with Spool.open(root) as spool:
         (root / "inbox" / "drawing.png").write_bytes(CONTENT)
         job = spool.claim("drawing.png", (), is_folder=False, sidecar=None, now_s=2e9)
         assert job is not None
@@ -90,7 +90,7 @@ def test_retry_never_leaves_inbox(tmp_path: Path) -> None:
     (tmp_path / "drawing.png").write_bytes(CONTENT)
     for reason in ({"name": "../x.png"}, {"folder": [".."]}, {"folder": "x/y"}, {"sidecar": "../x.json"}):
         (tmp_path / "drawing.png.error.json").write_text(json.dumps(reason))
-        assert [one.reason for one in quarantined(tmp_path)] == [{}]
+        assert [one.reason for one in failed_drawings(tmp_path)] == [{}]
 
 
 def test_deeply_nested_json_is_damage() -> None:

@@ -88,7 +88,7 @@ def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
     """The link is moved like the file that it replaced, recognized, and never opened."""
     secret = tmp_path / "secret"
     secret.write_bytes(b"not yours")
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         scanner = Scanner(spool.layout.inbox, StabilityRules(), max_depth=2, has_leases=True)
         drop(tmp_path, "picture.png", b"picture")
         scanner.scan(0.0)
@@ -97,7 +97,7 @@ def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
         (spool.layout.inbox / "picture.png").symlink_to(secret)
         job = spool.claim(candidate.name, candidate.folder, is_folder=False, sidecar=None, now_s=1e9)
         assert job is not None
-        assert not spool.ordinary(job)
+        assert not spool.has_expected_type(job)
         with pytest.raises(DecodeError):
             untrusted.read_untrusted(spool.path(job) / "source", 100)
     records = drained(tmp_path)
@@ -110,7 +110,7 @@ def test_inbox_folder_swapped_for_link_is_not_entered(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "picture.png").write_bytes(b"theirs")
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         drop(tmp_path, "dab/picture.png", b"ours")
         shutil.rmtree(spool.layout.inbox / "dab")
         (spool.layout.inbox / "dab").symlink_to(elsewhere)
@@ -124,7 +124,7 @@ def test_inbox_folder_swapped_for_link_is_not_entered(tmp_path: Path) -> None:
 def test_flickering_outbox_link_leads_nothing_out(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         outbox = spool.layout.outbox
         (outbox / "dab").mkdir()
         (outbox / "link").symlink_to(elsewhere)

@@ -172,7 +172,7 @@ def test_reload_does_not_disturb_running_jobs(tmp_path: Path) -> None:
 
 def test_backlog_survives_upgrade_and_downgrade(tmp_path: Path) -> None:
     """This version leaves jobs of a later version alone, and the later version finishes them."""
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         for number in range(2):
             drop(tmp_path, f"picture{number}.png", b"picture %d" % number)
         for number, schema in enumerate((1, 2)):

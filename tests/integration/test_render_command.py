@@ -194,7 +194,7 @@ def test_the_originals_scene_files_are_rendered_as_they_are(reference_root: Path
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--motion", "moonwalk"], "moonwalk"),
+        (["--motion", "teleport"], "teleport"),
         (["--size", "huge"], "WIDTHxHEIGHT"),
         (["--fps", "0"], "frame rate"),
         (["--background", "blurple"], "blurple"),

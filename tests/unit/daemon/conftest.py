@@ -17,5 +17,5 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     """One daemon's, in a folder of its own."""
     from daemon.spool.spool import Spool  # not before tests are collected: tests/benchmarks/mutants.py puts another in its place
 
-    with Spool.opened(tmp_path / "root") as opened:
+    with Spool.open(tmp_path / "root") as opened:
         yield opened

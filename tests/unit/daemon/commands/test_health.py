@@ -16,7 +16,7 @@ from daemon.spool.spool import Spool
 
 @pytest.fixture
 def spool(tmp_path):
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         yield spool
 
 
@@ -82,7 +82,7 @@ def test_unhealthy_without_daemon(spool, status_file):
 
 
 def test_ignores_status_of_dead_daemon(tmp_path):
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         StatusFile(status_path(spool)).publish({"summary": "idle"})
     found = check_health(spool.layout, patience_s=30.0)
     assert not found.is_good
@@ -97,7 +97,7 @@ def test_ignores_daemon_on_another_host(spool, status_file):
 def test_reports_hanging_daemon_beside_a_healthy_one(spool, status_file, tmp_path):
     status_file.publish({"summary": "hangs"})
     beat_ago(spool, 99.0)
-    with Spool.opened(tmp_path) as other:
+    with Spool.open(tmp_path) as other:
         StatusFile(status_path(other)).publish({"summary": "is well"})
         found = check_health(spool.layout, patience_s=30.0)
     assert not found.is_good

@@ -10,7 +10,7 @@ from claimed_jobs import claimed, dropped, names_below, with_results
 from typer.testing import CliRunner
 
 from daemon.cli import app
-from daemon.commands.jobs import JobRow, JobState, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
+from daemon.commands.jobs import DrawingState, JobRow, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
 from daemon.spool.layout import Layout
 from daemon.spool.publish import publish
 from daemon.spool.quarantine import quarantine
@@ -23,14 +23,14 @@ def failed(spool: Spool, name: str) -> str:
     job = claimed(spool, name, folder=("dab",), sidecar=b"{}")
     reason = {"job_id": job.id, "error_type": "no_figure", "message": "no figure there"}
     quarantine(spool.layout.failed, spool.path(job), job, reason)
-    spool.forget(job)
+    spool.remove(job)
     return job.id
 
 
 def published(spool: Spool, name: str) -> str:
     job = claimed(spool, name)
     publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
-    spool.acknowledge(job, is_kept=True)
+    spool.acknowledge(job, keep_source=True)
     return job.id
 
 
@@ -50,19 +50,19 @@ def test_lists_every_drawing_with_its_state(spool: Spool) -> None:
     write_status(spool, running=[running.id], deferred={held.id: "changed"}, waiting=waits)
     found = list_jobs(spool.layout, done=False)
     assert set(found) == {
-        JobRow(JobState.INBOX, "", "new.png", ""),
-        JobRow(JobState.INBOX, "", "dab/old.png", "writer, for 61 s"),
-        JobRow(JobState.INBOX, "", "link.png", "not_regular"),
-        JobRow(JobState.RUNNING, running.id, "running.png"),
-        JobRow(JobState.WAITING, held.id, "held.png", "changed"),
-        JobRow(JobState.WAITING, waiting.id, "?", ""),
-        JobRow(JobState.FAILED, no_figure, "failed.png", "no_figure: no figure there"),
+        JobRow(DrawingState.INBOX, "", "new.png", ""),
+        JobRow(DrawingState.INBOX, "", "dab/old.png", "writer, for 61 s"),
+        JobRow(DrawingState.INBOX, "", "link.png", "not_regular"),
+        JobRow(DrawingState.RUNNING, running.id, "running.png"),
+        JobRow(DrawingState.WAITING, held.id, "held.png", "changed"),
+        JobRow(DrawingState.WAITING, waiting.id, "?", ""),
+        JobRow(DrawingState.FAILED, no_figure, "failed.png", "no_figure: no figure there"),
     }
-    assert list_jobs(spool.layout, done=True)[-1] == JobRow(JobState.DONE, done, "done.png", "done.gif")
+    assert list_jobs(spool.layout, done=True)[-1] == JobRow(DrawingState.DONE, done, "done.png", "done.gif")
 
 
 def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
-    with Spool.opened(tmp_path) as spool:
+    with Spool.open(tmp_path) as spool:
         job = claimed(spool)
         write_status(spool, running=[job.id])
         dropped(spool, "new.png")
@@ -70,8 +70,8 @@ def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
     (spool.layout.work / "a file").touch()
     (spool.own / "no job").mkdir()
     assert list_jobs(spool.layout, done=True) == [
-        JobRow(JobState.INBOX, "", "new.png", "no daemon is running"),
-        JobRow(JobState.ORPHANED, job.id, "garlic.png", "its daemon died; the next daemon resumes it"),
+        JobRow(DrawingState.INBOX, "", "new.png", "no daemon is running"),
+        JobRow(DrawingState.ORPHANED, job.id, "garlic.png", "its daemon died; the next daemon resumes it"),
     ]
 
 
@@ -81,8 +81,8 @@ def test_lists_damaged_jobs(spool: Spool) -> None:
     (spool.layout.done / done / "manifest.json").write_text("{")
     (spool.layout.done / "no job").mkdir()
     assert list_jobs(spool.layout, done=True) == [
-        JobRow(JobState.FAILED, "", "lost.png", "?: its error report is missing"),
-        JobRow(JobState.DONE, done, "?", ""),
+        JobRow(DrawingState.FAILED, "", "lost.png", "?: its error report is missing"),
+        JobRow(DrawingState.DONE, done, "?", ""),
     ]
 
 
@@ -157,7 +157,7 @@ def test_unknown_name_stops_retry_and_discard(spool: Spool, wanted: list[str], n
 
 
 def test_table_is_as_wide_as_its_content() -> None:
-    text = job_table([JobRow(JobState.FAILED, "ID", "a long name.png", "reason"), JobRow(JobState.INBOX, "", "b.png")])
+    text = job_table([JobRow(DrawingState.FAILED, "ID", "a long name.png", "reason"), JobRow(DrawingState.INBOX, "", "b.png")])
     assert text.splitlines() == [
         "state   job  name             why",
         "failed  ID   a long name.png  reason",
@@ -167,7 +167,7 @@ def test_table_is_as_wide_as_its_content() -> None:
 
 
 def test_table_shortens_and_cleans_reasons() -> None:
-    (_, line) = job_table([JobRow(JobState.FAILED, "1", "a.png", "no_answer: \x1b[2Jboom\nstate  job\n" + "x" * 1000)]).splitlines()
+    (_, line) = job_table([JobRow(DrawingState.FAILED, "1", "a.png", "no_answer: \x1b[2Jboom\nstate  job\n" + "x" * 1000)]).splitlines()
     assert line.startswith("failed  1    a.png  no_answer: [2Jboom state job xxx")
     assert line.endswith("x...")
     assert len(line) < 250

@@ -325,7 +325,7 @@ def test_next_daemon_resumes_after_stop(tmp_path: Path) -> None:
 
 def leave_job(root: Path, change: Callable[[Spool, Any], None] = lambda *_: None) -> str:
     """Leave a job of a dead daemon; returns its id."""
-    with Spool.opened(root) as dead:
+    with Spool.open(root) as dead:
         job = claimed(dead)
         change(dead, job)
     return job.id

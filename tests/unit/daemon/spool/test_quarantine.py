@@ -12,7 +12,7 @@ import pytest
 from claimed_jobs import claimed, dropped, names_below
 
 from daemon.spool import quarantine as quarantining
-from daemon.spool.quarantine import Failed, discard, finish_quarantine, quarantine, quarantined, retry
+from daemon.spool.quarantine import FailedDrawing, discard, failed_drawings, finish_quarantine, quarantine, retry
 from daemon.spool.spool import Job, Spool
 from pipeline.errors import OptionError
 
@@ -154,7 +154,7 @@ def test_moves_irregular_sidecar_unread(spool: Spool, monkeypatch: pytest.Monkey
     options = spool.layout.failed / "garlic.png.options.json"
     assert options.exists()
     assert not options.is_file()
-    (one,) = quarantined(spool.layout.failed)
+    (one,) = failed_drawings(spool.layout.failed)
     discard(spool.layout, one)
     assert not list(spool.layout.failed.iterdir())
 
@@ -206,7 +206,7 @@ def test_lists_oldest_first_with_reports(spool: Spool) -> None:
         put_away(spool, claimed(spool, name), message=name)
     jobs = sorted(str(reason_of(spool, name)["job_id"]) for name in ("a.png", "b.png"))
     (spool.layout.failed / ".hidden").touch()
-    found = quarantined(spool.layout.failed)
+    found = failed_drawings(spool.layout.failed)
     assert [each.job_id for each in found] == jobs
     assert {(each.name, each.reason["message"]) for each in found} == {("a.png", "a.png"), ("b.png", "b.png")}
 
@@ -228,15 +228,15 @@ def test_ignores_reports_with_paths(spool: Spool, reason: str | None) -> None:
     (spool.layout.failed / "garlic.png").touch()
     if reason is not None:
         (spool.layout.failed / "garlic.png.error.json").write_text(reason)
-    assert quarantined(spool.layout.failed) == [Failed("garlic.png", {})]
-    assert retry(spool.layout, Failed("garlic.png", {})) == spool.layout.inbox / "garlic.png"
+    assert failed_drawings(spool.layout.failed) == [FailedDrawing("garlic.png", {})]
+    assert retry(spool.layout, FailedDrawing("garlic.png", {})) == spool.layout.inbox / "garlic.png"
 
 
 def test_retry_moves_drawing_and_sidecar_back(spool: Spool) -> None:
     put_away(spool, claimed(spool))
     put_away(spool, claimed(spool, folder=("dab", "inner"), sidecar=b"{}"))
     (spool.layout.inbox / "dab" / "inner").rmdir()
-    second = next(each for each in quarantined(spool.layout.failed) if each.name == "garlic-2.png")
+    second = next(each for each in failed_drawings(spool.layout.failed) if each.name == "garlic-2.png")
     assert retry(spool.layout, second) == spool.layout.inbox / "dab" / "inner" / "garlic.png"
     assert names_below(spool.layout.inbox) == ["dab/inner/garlic.json", "dab/inner/garlic.png"]
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json"]
@@ -247,7 +247,7 @@ def test_retry_does_not_replace_files_in_the_inbox(spool: Spool, name: str) -> N
     put_away(spool, claimed(spool, sidecar=b"{}"))
     dropped(spool, name, b"another")
     with pytest.raises(OptionError, match=rf"^{name} is already in the inbox"):
-        retry(spool.layout, quarantined(spool.layout.failed)[0])
+        retry(spool.layout, failed_drawings(spool.layout.failed)[0])
     assert names_below(spool.layout.inbox) == [name]  # its sidecar would be claimed with the other drawing
     assert (spool.layout.inbox / name).read_bytes() == b"another"
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
@@ -264,7 +264,7 @@ def test_retry_moves_all_or_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(quarantining, "rename_without_replacing", late)
     with pytest.raises(OptionError, match=r"^garlic\.png is already in the inbox"):
-        retry(spool.layout, quarantined(spool.layout.failed)[0])
+        retry(spool.layout, failed_drawings(spool.layout.failed)[0])
     assert names_below(spool.layout.inbox) == ["garlic.png"]
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
 
@@ -275,7 +275,7 @@ def test_lists_character_named_like_a_report(spool: Spool, name: str) -> None:
     job = spool.claim(name, (), is_folder=True, sidecar=None, now_s=1e9)
     assert job is not None
     put_away(spool, job)
-    (one,) = quarantined(spool.layout.failed)
+    (one,) = failed_drawings(spool.layout.failed)
     assert retry(spool.layout, one) == spool.layout.inbox / name
 
 
@@ -286,6 +286,6 @@ def test_discard_deletes_drawing_report_and_sidecar(spool: Spool) -> None:
     (spool.layout.failed / "link").symlink_to(spool.layout.inbox)
     dropped(spool, "stays.png")
     for name in ("garlic.png", "king", "link", "nothing"):
-        discard(spool.layout, Failed(name, {}))
+        discard(spool.layout, FailedDrawing(name, {}))
     assert names_below(spool.layout.failed) == []
     assert names_below(spool.layout.inbox) == ["stays.png"]

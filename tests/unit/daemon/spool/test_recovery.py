@@ -25,7 +25,7 @@ from daemon.spool.spool import Job, Spool, read_job
 @pytest.fixture
 def left(tmp_path: Path) -> Spool:
     """The spool of a dead daemon, whose lock is free."""
-    with Spool.opened(tmp_path / "root") as dead:
+    with Spool.open(tmp_path / "root") as dead:
         (dead.own / "keeps the folder").touch()
     (dead.own / "keeps the folder").unlink()
     return dead
@@ -200,7 +200,7 @@ def test_job_of_later_version_is_left_unchanged(left: Spool, spool: Spool, schem
 
 
 def test_jobs_of_living_daemons_stay_theirs(spool: Spool, tmp_path: Path) -> None:
-    with Spool.opened(tmp_path / "root") as other:
+    with Spool.open(tmp_path / "root") as other:
         job = claimed(other)
         assert found(spool) == []
         assert other.holds(job)

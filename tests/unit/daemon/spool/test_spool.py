@@ -203,13 +203,13 @@ def test_finishes_later_a_claim_that_can_not_be_undone(spool: Spool, monkeypatch
     assert job is not None
     assert source_of(spool, job) == b"a drawing"
     with pytest.raises(OSError, match="Input/output"):
-        spool.complete(job)
-    spool.complete(job)
+        spool.finish_claim(job)
+    spool.finish_claim(job)
     assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
     assert (spool.path(job) / "sidecar.json").read_bytes() == b"ours"
     assert (spool.layout.inbox / "dab" / "garlic.png").read_bytes() == b"another"
     assert (spool.layout.inbox / "dab" / "garlic.json").read_bytes() == b"{}"
-    spool.complete(job)  # finished: the sidecar in the inbox now belongs to another drawing
+    spool.finish_claim(job)  # finished: the sidecar in the inbox now belongs to another drawing
     assert (spool.layout.inbox / "dab" / "garlic.json").exists()
 
 
@@ -220,7 +220,7 @@ def test_finishes_claim_without_sidecar_if_folder_is_gone(spool: Spool, monkeypa
     job = spool.claim("garlic.png", ("dab",), is_folder=False, sidecar="garlic.json", now_s=NOW_S)
     assert job is not None
     (spool.layout.inbox / "dab").rmdir()
-    spool.complete(job)
+    spool.finish_claim(job)
     assert spool.has_source(job)
 
 
@@ -231,13 +231,13 @@ def test_detects_source_of_another_type(spool: Spool) -> None:
     job = claimed(spool)
     source = spool.path(job) / "source"
     character = dataclasses.replace(job, is_folder=True)
-    assert (spool.ordinary(job), spool.ordinary(character)) == (True, False)
+    assert (spool.has_expected_type(job), spool.has_expected_type(character)) == (True, False)
     source.unlink()
     source.mkdir()
-    assert (spool.ordinary(job), spool.ordinary(character)) == (False, True)
+    assert (spool.has_expected_type(job), spool.has_expected_type(character)) == (False, True)
     source.rmdir()
     source.symlink_to(spool.layout.inbox)
-    assert (spool.ordinary(job), spool.ordinary(character)) == (False, False)
+    assert (spool.has_expected_type(job), spool.has_expected_type(character)) == (False, False)
     assert spool.has_source(job)
 
 
@@ -245,9 +245,9 @@ def test_detects_source_of_another_type(spool: Spool) -> None:
 def test_detects_lost_source(spool: Spool, left: str) -> None:
     job = claimed(spool)
     (spool.path(job) / "source").rename(spool.path(job) / left)
-    assert not spool.is_hollow(job)
+    assert not spool.has_lost_source(job)
     (spool.path(job) / left).unlink()
-    assert spool.is_hollow(job)
+    assert spool.has_lost_source(job)
     assert not spool.has_source(job)
 
 
@@ -270,9 +270,9 @@ def test_removes_unpublished_results_only(spool: Spool) -> None:
     for name in ("result", "annotations", "character"):
         (spool.path(job) / name).mkdir()
         (spool.path(job) / name / "file").touch()
-    spool.clear(job)
+    spool.remove_results(job)
     assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
-    spool.clear(job)
+    spool.remove_results(job)
 
 
 # --- ways out --------------------------------------------------------------------------------------------------------
@@ -314,8 +314,8 @@ def test_acknowledge_keeps_source_without_results_or_removes_job(spool: Spool) -
     for job in (kept, forgotten):
         (spool.path(job) / "result").mkdir()
         (spool.path(job) / "annotations").mkdir()
-    spool.acknowledge(kept, is_kept=True)
-    spool.acknowledge(forgotten, is_kept=False)
+    spool.acknowledge(kept, keep_source=True)
+    spool.acknowledge(forgotten, keep_source=False)
     assert names_below(spool.layout.root) == [f"spool/done/{kept.id}/{name}" for name in ("job.json", "sidecar.json", "source")]
     assert sorted(path.name for path in (spool.layout.done / kept.id).iterdir()) == ["annotations", "job.json", "sidecar.json", "source"]
     assert [path.name for path in spool.own.iterdir()] == [".lock"]
@@ -326,7 +326,7 @@ def test_syncs_acknowledged_jobs_together(spool: Spool, monkeypatch: pytest.Monk
     jobs = [claimed(spool, f"{number}.png") for number in range(3)]
     monkeypatch.setattr(spool_module, "sync_folder", synced.append)
     for job in jobs:
-        spool.acknowledge(job, is_kept=True)
+        spool.acknowledge(job, keep_source=True)
     assert not synced
     spool.sync_acknowledged()
     assert synced == [spool.layout.done, spool.own]
@@ -339,10 +339,10 @@ def test_syncs_acknowledged_jobs_together(spool: Spool, monkeypatch: pytest.Monk
 
 def test_removed_job_is_gone_even_if_sync_fails(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = claimed(spool), claimed(spool, "other.png")
-    spool.forget(first)
+    spool.remove(first)
     assert not spool.holds(first)
     monkeypatch.setattr(spool_module, "sync_folder", failing(errno.EIO))
-    spool.forget(second)
+    spool.remove(second)
     assert not spool.holds(second)
     gone = spool.own / f".gone-{second.id}"
     assert names_below(gone) == ["job.json", "source"]  # whole, in case of a power cut; the next daemon removes it
@@ -354,18 +354,18 @@ def test_removed_job_is_gone_even_if_sync_fails(spool: Spool, monkeypatch: pytes
 
 
 def test_ending_instance_removes_its_folder_unless_it_has_jobs(tmp_path: Path) -> None:
-    with Spool.opened(tmp_path / "empty") as spool:
+    with Spool.open(tmp_path / "empty") as spool:
         assert spool.own.is_dir()
     assert list(spool.layout.work.iterdir()) == []
-    with Spool.opened(tmp_path / "full") as spool:
+    with Spool.open(tmp_path / "full") as spool:
         job = claimed(spool)
     assert source_of(spool, job) == b"a drawing"
 
 
 def test_syncs_acknowledged_jobs_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    with Spool.opened(tmp_path) as spool:
-        spool.acknowledge(claimed(spool), is_kept=True)
+    with Spool.open(tmp_path) as spool:
+        spool.acknowledge(claimed(spool), keep_source=True)
         monkeypatch.setattr(spool_module, "sync_folder", synced.append)
     assert spool.layout.done in synced
 
@@ -441,8 +441,8 @@ def test_ignores_folders_that_can_not_be_removed(spool: Spool, monkeypatch: pyte
     dropped(spool, "third.png")
     monkeypatch.setattr(os, "rmdir", failing(errno.EIO, 99))
     monkeypatch.setattr(os, "unlink", failing(errno.EIO, 99))
-    spool.acknowledge(kept, is_kept=True)
-    spool.acknowledge(forgotten, is_kept=False)
+    spool.acknowledge(kept, keep_source=True)
+    spool.acknowledge(forgotten, keep_source=False)
     assert spool.claim("nothing.png", (), is_folder=False, sidecar=None, now_s=NOW_S) is None
     monkeypatch.setattr(spool_module, "create_durably", failing(errno.ENOSPC))
     with pytest.raises(OSError, match="No space"):
