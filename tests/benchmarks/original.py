@@ -60,7 +60,7 @@ def found(environ: Mapping[str, str]) -> Original | None:
 
 
 def scene_of(character: Path, motion: Path, retarget: Path, output: Path) -> dict[str, object]:
-    """A scene file's content (COMPAT: mvc config): transparent background, its own camera, 500 x 500."""
+    """Content of a scene file (etc/doc/file-formats.md, "Scene file"): transparent background, default camera, 500 x 500."""
     figure = {"character_cfg": str(character / "char_cfg.yaml"), "motion_cfg": str(motion), "retarget_cfg": str(retarget)}
     return {
         "scene": {"ANIMATED_CHARACTERS": [figure]},

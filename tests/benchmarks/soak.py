@@ -1,4 +1,4 @@
-"""Row 4 of the faults (OPERATIONS.md): a daemon that is killed again and again, at random, on a backlog of 500 files.
+"""Fault 4 of etc/doc/faults.md: a daemon is killed again and again, at random times, during a backlog of 500 files.
 
     python tests/benchmarks/soak.py --minutes 30 [--seed 0] [--root FOLDER] [--nice 0] [--real]
 

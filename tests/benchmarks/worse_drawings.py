@@ -37,7 +37,7 @@ def crop_and_mask(root: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def threshold_and_flood_mask(rgb: np.ndarray) -> np.ndarray:
-    """The mask as COMPAT.md, section 1, describes the original's method; an empty one where it gives up."""
+    """Mask by AnimatedDrawings' method (etc/doc/file-formats.md, "Annotation folder"); an empty one where it gives up."""
     dark = rgb.min(axis=2)
     ink = 255 - cv2.adaptiveThreshold(dark, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, 115, 8)
     square = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))

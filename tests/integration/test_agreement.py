@@ -1,4 +1,4 @@
-"""The same numbers as AnimatedDrawings' algorithm in double precision (COMPAT.md, section 10), within 1e-4 of the figure's size."""
+"""Agreement with AnimatedDrawings' algorithm in double precision, within 1e-4 of the figure's size (etc/doc/algorithm.md, "Agreement")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joint positions against the numbers of AnimatedDrawings' own algorithm (COMPAT.md, sections 9 and 10)."""
+"""Joint positions compared with those of AnimatedDrawings' algorithm (etc/doc/algorithm.md, "Motion", "Agreement")."""
 
 from __future__ import annotations
 
