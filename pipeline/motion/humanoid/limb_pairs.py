@@ -82,7 +82,10 @@ def _similarity(tree: BodyTree, branch: int, one: tuple[int, ...], other: tuple[
     ratios = []
     for (a, b), (c, d) in zip(_bones(branch, one), _bones(branch, other), strict=False):
         ratios.append(abs(math.log((tree.length(a, b) + small) / (tree.length(c, d) + small))))
-    return math.exp(-2.0 * float(np.mean(ratios[:4])))
+    compared = ratios[:4]
+    if len(compared) == 4 and compared[3] == max(compared):
+        compared.pop()  # one hand may hold something
+    return math.exp(-2.0 * float(np.mean(compared)))
 
 
 def _bones(branch: int, way: tuple[int, ...]) -> Iterator[tuple[int, int]]:
@@ -120,6 +123,18 @@ def _runs_through_a_limb(trunk: tuple[int, ...], pairs: list[LimbPair]) -> bool:
     return bool(starts & set(trunk[1:]))
 
 
+def _holds_limbs(pair: LimbPair, pairs: list[LimbPair]) -> bool:
+    """Whether one of a pair has mirrored limbs on it that are no fingers: then it is a trunk."""
+    nodes = {*pair.first, *pair.second}
+    return any(
+        other.similarity >= MIRRORED
+        and other.reach > 0.5 * pair.reach
+        and other.branch in nodes
+        and pair.branch not in {*other.first, *other.second}
+        for other in pairs
+    )
+
+
 def _body(tree: BodyTree, legs: LimbPair, arms: LimbPair, pairs: list[LimbPair]) -> Limbs | None:
     trunk = tree.path(legs.branch, arms.branch)
     if len(trunk) < 2 or trunk[1] in {legs.first[0], legs.second[0]} or trunk[-2] in {arms.first[0], arms.second[0]}:
@@ -135,6 +150,7 @@ def _body(tree: BodyTree, legs: LimbPair, arms: LimbPair, pairs: list[LimbPair])
     score += 1.5 * (arm_lean - leg_lean)  # legs go on where the trunk ends; arms reach along it or aside
     score -= (math.log(arms.reach / legs.reach / ARM_TO_LEG) / 0.5) ** 2
     score -= 4.0 * _runs_through_a_limb(trunk, pairs)
+    score -= 4.0 * (_holds_limbs(legs, pairs) + _holds_limbs(arms, pairs))
     score += 1.5 * min(1.0, head_reach / (0.1 * tree.size)) - 1.0 * min(1.0, tail / (0.1 * tree.size))
     score += 0.8 * (len(tree.path(tree.root, arms.branch)) > len(tree.path(tree.root, legs.branch)))
     score += _name_score(tree, legs, ARM_PARTS, LEG_PARTS) - _name_score(tree, arms, ARM_PARTS, LEG_PARTS)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from random_bodies import random_body
 from written_bvh import BODY, UPWARDS, waving_bvh
 
 from pipeline.motion.bvh import bvh_from_text
@@ -162,3 +163,17 @@ def test_a_body_that_lies_is_upright_as_its_rest_pose_or_its_format_says() -> No
     assert find_body(clip.joint_names, clip.parents, lying).up is UpAxis.Z
     assert find_body(clip.joint_names, clip.parents, lying, declared_up=UpAxis.Y, rest=clip.rest).up is UpAxis.Y
     assert find_body(clip.joint_names, clip.parents, lying, declared_up=UpAxis.Y).confidence > ENOUGH
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_finds_the_limbs_of_a_body_at_random(seed: int) -> None:
+    """No names, any proportions, props and worlds: a limb is right if its joints are where the body's are."""
+    made, places = random_body(np.random.default_rng(seed))
+    body = find_body(made.names, np.array(made.parents, np.int32), places)
+    assert body is not None
+    assert body.up is UpAxis(made.up)
+    for name, joints in made.limbs.items():
+        limb = getattr(body, name.replace(" ", "_"))
+        for joint, given in zip(limb.joints[:3], joints, strict=True):
+            apart = np.abs(places[:, made.names.index(joint)] - places[:, given]).max()
+            assert apart < 2.5, (name, joint, f"J{given}", body.confidence)
