@@ -5,6 +5,8 @@
 # make lint      style, types, import contracts, shell scripts
 # make bench     where the time goes, as tables
 # make lock      requirements.lock and torchserve/requirements.lock anew, with the newest versions that pyproject.toml allows
+# make lowest    unit and property tests with the lowest versions that pyproject.toml allows
+# make newest    the same with the newest releases, and which of them breaks what
 # Each sets up what it needs: system libraries, the virtual environment in .venv/, the dependencies of requirements.lock. `make demo` installs
 # doodled alone, the others its development tools, too.
 
@@ -13,7 +15,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo test coverage mutants lint lint-style lint-types lint-imports lint-scripts bench lock clean
+.PHONY: demo test coverage mutants lint lint-style lint-types lint-imports lint-scripts bench lock lowest newest clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml requirements.lock .ci/setup
@@ -60,9 +62,15 @@ lint-scripts:
 bench: $(READY_DEV)
 	$(VENV)/bin/python tests/benchmarks/animation.py
 
-lock: $(READY_DEV)
+UV := $(VENV)/bin/uv
+$(UV): $(READY_DEV)
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -c requirements.lock --group lock
+
+lock: $(UV)
 	@.ci/lock $(VENV)
+
+lowest newest: $(UV)
+	PYTHONPATH=. $(VENV)/bin/python .ci/try_versions.py $@ $(VENV)
 
 clean:
 	rm -rf $(VENV) out build dist
