@@ -74,7 +74,7 @@ def character_plan(character: Character, request: RenderRequest, environ: Mappin
     retarget_file = find_motion_file(request.retarget, environ) if request.retarget else None
     choices = replace(request.moves, retarget=retarget_file, clip=clip)
     motion = library.motion(motion_file, choices)
-    retarget = library.retarget(retarget_file) if retarget_file else library.matching_retarget(motion)
+    retarget = library.retarget(retarget_file) if retarget_file else library.matching_retarget(motion, character.rig.joint_names)
     suffix = request.format or default_format(environ)
     output = request.output or Path(f"{character.name}.{Path(name).stem}.{suffix}")
     camera = DEFAULT_CAMERA if request.camera is CameraChoice.ORIGINAL else None

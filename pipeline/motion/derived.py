@@ -59,12 +59,11 @@ def body_of(clip: MotionClip, choices: MotionChoices, family: RetargetConfig | N
     names = without_namespace(clip.joint_names)
     if clip.body is not None:
         return clip.body if choices.up is None else replace(clip.body, up=choices.up)
-    if family is not None:
-        config = spelt_as(family, names)
-        named = body_of_config(config, names, clip.positions, rest=clip.rest, up=choices.up, declared_up=clip.up)
-        if named is not None:
-            return named
-    return find_body(names, clip.parents, clip.positions, rest=clip.rest, up=choices.up, declared_up=clip.up, facing_axis=choices.facing)
+    found = find_body(names, clip.parents, clip.positions, rest=clip.rest, up=choices.up, declared_up=clip.up, facing_axis=choices.facing)
+    if family is None or (found is not None and found.is_four_legged and choices.retarget is None):
+        return found
+    config = spelt_as(family, names)
+    return body_of_config(config, names, clip.positions, rest=clip.rest, up=choices.up, declared_up=clip.up) or found
 
 
 def derived_motion(path: Path, clip: MotionClip, choices: MotionChoices, family: RetargetConfig | None) -> DerivedMotion:
@@ -105,7 +104,7 @@ def derived_motion(path: Path, clip: MotionClip, choices: MotionChoices, family:
         scale=1 / height if height > 0 else 1.0,
         loops=loops,
         travel=choices.travel or (Travel.IN_PLACE if loops else Travel.FOLLOW),
-        feet=(body.left_leg.end, body.right_leg.end),
+        feet=body.feet,
     )
     if body.doubts:
         notes.append(f"the skeleton's map is {body.confidence:.0%} sure: {'; '.join(body.doubts)}")
@@ -167,5 +166,7 @@ def _facing_the_viewer(
 
 def _ground_joint(names: tuple[str, ...], first: Floats, body: BodyMap) -> str:
     """The lower foot in the first frame."""
-    feet = [joint for leg in (body.left_leg, body.right_leg) for joint in leg.joints[2:]]
-    return min(feet, key=lambda joint: float(first[names.index(joint), 1]))
+    legs = (body.left_leg, body.right_leg, *((body.left_arm, body.right_arm) if body.is_four_legged else ()))
+    feet: list[str] = [joint for leg in legs for joint in leg.joints[2:]]
+    heights = {joint: float(first[names.index(joint), 1]) for joint in feet}
+    return min(feet, key=heights.__getitem__)

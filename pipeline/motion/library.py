@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -19,7 +19,7 @@ from pipeline.motion.clip import MotionClip, MotionSource
 from pipeline.motion.configs import MotionConfig, read_motion_config, read_retarget_config, spelt_as
 from pipeline.motion.configured import configured_motion
 from pipeline.motion.derived import AS_FOUND, MotionChoices, body_of, derived_motion
-from pipeline.motion.humanoid.body_config import body_config
+from pipeline.motion.humanoid.body_config import FOUR_LEGGED_JOINTS, body_config, four_legged_config
 from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap, find_body
 from pipeline.motion.joint_names import without_namespace
 from pipeline.motion.sources import exists, own_sources, source_of
@@ -144,8 +144,8 @@ class MotionLibrary:
         """
         return self._retargets.get(_path("retarget configuration", wanted, self._retarget_dirs, any_file=False), read_retarget_config)
 
-    def matching_retarget(self, motion: Motion) -> RetargetConfig:
-        """The configuration that drives a figure by the motion's joints.
+    def matching_retarget(self, motion: Motion, rig_joints: Collection[str] = ()) -> RetargetConfig:
+        """The configuration that drives a figure with `rig_joints`, or else a humanoid, by the motion's joints.
 
         That is what the motion's YAML file recommends, or else the first that needs only joints which the motion has (the shipped ones for
         figures drawn from the front are tried first, then the others by name), or else one made from the map of the motion's body.
@@ -156,14 +156,17 @@ class MotionLibrary:
         kept = next((kept for kept in self._motions.values() if kept.motion is motion), None)
         if kept is not None and kept.config is not None and kept.config.retarget:
             return self.retarget(kept.config.retarget)
-        named = self._named_retarget(motion.joint_names)
-        if named is not None:
-            return named
         body = kept.body if kept is not None else None
+        is_animal = set(rig_joints) >= FOUR_LEGGED_JOINTS
+        named = self._named_retarget(motion.joint_names)
+        if named is not None and not is_animal and not (body is not None and body.is_four_legged):
+            return named
         if body is None:
             body = find_body(motion.joint_names, motion.parents, motion.positions, up=UpAxis.Y)
         if body is None or body.confidence < ENOUGH:
             raise UnknownName("retarget configuration for the joints of motion", motion.name, self.retarget_names())
+        if is_animal:
+            return four_legged_config(body, f"found in {motion.name}")
         is_flat = isinstance(kept, _Kept) and isinstance(kept.content, MotionClip) and kept.content.is_flat
         return body_config(body, f"found in {motion.name}", is_flat=is_flat)
 

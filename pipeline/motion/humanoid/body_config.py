@@ -59,6 +59,42 @@ def body_config(body: BodyMap, name: str, *, is_flat: bool = False) -> RetargetC
     )
 
 
+FOUR_LEGGED_JOINTS = frozenset(f"{side}_{part}_{end}" for side in ("left", "right") for part in ("hip", "knee", "foot") for end in "fb")
+"""The legs of a drawn animal, front and back, as AnimatedDrawings' four-legged example calls them."""
+
+
+def four_legged_config(body: BodyMap, name: str) -> RetargetConfig:
+    """The retarget configuration of a body for a drawn animal that is seen from its right side, walking to the picture's right.
+
+    A four-legged body drives leg by leg; a person's legs drive both pairs.
+    """
+    fronts = (body.left_arm, body.right_arm) if body.is_four_legged else (body.left_leg, body.right_leg)
+    backs = (body.left_leg, body.right_leg)
+    trunk = (*body.trunk, *([body.head] if body.head else []))
+    legs = {(side, end): limb for end, limbs in (("f", fronts), ("b", backs)) for side, limb in zip(("left", "right"), limbs, strict=True)}
+    mapping = {
+        pair[0]: pair[1] for (side, end), limb in legs.items() for pair in _limb(f"{side}_knee_{end}", f"{side}_foot_{end}", limb).items()
+    }
+    if body.is_four_legged:
+        mapping |= {"torso": (body.hips, body.neck), "neck": (body.neck, body.head or body.neck)}
+    joints = tuple(dict.fromkeys([*trunk, *_joints(fronts), *_joints(backs)]))
+    return RetargetConfig(
+        name=name,
+        starting_location=STARTING_LOCATION,
+        projection_groups=(ProjectionGroup("Body", joints, ProjectionMethod.SAGITTAL),),
+        draw_groups=(
+            DrawGroup((body.hips,), ("right_hip_b", "left_hip_b", "right_hip_f", "left_hip_f", "hip", "torso", "neck")),
+            *(DrawGroup((limb.end,), (f"{side}_knee_{end}", f"{side}_foot_{end}")) for (side, end), limb in legs.items()),
+        ),
+        root_offset=RootOffset(
+            tuple((leg.start, leg.middle, leg.end) for leg in backs),
+            tuple((f"{side}_hip_b", f"{side}_knee_b", f"{side}_foot_b") for side in ("left", "right")),
+            "Body",
+        ),
+        mapping=mapping,
+    )
+
+
 def body_of_config(
     config: RetargetConfig,
     names: Sequence[str],

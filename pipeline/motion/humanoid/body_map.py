@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.motion import facing
 from pipeline.motion.humanoid.body_tree import BodyTree, body_trees
+from pipeline.motion.humanoid.four_legs import stands_on_four
 from pipeline.motion.humanoid.limb_joints import LimbJoints, arm_joints, leg_joints
 from pipeline.motion.humanoid.limb_pairs import LimbPair, Limbs, best_limbs
 from pipeline.motion.humanoid.name_hints import ARM_PARTS, LEG_PARTS, Part, left_one, part_named, parts_named
@@ -59,6 +60,7 @@ class BodyMap:
         confidence: 0 to 1.
         reasons: what the map rests on, a sentence each.
         doubts: what is ambiguous, a sentence each; empty where nothing is.
+        is_four_legged: an animal's: the arms are front legs.
     """
 
     hips: str
@@ -73,6 +75,13 @@ class BodyMap:
     confidence: float
     reasons: tuple[str, ...]
     doubts: tuple[str, ...] = ()
+    is_four_legged: bool = False
+
+    @property
+    def feet(self) -> tuple[str, ...]:
+        """The joints that stand on the ground: ankles, and wrists of an animal."""
+        arms = (self.left_arm.end, self.right_arm.end) if self.is_four_legged else ()
+        return (self.left_leg.end, self.right_leg.end, *arms)
 
     @property
     def facing_pairs(self) -> tuple[tuple[str, str], ...]:
@@ -128,7 +137,10 @@ class _Finding:
         doubts: list[str] = []
         confidence = (0.4 + 0.6 * limbs.legs.similarity) * (0.4 + 0.6 * limbs.arms.similarity)
         confidence *= self._structure(reasons, doubts)
-        found_up = self._up(rest, declared_up) if up is None else (up, 1.0, f"up is {up}, as asked for")
+        is_animal = self._is_four_legged(rest)
+        if is_animal:
+            reasons.append("four legs: arms and legs point the same way, across the trunk")
+        found_up = self._up(rest, declared_up, is_animal=is_animal) if up is None else (up, 1.0, f"up is {up}, as asked for")
         confidence *= found_up[1]
         (reasons if found_up[1] > 0.7 else doubts).append(found_up[2] + ("" if found_up[1] > 0.7 else "; --up settles it"))
         first_is_left, sure = self._sides(found_up[0], facing_axis, reasons, doubts)
@@ -149,6 +161,7 @@ class _Finding:
             confidence=round(confidence * sure, 2),
             reasons=tuple(reasons),
             doubts=tuple(doubts),
+            is_four_legged=is_animal,
         )
 
     def _structure(self, reasons: list[str], doubts: list[str]) -> float:
@@ -171,17 +184,40 @@ class _Finding:
             share *= 0.6
         return share
 
-    def _up(self, rest: Floats | None, declared: UpAxis | None) -> tuple[UpAxis, float, str]:
+    def _up(self, rest: Floats | None, declared: UpAxis | None, *, is_animal: bool) -> tuple[UpAxis, float, str]:
         legs, trunk = self.limbs.legs, self.limbs.trunk
+        hips, neck = self.tree.points[:, trunk[0]], self.tree.points[:, trunk[-1]]
         feet = (self._at(legs, self.legs.end, 0) + self._at(legs, self.legs.end, 1)) / 2
+        if is_animal:  # an animal's trunk is level: up is from the feet to the hips
+            axis, certainty = up_axis_of(feet, hips, 2 * hips - feet, resting=None, declared=declared)
+            return axis, certainty.value, certainty.reason
         resting = None
         if rest is not None:
             places = [self._rest(rest, legs.first[self.legs.end]), self._rest(rest, legs.second[self.legs.end])]
             resting = self._rest(rest, trunk[-1]) - (places[0] + places[1]) / 2
-        axis, certainty = up_axis_of(
-            feet, self.tree.points[:, trunk[0]], self.tree.points[:, trunk[-1]], resting=resting, declared=declared
-        )
+        axis, certainty = up_axis_of(feet, hips, neck, resting=resting, declared=declared)
         return axis, certainty.value, certainty.reason
+
+    def _is_four_legged(self, rest: Floats | None) -> bool:
+        """Whether it is an animal that moves: a person on all fours has no tail, and stands upright at rest."""
+        ends = [(self.limbs.legs, self.legs), (self.limbs.arms, self.arms)]
+        moving = [self._at(pair, joints.end, side) - self._at(pair, joints.start, side) for pair, joints in ends for side in (0, 1)]
+        trunk = self.tree.points[:, self.limbs.trunk[-1]] - self.tree.points[:, self.limbs.trunk[0]]
+        if not stands_on_four(trunk, moving[0] + moving[1], moving[2] + moving[3]):
+            return False
+        if self._has_tail():
+            return True
+        if rest is None:
+            return False
+        still = [self._rest(rest, pair.first[joints.end]) - self._rest(rest, pair.first[max(0, joints.start)]) for pair, joints in ends]
+        trunk_at_rest = self._rest(rest, self.limbs.trunk[-1]) - self._rest(rest, self.limbs.trunk[0])
+        return stands_on_four(trunk_at_rest[None], still[0][None], still[1][None])
+
+    def _has_tail(self) -> bool:
+        hips, legs = self.limbs.trunk[0], self.limbs.legs
+        others = set(self.tree.neighbours[hips]) - {legs.first[0], legs.second[0], self.limbs.trunk[1]}
+        ways = [self.tree.longest_path(hips, first) for first in others]
+        return any(len(way) > 1 and reach > 0.1 * self.tree.size for way, reach in ways)
 
     def _rest(self, rest: Floats, node: int) -> Floats:
         place: Floats = rest[self.tree.members[node][0]]

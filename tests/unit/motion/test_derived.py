@@ -13,12 +13,13 @@ from written_bvh import BODY, UPWARDS, waving_bvh
 from pipeline.errors import MotionFileError, UnknownName
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.derived import AS_FOUND, MotionChoices
+from pipeline.motion.humanoid.body_config import FOUR_LEGGED_JOINTS
 from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.motion.looping import closed_loop
 from pipeline.motion.up_axis import UpAxis
 from pipeline.motion.written_configs import motion_yaml, retarget_yaml
 from pipeline.stages.retarget import retargeted
-from pipeline.types import PoseTrack, Travel
+from pipeline.types import PoseTrack, Rig, Travel
 
 RIG = sample_scene.rig()
 HAND, SHOULDER, FOOT = (RIG.joint_names.index(name) for name in ("left_hand", "left_shoulder", "left_foot"))
@@ -223,3 +224,63 @@ def test_loop_treads_on_the_spot_unless_asked_otherwise(library, tmp_path) -> No
     assert looped.travel is Travel.IN_PLACE
     assert library.motion(path, MotionChoices(loop=True, travel=Travel.FULL)).travel is Travel.FULL
     assert library.motion(path).travel is Travel.FOLLOW
+
+
+DOG: list[tuple[str, int, tuple[float, float, float]]] = [
+    ("Hips", -1, (0, 0, 0)),
+    ("Spine", 0, (0, 2, 25)),
+    ("Chest", 1, (0, 1, 25)),
+    ("Neck", 2, (0, 8, 8)),
+    ("Head", 3, (0, 12, 8)),
+    ("Tail1", 0, (0, 2, -12)),
+    ("Tail2", 5, (0, 2, -12)),
+]
+
+
+def dog_bvh() -> str:
+    joints = [*DOG]
+    for bone, parent, sides in (("Front", 2, (("Left", 1), ("Right", -1))), ("Hind", 0, (("Left", 1), ("Right", -1)))):
+        for side, sign in sides:
+            first = len(joints)
+            joints += [(f"{side}{bone}A", parent, (sign * 8.0, -5.0, 0.0)), (f"{side}{bone}B", first, (0.0, -22.0, 2.0))]
+            joints += [(f"{side}{bone}C", first + 1, (0.0, -22.0, -2.0)), (f"{side}{bone}D", first + 2, (0.0, -3.0, 6.0))]
+    number = {name: f"J{index}" for index, (name, *_) in enumerate(joints)}
+    return waving_bvh(joints=joints, names=number.__getitem__, way=lambda k: (0.0, 52.0, 3.0 * k))
+
+
+def test_a_dog_drives_a_drawn_animal_leg_by_leg(library, tmp_path) -> None:
+    path = tmp_path / "dog.bvh"
+    path.write_text(dog_bvh())
+    motion, body = library.motion(path), library.body(path)
+    assert body.is_four_legged
+    assert body.up is UpAxis.Y
+    assert len(motion.feet) == 4
+    config = library.matching_retarget(motion, FOUR_LEGGED_JOINTS)
+    assert config.mapping["left_knee_f"] == (body.left_arm.start, body.left_arm.middle)
+    assert config.mapping["right_foot_b"] == (body.right_leg.middle, body.right_leg.end)
+    rig = Rig(*animal_rig())
+    joints = retargeted(rig, motion, config, [Fraction(0)]).joints[0]
+    place = dict(zip(rig.joint_names, joints, strict=True))
+    assert place["neck"][0] > place["hip"][0]  # looks to the picture's right
+    for leg in ("left_{}_f", "right_{}_f", "left_{}_b", "right_{}_b"):
+        assert place[leg.format("foot")][1] < place[leg.format("knee")][1] < place[leg.format("hip")][1]
+
+
+def test_a_person_on_a_drawn_animal_drives_both_pairs_of_legs(library, tmp_path) -> None:
+    path = tmp_path / "wave.bvh"
+    path.write_text(waving_bvh())
+    motion = library.motion(path)
+    assert not library.body(path).is_four_legged
+    config = library.matching_retarget(motion, FOUR_LEGGED_JOINTS)
+    assert config.mapping["left_knee_f"] == config.mapping["left_knee_b"] == ("LeftUpperLeg", "LeftLowerLeg")
+
+
+def animal_rig() -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    names, parents, places = ["root", "hip", "torso", "neck"], [-1, 0, 1, 2], [(0.3, 0.5), (0.3, 0.5), (0.7, 0.5), (0.8, 0.7)]
+    for end, x in (("f", 0.65), ("b", 0.25)):
+        for side, shift in (("left", 0.0), ("right", 0.08)):
+            first = len(names)
+            names += [f"{side}_{part}_{end}" for part in ("hip", "knee", "foot")]
+            parents += [0, first, first + 1]
+            places += [(x + shift, 0.45), (x + shift, 0.3), (x + shift, 0.15)]
+    return tuple(names), np.array(parents, np.int32), np.array(places, np.float64)
