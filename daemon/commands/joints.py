@@ -21,7 +21,7 @@ from daemon.options.values import FrameRate, Size
 from daemon.web.folder import CharacterFolder
 from daemon.web.server import JointsServer
 from pipeline.errors import OptionError
-from pipeline.files.character_files import CONFIG_NAME
+from pipeline.files.character_names import CONFIG_NAME
 
 SHOWN_SIZE = Size(360, 360)
 SHOWN_RATE = FrameRate.parse("20")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from daemon.files.durable import read_content
 from pipeline.errors import DecodeError, DecodeReason
-from pipeline.files.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 
 
 def read_untrusted(path: Path, most: int) -> bytes:

@@ -21,7 +21,7 @@ from daemon.files.durable import open_folder
 from daemon.files.filenames import is_ignored
 from daemon.inbox.probe import combine, is_movable, probe_file
 from daemon.inbox.stability import Observation, StabilityRules, StabilityTracker
-from pipeline.files.character_files import CONFIG_NAME
+from pipeline.files.character_names import CONFIG_NAME
 
 NOT_REGULAR = frozenset({errno.EINVAL, errno.ELOOP, errno.ENXIO})
 """Errors of a probe of a link, a pipe or a socket; other errors may be temporary."""

@@ -20,7 +20,8 @@ from daemon.options.scene_builder import RenderRequest, build_plan
 from pipeline.errors import DoodledError, OptionError, OutputFailed, RenderFailed
 from pipeline.files.annotation_files import OVERLAY_NAME, joint_overlay
 from pipeline.files.character_configs import CharacterConfig, moved_joints, read_character_config
-from pipeline.files.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME, read_character
+from pipeline.files.character_files import read_character
+from pipeline.files.character_names import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.files.picture_files import read_mask, write_png
 from pipeline.types import Format
 

@@ -18,12 +18,9 @@ import yaml
 
 from pipeline.errors import CharacterError, ConfigError, FileProblems, OutputFailed
 from pipeline.files.character_configs import TURNED, CharacterConfig, read_character_config
+from pipeline.files.character_names import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.files.picture_files import read_mask, read_rgba, write_png
 from pipeline.types import Bools, Character, Floats, Rig, Turn, turn_back
-
-CONFIG_NAME = "char_cfg.yaml"
-MASK_NAME = "mask.png"
-TEXTURE_NAME = "texture.png"
 
 SMALLEST_FIGURE_PX = 16
 # A piece of the mask below this share of the largest piece is a speck: no joint moves onto it.

@@ -29,7 +29,7 @@ from daemon.spool.spool import RESULT, Job, Spool
 from daemon.worker import runner
 from daemon.worker.task import Task
 from pipeline.errors import DecodeError
-from pipeline.files.character_files import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.types import Format
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
