@@ -154,10 +154,10 @@ class MotionLibrary:
             UnknownName: none fits, and no body is found.
         """
         kept = next((kept for kept in self._motions.values() if kept.motion is motion), None)
-        if kept is not None and kept.config is not None and kept.config.retarget:
+        is_animal = set(rig_joints) >= FOUR_LEGGED_JOINTS
+        if kept is not None and kept.config is not None and kept.config.retarget and not is_animal:
             return self.retarget(kept.config.retarget)
         body = kept.body if kept is not None else None
-        is_animal = set(rig_joints) >= FOUR_LEGGED_JOINTS
         named = self._named_retarget(motion.joint_names)
         if named is not None and not is_animal and not (body is not None and body.is_four_legged):
             return named

@@ -66,7 +66,8 @@ FOUR_LEGGED_JOINTS = frozenset(f"{side}_{part}_{end}" for side in ("left", "righ
 def four_legged_config(body: BodyMap, name: str) -> RetargetConfig:
     """The retarget configuration of a body for a drawn animal that is seen from its right side, walking to the picture's right.
 
-    A four-legged body drives leg by leg; a person's legs drive both pairs.
+    A four-legged body drives leg by leg; a person's legs drive both pairs. Trunk and head stay as they are drawn: animals' necks point
+    anywhere.
     """
     fronts = (body.left_arm, body.right_arm) if body.is_four_legged else (body.left_leg, body.right_leg)
     backs = (body.left_leg, body.right_leg)
@@ -75,8 +76,6 @@ def four_legged_config(body: BodyMap, name: str) -> RetargetConfig:
     mapping = {
         pair[0]: pair[1] for (side, end), limb in legs.items() for pair in _limb(f"{side}_knee_{end}", f"{side}_foot_{end}", limb).items()
     }
-    if body.is_four_legged:
-        mapping |= {"torso": (body.hips, body.neck), "neck": (body.neck, body.head or body.neck)}
     joints = tuple(dict.fromkeys([*trunk, *_joints(fronts), *_joints(backs)]))
     return RetargetConfig(
         name=name,
