@@ -18,7 +18,7 @@ from pipeline.ports import Predictor, Stopwatch
 from pipeline.stages.detect import Chosen, chosen_boxes, grown, settled, touched_sides
 from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, turn_note, turned_drawing
 from pipeline.stages.rig import rigging
-from pipeline.stages.segment import Tracing, figure_mask, tracing
+from pipeline.stages.segment import mask_by_ink, mask_by_model
 from pipeline.types import (
     KEYPOINT_NAMES,
     AnnotatedFigure,
@@ -30,6 +30,7 @@ from pipeline.types import (
     Detection,
     Drawing,
     Floats,
+    Pose,
     Quality,
     Singles,
     Turn,
@@ -42,11 +43,12 @@ DETECTOR_SIDE = 1000
 CROP_SIDE = 1000
 """A figure is cut out at this size at most, px: more than any frame shows of it."""
 
-PRIOR_SIDE = 128
-UNKNOWN = 0.5
-"""What a network's mask says about places outside its box: nothing."""
+LIKELIHOOD_SIDE = 224
+"""Longer side of a detection's mask in a crop, px: as fine as models draw it."""
 
 GROWTH_ROUNDS = 3
+POSE_ROUNDS = 2
+"""A box grows once where the model's mask shows that the figure goes on: its detector saw around it already."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,6 @@ class _Crop:
     box: Box
     rgb: Bytes
     alpha: Bytes | None
-    traced: Tracing
-    prior: Singles | None
 
 
 def annotated(
@@ -124,22 +124,45 @@ def _scaled(detection: Detection, scale: float) -> Detection:
 
 
 def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, stopwatch: Stopwatch) -> AnnotatedFigure | None:
-    """One figure cut out and rigged; None if there is nothing in its box."""
-    with stopwatch.lap("segment"):
-        crop, mask = _whole_figure(drawing, chosen)
+    """One figure, cut out and rigged; None if there is nothing in its box."""
+    crop, pose, mask, refusal = _cut_out(drawing, chosen, predictor, stopwatch)
     if not mask.any():
         return None
-    with stopwatch.lap("pose"):
-        keypoints, refusal = _keypoints(predictor, crop.rgb)
-    with stopwatch.lap("segment"):
-        refined = figure_mask(crop.traced, prior=crop.prior, keypoints=keypoints)
-        mask = refined if refined.any() else mask
     with stopwatch.lap("rig"):
-        rigged = rigging(keypoints, mask)
-    annotation = _annotation(crop, mask, keypoints, chosen.detection.score)
+        rigged = rigging(pose.keypoints, mask)
+    annotation = _annotation(crop, mask, pose.keypoints, chosen.detection.score)
     alpha = np.full(mask.shape, 255, np.uint8) if crop.alpha is None else crop.alpha
     character = Character(np.dstack([crop.rgb, alpha]), mask, rigged.rig, name, refusal + rigged.repairs)
     return AnnotatedFigure(annotation, character, Quality(rigged.quality.score, refusal + rigged.quality.reasons))
+
+
+def _cut_out(drawing: Drawing, chosen: Chosen, predictor: Predictor, stopwatch: Stopwatch) -> tuple[_Crop, Pose, Bools, tuple[str, ...]]:
+    """A crop that holds all of a figure, its pose and mask, and why there is no pose.
+
+    The model's mask decides what is figure. Image processing alone decides where the model sends none, or sees nothing.
+    """
+    height, width = drawing.rgb.shape[:2]
+    box = chosen.box if chosen.detection.mask is not None else _box_by_ink(drawing, chosen.box, stopwatch)
+    for _ in range(POSE_ROUNDS):
+        crop = _cut(drawing, box)
+        with stopwatch.lap("pose"):
+            pose, refusal = _pose(predictor, crop.rgb)
+        with stopwatch.lap("segment"):
+            mask = _mask(crop, pose, chosen.detection)
+        larger = grown(box, touched_sides(mask), width, height)
+        if pose.mask is None or larger == box:
+            break
+        box = larger
+    return crop, pose, mask, refusal
+
+
+def _mask(crop: _Crop, pose: Pose, detection: Detection) -> Bools:
+    likelihood = pose.mask if pose.mask is not None else _likelihood(detection, crop.box)
+    if likelihood is not None:
+        mask = mask_by_model(crop.rgb, likelihood, alpha=crop.alpha, keypoints=pose.keypoints)
+        if mask.any():
+            return mask
+    return mask_by_ink(crop.rgb, alpha=crop.alpha, keypoints=pose.keypoints)
 
 
 def _turned(figure: AnnotatedFigure, turn: Turn) -> AnnotatedFigure:
@@ -157,52 +180,50 @@ def _annotation(crop: _Crop, mask: Bools, keypoints: Floats, score: float) -> An
     return Annotation(crop.box, keypoints * scale, whole, score)
 
 
-def _whole_figure(drawing: Drawing, chosen: Chosen) -> tuple[_Crop, Bools]:
-    """A crop that holds all of a figure, and a first mask."""
-    height, width = drawing.rgb.shape[:2]
-    box = chosen.box
-    for _ in range(GROWTH_ROUNDS):
-        crop, mask = _cut(drawing, box, chosen.detection)
-        larger = grown(box, touched_sides(mask), width, height)
-        if larger == box:
-            return crop, mask
-        box = larger
-    crop, mask = _cut(drawing, box, chosen.detection)
-    final = settled(chosen.box, box, touched_sides(mask))
-    return (crop, mask) if final == box else _cut(drawing, final, chosen.detection)
+def _box_by_ink(drawing: Drawing, box: Box, stopwatch: Stopwatch) -> Box:
+    """The box, grown until no limb leads out of it."""
+    first, (height, width) = box, drawing.rgb.shape[:2]
+    with stopwatch.lap("segment"):
+        for _ in range(GROWTH_ROUNDS):
+            crop = _cut(drawing, box)
+            touched = touched_sides(mask_by_ink(crop.rgb, alpha=crop.alpha))
+            larger = grown(box, touched, width, height)
+            if larger == box:
+                return box
+            box = larger
+        crop = _cut(drawing, box)
+        return settled(first, box, touched_sides(mask_by_ink(crop.rgb, alpha=crop.alpha)))
 
 
-def _cut(drawing: Drawing, box: Box, detection: Detection) -> tuple[_Crop, Bools]:
+def _cut(drawing: Drawing, box: Box) -> _Crop:
     rows, columns = slice(int(box.top), int(box.bottom)), slice(int(box.left), int(box.right))
-    rgb = _at_most(drawing.rgb[rows, columns], CROP_SIDE)
     alpha = None if drawing.alpha is None else _at_most(drawing.alpha[rows, columns], CROP_SIDE)
-    traced, prior = tracing(rgb, alpha=alpha), _prior(detection, box)
-    return _Crop(box, rgb, alpha, traced, prior), figure_mask(traced, prior=prior)
+    return _Crop(box, _at_most(drawing.rgb[rows, columns], CROP_SIDE), alpha)
 
 
-def _prior(detection: Detection, box: Box) -> Singles | None:
-    """The detection's mask, laid where it belongs in the crop of a box; longer side PRIOR_SIDE."""
+def _likelihood(detection: Detection, box: Box) -> Singles | None:
+    """The detection's mask, moved to the crop of a box, longer side LIKELIHOOD_SIDE; 0 beyond the detection."""
     if detection.mask is None:
         return None
-    scale = PRIOR_SIDE / max(box.width, box.height)
-    prior = np.full((max(1, round(box.height * scale)), max(1, round(box.width * scale))), UNKNOWN, np.float32)
+    scale = LIKELIHOOD_SIDE / max(box.width, box.height)
+    likelihood = np.zeros((max(1, round(box.height * scale)), max(1, round(box.width * scale))), np.float32)
     seen = detection.box
     left, right = (round((x - box.left) * scale) for x in (seen.left, seen.right))
     top, bottom = (round((y - box.top) * scale) for y in (seen.top, seen.bottom))
     if right <= left or bottom <= top:
         return None
     stretched = cv2.resize(detection.mask, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    rows, columns = slice(max(0, top), min(prior.shape[0], bottom)), slice(max(0, left), min(prior.shape[1], right))
-    prior[rows, columns] = stretched[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    return prior
+    rows, columns = slice(max(0, top), min(likelihood.shape[0], bottom)), slice(max(0, left), min(likelihood.shape[1], right))
+    likelihood[rows, columns] = stretched[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+    return likelihood
 
 
-def _keypoints(predictor: Predictor, rgb: Bytes) -> tuple[Floats, tuple[str, ...]]:
-    """What the pose estimator sees; or nothing, and why."""
+def _pose(predictor: Predictor, rgb: Bytes) -> tuple[Pose, tuple[str, ...]]:
+    """What the pose model sees; or nothing, and why."""
     try:
-        return predictor.keypoints(rgb), ()
+        return predictor.pose(rgb), ()
     except PredictionRefused as error:
-        return np.zeros((len(KEYPOINT_NAMES), 3)), (f"the pose estimator refused this figure: {error.summary}",)
+        return Pose(np.zeros((len(KEYPOINT_NAMES), 3))), (f"the pose estimator refused this figure: {error.summary}",)
 
 
 def _at_most(picture: Bytes, side: int) -> Bytes:

@@ -13,13 +13,13 @@ from pipeline.types import (
     Bytes,
     Canvas,
     Detection,
-    Floats,
     Frame,
     Layer,
     Motion,
     OutputClock,
     Palette,
     PixelLayout,
+    Pose,
     RetargetConfig,
     Sprite,
     Strokes,
@@ -38,8 +38,8 @@ class Predictor(Protocol):
         """
         ...
 
-    def keypoints(self, rgb: Bytes) -> Floats:
-        """Find the joints of the figure that fills a crop (h, w, 3) uint8: (17, 3) float64 x, y in px of the crop, score 0..1.
+    def pose(self, rgb: Bytes) -> Pose:
+        """Find the joints of the figure that fills a crop (h, w, 3) uint8, and its mask if the model draws one.
 
         Raises: as above.
         """

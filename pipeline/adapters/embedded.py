@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.errors import ModelUnavailable, ShapeError
 from pipeline.stages import figures_seen
 from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
-from pipeline.types import Bytes, Detection, Floats, Singles, checked
+from pipeline.types import Bytes, Detection, Pose, Singles, checked
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -53,9 +53,9 @@ class EmbeddedPredictor:
         """See `pipeline.ports.Predictor`."""
         return self.detections_in([rgb])[0]
 
-    def keypoints(self, rgb: Bytes) -> Floats:
+    def pose(self, rgb: Bytes) -> Pose:
         """See `pipeline.ports.Predictor`."""
-        return self.keypoints_in([rgb])[0]
+        return self.poses_in([rgb])[0]
 
     def detections_in(self, pictures: Sequence[Bytes]) -> list[tuple[Detection, ...]]:
         """Find the figures in each of several images, in one batch."""
@@ -71,12 +71,12 @@ class EmbeddedPredictor:
             found[place].append(figures_seen.detection(one, view, answer, picture))
         return [figures_seen.without_doubles(of_one) for of_one in found]
 
-    def keypoints_in(self, crops: Sequence[Bytes]) -> list[Floats]:
-        """Find the joints in each of several crops, in one batch."""
+    def poses_in(self, crops: Sequence[Bytes]) -> list[Pose]:
+        """Find joints and mask in each of several crops, in one batch."""
         for crop in crops:
             _check(crop)
         views = [figures_seen.crop_view(crop, self._pose.side) for crop in crops]
-        return [figures_seen.keypoints(*each) for each in zip(views, self._close_answers(views), crops, strict=True)]
+        return [figures_seen.pose(*each) for each in zip(views, self._close_answers(views), crops, strict=True)]
 
     def _looks(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Look]:
         """Refine each proposal with a close view, and with a second one if the first moved the box far and the second moves it less."""

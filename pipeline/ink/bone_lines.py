@@ -59,10 +59,10 @@ def drawn(lines: Floats, shape: tuple[int, int], *, thickness: int) -> Bools:
 
 
 def see_through_areas(keypoints: Floats, shape: tuple[int, int]) -> Bools:
-    """(h, w) bool: where one may look through a figure: between an arm and the trunk, and between the legs."""
+    """(h, w) bool: where one may look through a figure: between an arm and the trunk or head, and between the legs."""
     sure = usable(keypoints)
     picture = np.zeros(shape, np.uint8)
-    corners = [[SHOULDERS[s], ELBOWS[s], WRISTS[s], HIPS[s]] for s in (0, 1)]
+    corners = [[SHOULDERS[s], ELBOWS[s], WRISTS[s], end] for s in (0, 1) for end in (HIPS[s], NOSE)]
     corners.append([HIPS[0], KNEES[0], ANKLES[0], ANKLES[1], KNEES[1], HIPS[1]])
     for polygon in corners:
         if sure[polygon].all():

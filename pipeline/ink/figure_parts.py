@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.ink.bone_lines import drawn, see_through_areas, usable
 from pipeline.ink.regions import Regions, border_contact, corner_regions, dilated, disc, opened, perimeters, regions_of
-from pipeline.types import Bools, Floats, Singles
+from pipeline.types import Bools, Floats
 
 NEAR_SHARE = 0.03
 """A detached part is the figure's if it is within this share of the longer side."""
@@ -45,17 +45,11 @@ BETWEEN_LIMBS = 0.5
 SEE_THROUGH = 0.8
 """So much of a hole lies between limbs if one looks through it there."""
 
-UNLIKELY, LIKELY = 0.12, 0.6
-"""What a network's mask must say on average to rule a region out, or in."""
-
 MOST_NIBS = 0.03
 """Thorns are no larger share of a figure."""
 
-CERTAIN = 0.9
-"""Where a network's mask is so sure, and not near its edge, there is figure."""
 
-
-def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
     """The solid with the parts of its inside that the border cuts open."""
     paper = regions_of(~solid, corners_join=False)
     contact = border_contact(paper)
@@ -66,8 +60,6 @@ def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floa
         open_enough = (share > 0) & (share <= np.where(one_side, OPEN_SHARE, OPEN_SHARE / 3))
         open_enough &= paper.mean_of(see_through_areas(keypoints, solid.shape)) < BETWEEN_LIMBS
         inside |= _with_a_bone_in_the_middle(paper, open_enough, lines)
-    if prior is not None:
-        inside |= (share > 0) & (paper.mean_of(prior) > LIKELY)
     inside &= ~corner_regions(paper)
     return solid | paper.among(inside)
 
@@ -85,12 +77,12 @@ def _with_a_bone_in_the_middle(paper: Regions, candidates: Bools, lines: Floats)
     return held
 
 
-def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
     """The body and the parts that belong to it; an empty mask stays empty."""
     pieces = regions_of(solid, corners_join=True)
     if pieces.count == 0:
         return solid
-    body = _body(pieces, lines, prior)
+    body = _body(pieces, lines)
     chosen = np.zeros(len(pieces.area), bool)
     chosen[body] = True
     if keypoints is not None:
@@ -98,8 +90,6 @@ def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None,
     side = max(solid.shape)
     big_enough = pieces.area >= LEAST_PART * pieces.area[body]
     leaving = border_contact(pieces).sum(axis=1) > CUT_SHARE * perimeters(pieces)
-    if prior is not None:
-        big_enough &= pieces.mean_of(prior) > UNLIKELY
     for _ in range(3):  # a hand may hang on a forearm that is detached itself
         around = dilated(pieces.among(chosen), round(NEAR_SHARE * side))
         close = (pieces.touched_by(around) > 0) & big_enough & ~leaving
@@ -110,11 +100,11 @@ def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None,
     return pieces.among(chosen)
 
 
-def _body(pieces: Regions, lines: Floats | None, prior: Singles | None) -> int:
+def _body(pieces: Regions, lines: Floats | None) -> int:
     """The number of the piece that is largest, counted more in the middle, and most on bones."""
     height, width = pieces.labels.shape
     middle = np.outer(_bump(height), _bump(width)).astype(np.float32)
-    weight = pieces.sum_of(middle if prior is None else middle * (0.1 + prior))
+    weight = pieces.sum_of(middle)
     contact = (border_contact(pieces) > 0.5 * np.array([height, width, height, width])).sum(axis=1)
     weight = weight * np.where(contact >= 2, 0.2, 1.0)  # a frame, or the edge of the sheet
     if lines is not None and len(lines):
@@ -162,15 +152,7 @@ def without_neighbours(mask: Bools, lines: Floats | None) -> Bools:
     return left & ~necks.among(necks.touched_by(dilated(dropped, radius + 2)) > 0)
 
 
-def with_what_is_certain(solid: Bools, prior: Singles) -> Bools:
-    """The solid with those places that a network is sure of, and that an open outline lost."""
-    reach = max(1, round(0.04 * max(prior.shape)))
-    certain = ~dilated(prior <= CERTAIN, reach)
-    lost = regions_of((prior > LIKELY) & ~solid, corners_join=False)
-    return solid | lost.among(lost.touched_by(certain) > 0)
-
-
-def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats | None, prior: Singles | None) -> Bools:
+def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
     """(h, w) bool: the holes of a filled mask that one looks through, between limbs, and not into a body that is not coloured in."""
     paper = regions_of(mask & ~ink, corners_join=False)
     if paper.count == 0:
@@ -181,8 +163,6 @@ def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats
         between = paper.mean_of(see_through_areas(keypoints, mask.shape)) > SEE_THROUGH
         crossed = paper.touched_by(drawn(lines, mask.shape, thickness=2)) > 0.25 * np.sqrt(paper.area)
         holes |= large & between & ~crossed
-    if prior is not None:
-        holes |= large & (paper.mean_of(prior) < UNLIKELY)
     return paper.among(holes)
 
 

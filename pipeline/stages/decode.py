@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
+from pipeline.ink.regions import dilated, filled
 from pipeline.types import Bytes, Drawing, Floats
 
 UPRIGHT = 1
+LINE_ART_SIDE, LINE_ALPHA = 384, 64
+"""Line art is recognized at this longer side, px; a pixel that is so opaque there belongs to a line, 0..255."""
+
+ENCLOSED_SHARE = 0.5
+"""Line art encloses at least so many times what it covers. Cut-outs have holes between limbs only: a tenth of the figure."""
+
+THICK_PX, THICK_SHARE = 4, 0.3
+"""Of line art less than this share is thicker than twice so many px (2 % of the longer side)."""
+
 _LEAST_SHARE = 0.75
 """A whole-number reduction is taken even if it ends this far below the working size: it is faster and sharper than resampling."""
 
@@ -113,5 +124,26 @@ def drawing(rgb: Bytes, alpha: Bytes | None, *, orientation: int, sha256: str, n
         alpha = None
     if alpha is None or alpha.min() == 255:
         return Drawing(turned(rgb, orientation), None, sha256, notes)
+    if is_line_art(alpha):
+        notes = (*notes, "it is line art on a transparent ground, which was taken for white paper")
+        return Drawing(turned(_on_white(rgb, alpha), orientation), None, sha256, notes)
     white = np.where(alpha[..., np.newaxis] == 0, np.uint8(255), rgb)
     return Drawing(turned(white, orientation), turned(alpha, orientation), sha256, notes)
+
+
+def is_line_art(alpha: Bytes) -> bool:
+    """Whether the opaque pixels of a drawing, alpha (H, W) uint8, are its lines only: then its alpha is not the shape of its figures.
+
+    Lines enclose more than they cover, or are thin everywhere.
+    """
+    scale = min(1.0, LINE_ART_SIDE / max(alpha.shape))
+    size = (max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale)))
+    lines = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) >= LINE_ALPHA
+    covered, enclosed = np.count_nonzero(lines), np.count_nonzero(filled(lines) & ~lines)
+    thick = np.count_nonzero(dilated(lines & ~dilated(~lines, THICK_PX), THICK_PX) & lines)
+    return bool(enclosed > ENCLOSED_SHARE * covered or thick < THICK_SHARE * covered)
+
+
+def _on_white(rgb: Bytes, alpha: Bytes) -> Bytes:
+    share = alpha.astype(np.float32)[..., None] / np.float32(255)
+    return np.asarray(np.rint(rgb * share + np.float32(255) * (1 - share)), np.uint8)

@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
 from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_chances, middle_peak, peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_colour
-from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Singles
+from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 
 MOST_FIGURES: Final = 5
 """So many proposals are looked at closely."""
@@ -181,13 +181,16 @@ def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
     return tuple(kept)
 
 
-def keypoints(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Floats:
-    """(17, 3) x, y in px of the crop, inside it, and score 0..1: the joint is drawn, and near there."""
+def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
+    """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn, and near there."""
     peaks = peaks_of_chances(answer.chances, view.window.side)
     for root, middle, tip in LIMBS:
         peaks[middle, :2] = middle_peak(answer.chances[middle], peaks[root], peaks[tip], view.window.side)[:2]
     placed = np.clip(view.window.back(peaks[:, :2]), 0.0, (rgb.shape[1], rgb.shape[0]))
-    return np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
+    keypoints = np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
+    crop = np.array([0.0, 0.0, rgb.shape[1], rgb.shape[0]])
+    mask = _over(crop, view, answer.mask)
+    return Pose(keypoints, mask, None if answer.parts is None else _parts_over(crop, view, answer.parts, mask))
 
 
 def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes, *, strays: bool = False) -> tuple[Floats, float]:

@@ -1,16 +1,15 @@
-"""Which pixels of a crop belong to the figure, whatever paper, light and pencil.
+"""Which pixels of a crop belong to the figure.
 
-Ink is what differs from the paper around it (`pipeline.ink.paper`); printed lines and the ground are taken out (`pipeline.ink.ruling`,
-`pipeline.ink.ground`); outlines with gaps are closed and filled (`pipeline.ink.closing`); of the pieces, those that are the figure are kept
-(`pipeline.ink.figure_parts`). Keypoints and a network's mask help where they are given: both are believed only where the drawing leaves a
-question open.
+`mask_by_model`: a pose model's mask decides; color and ink place its edges to the pixel (`pipeline.ink.mask_edges`).
 
-`tracing` does what needs the picture and is the costly half; `figure_mask` can be asked again when more is known.
+`mask_by_ink`: image processing alone, for models that send no mask, as those of AnimatedDrawings. Ink is what differs from the paper
+around it (`pipeline.ink.paper`); printed lines and the ground are removed (`pipeline.ink.ruling`, `pipeline.ink.ground`); outlines with
+gaps are closed and filled (`pipeline.ink.closing`); of the pieces, those that are the figure are kept (`pipeline.ink.figure_parts`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -22,19 +21,25 @@ from pipeline.ink.figure_parts import (
     body_and_parts,
     see_through,
     with_rooms_at_the_border,
-    with_what_is_certain,
     without_neighbours,
     without_nibs,
 )
 from pipeline.ink.ground import without_ground, without_strips_at_the_border
+from pipeline.ink.mask_edges import BAND_SHARE, FIGURE, sharp_mask
 from pipeline.ink.paper import Contrast, contrast
 from pipeline.ink.regions import border_contact, dilated, filled, hysteresis, perimeters, regions_of
 from pipeline.ink.ruling import rulings, without_lines
 from pipeline.mesh.outline import bridged
 from pipeline.types import Bools, Bytes, Floats, Singles
 
+MODEL_SIDE = 512
+"""Crops are reduced to this longer side, px, to place the edges of a model's mask,"""
+
+LEAST_PIECE = 0.002
+"""Pieces that color and ink leave of a model's mask are dirt if they are smaller than this share of it."""
+
 WORKING_SIDE = 640
-"""Crops with a longer side are looked at in this size, px."""
+"""and to this one to find figures by their ink."""
 
 SMALLEST_SIDE = 8
 """Px; in a smaller crop everything is figure."""
@@ -63,65 +68,73 @@ SHARP_SHARE = 0.6
 VISIBLE_ALPHA = 128
 
 
-@dataclass(frozen=True, eq=False)
-class Tracing:
-    """What is drawn in a crop, at the size that it is looked at.
-
-    Attributes:
-        ink: (h', w') bool.
-        shape: (h, w) of the crop.
-        visible: (h, w) bool, where the crop is opaque, or None if it is throughout.
-    """
-
-    ink: Bools
-    shape: tuple[int, int]
-    visible: Bools | None = None
-
-
-def tracing(rgb: Bytes, *, alpha: Bytes | None = None) -> Tracing:
-    """What is drawn in a crop (h, w, 3) uint8; with `alpha` (h, w) uint8, what is opaque is the drawing."""
-    height, width = rgb.shape[:2]
-    if alpha is not None and bool((alpha < VISIBLE_ALPHA).any()):
-        visible = alpha >= VISIBLE_ALPHA
-        return Tracing(visible, (height, width), visible)
-    if min(height, width) < SMALLEST_SIDE:
-        return Tracing(np.ones((height, width), bool), (height, width))
-    seen = _without_printed_lines(contrast(_reduced(rgb)))
-    return Tracing(_ink(seen), (height, width))
-
-
-def figure_mask(traced: Tracing, *, prior: Singles | None = None, keypoints: Floats | None = None) -> Bools:
-    """The figure's pixels (h, w) bool, in one piece or in pieces joined by thin bars; nothing drawn gives an empty mask.
+def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
+    """The figure's pixels (h, w) bool in a crop (h, w, 3) uint8, decided by a model's mask; empty if the model sees nothing.
 
     Args:
-        prior: (n, m) float32 0..1, any resolution, stretched over the crop: how likely each place is figure.
+        likelihood: (n, m) float32 0..1, any resolution, stretched over the crop: how likely each place is figure.
+        alpha: (h, w) uint8; what it hides is not figure.
         keypoints: (17, 3) float64 x, y in px of the crop, score; values that make no sense are ignored.
     Raises:
         ShapeError: keypoints of another shape.
     """
+    _check_keypoints(keypoints)
+    shape = rgb.shape[:2]
+    if min(shape) < SMALLEST_SIDE:
+        return np.ones(shape, bool)
+    small = _reduced(rgb, MODEL_SIDE)
+    size = (small.shape[1], small.shape[0])
+    likely = np.asarray(cv2.resize(likelihood.astype(np.float32), size, interpolation=cv2.INTER_CUBIC), np.float32)
+    points = _scaled(keypoints, shape, small.shape)
+    if alpha is not None and bool((alpha < VISIBLE_ALPHA).any()):
+        near = dilated(likely > FIGURE, round(BAND_SHARE * max(size)))
+        figure = (alpha >= VISIBLE_ALPHA) & _enlarged(near, shape)
+        return _opaque_figure(figure, keypoints) if figure.any() else figure
+    body = body_and_parts(likely > FIGURE, points, None if points is None else bones(points))
+    figure = sharp_mask(small, likely, points) & dilated(body, round(BAND_SHARE * max(size)))
+    pieces = regions_of(figure, corners_join=True)
+    return _enlarged(bridged(pieces.among(pieces.area > LEAST_PIECE * np.count_nonzero(body))), shape)
+
+
+def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
+    """The figure's pixels (h, w) bool in a crop (h, w, 3) uint8, by image processing alone; nothing drawn gives an empty mask.
+
+    Args:
+        alpha: (h, w) uint8; what is opaque is the drawing.
+        keypoints: (17, 3) float64 x, y in px of the crop, score; values that make no sense are ignored.
+    Raises:
+        ShapeError: keypoints of another shape.
+    """
+    _check_keypoints(keypoints)
+    shape = rgb.shape[:2]
+    if alpha is not None and bool((alpha < VISIBLE_ALPHA).any()):
+        return _opaque_figure(alpha >= VISIBLE_ALPHA, keypoints)
+    if min(shape) < SMALLEST_SIDE:
+        return np.ones(shape, bool)
+    ink = _ink(_without_printed_lines(contrast(_reduced(rgb, WORKING_SIDE))))
+    return _enlarged(_figure(ink, _scaled(keypoints, shape, ink.shape)), shape)
+
+
+def _check_keypoints(keypoints: Floats | None) -> None:
     if keypoints is not None and keypoints.shape != (17, 3):
         raise ShapeError("keypoints", expected="(17, 3)", actual=str(keypoints.shape))
-    if traced.visible is not None:
-        return _opaque_figure(traced.visible, keypoints)
-    size = (traced.ink.shape[1], traced.ink.shape[0])
-    scale = np.array([size[0] / traced.shape[1], size[1] / traced.shape[0], 1.0])
-    points = None if keypoints is None else keypoints * scale
-    likely = None if prior is None else np.asarray(cv2.resize(prior.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
-    return _enlarged(_figure(traced.ink, points, likely), traced.shape)
 
 
-def _figure(ink: Bools, keypoints: Floats | None, prior: Singles | None) -> Bools:
-    """The figure at the size that is looked at."""
+def _scaled(keypoints: Floats | None, shape: tuple[int, ...], reduced: tuple[int, ...]) -> Floats | None:
+    """Keypoints of a crop in its reduced version."""
+    return None if keypoints is None else keypoints * np.array([reduced[1] / shape[1], reduced[0] / shape[0], 1.0])
+
+
+def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
+    """The figure at the reduced size, from its ink."""
     lines = None if keypoints is None else bones(keypoints)
     limbs = None if lines is None else drawn(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
     ink = without_ground(without_strips_at_the_border(ink), limbs)
     strokes = _generous(ink)
-    solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines, prior)
-    if prior is not None:
-        solid = filled(with_what_is_certain(solid, prior))
-    figure = without_neighbours(body_and_parts(solid, keypoints, lines, prior), lines)
-    figure &= ~see_through(figure, strokes, keypoints, lines, prior)
-    return bridged(without_nibs(body_and_parts(figure, keypoints, lines, prior)))
+    solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines)
+    figure = without_neighbours(body_and_parts(solid, keypoints, lines), lines)
+    figure &= ~see_through(figure, strokes, keypoints, lines)
+    return bridged(without_nibs(body_and_parts(figure, keypoints, lines)))
 
 
 def _solid(ink: Bools, lines: Floats | None) -> Bools:
@@ -150,7 +163,7 @@ def _generous(mask: Bools) -> Bools:
 def _opaque_figure(visible: Bools, keypoints: Floats | None) -> Bools:
     """The figure of a picture that was cut out by someone before."""
     lines = None if keypoints is None else bones(keypoints)
-    return bridged(body_and_parts(visible, keypoints, lines, None))
+    return bridged(body_and_parts(visible, keypoints, lines))
 
 
 def _without_printed_lines(seen: Contrast) -> Contrast:
@@ -200,9 +213,9 @@ def _above_their_surroundings(values: Singles, radius: int, share: float) -> Sin
     return np.where(values > np.float32(share) * largest, values, np.float32(0))
 
 
-def _reduced(rgb: Bytes) -> Bytes:
+def _reduced(rgb: Bytes, side: int) -> Bytes:
     height, width = rgb.shape[:2]
-    scale = WORKING_SIDE / max(height, width)
+    scale = side / max(height, width)
     if scale >= 1:
         return rgb
     size = (max(SMALLEST_SIDE, round(width * scale)), max(SMALLEST_SIDE, round(height * scale)))

@@ -14,7 +14,18 @@ from __future__ import annotations
 
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
 from pipeline.types.character import Character, Mesh, Rig
-from pipeline.types.drawing import KEYPOINT_NAMES, MIRRORED_PARTS, AnnotatedFigure, Annotation, BodyPart, Box, Detection, Drawing, Quality
+from pipeline.types.drawing import (
+    KEYPOINT_NAMES,
+    MIRRORED_PARTS,
+    AnnotatedFigure,
+    Annotation,
+    BodyPart,
+    Box,
+    Detection,
+    Drawing,
+    Pose,
+    Quality,
+)
 from pipeline.types.motion import (
     AboveCheck,
     DrawGroup,
@@ -61,6 +72,7 @@ __all__ = [
     "OutputClock",
     "Palette",
     "PixelLayout",
+    "Pose",
     "PoseTrack",
     "ProjectionGroup",
     "ProjectionMethod",

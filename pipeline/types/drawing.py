@@ -131,6 +131,20 @@ KEYPOINT_NAMES = (
 
 
 @dataclass(frozen=True, eq=False)
+class Pose:
+    """What a pose model sees in the crop of one figure.
+
+    Attributes:
+        keypoints: (17, 3) float64: x, y in px of the crop, score 0..1; order of KEYPOINT_NAMES.
+        mask, parts: as in `Detection`, stretched over the crop; None from models that draw none.
+    """
+
+    keypoints: Floats
+    mask: Singles | None = None
+    parts: Bytes | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Annotation:
     """One figure found in a drawing: its box, its mask and its keypoints.
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import cv2
 import numpy as np
 
-from pipeline.stages.segment import figure_mask, tracing
+from pipeline.stages.segment import mask_by_ink
 from tests.benchmarks import worse_drawings as worse
 
 
@@ -46,7 +46,7 @@ def main() -> None:
         for name in worse.NAMES:
             rgb, expected = worsening(*worse.crop_and_mask(root, name))
             start = time.process_time()
-            mask = figure_mask(tracing(rgb))
+            mask = mask_by_ink(rgb)
             times.append(time.process_time() - start)
             ours.append(iou(mask, expected))
             theirs.append(iou(worse.threshold_and_flood_mask(rgb), expected))

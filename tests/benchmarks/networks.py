@@ -67,7 +67,7 @@ def one_drawing(predictor: Predictor, rgb: Bytes) -> float:
     began_s = time.perf_counter()
     box = predictor.detections(rgb)[0].box
     top, left = max(int(box.top), 0), max(int(box.left), 0)
-    predictor.keypoints(np.ascontiguousarray(rgb[top : int(box.bottom) + 1, left : int(box.right) + 1]))
+    predictor.pose(np.ascontiguousarray(rgb[top : int(box.bottom) + 1, left : int(box.right) + 1]))
     return (time.perf_counter() - began_s) * 1e3
 
 

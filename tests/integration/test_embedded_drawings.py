@@ -50,7 +50,7 @@ def test_limb_joints_are_where_the_original_has_them(reference_root: Path, predi
     place = folder(reference_root, name)
     character = read_character(place)
     crop = rgb(place / "texture.png")
-    points = predictor.keypoints(crop)
+    points = predictor.pose(crop).keypoints
     longer = max(crop.shape[:2])
     off = {}
     for joint, keypoint in KEYPOINT_OF_JOINT.items():

@@ -88,9 +88,9 @@ def test_server_and_process_give_the_same_answers_in_batches_of_one_and_of_eight
     assert far_apart(here[0], alone) < 1.0
 
     crops = [crop(rgb, found) for rgb, found in zip(pictures, here, strict=True) if found]
-    joints = [embedded.keypoints(rgb) for rgb in crops]
+    joints = [embedded.pose(rgb).keypoints for rgb in crops]
     with ThreadPoolExecutor(BATCH) as callers:
-        joints_together = list(callers.map(there.keypoints, crops))
+        joints_together = [pose.keypoints for pose in callers.map(there.pose, crops)]
     there.close()
     for one, other in zip(joints, joints_together, strict=True):
         np.testing.assert_allclose(other[:, :2], one[:, :2], atol=1.0)

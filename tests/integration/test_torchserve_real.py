@@ -98,8 +98,8 @@ class Client:
     def detections(self, rgb):
         return self._timed(self.predictor.detections, rgb)
 
-    def keypoints(self, rgb):
-        return self._timed(self.predictor.keypoints, rgb)
+    def pose(self, rgb):
+        return self._timed(self.predictor.pose, rgb)
 
     @property
     def faults(self) -> list[str | None]:
@@ -138,7 +138,7 @@ def test_answers_of_a_real_server(server, encoding):
     (detection,) = client.detections(drawing())
     box = detection.box
     np.testing.assert_allclose([box.left, box.top, box.right, box.bottom], [60, 50, 140, 250], atol=3)
-    keypoints = client.keypoints(drawing())
+    keypoints = client.pose(drawing()).keypoints
     assert keypoints.shape == (17, 3)
     np.testing.assert_allclose(keypoints[0, :2], [100, 70], atol=3)
     assert [attempt.status for attempt in client.attempts] == [200, 200]
@@ -163,7 +163,7 @@ def test_killed_workers(server):
         os.kill(worker, signal.SIGKILL)
     client = Client(replace(server.settings, deadline_s=60.0, read_timeout_s=6.0))
     assert len(client.detections(drawing())) == 1
-    assert client.keypoints(drawing()).shape == (17, 3)
+    assert client.pose(drawing()).keypoints.shape == (17, 3)
 
 
 def test_hanging_workers(server):
@@ -190,7 +190,7 @@ def test_a_picture_that_kills_workers(server):
     """A picture on which worker after worker dies is blamed, and only after a probe passed."""
     client = Client(replace(server.settings, deadline_s=90.0, read_timeout_s=20.0))
     with pytest.raises(PredictionRefused, match="Worker died") as caught:
-        client.keypoints(drawing(DIE))
+        client.pose(drawing(DIE))
     assert caught.value.status == 500
     assert client.faults.count("worker_died") == 3
     assert client.attempts[-1].is_probe

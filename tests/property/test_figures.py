@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pipeline.stages.rig import rigging
-from pipeline.stages.segment import figure_mask, tracing
+from pipeline.stages.segment import mask_by_ink
 
 ANY = st.floats(allow_nan=True, allow_infinity=True, width=64)
 NEAR = st.floats(-20, 120)
@@ -53,6 +53,6 @@ def test_a_visible_figure_is_never_lost(size, paper, strength, is_chalk, keypoin
     rgb = np.full((height, width, 3), paper, np.uint8)
     middle, radius = (width // 2, height // 2), min(height, width) // 4
     cv2.circle(rgb, middle, radius, (ink, ink, ink), max(2, radius // 6))
-    mask = figure_mask(tracing(rgb), keypoints=keypoints)
+    mask = mask_by_ink(rgb, keypoints=keypoints)
     assert mask.shape == (height, width)
     assert mask[middle[1], middle[0]]

@@ -12,7 +12,7 @@ from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import NoFigureFound, PredictionRefused
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_files import read_character
-from pipeline.types import Box, Detection, Drawing, Turn, turn_back, turned_pixels
+from pipeline.types import Box, Detection, Drawing, Pose, Turn, turn_back, turned_pixels
 from tests.drawn_figures import drawn_figure
 
 
@@ -44,6 +44,7 @@ class Sheet:
             self.boxes.append(Box(*(scale * edges).tolist()))
         self.asked: list[tuple[int, ...]] = []
         self.detection_masks: list[np.ndarray | None] = [None] * len(figures)
+        self.pose_mask: np.ndarray | None = None
         self.refuses = False
         self.turn: Turn = 0
 
@@ -65,11 +66,11 @@ class Sheet:
         self.rgb = turned_pixels(self.rgb, turn_back(turn))
         self.turn = turn
 
-    def keypoints(self, rgb: np.ndarray) -> np.ndarray:
+    def pose(self, rgb: np.ndarray) -> Pose:
         self.asked.append(rgb.shape)
         if self.refuses:
             raise PredictionRefused("no skeleton", model="pose")
-        return np.zeros((17, 3))
+        return Pose(np.zeros((17, 3)), self.pose_mask)
 
 
 def test_a_drawing_becomes_a_character():
@@ -117,13 +118,13 @@ def test_a_large_drawing_is_seen_small_by_the_detector_and_cut_out_at_a_sensible
 
 def test_keypoints_of_the_annotation_are_px_of_its_box():
     sheet = Sheet("outlined", scale=4)
-    original = sheet.keypoints
+    original = sheet.pose
 
-    def middle_of_the_crop(rgb: np.ndarray) -> np.ndarray:
+    def middle_of_the_crop(rgb: np.ndarray) -> Pose:
         original(rgb)
-        return np.tile([rgb.shape[1] / 2, rgb.shape[0] / 2, 0.9], (17, 1))
+        return Pose(np.tile([rgb.shape[1] / 2, rgb.shape[0] / 2, 0.9], (17, 1)))
 
-    sheet.keypoints = middle_of_the_crop  # type: ignore[method-assign]
+    sheet.pose = middle_of_the_crop  # type: ignore[method-assign]
     (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
     box = figure.annotation.box
     assert figure.annotation.keypoints[0] == pytest.approx([box.width / 2, box.height / 2, 0.9])
@@ -137,12 +138,41 @@ def test_a_pose_estimator_that_refuses_leaves_it_to_the_outline():
     assert figure.character.repairs[0] == figure.quality.reasons[0]
 
 
-def test_a_detectors_mask_is_a_hint():
+def test_models_mask_decides_where_it_is_sent():
+    sheet = Sheet("outlined", "crayon")
+    left, right = (int(edge) for edge in (sheet.boxes[0].left, sheet.boxes[0].right))
+    plain = annotated(sheet.drawing, sheet, stopwatch=Laps())[0].annotation
+    sheet.pose_mask = np.ones((20, 20), np.float32)
+    sheet.pose_mask[:, :10] = 0.0
+    laps = Laps()
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=laps)
+    middle = round(figure.annotation.box.left + figure.annotation.box.width / 2)
+    assert left < middle < right
+    assert not figure.annotation.mask[:, : round(0.4 * figure.annotation.box.width)].any()
+    assert plain.mask[:, : round(0.4 * plain.box.width)].any()
+
+
+def test_detectors_mask_decides_where_the_pose_model_sends_none():
     sheet = Sheet("outlined")
-    sheet.detection_masks = [np.ones((28, 28), np.float32)]
-    plain = annotated(sheet.drawing, Sheet("outlined"), stopwatch=Laps())[0]
-    hinted = annotated(sheet.drawing, sheet, stopwatch=Laps())[0]
-    assert hinted.annotation.mask.sum() >= plain.annotation.mask.sum()
+    mask = np.ones((40, 40), np.float32)
+    mask[:, :16] = 0.0
+    sheet.detection_masks = [mask]
+    laps = Laps()
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=laps)
+    assert laps.stages == ["detect", "pose", "segment", "rig"]
+    seen = figure.annotation.box
+    beyond = int(sheet.boxes[0].left + 0.3 * sheet.boxes[0].width - seen.left)
+    assert not figure.annotation.mask[:, :beyond].any()
+    assert figure.annotation.mask.any()
+
+
+def test_box_grows_where_the_models_mask_leads_out_of_it():
+    sheet = Sheet("outlined", boxes_cut=0.2)
+    sheet.detection_masks = [np.ones((8, 8), np.float32)]
+    sheet.pose_mask = np.ones((20, 20), np.float32)
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert figure.annotation.box.width > 1.2 * sheet.boxes[0].width
+    assert len(sheet.asked) == 3  # one detection, two poses
 
 
 def test_a_transparent_drawing_keeps_its_alpha():

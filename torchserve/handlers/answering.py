@@ -6,11 +6,13 @@ GPU where ONNX Runtime can use one, else on the CPU. A request that holds no pic
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
@@ -53,6 +55,17 @@ class Answering:
             else:
                 answers.append(next(replies))
         return answers
+
+
+def layers(mask: Picture | None, parts: Picture | None) -> dict[str, str]:
+    """Fields `mask` and `parts` of a reply, base64 PNGs: 0..255 for how likely the figure is there, and the `BodyPart` of each pixel."""
+    content = {"mask": None if mask is None else np.round(mask * 255.0).astype(np.uint8), "parts": parts}
+    return {name: _png(layer) for name, layer in content.items() if layer is not None}
+
+
+def _png(layer: Picture) -> str:
+    _, content = cv2.imencode(".png", layer)
+    return base64.b64encode(content.tobytes()).decode("ascii")
 
 
 def _picture(row: dict[str, Any]) -> Picture | None:

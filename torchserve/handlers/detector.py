@@ -4,13 +4,10 @@ ignore.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
-import numpy as np
-from answering import Answering
+from answering import Answering, layers
 
 from pipeline.types import Detection
 
@@ -31,13 +28,4 @@ class Detector(Answering):
 def _entry(found: Detection) -> dict[str, Any]:
     box = [found.box.left, found.box.top, found.box.right, found.box.bottom]
     entry: dict[str, Any] = {"class_name": "drawn_humanoid", "bbox": box, "score": found.score}
-    if found.mask is not None:
-        entry["mask"] = _png(np.round(found.mask * 255.0).astype(np.uint8))
-    if found.parts is not None:
-        entry["parts"] = _png(found.parts)
-    return entry
-
-
-def _png(layer: np.ndarray) -> str:
-    _, content = cv2.imencode(".png", layer)
-    return base64.b64encode(content.tobytes()).decode("ascii")
+    return entry | layers(found.mask, found.parts)

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from answering import Answering
+from answering import Answering, layers
+
+from pipeline.types import Pose
 
 
 class PoseEstimator(Answering):
     """TorchServe makes one of these in each worker."""
 
     def handle(self, rows: Sequence[dict[str, Any]] | None, context: Any) -> list[Any] | None:
-        """`[{"keypoints": [[x, y, score] x 17]}]` for each request."""
+        """`[{"keypoints": [[x, y, score] x 17], "mask", "parts"}]` for each request; the latter two cover the crop, as the detector's."""
         predictor = self.predictor
         if rows is None or predictor is None:
             return None
-        return self.answers(rows, context, lambda crops: [[{"keypoints": points.tolist()}] for points in predictor.keypoints_in(crops)])
+        return self.answers(rows, context, lambda crops: [[_entry(one)] for one in predictor.poses_in(crops)])
+
+
+def _entry(found: Pose) -> dict[str, Any]:
+    return {"keypoints": found.keypoints.tolist(), **layers(found.mask, found.parts)}

@@ -169,7 +169,7 @@ def _outcome(
         part = np.ascontiguousarray(sample.rgb[y0:y1, x0:x1])
         return Outcome(seed, kinds, overlap, 0.0, [], [], [], [], drawn_tile(part, None, None, f"{seed} not found"))
     cut, corner = crop_of(sample.rgb, best.box)
-    points = predictor.keypoints(cut)
+    points = predictor.pose(cut).keypoints
     shown = mask_in_crop(best, corner, cut.shape[:2])
     truth = figure.keypoints
     reach = max(box[2] - box[0], box[3] - box[1])

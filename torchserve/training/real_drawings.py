@@ -40,7 +40,7 @@ def real_report(predictor: EmbeddedPredictor, folders: list[Path], out: Path) ->
         rig = yaml.safe_load((folder / "char_cfg.yaml").read_text(encoding="utf-8"))
         given = {joint["name"]: joint["loc"] for joint in rig["skeleton"]}
         found = predictor.detections(rgb)
-        points = predictor.keypoints(rgb)
+        points = predictor.pose(rgb).keypoints
         longer = max(rgb.shape[:2])
         whole = np.array([0.0, 0.0, rgb.shape[1], rgb.shape[0]])
         entry: dict[str, Any] = {"scores": [round(one.score, 3) for one in found[:3]]}
@@ -85,7 +85,7 @@ def _photograph(predictor: EmbeddedPredictor, rgb: np.ndarray, crop: np.ndarray 
         corners = (edges(one) * zoom).astype(int)
         cv2.rectangle(picture, tuple(corners[:2].tolist()), tuple(corners[2:].tolist()), (255, 0, 0) if one is best else (0, 0, 255), 4)
     tiles.append(drawn_tile(picture, None, None))
-    tiles.append(drawn_tile(cut, predictor.keypoints(cut), mask_in_crop(best, corner, cut.shape[:2])))
+    tiles.append(drawn_tile(cut, predictor.pose(cut).keypoints, mask_in_crop(best, corner, cut.shape[:2])))
     return entry
 
 

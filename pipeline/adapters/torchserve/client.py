@@ -17,7 +17,7 @@ from pipeline.adapters.torchserve.image_encoding import EncodedImage, encoded_im
 from pipeline.adapters.torchserve.key_file import KeyFile, Token
 from pipeline.adapters.torchserve.model_status import with_worker_status
 from pipeline.adapters.torchserve.settings import ModelHealth, PredictionAttempt, TorchServeEndpoint, TorchServeSettings
-from pipeline.types import Bytes, Detection, Floats
+from pipeline.types import Bytes, Detection, Pose
 
 Answer_co = TypeVar("Answer_co", covariant=True)
 _CONNECTIONS: Final = 8
@@ -69,9 +69,9 @@ class InferenceClient:
         """Request for the figures in an image (H, W, 3) uint8."""
         return PredictionRequest(self._settings.detector, self._encoded(rgb), _detections)
 
-    def keypoint_request(self, rgb: Bytes) -> PredictionRequest[Floats]:
+    def pose_request(self, rgb: Bytes) -> PredictionRequest[Pose]:
         """Request for the joints in a crop (h, w, 3) uint8."""
-        return PredictionRequest(self._settings.pose_estimator, self._encoded(rgb), _keypoints)
+        return PredictionRequest(self._settings.pose_estimator, self._encoded(rgb), _pose)
 
     def answer(
         self, request: PredictionRequest[Answer_co], endpoint: TorchServeEndpoint, *, token: Token | None, within_s: float
@@ -98,7 +98,7 @@ class InferenceClient:
         """Send a tiny prediction. Returns its failure, or None if it was answered, and its duration in seconds."""
         rgb = probe_image()
         request: PredictionRequest[object]
-        request = self.detection_request(rgb) if model == self._settings.detector else self.keypoint_request(rgb)
+        request = self.detection_request(rgb) if model == self._settings.detector else self.pose_request(rgb)
         started_s = self._clock()
         _, failure = self.answer(request, endpoint, token=self.key(endpoint).token(), within_s=within_s)
         if failure is not None and failure.kind is FailureKind.NOTHING_SEEN:
@@ -130,8 +130,8 @@ def _detections(body: bytes, image: EncodedImage) -> tuple[Detection, ...]:
     return replies.detections(body, width=image.width, height=image.height, scale=image.scale)
 
 
-def _keypoints(body: bytes, image: EncodedImage) -> Floats:
-    return replies.keypoints(body, width=image.width, height=image.height, scale=image.scale)
+def _pose(body: bytes, image: EncodedImage) -> Pose:
+    return replies.pose(body, width=image.width, height=image.height, scale=image.scale)
 
 
 def _without_token(token: Token | None, detail: str) -> str:

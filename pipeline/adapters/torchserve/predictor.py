@@ -24,7 +24,7 @@ from pipeline.adapters.torchserve.key_file import Token
 from pipeline.adapters.torchserve.server_choice import ServerChoice, Verdict
 from pipeline.adapters.torchserve.settings import ModelHealth, PredictionAttempt, TorchServeEndpoint, TorchServeSettings
 from pipeline.errors import PredictionRefused, UpstreamError, UpstreamMisconfigured, UpstreamUnauthorised, UpstreamUnavailable
-from pipeline.types import Bytes, Detection, Floats
+from pipeline.types import Bytes, Detection, Pose
 
 Answer = TypeVar("Answer")
 _SHORTEST_PROBE_S: Final = 0.05
@@ -89,9 +89,9 @@ class TorchServePredictor:
         """See `pipeline.ports.Predictor`."""
         return self._answer(self._client.detection_request(rgb))
 
-    def keypoints(self, rgb: Bytes) -> Floats:
+    def pose(self, rgb: Bytes) -> Pose:
         """See `pipeline.ports.Predictor`."""
-        return self._answer(self._client.keypoint_request(rgb))
+        return self._answer(self._client.pose_request(rgb))
 
     def health(self) -> tuple[ModelHealth, ...]:
         """Health of every model on every server: a tiny prediction, plus describe-model where a management URL is set."""

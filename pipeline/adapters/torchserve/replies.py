@@ -1,8 +1,8 @@
-"""Validation of TorchServe's replies: bytes in, detections or keypoints out, or `InvalidReply` with the reason.
+"""Validation of TorchServe's replies: bytes in, detections or poses out, or `InvalidReply` with the reason.
 
 Protocol (etc/doc/file-formats.md, "Keypoints to joints"): the detector answers `[{"class_name", "bbox": [left, top, right, bottom],
-"score"}]`, the pose estimator `[{"keypoints": [[x, y, score] x 17]}]` in COCO's order. A detection may carry `mask`, a base64 PNG or
-nested lists of numbers 0..1, and `parts`, a base64 PNG of `BodyPart`s; both cover the box. Replies are untrusted input.
+"score"}]`, the pose estimator `[{"keypoints": [[x, y, score] x 17]}]` in COCO's order. Either may carry `mask`, a base64 PNG or nested
+lists of numbers 0..1, and `parts`, a base64 PNG of `BodyPart`s; both cover the box, or the crop. Replies are untrusted input.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from pipeline.types import KEYPOINT_NAMES, BodyPart, Box, Bytes, Detection, Floats, Singles
+from pipeline.types import KEYPOINT_NAMES, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 
 _MAX_FIGURES: Final = 1000
 _MAX_MASK_SIDE: Final = 4096
@@ -42,14 +42,14 @@ class NoFigureInReply(InvalidReply):
 
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+    mask: Any = None
+    parts: Any = None
 
 
 class _DetectionEntry(_Entry):
     class_name: Annotated[str, Field(strict=True)]
     bbox: tuple[_Number, _Number, _Number, _Number]
     score: _Score
-    mask: Any = None
-    parts: Any = None
 
 
 class _FigureEntry(_Entry):
@@ -73,8 +73,8 @@ def detections(body: bytes, *, width: int, height: int, scale: float = 1.0) -> t
     return tuple(sorted(found, key=lambda detection: -detection.score))
 
 
-def keypoints(body: bytes, *, width: int, height: int, scale: float = 1.0) -> Floats:
-    """Keypoints (17, 3) float64 x, y, score of the figure with the best mean score; x and y are multiplied by `scale`.
+def pose(body: bytes, *, width: int, height: int, scale: float = 1.0) -> Pose:
+    """The figure with the best mean score of its keypoints; x and y are multiplied by `scale`.
 
     Points a little outside the crop of `width` x `height` px move to its border; points farther outside do, too, with score 0.
 
@@ -86,9 +86,8 @@ def keypoints(body: bytes, *, width: int, height: int, scale: float = 1.0) -> Fl
     figures = [_keypoints(np.array(entry.keypoints), f"figure {place}", width, height) for place, entry in enumerate(entries)]
     if not figures:
         raise NoFigureInReply("no figure in it")
-    best = max(figures, key=lambda figure: float(figure[:, 2].mean()))
-    result: Floats = best * np.array([scale, scale, 1.0])
-    return result
+    best = max(range(len(figures)), key=lambda place: float(figures[place][:, 2].mean()))
+    return Pose(figures[best] * np.array([scale, scale, 1.0]), *_layers(entries[best], f"figure {best}"))
 
 
 def _validated(adapter: TypeAdapter[list[_EntryT]], body: bytes) -> list[_EntryT]:
@@ -106,9 +105,13 @@ def _detection(entry: _DetectionEntry, where: str, width: int, height: int, scal
     if not (left < right and top < bottom):
         raise InvalidReply(f"{where}: bbox must have left < right and top < bottom inside the image, found {list(entry.bbox)}")
     box = Box(left * scale, top * scale, right * scale, bottom * scale)
+    return Detection(box, _clipped_score(entry.score), *_layers(entry, where))
+
+
+def _layers(entry: _Entry, where: str) -> tuple[Singles | None, Bytes | None]:
+    """The mask and the body parts of an entry."""
     mask = None if entry.mask is None else _mask(entry.mask, f"{where}: mask")
-    parts = None if entry.parts is None else _parts(entry.parts, f"{where}: parts")
-    return Detection(box, _clipped_score(entry.score), mask, parts)
+    return mask, None if entry.parts is None else _parts(entry.parts, f"{where}: parts")
 
 
 def _clipped_score(score: float) -> float:

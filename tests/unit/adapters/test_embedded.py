@@ -91,7 +91,7 @@ def test_a_detection_has_a_mask_over_its_box(predictor: EmbeddedPredictor) -> No
 
 def test_keypoints_lie_in_the_crop_and_left_is_the_figures_own(predictor: EmbeddedPredictor) -> None:
     crop = stick_figure()[80:390, 115:285]
-    points = predictor.keypoints(crop)
+    points = predictor.pose(crop).keypoints
     assert points.shape == (17, 3)
     assert points.dtype == np.float64
     assert np.all((points[:, :2] >= 0) & (points[:, :2] <= (crop.shape[1], crop.shape[0])))
@@ -104,14 +104,14 @@ def test_the_same_picture_gives_the_same_answer(predictor: EmbeddedPredictor) ->
     picture = stick_figure()
     first, second = predictor.detections(picture), EmbeddedPredictor(threads=1).detections(picture)
     assert [edges(one) for one in first] == [pytest.approx(edges(other), abs=0.01) for other in second]
-    np.testing.assert_array_equal(predictor.keypoints(picture), predictor.keypoints(picture))
+    np.testing.assert_array_equal(predictor.pose(picture).keypoints, predictor.pose(picture).keypoints)
 
 
 def test_threads_may_share_a_predictor(predictor: EmbeddedPredictor) -> None:
     pictures = [stick_figure(size=size) for size in (200, 240, 280, 320)]
-    alone = [predictor.keypoints(picture) for picture in pictures]
+    alone = [predictor.pose(picture).keypoints for picture in pictures]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(predictor.keypoints, pictures))
+        together = [pose.keypoints for pose in pool.map(predictor.pose, pictures)]
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
 
@@ -128,7 +128,7 @@ def test_a_batch_answers_as_each_picture_alone(predictor: EmbeddedPredictor) -> 
 def test_any_shape_of_picture_is_answered(predictor: EmbeddedPredictor, shape: tuple[int, int, int]) -> None:
     picture = np.full(shape, 200, np.uint8)
     predictor.detections(picture)
-    assert np.isfinite(predictor.keypoints(picture)).all()
+    assert np.isfinite(predictor.pose(picture).keypoints).all()
 
 
 @pytest.mark.parametrize("picture", [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3))])
@@ -136,7 +136,7 @@ def test_what_is_no_picture_is_refused(predictor: EmbeddedPredictor, picture: np
     with pytest.raises(ShapeError):
         predictor.detections(picture)
     with pytest.raises(ShapeError):
-        predictor.keypoints(picture)
+        predictor.pose(picture)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_a_mirror_that_agrees_changes_nothing() -> None:
     presence[0, 9], presence[1, 10] = 4.0, 4.0  # the left wrist is the mirror's right one
     answer = figures_seen.pose_answers(joints, masks, presence)[0]
     view = figures_seen.crop_view(picture(), SIDE)
-    found = figures_seen.keypoints(view, answer, picture())
+    found = figures_seen.pose(view, answer, picture()).keypoints
     expected = view.window.back(places() * (SIDE / CELLS))
     np.testing.assert_allclose(found[:, :2], np.clip(expected, 0, (400, 300)), atol=1.0)
     assert found[9, 2] > 0.95

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.embedded import EmbeddedPredictor
-from pipeline.adapters.torchserve.replies import detections, keypoints
+from pipeline.adapters.torchserve.replies import detections, pose
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(not (ROOT / "torchserve").is_dir(), reason="needs the repository")
@@ -123,8 +123,11 @@ def test_joints_are_those_of_the_embedded_networks(served: tuple[Any, Context]) 
     replies = service.handle([request_of(crop) for crop in crops], context)
     predictor = EmbeddedPredictor()
     for crop, reply in zip(crops, replies, strict=True):
-        found = keypoints(json.dumps(reply).encode(), width=300, height=420)
-        np.testing.assert_allclose(found[:, :2], predictor.keypoints(crop)[:, :2], atol=1)
+        found, expected = pose(json.dumps(reply).encode(), width=300, height=420), predictor.pose(crop)
+        np.testing.assert_allclose(found.keypoints[:, :2], expected.keypoints[:, :2], atol=1)
+        assert found.mask is not None
+        assert expected.mask is not None
+        assert np.abs(found.mask - expected.mask).mean() < 0.01
 
 
 @pytest.mark.parametrize("served", [DETECTOR, POSE_ESTIMATOR], indirect=True)

@@ -91,7 +91,7 @@ def test_a_good_answer(client, stub):
 def test_keypoints_go_to_the_other_model(client, stub):
     """(17, 3) float64."""
     stub.will(GOOD_JOINTS)
-    assert client.predictor.keypoints(PICTURE).shape == (17, 3)
+    assert client.predictor.pose(PICTURE).keypoints.shape == (17, 3)
     assert stub.received[0].path == "/predictions/drawn_humanoid_pose_estimator"
 
 
@@ -248,7 +248,7 @@ def test_a_crop_without_a_figure(client, stub):
     """An empty list from the pose estimator is refused: there are no joints to be had."""
     stub.will(Canned(content=[]), GOOD_JOINTS)
     with pytest.raises(PredictionRefused, match="no figure"):
-        client.predictor.keypoints(PICTURE)
+        client.predictor.pose(PICTURE)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.adapters.torchserve.replies import InvalidReply, NoFigureInReply, detections, keypoints
+from pipeline.adapters.torchserve.replies import InvalidReply, NoFigureInReply, detections, pose
 
 FIGURE = {"class_name": "humanoid", "bbox": [10, 20, 30, 60], "score": 0.5}
 POINTS = [[5.0 * row, 3.0 * row, 0.8] for row in range(17)]
@@ -25,7 +25,7 @@ def found(*entries, **changes):
 
 
 def joints(points, **choices):
-    return keypoints(json.dumps([{"keypoints": points}]).encode(), width=100, height=80, **choices)
+    return pose(json.dumps([{"keypoints": points}]).encode(), width=100, height=80, **choices).keypoints
 
 
 def test_a_detection():
@@ -105,7 +105,7 @@ def test_no_list_of_detections(body):
     with pytest.raises(InvalidReply):
         detections(body, width=10, height=10)
     with pytest.raises(InvalidReply):
-        keypoints(body, width=10, height=10)
+        pose(body, width=10, height=10)
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
@@ -175,13 +175,13 @@ def test_the_surest_of_several_skeletons():
     """By its mean score."""
     other = [[1.0, 1.0, 0.9]] * 17
     body = json.dumps([{"keypoints": POINTS}, {"keypoints": other}]).encode()
-    np.testing.assert_allclose(keypoints(body, width=100, height=80)[:, 2], 0.9)
+    np.testing.assert_allclose(pose(body, width=100, height=80).keypoints[:, 2], 0.9)
 
 
 def test_no_skeleton():
     """A proper reply, but nothing seen."""
     with pytest.raises(NoFigureInReply):
-        keypoints(b"[]", width=9, height=9)
+        pose(b"[]", width=9, height=9)
 
 
 @pytest.mark.parametrize(
@@ -210,4 +210,4 @@ def test_anything(content):
             assert 0 <= detection.box.left < detection.box.right <= 100
             assert 0.0 <= detection.score <= 1.0
     with contextlib.suppress(InvalidReply):
-        assert np.all(np.isfinite(keypoints(body, width=100, height=80)))
+        assert np.all(np.isfinite(pose(body, width=100, height=80).keypoints))
