@@ -6,7 +6,6 @@ etc/doc/spool.md ("Events are hints").
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,9 +25,9 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-_INOTIFY_LOGGER: Final = "watchdog.observers.inotify_c"
-_NETWORK: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "glusterfs", "lustre", "ncp", "vboxsf", "virtiofs")
+from daemon.inbox.watchdog_internals import LOGGER, is_overflow, observer_threads, shorten_move_pairing
 
+_NETWORK: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "glusterfs", "lustre", "ncp", "vboxsf", "virtiofs")
 
 _SILENCE: Final = logging.NullHandler()
 """Discards watchdog's log records: stdout and stderr carry only our own."""
@@ -43,16 +42,6 @@ class WatchMode(StrEnum):
 
 _EVENTS: Final = [FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirMovedEvent, DirCreatedEvent]
 """Event types that are subscribed to. Others would only fill the kernel's queue, above all those of our own probes."""
-
-MOVE_PAIRING_S: Final = 0.01
-"""After a file leaves the folder, as each claimed file does, watchdog delays all events by half a second by default, to pair the two
-halves of a move. The daemon needs no pairs."""
-
-
-def _shorten_move_pairing() -> None:
-    for module, name in (("inotify_move_event_grouper", "InotifyMoveEventGrouper"), ("inotify_buffer", "InotifyBuffer")):
-        with suppress(ImportError):  # the second is the name before watchdog 7
-            getattr(importlib.import_module(f"watchdog.observers.{module}"), name).delay = MOVE_PAIRING_S
 
 
 class _Hints(FileSystemEventHandler):
@@ -72,7 +61,7 @@ class _Overflows(logging.Handler):
         self._on_overflow = on_overflow
 
     def emit(self, record: logging.LogRecord) -> None:
-        if "overflow" in record.getMessage().lower():
+        if is_overflow(record):
             self._on_overflow()
 
 
@@ -102,10 +91,10 @@ class Watcher:
     def start(self) -> None:
         """Start watching; on failure, `problem` is the reason: too many watches, no inotify, no inbox."""
         logging.getLogger("watchdog").addHandler(_SILENCE)
-        logging.getLogger(_INOTIFY_LOGGER).addHandler(self._overflow_log)
+        logging.getLogger(LOGGER).addHandler(self._overflow_log)
         if self._is_network:
             return
-        _shorten_move_pairing()
+        shorten_move_pairing()
         observer: BaseObserver | None = None
         try:
             observer = Observer()
@@ -127,9 +116,7 @@ class Watcher:
             is_same = self._inbox.stat().st_ino == self._inode
         except OSError:
             return False
-        reader = getattr(self._observer, "_inotify_fd", None)  # a thread of its own since watchdog 7.1 that no public attribute reports
-        threads = [self._observer, *self._observer.emitters, *([] if reader is None else [reader])]
-        return is_same and all(thread.is_alive() for thread in threads)
+        return is_same and all(thread.is_alive() for thread in observer_threads(self._observer))
 
     def restart(self) -> None:
         """Stop and start the watch."""
@@ -138,7 +125,7 @@ class Watcher:
 
     def stop(self) -> None:
         """Stop watching."""
-        logging.getLogger(_INOTIFY_LOGGER).removeHandler(self._overflow_log)
+        logging.getLogger(LOGGER).removeHandler(self._overflow_log)
         observer, self._observer = self._observer, None
         if observer is not None:
             with suppress(OSError):

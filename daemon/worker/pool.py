@@ -7,7 +7,6 @@ its daemon (PR_SET_PDEATHSIG, prctl(2)), so that it does not write into a folder
 from __future__ import annotations
 
 import ctypes
-import importlib
 import multiprocessing
 import os
 import resource
@@ -20,13 +19,13 @@ from concurrent.futures import TimeoutError as DeadlineError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.synchronize import Event
-from types import SimpleNamespace
 from typing import Protocol, cast
 
 from pebble import ProcessExpired, ProcessPool
 
 from daemon.policy.failures import ErrorType
 from daemon.worker.cpu_slice import request_default_slices
+from daemon.worker.pebble_internals import use_monotonic_clock
 from daemon.worker.runner import run_task, set_stop_event
 from daemon.worker.task import Task, TaskFailure, TaskResult
 
@@ -85,7 +84,7 @@ class ProcessWorkerPool:
         self._work = work
         spawn = multiprocessing.get_context("spawn")
         self._stopping = spawn.Event()
-        _use_monotonic_clock()
+        use_monotonic_clock()
         self._make = lambda: ProcessPool(
             max_workers=count,
             max_tasks=recycle_after,
@@ -135,18 +134,16 @@ class ProcessWorkerPool:
 
 
 def _end_forgotten(pool: ProcessPool, unfinished: set[Future[TaskResult]]) -> None:
-    """End the tasks that pebble forgets: those that arrive just as it gives the pool up. Runs on a thread as long as the pool."""
+    """End the tasks that pebble forgets: those that arrive just as it gives the pool up. Runs on a thread as long as the pool.
+
+    A comment of https://github.com/noxdafox/pebble/issues/163 has the same remedy.
+    """
     while pool.active:
         time.sleep(_CHECK_S)
     time.sleep(_CHECK_S)  # by then pebble has ended the others
     for future in tuple(unfinished):
         with suppress(InvalidStateError):
             future.set_exception(BrokenProcessPool("the workers died"))
-
-
-def _use_monotonic_clock() -> None:
-    """Let pebble measure deadlines on the monotonic clock: a jump of the wall clock would end every task, or keep one that hangs alive."""
-    importlib.import_module("pebble.pool.process").time = SimpleNamespace(time=time.monotonic, sleep=time.sleep)  # type: ignore[attr-defined]
 
 
 def result_of(future: Future[TaskResult], deadline_s: float) -> TaskResult:
