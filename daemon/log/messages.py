@@ -60,7 +60,7 @@ class _Fields:
     def part(self, template: str, name: str) -> str:
         """`template` with the field in it, or "" without the field."""
         value = self._record.get(name)
-        return template.format(value) if value else ""
+        return template.format(", ".join(map(str, value)) if isinstance(value, list) else value) if value else ""
 
 
 def _job_done(fields: _Fields) -> str:
@@ -81,8 +81,8 @@ def _heartbeat(fields: _Fields) -> str:
 
 
 def _ready(fields: _Fields) -> str:
-    watch = fields.part(", watching the inbox by {}", "watch_mode")
-    return f"ready{watch}{fields.part(', {} jobs recovered', 'recovered_jobs')}"
+    recovered = f", {fields.count('recovered_jobs', 'recovered job')}" if fields.part("{}", "recovered_jobs") else ""
+    return f"ready{fields.part(', watching the inbox by {}', 'watch_mode')}{recovered}"
 
 
 def _inference_retried(fields: _Fields) -> str:
@@ -103,7 +103,7 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.DAEMON_SUPERSEDED: lambda fields: f"another daemon took over this one's jobs; it continues as {fields['new_instance']}",
     Event.SCAN_DONE: lambda fields: f"inbox scanned: {fields['entries']} entries, {fields['new']} new{fields.time('duration_ms', ', ')}",
     Event.WATCH_OVERFLOW: lambda _: "the kernel lost inbox events; scans find the files",
-    Event.WATCH_RESTARTED: lambda fields: f"inbox watch restarted by {fields['watch_mode']}{fields.why}",
+    Event.WATCH_RESTARTED: lambda fields: f"inbox watch restarted ({fields['watch_mode']}){fields.why}",
     Event.INBOX_DEGRADED: lambda fields: f"inbox unavailable{fields.why}{fields.part(' ({})', 'path')}{fields.part(' ({})', 'file_name')}",
     Event.INBOX_RECOVERED: lambda fields: f"inbox available again{fields.part(' ({})', 'path')}",
     Event.FILE_REJECTED: lambda fields: (
@@ -120,7 +120,7 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.JOB_DEFERRED: lambda fields: f"{fields.file} deferred{fields.why}",
     Event.JOB_DUPLICATE: lambda fields: f"{fields.file} has the same content as job {fields['original_job_id']}; animated again",
     Event.JOB_RECOVERED: lambda fields: f"{fields.file} taken over from a dead daemon ({fields['from_state']})",
-    Event.JOB_LOST: lambda fields: f"{fields.file} dropped{fields.why}",
+    Event.JOB_LOST: lambda fields: f"{fields.file} given up by this daemon{fields.why}",
     Event.JOB_DONE: _job_done,
     Event.JOB_FAILED: _job_failed,
     Event.AUTH_REJECTED: lambda fields: f"the model server rejected the key{fields.why}",

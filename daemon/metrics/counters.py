@@ -35,7 +35,7 @@ FAILURE: Final = "failure"
 
 
 class Metrics:
-    """Counts log events. `observe` may be called from any thread, and raises for no field of a record.
+    """Counts log events. `observe` may be called from any thread, and never raises because of a field's value.
 
     Attributes:
         registry: holds every metric; the exporters read it.
