@@ -35,6 +35,7 @@ PRIORITY: Final[Mapping[str, int]] = {LogLevel.ERROR: 3, LogLevel.WARNING: 4, Lo
 
 _ORDER: Final = {level: place for place, level in enumerate(LogLevel)}
 _CORE: Final = ("schema", "service", "version", "instance", "boot_id", "pid")
+_IN_MESSAGE: Final = ("file_name", "error_message")
 _SHORT_TEXT: Final = 200
 _FEW_FIELDS: Final = 12
 _SECRETS: Final = (
@@ -105,7 +106,7 @@ def prefix_priority(_logger: object, level: str, line: str) -> str:
 
 
 class RenderForTerminal:
-    """Lines for people: time, level, what happened, and the event's fields without the core ones."""
+    """Lines for people: time, level, message, and the event's other fields without the core ones."""
 
     def __init__(self) -> None:
         self._render = structlog.dev.ConsoleRenderer(colors=True)
@@ -114,7 +115,7 @@ class RenderForTerminal:
         """A colored line; stages are left out, as the job's own record has their times."""
         if record["event"] == Event.STAGE_DONE:
             raise structlog.DropEvent
-        shown = {name: value for name, value in record.items() if name not in _CORE}
+        shown = {name: value for name, value in record.items() if name not in {*_CORE, *_IN_MESSAGE}}
         shown["timestamp"] = record["timestamp"][11:23]
         shown["event"], shown["name"] = message_of(record), record["event"]
         return str(self._render(logger, level, shown))

@@ -167,6 +167,7 @@ def test_terminal_line_has_no_core_fields() -> None:
     assert len(lines) == 1
     assert "\n" not in lines[0]
     assert "boot_id" not in lines[0]
+    assert lines[0].count("a%0Ab") == 1
 
 
 def test_clean_keeps_harmless_values() -> None:
