@@ -8,15 +8,17 @@ seen with noise: what a Rauch-Tung-Striebel smoother computes with that model, h
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import solveh_banded
 
-from pipeline.types import Floats
+from pipeline.types import Bools, Floats
 
-CUT_OFF_HZ = 4.0
+CUT_OFF_HZ = 5.0
 """Movements slower than this stay; the fastest gestures reach about 3 Hz."""
-PASSES = 3
-OUTLIER = 4.0
-"""A place this many times farther off than usual is taken for wrong."""
+NEIGHBORS = 2
+"""Places before and after that a place is compared with."""
+OUTLIER = 6.0
+"""A place is wrong that is so many times farther from the middle of its neighbors than these are, and than places usually are."""
 
 
 def smoothed(track: Floats, weights: Floats, frame_time_s: float) -> Floats:
@@ -34,16 +36,26 @@ def smoothed(track: Floats, weights: Floats, frame_time_s: float) -> Floats:
         return np.repeat(track[seen], count, axis=0)
     clean = np.where(weights[:, None] > 0, track, 0.0)
     stiffness = 1.0 / (2 * np.pi * CUT_OFF_HZ * min(frame_time_s, 0.1)) ** 4
-    trusted = weights.astype(np.float64)
-    result = clean
-    for _ in range(PASSES):
-        result = _graduated(clean, trusted, stiffness)
-        off = np.linalg.norm(clean - result, axis=1)
-        usual = float(np.median(off[seen])) + 1e-9 * (float(np.ptp(result)) + 1e-9)
-        trusted = weights / np.maximum(1.0, (off / (OUTLIER * usual)) ** 4)
+    trusted = np.where(_is_wrong(clean, seen), 0.0, weights)
+    result = _graduated(clean, trusted, stiffness)
     # Beyond the first and the last place that was seen, the track is held: a straight line would lead away.
     result[: seen[0]], result[seen[-1] + 1 :] = result[seen[0]], result[seen[-1]]
     return result
+
+
+def _is_wrong(track: Floats, seen: NDArray[np.intp]) -> Bools:
+    """(T,) single places that jump away and back (Hampel's filter); a fast movement does not, whose places are in order."""
+    wrong = np.zeros(len(track), bool)
+    if len(seen) <= 2 * NEIGHBORS:
+        return wrong
+    window = np.lib.stride_tricks.sliding_window_view(track[seen], 2 * NEIGHBORS + 1, axis=0)  # (T', D, 5)
+    middle = np.median(window, axis=2, keepdims=True)
+    apart = np.linalg.norm(window - middle, axis=1)
+    own = apart[:, NEIGHBORS]
+    others = np.median(np.delete(apart, NEIGHBORS, axis=1), axis=1)
+    usual = float(np.median(own)) + 1e-9 * float(np.ptp(track[seen]))
+    wrong[seen[NEIGHBORS:-NEIGHBORS]] = own > OUTLIER * np.maximum(others, usual)
+    return wrong
 
 
 def _graduated(track: Floats, weights: Floats, stiffness: float) -> Floats:
