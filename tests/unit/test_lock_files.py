@@ -18,6 +18,7 @@ PYTHONS = [version.rpartition(" ")[2] for version in PROJECT["project"]["classif
 DECLARED = [
     *PROJECT["build-system"]["requires"],
     *PROJECT["project"]["dependencies"],
+    *PROJECT["project"]["optional-dependencies"]["fbx"],  # the extra `systemd` compiles against this machine's libsystemd
     *(requirement for group in PROJECT["dependency-groups"].values() for requirement in group),
 ]
 

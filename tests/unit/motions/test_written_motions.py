@@ -1,5 +1,6 @@
 """The files in etc/motions are what the author scripts write, and what the pipeline reads."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -20,12 +21,20 @@ def library():
     return MotionLibrary([MOTIONS], [MOTIONS.parent / "retarget"])
 
 
-def test_regenerated_files_are_the_same_bytes(author, tmp_path):
-    """Whoever edits a clip must also write it anew."""
+_NUMBER = re.compile(rb"-?\d+\.\d+")
+_LAST_DIGIT = 0.01
+"""Other versions of numpy and SciPy round a few angles of a clip, in degrees with two decimals, to the other side."""
+
+
+def test_regenerated_files_are_the_same(author, tmp_path):
+    """Who edits a clip must also write it anew."""
     written = author("write_motions").write(tmp_path)
     assert {path.name for path in written} == {path.name for path in MOTIONS.iterdir() if path.is_file()}
     for path in written:
-        assert path.read_bytes() == (MOTIONS / path.name).read_bytes(), path.name
+        again, kept = path.read_bytes(), (MOTIONS / path.name).read_bytes()
+        assert _NUMBER.sub(b"#", again) == _NUMBER.sub(b"#", kept), path.name
+        numbers = [np.array(_NUMBER.findall(content), dtype=float) for content in (again, kept)]
+        assert np.allclose(*numbers, rtol=0, atol=1.01 * _LAST_DIGIT), path.name
 
 
 def test_all_together_are_small():
