@@ -18,6 +18,8 @@ SAME_PLACE = 0.004
 """Joints closer than this share of the figure's size, in all frames, are one node."""
 LOOSE = 0.25
 """A bone whose length varies by more than this share of it (standard deviation) is none: the file moves its end by itself."""
+JITTER = 0.04
+"""But varying by less than this share of the figure's size is jitter of a capture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +169,7 @@ def _bones(
             continue
         lengths = np.linalg.norm(places[:, a] - places[:, b], axis=1)
         mean = float(lengths.mean())
-        is_loose = float(lengths.std()) > LOOSE * mean and mean > 0.02 * size
+        is_loose = float(lengths.std()) > max(LOOSE * mean, JITTER * size)
         if not is_loose and not _leads_to_nothing(b, other, node_of, parents):
             links.add((a, b))
     return sorted(links)

@@ -165,15 +165,18 @@ def test_a_body_that_lies_is_upright_as_its_rest_pose_or_its_format_says() -> No
     assert find_body(clip.joint_names, clip.parents, lying, declared_up=UpAxis.Y).confidence > ENOUGH
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_finds_the_limbs_of_a_body_at_random(seed: int) -> None:
+@pytest.mark.parametrize("jitter_cm", [0.0, 1.0])
+@pytest.mark.parametrize("seed", range(20))
+def test_finds_the_limbs_of_a_body_at_random(seed: int, jitter_cm: float) -> None:
     """No names, any proportions, props and worlds: a limb is right if its joints are where the body's are."""
-    made, places = random_body(np.random.default_rng(seed))
+    random = np.random.default_rng(seed)
+    made, places = random_body(random)
+    places = places + random.normal(0, 1, places.shape) * jitter_cm
     body = find_body(made.names, np.array(made.parents, np.int32), places)
     assert body is not None
     assert body.up is UpAxis(made.up)
     for name, joints in made.limbs.items():
         limb = getattr(body, name.replace(" ", "_"))
         for joint, given in zip(limb.joints[:3], joints, strict=True):
-            apart = np.abs(places[:, made.names.index(joint)] - places[:, given]).max()
-            assert apart < 2.5, (name, joint, f"J{given}", body.confidence)
+            apart = np.abs(places[:, made.names.index(joint)] - places[:, given]).mean()
+            assert apart < 2.5 + 2 * jitter_cm, (name, joint, f"J{given}", body.confidence)
