@@ -17,7 +17,7 @@
     └── TransientError                the same bytes may succeed later or elsewhere
         ├── UpstreamError             the model server is unavailable
         │   ├── UpstreamUnavailable   down, overloaded, too slow, or answering invalid replies
-        │   ├── UpstreamUnauthorised  it does not accept our token
+        │   ├── UpstreamUnauthorized  it does not accept our token
         │   └── UpstreamMisconfigured it lacks the model, or is not a model server
         ├── ModelUnavailable          a model's weights are missing or damaged on this machine
         ├── RenderUnavailable         no OpenGL context could be made
@@ -213,7 +213,7 @@ class UpstreamUnavailable(UpstreamError):
     """The model server is down, overloaded, too slow, or sends invalid replies."""
 
 
-class UpstreamUnauthorised(UpstreamError):
+class UpstreamUnauthorized(UpstreamError):
     """The model server rejects our token, even when freshly read."""
 
 

@@ -24,7 +24,7 @@ class ErrorType(StrEnum):
 
     SIDECAR = "sidecar"
     UNSUPPORTED = "unsupported"
-    PICTURE = "picture"
+    IMAGE = "image"
     NO_FIGURE = "no_figure"
     REFUSED = "refused"
     CHARACTER = "character"
@@ -32,7 +32,7 @@ class ErrorType(StrEnum):
     BLANK = "blank"
     INPUT = "input"
     UPSTREAM = "upstream"
-    UNAUTHORISED = "unauthorised"
+    UNAUTHORIZED = "unauthorized"
     MISCONFIGURED = "misconfigured"
     NO_ANSWER = "no_answer"
     NO_MODEL = "no_model"
@@ -56,7 +56,7 @@ class Outcome(StrEnum):
 
 _BY_CLASS: tuple[tuple[type[BaseException], ErrorType], ...] = (
     (SidecarError, ErrorType.SIDECAR),
-    (errors.DecodeError, ErrorType.PICTURE),
+    (errors.DecodeError, ErrorType.IMAGE),
     (errors.NoFigureFound, ErrorType.NO_FIGURE),
     (errors.PredictionRefused, ErrorType.REFUSED),
     (errors.ConfigError, ErrorType.CHARACTER),
@@ -66,7 +66,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ErrorType], ...] = (
     (errors.MotionFileError, ErrorType.MOTION),
     (errors.BlankAnimation, ErrorType.BLANK),
     (errors.PermanentError, ErrorType.INPUT),
-    (errors.UpstreamUnauthorised, ErrorType.UNAUTHORISED),
+    (errors.UpstreamUnauthorized, ErrorType.UNAUTHORIZED),
     (errors.UpstreamMisconfigured, ErrorType.MISCONFIGURED),
     (errors.UpstreamError, ErrorType.UPSTREAM),
     (errors.ModelUnavailable, ErrorType.NO_MODEL),
@@ -77,7 +77,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ErrorType], ...] = (
     (MemoryError, ErrorType.OUT_OF_MEMORY),
 )
 
-UPSTREAM_TYPES = frozenset({ErrorType.UPSTREAM, ErrorType.UNAUTHORISED, ErrorType.MISCONFIGURED, ErrorType.NO_MODEL})
+UPSTREAM_TYPES = frozenset({ErrorType.UPSTREAM, ErrorType.UNAUTHORIZED, ErrorType.MISCONFIGURED, ErrorType.NO_MODEL})
 """Types that open the circuit breaker of the models: no model server can be used."""
 
 _DEFERRED = UPSTREAM_TYPES | {ErrorType.NO_OPENGL, ErrorType.DISK_FULL}
@@ -100,7 +100,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 HINTS: Final[Mapping[ErrorType, str]] = {
     ErrorType.SIDECAR: "correct the .json file beside the image",
     ErrorType.UNSUPPORTED: "save it as PNG or JPEG",
-    ErrorType.PICTURE: "save or copy it again",
+    ErrorType.IMAGE: "save or copy it again",
     ErrorType.NO_FIGURE: "draw the figure with darker lines, or photograph it closer and in better light",
     ErrorType.NO_ANSWER: "try another image of it; the model server answers for others",
     ErrorType.DEADLINE: "try a smaller image, or raise jobs.deadline_s",

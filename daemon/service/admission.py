@@ -107,7 +107,7 @@ class Admission:
         if completion.kind in UPSTREAM_TYPES:
             if self.models.record_failure(now, job.id, f"{completion.kind}: {completion.reason}", retry_after_s):
                 self._log.emit(Event.BREAKER_OPENED, breaker="models", reason=completion.reason, failures=self.models.failures)
-            if completion.kind is ErrorType.UNAUTHORISED:
+            if completion.kind is ErrorType.UNAUTHORIZED:
                 self._log.emit(Event.AUTH_REJECTED, reason=completion.reason)
         elif result.models_answered:
             opened_at_s = self.models.opened_at_s

@@ -243,7 +243,7 @@ class Scheduler:
                     self.admission.forget(running.job)
                 else:
                     self._complete(running, result_of(running.future, running.deadline_s), now)
-            except (OSError, ValueError) as error:  # the disk refused; the files written so far tell how far the job came
+            except (OSError, ValueError) as error:  # the disk refused; the files written so far show how far the job came
                 self._requeue_after_error(running.job, running.timing, now, error)
 
     def _complete(self, running: RunningJob, result: TaskResult, now: float) -> None:

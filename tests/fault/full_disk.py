@@ -20,7 +20,7 @@ def main(root: Path) -> int:
     contents = [b"%d" % number * SIZE for number in range(4)]
     for number, content in enumerate(contents):
         (root / "inbox" / f"picture{number}.png").write_bytes(content)
-    filler = root / "somebody elses"
+    filler = root / "another file"
     filler.write_bytes(bytes(1_100_000))
     places = Places(root)
     assert stub_daemon.main(str(root), "--drain") == 75

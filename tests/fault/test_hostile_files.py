@@ -24,7 +24,7 @@ pytestmark = pytest.mark.gl
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 EACH = 40
-HONEST = {"picture", "unsupported", "no_figure", "sidecar", "character"}
+HONEST = {"image", "unsupported", "no_figure", "sidecar", "character"}
 SIDECARS = (
     b"",
     b"{",

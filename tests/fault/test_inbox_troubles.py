@@ -117,48 +117,48 @@ def test_mount_may_disappear_and_return(tmp_path: Path) -> None:
 # --- the watcher ---------------------------------------------------------------------------------------------------------
 
 
-class Bell:
+class Hints:
     """Receives events."""
 
     def __init__(self) -> None:
-        self.rung = threading.Event()
+        self.arrived = threading.Event()
         self.is_broken = False
 
-    def ring(self) -> None:
-        self.rung.set()
+    def record(self) -> None:
+        self.arrived.set()
         if self.is_broken:
             raise RuntimeError("the handler is broken")
 
 
-def check_hears(bell: Bell, inbox: Path, name: str) -> None:
-    bell.rung.clear()
+def check_hint(hints: Hints, inbox: Path, name: str) -> None:
+    hints.arrived.clear()
     (inbox / name).write_bytes(b"new")
-    assert bell.rung.wait(PATIENCE_S), "nobody heard"
+    assert hints.arrived.wait(PATIENCE_S), "no hint arrived"
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_restarts_watcher_whose_handler_raised(tmp_path: Path) -> None:
-    bell = Bell()
-    watch = Watcher(tmp_path, bell.ring, is_network=False)
+    hints = Hints()
+    watch = Watcher(tmp_path, hints.record, is_network=False)
     watch.start()
     try:
-        bell.is_broken = True
-        check_hears(bell, tmp_path, "first")
+        hints.is_broken = True
+        check_hint(hints, tmp_path, "first")
         observer = watch._observer
         assert observer is not None
         observer.join(PATIENCE_S)
         assert not watch.is_working()
-        bell.is_broken = False
+        hints.is_broken = False
         watch.restart()
         assert watch.is_working()
-        check_hears(bell, tmp_path, "second")
+        check_hint(hints, tmp_path, "second")
     finally:
         watch.stop()
 
 
 def test_restarts_watcher_whose_emitter_died(tmp_path: Path) -> None:
-    bell = Bell()
-    watch = Watcher(tmp_path, bell.ring, is_network=False)
+    hints = Hints()
+    watch = Watcher(tmp_path, hints.record, is_network=False)
     watch.start()
     try:
         observer = watch._observer
@@ -169,7 +169,7 @@ def test_restarts_watcher_whose_emitter_died(tmp_path: Path) -> None:
         assert observer.is_alive()
         assert not watch.is_working()
         watch.restart()
-        check_hears(bell, tmp_path, "first")
+        check_hint(hints, tmp_path, "first")
     finally:
         watch.stop()
 

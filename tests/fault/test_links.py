@@ -174,7 +174,7 @@ def test_link_in_character_is_not_followed(tmp_path: Path, name: str) -> None:
     (tmp_path / "source" / name).symlink_to(CHARACTER / name)
     result = runner.run_task(task_for(tmp_path))
     assert result.failure is not None
-    assert result.failure.kind is ErrorType.PICTURE
+    assert result.failure.kind is ErrorType.IMAGE
     assert {path.name for path in tmp_path.iterdir()} <= {"source", RESULT}
 
 

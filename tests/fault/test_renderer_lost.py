@@ -214,7 +214,7 @@ def cut_to(share: float) -> Callable[[Path], None]:
     return lambda path: os.truncate(path, int(path.stat().st_size * share))
 
 
-LIES: dict[str, tuple[Callable[[Path], None] | None, int]] = {
+DAMAGES: dict[str, tuple[Callable[[Path], None] | None, int]] = {
     "nothing": (cut_to(0.0), 1),
     "a header": (lambda path: os.truncate(path, 32), 1),
     "the first half": (cut_to(0.5), 1),
@@ -232,7 +232,7 @@ def test_detects_wrong_file_of_encoder(task: Task, monkeypatch: pytest.MonkeyPat
     really = rendering.encoder_for
     assert runner.run_task(task).failure is None
     found = {}
-    for lie, (spoil, keeps_every) in LIES.items():
+    for name, (spoil, keeps_every) in DAMAGES.items():
         monkeypatch.setattr(rendering, "encoder_for", lambda kind, s=spoil, k=keeps_every: LyingEncoder(really(kind), s, k))
-        found[lie] = getattr(runner.run_task(task).failure, "kind", None)
-    assert found == dict.fromkeys(LIES, ErrorType.OUTPUT)
+        found[name] = getattr(runner.run_task(task).failure, "kind", None)
+    assert found == dict.fromkeys(DAMAGES, ErrorType.OUTPUT)

@@ -234,7 +234,7 @@ def test_rejected_key_is_read_again_and_never_logged(spoiler: Spoiler, tmp_path:
         for number in range(4):
             spoiler.drop(root / "inbox", f"fine.{number}.png")
         until(lambda: b"auth.rejected" in log.read_bytes())
-        until(lambda: "unauthorised" in status(root))
+        until(lambda: "unauthorized" in status(root))
         seen = status(root)
         assert not list((root / "failed").iterdir())
         environs = [Path(f"/proc/{process}/environ").read_bytes() for process in family(running.pid)]

@@ -256,7 +256,7 @@ def test_page_is_self_contained_and_accessible(log: Path, tmp_path: Path) -> Non
 def test_hostile_names_are_escaped(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     hostile = '<script>alert("x")</script>\x1b[31m\u202e.png'
-    fields = {"job_id": "1", "file_name": hostile, "error_type": "picture", "error_message": hostile, "stage": hostile, "duration_ms": 5}
+    fields = {"job_id": "1", "file_name": hostile, "error_type": "image", "error_message": hostile, "stage": hostile, "duration_ms": 5}
     (tmp_path / "log").write_text(generated.record(now, "job.failed", "error", **fields, steps_ms={hostile: 5.0}) + "\n")
     assert reported(tmp_path / "log", "--html", tmp_path / "page.html").returncode == 0
     page = (tmp_path / "page.html").read_text()

@@ -25,7 +25,7 @@ from pipeline.adapters.torchserve.settings import ImageEncoding, PredictionAttem
 from pipeline.errors import (
     PredictionRefused,
     UpstreamMisconfigured,
-    UpstreamUnauthorised,
+    UpstreamUnauthorized,
     UpstreamUnavailable,
 )
 from tests.integration.faulty_proxy import FaultyProxy, Spoiling
@@ -240,7 +240,7 @@ def test_a_renewed_key(server):
             os.utime(key_file, ns=(before.st_atime_ns, before.st_mtime_ns))
         assert len(client.detections(drawing())) == 1
         before = key_file.stat()
-    assert client.faults == [None, None, "unauthorised", None]
+    assert client.faults == [None, None, "unauthorized", None]
     assert client.attempts[-2].wait_s == 0.0
 
 
@@ -250,7 +250,7 @@ def test_a_wrong_key(server, tmp_path):
     (tmp_path / "key").write_text(secret)
     endpoint = replace(server.endpoint, key_file=tmp_path / "key")
     client = Client(replace(server.settings, endpoints=(endpoint,)))
-    with pytest.raises(UpstreamUnauthorised, match="InvalidKeyException") as caught:
+    with pytest.raises(UpstreamUnauthorized, match="InvalidKeyException") as caught:
         client.detections(drawing())
     assert caught.value.attempts == 1
     assert secret not in f"{caught.value!r} {caught.value} {vars(caught.value)} {client.attempts} {client.settings}"
@@ -260,7 +260,7 @@ def test_a_wrong_key(server, tmp_path):
 def test_no_key(server):
     """Without a key file the error says so."""
     client = Client(replace(server.settings, endpoints=(replace(server.endpoint, key_file=None),)))
-    with pytest.raises(UpstreamUnauthorised, match="no key file"):
+    with pytest.raises(UpstreamUnauthorized, match="no key file"):
         client.detections(drawing())
 
 
@@ -274,7 +274,7 @@ def test_a_model_that_is_not_there(server):
 def test_the_management_address_instead(server):
     """The management address is no place to ask for predictions, and the error says where the mistake may be."""
     endpoint = TorchServeEndpoint(str(server.endpoint.management_url), server.endpoint.key_file)
-    with pytest.raises((UpstreamMisconfigured, UpstreamUnauthorised)):
+    with pytest.raises((UpstreamMisconfigured, UpstreamUnauthorized)):
         Client(replace(server.settings, endpoints=(endpoint,))).detections(drawing())
 
 

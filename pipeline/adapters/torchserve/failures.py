@@ -42,7 +42,7 @@ class FailureKind(StrEnum):
     REFUSED = "refused"
     NOTHING_SEEN = "nothing_seen"
     GARBAGE = "garbage"
-    UNAUTHORISED = "unauthorised"
+    UNAUTHORIZED = "unauthorized"
     NO_SUCH_MODEL = "no_such_model"
     NO_MODEL_SERVER = "no_model_server"
 
@@ -64,7 +64,7 @@ _CAUSE: Final = {
     FailureKind.GARBAGE: FailureCause.IMAGE_SUSPECTED,
     FailureKind.REFUSED: FailureCause.IMAGE,
     FailureKind.NOTHING_SEEN: FailureCause.IMAGE,
-    FailureKind.UNAUTHORISED: FailureCause.KEY,
+    FailureKind.UNAUTHORIZED: FailureCause.KEY,
     FailureKind.NO_SUCH_MODEL: FailureCause.SETUP,
     FailureKind.NO_MODEL_SERVER: FailureCause.SETUP,
 }
@@ -152,7 +152,7 @@ def _server_failure(status: int, error_type: str, words: str) -> FailureKind:
 
 def _request_failure(status: int, error_type: str, *, is_page: bool) -> FailureKind:
     if status in {401, 403} or error_type == "InvalidKeyException":
-        return FailureKind.UNAUTHORISED
+        return FailureKind.UNAUTHORIZED
     if status in {408, 425, 429}:
         return FailureKind.OVERLOADED
     if error_type in {"ModelNotFoundException", "ModelVersionNotFoundException"}:

@@ -23,7 +23,7 @@ from pipeline.adapters.torchserve.failures import FailureCause, FailureKind, Pre
 from pipeline.adapters.torchserve.key_file import Token
 from pipeline.adapters.torchserve.server_choice import ServerChoice, Verdict
 from pipeline.adapters.torchserve.settings import ModelHealth, PredictionAttempt, TorchServeEndpoint, TorchServeSettings
-from pipeline.errors import PredictionRefused, UpstreamError, UpstreamMisconfigured, UpstreamUnauthorised, UpstreamUnavailable
+from pipeline.errors import PredictionRefused, UpstreamError, UpstreamMisconfigured, UpstreamUnauthorized, UpstreamUnavailable
 from pipeline.types import Bytes, Detection, Pose
 
 Answer = TypeVar("Answer")
@@ -227,7 +227,7 @@ class TorchServePredictor:
         match failure.cause:
             case FailureCause.KEY:
                 problem = self._client.key(endpoint).problem
-                return UpstreamUnauthorised, problem or "the key has expired, or its file belongs to another start of TorchServe"
+                return UpstreamUnauthorized, problem or "the key has expired, or its file belongs to another start of TorchServe"
             case FailureCause.SETUP:
                 return UpstreamMisconfigured, "is this TorchServe's inference address, and is the model registered there?"
             case _:

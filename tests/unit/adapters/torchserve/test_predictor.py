@@ -20,7 +20,7 @@ from pipeline.errors import (
     PredictionRefused,
     ShapeError,
     UpstreamMisconfigured,
-    UpstreamUnauthorised,
+    UpstreamUnauthorized,
     UpstreamUnavailable,
 )
 from pipeline.ports import Predictor
@@ -290,7 +290,7 @@ def test_a_key_that_is_refused_is_read_again_once(stub, clock, tmp_path, reply):
 
     stub.on_request = check
     assert len(client.detections()) == 1
-    assert client.faults == [None, "unauthorised", None]
+    assert client.faults == [None, "unauthorized", None]
     assert client.clock.slept == [0.0]
 
 
@@ -309,7 +309,7 @@ def test_a_key_that_stays_refused(stub, clock, tmp_path, reply):
     """Is an error of its own, after one attempt: nobody's picture is to blame."""
     stub.will(reply)
     client = Client(TorchServeEndpoint(stub.url, key_file(tmp_path, "wrong")), clock=clock)
-    with pytest.raises(UpstreamUnauthorised) as caught:
+    with pytest.raises(UpstreamUnauthorized) as caught:
         client.detections()
     assert (caught.value.attempts, client.clock.slept) == (1, [])
 
@@ -325,15 +325,15 @@ def test_a_key_that_changes_but_is_never_right(stub, clock, tmp_path):
 
     stub.on_request = refuse
     client = Client(TorchServeEndpoint(stub.url, path), clock=clock)
-    with pytest.raises(UpstreamUnauthorised):
+    with pytest.raises(UpstreamUnauthorized):
         client.detections()
-    assert client.faults == ["unauthorised"] * 2
+    assert client.faults == ["unauthorized"] * 2
 
 
 def test_a_missing_key_file_is_named(stub, clock, tmp_path):
     """The hint says that the file can't be read."""
     stub.will(INVALID_KEY)
-    with pytest.raises(UpstreamUnauthorised, match="No such file"):
+    with pytest.raises(UpstreamUnauthorized, match="No such file"):
         Client(TorchServeEndpoint(stub.url, tmp_path / "none"), clock=clock).detections()
 
 
@@ -497,7 +497,7 @@ def test_a_server_that_is_set_up_wrongly_does_not_spoil_the_other(stub, other_st
     assert len(client.detections()) == 1
     other_stub.will(reply)
     clock.now_s += 100.0
-    with pytest.raises((UpstreamMisconfigured, UpstreamUnauthorised)) as caught:
+    with pytest.raises((UpstreamMisconfigured, UpstreamUnauthorized)) as caught:
         client.detections()
     assert caught.value.attempts == 2
 

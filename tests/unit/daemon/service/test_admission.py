@@ -109,10 +109,10 @@ def test_respects_retry_after_and_logs_each_rejected_key() -> None:
     logged = Logged()
     admission = logged.admission
     admission.record_start(image("a"), 0.0)
-    admission.record_end(image("a"), failed(ErrorType.UNAUTHORISED, 500.0), deferred(ErrorType.UNAUTHORISED), 1.0)
+    admission.record_end(image("a"), failed(ErrorType.UNAUTHORIZED, 500.0), deferred(ErrorType.UNAUTHORIZED), 1.0)
     assert admission.due_s() == [501.0]
     admission.record_start(image("probe"), 501.0)
-    admission.record_end(image("probe"), failed(ErrorType.UNAUTHORISED), deferred(ErrorType.UNAUTHORISED), 502.0)
+    admission.record_end(image("probe"), failed(ErrorType.UNAUTHORIZED), deferred(ErrorType.UNAUTHORIZED), 502.0)
     assert logged.events == ["breaker.opened", "auth.rejected", "breaker.half_open", "auth.rejected"]
 
 

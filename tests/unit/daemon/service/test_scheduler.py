@@ -554,7 +554,7 @@ def test_keeps_no_sources_without_retention(tmp_path: Path) -> None:
 
 
 def test_rejected_key_opens_breaker_and_status_says_so(tmp_path: Path) -> None:
-    refusal = TaskResult(failure=TaskFailure(ErrorType.UNAUTHORISED, "HTTP 401"))
+    refusal = TaskResult(failure=TaskFailure(ErrorType.UNAUTHORIZED, "HTTP 401"))
     drop(tmp_path, "other.png", b"other")
     daemon = with_work(tmp_path, lambda _: refusal, until_s=START_S + 3)
     assert daemon.logged("auth.rejected")

@@ -107,8 +107,8 @@ def test_image_without_figure_counts_as_answer_of_models(drawing: Task, server: 
 
 @pytest.mark.usefixtures("resources")
 def test_missing_server_is_transient(drawing: Task) -> None:
-    nobody = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
-    result = runner.run_task(replace(drawing, inference=nobody, upstream_deadline_s=0.5))
+    missing = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
+    result = runner.run_task(replace(drawing, inference=missing, upstream_deadline_s=0.5))
     assert result.failure is not None
     assert (result.failure.kind, result.models_answered) == (ErrorType.UPSTREAM, False)
     assert sum(result.inference_attempts.values()) == len(result.retries) + 1
@@ -125,7 +125,7 @@ def test_unreadable_image_fails_without_naming_our_paths(task: Task) -> None:
     (task.place / "source").write_bytes(b"GIF87a, not true")
     result = runner.run_task(task)
     assert result.failure is not None
-    assert result.failure.kind in {ErrorType.PICTURE, ErrorType.UNSUPPORTED}
+    assert result.failure.kind in {ErrorType.IMAGE, ErrorType.UNSUPPORTED}
     assert str(task.place) not in result.failure.message
     assert result.failure.stage == "decode"
     assert result.file_size == 16
