@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fault.test_daemon import PATIENCE_S, until
-from fault.test_links import order_for
+from fault.test_links import task_for
 from PIL import Image, ImageSequence
 from spool_oracle import ROOT
 
@@ -38,7 +38,7 @@ MESA = {"AD_USE_MESA": "1"}
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
     shutil.copytree(CHARACTER, tmp_path / "source")
-    return order_for(tmp_path)
+    return task_for(tmp_path)
 
 
 def shown(task: Task) -> list[int]:
