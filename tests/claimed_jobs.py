@@ -9,7 +9,7 @@ from daemon.spool.spool import RESULT, SOURCE, Job, Spool
 NOW_S = 1_700_000_000.0
 
 
-def dropped(
+def drop_file(
     spool: Spool, name: str = "garlic.png", content: bytes = b"a drawing", folder: tuple[str, ...] = (), sidecar: bytes | None = None
 ) -> str:
     """Drop a file into the inbox, with a sidecar if given; returns the sidecar's name, or ""."""
@@ -23,17 +23,17 @@ def dropped(
     return str(options)
 
 
-def claimed(
+def claim_file(
     spool: Spool, name: str = "garlic.png", content: bytes = b"a drawing", folder: tuple[str, ...] = (), sidecar: bytes | None = None
 ) -> Job:
     """Drop a file and claim it."""
-    options = dropped(spool, name, content, folder, sidecar)
+    options = drop_file(spool, name, content, folder, sidecar)
     job = spool.claim(name, folder, is_folder=False, sidecar=options or None, now_s=NOW_S)
     assert job is not None
     return job
 
 
-def with_results(spool: Spool, job: Job, *contents: bytes) -> dict[str, object]:
+def write_results(spool: Spool, job: Job, *contents: bytes) -> dict[str, object]:
     """Write numbered results of a job; returns its manifest."""
     result = spool.path(job) / RESULT
     result.mkdir()

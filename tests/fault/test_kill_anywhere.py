@@ -29,7 +29,7 @@ def traced(root: Path, trace: Path, *options: str) -> subprocess.CompletedProces
     return subprocess.run(command, env=ENVIRON, capture_output=True, timeout=60, check=False)
 
 
-def dropped(root: Path, content: bytes) -> Path:
+def drop_file(root: Path, content: bytes) -> Path:
     for folder in ("inbox", "outbox", "failed", "spool/work", "spool/done", "spool/status"):
         (root / folder).mkdir(parents=True)
     (root / "inbox" / "garlic.json").write_bytes(SIDECAR)
@@ -59,7 +59,7 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs st
 
 def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) -> tuple[dict[str, int], list[Path]]:
     """Run a daemon for each call, disturbed there, and then one more on each root; returns exit statuses and roots."""
-    clean = traced(dropped(folder / "clean", content), folder / "trace")
+    clean = traced(drop_file(folder / "clean", content), folder / "trace")
     if b"ptrace" in clean.stderr:
         pytest.skip("ptrace is forbidden here")
     assert clean.returncode == 0, clean.stderr.decode()
@@ -67,7 +67,7 @@ def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) 
     roots = [folder / f"{call}-{number}" for call, number in wanted]
 
     def run_daemon(root: Path, call: str, number: int) -> int:
-        dropped(root, content)
+        drop_file(root, content)
         return traced(root, folder / f"{root.name}.trace", "-e", f"inject={call}:{injection}:when={number}").returncode
 
     with ThreadPoolExecutor(os.cpu_count()) as several:

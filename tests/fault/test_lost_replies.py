@@ -27,7 +27,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> FailingCalls:
     return FailingCalls(monkeypatch)
 
 
-def dropped(root: Path, content: bytes) -> None:
+def drop_file(root: Path, content: bytes) -> None:
     (root / "inbox" / "dab").mkdir(parents=True)
     (root / "inbox" / "dab" / "garlic.json").write_bytes(SIDECAR)
     (root / "inbox" / "dab" / "garlic.jpg").write_bytes(content)
@@ -47,7 +47,7 @@ def check_ending(root: Path, content: bytes) -> None:
 
 def run_daemon(root: Path, content: bytes, calls: FailingCalls, *, is_from_start: bool) -> None:
     """Run a daemon from start to end; calls fail as configured, from the beginning or once it has started."""
-    dropped(root, content)
+    drop_file(root, content)
     calls.is_on = is_from_start
     try:
         with SteppedDaemon.opened(root) as daemon:
@@ -76,7 +76,7 @@ def test_lost_reply_of_any_call_changes_nothing(tmp_path: Path, calls: FailingCa
 
 
 def test_file_claimed_by_rival_after_probe_is_left(tmp_path: Path) -> None:
-    dropped(tmp_path, b"a drawing")
+    drop_file(tmp_path, b"a drawing")
     with SteppedDaemon.opened(tmp_path) as daemon:
         daemon.step(1000.0)
         claim = daemon.spool.claim
@@ -110,7 +110,7 @@ def test_disk_full_from_any_call_on_only_delays(tmp_path: Path, calls: FailingCa
     assert most > 20
     for number in range(most):
         root = tmp_path / str(number)
-        dropped(root, content)
+        drop_file(root, content)
         full_from = 10**9
         with SteppedDaemon.opened(root, work=work) as daemon:
             full_from = number
@@ -141,7 +141,7 @@ def test_disk_full_during_takeover_only_delays(tmp_path: Path, calls: FailingCal
     for number in range(0, 40, 5):
         for second in range(0, 24, 5):
             root = tmp_path / f"{number}-{second}"
-            dropped(root, content)
+            drop_file(root, content)
             calls.is_on = False
             with SteppedDaemon.opened(root) as daemon:
                 full_from, calls.is_on = number, True

@@ -39,7 +39,7 @@ def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
-def dropped(root: Path, content: bytes) -> None:
+def drop_file(root: Path, content: bytes) -> None:
     for folder in ("inbox/dab", "outbox", "failed", "spool/work", "spool/done", "spool/status"):
         (root / folder).mkdir(parents=True)
     (root / "inbox" / "dab" / "garlic.json").write_bytes(SIDECAR)
@@ -127,7 +127,7 @@ def check_recovered(folder: Path, states: Mapping[State, str], ending: str) -> N
 @pytest.mark.usefixtures("quick_disk")
 def test_power_cut_anywhere_ends_in_one_result(tmp_path: Path, ending: str) -> None:
     root = tmp_path / "root"
-    dropped(root, CONTENT[ending])
+    drop_file(root, CONTENT[ending])
     states = recorded(root, ending).states(most_a_cut=MOST_A_CUT, boring=BORING)
     assert len(states) > 60
     check_recovered(tmp_path / "states", states, ending)
@@ -137,7 +137,7 @@ def test_power_cut_anywhere_ends_in_one_result(tmp_path: Path, ending: str) -> N
 @pytest.mark.usefixtures("quick_disk")
 def test_power_cut_during_recovery_ends_in_one_result(tmp_path: Path, ending: str) -> None:
     root = tmp_path / "root"
-    dropped(root, CONTENT[ending])
+    drop_file(root, CONTENT[ending])
     recording = recorded(root, ending)
     reached = r"fsync\(\d+<.*/manifest\.json>\)" if ending == "published" else r'rename\w*\(.*error\.json"\)'
     late = [cut for cut in recording.cuts if re.match(reached, cut.after.partition(" = ")[0])]

@@ -44,7 +44,7 @@ def root() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
-def dropped(path: Path, content: bytes, mode: int = 0o644) -> Path:
+def drop_file(path: Path, content: bytes, mode: int = 0o644) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     path.chmod(mode)
@@ -74,9 +74,9 @@ def status(root: Path) -> str:
 
 
 def test_unreadable_file_is_logged_once_and_claimed_when_allowed(root: Path, tmp_path: Path) -> None:
-    secret = dropped(root / "inbox" / "secret.png", b"secret", 0)
-    closed = dropped(root / "inbox" / "closed" / "inside.png", b"inside").parent
-    fine = dropped(root / "inbox" / "fine.png", b"fine")
+    secret = drop_file(root / "inbox" / "secret.png", b"secret", 0)
+    closed = drop_file(root / "inbox" / "closed" / "inside.png", b"inside").parent
+    fine = drop_file(root / "inbox" / "fine.png", b"fine")
     if os.getuid() == 0:
         os.chown(fine, NOBODY, NOBODY)
     closed.chmod(0)
@@ -88,7 +88,7 @@ def test_unreadable_file_is_logged_once_and_claimed_when_allowed(root: Path, tmp
         until(lambda: "2 can't be claimed: closed, secret.png" in status(root))
         claims = log.read_bytes().count(b"job.claimed")
         scans = len(log.read_bytes().splitlines())
-        late = dropped(root / "inbox" / "late.png", b"late")
+        late = drop_file(root / "inbox" / "late.png", b"late")
         until(lambda: len(Places(root).manifests()) == 2)
         assert log.read_bytes().count(b"job.claimed") == claims + 1
         assert len(log.read_bytes().splitlines()) < scans + 20
@@ -114,13 +114,13 @@ def test_read_only_inbox_is_reported(root: Path, tmp_path: Path) -> None:
             os.chown(inbox, 0, 0)
         inbox.chmod(0o555)
         if os.getuid() == 0:
-            dropped(inbox / "stuck.png", b"other")
+            drop_file(inbox / "stuck.png", b"other")
             until(lambda: rejected(log) == [("stuck.png", "immovable")])
             inbox.chmod(stat.S_ISVTX | 0o777)
             until(lambda: "can't be claimed: stuck.png" in status(root))
         before = log.read_bytes().count(b"\n")
         inbox.chmod(0o777)
-        fine = dropped(inbox / "fine.png", b"fine")
+        fine = drop_file(inbox / "fine.png", b"fine")
         until(lambda: not fine.exists() and not (inbox / "stuck.png").exists() and not Places(root).claimed())
         assert log.read_bytes().count(b"\n") < before + 25
         daemon.send_signal(signal.SIGTERM)
@@ -131,7 +131,7 @@ def test_read_only_inbox_is_reported(root: Path, tmp_path: Path) -> None:
 
 
 def test_failed_claim_is_logged_once_and_tried_again(tmp_path: Path) -> None:
-    dropped(tmp_path / "picture.png", b"picture")
+    drop_file(tmp_path / "picture.png", b"picture")
     scanner = Scanner(tmp_path, StabilityRules(), max_depth=2, has_leases=True)
     scanner.scan(0.0)
     (candidate,) = scanner.take_complete(1.0, max_probes=10)

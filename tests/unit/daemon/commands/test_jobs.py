@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from claimed_jobs import claimed, dropped, names_below, with_results
+from claimed_jobs import claim_file, drop_file, names_below, write_results
 from typer.testing import CliRunner
 
 from daemon.cli import app
@@ -20,7 +20,7 @@ from pipeline.errors import OptionError
 
 def failed(spool: Spool, name: str) -> str:
     """Move a drawing to failed/; returns the id of its job."""
-    job = claimed(spool, name, folder=("dab",), sidecar=b"{}")
+    job = claim_file(spool, name, folder=("dab",), sidecar=b"{}")
     reason = {"job_id": job.id, "error_type": "no_figure", "message": "no figure there"}
     quarantine(spool.layout.failed, spool.path(job), job, reason)
     spool.remove(job)
@@ -28,8 +28,8 @@ def failed(spool: Spool, name: str) -> str:
 
 
 def published(spool: Spool, name: str) -> str:
-    job = claimed(spool, name)
-    publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+    job = claim_file(spool, name)
+    publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF"))
     spool.acknowledge(job, keep_source=True)
     return job.id
 
@@ -40,10 +40,10 @@ def write_status(spool: Spool, **status: object) -> None:
 
 
 def test_lists_every_drawing_with_its_state(spool: Spool) -> None:
-    dropped(spool, "new.png")
-    dropped(spool, "old.png", folder=("dab",))
+    drop_file(spool, "new.png")
+    drop_file(spool, "old.png", folder=("dab",))
     (spool.layout.inbox / "link.png").symlink_to("/etc/passwd")
-    running, held, waiting = (claimed(spool, f"{name}.png") for name in ("running", "held", "waiting"))
+    running, held, waiting = (claim_file(spool, f"{name}.png") for name in ("running", "held", "waiting"))
     (spool.path(waiting) / "job.json").write_text("{")
     no_figure, done = failed(spool, "failed.png"), published(spool, "done.png")
     waits = [{"name": "dab/old.png", "why": "writer", "age_s": 61.3}]
@@ -63,9 +63,9 @@ def test_lists_every_drawing_with_its_state(spool: Spool) -> None:
 
 def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
     with Spool.open(tmp_path) as spool:
-        job = claimed(spool)
+        job = claim_file(spool)
         write_status(spool, running=[job.id])
-        dropped(spool, "new.png")
+        drop_file(spool, "new.png")
     (spool.layout.status / "damaged.json").write_text("{")
     (spool.layout.work / "a file").touch()
     (spool.own / "no job").mkdir()
@@ -92,7 +92,7 @@ def test_refuses_folder_without_spool(tmp_path: Path) -> None:
 
 
 def test_describes_job_by_id_or_name(spool: Spool) -> None:
-    waiting, bad, done = claimed(spool), failed(spool, "failed.png"), published(spool, "done.png")
+    waiting, bad, done = claim_file(spool), failed(spool, "failed.png"), published(spool, "done.png")
     (spool.layout.work / "01HF7YAT00ABCDEFGHJKMNPQRS").mkdir()
     assert json.loads(describe_job(spool.layout, waiting.id))["job"]["name"] == "garlic.png"
     assert json.loads(describe_job(spool.layout, waiting.id))["state"] == "waiting"

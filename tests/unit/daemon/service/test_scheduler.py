@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claimed_jobs import claimed, names_below, with_results
+from claimed_jobs import claim_file, names_below, write_results
 from fault.stub_daemon import fake_result
 from spool_oracle import Places, check_published, check_tidy
 from stepped_daemon import SteppedDaemon, drop
@@ -326,7 +326,7 @@ def test_next_daemon_resumes_after_stop(tmp_path: Path) -> None:
 def leave_job(root: Path, change: Callable[[Spool, Any], None] = lambda *_: None) -> str:
     """Leave a job of a dead daemon; returns its id."""
     with Spool.open(root) as dead:
-        job = claimed(dead)
+        job = claim_file(dead)
         change(dead, job)
     return job.id
 
@@ -346,7 +346,7 @@ def test_drawing_fails_after_repeated_daemon_deaths(tmp_path: Path, daemon: Step
 
 
 def test_published_orphan_is_not_published_again(tmp_path: Path, daemon: SteppedDaemon) -> None:
-    job_id = leave_job(tmp_path, lambda spool, job: publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF")))
+    job_id = leave_job(tmp_path, lambda spool, job: publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF")))
     daemon.run(START_S)
     assert names_below(tmp_path / "outbox") == ["garlic.gif", "garlic.json"]
     (done,) = daemon.logged("job.done")
@@ -398,7 +398,7 @@ def test_orphan_that_cannot_be_resumed_is_tried_again(
 
     def gone(spool: Spool, job: Any) -> None:
         if call == "finish_publishing":
-            publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+            publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF"))
         else:
             (spool.path(job) / "error.json").write_text(json.dumps({"file": "garlic.png", "error_type": "no_figure"}))
             (spool.path(job) / "source").rename(spool.layout.failed / "garlic.png")

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from claimed_jobs import claimed, names_below, with_results
+from claimed_jobs import claim_file, names_below, write_results
 
 from daemon.spool import publish as publishing
 from daemon.spool.publish import finish_publishing, publish
@@ -17,8 +17,8 @@ from pipeline.errors import OutputFailed
 
 
 def test_result_has_the_name_of_its_drawing_and_is_in_the_manifest(spool: Spool) -> None:
-    job = claimed(spool, folder=("dab",))
-    named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+    job = claim_file(spool, folder=("dab",))
+    named = publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF"))
     place = spool.layout.outbox / "dab"
     assert (place / "garlic.gif").read_bytes() == b"GIF"
     assert json.loads((place / "garlic.json").read_text()) == named
@@ -28,8 +28,8 @@ def test_result_has_the_name_of_its_drawing_and_is_in_the_manifest(spool: Spool)
 
 
 def test_labels_distinguish_results(spool: Spool) -> None:
-    job = claimed(spool)
-    publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"one", b"two"))
+    job = claim_file(spool)
+    publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"one", b"two"))
     assert names_below(spool.layout.outbox) == ["garlic.1.gif", "garlic.2.gif", "garlic.json"]
     assert (spool.layout.outbox / "garlic.2.gif").read_bytes() == b"two"
 
@@ -38,8 +38,8 @@ def test_labels_distinguish_results(spool: Spool) -> None:
 def test_taken_name_gets_a_number_for_all_files(spool: Spool, taken: str) -> None:
     (spool.layout.outbox / taken).write_bytes(b"somebody's")
     (spool.layout.outbox / "garlic-2.gif").symlink_to("nowhere")
-    job = claimed(spool)
-    named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+    job = claim_file(spool)
+    named = publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF"))
     assert named["outputs"][0]["file"] == "garlic-3.gif"
     assert names_below(spool.layout.outbox) == sorted([taken, "garlic-2.gif", "garlic-3.gif", "garlic-3.json"])
     assert (spool.layout.outbox / taken).read_bytes() == b"somebody's"
@@ -49,9 +49,9 @@ def test_fails_if_every_name_is_taken(spool: Spool, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(publishing, "MOST_SUFFIXES", 2)
     for name in ("garlic.json", "garlic-2.json"):
         (spool.layout.outbox / name).touch()
-    job = claimed(spool)
+    job = claim_file(spool)
     with pytest.raises(OutputFailed, match="taken"):
-        publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+        publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF"))
     (spool.layout.outbox / "garlic-2.json").unlink()
     assert publish(spool.layout.outbox, spool.path(job), job, {"outputs": []})["manifest"] == "garlic-2.json"
 
@@ -69,8 +69,8 @@ def test_manifest_appears_after_media_are_durable(spool: Spool, monkeypatch: pyt
             happened.append("fsync")
         sync(file)
 
-    job = claimed(spool)
-    manifest = with_results(spool, job, b"one", b"two")
+    job = claim_file(spool)
+    manifest = write_results(spool, job, b"one", b"two")
     monkeypatch.setattr(publishing, "link", linked)
     monkeypatch.setattr(os, "fsync", synced)
     publish(spool.layout.outbox, spool.path(job), job, manifest)
@@ -86,8 +86,8 @@ def test_does_not_replace_file_that_appears_meanwhile(spool: Spool, monkeypatch:
             (spool.layout.outbox / name).write_bytes(b"somebody's")
         return link(source, wanted, folder)
 
-    job = claimed(spool)
-    manifest = with_results(spool, job, b"GIF")
+    job = claim_file(spool)
+    manifest = write_results(spool, job, b"GIF")
     monkeypatch.setattr(publishing, "link", late)
     publish(spool.layout.outbox, spool.path(job), job, manifest)
     assert names_below(spool.layout.outbox) == sorted([name, "garlic-2.gif", "garlic-2.json"])
@@ -106,8 +106,8 @@ def test_refusing_disk_leaves_nothing_and_next_attempt_uses_the_same_names(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return link(source, wanted, folder)
 
-    job = claimed(spool)
-    manifest = with_results(spool, job, b"one", b"two")
+    job = claim_file(spool)
+    manifest = write_results(spool, job, b"one", b"two")
     monkeypatch.setattr(publishing, "link", refuses)
     with pytest.raises(OSError, match="No space"):
         publish(spool.layout.outbox, spool.path(job), job, manifest)
@@ -122,8 +122,8 @@ def test_refusing_disk_leaves_nothing_and_next_attempt_uses_the_same_names(
 
 def begun(spool: Spool, *contents: bytes) -> tuple[Path, dict[str, object]]:
     """A job whose manifest is written and that has no links yet; its folder and manifest."""
-    job = claimed(spool)
-    named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, *contents))
+    job = claim_file(spool)
+    named = publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, *contents))
     for path in spool.layout.outbox.iterdir():
         path.unlink()
     return spool.path(job), named
@@ -132,7 +132,7 @@ def begun(spool: Spool, *contents: bytes) -> tuple[Path, dict[str, object]]:
 def test_finishes_under_the_names_in_the_manifest(spool: Spool) -> None:
     place, named = begun(spool, b"one", b"two")
     os.link(place / "result" / "0000.gif", spool.layout.outbox / "garlic.1.gif")
-    assert finish_publishing(spool.layout.outbox, place, claimed(spool)) == named
+    assert finish_publishing(spool.layout.outbox, place, claim_file(spool)) == named
     assert names_below(spool.layout.outbox) == ["garlic.1.gif", "garlic.2.gif", "garlic.json"]
 
 
@@ -140,14 +140,14 @@ def test_does_not_publish_again_after_results_were_moved_away(spool: Spool, tmp_
     """The manifest had a second link, so everything was published."""
     place, named = begun(spool, b"GIF")
     os.link(place / "manifest.json", tmp_path / "fetched.json")
-    assert finish_publishing(spool.layout.outbox, place, claimed(spool)) == named
+    assert finish_publishing(spool.layout.outbox, place, claim_file(spool)) == named
     assert names_below(spool.layout.outbox) == []
 
 
 def test_finishes_under_another_name_if_taken_meanwhile(spool: Spool) -> None:
     place, _ = begun(spool, b"GIF")
     (spool.layout.outbox / "garlic.gif").write_bytes(b"somebody's")
-    named = finish_publishing(spool.layout.outbox, place, claimed(spool))
+    named = finish_publishing(spool.layout.outbox, place, claim_file(spool))
     assert named["manifest"] == "garlic-2.json"
     assert names_below(spool.layout.outbox) == ["garlic-2.gif", "garlic-2.json", "garlic.gif"]
 
@@ -173,15 +173,15 @@ def test_publishes_nothing_of_damaged_manifest(spool: Spool, manifest: dict[str,
     place, _ = begun(spool, b"GIF")
     (place / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match="manifest"):
-        finish_publishing(spool.layout.outbox, place, claimed(spool))
+        finish_publishing(spool.layout.outbox, place, claim_file(spool))
     assert names_below(spool.layout.outbox) == []
     (place / "manifest.json").write_text(json.dumps(GOOD))
-    assert finish_publishing(spool.layout.outbox, place, claimed(spool, "b.png")) == GOOD
+    assert finish_publishing(spool.layout.outbox, place, claim_file(spool, "b.png")) == GOOD
 
 
 def test_replaces_manifest_of_earlier_attempt(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = claimed(spool)
-    manifest = with_results(spool, job, b"GIF")
+    job = claim_file(spool)
+    manifest = write_results(spool, job, b"GIF")
     (spool.path(job) / "manifest.json").write_bytes(b"{half of o")
     made: list[tuple[Path, str]] = []
     create = publishing.create_durably
@@ -197,8 +197,8 @@ def test_replaces_manifest_of_earlier_attempt(spool: Spool, monkeypatch: pytest.
 
 
 def test_finishes_in_folder_that_was_removed(spool: Spool) -> None:
-    job = claimed(spool, folder=("dab",))
-    named = publish(spool.layout.outbox, spool.path(job), job, with_results(spool, job, b"GIF"))
+    job = claim_file(spool, folder=("dab",))
+    named = publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF"))
     for path in (spool.layout.outbox / "dab").iterdir():
         path.unlink()
     (spool.layout.outbox / "dab").rmdir()

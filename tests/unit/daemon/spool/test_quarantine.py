@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from claimed_jobs import claimed, dropped, names_below
+from claimed_jobs import claim_file, drop_file, names_below
 
 from daemon.spool import quarantine as quarantining
 from daemon.spool.quarantine import FailedDrawing, discard, failed_drawings, finish_quarantine, quarantine, retry
@@ -32,7 +32,7 @@ def reason_of(spool: Spool, name: str) -> dict[str, object]:
 
 
 def test_failed_drawing_keeps_name_report_and_sidecar(spool: Spool) -> None:
-    job = claimed(spool, folder=("dab",), sidecar=b"{}")
+    job = claim_file(spool, folder=("dab",), sidecar=b"{}")
     assert put_away(spool, job, message="no figure") == "garlic.png"
     assert names_below(spool.layout.failed) == ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"]
     assert (spool.layout.failed / "garlic.png").read_bytes() == b"a drawing"
@@ -50,7 +50,7 @@ def test_failed_drawing_keeps_name_report_and_sidecar(spool: Spool) -> None:
 @pytest.mark.parametrize("taken", ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"])
 def test_taken_name_gets_a_number(spool: Spool, taken: str) -> None:
     (spool.layout.failed / taken).write_bytes(b"somebody's")
-    assert put_away(spool, claimed(spool)) == "garlic-2.png"
+    assert put_away(spool, claim_file(spool)) == "garlic-2.png"
     assert (spool.layout.failed / taken).read_bytes() == b"somebody's"
 
 
@@ -68,8 +68,8 @@ def test_taken_name_gets_a_number(spool: Spool, taken: str) -> None:
     ],
 )
 def test_number_is_before_suffix_and_within_name_length(spool: Spool, name: str, second: str) -> None:
-    first = put_away(spool, claimed(spool, name))
-    assert put_away(spool, claimed(spool, name)) == second
+    first = put_away(spool, claim_file(spool, name))
+    assert put_away(spool, claim_file(spool, name)) == second
     assert len(os.fsencode(first)) <= 255
     assert reason_of(spool, first)["name"] == name
 
@@ -93,7 +93,7 @@ def test_does_not_replace_file_that_appears_meanwhile(spool: Spool, monkeypatch:
         return moved(name, place, target)
 
     monkeypatch.setattr(quarantining, "_moved", too_late)
-    assert put_away(spool, claimed(spool, sidecar=b"{}")) == "garlic-2.png"
+    assert put_away(spool, claim_file(spool, sidecar=b"{}")) == "garlic-2.png"
     ours = ["garlic-2.png", "garlic-2.png.error.json", "garlic-2.png.options.json"]
     assert names_below(spool.layout.failed) == sorted([*ours, late])
     assert reason_of(spool, "garlic-2.png")["file"] == "garlic-2.png"
@@ -102,7 +102,7 @@ def test_does_not_replace_file_that_appears_meanwhile(spool: Spool, monkeypatch:
 def test_fails_without_leftovers_if_every_name_is_taken(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quarantining, "_moved", lambda *_: False)
     with pytest.raises(FileExistsError, match=r"garlic\.png"):
-        put_away(spool, claimed(spool))
+        put_away(spool, claim_file(spool))
     assert names_below(spool.layout.failed) == []
 
 
@@ -111,7 +111,7 @@ def test_refusing_disk_leaves_nothing_and_can_be_retried(spool: Spool, monkeypat
     def refuses(*_: object) -> bool:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    job = claimed(spool, sidecar=b"{}")
+    job = claim_file(spool, sidecar=b"{}")
     monkeypatch.setattr(quarantining, call, refuses)
     with pytest.raises(OSError, match="No space"):
         put_away(spool, job)
@@ -123,7 +123,7 @@ def test_refusing_disk_leaves_nothing_and_can_be_retried(spool: Spool, monkeypat
 
 def test_copies_sidecar_that_can_not_be_linked(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with fs.protected_hardlinks, for files of another user."""
-    link, job = quarantining.link, claimed(spool, sidecar=b"{}")
+    link, job = quarantining.link, claim_file(spool, sidecar=b"{}")
     theirs = (spool.path(job) / "sidecar.json").stat().st_ino
 
     def protected(source: Path, name: str, folder: int) -> bool:
@@ -140,7 +140,7 @@ def test_copies_sidecar_that_can_not_be_linked(spool: Spool, monkeypatch: pytest
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_moves_irregular_sidecar_unread(spool: Spool, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]) -> None:
-    job = claimed(spool)
+    job = claim_file(spool)
     make(spool.path(job) / "sidecar.json")
     link = quarantining.link
 
@@ -164,7 +164,7 @@ def test_moves_irregular_sidecar_unread(spool: Spool, monkeypatch: pytest.Monkey
 
 def begun(spool: Spool, **reason: object) -> Job:
     """A job whose error report is written and that is not moved yet."""
-    job = claimed(spool, sidecar=b"{}")
+    job = claim_file(spool, sidecar=b"{}")
     (spool.path(job) / "error.json").write_text(json.dumps({"file": "garlic.png", "message": "no figure", **reason}))
     return job
 
@@ -203,7 +203,7 @@ def test_moves_nothing_with_damaged_report(spool: Spool, name: object) -> None:
 
 def test_lists_oldest_first_with_reports(spool: Spool) -> None:
     for name in ("b.png", "a.png"):
-        put_away(spool, claimed(spool, name), message=name)
+        put_away(spool, claim_file(spool, name), message=name)
     jobs = sorted(str(reason_of(spool, name)["job_id"]) for name in ("a.png", "b.png"))
     (spool.layout.failed / ".hidden").touch()
     found = failed_drawings(spool.layout.failed)
@@ -233,8 +233,8 @@ def test_ignores_reports_with_paths(spool: Spool, reason: str | None) -> None:
 
 
 def test_retry_moves_drawing_and_sidecar_back(spool: Spool) -> None:
-    put_away(spool, claimed(spool))
-    put_away(spool, claimed(spool, folder=("dab", "inner"), sidecar=b"{}"))
+    put_away(spool, claim_file(spool))
+    put_away(spool, claim_file(spool, folder=("dab", "inner"), sidecar=b"{}"))
     (spool.layout.inbox / "dab" / "inner").rmdir()
     second = next(each for each in failed_drawings(spool.layout.failed) if each.name == "garlic-2.png")
     assert retry(spool.layout, second) == spool.layout.inbox / "dab" / "inner" / "garlic.png"
@@ -244,8 +244,8 @@ def test_retry_moves_drawing_and_sidecar_back(spool: Spool) -> None:
 
 @pytest.mark.parametrize("name", ["garlic.png", "garlic.json"])
 def test_retry_does_not_replace_files_in_the_inbox(spool: Spool, name: str) -> None:
-    put_away(spool, claimed(spool, sidecar=b"{}"))
-    dropped(spool, name, b"another")
+    put_away(spool, claim_file(spool, sidecar=b"{}"))
+    drop_file(spool, name, b"another")
     with pytest.raises(OptionError, match=rf"^{name} is already in the inbox"):
         retry(spool.layout, failed_drawings(spool.layout.failed)[0])
     assert names_below(spool.layout.inbox) == [name]  # its sidecar would be claimed with the other drawing
@@ -254,13 +254,13 @@ def test_retry_does_not_replace_files_in_the_inbox(spool: Spool, name: str) -> N
 
 
 def test_retry_moves_all_or_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_away(spool, claimed(spool, sidecar=b"{}"))
+    put_away(spool, claim_file(spool, sidecar=b"{}"))
     rename = quarantining.rename_without_replacing
 
     def late(source: str, folder: int, name: str, inbox: int) -> None:
         rename(source, folder, name, inbox)
         if name == "garlic.json":
-            dropped(spool, content=b"another")
+            drop_file(spool, content=b"another")
 
     monkeypatch.setattr(quarantining, "rename_without_replacing", late)
     with pytest.raises(OptionError, match=r"^garlic\.png is already in the inbox"):
@@ -280,11 +280,11 @@ def test_lists_character_named_like_a_report(spool: Spool, name: str) -> None:
 
 
 def test_discard_deletes_drawing_report_and_sidecar(spool: Spool) -> None:
-    put_away(spool, claimed(spool, sidecar=b"{}"))
+    put_away(spool, claim_file(spool, sidecar=b"{}"))
     (spool.layout.failed / "king").mkdir()
     (spool.layout.failed / "king" / "mask.png").touch()
     (spool.layout.failed / "link").symlink_to(spool.layout.inbox)
-    dropped(spool, "stays.png")
+    drop_file(spool, "stays.png")
     for name in ("garlic.png", "king", "link", "nothing"):
         discard(spool.layout, FailedDrawing(name, {}))
     assert names_below(spool.layout.failed) == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claimed_jobs import claimed, dropped, names_below, source_of, with_results
+from claimed_jobs import claim_file, drop_file, names_below, source_of, write_results
 
 from daemon.files.durable import exists
 from daemon.spool import recovery
@@ -47,7 +47,7 @@ def test_job_states_match_log() -> None:
 
 
 def test_job_under_way_counts_recovery_not_attempt(left: Spool, spool: Spool) -> None:
-    job = claimed(left)
+    job = claim_file(left)
     (recovered,) = take_over_jobs(spool)
     assert recovered.state is JobState.UNDER_WAY
     assert (recovered.job.attempts, recovered.job.recoveries, recovered.job.is_under_way) == (0, 1, False)
@@ -57,7 +57,7 @@ def test_job_under_way_counts_recovery_not_attempt(left: Spool, spool: Spool) ->
 
 
 def test_waiting_job_stays_waiting(left: Spool, spool: Spool) -> None:
-    job = claimed(left)
+    job = claim_file(left)
     job.is_under_way = False
     left.save(job)
     (recovered,) = take_over_jobs(spool)
@@ -66,7 +66,7 @@ def test_waiting_job_stays_waiting(left: Spool, spool: Spool) -> None:
 
 
 def test_publishing_and_failing_jobs_are_recognized(left: Spool, spool: Spool) -> None:
-    publishing, failing = claimed(left), claimed(left, "other.png")
+    publishing, failing = claim_file(left), claim_file(left, "other.png")
     (left.path(publishing) / "manifest.json").touch()
     (left.path(failing) / "error.json").touch()
     (left.path(failing) / "manifest.json").touch()
@@ -74,21 +74,21 @@ def test_publishing_and_failing_jobs_are_recognized(left: Spool, spool: Spool) -
 
 
 def test_job_already_in_failed_is_failing(left: Spool, spool: Spool) -> None:
-    job = claimed(left)
+    job = claim_file(left)
     (left.path(job) / "error.json").touch()
     (left.path(job) / "source").unlink()
     assert found(spool) == [("garlic.png", JobState.FAILING)]
 
 
 def test_claim_without_source_is_undone(left: Spool, spool: Spool) -> None:
-    job = claimed(left, sidecar=b"{}")
+    job = claim_file(left, sidecar=b"{}")
     (left.path(job) / "source").rename(left.layout.inbox / "garlic.png")
     assert found(spool) == []
     assert names_below(spool.layout.root) == ["inbox/garlic.json", "inbox/garlic.png"]
 
 
 def test_claim_without_job_file_is_removed(left: Spool, spool: Spool) -> None:
-    job = claimed(left)
+    job = claim_file(left)
     (left.path(job) / "source").unlink()
     (left.path(job) / "job.json").unlink()
     assert found(spool) == []
@@ -97,14 +97,14 @@ def test_claim_without_job_file_is_removed(left: Spool, spool: Spool) -> None:
 
 
 def test_takes_sidecar_left_in_inbox(left: Spool, spool: Spool) -> None:
-    job = claimed(left, folder=("dab",), sidecar=b"{}")
+    job = claim_file(left, folder=("dab",), sidecar=b"{}")
     (left.path(job) / "sidecar.json").rename(left.layout.inbox / "dab" / "garlic.json")
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
     assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
 
 
 def test_takeover_is_durable_before_job_is_resumed(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = claimed(left, sidecar=b"{}")
+    job = claim_file(left, sidecar=b"{}")
     job.is_under_way = False
     left.save(job)
     (left.path(job) / "sidecar.json").rename(left.layout.inbox / "garlic.json")
@@ -125,7 +125,7 @@ def test_takeover_is_durable_before_job_is_resumed(left: Spool, spool: Spool, mo
 
 
 def test_sidecar_of_another_image_stays(left: Spool, spool: Spool) -> None:
-    job = claimed(left, sidecar=b"old")
+    job = claim_file(left, sidecar=b"old")
     (left.layout.inbox / "garlic.json").write_bytes(b"new")
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
     assert (spool.path(job) / "sidecar.json").read_bytes() == b"old"
@@ -133,7 +133,7 @@ def test_sidecar_of_another_image_stays(left: Spool, spool: Spool) -> None:
 
 
 def test_later_sidecar_stays_for_next_image(left: Spool, spool: Spool) -> None:
-    dropped(left)
+    drop_file(left)
     job = left.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=1e9)  # the scanner saw it, but it is gone
     assert job is not None
     (spool.layout.inbox / "garlic.json").write_text("{}")
@@ -142,7 +142,7 @@ def test_later_sidecar_stays_for_next_image(left: Spool, spool: Spool) -> None:
 
 
 def test_missing_sidecar_folder_is_ignored(left: Spool, spool: Spool) -> None:
-    job = claimed(left, folder=("dab",), sidecar=b"{}")
+    job = claim_file(left, folder=("dab",), sidecar=b"{}")
     (left.path(job) / "sidecar.json").unlink()
     (left.layout.inbox / "dab").rmdir()
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
@@ -152,7 +152,7 @@ def test_missing_sidecar_folder_is_ignored(left: Spool, spool: Spool) -> None:
 
 
 def test_job_with_damaged_file_gets_generated_name(left: Spool, spool: Spool) -> None:
-    job = claimed(left)
+    job = claim_file(left)
     (left.path(job) / "job.json").write_bytes(b"{")
     (recovered,) = take_over_jobs(spool)
     assert recovered.state is JobState.DAMAGED
@@ -161,7 +161,7 @@ def test_job_with_damaged_file_gets_generated_name(left: Spool, spool: Spool) ->
 
 
 def test_damaged_character_job_stays_folder(left: Spool, spool: Spool) -> None:
-    job = claimed(left)
+    job = claim_file(left)
     (left.path(job) / "source").unlink()
     (left.path(job) / "source").mkdir()
     (left.path(job) / "job.json").unlink()
@@ -172,7 +172,7 @@ def test_damaged_character_job_stays_folder(left: Spool, spool: Spool) -> None:
 @pytest.mark.parametrize(("name", "state"), [("manifest.json", JobState.PUBLISHING), ("error.json", JobState.FAILING)])
 def test_damaged_job_keeps_final_state(left: Spool, spool: Spool, name: str, state: JobState) -> None:
     for number in range(2):
-        job = claimed(left, f"{number}.png")
+        job = claim_file(left, f"{number}.png")
         (left.path(job) / name).touch()
         (left.path(job) / "job.json").write_bytes(b"")
         if number:
@@ -186,7 +186,7 @@ def test_damaged_job_keeps_final_state(left: Spool, spool: Spool, name: str, sta
     ("schema", "state"), [(2, JobState.NEWER), (1, JobState.DAMAGED), ("2", JobState.DAMAGED), (None, JobState.DAMAGED)]
 )
 def test_job_of_later_version_is_left_unchanged(left: Spool, spool: Spool, schema: object, state: JobState) -> None:
-    job = claimed(left)
+    job = claim_file(left)
     content = json.dumps({"schema": schema, "mood": "fine"}).encode()
     (left.path(job) / "job.json").write_bytes(content)
     (recovered,) = take_over_jobs(spool)
@@ -201,7 +201,7 @@ def test_job_of_later_version_is_left_unchanged(left: Spool, spool: Spool, schem
 
 def test_jobs_of_living_daemons_stay_theirs(spool: Spool, tmp_path: Path) -> None:
     with Spool.open(tmp_path / "root") as other:
-        job = claimed(other)
+        job = claim_file(other)
         assert found(spool) == []
         assert other.holds(job)
         assert found(other) == []  # nor are its own
@@ -274,7 +274,7 @@ def test_instance_removed_by_rival_is_skipped(left: Spool, spool: Spool, monkeyp
     assert found(spool) == []
     monkeypatch.undo()
     left.own.mkdir()
-    claimed(left)
+    claim_file(left)
 
     def then_replaced(path: Any, *arguments: Any, **more: Any) -> int:
         file = opened(path, *arguments, **more)
@@ -289,7 +289,7 @@ def test_instance_removed_by_rival_is_skipped(left: Spool, spool: Spool, monkeyp
 
 
 def test_job_is_moved_back_after_disk_error(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = claimed(left)
+    job = claim_file(left)
 
     def refuses(_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -303,7 +303,7 @@ def test_job_is_moved_back_after_disk_error(left: Spool, spool: Spool, monkeypat
 
 
 def test_failed_recovery_delays_no_other_job(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, _ = claimed(left, "first.png"), claimed(left, "second.png")
+    first, _ = claim_file(left, "first.png"), claim_file(left, "second.png")
     sync = recovery.sync_folder
 
     def picky(path: Path) -> None:
@@ -321,7 +321,7 @@ def test_failed_recovery_delays_no_other_job(left: Spool, spool: Spool, monkeypa
 
 def test_instance_that_cannot_be_locked_delays_no_other(left: Spool, spool: Spool) -> None:
     """For example one that was run as root once."""
-    claimed(left)
+    claim_file(left)
     locked = spool.layout.work / job_id(0.0)
     (locked / LOCK).mkdir(parents=True)
     taken = take_over_jobs(spool)
@@ -331,7 +331,7 @@ def test_instance_that_cannot_be_locked_delays_no_other(left: Spool, spool: Spoo
 
 
 def test_claim_without_source_is_undone_without_inbox_folder(left: Spool, spool: Spool) -> None:
-    job = claimed(left, folder=("dab",))
+    job = claim_file(left, folder=("dab",))
     (left.path(job) / "source").unlink()
     (spool.layout.inbox / "dab").rmdir()
     (spool.layout.inbox / "dab").symlink_to(spool.layout.outbox)
@@ -342,13 +342,13 @@ def test_claim_without_source_is_undone_without_inbox_folder(left: Spool, spool:
 
 def test_jobs_are_yielded_in_order_of_claim(left: Spool, spool: Spool) -> None:
     for number in (1, 0, 2):
-        dropped(left, f"{number}.png")
+        drop_file(left, f"{number}.png")
         left.claim(f"{number}.png", (), is_folder=False, sidecar=None, now_s=1e9 + number)
     assert [name for name, _ in found(spool)] == ["0.png", "1.png", "2.png"]
 
 
 def test_published_job_is_publishing(left: Spool, spool: Spool) -> None:
-    job = claimed(left)
-    publish(left.layout.outbox, left.path(job), job, with_results(left, job, b"GIF"))
+    job = claim_file(left)
+    publish(left.layout.outbox, left.path(job), job, write_results(left, job, b"GIF"))
     assert found(spool) == [("garlic.png", JobState.PUBLISHING)]
     assert names_below(spool.layout.outbox) == ["garlic.gif", "garlic.json"]

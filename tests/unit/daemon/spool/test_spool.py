@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claimed_jobs import NOW_S, claimed, dropped, names_below, source_of
+from claimed_jobs import NOW_S, claim_file, drop_file, names_below, source_of
 
 from daemon.spool import spool as spool_module
 from daemon.spool.job_ids import made_at_s
@@ -101,7 +101,7 @@ def test_refuses_json_that_is_no_object(tmp_path: Path, content: bytes) -> None:
 
 
 def test_refuses_job_file_of_another_job(spool: Spool) -> None:
-    job = claimed(spool)
+    job = claim_file(spool)
     other = spool.own / ID
     spool.path(job).rename(other)
     with pytest.raises(ValueError, match="another job"):
@@ -112,7 +112,7 @@ def test_refuses_job_file_of_another_job(spool: Spool) -> None:
 
 
 def test_claim_moves_file_and_sidecar_and_counts_first_attempt(spool: Spool) -> None:
-    job = claimed(spool, folder=("dab",), sidecar=b"{}")
+    job = claim_file(spool, folder=("dab",), sidecar=b"{}")
     assert dataclasses.asdict(job) == {
         "id": job.id,
         "name": "garlic.png",
@@ -133,7 +133,7 @@ def test_claim_moves_file_and_sidecar_and_counts_first_attempt(spool: Spool) -> 
 
 
 def test_claims_without_sidecar_that_is_gone(spool: Spool) -> None:
-    dropped(spool)
+    drop_file(spool)
     job = spool.claim("garlic.png", (), is_folder=False, sidecar="garlic.json", now_s=NOW_S)
     assert job is not None
     assert names_below(spool.path(job)) == ["job.json", "source"]
@@ -147,7 +147,7 @@ def test_leaves_file_that_another_daemon_claimed(spool: Spool) -> None:
 
 
 def test_leaves_file_in_inbox_if_job_file_can_not_be_written(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    dropped(spool)
+    drop_file(spool)
     for name in ("create_durably", "sync_folder"):
         monkeypatch.setattr(spool_module, name, failing(errno.ENOSPC))
         with pytest.raises(OSError, match="No space"):
@@ -158,7 +158,7 @@ def test_leaves_file_in_inbox_if_job_file_can_not_be_written(spool: Spool, monke
 
 
 def test_leaves_file_in_inbox_if_it_can_not_be_moved(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    dropped(spool)
+    drop_file(spool)
     monkeypatch.setattr(spool_module, "rename", failing(errno.EACCES))
     with pytest.raises(PermissionError):
         spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
@@ -181,7 +181,7 @@ def fails_after_the_claim(monkeypatch: pytest.MonkeyPatch, spool: Spool, times: 
 
 def test_undoes_claim_that_can_not_be_made_durable(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     fails_after_the_claim(monkeypatch, spool, 1)
-    options = dropped(spool, folder=("dab",), sidecar=b"{}")
+    options = drop_file(spool, folder=("dab",), sidecar=b"{}")
     with pytest.raises(OSError, match="Input/output"):
         spool.claim("garlic.png", ("dab",), is_folder=False, sidecar=options, now_s=NOW_S)
     assert names_below(spool.layout.root) == ["inbox/dab/garlic.json", "inbox/dab/garlic.png"]
@@ -190,12 +190,12 @@ def test_undoes_claim_that_can_not_be_made_durable(spool: Spool, monkeypatch: py
 
 def test_finishes_later_a_claim_that_can_not_be_undone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another file with its own sidecar takes its place in the inbox."""
-    dropped(spool, folder=("dab",), sidecar=b"ours")
+    drop_file(spool, folder=("dab",), sidecar=b"ours")
     fails_after_the_claim(monkeypatch, spool, 2)
     real = spool.put_back
 
     def put_back(job: Job) -> bool:
-        dropped(spool, content=b"another", folder=("dab",), sidecar=b"{}")
+        drop_file(spool, content=b"another", folder=("dab",), sidecar=b"{}")
         return real(job)
 
     monkeypatch.setattr(spool, "put_back", put_back)
@@ -214,7 +214,7 @@ def test_finishes_later_a_claim_that_can_not_be_undone(spool: Spool, monkeypatch
 
 
 def test_finishes_claim_without_sidecar_if_folder_is_gone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    dropped(spool, folder=("dab",))
+    drop_file(spool, folder=("dab",))
     fails_after_the_claim(monkeypatch, spool, 1)
     monkeypatch.setattr(spool, "put_back", failing(errno.EIO))
     job = spool.claim("garlic.png", ("dab",), is_folder=False, sidecar="garlic.json", now_s=NOW_S)
@@ -228,7 +228,7 @@ def test_finishes_claim_without_sidecar_if_folder_is_gone(spool: Spool, monkeypa
 
 
 def test_detects_source_of_another_type(spool: Spool) -> None:
-    job = claimed(spool)
+    job = claim_file(spool)
     source = spool.path(job) / "source"
     character = dataclasses.replace(job, is_folder=True)
     assert (spool.has_expected_type(job), spool.has_expected_type(character)) == (True, False)
@@ -243,7 +243,7 @@ def test_detects_source_of_another_type(spool: Spool) -> None:
 
 @pytest.mark.parametrize("left", ["source", "manifest.json", "error.json"])
 def test_detects_lost_source(spool: Spool, left: str) -> None:
-    job = claimed(spool)
+    job = claim_file(spool)
     (spool.path(job) / "source").rename(spool.path(job) / left)
     assert not spool.has_lost_source(job)
     (spool.path(job) / left).unlink()
@@ -252,21 +252,21 @@ def test_detects_lost_source(spool: Spool, left: str) -> None:
 
 
 def test_does_not_hold_job_after_takeover(spool: Spool) -> None:
-    job = claimed(spool)
+    job = claim_file(spool)
     assert spool.holds(job)
     spool.path(job).rename(spool.layout.work / "elsewhere")
     assert not spool.holds(job)
 
 
 def test_next_daemon_reads_saved_job(spool: Spool) -> None:
-    job = claimed(spool)
+    job = claim_file(spool)
     job.attempts, job.is_under_way = 2, False
     spool.save(job)
     assert read_job(spool.path(job)) == job
 
 
 def test_removes_unpublished_results_only(spool: Spool) -> None:
-    job = claimed(spool, sidecar=b"{}")
+    job = claim_file(spool, sidecar=b"{}")
     for name in ("result", "annotations", "character"):
         (spool.path(job) / name).mkdir()
         (spool.path(job) / name / "file").touch()
@@ -279,7 +279,7 @@ def test_removes_unpublished_results_only(spool: Spool) -> None:
 
 
 def test_puts_job_back_where_it_was_dropped(spool: Spool) -> None:
-    job = claimed(spool, folder=("dab",), sidecar=b"{}")
+    job = claim_file(spool, folder=("dab",), sidecar=b"{}")
     (spool.layout.inbox / "dab").rmdir()
     assert spool.put_back(job)
     assert names_below(spool.layout.root) == ["inbox/dab/garlic.json", "inbox/dab/garlic.png"]
@@ -287,15 +287,15 @@ def test_puts_job_back_where_it_was_dropped(spool: Spool) -> None:
 
 
 def test_put_back_does_not_replace_files(spool: Spool) -> None:
-    job = claimed(spool)
-    dropped(spool, content=b"another")
+    job = claim_file(spool)
+    drop_file(spool, content=b"another")
     assert not spool.put_back(job)
     assert source_of(spool, job) == b"a drawing"
     assert (spool.layout.inbox / "garlic.png").read_bytes() == b"another"
 
 
 def test_put_back_drops_sidecar_whose_name_is_taken(spool: Spool) -> None:
-    job = claimed(spool, sidecar=b'{"motion": "dab"}')
+    job = claim_file(spool, sidecar=b'{"motion": "dab"}')
     (spool.layout.inbox / "garlic.json").write_bytes(b"{}")
     assert spool.put_back(job)
     assert (spool.layout.inbox / "garlic.json").read_bytes() == b"{}"
@@ -303,14 +303,14 @@ def test_put_back_drops_sidecar_whose_name_is_taken(spool: Spool) -> None:
 
 
 def test_put_back_removes_job_without_source(spool: Spool) -> None:
-    job = claimed(spool)
+    job = claim_file(spool)
     (spool.path(job) / "source").unlink()
     assert spool.put_back(job)
     assert names_below(spool.layout.root) == []
 
 
 def test_acknowledge_keeps_source_without_results_or_removes_job(spool: Spool) -> None:
-    kept, forgotten = claimed(spool, sidecar=b"{}"), claimed(spool, "other.png")
+    kept, forgotten = claim_file(spool, sidecar=b"{}"), claim_file(spool, "other.png")
     for job in (kept, forgotten):
         (spool.path(job) / "result").mkdir()
         (spool.path(job) / "annotations").mkdir()
@@ -323,7 +323,7 @@ def test_acknowledge_keeps_source_without_results_or_removes_job(spool: Spool) -
 
 def test_syncs_acknowledged_jobs_together(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
-    jobs = [claimed(spool, f"{number}.png") for number in range(3)]
+    jobs = [claim_file(spool, f"{number}.png") for number in range(3)]
     monkeypatch.setattr(spool_module, "sync_folder", synced.append)
     for job in jobs:
         spool.acknowledge(job, keep_source=True)
@@ -338,7 +338,7 @@ def test_syncs_acknowledged_jobs_together(spool: Spool, monkeypatch: pytest.Monk
 
 
 def test_removed_job_is_gone_even_if_sync_fails(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = claimed(spool), claimed(spool, "other.png")
+    first, second = claim_file(spool), claim_file(spool, "other.png")
     spool.remove(first)
     assert not spool.holds(first)
     monkeypatch.setattr(spool_module, "sync_folder", failing(errno.EIO))
@@ -358,14 +358,14 @@ def test_ending_instance_removes_its_folder_unless_it_has_jobs(tmp_path: Path) -
         assert spool.own.is_dir()
     assert list(spool.layout.work.iterdir()) == []
     with Spool.open(tmp_path / "full") as spool:
-        job = claimed(spool)
+        job = claim_file(spool)
     assert source_of(spool, job) == b"a drawing"
 
 
 def test_syncs_acknowledged_jobs_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
     with Spool.open(tmp_path) as spool:
-        spool.acknowledge(claimed(spool), keep_source=True)
+        spool.acknowledge(claim_file(spool), keep_source=True)
         monkeypatch.setattr(spool_module, "sync_folder", synced.append)
     assert spool.layout.done in synced
 
@@ -378,7 +378,7 @@ def test_renews_instance_after_takeover(spool: Spool) -> None:
     spool.renew()
     assert spool.is_ours()
     assert spool.instance != first
-    assert claimed(spool)
+    assert claim_file(spool)
 
 
 # --- what must be on the disk before what --------------------------------------------------------------------------------
@@ -405,13 +405,13 @@ def happened(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_order_of_syncs_in_a_claim(spool: Spool, happened: list[str]) -> None:
-    claimed(spool, sidecar=b"{}")
+    claim_file(spool, sidecar=b"{}")
     # first the job file, its name and the job folder's name; then the claimed files
     assert happened == ["sync other", "sync other", "sync own", "rename source", "rename sidecar.json", "sync other"]
 
 
 def test_put_back_is_durable_before_the_job_is_removed(spool: Spool, happened: list[str]) -> None:
-    job = claimed(spool)
+    job = claim_file(spool)
     happened.clear()
     spool.put_back(job)
     assert happened == ["sync inbox", "sync other", f"rename .gone-{job.id}", "sync own"]
@@ -431,14 +431,14 @@ def test_handles_lost_reply_of_creating_the_job_folder(spool: Spool, monkeypatch
             mkdir(path, *arguments, **more)
 
     monkeypatch.setattr(os, "mkdir", twice)
-    assert source_of(spool, claimed(spool)) == b"a drawing"
+    assert source_of(spool, claim_file(spool)) == b"a drawing"
 
 
 def test_ignores_folders_that_can_not_be_removed(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next daemon, or the retention, removes them."""
-    kept, forgotten = claimed(spool), claimed(spool, "other.png")
+    kept, forgotten = claim_file(spool), claim_file(spool, "other.png")
     (spool.path(kept) / "result").mkdir()
-    dropped(spool, "third.png")
+    drop_file(spool, "third.png")
     monkeypatch.setattr(os, "rmdir", failing(errno.EIO, 99))
     monkeypatch.setattr(os, "unlink", failing(errno.EIO, 99))
     spool.acknowledge(kept, keep_source=True)
@@ -456,14 +456,14 @@ def test_json_files_are_objects(tmp_path: Path) -> None:
 
 def test_does_not_put_back_unclaimed_sidecar(spool: Spool) -> None:
     """A sidecar is in the job's folder although the job file names none."""
-    job = claimed(spool)
+    job = claim_file(spool)
     (spool.path(job) / "sidecar.json").write_text("{}")
     assert spool.put_back(job) is True
-    job = claimed(spool)
-    dropped(spool, content=b"another")
+    job = claim_file(spool)
+    drop_file(spool, content=b"another")
     assert spool.put_back(job) is False
     assert names_below(spool.layout.inbox) == ["garlic.png"]
-    job = claimed(spool, "other.png", sidecar=b"{}")
+    job = claim_file(spool, "other.png", sidecar=b"{}")
     (spool.path(job) / "sidecar.json").unlink()
     assert spool.put_back(job) is True
     assert names_below(spool.layout.inbox) == ["garlic.png", "other.png"]
