@@ -10,8 +10,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from written_bvh import BODY, waving_bvh
 
-from pipeline.motion.bvh import bvh_from_text
-from pipeline.motion.kinematics import world_positions
+from pipeline.motion.formats.bvh import bvh_from_text
+from pipeline.motion.formats.kinematics import world_positions
 
 FRAMES = 24
 RATE = 24

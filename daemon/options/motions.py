@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.adapters.fbx.source import FbxSource
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.files.yaml_files import found_file
+from pipeline.motion.formats.sources import exists
 from pipeline.motion.library import MotionLibrary
-from pipeline.motion.sources import exists
 
 
 def motion_library(environ: Mapping[str, str]) -> MotionLibrary:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pipeline.errors import OptionError
-from pipeline.motion.sources import suffix_by_content
+from pipeline.motion.formats.sources import suffix_by_content
 
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _CHARACTER = "char_cfg.yaml"

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.files.yaml_files import nearest, raise_problems, shown
-from pipeline.motion.bvh import Bvh
 from pipeline.motion.clip import MotionClip
 from pipeline.motion.configs import MotionConfig
 from pipeline.motion.derived import MotionChoices, joints_from
+from pipeline.motion.formats.bvh import Bvh
+from pipeline.motion.formats.kinematics import world_positions
 from pipeline.motion.joint_names import without_namespace
-from pipeline.motion.kinematics import world_positions
 from pipeline.motion.looping import closed_loop
 from pipeline.motion.up_axis import upright
 from pipeline.types import Floats, Motion, Travel

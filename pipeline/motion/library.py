@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from pipeline.errors import ConfigError, UnknownName
-from pipeline.motion.bvh import Bvh, read_bvh
 from pipeline.motion.clip import MotionClip, MotionSource
 from pipeline.motion.configs import MotionConfig, read_motion_config, read_retarget_config, spelt_as
 from pipeline.motion.configured import configured_motion
 from pipeline.motion.derived import AS_FOUND, MotionChoices, body_of, derived_motion
+from pipeline.motion.formats.bvh import Bvh, read_bvh
+from pipeline.motion.formats.sources import exists, own_sources, source_of
 from pipeline.motion.humanoid.body_config import FOUR_LEGGED_JOINTS, body_config, four_legged_config
 from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap, find_body
 from pipeline.motion.joint_names import without_namespace
-from pipeline.motion.sources import exists, own_sources, source_of
 from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Motion, RetargetConfig
 

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import MotionFileError
-from pipeline.motion.bvh import Bvh, bvh_from_text
-from pipeline.motion.bvh_hierarchy import Channel
-from pipeline.motion.kinematics import world_positions
+from pipeline.motion.formats.bvh import Bvh, bvh_from_text
+from pipeline.motion.formats.bvh_hierarchy import Channel
+from pipeline.motion.formats.kinematics import world_positions
 
 VALUES = st.floats(-1e6, 1e6)
 BLANKS = st.sampled_from([" ", "  ", "\t", " \t "])

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.errors import MotionFileError
 from pipeline.motion.clip import MAX_JOINTS, MotionClip
-from pipeline.motion.scene_graph import Channel, NodeSpace, check_tree, nearest_above, sample_times, with_ancestors, world_places
+from pipeline.motion.formats.scene_graph import Channel, NodeSpace, check_tree, nearest_above, sample_times, with_ancestors, world_places
 from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Floats
 

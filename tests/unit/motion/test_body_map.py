@@ -9,9 +9,9 @@ import pytest
 from random_bodies import random_body
 from written_bvh import BODY, UPWARDS, waving_bvh
 
-from pipeline.motion.bvh import bvh_from_text
-from pipeline.motion.bvh_source import bvh_clip
 from pipeline.motion.clip import MotionClip
+from pipeline.motion.formats.bvh import bvh_from_text
+from pipeline.motion.formats.bvh_source import bvh_clip
 from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap, find_body
 from pipeline.motion.up_axis import UpAxis
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import pipeline.motion.bvh as bvh_module
-import pipeline.motion.bvh_hierarchy as hierarchy_module
+import pipeline.motion.formats.bvh as bvh_module
+import pipeline.motion.formats.bvh_hierarchy as hierarchy_module
 from pipeline.errors import MotionFileError
-from pipeline.motion.bvh import bvh_from_text, read_bvh
-from pipeline.motion.bvh_hierarchy import Channel, HierarchyReader
+from pipeline.motion.formats.bvh import bvh_from_text, read_bvh
+from pipeline.motion.formats.bvh_hierarchy import Channel, HierarchyReader
 
 HIERARCHY = """HIERARCHY
 ROOT Hips

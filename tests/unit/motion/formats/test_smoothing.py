@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.motion.smoothing import smoothed
+from pipeline.motion.formats.smoothing import smoothed
 
 SECONDS = np.arange(120) / 30
 GESTURE = np.stack([100 * np.sin(2 * np.pi * 1.5 * SECONDS), 40 * np.cos(2 * np.pi * 0.5 * SECONDS)], axis=1)

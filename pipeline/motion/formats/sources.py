@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import MotionFileError
-from pipeline.motion.bvh_source import BvhSource
 from pipeline.motion.clip import MotionSource
-from pipeline.motion.diffusion_source import DiffusionSource
-from pipeline.motion.gltf_source import GltfSource
-from pipeline.motion.point_source import PointSource
+from pipeline.motion.formats.bvh_source import BvhSource
+from pipeline.motion.formats.diffusion_source import DiffusionSource
+from pipeline.motion.formats.gltf_source import GltfSource
+from pipeline.motion.formats.point_source import PointSource
 
 _LOOKED_AT = 4096
 # How files begin that people take for motions, and what to do with each.

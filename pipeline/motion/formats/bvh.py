@@ -27,8 +27,8 @@ from typing import TypeVar
 import numpy as np
 
 from pipeline.errors import MotionFileError
-from pipeline.motion.bvh_hierarchy import MAX_PROBLEMS, Channel, Hierarchy, HierarchyReader
 from pipeline.motion.clip import MAX_JOINT_FRAMES
+from pipeline.motion.formats.bvh_hierarchy import MAX_PROBLEMS, Channel, Hierarchy, HierarchyReader
 from pipeline.types import Floats, Ints, checked
 
 MAX_BYTES = 64 << 20

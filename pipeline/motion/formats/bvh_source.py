@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import MotionFileError
-from pipeline.motion.bvh import Bvh, read_bvh
 from pipeline.motion.clip import MotionClip
-from pipeline.motion.kinematics import rest_positions, world_positions
+from pipeline.motion.formats.bvh import Bvh, read_bvh
+from pipeline.motion.formats.kinematics import rest_positions, world_positions
 
 
 class BvhSource:

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from pipeline.errors import MotionFileError
-from pipeline.motion.scene_graph import Channel, check_tree
+from pipeline.motion.formats.scene_graph import Channel, check_tree
 from pipeline.types import Floats
 
 MAX_BYTES = 256 << 20

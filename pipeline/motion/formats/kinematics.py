@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.motion.bvh import Bvh
+from pipeline.motion.formats.bvh import Bvh
 from pipeline.motion.up_axis import UpAxis, upright
 from pipeline.types import Floats
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from pipeline.motion.bvh import bvh_from_text
-from pipeline.motion.kinematics import world_positions
+from pipeline.motion.formats.bvh import bvh_from_text
+from pipeline.motion.formats.kinematics import world_positions
 from pipeline.motion.up_axis import UpAxis
 
 

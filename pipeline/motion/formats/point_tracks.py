@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.motion.point_layouts import PointLayout, layout_of
+from pipeline.motion.formats.point_layouts import PointLayout, layout_of
 from pipeline.types import Floats
 
 MAX_FRAMES = 100_000

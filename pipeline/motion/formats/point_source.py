@@ -10,10 +10,10 @@ import numpy as np
 
 from pipeline.errors import MotionFileError
 from pipeline.motion.clip import MotionClip
+from pipeline.motion.formats.point_layouts import JOINTS, POINTS, joints_from_points, points_body
+from pipeline.motion.formats.point_tracks import USUAL_RATE, PointError, PointTracks, point_tracks
+from pipeline.motion.formats.smoothing import smoothed
 from pipeline.motion.humanoid.orientation import up_axis_of
-from pipeline.motion.point_layouts import JOINTS, POINTS, joints_from_points, points_body
-from pipeline.motion.point_tracks import USUAL_RATE, PointError, PointTracks, point_tracks
-from pipeline.motion.smoothing import smoothed
 from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Floats
 

@@ -15,10 +15,10 @@ from pipeline.errors import MotionFileError
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.clip import MotionClip
 from pipeline.motion.derived import AS_FOUND, MotionChoices
-from pipeline.motion.diffusion_source import DiffusionSource
-from pipeline.motion.gltf_source import GltfSource
+from pipeline.motion.formats.diffusion_source import DiffusionSource
+from pipeline.motion.formats.gltf_source import GltfSource
+from pipeline.motion.formats.point_source import PointSource
 from pipeline.motion.library import MotionLibrary
-from pipeline.motion.point_source import PointSource
 from pipeline.stages.retarget import retargeted
 
 RIG = sample_scene.rig()

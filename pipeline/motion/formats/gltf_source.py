@@ -11,9 +11,9 @@ import numpy as np
 
 from pipeline.errors import MotionFileError
 from pipeline.motion.clip import MAX_JOINTS, MotionClip
-from pipeline.motion.gltf import GltfFile, animation_channels, node_parents, numbers_of, read_gltf
+from pipeline.motion.formats.gltf import GltfFile, animation_channels, node_parents, numbers_of, read_gltf
+from pipeline.motion.formats.scene_graph import Channel, NodeSpace, check_tree, nearest_above, sample_times, with_ancestors, world_places
 from pipeline.motion.humanoid.body_map import BodyMap, LimbMap
-from pipeline.motion.scene_graph import Channel, NodeSpace, check_tree, nearest_above, sample_times, with_ancestors, world_places
 from pipeline.motion.up_axis import UpAxis
 
 _VRM_LIMBS = {
