@@ -23,6 +23,7 @@ from daemon.commands.options import (
     InferenceOption,
     KeepAnnotationsOption,
     KeyFileOption,
+    LayersOption,
     LoopOption,
     MeshOption,
     MotionOption,
@@ -42,6 +43,7 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest
 from daemon.version import version
 from pipeline.errors import OptionError
+from pipeline.types import LayerMode
 
 app = typer.Typer(
     name="doodled",
@@ -86,6 +88,7 @@ def animate(  # noqa: PLR0917 - as above
     camera: CameraOption = None,
     output_format: FormatOption = None,
     show: ShowOption = None,
+    layers: LayersOption = LayerMode.AUTO,
     gl: GLOption = None,
     timings: TimingsOption = None,
     inference: InferenceOption = None,
@@ -102,7 +105,19 @@ def animate(  # noqa: PLR0917 - as above
 
     moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
     request = RenderRequest(
-        drawing, output, motion, retarget, size, fps, background, camera, output_format, tuple(show or ()), context=gl, moves=moves
+        drawing,
+        output,
+        motion,
+        retarget,
+        size,
+        fps,
+        background,
+        camera,
+        output_format,
+        tuple(show or ()),
+        context=gl,
+        moves=moves,
+        layers=layers,
     )
     models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
     drawing_result = with_progress(
@@ -135,6 +150,7 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
     camera: CameraOption = None,
     output_format: FormatOption = None,
     show: ShowOption = None,
+    layers: LayersOption = LayerMode.AUTO,
     gl: GLOption = None,
     timings: TimingsOption = None,
     dump: DumpOption = None,
@@ -163,6 +179,7 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
         dump=dump,
         mesh=mesh,
         moves=moves,
+        layers=layers,
     )
     result = with_progress(lambda on_frame: do_render(request, os.environ, stopwatch, on_frame), quiet=quiet)
     if timings:

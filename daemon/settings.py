@@ -22,7 +22,7 @@ from daemon.options.inference import InferenceChoice
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, MAX_SIDE_PX, JobOptions, default_format
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint
 from pipeline.errors import ConfigError, OptionError
-from pipeline.types import Format
+from pipeline.types import Format, LayerMode
 
 SYSTEM_FILE: Final = Path("/etc/doodled/doodled.toml")
 JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
@@ -86,11 +86,12 @@ class AnimationSettings(_Section):
     fps: RateField = DEFAULT_RATE
     background: ColorField = DEFAULT_BACKGROUND
     all_figures: bool = False
+    layers: LayerMode = LayerMode.AUTO
     max_side_px: Annotated[int, Field(ge=16, le=MAX_SIDE_PX)] = 2048
 
     def options(self) -> JobOptions:
         """These settings as the options of a job."""
-        return JobOptions(self.motions, self.formats, self.size, self.fps, self.background, self.all_figures)
+        return JobOptions(self.motions, self.formats, self.size, self.fps, self.background, self.all_figures, self.layers)
 
 
 class InferenceSettings(_Section):

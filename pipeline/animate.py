@@ -27,6 +27,7 @@ from pipeline.ports import Encoder, Renderer, Stopwatch
 from pipeline.stages import debug_views
 from pipeline.stages.deform import MovingMesh
 from pipeline.stages.frame import framed, px_per_unit
+from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
 from pipeline.stages.retarget import retargeted
@@ -36,9 +37,11 @@ from pipeline.types import (
     Actor,
     Animation,
     Canvas,
+    CharacterLayer,
     Floats,
     Ints,
     Layer,
+    LayerMode,
     Mesh,
     OutputClock,
     Palette,
@@ -59,6 +62,7 @@ class Performance:
     """An actor with its mesh and its motion: everything to draw any frame of the output."""
 
     actor: Actor
+    layers: tuple[CharacterLayer, ...]
     figure: Figure
     track: PoseTrack
     moving: MovingMesh
@@ -131,11 +135,12 @@ def perform_scene(
     for actor, mesh in zip(scene.actors, meshes or [None] * len(scene.actors), strict=True):
         with stopwatch.lap("scene"):
             character = actor.character
-            figure = figure_of(character) if mesh is None else figure_on(mesh, character.rig, character.mask)
+            layers = character_layers(character) if mesh is None and scene.layers is LayerMode.AUTO else whole_character(character)
+            figure = figure_of(character, layers) if mesh is None else figure_on(mesh, character.rig, character.mask)
             solver = ArapSolver(figure.mesh, figure.pins)
         with stopwatch.lap("retarget"):
             track = retargeted(character.rig, actor.motion, actor.retarget, times, with_skeleton=scene.view.debug.skeleton)
-        performances.append(Performance(actor, figure, track, MovingMesh(solver, track)))
+        performances.append(Performance(actor, layers, figure, track, MovingMesh(solver, track, figure.pin_joints)))
     return performances
 
 
@@ -156,7 +161,7 @@ def _sprite(performance: Performance, canvas: Canvas, view: View) -> Sprite:
         owner_of_vertex[figure.mesh.triangles] = figure.owner[:, None]
         colours = joint_colours(owner_of_vertex, len(character.rig.joint_names))
     density = px_per_unit(canvas, performance.track.root[0])
-    return sprite_of(character, figure.mesh, px_per_unit=density, colours=colours)
+    return sprite_of(character, performance.layers, figure.mesh, figure.layer_of_vertex, px_per_unit=density, colours=colours)
 
 
 def _palette(layout: PixelLayout, sprites: list[Sprite], canvas: Canvas, view: View) -> Palette | None:

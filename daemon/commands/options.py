@@ -13,7 +13,7 @@ from daemon.options.values import Background, CameraChoice, FrameRate, Overlay, 
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.up_axis import UpAxis
-from pipeline.types import Format, Travel
+from pipeline.types import Format, LayerMode, Travel
 
 APPEARANCE = "Appearance"
 MODELS = "Models"
@@ -127,6 +127,15 @@ ShowOption = Annotated[
     list[Overlay] | None,
     typer.Option(
         "--show", metavar=_one_of(Overlay), help="Draw this debug view, too; may be given several times.", rich_help_panel=APPEARANCE
+    ),
+]
+LayersOption = Annotated[
+    LayerMode,
+    typer.Option(
+        "--layers",
+        metavar=_one_of(LayerMode),
+        help="auto moves limbs that touch the body apart from it, off keeps the figure in one sheet.",
+        rich_help_panel=LOOKS,
     ),
 ]
 GLOption = Annotated[

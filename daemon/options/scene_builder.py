@@ -17,7 +17,7 @@ from pipeline.files.character_files import read_character
 from pipeline.files.scene_files import DEFAULT_CAMERA, read_scene_file
 from pipeline.motion.derived import AS_FOUND, MotionChoices
 from pipeline.motion.library import MotionLibrary
-from pipeline.types import Actor, Character, DebugViews, Format, Scene, View
+from pipeline.types import Actor, Character, DebugViews, Format, LayerMode, Scene, View
 
 DEFAULT_MOTION = "wave"
 
@@ -40,6 +40,7 @@ class RenderRequest:
     dump: Path | None = None
     mesh: Path | None = None
     moves: MotionChoices = AS_FOUND
+    layers: LayerMode = LayerMode.AUTO
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def character_plan(character: Character, request: RenderRequest, environ: Mappin
     view = View(DEFAULT_SIZE.width, DEFAULT_SIZE.height, camera=camera)
     rate = (request.rate or DEFAULT_RATE).per_s
     notes = (*character.repairs, *library.warnings(motion_file, choices))
-    return Plan(Scene((Actor(character, motion, retarget),), _requested_view(view, request)), output, rate, notes)
+    scene = Scene((Actor(character, motion, retarget),), _requested_view(view, request), request.layers)
+    return Plan(scene, output, rate, notes)
 
 
 def _scene_file_plan(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
@@ -93,7 +95,8 @@ def _scene_file_plan(request: RenderRequest, environ: Mapping[str, str], library
     output = request.output or (file.output.with_suffix(f".{request.format}") if request.format else file.output)
     rate = request.rate.per_s if request.rate else None
     repairs = tuple(repair for actor in file.scene.actors for repair in actor.character.repairs)
-    return Plan(Scene(file.scene.actors, _requested_view(view, request)), output, rate, (*file.notes, *repairs))
+    scene = Scene(file.scene.actors, _requested_view(view, request), request.layers)
+    return Plan(scene, output, rate, (*file.notes, *repairs))
 
 
 def _requested_view(view: View, request: RenderRequest) -> View:

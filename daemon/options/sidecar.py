@@ -1,6 +1,7 @@
 """Options of one drawing: the settings' defaults, then the inbox folder it was dropped into, then its sidecar `<name>.json`.
 
-    {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "640x480", "fps": 25, "background": "#ffcc00", "figures": "all"}
+    {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "640x480", "fps": 25, "background": "#ffcc00", "figures": "all",
+     "layers": "off"}
 
 Sidecars are untrusted: unknown keys and wrong values are refused, all of them at once. Motions are names of the library, never paths, and
 a background is a color, never a file.
@@ -20,7 +21,7 @@ from daemon.options.fields import ColorField, RateField, problem, refusal, shown
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, JobOptions, Size
 from pipeline.errors import FileProblems, OptionError
 from pipeline.motion.library import matching_name
-from pipeline.types import Format
+from pipeline.types import Format, LayerMode
 
 MAX_BYTES = 16 * 1024
 MAX_MOTIONS = 20
@@ -108,6 +109,12 @@ def _figures(value: object) -> bool:
     return value == "all"
 
 
+def _layers(value: object) -> LayerMode:
+    if value not in set(LayerMode):
+        raise refusal(" or ".join(f'"{mode}"' for mode in LayerMode), value)
+    return LayerMode(str(value))
+
+
 class _Sidecar(BaseModel):
     """What a sidecar may contain; what it leaves out stays as it is."""
 
@@ -119,6 +126,7 @@ class _Sidecar(BaseModel):
     fps: RateField = DEFAULT_RATE
     background: ColorField = DEFAULT_BACKGROUND
     figures: Annotated[bool, PlainValidator(_figures)] = False
+    layers: Annotated[LayerMode, PlainValidator(_layers)] = LayerMode.AUTO
 
     def options(self) -> dict[str, Any]:
         """The fields that were given, by their names in `JobOptions`."""

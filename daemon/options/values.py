@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import OptionError
-from pipeline.types import Bytes, Format
+from pipeline.types import Bytes, Format, LayerMode
 
 HIGHEST_GIF_RATE = Fraction(50)
 """Players show no GIF frame for less than two centiseconds."""
@@ -143,6 +143,7 @@ class JobOptions:
     Attributes:
         motions: names of the motion library.
         all_figures: every figure of the drawing, not only the best.
+        layers: whether limbs that touch the body move apart from it.
     """
 
     motions: tuple[str, ...]
@@ -151,11 +152,12 @@ class JobOptions:
     fps: FrameRate = DEFAULT_RATE
     background: Background = DEFAULT_BACKGROUND
     all_figures: bool = False
+    layers: LayerMode = LayerMode.AUTO
 
     def as_json(self) -> dict[str, Any]:
         """The options as manifests show them."""
         texts = {"size": str(self.size), "fps": str(self.fps), "background": str(self.background)}
-        return {"motions": self.motions, "formats": self.formats, **texts, "all_figures": self.all_figures}
+        return {"motions": self.motions, "formats": self.formats, **texts, "all_figures": self.all_figures, "layers": self.layers}
 
 
 def _rgba(text: str) -> RGBA | None:

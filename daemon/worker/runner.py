@@ -194,7 +194,14 @@ class _TaskRun:
         from daemon.rendering import SceneRendering
         from pipeline.adapters.encoding.verification import verified
 
-        request = RenderRequest(self._task.place, motion=motion, size=options.size, rate=options.fps, background=options.background)
+        request = RenderRequest(
+            self._task.place,
+            motion=motion,
+            size=options.size,
+            rate=options.fps,
+            background=options.background,
+            layers=options.layers,
+        )
         with self._stopwatch.lap("read"):
             plan = character_plan(character, request, {}, self._resources.library())
         self._notes += plan.notes

@@ -9,17 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.mesh.arap import ArapSolver
-from pipeline.types import Floats, PoseTrack
+from pipeline.types import Floats, Ints, PoseTrack
 
 FRAMES_AT_ONCE = 32
 
 
 @dataclass(frozen=True, eq=False)
 class MovingMesh:
-    """A moving mesh; shapes are computed on demand and not kept."""
+    """A moving mesh; shapes are computed on demand and not kept.
+
+    `pin_joints` (P,) are the rig's joints that the solver's pins follow.
+    """
 
     solver: ArapSolver
     track: PoseTrack
+    pin_joints: Ints
 
     @property
     def frame_count(self) -> int:
@@ -27,7 +31,7 @@ class MovingMesh:
 
     def shapes(self, frames: NDArray[np.int64]) -> Floats:
         """World positions (N, V, 2) float64 of the vertices in the frames with these indices (N,)."""
-        return self.solver.solve(self.track.joints[frames]) + self.track.root[frames, None, :2]
+        return self.solver.solve(self.track.joints[frames][:, self.pin_joints]) + self.track.root[frames, None, :2]
 
     def each_shape(self) -> Iterator[Floats]:
         """Vertices (V, 2) of every frame, in order."""

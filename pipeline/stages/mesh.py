@@ -7,6 +7,7 @@ mesh: fewer than half the triangles, the same look. A triangle belongs to the ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -19,7 +20,7 @@ from pipeline.mesh.arap import Pins
 from pipeline.mesh.depth import depth_inside, middle_line
 from pipeline.mesh.seams import cut_apart
 from pipeline.mesh.triangles import barycentric_coordinates, containing_triangles, nearest_centroids, signed_areas
-from pipeline.types import Bools, Character, Floats, Ints, Mesh, Rig
+from pipeline.types import Bools, Character, CharacterLayer, Floats, Ints, Mesh, Rig
 
 GRID_CELLS = 32
 """Mesh points along the square's side. AnimatedDrawings has 40, with 45 % more triangles. Against a grid of 80, points of char1 to char4
@@ -42,17 +43,21 @@ INSIDE_LEVEL = 96
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A mesh pinned to a rig.
+    """A mesh pinned to a rig; the meshes of several layers follow one another.
 
     Attributes:
         mesh: unit square.
-        pins: one per joint of the rig, in the rig's order.
+        pins: pinned points of the mesh.
+        pin_joints: (P,) int32, the joint of the rig that each pin follows.
+        layer_of_vertex: (V,) int32, index of each vertex's layer.
         owner: (F,) int32, the joint whose bone (from its parent to it) each triangle belongs to.
         distance: (F,) float64, geodesic distance of each triangle from its bone; only used for sorting.
     """
 
     mesh: Mesh
     pins: Pins
+    pin_joints: Ints
+    layer_of_vertex: Ints
     owner: Ints
     distance: Floats
 
@@ -64,13 +69,35 @@ class Figure:
         return drawn
 
 
-def figure_of(character: Character) -> Figure:
-    """Mesh, pins and bones of a character.
+def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
+    """Mesh, pins and bones of a character's layers.
 
     Raises:
-        CharacterError: the mask encloses no area.
+        CharacterError: a mask encloses no area.
     """
-    mask = outline.bridged(character.mask)
+    figures = [_layer_figure(character, layer, number) for number, layer in enumerate(layers)]
+    if len(figures) == 1:
+        return figures[0]
+    starts = np.cumsum([0] + [len(figure.mesh.vertices) for figure in figures[:-1]]).tolist()
+    pairs = list(zip(figures, starts, strict=True))
+    return Figure(
+        Mesh(
+            np.concatenate([figure.mesh.vertices for figure in figures]),
+            np.concatenate([figure.mesh.triangles + start for figure, start in pairs]).astype(np.int32),
+        ),
+        Pins(
+            np.concatenate([figure.pins.triangles + start for figure, start in pairs]).astype(np.int32),
+            np.concatenate([figure.pins.weights for figure in figures]),
+        ),
+        np.concatenate([figure.pin_joints for figure in figures]),
+        np.concatenate([figure.layer_of_vertex for figure in figures]),
+        np.concatenate([figure.owner for figure in figures]),
+        np.concatenate([figure.distance for figure in figures]),
+    )
+
+
+def _layer_figure(character: Character, layer: CharacterLayer, number: int) -> Figure:
+    mask = outline.bridged(layer.mask)
     side = max(mask.shape)
     spacing = side / GRID_CELLS
     loops = [outline.subdivided(loop, spacing=spacing) for loop in outline.outlines(mask, tolerance_px=_tolerance_px(mask))]
@@ -80,15 +107,19 @@ def figure_of(character: Character) -> Figure:
     if not len(triangles):
         raise CharacterError(f"the mask of {character.name} encloses no area", hint="it should cover the whole figure")
     mesh = _wound(Mesh(np.stack([points[:, 0] / side, 1.0 - points[:, 1] / side], axis=1), triangles))
-    owner, distance = bone_ownership(mesh, character.rig, mask)
-    whole = Mesh(*cut_apart(mesh.vertices, mesh.triangles, owner, character.rig.parents))
-    return Figure(whole, pins_at(whole, character.rig.rest), owner, distance)
+    rig = character.rig
+    owner, distance = bone_ownership(mesh, rig, mask, bones=np.array(layer.bones, np.int32))
+    whole = Mesh(*cut_apart(mesh.vertices, mesh.triangles, owner, rig.parents))
+    pin_joints = np.array(layer.pins, np.int32)
+    layer_of_vertex = np.full(len(whole.vertices), number, np.int32)
+    return Figure(whole, pins_at(whole, rig.rest[pin_joints]), pin_joints, layer_of_vertex, owner, distance)
 
 
 def figure_on(mesh: Mesh, rig: Rig, mask: Bools) -> Figure:
-    """Pins and bones for a given mesh."""
-    owner, distance = bone_ownership(mesh, rig, mask)
-    return Figure(mesh, pins_at(mesh, rig.rest), owner, distance)
+    """Pins and bones for a given mesh, in one layer."""
+    joints = np.arange(len(rig.joint_names), dtype=np.int32)
+    owner, distance = bone_ownership(mesh, rig, mask, bones=np.flatnonzero(rig.parents >= 0).astype(np.int32))
+    return Figure(mesh, pins_at(mesh, rig.rest), joints, np.zeros(len(mesh.vertices), np.int32), owner, distance)
 
 
 def pins_at(mesh: Mesh, points: Floats) -> Pins:
@@ -106,10 +137,11 @@ def pins_at(mesh: Mesh, points: Floats) -> Pins:
     return Pins(mesh.triangles[triangle], weights)
 
 
-def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, side_px: int = OWNERSHIP_SIDE_PX) -> tuple[Ints, Floats]:
+def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, bones: Ints, side_px: int = OWNERSHIP_SIDE_PX) -> tuple[Ints, Floats]:
     """The bone that each triangle belongs to by its centroid, and its distance.
 
     Args:
+        bones: (B,) joints whose bones may own triangles.
         side_px: reduce the mask to about this side; a smaller mask is used unchanged.
     Returns:
         (F,) int32 joint index; (F,) float64 px.
@@ -117,7 +149,6 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, side_px: int = OWNERSHI
     factor = max(1, round(max(mask.shape) / side_px))
     small = _reduced(mask, factor)
     px_per_unit = max(mask.shape) / factor
-    bones = np.flatnonzero(rig.parents >= 0)
     if not bones.size:
         return np.zeros(len(mesh.triangles), np.int32), np.zeros(len(mesh.triangles))
     points, bone_of_point = geodesic.bone_points(rig.rest[rig.parents[bones]], rig.rest[bones])

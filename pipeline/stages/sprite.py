@@ -7,11 +7,13 @@ size, which also removes camera noise, the main cause of large GIFs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from pipeline.mesh.depth import depth_inside, middle_line
-from pipeline.types import Bools, Bytes, Character, Ints, Mesh, Singles, Sprite
+from pipeline.types import Bools, Bytes, Character, CharacterLayer, Ints, Mesh, Singles, Sprite
 
 RIM_OF_SIDE = 0.012
 """Depth to which paper is searched inside the mask, as a share of the square's side."""
@@ -24,14 +26,26 @@ PAPER_SHARE = 0.35
 
 LARGEST_PAPER_DIFFERENCE = 48.0
 
+MARGIN_PX = 8
+"""Between a layer and its neighbor in the texture."""
+
 COARSER = 4
 ENOUGH_PAPER = 0.01
 
 
-def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: Singles | None = None) -> Sprite:
-    """Texture of a character for the renderer.
+def sprite_of(
+    character: Character,
+    layers: Sequence[CharacterLayer],
+    mesh: Mesh,
+    layer_of_vertex: Ints,
+    *,
+    px_per_unit: float,
+    colours: Singles | None = None,
+) -> Sprite:
+    """Texture of a character for the renderer: the images of its layers, one below the other.
 
     Args:
+        layer_of_vertex: (V,) index of the layer that each vertex belongs to.
         px_per_unit: output pixels per unit of the unit square.
         colours: (V, 3) 0..1, for the debug view that colors by joint.
     """
@@ -39,14 +53,47 @@ def sprite_of(character: Character, mesh: Mesh, *, px_per_unit: float, colours: 
     side = max(height, width)
     rgb, opacity = character.rgba[..., :3], own_opacity(character)
     alpha = np.minimum(inked_alpha(rgb, character.mask, hidden=opacity < 255), opacity)
-    solid = alpha == 255
-    rgba: Bytes = np.dstack([bled(rgb, solid if solid.any() else character.mask, rim_px=1.0), alpha])
+    points = np.stack([mesh.vertices[:, 0] * side, (1.0 - mesh.vertices[:, 1]) * side], axis=1)
     factor = px_per_unit / side
-    if factor < 1.0:
-        size = (max(1, round(width * factor)), max(1, round(height * factor)))
-        rgba = np.asarray(cv2.resize(rgba, size, interpolation=cv2.INTER_AREA), np.uint8)
-    uv = np.stack([mesh.vertices[:, 0] * side / width, (1.0 - mesh.vertices[:, 1]) * side / height], axis=1)
-    return Sprite(np.ascontiguousarray(rgba), uv.astype(np.float32), colours)
+    if len(layers) == 1:
+        rgba = _scaled(_with_clean_edge(rgb, alpha, character.mask), factor)
+        return Sprite(np.ascontiguousarray(rgba), (points / (width, height)).astype(np.float32), colours)
+    images, uv, top = [], np.zeros_like(points), 0
+    for number, layer in enumerate(layers):
+        window, (left, upper) = _window_of(layer.mask)
+        cut = layer.mask[window]
+        image = _with_clean_edge(layer.rgb[window], np.minimum(alpha[window], soft_alpha(cut)), cut)
+        scaled = _scaled(image, factor)
+        scale = np.array([scaled.shape[1] / image.shape[1], scaled.shape[0] / image.shape[0]])
+        own = layer_of_vertex == number
+        uv[own] = (points[own] - (left, upper)) * scale + (0, top)
+        images.append(scaled)
+        top += scaled.shape[0]
+    atlas = np.zeros((top, max(image.shape[1] for image in images), 4), np.uint8)
+    top = 0
+    for image in images:
+        atlas[top : top + image.shape[0], : image.shape[1]] = image
+        top += image.shape[0]
+    return Sprite(atlas, (uv / (atlas.shape[1], atlas.shape[0])).astype(np.float32), colours)
+
+
+def _with_clean_edge(rgb: Bytes, alpha: Bytes, mask: Bools) -> Bytes:
+    solid = alpha == 255
+    return np.dstack([bled(rgb, solid if solid.any() else mask, rim_px=1.0), alpha])
+
+
+def _scaled(rgba: Bytes, factor: float) -> Bytes:
+    if factor >= 1.0:
+        return rgba
+    size = (max(1, round(rgba.shape[1] * factor)), max(1, round(rgba.shape[0] * factor)))
+    return np.asarray(cv2.resize(rgba, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _window_of(mask: Bools) -> tuple[tuple[slice, slice], tuple[int, int]]:
+    """The part of the image that holds the mask, with a margin for texture filtering, and its left and upper edge."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    upper, left = max(0, int(rows[0]) - MARGIN_PX), max(0, int(columns[0]) - MARGIN_PX)
+    return (slice(upper, int(rows[-1]) + 1 + MARGIN_PX), slice(left, int(columns[-1]) + 1 + MARGIN_PX)), (left, upper)
 
 
 def own_opacity(character: Character) -> Bytes:

@@ -13,7 +13,7 @@ Durations are seconds, exact (`Fraction`) where they decide which frame is shown
 from __future__ import annotations
 
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
-from pipeline.types.character import Character, Mesh, Rig
+from pipeline.types.character import Character, CharacterLayer, Mesh, Rig
 from pipeline.types.drawing import (
     KEYPOINT_NAMES,
     MIRRORED_PARTS,
@@ -38,7 +38,7 @@ from pipeline.types.motion import (
     Travel,
 )
 from pipeline.types.picture import HALF_SEEN, Animation, Canvas, Format, Frame, Layer, Palette, PixelLayout, Sprite, Strokes
-from pipeline.types.scene import Actor, Camera, DebugViews, OutputClock, Scene, View
+from pipeline.types.scene import Actor, Camera, DebugViews, LayerMode, OutputClock, Scene, View
 from pipeline.types.turns import TURNS, Turn, turn_back, turned_pixels
 
 __all__ = [
@@ -58,6 +58,7 @@ __all__ = [
     "Camera",
     "Canvas",
     "Character",
+    "CharacterLayer",
     "DebugViews",
     "Detection",
     "DrawGroup",
@@ -67,6 +68,7 @@ __all__ = [
     "Frame",
     "Ints",
     "Layer",
+    "LayerMode",
     "Mesh",
     "Motion",
     "OutputClock",

@@ -77,6 +77,23 @@ class Character:
 
 
 @dataclass(frozen=True, eq=False)
+class CharacterLayer:
+    """A part of a figure that is deformed and drawn by itself: the body, or a limb that touches it.
+
+    Attributes:
+        mask: (h, w) bool, the layer's pixels in the character's image; layers overlap where they hang together.
+        rgb: (h, w, 3) uint8, the character's image, completed where another layer covers this one.
+        pins: joint indices that hold the layer.
+        bones: joint indices whose bones (from their parent to them) own the layer's triangles.
+    """
+
+    mask: Bools
+    rgb: Bytes
+    pins: tuple[int, ...]
+    bones: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Mesh:
     """A triangulated figure at rest.
 

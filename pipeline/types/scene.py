@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fractions import Fraction
 
 from pipeline.types.arrays import Bytes
@@ -17,6 +18,14 @@ class Actor:
     character: Character
     motion: Motion
     retarget: RetargetConfig
+
+
+class LayerMode(StrEnum):
+    """Whether a figure is divided into layers where its limbs touch the body."""
+
+    AUTO = "auto"
+    OFF = "off"
+    """One sheet, as in AnimatedDrawings."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ class Scene:
 
     actors: tuple[Actor, ...]
     view: View
+    layers: LayerMode = LayerMode.AUTO
 
 
 @dataclass(frozen=True)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sample_scene
+from single_layer import single_layer_figure
 
 from pipeline.mesh.arap import ArapSolver
 from pipeline.stages import deform
 from pipeline.stages.deform import MovingMesh
-from pipeline.stages.mesh import figure_of
 from pipeline.stages.retarget import retargeted
 
 
 @pytest.fixture
 def moving() -> MovingMesh:
     character, motion = sample_scene.character(), sample_scene.motion(frames=40, step_cm=(3.0, 0.0, 0.0))
-    figure = figure_of(character)
+    figure = single_layer_figure(character)
     track = retargeted(character.rig, motion, sample_scene.retarget_config(), [k * motion.frame_time for k in range(40)])
-    return MovingMesh(ArapSolver(figure.mesh, figure.pins), track)
+    return MovingMesh(ArapSolver(figure.mesh, figure.pins), track, figure.pin_joints)
 
 
 def test_the_stream_of_shapes_is_the_same_as_asking_for_each(moving: MovingMesh) -> None:

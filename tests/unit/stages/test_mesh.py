@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sample_scene
+from single_layer import single_layer_figure
 
 from pipeline.errors import CharacterError
 from pipeline.mesh.triangles import signed_areas
-from pipeline.stages.mesh import figure_of, figure_on, pins_at
+from pipeline.stages.mesh import figure_on, pins_at
 from pipeline.types import Character, Mesh
 
 CHARACTER = sample_scene.character()
-FIGURE = figure_of(CHARACTER)
+FIGURE = single_layer_figure(CHARACTER)
 
 
 def with_mask(mask: np.ndarray) -> Character:
@@ -54,7 +55,7 @@ def test_triangles_are_drawn_joint_by_joint_the_farthest_from_the_bone_first() -
 def test_pieces_that_lie_apart_move_as_one_mesh() -> None:
     mask = CHARACTER.mask.copy()
     mask[:, 94:98] = False  # cuts the left hand off
-    figure = figure_of(with_mask(mask))
+    figure = single_layer_figure(with_mask(mask))
     neighbours: dict[int, set[int]] = {}
     for a, b, c in figure.mesh.triangles.tolist():
         for vertex in (a, b, c):
@@ -78,20 +79,20 @@ def test_a_pin_outside_the_mesh_holds_the_nearest_triangle() -> None:
 def test_one_pixel_makes_the_smallest_mesh() -> None:
     mask = np.zeros_like(CHARACTER.mask)
     mask[70, 60] = True
-    figure = figure_of(with_mask(mask))
+    figure = single_layer_figure(with_mask(mask))
     assert len(figure.mesh.triangles) >= 1
 
 
 def test_an_empty_mask_is_refused() -> None:
     with pytest.raises(CharacterError, match="encloses no area"):
-        figure_of(with_mask(np.zeros_like(CHARACTER.mask)))
+        single_layer_figure(with_mask(np.zeros_like(CHARACTER.mask)))
 
 
 def test_a_mask_without_any_bone_in_it_is_refused() -> None:
     mask = np.zeros_like(CHARACTER.mask)
     mask[2:8, 2:8] = True
     with pytest.raises(CharacterError, match="no bone"):
-        figure_of(with_mask(mask))
+        single_layer_figure(with_mask(mask))
 
 
 def test_a_given_mesh_is_taken_as_it_is() -> None:

@@ -7,29 +7,29 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import sample_scene
+from single_layer import single_layer_figure, single_layer_sprite
 
-from pipeline.stages.mesh import figure_of
-from pipeline.stages.sprite import bled, inked_alpha, joint_colours, own_opacity, paper_difference, soft_alpha, sprite_of
+from pipeline.stages.sprite import bled, inked_alpha, joint_colours, own_opacity, paper_difference, soft_alpha
 
 CHARACTER = sample_scene.character(colour=(200, 60, 40))
-MESH = figure_of(CHARACTER).mesh
+MESH = single_layer_figure(CHARACTER).mesh
 
 
 @pytest.mark.parametrize("px_per_unit", [30.0, 60.0, 120.0, 500.0])
 def test_wherever_the_sprite_is_visible_it_has_the_figures_colour_and_none_of_the_papers(px_per_unit: float) -> None:
-    sprite = sprite_of(CHARACTER, MESH, px_per_unit=px_per_unit)
+    sprite = single_layer_sprite(CHARACTER, MESH, px_per_unit=px_per_unit)
     visible = sprite.rgba[sprite.rgba[..., 3] > 0][:, :3]
     np.testing.assert_allclose(visible, np.broadcast_to((200, 60, 40), visible.shape), atol=2)
 
 
 def test_it_is_reduced_to_what_the_screen_shows_and_never_enlarged() -> None:
-    assert sprite_of(CHARACTER, MESH, px_per_unit=60.0).rgba.shape[:2] == (60, 60)
-    assert sprite_of(CHARACTER, MESH, px_per_unit=5000.0).rgba.shape[:2] == (120, 120)
-    assert sprite_of(CHARACTER, MESH, px_per_unit=0.001).rgba.shape[:2] == (1, 1)
+    assert single_layer_sprite(CHARACTER, MESH, px_per_unit=60.0).rgba.shape[:2] == (60, 60)
+    assert single_layer_sprite(CHARACTER, MESH, px_per_unit=5000.0).rgba.shape[:2] == (120, 120)
+    assert single_layer_sprite(CHARACTER, MESH, px_per_unit=0.001).rgba.shape[:2] == (1, 1)
 
 
 def test_texture_coordinates_point_at_the_vertex_in_the_picture() -> None:
-    sprite = sprite_of(CHARACTER, MESH, px_per_unit=500.0)
+    sprite = single_layer_sprite(CHARACTER, MESH, px_per_unit=500.0)
     px = sprite.uv * sample_scene.SIDE
     np.testing.assert_allclose(px[:, 0], MESH.vertices[:, 0] * sample_scene.SIDE, atol=1e-4)
     np.testing.assert_allclose(px[:, 1], (1 - MESH.vertices[:, 1]) * sample_scene.SIDE, atol=1e-4)
@@ -113,7 +113,7 @@ def test_what_a_cut_out_texture_hides_is_neither_seen_nor_taken_for_paper(loosen
     rgba[radius > 32] = (0, 0, 0, 255)
     rgba[radius > 40] = 0
     character = replace(CHARACTER, rgba=rgba, mask=radius <= 40 + looseness)
-    sprite = sprite_of(character, figure_of(character).mesh, px_per_unit=500.0)
+    sprite = single_layer_sprite(character, single_layer_figure(character).mesh, px_per_unit=500.0)
     assert not sprite.rgba[(radius > 34) & (radius <= 41), :3].any()
     assert (sprite.rgba[radius < 38, 3] == 255).all()
     assert not sprite.rgba[radius > 41, 3].any()

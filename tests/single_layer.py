@@ -1,0 +1,19 @@
+"""Meshes and textures of characters in one layer, for tests of single stages."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.stages.layers import whole_character
+from pipeline.stages.mesh import Figure, figure_of
+from pipeline.stages.sprite import sprite_of
+from pipeline.types import Character, Mesh, Singles, Sprite
+
+
+def single_layer_figure(character: Character) -> Figure:
+    return figure_of(character, whole_character(character))
+
+
+def single_layer_sprite(character: Character, mesh: Mesh, *, px_per_unit: float, colours: Singles | None = None) -> Sprite:
+    layer_of_vertex = np.zeros(len(mesh.vertices), np.int32)
+    return sprite_of(character, whole_character(character), mesh, layer_of_vertex, px_per_unit=px_per_unit, colours=colours)
