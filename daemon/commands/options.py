@@ -135,7 +135,7 @@ LayersOption = Annotated[
         "--layers",
         metavar=_one_of(LayerMode),
         help="auto moves limbs that touch the body apart from it, off keeps the figure in one sheet.",
-        rich_help_panel=LOOKS,
+        rich_help_panel=APPEARANCE,
     ),
 ]
 GLOption = Annotated[
