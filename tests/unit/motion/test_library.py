@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from written_bvh import UPWARDS, waving_bvh
 
 import pipeline.motion.library as library_module
 from pipeline.errors import ConfigError, MotionFileError, UnknownName
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.library import MotionLibrary
+from pipeline.types import Travel
 
 RETARGETS = asset_folder(AssetKind.RETARGET)
 BODY = [
@@ -209,3 +211,31 @@ def test_shipped_retargets_drive_every_limb_of_a_humanoid(library, name):
     for joint, bone in config.mapping.items():
         side = joint.split("_")[0]
         assert side in {"torso", "neck"} or all(end.startswith(side.title()) for end in bone)
+
+
+@pytest.mark.parametrize("up", UPWARDS)
+def test_a_yaml_may_say_any_of_six_axes_is_up(folder, library, up):
+    def positions(axis: str) -> np.ndarray:
+        (folder / "body.bvh").write_text(waving_bvh(up=axis))
+        joints = {"groundplane_joint": "LeftFoot", "forward_perp_joint_vectors": [["LeftUpperArm", "RightUpperArm"]]}
+        motion = library.motion(add_motion(folder, f"wave{'yxz'.index(axis[1])}{'+-'.index(axis[0])}", up=axis, **joints))
+        ahead = motion.positions[0, motion.joint_names.index("LeftToes")] - motion.positions[0, motion.joint_names.index("LeftFoot")]
+        turn = np.arctan2(ahead[0], ahead[2])
+        return motion.positions @ np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+
+    np.testing.assert_allclose(positions(up), positions("+y"), atol=1e-4)
+
+
+def test_a_root_of_a_yaml_carries_the_body_and_is_named(folder, library):
+    (folder / "body.bvh").write_text(waving_bvh(armature="Armature", way=lambda k: (0.0, 90.0, float(k))))
+    joints = {"groundplane_joint": "LeftFoot", "forward_perp_joint_vectors": [["LeftUpperArm", "RightUpperArm"]]}
+    with_root = library.motion(add_motion(folder, "with", root="Hips", travel="follow", **joints))
+    assert with_root.joint_names[0] == "Hips"
+    assert with_root.positions[:, 0, 2].tolist() == list(range(24))
+    assert with_root.travel is Travel.FOLLOW
+    without = library.motion(add_motion(folder, "without", **joints))
+    assert without.joint_names[0] == "Armature"
+    assert not np.ptp(without.positions[:, 0], axis=0).any()
+    assert without.travel is Travel.FULL
+    with pytest.raises(ConfigError, match=r"root: body\.bvh has no joint 'Hip'; did you mean Hips"):
+        library.motion(add_motion(folder, "wrong", root="Hip", **joints))
