@@ -4,7 +4,7 @@
 # Call:    etc/queries/journalctl/02_failures.sh --since today            (native fields; arguments are journalctl's)
 # Answer:  time, drawing, stage, error type, error message; the latest first
 #   2026-11-22T12:42:38.916Z  words.png  decode  unsupported  the file is text: expected a picture (PNG, JPEG, ...)
-# To read it as it stands: journalctl -t doodled -p err -o verbose --output-fields=FILE_NAME,STAGE,ERROR_TYPE,ERROR_MESSAGE
+# All fields of an entry: journalctl -t doodled EVENT=job.failed -o verbose --output-fields=FILE_NAME,STAGE,ERROR_TYPE,ERROR_MESSAGE
 set -euo pipefail
 here=$(dirname "$0")
 "$here/records.sh" --reverse "$@" EVENT=job.failed | jq -nRr -f "$here/../jq/02_failures.jq"
