@@ -14,7 +14,7 @@ FORBIDDEN = 77
 PATIENCE_S = 60.0
 
 
-def mounted(*arguments: object) -> bool:
+def succeeds(*arguments: object) -> bool:
     return subprocess.run([*map(str, arguments)], check=False, capture_output=True).returncode == 0
 
 
@@ -22,18 +22,18 @@ def main(folder: Path) -> int:
     root, kept, log = folder / "root", folder / "kept", folder / "log"
     root.mkdir()
     kept.mkdir()
-    if not mounted("mount", "-t", "tmpfs", "-o", "size=4m", "none", root) or not mounted("mount", "--bind", root, kept):
+    if not succeeds("mount", "-t", "tmpfs", "-o", "size=4m", "none", root) or not succeeds("mount", "--bind", root, kept):
         return FORBIDDEN
     with log.open("wb") as file, subprocess.Popen([sys.executable, str(STUB), str(root)], stdout=file, stderr=file) as daemon:
         try:
             until(lambda: b"daemon.ready" in log.read_bytes())
             (root / "inbox" / "before.png").write_bytes(b"before")
             until(lambda: len(Places(root).manifests()) == 1)
-            assert mounted("umount", "-l", root)
+            assert succeeds("umount", "-l", root)
             until(lambda: b"inbox.degraded" in log.read_bytes())
             assert daemon.poll() is None
             assert not list(root.iterdir()), "something was written under the bare mountpoint"
-            assert mounted("mount", "--bind", kept, root)
+            assert succeeds("mount", "--bind", kept, root)
             (root / "inbox" / "after.png").write_bytes(b"after")
             until(lambda: len(Places(root).manifests()) == 2)
             daemon.send_signal(signal.SIGTERM)

@@ -24,7 +24,7 @@ LOST = 1 / 7
 chance = random.Random(os.getpid())
 
 
-def answered_late(call: Callable[..., Any], code: int) -> Callable[..., Any]:
+def with_lost_replies(call: Callable[..., Any], code: int) -> Callable[..., Any]:
     """A system call that is carried out, but sometimes reports the error of a second try."""
 
     def late(*arguments: Any, **more: Any) -> Any:
@@ -49,6 +49,6 @@ if __name__ == "__main__":
     main.is_on_network = lambda _: True  # type: ignore[assignment]
     durable.ctypes = Ctypes  # type: ignore[assignment]
     fcntl.fcntl = lease  # type: ignore[assignment]
-    os.rename = answered_late(os.rename, errno.ENOENT)
-    os.link = answered_late(os.link, errno.EEXIST)
+    os.rename = with_lost_replies(os.rename, errno.ENOENT)
+    os.link = with_lost_replies(os.link, errno.EEXIST)
     sys.exit(stub_daemon.main(*sys.argv[1:]))

@@ -39,7 +39,7 @@ def command(root: Path, *arguments: object) -> list[str]:
     return [sys.executable, str(STUB), str(root), *map(str, arguments)]
 
 
-def drained(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON) -> list[dict[str, Any]]:
+def run_until_done(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON) -> list[dict[str, Any]]:
     """Run a daemon until its work is done; returns its records."""
     done = subprocess.run(command(root, "--drain", *arguments), env=environ, capture_output=True, timeout=90, check=False)
     assert done.stderr == b""
@@ -51,7 +51,7 @@ def events(records: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def running(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON) -> Iterator[subprocess.Popen[bytes]]:
+def running_daemon(root: Path, *arguments: object, environ: Mapping[str, str] = ENVIRON) -> Iterator[subprocess.Popen[bytes]]:
     """A daemon that is ready; killed at the end if it still runs."""
     log = root.parent / f"{root.name}.{time.monotonic_ns()}.log"
     with log.open("wb") as file, subprocess.Popen(command(root, *arguments), env=environ, stdout=file) as daemon:
@@ -77,7 +77,7 @@ def test_crashing_file_fails_alone_after_three_attempts(tmp_path: Path) -> None:
     for name in ("segfault", "hang", "hog"):
         drop(tmp_path, f"{name}.png", name.encode())
     others = {f"fine{number}.png": drop(tmp_path, f"fine{number}.png", b"fine %d" % number) for number in range(6)}
-    records = drained(tmp_path, "--pool", environ={**ENVIRON, "DOODLED_JOBS_DEADLINE_S": "0.7"})
+    records = run_until_done(tmp_path, "--pool", environ={**ENVIRON, "DOODLED_JOBS_DEADLINE_S": "0.7"})
     for name, content in others.items():
         check_published(tmp_path, name, content)
     expected = {"segfault": "crash", "hang": "deadline", "hog": "oom"}
@@ -90,7 +90,7 @@ def test_crashing_file_fails_alone_after_three_attempts(tmp_path: Path) -> None:
 
 def test_bad_file_fails_once_with_hint(tmp_path: Path) -> None:
     content = drop(tmp_path, "dab/refused.png", b"refuse me")
-    records = drained(tmp_path)
+    records = run_until_done(tmp_path)
     reason = Places(tmp_path).failed("refused.png")
     assert reason is not None
     assert (reason["error_type"], reason["attempts"], reason["folder"]) == ("no_figure", 1, ["dab"])
@@ -101,12 +101,12 @@ def test_bad_file_fails_once_with_hint(tmp_path: Path) -> None:
 
 def test_outage_fails_no_job_and_recovery_is_noticed(tmp_path: Path) -> None:
     contents = [drop(tmp_path, f"picture{number}.png", b"outage %d" % number) for number in range(20)]
-    records = drained(tmp_path)
+    records = run_until_done(tmp_path)
     assert records[-1]["status"] == 75
     assert not list((tmp_path / "failed").iterdir())
     assert len(events(records, "breaker.opened")) == 1
     (tmp_path / "models-are-back").touch()
-    records = drained(tmp_path)
+    records = run_until_done(tmp_path)
     assert records[-1]["status"] == 0
     for content in contents:
         check_published(tmp_path, "picture", content)
@@ -117,7 +117,7 @@ def test_outage_fails_no_job_and_recovery_is_noticed(tmp_path: Path) -> None:
 def test_only_probe_runs_during_outage(tmp_path: Path) -> None:
     for number in range(20):
         drop(tmp_path, f"picture{number}.png", b"outage %d" % number)
-    with running(tmp_path) as daemon:
+    with running_daemon(tmp_path) as daemon:
         until(lambda: "model server" in statuses(tmp_path))
         until(lambda: len(Places(tmp_path).claimed()) <= 4)
         (tmp_path / "models-are-back").touch()
@@ -134,14 +134,14 @@ def statuses(root: Path) -> str:
 def test_stop_finishes_running_jobs_only(tmp_path: Path) -> None:
     for number in range(12):
         drop(tmp_path, f"picture{number}.png", b"slow %d" % number)
-    with running(tmp_path, 2) as daemon:
+    with running_daemon(tmp_path, 2) as daemon:
         until(lambda: Places(tmp_path).claimed())
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(PATIENCE_S) == 0
     left = len(list(Places(tmp_path).inbox.iterdir())) + len(Places(tmp_path).claimed())
     assert left + len(Places(tmp_path).manifests()) == 12
     assert left >= 6
-    drained(tmp_path, 12)
+    run_until_done(tmp_path, 12)
     assert len(Places(tmp_path).manifests()) == 12
     check_tidy(tmp_path)
 
@@ -151,7 +151,7 @@ def test_second_signal_stops_at_once_and_returns_attempts(tmp_path: Path) -> Non
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(tmp_path / "notify"))
         channel.settimeout(PATIENCE_S)
-        with running(
+        with running_daemon(
             tmp_path, "--pool", environ={**ENVIRON, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"}
         ) as daemon:
             until(lambda: b'"is_under_way": true' in b"".join(path.read_bytes() for path in tmp_path.glob("spool/work/*/*/job.json")))
@@ -170,11 +170,11 @@ def test_second_signal_stops_at_once_and_returns_attempts(tmp_path: Path) -> Non
 
 def test_jobs_of_killed_daemon_are_taken_over_and_workers_die(tmp_path: Path) -> None:
     contents = [drop(tmp_path, f"picture{number}.png", b"slow %d" % number) for number in range(5)]
-    with running(tmp_path, 5) as daemon:
+    with running_daemon(tmp_path, 5) as daemon:
         until(lambda: len(Places(tmp_path).claimed()) == 5)
         daemon.send_signal(signal.SIGKILL)
         daemon.wait(PATIENCE_S)
-    records = drained(tmp_path, 5)
+    records = run_until_done(tmp_path, 5)
     assert len(events(records, "job.recovered")) == 5
     for content in contents:
         check_published(tmp_path, "picture", content)
@@ -183,7 +183,7 @@ def test_jobs_of_killed_daemon_are_taken_over_and_workers_die(tmp_path: Path) ->
 
 
 def test_daemons_share_inbox_while_one_is_killed_and_one_stopped(tmp_path: Path) -> None:
-    with running(tmp_path) as killed, running(tmp_path) as paused, running(tmp_path) as steady:
+    with running_daemon(tmp_path) as killed, running_daemon(tmp_path) as paused, running_daemon(tmp_path) as steady:
         contents = [drop(tmp_path, f"picture{number}.png", b"picture %d" % number) for number in range(300)]
         until(lambda: len(Places(tmp_path).manifests()) > 20)
         killed.kill()
@@ -194,7 +194,7 @@ def test_daemons_share_inbox_while_one_is_killed_and_one_stopped(tmp_path: Path)
         for daemon in (paused, steady):
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(PATIENCE_S) == 0
-    drained(tmp_path)
+    run_until_done(tmp_path)
     assert len(Places(tmp_path).manifests()) == 300
     for content in contents:
         check_published(tmp_path, "picture", content)
@@ -202,7 +202,7 @@ def test_daemons_share_inbox_while_one_is_killed_and_one_stopped(tmp_path: Path)
 
 
 def test_waits_for_writer_that_pauses(tmp_path: Path) -> None:
-    with running(tmp_path) as daemon:
+    with running_daemon(tmp_path) as daemon:
         path = tmp_path / "inbox" / "slow upload.png"
         with path.open("wb") as file:
             file.write(b"first half, ")
@@ -218,7 +218,7 @@ def test_waits_for_writer_that_pauses(tmp_path: Path) -> None:
 
 def test_renders_again_after_write_to_claimed_file(tmp_path: Path) -> None:
     drop(tmp_path, "changing.png", b"slow start")
-    with running(tmp_path) as daemon:
+    with running_daemon(tmp_path) as daemon:
         until(lambda: Places(tmp_path).claimed())
         with Places(tmp_path).claimed()[0].open("ab") as file:
             file.write(b", and more")
@@ -244,7 +244,7 @@ def test_renders_again_after_write_to_claimed_file(tmp_path: Path) -> None:
 def test_hostile_names_are_animated_and_escaped_in_log(tmp_path: Path, name: bytes) -> None:
     content = drop(tmp_path, name, b"anything")
     drop(tmp_path, b"f" + name[1:], b"refuse")
-    records = drained(tmp_path)
+    records = run_until_done(tmp_path)
     check_published(tmp_path, "hostile", content)
     assert [len(events(records, event)) for event in ("job.done", "job.failed")] == [1, 1]
     assert all(path.name.isprintable() for path in (tmp_path / "outbox").iterdir())
@@ -257,7 +257,7 @@ def test_results_never_replace_each_other(tmp_path: Path) -> None:
     for number in range(4):
         contents.append(drop(tmp_path, "same.png", b"number %d" % number))
         contents.append(drop(tmp_path, "dab/same.png", b"number %d of dab" % number))
-        drained(tmp_path)
+        run_until_done(tmp_path)
     for content in contents:
         check_published(tmp_path, "same.png", content)
     names = {path.name for path in (tmp_path / "outbox").iterdir()}
@@ -277,7 +277,7 @@ def test_irregular_files_stay_and_are_logged_once(tmp_path: Path) -> None:
     (inbox / "directory.png").mkdir()
     (inbox / ".hidden.png").write_bytes(b"hidden")
     (inbox / "half.png.part").write_bytes(b"half")
-    records = drained(tmp_path)
+    records = run_until_done(tmp_path)
     assert {record["file_name"] for record in events(records, "file.rejected")} == {"link.png", "outside", "pipe.png"}
     assert not Places(tmp_path).manifests()
     assert secret.read_bytes() == b"not yours"
@@ -290,7 +290,7 @@ def test_linked_outbox_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "outbox").mkdir()
     (tmp_path / "outbox" / "dab").symlink_to(elsewhere, target_is_directory=True)
     drop(tmp_path, "dab/picture.png", b"picture")
-    drained(tmp_path)
+    run_until_done(tmp_path)
     assert not list(elsewhere.iterdir())
     reason = Places(tmp_path).failed("picture.png")
     assert reason is not None
@@ -305,7 +305,7 @@ def test_damaged_job_file_loses_only_the_name(tmp_path: Path) -> None:
             assert job is not None
             (spool.path(job) / "job.json").write_bytes(damage)
     fine = drop(tmp_path, "fine.png", b"fine")
-    records = drained(tmp_path)
+    records = run_until_done(tmp_path)
     check_published(tmp_path, "fine.png", fine)
     assert [record["from_state"] for record in events(records, "job.recovered")] == ["damaged"] * 4
     for number in range(4):
@@ -322,7 +322,7 @@ def test_jobs_of_later_version_wait_for_it(tmp_path: Path) -> None:
         fields = json.loads((spool.path(job) / "job.json").read_text())
         (spool.path(job) / "job.json").write_text(json.dumps({**fields, "schema": 99, "mood": "fine"}))
     for _ in range(2):
-        assert [record["from_state"] for record in events(drained(tmp_path), "job.recovered")] == ["newer"]
+        assert [record["from_state"] for record in events(run_until_done(tmp_path), "job.recovered")] == ["newer"]
     kept = Places(tmp_path).claimed()
     assert [path.read_bytes() for path in kept] == [content]
     assert json.loads(kept[0].with_name("job.json").read_text())["mood"] == "fine"
@@ -339,7 +339,7 @@ def test_works_while_log_is_not_read(tmp_path: Path) -> None:
 
 
 def test_inbox_may_disappear_and_return(tmp_path: Path) -> None:
-    with running(tmp_path, environ={**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2"}) as daemon:
+    with running_daemon(tmp_path, environ={**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.2"}) as daemon:
         (tmp_path / "inbox").rmdir()
         until(lambda: "inbox can't be read" in statuses(tmp_path))
         content = drop(tmp_path, "picture.png", b"picture")
@@ -353,7 +353,7 @@ def test_sighup_reloads_settings_and_rejects_invalid_ones(tmp_path: Path) -> Non
     config = tmp_path / "doodled.toml"
     config.write_text('[animation]\nmotions = ["dab"]\n')
     root = tmp_path / "root"
-    with running(root, environ={**ENVIRON, "DOODLED_CONFIG": str(config)}) as daemon:
+    with running_daemon(root, environ={**ENVIRON, "DOODLED_CONFIG": str(config)}) as daemon:
         log = next(tmp_path.glob("root.*.log"))
         config.write_text("[animation]\nmotion = 3\n")
         daemon.send_signal(signal.SIGHUP)

@@ -21,7 +21,7 @@ CONTENT = b"a drawing"
 OUTPUT = {"result": "0000.gif", "label": [], "file": "drawing.gif"}
 
 
-def left_by_a_dead_daemon(root: Path, name: str, fields: dict[str, Any]) -> None:
+def leave_job_of_dead_daemon(root: Path, name: str, fields: dict[str, Any]) -> None:
     """A claimed drawing, one of whose files has other or additional content."""
     with Spool.open(root) as spool:
         (root / "inbox" / "drawing.png").write_bytes(CONTENT)
@@ -46,7 +46,7 @@ def left_by_a_dead_daemon(root: Path, name: str, fields: dict[str, Any]) -> None
 )
 def test_renders_again_after_damaged_manifest(tmp_path: Path, manifest: dict[str, Any]) -> None:
     root = tmp_path / "root"
-    left_by_a_dead_daemon(root, "manifest.json", manifest)
+    leave_job_of_dead_daemon(root, "manifest.json", manifest)
     check_ending(root)
 
 
@@ -67,7 +67,7 @@ def test_renders_again_after_damaged_manifest(tmp_path: Path, manifest: dict[str
 )
 def test_job_with_damaged_file_gets_new_name(tmp_path: Path, fields: dict[str, Any]) -> None:
     root = tmp_path / "root"
-    left_by_a_dead_daemon(root, "job.json", fields)
+    leave_job_of_dead_daemon(root, "job.json", fields)
     check_ending(root)
 
 
@@ -81,7 +81,7 @@ def check_ending(root: Path) -> None:
 
 def test_error_file_without_valid_name_is_rewritten(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    left_by_a_dead_daemon(root, "error.json", {"file": "../../drawing.png"})
+    leave_job_of_dead_daemon(root, "error.json", {"file": "../../drawing.png"})
     check_ending(root)
     assert not list(Places(root).root.glob("failed/*"))
 

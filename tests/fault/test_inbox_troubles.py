@@ -29,12 +29,12 @@ def test_unreadable_inbox_is_degraded_and_loses_nothing(tmp_path: Path, monkeypa
     real: Callable[..., Any] = getattr(os, call)
     is_out = False
 
-    def troubled(path: Any, *arguments: Any, **more: Any) -> Any:
+    def failing(path: Any, *arguments: Any, **more: Any) -> Any:
         if is_out and (call == "scandir" or str(path).startswith(f"{tmp_path}/inbox")):
             raise OSError(code, os.strerror(code))
         return real(path, *arguments, **more)
 
-    monkeypatch.setattr(os, call, troubled)
+    monkeypatch.setattr(os, call, failing)
     with SteppedDaemon.opened(tmp_path) as daemon:
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
         daemon.step(1000.0)
@@ -58,12 +58,12 @@ def test_unreadable_file_is_only_late(tmp_path: Path, monkeypatch: pytest.Monkey
     real = os.open
     is_out = True
 
-    def troubled(path: Any, *arguments: Any, **more: Any) -> int:
+    def failing(path: Any, *arguments: Any, **more: Any) -> int:
         if is_out and path == "garlic.png":
             raise OSError(code, os.strerror(code))
         return real(path, *arguments, **more)
 
-    monkeypatch.setattr(os, "open", troubled)
+    monkeypatch.setattr(os, "open", failing)
     with SteppedDaemon.opened(tmp_path) as daemon:
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
         daemon.run(1000.0, until_s=1600.0)

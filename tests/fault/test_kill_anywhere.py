@@ -24,7 +24,7 @@ ENVIRON = {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0
 RECOVER = "import sys; sys.path.insert(0, sys.argv[1]); import stub_daemon; [stub_daemon.main(root, '--drain') for root in sys.argv[2:]]"
 
 
-def traced(root: Path, trace: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
+def trace(root: Path, trace: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
     command = ["strace", "-f", "-qq", "-o", str(trace), "-e", f"trace={CALLS}", *options, sys.executable, str(STUB), str(root), "--drain"]
     return subprocess.run(command, env=ENVIRON, capture_output=True, timeout=60, check=False)
 
@@ -57,9 +57,9 @@ def points(trace: Path) -> list[tuple[str, int]]:
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 
 
-def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) -> tuple[dict[str, int], list[Path]]:
+def run_disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) -> tuple[dict[str, int], list[Path]]:
     """Run a daemon for each call, disturbed there, and then one more on each root; returns exit statuses and roots."""
-    clean = traced(drop_file(folder / "clean", content), folder / "trace")
+    clean = trace(drop_file(folder / "clean", content), folder / "trace")
     if b"ptrace" in clean.stderr:
         pytest.skip("ptrace is forbidden here")
     assert clean.returncode == 0, clean.stderr.decode()
@@ -68,7 +68,7 @@ def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) 
 
     def run_daemon(root: Path, call: str, number: int) -> int:
         drop_file(root, content)
-        return traced(root, folder / f"{root.name}.trace", "-e", f"inject={call}:{injection}:when={number}").returncode
+        return trace(root, folder / f"{root.name}.trace", "-e", f"inject={call}:{injection}:when={number}").returncode
 
     with ThreadPoolExecutor(os.cpu_count()) as several:
         ends = list(several.map(lambda root, kill: run_daemon(root, *kill), roots, wanted))
@@ -80,7 +80,7 @@ def disturbed(folder: Path, content: bytes, injection: str, calls: str = CALLS) 
 
 @pytest.mark.parametrize("content", [b"a drawing", b"refuse this"])
 def test_kill_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: bytes) -> None:
-    ends, roots = disturbed(tmp_path, content, "signal=SIGKILL")
+    ends, roots = run_disturbed(tmp_path, content, "signal=SIGKILL")
     assert len(ends) > 25
     assert all(ends.values()), ends
     for root in roots:
@@ -88,7 +88,7 @@ def test_kill_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: byt
 
 
 def test_single_disk_error_only_delays(tmp_path: Path) -> None:
-    ends, roots = disturbed(tmp_path, b"a drawing", "error=EIO", "fsync,linkat,rename,renameat")
+    ends, roots = run_disturbed(tmp_path, b"a drawing", "error=EIO", "fsync,linkat,rename,renameat")
     assert len(ends) > 12
     assert set(ends.values()) <= {0, 75}, ends
     for root in roots:

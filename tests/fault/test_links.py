@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fault.test_daemon import drained, drop, events
+from fault.test_daemon import drop, events, run_until_done
 from spool_oracle import ROOT, Places, check_published, check_tidy
 
 from daemon.files import untrusted
@@ -52,7 +52,7 @@ def test_irregular_files_stay_in_inbox(tmp_path: Path) -> None:
                 os.mknod(inbox / "zero.png", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
         (inbox / "empty.png").touch()
         there = {path.name for path in inbox.iterdir()}
-        records = drained(tmp_path, environ={**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DRAIN_PATIENCE_S": "0.3"})
+        records = run_until_done(tmp_path, environ={**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DRAIN_PATIENCE_S": "0.3"})
     assert {record["file_name"] for record in events(records, "file.rejected")} == there - {"empty.png"}
     assert {path.name for path in inbox.iterdir()} == there
     assert not events(records, "job.claimed")
@@ -63,7 +63,7 @@ def test_animates_hard_link_and_keeps_its_target(tmp_path: Path) -> None:
     elsewhere.write_bytes(b"kept")
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "linked.png").hardlink_to(elsewhere)
-    drained(tmp_path)
+    run_until_done(tmp_path)
     check_published(tmp_path, "linked.png", b"kept")
     assert elsewhere.read_bytes() == b"kept"
 
@@ -72,7 +72,7 @@ def test_names_that_look_equal_get_two_results(tmp_path: Path) -> None:
     names = [unicodedata.normalize(form, "Zoë 🐙.png") for form in ("NFC", "NFD")]
     for name in names:
         drop(tmp_path, name, name.encode())
-    drained(tmp_path)
+    run_until_done(tmp_path)
     for name in names:
         check_published(tmp_path, name, name.encode())
     sources_told = {str(manifest["source"]) for manifest in Places(tmp_path).manifests().values()}
@@ -100,7 +100,7 @@ def test_link_swapped_in_before_claim_is_not_followed(tmp_path: Path) -> None:
         assert not spool.has_expected_type(job)
         with pytest.raises(DecodeError):
             untrusted.read_untrusted(spool.path(job) / "source", 100)
-    records = drained(tmp_path)
+    records = run_until_done(tmp_path)
     assert [record["error_type"] for record in events(records, "job.failed")] == ["input"]
     assert (tmp_path / "failed" / "picture.png").is_symlink()
     assert b"not yours" not in b"".join(path.read_bytes() for path in (tmp_path / "failed").glob("*.json"))

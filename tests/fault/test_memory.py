@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from fault.test_daemon import ENVIRON, command, drop, events, running, until
+from fault.test_daemon import ENVIRON, command, drop, events, running_daemon, until
 from spool_oracle import Places, check_published, check_tidy
 
 ROOM = 700 << 20
@@ -63,7 +63,7 @@ def test_kernel_kills_only_the_worker_that_exhausts_memory(group: Path, tmp_path
 
 
 def test_kernel_prefers_to_kill_workers(tmp_path: Path) -> None:
-    with running(tmp_path, "--pool") as daemon:
+    with running_daemon(tmp_path, "--pool") as daemon:
         drop(tmp_path, "picture.png", b"hang")
         until(lambda: b"500\n" in scores(daemon.pid))
         assert Path(f"/proc/{daemon.pid}/oom_score_adj").read_bytes() == Path("/proc/self/oom_score_adj").read_bytes()

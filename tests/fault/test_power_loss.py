@@ -46,7 +46,7 @@ def drop_file(root: Path, content: bytes) -> None:
     (root / "inbox" / "dab" / "garlic.jpg").write_bytes(content)
 
 
-def recorded(root: Path, ending: str) -> Recording:
+def record_run(root: Path, ending: str) -> Recording:
     """Record a daemon that runs on a root until its work is done."""
     before, trace = root.with_name(f"{root.name}.before"), root.with_name(f"{root.name}.trace")
     shutil.copytree(root, before)
@@ -63,7 +63,7 @@ def recorded(root: Path, ending: str) -> Recording:
 
 
 def litter(root: Path) -> list[Path]:
-    """Remove files of daemons that died while they started; the next daemon may keep them for an hour."""
+    """Files of daemons that died while they started; the next daemon may keep them for an hour."""
     return [path for name in (".probe-*", ".new-*") for path in root.rglob(name)]
 
 
@@ -128,7 +128,7 @@ def check_recovered(folder: Path, states: Mapping[State, str], ending: str) -> N
 def test_power_cut_anywhere_ends_in_one_result(tmp_path: Path, ending: str) -> None:
     root = tmp_path / "root"
     drop_file(root, CONTENT[ending])
-    states = recorded(root, ending).states(most_a_cut=MOST_A_CUT, boring=BORING)
+    states = record_run(root, ending).states(most_a_cut=MOST_A_CUT, boring=BORING)
     assert len(states) > 60
     check_recovered(tmp_path / "states", states, ending)
 
@@ -138,11 +138,11 @@ def test_power_cut_anywhere_ends_in_one_result(tmp_path: Path, ending: str) -> N
 def test_power_cut_during_recovery_ends_in_one_result(tmp_path: Path, ending: str) -> None:
     root = tmp_path / "root"
     drop_file(root, CONTENT[ending])
-    recording = recorded(root, ending)
+    recording = record_run(root, ending)
     reached = r"fsync\(\d+<.*/manifest\.json>\)" if ending == "published" else r'rename\w*\(.*error\.json"\)'
     late = [cut for cut in recording.cuts if re.match(reached, cut.after.partition(" = ")[0])]
     state = recording.state(late[0], ())
     assert state is not None
     second = tmp_path / "second"
     put(state, second)
-    check_recovered(tmp_path / "states", recorded(second, ending).states(most_a_cut=16, boring=BORING), ending)
+    check_recovered(tmp_path / "states", record_run(second, ending).states(most_a_cut=16, boring=BORING), ending)

@@ -84,7 +84,7 @@ def refusal(frame: Frame) -> Frame:
     raise RenderFailed(f"GL_CONTEXT_LOST while drawing at {frame.pts}")
 
 
-def lose_the_card(monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], *, in_software: str = "draws") -> list[bool]:
+def lose_card(monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], *, in_software: str = "draws") -> list[bool]:
     """Replace the graphics card by one that renders so. Returns the renderers opened since: whether each is a software renderer."""
     really, opened = GLRenderer.open, []
 
@@ -111,7 +111,7 @@ def lose_the_card(monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame
 def test_falls_back_to_software_when_card_is_lost(
     task: Task, resources: WorkerResources, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame]
 ) -> None:
-    opened = lose_the_card(monkeypatch, draw)
+    opened = lose_card(monkeypatch, draw)
     result = runner.run_task(task)
     assert result.failure is None, result.failure
     assert min(shown(task)) > 0
@@ -123,7 +123,7 @@ def test_falls_back_to_software_when_card_is_lost(
 
 
 def test_blank_in_software_too_fails_drawing(task: Task, resources: WorkerResources, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = lose_the_card(monkeypatch, nothing, in_software="draws nothing")
+    opened = lose_card(monkeypatch, nothing, in_software="draws nothing")
     assert kind_of(runner.run_task(task)) is ErrorType.BLANK
     assert opened == [False, True]
     assert not resources.renderer().is_software
@@ -134,7 +134,7 @@ def test_blank_in_software_too_fails_drawing(task: Task, resources: WorkerResour
 def test_without_mesa_result_of_card_counts(
     task: Task, monkeypatch: pytest.MonkeyPatch, draw: Callable[[Frame], Frame], kind: ErrorType
 ) -> None:
-    lose_the_card(monkeypatch, draw, in_software="is not there")
+    lose_card(monkeypatch, draw, in_software="is not there")
     assert kind_of(runner.run_task(task)) is kind
     assert not list((task.place / "result").iterdir())
 

@@ -72,7 +72,7 @@ def lose_lock(daemon: SteppedDaemon) -> None:
     fcntl.flock(daemon.spool._instance.lock, fcntl.LOCK_UN)
 
 
-def overtaken(root: Path, content: bytes, interruption: Interruption, number: int, *, is_at_once: bool) -> tuple[int, set[str]]:
+def run_overtaken(root: Path, content: bytes, interruption: Interruption, number: int, *, is_at_once: bool) -> tuple[int, set[str]]:
     """Run a daemon that sleeps before its N-th call, while another takes its job over and finishes or begins it; returns the number of
     calls, and the records of the daemon that slept."""
     (root / "inbox").mkdir(parents=True)
@@ -112,12 +112,12 @@ def test_stopped_daemon_without_lock_publishes_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, is_at_once: bool
 ) -> None:
     interruption = Interruption(monkeypatch)
-    steps, _ = overtaken(tmp_path / "clean", content, interruption, 10**6, is_at_once=is_at_once)
+    steps, _ = run_overtaken(tmp_path / "clean", content, interruption, 10**6, is_at_once=is_at_once)
     assert steps > 50
     events: set[str] = set()
     for number in range(steps):
         root = tmp_path / str(number)
-        events |= overtaken(root, content, interruption, number, is_at_once=is_at_once)[1]
+        events |= run_overtaken(root, content, interruption, number, is_at_once=is_at_once)[1]
         check_tidy(root)
         if content.startswith(b"refuse"):
             assert sorted(path.name for path in (root / "failed").iterdir()) == [
@@ -155,7 +155,7 @@ def test_takes_over_dead_daemon_within_a_minute(tmp_path: Path) -> None:
 # --- with real processes -------------------------------------------------------------------------------------------------
 
 
-def started(root: Path, stack: ExitStack, *arguments: str, script: Path = STUB) -> subprocess.Popen[bytes]:
+def start_daemon(root: Path, stack: ExitStack, *arguments: str, script: Path = STUB) -> subprocess.Popen[bytes]:
     """A daemon that ends with the stack."""
     environ = {
         **os.environ,
@@ -215,7 +215,7 @@ def check_all(root: Path, contents: list[bytes]) -> None:
 def test_four_daemons_share_inbox_while_one_dies_and_one_sleeps(tmp_path: Path, is_forgotten: bool) -> None:
     root = tmp_path / "root"
     with ExitStack() as stack:
-        killed, stopped, *others = [started(root, stack) for _ in range(4)]
+        killed, stopped, *others = [start_daemon(root, stack) for _ in range(4)]
         until(lambda: instances(root) == 4)
         contents = drop(root, 200)
         until(lambda: len(Places(root).manifests()) > 20)
@@ -223,7 +223,7 @@ def test_four_daemons_share_inbox_while_one_dies_and_one_sleeps(tmp_path: Path, 
         killed.kill()
         if is_forgotten:
             forget_lock(stopped.pid)
-        assert started(root, stack, "--drain").wait(PATIENCE_S) == 0  # takes over the jobs of the dead daemon and of the one without a lock
+        assert start_daemon(root, stack, "--drain").wait(PATIENCE_S) == 0  # takes over what is left
         until(lambda: not [path for path in (root / "inbox").iterdir() if path.suffix == ".png"])
         stopped.send_signal(signal.SIGCONT)
         until(lambda: len(Places(root).manifests()) >= len(contents))
@@ -240,12 +240,12 @@ def test_four_daemons_share_inbox_while_one_dies_and_one_sleeps(tmp_path: Path, 
 def test_four_daemons_share_nfs_inbox_with_lost_replies(tmp_path: Path) -> None:
     root = tmp_path / "root"
     with ExitStack() as stack:
-        killed, *others = [started(root, stack, script=STUB.with_name("nfs_daemon.py")) for _ in range(4)]
+        killed, *others = [start_daemon(root, stack, script=STUB.with_name("nfs_daemon.py")) for _ in range(4)]
         until(lambda: instances(root) == 4)
         contents = drop(root, 60)
         until(lambda: len(Places(root).manifests()) > 5)
         killed.kill()
-        assert started(root, stack, "--drain", script=STUB.with_name("nfs_daemon.py")).wait(PATIENCE_S) == 0
+        assert start_daemon(root, stack, "--drain", script=STUB.with_name("nfs_daemon.py")).wait(PATIENCE_S) == 0
         until(lambda: len(Places(root).manifests()) >= len(contents))
         for daemon in others:
             daemon.send_signal(signal.SIGTERM)

@@ -12,7 +12,7 @@ from stepped_daemon import SteppedDaemon
 PAST_NS = 10**9
 
 
-def written(path: Path, pieces: list[bytes], daemon: SteppedDaemon, *, every_s: float, is_dated: bool = False) -> float:
+def write_slowly(path: Path, pieces: list[bytes], daemon: SteppedDaemon, *, every_s: float, is_dated: bool = False) -> float:
     """Write piece by piece while the file stays open and the daemon runs; returns the time."""
     now = 1000.0
     with path.open("wb", buffering=0) as file:
@@ -33,7 +33,7 @@ def written(path: Path, pieces: list[bytes], daemon: SteppedDaemon, *, every_s: 
 )
 def test_claims_nothing_while_writer_has_it_open(tmp_path: Path, pieces: list[bytes], every_s: float, is_dated: bool) -> None:
     with SteppedDaemon.opened(tmp_path) as daemon:
-        now = written(tmp_path / "inbox" / "upload.png", pieces, daemon, every_s=every_s, is_dated=is_dated)
+        now = write_slowly(tmp_path / "inbox" / "upload.png", pieces, daemon, every_s=every_s, is_dated=is_dated)
         assert daemon.run(now) < now + 10.0
     check_published(tmp_path, "upload.png", b"".join(pieces))
     check_tidy(tmp_path)

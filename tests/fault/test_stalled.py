@@ -69,7 +69,7 @@ def systemd(tmp_path: Path) -> Iterator[Systemd]:
 
 
 @contextmanager
-def running(root: Path, systemd: Systemd, stdout: int, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running_daemon(root: Path, systemd: Systemd, stdout: int, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-c", RUN, str(STUB.parent), str(root), *arguments]
     with subprocess.Popen(command, env=systemd.environ, stdout=stdout) as daemon:
         try:
@@ -98,7 +98,7 @@ def test_unread_log_stops_nothing_and_counts_lost_records(tmp_path: Path, system
     read, write = os.pipe()
     fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
     said = b""
-    with running(root, systemd, write, "4") as daemon:
+    with running_daemon(root, systemd, write, "4") as daemon:
         os.close(write)
         os.set_blocking(read, False)
 
@@ -148,7 +148,7 @@ def test_frozen_worker_is_killed_at_deadline(tmp_path: Path, systemd: Systemd) -
 
 def test_hanging_loop_stops_pinging_and_jobs_survive_restart(tmp_path: Path, systemd: Systemd) -> None:
     root = tmp_path / "root"
-    with running(root, systemd, subprocess.DEVNULL) as daemon:
+    with running_daemon(root, systemd, subprocess.DEVNULL) as daemon:
         assert systemd.pings(10 * PING_S) >= 3
         content = drop(root, "stuck.png", b"stuck")
         until(lambda: Places(root).claimed())

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault.test_daemon import ENVIRON, PATIENCE_S, command, drained, drop, events, running, until
+from fault.test_daemon import ENVIRON, PATIENCE_S, command, drop, events, run_until_done, running_daemon, until
 from spool_oracle import ROOT, Places, check_published, check_tidy
 
 from daemon.log.processors import MAX_RECORD_BYTES
@@ -29,7 +29,7 @@ def records(log: Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def limited(root: Path, limit: str, value: int) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+def limited_daemon(root: Path, limit: str, value: int) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A daemon in its own user namespace, where one limit of namespaces(7) is low."""
     log = root.parent / "log"
     if shutil.which("unshare") is None:
@@ -55,7 +55,7 @@ def limited(root: Path, limit: str, value: int) -> Iterator[tuple[subprocess.Pop
 
 def test_polls_and_logs_once_without_inotify(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    with limited(root, "max_inotify_instances", 0) as (_, log):
+    with limited_daemon(root, "max_inotify_instances", 0) as (_, log):
         content = drop(root, "picture.png", b"picture")
         until(lambda: Places(root).manifests())
         until(lambda: events(records(log), "watch.restarted"))
@@ -70,7 +70,7 @@ def test_polls_and_logs_once_without_inotify(tmp_path: Path) -> None:
 def test_finds_files_after_watches_run_out(tmp_path: Path) -> None:
     """Each folder of the inbox needs an inotify watch."""
     root = tmp_path / "root"
-    with limited(root, "max_inotify_watches", 3):
+    with limited_daemon(root, "max_inotify_watches", 3):
         for number in range(8):
             (root / "inbox" / f"folder{number}").mkdir()
         contents = [drop(root, f"folder{number}/picture.png", b"picture %d" % number) for number in range(8)]
@@ -106,7 +106,7 @@ def test_every_job_writes_few_records(tmp_path: Path) -> None:
     for content in (b"fine", b"refuse", b"break", b"segfault"):
         drop(tmp_path, f"dab/{content.decode()}.png", content)
         drop(tmp_path, f"{content.decode()} again.png", content)
-    found = drained(tmp_path, "--pool")
+    found = run_until_done(tmp_path, "--pool")
     per_job = Counter(record["job_id"] for record in found if "job_id" in record)
     assert len(per_job) == 8
     assert max(per_job.values()) <= MOST_RECORDS
@@ -152,7 +152,7 @@ def test_runs_as_process_1_without_environment(tmp_path: Path) -> None:
 def test_reload_does_not_disturb_running_jobs(tmp_path: Path) -> None:
     config, root = tmp_path / "doodled.toml", tmp_path / "root"
     config.write_text("[storage]\nretention_h = 1\n")
-    with running(root, 2, environ={**ENVIRON, "DOODLED_CONFIG": str(config)}) as daemon:
+    with running_daemon(root, 2, environ={**ENVIRON, "DOODLED_CONFIG": str(config)}) as daemon:
         log = next(tmp_path.glob("root.*.log"))
         contents = [drop(root, f"picture{number}.png", b"slow %d" % number) for number in range(4)]
         for text, event in (("[storage]\nretention = 2\n", b"config.rejected"), ("[storage]\nretention_h = 2\n", b"config.reloaded")):
@@ -180,13 +180,13 @@ def test_backlog_survives_upgrade_and_downgrade(tmp_path: Path) -> None:
             assert job is not None
             fields = json.loads((spool.path(job) / "job.json").read_text())
             (spool.path(job) / "job.json").write_text(json.dumps({**fields, "schema": schema}))
-    found = drained(tmp_path)
+    found = run_until_done(tmp_path)
     assert [record["from_state"] == "newer" for record in events(found, "job.recovered")].count(True) == 1
     check_published(tmp_path, "picture0.png", b"picture 0")
     (kept,) = Places(tmp_path).claimed()
     fields = json.loads(kept.with_name("job.json").read_text())
     kept.with_name("job.json").write_text(json.dumps({**fields, "schema": 1}))
-    drained(tmp_path)
+    run_until_done(tmp_path)
     check_published(tmp_path, "picture1.png", b"picture 1")
     check_tidy(tmp_path)
 
@@ -194,7 +194,7 @@ def test_backlog_survives_upgrade_and_downgrade(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["source", "."])
 def test_removed_source_is_logged_and_stops_no_other_job(tmp_path: Path, what: str) -> None:
     drop(tmp_path, "removed.png", b"break")
-    with running(tmp_path, environ={**ENVIRON, "DOODLED_JOBS_RETRY_FIRST_S": "0.3"}) as daemon:
+    with running_daemon(tmp_path, environ={**ENVIRON, "DOODLED_JOBS_RETRY_FIRST_S": "0.3"}) as daemon:
         log = next(tmp_path.parent.glob(f"{tmp_path.name}.*.log"))
         until(lambda: events(records(log), "job.retried"))
         (place,) = [source.parent / what for source in Places(tmp_path).claimed()]

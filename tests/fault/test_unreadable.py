@@ -52,7 +52,7 @@ def drop_file(path: Path, content: bytes, mode: int = 0o644) -> Path:
 
 
 @contextmanager
-def nobodys_daemon(root: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def daemon_of_nobody(root: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, str(STUB), str(root)]
     if os.getuid() == 0:
         command = [sys.executable, str(STUB.with_name("as_nobody.py")), str(NOBODY), str(root)]
@@ -81,7 +81,7 @@ def test_unreadable_file_is_logged_once_and_claimed_when_allowed(root: Path, tmp
         os.chown(fine, NOBODY, NOBODY)
     closed.chmod(0)
     log = tmp_path / "log"
-    with nobodys_daemon(root, log) as daemon:
+    with daemon_of_nobody(root, log) as daemon:
         until(lambda: len(rejected(log)) == 2 and Places(root).manifests())
         assert rejected(log) == [("closed", "unreadable"), ("secret.png", "unreadable")]
         assert not Places(root).claimed()
@@ -109,7 +109,7 @@ def test_read_only_inbox_is_reported(root: Path, tmp_path: Path) -> None:
     """Read-only for the daemon; then sticky, with a file of another user."""
     log = tmp_path / "log"
     inbox = root / "inbox"
-    with nobodys_daemon(root, log) as daemon:
+    with daemon_of_nobody(root, log) as daemon:
         if os.getuid() == 0:
             os.chown(inbox, 0, 0)
         inbox.chmod(0o555)
