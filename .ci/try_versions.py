@@ -144,7 +144,7 @@ class Environment:
 
     def test(self, tests: Sequence[str]) -> tuple[str, list[Failure]]:
         """Run tests; returns the output, and what failed."""
-        command = [self._python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests]
+        command: list[str | Path] = [self._python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *tests]
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=RUN_S, check=False

@@ -132,11 +132,10 @@ def browser(profile: Path, *, size: str = "1280,900") -> Iterator[Browser]:
     its_end, to = os.pipe()
     source, its_start = os.pipe()
     moved = ["bash", "-c", f'exec {TOLD}<&{its_end} {TELLS}>&{its_start}; exec "$@"', "bash", *command]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with (
         os.fdopen(to, "wb", buffering=0) as tells,
         os.fdopen(source, "rb", buffering=0) as said,
-        subprocess.Popen(moved, pass_fds=(its_end, its_start), **quiet) as process,
+        subprocess.Popen(moved, pass_fds=(its_end, its_start), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
     ):
         os.close(its_end)
         os.close(its_start)

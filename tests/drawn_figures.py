@@ -124,7 +124,7 @@ def _painted(style: str, ink: np.ndarray, rng: np.random.Generator) -> np.ndarra
     }.get(style, (PAPER, (60, 58, 66)))
     cover = cv2.GaussianBlur(_soft(ink), (0, 0), 0.6)
     if style == "crayon":  # wax leaves specks of paper between
-        grain = cv2.GaussianBlur(rng.normal(0, 1, cover.shape).astype(np.float32), (0, 0), 1.2)
+        grain = cv2.GaussianBlur(np.asarray(rng.normal(0, 1, cover.shape), np.float32), (0, 0), 1.2)
         cover = cover * np.clip(0.75 + 0.8 * grain, 0.25, 1.0).astype(np.float32)
     rgb = np.array(paper) * (1 - cover[..., None]) + np.array(colour) * cover[..., None]
     return np.clip(rgb + rng.normal(0, 3, rgb.shape), 0, 255).astype(np.uint8)

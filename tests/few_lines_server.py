@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
         start = body.index(b"\r\n\r\n") + 4
-        picture = cv2.imdecode(np.frombuffer(body[start:], np.uint8), cv2.IMREAD_COLOR)
+        picture = np.asarray(cv2.imdecode(np.frombuffer(body[start:], np.uint8), cv2.IMREAD_COLOR))
         rows, columns = np.flatnonzero(self.server.figure.mask.any(axis=1)), np.flatnonzero(self.server.figure.mask.any(axis=0))
         box = [columns[0] + MARGIN, rows[0] + MARGIN, columns[-1] + 1 + MARGIN, rows[-1] + 1 + MARGIN]
         if self.path.endswith("detector"):

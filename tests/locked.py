@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from packaging.markers import Environment, default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -27,7 +26,7 @@ def pins(lock: Path, python: str) -> dict[str, str]:
     Raises:
         ValueError: a line is not an exact pin, or two apply to one package.
     """
-    environment: Environment = {**default_environment(), "python_version": python, "python_full_version": f"{python}.0"}
+    environment = {"python_version": python, "python_full_version": f"{python}.0"}  # the rest is this machine's
     found: dict[str, str] = {}
     for line in lock.read_text().splitlines():
         text = line.partition("#")[0].strip()
@@ -37,7 +36,7 @@ def pins(lock: Path, python: str) -> dict[str, str]:
         (pin,) = requirement.specifier
         if pin.operator != "==":
             raise ValueError(f"{lock}: expected an exact version, found {line}")
-        if requirement.marker is None or requirement.marker.evaluate(dict(environment)):
+        if requirement.marker is None or requirement.marker.evaluate(environment):
             name = canonicalize_name(requirement.name)
             if name in found:
                 raise ValueError(f"{lock}: {name} is pinned twice for Python {python}")

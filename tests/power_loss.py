@@ -183,7 +183,7 @@ class Recording:
                 if call in {"fsync", "fdatasync", "write", "pwrite64"}:
                     paths.append(base)
                 continue
-            text, _ = codecs.escape_decode(found[1].encode())  # type: ignore[attr-defined]  # of C strings; typeshed leaves it out
+            text, _ = codecs.escape_decode(found[1].encode())  # of C strings
             assert found[2] is None, "strace shortened a string"
             texts.append(text)
             paths.append(os.path.join(base, text.decode()))  # noqa: PTH118 - strings, not paths of this machine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -111,7 +112,7 @@ def _moving(body: RandomBody, random: np.random.Generator) -> np.ndarray:
     amount, walk, is_t_pose = random.uniform(0.1, 1.0), random.uniform(0, 3), random.random() < 0.3
     ahead = Rotation.from_euler("y", random.uniform(0, 360), degrees=True)
     phases = random.uniform(0, 6, (len(body.parents), 3))
-    roles = {}
+    roles: dict[Any, tuple[str, int]] = {}
     for name, (start, middle, _) in body.limbs.items():
         sign = 1 if name.startswith("left") else -1
         roles |= {start: (name[-3:], sign), middle: ("elbow" if name.endswith("arm") else "knee", sign)}

@@ -102,7 +102,7 @@ def _drawn(root: Path, log: Path) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         cv2.imwrite(str(inbox / DRAWING), photograph(server.figure))
         shutil.copy(inbox / DRAWING, inbox / AGAIN)
-        shutil.copy(inbox / DRAWING, os.path.join(os.fsencode(inbox), NOT_UTF8))  # noqa: PTH118 - bytes
+        shutil.copy(os.fsencode(inbox / DRAWING), os.path.join(os.fsencode(inbox), NOT_UTF8))  # noqa: PTH118 - bytes
         shutil.copy(ROOT / "README.md", inbox / TEXT)
         shutil.copytree(ROOT / "etc" / "characters" / "stick_king", inbox / "wave" / "king")
         environ = {**QUICK, "DOODLED_ROOT": str(root), "DOODLED_STORAGE_RESERVE_MB": "0", "DOODLED_TORCHSERVE_URL": server.url}

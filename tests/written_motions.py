@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -22,7 +23,7 @@ def lift(frame: float) -> float:
     return -85 + 160 * frame / (FRAMES - 1)
 
 
-def wave_positions(**options) -> dict[str, np.ndarray]:
+def wave_positions(**options: Any) -> dict[str, np.ndarray]:
     """Where each joint of the wave is, (T, 3)."""
     bvh = bvh_from_text(waving_bvh(frames=FRAMES, **options))
     return dict(zip(bvh.joint_names, world_positions(bvh).transpose(1, 0, 2), strict=True))
@@ -32,7 +33,7 @@ def quaternions(degrees: Sequence[float]) -> np.ndarray:
     return np.stack([Rotation.from_euler("z", angle, degrees=True).as_quat() for angle in degrees])
 
 
-def wave_gltf(*, interpolation: str = "LINEAR", clips: Sequence[str] = ("wave",), skin: bool = True) -> tuple[dict, bytes]:
+def wave_gltf(*, interpolation: str = "LINEAR", clips: Sequence[str] = ("wave",), skin: bool = True) -> tuple[dict[str, Any], bytes]:
     """The JSON and the buffer of a glTF file; the arm has a key every six frames or so."""
     keys = np.linspace(0, FRAMES - 1, 5)
     times = (keys / RATE).astype("<f4")
@@ -73,7 +74,7 @@ def wave_gltf(*, interpolation: str = "LINEAR", clips: Sequence[str] = ("wave",)
     return root, b"".join(parts)
 
 
-def glb(root: dict, binary: bytes) -> bytes:
+def glb(root: dict[str, Any], binary: bytes) -> bytes:
     """A GLB file."""
     text = json.dumps(root).encode()
     text += b" " * (-len(text) % 4)
@@ -115,7 +116,7 @@ def points_33(*, three: bool) -> list[list[dict[str, float]]]:
     return frames
 
 
-def openpose_frames() -> list[dict]:
+def openpose_frames() -> list[dict[str, Any]]:
     """OpenPose's JSON, one object a frame, BODY_25."""
     places = wave_positions()
     named = {0: "Head", 1: "Neck", 8: "Hips", **BODY_25, **{p + 3: name.replace("Right", "Left") for p, name in BODY_25.items()}}

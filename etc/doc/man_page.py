@@ -78,7 +78,7 @@ def commands(group: core.TyperGroup, path: str) -> Iterator[str]:
     for name, command in group.commands.items():
         if isinstance(command, core.TyperGroup):
             yield from commands(command, f"{path} {name}")
-        else:
+        elif isinstance(command, core.TyperCommand):
             yield from command_lines(command, f"{path} {name}")
 
 

@@ -131,8 +131,8 @@ def beside_the_original(folder: str, repeat: int) -> None:
     print(f"{'char1 + dab, 500 x 500, 339 frames':40}" + "".join(f"{column:>18}" for column in columns))
     for kind, case in cases.items():
         mine = in_child(case, repeat)
-        where = [Path(case[name]) for name in ("character", "motion", "retarget")]
-        theirs_s = rival.seconds(*where, kind) if rival else original.MEASURED_ELSEWHERE_S[kind]
+        character, motion, retarget = (Path(case[name]) for name in ("character", "motion", "retarget"))
+        theirs_s = rival.seconds(character, motion, retarget, kind) if rival else original.MEASURED_ELSEWHERE_S[kind]
         sign = "" if rival else "*"
         cold_s, warm_s = mine["cold"], mine["total"]
         print(f"{kind:40}{theirs_s:15.1f} s{sign or ' '}{cold_s:16.2f} s{warm_s:16.2f} s{theirs_s / warm_s:18.0f}", flush=True)

@@ -79,7 +79,7 @@ def synthetic() -> Material:
     for index in range(count):
         turn = cv2.getRotationMatrix2D(centre, 40 * np.sin(index / 12), 1.0)
         place = int(110 + 100 * np.sin(index / 20)), int(110 + 60 * np.cos(index / 9))
-        frames.append(Frame(cv2.warpAffine(rgba, turn, (side, side)), *place, index * clock.frame_time))
+        frames.append(Frame(cv2.warpAffine(rgba, turn, (side, side)).astype(np.uint8), *place, index * clock.frame_time))
     canvas = Canvas(400, 400, (1.0, 1.0, 1.0, 0.0), None, np.eye(4, dtype=np.float32))
     cut_out = [replace(frame, pixels=frame.pixels * (frame.pixels[..., 3:] >= 128)) for frame in frames]
     return Material("synthetic", canvas, clock, frames, cut_out, palette_of([Sprite(rgba, np.zeros((3, 2), np.float32))], canvas))
@@ -137,6 +137,7 @@ def reference(root: Path) -> Material:
     with GLRenderer.open() as renderer:
         for recorder in (soft, cut):
             animate.animate(scene, clock, Path(os.devnull), renderer=renderer, encoder=recorder, stopwatch=watch)
+    assert cut.palette is not None
     return Material("char1 + dab", soft.canvas, clock, soft.frames, cut.frames, cut.palette)
 
 

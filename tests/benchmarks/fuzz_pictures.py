@@ -22,6 +22,7 @@ import time
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -135,7 +136,7 @@ def ended_by(status: int) -> str:
     return f"the child was ended by {signal.Signals(-status).name}" if status < 0 else f"the child ended with status {status}"
 
 
-def run(seed: int, seconds: float, keep: Path) -> dict[str, object]:
+def run(seed: int, seconds: float, keep: Path) -> dict[str, Any]:
     """One child to its end, and what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         current = Path(folder) / "current"
@@ -166,7 +167,8 @@ def main() -> int:
     options.keep.mkdir(parents=True, exist_ok=True)
     os.nice(19)
     outcomes: collections.Counter[str] = collections.Counter()
-    failures, peak, slowest = [], 0, [0.0, ""]
+    failures: list[str] = []
+    peak, slowest = 0, [0.0, ""]
     end, seed = time.monotonic() + 60 * options.minutes, options.seed
     while (left := end - time.monotonic()) > 1:
         found = run(seed, min(left, 120.0), options.keep)

@@ -242,7 +242,7 @@ def main() -> int:
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
     dice, known = random.Random(options.seed), tuple(motion_library(os.environ).names())
-    os.fsync = lambda _: None  # nobody cuts the power here
+    os.fsync = lambda fd: None  # noqa: ARG005 - nobody cuts the power here
     outcomes: collections.Counter[str] = collections.Counter()
     failures: list[str] = []
     slowest = (0.0, "")

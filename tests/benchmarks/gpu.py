@@ -85,7 +85,7 @@ def drawing(chosen: argparse.Namespace) -> bool:
             name = f"{each['driver']} ({each['kind']})"
             print(f"{name:<58}{each['frames']:>8}{each['frame_ms']:>10.2f}{1000 / each['frame_ms']:>10.0f}{times:>13}")
         others = [each for each in drawn if each is not llvmpipe]
-        return all(list(map(partial(same_frames, llvmpipe), others)))  # each is told
+        return llvmpipe is None or all([same_frames(llvmpipe, each) for each in others])  # noqa: C419 - each is printed
 
 
 def same_frames(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -120,12 +120,13 @@ def draw(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     clock = scene_clock(plan.scene, rate=Fraction(25))
     performances = perform_scene(plan.scene, clock, stopwatch=WallStopwatch())
     album, runs = Album(), []
+    encoder: Any = album  # of OPAQUE frames only, and its own `open`
     try:
         with GLRenderer.open(ContextKind(asked["kind"]), environ) as renderer:
             for _ in range(chosen.repeat + 1):  # the first warms up
                 stopwatch = WallStopwatch()
                 album.frames.clear()
-                animate(plan.scene, clock, plan.output, renderer=renderer, encoder=album, stopwatch=stopwatch, performances=performances)
+                animate(plan.scene, clock, plan.output, renderer=renderer, encoder=encoder, stopwatch=stopwatch, performances=performances)
                 runs.append(stopwatch.spent_s["render"] / album.count * 1000)
             driver = renderer.name.rpartition(" (")[0]
     except RenderUnavailable as refusal:
@@ -199,7 +200,7 @@ def ask(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
         return {"refused": f"{provider}: ONNX Runtime fell back to {in_use}"}
     pictures = [read_drawing(path).rgb for path in sorted((REPOSITORY / "etc/drawings").glob("*.jpg"))]
     times_ms = {}
-    for name, call in (("detector", predictor.detections_in), ("pose estimator", predictor.keypoints_in)):
+    for name, call in (("detector", predictor.detections_in), ("pose estimator", predictor.poses_in)):
         title = f"{name}, pictures to answers: {provider.removesuffix('ExecutionProvider')}"
         times_ms[title] = [timed(partial(call, (pictures * size)[:size]), chosen.repeat) / size for size in BATCHES]
     return {"times_ms": times_ms}
@@ -211,8 +212,8 @@ def ask_torch(chosen: argparse.Namespace, _: dict[str, Any]) -> dict[str, Any]:
         import torch
     except ImportError:
         return {"refused": "PyTorch: not installed"}
-    from network import DetectorNetwork, PoseNetwork  # type: ignore[import-not-found]  # of torchserve/training
-    from settings import configuration  # type: ignore[import-not-found]
+    from network import DetectorNetwork, PoseNetwork  # of torchserve/training
+    from settings import configuration
 
     tables, times_ms = configuration(), {}
     devices = {"cpu": f"PyTorch {torch.__version__}, CPU"}

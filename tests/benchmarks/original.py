@@ -41,7 +41,7 @@ class Original:
             scene.write_text(yaml.safe_dump(scene_of(character, motion, retarget, output)), encoding="utf-8")
             environ = os.environ | {"PYOPENGL_PLATFORM": "osmesa"}
             began_s = time.perf_counter()
-            command = [self.python, "-c", CODE, scene]
+            command: list[str | Path] = [self.python, "-c", CODE, scene]
             done = subprocess.run(command, cwd=self.root, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
             taken_s = time.perf_counter() - began_s
             if done.returncode or not output.is_file():

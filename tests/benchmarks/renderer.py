@@ -12,8 +12,10 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,12 +54,12 @@ def figure(triangle_count: int, texels: int = 600) -> tuple[Sprite, np.ndarray, 
     return Sprite(rgba, uv), vertices, triangles
 
 
-def star(place):
+def star(place: np.ndarray) -> np.ndarray:
     """How far the outline is from the middle, in the direction of each place."""
     return 0.6 + 0.25 * np.cos(5 * np.arctan2(place[..., 0], place[..., 1]))
 
 
-def poses(vertices, frames):
+def poses(vertices: np.ndarray, frames: int) -> np.ndarray:
     """The figure swaying across the picture: (T, V, 2) float32, world."""
     phase = np.arange(frames)[:, None] * 0.1
     x, y = vertices.T
@@ -65,7 +67,7 @@ def poses(vertices, frames):
     return (np.stack(bent, axis=-1) * 0.55).astype(np.float32)
 
 
-def seconds(stage, layers) -> tuple[float, float]:
+def seconds(stage: Any, layers: Sequence[Layer]) -> tuple[float, float]:
     wall, processor = time.perf_counter(), time.process_time()
     for number, layer in enumerate(layers):
         stage.draw([layer], [], Fraction(number, 30))

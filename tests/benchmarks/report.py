@@ -31,7 +31,7 @@ def rush(at: datetime) -> float:
     return math.sin(math.pi * (at.hour + at.minute / 60) / 24) ** 2
 
 
-def record(at: datetime, event: str, level: str = "info", run: int = 0, **fields: Any) -> str:
+def record(at: datetime, event: str, level: str = "info", /, run: int = 0, **fields: Any) -> str:
     core = {
         "timestamp": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": level,
@@ -48,23 +48,26 @@ def record(at: datetime, event: str, level: str = "info", run: int = 0, **fields
 
 def job(number: int, at: datetime, chance: random.Random) -> Iterator[str]:
     """The records of one job."""
-    name = {"job_id": f"01M81MF4XT{number:016d}", "file_name": f"drawing {number}.jpg"}
+    name: dict[str, Any] = {"job_id": f"01M81MF4XT{number:016d}", "file_name": f"drawing {number}.jpg"}
     waited_ms = 100 + round(chance.expovariate(1 / (200 + 2000 * rush(at) ** 4)))
     yield record(at, "job.claimed", **name, queue_wait_ms=waited_ms)
     spent = {stage: round(typical_ms * chance.lognormvariate(0, 0.35), 2) for stage, typical_ms in STAGES.items()}
     ended = at + timedelta(milliseconds=sum(spent.values()))
-    digest = {"attempt": 1, **name, "file_sha256": f"{number % 90_000:064x}", "file_size": 110_000}
+    digest: dict[str, Any] = {"attempt": 1, **name, "file_sha256": f"{number % 90_000:064x}", "file_size": 110_000}
     if chance.random() < 0.03:
         reason = chance.choice(list(FAILURES))
         yield record(
             ended, "stage.failed", "warning", **name, stage="infer", duration_ms=spent["infer"], outcome="failure", error_type=reason
         )
-        why = {"error_type": reason, "error_message": FAILURES[reason], "stage": "infer", "permanent": True}
-        times = {"duration_ms": round(sum(spent.values())), "steps_ms": {"decode": spent["decode"], "detect": spent["infer"]}}
+        why: dict[str, Any] = {"error_type": reason, "error_message": FAILURES[reason], "stage": "infer", "permanent": True}
+        times: dict[str, Any] = {
+            "duration_ms": round(sum(spent.values())),
+            "steps_ms": {"decode": spent["decode"], "detect": spent["infer"]},
+        }
         yield record(ended, "job.failed", "error", **digest, outcome="failure", **why, **times, failed_path=name["file_name"])
         return
     if chance.random() < 0.02:
-        fields = {"model": "detector", "status_code": 503, "error_type": "busy", "request_attempt": 1, "wait_ms": 200.0}
+        fields: dict[str, Any] = {"model": "detector", "status_code": 503, "error_type": "busy", "request_attempt": 1, "wait_ms": 200.0}
         yield record(at, "inference.retried", "warning", **name, server_address="127.0.0.1", server_port=8080, **fields)
     for stage, spent_ms in spent.items():
         yield record(ended, "stage.done", **name, stage=stage, duration_ms=spent_ms, outcome="success")

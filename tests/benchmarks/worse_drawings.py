@@ -156,12 +156,12 @@ def border_contact(rgb: np.ndarray, mask: np.ndarray) -> Worse:
 def jpeg(rgb: np.ndarray, mask: np.ndarray) -> Worse:
     ok, coded = cv2.imencode(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, 20])
     assert ok
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR), mask
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)), mask
 
 
 def chalk(rgb: np.ndarray, mask: np.ndarray) -> Worse:
     """A negative with the unevenness of a wiped board."""
-    board = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, mask.shape).astype(np.float32), (0, 0), 25)
+    board: np.ndarray = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, mask.shape).astype(np.float32), (0, 0), 25)
     board = board / float(np.abs(board).max())
     return np.clip((255 - rgb) * 0.8 + 18 * board[..., None], 0, 255).astype(np.uint8), mask
 

@@ -46,8 +46,8 @@ def lease(file: int, command: int, *arguments: Any) -> Any:
 real_fcntl = fcntl.fcntl
 
 if __name__ == "__main__":
-    main.is_on_network = lambda _: True  # type: ignore[assignment]
-    durable.ctypes = Ctypes  # type: ignore[assignment]
+    main.is_on_network = lambda path, mounts=None: True  # type: ignore[attr-defined]  # noqa: ARG005 - as the function that it replaces
+    durable.ctypes = Ctypes  # type: ignore[attr-defined]
     fcntl.fcntl = lease  # type: ignore[assignment]
     os.rename = with_lost_replies(os.rename, errno.ENOENT)
     os.link = with_lost_replies(os.link, errno.EEXIST)

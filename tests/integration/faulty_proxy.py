@@ -110,7 +110,7 @@ class _Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     proxy: FaultyProxy
 
-    def handle_error(self, request, client_address) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Clients hang up on endless replies; that is what they are for."""
 
 

@@ -52,8 +52,8 @@ def pip_settings(listing: str) -> Settings:
         section, _, key = name.rpartition(".")
         settings.setdefault(section, {})[key] = str(ast.literal_eval(value))
     for key, value in settings.pop(_ENVIRONMENT, {}).items():
-        for section in settings.values():
-            section.pop(key, None)
+        for values in settings.values():
+            values.pop(key, None)
         settings.setdefault("global", {})[key] = value
     return settings
 

@@ -79,7 +79,16 @@ class RealTorchServe:
         """Start it, if it is not running, and wait until both models answer."""
         if self._process is None or self._process.poll() is not None:
             script = ROOT / "torchserve" / "start_torchserve.sh"
-            choices = ["--venv", self._venv, "--config", self._config, "--model-store", self.store, "--state", self.folder]
+            choices: list[str | Path] = [
+                "--venv",
+                self._venv,
+                "--config",
+                self._config,
+                "--model-store",
+                self.store,
+                "--state",
+                self.folder,
+            ]
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen([script, *choices], stdout=log, stderr=log, start_new_session=True)
         end_s = time.monotonic() + START_S

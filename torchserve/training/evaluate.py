@@ -91,9 +91,9 @@ def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
         result |= {
             "box_iou": float(np.mean([one.overlap for one in found])),
             "mask_iou": float(np.mean([one.mask_iou for one in found])),
-            "pck": float(np.mean([n for one in found for n in one.near] or [1.0])),
-            "pck_limbs": float(np.mean([n for one in found for n in one.near_limbs] or [1.0])),
-            "pck_hidden": float(np.mean([n for one in found for n in one.near_hidden] or [1.0])),
+            "pck": float(np.mean([n for one in found for n in one.near] or [True])),
+            "pck_limbs": float(np.mean([n for one in found for n in one.near_limbs] or [True])),
+            "pck_hidden": float(np.mean([n for one in found for n in one.near_hidden] or [True])),
             "all_right": float(np.mean([all(one.near_limbs) for one in found])),
         }
     named = [(one.parts_common, one.parts_either) for one in found if one.parts_common is not None and one.parts_either is not None]

@@ -39,7 +39,7 @@ def exported(name: str, checkpoint: Path, out: Path) -> dict[str, float]:
     """Write `out`; its size in MB and how far its answers are from the network's at most."""
     state = torch.load(checkpoint, weights_only=True)
     config = state["config"]
-    network = NETWORKS[name](tuple(config["widths"]), config["depth"])
+    network: nn.Module = NETWORKS[name](tuple(config["widths"]), config["depth"])
     network.load_state_dict(state["average"])
     whole = FromPictures(network).eval()
     side = config["side"]

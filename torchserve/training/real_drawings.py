@@ -35,7 +35,7 @@ def real_report(predictor: EmbeddedPredictor, folders: list[Path], out: Path) ->
     """For each character: whether the crop is found as a whole, how far its limb joints are off, whether it is found in its photograph."""
     report, tiles = {}, []
     for folder in folders:
-        texture = cv2.imread(str(folder / "texture.png"), cv2.IMREAD_COLOR)[:, :, ::-1]
+        texture = np.asarray(cv2.imread(str(folder / "texture.png"), cv2.IMREAD_COLOR))[:, :, ::-1]
         rgb = np.ascontiguousarray(texture)
         rig = yaml.safe_load((folder / "char_cfg.yaml").read_text(encoding="utf-8"))
         given = {joint["name"]: joint["loc"] for joint in rig["skeleton"]}
@@ -58,10 +58,10 @@ def real_report(predictor: EmbeddedPredictor, folders: list[Path], out: Path) ->
         tiles.append(drawn_tile(rgb, points, found[0].mask if found else None))
         photograph = folder / "image.jpg"
         if photograph.exists():
-            entry["photograph"] = _photograph(predictor, cv2.imread(str(photograph))[:, :, ::-1], rgb, tiles)
+            entry["photograph"] = _photograph(predictor, np.asarray(cv2.imread(str(photograph)))[:, :, ::-1], rgb, tiles)
         report[folder.name] = entry
     for photograph in {p for folder in folders for p in folder.parent.glob("*.jpg")}:
-        report[photograph.name] = _photograph(predictor, cv2.imread(str(photograph))[:, :, ::-1], None, tiles)
+        report[photograph.name] = _photograph(predictor, np.asarray(cv2.imread(str(photograph)))[:, :, ::-1], None, tiles)
     cv2.imwrite(str(out / "real.png"), sheet(tiles)[:, :, ::-1])
     return report
 

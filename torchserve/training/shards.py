@@ -95,7 +95,7 @@ def _add_crop(
     rgb, parts = np.ascontiguousarray(layers[:, :, :3]), np.ascontiguousarray(layers[:, :, 3])
     shard.crops.append(np.dstack([_window(rgb, window), parts_in(parts, window, window.side)]))
     shard.keypoints.append(placed)
-    shard.crop_boxes.append(window.into(np.array(box, np.float32).reshape(2, 2)).reshape(4).astype(np.float32))
+    shard.crop_boxes.append(window.into(np.array(box, np.float64).reshape(2, 2)).reshape(4).astype(np.float32))
     shard.crop_kinds.append(kind)
 
 

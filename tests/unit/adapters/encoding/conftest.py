@@ -118,7 +118,10 @@ def _decoded_video(path: Path) -> Decoded:
         for packet in container.demux(stream):
             for frame in decoder.decode(packet if packet.size else None):
                 pictures.append(_rgba(frame))
+                assert frame.pts is not None
+                assert stream.time_base is not None
                 begins.append(float(frame.pts * stream.time_base))
+        assert container.duration is not None
         duration = container.duration / av.time_base
     return Decoded(pictures, begins, duration)
 
@@ -128,9 +131,9 @@ def _rgba(frame: av.VideoFrame) -> NDArray[np.uint8]:
     assert frame.format.name in {"yuv420p", "yuva420p"}
     luma, blue, red, *alpha = planes(frame)
     height, width = luma.shape
-    blue, red = ((plane.repeat(2, axis=0).repeat(2, axis=1)[:height, :width] - 128.0) / 224 for plane in (blue, red))
+    pb, pr = ((plane.repeat(2, axis=0).repeat(2, axis=1)[:height, :width] - 128.0) / 224 for plane in (blue, red))
     grey = (luma - 16.0) / 219
-    rgb = np.stack([grey + 1.402 * red, grey - (0.299 * 1.402 * red + 0.114 * 1.772 * blue) / 0.587, grey + 1.772 * blue], axis=-1)
+    rgb = np.stack([grey + 1.402 * pr, grey - (0.299 * 1.402 * pr + 0.114 * 1.772 * pb) / 0.587, grey + 1.772 * pb], axis=-1)
     seen = alpha[0] if alpha else np.full((height, width), 255)
     return np.dstack([np.clip(np.rint(255 * rgb), 0, 255), seen]).astype(np.uint8)
 

@@ -134,7 +134,7 @@ def tiff_of(samples: np.ndarray, *, order: str = "<", **odd: tuple[str, tuple[in
         "rows": (278, ("I", (height,))),
     }
     chosen = {number: odd.get(name, usual) for name, (number, usual) in tags.items()}
-    return tiff(chosen, samples.astype(samples.dtype.newbyteorder(order)).tobytes(), order=order)
+    return tiff(chosen, samples.astype(samples.dtype.newbyteorder("<" if order == "<" else ">")).tobytes(), order=order)
 
 
 def ycck_jpeg() -> bytes:

@@ -63,7 +63,7 @@ def person_plan(rng: np.random.Generator, style: str, build: Build) -> BodyPlan:
         width *= 0.7
     waist, hips = rng.uniform(0.72, 1.0), rng.uniform(0.78, 1.12)
     slope = rng.uniform(0.04, 0.12)
-    profile = (
+    profile: tuple[tuple[float, float], ...] = (
         (0, 0.025),
         (0.02, 0.035),
         (slope, width * 0.9),
@@ -93,7 +93,7 @@ def _dress(rng: np.random.Generator, width: float, length: float, *, floor: bool
     longer = rng.uniform(2.1, 2.7) if floor else rng.uniform(1.25, 1.8)
     waist = rng.uniform(0.75, 0.95) / longer
     hem = width * (rng.uniform(1.6, 2.8) if floor else rng.uniform(1.2, 2.4))
-    profile = (
+    profile: tuple[tuple[float, float], ...] = (
         (0, 0.025),
         (0.06 / longer, width * 0.85),
         (0.16 / longer, width),

@@ -43,7 +43,7 @@ def draw_chequers(canvas: Canvas, rng: np.random.Generator) -> None:
     side = max(2, round(rng.uniform(0.01, 0.045) * max(height, width)))
     rows, columns = np.indices((height, width)) // side
     light, dark = rng.uniform(240, 256), rng.uniform(190, 238)
-    squares = np.where((rows + columns) % 2, light, dark).astype(np.float32)
+    squares: np.ndarray = np.where((rows + columns) % 2, light, dark).astype(np.float32)
     if rng.random() < 0.2:
         turn = cv2.getRotationMatrix2D((width / 2, height / 2), 45, 1.5)
         squares = cv2.warpAffine(squares, turn, (width, height), borderMode=cv2.BORDER_REFLECT)
