@@ -16,7 +16,7 @@ from daemon.log.health_snapshot import HealthSnapshot
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.service.completion import Completion
 from daemon.service.disk_guard import DiskGuard
-from daemon.service.health import resident_bytes
+from daemon.service.resident_memory import resident_bytes
 from daemon.service.scan_loop import ScanLoop
 from daemon.service.scheduler import Scheduler
 from daemon.service.sd_notify import SdNotifier

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.ports import Predictor
 
 _OVERLOADS: Final = frozenset({"overloaded", "read_timeout", "deadline"})
-"""Values of `pipeline.adapters.torchserve.failures.Fault` that mean overload: an overloaded server says so, or does not answer in time."""
+"""Values of `pipeline.adapters.torchserve.failures.FailureKind` that mean overload: the server says so, or does not answer in time."""
 
 MAX_RETRIES_REPORTED: Final = 20
 ANSWERED: Final = "answered"

@@ -13,9 +13,9 @@ from claimed_jobs import names_below
 from spool_oracle import Places
 from stepped_daemon import SteppedDaemon, drop
 
-from daemon.service import health
-from daemon.service.health import resident_bytes
+from daemon.service import resident_memory
 from daemon.service.housekeeping import _age
+from daemon.service.resident_memory import resident_bytes
 from daemon.settings import Settings
 from daemon.spool.job_ids import job_id
 from daemon.spool.seen_index import SeenIndex
@@ -135,5 +135,5 @@ def test_age_has_one_unit(seconds: float, expected: str) -> None:
 
 def test_resident_memory_is_zero_when_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resident_bytes() > 1 << 20
-    monkeypatch.setattr(health, "open", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOENT, "no /proc")), raising=False)
+    monkeypatch.setattr(resident_memory, "open", lambda *_, **__: (_ for _ in ()).throw(OSError(errno.ENOENT, "no /proc")), raising=False)
     assert resident_bytes() == 0
