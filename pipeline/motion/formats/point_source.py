@@ -118,23 +118,29 @@ def _smooth_points(tracks: PointTracks, places: Floats, frame_time: Fraction) ->
 
 
 def _complete(points: dict[str, Floats], unseen: set[str], notes: list[str], *, down: float | None) -> None:
-    """Put what is never seen where it would hang, in place."""
+    """Put what is never seen where it would hang, in place.
+
+    Args:
+        down: the sign of y downwards where that is known; None is down along the trunk.
+    """
     if not unseen:
         return
-    middle = {part: (points[f"left_{part}"] + points[f"right_{part}"]) / 2 for part in ("shoulder", "hip")}
-    trunk = middle["shoulder"] - middle["hip"]
-    mean = np.array([0.0, -down, 0.0]) * float(np.median(np.linalg.norm(trunk, axis=1))) if down is not None else trunk.mean(axis=0)
-    order = [f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")]
-    above = {"elbow": "shoulder", "wrist": "elbow", "knee": "hip", "ankle": "knee"}
-    for point in order:
-        side, part = point.split("_")
-        if point in unseen and part in above:
-            points[point] = points[f"{side}_{above[part]}"] - (0.8 if part in {"knee", "ankle"} else 0.55) * mean
-        elif point in unseen:
-            other = points[f"{'right' if side == 'left' else 'left'}_{part}"]
-            points[point] = 2 * (middle["hip"] if part == "shoulder" else middle["shoulder"] - trunk) - other if part == "hip" else other
+    for part, other, share in (("shoulder", "hip", 1.5), ("hip", "shoulder", 0.6)):
+        for side, opposite in (("left", "right"), ("right", "left")):
+            if f"{side}_{part}" in unseen:
+                across = np.zeros(3)
+                if not {f"left_{other}", f"right_{other}"} & unseen:
+                    across = share * (points[f"{side}_{other}"] - points[f"{opposite}_{other}"])
+                points[f"{side}_{part}"] = points[f"{opposite}_{part}"] + across
+    shoulders, hips = ((points[f"left_{part}"] + points[f"right_{part}"]) / 2 for part in ("shoulder", "hip"))
+    trunk = shoulders - hips
+    up = trunk if down is None else np.array([0.0, -down, 0.0]) * float(np.median(np.linalg.norm(trunk, axis=1)))
+    for part, above, share in (("elbow", "shoulder", 0.55), ("wrist", "elbow", 0.55), ("knee", "hip", 0.8), ("ankle", "knee", 0.8)):
+        for side in ("left", "right"):
+            if f"{side}_{part}" in unseen:
+                points[f"{side}_{part}"] = points[f"{side}_{above}"] - share * up
     if "nose" in unseen:
-        points["nose"] = middle["shoulder"] + 0.4 * mean
+        points["nose"] = shoulders + 0.4 * up
     notes.append(f"never seen, and put where they would hang: {', '.join(sorted(unseen))}")
 
 

@@ -2,7 +2,7 @@
 
 Read are: lists of frames (each a list of points, a list of people, or an object with one), OpenPose's `people` with `pose_keypoints_2d`,
 COCO results and AlphaPose (`image_id`, `keypoints`), MMPose (`instance_info`, `instances`), MediaPipe (`landmarks`, `pose_world_landmarks`
-with x, y, z, visibility). Numbers of a point are x, y and a confidence, or x, y, z and a confidence.
+with x, y, z, visibility). Numbers of a point are x, y and a confidence; with `"dimensions": 3`, or as world landmarks, x, y, z and one.
 """
 
 from __future__ import annotations
@@ -72,13 +72,10 @@ def point_tracks(root: object) -> PointTracks:
     layout = layout_of(count)
     if layout is None:
         raise PointError(f"expected 17 (COCO), 25 (BODY_25) or 33 (MediaPipe) points for each person, found {count}")
-    width = _width([points for frame in people for points in frame if len(points) == count])
-    is_world = any(key in facts or (frames and isinstance(frames[0], dict) and key in frames[0]) for key in _WORLD_LISTS)
-    depth = 3 if width >= 4 or (width == 3 and (is_world or facts.get("dimensions") == 3)) else 2
-    places, confidences = _followed(people, count, depth)
-    return PointTracks(
-        layout, places, confidences, _rate(facts), _size(facts), depth == 3 and (is_world or width != 4), max(map(len, people))
-    )
+    has_world = any(key in facts or (isinstance(frames[0], dict) and key in frames[0]) for key in _WORLD_LISTS)
+    is_world = has_world or facts.get("dimensions") == 3
+    places, confidences = _followed(people, count, 3 if is_world else 2)
+    return PointTracks(layout, places, confidences, _rate(facts), _size(facts), is_world, max(map(len, people)))
 
 
 def _frames(root: object) -> list[Any]:
@@ -160,10 +157,8 @@ def _points(person: object, frame: int, number: int) -> list[tuple[float, ...]]:
         person = _grouped(person, where)
     points = [_point(point, f"{where}, point {place}") for place, point in enumerate(person[:200])]
     if scores is not None and len(scores) == len(points):
-        points = [
-            (*point[:3], _real(score, where)) if len(point) != 3 else (*point[:2], _real(score, where))
-            for point, score in zip(points, scores, strict=True)
-        ]
+        given = [len(point) if isinstance(point, list) else 2 for point in person]
+        points = [(*point[:width], _real(score, where)) for point, width, score in zip(points, given, scores, strict=False)]
     return points
 
 
@@ -198,11 +193,6 @@ def _real(value: object, where: str) -> float:
     return float(value)
 
 
-def _width(people: list[list[tuple[float, ...]]]) -> int:
-    widths = {len(point) for points in people[:50] for point in points}
-    return max(widths) if widths else 3
-
-
 def _followed(people: list[list[list[tuple[float, ...]]]], count: int, depth: int) -> tuple[Floats, Floats]:
     """One person's places (T, N, D) and confidences (T, N): the largest at first, then the one nearest to the last place."""
     places = np.zeros((len(people), count, depth))
@@ -220,7 +210,7 @@ def _followed(people: list[list[list[tuple[float, ...]]]], count: int, depth: in
 
 
 def _arrays(points: list[tuple[float, ...]], depth: int) -> tuple[Floats, Floats]:
-    rows = np.array([(*(*point[:-1], 0.0)[:depth], point[-1]) if len(point) > 2 else (*point, 0.0)[: depth + 1] for point in points])
+    rows = np.array([(*point, 1.0) if depth == 3 and len(point) == 3 else (*point[:depth], point[-1]) for point in points])
     sure = np.clip(rows[:, -1], 0.0, 1.0)
     gap = ~np.isfinite(rows).all(axis=1) | ((rows[:, :depth] == 0).all(axis=1) & (depth == 2))
     return np.where(gap[:, None], 0.0, rows[:, :depth]), np.where(gap, 0.0, sure)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 
 import numpy as np
 import pytest
 import sample_scene
 import written_motions as written
+from written_bvh import waving_bvh
 
 from pipeline.adapters.fbx import source as fbx
 from pipeline.errors import MotionFileError
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.clip import MotionClip
 from pipeline.motion.derived import AS_FOUND, MotionChoices
+from pipeline.motion.formats import gltf, gltf_source
+from pipeline.motion.formats.bvh_source import BvhSource
 from pipeline.motion.formats.diffusion_source import DiffusionSource
 from pipeline.motion.formats.gltf_source import GltfSource
 from pipeline.motion.formats.point_source import PointSource
@@ -363,3 +367,141 @@ def test_a_reader_that_crashes_or_hangs_is_no_harm(library, tmp_path, monkeypatc
     monkeypatch.setattr(fbx.importlib.util, "find_spec", lambda _: True)
     with pytest.raises(MotionFileError, match=message):
         library.motion(path)
+
+
+def test_keypoints_with_depth_and_scores_of_their_own(tmp_path) -> None:
+    frames = [[[p["x"], p["y"], p["z"]] for p in frame] for frame in written.points_33(three=True)]
+    scores = [[p["visibility"] for p in frame] for frame in written.points_33(three=True)]
+    people = [{"instances": [{"keypoints": f, "keypoint_scores": s}]} for f, s in zip(frames, scores, strict=True)]
+    (tmp_path / "wave.json").write_text(json.dumps({"instance_info": people, "dimensions": 3}))
+    clip = PointSource().read(tmp_path / "wave.json", None)
+    assert not clip.is_flat
+    assert np.ptp(hand_of(clip, "left_wrist")[:, 1]) > 0.3
+
+
+@pytest.mark.parametrize("unseen", [(5,), (6,), (11,), (12,), (0, 7, 9), (11, 13, 15)])
+def test_what_is_never_seen_is_beside_or_below_what_is(library, tmp_path, unseen) -> None:
+    partly = POINTS.copy()
+    partly[:, list(unseen)] = 0.0
+    path = tmp_path / "partly.json"
+    path.write_text(json.dumps({"fps": 24, "frames": partly.tolist()}))
+    whole = tmp_path / "whole.json"
+    whole.write_text(json.dumps({"fps": 24, "frames": POINTS.tolist()}))
+    found, expected = library.clip(path).positions, library.clip(whole).positions
+    assert np.isfinite(found).all()
+    assert np.abs(found - expected)[0].max() < 80  # of a body 200 high
+    assert "never seen" in library.warnings(path)[0]
+
+
+def test_a_gap_of_seconds_is_noted(library, tmp_path) -> None:
+    gappy = np.repeat(POINTS, 3, axis=0)
+    gappy[20:50, 9] = 0.0
+    path = tmp_path / "gappy.json"
+    path.write_text(json.dumps({"fps": 30, "frames": [*gappy[:60].tolist(), None, [], *gappy[60:].tolist()]}))
+    assert "a joint is out of sight for up to 1.0 s: its way is filled in" in library.warnings(path)
+
+
+def test_nothing_but_a_clip_is_asked_of_a_format_with_one(tmp_path) -> None:
+    (tmp_path / "wave.json").write_text(json.dumps(POINTS.tolist()))
+    np.save(tmp_path / "wave.npy", written.smpl_positions())
+    (tmp_path / "wave.bvh").write_text(waving_bvh())
+    for source, name in ((PointSource(), "wave.json"), (DiffusionSource(), "wave.npy"), (BvhSource(), "wave.bvh")):
+        with pytest.raises(MotionFileError, match="there is no clip 'walk'"):
+            source.read(tmp_path / name, "walk")
+
+
+def test_one_of_several_arrays_is_chosen_by_its_number(library, tmp_path) -> None:
+    path = tmp_path / "batch.npy"
+    np.save(path, np.stack([0 * written.smpl_positions(), written.smpl_positions()]))
+    assert_waves(library, path, MotionChoices(clip="1"))
+    with pytest.raises(MotionFileError, match="there is no clip '2', expected a number below 2"):
+        library.motion(path, MotionChoices(clip="2"))
+    assert "the clip is the first of 2; FILE#1 to FILE#1 ask for another" in DiffusionSource().read(path, None).notes
+
+
+@pytest.mark.parametrize("source", [GltfSource(), PointSource(), DiffusionSource()], ids=lambda source: source.title)
+def test_a_file_that_vanished_or_is_too_big_is_refused(tmp_path, monkeypatch, source) -> None:
+    with pytest.raises(MotionFileError, match="can't be read"):
+        source.read(tmp_path / "none", None)
+    np.save(tmp_path / "big.npy", written.smpl_positions())
+    module = importlib.import_module(type(source).__module__)
+    monkeypatch.setattr(gltf if module is gltf_source else module, "MAX_BYTES", 10)
+    with pytest.raises(MotionFileError, match="too big: expected at most 10 bytes"):
+        source.read(tmp_path / "big.npy", None)
+
+
+def rewritten(change) -> bytes:
+    root, binary = written.wave_gltf()
+    binary = change(root, binary) or binary
+    root["buffers"][0]["byteLength"] = len(binary)
+    return written.glb(root, binary)
+
+
+def short_rotations(root: dict, binary: bytes) -> bytes:
+    """The arm's rotations as normalized shorts, which say the same."""
+    values = np.frombuffer(binary[20 : 20 + 80], "<f4")
+    root["bufferViews"].append({"buffer": 0, "byteOffset": len(binary)})
+    root["accessors"][1] |= {"componentType": 5122, "normalized": True, "bufferView": 3}
+    return binary + (values * 32767).round().astype("<i2").tobytes()
+
+
+def sparse_rotations(root: dict, binary: bytes) -> bytes:
+    """The arm's rotations as zeros, in which the right ones replace each."""
+    root["bufferViews"].append({"buffer": 0, "byteOffset": len(binary)})
+    root["accessors"][1].pop("bufferView")
+    indices = {"bufferView": 3, "componentType": 5121}
+    root["accessors"][1]["sparse"] = {"count": 5, "indices": indices, "values": {"bufferView": 1}}
+    return binary + bytes(range(5))
+
+
+@pytest.mark.parametrize("change", [short_rotations, sparse_rotations])
+def test_numbers_in_other_forms_are_the_same(library, tmp_path, change) -> None:
+    path = tmp_path / "wave.glb"
+    path.write_bytes(rewritten(change))
+    assert_waves(library, path)
+
+
+def sparse(**changes):
+    def change(root: dict, binary: bytes) -> bytes:
+        longer = sparse_rotations(root, binary)
+        root["accessors"][1]["sparse"] |= changes
+        return longer
+
+    return change
+
+
+def at_times(*times):
+    return lambda _, binary: np.array(times, "<f4").tobytes() + binary[20:]
+
+
+WEIGHTS = {"sampler": 0, "target": {"node": 0, "path": "weights"}}
+
+
+def with_animation(**changes):
+    return lambda root, _: root["animations"][0].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (sparse(indices=3), "expected indices and values in sparse"),
+        (sparse(indices={"bufferView": 3, "componentType": 5126}), "expected unsigned indices"),
+        (sparse(indices={"bufferView": 0, "byteOffset": 4, "componentType": 5121}), "an index in sparse is beyond its accessor"),
+        (lambda root, _: root["accessors"][1].update(count=True), "count: expected a whole number, found True"),
+        (lambda root, _: root["buffers"].append({}) or root["bufferViews"][1].update(buffer=1), "a buffer without data"),
+        (with_animation(samplers=3), "expected samplers and channels"),
+        (with_animation(channels=[{"sampler": 9, "target": {"node": 0, "path": "rotation"}}]), "expected one of 2 samplers, found 9"),
+        (
+            with_animation(channels=[WEIGHTS, 3]),
+            "no animation in this file moves anything",
+        ),
+        (lambda root, _: root["skins"][0].update(joints=[22]), "moves no joint of the skeleton"),
+        (at_times(0, 1, 2, 3, 1e9), "expected at most 1500000 in all"),
+        (at_times(0, 1, np.nan, 3, 4), "infinite or not a number"),
+    ],
+)
+def test_what_is_wrong_with_an_animation_is_said(tmp_path, change, message) -> None:
+    path = tmp_path / "wave.glb"
+    path.write_bytes(rewritten(change))
+    with pytest.raises(MotionFileError, match=message):
+        GltfSource().read(path, None)
