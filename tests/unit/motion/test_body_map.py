@@ -180,3 +180,21 @@ def test_finds_the_limbs_of_a_body_at_random(seed: int, jitter_cm: float) -> Non
         for joint, given in zip(limb.joints[:3], joints, strict=True):
             apart = np.abs(places[:, made.names.index(joint)] - places[:, given]).mean()
             assert apart < 2.5 + 2 * jitter_cm, (name, joint, f"J{given}", body.confidence)
+
+
+def without(*names: str) -> list[tuple[str, int, tuple[float, float, float]]]:
+    """The body without some joints and what hangs on them."""
+    gone = set()
+    for index, (name, parent, _) in enumerate(BODY):
+        if name in names or parent in gone:
+            gone.add(index)
+    kept = [index for index in range(len(BODY)) if index not in gone]
+    return [(BODY[index][0], kept.index(BODY[index][1]) if BODY[index][1] >= 0 else -1, BODY[index][2]) for index in kept]
+
+
+def test_a_body_without_a_head_is_in_doubt_but_moves() -> None:
+    body = found(clip_of(waving_bvh(joints=without("Neck"))))
+    assert body.head is None
+    assert "there is no head above the shoulders" in body.doubts
+    assert body.confidence > ENOUGH
+    assert limbs(body) == expected()

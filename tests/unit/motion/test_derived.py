@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sample_scene
+from scipy.spatial.transform import Rotation
 from written_bvh import BODY, UPWARDS, waving_bvh
 
 from pipeline.errors import MotionFileError, UnknownName
@@ -284,3 +285,37 @@ def animal_rig() -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
             parents += [0, first, first + 1]
             places += [(x + shift, 0.45), (x + shift, 0.3), (x + shift, 0.15)]
     return tuple(names), np.array(parents, np.int32), np.array(places, np.float64)
+
+
+def test_a_body_below_its_waist_is_taken_with_all_that_is_connected(library, tmp_path) -> None:
+    joints = [("Waist", -1, (0.0, 0.0, 0.0)), ("Pelvis", 0, (0.0, -8.0, 0.0)), ("Spine", 0, (0.0, 5.0, 0.0))]
+    joints += [(name, {0: 1, 1: 2}.get(parent, parent + 1), offset) for name, parent, offset in BODY[2:]]
+    path = tmp_path / "waist.bvh"
+    path.write_text(waving_bvh(joints=joints, way=walking))
+    motion = library.motion(path)
+    assert motion.joint_names[0] == "Pelvis"
+    assert set(motion.joint_names) >= {"Waist", "Head", "LeftFoot"}
+    assert motion.parents[0] == -1
+    assert (motion.parents[1:] >= 0).all()
+
+
+def test_a_doubtful_body_is_refused_until_the_user_settles_it(library, tmp_path) -> None:
+    path = tmp_path / "aslant.bvh"
+    head, rows = waving_bvh(names=number, bones_in_channels=True, zero_offsets=True).split("Frame Time: 0.0416667\n")
+    aslant = Rotation.align_vectors([[1, 1, 1]], [[0, 1, 0]])[0].as_euler("ZYX", degrees=True)
+    turned = [" ".join([*row.split()[:3], *map(str, aslant), *row.split()[6:]]) for row in rows.splitlines()]
+    path.write_text("\n".join([head + "Frame Time: 0.0416667", *turned]))
+    with pytest.raises(MotionFileError, match=r"can be read in several ways.*--up settles it"):
+        library.motion(path)
+    assert library.motion(path, MotionChoices(up=UpAxis.Y)).frame_count == 24
+
+
+def test_a_yaml_can_be_looped(tmp_path) -> None:
+    own = MotionLibrary([asset_folder(AssetKind.MOTIONS)], [])
+    (tmp_path / "walk.bvh").write_text((asset_folder(AssetKind.MOTIONS) / "walk.bvh").read_text())
+    config = (asset_folder(AssetKind.MOTIONS) / "walk.yaml").read_text().replace("loops: true", "loops: false")
+    (tmp_path / "mine.yaml").write_text(config)
+    motion = own.motion(tmp_path / "mine.yaml", MotionChoices(loop=True))
+    assert motion.loops
+    assert motion.travel is Travel.IN_PLACE
+    assert "a loop is found" in own.warnings(tmp_path / "mine.yaml", MotionChoices(loop=True))[-1]
