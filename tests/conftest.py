@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,9 @@ from pipeline.errors import RenderUnavailable
 
 REFERENCE_ROOT = "ANIMATED_DRAWINGS_ROOT"
 NO_RIGHTS = ("ptrace is forbidden here", "mounts are forbidden here", "control groups are forbidden here", "namespaces are forbidden here")
-ALLOWED_SKIPS = ("needs a GPU", *NO_RIGHTS, *(() if os.environ.get(REFERENCE_ROOT) else (REFERENCE_ROOT,)))
+NO_TORCH = () if importlib.util.find_spec("torch") else ("the training needs",)
+"""`.ci/run` has a step in which torch is there."""
+ALLOWED_SKIPS = ("needs a GPU", *NO_TORCH, *NO_RIGHTS, *(() if os.environ.get(REFERENCE_ROOT) else (REFERENCE_ROOT,)))
 """What this machine can't run: no GPU, no rights, no reference data unless named. Any other skip is a fault in CI (`--strict-skips`)."""
 
 
