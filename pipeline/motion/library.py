@@ -246,11 +246,14 @@ def _path(kind: str, wanted: str | Path, folders: Sequence[Path], *, any_file: b
         return as_path
     if any_file and as_path.name and (as_path.suffix or not is_plain) and exists(as_path):
         return as_path
-    raise UnknownName(kind, str(wanted), _names(folders), note=_windows_note(str(wanted)))
+    raise UnknownName(kind, str(wanted), _names(folders), note=_file_note(str(wanted)))
 
 
-def _windows_note(wanted: str) -> str:
-    if not _WINDOWS_PATH.match(wanted):
-        return ""
-    inner = wanted[2:].replace("\\", "/").lstrip("/")
-    return f"this is a path of Windows: under WSL it is /mnt/{wanted[0].lower()}/{inner}"
+def _file_note(wanted: str) -> str:
+    """What to do about a name that is meant for a file, or ""."""
+    if _WINDOWS_PATH.match(wanted):
+        inner = wanted[2:].replace("\\", "/").lstrip("/")
+        return f"this is a path of Windows: under WSL it is /mnt/{wanted[0].lower()}/{inner}"
+    if Path(wanted).suffix or "/" in wanted:
+        return "there is no such file; `doodled motions` lists the motions that have names"
+    return ""
