@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import MotionFileError
 from pipeline.motion.clip import MotionClip
 from pipeline.motion.formats.point_layouts import JOINTS, POINTS, joints_from_points, points_body
-from pipeline.motion.formats.point_tracks import USUAL_RATE, PointError, PointTracks, point_tracks
+from pipeline.motion.formats.point_tracks import MAX_FRAMES, USUAL_RATE, PointError, PointTracks, point_tracks
 from pipeline.motion.formats.smoothing import smoothed
 from pipeline.motion.humanoid.orientation import up_axis_of
 from pipeline.motion.up_axis import UpAxis
@@ -24,7 +24,7 @@ LONG_GAP_S = 0.5
 
 
 class PointSource:
-    """JSON files of pose tools: COCO-17, BODY_25, MediaPipe's 33 and their kin."""
+    """JSON of pose tools, a file or a folder with one for each frame: COCO-17, BODY_25, MediaPipe's 33 and their kin."""
 
     title = "keypoints as JSON"
     suffixes = frozenset({".json"})
@@ -41,13 +41,25 @@ class PointSource:
 
 
 def _json(path: Path) -> object:
+    """A file's JSON, or that of a folder's files, one a frame in the order of their names, as OpenPose writes them."""
+    if not path.is_dir():
+        return _parsed(path, MAX_BYTES)
+    frames = []
+    left = MAX_BYTES
+    for file in sorted(path.glob("*.json"))[: MAX_FRAMES + 1]:
+        frames.append(_parsed(file, left))
+        left -= file.stat().st_size
+    return frames
+
+
+def _parsed(path: Path, most: int) -> object:
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(max(0, most) + 1)
     except OSError as error:
         raise MotionFileError(path, [f"the file can't be read: {error.strerror or error}"]) from error
-    if len(content) > MAX_BYTES:
-        raise MotionFileError(path, [f"the file is too big: expected at most {MAX_BYTES} bytes"])
+    if len(content) > most:
+        raise MotionFileError(path, [f"too big: expected at most {MAX_BYTES} bytes"])
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -24,12 +24,15 @@ def own_sources() -> tuple[MotionSource, ...]:
 
 
 def source_of(path: Path, sources: Sequence[MotionSource]) -> MotionSource:
-    """The format of a file that is there, by its content or else by its suffix.
+    """The format of a file that is there, by its content or else by its suffix; a folder may have keypoints, one JSON file a frame.
 
     Raises:
         MotionFileError: a folder, an unreadable file, or one of no format that is known; the message says what it is instead.
     """
     if path.is_dir():
+        by_frame = next((source for source in sources if ".json" in source.suffixes), None)
+        if by_frame is not None and next(path.glob("*.json"), None) is not None:
+            return by_frame
         raise MotionFileError(path, ["this is a folder, expected a motion file"])
     try:
         with path.open("rb") as file:

@@ -505,3 +505,15 @@ def test_what_is_wrong_with_an_animation_is_said(tmp_path, change, message) -> N
     path.write_bytes(rewritten(change))
     with pytest.raises(MotionFileError, match=message):
         GltfSource().read(path, None)
+
+
+def test_a_folder_with_a_file_for_each_frame_waves(library, tmp_path) -> None:
+    folder = tmp_path / "video"
+    folder.mkdir()
+    for number, frame in enumerate(written.openpose_frames()):
+        (folder / f"video_{number:012d}_keypoints.json").write_text(json.dumps(frame))
+    assert_waves(library, folder)
+    assert library.motion(folder).name == "video"
+    (folder / "video_000000000005_keypoints.json").write_text("{")
+    with pytest.raises(MotionFileError, match=r"000005_keypoints.json: this is no JSON"):
+        PointSource().read(folder, None)
