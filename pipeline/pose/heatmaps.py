@@ -46,8 +46,10 @@ def peaks_of_chances(chances: Singles, side: float) -> Floats:
     return peaks
 
 
-def middle_peak(chance: Singles, root: Floats, tip: Floats, side: float) -> Floats:
-    """(3,) like a row of `peaks_of_chances`: a limb's middle joint from its chances (C, C), given root and tip in px of the square.
+def middle_peak(chance: Singles, root: Floats, tip: Floats, side: float) -> tuple[Floats, float]:
+    """A limb's middle joint from its chances (C, C), given root and tip in px of the square, and how well it fits between them, 0..1.
+
+    The joint is (3,) like a row of `peaks_of_chances`.
 
     Halves of limbs are about as long as each other, also when the limb is bent: a place where they aren't is less likely, as in a
     pictorial structure (Felzenszwalb and Huttenlocher 2005, section 2). Of two elbows that the network can't decide between, one halfway
@@ -58,10 +60,23 @@ def middle_peak(chance: Singles, root: Floats, tip: Floats, side: float) -> Floa
     reach = [np.hypot(at[None, :] - x, at[:, None] - y) for x, y in (root[:2] * cells / side, tip[:2] * cells / side)]
     uneven = (reach[0] - reach[1]) / (reach[0] + reach[1] + SHORT_LIMB_CELLS)
     likely = chance * np.exp(-0.5 * (uneven / UNEVEN_HALVES) ** 2).astype(np.float32)
-    chosen = peaks_of_chances(likely[None] / max(float(likely.sum()), 1e-12), side)[0] * cells / side
+    fitting = peaks_of_chances(likely[None], side)[0]
+    chosen = fitting[:2] * cells / side
     is_near = np.hypot(at[None, :] - chosen[0], at[:, None] - chosen[1]) <= NEAR_CELLS + 1
     peak: Floats = peaks_of_chances((chance * is_near)[None], side)[0]  # which of them, not where in it: halves may differ a little
-    return peak
+    return peak, float(fitting[2])
+
+
+def most_likely_peaks(chance: Singles, count: int) -> Floats:
+    """(count, 3) peaks of one joint's chances (C, C), best first: x, y in shares of the square, and the share of the chance near there."""
+    left, cells = chance.copy(), len(chance)
+    at = np.arange(cells) + 0.5
+    peaks = np.empty((count, 3))
+    for row in range(count):
+        peaks[row] = peaks_of_chances(left[None], 1.0)[0]
+        x, y = peaks[row, :2] * cells
+        left[np.hypot(at[None, :] - x, at[:, None] - y) <= NEAR_CELLS + 1.5] = 0.0
+    return peaks
 
 
 def _window(chance: Singles, y: int, x: int) -> tuple[Floats, int, int]:

@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 
 from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
-from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_chances, middle_peak, peaks_of_chances
+from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_chances, peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_colour
+from pipeline.pose.limb_choice import with_limbs_chosen
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 
 MOST_FIGURES: Final = 5
@@ -51,7 +52,8 @@ IN_FIGURE: Final = 0.5
 MIRRORED: Final = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """Where each keypoint goes in a mirror: the figure's own left becomes its right."""
 
-LIMBS: Final = (*zip(SHOULDERS, ELBOWS, WRISTS, strict=True), *zip(HIPS, KNEES, ANKLES, strict=True))
+ARMS: Final = ((SHOULDERS[0], ELBOWS[0], WRISTS[0]), (SHOULDERS[1], ELBOWS[1], WRISTS[1]))
+LEGS: Final = ((HIPS[0], KNEES[0], ANKLES[0]), (HIPS[1], KNEES[1], ANKLES[1]))
 """Root, middle and tip of each arm and leg."""
 
 
@@ -183,10 +185,8 @@ def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
 
 def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
     """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn, and near there."""
-    peaks = peaks_of_chances(answer.chances, view.window.side)
-    for root, middle, tip in LIMBS:
-        peaks[middle, :2] = middle_peak(answer.chances[middle], peaks[root], peaks[tip], view.window.side)[:2]
-    placed = np.clip(view.window.back(peaks[:, :2]), 0.0, (rgb.shape[1], rgb.shape[0]))
+    peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, (ARMS, LEGS))
+    placed = np.clip(view.window.back(peaks[:, :2] * view.window.side), 0.0, (rgb.shape[1], rgb.shape[0]))
     keypoints = np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
     crop = np.array([0.0, 0.0, rgb.shape[1], rgb.shape[0]])
     mask = _over(crop, view, answer.mask)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.pose.heatmaps import joint_chances, most_likely_peaks, peaks_of_chances
+from pipeline.pose.limb_choice import with_limbs_chosen
+
+CELLS = 48
+LEFT, RIGHT = (0, 1, 2), (3, 4, 5)
+SHOULDERS, ELBOWS, HANDS = ((28, 14), (20, 14)), ((35, 20), (13, 20)), ((42, 26), (6, 26))
+"""Left before right, in cells."""
+
+EVERYWHERE = np.ones((96, 96), np.float32)
+
+
+def bumps(*places: tuple[float, float, float]) -> np.ndarray:
+    """Logits with peaks at x, y of a height."""
+    at = np.arange(CELLS) + 0.5
+    return np.max([height * np.exp(-((at[None] - x) ** 2 + (at[:, None] - y) ** 2) / 4) for x, y, height in places], axis=0)
+
+
+def chosen(hands: tuple[list[tuple[float, float, float]], ...], mask: np.ndarray = EVERYWHERE) -> np.ndarray:
+    """Both arms from their hands' peaks, in cells."""
+    logits = [
+        bumps(place) if isinstance(place, tuple) else bumps(*place)
+        for side in (0, 1)
+        for place in ((*SHOULDERS[side], 12.0), (*ELBOWS[side], 12.0), hands[side])
+    ]
+    chances = joint_chances(np.array(logits, np.float32))
+    return with_limbs_chosen(peaks_of_chances(chances, 1.0), chances, mask, [(LEFT, RIGHT)])[:, :2] * CELLS
+
+
+def test_clear_peaks_stay_where_they_are():
+    found = chosen(([(*HANDS[0], 12.0)], [(*HANDS[1], 12.0)]))
+    assert found[2] == pytest.approx(HANDS[0], abs=0.5)
+    assert found[5] == pytest.approx(HANDS[1], abs=0.5)
+    assert found[1] == pytest.approx(ELBOWS[0], abs=0.5)
+
+
+def test_both_hands_are_not_in_one_place_if_the_second_peak_fits():
+    left, right = (*HANDS[0], 12.0), (*HANDS[1], 11.6)
+    alone = peaks_of_chances(joint_chances(bumps((*HANDS[0], 12.0), right)[None].astype(np.float32)), 1.0)[0, :2] * CELLS
+    assert alone == pytest.approx(HANDS[0], abs=0.5)
+    found = chosen(([left], [(*HANDS[0], 12.0), right]))
+    assert found[2] == pytest.approx(HANDS[0], abs=0.5)
+    assert found[5] == pytest.approx(HANDS[1], abs=0.5)
+
+
+def test_folded_hands_may_meet():
+    together = (24, 26, 12.0)
+    found = chosen(([together], [together]))
+    assert found[2] == pytest.approx((24, 26), abs=0.5)
+    assert found[5] == pytest.approx((24, 26), abs=0.5)
+
+
+def test_hand_inside_the_mask_is_chosen_over_a_likelier_bow_outside():
+    mask = np.zeros((96, 96), np.float32)
+    mask[20:60] = 1.0
+    found = chosen(([(*HANDS[0], 11.6), (42, 4, 12.0)], [(*HANDS[1], 12.0)]), mask)
+    assert found[2] == pytest.approx(HANDS[0], abs=0.5)
+
+
+def test_peaks_are_listed_best_first_without_their_neighborhood():
+    chances = joint_chances(bumps((10, 10, 12.0), (38, 30, 11.0))[None].astype(np.float32))[0]
+    peaks = most_likely_peaks(chances, 3)
+    assert peaks[0, :2] * CELLS == pytest.approx((10, 10), abs=0.5)
+    assert peaks[1, :2] * CELLS == pytest.approx((38, 30), abs=0.5)
+    assert peaks[0, 2] > peaks[1, 2] > 10 * peaks[2, 2]
