@@ -502,7 +502,7 @@ def test_hint_of_failure_wins_over_default(tmp_path: Path) -> None:
     assert not daemon.logged("job.failed")[0].get("stack")
 
 
-def test_logs_upstream_retries(tmp_path: Path) -> None:
+def test_logs_retried_requests(tmp_path: Path) -> None:
     def work(task: Task) -> TaskResult:
         result = fake_result(task)
         result.retries.append(RetriedRequest("http://models:8080/x", "detector", 503, "overloaded", 1, 12.0))
