@@ -23,6 +23,8 @@ FRAME_TIME = Fraction(1, 20)
 """HumanML3D has 20 frames a second (its paper, section 3); the files don't say it."""
 MAX_BYTES = 256 << 20
 FEATURES = 263
+_NO_ARRAY = (ValueError, TypeError, OverflowError, RecursionError, EOFError, SyntaxError, TokenError)
+"""What numpy raises at a damaged header, which it evaluates as a Python literal."""
 JOINTS = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle", "spine3", "left_foot",
     "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
@@ -116,7 +118,7 @@ def _array(path: Path) -> Floats:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
     except OSError as error:
         raise MotionFileError(path, [f"the file can't be read: {error.strerror or error}"]) from error
-    except (ValueError, EOFError, SyntaxError, TokenError) as error:
+    except _NO_ARRAY as error:
         hint = (
             "it may hold Python objects, which are not read: save its motion array alone"
             if "objects" in str(error) or "pickle" in str(error)

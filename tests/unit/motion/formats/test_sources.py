@@ -319,6 +319,16 @@ def test_pickled_objects_are_not_loaded(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
+    "header", ["{-1: '<f4', 'shape': (3,)}", "{'shape': (", "{'descr': '<f4', 'fortran_order': False, 'shape': (9" + "9" * 30 + ",)}"]
+)
+def test_a_damaged_header_is_refused(tmp_path, header) -> None:
+    path = tmp_path / "wave.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    with pytest.raises(MotionFileError, match=r"no array of numbers|can't be read"):
+        DiffusionSource().read(path, None)
+
+
+@pytest.mark.parametrize(
     ("array", "message"),
     [
         (np.zeros((5, 7, 3)), r"found an array \(5, 7, 3\)"),
