@@ -171,14 +171,15 @@ class MotionLibrary:
         return body_config(body, f"found in {motion.name}", is_flat=is_flat)
 
     def _named_retarget(self, joint_names: Sequence[str]) -> RetargetConfig | None:
+        """The first configuration all of whose joints are there, or else the first whose needed ones are: toes may be missing."""
         have = set(joint_names)
         names = self.retarget_names()
         families = [name for name in _FAMILIES if name in names]
-        for name in (*families, *(name for name in names if name not in families)):
-            config = self.retarget(name)
-            if have.issuperset(spelt_as(config, joint_names).needed_joints):
-                return config
-        return None
+        configs = [self.retarget(name) for name in (*families, *(name for name in names if name not in families))]
+        spelt = [spelt_as(config, joint_names) for config in configs]
+        whole = (config for config, named in zip(configs, spelt, strict=True) if have.issuperset(named.motion_joints))
+        enough = (config for config, named in zip(configs, spelt, strict=True) if have.issuperset(named.needed_joints))
+        return next(whole, None) or next(enough, None)
 
     def _config(self, path: Path) -> MotionConfig:
         return self._configs.get(path, lambda file: read_motion_config(file, roots=self._roots))

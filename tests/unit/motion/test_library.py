@@ -239,3 +239,13 @@ def test_a_root_of_a_yaml_carries_the_body_and_is_named(folder, library):
     assert without.travel is Travel.FULL
     with pytest.raises(ConfigError, match=r"root: body\.bvh has no joint 'Hip'; did you mean Hips"):
         library.motion(add_motion(folder, "wrong", root="Hip", **joints))
+
+
+def test_a_configuration_with_all_its_joints_goes_before_one_without_toes(folder, library):
+    """CMU's joints are enough for our own configuration, but all there for CMU's."""
+    names = library.retarget("cmu").motion_joints
+    (folder / "cmu.bvh").write_text(bvh_text([(name, (index % 3, 10 - index, index % 2)) for index, name in enumerate(names)]))
+    assert library.matching_retarget(library.motion(folder / "cmu.bvh")).name == "cmu"
+    without_toes = [name for name in names if "Toe" not in name and "Fingers" not in name]
+    (folder / "toeless.bvh").write_text(bvh_text([(name, (index % 3, 10 - index, index % 2)) for index, name in enumerate(without_toes)]))
+    assert library.matching_retarget(library.motion(folder / "toeless.bvh")).name in {"cmu", "doodled"}
