@@ -78,7 +78,9 @@ def derived_motion(path: Path, clip: MotionClip, choices: MotionChoices, family:
     names = without_namespace(clip.joint_names)
     body = _checked(path, names, body_of(clip, choices, family))
     pairs = body.facing_pairs
-    keep, parents = joints_from(names.index(body.hips), clip.parents, [names.index(joint) for joint in body.joints])
+    driving = spelt_as(family, names).needed_joints if family is not None else ()
+    needed = [names.index(joint) for joint in (*body.joints, *driving) if joint in names]
+    keep, parents = joints_from(names.index(body.hips), clip.parents, needed)
     joint_names = tuple(names[joint] for joint in keep)
     positions = upright(clip.positions[:, keep], body.up)
     notes = list(clip.notes)
