@@ -15,7 +15,16 @@ import numpy as np
 
 from pipeline.errors import NoFigureFound, PredictionRefused
 from pipeline.ports import Predictor, Stopwatch
-from pipeline.stages.detect import Chosen, chosen_boxes, grown, settled, touched_sides
+from pipeline.stages.detect import (
+    LEAST_PART_SCORE,
+    Chosen,
+    chosen_boxes,
+    grown,
+    moved_from_part,
+    overlapping_parts,
+    settled,
+    touched_sides,
+)
 from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, turn_note, turned_drawing
 from pipeline.stages.rig import rigging
 from pipeline.stages.segment import mask_by_ink, mask_by_model
@@ -85,7 +94,7 @@ def annotated(
     """
     options = options or AnnotateOptions()
     with stopwatch.lap("detect"):
-        turn, drawing, detections = _upright(drawing, predictor)
+        turn, drawing, detections = _upright(drawing, predictor, options.min_score)
         height, width = drawing.rgb.shape[:2]
         chosen = chosen_boxes(detections, width, height, all_figures=options.all_figures, min_score=options.min_score)
     figures = [_figure(drawing, choice, predictor, name, stopwatch) for choice, name in zip(chosen, _names(len(chosen)), strict=True)]
@@ -100,10 +109,10 @@ def _names(count: int) -> list[str]:
     return ["figure"] if count == 1 else [f"figure {number}" for number in range(1, count + 1)]
 
 
-def _upright(drawing: Drawing, predictor: Predictor) -> tuple[Turn, Drawing, tuple[Detection, ...]]:
+def _upright(drawing: Drawing, predictor: Predictor, min_score: float) -> tuple[Turn, Drawing, tuple[Detection, ...]]:
     """The drawing turned upright, by how much, and the detections in it, in its px.
 
-    Other turns than the given one are tried only if that one does not convince.
+    Other turns than the given one are tried only if that one does not convince, and parts of the image only if no turn has a figure.
     """
     small = _at_most(drawing.rgb, DETECTOR_SIDE)
     found: dict[Turn, tuple[Detection, ...]] = {0: predictor.detections(small)}
@@ -114,8 +123,21 @@ def _upright(drawing: Drawing, predictor: Predictor) -> tuple[Turn, Drawing, tup
         found[turn] = predictor.detections(turned_pixels(small, turn))
         scores[turn] = best_score(found[turn])
     turn = best_turn(scores)
+    if scores[turn] < min_score:
+        turn, found[0] = 0, found[0] + _detections_in_parts(small, predictor)
     scale = max(drawing.rgb.shape[:2]) / max(small.shape[:2])
     return turn, turned_drawing(drawing, turn), tuple(_scaled(detection, scale) for detection in found[turn])
+
+
+def _detections_in_parts(small: Bytes, predictor: Predictor) -> tuple[Detection, ...]:
+    """Sure detections of figures that are small in the image, in its px."""
+    height, width = small.shape[:2]
+    found: list[Detection] = []
+    for part in overlapping_parts(width, height):
+        rows, columns = slice(int(part.top), int(part.bottom)), slice(int(part.left), int(part.right))
+        moved = (moved_from_part(seen, part, width, height) for seen in predictor.detections(np.ascontiguousarray(small[rows, columns])))
+        found += [seen for seen in moved if seen is not None and seen.score >= LEAST_PART_SCORE]
+    return tuple(found)
 
 
 def _scaled(detection: Detection, scale: float) -> Detection:

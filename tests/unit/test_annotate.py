@@ -238,3 +238,45 @@ def test_upright_drawing_with_sure_detection_is_not_turned_to_look_again():
     sheet = Sheet("outlined")
     annotated(sheet.drawing, sheet, stopwatch=Laps())
     assert len(sheet.asked) == 2  # one detection, one pose
+
+
+class FarSheet(Sheet):
+    """A sheet on a large table: its figure is seen only in a part of the image."""
+
+    def __init__(self, *, score: float = 0.8) -> None:
+        super().__init__("outlined")
+        self.near, self.score = self.rgb, score
+        height, width = self.rgb.shape[:2]
+        self.rgb = np.full((3 * height, 3 * width, 3), 120, np.uint8)
+        self.rgb[40 : 40 + height, 30 : 30 + width] = self.near
+
+    def detections(self, rgb: np.ndarray) -> tuple[Detection, ...]:
+        self.asked.append(rgb.shape)
+        corner = rgb[40 : 40 + self.near.shape[0], 30 : 30 + self.near.shape[1]]
+        if rgb.shape == self.rgb.shape or not np.array_equal(corner, self.near):
+            return ()
+        box = self.boxes[0]
+        return (Detection(Box(box.left + 30, box.top + 40, box.right + 30, box.bottom + 40), self.score),)
+
+
+@pytest.fixture
+def large_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images are not reduced, so that a part is found again by its pixels."""
+    monkeypatch.setattr("pipeline.annotate.DETECTOR_SIDE", 10_000)
+
+
+@pytest.mark.usefixtures("large_detector")
+def test_small_figure_is_found_in_a_part_of_the_image():
+    sheet = FarSheet()
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    box, seen = figure.annotation.box, sheet.boxes[0]
+    assert box.left <= seen.left + 30 < seen.right + 30 <= box.right
+    assert box.top <= seen.top + 40 < seen.bottom + 40 <= box.bottom
+    assert figure.turn == 0
+
+
+@pytest.mark.usefixtures("large_detector")
+def test_unsure_figure_in_a_part_of_the_image_is_not_believed():
+    sheet = FarSheet(score=0.4)
+    with pytest.raises(NoFigureFound):
+        annotated(sheet.drawing, sheet, stopwatch=Laps())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import NoFigureFound
-from pipeline.stages.detect import Sides, chosen_boxes, grown, settled, touched_sides
+from pipeline.stages.detect import Sides, chosen_boxes, grown, moved_from_part, overlapping_parts, settled, touched_sides
 from pipeline.types import Box, Detection
 
 WIDTH, HEIGHT = 800, 600
@@ -98,3 +98,20 @@ def test_a_mask_touches_the_sides_that_it_comes_near():
     mask[5:19, 10:12] = True
     assert touched_sides(mask) == Sides(left=False, top=False, right=False, bottom=True)
     assert not touched_sides(mask[:10] & False)
+
+
+def test_parts_cover_the_image_and_overlap():
+    seen = np.zeros((80, 101), int)
+    for part in overlapping_parts(101, 80):
+        seen[int(part.top) : int(part.bottom), int(part.left) : int(part.right)] += 1
+    assert seen.min() >= 1
+    assert seen[40, 50] == 5
+
+
+def test_figure_that_a_part_cuts_is_left_to_the_others():
+    part = overlapping_parts(100, 100)[3]
+    assert (part.left, part.right) == (40.0, 100.0)
+    whole = moved_from_part(Detection(Box(5, 5, 60, 40), 0.9), part, 100, 100)
+    assert whole is not None
+    assert whole.box == Box(45.0, 45.0, 100.0, 80.0)
+    assert moved_from_part(Detection(Box(0, 5, 30, 40), 0.9), part, 100, 100) is None
