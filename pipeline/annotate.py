@@ -28,6 +28,7 @@ from pipeline.stages.detect import (
 from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, turn_note, turned_drawing
 from pipeline.stages.rig import rigging
 from pipeline.stages.segment import mask_by_ink, mask_by_model
+from pipeline.stages.trust import evidence, trusted
 from pipeline.types import (
     KEYPOINT_NAMES,
     AnnotatedFigure,
@@ -40,7 +41,6 @@ from pipeline.types import (
     Drawing,
     Floats,
     Pose,
-    Quality,
     Singles,
     Turn,
     turned_pixels,
@@ -155,7 +155,8 @@ def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, s
     annotation = _annotation(crop, mask, pose.keypoints, chosen.detection.score)
     alpha = np.full(mask.shape, 255, np.uint8) if crop.alpha is None else crop.alpha
     character = Character(np.dstack([crop.rgb, alpha]), mask, rigged.rig, name, refusal + rigged.repairs)
-    return AnnotatedFigure(annotation, character, Quality(rigged.quality.score, refusal + rigged.quality.reasons))
+    found = evidence(chosen.detection.score, pose.keypoints, mask, pose.mask)
+    return AnnotatedFigure(annotation, character, trusted(found, refusal + rigged.quality.reasons, pose.keypoints))
 
 
 def _cut_out(drawing: Drawing, chosen: Chosen, predictor: Predictor, stopwatch: Stopwatch) -> tuple[_Crop, Pose, Bools, tuple[str, ...]]:

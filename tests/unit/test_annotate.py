@@ -134,8 +134,8 @@ def test_a_pose_estimator_that_refuses_leaves_it_to_the_outline():
     sheet = Sheet("outlined")
     sheet.refuses = True
     (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
-    assert figure.quality.reasons[0] == "the pose estimator refused this figure: no skeleton"
-    assert figure.character.repairs[0] == figure.quality.reasons[0]
+    assert "the pose estimator refused this figure: no skeleton" in figure.quality.reasons
+    assert figure.character.repairs[0] in figure.quality.reasons
 
 
 def test_models_mask_decides_where_it_is_sent():

@@ -1,0 +1,79 @@
+"""How far a figure can be trusted: the chance that its box, mask and all its limb joints are right.
+
+A logistic regression over four measures, fitted by `torchserve/training/quality.py` on 306 held-out synthetic images (seeds from
+9500000 and 9600000; 74 % of their figures all right). In five-fold cross-validation 61 % of the figures below 0.5 are wrong, and 19 %
+of those above.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.ink.bone_lines import SHOULDERS
+from pipeline.types import KEYPOINT_NAMES, Bools, Floats, Quality, Singles
+
+INTERCEPT = -15.495
+WEIGHTS = (2.870, 1.494, 7.460, 7.617)
+"""Of the detection score, the weakest and the mean score of the limb joints, and the agreement of the masks."""
+
+TYPICAL_AGREEMENT = 0.87
+"""The median, for models without a mask."""
+
+DOUBTFUL = 0.5
+"""Below it a figure is more likely wrong than right, and a note says so."""
+
+FIGURE = 0.5
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for a figure, each 0..1.
+
+    Attributes:
+        detection_score: of its box.
+        weakest_joint, mean_joint: scores of the limb joints.
+        agreement: intersection over union of the final mask and the model's.
+    """
+
+    detection_score: float
+    weakest_joint: float
+    mean_joint: float
+    agreement: float
+
+
+def evidence(detection_score: float, keypoints: Floats, mask: Bools, likelihood: Singles | None) -> Evidence:
+    """Measures of a figure with keypoints (17, 3), a mask (h, w), and the model's mask (n, m) of the same crop."""
+    scores = limb_scores(keypoints)
+    agreement = TYPICAL_AGREEMENT if likelihood is None else mask_agreement(mask, likelihood)
+    return Evidence(detection_score, min(scores), sum(scores) / len(scores), agreement)
+
+
+def limb_scores(keypoints: Floats) -> list[float]:
+    """Scores of shoulders, elbows, wrists, hips, knees and ankles; 0 for what is no number."""
+    scores: list[float] = np.nan_to_num(keypoints[SHOULDERS[0] :, 2]).tolist()
+    return scores
+
+
+def mask_agreement(mask: Bools, likelihood: Singles) -> float:
+    """Intersection over union of a mask (h, w) and a model's (n, m) of the same crop, at the model's resolution."""
+    (height, width), (rows, columns) = mask.shape, likelihood.shape
+    own = mask[np.ix_(np.arange(rows) * height // rows, np.arange(columns) * width // columns)]
+    seen = likelihood > FIGURE
+    common, either = int(np.count_nonzero(own & seen)), int(np.count_nonzero(own | seen))
+    return common / max(1, either)
+
+
+def trusted(found: Evidence, reasons: tuple[str, ...], keypoints: Floats) -> Quality:
+    """The quality of a figure; `reasons` are the rig's own."""
+    values = (found.detection_score, found.weakest_joint, found.mean_joint, found.agreement)
+    score = float(1 / (1 + np.exp(-(INTERCEPT + np.dot(WEIGHTS, values)))))
+    if score < DOUBTFUL:
+        scores = limb_scores(keypoints)
+        weakest = KEYPOINT_NAMES[SHOULDERS[0] + scores.index(min(scores))].replace("_", " ")
+        doubt = (
+            f"this figure is probably not all right: its box scored {found.detection_score:.2f}, its {weakest} {found.weakest_joint:.2f}"
+        )
+        reasons = (doubt, *reasons)
+    return Quality(round(score, 3), reasons)

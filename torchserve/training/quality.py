@@ -1,0 +1,108 @@
+"""Fit the quality score: `quality.py [COUNT, 100 or more] [FIRST_SEED]` prints the constants of `pipeline/stages/trust.py`.
+
+Held-out synthetic images go through the pipeline as a user's do. A figure is right if its box overlaps by half, every visible limb joint is
+within 0.1 of the longer side, and the mask differs by at most 5 % outside a band of 1.5 % along its edge.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import cv2
+import numpy as np
+from drawings.sample import LabelledFigure, drawn_sample
+from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
+
+from pipeline import annotate
+from pipeline.adapters.embedded import EmbeddedPredictor
+from pipeline.errors import NoFigureFound
+from pipeline.pose.heatmaps import box_overlap
+from pipeline.stages import trust
+from pipeline.types import AnnotatedFigure, Drawing
+
+SIDE = 800
+RIDGE = 1e-2
+ROUNDS = 60
+FOLDS = 5
+
+
+class NoStopwatch:
+    """Measures nothing."""
+
+    def lap(self, stage: str) -> AbstractContextManager[None]:  # noqa: ARG002  # the protocol's
+        """Do nothing."""
+        return nullcontext()
+
+
+def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
+    """Whether box, visible limb joints and mask match the label."""
+    box, longer = found.annotation.box, max(label.box[2] - label.box[0], label.box[3] - label.box[1])
+    if found.turn or box_overlap(np.array([box.left, box.top, box.right, box.bottom]), np.array(label.box)) < 0.5:
+        return False
+    joints, limbs = found.annotation.keypoints[5:, :2] + (box.left, box.top), label.keypoints[5:]
+    apart = np.linalg.norm(joints - limbs[:, :2], axis=1)[limbs[:, 2] == 2]
+    whole = np.zeros(label.mask.shape, bool)
+    whole[int(box.top) : int(box.bottom), int(box.left) : int(box.right)] = found.annotation.mask
+    band = 2 * max(3, round(0.015 * longer)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (band, band))
+    mask = label.mask.astype(np.uint8)
+    far = (whole != label.mask) & (cv2.dilate(mask, kernel) == cv2.erode(mask, kernel))
+    return bool((apart <= 0.1 * longer).all() and far.sum() <= 0.05 * mask.sum())
+
+
+def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 4) evidence and (n,) whether right, of `count` held-out images with figures."""
+    predictor, seen = EmbeddedPredictor(), []
+    collected: list[trust.Evidence] = []
+    original = trust.evidence
+
+    def recorded(*arguments: Any) -> trust.Evidence:  # passed through
+        collected.append(original(*arguments))
+        return collected[-1]
+
+    annotate.evidence = recorded  # type: ignore[attr-defined]
+    for seed in range(first, first + count):
+        sample = drawn_sample(seed, size=SIDE, split="heldout")
+        try:
+            best = annotate.annotated(Drawing(sample.rgb, None, ""), predictor, stopwatch=NoStopwatch())[0]
+        except NoFigureFound:
+            continue
+        one = collected[-1]
+        values = (one.detection_score, one.weakest_joint, one.mean_joint, one.agreement)
+        seen.append((*values, any(is_right(best, label) for label in sample.figures)))
+    rows = np.array(seen, float)
+    return rows[:, :-1], rows[:, -1]
+
+
+def fitted(values: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(5,) intercept and weights of a ridge-regularized logistic regression, by Newton's method."""
+    mean, spread = values.mean(axis=0), values.std(axis=0)
+    terms = np.column_stack([np.ones(len(values)), (values - mean) / spread])
+    ridge, weights = RIDGE * np.diag([0.0, 1, 1, 1, 1]), np.zeros(5)
+    for _ in range(ROUNDS):
+        chance = 1 / (1 + np.exp(-terms @ weights))
+        slope = terms.T @ (right - chance) / len(right) - ridge @ weights
+        weights += np.linalg.solve(terms.T @ (terms * (chance * (1 - chance))[:, None]) / len(right) + ridge, slope)
+    scaled = weights[1:] / spread
+    return np.array([weights[0] - scaled @ mean, *scaled])
+
+
+def main() -> None:
+    """Fit and print."""
+    count, first = (int(number) for number in (*sys.argv[1:3], *("300", "9600000")[len(sys.argv) - 1 :]))
+    values, right = measured(first, count)
+    folds = np.arange(len(right)) % FOLDS
+    chance = np.zeros(len(right))
+    for fold in range(FOLDS):
+        weights = fitted(values[folds != fold], right[folds != fold])
+        chance[folds == fold] = 1 / (1 + np.exp(-(weights[0] + values[folds == fold] @ weights[1:])))
+    low = chance < trust.DOUBTFUL
+    print("intercept and weights:", np.round(fitted(values, right), 3).tolist())
+    print(f"{len(right)} images, {right.mean():.1%} right; below {trust.DOUBTFUL}: {low.sum()}, {1 - right[low].mean():.0%} of them wrong;")
+    print(f"above: {1 - right[~low].mean():.0%} wrong")
+
+
+if __name__ == "__main__":
+    main()
