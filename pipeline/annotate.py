@@ -1,4 +1,4 @@
-"""A drawing becomes characters, one line a stage.
+"""Find the figures of a drawing and turn them into characters, one line a stage.
 
     drawing --detect--> boxes --segment--> masks --pose--> keypoints --segment again--> masks --rig--> characters
 
@@ -47,7 +47,7 @@ from pipeline.types import (
 )
 
 DETECTOR_SIDE = 1000
-"""The detector sees the picture with at most this longer side, px (COMPAT.md, section 1)."""
+"""The detector receives the image with at most this longer side, px, as AnimatedDrawings' does."""
 
 CROP_SIDE = 1000
 """A figure is cut out at this size at most, px: more than any frame shows of it."""
@@ -89,8 +89,8 @@ def annotated(
 
     Raises:
         NoFigureFound: no box is good enough, or nothing is drawn in those that are.
-        PredictionRefused: the detector can't answer for this picture. (Without the pose estimator's answer, the mask has to do.)
-        UpstreamError: the predictor can't answer anybody now.
+        PredictionRefused: the detector can't process this image. (If the pose model can't, the mask alone gives the joints.)
+        UpstreamError: the model server is unavailable.
     """
     options = options or AnnotateOptions()
     with stopwatch.lap("detect"):

@@ -27,7 +27,7 @@ THINNING_ROUNDS = 12
 """Ink thicker than twice this is no line, and has no end to be bridged from; px at half the size."""
 
 BORDER_SHARE = 0.12
-"""Ink that lies along the border for more of its outline than this is not joined to anything."""
+"""Ink with more than this share of its outline along the border is not joined to anything."""
 
 LEAST_PIECE_PX = 10
 """Smaller specks of ink are joined to nothing."""

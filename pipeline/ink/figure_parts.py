@@ -40,10 +40,10 @@ HOLE_SHARE = 0.004
 """See-through holes are at least this share of the figure."""
 
 BETWEEN_LIMBS = 0.5
-"""Paper at the border that lies between limbs for so much of it is none of the figure's inside."""
+"""Paper at the border is outside of the figure if this share of it is between limbs."""
 
 SEE_THROUGH = 0.8
-"""So much of a hole lies between limbs if one looks through it there."""
+"""A hole is a real gap if this share of it is between limbs."""
 
 MOST_NIBS = 0.03
 """Thorns are no larger share of a figure."""

@@ -123,7 +123,7 @@ def _thickness(ink: Bools, rows: Ints) -> tuple[Ints, Ints]:
 
 
 def _cut(ink: Bools, rows: Ints, above: Ints, below: Ints, usual: float) -> Bools:
-    """Take the line out where nothing stands on it; beneath what stands on it, only what lies below the line's upper edge."""
+    """Remove the line where nothing stands on it; beneath feet, only the part below the line's upper edge."""
     left = ink.copy()
     centre = _smoothed(rows + (below - above) / 2, np.abs(above + below - usual) < max(2.0, 0.5 * usual))
     half = max(1, round(usual / 2)) + 1

@@ -104,7 +104,7 @@ def dilated(mask: Bools, radius: int) -> Bools:
 
 
 def opened(mask: Bools, radius: int) -> Bools:
-    """The mask without what is thinner than a disc, px. What lies beyond the border counts as mask."""
+    """The mask without what is thinner than a disc, px. Pixels beyond the border count as mask."""
     if radius < 1:
         return mask
     wide = cv2.copyMakeBorder(mask.astype(np.uint8), radius, radius, radius, radius, cv2.BORDER_REPLICATE)

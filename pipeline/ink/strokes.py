@@ -118,7 +118,7 @@ def _traced(alive: Bytes, row: int, column: int, steps: int) -> tuple[list[tuple
 def bridges(ends: Ints, directions: Floats, skeleton: Bools, thickness: Singles, *, reach_px: float) -> Ints:
     """Lines that close the gaps of an outline.
 
-    Two ends are joined if each lies ahead of the other (within 60 degrees of its direction) and the gap between their inks is within
+    Two ends are joined if each is ahead of the other (within 60 degrees of its direction) and the gap between their inks is within
     `reach_px`; an end is joined to the nearest line straight ahead (within 35 degrees) if that is within 0.7 of it.
 
     Args:

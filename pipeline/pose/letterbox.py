@@ -1,6 +1,6 @@
 """A window of a picture, scaled into a square without changing its proportions: what a network sees, and the way back.
 
-Coordinates are edges, as everywhere: pixel centres lie at +0.5. What lies outside the picture is paper, not a repetition of its border,
+Coordinates are edges, as everywhere: pixel centers are at +0.5. Pixels outside the image are paper, not a repetition of its border,
 which would grow limbs where the picture cuts them.
 """
 
@@ -19,12 +19,12 @@ RIM_SHARE = 0.03
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where in the square a picture lies.
+    """Position and scale of an image in the square.
 
     Attributes:
         side: of the square, px.
         scale: square px per picture px.
-        left, top: where in the square the picture's top-left corner lies, px; negative if it is outside.
+        left, top: position of the image's top-left corner in the square, px; negative if it is outside.
     """
 
     side: int

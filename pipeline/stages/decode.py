@@ -1,4 +1,4 @@
-"""What a decoded picture goes through, whatever its format was: how far it is reduced, which way is up, what is transparent.
+"""Normalize a decoded image of any format: reduction, EXIF orientation, bit depth, transparency.
 
 Owns the limits and the pure arithmetic on pixels. Refuses files and codecs (`pipeline.adapters.reading.image_reader` has those).
 Orientation: EXIF 2.32 (CIPA DC-008), 4.6.4, tag 0x0112.
@@ -30,7 +30,7 @@ _LEAST_SHARE = 0.75
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """How big a stranger's picture may be, and how big it is worked on. All of it is checked before anything is decoded.
+    """Limits of an untrusted image, and the size that it is reduced to. They are checked before anything is decoded.
 
     Attributes:
         max_bytes: of the file.

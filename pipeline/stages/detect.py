@@ -1,7 +1,7 @@
-"""Which of a detector's boxes are figures, and how large the crop around each is.
+"""Choose the figures among a detector's boxes, and the size of the crop around each.
 
-The original takes the best box as it is, and cuts what it cuts (COMPAT.md, sections 1 and 6). Here boxes of one figure are merged, padded,
-and grown where the figure goes on beyond them.
+AnimatedDrawings takes the best box as it is, even if that cuts a limb (etc/doc/file-formats.md, "Annotation folder"). Here boxes of one
+figure are merged, padded, and grown where the figure goes on beyond them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SAME_OVERLAP = 0.5
 """Boxes with this intersection over union show the same figure."""
 
 INSIDE_SHARE = 0.8
-"""A box of which so much lies inside another shows a part of it."""
+"""A box with this share of its area inside another one shows a part of the same figure."""
 
 COMPARABLE = 0.6
 """A second box has a say in the first one's size if its score is at least this share of the first one's."""

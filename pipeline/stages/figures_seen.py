@@ -35,7 +35,7 @@ SMALL_PIECE_SHARE: Final = 0.02
 PIECE_GAP: Final = 0.02
 """Of the square's side: pieces of a mask that are no farther apart are one, as lines of chalk or crayon leave gaps."""
 STRAY_REACH: Final = 0.1
-"""Of the proposed box's longer side: pieces of a mask of which most lies farther outside are of something else."""
+"""Of the proposed box's longer side: pieces of a mask with most of their area farther outside belong to something else."""
 LEAST_AGREEMENT: Final = 0.4
 """A mask whose bounds overlap the proposed box less is of something else, and does not move it."""
 SETTLED_OVERLAP: Final = 0.85
@@ -63,7 +63,7 @@ class NetworkView:
 
     Attributes:
         pixels: (S, S, 3) uint8.
-        window: where the picture lies in it.
+        window: position and scale of the image in it.
     """
 
     pixels: Bytes
@@ -194,7 +194,7 @@ def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
 
 
 def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes, *, strays: bool = False) -> tuple[Floats, float]:
-    """The bounds of the mask in px of the picture, and how far they overlap the proposed box; with or without what lies astray."""
+    """The bounds of the mask in px of the picture, and how far they overlap the proposed box; with or without stray pieces."""
     edges = _mask_bounds(answer.mask, None if strays else view.window.into(proposal.box.reshape(2, 2)).reshape(4))
     if edges is None:
         return proposal.box, 0.0
@@ -240,7 +240,7 @@ def _mask_bounds(mask: Singles, proposed: Floats | None) -> Floats | None:
 
 
 def _share_inside(stats: Floats, box: Floats) -> float:
-    """How much of a piece's bounds lies in the box."""
+    """Share of a piece's bounds inside the box."""
     left, top = stats[cv2.CC_STAT_LEFT], stats[cv2.CC_STAT_TOP]
     wide, tall = stats[cv2.CC_STAT_WIDTH], stats[cv2.CC_STAT_HEIGHT]
     across = min(left + wide, box[2]) - max(left, box[0])

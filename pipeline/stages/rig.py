@@ -1,8 +1,8 @@
-"""A rig that always works: keypoints and a mask become the original's sixteen joints, whatever the network saw.
+"""Rig a figure: 17 keypoints and a mask become AnimatedDrawings' sixteen joints, whatever the model saw.
 
-Joints follow COMPAT.md, section 1: `root` and `hip` are the middle of the hips, `torso` that of the shoulders, `neck` is the nose. What
-was not seen is inferred (`pipeline.pose.joint_repair`), every joint ends inside the mask, and the drawing's quality says how much of that
-was necessary.
+Joints follow etc/doc/file-formats.md ("Keypoints to joints"): `root` and `hip` are the middle of the hips, `torso` that of the shoulders,
+`neck` is the nose. Joints that were not seen are inferred (`pipeline.pose.joint_repair`), every joint ends inside the mask, and the
+quality says how much of that was necessary.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ JOINTS: tuple[tuple[str, str | None, tuple[int, ...]], ...] = (
     ("left_knee", "left_hip", (KNEES[0],)),
     ("left_foot", "left_knee", (ANKLES[0],)),
 )
-"""Name, parent, and the keypoints whose mean it is; COMPAT.md, section 1."""
+"""Name, parent, and the keypoints whose mean it is (etc/doc/file-formats.md, "Keypoints to joints")."""
 
 LEAST_BONE = 0.02
 """Bones of arms and legs are at least this share of the longer side long."""
@@ -124,7 +124,7 @@ def _quality(keypoints: Floats, work: Repaired, points: Floats, mask: Bools, mov
 
 
 def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> list[tuple[float, str]]:
-    """What was mended, and where mask and joints tell different stories: which share of the trust each leaves, and a sentence."""
+    """Repairs, and contradictions between mask and joints: the factor that each leaves of the score, and a sentence."""
     body = list(BODY)
     doubts = []
     unseen = int((~work.seen[body]).sum())

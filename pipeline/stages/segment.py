@@ -45,7 +45,7 @@ SMALLEST_SIDE = 8
 """Px; in a smaller crop everything is figure."""
 
 GENEROUS_PX = 2
-"""The mask goes so far beyond the ink, at the size that is looked at, as the original's does (COMPAT.md, section 1)."""
+"""The mask extends so far beyond the ink, at the reduced size, as AnimatedDrawings' does (etc/doc/file-formats.md, "Annotation folder")."""
 
 SEED_PX = 3
 COLOUR_SEED_PX = 12
