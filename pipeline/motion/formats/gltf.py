@@ -99,7 +99,8 @@ class GltfFile:
         if stride < width or end > len(content) or shape[0] * shape[1] > len(content):
             raise MotionFileError(self.path, [f"{where}: its numbers lie outside the file's data"])
         rows = np.ndarray(shape, dtype, content, start, (stride, dtype.itemsize))
-        return rows.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signaling NaN: all are looked for afterwards
+            return rows.astype(np.float64)
 
     def _replace_sparse(self, accessor: Mapping[str, Any], values: Floats, dtype: np.dtype[Any], where: str) -> None:
         sparse = accessor["sparse"]
