@@ -1,4 +1,4 @@
-"""AnimatedDrawings' motion and retarget YAML files (COMPAT.md, sections 4 and 5).
+"""AnimatedDrawings' motion and retarget YAML files (etc/doc/file-formats.md, "Motion configuration", "Retarget configuration").
 
 All of its keys are read, with six of our own in motion files: `loops`, `title`, `retarget`, `root`, `clip` and
 `travel`. Where it insists on Python tuples,

@@ -1,4 +1,4 @@
-"""The motion that a motion YAML file describes (COMPAT.md, section 4)."""
+"""The motion that a motion YAML file describes (etc/doc/file-formats.md, "Motion configuration")."""
 
 from __future__ import annotations
 

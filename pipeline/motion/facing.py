@@ -1,6 +1,6 @@
 """Turning a motion's skeleton so that the body faces one way, and flattening it onto a plane.
 
-COMPAT.md, section 9 ("Motion", "Projection", "Orientations"). BVH world, y up; a body that faces +X is seen from the front by a viewer at
+etc/doc/algorithm.md ("Motion", "Projection", "Orientations"). BVH world, y up; a body that faces +X is seen from the front by a viewer at
 +X: its picture has x = -z, y = y, and depth x. Seen from the side (viewer at +Z) it has x = x, y = y, and depth z.
 """
 

@@ -21,7 +21,7 @@ class UpAxis(StrEnum):
 
 
 # Which of the file's axes become x, y and z, and with which sign; each is a rotation (its determinant is 1). `+z` is AnimatedDrawings'
-# Euler rotation y, x of (-90, -90) degrees (COMPAT.md, section 9), which exchanges the axes in a cycle without rounding.
+# Euler rotation y, x of (-90, -90) degrees (etc/doc/algorithm.md, "Motion"), which exchanges the axes in a cycle without rounding.
 _TURNS: dict[UpAxis, tuple[tuple[int, int, int], tuple[float, float, float]]] = {
     UpAxis.Y: ((0, 1, 2), (1.0, 1.0, 1.0)),
     UpAxis.Z: ((1, 2, 0), (1.0, 1.0, 1.0)),

@@ -1,6 +1,6 @@
 """A motion drives a rig: from joints in three dimensions to the figure's joints in two, for all frames at once.
 
-COMPAT.md, section 9, is the specification; AnimatedDrawings' numbers are reproduced to 1e-4 of the figure's size
+etc/doc/algorithm.md is the specification; AnimatedDrawings' numbers are reproduced to 1e-4 of the figure's size
 (`tests/integration/test_agreement.py`). What the drawing keeps is its own limb lengths; what it takes from the motion is the angle of each
 mapped bone in its group's projection plane, the way of the root, and which limbs are in front.
 """

@@ -9,7 +9,7 @@
     rivals [--files 3000]                       four daemons on one inbox, one killed, one stopped and continued
 
 `--root FOLDER` says where, and so on which disk; a temporary folder by default. Only `drawings` draws: elsewhere the workers pretend
-(tests/fault/stub_daemon.py), everything else is real. Bars are those of issue 5.
+(tests/fault/stub_daemon.py), everything else is real. The bars are goals.
 """
 
 from __future__ import annotations

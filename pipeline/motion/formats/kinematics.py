@@ -1,4 +1,4 @@
-"""Forward kinematics: a BVH file's channels -> where every joint is, all frames at once (COMPAT.md, section 9, "Motion")."""
+"""Forward kinematics: joint positions from a BVH file's channels, all frames at once (etc/doc/algorithm.md, "Motion")."""
 
 from __future__ import annotations
 
