@@ -123,7 +123,7 @@ def test_a_container_that_may_write_nowhere_else_animates_what_is_dropped_and_te
     os.kill(main, signal.SIGSTOP)
     try:
         container.until(lambda: container.health()[0] != 0, "a hang is noticed")
-        assert re.search(r"unhealthy: .* has not turned for \d+ s", container.health()[1])
+        assert re.search(r"unhealthy: .* has had no heartbeat for \d+ s", container.health()[1])
     finally:
         os.kill(main, signal.SIGCONT)
     container.until(lambda: container.health()[0] == 0, "it has recovered")

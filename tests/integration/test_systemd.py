@@ -226,7 +226,7 @@ def test_the_journal_is_asked_by_fields(doodled):
     doodled.drop("asked.jpg")
     doodled.manifest("asked.jpg")
     failed = doodled.record("job.failed", FILE_NAME="asked.png")
-    assert (failed["ERROR_TYPE"], failed["PRIORITY"]) == ("unsupported", "3")
+    assert (failed["ERROR_TYPE"], failed["PRIORITY"]) == ("unsupported", "4")  # a warning: the drawing is to blame
     done = doodled.record("job.done", FILE_NAME="asked.jpg")
     story = doodled.machine.said("journalctl", "--unit=doodled", "--output=json", f"JOB_ID={done['JOB_ID']}").splitlines()
     events = [json.loads(line)["EVENT"] for line in story]

@@ -219,7 +219,7 @@ def test_a_full_queue(server):
     """More calls than the queue holds: some are told 503, all are answered in the end."""
     client = Client(replace(server.settings, deadline_s=30.0, backoff_first_s=0.2, max_attempts=50))
     with ThreadPoolExecutor(10) as pool:
-        found = list(pool.map(client.keypoints, [drawing(SLOW, 3)] * 10))
+        found = list(pool.map(client.pose, [drawing(SLOW, 3)] * 10))
     assert len(found) == 10
     assert "overloaded" in client.faults
     assert {attempt.status for attempt in client.attempts} == {200, 503}

@@ -46,7 +46,7 @@ def motions(draw: st.DrawFn) -> Bvh:
         parents=np.array(parents, np.int32),
         offsets=np.array(offsets).reshape(-1, 3),
         channels=tuple(channels),
-        frame_time=draw(st.integers(10_000, 10**9).map(lambda n: Fraction(n, 10**8))),
+        frame_time=draw(st.integers(10_000, 10**9 - 1).map(lambda n: Fraction(n, 10**8))),
         values=np.array(values).reshape(frame_count, columns),
     )
 
