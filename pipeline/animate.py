@@ -31,7 +31,7 @@ from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
 from pipeline.stages.retarget import retargeted
-from pipeline.stages.sprite import joint_colours, sprite_of
+from pipeline.stages.sprite import joint_colors, sprite_of
 from pipeline.stages.visibility import Sightings
 from pipeline.types import (
     Actor,
@@ -155,20 +155,20 @@ def _bounds(performance: Performance, view: View) -> Iterator[tuple[Floats, floa
 
 def _sprite(performance: Performance, canvas: Canvas, view: View) -> Sprite:
     figure, character = performance.figure, performance.actor.character
-    colours = None
-    if view.debug.colours:
+    colors = None
+    if view.debug.colors:
         owner_of_vertex = np.zeros(len(figure.mesh.vertices), np.int32)
         owner_of_vertex[figure.mesh.triangles] = figure.owner[:, None]
-        colours = joint_colours(owner_of_vertex, len(character.rig.joint_names))
+        colors = joint_colors(owner_of_vertex, len(character.rig.joint_names))
     density = px_per_unit(canvas, performance.track.root[0])
-    return sprite_of(character, performance.layers, figure.mesh, figure.layer_of_vertex, px_per_unit=density, colours=colours)
+    return sprite_of(character, performance.layers, figure.mesh, figure.layer_of_vertex, px_per_unit=density, colors=colors)
 
 
 def _palette(layout: PixelLayout, sprites: list[Sprite], canvas: Canvas, view: View) -> Palette | None:
     if layout is not PixelLayout.CUT_OUT:
         return None
-    shown = sprites if view.debug.texture or view.debug.colours else []
-    return palette_of(shown, canvas, exact=debug_views.stroke_colours(view.debug))
+    shown = sprites if view.debug.texture or view.debug.colors else []
+    return palette_of(shown, canvas, exact=debug_views.stroke_colors(view.debug))
 
 
 def _frame_contents(performances: Sequence[Performance], view: View) -> Iterator[tuple[list[Layer], list[Strokes]]]:
@@ -176,7 +176,7 @@ def _frame_contents(performances: Sequence[Performance], view: View) -> Iterator
     shapes = [p.moving.each_shape() for p in performances]
     orders = [_drawn_triangles(p) for p in performances]
     floor = [debug_views.floor_strokes()] if view.debug.floor else []
-    is_filled = view.debug.texture or view.debug.colours
+    is_filled = view.debug.texture or view.debug.colors
     for index, vertices in enumerate(zip(*shapes, strict=True)):
         layers, strokes = [], list(floor)
         for p, shape, triangles in zip(performances, vertices, orders, strict=True):

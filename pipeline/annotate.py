@@ -3,7 +3,7 @@
     drawing --detect--> boxes --segment--> masks --pose--> keypoints --segment again--> masks --rig--> characters
 
 The predictor is handed in (`pipeline.ports`). A box grows while the figure touches its border, so that no limb is cut; the mask is asked
-for again when the joints are known, so that detached hands stay and neighbours go.
+for again when the joints are known, so that detached hands stay and neighbors go.
 """
 
 from __future__ import annotations

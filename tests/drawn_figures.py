@@ -117,7 +117,7 @@ def _soft(mask: np.ndarray) -> np.ndarray:
 
 
 def _painted(style: str, ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    paper, colour = {
+    paper, color = {
         "chalk": ((38, 52, 44), (225, 228, 220)),
         "crayon": (PAPER, (226, 128, 60)),
         "silhouette": (PAPER, (52, 50, 54)),
@@ -126,5 +126,5 @@ def _painted(style: str, ink: np.ndarray, rng: np.random.Generator) -> np.ndarra
     if style == "crayon":  # wax leaves specks of paper between
         grain = cv2.GaussianBlur(np.asarray(rng.normal(0, 1, cover.shape), np.float32), (0, 0), 1.2)
         cover = cover * np.clip(0.75 + 0.8 * grain, 0.25, 1.0).astype(np.float32)
-    rgb = np.array(paper) * (1 - cover[..., None]) + np.array(colour) * cover[..., None]
+    rgb = np.array(paper) * (1 - cover[..., None]) + np.array(color) * cover[..., None]
     return np.clip(rgb + rng.normal(0, 3, rgb.shape), 0, 255).astype(np.uint8)

@@ -51,15 +51,15 @@ def rig(joints: dict[str, tuple[int, int, str | None]] = JOINTS_PX, side: int = 
     return Rig(names, parents, np.array([(x / side, 1 - y / side) for x, y, _ in joints.values()]))
 
 
-def character(*, colour: tuple[int, int, int] = (200, 60, 40)) -> Character:
-    """A fat cross of a person, one colour on white paper."""
+def character(*, color: tuple[int, int, int] = (200, 60, 40)) -> Character:
+    """A fat cross of a person, one color on white paper."""
     mask = np.zeros((SIDE, SIDE), np.uint8)
     for name, (x, y, parent) in JOINTS_PX.items():
         if parent is not None:
             cv2.line(mask, JOINTS_PX[parent][:2], (x, y), 1, thickness=18 if name in {"hip", "torso", "neck"} else 10)
     cv2.circle(mask, (60, 20), 15, 1, -1)
     rgba = np.full((SIDE, SIDE, 4), 255, np.uint8)
-    rgba[mask > 0, :3] = colour
+    rgba[mask > 0, :3] = color
     return Character(rgba, mask.astype(bool), rig(), name="cross")
 
 

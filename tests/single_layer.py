@@ -14,6 +14,6 @@ def single_layer_figure(character: Character) -> Figure:
     return figure_of(character, whole_character(character))
 
 
-def single_layer_sprite(character: Character, mesh: Mesh, *, px_per_unit: float, colours: Singles | None = None) -> Sprite:
+def single_layer_sprite(character: Character, mesh: Mesh, *, px_per_unit: float, colors: Singles | None = None) -> Sprite:
     layer_of_vertex = np.zeros(len(mesh.vertices), np.int32)
-    return sprite_of(character, whole_character(character), mesh, layer_of_vertex, px_per_unit=px_per_unit, colours=colours)
+    return sprite_of(character, whole_character(character), mesh, layer_of_vertex, px_per_unit=px_per_unit, colors=colors)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.files.durable import read_content
-from daemon.files.filenames import printable, shown_name
+from daemon.files.filenames import is_plain_name, printable, shown_name
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import ERROR_SUFFIX
@@ -190,7 +190,7 @@ def _results(manifest: Mapping[str, Any], folder: str) -> Iterator[Entry]:
 
 def _media_file(output: Mapping[str, Any], folder: str) -> MediaFile:
     name = output["file"]
-    if not isinstance(name, str) or "/" in name or name.startswith("."):
+    if not is_plain_name(name) or name.startswith("."):
         raise ValueError("not the name of a result")
     numbers = {key: int(output.get(key) or 0) for key in ("bytes", "frames", "width", "height")}
     return MediaFile(folder + name, _text(output["format"]), duration_ms=float(output.get("duration_ms") or 0.0), **numbers)

@@ -109,7 +109,7 @@ def _requested_view(view: View, request: RenderRequest) -> View:
     debug = DebugViews(
         texture=view.debug.texture,
         rig=view.debug.rig or Overlay.RIG in shown,
-        colours=view.debug.colours or Overlay.COLORS in shown,
+        colors=view.debug.colors or Overlay.COLORS in shown,
         mesh_lines=view.debug.mesh_lines or Overlay.MESH in shown,
         floor=view.debug.floor or Overlay.FLOOR in shown,
         skeleton=view.debug.skeleton or Overlay.SKELETON in shown,

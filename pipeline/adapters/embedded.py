@@ -62,8 +62,8 @@ class EmbeddedPredictor:
         for picture in pictures:
             _check(picture)
         wholes = [figures_seen.whole_view(picture, self._detector.side) for picture in pictures]
-        centres, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]))
-        proposals = [figures_seen.proposals(*each) for each in zip(centres, sides, wholes, pictures, strict=True)]
+        centers, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]))
+        proposals = [figures_seen.proposals(*each) for each in zip(centers, sides, wholes, pictures, strict=True)]
         close = [(pictures[place], one, place) for place, of_one in enumerate(proposals) for one in of_one]
         looks = self._looks([(picture, one) for picture, one, _ in close])
         found: list[list[Detection]] = [[] for _ in pictures]

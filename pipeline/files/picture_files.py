@@ -40,8 +40,8 @@ def read_mask(path: Path) -> Bools:
         FileProblems: the picture is missing, damaged or too big.
     """
     picture = _eight_bits(_opened(path))
-    grey = np.array(picture.convert("RGBA").convert("L"), dtype=np.uint8)
-    inside: Bools = grey >= (MASK_LEVEL if grey.max(initial=0) > 1 else 1)
+    gray = np.array(picture.convert("RGBA").convert("L"), dtype=np.uint8)
+    inside: Bools = gray >= (MASK_LEVEL if gray.max(initial=0) > 1 else 1)
     if picture.has_transparency_data:
         inside &= np.array(picture.convert("RGBA").getchannel("A"), dtype=np.uint8) >= MASK_LEVEL
     return inside

@@ -69,7 +69,7 @@ def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] 
     debug = DebugViews(
         texture=view.flag("DRAW_AD_TXTR", default=True),
         rig=view.flag("DRAW_AD_RIG", default=False),
-        colours=view.flag("DRAW_AD_COLOR", default=False),
+        colors=view.flag("DRAW_AD_COLOR", default=False),
         mesh_lines=view.flag("DRAW_AD_MESH_LINES", default=False),
         floor=scene.flag("ADD_FLOOR", default=False),
         skeleton=scene.flag("ADD_AD_RETARGET_BVH", default=False),

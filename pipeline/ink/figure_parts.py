@@ -1,4 +1,4 @@
-"""Which of the solid pieces in a crop are the figure: the body, its detached hat and hands, and nothing of its neighbours.
+"""Which of the solid pieces in a crop are the figure: the body, its detached hat and hands, and nothing of its neighbors.
 
 Masks are (h, w) bool. Bones (B, 4) px are what keypoints say; without them, size and place decide.
 """
@@ -23,7 +23,7 @@ LEAST_PART = 0.004
 """Smaller parts than this share of the body are dirt, unless they hold a joint."""
 
 CUT_SHARE = 0.12
-"""A detached part that leaves through the border for more of its outline than this is a neighbour's."""
+"""A detached part that leaves through the border for more of its outline than this is a neighbor's."""
 
 DOOR_SHARE = 0.05
 """Paper at the border belongs to the figure's inside if the border is only so much of what encloses it."""
@@ -32,7 +32,7 @@ OPEN_SHARE = 0.36
 """With a bone in it, so much."""
 
 FAR_SHARE = 0.2
-"""What is so far from every bone, in shares of the longer side, and hangs on by a neck, is a neighbour."""
+"""What is so far from every bone, in shares of the longer side, and hangs on by a neck, is a neighbor."""
 
 NECK_SHARE = 0.035
 FEW_BONES = 4
@@ -131,7 +131,7 @@ def _holding_joints(pieces: Regions, keypoints: Floats) -> Bools:
     return holds
 
 
-def without_neighbours(mask: Bools, lines: Floats | None) -> Bools:
+def without_neighbors(mask: Bools, lines: Floats | None) -> Bools:
     """The mask without what hangs on it by a neck, has no bone, is far from every bone, and leaves through the border."""
     if lines is None or len(lines) < FEW_BONES:
         return mask
@@ -153,7 +153,7 @@ def without_neighbours(mask: Bools, lines: Floats | None) -> Bools:
 
 
 def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
-    """(h, w) bool: the holes of a filled mask that one looks through, between limbs, and not into a body that is not coloured in."""
+    """(h, w) bool: the holes of a filled mask that one looks through, between limbs, and not into a body that is not colored in."""
     paper = regions_of(mask & ~ink, corners_join=False)
     if paper.count == 0:
         return np.zeros_like(mask)

@@ -125,11 +125,11 @@ def _thickness(ink: Bools, rows: Ints) -> tuple[Ints, Ints]:
 def _cut(ink: Bools, rows: Ints, above: Ints, below: Ints, usual: float) -> Bools:
     """Remove the line where nothing stands on it; beneath feet, only the part below the line's upper edge."""
     left = ink.copy()
-    centre = _smoothed(rows + (below - above) / 2, np.abs(above + below - usual) < max(2.0, 0.5 * usual))
+    center = _smoothed(rows + (below - above) / 2, np.abs(above + below - usual) < max(2.0, 0.5 * usual))
     half = max(1, round(usual / 2)) + 1
     height, width = ink.shape
     for column in range(width):
-        middle = round(float(centre[column]))
+        middle = round(float(center[column]))
         low, high = max(0, middle - half), min(height, middle + half + 1)
         stands = low > 1 and bool(ink[max(0, low - 2) : low, column].all())
         hangs = bool(ink[high : high + 2, column].all()) and high + 2 <= height

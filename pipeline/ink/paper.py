@@ -1,7 +1,7 @@
 """How much every pixel of a picture differs from the paper beneath it, whatever the light: the paper is estimated, the picture divided by
 it.
 
-Everything is a ratio of the paper's own colour, channel by channel, so that neither the lamp's colour nor a shadow counts. Dark paper
+Everything is a ratio of the paper's own color, channel by channel, so that neither the lamp's color nor a shadow counts. Dark paper
 (chalk on a blackboard) is turned into light paper first. All values are float32; pictures are (h, w, 3) uint8 sRGB, rows downwards.
 """
 
@@ -20,8 +20,8 @@ BORDER_SHARE = 0.06
 DARK_PAPER = 120.0
 """Paper darker than this (0..255), with drawing mostly lighter than it, is chalk on a board."""
 
-GREY_PAPER = 190.0
-"""Up to here paper is grey or brown, and white crayon possible."""
+GRAY_PAPER = 190.0
+"""Up to here paper is gray or brown, and white crayon possible."""
 
 STROKE_SHARE = 0.09
 """Strokes are narrower than this share of the longer side; wider dark things are light and shade, or filled areas."""
@@ -41,29 +41,29 @@ class Contrast:
     Attributes:
         stroke: (h, w) float32, about 0 on paper, 1 for black on white: darkness against the paper right beside it.
         stroke_noise: standard deviation of `stroke` on bare paper.
-        grey: (h, w) float32, as `stroke`, but what all channels agree on: large for pencil and ink, small for pale blue lines.
+        gray: (h, w) float32, as `stroke`, but what all channels agree on: large for pencil and ink, small for pale blue lines.
         shade: (h, w) float32, darkness against the paper as a whole: filled areas, and shadows.
-        colour: (h, w) float32, how far the channels disagree about that darkness: coloured areas, hardly shadows.
-        colour_noise: standard deviation of `colour` on bare paper.
+        color: (h, w) float32, how far the channels disagree about that darkness: colored areas, hardly shadows.
+        color_noise: standard deviation of `color` on bare paper.
     """
 
     stroke: Singles
     stroke_noise: float
-    grey: Singles
+    gray: Singles
     shade: Singles
-    colour: Singles
-    colour_noise: float
+    color: Singles
+    color_noise: float
 
 
 def contrast(rgb: Bytes) -> Contrast:
     """What stands out from the paper in a picture (h, w, 3) uint8, h and w >= 8."""
     light = (255 - rgb if has_dark_paper(rgb) else rgb).astype(np.float32)
     darkest, lightest, _ = _extremes(_divided(light, local_paper(light)))
-    grey = 1.0 - lightest
+    gray = 1.0 - lightest
     stroke, stroke_noise = _levelled(1.0 - darkest)
     darkest, lightest, mean = _extremes(_divided(np.asarray(cv2.blur(light, (3, 3)), np.float32), whole_paper(light)))
-    colour, colour_noise = _levelled(lightest - darkest)
-    return Contrast(stroke, stroke_noise, grey, 1.0 - mean, colour, colour_noise)
+    color, color_noise = _levelled(lightest - darkest)
+    return Contrast(stroke, stroke_noise, gray, 1.0 - mean, color, color_noise)
 
 
 def _divided(light: Singles, paper: Singles) -> Singles:
@@ -86,13 +86,13 @@ def has_dark_paper(rgb: Bytes) -> bool:
     difference = small - cv2.medianBlur(np.clip(small, 0, 255).astype(np.uint8), side)
     slack = max(4.0, 4.0 * float(np.median(np.abs(difference))))
     lighter, darker = np.maximum(difference - slack, 0).sum(), np.maximum(-difference - slack, 0).sum()
-    return bool(lighter > (1.2 if brightness <= DARK_PAPER else 4.0) * darker and brightness <= GREY_PAPER)
+    return bool(lighter > (1.2 if brightness <= DARK_PAPER else 4.0) * darker and brightness <= GRAY_PAPER)
 
 
 def local_paper(light: Singles) -> Singles:
     """The paper beside each pixel (h, w, 3): strokes are closed over, shadows with sharp edges stay.
 
-    A grey-level closing per channel, at half the size: dark things narrower than STROKE_SHARE of the longer side vanish.
+    A gray-level closing per channel, at half the size: dark things narrower than STROKE_SHARE of the longer side vanish.
     """
     height, width = light.shape[:2]
     half = cv2.resize(light, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)

@@ -1,6 +1,6 @@
 """Connected pieces of a picture: what ink encloses, what touches the border, which piece is the figure.
 
-Masks are (h, w) bool. Ink is connected over corners (8 neighbours), paper is not (4 neighbours), so that a diagonal line one pixel wide is
+Masks are (h, w) bool. Ink is connected over corners (8 neighbors), paper is not (4 neighbors), so that a diagonal line one pixel wide is
 a wall.
 """
 
@@ -53,7 +53,7 @@ class Regions:
 
 
 def regions_of(mask: Bools, *, corners_join: bool) -> Regions:
-    """The connected pieces of a mask, with 8 neighbours if `corners_join`, else with 4."""
+    """The connected pieces of a mask, with 8 neighbors if `corners_join`, else with 4."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8 if corners_join else 4)
     return Regions(np.asarray(labels, np.int32), np.bincount(labels.ravel(), minlength=count))
 

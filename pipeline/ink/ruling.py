@@ -59,14 +59,14 @@ class Ruling:
     half_px: int
 
 
-def rulings(picture: Singles, grey: Singles, noise: float) -> tuple[Ruling | None, Ruling | None]:
+def rulings(picture: Singles, gray: Singles, noise: float) -> tuple[Ruling | None, Ruling | None]:
     """The printed lines that run across and those that run down (transposed), each None if there are none.
 
     Args:
-        grey: the same picture in the channel where strokes stand out most from the lines.
+        gray: the same picture in the channel where strokes stand out most from the lines.
         noise: standard deviation of `picture` on bare paper.
     """
-    return _ruling(picture, grey, noise), _ruling(np.ascontiguousarray(picture.T), np.ascontiguousarray(grey.T), noise)
+    return _ruling(picture, gray, noise), _ruling(np.ascontiguousarray(picture.T), np.ascontiguousarray(gray.T), noise)
 
 
 def without_lines(picture: Singles, found: tuple[Ruling | None, Ruling | None]) -> Singles:
@@ -79,7 +79,7 @@ def without_lines(picture: Singles, found: tuple[Ruling | None, Ruling | None]) 
     return picture
 
 
-def _ruling(picture: Singles, grey: Singles, noise: float) -> Ruling | None:
+def _ruling(picture: Singles, gray: Singles, noise: float) -> Ruling | None:
     height, width = picture.shape
     if min(height, width) < 4 * STRIPS:
         return None
@@ -101,7 +101,7 @@ def _ruling(picture: Singles, grey: Singles, noise: float) -> Ruling | None:
         _draw(where, profile_of_strip, y + tilt * middles, edges, half)
     printed = where > 0
     core = printed & (picture > 0.7 * float(np.median(profile[lines])))
-    for channel in (picture, grey) if core.any() else ():
+    for channel in (picture, gray) if core.any() else ():
         printed &= channel <= OVERDRAWN * float(np.median(channel[core])) + OVERDRAWN_MARGIN
     return Ruling(printed, half)
 

@@ -2,7 +2,7 @@
 
 A pencil lifts now and then, and an outline with a gap encloses nothing. `bridges` joins stroke ends that point at each other, or at a
 stroke straight ahead. Thinning: Zhang & Suen, "A fast parallel algorithm for thinning digital patterns" (CACM 1984), both of its
-sub-iterations as look-up tables over the eight neighbours.
+sub-iterations as look-up tables over the eight neighbors.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 
 from pipeline.types import Bools, Bytes, Floats, Ints, Singles
 
-NEIGHBOUR_BITS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)
-"""Which bit each neighbour sets: north first, then clockwise."""
+NEIGHBOR_BITS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)
+"""Which bit each neighbor sets: north first, then clockwise."""
 
 TRACE_STEPS = 9
 """How far back a stroke is followed from its end to say where it points, px."""
@@ -22,13 +22,13 @@ MAX_ENDS = 400
 """More stroke ends than these are hatching or dirt, and the rest is not looked at."""
 
 AROUND = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
-"""The eight neighbours, straight ones first."""
+"""The eight neighbors, straight ones first."""
 
 IS_END = np.array([code.bit_count() == 1 for code in range(256)], np.uint8)
 
 
 def _thinning_tables() -> tuple[Bytes, Bytes]:
-    """What stays (1) of a pixel with these neighbours, in the first and the second sub-iteration."""
+    """What stays (1) of a pixel with these neighbors, in the first and the second sub-iteration."""
     codes = np.arange(256)
     n, ne, e, se, s, sw, w, nw = ((codes >> bit) & 1 for bit in range(8))
     ring = np.stack([n, ne, e, se, s, sw, w, nw])
@@ -49,15 +49,15 @@ def thinned(ink: Bools, *, rounds: int = 40) -> Bools:
     for _ in range(rounds):
         before = cv2.countNonZero(left)
         for keeps in (FIRST_PASS, SECOND_PASS):
-            left &= np.asarray(cv2.LUT(neighbour_codes(left), keeps), np.uint8)
+            left &= np.asarray(cv2.LUT(neighbor_codes(left), keeps), np.uint8)
         if cv2.countNonZero(left) == before:
             break
     return left[1:-1, 1:-1].astype(bool)
 
 
-def neighbour_codes(ink: Bytes) -> Bytes:
-    """(h, w) uint8, one bit for each of the eight neighbours that is set, of a 0/1 picture."""
-    return np.asarray(cv2.filter2D(ink, cv2.CV_8U, NEIGHBOUR_BITS, borderType=cv2.BORDER_CONSTANT), np.uint8)
+def neighbor_codes(ink: Bytes) -> Bytes:
+    """(h, w) uint8, one bit for each of the eight neighbors that is set, of a 0/1 picture."""
+    return np.asarray(cv2.filter2D(ink, cv2.CV_8U, NEIGHBOR_BITS, borderType=cv2.BORDER_CONSTANT), np.uint8)
 
 
 def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
@@ -84,8 +84,8 @@ def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
 
 
 def _end_pixels(alive: Bytes) -> list[tuple[int, int]]:
-    """Rows and columns of the pixels with one neighbour, MAX_ENDS of them at most."""
-    rows, columns = np.nonzero((cv2.LUT(neighbour_codes(alive), IS_END) > 0) & (alive > 0))
+    """Rows and columns of the pixels with one neighbor, MAX_ENDS of them at most."""
+    rows, columns = np.nonzero((cv2.LUT(neighbor_codes(alive), IS_END) > 0) & (alive > 0))
     return list(zip(rows[:MAX_ENDS].tolist(), columns[:MAX_ENDS].tolist(), strict=True))
 
 

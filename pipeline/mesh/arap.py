@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
-from pipeline.mesh.triangles import common_neighbours, undirected_edges
+from pipeline.mesh.triangles import common_neighbors, undirected_edges
 from pipeline.types import Floats, Ints, Mesh, checked
 
 PIN_WEIGHT = 1000.0
@@ -78,7 +78,7 @@ class ArapSolver:
         self._rest_edges: Complexes = points[ends[:, 1]] - points[ends[:, 0]]
         self._turn_of_pins = _turn_response(turns, differences, self._rest_edges, pin_matrix)
         normal = differences.T @ differences + PIN_WEIGHT**2 * (pin_matrix.T @ pin_matrix)
-        self._scale_system = _factorised(normal)
+        self._scale_system = _factorized(normal)
         self._edges_to_rhs = sparse.csr_array(differences.T)
         self._pins_to_rhs = sparse.csr_array(PIN_WEIGHT**2 * pin_matrix.T)
 
@@ -113,9 +113,9 @@ def _turn_matrix(points: Complexes, ends: Ints) -> sparse.csr_array:
     """Matrix (E, V) complex from vertices to each edge's factor of rotation and scale (eq. 3 and 4, in complex form).
 
     With r and m the rest and moved positions around the edge, relative to its first end, the least-squares factor a in
-    m ~ a r is sum(conj(r) m) / sum(|r|^2). The neighborhood is the edge's ends and their common neighbours.
+    m ~ a r is sum(conj(r) m) / sum(|r|^2). The neighborhood is the edge's ends and their common neighbors.
     """
-    around = sparse.coo_array(common_neighbours(ends, len(points)))
+    around = sparse.coo_array(common_neighbors(ends, len(points)))
     rows = np.concatenate([np.arange(len(ends)), around.coords[0]])
     others = np.concatenate([ends[:, 1], around.coords[1]])
     rest = points[others] - points[ends[rows, 0]]
@@ -138,11 +138,11 @@ def _turn_response(turns: sparse.csr_array, differences: sparse.csr_array, edges
     """Matrix (E, P) complex from pins to each edge's factor: the solution of the first problem."""
     residual = differences - sparse.diags_array(edges) @ turns
     normal = residual.conj().T @ residual + PIN_WEIGHT**2 * (pins.T @ pins)
-    response = _factorised(normal).solve(np.asfortranarray((PIN_WEIGHT**2 * pins.T).toarray().astype(complex)))
+    response = _factorized(normal).solve(np.asfortranarray((PIN_WEIGHT**2 * pins.T).toarray().astype(complex)))
     return np.ascontiguousarray(turns @ response)
 
 
-def _factorised(normal: sparse.csr_array[Any]) -> SuperLU:
+def _factorized(normal: sparse.csr_array[Any]) -> SuperLU:
     """LU factors of a symmetric (Hermitian) positive matrix, with a symmetric ordering: fill stays small on thin meshes."""
     size = normal.shape[0]
     guarded = sparse.csc_array(normal + LONE_VERTEX_DIAGONAL * sparse.eye_array(size))

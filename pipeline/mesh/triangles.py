@@ -24,7 +24,7 @@ def undirected_edges(triangles: Ints) -> Ints:
     return np.unique(np.sort(corners, axis=1), axis=0).astype(np.int32)
 
 
-def common_neighbours(edges: Ints, vertex_count: int) -> sparse.csr_array:
+def common_neighbors(edges: Ints, vertex_count: int) -> sparse.csr_array:
     """Matrix (E, V), 1 where a vertex has edges to both ends of an edge.
 
     Inside a mesh these are the two vertices opposite the edge, on its border one. At a hole of one triangle, the hole's third corner

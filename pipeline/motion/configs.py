@@ -33,7 +33,7 @@ class MotionConfig:
         ground_joint, facing_pairs, scale, loops: as in `pipeline.types.Motion`.
         up: which axis of the BVH file points up.
         retarget: name of the retarget configuration that shows the motion best, or None.
-        root: the joint that carries the body, or None for the file's first; if it is given, position channels of all joints are honoured.
+        root: the joint that carries the body, or None for the file's first; if it is given, position channels of all joints are honored.
         clip: the name of a clip of a file with several, or None.
         travel: what is shown of the way.
     """

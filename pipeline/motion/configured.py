@@ -24,7 +24,7 @@ def configured_motion(
     """The motion, and what was odd about it.
 
     A BVH file is read as AnimatedDrawings reads it: its first joint carries the body. With our key `root`, that joint does, and position
-    channels of all joints are honoured.
+    channels of all joints are honored.
 
     Raises:
         ConfigError: the file names joints or frames that its motion capture file does not have.

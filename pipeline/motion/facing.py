@@ -48,8 +48,8 @@ def is_better_seen_from_front(points: Floats) -> bool:
     The third principal component of the cloud is compared with both plane normals; the one that it lies closer to wins
     (a tie goes to the front).
     """
-    centred = points - points.mean(axis=0)
-    least = np.linalg.eigh(centred.T @ centred)[1][:, 0]
+    centered = points - points.mean(axis=0)
+    least = np.linalg.eigh(centered.T @ centered)[1][:, 0]
     return bool(abs(least[0]) >= abs(least[2]))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.types import Floats, Singles
 
 NEAR_CELLS = 3
-"""Half the width of the neighbourhood of a peak that decides where between the cells it is, and how sure it is."""
+"""Half the width of the neighborhood of a peak that decides where between the cells it is, and how sure it is."""
 
 UNEVEN_HALVES = 0.3
 """Standard deviation of the difference of a limb's halves, as a share of their sum."""
@@ -30,7 +30,7 @@ def joint_peaks(logits: Singles, side: float) -> Floats:
 
 
 def peaks_of_chances(chances: Singles, side: float) -> Floats:
-    """As `joint_peaks`, from chances (J, C, C) that sum to 1: the neighbourhood with the greatest share, and its centre of gravity."""
+    """As `joint_peaks`, from chances (J, C, C) that sum to 1: the neighborhood with the greatest share, and its center of gravity."""
     cells = chances.shape[-1]
     width = 2 * NEAR_CELLS + 1
     peaks = np.empty((len(chances), 3))
@@ -80,16 +80,16 @@ def most_likely_peaks(chance: Singles, count: int) -> Floats:
 
 
 def _window(chance: Singles, y: int, x: int) -> tuple[Floats, int, int]:
-    """The neighbourhood of a cell, and its first row and column."""
+    """The neighborhood of a cell, and its first row and column."""
     top, left = max(0, y - NEAR_CELLS), max(0, x - NEAR_CELLS)
     return chance[top : y + NEAR_CELLS + 1, left : x + NEAR_CELLS + 1].astype(np.float64), top, left
 
 
-def centre_peaks(logits: Singles, sides: Singles, side: float, *, most: int = 8, least: float = 0.05) -> Floats:
+def center_peaks(logits: Singles, sides: Singles, side: float, *, most: int = 8, least: float = 0.05) -> Floats:
     """(n, 5) left, top, right, bottom in px of the square, score; best first, without near-duplicates (box overlap over 0.5).
 
     Args:
-        logits: (C, C) of the centres.
+        logits: (C, C) of the centers.
         sides: (4, C, C) left, top, right, bottom distances from the middle of each cell, shares of the square's side.
     """
     cells = len(logits)

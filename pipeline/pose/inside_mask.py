@@ -1,4 +1,4 @@
-"""Points moved into a mask, and not onto its very edge. Points are (N, 2) float64 px, (x, y), a pixel's centre at +0.5."""
+"""Points moved into a mask, and not onto its very edge. Points are (N, 2) float64 px, (x, y), a pixel's center at +0.5."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def well_inside(mask: Bools) -> Bools:
 
 
 def moved_inside(points: Floats, mask: Bools) -> Floats:
-    """(N, 2) the nearest pixel centre well inside the mask for each point that is not there already. The mask has at least one pixel."""
+    """(N, 2) the nearest pixel center well inside the mask for each point that is not there already. The mask has at least one pixel."""
     good = well_inside(mask)
     height, width = mask.shape
     framed = np.clip(np.nan_to_num(points, nan=0.0, posinf=width + height, neginf=0.0), 0, [width - 1e-6, height - 1e-6])

@@ -29,7 +29,7 @@ LEAST_SPREAD = 0.25
 """All keypoints together span at least this share of the mask's longer side, or they mean nothing."""
 
 SAME_SHARE = 0.012
-"""Neighbouring joints closer than this are one and the same spot: the outer one is wrong."""
+"""Neighboring joints closer than this are one and the same spot: the outer one is wrong."""
 
 CROSSED = 0.85
 """Limbs are swapped if that makes them shorter than this share."""
@@ -140,7 +140,7 @@ def _swap(work: Repaired, pairs: tuple[tuple[int, int], ...]) -> None:
 
 
 def _separate(work: Repaired, side: int) -> None:
-    """Of neighbouring joints on one spot, and of two hands or feet there, the outer ones are not believed."""
+    """Of neighboring joints on one spot, and of two hands or feet there, the outer ones are not believed."""
     for roots, bends, ends in ((SHOULDERS, ELBOWS, WRISTS), (HIPS, KNEES, ANKLES)):
         for root, bend, end in zip(roots, bends, ends, strict=True):
             for near, far in ((root, bend), (bend, end)):

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.types import Bytes, Floats
 
 RIM_SHARE = 0.03
-"""Of a picture's longer side: how wide a rim is asked for the paper's colour."""
+"""Of a picture's longer side: how wide a rim is asked for the paper's color."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Letterbox:
         moved: Floats = (np.asarray(points, np.float64) - (self.left, self.top)) / self.scale
         return moved
 
-    def cut(self, picture: Bytes, colour: tuple[float, float, float]) -> Bytes:
-        """The square's pixels from a picture (H, W, 3) or (H, W) uint8; `colour` where there is no picture."""
+    def cut(self, picture: Bytes, color: tuple[float, float, float]) -> Bytes:
+        """The square's pixels from a picture (H, W, 3) or (H, W) uint8; `color` where there is no picture."""
         height, width = picture.shape[:2]
         if self.scale < 1.0:  # averaged, or thin lines would come and go
             near = self.back(np.array([[0.0, 0.0], [self.side, self.side]]))
@@ -68,20 +68,20 @@ class Letterbox:
         else:
             part, placed = picture, (self.scale, self.scale, self.left, self.top)
         zoom_x, zoom_y, left, top = placed
-        # cv2 counts pixel centres from 0
+        # cv2 counts pixel centers from 0
         matrix = np.array([[zoom_x, 0.0, left + 0.5 * zoom_x - 0.5], [0.0, zoom_y, top + 0.5 * zoom_y - 0.5]])
         warped = cv2.warpAffine(
-            part, matrix, (self.side, self.side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=colour
+            part, matrix, (self.side, self.side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=color
         )
         return np.asarray(warped, np.uint8)
 
 
-def paper_colour(rgb: Bytes) -> tuple[float, float, float]:
-    """The median colour of a picture's rim: what the paper is likely to look like."""
+def paper_color(rgb: Bytes) -> tuple[float, float, float]:
+    """The median color of a picture's rim: what the paper is likely to look like."""
     height, width = rgb.shape[:2]
     rim = max(1, round(RIM_SHARE * max(height, width)))
     step = max(1, max(height, width) // 400)
     parts = (rgb[:rim, ::step], rgb[-rim:, ::step], rgb[::step, :rim], rgb[::step, -rim:])
-    colours = np.concatenate([part[:: max(1, rim // 8)].reshape(-1, 3) for part in parts])
-    red, green, blue = np.median(colours, axis=0)
+    colors = np.concatenate([part[:: max(1, rim // 8)].reshape(-1, 3) for part in parts])
+    red, green, blue = np.median(colors, axis=0)
     return float(red), float(green), float(blue)

@@ -114,7 +114,7 @@ def limb_tree(mask: Bools) -> LimbTree:
 
 
 def downhill(distance: Floats, start: tuple[int, int]) -> list[tuple[int, int]]:
-    """The cells (x, y) from a start down to where a distance map (h, w) is 0, each step to the lowest neighbour."""
+    """The cells (x, y) from a start down to where a distance map (h, w) is 0, each step to the lowest neighbor."""
     x, y = start
     height, width = distance.shape
     cells = [(x, y)]

@@ -177,9 +177,9 @@ def _chest(tree: LimbTree, face: Floats, hip: Floats, frame: _Frame) -> Floats:
     return np.array([((left + right) / 2 + 0.5) * tree.px, below[1]])
 
 
-def _half_width(tree: LimbTree, centre: Floats, most: float) -> float:
+def _half_width(tree: LimbTree, center: Floats, most: float) -> float:
     """Half of the trunk's width through a point, px, not more than `most`."""
-    column, row = tree.cell(centre)
+    column, row = tree.cell(center)
     left, right = _run(tree.mask, column, row)
     return float(min(0.5 * (right - left + 1) * tree.px, most))
 

@@ -14,7 +14,7 @@ FLOOR_RGBA = ((0.15, 0.15, 0.15, 1.0), (0.92, 0.92, 0.92, 1.0))
 FLOOR_TILES = 10
 
 
-def stroke_colours(debug: DebugViews) -> list[tuple[int, int, int]]:
+def stroke_colors(debug: DebugViews) -> list[tuple[int, int, int]]:
     """RGB colors, 0..255, of the enabled views; a palette must contain them."""
     drawn = [
         *([BONE_RGBA] if debug.rig else []),

@@ -135,7 +135,7 @@ def grown(box: Box, touched: Sides, width: int, height: int) -> Box:
 
 
 def settled(first: Box, last: Box, touched: Sides) -> Box:
-    """The grown box, but as it was at first where even the last one is touched: what leads on and on is a ground line or a neighbour."""
+    """The grown box, but as it was at first where even the last one is touched: what leads on and on is a ground line or a neighbor."""
     return Box(
         first.left if touched.left else last.left,
         first.top if touched.top else last.top,

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
-from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_chances, peaks_of_chances
-from pipeline.pose.letterbox import Letterbox, paper_colour
+from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, peaks_of_chances
+from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import with_limbs_chosen
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 
@@ -98,14 +98,14 @@ class PoseAnswer:
 def whole_view(rgb: Bytes, side: int) -> NetworkView:
     """A whole picture (H, W, 3) uint8 for the detector."""
     window = Letterbox.whole(rgb.shape[1], rgb.shape[0], side)
-    return NetworkView(window.cut(rgb, paper_colour(rgb)), window)
+    return NetworkView(window.cut(rgb, paper_color(rgb)), window)
 
 
-def proposals(centres: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -> list[Proposal]:
-    """The boxes in the detector's answer (1, C, C) centre logits and (4, C, C) sides, inside the picture, best first."""
+def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -> list[Proposal]:
+    """The boxes in the detector's answer (1, C, C) center logits and (4, C, C) sides, inside the picture, best first."""
     height, width = rgb.shape[:2]
     found = []
-    for peak in centre_peaks(centres[0], sides, view.window.side, most=MOST_FIGURES, least=LEAST_PROPOSAL):
+    for peak in center_peaks(centers[0], sides, view.window.side, most=MOST_FIGURES, least=LEAST_PROPOSAL):
         corners = view.window.back(peak[:4].reshape(2, 2))
         box = np.clip(corners, 0.0, (width, height)).reshape(4)
         if box[2] - box[0] >= 1.0 and box[3] - box[1] >= 1.0:
@@ -116,14 +116,14 @@ def proposals(centres: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
 def close_view(rgb: Bytes, proposal: Proposal, side: int) -> NetworkView:
     """A proposed box with what is around it, for the pose network."""
     window = Letterbox.around(tuple(proposal.box), side, fill=CLOSE_FILL)
-    return NetworkView(window.cut(rgb, paper_colour(rgb)), window)
+    return NetworkView(window.cut(rgb, paper_color(rgb)), window)
 
 
 def crop_view(rgb: Bytes, side: int) -> NetworkView:
     """A crop (h, w, 3) uint8 that a figure fills, with paper around it, for the pose network."""
     height, width = rgb.shape[:2]
     window = Letterbox.around((0.0, 0.0, float(width), float(height)), side, fill=CROP_FILL)
-    return NetworkView(window.cut(rgb, paper_colour(rgb)), window)
+    return NetworkView(window.cut(rgb, paper_color(rgb)), window)
 
 
 def with_mirrors(views: list[NetworkView]) -> Bytes:
@@ -256,7 +256,7 @@ def _over(box: Floats, view: NetworkView, layer: Singles) -> Singles:
     fine = len(layer) / view.window.side
     corner = view.window.into(box[:2]) * fine
     step_x, step_y = fine * view.window.scale * wide / size[0], fine * view.window.scale * tall / size[1]
-    # from the result's pixel centres, which cv2 counts from 0, to the layer's
+    # from the result's pixel centers, which cv2 counts from 0, to the layer's
     matrix = np.array([[step_x, 0.0, corner[0] + 0.5 * step_x - 0.5], [0.0, step_y, corner[1] + 0.5 * step_y - 0.5]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(layer, matrix, size, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=0.0), np.float32)

@@ -42,8 +42,8 @@ def no_finer(picture: Bytes, width: int, height: int) -> Bytes:
         return picture
     if bool(np.all(picture[..., 3] == 255)):
         return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    *colours, alpha = cv2.split(picture)
-    weighed = cv2.merge([*(cv2.multiply(channel, alpha, scale=1 / 255) for channel in colours), alpha])
+    *colors, alpha = cv2.split(picture)
+    weighed = cv2.merge([*(cv2.multiply(channel, alpha, scale=1 / 255) for channel in colors), alpha])
     averaged = cv2.resize(weighed, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     averaged[..., :3] *= 255 / np.maximum(averaged[..., 3:], 1)
     seen: Bytes = np.rint(averaged.clip(0, 255)).astype(np.uint8)
@@ -58,13 +58,13 @@ def camera_around(bounds: Sequence[tuple[Floats, float]], *, aspect: float) -> C
     """
     slope_y = math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2) * (1 - 2 * MARGIN)
     slope_x = slope_y * aspect
-    centre, distances = [0.0, 0.0], [max(z for _, z in bounds) + 2 * NEAR]
+    center, distances = [0.0, 0.0], [max(z for _, z in bounds) + 2 * NEAR]
     for axis, slope in ((0, slope_x), (1, slope_y)):
         above = max(float(box[1, axis]) + slope * z for box, z in bounds)
         below = max(-float(box[0, axis]) + slope * z for box, z in bounds)
-        centre[axis] = (above - below) / 2
+        center[axis] = (above - below) / 2
         distances.append((above + below) / 2 / slope)
-    return Camera((centre[0], centre[1], max(distances)), (0.0, 0.0, 1.0))
+    return Camera((center[0], center[1], max(distances)), (0.0, 0.0, 1.0))
 
 
 def view_projection(camera: Camera, *, aspect: float) -> Singles:

@@ -1,14 +1,14 @@
-"""The colours of an indexed animation, chosen from what will be drawn, before anything is drawn.
+"""The colors of an indexed animation, chosen from what will be drawn, before anything is drawn.
 
-Owns the choice of colours and the table that maps any colour to one of them. Refuses to look at frames: they hold only the sprites'
-and the background's colours, so the palette is ready before the first frame and no frame waits for another.
+Owns the choice of colors and the table that maps any color to one of them. Refuses to look at frames: they hold only the sprites'
+and the background's colors, so the palette is ready before the first frame and no frame waits for another.
 
 The method is a histogram on the table's own grid of 32 levels a channel, greedy binary splitting of the box with the largest squared
 error at the plane that lowers the error most (after Wu, "Efficient statistical computations for optimal color quantization", Graphics
 Gems II, 1991, here along the box's most scattered axis), then a few rounds of Lloyd's k-means. Splitting stops as soon as the error is
-invisible: pen on paper needs 25 colours. Fewer colours make longer runs and so smaller files.
+invisible: pen on paper needs 25 colors. Fewer colors make longer runs and so smaller files.
 
-On char1 + dab, 339 frames of 500 x 500: 35 colours 5.4 MB at 41.7 dB, 26 colours 4.9 MB at 40.7 dB, 22 colours 4.6 MB at 40.1 dB.
+On char1 + dab, 339 frames of 500 x 500: 35 colors 5.4 MB at 41.7 dB, 26 colors 4.9 MB at 40.7 dB, 22 colors 4.6 MB at 40.1 dB.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 from pipeline.errors import ShapeError
 from pipeline.types import HALF_SEEN, Bytes, Canvas, Floats, Palette, Sprite
 
-MAX_COLOURS = 255
+MAX_COLORS = 255
 """A GIF's table holds 256, and one index means "nothing here"."""
 
 INVISIBLE_ERROR = 6.0
-"""Mean squared error of a channel, in levels squared, below which more colours are not worth their bytes: 40.3 dB."""
+"""Mean squared error of a channel, in levels squared, below which more colors are not worth their bytes: 40.3 dB."""
 
 _FOR_DRAWINGS = (63, INVISIBLE_ERROR)
-"""Most colours, and the error that is good enough. A crayon drawing in 63 colours can't be told from one in 255, and is a third smaller."""
+"""Most colors, and the error that is good enough. A crayon drawing in 63 colors can't be told from one in 255, and is a third smaller."""
 
-_FOR_PICTURES = (MAX_COLOURS, 1.0)
+_FOR_PICTURES = (MAX_COLORS, 1.0)
 """A background's smooth skies would show bands."""
 
 _LEVELS = 32
@@ -45,17 +45,17 @@ _ROUNDS = 5
 
 @dataclass(frozen=True, eq=False)
 class _Bins:
-    """Occupied cells of the colour grid.
+    """Occupied cells of the color grid.
 
     Attributes:
         cells: (n,) numbers of the cells, ascending.
-        colours: (n, 3) float64, mean of the pixels in each, 0..255.
+        colors: (n, 3) float64, mean of the pixels in each, 0..255.
         weights: (n,) float64, summing to 1.
         spread: squared error of standing for every pixel by its cell's mean, summed over the channels.
     """
 
     cells: NDArray[np.intp]
-    colours: Floats
+    colors: Floats
     weights: Floats
     spread: float
 
@@ -65,7 +65,7 @@ def palette_of(
     canvas: Canvas,
     *,
     exact: Iterable[tuple[int, int, int]] = (),
-    max_colours: int | None = None,
+    max_colors: int | None = None,
     invisible_error: float | None = None,
 ) -> Palette:
     """The palette for drawing `sprites` on `canvas`.
@@ -73,36 +73,36 @@ def palette_of(
     Args:
         sprites: what is drawn. Each weighs as much as the others. Over an opaque plain background its soft rim counts blended;
             otherwise pixels with alpha below 128 do not count.
-        canvas: its picture weighs as much as all sprites together; an opaque plain background becomes a colour of its own where it is
+        canvas: its picture weighs as much as all sprites together; an opaque plain background becomes a color of its own where it is
             seen, also through the picture.
-        exact: RGB colours, 0..255, that must come out as they are (debug views).
-        max_colours: 1..255; None is 63 for drawings alone, and 255 where a picture needs them.
-        invisible_error: mean squared error of a channel, levels squared, at which to stop adding colours; None is the one for
+        exact: RGB colors, 0..255, that must come out as they are (debug views).
+        max_colors: 1..255; None is 63 for drawings alone, and 255 where a picture needs them.
+        invisible_error: mean squared error of a channel, levels squared, at which to stop adding colors; None is the one for
             drawings, or with a picture a smaller one, because its smooth skies would show bands.
     Returns:
-        at least one colour; the colours in `exact` and the plain background come last. Of those that share a cell of the table
+        at least one color; the colors in `exact` and the plain background come last. Of those that share a cell of the table
         the last is answered.
     Raises:
-        ShapeError: `max_colours` out of range, or too small for the exact colours.
+        ShapeError: `max_colors` out of range, or too small for the exact colors.
     """
-    fixed = _fixed_colours(canvas, exact)
+    fixed = _fixed_colors(canvas, exact)
     usual_count, usual_error = _FOR_DRAWINGS if canvas.picture is None else _FOR_PICTURES
-    most = min(usual_count + len(fixed), MAX_COLOURS) if max_colours is None else max_colours
+    most = min(usual_count + len(fixed), MAX_COLORS) if max_colors is None else max_colors
     tolerated = usual_error if invisible_error is None else invisible_error
-    if not max(1, len(fixed)) <= most <= MAX_COLOURS:
-        raise ShapeError("max_colours", expected=f"{max(1, len(fixed))} to {MAX_COLOURS}", actual=str(most))
+    if not max(1, len(fixed)) <= most <= MAX_COLORS:
+        raise ShapeError("max_colors", expected=f"{max(1, len(fixed))} to {MAX_COLORS}", actual=str(most))
     bins = _bins(_samples(sprites, canvas))
     if bins is None:
-        colours = fixed if len(fixed) else np.zeros((1, 3))
-        return Palette(colours=colours.astype(np.uint8), lookup=_lookup(colours, fixed, None))
+        colors = fixed if len(fixed) else np.zeros((1, 3))
+        return Palette(colors=colors.astype(np.uint8), lookup=_lookup(colors, fixed, None))
     few = _thinned(bins)
-    colours = np.rint(_refined(few, _split(few, most - len(fixed), tolerated), fixed))
-    return Palette(colours=colours.astype(np.uint8), lookup=_lookup(colours, fixed, bins))
+    colors = np.rint(_refined(few, _split(few, most - len(fixed), tolerated), fixed))
+    return Palette(colors=colors.astype(np.uint8), lookup=_lookup(colors, fixed, bins))
 
 
-def _fixed_colours(canvas: Canvas, exact: Iterable[tuple[int, int, int]]) -> Floats:
+def _fixed_colors(canvas: Canvas, exact: Iterable[tuple[int, int, int]]) -> Floats:
     plain = _plain_background(canvas)
-    unique = dict.fromkeys([*(tuple(colour) for colour in exact), *([] if plain is None else [plain])])
+    unique = dict.fromkeys([*(tuple(color) for color in exact), *([] if plain is None else [plain])])
     return np.array(list(unique), dtype=np.float64).reshape(-1, 3)
 
 
@@ -117,7 +117,7 @@ def _samples(sprites: Sequence[Sprite], canvas: Canvas) -> list[tuple[NDArray[np
     """Pixels (n, 3) with the weight of each one, the weights summing to 1."""
     behind = _plain_background(canvas)
     pictures = [_visible(sprite.rgba, behind) for sprite in sprites]
-    pictures += [(255 * np.unique(s.colours, axis=0)).round().astype(np.uint8) for s in sprites if s.colours is not None]
+    pictures += [(255 * np.unique(s.colors, axis=0)).round().astype(np.uint8) for s in sprites if s.colors is not None]
     shares = [1.0 / max(1, len(pictures))] * len(pictures)
     if canvas.picture is not None:
         pictures.append(_visible(canvas.picture, behind))
@@ -150,14 +150,14 @@ def _bins(samples: list[tuple[NDArray[np.uint8], float]]) -> _Bins | None:
     occupied = np.flatnonzero(total)
     channels = pixels.astype(np.float64).T
     sums = np.stack([np.bincount(key, weights * channel, minlength=_LEVELS**3)[occupied] for channel in channels], axis=1)
-    colours = sums / total[occupied, None]
+    colors = sums / total[occupied, None]
     squares = float(weights @ np.square(channels).sum(axis=0))
-    spread = squares - float(total[occupied] @ np.square(colours).sum(axis=1))
-    return _Bins(occupied, colours, total[occupied].astype(np.float64), spread)
+    spread = squares - float(total[occupied] @ np.square(colors).sum(axis=1))
+    return _Bins(occupied, colors, total[occupied].astype(np.float64), spread)
 
 
 def _cells(rgb: NDArray[Any]) -> NDArray[np.intp]:
-    """(n,) the number of the cell that holds each colour (n, 3), 0..255; red counts most."""
+    """(n,) the number of the cell that holds each color (n, 3), 0..255; red counts most."""
     red, green, blue = (rgb // (256 // _LEVELS)).T.astype(np.intp)
     numbers: NDArray[np.intp] = (red * _LEVELS + green) * _LEVELS + blue
     return numbers
@@ -167,11 +167,11 @@ def _thinned(bins: _Bins) -> _Bins:
     """The same histogram with so few cells, evenly picked, that clustering them takes milliseconds."""
     step = -(-len(bins.weights) // _MOST_BINS)
     weights = bins.weights[::step] / bins.weights[::step].sum()
-    return _Bins(bins.cells[::step], bins.colours[::step], weights, bins.spread)
+    return _Bins(bins.cells[::step], bins.colors[::step], weights, bins.spread)
 
 
 def _split(bins: _Bins, most: int, invisible_error: float) -> Floats:
-    """At most `most` colours (k, 3), fewer if the error is invisible with fewer. May be none if `most` is 0."""
+    """At most `most` colors (k, 3), fewer if the error is invisible with fewer. May be none if `most` is 0."""
     if most <= 0:
         return np.zeros((0, 3))
     boxes = [np.arange(len(bins.weights))]
@@ -184,22 +184,22 @@ def _split(bins: _Bins, most: int, invisible_error: float) -> Floats:
         boxes[worst], errors[worst] = low, _error(bins, low)
         boxes.append(high)
         errors.append(_error(bins, high))
-    return np.array([bins.weights[box] @ bins.colours[box] / bins.weights[box].sum() for box in boxes])
+    return np.array([bins.weights[box] @ bins.colors[box] / bins.weights[box].sum() for box in boxes])
 
 
 def _error(bins: _Bins, box: NDArray[np.intp]) -> float:
-    """Squared error of one colour for a whole box; exactly 0 for a single bin."""
+    """Squared error of one color for a whole box; exactly 0 for a single bin."""
     if len(box) == 1:
         return 0.0
-    weights, colours = bins.weights[box], bins.colours[box]
-    mean = weights @ colours / weights.sum()
-    return float(weights @ np.square(colours - mean).sum(axis=1))
+    weights, colors = bins.weights[box], bins.colors[box]
+    mean = weights @ colors / weights.sum()
+    return float(weights @ np.square(colors - mean).sum(axis=1))
 
 
 def _halves(bins: _Bins, box: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """A box of two bins or more, cut across its most scattered channel where the squared error of the two halves is least."""
-    weights, colours = bins.weights[box], bins.colours[box]
-    offsets = colours - weights @ colours / weights.sum()
+    weights, colors = bins.weights[box], bins.colors[box]
+    offsets = colors - weights @ colors / weights.sum()
     axis = int(np.argmax(weights @ np.square(offsets)))
     order = np.argsort(offsets[:, axis], kind="stable")
     below = np.cumsum(weights[order])[:-1]
@@ -212,34 +212,34 @@ def _halves(bins: _Bins, box: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArr
 
 def _refined(bins: _Bins, chosen: Floats, fixed: Floats) -> Floats:
     """(k, 3): `chosen` after some rounds of k-means beside the immovable `fixed`, which follow it."""
-    colours = np.concatenate([chosen, fixed])
+    colors = np.concatenate([chosen, fixed])
     for _ in range(_ROUNDS):
-        nearest = _nearest(bins.colours, colours)
-        weights = np.bincount(nearest, bins.weights, minlength=len(colours))
-        sums = np.stack([np.bincount(nearest, bins.weights * c, minlength=len(colours)) for c in bins.colours.T], axis=1)
-        movable = (weights > 0) & (np.arange(len(colours)) < len(chosen))
-        colours[movable] = sums[movable] / weights[movable, None]
-    return colours
+        nearest = _nearest(bins.colors, colors)
+        weights = np.bincount(nearest, bins.weights, minlength=len(colors))
+        sums = np.stack([np.bincount(nearest, bins.weights * c, minlength=len(colors)) for c in bins.colors.T], axis=1)
+        movable = (weights > 0) & (np.arange(len(colors)) < len(chosen))
+        colors[movable] = sums[movable] / weights[movable, None]
+    return colors
 
 
-def _nearest(points: NDArray[np.floating], colours: Floats) -> NDArray[np.intp]:
-    """(n,) which of `colours` (k, 3) is closest to each of `points` (n, 3)."""
-    table = colours.astype(np.float32)
+def _nearest(points: NDArray[np.floating], colors: Floats) -> NDArray[np.intp]:
+    """(n,) which of `colors` (k, 3) is closest to each of `points` (n, 3)."""
+    table = colors.astype(np.float32)
     distances = points.astype(np.float32) @ (-2 * table.T)
     distances += np.square(table).sum(axis=1)
     nearest: NDArray[np.intp] = np.argmin(distances, axis=1)
     return nearest
 
 
-def _lookup(colours: Floats, fixed: Floats, bins: _Bins | None) -> Bytes:
-    """(32, 32, 32) uint8, axes red, green, blue: the nearest colour to each cell.
+def _lookup(colors: Floats, fixed: Floats, bins: _Bins | None) -> Bytes:
+    """(32, 32, 32) uint8, axes red, green, blue: the nearest color to each cell.
 
-    A cell that holds sprite colours answers for their mean, the others, which only blends reach, for their own centres.
+    A cell that holds sprite colors answers for their mean, the others, which only blends reach, for their own centers.
     """
     step = 256 // _LEVELS
     asked = (np.indices((_LEVELS,) * 3).reshape(3, -1).T + 0.5) * step - 0.5
     if bins is not None:
-        asked[bins.cells] = bins.colours
-    lookup = _nearest(asked, colours).astype(np.uint8)
-    lookup[_cells(fixed)] = np.arange(len(colours) - len(fixed), len(colours))
+        asked[bins.cells] = bins.colors
+    lookup = _nearest(asked, colors).astype(np.uint8)
+    lookup[_cells(fixed)] = np.arange(len(colors) - len(fixed), len(colors))
     return lookup.reshape((_LEVELS,) * 3)

@@ -21,7 +21,7 @@ from pipeline.ink.figure_parts import (
     body_and_parts,
     see_through,
     with_rooms_at_the_border,
-    without_neighbours,
+    without_neighbors,
     without_nibs,
 )
 from pipeline.ink.ground import without_ground, without_strips_at_the_border
@@ -48,7 +48,7 @@ GENEROUS_PX = 2
 """The mask extends so far beyond the ink, at the reduced size, as AnimatedDrawings' does (etc/doc/file-formats.md, "Annotation folder")."""
 
 SEED_PX = 3
-COLOUR_SEED_PX = 12
+COLOR_SEED_PX = 12
 """So many px must be surely ink for a piece to be ink."""
 
 MOST_BONES = 0.6
@@ -132,7 +132,7 @@ def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
     ink = without_ground(without_strips_at_the_border(ink), limbs)
     strokes = _generous(ink)
     solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines)
-    figure = without_neighbours(body_and_parts(solid, keypoints, lines), lines)
+    figure = without_neighbors(body_and_parts(solid, keypoints, lines), lines)
     figure &= ~see_through(figure, strokes, keypoints, lines)
     return bridged(without_nibs(body_and_parts(figure, keypoints, lines)))
 
@@ -167,10 +167,10 @@ def _opaque_figure(visible: Bools, keypoints: Floats | None) -> Bools:
 
 
 def _without_printed_lines(seen: Contrast) -> Contrast:
-    found = rulings(seen.stroke, seen.grey, seen.stroke_noise)
+    found = rulings(seen.stroke, seen.gray, seen.stroke_noise)
     if found == (None, None):
         return seen
-    return replace(seen, stroke=without_lines(seen.stroke, found), colour=without_lines(seen.colour, found))
+    return replace(seen, stroke=without_lines(seen.stroke, found), color=without_lines(seen.color, found))
 
 
 def _ink(seen: Contrast) -> Bools:
@@ -180,9 +180,9 @@ def _ink(seen: Contrast) -> Bools:
     low = max(2.5 * seen.stroke_noise, 0.15 * strong, 0.02)
     high = max(5 * seen.stroke_noise, min(0.4 * strong, 0.25), 0.03)
     strokes = hysteresis(_above_their_surroundings(seen.stroke, 6, 0.3), low=low, high=high, least_seeds=SEED_PX)
-    low, high = max(4 * seen.colour_noise, 0.06), max(7 * seen.colour_noise, 0.14)
-    coloured = hysteresis(_above_their_surroundings(seen.colour, 9, 0.5), low=low, high=high, least_seeds=COLOUR_SEED_PX)
-    found = strokes | coloured
+    low, high = max(4 * seen.color_noise, 0.06), max(7 * seen.color_noise, 0.14)
+    colored = hysteresis(_above_their_surroundings(seen.color, 9, 0.5), low=low, high=high, least_seeds=COLOR_SEED_PX)
+    found = strokes | colored
     dark = seen.shade > DARK_SHADE
     if np.count_nonzero(dark & ~found) > LEAST_DARK * dark.size:
         found |= _filled_areas(seen.shade, dark)
@@ -190,7 +190,7 @@ def _ink(seen: Contrast) -> Bools:
 
 
 def _filled_areas(shade: Singles, inside: Bools) -> Bools:
-    """(h, w) areas filled with grey or black: as dark as deep shadows, but with sharp edges, and not along the border."""
+    """(h, w) areas filled with gray or black: as dark as deep shadows, but with sharp edges, and not along the border."""
     pieces = regions_of(inside, corners_join=True)
     inner = inside & ~_eroded(inside, 4) & _eroded(inside, 1)
     labels_beyond = cv2.dilate(pieces.labels.astype(np.float32), np.ones((9, 9), np.uint8)).astype(np.int32)
@@ -200,7 +200,7 @@ def _filled_areas(shade: Singles, inside: Bools) -> Bools:
     within = pieces.sum_of(np.where(inner, shade, 0)) / np.maximum(pieces.touched_by(inner), 1)
     sharp = within - beyond > SHARP_SHARE * within
     along_border = border_contact(pieces).sum(axis=1) > 0.15 * perimeters(pieces)
-    return pieces.among(sharp & ~along_border & (pieces.area >= COLOUR_SEED_PX))
+    return pieces.among(sharp & ~along_border & (pieces.area >= COLOR_SEED_PX))
 
 
 def _eroded(mask: Bools, radius: int) -> Bools:

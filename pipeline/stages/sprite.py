@@ -18,7 +18,7 @@ from pipeline.types import Bools, Bytes, Character, CharacterLayer, Ints, Mesh, 
 RIM_OF_SIDE = 0.012
 """Depth to which paper is searched inside the mask, as a share of the square's side."""
 
-NEIGHBOURHOOD_OF_SIDE = 0.04
+NEIGHBORHOOD_OF_SIDE = 0.04
 """Radius around a pixel in which the paper's color is measured, as a share of the square's side: light is uneven."""
 
 PAPER_SHARE = 0.35
@@ -40,14 +40,14 @@ def sprite_of(
     layer_of_vertex: Ints,
     *,
     px_per_unit: float,
-    colours: Singles | None = None,
+    colors: Singles | None = None,
 ) -> Sprite:
     """Texture of a character for the renderer: the images of its layers, one below the other.
 
     Args:
         layer_of_vertex: (V,) index of the layer that each vertex belongs to.
         px_per_unit: output pixels per unit of the unit square.
-        colours: (V, 3) 0..1, for the debug view that colors by joint.
+        colors: (V, 3) 0..1, for the debug view that colors by joint.
     """
     height, width = character.mask.shape
     side = max(height, width)
@@ -57,7 +57,7 @@ def sprite_of(
     factor = px_per_unit / side
     if len(layers) == 1:
         rgba = _scaled(_with_clean_edge(rgb, alpha, character.mask), factor)
-        return Sprite(np.ascontiguousarray(rgba), (points / (width, height)).astype(np.float32), colours)
+        return Sprite(np.ascontiguousarray(rgba), (points / (width, height)).astype(np.float32), colors)
     images, uv, top = [], np.zeros_like(points), 0
     for number, layer in enumerate(layers):
         window, (left, upper) = _window_of(layer.mask)
@@ -74,7 +74,7 @@ def sprite_of(
     for image in images:
         atlas[top : top + image.shape[0], : image.shape[1]] = image
         top += image.shape[0]
-    return Sprite(atlas, (uv / (atlas.shape[1], atlas.shape[0])).astype(np.float32), colours)
+    return Sprite(atlas, (uv / (atlas.shape[1], atlas.shape[0])).astype(np.float32), colors)
 
 
 def _with_clean_edge(rgb: Bytes, alpha: Bytes, mask: Bools) -> Bytes:
@@ -115,7 +115,7 @@ def inked_alpha(rgb: Bytes, mask: Bools, *, hidden: Bools | None = None) -> Byte
     side = max(mask.shape)
     alpha = soft_alpha(mask)
     hidden = np.zeros_like(mask) if hidden is None else hidden
-    difference = paper_difference(rgb, mask | hidden, reach_px=NEIGHBOURHOOD_OF_SIDE * side)
+    difference = paper_difference(rgb, mask | hidden, reach_px=NEIGHBORHOOD_OF_SIDE * side)
     inside = mask & ~hidden
     ink = float(np.percentile(difference[inside], 90)) if inside.any() else 0.0
     limit = min(LARGEST_PAPER_DIFFERENCE, PAPER_SHARE * ink)
@@ -165,16 +165,16 @@ def bled(rgb: Bytes, mask: Bools, *, rim_px: float) -> Bytes:
     depth = depth_inside(mask)
     inside = (depth > rim_px + 0.5) | middle_line(mask, depth)
     _, labels = cv2.distanceTransformWithLabels((~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    colour_of_label = np.zeros((labels.max() + 1, 3), np.uint8)
-    colour_of_label[labels[inside]] = rgb[inside]
-    filled: Bytes = np.where(inside[..., None], rgb, colour_of_label[labels])
+    color_of_label = np.zeros((labels.max() + 1, 3), np.uint8)
+    color_of_label[labels[inside]] = rgb[inside]
+    filled: Bytes = np.where(inside[..., None], rgb, color_of_label[labels])
     return filled
 
 
-def joint_colours(owner_of_vertex: Ints, joint_count: int) -> Singles:
+def joint_colors(owner_of_vertex: Ints, joint_count: int) -> Singles:
     """A color for each vertex by its joint, (V, 3): evenly spread hues, so that neighbors differ."""
     hue = (np.arange(joint_count) * 0.618034) % 1.0 * 179.0  # the golden ratio spreads any number of hues
     hsv = np.stack([hue, np.full(joint_count, 170.0), np.full(joint_count, 235.0)], axis=1).astype(np.uint8)
     rgb = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
-    colours: Singles = (rgb[owner_of_vertex] / 255.0).astype(np.float32)
-    return colours
+    colors: Singles = (rgb[owner_of_vertex] / 255.0).astype(np.float32)
+    return colors

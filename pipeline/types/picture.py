@@ -34,23 +34,23 @@ class Palette:
     """Palette of an indexed animation.
 
     Attributes:
-        colours: (n, 3) uint8, n <= 255.
+        colors: (n, 3) uint8, n <= 255.
         transparent: the index of transparent pixels: n.
         lookup: (32, 32, 32) uint8: the index for a color, axes red, green, blue, 8 levels a cell.
     """
 
-    colours: Bytes
+    colors: Bytes
     lookup: Bytes
 
     def __post_init__(self) -> None:
-        checked("Palette.colours", self.colours, ("n", 3), np.uint8)
+        checked("Palette.colors", self.colors, ("n", 3), np.uint8)
         checked("Palette.lookup", self.lookup, (32, 32, 32), np.uint8)
-        if not 1 <= len(self.colours) <= 255:
-            raise ShapeError("Palette.colours", expected="1 to 255 colours", actual=str(len(self.colours)))
+        if not 1 <= len(self.colors) <= 255:
+            raise ShapeError("Palette.colors", expected="1 to 255 colors", actual=str(len(self.colors)))
 
     @property
     def transparent(self) -> int:
-        return len(self.colours)
+        return len(self.colors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +60,12 @@ class Sprite:
     Attributes:
         rgba: (h, w, 4) uint8, straight alpha, soft at the edge; colors extend beyond the edge, so that texture filtering picks up no paper.
         uv: (V, 2) float32, 0..1, origin at the top-left corner of `rgba`.
-        colours: (V, 3) float32 0..1 for the debug view that colors the triangles of each joint, or None.
+        colors: (V, 3) float32 0..1 for the debug view that colors the triangles of each joint, or None.
     """
 
     rgba: Bytes
     uv: Singles
-    colours: Singles | None = None
+    colors: Singles | None = None
 
     def __post_init__(self) -> None:
         checked("Sprite.rgba", self.rgba, ("h", "w", 4), np.uint8)

@@ -42,7 +42,7 @@ class DebugViews:
 
     texture: bool = True
     rig: bool = False
-    colours: bool = False
+    colors: bool = False
     mesh_lines: bool = False
     floor: bool = False
     skeleton: bool = False

@@ -69,15 +69,15 @@ def synthetic() -> Material:
     side, count = 180, 150
     random = np.random.default_rng(1)
     rgb = np.clip(np.array([190, 180, 165]) + cv2.GaussianBlur(random.normal(0, 30, (side, side, 3)), (0, 0), 1.0), 0, 255).astype(np.uint8)
-    centre, radius = (side // 2, side // 2), side // 2 - 6
-    cv2.circle(rgb, centre, radius - 3, (40, 30, 110), 7, cv2.LINE_AA)
+    center, radius = (side // 2, side // 2), side // 2 - 6
+    cv2.circle(rgb, center, radius - 3, (40, 30, 110), 7, cv2.LINE_AA)
     cv2.putText(rgb, "abc", (30, 105), cv2.FONT_HERSHEY_SIMPLEX, 2, (60, 40, 130), 6, cv2.LINE_AA)
-    alpha = cv2.circle(np.zeros((side, side), np.uint8), centre, radius, 255, -1, cv2.LINE_AA)
+    alpha = cv2.circle(np.zeros((side, side), np.uint8), center, radius, 255, -1, cv2.LINE_AA)
     rgba = np.dstack([rgb, alpha])
     clock = OutputClock(count, Fraction(1, 30))
     frames = []
     for index in range(count):
-        turn = cv2.getRotationMatrix2D(centre, 40 * np.sin(index / 12), 1.0)
+        turn = cv2.getRotationMatrix2D(center, 40 * np.sin(index / 12), 1.0)
         place = int(110 + 100 * np.sin(index / 20)), int(110 + 60 * np.cos(index / 9))
         frames.append(Frame(cv2.warpAffine(rgba, turn, (side, side)).astype(np.uint8), *place, index * clock.frame_time))
     canvas = Canvas(400, 400, (1.0, 1.0, 1.0, 0.0), None, np.eye(4, dtype=np.float32))
@@ -170,7 +170,7 @@ def decoded(animation: Animation) -> Iterator[np.ndarray]:
 
 
 def similarity(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """SSIM of every pixel (Wang et al. 2004) in windows of 7 px, of two grey pictures."""
+    """SSIM of every pixel (Wang et al. 2004) in windows of 7 px, of two gray pictures."""
     first, second = first.astype(np.float32), second.astype(np.float32)
     means = [cv2.blur(picture, (7, 7)) for picture in (first, second, first * first, second * second, first * second)]
     covariance = means[4] - means[0] * means[1]
@@ -206,7 +206,7 @@ def main() -> None:
         materials.append(reference(Path(root)))
     for material in materials:
         size = f"{material.canvas.width} x {material.canvas.height}"
-        print(f"\n{material.name}: {len(material.frames)} frames of {size}, {len(material.palette.colours)} colours")
+        print(f"\n{material.name}: {len(material.frames)} frames of {size}, {len(material.palette.colors)} colors")
         print(f"{'format':8}{'seconds':>9}{'cpu-s':>8}{'MB':>8}{'PSNR':>8}{'SSIM':>8}{'flicker':>9}")
         with tempfile.TemporaryDirectory() as folder:
             for kind in map(Format, sys.argv[1:]) if sys.argv[1:] else Format:

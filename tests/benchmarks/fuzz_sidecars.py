@@ -3,7 +3,7 @@
     python tests/benchmarks/fuzz_sidecars.py --minutes 10 [--seed 0] [--keep FOLDER]
 
 Sidecars are seeded mutations of good ones, objects of hostile values, and plain rubbish; each must give options whose motions are names of
-the library, whose sizes are within bounds and whose background is a colour, or a SidecarError that says something on lines that can be
+the library, whose sizes are within bounds and whose background is a color, or a SidecarError that says something on lines that can be
 printed. Job files, manifests and error reports are mutated in a folder of a dead daemon, and recovery must come through, whatever they
 say; nothing may appear outside the root. The inputs to blame are kept in FOLDER. Prints what came out, and the slowest.
 """

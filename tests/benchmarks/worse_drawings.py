@@ -98,8 +98,8 @@ def _ruled(rgb: np.ndarray, *, squares: bool) -> np.ndarray:
     for distance in across:
         off = np.abs((distance + step / 3) % step - step / 2)
         lines = np.maximum(lines, np.clip(1.6 - off, 0, 1))
-    colour = np.array([0.45, 0.3, 0.16]) if not squares else np.array([0.28, 0.26, 0.2])
-    return np.clip(rgb * (1 - lines[..., None] * colour), 0, 255).astype(np.uint8)
+    color = np.array([0.45, 0.3, 0.16]) if not squares else np.array([0.28, 0.26, 0.2])
+    return np.clip(rgb * (1 - lines[..., None] * color), 0, 255).astype(np.uint8)
 
 
 def ruled_paper(rgb: np.ndarray, mask: np.ndarray) -> Worse:

@@ -100,7 +100,7 @@ class SpoilingHandler(Handler):
             self.server.is_over.wait(60)
             self.close_connection = True
         elif self.server.key and self.headers["Authorization"] != f"Bearer {self.server.key}":
-            said = {"code": 400, "type": "InvalidKeyException", "message": f"Not authorised: {self.headers['Authorization']}"}
+            said = {"code": 400, "type": "InvalidKeyException", "message": f"Not authorized: {self.headers['Authorization']}"}
             self._send(b"HTTP/1.1 401 Unauthorized\r\n" + reply(json.dumps(said).encode()).partition(b"\r\n")[2])
         elif is_tiny and not self.server.is_broken:
             self._reply([])

@@ -138,13 +138,13 @@ def test_names_for_other_log_stores_are_documented() -> None:
 
 
 def test_catalog_explains_warnings_and_errors(tmp_path: Path) -> None:
-    catalogue = (ROOT / "etc" / "journal" / "doodled.catalog").read_text()
-    explained = set(re.findall(r"(?m)^-- ([0-9a-f]{32})$", catalogue))
+    catalog = (ROOT / "etc" / "journal" / "doodled.catalog").read_text()
+    explained = set(re.findall(r"(?m)^-- ([0-9a-f]{32})$", catalog))
     assert explained <= {message_id(event) for event in Event}
     wanting = {event for event, (level, _) in EVENTS.items() if level != "info"}
     assert {message_id(Event(event)) for event in wanting} <= explained
     known = {name.upper() for _, fields in EVENTS.values() for name in fields}
-    assert set(re.findall(r"@(\w+)@", catalogue)) <= known
+    assert set(re.findall(r"@(\w+)@", catalog)) <= known
     if shutil.which("journalctl") is None:
         pytest.skip("systemd is not installed")
     place = tmp_path / "usr" / "lib" / "systemd" / "catalog"

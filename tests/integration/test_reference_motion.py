@@ -64,7 +64,7 @@ def test_bones_point_where_the_original_s_do(library, name, retarget, numbers):
 
 
 @pytest.mark.parametrize(("name", "retarget"), [("dab", "fair"), ("jumping_jacks", "cmu")])
-def test_skeletons_are_recognised(library, name, retarget):
+def test_skeletons_are_recognized(library, name, retarget):
     motion = library.motion(name)
     config = library.matching_retarget(motion)
     assert config.name == retarget

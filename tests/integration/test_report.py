@@ -309,9 +309,9 @@ def test_browser_reports_no_error_on_the_page(log: Path, tmp_path: Path) -> None
     assert done.stdout.count("<figure") == 3
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """Relative, as WCAG 2.2 defines it."""
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 

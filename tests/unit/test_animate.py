@@ -150,9 +150,9 @@ def test_debug_views_add_strokes_and_can_leave_the_drawing_out() -> None:
     layers, strokes, _ = renderer.drawn[0]
     assert layers == []
     assert [s.behind for s in strokes] == [True, False, False, False]
-    colours = NotingRenderer()
-    run(sample_scene.scene(view=View(32, 32, debug=DebugViews(colours=True))), colours, NotingEncoder())
-    assert colours.sprites[0].colours is not None
+    colors = NotingRenderer()
+    run(sample_scene.scene(view=View(32, 32, debug=DebugViews(colors=True))), colors, NotingEncoder())
+    assert colors.sprites[0].colors is not None
 
 
 def test_the_automatic_camera_sees_the_driving_skeleton_too() -> None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
-from pipeline.pose.letterbox import paper_colour
+from pipeline.pose.letterbox import paper_color
 from pipeline.types import MIRRORED_PARTS
 
 MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
@@ -55,7 +55,7 @@ def figure_crop(
     if bounds is not None:
         offset += side / 2 - np.array([bounds[0] + bounds[2], bounds[1] + bounds[3]]) * (COARSE / 2)
     rgb = np.ascontiguousarray(crop[:, :, :3])
-    paper = paper_colour(rgb)
+    paper = paper_color(rgb)
     mask = _warped(shape, linear, offset, side, (0.0, 0.0, 0.0))
     rgb = _warped(rgb, linear, offset, side, paper)
     parts = _warped(parts, linear / 2, offset / 2, side // 2, (0.0, 0.0, 0.0), flags=cv2.INTER_NEAREST)
@@ -95,7 +95,7 @@ def whole_picture(
     linear = np.diag([zoom * stretch * (-1.0 if is_mirrored else 1.0), zoom / stretch])
     offset = side / 2 - linear @ np.full(2, length / 2) + rng.normal(0.0, config["shift"], 2) * side * (zoom * length != side)
     rgb = np.ascontiguousarray(picture[:, :, :3])
-    paper = paper_colour(rgb) if rng.random() < 0.8 else tuple(float(c) for c in rng.integers(0, 256, 3))
+    paper = paper_color(rgb) if rng.random() < 0.8 else tuple(float(c) for c in rng.integers(0, 256, 3))
     corners = boxes[~np.isnan(boxes[:, 0])].reshape(-1, 2, 2) @ linear.T + offset
     kept = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
     inside = np.clip(kept, 0.0, side)
@@ -147,7 +147,7 @@ def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]
     inside = rgb[y0:y1, x0:x1]
     if inside.shape[0] < 8 or inside.shape[1] < 8:
         return
-    colour = paper_colour(np.ascontiguousarray(inside)) if rng.random() < 0.9 else (255.0, 255.0, 255.0)
+    colour = paper_color(np.ascontiguousarray(inside)) if rng.random() < 0.9 else (255.0, 255.0, 255.0)
     paper = np.array(colour).astype(np.uint8)
     for outside in (np.s_[:y0], np.s_[y1:], np.s_[y0:y1, :x0], np.s_[y0:y1, x1:]):
         rgb[outside], mask[outside] = paper, 0

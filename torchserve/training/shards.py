@@ -20,7 +20,7 @@ from drawings.sample import Sample, drawn_sample
 from settings import configuration
 from views import parts_in
 
-from pipeline.pose.letterbox import Letterbox, paper_colour
+from pipeline.pose.letterbox import Letterbox, paper_color
 
 MOST_FIGURES = 12
 NO_KEYPOINTS = np.zeros((17, 3), np.float32)
@@ -100,7 +100,7 @@ def _add_crop(
 
 
 def _window(rgb: np.ndarray, window: Letterbox) -> np.ndarray:
-    return window.cut(rgb, paper_colour(rgb))
+    return window.cut(rgb, paper_color(rgb))
 
 
 def _corners(box: Any) -> np.ndarray:

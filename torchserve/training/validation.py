@@ -12,8 +12,8 @@ from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 from torch import nn
 from views import parts_in
 
-from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_peaks
-from pipeline.pose.letterbox import Letterbox, paper_colour
+from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_peaks
+from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.types import BodyPart
 
 FILL = 0.82
@@ -31,7 +31,7 @@ def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]
         windows = [Letterbox.around(tuple(place.boxes), side, fill=FILL) for place in part]
         crops = [np.asarray(place.pixels[place.row]) for place in part]
         rgb = [
-            w.cut(np.ascontiguousarray(c[:, :, :3]), paper_colour(np.ascontiguousarray(c[:, :, :3])))
+            w.cut(np.ascontiguousarray(c[:, :, :3]), paper_color(np.ascontiguousarray(c[:, :, :3])))
             for w, c in zip(windows, crops, strict=True)
         ]
         joints, masks, presence, parts = _answers(network, np.stack(rgb))
@@ -70,7 +70,7 @@ def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, 
         pixels = [cv2.resize(np.asarray(place.pixels[place.row]), (side, side), interpolation=cv2.INTER_AREA) for place in part]
         centres, sides, masks = _answers(network, np.stack([p[:, :, :3] for p in pixels]))
         for place, picture, heat, distances, mask in zip(part, pixels, centres, sides, masks, strict=True):
-            seen = centre_peaks(heat[0], distances, side)
+            seen = center_peaks(heat[0], distances, side)
             seen = seen[seen[:, 4] > 0.3]
             zoom = side / place.pixels.shape[1]
             boxes = place.boxes[~np.isnan(place.boxes[:, 0])] * zoom

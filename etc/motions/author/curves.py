@@ -41,7 +41,7 @@ def keyed(frame_count: int, *keys: Key) -> Track:
 
 
 def _resting_slopes(rises: Track, spans: Track) -> Track:
-    """The slope at each key: 0 at a turning point, else the neighbours' mean, limited so that no key is overshot."""
+    """The slope at each key: 0 at a turning point, else the neighbors' mean, limited so that no key is overshot."""
     before, after = np.roll(rises, 1), rises
     span_before = np.roll(spans, 1)
     mean = (before * span_before + after * spans) / (span_before + spans)

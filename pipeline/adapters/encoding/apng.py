@@ -65,8 +65,8 @@ class _ApngContainer:
 
     def header(self) -> bytes:
         """Write the signature, the image header and a placeholder for the number of frames."""
-        colour_type = 2 if self._opaque else 6
-        return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *self._size, 8, colour_type, 0, 0, 0)) + _control(0)
+        color_type = 2 if self._opaque else 6
+        return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *self._size, 8, color_type, 0, 0, 0)) + _control(0)
 
     def taken(self, frame: Frame) -> Picture:
         return copied(frame)

@@ -75,7 +75,7 @@ class _GifContainer:
         bits = max(1, transparent.bit_length())
         flags = 0x80 | (bits - 1) << 4 | (bits - 1)
         screen = struct.pack("<6sHHBBB", b"GIF89a", *self._size, flags, transparent, 0)
-        return screen + self._palette.colours.tobytes().ljust(3 << bits, b"\0") + _LOOP_FOREVER
+        return screen + self._palette.colors.tobytes().ljust(3 << bits, b"\0") + _LOOP_FOREVER
 
     def taken(self, frame: Frame) -> Picture:
         return Picture(codes(frame.pixels), frame.left, frame.top)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipeline.types import Bytes
 
-_TWO_COLOURS = bytes(6)
+_TWO_COLORS = bytes(6)
 _HEADER_LENGTH = 13
 _IMAGE_SEPARATOR = 0x2C
 _DESCRIPTOR_LENGTH = 10
@@ -30,7 +30,7 @@ def image_data(indices: Bytes) -> bytes:
     """
     height, width = indices.shape
     picture = Image.frombuffer("P", (width, height), np.ascontiguousarray(indices), "raw", "P", 0, 1)
-    picture.putpalette(_TWO_COLOURS)
+    picture.putpalette(_TWO_COLORS)
     with open(os.memfd_create("gif"), "w+b", buffering=0) as file:  # noqa: PTH123  a descriptor has no path
         picture.save(file, "GIF", optimize=False, interlace=0)
         file.seek(0)
@@ -47,5 +47,5 @@ def _image_data_start(gif: bytes) -> int:
     table = 3 << (flags & 7) + 1 if flags & 0x80 else 0
     descriptor = _HEADER_LENGTH + table
     if gif[descriptor] != _IMAGE_SEPARATOR or gif[descriptor + _DESCRIPTOR_LENGTH - 1] != 0:
-        raise ValueError("Pillow's GIF does not have a plain image descriptor after its colour table")
+        raise ValueError("Pillow's GIF does not have a plain image descriptor after its color table")
     return descriptor + _DESCRIPTOR_LENGTH

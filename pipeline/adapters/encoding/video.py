@@ -4,7 +4,7 @@ Sets the stream's time base, color tags and size, and runs the codec on a thread
 
 - Name: absolute, since FFmpeg takes "12:30.mp4" for a protocol.
 - Time: pts are exact, in a time base from the clock's denominator; the last frame has a duration, too.
-- Colour: limited-range BT.601 (`yuv.py`) of sRGB images, with matching tags.
+- Color: limited-range BT.601 (`yuv.py`) of sRGB images, with matching tags.
 - Size: chroma is subsampled, so an odd width or height grows by one pixel, a copy of the last column or row.
 """
 

@@ -35,16 +35,16 @@ class Converter:
 
     def __init__(self, width: int, height: int) -> None:
         """Even `width` and `height`, px."""
-        self._grey = np.empty((height, width), dtype=np.uint8)
+        self._gray = np.empty((height, width), dtype=np.uint8)
         self._quarter = np.empty((height // 2, width // 2, 4), dtype=np.uint8)
         self._rgb = np.empty((height // 2, width // 2, 3), dtype=np.uint8)
         self._ycc = np.empty_like(self._rgb)
 
     def fill(self, luma: Bytes, blue: Bytes, red: Bytes, rgba: Bytes) -> None:
         """Write `rgba` (h, w, 4) into the planes: luma (h, w), Cb and Cr (h / 2, w / 2). Its alpha is ignored."""
-        cv2.cvtColor(rgba, cv2.COLOR_RGBA2GRAY, dst=self._grey)
-        cv2.convertScaleAbs(self._grey, dst=luma, alpha=_LUMA_SCALE, beta=_LUMA_OFFSET)
-        height, width = self._grey.shape
+        cv2.cvtColor(rgba, cv2.COLOR_RGBA2GRAY, dst=self._gray)
+        cv2.convertScaleAbs(self._gray, dst=luma, alpha=_LUMA_SCALE, beta=_LUMA_OFFSET)
+        height, width = self._gray.shape
         cv2.resize(rgba, (width // 2, height // 2), dst=self._quarter, interpolation=cv2.INTER_AREA)
         cv2.cvtColor(self._quarter, cv2.COLOR_RGBA2RGB, dst=self._rgb)
         cv2.cvtColor(self._rgb, cv2.COLOR_RGB2YCrCb, dst=self._ycc)

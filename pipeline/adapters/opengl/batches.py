@@ -12,7 +12,7 @@ from pipeline.adapters.opengl.screen_box import EMPTY, ScreenBox, ScreenProjecti
 from pipeline.errors import ShapeError
 from pipeline.types import Ints, Layer, Singles, Sprite, Strokes, checked
 
-_POSITION, _UV, _COLOUR = 0, 1, 2
+_POSITION, _UV, _COLOR = 0, 1, 2
 _MOST_ORDERS: Final = 64
 """Draw orders kept on the card per figure; a motion has a handful, so this only bounds memory."""
 
@@ -39,15 +39,15 @@ class SpriteBatch:
     def __init__(self, gl: Any, objects: Objects, sprite: Sprite) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
         self._gl = gl
         self._objects = objects
-        self.is_painted = sprite.colours is not None
+        self.is_painted = sprite.colors is not None
         self._vertex_count = len(sprite.uv)
         self._orders: dict[int, _Order] = {}
         self._texture = objects.picture_texture(sprite.rgba)
         self._array = objects.vertex_array()
         self._attribute(_UV, sprite.uv)
-        if sprite.colours is not None:
-            checked("Sprite.colours", sprite.colours, (self._vertex_count, 3), np.float32)
-            self._attribute(_COLOUR, sprite.colours)
+        if sprite.colors is not None:
+            checked("Sprite.colors", sprite.colors, (self._vertex_count, 3), np.float32)
+            self._attribute(_COLOR, sprite.colors)
         self._positions = objects.buffer()
         gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._positions)
         _point_attribute(gl, _POSITION, 2)
@@ -111,8 +111,8 @@ class StrokeBatch:
     def __init__(self, gl: Any, objects: Objects) -> None:  # noqa: ANN401
         self._gl = gl
         self._array = objects.vertex_array()
-        self._points, self._colours = objects.buffer(), objects.buffer()
-        for index, (buffer, width) in enumerate(((self._points, 3), (self._colours, 4))):
+        self._points, self._colors = objects.buffer(), objects.buffer()
+        for index, (buffer, width) in enumerate(((self._points, 3), (self._colors, 4))):
             gl.glBindBuffer(gl.GL_ARRAY_BUFFER, buffer)
             _point_attribute(gl, index, width)
 
@@ -135,7 +135,7 @@ class StrokeBatch:
         gl = self._gl
         gl.glBindVertexArray(self._array)
         _fill(gl, self._points, strokes.points)
-        _fill(gl, self._colours, strokes.rgba)
+        _fill(gl, self._colors, strokes.rgba)
         gl.glDrawArrays(gl.GL_TRIANGLES if strokes.filled else gl.GL_LINES, 0, len(strokes.points))
 
 

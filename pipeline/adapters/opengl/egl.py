@@ -66,7 +66,7 @@ _EXTENSION_PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "eglQueryDeviceStringEXT": (ctypes.c_char_p, (_pointer, _integer)),
 }
 
-_initialising = threading.Lock()
+_initializing = threading.Lock()
 
 
 class Egl:
@@ -200,7 +200,7 @@ def _context(egl: Egl, platform: int, device: int | None) -> EglContext:
     display = egl.eglGetPlatformDisplayEXT(platform, device, None)
     if not display:
         raise egl.refusal(egl.failure("eglGetPlatformDisplayEXT"))
-    with _initialising:
+    with _initializing:
         if not egl.eglInitialize(display, None, None):
             raise egl.refusal(egl.failure("eglInitialize"))
     egl.require(("EGL_KHR_surfaceless_context", "EGL_KHR_create_context"), display)

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.adapters.opengl.batches import SpriteBatch, StrokeBatch
-from pipeline.adapters.opengl.clear_colour import clear_colour
+from pipeline.adapters.opengl.clear_color import clear_color
 from pipeline.adapters.opengl.contexts import GLContext
 from pipeline.adapters.opengl.resources import Objects, Program, check
 from pipeline.adapters.opengl.screen_box import EMPTY, ScreenBox, ScreenProjection
@@ -56,9 +56,9 @@ class GLSceneRenderer:
         self._sprite_batches = [SpriteBatch(self._gl, objects, sprite) for sprite in sprites]
         self._stroke_batch = StrokeBatch(self._gl, objects)
         self._empty_array = objects.vertex_array()
-        self._clear_colour = clear_colour(canvas, sprites, layout)
+        self._clear_color = clear_color(canvas, sprites, layout)
         # Soft edges may stay soft in front of an opaque color.
-        self._is_cut = layout is PixelLayout.CUT_OUT and not (canvas.is_opaque or self._clear_colour[3] > 0)
+        self._is_cut = layout is PixelLayout.CUT_OUT and not (canvas.is_opaque or self._clear_color[3] > 0)
         self._prepare_targets(objects)
         self._prepare_pixels()
 
@@ -72,7 +72,7 @@ class GLSceneRenderer:
 
     def _prepare_pixels(self) -> None:
         canvas = self._canvas
-        self._is_covered = self._clear_colour[3] > 0 or canvas.picture is not None
+        self._is_covered = self._clear_color[3] > 0 or canvas.picture is not None
         self._pixels: Bytes = np.zeros((canvas.height, canvas.width, 4), np.uint8)
         self._stale = self._projection.whole if self._is_covered else EMPTY
 
@@ -123,7 +123,7 @@ class GLSceneRenderer:
         # Clearing everything is almost free: llvmpipe touches no tile before something is drawn into it. Within a scissor it would
         # clear pixel by pixel.
         gl.glDisable(gl.GL_SCISSOR_TEST)
-        gl.glClearColor(*self._clear_colour)
+        gl.glClearColor(*self._clear_color)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
         gl.glEnable(gl.GL_SCISSOR_TEST)
         gl.glScissor(dirty.left, dirty.top, dirty.width, dirty.height)

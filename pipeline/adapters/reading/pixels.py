@@ -52,10 +52,10 @@ def rgb_and_alpha(picture: Image.Image, profile: bytes | None) -> tuple[Bytes, B
         profile: ICC profile; a damaged or unsuitable one is ignored.
     """
     alpha = np.array(picture.getchannel("A"), dtype=np.uint8) if picture.mode in _WITH_ALPHA else None
-    colours = picture.convert("RGB" if picture.mode == "RGBA" else "L") if alpha is not None else picture
-    converted, note = _by_profile(colours, profile) if profile else (None, "")
+    colors = picture.convert("RGB" if picture.mode == "RGBA" else "L") if alpha is not None else picture
+    converted, note = _by_profile(colors, profile) if profile else (None, "")
     if converted is None:
-        converted = _lab_to_srgb(colours) if colours.mode == "LAB" else colours.convert("RGB")
+        converted = _lab_to_srgb(colors) if colors.mode == "LAB" else colors.convert("RGB")
     return np.array(converted, dtype=np.uint8), alpha, note
 
 
@@ -91,11 +91,11 @@ def _from_deep(strip: Image.Image, scale: float, *, inverted: bool) -> Image.Ima
         levels = byte_samples(np.arange(2**16, dtype=np.float64), scale, inverted=inverted)[samples]
     else:
         levels = byte_samples(samples.astype(np.float64), scale, inverted=inverted)
-    grey = Image.fromarray(levels)
+    gray = Image.fromarray(levels)
     key = strip.info.get("transparency")
     if isinstance(key, int):
-        grey.putalpha(Image.fromarray(np.where(samples == key, np.uint8(0), np.uint8(255))))
-    return grey
+        gray.putalpha(Image.fromarray(np.where(samples == key, np.uint8(0), np.uint8(255))))
+    return gray
 
 
 def _from_keyed(strip: Image.Image) -> Image.Image:
@@ -119,30 +119,30 @@ def _stacked(strips: list[Image.Image]) -> Image.Image:
     return whole
 
 
-def _by_profile(colours: Image.Image, profile: bytes) -> tuple[Image.Image | None, str]:
+def _by_profile(colors: Image.Image, profile: bytes) -> tuple[Image.Image | None, str]:
     try:
         embedded = ImageCms.ImageCmsProfile(BytesIO(profile))
         if _is_srgb(embedded):
             return None, ""
-        if colours.mode == "L" and embedded.profile.xcolor_space.strip() == "RGB":
-            colours = colours.convert("RGB")
-        if embedded.profile.xcolor_space.strip() != _PROFILE_SPACES[colours.mode]:
-            return None, "its colour profile does not fit its pixels and was ignored"
-        converted = ImageCms.profileToProfile(colours, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        if colors.mode == "L" and embedded.profile.xcolor_space.strip() == "RGB":
+            colors = colors.convert("RGB")
+        if embedded.profile.xcolor_space.strip() != _PROFILE_SPACES[colors.mode]:
+            return None, "its color profile does not fit its pixels and was ignored"
+        converted = ImageCms.profileToProfile(colors, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
-        return None, "its colour profile is damaged and was ignored"
-    return converted, "its colours were converted to sRGB"
+        return None, "its color profile is damaged and was ignored"
+    return converted, "its colors were converted to sRGB"
 
 
 def _is_srgb(profile: ImageCms.ImageCmsProfile) -> bool:
     """Whether the profile is named sRGB and keeps a middle gray: GIMP's "Linear sRGB" only has the same primaries."""
     if "sRGB" not in (profile.profile.profile_description or "") or profile.profile.xcolor_space.strip() != "RGB":
         return False
-    grey = Image.new("RGB", (1, 1), (_MIDDLE, _MIDDLE, _MIDDLE))
-    seen = ImageCms.profileToProfile(grey, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    gray = Image.new("RGB", (1, 1), (_MIDDLE, _MIDDLE, _MIDDLE))
+    seen = ImageCms.profileToProfile(gray, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     return seen is not None and bool((np.abs(np.asarray(seen, np.int32) - _MIDDLE) <= _ALMOST).all())
 
 
-def _lab_to_srgb(colours: Image.Image) -> Image.Image:
-    converted = ImageCms.profileToProfile(colours, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB")
-    return colours.convert("RGB") if converted is None else converted
+def _lab_to_srgb(colors: Image.Image) -> Image.Image:
+    converted = ImageCms.profileToProfile(colors, ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return colors.convert("RGB") if converted is None else converted

@@ -1,4 +1,4 @@
-"""BVH files as a source of motion clips: position channels of all joints are honoured, which AnimatedDrawings' own files don't ask for."""
+"""BVH files as a source of motion clips: position channels of all joints are honored, which AnimatedDrawings' own files don't ask for."""
 
 from __future__ import annotations
 

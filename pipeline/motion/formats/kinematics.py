@@ -23,7 +23,7 @@ def world_positions(bvh: Bvh, up: UpAxis = UpAxis.Y, *, bones_move: bool = False
     its offset. Scales are ignored.
 
     Args:
-        bones_move: honour position channels below the root, too, which replace the joint's offset or, where they are next to nothing
+        bones_move: honor position channels below the root, too, which replace the joint's offset or, where they are next to nothing
             beside it, are added to it. AnimatedDrawings ignores them.
     """
     frame_count, joint_count = len(bvh.values), len(bvh.joint_names)

@@ -215,7 +215,7 @@ class _Finding:
 
     def _has_tail(self) -> bool:
         hips, legs = self.limbs.trunk[0], self.limbs.legs
-        others = set(self.tree.neighbours[hips]) - {legs.first[0], legs.second[0], self.limbs.trunk[1]}
+        others = set(self.tree.neighbors[hips]) - {legs.first[0], legs.second[0], self.limbs.trunk[1]}
         ways = [self.tree.longest_path(hips, first) for first in others]
         return any(len(way) > 1 and reach > 0.1 * self.tree.size for way, reach in ways)
 
@@ -338,7 +338,7 @@ class _Finding:
         named = next((name for name in names if part_named(name) is Part.HEAD), None)
         if named is not None:
             return named
-        crowded = next((node for node in beyond if len(self.tree.neighbours[node]) > 2), None)
+        crowded = next((node for node in beyond if len(self.tree.neighbors[node]) > 2), None)
         if crowded is not None:
             return self._trunk_name(crowded)
         ends = np.cumsum([self.tree.length(a, b) for a, b in pairwise((neck, *beyond))])

@@ -29,7 +29,7 @@ class BodyTree:
     Attributes:
         names: of all of the file's joints.
         members: of each of the N nodes, the joints that are at its place, parents first.
-        neighbours: of each node, the nodes it has a bone to.
+        neighbors: of each node, the nodes it has a bone to.
         points: (S, N, 3) float64, the nodes' places in some frames.
         size: about the figure's height, in the file's units.
         root: the node that holds the file's first joint of this part.
@@ -37,26 +37,26 @@ class BodyTree:
 
     names: tuple[str, ...]
     members: tuple[tuple[int, ...], ...]
-    neighbours: tuple[tuple[int, ...], ...]
+    neighbors: tuple[tuple[int, ...], ...]
     points: Floats
     size: float
     root: int
 
     @cached_property
     def _lengths(self) -> dict[tuple[int, int], float]:
-        ends = [(a, b) for a, around in enumerate(self.neighbours) for b in around]
+        ends = [(a, b) for a, around in enumerate(self.neighbors) for b in around]
         spans = np.linalg.norm(self.points[:, [a for a, _ in ends]] - self.points[:, [b for _, b in ends]], axis=2)
         return dict(zip(ends, np.median(spans, axis=0).tolist(), strict=True))
 
     def length(self, a: int, b: int) -> float:
-        """The median length of the bone between two neighbours."""
+        """The median length of the bone between two neighbors."""
         return self._lengths[a, b]
 
     def node_names(self, node: int) -> tuple[str, ...]:
         return tuple(self.names[joint] for joint in self.members[node])
 
     def longest_path(self, start: int, first: int) -> tuple[tuple[int, ...], float]:
-        """The nodes of the longest way from `start` over its neighbour `first` to a leaf, without `start`, and its length."""
+        """The nodes of the longest way from `start` over its neighbor `first` to a leaf, without `start`, and its length."""
         best: tuple[tuple[int, ...], float] = ((first,), self.length(start, first))
         came = {first: (start, best[1])}
         stack = [first]
@@ -65,7 +65,7 @@ class BodyTree:
             parent, so_far = came[node]
             if so_far > best[1]:
                 best = (_way_back(came, node, start), so_far)
-            for other in self.neighbours[node]:
+            for other in self.neighbors[node]:
                 if other != parent:
                     came[other] = (node, so_far + self.length(node, other))
                     stack.append(other)
@@ -77,7 +77,7 @@ class BodyTree:
         stack = [start]
         while stack and end not in came:
             node = stack.pop()
-            for other in self.neighbours[node]:
+            for other in self.neighbors[node]:
                 if other not in came:
                     came[other] = (node, 0.0)
                     stack.append(other)

@@ -92,7 +92,7 @@ def _score(
     score += 0.8 * bends.get(middle, 0.0)
     score -= 0.3 * max(start, 0) + (1.0 if start < 0 else 0.0) + 0.3 * (end - start - 2)
     if habit is _ARM:
-        score += 1.0 * all(len(tree.neighbours[way[end]]) > 3 for way in (pair.first, pair.second))
+        score += 1.0 * all(len(tree.neighbors[way[end]]) > 3 for way in (pair.first, pair.second))
     return score
 
 

@@ -66,7 +66,7 @@ class Limbs:
 def limb_pairs(tree: BodyTree) -> list[LimbPair]:
     """Pairs of limbs, the longest first."""
     found = []
-    for branch, around in enumerate(tree.neighbours):
+    for branch, around in enumerate(tree.neighbors):
         ways = [(way, reach) for way, reach in (tree.longest_path(branch, first) for first in around) if reach > LEAST_REACH * tree.size]
         for (one, one_reach), (other, other_reach) in combinations(ways, 2):
             similarity = _similarity(tree, branch, one, other)
@@ -142,7 +142,7 @@ def _body(tree: BodyTree, legs: LimbPair, arms: LimbPair, pairs: list[LimbPair])
     limbs = {legs.first[0], legs.second[0], arms.first[0], arms.second[0]}
     neck, head, head_reach = _head(tree, trunk, limbs)
     tail = max(
-        (tree.longest_path(trunk[0], first)[1] for first in tree.neighbours[trunk[0]] if first not in {*limbs, trunk[1]}), default=0.0
+        (tree.longest_path(trunk[0], first)[1] for first in tree.neighbors[trunk[0]] if first not in {*limbs, trunk[1]}), default=0.0
     )
     up = _units(tree.points[:, trunk[-1]] - tree.points[:, trunk[0]])
     leg_lean, arm_lean = _lean(tree, legs, up), _lean(tree, arms, -up)
@@ -168,7 +168,7 @@ def _head(tree: BodyTree, trunk: tuple[int, ...], limbs: set[int]) -> tuple[int,
     best: tuple[float, int, tuple[int, ...], float] = (-math.inf, trunk[-1], (), 0.0)
     up = _units(tree.points[:, trunk[-1]] - tree.points[:, trunk[0]])
     for back, node in enumerate(reversed(trunk[1:])):
-        for first in tree.neighbours[node]:
+        for first in tree.neighbors[node]:
             if first in limbs or first in trunk:
                 continue
             way, reach = tree.longest_path(node, first)

@@ -62,7 +62,7 @@ _PATTERNS: tuple[tuple[Part, str], ...] = (
     (Part.THIGH, r"thigh|upperleg|upleg|femur|buttock|oberschenkel|cuisse|muslo|coscia|hipjoint|^leg$|bein|jambe|pierna|gamba|足$|大腿|腿"),
     (Part.NECK, r"neck|hals|^cou$|cuello|collo|首|颈|頸"),
     (Part.HEAD, r"head|skull|nose|kopf|tete|cabeza|testa|頭|头"),
-    (Part.HIPS, r"hip|pelvis|becken|hufte|huefte|bassin|cadera|bacino|centre|center|センター|下半身|腰|骨盆"),
+    (Part.HIPS, r"hip|pelvis|becken|hufte|huefte|bassin|cadera|bacino|center|center|センター|下半身|腰|骨盆"),
     (Part.SPINE, r"spine|chest|thorax|torso|back|abdomen|waist|belly|wirbel|brust|dos$|poitrine|pecho|columna|schiena|petto|上半身|脊|胸"),
 )
 _COMPILED = tuple((part, re.compile(pattern)) for part, pattern in _PATTERNS)

@@ -1,6 +1,6 @@
 """A model archive for the tests: the AnimatedDrawings protocol without a network.
 
-Finds the dark pixels of a picture. A magenta block of 16 x 16 px in the picture's upper left corner orders a misbehaviour: its blue is
+Finds the dark pixels of a picture. A magenta block of 16 x 16 px in the picture's upper left corner orders a misbehavior: its blue is
 32 times the order (JPEG keeps that apart), and the red of the block to its right is the argument. Runs inside TorchServe's own Python: it
 can import nothing of this project.
 """

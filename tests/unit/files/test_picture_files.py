@@ -10,31 +10,31 @@ from pipeline.errors import FileProblems, OutputFailed
 from pipeline.files import picture_files
 from pipeline.files.picture_files import read_mask, read_rgba, write_png
 
-COLOURS = np.zeros((4, 5, 3), np.uint8)
-COLOURS[1:3, 1:4] = 255
-INSIDE = COLOURS[..., 0] > 0
+COLORS = np.zeros((4, 5, 3), np.uint8)
+COLORS[1:3, 1:4] = 255
+INSIDE = COLORS[..., 0] > 0
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "I", "F", "I;16"])
-def test_every_mode_gives_the_same_mask_and_colours(tmp_path, mode):
+def test_every_mode_gives_the_same_mask_and_colors(tmp_path, mode):
     path = tmp_path / "a.tif"
     if mode == "I;16":
-        Image.fromarray(COLOURS[..., 0].astype(np.uint16) * 257).save(path)
+        Image.fromarray(COLORS[..., 0].astype(np.uint16) * 257).save(path)
     else:
-        Image.fromarray(COLOURS).convert("L" if mode in "IF" else "RGB").convert(mode).save(path)
+        Image.fromarray(COLORS).convert("L" if mode in "IF" else "RGB").convert(mode).save(path)
     assert np.array_equal(read_mask(path), INSIDE)
     rgba = read_rgba(path)
-    assert np.array_equal(rgba[..., :3], COLOURS)
+    assert np.array_equal(rgba[..., :3], COLORS)
     assert (rgba[..., 3] == 255).all()
 
 
 def test_transparent_pixels_are_outside(tmp_path):
     alpha = (INSIDE * 255).astype(np.uint8)
-    Image.fromarray(np.dstack([np.full_like(COLOURS, 255), alpha])).save(tmp_path / "a.png")
+    Image.fromarray(np.dstack([np.full_like(COLORS, 255), alpha])).save(tmp_path / "a.png")
     assert np.array_equal(read_mask(tmp_path / "a.png"), INSIDE)
 
 
-def test_a_palette_with_a_transparent_colour_keeps_it(tmp_path):
+def test_a_palette_with_a_transparent_color_keeps_it(tmp_path):
     picture = Image.fromarray((~INSIDE).astype(np.uint8)).convert("P")
     picture.putpalette([255, 0, 0, 0, 255, 0])
     picture.save(tmp_path / "a.png", transparency=1)
@@ -58,7 +58,7 @@ def test_the_level_is_128(tmp_path):
 def test_photographs_are_turned_upright_on_demand(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(COLOURS).save(tmp_path / "a.png", exif=exif)
+    Image.fromarray(COLORS).save(tmp_path / "a.png", exif=exif)
     assert read_rgba(tmp_path / "a.png").shape == (4, 5, 4)
     assert read_rgba(tmp_path / "a.png", upright=True).shape == (5, 4, 4)
 
@@ -81,7 +81,7 @@ def test_broken_missing_and_huge_pictures_are_refused(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(FileProblems, match="can't be read"):
         read_rgba(path)
-    Image.fromarray(COLOURS).save(path)
+    Image.fromarray(COLORS).save(path)
     monkeypatch.setattr(picture_files, "MAX_PIXELS", 19)
     with pytest.raises(FileProblems, match="too big"):
         read_rgba(path)
@@ -92,4 +92,4 @@ def test_broken_missing_and_huge_pictures_are_refused(tmp_path, monkeypatch):
 
 def test_a_disk_that_refuses_is_an_output_failure(tmp_path):
     with pytest.raises(OutputFailed, match="can't be written"):
-        write_png(tmp_path / "none" / "a.png", COLOURS)
+        write_png(tmp_path / "none" / "a.png", COLORS)

@@ -102,7 +102,7 @@ def test_every_key_is_read(folder):
     assert view.picture is not None
     assert view.picture.shape == (6, 8, 4)
     assert view.camera == Camera((0.1, 1.3, 2.7), (0.0, 0.0, 1.0))
-    assert view.debug == DebugViews(texture=False, rig=True, colours=True, mesh_lines=True, floor=True, skeleton=True)
+    assert view.debug == DebugViews(texture=False, rig=True, colors=True, mesh_lines=True, floor=True, skeleton=True)
     assert (file.output, file.format) == (Path("out/a.MP4"), Format.MP4)
     assert [note.split()[0] for note in file.notes] == ["controller.OUTPUT_VIDEO_CODEC", "view.USE_MESA"]
 

@@ -9,9 +9,9 @@ from pipeline.ink.paper import contrast, has_dark_paper
 
 def sheet(paper: float, ink: float, light: np.ndarray | float = 1.0) -> np.ndarray:
     """(240, 200, 3): a circle on paper, lit by `light`."""
-    grey = np.full((240, 200), paper, np.float32)
-    cv2.circle(grey, (100, 120), 60, ink, 5)
-    return np.repeat(np.clip(grey * light, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    gray = np.full((240, 200), paper, np.float32)
+    cv2.circle(gray, (100, 120), 60, ink, 5)
+    return np.repeat(np.clip(gray * light, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def test_ink_stands_out_by_the_share_of_light_that_it_swallows():
@@ -28,13 +28,13 @@ def test_light_and_shade_change_nothing():
     assert np.abs(seen.stroke[120, 60:140]).max() < 0.06
 
 
-def test_colour_is_no_matter_of_light():
+def test_color_is_no_matter_of_light():
     rgb = sheet(200, 200)
     rgb[90:150, 70:130] = (220, 140, 60)
     shaded = (rgb * np.linspace(1.0, 0.5, 200)[None, :, None]).astype(np.uint8)
     seen = contrast(shaded)
-    assert seen.colour[100:140, 80:120].min() > 0.3
-    assert np.abs(seen.colour[:60]).max() < 0.08
+    assert seen.color[100:140, 80:120].min() > 0.3
+    assert np.abs(seen.color[:60]).max() < 0.08
 
 
 @pytest.mark.parametrize(("paper", "ink", "dark"), [(30, 220, True), (80, 160, True), (220, 40, False), (70, 20, False), (150, 250, True)])

@@ -39,7 +39,7 @@ def test_a_hand_on_a_knee_is_cut_from_it_and_each_keeps_its_place() -> None:
     np.testing.assert_array_equal(moved[cut], vertices[triangles])
 
 
-def test_neighbours_in_the_body_stay_together() -> None:
+def test_neighbors_in_the_body_stay_together() -> None:
     vertices, triangles, owner = strip(["left_hand", "left_elbow", "left_shoulder", "torso", "hip", "left_hip", "left_knee"])
     moved, cut = cut_apart(vertices, triangles, owner, RIG.parents)
     assert moved is vertices

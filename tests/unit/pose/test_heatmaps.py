@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.pose.heatmaps import box_overlap, centre_peaks, joint_chances, joint_peaks, middle_peak
+from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, joint_peaks, middle_peak
 
 CELLS = 48
 
@@ -56,25 +56,25 @@ def test_an_elbow_that_is_sure_stays_where_it_is() -> None:
     assert score > 0.9
 
 
-def test_boxes_of_centres() -> None:
+def test_boxes_of_centers() -> None:
     logits = np.full((CELLS, CELLS), -6.0, np.float32)
     logits[10, 20], logits[11, 20], logits[40, 5] = 3.0, 2.0, 1.0
     sides = np.full((4, CELLS, CELLS), 0.1, np.float32)
-    found = centre_peaks(logits, sides, 192.0)
+    found = center_peaks(logits, sides, 192.0)
     assert len(found) == 2
     np.testing.assert_allclose(found[0, :4], (82 - 19.2, 42 - 19.2, 82 + 19.2, 42 + 19.2), atol=1e-4)
     assert found[0, 4] == pytest.approx(1 / (1 + np.exp(-3.0)))
 
 
-def test_neighbouring_peaks_of_one_figure_are_one_box() -> None:
+def test_neighboring_peaks_of_one_figure_are_one_box() -> None:
     logits = np.full((CELLS, CELLS), -6.0, np.float32)
     logits[10, 20], logits[10, 23] = 3.0, 2.5
-    assert len(centre_peaks(logits, np.full((4, CELLS, CELLS), 0.2, np.float32), 192.0)) == 1
+    assert len(center_peaks(logits, np.full((4, CELLS, CELLS), 0.2, np.float32), 192.0)) == 1
 
 
 def test_nothing_there_is_no_box() -> None:
     nothing = np.full((CELLS, CELLS), -9.0, np.float32)
-    assert centre_peaks(nothing, np.zeros((4, CELLS, CELLS), np.float32), 192.0).shape == (0, 5)
+    assert center_peaks(nothing, np.zeros((4, CELLS, CELLS), np.float32), 192.0).shape == (0, 5)
 
 
 def test_overlap() -> None:

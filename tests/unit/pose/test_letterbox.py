@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.pose.letterbox import Letterbox, paper_colour
+from pipeline.pose.letterbox import Letterbox, paper_color
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.floats(0, 1), st.floats(0, 1))
@@ -40,13 +40,13 @@ def test_outside_the_picture_there_is_paper() -> None:
     np.testing.assert_array_equal(square[32, 30], (10, 200, 30))
 
 
-def test_the_papers_colour_is_the_rims() -> None:
+def test_the_papers_color_is_the_rims() -> None:
     picture = np.full((60, 90, 3), (250, 240, 200), np.uint8)
     picture[10:50, 10:80] = 0
-    assert paper_colour(picture) == (250.0, 240.0, 200.0)
+    assert paper_color(picture) == (250.0, 240.0, 200.0)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1), (2, 2)])
 def test_extreme_shapes(shape: tuple[int, int]) -> None:
     picture = np.full((*shape, 3), 7, np.uint8)
-    assert np.all(Letterbox.whole(shape[1], shape[0], 96).cut(picture, paper_colour(picture)) == 7)
+    assert np.all(Letterbox.whole(shape[1], shape[0], 96).cut(picture, paper_color(picture)) == 7)

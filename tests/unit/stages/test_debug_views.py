@@ -39,6 +39,6 @@ def test_the_floor_is_a_chessboard_behind_everything() -> None:
 
 
 def test_a_palette_is_told_of_every_stroke_that_is_drawn() -> None:
-    assert debug_views.stroke_colours(DebugViews()) == []
+    assert debug_views.stroke_colors(DebugViews()) == []
     everything = DebugViews(rig=True, mesh_lines=True, floor=True, skeleton=True)
-    assert len(debug_views.stroke_colours(everything)) == 5
+    assert len(debug_views.stroke_colors(everything)) == 5

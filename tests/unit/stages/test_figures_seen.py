@@ -142,10 +142,10 @@ def test_one_detection_for_one_figure() -> None:
 def test_proposals_lie_in_the_picture() -> None:
     rgb = picture(400, 200)
     view = figures_seen.whole_view(rgb, SIDE)
-    centres = np.full((1, CELLS, CELLS), -9.0, np.float32)
-    centres[0, 20, 20] = 4.0
+    centers = np.full((1, CELLS, CELLS), -9.0, np.float32)
+    centers[0, 20, 20] = 4.0
     sides = np.full((4, CELLS, CELLS), 0.9, np.float32)
-    (only,) = figures_seen.proposals(centres, sides, view, rgb)
+    (only,) = figures_seen.proposals(centers, sides, view, rgb)
     assert tuple(only.box) == (0.0, 0.0, 400.0, 200.0)
     assert only.score == pytest.approx(1 / (1 + np.exp(-4.0)))
 

@@ -62,7 +62,7 @@ def test_a_file_camera_is_used_as_it_is() -> None:
 
 
 def test_a_background_finer_than_the_canvas_is_averaged() -> None:
-    """Not sampled: stripes become grey, whatever is hidden weighs nothing, and no texture is larger than the canvas."""
+    """Not sampled: stripes become gray, whatever is hidden weighs nothing, and no texture is larger than the canvas."""
     stripes = np.full((300, 900, 4), 255, np.uint8)
     stripes[:, ::2, :3] = 0
     picture = framed(View(30, 400, picture=stripes), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)]).picture

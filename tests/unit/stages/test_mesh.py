@@ -56,13 +56,13 @@ def test_pieces_that_lie_apart_move_as_one_mesh() -> None:
     mask = CHARACTER.mask.copy()
     mask[:, 94:98] = False  # cuts the left hand off
     figure = single_layer_figure(with_mask(mask))
-    neighbours: dict[int, set[int]] = {}
+    neighbors: dict[int, set[int]] = {}
     for a, b, c in figure.mesh.triangles.tolist():
         for vertex in (a, b, c):
-            neighbours.setdefault(vertex, set()).update((a, b, c))
+            neighbors.setdefault(vertex, set()).update((a, b, c))
     reached, border = {0}, [0]
     while border:
-        fresh = neighbours[border.pop()] - reached
+        fresh = neighbors[border.pop()] - reached
         reached |= fresh
         border += fresh
     assert len(reached) == len(figure.mesh.vertices)

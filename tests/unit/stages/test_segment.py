@@ -106,7 +106,7 @@ def test_one_looks_through_an_arm_on_the_hip_but_not_into_an_empty_body():
     assert mask[70, 150]
 
 
-def test_a_neighbour_that_holds_hands_and_leaves_through_the_border_is_cut_off():
+def test_a_neighbor_that_holds_hands_and_leaves_through_the_border_is_cut_off():
     figure = drawn_figure("crayon", width=340)
     rgb = np.concatenate([figure.rgb, figure.rgb[:, :200]], axis=1)
     hand = figure.keypoints[9, :2].astype(int)

@@ -9,14 +9,14 @@ import pytest
 import sample_scene
 from single_layer import single_layer_figure, single_layer_sprite
 
-from pipeline.stages.sprite import bled, inked_alpha, joint_colours, own_opacity, paper_difference, soft_alpha
+from pipeline.stages.sprite import bled, inked_alpha, joint_colors, own_opacity, paper_difference, soft_alpha
 
-CHARACTER = sample_scene.character(colour=(200, 60, 40))
+CHARACTER = sample_scene.character(color=(200, 60, 40))
 MESH = single_layer_figure(CHARACTER).mesh
 
 
 @pytest.mark.parametrize("px_per_unit", [30.0, 60.0, 120.0, 500.0])
-def test_wherever_the_sprite_is_visible_it_has_the_figures_colour_and_none_of_the_papers(px_per_unit: float) -> None:
+def test_wherever_the_sprite_is_visible_it_has_the_figures_color_and_none_of_the_papers(px_per_unit: float) -> None:
     sprite = single_layer_sprite(CHARACTER, MESH, px_per_unit=px_per_unit)
     visible = sprite.rgba[sprite.rgba[..., 3] > 0][:, :3]
     np.testing.assert_allclose(visible, np.broadcast_to((200, 60, 40), visible.shape), atol=2)
@@ -50,7 +50,7 @@ def test_a_line_of_one_pixel_stays_visible() -> None:
     assert soft_alpha(mask)[4, 4] >= 110
 
 
-def test_the_rim_takes_the_colour_behind_it() -> None:
+def test_the_rim_takes_the_color_behind_it() -> None:
     rgb = np.full((12, 12, 3), 255, np.uint8)
     rgb[4:8, 4:8] = (10, 20, 30)  # ink, inside a mask two pixels wider
     mask = np.zeros((12, 12), bool)
@@ -59,7 +59,7 @@ def test_the_rim_takes_the_colour_behind_it() -> None:
     assert (result[mask] == (10, 20, 30)).all()
 
 
-def test_a_thin_line_keeps_the_colours_of_its_middle() -> None:
+def test_a_thin_line_keeps_the_colors_of_its_middle() -> None:
     rgb = np.full((7, 20, 3), 255, np.uint8)
     rgb[3, :10], rgb[3, 10:] = (255, 0, 0), (0, 0, 255)
     mask = np.zeros((7, 20), bool)
@@ -69,9 +69,9 @@ def test_a_thin_line_keeps_the_colours_of_its_middle() -> None:
     assert (result[:, 17] == (0, 0, 255)).all()
 
 
-def test_joint_colours_differ_between_joints() -> None:
-    colours = joint_colours(np.arange(16, dtype=np.int32), 16)
-    apart = np.abs(colours[:, None] - colours[None]).sum(axis=-1) + 9 * np.eye(16)
+def test_joint_colors_differ_between_joints() -> None:
+    colors = joint_colors(np.arange(16, dtype=np.int32), 16)
+    apart = np.abs(colors[:, None] - colors[None]).sum(axis=-1) + 9 * np.eye(16)
     assert apart.min() > 0.05
 
 
@@ -96,7 +96,7 @@ def test_the_paper_between_the_masks_edge_and_the_ink_is_not_seen(ink: tuple[int
     assert not alpha[~mask].any()
 
 
-def test_a_figure_of_the_papers_colour_is_kept_but_for_its_rim() -> None:
+def test_a_figure_of_the_papers_color_is_kept_but_for_its_rim() -> None:
     rgb, mask, _ = inked_ring((230, 225, 215), (230, 225, 215))
     rgb[55:65, 55:65] = 20
     alpha = inked_alpha(rgb, mask)
@@ -106,7 +106,7 @@ def test_a_figure_of_the_papers_colour_is_kept_but_for_its_rim() -> None:
 
 @pytest.mark.parametrize("looseness", [0, 7])
 def test_what_a_cut_out_texture_hides_is_neither_seen_nor_taken_for_paper(looseness: int) -> None:
-    """Its hidden colour is black, as its outline is."""
+    """Its hidden color is black, as its outline is."""
     y, x = np.mgrid[: sample_scene.SIDE, : sample_scene.SIDE]
     radius = np.hypot(x - 60, y - 60)
     rgba = np.full((*radius.shape, 4), (230, 60, 50, 255), np.uint8)

@@ -52,7 +52,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(
     request: pytest.FixtureRequest, archives: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Any, Context]]:
-    """An initialised handler of the model that the test names, out of its archive."""
+    """An initialized handler of the model that the test names, out of its archive."""
     model, handler = request.param
     with zipfile.ZipFile(archives / f"{model}.mar") as archive:
         archive.extractall(tmp_path)

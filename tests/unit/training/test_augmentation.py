@@ -105,7 +105,7 @@ def test_the_figure_stays_in_the_middle_and_fills_what_it_should(dots, augmentat
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_but_paper_is_left_outside_of_a_detectors_box(dots, augmentation, seed):
     crop, keypoints, box = dots
-    crop[:20] = (0, 0, 0, 0)  # the neighbour's feet
+    crop[:20] = (0, 0, 0, 0)  # the neighbor's feet
     tight = {**augmentation, "shift": 0.0, "cut_out": 1.0, "margin": [0.0, 0.0], "turn_deg": 0.0}
     rgb, mask, _, _ = figure_crop(crop, keypoints, box, np.random.default_rng(seed), SIDE, tight)
     ys, xs = np.nonzero(mask > 127)
@@ -122,5 +122,5 @@ def test_a_mask_is_laid_where_its_box_is_to_a_fraction_of_a_pixel():
     half = np.repeat(np.array([[1.0, 0.0]], np.float32), 4, axis=0)
     for left in (5.0, 5.4, 5.8):  # the edge lies in the middle of the box, 10 px from its left
         laid = mask_in_picture(Detection(Box(left, 0.0, left + 20.0, 20.0), 1.0, half), (20, 40))
-        assert laid[10].nonzero()[0].max() == int(left + 10.0 - 0.5)  # the last pixel whose centre lies before the edge
+        assert laid[10].nonzero()[0].max() == int(left + 10.0 - 0.5)  # the last pixel whose center lies before the edge
     assert not mask_in_picture(Detection(Box(0.0, 0.0, 9.0, 9.0), 1.0, None), (9, 9)).any()

@@ -1,4 +1,4 @@
-"""A network that begins with an exported file's weights answers as the file does, and its normalisations fit what they see."""
+"""A network that begins with an exported file's weights answers as the file does, and its normalizations fit what they see."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WIDTHS, SIDE = (4, 8, 8, 16, 16), 64
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory):
-    """A small detector with normalisations that are not at rest: the network, its checkpoint and its ONNX file."""
+    """A small detector with normalizations that are not at rest: the network, its checkpoint and its ONNX file."""
     folder = tmp_path_factory.mktemp("networks")
     torch.manual_seed(4)
     network = DetectorNetwork(WIDTHS, 1)
@@ -53,7 +53,7 @@ def test_it_answers_as_the_one_that_it_inherits_from(learnt, suffix):
             np.testing.assert_allclose(mine.numpy(), theirs.numpy(), atol=0.02)  # weights are exported in half precision
 
 
-def test_normalisations_fit_what_they_see(learnt):
+def test_normalizations_fit_what_they_see(learnt):
     """So that the network trains from where it was: in a batch like the measured one, nothing changes."""
     _, folder = learnt
     heir = DetectorNetwork(WIDTHS, 1)

@@ -1,5 +1,5 @@
 #version 330 core
-// The drawing's outline filled with flat colours.
+// The drawing's outline filled with flat colors.
 uniform sampler2D sprite;
 in vec2 sprite_uv;
 flat in vec3 paint;

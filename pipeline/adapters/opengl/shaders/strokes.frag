@@ -1,7 +1,7 @@
 #version 330 core
-in vec4 colour;
+in vec4 color;
 out vec4 premultiplied;
 
 void main() {
-    premultiplied = colour;
+    premultiplied = color;
 }

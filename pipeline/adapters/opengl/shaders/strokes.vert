@@ -3,9 +3,9 @@
 uniform mat4 view_projection;
 layout(location = 0) in vec3 position;  // world
 layout(location = 1) in vec4 rgba;      // straight alpha
-out vec4 colour;
+out vec4 color;
 
 void main() {
     gl_Position = view_projection * vec4(position, 1.0);
-    colour = vec4(rgba.rgb * rgba.a, rgba.a);
+    color = vec4(rgba.rgb * rgba.a, rgba.a);
 }

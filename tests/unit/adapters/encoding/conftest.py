@@ -17,9 +17,9 @@ from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.encoding.yuv import planes
 from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 
-COLOURS = np.array([[250, 250, 250], [200, 40, 30], [30, 60, 180], [240, 200, 20]], dtype=np.uint8)
-LOOKUP = np.array([np.abs(8 * np.moveaxis(np.indices((32, 32, 32)), 0, -1) + 4 - colour).sum(axis=-1) for colour in COLOURS.astype(int)])
-PALETTE = Palette(COLOURS, LOOKUP.argmin(axis=0).astype(np.uint8))
+COLORS = np.array([[250, 250, 250], [200, 40, 30], [30, 60, 180], [240, 200, 20]], dtype=np.uint8)
+LOOKUP = np.array([np.abs(8 * np.moveaxis(np.indices((32, 32, 32)), 0, -1) + 4 - color).sum(axis=-1) for color in COLORS.astype(int)])
+PALETTE = Palette(COLORS, LOOKUP.argmin(axis=0).astype(np.uint8))
 FIGURE = np.array([[1, 1, 2, 2], [1, 3, 3, 2], [1, 3, 3, 2], [2, 2, 1, 1]], dtype=np.uint8)
 
 
@@ -60,7 +60,7 @@ class Clip:
             left, top = place
             figure = np.kron(FIGURE, np.ones((self.block, self.block), dtype=np.uint8))
             target = picture[top : top + len(figure), left : left + len(figure)]
-            target[..., :3] = COLOURS[figure][: target.shape[0], : target.shape[1]]
+            target[..., :3] = COLORS[figure][: target.shape[0], : target.shape[1]]
             target[..., 3] = 255
         return picture
 
@@ -132,8 +132,8 @@ def _rgba(frame: av.VideoFrame) -> NDArray[np.uint8]:
     luma, blue, red, *alpha = planes(frame)
     height, width = luma.shape
     pb, pr = ((plane.repeat(2, axis=0).repeat(2, axis=1)[:height, :width] - 128.0) / 224 for plane in (blue, red))
-    grey = (luma - 16.0) / 219
-    rgb = np.stack([grey + 1.402 * pr, grey - (0.299 * 1.402 * pr + 0.114 * 1.772 * pb) / 0.587, grey + 1.772 * pb], axis=-1)
+    gray = (luma - 16.0) / 219
+    rgb = np.stack([gray + 1.402 * pr, gray - (0.299 * 1.402 * pr + 0.114 * 1.772 * pb) / 0.587, gray + 1.772 * pb], axis=-1)
     seen = alpha[0] if alpha else np.full((height, width), 255)
     return np.dstack([np.clip(np.rint(255 * rgb), 0, 255), seen]).astype(np.uint8)
 

@@ -102,20 +102,20 @@ def test_loops_for_ever(clip, tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 127, 128, 255])
-def test_colour_table_holds_every_colour(count, tmp_path):
+def test_color_table_holds_every_color(count, tmp_path):
     random = np.random.default_rng(count)
     cells = random.permutation(32**3)[:count]
-    colours = (8 * np.stack(np.unravel_index(cells, (32, 32, 32)), axis=1) + random.integers(0, 8, (count, 3))).astype(np.uint8)
+    colors = (8 * np.stack(np.unravel_index(cells, (32, 32, 32)), axis=1) + random.integers(0, 8, (count, 3))).astype(np.uint8)
     lookup = np.zeros((32, 32, 32), dtype=np.uint8)
     lookup.flat[cells] = np.arange(count)
     indices = np.arange(256).reshape(16, 16) % count
-    pixels = np.dstack([colours[indices], np.full((16, 16), 255, np.uint8)])
+    pixels = np.dstack([colors[indices], np.full((16, 16), 255, np.uint8)])
     canvas = Canvas(16, 16, (1.0, 1.0, 1.0, 1.0), None, np.eye(4, dtype=np.float32))
-    with GifEncoder().open(tmp_path / "x.gif", canvas, OutputClock(1, Fraction(1)), palette=Palette(colours, lookup)) as sink:
+    with GifEncoder().open(tmp_path / "x.gif", canvas, OutputClock(1, Fraction(1)), palette=Palette(colors, lookup)) as sink:
         sink.write(Frame(pixels, 0, 0, Fraction(0)))
         animation = sink.finish()
     with Image.open(animation.path) as gif:
-        assert np.array_equal(np.array(gif.convert("RGB")), colours[indices])
+        assert np.array_equal(np.array(gif.convert("RGB")), colors[indices])
 
 
 def expected_codes(rgba):
@@ -126,7 +126,7 @@ def expected_codes(rgba):
 
 @pytest.mark.parametrize("width", [1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 250])
 def test_codes_are_what_opencv_says(width):
-    """Bit 15 is nowhere promised by OpenCV, nor is that it rounds down; both in its vectorised middle and at the end of a row."""
+    """Bit 15 is nowhere promised by OpenCV, nor is that it rounds down; both in its vectorized middle and at the end of a row."""
     random = np.random.default_rng(width)
     rgba = random.integers(0, 256, (64, width, 4), dtype=np.uint8)
     rgba[..., 3] = random.choice(np.array([0, 1, 127, 128, 255], np.uint8), (64, width))

@@ -59,7 +59,7 @@ def test_apng_compressor_that_refuses_is_an_output_failure(clip, tmp_path, monke
 
 @pytest.mark.parametrize("opaque", [True, False])
 @pytest.mark.parametrize("start", [(0, 0), (1, 0), (0, 1), (3, 5)])
-def test_webp_is_close_in_colour_and_exact_in_alpha(start, opaque, clip, decoded, tmp_path):
+def test_webp_is_close_in_color_and_exact_in_alpha(start, opaque, clip, decoded, tmp_path):
     some = clip([start, (start[0] + 1, start[1] + 1), (start[0] + 2, start[1])], opaque=opaque, width=100, height=80, block=16)
     found = decoded(some.written(tmp_path / "clip.webp", Format.WEBP))
     for index, picture in enumerate(found.pictures):

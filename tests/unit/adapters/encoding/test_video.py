@@ -1,4 +1,4 @@
-"""MP4 and WebM: colour, alpha, and time."""
+"""MP4 and WebM: color, alpha, and time."""
 
 from fractions import Fraction
 
@@ -24,20 +24,20 @@ def written(path, kind, pictures, *, opaque=True):
         return sink.finish()
 
 
-def flat(colour, width=32, height=32):
-    return np.full((height, width, 4), (*colour, 255), dtype=np.uint8)
+def flat(color, width=32, height=32):
+    return np.full((height, width, 4), (*color, 255), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("kind", [Format.MP4, Format.WEBM])
-@pytest.mark.parametrize("colour", FLAT, ids=str)
-def test_flat_colour_comes_back(colour, kind, decoded, tmp_path):
-    found = decoded(written(tmp_path / f"flat.{kind}", kind, [flat(colour)] * 3))
+@pytest.mark.parametrize("color", FLAT, ids=str)
+def test_flat_color_comes_back(color, kind, decoded, tmp_path):
+    found = decoded(written(tmp_path / f"flat.{kind}", kind, [flat(color)] * 3))
     for picture in found.pictures:
-        assert np.abs(picture[..., :3].astype(int) - colour).max() <= 3
+        assert np.abs(picture[..., :3].astype(int) - color).max() <= 3
 
 
 @pytest.mark.parametrize("kind", [Format.MP4, Format.WEBM])
-def test_tags_say_what_the_colours_are(kind, tmp_path):
+def test_tags_say_what_the_colors_are(kind, tmp_path):
     animation = written(tmp_path / f"flat.{kind}", kind, [flat((200, 40, 30))])
     with av.open(str(animation.path)) as container:
         context = container.streams.video[0].codec_context
@@ -120,12 +120,12 @@ def test_chroma_is_the_mean_of_its_four_pixels(width, height):
     luma, blue, red = planes(frame)
     Converter(width, height).fill(luma, blue, red, rgba)
     rgb = rgba[..., :3] / 255
-    grey = rgb @ (0.299, 0.587, 0.114)
-    assert np.abs(luma - (16 + 219 * grey)).max() <= 1.5
+    gray = rgb @ (0.299, 0.587, 0.114)
+    assert np.abs(luma - (16 + 219 * gray)).max() <= 1.5
     mean = rgb.reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
-    mean_grey = mean @ (0.299, 0.587, 0.114)
-    assert np.abs(blue - (128 + 224 * (mean[..., 2] - mean_grey) / 1.772)).max() <= 2
-    assert np.abs(red - (128 + 224 * (mean[..., 0] - mean_grey) / 1.402)).max() <= 2
+    mean_gray = mean @ (0.299, 0.587, 0.114)
+    assert np.abs(blue - (128 + 224 * (mean[..., 2] - mean_gray) / 1.772)).max() <= 2
+    assert np.abs(red - (128 + 224 * (mean[..., 0] - mean_gray) / 1.402)).max() <= 2
 
 
 @pytest.mark.parametrize("kind", [Format.MP4, Format.WEBM])

@@ -120,7 +120,7 @@ REFUSALS = {
     "extensions": ({"eglQueryString": b"EGL_EXT_platform_base"}, "no EGL_MESA_platform_surfaceless"),
     "function": ({"eglGetPlatformDisplayEXT": None}, "eglGetPlatformDisplayEXT is missing"),
     "display": ({"eglGetPlatformDisplayEXT": lambda *_: 0}, "eglGetPlatformDisplayEXT failed with EGL_BAD_ALLOC"),
-    "initialise": ({"eglInitialize": 0}, "eglInitialize failed with EGL_BAD_ALLOC"),
+    "initialize": ({"eglInitialize": 0}, "eglInitialize failed with EGL_BAD_ALLOC"),
     "surfaceless": (
         {"eglQueryString": lambda display, _: (CLIENT if display is None else "EGL_KHR_create_context").encode()},
         "no EGL_KHR_surfaceless_context",
@@ -219,11 +219,11 @@ def test_mesa_is_software_or_nothing(plug, kind):
     """AD_USE_MESA never ends on a graphics card, not even on one that Mesa drives."""
     seen = []
 
-    def initialise(*_):
+    def initialize(*_):
         seen.append(os.environ.get("LIBGL_ALWAYS_SOFTWARE"))
         return 1
 
-    plug(StubEgl(("EGL_EXT_device_drm",), eglInitialize=initialise))
+    plug(StubEgl(("EGL_EXT_device_drm",), eglInitialize=initialize))
     with pytest.raises(RenderUnavailable) as caught, opened(kind, {"AD_USE_MESA": "1"}):
         pass
     reasons = caught.value.tried

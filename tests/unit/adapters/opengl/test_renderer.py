@@ -34,8 +34,8 @@ def quad(left, top, right, bottom, *, height=8, z=0.0) -> Layer:
     return Layer(vertices, z, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
 
 
-def quad_sprite(rgba, colours=None) -> Sprite:
-    return Sprite(np.asarray(rgba, np.uint8), np.array([[0, 0], [0, 1], [1, 1], [1, 0]], np.float32), colours)
+def quad_sprite(rgba, colors=None) -> Sprite:
+    return Sprite(np.asarray(rgba, np.uint8), np.array([[0, 0], [0, 1], [1, 1], [1, 0]], np.float32), colors)
 
 
 def plain(*rgba, size=2) -> Sprite:
@@ -126,10 +126,10 @@ def test_triangles_are_drawn_in_the_order_given(renderer):
     uv = np.array([(u, v) for u in (0.25, 0.75) for v in (0, 0, 1, 1)], np.float32)
     vertices = np.array([(1, 1), (6, 1), (6, 6), (1, 6)] * 2, np.float32)
     halves = np.array([[[0, 1, 2], [0, 2, 3]], [[4, 5, 6], [4, 6, 7]]], np.int32)
-    for last, colour in ((0, (255, 0, 0, 255)), (1, (0, 0, 255, 255))):
+    for last, color in ((0, (255, 0, 0, 255)), (1, (0, 0, 255, 255))):
         triangles = np.concatenate([halves[1 - last], halves[last]])
         picture = drawn(renderer, pixel_canvas(), [Sprite(rgba, uv)], [Layer(vertices, 0.0, triangles)])
-        assert tuple(picture[4, 4]) == colour
+        assert tuple(picture[4, 4]) == color
 
 
 def test_triangles_side_by_side_neither_overlap_nor_gape(renderer):
@@ -156,7 +156,7 @@ def test_linear_filter_takes_the_middle_of_two_texels(renderer):
     assert np.abs(picture[0, :, :3] - expected).max() <= 2
 
 
-def test_soft_edges_keep_their_colour(renderer):
+def test_soft_edges_keep_their_color(renderer):
     """Premultiplied filtering: next to invisible black, red only gets thinner, never darker."""
     rgba = np.array([[(0, 0, 0, 0), (250, 0, 0, 255)]], np.uint8)
     picture = drawn(renderer, pixel_canvas(), [quad_sprite(rgba)], [quad(0, 0, 8, 8)])
@@ -212,7 +212,7 @@ def test_nothing_of_the_last_frame_stays(renderer):
 
 
 def triangle(*corners, rgba=(0.0, 0.0, 1.0, 1.0), height=8):
-    """A filled triangle given in image px, as points and colours."""
+    """A filled triangle given in image px, as points and colors."""
     points = np.array([(x, height - y, 0) for x, y in corners], np.float32)
     return points, np.tile(np.array(rgba, np.float32), (len(corners), 1))
 
@@ -239,21 +239,21 @@ def test_covered_canvas_is_redrawn_only_where_it_changed_but_comes_whole(rendere
         ((0.2, 0.4, 0.6, 0.5), PixelLayout.RGBA, (51, 102, 153, 127)),
     ],
 )
-def test_background_colour(renderer, background, layout, expected):
+def test_background_color(renderer, background, layout, expected):
     picture = drawn(renderer, pixel_canvas(3, 2, background), [], [], layout=layout)
     assert picture.shape == (2, 3, 4)
-    # The colour is stored premultiplied: a byte off by one is 255 / alpha off when straight.
+    # The color is stored premultiplied: a byte off by one is 255 / alpha off when straight.
     assert np.abs(picture - np.array(expected)).max() <= 255 / expected[3]
 
 
 def test_background_picture_is_stretched_over_the_frame(renderer):
     rgba = np.array([[(255, 0, 0, 255), (0, 255, 0, 255)], [(0, 0, 255, 255), (255, 255, 255, 255)]], np.uint8)
     picture = drawn(renderer, pixel_canvas(8, 8, picture=rgba), [], [])
-    for (row, column), colour in {(0, 0): rgba[0, 0], (0, 7): rgba[0, 1], (7, 0): rgba[1, 0], (7, 7): rgba[1, 1]}.items():
-        assert np.abs(picture[row, column] - colour).max() <= 1
+    for (row, column), color in {(0, 0): rgba[0, 0], (0, 7): rgba[0, 1], (7, 0): rgba[1, 0], (7, 7): rgba[1, 1]}.items():
+        assert np.abs(picture[row, column] - color).max() <= 1
 
 
-def test_translucent_picture_lies_on_the_background_colour(renderer):
+def test_translucent_picture_lies_on_the_background_color(renderer):
     rgba = random_rgba(8, 5, 4)
     picture = drawn(renderer, pixel_canvas(4, 5, (0.2, 0.4, 0.6, 1.0), rgba), [], [], layout=PixelLayout.OPAQUE)
     expected = over(np.full((5, 4, 4), [51, 102, 153, 255], float), rgba)
@@ -279,7 +279,7 @@ def test_alpha_of_one_half_decides_about_a_cut_out(renderer):
     np.testing.assert_array_equal(picture[..., 3], [[0, 0, 128, 255]])
 
 
-def test_rim_of_a_cut_out_is_mixed_with_the_rims_own_colour(renderer):
+def test_rim_of_a_cut_out_is_mixed_with_the_rims_own_color(renderer):
     """Neither with what the canvas would have behind, nor with black."""
     rgba = np.zeros((8, 8, 4), np.uint8)
     rgba[:, :4] = (250, 10, 20, 255)
@@ -291,7 +291,7 @@ def test_rim_of_a_cut_out_is_mixed_with_the_rims_own_colour(renderer):
     assert np.abs(picture[:, 6:] - (200, 40, 90, 0)).max() <= 1
 
 
-def test_cut_out_is_blended_over_the_colour_of_its_rim(renderer):
+def test_cut_out_is_blended_over_the_color_of_its_rim(renderer):
     sprite = quad_sprite(random_rgba(10, 16, 16))
     canvas = pixel_canvas(16, 16)
     picture = drawn(renderer, canvas, [sprite], [quad(0, 0, 16, 16, height=16)], layout=PixelLayout.CUT_OUT)
@@ -398,8 +398,8 @@ def test_translucent_strokes_blend_straight(renderer):
 
 
 def test_lines_cover_a_row_of_pixels(renderer):
-    points, colours = triangle((1, 3.5), (7, 3.5))
-    picture = drawn(renderer, pixel_canvas(), [], [], strokes=[Strokes(points, colours)])
+    points, colors = triangle((1, 3.5), (7, 3.5))
+    picture = drawn(renderer, pixel_canvas(), [], [], strokes=[Strokes(points, colors)])
     covered = np.argwhere(picture[..., 3] == 255)
     assert set(covered[:, 0]) == {3}
     assert covered[:, 1].min() <= 1
@@ -413,10 +413,10 @@ def test_strokes_without_points_draw_nothing(renderer):
 
 def test_painted_sprite_keeps_the_drawings_outline(renderer):
     alpha = random_rgba(11, 8, 8)
-    colours = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]], np.float32)
-    picture = drawn(renderer, pixel_canvas(), [quad_sprite(alpha, colours)], [quad(0, 0, 8, 8)])
+    colors = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]], np.float32)
+    picture = drawn(renderer, pixel_canvas(), [quad_sprite(alpha, colors)], [quad(0, 0, 8, 8)])
     np.testing.assert_array_equal(picture[..., 3], alpha[..., 3])
-    # Each triangle takes its last vertex's colour: 2 below the diagonal, 3 above.
+    # Each triangle takes its last vertex's color: 2 below the diagonal, 3 above.
     assert np.argmax(picture[7, 0, :3]) == 2
     assert np.argmax(picture[0, 7, :3]) == 1
 

@@ -1,4 +1,4 @@
-"""Pictures of every format, mode and oddity, made in code. One scene throughout: four quarters of different colours, 64 x 48 px."""
+"""Pictures of every format, mode and oddity, made in code. One scene throughout: four quarters of different colors, 64 x 48 px."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def scene(width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
 
 
 def quarters(rgb: np.ndarray) -> dict[str, tuple[int, ...]]:
-    """The colour in the middle of each quarter of (H, W, 3)."""
+    """The color in the middle of each quarter of (H, W, 3)."""
     height, width = rgb.shape[:2]
     y, x = (height // 4, 3 * height // 4), (width // 4, 3 * width // 4)
     spots = {"top left": (y[0], x[0]), "top right": (y[0], x[1]), "bottom left": (y[1], x[0]), "bottom right": (y[1], x[1])}
@@ -52,7 +52,7 @@ def ramp() -> np.ndarray:
 
 
 def half_transparent() -> Image.Image:
-    """The scene, its left half transparent, over a colour that must not be seen."""
+    """The scene, its left half transparent, over a color that must not be seen."""
     picture = scene().convert("RGBA")
     alpha = np.zeros((HEIGHT, WIDTH), np.uint8)
     alpha[:, WIDTH // 2 :] = 255
@@ -94,9 +94,9 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 
-def png(width: int, height: int, *, bits: int, colour: int, rows: bytes, extra: bytes = b"") -> bytes:
+def png(width: int, height: int, *, bits: int, color: int, rows: bytes, extra: bytes = b"") -> bytes:
     """A PNG by hand; `rows` with their filter bytes; `extra` chunks go before the pixels."""
-    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 0)
     pixels = png_chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + extra + pixels + png_chunk(b"IEND", b"")
 
@@ -164,37 +164,37 @@ def samples() -> dict[str, bytes]:
     rgb, clear = scene(), half_transparent()
     deep = (ramp() * 65535).astype(np.uint16)
     deep_rgb = np.asarray(rgb).astype(np.uint16) * 257
-    grey = Image.fromarray((ramp() * 255).astype(np.uint8))
+    gray = Image.fromarray((ramp() * 255).astype(np.uint8))
     spare = Image.new("RGB", rgb.size, "black")
     moving: dict[str, Any] = {"save_all": True, "append_images": [spare]}
     palette = rgb.quantize(8)
     return {
         "rgb.png": saved(rgb, "PNG"),
         "rgba.png": saved(clear, "PNG"),
-        "grey.png": saved(grey, "PNG"),
-        "grey_alpha.png": saved(clear.convert("LA"), "PNG"),
-        "one_bit.png": saved(grey.point(lambda level: 255 * (level > 127)).convert("1"), "PNG"),
+        "gray.png": saved(gray, "PNG"),
+        "gray_alpha.png": saved(clear.convert("LA"), "PNG"),
+        "one_bit.png": saved(gray.point(lambda level: 255 * (level > 127)).convert("1"), "PNG"),
         "palette.png": saved(palette, "PNG"),
         "palette_key.png": saved(palette, "PNG", transparency=palette.getpixel((1, 1))),
         "palette_alphas.png": saved(palette, "PNG", transparency=bytes([0, 255, 128, 255, 255, 255, 255, 255])),
         "rgb_key.png": saved(rgb, "PNG", transparency=RED),
-        "grey16.png": saved(Image.fromarray(deep), "PNG"),
-        "grey16_key.png": png(
-            WIDTH, HEIGHT, bits=16, colour=0, rows=png_rows(deep.astype(">u2")), extra=png_chunk(b"tRNS", struct.pack(">H", 0))
+        "gray16.png": saved(Image.fromarray(deep), "PNG"),
+        "gray16_key.png": png(
+            WIDTH, HEIGHT, bits=16, color=0, rows=png_rows(deep.astype(">u2")), extra=png_chunk(b"tRNS", struct.pack(">H", 0))
         ),
         "rgb16.png": cv2.imencode(".png", deep_rgb[..., ::-1])[1].tobytes(),
         "rgb16_key.png": png(
             WIDTH,
             HEIGHT,
             bits=16,
-            colour=2,
+            color=2,
             rows=png_rows(deep_rgb.astype(">u2")),
             extra=png_chunk(b"tRNS", struct.pack(">HHH", *(257 * level for level in RED))),
         ),
         "moving.png": saved(rgb, "PNG", **moving),
         "profile.png": saved(rgb, "PNG", icc_profile=swapped_profile()),
         "rgb.jpg": saved(rgb, "JPEG", quality=95),
-        "grey.jpg": saved(grey, "JPEG"),
+        "gray.jpg": saved(gray, "JPEG"),
         "cmyk.jpg": saved(rgb.convert("CMYK"), "JPEG", quality=95),
         "ycck.jpg": ycck_jpeg(),
         "progressive.jpg": saved(rgb, "JPEG", quality=95, progressive=True),
@@ -206,27 +206,27 @@ def samples() -> dict[str, bytes]:
         "turned.webp": photographed("WEBP", 6),
         "rgb.heic": saved(rgb, "HEIF"),
         "rgba.heic": saved(clear, "HEIF", quality=-1),
-        "grey.heic": saved(grey, "HEIF"),
+        "gray.heic": saved(gray, "HEIF"),
         "turned.heic": photographed("HEIF", 6),
         "grid.heic": saved(scene(256, 192), "HEIF", tile_size=128),
         "rgb.tif": saved(rgb, "TIFF"),
         "lzw.tif": saved(clear, "TIFF", compression="tiff_lzw"),
         "deflate.tif": saved(rgb, "TIFF", compression="tiff_adobe_deflate"),
         "jpeg.tif": saved(rgb, "TIFF", compression="jpeg", quality=95),
-        "fax.tif": saved(grey.convert("1"), "TIFF", compression="group4"),
+        "fax.tif": saved(gray.convert("1"), "TIFF", compression="group4"),
         "palette.tif": saved(palette, "TIFF"),
         "cmyk.tif": saved(rgb.convert("CMYK"), "TIFF"),
         "lab.tif": saved(lab(), "TIFF"),
-        "grey16.tif": tiff_of(deep),
-        "grey16_mm.tif": tiff_of(deep, order=">"),
-        "grey16_white_is_zero.tif": tiff_of(65535 - deep, photometric=("H", (0,))),
+        "gray16.tif": tiff_of(deep),
+        "gray16_mm.tif": tiff_of(deep, order=">"),
+        "gray16_white_is_zero.tif": tiff_of(65535 - deep, photometric=("H", (0,))),
         "rgb16.tif": tiff_of(deep_rgb),
         "float.tif": saved(Image.fromarray(ramp().astype(np.float32)), "TIFF"),
         "pages.tif": saved(rgb, "TIFF", **moving),
         "turned.tif": photographed("TIFF", 6),
         "rgb.bmp": saved(rgb, "BMP"),
         "palette.bmp": saved(palette, "BMP"),
-        "one_bit.bmp": saved(grey.convert("1"), "BMP"),
+        "one_bit.bmp": saved(gray.convert("1"), "BMP"),
         "rgba.bmp": saved(clear, "BMP"),
         "still.gif": saved(palette, "GIF"),
         "moving.gif": saved(rgb, "GIF", **moving),

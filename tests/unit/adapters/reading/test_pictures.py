@@ -31,13 +31,13 @@ from tests.unit.adapters.reading import picture_corpus as corpus
 WHITE = (255, 255, 255)
 LOSSY = 10
 SAMPLES = corpus.samples()
-COLOURED = [
+COLORED = [
     *("rgb.png", "palette.png", "rgb16.png", "moving.png", "rgb.jpg", "cmyk.jpg", "ycck.jpg", "progressive.jpg", "turned.jpg"),
     *("big.jpg", "lossy.webp", "moving.webp", "turned.webp", "rgb.heic", "turned.heic", "grid.heic", "rgb.tif", "deflate.tif", "jpeg.tif"),
     *("palette.tif", "cmyk.tif", "lab.tif", "rgb16.tif", "pages.tif", "turned.tif", "rgb.bmp", "palette.bmp", "rgba.bmp"),
     *("still.gif", "moving.gif"),
 ]
-RAMPS = ["grey.png", "grey16.png", "grey.jpg", "grey.heic", "grey16.tif", "grey16_mm.tif", "grey16_white_is_zero.tif", "float.tif"]
+RAMPS = ["gray.png", "gray16.png", "gray.jpg", "gray.heic", "gray16.tif", "gray16_mm.tif", "gray16_white_is_zero.tif", "float.tif"]
 HALF_CLEAR = ["rgba.png", "lossless.webp", "rgba.heic", "lzw.tif", "clear.gif"]
 KEYED_RED = ["palette_key.png", "rgb_key.png", "rgb16_key.png"]
 
@@ -63,15 +63,15 @@ def assert_scene(drawing: Drawing, *, besides: dict[str, tuple[int, ...]] | None
 # --- formats and modes ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", COLOURED)
-def test_colours_come_out_as_they_went_in(name: str) -> None:
+@pytest.mark.parametrize("name", COLORED)
+def test_colors_come_out_as_they_went_in(name: str) -> None:
     drawing = drawing_of(name)
     assert_scene(drawing)
     assert drawing.alpha is None
 
 
 @pytest.mark.parametrize("name", RAMPS)
-def test_greys_of_any_depth_keep_black_white_and_what_lies_between(name: str) -> None:
+def test_grays_of_any_depth_keep_black_white_and_what_lies_between(name: str) -> None:
     drawing = drawing_of(name)
     assert np.abs(drawing.rgb[..., 0] - corpus.ramp() * 255).max() <= LOSSY
     assert np.ptp(drawing.rgb.astype(int), axis=2).max() == 0
@@ -100,7 +100,7 @@ def test_alpha_is_kept_and_what_it_hides_is_white(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KEYED_RED)
-def test_a_transparent_colour_becomes_alpha(name: str) -> None:
+def test_a_transparent_color_becomes_alpha(name: str) -> None:
     drawing = drawing_of(name)
     assert drawing.alpha is not None
     assert drawing.alpha[:20, :28].max() == 0
@@ -108,15 +108,15 @@ def test_a_transparent_colour_becomes_alpha(name: str) -> None:
     assert_scene(drawing, besides={"top left": WHITE})
 
 
-def test_a_palette_with_an_alpha_a_colour_is_looked_up() -> None:
+def test_a_palette_with_an_alpha_a_color_is_looked_up() -> None:
     drawing = drawing_of("palette_alphas.png")
     assert drawing.alpha is not None
     assert set(np.unique(drawing.alpha)) == {0, 128, 255}
 
 
-def test_grey_with_alpha_and_with_a_transparent_level() -> None:
-    assert drawing_of("grey_alpha.png").alpha is not None
-    deep = drawing_of("grey16_key.png")
+def test_gray_with_alpha_and_with_a_transparent_level() -> None:
+    assert drawing_of("gray_alpha.png").alpha is not None
+    deep = drawing_of("gray16_key.png")
     assert deep.alpha is not None
     assert (deep.alpha == 0).any(axis=0).tolist() == [True] + [False] * 63
 
@@ -131,14 +131,14 @@ def test_an_alpha_that_says_nothing_is_dropped(level: int) -> None:
     assert bool(drawing.notes) == (level == 0)
 
 
-def test_a_hidden_colour_does_not_bleed_when_a_transparent_picture_is_reduced() -> None:
+def test_a_hidden_color_does_not_bleed_when_a_transparent_picture_is_reduced() -> None:
     small = drawing_of("rgba.png", limits=replace(DEFAULT_LIMITS, working_side=43))
     assert small.alpha is not None
     seen = small.rgb[2:13][small.alpha[2:13] > 20].astype(int)
     assert np.abs(seen - corpus.GREEN).max() <= 6
 
 
-def test_a_colour_profile_is_converted_and_a_broken_one_ignored() -> None:
+def test_a_color_profile_is_converted_and_a_broken_one_ignored() -> None:
     linear = drawing_of("profile.png")
     assert corpus.quarters(linear.rgb)["top right"] == pytest.approx((96, 229, 110), abs=3)
     called_srgb = drawing_of("linear.png", corpus.saved(corpus.scene(), "PNG", icc_profile=corpus.swapped_profile("sRGB")))
@@ -289,8 +289,8 @@ def huge_bmp(width: int, height: int) -> bytes:
 
 ODD_SAMPLES = np.zeros((32, 32), np.uint8)
 BOMBS = {
-    "a PNG of nothing": corpus.png(20_000, 20_000, bits=1, colour=0, rows=bytes(2501) * 2000),
-    "a PNG ribbon": corpus.png(2_000_000, 20, bits=8, colour=0, rows=bytes(2_000_001)),
+    "a PNG of nothing": corpus.png(20_000, 20_000, bits=1, color=0, rows=bytes(2501) * 2000),
+    "a PNG ribbon": corpus.png(2_000_000, 20, bits=8, color=0, rows=bytes(2_000_001)),
     "a GIF": huge_gif(65_535, 65_535),
     "a WebP": huge_webp(16_383, 16_383),
     "a WebP below the pixel limit": huge_webp(9_900, 9_900),
@@ -318,7 +318,7 @@ def test_a_bomb_is_refused_before_a_pixel_is_decoded(what: str, monkeypatch: pyt
 
 def test_text_in_a_png_that_explodes_is_refused() -> None:
     blown = corpus.png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(3_000_000)))
-    assert refusal(corpus.png(32, 32, bits=8, colour=0, rows=bytes(33) * 32, extra=blown)).reason is DecodeReason.CORRUPT
+    assert refusal(corpus.png(32, 32, bits=8, color=0, rows=bytes(33) * 32, extra=blown)).reason is DecodeReason.CORRUPT
 
 
 def test_a_jpeg_with_thousands_of_scans_is_refused() -> None:
@@ -356,7 +356,7 @@ def test_a_tiny_picture_and_one_that_is_tiny_when_reduced_are_too_small() -> Non
 
 @pytest.mark.parametrize("side", [32, 40, 63, 64])
 @pytest.mark.parametrize(
-    "name", ["rgb.png", "cmyk.jpg", "grey16.png", "palette_key.png", "rgba.heic", "turned.tif", "one_bit.png", "lab.tif"]
+    "name", ["rgb.png", "cmyk.jpg", "gray16.png", "palette_key.png", "rgba.heic", "turned.tif", "one_bit.png", "lab.tif"]
 )
 def test_a_big_picture_is_reduced_to_the_working_size(name: str, side: int) -> None:
     drawing = drawing_of(name, limits=replace(DEFAULT_LIMITS, working_side=side))
@@ -403,14 +403,14 @@ def test_a_file_cut_anywhere_is_called_cut(name: str) -> None:
     assert reasons == {DecodeReason.TRUNCATED}
 
 
-@pytest.mark.parametrize("name", ["rgb.tif", "lzw.tif", "deflate.tif", "jpeg.tif", "grey16.tif"])
+@pytest.mark.parametrize("name", ["rgb.tif", "lzw.tif", "deflate.tif", "jpeg.tif", "gray16.tif"])
 def test_a_tiff_that_lost_its_directory_or_its_pixels_is_refused(name: str) -> None:
     source = SAMPLES[name]
     assert refusal(source[: len(source) // 2], name).reason is DecodeReason.TRUNCATED
 
 
 def test_a_jpeg_without_its_end_marker_is_read_but_no_pixel_may_be_missing() -> None:
-    for name in ("rgb.jpg", "big.jpg", "grey.jpg", "cmyk.jpg"):
+    for name in ("rgb.jpg", "big.jpg", "gray.jpg", "cmyk.jpg"):
         drawing = drawing_of(name, SAMPLES[name][:-2])
         np.testing.assert_array_equal(drawing.rgb, drawing_of(name).rgb)
         assert "its end marker is missing" in drawing.notes
@@ -430,7 +430,7 @@ def test_a_film_behind_a_progressive_jpeg_is_not_taken_for_its_scans() -> None:
 
 
 def test_damage_inside_a_png_is_called_damage() -> None:
-    source = bytearray(SAMPLES["grey.png"])
+    source = bytearray(SAMPLES["gray.png"])
     source[source.index(b"IDAT") + 8] ^= 0xFF
     error = refusal(bytes(source))
     assert error.reason is DecodeReason.CORRUPT

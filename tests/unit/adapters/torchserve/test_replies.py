@@ -115,17 +115,17 @@ def test_not_finite(number):
         detections(b'[{"class_name": "humanoid", "bbox": [0, 0, %s, 5], "score": 1}]' % number.encode(), width=9, height=9)
 
 
-def png(grey) -> str:
-    return base64.b64encode(cv2.imencode(".png", grey)[1].tobytes()).decode()
+def png(gray) -> str:
+    return base64.b64encode(cv2.imencode(".png", gray)[1].tobytes()).decode()
 
 
 def test_masks():
     """A PNG's 0..255 and a list's 0..1 become float32 0..1."""
-    grey = np.array([[0, 255, 51], [255, 0, 102]], dtype=np.uint8)
-    for mask in (png(grey), (grey / 255.0).tolist()):
+    gray = np.array([[0, 255, 51], [255, 0, 102]], dtype=np.uint8)
+    for mask in (png(gray), (gray / 255.0).tolist()):
         (detection,) = found(mask=mask)
         assert detection.mask.dtype == np.float32
-        np.testing.assert_allclose(detection.mask, grey / 255.0, atol=1e-6)
+        np.testing.assert_allclose(detection.mask, gray / 255.0, atol=1e-6)
     assert found(mask=None)[0].mask is None
 
 

@@ -260,13 +260,13 @@ def test_serves_page_and_images(place: Path) -> None:
         assert it.ask("GET", f"/{SECRET}/texture.png") == (200, "image/png", (place / "texture.png").read_bytes())
 
 
-@pytest.mark.parametrize("kind", ["grey", "of 0 and 1", "palette", "transparent", "another's JPEG"])
+@pytest.mark.parametrize("kind", ["gray", "of 0 and 1", "palette", "transparent", "another's JPEG"])
 def test_shade_is_transparent_where_render_sees_the_figure(place: Path, kind: str) -> None:
     """For every kind of mask image, however browsers show it."""
     with Image.open(place / "mask.png") as mask:
         inside = np.asarray(mask) > 0
     made = {
-        "grey": Image.fromarray(inside.astype(np.uint8) * 255),
+        "gray": Image.fromarray(inside.astype(np.uint8) * 255),
         "of 0 and 1": Image.fromarray(inside.astype(np.uint8)),
         "palette": Image.fromarray(inside.astype(np.uint8) * 255).convert("P"),
         "transparent": Image.fromarray(np.dstack([np.full((200, 200, 3), 255, np.uint8), inside.astype(np.uint8) * 255])),
