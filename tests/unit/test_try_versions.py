@@ -46,6 +46,8 @@ class Environment:
         self.asked = list(requirements)
         if not preferred:
             return self._newest
+        if not options:
+            return LOCKED
         name, _, version = options[-1].partition("==")
         return LOCKED | {name: version}
 
@@ -103,6 +105,14 @@ def test_the_package_that_breaks_something_is_named(script: Any) -> None:
     rows, has_passed = lines(script, environment)
     assert not has_passed
     assert rows == [("pebble", "5.3", "1 failed, such as tests/c: no"), ("scipy", "2.0", "2 failed, such as tests/a: no")]
+
+
+def test_tests_that_fail_anyway_are_no_packages_fault(script: Any) -> None:
+    broken = {"numpy==2.5": ["tests/a"], "pytest==9": ["tests/b"]}
+    environment = Environment(script, LOCKED | {"numpy": "2.5"}, broken)
+    assert lines(script, environment, "lowest") == ([("numpy", "2.5", "2 failed, such as tests/a: no")], False)
+    environment = Environment(script, LOCKED | {"numpy": "2.5"}, {"pytest==9": ["tests/b"]})
+    assert lines(script, environment, "lowest") == ([("all together", "lowest", "1 failed, with the locked versions, too: tests/b")], True)
 
 
 def test_packages_that_only_break_together_are_reported(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
