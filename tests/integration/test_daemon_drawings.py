@@ -1,4 +1,4 @@
-"""`doodled run --drain` as its user runs it: drawings and characters go in, animations and manifests come out."""
+"""`doodled run --drain` as a process: drawings and characters in, animations and manifests out."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def test_drawings_become_animations_as_their_folders_and_sidecars_say(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_folders_and_sidecars_choose_options(server: Server, picture: Path, tmp_path: Path) -> None:
     dropped(tmp_path, picture, "garlic.jpg")
     dropped(tmp_path, picture, "dab/onion.jpg")
     dropped(tmp_path, picture, "leek.jpg", {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "64x48", "background": "white"})
@@ -83,7 +83,7 @@ def test_drawings_become_animations_as_their_folders_and_sidecars_say(server: Se
     assert kept == {"image.png", "bounding_box.yaml", "texture.png", "mask.png", "char_cfg.yaml", "joint_overlay.png"}
 
 
-def test_a_character_folder_is_animated_as_it_is_and_bad_files_fail_with_reasons(tmp_path: Path) -> None:
+def test_animates_character_folder_and_fails_bad_files_with_reports(tmp_path: Path) -> None:
     dropped(tmp_path, ROOT / "etc" / "characters" / "stick_king", "wave/king")
     dropped(tmp_path, ROOT / "README.md", "words.png")
     dropped(tmp_path, ROOT / "README.md", "wrong.png", {"motion": "../../etc/passwd"})
@@ -96,7 +96,7 @@ def test_a_character_folder_is_animated_as_it_is_and_bad_files_fail_with_reasons
     assert "motion" in reasons["wrong.png"]["message"]
 
 
-def test_a_server_that_is_down_keeps_drawings_waiting_and_characters_going(picture: Path, tmp_path: Path) -> None:
+def test_unavailable_server_delays_drawings_but_not_characters(picture: Path, tmp_path: Path) -> None:
     dropped(tmp_path, picture, "garlic.jpg")
     dropped(tmp_path, ROOT / "etc" / "characters" / "stick_king", "king")
     done = doodled(tmp_path, "run", "--drain", DOODLED_TORCHSERVE_URL="http://127.0.0.1:9", DOODLED_TORCHSERVE_DEADLINE_S="1")
@@ -107,7 +107,7 @@ def test_a_server_that_is_down_keeps_drawings_waiting_and_characters_going(pictu
     assert [(row["state"], row["name"]) for row in json.loads(listed.stdout)] == [("orphaned", "garlic.jpg")]
 
 
-def test_the_operator_sends_a_file_back_with_its_options(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_operator_retries_file_with_its_sidecar(server: Server, picture: Path, tmp_path: Path) -> None:
     server.sees = 0
     dropped(tmp_path, picture, "dab/garlic.jpg", {"format": "apng"})
     drained(tmp_path, DOODLED_TORCHSERVE_URL=server.url)
@@ -120,7 +120,7 @@ def test_the_operator_sends_a_file_back_with_its_options(server: Server, picture
     assert manifest(tmp_path, "dab/garlic.json")["outputs"][0]["format"] == "apng"
 
 
-def test_settings_that_make_no_sense_end_the_daemon_for_good(tmp_path: Path) -> None:
+def test_invalid_settings_exit_with_status_78(tmp_path: Path) -> None:
     done = doodled(tmp_path, "run", DOODLED_JOBS_WORKERS="many", DOODLED_LOG_STAGES="perhaps")
     assert done.returncode == 78
     assert "DOODLED_JOBS_WORKERS" in done.stderr

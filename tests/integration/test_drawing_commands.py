@@ -1,4 +1,4 @@
-"""`doodled animate`, `annotate` and `measure` as their user runs them, against a model server of a few lines."""
+"""`doodled animate`, `annotate` and `measure` as processes, with a small stub of a model server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def doodled(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_photograph_becomes_an_animation(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_animates_photograph(server: Server, picture: Path, tmp_path: Path) -> None:
     output, kept = tmp_path / "out.gif", tmp_path / "kept"
     done = doodled("animate", picture, "--torchserve-url", server.url, "--size", "96x96", "-o", output, "--keep-annotations", kept)
     assert done.returncode == 0, done.stderr
@@ -38,7 +38,7 @@ def test_a_photograph_becomes_an_animation(server: Server, picture: Path, tmp_pa
     assert read_character(kept).mask.any()
 
 
-def test_annotations_are_the_originals_folder_with_the_right_mask_and_joints(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_annotations_have_the_original_layout_mask_and_joints(server: Server, picture: Path, tmp_path: Path) -> None:
     done = doodled("annotate", picture, "--torchserve-url", server.url, "-o", tmp_path / "found")
     assert done.returncode == 0, done.stderr
     names = {path.name for path in (tmp_path / "found").iterdir()}
@@ -55,13 +55,13 @@ def test_annotations_are_the_originals_folder_with_the_right_mask_and_joints(ser
     assert np.linalg.norm(hand - expected) < 0.05 * side
 
 
-def test_every_figure_gets_a_folder_of_its_own(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_all_figures_get_their_own_folders(server: Server, picture: Path, tmp_path: Path) -> None:
     done = doodled("annotate", picture, "--torchserve-url", server.url, "--all-figures", "-o", tmp_path / "all")
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "all").iterdir()] == ["figure_1"]
 
 
-def test_a_picture_without_a_figure_is_said_to_have_none(server: Server, picture: Path, tmp_path: Path) -> None:
+def test_reports_image_without_figure(server: Server, picture: Path, tmp_path: Path) -> None:
     server.sees = 0
     done = doodled("animate", picture, "--torchserve-url", server.url, "-o", tmp_path / "x.gif")
     assert done.returncode == 1
@@ -70,13 +70,13 @@ def test_a_picture_without_a_figure_is_said_to_have_none(server: Server, picture
     assert not (tmp_path / "x.gif").exists()
 
 
-def test_a_server_that_is_not_there_is_worth_another_try(picture: Path, tmp_path: Path) -> None:
+def test_unavailable_server_is_a_temporary_error(picture: Path, tmp_path: Path) -> None:
     done = doodled("animate", picture, "--torchserve-url", "http://127.0.0.1:9", "-o", tmp_path / "x.gif")
     assert done.returncode == 75
     assert "127.0.0.1:9" in done.stderr
 
 
-def test_measure_tells_cold_and_warm_in_the_seeds_words(server: Server, picture: Path) -> None:
+def test_measure_reports_cold_and_warm_runs(server: Server, picture: Path) -> None:
     common = ("measure", picture, "--torchserve-url", server.url, "--size", "64x64", "--fps", "5", "--repeat", "2")
     done = doodled(*common)
     assert done.returncode == 0, done.stderr
@@ -87,7 +87,7 @@ def test_measure_tells_cold_and_warm_in_the_seeds_words(server: Server, picture:
     assert all(run["total"] >= run["render"] > 0 for run in runs)
 
 
-def test_check_asks_the_server_for_tiny_predictions(server: Server) -> None:
+def test_check_requests_tiny_predictions(server: Server) -> None:
     done = doodled("check", "--torchserve-url", server.url)
     assert done.returncode == 0
     assert done.stdout.count("answers in") >= 1

@@ -1,4 +1,4 @@
-"""`doodled render` as its user runs it: a process of its own, real OpenGL, real files."""
+"""`doodled render` as a process, with real OpenGL and real files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def copy_character(tmp_path: Path) -> Path:
 
 
 def bvh_120_hz(tmp_path: Path) -> Path:
-    """Two seconds at 120 frames a second, from our wave."""
+    """Two seconds of the motion wave at 120 frames a second."""
     text = (REPOSITORY / "etc/motions/wave.bvh").read_text()
     head, _, rest = text.partition("Frames:")
     rows = rest.splitlines()[2:]
@@ -57,7 +57,7 @@ def bvh_120_hz(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("suffix", ["gif", "mp4", "webm", "webp", "apng"])
-def test_a_fast_motion_plays_at_its_true_speed_in_every_format(tmp_path: Path, suffix: str) -> None:
+def test_fast_motion_plays_at_true_speed_in_every_format(tmp_path: Path, suffix: str) -> None:
     output = tmp_path / f"fast.{suffix}"
     rendered(CHARACTER, "--motion", bvh_120_hz(tmp_path), "--fps", "native", "--size", "96x96", "-o", output)
     seen = seen_in(output)
@@ -66,7 +66,7 @@ def test_a_fast_motion_plays_at_its_true_speed_in_every_format(tmp_path: Path, s
     assert seen.frame_count == shown.get(suffix, 240)
 
 
-def test_gif_frames_last_at_least_two_centiseconds_and_their_sum_is_exact(tmp_path: Path) -> None:
+def test_gif_frames_last_two_centiseconds_and_sum_exactly(tmp_path: Path) -> None:
     output = tmp_path / "wave.gif"
     rendered(CHARACTER, "--fps", "30", "--size", "80x80", "-o", output)
     with Image.open(output) as gif:
@@ -75,7 +75,7 @@ def test_gif_frames_last_at_least_two_centiseconds_and_their_sum_is_exact(tmp_pa
     assert sum(delays) == 4000
 
 
-def test_the_figure_stands_on_nothing_and_stays_in_the_picture(tmp_path: Path) -> None:
+def test_figure_stays_in_view_on_a_transparent_background(tmp_path: Path) -> None:
     output = tmp_path / "dance.webp"
     rendered(CHARACTER, "--motion", "dance", "--size", "120x160", "--fps", "10", "-o", output)
     with Image.open(output) as picture:
@@ -88,8 +88,8 @@ def test_the_figure_stands_on_nothing_and_stays_in_the_picture(tmp_path: Path) -
     assert extent.max() > 0.8
 
 
-def test_no_frame_has_a_fringe_of_paper(tmp_path: Path) -> None:
-    """A red figure on white paper, on nothing: every pixel that is half seen or more is red."""
+def test_no_frame_has_a_fringe_of_paper_color(tmp_path: Path) -> None:
+    """A red figure on white paper, rendered on a transparent background: every pixel that is half opaque or more is red."""
     folder = copy_character(tmp_path)
     texture = cv2.imread(str(folder / "texture.png"), cv2.IMREAD_UNCHANGED)
     mask = cv2.imread(str(folder / "mask.png"), cv2.IMREAD_GRAYSCALE)
@@ -106,7 +106,7 @@ def test_no_frame_has_a_fringe_of_paper(tmp_path: Path) -> None:
             assert visible[:, 0].min() > 180
 
 
-def test_the_dump_holds_what_others_compare_with(tmp_path: Path) -> None:
+def test_dump_contains_joints_and_vertices(tmp_path: Path) -> None:
     dump = tmp_path / "dump.npz"
     rendered(CHARACTER, "--fps", "native", "--size", "64x64", "-o", tmp_path / "a.gif", "--dump", dump)
     with np.load(dump) as first:
@@ -123,7 +123,7 @@ def test_the_dump_holds_what_others_compare_with(tmp_path: Path) -> None:
         np.testing.assert_allclose(second["vertices"], first["vertices"], atol=1e-9)
 
 
-def test_timings_go_to_a_file_and_to_two_lines(tmp_path: Path) -> None:
+def test_timings_are_written_and_printed(tmp_path: Path) -> None:
     timings = tmp_path / "timings.json"
     done = rendered(CHARACTER, "--size", "64x64", "-o", tmp_path / "a.gif", "--timings", timings)
     report = json.loads(timings.read_text())
@@ -134,13 +134,13 @@ def test_timings_go_to_a_file_and_to_two_lines(tmp_path: Path) -> None:
     assert "[Animation breakdown] scene: " in done.stderr
 
 
-def test_the_seeds_variables_choose_mesa_and_mp4(tmp_path: Path) -> None:
+def test_environment_chooses_mesa_and_mp4(tmp_path: Path) -> None:
     done = rendered(CHARACTER, "--size", "64x64", cwd=tmp_path, AD_USE_MESA="1", AD_HEADLESS="1", AD_OUTPUT_MP4="1")
     assert (tmp_path / "crayon_girl.wave.mp4").is_file()
     assert "crayon_girl.wave.mp4" in done.stdout
 
 
-def test_osmesa_and_egl_draw_the_same_pixels(tmp_path: Path) -> None:
+def test_osmesa_and_egl_render_the_same_pixels(tmp_path: Path) -> None:
     if "osmesa: no" in doodled("check").stdout:
         pytest.skip("needs OSMesa")
     frames = {}
@@ -152,7 +152,7 @@ def test_osmesa_and_egl_draw_the_same_pixels(tmp_path: Path) -> None:
     assert np.abs(frames["osmesa"].astype(int) - frames["egl-surfaceless"]).max() <= 2
 
 
-def test_a_scene_file_with_two_characters_a_background_and_every_debug_view(tmp_path: Path) -> None:
+def test_renders_scene_file_with_two_characters_background_and_debug_views(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "sky.png"), np.full((30, 40, 3), (240, 200, 120), np.uint8))
     actors = [
         {
@@ -182,8 +182,8 @@ def test_a_scene_file_with_two_characters_a_background_and_every_debug_view(tmp_
 
 @pytest.mark.reference
 @pytest.mark.parametrize("name", ["export_gif", "multiple_characters", "six_arms", "different_bvh_skeleton"])
-def test_the_originals_scene_files_are_rendered_as_they_are(reference_root: Path, tmp_path: Path, name: str) -> None:
-    """Paths resolve against ANIMATED_DRAWINGS_ROOT; characters that are not in the examples lie in the drawings beside them."""
+def test_renders_original_scene_files_unchanged(reference_root: Path, tmp_path: Path, name: str) -> None:
+    """Paths resolve against ANIMATED_DRAWINGS_ROOT; characters that are not among the examples are in the drawings beside them."""
     config = reference_root / f"examples/config/mvc/{name}_example.yaml"
     text = config.read_text().replace("examples/characters/char3", str(reference_root.parent / "drawings/char3"))
     (tmp_path / "scene.yaml").write_text(text)
@@ -203,7 +203,7 @@ def test_the_originals_scene_files_are_rendered_as_they_are(reference_root: Path
         (["--retarget", "nobody"], "nobody"),
     ],
 )
-def test_a_wrong_option_is_one_clear_line_and_status_1(tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_wrong_option_is_one_line_and_status_1(tmp_path: Path, arguments: list[str], says: str) -> None:
     done = doodled("render", CHARACTER, "-o", tmp_path / "x.gif", *arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert says in done.stderr
@@ -211,7 +211,7 @@ def test_a_wrong_option_is_one_clear_line_and_status_1(tmp_path: Path, arguments
     assert not list(tmp_path.iterdir())
 
 
-def test_a_broken_character_names_its_file_and_leaves_no_output(tmp_path: Path) -> None:
+def test_broken_character_names_its_file_and_leaves_no_output(tmp_path: Path) -> None:
     folder = copy_character(tmp_path)
     mask = cv2.imread(str(folder / "mask.png"), cv2.IMREAD_GRAYSCALE)
     cv2.imwrite(str(folder / "mask.png"), np.zeros_like(mask))
@@ -221,14 +221,14 @@ def test_a_broken_character_names_its_file_and_leaves_no_output(tmp_path: Path) 
     assert not (tmp_path / "x.gif").exists()
 
 
-def test_an_output_that_cannot_be_written_is_a_transient_error(tmp_path: Path) -> None:
+def test_unwritable_output_is_a_temporary_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     done = doodled("render", CHARACTER, "--size", "64x64", "-o", tmp_path / "file" / "x.gif")
     assert done.returncode == 75
     assert "can't" in done.stderr
 
 
-def test_check_names_the_renderer_and_motions_lists_what_there_is() -> None:
+def test_check_names_the_renderer_and_motions_lists_the_motions() -> None:
     check = doodled("check")
     assert check.returncode == 0
     assert "llvmpipe" in check.stdout or "OpenGL" in check.stdout

@@ -72,7 +72,6 @@ _HEALTHY: Final = frozenset({FailureKind.REFUSED, FailureKind.NOTHING_SEEN, Fail
 _MAY_BE_CAUSED_BY_IMAGE: Final = frozenset(
     {FailureKind.RESET, FailureKind.READ_TIMEOUT, FailureKind.DEADLINE, FailureKind.TRUNCATED, FailureKind.SERVER_ERROR}
 )
-_OVERLOAD: Final = frozenset({FailureKind.OVERLOADED, FailureKind.READ_TIMEOUT, FailureKind.DEADLINE})
 
 
 @dataclass(frozen=True)
@@ -103,11 +102,6 @@ class PredictionFailure:
     def may_be_caused_by_image(self) -> bool:
         """Whether an image could cause this, though it counts as the server's failure."""
         return self.kind in _MAY_BE_CAUSED_BY_IMAGE
-
-    @property
-    def is_overload(self) -> bool:
-        """Whether the server is, or may be, overloaded."""
-        return self.kind in _OVERLOAD
 
 
 _NO_REPLY_DETAILS: Final = {
