@@ -1,9 +1,9 @@
-"""Find the figures of a drawing and turn them into characters, one line a stage.
+"""START HERE for the analysis. Find the figures of a drawing and turn them into characters, one line per stage.
 
     drawing --detect--> boxes --segment--> masks --pose--> keypoints --segment again--> masks --rig--> characters
 
-The predictor is handed in (`pipeline.ports`). A box grows while the figure touches its border, so that no limb is cut; the mask is asked
-for again when the joints are known, so that detached hands stay and neighbors go.
+The predictor is passed in as a port (`pipeline.ports`). A box grows while the figure touches its border, so that no limb is cut; the mask
+is computed again when the joints are known, so that detached hands stay and neighbors go.
 """
 
 from __future__ import annotations

@@ -44,13 +44,13 @@ from daemon.worker.task import TaskResult, task_for
 PROBES_PER_STEP = 256
 TAKEOVER_INTERVAL_S = 15.0
 RETRY_S = 1.0
-"""Pause before a job is tried again that was being written to, or that the disk refused."""
+"""Pause before retrying a job whose file was still open for writing, or whose files couldn't be written."""
 
 DELAY = Backoff(RETRY_S, 60.0)
-"""Pauses of a job that meets errors with its own paths again and again."""
+"""Backoff for a job that keeps failing on its own paths."""
 
 IMMOVABLE = frozenset({errno.EXDEV, errno.EBUSY})
-"""Errors of a file in the inbox that is on another file system, or is a mount point."""
+"""errno values of a file that can't be renamed: it is on another file system, or is a mount point."""
 
 PATH_ERRORS = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG}
@@ -179,7 +179,7 @@ class Scheduler:
             if candidate is None:
                 return
             self._claim(candidate, now)
-            if not self.admission.may_start(now, needs_models=True):  # that was the probe: now only what needs no models
+            if not self.admission.may_start(now, needs_models=True):  # the probe has started: take only character folders now
                 complete = self._scanner.take_complete(now, max_probes=PROBES_PER_STEP, include_images=False)
 
     def _claim(self, candidate: Candidate, now: float) -> None:
@@ -266,7 +266,7 @@ class Scheduler:
         self.waiting.append(WaitingJob(job, timing, not_before_s, reason))
 
     def _requeue_after_error(self, job: Job, timing: JobTiming, now: float, error: Exception) -> None:
-        """Requeue a job whose files can't be written now, unless another daemon owns it by now.
+        """Requeue a job whose files can't be written now, unless another daemon has taken it over.
 
         An error with the job's own paths delays only this job, longer each time; any other error stops all starts for a while.
         """
@@ -288,7 +288,7 @@ class Scheduler:
         return True
 
     def _return_attempt(self, job: Job) -> None:
-        """Undo an attempt that is no evidence about the drawing, so that it does not count."""
+        """Give back an attempt that says nothing about the drawing."""
         if job.is_under_way:
             job.is_under_way = False
             job.attempts -= 1
@@ -297,7 +297,7 @@ class Scheduler:
     # --- stopping ----------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Start no more jobs, and take back those that no worker has begun."""
+        """Start no more jobs, and cancel those that haven't started."""
         self.is_stopping = True
         self._workers.request_stop()
         for running in self.running.values():
