@@ -17,7 +17,7 @@ FAR_BONES = 7
 
 def bones_between(parents: Ints) -> Ints:
     """Number of bones between each two joints of a hierarchy, (J, J)."""
-    children = np.flatnonzero(parents >= 0)
+    children = np.flatnonzero(parents >= 0).astype(np.int32)  # older releases of SciPy take no 64-bit indices here
     tree = sparse.csr_array((np.ones(len(children)), (children, parents[children])), shape=(len(parents), len(parents)))
     return np.asarray(shortest_path(tree, directed=False, unweighted=True), np.int32)
 
