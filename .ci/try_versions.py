@@ -88,23 +88,38 @@ def failures(output: str) -> list[Failure]:
 
 
 def culprits(
-    changed: Sequence[str], fails: Callable[[str], str | None], *, has_time: Callable[[], bool]
+    changed: Sequence[str], fails: Callable[[Sequence[str]], str | None], *, has_time: Callable[[], bool]
 ) -> tuple[dict[str, str], list[str]]:
-    """What each package breaks, by name, and the packages that there was no time for.
+    """What each package breaks, by name, and the packages that there was no time for. Halves that pass are not looked into.
 
     Args:
-        changed: packages to try.
-        fails: what goes wrong with one package exchanged, or None.
-        has_time: whether another one may be tried.
+        changed: packages that together fail.
+        fails: what goes wrong with these packages exchanged, or None.
+        has_time: whether another trial may begin.
     """
+    middle = (len(changed) + 1) // 2
     broken: dict[str, str] = {}
-    for index, name in enumerate(changed):
+    untried: list[str] = []
+    for half in (changed[:middle], changed[middle:]):
+        if not half:
+            continue
         if not has_time():
-            return broken, list(changed[index:])
-        problem = fails(name)
-        if problem is not None:
-            broken[name] = problem
-    return broken, []
+            untried += half
+            continue
+        problem = fails(half)
+        if problem is not None and len(half) == 1:
+            broken[half[0]] = problem
+        elif problem is not None:
+            more, left = culprits(half, fails, has_time=has_time)
+            broken |= more
+            untried += left
+    return broken, untried
+
+
+def one_a_module(tests: Sequence[str]) -> list[str]:
+    """The first test of each module, of twenty modules at most: enough to tell which package is to blame."""
+    firsts = {test.partition("::")[0]: test for test in reversed(tests)}
+    return [test for test in tests if test in firsts.values()][:20]
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -203,17 +218,16 @@ def compare(environment: Environment, mode: Mode, declared: Sequence[str]) -> tu
         return [Row("all together", "", mode, f"{len(anyway)} failed, with the locked versions, too: {min(anyway)}")], True
     deadline_s = time.monotonic() + TRIALS_S
 
-    def fails(name: str) -> str | None:
-        wanted = f"{name}=={versions[name]}"
+    chosen = one_a_module(tests)
+
+    def fails(names: Sequence[str]) -> str | None:
         try:
-            one = locked_for(environment, declared, locked, "--upgrade-package", wanted)
-            if one.get(name) != versions[name]:
-                return None  # what needs it is another package's new version
-            environment.install(one)
+            wanted = [option for name in names for option in ("--upgrade-package", f"{name}=={versions[name]}")]
+            environment.install(locked_for(environment, declared, locked, *wanted))
         except Unresolvable as error:
             return f"can't be installed: {error}"[:200]
-        again = environment.test(tests)[1]
-        return f"{len(again)} failed, such as {again[0].test}: {again[0].message}"[:300] if again else None
+        again = environment.test(chosen)[1]
+        return f"breaks {again[0].test}: {again[0].message}"[:300] if again else None
 
     broken, untried = culprits(changed, fails, has_time=lambda: time.monotonic() < deadline_s)
     rows = [Row(name, locked.get(name, "-"), versions[name], problem) for name, problem in broken.items()]

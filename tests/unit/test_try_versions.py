@@ -48,8 +48,7 @@ class Environment:
             return self._newest
         if not options:
             return LOCKED
-        name, _, version = options[-1].partition("==")
-        return LOCKED | {name: version}
+        return LOCKED | dict(option.split("==") for option in options if "==" in option)
 
     def install(self, versions: dict[str, str]) -> None:
         self._installed = versions
@@ -104,15 +103,30 @@ def test_the_package_that_breaks_something_is_named(script: Any) -> None:
     environment = Environment(script, newest, {"scipy==2.0": ["tests/a", "tests/b"], "pebble==5.3": ["tests/c"]})
     rows, has_passed = lines(script, environment)
     assert not has_passed
-    assert rows == [("pebble", "5.3", "1 failed, such as tests/c: no"), ("scipy", "2.0", "2 failed, such as tests/a: no")]
+    assert rows == [("pebble", "5.3", "breaks tests/c: no"), ("scipy", "2.0", "breaks tests/a: no")]
 
 
 def test_tests_that_fail_anyway_are_no_packages_fault(script: Any) -> None:
     broken = {"numpy==2.5": ["tests/a"], "pytest==9": ["tests/b"]}
     environment = Environment(script, LOCKED | {"numpy": "2.5"}, broken)
-    assert lines(script, environment, "lowest") == ([("numpy", "2.5", "2 failed, such as tests/a: no")], False)
+    assert lines(script, environment, "lowest") == ([("numpy", "2.5", "breaks tests/a: no")], False)
     environment = Environment(script, LOCKED | {"numpy": "2.5"}, {"pytest==9": ["tests/b"]})
     assert lines(script, environment, "lowest") == ([("all together", "lowest", "1 failed, with the locked versions, too: tests/b")], True)
+
+
+def test_halves_that_pass_are_not_looked_into(script: Any) -> None:
+    tried: list[list[str]] = []
+
+    def fails(names: list[str]) -> str | None:
+        tried.append(names)
+        return "breaks it" if "k" in names else None
+
+    assert script.culprits(list("abcdefghijklmnop"), fails, has_time=lambda: True) == ({"k": "breaks it"}, [])
+    assert len(tried) <= 8
+
+
+def test_one_test_a_module_is_repeated(script: Any) -> None:
+    assert script.one_a_module(["a.py::x", "b.py::z", "a.py::y", "c.py"]) == ["a.py::x", "b.py::z", "c.py"]
 
 
 def test_packages_that_only_break_together_are_reported(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
