@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from pipeline.types import Bools, Floats
 
@@ -60,6 +59,8 @@ def _is_wrong(track: Floats, seen: NDArray[np.intp]) -> Bools:
 
 def _graduated(track: Floats, weights: Floats, stiffness: float) -> Floats:
     """Minimizes sum w (x - track)^2 + stiffness * sum (second differences of x)^2."""
+    from scipy.linalg import solveh_banded  # slow to import, and listing motions smooths nothing
+
     count = len(track)
     bands = np.zeros((3, count))  # upper bands of W + stiffness * D'D, lowest row the diagonal
     bands[2] = 6.0
