@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from pipeline.ink.regions import dilated, disc
 from pipeline.pose.limb_regions import LimbRegion, touching_limbs
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, Floats
 
@@ -76,7 +77,7 @@ def _pins(arm: LimbRegion) -> tuple[int, ...]:
 def _arm_mask(arm: LimbRegion, mask: Bools, chain: Floats, lines: Bools, body: Bools) -> Bools:
     """The arm with a round end at its shoulder, and with the line that is drawn between it and the body."""
     upper = _stroke(mask.shape, chain, SHOULDER_OF_ARM * arm.half_width_px)
-    shared = lines & body & _grown(arm.area, _stroke_px(mask))
+    shared = lines & body & dilated(arm.area, _stroke_px(mask))
     return mask & (arm.area | upper | shared)
 
 
@@ -87,7 +88,7 @@ def _body_mask(arms: tuple[LimbRegion, ...], mask: Bools, points: Floats, lines:
         hand = _disc(mask.shape, points[arm.joints.end], HAND * arm.half_width_px)
         behind = (arm.over_body | (arm.area & hand)) & _closed(body, max(1, round(BRIDGED * arm.half_width_px)))
         shoulder = mask & _disc(mask.shape, points[arm.joints.root], SHOULDER_OF_BODY * arm.half_width_px)
-        shared = lines & arm.area & _grown(body, _stroke_px(mask)) & ~behind
+        shared = lines & arm.area & dilated(body, _stroke_px(mask)) & ~behind
         whole |= behind | shoulder | shared
         hidden |= behind & ~shoulder
     return whole, hidden
@@ -98,9 +99,9 @@ def _completed(rgb: Bytes, hidden: Bools, body: Bools, lines: Bools) -> Bytes:
     if not hidden.any():
         return rgb
     stroke = _stroke_px(body)
-    rows, columns = np.nonzero(_grown(hidden, 8 * stroke))
+    rows, columns = np.nonzero(dilated(hidden, 8 * stroke))
     window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    replaced = (_grown(hidden, 2 * stroke) | (lines & _grown(hidden, 4 * stroke)))[window]  # the limb's own outline goes, too
+    replaced = (dilated(hidden, 2 * stroke) | (lines & dilated(hidden, 4 * stroke)))[window]  # the limb's own outline goes, too
     unknown = replaced | ~body[window]
     if unknown.all():
         return rgb
@@ -132,22 +133,14 @@ def _joint_pixels(character: Character) -> Floats:
     return np.asarray(np.stack([character.rig.rest[:, 0], 1.0 - character.rig.rest[:, 1]], axis=1) * side, np.float64)
 
 
-def _grown(area: Bools, radius: int) -> Bools:
-    return np.asarray(cv2.dilate(area.astype(np.uint8), _ellipse(radius)), np.bool_)
-
-
 def _eroded(area: Bools, radius: int) -> Bools:
-    return ~_grown(~area, radius)
+    return ~dilated(~area, radius)
 
 
 def _closed(area: Bools, radius: int) -> Bools:
     padded = cv2.copyMakeBorder(area.astype(np.uint8), radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=0)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, _ellipse(radius))
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, disc(radius))
     return np.asarray(closed[radius:-radius, radius:-radius], np.bool_)
-
-
-def _ellipse(radius: int) -> Bytes:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
 
 
 def _stroke(shape: tuple[int, ...], points: Floats, radius: float) -> Bools:
