@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import yaml
 
 from pipeline.errors import ConfigError
+from pipeline.files.bounded import bounded_bytes
 from pipeline.files.yaml_merges import resolve_merges
 
 MAX_BYTES = 1 << 18
@@ -65,13 +66,7 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file is missing, too big, not UTF-8, not YAML, not plain data, or not a mapping.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(path, [f"the file can't be read: {error.strerror or error}"]) from error
-    if len(content) > MAX_BYTES:
-        raise ConfigError(path, [f"the file is too big: expected at most {MAX_BYTES} bytes"])
+    content = bounded_bytes(path, max_bytes=MAX_BYTES, error=ConfigError)
     try:
         loaded = _plain_value(content.decode("utf-8-sig"))
     except yaml.MarkedYAMLError as error:

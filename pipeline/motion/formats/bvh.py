@@ -27,6 +27,7 @@ from typing import TypeVar
 import numpy as np
 
 from pipeline.errors import MotionFileError
+from pipeline.files.bounded import bounded_bytes
 from pipeline.motion.clip import MAX_JOINT_FRAMES
 from pipeline.motion.formats.bvh_hierarchy import MAX_PROBLEMS, Channel, Hierarchy, HierarchyReader
 from pipeline.types import Floats, Ints, checked
@@ -86,13 +87,7 @@ def read_bvh(path: Path) -> Bvh:
     Raises:
         MotionFileError: the file can't be read, or what it says can't.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise MotionFileError(path, [f"the file can't be read: {error.strerror or error}"]) from error
-    if len(content) > MAX_BYTES:
-        raise MotionFileError(path, [f"the file is too big: expected at most {MAX_BYTES} bytes"])
+    content = bounded_bytes(path, max_bytes=MAX_BYTES, error=MotionFileError)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

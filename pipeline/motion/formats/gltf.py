@@ -22,6 +22,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from pipeline.errors import MotionFileError
+from pipeline.files.bounded import bounded_bytes
 from pipeline.motion.formats.scene_graph import Channel, check_tree
 from pipeline.types import Floats
 
@@ -140,7 +141,7 @@ class GltfFile:
         name = unquote(uri)
         if "/" in name or "\\" in name or name in {"", ".", ".."} or "\0" in name or ":" in name:
             raise MotionFileError(self.path, [f"{where}: a buffer is in {uri[:80]!r}, expected a file in the same folder"])
-        return _bounded(self.path.with_name(name))
+        return bounded_bytes(self.path.with_name(name), max_bytes=MAX_BYTES, error=MotionFileError)
 
 
 def read_gltf(path: Path) -> GltfFile:
@@ -149,7 +150,7 @@ def read_gltf(path: Path) -> GltfFile:
     Raises:
         MotionFileError: it can't be read, or is none.
     """
-    content = _bounded(path)
+    content = bounded_bytes(path, max_bytes=MAX_BYTES, error=MotionFileError)
     binary = b""
     if content[:4] == b"glTF":
         content, binary = _chunks(path, content)
@@ -165,17 +166,6 @@ def read_gltf(path: Path) -> GltfFile:
     if len(file.objects("nodes")) > MAX_NODES:
         raise MotionFileError(path, [f"{len(file.objects('nodes'))} nodes, expected at most {MAX_NODES}"])
     return file
-
-
-def _bounded(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise MotionFileError(path, [f"the file can't be read: {error.strerror or error}"]) from error
-    if len(content) > MAX_BYTES:
-        raise MotionFileError(path, [f"the file is too big: expected at most {MAX_BYTES} bytes"])
-    return content
 
 
 def _chunks(path: Path, content: bytes) -> tuple[bytes, bytes]:
