@@ -85,8 +85,3 @@ def frame_places(frame_count: int, frame_time: Fraction, times: Sequence[Fractio
     weights[(before < 0) | (before >= last)] = 0.0
     before = np.clip(before, 0, last)
     return FramePlaces(before, np.minimum(before + 1, last), weights)
-
-
-def interpolated(frames: Floats, frame_time: Fraction, times: Sequence[Fraction], *, loops: bool = False) -> Floats:
-    """`frames` (T, ...) float64, one every `frame_time` seconds, as they are at `times`: (len(times), ...) float64."""
-    return frame_places(len(frames), frame_time, times, loops=loops).of(frames)
