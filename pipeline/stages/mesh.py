@@ -52,6 +52,7 @@ class Figure:
         layer_of_vertex: (V,) int32, index of each vertex's layer.
         owner: (F,) int32, the joint whose bone (from its parent to it) each triangle belongs to.
         distance: (F,) float64, geodesic distance of each triangle from its bone; only used for sorting.
+        is_behind: (F,) bool, triangles of layers that are always drawn first.
     """
 
     mesh: Mesh
@@ -60,12 +61,14 @@ class Figure:
     layer_of_vertex: Ints
     owner: Ints
     distance: Floats
+    is_behind: Bools
 
     def triangles_in(self, joint_order: tuple[int, ...]) -> Ints:
-        """Triangles (F', 3) in draw order: joint by joint, the farthest from the bone first."""
+        """Triangles (F', 3) in draw order: joint by joint, the farthest from the bone first; those of layers behind the body before all."""
         by_distance = np.argsort(-self.distance, kind="stable")
         owners = self.owner[by_distance]
-        drawn: Ints = self.mesh.triangles[np.concatenate([by_distance[owners == joint] for joint in joint_order])]
+        ordered = np.concatenate([by_distance[owners == joint] for joint in joint_order])
+        drawn: Ints = self.mesh.triangles[ordered[np.argsort(~self.is_behind[ordered], kind="stable")]]
         return drawn
 
 
@@ -93,6 +96,7 @@ def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
         np.concatenate([figure.layer_of_vertex for figure in figures]),
         np.concatenate([figure.owner for figure in figures]),
         np.concatenate([figure.distance for figure in figures]),
+        np.concatenate([figure.is_behind for figure in figures]),
     )
 
 
@@ -112,14 +116,16 @@ def _layer_figure(character: Character, layer: CharacterLayer, number: int) -> F
     whole = Mesh(*cut_apart(mesh.vertices, mesh.triangles, owner, rig.parents))
     pin_joints = np.array(layer.pins, np.int32)
     layer_of_vertex = np.full(len(whole.vertices), number, np.int32)
-    return Figure(whole, pins_at(whole, rig.rest[pin_joints]), pin_joints, layer_of_vertex, owner, distance)
+    is_behind = np.full(len(whole.triangles), layer.is_behind)
+    return Figure(whole, pins_at(whole, rig.rest[pin_joints]), pin_joints, layer_of_vertex, owner, distance, is_behind)
 
 
 def figure_on(mesh: Mesh, rig: Rig, mask: Bools) -> Figure:
     """Pins and bones for a given mesh, in one layer."""
     joints = np.arange(len(rig.joint_names), dtype=np.int32)
     owner, distance = bone_ownership(mesh, rig, mask, bones=np.flatnonzero(rig.parents >= 0).astype(np.int32))
-    return Figure(mesh, pins_at(mesh, rig.rest), joints, np.zeros(len(mesh.vertices), np.int32), owner, distance)
+    layer_of_vertex = np.zeros(len(mesh.vertices), np.int32)
+    return Figure(mesh, pins_at(mesh, rig.rest), joints, layer_of_vertex, owner, distance, np.zeros(len(mesh.triangles), np.bool_))
 
 
 def pins_at(mesh: Mesh, points: Floats) -> Pins:

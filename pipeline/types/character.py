@@ -85,12 +85,14 @@ class CharacterLayer:
         rgb: (h, w, 3) uint8, the character's image, completed where another layer covers this one.
         pins: joint indices that hold the layer.
         bones: joint indices whose bones (from their parent to them) own the layer's triangles.
+        is_behind: always drawn behind the body, as legs under a skirt; else the motion's depth decides.
     """
 
     mask: Bools
     rgb: Bytes
     pins: tuple[int, ...]
     bones: tuple[int, ...]
+    is_behind: bool = False
 
 
 @dataclass(frozen=True, eq=False)

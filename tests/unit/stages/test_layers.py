@@ -15,8 +15,11 @@ from sample_scene import rig
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from pipeline.animate import perform_scene, scene_clock
-from pipeline.pose.limb_regions import touching_limbs
+from pipeline.ink.regions import filled
+from pipeline.pose.hems import hem_row
+from pipeline.pose.limb_regions import LEG, joint_pixels, limbs_of, touching_limbs
 from pipeline.stages.layers import character_layers, whole_character
+from pipeline.stages.mesh import figure_of
 from pipeline.types import Actor, Bools, Character, LayerMode, Scene, View
 
 SIDE = 400
@@ -25,7 +28,7 @@ TRUNK = ("root", "hip", "torso", "neck", "right_shoulder", "left_shoulder", "rig
 
 
 def drawn_person(*, arms: str = "at the side", legs: str = "apart") -> Character:
-    """A person of 400 px with arms "at the side", "crossing" or "free", and legs "apart", "together" or in a "skirt"."""
+    """A person of 400 px with arms "at the side", "crossing" or "free", and legs "apart", "together", in a "skirt" or a "gown"."""
     spread = 16 if legs == "together" else 30
     at = {
         "root": (200, 240), "hip": (200, 240), "torso": (200, 140), "neck": (200, 80),
@@ -50,9 +53,11 @@ def drawn_person(*, arms: str = "at the side", legs: str = "apart") -> Character
 
     for side in ("right", "left"):
         shape([at[f"{side}_hip"], at[f"{side}_knee"], at[f"{side}_foot"]], 26, TROUSERS)
-    if legs == "skirt":
-        cv2.fillPoly(rgb, [np.array([(160, 220), (240, 220), (290, 340), (110, 340)])], SHIRT)
-        cv2.fillPoly(mask, [np.array([(160, 220), (240, 220), (290, 340), (110, 340)])], 1)
+    if legs in {"skirt", "gown"}:
+        hem = 310 if legs == "skirt" else 385
+        outline = [np.array([(160, 220), (240, 220), (290, hem), (110, hem)])]
+        cv2.fillPoly(rgb, outline, SHIRT)
+        cv2.fillPoly(mask, outline, 1)
     cv2.rectangle(rgb, (163, 130), (237, 250), INK, -1)
     cv2.rectangle(rgb, (166, 133), (234, 247), SHIRT, -1)
     cv2.rectangle(mask, (163, 130), (237, 250), 1, -1)
@@ -145,8 +150,64 @@ def test_legs_together_are_cut_apart() -> None:
     assert not (regions[0].area & regions[1].area).any()
 
 
-def test_skirt_is_not_cut() -> None:
-    assert len(character_layers(drawn_person(arms="free", legs="skirt"))) == 1
+def test_gown_to_the_ground_is_not_cut() -> None:
+    assert len(character_layers(drawn_person(arms="free", legs="gown"))) == 1
+
+
+def test_legs_come_out_from_under_a_skirt() -> None:
+    """Each leg is drawn behind the skirt, goes on to its hip, and has the color of what is seen of it."""
+    character = drawn_person(arms="free", legs="skirt")
+    skirt, *legs = character_layers(character)
+    names = character.rig.joint_names
+    assert [[names[pin] for pin in leg.pins] for leg in legs] == [
+        ["right_hip", "right_knee", "right_foot"],
+        ["left_hip", "left_knee", "left_foot"],
+    ]
+    assert all(leg.is_behind for leg in legs)
+    assert not skirt.is_behind
+    assert skirt.mask[225:308, 160:240].all()
+    assert not skirt.mask[325:].any()
+    for leg, column in zip(legs, (170, 230), strict=True):
+        assert leg.mask[250:360, column].all()
+        assert not leg.mask[330:360, 400 - column].any()
+        assert np.abs(leg.rgb[255:305, column].astype(int) - TROUSERS).max() < 60
+
+
+def test_bare_legs_that_are_apart_need_no_layer() -> None:
+    assert hem_row(*_mask_and_legs(drawn_person(arms="free"))) is None
+
+
+@pytest.mark.parametrize("motion", ["dance", "jumping_jacks"])
+def test_legs_under_a_skirt_do_not_tear_it(motion: str) -> None:
+    character = drawn_person(arms="free", legs="skirt")
+    layered, sheet = (torn_shares(character, motion, mode) for mode in LayerMode)
+    assert layered.max() < 0.05
+    assert sheet.max() > 2 * layered.max()
+
+
+def test_legs_under_a_skirt_are_drawn_first() -> None:
+    character = drawn_person(arms="at the side", legs="skirt")
+    layers = character_layers(character)
+    figure = figure_of(character, layers)
+    layer_of_triangle = figure.layer_of_vertex[figure.triangles_in(tuple(range(len(character.rig.joint_names))))[:, 0]]
+    is_behind = np.array([layer.is_behind for layer in layers])[layer_of_triangle]
+    count = int(is_behind.sum())
+    assert count > 0
+    assert is_behind[:count].all()
+
+
+@pytest.mark.parametrize("arms", ["at the side", "crossing"])
+@pytest.mark.parametrize("legs", ["apart", "together", "skirt"])
+def test_no_layer_has_a_hole_that_the_figure_lacks(arms: str, legs: str) -> None:
+    """The mesh of a layer keeps its shape's holes in every frame: without holes, nothing shows through."""
+    character = drawn_person(arms=arms, legs=legs)
+    for layer in character_layers(character):
+        assert not (filled(layer.mask) & character.mask & ~layer.mask).any()
+
+
+def _mask_and_legs(character: Character) -> tuple[Bools, np.ndarray]:
+    joints = joint_pixels(character)
+    return character.mask, np.stack([joints[[leg.root, leg.middle, leg.end]] for leg in limbs_of(character.rig.joint_names, LEG)])
 
 
 def test_rig_with_other_joint_names_stays_whole() -> None:

@@ -1,0 +1,188 @@
+"""Measures of a limb in a figure's mask: how wide it is, where it touches the rest, which pixels are close to its bones.
+
+Positions are image px (x, y); masks are (h, w) bool.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.types import Bools, Floats, Singles
+
+WIDEST_OF_HEIGHT = 0.08
+"""Upper bound of a limb's half width, as a share of the figure's height, for limbs in front of the body: its outline is not the mask's."""
+
+FREE_REACH = 2.2
+"""A limb is free where the mask ends within so many of its half widths on both sides."""
+
+FREE_SHARE = 0.85
+SAMPLES = 24
+
+UPPER_SHARE = 0.6
+"""The border to the body within this share of the limb's first half is the shoulder or the hip."""
+
+
+@dataclass(frozen=True)
+class LimbJoints:
+    """A limb as joint indices of a rig: where it hangs on the body, its middle joint and its end."""
+
+    root: int
+    middle: int
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Limb:
+    """A limb's bones in a mask.
+
+    Attributes:
+        joints: of the rig.
+        points: (3, 2) float64, px: root, middle and end.
+        hem: first row below the hem that covers the limb's upper part; 0 where nothing does.
+        half_width: px.
+    """
+
+    joints: LimbJoints
+    points: Floats
+    hem: int = 0
+    half_width: float = 0.0
+
+    @property
+    def length(self) -> float:
+        """Length of both bones, px."""
+        return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
+
+    def visible(self, *, begin: float = 0.0) -> Floats:
+        """The part of the bones that is surely not covered, (N, 2), from a share of the first bone on."""
+        points = np.array([self.points[0] * (1.0 - begin) + self.points[1] * begin, *self.points[1:]])
+        if not self.hem:
+            return points
+        dense = _dense(points)
+        below = dense[dense[:, 1] >= self.hem + self.half_width]
+        return below if len(below) else self.points[2:]
+
+    def covered(self) -> Floats:
+        """The part of the bones that the hem covers, and a little more, (N, 2)."""
+        dense = _dense(self.points)
+        return dense[dense[:, 1] < self.hem + self.half_width]
+
+
+def half_width(limb: Limb, mask: Bools, depth: Singles) -> float:
+    """Half of the limb's width where it is narrow, px.
+
+    Args:
+        depth: (h, w) float32, each pixel's distance from the mask's edge.
+    """
+    points, _ = samples(limb)
+    seen = values_at(depth, points)
+    seen = seen[seen > 0]
+    narrow = float(np.percentile(seen, 35)) if seen.size else 1.5
+    return float(np.clip(narrow, 1.5, WIDEST_OF_HEIGHT * _height(mask)))
+
+
+def is_attached(limb: Limb, mask: Bools) -> bool:
+    """Whether the figure goes on beside the limb, on one side at least, along more than a small part of it."""
+    first, second = _free_sides(limb, mask)
+    return bool(first.size and (first & second).mean() < FREE_SHARE)
+
+
+def touches_other_leg(limb: Limb, mask: Bools) -> bool:
+    """Whether a leg is attached on one side only: trousers touch the other leg, while a skirt surrounds the leg on both sides."""
+    first, second = _free_sides(limb, mask)
+    return bool(first.size and max(first.mean(), second.mean()) >= FREE_SHARE and (first & second).mean() < FREE_SHARE)
+
+
+def contact_length(limb: Limb, area: Bools, mask: Bools) -> float:
+    """Length in px of the border between the limb's `area` and the rest of the figure, away from where the limb hangs on the body."""
+    rest = mask & ~cv2.dilate(area.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    beside = cv2.dilate(rest.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    row, column = np.nonzero(area & beside)
+    along = _distance_along(np.stack([column + 0.5, row + 0.5], axis=1), limb.points)
+    upper = float(np.linalg.norm(limb.points[1] - limb.points[0]))
+    return float((along > max(UPPER_SHARE * upper, 2.0 * limb.half_width)).sum()) / 2.0  # the border is about two pixels deep
+
+
+def over_body(limb: Limb, body: Bools) -> Bools:
+    """A wide band along the part of the limb that has the body on both sides."""
+    points, normals = samples(limb)
+    steps = np.linspace(0.5, FREE_REACH, 12) * limb.half_width
+    sides = [
+        values_at(body, points[:, None] + sign * steps[None, :, None] * normals[:, None]).astype(np.bool_).any(axis=1) for sign in (1, -1)
+    ]
+    crossing = np.asarray(sides[0] & sides[1], np.bool_)
+    band = np.zeros_like(body)
+    for first in np.flatnonzero(crossing[:-1] & crossing[1:]):
+        band |= stroke(body.shape, points[[first, first + 1]], FREE_REACH * limb.half_width)
+    return band
+
+
+def samples(limb: Limb) -> tuple[Floats, Floats]:
+    """Points along the visible limb from the middle of its first bone to its end, (N, 2), and unit normals."""
+    points, normals = [], []
+    for first, last, begin in ((limb.points[0], limb.points[1], 0.5), (limb.points[1], limb.points[2], 0.0)):
+        bone = last - first
+        length = float(np.linalg.norm(bone))
+        if length < 1e-6:
+            continue
+        steps = np.linspace(begin, 1.0, SAMPLES)[:, None]
+        points.append(first + steps * bone)
+        normals.append(np.tile([-bone[1] / length, bone[0] / length], (SAMPLES, 1)))
+    if not points:
+        return np.zeros((0, 2)), np.zeros((0, 2))
+    along, across = np.concatenate(points), np.concatenate(normals)
+    is_visible = along[:, 1] >= limb.hem
+    return (along[is_visible], across[is_visible]) if is_visible.any() else (along[-1:], across[-1:])
+
+
+def values_at(values: Singles | Bools, points: Floats) -> Floats:
+    """Values at points (..., 2), 0 outside of the image."""
+    column, row = np.floor(points[..., 0]).astype(int), np.floor(points[..., 1]).astype(int)
+    inside = (column >= 0) & (row >= 0) & (column < values.shape[1]) & (row < values.shape[0])
+    found = values[np.clip(row, 0, values.shape[0] - 1), np.clip(column, 0, values.shape[1] - 1)]
+    return np.asarray(np.where(inside, found, 0), np.float64)
+
+
+def stroke(shape: tuple[int, ...], points: Floats, radius: float) -> Bools:
+    """The pixels within `radius` px of a polyline (N, 2)."""
+    canvas = np.zeros(shape, np.uint8)
+    line = np.round(points * 8).astype(np.int32).reshape(-1, 1, 2)
+    cv2.polylines(canvas, [line], isClosed=False, color=1, thickness=max(1, round(2 * radius)), lineType=cv2.LINE_8, shift=3)
+    return canvas.astype(np.bool_)
+
+
+def _dense(points: Floats) -> Floats:
+    """A polyline (3, 2) with many points, (N, 2)."""
+    return np.concatenate([np.linspace(points[row], points[row + 1], 4 * SAMPLES) for row in (0, 1)])
+
+
+def _height(mask: Bools) -> float:
+    rows = np.flatnonzero(mask.any(axis=1))
+    return float(rows[-1] - rows[0] + 1) if rows.size else 0.0
+
+
+def _free_sides(limb: Limb, mask: Bools) -> tuple[Bools, Bools]:
+    """Whether the mask ends close to each sample, (N,), on the side of its normal, and on the other side."""
+    points, normals = samples(limb)
+    reach = FREE_REACH * limb.half_width + 1.0
+    ends = []
+    for sign in (1.0, -1.0):
+        ray = points[:, None] + sign * normals[:, None] * np.linspace(0.0, reach, 16)[None, :, None]
+        ends.append(np.asarray(values_at(mask, ray).min(axis=1) == 0))
+    return ends[0], ends[1]
+
+
+def _distance_along(points: Floats, limb: Floats) -> Floats:
+    """Distance (N,) in px along a limb (3, 2) from its root to where each point (N, 2) is closest to it."""
+    along, away = [], []
+    start = 0.0
+    for first, last in ((limb[0], limb[1]), (limb[1], limb[2])):
+        bone = last - first
+        length = max(float(np.linalg.norm(bone)), 1e-6)
+        share = np.clip((points - first) @ bone / length**2, 0.0, 1.0)
+        away.append(np.linalg.norm(points - first - share[:, None] * bone, axis=1))
+        along.append(start + share * length)
+        start += length
+    return np.asarray(np.where(away[0] <= away[1], along[0], along[1]), np.float64)
