@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.errors import NoFigureFound, PredictionRefused
 from pipeline.ports import Predictor, Stopwatch
+from pipeline.pose.limb_labels import derived_labels
 from pipeline.stages.detect import (
     LEAST_PART_SCORE,
     Chosen,
@@ -150,11 +151,12 @@ def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, s
     crop, pose, mask, refusal = _cut_out(drawing, chosen, predictor, stopwatch)
     if not mask.any():
         return None
+    alpha = np.full(mask.shape, 255, np.uint8) if crop.alpha is None else crop.alpha
     with stopwatch.lap("rig"):
         rigged = rigging(pose.keypoints, mask)
+        character = Character(np.dstack([crop.rgb, alpha]), mask, rigged.rig, name, refusal + rigged.repairs)
+        character = replace(character, layer_labels=derived_labels(character))
     annotation = _annotation(crop, mask, pose.keypoints, chosen.detection.score)
-    alpha = np.full(mask.shape, 255, np.uint8) if crop.alpha is None else crop.alpha
-    character = Character(np.dstack([crop.rgb, alpha]), mask, rigged.rig, name, refusal + rigged.repairs)
     found = evidence(chosen.detection.score, pose.keypoints, mask, pose.mask)
     return AnnotatedFigure(annotation, character, trusted(found, refusal + rigged.quality.reasons, pose.keypoints))
 

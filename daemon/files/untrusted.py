@@ -13,7 +13,7 @@ from pathlib import Path
 
 from daemon.files.durable import read_content
 from pipeline.errors import DecodeError, DecodeReason
-from pipeline.files.character_names import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 
 
 def read_untrusted(path: Path, most: int) -> bytes:
@@ -43,7 +43,7 @@ def copy_character(source: Path, target: Path, most: int) -> tuple[str, int]:
     shutil.rmtree(target, ignore_errors=True)  # from an earlier attempt
     target.mkdir()
     digest, size = hashlib.sha256(), 0
-    for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME):
+    for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME):
         try:
             content = read_untrusted(source / name, most)
         except FileNotFoundError:

@@ -21,9 +21,11 @@ from pipeline.errors import DoodledError, OptionError, OutputFailed, RenderFaile
 from pipeline.files.annotation_files import OVERLAY_NAME, joint_overlay
 from pipeline.files.character_configs import CharacterConfig, moved_joints, read_character_config
 from pipeline.files.character_files import read_character
-from pipeline.files.character_names import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.layer_files import write_layer_labels
 from pipeline.files.picture_files import read_mask, write_png
-from pipeline.types import Format
+from pipeline.pose.limb_labels import derived_labels
+from pipeline.types import Character, Format, turn_back, turned_pixels
 
 BEFORE_NAME = f"{CONFIG_NAME}.before"
 """Copy of the configuration from before the first save."""
@@ -51,7 +53,7 @@ class Preview:
 
 
 class CharacterFolder:
-    """A folder with char_cfg.yaml, mask.png and texture.png.
+    """A folder with char_cfg.yaml, mask.png, texture.png and perhaps layers.png.
 
     Args:
         path: the folder, or its char_cfg.yaml.
@@ -113,8 +115,9 @@ class CharacterFolder:
             draft, output = Path(parent) / self.place.resolve().name, Path(parent) / "preview.gif"
             draft.mkdir()
             (draft / CONFIG_NAME).write_bytes(text.encode())
-            for name, image in ((MASK_NAME, self.mask), (TEXTURE_NAME, self.texture)):
-                (draft / name).symlink_to(image.resolve())
+            for name in (MASK_NAME, TEXTURE_NAME, LAYERS_NAME):
+                if (self.place / name).exists():
+                    (draft / name).symlink_to((self.place / name).resolve())
             request = replace(self._request, target=draft / CONFIG_NAME, output=output, motion=motion, format=Format.GIF)
             notes = self._render(request)
             return Preview(output.read_bytes(), notes)
@@ -142,19 +145,37 @@ class CharacterFolder:
                     draft.write_bytes(text.encode())
             except OSError as error:
                 raise OutputFailed(f"the joints can't be saved: {error.strerror or error}", path=config) from error
-            return self._update_overlay()
+            return self._update_images()
 
-    def _update_overlay(self) -> tuple[str, ...]:
-        """Draw the saved joints into the overlay image, if there is one. Returns notes about repairs."""
-        overlay = self.place / OVERLAY_NAME
+    def _update_images(self) -> tuple[str, ...]:
+        """Update the overlay and the layers to the saved joints, if there are any. Returns notes about repairs."""
+        name = OVERLAY_NAME
         try:
             character = read_character(self.place)
-            if overlay.exists():
-                with _replacing(overlay, like=overlay) as draft:
-                    write_png(draft, joint_overlay(character))
+            self._update_overlay(character)
+            name = LAYERS_NAME
+            self._update_layers(character)
         except (DoodledError, OSError) as error:
-            return (f"the joints are saved, but {OVERLAY_NAME} could not be updated: {error}",)
+            return (f"the joints are saved, but {name} could not be updated: {error}",)
         return character.repairs
+
+    def _update_overlay(self, character: Character) -> None:
+        overlay = self.place / OVERLAY_NAME
+        if overlay.exists():
+            with _replacing(overlay, like=overlay) as draft:
+                write_png(draft, joint_overlay(character))
+
+    def _update_layers(self, character: Character) -> None:
+        """Derive the layers again, unless a user edited them; a figure that is one layer now needs no file."""
+        layers = self.place / LAYERS_NAME
+        if not layers.exists() or character.layer_labels is not None:
+            return
+        labels, config = derived_labels(character), self.config()
+        if labels is None:
+            layers.unlink()
+            return
+        with _replacing(layers, like=layers) as draft:
+            write_layer_labels(draft, turned_pixels(labels, turn_back(config.turn)), read_mask(self.mask), config)
 
 
 @contextmanager

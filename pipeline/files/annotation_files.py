@@ -1,7 +1,7 @@
 """Writer of AnimatedDrawings' annotation folders (etc/doc/file-formats.md, "Annotation folder").
 
-`image.png` (the drawing), `bounding_box.yaml` (where the figure is in it), `texture.png`, `mask.png` and `char_cfg.yaml` (the character),
-and `joint_overlay.png` (the joints drawn over the crop).
+`image.png` (the drawing), `bounding_box.yaml` (where the figure is in it), `texture.png`, `mask.png`, `char_cfg.yaml` and perhaps
+`layers.png` (the character), and `joint_overlay.png` (the joints drawn over the crop).
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Reader and writer of AnimatedDrawings' character folders: char_cfg.yaml, mask.png, texture.png (etc/doc/file-formats.md).
 
+A folder may also contain layers.png, which AnimatedDrawings ignores.
+
 AnimatedDrawings asserts or silently loses a limb on small faults. Here they are repaired and reported in `Character.repairs`: a joint
 outside the figure moves to its nearest pixel, and pieces of the mask without a joint are removed. Faults whose repair would be a guess
 are refused.
@@ -18,9 +20,10 @@ import yaml
 
 from pipeline.errors import CharacterError, ConfigError, FileProblems, OutputFailed
 from pipeline.files.character_configs import TURNED, CharacterConfig, read_character_config
-from pipeline.files.character_names import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.layer_files import read_layer_labels, write_layer_labels
 from pipeline.files.picture_files import read_mask, read_rgba, write_png
-from pipeline.types import Bools, Character, Floats, Rig, Turn, turn_back
+from pipeline.types import Bools, Character, Floats, LayerLabel, Rig, Turn, turn_back
 
 SMALLEST_FIGURE_PX = 16
 # A piece of the mask below this share of the largest piece is a speck: no joint moves onto it.
@@ -43,16 +46,20 @@ def read_character(path: Path) -> Character:
         raise CharacterError("; ".join(error.problems), path=error.path) from error
     _check_sizes(config_path, config, mask, rgba.shape[:2])
     _check_figure(config_path, config, mask)
+    labels, notes = read_layer_labels(folder / LAYERS_NAME, mask, config)
     mask, locations, repairs = _mended(config, mask)
     longer = max(config.width, config.height)
     rest = np.stack([locations[:, 0] / longer, 1 - locations[:, 1] / longer], axis=1)
     rig = Rig(config.joint_names, config.parents, rest)
-    character = Character(rgba=rgba, mask=mask, rig=rig, name=folder.resolve().name, repairs=tuple(repairs))
+    labels = None if labels is None else np.where(mask, labels, np.uint8(LayerLabel.NONE))
+    character = Character(rgba, mask, rig, folder.resolve().name, (*repairs, *notes), labels)
     return character.turned(config.turn)
 
 
 def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> None:
     """Write a character as a folder that AnimatedDrawings can read; joints are rounded to whole pixels.
+
+    Layers of an earlier character in this folder are removed.
 
     Args:
         turn: quarter turns by which the image was turned upright. The character is written as it is in the original image, with the turn.
@@ -73,11 +80,15 @@ def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> No
     text = yaml.safe_dump({"height": height, "width": width, "skeleton": skeleton, **turned}, allow_unicode=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / LAYERS_NAME).unlink(missing_ok=True)
         (folder / CONFIG_NAME).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OutputFailed(f"the character can't be written: {error.strerror or error}", path=folder) from error
     write_png(folder / MASK_NAME, character.mask.astype(np.uint8) * np.uint8(255))
     write_png(folder / TEXTURE_NAME, character.rgba)
+    if character.layer_labels is not None:
+        config = CharacterConfig(width, height, names, character.rig.parents, pixels.astype(np.float64))
+        write_layer_labels(folder / LAYERS_NAME, character.layer_labels, character.mask, config)
 
 
 def _check_sizes(path: Path, config: CharacterConfig, mask: Bools, texture_shape: tuple[int, ...]) -> None:

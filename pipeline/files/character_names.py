@@ -5,5 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 CONFIG_NAME: Final = "char_cfg.yaml"
+LAYERS_NAME: Final = "layers.png"
 MASK_NAME: Final = "mask.png"
 TEXTURE_NAME: Final = "texture.png"

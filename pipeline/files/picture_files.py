@@ -5,11 +5,14 @@ Photographs of drawings are untrusted input and are decoded by `pipeline.adapter
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from pipeline.errors import FileProblems, OutputFailed
 from pipeline.types import Bools, Bytes
@@ -29,6 +32,17 @@ def read_rgba(path: Path, *, upright: bool = False) -> Bytes:
         FileProblems: the picture is missing, damaged or too big.
     """
     return np.array(_eight_bits(_opened(path, upright=upright)).convert("RGBA"), dtype=np.uint8)
+
+
+def read_rgba_with_texts(path: Path) -> tuple[Bytes, dict[str, str]]:
+    """As `read_rgba`, and the texts that a PNG holds, by keyword.
+
+    Raises:
+        FileProblems: the picture is missing, damaged or too big.
+    """
+    picture = _opened(path)
+    texts = {key: value for key, value in picture.info.items() if isinstance(key, str) and isinstance(value, str)}
+    return np.array(_eight_bits(picture).convert("RGBA"), dtype=np.uint8), texts
 
 
 def read_mask(path: Path) -> Bools:
@@ -56,8 +70,27 @@ def write_png(path: Path, pixels: Bytes) -> None:
     order = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[pixels.ndim if pixels.ndim == 2 else pixels.shape[2]]
     stored = pixels if order is None else cv2.cvtColor(pixels, order)
     _, encoded = cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    _write(path, encoded.tobytes())
+
+
+def write_palette_png(path: Path, indices: Bytes, colors: Sequence[tuple[int, int, int]], texts: Mapping[str, str]) -> None:
+    """Write (h, w) uint8 indices of `colors` as a PNG with a palette, and texts by keyword.
+
+    Raises:
+        OutputFailed: the disk refused.
+    """
+    picture, stored = Image.fromarray(indices, "L"), PngInfo()
+    picture.putpalette(bytes(level for color in colors for level in color))
+    for keyword, text in texts.items():
+        stored.add_text(keyword, text)
+    encoded = io.BytesIO()
+    picture.save(encoded, "PNG", pnginfo=stored)
+    _write(path, encoded.getvalue())
+
+
+def _write(path: Path, content: bytes) -> None:
     try:
-        path.write_bytes(encoded.tobytes())
+        path.write_bytes(content)
     except OSError as error:
         raise OutputFailed(f"the picture can't be written: {error.strerror or error}", path=path) from error
 

@@ -10,6 +10,7 @@ Positions are image px (x, y); masks are (h, w) bool.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -89,30 +90,47 @@ def joint_pixels(character: Character) -> Floats:
 
 def touching_limbs(character: Character) -> tuple[LimbRegion, ...]:
     """The limbs that touch the rest of the figure beyond their roots, each with its pixels: legs first, then arms."""
-    height, width = character.mask.shape
-    scale = min(1.0, WORKING_SIDE_PX / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    mask = cv2.resize(character.mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(bool)
-    rgb = np.asarray(cv2.resize(character.rgba[..., :3], size, interpolation=cv2.INTER_AREA), np.uint8)
+    mask, scale = _reduced(character.mask)
+    rgb = np.asarray(cv2.resize(character.rgba[..., :3], mask.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     joints = joint_pixels(character) * scale
-    limbs = _candidates(character.rig.joint_names, joints, mask)
+    limbs = _candidates(*_legs_and_arms(character.rig.joint_names, joints, mask), mask)
     if not limbs:
         return ()
-    areas = _areas(rgb, mask, joints, limbs)
-    body = mask & ~np.any(areas, axis=0)
+    areas = zip(limbs, _areas(rgb, mask, joints, limbs), strict=True)
+    return limb_regions(
+        character, {limb.joints: _enlarged(area, mask, character.mask) for limb, area in areas if _is_understood(limb, area, mask)}
+    )
+
+
+def limb_regions(character: Character, areas: Mapping[LimbJoints, Bools]) -> tuple[LimbRegion, ...]:
+    """The regions of limbs whose pixels, (h, w) bool inside the character's mask, are known: legs first, then arms."""
+    if not areas:
+        return ()
+    mask, scale = _reduced(character.mask)
+    body = mask & ~_resized(np.any(list(areas.values()), axis=0), mask.shape)
+    legs, arms = _legs_and_arms(character.rig.joint_names, joint_pixels(character) * scale, mask)
     found = []
-    for limb, area in zip(limbs, areas, strict=True):
-        if _is_understood(limb, area, mask):
-            whole = _enlarged(area, mask, character.mask)
-            crossing = np.zeros_like(mask) if limb.hem else over_body(limb, body)
-            crossing = np.asarray(cv2.resize(crossing.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST), np.bool_)
-            covered = limb.covered() / scale if limb.hem else np.zeros((0, 2))
-            found.append(LimbRegion(limb.joints, whole, whole & crossing, covered, limb.half_width / scale))
+    for limb in (limb for limb in (*legs, *arms) if limb.joints in areas):
+        area = areas[limb.joints]
+        crossing = np.zeros_like(area) if limb.hem else area & _resized(over_body(limb, body), area.shape)
+        covered = limb.covered() / scale if limb.hem else np.zeros((0, 2))
+        found.append(LimbRegion(limb.joints, area, crossing, covered, limb.half_width / scale))
     return tuple(found)
 
 
-def _candidates(names: tuple[str, ...], joints: Floats, mask: Bools) -> list[Limb]:
-    """The limbs that seem to touch something: both legs under a hem, or those that touch each other; and arms."""
+def _reduced(mask: Bools) -> tuple[Bools, float]:
+    """The mask at the working size, and its px per px of the image."""
+    height, width = mask.shape
+    scale = min(1.0, WORKING_SIDE_PX / max(height, width))
+    return _resized(mask, (max(1, round(height * scale)), max(1, round(width * scale)))), scale
+
+
+def _resized(area: Bools, shape: tuple[int, ...]) -> Bools:
+    return np.asarray(cv2.resize(area.astype(np.uint8), shape[::-1], interpolation=cv2.INTER_NEAREST), np.bool_)
+
+
+def _legs_and_arms(names: tuple[str, ...], joints: Floats, mask: Bools) -> tuple[list[Limb], list[Limb]]:
+    """All limbs with their widths; legs with the hem that covers them both."""
     depth = depth_inside(mask, kernel=5)
 
     def measured(limb: LimbJoints, hem: int = 0) -> Limb:
@@ -121,14 +139,17 @@ def _candidates(names: tuple[str, ...], joints: Floats, mask: Bools) -> list[Lim
 
     legs = [measured(leg) for leg in limbs_of(names, LEG)]
     if len(legs) == 2:
-        chains = np.stack([leg.points for leg in legs])
-        hem = hem_row(mask, chains)
+        hem = hem_row(mask, np.stack([leg.points for leg in legs]))
         if hem is not None:
             legs = [measured(leg.joints, hem) for leg in legs]
-        elif widens(mask, chains):
-            legs = []
-    legs = [leg for leg in legs if leg.hem or touches_other_leg(leg, mask)]
-    return legs + [arm for arm in map(measured, limbs_of(names, ARM)) if is_attached(arm, mask)]
+    return legs, [measured(arm) for arm in limbs_of(names, ARM)]
+
+
+def _candidates(legs: list[Limb], arms: list[Limb], mask: Bools) -> list[Limb]:
+    """The limbs that seem to touch something: both legs under a hem, or those that touch each other; and arms."""
+    if len(legs) == 2 and not legs[0].hem and widens(mask, np.stack([leg.points for leg in legs])):
+        legs = []
+    return [leg for leg in legs if leg.hem or touches_other_leg(leg, mask)] + [arm for arm in arms if is_attached(arm, mask)]
 
 
 def _is_understood(limb: Limb, area: Bools, mask: Bools) -> bool:

@@ -12,8 +12,9 @@ import numpy as np
 from scipy import ndimage
 
 from pipeline.ink.regions import dilated, disc, filled
+from pipeline.pose.limb_labels import layer_limbs
 from pipeline.pose.limb_measures import stroke
-from pipeline.pose.limb_regions import LimbRegion, joint_pixels, touching_limbs
+from pipeline.pose.limb_regions import LimbRegion, joint_pixels
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, Floats
 
 ROOT_OF_LIMB = 0.9
@@ -41,7 +42,7 @@ INK_CONTRAST = 28
 def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     """Layers of a character: the body first, then each limb that touches it. A single layer if no limb does."""
     (whole,) = whole_character(character)
-    limbs = touching_limbs(character)
+    limbs = layer_limbs(character)
     if not limbs:
         return (whole,)
     lines = _drawn_lines(whole.rgb, character.mask)

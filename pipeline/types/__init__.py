@@ -13,7 +13,7 @@ Durations are seconds, exact (`Fraction`) where they decide which frame is shown
 from __future__ import annotations
 
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
-from pipeline.types.character import Character, CharacterLayer, Mesh, Rig
+from pipeline.types.character import LAYER_COLORS, Character, CharacterLayer, LayerLabel, Mesh, Rig
 from pipeline.types.drawing import (
     KEYPOINT_NAMES,
     MIRRORED_PARTS,
@@ -44,6 +44,7 @@ from pipeline.types.turns import TURNS, Turn, turn_back, turned_pixels
 __all__ = [
     "HALF_SEEN",
     "KEYPOINT_NAMES",
+    "LAYER_COLORS",
     "MIRRORED_PARTS",
     "TURNS",
     "AboveCheck",
@@ -68,6 +69,7 @@ __all__ = [
     "Frame",
     "Ints",
     "Layer",
+    "LayerLabel",
     "LayerMode",
     "Mesh",
     "Motion",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
@@ -35,6 +39,30 @@ class Rig:
             raise ShapeError("Rig.parents", expected="one root first, parents before children", actual=str(self.parents))
 
 
+class LayerLabel(IntEnum):
+    """The layer that a pixel of a figure belongs to. Left and right are the figure's own, which faces us."""
+
+    NONE = 0
+    BODY = 1
+    RIGHT_ARM = 2
+    LEFT_ARM = 3
+    RIGHT_LEG = 4
+    LEFT_LEG = 5
+
+
+LAYER_COLORS: Final[Mapping[LayerLabel, tuple[int, int, int]]] = MappingProxyType(
+    {
+        LayerLabel.NONE: (0, 0, 0),
+        LayerLabel.BODY: (255, 255, 255),
+        LayerLabel.RIGHT_ARM: (230, 60, 50),
+        LayerLabel.LEFT_ARM: (50, 90, 230),
+        LayerLabel.RIGHT_LEG: (250, 210, 50),
+        LayerLabel.LEFT_LEG: (40, 170, 80),
+    }
+)
+"""RGB colors of the labels in layers.png. Without limbs the image is a mask; a mixture of two colors is far from every third one."""
+
+
 @dataclass(frozen=True, eq=False)
 class Character:
     """A figure cut out of its drawing.
@@ -46,6 +74,7 @@ class Character:
         rig: joints in the unit square of max(h, w).
         name: for messages.
         repairs: repairs made while reading it, a sentence each.
+        layer_labels: (h, w) uint8, the `LayerLabel` of each pixel, NONE outside of the mask; None where rig and mask decide.
     """
 
     rgba: Bytes
@@ -53,11 +82,14 @@ class Character:
     rig: Rig
     name: str = "character"
     repairs: tuple[str, ...] = ()
+    layer_labels: Bytes | None = None
 
     def __post_init__(self) -> None:
         height, width = self.mask.shape
         checked("Character.mask", self.mask, ("h", "w"), np.bool_)
         checked("Character.rgba", self.rgba, (height, width, 4), np.uint8)
+        if self.layer_labels is not None:
+            checked("Character.layer_labels", self.layer_labels, (height, width), np.uint8)
 
     def turned(self, turn: Turn) -> Character:
         """The character turned clockwise; joints keep their pixels."""
@@ -73,7 +105,13 @@ class Character:
             case _:
                 return self
         rest = np.stack([across, max(height, width) - down], axis=1) / max(height, width)
-        return replace(self, rgba=turned_pixels(self.rgba, turn), mask=turned_pixels(self.mask, turn), rig=replace(self.rig, rest=rest))
+        return replace(
+            self,
+            rgba=turned_pixels(self.rgba, turn),
+            mask=turned_pixels(self.mask, turn),
+            rig=replace(self.rig, rest=rest),
+            layer_labels=None if self.layer_labels is None else turned_pixels(self.layer_labels, turn),
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from drawn_person import SHIRT, person
 
 from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import NoFigureFound, PredictionRefused
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_files import read_character
-from pipeline.types import Box, Detection, Drawing, Pose, Turn, turn_back, turned_pixels
+from pipeline.types import KEYPOINT_NAMES, Box, Detection, Drawing, LayerLabel, Pose, Turn, turn_back, turned_pixels
 from tests.drawn_figures import drawn_figure
 
 
@@ -83,6 +84,46 @@ def test_a_drawing_becomes_a_character():
     assert figure.annotation.detection_score == 0.9
     assert figure.character.name == "figure"
     assert figure.quality.score < 0.5
+
+
+class Portrait:
+    """A person whose arms touch the body, and a predictor that knows where the joints are."""
+
+    def __init__(self, *, arms: str = "at the side") -> None:
+        self.character = person(arms=arms)
+        self.drawing = Drawing(self.character.rgba[..., :3], None, "0" * 64)
+
+    def detections(self, rgb: np.ndarray) -> tuple[Detection, ...]:
+        height, width = rgb.shape[:2]
+        return (Detection(Box(5.0, 5.0, width - 5.0, height - 5.0), 0.9, self.character.mask[5:-5, 5:-5].astype(np.float32)),)
+
+    def pose(self, rgb: np.ndarray) -> Pose:
+        moved = np.argwhere((self.drawing.rgb == SHIRT).all(axis=2))[0] - np.argwhere((rgb == SHIRT).all(axis=2))[0]
+        rig, side = self.character.rig, max(self.character.mask.shape)
+        at = {name: (x * side - moved[1], (1 - y) * side - moved[0]) for name, (x, y) in zip(rig.joint_names, rig.rest, strict=True)}
+        own = {"wrist": "hand", "ankle": "foot"}
+        keypoints = np.zeros((17, 3))
+        for index, name in enumerate(KEYPOINT_NAMES):
+            left_or_right, _, part = name.partition("_")
+            keypoints[index] = (*at.get(f"{left_or_right}_{own.get(part, part)}", at["neck"]), 0.9)
+        return Pose(keypoints)
+
+
+def test_arms_that_touch_the_body_get_labels(tmp_path):
+    portrait = Portrait()
+    (figure,) = annotated(portrait.drawing, portrait, stopwatch=Laps())
+    labels = figure.character.layer_labels
+    assert set(np.unique(labels).tolist()) == {LayerLabel.NONE, LayerLabel.BODY, LayerLabel.RIGHT_ARM, LayerLabel.LEFT_ARM}
+    write_annotations(tmp_path, portrait.drawing, figure)
+    assert (read_character(tmp_path).layer_labels == labels).all()
+
+
+def test_figure_with_free_arms_gets_no_labels(tmp_path):
+    portrait = Portrait(arms="spread")
+    (figure,) = annotated(portrait.drawing, portrait, stopwatch=Laps())
+    assert figure.character.layer_labels is None
+    write_annotations(tmp_path, portrait.drawing, figure)
+    assert not (tmp_path / "layers.png").exists()
 
 
 def test_the_crop_and_not_the_sheet_goes_to_the_pose_estimator():

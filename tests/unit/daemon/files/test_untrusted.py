@@ -50,8 +50,13 @@ def test_copies_and_hashes_character(tmp_path: Path) -> None:
     assert sorted(path.name for path in target.iterdir()) == ["char_cfg.yaml", "mask.png"]
     assert size == 5
     assert digest == hashlib.sha256(b"char_cfg.yaml\x004\x00a: 1mask.png\x001\x00M").hexdigest()
+    (source / "layers.png").write_bytes(b"L")
+    layered, size = copy_character(source, target, 10)
+    assert (target / "layers.png").read_bytes() == b"L"
+    assert size == 6
+    assert layered != digest
     (source / "mask.png").write_bytes(b"N")
-    assert copy_character(source, target, 10)[0] != digest
+    assert copy_character(source, target, 10)[0] not in {digest, layered}
 
 
 def test_names_character_file_that_is_too_big(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import yaml
+from drawn_person import person
 from PIL import Image
 
 from daemon.commands.joints import correct_joints
@@ -36,6 +38,9 @@ from daemon.web.server import MAX_BYTES, JointsServer
 from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed, RenderFailed, UnknownName
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.files.character_configs import moved_joints, read_character_config
+from pipeline.files.character_files import read_character, write_character
+from pipeline.pose.limb_labels import derived_labels
+from pipeline.types import Character, LayerLabel
 
 CHARACTERS = asset_folder(AssetKind.CHARACTERS)
 SECRET = "0123456789abcdef"
@@ -112,6 +117,76 @@ def test_save_updates_existing_overlay(place: Path) -> None:
     opened(place).save({"left_hand": (160, 50)})
     with Image.open(place / "joint_overlay.png") as overlay:
         assert overlay.size == (800, 800)
+
+
+def write_person(folder: Path) -> Character:
+    """A figure whose arms touch the body, with its layers."""
+    character = replace(person(), layer_labels=derived_labels(person()))
+    write_character(character, folder)
+    return character
+
+
+def test_save_derives_layers_again(tmp_path: Path) -> None:
+    before = write_person(tmp_path / "person").layer_labels
+    opened(tmp_path / "person").save({"left_hand": (155, 170)})
+    saved = read_character(tmp_path / "person")
+    assert saved.layer_labels is not None, "the file belongs to the new joints"
+    assert (saved.layer_labels == derived_labels(replace(saved, layer_labels=None))).all()
+    assert (saved.layer_labels != before).any()
+
+
+def test_save_derives_layers_of_turned_figure_again(tmp_path: Path) -> None:
+    character = replace(person(), layer_labels=derived_labels(person()))
+    write_character(character, tmp_path / "person", turn=90)
+    x, y = read_character_config(tmp_path / "person/char_cfg.yaml").locations[character.rig.joint_names.index("left_hand")].astype(int)
+    opened(tmp_path / "person").save({"left_hand": (int(x) + 20, int(y))})
+    saved = read_character(tmp_path / "person")
+    assert saved.layer_labels is not None
+    assert (saved.layer_labels == derived_labels(replace(saved, layer_labels=None))).all()
+
+
+def test_save_removes_layers_of_figure_that_needs_none_now(tmp_path: Path) -> None:
+    """Arms without a length."""
+    write_person(tmp_path / "person")
+    shoulders = {"right": (84, 92), "left": (156, 92)}
+    opened(tmp_path / "person").save({f"{side}_{joint}": at for side, at in shoulders.items() for joint in ("elbow", "hand")})
+    assert not (tmp_path / "person/layers.png").exists()
+
+
+def test_save_keeps_edited_layers(tmp_path: Path) -> None:
+    write_person(tmp_path / "person")
+    layers = tmp_path / "person/layers.png"
+    with Image.open(layers) as image:
+        image.load()
+    image.paste(int(LayerLabel.BODY), (0, 0, 120, 240))
+    image.save(layers)
+    edited = layers.read_bytes()
+    opened(tmp_path / "person").save({"left_hand": (155, 170)})
+    assert layers.read_bytes() == edited
+    assert set(np.unique(read_character(tmp_path / "person").layer_labels)) == {LayerLabel.NONE, LayerLabel.BODY, LayerLabel.LEFT_ARM}
+
+
+def test_save_keeps_folder_without_layers(place: Path) -> None:
+    opened(place).save({"left_hand": (160, 50)})
+    assert not (place / "layers.png").exists()
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+def test_preview_uses_edited_layers_and_no_outdated_ones(tmp_path: Path, is_edited: bool) -> None:
+    write_person(tmp_path / "person")
+    if is_edited:
+        with Image.open(tmp_path / "person/layers.png") as image:
+            image.convert("RGB").save(tmp_path / "person/layers.png")
+    labels = []
+
+    def note_labels(request: RenderRequest) -> tuple[str, ...]:
+        labels.append(read_character(request.target).layer_labels)
+        assert request.output is not None
+        request.output.touch()
+        return ()
+
+    opened(tmp_path / "person", note_labels).render_preview({"left_hand": (155, 170)}, "wave")
+    assert [found is not None for found in labels] == [is_edited]
 
 
 def test_save_follows_links_only_to_the_joints(place: Path) -> None:

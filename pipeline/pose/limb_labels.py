@@ -1,0 +1,78 @@
+"""Labels of a figure's pixels, as layers.png holds them, from the regions of its limbs, and back."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.pose.limb_measures import LimbJoints
+from pipeline.pose.limb_regions import ARM, LEG, LimbRegion, joint_pixels, limb_regions, limbs_of, touching_limbs
+from pipeline.types import Bools, Bytes, Character, LayerLabel
+
+SAMPLES = 24
+"""Points along each of a limb's two bones."""
+
+Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Rows and columns."""
+
+_LABEL_OF_MIDDLE = MappingProxyType(
+    {
+        "right_elbow": LayerLabel.RIGHT_ARM,
+        "left_elbow": LayerLabel.LEFT_ARM,
+        "right_knee": LayerLabel.RIGHT_LEG,
+        "left_knee": LayerLabel.LEFT_LEG,
+    }
+)
+
+
+def layer_limbs(character: Character) -> tuple[LimbRegion, ...]:
+    """The limbs that become layers, legs first: those that its labels name, or else those that touch the rest of the figure."""
+    return touching_limbs(character) if character.layer_labels is None else labeled_limbs(character, character.layer_labels)
+
+
+def derived_labels(character: Character) -> Bytes | None:
+    """The `LayerLabel` of each pixel, (h, w) uint8, by rig and mask alone; None for a figure that stays in one layer."""
+    regions = touching_limbs(character)
+    if not regions:
+        return None
+    labels = np.where(character.mask, np.uint8(LayerLabel.BODY), np.uint8(LayerLabel.NONE))
+    for region in regions:
+        labels[region.area] = _label(character, region.joints)
+    return labels
+
+
+def labeled_limbs(character: Character, labels: Bytes) -> tuple[LimbRegion, ...]:
+    """The regions of the limbs that have pixels of their own in `labels` (h, w).
+
+    Joints decide which of two labels is the right limb, since a user may exchange right and left joints later. Labels on which no bone of
+    the limb is belong to the body.
+    """
+    found: dict[LimbJoints, Bools] = {}
+    for kind in (LEG, ARM):
+        limbs = limbs_of(character.rig.joint_names, kind)
+        areas = [(labels == _label(character, limb)) & character.mask for limb in limbs]
+        bones = [_bone_pixels(character, limb) for limb in limbs]
+        if _hits(areas[::-1], bones) > _hits(areas, bones):
+            areas.reverse()
+        found |= {limb: area for limb, area, at in zip(limbs, areas, bones, strict=True) if _hits([area], [at])}
+    return limb_regions(character, found)
+
+
+def _label(character: Character, limb: LimbJoints) -> LayerLabel:
+    return _LABEL_OF_MIDDLE[character.rig.joint_names[limb.middle]]
+
+
+def _bone_pixels(character: Character, limb: LimbJoints) -> Pixels:
+    """Pixels along the limb's bones."""
+    height, width = character.mask.shape
+    joints = joint_pixels(character)[[limb.root, limb.middle, limb.end]]
+    pixels = np.rint(np.concatenate([np.linspace(first, last, SAMPLES) for first, last in pairwise(joints)])).astype(np.intp)
+    return np.clip(pixels[:, 1], 0, height - 1), np.clip(pixels[:, 0], 0, width - 1)
+
+
+def _hits(areas: list[Bools], bones: list[Pixels]) -> int:
+    """How many pixels of the bones are in the area of their limb."""
+    return sum(int(area[at].sum()) for area, at in zip(areas, bones, strict=True))
