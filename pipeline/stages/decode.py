@@ -12,9 +12,12 @@ import cv2
 import numpy as np
 
 from pipeline.ink.regions import dilated, filled
-from pipeline.types import Bytes, Drawing, Floats
+from pipeline.types import Bytes, Drawing, Floats, Turn, turned_pixels
 
 UPRIGHT = 1
+_TURNS: dict[int, Turn] = {3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
+"""How far an image is turned clockwise by its EXIF orientation, after its columns were reversed if it is mirrored."""
+
 LINE_ART_SIDE, LINE_ALPHA = 384, 64
 """Line art is recognized at this longer side, px; a pixel that is so opaque there belongs to a line, 0..255."""
 
@@ -76,13 +79,9 @@ def turned(pixels: Bytes, orientation: int) -> Bytes:
 
     The tag names the sides that the stored row 0 and column 0 lie on: 6 is "right, top", so row 0 becomes the right side.
     """
-    if orientation >= 5:
-        pixels = np.swapaxes(pixels, 0, 1)
-    if orientation in {3, 4, 7, 8}:
-        pixels = pixels[::-1]
-    if orientation in {2, 3, 6, 7}:
-        pixels = pixels[:, ::-1]
-    return np.ascontiguousarray(pixels)
+    if orientation in {2, 4, 5, 7}:  # mirrored
+        pixels = np.asarray(cv2.flip(pixels, 1), np.uint8)
+    return turned_pixels(pixels, _TURNS.get(orientation, 0))
 
 
 def scale_to_bytes(lowest: float, highest: float, *, is_float: bool, bits: int | None = None) -> float:
