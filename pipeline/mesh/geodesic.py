@@ -28,32 +28,37 @@ def bone_points(starts: Floats, ends: Floats) -> tuple[Floats, Ints]:
     return points.reshape(-1, 2), np.repeat(np.arange(len(starts), dtype=np.int32), POINTS_PER_BONE)
 
 
-def nearest_seeds(mask: Bools, seeds: Ints) -> tuple[Ints, Floats]:
-    """Nearest seed and its distance for every pixel of a mask, along paths inside the mask.
+class PixelGraph:
+    """The pixels of a mask (h, w) bool and the steps between them, for several searches from different seeds."""
 
-    Args:
-        mask: (h, w) bool.
-        seeds: (S, 2) int, x and y in px; those outside the mask are ignored.
-    Returns:
-        (h, w) int32 index of the nearest seed, -1 if none is reachable; (h, w) float64 distance in px, inf there.
-    """
-    height, width = mask.shape
-    owner = np.full(mask.shape, -1, np.int32)
-    distance = np.full(mask.shape, np.inf)
-    x, y = seeds[:, 0], seeds[:, 1]
-    usable = np.flatnonzero((x >= 0) & (x < width) & (y >= 0) & (y < height))
-    usable = usable[mask[y[usable], x[usable]]]
-    if not usable.size:
+    def __init__(self, mask: Bools) -> None:
+        self._mask = mask
+        self._graph, self._node_of = _pixel_graph(mask)
+
+    def nearest_seeds(self, seeds: Ints) -> tuple[Ints, Floats]:
+        """Nearest seed and its distance for every pixel of the mask, along paths inside the mask.
+
+        Args:
+            seeds: (S, 2) int, x and y in px; those outside the mask are ignored.
+        Returns:
+            (h, w) int32 index of the nearest seed, -1 if none is reachable; (h, w) float64 distance in px, inf there.
+        """
+        height, width = self._mask.shape
+        owner = np.full(self._mask.shape, -1, np.int32)
+        distance = np.full(self._mask.shape, np.inf)
+        x, y = seeds[:, 0], seeds[:, 1]
+        usable = np.flatnonzero((x >= 0) & (x < width) & (y >= 0) & (y < height))
+        usable = usable[self._mask[y[usable], x[usable]]]
+        if not usable.size:
+            return owner, distance
+        nodes = self._node_of[y[usable], x[usable]]
+        unique_nodes, first = np.unique(nodes, return_index=True)
+        reach, _, source = dijkstra(self._graph, directed=False, indices=unique_nodes, min_only=True, return_predecessors=True)
+        seed_of_node = np.full(self._graph.shape[0], -1, np.int32)
+        seed_of_node[unique_nodes] = usable[first]
+        owner[self._mask] = np.where(source >= 0, seed_of_node[np.maximum(source, 0)], -1)
+        distance[self._mask] = reach
         return owner, distance
-    graph, node_of = _pixel_graph(mask)
-    nodes = node_of[y[usable], x[usable]]
-    unique_nodes, first = np.unique(nodes, return_index=True)
-    reach, _, source = dijkstra(graph, directed=False, indices=unique_nodes, min_only=True, return_predecessors=True)
-    seed_of_node = np.full(graph.shape[0], -1, np.int32)
-    seed_of_node[unique_nodes] = usable[first]
-    owner[mask] = np.where(source >= 0, seed_of_node[np.maximum(source, 0)], -1)
-    distance[mask] = reach
-    return owner, distance
 
 
 def _pixel_graph(mask: Bools) -> tuple[sparse.csr_array, Ints]:

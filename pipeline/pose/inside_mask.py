@@ -19,10 +19,9 @@ def well_inside(mask: Bools) -> Bools:
     return np.asarray(deep[1:-1, 1:-1] & mask)
 
 
-def moved_inside(points: Floats, mask: Bools) -> Floats:
-    """(N, 2) the nearest pixel center well inside the mask for each point that is not there already. The mask has at least one pixel."""
-    good = well_inside(mask)
-    height, width = mask.shape
+def moved_inside(points: Floats, good: Bools) -> Floats:
+    """(N, 2) the nearest pixel center in `good` (h, w), which has at least one pixel, for each point that is not there already."""
+    height, width = good.shape
     framed = np.clip(np.nan_to_num(points, nan=0.0, posinf=width + height, neginf=0.0), 0, [width - 1e-6, height - 1e-6])
     cells = framed.astype(int)
     stays = good[cells[:, 1], cells[:, 0]] & (framed == points).all(axis=1)
@@ -35,12 +34,12 @@ def moved_inside(points: Floats, mask: Bools) -> Floats:
     return moved
 
 
-def nudged_apart(point: Floats, away_from: Floats, mask: Bools, *, least_px: float, towards: Floats) -> Floats:
-    """A point well inside the mask that is at least `least_px` from another; the one nearest to `towards`.
+def nudged_apart(point: Floats, away_from: Floats, good: Bools, *, least_px: float, towards: Floats) -> Floats:
+    """A point in `good` (h, w) that is at least `least_px` from another; the one nearest to `towards`.
 
-    Where the mask is too small for that, the farthest from the other point.
+    Where `good` is too small for that, the farthest from the other point.
     """
-    rows, columns = np.nonzero(well_inside(mask))
+    rows, columns = np.nonzero(good)
     cells = np.stack([columns, rows], axis=1) + 0.5
     apart = np.linalg.norm(cells - away_from, axis=1)
     if float(np.linalg.norm(point - away_from)) >= least_px:

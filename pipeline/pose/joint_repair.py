@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.ink.bone_lines import ANKLES, EARS, ELBOWS, EYES, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS, usable
 from pipeline.pose.limb_tree import LimbTree, limb_tree, point_along
 from pipeline.pose.pose_from_mask import SEEN, keypoints_from_mask
-from pipeline.types import KEYPOINT_NAMES, Bools, Floats
+from pipeline.types import KEYPOINT_NAMES, Bools, Floats, Ints
 
 BODY = (NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES)
 """The keypoints that become joints."""
@@ -93,19 +93,29 @@ def _trustworthy(keypoints: Floats, mask: Bools) -> Bools:
     sure = usable(keypoints)
     if not sure.any():
         return sure
-    outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     height, width = mask.shape
     points = np.where(sure[:, None], keypoints[:, :2], 0.0)
     cells = np.clip(points, 0, [width - 1, height - 1]).astype(int)
-    off = outside[cells[:, 1], cells[:, 0]] + np.linalg.norm(points - np.clip(points, 0, [width, height]), axis=1)
+    off = _px_outside(cells, mask) + np.linalg.norm(points - np.clip(points, 0, [width, height]), axis=1)
     sure &= off <= STRAY_SHARE * max(mask.shape)
     body = sure.copy()
     body[[*EYES, *EARS]] = False
-    rows, columns = np.nonzero(mask)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     extent = max(np.ptp(rows), np.ptp(columns)) + 1
     if not body.any() or np.ptp(points[body], axis=0).max() < LEAST_SPREAD * extent:
         return np.zeros_like(sure)
     return sure
+
+
+def _px_outside(cells: Ints, mask: Bools) -> Floats:
+    """(N,) px from pixels (N, 2), x, y, to the nearest pixel of the mask; 0 inside."""
+    outside = np.flatnonzero(~mask[cells[:, 1], cells[:, 0]])
+    px = np.zeros(len(cells))
+    if outside.size:  # few: a distance transform of the whole mask takes longer
+        contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        edge = np.concatenate(contours)[:, 0]
+        px[outside] = np.linalg.norm(cells[outside, None] - edge, axis=2).min(axis=1)
+    return px
 
 
 def _uncross(work: Repaired, side: int) -> None:

@@ -7,13 +7,13 @@ y).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from pipeline.mesh.depth import depth_inside
-from pipeline.mesh.geodesic import nearest_seeds
+from pipeline.mesh.geodesic import PixelGraph
 from pipeline.mesh.outline import bridged
 from pipeline.types import Bools, Floats, Singles
 
@@ -62,6 +62,7 @@ class LimbTree:
         depth: (h', w') float32, distance to the outside, reduced px.
         px: px of the given mask per reduced px.
         core: (2,) the thickest place, px.
+        graph: the steps between the pixels of `mask`.
     """
 
     mask: Bools
@@ -69,6 +70,8 @@ class LimbTree:
     px: float
     core: Floats
     branches: tuple[Branch, ...]
+    graph: PixelGraph
+    _distances: dict[tuple[int, int], Floats] = field(default_factory=dict)
 
     def cell(self, point: Floats) -> tuple[int, int]:
         """The reduced pixel (column, row) of the mask that is nearest to a point."""
@@ -78,10 +81,14 @@ class LimbTree:
 
     def way(self, start: Floats, end: Floats) -> Floats:
         """(n, 2) px: the shortest way inside the mask between two points, both moved into the mask; at least two points."""
-        goal, begin = self.cell(end), self.cell(start)
-        _, distance = nearest_seeds(self.mask, np.array([goal], np.int32))
-        cells = downhill(distance, begin)
+        cells = downhill(self._distance_to(self.cell(end)), self.cell(start))
         return np.asarray((np.array(cells + cells[-1:] * (len(cells) == 1), float) + 0.5) * self.px)
+
+    def _distance_to(self, goal: tuple[int, int]) -> Floats:
+        """(h', w') along the shortest ways inside the mask, reduced px. Several ways lead to the same goal."""
+        if goal not in self._distances:
+            _, self._distances[goal] = self.graph.nearest_seeds(np.array([goal], np.int32))
+        return self._distances[goal]
 
     def depth_at(self, point: Floats) -> float:
         """Px from a point to the outside of the mask."""
@@ -95,11 +102,11 @@ def limb_tree(mask: Bools) -> LimbTree:
     depth = depth_inside(reduced)
     row, column = np.unravel_index(int(np.argmax(depth * _middle_weight(reduced))), reduced.shape)
     core = (int(column), int(row))
-    side = max(reduced.shape)
+    side, graph = max(reduced.shape), PixelGraph(reduced)
     seeds: list[tuple[int, int]] = [core]
     branches = []
     for _ in range(MOST_BRANCHES):
-        owner, distance = nearest_seeds(reduced, np.array(seeds, np.int32))
+        owner, distance = graph.nearest_seeds(np.array(seeds, np.int32))
         reach = np.where(np.isfinite(distance), distance, -1.0)
         tip_row, tip_column = np.unravel_index(int(np.argmax(reach)), reach.shape)
         length = float(reach[tip_row, tip_column])
@@ -110,7 +117,7 @@ def limb_tree(mask: Bools) -> LimbTree:
         seeds += cells
         if length >= LEAST_RATIO * float(depth[foot[1], foot[0]]):
             branches.append(Branch((np.array(cells, float) + 0.5) * px, length * px))
-    return LimbTree(reduced, depth, px, (np.array(core, float) + 0.5) * px, tuple(branches))
+    return LimbTree(reduced, depth, px, (np.array(core, float) + 0.5) * px, tuple(branches), graph)
 
 
 def downhill(distance: Floats, start: tuple[int, int]) -> list[tuple[int, int]]:

@@ -158,7 +158,7 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, bones: Ints, side_px: i
     if not bones.size:
         return np.zeros(len(mesh.triangles), np.int32), np.zeros(len(mesh.triangles))
     points, bone_of_point = geodesic.bone_points(rig.rest[rig.parents[bones]], rig.rest[bones])
-    nearest, distance = geodesic.nearest_seeds(small, _pixels(points, px_per_unit))
+    nearest, distance = geodesic.PixelGraph(small).nearest_seeds(_pixels(points, px_per_unit))
     if (nearest < 0).all():
         raise CharacterError("no bone of the rig is inside the mask", hint="joints and mask must belong to the same image")
     reach = ndimage.distance_transform_edt(nearest < 0, return_distances=False, return_indices=True)

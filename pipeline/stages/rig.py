@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.errors import CharacterError, ShapeError
 from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS
-from pipeline.pose.inside_mask import moved_inside, nudged_apart
+from pipeline.pose.inside_mask import moved_inside, nudged_apart, well_inside
 from pipeline.pose.joint_repair import BODY, Repaired, repaired
 from pipeline.pose.pose_from_mask import SEEN
 from pipeline.types import Bools, Floats, Quality, Rig
@@ -88,9 +88,10 @@ def rigging(keypoints: Floats, mask: Bools) -> Rigging:
     if not mask.any():
         raise CharacterError("the figure has no pixels", hint="is anything drawn inside its box?")
     work = repaired(np.asarray(keypoints, np.float64), mask)
-    points, moved = _all_inside(work, mask)
+    good = well_inside(mask)
+    points, moved = _all_inside(work, good)
     side = max(mask.shape)
-    joints = moved_inside(np.array([points[list(sources)].mean(axis=0) for _, _, sources in JOINTS]), mask)
+    joints = moved_inside(np.array([points[list(sources)].mean(axis=0) for _, _, sources in JOINTS]), good)
     repairs = tuple(work.repairs + [f"{name} lay outside the figure and was moved into it" for name in moved])
     names = tuple(name for name, _, _ in JOINTS)
     parents = np.array([-1 if parent is None else names.index(parent) for _, parent, _ in JOINTS], np.int32)
@@ -98,17 +99,17 @@ def rigging(keypoints: Floats, mask: Bools) -> Rigging:
     return Rigging(Rig(names, parents, rest), repairs, _quality(keypoints, work, points, mask, moved))
 
 
-def _all_inside(work: Repaired, mask: Bools) -> tuple[Floats, list[str]]:
-    """(17, 2) keypoints inside the mask, limbs not of length zero; and the names of those that went far."""
-    side = max(mask.shape)
-    points = moved_inside(work.at, mask)
+def _all_inside(work: Repaired, good: Bools) -> tuple[Floats, list[str]]:
+    """(17, 2) keypoints in the good part of the mask, limbs not of length zero; and the names of those that went far."""
+    side = max(good.shape)
+    points = moved_inside(work.at, good)
     far = np.linalg.norm(points - work.at, axis=1) > FAR_MOVE * side
     names = {sources[0]: name.replace("_", " ") for name, _, sources in JOINTS if len(sources) == 1}
     for inner, outer in LIMB_BONES:
         for near, end in zip(inner, outer, strict=True):
             if np.linalg.norm(points[near] - points[end]) < LEAST_BONE * side:
                 towards = points[near] + (work.by_mask[end, :2] - work.by_mask[near, :2])
-                points[end] = nudged_apart(points[end], points[near], mask, least_px=LEAST_BONE * side, towards=towards)
+                points[end] = nudged_apart(points[end], points[near], good, least_px=LEAST_BONE * side, towards=towards)
     return points, [names[joint] for joint in BODY if far[joint]]
 
 

@@ -10,21 +10,21 @@ from pipeline.mesh import geodesic
 def test_the_way_goes_round_a_gap_not_across_it() -> None:
     mask = np.ones((5, 9), bool)
     mask[:4, 4] = False  # a slit from the top, open at the bottom row
-    owner, distance = geodesic.nearest_seeds(mask, np.array([(3, 0)]))
+    owner, distance = geodesic.PixelGraph(mask).nearest_seeds(np.array([(3, 0)]))
     assert distance[0, 3] == 0.0
     assert distance[0, 5] > 6.0
     assert (owner[mask] == 0).all()
 
 
 def test_steps_cost_one_straight_and_1_414_across() -> None:
-    _, distance = geodesic.nearest_seeds(np.ones((4, 4), bool), np.array([(0, 0)]))
+    _, distance = geodesic.PixelGraph(np.ones((4, 4), bool)).nearest_seeds(np.array([(0, 0)]))
     np.testing.assert_allclose([distance[0, 3], distance[3, 3], distance[1, 3]], [3.0, 3 * 1.414, 2 + 1.414])
 
 
 def test_each_pixel_belongs_to_its_nearest_seed_and_unreachable_ones_to_none() -> None:
     mask = np.ones((3, 10), bool)
     mask[:, 6] = False
-    owner, distance = geodesic.nearest_seeds(mask, np.array([(5, 1), (0, 1), (99, 99), (6, 1)]))
+    owner, distance = geodesic.PixelGraph(mask).nearest_seeds(np.array([(5, 1), (0, 1), (99, 99), (6, 1)]))
     assert owner[1, 0] == 1
     assert owner[1, 4] == 0
     assert (owner[:, 7:] == -1).all()
@@ -32,7 +32,7 @@ def test_each_pixel_belongs_to_its_nearest_seed_and_unreachable_ones_to_none() -
 
 
 def test_no_usable_seed_is_no_owner() -> None:
-    owner, distance = geodesic.nearest_seeds(np.ones((2, 2), bool), np.array([(-1, 0), (5, 5)]))
+    owner, distance = geodesic.PixelGraph(np.ones((2, 2), bool)).nearest_seeds(np.array([(-1, 0), (5, 5)]))
     assert (owner == -1).all()
     assert np.isinf(distance).all()
 

@@ -51,7 +51,7 @@ def test_the_smallest_masks_have_joints(shape):
 def test_points_move_to_the_nearest_place_that_is_not_the_edge():
     mask = np.zeros((200, 200), bool)
     mask[50:150, 50:150] = True
-    moved = moved_inside(np.array([[100.0, 100.0], [20.0, 100.0], [np.nan, np.inf]]), mask)
+    moved = moved_inside(np.array([[100.0, 100.0], [20.0, 100.0], [np.nan, np.inf]]), well_inside(mask))
     assert moved[0] == pytest.approx([100, 100])
     assert moved[1] == pytest.approx([52.5, 100.5], abs=1.1)
     assert well_inside(mask)[moved[2, 1].astype(int), moved[2, 0].astype(int)]
@@ -60,17 +60,16 @@ def test_points_move_to_the_nearest_place_that_is_not_the_edge():
 def test_a_line_one_pixel_wide_has_an_inside():
     mask = np.zeros((50, 50), bool)
     mask[25, 10:40] = True
-    assert moved_inside(np.array([[25.0, 3.0]]), mask)[0] == pytest.approx([25.5, 25.5], abs=0.6)
+    assert moved_inside(np.array([[25.0, 3.0]]), well_inside(mask))[0] == pytest.approx([25.5, 25.5], abs=0.6)
 
 
 def test_points_on_one_spot_are_pulled_apart_as_far_as_there_is_room():
     mask = np.zeros((60, 60), bool)
     mask[20:40, 10:50] = True
-    apart = nudged_apart(np.array([30.0, 30.0]), np.array([30.0, 30.0]), mask, least_px=6, towards=np.array([45.0, 30.0]))
+    apart = nudged_apart(np.array([30.0, 30.0]), np.array([30.0, 30.0]), well_inside(mask), least_px=6, towards=np.array([45.0, 30.0]))
     assert np.linalg.norm(apart - [30, 30]) >= 6
     assert apart[0] > 35
     spot = np.zeros((60, 60), bool)
     spot[30, 30] = True
-    assert nudged_apart(np.array([30.5, 30.5]), np.array([30.5, 30.5]), spot, least_px=6, towards=np.zeros(2)) == pytest.approx(
-        [30.5, 30.5]
-    )
+    middle = np.array([30.5, 30.5])
+    assert nudged_apart(middle, middle, well_inside(spot), least_px=6, towards=np.zeros(2)) == pytest.approx(middle)
