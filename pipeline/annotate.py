@@ -26,7 +26,7 @@ from pipeline.stages.detect import (
     settled,
     touched_sides,
 )
-from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, turn_note, turned_drawing
+from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, score_to_turn, turn_note, turned_drawing
 from pipeline.stages.rig import rigging
 from pipeline.stages.segment import mask_by_ink, mask_by_model
 from pipeline.stages.trust import evidence, trusted
@@ -121,7 +121,7 @@ def _upright(drawing: Drawing, predictor: Predictor, min_score: float) -> tuple[
     for turn in OTHER_TURNS:
         if is_convincing(scores[best_turn(scores)]):
             break
-        found[turn] = predictor.detections(turned_pixels(small, turn))
+        found[turn] = predictor.detections(turned_pixels(small, turn), least_score=score_to_turn(scores))
         scores[turn] = best_score(found[turn])
     turn = best_turn(scores)
     if scores[turn] < min_score:
@@ -136,8 +136,9 @@ def _detections_in_parts(small: Bytes, predictor: Predictor) -> tuple[Detection,
     found: list[Detection] = []
     for part in overlapping_parts(width, height):
         rows, columns = slice(int(part.top), int(part.bottom)), slice(int(part.left), int(part.right))
-        moved = (moved_from_part(seen, part, width, height) for seen in predictor.detections(np.ascontiguousarray(small[rows, columns])))
-        found += [seen for seen in moved if seen is not None and seen.score >= LEAST_PART_SCORE]
+        seen = predictor.detections(np.ascontiguousarray(small[rows, columns]), least_score=LEAST_PART_SCORE)
+        moved = (moved_from_part(one, part, width, height) for one in seen if one.score >= LEAST_PART_SCORE)
+        found += [one for one in moved if one is not None]
     return tuple(found)
 
 

@@ -9,6 +9,7 @@ Pure array functions, so that networks in process and on a model server give the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -111,6 +112,11 @@ def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
         if box[2] - box[0] >= 1.0 and box[3] - box[1] >= 1.0:
             found.append(Proposal(box, float(peak[4])))
     return found
+
+
+def can_score(proposal: Proposal, least: float) -> bool:
+    """Whether the close look can give a proposal so high a score: it only doubts, see `detection`."""
+    return bool(math.sqrt(proposal.score) ** SCORE_POWER >= least)
 
 
 def close_view(rgb: Bytes, proposal: Proposal, side: int) -> NetworkView:

@@ -34,10 +34,15 @@ def best_score(detections: Iterable[Detection]) -> float:
     return max((found.score for found in detections), default=0.0)
 
 
+def score_to_turn(scores: Mapping[Turn, float]) -> float:
+    """The score that another turn must exceed to be chosen. `scores` includes turn 0."""
+    return scores[0] + CLEARLY_BETTER
+
+
 def best_turn(scores: Mapping[Turn, float]) -> Turn:
     """The turn with the highest score; 0 unless another one is clearly better. `scores` includes turn 0."""
     best = max(scores, key=lambda turn: scores[turn])
-    return best if scores[best] > scores[0] + CLEARLY_BETTER else 0
+    return best if scores[best] > score_to_turn(scores) else 0
 
 
 def turned_drawing(drawing: Drawing, turn: Turn) -> Drawing:

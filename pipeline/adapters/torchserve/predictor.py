@@ -85,7 +85,7 @@ class TorchServePredictor:
         self._client = InferenceClient(settings, on_attempt=on_attempt, clock=clock, wall_clock=wall_clock)
         self._choices = {model: ServerChoice(settings, self._rng) for model in (settings.detector, settings.pose_estimator)}
 
-    def detections(self, rgb: Bytes) -> tuple[Detection, ...]:
+    def detections(self, rgb: Bytes, *, least_score: float = 0.0) -> tuple[Detection, ...]:  # noqa: ARG002  # no field of a request
         """See `pipeline.ports.Predictor`."""
         return self._answer(self._client.detection_request(rgb))
 

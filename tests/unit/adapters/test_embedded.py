@@ -77,6 +77,16 @@ def test_a_second_look_counts_if_the_box_stays(monkeypatch: pytest.MonkeyPatch, 
     assert figures_seen.moved(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
 
 
+def test_figures_that_cannot_score_high_enough_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = EmbeddedPredictor(threads=1)
+    picture = stick_figure()
+    best = predictor.detections(picture)[0]
+    (near,) = predictor.detections(picture, least_score=best.score)[:1]
+    assert (near.box, near.score) == (best.box, best.score)
+    monkeypatch.setattr(predictor, "_close_answers", lambda views: pytest.fail("a close look") if views else [])
+    assert predictor.detections(picture, least_score=1.0) == ()
+
+
 def test_a_detection_has_a_mask_over_its_box(predictor: EmbeddedPredictor) -> None:
     best = predictor.detections(stick_figure())[0]
     assert best.mask is not None

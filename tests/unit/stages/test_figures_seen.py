@@ -188,3 +188,16 @@ def test_a_network_without_parts_names_none() -> None:
     view = figures_seen.crop_view(picture(), SIDE)
     proposal = figures_seen.Proposal(np.array([0.0, 0.0, 400.0, 300.0]), 0.9)
     assert figures_seen.detection(proposal, view, answer, picture()).parts is None
+
+
+@pytest.mark.parametrize("score", [0.1, 0.5, 0.9])
+def test_score_after_close_look_is_never_higher_than_expected(score):
+    rgb = picture()
+    proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), score)
+    view = figures_seen.close_view(rgb, proposal, SIDE)
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    mask[20:-20, 30:-30] = 1.0
+    found = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    assert found.score > 0.0
+    assert figures_seen.can_score(proposal, found.score)
+    assert not figures_seen.can_score(proposal, score**0.7 + 0.01)
