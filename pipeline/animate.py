@@ -24,6 +24,7 @@ from pipeline.errors import OptionError
 from pipeline.mesh.arap import ArapSolver
 from pipeline.motion.resample import clock_times, output_clock
 from pipeline.ports import Encoder, Renderer, Stopwatch
+from pipeline.pose.limb_labels import layer_label
 from pipeline.stages import debug_views
 from pipeline.stages.deform import MovingMesh
 from pipeline.stages.frame import framed, px_per_unit
@@ -160,8 +161,11 @@ def _sprite(performance: Performance, canvas: Canvas, view: View) -> Sprite:
         owner_of_vertex = np.zeros(len(figure.mesh.vertices), np.int32)
         owner_of_vertex[figure.mesh.triangles] = figure.owner[:, None]
         colors = joint_colors(owner_of_vertex, len(character.rig.joint_names))
+    layers = performance.layers
+    if view.debug.layers:
+        layers = tuple(debug_views.tinted(layer, layer_label(layer, character.rig.joint_names)) for layer in layers)
     density = px_per_unit(canvas, performance.track.root[0])
-    return sprite_of(character, performance.layers, figure.mesh, figure.layer_of_vertex, px_per_unit=density, colors=colors)
+    return sprite_of(character, layers, figure.mesh, figure.layer_of_vertex, px_per_unit=density, colors=colors)
 
 
 def _palette(layout: PixelLayout, sprites: list[Sprite], canvas: Canvas, view: View) -> Palette | None:

@@ -113,5 +113,6 @@ def _requested_view(view: View, request: RenderRequest) -> View:
         mesh_lines=view.debug.mesh_lines or Overlay.MESH in shown,
         floor=view.debug.floor or Overlay.FLOOR in shown,
         skeleton=view.debug.skeleton or Overlay.SKELETON in shown,
+        layers=view.debug.layers or Overlay.LAYERS in shown,
     )
     return replace(view, debug=debug)

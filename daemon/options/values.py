@@ -43,6 +43,7 @@ class Overlay(StrEnum):
     COLORS = "colors"
     FLOOR = "floor"
     SKELETON = "skeleton"
+    LAYERS = "layers"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.pose.limb_measures import LimbJoints
 from pipeline.pose.limb_regions import ARM, LEG, LimbRegion, joint_pixels, limb_regions, limbs_of, touching_limbs
-from pipeline.types import Bools, Bytes, Character, LayerLabel
+from pipeline.types import Bools, Bytes, Character, CharacterLayer, LayerLabel
 
 SAMPLES = 24
 """Points along each of a limb's two bones."""
@@ -59,6 +59,11 @@ def labeled_limbs(character: Character, labels: Bytes) -> tuple[LimbRegion, ...]
             areas.reverse()
         found |= {limb: area for limb, area, at in zip(limbs, areas, bones, strict=True) if _hits([area], [at])}
     return limb_regions(character, found)
+
+
+def layer_label(layer: CharacterLayer, joint_names: tuple[str, ...]) -> LayerLabel:
+    """The label of a character's layer."""
+    return _LABEL_OF_MIDDLE.get(joint_names[layer.bones[0]], LayerLabel.BODY) if layer.bones else LayerLabel.BODY
 
 
 def _label(character: Character, limb: LimbJoints) -> LayerLabel:

@@ -1,17 +1,23 @@
-"""Debug views that show why a figure moves as it does: rig, mesh lines, driving skeleton, floor."""
+"""Debug views that show why a figure moves as it does: rig, mesh lines, driving skeleton, floor, layers."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from pipeline.mesh.triangles import undirected_edges
-from pipeline.types import DebugViews, Floats, Ints, Singles, Strokes
+from pipeline.types import LAYER_COLORS, CharacterLayer, DebugViews, Floats, Ints, LayerLabel, Singles, Strokes
 
 BONE_RGBA = (0.85, 0.1, 0.1, 1.0)
 MESH_RGBA = (0.1, 0.1, 0.1, 0.45)
 SKELETON_RGBA = (0.1, 0.35, 0.9, 1.0)
 FLOOR_RGBA = ((0.15, 0.15, 0.15, 1.0), (0.92, 0.92, 0.92, 1.0))
 FLOOR_TILES = 10
+BODY_TINT = (150, 150, 150)
+"""RGB; the body is white in layers.png, which would be invisible on paper."""
+TINT = 0.6
+"""Share of a layer's color in the view of the layers; the rest is the texture in gray."""
 
 
 def stroke_colors(debug: DebugViews) -> list[tuple[int, int, int]]:
@@ -51,6 +57,13 @@ def floor_strokes() -> Strokes:
     shade = ((x + z) % 2).astype(int)
     rgba = np.repeat(np.array(FLOOR_RGBA)[shade], 6, axis=0)
     return Strokes(points.reshape(-1, 3).astype(np.float32), rgba.astype(np.float32), filled=True, behind=True)
+
+
+def tinted(layer: CharacterLayer, label: LayerLabel) -> CharacterLayer:
+    """The layer with its image in the color of its label, as in layers.png."""
+    color = BODY_TINT if label is LayerLabel.BODY else LAYER_COLORS[label]
+    mixed = (1.0 - TINT) * layer.rgb.mean(axis=2, keepdims=True) + TINT * np.array(color)
+    return replace(layer, rgb=np.rint(mixed).astype(np.uint8))
 
 
 def lines(points: Floats, pairs: Ints, rgba: tuple[float, float, float, float]) -> Strokes:

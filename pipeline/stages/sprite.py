@@ -56,7 +56,7 @@ def sprite_of(
     points = np.stack([mesh.vertices[:, 0] * side, (1.0 - mesh.vertices[:, 1]) * side], axis=1)
     factor = px_per_unit / side
     if len(layers) == 1:
-        rgba = _scaled(_with_clean_edge(rgb, alpha, character.mask), factor)
+        rgba = _scaled(_with_clean_edge(layers[0].rgb, alpha, character.mask), factor)
         return Sprite(np.ascontiguousarray(rgba), (points / (width, height)).astype(np.float32), colors)
     images, uv, top = [], np.zeros_like(points), 0
     for number, layer in enumerate(layers):

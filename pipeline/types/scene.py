@@ -46,6 +46,7 @@ class DebugViews:
     mesh_lines: bool = False
     floor: bool = False
     skeleton: bool = False
+    layers: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sample_scene
+from drawn_person import SHIRT, SKIN, person
 
 from pipeline.animate import animate, perform_scene, scene_clock
 from pipeline.errors import BlankAnimation, OptionError, RenderFailed
+from pipeline.stages.debug_views import BODY_TINT, TINT
 from pipeline.types import (
+    LAYER_COLORS,
     Actor,
     Animation,
     Camera,
@@ -23,6 +26,8 @@ from pipeline.types import (
     Format,
     Frame,
     Layer,
+    LayerLabel,
+    LayerMode,
     Mesh,
     OutputClock,
     Palette,
@@ -88,6 +93,32 @@ class NotingEncoder:
 def run(scene: Scene, renderer: NotingRenderer, encoder: NotingEncoder, clock: OutputClock | None = None) -> Animation:
     clock = clock or scene_clock(scene)
     return animate(scene, clock, Path("unused.gif"), renderer=renderer, encoder=encoder, stopwatch=sample_scene.NoStopwatch())
+
+
+def sprite_colors(scene: Scene) -> set[tuple[int, ...]]:
+    """The opaque colors of the first sprite, in fours of levels."""
+    renderer = NotingRenderer()
+    run(scene, renderer, NotingEncoder())
+    rgba = renderer.sprites[0].rgba
+    return {tuple(color) for color in (rgba[rgba[..., 3] == 255][:, :3] // 4).tolist()}
+
+
+def in_fours(rgb: tuple[int, int, int], label_rgb: tuple[int, int, int]) -> tuple[int, ...]:
+    return tuple(round((1 - TINT) * sum(rgb) / 3 + TINT * level) // 4 for level in label_rgb)
+
+
+def test_view_of_layers_tints_each_layer() -> None:
+    scene = Scene((replace(sample_scene.scene(frames=2).actors[0], character=person()),), View(240, 240, debug=DebugViews(layers=True)))
+    shown = sprite_colors(scene)
+    assert in_fours(SHIRT, BODY_TINT) in shown
+    for label in (LayerLabel.RIGHT_ARM, LayerLabel.LEFT_ARM):
+        assert in_fours(SKIN, LAYER_COLORS[label]) in shown
+    assert not shown & sprite_colors(replace(scene, view=View(240, 240)))
+
+
+def test_view_of_layers_tints_a_figure_in_one_layer() -> None:
+    scene = replace(sample_scene.scene(frames=2, view=View(64, 64, debug=DebugViews(layers=True))), layers=LayerMode.OFF)
+    assert sprite_colors(scene) == {in_fours((200, 60, 40), BODY_TINT)}
 
 
 def test_every_frame_of_the_clock_is_drawn_and_written_at_its_exact_time() -> None:
