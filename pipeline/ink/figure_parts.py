@@ -80,7 +80,7 @@ def _with_a_bone_in_the_middle(paper: Regions, candidates: Bools, lines: Floats)
 def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
     """The body and the parts that belong to it; an empty mask stays empty."""
     pieces = regions_of(solid, corners_join=True)
-    if pieces.count == 0:
+    if pieces.count <= 1:
         return solid
     body = _body(pieces, lines)
     chosen = np.zeros(len(pieces.area), bool)
@@ -91,9 +91,12 @@ def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None)
     big_enough = pieces.area >= LEAST_PART * pieces.area[body]
     leaving = border_contact(pieces).sum(axis=1) > CUT_SHARE * perimeters(pieces)
     for _ in range(3):  # a hand may hang on a forearm that is detached itself
+        candidates = big_enough & ~leaving & ~chosen
+        if not candidates[1:].any():
+            break
         around = dilated(pieces.among(chosen), round(NEAR_SHARE * side))
-        close = (pieces.touched_by(around) > 0) & big_enough & ~leaving
-        if not (close & ~chosen).any():
+        close = (pieces.touched_by(around) > 0) & candidates
+        if not close.any():
             break
         chosen |= close
     chosen[0] = False

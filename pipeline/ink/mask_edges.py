@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from pipeline.ink.bone_lines import bones, drawn, see_through_areas
-from pipeline.ink.regions import dilated, disc, regions_of
+from pipeline.ink.regions import dilated, disc, eroded, regions_of
 from pipeline.types import Bools, Bytes, Floats, Singles
 
 BAND_SHARE = 0.02
@@ -90,8 +90,14 @@ def _ink(rgb: Bytes, near: Bools) -> Bools:
     beside = _ground_beside(rgb, ~near)
     if beside is None:
         return np.zeros(near.shape, bool)
-    difference = np.abs(rgb.astype(np.float32) - beside.color).max(axis=2)
+    difference = _largest_channel(cv2.absdiff(rgb.astype(np.float32), beside.color))
     return np.asarray(difference > np.maximum(np.float32(LEAST_CONTRAST), np.float32(NOISE_FACTOR) * beside.noise))
+
+
+def _largest_channel(picture: Singles) -> Singles:
+    """(h, w), of (h, w, 3)."""
+    red, green, blue = cv2.split(picture)
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
 
 
 def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
@@ -110,7 +116,7 @@ def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
         means = means + np.float32(share) * cv2.blur(small, (2 * reach + 1,) * 2, borderType=cv2.BORDER_CONSTANT)
     means = means / means[..., :1]
     color, squares = means[..., 1:4], means[..., 4:7]
-    noise = np.sqrt(np.maximum(squares - color * color, 0).max(axis=2))
+    noise = np.sqrt(np.maximum(_largest_channel(squares - color * color), 0))
     return _Ground(*(np.asarray(cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) for each in (color, noise)))
 
 
@@ -145,7 +151,7 @@ def _with_channels(ground: Bools, inside: Bools, ink: Bools, keypoints: Floats) 
     radius = max(1, round(CHANNEL_SHARE * side))
     between = dilated(see_through_areas(keypoints, ground.shape), radius)
     places = inside & ~ink & between & ~ground
-    broad = cv2.morphologyEx((places | ground).astype(np.uint8), cv2.MORPH_OPEN, disc(radius)) > 0
+    broad = dilated(eroded(places | ground, radius), radius)
     channels = regions_of(places & ~(broad & ~dilated(ground, radius)), corners_join=False)
     on_bones = drawn(bones(keypoints), ground.shape, thickness=1)
     candidates = (channels.touched_by(dilated(ground, 1)) > 0) & (channels.area > LEAST_CHANNEL * np.count_nonzero(inside))

@@ -27,7 +27,7 @@ from pipeline.ink.figure_parts import (
 from pipeline.ink.ground import without_ground, without_strips_at_the_border
 from pipeline.ink.mask_edges import BAND_SHARE, FIGURE, sharp_mask
 from pipeline.ink.paper import Contrast, contrast
-from pipeline.ink.regions import border_contact, dilated, filled, hysteresis, perimeters, regions_of
+from pipeline.ink.regions import border_contact, dilated, eroded, filled, hysteresis, perimeters, regions_of
 from pipeline.ink.ruling import rulings, without_lines
 from pipeline.mesh.outline import bridged
 from pipeline.types import Bools, Bytes, Floats, Singles
@@ -192,7 +192,7 @@ def _ink(seen: Contrast) -> Bools:
 def _filled_areas(shade: Singles, inside: Bools) -> Bools:
     """(h, w) areas filled with gray or black: as dark as deep shadows, but with sharp edges, and not along the border."""
     pieces = regions_of(inside, corners_join=True)
-    inner = inside & ~_eroded(inside, 4) & _eroded(inside, 1)
+    inner = inside & ~eroded(inside, 4) & eroded(inside, 1)
     labels_beyond = cv2.dilate(pieces.labels.astype(np.float32), np.ones((9, 9), np.uint8)).astype(np.int32)
     outer = ~dilated(inside, 2) & (labels_beyond > 0)
     counts = np.bincount(labels_beyond[outer], minlength=len(pieces.area))
@@ -201,10 +201,6 @@ def _filled_areas(shade: Singles, inside: Bools) -> Bools:
     sharp = within - beyond > SHARP_SHARE * within
     along_border = border_contact(pieces).sum(axis=1) > 0.15 * perimeters(pieces)
     return pieces.among(sharp & ~along_border & (pieces.area >= COLOR_SEED_PX))
-
-
-def _eroded(mask: Bools, radius: int) -> Bools:
-    return ~dilated(~mask, radius)
 
 
 def _above_their_surroundings(values: Singles, radius: int, share: float) -> Singles:

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.ink.regions import dilated, disc, eroded, opened
+
+
+@pytest.fixture(params=[(60, 80), (1, 9), (7, 3)], ids=str)
+def specks(request: pytest.FixtureRequest) -> np.ndarray:
+    """A mask with single pixels, on the border too."""
+    mask = np.random.default_rng(2).random(request.param) > 0.97
+    mask[0, 0] = mask[-1, -1] = True
+    return mask
+
+
+@pytest.mark.parametrize("radius", [0, 1, 2, 5, 13])
+def test_masks_grow_by_a_disc(specks, radius):
+    expected = cv2.dilate(specks.astype(np.uint8), disc(radius)) > 0
+    assert np.array_equal(dilated(specks, radius), expected)
+
+
+@pytest.mark.parametrize("radius", [1, 4])
+def test_masks_shrink_by_a_disc_but_not_from_the_border(specks, radius):
+    mask = dilated(specks, 6)
+    assert np.array_equal(eroded(mask, radius), cv2.erode(mask.astype(np.uint8), disc(radius)) > 0)
+    assert eroded(np.ones((9, 9), bool), radius).all()
+
+
+def test_opening_removes_what_is_thinner_than_the_disc():
+    mask = np.zeros((40, 40), bool)
+    mask[10:30, 5:20] = True
+    mask[19:22, 20:] = True  # leaves through the border
+    kept = opened(mask, 3)
+    assert kept[12:28, 7:18].all()
+    assert not kept[:, 25:].any()
