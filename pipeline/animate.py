@@ -140,9 +140,15 @@ def perform_scene(
             figure = figure_of(character, layers) if mesh is None else figure_on(mesh, character.rig, character.mask)
             solver = ArapSolver(figure.mesh, figure.pins)
         with stopwatch.lap("retarget"):
-            track = retargeted(character.rig, actor.motion, actor.retarget, times, with_skeleton=scene.view.debug.skeleton)
+            with_skeleton, front_joints = scene.view.debug.skeleton, _front_joints(layers)
+            track = retargeted(character.rig, actor.motion, actor.retarget, times, with_skeleton=with_skeleton, front_joints=front_joints)
         performances.append(Performance(actor, layers, figure, track, MovingMesh(solver, track, figure.pin_joints)))
     return performances
+
+
+def _front_joints(layers: Sequence[CharacterLayer]) -> tuple[int, ...] | None:
+    """Joints of the layers that are drawn in front of the body; None for a figure in one layer."""
+    return tuple(joint for layer in layers[1:] if not layer.is_behind for joint in layer.bones) if len(layers) > 1 else None
 
 
 def _bounds(performance: Performance, view: View) -> Iterator[tuple[Floats, float]]:

@@ -7,7 +7,7 @@ mapped bone in its group's projection plane, the way of the root, and which limb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -18,6 +18,7 @@ from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
 from pipeline.motion.footing import planted, way_of_planted_feet
 from pipeline.motion.resample import frame_places
+from pipeline.motion.steady_order import steady_orders
 from pipeline.motion.travel import shown_way
 from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
 
@@ -41,10 +42,41 @@ class DrivenPose:
     feet: Floats = field(repr=False)
 
 
-def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction], *, with_skeleton: bool = True) -> PoseTrack:
+MARGIN_OF_LEG = 0.05
+"""Groups that differ in depth by less than this many leg lengths keep their order, where orders are steady."""
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """Hysteresis of draw orders.
+
+    Attributes:
+        margin: difference of depth, world units, below which groups keep their order.
+        step_s: seconds from one frame to the next.
+        front_joints: joints of the rig whose groups are in front at first where depth does not decide.
+        loops: the last frame leads back into the first.
+    """
+
+    margin: float
+    step_s: float
+    front_joints: frozenset[int]
+    loops: bool
+
+
+def retargeted(
+    rig: Rig,
+    motion: Motion,
+    config: RetargetConfig,
+    times: Sequence[Fraction],
+    *,
+    with_skeleton: bool = True,
+    front_joints: Collection[int] | None = None,
+) -> PoseTrack:
     """The rig's joints at each of `times`, exact seconds from the motion's start; a looping motion goes round.
 
     Args:
+        front_joints: keep draw orders steady, with the groups of these joints in front at first where depth does not decide. None sorts
+            by depth in every frame, as AnimatedDrawings does.
         with_skeleton: add the motion's skeleton, which a debug view shows.
     Raises:
         RetargetError: motion and configuration, or configuration and rig, don't fit; all misfits at once.
@@ -52,8 +84,9 @@ def retargeted(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence
     config = spelt_as(config, motion.joint_names)
     _check_fit(rig, motion, config)
     driven = driven_pose(rig, motion, config, times)
+    steady = None if front_joints is None else _steadiness(motion, config, times, front_joints)
     joints = posed_joints(rig, driven.orientations, len(times))
-    orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times))
+    orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times), steady=steady)
     way = shown_way(_footed(rig, motion, config, driven, joints=joints, times=times), times, motion.travel, loops=motion.loops)
     start = np.array(config.starting_location)
     root = np.column_stack([way + start[:2], np.full(len(times), start[2])])
@@ -100,23 +133,35 @@ def posed_joints(rig: Rig, orientations: dict[str, Floats], frames: int) -> Floa
     return _forward_kinematics(rig.parents, offsets, np.radians(own_turn))
 
 
-def draw_orders(rig: Rig, groups: Iterable[DrawGroup], depths: dict[str, Floats], frames: int) -> tuple[tuple[tuple[int, ...], ...], Ints]:
+def draw_orders(
+    rig: Rig, groups: Iterable[DrawGroup], depths: dict[str, Floats], frames: int, *, steady: Steadiness | None = None
+) -> tuple[tuple[tuple[int, ...], ...], Ints]:
     """Which joints are drawn in which order, back to front, and which of these orders each frame uses.
 
     Groups go by the mean depth of their drivers, ascending; inside a group the joints go as listed where that depth is positive, else
-    reversed.
+    reversed. With `steady`, depths that differ by less than its margin change nothing.
     """
     index_of = {name: index for index, name in enumerate(rig.joint_names)}
     members = [tuple(index_of[joint] for joint in group.joints if joint in index_of) for group in groups]
     group_depths = np.stack([np.mean([depths[d] for d in group.depth_drivers], axis=0) for group in groups], axis=1)
-    group_order = np.argsort(group_depths, axis=1, kind="stable")
-    signature = np.concatenate([group_order, group_depths > 0], axis=1)
+    group_order, near = np.argsort(group_depths, axis=1, kind="stable"), group_depths > 0
+    if steady is not None:
+        is_in_front = np.array([bool(steady.front_joints.intersection(joints)) for joints in members])
+        group_order, near = steady_orders(group_depths, steady.margin, step_s=steady.step_s, is_in_front=is_in_front, loops=steady.loops)
+    signature = np.concatenate([group_order, near], axis=1)
     distinct, order_of_frame = np.unique(signature, axis=0, return_inverse=True)
     orders = []
     for row in distinct:
         by_depth, is_near = row[: len(members)], row[len(members) :]
         orders.append(tuple(joint for g in by_depth for joint in (members[g] if is_near[g] else members[g][::-1])))
     return tuple(orders), order_of_frame.reshape(frames).astype(np.int32)
+
+
+def _steadiness(motion: Motion, config: RetargetConfig, times: Sequence[Fraction], front_joints: Collection[int]) -> Steadiness:
+    chains = config.root_offset
+    leg = _driving_length(motion, chains) / len(chains.motion_chains)
+    step = times[1] - times[0] if len(times) > 1 else motion.frame_time
+    return Steadiness(MARGIN_OF_LEG * leg, float(step), frozenset(front_joints), loops=motion.loops)
 
 
 def _footed(rig: Rig, motion: Motion, config: RetargetConfig, driven: DrivenPose, *, joints: Floats, times: Sequence[Fraction]) -> Floats:

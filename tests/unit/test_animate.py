@@ -95,6 +95,22 @@ def run(scene: Scene, renderer: NotingRenderer, encoder: NotingEncoder, clock: O
     return animate(scene, clock, Path("unused.gif"), renderer=renderer, encoder=encoder, stopwatch=sample_scene.NoStopwatch())
 
 
+def trembling_scene(layers: LayerMode) -> Scene:
+    """A person whose arms touch the body, and whose left wrist moves back and forth in depth by 2 cm."""
+    actor = sample_scene.scene(frames=20).actors[0]
+    positions = actor.motion.positions.copy()
+    positions[:, actor.motion.joint_names.index("LeftWrist"), 2] += np.where(np.arange(20) % 2, 2.0, -2.0)
+    return Scene((replace(actor, character=person(), motion=replace(actor.motion, positions=positions)),), View(64, 64), layers)
+
+
+def test_order_is_steady_only_in_figures_of_several_layers() -> None:
+    for mode, is_steady in ((LayerMode.AUTO, True), (LayerMode.OFF, False)):
+        scene = trembling_scene(mode)
+        (performance,) = perform_scene(scene, scene_clock(scene), stopwatch=sample_scene.NoStopwatch())
+        assert (len(performance.layers) > 1) is is_steady
+        assert (len(performance.track.draw_orders) == 1) is is_steady
+
+
 def sprite_colors(scene: Scene) -> set[tuple[int, ...]]:
     """The opaque colors of the first sprite, in fours of levels."""
     renderer = NotingRenderer()

@@ -145,6 +145,44 @@ def test_frames_with_the_same_order_share_it() -> None:
     assert len(track.draw_orders) == len(set(track.order_of_frame)) == 1
 
 
+def trembling(motion: Motion, names: tuple[str, ...], tremor_cm: float) -> Motion:
+    """The motion with joints that move back and forth in depth in each frame."""
+    positions = motion.positions.copy()
+    for name in names:
+        positions[:, motion.joint_names.index(name), 2] += tremor_cm * np.where(np.arange(motion.frame_count) % 2, 1.0, -1.0)
+    return replace(motion, positions=positions)
+
+
+def test_order_flickers_with_tremor_unless_it_is_steady() -> None:
+    """A tremor of 2 cm, where a leg has 85 cm."""
+    motion = trembling(sample_scene.motion(frames=20), ("LeftWrist", "RightAnkle"), 2.0)
+    front = [joint("left_elbow"), joint("left_hand")]
+    sorted_track = retargeted(RIG, motion, CONFIG, times(motion))
+    steady = retargeted(RIG, motion, CONFIG, times(motion), front_joints=front)
+    assert (np.diff(sorted_track.order_of_frame) != 0).all()
+    assert len(steady.draw_orders) == 1
+    assert steady.draw_orders[0].index(joint("left_hand")) > steady.draw_orders[0].index(joint("torso")), "the limb that is drawn in front"
+    np.testing.assert_array_equal(steady.joints, sorted_track.joints)
+    np.testing.assert_array_equal(steady.root, sorted_track.root)
+
+
+def test_margin_of_steady_orders_grows_with_the_figure() -> None:
+    motion = trembling(sample_scene.motion(frames=20), ("LeftWrist",), 2.0)
+    tiny = replace(motion, positions=0.01 * motion.positions)
+    for each in (motion, tiny, replace(motion, scale=3.0)):
+        assert len(retargeted(RIG, each, CONFIG, times(each), front_joints=[]).draw_orders) == 1
+
+
+def test_limb_that_goes_behind_the_body_is_drawn_behind_it_in_steady_orders() -> None:
+    motion = sample_scene.motion(frames=20)
+    positions = motion.positions.copy()
+    positions[10:, motion.joint_names.index("LeftWrist"), 2] -= 30.0
+    positions[:10, motion.joint_names.index("LeftWrist"), 2] += 30.0
+    track = retargeted(RIG, replace(motion, positions=positions), CONFIG, times(motion), front_joints=[joint("left_hand")])
+    is_in_front = [order.index(joint("left_hand")) > order.index(joint("torso")) for order in track.draw_orders]
+    assert [is_in_front[order] for order in track.order_of_frame] == [True] * 10 + [False] * 10
+
+
 def test_any_rate_shows_the_same_movement_between_the_same_ends() -> None:
     motion = sample_scene.motion(frames=31)
     slow, fast = ([Fraction(k, n) for k in range(n + 1)] for n in (10, 120))
