@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 from scipy import ndimage
 
@@ -18,8 +19,11 @@ from pipeline.files.character_names import LAYERS_NAME, MASK_NAME
 from pipeline.files.picture_files import read_rgba_with_texts, write_palette_png
 from pipeline.types import LAYER_COLORS, Bools, Bytes, LayerLabel
 
-COLOR_TOLERANCE = 64.0
-"""Distance in RGB up to which a pixel has a label's color. Soft brushes leave mixtures, which take the label beside them."""
+COLOR_TOLERANCE = 60
+"""Difference in each channel up to which a pixel has a label's color. Soft brushes leave mixtures, which take the label beside them."""
+
+OPAQUE = 128
+"""Alpha from which on a pixel counts."""
 
 UNKNOWN_SHARE = 0.01
 """Share of the figure above which pixels without a label's color are reported."""
@@ -71,12 +75,11 @@ def write_layer_labels(path: Path, labels: Bytes, mask: Bools, config: Character
 
 
 def _labels_by_color(rgba: Bytes) -> Bytes:
-    """The label whose color is nearest; NONE if none is near."""
+    """The label whose color a pixel has; NONE for other colors and transparent pixels."""
     labels = np.full(rgba.shape[:2], LayerLabel.NONE, np.uint8)
-    rgb = rgba[..., :3].astype(np.float32)
     for label in list(LayerLabel)[1:]:
-        near = ((rgb - np.array(LAYER_COLORS[label], np.float32)) ** 2).sum(axis=2) <= COLOR_TOLERANCE**2
-        labels[near & (rgba[..., 3] >= 128)] = label
+        lowest, highest = ([level + tolerance for level in LAYER_COLORS[label]] for tolerance in (-COLOR_TOLERANCE, COLOR_TOLERANCE))
+        labels[cv2.inRange(rgba, (*lowest, OPAQUE), (*highest, 255)) > 0] = label
     return labels
 
 
