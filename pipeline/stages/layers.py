@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from pipeline.ink.regions import dilated, disc, filled
+from pipeline.ink.regions import dilated, eroded, filled
 from pipeline.pose.limb_labels import layer_limbs
 from pipeline.pose.limb_measures import stroke
 from pipeline.pose.limb_regions import LimbRegion, joint_pixels
@@ -133,9 +133,9 @@ def _continued(rgb: Bytes, hidden: Bools, limb: LimbRegion, lines: Bools) -> Byt
 def _outline(result: Bytes, rgb: Bytes, hidden: Bools, area: Bools, lines: Bools) -> None:
     """Draw the edge of the hidden part of an area into `result` as the edge of the visible part is drawn."""
     stroke_px = _stroke_px(area)
-    rim = area & ~_eroded(area, stroke_px)
+    rim = area & ~eroded(area, stroke_px)
     if rim.any() and lines[rim].mean() > OUTLINED_SHARE:
-        result[hidden & ~_eroded(area | hidden, stroke_px)] = np.median(rgb[rim & lines], axis=0).astype(np.uint8)
+        result[hidden & ~eroded(area | hidden, stroke_px)] = np.median(rgb[rim & lines], axis=0).astype(np.uint8)
 
 
 def _drawn_lines(rgb: Bytes, mask: Bools) -> Bools:
@@ -149,14 +149,8 @@ def _stroke_px(mask: Bools) -> int:
     return max(1, round(STROKE_OF_SIDE * float(max(mask.shape))))
 
 
-def _eroded(area: Bools, radius: int) -> Bools:
-    return ~dilated(~area, radius)
-
-
 def _closed(area: Bools, radius: int) -> Bools:
-    padded = cv2.copyMakeBorder(area.astype(np.uint8), radius, radius, radius, radius, cv2.BORDER_CONSTANT, value=0)
-    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, disc(radius))
-    return np.asarray(closed[radius:-radius, radius:-radius], np.bool_)
+    return eroded(dilated(np.pad(area, radius), radius), radius)[radius:-radius, radius:-radius]
 
 
 def _disc(shape: tuple[int, ...], center: Floats, radius: float) -> Bools:
