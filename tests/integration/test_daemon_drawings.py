@@ -8,15 +8,20 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from drawn_person import person
 from few_lines_server import Server, picture, server
 from spool_oracle import ROOT
 
 from pipeline.adapters.encoding.verification import inspected
-from pipeline.types import Format
+from pipeline.files.character_files import write_character
+from pipeline.pose.limb_labels import derived_labels
+from pipeline.types import Format, LayerLabel
 
 __all__ = ["picture", "server"]
 pytestmark = pytest.mark.gl
@@ -80,7 +85,7 @@ def test_folders_and_sidecars_choose_options(server: Server, picture: Path, tmp_
     assert all(record["steps_ms"]["detect"] > 0 and record["stages_ms"]["render"] > 0 for record in done)
     assert len([record for record in records if record["event"] == "job.duplicate"]) == 3
     kept = {path.name for path in (tmp_path / "spool" / "done" / leek["job_id"] / "annotations").iterdir()}
-    assert kept == {"image.png", "bounding_box.yaml", "texture.png", "mask.png", "char_cfg.yaml", "joint_overlay.png"}
+    assert kept - {"layers.png"} == {"image.png", "bounding_box.yaml", "texture.png", "mask.png", "char_cfg.yaml", "joint_overlay.png"}
 
 
 def test_animates_character_folder_and_fails_bad_files_with_reports(tmp_path: Path) -> None:
@@ -94,6 +99,20 @@ def test_animates_character_folder_and_fails_bad_files_with_reports(tmp_path: Pa
     reasons = {name: json.loads((tmp_path / "failed" / f"{name}.error.json").read_text()) for name in ("words.png", "wrong.png")}
     assert {name: reason["error_type"] for name, reason in reasons.items()} == {"words.png": "unsupported", "wrong.png": "sidecar"}
     assert "motion" in reasons["wrong.png"]["message"]
+
+
+def test_layers_of_a_character_folder_decide_what_moves(tmp_path: Path) -> None:
+    """An edited layers.png has an effect; one as derived has none."""
+    character = person()
+    labels = derived_labels(character)
+    assert labels is not None
+    edited = np.where(labels == LayerLabel.LEFT_ARM, np.uint8(LayerLabel.BODY), labels)
+    for name, layer_labels in (("none", None), ("derived", labels), ("edited", edited)):
+        write_character(replace(character, layer_labels=layer_labels), tmp_path / "inbox" / name)
+    drained(tmp_path)
+    hashes = {name: manifest(tmp_path, f"{name}.json")["outputs"][0]["sha256"] for name in ("none", "derived", "edited")}
+    assert hashes["derived"] == hashes["none"]
+    assert hashes["edited"] != hashes["none"]
 
 
 def test_unavailable_server_delays_drawings_but_not_characters(picture: Path, tmp_path: Path) -> None:
