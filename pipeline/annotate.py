@@ -82,6 +82,13 @@ class _Crop:
     rgb: Bytes
     alpha: Bytes | None
 
+    def rgba(self) -> Bytes:
+        """Colors and alpha, opaque if the drawing has none."""
+        rgba = np.asarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2RGBA), np.uint8)
+        if self.alpha is not None:
+            rgba[..., 3] = self.alpha
+        return rgba
+
 
 def annotated(
     drawing: Drawing, predictor: Predictor, *, options: AnnotateOptions | None = None, stopwatch: Stopwatch
@@ -152,12 +159,11 @@ def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, s
     crop, pose, mask, refusal = _cut_out(drawing, chosen, predictor, stopwatch)
     if not mask.any():
         return None
-    alpha = np.full(mask.shape, 255, np.uint8) if crop.alpha is None else crop.alpha
     with stopwatch.lap("rig"):
         rigged = rigging(pose.keypoints, mask)
-        character = Character(np.dstack([crop.rgb, alpha]), mask, rigged.rig, name, refusal + rigged.repairs)
+        character = Character(crop.rgba(), mask, rigged.rig, name, refusal + rigged.repairs)
         character = replace(character, layer_labels=derived_labels(character))
-    annotation = _annotation(crop, mask, pose.keypoints, chosen.detection.score)
+    annotation = _annotation(crop, pose.keypoints, chosen.detection.score)
     found = evidence(chosen.detection.score, pose.keypoints, mask, pose.mask)
     return AnnotatedFigure(annotation, character, trusted(found, refusal + rigged.quality.reasons, pose.keypoints))
 
@@ -196,14 +202,10 @@ def _turned(figure: AnnotatedFigure, turn: Turn) -> AnnotatedFigure:
     return replace(figure, turn=turn, quality=replace(figure.quality, reasons=turn_note(turn) + figure.quality.reasons))
 
 
-def _annotation(crop: _Crop, mask: Bools, keypoints: Floats, score: float) -> Annotation:
+def _annotation(crop: _Crop, keypoints: Floats, score: float) -> Annotation:
     """The crop's findings in the drawing's px."""
-    size = (round(crop.box.width), round(crop.box.height))
-    whole = (
-        mask if mask.shape == size[::-1] else np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5)
-    )
-    scale = np.array([size[0] / mask.shape[1], size[1] / mask.shape[0], 1.0])
-    return Annotation(crop.box, keypoints * scale, whole, score)
+    height, width = crop.rgb.shape[:2]
+    return Annotation(crop.box, keypoints * np.array([crop.box.width / width, crop.box.height / height, 1.0]), score)
 
 
 def _box_by_ink(drawing: Drawing, box: Box, stopwatch: Stopwatch) -> Box:

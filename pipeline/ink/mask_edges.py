@@ -90,7 +90,7 @@ def _ink(rgb: Bytes, near: Bools) -> Bools:
     beside = _ground_beside(rgb, ~near)
     if beside is None:
         return np.zeros(near.shape, bool)
-    difference = _largest_channel(cv2.absdiff(rgb.astype(np.float32), beside.color))
+    difference = _largest_channel(np.asarray(cv2.absdiff(rgb.astype(np.float32), beside.color), np.float32))
     return np.asarray(difference > np.maximum(np.float32(LEAST_CONTRAST), np.float32(NOISE_FACTOR) * beside.noise))
 
 

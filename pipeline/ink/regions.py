@@ -109,7 +109,7 @@ def dilated(mask: Bools, radius: int) -> Bools:
     grown = np.zeros((height + 2 * radius, mask.shape[1]), np.uint8)
     widths = disc(radius).sum(axis=1)
     for width in np.unique(widths).tolist():
-        row = cv2.dilate(shape, np.ones((1, width), np.uint8))
+        row = np.asarray(cv2.dilate(shape, np.ones((1, width), np.uint8)), np.uint8)
         for down in np.flatnonzero(widths == width).tolist():
             grown[down : down + height] |= row
     return grown[radius : radius + height].astype(bool)

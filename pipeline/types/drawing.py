@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from pipeline.types.arrays import Bools, Bytes, Floats, Singles, checked
+from pipeline.types.arrays import Bytes, Floats, Singles, checked
 from pipeline.types.character import Character
 from pipeline.types.turns import Turn
 
@@ -146,23 +146,20 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """One figure found in a drawing: its box, its mask and its keypoints.
+    """One figure found in a drawing: its box and its keypoints. Its mask is the character's.
 
     Attributes:
         box: image px of the drawing, whole numbers, inside the image.
-        keypoints: (17, 3) float64: x, y in px of the crop, score 0..1; order of KEYPOINT_NAMES.
-        mask: (h, w) bool, the figure in the crop.
+        keypoints: (17, 3) float64: x, y in px of the box, score 0..1; order of KEYPOINT_NAMES.
         detection_score: 0..1.
     """
 
     box: Box
     keypoints: Floats
-    mask: Bools
     detection_score: float
 
     def __post_init__(self) -> None:
         checked("Annotation.keypoints", self.keypoints, (len(KEYPOINT_NAMES), 3), np.float64)
-        checked("Annotation.mask", self.mask, (round(self.box.height), round(self.box.width)), np.bool_)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def test_a_box_that_cuts_both_hands_grows_until_they_are_inside():
     whole = annotated(Sheet("outlined").drawing, Sheet("outlined"), stopwatch=Laps())[0]
     sheet = Sheet("outlined", boxes_cut=0.16)
     (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
-    assert abs(int(figure.annotation.mask.sum()) - int(whole.annotation.mask.sum())) < 0.02 * whole.annotation.mask.sum()
+    assert abs(int(figure.character.mask.sum()) - int(whole.character.mask.sum())) < 0.02 * whole.character.mask.sum()
 
 
 def test_a_large_drawing_is_seen_small_by_the_detector_and_cut_out_at_a_sensible_size():
@@ -156,7 +156,6 @@ def test_a_large_drawing_is_seen_small_by_the_detector_and_cut_out_at_a_sensible
     assert max(sheet.asked[0]) == 1000
     assert max(figure.character.mask.shape) == 1000
     box = figure.annotation.box
-    assert figure.annotation.mask.shape == (box.height, box.width)
     assert abs(box.height - 4 * 400) < 200
 
 
@@ -185,15 +184,15 @@ def test_a_pose_estimator_that_refuses_leaves_it_to_the_outline():
 def test_models_mask_decides_where_it_is_sent():
     sheet = Sheet("outlined", "crayon")
     left, right = (int(edge) for edge in (sheet.boxes[0].left, sheet.boxes[0].right))
-    plain = annotated(sheet.drawing, sheet, stopwatch=Laps())[0].annotation
+    plain = annotated(sheet.drawing, sheet, stopwatch=Laps())[0].character.mask
     sheet.pose_mask = np.ones((20, 20), np.float32)
     sheet.pose_mask[:, :10] = 0.0
     laps = Laps()
     (figure,) = annotated(sheet.drawing, sheet, stopwatch=laps)
     middle = round(figure.annotation.box.left + figure.annotation.box.width / 2)
     assert left < middle < right
-    assert not figure.annotation.mask[:, : round(0.4 * figure.annotation.box.width)].any()
-    assert plain.mask[:, : round(0.4 * plain.box.width)].any()
+    assert not figure.character.mask[:, : round(0.4 * figure.annotation.box.width)].any()
+    assert plain[:, : round(0.4 * plain.shape[1])].any()
 
 
 def test_detectors_mask_decides_where_the_pose_model_sends_none():
@@ -206,8 +205,8 @@ def test_detectors_mask_decides_where_the_pose_model_sends_none():
     assert laps.stages == ["detect", "pose", "segment", "rig"]
     seen = figure.annotation.box
     beyond = int(sheet.boxes[0].left + 0.3 * sheet.boxes[0].width - seen.left)
-    assert not figure.annotation.mask[:, :beyond].any()
-    assert figure.annotation.mask.any()
+    assert not figure.character.mask[:, :beyond].any()
+    assert figure.character.mask.any()
 
 
 def test_box_grows_where_the_models_mask_leads_out_of_it():

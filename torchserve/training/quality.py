@@ -44,7 +44,9 @@ def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
     joints, limbs = found.annotation.keypoints[5:, :2] + (box.left, box.top), label.keypoints[5:]
     apart = np.linalg.norm(joints - limbs[:, :2], axis=1)[limbs[:, 2] == 2]
     whole = np.zeros(label.mask.shape, bool)
-    whole[int(box.top) : int(box.bottom), int(box.left) : int(box.right)] = found.annotation.mask
+    size = (round(box.width), round(box.height))
+    found_mask = cv2.resize(found.character.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+    whole[int(box.top) : int(box.bottom), int(box.left) : int(box.right)] = found_mask
     band = 2 * max(3, round(0.015 * longer)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (band, band))
     mask = label.mask.astype(np.uint8)
