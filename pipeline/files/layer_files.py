@@ -28,6 +28,7 @@ OPAQUE = 128
 UNKNOWN_SHARE = 0.01
 """Share of the figure above which pixels without a label's color are reported."""
 
+_HINT = "without this file, layers are derived from mask and joints"
 _OWN_PIXELS, _OWN_FIGURE = "doodled-pixels", "doodled-figure"
 
 
@@ -46,18 +47,18 @@ def read_layer_labels(path: Path, mask: Bools, config: CharacterConfig) -> tuple
     try:
         rgba, texts = read_rgba_with_texts(path)
     except FileProblems as error:
-        raise CharacterError("; ".join(error.problems), path=error.path) from error
+        raise CharacterError("; ".join(error.problems), path=error.path, hint=_HINT) from error
     (height, width), found = mask.shape, rgba.shape[:2]
     if found != (height, width):
         sizes = f"{LAYERS_NAME} is {found[1]} x {found[0]} px, but {MASK_NAME} is {width} x {height}: expected the same size"
-        raise CharacterError(sizes, path=path.parent)
+        raise CharacterError(sizes, path=path.parent, hint=_HINT)
     labels = _labels_by_color(rgba)
     if texts.get(_OWN_PIXELS) == _pixels_digest(labels) and texts.get(_OWN_FIGURE) != _figure_digest(mask, config):
         return None, ()
     unknown = mask & (labels == LayerLabel.NONE)
     if unknown.sum() == mask.sum():
         names = ", ".join(f"{label.name.lower().replace('_', ' ')} {LAYER_COLORS[label]}" for label in list(LayerLabel)[1:])
-        raise CharacterError(f"{LAYERS_NAME} has no label's color inside the figure: expected {names}", path=path.parent)
+        raise CharacterError(f"{LAYERS_NAME} has no label's color inside the figure: expected {names}", path=path.parent, hint=_HINT)
     notes: tuple[str, ...] = ()
     if unknown.sum() > UNKNOWN_SHARE * mask.sum():
         notes = (f"{int(unknown.sum())} px of the figure have none of the colors of {LAYERS_NAME}; they belong to the layer beside them",)
