@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import NoFigureFound, PredictionRefused
+from pipeline.ink.reduction import reduced
 from pipeline.ports import Predictor, Stopwatch
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.stages.detect import (
@@ -260,6 +261,4 @@ def _at_most(picture: Bytes, side: int) -> Bytes:
     scale = side / max(height, width)
     if scale >= 1:
         return np.ascontiguousarray(picture)
-    return np.asarray(
-        cv2.resize(picture, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA), np.uint8
-    )
+    return reduced(picture, (max(1, round(width * scale)), max(1, round(height * scale))))

@@ -27,6 +27,7 @@ from pipeline.ink.figure_parts import (
 from pipeline.ink.ground import without_ground, without_strips_at_the_border
 from pipeline.ink.mask_edges import BAND_SHARE, FIGURE, sharp_mask
 from pipeline.ink.paper import Contrast, contrast
+from pipeline.ink.reduction import reduced
 from pipeline.ink.regions import border_contact, dilated, eroded, filled, hysteresis, perimeters, regions_of
 from pipeline.ink.ruling import rulings, without_lines
 from pipeline.mesh.outline import bridged
@@ -120,9 +121,9 @@ def _check_keypoints(keypoints: Floats | None) -> None:
         raise ShapeError("keypoints", expected="(17, 3)", actual=str(keypoints.shape))
 
 
-def _scaled(keypoints: Floats | None, shape: tuple[int, ...], reduced: tuple[int, ...]) -> Floats | None:
+def _scaled(keypoints: Floats | None, shape: tuple[int, ...], small: tuple[int, ...]) -> Floats | None:
     """Keypoints of a crop in its reduced version."""
-    return None if keypoints is None else keypoints * np.array([reduced[1] / shape[1], reduced[0] / shape[0], 1.0])
+    return None if keypoints is None else keypoints * np.array([small[1] / shape[1], small[0] / shape[0], 1.0])
 
 
 def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
@@ -214,8 +215,7 @@ def _reduced(rgb: Bytes, side: int) -> Bytes:
     scale = side / max(height, width)
     if scale >= 1:
         return rgb
-    size = (max(SMALLEST_SIDE, round(width * scale)), max(SMALLEST_SIDE, round(height * scale)))
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return reduced(rgb, (max(SMALLEST_SIDE, round(width * scale)), max(SMALLEST_SIDE, round(height * scale))))
 
 
 def _enlarged(mask: Bools, shape: tuple[int, int]) -> Bools:
