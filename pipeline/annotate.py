@@ -163,7 +163,7 @@ def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, s
     with stopwatch.lap("rig"):
         rigged = rigging(pose.keypoints, mask)
         character = Character(crop.rgba(), mask, rigged.rig, name, refusal + rigged.repairs)
-        character = replace(character, layer_labels=derived_labels(character))
+        character = replace(character, layer_labels=derived_labels(character, pose.parts))
     annotation = _annotation(crop, pose.keypoints, chosen.detection.score)
     found = evidence(chosen.detection.score, pose.keypoints, mask, pose.mask)
     return AnnotatedFigure(annotation, character, trusted(found, refusal + rigged.quality.reasons, pose.keypoints))

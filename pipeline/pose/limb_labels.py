@@ -33,9 +33,13 @@ def layer_limbs(character: Character) -> tuple[LimbRegion, ...]:
     return touching_limbs(character) if character.layer_labels is None else labeled_limbs(character, character.layer_labels)
 
 
-def derived_labels(character: Character) -> Bytes | None:
-    """The `LayerLabel` of each pixel, (h, w) uint8, by rig and mask alone; None for a figure that stays in one layer."""
-    regions = touching_limbs(character)
+def derived_labels(character: Character, parts: Bytes | None = None) -> Bytes | None:
+    """The `LayerLabel` of each pixel, (h, w) uint8; None for a figure that stays in one layer.
+
+    Args:
+        parts: as in `touching_limbs`; without them, rig, mask and drawn lines decide.
+    """
+    regions = touching_limbs(character, parts)
     if not regions:
         return None
     labels = np.where(character.mask, np.uint8(LayerLabel.BODY), np.uint8(LayerLabel.NONE))

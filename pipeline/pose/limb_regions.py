@@ -17,9 +17,11 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from pipeline.ink.regions import dilated
 from pipeline.mesh.depth import depth_inside
 from pipeline.pose.hems import hem_row, widens
 from pipeline.pose.limb_measures import Limb, LimbJoints, contact_length, half_width, is_attached, over_body, stroke, touches_other_leg
+from pipeline.pose.part_evidence import PartEvidence, part_evidence
 from pipeline.types import Bools, Bytes, Character, Floats
 
 WORKING_SIDE_PX = 512
@@ -39,6 +41,9 @@ END_REACH = 3.0
 
 ROOT_SHARE = 0.3
 """The first part of a limb may be under the body's outline; its marker begins behind it."""
+
+BORDER_WIDTH = 0.35
+"""The border of a body part is so uncertain, in half widths of a limb."""
 
 WHOLE_SHARE = 0.9
 """A limb of which less is in one piece was not understood, and stays with the body."""
@@ -88,15 +93,20 @@ def joint_pixels(character: Character) -> Floats:
     return np.asarray(np.stack([character.rig.rest[:, 0], 1.0 - character.rig.rest[:, 1]], axis=1) * side, np.float64)
 
 
-def touching_limbs(character: Character) -> tuple[LimbRegion, ...]:
-    """The limbs that touch the rest of the figure beyond their roots, each with its pixels: legs first, then arms."""
+def touching_limbs(character: Character, parts: Bytes | None = None) -> tuple[LimbRegion, ...]:
+    """The limbs that touch the rest of the figure beyond their roots, each with its pixels: legs first, then arms.
+
+    Args:
+        parts: (h', w') uint8, the `BodyPart` of each cell, stretched over the character's image, if a model named them.
+    """
     mask, scale = _reduced(character.mask)
     rgb = np.asarray(cv2.resize(character.rgba[..., :3], mask.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     joints = joint_pixels(character) * scale
     limbs = _candidates(*_legs_and_arms(character.rig.joint_names, joints, mask), mask)
     if not limbs:
         return ()
-    areas = zip(limbs, _areas(rgb, mask, joints, limbs), strict=True)
+    evidence = None if parts is None else part_evidence(parts, limbs, character.rig.joint_names, mask)
+    areas = zip(limbs, _areas(rgb, mask, joints, limbs, evidence), strict=True)
     return limb_regions(
         character, {limb.joints: _enlarged(area, mask, character.mask) for limb, area in areas if _is_understood(limb, area, mask)}
     )
@@ -174,12 +184,23 @@ def _enlarged(area: Bools, mask: Bools, whole: Bools) -> Bools:
     return np.asarray(whole & (own > other), np.bool_)
 
 
-def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb]) -> list[Bools]:
-    """The pixels of each limb, by one watershed from the bones of all limbs and from what is far from all of them."""
+def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence: PartEvidence | None) -> list[Bools]:
+    """The pixels of each limb, by one watershed from the bones of all limbs and from what is far from all of them.
+
+    Body parts that a model named begin the flood, too, but for their borders, which a model draws coarsely.
+    """
     limb_markers = [stroke(mask.shape, limb.visible(begin=ROOT_SHARE), MARKER_WIDTH * limb.half_width) & mask for limb in limbs]
     near = np.any([_surroundings(limb, mask.shape) for limb in limbs], axis=0)
     trunk = _trunk(joints, limbs, mask)
     body = (mask & ~near) | trunk
+    if evidence is not None:
+        named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
+        limb_markers = [
+            (marker & area) | inner if area.any() else marker
+            for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
+        ]
+        near |= np.any(evidence.limbs, axis=0)
+        body = (mask & ~near) | _inside(evidence.body, min(limb.half_width for limb in limbs))
     for limb in limbs:
         if limb.hem:
             cover = round(limb.hem - limb.half_width)
@@ -195,6 +216,11 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb]) -> list[B
     label = np.where(mask, label[nearest[0], nearest[1]], 0)
     areas = [(label == number) & _pieces_with(label == number, marker) for number, marker in enumerate(limb_markers, start=3)]
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
+
+
+def _inside(area: Bools, half_width_px: float) -> Bools:
+    """An area without its border."""
+    return ~dilated(~area, max(1, round(BORDER_WIDTH * half_width_px)))
 
 
 def _surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:

@@ -20,9 +20,10 @@ from pipeline.pose.hems import hem_row
 from pipeline.pose.limb_regions import LEG, joint_pixels, limbs_of, touching_limbs
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import figure_of
-from pipeline.types import Actor, Bools, Character, LayerMode, Scene, View
+from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, LayerMode, Scene, View
 
 SIDE = 400
+RIGHT_ARM = (BodyPart.RIGHT_UPPER_ARM, BodyPart.RIGHT_LOWER_ARM)
 PAPER, INK, SKIN, SHIRT, TROUSERS = (250, 248, 240), (20, 20, 20), (250, 210, 180), (200, 50, 50), (40, 70, 170)
 TRUNK = ("root", "hip", "torso", "neck", "right_shoulder", "left_shoulder", "right_hip", "left_hip")
 
@@ -208,6 +209,46 @@ def test_no_layer_has_a_hole_that_the_figure_lacks(arms: str, legs: str) -> None
 def _mask_and_legs(character: Character) -> tuple[Bools, np.ndarray]:
     joints = joint_pixels(character)
     return character.mask, np.stack([joints[[leg.root, leg.middle, leg.end]] for leg in limbs_of(character.rig.joint_names, LEG)])
+
+
+def named_parts(character: Character) -> Bytes:
+    """The body parts of `drawn_person`, arms in front of everything, as coarse as a model names them."""
+    parts = np.where(character.mask, np.uint8(BodyPart.TRUNK), np.uint8(BodyPart.NONE))
+    at = joint_pixels(character)
+    index = character.rig.joint_names.index
+    for side, (upper, lower) in (
+        ("right", (BodyPart.RIGHT_UPPER_ARM, BodyPart.RIGHT_LOWER_ARM)),
+        ("left", (BodyPart.LEFT_UPPER_ARM, BodyPart.LEFT_LOWER_ARM)),
+    ):
+        shoulder, elbow, hand = (np.rint(at[index(f"{side}_{joint}")]).astype(int).tolist() for joint in ("shoulder", "elbow", "hand"))
+        cv2.line(parts, shoulder, elbow, int(upper), 24)
+        cv2.line(parts, elbow, hand, int(lower), 24)
+    parts[~character.mask] = BodyPart.NONE
+    return np.ascontiguousarray(parts[::4, ::4])
+
+
+def test_named_parts_show_where_an_arm_ends() -> None:
+    character = drawn_person()
+    truth = np.isin(cv2.resize(named_parts(character), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST), RIGHT_ARM)
+    named, alone = touching_limbs(character, named_parts(character))[0], touching_limbs(character)[0]
+    shirt = np.all(character.rgba[..., :3] == SHIRT, axis=2) & ~truth
+    assert overlap(named.area, truth) > max(0.75, overlap(alone.area, truth))
+    assert (named.area & shirt).sum() < 0.002 * shirt.sum()
+
+
+def test_parts_are_not_believed_where_joints_contradict_them() -> None:
+    character = drawn_person()
+    without_arms = np.where(named_parts(character) > 0, np.uint8(BodyPart.TRUNK), np.uint8(BodyPart.NONE))
+    regions = touching_limbs(character, without_arms)
+    assert [overlap(one.area, other.area) > 0.8 for one, other in zip(regions, touching_limbs(character), strict=True)] == [True, True]
+
+
+def test_parts_with_right_and_left_exchanged_are_understood() -> None:
+    character = drawn_person()
+    exchanged = np.array(MIRRORED_PARTS, np.uint8)[named_parts(character)]
+    for one, other in zip(touching_limbs(character, exchanged), touching_limbs(character, named_parts(character)), strict=True):
+        assert one.joints == other.joints
+        assert overlap(one.area, other.area) > 0.99
 
 
 def test_rig_with_other_joint_names_stays_whole() -> None:

@@ -1,0 +1,66 @@
+"""Body parts that a pose model names, as evidence of which pixels belong to a limb.
+
+Areas are (h, w) bool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+
+from pipeline.pose.limb_measures import Limb, stroke
+from pipeline.types import MIRRORED_PARTS, BodyPart, Bools, Bytes
+
+AGREEMENT = 0.3
+"""Parts are believed if so much of a limb's bones is on them; elsewhere the joints are wrong, or the parts are."""
+
+_PARTS_OF_MIDDLE = MappingProxyType(
+    {
+        "right_elbow": (BodyPart.RIGHT_UPPER_ARM, BodyPart.RIGHT_LOWER_ARM, BodyPart.RIGHT_HAND),
+        "left_elbow": (BodyPart.LEFT_UPPER_ARM, BodyPart.LEFT_LOWER_ARM, BodyPart.LEFT_HAND),
+        "right_knee": (BodyPart.RIGHT_THIGH, BodyPart.RIGHT_SHANK, BodyPart.RIGHT_FOOT),
+        "left_knee": (BodyPart.LEFT_THIGH, BodyPart.LEFT_SHANK, BodyPart.LEFT_FOOT),
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PartEvidence:
+    """What named body parts say about the pixels of a figure.
+
+    Attributes:
+        limbs: the area of each limb; empty where joints and parts disagree.
+        body: what belongs to none of the limbs.
+    """
+
+    limbs: tuple[Bools, ...]
+    body: Bools
+
+
+def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...], mask: Bools) -> PartEvidence:
+    """Evidence of body parts about limbs.
+
+    Args:
+        parts: (h', w') uint8, the `BodyPart` of each cell, stretched over the mask.
+    """
+    seen = np.where(mask, cv2.resize(parts, mask.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8(BodyPart.NONE))
+    bones = [stroke(mask.shape, limb.visible(), 1.0) & mask for limb in limbs]
+    names = [_PARTS_OF_MIDDLE[joint_names[limb.joints.middle]] for limb in limbs]
+    straight, mirrored = (_areas(seen, names, is_mirrored=is_mirrored) for is_mirrored in (False, True))
+    areas = mirrored if _agreement(mirrored, bones) > _agreement(straight, bones) else straight
+    believed = [area & (float(area[bone].mean()) >= AGREEMENT if bone.any() else False) for area, bone in zip(areas, bones, strict=True)]
+    return PartEvidence(tuple(believed), (seen != BodyPart.NONE) & ~np.any(areas, axis=0))
+
+
+def _areas(seen: Bytes, names: Sequence[tuple[BodyPart, ...]], *, is_mirrored: bool) -> list[Bools]:
+    """The areas of the named parts; of the other side's parts where a model takes right for left."""
+    wanted = [[MIRRORED_PARTS[part] for part in parts] if is_mirrored else list(parts) for parts in names]
+    return [np.isin(seen, parts) for parts in wanted]
+
+
+def _agreement(areas: list[Bools], bones: list[Bools]) -> int:
+    return sum(int((area & bone).sum()) for area, bone in zip(areas, bones, strict=True))
