@@ -21,6 +21,7 @@ from pipeline.stages.detect import (
     LEAST_PART_SCORE,
     Chosen,
     chosen_boxes,
+    cut_off_note,
     grown,
     moved_from_part,
     overlapping_parts,
@@ -166,7 +167,8 @@ def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, s
         character = replace(character, layer_labels=derived_labels(character, pose.parts))
     annotation = _annotation(crop, pose.keypoints, chosen.detection.score)
     found = evidence(chosen.detection.score, pose.keypoints, mask, pose.mask)
-    return AnnotatedFigure(annotation, character, trusted(found, refusal + rigged.quality.reasons, pose.keypoints))
+    reasons = refusal + rigged.quality.reasons + cut_off_note(mask, crop.box, drawing.rgb.shape[1], drawing.rgb.shape[0])
+    return AnnotatedFigure(annotation, character, trusted(found, reasons, pose.keypoints))
 
 
 def _cut_out(drawing: Drawing, chosen: Chosen, predictor: Predictor, stopwatch: Stopwatch) -> tuple[_Crop, Pose, Bools, tuple[str, ...]]:

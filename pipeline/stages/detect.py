@@ -35,6 +35,9 @@ LEAST_SIDE_PX = 12
 
 TOUCH_PX = 2
 
+CUT_SHARE = 0.2
+"""A figure that runs along an edge of the image for this share of its longer side is cut off there: feet and hands touch it for a tenth."""
+
 PART_SHARE = 0.6
 """Parts overlap by a fifth of the image, so that a figure of that size is whole in one of them."""
 
@@ -120,6 +123,24 @@ def touched_sides(mask: Bools) -> Sides:
         right=bool(mask[:, -TOUCH_PX:].any()),
         bottom=bool(mask[-TOUCH_PX:].any()),
     )
+
+
+def cut_off_note(mask: Bools, box: Box, width: int, height: int) -> tuple[str, ...]:
+    """What to report about a figure, a mask (h, w) in a box, that the edges of its image cut off; nothing if it is whole."""
+    rims: dict[str, tuple[Bools, bool]] = {
+        "left": (mask[:, :TOUCH_PX].any(axis=1), box.left <= 0),
+        "top": (mask[:TOUCH_PX].any(axis=0), box.top <= 0),
+        "right": (mask[:, -TOUCH_PX:].any(axis=1), box.right >= width),
+        "bottom": (mask[-TOUCH_PX:].any(axis=0), box.bottom >= height),
+    }
+    cut = [side for side, (rim, is_edge) in rims.items() if is_edge and _longest_run(rim) >= CUT_SHARE * max(mask.shape)]
+    return (f"the image cuts the figure off ({', '.join(cut)}): what is missing can't move",) if cut else ()
+
+
+def _longest_run(rim: Bools) -> int:
+    """The greatest number of pixels in a row that are set."""
+    steps = np.flatnonzero(np.diff(rim.astype(np.int8), prepend=0, append=0))
+    return int((steps[1::2] - steps[::2]).max(initial=0))
 
 
 def grown(box: Box, touched: Sides, width: int, height: int) -> Box:

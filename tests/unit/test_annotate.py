@@ -235,6 +235,28 @@ def test_an_empty_box_is_no_figure():
     assert caught.value.best_score == 0.9
 
 
+def test_figure_that_the_image_cuts_in_half_is_reported():
+    sheet = Sheet("crayon")
+    whole = annotated(sheet.drawing, sheet, stopwatch=Laps())[0]
+    sheet.pose_mask = np.zeros((20, 20), np.float32)
+    sheet.pose_mask[2:18, :14] = 1.0
+    middle = round((sheet.boxes[0].left + sheet.boxes[0].right) / 2)
+    sheet.rgb = sheet.rgb[:, middle:].copy()
+    sheet.boxes = [Box(0.0, sheet.boxes[0].top, sheet.boxes[0].right - middle, sheet.boxes[0].bottom)]
+    half = annotated(sheet.drawing, sheet, stopwatch=Laps())[0]
+    assert "the image cuts the figure off (left): what is missing can't move" in half.quality.reasons
+    assert not [reason for reason in whole.quality.reasons if "cuts" in reason]
+
+
+def test_figure_whose_feet_touch_the_edge_of_the_image_is_whole():
+    sheet = Sheet("crayon")
+    bottom = round(sheet.boxes[0].bottom)
+    sheet.rgb = sheet.rgb[:bottom].copy()
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert figure.character.mask[-2:].any()
+    assert not [reason for reason in figure.quality.reasons if "cuts" in reason]
+
+
 def test_a_ground_line_that_leads_on_for_ever_does_not_widen_the_box():
     sheet = Sheet("crayon")
     y = int(sheet.boxes[0].bottom) - 3
