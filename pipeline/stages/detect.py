@@ -127,19 +127,19 @@ def touched_sides(mask: Bools) -> Sides:
 
 def cut_off_note(mask: Bools, box: Box, width: int, height: int) -> tuple[str, ...]:
     """What to report about a figure, a mask (h, w) in a box, that the edges of its image cut off; nothing if it is whole."""
-    rims: dict[str, tuple[Bools, bool]] = {
-        "left": (mask[:, :TOUCH_PX].any(axis=1), box.left <= 0),
-        "top": (mask[:TOUCH_PX].any(axis=0), box.top <= 0),
-        "right": (mask[:, -TOUCH_PX:].any(axis=1), box.right >= width),
-        "bottom": (mask[-TOUCH_PX:].any(axis=0), box.bottom >= height),
+    rims = {
+        "left": (mask[:, :TOUCH_PX], box.left <= 0),
+        "top": (mask[:TOUCH_PX].T, box.top <= 0),
+        "right": (mask[:, -TOUCH_PX:], box.right >= width),
+        "bottom": (mask[-TOUCH_PX:].T, box.bottom >= height),
     }
     cut = [side for side, (rim, is_edge) in rims.items() if is_edge and _longest_run(rim) >= CUT_SHARE * max(mask.shape)]
     return (f"the image cuts the figure off ({', '.join(cut)}): what is missing can't move",) if cut else ()
 
 
 def _longest_run(rim: Bools) -> int:
-    """The greatest number of pixels in a row that are set."""
-    steps = np.flatnonzero(np.diff(rim.astype(np.int8), prepend=0, append=0))
+    """The greatest number of neighboring rows of a mask (n, TOUCH_PX) that are not empty."""
+    steps = np.flatnonzero(np.diff(rim.any(axis=1).astype(np.int8), prepend=0, append=0))
     return int((steps[1::2] - steps[::2]).max(initial=0))
 
 
