@@ -1,4 +1,4 @@
-"""Hems of skirts, dresses and coats: where legs come out from under them.
+"""Skirts, dresses, coats and gowns: what covers the legs, and the hem from under which they come out.
 
 Positions are image px (x, y); masks are (h, w) bool.
 """
@@ -24,6 +24,8 @@ HIGHEST, LOWEST = 0.2, 0.95
 CLOSED_SHARE = 0.85
 """Share of the rows between hips and hem without a gap between the legs."""
 
+LEAST_ROWS = 8
+
 
 def hem_row(mask: Bools, chains: Floats) -> int | None:
     """The first row below the hem of what covers both legs; None for trousers and bare legs. Assumes an upright figure.
@@ -31,14 +33,11 @@ def hem_row(mask: Bools, chains: Floats) -> int | None:
     Args:
         chains: (2, 3, 2) hip, knee and foot of both legs, image px.
     """
-    hips, feet = float(chains[:, 0, 1].mean()), float(chains[:, 2, 1].min())
-    rows = np.arange(max(0, int(hips)), min(mask.shape[0], int(feet)))
+    rows = _rows(mask, chains)
     window = max(3, round(WINDOW_OF_LEGS * len(rows)))
-    if len(rows) < 6 * window:
+    if len(rows) < max(LEAST_ROWS, 6 * window):
         return None
-    runs = np.array([[_run(mask[row], _column_at(chain, row)) for chain in chains] for row in rows])
-    is_joined = (runs[:, 0] == runs[:, 1]).all(axis=1) & (runs[:, 0, 1] > runs[:, 0, 0])
-    widths = np.where(is_joined, runs[:, 0, 1] - runs[:, 0, 0], (runs[..., 1] - runs[..., 0]).sum(axis=1)).astype(np.float64)
+    widths, is_joined = _widths(mask, chains, rows)
     for place in range(int(LOWEST * len(rows)) - window, max(window, int(HIGHEST * len(rows))), -1):
         above, below = np.median(widths[place - window : place]), np.median(widths[place : place + window])
         if 0.0 < below <= NARROWER * above and is_joined[place - window : place].all():
@@ -47,17 +46,30 @@ def hem_row(mask: Bools, chains: Floats) -> int | None:
     return None
 
 
-def widens(mask: Bools, chains: Floats) -> bool:
-    """Whether a figure widens below its hips without a gap between its legs, as in a gown. Assumes an upright figure.
+def is_gown(mask: Bools, chains: Floats) -> bool:
+    """Whether a figure widens below its hips and shows no gap between its legs down to the feet. Assumes an upright figure.
 
     Args:
         chains: (2, 3, 2) hip, knee and foot of both legs, image px.
     """
-    hips, knees = chains[:, 0].mean(axis=0), chains[:, 1].mean(axis=0)
-    points = [hips + share * (knees - hips) for share in (0.0, 0.5, 0.75, 1.0)]
-    runs = [_run(mask[int(np.clip(y, 0, mask.shape[0] - 1))], x) for x, y in points]
-    widths = [int(last - first) for first, last in runs]
-    return max(widths[1:]) > FLARE * widths[0] > 0.0
+    rows = _rows(mask, chains)
+    if len(rows) < LEAST_ROWS:
+        return False
+    widths, is_joined = _widths(mask, chains, rows)
+    return bool(is_joined.mean() >= CLOSED_SHARE and np.median(widths[len(rows) // 2 :]) > FLARE * widths[0])
+
+
+def _rows(mask: Bools, chains: Floats) -> Ints:
+    """Rows of the image from the hips to the higher foot."""
+    return np.arange(max(0, int(chains[:, 0, 1].mean())), min(mask.shape[0], int(chains[:, 2, 1].min())), dtype=np.int32)
+
+
+def _widths(mask: Bools, chains: Floats, rows: Ints) -> tuple[Floats, Bools]:
+    """Width in px of both legs, or of what covers them, and whether there is no gap between them, (N,) each."""
+    runs = np.array([[_run(mask[row], _column_at(chain, row)) for chain in chains] for row in rows])
+    is_joined = (runs[:, 0] == runs[:, 1]).all(axis=1) & (runs[:, 0, 1] > runs[:, 0, 0])
+    widths = np.where(is_joined, runs[:, 0, 1] - runs[:, 0, 0], (runs[..., 1] - runs[..., 0]).sum(axis=1))
+    return widths.astype(np.float64), np.asarray(is_joined, np.bool_)
 
 
 def _column_at(chain: Floats, row: int) -> float:

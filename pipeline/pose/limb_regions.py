@@ -19,7 +19,7 @@ from scipy import ndimage
 
 from pipeline.ink.regions import dilated
 from pipeline.mesh.depth import depth_inside
-from pipeline.pose.hems import hem_row, widens
+from pipeline.pose.hems import hem_row, is_gown
 from pipeline.pose.limb_measures import Limb, LimbJoints, contact_length, half_width, is_attached, over_body, stroke, touches_other_leg
 from pipeline.pose.part_evidence import PartEvidence, part_evidence
 from pipeline.types import Bools, Bytes, Character, Floats
@@ -112,6 +112,16 @@ def touching_limbs(character: Character, parts: Bytes | None = None) -> tuple[Li
     )
 
 
+def gown_joints(character: Character) -> tuple[int, ...]:
+    """Knees and feet that a gown covers down to the ground; none for other figures."""
+    legs = limbs_of(character.rig.joint_names, LEG)
+    mask, scale = _reduced(character.mask)
+    joints = joint_pixels(character) * scale
+    if len(legs) < 2 or not is_gown(mask, joints[[[leg.root, leg.middle, leg.end] for leg in legs]]):
+        return ()
+    return tuple(joint for leg in legs for joint in (leg.middle, leg.end))
+
+
 def limb_regions(character: Character, areas: Mapping[LimbJoints, Bools]) -> tuple[LimbRegion, ...]:
     """The regions of limbs whose pixels, (h, w) bool inside the character's mask, are known: legs first, then arms."""
     if not areas:
@@ -157,7 +167,7 @@ def _legs_and_arms(names: tuple[str, ...], joints: Floats, mask: Bools) -> tuple
 
 def _candidates(legs: list[Limb], arms: list[Limb], mask: Bools) -> list[Limb]:
     """The limbs that seem to touch something: both legs under a hem, or those that touch each other; and arms."""
-    if len(legs) == 2 and not legs[0].hem and widens(mask, np.stack([leg.points for leg in legs])):
+    if len(legs) == 2 and not legs[0].hem and is_gown(mask, np.stack([leg.points for leg in legs])):
         legs = []
     return [leg for leg in legs if leg.hem or touches_other_leg(leg, mask)] + [arm for arm in arms if is_attached(arm, mask)]
 

@@ -7,6 +7,8 @@ an arm that crosses it, and the legs under a skirt. A figure whose limbs are fre
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from scipy import ndimage
@@ -14,7 +16,7 @@ from scipy import ndimage
 from pipeline.ink.regions import dilated, eroded, filled
 from pipeline.pose.limb_labels import layer_limbs
 from pipeline.pose.limb_measures import stroke
-from pipeline.pose.limb_regions import LimbRegion, joint_pixels
+from pipeline.pose.limb_regions import LimbRegion, gown_joints, joint_pixels
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, Floats
 
 ROOT_OF_LIMB = 0.9
@@ -43,19 +45,16 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     """Layers of a character: the body first, then each limb that touches it. A single layer if no limb does."""
     (whole,) = whole_character(character)
     limbs = layer_limbs(character)
+    held = {joint for limb in limbs for joint in (limb.joints.middle, limb.joints.end)}
+    loose = held | set(gown_joints(character))  # a gown hangs from the hips: knees would bulge it
+    pins, bones = (tuple(joint for joint in joints if joint not in loose) for joints in (whole.pins, whole.bones))
     if not limbs:
-        return (whole,)
+        return (replace(whole, pins=pins, bones=bones),)
     lines = _drawn_lines(whole.rgb, character.mask)
     points = joint_pixels(character)
     body = character.mask & ~np.any([limb.area for limb in limbs], axis=0)
     mask, hidden = _body_mask(limbs, character.mask, points, lines, body)
-    held = {joint for limb in limbs for joint in (limb.joints.middle, limb.joints.end)}
-    rest = CharacterLayer(
-        mask,
-        _completed(whole.rgb, hidden, body, lines),
-        tuple(joint for joint in whole.pins if joint not in held),
-        tuple(joint for joint in whole.bones if joint not in held),
-    )
+    rest = CharacterLayer(mask, _completed(whole.rgb, hidden, body, lines), pins, bones)
     first_bones = [points[[limb.joints.root, limb.joints.middle]] for limb in limbs]
     return (rest, *(_limb_layer(limb, whole, bone, lines, body) for limb, bone in zip(limbs, first_bones, strict=True)))
 

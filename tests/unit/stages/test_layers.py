@@ -171,8 +171,19 @@ def test_legs_together_are_cut_apart() -> None:
     assert not (regions[0].area & regions[1].area).any()
 
 
-def test_gown_to_the_ground_is_not_cut() -> None:
-    assert len(character_layers(drawn_person(arms="free", legs="gown"))) == 1
+def test_gown_to_the_ground_is_not_cut_and_hangs_from_the_hips() -> None:
+    character = drawn_person(arms="free", legs="gown")
+    (gown,) = character_layers(character)
+    names = {character.rig.joint_names[pin] for pin in gown.pins}
+    assert {"right_hip", "left_hip", "right_hand"} <= names
+    assert not {"right_knee", "left_knee", "right_foot", "left_foot"} & names
+
+
+@pytest.mark.parametrize("legs", ["apart", "together", "skirt"])
+def test_legs_that_are_seen_keep_their_joints(legs: str) -> None:
+    character = drawn_person(arms="free", legs=legs)
+    pinned = {character.rig.joint_names[pin] for layer in character_layers(character) for pin in layer.pins}
+    assert {"right_knee", "left_knee", "right_foot", "left_foot"} <= pinned
 
 
 def test_legs_come_out_from_under_a_skirt() -> None:
