@@ -10,6 +10,9 @@ from pipeline.types import Bools, Floats
 DEEP_SHARE = 0.012
 """Well inside is so deep, in shares of the mask's longer side; where a limb is thinner, its middle is well inside."""
 
+NEAR_PX = 20
+"""A place inside is looked for so far away first, px."""
+
 
 def well_inside(mask: Bools) -> Bools:
     """(h, w) the part of a mask that is deep enough, or as deep as the mask is there; not empty if the mask is not."""
@@ -26,12 +29,22 @@ def moved_inside(points: Floats, good: Bools) -> Floats:
     cells = framed.astype(int)
     stays = good[cells[:, 1], cells[:, 0]] & (framed == points).all(axis=1)
     moved = points.astype(np.float64)
-    if not stays.all():
-        rows, columns = np.nonzero(good)
-        for number in np.flatnonzero(~stays):  # few: a distance transform of the whole mask takes longer
-            nearest = int(np.argmin((columns - cells[number, 0]) ** 2 + (rows - cells[number, 1]) ** 2))
-            moved[number] = columns[nearest] + 0.5, rows[nearest] + 0.5
+    for number in np.flatnonzero(~stays):
+        moved[number] = _nearest(good, *cells[number].tolist())
     return moved
+
+
+def _nearest(good: Bools, x: int, y: int) -> tuple[float, float]:
+    """The center of the pixel in `good` that is nearest to a pixel: looked for around it, farther and farther away."""
+    reach = NEAR_PX
+    while True:
+        left, top = max(0, x - reach), max(0, y - reach)
+        rows, columns = np.nonzero(good[top : y + reach + 1, left : x + reach + 1])
+        squares = (columns + left - x) ** 2 + (rows + top - y) ** 2
+        if squares.size and (squares.min() <= reach**2 or squares.size == np.count_nonzero(good)):
+            nearest = int(np.argmin(squares))
+            return left + columns[nearest] + 0.5, top + rows[nearest] + 0.5
+        reach *= 4
 
 
 def nudged_apart(point: Floats, away_from: Floats, good: Bools, *, least_px: float, towards: Floats) -> Floats:

@@ -75,6 +75,9 @@ class LimbTree:
 
     def cell(self, point: Floats) -> tuple[int, int]:
         """The reduced pixel (column, row) of the mask that is nearest to a point."""
+        x, y = (float(value) / self.px for value in point)
+        if 0 < x < self.mask.shape[1] and 0 < y < self.mask.shape[0] and self.mask[int(y), int(x)]:
+            return int(x), int(y)
         rows, columns = np.nonzero(self.mask)
         nearest = int(np.argmin((columns + 0.5 - point[0] / self.px) ** 2 + (rows + 0.5 - point[1] / self.px) ** 2))
         return int(columns[nearest]), int(rows[nearest])
@@ -122,18 +125,19 @@ def limb_tree(mask: Bools) -> LimbTree:
 
 def downhill(distance: Floats, start: tuple[int, int]) -> list[tuple[int, int]]:
     """The cells (x, y) from a start down to where a distance map (h, w) is 0, each step to the lowest neighbor."""
-    x, y = start
-    height, width = distance.shape
-    cells = [(x, y)]
-    while distance[y, x] > 0:
-        left, top = max(0, x - 1), max(0, y - 1)
-        around = distance[top : min(height, y + 2), left : min(width, x + 2)]
-        row, column = np.unravel_index(int(np.argmin(around)), around.shape)
-        if not around[row, column] < distance[y, x]:
+    width = distance.shape[1] + 2
+    framed = np.pad(distance, 1, constant_values=np.inf).ravel()
+    around = np.add.outer((-width, 0, width), (-1, 0, 1)).ravel()
+    here = (start[1] + 1) * width + start[0] + 1
+    cells = [here]
+    while framed[here] > 0:
+        near = here + around
+        there = int(near[framed[near].argmin()])
+        if not framed[there] < framed[here]:
             break
-        x, y = left + int(column), top + int(row)
-        cells.append((x, y))
-    return cells
+        here = there
+        cells.append(here)
+    return [(cell % width - 1, cell // width - 1) for cell in cells]
 
 
 def _reduced(mask: Bools) -> tuple[Bools, float]:

@@ -36,7 +36,7 @@ def working_copy(picture: Image.Image, working_side: int, *, bits: int | None = 
     scale = _scale(picture, bits)
     rows = max(1, _STRIP_PIXELS // picture.width // factor) * factor
     strips = [
-        _plain(picture.crop((0, top, picture.width, min(top + rows, picture.height))), scale, inverted=inverted).reduce(factor)
+        _averaged(_plain(picture.crop((0, top, picture.width, min(top + rows, picture.height))), scale, inverted=inverted), factor)
         for top in range(0, picture.height, rows)
     ]
     whole = _stacked(strips)
@@ -55,7 +55,7 @@ def rgb_and_alpha(picture: Image.Image, profile: bytes | None) -> tuple[Bytes, B
     colors = picture.convert("RGB" if picture.mode == "RGBA" else "L") if alpha is not None else picture
     converted, note = _by_profile(colors, profile) if profile else (None, "")
     if converted is None:
-        converted = _lab_to_srgb(colors) if colors.mode == "LAB" else colors.convert("RGB")
+        converted = _lab_to_srgb(colors) if colors.mode == "LAB" else colors if colors.mode == "RGB" else colors.convert("RGB")
     return np.array(converted, dtype=np.uint8), alpha, note
 
 
@@ -73,6 +73,11 @@ def _range(picture: Image.Image) -> tuple[float, float]:
     samples = np.asarray(picture)
     finite = samples[np.isfinite(samples)] if picture.mode == "F" else samples
     return float(finite.min(initial=0)), float(finite.max(initial=0))
+
+
+def _averaged(strip: Image.Image, factor: int) -> Image.Image:
+    """The strip with blocks of pixels averaged; the strip itself where Pillow would only copy it."""
+    return strip.reduce(factor) if factor > 1 else strip
 
 
 def _plain(strip: Image.Image, scale: float, *, inverted: bool) -> Image.Image:
