@@ -17,7 +17,7 @@ from drawings.figures.hand import Hand
 from drawings.figures.limbs import FEET, HANDS
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark
 from drawings.figures.parts import BOTH_LEGS, BodyPart
-from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
+from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person, joints_below
 from drawings.figures.poses import sampled_pose
 from drawings.figures.reaches import REACHES, reached
 from drawings.labels import split_limbs, with_rim
@@ -222,6 +222,23 @@ def test_the_figures_right_is_on_the_viewers_left(style):
         joints = _drawn(style, seed)[2].joints
         for left, right in ((5, 6), (11, 12)):
             assert joints[right, 0] < joints[left, 0] + 1e-6
+
+
+def test_hips_are_at_the_hem_of_a_skirt_and_knees_below_it():
+    leg = np.array([[0.0, 0.3], [0.0, 0.5], [0.0, 0.7]])
+    below = joints_below(leg, 0.45)
+    assert below[:, 1] == pytest.approx([0.45, 0.575, 0.7], abs=0.01)
+    assert np.array_equal(joints_below(leg, 0.65), leg), "of a gown, people mark the hips where they would be"
+    assert np.array_equal(joints_below(leg, 0.2), leg), "no skirt"
+
+
+def test_right_leg_of_a_runner_is_on_the_viewers_left():
+    rng = np.random.default_rng(4)
+    runs = [pose for pose in (sampled_pose(rng) for _ in range(400)) if pose.name.endswith("/run")]
+    assert len(runs) > 20
+    for pose in runs:
+        right, left = (sign * np.sin(np.radians(angles)).sum() for sign, angles in zip((-1, 1), pose.legs, strict=True))
+        assert right <= left
 
 
 def test_the_inside_of_an_outline_belongs_to_the_mask():

@@ -36,7 +36,9 @@ HELD_OUT_STYLES = ("snow_person", "block", "alien")
 ARM_ROWS, LEG_ROWS = {RIGHT: (8, 10), LEFT: (7, 9)}, {RIGHT: (14, 16), LEFT: (13, 15)}
 """The joints along a limb, but for the one that it begins with: where it leaves the body one sees even if it is hidden."""
 HEM_SHARE = 0.94
-"""Of a triangle's length: the level at which its legs begin, as people mark them."""
+"""Of the length of a skirt, a dress or a coat: the level at which its legs begin, as people mark them."""
+LEAST_LEG = 0.25
+"""Share of a leg that is left below its hem: of a gown one sees the feet only, and people mark hips where they would be."""
 LOW_ARMS = 0.1
 """Share of figures whose arms leave low on the trunk, or at its hem."""
 WITH_FACE = ("potato", "vegetable", "monster")
@@ -93,13 +95,12 @@ def _kept_arms(rng: np.random.Generator) -> tuple[bool, bool]:
 
 
 def _joints(limbs: Limbs, landmarks: Points, plan: BodyPlan, keep: tuple[bool, bool], *, thin: bool) -> NDArray[np.float64]:
-    """The 17 joints `(17, 3)`. Of line limbs that meet in one point, shoulders and hips are a little down the line, as people mark them; of
-    legs that come out of a triangle, hips are near its hem, even where one sees the legs go on inside.
+    """The 17 joints `(17, 3)`, as people mark them. Of line limbs that meet in one point, shoulders and hips are a little down the line. Of
+    legs that come out of a skirt, hips are near its hem, even where one sees the legs go on inside, and knees are where they can be seen.
     """
     arms, legs = limbs.arms.copy(), limbs.legs.copy()
-    if plan.kind == "triangle" and plan.skirt:
-        down = (HEM_SHARE - plan.hips) * plan.length / np.maximum(legs[:, 1, 1] - legs[:, 0, 1], 1e-3)
-        legs[:, 0] += np.clip(down, 0.0, 0.6)[:, None] * (legs[:, 1] - legs[:, 0])
+    if plan.skirt and plan.kind != "gown":
+        legs = np.array([joints_below(leg, HEM_SHARE * plan.length) for leg in legs])
     if thin:
         arms[:, 0] += 0.08 * (arms[:, 1] - arms[:, 0])
         legs[:, 0] += 0.05 * (legs[:, 1] - legs[:, 0])
@@ -115,6 +116,16 @@ def _joints(limbs: Limbs, landmarks: Points, plan: BodyPlan, keep: tuple[bool, b
             joints[shoulder, 2] = 1
             joints[[shoulder + 2, shoulder + 4], 2] = 0
     return joints
+
+
+def joints_below(leg: Points, level: float) -> Points:
+    """A leg `(3, 2)` as people mark it whose upper part is covered down to a level: from there on, with a knee that can be seen."""
+    way = np.concatenate([np.linspace(leg[0], leg[1], 50), np.linspace(leg[1], leg[2], 50)])
+    start = int(np.argmax(way[:, 1] >= level)) if (way[:, 1] >= level).any() else len(way)
+    if start == 0 or start > (1.0 - LEAST_LEG) * len(way):
+        return leg
+    knee = leg[1] if leg[1, 1] - level > 0.3 * (leg[2, 1] - level) else way[(start + len(way) - 1) // 2]
+    return np.array([way[start], knee, leg[2]])
 
 
 def _ordered(rng: np.random.Generator, groups: Groups, plan: BodyPlan, pose: Pose, facing: int) -> list[Mark]:

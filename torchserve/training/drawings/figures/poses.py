@@ -108,7 +108,8 @@ def _run(rng: np.random.Generator) -> tuple[Angles, Angles]:
     back = -aim * rng.uniform(5, 45)
     # angles are outwards on each limb's own side: the right limb's are mirrored
     ahead, behind = (front, front - aim * rng.uniform(0, 80)), (back, back - aim * rng.uniform(10, 90))
-    right, left = (ahead, behind) if rng.random() < 0.5 else (behind, ahead)
+    # the figure's right leg is the one on the viewer's left, as people mark them
+    right, left = (ahead, behind) if np.sin(np.radians(ahead)).sum() < np.sin(np.radians(behind)).sum() else (behind, ahead)
     return (-right[0], -right[1]), left
 
 
@@ -126,7 +127,10 @@ def sampled_pose(rng: np.random.Generator, *, grown_up: bool = False) -> Pose:
     if grown_up and rng.random() < 0.35:
         first = (rng.uniform(-3, 8), rng.uniform(-3, 5))
         legs, leg_angles = "standing", (first, _like(rng, first, 2.5))
-    elif rng.random() < 0.07:
+    elif rng.random() < 0.12:
         legs, leg_angles = "run", _run(rng)
+    lean = rng.normal(0, 5)
+    if rng.random() < (0.5 if legs == "run" else 0.05):
+        lean = rng.normal(0, 16)  # who runs leans into it, who dances or falls leans anywhere
     name = f"{'+'.join(sorted({reach or arms for reach in reaches}))}/{legs}"
-    return Pose(name, arm_angles, leg_angles, lean=float(rng.normal(0, 5)), nod=float(rng.normal(0, 6)), reaches=reaches)
+    return Pose(name, arm_angles, leg_angles, lean=float(np.clip(lean, -35, 35)), nod=float(rng.normal(0, 6)), reaches=reaches)
