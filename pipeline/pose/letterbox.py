@@ -61,8 +61,12 @@ class Letterbox:
             near = self.back(np.array([[0.0, 0.0], [self.side, self.side]]))
             x0, y0 = np.clip(np.floor(near[0]).astype(int) - 2, 0, (width - 1, height - 1))
             x1, y1 = np.clip(np.ceil(near[1]).astype(int) + 2, (x0 + 1, y0 + 1), (width, height))
+            part = picture[y0:y1, x0:x1]
+            if self.scale < 0.5 and min(part.shape[:2]) > 1:  # averaging pairs first takes a third of the time
+                x1, y1 = x1 - (x1 - x0) % 2, y1 - (y1 - y0) % 2
+                part = _averaged(picture[y0:y1, x0:x1], ((x1 - x0) // 2, (y1 - y0) // 2))
             reduced = (max(1, round((x1 - x0) * self.scale)), max(1, round((y1 - y0) * self.scale)))
-            part = cv2.resize(picture[y0:y1, x0:x1], reduced, interpolation=cv2.INTER_AREA)
+            part = _averaged(part, reduced)
             across, down = reduced[0] / (x1 - x0), reduced[1] / (y1 - y0)
             placed = (self.scale / across, self.scale / down, self.left + x0 * self.scale, self.top + y0 * self.scale)
         else:
@@ -74,6 +78,10 @@ class Letterbox:
             part, matrix, (self.side, self.side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=color
         )
         return np.asarray(warped, np.uint8)
+
+
+def _averaged(picture: Bytes, size: tuple[int, int]) -> Bytes:
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def paper_color(rgb: Bytes) -> tuple[float, float, float]:
