@@ -12,6 +12,7 @@ from types import MappingProxyType
 import cv2
 import numpy as np
 
+from pipeline.ink.regions import dilated
 from pipeline.pose.limb_measures import Limb, stroke
 from pipeline.types import MIRRORED_PARTS, BodyPart, Bools, Bytes
 
@@ -33,8 +34,8 @@ class PartEvidence:
     """What named body parts say about the pixels of a figure.
 
     Attributes:
-        limbs: the area of each limb; empty where joints and parts disagree.
-        body: what belongs to none of the limbs.
+        limbs: the area of each limb with what its hand holds; empty where joints and parts disagree.
+        body: what belongs to none of the limbs. What a free hand holds is in none of the areas.
     """
 
     limbs: tuple[Bools, ...]
@@ -53,7 +54,20 @@ def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...],
     straight, mirrored = (_areas(seen, names, is_mirrored=is_mirrored) for is_mirrored in (False, True))
     areas = mirrored if _agreement(mirrored, bones) > _agreement(straight, bones) else straight
     believed = [area & (float(area[bone].mean()) >= AGREEMENT if bone.any() else False) for area, bone in zip(areas, bones, strict=True)]
-    return PartEvidence(tuple(believed), (seen != BodyPart.NONE) & ~np.any(areas, axis=0))
+    is_held = seen == BodyPart.HELD
+    return PartEvidence(tuple(_with_held(believed, is_held)), (seen != BodyPart.NONE) & ~is_held & ~np.any(areas, axis=0))
+
+
+def _with_held(areas: list[Bools], is_held: Bools) -> list[Bools]:
+    """The areas with the held things that touch them."""
+    count, things = cv2.connectedComponents(is_held.astype(np.uint8))
+    beside = [dilated(area, 1) for area in areas]
+    for number in range(1, count):
+        contacts = [int(((things == number) & near).sum()) for near in beside]
+        if max(contacts) > 0:
+            holder = contacts.index(max(contacts))
+            areas = [area | (things == number) if place == holder else area for place, area in enumerate(areas)]
+    return areas
 
 
 def _areas(seen: Bytes, names: Sequence[tuple[BodyPart, ...]], *, is_mirrored: bool) -> list[Bools]:

@@ -5,6 +5,7 @@ Figures are drawn here: a head, a trunk, two arms and two legs as filled, outlin
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import cv2
@@ -265,6 +266,19 @@ def test_named_parts_show_where_an_arm_ends() -> None:
     shirt = np.all(character.rgba[..., :3] == SHIRT, axis=2) & ~truth
     assert overlap(named.area, truth) > max(0.75, overlap(alone.area, truth))
     assert (named.area & shirt).sum() < 0.002 * shirt.sum()
+
+
+def test_thing_that_a_hand_holds_moves_with_the_arm() -> None:
+    character = drawn_person()
+    sword, blade = np.zeros_like(character.mask), np.s_[250:262, 60:150]
+    sword[blade] = True
+    rgba = character.rgba.copy()
+    rgba[sword] = (*INK, 255)
+    armed = replace(character, rgba=rgba, mask=character.mask | sword)
+    parts = cv2.resize(named_parts(armed), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    parts[sword & (parts != BodyPart.RIGHT_LOWER_ARM)] = BodyPart.HELD
+    right, _ = touching_limbs(armed, parts)
+    assert (right.area & sword).sum() > 0.9 * sword.sum()
 
 
 def test_parts_are_not_believed_where_joints_contradict_them() -> None:
