@@ -155,12 +155,20 @@ def _with_channels(ground: Bools, inside: Bools, ink: Bools, keypoints: Floats) 
     channels = regions_of(places & ~(broad & ~dilated(ground, radius)), corners_join=False)
     on_bones = drawn(bones(keypoints), ground.shape, thickness=1)
     candidates = (channels.touched_by(dilated(ground, 1)) > 0) & (channels.area > LEAST_CHANNEL * np.count_nonzero(inside))
+    reach = round(BESIDE_SHARE * side)
     for number in np.flatnonzero(candidates).tolist():
-        channel = channels.labels == number
-        beside = dilated(channel, round(BESIDE_SHARE * side)) & ~dilated(channel, round(OUTLINE_SHARE * side)) & ~ground
-        is_filled = np.count_nonzero(ink & beside) >= FILLED * np.count_nonzero(beside)
-        candidates[number] = is_filled and _extent(channel & on_bones) <= MOST_BONE * _extent(channel)
+        window = _window(channels.labels == number, reach)
+        channel = channels.labels[window] == number
+        beside = dilated(channel, reach) & ~dilated(channel, round(OUTLINE_SHARE * side)) & ~ground[window]
+        is_filled = np.count_nonzero(ink[window] & beside) >= FILLED * np.count_nonzero(beside)
+        candidates[number] = is_filled and _extent(channel & on_bones[window]) <= MOST_BONE * _extent(channel)
     return ground | channels.among(candidates)
+
+
+def _window(region: Bools, margin: int) -> tuple[slice, slice]:
+    """The bounds of a region, which is not empty, and so many px around them."""
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    return slice(max(0, rows[0] - margin), rows[-1] + margin + 1), slice(max(0, columns[0] - margin), columns[-1] + margin + 1)
 
 
 def _extent(region: Bools) -> int:
