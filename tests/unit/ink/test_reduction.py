@@ -27,6 +27,12 @@ def test_no_line_of_one_pixel_vanishes(side):
     assert darkness == pytest.approx(25 * 255, rel=0.35)
 
 
+def test_long_strip_loses_no_line():
+    strip = np.full((9, 3000), 255, np.uint8)
+    strip[:, 100::300] = 0
+    assert ((255 - reduced(strip, (512, 8)))[4] > 20).sum() >= 10
+
+
 def test_image_of_that_size_stays_as_it_is():
     rgb = drawn_figure("stick").rgb
     assert np.array_equal(reduced(rgb, (rgb.shape[1], rgb.shape[0])), rgb)
