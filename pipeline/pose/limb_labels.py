@@ -34,13 +34,13 @@ def layer_limbs(character: Character) -> tuple[LimbRegion, ...]:
 
 
 def derived_labels(character: Character, parts: Bytes | None = None) -> Bytes | None:
-    """The `LayerLabel` of each pixel, (h, w) uint8; None for a figure that stays in one layer.
+    """The `LayerLabel` of each pixel, (h, w) uint8; None for a figure that stays in one layer, unless parts say so, too.
 
     Args:
         parts: as in `touching_limbs`; without them, rig, mask and drawn lines decide.
     """
     regions = touching_limbs(character, parts)
-    if not regions:
+    if not regions and parts is None:
         return None
     labels = np.where(character.mask, np.uint8(LayerLabel.BODY), np.uint8(LayerLabel.NONE))
     for region in regions:

@@ -54,8 +54,8 @@ RIM_WIDTH = 0.4
 SPECK_SHARE = 0.02
 """Smaller pieces beside a limb belong to it even where a bone of the trunk runs through them."""
 
-CONTACT_OF_LENGTH = 0.12
-"""An arm that touches the body along less than this share of its length needs no layer."""
+CONTACT_OF_LENGTH = 0.05
+"""A limb that touches the rest of the figure along less than this share of its length needs no layer."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,10 +18,11 @@ from daemon.options.motions import motion_library
 from pipeline.animate import Performance, perform_scene, scene_clock
 from pipeline.ink.regions import filled
 from pipeline.pose.hems import hem_row
+from pipeline.pose.limb_labels import derived_labels
 from pipeline.pose.limb_regions import LEG, joint_pixels, limbs_of, touching_limbs
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import figure_of
-from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, LayerMode, Scene, View
+from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, LayerLabel, LayerMode, Scene, View
 
 SIDE = 400
 RIGHT_ARM = (BodyPart.RIGHT_UPPER_ARM, BodyPart.RIGHT_LOWER_ARM)
@@ -286,6 +287,16 @@ def test_parts_are_not_believed_where_joints_contradict_them() -> None:
     without_arms = np.where(named_parts(character) > 0, np.uint8(BodyPart.TRUNK), np.uint8(BodyPart.NONE))
     regions = touching_limbs(character, without_arms)
     assert [overlap(one.area, other.area) > 0.8 for one, other in zip(regions, touching_limbs(character), strict=True)] == [True, True]
+
+
+def test_parts_that_show_free_limbs_settle_that_the_figure_is_one_layer() -> None:
+    """Without labels, layers would be derived again where the parts are no longer known."""
+    character = drawn_person(arms="free")
+    labels = derived_labels(character, named_parts(character))
+    assert labels is not None
+    assert set(np.unique(labels).tolist()) == {LayerLabel.NONE, LayerLabel.BODY}
+    assert len(character_layers(replace(character, layer_labels=labels))) == 1
+    assert derived_labels(character) is None
 
 
 def test_parts_with_right_and_left_exchanged_are_understood() -> None:
