@@ -55,7 +55,7 @@ def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
 
 
 def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 4) evidence and (n,) whether right, of `count` held-out images with figures."""
+    """(n, 3) evidence and (n,) whether right, of `count` held-out images with figures."""
     predictor, seen = EmbeddedPredictor(), []
     collected: list[trust.Evidence] = []
     original = trust.evidence
@@ -72,17 +72,17 @@ def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         except NoFigureFound:
             continue
         one = collected[-1]
-        values = (one.detection_score, one.weakest_joint, one.mean_joint, one.agreement)
+        values = (one.detection_score, one.mean_joint, one.agreement)
         seen.append((*values, any(is_right(best, label) for label in sample.figures)))
     rows = np.array(seen, float)
     return rows[:, :-1], rows[:, -1]
 
 
 def fitted(values: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(5,) intercept and weights of a ridge-regularized logistic regression, by Newton's method."""
+    """(4,) intercept and weights of a ridge-regularized logistic regression, by Newton's method."""
     mean, spread = values.mean(axis=0), values.std(axis=0)
     terms = np.column_stack([np.ones(len(values)), (values - mean) / spread])
-    ridge, weights = RIDGE * np.diag([0.0, 1, 1, 1, 1]), np.zeros(5)
+    ridge, weights = RIDGE * np.diag([0.0, 1, 1, 1]), np.zeros(4)
     for _ in range(ROUNDS):
         chance = 1 / (1 + np.exp(-terms @ weights))
         slope = terms.T @ (right - chance) / len(right) - ridge @ weights

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,12 +28,11 @@ def test_unsure_figure_is_doubted_and_its_weakest_joint_named():
     assert quality.reasons[1:] == ("its hat is gone",)
 
 
-@pytest.mark.parametrize("place", range(4))
-def test_more_of_any_evidence_is_more_trust(place):
-    values = [0.7, 0.5, 0.8, 0.8]
-    before = trusted(Evidence(*values), (), keypoints(0.5)).score
-    values[place] += 0.15
-    assert trusted(Evidence(*values), (), keypoints(0.5)).score > before
+@pytest.mark.parametrize("name", ["detection_score", "mean_joint", "agreement"])
+def test_more_of_any_evidence_is_more_trust(name):
+    found = Evidence(detection_score=0.7, weakest_joint=0.5, mean_joint=0.8, agreement=0.8)
+    more = replace(found, **{name: getattr(found, name) + 0.15})
+    assert trusted(more, (), keypoints(0.5)).score > trusted(found, (), keypoints(0.5)).score
 
 
 def test_masks_agree_at_any_resolution():
