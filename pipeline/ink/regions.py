@@ -93,6 +93,16 @@ def filled(mask: Bools) -> Bools:
     return np.asarray(room[1:-1, 1:-1] != 2)
 
 
+def nearest_values(values: Ints, known: Bools) -> Ints:
+    """`values` (h, w) int32; where they aren't `known` the value of the nearest pixel where they are."""
+    if not known.any():
+        return values
+    _, owner = cv2.distanceTransformWithLabels((~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
+    value_of_owner = np.zeros(int(owner.max()) + 1, np.int32)
+    value_of_owner[owner[known]] = values[known]
+    return np.asarray(value_of_owner[owner], np.int32)
+
+
 def disc(radius: int) -> Bytes:
     """A round structuring element, (2 r + 1, 2 r + 1) uint8."""
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)

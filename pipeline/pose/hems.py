@@ -66,22 +66,22 @@ def _rows(mask: Bools, chains: Floats) -> Ints:
 
 def _widths(mask: Bools, chains: Floats, rows: Ints) -> tuple[Floats, Bools]:
     """Width in px of both legs, or of what covers them, and whether there is no gap between them, (N,) each."""
-    runs = np.array([[_run(mask[row], _column_at(chain, row)) for chain in chains] for row in rows])
-    is_joined = (runs[:, 0] == runs[:, 1]).all(axis=1) & (runs[:, 0, 1] > runs[:, 0, 0])
-    widths = np.where(is_joined, runs[:, 0, 1] - runs[:, 0, 0], (runs[..., 1] - runs[..., 0]).sum(axis=1))
-    return widths.astype(np.float64), np.asarray(is_joined, np.bool_)
+    first, last = np.stack([_runs(mask[rows], _columns(chain, rows)) for chain in chains], axis=1)
+    is_joined = (first[0] == first[1]) & (last[0] == last[1]) & (last[0] > first[0])
+    lengths = last - first
+    return np.where(is_joined, lengths[0], lengths.sum(axis=0)).astype(np.float64), np.asarray(is_joined, np.bool_)
 
 
-def _column_at(chain: Floats, row: int) -> float:
-    """Where a leg is in a row; a leg that ends above or below continues straight down."""
-    return float(np.interp(row, np.maximum.accumulate(chain[:, 1]), chain[:, 0]))
+def _columns(chain: Floats, rows: Ints) -> Floats:
+    """Where a leg is in each row, (N,); a leg that ends above or below continues straight down."""
+    return np.interp(rows, np.maximum.accumulate(chain[:, 1]), chain[:, 0])
 
 
-def _run(row: Bools, column: float) -> Ints:
-    """First and last + 1 pixel of the piece of a row of the mask around a column; (0, 0) where the mask has none."""
-    at = int(np.clip(column, 0, len(row) - 1))
-    if not row[at]:
-        return np.zeros(2, np.int32)
-    gaps = np.flatnonzero(~row)
-    before, after = gaps[gaps < at], gaps[gaps > at]
-    return np.array([before[-1] + 1 if before.size else 0, after[0] if after.size else len(row)], np.int32)
+def _runs(rows: Bools, columns: Floats) -> Ints:
+    """First and last + 1 pixel (2, N) of the piece of each row of a mask (N, w) around a column; 0 and 0 where the mask has none."""
+    width = rows.shape[1]
+    places, at = np.arange(width), np.clip(columns.astype(int), 0, width - 1)[:, None]
+    first = np.where(~rows & (places < at), places, -1).max(axis=1) + 1
+    last = np.where(~rows & (places > at), places, width).min(axis=1)
+    is_inside = np.take_along_axis(rows, at, axis=1)[:, 0]
+    return np.stack([first, last]).astype(np.int32) * is_inside

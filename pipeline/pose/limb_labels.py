@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.pose.limb_measures import LimbJoints
-from pipeline.pose.limb_regions import ARM, LEG, LimbRegion, joint_pixels, limb_regions, limbs_of, touching_limbs
+from pipeline.pose.limb_regions import ARM, LEG, LimbRegion, joint_pixels, limb_regions, limbs_of, touching_areas, touching_limbs
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, LayerLabel
 
 SAMPLES = 24
@@ -37,14 +37,14 @@ def derived_labels(character: Character, parts: Bytes | None = None) -> Bytes | 
     """The `LayerLabel` of each pixel, (h, w) uint8; None for a figure that stays in one layer, unless parts say so, too.
 
     Args:
-        parts: as in `touching_limbs`; without them, rig, mask and drawn lines decide.
+        parts: as in `touching_areas`; without them, rig, mask and drawn lines decide.
     """
-    regions = touching_limbs(character, parts)
-    if not regions and parts is None:
+    areas = touching_areas(character, parts)
+    if not areas and parts is None:
         return None
     labels = np.where(character.mask, np.uint8(LayerLabel.BODY), np.uint8(LayerLabel.NONE))
-    for region in regions:
-        labels[region.area] = _label(character, region.joints)
+    for limb, area in areas.items():
+        labels[area] = _label(character, limb)
     return labels
 
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
-from pipeline.ink.regions import dilated
+from pipeline.ink.regions import dilated, nearest_values
 from pipeline.mesh.depth import depth_inside
 from pipeline.pose.hems import hem_row, is_gown
 from pipeline.pose.limb_measures import Limb, LimbJoints, contact_length, half_width, is_attached, over_body, stroke, touches_other_leg
@@ -97,6 +96,15 @@ def touching_limbs(character: Character, parts: Bytes | None = None) -> tuple[Li
     """The limbs that touch the rest of the figure beyond their roots, each with its pixels: legs first, then arms.
 
     Args:
+        parts: as in `touching_areas`.
+    """
+    return limb_regions(character, touching_areas(character, parts))
+
+
+def touching_areas(character: Character, parts: Bytes | None = None) -> dict[LimbJoints, Bools]:
+    """The pixels (h, w) bool of each limb that touches the rest of the figure beyond its root.
+
+    Args:
         parts: (h', w') uint8, the `BodyPart` of each cell, stretched over the character's image, if a model named them.
     """
     mask, scale = _reduced(character.mask)
@@ -104,12 +112,10 @@ def touching_limbs(character: Character, parts: Bytes | None = None) -> tuple[Li
     joints = joint_pixels(character) * scale
     limbs = _candidates(*_legs_and_arms(character.rig.joint_names, joints, mask), mask)
     if not limbs:
-        return ()
+        return {}
     evidence = None if parts is None else part_evidence(parts, limbs, character.rig.joint_names, mask)
     areas = zip(limbs, _areas(rgb, mask, joints, limbs, evidence), strict=True)
-    return limb_regions(
-        character, {limb.joints: _enlarged(area, mask, character.mask) for limb, area in areas if _is_understood(limb, area, mask)}
-    )
+    return {limb.joints: _enlarged(area, mask, character.mask) for limb, area in areas if _is_understood(limb, area, mask)}
 
 
 def gown_joints(character: Character) -> tuple[int, ...]:
@@ -187,11 +193,8 @@ def _is_understood(limb: Limb, area: Bools, mask: Bools) -> bool:
 def _enlarged(area: Bools, mask: Bools, whole: Bools) -> Bools:
     """A limb's area at the size of the whole mask; pixels on the border belong to the nearer side."""
     size = (whole.shape[1], whole.shape[0])
-    own, other = (
-        cv2.GaussianBlur(cv2.resize(each.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), (0, 0), 1.5)
-        for each in (area, mask & ~area)
-    )
-    return np.asarray(whole & (own > other), np.bool_)
+    side = area.astype(np.float32) - (mask & ~area)
+    return np.asarray(whole & (cv2.GaussianBlur(cv2.resize(side, size, interpolation=cv2.INTER_LINEAR), (0, 0), 1.5) > 0.0), np.bool_)
 
 
 def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence: PartEvidence | None) -> list[Bools]:
@@ -220,10 +223,9 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     markers[~mask], markers[body] = 1, 2
     for number, marker in enumerate(limb_markers, start=3):
         markers[marker] = number
-    label = cv2.watershed(np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0)), markers)
+    label = np.asarray(cv2.watershed(np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0)), markers), np.int32)
     # Outlines beside the background are flooded from there: they belong to what they are the outline of.
-    nearest = ndimage.distance_transform_edt(label < 2, return_distances=False, return_indices=True)
-    label = np.where(mask, label[nearest[0], nearest[1]], 0)
+    label = np.where(mask, nearest_values(label, label >= 2), 0)
     areas = [(label == number) & _pieces_with(label == number, marker) for number, marker in enumerate(limb_markers, start=3)]
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
 

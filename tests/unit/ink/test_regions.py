@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.ink.regions import dilated, disc, eroded, opened
+from pipeline.ink.regions import dilated, disc, eroded, nearest_values, opened
 
 
 @pytest.fixture(params=[(60, 80), (1, 9), (7, 3)], ids=str)
@@ -35,3 +35,13 @@ def test_opening_removes_what_is_thinner_than_the_disc():
     kept = opened(mask, 3)
     assert kept[12:28, 7:18].all()
     assert not kept[:, 25:].any()
+
+
+def test_unknown_pixels_take_the_nearest_value():
+    values, known = np.zeros((9, 20), np.int32), np.zeros((9, 20), bool)
+    values[4, 2], values[4, 17] = 5, 7
+    known[4, [2, 17]] = True
+    found = nearest_values(values, known)
+    assert (found[:, :9] == 5).all()
+    assert (found[:, 11:] == 7).all()
+    assert np.array_equal(nearest_values(values, np.zeros((9, 20), bool)), values)
