@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from pipeline.ink.regions import dilated, eroded, filled
+from pipeline.ink.regions import filled
 from pipeline.pose.limb_labels import layer_limbs
 from pipeline.pose.limb_measures import stroke
 from pipeline.pose.limb_regions import LimbRegion, gown_joints, joint_pixels
@@ -78,7 +78,7 @@ def _limb_layer(limb: LimbRegion, whole: CharacterLayer, root: Floats, lines: Bo
         hidden = stroke(mask.shape, limb.covered, limb.half_width_px) & mask & ~limb.area
         return CharacterLayer(mask & filled(limb.area | hidden), _continued(rgb, hidden, limb, lines), pins, bones, is_behind=True)
     upper = stroke(mask.shape, root, ROOT_OF_LIMB * limb.half_width_px)
-    shared = lines & body & dilated(limb.area, _stroke_px(mask))
+    shared = lines & body & _grown(limb.area, _stroke_px(mask))
     return CharacterLayer(mask & filled(limb.area | upper | shared), rgb, pins, bones)
 
 
@@ -88,7 +88,7 @@ def _body_mask(limbs: tuple[LimbRegion, ...], mask: Bools, points: Floats, lines
     for limb in limbs:
         if len(limb.covered):
             continue
-        shared = lines & limb.area & dilated(body, _stroke_px(mask))
+        shared = lines & limb.area & _grown(body, _stroke_px(mask))
         hand = _disc(mask.shape, points[limb.joints.end], HAND * limb.half_width_px)
         behind = (limb.over_body | (limb.area & hand)) & _closed(body, max(1, round(BRIDGED * limb.half_width_px)))
         root = mask & _disc(mask.shape, points[limb.joints.root], ROOT_OF_BODY * limb.half_width_px)
@@ -103,9 +103,9 @@ def _completed(rgb: Bytes, hidden: Bools, body: Bools, lines: Bools) -> Bytes:
     if not hidden.any():
         return rgb
     stroke_px = _stroke_px(body)
-    rows, columns = np.nonzero(dilated(hidden, 8 * stroke_px))
+    rows, columns = np.nonzero(_grown(hidden, 8 * stroke_px))
     window = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
-    replaced = (dilated(hidden, 2 * stroke_px) | (lines & dilated(hidden, 4 * stroke_px)))[window]  # the limb's own outline goes, too
+    replaced = (_grown(hidden, 2 * stroke_px) | (lines & _grown(hidden, 4 * stroke_px)))[window]  # the limb's own outline goes, too
     unknown = replaced | ~body[window]
     if unknown.all():
         return rgb
@@ -132,9 +132,9 @@ def _continued(rgb: Bytes, hidden: Bools, limb: LimbRegion, lines: Bools) -> Byt
 def _outline(result: Bytes, rgb: Bytes, hidden: Bools, area: Bools, lines: Bools) -> None:
     """Draw the edge of the hidden part of an area into `result` as the edge of the visible part is drawn."""
     stroke_px = _stroke_px(area)
-    rim = area & ~eroded(area, stroke_px)
+    rim = area & ~_shrunk(area, stroke_px)
     if rim.any() and lines[rim].mean() > OUTLINED_SHARE:
-        result[hidden & ~eroded(area | hidden, stroke_px)] = np.median(rgb[rim & lines], axis=0).astype(np.uint8)
+        result[hidden & ~_shrunk(area | hidden, stroke_px)] = np.median(rgb[rim & lines], axis=0).astype(np.uint8)
 
 
 def _drawn_lines(rgb: Bytes, mask: Bools) -> Bools:
@@ -149,7 +149,17 @@ def _stroke_px(mask: Bools) -> int:
 
 
 def _closed(area: Bools, radius: int) -> Bools:
-    return eroded(dilated(np.pad(area, radius), radius), radius)[radius:-radius, radius:-radius]
+    return _shrunk(_grown(np.pad(area, radius), radius), radius)[radius:-radius, radius:-radius]
+
+
+def _grown(area: Bools, radius: float) -> Bools:
+    """An area with all pixels within a radius of it. By distances: the radii here are large, and dilation takes longer for them."""
+    return np.asarray(cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius, np.bool_)
+
+
+def _shrunk(area: Bools, radius: float) -> Bools:
+    """An area without the pixels within a radius of its edge; pixels beyond the border count as area."""
+    return ~_grown(~area, radius)
 
 
 def _disc(shape: tuple[int, ...], center: Floats, radius: float) -> Bools:
