@@ -1,7 +1,7 @@
 """Reader and writer of layers.png: the layer of each pixel of a character's figure (etc/doc/file-formats.md, "Layers").
 
-A file that doodled wrote records what it was derived from. As long as nobody has edited its pixels, it is used only with the same mask and
-joints, so that corrected joints are not combined with outdated layers. An edited file is always used.
+A file that doodled wrote records what it was derived from. Until its pixels are edited, it is used only with the same mask and joints, so
+that corrected joints are not combined with outdated layers. An edited file is always used.
 """
 
 from __future__ import annotations
