@@ -28,8 +28,8 @@ ROOT_OF_BODY = 1.15
 HAND, BRIDGED = 3.0, 1.8
 """Around a hand, dents of the body that are up to twice so many half widths wide are completed, too."""
 
-OUTCOME = 2.5
-"""Around where a covered limb comes out, its color is measured, in half widths."""
+OUTCOME, CORE = 2.5, 0.5
+"""Around where a covered limb comes out, and so far from its edge, its color is measured, in half widths."""
 
 STROKE_OF_SIDE = 0.006
 """Half width of a drawn line between limb and body, as a share of the longer side; both layers keep the line."""
@@ -120,9 +120,8 @@ def _completed(rgb: Bytes, hidden: Bools, body: Bools, lines: Bools) -> Bytes:
 
 def _continued(rgb: Bytes, hidden: Bools, limb: LimbRegion, lines: Bools) -> Bytes:
     """The image with the hidden part of a limb in the color that the limb has where it comes out from under its cover."""
-    outcome = _disc(hidden.shape, limb.covered[-1], OUTCOME * limb.half_width_px) & limb.area
-    plain = outcome & ~lines
-    seen = rgb[plain if plain.any() else limb.area]
+    core = _shrunk(limb.area, CORE * limb.half_width_px) & _disc(hidden.shape, limb.covered[-1], OUTCOME * limb.half_width_px)
+    seen = rgb[core if core.any() else limb.area]  # without outlines, and without the paper along the edge
     result = rgb.copy()
     result[hidden] = np.median(seen, axis=0).astype(np.uint8)
     _outline(result, rgb, hidden, limb.area, lines)

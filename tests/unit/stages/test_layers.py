@@ -207,6 +207,19 @@ def test_legs_come_out_from_under_a_skirt() -> None:
         assert np.abs(leg.rgb[255:305, column].astype(int) - TROUSERS).max() < 60
 
 
+def test_leg_that_is_a_line_continues_as_a_line_under_the_skirt() -> None:
+    """Its mask is wider than the line, as masks are; the paper along it must not become the leg's color."""
+    character = drawn_person(arms="free", legs="skirt")
+    rgba, mask = character.rgba.copy(), character.mask.astype(np.uint8)
+    rgba[311:, :, :3], mask[311:] = PAPER, 0
+    for column in (170, 230):
+        cv2.line(rgba, (column, 305), (column, 365), (*INK, 255), 7)
+        cv2.line(mask, (column, 305), (column, 368), 1, 13)
+    thin = replace(character, rgba=rgba, mask=mask.astype(np.bool_))
+    for leg, column in zip(character_layers(thin)[1:], (170, 230), strict=True):
+        assert np.abs(leg.rgb[255:300, column].astype(int) - INK).max() < 60
+
+
 def test_bare_legs_that_are_apart_need_no_layer() -> None:
     assert hem_row(*_mask_and_legs(drawn_person(arms="free"))) is None
 
