@@ -213,8 +213,8 @@ def test_leg_that_is_a_line_continues_as_a_line_under_the_skirt() -> None:
     rgba, mask = character.rgba.copy(), character.mask.astype(np.uint8)
     rgba[311:, :, :3], mask[311:] = PAPER, 0
     for column in (170, 230):
-        cv2.line(rgba, (column, 305), (column, 365), (*INK, 255), 7)
-        cv2.line(mask, (column, 305), (column, 368), 1, 13)
+        cv2.line(rgba, (column, 305), (column, 365), (*INK, 255), 4)
+        cv2.line(mask, (column, 305), (column, 368), 1, 10)
     thin = replace(character, rgba=rgba, mask=mask.astype(np.bool_))
     for leg, column in zip(character_layers(thin)[1:], (170, 230), strict=True):
         assert np.abs(leg.rgb[255:300, column].astype(int) - INK).max() < 60
