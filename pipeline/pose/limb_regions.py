@@ -271,9 +271,12 @@ def _with_rims(areas: list[Bools], mask: Bools, near: Bools, limbs: list[Limb]) 
 def _nearest_gets(areas: list[Bools], pixels: Bools) -> list[Bools]:
     if not pixels.any():
         return areas
-    distances = np.stack([cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 3) for area in areas])
-    owner = distances.argmin(axis=0)
-    return [area | (pixels & (owner == number)) for number, area in enumerate(areas)]
+    distances = [cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 3)[pixels] for area in areas]
+    owner = np.argmin(distances, axis=0)
+    grown = [area.copy() for area in areas]
+    for number, area in enumerate(grown):
+        area[pixels] |= owner == number
+    return grown
 
 
 def _with_specks(areas: list[Bools], mask: Bools, trunk: Bools) -> list[Bools]:
