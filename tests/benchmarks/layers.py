@@ -172,7 +172,8 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path)
     options = parser.parse_args()
     characters = (read_character(folder) for folder in options.characters) if options.characters else drawn_figures(options.drawn)
-    rows, totals = [], {mode: [] for mode in LayerMode}
+    rows: list[Bytes] = []
+    totals: dict[LayerMode, list[Floats]] = {mode: [] for mode in LayerMode}
     print(f"{'figure':26s} {'motion':14s} layers   torn in one sheet    in layers            ms a frame       ms before")
     with GLRenderer.open(environ=os.environ) as renderer:
         for character in characters:
