@@ -16,8 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -30,54 +29,28 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "torchserve" / "training")]
 
 from daemon.log.stopwatch import WallStopwatch  # noqa: E402  # a script finds the packages only after the line above
 from daemon.options.motions import motion_library  # noqa: E402
+from etc.doc.contact_sheet import FramesKept  # noqa: E402
 from pipeline.adapters.opengl.renderer import GLRenderer  # noqa: E402
-from pipeline.animate import Performance, animate, perform_scene, scene_clock  # noqa: E402
+from pipeline.animate import animate, perform_scene, scene_clock  # noqa: E402
 from pipeline.files.character_files import read_character  # noqa: E402
 from pipeline.pose.limb_regions import touching_limbs  # noqa: E402
 from pipeline.stages.rig import rigging  # noqa: E402
 from pipeline.types import (  # noqa: E402
     Actor,
-    Animation,
     Bytes,
-    Canvas,
     Character,
     Floats,
-    Format,
-    Frame,
     LayerMode,
-    OutputClock,
-    Palette,
-    PixelLayout,
     Scene,
     View,
 )
+from tests.torn import torn_shares  # noqa: E402
 
 RATE = Fraction(8)
 FIRST_SEED = 20_000_000
 SIDE, LEAST_SIDE = 640, 400
 """Of a drawn picture, and of the figure in it, px."""
 TILE, FRAMES_SHOWN = 150, 4
-
-
-@dataclass
-class FramesKept:
-    """An encoder that keeps the pictures."""
-
-    format: Format = Format.APNG
-    pictures: list[Bytes] = field(default_factory=list)
-
-    def layout(self, canvas: Canvas) -> PixelLayout:  # noqa: ARG002 - the port's signature
-        return PixelLayout.OPAQUE
-
-    @contextmanager
-    def open(self, path: Path, canvas: Canvas, clock: OutputClock, *, palette: Palette | None = None) -> Iterator[FramesKept]:  # noqa: ARG002 - the port's signature
-        yield self
-
-    def write(self, frame: Frame) -> None:
-        self.pictures.append(frame.pixels[..., 2::-1].copy())
-
-    def finish(self) -> Animation:
-        return Animation(Path(), self.format, 0, len(self.pictures), Fraction(0), 1, 1, "")
 
 
 @dataclass(frozen=True)
@@ -119,26 +92,6 @@ def drawn_figures(wanted: int) -> Iterator[Character]:
         if touching_limbs(character):
             found += 1
             yield character
-
-
-def torn_shares(performance: Performance) -> Floats:
-    """Share of the figure's area that is stretched, squeezed or turned over, for each frame."""
-    rest, triangles = performance.figure.mesh.vertices, performance.figure.mesh.triangles
-
-    def edges(points: Floats) -> Floats:
-        first, second, third = (points[triangles[:, corner], :2] for corner in range(3))
-        return np.stack([second - first, third - first], axis=-1)
-
-    still = edges(rest)
-    area = np.abs(np.linalg.det(still))
-    inverse = np.linalg.inv(still)
-    shares = []
-    for shape in performance.moving.each_shape():
-        gradient = edges(shape) @ inverse
-        values = np.linalg.svd(gradient, compute_uv=False)
-        torn = (values[:, 0] > 1.5) | (values[:, 1] < 0.5) | (np.linalg.det(gradient) < 0)
-        shares.append(area[torn].sum() / area.sum())
-    return np.array(shares)
 
 
 def measured(character: Character, motion_name: str, mode: LayerMode, renderer: GLRenderer) -> Result:

@@ -23,6 +23,7 @@ from pipeline.pose.limb_regions import LEG, joint_pixels, limbs_of, touching_lim
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import figure_of
 from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, LayerLabel, LayerMode, Scene, View
+from tests.torn import torn_shares
 
 SIDE = 400
 RIGHT_ARM = (BodyPart.RIGHT_UPPER_ARM, BodyPart.RIGHT_LOWER_ARM)
@@ -83,25 +84,6 @@ def drawn_person(*, arms: str = "at the side", legs: str = "apart") -> Character
     joints = {name: (*at[name], parents.get(name)) for name in order}
     rgba = np.dstack([rgb, np.full((SIDE, SIDE), 255, np.uint8)])
     return Character(rgba, mask.astype(np.bool_), rig(joints, SIDE), name="person")
-
-
-def torn_shares(character: Character, motion: str, mode: LayerMode) -> np.ndarray:
-    """Share of the figure's area that is stretched by more than 1.5, squeezed below 0.5 or turned over, for every frame."""
-    performance = performed(character, motion, mode)
-    rest, triangles = performance.figure.mesh.vertices, performance.figure.mesh.triangles
-
-    def edges(points: np.ndarray) -> np.ndarray:
-        first, second, third = (points[triangles[:, corner]] for corner in range(3))
-        return np.stack([second - first, third - first], axis=-1)
-
-    inverse, area = np.linalg.inv(edges(rest)), np.abs(np.linalg.det(edges(rest)))
-    shares = []
-    for shape in performance.moving.each_shape():
-        gradient = edges(shape) @ inverse
-        values = np.linalg.svd(gradient, compute_uv=False)
-        torn = (values[:, 0] > 1.5) | (values[:, 1] < 0.5) | (np.linalg.det(gradient) < 0)
-        shares.append(area[torn].sum() / area.sum())
-    return np.array(shares)
 
 
 def performed(character: Character, motion: str, mode: LayerMode) -> Performance:
@@ -227,7 +209,7 @@ def test_bare_legs_that_are_apart_need_no_layer() -> None:
 @pytest.mark.parametrize("motion", ["dance", "jumping_jacks"])
 def test_legs_under_a_skirt_do_not_tear_it(motion: str) -> None:
     character = drawn_person(arms="free", legs="skirt")
-    layered, sheet = (torn_shares(character, motion, mode) for mode in LayerMode)
+    layered, sheet = (torn_shares(performed(character, motion, mode)) for mode in LayerMode)
     assert layered.max() < 0.05
     assert sheet.max() > 2 * layered.max()
 
@@ -330,7 +312,7 @@ def test_rig_with_other_joint_names_stays_whole() -> None:
 @pytest.mark.parametrize("motion", ["wave", "dance", "jumping_jacks"])
 def test_arms_at_the_side_do_not_tear_the_body(motion: str) -> None:
     character = drawn_person()
-    layered, sheet = (torn_shares(character, motion, mode) for mode in LayerMode)
+    layered, sheet = (torn_shares(performed(character, motion, mode)) for mode in LayerMode)
     assert layered.mean() < 0.03
     assert layered.max() < 0.06
     assert sheet.mean() > 3 * layered.mean()
