@@ -17,12 +17,13 @@ def reduced(picture: Bytes, size: tuple[int, int]) -> Bytes:
     height, width = picture.shape[:2]
     factor = min(width // size[0], height // size[1])
     if factor > 1 and width % factor == height % factor == 0:
-        picture = _averaged(picture, (width // factor, height // factor))
+        picture = averaged(picture, (width // factor, height // factor))
     height, width = picture.shape[:2]
     if width >= 2 * size[0] or height >= 2 * size[1]:
-        return _averaged(picture, size)
+        return averaged(picture, size)
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _averaged(picture: Bytes, size: tuple[int, int]) -> Bytes:
+def averaged(picture: Bytes, size: tuple[int, int]) -> Bytes:
+    """A picture (h, w) or (h, w, 3) uint8, reduced to `size` by averaging over fractions of pixels."""
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

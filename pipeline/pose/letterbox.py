@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.ink.reduction import averaged
 from pipeline.types import Bytes, Floats
 
 RIM_SHARE = 0.03
@@ -64,9 +65,9 @@ class Letterbox:
             part = picture[y0:y1, x0:x1]
             if self.scale < 0.5 and min(part.shape[:2]) > 1:  # averaging pairs first takes a third of the time
                 x1, y1 = x1 - (x1 - x0) % 2, y1 - (y1 - y0) % 2
-                part = _averaged(picture[y0:y1, x0:x1], ((x1 - x0) // 2, (y1 - y0) // 2))
+                part = averaged(picture[y0:y1, x0:x1], ((x1 - x0) // 2, (y1 - y0) // 2))
             reduced = (max(1, round((x1 - x0) * self.scale)), max(1, round((y1 - y0) * self.scale)))
-            part = _averaged(part, reduced)
+            part = averaged(part, reduced)
             across, down = reduced[0] / (x1 - x0), reduced[1] / (y1 - y0)
             placed = (self.scale / across, self.scale / down, self.left + x0 * self.scale, self.top + y0 * self.scale)
         else:
@@ -78,10 +79,6 @@ class Letterbox:
             part, matrix, (self.side, self.side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=color
         )
         return np.asarray(warped, np.uint8)
-
-
-def _averaged(picture: Bytes, size: tuple[int, int]) -> Bytes:
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def paper_color(rgb: Bytes) -> tuple[float, float, float]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pipeline.ink.regions import dilated, nearest_values
+from pipeline.ink.regions import eroded, nearest_values
 from pipeline.mesh.depth import depth_inside
 from pipeline.pose.hems import hem_row, is_gown
 from pipeline.pose.limb_measures import Limb, LimbJoints, contact_length, half_width, is_attached, over_body, stroke, touches_other_leg
@@ -232,7 +232,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
 
 def _inside(area: Bools, half_width_px: float) -> Bools:
     """An area without its border."""
-    return ~dilated(~area, max(1, round(BORDER_WIDTH * half_width_px)))
+    return eroded(area, max(1, round(BORDER_WIDTH * half_width_px)))
 
 
 def _surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
