@@ -30,7 +30,7 @@ INVISIBLE_ERROR = 6.0
 """Mean squared error of a channel, in levels squared, below which more colors are not worth their bytes: 40.3 dB."""
 
 _FOR_DRAWINGS = (63, INVISIBLE_ERROR)
-"""Most colors, and the error that is good enough. A crayon drawing in 63 colors can't be told from one in 255, and is a third smaller."""
+"""Most colors, and the error that is good enough. A crayon drawing looks the same in 63 colors as in 255, and is a third smaller."""
 
 _FOR_PICTURES = (MAX_COLORS, 1.0)
 """A background's smooth skies would show bands."""

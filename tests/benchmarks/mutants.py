@@ -123,7 +123,7 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case a ki
 
 
 def _told_or_typed(tree: ast.Module) -> Iterator[ast.AST]:
-    """Docstrings, names of modules, messages of errors, types: nobody's behavior."""
+    """Docstrings, names of modules, messages of errors, types: they change no behavior."""
     for node in ast.walk(tree):
         match node:
             case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.JoinedStr():

@@ -24,10 +24,8 @@ SAMPLES = 48
 ENOUGH = 0.5
 """Below this confidence a map is a guess, and the user is asked."""
 
-
 _LEG_ENDS = LEG_PARTS - {Part.TOE}
 _ARM_ENDS = ARM_PARTS - {Part.FINGER, Part.CLAVICLE}
-
 
 HEAD_SHARE = 0.3
 """The head's own bone is at least this share of the way from the neck to its top."""
