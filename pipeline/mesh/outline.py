@@ -31,12 +31,15 @@ def bridged(mask: Bools) -> Bools:
     if count < 2:
         return mask
     whole = mask.astype(np.uint8)
-    joined = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    left, top, wide, high = cv2.boundingRect(whole)
+    window = np.s_[top : top + high, left : left + wide]
+    pieces, bars = labels[window], whole[window]
+    joined = pieces == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
     for _ in range(count - 1):
         distance, nearest = ndimage.distance_transform_edt(~joined, return_indices=True)
-        row, column = np.unravel_index(np.argmin(np.where(mask & ~joined, distance, np.inf)), mask.shape)
-        cv2.line(whole, (int(nearest[1][row, column]), int(nearest[0][row, column])), (int(column), int(row)), 1, thickness=3)
-        joined |= labels == labels[row, column]
+        row, column = np.unravel_index(np.argmin(np.where((pieces > 0) & ~joined, distance, np.inf)), joined.shape)
+        cv2.line(bars, (int(nearest[1][row, column]), int(nearest[0][row, column])), (int(column), int(row)), 1, thickness=3)
+        joined |= pieces == pieces[row, column]
     return whole.astype(bool)
 
 
@@ -64,11 +67,16 @@ def subdivided(outline: Floats, *, spacing: float) -> Floats:
     return points
 
 
-def interior_grid(mask: Bools, *, spacing: float) -> Floats:
-    """Grid points inside the mask, at least half a `spacing` from its edge."""
+def interior_grid(mask: Bools, *, spacing: float, corner: Floats | None = None) -> Floats:
+    """Grid points inside the mask, at least half a `spacing` from its edge.
+
+    Args:
+        corner: (2,) top-left corner of the mask in its image, px, if it was cut out: the grid is that of the image.
+    """
     depth = depth_inside(mask)
     height, width = mask.shape
-    x, y = np.meshgrid(np.arange(spacing / 2, width, spacing), np.arange(spacing / 2, height, spacing))
+    across, down = (spacing / 2 - (np.zeros(2) if corner is None else corner)) % spacing
+    x, y = np.meshgrid(np.arange(across, width, spacing), np.arange(down, height, spacing))
     deep = depth[y.astype(int), x.astype(int)] > spacing / 2
     return np.stack([x[deep], y[deep]], axis=1)
 

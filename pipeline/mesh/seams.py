@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, shortest_path
 
-from pipeline.types import Floats, Ints
+from pipeline.types import Bools, Floats, Ints
 
 FAR_BONES = 7
 
@@ -34,15 +34,12 @@ def cut_apart(vertices: Floats, triangles: Ints, owner: Ints, parents: Ints) -> 
     between = bones_between(parents)
     rows = np.repeat(np.arange(len(triangles)), 3)
     corners = triangles.ravel()
-    order = np.argsort(corners, kind="stable")
-    starts = np.flatnonzero(np.diff(corners[order], prepend=-1))
     fresh: list[Floats] = []
     cut = triangles.copy()
-    for around in np.split(order, starts[1:]):
+    for vertex in _meeting_points(len(vertices), corners, owner[rows], between >= FAR_BONES):
+        around = np.flatnonzero(corners == vertex)
         owners = np.unique(owner[rows[around]])
         apart = between[np.ix_(owners, owners)]
-        if apart.max() < FAR_BONES:
-            continue
         first, second = sorted(owners[list(np.unravel_index(np.argmax(apart), apart.shape))].tolist())
         moving = around[between[owner[rows[around]], second] < between[owner[rows[around]], first]]
         cut.reshape(-1)[moving] = len(vertices) + len(fresh)
@@ -50,6 +47,18 @@ def cut_apart(vertices: Floats, triangles: Ints, owner: Ints, parents: Ints) -> 
     if not fresh or not _each_piece_is_held(cut, len(vertices) + len(fresh), owner):
         return vertices, triangles
     return np.concatenate([vertices, fresh]), cut
+
+
+def _meeting_points(count: int, corners: Ints, owner: Ints, are_far: Bools) -> Ints:
+    """The vertices, of `count`, where triangles of distant joints meet.
+
+    Args:
+        corners: vertex of each corner of a triangle; owner: its joint.
+        are_far: (J, J), for each two joints.
+    """
+    meet = np.zeros((count, len(are_far)), np.float32)
+    meet[corners, owner] = 1.0
+    return np.flatnonzero(((meet @ are_far.astype(np.float32)) * meet).any(axis=1)).astype(np.int32)
 
 
 def _each_piece_is_held(triangles: Ints, count: int, owner: Ints) -> bool:

@@ -6,6 +6,7 @@ Positions are image px (x, y); masks are (h, w) bool.
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from pipeline.types import Bools, Floats, Ints
 
@@ -38,8 +39,9 @@ def hem_row(mask: Bools, chains: Floats) -> int | None:
     if len(rows) < max(LEAST_ROWS, 6 * window):
         return None
     widths, is_joined = _widths(mask, chains, rows)
+    medians = np.median(sliding_window_view(widths, window), axis=1)
     for place in range(int(LOWEST * len(rows)) - window, max(window, int(HIGHEST * len(rows))), -1):
-        above, below = np.median(widths[place - window : place]), np.median(widths[place : place + window])
+        above, below = medians[place - window], medians[place]
         if 0.0 < below <= NARROWER * above and is_joined[place - window : place].all():
             steepest = place - window // 2 + int(np.argmin(np.diff(widths[place - window // 2 - 1 : place + window // 2 + 1])))
             return int(rows[min(steepest, len(rows) - 1)]) if is_joined[:place].mean() >= CLOSED_SHARE else None

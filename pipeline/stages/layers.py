@@ -153,7 +153,13 @@ def _closed(area: Bools, radius: int) -> Bools:
 
 def _grown(area: Bools, radius: float) -> Bools:
     """An area with all pixels within a radius of it. By distances: the radii here are large, and dilation takes longer for them."""
-    return np.asarray(cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius, np.bool_)
+    left, top, wide, high = cv2.boundingRect(area.astype(np.uint8))
+    margin = int(radius) + 1
+    window = np.s_[max(0, top - margin) : top + high + margin, max(0, left - margin) : left + wide + margin]
+    grown = np.zeros_like(area)
+    if wide:
+        grown[window] = cv2.distanceTransform((~area[window]).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius
+    return grown
 
 
 def _shrunk(area: Bools, radius: float) -> Bools:

@@ -102,14 +102,10 @@ def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
 
 def _layer_figure(character: Character, layer: CharacterLayer, number: int) -> Figure:
     mask = outline.bridged(layer.mask)
-    side = max(mask.shape)
-    spacing = side / GRID_CELLS
-    loops = [outline.subdivided(loop, spacing=spacing) for loop in outline.outlines(mask, tolerance_px=_tolerance_px(mask))]
-    if not loops:
-        raise CharacterError(f"the mask of {character.name} encloses no area", hint="it should cover the whole figure")
-    points, triangles = outline.triangulation(loops, outline.interior_grid(mask, spacing=spacing), mask)
+    points, triangles = _triangulated(mask)
     if not len(triangles):
         raise CharacterError(f"the mask of {character.name} encloses no area", hint="it should cover the whole figure")
+    side = max(mask.shape)
     mesh = _wound(Mesh(np.stack([points[:, 0] / side, 1.0 - points[:, 1] / side], axis=1), triangles))
     rig = character.rig
     owner, distance = bone_ownership(mesh, rig, mask, bones=np.array(layer.bones, np.int32))
@@ -118,6 +114,23 @@ def _layer_figure(character: Character, layer: CharacterLayer, number: int) -> F
     layer_of_vertex = np.full(len(whole.vertices), number, np.int32)
     is_behind = np.full(len(whole.triangles), layer.is_behind)
     return Figure(whole, pins_at(whole, rig.rest[pin_joints]), pin_joints, layer_of_vertex, owner, distance, is_behind)
+
+
+def _triangulated(mask: Bools) -> tuple[Floats, Ints]:
+    """Points (V, 2), image px, and triangles (F, 3) that fill a mask; none if it encloses no area."""
+    nothing = np.zeros((0, 2)), np.zeros((0, 3), np.int32)
+    side = max(mask.shape)
+    spacing = side / GRID_CELLS
+    left, top, wide, high = cv2.boundingRect(mask.astype(np.uint8))  # a limb fills a small part of the image
+    if not wide:
+        return nothing
+    corner = np.array([left, top], np.float64)
+    part = mask[top : top + high, left : left + wide]
+    loops = [outline.subdivided(loop, spacing=spacing) for loop in outline.outlines(part, tolerance_px=_tolerance_px(part, side))]
+    if not loops:
+        return nothing
+    points, triangles = outline.triangulation(loops, outline.interior_grid(part, spacing=spacing, corner=corner), part)
+    return points + corner, triangles
 
 
 def figure_on(mesh: Mesh, rig: Rig, mask: Bools) -> Figure:
@@ -157,23 +170,29 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, bones: Ints, side_px: i
     px_per_unit = max(mask.shape) / factor
     if not bones.size:
         return np.zeros(len(mesh.triangles), np.int32), np.zeros(len(mesh.triangles))
+    left, top, wide, high = cv2.boundingRect(small.astype(np.uint8))  # a limb fills a small part of the image
+    corner, small = np.array([left, top], np.int32), small[top : top + high, left : left + wide]
     points, bone_of_point = geodesic.bone_points(rig.rest[rig.parents[bones]], rig.rest[bones])
-    nearest, distance = geodesic.PixelGraph(small).nearest_seeds(_pixels(points, px_per_unit))
+    nearest, distance = geodesic.PixelGraph(small).nearest_seeds(_pixels(points, px_per_unit) - corner)
     if (nearest < 0).all():
         raise CharacterError("no bone of the rig is inside the mask", hint="joints and mask must belong to the same image")
     reach = ndimage.distance_transform_edt(nearest < 0, return_distances=False, return_indices=True)
-    at = _pixels(mesh.vertices[mesh.triangles].mean(axis=1), px_per_unit)
+    at = _pixels(mesh.vertices[mesh.triangles].mean(axis=1), px_per_unit) - corner
     column, row = np.clip(at[:, 0], 0, small.shape[1] - 1), np.clip(at[:, 1], 0, small.shape[0] - 1)
     cell = (reach[0][row, column], reach[1][row, column])
     return bones[bone_of_point[nearest[cell]]].astype(np.int32), distance[cell]
 
 
-def _tolerance_px(mask: Bools) -> float:
-    """Tolerance of the mesh's outline, px: a quarter of the thin limbs' half width, so that no limb is cut through."""
+def _tolerance_px(mask: Bools, side: int) -> float:
+    """Tolerance of the mesh's outline, px: a quarter of the thin limbs' half width, so that no limb is cut through.
+
+    Args:
+        side: longer side of the character's image, px.
+    """
     depth = depth_inside(mask, kernel=3)
     middle = middle_line(mask, depth)
     thin = float(np.percentile(depth[middle], THIN_SHARE_PERCENT)) if middle.any() else 0.0
-    return float(max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * max(mask.shape), thin / 4)))
+    return float(max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * side, thin / 4)))
 
 
 def _pixels(points: Floats, px_per_unit: float) -> Ints:
