@@ -115,6 +115,36 @@ def annotated(
     return found
 
 
+def annotated_box(drawing: Drawing, box: Box, predictor: Predictor | None, *, turn: Turn = 0, stopwatch: Stopwatch) -> AnnotatedFigure:
+    """The figure in a box that a user drew, px of the drawing: the detector is not asked, and the box stays as it is.
+
+    Args:
+        predictor: only its pose model is asked; without one, image processing alone finds mask and joints.
+        turn: degrees clockwise by which the drawing has to be turned to be upright.
+    Raises:
+        NoFigureFound: nothing is drawn in the box.
+        UpstreamError: the model server is unavailable.
+    """
+    height, width = drawing.rgb.shape[:2]
+    box, drawing = box.turned(turn, width=width, height=height), turned_drawing(drawing, turn)
+    crop = _cut(drawing, box)
+    pose, refusal = Pose(np.zeros((len(KEYPOINT_NAMES), 3))), tuple[str, ...]()
+    if predictor is not None:
+        with stopwatch.lap("pose"):
+            pose, refusal = _pose(predictor, crop.rgb)
+    detection = Detection(box, 1.0)
+    with stopwatch.lap("segment"):
+        mask = _mask(crop, pose, detection)
+    if not mask.any():
+        raise NoFigureFound("nothing is drawn in this box", best_score=1.0, hint="draw the box around the whole figure")
+    return _turned(_rigged(drawing, crop, pose, mask, detection, refusal, "figure", stopwatch), turn)
+
+
+def crop_pixels(drawing: Drawing, box: Box) -> Bytes:
+    """The colors and alpha (h, w, 4) uint8 of a figure's crop: the box, reduced if it is larger than CROP_SIDE."""
+    return _cut(drawing, box).rgba()
+
+
 def _names(count: int) -> list[str]:
     return ["figure"] if count == 1 else [f"figure {number}" for number in range(1, count + 1)]
 
@@ -161,12 +191,26 @@ def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, s
     crop, pose, mask, refusal = _cut_out(drawing, chosen, predictor, stopwatch)
     if not mask.any():
         return None
+    return _rigged(drawing, crop, pose, mask, chosen.detection, refusal, name, stopwatch)
+
+
+def _rigged(  # noqa: PLR0917 - what the stages before found
+    drawing: Drawing,
+    crop: _Crop,
+    pose: Pose,
+    mask: Bools,
+    detection: Detection,
+    refusal: tuple[str, ...],
+    name: str,
+    stopwatch: Stopwatch,
+) -> AnnotatedFigure:
+    """A figure with joints, layers and quality."""
     with stopwatch.lap("rig"):
         rigged = rigging(pose.keypoints, mask)
         character = Character(crop.rgba(), mask, rigged.rig, name, refusal + rigged.repairs)
         character = replace(character, layer_labels=derived_labels(character, pose.parts))
-    annotation = _annotation(crop, pose.keypoints, chosen.detection.score)
-    found = evidence(chosen.detection.score, pose.keypoints, mask, pose.mask)
+    annotation = _annotation(crop, pose.keypoints, detection.score)
+    found = evidence(detection.score, pose.keypoints, mask, pose.mask)
     reasons = refusal + rigged.quality.reasons + cut_off_note(mask, crop.box, drawing.rgb.shape[1], drawing.rgb.shape[0])
     return AnnotatedFigure(annotation, character, trusted(found, reasons, pose.keypoints))
 

@@ -19,7 +19,7 @@ from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, build_plan
 from pipeline.errors import DoodledError, OptionError, OutputFailed, RenderFailed
 from pipeline.files.annotation_files import OVERLAY_NAME, joint_overlay
-from pipeline.files.character_configs import CharacterConfig, moved_joints, read_character_config
+from pipeline.files.character_configs import CharacterConfig, edited_config, read_character_config
 from pipeline.files.character_files import read_character
 from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.files.layer_files import write_layer_labels
@@ -104,7 +104,7 @@ class CharacterFolder:
         Raises:
             DoodledError: as `render`.
         """
-        text = moved_joints(self.place / CONFIG_NAME, locations)
+        text = edited_config(self.place / CONFIG_NAME, locations)
         with self._rendering:
             if self._is_finished:
                 raise RenderFailed("doodled joints is stopping")
@@ -136,7 +136,7 @@ class CharacterFolder:
         """
         config, before = (self.place / CONFIG_NAME).resolve(), self.place / BEFORE_NAME
         with self._saving:
-            text = moved_joints(config, locations)
+            text = edited_config(config, locations)
             try:
                 if not before.exists():
                     with _replacing(before, like=config) as draft:

@@ -1,4 +1,4 @@
-"""Writer of AnimatedDrawings' annotation folders (etc/doc/file-formats.md, "Annotation folder").
+"""Reader and writer of AnimatedDrawings' annotation folders (etc/doc/file-formats.md, "Annotation folder").
 
 `image.png` (the drawing), `bounding_box.yaml` (where the figure is in it), `texture.png`, `mask.png`, `char_cfg.yaml` and perhaps
 `layers.png` (the character), and `joint_overlay.png` (the joints drawn over the crop).
@@ -15,13 +15,16 @@ import yaml
 from pipeline.errors import OutputFailed
 from pipeline.files.character_files import write_character
 from pipeline.files.picture_files import write_png
-from pipeline.types import AnnotatedFigure, Bytes, Character, Drawing, turn_back
+from pipeline.files.yaml_files import Section, raise_problems, yaml_mapping
+from pipeline.types import AnnotatedFigure, Box, Bytes, Character, Drawing, turn_back
 
 BONE_RGB = (40, 90, 230)
 JOINT_RGB = (230, 40, 40)
 OUTLINE_RGB = (40, 170, 70)
 ENOUGH_FOR_LABELS_PX = 700
 OVERLAY_NAME = "joint_overlay.png"
+DRAWING_NAME, BOX_NAME = "image.png", "bounding_box.yaml"
+EDGES = ("left", "top", "right", "bottom")
 
 
 def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -> None:
@@ -35,14 +38,32 @@ def write_annotations(folder: Path, drawing: Drawing, figure: AnnotatedFigure) -
     write_character(figure.character, folder, turn=figure.turn)
     height, width = drawing.rgb.shape[:2]
     upright = (width, height) if figure.turn in {0, 180} else (height, width)
-    box = figure.annotation.box.turned(turn_back(figure.turn), width=upright[0], height=upright[1])
-    edges = {"left": round(box.left), "top": round(box.top), "right": round(box.right), "bottom": round(box.bottom)}
-    try:
-        (folder / "bounding_box.yaml").write_text(yaml.safe_dump(edges), encoding="utf-8")
-    except OSError as error:
-        raise OutputFailed(f"the box can't be written: {error.strerror or error}", path=folder) from error
-    write_png(folder / "image.png", drawing.rgb if drawing.alpha is None else np.dstack([drawing.rgb, drawing.alpha]))
+    write_box(folder / BOX_NAME, figure.annotation.box.turned(turn_back(figure.turn), width=upright[0], height=upright[1]))
+    write_png(folder / DRAWING_NAME, drawing.rgb if drawing.alpha is None else np.dstack([drawing.rgb, drawing.alpha]))
     write_png(folder / OVERLAY_NAME, joint_overlay(figure.character))
+
+
+def write_box(path: Path, box: Box) -> None:
+    """Write a figure's bounding_box.yaml, in whole px. Raises OutputFailed."""
+    try:
+        path.write_text(yaml.safe_dump({edge: round(getattr(box, edge)) for edge in EDGES}), encoding="utf-8")
+    except OSError as error:
+        raise OutputFailed(f"the box can't be written: {error.strerror or error}", path=path) from error
+
+
+def read_box(path: Path) -> Box:
+    """Read a figure's bounding_box.yaml.
+
+    Raises:
+        ConfigError: with all problems of the file.
+    """
+    problems: list[str] = []
+    fields = Section(yaml_mapping(path), problems)
+    box = Box(*(fields.number(edge) for edge in EDGES))
+    if not problems and (box.width < 1 or box.height < 1):
+        problems.append(f"expected left below right and top below bottom, found {box.left:g}, {box.top:g}, {box.right:g}, {box.bottom:g}")
+    raise_problems(path, problems)
+    return box
 
 
 def joint_overlay(character: Character) -> Bytes:

@@ -73,37 +73,42 @@ def read_character_config(path: Path) -> CharacterConfig:
     return CharacterConfig(width, height, tuple(order), np.array(parents, dtype=np.int32), locations, turn or 0)
 
 
-def moved_joints(path: Path, locations: Mapping[str, tuple[int, int]]) -> str:
+def edited_config(path: Path, locations: Mapping[str, tuple[int, int]], size: tuple[int, int] | None = None) -> str:
     """Text of a char_cfg.yaml with joints moved to other pixels (x, y), and otherwise unchanged, including comments and line ends.
 
     If entries share values (anchors, merged keys), the file is rewritten with all keys, but without comments.
 
+    Args:
+        size: new width and height of the pictures, px; None leaves them.
     Raises:
         ConfigError: an invalid file, a location outside the image, or an unknown joint.
     """
     config = read_character_config(path)
+    width, height = size or (config.width, config.height)
     problems = []
     for name, (x, y) in locations.items():
         if name not in config.joint_names:
             problems.append(f"{name}: is no joint of this figure{nearest(name, config.joint_names)}")
-        elif not (0 <= x < config.width and 0 <= y < config.height):
-            problems.append(f"{name}: expected a pixel of the picture, which is {config.width} x {config.height} px, found ({x}, {y})")
+        elif not (0 <= x < width and 0 <= y < height):
+            problems.append(f"{name}: expected a pixel of the picture, which is {width} x {height} px, found ({x}, {y})")
     raise_problems(path, problems)
     text = path.read_bytes().decode("utf-8")
     if not any(isinstance(event, yaml.AliasEvent) or getattr(event, "value", "") == "<<" for event in yaml.parse(text, yaml.SafeLoader)):
-        return _with_numbers_replaced(text, locations)
+        return _with_numbers_replaced(text, locations, {"width": width, "height": height} if size else {})
     fields = yaml_mapping(path)
+    fields |= {"width": width, "height": height}
     for entry in fields["skeleton"]:
         entry["loc"] = list(locations.get(entry["name"], entry["loc"]))
     return yaml.safe_dump(fields, allow_unicode=True, sort_keys=False)
 
 
-def _with_numbers_replaced(text: str, locations: Mapping[str, tuple[int, int]]) -> str:
-    """The text with the numbers of `loc` replaced."""
-    spans = []
-    for entry in _value(yaml.compose(text, yaml.SafeLoader), "skeleton"):
-        for number, wanted in zip(_value(entry, "loc"), locations.get(_value(entry, "name"), ()), strict=False):
-            spans.append((number.start_mark.index, number.end_mark.index, str(wanted)))
+def _with_numbers_replaced(text: str, locations: Mapping[str, tuple[int, int]], sides: Mapping[str, int]) -> str:
+    """The text with the numbers of `loc`, `width` and `height` replaced."""
+    document = yaml.compose(text, yaml.SafeLoader)
+    nodes = [(value, sides[key.value]) for key, value in document.value if key.value in sides] if document else []
+    for entry in _value(document, "skeleton"):
+        nodes += zip(_value(entry, "loc"), locations.get(_value(entry, "name"), ()), strict=False)
+    spans = [(node.start_mark.index, node.end_mark.index, str(number)) for node, number in nodes]
     for start, end, number in sorted(spans, reverse=True):
         text = text[:start] + number + text[end:]
     return text

@@ -23,7 +23,7 @@ from pipeline.files.character_configs import TURNED, CharacterConfig, read_chara
 from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.files.layer_files import read_layer_labels, write_layer_labels
 from pipeline.files.picture_files import read_mask, read_rgba, write_png
-from pipeline.types import Bools, Character, Floats, LayerLabel, Rig, Turn, turn_back
+from pipeline.types import Bools, Bytes, Character, Floats, LayerLabel, Rig, Turn, turn_back
 
 SMALLEST_FIGURE_PX = 16
 # A piece of the mask below this share of the largest piece is a speck: no joint moves onto it.
@@ -47,13 +47,38 @@ def read_character(path: Path) -> Character:
     _check_sizes(config_path, config, mask, rgba.shape[:2])
     _check_figure(config_path, config, mask)
     labels, notes = read_layer_labels(folder / LAYERS_NAME, mask, config)
+    return assembled_character(config, rgba, mask, labels, path=config_path, notes=notes)
+
+
+def assembled_character(
+    config: CharacterConfig, rgba: Bytes, mask: Bools, labels: Bytes | None, *, path: Path, notes: tuple[str, ...] = ()
+) -> Character:
+    """A character of the content of its files, upright, with small faults repaired.
+
+    Args:
+        rgba, mask, labels: as in `Character`, of the size that `config` gives, before they are turned upright.
+        path: the char_cfg.yaml, for messages and for the name.
+        notes: what else to report beside the repairs.
+    Raises:
+        CharacterError: the mask holds no figure that can be animated.
+    """
+    _check_figure(path, config, mask)
     mask, locations, repairs = _mended(config, mask)
     longer = max(config.width, config.height)
     rest = np.stack([locations[:, 0] / longer, 1 - locations[:, 1] / longer], axis=1)
     rig = Rig(config.joint_names, config.parents, rest)
     labels = None if labels is None else np.where(mask, labels, np.uint8(LayerLabel.NONE))
-    character = Character(rgba, mask, rig, folder.resolve().name, (*repairs, *notes), labels)
+    character = Character(rgba, mask, rig, path.parent.resolve().name, (*repairs, *notes), labels)
     return character.turned(config.turn)
+
+
+def character_config(character: Character, *, turn: Turn = 0) -> CharacterConfig:
+    """The char_cfg.yaml of a character that is in the orientation of its file; joints are rounded to whole pixels."""
+    height, width = character.mask.shape
+    rest = character.rig.rest
+    pixels = np.rint(np.stack([rest[:, 0], 1 - rest[:, 1]], axis=1) * max(height, width))
+    pixels = np.clip(pixels, 0, (width - 1, height - 1))
+    return CharacterConfig(width, height, character.rig.joint_names, character.rig.parents, pixels, turn)
 
 
 def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> None:
@@ -67,17 +92,13 @@ def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> No
         OutputFailed: the disk refused.
     """
     character = character.turned(turn_back(turn))
-    height, width = character.mask.shape
-    longer = max(height, width)
-    rest, names = character.rig.rest, character.rig.joint_names
-    pixels = np.rint(np.stack([rest[:, 0], 1 - rest[:, 1]], axis=1) * longer).astype(int)
-    pixels = np.clip(pixels, 0, (width - 1, height - 1))
+    config = character_config(character, turn=turn)
     skeleton = [
-        {"loc": [int(x), int(y)], "name": name, "parent": names[parent] if parent >= 0 else None}
-        for name, parent, (x, y) in zip(names, character.rig.parents.tolist(), pixels, strict=True)
+        {"loc": [int(x), int(y)], "name": name, "parent": config.joint_names[parent] if parent >= 0 else None}
+        for name, parent, (x, y) in zip(config.joint_names, config.parents.tolist(), config.locations, strict=True)
     ]
     turned = {TURNED: turn} if turn else {}
-    text = yaml.safe_dump({"height": height, "width": width, "skeleton": skeleton, **turned}, allow_unicode=True)
+    text = yaml.safe_dump({"height": config.height, "width": config.width, "skeleton": skeleton, **turned}, allow_unicode=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / LAYERS_NAME).unlink(missing_ok=True)
@@ -87,7 +108,6 @@ def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> No
     write_png(folder / MASK_NAME, character.mask.astype(np.uint8) * np.uint8(255))
     write_png(folder / TEXTURE_NAME, character.rgba)
     if character.layer_labels is not None:
-        config = CharacterConfig(width, height, names, character.rig.parents, pixels.astype(np.float64))
         write_layer_labels(folder / LAYERS_NAME, character.layer_labels, character.mask, config)
 
 

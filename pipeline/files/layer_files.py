@@ -65,13 +65,28 @@ def read_layer_labels(path: Path, mask: Bools, config: CharacterConfig) -> tuple
     return np.where(mask, _filled(labels, unknown), np.uint8(LayerLabel.NONE)), notes
 
 
-def write_layer_labels(path: Path, labels: Bytes, mask: Bools, config: CharacterConfig) -> None:
-    """Write labels (h, w) uint8, derived from the given mask (h, w) and joints, as a palette image.
+def has_edited_layers(path: Path) -> bool:
+    """Whether a layers.png was edited by a user, so that it is used with any mask and joints. False if it is missing.
 
+    Raises:
+        FileProblems: the file can't be read.
+    """
+    if not path.exists():
+        return False
+    rgba, texts = read_rgba_with_texts(path)
+    return texts.get(_OWN_PIXELS) != _pixels_digest(_labels_by_color(rgba))
+
+
+def write_layer_labels(path: Path, labels: Bytes, mask: Bools, config: CharacterConfig, *, are_edited: bool = False) -> None:
+    """Write labels (h, w) uint8 as a palette image.
+
+    Args:
+        mask, config: what the labels were derived from.
+        are_edited: a user decided on them: they stay valid when mask and joints change.
     Raises:
         OutputFailed: the disk refused.
     """
-    texts = {_OWN_PIXELS: _pixels_digest(labels), _OWN_FIGURE: _figure_digest(mask, config)}
+    texts = {} if are_edited else {_OWN_PIXELS: _pixels_digest(labels), _OWN_FIGURE: _figure_digest(mask, config)}
     write_palette_png(path, labels, [LAYER_COLORS[label] for label in LayerLabel], texts)
 
 

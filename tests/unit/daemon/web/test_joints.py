@@ -37,7 +37,7 @@ from daemon.web.page import content_security_policy, page
 from daemon.web.server import MAX_BYTES, JointsServer
 from pipeline.errors import CharacterError, ConfigError, OptionError, OutputFailed, RenderFailed, UnknownName
 from pipeline.files.assets import AssetKind, asset_folder
-from pipeline.files.character_configs import moved_joints, read_character_config
+from pipeline.files.character_configs import edited_config, read_character_config
 from pipeline.files.character_files import read_character, write_character
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.types import Character, LayerLabel
@@ -300,9 +300,9 @@ HAND_MADE = (
 def test_moving_joints_changes_only_their_numbers(tmp_path: Path) -> None:
     path = tmp_path / "char_cfg.yaml"
     path.write_bytes(HAND_MADE.encode())
-    made = moved_joints(path, {"neck": (111, 7), "hand": (3, 4)})
+    made = edited_config(path, {"neck": (111, 7), "hand": (3, 4)})
     assert made == HAND_MADE.replace("1.0e+2 ,60.5", "111 ,7").replace('&x 0x1e, !!int "60"', "3, 4")
-    assert moved_joints(path, {}) == HAND_MADE
+    assert edited_config(path, {}) == HAND_MADE
     path.write_bytes(made.encode())
     assert read_character_config(path).locations.tolist() == [[100, 150], [111, 7], [3, 4]]
 
@@ -311,14 +311,14 @@ def test_moving_joints_changes_only_their_numbers(tmp_path: Path) -> None:
 def test_separates_joints_that_share_a_location(tmp_path: Path, hip: str) -> None:
     path = tmp_path / "char_cfg.yaml"
     path.write_text(f"width: 200\nheight: 200\nskeleton:\n- {{loc: &here [100, 150], name: root, parent: null}}\n- {hip}\nours: 1\n")
-    path.write_text(moved_joints(path, {"hip": (3, 4)}))
+    path.write_text(edited_config(path, {"hip": (3, 4)}))
     assert read_character_config(path).locations.tolist() == [[100, 150], [3, 4]]
     assert yaml.safe_load(path.read_text())["ours"] == 1
 
 
-def test_reads_moved_joints_back(place: Path) -> None:
+def test_reads_edited_config_back(place: Path) -> None:
     moved = {name: (x + 1, y + 2) for name, (x, y) in JOINTS.items()}
-    (place / "char_cfg.yaml").write_text(moved_joints(place / "char_cfg.yaml", moved), encoding="utf-8")
+    (place / "char_cfg.yaml").write_text(edited_config(place / "char_cfg.yaml", moved), encoding="utf-8")
     config = read_character_config(place / "char_cfg.yaml")
     assert dict(zip(config.joint_names, map(tuple, config.locations.tolist()), strict=True)) == moved
 

@@ -1,0 +1,64 @@
+"""One character folder or photograph, for `doodled edit`: corrections are saved into the user's own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from daemon.files.filenames import printable
+from daemon.web.editor.edits import Edit, FigurePlace
+from daemon.web.editor.process import EditorProcess
+from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from pipeline.files.annotation_files import DRAWING_NAME
+from pipeline.files.character_names import CONFIG_NAME
+
+KEY: Final = "figure"
+"""Key of the only drawing."""
+
+
+class LocalFigures:
+    """The figures that `doodled edit` was given.
+
+    Args:
+        targets: where each figure is saved: its own folder, or one that is made by the first save.
+        on_save: called with each folder that was saved.
+    """
+
+    def __init__(self, drawing: EditableDrawing, targets: tuple[Path, ...], on_save: Callable[[Path], None]) -> None:
+        self._drawing, self._targets, self._on_save = drawing, targets, on_save
+
+    def drawing(self, key: str) -> EditableDrawing:
+        """See `FigureProvider`."""
+        if key != KEY:
+            raise UnknownDrawing("there is no such drawing")
+        return self._drawing
+
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+        """Save each figure that was changed."""
+        notes: list[str] = []
+        for number, edit in edits.items():
+            place, target = self.drawing(key).places[number], self._targets[number]
+            if target.exists() and (target / CONFIG_NAME).exists():  # saved before, perhaps by this page
+                place = _place_of(target, place.name)
+            notes += await process.call("save", place, edit, target)
+            self._replace(number, _place_of(target, place.name))
+            self._on_save(target)
+        return Outcome("Saved.", tuple(dict.fromkeys(notes)))
+
+    def _replace(self, number: int, place: FigurePlace) -> None:
+        places = list(self._drawing.places)
+        places[number] = place
+        self._drawing = replace(self._drawing, places=tuple(places))
+
+
+def folder_drawing(folder: Path, motion: str) -> EditableDrawing:
+    """A character folder as a drawing with one figure."""
+    place = _place_of(folder, folder.resolve().name)
+    return EditableDrawing(printable(place.name), (place,), motion, Purpose.SAVE)
+
+
+def _place_of(folder: Path, name: str) -> FigurePlace:
+    drawing = folder / DRAWING_NAME
+    return FigurePlace(folder, drawing if drawing.exists() else None, name)

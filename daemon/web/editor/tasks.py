@@ -1,0 +1,286 @@
+"""What the editor's child process does: it decodes, edits and renders figures, and asks the models. Values in and out are plain and small.
+
+Files of the spool are untrusted: they are read without following links, at most so many bytes, and copied before anything is done with
+them (`daemon.files.untrusted`). What was read stays in memory until its file changes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+
+from daemon.files.untrusted import copy_character, read_untrusted
+from daemon.log.stopwatch import WallStopwatch
+from daemon.options.inference import InferenceRequest, open_predictor
+from daemon.options.motions import motion_library
+from daemon.options.scene_builder import RenderRequest
+from daemon.web.editor.cuts import cut_labels, limb_names
+from daemon.web.editor.edits import BoxEdges, CutLine, Edit, FigurePlace, Pixel
+from daemon.web.editor.figures import EditableFigure, edited, figure_in_box, read_figure
+from daemon.web.editor.preview import Preview, render_preview
+from daemon.web.editor.runs import label_runs, mask_runs
+from daemon.web.editor.saving import create_figure, save_figure
+from daemon.web.editor.smart_edge import snapped_mask
+from pipeline.adapters.opengl.renderer import GLRenderer
+from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
+from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.errors import NoFigureFound, OptionError
+from pipeline.files.annotation_files import BOX_NAME, DRAWING_NAME, write_annotations
+from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.motion.library import MotionLibrary
+from pipeline.ports import Predictor
+from pipeline.types import Drawing
+
+KEPT = 4
+"""So many figures and drawings stay in memory."""
+
+JPEG_QUALITY = 90
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ProcessSettings:
+    """What the child process is started with.
+
+    Attributes:
+        inference: where the models run.
+        request: how previews are rendered, apart from their motion.
+    """
+
+    inference: InferenceRequest
+    request: RenderRequest
+    environ: Mapping[str, str]
+
+
+class EditorTasks:
+    """The editor's work, with what stays open between calls: OpenGL context, models, motions, files that were read."""
+
+    def __init__(self, settings: ProcessSettings) -> None:
+        self._settings = settings
+        self._stack = ExitStack()
+        self._renderer: GLRenderer | None = None
+        self._predictor: Predictor | None = None
+        self._library: MotionLibrary | None = None
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def motions(self, first: str) -> list[str]:
+        """Names of the motions to choose from: one that was asked for, then the library's."""
+        return [first, *(name for name in self._motions().names() if name != first)]
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    def describe(self, place: FigurePlace) -> dict[str, Any]:
+        """What the page shows first of a figure; only the drawing's size if there is no figure yet."""
+        drawing = self._drawing(place)
+        size = None if drawing is None else [drawing.rgb.shape[1], drawing.rgb.shape[0]]
+        if place.folder is None:
+            return {"drawing": size, "figure": None, "notes": []}
+        figure = self._figure(place)
+        return {"drawing": size if figure is not None and figure.box is not None else None, "figure": _described(figure), "notes": []}
+
+    def drawing_image(self, place: FigurePlace) -> tuple[bytes, str]:
+        """The whole drawing as a file for a browser, and its media type."""
+        drawing = self._drawing(place)
+        if drawing is None:
+            raise OptionError("the drawing of this figure was not kept")
+        if drawing.alpha is not None:
+            return _png(np.dstack([drawing.rgb, drawing.alpha])), "image/png"
+        encoded = cv2.imencode(".jpg", np.ascontiguousarray(drawing.rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+        return encoded.tobytes(), "image/jpeg"
+
+    def texture_image(self, place: FigurePlace) -> tuple[bytes, str]:
+        """The figure's crop as a file for a browser, and its media type."""
+        return _png(read_figure(place).rgba), "image/png"
+
+    # --- editing -----------------------------------------------------------------------------------------------------
+
+    def preview(self, place: FigurePlace, edit: Edit, motion: str) -> Preview:
+        """The figure's motion after an edit."""
+        figure = self._edited(place, edit)
+        character = figure.character((place.folder or Path(place.name)) / CONFIG_NAME)
+        request = replace(self._settings.request, motion=motion)
+        return render_preview(character, request, self._settings.environ, self._motions(), self._gl())
+
+    def redraw_box(self, place: FigurePlace, box: BoxEdges) -> dict[str, Any]:
+        """The figure in another box of its drawing, as the pose model sees it."""
+        drawing = self._drawing(place)
+        if drawing is None:
+            raise OptionError("the drawing of this figure was not kept, so its box can't be changed")
+        former = None if place.folder is None else self._figure(place)
+        predictor, notes = self._models()
+        figure, found = figure_in_box(drawing, box, predictor, former, name=place.name, stopwatch=WallStopwatch())
+        size = [drawing.rgb.shape[1], drawing.rgb.shape[0]]
+        return {"drawing": size, "figure": _described(figure), "notes": [*notes, *found]}
+
+    def snap(self, place: FigurePlace, edit: Edit, points: Sequence[Pixel], radius: float) -> list[int]:
+        """Runs of the mask after its edge was snapped to the ink within a band."""
+        figure = self._edited(place, edit)
+        return mask_runs(snapped_mask(figure.rgba[..., :3], figure.mask, points, radius))
+
+    def cut(self, place: FigurePlace, edit: Edit, lines: Sequence[CutLine]) -> list[int]:
+        """Runs of the labels after cut lines were drawn."""
+        figure = self._edited(place, edit)
+        return label_runs(cut_labels(figure, figure.layers_now(), lines))
+
+    def layers(self, place: FigurePlace, edit: Edit) -> list[int] | None:
+        """Runs of the labels that decide which limbs move apart from the body; None for a single layer."""
+        labels = self._edited(place, edit).layers_now()
+        return None if labels is None else label_runs(labels)
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def save(self, place: FigurePlace, edit: Edit, folder: Path) -> list[str]:
+        """Save an edit into a folder of the user's own, which is made if there was none. Returns notes about repairs."""
+        if place.folder == folder:
+            return list(save_figure(folder, read_figure(place), self._edited(place, edit), edit))
+        if place.folder is not None and not folder.exists():
+            shutil.copytree(place.folder, folder)
+            return list(save_figure(folder, read_figure(place), self._edited(place, edit), edit))
+        return list(create_figure(folder, self._edited(place, edit), self._drawing(place)))
+
+    def folder_files(self, place: FigurePlace, edit: Edit) -> dict[str, bytes]:
+        """The files of a character folder with an edit, to be animated again."""
+        with tempfile.TemporaryDirectory(prefix="doodled-edit-") as parent:
+            folder = Path(parent) / "figure"
+            if place.folder is None:
+                create_figure(folder, self._edited(place, edit), self._drawing(place))
+            else:
+                source = self._copied(place).folder
+                shutil.copytree(source or place.folder, folder)
+                save_figure(folder, self._figure(place), self._edited(place, edit), edit)
+            names = (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME, DRAWING_NAME, BOX_NAME)
+            return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
+
+    def annotate(self, drawing_path: Path, folder: Path) -> tuple[list[Path], list[str]]:
+        """Find all figures of a drawing, and write a character folder of each.
+
+        Returns:
+            the folders, none if there is no figure, and notes.
+        """
+        drawing = self._read_drawing(drawing_path)
+        predictor, notes = self._models()
+        if predictor is None:
+            return [], notes
+        try:
+            found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=True), stopwatch=WallStopwatch())
+        except NoFigureFound as error:
+            return [], [error.summary]
+        places = [folder / f"figure_{number}" for number in range(1, len(found) + 1)]
+        for place, figure in zip(places, found, strict=True):
+            write_annotations(place, drawing, figure)
+        return places, notes
+
+    # --- what stays open ---------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the OpenGL context and the models."""
+        self._stack.close()
+
+    def _edited(self, place: FigurePlace, edit: Edit) -> EditableFigure:
+        figure = None if place.folder is None else self._figure(place)
+        if figure is not None and edit.is_empty:
+            return figure
+        return edited(figure, edit, self._drawing(place) if edit.box is not None else None, name=place.name)
+
+    def _figure(self, place: FigurePlace) -> EditableFigure:
+        copied = self._copied(place)
+        folder = copied.folder
+        if folder is None:
+            raise OptionError("there is no figure yet", hint="draw a box around it")
+        paths = [folder / name for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME, BOX_NAME)]
+        return self._keep(("figure", place, *map(_version, paths)), lambda: read_figure(copied))
+
+    def _copied(self, place: FigurePlace) -> FigurePlace:
+        """The place with a copy of its folder, if its files are untrusted."""
+        folder = place.folder
+        if folder is None or not place.is_untrusted:
+            return place
+        return replace(place, folder=self._keep(("copy", folder), lambda: self._copy(folder)))
+
+    def _copy(self, folder: Path) -> Path:
+        copy = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="doodled-edit-"))) / "figure"
+        copy_character(folder, copy, DEFAULT_LIMITS.max_bytes)
+        for name in (DRAWING_NAME, BOX_NAME):
+            with suppress(FileNotFoundError):
+                (copy / name).write_bytes(read_untrusted(folder / name, DEFAULT_LIMITS.max_bytes))
+        return copy
+
+    def _drawing(self, place: FigurePlace) -> Drawing | None:
+        path = place.drawing
+        if path is None:
+            return None
+        return self._keep(("drawing", path, _version(path)), lambda: self._read_drawing(path))
+
+    def _read_drawing(self, path: Path) -> Drawing:
+        return decode_drawing(read_untrusted(path, DEFAULT_LIMITS.max_bytes), name=path.name, limits=DEFAULT_LIMITS)
+
+    def _keep(self, key: Hashable, read: Callable[[], T]) -> T:
+        """What was read under this key, or is read now."""
+        if key not in self._kept:
+            self._kept[key] = read()
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        found: T = self._kept[key]
+        return found
+
+    def _models(self) -> tuple[Predictor | None, list[str]]:
+        """The models, or None and why they can't run."""
+        if self._predictor is None:
+            try:
+                opened = open_predictor(self._settings.inference, self._settings.environ)
+                self._predictor, _ = self._stack.enter_context(opened)
+            except OptionError as error:
+                return None, [f"{error.summary}: mask and joints come from the ink alone"]
+        return self._predictor, []
+
+    def _motions(self) -> MotionLibrary:
+        self._library = self._library or motion_library(self._settings.environ)
+        return self._library
+
+    def _gl(self) -> GLRenderer:
+        if self._renderer is None:
+            self._renderer = self._stack.enter_context(GLRenderer.open(self._settings.request.context, self._settings.environ))
+        return self._renderer
+
+
+def _described(figure: EditableFigure) -> dict[str, Any]:
+    config = figure.config
+    joints = [
+        {"name": name, "parent": config.joint_names[parent] if parent >= 0 else None, "at": [x, y]}
+        for name, parent, (x, y) in zip(config.joint_names, config.parents.tolist(), config.locations.tolist(), strict=True)
+    ]
+    return {
+        "width": figure.width,
+        "height": figure.height,
+        "box": None if figure.box is None else [round(edge) for edge in asdict(figure.box).values()],
+        "joints": joints,
+        "mask": mask_runs(figure.mask),
+        "labels": None if figure.labels is None else label_runs(figure.labels),
+        "has_own_layers": figure.has_own_layers,
+        "limbs": limb_names(config.joint_names),
+    }
+
+
+def _png(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    stored = cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA)
+    return bytes(cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None if it is missing."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
