@@ -27,6 +27,9 @@ from pipeline.types import Format, LayerMode
 SYSTEM_FILE: Final = Path("/etc/doodled/doodled.toml")
 JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
 _PREFIX: Final = "DOODLED_"
+_RETIRED: Final = {"gallery": "is gone, remove it: the gallery is a page of `doodled web`, which needs no setting"}
+"""Sections of earlier versions, and what to do about each."""
+
 _OTHERS: Final = frozenset({"DOODLED_ROOT", "DOODLED_CONFIG", "DOODLED_TORCHSERVE_PYTHON"})
 """Variables that override no key of a section. DOODLED_TORCHSERVE_PYTHON is the interpreter with which tests start a TorchServe."""
 
@@ -179,11 +182,15 @@ class MetricsSettings(_Section):
     textfile_s: _Seconds = 15.0
 
 
-class GallerySettings(_Section):
-    """A page in the outbox that shows all results and failures."""
+class WebSettings(_Section):
+    """The web application, `doodled web`."""
 
-    enabled: bool = False
-    update_s: _Seconds = 3.0
+    host: IPvAnyAddress = IPv4Address("127.0.0.1")
+    port: Annotated[int, Field(ge=0, le=65535)] = 8321
+    names: _Texts = ()
+    path: Annotated[str, Field(pattern=r"^/([A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*/?)?$")] = "/"
+    max_waiting: Annotated[int, Field(ge=1)] = 10_000
+    uploads_per_minute: Annotated[int, Field(ge=1)] = 600
 
 
 class Settings(_Section):
@@ -198,7 +205,7 @@ class Settings(_Section):
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
-    gallery: GallerySettings = GallerySettings()
+    web: WebSettings = WebSettings()
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ when a setting differs."""
@@ -249,7 +256,7 @@ def _override(fields: dict[str, Any], environ: Mapping[str, str]) -> dict[str, s
         fields["root"], overridden["root"] = environ["DOODLED_ROOT"], "DOODLED_ROOT"
     if default_format(environ) is Format.MP4 and "formats" not in _section(fields, "animation"):
         _section(fields, "animation")["formats"] = ["mp4"]
-    sections = {name for name in Settings.model_fields if name != "root"}
+    sections = {name for name in Settings.model_fields if name != "root"} | _RETIRED.keys()
     for variable, value in sorted(environ.items()):
         section, _, key = variable.removeprefix(_PREFIX).lower().partition("_")
         if variable.startswith(_PREFIX) and variable not in _OTHERS and section in sections and key:
@@ -266,6 +273,8 @@ def _section(fields: dict[str, Any], name: str) -> dict[str, Any]:
 def _problem(entry: Mapping[str, Any], overridden: Mapping[str, str]) -> str:
     """A problem as "[section] key must be ...", or with the variable that set the key."""
     section, *rest = (part for part in entry["loc"] if isinstance(part, str))
+    if section in _RETIRED:
+        return f"[{section}] {_RETIRED[section]}"
     kind = Settings.model_fields[section].annotation if rest else Settings
     known = getattr(kind, "model_fields", {})
     name = f"[{section}] {rest[0]}" if rest else section if section == "root" else f"[{section}]"

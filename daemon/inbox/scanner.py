@@ -223,8 +223,8 @@ class _Scan:
             elif not is_character and not stat.S_ISREG(status.st_mode):
                 self._reject((folder, name), "not_regular")
             elif is_character or not name.lower().endswith(SIDECAR_SUFFIX):  # a sidecar waits for its image and is claimed with it
-                sidecar = os.path.splitext(name)[0] + SIDECAR_SUFFIX  # noqa: PTH122 - faster; a scan may call it ten thousand times
-                here[name] = self._candidate(folder, name, status, sidecar if sidecar in names and not is_character else None)
+                stem = name if is_character else os.path.splitext(name)[0]  # noqa: PTH122 - faster; a scan may call it ten thousand times
+                here[name] = self._candidate(folder, name, status, stem + SIDECAR_SUFFIX if stem + SIDECAR_SUFFIX in names else None)
 
     def _candidate(self, folder: tuple[str, ...], name: str, status: os.stat_result, sidecar: str | None) -> Candidate:
         candidate = self.before.get(folder, {}).get(name)

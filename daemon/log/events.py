@@ -59,7 +59,6 @@ class Event(StrEnum):
     DISK_RECOVERED = "disk.recovered"
     METRICS_READY = "metrics.ready"
     METRICS_UNAVAILABLE = "metrics.unavailable"
-    GALLERY_UNAVAILABLE = "gallery.unavailable"
 
 
 WARNINGS: Final = frozenset(
@@ -80,7 +79,6 @@ WARNINGS: Final = frozenset(
         Event.CONFIG_REJECTED,
         Event.DISK_LOW,
         Event.METRICS_UNAVAILABLE,
-        Event.GALLERY_UNAVAILABLE,
     },
 )
 """Events that an operator may want to act on."""

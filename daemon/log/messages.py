@@ -130,5 +130,4 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.DISK_RECOVERED: lambda fields: f"disk has room again: {_disk(fields)}",
     Event.METRICS_READY: lambda fields: f"metrics available at {fields['where']}",
     Event.METRICS_UNAVAILABLE: lambda fields: f"metrics unavailable at {fields['where']}{fields.why}",
-    Event.GALLERY_UNAVAILABLE: lambda fields: f"gallery not written, {fields['path']}{fields.why}",
 }

@@ -1,7 +1,7 @@
 """Stages of a job: their names, the steps that each consists of, and how the printed timing lines group them.
 
 A *step* is what a stopwatch measures (`pipeline.ports.Stopwatch.lap`). A *stage* is a group of steps; log records, metrics, manifests, the
-gallery, `doodled report` and `doodled measure` all use these names. Nothing else defines stage names.
+web application, `doodled report` and `doodled measure` all use these names. Nothing else defines stage names.
 """
 
 from __future__ import annotations

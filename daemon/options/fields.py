@@ -30,6 +30,7 @@ _EXPECTED: Final = {
     "string_unicode": "must be a text in UTF-8",
     "model_type": "must be a section",
     "path_type": "must be a path",
+    "string_pattern_mismatch": "must match {pattern}",
     "tuple_type": "must be a list",
     "ip_any_address": "must be an IP address",
     **dict.fromkeys(("float_parsing", "float_type"), "must be a number"),

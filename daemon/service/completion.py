@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from daemon.log.events import EventLog
@@ -97,7 +98,7 @@ class Completion:
     def finish_publishing(self, job: Job) -> CompletionResult:
         """Finish publishing a recovered job. Raises OSError; ValueError if its manifest is damaged and it must be rendered again."""
         manifest = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
-        self._keep_thumbnail(job)
+        self._keep_thumbnail(job, self._spool.layout.outbox, str(manifest["manifest"]))
         is_acknowledged = self.acknowledge(job)
         self.done += 1
         self.records.log_recovered_done(job, manifest)
@@ -107,7 +108,7 @@ class Completion:
         """Finish moving a recovered job to `failed/`. Raises OSError; ValueError if its `error.json` is damaged."""
         error = read_json(self._spool.path(job) / ERROR)
         failed_path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
-        self._keep_thumbnail(job)
+        self._keep_thumbnail(job, self._spool.layout.failed, failed_path)
         self._forget(job)
         self.failed += 1
         self.records.log_recovered_failed(job, error, failed_path)
@@ -126,7 +127,7 @@ class Completion:
             "stages_ms": result.stages_ms(),
         }
         manifest = publish(self._spool.layout.outbox, self._spool.path(job), job, content)
-        self._keep_thumbnail(job)
+        self._keep_thumbnail(job, self._spool.layout.outbox, str(manifest["manifest"]))
         is_acknowledged = self.acknowledge(job)
         self.done += 1
         self.records.log_stages(job, result)
@@ -136,7 +137,7 @@ class Completion:
 
     def _fail(self, job: Job, failure: TaskFailure, result: TaskResult, duration_s: float) -> CompletionResult:
         failed_path = quarantine(self._spool.layout.failed, self._spool.path(job), job, _error_file(job, failure))
-        self._keep_thumbnail(job)
+        self._keep_thumbnail(job, self._spool.layout.failed, failed_path)
         self._forget(job)
         self.failed += 1
         self.records.log_failed(job, result, failure, duration_s=duration_s, failed_path=failed_path)
@@ -154,8 +155,10 @@ class Completion:
         self.records.log_requeued(job, result, failure, decision, attempts=attempts, wait_s=wait_s)
         return CompletionResult(decision, failure.kind, failure.message, wait_s)
 
-    def _keep_thumbnail(self, job: Job) -> None:
-        keep_thumbnail(self._spool.layout.outbox, self._spool.path(job), job.id)
+    def _keep_thumbnail(self, job: Job, root: Path, name: str) -> None:
+        """Keep the thumbnail beside a result: in the outbox by the name of the manifest, in `failed/` by that of the drawing."""
+        folder = job.folder if root == self._spool.layout.outbox else ()
+        keep_thumbnail(root, folder, self._spool.path(job), name)
 
     def _forget(self, job: Job) -> None:
         """Remove a job's folder; if the disk refuses, the next daemon finds that its files are in `failed/` and removes it."""

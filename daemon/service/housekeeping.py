@@ -25,6 +25,7 @@ from daemon.settings import Settings
 from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.spool.seen_index import SeenIndex
 from daemon.spool.spool import Spool
+from daemon.spool.thumbnails import remove_stale_thumbnails
 
 RETENTION_CHECK_S = 600.0
 STATUS_INTERVAL_S = 1.0
@@ -113,6 +114,8 @@ class Housekeeping:
                         if place.stat().st_mtime < oldest_s:  # a job may have waited long before it was published
                             shutil.rmtree(place, ignore_errors=True)
         self._seen.forget(oldest_s)
+        for folder in (self._spool.layout.outbox, self._spool.layout.failed):
+            remove_stale_thumbnails(folder)
 
     # --- status ------------------------------------------------------------------------------------------------------
 

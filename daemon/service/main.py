@@ -37,7 +37,7 @@ EXIT_TRANSIENT: Final = 75
 """EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for an unavailable resource."""
 
 MAX_WAIT_S: Final = 5.0
-FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "metrics", "gallery")
+FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "metrics")
 """Sections whose changes take effect only after a restart."""
 
 WorkerFactory = Callable[[Callable[[], None]], WorkerPool]
@@ -45,7 +45,7 @@ WorkerFactory = Callable[[Callable[[], None]], WorkerPool]
 
 
 class Observer(Protocol):
-    """A background thread that only watches: metrics, gallery."""
+    """A background thread that only watches."""
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -179,14 +179,6 @@ def _metrics(settings: Settings, components: Components) -> Observer | None:
     return Exporters(settings.metrics, components.log, lambda: components.housekeeping.health)
 
 
-def _gallery(settings: Settings, spool: Spool, log: EventLog) -> Observer | None:
-    if not settings.gallery.enabled:
-        return None
-    from daemon.gallery.updater import Gallery
-
-    return Gallery(spool.layout, log, instance=spool.instance, update_s=settings.gallery.update_s)
-
-
 # --- main loop -------------------------------------------------------------------------------------------------------
 
 
@@ -206,7 +198,6 @@ class _Daemon:
         self._wakeup, self._flags, self._config, self._environ = wakeup, flags, config, environ
         self._completed = 0
         self._metrics = _metrics(settings, components)
-        self._gallery = _gallery(settings, components.spool, components.log)
 
     def run(self, *, drain: bool) -> int:
         parts, log = self._parts, self._parts.log
@@ -216,8 +207,8 @@ class _Daemon:
         reason, status = "error", 1
         try:
             parts.watcher.start()
-            for observer in filter(None, (self._metrics, self._gallery)):
-                observer.start()
+            if self._metrics is not None:
+                self._metrics.start()
             parts.scheduler.take_over(time.monotonic())
             parts.notifier.notify_ready(parts.housekeeping.summary(time.monotonic()))
             log.emit(Event.DAEMON_READY, watch_mode=str(parts.watcher.mode), recovered_jobs=parts.scheduler.recovered)
@@ -288,8 +279,6 @@ class _Daemon:
         parts.notifier.notify_stopping()
         parts.watcher.stop()
         in_flight = self._finish_running()
-        if self._gallery is not None:
-            self._gallery.stop()
         parts.housekeeping.close()
         done, failed = parts.completion.done, parts.completion.failed
         counts = {"in_flight": len(in_flight), "left": len(parts.scheduler.waiting), "done": done, "failed": failed}

@@ -176,9 +176,8 @@ class _TaskRun:
             return decode_drawing(source, name=name, limits=DEFAULT_LIMITS)
 
     def _write_thumbnail(self, rgb: Bytes, alpha: Bytes | None = None) -> None:
-        if self._task.wants_thumbnail:
-            with self._stopwatch.lap("annotations"):
-                write_thumbnail(self._task.place, rgb, alpha)
+        with self._stopwatch.lap("annotations"):
+            write_thumbnail(self._task.place, rgb, alpha)
 
     def _write_annotations(self, drawing: Drawing, found: tuple[Any, ...]) -> None:
         from pipeline.files.annotation_files import write_annotations

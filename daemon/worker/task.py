@@ -35,7 +35,6 @@ class Task:
     inference: InferenceRequest
     upstream_deadline_s: float
     keep_annotations: bool
-    wants_thumbnail: bool = False
     is_probe: bool = False
 
 
@@ -122,6 +121,5 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         inference=inference,
         upstream_deadline_s=min(settings.torchserve.deadline_s, UPSTREAM_DEADLINE_SHARE * settings.jobs.deadline_s),
         keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
-        wants_thumbnail=settings.gallery.enabled,
         is_probe=is_probe,
     )

@@ -1,4 +1,4 @@
-"""Writes the thumbnail of a drawing into its job's folder, for the gallery."""
+"""Writes the thumbnail of a drawing into its job's folder, for the web application."""
 
 from __future__ import annotations
 

@@ -97,7 +97,6 @@ def test_the_log_has_almost_every_event() -> None:
         "auth.rejected",
         "metrics.ready",
         "metrics.unavailable",
-        "gallery.unavailable",
     }
 
 

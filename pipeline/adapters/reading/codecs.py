@@ -20,7 +20,7 @@ from pillow_heif import HeifImageFile
 from pipeline.adapters.reading.image_kinds import ImageKind
 from pipeline.adapters.reading.tiff_tags import tiff_tags
 from pipeline.errors import DecodeError, DecodeReason
-from pipeline.stages.decode import DecodeLimits, halving_reduction
+from pipeline.types.decode_limits import DecodeLimits, halving_reduction
 
 _CODECS: dict[ImageKind, type[ImageFile]] = {
     ImageKind.PNG: PngImagePlugin.PngImageFile,

@@ -28,8 +28,9 @@ from pipeline.adapters.reading.image_kinds import ImageKind, kind_of, looks_cut,
 from pipeline.adapters.reading.pixels import rgb_and_alpha, working_copy
 from pipeline.adapters.reading.tiff_tags import Tags, exif_orientation, has_more_pages, tiff_tags
 from pipeline.errors import DecodeError, DecodeReason
-from pipeline.stages.decode import UPRIGHT, DecodeLimits, drawing
+from pipeline.stages.decode import UPRIGHT, drawing
 from pipeline.types import Bytes, Drawing
+from pipeline.types.decode_limits import DecodeLimits
 
 DEFAULT_LIMITS = DecodeLimits()
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from pipeline.stages.decode import byte_samples, reduced_size, scale_to_bytes, whole_reduction
+from pipeline.stages.decode import byte_samples, reduced_size, scale_to_bytes
 from pipeline.types import Bytes
+from pipeline.types.decode_limits import whole_reduction
 
 _STRIP_PIXELS = 4_000_000
 _WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}

@@ -24,8 +24,8 @@ from pipeline.adapters.reading import codecs, pixels
 from pipeline.adapters.reading.image_kinds import ImageKind, kind_of
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, FOREIGN_ERRORS, decode_drawing, read_drawing
 from pipeline.errors import DecodeError, DecodeReason
-from pipeline.stages.decode import DecodeLimits
 from pipeline.types import Drawing
+from pipeline.types.decode_limits import DecodeLimits
 from tests.unit.adapters.reading import picture_corpus as corpus
 
 WHITE = (255, 255, 255)

@@ -84,7 +84,7 @@ def test_character_folder_is_one_candidate(tmp_path: Path) -> None:
     (tmp_path / "fake").mkdir()
     (tmp_path / "fake" / "char_cfg.yaml").symlink_to("/etc/passwd")
     found = {each.name: (each.is_folder, each.sidecar) for each in scanned(tmp_path).candidates()}
-    assert found == {"king": (True, None), "mask.png": (False, None)}
+    assert found == {"king": (True, "king.json"), "mask.png": (False, None)}
 
 
 def test_forgets_removed_files_and_their_age(tmp_path: Path) -> None:

@@ -198,14 +198,13 @@ def test_reload_applies_valid_settings_only(tmp_path: Path, capfd: pytest.Captur
     assert finished.logged("daemon.start")[0]["config"] == str(config)
 
 
-def test_gallery_and_metrics_start_and_stop_with_daemon(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_metrics_start_and_stop_with_daemon(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     drop(tmp_path, "garlic.png")
     (tmp_path / "metrics").mkdir()
     before = {thread.name for thread in threading.enumerate()}
-    wanted = {"DOODLED_GALLERY_ENABLED": "true", "DOODLED_METRICS_TEXTFILE": str(tmp_path / "metrics" / "doodled.prom")}
+    wanted = {"DOODLED_METRICS_TEXTFILE": str(tmp_path / "metrics" / "doodled.prom")}
     finished = Run(tmp_path, capfd, **wanted).run()
     assert finished.status == 0
-    assert "doodled gallery" in (tmp_path / "outbox" / "index.html").read_text()
     assert "doodled_" in (tmp_path / "metrics" / "doodled.prom").read_text()
     assert not {thread.name for thread in threading.enumerate()} - before
 

@@ -61,7 +61,7 @@ def kind(task: Task) -> ErrorType:
 @pytest.mark.usefixtures("resources")
 def test_animates_photograph_with_full_manifest(drawing: Task, server: Server) -> None:
     (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"], "formats": ["gif", "webp"], "figures": "all"}))
-    result = runner.run_task(replace(drawing, keep_annotations=True, wants_thumbnail=True))
+    result = runner.run_task(replace(drawing, keep_annotations=True))
     assert result.failure is None, result.failure
     assert result.manifest is not None
     outputs = result.manifest["outputs"]
@@ -167,7 +167,7 @@ def test_run_task_raises_nothing(task: Task, monkeypatch: pytest.MonkeyPatch, er
 @pytest.mark.usefixtures("resources")
 def test_character_needs_no_models_and_copy_is_removed(task: Task) -> None:
     shutil.copytree(KING, task.place / "source")
-    result = runner.run_task(replace(task, is_folder=True, name="king", wants_thumbnail=True))
+    result = runner.run_task(replace(task, is_folder=True, name="king"))
     assert result.failure is None, result.failure
     assert result.manifest is not None
     assert (result.manifest["inference"], result.manifest["outputs"][0]["quality"], result.models_answered) == (None, None, False)

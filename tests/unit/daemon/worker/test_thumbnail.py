@@ -1,15 +1,17 @@
-"""Thumbnails: written by a worker into the job's folder, and linked beside the gallery's pages."""
+"""Thumbnails: written by a worker into the job's folder, linked beside the result, and removed with it."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from daemon.spool import thumbnails
 from daemon.spool.layout import Layout, prepare
-from daemon.spool.thumbnails import FOLDER, THUMBNAIL, keep_thumbnail
+from daemon.spool.thumbnails import FOLDER, THUMBNAIL, keep_thumbnail, remove_stale_thumbnails, remove_thumbnail
 from daemon.worker.thumbnail import SIDE_PX, write_thumbnail
 
 
@@ -33,11 +35,37 @@ def test_kept_thumbnail_outlives_job(tmp_path: Path) -> None:
     prepare(layout)
     place = layout.work / "job"
     place.mkdir()
-    keep_thumbnail(layout.outbox, place, "one")
+    keep_thumbnail(layout.outbox, (), place, "one.json")
     assert not (layout.outbox / FOLDER).exists()  # without a thumbnail, no folder is made
     write_thumbnail(place, np.zeros((9, 9, 3), np.uint8))
-    keep_thumbnail(layout.outbox, place, "one")
-    keep_thumbnail(layout.outbox, place, "one")
+    keep_thumbnail(layout.outbox, ("dab",), place, "one.json")
+    keep_thumbnail(layout.outbox, ("dab",), place, "one.json")
     (place / THUMBNAIL).unlink()
-    assert (layout.outbox / FOLDER / "one.jpg").stat().st_size > 0
-    keep_thumbnail(layout.outbox, layout.root / "gone", "two")
+    assert (layout.outbox / "dab" / FOLDER / "one.json.jpg").stat().st_size > 0
+    keep_thumbnail(layout.outbox, (), layout.root / "gone", "two.json")
+
+
+def test_new_thumbnail_replaces_that_of_removed_result(tmp_path: Path) -> None:
+    for number, place in enumerate((tmp_path / "first", tmp_path / "second")):
+        place.mkdir()
+        (place / THUMBNAIL).write_bytes(bytes([number]))
+        keep_thumbnail(tmp_path, (), place, "one.json")
+    assert (tmp_path / FOLDER / "one.json.jpg").read_bytes() == b"\1"
+
+
+def test_thumbnails_of_removed_results_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in (tmp_path, tmp_path / "dab"):
+        (folder / FOLDER).mkdir(parents=True)
+        (folder / "kept.json").touch()
+        for name in ("kept.json.jpg", "gone.json.jpg"):
+            (folder / FOLDER / name).touch()
+    remove_stale_thumbnails(tmp_path)
+    assert (tmp_path / FOLDER / "gone.json.jpg").exists()  # its result may be about to be published
+    monkeypatch.setattr(thumbnails.time, "time", lambda: time.time_ns() / 1e9 + 2 * thumbnails.SETTLED_S)
+    remove_stale_thumbnails(tmp_path)
+    remove_stale_thumbnails(tmp_path / "missing")
+    for folder in (tmp_path, tmp_path / "dab"):
+        assert [path.name for path in (folder / FOLDER).iterdir()] == ["kept.json.jpg"]
+    remove_thumbnail(tmp_path, ("dab",), "kept.json")
+    remove_thumbnail(tmp_path, ("dab",), "kept.json")
+    assert not list((tmp_path / "dab" / FOLDER).iterdir())

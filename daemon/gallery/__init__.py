@@ -1,1 +1,0 @@
-"""Gallery: a static web page in the outbox that shows every animation and every failed drawing."""

@@ -1,0 +1,133 @@
+"""What users do to drawings that are there: cancel, retry, remove, and ask for more motions. All block; call them on a thread."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+
+from daemon.files.durable import open_folder, rename_without_replacing
+from daemon.inbox.scanner import SIDECAR_SUFFIX
+from daemon.spool import quarantine
+from daemon.spool.quarantine import FailedDrawing
+from daemon.spool.spool import ANNOTATIONS
+from daemon.spool.thumbnails import remove_thumbnail
+from daemon.web.drawings import Drawing, DrawingState
+from daemon.web.folders import waiting_drawing
+from daemon.web.intake import TEMPORARY
+from daemon.web.problems import ProblemError
+from daemon.web.site import Site
+from pipeline.errors import OptionError
+from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+
+
+def remove(site: Site, drawing: Drawing) -> None:
+    """Cancel a waiting drawing, discard a failed one, or remove the results of one that is done.
+
+    Raises:
+        ProblemError: it is being animated.
+        OSError: the disk refused.
+    """
+    if drawing.state is DrawingState.WAITING:
+        _cancel(site, drawing)
+    elif drawing.state is DrawingState.FAILED:
+        quarantine.discard(site.layout, FailedDrawing(drawing.file, {}))
+        remove_thumbnail(site.layout.failed, (), drawing.file)
+    elif drawing.state is DrawingState.DONE:
+        _remove_results(site, drawing)
+    else:
+        raise ProblemError(HTTPStatus.CONFLICT, "the drawing is being animated", hint="remove it when it is done")
+    site.index.forget(drawing.id)
+
+
+def _cancel(site: Site, drawing: Drawing) -> None:
+    """Take a drawing out of the inbox with one rename, which either the daemon or this process wins."""
+    gone = f"{TEMPORARY}{secrets.token_hex(8)}.part"
+    try:
+        with open_folder(site.layout.inbox, drawing.folder) as inbox:
+            rename_without_replacing(drawing.file, inbox, gone, inbox)
+            sidecar = _sidecar(drawing)
+            with suppress(FileNotFoundError):
+                if not _has_sibling(inbox, sidecar):
+                    os.unlink(sidecar, dir_fd=inbox)
+            os.fsync(inbox)
+            path = site.layout.inbox.joinpath(*drawing.folder, gone)
+            shutil.rmtree(path) if drawing.is_folder else os.unlink(gone, dir_fd=inbox)
+    except FileNotFoundError as error:
+        raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer waiting", hint="look at its state again") from error
+
+
+def _sidecar(drawing: Drawing) -> str:
+    stem = drawing.file if drawing.is_folder else Path(drawing.file).stem
+    return stem + SIDECAR_SUFFIX
+
+
+def _has_sibling(inbox: int, sidecar: str) -> bool:
+    """Whether another drawing in the folder has the same sidecar."""
+    stem = sidecar.removesuffix(SIDECAR_SUFFIX)
+    return any(name != sidecar and stem in {name, Path(name).stem} for name in os.listdir(inbox))
+
+
+def _remove_results(site: Site, drawing: Drawing) -> None:
+    with open_folder(site.layout.outbox, drawing.folder) as outbox:
+        for name in (drawing.file, *(each.file for each in drawing.outputs)):  # the manifest first: it promises the others
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=outbox)
+        os.fsync(outbox)
+    remove_thumbnail(site.layout.outbox, drawing.folder, drawing.file)
+
+
+def retry(site: Site, drawing: Drawing) -> Drawing:
+    """Put a failed drawing back into the inbox; returns it as it waits there.
+
+    Raises:
+        ProblemError: it has not failed, or its name is taken in the inbox.
+        OSError: the disk refused.
+    """
+    if drawing.state is not DrawingState.FAILED:
+        raise ProblemError(HTTPStatus.CONFLICT, "only a drawing that failed can be tried again")
+    failed = next((each for each in quarantine.failed_drawings(site.layout.failed) if each.name == drawing.file), None)
+    if failed is None:
+        raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer there", hint="look at its state again")
+    try:
+        place = quarantine.retry(site.layout, failed)
+    except OptionError as error:
+        raise ProblemError(HTTPStatus.CONFLICT, error.summary, hint=error.hint) from error
+    folder = place.parent.relative_to(site.layout.inbox).parts
+    try:
+        status = place.lstat()
+    except FileNotFoundError:  # a daemon has claimed it
+        status = site.layout.inbox.lstat()
+    again = waiting_drawing(folder, place.name, status)
+    site.index.forget(drawing.id)
+    site.index.add(again)
+    return again
+
+
+def character_folders(site: Site, drawing: Drawing) -> list[Path]:
+    """The character folders that were kept of a drawing, one for each figure; none after the retention time."""
+    place = site.layout.done / drawing.job / ANNOTATIONS
+    folders = [place, *(place / f"figure_{number}" for number in range(1, max(1, drawing.figures) + 1))]
+    return [folder for folder in folders if (folder / CONFIG_NAME).is_file()]
+
+
+def animate_again(site: Site, drawing: Drawing, options: bytes) -> list[Drawing]:
+    """Animate the figures of a finished drawing with other options, without the models.
+
+    Raises:
+        ProblemError: its figures are no longer kept.
+        SidecarError, QueueFull, OSError: as `Intake.drop_character`.
+    """
+    folders = character_folders(site, drawing) if drawing.state is DrawingState.DONE else []
+    if not folders:
+        hint = "upload the drawing once more; [storage] retention_h says how long figures are kept"
+        raise ProblemError(HTTPStatus.CONFLICT, "the figures of this drawing are no longer kept", hint=hint)
+    again = []
+    for number, folder in enumerate(folders, start=1):
+        files = {name: folder / name for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME) if (folder / name).is_file()}
+        name = Path(drawing.name).stem + (f"-{number}" if len(folders) > 1 else "")
+        again.append(site.intake.drop_character(files, name=name, options=options))
+    return again

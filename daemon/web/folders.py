@@ -1,0 +1,220 @@
+"""Readers of inbox, outbox and `failed/`: each remembers what it has read, and reads only what has changed.
+
+A folder is listed again when its modification time has changed. Names are untrusted, and used only within their own folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from daemon.files.durable import open_folder
+from daemon.files.filenames import is_ignored
+from daemon.inbox.scanner import SIDECAR_SUFFIX
+from daemon.spool.quarantine import ERROR_SUFFIX
+from daemon.web.drawing_ids import dropped_id, id_in_name
+from daemon.web.drawings import (
+    Drawing,
+    DrawingState,
+    failed_drawing,
+    published,
+    read_object,
+    shown_path_of,
+    shown_text,
+    with_present_outputs,
+)
+from pipeline.files.character_names import CONFIG_NAME
+
+MAX_DEPTH: Final = 17
+SETTLED_S: Final = 0.1
+"""A folder that was listed so soon after it changed may have changed again within the same tick of the clock: it is listed once more."""
+
+_MANIFEST_SUFFIX: Final = ".json"
+_Mark = tuple[int, int, int]
+_Folder = tuple[str, ...]
+
+
+@dataclass
+class _Listing:
+    """Names in one folder.
+
+    Attributes:
+        files: regular files that are not hidden; folders: likewise.
+        marks: of the files whose content is read: inode, modification time and size.
+    """
+
+    files: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    marks: dict[str, _Mark] = field(default_factory=dict)
+
+
+class _Tree:
+    """A folder with its sub-folders, and whether anything in it may have changed since it was listed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._times: dict[_Folder, tuple[int, bool]] = {}
+
+    def has_changed(self) -> bool:
+        """Whether a folder may have changed since it was listed."""
+        if () not in self._times:
+            return True
+        try:
+            return any(
+                not settled or self._root.joinpath(*folder).stat().st_mtime_ns != mtime for folder, (mtime, settled) in self._times.items()
+            )
+        except OSError:
+            return True
+
+    def start(self) -> None:
+        """Begin to list the tree anew."""
+        self._times = {}
+
+    def listing(self, folder: _Folder, now_s: float, *, marked: str = "") -> _Listing:
+        """List one folder; a folder below the root that is gone is empty.
+
+        Args:
+            marked: suffix of the files that are read, and so get a mark.
+        Raises:
+            OSError: the root can't be read.
+        """
+        found = _Listing()
+        try:
+            with open_folder(self._root, folder) as opened, os.scandir(opened) as entries:
+                mtime_ns = os.fstat(opened).st_mtime_ns
+                self._times[folder] = mtime_ns, now_s - mtime_ns / 1e9 > SETTLED_S
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        found.folders.append(entry.name)
+                    elif entry.is_file(follow_symlinks=False):
+                        found.files.append(entry.name)
+                        if marked and entry.name.endswith(marked):
+                            _add_mark(found.marks, entry.name, opened)
+        except OSError:
+            if not folder:
+                raise
+        return found
+
+
+def _add_mark(marks: dict[str, _Mark], name: str, opened: int) -> None:
+    with suppress(OSError):  # it is gone
+        status = os.lstat(name, dir_fd=opened)
+        marks[name] = status.st_ino, status.st_mtime_ns, status.st_size
+
+
+class InboxReader:
+    """Drawings in the inbox."""
+
+    def __init__(self, root: Path, max_depth: int) -> None:
+        self._root, self._max_depth = root, max_depth
+        self._tree = _Tree(root)
+        self._known: dict[tuple[_Folder, str], Drawing] = {}
+
+    def read(self, now_s: float) -> Iterable[Drawing]:
+        """All drawings. Raises OSError if the inbox can't be read."""
+        if self._tree.has_changed():
+            self._tree.start()
+            before, self._known = self._known, {}
+            for folder, name in self._names((), now_s):
+                drawing = before.get((folder, name)) or self._drawing(folder, name)
+                if drawing is not None:
+                    self._known[folder, name] = drawing
+        return self._known.values()
+
+    def _names(self, folder: _Folder, now_s: float) -> Iterator[tuple[_Folder, str]]:
+        listing = self._tree.listing(folder, now_s)
+        for name in listing.files:
+            if not (is_ignored(name) or name.lower().endswith(SIDECAR_SUFFIX)):
+                yield folder, name
+        for name in listing.folders:
+            if is_ignored(name):
+                continue
+            if (self._root.joinpath(*folder, name) / CONFIG_NAME).is_file():
+                yield folder, name
+            elif len(folder) < self._max_depth:
+                yield from self._names((*folder, name), now_s)
+
+    def _drawing(self, folder: _Folder, name: str) -> Drawing | None:
+        with suppress(OSError):
+            return waiting_drawing(folder, name, self._root.joinpath(*folder, name).lstat())
+        return None
+
+
+def waiting_drawing(folder: _Folder, name: str, status: os.stat_result) -> Drawing:
+    """A drawing in the inbox. Its turn comes by ctime, which a rename sets."""
+    return Drawing(
+        id=id_in_name(name) or dropped_id(folder, name),
+        name=shown_path_of(folder, shown_text(name)),
+        state=DrawingState.WAITING,
+        at_s=status.st_ctime,
+        folder=folder,
+        file=name,
+        is_folder=stat.S_ISDIR(status.st_mode),
+    )
+
+
+class OutboxReader:
+    """Published drawings."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._tree = _Tree(root)
+        self._parsed: dict[tuple[_Folder, str], tuple[_Mark, Drawing | None]] = {}
+        self._drawings: list[Drawing] = []
+
+    def read(self, now_s: float) -> Iterable[Drawing]:
+        """All drawings. Raises OSError if the outbox can't be read."""
+        if self._tree.has_changed():
+            self._tree.start()
+            before, self._parsed = self._parsed, {}
+            self._drawings = list(self._list((), now_s, before))
+        return self._drawings
+
+    def _list(self, folder: _Folder, now_s: float, before: dict[tuple[_Folder, str], tuple[_Mark, Drawing | None]]) -> Iterator[Drawing]:
+        listing = self._tree.listing(folder, now_s, marked=_MANIFEST_SUFFIX)
+        names = set(listing.files)
+        for name, mark in listing.marks.items():
+            known = before.get((folder, name))
+            if known is None or known[0] != mark:
+                known = mark, published(read_object(self._root.joinpath(*folder, name)), folder, name)
+            self._parsed[folder, name] = known
+            present = known[1] and with_present_outputs(known[1], names)
+            if present:
+                yield present
+        if len(folder) < MAX_DEPTH:
+            for inner in listing.folders:
+                yield from self._list((*folder, inner), now_s, before)
+
+
+class FailedReader:
+    """Drawings in `failed/`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._tree = _Tree(root)
+        self._parsed: dict[str, tuple[_Mark, Drawing | None]] = {}
+
+    def read(self, now_s: float) -> Iterable[Drawing]:
+        """All drawings. Raises OSError if `failed/` can't be read."""
+        if self._tree.has_changed():
+            self._tree.start()
+            before, self._parsed = self._parsed, {}
+            listing = self._tree.listing((), now_s, marked=ERROR_SUFFIX)
+            folders = set(listing.folders)
+            names = folders.union(listing.files)
+            for report, mark in listing.marks.items():
+                name = report.removesuffix(ERROR_SUFFIX)
+                if name in names:
+                    known = before.get(report)
+                    if known is None or known[0] != mark:
+                        found = failed_drawing(read_object(self._root / report), name)
+                        known = mark, found and replace(found, is_folder=name in folders)
+                    self._parsed[report] = known
+        return [drawing for _, drawing in self._parsed.values() if drawing is not None]

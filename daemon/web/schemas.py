@@ -1,0 +1,137 @@
+"""Typed answers of the HTTP API; OpenAPI is made of them."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.web.drawing_ids import name_without_id
+from daemon.web.drawings import Drawing, DrawingState, Output
+from daemon.web.index import Snapshot
+from daemon.web.texts import time_text
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class OutputAnswer(_Answer):
+    """One published animation."""
+
+    name: str = Field(description="Its name; the last part of its address.")
+    url: str = Field(description="Its address, relative to the site.")
+    format: str
+    motion: str
+    figure: int = Field(description="Which figure of the drawing, from 1.")
+    bytes: int
+    frames: int
+    width: int
+    height: int
+    duration_ms: float
+    sha256: str
+
+
+class JobAnswer(_Answer):
+    """One drawing, from its arrival to its result."""
+
+    id: str
+    name: str = Field(description="The file's name as its user knows it.")
+    state: DrawingState
+    at: str = Field(description="When it arrived, was claimed or was finished (ISO 8601).")
+    url: str = Field(description="Address of this answer, relative to the site.")
+    stage: str = Field("", description="What is done with a running drawing now.")
+    why: str = Field("", description="What it waits for, or why it failed.")
+    what_to_do: str = ""
+    error_type: str = ""
+    attempts: int = 0
+    position: int | None = Field(None, description="Place in the queue of a waiting drawing, from 1.")
+    expected_s: float | None = Field(None, description="Seconds until it is done, by the time that recent drawings took.")
+    notes: list[str] = Field(default_factory=list)
+    outputs: list[OutputAnswer] = Field(default_factory=list)
+
+
+class JobsAnswer(_Answer):
+    """One page of drawings."""
+
+    jobs: list[JobAnswer]
+    counts: dict[DrawingState, int] = Field(description="Number of drawings in each state.")
+    next: str | None = Field(None, description="Value of `after` for the next page; null at the end.")
+    daemon: str = Field(description="The status of the daemon on one line; empty if none is running.")
+
+
+class QueueEvent(_Answer):
+    """Event of the queue: something has changed."""
+
+    version: int
+    counts: dict[DrawingState, int]
+    daemon: str
+
+
+class MotionAnswer(_Answer):
+    """One motion."""
+
+    name: str
+    title: str
+    preview: str = Field(description="Address of the motion as moving lines, relative to the site.")
+
+
+class MotionsAnswer(_Answer):
+    """All motions."""
+
+    motions: list[MotionAnswer]
+
+
+def job_answer(drawing: Drawing, snapshot: Snapshot, now_s: float) -> JobAnswer:
+    """A drawing as the API shows it."""
+    expected_s = snapshot.expected_s(drawing, now_s)
+    return JobAnswer(
+        id=drawing.id,
+        name=drawing.name,
+        state=drawing.state,
+        at=time_text(drawing.at_s),
+        url=f"v1/jobs/{drawing.id}",
+        stage=drawing.stage,
+        why=drawing.why,
+        what_to_do=drawing.hint,
+        error_type=drawing.error_type,
+        attempts=drawing.attempts,
+        position=snapshot.positions.get(drawing.id),
+        expected_s=None if expected_s is None else round(expected_s, 1),
+        notes=list(drawing.notes),
+        outputs=[output_answer(drawing, each) for each in drawing.outputs],
+    )
+
+
+def output_answer(drawing: Drawing, output: Output) -> OutputAnswer:
+    """An animation as the API shows it."""
+    return OutputAnswer(
+        name=name_without_id(output.file),
+        url=output_url(drawing, output),
+        format=output.format,
+        motion=output.motion,
+        figure=output.figure,
+        bytes=output.bytes,
+        frames=output.frames,
+        width=output.width,
+        height=output.height,
+        duration_ms=output.duration_ms,
+        sha256=output.sha256,
+    )
+
+
+def output_url(drawing: Drawing, output: Output) -> str:
+    """Address of an animation, relative to the site."""
+    return f"v1/jobs/{drawing.id}/outputs/{quote(name_without_id(output.file), safe='')}"
+
+
+def counts(snapshot: Snapshot) -> dict[DrawingState, int]:
+    """Number of drawings in each state."""
+    running = sum(1 for each in snapshot.active if each.state is DrawingState.RUNNING)
+    return {
+        DrawingState.WAITING: len(snapshot.waiting),
+        DrawingState.RUNNING: running,
+        DrawingState.DEFERRED: len(snapshot.active) - running,
+        DrawingState.FAILED: len(snapshot.failed),
+        DrawingState.DONE: len(snapshot.done),
+    }

@@ -1,0 +1,151 @@
+"""The site: what routes need, made once and handed to all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+
+from daemon.options.motions import motion_library
+from daemon.settings import Settings
+from daemon.spool.layout import Layout
+from daemon.version import version
+from daemon.web import texts
+from daemon.web.access import LOOPBACK_NAMES, AccessRules
+from daemon.web.index import Index
+from daemon.web.intake import LIMITS, Intake
+from daemon.web.live import Live
+from daemon.web.tokens import SecretStore
+from pipeline.errors import OptionError
+
+UPLOADS_AT_ONCE = 8
+"""Uploads that are written at the same time; more would only compete for the disk."""
+
+FORM_BYTES = 256 * 1024
+"""What a form may have beside its files."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that routes need.
+
+    Attributes:
+        names: the names of the motions, with their titles.
+    """
+
+    settings: Settings
+    layout: Layout
+    environ: Mapping[str, str]
+    rules: AccessRules
+    index: Index
+    intake: Intake
+    live: Live
+    motions: Mapping[str, str]
+    templates: Environment
+    clock: Callable[[], float] = time.time
+
+    @property
+    def root_path(self) -> str:
+        return self.rules.root_path
+
+    def needs_sign_in(self) -> bool:
+        """Whether browsers have to sign in."""
+        return self.rules.secrets is not None and (not self.rules.is_open or self.rules.secrets.has_tokens())
+
+    @cached_property
+    def uploads(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(UPLOADS_AT_ONCE)
+
+    @cached_property
+    def _share_key(self) -> bytes:
+        """Key of the signatures in share links; kept in a file, so that links outlive a restart."""
+        path = self.layout.root / "spool" / "web" / "share.key"
+        with suppress(FileNotFoundError):
+            return path.read_bytes()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(opened, "wb") as file:
+                file.write(secrets.token_bytes(32))
+                file.flush()
+                os.fsync(opened)
+        return path.read_bytes()
+
+    def signature(self, drawing_id: str) -> str:
+        """What a share link of a drawing proves itself with."""
+        return hmac.new(self._share_key, drawing_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def access_rules(settings: Settings, layout: Layout) -> AccessRules:
+    """Who may use the site: everyone on this machine, or those who have a token as soon as there is one or others can reach it.
+
+    Raises:
+        OptionError: others can reach it, and there is no token, or no name under which they may call it.
+    """
+    web, store = settings.web, SecretStore(layout)
+    host = str(web.host)
+    names = {name.lower() for name in web.names} | (LOOPBACK_NAMES if web.host.is_loopback else set())
+    if not (web.host.is_loopback or web.host.is_unspecified):
+        names.add(host)
+    is_local = web.host.is_loopback and names <= LOOPBACK_NAMES | {host}
+    if not is_local and not names:
+        raise OptionError(
+            f"[web] host = {host}: expected the names under which browsers call it in [web] names", hint='such as names = ["pi.local"]'
+        )
+    if not is_local and not store.has_tokens():
+        raise OptionError("others can reach this address, and there is no token", hint="make one first: doodled web token NAME")
+    path = web.path.rstrip("/")
+    return AccessRules(
+        frozenset(names | LOOPBACK_NAMES if web.host.is_unspecified else names),
+        store,
+        is_local,
+        path,
+        {"/v1/drawings": LIMITS.max_bytes + FORM_BYTES},
+        web.uploads_per_minute,
+    )
+
+
+def make_site(settings: Settings, layout: Layout, environ: Mapping[str, str], *, clock: Callable[[], float] = time.time) -> Site:
+    """A site around a spool. Raises OptionError as `access_rules`."""
+    rules = access_rules(settings, layout)
+    library = motion_library(environ)
+    motions = {name: library.title(name) for name in library.names()}
+    index = Index(layout, max_depth=settings.inbox.max_depth, clock=clock)
+    intake = Intake(layout, settings, index, list(motions))
+    return Site(settings, layout, environ, rules, index, intake, Live(index), motions, _templates(rules.root_path), clock)
+
+
+def _templates(root_path: str) -> Environment:
+    here = Path(str(resources.files("daemon.web")))
+    loader = ChoiceLoader(
+        [
+            FileSystemLoader(here / "templates"),
+            PrefixLoader({"editor": FileSystemLoader(here / "editor" / "templates")}),
+        ]
+    )
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.globals |= {"base": f"{root_path}/", "version": version()}
+    environment.filters |= texts.FILTERS
+    return environment
+
+
+def _site(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+SiteOf = Annotated[Site, Depends(_site)]
+"""A route's parameter: the site."""

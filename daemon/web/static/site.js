@@ -1,0 +1,90 @@
+// What every page needs: times in the reader's zone, questions before anything is deleted, and animations that can be paused.
+export const base = document.body.dataset.base;
+
+const announcer = document.getElementById("announcer");
+export const announce = (text) => { announcer.textContent = text; };
+
+const timeFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+export const localTimes = (root) => {
+  for (const time of root.querySelectorAll("time[datetime]")) time.textContent = timeFormat.format(new Date(time.dateTime));
+};
+
+// --- questions -------------------------------------------------------------------------------------------------------
+const dialog = document.getElementById("confirm");
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.confirm || form.dataset.confirmed) return;
+  event.preventDefault();
+  document.getElementById("confirm-text").textContent = form.dataset.confirm;
+  dialog.returnValue = "no";
+  dialog.showModal();
+  dialog.addEventListener("close", () => {
+    if (dialog.returnValue !== "yes") return;
+    form.dataset.confirmed = "yes";
+    form.requestSubmit();
+  }, { once: true });
+});
+
+// --- images that need not exist ----------------------------------------------------------------------------------------
+const hideMissing = (image) => { image.hidden = true; };
+const watchMissing = (root) => {
+  for (const image of root.querySelectorAll("img[data-may-miss]")) {
+    if (image.complete && !image.naturalWidth) hideMissing(image);
+    else image.addEventListener("error", () => hideMissing(image), { once: true });
+  }
+};
+
+// --- playing and pausing -----------------------------------------------------------------------------------------------
+const button = document.getElementById("stillness");
+const remembered = () => { try { return localStorage.getItem("doodled-still"); } catch { return null; } };
+const remember = (value) => { try { localStorage.setItem("doodled-still", value); } catch { /* storage is blocked */ } };
+const wish = matchMedia("(prefers-reduced-motion: reduce)");
+let still = remembered() === null ? wish.matches : remembered() === "yes";
+export const isStill = () => still;
+const listeners = new Set();
+export const onStillness = (listener) => listeners.add(listener);
+
+const seen = new Set();
+const settle = (video) => {
+  if (!still && seen.has(video)) video.play().catch(() => { video.controls = true; });
+  else video.pause();
+};
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (entry.isIntersecting) seen.add(entry.target); else seen.delete(entry.target);
+    settle(entry.target);
+  }
+}, { rootMargin: "100px" });
+
+const apply = (root) => {
+  for (const source of root.querySelectorAll("source[data-still]")) source.media = still ? "all" : "not all";
+  for (const video of root.querySelectorAll("video[data-plays]")) { video.controls = still; watcher.observe(video); settle(video); }
+  button.hidden = !document.querySelector("source[data-still], video[data-plays], canvas[data-motion]");
+};
+const show = () => {
+  document.documentElement.classList.toggle("still", still);
+  button.textContent = still ? "Play animations" : "Pause animations";
+  apply(document);
+  for (const listener of listeners) listener(still);
+};
+button.addEventListener("click", () => { still = !still; remember(still ? "yes" : "no"); show(); });
+wish.addEventListener("change", () => { if (remembered() === null) { still = wish.matches; show(); } });
+
+// Called for everything that is added to the page later.
+export const dress = (root) => { localTimes(root); watchMissing(root); apply(root); };
+
+watchMissing(document);
+localTimes(document);
+show();
+
+for (const input of document.querySelectorAll("input[data-link]")) input.value = new URL(input.value, location.href).href;
+for (const copier of document.querySelectorAll("button[data-copy]")) {
+  copier.addEventListener("click", async () => {
+    const input = document.getElementById(copier.dataset.copy);
+    input.select();
+    try { await navigator.clipboard.writeText(input.value); } catch { document.execCommand("copy"); }
+    announce("The link is copied.");
+    copier.textContent = "Copied";
+    setTimeout(() => { copier.textContent = "Copy"; }, 2000);
+  });
+}
