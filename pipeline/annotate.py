@@ -211,7 +211,7 @@ def _rigged(  # noqa: PLR0917 - what the stages before found
         character = replace(character, layer_labels=derived_labels(character, pose.parts))
     annotation = _annotation(crop, pose.keypoints, detection.score)
     found = evidence(detection.score, pose.keypoints, mask, pose.mask)
-    reasons = refusal + rigged.quality.reasons + cut_off_note(mask, crop.box, drawing.rgb.shape[1], drawing.rgb.shape[0])
+    reasons = refusal + rigged.doubts + cut_off_note(mask, crop.box, drawing.rgb.shape[1], drawing.rgb.shape[0])
     return AnnotatedFigure(annotation, character, trusted(found, reasons, pose.keypoints))
 
 

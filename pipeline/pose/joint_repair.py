@@ -7,6 +7,7 @@ Keypoints are (17, 3) float64 x, y in px of the crop, score, in COCO's order; th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -43,17 +44,25 @@ class Repaired:
         at: (17, 2) float64 px.
         seen: (17,) which of them were believed at the start.
         known: (17,) which of them are settled.
-        by_mask: (17, 3) what the mask alone says.
-        tree: the mask's limbs.
+        mask: (h, w) bool.
         repairs: what was done, a sentence each.
     """
 
     at: Floats
     seen: Bools
     known: Bools
-    by_mask: Floats
-    tree: LimbTree
+    mask: Bools
     repairs: list[str] = field(default_factory=list)
+
+    @cached_property
+    def tree(self) -> LimbTree:
+        """The mask's limbs."""
+        return limb_tree(self.mask)
+
+    @cached_property
+    def by_mask(self) -> Floats:
+        """(17, 3) what the mask alone says."""
+        return keypoints_from_mask(self.mask, self.tree)
 
     def settle(self, joint: int, point: Floats, how: str) -> None:
         """Put a joint somewhere."""
@@ -66,16 +75,14 @@ class Repaired:
 
 
 def repaired(keypoints: Floats, mask: Bools) -> Repaired:
-    """All seventeen keypoints, each with a place that makes sense; not necessarily inside the mask yet. The mask has at least one pixel."""
+    """The keypoints of BODY, each with a place that makes sense; not necessarily inside the mask yet. The mask has at least one pixel."""
     side = max(mask.shape)
-    tree = limb_tree(mask)
-    by_mask = keypoints_from_mask(mask, tree)
     known = _trustworthy(keypoints, mask)
-    at = np.where(known[:, None], keypoints[:, :2], by_mask[:, :2])
-    work = Repaired(at, known.copy(), known, by_mask, tree)
+    work = Repaired(np.where(known[:, None], keypoints[:, :2], 0.0), known.copy(), known, mask)
+    if not known[list(BODY)].all():  # the mask is searched for limbs only where something is missing: that takes long
+        work.at = np.where(known[:, None], work.at, work.by_mask[:, :2])
     if int(known[list(BODY)].sum()) < ENOUGH:
         work.known[:], work.seen[:] = True, False
-        work.at[:] = by_mask[:, :2]
         work.repairs.append("hardly any joint was seen: all were judged by the outline alone")
         return work
     _uncross(work, side)
@@ -84,7 +91,6 @@ def repaired(keypoints: Floats, mask: Bools) -> Repaired:
     for limb in ((SHOULDERS, ELBOWS, WRISTS), (HIPS, KNEES, ANKLES)):
         for viewers_side in (0, 1):
             _settle_limb(work, limb, viewers_side, side)
-    work.at = np.where(work.known[:, None], work.at, by_mask[:, :2])  # eyes and ears, which no joint needs
     return work
 
 

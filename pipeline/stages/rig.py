@@ -15,8 +15,7 @@ from pipeline.errors import CharacterError, ShapeError
 from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS
 from pipeline.pose.inside_mask import moved_inside, nudged_apart, well_inside
 from pipeline.pose.joint_repair import BODY, Repaired, repaired
-from pipeline.pose.pose_from_mask import SEEN
-from pipeline.types import Bools, Floats, Quality, Rig
+from pipeline.types import Bools, Floats, Rig
 
 JOINTS: tuple[tuple[str, str | None, tuple[int, ...]], ...] = (
     ("root", None, HIPS),
@@ -44,20 +43,11 @@ LEAST_BONE = 0.02
 FAR_MOVE = 0.04
 """A joint moved farther than this share of the longer side to be inside the mask is worth a word."""
 
-DISAGREEMENT = 0.16
-"""Joints are on average so far, in shares of the longer side, from where the mask alone would have them, before that is worth a word."""
-
 LEAST_COVER = 0.02
 """A figure that covers less of its box is hardly all of it."""
 
 LEAST_SPAN = 0.5
 """Joints that span less of the figure, in the direction in which they span more, are hardly all of them right."""
-
-OUTLINE_SCORE = 0.25
-"""What a joint is worth that was judged by the outline of a limb."""
-
-FULL_SCORE = 0.7
-"""A keypoint with this score, or a better one, is certain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +56,12 @@ class Rigging:
 
     Attributes:
         repairs: what had to be mended, a sentence each.
+        doubts: what speaks against the rig, a sentence each.
     """
 
     rig: Rig
     repairs: tuple[str, ...]
-    quality: Quality
+    doubts: tuple[str, ...]
 
 
 def rigging(keypoints: Floats, mask: Bools) -> Rigging:
@@ -96,7 +87,7 @@ def rigging(keypoints: Floats, mask: Bools) -> Rigging:
     names = tuple(name for name, _, _ in JOINTS)
     parents = np.array([-1 if parent is None else names.index(parent) for _, parent, _ in JOINTS], np.int32)
     rest = joints / side * [1.0, -1.0] + [0.0, 1.0]
-    return Rigging(Rig(names, parents, rest), repairs, _quality(keypoints, work, points, mask, moved))
+    return Rigging(Rig(names, parents, rest), repairs, tuple(_doubts(work, points, mask, moved)))
 
 
 def _all_inside(work: Repaired, good: Bools) -> tuple[Floats, list[str]]:
@@ -113,39 +104,22 @@ def _all_inside(work: Repaired, good: Bools) -> tuple[Floats, list[str]]:
     return points, [names[joint] for joint in BODY if far[joint]]
 
 
-def _quality(keypoints: Floats, work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> Quality:
-    """How far the rig can be trusted: how surely its joints were seen, less for whatever speaks against them."""
-    trust = np.clip(np.where(work.seen, keypoints[:, 2], 0.0) / FULL_SCORE, 0, 1)
-    trust = np.maximum(trust, np.where(work.by_mask[:, 2] >= SEEN, OUTLINE_SCORE, 0.0))
-    score = float(trust[list(BODY)].mean())
-    doubts = _doubts(work, points, mask, moved)
-    for share, _ in doubts:
-        score *= share
-    return Quality(round(min(max(score, 0.0), 1.0), 3), tuple(reason for _, reason in doubts))
-
-
-def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> list[tuple[float, str]]:
-    """Repairs, and contradictions between mask and joints: the factor that each leaves of the score, and a sentence."""
+def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> list[str]:
+    """Repairs, and contradictions between mask and joints."""
     body = list(BODY)
     doubts = []
     unseen = int((~work.seen[body]).sum())
-    if unseen:  # its trust is 0 already
-        doubts.append((1.0, f"{unseen} of {len(body)} joints were not seen"))
+    if unseen:
+        doubts.append(f"{unseen} of {len(body)} joints were not seen")
     if moved:
-        doubts.append((1 - 0.5 * len(moved) / len(body), f"{len(moved)} joints lay outside the figure: {', '.join(moved)}"))
+        doubts.append(f"{len(moved)} joints lay outside the figure: {', '.join(moved)}")
     if any("swapped" in repair for repair in work.repairs):
-        doubts.append((0.9, "left and right were mixed up"))
-    judged = [joint for joint in body if work.by_mask[joint, 2] >= SEEN]
-    if judged:
-        apart = float(np.linalg.norm(points[judged] - work.by_mask[judged, :2], axis=1).mean()) / max(mask.shape)
-        if apart > DISAGREEMENT:
-            reason = f"joints and outline disagree: they are {apart:.0%} of the figure's size apart on average"
-            doubts.append((max(0.5, 1 - 2 * (apart - DISAGREEMENT)), reason))
+        doubts.append("left and right were mixed up")
     share = float(mask.mean())
     if share < LEAST_COVER:
-        doubts.append((0.7, f"the figure covers {share:.1%} of its box only"))
+        doubts.append(f"the figure covers {share:.1%} of its box only")
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     spanned = float(max(np.ptp(points[body, 0]) / len(columns), np.ptp(points[body, 1]) / len(rows)))
     if spanned < LEAST_SPAN:
-        doubts.append((0.7, f"the joints span {spanned:.0%} of the figure only"))
+        doubts.append(f"the joints span {spanned:.0%} of the figure only")
     return doubts

@@ -35,7 +35,6 @@ def test_any_keypoints_become_a_rig_inside_the_mask(keypoints, mask):
     assert np.isfinite(joints).all()
     cells = np.floor(joints + 1e-9).astype(int)
     assert mask[cells[:, 1], cells[:, 0]].all()
-    assert 0.0 <= result.quality.score <= 1.0
 
 
 @settings(max_examples=40, deadline=None)
