@@ -169,15 +169,16 @@ def _separate(work: Repaired, side: int) -> None:
 
 def _settle_trunk(work: Repaired) -> None:
     """Nose, shoulders and hips."""
-    known, model = work.known, work.by_mask[:, :2]
+    known = work.known
     for pair in (SHOULDERS, HIPS):
         for here, other in (pair, pair[::-1]):
             if not known[here] and known[other]:
                 work.settle(here, _beside(work, here, other), "placed beside its counterpart")
     if not known[list(HIPS)].any():
         for joint in HIPS:
-            work.settle(joint, model[joint], "placed where the legs part")
+            work.settle(joint, work.by_mask[joint, :2], "placed where the legs part")
     if not known[list(SHOULDERS)].any():
+        model = work.by_mask[:, :2]
         shift = work.middle(HIPS) - model[list(HIPS)].mean(axis=0)
         if known[NOSE]:
             shift = (shift + 2 * (work.at[NOSE] - model[NOSE])) / 3

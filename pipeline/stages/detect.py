@@ -185,13 +185,8 @@ def _framed(detection: Detection, width: int, height: int) -> Detection | None:
         return None
     if inside == box:
         return detection
-    mask, parts = detection.mask, detection.parts
-    return replace(
-        detection,
-        box=inside,
-        mask=None if mask is None else mask[_rows_columns(box, inside, mask.shape)],
-        parts=None if parts is None else parts[_rows_columns(box, inside, parts.shape)],
-    )
+    mask = detection.mask
+    return replace(detection, box=inside, mask=None if mask is None else mask[_rows_columns(box, inside, mask.shape)])
 
 
 def _rows_columns(box: Box, inside: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:

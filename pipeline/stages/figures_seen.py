@@ -176,8 +176,7 @@ def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
     doubts = _rising(_firmness(answer), FIRMNESS) * _rising(agreement, AGREEMENT)
     score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts) ** SCORE_POWER
     mask = _over(box, view, answer.mask)
-    parts = None if answer.parts is None else _parts_over(box, view, answer.parts, mask)
-    return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), mask, parts)
+    return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), mask)
 
 
 def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:

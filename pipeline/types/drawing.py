@@ -72,13 +72,11 @@ class Detection:
         box: px of the image given to the detector.
         score: 0..1.
         mask: (h, w) float32 0..1, probability that each cell of the box belongs to the figure, any resolution, covering the box; or None.
-        parts: (h, w) uint8, the `BodyPart` of each cell of the box, any resolution, covering the box; or None.
     """
 
     box: Box
     score: float
     mask: Singles | None = None
-    parts: Bytes | None = None
 
 
 class BodyPart(IntEnum):

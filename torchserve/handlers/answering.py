@@ -57,7 +57,7 @@ class Answering:
         return answers
 
 
-def layers(mask: Picture | None, parts: Picture | None) -> dict[str, str]:
+def layers(mask: Picture | None, parts: Picture | None = None) -> dict[str, str]:
     """Fields `mask` and `parts` of a reply, base64 PNGs: 0..255 for how likely the figure is there, and the `BodyPart` of each pixel."""
     content = {"mask": None if mask is None else np.round(mask * 255.0).astype(np.uint8), "parts": parts}
     return {name: _png(layer) for name, layer in content.items() if layer is not None}

@@ -1,6 +1,4 @@
-"""`drawn_humanoid_detector`: the figures in a picture, as AnimatedDrawings' clients expect them, each with a mask and body parts that they
-ignore.
-"""
+"""`drawn_humanoid_detector`: the figures in a picture, as AnimatedDrawings' clients expect them, each with a mask that they ignore."""
 
 from __future__ import annotations
 
@@ -16,8 +14,8 @@ class Detector(Answering):
     """TorchServe makes one of these in each worker."""
 
     def handle(self, rows: Sequence[dict[str, Any]] | None, context: Any) -> list[Any] | None:
-        """`[{"class_name", "bbox": [left, top, right, bottom], "score", "mask", "parts"}]` for each request; the latter two are base64
-        PNGs over the box: 0..255 for how likely the figure is there, and the `BodyPart` of each pixel.
+        """`[{"class_name", "bbox": [left, top, right, bottom], "score", "mask"}]` for each request; the mask is a base64 PNG over the
+        box, 0..255 for how likely the figure is there.
         """
         predictor = self.predictor
         if rows is None or predictor is None:
@@ -28,4 +26,4 @@ class Detector(Answering):
 def _entry(found: Detection) -> dict[str, Any]:
     box = [found.box.left, found.box.top, found.box.right, found.box.bottom]
     entry: dict[str, Any] = {"class_name": "drawn_humanoid", "bbox": box, "score": found.score}
-    return entry | layers(found.mask, found.parts)
+    return entry | layers(found.mask)

@@ -14,7 +14,9 @@ class PoseEstimator(Answering):
     """TorchServe makes one of these in each worker."""
 
     def handle(self, rows: Sequence[dict[str, Any]] | None, context: Any) -> list[Any] | None:
-        """`[{"keypoints": [[x, y, score] x 17], "mask", "parts"}]` for each request; the latter two cover the crop, as the detector's."""
+        """`[{"keypoints": [[x, y, score] x 17], "mask", "parts"}]` for each request; the latter two are base64
+        PNGs over the crop: 0..255 for how likely the figure is there, and the `BodyPart` of each pixel.
+        """
         predictor = self.predictor
         if rows is None or predictor is None:
             return None

@@ -22,7 +22,7 @@ from alarms import ALARM_SCORE, alarm_report
 from drawings.figures.marks import GUESSED, VISIBLE
 from drawings.sample import Sample, drawn_sample
 from real_drawings import real_report
-from views import crop_of, drawn_tile, edges, mask_in_crop, mask_in_picture, parts_in_picture, sheet
+from views import crop_of, drawn_tile, edges, in_picture, mask_in_crop, parts_in_crop, sheet
 
 from pipeline.adapters.embedded import EmbeddedPredictor
 from pipeline.pose.heatmaps import box_overlap
@@ -169,21 +169,21 @@ def _outcome(
         part = np.ascontiguousarray(sample.rgb[y0:y1, x0:x1])
         return Outcome(seed, kinds, overlap, 0.0, [], [], [], [], drawn_tile(part, None, None, f"{seed} not found"))
     cut, corner = crop_of(sample.rgb, best.box)
-    points = predictor.pose(cut).keypoints
-    shown = mask_in_crop(best, corner, cut.shape[:2])
+    pose = predictor.pose(cut)
+    points, shown = pose.keypoints, mask_in_crop(pose, cut.shape[:2])
     truth = figure.keypoints
     reach = max(box[2] - box[0], box[3] - box[1])
     apart = np.hypot(*(points[:, :2] + corner - (truth[:, :2] + 0.5)).T) / reach
     seen, hidden = truth[:, 2] == VISIBLE, truth[:, 2] == GUESSED
-    mask = mask_in_picture(best, sample.rgb.shape[:2])
+    mask = in_picture(shown > 0.5, corner, sample.rgb.shape[:2])
     iou = float((mask & figure.mask).sum() / max(1, (mask | figure.mask).sum()))
     near = apart <= NEAR_SHARE
     limbs = [bool(near[row]) for row in LIMBS if seen[row]]
     wanted = np.column_stack([truth[:, :2] + 0.5 - corner, truth[:, 2]])
     tile = drawn_tile(cut, points, shown, f"{seed} {kinds['style'][:12]} {iou:.2f}", wanted)
     outcome = Outcome(seed, kinds, overlap, iou, near[seen].tolist(), limbs, near[hidden].tolist(), np.where(seen, apart, np.nan).tolist())
-    if best.parts is not None:
-        named = parts_in_picture(best, sample.rgb.shape[:2])
+    if pose.parts is not None:
+        named = in_picture(parts_in_crop(pose, cut.shape[:2]), corner, sample.rgb.shape[:2])
         pairs = [(named == part, figure.parts == part) for part in BodyPart]
         outcome.parts_common = np.array([(one & other).sum() for one, other in pairs])
         outcome.parts_either = np.array([(one | other).sum() for one, other in pairs])

@@ -79,13 +79,14 @@ def _photograph(predictor: EmbeddedPredictor, rgb: np.ndarray, crop: np.ndarray 
     entry["box"] = [round(float(edge)) for edge in edges(best)]
     if crop is not None:
         entry["iou_with_crop"] = round(max(box_overlap(edges(best) * zoom, place) for place in _places_of(crop, small)), 3)
-    cut, corner = crop_of(rgb, best.box)
+    cut, _ = crop_of(rgb, best.box)
     picture = small.copy()
     for one in found:
         corners = (edges(one) * zoom).astype(int)
         cv2.rectangle(picture, tuple(corners[:2].tolist()), tuple(corners[2:].tolist()), (255, 0, 0) if one is best else (0, 0, 255), 4)
     tiles.append(drawn_tile(picture, None, None))
-    tiles.append(drawn_tile(cut, predictor.pose(cut).keypoints, mask_in_crop(best, corner, cut.shape[:2])))
+    pose = predictor.pose(cut)
+    tiles.append(drawn_tile(cut, pose.keypoints, mask_in_crop(pose, cut.shape[:2])))
     return entry
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline.pose.letterbox import Letterbox
-from pipeline.types import Detection
+from pipeline.types import Detection, Pose
 
 CROP_MARGIN = 0.06
 TILE = 256
@@ -23,30 +23,25 @@ def crop_of(rgb: np.ndarray, box: Any) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(rgb[y0:y1, x0:x1]), np.array([x0, y0], np.float64)
 
 
-def mask_in_picture(found: Detection, shape: tuple[int, int]) -> np.ndarray:
-    """A detection's mask (H, W) bool, where its box lies to a fraction of a pixel."""
-    if found.mask is None:
-        return np.zeros(shape, bool)
-    return _in_picture(found.mask, found, shape, cv2.INTER_LINEAR) > 0.5
+def mask_in_crop(found: Pose, shape: tuple[int, ...]) -> np.ndarray:
+    """A figure's mask in the crop (h, w) that it covers, float32 0..1."""
+    return np.zeros(shape, np.float32) if found.mask is None else _stretched(found.mask, shape, cv2.INTER_LINEAR)
 
 
-def parts_in_picture(found: Detection, shape: tuple[int, int]) -> np.ndarray:
-    """A detection's body parts (H, W) uint8 in the picture."""
-    return np.zeros(shape, np.uint8) if found.parts is None else _in_picture(found.parts, found, shape, cv2.INTER_NEAREST)
+def parts_in_crop(found: Pose, shape: tuple[int, ...]) -> np.ndarray:
+    """A figure's body parts in the crop (h, w) that it covers, uint8."""
+    return np.zeros(shape, np.uint8) if found.parts is None else _stretched(found.parts, shape, cv2.INTER_NEAREST)
 
 
-def _in_picture(layer: np.ndarray, found: Detection, shape: tuple[int, int], flags: int) -> np.ndarray:
-    step = np.array(layer.shape[::-1]) / np.array([found.box.width, found.box.height])
-    # from the picture's pixel centres, which cv2 counts from 0, to the layer's
-    offset = (0.5 - np.array([found.box.left, found.box.top])) * step - 0.5
-    matrix = np.column_stack([np.diag(step), offset])
-    return cv2.warpAffine(layer, matrix, shape[::-1], flags=flags | cv2.WARP_INVERSE_MAP, borderValue=0.0)
+def in_picture(layer: np.ndarray, corner: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A layer of a crop whose top-left corner lies at `corner`, in the picture (H, W); 0 elsewhere."""
+    whole, (left, top) = np.zeros(shape, layer.dtype), corner.astype(int)
+    whole[top : top + layer.shape[0], left : left + layer.shape[1]] = layer
+    return whole
 
 
-def mask_in_crop(found: Detection, corner: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A detection's mask in a crop whose top-left corner lies at `corner`, (h, w) float32."""
-    whole = mask_in_picture(found, (int(corner[1]) + shape[0], int(corner[0]) + shape[1]))
-    return whole[int(corner[1]) :, int(corner[0]) :].astype(np.float32)
+def _stretched(layer: np.ndarray, shape: tuple[int, ...], flags: int) -> np.ndarray:
+    return np.asarray(cv2.resize(layer, shape[1::-1], interpolation=flags))
 
 
 def parts_in(parts: np.ndarray, window: Letterbox, side: int) -> np.ndarray:

@@ -43,7 +43,6 @@ class NoFigureInReply(InvalidReply):
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
     mask: Any = None
-    parts: Any = None
 
 
 class _DetectionEntry(_Entry):
@@ -53,6 +52,7 @@ class _DetectionEntry(_Entry):
 
 
 class _FigureEntry(_Entry):
+    parts: Any = None
     keypoints: Annotated[list[tuple[_Number, _Number, _Score]], Field(min_length=len(KEYPOINT_NAMES), max_length=len(KEYPOINT_NAMES))]
 
 
@@ -87,7 +87,9 @@ def pose(body: bytes, *, width: int, height: int, scale: float = 1.0) -> Pose:
     if not figures:
         raise NoFigureInReply("no figure in it")
     best = max(range(len(figures)), key=lambda place: float(figures[place][:, 2].mean()))
-    return Pose(figures[best] * np.array([scale, scale, 1.0]), *_layers(entries[best], f"figure {best}"))
+    parts, where = entries[best].parts, f"figure {best}"
+    named = None if parts is None else _parts(parts, f"{where}: parts")
+    return Pose(figures[best] * np.array([scale, scale, 1.0]), _entry_mask(entries[best], where), named)
 
 
 def _validated(adapter: TypeAdapter[list[_EntryT]], body: bytes) -> list[_EntryT]:
@@ -105,13 +107,11 @@ def _detection(entry: _DetectionEntry, where: str, width: int, height: int, scal
     if not (left < right and top < bottom):
         raise InvalidReply(f"{where}: bbox must have left < right and top < bottom inside the image, found {list(entry.bbox)}")
     box = Box(left * scale, top * scale, right * scale, bottom * scale)
-    return Detection(box, _clipped_score(entry.score), *_layers(entry, where))
+    return Detection(box, _clipped_score(entry.score), _entry_mask(entry, where))
 
 
-def _layers(entry: _Entry, where: str) -> tuple[Singles | None, Bytes | None]:
-    """The mask and the body parts of an entry."""
-    mask = None if entry.mask is None else _mask(entry.mask, f"{where}: mask")
-    return mask, None if entry.parts is None else _parts(entry.parts, f"{where}: parts")
+def _entry_mask(entry: _Entry, where: str) -> Singles | None:
+    return None if entry.mask is None else _mask(entry.mask, f"{where}: mask")
 
 
 def _clipped_score(score: float) -> float:

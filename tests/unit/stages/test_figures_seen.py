@@ -171,8 +171,7 @@ def test_parts_are_those_of_the_box_and_left_stays_left_in_the_mirror() -> None:
         np.zeros((2, 18), np.float32),
         np.stack([straight, straight[list(MIRRORED_PARTS)][:, :, ::-1]]),
     )
-    whole = figures_seen.Proposal(np.array([0.0, 0.0, 400.0, 300.0]), 0.9)
-    found = figures_seen.detection(whole, view, answer, rgb)
+    found = figures_seen.pose(view, answer, rgb)
     assert found.mask is not None
     assert found.parts is not None
     assert found.parts.shape == found.mask.shape
@@ -186,8 +185,7 @@ def test_parts_are_those_of_the_box_and_left_stays_left_in_the_mirror() -> None:
 def test_a_network_without_parts_names_none() -> None:
     answer = answer_with_mask(np.full((SIDE, SIDE), 9.0, np.float32))
     view = figures_seen.crop_view(picture(), SIDE)
-    proposal = figures_seen.Proposal(np.array([0.0, 0.0, 400.0, 300.0]), 0.9)
-    assert figures_seen.detection(proposal, view, answer, picture()).parts is None
+    assert figures_seen.pose(view, answer, picture()).parts is None
 
 
 @pytest.mark.parametrize("score", [0.1, 0.5, 0.9])

@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 
 from augmentation import MIRRORED, figure_crop, whole_picture
 from settings import configuration
-from views import mask_in_picture
+from views import in_picture, mask_in_crop
 
-from pipeline.types import KEYPOINT_NAMES, MIRRORED_PARTS, BodyPart, Box, Detection
+from pipeline.types import KEYPOINT_NAMES, MIRRORED_PARTS, BodyPart, Pose
 
 SIDE = 192
 CROP = 216
@@ -114,13 +114,10 @@ def test_nothing_but_paper_is_left_outside_of_a_detectors_box(dots, augmentation
     assert len(np.unique(rgb[outside], axis=0)) == 1
 
 
-def test_a_mask_is_laid_where_its_box_is_to_a_fraction_of_a_pixel():
-    whole = np.ones((20, 10), np.float32)
-    laid = mask_in_picture(Detection(Box(5.0, 7.0, 15.0, 27.0), 1.0, whole), (40, 30))
-    assert laid.sum() == 200
-    assert laid[7:27, 5:15].all()
+def test_a_mask_is_laid_where_its_crop_is():
     half = np.repeat(np.array([[1.0, 0.0]], np.float32), 4, axis=0)
-    for left in (5.0, 5.4, 5.8):  # the edge lies in the middle of the box, 10 px from its left
-        laid = mask_in_picture(Detection(Box(left, 0.0, left + 20.0, 20.0), 1.0, half), (20, 40))
-        assert laid[10].nonzero()[0].max() == int(left + 10.0 - 0.5)  # the last pixel whose center lies before the edge
-    assert not mask_in_picture(Detection(Box(0.0, 0.0, 9.0, 9.0), 1.0, None), (9, 9)).any()
+    shown = mask_in_crop(Pose(np.zeros((17, 3)), half), (20, 10))
+    laid = in_picture(shown > 0.5, np.array([5.0, 7.0]), (40, 30))
+    assert laid.sum() == 100
+    assert laid[7:27, 5:10].all()
+    assert not mask_in_crop(Pose(np.zeros((17, 3))), (9, 9)).any()

@@ -24,6 +24,14 @@ def found(*entries, **changes):
     return detections(json.dumps([*entries] or [FIGURE | changes]).encode(), width=100, height=80)
 
 
+def png(gray) -> str:
+    return base64.b64encode(cv2.imencode(".png", gray)[1].tobytes()).decode()
+
+
+def figure_with(**layers):
+    return pose(json.dumps([{"keypoints": POINTS, **layers}]).encode(), width=100, height=80)
+
+
 def joints(points, **choices):
     return pose(json.dumps([{"keypoints": points}]).encode(), width=100, height=80, **choices).keypoints
 
@@ -66,8 +74,6 @@ def test_a_small_excess_is_clipped():
         {"score": "0.5"},
         {"score": None},
         {"class_name": 1},
-        {"parts": [[1, 2]]},
-        {"parts": base64.b64encode(cv2.imencode(".png", np.full((4, 4), 18, np.uint8))[1].tobytes()).decode()},
         {"mask": "?"},
         {"mask": base64.b64encode(b"no png, but long enough to hold a header").decode()},
         {"mask": []},
@@ -115,10 +121,6 @@ def test_not_finite(number):
         detections(b'[{"class_name": "humanoid", "bbox": [0, 0, %s, 5], "score": 1}]' % number.encode(), width=9, height=9)
 
 
-def png(gray) -> str:
-    return base64.b64encode(cv2.imencode(".png", gray)[1].tobytes()).decode()
-
-
 def test_masks():
     """A PNG's 0..255 and a list's 0..1 become float32 0..1."""
     gray = np.array([[0, 255, 51], [255, 0, 102]], dtype=np.uint8)
@@ -132,9 +134,15 @@ def test_masks():
 def test_parts():
     """A PNG of body parts stays as it is; none is None."""
     named = np.array([[0, 3, 17], [4, 15, 0]], np.uint8)
-    (detection,) = found(parts=png(named))
-    np.testing.assert_array_equal(detection.parts, named)
-    assert found()[0].parts is None
+    np.testing.assert_array_equal(figure_with(parts=png(named)).parts, named)
+    assert figure_with().parts is None
+
+
+@pytest.mark.parametrize("parts", [[[1, 2]], png(np.full((4, 4), 18, np.uint8))])
+def test_no_body_parts(parts):
+    """A list, and a number that is no body part."""
+    with pytest.raises(InvalidReply, match="figure 0: parts"):
+        figure_with(parts=parts)
 
 
 def test_a_mask_that_would_unpack_to_gigabytes():
