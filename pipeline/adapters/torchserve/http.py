@@ -18,8 +18,8 @@ import requests
 import urllib3
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from pipeline.adapters.socket_deadline import DeadlineAdapter, SocketDeadline
 from pipeline.adapters.torchserve.key_file import Token
-from pipeline.adapters.torchserve.socket_deadline import DeadlineAdapter, SocketDeadline
 
 _BLOCK_BYTES: Final = 64 * 1024
 _BEHIND_S: Final = 1.0

@@ -12,7 +12,8 @@ import pytest
 import requests
 import urllib3
 
-from pipeline.adapters.torchserve import http, socket_deadline
+from pipeline.adapters import socket_deadline
+from pipeline.adapters.torchserve import http
 from pipeline.adapters.torchserve.http import HttpClient, NoReply, NoReplyReason
 from pipeline.adapters.torchserve.key_file import Token
 from tests.unit.adapters.torchserve.stub_server import GOOD, Canned
