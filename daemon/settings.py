@@ -14,10 +14,11 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
 
-from daemon.options.fields import ColorField, RateField, SizeField, explained, problem
+from daemon.options.fields import ColorField, RateField, SizeField, explained, problem, shown
 from daemon.options.inference import InferenceChoice
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, MAX_SIDE_PX, JobOptions, default_format
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint
@@ -193,6 +194,42 @@ class WebSettings(_Section):
     uploads_per_minute: Annotated[int, Field(ge=1)] = 600
 
 
+def _hook(value: object) -> object:
+    """A webhook's URL, or a command as a list. Messages omit the value: a URL may contain a key."""
+    value = _items(value) if isinstance(value, str) and not value.lower().startswith(("http://", "https://")) else value
+    if isinstance(value, str):
+        if not _is_web_address(value):
+            raise explained("must be a URL such as https://example.org/hook")
+        return value
+    if isinstance(value, list | tuple) and value and all(isinstance(part, str) and "\0" not in part for part in value):
+        if not value[0].startswith("/"):
+            raise explained(f"must begin with the absolute path of a program (found {shown(value[0])})")
+        return tuple(value)
+    raise explained("must be a URL, or a list of a program and its arguments")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
+    except ValueError:  # a port that is no number
+        return False
+
+
+Hook = Annotated[str | tuple[str, ...], BeforeValidator(_hook)]
+"""A webhook's URL, or a command: a program with its arguments."""
+
+
+class HooksSettings(_Section):
+    """What is called when a drawing is done or has failed."""
+
+    on_done: Hook | None = None
+    on_failed: Hook | None = None
+    secret_file: Path | None = None
+    timeout_s: _Seconds = 30.0
+    deadline_s: _Seconds = 86_400.0
+
+
 class Settings(_Section):
     """All settings of the daemon."""
 
@@ -206,6 +243,7 @@ class Settings(_Section):
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
     web: WebSettings = WebSettings()
+    hooks: HooksSettings = HooksSettings()
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ when a setting differs."""

@@ -1,4 +1,4 @@
-"""`doodled jobs`: list waiting, running and failed drawings; retry or discard failed ones.
+"""`doodled jobs`: list waiting, running and failed drawings; retry or discard failed ones, and deliveries of hooks that were given up.
 
 It reads the spool's folders and status files, so it works with and without a running daemon.
 """
@@ -16,6 +16,7 @@ from daemon.files.filenames import printable, shown_name, shown_path
 from daemon.inbox.scanner import Scanner
 from daemon.inbox.stability import StabilityRules
 from daemon.spool import quarantine
+from daemon.spool.events import SpoolEvent, Undelivered, discard_event, retry_event, undelivered_events
 from daemon.spool.instances import is_alive
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
@@ -36,6 +37,7 @@ class DrawingState(StrEnum):
     WAITING = "waiting"
     ORPHANED = "orphaned"
     FAILED = "failed"
+    HOOK = "hook"
     DONE = "done"
 
 
@@ -50,7 +52,7 @@ class JobRow:
 
 
 def list_jobs(layout: Layout, *, done: bool) -> list[JobRow]:
-    """Every drawing in inbox, spool and failed/.
+    """Every drawing in inbox, spool and failed/, and every delivery that was given up.
 
     Args:
         done: list published drawings, too.
@@ -62,6 +64,7 @@ def list_jobs(layout: Layout, *, done: bool) -> list[JobRow]:
     statuses = [status for status, is_alive in _statuses(layout) if is_alive]
     rows = [*_in_inbox(layout, statuses), *_claimed(layout, statuses)]
     rows += [_failed_row(each) for each in quarantine.failed_drawings(layout.failed)]
+    rows += [_undelivered_row(each) for each in undelivered_events(layout)]
     return rows + (list(_done(layout)) if done else [])
 
 
@@ -83,28 +86,53 @@ def describe_job(layout: Layout, name_or_id: str) -> str:
     raise OptionError(f"there is no job {shown_name(name_or_id)}", hint="`doodled jobs list --done` lists all")
 
 
-def _select(layout: Layout, names_or_ids: list[str], *, everything: bool) -> list[FailedDrawing]:
+@dataclass(frozen=True)
+class Selection:
+    """What a user wants to retry or discard.
+
+    Attributes:
+        names_or_ids: of failed drawings, and ids of deliveries.
+        everything: all failed drawings.
+        hooks: all deliveries that were given up.
+    """
+
+    names_or_ids: list[str]
+    everything: bool = False
+    hooks: bool = False
+
+
+Chosen = FailedDrawing | SpoolEvent
+
+
+def _select(layout: Layout, selection: Selection) -> list[Chosen]:
+    wanted = set(selection.names_or_ids)
     failed = quarantine.failed_drawings(layout.failed)
-    chosen = failed if everything else [each for each in failed if names_or_ids and {each.name, each.job_id} & set(names_or_ids)]
-    unknown = set(names_or_ids) - {name for each in chosen for name in (each.name, each.job_id)}
-    if unknown or not (names_or_ids or everything):
-        named = ", ".join(sorted(shown_name(name) for name in unknown)) or "nothing"
-        raise OptionError(f"{named} is not in failed/", hint="give names or ids from `doodled jobs list`, or --all")
+    events = [each.event for each in undelivered_events(layout)]
+    chosen: list[Chosen] = [each for each in failed if selection.everything or {each.name, each.job_id} & wanted]
+    chosen += [event for event in events if selection.hooks or event.id in wanted]
+    known = {name for each in failed for name in (each.name, each.job_id)} | {event.id for event in events}
+    if wanted - known or not (wanted or selection.everything or selection.hooks):
+        named = ", ".join(sorted(shown_name(name) for name in wanted - known)) or "nothing"
+        raise OptionError(f"{named} is neither failed nor undelivered", hint="give names or ids from `doodled jobs list`, or --all")
     return chosen
 
 
-def retry_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -> Iterator[str]:
-    """Move failed drawings back to the inbox, with their sidecars; yields the path of each once it is there.
+def retry_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
+    """Move failed drawings back to the inbox, with their sidecars, and let events be delivered again; yields each path or id then.
 
     Raises:
-        OptionError: a name is not in failed/, and nothing is moved; or, after all others are moved, names are taken in the inbox.
+        OptionError: a name is unknown, and nothing is moved; or, after all others are moved, names are taken in the inbox.
     """
-    return _move_back(layout, _select(layout, names_or_ids, everything=everything))
+    return _move_back(layout, _select(layout, selection))
 
 
-def _move_back(layout: Layout, chosen: list[FailedDrawing]) -> Iterator[str]:
+def _move_back(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
     refused: list[OptionError] = []
     for each in chosen:
+        if isinstance(each, SpoolEvent):
+            retry_event(layout, each)
+            yield each.id
+            continue
         try:
             place = quarantine.retry(layout, each)
         except OptionError as error:
@@ -117,19 +145,23 @@ def _move_back(layout: Layout, chosen: list[FailedDrawing]) -> Iterator[str]:
         raise refused[0]
 
 
-def discard_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -> Iterator[str]:
-    """Delete failed drawings; yields the name of each once it is deleted.
+def discard_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
+    """Delete failed drawings and undelivered events; yields the name or id of each once it is deleted.
 
     Raises:
-        OptionError: a name is not in failed/, and nothing is deleted.
+        OptionError: a name is unknown, and nothing is deleted.
     """
-    return _delete(layout, _select(layout, names_or_ids, everything=everything))
+    return _delete(layout, _select(layout, selection))
 
 
-def _delete(layout: Layout, chosen: list[FailedDrawing]) -> Iterator[str]:
+def _delete(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
     for each in chosen:
-        quarantine.discard(layout, each)
-        yield shown_name(each.name)
+        if isinstance(each, SpoolEvent):
+            discard_event(layout, each)
+            yield each.id
+        else:
+            quarantine.discard(layout, each)
+            yield shown_name(each.name)
 
 
 def job_table(rows: list[JobRow]) -> str:
@@ -196,6 +228,12 @@ def _done(layout: Layout) -> Iterator[JobRow]:
 def _failed_row(failed: FailedDrawing) -> JobRow:
     why = f"{failed.reason.get('error_type', '?')}: {failed.reason.get('message', 'its error report is missing')}"
     return JobRow(DrawingState.FAILED, failed.job_id, shown_name(failed.name), why)
+
+
+def _undelivered_row(undelivered: Undelivered) -> JobRow:
+    reason = undelivered.reason
+    why = f"{reason.get('hook', f'on_{undelivered.event.kind}')} given up: {reason.get('reason', 'its reason is missing')}"
+    return JobRow(DrawingState.HOOK, undelivered.event.id, str(reason.get("name", "?")), why)
 
 
 def _statuses(layout: Layout) -> Iterator[tuple[dict[str, Any], bool]]:

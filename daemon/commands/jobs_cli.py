@@ -21,8 +21,9 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The daemon's settings file, which names its folder.")]
-Names = Annotated[list[str] | None, typer.Argument(help="Names in failed/, or job ids.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names in failed/, or ids from the list.")]
 All = Annotated[bool, typer.Option("--all", help="All failed drawings.")]
+Hooks = Annotated[bool, typer.Option("--hooks", help="All deliveries of hooks that were given up.")]
 
 
 def _layout(config: Path | None) -> Layout:
@@ -38,7 +39,7 @@ def list_jobs(
     done: Annotated[bool, typer.Option("--done", help="List published drawings, too.")] = False,  # noqa: FBT002 - an option
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - an option
 ) -> None:
-    """List the drawings in inbox, spool and failed/."""
+    """List the drawings in inbox, spool and failed/, and deliveries of hooks that were given up."""
     from daemon.commands.jobs import job_table
     from daemon.commands.jobs import list_jobs as find_jobs
 
@@ -55,18 +56,18 @@ def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in fai
 
 
 @app.command()
-def retry(names: Names = None, config: Config = None, everything: All = False) -> None:  # noqa: FBT002 - an option
-    """Move failed drawings back to the inbox, with their sidecars."""
-    from daemon.commands.jobs import retry_jobs
+def retry(names: Names = None, config: Config = None, everything: All = False, hooks: Hooks = False) -> None:  # noqa: FBT002 - options
+    """Move failed drawings back to the inbox, with their sidecars; deliver again what hooks gave up."""
+    from daemon.commands.jobs import Selection, retry_jobs
 
-    for place in retry_jobs(_layout(config), names or [], everything=everything):
+    for place in retry_jobs(_layout(config), Selection(names or [], everything=everything, hooks=hooks)):
         typer.echo(place)
 
 
 @app.command()
-def discard(names: Names = None, config: Config = None, everything: All = False) -> None:  # noqa: FBT002 - an option
-    """Delete failed drawings."""
-    from daemon.commands.jobs import discard_jobs
+def discard(names: Names = None, config: Config = None, everything: All = False, hooks: Hooks = False) -> None:  # noqa: FBT002 - options
+    """Delete failed drawings, and deliveries of hooks that were given up."""
+    from daemon.commands.jobs import Selection, discard_jobs
 
-    for name in discard_jobs(_layout(config), names or [], everything=everything):
+    for name in discard_jobs(_layout(config), Selection(names or [], everything=everything, hooks=hooks)):
         typer.echo(name)

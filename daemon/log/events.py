@@ -59,6 +59,10 @@ class Event(StrEnum):
     DISK_RECOVERED = "disk.recovered"
     METRICS_READY = "metrics.ready"
     METRICS_UNAVAILABLE = "metrics.unavailable"
+    HOOK_DELIVERED = "hook.delivered"
+    HOOK_RETRIED = "hook.retried"
+    HOOK_FAILED = "hook.failed"
+    HOOK_UNAVAILABLE = "hook.unavailable"
 
 
 WARNINGS: Final = frozenset(
@@ -79,6 +83,9 @@ WARNINGS: Final = frozenset(
         Event.CONFIG_REJECTED,
         Event.DISK_LOW,
         Event.METRICS_UNAVAILABLE,
+        Event.HOOK_RETRIED,
+        Event.HOOK_FAILED,
+        Event.HOOK_UNAVAILABLE,
     },
 )
 """Events that an operator may want to act on."""
@@ -93,7 +100,7 @@ def level_of(event: Event, fields: Mapping[str, Any]) -> LogLevel:
     if event is Event.SCAN_DONE and fields.get("new") == 0 and fields.get("duration_ms", 0) < SLOW_SCAN_MS:
         return LogLevel.DEBUG
     if event is Event.JOB_FAILED:
-        return LogLevel.WARNING if fields.get("error_type") in INPUT_TYPES else LogLevel.ERROR
+        return LogLevel.WARNING if str(fields.get("error_type")) in INPUT_TYPES else LogLevel.ERROR
     if event is Event.DAEMON_STOP and fields.get("reason") == "error":
         return LogLevel.ERROR
     return LogLevel.WARNING if event in WARNINGS else LogLevel.INFO

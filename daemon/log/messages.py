@@ -130,4 +130,12 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.DISK_RECOVERED: lambda fields: f"disk has room again: {_disk(fields)}",
     Event.METRICS_READY: lambda fields: f"metrics available at {fields['where']}",
     Event.METRICS_UNAVAILABLE: lambda fields: f"metrics unavailable at {fields['where']}{fields.why}",
+    Event.HOOK_DELIVERED: lambda fields: (
+        f"{fields.file}: {fields['hook']} delivered to {fields['target']}{fields.time('duration_ms', ' in ')}"
+    ),
+    Event.HOOK_RETRIED: lambda fields: (
+        f"{fields.file}: {fields['hook']} not delivered{fields.why}; retried{fields.part(' in {} s', 'wait_s')}"
+    ),
+    Event.HOOK_FAILED: lambda fields: f"{fields.file}: {fields['hook']} given up{fields.why}",
+    Event.HOOK_UNAVAILABLE: lambda fields: f"hooks can't read or write {fields['path']}{fields.why}",
 }

@@ -19,6 +19,7 @@ from daemon.log.health_snapshot import HealthSnapshot
 from daemon.log.stages import PUBLISH, STAGES
 from daemon.policy.circuit_breaker import CircuitState
 from daemon.policy.failures import ErrorType
+from daemon.spool.events import EventKind
 from daemon.worker.resources import ANSWERED
 from pipeline.types import Format
 
@@ -32,6 +33,10 @@ WAIT_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 1440
 OTHER: Final = "other"
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"
+DELIVERED: Final = "delivered"
+RETRIED: Final = "retried"
+GIVEN_UP: Final = "given_up"
+HOOKS: Final = tuple(f"on_{kind}" for kind in EventKind)
 
 
 class Metrics:
@@ -57,6 +62,7 @@ class Metrics:
         self._requests_retried = self._counter(
             "doodled_inference_retried", "Requests to model servers that were sent again, by the outcome of the first.", ["outcome"]
         )
+        self._hooks = self._counter("doodled_hook_tries", "Tries to deliver an event to a hook, by outcome.", ["hook", "outcome"])
         self._stages = self._histogram("doodled_stage_duration_seconds", "Duration of a job's stages.", STAGE_BUCKETS_S, ["stage"])
         self._durations = self._histogram(
             "doodled_job_duration_seconds", "Time from claim to completion, retries included.", JOB_BUCKETS_S, ["outcome"]
@@ -69,6 +75,9 @@ class Metrics:
             Event.JOB_FAILED: self._count_failed,
             Event.JOB_RETRIED: lambda fields: self._count_attempt(self._retried, fields),
             Event.JOB_DEFERRED: lambda fields: self._count_attempt(self._deferred, fields),
+            Event.HOOK_DELIVERED: lambda fields: self._count_hook(DELIVERED, fields),
+            Event.HOOK_RETRIED: lambda fields: self._count_hook(RETRIED, fields),
+            Event.HOOK_FAILED: lambda fields: self._count_hook(GIVEN_UP, fields),
             Event.INFERENCE_RETRIED: lambda fields: self._requests_retried.labels(_request_outcome(fields.get("error_type"))).inc(),
         }
         self._create_series()
@@ -98,6 +107,9 @@ class Metrics:
         for format_ in Format:
             self._animations.labels(format_.value)
         self._requests.labels(ANSWERED)
+        for hook in HOOKS:
+            for outcome in (DELIVERED, RETRIED, GIVEN_UP):
+                self._hooks.labels(hook, outcome)
         for kind in ErrorType:
             self._retried.labels(kind.value)
             self._deferred.labels(kind.value)
@@ -121,6 +133,10 @@ class Metrics:
     def _count_attempt(self, counter: Counter, fields: Mapping[str, Any]) -> None:
         counter.labels(_error_type(fields.get("reason"))).inc()
         self._count_requests(fields)
+
+    def _count_hook(self, outcome: str, fields: Mapping[str, Any]) -> None:
+        hook = str(fields.get("hook"))
+        self._hooks.labels(hook if hook in HOOKS else OTHER, outcome).inc()
 
     def _observe_times(self, outcome: str, fields: Mapping[str, Any]) -> None:
         if fields.get("duration_ms") is not None:  # a job completed after a crash has none

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ from daemon.log.events import EventLog
 from daemon.policy.failures import HINTS, Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.service.job_records import JobRecords
 from daemon.service.jobs import JobTiming
+from daemon.spool.events import EventKind, record_event
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
 from daemon.spool.seen_index import SeenIndex
@@ -34,14 +34,14 @@ class CompletionResult:
     Attributes:
         outcome: None if the job was published; RETRY and DEFER leave it in the spool.
         wait_s: how long to wait before a retry.
-        is_acknowledged: the published job has left the spool; if not, that is all that remains to be done.
+        unacknowledged: how a job ended that could not leave the work folder yet, which is all that remains to be done; else None.
     """
 
     outcome: Outcome | None
     kind: ErrorType | None = None
     reason: str = ""
     wait_s: float = 0.0
-    is_acknowledged: bool = True
+    unacknowledged: EventKind | None = None
 
 
 class Completion:
@@ -53,8 +53,12 @@ class Completion:
         done, failed: jobs since the start.
     """
 
-    def __init__(self, spool: Spool, log: EventLog, *, max_attempts: int, retry: Backoff) -> None:
+    def __init__(
+        self, spool: Spool, log: EventLog, *, max_attempts: int, retry: Backoff, events: frozenset[EventKind] = frozenset()
+    ) -> None:
+        """`events` are recorded for the hooks."""
         self._spool = spool
+        self._events = events
         self._max_attempts = max_attempts
         self._retry = retry
         self.keeps_sources = True
@@ -83,10 +87,15 @@ class Completion:
         """Move a job to `failed/` that no worker has had. Raises OSError."""
         return self._fail(job, TaskFailure(kind, message, hint), TaskResult(), 0.0)
 
-    def acknowledge(self, job: Job) -> bool:
-        """Move a published job out of the spool's work folder; False if the disk refuses it."""
+    def acknowledge(self, job: Job, kind: EventKind) -> bool:
+        """Record the event of a published or failed job, and move it out of the work folder; False if the disk refuses it."""
         try:
-            self._spool.acknowledge(job, keep_source=self.keeps_sources)
+            if kind in self._events:
+                record_event(self._spool.layout, self._spool.path(job), job, kind)
+            if kind is EventKind.DONE:
+                self._spool.acknowledge(job, keep_source=self.keeps_sources)
+            else:
+                self._spool.remove(job)
         except FileNotFoundError:
             return True  # done before
         except OSError:
@@ -99,20 +108,20 @@ class Completion:
         """Finish publishing a recovered job. Raises OSError; ValueError if its manifest is damaged and it must be rendered again."""
         manifest = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
         self._keep_thumbnail(job, self._spool.layout.outbox, str(manifest["manifest"]))
-        is_acknowledged = self.acknowledge(job)
+        left = self._leave(job, EventKind.DONE)
         self.done += 1
         self.records.log_recovered_done(job, manifest)
-        return CompletionResult(None, is_acknowledged=is_acknowledged)
+        return CompletionResult(None, unacknowledged=left)
 
     def finish_failing(self, job: Job) -> CompletionResult:
         """Finish moving a recovered job to `failed/`. Raises OSError; ValueError if its `error.json` is damaged."""
         error = read_json(self._spool.path(job) / ERROR)
         failed_path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
         self._keep_thumbnail(job, self._spool.layout.failed, failed_path)
-        self._forget(job)
+        left = self._leave(job, EventKind.FAILED)
         self.failed += 1
         self.records.log_recovered_failed(job, error, failed_path)
-        return CompletionResult(Outcome.FAIL)
+        return CompletionResult(Outcome.FAIL, unacknowledged=left)
 
     # --- the three outcomes ------------------------------------------------------------------------------------------
 
@@ -122,26 +131,27 @@ class Completion:
             "schema": SCHEMA,
             "job_id": job.id,
             **(result.manifest or {}),
+            "folder": list(job.folder),
             "attempt": job.attempts,
             "finished": _timestamp(),
             "stages_ms": result.stages_ms(),
         }
         manifest = publish(self._spool.layout.outbox, self._spool.path(job), job, content)
         self._keep_thumbnail(job, self._spool.layout.outbox, str(manifest["manifest"]))
-        is_acknowledged = self.acknowledge(job)
+        left = self._leave(job, EventKind.DONE)
         self.done += 1
         self.records.log_stages(job, result)
         self.records.log_duplicate(job, result)
         self.records.log_done(job, result, timing, manifest, now=now, publish_started_s=started_s)
-        return CompletionResult(None, is_acknowledged=is_acknowledged)
+        return CompletionResult(None, unacknowledged=left)
 
     def _fail(self, job: Job, failure: TaskFailure, result: TaskResult, duration_s: float) -> CompletionResult:
         failed_path = quarantine(self._spool.layout.failed, self._spool.path(job), job, _error_file(job, failure))
         self._keep_thumbnail(job, self._spool.layout.failed, failed_path)
-        self._forget(job)
+        left = self._leave(job, EventKind.FAILED)
         self.failed += 1
         self.records.log_failed(job, result, failure, duration_s=duration_s, failed_path=failed_path)
-        return CompletionResult(Outcome.FAIL, failure.kind, failure.message)
+        return CompletionResult(Outcome.FAIL, failure.kind, failure.message, unacknowledged=left)
 
     def _keep(self, job: Job, failure: TaskFailure, result: TaskResult, decision: Outcome) -> CompletionResult:
         """Keep a job in the spool for another attempt; a deferred one gets its attempt back."""
@@ -155,15 +165,14 @@ class Completion:
         self.records.log_requeued(job, result, failure, decision, attempts=attempts, wait_s=wait_s)
         return CompletionResult(decision, failure.kind, failure.message, wait_s)
 
+    def _leave(self, job: Job, kind: EventKind) -> EventKind | None:
+        """Acknowledge a job; returns `kind` if that must be tried again."""
+        return None if self.acknowledge(job, kind) else kind
+
     def _keep_thumbnail(self, job: Job, root: Path, name: str) -> None:
         """Keep the thumbnail beside a result: in the outbox by the name of the manifest, in `failed/` by that of the drawing."""
         folder = job.folder if root == self._spool.layout.outbox else ()
         keep_thumbnail(root, folder, self._spool.path(job), name)
-
-    def _forget(self, job: Job) -> None:
-        """Remove a job's folder; if the disk refuses, the next daemon finds that its files are in `failed/` and removes it."""
-        with suppress(OSError):
-            self._spool.remove(job)
 
 
 def _error_file(job: Job, failure: TaskFailure) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from daemon.inbox.stability import Observation
+from daemon.spool.events import EventKind
 from daemon.spool.recovery import RecoveredJob
 from daemon.spool.spool import Job
 from daemon.worker.task import TaskResult
@@ -51,7 +52,7 @@ class WaitingJob:
         not_before_s: when it may be tried again.
         reason: why it waits.
         recovered: the job was being finished when its daemon died, and only that remains to be done; None if a worker can start it.
-        is_published: the job only needs to be acknowledged.
+        ended: the job is published or failed, and only has to leave the work folder.
     """
 
     job: Job
@@ -59,9 +60,9 @@ class WaitingJob:
     not_before_s: float = 0.0
     reason: str = ""
     recovered: RecoveredJob | None = None
-    is_published: bool = False
+    ended: EventKind | None = None
 
     @classmethod
-    def published(cls, job: Job, timing: JobTiming, not_before_s: float) -> WaitingJob:
-        """A published job that could not be acknowledged yet."""
-        return cls(job, timing, not_before_s, "published, but the spool can't be written", is_published=True)
+    def completed(cls, job: Job, timing: JobTiming, not_before_s: float, ended: EventKind) -> WaitingJob:
+        """A job that could not be acknowledged yet."""
+        return cls(job, timing, not_before_s, f"{ended}, but the spool can't be written", ended=ended)

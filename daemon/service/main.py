@@ -27,6 +27,7 @@ from daemon.service.scheduler import Scheduler
 from daemon.service.sd_notify import SdNotifier
 from daemon.service.wakeup import SignalFlags, Wakeup, handle_signals
 from daemon.settings import Settings, config_file, read_settings, root_folder
+from daemon.spool.events import EventKind
 from daemon.spool.spool import Spool
 from daemon.worker.cpu_quota import processor_count
 from daemon.worker.cpu_slice import request_short_slices
@@ -37,7 +38,7 @@ EXIT_TRANSIENT: Final = 75
 """EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for an unavailable resource."""
 
 MAX_WAIT_S: Final = 5.0
-FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "metrics")
+FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "metrics", "hooks")
 """Sections whose changes take effect only after a restart."""
 
 WorkerFactory = Callable[[Callable[[], None]], WorkerPool]
@@ -45,7 +46,7 @@ WorkerFactory = Callable[[Callable[[], None]], WorkerPool]
 
 
 class Observer(Protocol):
-    """A background thread that only watches."""
+    """Background threads that only watch."""
 
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -138,7 +139,7 @@ def build_components(
     rules = StabilityRules(settings.inbox.debounce_s, settings.inbox.stable_s, settings.inbox.stable_samples)
     scanner = Scanner(spool.layout.inbox, rules, max_depth=settings.inbox.max_depth, has_leases=has_leases)
     retry = Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s)
-    completion = Completion(spool, log, max_attempts=settings.jobs.max_attempts, retry=retry)
+    completion = Completion(spool, log, max_attempts=settings.jobs.max_attempts, retry=retry, events=_hooked(settings))
     scheduler = Scheduler(settings, spool, scanner=scanner, workers=workers, completion=completion, log=log)
     scan_loop = ScanLoop(settings, spool, scheduler=scheduler, scanner=scanner, watcher=watcher, log=log)
     disk_guard = DiskGuard(settings, spool, scheduler=scheduler, log=log)
@@ -179,6 +180,20 @@ def _metrics(settings: Settings, components: Components) -> Observer | None:
     return Exporters(settings.metrics, components.log, lambda: components.housekeeping.health)
 
 
+def _hooked(settings: Settings) -> frozenset[EventKind]:
+    """The events for which there are hooks."""
+    return frozenset(kind for kind in EventKind if getattr(settings.hooks, f"on_{kind}") is not None)
+
+
+def _hooks(settings: Settings, spool: Spool, log: EventLog, environ: Mapping[str, str]) -> Observer | None:
+    """The senders of hooks, if the settings have any; the HTTP client is loaded only then."""
+    if not _hooked(settings):
+        return None
+    from daemon.hooks.sender import Hooks
+
+    return Hooks(settings.hooks, spool.layout, log, environ)
+
+
 # --- main loop -------------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +213,7 @@ class _Daemon:
         self._wakeup, self._flags, self._config, self._environ = wakeup, flags, config, environ
         self._completed = 0
         self._metrics = _metrics(settings, components)
+        self._hooks = _hooks(settings, components.spool, components.log, environ)
 
     def run(self, *, drain: bool) -> int:
         parts, log = self._parts, self._parts.log
@@ -207,8 +223,8 @@ class _Daemon:
         reason, status = "error", 1
         try:
             parts.watcher.start()
-            if self._metrics is not None:
-                self._metrics.start()
+            for observer in filter(None, (self._metrics, self._hooks)):
+                observer.start()
             parts.scheduler.take_over(time.monotonic())
             parts.notifier.notify_ready(parts.housekeeping.summary(time.monotonic()))
             log.emit(Event.DAEMON_READY, watch_mode=str(parts.watcher.mode), recovered_jobs=parts.scheduler.recovered)
@@ -279,6 +295,8 @@ class _Daemon:
         parts.notifier.notify_stopping()
         parts.watcher.stop()
         in_flight = self._finish_running()
+        if self._hooks is not None:
+            self._hooks.stop()
         parts.housekeeping.close()
         done, failed = parts.completion.done, parts.completion.failed
         counts = {"in_flight": len(in_flight), "left": len(parts.scheduler.waiting), "done": done, "failed": failed}

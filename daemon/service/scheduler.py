@@ -33,7 +33,7 @@ from daemon.log.events import Event, EventLog
 from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.service.admission import MACHINE_BACKOFF, Admission
-from daemon.service.completion import Completion
+from daemon.service.completion import Completion, CompletionResult
 from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
 from daemon.settings import Settings
@@ -156,9 +156,9 @@ class Scheduler:
 
     def _start_waiting(self, now: float) -> None:
         for waiting in [each for each in self.waiting if now >= each.not_before_s]:
-            if waiting.is_published:
+            if waiting.ended is not None:
                 waiting.not_before_s = now + RETRY_S
-                if self._completion.acknowledge(waiting.job):
+                if self._completion.acknowledge(waiting.job, waiting.ended):
                     self.waiting.remove(waiting)
             elif waiting.recovered is not None:
                 self.waiting.remove(waiting)
@@ -209,7 +209,8 @@ class Scheduler:
         try:
             self._spool.finish_claim(job)
             if not self._spool.has_expected_type(job):
-                self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")
+                completion = self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")
+                self._await_acknowledgment(completion, job, timing, now)
                 return
             observation = self._observe(job)
             if observation.has_writer:
@@ -257,10 +258,13 @@ class Scheduler:
             return
         completion = self._completion.complete(job, result, running.timing, now)
         self.admission.record_end(job, result, completion, now)
-        if not completion.is_acknowledged:
-            self.waiting.append(WaitingJob.published(job, running.timing, now + RETRY_S))
+        self._await_acknowledgment(completion, job, running.timing, now)
         if completion.outcome in {Outcome.RETRY, Outcome.DEFER}:
             self._requeue(job, running.timing, now + completion.wait_s, completion.reason)
+
+    def _await_acknowledgment(self, completion: CompletionResult, job: Job, timing: JobTiming, now: float) -> None:
+        if completion.unacknowledged is not None:
+            self.waiting.append(WaitingJob.completed(job, timing, now + RETRY_S, completion.unacknowledged))
 
     def _requeue(self, job: Job, timing: JobTiming, not_before_s: float, reason: str) -> None:
         self.waiting.append(WaitingJob(job, timing, not_before_s, reason))

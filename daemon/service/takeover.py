@@ -71,15 +71,16 @@ class Takeover:
     def _resume(self, recovered: RecoveredJob, now: float, max_recoveries: int) -> WaitingJob | None:
         job = recovered.job
         if recovered.state is JobState.PUBLISHING:
-            is_acknowledged = self._completion.finish_publishing(job).is_acknowledged
-            return None if is_acknowledged else WaitingJob.published(job, JobTiming(now), now + RETRY_S)
-        if recovered.state is JobState.FAILING:
-            self._completion.finish_failing(job)
+            completion = self._completion.finish_publishing(job)
+        elif recovered.state is JobState.FAILING:
+            completion = self._completion.finish_failing(job)
         elif job.recoveries >= max_recoveries:
-            self._completion.fail(job, ErrorType.CRASH, f"the daemon died {job.recoveries} times while it processed this drawing")
-        elif recovered.state is not JobState.NEWER:
-            return WaitingJob(job, JobTiming(now), now)
-        return None
+            message = f"the daemon died {job.recoveries} times while it processed this drawing"
+            completion = self._completion.fail(job, ErrorType.CRASH, message)
+        else:
+            return None if recovered.state is JobState.NEWER else WaitingJob(job, JobTiming(now), now)
+        left = completion.unacknowledged
+        return None if left is None else WaitingJob.completed(job, JobTiming(now), now + RETRY_S, left)
 
     def drop_if_lost(self, job: Job) -> bool:
         """Drop a job, with a record, if another daemon owns it or its source was removed. False also if the disk can't be read."""

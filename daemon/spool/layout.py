@@ -58,9 +58,19 @@ class Layout:
         """Index of animated drawings (`daemon.spool.seen_index`)."""
         return self.root / "spool" / "seen"
 
+    @property
+    def events(self) -> Path:
+        """Events whose hooks have not run yet (`daemon.spool.events`)."""
+        return self.root / "spool" / "events"
+
+    @property
+    def undelivered(self) -> Path:
+        """Events whose hooks were given up."""
+        return self.root / "spool" / "undelivered"
+
     def all(self) -> tuple[Path, ...]:
         """All folders."""
-        return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status, self.seen)
+        return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status, self.seen, self.events, self.undelivered)
 
     def probed(self) -> tuple[Path, ...]:
         """The folders between which files are linked or renamed, `work` first."""

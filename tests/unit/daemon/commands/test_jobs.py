@@ -10,7 +10,8 @@ from claimed_jobs import claim_file, drop_file, names_below, write_results
 from typer.testing import CliRunner
 
 from daemon.cli import app
-from daemon.commands.jobs import DrawingState, JobRow, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
+from daemon.commands.jobs import DrawingState, JobRow, Selection, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
+from daemon.spool.events import EventKind, SpoolEvent, give_up, pending_events, record_event
 from daemon.spool.layout import Layout
 from daemon.spool.publish import publish
 from daemon.spool.quarantine import quarantine
@@ -109,12 +110,12 @@ def test_describes_job_by_id_or_name(spool: Spool) -> None:
 
 def test_retries_by_name_or_id(spool: Spool) -> None:
     ids = [failed(spool, f"{number}.png") for number in range(3)]
-    back = retry_jobs(spool.layout, [ids[0], "1.png"], everything=False)
+    back = retry_jobs(spool.layout, Selection([ids[0], "1.png"]))
     assert sorted(back) == [str(spool.layout.inbox / "dab" / f"{number}.png") for number in range(2)]
     assert names_below(spool.layout.failed) == ["2.png", "2.png.error.json", "2.png.options.json"]
-    assert list(discard_jobs(spool.layout, [], everything=True)) == ["2.png"]
+    assert list(discard_jobs(spool.layout, Selection([], everything=True))) == ["2.png"]
     assert names_below(spool.layout.failed) == []
-    assert list(retry_jobs(spool.layout, [], everything=True)) == []
+    assert list(retry_jobs(spool.layout, Selection([], everything=True))) == []
 
 
 def test_retry_continues_past_taken_names(spool: Spool) -> None:
@@ -123,7 +124,7 @@ def test_retry_continues_past_taken_names(spool: Spool) -> None:
     inbox = spool.layout.inbox / "dab"
     inbox.mkdir(exist_ok=True)
     (inbox / "0.png").write_text("another file")
-    back = retry_jobs(spool.layout, ["0.png", "1.png"], everything=False)
+    back = retry_jobs(spool.layout, Selection(["0.png", "1.png"]))
     assert next(back) == f"{inbox}/1.png"
     with pytest.raises(OptionError, match=r"^0\.png is already in the inbox"):
         next(back)
@@ -131,7 +132,7 @@ def test_retry_continues_past_taken_names(spool: Spool) -> None:
     assert (inbox / "1.png").exists()
     (inbox / "2.png").write_text("another file")
     with pytest.raises(OptionError, match=r"^2 stay in failed/: ") as caught:
-        list(retry_jobs(spool.layout, [], everything=True))
+        list(retry_jobs(spool.layout, Selection([], everything=True)))
     reported = caught.value.summary.partition(": ")[2].split("; ")
     assert sorted(reported) == ["0.png is already in the inbox", "2.png is already in the inbox"]
     assert (inbox / "3.png").exists()
@@ -142,17 +143,37 @@ def test_retry_continues_past_taken_names(spool: Spool) -> None:
 
 def test_prints_no_control_characters_of_file_names(spool: Spool) -> None:
     failed(spool, "red\x1b[31m\udcff.png")
-    assert list(retry_jobs(spool.layout, [], everything=True)) == [f"{spool.layout.inbox}/dab/red%1B[31m%FF.png"]
+    assert list(retry_jobs(spool.layout, Selection([], everything=True))) == [f"{spool.layout.inbox}/dab/red%1B[31m%FF.png"]
     failed(spool, "red\x1b[31m.png")
-    assert list(discard_jobs(spool.layout, [], everything=True)) == ["red%1B[31m.png"]
+    assert list(discard_jobs(spool.layout, Selection([], everything=True))) == ["red%1B[31m.png"]
+
+
+def test_lists_and_retries_given_up_deliveries(spool: Spool) -> None:
+    events = []
+    for number in range(3):
+        job = claim_file(spool, f"{number}.png")
+        publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF"))
+        record_event(spool.layout, spool.path(job), job, EventKind.DONE)
+        events.append(SpoolEvent(job.id, EventKind.DONE))
+        give_up(spool.layout, events[-1], {"hook": "on_done", "name": f"{number}.png", "reason": "no answer"})
+        spool.acknowledge(job, keep_source=True)
+    assert set(list_jobs(spool.layout, done=False)) == {
+        JobRow(DrawingState.HOOK, each.id, f"{number}.png", "on_done given up: no answer") for number, each in enumerate(events)
+    }
+    assert list(retry_jobs(spool.layout, Selection([events[0].id]))) == [events[0].id]
+    assert pending_events(spool.layout, EventKind.DONE) == [events[0]]
+    assert list(discard_jobs(spool.layout, Selection([events[1].id]))) == [events[1].id]
+    assert list(retry_jobs(spool.layout, Selection([], hooks=True))) == [events[2].id]
+    assert list_jobs(spool.layout, done=False) == []
+    assert names_below(spool.layout.undelivered) == []
 
 
 @pytest.mark.parametrize(("wanted", "named"), [(["unknown.png"], "unknown.png"), ([], "nothing"), (["a.png", "ev\nil.png"], "ev%0Ail.png")])
 def test_unknown_name_stops_retry_and_discard(spool: Spool, wanted: list[str], named: str) -> None:
     failed(spool, "a.png")
     for call in (retry_jobs, discard_jobs):
-        with pytest.raises(OptionError, match=rf"^{named} is not in failed/"):
-            call(spool.layout, wanted, everything=False)
+        with pytest.raises(OptionError, match=rf"^{named} is neither failed nor undelivered"):
+            call(spool.layout, Selection(wanted))
     assert (spool.layout.failed / "a.png").exists()
 
 

@@ -570,3 +570,54 @@ def test_starts_nothing_without_opengl(tmp_path: Path) -> None:
     assert daemon.housekeeping.is_blocked()
     assert daemon.housekeeping.health is not None
     assert daemon.housekeeping.health.machine_breaker == "open"
+
+
+# --- events for hooks ------------------------------------------------------------------------------------------------
+
+HOOKS = {"hooks": {"on_done": ["/bin/true"], "on_failed": ["/bin/true"]}}
+
+
+def events_in(root: Path) -> list[str]:
+    return sorted(path.name.partition("-")[2] for path in (root / "spool" / "events").glob("*.json"))
+
+
+def test_records_events_only_for_hooks(tmp_path: Path) -> None:
+    for number, (fields, expected) in enumerate(
+        [({}, []), (HOOKS, ["done.json", "failed.json"]), ({"hooks": {"on_failed": "http://localhost/"}}, ["failed.json"])]
+    ):
+        root = tmp_path / str(number)
+        with SteppedDaemon.opened(root, fields) as daemon:
+            drop(root, "a.png")
+            drop(root, "b.png", b"refuse this")
+            daemon.run(START_S)
+        assert events_in(root) == expected
+
+
+@pytest.mark.parametrize(("content", "ending"), [(b"a drawing", "done"), (b"refuse this", "failed")])
+def test_records_event_later_after_disk_error(tmp_path: Path, content: bytes, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SteppedDaemon.opened(tmp_path, HOOKS) as daemon:
+        drop(tmp_path, content=content)
+        monkeypatch.setattr(completion_module, "record_event", raising(errno.EIO))
+        daemon.run(START_S, until_s=START_S + 3)
+        assert events_in(tmp_path) == []
+        assert [waiting.reason for waiting in daemon.scheduler.waiting] == [f"{ending}, but the spool can't be written"]
+        assert len(daemon.logged(f"job.{ending}")) == 1
+        monkeypatch.undo()
+        daemon.run(START_S + 4)
+        assert len(daemon.logged(f"job.{ending}")) == 1
+    assert events_in(tmp_path) == [f"{ending}.json"]
+    assert not list((tmp_path / "spool" / "work").iterdir())
+
+
+@pytest.mark.parametrize(("content", "ending"), [(b"a drawing", "done"), (b"refuse this", "failed")])
+def test_next_daemon_records_the_event(tmp_path: Path, content: bytes, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SteppedDaemon.opened(tmp_path, HOOKS) as daemon:
+        drop(tmp_path, content=content)
+        monkeypatch.setattr(completion_module, "record_event", raising(errno.EIO))
+        daemon.run(START_S, until_s=START_S + 3)
+    monkeypatch.undo()
+    with SteppedDaemon.opened(tmp_path, HOOKS) as daemon:
+        daemon.run(START_S)
+        assert [record["is_recovered"] for record in daemon.logged(f"job.{ending}")] == [True]
+    assert events_in(tmp_path) == [f"{ending}.json"]
+    assert not list((tmp_path / "spool" / "work").iterdir())
