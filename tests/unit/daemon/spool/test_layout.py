@@ -20,7 +20,18 @@ def test_creates_every_folder_and_leaves_no_probe(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "new" / "root")
     for _ in range(2):
         prepare(layout)
-    names = {"inbox", "outbox", "failed", "spool", "spool/work", "spool/done", "spool/status", "spool/seen"}
+    names = {
+        "inbox",
+        "outbox",
+        "failed",
+        "spool",
+        "spool/work",
+        "spool/done",
+        "spool/status",
+        "spool/seen",
+        "spool/events",
+        "spool/undelivered",
+    }
     assert {str(path.relative_to(layout.root)) for path in layout.root.rglob("*")} == names
     assert set(layout.all()) >= set(layout.probed())
 
