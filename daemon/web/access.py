@@ -10,6 +10,7 @@ Each answer gets the headers that keep a browser from doing more with it than me
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 COOKIE: Final = "doodled"
+_log = logging.getLogger("doodled.web")
 OPEN_PATHS: Final = ("/healthz", "/readyz", "/sign-in", "/static/", "/share/")
 """For everyone: what these say is no secret, or proves itself (/share/)."""
 
@@ -134,6 +136,11 @@ class Access:
             error = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too big", headers={"Connection": "close"})
         except BodyTooSlow:
             error = ProblemError(HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time", headers={"Connection": "close"})
+        except Exception:
+            _log.exception("%s %s", scope["method"], scope["path"])
+            if has_begun:
+                raise  # the client sees that the answer is cut short
+            error = ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a defect of the server; its log says more")
         else:
             return
         if not has_begun:

@@ -46,12 +46,8 @@ def create_app(site: Site) -> FastAPI:
     for router in (api.router, health.router, pages.router, sharing.router, sign_in.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=Path(str(resources.files("daemon.web"))) / "static"), name="static")
-    app.add_exception_handler(ProblemError, _answer_problem)
-    app.add_exception_handler(DoodledError, _answer_error)
-    app.add_exception_handler(OSError, _answer_error)
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
-    app.add_exception_handler(Exception, _answer_defect)
+    for kind in (ProblemError, DoodledError, OSError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _answer_error)
     app.add_middleware(Access, rules=site.rules)
     return app
 
@@ -62,37 +58,27 @@ def _clean_up(site: Site) -> None:
         site.rules.secrets.remove_expired()
 
 
-async def _answer_problem(request: Request, error: Exception) -> Response:
-    del request
-    assert_problem = error if isinstance(error, ProblemError) else ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR)
-    return problem_response(assert_problem)
-
-
 async def _answer_error(request: Request, error: Exception) -> Response:
-    del request
-    return problem_response(problem_of(error)) if isinstance(error, DoodledError | OSError) else problem_response(_defect())
+    """The answer to any error: a page for people, problem details for programs."""
+    found = _problem(error)
+    site: Site = request.app.state.site
+    path = request.url.path.removeprefix(site.root_path)
+    if "text/html" in request.headers.get("accept", "") and not path.startswith("/v1/"):
+        response = pages.page(request, site, "problem.html", context={"problem": found.problem}, status=found.problem.status)
+        response.headers.update(found.headers)
+        return response
+    return problem_response(found)
 
 
-async def _answer_http(request: Request, error: Exception) -> Response:
-    del request
-    if not isinstance(error, HTTPException):
-        return problem_response(_defect())
-    detail = "" if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
-    return problem_response(ProblemError(HTTPStatus(error.status_code), detail, headers=dict(error.headers or {})))
-
-
-async def _answer_invalid(request: Request, error: Exception) -> Response:
-    del request
-    found = error.errors() if isinstance(error, RequestValidationError) else []
-    problems = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in found]
-    return problem_response(ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is not as the API describes it", errors=problems))
-
-
-async def _answer_defect(request: Request, error: Exception) -> Response:
-    """A defect of ours: the log has the traceback, the answer says nothing about this machine."""
-    del request, error
-    return problem_response(_defect())
-
-
-def _defect() -> ProblemError:
-    return ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a defect of the server; its log says more")
+def _problem(error: Exception) -> ProblemError:
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, DoodledError | OSError):
+        return problem_of(error)
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        return ProblemError(status, "" if error.detail == status.phrase else str(error.detail), headers=dict(error.headers or {}))
+    if isinstance(error, RequestValidationError):
+        problems = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in error.errors()]
+        return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the request is not as the API describes it", errors=problems)
+    raise error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -33,6 +34,9 @@ class DrawingState(StrEnum):
     FAILED = "failed"
     DONE = "done"
 
+
+_FOLDERS: Final = re.compile(r"(?<![\w:/<.-])/(?:[^\s/:'\"<>]+/)+")
+"""Folders of an absolute path in a message; an address (http://...) is none."""
 
 FINAL: Final = frozenset({DrawingState.FAILED, DrawingState.DONE})
 
@@ -168,8 +172,8 @@ def shown_path_of(folder: tuple[str, ...], name: str) -> str:
 
 
 def shown_text(value: object) -> str:
-    """Printable text of bounded length, without control characters, lone surrogates and direction changes."""
-    text = str(value)
+    """Printable text of bounded length, without control characters, lone surrogates, direction changes, and paths of this machine."""
+    text = _FOLDERS.sub("", str(value))
     return printable(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...")
 
 

@@ -62,8 +62,10 @@ def limited_body(receive: Receive, most_bytes: int, *, idle_s: float = IDLE_S, s
             return await receive()
         now = asyncio.get_running_loop().time()
         until_s = now + start_s if until_s is None else until_s
+        if now >= until_s:
+            raise BodyTooSlow
         try:
-            async with asyncio.timeout(max(0.0, min(idle_s, until_s - now))):
+            async with asyncio.timeout(min(idle_s, until_s - now)):
                 message = await receive()
         except TimeoutError as error:
             raise BodyTooSlow from error

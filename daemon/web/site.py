@@ -22,9 +22,10 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, St
 from daemon.options.motions import motion_library
 from daemon.settings import Settings
 from daemon.spool.layout import Layout
-from daemon.version import version
+from daemon.spool.thumbnails import FOLDER, SUFFIX
 from daemon.web import texts
 from daemon.web.access import LOOPBACK_NAMES, AccessRules
+from daemon.web.drawings import Drawing, DrawingState
 from daemon.web.index import Index
 from daemon.web.intake import LIMITS, Intake
 from daemon.web.live import Live
@@ -125,10 +126,16 @@ def make_site(settings: Settings, layout: Layout, environ: Mapping[str, str], *,
     motions = {name: library.title(name) for name in library.names()}
     index = Index(layout, max_depth=settings.inbox.max_depth, clock=clock)
     intake = Intake(layout, settings, index, list(motions))
-    return Site(settings, layout, environ, rules, index, intake, Live(index), motions, _templates(rules.root_path), clock)
+    return Site(settings, layout, environ, rules, index, intake, Live(index), motions, _templates(layout, rules.root_path), clock)
 
 
-def _templates(root_path: str) -> Environment:
+def thumbnail_path(layout: Layout, drawing: Drawing) -> Path:
+    """Where the thumbnail of a finished drawing is, if it has one."""
+    root = layout.outbox.joinpath(*drawing.folder) if drawing.state is DrawingState.DONE else layout.failed
+    return root / FOLDER / (drawing.file + SUFFIX)
+
+
+def _templates(layout: Layout, root_path: str) -> Environment:
     here = Path(str(resources.files("daemon.web")))
     loader = ChoiceLoader(
         [
@@ -137,7 +144,7 @@ def _templates(root_path: str) -> Environment:
         ]
     )
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"base": f"{root_path}/", "version": version()}
+    environment.globals |= {"base": f"{root_path}/", "has_thumbnail": lambda drawing: thumbnail_path(layout, drawing).exists()}
     environment.filters |= texts.FILTERS
     return environment
 

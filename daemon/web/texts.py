@@ -58,6 +58,11 @@ def motion_text(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def sentence(text: str) -> str:
+    """A message of ours as a sentence begins."""
+    return text[:1].upper() + text[1:]
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """A number with its noun."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
@@ -70,6 +75,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "iso_time": time_text,
     "motion_text": motion_text,
     "plain_time": plain_time,
+    "sentence": sentence,
     "public_name": name_without_id,
     "state_text": state_text,
 }

@@ -25,15 +25,6 @@ document.addEventListener("submit", (event) => {
   }, { once: true });
 });
 
-// --- images that need not exist ----------------------------------------------------------------------------------------
-const hideMissing = (image) => { image.hidden = true; };
-const watchMissing = (root) => {
-  for (const image of root.querySelectorAll("img[data-may-miss]")) {
-    if (image.complete && !image.naturalWidth) hideMissing(image);
-    else image.addEventListener("error", () => hideMissing(image), { once: true });
-  }
-};
-
 // --- playing and pausing -----------------------------------------------------------------------------------------------
 const button = document.getElementById("stillness");
 const remembered = () => { try { return localStorage.getItem("doodled-still"); } catch { return null; } };
@@ -71,9 +62,8 @@ button.addEventListener("click", () => { still = !still; remember(still ? "yes" 
 wish.addEventListener("change", () => { if (remembered() === null) { still = wish.matches; show(); } });
 
 // Called for everything that is added to the page later.
-export const dress = (root) => { localTimes(root); watchMissing(root); apply(root); };
+export const dress = (root) => { localTimes(root); apply(root); };
 
-watchMissing(document);
 localTimes(document);
 show();
 

@@ -1,0 +1,184 @@
+"""Index of drawings: what moves is never lost, what changes is read again, and large spools stay fast."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from web_spool import WebSpool
+
+from daemon.web import index as index_module
+from daemon.web.drawing_ids import dropped_id, id_in_name, is_public_id, name_without_id, stem_for, upload_id
+from daemon.web.drawings import DrawingState
+from daemon.web.folders import waiting_drawing
+from daemon.web.index import GRACE_S, Index
+
+UPLOAD = "garlic-w0123456789abcdef.png"
+ID = "w0123456789abcdef"
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> WebSpool:
+    return WebSpool(tmp_path)
+
+
+@pytest.fixture
+def now() -> list[float]:
+    return [time.time()]
+
+
+@pytest.fixture
+def index(spool: WebSpool, now: list[float]) -> Index:
+    return Index(spool.layout, max_depth=4, clock=lambda: now[0])
+
+
+def test_id_survives_from_inbox_to_outbox(spool: WebSpool, index: Index) -> None:
+    path = spool.drop(UPLOAD)
+    index.refresh()
+    assert index.snapshot.by_id[ID].state is DrawingState.WAITING
+    path.unlink()
+    job = spool.claim(UPLOAD)
+    index.refresh()
+    assert (index.snapshot.by_id[ID].state, index.snapshot.by_id[ID].job) == (DrawingState.RUNNING, job)
+    spool.publish(UPLOAD, job_id=job)  # the job's folder is still in work
+    index.refresh()
+    assert index.snapshot.by_id[ID].state is DrawingState.DONE
+    assert index.snapshot.active == ()
+    assert index.snapshot.by_id[ID].name == "garlic.png"
+
+
+def test_upload_that_is_between_two_folders_is_kept_for_a_while(spool: WebSpool, index: Index, now: list[float]) -> None:
+    path = spool.drop(UPLOAD)
+    index.refresh()
+    path.unlink()
+    assert not index.refresh()
+    assert index.get(ID) is not None
+    assert index.find_upload(ID[:11]) is index.get(ID)
+    now[0] += GRACE_S + 1
+    index.refresh()
+    assert index.get(ID) is None
+    assert index.find_upload(ID[:11]) is None
+
+
+def test_new_upload_is_known_at_once_and_a_removed_one_is_gone(spool: WebSpool, index: Index) -> None:
+    path = spool.drop(UPLOAD)
+    index.add(waiting_drawing((), UPLOAD, path.lstat()))
+    assert index.get(ID) is not None
+    assert index.waiting_count == 1
+    index.refresh()
+    assert index.waiting_count == 1
+    index.forget(ID)
+    assert index.get(ID) is None
+    index.refresh()  # its file is still seen
+    assert index.get(ID) is None
+
+
+def test_order_of_the_queue_is_that_of_arrival(spool: WebSpool, index: Index) -> None:
+    for name in ("b.png", "a.png", "c.png"):
+        path = spool.drop(name)
+        path.rename(path)
+        time.sleep(0)
+        os.utime(path)
+    index.refresh()
+    arrived = sorted(("b.png", "a.png", "c.png"), key=lambda name: ((spool.layout.inbox / name).stat().st_ctime, name))
+    assert [each.file for each in index.snapshot.waiting] == arrived
+    assert [index.snapshot.positions[each.id] for each in index.snapshot.waiting] == [1, 2, 3]
+
+
+def test_ignored_names_sidecars_and_deep_folders_are_no_drawings(spool: WebSpool) -> None:
+    index = Index(spool.layout, max_depth=1)
+    for name in (".hidden.png", "a.part", "a.json", "Thumbs.db"):
+        spool.drop(name)
+    spool.drop("here.png", "dab")
+    spool.drop("deep.png", "dab", "deeper")
+    (spool.layout.inbox / "link.png").symlink_to("/etc/passwd")
+    spool.drop("char_cfg.yaml", "king")
+    index.refresh()
+    assert sorted((each.name, each.is_folder) for each in index.snapshot.waiting) == [("dab/here.png", False), ("king", True)]
+
+
+def test_changed_manifest_is_read_again_and_removed_output_goes(spool: WebSpool, index: Index) -> None:
+    job = spool.publish("a.png", motions=("wave", "dab"))
+    index.refresh()
+    assert len(index.snapshot.done[0].outputs) == 2
+    (spool.layout.outbox / "a.dab.gif").unlink()
+    index.refresh()
+    assert [each.motion for each in index.snapshot.done[0].outputs] == ["wave"]
+    manifest = spool.layout.outbox / "a.json"
+    fields = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**fields, "source": {"name": "renamed.png"}}))
+    os.utime(spool.layout.outbox)
+    index.refresh()
+    assert (index.snapshot.done[0].name, index.snapshot.done[0].id) == ("renamed.png", job)
+    (spool.layout.outbox / "a.wave.gif").unlink()
+    index.refresh()
+    assert index.snapshot.done == ()
+
+
+def test_unchanged_folders_are_not_listed_again(spool: WebSpool, index: Index, now: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.publish("a.png", "dab")
+    spool.drop("b.png")
+    now[0] += 10
+    assert index.refresh()
+    listed: list[object] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    version = index.snapshot.version
+    assert not index.refresh()
+    assert (listed, index.snapshot.version) == ([], version)
+
+
+def test_stale_status_is_that_of_no_daemon(spool: WebSpool, index: Index, now: list[float]) -> None:
+    spool.claim("a.png", is_running=False)
+    index.refresh()
+    assert index.snapshot.status.is_alive
+    assert index.snapshot.active[0].why == "the disk is full"
+    now[0] += 60
+    index.refresh()
+    assert not index.snapshot.status.is_alive
+    assert index.snapshot.active[0].why == "no daemon is running"
+
+
+def test_expected_time_follows_recent_drawings(spool: WebSpool, index: Index, now: list[float]) -> None:
+    for number in range(3):
+        spool.publish(f"{number}.png")
+    spool.claim("running.png")
+    for number in range(4):
+        spool.drop(f"w{number}.png")
+    index.refresh()
+    snapshot = index.snapshot
+    assert snapshot.seconds_each == pytest.approx(2.0)
+    assert snapshot.expected_s(snapshot.active[0], now[0]) == pytest.approx(2.0, abs=0.2)
+    assert snapshot.expected_s(snapshot.waiting[-1], now[0]) == pytest.approx(2.0 * 5)
+    assert snapshot.expected_s(snapshot.done[0], now[0]) is None
+
+
+def test_failure_after_a_result_is_what_counts(spool: WebSpool, index: Index) -> None:
+    spool.publish(UPLOAD, at_s=time.time() - 100)
+    spool.fail(UPLOAD)
+    index.refresh()
+    assert index.snapshot.by_id[ID].state is DrawingState.FAILED
+
+
+def test_unreadable_spool_is_an_error(spool: WebSpool, index: Index) -> None:
+    spool.layout.failed.rmdir()
+    with pytest.raises(OSError, match="failed"):
+        index.refresh()
+    assert index_module.GRACE_S > 0
+
+
+def test_ids_in_names() -> None:
+    assert id_in_name("garlic-w0123456789abcdef.dance.gif") == ID
+    assert name_without_id("garlic-w0123456789abcdef.dance.gif") == "garlic.dance.gif"
+    assert name_without_id("garlic-w0123456789abcdef-2.gif") == "garlic-w0123456789abcdef-2.gif"
+    assert id_in_name("garlic-w0123456789abcdei.gif") is None
+    assert id_in_name("-w0123456789abcdef.gif") is None
+    assert stem_for("garlic-w0123456789abcdef.png") == "garlic"
+    one, two = upload_id("key", b"content" * 4), upload_id("key", b"another" * 4)
+    assert (one[:11], one == two, is_public_id(one)) == (two[:11], False, True)
+    assert upload_id(None, b"content" * 4) != upload_id(None, b"content" * 4)
+    assert is_public_id(dropped_id(("dab",), "a\udcff.png"))
+    assert not is_public_id("../x")
