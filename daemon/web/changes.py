@@ -129,5 +129,5 @@ def animate_again(site: Site, drawing: Drawing, options: bytes) -> list[Drawing]
     for number, folder in enumerate(folders, start=1):
         files = {name: folder / name for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME) if (folder / name).is_file()}
         name = Path(drawing.name).stem + (f"-{number}" if len(folders) > 1 else "")
-        again.append(site.intake.drop_character(files, name=name, options=options))
+        again.append(site.intake.drop_character(files, name=name, options=options, folder=drawing.folder))
     return again

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from daemon.files.durable import open_folder, rename, rename_without_replacing, sync_folder
+from daemon.files.durable import exists, open_folder, rename, rename_without_replacing, sync_folder
 from daemon.inbox.scanner import SIDECAR_SUFFIX
 from daemon.options.sidecar import drawing_options
 from daemon.settings import Settings
@@ -119,19 +119,21 @@ class Intake:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def drop_character(self, files: Mapping[str, Path | bytes], *, name: str, options: bytes | None) -> Drawing:
+    def drop_character(
+        self, files: Mapping[str, Path | bytes], *, name: str, options: bytes | None, folder: Sequence[str] = (), has_id: bool = True
+    ) -> Drawing:
         """Put a character folder into the inbox: its figure is animated as it is, without the models.
 
         Args:
             files: the names in the folder, and the content of each or a file to copy.
             name: name of the drawing that it came from.
+            folder: names of the inbox folders to put it into; made if missing. Results come into the same folders of the outbox.
+            has_id: give it the id of an upload; without, it has one only if its name is taken in the inbox.
         Raises:
             SidecarError, QueueFull, OSError: as `accept`.
         """
         self.checked_options(options)
         self.check_room(0)
-        digest = hashlib.sha256(options or b"")
-        final = f"{stem_for(name + '.folder')}-{upload_id(None, digest.digest())}"
         temporary = self._layout.inbox / f"{TEMPORARY}{secrets.token_hex(8)}.part"
         temporary.mkdir(mode=0o770)
         try:
@@ -139,17 +141,25 @@ class Intake:
                 _write_durably(temporary / inner, content)
             temporary.chmod(0o770)  # the daemon moves the folder, which may belong to another user of its group
             sync_folder(temporary)
-            with open_folder(self._layout.inbox) as inbox:
-                if options is not None:
-                    self._write_sidecar(final + SIDECAR_SUFFIX, options, inbox)
-                rename_without_replacing(temporary.name, inbox, final, inbox)
-                status = _status(final, inbox)
-                os.fsync(inbox)
+            drawing = self._publish_character(temporary, stem_for(f"{name}.folder"), tuple(folder), options, has_id=has_id)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        drawing = waiting_drawing((), final, status)
         self._index.add(drawing)
         return drawing
+
+    def _publish_character(self, temporary: Path, stem: str, folder: tuple[str, ...], options: bytes | None, *, has_id: bool) -> Drawing:
+        content = hashlib.sha256(options or b"").digest()
+        with self._naming, open_folder(self._layout.inbox, folder, make=True) as inbox:
+            final = stem
+            if has_id or exists(stem, inbox) or exists(stem + SIDECAR_SUFFIX, inbox):
+                final = f"{stem}-{upload_id(None, content)}"
+            if options is not None:
+                self._write_sidecar(final + SIDECAR_SUFFIX, options, inbox)
+            with open_folder(self._layout.inbox) as root:
+                rename_without_replacing(temporary.name, root, final, inbox)
+            status = _status(final, inbox)
+            os.fsync(inbox)
+        return waiting_drawing(folder, final, status)
 
     def remove_stale_files(self, now_s: float) -> None:
         """Remove what an earlier process left: unfinished uploads, and sidecars whose upload never came."""
@@ -186,7 +196,7 @@ class Intake:
         temporary = self._layout.inbox / f"{TEMPORARY}{secrets.token_hex(8)}.part"
         try:
             _write_durably(temporary, options)
-            rename(temporary.name, name, source_folder=inbox, target_folder=inbox)
+            rename(temporary, name, target_folder=inbox)
             os.fsync(inbox)
         finally:
             temporary.unlink(missing_ok=True)

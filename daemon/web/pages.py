@@ -12,7 +12,6 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from daemon.options.values import JobOptions
 from daemon.web import changes
-from daemon.web.access import is_signed_in_by_cookie
 from daemon.web.api import cursor, found, older_than, time_in_cursor
 from daemon.web.drawings import DrawingState
 from daemon.web.index import Snapshot
@@ -21,6 +20,7 @@ from daemon.web.motion_previews import motion_preview
 from daemon.web.problems import ProblemError
 from daemon.web.schemas import counts
 from daemon.web.site import Site, SiteOf
+from daemon.web.templates import rendered
 from pipeline.adapters.reading.image_kinds import SUFFIXES
 from pipeline.types import Format
 
@@ -35,8 +35,7 @@ router = APIRouter(include_in_schema=False)
 
 def page(request: Request, site: Site, template: str, *, context: Mapping[str, object], status: int = HTTPStatus.OK) -> Response:
     """A page from its template."""
-    common = {"path": request.url.path.removeprefix(site.root_path), "is_signed_in": is_signed_in_by_cookie(request)}
-    return HTMLResponse(site.templates.get_template(template).render(**common, **context), status)
+    return HTMLResponse(rendered(site.templates, request, template, context), status)
 
 
 @router.get("/")

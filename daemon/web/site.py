@@ -12,23 +12,22 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from jinja2 import Environment
 
 from daemon.options.motions import motion_library
 from daemon.settings import Settings
 from daemon.spool.layout import Layout
 from daemon.spool.thumbnails import FOLDER, SUFFIX
-from daemon.web import texts
 from daemon.web.access import LOOPBACK_NAMES, AccessRules
 from daemon.web.drawings import Drawing, DrawingState
 from daemon.web.index import Index
 from daemon.web.intake import LIMITS, Intake
 from daemon.web.live import Live
+from daemon.web.templates import templates_of
 from daemon.web.tokens import SecretStore
 from pipeline.errors import OptionError
 
@@ -126,27 +125,15 @@ def make_site(settings: Settings, layout: Layout, environ: Mapping[str, str], *,
     motions = {name: library.title(name) for name in library.names()}
     index = Index(layout, max_depth=settings.inbox.max_depth, clock=clock)
     intake = Intake(layout, settings, index, list(motions))
-    return Site(settings, layout, environ, rules, index, intake, Live(index), motions, _templates(layout, rules.root_path), clock)
+    templates = templates_of(rules.root_path)
+    templates.globals["has_thumbnail"] = lambda drawing: thumbnail_path(layout, drawing).exists()
+    return Site(settings, layout, environ, rules, index, intake, Live(index), motions, templates, clock)
 
 
 def thumbnail_path(layout: Layout, drawing: Drawing) -> Path:
     """Where the thumbnail of a finished drawing is, if it has one."""
     root = layout.outbox.joinpath(*drawing.folder) if drawing.state is DrawingState.DONE else layout.failed
     return root / FOLDER / (drawing.file + SUFFIX)
-
-
-def _templates(layout: Layout, root_path: str) -> Environment:
-    here = Path(str(resources.files("daemon.web")))
-    loader = ChoiceLoader(
-        [
-            FileSystemLoader(here / "templates"),
-            PrefixLoader({"editor": FileSystemLoader(here / "editor" / "templates")}),
-        ]
-    )
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.globals |= {"base": f"{root_path}/", "has_thumbnail": lambda drawing: thumbnail_path(layout, drawing).exists()}
-    environment.filters |= texts.FILTERS
-    return environment
 
 
 def _site(request: Request) -> Site:

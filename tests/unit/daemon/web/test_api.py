@@ -462,3 +462,11 @@ def test_health_and_metrics(spool: WebSpool) -> None:
         spool.layout.outbox.rmdir()
         client.portal.call(client.app.state.site.live._refresh)  # type: ignore[attr-defined,union-attr]
         assert client.get("/readyz").status_code == 503
+
+
+def test_character_may_keep_its_name_and_folder(client: TestClient, spool: WebSpool) -> None:
+    intake = client.app.state.site.intake  # type: ignore[attr-defined]
+    first = intake.drop_character({"char_cfg.yaml": b"x"}, name="garlic", options=None, folder=("dab",), has_id=False)
+    again = intake.drop_character({"char_cfg.yaml": b"x"}, name="garlic", options=b"{}", folder=("dab",), has_id=False)
+    assert (first.file, first.folder, again.file) == ("garlic", ("dab",), f"garlic-{again.id}")
+    assert sorted(path.name for path in (spool.layout.inbox / "dab").iterdir()) == ["garlic", again.file, f"{again.file}.json"]
