@@ -176,7 +176,7 @@ class _Handlers:
         drawing = self._provider.drawing(key)
         names = [place.name for place in drawing.places]
         motions = await self._process.call("motions", drawing.motion)
-        return _json({"figures": names, "motions": motions, "motion": drawing.motion, "notes": list(drawing.notes)})
+        return _json({"figures": names, "motions": motions, "notes": list(drawing.notes)})
 
     async def figure(self, key: str, number: int) -> Response:
         return _json(await self._process.call("describe", self._place(key, number)))
@@ -188,7 +188,8 @@ class _Handlers:
         return _image(*await self._process.call("texture_image", self._place(key, number)))
 
     async def preview(self, key: str, number: int, body: PreviewBody) -> Response:
-        shown = await self._process.call("preview", self._place(key, number), body.edit.edit(), body.motion)
+        first = self._provider.drawing(key).motion
+        shown = await self._process.call("preview", self._place(key, number), body.edit.edit(), body.motion, first)
         return _json({"gif": base64.b64encode(shown.gif).decode("ascii"), "notes": list(shown.notes)})
 
     async def box(self, key: str, number: int, body: BoxBody) -> Response:

@@ -36,7 +36,7 @@ from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import NoFigureFound, OptionError
 from pipeline.files.annotation_files import BOX_NAME, DRAWING_NAME, write_annotations
 from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
-from pipeline.motion.library import MotionLibrary
+from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.ports import Predictor
 from pipeline.types import Drawing
 
@@ -74,8 +74,10 @@ class EditorTasks:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     def motions(self, first: str) -> list[str]:
-        """Names of the motions to choose from: one that was asked for, then the library's."""
-        return [first, *(name for name in self._motions().names() if name != first)]
+        """Names of the motions to choose from: the one to begin with, if it is known or a file, then the others."""
+        names = self._motions().names()
+        found = first if Path(first).suffix else matching_name(first, names)
+        return [*([found] if found else []), *(name for name in names if name != found)]
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -104,8 +106,10 @@ class EditorTasks:
 
     # --- editing -----------------------------------------------------------------------------------------------------
 
-    def preview(self, place: FigurePlace, edit: Edit, motion: str) -> Preview:
-        """The figure's motion after an edit."""
+    def preview(self, place: FigurePlace, edit: Edit, motion: str, first: str) -> Preview:
+        """The figure's motion after an edit: one of `motions`, never any other file."""
+        if motion != first and motion not in self._motions().names():
+            raise OptionError("expected one of the motions that the page offers")
         figure = self._edited(place, edit)
         character = figure.character((place.folder or Path(place.name)) / CONFIG_NAME)
         request = replace(self._settings.request, motion=motion)

@@ -38,9 +38,9 @@ class Page {
 
   async open() {
     try {
-      const { figures, motions, motion, notes } = await getJson(at("figures"));
+      const { figures, motions, notes } = await getJson(at("figures"));
       this.notes = notes;
-      element("motion").replaceChildren(...motions.map((name) => new Option(readable(name), name, name === motion, name === motion)));
+      element("motion").replaceChildren(...motions.map((name) => new Option(readable(name), name)));
       this.figures = figures.map((name) => ({ name, history: null, base: null }));
       element("figures").hidden = figures.length < 2;
       element("figure").replaceChildren(...figures.map((name, index) => new Option(`${index + 1} of ${figures.length}`, index)));

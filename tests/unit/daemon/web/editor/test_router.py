@@ -115,7 +115,6 @@ def test_figures_and_images() -> None:
     assert asked.get("/edit/king/figures").json() == {
         "figures": ["king"],
         "motions": ["wave", "dab"],
-        "motion": "wave",
         "notes": ["a note"],
     }
     assert asked.get("/edit/king/0").json() == {"figure": None}
@@ -129,7 +128,7 @@ def test_preview_hands_the_edit_over() -> None:
     edit = {"box": [1, 2, 3, 4], "joints": {"neck": [5, 6]}, "mask": [7, 8], "labels": [1, 9], "has_own_layers": True}
     answer = client(Provider(), process).post("/edit/king/0/preview", json={"edit": edit, "motion": "dab"})
     assert answer.json() == {"gif": "R0lGODlh", "notes": ["moved"]}
-    assert process.calls == [("preview", (PLACE, Edit((1, 2, 3, 4), {"neck": (5, 6)}, (7, 8), (1, 9), has_own_layers=True), "dab"))]
+    assert process.calls == [("preview", (PLACE, Edit((1, 2, 3, 4), {"neck": (5, 6)}, (7, 8), (1, 9), has_own_layers=True), "dab", "wave"))]
 
 
 def test_edits_by_the_server() -> None:

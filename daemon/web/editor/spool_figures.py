@@ -1,0 +1,204 @@
+"""Figures of a spool's entries: published drawings, failed ones, and those that wait for a person. Corrections go into the inbox.
+
+A corrected figure is dropped as a character folder with the options of its former job, so no model is asked again, and what was published
+before stays (etc/doc/spool.md, "Corrections"). The folder also holds the whole drawing. Only files that the group may read are used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from daemon.files.filenames import is_plain_name, shown_name
+from daemon.files.untrusted import read_untrusted
+from daemon.options.sidecar import MAX_BYTES
+from daemon.policy.failures import ErrorType
+from daemon.spool.job_ids import is_job_id
+from daemon.spool.layout import Layout
+from daemon.spool.quarantine import OPTIONS_SUFFIX, discard, failed_drawings
+from daemon.spool.spool import ANNOTATIONS, MANIFEST, SOURCE, read_job, read_json
+from daemon.web.editor.edits import Edit, FigurePlace
+from daemon.web.editor.process import EditorProcess
+from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from pipeline.errors import DecodeError, OptionError
+from pipeline.files.annotation_files import DRAWING_NAME
+from pipeline.files.character_names import CONFIG_NAME
+
+DEFAULT_MOTION: Final = "wave"
+MOST_FIGURES: Final = 100
+MAX_ORIGINAL_BYTES: Final = 128 << 20
+LONGEST_SUFFIX: Final = 6
+OPTION_KEYS: Final = ("motions", "formats", "size", "fps", "background", "layers")
+"""Options of a manifest that apply to a single figure."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A corrected figure, to be dropped into the inbox.
+
+    Attributes:
+        files: of its character folder.
+        name: of the drawing that it comes from, as it was dropped.
+        folder: names of the inbox folders that the drawing was dropped into.
+        label: distinguishes the figures of a drawing with several; "" for the only one.
+        options: sidecar, or None.
+    """
+
+    files: Mapping[str, bytes]
+    name: str
+    folder: tuple[str, ...]
+    label: str
+    options: bytes | None
+
+
+Drop = Callable[[Correction], str]
+"""Puts a correction into the inbox, and returns where the page of the new drawing is, relative to the application's root."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A drawing of the spool.
+
+    Attributes:
+        options: sidecar of its corrections, or None.
+        original: the image as it was dropped, which leaves the spool with the drawing and so goes along with its correction.
+        remove: takes it out of the spool when its correction is in the inbox; published drawings stay.
+    """
+
+    name: str
+    folder: tuple[str, ...]
+    places: tuple[FigurePlace, ...]
+    options: bytes | None
+    motion: str
+    notes: tuple[str, ...] = ()
+    original: Path | None = None
+    remove: Callable[[], None] = lambda: None
+
+
+class SpoolFigures:
+    """Drawings by key: "done-", "failed-" or "review-" and the id of their job."""
+
+    def __init__(self, layout: Layout, drop: Drop) -> None:
+        self._layout, self._drop = layout, drop
+
+    def drawing(self, key: str) -> EditableDrawing:
+        """See `FigureProvider`."""
+        entry = self._entry(key)
+        return EditableDrawing(shown_name(entry.name), entry.places, entry.motion, Purpose.ANIMATE, entry.notes)
+
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+        """Drop each corrected figure into the inbox."""
+        entry = self._entry(key)
+        if not edits:
+            raise OptionError("there is no figure yet", hint="draw a box around it")
+        several = len(entry.places) > 1
+        corrections = []
+        for number, edit in edits.items():
+            files = await process.call("folder_files", entry.places[number], edit)
+            corrections.append(Correction(files, entry.name, entry.folder, str(number + 1) if several else "", entry.options))
+        if entry.original is not None:
+            with suppress(OSError, DecodeError):
+                content = read_untrusted(entry.original, MAX_ORIGINAL_BYTES)
+                corrections[0] = replace(corrections[0], files={**corrections[0].files, f"original{_plain_suffix(entry.name)}": content})
+        links = [self._drop(correction) for correction in corrections]
+        with suppress(OSError):  # otherwise it stays there, for a person to discard
+            entry.remove()
+        return Outcome("It is in the queue." if len(links) == 1 else f"{len(links)} figures are in the queue.", (), links[0])
+
+    def _entry(self, key: str) -> _Entry:
+        kind, _, job = key.partition("-")
+        find = {"done": self._done, "failed": self._failed}.get(kind)
+        if find is None or not is_job_id(job):
+            raise UnknownDrawing("there is no such drawing")
+        return find(job)
+
+    # --- published ---------------------------------------------------------------------------------------------------
+
+    def _done(self, job_id: str) -> _Entry:
+        place = self._layout.done / job_id
+        try:
+            job = read_job(place)
+            options = read_json(place / MANIFEST).get("options")
+        except (OSError, ValueError) as error:
+            raise UnknownDrawing("the figure of this drawing is not kept any more (storage.retention_h of the settings)") from error
+        if job.is_folder:
+            places: tuple[FigurePlace, ...] = (_folder_place(place / SOURCE, shown_name(job.name)),)
+        else:
+            places = _annotated_places(place / ANNOTATIONS) or (_drawing_place(place / SOURCE, job.name),)
+        options = options if isinstance(options, dict) else {}
+        return _Entry(job.name, job.folder, places, _sidecar(options), _first_motion(options))
+
+    # --- failed ------------------------------------------------------------------------------------------------------
+
+    def _failed(self, job_id: str) -> _Entry:
+        found = next((each for each in failed_drawings(self._layout.failed) if each.job_id == job_id), None)
+        if found is None:
+            raise UnknownDrawing("this drawing has left failed/: it was retried or discarded")
+        path, reason = self._layout.failed / found.name, found.reason
+        name = str(reason.get("name", found.name))
+        is_folder = path.is_dir() and not path.is_symlink()
+        place = _folder_place(path, shown_name(name)) if is_folder else _drawing_place(path, name)
+        is_sidecar_wrong = reason.get("error_type") == ErrorType.SIDECAR
+        options = None if is_sidecar_wrong else _read_sidecar(path.with_name(found.name + OPTIONS_SUFFIX))
+        notes = (str(reason["message"]),) if reason.get("message") else ()
+        folder = tuple(str(part) for part in reason.get("folder", ()))
+        original = None if is_folder else path
+        return _Entry(
+            name, folder, (place,), options, _first_motion(_parsed(options)), notes, original, partial(discard, self._layout, found)
+        )
+
+
+def _plain_suffix(name: str) -> str:
+    """The suffix of a file name, if it is a harmless one."""
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= LONGEST_SUFFIX else ""
+
+
+def _annotated_places(folder: Path) -> tuple[FigurePlace, ...]:
+    """The figures in a job's annotations: the folder itself, or its figure_1, figure_2 and so on."""
+    if (folder / CONFIG_NAME).exists():
+        return (_folder_place(folder, folder.parent.name),)
+    numbered = (folder / f"figure_{number}" for number in range(1, MOST_FIGURES + 1))
+    return tuple(_folder_place(each, each.name) for each in numbered if (each / CONFIG_NAME).exists())
+
+
+def _folder_place(folder: Path, name: str) -> FigurePlace:
+    drawing = folder / DRAWING_NAME
+    return FigurePlace(folder, drawing if drawing.exists() else None, name, is_untrusted=True)
+
+
+def _drawing_place(path: Path, name: str) -> FigurePlace:
+    return FigurePlace(None, path, shown_name(name), is_untrusted=True)
+
+
+def _sidecar(options: Mapping[str, Any]) -> bytes:
+    """The sidecar that asks for the options of a manifest."""
+    return json.dumps({key: options[key] for key in OPTION_KEYS if key in options}).encode()
+
+
+def _read_sidecar(path: Path) -> bytes | None:
+    """The sidecar of a failed drawing; the daemon checks its content again."""
+    with suppress(OSError, DecodeError):
+        content = read_untrusted(path, MAX_BYTES)
+        return content if len(content) <= MAX_BYTES else None
+    return None
+
+
+def _parsed(sidecar: bytes | None) -> dict[str, Any]:
+    try:
+        fields = json.loads(sidecar or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _first_motion(options: Mapping[str, Any]) -> str:
+    """The motion to show first."""
+    motions: Any = options.get("motions", options.get("motion"))
+    first: Any = motions[0] if isinstance(motions, Sequence) and not isinstance(motions, str) and motions else motions
+    return first if isinstance(first, str) and is_plain_name(first) and "." not in first else DEFAULT_MOTION
