@@ -210,21 +210,35 @@ def annotate(  # noqa: PLR0917 - as above
 
 
 @app.command(rich_help_panel=DRAWINGS)
-def joints(
-    character: Annotated[
+def edit(  # noqa: PLR0917 - as above
+    target: Annotated[
         Path,
-        typer.Argument(metavar="CHARACTER", help="A character folder, such as `doodled annotate` writes."),
+        typer.Argument(metavar="CHARACTER|IMAGE", help="A character folder, such as `doodled annotate` writes, or an image of a drawing."),
     ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR",
+            help="The folder to save an image's figure to (default: named after it, in the working directory).",
+        ),
+    ] = None,
     motion: MotionOption = None,
     retarget: RetargetOption = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port to listen on, on the loopback interface; 0 is any free port.")] = 0,
     gl: GLOption = None,
+    inference: InferenceOption = None,
+    torchserve_url: UrlsOption = None,
+    torchserve_key_file: KeyFileOption = None,
 ) -> None:
-    """Correct a character's joints in the browser, with a live preview of its motion."""
-    from daemon.commands.joints import correct_joints
+    """Correct a figure's box, mask, layers and joints in the browser, with a live preview of its motion."""
+    from daemon.commands.edit import EditRequest, edit_figures
     from daemon.options.scene_builder import RenderRequest
 
-    correct_joints(RenderRequest(character, motion=motion, retarget=retarget, context=gl), os.environ, typer.echo, port=port)
+    models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    render_request = RenderRequest(target, motion=motion, retarget=retarget, context=gl)
+    edit_figures(EditRequest(target, output, render_request, models, port), os.environ, typer.echo)
 
 
 @app.command(rich_help_panel=DRAWINGS)

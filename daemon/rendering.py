@@ -1,4 +1,4 @@
-"""Render a scene into files: the one path of worker, `animate`, `render`, `measure` and `joints` from a plan to a finished animation.
+"""Render a scene into files: the one path from a plan to a finished animation, for worker, commands and the editor's previews.
 
 The caller opens the renderer and chooses path and format; encoder, output clock and the highest rate of a GIF are chosen here.
 """

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from daemon.version import version
 from daemon.web import api, health, pages, sharing, sign_in
 from daemon.web.access import Access, problem_response
+from daemon.web.editor.site_figures import site_process, site_router
 from daemon.web.problems import ProblemError, problem_of
 from daemon.web.site import Site
 from pipeline.errors import DoodledError
@@ -24,12 +25,14 @@ from pipeline.errors import DoodledError
 
 def create_app(site: Site) -> FastAPI:
     """The application of a site, with its access layer."""
+    editor = site_process(site)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(_clean_up, site)
         await site.live.start()
         yield
+        editor.close()
         await site.live.stop()
 
     app = FastAPI(
@@ -45,6 +48,7 @@ def create_app(site: Site) -> FastAPI:
     app.state.site = site
     for router in (api.router, health.router, pages.router, sharing.router, sign_in.router):
         app.include_router(router)
+    app.include_router(site_router(site, editor))
     app.mount("/static", StaticFiles(directory=Path(str(resources.files("daemon.web"))) / "static"), name="static")
     for kind in (ProblemError, DoodledError, OSError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _answer_error)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from daemon.files.durable import exists, open_folder, rename, rename_without_replacing, sync_folder
+from daemon.files.durable import open_folder, rename, rename_without_replacing, sync_folder
 from daemon.inbox.scanner import SIDECAR_SUFFIX
 from daemon.options.sidecar import drawing_options
 from daemon.settings import Settings
@@ -151,7 +151,7 @@ class Intake:
         content = hashlib.sha256(options or b"").digest()
         with self._naming, open_folder(self._layout.inbox, folder, make=True) as inbox:
             final = stem
-            if has_id or exists(stem, inbox) or exists(stem + SIDECAR_SUFFIX, inbox):
+            if has_id or stem in _stems(inbox):  # a sidecar beside it must not become another drawing's
                 final = f"{stem}-{upload_id(None, content)}"
             if options is not None:
                 self._write_sidecar(final + SIDECAR_SUFFIX, options, inbox)
@@ -200,6 +200,12 @@ class Intake:
             os.fsync(inbox)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _stems(inbox: int) -> set[str]:
+    """The names in a folder of the inbox, with and without their suffixes."""
+    names = os.listdir(inbox)  # noqa: PTH208 - by descriptor
+    return {*names, *(os.path.splitext(name)[0] for name in names)}  # noqa: PTH122 - as the scanner
 
 
 def _stale(names: set[str]) -> Iterator[str]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from daemon.options.inference import InferenceRequest
+
 Pixel = tuple[int, int]
 """Column and row, from the upper left."""
 
@@ -68,3 +70,20 @@ class FigurePlace:
     drawing: Path | None
     name: str
     is_untrusted: bool = False
+
+
+@dataclass(frozen=True)
+class EditorSettings:
+    """With what the editor works.
+
+    Attributes:
+        inference: where the models run.
+        environ: the process's environment.
+        retarget: name or file of the retarget configuration; None is the one that fits the motion.
+        context: the OpenGL context, a `ContextKind`; None is the first that works.
+    """
+
+    inference: InferenceRequest
+    environ: Mapping[str, str]
+    retarget: str | None = None
+    context: str | None = None

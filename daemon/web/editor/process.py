@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import Mapping
 from concurrent.futures import TimeoutError as DeadlineError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,11 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pebble import ProcessExpired, ProcessPool
 
-from daemon.options.inference import InferenceRequest
+from daemon.web.editor.edits import EditorSettings
 from pipeline.errors import DoodledError, PermanentError, TransientError
 
 if TYPE_CHECKING:
-    from daemon.options.scene_builder import RenderRequest
     from daemon.web.editor.tasks import EditorTasks
 
 IDLE_S = 300.0
@@ -57,15 +55,10 @@ class _Failure:
 
 
 class EditorProcess:
-    """Runs methods of `EditorTasks` in a child process. All methods are called on one event loop.
+    """Runs methods of `EditorTasks` in a child process. All methods are called on one event loop."""
 
-    Args:
-        inference: where the models run.
-        request: how previews are rendered, apart from their motion.
-    """
-
-    def __init__(self, inference: InferenceRequest, request: RenderRequest, environ: Mapping[str, str]) -> None:
-        self._settings = (inference, request, dict(environ))
+    def __init__(self, settings: EditorSettings) -> None:
+        self._settings = settings
         self._pool: ProcessPool | None = None
         self._waiting = 0
         self._idle: asyncio.TimerHandle | None = None
@@ -106,7 +99,7 @@ class EditorProcess:
                 self._pool = ProcessPool(
                     max_workers=1,
                     initializer=_start,
-                    initargs=(os.getpid(), *self._settings),
+                    initargs=(os.getpid(), self._settings),
                     context=multiprocessing.get_context("spawn"),
                 )
             try:
@@ -129,7 +122,7 @@ class EditorProcess:
 _tasks: EditorTasks | None = None
 
 
-def _start(parent: int, inference: InferenceRequest, request: RenderRequest, environ: Mapping[str, str]) -> None:
+def _start(parent: int, settings: EditorSettings) -> None:
     """Initialize the child process."""
     global _tasks  # noqa: PLW0603 - one for the process
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -143,9 +136,9 @@ def _start(parent: int, inference: InferenceRequest, request: RenderRequest, env
     except OSError:
         pass
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    from daemon.web.editor.tasks import EditorTasks, ProcessSettings
+    from daemon.web.editor.tasks import EditorTasks
 
-    _tasks = EditorTasks(ProcessSettings(inference, request, environ))
+    _tasks = EditorTasks(settings)
 
 
 def _call(name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> object:

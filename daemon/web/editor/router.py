@@ -17,19 +17,19 @@ The page holds all that is changed: a request has the whole edit, and the server
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-import jinja2
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from daemon.web.editor.edits import CutLine, Edit, FigurePlace
 from daemon.web.editor.process import EditorProcess
-from daemon.web.editor.provider import FigureProvider, UnknownDrawing
+from daemon.web.editor.provider import EditableDrawing, FigureProvider, UnknownDrawing
 from pipeline.errors import DoodledError, PermanentError
 
 MOST_RUNS: Final = 2_000_000
@@ -38,6 +38,9 @@ MOST_JOINTS: Final = 1000
 MOST_FIGURES: Final = 100
 MOST_LINES: Final = 50
 _SIDE: Final = 1 << 15
+
+ShowPage = Callable[[Request, str, Mapping[str, object], HTTPStatus], Response]
+"""Makes a page: the request, the template's name, its values and the status."""
 
 Coordinate = Annotated[int, Field(ge=-_SIDE, le=_SIDE)]
 Pixel = tuple[Coordinate, Coordinate]
@@ -115,14 +118,14 @@ class AcceptBody(_Body):
     edits: Annotated[dict[str, EditBody], Field(max_length=MOST_FIGURES)]
 
 
-def editor_router(provider: FigureProvider, process: EditorProcess, templates: jinja2.Environment) -> APIRouter:
+def editor_router(provider: FigureProvider, process: EditorProcess, show: ShowPage) -> APIRouter:
     """The editor's routes, below /edit. The application around them decides who may use them.
 
     Args:
-        templates: has `editor/editor.html`, which extends the application's base template.
+        show: makes a page of a template, such as `editor/editor.html`, which extends the application's base template.
     """
     router = APIRouter(prefix="/edit", include_in_schema=False, dependencies=[Depends(_check_type)], route_class=_ProblemRoute)
-    handlers = _Handlers(provider, process, templates)
+    handlers = _Handlers(provider, process, show)
     shown: dict[str, Callable[..., Any]] = {
         "/{key}": handlers.page,
         "/{key}/figures": handlers.figures,
@@ -162,58 +165,61 @@ class _ProblemRoute(APIRoute):
 class _Handlers:
     """What the routes do: each finds its figure and lets the child process work."""
 
-    def __init__(self, provider: FigureProvider, process: EditorProcess, templates: jinja2.Environment) -> None:
-        self._provider, self._process, self._templates = provider, process, templates
+    def __init__(self, provider: FigureProvider, process: EditorProcess, show: ShowPage) -> None:
+        self._provider, self._process, self._show = provider, process, show
 
     async def page(self, request: Request, key: str) -> Response:
         try:
-            drawing = self._provider.drawing(key)
+            drawing = await self._drawing(key)
         except UnknownDrawing as error:
-            return HTMLResponse(_render(self._templates, request, "editor/missing.html", reason=error.summary), HTTPStatus.NOT_FOUND)
-        return HTMLResponse(_render(self._templates, request, "editor/editor.html", drawing=drawing, key=key))
+            return self._show(request, "editor/missing.html", {"reason": error.summary}, HTTPStatus.NOT_FOUND)
+        return self._show(request, "editor/editor.html", {"drawing": drawing, "key": key}, HTTPStatus.OK)
 
     async def figures(self, key: str) -> Response:
-        drawing = self._provider.drawing(key)
+        drawing = await self._drawing(key)
         names = [place.name for place in drawing.places]
         motions = await self._process.call("motions", drawing.motion)
         return _json({"figures": names, "motions": motions, "notes": list(drawing.notes)})
 
     async def figure(self, key: str, number: int) -> Response:
-        return _json(await self._process.call("describe", self._place(key, number)))
+        return _json(await self._process.call("describe", await self._place(key, number)))
 
     async def drawing_image(self, key: str, number: int) -> Response:
-        return _image(*await self._process.call("drawing_image", self._place(key, number)))
+        return _image(*await self._process.call("drawing_image", await self._place(key, number)))
 
     async def texture_image(self, key: str, number: int) -> Response:
-        return _image(*await self._process.call("texture_image", self._place(key, number)))
+        return _image(*await self._process.call("texture_image", await self._place(key, number)))
 
     async def preview(self, key: str, number: int, body: PreviewBody) -> Response:
-        first = self._provider.drawing(key).motion
-        shown = await self._process.call("preview", self._place(key, number), body.edit.edit(), body.motion, first)
+        first = (await self._drawing(key)).motion
+        shown = await self._process.call("preview", await self._place(key, number), body.edit.edit(), body.motion, first)
         return _json({"gif": base64.b64encode(shown.gif).decode("ascii"), "notes": list(shown.notes)})
 
     async def box(self, key: str, number: int, body: BoxBody) -> Response:
-        return _json(await self._process.call("redraw_box", self._place(key, number), tuple(body.box)))
+        return _json(await self._process.call("redraw_box", await self._place(key, number), tuple(body.box)))
 
     async def snap(self, key: str, number: int, body: SnapBody) -> Response:
         edit, points = body.edit.edit(), _pixels(body.points)
-        return _json({"mask": await self._process.call("snap", self._place(key, number), edit, points, body.radius)})
+        return _json({"mask": await self._process.call("snap", await self._place(key, number), edit, points, body.radius)})
 
     async def cut(self, key: str, number: int, body: CutBody) -> Response:
         lines = [CutLine(line.limb, _pixels(line.points)) for line in body.lines]
-        return _json({"labels": await self._process.call("cut", self._place(key, number), body.edit.edit(), lines)})
+        return _json({"labels": await self._process.call("cut", await self._place(key, number), body.edit.edit(), lines)})
 
     async def layers(self, key: str, number: int, body: LayersBody) -> Response:
-        return _json({"labels": await self._process.call("layers", self._place(key, number), body.edit.edit())})
+        return _json({"labels": await self._process.call("layers", await self._place(key, number), body.edit.edit())})
 
     async def accept(self, key: str, body: AcceptBody) -> Response:
-        count = len(self._provider.drawing(key).places)
+        count = len((await self._drawing(key)).places)
         edits = {int(number): edit.edit() for number, edit in body.edits.items() if number in map(str, range(count))}
         outcome = await self._provider.accept(key, edits, self._process)
         return _json({"message": outcome.message, "notes": list(outcome.notes), "link": outcome.link})
 
-    def _place(self, key: str, number: int) -> FigurePlace:
-        places = self._provider.drawing(key).places
+    async def _drawing(self, key: str) -> EditableDrawing:
+        return await run_in_threadpool(self._provider.drawing, key)  # it reads the disk
+
+    async def _place(self, key: str, number: int) -> FigurePlace:
+        places = (await self._drawing(key)).places
         if not 0 <= number < len(places):
             raise UnknownDrawing(f"this drawing has {len(places)} figures")
         return places[number]
@@ -221,11 +227,6 @@ class _Handlers:
 
 def _image(content: bytes, kind: str) -> Response:
     return Response(content, media_type=kind, headers={"Cache-Control": "no-store"})
-
-
-def _render(templates: jinja2.Environment, request: Request, name: str, **values: object) -> str:
-    base = str(request.scope.get("root_path", "")).rstrip("/") + "/"
-    return templates.get_template(name).render(base=base, **values)
 
 
 def _check_type(request: Request) -> None:

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from starlette.concurrency import run_in_threadpool
+
 from daemon.files.filenames import is_plain_name, shown_name
 from daemon.files.untrusted import read_untrusted
 from daemon.options.sidecar import MAX_BYTES
@@ -43,16 +45,14 @@ class Correction:
 
     Attributes:
         files: of its character folder.
-        name: of the drawing that it comes from, as it was dropped.
+        name: of the drawing that it comes from, without its suffix; with the figure's number if there are several.
         folder: names of the inbox folders that the drawing was dropped into.
-        label: distinguishes the figures of a drawing with several; "" for the only one.
         options: sidecar, or None.
     """
 
     files: Mapping[str, bytes]
     name: str
     folder: tuple[str, ...]
-    label: str
     options: bytes | None
 
 
@@ -65,6 +65,7 @@ class _Entry:
     """A drawing of the spool.
 
     Attributes:
+        is_folder: it was dropped as a character folder.
         options: sidecar of its corrections, or None.
         original: the image as it was dropped, which leaves the spool with the drawing and so goes along with its correction.
         remove: takes it out of the spool when its correction is in the inbox; published drawings stay.
@@ -72,12 +73,18 @@ class _Entry:
 
     name: str
     folder: tuple[str, ...]
+    is_folder: bool
     places: tuple[FigurePlace, ...]
     options: bytes | None
     motion: str
     notes: tuple[str, ...] = ()
     original: Path | None = None
     remove: Callable[[], None] = lambda: None
+
+    @property
+    def stem(self) -> str:
+        """The name of its results."""
+        return self.name if self.is_folder else Path(self.name).stem
 
 
 class SpoolFigures:
@@ -93,14 +100,18 @@ class SpoolFigures:
 
     async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
         """Drop each corrected figure into the inbox."""
-        entry = self._entry(key)
+        entry = await run_in_threadpool(self._entry, key)
         if not edits:
             raise OptionError("there is no figure yet", hint="draw a box around it")
-        several = len(entry.places) > 1
         corrections = []
         for number, edit in edits.items():
             files = await process.call("folder_files", entry.places[number], edit)
-            corrections.append(Correction(files, entry.name, entry.folder, str(number + 1) if several else "", entry.options))
+            name = f"{entry.stem}.{number + 1}" if len(entry.places) > 1 else entry.stem
+            corrections.append(Correction(files, name, entry.folder, entry.options))
+        links = await run_in_threadpool(self._drop_all, corrections, entry)
+        return Outcome("It is in the queue." if len(links) == 1 else f"{len(links)} figures are in the queue.", (), links[0])
+
+    def _drop_all(self, corrections: list[Correction], entry: _Entry) -> list[str]:
         if entry.original is not None:
             with suppress(OSError, DecodeError):
                 content = read_untrusted(entry.original, MAX_ORIGINAL_BYTES)
@@ -108,7 +119,7 @@ class SpoolFigures:
         links = [self._drop(correction) for correction in corrections]
         with suppress(OSError):  # otherwise it stays there, for a person to discard
             entry.remove()
-        return Outcome("It is in the queue." if len(links) == 1 else f"{len(links)} figures are in the queue.", (), links[0])
+        return links
 
     def _entry(self, key: str) -> _Entry:
         kind, _, job = key.partition("-")
@@ -131,7 +142,7 @@ class SpoolFigures:
         else:
             places = _annotated_places(place / ANNOTATIONS) or (_drawing_place(place / SOURCE, job.name),)
         options = options if isinstance(options, dict) else {}
-        return _Entry(job.name, job.folder, places, _sidecar(options), _first_motion(options))
+        return _Entry(job.name, job.folder, job.is_folder, places, _sidecar(options), _first_motion(options))
 
     # --- failed ------------------------------------------------------------------------------------------------------
 
@@ -148,9 +159,8 @@ class SpoolFigures:
         notes = (str(reason["message"]),) if reason.get("message") else ()
         folder = tuple(str(part) for part in reason.get("folder", ()))
         original = None if is_folder else path
-        return _Entry(
-            name, folder, (place,), options, _first_motion(_parsed(options)), notes, original, partial(discard, self._layout, found)
-        )
+        motion = _first_motion(_parsed(options))
+        return _Entry(name, folder, is_folder, (place,), options, motion, notes, original, partial(discard, self._layout, found))
 
 
 def _plain_suffix(name: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,16 +20,17 @@ import numpy as np
 
 from daemon.files.untrusted import copy_character, read_untrusted
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.inference import InferenceRequest, open_predictor
+from daemon.options.inference import open_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest
 from daemon.web.editor.cuts import cut_labels, limb_names
-from daemon.web.editor.edits import BoxEdges, CutLine, Edit, FigurePlace, Pixel
+from daemon.web.editor.edits import BoxEdges, CutLine, Edit, EditorSettings, FigurePlace, Pixel
 from daemon.web.editor.figures import EditableFigure, edited, figure_in_box, read_figure
 from daemon.web.editor.preview import Preview, render_preview
 from daemon.web.editor.runs import label_runs, mask_runs
 from daemon.web.editor.saving import create_figure, save_figure
 from daemon.web.editor.smart_edge import snapped_mask
+from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
 from pipeline.annotate import AnnotateOptions, annotated
@@ -48,24 +49,10 @@ JPEG_QUALITY = 90
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class ProcessSettings:
-    """What the child process is started with.
-
-    Attributes:
-        inference: where the models run.
-        request: how previews are rendered, apart from their motion.
-    """
-
-    inference: InferenceRequest
-    request: RenderRequest
-    environ: Mapping[str, str]
-
-
 class EditorTasks:
     """The editor's work, with what stays open between calls: OpenGL context, models, motions, files that were read."""
 
-    def __init__(self, settings: ProcessSettings) -> None:
+    def __init__(self, settings: EditorSettings) -> None:
         self._settings = settings
         self._stack = ExitStack()
         self._renderer: GLRenderer | None = None
@@ -112,7 +99,7 @@ class EditorTasks:
             raise OptionError("expected one of the motions that the page offers")
         figure = self._edited(place, edit)
         character = figure.character((place.folder or Path(place.name)) / CONFIG_NAME)
-        request = replace(self._settings.request, motion=motion)
+        request = RenderRequest(Path(place.name), motion=motion, retarget=self._settings.retarget)
         return render_preview(character, request, self._settings.environ, self._motions(), self._gl())
 
     def redraw_box(self, place: FigurePlace, box: BoxEdges) -> dict[str, Any]:
@@ -252,9 +239,13 @@ class EditorTasks:
         self._library = self._library or motion_library(self._settings.environ)
         return self._library
 
+    def _context(self) -> ContextKind | None:
+        kind = self._settings.context
+        return None if kind is None else ContextKind(kind)
+
     def _gl(self) -> GLRenderer:
         if self._renderer is None:
-            self._renderer = self._stack.enter_context(GLRenderer.open(self._settings.request.context, self._settings.environ))
+            self._renderer = self._stack.enter_context(GLRenderer.open(self._context(), self._settings.environ))
         return self._renderer
 
 

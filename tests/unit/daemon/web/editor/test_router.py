@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import httpx
 import jinja2
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.testclient import TestClient
 
 from daemon.web.editor.edits import CutLine, Edit, FigurePlace
 from daemon.web.editor.preview import Preview
@@ -20,7 +21,8 @@ from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, Unknow
 from daemon.web.editor.router import editor_router
 
 TEMPLATES = Path(__file__).parents[5] / "daemon/web/editor/templates"
-BASE = "<title>{% block title %}{% endblock %}</title>{% block head %}{% endblock %}{% block main %}{% endblock %}"
+BLOCKS = ("title", "header", "head", "main")
+BASE = "".join(f"{{% block {name} %}}{{% endblock %}}" for name in BLOCKS)
 PLACE = FigurePlace(Path("/figures/king"), None, "king")
 
 
@@ -55,31 +57,18 @@ class Process:
         return answer
 
 
-class Client:
-    """Sends requests to an application in this process."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self._app = app
-
-    def get(self, path: str) -> httpx.Response:
-        return asyncio.run(self._send("GET", path))
-
-    def post(self, path: str, **sent: Any) -> httpx.Response:
-        return asyncio.run(self._send("POST", path, **sent))
-
-    async def _send(self, method: str, path: str, **sent: Any) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url="http://localhost") as asked:
-            return await asked.request(method, path, **sent)
-
-
-def client(provider: Provider, process: Process) -> Client:
+def client(provider: Provider, process: Process) -> TestClient:
     loader = jinja2.ChoiceLoader(
         [jinja2.DictLoader({"base.html": BASE}), jinja2.PrefixLoader({"editor": jinja2.FileSystemLoader(TEMPLATES)})]
     )
     templates = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+
+    def show(_: Request, name: str, context: Mapping[str, object], status: HTTPStatus) -> Response:
+        return HTMLResponse(templates.get_template(name).render(base="/", **context), status)
+
     app = FastAPI()
-    app.include_router(editor_router(provider, process, templates))  # type: ignore[arg-type]
-    return Client(app)
+    app.include_router(editor_router(provider, process, show))  # type: ignore[arg-type]
+    return TestClient(app, base_url="http://localhost")
 
 
 def test_page_shows_names_as_text() -> None:

@@ -99,7 +99,7 @@ def test_every_figure_of_a_drawing_can_be_corrected(spool: Spool) -> None:
     job = spool.done("class.jpg", figures=3)
     assert [place.name for place in spool.figures.drawing(f"done-{job}").places] == ["figure_1", "figure_2", "figure_3"]
     spool.accept(f"done-{job}", {0: Edit(), 2: Edit(joints={"neck": (1, 2)})})
-    assert [(one.name, one.label) for one in spool.dropped] == [("class.jpg", "1"), ("class.jpg", "3")]
+    assert [one.name for one in spool.dropped] == ["class.1", "class.3"]
 
 
 def test_character_folder_of_a_published_job_is_its_source(spool: Spool) -> None:
@@ -120,7 +120,7 @@ def test_correction_has_the_options_of_the_former_job(spool: Spool) -> None:
     process = spool.accept(f"done-{job}", {0: Edit(joints={"neck": (1, 2)})})
     assert [edit for _, edit in process.calls] == [Edit(joints={"neck": (1, 2)})]
     (dropped,) = spool.dropped
-    assert (dropped.name, dropped.folder, dropped.label) == ("garlic.jpg", ("dab", "blue"), "")
+    assert (dropped.name, dropped.folder) == ("garlic", ("dab", "blue"))
     assert dropped.files == {"char_cfg.yaml": b"joints", "mask.png": b"mask"}
     default = JobOptions(("jump",), (Format.WEBM,), layers=LayerMode.OFF)
     asked = drawing_options(default, dropped.folder, dropped.options, ["dab", "wave", "jump"], 1000)

@@ -1,0 +1,78 @@
+"""The editor's page in a browser, for tests: places on the drawing, tools, and waiting until it rests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.browser import Browser
+from tests.waiting import until
+
+PATIENCE_S = 60.0
+PAGE = "document.documentElement.editor"
+Place = tuple[float, float]
+
+
+class EditorPage:
+    """A page that is open in a browser."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.browser = browser
+        self.rest()
+
+    def value(self, expression: str) -> Any:
+        """What an expression of the page's object is worth."""
+        return self.browser.value(f"{PAGE}.{expression}")
+
+    def rest(self) -> None:
+        """Wait until nothing is asked for any more."""
+        busy = f"{PAGE}.preview.isRendering || {PAGE}.stage.isBusy || {PAGE}.isSaving"
+        until(lambda: self.browser.value(f"Boolean({PAGE}?.figure?.history) && !({busy})"), PATIENCE_S)
+
+    def choose(self, tool: str) -> None:
+        self.browser.click(f"document.querySelector('#tools input[value={tool}]')")
+        self.rest()
+
+    def on_screen(self, place: Place) -> Place:
+        """Where a place of the crop is on the screen, in the middle of its pixel."""
+        x, y = self.browser.value(
+            f"(() => {{ const {{ root }} = {PAGE}.stage, box = root.getBoundingClientRect();"
+            f" const [x, y] = {PAGE}.stage.toScreen([{place[0]} + .5, {place[1]} + .5]);"
+            " return [x + box.left + root.clientLeft, y + box.top + root.clientTop]; })()"
+        )
+        return x, y
+
+    def drag(self, start: Place, end: Place) -> None:
+        """Drag from one place of the crop to another with the mouse."""
+        self.browser.drag(self.on_screen(start), self.on_screen(end))
+        self.rest()
+
+    def draw_box(self, left: float, top: float, right: float, bottom: float) -> None:
+        """Drag a box, px of the drawing."""
+        corners = [tuple(self.value(f"stage.fromDrawing([{x}, {y}])")) for x, y in ((left, top), (right, bottom))]
+        before = self.value("figure.history.undoStack.length")
+        self.browser.drag(*(self.on_screen((x - 0.5, y - 0.5)) for x, y in corners))
+        until(lambda: self.value("figure.history.undoStack.length") > before or self.message(), PATIENCE_S)
+        self.rest()
+
+    def joint(self, name: str) -> Place:
+        x, y = self.value(f"state.joints.{name}")
+        return x, y
+
+    def mask_size(self) -> int:
+        """How many pixels the figure has."""
+        return int(self.value("state.mask.reduce((sum, inside) => sum + inside, 0)"))
+
+    def message(self) -> str:
+        return str(self.browser.value("document.getElementById('message').textContent"))
+
+    def press(self, *keys: str, **modifiers: bool) -> None:
+        for key in keys:
+            self.browser.press(key, **modifiers)
+        self.rest()
+
+    def accept(self) -> str:
+        """Save, or animate again; what the page says then."""
+        self.browser.click("document.getElementById('accept')")
+        until(lambda: not self.value("isSaving") and self.message() != "", PATIENCE_S)
+        self.rest()
+        return self.message()
