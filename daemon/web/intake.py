@@ -204,7 +204,7 @@ class Intake:
 
 def _stems(inbox: int) -> set[str]:
     """The names in a folder of the inbox, with and without their suffixes."""
-    names = os.listdir(inbox)  # noqa: PTH208 - by descriptor
+    names = os.listdir(inbox)
     return {*names, *(os.path.splitext(name)[0] for name in names)}  # noqa: PTH122 - as the scanner
 
 
