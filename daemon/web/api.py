@@ -88,8 +88,8 @@ async def drop_drawing(  # noqa: PLR0917 - parameters of the request
     length = request.headers.get("content-length", "0")
     site.intake.check_room(int(length) if length.isdigit() else 0)
     key = None if idempotency_key is None else f"{request.state.principal}\0{idempotency_key}"
-    async with site.uploads, upload_of(request) as upload:
-        accepted = await run_in_threadpool(site.intake.accept, upload.file, upload.name, options=upload.options, key=key)
+    async with upload_of(request, site.intake) as upload, site.uploads:
+        accepted = await run_in_threadpool(site.intake.accept, upload.draft, upload.name, options=upload.options, key=key)
     if accepted.is_new:
         await site.live.wake()
     else:

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -35,7 +35,7 @@ TEMPORARY: Final = ".web-"
 """Hidden names in the inbox are not drawings."""
 
 STALE_S: Final = 3600.0
-_LOOKED_AT_BYTES: Final = 8 << 20
+_LOOKED_AT_BYTES: Final = 2 << 20
 _BLOCK_BYTES: Final = 1 << 20
 
 
@@ -67,6 +67,41 @@ class Accepted:
     is_new: bool
 
 
+class Draft:
+    """A file that is being received. Its blocks are small, so that writing one holds up nobody."""
+
+    def __init__(self, path: Path) -> None:
+        """Create the file. Raises OSError."""
+        self.path, self.size = path, 0
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
+        self._hash = hashlib.sha256()
+
+    def write(self, block: bytes) -> None:
+        """Add to the file. Raises OSError."""
+        self._hash.update(block)
+        self.size += len(block)
+        view = memoryview(block)
+        while view:
+            view = view[os.write(self._file, view) :]
+
+    def sync(self) -> None:
+        """Make the content durable. Raises OSError."""
+        os.fsync(self._file)
+
+    def digest(self) -> bytes:
+        """SHA-256 of the content."""
+        return self._hash.digest()
+
+    def beginning(self, most: int) -> bytes:
+        """At most `most` bytes from the start."""
+        return os.pread(self._file, most, 0)
+
+    def close(self) -> None:
+        """Remove the file, unless it has another name by now."""
+        os.close(self._file)
+        self.path.unlink(missing_ok=True)
+
+
 class Intake:
     """The way from a request into the inbox. Its methods block; call them on a thread."""
 
@@ -88,10 +123,20 @@ class Intake:
         """Check a sidecar as the worker will. Raises SidecarError."""
         drawing_options(self._settings.animation.options(), (), options, self._motions, self._settings.animation.max_side_px)
 
-    def accept(self, source: IO[bytes], name: str, *, options: bytes | None, key: str | None) -> Accepted:
+    @contextmanager
+    def draft(self) -> Iterator[Draft]:
+        """A hidden file in the inbox, for an upload that arrives during the `with` block."""
+        draft = Draft(self._layout.inbox / f"{TEMPORARY}{secrets.token_hex(8)}.part")
+        try:
+            yield draft
+        finally:
+            draft.close()
+
+    def accept(self, draft: Draft, name: str, *, options: bytes | None, key: str | None) -> Accepted:
         """Put an image into the inbox.
 
         Args:
+            draft: the whole file.
             name: the file's name as its user has it; untrusted.
             options: the content of its sidecar, or None.
             key: idempotency key with its owner, or None.
@@ -102,22 +147,18 @@ class Intake:
             OSError: the disk refused.
         """
         self.checked_options(options)
-        temporary = self._layout.inbox / f"{TEMPORARY}{secrets.token_hex(8)}.part"
-        try:
-            digest, size, head = _copy_durably(source, temporary)
-            kind = look_at(head, size, name)
-            content = hashlib.sha256(digest + (options or b"")).digest()
-            suffix = Path(name).suffix.lower()
-            suffix = suffix if suffix in SUFFIXES[kind] else SUFFIXES[kind][0]
-            if key is None:
-                return Accepted(self._publish(temporary, name, suffix, upload_id(None, content), options), is_new=True)
-            with self._naming:  # two requests with one key
-                found = self._find(key, content)
-                if found is not None:
-                    return Accepted(found, is_new=False)
-                return Accepted(self._publish(temporary, name, suffix, upload_id(key, content), options), is_new=True)
-        finally:
-            temporary.unlink(missing_ok=True)
+        kind = look_at(draft.beginning(_LOOKED_AT_BYTES), draft.size, name)
+        draft.sync()
+        content = hashlib.sha256(draft.digest() + (options or b"")).digest()
+        suffix = Path(name).suffix.lower()
+        suffix = suffix if suffix in SUFFIXES[kind] else SUFFIXES[kind][0]
+        if key is None:
+            return Accepted(self._publish(draft.path, name, suffix, upload_id(None, content), options), is_new=True)
+        with self._naming:  # two requests with one key
+            found = self._find(key, content)
+            if found is not None:
+                return Accepted(found, is_new=False)
+            return Accepted(self._publish(draft.path, name, suffix, upload_id(key, content), options), is_new=True)
 
     def drop_character(
         self, files: Mapping[str, Path | bytes], *, name: str, options: bytes | None, folder: Sequence[str] = (), has_id: bool = True
@@ -239,21 +280,6 @@ def look_at(head: bytes, size: int, name: str) -> ImageKind:
         if size == len(head):
             raise DecodeError(DecodeReason.CORRUPT, f"the {kind} is damaged", hint="open it in another program and save it anew") from error
     return kind
-
-
-def _copy_durably(source: IO[bytes], target: Path) -> tuple[bytes, int, bytes]:
-    """Copy a file and make it durable; returns SHA-256, size and beginning. Raises OSError."""
-    digest, size, head = hashlib.sha256(), 0, bytearray()
-    opened = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-    with os.fdopen(opened, "wb", buffering=0) as file:
-        while block := source.read(_BLOCK_BYTES):
-            digest.update(block)
-            size += len(block)
-            if len(head) < _LOOKED_AT_BYTES:
-                head += block
-            _write_all(file, block)
-        os.fsync(opened)
-    return digest.digest(), size, bytes(head)
 
 
 def _write_durably(path: Path, content: Path | bytes) -> None:

@@ -31,8 +31,8 @@ from daemon.web.templates import templates_of
 from daemon.web.tokens import SecretStore
 from pipeline.errors import OptionError
 
-UPLOADS_AT_ONCE = 8
-"""Uploads that are written at the same time; more would only compete for the disk."""
+UPLOADS_AT_ONCE = 4
+"""Uploads that are looked at and made durable at the same time; more would only compete for disk and memory."""
 
 FORM_BYTES = 256 * 1024
 """What a form may have beside its files."""

@@ -1,26 +1,29 @@
-"""Reads a drawing and its options from a request: a form, or the file itself as the body."""
+"""Reads a drawing and its options from a request: a form, or the file itself as the body.
+
+The file goes straight into a draft in the inbox as it arrives (`daemon.web.intake`), so that nothing of it is held in memory or copied.
+"""
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import IO, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from daemon.options.sidecar import MAX_BYTES
+from daemon.web.intake import Draft, Intake
 from daemon.web.problems import ProblemError
 
-IN_MEMORY_BYTES: Final = 1 << 20
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
 MAX_FIELDS: Final = 20
-OPTION_FIELDS: Final = ("motions", "formats")
-_TEXT_FIELDS: Final = ("size", "fps", "background", "figures", "layers")
+_MAX_HEAD: Final = 4096
 
 
 @dataclass(frozen=True)
@@ -31,66 +34,102 @@ class Upload:
         options: content of its sidecar, or None.
     """
 
-    file: IO[bytes]
+    draft: Draft
     name: str
     options: bytes | None
 
 
 @asynccontextmanager
-async def upload_of(request: Request) -> AsyncIterator[Upload]:
-    """The drawing in a request. Raises ProblemError if there is none."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
-        async with _form(request) as form:
-            yield _upload_in(form)
-    elif kind.startswith("image/") or kind == "application/octet-stream":
-        query = request.query_params
-        with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
+async def upload_of(request: Request, intake: Intake) -> AsyncIterator[Upload]:
+    """The drawing in a request, as a draft that exists during the `with` block. Raises ProblemError if there is none."""
+    kind, parameters = parse_options_header(request.headers.get("content-type", ""))
+    with intake.draft() as draft:
+        if kind == b"multipart/form-data":
+            form = _Form(draft)
+            await form.read(request, parameters.get(b"boundary", b""))
+            yield Upload(draft, form.file_name or "drawing", _content(form.fields.get("options")))
+        elif kind.startswith(b"image/") or kind == b"application/octet-stream":
             async for block in request.stream():
-                file.write(block)
-            file.seek(0)
-            yield Upload(file, query.get("name", "drawing"), _checked_json(query.get("options")))
-    else:
-        expected = "multipart/form-data with a field `file`, or an image as the body with its type (image/jpeg, ...)"
-        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {expected}")
+                draft.write(block)
+            options = request.query_params.get("options", "")
+            yield Upload(draft, request.query_params.get("name", "drawing"), _content(options.encode("utf-8", "replace")))
+        else:
+            expected = "multipart/form-data with a field `file`, or an image as the body with its type (image/jpeg, ...)"
+            raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {expected}")
 
 
-@asynccontextmanager
-async def _form(request: Request) -> AsyncIterator[FormData]:
-    try:
-        form = await request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_BYTES)
-    except HTTPException as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the form can't be read: {error.detail}") from error
-    try:
-        yield form
-    finally:
-        await form.close()
+def _content(options: bytes | bytearray | None) -> bytes | None:
+    return bytes(options) if options and options.strip() else None
 
 
-def _upload_in(form: FormData) -> Upload:
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the form has no file: expected one in the field `file`")
-    return Upload(file.file, file.filename or "drawing", options_in(form))
+@dataclass
+class _Form:
+    """A form (RFC 7578) while it arrives; its field `file` goes into the draft.
 
+    Attributes:
+        fields: the other fields.
+    """
 
-def options_in(form: FormData) -> bytes | None:
-    """The options of a form: the field `options` as JSON, else the fields that are named as the keys of a sidecar."""
-    text = form.get("options")
-    if isinstance(text, str) and text.strip():
-        return _checked_json(text)
-    options: dict[str, Any] = {}
-    for name in OPTION_FIELDS:
-        chosen = [value for value in form.getlist(name) if isinstance(value, str) and value]
-        if chosen:
-            options[name] = chosen
-    for name in _TEXT_FIELDS:
-        value = form.get(name)
-        if isinstance(value, str) and value:
-            options[name] = value
-    return json.dumps(options).encode() if options else None
+    draft: Draft
+    file_name: str | None = None
+    fields: dict[str, bytearray] = field(default_factory=dict)
+    _name: str = ""
+    _head: dict[bytes, bytearray] = field(default_factory=dict)
+    _header: bytearray = field(default_factory=bytearray)
+    _value: bytearray = field(default_factory=bytearray)
+    _is_complete: bool = False
 
+    async def read(self, request: Request, boundary: bytes) -> None:
+        """Read the whole form. Raises ProblemError."""
+        callbacks: MultipartCallbacks = {
+            "on_part_begin": self._begin_part,
+            "on_header_field": lambda data, start, end: self._add(self._header, data[start:end], _MAX_HEAD),
+            "on_header_value": lambda data, start, end: self._add(self._value, data[start:end], _MAX_HEAD),
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._end_headers,
+            "on_part_data": self._take,
+            "on_end": self._end,
+        }
+        try:
+            parser = MultipartParser(boundary, callbacks)
+            async for block in request.stream():
+                parser.write(block)
+            parser.finalize()
+        except MultipartParseError as error:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"the form can't be read: {error}") from error
+        if not self._is_complete:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "the form ends before its last boundary")
+        if self.file_name is None:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "the form has no file: expected one in the field `file`")
 
-def _checked_json(text: str | None) -> bytes | None:
-    """The text of a sidecar as it will be written; its keys are checked later, with everything else."""
-    return text.encode("utf-8", "replace") if text and text.strip() else None
+    def _begin_part(self) -> None:
+        self._head = {}
+
+    def _end_header(self) -> None:
+        self._head[bytes(self._header).lower()] = self._value
+        self._header, self._value = bytearray(), bytearray()
+
+    def _end_headers(self) -> None:
+        _, parameters = parse_options_header(bytes(self._head.get(b"content-disposition", b"")))
+        self._name = parameters.get(b"name", b"").decode("utf-8", "replace")
+        if self._name == "file":
+            if self.file_name is not None:
+                raise ProblemError(HTTPStatus.BAD_REQUEST, "the form has several files: expected one a request")
+            self.file_name = parameters.get(b"filename", b"drawing").decode("utf-8", "replace")
+        elif len(self.fields) >= MAX_FIELDS:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"the form has too many fields: expected at most {MAX_FIELDS}")
+
+    def _take(self, data: bytes, start: int, end: int) -> None:
+        if self._name == "file":
+            self.draft.write(data[start:end])
+        else:
+            self._add(self.fields.setdefault(self._name, bytearray()), data[start:end], MAX_BYTES)
+
+    def _end(self) -> None:
+        self._is_complete = True
+
+    @staticmethod
+    def _add(text: bytearray, more: bytes, most: int) -> None:
+        text += more
+        if len(text) > most:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"a part of the form is too long: expected at most {most} bytes")

@@ -1,9 +1,9 @@
 """Daemon with fake workers: `python stub_daemon.py ROOT [--drain] [COUNT]`. Everything but the rendering is real.
 
-The content of a drawing selects its outcome: "refuse" fails for good, "break" fails each time, "outage" is deferred unless the root
-contains `models-are-back`, "slow" takes half a second, "stuck" stops the loop unless the root contains `stuck-no-more`; any other content
-is published as one animation. With `--pool`, the fakes run in real worker processes, and more contents harm these: "segfault", "hang",
-"freeze" (SIGSTOP), "hog" (allocates more than its limit), "devour" (takes all memory), "babble" (a huge error message).
+The content of a drawing selects its outcome: "refuse", at its beginning or end, fails for good, "break" fails each time, "outage" is deferred
+unless the root contains `models-are-back`, "slow" takes half a second, "stuck" stops the loop unless the root contains `stuck-no-more`; any
+other content is published as one animation. With `--pool`, the fakes run in real worker processes, and more contents harm these:
+"segfault", "hang", "freeze" (SIGSTOP), "hog" (allocates more than its limit), "devour" (takes all memory), "babble" (a huge error message).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from daemon.files.durable import sync_folder
+from daemon.files.filenames import shown_name
 from daemon.policy.failures import ErrorType, error_type
 from daemon.service.main import WorkerFactory, run
 from daemon.spool.spool import RESULT, SOURCE
@@ -57,7 +58,7 @@ def fake_result(task: Task) -> TaskResult:
     failure = None
     if content.startswith(b"stuck") and not (task.place.parents[3] / FREE).exists():
         threading.Event().wait(600)
-    if content.startswith(b"refuse"):
+    if content.startswith(b"refuse") or content.endswith(b"refuse"):
         failure = TaskFailure(ErrorType.NO_FIGURE, "there is no figure in it")
     elif content.startswith(b"break"):
         failure = TaskFailure(ErrorType.CRASH, "the worker died")
@@ -73,7 +74,12 @@ def fake_result(task: Task) -> TaskResult:
         os.fsync(file.fileno())
     sync_folder(result)
     output = {"result": "0000.gif", "label": [], "format": "gif", "bytes": len(content), "sha256": digest}
-    return TaskResult({"source": {"sha256": digest}, "outputs": [output]}, file_sha256=digest, file_size=len(content), models_answered=True)
+    return TaskResult(
+        {"source": {"name": shown_name(task.name), "sha256": digest}, "outputs": [output]},
+        file_sha256=digest,
+        file_size=len(content),
+        models_answered=True,
+    )
 
 
 class FakeWorkers:

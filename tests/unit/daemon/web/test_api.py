@@ -134,6 +134,11 @@ def test_form_without_file_and_other_bodies_are_refused(client: TestClient) -> N
     assert answer.status_code == 400
     files = [("file", ("a.png", PNG)), ("file", ("b.png", PNG))]
     assert client.post("/v1/drawings", files=files).status_code == 400
+    assert client.post("/v1/drawings", files={"file": ("a.png", PNG)}, data={"options": " " * 20_000}).status_code == 400
+    assert client.post("/v1/drawings", files={"file": ("a.png", PNG)}, data={str(n): "x" for n in range(30)}).status_code == 400
+    form = {"Content-Type": "multipart/form-data; boundary=b"}
+    for body in (b"--b\r\nX: " + b"y" * 9999, b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG):
+        assert client.post("/v1/drawings", content=body, headers=form).status_code == 400
 
 
 def test_idempotency_key_makes_one_job_across_restarts(spool: WebSpool) -> None:
@@ -162,10 +167,10 @@ def test_requests_with_one_key_at_a_time_make_one_job(client: TestClient, spool:
     start = threading.Barrier(8)
 
     def accept(_: int) -> bool:
-        import io
-
-        start.wait()
-        return bool(site.intake.accept(io.BytesIO(PNG), "a.png", options=None, key="one").is_new)
+        with site.intake.draft() as draft:
+            draft.write(PNG)
+            start.wait()
+            return bool(site.intake.accept(draft, "a.png", options=None, key="one").is_new)
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(accept, range(8))) == 1
