@@ -1,9 +1,10 @@
 """Daemon with fake workers: `python stub_daemon.py ROOT [--drain] [COUNT]`. Everything but the rendering is real.
 
-The content of a drawing selects its outcome: "refuse", at its beginning or end, fails for good, "break" fails each time, "outage" is deferred
-unless the root contains `models-are-back`, "slow" takes half a second, "stuck" stops the loop unless the root contains `stuck-no-more`; any
-other content is published as one animation. With `--pool`, the fakes run in real worker processes, and more contents harm these:
-"segfault", "hang", "freeze" (SIGSTOP), "hog" (allocates more than its limit), "devour" (takes all memory), "babble" (a huge error message).
+The content of a drawing selects its outcome: "refuse", at its beginning or end, fails for good, "break" fails each time, "outage" is
+deferred unless the root contains `models-are-back`, "slow" takes half a second, "stuck" stops the loop unless the root contains
+`stuck-no-more`; any other content is published as one animation. With `--pool`, the fakes run in real worker processes, and more contents
+harm these: "segfault", "hang", "freeze" (SIGSTOP), "hog" (allocates more than its limit), "devour" (takes all memory), "babble" (a huge
+error message).
 """
 
 from __future__ import annotations
