@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands import jobs_cli, motions_cli, report_cli, web_cli
+from daemon.commands import config_cli, jobs_cli, motions_cli, report_cli, web_cli
 from daemon.commands.console import print_notes, print_result, print_timings, with_progress, write_timings
 from daemon.commands.options import (
     BackgroundOption,
@@ -57,6 +57,7 @@ DRAWINGS, DAEMON, MACHINE = "Drawings", "The daemon", "This machine"
 app.add_typer(motions_cli.app, rich_help_panel=DRAWINGS)
 app.add_typer(jobs_cli.app, rich_help_panel=DAEMON)
 app.add_typer(web_cli.app, rich_help_panel=DAEMON)
+app.add_typer(config_cli.app, rich_help_panel=DAEMON)
 app.command(rich_help_panel=DAEMON)(report_cli.report)
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
 
-from daemon.options.fields import ColorField, RateField, SizeField, explained, problem, shown
+from daemon.options.fields import ColorField, RateField, SizeField, explained, problem, refusal, shown
 from daemon.options.inference import InferenceChoice
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, MAX_SIDE_PX, JobOptions, default_format
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint
@@ -28,6 +29,7 @@ from pipeline.types import Format, LayerMode
 SYSTEM_FILE: Final = Path("/etc/doodled/doodled.toml")
 JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
 _PREFIX: Final = "DOODLED_"
+_T = TypeVar("_T")
 _RETIRED: Final = {"gallery": "is gone, remove it: the gallery is a page of `doodled web`, which needs no setting"}
 """Sections of earlier versions, and what to do about each."""
 
@@ -40,8 +42,26 @@ def _items(value: object) -> object:
     return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
 
+def _without_repetitions(values: tuple[_T, ...]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _motion_names(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the motion library for names as written: an unknown one is refused at the start, and not with each drawing."""
+    from daemon.options.motions import motion_library  # loaded only where settings name motions
+    from pipeline.motion.library import matching_name
+
+    known = motion_library({}).names()
+    matches = {name: matching_name(name, known) for name in wanted}
+    unknown = [name for name, match in matches.items() if match is None]
+    if unknown:
+        raise refusal("names from `doodled motions`", unknown[0] if len(unknown) == 1 else unknown)
+    return tuple(match for match in matches.values() if match)
+
+
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_items)]
-_Formats = Annotated[tuple[Format, ...], BeforeValidator(_items)]
+_Motions = Annotated[_Texts, Field(min_length=1), AfterValidator(_motion_names), AfterValidator(_without_repetitions)]
+_Formats = Annotated[tuple[Format, ...], BeforeValidator(_items), Field(min_length=1), AfterValidator(_without_repetitions)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -84,8 +104,8 @@ class JobsSettings(_Section):
 class AnimationSettings(_Section):
     """What is made of a drawing, unless its folder or sidecar overrides it."""
 
-    motions: Annotated[_Texts, Field(min_length=1)] = ("wave",)
-    formats: Annotated[_Formats, Field(min_length=1)] = (Format.GIF,)
+    motions: _Motions = ("wave",)
+    formats: _Formats = (Format.GIF,)
     size: SizeField = DEFAULT_SIZE
     fps: RateField = DEFAULT_RATE
     background: ColorField = DEFAULT_BACKGROUND
@@ -250,7 +270,31 @@ class Settings(_Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
+@dataclass(frozen=True)
+class LoadedSettings:
+    """The settings and where they come from.
+
+    Attributes:
+        file: the settings file, or None.
+        sources: of each key that is set, as "section.key": the file or the variable. All others have their defaults.
+        ignored: variables that look like settings and are none.
+    """
+
+    settings: Settings
+    file: Path | None
+    sources: Mapping[str, str]
+    ignored: tuple[str, ...]
+
+
+_SECTIONS: Final = {name for name in Settings.model_fields if name != "root"} | _RETIRED.keys()
+
+
 def read_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """The settings, as `load_settings` finds them."""
+    return load_settings(path, environ).settings
+
+
+def load_settings(path: Path | None, environ: Mapping[str, str]) -> LoadedSettings:
     """The settings from `path` (default: DOODLED_CONFIG, else /etc/doodled/doodled.toml if it exists) and from the environment.
 
     Raises:
@@ -258,11 +302,13 @@ def read_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """
     file = config_file(path, environ)
     fields = _read_toml(file) if file is not None else {}
+    in_file = dict.fromkeys(_keys(fields), str(file))
     overridden = _override(fields, environ)
     try:
-        return Settings.model_validate(fields)
+        settings = Settings.model_validate(fields)
     except ValidationError as error:
         raise SettingsError(file or "the environment", [_problem(entry, overridden) for entry in error.errors()]) from None
+    return LoadedSettings(settings, file, {**in_file, **overridden}, _ignored(environ))
 
 
 def config_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -293,14 +339,30 @@ def _override(fields: dict[str, Any], environ: Mapping[str, str]) -> dict[str, s
     if environ.get("DOODLED_ROOT"):
         fields["root"], overridden["root"] = environ["DOODLED_ROOT"], "DOODLED_ROOT"
     if default_format(environ) is Format.MP4 and "formats" not in _section(fields, "animation"):
-        _section(fields, "animation")["formats"] = ["mp4"]
-    sections = {name for name in Settings.model_fields if name != "root"} | _RETIRED.keys()
+        _section(fields, "animation")["formats"], overridden["animation.formats"] = ["mp4"], "AD_OUTPUT_MP4"
     for variable, value in sorted(environ.items()):
-        section, _, key = variable.removeprefix(_PREFIX).lower().partition("_")
-        if variable.startswith(_PREFIX) and variable not in _OTHERS and section in sections and key:
+        section, key = _key_of(variable)
+        if key and variable not in _OTHERS and section in _SECTIONS:
             _section(fields, section)[key] = value
             overridden[f"{section}.{key}"] = variable
     return overridden
+
+
+def _key_of(variable: str) -> tuple[str, str]:
+    """Section and key that a variable would override; two empty texts where it is not one of ours."""
+    section, _, key = variable.removeprefix(_PREFIX).lower().partition("_")
+    return (section, key) if variable.startswith(_PREFIX) else ("", "")
+
+
+def _ignored(environ: Mapping[str, str]) -> tuple[str, ...]:
+    ours = (name for name in environ if name.startswith(_PREFIX) and name not in _OTHERS)
+    return tuple(sorted(name for name in ours if _key_of(name)[0] not in _SECTIONS or not _key_of(name)[1]))
+
+
+def _keys(fields: Mapping[str, Any]) -> list[str]:
+    """All keys of a settings file, as "section.key"."""
+    sections = ((name, value if isinstance(value, dict) else None) for name, value in fields.items())
+    return [key for name, section in sections for key in ([name] if section is None else [f"{name}.{inner}" for inner in section])]
 
 
 def _section(fields: dict[str, Any], name: str) -> dict[str, Any]:

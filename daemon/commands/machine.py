@@ -27,7 +27,7 @@ def check_machine(environ: Mapping[str, str], inference: InferenceRequest) -> tu
         state = f"{context.driver}, OpenGL {context.version}" if context.available else f"no: {context.reason}"
         lines.append(f"  {context.kind}: {state}")
     lines.append("Formats:")
-    lines += [f"  {kind}: {_codec_state(names)}" for kind, names in CODECS.items()]
+    lines += [f"  {kind}: {_codec_state(kind)}" for kind in CODECS]
     lines += _model_lines(inference.resolve(environ))
     can_render = any(context.available for context in contexts)
     if not can_render:
@@ -59,8 +59,13 @@ def _model_lines(request: InferenceRequest) -> list[str]:
     return lines
 
 
-def _codec_state(names: tuple[str, ...]) -> str:
+def _codec_state(kind: Format) -> str:
+    missing = missing_codecs(kind)
+    return f"missing {', '.join(missing)}" if missing else "yes"
+
+
+def missing_codecs(kind: Format) -> list[str]:
+    """The FFmpeg encoders that a format needs and that this machine lacks."""
     import av
 
-    missing = [name for name in names if name not in av.codecs_available]
-    return f"missing {', '.join(missing)}" if missing else "yes"
+    return [name for name in CODECS[kind] if name not in av.codecs_available]

@@ -11,7 +11,7 @@ from daemon.cli import app
 from daemon.commands.options import _motion_names, _retarget_names
 from daemon.version import version
 
-COMMANDS = ["animate", "render", "annotate", "measure", "motions", "run", "check", "jobs"]
+COMMANDS = ["animate", "render", "annotate", "measure", "motions", "run", "config", "check", "jobs"]
 WIDE = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.options.values import Size
-from daemon.settings import Settings, SettingsError, read_settings, root_folder
+from daemon.settings import Settings, SettingsError, load_settings, read_settings, root_folder
 from pipeline.types import Format
 
 SHIPPED = Path(__file__).parents[3] / "etc" / "doodled.toml"
@@ -108,6 +108,7 @@ def test_refuses_bad_addresses_at_the_start_without_repeating_secrets(url: str) 
         ("JOBS_WORKERS", "1.5", "must be a whole number"),
         ("STORAGE_KEEP_ANNOTATIONS", "perhaps", "must be true or false"),
         ("ANIMATION_MOTIONS", "", "must name at least one"),
+        ("ANIMATION_MOTIONS", "moonwlak", "must be names from `doodled motions`"),
         ("ANIMATION_FPS", "241", "must be a number above 0 and up to 240"),
         ("TORCHSERVE_IMAGE_ENCODING", "bmp", "must be one of 'ppm', 'png' or 'jpeg'"),
         ("METRICS_HOST", "here", "must be an IP address"),
@@ -124,3 +125,28 @@ def test_problems_say_what_is_expected_and_found(variable: str, value: str, said
 def test_options_of_a_job_are_parsed_once() -> None:
     options = read_settings(None, {"DOODLED_ANIMATION_SIZE": "64X48", "DOODLED_ANIMATION_BACKGROUND": "#fff"}).animation.options()
     assert (options.size, options.background.color) == (Size(64, 48), (1.0, 1.0, 1.0, 1.0))
+
+
+def test_refuses_unknown_motion_at_the_start(tmp_path: Path) -> None:
+    path = written(tmp_path, '[animation]\nmotions = ["wave", "moonwlak", "/srv/own.bvh"]\n')
+    with pytest.raises(SettingsError) as refused:
+        read_settings(path, {})
+    assert refused.value.problems == ("[animation] motions must be names from `doodled motions` (found ['moonwlak', '/srv/own.bvh'])",)
+
+
+def test_motions_are_named_as_in_the_library_and_once() -> None:
+    animation = read_settings(None, {"DOODLED_ANIMATION_MOTIONS": "Dance,sit-down,dance", "DOODLED_ANIMATION_FORMATS": "gif,gif"}).animation
+    assert (animation.motions, animation.formats) == (("dance", "sit_down"), (Format.GIF,))
+
+
+def test_knows_where_each_setting_comes_from(tmp_path: Path) -> None:
+    path = written(tmp_path, 'root = "/somewhere"\n[jobs]\nworkers = 2\n[log]\nlevel = "debug"\n')
+    environ = {"DOODLED_JOBS_WORKERS": "3", "AD_OUTPUT_MP4": "1", "DOODLED_JOB_WORKERS": "4", "DOODLED_CONFIG": "x", "PATH": "/bin"}
+    loaded = load_settings(path, environ)
+    assert dict(loaded.sources) == {
+        "root": str(path),
+        "jobs.workers": "DOODLED_JOBS_WORKERS",
+        "log.level": str(path),
+        "animation.formats": "AD_OUTPUT_MP4",
+    }
+    assert loaded.ignored == ("DOODLED_JOB_WORKERS",)
