@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -12,6 +13,9 @@ from pipeline.errors import DoodledError, FileProblems, TransientError
 EXIT_PERMANENT = 1
 EXIT_TRANSIENT = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
+
+_MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE})
+"""Errors of a disk or a limit, and not of the path that was named."""
 
 
 def open_standard_streams() -> None:
@@ -38,6 +42,11 @@ def main() -> None:
         lines = [*error.problems, *([f"({error.hint})"] if error.hint else [])]
         print_error("\n  ".join([f"doodled: {error.path}:", *lines]))
         sys.exit(getattr(error, "exit_status", EXIT_PERMANENT))
+    except OSError as error:
+        if error.filename is None:  # a bug: the trace helps to find it
+            raise
+        print_error(f"doodled: {error.filename}: {error.strerror}")
+        sys.exit(EXIT_TRANSIENT if error.errno in _MACHINE_ERRORS else EXIT_PERMANENT)
     except DoodledError as error:
         print_error(f"doodled: {error}")
         sys.exit(getattr(error, "exit_status", EXIT_TRANSIENT if isinstance(error, TransientError) else EXIT_PERMANENT))

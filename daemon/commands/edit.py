@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 import threading
@@ -83,7 +84,7 @@ def _opened(
     """The drawing to show, and where each of its figures is saved."""
     motion = request.render.motion or DEFAULT_MOTION
     folder = request.target.parent if request.target.name == CONFIG_NAME else request.target
-    if folder.is_dir():
+    if os.path.isdir(folder):  # Path's own fails on long names  # noqa: PTH112
         if request.output is not None:
             raise OptionError("--output is for images: a character folder is saved where it is")
         render = replace(request.render, target=folder / CONFIG_NAME, motion=motion)
@@ -92,7 +93,7 @@ def _opened(
     check_drawing(request.target)
     name = request.target.stem
     output = request.output or Path(name)
-    if output.exists():
+    if os.path.lexists(output):
         raise OptionError(f"{output} exists already", hint=f"`doodled edit {output}` opens it, --output names another folder")
     found, notes = EditorTasks(settings).annotate(request.target, drafts)
     if not found:

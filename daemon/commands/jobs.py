@@ -56,11 +56,7 @@ def list_jobs(layout: Layout, *, done: bool) -> list[JobRow]:
 
     Args:
         done: list published drawings, too.
-    Raises:
-        OptionError: there is no spool.
     """
-    if not layout.work.is_dir():
-        raise OptionError(f"{layout.root} has no spool", hint="name the daemon's folder with --config or DOODLED_ROOT")
     statuses = [status for status, is_alive in _statuses(layout) if is_alive]
     rows = [*_in_inbox(layout, statuses), *_claimed(layout, statuses)]
     rows += [_failed_row(each) for each in quarantine.failed_drawings(layout.failed)]
@@ -106,13 +102,15 @@ Chosen = FailedDrawing | SpoolEvent
 
 def _select(layout: Layout, selection: Selection) -> list[Chosen]:
     wanted = set(selection.names_or_ids)
+    if not (wanted or selection.everything or selection.hooks):
+        raise OptionError("no drawing is named", hint="give names or ids from `doodled jobs list`, or --all")
     failed = quarantine.failed_drawings(layout.failed)
     events = [each.event for each in undelivered_events(layout)]
     chosen: list[Chosen] = [each for each in failed if selection.everything or {each.name, each.job_id} & wanted]
     chosen += [event for event in events if selection.hooks or event.id in wanted]
     known = {name for each in failed for name in (each.name, each.job_id)} | {event.id for event in events}
-    if wanted - known or not (wanted or selection.everything or selection.hooks):
-        named = ", ".join(sorted(shown_name(name) for name in wanted - known)) or "nothing"
+    if wanted - known:
+        named = ", ".join(sorted(shown_name(name) for name in wanted - known))
         raise OptionError(f"{named} is neither failed nor undelivered", hint="give names or ids from `doodled jobs list`, or --all")
     return chosen
 

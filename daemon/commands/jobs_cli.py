@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,11 +28,20 @@ All = Annotated[bool, typer.Option("--all", help="All failed drawings.")]
 Hooks = Annotated[bool, typer.Option("--hooks", help="All deliveries of hooks that were given up.")]
 
 
-def _layout(config: Path | None) -> Layout:
+@contextmanager
+def _spool(config: Path | None) -> Iterator[Layout]:
+    """The spool of the settings. Raises SpoolUnusable in place of any OSError inside."""
     from daemon.settings import read_settings, root_folder
-    from daemon.spool.layout import Layout
+    from daemon.spool.layout import Layout, SpoolUnusable
 
-    return Layout(root_folder(read_settings(config, os.environ), os.environ))
+    layout = Layout(root_folder(read_settings(config, os.environ), os.environ))
+    try:
+        if not layout.work.is_dir():
+            raise SpoolUnusable(f"{layout.root} has no spool", hint="name the daemon's folder with --config or DOODLED_ROOT")
+        yield layout
+    except OSError as error:
+        hint = "run this as the daemon's user" if isinstance(error, PermissionError) else ""
+        raise SpoolUnusable(f"{error.filename or layout.root} can't be used: {error.strerror or error}", hint=hint) from error
 
 
 @app.command("list")
@@ -43,7 +54,8 @@ def list_jobs(
     from daemon.commands.jobs import job_table
     from daemon.commands.jobs import list_jobs as find_jobs
 
-    rows = find_jobs(_layout(config), done=done)
+    with _spool(config) as layout:
+        rows = find_jobs(layout, done=done)
     typer.echo(json.dumps([asdict(row) for row in rows], indent=2) if as_json else job_table(rows))
 
 
@@ -52,7 +64,8 @@ def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in fai
     """Show state, files and error report of one job."""
     from daemon.commands.jobs import describe_job
 
-    typer.echo(describe_job(_layout(config), job))
+    with _spool(config) as layout:
+        typer.echo(describe_job(layout, job))
 
 
 @app.command()
@@ -60,8 +73,9 @@ def retry(names: Names = None, config: Config = None, everything: All = False, h
     """Move failed drawings back to the inbox, with their sidecars; deliver again what hooks gave up."""
     from daemon.commands.jobs import Selection, retry_jobs
 
-    for place in retry_jobs(_layout(config), Selection(names or [], everything=everything, hooks=hooks)):
-        typer.echo(place)
+    with _spool(config) as layout:
+        for place in retry_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
+            typer.echo(place)
 
 
 @app.command()
@@ -69,5 +83,6 @@ def discard(names: Names = None, config: Config = None, everything: All = False,
     """Delete failed drawings, and deliveries of hooks that were given up."""
     from daemon.commands.jobs import Selection, discard_jobs
 
-    for name in discard_jobs(_layout(config), Selection(names or [], everything=everything, hooks=hooks)):
-        typer.echo(name)
+    with _spool(config) as layout:
+        for name in discard_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
+            typer.echo(name)

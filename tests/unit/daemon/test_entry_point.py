@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -34,3 +35,25 @@ def test_error_has_priority_err_in_the_journal(
     monkeypatch.setattr(entry_point, "is_journal", lambda _environ, file: is_journal and file == 2)
     entry_point.print_error("doodled: a\n  b")
     assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.EACCES, 1), (errno.ENOSPC, 75)])
+def test_errors_of_files_are_one_line(
+    number: int, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise OSError(number, "refused", "/somewhere/file")
+
+    monkeypatch.setattr(entry_point, "app", fail)
+    with pytest.raises(SystemExit) as exited:
+        entry_point.main()
+    assert (exited.value.code, capsys.readouterr().err) == (status, "doodled: /somewhere/file: refused\n")
+
+
+def test_error_without_file_keeps_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError(errno.EBADF, "a bug")
+
+    monkeypatch.setattr(entry_point, "app", fail)
+    with pytest.raises(OSError, match="a bug"):
+        entry_point.main()

@@ -60,7 +60,7 @@ def test_folder_named_like_a_scene_file_is_a_folder(tmp_path: Path) -> None:
     assert "king.gif (32x32" in doodled("render", tmp_path / "king.yaml", *SMALL, "-o", tmp_path / "king.gif").stdout.replace("\n", "")
 
 
-@pytest.mark.parametrize("command", [("render",), ("joints",), ("animate",)])
+@pytest.mark.parametrize("command", [("render",), ("animate",)])
 def test_reports_names_that_are_too_long(command: tuple[str, ...]) -> None:
     with pytest.raises(DoodledError, match="File name too long"):
         doodled(*command, "a" * 300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from typer.testing import CliRunner
 
 from daemon.cli import app
 from daemon.commands.jobs import DrawingState, JobRow, Selection, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
+from daemon.spool import quarantine as quarantine_module
 from daemon.spool.events import EventKind, SpoolEvent, give_up, pending_events, record_event
-from daemon.spool.layout import Layout
+from daemon.spool.layout import SpoolUnusable
 from daemon.spool.publish import publish
 from daemon.spool.quarantine import quarantine
 from daemon.spool.spool import Spool
@@ -87,9 +89,26 @@ def test_lists_damaged_jobs(spool: Spool) -> None:
     ]
 
 
-def test_refuses_folder_without_spool(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="has no spool"):
-        list_jobs(Layout(tmp_path), done=False)
+@pytest.mark.parametrize("command", [("list",), ("show", "a.png"), ("retry", "a.png"), ("retry", "--all"), ("discard", "a.png")])
+def test_every_command_refuses_folder_without_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    monkeypatch.setenv("DOODLED_ROOT", str(tmp_path))
+    with pytest.raises(SpoolUnusable, match="has no spool") as refused:
+        CliRunner().invoke(app, ["jobs", *command], catch_exceptions=False)
+    assert refused.value.exit_status == 78
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "a.png"), ("retry", "a.png"), ("discard", "a.png")])
+def test_every_command_names_the_folder_that_it_may_not_read(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("DOODLED_ROOT", str(spool.layout.root))
+
+    def refused(folder: Path) -> list[quarantine_module.FailedDrawing]:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(quarantine_module, "failed_drawings", refused)
+    with pytest.raises(SpoolUnusable, match=r"/failed can't be used: Permission denied \(run this as the daemon's user\)"):
+        CliRunner().invoke(app, ["jobs", *command], catch_exceptions=False)
 
 
 def test_describes_job_by_id_or_name(spool: Spool) -> None:
@@ -168,13 +187,20 @@ def test_lists_and_retries_given_up_deliveries(spool: Spool) -> None:
     assert names_below(spool.layout.undelivered) == []
 
 
-@pytest.mark.parametrize(("wanted", "named"), [(["unknown.png"], "unknown.png"), ([], "nothing"), (["a.png", "ev\nil.png"], "ev%0Ail.png")])
+@pytest.mark.parametrize(("wanted", "named"), [(["unknown.png"], "unknown.png"), (["a.png", "ev\nil.png"], "ev%0Ail.png")])
 def test_unknown_name_stops_retry_and_discard(spool: Spool, wanted: list[str], named: str) -> None:
     failed(spool, "a.png")
     for call in (retry_jobs, discard_jobs):
         with pytest.raises(OptionError, match=rf"^{named} is neither failed nor undelivered"):
             call(spool.layout, Selection(wanted))
     assert (spool.layout.failed / "a.png").exists()
+
+
+def test_retry_and_discard_without_names_say_so(spool: Spool) -> None:
+    failed(spool, "a.png")
+    for call in (retry_jobs, discard_jobs):
+        with pytest.raises(OptionError, match=r"^no drawing is named"):
+            call(spool.layout, Selection([]))
 
 
 def test_table_is_as_wide_as_its_content() -> None:
