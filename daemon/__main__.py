@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import sys
 
 from daemon.cli import app
 from daemon.log.writer import is_journal
+from daemon.worker.resource_tracker import stop_resource_tracker
 from pipeline.errors import DoodledError, FileProblems, TransientError
 
 EXIT_PERMANENT = 1
@@ -36,6 +38,7 @@ def print_error(text: str) -> None:
 def main() -> None:
     """Run the command line and leave with its exit status."""
     open_standard_streams()
+    atexit.register(stop_resource_tracker)  # before a command imports multiprocessing: what is registered first is called last
     try:
         app()
     except FileProblems as error:

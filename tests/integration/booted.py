@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ from tests.integration.outer_pip import pip_mounts
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = "usr/src/doodled"
 SHIPPED = ("daemon", "pipeline", "etc", "systemd", "torchserve", "pyproject.toml", "requirements.lock", "README.md", "LICENSE")
-PACKAGES = ("systemd-sysv", "dbus", "ca-certificates", "procps", "acl")
+PACKAGES = ("systemd-sysv", "dbus", "libpam-systemd", "ca-certificates", "procps", "acl")
 TORCHSERVE_PACKAGES = "/mnt/torchserve-packages"
 BOOT_S = 60.0
 PATIENCE_S = 120.0
@@ -203,7 +204,8 @@ def _refuse_where_impossible() -> None:
 def _debian_with_systemd() -> Path:
     """The bare Debian with systemd in it, which its essential packages are without; as a tar file, made once."""
     folder = cache_folder()
-    made = folder / f"debian-{SUITE}-systemd.tar"
+    packages_digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:8]
+    made = folder / f"debian-{SUITE}-systemd-{packages_digest}.tar"
     with (folder / f"{made.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():

@@ -128,6 +128,16 @@ def test_the_sandbox_with_a_graphics_card_renders_too(doodled):
 # --- settings --------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def without_kill(doodled: InstalledDoodled) -> Iterator[None]:
+    """A minimal Debian has no program of this name: it comes with procps."""
+    program = doodled.machine.root / "usr/bin/kill"
+    program.rename(program.with_name("kill.away"))
+    yield
+    program.with_name("kill.away").rename(program)
+
+
+@pytest.mark.usefixtures("without_kill")
 def test_a_reload_takes_good_settings_and_refuses_bad_ones(doodled):
     file = doodled.machine.root / SETTINGS
     shipped, pid = file.read_text(), doodled.main_pid
@@ -159,8 +169,12 @@ def test_bad_settings_at_the_start_are_final(doodled):
 def test_a_stop_lets_a_job_finish(doodled):
     doodled.drop("stopped.jpg", sidecar=LONG)
     doodled.machine.wait_for(lambda: doodled.is_begun("stopped.jpg"), "it is worked on")
+    invocation = doodled.machine.shown("doodled", "InvocationID")
     doodled.machine.run("systemctl", "stop", "doodled")
     assert doodled.machine.shown("doodled", "Result") == "success"
+    last_words = doodled.machine.said("journalctl", "--output=cat", f"INVOCATION_ID={invocation}")  # systemd's about the service
+    assert "Deactivated successfully" in last_words
+    assert "SIGKILL" not in last_words
     assert doodled.published("stopped") == ["stopped.json"]
     check_animation(doodled, "stopped.jpg")
 
@@ -270,11 +284,20 @@ def test_an_upgrade_keeps_settings_and_jobs(doodled):
     assert len(list((doodled.machine.root / "opt/doodled-releases").iterdir())) == 1
 
 
+def test_units_document_themselves_with_our_pages(doodled):
+    pages = re.findall(r"man:(\S+)\((\d)\)", doodled.machine.shown("doodled", "Documentation"))
+    assert pages
+    for page, section in pages:
+        assert (doodled.machine.root / f"usr/local/share/man/man{section}/{page}.{section}").exists()
+    assert "network-online.target" not in doodled.machine.shown("doodled", "Wants")
+
+
 def test_removing_it_leaves_data_and_settings(doodled):
     doodled.drop("left.jpg")
     doodled.manifest("left.jpg")
     doodled.machine.run("cp", "--archive", "--link", "/opt/doodled-releases", "/opt/kept")
-    doodled.install("--uninstall")
+    left = doodled.install("--uninstall").splitlines()[-1].partition("what is left: ")[2]
+    assert left == "/var/lib/doodled, /etc/doodled, the user doodled"  # no TorchServe was installed
     assert not doodled.is_active()
     ours = ("opt/doodled", "opt/doodled-releases", "usr/local/bin/doodled", "usr/local/lib/doodled", "usr/local/share/doodled")
     assert [path for path in ours if os.path.lexists(doodled.machine.root / path)] == []
