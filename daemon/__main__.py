@@ -10,9 +10,12 @@ import sys
 from daemon.cli import app
 from daemon.log.writer import is_journal
 from daemon.worker.resource_tracker import stop_resource_tracker
-from pipeline.errors import DoodledError, FileProblems, TransientError
+from pipeline.errors import DoodledError, FileProblems, OptionError, TransientError, UnknownName
 
 EXIT_PERMANENT = 1
+EXIT_USAGE = 2
+"""The command line is wrong: Click's status, too."""
+
 EXIT_TRANSIENT = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 
@@ -35,6 +38,15 @@ def print_error(text: str) -> None:
     print(*(f"{prefix}{line}" for line in text.splitlines()), sep="\n", file=sys.stderr)  # noqa: T201 - output of a command
 
 
+def exit_status(error: DoodledError) -> int:
+    """The exit status for an error: its own, or that of its class."""
+    if isinstance(error, OptionError | UnknownName):
+        status = EXIT_USAGE
+    else:
+        status = EXIT_TRANSIENT if isinstance(error, TransientError) else EXIT_PERMANENT
+    return int(getattr(error, "exit_status", status))
+
+
 def main() -> None:
     """Run the command line and leave with its exit status."""
     open_standard_streams()
@@ -44,7 +56,7 @@ def main() -> None:
     except FileProblems as error:
         lines = [*error.problems, *([f"({error.hint})"] if error.hint else [])]
         print_error("\n  ".join([f"doodled: {error.path}:", *lines]))
-        sys.exit(getattr(error, "exit_status", EXIT_PERMANENT))
+        sys.exit(exit_status(error))
     except OSError as error:
         if error.filename is None:  # a bug: the trace helps to find it
             raise
@@ -52,7 +64,7 @@ def main() -> None:
         sys.exit(EXIT_TRANSIENT if error.errno in _MACHINE_ERRORS else EXIT_PERMANENT)
     except DoodledError as error:
         print_error(f"doodled: {error}")
-        sys.exit(getattr(error, "exit_status", EXIT_TRANSIENT if isinstance(error, TransientError) else EXIT_PERMANENT))
+        sys.exit(exit_status(error))
 
 
 if __name__ == "__main__":

@@ -103,8 +103,10 @@ def animate(  # noqa: PLR0917 - as above
     stopwatch = WallStopwatch()
     from daemon.commands.drawings import animate_drawing
     from daemon.options.scene_builder import RenderRequest
+    from daemon.options.targets import check_file_to_write
     from pipeline.motion.derived import MotionChoices
 
+    check_file_to_write(timings)
     moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
     request = RenderRequest(
         drawing,
@@ -163,8 +165,10 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
     stopwatch = WallStopwatch()
     from daemon.commands.render import render as do_render
     from daemon.options.scene_builder import RenderRequest
+    from daemon.options.targets import check_file_to_write
     from pipeline.motion.derived import MotionChoices
 
+    check_file_to_write(timings)
     moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
     request = RenderRequest(
         target,
@@ -309,10 +313,10 @@ def health(
 
 @app.command(rich_help_panel=MACHINE)
 def check(torchserve_url: UrlsOption = None, torchserve_key_file: KeyFileOption = None) -> None:
-    """Check this machine's OpenGL contexts, codecs and models. Exit status 1 if it can't render."""
+    """Check this machine's OpenGL contexts, codecs and models. Exit status 1 if it can't animate a drawing."""
     from daemon.commands.machine import check_machine
 
-    text, can_render = check_machine(os.environ, InferenceRequest(None, tuple(torchserve_url or ()), torchserve_key_file))
+    text, can_animate = check_machine(os.environ, InferenceRequest(None, tuple(torchserve_url or ()), torchserve_key_file))
     typer.echo(text)
-    if not can_render:
+    if not can_animate:
         raise typer.Exit(1)

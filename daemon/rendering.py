@@ -32,6 +32,13 @@ class SceneRendering:
         max_rate = HIGHEST_GIF_RATE if output_format is Format.GIF else None
         return scene_clock(self._plan.scene, rate=self._plan.rate, max_rate=max_rate)
 
+    def notes(self, output_format: Format) -> tuple[str, ...]:
+        """How an output differs from what was asked for, as sentences for the user."""
+        asked = self._plan.rate or 1 / self._plan.scene.actors[0].motion.frame_time
+        if output_format is not Format.GIF or asked <= HIGHEST_GIF_RATE:
+            return ()
+        return (f"the GIF has {HIGHEST_GIF_RATE} frames a second, not {float(asked):g}: players show no frame for a shorter time",)
+
     def performances(self, clock: OutputClock) -> list[Performance]:
         """Every actor, meshed and retargeted for the frame times of `clock`."""
         if clock not in self._performances:

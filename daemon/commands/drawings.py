@@ -11,7 +11,7 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest, character_plan
-from daemon.options.targets import check_drawing
+from daemon.options.targets import check_drawing, check_folder_of, check_output
 from pipeline.adapters.reading.image_reader import read_drawing
 from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.files.annotation_files import write_annotations
@@ -50,6 +50,8 @@ def animate_drawing(
         DoodledError: an input, option, model, renderer, codec or disk failed.
     """
     check_drawing(request.target)
+    check_output(request.output, request.format)
+    check_folder_of(keep_annotations)
     with open_predictor(inference, environ) as (predictor, name):
         drawing, figures = find_figures(request.target, predictor, AnnotateOptions(), stopwatch)
     figure = figures[0]
@@ -73,6 +75,7 @@ def annotate_drawing(
         DoodledError: an input, option, model, renderer, codec or disk failed.
     """
     check_drawing(path)
+    check_folder_of(folder)
     with open_predictor(inference, environ) as (predictor, _):
         drawing, figures = find_figures(path, predictor, AnnotateOptions(all_figures=all_figures), stopwatch)
     places = [folder / f"figure_{number}" for number in range(1, len(figures) + 1)] if all_figures else [folder]

@@ -20,7 +20,7 @@ from daemon.spool.events import SpoolEvent, Undelivered, discard_event, retry_ev
 from daemon.spool.instances import is_alive
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
-from daemon.spool.quarantine import FailedDrawing
+from daemon.spool.quarantine import FailedDrawing, NameTaken
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
@@ -119,13 +119,14 @@ def retry_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
     """Move failed drawings back to the inbox, with their sidecars, and let events be delivered again; yields each path or id then.
 
     Raises:
-        OptionError: a name is unknown, and nothing is moved; or, after all others are moved, names are taken in the inbox.
+        OptionError: a name is unknown, and nothing is moved.
+        NameTaken: after all others are moved, names are taken in the inbox.
     """
     return _move_back(layout, _select(layout, selection))
 
 
 def _move_back(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
-    refused: list[OptionError] = []
+    refused: list[NameTaken] = []
     for each in chosen:
         if isinstance(each, SpoolEvent):
             retry_event(layout, each)
@@ -133,12 +134,12 @@ def _move_back(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
             continue
         try:
             place = quarantine.retry(layout, each)
-        except OptionError as error:
+        except NameTaken as error:
             refused.append(error)
         else:
             yield f"{layout.inbox}/{shown_path(place.relative_to(layout.inbox).parts)}"
     if len(refused) > 1:
-        raise OptionError(f"{len(refused)} stay in failed/: {'; '.join(error.summary for error in refused)}", hint=refused[0].hint)
+        raise NameTaken(f"{len(refused)} stay in failed/: {'; '.join(error.summary for error in refused)}", hint=refused[0].hint)
     if refused:
         raise refused[0]
 

@@ -20,7 +20,7 @@ CODECS = {
 
 
 def check_machine(environ: Mapping[str, str], inference: InferenceRequest) -> tuple[str, bool]:
-    """Try contexts, codecs and models; returns what works as text, and whether this machine can render."""
+    """Try contexts, codecs and models; returns what works as text, and whether this machine can animate a drawing."""
     contexts = describe_contexts(environ)
     lines = ["OpenGL contexts, in the order in which they are tried:"]
     for context in contexts:
@@ -28,21 +28,24 @@ def check_machine(environ: Mapping[str, str], inference: InferenceRequest) -> tu
         lines.append(f"  {context.kind}: {state}")
     lines.append("Formats:")
     lines += [f"  {kind}: {_codec_state(kind)}" for kind in CODECS]
-    lines += _model_lines(inference.resolve(environ))
+    model_lines, has_models = _models(inference.resolve(environ))
+    lines += model_lines
     can_render = any(context.available for context in contexts)
     if not can_render:
         lines.append("This machine can't render: it has no OpenGL. On Debian or Ubuntu: apt-get install libegl1 libgl1-mesa-dri libopengl0")
-    return "\n".join(lines), can_render
+    if not has_models:
+        lines.append("This machine can't animate drawings, only character folders: not every model answers")
+    return "\n".join(lines), can_render and has_models
 
 
-def _model_lines(request: InferenceRequest) -> list[str]:
-    """State of the models; a TorchServe gets a tiny prediction request for each."""
+def _models(request: InferenceRequest) -> tuple[list[str], bool]:
+    """State of the models as lines, and whether each works on one server at least; a TorchServe gets a tiny prediction request for each."""
     if request.choice is InferenceChoice.EMBEDDED:
         try:
             with open_predictor(request, {}):
-                return ["Models: embedded, loaded"]
+                return ["Models: embedded, loaded"], True
         except DoodledError as error:
-            return [f"Models: embedded, no: {error}"]
+            return [f"Models: embedded, no: {error}"], False
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
     predictor = TorchServePredictor(torchserve_settings(request))
@@ -56,7 +59,7 @@ def _model_lines(request: InferenceRequest) -> list[str]:
         details += "" if model.batch_size is None else f", batches of {model.batch_size}"
         state = f"answers in {model.duration_s * 1000:.0f} ms{details}" if model.ready else f"no: {model.problem}"
         lines.append(f"  {model.url} {model.model}: {state}")
-    return lines
+    return lines, {each.model for each in models} == {each.model for each in models if each.ready}
 
 
 def _codec_state(kind: Format) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from daemon.commands.options import FacingOption, RetargetOption, UpOption
+from daemon.options.targets import check_file_to_write
 
 app = typer.Typer(
     name="motions",
@@ -26,6 +27,7 @@ def motions(
     """List the motions that can be asked for by name."""
     if context.invoked_subcommand is not None:
         return
+    check_file_to_write(html)
     if html is not None:
         from daemon.commands.motion_page import write_motion_page
 
@@ -48,6 +50,7 @@ def explain(
     facing: FacingOption = None,
 ) -> None:
     """Show where the body is in a motion file, how sure that is, and why. Exit status 1 if it can't be animated."""
+    check_file_to_write(write)
     from daemon.commands import motions as command
     from pipeline.motion.derived import MotionChoices
 

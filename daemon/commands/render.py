@@ -12,6 +12,7 @@ import numpy as np
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import Plan, RenderRequest, build_plan
+from daemon.options.targets import check_file_to_write, check_output
 from daemon.options.values import output_format
 from daemon.rendering import SceneRendering
 from pipeline.adapters.opengl.renderer import GLRenderer
@@ -45,6 +46,8 @@ def render(
     Raises:
         DoodledError: an input, option, renderer, codec or disk failed.
     """
+    check_output(request.output, request.format)
+    check_file_to_write(request.dump)
     with stopwatch.lap("read"):
         plan = build_plan(request, environ, motion_library(environ))
     return render_plan(plan, request, environ, stopwatch, on_frame)
@@ -65,10 +68,11 @@ def render_plan(
             renderer = stack.enter_context(GLRenderer.open(request.context, environ))
         _make_folder(plan.output)
         animation = rendering.write(plan.output, file_format, renderer, on_frame)
-        return RenderResult(animation, renderer.name, plan.notes)
+        return RenderResult(animation, renderer.name, (*plan.notes, *rendering.notes(file_format)))
 
 
 def _make_folder(output: Path) -> None:
+    """Make the folder of a scene file's own output, as AnimatedDrawings does; that of --output must be there."""
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from daemon.options.targets import check_file_to_write
 from pipeline.errors import OptionError, OutputFailed
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def report(  # noqa: PLR0917 - every option of the command is a parameter here
     """Report how long stages took, what failed and why, from the daemon's log."""
     if as_json and html is not None:
         raise OptionError("--json and --html exclude each other", hint="choose one")
+    check_file_to_write(html)
     begin = since_time(since, datetime.now(UTC)) if since else None
     done = _count(_log_files(files, is_journal=journal or journal_file is not None), journal_file, begin)
     if as_json:

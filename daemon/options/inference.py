@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import OptionError
+from pipeline.errors import ModelUnavailable
 from pipeline.ports import Predictor
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def open_predictor(
         is_probe: send each request only once.
         stop: once it is set, requests fail at once.
     Raises:
-        OptionError: the request is contradictory, or this process can't run the models.
+        OptionError: the request is contradictory.
+        ModelUnavailable: this process can't run the models.
     """
     request = request.resolve(environ)
     if request.choice is InferenceChoice.EMBEDDED:
@@ -104,7 +105,7 @@ def _embedded() -> Predictor:
     try:
         from pipeline.adapters.embedded import EmbeddedPredictor
     except ImportError as error:
-        raise OptionError(
+        raise ModelUnavailable(
             f"the models can't run in this process: {error}",
             hint="install onnxruntime, or start TorchServe and name it with --torchserve-url",
         ) from error

@@ -1,12 +1,14 @@
-"""What a command was given instead of what it needs, and which command takes it."""
+"""What a command was given: an input of another kind, and which command takes it; a file to write that can't be written."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from daemon.options.values import output_format
 from pipeline.errors import OptionError
 from pipeline.motion.formats.sources import suffix_by_content
+from pipeline.types import Format
 
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _CHARACTER = "char_cfg.yaml"
@@ -46,6 +48,39 @@ def check_drawing(path: Path) -> None:
         raise OptionError(f"{path} is a folder, expected an image of a drawing", hint=hint)
     if suffix_by_content(_start(path)):
         raise OptionError(f"{path} is a motion, expected an image of a drawing", hint=f"`doodled animate PICTURE --motion {path}` plays it")
+
+
+def check_output(path: Path | None, wanted: Format | None) -> None:
+    """Refuse an output file before the work for it begins, if --output names one.
+
+    Raises:
+        OptionError: its suffix names no format, or another than `wanted`; or as `check_file_to_write`.
+    """
+    if path is None:
+        return
+    check_file_to_write(path)
+    try:
+        named = output_format(path)
+    except OptionError:
+        if wanted is None:
+            raise
+    else:
+        if wanted not in {None, named}:
+            hint = f"leave --format out, or name the file {path.with_suffix(f'.{wanted}').name}"
+            raise OptionError(f"--format {wanted} contradicts --output {path}, which names {named}", hint=hint)
+
+
+def check_file_to_write(path: Path | None) -> None:
+    """Refuse a file that an option names for output, if its folder is missing or it is a folder. Raises OptionError."""
+    if path is not None and _is_folder(path):
+        raise OptionError(f"{path} is a folder, expected a file to write")
+    check_folder_of(path)
+
+
+def check_folder_of(path: Path | None) -> None:
+    """Refuse a file or folder that an option names for output, if the folder that it is in is missing. Raises OptionError."""
+    if path is not None and not _is_folder(path.parent):
+        raise OptionError(f"{path} can't be written: there is no folder {path.parent}", hint="make it first")
 
 
 def _is_folder(path: Path) -> bool:

@@ -28,6 +28,12 @@ OPTIONS_SUFFIX = ".options.json"
 ROOM_BYTES = 20
 
 
+class NameTaken(OptionError):
+    """The inbox has a file of that name: nothing is wrong with the command itself."""
+
+    exit_status = 1
+
+
 @dataclass(frozen=True)
 class FailedDrawing:
     """A drawing in `failed/`.
@@ -161,7 +167,7 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
     """Move a failed drawing and its sidecar back to where it was dropped. Returns its path in the inbox.
 
     Raises:
-        OptionError: the inbox has a file of that name.
+        NameTaken: the inbox has a file of that name.
     """
     folder = [str(part) for part in one.reason.get("folder", ())]
     name, sidecar = str(one.reason.get("name", one.name)), one.reason.get("sidecar")
@@ -172,7 +178,7 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
         taken = next((target for _, target in moves if exists(target, inbox)), None) or _taken_meanwhile(moves, failed, inbox)
         if taken is not None:
             hint = "wait until it is claimed or move it away, then try again"
-            raise OptionError(f"{shown_name(taken)} is already in the inbox", hint=hint)
+            raise NameTaken(f"{shown_name(taken)} is already in the inbox", hint=hint)
         os.fsync(inbox)
     (layout.failed / (one.name + ERROR_SUFFIX)).unlink(missing_ok=True)
     sync_folder(layout.failed)

@@ -210,6 +210,7 @@ class _TaskRun:
         for kind in options.formats:
             path = self._result_folder / f"{len(list(self._result_folder.iterdir())):04d}.{kind}"
             animation = rendering.write(path, kind, renderer)
+            self._notes += rendering.notes(kind)
             with self._syncing(path), self._stopwatch.lap("verify"):
                 verified(animation)
             yield animation

@@ -25,6 +25,12 @@ def test_gif_has_at_most_fifty_frames_a_second() -> None:
     assert rendering.clock(Format.MP4).frame_time == Fraction(1, 100)
 
 
+def test_notes_that_a_gif_has_fewer_frames_than_asked_for() -> None:
+    rendering = SceneRendering(plan("60"), WallStopwatch())
+    assert rendering.notes(Format.GIF) == ("the GIF has 50 frames a second, not 60: players show no frame for a shorter time",)
+    assert rendering.notes(Format.MP4) == SceneRendering(plan("50"), WallStopwatch()).notes(Format.GIF) == ()
+
+
 def test_formats_of_the_same_frame_times_share_their_performances() -> None:
     rendering = SceneRendering(plan("4"), WallStopwatch())
     performances = rendering.performances(rendering.clock(Format.GIF))

@@ -44,7 +44,7 @@ def doodled(*arguments: object, status: int = 0) -> Result:
 
 @gl
 def test_renders_character_and_reports_timings(tmp_path: Path) -> None:
-    output = tmp_path / "new" / "king.gif"
+    output = tmp_path / "king.gif"
     done = doodled("render", KING, *SMALL, "-o", output, "--timings", tmp_path / "times.json", "--show", "rig", "--background", "white")
     assert done.stdout.startswith(f"{output} (32x32, ")
     assert "[Animation breakdown]" in done.stderr
@@ -85,8 +85,11 @@ def test_dumps_first_actor_and_takes_a_mesh(tmp_path: Path) -> None:
     ("options", "reported"),
     [
         (("--mesh", "nothing.npz"), "must be an .npz"),
-        (("--dump", "no/such/folder.npz"), "the dump can't be written"),
-        (("-o", "file/a.gif"), "its folder can't be created"),
+        (("--dump", "no/such/folder.npz"), "there is no folder no/such"),
+        (("--timings", "no/such/times.json"), "there is no folder no/such"),
+        (("-o", "file/a.gif"), "there is no folder file"),
+        (("-o", "nonexist/a.gif"), "there is no folder nonexist"),
+        (("-o", "folder"), "folder is a folder"),
     ],
 )
 def test_names_files_that_can_not_be_read_or_written(
@@ -94,8 +97,10 @@ def test_names_files_that_can_not_be_read_or_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
     with pytest.raises(Exception, match=reported):
         doodled("render", KING, *SMALL, *options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
 @gl
@@ -170,8 +175,11 @@ def test_checks_machine(server: Server, monkeypatch: pytest.MonkeyPatch) -> None
     text = doodled("check").stdout
     assert "Models: embedded, loaded" in text
     assert "  mp4: yes" in text
-    assert "Models: TorchServe" in doodled("check", "--torchserve-url", server.url).stdout
-    assert "drawn_humanoid_detector: no: " in doodled("check", "--torchserve-url", "http://127.0.0.1:9").stdout
+    text = doodled("check", "--torchserve-url", server.url, status=1).stdout  # its canned box is outside of the probe's tiny image
+    assert "drawn_humanoid_pose_estimator: answers in" in text
+    text = doodled("check", "--torchserve-url", "http://127.0.0.1:9", status=1).stdout
+    assert "drawn_humanoid_detector: no: " in text
+    assert "can't animate drawings, only character folders" in text
     monkeypatch.setattr(machine, "describe_contexts", no_context)
     monkeypatch.setitem(machine.CODECS, machine.Format.MP4, ("no_such_codec",))
     text = doodled("check", status=1).stdout
@@ -197,6 +205,18 @@ def test_check_lists_models_with_their_workers(monkeypatch: pytest.MonkeyPatch) 
         "  http://a pose: answers in 12 ms",
         "  http://b pose: no: HTTP 503",
     ]
+
+
+@gl
+@pytest.mark.parametrize(("is_ready", "status"), [((True, True, False), 0), ((True, False, False), 1)])
+def test_check_needs_each_model_on_one_server_at_least(monkeypatch: pytest.MonkeyPatch, is_ready: tuple[bool, ...], status: int) -> None:
+    from pipeline.adapters.torchserve.predictor import TorchServePredictor
+    from pipeline.adapters.torchserve.settings import ModelHealth
+
+    places = (("http://a", "detector"), ("http://a", "pose"), ("http://b", "pose"))
+    models = [ModelHealth(*place, ready=ready, problem="", duration_s=0.1) for place, ready in zip(places, is_ready, strict=True)]
+    monkeypatch.setattr(TorchServePredictor, "health", lambda _: models)
+    doodled("check", "--torchserve-url", "http://a", status=status)
 
 
 def test_check_reports_models_that_can_not_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +299,7 @@ def test_shows_progress_on_terminals_only(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (OptionError("that makes no sense"), 1, "doodled: that makes no sense"),
+        (OptionError("that makes no sense"), 2, "doodled: that makes no sense"),
         (RenderUnavailable({"egl-device": "no card"}), 75, "doodled: "),
         (
             ConfigError("doodled.toml", ["jobs.workers: too many", "log.to: unknown"]),
