@@ -28,8 +28,14 @@ class EditorPage:
         busy = f"{PAGE}.preview.isRendering || {PAGE}.stage.isBusy || {PAGE}.isSaving"
         until(lambda: self.browser.value(f"Boolean({PAGE}?.figure?.history) && !({busy})"), PATIENCE_S)
 
+    def click(self, expression: str) -> None:
+        """Scroll to an element and click on it."""
+        self.browser.value(f"{expression}.scrollIntoViewIfNeeded()")
+        self.browser.click(expression)
+
     def choose(self, tool: str) -> None:
-        self.browser.click(f"document.querySelector('#tools input[value={tool}]')")
+        self.click(f"document.querySelector('#tools input[value={tool}]')")
+        self.browser.value("document.getElementById('stage').scrollIntoViewIfNeeded()")
         self.rest()
 
     def on_screen(self, place: Place) -> Place:
@@ -72,7 +78,7 @@ class EditorPage:
 
     def accept(self) -> str:
         """Save, or animate again; what the page says then."""
-        self.browser.click("document.getElementById('accept')")
+        self.click("document.getElementById('accept')")
         until(lambda: not self.value("isSaving") and self.message() != "", PATIENCE_S)
         self.rest()
         return self.message()

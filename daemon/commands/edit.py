@@ -26,8 +26,7 @@ from daemon.web.editor.provider import EditableDrawing, Purpose
 from daemon.web.editor.tasks import EditorTasks
 from daemon.web.serve import address, listen, serve
 from pipeline.errors import OptionError
-from pipeline.files.annotation_files import DRAWING_NAME
-from pipeline.files.character_names import CONFIG_NAME
+from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME
 
 
 @dataclass(frozen=True)

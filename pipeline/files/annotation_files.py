@@ -14,6 +14,7 @@ import yaml
 
 from pipeline.errors import OutputFailed
 from pipeline.files.character_files import write_character
+from pipeline.files.character_names import BOX_NAME, DRAWING_NAME
 from pipeline.files.picture_files import write_png
 from pipeline.files.yaml_files import Section, raise_problems, yaml_mapping
 from pipeline.types import AnnotatedFigure, Box, Bytes, Character, Drawing, turn_back
@@ -23,7 +24,6 @@ JOINT_RGB = (230, 40, 40)
 OUTLINE_RGB = (40, 170, 70)
 ENOUGH_FOR_LABELS_PX = 700
 OVERLAY_NAME = "joint_overlay.png"
-DRAWING_NAME, BOX_NAME = "image.png", "bounding_box.yaml"
 EDGES = ("left", "top", "right", "bottom")
 
 

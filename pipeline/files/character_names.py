@@ -1,4 +1,4 @@
-"""Names of the files in a character folder, apart from `character_files`, whose imports (OpenCV, Pillow, YAML) take longer."""
+"""File names in character and annotation folders, apart from `character_files`, whose imports (OpenCV, Pillow, YAML) take longer."""
 
 from __future__ import annotations
 
@@ -8,3 +8,6 @@ CONFIG_NAME: Final = "char_cfg.yaml"
 LAYERS_NAME: Final = "layers.png"
 MASK_NAME: Final = "mask.png"
 TEXTURE_NAME: Final = "texture.png"
+DRAWING_NAME: Final = "image.png"
+BOX_NAME: Final = "bounding_box.yaml"
+"""Of the drawing that a figure was cut out of, and of the box in it; only in annotation folders."""

@@ -150,7 +150,7 @@ def test_cuts_an_arm_from_the_body(king: Path, size: tuple[int, int]) -> None:
         labels = read_character(king).layer_labels
         assert labels is not None
         assert set(np.unique(labels)) == {LayerLabel.NONE, LayerLabel.BODY, LayerLabel.LEFT_ARM}
-        page.browser.click("document.querySelector('#apart button')")
+        page.click("document.querySelector('#apart button')")
         page.rest()
         assert not page.value(f"state.labels.includes({int(LayerLabel.LEFT_ARM)})")
 
@@ -255,7 +255,7 @@ def test_swaps_sides_and_marks_joints_outside_the_figure(king: Path) -> None:
     before = joints(king)
     with opened(king) as (_, page):
         assert page.browser.value("document.querySelectorAll('.off').length") == 0
-        page.browser.click("document.getElementById('swap')")
+        page.click("document.getElementById('swap')")
         page.rest()
         assert [list(page.joint(f"{side}_hand")) for side in ("left", "right")] == [before["right_hand"], before["left_hand"]]
         page.drag(page.joint("left_hand"), (-40, -40))

@@ -15,10 +15,10 @@ from daemon.web.editor.edits import BoxEdges, Edit, FigurePlace
 from daemon.web.editor.runs import labels_of_runs, mask_of_runs
 from pipeline.annotate import annotated_box, crop_pixels
 from pipeline.errors import CharacterError, FileProblems, OptionError
-from pipeline.files.annotation_files import BOX_NAME, read_box
+from pipeline.files.annotation_files import read_box
 from pipeline.files.character_configs import CharacterConfig, read_character_config
 from pipeline.files.character_files import assembled_character, character_config
-from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.files.layer_files import has_edited_layers, read_layer_labels
 from pipeline.files.picture_files import read_mask, read_rgba
 from pipeline.ports import Predictor, Stopwatch
@@ -185,10 +185,10 @@ def edited(figure: EditableFigure | None, edit: Edit, drawing: Drawing | None, *
     else:  # derived layers are valid for the joints that they were derived from
         is_valid = figure.has_own_layers or np.array_equal(config.locations, figure.config.locations)
         labels, has_own_layers = (figure.labels, figure.has_own_layers) if is_valid else (None, False)
-    return replace(figure, mask=mask, config=config, labels=_fitted(labels, mask), has_own_layers=has_own_layers)
+    return replace(figure, mask=mask, config=config, labels=fitted_labels(labels, mask), has_own_layers=has_own_layers)
 
 
-def _fitted(labels: Bytes | None, mask: Bools) -> Bytes | None:
+def fitted_labels(labels: Bytes | None, mask: Bools) -> Bytes | None:
     """The labels inside a mask; pixels of it that have none take the nearest."""
     if labels is None or not (labels > LayerLabel.NONE).any():
         return None

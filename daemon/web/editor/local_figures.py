@@ -11,8 +11,7 @@ from daemon.files.filenames import printable
 from daemon.web.editor.edits import Edit, FigurePlace
 from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
-from pipeline.files.annotation_files import DRAWING_NAME
-from pipeline.files.character_names import CONFIG_NAME
+from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME
 
 KEY: Final = "figure"
 """Key of the only drawing."""

@@ -14,7 +14,7 @@ import resource
 import signal
 from concurrent.futures import TimeoutError as DeadlineError
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pebble import ProcessExpired, ProcessPool
@@ -58,7 +58,7 @@ class EditorProcess:
     """Runs methods of `EditorTasks` in a child process. All methods are called on one event loop."""
 
     def __init__(self, settings: EditorSettings) -> None:
-        self._settings = settings
+        self._settings = replace(settings, environ=dict(settings.environ))  # os.environ can't be sent to a process
         self._pool: ProcessPool | None = None
         self._waiting = 0
         self._idle: asyncio.TimerHandle | None = None

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from daemon.web.editor.edits import Edit
-from daemon.web.editor.figures import EditableFigure
+from daemon.web.editor.figures import EditableFigure, fitted_labels
 from pipeline.errors import DoodledError, OutputFailed
-from pipeline.files.annotation_files import BOX_NAME, DRAWING_NAME, OVERLAY_NAME, joint_overlay, write_box
+from pipeline.files.annotation_files import OVERLAY_NAME, joint_overlay, write_box
 from pipeline.files.character_configs import edited_config, read_character_config
 from pipeline.files.character_files import read_character, write_character
-from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.files.layer_files import write_layer_labels
 from pipeline.files.picture_files import read_mask, write_png
 from pipeline.pose.limb_labels import derived_labels
@@ -139,8 +139,11 @@ def _derive_layers(layers: Path, character: Character) -> None:
     if labels is None:
         layers.unlink()
         return
-    with _replacing(layers, like=layers) as draft:
-        write_layer_labels(draft, turned_pixels(labels, turn_back(config.turn)), read_mask(layers.parent / MASK_NAME), config)
+    mask = read_mask(layers.parent / MASK_NAME)
+    fitted = fitted_labels(turned_pixels(labels, turn_back(config.turn)), mask)  # pieces without a joint, too
+    if fitted is not None:
+        with _replacing(layers, like=layers) as draft:
+            write_layer_labels(draft, fitted, mask, config)
 
 
 @contextmanager

@@ -28,8 +28,7 @@ from daemon.web.editor.edits import Edit, FigurePlace
 from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
 from pipeline.errors import DecodeError, OptionError
-from pipeline.files.annotation_files import DRAWING_NAME
-from pipeline.files.character_names import CONFIG_NAME
+from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME
 
 DEFAULT_MOTION: Final = "wave"
 MOST_FIGURES: Final = 100

@@ -35,8 +35,8 @@ from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
 from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import NoFigureFound, OptionError
-from pipeline.files.annotation_files import BOX_NAME, DRAWING_NAME, write_annotations
-from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.annotation_files import write_annotations
+from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.ports import Predictor
 from pipeline.types import Drawing
