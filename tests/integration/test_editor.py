@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from PIL import Image
 from spool_oracle import ROOT
 from waiting import until
 
+from daemon.web.editor.preview import RATE, SIZE
 from pipeline.files.annotation_files import read_box
 from pipeline.files.character_files import read_character
 from pipeline.types import LayerLabel
@@ -276,6 +278,20 @@ def test_saves_only_moved_joints(king: Path) -> None:
         assert page.accept() == "Saved."
     after = joints(king)
     assert (after["left_knee"], after["right_hand"]) == ([254.25, 420.5], [-40, 264])
+
+
+def test_preview_equals_rendered_file(king: Path, tmp_path: Path) -> None:
+    """Byte for byte the file of `doodled render` with the same options."""
+    output = tmp_path / "king.gif"
+    options = ["--motion", "dab", "--size", str(SIZE), "--fps", str(RATE), "-o", str(output)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "daemon", "render", str(king), *options], env=environ, check=True, capture_output=True)
+    with opened(king, DESKTOP, "--motion", "dab") as (_, page):
+        sent = "{ method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ edit: {}, motion: 'dab' }) }"
+        gif = page.browser.value(
+            f"fetch(location.pathname + '/0/preview', {sent}).then((answer) => answer.json()).then(({{ gif }}) => gif)"
+        )
+        assert base64.b64decode(gif) == output.read_bytes()
 
 
 def test_still_for_those_who_prefer_it(king: Path) -> None:
