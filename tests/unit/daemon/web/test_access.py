@@ -343,7 +343,7 @@ def test_body_is_counted_and_disconnect_is_awaited() -> None:
 # --- headers and texts -----------------------------------------------------------------------------------------------------
 
 
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*1111117}}"
 
 
 def test_hostile_texts_are_shown_as_text(spool: WebSpool) -> None:
@@ -360,8 +360,8 @@ def test_hostile_texts_are_shown_as_text(spool: WebSpool) -> None:
         for path in [*paths, *(f"/drawings/{each}" for each in ids)]:
             answer = client.get(path)
             assert answer.status_code == 200, path
-            for tag in ("<script>alert", "<img src=x", "<b>bold", "49"):
-                assert tag not in answer.text.replace("x49", ""), (path, tag)
+            for tag in ("<script>alert", "<img src=x", "<b>bold", "7777819"):
+                assert tag not in answer.text, (path, tag)
         assert "&lt;script&gt;" in client.get(f"/drawings/{failed}").text
     assert waiting.exists()
 
