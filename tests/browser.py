@@ -18,6 +18,9 @@ from waiting import PATIENCE_S, until
 
 TOLD, TELLS = 3, 4
 """The descriptors at which Chromium is told, and answers."""
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "Escape": (27, "")}
+"""Keys that do something by themselves: their codes and texts."""
+
 QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 
@@ -109,8 +112,24 @@ class Browser:
 
     def press(self, key: str, *, control: bool = False, shift: bool = False) -> None:
         """Press and release a key."""
+        code, text = KEYS.get(key, (0, ""))
         for kind in ("keyDown", "keyUp"):
-            self.ask("Input.dispatchKeyEvent", type=kind, key=key, modifiers=2 * control + 8 * shift)
+            more = {"windowsVirtualKeyCode": code} | ({"text": text} if text and kind == "keyDown" else {}) if code else {}
+            self.ask("Input.dispatchKeyEvent", type=kind, key=key, modifiers=2 * control + 8 * shift, **more)
+
+    def choose_files(self, selector: str, *paths: Path) -> None:
+        """Choose files as with the dialog of a file input."""
+        document = self.ask("DOM.getDocument")["root"]["nodeId"]
+        node = self.ask("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+        self.ask("DOM.setFileInputFiles", nodeId=node, files=list(map(str, paths)))
+
+    def screen(self, width: int, height: int, *, is_phone: bool = False, **features: str) -> None:
+        """The size of the screen, and what its user prefers, such as prefers_color_scheme="dark"."""
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=is_phone)
+        self.ask("Emulation.setTouchEmulationEnabled", enabled=is_phone)
+        self.ask(
+            "Emulation.setEmulatedMedia", features=[{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
+        )
 
     def picture(self, path: Path) -> None:
         """What is to be seen, as a PNG."""

@@ -1,0 +1,49 @@
+"""axe-core, which looks for faults of pages that keep people out; from npm, for tests only."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.browser import Browser
+
+VERSION = "4"
+SERIOUS = {"serious", "critical"}
+
+
+@cache
+def axe_script() -> str:
+    """The script of axe-core. Skips where npm or its registry is missing."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("needs npm: apt-get install npm")
+    folder = Path(mkdtemp())
+    try:
+        done = subprocess.run(
+            [npm, "pack", "--silent", f"axe-core@{VERSION}"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        )
+        archives = sorted(folder.glob("axe-core-*.tgz"))
+        if done.returncode or not archives:
+            pytest.skip(f"npm can't fetch axe-core: {done.stderr.strip()[-200:]}")
+        shutil.unpack_archive(archives[-1], folder, filter="data")
+        return (folder / "package" / "axe.min.js").read_text()
+    finally:
+        shutil.rmtree(folder)
+
+
+def faults(page: Browser) -> list[dict[str, Any]]:
+    """The serious faults of a page: what rule, and which elements."""
+    page.value(f"(() => {{ {axe_script()} }})() || 1")
+    found = page.value("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
+    return [
+        {"rule": each["id"], "help": each["help"], "elements": [node["html"][:200] for node in each["nodes"]][:5]}
+        for each in found
+        if each["impact"] in SERIOUS
+    ]

@@ -1,0 +1,196 @@
+"""The pages in Chromium, as a person uses them: on a phone and a desktop, by keyboard, dark, still, enlarged; and what axe-core finds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import Browser, browser
+from served_web import ROOT, served_web
+from waiting import until
+from web_spool import WebSpool
+
+from tests.integration.axe import faults
+
+pytestmark = pytest.mark.gl
+
+SMALL = {"DOODLED_ANIMATION_SIZE": "96x96", "DOODLED_ANIMATION_FPS": "5", "DOODLED_JOBS_WORKERS": "1", "DOODLED_STORAGE_RESERVE_MB": "0"}
+PHOTOGRAPH = ROOT / "etc" / "drawings" / "mouse_monster.jpg"
+SCREENS = {"phone": (390, 844, True), "desktop": (1280, 800, False)}
+BIG = "<b>big</b>"
+
+
+@pytest.fixture(scope="module")
+def spool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSpool]:
+    """A spool with a running daemon, a published drawing, and failed ones."""
+    spool = WebSpool(tmp_path_factory.mktemp("pages"))
+    for number in range(60):
+        spool.publish(f"older{number}.png", at_s=1_750_000_000 + number)
+    for name in ("first.png", "second.png", BIG.replace("/", "_") + ".png"):
+        spool.fail(name, message=f"no figure was found {BIG}")
+    environ = {**os.environ, **SMALL, "PYTHONPATH": str(ROOT), "DOODLED_ROOT": str(spool.layout.root), "DOODLED_LOG_FORMAT": "json"}
+    log = (spool.layout.root / "log").open("wb")
+    with log, subprocess.Popen([sys.executable, "-m", "daemon", "run"], env=environ, stdout=log) as daemon:
+        try:
+            until(lambda: any(spool.layout.status.glob("*.json")))
+            yield spool
+        finally:
+            daemon.terminate()
+            daemon.wait(60)
+
+
+@pytest.fixture(scope="module")
+def site(spool: WebSpool) -> Iterator[str]:
+    with served_web(spool.layout.root, SMALL) as url:
+        yield url
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Browser]:
+    with browser(tmp_path / "profile") as page:
+        page.screen(1280, 800)
+        yield page
+
+
+def text(page: Browser) -> str:
+    return str(page.value("document.getElementById('main').innerText"))
+
+
+def overflows(page: Browser) -> bool:
+    """Whether a page has to be scrolled sideways."""
+    return bool(page.value("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_drops_photograph_and_sees_it_done(site: str, page: Browser, screen: str) -> None:
+    width, height, is_phone = SCREENS[screen]
+    page.screen(width, height, is_phone=is_phone)
+    page.go(f"{site}/")
+    assert page.value("document.getElementById('send').disabled")
+    assert page.value("getComputedStyle(document.querySelector('.camera')).display !== 'none'") == is_phone
+    page.choose_files("#files", PHOTOGRAPH)
+    until(lambda: "mouse_monster.jpg" in text(page))
+    page.value("document.querySelector('[value=dab]').click()")
+    page.value("document.getElementById('send').scrollIntoView({block: 'center'})")
+    page.click("document.getElementById('send')")
+    until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+    assert page.value("document.getElementById('announcer').textContent") == "mouse_monster.jpg is animated"
+    page.go(str(page.value("document.querySelector('.upload a').href")))
+    until(lambda: page.value("[...document.querySelectorAll('.stage img')].every((image) => image.naturalWidth === 96)"))
+    assert {"Wave", "Dab"} <= set(text(page).splitlines())
+    until(lambda: page.value("document.querySelector('.original img').naturalWidth") > 100)
+    assert not overflows(page)
+    assert [each for each in page.complaints if '"EventSource"' not in each] == []  # a stream ends when its page is left
+
+
+def test_refused_file_says_why(site: str, page: Browser, tmp_path: Path) -> None:
+    (tmp_path / "words.png").write_text("just words")
+    (tmp_path / "empty.png").touch()
+    page.go(f"{site}/")
+    page.choose_files("#files", tmp_path / "words.png", tmp_path / "empty.png")
+    until(lambda: "the file is empty" in text(page))
+    page.click("document.getElementById('send')")
+    until(lambda: "the file is text: expected a picture" in text(page))
+    assert page.value("document.querySelectorAll('.upload.failed').length") == 2
+
+
+def test_finds_a_motion(site: str, page: Browser) -> None:
+    page.go(f"{site}/")
+    page.value("document.getElementById('filter').value = 'air gui'")
+    page.value("document.getElementById('filter').dispatchEvent(new Event('input'))")
+    assert page.value(
+        "[...document.querySelectorAll('#motions li')].filter((item) => item.checkVisibility()).map((item) => item.innerText.trim())"
+    ) == ["Air guitar"]
+    drawn = (
+        "[...document.querySelector('[data-motion=air_guitar]').getContext('2d').getImageData(0, 0, 200, 200).data].some((value) => value)"
+    )
+    until(lambda: page.value(drawn))
+
+
+def test_gallery_loads_more_on_scrolling(site: str, page: Browser) -> None:
+    page.go(f"{site}/gallery")
+    count = "document.querySelectorAll('.result').length"
+    before = page.value(count)
+    assert before >= 24
+    until(lambda: page.value(f"(window.scrollTo(0, document.body.scrollHeight), {count})") >= 60)
+
+
+def press_until(page: Browser, question: str, key: str = "Tab") -> None:
+    """Press a key until a question about the focused element is true."""
+    for _ in range(80):
+        if page.value(f"((element) => {question})(document.activeElement)"):
+            return
+        page.press(key)
+    raise AssertionError(question)
+
+
+def test_keyboard_alone_discards_a_failure(site: str, spool: WebSpool, page: Browser) -> None:
+    page.go(f"{site}/watch")
+    page.press("Tab")
+    assert page.value("document.activeElement.textContent") == "Skip to the content"
+    press_until(page, "element.textContent.startsWith('Discard') && element.closest('li').innerText.includes('first.png')")
+    page.press("Enter")
+    assert page.value("document.getElementById('confirm').open")
+    assert page.value("document.activeElement.value") == "no"
+    page.press("Escape")
+    assert (spool.layout.failed / "first.png").exists()
+    press_until(page, "element.textContent.startsWith('Discard') && element.closest('li').innerText.includes('first.png')")
+    page.press("Enter")
+    press_until(page, "element.value === 'yes'")
+    page.press("Enter")
+    until(lambda: not (spool.layout.failed / "first.png").exists())
+    until(lambda: page.value("document.readyState") == "complete" and "first.png" not in text(page))
+
+
+def test_keyboard_alone_tries_again(site: str, spool: WebSpool, page: Browser) -> None:
+    page.go(f"{site}/watch")
+    press_until(page, "element.textContent.startsWith('Try again') && element.closest('li').innerText.includes('second.png')")
+    page.press("Enter")  # it is no image, and fails again
+    report = spool.layout.failed / "second.png.error.json"
+    until(lambda: report.exists() and '"unsupported"' in report.read_text())
+    until(lambda: "Drop a picture of the drawing" in text(page))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/watch", "/gallery", "/sign-in", "/nothing", "done", "failed"])
+def test_axe_finds_no_serious_fault(site: str, spool: WebSpool, page: Browser, path: str, scheme: str) -> None:
+    if path in {"done", "failed"}:
+        path = f"/drawings/{next(iter(sorted(job_of(spool, path))))}"
+    page.screen(390, 844, is_phone=True, prefers_color_scheme=scheme)
+    page.go(f"{site}{path}")
+    assert faults(page) == []
+
+
+def job_of(spool: WebSpool, state: str) -> list[str]:
+    import json
+
+    files = spool.layout.outbox.glob("older1.json") if state == "done" else spool.layout.failed.glob("*.error.json")
+    return [json.loads(path.read_text())["job_id"] for path in files]
+
+
+@pytest.mark.parametrize("path", ["/", "/watch", "/gallery", "/sign-in"])
+def test_nothing_is_cut_off_when_enlarged(site: str, page: Browser, path: str) -> None:
+    for width in (640, 320):  # a desktop at 200 and 400 %
+        page.screen(width, 400)
+        page.go(f"{site}{path}")
+        assert not overflows(page), width
+
+
+def test_reduced_motion_shows_stills(site: str, page: Browser) -> None:
+    page.screen(1280, 800, prefers_reduced_motion="reduce")
+    page.go(f"{site}/gallery")
+    until(lambda: str(page.value("document.querySelector('.stage img').currentSrc")).endswith("/thumbnail"))
+    assert page.value("document.getElementById('stillness').textContent") == "Play animations"
+    page.value("document.getElementById('stillness').click()")
+    until(lambda: ".gif" in str(page.value("document.querySelector('.stage img').currentSrc")))
+
+
+def test_hostile_texts_run_nothing(site: str, page: Browser) -> None:
+    page.go(f"{site}/watch")
+    assert page.value("document.querySelector('#main b:not(.counts b)')") is None
+    assert BIG in text(page)
+    assert [each for each in page.complaints if '"EventSource"' not in each] == []
