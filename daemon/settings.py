@@ -30,8 +30,13 @@ SYSTEM_FILE: Final = Path("/etc/doodled/doodled.toml")
 JOURNAL_SOCKET: Final = Path("/run/systemd/journal/socket")
 _PREFIX: Final = "DOODLED_"
 _T = TypeVar("_T")
-_RETIRED: Final = {"gallery": "is gone, remove it: the gallery is a page of `doodled web`, which needs no setting"}
-"""Sections of earlier versions, and what to do about each."""
+_SERVED_BY_WEB: Final = "is gone, remove it: `doodled web` serves /metrics, with those of the daemon if [metrics] textfile is set"
+_RETIRED: Final = {
+    "gallery": "is gone, remove it: the gallery is a page of `doodled web`, which needs no setting",
+    "metrics.port": _SERVED_BY_WEB,
+    "metrics.host": _SERVED_BY_WEB,
+}
+"""Sections and keys of earlier versions, and what to do about each."""
 
 _OTHERS: Final = frozenset({"DOODLED_ROOT", "DOODLED_CONFIG", "DOODLED_TORCHSERVE_PYTHON"})
 """Variables that override no key of a section. DOODLED_TORCHSERVE_PYTHON is the interpreter with which tests start a TorchServe."""
@@ -195,10 +200,8 @@ class LogSettings(_Section):
 
 
 class MetricsSettings(_Section):
-    """Metrics for Prometheus, off unless a port or a file is set."""
+    """Metrics for Prometheus, off unless a file is set."""
 
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
-    host: IPvAnyAddress = IPv4Address("127.0.0.1")
     textfile: Path | None = None
     textfile_s: _Seconds = 15.0
 
@@ -286,7 +289,7 @@ class LoadedSettings:
     ignored: tuple[str, ...]
 
 
-_SECTIONS: Final = {name for name in Settings.model_fields if name != "root"} | _RETIRED.keys()
+_SECTIONS: Final = {name for name in Settings.model_fields if name != "root"} | {"gallery"}
 
 
 def read_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -375,6 +378,8 @@ def _problem(entry: Mapping[str, Any], overridden: Mapping[str, str]) -> str:
     section, *rest = (part for part in entry["loc"] if isinstance(part, str))
     if section in _RETIRED:
         return f"[{section}] {_RETIRED[section]}"
+    if rest and f"{section}.{rest[0]}" in _RETIRED:
+        return f"[{section}] {rest[0]} {_RETIRED[f'{section}.{rest[0]}']}"
     kind = Settings.model_fields[section].annotation if rest else Settings
     known = getattr(kind, "model_fields", {})
     name = f"[{section}] {rest[0]}" if rest else section if section == "root" else f"[{section}]"

@@ -172,12 +172,12 @@ def _hint(flags: SignalFlags, wakeup: Wakeup) -> None:
 
 
 def _metrics(settings: Settings, components: Components) -> Observer | None:
-    """The exporters of metrics, if the settings ask for any; their library is loaded only then."""
-    if not settings.metrics.port and settings.metrics.textfile is None:
+    """The metrics file, if the settings ask for one; its library is loaded only then."""
+    if settings.metrics.textfile is None:
         return None
-    from daemon.metrics.exporters import Exporters
+    from daemon.metrics.textfile import MetricsFile
 
-    return Exporters(settings.metrics, components.log, lambda: components.housekeeping.health)
+    return MetricsFile(settings.metrics.textfile, settings.metrics.textfile_s, components.log, lambda: components.housekeeping.health)
 
 
 def _hooked(settings: Settings) -> frozenset[EventKind]:

@@ -111,7 +111,8 @@ def test_refuses_bad_addresses_at_the_start_without_repeating_secrets(url: str) 
         ("ANIMATION_MOTIONS", "moonwlak", "must be names from `doodled motions`"),
         ("ANIMATION_FPS", "241", "must be a number above 0 and up to 240"),
         ("TORCHSERVE_IMAGE_ENCODING", "bmp", "must be one of 'ppm', 'png' or 'jpeg'"),
-        ("METRICS_HOST", "here", "must be an IP address"),
+        ("WEB_HOST", "here", "must be an IP address"),
+        ("WEB_PATH", "doodled", "must match"),
         ("LOG_LEVEL", "loud", "must be one of 'debug', 'info', 'warning' or 'error'"),
     ],
 )
@@ -120,6 +121,12 @@ def test_problems_say_what_is_expected_and_found(variable: str, value: str, said
         read_settings(None, {f"DOODLED_{variable}": value})
     assert refused.value.problems[0].startswith(f"DOODLED_{variable} {said}")
     assert value in refused.value.problems[0]
+
+
+@pytest.mark.parametrize("text", ["[gallery]\nenabled = true", "[metrics]\nport = 9464", '[metrics]\nhost = "127.0.0.1"'])
+def test_settings_of_earlier_versions_name_their_successor(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"is gone, remove it: .*doodled web"):
+        read_settings(written(tmp_path, text), {})
 
 
 def test_options_of_a_job_are_parsed_once() -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
-import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
@@ -21,11 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from daemon.log.events import Event
 from daemon.log.factory import json_log
 from daemon.log.health_snapshot import HealthSnapshot
-from daemon.metrics import exporters
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
-from daemon.metrics.exporters import MAX_CONNECTIONS, Exporters
+from daemon.metrics.textfile import MetricsFile
 from daemon.policy.failures import ErrorType
-from daemon.settings import MetricsSettings
 from daemon.worker.resources import ANSWERED
 from pipeline.adapters.torchserve.failures import FailureKind
 
@@ -111,13 +106,7 @@ def test_outcomes_match_those_of_the_client() -> None:
     assert values(counted)["doodled_inference_attempts_total", OTHER] == 1
 
 
-# --- exporters ---------------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
+# --- the file ------------------------------------------------------------------------------------------------------------
 
 
 class RecordedLog:
@@ -143,8 +132,8 @@ class RecordedLog:
 
 
 @contextmanager
-def running(recorded: RecordedLog, **settings: Any) -> Iterator[None]:
-    opened = Exporters(MetricsSettings(**settings), recorded.log, lambda: HEALTH)
+def running(recorded: RecordedLog, path: Path, interval_s: float) -> Iterator[None]:
+    opened = MetricsFile(path, interval_s, recorded.log, lambda: HEALTH)
     opened.start()
     try:
         yield
@@ -152,68 +141,9 @@ def running(recorded: RecordedLog, **settings: Any) -> Iterator[None]:
         opened.stop()
 
 
-def fetched(port: int, path: str = "/metrics", accept: str = "") -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
-    try:
-        connection.request("GET", path, headers={"Accept": accept} if accept else {})
-        answer = connection.getresponse()
-        return answer.status, answer.getheader("Content-Type", ""), answer.read().decode()
-    finally:
-        connection.close()
-
-
-def test_endpoint_serves_both_formats_at_one_path() -> None:
-    recorded, port = RecordedLog(), free_port()
-    with running(recorded, port=port):
-        assert recorded.wait_for(Event.METRICS_READY)["where"] == f"http://127.0.0.1:{port}/metrics"
-        recorded.log.emit(Event.JOB_DONE, outputs=[])
-        status, kind, text = fetched(port)
-        assert (status, kind.partition(";")[0]) == (200, "text/plain")
-        assert 'doodled_jobs_total{error_type="",outcome="success"} 1.0' in text
-        assert fetched(port, accept="application/openmetrics-text")[2].endswith("# EOF\n")
-        assert fetched(port, "/etc/passwd")[0] == 404
-    with pytest.raises(OSError, match="refused"):
-        fetched(port)
-
-
-def test_endpoint_closes_idle_and_surplus_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporters._Handler, "timeout", 0.5)
-    recorded, port = RecordedLog(), free_port()
-    with running(recorded, port=port), ExitStack() as stack:
-        recorded.wait_for(Event.METRICS_READY)
-        idle = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(MAX_CONNECTIONS + 3)]
-        for connection in idle:
-            connection.settimeout(DEADLINE_S)
-            assert connection.recv(1) == b""
-        assert fetched(port)[0] == 200
-
-
-def test_taken_port_is_logged_once_and_retried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporters, "RETRY_S", 0.05)
-    recorded = RecordedLog()
-    with ExitStack() as stack:
-        taken = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        port = taken.getsockname()[1]
-        stack.enter_context(running(recorded, port=port))
-        trouble = recorded.wait_for(Event.METRICS_UNAVAILABLE)
-        assert (trouble["level"], trouble["exporter"], trouble["reason"]) == ("warning", "http", "Address already in use")
-        assert str(port) in trouble["where"]
-        taken.close()
-        recorded.wait_for(Event.METRICS_READY)
-        assert fetched(port)[0] == 200
-    assert [record["event"] for record in recorded.records] == ["metrics.unavailable", "metrics.ready"]
-
-
-def test_stops_at_once_while_the_port_is_taken() -> None:
-    recorded = RecordedLog()
-    with socket.create_server(("127.0.0.1", 0)) as taken, running(recorded, port=taken.getsockname()[1]):
-        recorded.wait_for(Event.METRICS_UNAVAILABLE)
-    assert not [thread for thread in threading.enumerate() if thread.name == "metrics http"]
-
-
 def test_textfile_is_readable_for_others_and_written_at_the_end(tmp_path: Path) -> None:
     recorded, path = RecordedLog(), tmp_path / "doodled.prom"
-    with running(recorded, textfile=path, textfile_s=1000.0):
+    with running(recorded, path, 1000.0):
         recorded.wait_for(Event.METRICS_READY)
         recorded.log.emit(Event.JOB_DONE, outputs=[])
     assert 'doodled_jobs_total{error_type="",outcome="success"} 1.0' in path.read_text()
@@ -223,7 +153,7 @@ def test_textfile_is_readable_for_others_and_written_at_the_end(tmp_path: Path) 
 
 def test_missing_folder_is_logged_once_and_retried(tmp_path: Path) -> None:
     recorded, path = RecordedLog(), tmp_path / "later" / "doodled.prom"
-    with running(recorded, textfile=path, textfile_s=0.02):
+    with running(recorded, path, 0.02):
         assert recorded.wait_for(Event.METRICS_UNAVAILABLE)["reason"] == "No such file or directory"
         path.parent.mkdir()
         recorded.wait_for(Event.METRICS_READY)

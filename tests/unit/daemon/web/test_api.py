@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from web_spool import WebSpool, image_bytes
+
+from daemon.web.app import create_app
+from daemon.web.intake import Intake
 
 PNG = image_bytes()
 
@@ -201,11 +206,6 @@ def test_full_disk_answers_503(client: TestClient, spool: WebSpool, monkeypatch:
 def test_little_space_answers_503(spool: WebSpool) -> None:
     site = spool.site()
     storage = site.settings.storage.model_copy(update={"reserve_mb": 1 << 40})
-    from dataclasses import replace
-
-    from daemon.web.app import create_app
-    from daemon.web.intake import Intake
-
     settings = site.settings.model_copy(update={"storage": storage})
     site = replace(site, settings=settings, intake=Intake(spool.layout, settings, site.index, ["wave"]))
     with spool.client(create_app(site)) as client:
@@ -453,6 +453,21 @@ def test_motions_can_be_seen_moving(client: TestClient) -> None:
     assert all(0 <= value <= preview["side"] for value in preview["frames"][0])
     assert max(max(bone) for bone in preview["bones"]) * 2 < len(preview["frames"][0])
     assert client.get("/v1/motions/nothing/preview").status_code == 404
+
+
+def test_metrics_are_documented_and_contain_those_of_the_daemon(spool: WebSpool, tmp_path: Path) -> None:
+    file = tmp_path / "doodled.prom"
+    file.write_text("doodled_workers 4.0\n")
+    site = spool.site()
+    metrics = site.settings.metrics.model_copy(update={"textfile": file})
+    with spool.client(create_app(replace(site, settings=site.settings.model_copy(update={"metrics": metrics})))) as client:
+        text = client.get("/metrics").text
+        assert "doodled_workers 4.0" in text
+        families = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
+        page = (Path(__file__).parents[4] / "etc" / "doc" / "metrics.md").read_text()
+        assert families == set(re.findall(r"`(doodled_web_\w+)`", page))
+        file.unlink()
+        assert client.get("/metrics").status_code == 200
 
 
 def test_health_and_metrics(spool: WebSpool) -> None:
