@@ -274,7 +274,9 @@ def run(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", metavar="FILE", help="Settings file (default: DOODLED_CONFIG, else /etc/doodled/doodled.toml if it exists)."
+            "--config",
+            metavar="FILE",
+            help="Settings file. Default: DOODLED_CONFIG, else ~/.config/doodled/doodled.toml, else /etc/doodled/doodled.toml.",
         ),
     ] = None,
     drain: Annotated[bool, typer.Option("--drain", help="Exit once every drawing in the inbox is done.")] = False,  # noqa: FBT002

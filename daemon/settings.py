@@ -298,7 +298,7 @@ def read_settings(path: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str]) -> LoadedSettings:
-    """The settings from `path` (default: DOODLED_CONFIG, else /etc/doodled/doodled.toml if it exists) and from the environment.
+    """The settings from `config_file` and from the environment.
 
     Raises:
         SettingsError: lists every problem.
@@ -315,16 +315,37 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> LoadedSettin
 
 
 def config_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The settings file that `read_settings` reads, or None."""
+    """The settings file that is read, or None: `path`, else DOODLED_CONFIG, else the user's, else the machine's, if there is one."""
     if path is not None or environ.get("DOODLED_CONFIG"):
         return path or Path(environ["DOODLED_CONFIG"])
-    return SYSTEM_FILE if SYSTEM_FILE.is_file() else None
+    own = _base_folder(environ, "XDG_CONFIG_HOME", ".config")
+    files = [SYSTEM_FILE] if own is None else [own / SYSTEM_FILE.name, SYSTEM_FILE]
+    return next((file for file in files if file.is_file()), None)
 
 
 def root_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
-    """The folder of inbox, outbox, failed and spool: the setting `root`, else systemd's state folder, else ./var."""
+    """The folder of inbox, outbox, failed and spool: the setting `root`, else systemd's state folder, else the user's.
+
+    Raises:
+        SettingsError: there is none of them.
+    """
     state = environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return (settings.root or Path(state or "var")).expanduser().absolute()
+    root = settings.root or (Path(state) if state else _base_folder(environ, "XDG_STATE_HOME", ".local/state"))
+    if root is None:
+        raise SettingsError("the environment", ["HOME is not set; name the folder with `root` in the settings, or with DOODLED_ROOT"])
+    return root.expanduser().absolute()
+
+
+def _base_folder(environ: Mapping[str, str], variable: str, default: str) -> Path | None:
+    """Folder of doodled in a base directory of the user, or None without a home.
+
+    Source: XDG Base Directory Specification 0.8, which ignores relative paths.
+    """
+    base = environ.get(variable, "")
+    if base.startswith("/"):
+        return Path(base) / "doodled"
+    home = environ.get("HOME", "")
+    return Path(home) / default / "doodled" if home.startswith("/") else None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def check_config(config: Path | None, environ: Mapping[str, str]) -> tuple[str, 
     root = root_folder(loaded.settings, environ)
     blocking = next((folder for folder in (root, *root.parents) if folder.exists() and not folder.is_dir()), None)
     if blocking is not None:
-        name = loaded.sources.get("root", _STATE_FOLDER)
+        name = _root_source(loaded, environ)
         raise SettingsError(loaded.file or "the environment", [f"root {root} ({name}) can't be a folder: {blocking} is a file"])
     where = str(loaded.file) if loaded.file else "no settings file"
     count = len(loaded.sources)
@@ -41,8 +41,7 @@ def check_config(config: Path | None, environ: Mapping[str, str]) -> tuple[str, 
 def show_config(config: Path | None, environ: Mapping[str, str]) -> str:
     """All settings as TOML, each with where it comes from. Raises SettingsError."""
     loaded = load_settings(config, environ)
-    root_source = loaded.sources.get("root") or (_STATE_FOLDER if environ.get(_STATE_FOLDER) else _DEFAULT)
-    lines = [_line("root", str(root_folder(loaded.settings, environ)), root_source)]
+    lines = [_line("root", str(root_folder(loaded.settings, environ)), _root_source(loaded, environ))]
     for name, section in loaded.settings:
         if name == "root":
             continue
@@ -51,6 +50,10 @@ def show_config(config: Path | None, environ: Mapping[str, str]) -> str:
             _line(key, value, loaded.sources.get(f"{name}.{key}", _DEFAULT)) for key, value in section.model_dump(mode="json").items()
         ]
     return "\n".join(lines)
+
+
+def _root_source(loaded: LoadedSettings, environ: Mapping[str, str]) -> str:
+    return loaded.sources.get("root") or (_STATE_FOLDER if environ.get(_STATE_FOLDER) else _DEFAULT)
 
 
 def _line(key: str, value: Any, source: str) -> str:  # noqa: ANN401 - whatever JSON holds

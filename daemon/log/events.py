@@ -144,6 +144,6 @@ class EventLog(structlog.BoundLoggerBase):
         self._logger.level = level
 
     def aside(self, line: str) -> None:
-        """Write a line that only a person at a terminal needs: what it says is in a record already."""
-        if self._logger.has_asides:
+        """Write a line that only a person at a terminal needs, unless records of this severity are dropped."""
+        if self._logger.has_asides and self._logger.level in {LogLevel.DEBUG, LogLevel.INFO}:
             self._logger.write(line)

@@ -228,6 +228,9 @@ class _Daemon:
             parts.scheduler.take_over(time.monotonic())
             parts.notifier.notify_ready(parts.housekeeping.summary(time.monotonic()))
             log.emit(Event.DAEMON_READY, watch_mode=str(parts.watcher.mode), recovered_jobs=parts.scheduler.recovered)
+            if not drain:
+                layout = parts.spool.layout
+                log.aside(f"drop images into {layout.inbox}; their animations appear in {layout.outbox}")
             reason, status = self._loop(drain=drain)
         finally:
             self._shut_down(reason)

@@ -123,5 +123,7 @@ def _remedy(error: OSError, root: Path) -> str:
     if error.errno in {errno.EACCES, errno.EPERM} and owner is not None and owner.st_uid != os.geteuid():
         mine, other = os.geteuid(), owner.st_uid
         whose = f"{root} belongs to user {other}, and this is user {mine}"
-        return f"{whose}: `chown -R {mine} {root}`, or run as its owner (in a container: --user {other}:{owner.st_gid})"
+        return (
+            f"{whose}: run as its owner (in a container: --user {other}:{owner.st_gid}), or set `root` or DOODLED_ROOT to a folder of yours"
+        )
     return "set `root` or DOODLED_ROOT to another folder"

@@ -35,9 +35,10 @@ ENVIRONMENT = {
     "ANIMATED_DRAWINGS_ROOT": "A folder in which relative paths in AnimatedDrawings' files are looked up as well.",
 }
 FILES = {
-    "/etc/doodled/doodled.toml": "Settings; the file installed with doodled documents each.",
-    "/var/lib/doodled": "The daemon's folders, under systemd.",
-    "./var": "The same in a checkout.",
+    "~/.config/doodled/doodled.toml": "A user's settings ($XDG_CONFIG_HOME/doodled).",
+    "/etc/doodled/doodled.toml": "The machine's settings, for the service and for users without settings of their own.",
+    "~/.local/state/doodled": "The folders of a user's daemon ($XDG_STATE_HOME/doodled).",
+    "/var/lib/doodled": "The folders of the system service.",
 }
 
 

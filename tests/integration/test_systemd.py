@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.booted import CHECKOUT
-from tests.integration.installed_doodled import LONG, QUICK, SPOOL, STRANGER, InstalledDoodled, copy_of_character, exposure
+from tests.integration.installed_doodled import LONG, PERSON, QUICK, SPOOL, STRANGER, InstalledDoodled, copy_of_character, exposure
 from tests.locked import LIST_VERSIONS, installed_versions, pins
 
 SETTINGS = "etc/doodled/doodled.toml"
@@ -161,6 +161,28 @@ def test_bad_settings_at_the_start_are_final(doodled):
     doodled.machine.wait_for(lambda: doodled.machine.shown("doodled", "ActiveState") == "failed", "systemd gives up")
     assert doodled.machine.shown("doodled", "ExecMainStatus") == "78"
     assert "frobs" in doodled.machine.said("journalctl", "--unit=doodled", "--lines=20", "--output=cat")
+
+
+# --- one user's own --------------------------------------------------------------------------------------------------
+
+
+def test_user_runs_a_daemon_of_her_own(doodled):
+    machine, home = doodled.machine, f"home/{PERSON}"
+    number = machine.said("id", "--user", PERSON)
+    own = f"export HOME=/{home} XDG_RUNTIME_DIR=/run/user/{number}; "
+    machine.run("loginctl", "enable-linger", PERSON)
+    machine.wait_for((machine.root / f"run/user/{number}/systemd/private").exists, "her service manager runs")
+    doodled.as_person(f"{own} systemctl --user enable --now doodled")
+    place = machine.root / home / ".local/state/doodled"
+    doodled.as_person(
+        f"cp /{doodled.sources.relative_to(machine.root)}/etc/drawings/green_crayon.jpg /{home}/.local/state/doodled/inbox/own.jpg"
+    )
+    machine.wait_for((place / "outbox/own.json").exists, "her drawing is animated")
+    assert "own.jpg" in doodled.as_person(f"{own} doodled jobs list --done")  # of her daemon, not of the machine's
+    doodled.as_person(f"{own} systemctl --user reload doodled; systemctl --user disable --now doodled")
+    machine.run("loginctl", "disable-linger", PERSON)
+    shutil.rmtree(machine.root / home / ".config/doodled")
+    shutil.rmtree(place)
 
 
 # --- death -----------------------------------------------------------------------------------------------------------

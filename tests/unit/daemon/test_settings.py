@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.options.values import Size
-from daemon.settings import Settings, SettingsError, load_settings, read_settings, root_folder
+from daemon.settings import Settings, SettingsError, config_file, load_settings, read_settings, root_folder
 from pipeline.types import Format
 
 SHIPPED = Path(__file__).parents[3] / "etc" / "doodled.toml"
@@ -82,10 +82,37 @@ def test_environment_makes_mp4_the_default_format(tmp_path: Path) -> None:
     assert read_settings(path, {"AD_OUTPUT_MP4": "1"}).animation.formats == (Format.WEBP,)
 
 
-def test_root_is_the_state_folder_of_systemd_or_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert root_folder(Settings(), {}) == tmp_path / "var"
-    assert root_folder(Settings(), {"STATE_DIRECTORY": "/var/lib/doodled"}) == Path("/var/lib/doodled")
+def test_root_is_the_state_folder_of_systemd_or_of_the_user() -> None:
+    home = {"HOME": "/home/anna"}
+    assert root_folder(Settings(), home) == Path("/home/anna/.local/state/doodled")
+    assert root_folder(Settings(), {**home, "XDG_STATE_HOME": "/elsewhere"}) == Path("/elsewhere/doodled")
+    assert root_folder(Settings(), {**home, "STATE_DIRECTORY": "/var/lib/doodled"}) == Path("/var/lib/doodled")
+    assert root_folder(Settings(root=Path("/drawings")), {**home, "STATE_DIRECTORY": "/var/lib/doodled"}) == Path("/drawings")
+
+
+def test_root_in_relative_base_directory_is_ignored() -> None:
+    assert root_folder(Settings(), {"HOME": "/home/anna", "XDG_STATE_HOME": "here"}) == Path("/home/anna/.local/state/doodled")
+
+
+@pytest.mark.parametrize("home", ["", "here"])
+def test_root_without_home_is_an_error_that_names_the_setting(home: str) -> None:
+    with pytest.raises(SettingsError, match="DOODLED_ROOT"):
+        root_folder(Settings(), {"HOME": home})
+
+
+def test_file_of_the_user_comes_before_that_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = written(tmp_path, "")
+    monkeypatch.setattr("daemon.settings.SYSTEM_FILE", machine)
+    home, elsewhere = tmp_path / "home", tmp_path / "config"
+    environ = {"HOME": str(home)}
+    assert config_file(None, environ) == config_file(None, {}) == machine
+    own = home / ".config" / "doodled" / "doodled.toml"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert config_file(None, environ) == own
+    assert config_file(None, {**environ, "XDG_CONFIG_HOME": str(elsewhere)}) == machine
+    assert config_file(None, {**environ, "DOODLED_CONFIG": "/named.toml"}) == Path("/named.toml")
+    assert config_file(Path("/given.toml"), {**environ, "DOODLED_CONFIG": "/named.toml"}) == Path("/given.toml")
 
 
 def test_digest_differs_when_a_setting_differs() -> None:

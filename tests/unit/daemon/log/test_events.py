@@ -170,5 +170,13 @@ def test_terminal_line_has_no_core_fields() -> None:
     assert lines[0].count("a%0Ab") == 1
 
 
+@pytest.mark.parametrize(("level", "expected"), [(LogLevel.DEBUG, 1), (LogLevel.INFO, 1), (LogLevel.WARNING, 0), (LogLevel.ERROR, 0)])
+def test_asides_are_for_terminals_unless_they_are_quiet(level: LogLevel, expected: int) -> None:
+    lines: list[str] = []
+    terminal_log(lines.append, instance="one", level=level).aside("drop images here")
+    json_log(lines.append, instance="one", level=level).aside("drop images here")
+    assert lines == ["drop images here"] * expected
+
+
 def test_clean_keeps_harmless_values() -> None:
     assert clean({"a": [1, True, "plain text, 100 %"]}) == {"a": [1, True, "plain text, 100 %"]}

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,16 @@ def signalled(*numbers: signal.Signals) -> Callable[[], None]:
             os.kill(os.getpid(), number)
 
     return send
+
+
+@pytest.mark.parametrize("drain", [False, True])
+def test_terminal_shows_where_to_drop_images(drain: bool, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drop(tmp_path, "garlic.png")
+    stop = partial(Busy, signalled(signal.SIGTERM, signal.SIGTERM))
+    environ = {**QUICK, "DOODLED_ROOT": str(tmp_path), "DOODLED_LOG_FORMAT": "pretty"}
+    assert run(None, environ, drain=drain, make_workers=FakeWorkers.factory(1) if drain else stop) == 0
+    hint = f"drop images into {tmp_path / 'inbox'}; their animations appear in {tmp_path / 'outbox'}\n"
+    assert (hint in capfd.readouterr().out) is not drain
 
 
 def test_runs_from_start_to_stop(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
