@@ -116,11 +116,14 @@ class AnimationSettings(_Section):
     background: ColorField = DEFAULT_BACKGROUND
     all_figures: bool = False
     layers: LayerMode = LayerMode.AUTO
+    review: bool = False
     max_side_px: Annotated[int, Field(ge=16, le=MAX_SIDE_PX)] = 2048
 
     def options(self) -> JobOptions:
         """These settings as the options of a job."""
-        return JobOptions(self.motions, self.formats, self.size, self.fps, self.background, self.all_figures, self.layers)
+        return JobOptions(
+            self.motions, self.formats, self.size, self.fps, self.background, self.all_figures, self.layers, review=self.review
+        )
 
 
 class InferenceSettings(_Section):
@@ -244,10 +247,11 @@ Hook = Annotated[str | tuple[str, ...], BeforeValidator(_hook)]
 
 
 class HooksSettings(_Section):
-    """What is called when a drawing is done or has failed."""
+    """What is called when a drawing is done, has failed, or waits for review."""
 
     on_done: Hook | None = None
     on_failed: Hook | None = None
+    on_review: Hook | None = None
     secret_file: Path | None = None
     timeout_s: _Seconds = 30.0
     deadline_s: _Seconds = 86_400.0

@@ -123,6 +123,8 @@ def _faulty(root: Path, log: Path) -> None:
         _drop(inbox, "breaks.png", b"break")
         _drop(inbox, "refused.png", b"refuse")
         seen("job.failed", file_name="breaks.png")
+        _drop(inbox, "doubtful.png", b"doubt")
+        seen("job.review")
         _drop(inbox, "waits.png", b"outage")
         seen("breaker.half_open")
         (root / "models-are-back").touch()

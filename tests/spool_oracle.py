@@ -36,6 +36,17 @@ class Places:
         reason: dict[str, object] = json.loads((self.root / "failed" / f"{name}.error.json").read_text())
         return reason
 
+    def reviewed(self, name: str) -> dict[str, object] | None:
+        """The review.json of a folder in `review/`, complete with drawing and figures, or None."""
+        place = self.root / "review" / name
+        if not place.exists():
+            return None
+        reason: dict[str, object] = json.loads((place / "review.json").read_text())
+        assert reason["review"] == name
+        assert (place / str(reason["file"])).is_file()
+        assert all((place / figure["folder"] / "char_cfg.yaml").read_bytes() for figure in reason["figures"])  # type: ignore[attr-defined]
+        return reason
+
     def claimed(self) -> list[Path]:
         return sorted((self.root / "spool" / "work").glob("*/*/source"))
 

@@ -1,4 +1,4 @@
-"""`doodled jobs`: list waiting, running and failed drawings; retry or discard failed ones, and deliveries of hooks that were given up.
+"""`doodled jobs`: list waiting, running and failed drawings; retry, approve or discard those that a person decides about.
 
 It reads the spool's folders and status files, so it works with and without a running daemon.
 """
@@ -6,9 +6,11 @@ It reads the spool's folders and status files, so it works with and without a ru
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from daemon.commands.console import table_text
@@ -21,6 +23,7 @@ from daemon.spool.instances import is_alive
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import FailedDrawing, NameTaken
+from daemon.spool.review import DrawingForReview, approve, discard_review, drawings_for_review, retry_review
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
@@ -37,6 +40,7 @@ class DrawingState(StrEnum):
     WAITING = "waiting"
     ORPHANED = "orphaned"
     FAILED = "failed"
+    REVIEW = "review"
     HOOK = "hook"
     DONE = "done"
 
@@ -52,7 +56,7 @@ class JobRow:
 
 
 def list_jobs(layout: Layout, *, done: bool) -> list[JobRow]:
-    """Every drawing in inbox, spool and failed/, and every delivery that was given up.
+    """Every drawing in inbox, spool, failed/ and review/, and every delivery that was given up.
 
     Args:
         done: list published drawings, too.
@@ -60,12 +64,13 @@ def list_jobs(layout: Layout, *, done: bool) -> list[JobRow]:
     statuses = [status for status, is_alive in _statuses(layout) if is_alive]
     rows = [*_in_inbox(layout, statuses), *_claimed(layout, statuses)]
     rows += [_failed_row(each) for each in quarantine.failed_drawings(layout.failed)]
+    rows += [_review_row(each) for each in drawings_for_review(layout.review)]
     rows += [_undelivered_row(each) for each in undelivered_events(layout)]
     return rows + (list(_done(layout)) if done else [])
 
 
 def describe_job(layout: Layout, name_or_id: str) -> str:
-    """Files and state of one job as JSON; `name_or_id` is its id, or its name in failed/.
+    """Files and state of one job as JSON; `name_or_id` is its id, or its name in failed/ or review/.
 
     Raises:
         OptionError: there is no such job.
@@ -73,6 +78,9 @@ def describe_job(layout: Layout, name_or_id: str) -> str:
     for failed in quarantine.failed_drawings(layout.failed):
         if name_or_id in {failed.job_id, failed.name}:
             return json.dumps({"state": DrawingState.FAILED, **failed.reason}, indent=2)
+    for waiting in drawings_for_review(layout.review):
+        if name_or_id in {waiting.job_id, waiting.name}:
+            return json.dumps({"state": DrawingState.REVIEW, "place": str(layout.review / waiting.name), **waiting.reason}, indent=2)
     if is_job_id(name_or_id):
         for place in (layout.done / name_or_id, *(each / name_or_id for each in layout.work.iterdir())):
             if place.is_dir():
@@ -84,10 +92,10 @@ def describe_job(layout: Layout, name_or_id: str) -> str:
 
 @dataclass(frozen=True)
 class Selection:
-    """What a user wants to retry or discard.
+    """What a user decides about.
 
     Attributes:
-        names_or_ids: of failed drawings, and ids of deliveries.
+        names_or_ids: of drawings that failed or wait for review, and ids of deliveries.
         everything: all failed drawings.
         hooks: all deliveries that were given up.
     """
@@ -97,7 +105,7 @@ class Selection:
     hooks: bool = False
 
 
-Chosen = FailedDrawing | SpoolEvent
+Chosen = FailedDrawing | DrawingForReview | SpoolEvent
 
 
 def _select(layout: Layout, selection: Selection) -> list[Chosen]:
@@ -106,17 +114,20 @@ def _select(layout: Layout, selection: Selection) -> list[Chosen]:
         raise OptionError("no drawing is named", hint="give names or ids from `doodled jobs list`, or --all")
     failed = quarantine.failed_drawings(layout.failed)
     events = [each.event for each in undelivered_events(layout)]
+    waiting = drawings_for_review(layout.review)
     chosen: list[Chosen] = [each for each in failed if selection.everything or {each.name, each.job_id} & wanted]
+    chosen += [each for each in waiting if {each.name, each.job_id} & wanted]
     chosen += [event for event in events if selection.hooks or event.id in wanted]
-    known = {name for each in failed for name in (each.name, each.job_id)} | {event.id for event in events}
+    known = {each.name for each in failed} | {each.job_id for each in failed} | {event.id for event in events}
+    known |= {each.name for each in waiting} | {each.job_id for each in waiting}
     if wanted - known:
         named = ", ".join(sorted(shown_name(name) for name in wanted - known))
-        raise OptionError(f"{named} is neither failed nor undelivered", hint="give names or ids from `doodled jobs list`, or --all")
+        raise OptionError(f"{named} has not failed and waits for nobody", hint="give names or ids from `doodled jobs list`, or --all")
     return chosen
 
 
 def retry_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
-    """Move failed drawings back to the inbox, with their sidecars, and let events be delivered again; yields each path or id then.
+    """Move drawings back to the inbox, with their sidecars, and let events be delivered again; yields each path or id then.
 
     Raises:
         OptionError: a name is unknown, and nothing is moved.
@@ -125,27 +136,53 @@ def retry_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
     return _move_back(layout, _select(layout, selection))
 
 
+def approve_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -> Iterator[str]:
+    """Move drawings from review/ back to the inbox, to be animated as they are; yields the path of each once it is there.
+
+    Raises:
+        OptionError: as `retry_jobs`.
+    """
+    waiting, wanted = drawings_for_review(layout.review), set(names_or_ids)
+    chosen = [each for each in waiting if everything or {each.name, each.job_id} & wanted]
+    unknown = wanted - {name for each in waiting for name in (each.name, each.job_id)}
+    if not (wanted or everything):
+        raise OptionError("no drawing is named", hint="give names or ids from `doodled jobs list`, or --all")
+    if unknown:
+        named = ", ".join(sorted(map(shown_name, unknown)))
+        raise OptionError(f"{named} is not in review/", hint="give names or ids from `doodled jobs list`, or --all")
+    return _move_all((partial(approve, layout, each) for each in chosen), layout)
+
+
 def _move_back(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
-    refused: list[NameTaken] = []
     for each in chosen:
         if isinstance(each, SpoolEvent):
             retry_event(layout, each)
             yield each.id
-            continue
+    yield from _move_all((partial(_retry, layout, each) for each in chosen if not isinstance(each, SpoolEvent)), layout)
+
+
+def _retry(layout: Layout, one: FailedDrawing | DrawingForReview) -> Path:
+    return quarantine.retry(layout, one) if isinstance(one, FailedDrawing) else retry_review(layout, one)
+
+
+def _move_all(moves: Iterable[Callable[[], Path]], layout: Layout) -> Iterator[str]:
+    """Make each move into the inbox; yields the paths. Raises NameTaken at the end for those that were refused."""
+    refused: list[NameTaken] = []
+    for move in moves:
         try:
-            place = quarantine.retry(layout, each)
+            place = move()
         except NameTaken as error:
             refused.append(error)
         else:
             yield f"{layout.inbox}/{shown_path(place.relative_to(layout.inbox).parts)}"
     if len(refused) > 1:
-        raise NameTaken(f"{len(refused)} stay in failed/: {'; '.join(error.summary for error in refused)}", hint=refused[0].hint)
+        raise NameTaken(f"{len(refused)} stay where they are: {'; '.join(error.summary for error in refused)}", hint=refused[0].hint)
     if refused:
         raise refused[0]
 
 
 def discard_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
-    """Delete failed drawings and undelivered events; yields the name or id of each once it is deleted.
+    """Delete drawings that failed or wait for review, and undelivered events; yields the name or id of each once it is deleted.
 
     Raises:
         OptionError: a name is unknown, and nothing is deleted.
@@ -158,6 +195,9 @@ def _delete(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
         if isinstance(each, SpoolEvent):
             discard_event(layout, each)
             yield each.id
+        elif isinstance(each, DrawingForReview):
+            discard_review(layout, each)
+            yield shown_name(each.name)
         else:
             quarantine.discard(layout, each)
             yield shown_name(each.name)
@@ -227,6 +267,11 @@ def _done(layout: Layout) -> Iterator[JobRow]:
 def _failed_row(failed: FailedDrawing) -> JobRow:
     why = f"{failed.reason.get('error_type', '?')}: {failed.reason.get('message', 'its error report is missing')}"
     return JobRow(DrawingState.FAILED, failed.job_id, shown_name(failed.name), why)
+
+
+def _review_row(waiting: DrawingForReview) -> JobRow:
+    why = str(waiting.reason.get("message", "its review.json is missing or damaged"))
+    return JobRow(DrawingState.REVIEW, waiting.job_id, shown_name(waiting.name), why)
 
 
 def _undelivered_row(undelivered: Undelivered) -> JobRow:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="jobs",
-    help="List waiting, running and failed drawings; retry or discard failed ones.",
+    help="List waiting, running and failed drawings; retry, approve or discard what a person decides about.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The daemon's settings file, which names its folder.")]
-Names = Annotated[list[str] | None, typer.Argument(help="Names in failed/, or ids from the list.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Names in failed/ or review/, or ids from the list.")]
 All = Annotated[bool, typer.Option("--all", help="All failed drawings.")]
 Hooks = Annotated[bool, typer.Option("--hooks", help="All deliveries of hooks that were given up.")]
 
@@ -50,7 +50,7 @@ def list_jobs(
     done: Annotated[bool, typer.Option("--done", help="List published drawings, too.")] = False,  # noqa: FBT002 - an option
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - an option
 ) -> None:
-    """List the drawings in inbox, spool and failed/, and deliveries of hooks that were given up."""
+    """List the drawings in inbox, spool, failed/ and review/, and deliveries of hooks that were given up."""
     from daemon.commands.jobs import job_table
     from daemon.commands.jobs import list_jobs as find_jobs
 
@@ -60,7 +60,7 @@ def list_jobs(
 
 
 @app.command()
-def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in failed/.")], config: Config = None) -> None:
+def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in failed/ or review/.")], config: Config = None) -> None:
     """Show state, files and error report of one job."""
     from daemon.commands.jobs import describe_job
 
@@ -70,7 +70,7 @@ def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in fai
 
 @app.command()
 def retry(names: Names = None, config: Config = None, everything: All = False, hooks: Hooks = False) -> None:  # noqa: FBT002 - options
-    """Move failed drawings back to the inbox, with their sidecars; deliver again what hooks gave up."""
+    """Move drawings back to the inbox, with their sidecars, to be tried again; deliver again what hooks gave up."""
     from daemon.commands.jobs import Selection, retry_jobs
 
     with _spool(config) as layout:
@@ -79,8 +79,21 @@ def retry(names: Names = None, config: Config = None, everything: All = False, h
 
 
 @app.command()
+def approve(
+    names: Annotated[list[str] | None, typer.Argument(help="Names in review/, or job ids.")] = None,
+    config: Config = None,
+    everything: Annotated[bool, typer.Option("--all", help="All drawings that wait for review.")] = False,  # noqa: FBT002 - an option
+) -> None:
+    """Let drawings that wait for review be animated as they are."""
+    from daemon.commands.jobs import approve_jobs
+
+    for place in approve_jobs(_layout(config), names or [], everything=everything):
+        typer.echo(place)
+
+
+@app.command()
 def discard(names: Names = None, config: Config = None, everything: All = False, hooks: Hooks = False) -> None:  # noqa: FBT002 - options
-    """Delete failed drawings, and deliveries of hooks that were given up."""
+    """Delete drawings that failed or wait for review, and deliveries of hooks that were given up."""
     from daemon.commands.jobs import Selection, discard_jobs
 
     with _spool(config) as layout:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -64,6 +65,17 @@ def sync_folder(path: str | os.PathLike[str]) -> None:
     """Make the names in a folder durable. Raises OSError."""
     with open_folder(path) as folder:
         os.fsync(folder)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make the files and names of a folder of our own durable, and those of its subfolders. Raises OSError."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            sync_tree(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
 
 
 def write_durably(place: Path, name: str, content: bytes) -> None:
@@ -188,3 +200,43 @@ def unlink_own_links(pairs: Iterable[tuple[Path, str]], folder: int) -> None:
         if is_same_file(name, folder, source):
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=folder)
+
+
+def link_or_copy(source: Path, name: str, folder: int) -> bool:
+    """Link a file into a folder, or a copy of it where the kernel forbids links to files of other users (fs.protected_hardlinks).
+
+    A folder, or anything else that is no regular file, is moved unread, so that it does not block the drawing that it belongs to.
+    Returns False if the name is taken. Raises OSError.
+    """
+    try:
+        return link(source, name, folder)
+    except PermissionError:
+        if not stat.S_ISREG(source.lstat().st_mode):
+            rename_without_replacing(source, None, name, folder)
+            return True
+        opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(opened, "rb") as file:
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                raise
+            draft = source.with_name(f".{source.name}.copy")
+            with draft.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+        rename(draft, source)
+        return link(source, name, folder)
+
+
+def move_together(moves: Sequence[tuple[str, str]], source: int, target: int) -> str | None:
+    """Move files between two open folders, all or none. Returns the name that is taken in the target, or None. Raises OSError."""
+    for number, (name, new_name) in enumerate(moves):
+        try:
+            rename_without_replacing(name, source, new_name, target)
+        except OSError as error:
+            for back, there in moves[:number]:
+                with suppress(OSError):  # another process has taken it
+                    rename_without_replacing(there, target, back, source)
+            if isinstance(error, FileExistsError):
+                return new_name
+            raise
+    return None

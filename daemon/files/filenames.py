@@ -6,8 +6,9 @@ import base64
 import os
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fnmatch import translate
+from itertools import count
 from pathlib import Path
 
 IGNORED = (
@@ -28,6 +29,9 @@ IGNORED = (
 
 MAX_NAME_BYTES = 255
 """Longest file name of Linux's file systems."""
+
+ROOM_BYTES = 20
+"""What the name of a failed drawing may get: a number, the suffix of its error report."""
 
 ROOM_FOR_SUFFIXES_BYTES = 60
 """What the name of a result may add to that of its drawing: a number, a motion, the format."""
@@ -89,6 +93,17 @@ def result_stem(name: str, *, is_folder: bool) -> str:
     stem = name if is_folder else Path(name).stem
     stem = re.sub(r"^[-.~]", lambda match: f"%{ord(match[0]):02X}", shown_name(stem))
     return truncated_name(stem, MAX_NAME_BYTES - ROOM_FOR_SUFFIXES_BYTES)
+
+
+def numbered_names(name: str, *, is_folder: bool) -> Iterator[str]:
+    """The name, then the name with 2, 3, ... before its suffix; each leaves ROOM_BYTES for what others append."""
+    stem, dot, suffix = (name, "", "") if is_folder else name.rpartition(".")
+    stem, ending = (stem, dot + suffix) if stem and len(suffix) <= 8 else (name, "")
+    if len(os.fsencode(name)) > MAX_NAME_BYTES - ROOM_BYTES:
+        stem = truncated_name(stem, MAX_NAME_BYTES - ROOM_BYTES - len(ending))
+    yield f"{stem}{ending}"
+    for number in count(2):
+        yield f"{stem}-{number}{ending}"
 
 
 def truncated_name(name: str, most_bytes: int) -> str:

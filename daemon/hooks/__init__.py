@@ -1,1 +1,1 @@
-"""Hooks: commands and webhooks that are called when a drawing is done or has failed. An observer: no job waits for it."""
+"""Hooks: commands and webhooks for drawings that are done, have failed or wait for review. An observer: no job waits for it."""

@@ -6,7 +6,7 @@ Paths are relative to the spool's root.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ class EventDocument:
     Attributes:
         name: of the drawing, safe to show.
         folder: names of the inbox folders above the drawing, as they are on the disk.
-        files: paths below the root, as they are on the disk: the animations, or the failed drawing.
+        files: paths below the root, as they are on the disk: the animations, or the drawing that failed or waits.
     """
 
     event: SpoolEvent
@@ -56,7 +56,7 @@ class EventDocument:
 def event_document(event: SpoolEvent, content: Mapping[str, Any]) -> EventDocument:
     """The document of an event, of the content of its file. Raises ValueError if that is damaged."""
     try:
-        return _failed(event, content) if event.kind is EventKind.FAILED else _done(event, content)
+        return _MAKERS[event.kind](event, content)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{event.file} is damaged: {type(error).__name__}: {error}") from error
 
@@ -83,6 +83,29 @@ def _failed(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
     return _document(
         event, shown_name(str(report["name"])), _folder(report), [file], {"at": report.get("failed"), "file": _unicode(file), **errors}
     )
+
+
+def _review(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
+    file = _path("review", report["review"], report["file"])
+    figures = [
+        {"folder": _unicode(_path("review", report["review"], figure["folder"])), "quality": figure.get("quality")}
+        for figure in report["figures"]
+    ]
+    details = {
+        "at": report.get("reviewed"),
+        "file": _unicode(file),
+        "figures": figures,
+        "message": _unicode(str(report.get("message", ""))),
+        "what_to_do": _unicode(str(report.get("what_to_do", ""))),
+    }
+    return _document(event, shown_name(str(report["name"])), _folder(report), [file], details)
+
+
+_MAKERS: Final[Mapping[EventKind, Callable[[SpoolEvent, Mapping[str, Any]], EventDocument]]] = {
+    EventKind.DONE: _done,
+    EventKind.FAILED: _failed,
+    EventKind.REVIEW: _review,
+}
 
 
 def _document(event: SpoolEvent, name: str, folder: tuple[str, ...], files: list[str], details: Mapping[str, Any]) -> EventDocument:

@@ -344,7 +344,11 @@ class DeliveryQueue:
             self._pause.until_s = self._clock() + SCAN_S
 
 
-_CAUSES: Final[Mapping[EventKind, Event]] = {EventKind.DONE: Event.JOB_DONE, EventKind.FAILED: Event.JOB_FAILED}
+_CAUSES: Final[Mapping[EventKind, Event]] = {
+    EventKind.DONE: Event.JOB_DONE,
+    EventKind.FAILED: Event.JOB_FAILED,
+    EventKind.REVIEW: Event.JOB_REVIEW,
+}
 
 
 def _tries(now: float) -> RetryCallState:

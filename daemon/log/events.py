@@ -52,6 +52,7 @@ class Event(StrEnum):
     JOB_LOST = "job.lost"
     JOB_DONE = "job.done"
     JOB_FAILED = "job.failed"
+    JOB_REVIEW = "job.review"
     AUTH_REJECTED = "auth.rejected"
     CONFIG_RELOADED = "config.reloaded"
     CONFIG_REJECTED = "config.rejected"
@@ -78,6 +79,7 @@ WARNINGS: Final = frozenset(
         Event.JOB_DEFERRED,
         Event.JOB_RECOVERED,
         Event.JOB_LOST,
+        Event.JOB_REVIEW,
         Event.DAEMON_SUPERSEDED,
         Event.AUTH_REJECTED,
         Event.CONFIG_REJECTED,

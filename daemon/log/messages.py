@@ -123,6 +123,7 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.JOB_LOST: lambda fields: f"{fields.file} given up by this daemon{fields.why}",
     Event.JOB_DONE: _job_done,
     Event.JOB_FAILED: _job_failed,
+    Event.JOB_REVIEW: lambda fields: f"{fields.file} waits for review{fields.why}{fields.part(' (in review/{})', 'review_path')}",
     Event.AUTH_REJECTED: lambda fields: f"the model server rejected the key{fields.why}",
     Event.CONFIG_RELOADED: lambda fields: f"settings reloaded{fields.part('; restart to change {}', 'after_restart')}",
     Event.CONFIG_REJECTED: lambda fields: f"settings not reloaded, {fields['path']} has {fields.count('problems', 'problem')}",

@@ -33,6 +33,7 @@ WAIT_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 1440
 OTHER: Final = "other"
 SUCCESS: Final = "success"
 FAILURE: Final = "failure"
+REVIEW: Final = "review"
 DELIVERED: Final = "delivered"
 RETRIED: Final = "retried"
 GIVEN_UP: Final = "given_up"
@@ -73,6 +74,7 @@ class Metrics:
             Event.JOB_CLAIMED: self._count_claimed,
             Event.JOB_DONE: self._count_done,
             Event.JOB_FAILED: self._count_failed,
+            Event.JOB_REVIEW: self._count_review,
             Event.JOB_RETRIED: lambda fields: self._count_attempt(self._retried, fields),
             Event.JOB_DEFERRED: lambda fields: self._count_attempt(self._deferred, fields),
             Event.HOOK_DELIVERED: lambda fields: self._count_hook(DELIVERED, fields),
@@ -100,6 +102,7 @@ class Metrics:
         for event in Event:
             self._events.labels(event.value)
         self._jobs.labels(SUCCESS, "")
+        self._jobs.labels(REVIEW, "")
         for kind in ErrorType:
             self._jobs.labels(FAILURE, kind.value)
         for stage in (*STAGES, PUBLISH):
@@ -129,6 +132,10 @@ class Metrics:
     def _count_failed(self, fields: Mapping[str, Any]) -> None:
         self._jobs.labels(FAILURE, _error_type(fields.get("error_type"))).inc()
         self._observe_times(FAILURE, fields)
+
+    def _count_review(self, fields: Mapping[str, Any]) -> None:
+        self._jobs.labels(REVIEW, "").inc()
+        self._observe_times(REVIEW, fields)
 
     def _count_attempt(self, counter: Counter, fields: Mapping[str, Any]) -> None:
         counter.labels(_error_type(fields.get("reason"))).inc()

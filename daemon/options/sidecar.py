@@ -1,7 +1,7 @@
 """Options of one drawing: the settings' defaults, then the inbox folder it was dropped into, then its sidecar `<name>.json`.
 
     {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "640x480", "fps": 25, "background": "#ffcc00", "figures": "all",
-     "layers": "off"}
+     "layers": "off", "review": true}
 
 Sidecars are untrusted: unknown keys and wrong values are refused, all of them at once. Motions are names of the library, never paths, and
 a background is a color, never a file.
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, ValidationInfo
+from pydantic import BaseModel, ConfigDict, PlainValidator, StrictBool, ValidationError, ValidationInfo
 
 from daemon.options.fields import ColorField, RateField, problem, refusal, shown
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, JobOptions, Size
@@ -127,6 +127,7 @@ class _Sidecar(BaseModel):
     background: ColorField = DEFAULT_BACKGROUND
     figures: Annotated[bool, PlainValidator(_figures)] = False
     layers: Annotated[LayerMode, PlainValidator(_layers)] = LayerMode.AUTO
+    review: StrictBool = False
 
     def options(self) -> dict[str, Any]:
         """The fields that were given, by their names in `JobOptions`."""

@@ -145,6 +145,7 @@ class JobOptions:
         motions: names of the motion library.
         all_figures: every figure of the drawing, not only the best.
         layers: whether limbs that touch the body move apart from it.
+        review: a person looks at doubtful figures before they are animated.
     """
 
     motions: tuple[str, ...]
@@ -154,11 +155,13 @@ class JobOptions:
     background: Background = DEFAULT_BACKGROUND
     all_figures: bool = False
     layers: LayerMode = LayerMode.AUTO
+    review: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The options as manifests show them."""
         texts = {"size": str(self.size), "fps": str(self.fps), "background": str(self.background)}
-        return {"motions": self.motions, "formats": self.formats, **texts, "all_figures": self.all_figures, "layers": self.layers}
+        choices = {"all_figures": self.all_figures, "layers": self.layers, "review": self.review}
+        return {"motions": self.motions, "formats": self.formats, **texts, **choices}
 
 
 def _rgba(text: str) -> RGBA | None:

@@ -246,7 +246,7 @@ class _Queries:
             name
             for (name,) in self._rows(
                 """select coalesce(any_value(file_name), job_id) from l where job_id is not null group by job_id
-                having bool_or(event in ('job.claimed', 'job.recovered')) and not bool_or(event in ('job.done', 'job.failed'))
+                having bool_or(event in ('job.claimed', 'job.recovered')) and not bool_or(event in ('job.done', 'job.failed', 'job.review'))
                 order by min("timestamp")""",
             )
         ]

@@ -1,8 +1,9 @@
-"""Completion: decides the outcome of a finished attempt and moves the job accordingly: published, failed, or kept for another attempt."""
+"""Completion: decides the outcome of a finished attempt and moves the job: published, failed, to a person, or kept for another attempt."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,9 @@ from daemon.service.jobs import JobTiming
 from daemon.spool.events import EventKind, record_event
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
+from daemon.spool.review import finish_review, hold_for_review
 from daemon.spool.seen_index import SeenIndex
-from daemon.spool.spool import ERROR, Job, Spool, read_json
+from daemon.spool.spool import ERROR, REVIEW, Job, Spool, read_json
 from daemon.spool.thumbnails import keep_thumbnail
 from daemon.worker.task import TaskFailure, TaskResult
 from pipeline.errors import DoodledError
@@ -45,12 +47,12 @@ class CompletionResult:
 
 
 class Completion:
-    """Publishes results, moves failed jobs to `failed/`, and counts both.
+    """Publishes results, moves failed jobs to `failed/` and doubtful ones to `review/`, and counts them.
 
     Attributes:
         keeps_sources: the sources of published drawings are kept for a while; may be changed at any time.
         records: writes the log records.
-        done, failed: jobs since the start.
+        done, failed, reviewed: jobs since the start.
     """
 
     def __init__(
@@ -65,10 +67,18 @@ class Completion:
         self.records = JobRecords(log, SeenIndex(spool.layout.seen))
         self.done = 0
         self.failed = 0
+        self.reviewed = 0
+
+    @property
+    def ended(self) -> int:
+        """Jobs that ended since the start, in whatever way."""
+        return self.done + self.failed + self.reviewed
 
     def complete(self, job: Job, result: TaskResult, timing: JobTiming, now: float) -> CompletionResult:
         """Complete a job that a worker has finished. Updates `job`, durably if it stays in the spool. Raises OSError or ValueError."""
         self.records.log_retried_requests(job, result)
+        if result.review is not None:
+            return self._review(job, result, result.review, timing, now)
         failure = result.failure or TaskFailure(ErrorType.INTERNAL, "the worker returned neither a result nor an error")
         if result.failure is None and result.manifest is not None:
             try:
@@ -123,7 +133,16 @@ class Completion:
         self.records.log_recovered_failed(job, error, failed_path)
         return CompletionResult(Outcome.FAIL, unacknowledged=left)
 
-    # --- the three outcomes ------------------------------------------------------------------------------------------
+    def finish_review(self, job: Job) -> CompletionResult:
+        """Finish moving a recovered job to `review/`. Raises OSError; ValueError if its review.json is damaged."""
+        name = finish_review(self._spool.layout, self._spool.path(job))
+        reason = read_json(self._spool.path(job) / REVIEW)
+        left = self._leave(job, EventKind.REVIEW)
+        self.reviewed += 1
+        self.records.log_recovered_review(job, reason, name)
+        return CompletionResult(None, unacknowledged=left)
+
+    # --- the outcomes ------------------------------------------------------------------------------------------
 
     def _publish(self, job: Job, result: TaskResult, timing: JobTiming, now: float) -> CompletionResult:
         started_s = time.monotonic()
@@ -143,6 +162,15 @@ class Completion:
         self.records.log_stages(job, result)
         self.records.log_duplicate(job, result)
         self.records.log_done(job, result, timing, manifest, now=now, publish_started_s=started_s)
+        return CompletionResult(None, unacknowledged=left)
+
+    def _review(self, job: Job, result: TaskResult, review: Mapping[str, Any], timing: JobTiming, now: float) -> CompletionResult:
+        reason = {"schema": SCHEMA, "job_id": job.id, **review, "attempts": job.attempts, "reviewed": _timestamp()}
+        name = hold_for_review(self._spool.layout, self._spool.path(job), job, reason)
+        left = self._leave(job, EventKind.REVIEW)
+        self.reviewed += 1
+        self.records.log_stages(job, result)
+        self.records.log_review(job, result, reason, duration_s=now - timing.claimed_s, review_path=name)
         return CompletionResult(None, unacknowledged=left)
 
     def _fail(self, job: Job, failure: TaskFailure, result: TaskResult, duration_s: float) -> CompletionResult:

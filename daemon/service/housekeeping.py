@@ -131,7 +131,9 @@ class Housekeeping:
         rejected = sorted(self._scanner.rejected_keys)
         names = ", ".join(shown_path((*folder, name))[:60] for folder, name in rejected[:2]) + ", ..." * (len(rejected) > 2)
         parts += [f"{len(rejected)} can't be claimed: {names} (not a regular file, or no permission)"] * bool(rejected)
-        return ", ".join([*parts, f"done {self._completion.done}", f"failed {self._completion.failed}"])
+        completion = self._completion
+        parts += [f"done {completion.done}", f"failed {completion.failed}"]
+        return ", ".join(parts + [f"to review {completion.reviewed}"] * bool(completion.reviewed))
 
     def is_blocked(self) -> bool:
         """Whether the remaining jobs wait for a resource that is unavailable, not for their turn."""

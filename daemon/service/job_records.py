@@ -118,6 +118,15 @@ class JobRecords:
         where = {"failed_path": shown_name(failed_path), "is_recovered": True}
         self._log_for(job).emit(Event.JOB_FAILED, outcome="failure", **why, **where)
 
+    def log_review(self, job: Job, result: TaskResult, reason: Mapping[str, Any], *, duration_s: float, review_path: str) -> None:
+        """The record of a job whose files are in `review/`; `reason` is its review.json."""
+        times = {"duration_ms": round(1000 * duration_s), "stages_ms": result.stages_ms(), "steps_ms": result.steps_ms}
+        self._log_for(job, result).emit(Event.JOB_REVIEW, outcome="unknown", **times, **_review_fields(reason, review_path))
+
+    def log_recovered_review(self, job: Job, reason: Mapping[str, Any], review_path: str) -> None:
+        """The record of a job whose daemon died while it moved the files to `review/`."""
+        self._log_for(job).emit(Event.JOB_REVIEW, outcome="unknown", is_recovered=True, **_review_fields(reason, review_path))
+
     def log_requeued(self, job: Job, result: TaskResult, failure: TaskFailure, outcome: Outcome, *, attempts: int, wait_s: float) -> None:
         """The record of a job that is retried or deferred; `attempts` includes the one that ended."""
         event = Event.JOB_RETRIED if outcome is Outcome.RETRY else Event.JOB_DEFERRED
@@ -143,6 +152,10 @@ def _server_fields(url: str) -> dict[str, Any]:
 def _idle_s(result: TaskResult, now: float) -> float:
     """How long the worker waited for the disk, and how long its result took to reach the daemon."""
     return result.waited_s + (max(0.0, now - result.ended_s) if result.ended_s else 0.0)
+
+
+def _review_fields(reason: Mapping[str, Any], review_path: str) -> dict[str, Any]:
+    return {"reason": str(reason.get("message"))[:_MAX_MESSAGE], "review_path": shown_name(review_path)}
 
 
 def _output_fields(output: Mapping[str, Any]) -> dict[str, Any]:

@@ -266,7 +266,7 @@ class _Daemon:
 
     def _has_completed(self) -> bool:
         """Whether jobs were completed since the last call."""
-        before, self._completed = self._completed, self._parts.completion.done + self._parts.completion.failed
+        before, self._completed = self._completed, self._parts.completion.ended
         return self._completed != before
 
     def _drain_end(self, now: float, idle_since_s: float) -> tuple[str, int] | None:

@@ -6,12 +6,15 @@ States of a job (`daemon.spool.recovery.JobState`) and what moves it on:
                        ^     |
                  start |     |------ failure for good, or of the last attempt --> FAILING --> failed/
                        |     |
+                       |     |------ figure that is probably not all right --> REVIEWING --> review/
+                       |     |
                       WAITING<------ retry (attempt used); deferred, changed or stopped (attempt returned)
 
     UNDER_WAY   job.json says so before a worker gets the job: `Scheduler.running`
     WAITING     until its time has come and admission allows it: `Scheduler.waiting`
     PUBLISHING  manifest.json lists the results that are being linked into the outbox (`daemon.spool.publish`)
     FAILING     error.json says why; the files are being moved to `failed/` (`daemon.spool.quarantine`)
+    REVIEWING   review.json says why a person must decide; the files are being moved to `review/` (`daemon.spool.review`)
 
 A file in the job's folder records each transition before it takes effect, so the daemon may die at any point: the next one reads the state
 from these files and resumes (`daemon.service.takeover`). `Admission` decides whether a job may start, `Completion` decides its outcome.
@@ -37,7 +40,8 @@ from daemon.service.completion import Completion, CompletionResult
 from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
 from daemon.settings import Settings
-from daemon.spool.spool import SOURCE, Job, Spool
+from daemon.spool.recovery import JobState, RecoveredJob
+from daemon.spool.spool import REVIEW, SOURCE, Job, Spool
 from daemon.worker.pool import WorkerPool, result_of
 from daemon.worker.task import TaskResult, task_for
 
@@ -267,7 +271,10 @@ class Scheduler:
             self.waiting.append(WaitingJob.completed(job, timing, now + RETRY_S, completion.unacknowledged))
 
     def _requeue(self, job: Job, timing: JobTiming, not_before_s: float, reason: str) -> None:
-        self.waiting.append(WaitingJob(job, timing, not_before_s, reason))
+        # A drawing that is being moved to review/ may have left its place: that is finished, and no worker starts again.
+        is_reviewing = (self._spool.path(job) / REVIEW).exists()
+        recovered = RecoveredJob(job, JobState.REVIEWING) if is_reviewing else None
+        self.waiting.append(WaitingJob(job, timing, not_before_s, reason, recovered))
 
     def _requeue_after_error(self, job: Job, timing: JobTiming, now: float, error: Exception) -> None:
         """Requeue a job whose files can't be written now, unless another daemon has taken it over.

@@ -4,8 +4,8 @@ The path of an orphaned job, one module each:
 1. `Scheduler.take_over` asks for orphaned jobs at the start and every few seconds.
 2. `Takeover.take_over` logs each, and resumes it or returns it to the scheduler.
 3. `daemon.spool.recovery.take_over_jobs` locks the folders of dead daemons, moves their jobs into ours and reads their state.
-4. `Completion.finish_publishing` or `finish_failing` completes a job that was being completed.
-5. `daemon.spool.publish` or `daemon.spool.quarantine` links or moves what is still missing.
+4. `Completion.finish_publishing`, `finish_failing` or `finish_review` completes a job that was being completed.
+5. `daemon.spool.publish`, `daemon.spool.quarantine` or `daemon.spool.review` links or moves what is still missing.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ class Takeover:
             completion = self._completion.finish_publishing(job)
         elif recovered.state is JobState.FAILING:
             completion = self._completion.finish_failing(job)
+        elif recovered.state is JobState.REVIEWING:
+            completion = self._completion.finish_review(job)
         elif job.recoveries >= max_recoveries:
             message = f"the daemon died {job.recoveries} times while it processed this drawing"
             completion = self._completion.fail(job, ErrorType.CRASH, message)

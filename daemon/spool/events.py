@@ -19,7 +19,7 @@ from typing import Any, Final
 from daemon.files.durable import link, open_folder, rename, sync_folder, write_durably
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
-from daemon.spool.spool import ERROR, MANIFEST, Job, read_json
+from daemon.spool.spool import ERROR, MANIFEST, REVIEW, Job, read_json
 
 REASON_SUFFIX: Final = ".reason.json"
 SUFFIX: Final = ".json"
@@ -30,9 +30,10 @@ class EventKind(StrEnum):
 
     DONE = "done"
     FAILED = "failed"
+    REVIEW = "review"
 
 
-_CONTENT: Final[Mapping[EventKind, str]] = {EventKind.DONE: MANIFEST, EventKind.FAILED: ERROR}
+_CONTENT: Final[Mapping[EventKind, str]] = {EventKind.DONE: MANIFEST, EventKind.FAILED: ERROR, EventKind.REVIEW: REVIEW}
 """The file in a job's folder that describes the event."""
 
 

@@ -41,6 +41,11 @@ class Layout:
         return self.root / "failed"
 
     @property
+    def review(self) -> Path:
+        """Drawings that wait for a person."""
+        return self.root / "review"
+
+    @property
     def work(self) -> Path:
         return self.root / "spool" / "work"
 
@@ -70,11 +75,22 @@ class Layout:
 
     def all(self) -> tuple[Path, ...]:
         """All folders."""
-        return (self.inbox, self.outbox, self.failed, self.work, self.done, self.status, self.seen, self.events, self.undelivered)
+        return (
+            self.inbox,
+            self.outbox,
+            self.failed,
+            self.review,
+            self.work,
+            self.done,
+            self.status,
+            self.seen,
+            self.events,
+            self.undelivered,
+        )
 
     def probed(self) -> tuple[Path, ...]:
         """The folders between which files are linked or renamed, `work` first."""
-        return (self.work, self.inbox, self.outbox, self.failed, self.done)
+        return (self.work, self.inbox, self.outbox, self.failed, self.review, self.done)
 
 
 def prepare(layout: Layout) -> None:

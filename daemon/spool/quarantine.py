@@ -9,23 +9,30 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from daemon.files.durable import exists, link, open_folder, rename, rename_without_replacing, sync_folder, unlink_own_links, write_durably
-from daemon.files.filenames import MAX_NAME_BYTES, is_plain_name, shown_name, truncated_name
+from daemon.files.durable import (
+    exists,
+    link_or_copy,
+    move_together,
+    open_folder,
+    rename_without_replacing,
+    sync_folder,
+    unlink_own_links,
+    write_durably,
+)
+from daemon.files.filenames import is_plain_name, numbered_names, shown_name
 from daemon.spool.layout import Layout
 from daemon.spool.spool import ERROR, SIDECAR, SOURCE, Job, read_json
 from pipeline.errors import OptionError
 
 ERROR_SUFFIX = ".error.json"
 OPTIONS_SUFFIX = ".options.json"
-ROOM_BYTES = 20
 
 
 class NameTaken(OptionError):
@@ -75,21 +82,9 @@ def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
 
 def _free_names(job: Job, target: int) -> list[str]:
     """Three names that are free in `failed`."""
-    stem, dot, suffix = job.name.rpartition(".") if not job.is_folder else (job.name, "", "")
-    stem, ending = (stem, dot + suffix) if stem and len(suffix) <= 8 else (job.name, "")
-    stem = (
-        truncated_name(stem, MAX_NAME_BYTES - ROOM_BYTES - len(ending))
-        if len(os.fsencode(job.name)) > MAX_NAME_BYTES - ROOM_BYTES
-        else stem
-    )
-    found: list[str] = []
-    for number in count(1):
-        name = f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}"
-        if not any(exists(name + suffix, target) for suffix in ("", ERROR_SUFFIX, OPTIONS_SUFFIX)):
-            found.append(name)
-            if len(found) == 3:
-                break
-    return found
+    suffixes = ("", ERROR_SUFFIX, OPTIONS_SUFFIX)
+    names = numbered_names(job.name, is_folder=job.is_folder)
+    return list(islice((name for name in names if not any(exists(name + suffix, target) for suffix in suffixes)), 3))
 
 
 def _moved(name: str, place: Path, target: int) -> bool:
@@ -97,7 +92,7 @@ def _moved(name: str, place: Path, target: int) -> bool:
     pairs = [(place / ERROR, name + ERROR_SUFFIX), (place / SIDECAR, name + OPTIONS_SUFFIX)]
     try:
         for source, public in pairs:
-            if exists(source) and not _is_linked(source, public, target):
+            if exists(source) and not link_or_copy(source, public, target):
                 unlink_own_links(pairs, target)
                 return False
         os.fsync(target)
@@ -112,31 +107,6 @@ def _moved(name: str, place: Path, target: int) -> bool:
         os.fsync(target)
         sync_folder(place)
     return True
-
-
-def _is_linked(source: Path, public: str, target: int) -> bool:
-    """Link a file into `failed`, or a copy of it where the kernel forbids links to files of other users (fs.protected_hardlinks).
-
-    A folder, or anything else that is no regular file, is moved unread, so that it does not block the drawing that it belongs to.
-    Returns False if the name is taken.
-    """
-    try:
-        return link(source, public, target)
-    except PermissionError:
-        if not stat.S_ISREG(source.lstat().st_mode):
-            rename_without_replacing(source, None, public, target)
-            return True
-        opened = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(opened, "rb") as file:
-            if not stat.S_ISREG(os.fstat(opened).st_mode):
-                raise
-            draft = source.with_name(f".{source.name}.copy")
-            with draft.open("wb") as copy:
-                shutil.copyfileobj(file, copy)
-                copy.flush()
-                os.fsync(copy.fileno())
-        rename(draft, source)
-        return link(source, public, target)
 
 
 # --- for operators ---------------------------------------------------------------------------------------------------
@@ -175,7 +145,7 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
     with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.failed) as failed:
         if sidecar and exists(one.name + OPTIONS_SUFFIX, failed):
             moves.insert(0, (one.name + OPTIONS_SUFFIX, str(sidecar)))
-        taken = next((target for _, target in moves if exists(target, inbox)), None) or _taken_meanwhile(moves, failed, inbox)
+        taken = next((target for _, target in moves if exists(target, inbox)), None) or move_together(moves, failed, inbox)
         if taken is not None:
             hint = "wait until it is claimed or move it away, then try again"
             raise NameTaken(f"{shown_name(taken)} is already in the inbox", hint=hint)
@@ -183,21 +153,6 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
     (layout.failed / (one.name + ERROR_SUFFIX)).unlink(missing_ok=True)
     sync_folder(layout.failed)
     return layout.inbox.joinpath(*folder, name)
-
-
-def _taken_meanwhile(moves: list[tuple[str, str]], failed: int, inbox: int) -> str | None:
-    """Move all or none: a sidecar alone might be claimed with another drawing. Returns the name that is taken in the inbox, or None."""
-    for number, (source, target) in enumerate(moves):
-        try:
-            rename_without_replacing(source, failed, target, inbox)
-        except OSError as error:
-            for back, there in moves[:number]:
-                with suppress(OSError):  # a daemon has claimed it
-                    rename_without_replacing(there, inbox, back, failed)
-            if isinstance(error, FileExistsError):
-                return target
-            raise
-    return None
 
 
 def discard(layout: Layout, one: FailedDrawing) -> None:

@@ -24,6 +24,7 @@ from daemon.spool.spool import (
     ERROR,
     JOB_FILE,
     MANIFEST,
+    REVIEW,
     SCHEMA,
     SIDECAR,
     SOURCE,
@@ -45,6 +46,7 @@ class JobState(StrEnum):
     UNDER_WAY = "under_way"
     PUBLISHING = "publishing"
     FAILING = "failing"
+    REVIEWING = "reviewing"
     DAMAGED = "damaged"
     NEWER = "newer"
     """Written by a later version of doodled, which alone can resume it."""
@@ -151,12 +153,13 @@ def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911
     except (OSError, ValueError):
         if _is_newer(place):
             return RecoveredJob(Job(place.name, place.name), JobState.NEWER)
-        if not has_source and not (place / MANIFEST).exists() and not (place / ERROR).exists():
+        if not has_source and not any((place / name).exists() for name in (MANIFEST, ERROR, REVIEW)):
             shutil.rmtree(place)  # its job file was not written: nothing was taken from the inbox
             return None
         job, is_damaged = _rebuild_job(place, spool), True
-    if (place / ERROR).exists():
-        return RecoveredJob(job, JobState.FAILING)
+    for name, state in ((ERROR, JobState.FAILING), (REVIEW, JobState.REVIEWING)):
+        if (place / name).exists():
+            return RecoveredJob(job, state)
     if not has_source and not is_damaged:
         spool.put_back(job)
         return None
@@ -169,14 +172,19 @@ def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911
         return RecoveredJob(job, JobState.PUBLISHING)
     if is_damaged:
         return RecoveredJob(job, JobState.DAMAGED)
+    return RecoveredJob(job, JobState.UNDER_WAY if _was_under_way(job, spool) else JobState.WAITING)
+
+
+def _was_under_way(job: Job, spool: Spool) -> bool:
+    """Whether a daemon died during an attempt, which is counted. Raises OSError."""
     if not job.is_under_way:
-        return RecoveredJob(job, JobState.WAITING)
+        return False
     # Child processes do the work, so a daemon's death is hardly this drawing's fault: it is counted apart from attempts.
     job.is_under_way = False
     job.attempts -= 1
     job.recoveries += 1
     spool.save(job)
-    return RecoveredJob(job, JobState.UNDER_WAY)
+    return True
 
 
 def _is_newer(place: Path) -> bool:

@@ -39,6 +39,7 @@ SOURCE: Final = "source"
 SIDECAR: Final = "sidecar.json"
 MANIFEST: Final = "manifest.json"
 ERROR: Final = "error.json"
+REVIEW: Final = "review.json"
 RESULT: Final = "result"
 ANNOTATIONS: Final = "annotations"
 CHARACTER: Final = "character"
@@ -145,8 +146,8 @@ class Spool:
         return exists(self.path(job))
 
     def has_lost_source(self, job: Job) -> bool:
-        """Whether another process removed the source of a job that is neither published nor failed. Raises OSError as `holds`."""
-        return not any(exists(self.path(job) / name) for name in (SOURCE, MANIFEST, ERROR))
+        """Whether another process removed the source of a job that has not ended. Raises OSError as `holds`."""
+        return not any(exists(self.path(job) / name) for name in (SOURCE, MANIFEST, ERROR, REVIEW))
 
     def claim(self, name: str, folder: Sequence[str], *, is_folder: bool, sidecar: str | None, now_s: float) -> Job | None:
         """Claim a complete file from the inbox; returns None if another daemon was faster.

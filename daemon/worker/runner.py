@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NoReturn
 
-from daemon.files.durable import sync_folder
+from daemon.files.durable import sync_folder, sync_tree
 from daemon.files.filenames import shown_name
 from daemon.files.untrusted import copy_character, read_untrusted
 from daemon.log.stopwatch import WallStopwatch
@@ -27,12 +27,16 @@ from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.options.sidecar import MAX_BYTES, drawing_options
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType, error_type
+from daemon.spool.review import figure_folder
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
 from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
+from pipeline.stages.trust import DOUBTFUL
 from pipeline.types import Animation, Bytes, Character, Drawing, Quality
+
+REVIEW_HINT: Final = "correct it in the browser (`doodled web`), or animate it as it is (`doodled jobs approve`)"
 
 _resources: WorkerResources | None = None
 _stop_event: threading.Event | None = None
@@ -52,6 +56,8 @@ def run_task(task: Task) -> TaskResult:
     result, stopwatch = TaskResult(), WallStopwatch()
     try:
         result.manifest = _render_with_fallback(task, _resources, result, stopwatch)
+    except _NeedsReview as doubt:
+        result.review = doubt.reason
     except DoodledError as error:
         if isinstance(error, RenderFailed):
             _resources.clear()
@@ -74,6 +80,18 @@ def run_task(task: Task) -> TaskResult:
     result.inference_attempts = dict(_resources.attempts)
     result.ended_s = time.monotonic()
     return result
+
+
+class _NeedsReview(Exception):  # internal to the worker: becomes the result
+    """A figure that is probably not all right, and options that ask for a person then.
+
+    Attributes:
+        reason: for review.json.
+    """
+
+    def __init__(self, reason: dict[str, Any]) -> None:
+        self.reason = reason
+        super().__init__(reason["message"])
 
 
 def _render_with_fallback(task: Task, resources: WorkerResources, result: TaskResult, stopwatch: WallStopwatch) -> dict[str, Any]:
@@ -160,8 +178,12 @@ class _TaskRun:
         found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
         self._result.models_answered = True
         self._notes += drawing.notes
+        if options.review and any(figure.quality.score < DOUBTFUL for figure in found):
+            self._ask_for_review(drawing, found)
         if self._task.keep_annotations:
-            self._write_annotations(drawing, found)
+            self._write_annotations(
+                drawing, [figure_folder(number) for number in range(1, len(found) + 1)] if len(found) > 1 else [""], found
+            )
         for figure in found:
             self._notes += figure.quality.reasons
         return [(figure.character, figure.quality) for figure in found]
@@ -179,12 +201,26 @@ class _TaskRun:
         with self._stopwatch.lap("annotations"):
             write_thumbnail(self._task.place, rgb, alpha)
 
-    def _write_annotations(self, drawing: Drawing, found: tuple[Any, ...]) -> None:
+    def _ask_for_review(self, drawing: Drawing, found: tuple[Any, ...]) -> NoReturn:
+        """Write the figures of a doubtful drawing, durably. Raises _NeedsReview."""
+        folders = [figure_folder(number) for number in range(1, len(found) + 1)]
+        shutil.rmtree(self._task.place / ANNOTATIONS, ignore_errors=True)  # of an earlier attempt
+        self._write_annotations(drawing, folders, found)
+        sync_tree(self._task.place / ANNOTATIONS)
+        figures = [
+            {"folder": folder, "quality": figure.quality.score, "reasons": list(figure.quality.reasons)}
+            for folder, figure in zip(folders, found, strict=True)
+        ]
+        worst = min(found, key=lambda figure: figure.quality.score)
+        message = ": ".join((f"quality {worst.quality.score:.2f}", *worst.quality.reasons[:1]))
+        raise _NeedsReview({"message": message, "what_to_do": REVIEW_HINT, "threshold": DOUBTFUL, "figures": figures})
+
+    def _write_annotations(self, drawing: Drawing, folders: list[str], found: tuple[Any, ...]) -> None:
         from pipeline.files.annotation_files import write_annotations
 
         with self._stopwatch.lap("annotations"):
-            for number, figure in enumerate(found, start=1):
-                write_annotations(self._task.place / ANNOTATIONS / (f"figure_{number}" if len(found) > 1 else ""), drawing, figure)
+            for folder, figure in zip(folders, found, strict=True):
+                write_annotations(self._task.place / ANNOTATIONS / folder, drawing, figure)
 
     # --- output ------------------------------------------------------------------------------------------------------
 

@@ -56,6 +56,7 @@ class TaskResult:
 
     Attributes:
         manifest: the manifest to publish, or None if the task failed; each output has its "result" file and its "label".
+        review: why a person must look at the drawing instead, for review.json; or None.
         failure: why the task failed, or None.
         was_begun: a worker began the task; if not, the failure is no evidence about the drawing.
         models_answered: the models made their predictions.
@@ -67,6 +68,7 @@ class TaskResult:
     """
 
     manifest: dict[str, Any] | None = None
+    review: dict[str, Any] | None = None
     failure: TaskFailure | None = None
     was_begun: bool = True
     models_answered: bool = False

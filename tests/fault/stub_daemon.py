@@ -1,16 +1,17 @@
 """Daemon with fake workers: `python stub_daemon.py ROOT [--drain] [COUNT]`. Everything but the rendering is real.
 
 The content of a drawing selects its outcome: "refuse", at its beginning or end, fails for good, "break" fails each time, "outage" is
-deferred unless the root contains `models-are-back`, "slow" takes half a second, "stuck" stops the loop unless the root contains
-`stuck-no-more`; any other content is published as one animation. With `--pool`, the fakes run in real worker processes, and more contents
-harm these: "segfault", "hang", "freeze" (SIGSTOP), "hog" (allocates more than its limit), "devour" (takes all memory), "babble" (a huge
-error message).
+deferred unless the root contains `models-are-back`, "doubt" waits for review unless its sidecar says otherwise, "slow" takes half a second,
+"stuck" stops the loop unless the root contains `stuck-no-more`; any other content is published as one animation. With `--pool`, the fakes
+run in real worker processes, and more contents harm these: "segfault", "hang", "freeze" (SIGSTOP), "hog" (allocates more than its limit),
+"devour" (takes all memory), "babble" (a huge error message).
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import json
 import os
 import signal
 import sys
@@ -18,17 +19,19 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from daemon.files.durable import sync_folder
+from daemon.files.durable import sync_folder, sync_tree
 from daemon.files.filenames import shown_name
 from daemon.policy.failures import ErrorType, error_type
 from daemon.service.main import WorkerFactory, run
-from daemon.spool.spool import RESULT, SOURCE
+from daemon.spool.review import figure_folder
+from daemon.spool.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
 from daemon.worker.pool import ProcessWorkerPool
 from daemon.worker.task import Task, TaskFailure, TaskResult
 
 BACK = "models-are-back"
 FREE = "stuck-no-more"
 SLOW_S = 0.5
+FIGURE = b"width: 9"
 
 
 def harmful_result(task: Task) -> TaskResult:
@@ -67,6 +70,8 @@ def fake_result(task: Task) -> TaskResult:
         failure = TaskFailure(ErrorType.UPSTREAM, "the model server is down")
     if failure is not None:
         return TaskResult(failure=failure, file_sha256=digest, file_size=len(content))
+    if content.startswith(b"doubt") and not _is_approved(task):
+        return doubtful_result(task)
     result = task.place / RESULT
     result.mkdir(exist_ok=True)
     with (result / "0000.gif").open("wb") as file:
@@ -81,6 +86,21 @@ def fake_result(task: Task) -> TaskResult:
         file_size=len(content),
         models_answered=True,
     )
+
+
+def doubtful_result(task: Task) -> TaskResult:
+    """The result of a drawing whose figure is probably not all right."""
+    figure = task.place / ANNOTATIONS / figure_folder(1)
+    figure.mkdir(parents=True, exist_ok=True)
+    (figure / "char_cfg.yaml").write_bytes(FIGURE)
+    sync_tree(task.place / ANNOTATIONS)
+    review = {"message": "quality 0.20", "figures": [{"folder": figure.name, "quality": 0.2, "reasons": []}]}
+    return TaskResult(review=review, models_answered=True)
+
+
+def _is_approved(task: Task) -> bool:
+    sidecar = task.place / SIDECAR
+    return sidecar.exists() and json.loads(sidecar.read_bytes()).get("review") is False
 
 
 class FakeWorkers:

@@ -14,7 +14,7 @@ from spool_oracle import Places, check_published, check_tidy
 pytestmark = NEEDS_STRACE
 
 
-@pytest.mark.parametrize("content", [b"a drawing", b"refuse this"])
+@pytest.mark.parametrize("content", [b"a drawing", b"refuse this", b"doubtful"])
 def test_kill_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: bytes) -> None:
     ends, roots = run_disturbed(tmp_path, content, "signal=SIGKILL")
     assert len(ends) > 25
@@ -23,12 +23,13 @@ def test_kill_at_any_call_loses_and_doubles_nothing(tmp_path: Path, content: byt
         check_ending(root, content)
 
 
-def test_single_disk_error_only_delays(tmp_path: Path) -> None:
-    ends, roots = run_disturbed(tmp_path, b"a drawing", "error=EIO", "fsync,linkat,rename,renameat")
+@pytest.mark.parametrize("content", [b"a drawing", b"doubtful"])
+def test_single_disk_error_only_delays(tmp_path: Path, content: bytes) -> None:
+    ends, roots = run_disturbed(tmp_path, content, "error=EIO", "fsync,linkat,rename,renameat")
     assert len(ends) > 12
     assert set(ends.values()) <= {0, 75}, ends
     for root in roots:
-        check_ending(root, b"a drawing")
+        check_ending(root, content)
 
 
 def check_ending(root: Path, content: bytes) -> None:
@@ -41,6 +42,15 @@ def check_ending(root: Path, content: bytes) -> None:
         assert (root / "failed" / "garlic.jpg").read_bytes() == content
         assert (root / "failed" / "garlic.jpg.options.json").read_bytes() == SIDECAR
         assert len(list((root / "failed").iterdir())) == 3
+    elif content.startswith(b"doubt"):
+        reason = places.reviewed("garlic.jpg")
+        assert reason is not None, root.name
+        assert (reason["name"], reason["sidecar"]) == ("garlic.jpg", "garlic.json")
+        place = root / "review" / "garlic.jpg"
+        assert (place / "drawing.jpg").read_bytes() == content
+        assert (place / "options.json").read_bytes() == SIDECAR
+        assert len(list((root / "review").iterdir())) == 1
+        assert not places.manifests()
     else:
         check_published(root, "garlic.jpg", content)
         assert {path.name for path in (root / "outbox").iterdir()} == {"garlic.gif", "garlic.json"}

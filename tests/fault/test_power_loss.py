@@ -18,12 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fault.stub_daemon import FIGURE
 from power_loss import CALLS, Recording, State, put
 from spool_oracle import ROOT, STUB, Places, check_published, check_tidy
 from stepped_daemon import SteppedDaemon
 
-CONTENT = {"published": b"a drawing", "refused": b"refuse this", "forgotten": b"a drawing"}
-SETTINGS: Mapping[str, Mapping[str, Any]] = {"published": {}, "refused": {}, "forgotten": {"storage": {"retention_h": 0, "reserve_mb": 0}}}
+CONTENT = {"published": b"a drawing", "refused": b"refuse this", "forgotten": b"a drawing", "doubtful": b"doubtful"}
+SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "published": {},
+    "refused": {},
+    "doubtful": {},
+    "forgotten": {"storage": {"retention_h": 0, "reserve_mb": 0}},
+}
 SIDECAR = b'{"motion": "dab"}'
 BORING = r"\.probe-|/status/"
 """Calls of the start, and of the status file, on which nothing depends."""
@@ -83,6 +89,13 @@ def check_ending(root: Path, ending: str) -> None:
         assert not places.manifests()
         return
     assert not list((root / "failed").iterdir())
+    if ending == "doubtful":
+        assert places.reviewed("garlic.jpg") is not None
+        assert {path.name for path in (root / "review").iterdir()} == {"garlic.jpg"}
+        assert (root / "review" / "garlic.jpg" / "drawing.jpg").read_bytes() == content
+        assert (root / "review" / "garlic.jpg" / "options.json").read_bytes() == SIDECAR
+        assert not places.manifests()
+        return
     assert {str(path.relative_to(root / "outbox")) for path in (root / "outbox").rglob("*.*")} == {"dab/garlic.gif", "dab/garlic.json"}
     if ending == "published":
         check_published(root, "garlic.jpg", content)
@@ -100,6 +113,10 @@ def check_at_once(state: State) -> None:
             folder = path.rpartition("/")[0]
             for output in json.loads(content)["outputs"]:
                 assert hashlib.sha256(files[f"{folder}/{output['file']}"]).hexdigest() == output["sha256"]
+        if path == "review/garlic.jpg/review.json":
+            assert files["review/garlic.jpg/drawing.jpg"] == CONTENT["doubtful"]
+            assert files["review/garlic.jpg/options.json"] == SIDECAR
+            assert files["review/garlic.jpg/figure_1/char_cfg.yaml"] == FIGURE
         if path == "failed/garlic.jpg":
             assert json.loads(files["failed/garlic.jpg.error.json"])["error_type"] == "no_figure"
 
@@ -133,13 +150,17 @@ def test_power_cut_anywhere_ends_in_one_result(tmp_path: Path, ending: str) -> N
     check_recovered(tmp_path / "states", states, ending)
 
 
-@pytest.mark.parametrize("ending", ["published", "refused"])
+@pytest.mark.parametrize("ending", ["published", "refused", "doubtful"])
 @pytest.mark.usefixtures("quick_disk")
 def test_power_cut_during_recovery_ends_in_one_result(tmp_path: Path, ending: str) -> None:
     root = tmp_path / "root"
     drop_file(root, CONTENT[ending])
     recording = record_run(root, ending)
-    reached = r"fsync\(\d+<.*/manifest\.json>\)" if ending == "published" else r'rename\w*\(.*error\.json"\)'
+    reached = {
+        "published": r"fsync\(\d+<.*/manifest\.json>\)",
+        "refused": r'rename\w*\(.*error\.json"\)',
+        "doubtful": r'rename\w*\(.*review\.json"\)',
+    }[ending]
     late = [cut for cut in recording.cuts if re.match(reached, cut.after.partition(" = ")[0])]
     state = recording.state(late[0], ())
     assert state is not None

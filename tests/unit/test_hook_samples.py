@@ -50,6 +50,11 @@ def failed() -> EventDocument:
     return event_document(SpoolEvent(JOB, EventKind.FAILED), report)
 
 
+def waiting() -> EventDocument:
+    report = {"review": "a.png", "file": "drawing.png", "name": "a.png", "folder": ["dab"], "message": "quality 0.20", "what_to_do": "look"}
+    return event_document(SpoolEvent(JOB, EventKind.REVIEW), {**report, "figures": [{"folder": "figure_1", "quality": 0.2}]})
+
+
 def run(tmp_path: Path, arguments: list[str], document: EventDocument, **environ: str) -> None:
     command = Command([str(SAMPLES / arguments[0]), *arguments[1:]], root=tmp_path, environ={"PATH": os.environ["PATH"], **environ})
     assert command.deliver(document, lambda: time.monotonic() + 30) is None
@@ -71,7 +76,9 @@ def test_each_sample_says_how_it_is_called_and_what_was_tested() -> None:
         assert os.access(path, os.X_OK) == (path.suffix == "")
 
 
-@pytest.mark.parametrize(("document", "expected"), [(done(), "Knöblauch.png is animated"), (failed(), "keine Figur")])
+@pytest.mark.parametrize(
+    ("document", "expected"), [(done(), "Knöblauch.png is animated"), (failed(), "keine Figur"), (waiting(), "quality 0.20")]
+)
 def test_mail(tmp_path: Path, document: EventDocument, expected: str) -> None:
     program, log = recorder(tmp_path, "msmtp")
     run(tmp_path, ["mail", "anna@example.org", "ben@example.org"], document, SENDMAIL=str(program))
@@ -140,3 +147,5 @@ def test_home_assistant_uses_fields_that_exist() -> None:
     used = set(re.findall(r"trigger\.json\.(\w+)", json.dumps(automations)))
     assert len(used) == 5
     assert used <= set(done().fields) | set(failed().fields)
+    assert {"message", "what_to_do"} <= set(failed().fields) & set(waiting().fields)
+    assert waiting().fields["figures"] == [{"folder": "review/a.png/figure_1", "quality": 0.2}]

@@ -5,5 +5,5 @@
 #   01M81MFA60KE5NBES99XY16GBH  garlic.jpg  job.claimed  2026-11-22T12:42:38.916Z
 [inputs | fromjson? | objects | select(.job_id)]
 | group_by(.job_id)[] | sort_by(.timestamp)
-| select(any(.[]; .event == "job.claimed") and all(.[]; .event | IN("job.done", "job.failed", "job.deferred") | not))
+| select(any(.[]; .event == "job.claimed") and all(.[]; .event | IN("job.done", "job.failed", "job.review", "job.deferred") | not))
 | [.[0].job_id, (map(.file_name // empty) | first), .[-1].event, .[-1].timestamp] | @tsv

@@ -11,12 +11,13 @@ from claimed_jobs import claim_file, drop_file, names_below, write_results
 from typer.testing import CliRunner
 
 from daemon.cli import app
-from daemon.commands.jobs import DrawingState, JobRow, Selection, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
+from daemon.commands.jobs import DrawingState, JobRow, Selection, approve_jobs, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
 from daemon.spool import quarantine as quarantine_module
 from daemon.spool.events import EventKind, SpoolEvent, give_up, pending_events, record_event
 from daemon.spool.layout import SpoolUnusable
 from daemon.spool.publish import publish
 from daemon.spool.quarantine import quarantine
+from daemon.spool.review import hold_for_review
 from daemon.spool.spool import Spool
 from pipeline.errors import OptionError
 
@@ -150,7 +151,7 @@ def test_retry_continues_past_taken_names(spool: Spool) -> None:
     assert (inbox / "0.png").read_text() == "another file"
     assert (inbox / "1.png").exists()
     (inbox / "2.png").write_text("another file")
-    with pytest.raises(OptionError, match=r"^2 stay in failed/: ") as caught:
+    with pytest.raises(OptionError, match=r"^2 stay where they are: ") as caught:
         list(retry_jobs(spool.layout, Selection([], everything=True)))
     reported = caught.value.summary.partition(": ")[2].split("; ")
     assert sorted(reported) == ["0.png is already in the inbox", "2.png is already in the inbox"]
@@ -165,6 +166,28 @@ def test_prints_no_control_characters_of_file_names(spool: Spool) -> None:
     assert list(retry_jobs(spool.layout, Selection([], everything=True))) == [f"{spool.layout.inbox}/dab/red%1B[31m%FF.png"]
     failed(spool, "red\x1b[31m.png")
     assert list(discard_jobs(spool.layout, Selection([], everything=True))) == ["red%1B[31m.png"]
+
+
+def test_lists_approves_retries_and_discards_drawings_for_review(spool: Spool) -> None:
+    jobs = []
+    for number in range(4):
+        jobs.append(claim_file(spool, f"{number}.png", folder=("dab",)))
+        hold_for_review(spool.layout, spool.path(jobs[-1]), jobs[-1], {"job_id": jobs[-1].id, "message": "quality 0.20", "figures": []})
+        spool.remove(jobs[-1])
+    assert set(list_jobs(spool.layout, done=False)) == {
+        JobRow(DrawingState.REVIEW, job.id, f"{number}.png", "quality 0.20") for number, job in enumerate(jobs)
+    }
+    assert json.loads(describe_job(spool.layout, "0.png"))["state"] == "review"
+    assert list(approve_jobs(spool.layout, [jobs[0].id], everything=False)) == [f"{spool.layout.inbox}/dab/0.png"]
+    assert list(retry_jobs(spool.layout, Selection(["1.png"]))) == [f"{spool.layout.inbox}/dab/1.png"]
+    assert list(discard_jobs(spool.layout, Selection(["2.png"]))) == ["2.png"]
+    assert list(retry_jobs(spool.layout, Selection([], everything=True))) == []
+    assert list(approve_jobs(spool.layout, [], everything=True)) == [f"{spool.layout.inbox}/dab/3.png"]
+    assert names_below(spool.layout.inbox) == ["dab/0.json", "dab/0.png", "dab/1.png", "dab/3.json", "dab/3.png"]
+    assert names_below(spool.layout.review) == []
+    for wanted, refusal in ((["0.png"], r"^0\.png is not in review/"), ([], "^no drawing is named")):
+        with pytest.raises(OptionError, match=refusal):
+            approve_jobs(spool.layout, wanted, everything=False)
 
 
 def test_lists_and_retries_given_up_deliveries(spool: Spool) -> None:
@@ -191,7 +214,7 @@ def test_lists_and_retries_given_up_deliveries(spool: Spool) -> None:
 def test_unknown_name_stops_retry_and_discard(spool: Spool, wanted: list[str], named: str) -> None:
     failed(spool, "a.png")
     for call in (retry_jobs, discard_jobs):
-        with pytest.raises(OptionError, match=rf"^{named} is neither failed nor undelivered"):
+        with pytest.raises(OptionError, match=rf"^{named} has not failed and waits for nobody"):
             call(spool.layout, Selection(wanted))
     assert (spool.layout.failed / "a.png").exists()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -50,6 +51,13 @@ def test_sidecar_overrides_folder() -> None:
 def test_accepts_one_motion_and_one_format_without_a_list() -> None:
     options = options_of({"motion": "dab", "format": "webm"})
     assert (options.motions, options.formats) == (("dab",), (Format.WEBM,))
+
+
+def test_asks_for_review_or_not() -> None:
+    assert options_of({"review": True}).review
+    assert not drawing_options(replace(DEFAULTS, review=True), (), b'{"review": false}', ("wave",), 100).review
+    for wrong in (1, "true", []):
+        assert "review must be true or false" in problems({"review": wrong})
 
 
 def test_reports_every_problem_at_once() -> None:

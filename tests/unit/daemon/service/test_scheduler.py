@@ -18,7 +18,9 @@ from stepped_daemon import SteppedDaemon, drop
 from daemon.policy.failures import ErrorType
 from daemon.service import completion as completion_module
 from daemon.settings import Settings
+from daemon.spool import review as review_module
 from daemon.spool.publish import publish
+from daemon.spool.review import approve, drawings_for_review
 from daemon.spool.spool import Job, Spool
 from daemon.worker.task import RetriedRequest, Task, TaskFailure, TaskResult
 
@@ -574,7 +576,8 @@ def test_starts_nothing_without_opengl(tmp_path: Path) -> None:
 
 # --- events for hooks ------------------------------------------------------------------------------------------------
 
-HOOKS = {"hooks": {"on_done": ["/bin/true"], "on_failed": ["/bin/true"]}}
+HOOKS = {"hooks": {"on_done": ["/bin/true"], "on_failed": ["/bin/true"], "on_review": ["/bin/true"]}}
+ENDINGS = [(b"a drawing", "done"), (b"refuse this", "failed"), (b"doubtful", "review")]
 
 
 def events_in(root: Path) -> list[str]:
@@ -593,7 +596,7 @@ def test_records_events_only_for_hooks(tmp_path: Path) -> None:
         assert events_in(root) == expected
 
 
-@pytest.mark.parametrize(("content", "ending"), [(b"a drawing", "done"), (b"refuse this", "failed")])
+@pytest.mark.parametrize(("content", "ending"), ENDINGS)
 def test_records_event_later_after_disk_error(tmp_path: Path, content: bytes, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with SteppedDaemon.opened(tmp_path, HOOKS) as daemon:
         drop(tmp_path, content=content)
@@ -609,7 +612,7 @@ def test_records_event_later_after_disk_error(tmp_path: Path, content: bytes, en
     assert not list((tmp_path / "spool" / "work").iterdir())
 
 
-@pytest.mark.parametrize(("content", "ending"), [(b"a drawing", "done"), (b"refuse this", "failed")])
+@pytest.mark.parametrize(("content", "ending"), ENDINGS)
 def test_next_daemon_records_the_event(tmp_path: Path, content: bytes, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with SteppedDaemon.opened(tmp_path, HOOKS) as daemon:
         drop(tmp_path, content=content)
@@ -621,3 +624,48 @@ def test_next_daemon_records_the_event(tmp_path: Path, content: bytes, ending: s
         assert [record["is_recovered"] for record in daemon.logged(f"job.{ending}")] == [True]
     assert events_in(tmp_path) == [f"{ending}.json"]
     assert not list((tmp_path / "spool" / "work").iterdir())
+
+
+# --- review ----------------------------------------------------------------------------------------------------------
+
+
+def test_doubtful_drawing_waits_for_review_and_is_approved(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    drop(tmp_path, "dab/garlic.png", b"doubtful")
+    daemon.run(START_S)
+    assert Places(tmp_path).reviewed("garlic.png") is not None
+    (record,) = daemon.logged("job.review")
+    assert (record["level"], record["reason"], record["review_path"], record["folder"]) == ("warning", "quality 0.20", "garlic.png", "dab")
+    assert record["duration_ms"] >= 0
+    assert "done 0, failed 0, to review 1" in daemon.notifications[-1]
+    (one,) = drawings_for_review(daemon.spool.layout.review)
+    approve(daemon.spool.layout, one)
+    daemon.run(START_S + 100)
+    check_published(tmp_path, "garlic.png", b"doubtful")
+    assert not list((tmp_path / "review").iterdir())
+
+
+@pytest.mark.parametrize("call", ["rename_without_replacing", "link_or_copy", "write_durably"])
+def test_disk_error_delays_review(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    drop(tmp_path, content=b"doubtful")
+    drop(tmp_path, "garlic.json", b"{}")
+    monkeypatch.setattr(review_module, call, raising(errno.EIO))
+    daemon.run(START_S, until_s=START_S + 5)
+    assert not list((tmp_path / "review").iterdir())
+    monkeypatch.undo()
+    daemon.run(START_S + 70)
+    assert Places(tmp_path).reviewed("garlic.png") is not None
+    assert len(daemon.logged("job.review")) == 1
+
+
+def test_damaged_review_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with SteppedDaemon.opened(tmp_path) as daemon:
+        drop(tmp_path, content=b"doubtful")
+        monkeypatch.setattr(review_module, "rename_without_replacing", raising(errno.EIO))
+        daemon.run(START_S, until_s=START_S + 3)
+    monkeypatch.undo()
+    (file,) = tmp_path.glob("spool/work/*/*/review.json")
+    file.write_text("{")
+    with SteppedDaemon.opened(tmp_path) as daemon:
+        daemon.run(START_S)
+        assert Places(tmp_path).reviewed("garlic.png") is not None
+    check_tidy(tmp_path)

@@ -24,6 +24,7 @@ def test_creates_every_folder_and_leaves_no_probe(tmp_path: Path) -> None:
         "inbox",
         "outbox",
         "failed",
+        "review",
         "spool",
         "spool/work",
         "spool/done",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from claimed_jobs import claim_file, drop_file, names_below
 
+from daemon.files import durable
 from daemon.spool import quarantine as quarantining
 from daemon.spool.quarantine import FailedDrawing, discard, failed_drawings, finish_quarantine, quarantine, retry
 from daemon.spool.spool import Job, Spool
@@ -106,7 +107,7 @@ def test_fails_without_leftovers_if_every_name_is_taken(spool: Spool, monkeypatc
     assert names_below(spool.layout.failed) == []
 
 
-@pytest.mark.parametrize("call", ["link", "rename_without_replacing"])
+@pytest.mark.parametrize("call", ["link_or_copy", "rename_without_replacing"])
 def test_refusing_disk_leaves_nothing_and_can_be_retried(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     def refuses(*_: object) -> bool:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -123,7 +124,7 @@ def test_refusing_disk_leaves_nothing_and_can_be_retried(spool: Spool, monkeypat
 
 def test_copies_sidecar_that_can_not_be_linked(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with fs.protected_hardlinks, for files of another user."""
-    link, job = quarantining.link, claim_file(spool, sidecar=b"{}")
+    link, job = durable.link, claim_file(spool, sidecar=b"{}")
     theirs = (spool.path(job) / "sidecar.json").stat().st_ino
 
     def protected(source: Path, name: str, folder: int) -> bool:
@@ -131,7 +132,7 @@ def test_copies_sidecar_that_can_not_be_linked(spool: Spool, monkeypatch: pytest
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         return link(source, name, folder)
 
-    monkeypatch.setattr(quarantining, "link", protected)
+    monkeypatch.setattr(durable, "link", protected)
     put_away(spool, job)
     options = spool.layout.failed / "garlic.png.options.json"
     assert options.read_bytes() == b"{}"
@@ -142,14 +143,14 @@ def test_copies_sidecar_that_can_not_be_linked(spool: Spool, monkeypatch: pytest
 def test_moves_irregular_sidecar_unread(spool: Spool, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]) -> None:
     job = claim_file(spool)
     make(spool.path(job) / "sidecar.json")
-    link = quarantining.link
+    link = durable.link
 
     def protected(source: Path, name: str, folder: int) -> bool:
         if source.name == "sidecar.json":
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         return link(source, name, folder)
 
-    monkeypatch.setattr(quarantining, "link", protected)
+    monkeypatch.setattr(durable, "link", protected)
     put_away(spool, job)
     options = spool.layout.failed / "garlic.png.options.json"
     assert options.exists()
@@ -255,14 +256,14 @@ def test_retry_does_not_replace_files_in_the_inbox(spool: Spool, name: str) -> N
 
 def test_retry_moves_all_or_nothing(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     put_away(spool, claim_file(spool, sidecar=b"{}"))
-    rename = quarantining.rename_without_replacing
+    rename = durable.rename_without_replacing
 
     def late(source: str, folder: int, name: str, inbox: int) -> None:
         rename(source, folder, name, inbox)
         if name == "garlic.json":
             drop_file(spool, content=b"another")
 
-    monkeypatch.setattr(quarantining, "rename_without_replacing", late)
+    monkeypatch.setattr(durable, "rename_without_replacing", late)
     with pytest.raises(OptionError, match=r"^garlic\.png is already in the inbox"):
         retry(spool.layout, failed_drawings(spool.layout.failed)[0])
     assert names_below(spool.layout.inbox) == ["garlic.png"]

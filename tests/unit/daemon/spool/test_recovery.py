@@ -40,7 +40,7 @@ def aged(path: Path, age_s: float) -> None:
 
 
 def test_job_states_match_log() -> None:
-    assert [str(each) for each in JobState] == ["waiting", "under_way", "publishing", "failing", "damaged", "newer"]
+    assert [str(each) for each in JobState] == ["waiting", "under_way", "publishing", "failing", "reviewing", "damaged", "newer"]
 
 
 # --- states ----------------------------------------------------------------------------------------------------------

@@ -84,6 +84,38 @@ def test_animates_photograph_with_full_manifest(drawing: Task, server: Server) -
     assert result.ended_s > 0
 
 
+@pytest.mark.usefixtures("resources")
+@pytest.mark.parametrize("sees", [1, 2])
+def test_doubtful_figure_waits_for_review(drawing: Task, server: Server, monkeypatch: pytest.MonkeyPatch, sees: int) -> None:
+    monkeypatch.setattr(runner, "DOUBTFUL", 1.1)
+    server.sees = sees
+    result = runner.run_task(replace(drawing, defaults=replace(SMALL, review=True, all_figures=True)))
+    assert (result.failure, result.manifest, result.models_answered) == (None, None, True)
+    assert result.review is not None
+    assert result.review["message"].startswith("quality ")
+    figures = result.review["figures"]
+    assert [figure["folder"] for figure in figures] == [f"figure_{number + 1}" for number in range(len(figures))]
+    for figure in figures:
+        assert (drawing.place / "annotations" / figure["folder"] / "char_cfg.yaml").is_file()
+        assert 0 <= figure["quality"] <= 1
+    json.dumps(result.review)
+
+
+@gl
+@pytest.mark.usefixtures("resources")
+@pytest.mark.parametrize(("threshold", "sidecar"), [(1.1, {"review": False}), (0.0, {})])
+def test_figure_is_animated_if_approved_or_right(
+    drawing: Task, monkeypatch: pytest.MonkeyPatch, threshold: float, sidecar: dict[str, bool]
+) -> None:
+    monkeypatch.setattr(runner, "DOUBTFUL", threshold)
+    (drawing.place / "sidecar.json").write_text(json.dumps(sidecar))
+    result = runner.run_task(replace(drawing, defaults=replace(SMALL, review=True)))
+    assert result.failure is None
+    assert result.review is None
+    assert result.manifest is not None
+    assert result.manifest["options"]["review"] is (not sidecar)
+
+
 @gl
 @pytest.mark.usefixtures("resources")
 def test_resources_are_opened_once(drawing: Task, server: Server) -> None:

@@ -1,0 +1,257 @@
+"""Drawings that wait for a person: `review/<name>/`, one folder each, with source, figures and reason; approve, retry and discard.
+
+The folder is put together inside the job's folder and appears in `review/` by one rename, complete and durable. `review.json` in the job's
+folder is written first: from then on the job is being put away, and after a crash the next daemon goes on. etc/doc/spool.md describes the
+content.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from daemon.files.durable import (
+    exists,
+    link,
+    link_or_copy,
+    move_together,
+    open_folder,
+    read_content,
+    rename,
+    rename_without_replacing,
+    sync_folder,
+    write_durably,
+)
+from daemon.files.filenames import is_plain_name, numbered_names, shown_name
+from daemon.spool.layout import Layout
+from daemon.spool.quarantine import NameTaken
+from daemon.spool.spool import ANNOTATIONS, REVIEW, SIDECAR, SOURCE, Job, read_json
+from daemon.spool.thumbnails import THUMBNAIL
+from pipeline.errors import OptionError
+
+PARCEL: Final = "parcel"
+"""Folder in a job's folder that becomes the one in `review/`."""
+
+OPTIONS: Final = "options.json"
+DRAWING: Final = "drawing"
+MAX_OPTIONS_BYTES: Final = 16 * 1024
+MOST_NAMES: Final = 100_000
+_SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,8}")
+
+
+@dataclass(frozen=True)
+class DrawingForReview:
+    """A drawing in `review/`.
+
+    Attributes:
+        name: of its folder there.
+        reason: its review.json; empty if that can't be read.
+    """
+
+    name: str
+    reason: Mapping[str, Any]
+
+    @property
+    def job_id(self) -> str:
+        return str(self.reason.get("job_id", ""))
+
+
+def figure_folder(number: int) -> str:
+    """Name of the character folder of a figure; they count from 1."""
+    return f"figure_{number}"
+
+
+def hold_for_review(layout: Layout, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
+    """Move a job's drawing, sidecar and figures to `review`. The figures are in the job's annotations, durably.
+
+    Returns:
+        the name of the folder in `review`.
+    Raises:
+        OSError: then `finish_review` goes on.
+    """
+    suffix = os.path.splitext(job.name)[1].lower()  # noqa: PTH122 - a name may be no path
+    content = {
+        **reason,
+        "name": job.name,
+        "folder": list(job.folder),
+        "sidecar": job.sidecar,
+        "file": DRAWING + (suffix if _SUFFIX.fullmatch(suffix) else ""),
+    }
+    sync_folder(place)  # the name of the annotations' folder, before review.json promises them
+    return _move(layout, place, content)
+
+
+def finish_review(layout: Layout, place: Path) -> str:
+    """Finish `hold_for_review`, from wherever it was interrupted. Raises as that; ValueError if review.json is damaged.
+
+    A drawing whose review.json is damaged is where it was before: it can be processed again.
+    """
+    try:
+        content = _checked(read_json(place / REVIEW))
+    except ValueError:
+        _undo(place)
+        raise
+    return _move(layout, place, content)
+
+
+def _move(layout: Layout, place: Path, content: Mapping[str, Any]) -> str:
+    with open_folder(layout.root, (layout.review.name,), make=True) as review:
+        if not exists(place / PARCEL) and not exists(place / SOURCE):
+            return str(content["review"])  # it was moved before
+        for name in islice(numbered_names(str(content["name"]), is_folder=False), MOST_NAMES):
+            if exists(name, review):
+                continue
+            write_durably(place, REVIEW, _json({**content, "review": name}))
+            _fill_parcel(place, content)
+            _share(place / PARCEL, review)
+            try:
+                rename_without_replacing(place / PARCEL, None, name, review)
+            except FileExistsError:
+                continue
+            os.fsync(review)
+            sync_folder(place)
+            return name
+    raise FileExistsError(str(layout.review / shown_name(str(content["name"]))))
+
+
+def _fill_parcel(place: Path, content: Mapping[str, Any]) -> None:
+    """Put everything into the parcel that is not there yet, durably, the drawing last."""
+    parcel = place / PARCEL
+    if not exists(parcel):
+        parcel.mkdir()
+        sync_folder(place)  # a power cut must not undo it and keep what is moved into it
+    figures = place / ANNOTATIONS
+    for figure in sorted(figures.iterdir()) if exists(figures) else ():
+        if not exists(parcel / figure.name):
+            rename(figure, parcel / figure.name)
+    with open_folder(parcel) as target:
+        with suppress(FileNotFoundError):
+            os.unlink(REVIEW, dir_fd=target)  # with the name of an earlier try
+        link(place / REVIEW, REVIEW, target)
+        for source, name in ((place / SIDECAR, OPTIONS), (place / THUMBNAIL, THUMBNAIL)):
+            if exists(source):
+                link_or_copy(source, name, target)
+        if exists(place / SOURCE):
+            rename(place / SOURCE, parcel / str(content["file"]))
+        os.fsync(target)
+    sync_folder(place)
+
+
+def _share(parcel: Path, review: int) -> None:
+    """Let the group change a folder as it may change `review` itself: approve, retry and discard move and delete what is in it."""
+    bits = os.fstat(review).st_mode & 0o020
+    for folder in (parcel, *(each for each in parcel.iterdir() if each.is_dir() and not each.is_symlink())):
+        mode = folder.stat().st_mode
+        if bits & ~mode:
+            folder.chmod(mode & 0o777 | bits)
+
+
+def _undo(place: Path) -> None:
+    """Move the drawing back to where a job has it."""
+    with suppress(FileNotFoundError):
+        for path in (place / PARCEL).iterdir():
+            if path.stem == DRAWING and not exists(place / SOURCE):
+                rename(path, place / SOURCE)
+        sync_folder(place)
+        shutil.rmtree(place / PARCEL, ignore_errors=True)
+    (place / REVIEW).unlink(missing_ok=True)
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, indent=2).encode("ascii") + b"\n"
+
+
+def _checked(content: dict[str, Any]) -> dict[str, Any]:
+    """A review.json that was read. Raises ValueError if a name in it is a path."""
+    folder = content.get("folder", [])
+    names = [*(folder if isinstance(folder, list) else [None]), content.get("name"), content.get("file"), content.get("review")]
+    names += [] if content.get("sidecar") is None else [content["sidecar"]]
+    if not all(is_plain_name(name) for name in names):
+        raise ValueError(f"{REVIEW} contains names that no daemon writes")
+    return content
+
+
+# --- for people ------------------------------------------------------------------------------------------------------
+
+
+def drawings_for_review(review: Path) -> list[DrawingForReview]:
+    """The drawings in `review`, oldest first; none without the folder."""
+    try:
+        folders = [path for path in sorted(review.iterdir()) if not path.name.startswith(".") and path.is_dir() and not path.is_symlink()]
+    except FileNotFoundError:
+        return []
+    return sorted((DrawingForReview(path.name, _reason(path)) for path in folders), key=lambda each: each.job_id)
+
+
+def _reason(folder: Path) -> dict[str, Any]:
+    try:
+        return _checked(read_json(folder / REVIEW))
+    except (OSError, ValueError):
+        return {}
+
+
+def retry_review(layout: Layout, one: DrawingForReview) -> Path:
+    """Move a drawing and its sidecar back to where it was dropped, to be looked at again. Returns its path in the inbox.
+
+    Raises:
+        NameTaken: the inbox has a file of that name.
+        OptionError: the folder is damaged.
+    """
+    sidecar = one.reason.get("sidecar")
+    return _put_back(layout, one, str(sidecar) if sidecar else None)
+
+
+def approve(layout: Layout, one: DrawingForReview) -> Path:
+    """As `retry_review`, with a sidecar that asks for the animation as it is.
+
+    Raises:
+        NameTaken, OptionError: as `retry_review`; or the sidecar is no JSON.
+    """
+    place = layout.review / one.name
+    name = str(one.reason.get("name", one.name))
+    sidecar = str(one.reason.get("sidecar") or os.path.splitext(name)[0] + ".json")  # noqa: PTH122 - as the scanner does it
+    options: object = {}
+    if exists(place / OPTIONS):
+        try:
+            options = json.loads(read_content(place / OPTIONS, MAX_OPTIONS_BYTES).decode("utf-8-sig"))
+        except (OSError, ValueError, RecursionError):
+            options = None
+    if not isinstance(options, dict):
+        raise OptionError(f"{shown_name(one.name)}: its {OPTIONS} must be a JSON object", hint="correct it, or remove it")
+    write_durably(place, OPTIONS, json.dumps({**options, "review": False}).encode("ascii"))
+    return _put_back(layout, one, sidecar)
+
+
+def _put_back(layout: Layout, one: DrawingForReview, sidecar: str | None) -> Path:
+    if not one.reason:
+        raise OptionError(f"{shown_name(one.name)}: its {REVIEW} is missing or damaged", hint="drop the drawing again, then discard it")
+    folder = [str(part) for part in one.reason.get("folder", ())]
+    name, file = str(one.reason["name"]), str(one.reason["file"])
+    place = layout.review / one.name
+    with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.review, (one.name,)) as source:
+        moves = [(file, name)]
+        if sidecar is not None and exists(OPTIONS, source):  # first: the drawing might be claimed without it
+            moves.insert(0, (OPTIONS, sidecar))
+        taken = next((target for _, target in moves if exists(target, inbox)), None)
+        if taken is None:
+            taken = move_together(moves, source, inbox)
+        if taken is not None:
+            raise OptionError(
+                f"{shown_name(taken)} is already in the inbox", hint="wait until it is claimed or move it away, then try again"
+            )
+        os.fsync(inbox)
+    shutil.rmtree(place, ignore_errors=True)
+    return layout.inbox.joinpath(*folder, name)
+
+
+def discard_review(layout: Layout, one: DrawingForReview) -> None:
+    """Delete a drawing that waits, with everything beside it. Raises OSError."""
+    shutil.rmtree(layout.review / one.name)
