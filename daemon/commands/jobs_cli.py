@@ -87,8 +87,9 @@ def approve(
     """Let drawings that wait for review be animated as they are."""
     from daemon.commands.jobs import approve_jobs
 
-    for place in approve_jobs(_layout(config), names or [], everything=everything):
-        typer.echo(place)
+    with _spool(config) as layout:
+        for place in approve_jobs(layout, names or [], everything=everything):
+            typer.echo(place)
 
 
 @app.command()

@@ -244,9 +244,7 @@ def _put_back(layout: Layout, one: DrawingForReview, sidecar: str | None) -> Pat
         if taken is None:
             taken = move_together(moves, source, inbox)
         if taken is not None:
-            raise OptionError(
-                f"{shown_name(taken)} is already in the inbox", hint="wait until it is claimed or move it away, then try again"
-            )
+            raise NameTaken(f"{shown_name(taken)} is already in the inbox", hint="wait until it is claimed or move it away, then try again")
         os.fsync(inbox)
     shutil.rmtree(place, ignore_errors=True)
     return layout.inbox.joinpath(*folder, name)
