@@ -26,10 +26,11 @@ from pipeline.files.annotation_files import read_box
 from pipeline.files.character_files import read_character
 from pipeline.files.layer_files import has_edited_layers
 from pipeline.types import LayerLabel
+from tests.integration.axe import faults
 
 pytestmark = pytest.mark.gl
 
-DESKTOP, PHONE = (1280, 800), (390, 844)
+DESKTOP, PHONE, ENLARGED = (1280, 800), (390, 844), (640, 400)
 MOUSE = ROOT / "etc/drawings/mouse_monster.jpg"
 
 
@@ -302,3 +303,14 @@ def test_still_for_those_who_prefer_it(king: Path) -> None:
         until(lambda: page.browser.value("!window.isFormer && document.readyState === 'complete'"), PATIENCE_S)
         page.rest()
         assert page.browser.value("[document.getElementById('plays').checked, document.getElementById('still').hidden]") == [False, False]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE, ENLARGED])
+def test_axe_finds_no_serious_fault(king: Path, size: tuple[int, int], scheme: str) -> None:
+    with opened(king, size) as (_, page):
+        page.browser.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        for tool in ("joints", "brush", "cut"):
+            page.choose(tool)
+            assert faults(page.browser) == []
+            assert page.browser.value("document.documentElement.scrollWidth <= innerWidth"), "nothing is cut off"
