@@ -89,6 +89,17 @@ class WebSpool:
         (self.layout.failed / f"{name}.error.json").write_text(json.dumps({**reason, **fields}))
         return job
 
+    def review(self, name: str, *folder: str) -> str:
+        """A drawing that waits for review; returns its job's id."""
+        job, place = job_id(), self.layout.review / name
+        (place / "figure_1").mkdir(parents=True)
+        (place / "drawing.png").write_bytes(b"drawing")
+        (place / "thumbnail.jpg").write_bytes(image_bytes("JPEG"))
+        reason = {"schema": 1, "job_id": job, "reviewed": timestamp(time.time()), "name": name, "folder": list(folder), "sidecar": None}
+        reason |= {"file": "drawing.png", "review": name, "message": "this figure is doubtful", "what_to_do": "correct it", "attempts": 1}
+        (place / "review.json").write_text(json.dumps(reason))
+        return job
+
     def claim(self, name: str, *, is_running: bool = True) -> str:
         """A drawing that a living daemon has claimed; returns its job's id."""
         job, instance = job_id(), "01JAAAAAAAAAAAAAAAAAAAAAAA"

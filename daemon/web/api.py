@@ -14,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from daemon.options.sidecar import MAX_BYTES
-from daemon.spool.thumbnails import FOLDER, SUFFIX
 from daemon.web import changes
 from daemon.web.drawing_ids import is_public_id, name_without_id
 from daemon.web.drawings import FINAL, Drawing, DrawingState
@@ -23,7 +22,7 @@ from daemon.web.live import MAX_LISTENERS
 from daemon.web.media import file_response
 from daemon.web.problems import MEDIA_TYPE, Problem, ProblemError
 from daemon.web.schemas import JobAnswer, JobsAnswer, MotionAnswer, MotionsAnswer, QueueEvent, counts, job_answer
-from daemon.web.site import Site, SiteOf
+from daemon.web.site import Site, SiteOf, thumbnail_place
 from daemon.web.uploads import upload_of
 
 MAX_PAGE: Final = 200
@@ -105,7 +104,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Drawings on a page.")] = 50,
     after: Annotated[str | None, Query(description="`next` of the page before.", max_length=100)] = None,
 ) -> JobsAnswer:
-    """List drawings: waiting ones in the order of their turn, then running, then failed and done ones, newest first."""
+    """List drawings: waiting ones in the order of their turn, then running ones, then those for review, failed and done, newest first."""
     snapshot = site.index.snapshot
     chosen = [each for each in _in_order(snapshot) if state is None or each.state in state]
     start = _start_of_page(chosen, after)
@@ -127,7 +126,7 @@ async def show_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
 
 @router.delete("/jobs/{drawing_id}", status_code=HTTPStatus.NO_CONTENT, responses=_problems(404, 409, 422))
 async def remove_job(drawing_id: DrawingId, site: SiteOf) -> Response:
-    """Cancel a waiting drawing, discard a failed one, or remove the results of one that is done."""
+    """Cancel a waiting drawing, discard one that failed or waits for review, or remove the results of one that is done."""
     await run_in_threadpool(changes.remove, site, found(site, drawing_id))
     await site.live.wake()
     return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -135,8 +134,16 @@ async def remove_job(drawing_id: DrawingId, site: SiteOf) -> Response:
 
 @router.post("/jobs/{drawing_id}/retry", status_code=HTTPStatus.ACCEPTED, response_model=JobAnswer, responses=_problems(404, 409, 422))
 async def retry_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
-    """Put a failed drawing and its options back into the inbox."""
+    """Put a drawing that failed or waits for review back into the inbox, with its options."""
     again = await run_in_threadpool(changes.retry, site, found(site, drawing_id))
+    await site.live.wake()
+    return job_answer(again, site.index.snapshot, site.clock())
+
+
+@router.post("/jobs/{drawing_id}/approve", status_code=HTTPStatus.ACCEPTED, response_model=JobAnswer, responses=_problems(404, 409, 422))
+async def approve_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
+    """Animate a drawing that waits for review as it is."""
+    again = await run_in_threadpool(changes.approve, site, found(site, drawing_id))
     await site.live.wake()
     return job_answer(again, site.index.snapshot, site.clock())
 
@@ -232,13 +239,12 @@ def thumbnail_response(site: Site, request: Request, drawing: Drawing) -> Respon
     """The answer with the thumbnail of a finished drawing."""
     if drawing.state not in FINAL:
         raise ProblemError(HTTPStatus.NOT_FOUND, "the drawing has no thumbnail yet")
-    is_done = drawing.state is DrawingState.DONE
-    root, folder = (site.layout.outbox, drawing.folder) if is_done else (site.layout.failed, ())
-    return file_response(request, root, (*folder, FOLDER), drawing.file + SUFFIX, shown=f"{drawing.id}.jpg")
+    root, folder, name = thumbnail_place(site.layout, drawing)
+    return file_response(request, root, folder, name, shown=f"{drawing.id}.jpg")
 
 
 def _in_order(snapshot: Snapshot) -> Sequence[Drawing]:
-    return (*snapshot.active, *snapshot.waiting, *snapshot.failed, *snapshot.done)
+    return (*snapshot.active, *snapshot.waiting, *snapshot.review, *snapshot.failed, *snapshot.done)
 
 
 def cursor(drawing: Drawing) -> str:

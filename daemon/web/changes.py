@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from daemon.files.durable import open_folder, rename_without_replacing
 from daemon.inbox.scanner import SIDECAR_SUFFIX
-from daemon.spool import quarantine
+from daemon.spool import quarantine, review
 from daemon.spool.quarantine import FailedDrawing
+from daemon.spool.review import DrawingForReview
 from daemon.spool.spool import ANNOTATIONS
 from daemon.spool.thumbnails import remove_thumbnail
 from daemon.web.drawings import Drawing, DrawingState
@@ -23,9 +26,11 @@ from daemon.web.site import Site
 from pipeline.errors import OptionError
 from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 
+_Put = TypeVar("_Put", FailedDrawing, DrawingForReview)
+
 
 def remove(site: Site, drawing: Drawing) -> None:
-    """Cancel a waiting drawing, discard a failed one, or remove the results of one that is done.
+    """Cancel a waiting drawing, discard one that failed or waits for review, or remove the results of one that is done.
 
     Raises:
         ProblemError: it is being animated.
@@ -33,6 +38,8 @@ def remove(site: Site, drawing: Drawing) -> None:
     """
     if drawing.state is DrawingState.WAITING:
         _cancel(site, drawing)
+    elif drawing.state is DrawingState.REVIEW:
+        review.discard_review(site.layout, DrawingForReview(drawing.file, {}))
     elif drawing.state is DrawingState.FAILED:
         quarantine.discard(site.layout, FailedDrawing(drawing.file, {}))
         remove_thumbnail(site.layout.failed, (), drawing.file)
@@ -81,19 +88,29 @@ def _remove_results(site: Site, drawing: Drawing) -> None:
 
 
 def retry(site: Site, drawing: Drawing) -> Drawing:
-    """Put a failed drawing back into the inbox; returns it as it waits there.
+    """Put a drawing that failed or waits for review back into the inbox; returns it as it waits there.
 
     Raises:
-        ProblemError: it has not failed, or its name is taken in the inbox.
+        ProblemError: it is in another state, or its name is taken in the inbox.
         OSError: the disk refused.
     """
+    if drawing.state is DrawingState.REVIEW:
+        return _put_back(site, drawing, lambda: review.retry_review(site.layout, _for_review(site, drawing)))
     if drawing.state is not DrawingState.FAILED:
-        raise ProblemError(HTTPStatus.CONFLICT, "only a drawing that failed can be tried again")
-    failed = next((each for each in quarantine.failed_drawings(site.layout.failed) if each.name == drawing.file), None)
-    if failed is None:
-        raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer there", hint="look at its state again")
+        raise ProblemError(HTTPStatus.CONFLICT, "only a drawing that failed or waits for review can be tried again")
+    return _put_back(site, drawing, lambda: quarantine.retry(site.layout, _failed(site, drawing)))
+
+
+def approve(site: Site, drawing: Drawing) -> Drawing:
+    """Animate a drawing that waits for review as it is; returns it as it waits in the inbox. Raises as `retry`."""
+    if drawing.state is not DrawingState.REVIEW:
+        raise ProblemError(HTTPStatus.CONFLICT, "only a drawing that waits for review can be approved")
+    return _put_back(site, drawing, lambda: review.approve(site.layout, _for_review(site, drawing)))
+
+
+def _put_back(site: Site, drawing: Drawing, move: Callable[[], Path]) -> Drawing:
     try:
-        place = quarantine.retry(site.layout, failed)
+        place = move()
     except OptionError as error:
         raise ProblemError(HTTPStatus.CONFLICT, error.summary, hint=error.hint) from error
     folder = place.parent.relative_to(site.layout.inbox).parts
@@ -105,6 +122,21 @@ def retry(site: Site, drawing: Drawing) -> Drawing:
     site.index.forget(drawing.id)
     site.index.add(again)
     return again
+
+
+def _failed(site: Site, drawing: Drawing) -> FailedDrawing:
+    return _found(each for each in quarantine.failed_drawings(site.layout.failed) if each.name == drawing.file)
+
+
+def _for_review(site: Site, drawing: Drawing) -> DrawingForReview:
+    return _found(each for each in review.drawings_for_review(site.layout.review) if each.name == drawing.file)
+
+
+def _found(matching: Iterator[_Put]) -> _Put:
+    found = next(matching, None)
+    if found is None:
+        raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer there", hint="look at its state again")
+    return found
 
 
 def character_folders(site: Site, drawing: Drawing) -> list[Path]:

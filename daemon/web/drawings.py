@@ -31,6 +31,8 @@ class DrawingState(StrEnum):
     RUNNING = "running"
     DEFERRED = "deferred"
     """Claimed, and waiting for another attempt or for something that is unavailable."""
+    REVIEW = "review"
+    """In `review/`: a person decides whether it is animated as it is."""
     FAILED = "failed"
     DONE = "done"
 
@@ -38,7 +40,7 @@ class DrawingState(StrEnum):
 _FOLDERS: Final = re.compile(r"(?<![\w:/<.-])/(?:[^\s/:'\"<>]+/)+")
 """Folders of an absolute path in a message; an address (http://...) is none."""
 
-FINAL: Final = frozenset({DrawingState.FAILED, DrawingState.DONE})
+FINAL: Final = frozenset({DrawingState.REVIEW, DrawingState.FAILED, DrawingState.DONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Drawing:
         name: as its user named it, safe to show.
         at_s: when it arrived, was claimed or was finished; seconds since 1970.
         folder: names of the folders above it, in inbox or outbox.
-        file: its name in the inbox, in `failed/`, or that of its manifest.
+        file: its name in the inbox, in `failed/` or `review/`, or that of its manifest.
         job: the daemon's job id, or "".
         why: what it waits for, or why it failed.
         hint: what to do about it.
@@ -147,13 +149,22 @@ def with_present_outputs(drawing: Drawing, names: Collection[str]) -> Drawing | 
 
 def failed_drawing(reason: Mapping[str, Any], file: str) -> Drawing | None:
     """The drawing of an error report in `failed/`; None if it is no report of the daemon."""
+    return _put_away(reason, file, DrawingState.FAILED, "failed")
+
+
+def reviewed_drawing(reason: Mapping[str, Any], file: str) -> Drawing | None:
+    """The drawing of a report in `review/`; None if it is no report of the daemon."""
+    return _put_away(reason, file, DrawingState.REVIEW, "reviewed")
+
+
+def _put_away(reason: Mapping[str, Any], file: str, state: DrawingState, when: str) -> Drawing | None:
     with suppress(*_DAMAGE):
-        job, at_s = _job_and_time(reason, "failed")
+        job, at_s = _job_and_time(reason, when)
         folder, name = tuple(map(str, reason["folder"])), str(reason["name"])
         return Drawing(
             id=id_in_name(name) or job,
             name=shown_path_of(folder, shown_name(name)),
-            state=DrawingState.FAILED,
+            state=state,
             at_s=at_s,
             folder=folder,
             file=file,

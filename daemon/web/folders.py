@@ -1,4 +1,4 @@
-"""Readers of inbox, outbox and `failed/`: each remembers what it has read, and reads only what has changed.
+"""Readers of inbox, outbox, `failed/` and `review/`: each remembers what it has read, and reads only what has changed.
 
 A folder is listed again when its modification time has changed. Names are untrusted, and used only within their own folder.
 """
@@ -17,6 +17,7 @@ from daemon.files.durable import open_folder
 from daemon.files.filenames import is_ignored
 from daemon.inbox.scanner import SIDECAR_SUFFIX
 from daemon.spool.quarantine import ERROR_SUFFIX
+from daemon.spool.spool import REVIEW
 from daemon.web.drawing_ids import dropped_id, id_in_name
 from daemon.web.drawings import (
     Drawing,
@@ -24,6 +25,7 @@ from daemon.web.drawings import (
     failed_drawing,
     published,
     read_object,
+    reviewed_drawing,
     shown_path_of,
     shown_text,
     with_present_outputs,
@@ -218,3 +220,24 @@ class FailedReader:
                         known = mark, found and replace(found, is_folder=name in folders)
                     self._parsed[report] = known
         return [drawing for _, drawing in self._parsed.values() if drawing is not None]
+
+
+class ReviewReader:
+    """Drawings in `review/`, one folder each."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._tree = _Tree(root)
+        self._drawings: list[Drawing] = []
+
+    def read(self, now_s: float) -> Iterable[Drawing]:
+        """All drawings; none without the folder. Raises OSError if it can't be read."""
+        try:
+            if self._tree.has_changed():
+                self._tree.start()
+                names = self._tree.listing((), now_s).folders
+                found = (reviewed_drawing(read_object(self._root / name / REVIEW), name) for name in names)
+                self._drawings = [drawing for drawing in found if drawing is not None]
+        except FileNotFoundError:
+            return []
+        return self._drawings

@@ -1,8 +1,8 @@
 """Index of all drawings, kept in memory: what waits, runs, failed and is done, read from the public files of the spool.
 
 A refresh lists only folders whose modification time has changed, and parses only files that are new. It reads the folders in the order in
-which a drawing passes through them (inbox, work, outbox, failed), so that one that moves meanwhile is never missed. No lock of the spool is
-taken, and nothing is written.
+which a drawing passes through them (inbox, work, outbox, failed and review), so that one that moves meanwhile is never missed. No lock of
+the spool is taken, and nothing is written.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from daemon.spool.spool import ANNOTATIONS, JOB_FILE, MANIFEST, RESULT, Job
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.web.drawing_ids import id_in_name
 from daemon.web.drawings import Drawing, DrawingState, newest_first, shown_path_of, shown_text
-from daemon.web.folders import FailedReader, InboxReader, OutboxReader
+from daemon.web.folders import FailedReader, InboxReader, OutboxReader, ReviewReader
 
 GRACE_S: Final = 3.0
 """An upload that is found nowhere is kept for so long: it may have moved back, from work to inbox, while the folders were read."""
@@ -54,7 +54,7 @@ class Snapshot:
 
     Attributes:
         version: differs when anything differs.
-        waiting: in the order of their turn; active: claimed, oldest first; failed, done: newest first.
+        waiting: in the order of their turn; active: claimed, oldest first; failed, review, done: newest first.
         by_id: all of them.
         positions: place of each waiting drawing in its queue, from 1.
         seconds_each: time that one drawing takes, as recent ones did; 0 if there are none.
@@ -64,6 +64,7 @@ class Snapshot:
     waiting: tuple[Drawing, ...] = ()
     active: tuple[Drawing, ...] = ()
     failed: tuple[Drawing, ...] = ()
+    review: tuple[Drawing, ...] = ()
     done: tuple[Drawing, ...] = ()
     by_id: Mapping[str, Drawing] = field(default_factory=dict)
     positions: Mapping[str, int] = field(default_factory=dict)
@@ -90,6 +91,7 @@ class Index:
         self._inbox = InboxReader(layout.inbox, max_depth)
         self._outbox = OutboxReader(layout.outbox)
         self._failed = FailedReader(layout.failed)
+        self._review = ReviewReader(layout.review)
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._added: dict[str, Drawing] = {}
@@ -137,7 +139,7 @@ class Index:
         waiting = list(self._inbox.read(now_s))
         active = list(self._read_work(status))
         done = list(self._outbox.read(now_s))
-        failed = list(self._failed.read(now_s))
+        failed = [*self._failed.read(now_s), *self._review.read(now_s)]
         finished = {each.job for each in (*done, *failed)}
         found = {each.id: each for each in done}
         for each in failed:  # one that failed later than it was published was retried
@@ -179,6 +181,7 @@ class Index:
             waiting=tuple(waiting),
             active=tuple(active),
             failed=tuple(newest_first(iter(groups[DrawingState.FAILED]))),
+            review=tuple(newest_first(iter(groups[DrawingState.REVIEW]))),
             done=tuple(done),
             by_id={each.id: each for group in groups.values() for each in group},
             positions={each.id: place for place, each in enumerate(waiting, start=1)},

@@ -28,6 +28,7 @@ GALLERY_PAGE: Final = 24
 CURSOR_S: Final = 1e-6
 QUEUE_ROWS: Final = 40
 SIZES: Final = ("300x300", "500x500", "800x800", "1080x1080")
+_ACTIONS: Final = {"retry": changes.retry, "approve": changes.approve}
 POPULAR: Final = ("wave", "dance", "jump", "dab", "walk", "cheer")
 
 router = APIRouter(include_in_schema=False)
@@ -115,8 +116,8 @@ async def change_drawing(drawing_id: str, action: str, site: SiteOf) -> Response
     if action == "remove":
         await run_in_threadpool(changes.remove, site, drawing)
         target = "gallery" if drawing.state is DrawingState.DONE else "watch"
-    elif action == "retry":
-        drawing = await run_in_threadpool(changes.retry, site, drawing)
+    elif action in _ACTIONS:
+        drawing = await run_in_threadpool(_ACTIONS[action], site, drawing)
         target = "watch"
     else:
         raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such action")
@@ -146,6 +147,7 @@ def _queue(site: Site, snapshot: Snapshot) -> dict[str, object]:
         "daemon_is_alive": snapshot.status.is_alive,
         "rows": [(each, snapshot.positions.get(each.id), snapshot.expected_s(each, now_s)) for each in rows],
         "more": len(snapshot.active) + len(snapshot.waiting) - len(rows),
+        "review": snapshot.review[:QUEUE_ROWS],
         "failed": snapshot.failed[:QUEUE_ROWS],
         "more_failed": max(0, len(snapshot.failed) - QUEUE_ROWS),
         "done": snapshot.done[:6],

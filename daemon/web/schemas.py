@@ -132,6 +132,7 @@ def counts(snapshot: Snapshot) -> dict[DrawingState, int]:
         DrawingState.WAITING: len(snapshot.waiting),
         DrawingState.RUNNING: running,
         DrawingState.DEFERRED: len(snapshot.active) - running,
+        DrawingState.REVIEW: len(snapshot.review),
         DrawingState.FAILED: len(snapshot.failed),
         DrawingState.DONE: len(snapshot.done),
     }

@@ -21,7 +21,7 @@ from jinja2 import Environment
 from daemon.options.motions import motion_library
 from daemon.settings import Settings
 from daemon.spool.layout import Layout
-from daemon.spool.thumbnails import FOLDER, SUFFIX
+from daemon.spool.thumbnails import FOLDER, SUFFIX, THUMBNAIL
 from daemon.web.access import LOOPBACK_NAMES, AccessRules
 from daemon.web.drawings import Drawing, DrawingState
 from daemon.web.index import Index
@@ -132,8 +132,17 @@ def make_site(settings: Settings, layout: Layout, environ: Mapping[str, str], *,
 
 def thumbnail_path(layout: Layout, drawing: Drawing) -> Path:
     """Where the thumbnail of a finished drawing is, if it has one."""
-    root = layout.outbox.joinpath(*drawing.folder) if drawing.state is DrawingState.DONE else layout.failed
-    return root / FOLDER / (drawing.file + SUFFIX)
+    root, folder, name = thumbnail_place(layout, drawing)
+    return root.joinpath(*folder, name)
+
+
+def thumbnail_place(layout: Layout, drawing: Drawing) -> tuple[Path, tuple[str, ...], str]:
+    """A folder of the spool, names of folders below it, and the name of the thumbnail there."""
+    if drawing.state is DrawingState.REVIEW:
+        return layout.review, (drawing.file,), THUMBNAIL
+    if drawing.state is DrawingState.DONE:
+        return layout.outbox, (*drawing.folder, FOLDER), drawing.file + SUFFIX
+    return layout.failed, (FOLDER,), drawing.file + SUFFIX
 
 
 def _site(request: Request) -> Site:

@@ -13,6 +13,7 @@ STATES: Final = {
     DrawingState.WAITING: "Waiting",
     DrawingState.RUNNING: "In progress",
     DrawingState.DEFERRED: "On hold",
+    DrawingState.REVIEW: "Please look",
     DrawingState.FAILED: "Not animated",
     DrawingState.DONE: "Done",
 }

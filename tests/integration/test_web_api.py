@@ -65,6 +65,7 @@ def test_description_names_every_route(served: str) -> None:
         "/v1/jobs",
         "/v1/jobs/{drawing_id}",
         "/v1/jobs/{drawing_id}/again",
+        "/v1/jobs/{drawing_id}/approve",
         "/v1/jobs/{drawing_id}/events",
         "/v1/jobs/{drawing_id}/outputs/{name}",
         "/v1/jobs/{drawing_id}/retry",

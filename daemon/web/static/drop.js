@@ -165,6 +165,10 @@ const check = async () => {
       upload.bar.remove();
       say(upload, job.what_to_do ? `${job.why}: ${job.what_to_do}` : job.why, "failed");
       announce(`${upload.file.name} could not be animated: ${job.why}`);
+    } else if (job.state === "review") {
+      upload.bar.remove();
+      say(upload, `please look at it: ${job.why}`, "review");
+      announce(`${upload.file.name}: ${job.why}`);
     } else say(upload, describe(job));
   }
   isChecking = false;

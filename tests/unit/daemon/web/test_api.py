@@ -263,7 +263,7 @@ def test_lists_drawings_of_every_state(spool: WebSpool) -> None:
             ("failed.png", "failed"),
             ("done.png", "done"),
         ]
-        assert answer["counts"] == {"waiting": 1, "running": 1, "deferred": 0, "failed": 1, "done": 1}
+        assert answer["counts"] == {"waiting": 1, "running": 1, "deferred": 0, "review": 0, "failed": 1, "done": 1}
         assert answer["daemon"] == "1 running"
         assert answer["jobs"][0]["id"] == "w0123456789abcdef"
         assert (answer["jobs"][0]["stage"], answer["jobs"][1]["position"]) == ("reading", 1)
@@ -392,6 +392,33 @@ def test_retry_stays_where_name_is_taken(spool: WebSpool) -> None:
     with spool.client() as client:
         assert client.post(f"/v1/jobs/{job}/retry").status_code == 409
     assert (spool.layout.failed / "a.png").exists()
+
+
+@pytest.mark.parametrize(("action", "sidecar"), [("retry", None), ("approve", {"review": False})])
+def test_drawing_for_review_goes_back(spool: WebSpool, action: str, sidecar: Any) -> None:
+    spool.review("garlic-w0123456789abcdef.png", "dab")
+    with spool.client() as client:
+        job = client.get("/v1/jobs/w0123456789abcdef").json()
+        assert (job["state"], job["why"], job["name"]) == ("review", "this figure is doubtful", "dab/garlic.png")
+        assert client.get("/v1/jobs/w0123456789abcdef/thumbnail").status_code == 200
+        assert "Animate as it is" in client.get("/watch").text
+        assert "Animate it as it is" in client.get("/drawings/w0123456789abcdef").text
+        answer = client.post(f"/v1/jobs/w0123456789abcdef/{action}")
+        assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
+        assert client.post("/v1/jobs/w0123456789abcdef/approve").status_code == 409
+    inbox = spool.layout.inbox / "dab"
+    written = inbox / "garlic-w0123456789abcdef.json"
+    assert (inbox / "garlic-w0123456789abcdef.png").read_bytes() == b"drawing"
+    assert (json.loads(written.read_text()) if written.exists() else None) == sidecar
+    assert list(spool.layout.review.iterdir()) == []
+
+
+def test_discards_drawing_for_review(spool: WebSpool) -> None:
+    spool.review("a.png")
+    with spool.client() as client:
+        (job,) = client.get("/v1/jobs").json()["jobs"]
+        assert client.delete(f"/v1/jobs/{job['id']}").status_code == 204
+    assert list(spool.layout.review.iterdir()) == []
 
 
 def test_discards_failed_drawing(spool: WebSpool) -> None:
