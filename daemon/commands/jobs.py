@@ -15,6 +15,7 @@ from typing import Any
 
 from daemon.commands.console import table_text
 from daemon.files.filenames import printable, shown_name, shown_path
+from daemon.inbox.rejections import Rejection, rejection_text
 from daemon.inbox.scanner import Scanner
 from daemon.inbox.stability import StabilityRules
 from daemon.spool import quarantine
@@ -27,7 +28,6 @@ from daemon.spool.review import DrawingForReview, approve, discard_review, drawi
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
-MAX_DEPTH = 16
 MAX_REASON_LENGTH = 200
 """Characters of a reason in the table; `doodled jobs show` prints all of it."""
 
@@ -36,6 +36,7 @@ class DrawingState(StrEnum):
     """Where a drawing is."""
 
     INBOX = "inbox"
+    REJECTED = "rejected"
     RUNNING = "running"
     WAITING = "waiting"
     ORPHANED = "orphaned"
@@ -55,14 +56,15 @@ class JobRow:
     why: str = ""
 
 
-def list_jobs(layout: Layout, *, done: bool) -> list[JobRow]:
+def list_jobs(layout: Layout, *, done: bool, max_depth: int) -> list[JobRow]:
     """Every drawing in inbox, spool, failed/ and review/, and every delivery that was given up.
 
     Args:
         done: list published drawings, too.
+        max_depth: levels of subfolders of the inbox that the daemon scans.
     """
     statuses = [status for status, is_alive in _statuses(layout) if is_alive]
-    rows = [*_in_inbox(layout, statuses), *_claimed(layout, statuses)]
+    rows = [*_in_inbox(layout, statuses, max_depth), *_claimed(layout, statuses)]
     rows += [_failed_row(each) for each in quarantine.failed_drawings(layout.failed)]
     rows += [_review_row(each) for each in drawings_for_review(layout.review)]
     rows += [_undelivered_row(each) for each in undelivered_events(layout)]
@@ -220,17 +222,24 @@ def _line(text: str) -> str:
 # --- sources of rows --------------------------------------------------------------------------------------------------
 
 
-def _in_inbox(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]:
-    known = {str(each.get("name")): each for status in statuses for each in status.get("waiting", ())}
-    scanner = Scanner(layout.inbox, StabilityRules(), max_depth=MAX_DEPTH, has_leases=False)
-    scan = scanner.scan(0.0)
+def _in_inbox(layout: Layout, statuses: list[dict[str, Any]], max_depth: int) -> Iterator[JobRow]:
+    waiting = {str(each.get("name")): each for status in statuses for each in status.get("waiting", ())}
+    rejected = {str(each.get("name")): str(each.get("why")) for status in statuses for each in status.get("rejected", ())}
+    scanner = Scanner(layout.inbox, StabilityRules(), max_depth=max_depth, has_leases=False)
+    scanner.scan(0.0)
     for candidate in scanner.candidates():
         name = shown_path((*candidate.folder, candidate.name))
-        status = known.get(name)
+        is_empty = not statuses and candidate.stability.last.size == 0
+        reason = rejected.get(name) or (Rejection.EMPTY if is_empty else "")
+        if reason:
+            yield JobRow(DrawingState.REJECTED, "", name, rejection_text(reason, candidate.name))
+            continue
+        status = waiting.get(name)
         why = f"{status['why']}, for {status['age_s']:.0f} s" if status else "" if statuses else "no daemon is running"
         yield JobRow(DrawingState.INBOX, "", name, why)
-    for folder, name, reason in scan.rejected:
-        yield JobRow(DrawingState.INBOX, "", shown_path((*folder, name)), reason)
+    alone = dict.fromkeys(scanner.alone, Rejection.NO_DRAWING)
+    for (folder, name), reason in sorted({**scanner.rejected, **alone}.items()):
+        yield JobRow(DrawingState.REJECTED, "", shown_path((*folder, name)), rejection_text(reason, shown_name(name)))
 
 
 def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]:

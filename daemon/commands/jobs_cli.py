@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from daemon.settings import Settings
     from daemon.spool.layout import Layout
 
 app = typer.Typer(
@@ -29,16 +30,17 @@ Hooks = Annotated[bool, typer.Option("--hooks", help="All deliveries of hooks th
 
 
 @contextmanager
-def _spool(config: Path | None) -> Iterator[Layout]:
-    """The spool of the settings. Raises SpoolUnusable in place of any OSError inside."""
+def _spool(config: Path | None) -> Iterator[tuple[Layout, Settings]]:
+    """The spool of the settings, and the settings. Raises SpoolUnusable in place of any OSError inside."""
     from daemon.settings import read_settings, root_folder
     from daemon.spool.layout import Layout, SpoolUnusable
 
-    layout = Layout(root_folder(read_settings(config, os.environ), os.environ))
+    settings = read_settings(config, os.environ)
+    layout = Layout(root_folder(settings, os.environ))
     try:
         if not layout.work.is_dir():
             raise SpoolUnusable(f"{layout.root} has no spool", hint="name the daemon's folder with --config or DOODLED_ROOT")
-        yield layout
+        yield layout, settings
     except OSError as error:
         hint = "run this as the daemon's user" if isinstance(error, PermissionError) else ""
         raise SpoolUnusable(f"{error.filename or layout.root} can't be used: {error.strerror or error}", hint=hint) from error
@@ -54,8 +56,8 @@ def list_jobs(
     from daemon.commands.jobs import job_table
     from daemon.commands.jobs import list_jobs as find_jobs
 
-    with _spool(config) as layout:
-        rows = find_jobs(layout, done=done)
+    with _spool(config) as (layout, settings):
+        rows = find_jobs(layout, done=done, max_depth=settings.inbox.max_depth)
     typer.echo(json.dumps([asdict(row) for row in rows], indent=2) if as_json else job_table(rows))
 
 
@@ -64,7 +66,7 @@ def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in fai
     """Show state, files and error report of one job."""
     from daemon.commands.jobs import describe_job
 
-    with _spool(config) as layout:
+    with _spool(config) as (layout, _):
         typer.echo(describe_job(layout, job))
 
 
@@ -73,7 +75,7 @@ def retry(names: Names = None, config: Config = None, everything: All = False, h
     """Move drawings back to the inbox, with their sidecars, to be tried again; deliver again what hooks gave up."""
     from daemon.commands.jobs import Selection, retry_jobs
 
-    with _spool(config) as layout:
+    with _spool(config) as (layout, _):
         for place in retry_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
             typer.echo(place)
 
@@ -87,7 +89,7 @@ def approve(
     """Let drawings that wait for review be animated as they are."""
     from daemon.commands.jobs import approve_jobs
 
-    with _spool(config) as layout:
+    with _spool(config) as (layout, _):
         for place in approve_jobs(layout, names or [], everything=everything):
             typer.echo(place)
 
@@ -97,6 +99,6 @@ def discard(names: Names = None, config: Config = None, everything: All = False,
     """Delete drawings that failed or wait for review, and deliveries of hooks that were given up."""
     from daemon.commands.jobs import Selection, discard_jobs
 
-    with _spool(config) as layout:
+    with _spool(config) as (layout, _):
         for name in discard_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
             typer.echo(name)

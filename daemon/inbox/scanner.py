@@ -11,7 +11,7 @@ import errno
 import math
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -20,6 +20,7 @@ from pathlib import Path
 from daemon.files.durable import open_folder
 from daemon.files.filenames import is_ignored
 from daemon.inbox.probe import combine, is_movable, probe_file
+from daemon.inbox.rejections import Rejection
 from daemon.inbox.stability import Observation, StabilityRules, StabilityTracker
 from pipeline.files.character_names import CONFIG_NAME
 
@@ -33,6 +34,9 @@ PROBE_PAUSE_S = 0.05
 REJECTED_PAUSE_S = 5.0
 """Until a rejected candidate is probed again: its permissions may have changed."""
 
+REJECTED_AFTER_S = 30.0
+"""Time after which an empty file, or a sidecar without a drawing, counts as left behind, and not as one that is being dropped."""
+
 Key = tuple[tuple[str, ...], str]
 
 
@@ -43,7 +47,7 @@ class Candidate:
     Attributes:
         folder: names of the inbox folders above it, outermost first.
         sidecar: name of the sidecar beside it, or None.
-        rejected: why it can't be claimed ("not_regular", "unreadable", "immovable"), or "".
+        rejected: why it will not be claimed as it is, or None.
     """
 
     folder: tuple[str, ...]
@@ -51,7 +55,7 @@ class Candidate:
     is_folder: bool
     stability: StabilityTracker
     sidecar: str | None = None
-    rejected: str = ""
+    rejected: Rejection | None = None
 
     @property
     def key(self) -> Key:
@@ -65,13 +69,13 @@ class ScanResult:
     Attributes:
         entries: names in the inbox that are not ignored.
         new: candidates that the scan before did not find.
-        rejected: (folder, name, reason) of entries that can't be claimed, each reported once.
+        rejected: (folder, name, reason) of entries that will not be claimed, each reported once.
         problems: folders that can't be read, with the error.
     """
 
     entries: int = 0
     new: int = 0
-    rejected: list[tuple[tuple[str, ...], str, str]] = field(default_factory=list)
+    rejected: list[tuple[tuple[str, ...], str, Rejection]] = field(default_factory=list)
     problems: list[tuple[str, OSError]] = field(default_factory=list)
 
 
@@ -88,18 +92,24 @@ class Scanner:
         self._max_depth = max_depth
         self.has_leases = has_leases
         self._candidates: dict[tuple[str, ...], dict[str, Candidate]] = {}
-        self._reported: set[Key] = set()
+        self._rejected: dict[Key, Rejection] = {}
+        self._alone: dict[Key, float] = {}
         self._turn: tuple[str, ...] = ()
 
     @property
-    def rejected_keys(self) -> frozenset[Key]:
-        """Entries of the last scan that can't be claimed until a user changes them."""
-        return frozenset(self._reported)
+    def rejected(self) -> Mapping[Key, Rejection]:
+        """Everything in the inbox, as of the last scan, that will not be claimed until a user changes it."""
+        return self._rejected
+
+    @property
+    def alone(self) -> frozenset[Key]:
+        """Sidecars without a drawing, also those that came a moment ago."""
+        return frozenset(self._alone)
 
     @property
     def count(self) -> int:
-        """Number of candidates."""
-        return sum(len(of_folder) for of_folder in self._candidates.values())
+        """Number of candidates that are not rejected."""
+        return sum(1 for each in self.candidates() if not each.rejected)
 
     def candidates(self) -> Iterator[Candidate]:
         """All candidates, complete or not."""
@@ -108,10 +118,10 @@ class Scanner:
 
     def scan(self, now: float) -> ScanResult:
         """Scan the whole inbox. A folder that can't be read keeps its candidates, since its files may still exist."""
-        scan = _Scan(self._inbox, now, self._candidates, self._reported, self._rules, self._max_depth)
+        scan = _Scan(self._inbox, now, self._candidates, self._rejected, self._alone, self._rules, self._max_depth)
         scan.scan_folder(())
         self._candidates = {folder: candidates for folder, candidates in scan.seen.items() if candidates}
-        self._reported = scan.reported
+        self._rejected, self._alone = scan.rejected, scan.alone
         return scan.result
 
     # --- order -------------------------------------------------------------------------------------------------------
@@ -135,7 +145,7 @@ class Scanner:
 
     def put_back(self, candidate: Candidate, now: float) -> None:
         """Return a candidate that could not be claimed; it is probed again later."""
-        candidate.rejected, candidate.stability.due_s = "immovable", now + REJECTED_PAUSE_S
+        candidate.rejected, candidate.stability.due_s = Rejection.IMMOVABLE, now + REJECTED_PAUSE_S
         self._candidates.setdefault(candidate.folder, {})[candidate.name] = candidate
 
     def next_probe_s(self, now: float, *, include_images: bool = True) -> float:
@@ -176,14 +186,16 @@ class Scanner:
             candidate.stability.due_s = now + self._rules.stable_s  # it is gone; the next scan removes it
             return False
         except OSError as error:
-            candidate.rejected = "not_regular" if error.errno in NOT_REGULAR else "unreadable"
+            candidate.rejected = Rejection.NOT_REGULAR if error.errno in NOT_REGULAR else Rejection.UNREADABLE
             candidate.stability.due_s = now + REJECTED_PAUSE_S
             return False
-        candidate.rejected = "" if may_be_moved else "immovable"
-        if not may_be_moved:
+        is_complete = may_be_moved and candidate.stability.update(now, combine(observations))
+        candidate.rejected = None if may_be_moved else Rejection.IMMOVABLE
+        if may_be_moved and candidate.stability.is_left_empty(now, REJECTED_AFTER_S):
+            candidate.rejected = Rejection.EMPTY
+        if candidate.rejected:
             candidate.stability.due_s = now + REJECTED_PAUSE_S
-            return False
-        return candidate.stability.update(now, combine(observations))
+        return is_complete
 
 
 @dataclass
@@ -193,11 +205,13 @@ class _Scan:
     inbox: Path
     now: float
     before: dict[tuple[str, ...], dict[str, Candidate]]
-    reported_before: set[Key]
+    rejected_before: Mapping[Key, Rejection]
+    alone_before: Mapping[Key, float]
     rules: StabilityRules
     max_depth: int
     seen: dict[tuple[str, ...], dict[str, Candidate]] = field(default_factory=dict)
-    reported: set[Key] = field(default_factory=set)
+    rejected: dict[Key, Rejection] = field(default_factory=dict)
+    alone: dict[Key, float] = field(default_factory=dict)
     result: ScanResult = field(default_factory=ScanResult)
 
     def scan_folder(self, folder: tuple[str, ...]) -> None:
@@ -210,21 +224,33 @@ class _Scan:
                 self.result.problems.append(("/".join(folder), error))
                 self.seen |= {known: candidates for known, candidates in self.before.items() if known[: len(folder)] == folder}
                 if folder and error.errno in {errno.EACCES, errno.EPERM}:
-                    self._reject((folder[:-1], folder[-1]), "unreadable")
+                    self._reject((folder[:-1], folder[-1]), Rejection.UNREADABLE)
             return
         self.result.entries += len(listed)
-        names = {name for name, status in listed if not stat.S_ISDIR(status.st_mode)}  # a folder is no sidecar
-        here = self.seen.setdefault(folder, {})
+        self.seen.setdefault(folder, {})
+        sidecars = _sidecars(name for name, status in listed if not stat.S_ISDIR(status.st_mode))  # a folder is no sidecar
         for name, status in listed:
-            is_character = stat.S_ISDIR(status.st_mode) and self._is_character((*folder, name))
-            if stat.S_ISDIR(status.st_mode) and not is_character:
-                if len(folder) < self.max_depth:
-                    self.scan_folder((*folder, name))
-            elif not is_character and not stat.S_ISREG(status.st_mode):
-                self._reject((folder, name), "not_regular")
-            elif is_character or not name.lower().endswith(SIDECAR_SUFFIX):  # a sidecar waits for its image and is claimed with it
-                stem = name if is_character else os.path.splitext(name)[0]  # noqa: PTH122 - faster; a scan may call it ten thousand times
-                here[name] = self._candidate(folder, name, status, stem + SIDECAR_SUFFIX if stem + SIDECAR_SUFFIX in names else None)
+            if stat.S_ISDIR(status.st_mode):
+                self._scan_subfolder(folder, name, status, sidecars)
+            elif not stat.S_ISREG(status.st_mode):
+                self._reject((folder, name), Rejection.NOT_REGULAR)
+            elif not _is_sidecar(name):  # a sidecar waits for its image and is claimed with it
+                self._add(folder, name, status, sidecars.get(_stem(name)))
+        used = {candidate.sidecar for candidate in self.seen[folder].values()}
+        for name, status in listed:
+            if stat.S_ISREG(status.st_mode) and _is_sidecar(name) and name not in used:
+                self._add_alone((folder, name))
+
+    def _scan_subfolder(self, folder: tuple[str, ...], name: str, status: os.stat_result, sidecars: Mapping[str, str]) -> None:
+        if self._is_character((*folder, name)):
+            self._add(folder, name, status, sidecars.get(name))
+        elif len(folder) < self.max_depth:
+            self.scan_folder((*folder, name))
+        elif self._has_entries((*folder, name)):
+            self._reject((folder, name), Rejection.TOO_DEEP)
+
+    def _add(self, folder: tuple[str, ...], name: str, status: os.stat_result, sidecar: str | None) -> None:
+        self.seen[folder][name] = self._candidate(folder, name, status, sidecar)
 
     def _candidate(self, folder: tuple[str, ...], name: str, status: os.stat_result, sidecar: str | None) -> Candidate:
         candidate = self.before.get(folder, {}).get(name)
@@ -238,16 +264,41 @@ class _Scan:
         candidate.sidecar = sidecar
         return candidate
 
-    def _reject(self, key: Key, reason: str) -> None:
+    def _add_alone(self, key: Key) -> None:
+        """A sidecar without a drawing, which may be about to come."""
+        self.alone[key] = self.alone_before.get(key, self.now)
+        if self.now - self.alone[key] >= REJECTED_AFTER_S:
+            self._reject(key, Rejection.NO_DRAWING)
+
+    def _reject(self, key: Key, reason: Rejection) -> None:
         """Report an entry once for as long as it is there."""
-        self.reported.add(key)
-        if key not in self.reported_before:
+        self.rejected[key] = reason
+        if key not in self.rejected_before:
             self.result.rejected.append((*key, reason))
+
+    def _has_entries(self, parts: Sequence[str]) -> bool:
+        """Whether a folder that is not scanned holds anything."""
+        with suppress(OSError), open_folder(self.inbox, parts) as folder, os.scandir(folder) as entries:
+            return any(not is_ignored(entry.name) for entry in entries)
+        return False
 
     def _is_character(self, parts: Sequence[str]) -> bool:
         with suppress(OSError), open_folder(self.inbox, parts) as folder:
             return stat.S_ISREG(os.lstat(CONFIG_NAME, dir_fd=folder).st_mode)
         return False
+
+
+def _is_sidecar(name: str) -> bool:
+    return name.lower().endswith(SIDECAR_SUFFIX)
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0]  # noqa: PTH122 - faster than Path; a scan may call it ten thousand times
+
+
+def _sidecars(names: Iterable[str]) -> dict[str, str]:
+    """The sidecars among some names, by the stem of their drawing; of x.json and x.JSON the former."""
+    return {_stem(name): name for name in sorted(names) if _is_sidecar(name)}  # capitals come first, and are replaced
 
 
 def _existing(entries: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:

@@ -73,7 +73,7 @@ class StabilityTracker:
         due_s: when the file is worth the next observation.
     """
 
-    __slots__ = ("_rules", "_sampled_s", "_samples", "_unchanged_since_s", "due_s", "first_seen_s", "last", "wait_reason")
+    __slots__ = ("_empty_since_s", "_rules", "_sampled_s", "_samples", "_unchanged_since_s", "due_s", "first_seen_s", "last", "wait_reason")
 
     def __init__(self, now: float, first: Observation, rules: StabilityRules) -> None:
         self.first_seen_s = now
@@ -84,11 +84,20 @@ class StabilityTracker:
         self._unchanged_since_s = now
         self._sampled_s = now
         self._samples = 1
+        self._empty_since_s: float | None = None
+
+    def is_left_empty(self, now: float, patience_s: float) -> bool:
+        """Whether the file has been empty for `patience_s`, without a process that has it open for writing."""
+        return self._empty_since_s is not None and now - self._empty_since_s >= patience_s and not self.last.has_writer
 
     def update(self, now: float, observation: Observation) -> bool:
         """Record an observation; returns whether the file is complete."""
         self.wait_reason = self._evaluate(now, observation)
         self.last = observation
+        if self.wait_reason is not WaitReason.EMPTY:
+            self._empty_since_s = None
+        elif self._empty_since_s is None:
+            self._empty_since_s = now
         pause_s = self._rules.debounce_s if observation.has_writer is False else self._rules.stable_s / self._rules.samples
         # A writer that has taken long may take long again; but never pause for more than a second.
         self.due_s = now + (min(1.0, max(self._rules.debounce_s, pause_s)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class HealthSnapshot:
         is_degraded: the inbox can't be read.
         overflows: how often the kernel lost events of the inbox.
         log_dropped: log records that could not be written.
+        inbox_rejected: number of entries of the inbox that will not be taken, by `daemon.inbox.rejections.Rejection`.
     """
 
     at_s: float
@@ -34,3 +36,4 @@ class HealthSnapshot:
     is_degraded: bool
     overflows: int
     log_dropped: int
+    inbox_rejected: Mapping[str, int] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from daemon.inbox.rejections import rejection_text
 from daemon.log.events import Event
 
 _MB: Final = 1_000_000
@@ -107,7 +108,8 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.INBOX_DEGRADED: lambda fields: f"inbox unavailable{fields.why}{fields.part(' ({})', 'path')}{fields.part(' ({})', 'file_name')}",
     Event.INBOX_RECOVERED: lambda fields: f"inbox available again{fields.part(' ({})', 'path')}",
     Event.FILE_REJECTED: lambda fields: (
-        fields.part("{} further files left in the inbox", "count") or f"{fields.file} left in the inbox{fields.why}"
+        fields.part("{} further files left in the inbox", "count")
+        or f"{fields.file} left in the inbox: {rejection_text(str(fields['reason']), fields.file)}"
     ),
     Event.JOB_CLAIMED: lambda fields: f"{fields.file} claimed{fields.time('queue_wait_ms', ' after ')}",
     Event.STAGE_DONE: lambda fields: f"{fields.file}: {fields['stage']} done{fields.time('duration_ms', ' in ')}",

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from daemon.inbox.rejections import Rejection
 from daemon.log.events import Event
 from daemon.log.health_snapshot import HealthSnapshot
 from daemon.log.stages import PUBLISH, STAGES
@@ -184,6 +185,12 @@ class _HealthCollector(Collector):
             yield GaugeMetricFamily(name, what, value=value)
         yield CounterMetricFamily("doodled_log_records_dropped", "Log records that could not be written in time.", value=health.log_dropped)
         yield CounterMetricFamily("doodled_watch_overflows", "Times that the kernel lost inbox events.", value=health.overflows)
+        rejected = GaugeMetricFamily(
+            "doodled_inbox_rejected_files", "Entries of the inbox that will not be taken, by reason.", labels=["reason"]
+        )
+        for reason in Rejection:
+            rejected.add_metric([reason.value], float(health.inbox_rejected.get(reason.value, 0)))
+        yield rejected
         states = GaugeMetricFamily("doodled_breaker_state", "1 for the current state of a circuit breaker.", labels=["breaker", "state"])
         for breaker, now_in in (("models", health.models_breaker), ("machine", health.machine_breaker)):
             for state in CircuitState:

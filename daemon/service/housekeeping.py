@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from daemon.files.filenames import shown_path
@@ -128,9 +130,9 @@ class Housekeeping:
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
         parts += ["the disk is nearly full: no job starts"] * self._scheduler.is_paused
         parts += ["the inbox can't be read"] * self._scan_loop.is_degraded
-        rejected = sorted(self._scanner.rejected_keys)
-        names = ", ".join(shown_path((*folder, name))[:60] for folder, name in rejected[:2]) + ", ..." * (len(rejected) > 2)
-        parts += [f"{len(rejected)} can't be claimed: {names} (not a regular file, or no permission)"] * bool(rejected)
+        rejected = sorted(self._scanner.rejected.items())
+        names = ", ".join(f"{shown_path((*folder, name))[:60]} ({reason})" for (folder, name), reason in rejected[:2])
+        parts += [f"{len(rejected)} left in the inbox: {names}{', ...' * (len(rejected) > 2)}"] * bool(rejected)
         completion = self._completion
         parts += [f"done {completion.done}", f"failed {completion.failed}"]
         return ", ".join(parts + [f"to review {completion.reviewed}"] * bool(completion.reviewed))
@@ -143,20 +145,28 @@ class Housekeeping:
     def _publish_status(self, now: float) -> None:
         summary = self.summary(now)
         self._notifier.notify_status(summary)
+        candidates = (each for each in self._scanner.candidates() if not each.rejected)
         waiting = [
             {
                 "name": shown_path((*each.folder, each.name)),
-                "why": each.rejected or str(each.stability.wait_reason or "turn"),
+                "why": str(each.stability.wait_reason or "turn"),
                 "age_s": round(now - each.stability.first_seen_s, 1),
             }
-            for each, _ in zip(self._scanner.candidates(), range(MAX_WAITING_SHOWN), strict=False)
+            for each in islice(candidates, MAX_WAITING_SHOWN)
         ]
+        rejected = self._scanner.rejected
+        listed = (
+            {"name": shown_path((*folder, name)), "why": str(reason)}
+            for (folder, name), reason in islice(rejected.items(), MAX_WAITING_SHOWN)
+        )
         status: dict[str, Any] = {
             "summary": summary,
             "running": sorted(self._scheduler.running),
             "deferred": {each.job.id: each.reason for each in self._scheduler.waiting},
             "waiting": waiting,
             "waiting_count": self._scanner.count,
+            "rejected": list(listed),
+            "rejected_count": len(rejected),
         }
         self._status_file.move(self._spool.layout.status / f"{self._spool.instance}.json")
         self._status_file.publish(status)
@@ -169,6 +179,7 @@ class Housekeeping:
         self._log.emit(
             Event.DAEMON_HEARTBEAT,
             inbox_depth=health.inbox_depth,
+            inbox_rejected=sum(health.inbox_rejected.values()),
             inbox_unstable=sum(1 for each in self._scanner.candidates() if each.stability.wait_reason is not None),
             jobs_waiting=health.jobs_waiting,
             in_flight=health.in_flight,
@@ -190,6 +201,7 @@ class Housekeeping:
         return HealthSnapshot(
             at_s=now,
             inbox_depth=self._scanner.count,
+            inbox_rejected=Counter(map(str, self._scanner.rejected.values())),
             jobs_waiting=len(scheduler.waiting),
             in_flight=len(scheduler.running),
             workers=scheduler.worker_count,
@@ -204,8 +216,8 @@ class Housekeeping:
         )
 
     def _oldest_s(self, now: float) -> float:
-        """How long the oldest drawing has been in the inbox."""
-        return max((now - each.stability.first_seen_s for each in self._scanner.candidates()), default=0.0)
+        """How long the oldest drawing that will be taken has been in the inbox."""
+        return max((now - each.stability.first_seen_s for each in self._scanner.candidates() if not each.rejected), default=0.0)
 
 
 def _age(seconds: float) -> str:

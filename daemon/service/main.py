@@ -34,8 +34,11 @@ from daemon.worker.cpu_slice import request_short_slices
 from daemon.worker.pool import ProcessWorkerPool, WorkerPool
 from pipeline.errors import ConfigError
 
+EXIT_REJECTED: Final = 1
+"""--drain left entries in the inbox that will not be taken."""
+
 EXIT_TRANSIENT: Final = 75
-"""EX_TEMPFAIL of sysexits.h: --drain left jobs that wait for an unavailable resource."""
+"""EX_TEMPFAIL of sysexits.h: --drain left files that are being written, or jobs that wait for an unavailable resource."""
 
 MAX_WAIT_S: Final = 5.0
 FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "metrics", "hooks")
@@ -271,13 +274,13 @@ class _Daemon:
 
     def _drain_end(self, now: float, idle_since_s: float) -> tuple[str, int] | None:
         """Reason and exit status if --drain ends now, else None."""
-        left = [each for each in self._parts.scanner.candidates() if not each.rejected]
-        if not left and not self._parts.scheduler.waiting:
-            return "drained", 0
+        scanner = self._parts.scanner
+        if not scanner.count and not self._parts.scheduler.waiting:
+            return ("rejected files", EXIT_REJECTED) if scanner.rejected or scanner.alone else ("drained", 0)
         if self._parts.housekeeping.is_blocked():
             return "waiting", EXIT_TRANSIENT
         if now - idle_since_s > self._settings.inbox.drain_patience_s:
-            return "unfinished files", 0
+            return "unfinished files", EXIT_TRANSIENT
         return None
 
     def _reload_settings(self) -> None:

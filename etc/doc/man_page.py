@@ -19,9 +19,9 @@ from daemon.cli import app
 
 EXIT_STATUS = {
     "0": "Done.",
-    "1": "This input can't be animated; the message says why.",
+    "1": "This input can't be animated; the message says why. From run --drain: rejected files are left in the inbox.",
     "2": "The command line is wrong: an unknown option, motion or job, a contradiction, a file to write whose folder is missing.",
-    "75": "It may work later: no OpenGL context, a full disk, an unavailable model server.",
+    "75": "It may work later: no OpenGL context, a full disk, an unavailable model server. From run --drain: drawings wait for it.",
     "78": "The settings or folders of the daemon can't be used.",
 }
 ENVIRONMENT = {

@@ -196,4 +196,4 @@ def test_link_swapped_into_character_is_not_followed(tmp_path: Path, monkeypatch
     assert result.failure is None, result.failure
     assert result.manifest is not None
     assert json.dumps(result.manifest["outputs"])
-    assert {path.name for path in tmp_path.iterdir()} == {"source", RESULT}
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "thumbnail.jpg", RESULT}

@@ -85,7 +85,7 @@ def test_unreadable_file_is_logged_once_and_claimed_when_allowed(root: Path, tmp
         until(lambda: len(rejected(log)) == 2 and Places(root).manifests())
         assert rejected(log) == [("closed", "unreadable"), ("secret.png", "unreadable")]
         assert not Places(root).claimed()
-        until(lambda: "2 can't be claimed: closed, secret.png" in status(root))
+        until(lambda: "2 left in the inbox: closed (unreadable), secret.png (unreadable)" in status(root))
         claims = log.read_bytes().count(b"job.claimed")
         scans = len(log.read_bytes().splitlines())
         late = drop_file(root / "inbox" / "late.png", b"late")
@@ -96,7 +96,7 @@ def test_unreadable_file_is_logged_once_and_claimed_when_allowed(root: Path, tmp
         closed.chmod(0o777)
         until(lambda: len(Places(root).manifests()) == 4)
         assert len(rejected(log)) == 2
-        until(lambda: "can't be claimed" not in status(root))
+        until(lambda: "left in the inbox" not in status(root))
         daemon.send_signal(signal.SIGTERM)
         assert daemon.wait(PATIENCE_S) == 0
     assert not late.exists()
@@ -117,7 +117,7 @@ def test_read_only_inbox_is_reported(root: Path, tmp_path: Path) -> None:
             drop_file(inbox / "stuck.png", b"other")
             until(lambda: rejected(log) == [("stuck.png", "immovable")])
             inbox.chmod(stat.S_ISVTX | 0o777)
-            until(lambda: "can't be claimed: stuck.png" in status(root))
+            until(lambda: "left in the inbox: stuck.png" in status(root))
         before = log.read_bytes().count(b"\n")
         inbox.chmod(0o777)
         fine = drop_file(inbox / "fine.png", b"fine")
@@ -137,8 +137,8 @@ def test_failed_claim_is_logged_once_and_tried_again(tmp_path: Path) -> None:
     (candidate,) = scanner.take_complete(1.0, max_probes=10)
     scanner.put_back(candidate, 1.0)
     assert [scanner.scan(now).rejected for now in (2.0, 3.0)] == [[((), "picture.png", "immovable")], []]
-    assert scanner.rejected_keys == {((), "picture.png")}
+    assert scanner.rejected == {((), "picture.png"): "immovable"}
     assert not list(scanner.take_complete(5.0, max_probes=10))
     assert [each.name for each in scanner.take_complete(6.1, max_probes=10)] == ["picture.png"]
     assert not scanner.scan(7.0).rejected
-    assert not scanner.rejected_keys
+    assert not scanner.rejected

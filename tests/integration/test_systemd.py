@@ -85,7 +85,9 @@ def test_what_the_daemon_may_not_take_waits_until_it_may(doodled):
     folder = copy_of_character(doodled.machine)
     doodled.as_person(f"umask 022; cp -r {folder} /{SPOOL}/inbox/kept; cp {folder}/texture.png /{SPOOL}/inbox/secret.png")
     doodled.as_person(f"chmod 600 /{SPOOL}/inbox/secret.png")
-    doodled.machine.wait_for(lambda: "2 can't be claimed: kept, secret.png" in doodled.status, "both are in the status line")
+    doodled.machine.wait_for(
+        lambda: "2 left in the inbox: kept (immovable), secret.png (unreadable)" in doodled.status, "both are in the status line"
+    )
     doodled.machine.wait_for(lambda: doodled.events("file.rejected", FILE_NAME="kept", REASON="immovable"), "it is told")
     assert not doodled.events("inbox.degraded")
     doodled.as_person(f"chmod g+w /{SPOOL}/inbox/kept; rm -f /{SPOOL}/inbox/secret.png")

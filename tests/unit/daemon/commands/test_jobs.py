@@ -52,17 +52,17 @@ def test_lists_every_drawing_with_its_state(spool: Spool) -> None:
     no_figure, done = failed(spool, "failed.png"), published(spool, "done.png")
     waits = [{"name": "dab/old.png", "why": "writer", "age_s": 61.3}]
     write_status(spool, running=[running.id], deferred={held.id: "changed"}, waiting=waits)
-    found = list_jobs(spool.layout, done=False)
+    found = list_jobs(spool.layout, done=False, max_depth=4)
     assert set(found) == {
         JobRow(DrawingState.INBOX, "", "new.png", ""),
         JobRow(DrawingState.INBOX, "", "dab/old.png", "writer, for 61 s"),
-        JobRow(DrawingState.INBOX, "", "link.png", "not_regular"),
+        JobRow(DrawingState.REJECTED, "", "link.png", "a link, pipe or device: drop the file itself"),
         JobRow(DrawingState.RUNNING, running.id, "running.png"),
         JobRow(DrawingState.WAITING, held.id, "held.png", "changed"),
         JobRow(DrawingState.WAITING, waiting.id, "?", ""),
         JobRow(DrawingState.FAILED, no_figure, "failed.png", "no_figure: no figure there"),
     }
-    assert list_jobs(spool.layout, done=True)[-1] == JobRow(DrawingState.DONE, done, "done.png", "done.gif")
+    assert list_jobs(spool.layout, done=True, max_depth=4)[-1] == JobRow(DrawingState.DONE, done, "done.png", "done.gif")
 
 
 def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
@@ -73,10 +73,37 @@ def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
     (spool.layout.status / "damaged.json").write_text("{")
     (spool.layout.work / "a file").touch()
     (spool.own / "no job").mkdir()
-    assert list_jobs(spool.layout, done=True) == [
+    assert list_jobs(spool.layout, done=True, max_depth=4) == [
         JobRow(DrawingState.INBOX, "", "new.png", "no daemon is running"),
         JobRow(DrawingState.ORPHANED, job.id, "garlic.png", "its daemon died; the next daemon resumes it"),
     ]
+
+
+def test_lists_everything_in_the_inbox_that_will_not_be_taken(tmp_path: Path) -> None:
+    with Spool.open(tmp_path) as spool:
+        for name in ("late.json", "garlic.jpg.json", "onion.JSON"):
+            drop_file(spool, name)
+        (spool.layout.inbox / "garlic.jpg").touch()
+        drop_file(spool, "onion.png")
+        drop_file(spool, "deep.png", folder=("a", "b"))
+    rows = {row.name: (row.state, row.why) for row in list_jobs(spool.layout, done=False, max_depth=1)}
+    assert rows == {
+        "late.json": ("rejected", "options without a drawing: drop them before late.jpg (or .png, ...), or remove them"),
+        "garlic.jpg.json": (
+            "rejected",
+            "options without a drawing: those of garlic.jpg are called garlic.json, and are dropped before it",
+        ),
+        "garlic.jpg": ("rejected", "it is empty: copy it again"),
+        "a/b": ("rejected", "a folder deeper than inbox.max_depth: move it up"),
+        "onion.png": ("inbox", "no daemon is running"),
+    }
+
+
+def test_lists_reasons_of_the_daemon(spool: Spool) -> None:
+    drop_file(spool, "secret.png")
+    write_status(spool, rejected=[{"name": "secret.png", "why": "unreadable"}])
+    (row,) = list_jobs(spool.layout, done=False, max_depth=4)
+    assert row.why == "the daemon may not read it: change its permissions (chmod g+r)"
 
 
 def test_lists_damaged_jobs(spool: Spool) -> None:
@@ -84,7 +111,7 @@ def test_lists_damaged_jobs(spool: Spool) -> None:
     done = published(spool, "done.png")
     (spool.layout.done / done / "manifest.json").write_text("{")
     (spool.layout.done / "no job").mkdir()
-    assert list_jobs(spool.layout, done=True) == [
+    assert list_jobs(spool.layout, done=True, max_depth=4) == [
         JobRow(DrawingState.FAILED, "", "lost.png", "?: its error report is missing"),
         JobRow(DrawingState.DONE, done, "?", ""),
     ]
@@ -174,7 +201,7 @@ def test_lists_approves_retries_and_discards_drawings_for_review(spool: Spool) -
         jobs.append(claim_file(spool, f"{number}.png", folder=("dab",)))
         hold_for_review(spool.layout, spool.path(jobs[-1]), jobs[-1], {"job_id": jobs[-1].id, "message": "quality 0.20", "figures": []})
         spool.remove(jobs[-1])
-    assert set(list_jobs(spool.layout, done=False)) == {
+    assert set(list_jobs(spool.layout, done=False, max_depth=4)) == {
         JobRow(DrawingState.REVIEW, job.id, f"{number}.png", "quality 0.20") for number, job in enumerate(jobs)
     }
     assert json.loads(describe_job(spool.layout, "0.png"))["state"] == "review"
@@ -199,14 +226,14 @@ def test_lists_and_retries_given_up_deliveries(spool: Spool) -> None:
         events.append(SpoolEvent(job.id, EventKind.DONE))
         give_up(spool.layout, events[-1], {"hook": "on_done", "name": f"{number}.png", "reason": "no answer"})
         spool.acknowledge(job, keep_source=True)
-    assert set(list_jobs(spool.layout, done=False)) == {
+    assert set(list_jobs(spool.layout, done=False, max_depth=4)) == {
         JobRow(DrawingState.HOOK, each.id, f"{number}.png", "on_done given up: no answer") for number, each in enumerate(events)
     }
     assert list(retry_jobs(spool.layout, Selection([events[0].id]))) == [events[0].id]
     assert pending_events(spool.layout, EventKind.DONE) == [events[0]]
     assert list(discard_jobs(spool.layout, Selection([events[1].id]))) == [events[1].id]
     assert list(retry_jobs(spool.layout, Selection([], hooks=True))) == [events[2].id]
-    assert list_jobs(spool.layout, done=False) == []
+    assert list_jobs(spool.layout, done=False, max_depth=4) == []
     assert names_below(spool.layout.undelivered) == []
 
 

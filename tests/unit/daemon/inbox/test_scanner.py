@@ -15,7 +15,7 @@ import pytest
 from daemon.inbox import probe
 from daemon.inbox import scanner as scanner_module
 from daemon.inbox.probe import combine, is_movable, probe_file
-from daemon.inbox.scanner import PROBE_PAUSE_S, REJECTED_PAUSE_S, Scanner
+from daemon.inbox.scanner import PROBE_PAUSE_S, REJECTED_AFTER_S, REJECTED_PAUSE_S, Scanner
 from daemon.inbox.stability import Observation, StabilityRules, WaitReason
 
 NOW_S = 100.0
@@ -66,12 +66,58 @@ def test_scan_finds_drawings_in_folders_and_ignores_other_programs_files(tmp_pat
 
 def test_scans_folders_down_to_max_depth(tmp_path: Path) -> None:
     dropped(tmp_path, "one/a.png", "one/two/b.png")
-    assert [each.name for each in scanned(tmp_path, max_depth=1).candidates()] == ["a.png"]
+    (tmp_path / "one" / "nothing in it").mkdir()
+    found = scanned(tmp_path, max_depth=1)
+    assert [each.name for each in found.candidates()] == ["a.png"]
+    assert found.rejected == {(("one",), "two"): "too_deep"}
 
 
 def test_sidecar_waits_for_its_image(tmp_path: Path) -> None:
     dropped(tmp_path, "garlic.png", "garlic.json", "other.JSON", "plain.png")
     assert {each.name: each.sidecar for each in scanned(tmp_path).candidates()} == {"garlic.png": "garlic.json", "plain.png": None}
+
+
+def test_sidecar_may_end_in_capitals(tmp_path: Path) -> None:
+    dropped(tmp_path, "garlic.JPG", "garlic.JSON", "both.png", "both.JSON", "both.json")
+    found = scanned(tmp_path)
+    assert {each.name: each.sidecar for each in found.candidates()} == {"garlic.JPG": "garlic.JSON", "both.png": "both.json"}
+    assert found.alone == {((), "both.JSON")}
+
+
+def test_rejects_sidecar_whose_drawing_does_not_come(tmp_path: Path) -> None:
+    dropped(tmp_path, "dab/late.json")
+    found = scanned(tmp_path)
+    assert found.alone == {(("dab",), "late.json")}
+    assert not found.rejected
+    assert found.scan(NOW_S + REJECTED_AFTER_S).rejected == [(("dab",), "late.json", "no_drawing")]
+    assert found.scan(NOW_S + REJECTED_AFTER_S + 1).rejected == []
+    dropped(tmp_path, "dab/late.png")
+    found.scan(NOW_S + REJECTED_AFTER_S + 2)
+    assert not found.rejected
+    assert [each.sidecar for each in found.candidates()] == ["late.json"]
+
+
+def test_rejects_empty_file_until_it_has_content(tmp_path: Path) -> None:
+    dropped(tmp_path, "a.png", content=b"")
+    found = scanned(tmp_path)
+    assert complete(found, NOW_S + 1) == []
+    assert not found.scan(NOW_S + 2).rejected
+    assert complete(found, NOW_S + 1 + REJECTED_AFTER_S) == []
+    assert found.count == 0
+    assert found.scan(NOW_S + 2 + REJECTED_AFTER_S).rejected == [((), "a.png", "empty")]
+    assert found.next_probe_s(NOW_S + 3 + REJECTED_AFTER_S) == math.inf
+    dropped(tmp_path, "a.png")
+    assert complete(found, NOW_S + 10 + REJECTED_AFTER_S) == []
+    assert found.count == 1
+    assert complete(found, NOW_S + 20 + REJECTED_AFTER_S) == ["a.png"]
+
+
+def test_empty_file_that_is_being_written_is_not_rejected(tmp_path: Path) -> None:
+    with (tmp_path / "a.png").open("wb"):
+        found = scanned(tmp_path)
+        for after_s in (1.0, 1.0 + REJECTED_AFTER_S, 90.0):
+            assert complete(found, NOW_S + after_s) == []
+        assert found.count == 1
 
 
 def test_folder_named_like_a_sidecar_is_a_folder(tmp_path: Path) -> None:
@@ -102,11 +148,11 @@ def test_reports_irregular_entries_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     found = scanner(tmp_path)
     assert found.scan(NOW_S).rejected == [((), "pipe.png", "not_regular")]
-    assert found.rejected_keys == {((), "pipe.png")}
+    assert found.rejected == {((), "pipe.png"): "not_regular"}
     assert found.scan(NOW_S + 1).rejected == []
     (tmp_path / "pipe.png").unlink()
     found.scan(NOW_S + 2)
-    assert not found.rejected_keys
+    assert not found.rejected
     os.mkfifo(tmp_path / "pipe.png")
     assert len(found.scan(NOW_S + 3).rejected) == 1
 
@@ -244,7 +290,7 @@ def test_handles_file_deleted_before_its_turn(tmp_path: Path) -> None:
     found = scanned(tmp_path)
     (tmp_path / "a.png").unlink()
     assert complete(found) == []
-    assert [each.rejected for each in found.candidates()] == [""]
+    assert [each.rejected for each in found.candidates()] == [None]
 
 
 @pytest.mark.parametrize(("code", "reason"), [(errno.ELOOP, "not_regular"), (errno.ENXIO, "not_regular"), (errno.EACCES, "unreadable")])

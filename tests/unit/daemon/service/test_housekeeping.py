@@ -92,7 +92,7 @@ def test_summary_counts_jobs(tmp_path: Path, daemon: SteppedDaemon) -> None:
     drop(tmp_path, "bad.png", b"refuse")
     for second in range(65):
         daemon.step(START_S + second)
-    assert daemon.housekeeping.summary(START_S + 65) == "0 running, 1 waiting (oldest 1m), done 1, failed 1"
+    assert daemon.housekeeping.summary(START_S + 65) == "0 running, 0 waiting, 1 left in the inbox: empty.png (empty), done 1, failed 1"
 
 
 def test_status_file_exists_while_daemon_runs(daemon: SteppedDaemon) -> None:

@@ -17,7 +17,7 @@ from fault.stub_daemon import FakeWorkers
 from spool_oracle import Places, check_published, check_tidy
 
 from daemon.service import main
-from daemon.service.main import EXIT_TRANSIENT, Wakeup, run
+from daemon.service.main import EXIT_REJECTED, EXIT_TRANSIENT, Wakeup, run
 from daemon.service.scan_loop import ScanLoop
 from daemon.worker.task import Task, TaskResult
 
@@ -124,7 +124,15 @@ def test_drain_ends_despite_unfinished_files(tmp_path: Path, capfd: pytest.Captu
     drop(tmp_path, "empty.png", b"")
     (tmp_path / "inbox" / "link.png").symlink_to("/etc/passwd")
     finished = Run(tmp_path, capfd).run()
-    assert (finished.status, finished.logged("daemon.stop")[0]["reason"]) == (0, "unfinished files")
+    assert (finished.status, finished.logged("daemon.stop")[0]["reason"]) == (EXIT_TRANSIENT, "unfinished files")
+
+
+def test_drain_exit_status_says_that_files_are_left(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    drop(tmp_path, "garlic.png")
+    drop(tmp_path, "onion.json", b"{}")
+    finished = Run(tmp_path, capfd).run()
+    stop = finished.logged("daemon.stop")[0]
+    assert (finished.status, stop["reason"], stop["done"]) == (EXIT_REJECTED, "rejected files", 1)
 
 
 def test_second_signal_stops_without_waiting(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

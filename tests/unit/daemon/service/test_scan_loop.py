@@ -60,7 +60,7 @@ def test_names_only_first_rejected_files(tmp_path: Path, daemon: SteppedDaemon) 
     records = daemon.logged("file.rejected")
     assert len(records) == MAX_REJECTED_RECORDS + 1
     assert (records[-1]["reason"], records[-1]["count"]) == ("and_more", 5)
-    assert f"{MAX_REJECTED_RECORDS + 5} can't be claimed: 0.png, 1.png, ..." in daemon.notifications[-1]
+    assert f"{MAX_REJECTED_RECORDS + 5} left in the inbox: 0.png (not_regular), 1.png (not_regular), ..." in daemon.notifications[-1]
 
 
 def test_status_shows_path_in_inbox(tmp_path: Path, daemon: SteppedDaemon) -> None:
