@@ -23,6 +23,7 @@ from daemon.policy.failures import ErrorType
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import OPTIONS_SUFFIX, discard, failed_drawings
+from daemon.spool.review import DRAWING, OPTIONS, discard_review, drawings_for_review, figure_folder
 from daemon.spool.spool import ANNOTATIONS, MANIFEST, SOURCE, read_job, read_json
 from daemon.web.editor.edits import Edit, FigurePlace
 from daemon.web.editor.process import EditorProcess
@@ -102,6 +103,9 @@ class SpoolFigures:
         entry = await run_in_threadpool(self._entry, key)
         if not edits:
             raise OptionError("there is no figure yet", hint="draw a box around it")
+        if entry.original is not None:  # it leaves the spool, with all of its figures
+            with_figure = (number for number, place in enumerate(entry.places) if place.folder is not None)
+            edits = dict(sorted({**dict.fromkeys(with_figure, Edit()), **edits}.items()))
         corrections = []
         for number, edit in edits.items():
             files = await process.call("folder_files", entry.places[number], edit)
@@ -122,7 +126,7 @@ class SpoolFigures:
 
     def _entry(self, key: str) -> _Entry:
         kind, _, job = key.partition("-")
-        find = {"done": self._done, "failed": self._failed}.get(kind)
+        find = {"done": self._done, "failed": self._failed, "review": self._review}.get(kind)
         if find is None or not is_job_id(job):
             raise UnknownDrawing("there is no such drawing")
         return find(job)
@@ -161,6 +165,23 @@ class SpoolFigures:
         motion = _first_motion(_parsed(options))
         return _Entry(name, folder, is_folder, (place,), options, motion, notes, original, partial(discard, self._layout, found))
 
+    # --- waiting for a person ----------------------------------------------------------------------------------------
+
+    def _review(self, job_id: str) -> _Entry:
+        found = next((each for each in drawings_for_review(self._layout.review) if each.job_id == job_id), None)
+        if found is None:
+            raise UnknownDrawing("this drawing has left review/: it was approved, retried or discarded")
+        folder, reason = self._layout.review / found.name, found.reason
+        name, original = str(reason.get("name", found.name)), folder / str(reason.get("file", DRAWING))
+        places = _numbered_places(folder) or (_drawing_place(original, name),)
+        options = _read_sidecar(folder / OPTIONS)
+        notes = (str(reason["message"]),) if reason.get("message") else ()
+        inbox = tuple(str(part) for part in reason.get("folder", ()))
+        motion, remove = _first_motion(_parsed(options)), partial(discard_review, self._layout, found)
+        return _Entry(
+            name, inbox, is_folder=False, places=places, options=options, motion=motion, notes=notes, original=original, remove=remove
+        )
+
 
 def _plain_suffix(name: str) -> str:
     """The suffix of a file name, if it is a harmless one."""
@@ -172,7 +193,11 @@ def _annotated_places(folder: Path) -> tuple[FigurePlace, ...]:
     """The figures in a job's annotations: the folder itself, or its figure_1, figure_2 and so on."""
     if (folder / CONFIG_NAME).exists():
         return (_folder_place(folder, folder.parent.name),)
-    numbered = (folder / f"figure_{number}" for number in range(1, MOST_FIGURES + 1))
+    return _numbered_places(folder)
+
+
+def _numbered_places(folder: Path) -> tuple[FigurePlace, ...]:
+    numbered = (folder / figure_folder(number) for number in range(1, MOST_FIGURES + 1))
     return tuple(_folder_place(each, each.name) for each in numbered if (each / CONFIG_NAME).exists())
 
 

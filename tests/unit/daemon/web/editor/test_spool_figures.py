@@ -74,6 +74,18 @@ class Spool:
             (self.layout.failed / f"{name}.options.json").write_text(sidecar)
         return job
 
+    def review(self, name: str, *, figures: int = 1, sidecar: str | None = None) -> str:
+        job, place = job_id(), self.layout.review / name
+        place.mkdir()
+        for number in range(1, figures + 1):
+            write_person(place / f"figure_{number}", with_drawing=True)
+        (place / "drawing.jpg").write_bytes(b"photo")
+        reason = {"job_id": job, "name": name, "folder": ["dab"], "file": "drawing.jpg", "message": "a doubtful figure", "sidecar": None}
+        (place / "review.json").write_text(json.dumps({**reason, "schema": 1, "review": name}))
+        if sidecar is not None:
+            (place / "options.json").write_text(sidecar)
+        return job
+
     def accept(self, key: str, edits: dict[int, Edit]) -> Process:
         process = Process()
         asyncio.run(self.figures.accept(key, edits, process))  # type: ignore[arg-type]
@@ -171,6 +183,26 @@ def test_links_are_not_followed(spool: Spool, tmp_path: Path) -> None:
 def test_unknown_keys_are_refused(spool: Spool, key: str) -> None:
     with pytest.raises(UnknownDrawing):
         spool.figures.drawing(key)
+
+
+def test_doubtful_drawing_leaves_review_with_its_correction(spool: Spool) -> None:
+    job = spool.review("cat.jpg", sidecar='{"motion": "jump", "review": true}')
+    drawing = spool.figures.drawing(f"review-{job}")
+    (place,) = drawing.places
+    assert (drawing.title, drawing.motion, drawing.notes) == ("cat.jpg", "jump", ("a doubtful figure",))
+    assert place.folder == spool.layout.review / "cat.jpg/figure_1"
+    spool.accept(f"review-{job}", {0: Edit(joints={"neck": (1, 2)})})
+    (dropped,) = spool.dropped
+    assert (dropped.name, dropped.folder, dropped.options) == ("cat", ("dab",), b'{"motion": "jump", "review": true}')
+    assert dropped.files["original.jpg"] == b"photo"
+    assert list(spool.layout.review.iterdir()) == []
+
+
+def test_figures_that_were_right_leave_review_with_the_corrected_one(spool: Spool) -> None:
+    job = spool.review("class.jpg", figures=3)
+    process = spool.accept(f"review-{job}", {1: Edit(joints={"neck": (1, 2)})})
+    assert [one.name for one in spool.dropped] == ["class.1", "class.2", "class.3"]
+    assert [edit.is_empty for _, edit in process.calls] == [True, False, True]
 
 
 def test_nothing_is_dropped_without_a_figure(spool: Spool) -> None:
