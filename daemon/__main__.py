@@ -8,9 +8,10 @@ import os
 import sys
 
 from daemon.cli import app
+from daemon.commands.console import error_text
 from daemon.log.writer import is_journal
 from daemon.worker.resource_tracker import stop_resource_tracker
-from pipeline.errors import DoodledError, FileProblems, OptionError, TransientError, UnknownName
+from pipeline.errors import DoodledError, OptionError, TransientError, UnknownName
 
 EXIT_PERMANENT = 1
 EXIT_USAGE = 2
@@ -53,17 +54,13 @@ def main() -> None:
     atexit.register(stop_resource_tracker)  # before a command imports multiprocessing: what is registered first is called last
     try:
         app()
-    except FileProblems as error:
-        lines = [*error.problems, *([f"({error.hint})"] if error.hint else [])]
-        print_error("\n  ".join([f"doodled: {error.path}:", *lines]))
-        sys.exit(exit_status(error))
     except OSError as error:
         if error.filename is None:  # a bug: the trace helps to find it
             raise
         print_error(f"doodled: {error.filename}: {error.strerror}")
         sys.exit(EXIT_TRANSIENT if error.errno in _MACHINE_ERRORS else EXIT_PERMANENT)
     except DoodledError as error:
-        print_error(f"doodled: {error}")
+        print_error(error_text(error))
         sys.exit(exit_status(error))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,11 @@ import typer
 from daemon.commands import config_cli, jobs_cli, motions_cli, report_cli, web_cli
 from daemon.commands.console import print_notes, print_result, print_timings, with_progress, write_timings
 from daemon.commands.options import (
+    AllFiguresOption,
     BackgroundOption,
     CameraOption,
     DrawingArgument,
+    DrawingsArgument,
     DumpOption,
     FacingOption,
     FormatOption,
@@ -27,6 +30,7 @@ from daemon.commands.options import (
     LoopOption,
     MeshOption,
     MotionOption,
+    MotionsOption,
     OutputOption,
     QuietOption,
     RateOption,
@@ -76,9 +80,10 @@ def doodled(
 
 @app.command(rich_help_panel=DRAWINGS)
 def animate(  # noqa: PLR0917 - as above
-    drawing: DrawingArgument,
+    drawings: DrawingsArgument,
     output: OutputOption = None,
-    motion: MotionOption = None,
+    motion: MotionsOption = None,
+    all_figures: AllFiguresOption = False,  # noqa: FBT002 - an option
     retarget: RetargetOption = None,
     travel: TravelOption = None,
     loop: LoopOption = False,  # noqa: FBT002 - an option
@@ -99,17 +104,15 @@ def animate(  # noqa: PLR0917 - as above
     keep_annotations: KeepAnnotationsOption = None,
     quiet: QuietOption = False,  # noqa: FBT002 - an option
 ) -> None:
-    """Find the figure in a photograph of a drawing and animate it."""
+    """Find the figures in photographs of drawings and animate them."""
     stopwatch = WallStopwatch()
-    from daemon.commands.drawings import animate_drawing
+    from daemon.commands.animate import AnimateRequest, animate_drawings
     from daemon.options.scene_builder import RenderRequest
-    from daemon.options.targets import check_file_to_write
     from pipeline.motion.derived import MotionChoices
 
-    check_file_to_write(timings)
     moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
     request = RenderRequest(
-        drawing,
+        drawings[0],
         output,
         motion,
         retarget,
@@ -124,25 +127,17 @@ def animate(  # noqa: PLR0917 - as above
         layers=layers,
     )
     models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
-    drawing_result = with_progress(
-        lambda on_frame: animate_drawing(request, models, os.environ, stopwatch, keep_annotations=keep_annotations, on_frame=on_frame),
-        quiet=quiet,
-    )
-    result = drawing_result.result
-    if timings:
-        write_timings(timings, result, stopwatch, inference=drawing_result.inference)
-    if not quiet:
-        print_notes(drawing_result.figure.quality.reasons)
-        print_notes(result.notes)
-        print_timings(result, stopwatch, inference=drawing_result.inference)
-    print_result(result)
+    wanted = AnimateRequest(tuple(drawings), request, all_figures=all_figures, keep_annotations=keep_annotations, timings=timings)
+    if failed := animate_drawings(wanted, models, os.environ, stopwatch, quiet=quiet):
+        typer.echo(f"doodled: {len(failed)} of {len(drawings)} images can't be animated", err=True)
+        raise typer.Exit(1)
 
 
 @app.command(rich_help_panel=DRAWINGS)
 def render(  # noqa: PLR0917 - every option of the command is a parameter here
     target: TargetArgument,
     output: OutputOption = None,
-    motion: MotionOption = None,
+    motion: MotionsOption = None,
     retarget: RetargetOption = None,
     travel: TravelOption = None,
     loop: LoopOption = False,  # noqa: FBT002 - an option
@@ -163,6 +158,7 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
 ) -> None:
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
+    from daemon.commands.render import each_motion
     from daemon.commands.render import render as do_render
     from daemon.options.scene_builder import RenderRequest
     from daemon.options.targets import check_file_to_write
@@ -170,7 +166,7 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
 
     check_file_to_write(timings)
     moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
-    request = RenderRequest(
+    wanted = RenderRequest(
         target,
         output,
         motion,
@@ -187,13 +183,17 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
         moves=moves,
         layers=layers,
     )
-    result = with_progress(lambda on_frame: do_render(request, os.environ, stopwatch, on_frame), quiet=quiet)
+    results = []
+    for request in each_motion(wanted, os.environ):
+        result = with_progress(partial(do_render, request, os.environ, stopwatch), quiet=quiet)
+        if not quiet:
+            print_notes(result.notes)
+        print_result(result)
+        results.append(result)
     if timings:
-        write_timings(timings, result, stopwatch)
+        write_timings(timings, results, stopwatch)
     if not quiet:
-        print_notes(result.notes)
-        print_timings(result, stopwatch)
-    print_result(result)
+        print_timings(results, stopwatch)
 
 
 @app.command(rich_help_panel=DRAWINGS)

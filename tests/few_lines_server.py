@@ -26,7 +26,13 @@ def photograph(figure: DrawnFigure) -> np.ndarray:
 
 
 class Server(ThreadingHTTPServer):
-    """Answers AnimatedDrawings' two endpoints for one known figure; `sees` is how many there are, `asked` counts."""
+    """Answers AnimatedDrawings' two endpoints for one known figure.
+
+    Attributes:
+        sees: how many there are in each place.
+        places_px: how far to the right of the first the figure is drawn again, px.
+        asked: counts requests.
+    """
 
     daemon_threads = True
 
@@ -34,6 +40,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.figure = figure
         self.sees = 1
+        self.places_px: tuple[int, ...] = (0,)
         self.asked = 0
 
     @property
@@ -53,8 +60,9 @@ class Handler(BaseHTTPRequestHandler):
         rows, columns = np.flatnonzero(self.server.figure.mask.any(axis=1)), np.flatnonzero(self.server.figure.mask.any(axis=0))
         box = [columns[0] + MARGIN, rows[0] + MARGIN, columns[-1] + 1 + MARGIN, rows[-1] + 1 + MARGIN]
         if self.path.endswith("detector"):
-            found = {"class_name": "humanoid", "bbox": [float(edge) for edge in box], "score": 0.9}
-            self._reply([found] * self.server.sees)
+            boxes = [[box[0] + place, box[1], box[2] + place, box[3]] for place in self.server.places_px]
+            found = [{"class_name": "humanoid", "bbox": list(map(float, edges)), "score": 0.9} for edges in boxes]
+            self._reply(found * self.server.sees)
         else:
             points = self.server.figure.keypoints.copy()
             scale = np.array(picture.shape[1::-1]) / (np.array([box[2] - box[0], box[3] - box[1]]))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import typer
 
 from daemon.log.stopwatch import WallStopwatch, timing_lines
+from pipeline.errors import DoodledError, FileProblems
 
 if TYPE_CHECKING:
     from daemon.commands.render import RenderResult
@@ -26,6 +27,13 @@ def print_notes(notes: Iterable[str]) -> None:
         typer.echo(f"note: {note}", err=True)
 
 
+def error_text(error: DoodledError) -> str:
+    """An error as text for users: one line, or one for each problem of a file."""
+    if not isinstance(error, FileProblems):
+        return f"doodled: {error}"
+    return "\n  ".join([f"doodled: {error.path}:", *error.problems, *([f"({error.hint})"] if error.hint else [])])
+
+
 def print_result(result: RenderResult) -> None:
     """Print the path and properties of a finished animation on stdout."""
     animation = result.animation
@@ -33,20 +41,21 @@ def print_result(result: RenderResult) -> None:
     typer.echo(f"{animation.path} ({size_text}, {animation.byte_count / 1e6:.2f} MB)")
 
 
-def print_timings(result: RenderResult, stopwatch: WallStopwatch, *, inference: str = "") -> None:
-    """Print the two timing lines of AnimatedDrawings' services on stderr."""
-    for line in timing_lines(stopwatch.spent_s, stopwatch.total_s, kind=result.animation.format.upper(), inference=inference):
+def print_timings(results: Sequence[RenderResult], stopwatch: WallStopwatch, *, inference: str = "") -> None:
+    """Print the two timing lines of AnimatedDrawings' services on stderr, for one animation or several together."""
+    kind = results[0].animation.format.upper()
+    for line in timing_lines(stopwatch.spent_s, stopwatch.total_s, kind=kind, inference=inference):
         typer.echo(line, err=True)
 
 
-def write_timings(path: Path, result: RenderResult, stopwatch: WallStopwatch, *, inference: str = "") -> None:
-    """Write seconds by stage, and properties of the animation, as JSON."""
+def write_timings(path: Path, results: Sequence[RenderResult], stopwatch: WallStopwatch, *, inference: str = "") -> None:
+    """Write seconds by stage, and properties of the animations together, as JSON."""
     timings = {
         "total_s": stopwatch.total_s,
         "stages_s": stopwatch.spent_s,
-        "frames": result.animation.frame_count,
-        "bytes": result.animation.byte_count,
-        "renderer": result.renderer,
+        "frames": sum(result.animation.frame_count for result in results),
+        "bytes": sum(result.animation.byte_count for result in results),
+        "renderer": results[0].renderer,
         "inference": inference or None,
     }
     path.write_text(json.dumps(timings, indent=2) + "\n", encoding="utf-8")

@@ -43,6 +43,16 @@ MotionOption = Annotated[
         autocompletion=_motion_names,
     ),
 ]
+MotionsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--motion",
+        "-m",
+        metavar="NAME|FILE,...",
+        help="Motions by name (see `doodled motions`) or file, with commas between them, or all: an animation each (default: wave).",
+        autocompletion=_motion_names,
+    ),
+]
 RetargetOption = Annotated[
     str | None,
     typer.Option(
@@ -153,10 +163,14 @@ OutputOption = Annotated[
         "-o",
         "--output",
         metavar="FILE",
-        help="The file to write; its suffix chooses the format (default: named after the input, in the working directory).",
+        help="The file to write, or an existing folder for files named after the input (default: the working directory).",
     ),
 ]
 DrawingArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph or scan of a drawn figure.")]
+DrawingsArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photographs or scans of drawn figures.")]
+AllFiguresOption = Annotated[
+    bool, typer.Option("--all-figures", help="Animate every figure, each in a file of its own, and not only the best.")
+]
 InferenceOption = Annotated[
     InferenceChoice | None,
     typer.Option(

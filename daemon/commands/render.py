@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.motions import motion_library
+from daemon.options.motions import motion_library, wanted_motions
 from daemon.options.scene_builder import Plan, RenderRequest, build_plan
 from daemon.options.targets import check_file_to_write, check_output
 from daemon.options.values import output_format
@@ -35,6 +35,17 @@ class RenderResult:
     notes: tuple[str, ...]
 
 
+def each_motion(request: RenderRequest, environ: Mapping[str, str]) -> tuple[RenderRequest, ...]:
+    """The request for each of the motions that it names. Raises OptionError, UnknownName."""
+    if request.motion is None:
+        return (request,)
+    motions = wanted_motions(request.motion, motion_library(environ), environ)
+    if len(motions) > 1 and request.dump:
+        raise OptionError(f"--dump writes one motion, but --motion names {len(motions)}", hint="name one")
+    check_output(request.output, request.format, are_several=len(motions) > 1)
+    return tuple(replace(request, motion=motion) for motion in motions)
+
+
 def render(
     request: RenderRequest, environ: Mapping[str, str], stopwatch: WallStopwatch, on_frame: Callable[[int, int], None] = lambda _, __: None
 ) -> RenderResult:
@@ -50,25 +61,38 @@ def render(
     check_file_to_write(request.dump)
     with stopwatch.lap("read"):
         plan = build_plan(request, environ, motion_library(environ))
-    return render_plan(plan, request, environ, stopwatch, on_frame)
+    with ExitStack() as stack:
+        return render_plan(plan, request, lambda: open_renderer(stack, request, environ, stopwatch), stopwatch, on_frame)
+
+
+def open_renderer(stack: ExitStack, request: RenderRequest, environ: Mapping[str, str], stopwatch: WallStopwatch) -> GLRenderer:
+    """Open the OpenGL context that is asked for; it is closed with `stack`. Raises RenderUnavailable."""
+    with stopwatch.lap("context"):
+        return stack.enter_context(GLRenderer.open(request.context, environ))
 
 
 def render_plan(
-    plan: Plan, request: RenderRequest, environ: Mapping[str, str], stopwatch: WallStopwatch, on_frame: Callable[[int, int], None]
+    plan: Plan,
+    request: RenderRequest,
+    renderer_of: Callable[[], GLRenderer],
+    stopwatch: WallStopwatch,
+    on_frame: Callable[[int, int], None],
 ) -> RenderResult:
-    """Render a plan to its output. Parameters and errors as for `render`."""
+    """Render a plan to its output. Other parameters and errors as for `render`.
+
+    Args:
+        renderer_of: called once everything else is ready.
+    """
     file_format = request.format or output_format(plan.output)
     rendering = SceneRendering(plan, stopwatch, _custom_meshes(request, plan.scene))
     clock = rendering.clock(file_format)
     performances = rendering.performances(clock)
     if request.dump:
         _write_dump(request.dump, performances[0], clock)
-    with ExitStack() as stack:
-        with stopwatch.lap("context"):
-            renderer = stack.enter_context(GLRenderer.open(request.context, environ))
-        _make_folder(plan.output)
-        animation = rendering.write(plan.output, file_format, renderer, on_frame)
-        return RenderResult(animation, renderer.name, (*plan.notes, *rendering.notes(file_format)))
+    renderer = renderer_of()
+    _make_folder(plan.output)
+    animation = rendering.write(plan.output, file_format, renderer, on_frame)
+    return RenderResult(animation, renderer.name, (*plan.notes, *rendering.notes(file_format)))
 
 
 def _make_folder(output: Path) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from daemon.files.filenames import shown_name
 from pipeline.adapters.fbx.source import FbxSource
+from pipeline.errors import OptionError
 from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.files.yaml_files import found_file
 from pipeline.motion.formats.sources import exists
 from pipeline.motion.library import MotionLibrary
+
+ALL_MOTIONS = "all"
+"""What `--motion` calls every motion that comes with doodled."""
 
 
 def motion_library(environ: Mapping[str, str]) -> MotionLibrary:
@@ -30,6 +37,40 @@ def find_motion_file(wanted: str, environ: Mapping[str, str]) -> str | Path:
     if not Path(wanted).suffix:
         return wanted
     return found_file(wanted, roots=file_roots(environ), beside=Path.cwd() / "-") or Path(wanted)
+
+
+def wanted_motions(text: str, library: MotionLibrary, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The motions that --motion names, each once: names or files with commas between them, or "all". A file of that very name goes first.
+
+    Raises:
+        UnknownName: the library has no such name or file; checked here, before any image is read.
+        OptionError: the text names no motion, or several of one name.
+    """
+    if text.strip().lower() == ALL_MOTIONS:
+        return library.names()
+    is_file = bool(Path(text).suffix) and os.path.isfile(find_motion_file(text, environ))  # noqa: PTH113 - Path's own fails on long names
+    motions = (text,) if is_file else tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not motions:
+        raise OptionError(f"--motion must name at least one motion (found {text!r})", hint="such as -m dance,wave")
+    for motion in motions:
+        name, _ = named_clip(motion)
+        library.path(find_motion_file(name, environ))
+    check_names("motions", map(motion_label, motions))
+    return motions
+
+
+def check_names(kind: str, names: Iterable[str]) -> None:
+    """Refuse inputs whose animations would have the same name, in whatever case. Raises OptionError."""
+    name, count = Counter(name.casefold() for name in names).most_common(1)[0]
+    if count > 1:
+        hint = "animate them one after the other, with a folder as --output each"
+        raise OptionError(f"{count} {kind} are called {shown_name(name)}, and their animations would replace each other", hint=hint)
+
+
+def motion_label(wanted: str) -> str:
+    """What a motion adds to the name of an output: its name, or that of its file, and of the clip in it."""
+    name, clip = named_clip(wanted)
+    return shown_name(".".join(filter(None, (Path(name).stem, clip))))
 
 
 def named_clip(wanted: str) -> tuple[str, str | None]:

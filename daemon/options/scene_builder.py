@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from daemon.options.motions import file_roots, find_motion_file, named_clip
-from daemon.options.targets import check_render_target
+from daemon.options.motions import file_roots, find_motion_file, motion_label, named_clip
+from daemon.options.targets import check_render_target, is_folder
 from daemon.options.values import DEFAULT_RATE, DEFAULT_SIZE, Background, CameraChoice, FrameRate, Overlay, Size, default_format
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.errors import OptionError
@@ -24,7 +23,12 @@ DEFAULT_MOTION = "wave"
 
 @dataclass(frozen=True)
 class RenderRequest:
-    """What the user asks for; None leaves the choice to the scene file or to the default."""
+    """What the user asks for; None leaves the choice to the scene file or to the default.
+
+    Attributes:
+        output: a file, or an existing folder for a file with the default name.
+        motion: one name or file.
+    """
 
     target: Path
     output: Path | None = None
@@ -60,7 +64,7 @@ class Plan:
 
 def build_plan(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
     """The plan for a character folder or a scene file, read from disk. Raises DoodledError."""
-    is_file = not os.path.isdir(request.target)  # a folder may be called king.yaml  # noqa: PTH112 - Path's own fails on long names
+    is_file = not is_folder(request.target)  # which may be called king.yaml
     if is_file and request.target.suffix.lower() in {".yaml", ".yml"} and request.target.name != "char_cfg.yaml":
         return _scene_file_plan(request, environ, library)
     if is_file:
@@ -70,14 +74,15 @@ def build_plan(request: RenderRequest, environ: Mapping[str, str], library: Moti
 
 def character_plan(character: Character, request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
     """The plan for one character. Raises DoodledError."""
-    name, clip = named_clip(request.motion or DEFAULT_MOTION)
+    wanted = request.motion or DEFAULT_MOTION
+    name, clip = named_clip(wanted)
     motion_file = find_motion_file(name, environ)
     retarget_file = find_motion_file(request.retarget, environ) if request.retarget else None
     choices = replace(request.moves, retarget=retarget_file, clip=clip)
     motion = library.motion(motion_file, choices)
     retarget = library.retarget(retarget_file) if retarget_file else library.matching_retarget(motion, character.rig.joint_names)
     suffix = request.format or default_format(environ)
-    output = request.output or Path(f"{character.name}.{Path(name).stem}.{suffix}")
+    output = _output_file(request.output, Path(f"{character.name}.{motion_label(wanted)}.{suffix}"))
     camera = DEFAULT_CAMERA if request.camera is CameraChoice.ORIGINAL else None
     view = View(DEFAULT_SIZE.width, DEFAULT_SIZE.height, camera=camera)
     rate = (request.rate or DEFAULT_RATE).per_s
@@ -92,11 +97,18 @@ def _scene_file_plan(request: RenderRequest, environ: Mapping[str, str], library
         raise OptionError("a scene file names its own motions", hint=hint)
     file = read_scene_file(request.target, library, roots=file_roots(environ))
     view = file.scene.view if request.camera is not CameraChoice.AUTO else replace(file.scene.view, camera=None)
-    output = request.output or (file.output.with_suffix(f".{request.format}") if request.format else file.output)
+    output = _output_file(request.output, file.output.with_suffix(f".{request.format}") if request.format else file.output)
     rate = request.rate.per_s if request.rate else None
     repairs = tuple(repair for actor in file.scene.actors for repair in actor.character.repairs)
     scene = Scene(file.scene.actors, _requested_view(view, request), request.layers)
     return Plan(scene, output, rate, (*file.notes, *repairs))
+
+
+def _output_file(wanted: Path | None, own: Path) -> Path:
+    """The file that --output names; the output's own name in the folder that it names, or in the working directory."""
+    if wanted is None:
+        return own
+    return wanted / own.name if is_folder(wanted) else wanted
 
 
 def _requested_view(view: View, request: RenderRequest) -> View:

@@ -38,7 +38,7 @@ def check_drawing(path: Path) -> None:
     Raises:
         OptionError: says what it is and which command takes it.
     """
-    if _is_folder(path):
+    if is_folder(path):
         is_character = os.path.isfile(path / _CHARACTER)  # noqa: PTH113 - Path's own fails on long names
         hint = (
             f"`doodled render {path}` animates a character folder"
@@ -50,14 +50,18 @@ def check_drawing(path: Path) -> None:
         raise OptionError(f"{path} is a motion, expected an image of a drawing", hint=f"`doodled animate PICTURE --motion {path}` plays it")
 
 
-def check_output(path: Path | None, wanted: Format | None) -> None:
-    """Refuse an output file before the work for it begins, if --output names one.
+def check_output(path: Path | None, wanted: Format | None, *, are_several: bool = False) -> None:
+    """Refuse an output before the work for it begins, if --output names a file that can't be written.
 
+    Args:
+        are_several: there will be several files, so that the output must be an existing folder.
     Raises:
         OptionError: its suffix names no format, or another than `wanted`; or as `check_file_to_write`.
     """
-    if path is None:
+    if path is None or is_folder(path):
         return
+    if are_several:
+        raise OptionError(f"several animations need a folder, but --output {path} is none", hint=f"make it first: mkdir {path}")
     check_file_to_write(path)
     try:
         named = output_format(path)
@@ -72,18 +76,19 @@ def check_output(path: Path | None, wanted: Format | None) -> None:
 
 def check_file_to_write(path: Path | None) -> None:
     """Refuse a file that an option names for output, if its folder is missing or it is a folder. Raises OptionError."""
-    if path is not None and _is_folder(path):
+    if path is not None and is_folder(path):
         raise OptionError(f"{path} is a folder, expected a file to write")
     check_folder_of(path)
 
 
 def check_folder_of(path: Path | None) -> None:
     """Refuse a file or folder that an option names for output, if the folder that it is in is missing. Raises OptionError."""
-    if path is not None and not _is_folder(path.parent):
+    if path is not None and not is_folder(path.parent):
         raise OptionError(f"{path} can't be written: there is no folder {path.parent}", hint="make it first")
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder, or a link to one; False for paths that no file can have."""
     return os.path.isdir(path)  # noqa: PTH112 - Path's own fails on long names
 
 

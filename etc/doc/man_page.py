@@ -99,7 +99,8 @@ def page() -> str:
         ".SH DESCRIPTION",
         escaped(
             "Finds the figure in a photograph of a drawing, cuts it out, rigs it, and animates it: GIF, MP4, WebM, WebP or APNG. As a "
-            "daemon it watches an inbox folder and publishes to an outbox; as a command it processes one image. It needs no display."
+            "daemon it watches an inbox folder and publishes to an outbox; as a command it processes the images that it is given. It "
+            "needs no display."
         ),
         ".SH COMMANDS",
         *commands(group, "doodled"),
@@ -112,6 +113,7 @@ def page() -> str:
         ".SH EXAMPLES",
         ".nf",
         escaped("doodled animate photo.jpg --motion dance -o me.gif"),
+        escaped("doodled animate *.jpg --motion dance,wave --all-figures -o animations/"),
         escaped("doodled render etc/characters/stick_king --motion walk --size 1000x1000 -o king.mp4"),
         escaped("doodled run --drain"),
         escaped("doodled jobs list"),

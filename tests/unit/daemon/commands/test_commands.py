@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from few_lines_server import Server, picture, server
@@ -24,7 +25,7 @@ from daemon.commands.measure import timing_table
 from daemon.options import motions
 from daemon.settings import read_settings
 from pipeline.adapters.opengl.context_reports import ContextReport
-from pipeline.errors import ConfigError, DoodledError, OptionError, RenderUnavailable
+from pipeline.errors import ConfigError, DoodledError, OptionError, RenderUnavailable, UnknownName
 
 __all__ = ["picture", "server"]
 ROOT = Path(__file__).parents[4]
@@ -89,7 +90,11 @@ def test_dumps_first_actor_and_takes_a_mesh(tmp_path: Path) -> None:
         (("--timings", "no/such/times.json"), "there is no folder no/such"),
         (("-o", "file/a.gif"), "there is no folder file"),
         (("-o", "nonexist/a.gif"), "there is no folder nonexist"),
-        (("-o", "folder"), "folder is a folder"),
+        (("--timings", "folder"), "folder is a folder"),
+        (("-m", "dance,wave", "-o", "a.gif"), "need a folder, but --output a.gif is none"),
+        (("-m", "dance,wave", "--dump", "dump.npz"), "--dump writes one motion"),
+        (("-m", ","), "must name at least one motion"),
+        (("-m", "dance,Dance"), "2 motions are called dance"),
     ],
 )
 def test_names_files_that_can_not_be_read_or_written(
@@ -145,6 +150,76 @@ def test_animates_annotates_and_measures_photograph(server: Server, picture: Pat
     assert len(runs) == 2
     assert all(run["total"] > run["render"] > 0 for run in runs)
     assert "image_to_annotations" in doodled("measure", picture, *asked, *SMALL, "--repeat", "1").stdout
+
+
+@gl
+def test_animates_several_images_with_several_motions(server: Server, picture: Path, tmp_path: Path) -> None:
+    other, results = tmp_path / "other.png", tmp_path / "results"
+    shutil.copy(picture, other)
+    results.mkdir()
+    done = doodled(
+        "animate", picture, other, *SMALL, "-m", "dance, Wave", "--torchserve-url", server.url, "-o", results, "--keep-annotations", results
+    )
+    stems = (picture.stem, other.stem)
+    names = [f"{stem}.{motion}.gif" for stem in stems for motion in ("dance", "Wave")]
+    assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [str(results / name) for name in names]
+    assert sorted(path.name for path in results.iterdir()) == sorted((*names, *stems))
+    assert all((results / stem / "char_cfg.yaml").is_file() for stem in stems)
+    assert server.asked == 4  # two models, two images
+    assert done.stderr.count("[Pipeline timing]") == 1
+
+
+@gl
+def test_image_that_can_not_be_animated_does_not_stop_the_others(server: Server, picture: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    asked = ("--torchserve-url", server.url, *SMALL, "-o", tmp_path)
+    done = doodled("animate", broken, picture, *asked, status=1)
+    assert done.stdout.startswith(f"{tmp_path / picture.stem}.wave.gif (")
+    assert "broken.png" in done.stderr
+    assert "doodled: 1 of 2 images can't be animated" in done.stderr
+
+
+def test_images_of_one_name_are_refused(picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    with pytest.raises(OptionError, match="2 images are called"):
+        doodled("animate", picture, tmp_path / "more" / picture.name)
+
+
+def draw_twice(server: Server, picture: Path) -> None:
+    """Draw the known figure a second time beside the first."""
+    once = np.asarray(cv2.imread(str(picture)))
+    cv2.imwrite(str(picture), np.hstack([once, once]))
+    server.places_px = (0, once.shape[1])
+
+
+@gl
+def test_animates_every_figure_in_a_file_of_its_own(server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_twice(server, picture)
+    monkeypatch.chdir(tmp_path)
+    asked = ("--torchserve-url", server.url, *SMALL)
+    doodled("animate", picture, *asked, "--all-figures", "--keep-annotations", "kept")
+    assert sorted(path.name for path in tmp_path.glob("*.gif")) == [f"{picture.stem}.{number}.wave.gif" for number in (1, 2)]
+    assert sorted(path.name for path in Path("kept").iterdir()) == ["figure_1", "figure_2"]
+
+
+@gl
+def test_renders_all_motions_that_are_named(tmp_path: Path) -> None:
+    done = doodled("render", KING, *SMALL, "-m", "dab,walk", "-o", tmp_path, "--timings", tmp_path / "times.json")
+    files = [tmp_path / f"stick_king.{motion}.gif" for motion in ("dab", "walk")]
+    assert [line.split(" (")[0] for line in done.stdout.splitlines()] == list(map(str, files))
+    assert json.loads((tmp_path / "times.json").read_text())["bytes"] == sum(file.stat().st_size for file in files)
+
+
+def test_all_names_every_motion(tmp_path: Path) -> None:
+    library = motions.motion_library({})
+    assert motions.wanted_motions("All", library, {}) == library.names()
+    with pytest.raises(UnknownName, match="moonwlak"):
+        motions.wanted_motions("dance,moonwlak", library, {})
+    odd = tmp_path / "left,right.bvh"
+    odd.touch()
+    assert motions.wanted_motions(str(odd), library, {}) == (str(odd),)
+    assert motions.motion_label("soldier.glb#Run/2") == "soldier.Run%2F2"
 
 
 def test_timing_table_separates_cold_and_warm_runs() -> None:

@@ -1,0 +1,155 @@
+"""`doodled animate`: find figures in photographs and animate them, with several motions if asked for.
+
+Models, motions and OpenGL context serve all images; an image is analyzed once for all its motions. An image that can't be animated is
+reported, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import typer
+
+from daemon.commands.console import error_text, print_notes, print_result, print_timings, with_progress, write_timings
+from daemon.commands.drawings import find_figures
+from daemon.commands.render import RenderResult, open_renderer, render_plan
+from daemon.files.filenames import shown_name
+from daemon.log.stopwatch import WallStopwatch
+from daemon.options.inference import InferenceRequest, open_predictor
+from daemon.options.motions import check_names, motion_library, wanted_motions
+from daemon.options.scene_builder import DEFAULT_MOTION, Plan, RenderRequest, character_plan
+from daemon.options.targets import check_drawing, check_file_to_write, check_folder_of, check_output
+from pipeline.adapters.opengl.renderer import GLRenderer
+from pipeline.annotate import AnnotateOptions
+from pipeline.errors import OptionError, PermanentError
+from pipeline.files.annotation_files import write_annotations
+from pipeline.motion.library import MotionLibrary
+from pipeline.ports import Predictor
+from pipeline.types import AnnotatedFigure, Drawing
+
+
+@dataclass(frozen=True)
+class AnimateRequest:
+    """What `doodled animate` is to do.
+
+    Attributes:
+        images: files of drawings.
+        render: what all animations have in common; its target is not used, and its motion may name several.
+        all_figures: animate every figure of a drawing, each in a file of its own, and not only the best.
+        keep_annotations: folder for the figures as character folders, or None.
+        timings: file for the seconds of each stage, or None.
+    """
+
+    images: tuple[Path, ...]
+    render: RenderRequest
+    all_figures: bool = False
+    keep_annotations: Path | None = None
+    timings: Path | None = None
+
+
+def animate_drawings(
+    request: AnimateRequest, inference: InferenceRequest, environ: Mapping[str, str], stopwatch: WallStopwatch, *, quiet: bool
+) -> tuple[Path, ...]:
+    """Animate drawings and print each result.
+
+    Returns:
+        the images that can't be animated; their errors have been printed.
+    Raises:
+        DoodledError: an option, model, renderer, codec or disk failed; or the only image can't be animated.
+    """
+    library = motion_library(environ)
+    motions = wanted_motions(request.render.motion or DEFAULT_MOTION, library, environ)
+    _check(request, motions)
+    failed, results = [], []
+    with ExitStack() as stack:
+        predictor, name = stack.enter_context(open_predictor(inference, environ))
+        run = _Run(request, motions, environ, library, predictor, stack, stopwatch, quiet=quiet)
+        for image in request.images:
+            try:
+                results += list(run.animations(image))
+            except PermanentError as error:
+                if len(request.images) == 1 or isinstance(error, OptionError):
+                    raise
+                typer.echo(_error_of(image, error), err=True)
+                failed.append(image)
+    if results and request.timings:
+        write_timings(request.timings, results, stopwatch, inference=name)
+    if results and not quiet:
+        print_timings(results, stopwatch, inference=name)
+    return tuple(failed)
+
+
+def _check(request: AnimateRequest, motions: tuple[str, ...]) -> None:
+    """Refuse what can't end well before the work begins. Raises OptionError."""
+    for image in request.images:
+        check_drawing(image)
+    are_several = len(request.images) * len(motions) > 1 or request.all_figures
+    check_output(request.render.output, request.render.format, are_several=are_several)
+    check_folder_of(request.keep_annotations)
+    check_file_to_write(request.timings)
+    check_names("images", (image.stem for image in request.images))
+
+
+def _error_of(image: Path, error: PermanentError) -> str:
+    """An error about one of several images, which its text may not name."""
+    text = error_text(error)
+    return text if error.path is not None else text.replace("doodled: ", f"doodled: {shown_name(str(image))}: ", 1)
+
+
+class _Run:
+    """One run of the command over its images."""
+
+    def __init__(  # noqa: PLR0917 - what is open for all images
+        self,
+        request: AnimateRequest,
+        motions: tuple[str, ...],
+        environ: Mapping[str, str],
+        library: MotionLibrary,
+        predictor: Predictor,
+        stack: ExitStack,
+        stopwatch: WallStopwatch,
+        *,
+        quiet: bool,
+    ) -> None:
+        self._request, self._motions, self._environ, self._library = request, motions, environ, library
+        self._predictor, self._stopwatch, self._quiet = predictor, stopwatch, quiet
+        self._renderer: Callable[[], GLRenderer] = cache(lambda: open_renderer(stack, request.render, environ, stopwatch))
+
+    def animations(self, image: Path) -> Iterator[RenderResult]:
+        """Animate one image; print and return each result once it is finished. Raises DoodledError."""
+        options = AnnotateOptions(all_figures=self._request.all_figures)
+        drawing, figures = find_figures(image, self._predictor, options, self._stopwatch)
+        self._keep(image, drawing, figures)
+        for number, figure in enumerate(figures, start=1):
+            name = f"{image.stem}.{number}" if len(figures) > 1 else image.stem
+            character = replace(figure.character, name=name)
+            notes = (*figure.quality.reasons, *drawing.notes)
+            for motion in self._motions:
+                request = replace(self._request.render, target=image, motion=motion)
+                with self._stopwatch.lap("read"):
+                    plan = character_plan(character, request, self._environ, self._library)
+                yield self._finished(image, request, replace(plan, notes=(*notes, *plan.notes)))
+                notes = ()  # once for each figure is enough
+
+    def _finished(self, image: Path, request: RenderRequest, plan: Plan) -> RenderResult:
+        def render(on_frame: Callable[[int, int], None]) -> RenderResult:
+            return render_plan(plan, request, self._renderer, self._stopwatch, on_frame)
+
+        result = with_progress(render, quiet=self._quiet)
+        if not self._quiet:
+            about = f"{shown_name(image.name)}: " if len(self._request.images) > 1 else ""
+            print_notes(f"{about}{note}" for note in result.notes)
+        print_result(result)
+        return result
+
+    def _keep(self, image: Path, drawing: Drawing, figures: tuple[AnnotatedFigure, ...]) -> None:
+        """Write the annotations if they are asked for: of several images or figures each in a folder of its own."""
+        if self._request.keep_annotations is None:
+            return
+        place = self._request.keep_annotations / (image.stem if len(self._request.images) > 1 else "")
+        for number, figure in enumerate(figures, start=1):
+            write_annotations(place / (f"figure_{number}" if len(figures) > 1 else ""), drawing, figure)
