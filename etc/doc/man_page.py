@@ -1,11 +1,12 @@
-"""Writes the manual page from the command line's own help: `python etc/doc/man_page.py > etc/doc/doodled.1`.
+"""Writes the manual pages doodled(1) and doodled.toml(5), with the macros of man(7), into this folder: `python etc/doc/man_page.py`.
 
-A page of troff with the macros of man(7): commands with the text of their `--help`, then what no `--help` contains:
-exit statuses, environment, files.
+doodled(1) has the commands with the text of their `--help`, then what no `--help` contains: exit statuses, environment, files.
+doodled.toml(5) has the settings as `etc/doodled.toml` explains them. doodled(8) is written by hand.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from typer import core
 
 from daemon.cli import app
 
+HERE = Path(__file__).resolve().parent
 EXIT_STATUS = {
     "0": "Done.",
     "1": "This input can't be animated; the message says why. From run --drain: rejected files are left in the inbox.",
@@ -118,9 +120,72 @@ def page() -> str:
         escaped("doodled run --drain"),
         escaped("doodled jobs list"),
         ".fi",
+        ".SH SEE ALSO",
+        ".BR doodled.toml (5),",
+        ".BR doodled (8)",
     ]
     return "\n".join(lines) + "\n"
 
 
+SECTION = re.compile(r"\[(?P<name>\w+)\]\s*(?:# (?P<text>.*))?")
+KEY = re.compile(r"(?P<is_example># )?(?P<key>\w+ = .*?)(?:\s+# (?P<text>.*))?")
+COMMENT = re.compile(r"\s*# ?(?P<text>.*)")
+
+
+def settings_lines(toml: str) -> Iterator[str]:
+    """Sections and keys of a settings file, each with its comment: beside it and on the lines below, or on the lines above."""
+    above: list[str] = []
+    for line in toml.splitlines():
+        section, key, comment = SECTION.fullmatch(line), KEY.fullmatch(line), COMMENT.fullmatch(line)
+        if section:
+            yield f".SS [{section['name']}]"
+            yield from [escaped(section["text"])] if section["text"] else []
+        elif key:
+            yield ".TP"
+            yield f".B {escaped(key['key'])}".replace('"', "\\(dq")
+            yield from [escaped(text) for text in above or [key["text"] or ""]]
+            yield from ["(An example; it is not set by default.)"] if key["is_example"] else []
+            above = []
+        elif comment and line.startswith("#"):
+            above.append(comment["text"])
+        elif comment:
+            yield escaped(comment["text"])
+        else:
+            above = []
+
+
+def settings_page() -> str:
+    """The page of the settings file."""
+    lines = [
+        ".TH DOODLED.TOML 5",
+        ".SH NAME",
+        "doodled.toml \\- settings of the doodled daemon and its web application",
+        ".SH SYNOPSIS",
+        ".I ~/.config/doodled/doodled.toml",
+        ".br",
+        ".I /etc/doodled/doodled.toml",
+        ".SH DESCRIPTION",
+        escaped(
+            "A file in TOML. One is read, the first of these: the one named by --config, by DOODLED_CONFIG, that of the user (in "
+            "$XDG_CONFIG_HOME), that of the machine. All keys are optional; unknown ones are errors. `doodled config check` checks "
+            "the settings, `doodled config show` prints them and where each comes from."
+        ),
+        ".PP",
+        escaped(
+            "The environment overrides each key: DOODLED_SECTION_KEY, lists with commas (DOODLED_ANIMATION_FORMATS=gif,mp4). SIGHUP makes "
+            "the daemon read the file again; what is marked (restart) takes effect only at the next start. Values below are the defaults."
+        ),
+        ".SH SETTINGS",
+        *settings_lines((HERE.parent / "doodled.toml").read_text(encoding="utf-8")),
+        ".SH SEE ALSO",
+        ".BR doodled (1),",
+        ".BR doodled (8)",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"doodled.1": page, "doodled.toml.5": settings_page}
+
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    for name, written in PAGES.items():
+        (HERE / name).write_text(written(), encoding="utf-8")
