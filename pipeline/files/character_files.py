@@ -23,6 +23,7 @@ from pipeline.files.character_configs import TURNED, CharacterConfig, read_chara
 from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.files.layer_files import read_layer_labels, write_layer_labels
 from pipeline.files.picture_files import read_mask, read_rgba, write_png
+from pipeline.mesh.outline import excess
 from pipeline.types import Bools, Bytes, Character, Floats, LayerLabel, Rig, Turn, turn_back
 
 SMALLEST_FIGURE_PX = 16
@@ -64,6 +65,10 @@ def assembled_character(
     """
     _check_figure(path, config, mask)
     mask, locations, repairs = _mended(config, mask)
+    problem = excess(mask)
+    if problem:
+        hint = "draw it as one shape, without specks and small holes"
+        raise CharacterError(f"{MASK_NAME} has no clear outline: {problem}", path=path.parent, hint=hint)
     longer = max(config.width, config.height)
     rest = np.stack([locations[:, 0] / longer, 1 - locations[:, 1] / longer], axis=1)
     rig = Rig(config.joint_names, config.parents, rest)

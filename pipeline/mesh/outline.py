@@ -21,15 +21,41 @@ ENLARGED = 2
 RECOVERY_ROUNDS = 8
 """Rounds of halving outline segments that the triangulation lacks; thin gaps need one or two."""
 
+MAX_EDGE_OF_SIDE = 200
+"""Longest edge of a mask, in lengths of its longer side. Drawings have 5 to 10. A checkerboard of 500 px has 1000, and its 125,000 holes
+take minutes."""
+
+MAX_PIECES = 64
+"""Most separate pieces of a mask. Each is measured against all pixels, and a rig has about 16 joints to hold them."""
+
+MAX_POINTS = 20_000
+"""Most points of a mask's outlines. Drawings have 300 to 800; so many take 10 s."""
+
+
+def excess(mask: Bools) -> str:
+    """Why a mask takes too long to triangulate, expected and found, or ""; answers in the time that it takes to read the mask."""
+    padded = np.pad(mask, 1)
+    most = MAX_EDGE_OF_SIDE * max(mask.shape)
+    edge = np.count_nonzero(padded[1:] != padded[:-1]) + np.count_nonzero(padded[:, 1:] != padded[:, :-1])
+    if edge > most:
+        return f"its edge is too long: expected at most {most} px, found {edge}"
+    pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1
+    return f"it is in too many pieces: expected at most {MAX_PIECES}, found {pieces}" if pieces > MAX_PIECES else ""
+
 
 def bridged(mask: Bools) -> Bools:
     """The mask with its separate pieces (8-connected) joined by thin bars between their closest pixels, nearest piece first.
 
-    A mask in one piece is returned unchanged. The bars transmit the deformation; they are not visible.
+    A mask in one piece is returned unchanged. The bars transmit the deformation; they are not visible. Only the MAX_PIECES largest pieces
+    are kept.
     """
     labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
     if count < 2:
         return mask
+    if count > MAX_PIECES:
+        largest = 1 + np.argsort(-np.bincount(labels.ravel())[1:], kind="stable")[:MAX_PIECES]
+        mask = np.isin(labels, largest)
+        labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
     whole = mask.astype(np.uint8)
     left, top, wide, high = cv2.boundingRect(whole)
     window = np.s_[top : top + high, left : left + wide]
@@ -85,7 +111,8 @@ def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floa
     """Triangles that fill the outlines `loops`, using their points and the points `inner`.
 
     Outline segments that the Delaunay triangulation does not contain are halved until it does (a conforming triangulation), so that no
-    triangle reaches across the gap between two limbs. Stops after RECOVERY_ROUNDS; remaining triangles are classified by their centroid.
+    triangle reaches across the gap between two limbs. Stops after RECOVERY_ROUNDS, or at twice MAX_POINTS; remaining triangles are
+    classified by their centroid.
 
     Returns:
         (V, 2) points in use; (F, 3) int32, no triangle of zero area.
@@ -96,7 +123,7 @@ def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floa
     for _ in range(RECOVERY_ROUNDS):
         triangles = Delaunay(points).simplices.astype(np.int32)
         lost = ~_are_edges(segments, triangles, len(points))
-        if not lost.any():
+        if not lost.any() or len(points) + np.count_nonzero(lost) > 2 * MAX_POINTS:
             break
         middles = points[segments[lost]].mean(axis=1)
         fresh = np.arange(len(points), len(points) + len(middles))

@@ -76,7 +76,7 @@ def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
     """Mesh, pins and bones of a character's layers.
 
     Raises:
-        CharacterError: a mask encloses no area.
+        CharacterError: a mask encloses no area, or would take minutes.
     """
     figures = [_layer_figure(character, layer, number) for number, layer in enumerate(layers)]
     if len(figures) == 1:
@@ -129,6 +129,10 @@ def _triangulated(mask: Bools) -> tuple[Floats, Ints]:
     loops = [outline.subdivided(loop, spacing=spacing) for loop in outline.outlines(part, tolerance_px=_tolerance_px(part, side))]
     if not loops:
         return nothing
+    count = sum(map(len, loops))
+    if count > outline.MAX_POINTS:
+        problem = f"expected at most {outline.MAX_POINTS} points, found {count}"
+        raise CharacterError(f"the outline of the mask has too many corners: {problem}", hint="draw it as one shape, without small holes")
     points, triangles = outline.triangulation(loops, outline.interior_grid(part, spacing=spacing, corner=corner), part)
     return points + corner, triangles
 

@@ -166,6 +166,16 @@ def test_pictures_must_be_there(folder, name):
         read_character(folder)
 
 
+def test_mask_like_a_checkerboard_is_refused_at_once(folder):
+    """Its 125,000 holes would take eleven minutes to triangulate."""
+    row, column = np.mgrid[:500, :500]
+    Image.fromarray(((row + column) % 2 * 255).astype(np.uint8)).save(folder / "mask.png")
+    Image.fromarray(np.full((500, 500, 3), 200, np.uint8)).save(folder / "texture.png")
+    configured(folder, width=500, height=500)
+    with pytest.raises(CharacterError, match=r"mask.png has no clear outline: its edge is too long: expected at most 100000 px"):
+        read_character(folder)
+
+
 def test_what_is_written_is_read_back(folder, tmp_path):
     character = read_character(folder)
     rest = character.rig.rest + 0.004

@@ -83,3 +83,39 @@ def test_pieces_are_joined_by_the_shortest_bars_and_one_piece_is_left_alone() ->
 def test_bridging_many_specks_ends() -> None:
     mask = np.random.default_rng(0).random((40, 40)) > 0.93
     assert ndimage.label(outline.bridged(mask), np.ones((3, 3)))[1] == 1
+
+
+def checkerboard(side: int, square: int) -> np.ndarray:
+    row, column = np.mgrid[:side, :side] // square
+    return np.asarray((row + column) % 2 == 0)
+
+
+def test_checkerboard_exceeds_the_longest_edge() -> None:
+    assert outline.excess(checkerboard(500, 1)) == "its edge is too long: expected at most 100000 px, found 500000"
+    assert not outline.excess(checkerboard(500, 10))
+
+
+def test_dots_exceed_the_most_pieces() -> None:
+    dots = np.zeros((90, 90), bool)
+    dots[::10, ::10] = True
+    assert outline.excess(dots) == "it is in too many pieces: expected at most 64, found 81"
+    assert not outline.excess(dots[:80, :80])
+
+
+def test_only_the_largest_pieces_are_bridged() -> None:
+    mask = np.zeros((300, 300), bool)
+    mask[::10, ::10] = True
+    mask[100:150, 100:150] = True
+    joined = outline.bridged(mask)
+    assert joined[100:150, 100:150].all()
+    assert ndimage.label(joined, structure=np.ones((3, 3)))[1] == 1
+    assert (mask & ~joined).sum() > 750  # most of the 875 specks
+
+
+def test_recovery_stops_at_the_most_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outline, "MAX_POINTS", 20)
+    mask = two_fingers(1)
+    loops = outline.outlines(mask, tolerance_px=0.5)
+    points, triangles = outline.triangulation(loops, np.zeros((0, 2)), mask)
+    assert len(points) <= 2 * 20
+    assert len(triangles)

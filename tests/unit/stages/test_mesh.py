@@ -88,6 +88,15 @@ def test_an_empty_mask_is_refused() -> None:
         single_layer_figure(with_mask(np.zeros_like(CHARACTER.mask)))
 
 
+def test_refuses_outline_of_too_many_points() -> None:
+    row, column = np.mgrid[: sample_scene.SIDE, : sample_scene.SIDE]
+    sieve = CHARACTER.mask & ~((row % 3 == 0) & (column % 3 == 0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.mesh.outline.MAX_POINTS", 500)
+        with pytest.raises(CharacterError, match="too many corners: expected at most 500 points, found"):
+            single_layer_figure(with_mask(sieve))
+
+
 def test_a_mask_without_any_bone_in_it_is_refused() -> None:
     mask = np.zeros_like(CHARACTER.mask)
     mask[2:8, 2:8] = True
