@@ -1,13 +1,14 @@
 """Scanner of the inbox: finds candidates, probes those that are due, and yields complete ones in a fair order.
 
-A scan is the only source of truth; events of `daemon.inbox.watcher` only trigger it sooner. Subfolders take turns, so that a drawing in one
-does not wait for ten thousand in another; within a folder, first come, first served. A scan reads names and stat; files are opened, by a
-probe, only when they are due and it is their turn.
+A scan is the only source of truth; events of `daemon.inbox.watcher` only trigger it sooner. Subfolders share the workers, so that a drawing
+in one does not wait for ten thousand in another, or for those that take long; within a folder, first come, first served. A scan reads names
+and stat; files are opened, by a probe, only when they are due and it is their turn.
 """
 
 from __future__ import annotations
 
 import errno
+import heapq
 import math
 import os
 import stat
@@ -126,13 +127,16 @@ class Scanner:
 
     # --- order -------------------------------------------------------------------------------------------------------
 
-    def take_complete(self, now: float, *, max_probes: int, include_images: bool = True) -> Iterator[Candidate]:
+    def take_complete(
+        self, now: float, *, max_probes: int, include_images: bool = True, running: Mapping[tuple[str, ...], int] | None = None
+    ) -> Iterator[Candidate]:
         """Probe due candidates, folders taking turns; remove those that are complete from the scanner and yield them.
 
         Args:
             include_images: yield images, which need the models, and not only character folders.
+            running: how many drawings of each folder workers have now.
         """
-        for candidate in self._in_turn(now):
+        for candidate in self._in_turn(now, running or {}):
             if max_probes <= 0:
                 return
             if not (include_images or candidate.is_folder):
@@ -153,22 +157,24 @@ class Scanner:
         due = (each.stability.due_s for each in self.candidates() if not each.rejected and (include_images or each.is_folder))
         return max(min(due, default=math.inf), now + PROBE_PAUSE_S)
 
-    def _in_turn(self, now: float) -> Iterator[Candidate]:
-        """Due candidates, one of each folder in turn, starting after the folder of the last complete one.
+    def _in_turn(self, now: float, running: Mapping[tuple[str, ...], int]) -> Iterator[Candidate]:
+        """Due candidates, of the folder that has the fewest workers; of equal ones in turn, starting after that of the last complete one.
 
         Within a folder, the candidate that has been due for longest comes first: the oldest, unless it was probed and is not complete.
         """
         folders = sorted(self._candidates)
         later = [folder for folder in folders if folder > self._turn]
-        queues = [iter(self._due(folder, now)) for folder in (*later, *folders[: len(folders) - len(later)])]
+        in_turn = (*later, *folders[: len(folders) - len(later)])
+        queues = [(running.get(folder, 0), turn, iter(self._due(folder, now))) for turn, folder in enumerate(in_turn)]
+        heapq.heapify(queues)
         while queues:
-            remaining = []
-            for queue in queues:
-                candidate = next(queue, None)
-                if candidate is not None:
-                    remaining.append(queue)
-                    yield candidate
-            queues = remaining
+            had, turn, queue = queues[0]
+            candidate = next(queue, None)
+            if candidate is None:
+                heapq.heappop(queues)
+                continue
+            yield candidate
+            heapq.heapreplace(queues, (had + 1, turn, queue))  # one that is not complete counts, too: it has cost a probe
 
     def _due(self, folder: tuple[str, ...], now: float) -> list[Candidate]:
         due = [candidate for candidate in self._candidates[folder].values() if candidate.stability.due_s <= now]

@@ -38,6 +38,8 @@ class Event(StrEnum):
     INBOX_DEGRADED = "inbox.degraded"
     INBOX_RECOVERED = "inbox.recovered"
     FILE_REJECTED = "file.rejected"
+    WORKERS_UNFIT = "workers.unfit"
+    WORKERS_RECOVERED = "workers.recovered"
     JOB_CLAIMED = "job.claimed"
     STAGE_DONE = "stage.done"
     STAGE_FAILED = "stage.failed"
@@ -72,6 +74,7 @@ WARNINGS: Final = frozenset(
         Event.WATCH_RESTARTED,
         Event.INBOX_DEGRADED,
         Event.FILE_REJECTED,
+        Event.WORKERS_UNFIT,
         Event.STAGE_FAILED,
         Event.INFERENCE_RETRIED,
         Event.BREAKER_OPENED,

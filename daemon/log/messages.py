@@ -99,6 +99,8 @@ def _disk(fields: _Fields) -> str:
 _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.DAEMON_START: lambda fields: f"doodled {fields['version']} starts in {fields['root']}",
     Event.DAEMON_READY: _ready,
+    Event.WORKERS_UNFIT: lambda fields: f"drawings wait{fields.why}",
+    Event.WORKERS_RECOVERED: lambda _: "the workers animate again",
     Event.DAEMON_STOP: _daemon_stop,
     Event.DAEMON_HEARTBEAT: _heartbeat,
     Event.DAEMON_SUPERSEDED: lambda fields: f"another daemon took over this one's jobs; it continues as {fields['new_instance']}",

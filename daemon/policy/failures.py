@@ -137,10 +137,19 @@ class Backoff:
         return min(self.max_s, self.first_s * 2.0 ** min(failures - 1, 30))
 
 
-def outcome(kind: ErrorType, attempts: int, max_attempts: int) -> Outcome:
-    """What happens to a job whose attempt number `attempts` failed."""
+ATTEMPTS_BEYOND_LIMIT: Final = 2
+"""Attempts of a job that exceeds its time or memory: the second one runs alone among such jobs, and would fail again."""
+
+
+def outcome(kind: ErrorType, attempts: int, max_attempts: int, *, exceeds_limit: bool = False) -> Outcome:
+    """What happens to a job whose attempt number `attempts` failed.
+
+    Args:
+        exceeds_limit: the job itself took more time or memory than it may.
+    """
     if kind in _DEFERRED:
         return Outcome.DEFER
     if kind in _RETRIED:
-        return Outcome.RETRY if attempts < max_attempts else Outcome.FAIL
+        most = min(max_attempts, ATTEMPTS_BEYOND_LIMIT) if exceeds_limit else max_attempts
+        return Outcome.RETRY if attempts < most else Outcome.FAIL
     return Outcome.FAIL

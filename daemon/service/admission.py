@@ -93,7 +93,8 @@ class Admission:
         start = self._running.get(job.id)
         if start is None:
             return
-        if completion.kind is ErrorType.OUT_OF_MEMORY:
+        exceeds_limit = result.failure is not None and result.failure.exceeds_limit  # then it alone needs too much
+        if completion.kind is ErrorType.OUT_OF_MEMORY and not exceeds_limit:
             self.memory_limit.record_overload(start.at_s, now, len(self._running))
         elif completion.outcome is None:
             self.memory_limit.record_success()

@@ -88,7 +88,9 @@ class Completion:
                 kind = ErrorType.OUTPUT if kind is ErrorType.INTERNAL else kind
                 result.failure = failure = TaskFailure(kind, f"the result can't be published: {error}", stage="publish")
         self.records.log_stages(job, result, failure)
-        decision = outcome(failure.kind, job.attempts, self._max_attempts) if result.was_begun else Outcome.DEFER
+        decision = Outcome.DEFER
+        if result.was_begun:
+            decision = outcome(failure.kind, job.attempts, self._max_attempts, exceeds_limit=failure.exceeds_limit)
         if decision is Outcome.FAIL:
             return self._fail(job, failure, result, now - timing.claimed_s)
         return self._keep(job, failure, result, decision)

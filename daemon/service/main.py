@@ -250,9 +250,9 @@ class _Daemon:
             parts.housekeeping.ping(now)
             if self._flags.stops:
                 return "signal", 0
-            if parts.scheduler.running or self._has_completed():
+            if parts.scheduler.is_busy or self._has_completed():
                 idle_since_s = now
-            if drain and parts.scan_loop.scans and not parts.scheduler.running:
+            if drain and parts.scan_loop.scans and not parts.scheduler.is_busy:
                 end = self._drain_end(now, idle_since_s)
                 if end is not None:
                     return end

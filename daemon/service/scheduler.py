@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import errno
 import time
+from collections import Counter
 from contextlib import suppress
 
 from daemon.files.durable import open_folder
@@ -39,6 +40,7 @@ from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import Completion, CompletionResult
 from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
+from daemon.service.worker_trial import WorkerTrial
 from daemon.settings import Settings
 from daemon.spool.recovery import JobState, RecoveredJob
 from daemon.spool.spool import REVIEW, SOURCE, Job, Spool
@@ -83,6 +85,9 @@ class Scheduler:
         self.admission = Admission(backoff, workers.count + 1, log)
         self.models, self.machine = self.admission.models, self.admission.machine
         self._takeover = Takeover(spool, completion, log)
+        self.trial = WorkerTrial(spool, workers, self.admission, log)
+        self._heavy: set[str] = set()
+        self._is_trial_due = self.trial.is_due_at_start(settings.jobs)
         self.is_stopping = False
         self.is_paused = False
         self._claim_at_s = 0.0
@@ -93,6 +98,11 @@ class Scheduler:
     def worker_count(self) -> int:
         """Jobs that run at the same time."""
         return self._workers.count
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a worker has a job or is tried out."""
+        return bool(self.running) or self.trial.is_running
 
     @property
     def recovered(self) -> int:
@@ -111,8 +121,12 @@ class Scheduler:
     def step(self, now: float) -> None:
         """Collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for."""
         self._collect_results(now)
+        self.trial.step(now, self.settings.jobs)
         if self.is_stopping:
             return
+        if self._is_trial_due:
+            self._is_trial_due = False
+            self.trial.start(self.settings, self._inference)
         if now >= self._takeover_at_s:
             self._takeover_at_s = now + TAKEOVER_INTERVAL_S
             self._renew_instance()
@@ -130,7 +144,8 @@ class Scheduler:
 
     def _has_room(self) -> bool:
         """Whether the pool takes another job: one more than there are workers, so that none idles between two jobs."""
-        return not (self.is_stopping or self.is_paused) and len(self.running) < self._workers.count + 1
+        is_held = self.is_stopping or self.is_paused or self.trial.is_running
+        return not is_held and len(self.running) < self._workers.count + 1
 
     # --- orphaned jobs -----------------------------------------------------------------------------------------------
 
@@ -168,23 +183,27 @@ class Scheduler:
                 self.waiting.remove(waiting)
                 again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries)
                 self.waiting += [again] if again is not None else []
-            elif self._has_room() and self.admission.may_start(now, needs_models=not waiting.job.is_folder):
+            elif (
+                self._has_room()
+                and self.admission.may_start(now, needs_models=not waiting.job.is_folder)
+                and not (waiting.job.id in self._heavy and self._heavy & self.running.keys())
+            ):
                 self.waiting.remove(waiting)
                 self._start(waiting.job, waiting.timing, now)
 
     def _claim_files(self, now: float) -> None:
         if now < self._claim_at_s or not self.admission.may_start(now, needs_models=False):
             return
-        complete = self._scanner.take_complete(
-            now, max_probes=PROBES_PER_STEP, include_images=self.admission.may_start(now, needs_models=True)
-        )
+        running = Counter(each.job.folder for each in self.running.values())
+        with_models = self.admission.may_start(now, needs_models=True)
+        complete = self._scanner.take_complete(now, max_probes=PROBES_PER_STEP, include_images=with_models, running=running)
         while self._has_room() and now >= self._claim_at_s and self.admission.may_start(now, needs_models=False):
             candidate = next(complete, None)
             if candidate is None:
                 return
             self._claim(candidate, now)
             if not self.admission.may_start(now, needs_models=True):  # the probe has started: take only character folders now
-                complete = self._scanner.take_complete(now, max_probes=PROBES_PER_STEP, include_images=False)
+                complete = self._scanner.take_complete(now, max_probes=PROBES_PER_STEP, include_images=False, running=running)
 
     def _claim(self, candidate: Candidate, now: float) -> None:
         started_s = time.monotonic()
@@ -260,11 +279,24 @@ class Scheduler:
             self._requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
             self.admission.forget(job)
             return
+        if self.trial.clears(result):
+            self._return_attempt(job)
+            self._requeue(job, running.timing, now + RETRY_S, "the workers are tried out first")
+            self.admission.forget(job)
+            self.trial.start(self.settings, self._inference)
+            return
         completion = self._completion.complete(job, result, running.timing, now)
         self.admission.record_end(job, result, completion, now)
+        self._note_heavy(job, result, completion)
         self._await_acknowledgment(completion, job, running.timing, now)
         if completion.outcome in {Outcome.RETRY, Outcome.DEFER}:
             self._requeue(job, running.timing, now + completion.wait_s, completion.reason)
+
+    def _note_heavy(self, job: Job, result: TaskResult, completion: CompletionResult) -> None:
+        """Remember a job that exceeded its time or memory: only one such job runs at a time, and other drawings keep their workers."""
+        self._heavy.discard(job.id)
+        if completion.outcome is Outcome.RETRY and result.failure is not None and result.failure.exceeds_limit:
+            self._heavy.add(job.id)
 
     def _await_acknowledgment(self, completion: CompletionResult, job: Job, timing: JobTiming, now: float) -> None:
         if completion.unacknowledged is not None:
@@ -311,6 +343,7 @@ class Scheduler:
         """Start no more jobs, and cancel those that haven't started."""
         self.is_stopping = True
         self._workers.request_stop()
+        self.trial.stop()
         for running in self.running.values():
             if not running.future.running():  # cancelling a job that runs would kill its worker
                 running.future.cancel()

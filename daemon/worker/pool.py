@@ -151,13 +151,13 @@ def result_of(future: Future[TaskResult], deadline_s: float) -> TaskResult:
     try:
         return future.result(timeout=0)
     except DeadlineError:
-        return _failed(ErrorType.DEADLINE, f"not finished within {deadline_s:g} s")
+        return _failed(ErrorType.DEADLINE, f"not finished within {deadline_s:g} s", exceeds_limit=True)
     except ProcessExpired as error:
         return _died(error)
     except BrokenProcessPool as error:  # workers died idle or while they started; with a task, they would have expired
         return TaskResult(failure=TaskFailure(ErrorType.CRASH, f"no worker could start: {error}"), was_begun=False)
     except MemoryError:
-        return _failed(ErrorType.OUT_OF_MEMORY, "the job needs more memory than jobs.memory_limit_mb allows")
+        return _failed(ErrorType.OUT_OF_MEMORY, "the job needs more memory than jobs.memory_limit_mb allows", exceeds_limit=True)
     except Exception as error:  # noqa: BLE001 - raised by pebble, pickle or the worker's start: the daemon continues
         return _failed(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500])
 
@@ -168,8 +168,8 @@ def _died(error: ProcessExpired) -> TaskResult:
     return _failed(ErrorType.CRASH, f"the worker died with {_death(error.exitcode)}")
 
 
-def _failed(kind: ErrorType, message: str) -> TaskResult:
-    return TaskResult(failure=TaskFailure(kind, message))
+def _failed(kind: ErrorType, message: str, *, exceeds_limit: bool = False) -> TaskResult:
+    return TaskResult(failure=TaskFailure(kind, message, exceeds_limit=exceeds_limit))
 
 
 def _death(exitcode: int) -> str:

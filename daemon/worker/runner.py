@@ -55,9 +55,16 @@ def run_task(task: Task) -> TaskResult:
     _resources.begin_task()
     result, stopwatch = TaskResult(), WallStopwatch()
     try:
-        result.manifest = _render_with_fallback(task, _resources, result, stopwatch)
+        if task.is_trial:
+            from daemon.worker.trial import try_out
+
+            try_out(task, _resources)
+        else:
+            result.manifest = _render_with_fallback(task, _resources, result, stopwatch)
     except _NeedsReview as doubt:
         result.review = doubt.reason
+    except MemoryError:
+        result.failure = _memory_failure(_resources, stopwatch)
     except DoodledError as error:
         if isinstance(error, RenderFailed):
             _resources.clear()
@@ -67,14 +74,14 @@ def run_task(task: Task) -> TaskResult:
         kind = error_type(error)
         result.models_answered = result.models_answered or kind is ErrorType.NO_ANSWER
         result.failure = TaskFailure(kind, summary, error.hint, _last_step(stopwatch), getattr(error, "retry_after_s", None))
-    except MemoryError:
-        _resources.clear()
-        message = "the job needs more memory than jobs.memory_limit_mb allows"
-        result.failure = TaskFailure(ErrorType.OUT_OF_MEMORY, message, stage=_last_step(stopwatch))
+        if _is_out_of_memory(error):
+            result.failure = _memory_failure(_resources, stopwatch)
     except Exception as error:  # noqa: BLE001 - no error may end the worker process
         trace = traceback.format_exc(limit=-8)
         kind = error_type(error)
         result.failure = TaskFailure(kind, f"{type(error).__name__}: {error}"[:500], stage=_last_step(stopwatch), trace=trace)
+        if _is_out_of_memory(error):
+            result.failure = _memory_failure(_resources, stopwatch)
     result.steps_ms = {step: round(1000 * spent, 2) for step, spent in stopwatch.spent_s.items()}
     result.retries, result.models_overloaded = _resources.retries, _resources.is_overloaded
     result.inference_attempts = dict(_resources.attempts)
@@ -92,6 +99,20 @@ class _NeedsReview(Exception):  # internal to the worker: becomes the result
     def __init__(self, reason: dict[str, Any]) -> None:
         self.reason = reason
         super().__init__(reason["message"])
+
+
+_OUT_OF_MEMORY = ("std::bad_alloc", "Insufficient memory", "can't start new thread")
+"""How ONNX Runtime, OpenCV and Python say that memory was refused, in errors of other classes."""
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+def _memory_failure(resources: WorkerResources, stopwatch: WallStopwatch) -> TaskFailure:
+    resources.clear()
+    message = "the job needs more memory than jobs.memory_limit_mb allows"
+    return TaskFailure(ErrorType.OUT_OF_MEMORY, message, stage=_last_step(stopwatch), exceeds_limit=True)
 
 
 def _render_with_fallback(task: Task, resources: WorkerResources, result: TaskResult, stopwatch: WallStopwatch) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Task:
         defaults: options that neither the folder nor the sidecar sets.
         upstream_deadline_s: deadline of one prediction by a model server.
         is_probe: the job finds out whether the model servers are back: each gets one request, and all other jobs wait for the outcome.
+        is_trial: no job, but a simple drawing of our own (`daemon.worker.trial`).
     """
 
     place: Path
@@ -36,6 +37,7 @@ class Task:
     upstream_deadline_s: float
     keep_annotations: bool
     is_probe: bool = False
+    is_trial: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class TaskFailure:
         stage: the step that failed, or "".
         retry_after_s: how long the model server asks clients to wait, or None.
         trace: traceback of an unexpected error, or "".
+        exceeds_limit: the job itself took more than `jobs.deadline_s` or `jobs.memory_limit_mb` allow.
     """
 
     kind: ErrorType
@@ -104,6 +107,7 @@ class TaskFailure:
     stage: str = ""
     retry_after_s: float | None = None
     trace: str = ""
+    exceeds_limit: bool = False
 
 
 UPSTREAM_DEADLINE_SHARE = 0.4
@@ -125,3 +129,9 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
         is_probe=is_probe,
     )
+
+
+def trial_task(place: Path, settings: Settings, inference: InferenceRequest) -> Task:
+    """The task that tries a worker out; `place` is not used."""
+    options, deadline_s = settings.animation.options(), settings.torchserve.deadline_s
+    return Task(place, "trial", (), False, options, settings.animation.max_side_px, inference, deadline_s, False, is_trial=True)  # noqa: FBT003

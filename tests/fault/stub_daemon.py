@@ -36,7 +36,7 @@ FIGURE = b"width: 9"
 
 def harmful_result(task: Task) -> TaskResult:
     """The fake result, in a worker process that may be harmed."""
-    content = (task.place / SOURCE).read_bytes()
+    content = b"" if task.is_trial else (task.place / SOURCE).read_bytes()
     if content.startswith(b"segfault"):
         ctypes.string_at(0)
     if content.startswith(b"hang"):
@@ -56,6 +56,8 @@ def harmful_result(task: Task) -> TaskResult:
 
 def fake_result(task: Task) -> TaskResult:
     """The result that the content of a drawing selects."""
+    if task.is_trial:
+        return TaskResult(manifest={})
     source = task.place / SOURCE
     content = source.read_bytes() if source.is_file() else b"character"
     digest = hashlib.sha256(content).hexdigest()

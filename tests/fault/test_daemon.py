@@ -73,7 +73,7 @@ def drop(root: Path, name: str | bytes, content: bytes) -> bytes:
     return content
 
 
-def test_crashing_file_fails_alone_after_three_attempts(tmp_path: Path) -> None:
+def test_crashing_file_fails_alone(tmp_path: Path) -> None:
     for name in ("segfault", "hang", "hog"):
         drop(tmp_path, f"{name}.png", name.encode())
     others = {f"fine{number}.png": drop(tmp_path, f"fine{number}.png", b"fine %d" % number) for number in range(6)}
@@ -83,7 +83,7 @@ def test_crashing_file_fails_alone_after_three_attempts(tmp_path: Path) -> None:
     expected = {"segfault": "crash", "hang": "deadline", "hog": "oom"}
     reasons = {name: Places(tmp_path).failed(f"{name}.png") for name in expected}
     assert {name: reason and reason["error_type"] for name, reason in reasons.items()} == expected
-    assert [record["attempt"] for record in events(records, "job.failed")] == [3, 3, 3]
+    assert sorted(record["attempt"] for record in events(records, "job.failed")) == [2, 2, 3]  # beyond its time or memory: twice
     assert "SIGSEGV" in str(reasons["segfault"])
     check_tidy(tmp_path)
 

@@ -55,6 +55,77 @@ def raising(code: int) -> Callable[..., Any]:
     return refused
 
 
+def test_folders_share_the_workers(tmp_path: Path) -> None:
+    """Drawings of one folder that take long don't get the workers that become free while another folder waits."""
+    with SteppedDaemon.opened(tmp_path, {}, count=3) as daemon:
+        daemon.workers.is_slow = True
+        for number in range(8):
+            drop(tmp_path, f"class-a/{number}.png", b"slow %d" % number)
+        daemon.run(START_S, until_s=START_S + 2)
+        assert [running.job.folder for running in daemon.scheduler.running.values()] == [("class-a",)] * 4
+        for number in range(2):
+            drop(tmp_path, f"class-b/{number}.png", b"quick %d" % number)
+        daemon.run(START_S + 2, until_s=START_S + 10)
+        begun, daemon.workers.begun = daemon.workers.begun, daemon.workers.begun[2:]
+        for task, future in begun[:2]:
+            future.set_result(fake_result(task))
+        daemon.run(START_S + 10, until_s=START_S + 12)
+        assert sorted(running.job.folder for running in daemon.scheduler.running.values()) == [("class-a",)] * 2 + [("class-b",)] * 2
+
+
+def exhausted(task: Task) -> TaskResult:
+    """Every drawing but the trial exceeds its time."""
+    return fake_result(task) if task.is_trial else TaskResult(failure=TaskFailure(ErrorType.DEADLINE, "too slow", exceeds_limit=True))
+
+
+def test_jobs_beyond_their_limits_are_retried_one_at_a_time_and_once(tmp_path: Path) -> None:
+    with SteppedDaemon.opened(tmp_path, {}, work=exhausted, count=4) as daemon:
+        for number in range(3):
+            drop(tmp_path, f"{number}.png", b"%d" % number)
+        most = 0
+        daemon.workers.is_slow = True
+        for second in range(60):
+            daemon.step(START_S + second)
+            retried = [each for each in daemon.scheduler.running.values() if each.job.attempts > 1]
+            most = max(most, len(retried))
+            daemon.workers.finish()
+    assert most == 1
+    assert [(record["error_type"], record["attempt"]) for record in daemon.logged("job.failed")] == [("deadline", 2)] * 3
+
+
+def test_drawing_keeps_its_attempt_until_workers_are_proven(tmp_path: Path) -> None:
+    trials = []
+
+    def work(task: Task) -> TaskResult:
+        trials.append(task.is_trial)
+        failure = TaskFailure(ErrorType.OUT_OF_MEMORY, "too little memory", exceeds_limit=True)
+        return fake_result(task) if len(trials) > 6 else TaskResult(failure=failure)
+
+    with SteppedDaemon.opened(tmp_path, {"jobs": {"max_attempts": 1}}, work=work) as daemon:
+        drop(tmp_path)
+        daemon.run(START_S)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+    assert trials == [False, True] * 3 + [False]
+    assert not daemon.logged("job.failed")
+    assert len(daemon.logged("workers.unfit")) == len(daemon.logged("workers.recovered")) == 1
+
+
+@pytest.mark.parametrize(("limit_mb", "is_tried"), [(256, True), (4096, False), (0, False)])
+def test_tries_workers_out_first_if_their_memory_is_limited(tmp_path: Path, limit_mb: int, is_tried: bool) -> None:
+    first = []
+
+    def work(task: Task) -> TaskResult:
+        first.append(task.is_trial)
+        return TaskResult(failure=TaskFailure(ErrorType.OUT_OF_MEMORY, "too little")) if task.is_trial else fake_result(task)
+
+    with SteppedDaemon.opened(tmp_path, {"jobs": {"memory_limit_mb": limit_mb}}, work=work) as daemon:
+        drop(tmp_path)
+        daemon.run(START_S)
+    assert first == ([True, False] if is_tried else [False])
+    if is_tried:
+        assert "jobs.memory_limit_mb is 256, set it to 1024 or more" in daemon.logged("workers.unfit")[0]["reason"]
+
+
 def test_publishes_drawing_with_full_record(tmp_path: Path, daemon: SteppedDaemon) -> None:
     content = b"a drawing"
     drop(tmp_path, "dab/garlic.png", content)
