@@ -97,8 +97,14 @@ def create_durably(place: Path, name: str, content: bytes) -> None:
     sync_folder(place)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that does not exist, without making it durable. Raises OSError, FileExistsError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640), "wb") as file:
+        file.write(content)
+
+
 def _write(path: Path, how: int, content: bytes) -> None:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | how | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o640)
     try:
         written = 0
         while written < len(content):

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from daemon.files.durable import write_new
+
 SCHEMA: Final = 1
 TOUCH_INTERVAL_S: Final = 1.0
 
@@ -39,7 +41,8 @@ class StatusFile:
             self._published = text
             temporary = self._path.with_suffix(".tmp")
             with suppress(OSError):
-                temporary.write_text(text, encoding="ascii")
+                temporary.unlink(missing_ok=True)  # of a daemon that died, or a pipe or link of another user
+                write_new(temporary, text.encode("ascii"))
                 temporary.replace(self._path)
 
     def touch(self, now: float) -> None:

@@ -82,7 +82,7 @@ def remove_if_empty(instance: Path) -> None:
 def is_alive(instance: Path) -> bool:
     """Whether a daemon holds the lock of an instance folder, by trying a shared lock that is released at once."""
     try:
-        lock = os.open(instance / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(instance / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -150,7 +150,7 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
             hint = "wait until it is claimed or move it away, then try again"
             raise NameTaken(f"{shown_name(taken)} is already in the inbox", hint=hint)
         os.fsync(inbox)
-    (layout.failed / (one.name + ERROR_SUFFIX)).unlink(missing_ok=True)
+    _delete(layout.failed / (one.name + ERROR_SUFFIX))
     sync_folder(layout.failed)
     return layout.inbox.joinpath(*folder, name)
 
@@ -158,8 +158,12 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
 def discard(layout: Layout, one: FailedDrawing) -> None:
     """Delete a failed drawing, its sidecar, and last its error report."""
     for suffix in ("", OPTIONS_SUFFIX, ERROR_SUFFIX):
-        path = layout.failed / (one.name + suffix)
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _delete(layout.failed / (one.name + suffix))
+
+
+def _delete(path: Path) -> None:
+    """Delete whatever has a name: another user may have put a folder there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -100,7 +100,7 @@ def _lock_if_dead(folder: Path) -> Iterator[bool]:
         return
     try:
         # The file is missing only if the instance died while it removed itself.
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:  # another daemon has just cleaned up
         yield False
         return
