@@ -74,4 +74,4 @@ def check_tidy(root: Path) -> None:
     assert not list((root / "spool" / "work").iterdir())
     named = {output["file"] for manifest in places.manifests().values() for output in manifest["outputs"]}  # type: ignore[attr-defined]
     named |= {path.name for path in places.manifests()}
-    assert {path.name for path in (root / "outbox").rglob("*") if path.is_file()} == named
+    assert {path.name for path in (root / "outbox").rglob("*") if path.is_file() and path.parent.name != ".thumbnails"} == named

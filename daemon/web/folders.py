@@ -1,13 +1,14 @@
 """Readers of inbox, outbox, `failed/` and `review/`: each remembers what it has read, and reads only what has changed.
 
-A folder is listed again when its modification time has changed. Names are untrusted, and used only within their own folder.
+A folder is listed again when its modification time has changed; until then, `read` returns the same list. Names are untrusted, and used
+only within their own folder.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -118,8 +119,9 @@ class InboxReader:
         self._root, self._max_depth = root, max_depth
         self._tree = _Tree(root)
         self._known: dict[tuple[_Folder, str], Drawing] = {}
+        self._drawings: list[Drawing] = []
 
-    def read(self, now_s: float) -> Iterable[Drawing]:
+    def read(self, now_s: float) -> list[Drawing]:
         """All drawings. Raises OSError if the inbox can't be read."""
         if self._tree.has_changed():
             self._tree.start()
@@ -128,7 +130,8 @@ class InboxReader:
                 drawing = before.get((folder, name)) or self._drawing(folder, name)
                 if drawing is not None:
                     self._known[folder, name] = drawing
-        return self._known.values()
+            self._drawings = list(self._known.values())
+        return self._drawings
 
     def _names(self, folder: _Folder, now_s: float) -> Iterator[tuple[_Folder, str]]:
         listing = self._tree.listing(folder, now_s)
@@ -171,7 +174,7 @@ class OutboxReader:
         self._parsed: dict[tuple[_Folder, str], tuple[_Mark, Drawing | None]] = {}
         self._drawings: list[Drawing] = []
 
-    def read(self, now_s: float) -> Iterable[Drawing]:
+    def read(self, now_s: float) -> list[Drawing]:
         """All drawings. Raises OSError if the outbox can't be read."""
         if self._tree.has_changed():
             self._tree.start()
@@ -202,8 +205,9 @@ class FailedReader:
         self._root = root
         self._tree = _Tree(root)
         self._parsed: dict[str, tuple[_Mark, Drawing | None]] = {}
+        self._drawings: list[Drawing] = []
 
-    def read(self, now_s: float) -> Iterable[Drawing]:
+    def read(self, now_s: float) -> list[Drawing]:
         """All drawings. Raises OSError if `failed/` can't be read."""
         if self._tree.has_changed():
             self._tree.start()
@@ -219,7 +223,8 @@ class FailedReader:
                         found = failed_drawing(read_object(self._root / report), name)
                         known = mark, found and replace(found, is_folder=name in folders)
                     self._parsed[report] = known
-        return [drawing for _, drawing in self._parsed.values() if drawing is not None]
+            self._drawings = [drawing for _, drawing in self._parsed.values() if drawing is not None]
+        return self._drawings
 
 
 class ReviewReader:
@@ -230,7 +235,7 @@ class ReviewReader:
         self._tree = _Tree(root)
         self._drawings: list[Drawing] = []
 
-    def read(self, now_s: float) -> Iterable[Drawing]:
+    def read(self, now_s: float) -> list[Drawing]:
         """All drawings; none without the folder. Raises OSError if it can't be read."""
         try:
             if self._tree.has_changed():
@@ -239,5 +244,5 @@ class ReviewReader:
                 found = (reviewed_drawing(read_object(self._root / name / REVIEW), name) for name in names)
                 self._drawings = [drawing for drawing in found if drawing is not None]
         except FileNotFoundError:
-            return []
+            self._drawings = self._drawings and []
         return self._drawings

@@ -97,6 +97,9 @@ class Index:
         self._added: dict[str, Drawing] = {}
         self._forgotten: dict[str, float] = {}
         self._last_seen_s: dict[str, float] = {}
+        self._lists: tuple[list[Drawing], ...] = ()
+        self._active: list[Drawing] = []
+        self._is_keeping = False
         self.snapshot = Snapshot()
 
     def get(self, drawing_id: str) -> Drawing | None:
@@ -136,10 +139,15 @@ class Index:
         """Read what has changed; returns whether anything has. Raises OSError if a folder of the spool can't be read."""
         now_s = self._clock()
         status = self._read_status(now_s)
-        waiting = list(self._inbox.read(now_s))
+        waiting = self._inbox.read(now_s)
         active = list(self._read_work(status))
-        done = list(self._outbox.read(now_s))
-        failed = [*self._failed.read(now_s), *self._review.read(now_s)]
+        done, failed, review = self._outbox.read(now_s), self._failed.read(now_s), self._review.read(now_s)
+        lists = waiting, done, failed, review
+        is_same = all(one is other for one, other in zip(lists, self._lists, strict=False)) and active == self._active
+        if is_same and self._lists and status == self.snapshot.status and not (self._added or self._forgotten or self._is_keeping):
+            return False
+        self._lists, self._active = lists, active
+        failed = [*failed, *review]
         finished = {each.job for each in (*done, *failed)}
         found = {each.id: each for each in done}
         for each in failed:  # one that failed later than it was published was retried
@@ -158,10 +166,12 @@ class Index:
     def _keep_moving(self, found: dict[str, Drawing], now_s: float) -> None:
         """Keep uploads that were seen a moment ago, and leave out what was removed a moment ago."""
         self._last_seen_s |= dict.fromkeys((key for key in found if key.startswith("w")), now_s)
+        self._is_keeping = False
         for key, seen_s in self._last_seen_s.items():
             known = self._added.get(key) or self.snapshot.by_id.get(key)
             if key not in found and known is not None and now_s - seen_s < GRACE_S:
                 found[key] = known
+                self._is_keeping = True
         self._forgotten = {key: at_s for key, at_s in self._forgotten.items() if now_s - at_s < GRACE_S}
         for key in self._forgotten:
             found.pop(key, None)
