@@ -77,7 +77,8 @@ class Snapshot:
             return None
         left = self.seconds_each
         if drawing.state is DrawingState.RUNNING:
-            return max(1.0, left - max(0.0, now_s - drawing.at_s))
+            left -= max(0.0, now_s - drawing.at_s)
+            return left if left > 0 else None
         if drawing.state is DrawingState.WAITING:
             return left * (1 + self.positions.get(drawing.id, 1) / max(1, len(self.status.running)))
         return None
