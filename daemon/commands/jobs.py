@@ -6,22 +6,24 @@ It reads the spool's folders and status files, so it works with and without a ru
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from daemon.commands.console import table_text
 from daemon.files.filenames import printable, shown_name, shown_path
 from daemon.inbox.rejections import Rejection, rejection_text
-from daemon.inbox.scanner import Scanner
-from daemon.inbox.stability import StabilityRules
+from daemon.inbox.scanner import Key, Scanner
+from daemon.inbox.stability import StabilityRules, WaitReason
 from daemon.spool import quarantine
 from daemon.spool.events import SpoolEvent, Undelivered, discard_event, retry_event, undelivered_events
 from daemon.spool.instances import is_alive
-from daemon.spool.job_ids import is_job_id
+from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import FailedDrawing, NameTaken
 from daemon.spool.review import DrawingForReview, approve, discard_review, drawings_for_review, retry_review
@@ -30,6 +32,18 @@ from pipeline.errors import OptionError
 
 MAX_REASON_LENGTH = 200
 """Characters of a reason in the table; `doodled jobs show` prints all of it."""
+
+
+WAIT_TEXTS: Final[Mapping[str, str]] = {
+    WaitReason.NEW: "it came a moment ago",
+    WaitReason.EMPTY: "it has no content yet",
+    WaitReason.CHANGING: "it is still changing",
+    WaitReason.WRITER: "another process has it open for writing",
+    WaitReason.DEBOUNCE: "it changed a moment ago",
+    "turn": "it waits for its turn",
+    "no_daemon": "no daemon is running",
+}
+"""Why a drawing in the inbox is not claimed yet, by the reason in the status."""
 
 
 class DrawingState(StrEnum):
@@ -48,12 +62,29 @@ class DrawingState(StrEnum):
 
 @dataclass(frozen=True)
 class JobRow:
-    """One drawing in the list."""
+    """One drawing in the list.
+
+    Attributes:
+        name: safe to print; in failed/ and review/ the name there.
+        why: why it is not animated yet, or not at all, as one sentence.
+        folder: folder of the inbox that it was dropped into.
+        since: when it came into this state as far as is known, ISO 8601.
+        outputs: published files, in the outbox.
+        details: what `doodled jobs show` adds.
+    """
 
     state: DrawingState
     job_id: str
     name: str
     why: str = ""
+    folder: str = ""
+    since: str = field(default="", compare=False)
+    outputs: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """The row without details."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "details"}
 
 
 def list_jobs(layout: Layout, *, done: bool, max_depth: int) -> list[JobRow]:
@@ -71,25 +102,31 @@ def list_jobs(layout: Layout, *, done: bool, max_depth: int) -> list[JobRow]:
     return rows + (list(_done(layout)) if done else [])
 
 
-def describe_job(layout: Layout, name_or_id: str) -> str:
-    """Files and state of one job as JSON; `name_or_id` is its id, or its name in failed/ or review/.
+def describe_job(layout: Layout, wanted: str, *, max_depth: int) -> str:
+    """State, files and report of a drawing as JSON; a list if several match.
 
+    Args:
+        wanted: job id, name, or folder and name, as in the list.
     Raises:
-        OptionError: there is no such job.
+        OptionError: there is no such drawing.
     """
-    for failed in quarantine.failed_drawings(layout.failed):
-        if name_or_id in {failed.job_id, failed.name}:
-            return json.dumps({"state": DrawingState.FAILED, **failed.reason}, indent=2)
-    for waiting in drawings_for_review(layout.review):
-        if name_or_id in {waiting.job_id, waiting.name}:
-            return json.dumps({"state": DrawingState.REVIEW, "place": str(layout.review / waiting.name), **waiting.reason}, indent=2)
-    if is_job_id(name_or_id):
-        for place in (layout.done / name_or_id, *(each / name_or_id for each in layout.work.iterdir())):
-            if place.is_dir():
-                files = [place / name for name in (JOB_FILE, MANIFEST) if (place / name).is_file()]
-                state = DrawingState.DONE if place.parent == layout.done else DrawingState.WAITING
-                return json.dumps({"state": state, "place": str(place), **{file.stem: read_json(file) for file in files}}, indent=2)
-    raise OptionError(f"there is no job {shown_name(name_or_id)}", hint="`doodled jobs list --done` lists all")
+    names = {wanted, shown_path(wanted.split("/"))} - {""}
+    rows = [row for row in list_jobs(layout, done=True, max_depth=max_depth) if names & {row.job_id, row.name, f"{row.folder}/{row.name}"}]
+    if not rows:
+        raise OptionError(f"there is no job or drawing {shown_name(wanted)}", hint="`doodled jobs list --done` lists all")
+    found = [{**{name: value for name, value in row.as_json().items() if value}, **_details(row)} for row in rows]
+    return json.dumps(found[0] if len(found) == 1 else found, indent=2)
+
+
+def _details(row: JobRow) -> dict[str, Any]:
+    """What is known about a drawing beside its row: its report, or the files of its job."""
+    contents = {}
+    place = Path(str(row.details.get("place", "")))
+    is_in_spool = row.state in {DrawingState.RUNNING, DrawingState.WAITING, DrawingState.ORPHANED, DrawingState.DONE}
+    for name in (JOB_FILE, MANIFEST) if is_in_spool else ():
+        with suppress(OSError, ValueError):
+            contents[Path(name).stem] = read_json(place / name)
+    return {**row.details, **contents}
 
 
 @dataclass(frozen=True)
@@ -126,6 +163,11 @@ def _select(layout: Layout, selection: Selection) -> list[Chosen]:
         named = ", ".join(sorted(shown_name(name) for name in wanted - known))
         raise OptionError(f"{named} has not failed and waits for nobody", hint="give names or ids from `doodled jobs list`, or --all")
     return chosen
+
+
+def count_selected(layout: Layout, selection: Selection) -> int:
+    """How many drawings and deliveries a selection names. Raises OptionError as `discard_jobs`."""
+    return len(_select(layout, selection))
 
 
 def retry_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
@@ -206,11 +248,37 @@ def _delete(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
 
 
 def job_table(rows: list[JobRow]) -> str:
-    """The list as an aligned table."""
+    """The list as an aligned table, with local times; columns without content are left out."""
     if not rows:
         return "no drawing is waiting, running or failed"
-    cells = ((str(row.state), row.job_id or "-", row.name, _line(row.why)) for row in rows)
-    return table_text(("state", "job", "name", "why"), cells)
+    cells = {
+        "state": [str(row.state) for row in rows],
+        "since": [_local_time(row.since) for row in rows],
+        "job": [row.job_id for row in rows],
+        "folder": [row.folder for row in rows],
+        "name": [row.name for row in rows],
+        "outputs": [", ".join(map(_line, row.outputs)) for row in rows],
+        "why": [_line(row.why) for row in rows],
+    }
+    shown = {column: [value or "-" for value in values] for column, values in cells.items() if any(values)}
+    shown["why"] = cells["why"]
+    return table_text(tuple(shown), zip(*shown.values(), strict=True))
+
+
+def _local_time(text: str) -> str:
+    """ISO 8601 as local time, to the minute."""
+    try:
+        return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):  # reports are untrusted
+        return ""
+
+
+def _time(at_s: float) -> str:
+    """Seconds since 1970 as ISO 8601."""
+    try:
+        return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _line(text: str) -> str:
@@ -223,23 +291,32 @@ def _line(text: str) -> str:
 
 
 def _in_inbox(layout: Layout, statuses: list[dict[str, Any]], max_depth: int) -> Iterator[JobRow]:
-    waiting = {str(each.get("name")): each for status in statuses for each in status.get("waiting", ())}
+    waiting = {str(each.get("name")): str(each.get("why")) for status in statuses for each in status.get("waiting", ())}
     rejected = {str(each.get("name")): str(each.get("why")) for status in statuses for each in status.get("rejected", ())}
     scanner = Scanner(layout.inbox, StabilityRules(), max_depth=max_depth, has_leases=False)
     scanner.scan(0.0)
     for candidate in scanner.candidates():
-        name = shown_path((*candidate.folder, candidate.name))
+        path = shown_path((*candidate.folder, candidate.name))
         is_empty = not statuses and candidate.stability.last.size == 0
-        reason = rejected.get(name) or (Rejection.EMPTY if is_empty else "")
+        reason = rejected.get(path) or (Rejection.EMPTY if is_empty else "")
         if reason:
-            yield JobRow(DrawingState.REJECTED, "", name, rejection_text(reason, candidate.name))
+            yield _inbox_row(layout, DrawingState.REJECTED, candidate.key, rejection_text(reason, candidate.name))
             continue
-        status = waiting.get(name)
-        why = f"{status['why']}, for {status['age_s']:.0f} s" if status else "" if statuses else "no daemon is running"
-        yield JobRow(DrawingState.INBOX, "", name, why)
+        why = waiting.get(path, "") if statuses else "no_daemon"
+        yield _inbox_row(layout, DrawingState.INBOX, candidate.key, WAIT_TEXTS.get(why, why))
     alone = dict.fromkeys(scanner.alone, Rejection.NO_DRAWING)
-    for (folder, name), reason in sorted({**scanner.rejected, **alone}.items()):
-        yield JobRow(DrawingState.REJECTED, "", shown_path((*folder, name)), rejection_text(reason, shown_name(name)))
+    for key, reason in sorted({**scanner.rejected, **alone}.items()):
+        yield _inbox_row(layout, DrawingState.REJECTED, key, rejection_text(reason, shown_name(key[1])))
+
+
+def _inbox_row(layout: Layout, state: DrawingState, key: Key, why: str) -> JobRow:
+    """A row for an entry of the inbox; a rename into the inbox sets ctime."""
+    folder, name = key
+    place, since = layout.inbox.joinpath(*folder, name), ""
+    with suppress(OSError):
+        since = _time(place.lstat().st_ctime)
+    details = {"place": f"{layout.inbox}/{shown_path((*folder, name))}"}
+    return JobRow(state, "", shown_name(name), why, shown_path(folder), since, details=details)
 
 
 def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]:
@@ -250,43 +327,63 @@ def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]
         for place in places:
             if not is_job_id(place.name):
                 continue
-            try:
-                name = shown_name(read_job(place).name)
-            except (OSError, ValueError):
-                name = "?"
             if not is_alive(instance):
-                yield JobRow(DrawingState.ORPHANED, place.name, name, "its daemon died; the next daemon resumes it")
+                yield _job_row(DrawingState.ORPHANED, place, "its daemon died; the next daemon resumes it")
             elif place.name in running:
-                yield JobRow(DrawingState.RUNNING, place.name, name)
+                yield _job_row(DrawingState.RUNNING, place)
             else:
-                yield JobRow(DrawingState.WAITING, place.name, name, str(deferred.get(place.name, "")))
+                yield _job_row(DrawingState.WAITING, place, str(deferred.get(place.name, "")))
 
 
 def _done(layout: Layout) -> Iterator[JobRow]:
     for place in sorted(layout.done.iterdir()):
         if is_job_id(place.name):
             try:
-                outputs = read_json(place / MANIFEST).get("outputs", ())
-                name = shown_name(read_job(place).name)
+                manifest = read_json(place / MANIFEST)
             except (OSError, ValueError):
-                outputs, name = (), "?"
-            yield JobRow(DrawingState.DONE, place.name, name, ", ".join(str(output.get("file")) for output in outputs))
+                manifest = {}
+            outputs = tuple(str(output.get("file")) for output in manifest.get("outputs", ()))
+            row = _job_row(DrawingState.DONE, place)
+            folder = f"{row.folder}/" if row.folder else ""
+            since = str(manifest.get("finished") or row.since)
+            yield replace(row, since=since, outputs=tuple(folder + shown_name(file) for file in outputs))
+
+
+def _job_row(state: DrawingState, place: Path, why: str = "") -> JobRow:
+    """A row for a job's folder. Its id has the time at which it was claimed."""
+    name, folder = "?", ""
+    with suppress(OSError, ValueError):
+        job = read_job(place)
+        name, folder = shown_name(job.name), shown_path(job.folder)
+    return JobRow(state, place.name, name, why, folder, _time(made_at_s(place.name)), details={"place": str(place)})
 
 
 def _failed_row(failed: FailedDrawing) -> JobRow:
-    why = f"{failed.reason.get('error_type', '?')}: {failed.reason.get('message', 'its error report is missing')}"
-    return JobRow(DrawingState.FAILED, failed.job_id, shown_name(failed.name), why)
+    why = _sentence(failed.reason.get("message", "its error report is missing"), failed.reason.get("what_to_do"))
+    return _report_row(DrawingState.FAILED, failed, why, since=failed.reason.get("failed"))
 
 
 def _review_row(waiting: DrawingForReview) -> JobRow:
-    why = str(waiting.reason.get("message", "its review.json is missing or damaged"))
-    return JobRow(DrawingState.REVIEW, waiting.job_id, shown_name(waiting.name), why)
+    why = _sentence(waiting.reason.get("message", "its review.json is missing or damaged"), waiting.reason.get("what_to_do"))
+    return _report_row(DrawingState.REVIEW, waiting, why, since=waiting.reason.get("reviewed"))
+
+
+def _report_row(state: DrawingState, one: FailedDrawing | DrawingForReview, why: str, since: object) -> JobRow:
+    folder = one.reason.get("folder", ())
+    parts = map(str, folder) if isinstance(folder, list | tuple) else ()
+    return JobRow(state, one.job_id, shown_name(one.name), why, shown_path(parts), str(since or ""), details={**one.reason, "state": state})
+
+
+def _sentence(message: object, what_to_do: object) -> str:
+    return f"{message} ({what_to_do})" if what_to_do else str(message)
 
 
 def _undelivered_row(undelivered: Undelivered) -> JobRow:
-    reason = undelivered.reason
-    why = f"{reason.get('hook', f'on_{undelivered.event.kind}')} given up: {reason.get('reason', 'its reason is missing')}"
-    return JobRow(DrawingState.HOOK, undelivered.event.id, str(reason.get("name", "?")), why)
+    reason, event = undelivered.reason, undelivered.event
+    why = f"{reason.get('hook', f'on_{event.kind}')} given up: {reason.get('reason', 'its reason is missing')}"
+    return JobRow(
+        DrawingState.HOOK, event.id, str(reason.get("name", "?")), why, since=_time(made_at_s(event.job_id)), details=dict(reason)
+    )
 
 
 def _statuses(layout: Layout) -> Iterator[tuple[dict[str, Any], bool]]:

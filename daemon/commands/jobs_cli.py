@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pipeline.errors import OptionError
 
 if TYPE_CHECKING:
     from daemon.settings import Settings
@@ -58,16 +60,18 @@ def list_jobs(
 
     with _spool(config) as (layout, settings):
         rows = find_jobs(layout, done=done, max_depth=settings.inbox.max_depth)
-    typer.echo(json.dumps([asdict(row) for row in rows], indent=2) if as_json else job_table(rows))
+    typer.echo(json.dumps([row.as_json() for row in rows], indent=2) if as_json else job_table(rows))
 
 
 @app.command()
-def show(job: Annotated[str, typer.Argument(help="A job's id, or its name in failed/ or review/.")], config: Config = None) -> None:
-    """Show state, files and error report of one job."""
+def show(
+    job: Annotated[str, typer.Argument(metavar="DRAWING", help="An id, name, or folder and name, as in the list.")], config: Config = None
+) -> None:
+    """Show state, files and error report of one drawing, as JSON; of all that have this name."""
     from daemon.commands.jobs import describe_job
 
-    with _spool(config) as (layout, _):
-        typer.echo(describe_job(layout, job))
+    with _spool(config) as (layout, settings):
+        typer.echo(describe_job(layout, job, max_depth=settings.inbox.max_depth))
 
 
 @app.command()
@@ -95,10 +99,34 @@ def approve(
 
 
 @app.command()
-def discard(names: Names = None, config: Config = None, everything: All = False, hooks: Hooks = False) -> None:  # noqa: FBT002 - options
+def discard(
+    names: Names = None,
+    config: Config = None,
+    everything: All = False,  # noqa: FBT002 - options
+    hooks: Hooks = False,  # noqa: FBT002
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --all or --hooks delete.")] = False,  # noqa: FBT002
+) -> None:
     """Delete drawings that failed or wait for review, and deliveries of hooks that were given up."""
-    from daemon.commands.jobs import Selection, discard_jobs
+    from daemon.commands.jobs import Selection, count_selected, discard_jobs
 
+    selection = Selection(names or [], everything=everything, hooks=hooks)
     with _spool(config) as (layout, _):
-        for name in discard_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
+        if (everything or hooks) and not yes:
+            _ask_before_deleting(count_selected(layout, selection))
+        for name in discard_jobs(layout, selection):
             typer.echo(name)
+
+
+def _ask_before_deleting(count: int) -> None:
+    """Ask at a terminal. Raises OptionError where nobody can answer, Abort for a no."""
+    if not count:
+        return
+    what = f"{count} drawings or deliveries"
+    if not is_terminal():
+        raise OptionError(f"this deletes {what} for good", hint="add --yes if that is meant")
+    typer.confirm(f"Delete {what} for good?", abort=True)
+
+
+def is_terminal() -> bool:
+    """Whether somebody can answer."""
+    return sys.stdin.isatty()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import json
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from claimed_jobs import claim_file, drop_file, names_below, write_results
 from typer.testing import CliRunner
 
 from daemon.cli import app
+from daemon.commands import jobs_cli
 from daemon.commands.jobs import DrawingState, JobRow, Selection, approve_jobs, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
 from daemon.spool import quarantine as quarantine_module
 from daemon.spool.events import EventKind, SpoolEvent, give_up, pending_events, record_event
@@ -55,14 +58,15 @@ def test_lists_every_drawing_with_its_state(spool: Spool) -> None:
     found = list_jobs(spool.layout, done=False, max_depth=4)
     assert set(found) == {
         JobRow(DrawingState.INBOX, "", "new.png", ""),
-        JobRow(DrawingState.INBOX, "", "dab/old.png", "writer, for 61 s"),
+        JobRow(DrawingState.INBOX, "", "old.png", "another process has it open for writing", "dab"),
         JobRow(DrawingState.REJECTED, "", "link.png", "a link, pipe or device: drop the file itself"),
         JobRow(DrawingState.RUNNING, running.id, "running.png"),
         JobRow(DrawingState.WAITING, held.id, "held.png", "changed"),
         JobRow(DrawingState.WAITING, waiting.id, "?", ""),
-        JobRow(DrawingState.FAILED, no_figure, "failed.png", "no_figure: no figure there"),
+        JobRow(DrawingState.FAILED, no_figure, "failed.png", "no figure there", "dab"),
     }
-    assert list_jobs(spool.layout, done=True, max_depth=4)[-1] == JobRow(DrawingState.DONE, done, "done.png", "done.gif")
+    assert all(datetime.fromisoformat(row.since) for row in found if row.state is not DrawingState.FAILED)
+    assert list_jobs(spool.layout, done=True, max_depth=4)[-1] == JobRow(DrawingState.DONE, done, "done.png", outputs=("done.gif",))
 
 
 def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
@@ -94,7 +98,7 @@ def test_lists_everything_in_the_inbox_that_will_not_be_taken(tmp_path: Path) ->
             "options without a drawing: those of garlic.jpg are called garlic.json, and are dropped before it",
         ),
         "garlic.jpg": ("rejected", "it is empty: copy it again"),
-        "a/b": ("rejected", "a folder deeper than inbox.max_depth: move it up"),
+        "b": ("rejected", "a folder deeper than inbox.max_depth: move it up"),
         "onion.png": ("inbox", "no daemon is running"),
     }
 
@@ -112,8 +116,8 @@ def test_lists_damaged_jobs(spool: Spool) -> None:
     (spool.layout.done / done / "manifest.json").write_text("{")
     (spool.layout.done / "no job").mkdir()
     assert list_jobs(spool.layout, done=True, max_depth=4) == [
-        JobRow(DrawingState.FAILED, "", "lost.png", "?: its error report is missing"),
-        JobRow(DrawingState.DONE, done, "?", ""),
+        JobRow(DrawingState.FAILED, "", "lost.png", "its error report is missing"),
+        JobRow(DrawingState.DONE, done, "done.png"),
     ]
 
 
@@ -142,17 +146,45 @@ def test_every_command_names_the_folder_that_it_may_not_read(
 def test_describes_job_by_id_or_name(spool: Spool) -> None:
     waiting, bad, done = claim_file(spool), failed(spool, "failed.png"), published(spool, "done.png")
     (spool.layout.work / "01HF7YAT00ABCDEFGHJKMNPQRS").mkdir()
-    assert json.loads(describe_job(spool.layout, waiting.id))["job"]["name"] == "garlic.png"
-    assert json.loads(describe_job(spool.layout, waiting.id))["state"] == "waiting"
+    assert json.loads(describe_job(spool.layout, waiting.id, max_depth=4))["job"]["name"] == "garlic.png"
+    assert json.loads(describe_job(spool.layout, waiting.id, max_depth=4))["state"] == "waiting"
     for wanted in (bad, "failed.png"):
-        found = json.loads(describe_job(spool.layout, wanted))
+        found = json.loads(describe_job(spool.layout, wanted, max_depth=4))
         assert (found["state"], found["message"]) == ("failed", "no figure there")
-    found = json.loads(describe_job(spool.layout, done))
+    found = json.loads(describe_job(spool.layout, done, max_depth=4))
     assert (found["state"], found["manifest"]["manifest"]) == ("done", "done.json")
     assert Path(found["place"]) == spool.layout.done / done
-    for unknown in ("unknown.png", "01HF7YAT00ABCDEFGHJKMNPQRS", ""):
+    for unknown in ("unknown.png", "01HF7YAT00ABCDEFGHJKMNPQRT", ""):
         with pytest.raises(OptionError, match="there is no job"):
-            describe_job(spool.layout, unknown)
+            describe_job(spool.layout, unknown, max_depth=4)
+
+
+def test_finds_whatever_the_list_shows(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop_file(spool, "new.png", folder=("dab",))
+    drop_file(spool, "late.json")
+    claim_file(spool, "running.png")
+    failed(spool, "failed.png")
+    published(spool, "done.png")
+    monkeypatch.setenv("DOODLED_ROOT", str(spool.layout.root))
+    rows = list_jobs(spool.layout, done=True, max_depth=4)
+    assert len(rows) == 5
+    for row in rows:
+        for wanted in filter(None, (row.name, row.job_id, f"{row.folder}/{row.name}" if row.folder else "")):
+            done = CliRunner().invoke(app, ["jobs", "show", wanted], catch_exceptions=False)
+            assert json.loads(done.output)["state"] == row.state
+
+
+def test_shows_all_drawings_of_one_name(spool: Spool) -> None:
+    ids = [published(spool, "garlic.png") for _ in range(2)]
+    found = json.loads(describe_job(spool.layout, "garlic.png", max_depth=4))
+    assert sorted(each["job_id"] for each in found) == sorted(ids)
+
+
+def test_report_of_a_failed_drawing_can_not_name_a_place_to_read(spool: Spool) -> None:
+    (spool.layout.failed / "a.png").touch()
+    other = claim_file(spool, "other.png")
+    (spool.layout.failed / "a.png.error.json").write_text(json.dumps({"job_id": "x", "place": str(spool.path(other))}))
+    assert "job" not in json.loads(describe_job(spool.layout, "a.png", max_depth=4))
 
 
 def test_retries_by_name_or_id(spool: Spool) -> None:
@@ -202,9 +234,9 @@ def test_lists_approves_retries_and_discards_drawings_for_review(spool: Spool) -
         hold_for_review(spool.layout, spool.path(jobs[-1]), jobs[-1], {"job_id": jobs[-1].id, "message": "quality 0.20", "figures": []})
         spool.remove(jobs[-1])
     assert set(list_jobs(spool.layout, done=False, max_depth=4)) == {
-        JobRow(DrawingState.REVIEW, job.id, f"{number}.png", "quality 0.20") for number, job in enumerate(jobs)
+        JobRow(DrawingState.REVIEW, job.id, f"{number}.png", "quality 0.20", "dab") for number, job in enumerate(jobs)
     }
-    assert json.loads(describe_job(spool.layout, "0.png"))["state"] == "review"
+    assert json.loads(describe_job(spool.layout, "0.png", max_depth=4))["state"] == "review"
     assert list(approve_jobs(spool.layout, [jobs[0].id], everything=False)) == [f"{spool.layout.inbox}/dab/0.png"]
     assert list(retry_jobs(spool.layout, Selection(["1.png"]))) == [f"{spool.layout.inbox}/dab/1.png"]
     assert list(discard_jobs(spool.layout, Selection(["2.png"]))) == ["2.png"]
@@ -260,6 +292,25 @@ def test_table_is_as_wide_as_its_content() -> None:
         "failed  ID   a long name.png  reason",
         "inbox   -    b.png",
     ]
+
+
+def test_table_has_local_time_folder_and_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC+2")
+    time.tzset()
+    rows = [
+        JobRow(DrawingState.DONE, "A", "a.png", folder="dab", since="2026-11-29T04:31:00.123Z", outputs=("dab/a.gif", "dab/a.mp4")),
+        JobRow(DrawingState.FAILED, "B", "b.png", "reason", since="0001-01-01"),
+    ]
+    assert job_table(rows).splitlines() == [
+        "state   since             job  folder  name   outputs               why",
+        "done    2026-11-29 02:31  A    dab     a.png  dab/a.gif, dab/a.mp4",
+        "failed  -                 B    -       b.png  -                     reason",
+    ]
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_table_of_nothing_says_so() -> None:
     assert job_table([]) == "no drawing is waiting, running or failed"
 
 
@@ -281,8 +332,23 @@ def test_commands_use_the_spool_of_the_settings(spool: Spool, monkeypatch: pytes
         return done.output
 
     assert {row["name"] for row in json.loads(doodled("list", "--json"))} == {"a.png", "b.png"}
-    assert "no_figure: no figure there" in doodled("list")
+    assert "no figure there" in doodled("list")
     assert json.loads(doodled("show", "a.png"))["state"] == "failed"
     assert doodled("retry", "a.png") == f"{spool.layout.inbox / 'dab' / 'a.png'}\n"
-    assert doodled("discard", "--all") == "b.png\n"
+    with pytest.raises(OptionError, match="this deletes 1 drawings or deliveries for good"):
+        doodled("discard", "--all")
+    assert doodled("discard", "--all", "--yes") == "b.png\n"
     assert "inbox" in doodled("list", "--done")
+
+
+@pytest.mark.parametrize(("answer", "status", "left"), [("y", 0, []), ("n", 1, ["a.png", "a.png.error.json", "a.png.options.json"])])
+def test_discard_of_everything_asks_at_a_terminal(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, answer: str, status: int, left: list[str]
+) -> None:
+    monkeypatch.setenv("DOODLED_ROOT", str(spool.layout.root))
+    failed(spool, "a.png")
+    monkeypatch.setattr(jobs_cli, "is_terminal", lambda: True)
+    done = CliRunner().invoke(app, ["jobs", "discard", "--all"], input=f"{answer}\n")
+    assert "Delete 1 drawings or deliveries for good?" in done.output
+    assert done.exit_code == status
+    assert names_below(spool.layout.failed) == left
