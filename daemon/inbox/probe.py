@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from daemon.files.filenames import is_ignored
 from daemon.inbox.stability import Observation
+from daemon.inbox.truncation import looks_truncated
 
 
 def probe_file(name: str, folder: int, *, has_leases: bool) -> Observation:
@@ -30,7 +31,9 @@ def probe_file(name: str, folder: int, *, has_leases: bool) -> Observation:
             return combine([itself, *(probe_file(inner, opened, has_leases=has_leases) for inner in names)])
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", name)
-        return Observation(status.st_size, status.st_mtime_ns, status.st_ino, _has_writer(opened) if has_leases else None)
+        has_writer = _has_writer(opened) if has_leases else None
+        is_truncated = has_writer is False and looks_truncated(opened, status.st_size)
+        return Observation(status.st_size, status.st_mtime_ns, status.st_ino, has_writer, is_truncated)
     finally:
         os.close(opened)
 
@@ -74,4 +77,6 @@ def combine(observations: Sequence[Observation]) -> Observation:
     writers = {each.has_writer for each in observations[0 if observations[0].has_writer is not None else 1 :]}
     has_writer = True if True in writers else None if None in writers or not writers else False
     fingerprint = hash(tuple((each.size, each.mtime_ns, each.inode) for each in observations))
-    return Observation(min(each.size for each in observations), max(each.mtime_ns for each in observations), fingerprint, has_writer)
+    is_truncated = any(each.is_truncated for each in observations)
+    size, mtime_ns = min(each.size for each in observations), max(each.mtime_ns for each in observations)
+    return Observation(size, mtime_ns, fingerprint, has_writer, is_truncated)

@@ -2,7 +2,7 @@
 
 A file is complete when it is not empty and
 - no process has it open for writing, by the kernel's answer to a lease request (F_SETLEASE, fcntl(2)), and it has not changed for
-  `debounce_s`, which covers programs that open a file several times; or,
+  `debounce_s`, which covers programs that open a file several times, or for `stable_s` if it is an image without an end; or,
 - where the kernel gives no answer (network file systems, files of other users), it has not changed for `stable_s` in at least
   `stable_samples` observations.
 
@@ -24,6 +24,7 @@ class WaitReason(StrEnum):
     CHANGING = "changing"
     WRITER = "writer"
     DEBOUNCE = "debounce"
+    TRUNCATED = "truncated"
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,14 @@ class Observation:
 
     Attributes:
         has_writer: a process has it open for writing; None if the kernel gives no answer.
+        is_truncated: it is an image without an end (`daemon.inbox.truncation`).
     """
 
     size: int
     mtime_ns: int
     inode: int
     has_writer: bool | None = None
+    is_truncated: bool = False
 
     @classmethod
     def of_stat(cls, status: os.stat_result) -> Observation:
@@ -114,6 +117,8 @@ class StabilityTracker:
             self._restart(now)
             return WaitReason.WRITER
         if observation.has_writer is False:
+            if observation.is_truncated and now < self._unchanged_since_s + self._rules.stable_s:
+                return WaitReason.TRUNCATED
             return None if now >= self._unchanged_since_s + self._rules.debounce_s else WaitReason.DEBOUNCE
         if now - self._sampled_s >= self._rules.stable_s / self._rules.samples * 0.9:
             self._samples += 1

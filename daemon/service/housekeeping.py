@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -30,6 +30,12 @@ from daemon.spool.spool import Spool
 from daemon.spool.thumbnails import remove_stale_thumbnails
 
 RETENTION_CHECK_S = 600.0
+"""From one expiry to the next."""
+
+EXPIRY_TURN_S = 0.05
+"""Expiry takes at most so long in one iteration of the loop, and the loop has as much for everything else: twenty thousand sources take
+a minute on a slow disk, and the watchdog must not wait for them."""
+
 STATUS_INTERVAL_S = 1.0
 MAX_WAITING_SHOWN = 200
 
@@ -64,6 +70,7 @@ class Housekeeping:
         self.settings = settings
         self.health: HealthSnapshot | None = None
         self._retention_at_s = self._status_at_s = 0.0
+        self._expiry: Iterator[None] | None = None
         self._heartbeat_at_s: float | None = None
         self._last_hour: list[tuple[float, int, int]] = []
         self._seen = SeenIndex(spool.layout.seen)
@@ -73,8 +80,7 @@ class Housekeeping:
     def step(self, now: float) -> None:
         """Do what is due: remove expired sources, publish the status, log the heartbeat."""
         if now >= self._retention_at_s:
-            self._retention_at_s = now + RETENTION_CHECK_S
-            self._remove_expired()
+            self._retention_at_s = now + (EXPIRY_TURN_S if self._is_expiry_left() else RETENTION_CHECK_S)
         if now >= self._status_at_s:
             self._status_at_s = now + STATUS_INTERVAL_S
             self.health = self._health_snapshot(now)
@@ -106,8 +112,18 @@ class Housekeeping:
         self.health = self._health_snapshot(time.monotonic())
         self._status_file.remove()
 
-    def _remove_expired(self) -> None:
-        """Remove the sources of drawings that were published longer ago than the retention time."""
+    def _is_expiry_left(self) -> bool:
+        """Continue the expiry that is under way, or start one; returns whether something is left for the next iteration."""
+        until_s = time.perf_counter() + EXPIRY_TURN_S
+        self._expiry = self._expiry or self._remove_expired()
+        for _ in self._expiry:
+            if time.perf_counter() >= until_s:
+                return True
+        self._expiry = None
+        return False
+
+    def _remove_expired(self) -> Iterator[None]:
+        """Remove the sources of drawings that were published longer ago than the retention time; yields after each one."""
         oldest_s = time.time() - 3600 * self.settings.storage.retention_h
         with suppress(OSError):  # the root may be gone for a while
             for place in self._spool.layout.done.iterdir():
@@ -115,9 +131,10 @@ class Housekeeping:
                     with suppress(FileNotFoundError):  # another daemon was faster
                         if place.stat().st_mtime < oldest_s:  # a job may have waited long before it was published
                             shutil.rmtree(place, ignore_errors=True)
-        self._seen.forget(oldest_s)
+                yield
+        yield from self._seen.forget(oldest_s)
         for folder in (self._spool.layout.outbox, self._spool.layout.failed):
-            remove_stale_thumbnails(folder)
+            yield from remove_stale_thumbnails(folder)
 
     # --- status ------------------------------------------------------------------------------------------------------
 

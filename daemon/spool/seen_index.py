@@ -7,6 +7,7 @@ folder.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,11 +33,12 @@ class SeenIndex:
             return first if is_job_id(first) and first != job_id else None
         return None
 
-    def forget(self, oldest_s: float) -> None:
-        """Remove entries of jobs that are older than `oldest_s`, seconds since 1970."""
+    def forget(self, oldest_s: float) -> Iterator[None]:
+        """Remove entries of jobs that are older than `oldest_s`, seconds since 1970; yields after each entry."""
         with suppress(OSError):
             for link in self._folder.iterdir():
                 with suppress(OSError):  # another daemon has removed it
                     first = os.readlink(link) if link.is_symlink() else ""  # noqa: PTH115 - as above
                     if not is_job_id(first) or made_at_s(first) < oldest_s:
                         link.unlink(missing_ok=True)
+                yield

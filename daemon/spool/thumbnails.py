@@ -46,11 +46,15 @@ def remove_thumbnail(root: Path, folder: Sequence[str], name: str) -> None:
         os.unlink(name + SUFFIX, dir_fd=thumbnails)
 
 
-def remove_stale_thumbnails(root: Path) -> None:
-    """Remove the thumbnails of results that users have removed. Raises nothing."""
-    for folder in list(_folders_with_thumbnails(root)):
+def remove_stale_thumbnails(root: Path) -> Iterator[None]:
+    """Remove the thumbnails of results that users have removed; yields after each folder and each thumbnail. Raises nothing."""
+    for folder in _folders_with_thumbnails(root):
+        yield
+        if folder is None:
+            continue
         with suppress(OSError), open_folder(folder) as results, open_folder(folder, (FOLDER,)) as thumbnails:
             for name in os.listdir(thumbnails):  # noqa: PTH208 - by descriptor
+                yield
                 with suppress(OSError):
                     if exists(name.removesuffix(SUFFIX), results):
                         continue
@@ -58,7 +62,8 @@ def remove_stale_thumbnails(root: Path) -> None:
                         os.unlink(name, dir_fd=thumbnails)
 
 
-def _folders_with_thumbnails(root: Path) -> Iterator[Path]:
+def _folders_with_thumbnails(root: Path) -> Iterator[Path | None]:
+    """Folders that have thumbnails, and None after each entry that has none."""
     waiting = [(root, 0)]
     while waiting:
         folder, depth = waiting.pop()
@@ -68,3 +73,4 @@ def _folders_with_thumbnails(root: Path) -> Iterator[Path]:
                     yield folder
                 elif depth < MAX_DEPTH and not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), depth + 1))
+                yield None

@@ -88,7 +88,7 @@ def test_next_observation_is_due_within_a_second() -> None:
 
 def test_wait_reasons_are_the_documented_ones() -> None:
     """Status files and etc/doc/troubleshooting.md use them."""
-    assert [str(each) for each in WaitReason] == ["new", "empty", "changing", "writer", "debounce"]
+    assert [str(each) for each in WaitReason] == ["new", "empty", "changing", "writer", "debounce", "truncated"]
 
 
 def test_default_rules() -> None:

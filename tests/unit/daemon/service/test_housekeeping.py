@@ -13,12 +13,13 @@ from claimed_jobs import names_below
 from spool_oracle import Places
 from stepped_daemon import SteppedDaemon, drop
 
-from daemon.service import resident_memory
+from daemon.service import housekeeping, resident_memory
 from daemon.service.housekeeping import _age
 from daemon.service.resident_memory import resident_bytes
 from daemon.settings import Settings
 from daemon.spool.job_ids import job_id
 from daemon.spool.seen_index import SeenIndex
+from daemon.spool.thumbnails import FOLDER
 
 START_S = 1000.0
 
@@ -45,11 +46,33 @@ def test_removes_sources_after_retention(tmp_path: Path, daemon: SteppedDaemon) 
     seen = SeenIndex(daemon.spool.layout.seen)
     seen.job_of("aa", old)
     seen.job_of("bb", young)
-    daemon.step(START_S)
+    daemon.run(START_S, until_s=START_S + 60)
     assert sorted(path.name for path in done.iterdir()) == sorted([deferred, young, "other"])
     assert [path.name for path in daemon.spool.layout.seen.iterdir()] == ["bb"]
     (tmp_path / "spool" / "done").rename(tmp_path / "away")
     daemon.step(START_S + 1000)
+
+
+def test_expiry_leaves_the_loop_its_turns(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty thousand sources once stopped the loop for a minute, until the watchdog ended the service."""
+    monkeypatch.setattr(housekeeping, "EXPIRY_TURN_S", 0.0)
+    long_ago_s = time.time() - 3600 * daemon.settings.storage.retention_h - 60
+    done, seen = daemon.spool.layout.done, SeenIndex(daemon.spool.layout.seen)
+    for number in range(30):
+        expired = job_id(long_ago_s)
+        (done / expired).mkdir()
+        os.utime(done / expired, (long_ago_s,) * 2)
+        seen.job_of(f"{number:x}", expired)
+    thumbnails = tmp_path / "outbox" / FOLDER
+    thumbnails.mkdir()
+    (thumbnails / "gone.json.jpg").touch()
+    left = []
+    for turn in range(100):
+        daemon.step(START_S + turn)
+        left.append(len(list(done.iterdir())))
+    assert left[:3] == [29, 28, 27]
+    assert left[-1] == 0
+    assert names_below(daemon.spool.layout.seen) == []
 
 
 def test_retention_may_change_at_run_time(tmp_path: Path) -> None:
@@ -74,12 +97,12 @@ def test_seen_index_remembers_first_job(tmp_path: Path) -> None:
     (tmp_path / "cc").touch()
     assert seen.job_of("bb", second) is None
     assert seen.job_of("cc", second) is None
-    seen.forget(1.5e9)
+    list(seen.forget(1.5e9))
     assert names_below(tmp_path) == []
     seen.job_of("dd", second)
-    seen.forget(1.5e9)
+    list(seen.forget(1.5e9))
     assert names_below(tmp_path) == ["dd"]
-    SeenIndex(tmp_path / "nowhere").forget(0.0)
+    list(SeenIndex(tmp_path / "nowhere").forget(0.0))
     assert SeenIndex(tmp_path / "nowhere").job_of("aa", first) is None
 
 

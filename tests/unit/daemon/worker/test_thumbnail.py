@@ -59,11 +59,11 @@ def test_thumbnails_of_removed_results_are_removed(tmp_path: Path, monkeypatch: 
         (folder / "kept.json").touch()
         for name in ("kept.json.jpg", "gone.json.jpg"):
             (folder / FOLDER / name).touch()
-    remove_stale_thumbnails(tmp_path)
+    list(remove_stale_thumbnails(tmp_path))
     assert (tmp_path / FOLDER / "gone.json.jpg").exists()  # its result may be about to be published
     monkeypatch.setattr(thumbnails.time, "time", lambda: time.time_ns() / 1e9 + 2 * thumbnails.SETTLED_S)
-    remove_stale_thumbnails(tmp_path)
-    remove_stale_thumbnails(tmp_path / "missing")
+    list(remove_stale_thumbnails(tmp_path))
+    list(remove_stale_thumbnails(tmp_path / "missing"))
     for folder in (tmp_path, tmp_path / "dab"):
         assert [path.name for path in (folder / FOLDER).iterdir()] == ["kept.json.jpg"]
     remove_thumbnail(tmp_path, ("dab",), "kept.json")
