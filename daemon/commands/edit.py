@@ -8,7 +8,7 @@ import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -94,7 +94,8 @@ def _opened(
     output = request.output or Path(name)
     if os.path.lexists(output):
         raise OptionError(f"{output} exists already", hint=f"`doodled edit {output}` opens it, --output names another folder")
-    found, notes = EditorTasks(settings).annotate(request.target, drafts)
+    with closing(EditorTasks(settings)) as tasks:
+        found, notes = tasks.annotate(request.target, drafts)
     if not found:
         places: tuple[FigurePlace, ...] = (FigurePlace(None, request.target, name),)
     else:

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import tempfile
 from concurrent.futures import TimeoutError as DeadlineError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -60,6 +61,7 @@ class EditorProcess:
     def __init__(self, settings: EditorSettings) -> None:
         self._settings = replace(settings, environ=dict(settings.environ))  # os.environ can't be sent to a process
         self._pool: ProcessPool | None = None
+        self._drafts: tempfile.TemporaryDirectory[str] | None = None
         self._waiting = 0
         self._idle: asyncio.TimerHandle | None = None
 
@@ -96,10 +98,11 @@ class EditorProcess:
     def _schedule(self, name: str, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:  # noqa: ANN401 - pebble has no types
         for _ in range(2):
             if self._pool is None:
+                self._drafts = tempfile.TemporaryDirectory(prefix="doodled-edit-")
                 self._pool = ProcessPool(
                     max_workers=1,
                     initializer=_start,
-                    initargs=(os.getpid(), self._settings),
+                    initargs=(os.getpid(), self._settings, self._drafts.name),
                     context=multiprocessing.get_context("spawn"),
                 )
             try:
@@ -117,13 +120,16 @@ class EditorProcess:
             self._pool.stop()  # type: ignore[no-untyped-call]  # pebble has no complete type hints
             self._pool.join()
             self._pool = None
+        if self._drafts is not None:  # the child is killed, and removes nothing itself
+            self._drafts.cleanup()
+            self._drafts = None
 
 
 _tasks: EditorTasks | None = None
 
 
-def _start(parent: int, settings: EditorSettings) -> None:
-    """Initialize the child process."""
+def _start(parent: int, settings: EditorSettings, drafts: str) -> None:
+    """Initialize the child process, whose temporary files are in the folder `drafts`."""
     global _tasks  # noqa: PLW0603 - one for the process
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # the parent died in between
@@ -136,6 +142,7 @@ def _start(parent: int, settings: EditorSettings) -> None:
     except OSError:
         pass
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    tempfile.tempdir = drafts
     from daemon.web.editor.tasks import EditorTasks
 
     _tasks = EditorTasks(settings)

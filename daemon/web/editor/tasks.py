@@ -41,8 +41,8 @@ from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.ports import Predictor
 from pipeline.types import Drawing
 
-KEPT = 4
-"""So many figures and drawings stay in memory."""
+KEPT = 8
+"""So many figures, drawings and copies of folders are kept."""
 
 JPEG_QUALITY = 90
 
@@ -196,15 +196,22 @@ class EditorTasks:
         folder = place.folder
         if folder is None or not place.is_untrusted:
             return place
-        return replace(place, folder=self._keep(("copy", folder), lambda: self._copy(folder)))
+        copy = self._keep(("copy", folder), lambda: self._copy(folder))
+        return replace(place, folder=Path(copy.name) / "figure")
 
-    def _copy(self, folder: Path) -> Path:
-        copy = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="doodled-edit-"))) / "figure"
-        copy_character(folder, copy, DEFAULT_LIMITS.max_bytes)
-        for name in (DRAWING_NAME, BOX_NAME):
-            with suppress(FileNotFoundError):
-                (copy / name).write_bytes(read_untrusted(folder / name, DEFAULT_LIMITS.max_bytes))
-        return copy
+    @staticmethod
+    def _copy(folder: Path) -> tempfile.TemporaryDirectory[str]:
+        made = tempfile.TemporaryDirectory(prefix="doodled-edit-")
+        try:
+            copy = Path(made.name) / "figure"
+            copy_character(folder, copy, DEFAULT_LIMITS.max_bytes)
+            for name in (DRAWING_NAME, BOX_NAME):
+                with suppress(FileNotFoundError):
+                    (copy / name).write_bytes(read_untrusted(folder / name, DEFAULT_LIMITS.max_bytes))
+        except BaseException:
+            made.cleanup()
+            raise
+        return made
 
     def _drawing(self, place: FigurePlace) -> Drawing | None:
         path = place.drawing
@@ -220,7 +227,9 @@ class EditorTasks:
         if key not in self._kept:
             self._kept[key] = read()
             while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+                _, former = self._kept.popitem(last=False)
+                if isinstance(former, tempfile.TemporaryDirectory):
+                    former.cleanup()
         self._kept.move_to_end(key)
         found: T = self._kept[key]
         return found

@@ -32,7 +32,7 @@ export class Stage {
     this.view = { scale: 1, x: 0, y: 0 };
     this.frame = { width: 1, height: 1, box: null };
     this.images = { drawing: null, drawingSize: null, texture: null };
-    this.shows = { shade: true, layers: null };
+    this.shows = { shade: true };
     new ResizeObserver(() => this.fit()).observe(root);
     this.#listen();
   }

@@ -94,6 +94,20 @@ def test_idle_child_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with_process(work)
 
 
+def test_copies_of_untrusted_files_leave_with_the_child(tmp_path: Path) -> None:
+    write_person(tmp_path / "person")
+    drafts: list[Path] = []
+
+    async def work(process: EditorProcess) -> None:
+        await process.call("describe", FigurePlace(tmp_path / "person", None, "person", is_untrusted=True))
+        assert process._drafts is not None
+        drafts.append(Path(process._drafts.name))
+        assert len(list(drafts[0].glob("*/figure/mask.png"))) == 1
+
+    with_process(work)
+    assert not drafts[0].exists()
+
+
 def test_files_of_the_spool_are_read_without_following_links(tmp_path: Path) -> None:
     write_person(tmp_path / "person")
     (tmp_path / "person/texture.png").rename(tmp_path / "elsewhere.png")
