@@ -19,7 +19,7 @@ from daemon.spool.review import DrawingForReview
 from daemon.spool.spool import ANNOTATIONS
 from daemon.spool.thumbnails import remove_thumbnail
 from daemon.web.drawings import Drawing, DrawingState
-from daemon.web.folders import waiting_drawing
+from daemon.web.folders import is_regular, waiting_drawing
 from daemon.web.intake import TEMPORARY
 from daemon.web.problems import ProblemError
 from daemon.web.site import Site
@@ -143,7 +143,7 @@ def character_folders(site: Site, drawing: Drawing) -> list[Path]:
     """The character folders that were kept of a drawing, one for each figure; none after the retention time."""
     place = site.layout.done / drawing.job / ANNOTATIONS
     folders = [place, *(place / f"figure_{number}" for number in range(1, max(1, drawing.figures) + 1))]
-    return [folder for folder in folders if (folder / CONFIG_NAME).is_file()]
+    return [folder for folder in folders if is_regular(folder / CONFIG_NAME)]
 
 
 def animate_again(site: Site, drawing: Drawing, options: bytes) -> list[Drawing]:
@@ -159,7 +159,7 @@ def animate_again(site: Site, drawing: Drawing, options: bytes) -> list[Drawing]
         raise ProblemError(HTTPStatus.CONFLICT, "the figures of this drawing are no longer kept", hint=hint)
     again = []
     for number, folder in enumerate(folders, start=1):
-        files = {name: folder / name for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME) if (folder / name).is_file()}
+        files = {name: folder / name for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME) if is_regular(folder / name)}
         name = Path(drawing.name).stem + (f"-{number}" if len(folders) > 1 else "")
         again.append(site.intake.drop_character(files, name=name, options=options, folder=drawing.folder))
     return again

@@ -141,7 +141,7 @@ class InboxReader:
         for name in listing.folders:
             if is_ignored(name):
                 continue
-            if (self._root.joinpath(*folder, name) / CONFIG_NAME).is_file():
+            if is_regular(self._root.joinpath(*folder, name, CONFIG_NAME)):
                 yield folder, name
             elif len(folder) < self._max_depth:
                 yield from self._names((*folder, name), now_s)
@@ -150,6 +150,13 @@ class InboxReader:
         with suppress(OSError):
             return waiting_drawing(folder, name, self._root.joinpath(*folder, name).lstat())
         return None
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path is a regular file that this process can reach; a folder may be closed to it."""
+    with suppress(OSError):
+        return stat.S_ISREG(path.lstat().st_mode)
+    return False
 
 
 def waiting_drawing(folder: _Folder, name: str, status: os.stat_result) -> Drawing:

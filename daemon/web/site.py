@@ -24,6 +24,7 @@ from daemon.spool.layout import Layout
 from daemon.spool.thumbnails import FOLDER, SUFFIX, THUMBNAIL
 from daemon.web.access import LOOPBACK_NAMES, AccessRules
 from daemon.web.drawings import Drawing, DrawingState
+from daemon.web.folders import is_regular
 from daemon.web.index import Index
 from daemon.web.intake import LIMITS, Intake
 from daemon.web.live import Live
@@ -126,7 +127,7 @@ def make_site(settings: Settings, layout: Layout, environ: Mapping[str, str], *,
     index = Index(layout, max_depth=settings.inbox.max_depth, clock=clock)
     intake = Intake(layout, settings, index, list(motions))
     templates = templates_of(rules.root_path)
-    templates.globals["has_thumbnail"] = lambda drawing: thumbnail_path(layout, drawing).exists()
+    templates.globals["has_thumbnail"] = lambda drawing: is_regular(thumbnail_path(layout, drawing))
     return Site(settings, layout, environ, rules, index, intake, Live(index), motions, templates, clock)
 
 

@@ -100,6 +100,27 @@ def test_ignored_names_sidecars_and_deep_folders_are_no_drawings(spool: WebSpool
     assert sorted((each.name, each.is_folder) for each in index.snapshot.waiting) == [("dab/here.png", False), ("king", True)]
 
 
+def test_folder_that_is_closed_to_us_hides_nothing_else(spool: WebSpool, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.drop("a.png")
+    spool.drop("b.png", "closed")
+    lstat, open_folder = Path.lstat, os.open
+
+    def refuse(path: Path) -> os.stat_result:
+        if "closed" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return lstat(path)
+
+    def refuse_open(path: str, *args: int, **more: int) -> int:
+        if path == "closed":
+            raise PermissionError(13, "Permission denied")
+        return open_folder(path, *args, **more)
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    monkeypatch.setattr(os, "open", refuse_open)
+    index.refresh()
+    assert [each.name for each in index.snapshot.waiting] == ["a.png"]
+
+
 def test_changed_manifest_is_read_again_and_removed_output_goes(spool: WebSpool, index: Index) -> None:
     job = spool.publish("a.png", motions=("wave", "dab"))
     index.refresh()
