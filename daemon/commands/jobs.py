@@ -322,13 +322,19 @@ def _inbox_row(layout: Layout, state: DrawingState, key: Key, why: str) -> JobRo
 def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]:
     running = {job for status in statuses for job in status.get("running", ())}
     deferred = {job: why for status in statuses for job, why in status.get("deferred", {}).items()}
+    barred = {instance for status in statuses for instance in status.get("barred", ())}
     for instance in sorted(layout.work.iterdir()):
-        places = sorted(instance.iterdir()) if instance.is_dir() else []
+        try:
+            places = sorted(instance.iterdir()) if instance.is_dir() else []
+        except PermissionError:
+            continue
         for place in places:
             if not is_job_id(place.name):
                 continue
             if not is_alive(instance):
-                yield _job_row(DrawingState.ORPHANED, place, "its daemon died; the next daemon resumes it")
+                is_barred = instance.name in barred
+                why = "its daemon died, and ran as another user: `doodled health` has the command that hands it over"
+                yield _job_row(DrawingState.ORPHANED, place, why if is_barred else "its daemon died; the next daemon resumes it")
             elif place.name in running:
                 yield _job_row(DrawingState.RUNNING, place)
             else:

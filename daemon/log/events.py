@@ -52,6 +52,7 @@ class Event(StrEnum):
     JOB_DUPLICATE = "job.duplicate"
     JOB_RECOVERED = "job.recovered"
     JOB_LOST = "job.lost"
+    TAKEOVER_BARRED = "takeover.barred"
     JOB_DONE = "job.done"
     JOB_FAILED = "job.failed"
     JOB_REVIEW = "job.review"
@@ -82,6 +83,7 @@ WARNINGS: Final = frozenset(
         Event.JOB_DEFERRED,
         Event.JOB_RECOVERED,
         Event.JOB_LOST,
+        Event.TAKEOVER_BARRED,
         Event.JOB_REVIEW,
         Event.DAEMON_SUPERSEDED,
         Event.AUTH_REJECTED,

@@ -99,6 +99,9 @@ def _disk(fields: _Fields) -> str:
 _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.DAEMON_START: lambda fields: f"doodled {fields['version']} starts in {fields['root']}",
     Event.DAEMON_READY: _ready,
+    Event.TAKEOVER_BARRED: lambda fields: (
+        f"{fields.count('count', 'job')} of a dead daemon of user {fields['user']} can't be taken over: {fields['what_to_do']}"
+    ),
     Event.WORKERS_UNFIT: lambda fields: f"drawings wait{fields.why}",
     Event.WORKERS_RECOVERED: lambda _: "the workers animate again",
     Event.DAEMON_STOP: _daemon_stop,

@@ -23,6 +23,7 @@ from daemon.service.scan_loop import ScanLoop
 from daemon.service.scheduler import Scheduler
 from daemon.service.sd_notify import SdNotifier
 from daemon.service.status_file import StatusFile
+from daemon.service.takeover import adopting_command
 from daemon.settings import Settings
 from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.spool.seen_index import SeenIndex
@@ -147,6 +148,9 @@ class Housekeeping:
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
         parts += ["the disk is nearly full: no job starts"] * self._scheduler.is_paused
         parts += ["the inbox can't be read"] * self._scan_loop.is_degraded
+        for barred in self._scheduler.barred.values():
+            remedy = adopting_command(barred.folder)
+            parts.append(f"{barred.jobs or 'some'} jobs of a dead daemon of user {barred.user} can't be taken over: {remedy}")
         rejected = sorted(self._scanner.rejected.items())
         names = ", ".join(f"{shown_path((*folder, name))[:60]} ({reason})" for (folder, name), reason in rejected[:2])
         parts += [f"{len(rejected)} left in the inbox: {names}{', ...' * (len(rejected) > 2)}"] * bool(rejected)
@@ -179,6 +183,7 @@ class Housekeeping:
         status: dict[str, Any] = {
             "summary": summary,
             "running": sorted(self._scheduler.running),
+            "barred": sorted(self._scheduler.barred),
             "deferred": {each.job.id: each.reason for each in self._scheduler.waiting},
             "waiting": waiting,
             "waiting_count": self._scanner.count,
@@ -199,6 +204,7 @@ class Housekeeping:
             inbox_rejected=sum(health.inbox_rejected.values()),
             inbox_unstable=sum(1 for each in self._scanner.candidates() if each.stability.wait_reason is not None),
             jobs_waiting=health.jobs_waiting,
+            jobs_barred=sum(barred.jobs for barred in self._scheduler.barred.values()) or None,
             in_flight=health.in_flight,
             oldest_pending_s=round(health.oldest_pending_s, 1),
             models_breaker=health.models_breaker,

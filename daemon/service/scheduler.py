@@ -26,6 +26,7 @@ from __future__ import annotations
 import errno
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 
 from daemon.files.durable import open_folder
@@ -42,7 +43,7 @@ from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
 from daemon.service.worker_trial import WorkerTrial
 from daemon.settings import Settings
-from daemon.spool.recovery import JobState, RecoveredJob
+from daemon.spool.recovery import BarredJobs, JobState, RecoveredJob
 from daemon.spool.spool import REVIEW, SOURCE, Job, Spool
 from daemon.worker.pool import WorkerPool, result_of
 from daemon.worker.task import TaskResult, task_for
@@ -87,6 +88,7 @@ class Scheduler:
         self._takeover = Takeover(spool, completion, log)
         self.trial = WorkerTrial(spool, workers, self.admission, log)
         self._heavy: set[str] = set()
+        self._degraded: tuple[int | None, str] | None = None
         self._is_trial_due = self.trial.is_due_at_start(settings.jobs)
         self.is_stopping = False
         self.is_paused = False
@@ -103,6 +105,11 @@ class Scheduler:
     def is_busy(self) -> bool:
         """Whether a worker has a job or is tried out."""
         return bool(self.running) or self.trial.is_running
+
+    @property
+    def barred(self) -> Mapping[str, BarredJobs]:
+        """Jobs of other users' daemons that can't be taken over, by instance."""
+        return self._takeover.barred
 
     @property
     def recovered(self) -> int:
@@ -156,6 +163,8 @@ class Scheduler:
                 self.waiting.append(waiting)
         except OSError as error:
             self._log_degraded(error)
+        else:
+            self._degraded = None
 
     def _renew_instance(self) -> None:
         """Start a new instance if another daemon took this one for dead: claiming needs a folder of our own."""
@@ -169,7 +178,10 @@ class Scheduler:
             self._log.emit(Event.DAEMON_SUPERSEDED, new_instance=self._spool.instance)
 
     def _log_degraded(self, error: OSError) -> None:
-        self._log.emit(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, path=str(error.filename or ""))
+        """Log an error of the spool once, and not again at each try."""
+        before, self._degraded = self._degraded, (error.errno, str(error.filename or ""))
+        if self._degraded != before:
+            self._log.emit(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, path=self._degraded[1])
 
     # --- starting ----------------------------------------------------------------------------------------------------
 

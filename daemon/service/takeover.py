@@ -10,18 +10,26 @@ The path of an orphaned job, one module each:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from daemon.log.events import Event, EventLog
 from daemon.policy.failures import ErrorType
 from daemon.service.completion import Completion
 from daemon.service.jobs import JobTiming, WaitingJob
-from daemon.spool.recovery import STALE_S, JobState, RecoveredJob, remove_stale_files, take_over_jobs
+from daemon.spool.recovery import STALE_S, BarredJobs, JobState, RecoveredJob, remove_stale_files, take_over_jobs
 from daemon.spool.spool import Job, Spool
 
 RETRY_S = 1.0
 """Pause before something is tried again that the disk refused."""
+
+
+def adopting_command(folder: Path) -> str:
+    """The command by which an administrator hands the jobs of another user's daemon over to this one."""
+    return f"sudo chown -R {os.geteuid()}:{os.getegid()} {shlex.quote(str(folder))}"
 
 
 class Takeover:
@@ -29,11 +37,13 @@ class Takeover:
 
     Attributes:
         recovered: jobs that were taken over since the start.
+        barred: jobs that can't be taken over, by the name of their instance.
     """
 
     def __init__(self, spool: Spool, completion: Completion, log: EventLog) -> None:
         self._spool, self._completion, self._log = spool, completion, log
         self.recovered = 0
+        self.barred: dict[str, BarredJobs] = {}
         self._cleanup_at_s = 0.0
 
     def take_over(self, now: float, max_recoveries: int) -> Iterator[WaitingJob]:
@@ -41,13 +51,21 @@ class Takeover:
         if now >= self._cleanup_at_s:  # not each time: it reads the whole outbox
             self._cleanup_at_s = now + STALE_S
             remove_stale_files(self._spool.layout)
-        for recovered in take_over_jobs(self._spool):
+        known, self.barred = self.barred, {}
+        for recovered in take_over_jobs(self._spool, lambda barred: self._note_barred(barred, known)):
             self.recovered += 1
             job = recovered.job
             self._log.for_job(job).emit(Event.JOB_RECOVERED, from_state=str(recovered.state), crashes=job.recoveries)
             waiting = self.resume(recovered, now, max_recoveries)
             if waiting is not None:
                 yield waiting
+
+    def _note_barred(self, barred: BarredJobs, known: Mapping[str, BarredJobs]) -> None:
+        """Remember jobs that can't be taken over; log those that are new."""
+        self.barred[barred.folder.name] = barred
+        if barred.folder.name not in known:
+            remedy = adopting_command(barred.folder)
+            self._log.emit(Event.TAKEOVER_BARRED, path=str(barred.folder), user=barred.user, count=barred.jobs, what_to_do=remedy)
 
     def resume(self, recovered: RecoveredJob, now: float, max_recoveries: int) -> WaitingJob | None:
         """Resume an orphaned job from its state; None if that completed it.

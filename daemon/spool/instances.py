@@ -13,6 +13,8 @@ from daemon.files.durable import rename, sync_folder
 from daemon.spool.job_ids import job_id
 
 LOCK: Final = ".lock"
+LOCKS: Final = Path("/proc/locks")
+"""All locks of this machine, readable for everybody (proc(5))."""
 
 
 class Instance:
@@ -80,9 +82,11 @@ def remove_if_empty(instance: Path) -> None:
 
 
 def is_alive(instance: Path) -> bool:
-    """Whether a daemon holds the lock of an instance folder, by trying a shared lock that is released at once."""
+    """Whether a daemon holds the lock of an instance folder. A shared lock is tried, and released at once."""
     try:
         lock = os.open(instance / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:  # for a member of the group: only the daemon's user may lock
+        return _is_locked(instance / LOCK)
     except OSError:
         return False
     try:
@@ -92,3 +96,15 @@ def is_alive(instance: Path) -> bool:
     finally:
         os.close(lock)
     return False
+
+
+def _is_locked(lock: Path) -> bool:
+    """Whether any process has locked a file that this one may not open, by the kernel's list; True if that can't be told."""
+    try:
+        inode, locks = lock.stat().st_ino, LOCKS.read_text(encoding="ascii")
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    # "1: FLOCK  ADVISORY  WRITE 708 08:01:13245 0 EOF". The device is another one than stat's on btrfs and overlayfs.
+    return any(line.split()[1] == "FLOCK" and line.split()[5].rpartition(":")[2] == str(inode) for line in locks.splitlines())

@@ -10,14 +10,14 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from daemon.files.durable import open_folder, rename, sync_folder
-from daemon.spool.instances import LOCK, remove_if_empty
+from daemon.spool.instances import LOCK, is_alive, remove_if_empty
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import PROBE, Layout
 from daemon.spool.spool import (
@@ -60,9 +60,26 @@ class RecoveredJob:
     state: JobState
 
 
-def take_over_jobs(spool: Spool) -> Iterator[RecoveredJob]:
+@dataclass(frozen=True)
+class BarredJobs:
+    """Jobs of a dead daemon that ran as another user, which this daemon may not take over.
+
+    Attributes:
+        folder: of the dead instance.
+        user: number of the user whom the folder belongs to.
+        jobs: how many; 0 if that can't be told.
+    """
+
+    folder: Path
+    user: int
+    jobs: int
+
+
+def take_over_jobs(spool: Spool, on_barred: Callable[[BarredJobs], None] = lambda _: None) -> Iterator[RecoveredJob]:
     """Move the jobs of all dead instances into ours, one by one. A job whose claim was not finished is undone at once, and not yielded.
 
+    Args:
+        on_barred: called for each instance of another user, which is left as it is.
     Raises:
         OSError: the first error, after everything else has been taken over.
     """
@@ -74,9 +91,25 @@ def take_over_jobs(spool: Spool) -> Iterator[RecoveredJob]:
                     if is_locked:
                         yield from _take_jobs(folder, spool, refused)
             except OSError as error:
-                refused.append(error)
+                barred = _barred(folder) if isinstance(error, PermissionError) else None
+                if barred is None:
+                    refused.append(error)
+                else:
+                    on_barred(barred)
     if refused:
         raise refused[0]
+
+
+def _barred(folder: Path) -> BarredJobs | None:
+    """The jobs of another user in an instance's folder; None if it is ours."""
+    try:
+        user = folder.stat().st_uid
+        jobs = sum(is_job_id(place.name) for place in folder.iterdir())
+    except PermissionError:
+        jobs = 0
+    except OSError:
+        return None
+    return None if user == os.geteuid() else BarredJobs(folder, user, jobs)
 
 
 def remove_stale_files(layout: Layout) -> None:
@@ -96,6 +129,9 @@ def _lock_if_dead(folder: Path) -> Iterator[bool]:
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > STALE_S:
                 shutil.rmtree(folder)
+        yield False
+        return
+    if is_alive(folder):  # asked first, because the lock of another user can't be opened
         yield False
         return
     try:

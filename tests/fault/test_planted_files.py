@@ -84,7 +84,7 @@ def test_planted_error_report_stops_no_command(spool: Spool, plant: Callable[[Pa
         (spool.layout.failed / name).write_bytes(b"a drawing")
         plant(spool.layout.failed / f"{name}.error.json")
     found = {}
-    in_time(lambda: found.update({row.name: row.why for row in list_jobs(spool.layout, done=True)}))
+    in_time(lambda: found.update({row.name: row.why for row in list_jobs(spool.layout, done=True, max_depth=4)}))
     assert found["kept.png"] == "?: its error report is missing"
     in_time(lambda: describe_job(spool.layout, "kept.png"))
     in_time(lambda: list(retry_jobs(spool.layout, Selection(["kept.png"]))))
@@ -102,7 +102,7 @@ def test_planted_status_files_stop_neither_health_nor_daemon(tmp_path: Path, pla
         drop(tmp_path)
         in_time(lambda: daemon.run(1000.0, until_s=1003.0))
         in_time(lambda: check_health(daemon.spool.layout, patience_s=30.0))
-        in_time(lambda: list_jobs(daemon.spool.layout, done=True))
+        in_time(lambda: list_jobs(daemon.spool.layout, done=True, max_depth=4))
         assert daemon.logged("job.done")
 
 
@@ -114,7 +114,7 @@ def test_planted_job_file_and_lock_stop_no_listing(spool: Spool, plant: Callable
     other = spool.layout.work / "other"
     other.mkdir()
     plant(other / ".lock")
-    in_time(lambda: list_jobs(spool.layout, done=True))
+    in_time(lambda: list_jobs(spool.layout, done=True, max_depth=4))
     in_time(lambda: is_alive(other))
 
 
