@@ -2,11 +2,13 @@
 
 A daemon's heartbeat is the modification time of its status file, which its main loop updates in every iteration, where it also pings
 systemd's watchdog. No other thread does, so a loop that hangs has no heartbeat. A daemon that waits for a model server or for disk space is
-healthy: a restart would help with neither. The update needs no disk space.
+healthy: a restart would help with neither. The update needs no disk space. On a disk that has become read-only there is no update, and a
+daemon that holds its lock is healthy, too.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from dataclasses import dataclass
@@ -40,10 +42,23 @@ def check_health(layout: Layout, *, patience_s: float) -> Health:
     if not beats:
         return Health(is_good=False, text=f"unhealthy: no daemon runs on this host in {layout.root}")
     stuck = [beat for beat in beats if abs(beat.age_s) > patience_s]
+    if stuck and _is_read_only(layout):
+        pids = ", ".join(str(beat.pid) for beat in stuck)
+        text = (
+            f"the disk of {layout.root} is read-only, so process {pids} can't show its heartbeat; mount it writable, a restart doesn't help"
+        )
+        return Health(is_good=True, text=f"healthy: {text}")
     if stuck:
         problems = (f"process {beat.pid} has had no heartbeat for {beat.age_s:.0f} s; its last status: {beat.summary}" for beat in stuck)
         return Health(is_good=False, text=f"unhealthy: {'; '.join(problems)}")
     return Health(is_good=True, text="healthy: " + "; ".join(beat.summary for beat in beats))
+
+
+def _is_read_only(layout: Layout) -> bool:
+    try:
+        return bool(os.statvfs(layout.status).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.AUTH_REJECTED: lambda fields: f"the model server rejected the key{fields.why}",
     Event.CONFIG_RELOADED: lambda fields: f"settings reloaded{fields.part('; restart to change {}', 'after_restart')}",
     Event.CONFIG_REJECTED: lambda fields: f"settings not reloaded, {fields['path']} has {fields.count('problems', 'problem')}",
-    Event.DISK_LOW: lambda fields: f"disk nearly full, no job starts: {_disk(fields)}",
+    Event.DISK_LOW: lambda fields: f"no job starts{fields.why}: {_disk(fields)}",
     Event.DISK_RECOVERED: lambda fields: f"disk has room again: {_disk(fields)}",
     Event.METRICS_READY: lambda fields: f"metrics available at {fields['where']}",
     Event.METRICS_UNAVAILABLE: lambda fields: f"metrics unavailable at {fields['where']}{fields.why}",

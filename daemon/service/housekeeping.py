@@ -146,7 +146,7 @@ class Housekeeping:
         parts = [f"{len(self._scheduler.running)} running", f"{in_inbox + deferred} waiting{oldest}"]
         breakers = (self._scheduler.models, self._scheduler.machine)
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
-        parts += ["the disk is nearly full: no job starts"] * self._scheduler.is_paused
+        parts += [f"{self._disk_guard.problem}: no job starts"] * self._scheduler.is_paused
         parts += ["the inbox can't be read"] * self._scan_loop.is_degraded
         for barred in self._scheduler.barred.values():
             remedy = adopting_command(barred.folder)

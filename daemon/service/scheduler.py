@@ -73,7 +73,7 @@ class Scheduler:
         waiting: claimed jobs that no worker has.
         admission: decides whether another job may start; models and machine are its circuit breakers.
         is_stopping: no job starts any more.
-        is_paused: no job starts for now, because the disk is nearly full.
+        is_paused: no job starts for now, because of the disk (`daemon.service.disk_guard`).
     """
 
     def __init__(

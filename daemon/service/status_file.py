@@ -40,10 +40,13 @@ class StatusFile:
         if text != self._published:
             self._published = text
             temporary = self._path.with_suffix(".tmp")
-            with suppress(OSError):
+            try:
                 temporary.unlink(missing_ok=True)  # of a daemon that died, or a pipe or link of another user
                 write_new(temporary, text.encode("ascii"))
                 temporary.replace(self._path)
+            except OSError:
+                with suppress(OSError):  # no inode or no space is left: the old status would hide that
+                    _overwrite(self._path, text.encode("ascii"))
 
     def touch(self, now: float) -> None:
         """Renew the file's time if it is due; call this at each iteration of the main loop."""
@@ -59,3 +62,13 @@ class StatusFile:
         """Remove the file, because the daemon stops."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    """Replace the content of a file in place, which needs no inode, and no space but for its growth. Raises OSError."""
+    file = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if os.pwrite(file, content, 0) == len(content):
+            os.ftruncate(file, len(content))
+    finally:
+        os.close(file)
