@@ -39,9 +39,11 @@ from daemon.commands.options import (
     SizeOption,
     TargetArgument,
     TimingsOption,
+    TogetherOption,
     TravelOption,
     UpOption,
     UrlsOption,
+    WhitenOption,
 )
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest
@@ -84,6 +86,7 @@ def animate(  # noqa: PLR0917 - as above
     output: OutputOption = None,
     motion: MotionsOption = None,
     all_figures: AllFiguresOption = False,  # noqa: FBT002 - an option
+    together: TogetherOption = False,  # noqa: FBT002 - an option
     retarget: RetargetOption = None,
     travel: TravelOption = None,
     loop: LoopOption = False,  # noqa: FBT002 - an option
@@ -92,6 +95,7 @@ def animate(  # noqa: PLR0917 - as above
     size: SizeOption = None,
     fps: RateOption = None,
     background: BackgroundOption = None,
+    whiten: WhitenOption = False,  # noqa: FBT002 - an option
     camera: CameraOption = None,
     output_format: FormatOption = None,
     show: ShowOption = None,
@@ -106,7 +110,7 @@ def animate(  # noqa: PLR0917 - as above
 ) -> None:
     """Find the figures in photographs of drawings and animate them."""
     stopwatch = WallStopwatch()
-    from daemon.commands.animate import AnimateRequest, animate_drawings
+    from daemon.commands.animate import AnimateRequest, FigureChoice, animate_drawings
     from daemon.options.scene_builder import RenderRequest
     from pipeline.motion.derived import MotionChoices
 
@@ -125,9 +129,13 @@ def animate(  # noqa: PLR0917 - as above
         context=gl,
         moves=moves,
         layers=layers,
+        whiten=whiten,
     )
     models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
-    wanted = AnimateRequest(tuple(drawings), request, all_figures=all_figures, keep_annotations=keep_annotations, timings=timings)
+    if together and all_figures:
+        raise OptionError("--together and --all-figures exclude each other", hint="--together makes one file of all figures")
+    which = FigureChoice.TOGETHER if together else FigureChoice.EACH if all_figures else FigureChoice.BEST
+    wanted = AnimateRequest(tuple(drawings), request, which, keep_annotations=keep_annotations, timings=timings)
     if failed := animate_drawings(wanted, models, os.environ, stopwatch, quiet=quiet):
         typer.echo(f"doodled: {len(failed)} of {len(drawings)} images can't be animated", err=True)
         raise typer.Exit(1)

@@ -117,12 +117,21 @@ class AnimationSettings(_Section):
     all_figures: bool = False
     layers: LayerMode = LayerMode.AUTO
     review: bool = False
+    whiten: bool = False
     max_side_px: Annotated[int, Field(ge=16, le=MAX_SIDE_PX)] = 2048
 
     def options(self) -> JobOptions:
         """These settings as the options of a job."""
         return JobOptions(
-            self.motions, self.formats, self.size, self.fps, self.background, self.all_figures, self.layers, review=self.review
+            self.motions,
+            self.formats,
+            self.size,
+            self.fps,
+            self.background,
+            self.all_figures,
+            self.layers,
+            review=self.review,
+            whiten=self.whiten,
         )
 
 

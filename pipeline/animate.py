@@ -31,7 +31,7 @@ from pipeline.stages.frame import framed, px_per_unit
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
-from pipeline.stages.retarget import retargeted
+from pipeline.stages.retarget import placed, retargeted
 from pipeline.stages.sprite import joint_colors, sprite_of
 from pipeline.stages.visibility import Sightings
 from pipeline.types import (
@@ -142,6 +142,8 @@ def perform_scene(
         with stopwatch.lap("retarget"):
             with_skeleton, front_joints = scene.view.debug.skeleton, _front_joints(layers)
             track = retargeted(character.rig, actor.motion, actor.retarget, times, with_skeleton=with_skeleton, front_joints=front_joints)
+            if actor.place is not None:
+                track = placed(track, character.rig, actor.place)
         performances.append(Performance(actor, layers, figure, track, MovingMesh(solver, track, figure.pin_joints)))
     return performances
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.motions import check_names, motion_library, wanted_motions
 from daemon.options.scene_builder import DEFAULT_MOTION, Plan, RenderRequest, character_plan
+from daemon.options.sheet_scene import Sheet, sheet_plan
 from daemon.options.targets import check_drawing, check_file_to_write, check_folder_of, check_output
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.annotate import AnnotateOptions
@@ -32,6 +34,16 @@ from pipeline.ports import Predictor
 from pipeline.types import AnnotatedFigure, Drawing
 
 
+class FigureChoice(StrEnum):
+    """Which figures of a drawing are animated."""
+
+    BEST = "best"
+    EACH = "each"
+    """Every figure, in a file of its own."""
+    TOGETHER = "together"
+    """Every figure, in one file, in its place in the drawing."""
+
+
 @dataclass(frozen=True)
 class AnimateRequest:
     """What `doodled animate` is to do.
@@ -39,14 +51,14 @@ class AnimateRequest:
     Attributes:
         images: files of drawings.
         render: what all animations have in common; its target is not used, and its motion may name several.
-        all_figures: animate every figure of a drawing, each in a file of its own, and not only the best.
+        figures: which figures of a drawing are animated.
         keep_annotations: folder for the figures as character folders, or None.
         timings: file for the seconds of each stage, or None.
     """
 
     images: tuple[Path, ...]
     render: RenderRequest
-    all_figures: bool = False
+    figures: FigureChoice = FigureChoice.BEST
     keep_annotations: Path | None = None
     timings: Path | None = None
 
@@ -87,7 +99,7 @@ def _check(request: AnimateRequest, motions: tuple[str, ...]) -> None:
     """Refuse what can't end well before the work begins. Raises OptionError."""
     for image in request.images:
         check_drawing(image)
-    are_several = len(request.images) * len(motions) > 1 or request.all_figures
+    are_several = len(request.images) * len(motions) > 1 or request.figures is FigureChoice.EACH
     check_output(request.render.output, request.render.format, are_several=are_several)
     check_folder_of(request.keep_annotations)
     check_file_to_write(request.timings)
@@ -121,19 +133,33 @@ class _Run:
 
     def animations(self, image: Path) -> Iterator[RenderResult]:
         """Animate one image; print and return each result once it is finished. Raises DoodledError."""
-        options = AnnotateOptions(all_figures=self._request.all_figures)
+        options = AnnotateOptions(all_figures=self._request.figures is not FigureChoice.BEST)
         drawing, figures = find_figures(image, self._predictor, options, self._stopwatch)
         self._keep(image, drawing, figures)
-        for number, figure in enumerate(figures, start=1):
-            name = f"{image.stem}.{number}" if len(figures) > 1 else image.stem
-            character = replace(figure.character, name=name)
-            notes = (*figure.quality.reasons, *drawing.notes)
+        with self._stopwatch.lap("read"):
+            sheet = Sheet.of(drawing, figures, whiten=self._request.render.whiten)
+        notes = (*drawing.notes, *sheet.notes)
+        for moving, name in self._animated(image.stem, len(figures)):
+            notes = (*(reason for number in moving for reason in figures[number].quality.reasons), *notes)
             for motion in self._motions:
                 request = replace(self._request.render, target=image, motion=motion)
                 with self._stopwatch.lap("read"):
-                    plan = character_plan(character, request, self._environ, self._library)
+                    plan = self._plan(sheet, moving, request, name)
                 yield self._finished(image, request, replace(plan, notes=(*notes, *plan.notes)))
-                notes = ()  # once for each figure is enough
+                notes = ()  # once is enough
+
+    def _animated(self, stem: str, count: int) -> list[tuple[list[int], str]]:
+        """The figures of each animation, and what it is named after."""
+        if self._request.figures is FigureChoice.TOGETHER:
+            return [(list(range(count)), stem)]
+        return [([number], f"{stem}.{number + 1}" if count > 1 else stem) for number in range(count)]
+
+    def _plan(self, sheet: Sheet, moving: list[int], request: RenderRequest, name: str) -> Plan:
+        shows_paper = request.background is not None and request.background.is_paper
+        if shows_paper or len(moving) > 1:
+            return sheet_plan(sheet, moving, request, self._environ, self._library, name=name)
+        character = replace(sheet.figures[moving[0]].character, name=name)
+        return character_plan(character, request, self._environ, self._library)
 
     def _finished(self, image: Path, request: RenderRequest, plan: Plan) -> RenderResult:
         def render(on_frame: Callable[[int, int], None]) -> RenderResult:

@@ -115,8 +115,8 @@ BackgroundOption = Annotated[
     typer.Option(
         "--background",
         parser=Background.parse,
-        metavar="COLOR|IMAGE",
-        help="Color or image behind the figure (default: transparent, or white if the format has no transparency).",
+        metavar="COLOR|IMAGE|paper",
+        help="Color or image behind the figure, or its own sheet of paper (default: transparent, or white if the format has no alpha).",
         rich_help_panel=APPEARANCE,
     ),
 ]
@@ -170,6 +170,13 @@ DrawingArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photog
 DrawingsArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photographs or scans of drawn figures.")]
 AllFiguresOption = Annotated[
     bool, typer.Option("--all-figures", help="Animate every figure, each in a file of its own, and not only the best.")
+]
+TogetherOption = Annotated[
+    bool,
+    typer.Option("--together", help="Animate every figure in one file, each in its place in the drawing.", rich_help_panel=APPEARANCE),
+]
+WhitenOption = Annotated[
+    bool, typer.Option("--whiten", help="Make the paper inside the figure white, whatever its light and color.", rich_help_panel=APPEARANCE)
 ]
 InferenceOption = Annotated[
     InferenceChoice | None,

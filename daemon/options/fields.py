@@ -87,6 +87,6 @@ RateField = Annotated[
 ]
 ColorField = Annotated[
     Background,
-    _parsed("a color such as white, #ffcc00 or transparent", Background.parse_color, Background),
+    _parsed("a color such as white, #ffcc00 or transparent, or paper", Background.parse_color, Background),
     PlainSerializer(str),
 ]

@@ -16,7 +16,7 @@ from pipeline.files.character_files import read_character
 from pipeline.files.scene_files import DEFAULT_CAMERA, read_scene_file
 from pipeline.motion.derived import AS_FOUND, MotionChoices
 from pipeline.motion.library import MotionLibrary
-from pipeline.types import Actor, Character, DebugViews, Format, LayerMode, Scene, View
+from pipeline.types import Actor, Character, DebugViews, Format, LayerMode, Motion, RetargetConfig, Scene, View
 
 DEFAULT_MOTION = "wave"
 
@@ -45,6 +45,7 @@ class RenderRequest:
     mesh: Path | None = None
     moves: MotionChoices = AS_FOUND
     layers: LayerMode = LayerMode.AUTO
+    whiten: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ class Plan:
 
 def build_plan(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
     """The plan for a character folder or a scene file, read from disk. Raises DoodledError."""
+    if request.background and request.background.is_paper:
+        hint = "`doodled animate PHOTO --background paper` shows a figure on its sheet"
+        raise OptionError("a character folder and a scene file have no paper", hint=hint)
     is_file = not is_folder(request.target)  # which may be called king.yaml
     if is_file and request.target.suffix.lower() in {".yaml", ".yml"} and request.target.name != "char_cfg.yaml":
         return _scene_file_plan(request, environ, library)
@@ -72,23 +76,47 @@ def build_plan(request: RenderRequest, environ: Mapping[str, str], library: Moti
     return character_plan(read_character(request.target), request, environ, library)
 
 
-def character_plan(character: Character, request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
-    """The plan for one character. Raises DoodledError."""
-    wanted = request.motion or DEFAULT_MOTION
-    name, clip = named_clip(wanted)
+@dataclass(frozen=True)
+class CharacterClip:
+    """A character with the motion that a request asks for.
+
+    Attributes:
+        rate: frames a second; None is the motion's own.
+        notes: as in `Plan`.
+    """
+
+    character: Character
+    motion: Motion
+    retarget: RetargetConfig
+    rate: Fraction | None
+    notes: tuple[str, ...]
+
+
+def character_clip(character: Character, request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> CharacterClip:
+    """A character with the motion that a request asks for. Raises DoodledError."""
+    name, clip = named_clip(request.motion or DEFAULT_MOTION)
     motion_file = find_motion_file(name, environ)
     retarget_file = find_motion_file(request.retarget, environ) if request.retarget else None
     choices = replace(request.moves, retarget=retarget_file, clip=clip)
     motion = library.motion(motion_file, choices)
     retarget = library.retarget(retarget_file) if retarget_file else library.matching_retarget(motion, character.rig.joint_names)
-    suffix = request.format or default_format(environ)
-    output = _output_file(request.output, Path(f"{character.name}.{motion_label(wanted)}.{suffix}"))
+    notes = (*character.repairs, *library.warnings(motion_file, choices))
+    return CharacterClip(character, motion, retarget, (request.rate or DEFAULT_RATE).per_s, notes)
+
+
+def character_plan(character: Character, request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
+    """The plan for one character. Raises DoodledError."""
+    clip = character_clip(character, request, environ, library)
     camera = DEFAULT_CAMERA if request.camera is CameraChoice.ORIGINAL else None
     view = View(DEFAULT_SIZE.width, DEFAULT_SIZE.height, camera=camera)
-    rate = (request.rate or DEFAULT_RATE).per_s
-    notes = (*character.repairs, *library.warnings(motion_file, choices))
-    scene = Scene((Actor(character, motion, retarget),), _requested_view(view, request), request.layers)
-    return Plan(scene, output, rate, notes)
+    scene = Scene((Actor(character, clip.motion, clip.retarget),), requested_view(view, request), request.layers)
+    return Plan(scene, output_file(character.name, request, environ), clip.rate, clip.notes)
+
+
+def output_file(name: str, request: RenderRequest, environ: Mapping[str, str]) -> Path:
+    """The file for an animation of what is called `name`."""
+    suffix = request.format or default_format(environ)
+    return _output_file(request.output, Path(f"{name}.{motion_label(request.motion or DEFAULT_MOTION)}.{suffix}"))
 
 
 def _scene_file_plan(request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> Plan:
@@ -100,7 +128,7 @@ def _scene_file_plan(request: RenderRequest, environ: Mapping[str, str], library
     output = _output_file(request.output, file.output.with_suffix(f".{request.format}") if request.format else file.output)
     rate = request.rate.per_s if request.rate else None
     repairs = tuple(repair for actor in file.scene.actors for repair in actor.character.repairs)
-    scene = Scene(file.scene.actors, _requested_view(view, request), request.layers)
+    scene = Scene(file.scene.actors, requested_view(view, request), request.layers)
     return Plan(scene, output, rate, (*file.notes, *repairs))
 
 
@@ -111,7 +139,7 @@ def _output_file(wanted: Path | None, own: Path) -> Path:
     return wanted / own.name if is_folder(wanted) else wanted
 
 
-def _requested_view(view: View, request: RenderRequest) -> View:
+def requested_view(view: View, request: RenderRequest) -> View:
     """The view with the size, background and debug views of the request."""
     if request.size:
         view = replace(view, width=request.size.width, height=request.size.height)

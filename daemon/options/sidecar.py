@@ -1,10 +1,10 @@
 """Options of one drawing: the settings' defaults, then the inbox folder it was dropped into, then its sidecar `<name>.json`.
 
     {"motions": ["dab", "wave"], "formats": ["gif", "mp4"], "size": "640x480", "fps": 25, "background": "#ffcc00", "figures": "all",
-     "layers": "off", "review": true}
+     "layers": "off", "review": true, "whiten": true}
 
 Sidecars are untrusted: unknown keys and wrong values are refused, all of them at once. Motions are names of the library, never paths, and
-a background is a color, never a file.
+a background is a color or the drawing's paper, never a file.
 """
 
 from __future__ import annotations
@@ -128,6 +128,7 @@ class _Sidecar(BaseModel):
     figures: Annotated[bool, PlainValidator(_figures)] = False
     layers: Annotated[LayerMode, PlainValidator(_layers)] = LayerMode.AUTO
     review: StrictBool = False
+    whiten: StrictBool = False
 
     def options(self) -> dict[str, Any]:
         """The fields that were given, by their names in `JobOptions`."""

@@ -25,6 +25,7 @@ MAX_RATE = 240
 # No exponents: Fraction("1e999999999") would calculate for hours.
 _RATE = re.compile(r"[0-9]{0,12}(\.?[0-9]{0,24}|/[0-9]{1,12})")
 RGBA = tuple[float, float, float, float]
+PAPER = "paper"
 TRANSPARENT: RGBA = (1.0, 1.0, 1.0, 0.0)
 
 
@@ -97,34 +98,40 @@ class FrameRate:
 
 @dataclass(frozen=True)
 class Background:
-    """What is behind the figure: a color, or an image from the user's own command line.
+    """What is behind the figure: a color, the drawing's own paper, or an image from the user's own command line.
 
     Attributes:
         text: as written.
         color: RGBA, 0..1, straight alpha.
         image: pixels (h, w, 4) uint8 that cover the color, or None.
+        is_paper: the figure moves on its own sheet of paper.
     """
 
     text: str
     color: RGBA
     image: Bytes | None = field(default=None, compare=False)
+    is_paper: bool = False
 
     @classmethod
     def parse_color(cls, text: str) -> Background:
-        """A color: a CSS name, #rgb, #rrggbb, #rrggbbaa, rgb(...) or "transparent". Raises OptionError."""
+        """A color: a CSS name, #rgb, #rrggbb, #rrggbbaa, rgb(...) or "transparent"; or "paper". Raises OptionError."""
+        if text.strip().lower() == PAPER:
+            return cls(PAPER, TRANSPARENT, is_paper=True)
         color = _rgba(text)
         if color is None:
-            raise OptionError(f"background must be a color such as white, #ffcc00 or transparent (found {text!r})")
+            raise OptionError(f"background must be a color such as white, #ffcc00 or transparent, or paper (found {text!r})")
         return cls(text, color)
 
     @classmethod
     def parse(cls, text: str) -> Background:
-        """A color, or the path of an image file. Raises OptionError."""
+        """A color, "paper", or the path of an image file. Raises OptionError."""
+        if text.strip().lower() == PAPER:
+            return cls.parse_color(text)
         if text.strip().lower() != "transparent" and os.path.isfile(text):  # noqa: PTH113 - Path's own fails on long names
             return cls(text, TRANSPARENT, _read_image(Path(text)))
         color = _rgba(text)
         if color is None:
-            raise OptionError(f"background {text!r} is neither a color nor a file", hint="such as white, #ffcc00 or beach.jpg")
+            raise OptionError(f"background {text!r} is neither a color nor a file", hint="such as white, #ffcc00, paper or beach.jpg")
         return cls(text, color)
 
     def __str__(self) -> str:
@@ -145,6 +152,7 @@ class JobOptions:
         motions: names of the motion library.
         all_figures: every figure of the drawing, not only the best.
         layers: whether limbs that touch the body move apart from it.
+        whiten: make the paper inside the figures white.
         review: a person looks at doubtful figures before they are animated.
     """
 
@@ -156,11 +164,12 @@ class JobOptions:
     all_figures: bool = False
     layers: LayerMode = LayerMode.AUTO
     review: bool = False
+    whiten: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The options as manifests show them."""
         texts = {"size": str(self.size), "fps": str(self.fps), "background": str(self.background)}
-        choices = {"all_figures": self.all_figures, "layers": self.layers, "review": self.review}
+        choices = {"all_figures": self.all_figures, "layers": self.layers, "review": self.review, "whiten": self.whiten}
         return {"motions": self.motions, "formats": self.formats, **texts, **choices}
 
 

@@ -12,10 +12,11 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -23,7 +24,8 @@ from daemon.files.durable import sync_folder, sync_tree
 from daemon.files.filenames import shown_name
 from daemon.files.untrusted import copy_character, read_untrusted
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.scene_builder import RenderRequest, character_plan
+from daemon.options.scene_builder import Plan, RenderRequest, character_plan
+from daemon.options.sheet_scene import Sheet, sheet_plan, whitened_character
 from daemon.options.sidecar import MAX_BYTES, drawing_options
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType, error_type
@@ -34,7 +36,7 @@ from daemon.worker.task import Task, TaskFailure, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
 from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
 from pipeline.stages.trust import DOUBTFUL
-from pipeline.types import Animation, Bytes, Character, Drawing, Quality
+from pipeline.types import Animation, Bytes, Drawing, Quality
 
 REVIEW_HINT: Final = "correct it in the browser (`doodled web`), or animate it as it is (`doodled jobs approve`)"
 
@@ -134,6 +136,17 @@ def _last_step(stopwatch: WallStopwatch) -> str:
     return next(reversed(stopwatch.spent_s), "")
 
 
+NO_SHEET_NOTE = "a character folder has no sheet of paper, so its background is transparent"
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A figure to animate: its quality, unless a person rigged it, and the scene for a request."""
+
+    quality: Quality | None
+    plan: Callable[[RenderRequest], Plan]
+
+
 class _TaskRun:
     """One run of a task."""
 
@@ -149,14 +162,15 @@ class _TaskRun:
         options = drawing_options(task.defaults, task.folder, self._sidecar(), library.names(), task.max_side_px)
         shutil.rmtree(self._result_folder, ignore_errors=True)  # of an earlier attempt
         self._result_folder.mkdir()
-        figures = self._character() if task.is_folder else self._figures(options)
+        figures = self._character(options) if task.is_folder else self._figures(options)
         outputs = []
-        for number, (character, quality) in enumerate(figures, start=1):
+        for number, figure in enumerate(figures, start=1):
+            quality = figure.quality and figure.quality.score
             for motion in options.motions:
                 label = [str(number)] * (len(figures) > 1) + [motion] * (len(options.motions) > 1)
                 outputs += [
-                    {**_output_fields(animation), "label": label, "motion": motion, "figure": number, "quality": quality and quality.score}
-                    for animation in self._animations(character, motion, options)
+                    {**_output_fields(animation), "label": label, "motion": motion, "figure": number, "quality": quality}
+                    for animation in self._animations(figure, motion, options)
                 ]
         return {
             "source": {"name": shown_name(task.name), "sha256": self._result.file_sha256, "bytes": self._result.file_size},
@@ -175,7 +189,7 @@ class _TaskRun:
         except FileNotFoundError:
             return None
 
-    def _character(self) -> list[tuple[Character, Quality | None]]:
+    def _character(self, options: JobOptions) -> list[_Figure]:
         from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS
         from pipeline.files.character_files import read_character
 
@@ -187,9 +201,14 @@ class _TaskRun:
             finally:
                 shutil.rmtree(copy, ignore_errors=True)
         self._write_thumbnail(character.rgba[..., :3], character.rgba[..., 3])
-        return [(character, None)]
+        if options.whiten:
+            character, notes = whitened_character(character)
+            self._notes += notes
+        if options.background.is_paper:
+            self._notes.append(NO_SHEET_NOTE)
+        return [_Figure(None, lambda request: character_plan(character, request, {}, self._resources.library()))]
 
-    def _figures(self, options: JobOptions) -> list[tuple[Character, Quality | None]]:
+    def _figures(self, options: JobOptions) -> list[_Figure]:
         from pipeline.annotate import AnnotateOptions, annotated
 
         drawing = self._drawing()
@@ -207,7 +226,17 @@ class _TaskRun:
             )
         for figure in found:
             self._notes += figure.quality.reasons
-        return [(figure.character, figure.quality) for figure in found]
+        with self._stopwatch.lap("read"):
+            sheet = Sheet.of(drawing, found, whiten=options.whiten)
+        self._notes += sheet.notes
+        plan = self._sheet_plan if options.background.is_paper else self._figure_plan
+        return [_Figure(figure.quality, partial(plan, sheet, number)) for number, figure in enumerate(found)]
+
+    def _figure_plan(self, sheet: Sheet, number: int, request: RenderRequest) -> Plan:
+        return character_plan(sheet.figures[number].character, request, {}, self._resources.library())
+
+    def _sheet_plan(self, sheet: Sheet, number: int, request: RenderRequest) -> Plan:
+        return sheet_plan(sheet, [number], request, {}, self._resources.library(), name=self._task.name)
 
     def _drawing(self) -> Drawing:
         from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
@@ -245,7 +274,7 @@ class _TaskRun:
 
     # --- output ------------------------------------------------------------------------------------------------------
 
-    def _animations(self, character: Character, motion: str, options: JobOptions) -> Iterator[Animation]:
+    def _animations(self, figure: _Figure, motion: str, options: JobOptions) -> Iterator[Animation]:
         """One motion in every format."""
         from daemon.rendering import SceneRendering
         from pipeline.adapters.encoding.verification import verified
@@ -259,7 +288,7 @@ class _TaskRun:
             layers=options.layers,
         )
         with self._stopwatch.lap("read"):
-            plan = character_plan(character, request, {}, self._resources.library())
+            plan = figure.plan(request)
         self._notes += plan.notes
         with self._stopwatch.lap("context"):
             renderer = self._resources.renderer()

@@ -67,6 +67,11 @@ def camera_around(bounds: Sequence[tuple[Floats, float]], *, aspect: float) -> C
     return Camera((center[0], center[1], max(distances)), (0.0, 0.0, 1.0))
 
 
+def camera_over(left: float, bottom: float, width: float, height: float) -> Camera:
+    """The camera along -z whose frame is a rectangle at depth 0, world space."""
+    return Camera((left + width / 2, bottom + height / 2, height / 2 / math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2)), (0.0, 0.0, 1.0))
+
+
 def view_projection(camera: Camera, *, aspect: float) -> Singles:
     """Matrix (4, 4) from world to clip space, for column vectors, y up."""
     back = np.array(camera.forward, float)

@@ -94,6 +94,13 @@ def retargeted(
     return PoseTrack(joints, root, orders, order_of_frame, skeleton)
 
 
+def placed(track: PoseTrack, rig: Rig, place: tuple[float, float, float]) -> PoseTrack:
+    """The track, moved so that it begins with the root joint at `place`, up or down until the lowest joint is as high as in the drawing."""
+    drawn, first = (rig.rest - rig.rest[0])[:, 1].min(), (track.joints[0] - track.joints[0, 0])[:, 1].min()
+    shift = np.array([place[0], place[1] + drawn - first, place[2]]) - track.root[0] - (*track.joints[0, 0], 0.0)
+    return replace(track, root=track.root + shift, skeleton=None if track.skeleton is None else track.skeleton + shift)
+
+
 def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequence[Fraction]) -> DrivenPose:
     """The motion, turned to the viewer, projected and sampled at `times`."""
     motion = _with_joints(motion, config)

@@ -13,11 +13,17 @@ from pipeline.types.motion import Motion, RetargetConfig
 
 @dataclass(frozen=True)
 class Actor:
-    """One character with the motion that drives it."""
+    """One character with the motion that drives it.
+
+    Attributes:
+        place: where the root joint is in the drawing, x, y, z in world space: the motion begins there, with the lowest joint as high as
+            drawn. None begins where the retarget configuration says.
+    """
 
     character: Character
     motion: Motion
     retarget: RetargetConfig
+    place: tuple[float, float, float] | None = None
 
 
 class LayerMode(StrEnum):

@@ -37,7 +37,7 @@ def test_reports_all_problems_at_once_with_file_and_key(tmp_path: Path) -> None:
         "[jobs] workrs is unknown (expected one of workers, ",
         "[jobs] deadline_s must be a number (found 'x')",
         "[animation] size must be \"WIDTHxHEIGHT\" in pixels (found 'big')",
-        "[animation] background must be a color such as white, #ffcc00 or transparent (found 'a.jpg')",
+        "[animation] background must be a color such as white, #ffcc00 or transparent, or paper (found 'a.jpg')",
         "[nothing] is unknown",
         "DOODLED_LOG_FORMAT must be one of 'auto', 'pretty', 'plain', 'ecs' or 'otel' (found 'xml')",
     ):

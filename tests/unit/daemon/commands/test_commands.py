@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from few_lines_server import Server, picture, server
+from PIL import Image, ImageSequence
 from typer.testing import CliRunner, Result
 
 from daemon import __main__ as entry
@@ -201,6 +202,25 @@ def test_animates_every_figure_in_a_file_of_its_own(server: Server, picture: Pat
     doodled("animate", picture, *asked, "--all-figures", "--keep-annotations", "kept")
     assert sorted(path.name for path in tmp_path.glob("*.gif")) == [f"{picture.stem}.{number}.wave.gif" for number in (1, 2)]
     assert sorted(path.name for path in Path("kept").iterdir()) == ["figure_1", "figure_2"]
+
+
+@gl
+def test_animates_all_figures_together_on_their_white_paper(
+    server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_twice(server, picture)
+    monkeypatch.chdir(tmp_path)
+    asked = ("--torchserve-url", server.url, "--size", "80x80", "--fps", "2", "--format", "apng")
+    done = doodled("animate", picture, *asked, "--together", "--background", "paper", "--whiten")
+    assert done.stdout.startswith(f"{picture.stem}.wave.apng (80x")
+    with Image.open(f"{picture.stem}.wave.apng") as animation:
+        frames = [np.asarray(frame.convert("RGB")).astype(int) for frame in ImageSequence.Iterator(animation)]
+    moves = np.ptp(np.stack(frames), axis=0).max(axis=(0, 2)) > 60  # by column
+    assert moves[:40].any()
+    assert moves[40:].any()
+    assert np.median(frames[0]) == 255
+    with pytest.raises(OptionError, match="exclude each other"):
+        doodled("animate", picture, "--together", "--all-figures")
 
 
 @gl

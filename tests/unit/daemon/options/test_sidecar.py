@@ -142,6 +142,9 @@ def test_each_key_sets_its_option() -> None:
     assert str(options_of({"fps": "native"}).fps) == "native"
     assert str(options_of({"fps": "30000/1001"}).fps) == "30000/1001"
     assert options_of({"background": "#ffcc00"}).background.text == "#ffcc00"
+    assert options_of({"background": "Paper"}).background.is_paper
+    assert options_of({"whiten": True}).whiten
+    assert "whiten must be true or false" in problems({"whiten": "yes"})
     assert options_of({"formats": ["webp", "webp"]}).formats == (Format.WEBP,)
     assert not options_of({"figures": "best"}).all_figures
 
