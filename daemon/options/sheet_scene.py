@@ -23,7 +23,7 @@ from pipeline.stages.frame import camera_over
 from pipeline.stages.orientation import turned_drawing
 from pipeline.types import Actor, AnnotatedFigure, Bools, Box, Bytes, Character, Drawing, Scene, View
 
-ROOM_ASIDE, ROOM_ABOVE, ROOM_BELOW = 0.3, 0.3, 0.05
+ROOM_ASIDE, ROOM_ABOVE, ROOM_BELOW = 0.15, 0.2, 0.03
 """Room for motions around a figure, as shares of the longer side of its box: the sheet goes on as far, in its own mirror image."""
 
 NO_PAPER_NOTE = "no paper is to be seen around the figure, so it was not whitened"
