@@ -69,9 +69,14 @@ def follow(chromium: Browser, url: str, link: str) -> EditorPage:
 
     until(is_there, PATIENCE_S)
     chromium.complaints.clear()  # it may not have been there yet
-    chromium.value(f"{element}.scrollIntoViewIfNeeded()")
-    chromium.click(element)
-    until(lambda: chromium.value(f"location.pathname.includes('{link}') && document.readyState === 'complete'"), PATIENCE_S)
+
+    def is_followed() -> bool:
+        if chromium.value(f"Boolean({element})"):
+            chromium.value(f"{element}.scrollIntoViewIfNeeded()")
+            chromium.click(element)  # again, if an image was loaded meanwhile and moved it away
+        return bool(chromium.value(f"location.pathname.includes('{link}') && document.readyState === 'complete'"))
+
+    until(is_followed, PATIENCE_S)
     return EditorPage(chromium)
 
 
