@@ -7,6 +7,7 @@ etc/doc/spool.md ("Events are hints").
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
@@ -15,6 +16,7 @@ from typing import Final
 
 from watchdog.events import (
     DirCreatedEvent,
+    DirDeletedEvent,
     DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
@@ -25,7 +27,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from daemon.inbox.watchdog_internals import LOGGER, is_overflow, observer_threads, shorten_move_pairing
+from daemon.inbox.watchdog_internals import LOGGER, forget_folder, is_overflow, observer_threads, shorten_move_pairing, silence_warnings
 
 _NETWORK: Final = ("nfs", "cifs", "smb", "9p", "fuse", "afs", "ceph", "glusterfs", "lustre", "ncp", "vboxsf", "virtiofs")
 
@@ -40,17 +42,19 @@ class WatchMode(StrEnum):
     POLLING = "polling"
 
 
-_EVENTS: Final = [FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirMovedEvent, DirCreatedEvent]
+_EVENTS: Final = [FileClosedEvent, FileMovedEvent, FileCreatedEvent, DirMovedEvent, DirCreatedEvent, DirDeletedEvent]
 """Event types that are subscribed to. Others would only fill the kernel's queue, above all those of our own probes."""
 
 
 class _Hints(FileSystemEventHandler):
-    def __init__(self, hint: Callable[[], None]) -> None:
-        self._hint = hint
+    def __init__(self, hint: Callable[[], None], observer: BaseObserver) -> None:
+        self._hint, self._observer = hint, observer
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        del event
-        self._hint()
+        if isinstance(event, DirDeletedEvent):  # or claimed, or moved away by a user
+            forget_folder(self._observer, os.fsdecode(event.src_path))
+        else:
+            self._hint()
 
 
 class _Overflows(logging.Handler):
@@ -95,11 +99,12 @@ class Watcher:
         if self._is_network:
             return
         shorten_move_pairing()
+        silence_warnings()
         observer: BaseObserver | None = None
         try:
             observer = Observer()
             self._inode = self._inbox.stat().st_ino
-            observer.schedule(_Hints(self._hint), str(self._inbox), recursive=True, event_filter=_EVENTS)
+            observer.schedule(_Hints(self._hint, observer), str(self._inbox), recursive=True, event_filter=_EVENTS)
             observer.start()
         except OSError as error:
             self.problem = error.strerror or str(error)

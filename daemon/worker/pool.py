@@ -38,6 +38,10 @@ _OOM_SCORE_ADJ = 500
 """When memory runs out, the kernel must kill a worker, not the daemon (proc(5), oom_score_adj)."""
 
 
+_REFUSED = (RuntimeError, OSError)
+"""What pebble raises if it has given the pool up, or if the kernel refuses a process, a thread, a pipe or a semaphore."""
+
+
 class WorkerPool(Protocol):
     """Runs tasks: in processes here, in the test's own process in tests."""
 
@@ -83,15 +87,15 @@ class ProcessWorkerPool:
         self._wake = wake
         self._work = work
         spawn = multiprocessing.get_context("spawn")
-        self._stopping = spawn.Event()
+        self._stopping: Event | None = None
         use_monotonic_clock()
-        self._make = lambda: ProcessPool(
-            max_workers=count,
-            max_tasks=recycle_after,
-            initializer=_start_worker,
-            initargs=(os.getpid(), memory_limit_mb, self._stopping),
-            context=spawn,
-        )
+
+        def make() -> ProcessPool:
+            self._stopping = self._stopping or spawn.Event()
+            initargs = (os.getpid(), memory_limit_mb, self._stopping)
+            return ProcessPool(max_workers=count, max_tasks=recycle_after, initializer=_start_worker, initargs=initargs, context=spawn)
+
+        self._make = make
         self._pool: ProcessPool | None = None
         self._unfinished: set[Future[TaskResult]] = set()
 
@@ -99,11 +103,11 @@ class ProcessWorkerPool:
         """Start a task, and the processes with the first one. If no process can be started, the task ends as one that was not begun."""
         try:
             future = self._schedule(task, deadline_s)
-        except RuntimeError:  # pebble gives a pool up when an idle worker dies, for example killed for its memory
+        except _REFUSED:  # pebble gives a pool up when an idle worker dies, for example killed for its memory
             self.close()
             try:
                 future = self._schedule(task, deadline_s)
-            except RuntimeError as error:
+            except _REFUSED as error:
                 self.close()
                 future = Future()
                 future.set_exception(BrokenProcessPool(str(error.__cause__ or error)))
@@ -113,7 +117,7 @@ class ProcessWorkerPool:
     def _schedule(self, task: Task, deadline_s: float) -> Future[TaskResult]:
         is_new = self._pool is None
         if self._pool is None:
-            self._pool, self._unfinished = self._make(), set()  # type: ignore[no-untyped-call]  # pebble has no complete type hints
+            self._pool, self._unfinished = self._make(), set()
         future: Future[TaskResult] = self._pool.schedule(self._work, args=(task,), timeout=deadline_s)
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
@@ -123,7 +127,8 @@ class ProcessWorkerPool:
 
     def request_stop(self) -> None:
         """See `WorkerPool`."""
-        self._stopping.set()
+        if self._stopping is not None:
+            self._stopping.set()
 
     def close(self) -> None:
         """Kill the processes and wait until they are gone."""

@@ -6,7 +6,8 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,40 @@ def watch(tmp_path: Path, hints: Hints) -> Iterator[Watcher]:
     made = Watcher(tmp_path / "inbox", hints, is_network=False)
     yield made
     made.stop()
+
+
+def watches_of(watch: Watcher) -> int:
+    """Watches of this process in the kernel (proc(5), fdinfo)."""
+    inotify: Any = watch._observer
+    return Path(f"/proc/self/fdinfo/{inotify._inotify_fd._inotify_fd}").read_text().count("inotify wd:")
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s
+        threading.Event().wait(0.02)
+
+
+def test_claimed_folders_leave_no_watches(tmp_path: Path, watch: Watcher, hints: Hints) -> None:
+    inbox, spool = tmp_path / "inbox", tmp_path / "spool"
+    for number in range(60):
+        (inbox / str(number) / "inner").mkdir(parents=True)
+    spool.mkdir()
+    watch.start()
+    until(lambda: watches_of(watch) == 121)
+    for number in range(60):
+        (inbox / str(number)).rename(spool / str(number))
+    until(lambda: watches_of(watch) == 1)
+    (inbox / "0").mkdir()
+    until(lambda: watches_of(watch) == 2)
+    hints.heard()
+    (inbox / "0" / "new.png").touch()
+    assert hints.heard()
+    (inbox / "0").rename(inbox / "1")
+    (inbox / "1" / "other.png").touch()
+    assert hints.heard()
+    assert watch.is_working()
 
 
 def test_hints_at_dropped_files_in_any_folder(tmp_path: Path, watch: Watcher, hints: Hints) -> None:

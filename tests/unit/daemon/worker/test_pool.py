@@ -49,6 +49,25 @@ def test_pool_is_replaced_after_idle_workers_were_killed(workers: ProcessWorkerP
     assert str(workers.start(task, PATIENCE_S).result(PATIENCE_S)) == "2"
 
 
+@pytest.mark.parametrize("made", ["ProcessPool", "multiprocessing.get_context"])
+def test_descriptor_limit_while_the_pool_is_made_ends_no_daemon(monkeypatch: pytest.MonkeyPatch, made: str) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    pool = ProcessWorkerPool(1, recycle_after=0, memory_limit_mb=0, wake=lambda: None)
+    if made == "ProcessPool":
+        monkeypatch.setattr(workers_module, "ProcessPool", refused)
+    else:
+        monkeypatch.setattr(multiprocessing.context.SpawnContext, "Event", refused)
+    task: Any = 1
+    result = result_of(pool.start(task, PATIENCE_S), PATIENCE_S)
+    assert not result.was_begun
+    assert result.failure is not None
+    assert "Too many open files" in result.failure.message
+    pool.request_stop()
+    pool.close()
+
+
 def test_clock_jump_ends_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
     """pebble measures deadlines on the wall clock."""
     wait: Any = time.sleep
