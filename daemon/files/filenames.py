@@ -24,8 +24,17 @@ IGNORED = (
     "desktop.ini",
     "@eaDir",
     "__MACOSX",
+    "#recycle",
+    "#snapshot",
+    "@Recycle",
+    "@Recently-Snapshot",
+    "$RECYCLE.BIN",
+    "RECYCLER",
+    "System Volume Information",
+    "lost+found",
 )
-"""Partial copies and metadata of other programs. Hidden names are rsync's .name.XXXXXX, .nfs*, .stfolder and our own temporary files."""
+"""Partial copies, metadata of other programs, and the bins and snapshots of network storage, Windows and ext4. Hidden names are rsync's
+.name.XXXXXX, .nfs*, .stfolder and our own temporary files."""
 
 MAX_NAME_BYTES = 255
 """Longest file name of Linux's file systems."""

@@ -16,7 +16,24 @@ ANY_NAME = st.binary(min_size=1, max_size=80).map(os.fsdecode).filter(is_plain_n
 
 @pytest.mark.parametrize(
     "name",
-    [".hidden.png", "a.part", "A.PART", "b.crdownload", "c.tmp", "~$letter.docx", "garlic.png~", "thumbs.DB", "__MACOSX", ".nfs0001"],
+    [
+        ".hidden.png",
+        "a.part",
+        "A.PART",
+        "b.crdownload",
+        "c.tmp",
+        "~$letter.docx",
+        "garlic.png~",
+        "thumbs.DB",
+        "__MACOSX",
+        ".nfs0001",
+        "#recycle",
+        "#Recycle",
+        "$RECYCLE.BIN",
+        "System Volume Information",
+        "lost+found",
+        "@Recycle",
+    ],
 )
 def test_ignores_files_of_other_programs(name: str) -> None:
     assert is_ignored(name)
