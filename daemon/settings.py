@@ -90,6 +90,7 @@ class InboxSettings(_Section):
     stable_samples: Annotated[int, Field(ge=2, le=100)] = 3
     max_depth: Annotated[int, Field(ge=0, le=16)] = 4
     drain_patience_s: _Seconds = 30.0
+    private: bool = False
 
 
 class JobsSettings(_Section):

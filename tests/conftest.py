@@ -15,7 +15,13 @@ from pipeline.adapters.opengl.resources import check
 from pipeline.errors import RenderUnavailable
 
 REFERENCE_ROOT = "ANIMATED_DRAWINGS_ROOT"
-NO_RIGHTS = ("ptrace is forbidden here", "mounts are forbidden here", "control groups are forbidden here", "namespaces are forbidden here")
+NO_RIGHTS = (
+    "ptrace is forbidden here",
+    "mounts are forbidden here",
+    "control groups are forbidden here",
+    "namespaces are forbidden here",
+    "other users are forbidden here",
+)
 NO_TORCH = () if importlib.util.find_spec("torch") else ("the training needs",)
 """`.ci/run` has a step in which torch is there."""
 ALLOWED_SKIPS = ("needs a GPU", *NO_TORCH, *NO_RIGHTS, *(() if os.environ.get(REFERENCE_ROOT) else (REFERENCE_ROOT,)))

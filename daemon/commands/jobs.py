@@ -26,7 +26,7 @@ from daemon.spool.instances import is_alive
 from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import FailedDrawing, NameTaken
-from daemon.spool.review import DrawingForReview, approve, discard_review, drawings_for_review, retry_review
+from daemon.spool.review import DrawingForReview, all_drawings_for_review, approve, discard_review, retry_review
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
@@ -96,8 +96,8 @@ def list_jobs(layout: Layout, *, done: bool, max_depth: int) -> list[JobRow]:
     """
     statuses = [status for status, is_alive in _statuses(layout) if is_alive]
     rows = [*_in_inbox(layout, statuses, max_depth), *_claimed(layout, statuses)]
-    rows += [_failed_row(each) for each in quarantine.failed_drawings(layout.failed)]
-    rows += [_review_row(each) for each in drawings_for_review(layout.review)]
+    rows += [_failed_row(each) for each in quarantine.all_failed_drawings(layout)]
+    rows += [_review_row(each) for each in all_drawings_for_review(layout)]
     rows += [_undelivered_row(each) for each in undelivered_events(layout)]
     return rows + (list(_done(layout)) if done else [])
 
@@ -151,14 +151,14 @@ def _select(layout: Layout, selection: Selection) -> list[Chosen]:
     wanted = set(selection.names_or_ids)
     if not (wanted or selection.everything or selection.hooks):
         raise OptionError("no drawing is named", hint="give names or ids from `doodled jobs list`, or --all")
-    failed = quarantine.failed_drawings(layout.failed)
+    failed = quarantine.all_failed_drawings(layout)
     events = [each.event for each in undelivered_events(layout)]
-    waiting = drawings_for_review(layout.review)
-    chosen: list[Chosen] = [each for each in failed if selection.everything or {each.name, each.job_id} & wanted]
-    chosen += [each for each in waiting if {each.name, each.job_id} & wanted]
+    waiting = all_drawings_for_review(layout)
+    chosen: list[Chosen] = [each for each in failed if selection.everything or {each.path, each.job_id} & wanted]
+    chosen += [each for each in waiting if {each.path, each.job_id} & wanted]
     chosen += [event for event in events if selection.hooks or event.id in wanted]
-    known = {each.name for each in failed} | {each.job_id for each in failed} | {event.id for event in events}
-    known |= {each.name for each in waiting} | {each.job_id for each in waiting}
+    known = {each.path for each in failed} | {each.job_id for each in failed} | {event.id for event in events}
+    known |= {each.path for each in waiting} | {each.job_id for each in waiting}
     if wanted - known:
         named = ", ".join(sorted(shown_name(name) for name in wanted - known))
         raise OptionError(f"{named} has not failed and waits for nobody", hint="give names or ids from `doodled jobs list`, or --all")
@@ -186,9 +186,9 @@ def approve_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -
     Raises:
         OptionError: as `retry_jobs`.
     """
-    waiting, wanted = drawings_for_review(layout.review), set(names_or_ids)
-    chosen = [each for each in waiting if everything or {each.name, each.job_id} & wanted]
-    unknown = wanted - {name for each in waiting for name in (each.name, each.job_id)}
+    waiting, wanted = all_drawings_for_review(layout), set(names_or_ids)
+    chosen = [each for each in waiting if everything or {each.path, each.job_id} & wanted]
+    unknown = wanted - {name for each in waiting for name in (each.path, each.job_id)}
     if not (wanted or everything):
         raise OptionError("no drawing is named", hint="give names or ids from `doodled jobs list`, or --all")
     if unknown:
@@ -241,10 +241,10 @@ def _delete(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
             yield each.id
         elif isinstance(each, DrawingForReview):
             discard_review(layout, each)
-            yield shown_name(each.name)
+            yield shown_path(each.path.split("/"))
         else:
             quarantine.discard(layout, each)
-            yield shown_name(each.name)
+            yield shown_path(each.path.split("/"))
 
 
 def job_table(rows: list[JobRow]) -> str:
@@ -377,7 +377,9 @@ def _review_row(waiting: DrawingForReview) -> JobRow:
 def _report_row(state: DrawingState, one: FailedDrawing | DrawingForReview, why: str, since: object) -> JobRow:
     folder = one.reason.get("folder", ())
     parts = map(str, folder) if isinstance(folder, list | tuple) else ()
-    return JobRow(state, one.job_id, shown_name(one.name), why, shown_path(parts), str(since or ""), details={**one.reason, "state": state})
+    return JobRow(
+        state, one.job_id, shown_path(one.path.split("/")), why, shown_path(parts), str(since or ""), details={**one.reason, "state": state}
+    )
 
 
 def _sentence(message: object, what_to_do: object) -> str:

@@ -38,7 +38,7 @@ def _spool(config: Path | None) -> Iterator[tuple[Layout, Settings]]:
     from daemon.spool.layout import Layout, SpoolUnusable
 
     settings = read_settings(config, os.environ)
-    layout = Layout(root_folder(settings, os.environ))
+    layout = Layout(root_folder(settings, os.environ), is_private=settings.inbox.private)
     try:
         if not layout.work.is_dir():
             raise SpoolUnusable(f"{layout.root} has no spool", hint="name the daemon's folder with --config or DOODLED_ROOT")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from daemon.settings import Settings, read_settings, root_folder
+from daemon.settings import Settings, SettingsError, config_file, read_settings, root_folder
 from daemon.spool.layout import Layout
 from daemon.web.tokens import SecretStore
 from pipeline.errors import OptionError
@@ -77,6 +77,9 @@ def _store(config: Path | None, environ: Mapping[str, str]) -> SecretStore:
 
 def _settings_and_layout(config: Path | None, environ: Mapping[str, str]) -> tuple[Settings, Layout]:
     settings = read_settings(config, environ)
+    if settings.inbox.private:
+        reason = "[inbox] private excludes doodled web: all who sign in would see all drawings"
+        raise SettingsError(config_file(config, environ) or "the environment", [reason])
     return settings, Layout(root_folder(settings, environ))
 
 

@@ -78,7 +78,7 @@ def _done(event: SpoolEvent, manifest: Mapping[str, Any]) -> EventDocument:
 
 
 def _failed(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
-    file = _path("failed", report["file"])
+    file = _path("failed", *_user(report), report["file"])
     errors = {field: _unicode(str(report.get(field, ""))) for field in _ERROR_FIELDS}
     return _document(
         event, shown_name(str(report["name"])), _folder(report), [file], {"at": report.get("failed"), "file": _unicode(file), **errors}
@@ -86,11 +86,9 @@ def _failed(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
 
 
 def _review(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
-    file = _path("review", report["review"], report["file"])
-    figures = [
-        {"folder": _unicode(_path("review", report["review"], figure["folder"])), "quality": figure.get("quality")}
-        for figure in report["figures"]
-    ]
+    place = _path("review", *_user(report), report["review"])
+    file = _path(place, report["file"])
+    figures = [{"folder": _unicode(_path(place, figure["folder"])), "quality": figure.get("quality")} for figure in report["figures"]]
     details = {
         "at": report.get("reviewed"),
         "file": _unicode(file),
@@ -115,6 +113,11 @@ def _document(event: SpoolEvent, name: str, folder: tuple[str, ...], files: list
 
 def _folder(content: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(map(str, content.get("folder", ())))
+
+
+def _user(report: Mapping[str, Any]) -> list[str]:
+    """The folder of a user's own, if users have them."""
+    return [str(report["user"])] if report.get("user") else []
 
 
 def _path(*parts: object) -> str:

@@ -20,6 +20,7 @@ class Rejection(StrEnum):
     EMPTY = "empty"
     TOO_DEEP = "too_deep"
     NO_DRAWING = "no_drawing"
+    NOT_PRIVATE = "not_private"
 
 
 _TEXTS: Final[Mapping[str, str]] = {
@@ -27,6 +28,7 @@ _TEXTS: Final[Mapping[str, str]] = {
     Rejection.UNREADABLE: "the daemon may not read it: change its permissions (chmod g+r)",
     Rejection.IMMOVABLE: "the daemon may not move it: let it write to its folder (chmod g+w)",
     Rejection.EMPTY: "it is empty: copy it again",
+    Rejection.NOT_PRIVATE: "its user has no folders that are closed to others: systemd/private_folders makes them",
     Rejection.TOO_DEEP: "a folder deeper than inbox.max_depth: move it up",
 }
 

@@ -12,7 +12,7 @@ import heapq
 import math
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
@@ -87,7 +87,17 @@ class Scanner:
         has_leases: whether the file system supports leases; network file systems report a writer of every file.
     """
 
-    def __init__(self, inbox: Path, rules: StabilityRules, *, max_depth: int, has_leases: bool) -> None:
+    def __init__(
+        self,
+        inbox: Path,
+        rules: StabilityRules,
+        *,
+        max_depth: int,
+        has_leases: bool,
+        is_allowed: Callable[[tuple[str, ...]], bool] | None = None,
+    ) -> None:
+        """`is_allowed` returns whether drawings may be claimed from a folder; None allows all."""
+        self._is_allowed = is_allowed
         self._inbox = inbox
         self._rules = rules
         self._max_depth = max_depth
@@ -181,6 +191,9 @@ class Scanner:
         return sorted(due, key=attrgetter("stability.due_s"))
 
     def _is_complete(self, now: float, candidate: Candidate) -> bool:
+        if self._is_allowed is not None and not self._is_allowed(candidate.folder):
+            candidate.rejected, candidate.stability.due_s = Rejection.NOT_PRIVATE, now + REJECTED_PAUSE_S
+            return False
         try:
             with open_folder(self._inbox, candidate.folder) as folder:
                 observations = [probe_file(candidate.name, folder, has_leases=self.has_leases)]

@@ -14,6 +14,7 @@ from daemon.policy.failures import HINTS, Backoff, ErrorType, Outcome, error_typ
 from daemon.service.job_records import JobRecords
 from daemon.service.jobs import JobTiming
 from daemon.spool.events import EventKind, record_event
+from daemon.spool.private_folders import check_private
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
 from daemon.spool.review import finish_review, hold_for_review
@@ -77,6 +78,7 @@ class Completion:
     def complete(self, job: Job, result: TaskResult, timing: JobTiming, now: float) -> CompletionResult:
         """Complete a job that a worker has finished. Updates `job`, durably if it stays in the spool. Raises OSError or ValueError."""
         self.records.log_retried_requests(job, result)
+        check_private(self._spool.layout, job.folder)
         if result.review is not None:
             return self._review(job, result, result.review, timing, now)
         failure = result.failure or TaskFailure(ErrorType.INTERNAL, "the worker returned neither a result nor an error")
@@ -118,6 +120,7 @@ class Completion:
 
     def finish_publishing(self, job: Job) -> CompletionResult:
         """Finish publishing a recovered job. Raises OSError; ValueError if its manifest is damaged and it must be rendered again."""
+        check_private(self._spool.layout, job.folder)
         manifest = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
         self._keep_thumbnail(job, self._spool.layout.outbox, str(manifest["manifest"]))
         left = self._leave(job, EventKind.DONE)
@@ -127,9 +130,10 @@ class Completion:
 
     def finish_failing(self, job: Job) -> CompletionResult:
         """Finish moving a recovered job to `failed/`. Raises OSError; ValueError if its `error.json` is damaged."""
+        check_private(self._spool.layout, job.folder)
         error = read_json(self._spool.path(job) / ERROR)
-        failed_path = finish_quarantine(self._spool.layout.failed, self._spool.path(job), job)
-        self._keep_thumbnail(job, self._spool.layout.failed, failed_path)
+        failed_path = finish_quarantine(self._failed_of(job), self._spool.path(job), job)
+        self._keep_thumbnail(job, self._failed_of(job), failed_path)
         left = self._leave(job, EventKind.FAILED)
         self.failed += 1
         self.records.log_recovered_failed(job, error, failed_path)
@@ -137,6 +141,7 @@ class Completion:
 
     def finish_review(self, job: Job) -> CompletionResult:
         """Finish moving a recovered job to `review/`. Raises OSError; ValueError if its review.json is damaged."""
+        check_private(self._spool.layout, job.folder)
         name = finish_review(self._spool.layout, self._spool.path(job))
         reason = read_json(self._spool.path(job) / REVIEW)
         left = self._leave(job, EventKind.REVIEW)
@@ -167,7 +172,8 @@ class Completion:
         return CompletionResult(None, unacknowledged=left)
 
     def _review(self, job: Job, result: TaskResult, review: Mapping[str, Any], timing: JobTiming, now: float) -> CompletionResult:
-        reason = {"schema": SCHEMA, "job_id": job.id, **review, "attempts": job.attempts, "reviewed": _timestamp()}
+        head = {"schema": SCHEMA, "job_id": job.id, **self._user_field(job)}
+        reason = {**head, **review, "attempts": job.attempts, "reviewed": _timestamp()}
         name = hold_for_review(self._spool.layout, self._spool.path(job), job, reason)
         left = self._leave(job, EventKind.REVIEW)
         self.reviewed += 1
@@ -176,8 +182,10 @@ class Completion:
         return CompletionResult(None, unacknowledged=left)
 
     def _fail(self, job: Job, failure: TaskFailure, result: TaskResult, duration_s: float) -> CompletionResult:
-        failed_path = quarantine(self._spool.layout.failed, self._spool.path(job), job, _error_file(job, failure))
-        self._keep_thumbnail(job, self._spool.layout.failed, failed_path)
+        check_private(self._spool.layout, job.folder)
+        content = {**_error_file(job, failure), **self._user_field(job)}
+        failed_path = quarantine(self._failed_of(job), self._spool.path(job), job, content)
+        self._keep_thumbnail(job, self._failed_of(job), failed_path)
         left = self._leave(job, EventKind.FAILED)
         self.failed += 1
         self.records.log_failed(job, result, failure, duration_s=duration_s, failed_path=failed_path)
@@ -194,6 +202,14 @@ class Completion:
         wait_s = self._retry.wait_s(max(1, job.attempts)) if decision is Outcome.RETRY else 0.0
         self.records.log_requeued(job, result, failure, decision, attempts=attempts, wait_s=wait_s)
         return CompletionResult(decision, failure.kind, failure.message, wait_s)
+
+    def _failed_of(self, job: Job) -> Path:
+        return self._spool.layout.failed / self._spool.layout.user_of(job.folder)
+
+    def _user_field(self, job: Job) -> dict[str, str]:
+        """Names the folder in `failed/` or `review/` in the file that says why, where users have folders of their own."""
+        user = self._spool.layout.user_of(job.folder)
+        return {"user": user} if user else {}
 
     def _leave(self, job: Job, kind: EventKind) -> EventKind | None:
         """Acknowledge a job; returns `kind` if that must be tried again."""

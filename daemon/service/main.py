@@ -28,6 +28,7 @@ from daemon.service.sd_notify import SdNotifier
 from daemon.service.wakeup import SignalFlags, Wakeup, handle_signals
 from daemon.settings import Settings, config_file, read_settings, root_folder
 from daemon.spool.events import EventKind
+from daemon.spool.private_folders import is_private
 from daemon.spool.spool import Spool
 from daemon.worker.cpu_quota import processor_count
 from daemon.worker.cpu_slice import request_short_slices
@@ -69,7 +70,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, make_wo
     root = root_folder(settings, environ)
     request_short_slices()
     wakeup, flags = Wakeup(), SignalFlags()
-    with handle_signals(flags, wakeup), closing(wakeup), Spool.open(root) as spool:
+    with handle_signals(flags, wakeup), closing(wakeup), Spool.open(root, private=settings.inbox.private) as spool:
         log, writer = open_log(settings.log, environ, instance=spool.instance)
         with closing(writer):
             is_network = is_on_network(spool.layout.inbox)
@@ -140,7 +141,13 @@ def build_components(
         dropped: returns the number of log records that were lost.
     """
     rules = StabilityRules(settings.inbox.debounce_s, settings.inbox.stable_s, settings.inbox.stable_samples)
-    scanner = Scanner(spool.layout.inbox, rules, max_depth=settings.inbox.max_depth, has_leases=has_leases)
+    scanner = Scanner(
+        spool.layout.inbox,
+        rules,
+        max_depth=settings.inbox.max_depth,
+        has_leases=has_leases,
+        is_allowed=partial(is_private, spool.layout) if settings.inbox.private else None,
+    )
     retry = Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s)
     completion = Completion(spool, log, max_attempts=settings.jobs.max_attempts, retry=retry, events=_hooked(settings))
     scheduler = Scheduler(settings, spool, scanner=scanner, workers=workers, completion=completion, log=log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,14 @@ class SpoolUnusable(OptionError):
 
 @dataclass(frozen=True)
 class Layout:
-    """Paths of the spool's folders below a root."""
+    """Paths of the spool's folders below a root.
+
+    Attributes:
+        is_private: each user has a folder of their own (`daemon.spool.private_folders`).
+    """
 
     root: Path
+    is_private: bool = False
 
     @property
     def inbox(self) -> Path:
@@ -44,6 +50,10 @@ class Layout:
     def review(self) -> Path:
         """Drawings that wait for a person."""
         return self.root / "review"
+
+    def user_of(self, folder: Sequence[str]) -> str:
+        """The user whose drawings come through an inbox folder, names from the outermost; "" if users have no folders of their own."""
+        return folder[0] if self.is_private and folder else ""
 
     @property
     def work(self) -> Path:

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,17 @@ class FailedDrawing:
     Attributes:
         name: its name there.
         reason: its error report; empty if that can't be read.
+        user: name of the folder in `failed/`, where users have folders of their own.
     """
 
     name: str
     reason: Mapping[str, Any]
+    user: str = ""
+
+    @property
+    def path(self) -> str:
+        """Its path below `failed/`."""
+        return f"{self.user}/{self.name}" if self.user else self.name
 
     @property
     def job_id(self) -> str:
@@ -122,6 +129,15 @@ def failed_drawings(failed: Path) -> list[FailedDrawing]:
     return sorted(found, key=lambda each: each.job_id)
 
 
+def all_failed_drawings(layout: Layout) -> list[FailedDrawing]:
+    """The failed drawings of all users, oldest first."""
+    if not layout.is_private:
+        return failed_drawings(layout.failed)
+    users = [path for path in layout.failed.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    found = [replace(each, user=path.name) for path in users for each in failed_drawings(path)]
+    return sorted(found, key=lambda each: each.job_id)
+
+
 def _reason(path: Path) -> dict[str, Any]:
     """The error report of a drawing; empty if it can't be read, or if it names a path outside the inbox."""
     try:
@@ -142,7 +158,7 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
     folder = [str(part) for part in one.reason.get("folder", ())]
     name, sidecar = str(one.reason.get("name", one.name)), one.reason.get("sidecar")
     moves = [(one.name, name)]
-    with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.failed) as failed:
+    with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.failed / one.user) as failed:
         if sidecar and exists(one.name + OPTIONS_SUFFIX, failed):
             moves.insert(0, (one.name + OPTIONS_SUFFIX, str(sidecar)))
         taken = next((target for _, target in moves if exists(target, inbox)), None) or move_together(moves, failed, inbox)
@@ -150,15 +166,15 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
             hint = "wait until it is claimed or move it away, then try again"
             raise NameTaken(f"{shown_name(taken)} is already in the inbox", hint=hint)
         os.fsync(inbox)
-    _delete(layout.failed / (one.name + ERROR_SUFFIX))
-    sync_folder(layout.failed)
+    _delete(layout.failed / one.user / (one.name + ERROR_SUFFIX))
+    sync_folder(layout.failed / one.user)
     return layout.inbox.joinpath(*folder, name)
 
 
 def discard(layout: Layout, one: FailedDrawing) -> None:
     """Delete a failed drawing, its sidecar, and last its error report."""
     for suffix in ("", OPTIONS_SUFFIX, ERROR_SUFFIX):
-        _delete(layout.failed / (one.name + suffix))
+        _delete(layout.failed / one.user / (one.name + suffix))
 
 
 def _delete(path: Path) -> None:

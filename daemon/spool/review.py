@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -54,10 +54,17 @@ class DrawingForReview:
     Attributes:
         name: of its folder there.
         reason: its review.json; empty if that can't be read.
+        user: name of the folder above, where users have folders of their own.
     """
 
     name: str
     reason: Mapping[str, Any]
+    user: str = ""
+
+    @property
+    def path(self) -> str:
+        """Its path below `review/`."""
+        return f"{self.user}/{self.name}" if self.user else self.name
 
     @property
     def job_id(self) -> str:
@@ -103,7 +110,8 @@ def finish_review(layout: Layout, place: Path) -> str:
 
 
 def _move(layout: Layout, place: Path, content: Mapping[str, Any]) -> str:
-    with open_folder(layout.root, (layout.review.name,), make=True) as review:
+    user = layout.user_of([str(part) for part in content["folder"]])
+    with open_folder(layout.review / user) if user else open_folder(layout.root, (layout.review.name,), make=True) as review:
         if not exists(place / PARCEL) and not exists(place / SOURCE):
             return str(content["review"])  # it was moved before
         for name in islice(numbered_names(str(content["name"]), is_folder=False), MOST_NAMES):
@@ -119,7 +127,7 @@ def _move(layout: Layout, place: Path, content: Mapping[str, Any]) -> str:
             os.fsync(review)
             sync_folder(place)
             return name
-    raise FileExistsError(str(layout.review / shown_name(str(content["name"]))))
+    raise FileExistsError(str(layout.review / user / shown_name(str(content["name"]))))
 
 
 def _fill_parcel(place: Path, content: Mapping[str, Any]) -> None:
@@ -191,6 +199,15 @@ def drawings_for_review(review: Path) -> list[DrawingForReview]:
     return sorted((DrawingForReview(path.name, _reason(path)) for path in folders), key=lambda each: each.job_id)
 
 
+def all_drawings_for_review(layout: Layout) -> list[DrawingForReview]:
+    """The drawings of all users, oldest first."""
+    if not layout.is_private:
+        return drawings_for_review(layout.review)
+    users = [path for path in layout.review.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    found = [replace(each, user=path.name) for path in users for each in drawings_for_review(path)]
+    return sorted(found, key=lambda each: each.job_id)
+
+
 def _reason(folder: Path) -> dict[str, Any]:
     try:
         return _checked(read_json(folder / REVIEW))
@@ -215,7 +232,7 @@ def approve(layout: Layout, one: DrawingForReview) -> Path:
     Raises:
         NameTaken, OptionError: as `retry_review`; or the sidecar is no JSON.
     """
-    place = layout.review / one.name
+    place = layout.review / one.path
     name = str(one.reason.get("name", one.name))
     sidecar = str(one.reason.get("sidecar") or os.path.splitext(name)[0] + ".json")  # noqa: PTH122 - as the scanner does it
     options: object = {}
@@ -235,8 +252,8 @@ def _put_back(layout: Layout, one: DrawingForReview, sidecar: str | None) -> Pat
         raise OptionError(f"{shown_name(one.name)}: its {REVIEW} is missing or damaged", hint="drop the drawing again, then discard it")
     folder = [str(part) for part in one.reason.get("folder", ())]
     name, file = str(one.reason["name"]), str(one.reason["file"])
-    place = layout.review / one.name
-    with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.review, (one.name,)) as source:
+    place = layout.review / one.path
+    with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.review / one.user, (one.name,)) as source:
         moves = [(file, name)]
         if sidecar is not None and exists(OPTIONS, source):  # first: the drawing might be claimed without it
             moves.insert(0, (OPTIONS, sidecar))
@@ -252,4 +269,4 @@ def _put_back(layout: Layout, one: DrawingForReview, sidecar: str | None) -> Pat
 
 def discard_review(layout: Layout, one: DrawingForReview) -> None:
     """Delete a drawing that waits, with everything beside it. Raises OSError."""
-    shutil.rmtree(layout.review / one.name)
+    shutil.rmtree(layout.review / one.path)

@@ -41,6 +41,7 @@ from daemon.files.filenames import is_plain_name
 from daemon.spool.instances import Instance
 from daemon.spool.job_ids import is_job_id, job_id
 from daemon.spool.layout import Layout, prepare
+from daemon.spool.private_folders import check_private_root
 
 SCHEMA: Final = 1
 MAX_JSON_BYTES: Final = 8 << 20
@@ -124,14 +125,19 @@ class Spool:
 
     @classmethod
     @contextmanager
-    def open(cls, root: Path) -> Iterator[Spool]:
+    def open(cls, root: Path, *, private: bool = False) -> Iterator[Spool]:
         """Create missing folders, check them, and start an instance that ends with the `with` block.
+
+        Args:
+            private: each user has a folder of their own.
 
         Raises:
             SpoolUnusable: a folder can't be created, or they are on several file systems or mounts.
         """
-        layout = Layout(root)
+        layout = Layout(root, is_private=private)
         prepare(layout)
+        if private:
+            check_private_root(layout)
         spool = cls(layout)
         try:
             yield spool

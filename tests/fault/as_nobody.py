@@ -1,4 +1,4 @@
-"""Stub daemon as another user: `python as_nobody.py UID ROOT ...`, started by root. Loads all code before it drops its privileges."""
+"""Stub daemon as another user: `python as_nobody.py UID[:GID] ROOT ...`, started by root. Loads all code before it drops its privileges."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if __name__ == "__main__":
     codecs.lookup("ascii")
     version()  # importlib.metadata imports modules on first use
     os.setgroups([])
-    os.setgid(int(sys.argv[1]))
-    os.setuid(int(sys.argv[1]))
+    uid, _, gid = sys.argv[1].partition(":")
+    os.setgid(int(gid or uid))
+    os.setuid(int(uid))
     sys.exit(stub_daemon.main(*sys.argv[2:]))

@@ -413,3 +413,16 @@ def test_moved_folder_must_be_writable(tmp_path: Path, folder: int, monkeypatch:
     assert not is_movable("king", folder, is_folder=True)
     monkeypatch.setattr(os, "access", lambda name, *_, **__: name != ".")
     assert not is_movable("king", folder, is_folder=True)
+
+
+def test_folder_that_is_not_allowed_is_reported_and_waits(tmp_path: Path) -> None:
+    allowed: set[str] = set()
+    scanner = Scanner(tmp_path, StabilityRules(), max_depth=4, has_leases=True, is_allowed=lambda folder: folder[:1] <= tuple(allowed))
+    (tmp_path / "anna").mkdir()
+    (tmp_path / "anna" / "garlic.png").write_bytes(b"a drawing")
+    for now in (0.0, 10.0):
+        scan = scanner.scan(now)
+        assert list(scanner.take_complete(now + 1.0, max_probes=9)) == []
+    assert scan.rejected == [(("anna",), "garlic.png", "not_private")]
+    allowed.add("anna")
+    assert [each.name for now in (20.0, 21.0, 22.0) for each in scanner.take_complete(now, max_probes=9)] == ["garlic.png"]
