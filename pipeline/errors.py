@@ -30,6 +30,8 @@ not the code that raises it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
@@ -53,6 +55,22 @@ class DoodledError(Exception):
         where = f"{self.path}: " if self.path is not None else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{where}{self.summary}{hint}"
+
+
+@contextmanager
+def keep_notes(notes: Iterable[str]) -> Iterator[None]:
+    """Add what is known about the input to any of our errors inside: pages that were not looked at may explain why nothing is found."""
+    try:
+        yield
+    except DoodledError as error:
+        for note in notes:
+            error.add_note(note)
+        raise
+
+
+def notes_of(error: BaseException) -> tuple[str, ...]:
+    """The notes that `keep_notes` added to an error."""
+    return tuple(getattr(error, "__notes__", ()))
 
 
 class PermanentError(DoodledError):

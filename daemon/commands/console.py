@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import typer
 
 from daemon.log.stopwatch import WallStopwatch, timing_lines
-from pipeline.errors import DoodledError, FileProblems
+from pipeline.errors import DoodledError, FileProblems, notes_of
 
 if TYPE_CHECKING:
     from daemon.commands.render import RenderResult
@@ -28,10 +28,11 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def error_text(error: DoodledError) -> str:
-    """An error as text for users: one line, or one for each problem of a file."""
-    if not isinstance(error, FileProblems):
-        return f"doodled: {error}"
-    return "\n  ".join([f"doodled: {error.path}:", *error.problems, *([f"({error.hint})"] if error.hint else [])])
+    """An error as text for users: one line, or one for each problem of a file; then the notes about the input."""
+    lines = [f"doodled: {error}"]
+    if isinstance(error, FileProblems):
+        lines = ["\n  ".join([f"doodled: {error.path}:", *error.problems, *([f"({error.hint})"] if error.hint else [])])]
+    return "\n".join([*lines, *(f"note: {note}" for note in notes_of(error))])
 
 
 def print_result(result: RenderResult) -> None:

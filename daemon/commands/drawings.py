@@ -10,6 +10,7 @@ from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.targets import check_drawing, check_folder_of
 from pipeline.adapters.reading.image_reader import read_drawing
 from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.errors import keep_notes
 from pipeline.files.annotation_files import write_annotations
 from pipeline.ports import Predictor
 from pipeline.types import AnnotatedFigure, Drawing
@@ -41,4 +42,5 @@ def find_figures(
     """Read a drawing and find its figures, best first. Raises DoodledError."""
     with stopwatch.lap("decode"):
         drawing = read_drawing(path)
-    return drawing, annotated(drawing, predictor, options=options, stopwatch=stopwatch)
+    with keep_notes(drawing.notes):
+        return drawing, annotated(drawing, predictor, options=options, stopwatch=stopwatch)

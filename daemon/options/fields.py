@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from pydantic import PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
-from daemon.options.values import MAX_RATE, Background, FrameRate, Size
+from daemon.options.values import MAX_RATE, MIN_RATE, Background, FrameRate, Size
 from pipeline.errors import OptionError
 
 LONGEST_SHOWN: Final = 80
@@ -83,7 +83,7 @@ def _parsed(expected: str, parse: Callable[[str], Any], kind: type) -> PlainVali
 
 SizeField = Annotated[Size, _parsed('"WIDTHxHEIGHT" in pixels', Size.parse, Size), PlainSerializer(str)]
 RateField = Annotated[
-    FrameRate, _parsed(f'a number above 0 and up to {MAX_RATE}, or "native"', FrameRate.parse, FrameRate), PlainSerializer(str)
+    FrameRate, _parsed(f'a number from {float(MIN_RATE):g} to {MAX_RATE}, or "native"', FrameRate.parse, FrameRate), PlainSerializer(str)
 ]
 ColorField = Annotated[
     Background,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
@@ -33,7 +34,7 @@ class SidecarError(FileProblems):
     """A sidecar that can't be used; the image beside it is fine."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("its sidecar", problems, hint="its keys are described in Configuration, section Sidecar")
+        super().__init__("its sidecar", problems, hint='its keys are described in Configuration, section "Options of one drawing"')
 
 
 def drawing_options(
@@ -138,11 +139,20 @@ class _Sidecar(BaseModel):
 _KEYS: Final = (*_PLURALS, *_Sidecar.model_fields)
 
 
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which no key is given twice: JSON leaves open which of the two holds."""
+    fields = dict(pairs)
+    doubled = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    if doubled:
+        raise SidecarError([f"{shown(key)} is given twice" for key in doubled])
+    return fields
+
+
 def _parse_json(content: bytes) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise SidecarError([f"the file must have at most {MAX_BYTES} bytes (found more)"])
     try:
-        fields = json.loads(content.decode("utf-8-sig"))
+        fields = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_doubles)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise SidecarError([f"the file must be JSON in UTF-8 ({str(error)[:200]})"]) from error
     if not isinstance(fields, dict):

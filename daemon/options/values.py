@@ -21,6 +21,8 @@ HIGHEST_GIF_RATE = Fraction(50)
 """Players show no GIF frame for less than two centiseconds."""
 
 MAX_SIDE_PX = 8192
+MIN_RATE = Fraction(1, 10)
+"""Formats store how long a frame is shown in few bits: a GIF 655 s at most."""
 MAX_RATE = 240
 # No exponents: Fraction("1e999999999") would calculate for hours.
 _RATE = re.compile(r"[0-9]{0,12}(\.?[0-9]{0,24}|/[0-9]{1,12})")
@@ -73,7 +75,7 @@ class FrameRate:
 
     Attributes:
         text: as written.
-        per_s: above 0 and up to MAX_RATE; None is the motion's own rate.
+        per_s: from MIN_RATE to MAX_RATE; None is the motion's own rate.
     """
 
     text: str
@@ -88,8 +90,8 @@ class FrameRate:
             rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
         except (ValueError, ZeroDivisionError):
             rate = Fraction(0)
-        if not 0 < rate <= MAX_RATE:
-            raise OptionError(f"frame rate must be a number above 0 and up to {MAX_RATE}, or native (found {text!r})")
+        if not MIN_RATE <= rate <= MAX_RATE:
+            raise OptionError(f"frame rate must be a number from {float(MIN_RATE):g} to {MAX_RATE}, or native (found {text!r})")
         return cls(text, rate)
 
     def __str__(self) -> str:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MAX_ROWS: Final = 15
 """At most this many slowest drawings, and files per error type, are named."""
 
+LONGEST_MS: Final = 86_400_000 * 365
+"""Longer durations, negative ones and infinity are no measurements: they count as missing, as values of another type do."""
+
 MEMORY_MB: Final = 300
 _BUCKETS_S: Final = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
 _MAX_BUCKETS: Final = 60
@@ -60,7 +63,10 @@ create table seen as select * from read_json(?, format = 'newline_delimited', ig
 where event is distinct from 'stage.done' or service is distinct from 'doodled' or schema is distinct from {schema} or "timestamp" is null;
 """
 _SPLIT: Final = """
-create view l as select * from seen where service = 'doodled' and schema = {schema} and event is not null and "timestamp" is not null
+create macro sane(ms) as case when ms between 0 and {longest_ms} then ms end;
+create view l as select * replace (sane(duration_ms) as duration_ms, sane(queue_wait_ms) as queue_wait_ms, sane(log_dropped) as log_dropped,
+    map_from_entries([step for step in map_entries(steps_ms) if step.value between 0 and {longest_ms}]) as steps_ms)
+  from seen where service = 'doodled' and schema = {schema} and event is not null and "timestamp" is not null
   and "timestamp" >= {since};
 create view ended as select *, event = 'job.done' as is_done from l where event in ('job.done', 'job.failed');
 create table steps as select job_id, step.key as step, step.value as ms
@@ -97,7 +103,7 @@ def report_of(logs: Sequence[Path], folder: Path, *, since: datetime | None = No
         columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items()) + "}"
         con.execute(_LOAD.format(columns=columns, schema=SCHEMA), [[str(log) for log in logs]])
         begin = f"TIMESTAMP '{since.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}'" if since is not None else "TIMESTAMP '-infinity'"
-        con.execute(_SPLIT.format(schema=SCHEMA, since=begin))
+        con.execute(_SPLIT.format(schema=SCHEMA, since=begin, longest_ms=LONGEST_MS))
         return _Queries(con).report(len(logs))
 
 

@@ -229,6 +229,7 @@ def _error_file(job: Job, failure: TaskFailure) -> dict[str, Any]:
         "error_type": str(failure.kind),
         "message": failure.message[:_MAX_MESSAGE],
         "what_to_do": failure.hint or HINTS.get(failure.kind, ""),
+        **({"notes": list(failure.notes)} if failure.notes else {}),
         "stage": failure.stage,
         "attempts": job.attempts,
         "failed": _timestamp(),

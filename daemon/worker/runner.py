@@ -34,7 +34,7 @@ from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
-from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed
+from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed, keep_notes, notes_of
 from pipeline.stages.trust import DOUBTFUL
 from pipeline.types import Animation, Bytes, Drawing, Quality
 
@@ -72,16 +72,18 @@ def run_task(task: Task) -> TaskResult:
             _resources.clear()
         if isinstance(error, NoFigureFound | PredictionRefused):
             result.models_answered = True
-        summary = error.summary.replace(str(task.place / SOURCE), shown_name(task.name))
-        kind = error_type(error)
+        summary, kind = _without_places(error.summary, task), error_type(error)
         result.models_answered = result.models_answered or kind is ErrorType.NO_ANSWER
-        result.failure = TaskFailure(kind, summary, error.hint, _last_step(stopwatch), getattr(error, "retry_after_s", None))
+        result.failure = TaskFailure(
+            kind, summary, error.hint, _last_step(stopwatch), getattr(error, "retry_after_s", None), notes=notes_of(error)
+        )
         if _is_out_of_memory(error):
             result.failure = _memory_failure(_resources, stopwatch)
     except Exception as error:  # noqa: BLE001 - no error may end the worker process
         trace = traceback.format_exc(limit=-8)
         kind = error_type(error)
-        result.failure = TaskFailure(kind, f"{type(error).__name__}: {error}"[:500], stage=_last_step(stopwatch), trace=trace)
+        summary = _without_places(f"{type(error).__name__}: {error}", task)
+        result.failure = TaskFailure(kind, summary[:500], stage=_last_step(stopwatch), trace=trace)
         if _is_out_of_memory(error):
             result.failure = _memory_failure(_resources, stopwatch)
     result.steps_ms = {step: round(1000 * spent, 2) for step, spent in stopwatch.spent_s.items()}
@@ -129,6 +131,11 @@ def _render_with_fallback(task: Task, resources: WorkerResources, result: TaskRe
     except BlankAnimation:
         resources.use_hardware_renderer()  # the graphics card was right
         raise
+
+
+def _without_places(text: str, task: Task) -> str:
+    """A message without paths of the spool, which mean nothing to the user who dropped the drawing."""
+    return text.replace(str(task.place / SOURCE), shown_name(task.name)).replace(f"{task.place}/", "")
 
 
 def _last_step(stopwatch: WallStopwatch) -> str:
@@ -215,7 +222,8 @@ class _TaskRun:
         self._write_thumbnail(drawing.rgb)
         with self._stopwatch.lap("models"):
             predictor, self._inference = self._resources.predictor(self._task)
-        found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
+        with keep_notes(drawing.notes):
+            found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
         self._result.models_answered = True
         self._notes += drawing.notes
         if options.review and any(figure.quality.score < DOUBTFUL for figure in found):

@@ -98,6 +98,7 @@ class TaskFailure:
         stage: the step that failed, or "".
         retry_after_s: how long the model server asks clients to wait, or None.
         trace: traceback of an unexpected error, or "".
+        notes: what was noticed about the drawing before it failed, as sentences.
         exceeds_limit: the job itself took more than `jobs.deadline_s` or `jobs.memory_limit_mb` allow.
     """
 
@@ -107,6 +108,7 @@ class TaskFailure:
     stage: str = ""
     retry_after_s: float | None = None
     trace: str = ""
+    notes: tuple[str, ...] = ()
     exceeds_limit: bool = False
 
 

@@ -175,7 +175,7 @@ def _output(controller: Section, notes: list[str]) -> Path:
     if output.suffix.lower() not in known and output.name:
         controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown(str(output))}")
     if mode is Mode.INTERACTIVE:
-        notes.append(f"there is no interactive window: the animation is written to {output}")
+        notes.append("there is no interactive window: the animation is written to a file")
     return output
 
 

@@ -184,6 +184,30 @@ def test_empty_log_has_a_report(tmp_path: Path) -> None:
     assert reported(tmp_path / "empty.log", "--html", tmp_path / "page.html").returncode == 0
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        '"duration_ms":1e400,"steps_ms":{"render":1e400}',
+        '"duration_ms":1e300,"queue_wait_ms":-1e300,"steps_ms":{"render":1e308,"encode":1e308}',
+        '"duration_ms":-5,"steps_ms":{"render":{"x":{"y":[1,2]}}}',
+        '"duration_ms":12,"steps_ms":{"render":5,"encode":null}',
+        '"duration_ms":[12],"steps_ms":[1,2]',
+        '"duration_ms":"12","steps_ms":"render","log_dropped":9223372036854775807',
+    ],
+)
+def test_durations_that_are_none_count_as_missing(tmp_path: Path, fields: str) -> None:
+    path = tmp_path / "odd.log"
+    head = '"timestamp":"2026-11-29T04:00:0{0}.000Z","level":"info","schema":1,"service":"doodled","instance":"{0}","job_id":"{0}"'
+    lines = (
+        f'{{"event":"{event}",{head.format(number)},{fields}}}\n' for number, event in enumerate(("job.done", "job.failed", "job.claimed"))
+    )
+    path.write_text("".join(lines), encoding="utf-8")
+    assert reported(path).returncode == 0
+    assert reported("--html", tmp_path / "page.html", path).returncode == 0
+    text = reported("--json", path).stdout
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
 def test_unreadable_log_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "log.xz").write_bytes(b"\xfd7zXZ\0")
     for arguments, message in [
@@ -194,7 +218,7 @@ def test_unreadable_log_is_a_one_line_error(tmp_path: Path) -> None:
         ([tmp_path / "log.xz", "--since", "soon"], "--since"),
     ]:
         done = reported(*arguments)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
 

@@ -2,7 +2,7 @@
 
 Statuses and types as TorchServe 0.12.0 sends them (etc/doc/torchserve.md):
 
-    no reply, 408, 425, 429, 502, 503 "ServiceUnavailableException", 504, 507, other 5xx              the server, for now
+    no reply, 408, 425, 429, 502, 503 "ServiceUnavailableException", 504, 507, other 5xx, 1xx         the server, for now
     500 "Worker died.", 500, 503 "InternalServerException" (handler raised), invalid or oversize reply the image, if it happens again
     400, 413, 415, 422 and other 4xx, a crop without a figure                                         the image
     401, 403, 400 "InvalidKeyException"                                                               the key
@@ -151,6 +151,8 @@ def _request_failure(status: int, error_type: str, *, is_page: bool) -> FailureK
         return FailureKind.OVERLOADED
     if error_type in {"ModelNotFoundException", "ModelVersionNotFoundException"}:
         return FailureKind.NO_SUCH_MODEL
+    if status < 200:  # an interim reply that no final one followed: a proxy or server that gave up in between
+        return FailureKind.SERVER_ERROR
     if is_page or status in {404, 405, 501} or not 400 <= status < 500:
         return FailureKind.NO_MODEL_SERVER
     return FailureKind.REFUSED

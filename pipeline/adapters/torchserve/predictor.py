@@ -200,7 +200,7 @@ class TorchServePredictor:
                 f"{model} can't answer for this image: {failure.detail}",
                 model=model,
                 status=failure.status,
-                hint=f"asked {call.attempts} times; it answers for other images",
+                hint=_TOO_LARGE if failure.status == _CONTENT_TOO_LARGE else f"asked {call.attempts} times; it answers for other images",
             )
         endpoint = failed.endpoint if failed.endpoint is not None else self._settings.endpoints[0]
         # Without this check, an image that makes the server hang would be the recovery probe forever.
@@ -230,8 +230,22 @@ class TorchServePredictor:
                 return UpstreamUnauthorized, problem or "the key has expired, or its file belongs to another start of TorchServe"
             case FailureCause.SETUP:
                 return UpstreamMisconfigured, "is this TorchServe's inference address, and is the model registered there?"
+            case _ if failure.status == _CONTENT_TOO_LARGE:
+                return UpstreamUnavailable, _TOO_LARGE
             case _:
-                return UpstreamUnavailable, "is TorchServe running, and do its workers have enough memory?"
+                return UpstreamUnavailable, _HINTS.get(failure.kind, "is TorchServe running?")
+
+
+_CONTENT_TOO_LARGE: Final = 413
+_TOO_LARGE: Final = "raise TorchServe's max_request_size, or the limit of a proxy before it; or set image_encoding to png or jpeg"
+_HINTS: Final = {
+    **dict.fromkeys((FailureKind.WORKER_DIED, FailureKind.OVERLOADED), "do TorchServe's workers have enough memory?"),
+    **dict.fromkeys((FailureKind.SERVER_ERROR, FailureKind.HANDLER_FAILED), "TorchServe's log says why"),
+    **dict.fromkeys((FailureKind.READ_TIMEOUT, FailureKind.DEADLINE), "TorchServe hangs: do its workers have enough memory?"),
+    FailureKind.REFUSED: "it refuses other images, too: TorchServe's log says why",
+    **dict.fromkeys((FailureKind.GARBAGE, FailureKind.TOO_BIG), "are these the models that doodled needs?"),
+}
+"""What to do about a server that can't answer, by the kind of its last failure."""
 
 
 def _attempt_record(call: _Call, endpoint: TorchServeEndpoint, failure: PredictionFailure | None, duration_s: float) -> PredictionAttempt:

@@ -136,7 +136,7 @@ def test_refuses_bad_addresses_at_the_start_without_repeating_secrets(url: str) 
         ("STORAGE_KEEP_ANNOTATIONS", "perhaps", "must be true or false"),
         ("ANIMATION_MOTIONS", "", "must name at least one"),
         ("ANIMATION_MOTIONS", "moonwlak", "must be names from `doodled motions`"),
-        ("ANIMATION_FPS", "241", "must be a number above 0 and up to 240"),
+        ("ANIMATION_FPS", "241", "must be a number from 0.1 to 240"),
         ("TORCHSERVE_IMAGE_ENCODING", "bmp", "must be one of 'ppm', 'png' or 'jpeg'"),
         ("WEB_HOST", "here", "must be an IP address"),
         ("WEB_PATH", "doodled", "must match"),

@@ -72,7 +72,7 @@ def test_defaults_are_animated_drawings_own(folder):
     assert view.camera == Camera((0.0, 0.7, 2.0), (0.0, 0.5, 2.0))
     assert view.debug == DebugViews()
     assert (file.output, file.format) == (Path("video.gif"), Format.GIF)
-    assert file.notes == ("there is no interactive window: the animation is written to video.gif",)
+    assert file.notes == ("there is no interactive window: the animation is written to a file",)
     assert file.scene.actors[0].character.name == "figure"
     assert file.scene.actors[0].motion.name == "still"
     assert file.scene.actors[0].retarget.name == "doodled"

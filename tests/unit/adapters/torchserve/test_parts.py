@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.adapters.torchserve import failures
 from pipeline.adapters.torchserve.failures import FailureCause, FailureKind
-from pipeline.adapters.torchserve.http import NoReply, NoReplyReason
+from pipeline.adapters.torchserve.http import HttpReply, NoReply, NoReplyReason
 from pipeline.adapters.torchserve.key_file import KeyFile, Token
 from pipeline.adapters.torchserve.server_choice import ServerChoice, Verdict
 from pipeline.adapters.torchserve.settings import TorchServeEndpoint, TorchServeSettings
@@ -226,3 +226,13 @@ def test_failed_server_is_no_other():
     servers.ask(Verdict.FAILING)
     assert not servers.choice.has_other(servers.now_s, {SECOND.url})
     assert not servers.choice.has_other(1000.0, {SECOND.url})
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(103, FailureKind.SERVER_ERROR), (204, FailureKind.NO_MODEL_SERVER), (302, FailureKind.NO_MODEL_SERVER), (413, FailureKind.REFUSED)],
+)
+def test_kind_of_a_status(status, kind):
+    """An interim reply, such as 103, comes from a proxy whose server gave up; nothing is wrong with the address."""
+    found = failures.failure_of_reply(HttpReply(status, "text/plain", "", b""), now_s=0.0, max_retry_after_s=1.0)
+    assert found.kind is kind

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon import __main__ as entry_point
+from pipeline.errors import NoFigureFound, keep_notes
 
 ROOT = Path(__file__).parents[4]
 KING = str(ROOT / "etc" / "characters" / "stick_king")
@@ -84,3 +85,13 @@ def test_explicit_format_names_what_a_suffix_does_not() -> None:
 
     for name, wanted in (("a", Format.MP4), ("a.bin", Format.GIF), ("a.png", Format.APNG), ("a.gif", None), ("A.GIF", Format.GIF)):
         check_output(Path(name), wanted)
+
+
+def test_refusal_is_followed_by_notes_about_the_image(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse() -> None:
+        with keep_notes(["only the first of 3 pages is used"]):
+            raise NoFigureFound("no figure found", hint="draw it darker")
+
+    monkeypatch.setattr(entry_point, "app", refuse)
+    assert ended(monkeypatch) == 1
+    assert capsys.readouterr().err == "doodled: no figure found (draw it darker)\nnote: only the first of 3 pages is used\n"

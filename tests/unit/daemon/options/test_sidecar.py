@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -38,6 +39,32 @@ def test_innermost_folder_with_the_name_of_a_motion_chooses_it() -> None:
     assert options_of(folder=("school", "dab")).motions == ("dab",)
     assert options_of(folder=("wave", "dab", "class_3")).motions == ("dab",)
     assert options_of(folder=("school",)).motions == ("wave",)
+
+
+@pytest.mark.parametrize("folder", ["Dab", "DAB", "Jumping Jacks", "jumping-jacks"])
+def test_folder_and_motion_may_be_spelled_with_capitals_spaces_and_hyphens(folder: str) -> None:
+    (expected,) = (name for name in KNOWN if name[0] == folder[0].lower())
+    assert options_of(folder=(folder,)).motions == options_of({"motion": folder}).motions == (expected,)
+
+
+def test_refuses_keys_that_are_given_twice() -> None:
+    assert problems(b'{"motion": "dab", "fps": 1, "motion": "wave", "fps": 2}') == "'motion' is given twice\n'fps' is given twice"
+    assert "'a' is given twice" in problems(b'{"motions": [{"a": 1, "a": 2}]}')
+
+
+@pytest.mark.parametrize("rate", ["1/999999", "0", 0.05, "1/11", 241])
+def test_refuses_rates_that_no_format_can_store(rate: object) -> None:
+    assert "fps must be a number from 0.1 to 240" in problems({"fps": rate})
+
+
+def test_error_names_the_section_of_the_documentation() -> None:
+    page = (Path(__file__).parents[4] / "etc" / "doc" / "configuration.md").read_text(encoding="utf-8")
+    with pytest.raises(SidecarError) as refused:
+        options_of({"motoin": "dab"})
+    assert refused.value.hint == 'its keys are described in Configuration, section "Options of one drawing"'
+    assert "\n## Options of one drawing\n" in page
+    expected = refused.value.problems[0].partition("expected one of ")[2].rstrip(")")
+    assert [key for key in expected.split(", ") if f"`{key}`" not in page and f'"{key}"' not in page] == []
 
 
 def test_sidecar_overrides_folder() -> None:

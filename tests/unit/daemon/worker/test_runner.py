@@ -236,3 +236,25 @@ def test_without_renderer_there_is_no_software_fallback() -> None:
     resources = WorkerResources({})
     assert not resources.use_software_renderer()
     assert resources.library() is resources.library()
+
+
+@pytest.mark.usefixtures("resources")
+def test_refusal_keeps_notes_about_the_image(drawing: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that were not looked at may explain why there is no figure."""
+    (drawing.place / "source").write_bytes((drawing.place / "source").read_bytes())
+    monkeypatch.setattr(runner._TaskRun, "_drawing", lambda run: drawing_with_note(run, drawing))
+
+    def nothing(*_: Any, **__: Any) -> None:
+        raise NoFigureFound(f"nothing in {drawing.place}/source and {drawing.place}/result/0000.gif")
+
+    monkeypatch.setattr("pipeline.annotate.annotated", nothing)
+    failure = runner.run_task(drawing).failure
+    assert failure is not None
+    assert failure.notes == ("only the first of 3 pages is used",)
+    assert failure.message == "nothing in garlic.jpg and result/0000.gif"
+
+
+def drawing_with_note(_: Any, task: Task) -> Any:
+    from pipeline.adapters.reading.image_reader import read_drawing
+
+    return replace(read_drawing(task.place / "source"), notes=("only the first of 3 pages is used",))
