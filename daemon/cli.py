@@ -45,6 +45,7 @@ from daemon.commands.options import (
     UrlsOption,
     WhitenOption,
 )
+from daemon.log.stages import IMPORTS
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest
 from daemon.version import version
@@ -110,9 +111,10 @@ def animate(  # noqa: PLR0917 - as above
 ) -> None:
     """Find the figures in photographs of drawings and animate them."""
     stopwatch = WallStopwatch()
-    from daemon.commands.animate import AnimateRequest, FigureChoice, animate_drawings
-    from daemon.options.scene_builder import RenderRequest
-    from pipeline.motion.derived import MotionChoices
+    with stopwatch.lap(IMPORTS):
+        from daemon.commands.animate import AnimateRequest, FigureChoice, animate_drawings
+        from daemon.options.scene_builder import RenderRequest
+        from pipeline.motion.derived import MotionChoices
 
     moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
     request = RenderRequest(
@@ -166,11 +168,12 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
 ) -> None:
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
-    from daemon.commands.render import each_motion
-    from daemon.commands.render import render as do_render
-    from daemon.options.scene_builder import RenderRequest
-    from daemon.options.targets import check_file_to_write
-    from pipeline.motion.derived import MotionChoices
+    with stopwatch.lap(IMPORTS):
+        from daemon.commands.render import each_motion
+        from daemon.commands.render import render as do_render
+        from daemon.options.scene_builder import RenderRequest
+        from daemon.options.targets import check_file_to_write
+        from pipeline.motion.derived import MotionChoices
 
     check_file_to_write(timings)
     moves = MotionChoices(up=up, facing=facing, travel=travel, loop=loop)
@@ -192,7 +195,7 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
         layers=layers,
     )
     results = []
-    for request in each_motion(wanted, os.environ):
+    for request in each_motion(wanted, os.environ, stopwatch):
         result = with_progress(partial(do_render, request, os.environ, stopwatch), quiet=quiet)
         if not quiet:
             print_notes(result.notes)

@@ -73,12 +73,14 @@ def animate_drawings(
     Raises:
         DoodledError: an option, model, renderer, codec or disk failed; or the only image can't be animated.
     """
-    library = motion_library(environ)
-    motions = wanted_motions(request.render.motion or DEFAULT_MOTION, library, environ)
+    with stopwatch.lap("read"):
+        library = motion_library(environ)
+        motions = wanted_motions(request.render.motion or DEFAULT_MOTION, library, environ)
     _check(request, motions)
     failed, results = [], []
     with ExitStack() as stack:
-        predictor, name = stack.enter_context(open_predictor(inference, environ))
+        with stopwatch.lap("models"):
+            predictor, name = stack.enter_context(open_predictor(inference, environ))
         run = _Run(request, motions, environ, library, predictor, stack, stopwatch, quiet=quiet)
         for image in request.images:
             try:

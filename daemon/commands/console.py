@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
+from daemon.log.stages import OTHER
 from daemon.log.stopwatch import WallStopwatch, timing_lines
 from pipeline.errors import DoodledError, FileProblems, notes_of
 
@@ -50,10 +51,11 @@ def print_timings(results: Sequence[RenderResult], stopwatch: WallStopwatch, *, 
 
 
 def write_timings(path: Path, results: Sequence[RenderResult], stopwatch: WallStopwatch, *, inference: str = "") -> None:
-    """Write seconds by stage, and properties of the animations together, as JSON."""
+    """Write seconds by step, which add up to the total, and properties of the animations together, as JSON."""
+    total_s, spent_s = stopwatch.total_s, stopwatch.spent_s
     timings = {
-        "total_s": stopwatch.total_s,
-        "stages_s": stopwatch.spent_s,
+        "total_s": total_s,
+        "stages_s": {**spent_s, OTHER: max(0.0, total_s - sum(spent_s.values()))},
         "frames": sum(result.animation.frame_count for result in results),
         "bytes": sum(result.animation.byte_count for result in results),
         "renderer": results[0].renderer,

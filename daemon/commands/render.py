@@ -35,11 +35,12 @@ class RenderResult:
     notes: tuple[str, ...]
 
 
-def each_motion(request: RenderRequest, environ: Mapping[str, str]) -> tuple[RenderRequest, ...]:
+def each_motion(request: RenderRequest, environ: Mapping[str, str], stopwatch: WallStopwatch) -> tuple[RenderRequest, ...]:
     """The request for each of the motions that it names. Raises OptionError, UnknownName."""
     if request.motion is None:
         return (request,)
-    motions = wanted_motions(request.motion, motion_library(environ), environ)
+    with stopwatch.lap("read"):
+        motions = wanted_motions(request.motion, motion_library(environ), environ)
     if len(motions) > 1 and request.dump:
         raise OptionError(f"--dump writes one motion, but --motion names {len(motions)}", hint="name one")
     check_output(request.output, request.format, are_several=len(motions) > 1)

@@ -24,6 +24,10 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
 PUBLISH: Final = "publish"
 """The stage after the worker's: moving results into the outbox. The daemon measures it itself."""
 
+IMPORTS: Final = "imports"
+OTHER: Final = "other"
+"""Steps of a command alone: loading its libraries, and all that is in no other step, such as closing OpenGL."""
+
 ANALYSIS_STAGES: Final = ("decode", "infer", "segment")
 """The stages from an image to its annotations; `image_to_annotations` in the printed lines."""
 

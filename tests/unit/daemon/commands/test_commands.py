@@ -54,6 +54,8 @@ def test_renders_character_and_reports_timings(tmp_path: Path) -> None:
     assert times["bytes"] == output.stat().st_size
     assert times["inference"] is None
     assert times["stages_s"]["render"] > 0
+    assert {"imports", "other"} <= times["stages_s"].keys()
+    assert sum(times["stages_s"].values()) == pytest.approx(times["total_s"])
 
 
 @gl
