@@ -19,7 +19,11 @@ app = typer.Typer(
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings file (default: DOODLED_CONFIG, else /etc/doodled/doodled.toml if it exists)."),
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Settings file. Default: DOODLED_CONFIG, else ~/.config/doodled/doodled.toml, else /etc/doodled/doodled.toml.",
+    ),
 ]
 
 
