@@ -3,6 +3,7 @@
 # make coverage  which lines and branches of the daemon and of the pure pipeline the tests miss
 # make mutants   how many faults, seeded into the spool and its kin, the tests catch; MODULE=daemon/inbox/stability.py for one of them
 # make lint      style, types, import contracts, shell scripts
+# make deb       a Debian package, in dist/
 # make bench     where the time goes, as tables
 # make lock      requirements.lock and torchserve/requirements.lock anew, with the newest versions that pyproject.toml allows
 # make lowest    unit and property tests with the lowest versions that pyproject.toml allows
@@ -15,7 +16,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 READY_DEV := $(VENV)/.ready-dev
 
-.PHONY: demo test coverage mutants lint lint-style lint-types lint-imports lint-scripts bench lock lowest newest clean
+.PHONY: demo test coverage mutants lint lint-style lint-types lint-imports lint-scripts bench deb lock lowest newest clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml requirements.lock .ci/setup
@@ -61,6 +62,9 @@ lint-scripts:
 
 bench: $(READY_DEV)
 	$(VENV)/bin/python tests/benchmarks/animation.py
+
+deb:
+	@etc/debian/build dist
 
 UV := $(VENV)/bin/uv
 $(UV): $(READY_DEV)
