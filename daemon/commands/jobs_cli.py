@@ -121,7 +121,7 @@ def _ask_before_deleting(count: int) -> None:
     """Ask at a terminal. Raises OptionError where nobody can answer, Abort for a no."""
     if not count:
         return
-    what = f"{count} drawings or deliveries"
+    what = f"{count} {'drawing or delivery' if count == 1 else 'drawings or deliveries'}"
     if not is_terminal():
         raise OptionError(f"this deletes {what} for good", hint="add --yes if that is meant")
     typer.confirm(f"Delete {what} for good?", abort=True)

@@ -335,7 +335,7 @@ def test_commands_use_the_spool_of_the_settings(spool: Spool, monkeypatch: pytes
     assert "no figure there" in doodled("list")
     assert json.loads(doodled("show", "a.png"))["state"] == "failed"
     assert doodled("retry", "a.png") == f"{spool.layout.inbox / 'dab' / 'a.png'}\n"
-    with pytest.raises(OptionError, match="this deletes 1 drawings or deliveries for good"):
+    with pytest.raises(OptionError, match="this deletes 1 drawing or delivery for good"):
         doodled("discard", "--all")
     assert doodled("discard", "--all", "--yes") == "b.png\n"
     assert "inbox" in doodled("list", "--done")
@@ -349,6 +349,6 @@ def test_discard_of_everything_asks_at_a_terminal(
     failed(spool, "a.png")
     monkeypatch.setattr(jobs_cli, "is_terminal", lambda: True)
     done = CliRunner().invoke(app, ["jobs", "discard", "--all"], input=f"{answer}\n")
-    assert "Delete 1 drawings or deliveries for good?" in done.output
+    assert "Delete 1 drawing or delivery for good?" in done.output
     assert done.exit_code == status
     assert names_below(spool.layout.failed) == left
