@@ -85,8 +85,8 @@ def test_planted_error_report_stops_no_command(spool: Spool, plant: Callable[[Pa
         plant(spool.layout.failed / f"{name}.error.json")
     found = {}
     in_time(lambda: found.update({row.name: row.why for row in list_jobs(spool.layout, done=True, max_depth=4)}))
-    assert found["kept.png"] == "?: its error report is missing"
-    in_time(lambda: describe_job(spool.layout, "kept.png"))
+    assert found["kept.png"].endswith("its error report is missing")
+    in_time(lambda: describe_job(spool.layout, "kept.png", max_depth=4))
     in_time(lambda: list(retry_jobs(spool.layout, Selection(["kept.png"]))))
     in_time(lambda: list(discard_jobs(spool.layout, Selection(["gone.png"]))))
     assert (spool.layout.inbox / "kept.png").read_bytes() == b"a drawing"
