@@ -139,7 +139,7 @@ def animate(  # noqa: PLR0917 - as above
     which = FigureChoice.TOGETHER if together else FigureChoice.EACH if all_figures else FigureChoice.BEST
     wanted = AnimateRequest(tuple(drawings), request, which, keep_annotations=keep_annotations, timings=timings)
     if failed := animate_drawings(wanted, models, os.environ, stopwatch, quiet=quiet):
-        typer.echo(f"doodled: {len(failed)} of {len(drawings)} images can't be animated", err=True)
+        typer.echo(f"doodled: {len(failed)} of {len(drawings)} files can't be animated, or not all of their pages", err=True)
         raise typer.Exit(1)
 
 

@@ -16,18 +16,19 @@ from pathlib import Path
 import typer
 
 from daemon.commands.console import error_text, print_notes, print_result, print_timings, with_progress, write_timings
-from daemon.commands.drawings import find_figures
 from daemon.commands.render import RenderResult, open_renderer, render_plan
-from daemon.files.filenames import shown_name
+from daemon.files.filenames import printable, shown_name
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.motions import check_names, motion_library, wanted_motions
 from daemon.options.scene_builder import DEFAULT_MOTION, Plan, RenderRequest, character_plan
 from daemon.options.sheet_scene import Sheet, sheet_plan
 from daemon.options.targets import check_drawing, check_file_to_write, check_folder_of, check_output
+from pipeline.adapters.documents.reader import document_kind, read_pages
 from pipeline.adapters.opengl.renderer import GLRenderer
-from pipeline.annotate import AnnotateOptions
-from pipeline.errors import OptionError, PermanentError
+from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing, read_drawing
+from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.errors import DecodeError, OptionError, PermanentError, keep_notes
 from pipeline.files.annotation_files import write_annotations
 from pipeline.motion.library import MotionLibrary
 from pipeline.ports import Predictor
@@ -77,19 +78,22 @@ def animate_drawings(
         library = motion_library(environ)
         motions = wanted_motions(request.render.motion or DEFAULT_MOTION, library, environ)
     _check(request, motions)
-    failed, results = [], []
+    failed: list[Path] = []
+    results: list[RenderResult] = []
     with ExitStack() as stack:
         with stopwatch.lap("models"):
             predictor, name = stack.enter_context(open_predictor(inference, environ))
         run = _Run(request, motions, environ, library, predictor, stack, stopwatch, quiet=quiet)
         for image in request.images:
             try:
-                results += list(run.animations(image))
+                failures = run.add_animations(image, results)
             except PermanentError as error:
                 if len(request.images) == 1 or isinstance(error, OptionError):
                     raise
-                typer.echo(_error_of(image, error), err=True)
-                failed.append(image)
+                failures = [(str(image), error)]
+            for failed_name, failure in failures:
+                typer.echo(_error_of(failed_name, failure), err=True)
+            failed += [image] * bool(failures)
     if results and request.timings:
         write_timings(request.timings, results, stopwatch, inference=name)
     if results and not quiet:
@@ -101,17 +105,30 @@ def _check(request: AnimateRequest, motions: tuple[str, ...]) -> None:
     """Refuse what can't end well before the work begins. Raises OptionError."""
     for image in request.images:
         check_drawing(image)
-    are_several = len(request.images) * len(motions) > 1 or request.figures is FigureChoice.EACH
+    has_pages = any(read_document(image) is not None for image in request.images)
+    are_several = len(request.images) * len(motions) > 1 or request.figures is FigureChoice.EACH or has_pages
     check_output(request.render.output, request.render.format, are_several=are_several)
     check_folder_of(request.keep_annotations)
     check_file_to_write(request.timings)
     check_names("images", (image.stem for image in request.images))
 
 
-def _error_of(image: Path, error: PermanentError) -> str:
+def _error_of(name: str, error: PermanentError) -> str:
     """An error about one of several images, which its text may not name."""
     text = error_text(error)
-    return text if error.path is not None else text.replace("doodled: ", f"doodled: {shown_name(str(image))}: ", 1)
+    return text if error.path is not None and str(error.path) == name else text.replace("doodled: ", f"doodled: {printable(name)}: ", 1)
+
+
+def read_document(path: Path) -> bytes | None:
+    """The content of a document of several drawings, and at most a byte more than one may have; None for everything else."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            start = file.read(1024)
+            return start + file.read(DEFAULT_LIMITS.max_bytes + 1 - len(start)) if document_kind(start) else None
+    except OSError:  # reported by the reader of images
+        return None
 
 
 class _Run:
@@ -133,15 +150,47 @@ class _Run:
         self._predictor, self._stopwatch, self._quiet = predictor, stopwatch, quiet
         self._renderer: Callable[[], GLRenderer] = cache(lambda: open_renderer(stack, request.render, environ, stopwatch))
 
-    def animations(self, image: Path) -> Iterator[RenderResult]:
-        """Animate one image; print and return each result once it is finished. Raises DoodledError."""
+    def add_animations(self, image: Path, results: list[RenderResult]) -> list[tuple[str, PermanentError]]:
+        """Animate one image, or the pages of a document; print each result once it is finished, and add it to `results`.
+
+        Returns:
+            pages that can't be animated, by name, each with the reason.
+        Raises:
+            DoodledError: the image can't be animated, or no page can.
+        """
+        if (source := read_document(image)) is None:
+            with self._stopwatch.lap("decode"):
+                drawing = read_drawing(image)
+            results += list(self._animations(image, image.stem, drawing))
+            return []
+        failures: list[tuple[str, PermanentError]] = []
+        count = len(results)
+        for page in read_pages(source, name=str(image)):
+            try:
+                if isinstance(page.content, DecodeError):
+                    raise page.content
+                with self._stopwatch.lap("decode"):
+                    drawing = decode_drawing(page.content, name=page.name)
+                for result in self._animations(image, f"{image.stem}.p{page.number}", drawing):  # what is finished stays
+                    results.append(result)
+            except PermanentError as error:
+                if isinstance(error, OptionError):
+                    raise
+                failures.append((f"{image}, {page.name}", error))
+        if failures and len(results) == count:
+            raise failures[0][1]
+        return failures
+
+    def _animations(self, image: Path, stem: str, drawing: Drawing) -> Iterator[RenderResult]:
+        """Animate one drawing; its outputs are named after `stem`."""
         options = AnnotateOptions(all_figures=self._request.figures is not FigureChoice.BEST)
-        drawing, figures = find_figures(image, self._predictor, options, self._stopwatch)
-        self._keep(image, drawing, figures)
+        with keep_notes(drawing.notes):
+            figures = annotated(drawing, self._predictor, options=options, stopwatch=self._stopwatch)
+        self._keep(image, stem, drawing, figures)
         with self._stopwatch.lap("read"):
             sheet = Sheet.of(drawing, figures, whiten=self._request.render.whiten)
         notes = (*drawing.notes, *sheet.notes)
-        for moving, name in self._animated(image.stem, len(figures)):
+        for moving, name in self._animated(stem, len(figures)):
             notes = (*(reason for number in moving for reason in figures[number].quality.reasons), *notes)
             for motion in self._motions:
                 request = replace(self._request.render, target=image, motion=motion)
@@ -174,10 +223,10 @@ class _Run:
         print_result(result)
         return result
 
-    def _keep(self, image: Path, drawing: Drawing, figures: tuple[AnnotatedFigure, ...]) -> None:
+    def _keep(self, image: Path, stem: str, drawing: Drawing, figures: tuple[AnnotatedFigure, ...]) -> None:
         """Write the annotations if they are asked for: of several images or figures each in a folder of its own."""
         if self._request.keep_annotations is None:
             return
-        place = self._request.keep_annotations / (image.stem if len(self._request.images) > 1 else "")
+        place = self._request.keep_annotations / (stem if len(self._request.images) > 1 or stem != image.stem else "")
         for number, figure in enumerate(figures, start=1):
             write_annotations(place / (f"figure_{number}" if len(figures) > 1 else ""), drawing, figure)

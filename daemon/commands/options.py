@@ -167,7 +167,9 @@ OutputOption = Annotated[
     ),
 ]
 DrawingArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph or scan of a drawn figure.")]
-DrawingsArgument = Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photographs or scans of drawn figures.")]
+DrawingsArgument = Annotated[
+    list[Path], typer.Argument(metavar="IMAGE...", help="Photographs or scans of drawn figures, also PDF and ZIP files of several.")
+]
 AllFiguresOption = Annotated[
     bool, typer.Option("--all-figures", help="Animate every figure, each in a file of its own, and not only the best.")
 ]

@@ -18,25 +18,39 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from daemon.files.durable import sync_folder, sync_tree
 from daemon.files.filenames import shown_name
 from daemon.files.untrusted import copy_character, read_untrusted
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import Plan, RenderRequest, character_plan
-from daemon.options.sheet_scene import Sheet, sheet_plan, whitened_character
 from daemon.options.sidecar import MAX_BYTES, drawing_options
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType, error_type
 from daemon.spool.review import figure_folder
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
+from daemon.spool.thumbnails import THUMBNAIL
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
-from pipeline.errors import BlankAnimation, DoodledError, NoFigureFound, PredictionRefused, RenderFailed, keep_notes, notes_of
+from pipeline.errors import (
+    BlankAnimation,
+    DecodeError,
+    DoodledError,
+    NoFigureFound,
+    PermanentError,
+    PredictionRefused,
+    RenderFailed,
+    keep_notes,
+    notes_of,
+)
 from pipeline.stages.trust import DOUBTFUL
 from pipeline.types import Animation, Bytes, Drawing, Quality
+
+if TYPE_CHECKING:
+    from daemon.options.sheet_scene import Sheet
+    from pipeline.adapters.documents.reader import Page
 
 REVIEW_HINT: Final = "correct it in the browser (`doodled web`), or animate it as it is (`doodled jobs approve`)"
 
@@ -143,6 +157,14 @@ def _last_step(stopwatch: WallStopwatch) -> str:
     return next(reversed(stopwatch.spent_s), "")
 
 
+PAGES_SHARE = 0.7
+"""Pages of a document begin within this share of the job's deadline; the others are reported, instead of failing with the whole."""
+
+
+class PageSkipped(PermanentError):
+    """A page of a document that is left out."""
+
+
 NO_SHEET_NOTE = "a character folder has no sheet of paper, so its background is transparent"
 
 
@@ -162,23 +184,21 @@ class _TaskRun:
         self._result_folder = task.place / RESULT
         self._notes: list[str] = []
         self._inference: str | None = None
+        self._failed_pages: list[dict[str, Any]] = []
 
     def manifest(self) -> dict[str, Any]:
         """Analyze the drawing and render every animation; returns the manifest. Raises DoodledError, OSError."""
+        from pipeline.adapters.documents.reader import document_kind
+
         task, library = self._task, self._resources.library()
         options = drawing_options(task.defaults, task.folder, self._sidecar(), library.names(), task.max_side_px)
         shutil.rmtree(self._result_folder, ignore_errors=True)  # of an earlier attempt
         self._result_folder.mkdir()
-        figures = self._character(options) if task.is_folder else self._figures(options)
-        outputs = []
-        for number, figure in enumerate(figures, start=1):
-            quality = figure.quality and figure.quality.score
-            for motion in options.motions:
-                label = [str(number)] * (len(figures) > 1) + [motion] * (len(options.motions) > 1)
-                outputs += [
-                    {**_output_fields(animation), "label": label, "motion": motion, "figure": number, "quality": quality}
-                    for animation in self._animations(figure, motion, options)
-                ]
+        if task.is_folder:
+            outputs = self._outputs(self._character(options), options, [])
+        else:
+            source = self._source()
+            outputs = self._document_outputs(source, options) if document_kind(source) else self._drawing_outputs(source, options)
         return {
             "source": {"name": shown_name(task.name), "sha256": self._result.file_sha256, "bytes": self._result.file_size},
             "options": options.as_json(),
@@ -186,7 +206,65 @@ class _TaskRun:
             "renderer": self._resources.renderer().name,
             "inference": self._inference,
             "outputs": outputs,
+            **({"failed_pages": self._failed_pages} if self._failed_pages else {}),
         }
+
+    def _drawing_outputs(self, source: bytes, options: JobOptions) -> list[dict[str, Any]]:
+        drawing = self._drawing(source)
+        self._write_thumbnail(drawing.rgb)
+        return self._outputs(self._figures(drawing, options), options, [])
+
+    def _document_outputs(self, source: bytes, options: JobOptions) -> list[dict[str, Any]]:
+        """The outputs of all pages of a document. A page that can't be animated is named in the manifest, and the others go on.
+
+        One job for all pages: they are published together, once. A temporary error ends the job, which is tried again as a whole.
+        """
+        from pipeline.adapters.documents.reader import read_pages
+
+        outputs: list[dict[str, Any]] = []
+        first_error: DoodledError | None = None
+        last_start_s = time.monotonic() + PAGES_SHARE * self._task.deadline_s
+        for page in read_pages(source, name=shown_name(self._task.name)):
+            notes, self._notes = self._notes, []
+            try:
+                outputs += self._page_outputs(page, options, last_start_s)
+            except PermanentError as error:
+                first_error = first_error or error
+                self._failed_pages.append(
+                    {"page": page.number, "name": shown_name(page.name), "error_type": error_type(error), "message": error.summary}
+                )
+                self._notes.append(f"can't be animated: {error.summary}")
+            self._notes = [*notes, *(f"page {page.number}: {note}" for note in self._notes)]
+        if first_error is not None and not outputs:
+            raise first_error
+        return outputs
+
+    def _page_outputs(self, page: Page, options: JobOptions, last_start_s: float) -> list[dict[str, Any]]:
+        from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
+
+        if time.monotonic() > last_start_s:
+            raise PageSkipped("there was no time left for it", hint="drop it in a file of its own")
+        if isinstance(page.content, DecodeError):
+            raise page.content
+        with self._stopwatch.lap("decode"):
+            drawing = decode_drawing(page.content, name=shown_name(page.name), limits=DEFAULT_LIMITS)
+        if not (self._task.place / THUMBNAIL).exists():
+            self._write_thumbnail(drawing.rgb)
+        figures = self._figures(drawing, options, is_page=True)
+        return [{**output, "page": page.number} for output in self._outputs(figures, options, [f"p{page.number}"])]
+
+    def _outputs(self, figures: list[_Figure], options: JobOptions, label: list[str]) -> list[dict[str, Any]]:
+        """Animate figures with each motion, in each format. The labels, which distinguish the names of outputs, begin with `label`."""
+        outputs = []
+        for number, figure in enumerate(figures, start=1):
+            quality = figure.quality and figure.quality.score
+            for motion in options.motions:
+                own_label = [*label, *([str(number)] * (len(figures) > 1)), *([motion] * (len(options.motions) > 1))]
+                outputs += [
+                    {**_output_fields(animation), "label": own_label, "motion": motion, "figure": number, "quality": quality}
+                    for animation in self._animations(figure, motion, options)
+                ]
+        return outputs
 
     # --- input -------------------------------------------------------------------------------------------------------
 
@@ -209,17 +287,18 @@ class _TaskRun:
                 shutil.rmtree(copy, ignore_errors=True)
         self._write_thumbnail(character.rgba[..., :3], character.rgba[..., 3])
         if options.whiten:
+            from daemon.options.sheet_scene import whitened_character
+
             character, notes = whitened_character(character)
             self._notes += notes
         if options.background.is_paper:
             self._notes.append(NO_SHEET_NOTE)
         return [_Figure(None, lambda request: character_plan(character, request, {}, self._resources.library()))]
 
-    def _figures(self, options: JobOptions) -> list[_Figure]:
+    def _figures(self, drawing: Drawing, options: JobOptions, *, is_page: bool = False) -> list[_Figure]:
+        from daemon.options.sheet_scene import Sheet
         from pipeline.annotate import AnnotateOptions, annotated
 
-        drawing = self._drawing()
-        self._write_thumbnail(drawing.rgb)
         with self._stopwatch.lap("models"):
             predictor, self._inference = self._resources.predictor(self._task)
         with keep_notes(drawing.notes):
@@ -227,8 +306,10 @@ class _TaskRun:
         self._result.models_answered = True
         self._notes += drawing.notes
         if options.review and any(figure.quality.score < DOUBTFUL for figure in found):
+            if is_page:  # a person reviews drawings, not documents
+                raise PageSkipped("a person should review it", hint="drop it as an image of its own")
             self._ask_for_review(drawing, found)
-        if self._task.keep_annotations:
+        if self._task.keep_annotations and not is_page:
             self._write_annotations(
                 drawing, [figure_folder(number) for number in range(1, len(found) + 1)] if len(found) > 1 else [""], found
             )
@@ -244,16 +325,23 @@ class _TaskRun:
         return character_plan(sheet.figures[number].character, request, {}, self._resources.library())
 
     def _sheet_plan(self, sheet: Sheet, number: int, request: RenderRequest) -> Plan:
+        from daemon.options.sheet_scene import sheet_plan
+
         return sheet_plan(sheet, [number], request, {}, self._resources.library(), name=self._task.name)
 
-    def _drawing(self) -> Drawing:
-        from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
+    def _source(self) -> bytes:
+        from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS
 
-        name = shown_name(self._task.name)
         with self._stopwatch.lap("decode"):
             source = read_untrusted(self._task.place / SOURCE, DEFAULT_LIMITS.max_bytes)
             self._result.file_sha256, self._result.file_size = hashlib.sha256(source).hexdigest(), len(source)
-            return decode_drawing(source, name=name, limits=DEFAULT_LIMITS)
+            return source
+
+    def _drawing(self, source: bytes) -> Drawing:
+        from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
+
+        with self._stopwatch.lap("decode"):
+            return decode_drawing(source, name=shown_name(self._task.name), limits=DEFAULT_LIMITS)
 
     def _write_thumbnail(self, rgb: Bytes, alpha: Bytes | None = None) -> None:
         with self._stopwatch.lap("annotations"):

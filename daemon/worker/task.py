@@ -24,6 +24,7 @@ class Task:
         defaults: options that neither the folder nor the sidecar sets.
         upstream_deadline_s: deadline of one prediction by a model server.
         is_probe: the job finds out whether the model servers are back: each gets one request, and all other jobs wait for the outcome.
+        deadline_s: of the job.
         is_trial: no job, but a simple drawing of our own (`daemon.worker.trial`).
     """
 
@@ -37,6 +38,7 @@ class Task:
     upstream_deadline_s: float
     keep_annotations: bool
     is_probe: bool = False
+    deadline_s: float = 300.0
     is_trial: bool = False
 
 
@@ -130,6 +132,7 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         upstream_deadline_s=min(settings.torchserve.deadline_s, UPSTREAM_DEADLINE_SHARE * settings.jobs.deadline_s),
         keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
         is_probe=is_probe,
+        deadline_s=settings.jobs.deadline_s,
     )
 
 

@@ -180,7 +180,18 @@ def test_image_that_can_not_be_animated_does_not_stop_the_others(server: Server,
     done = doodled("animate", broken, picture, *asked, status=1)
     assert done.stdout.startswith(f"{tmp_path / picture.stem}.wave.gif (")
     assert "broken.png" in done.stderr
-    assert "doodled: 1 of 2 images can't be animated" in done.stderr
+    assert "doodled: 1 of 2 files can't be animated" in done.stderr
+
+
+@gl
+def test_animates_pages_of_a_document(server: Server, picture: Path, tmp_path: Path) -> None:
+    scans = tmp_path / "scans.pdf"
+    with Image.open(picture) as page:
+        page.save(scans, save_all=True, append_images=[page])
+    done = doodled("animate", scans, "--torchserve-url", server.url, *SMALL, "-o", tmp_path)
+    assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [f"{tmp_path}/scans.p{number}.wave.gif" for number in (1, 2)]
+    with pytest.raises(OptionError, match="need a folder"):
+        doodled("animate", scans, "-o", tmp_path / "a.gif")
 
 
 def test_images_of_one_name_are_refused(picture: Path, tmp_path: Path) -> None:

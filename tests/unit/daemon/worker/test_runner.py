@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -242,7 +243,7 @@ def test_without_renderer_there_is_no_software_fallback() -> None:
 def test_refusal_keeps_notes_about_the_image(drawing: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that were not looked at may explain why there is no figure."""
     (drawing.place / "source").write_bytes((drawing.place / "source").read_bytes())
-    monkeypatch.setattr(runner._TaskRun, "_drawing", lambda run: drawing_with_note(run, drawing))
+    monkeypatch.setattr(runner._TaskRun, "_drawing", lambda run, _: drawing_with_note(run, drawing))
 
     def nothing(*_: Any, **__: Any) -> None:
         raise NoFigureFound(f"nothing in {drawing.place}/source and {drawing.place}/result/0000.gif")
@@ -258,3 +259,47 @@ def drawing_with_note(_: Any, task: Task) -> Any:
     from pipeline.adapters.reading.image_reader import read_drawing
 
     return replace(read_drawing(task.place / "source"), notes=("only the first of 3 pages is used",))
+
+
+# --- documents -------------------------------------------------------------------------------------------------------
+
+
+def archive(task: Task, **entries: bytes) -> Task:
+    """The task of a ZIP archive."""
+    with zipfile.ZipFile(task.place / "source", "w") as file:
+        for name, content in entries.items():
+            file.writestr(f"{name}.jpg", content)
+    return replace(task, name="scans.zip")
+
+
+@gl
+@pytest.mark.usefixtures("resources")
+def test_document_is_one_job_that_names_its_failed_pages(drawing: Task, picture: Path) -> None:
+    good = picture.read_bytes()
+    result = runner.run_task(archive(drawing, a=good, b=b"no image", c=good))
+    assert result.failure is None, result.failure
+    assert result.manifest is not None
+    assert [(each["label"], each["page"]) for each in result.manifest["outputs"]] == [(["p1"], 1), (["p3"], 3)]
+    (failed,) = result.manifest["failed_pages"]
+    assert (failed["page"], failed["name"], failed["error_type"]) == (2, "b.jpg", ErrorType.UNSUPPORTED)
+    assert any(note.startswith("page 2: can't be animated") for note in result.manifest["notes"])
+
+
+@gl
+@pytest.mark.usefixtures("resources")
+def test_document_without_a_good_page_fails_with_the_reason_of_the_first(drawing: Task) -> None:
+    assert kind(archive(drawing, a=b"no image", b=b"none either")) is ErrorType.UNSUPPORTED
+
+
+@gl
+@pytest.mark.usefixtures("resources")
+def test_pages_beyond_the_deadline_are_left_out(drawing: Task, picture: Path) -> None:
+    assert kind(replace(archive(drawing, a=picture.read_bytes()), deadline_s=0.0)) is ErrorType.INPUT
+
+
+@gl
+@pytest.mark.usefixtures("resources")
+def test_temporary_error_ends_the_whole_document(drawing: Task, picture: Path) -> None:
+    task = archive(drawing, a=picture.read_bytes())
+    unreachable = InferenceRequest(InferenceChoice.TORCHSERVE, ("http://127.0.0.1:9",))
+    assert kind(replace(task, inference=unreachable, upstream_deadline_s=0.2)) is ErrorType.UPSTREAM

@@ -1,0 +1,1 @@
+"""Documents of several drawings: PDF and ZIP files, page by page."""
