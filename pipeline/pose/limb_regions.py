@@ -114,8 +114,13 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
     if not limbs:
         return {}
     evidence = None if parts is None else part_evidence(parts, limbs, character.rig.joint_names, mask)
-    areas = zip(limbs, _areas(rgb, mask, joints, limbs, evidence), strict=True)
-    return {limb.joints: _enlarged(area, mask, character.mask) for limb, area in areas if _is_understood(limb, area, mask)}
+    areas = _areas(rgb, mask, joints, limbs, evidence)
+    in_pieces = [not _is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
+    if evidence is not None and any(in_pieces):  # parts in the wrong place must not undo what rig and lines show
+        plain = _areas(rgb, mask, joints, limbs, None)
+        areas = [other if is_broken else area for is_broken, area, other in zip(in_pieces, areas, plain, strict=True)]
+    found = zip(limbs, areas, strict=True)
+    return {limb.joints: _enlarged(area, mask, character.mask) for limb, area in found if _is_understood(limb, area, mask)}
 
 
 def gown_joints(character: Character) -> tuple[int, ...]:
@@ -179,12 +184,13 @@ def _candidates(legs: list[Limb], arms: list[Limb], mask: Bools) -> list[Limb]:
 
 
 def _is_understood(limb: Limb, area: Bools, mask: Bools) -> bool:
-    """Whether the limb touches something beyond its root, and its pixels reach from its root to its end without a gap.
+    """Whether the limb touches something beyond its root, and is in one piece."""
+    touches = bool(limb.hem) or contact_length(limb, area, mask) > CONTACT_OF_LENGTH * limb.length
+    return touches and _is_in_one_piece(limb, area, mask)
 
-    Joints in the wrong place give pieces that would fly off.
-    """
-    if not limb.hem and contact_length(limb, area, mask) <= CONTACT_OF_LENGTH * limb.length:
-        return False
+
+def _is_in_one_piece(limb: Limb, area: Bools, mask: Bools) -> bool:
+    """Whether the limb's pixels reach from its root to its end without a gap. Joints in the wrong place give pieces that would fly off."""
     root = stroke(mask.shape, limb.covered() if limb.hem else limb.points[:2], MARKER_WIDTH * limb.half_width) & mask
     _, pieces = cv2.connectedComponents((area | root).astype(np.uint8), connectivity=8)
     return bool(np.bincount(pieces[area], minlength=2)[1:].max(initial=0) >= WHOLE_SHARE * max(int(area.sum()), 1))

@@ -284,6 +284,20 @@ def test_parts_are_not_believed_where_joints_contradict_them() -> None:
     assert [overlap(one.area, other.area) > 0.8 for one, other in zip(regions, touching_limbs(character), strict=True)] == [True, True]
 
 
+def test_parts_that_would_tear_an_arm_apart_leave_it_to_rig_and_lines() -> None:
+    """A model that takes the middle of the right arm for trunk, and a piece of the trunk far from it for hand."""
+    character = drawn_person()
+    parts = named_parts(character)
+    elbow, hand = (joint_pixels(character)[character.rig.joint_names.index(f"right_{joint}")] / 4 for joint in ("elbow", "hand"))
+    middle = np.rint((elbow + hand) / 2).astype(int)
+    cv2.circle(parts, tuple(middle.tolist()), 7, int(BodyPart.TRUNK), cv2.FILLED)
+    left_hip = joint_pixels(character)[character.rig.joint_names.index("left_hip")] / 4
+    cv2.circle(parts, tuple(np.rint(left_hip).astype(int).tolist()), 7, int(BodyPart.RIGHT_HAND), cv2.FILLED)
+    torn, alone = touching_limbs(character, parts), touching_limbs(character)
+    assert [one.joints for one in torn] == [one.joints for one in alone]
+    assert overlap(torn[0].area, alone[0].area) > 0.8
+
+
 def test_parts_that_show_free_limbs_settle_that_the_figure_is_one_layer() -> None:
     """Without labels, layers would be derived again where the parts are no longer known."""
     character = drawn_person(arms="free")
