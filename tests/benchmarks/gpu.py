@@ -212,7 +212,7 @@ def ask_torch(chosen: argparse.Namespace, _: dict[str, Any]) -> dict[str, Any]:
         import torch
     except ImportError:
         return {"refused": "PyTorch: not installed"}
-    from network import DetectorNetwork, PoseNetwork  # of torchserve/training
+    from network import new_network  # of torchserve/training
     from settings import configuration
 
     tables, times_ms = configuration(), {}
@@ -220,9 +220,10 @@ def ask_torch(chosen: argparse.Namespace, _: dict[str, Any]) -> dict[str, Any]:
     if torch.cuda.is_available():
         devices["cuda"] = torch.cuda.get_device_name()
     with torch.inference_mode():
-        for name, make, table in (("detector", DetectorNetwork, tables["detector"]), ("pose estimator", PoseNetwork, tables["pose"])):
+        for name in ("detector", "pose"):
+            table = tables[name]
             for device, title in devices.items():
-                network = make(tuple(table["widths"]), table["depth"]).eval().to(device)
+                network = new_network(name, table).eval().to(device)
 
                 def work(size: int, network: Any = network, table: dict[str, Any] = table, device: str = device) -> None:
                     pixels = torch.zeros((size, 3, table["side"], table["side"]), device=device)

@@ -15,12 +15,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from network import DetectorNetwork, PoseNetwork
+from network import new_network
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 OUTPUTS = {"pose": ("joints", "mask", "presence", "parts"), "detector": ("centres", "sides", "mask")}
-NETWORKS = {"pose": PoseNetwork, "detector": DetectorNetwork}
 SMALLEST_HALVED = 256
 
 
@@ -39,7 +38,7 @@ def exported(name: str, checkpoint: Path, out: Path) -> dict[str, float]:
     """Write `out`; its size in MB and how far its answers are from the network's at most."""
     state = torch.load(checkpoint, weights_only=True)
     config = state["config"]
-    network: nn.Module = NETWORKS[name](tuple(config["widths"]), config["depth"])
+    network = new_network(name, config)
     network.load_state_dict(state["average"])
     whole = FromPictures(network).eval()
     side = config["side"]
@@ -87,7 +86,7 @@ def with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 def main() -> None:
     """Export one of the two networks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("network", choices=sorted(NETWORKS))
+    parser.add_argument("network", choices=sorted(OUTPUTS))
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

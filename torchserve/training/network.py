@@ -1,14 +1,17 @@
-"""Both networks: a U-Net of plain 3x3 convolutions, with heads of its own for each task.
+"""Both networks: U-Nets with heads of their own for each task.
 
-Plain convolutions, because on a CPU they train and run faster than depthwise ones. The input's own mean and spread are taken out of it, so
-that pale pencil and thick marker look alike, and given beside the raw colours, so that nothing is lost.
+The pose network begins with an encoder that has seen photographs (`encoder.py`): with the same number of drawings it learns more from
+them. The detector is of plain 3x3 convolutions. Its input's own mean and spread are taken out of it, so that pale pencil and thick marker
+look alike, and given beside the raw colours, so that nothing is lost.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
+import encoder
 import torch
+from encoder import Encoder, Levels
 from torch import Tensor, nn
 
 KEYPOINT_COUNT, PART_COUNT = 17, 18
@@ -39,18 +42,6 @@ class Residual(nn.Module):
         return x + self.second(self.first(x))
 
 
-class Features(NamedTuple):
-    """What a `Backbone` makes of a picture: (N, C, S/stride, S/stride) at four strides, at 2 on the way down and else on the way up, and of
-    the whole (N, C).
-    """
-
-    at2: Tensor
-    at4: Tensor
-    at8: Tensor
-    at16: Tensor
-    whole: Tensor
-
-
 class Backbone(nn.Module):
     """A U-Net from what `seen` makes of a picture; S must be a multiple of 32.
 
@@ -59,11 +50,9 @@ class Backbone(nn.Module):
     Args:
         widths: channels at strides 2, 4, 8, 16, 32.
         depth: residual pairs at the three lowest levels on the way down.
-        return_depth: residual pairs at strides 16 and 8 on the way up, where what is known of the whole meets the lines.
-        fine_depth: residual pairs at stride 4 on the way up, where body parts part.
     """
 
-    def __init__(self, widths: tuple[int, ...], depth: int, return_depth: int = 0, fine_depth: int = 0) -> None:
+    def __init__(self, widths: tuple[int, ...], depth: int) -> None:
         super().__init__()
         first, second, third, fourth, fifth = widths
         self.down4 = nn.Sequential(Block(6, first, stride=2), Block(first, second, stride=2), Block(second, second))
@@ -77,23 +66,20 @@ class Backbone(nn.Module):
         self.up16 = Block(fourth, fourth)
         self.up8 = Block(third, third)
         self.up4 = Block(second, second)
-        self.more16 = nn.Sequential(*(Residual(fourth) for _ in range(return_depth)))
-        self.more8 = nn.Sequential(*(Residual(third) for _ in range(return_depth)))
-        self.more4 = nn.Sequential(*(Residual(second) for _ in range(fine_depth)))
         self.twice = nn.Upsample(scale_factor=2, mode="nearest")
 
-    def forward(self, pixels: Tensor) -> Features:
-        """Features of (N, 6, S, S)."""
-        at2 = self.down4[0](pixels)
-        at4 = self.down4[2](self.down4[1](at2))
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Features at stride 4 of (N, 6, S, S)."""
+        at4 = self.down4(pixels)
         at8 = self.down8(at4)
         at16 = self.down16(at8)
         at32 = self.down32(at16)
         whole = at32.mean(dim=(2, 3))
         at32 = at32 + self.whole(whole)[:, :, None, None]
-        at16 = self.more16(self.up16(at16 + self.twice(self.lift16(at32))))
-        at8 = self.more8(self.up8(at8 + self.twice(self.lift8(at16))))
-        return Features(at2, self.more4(self.up4(at4 + self.twice(self.lift4(at8)))), at8, at16, whole)
+        at16 = self.up16(at16 + self.twice(self.lift16(at32)))
+        at8 = self.up8(at8 + self.twice(self.lift8(at16)))
+        up: Tensor = self.up4(at4 + self.twice(self.lift4(at8)))
+        return up
 
 
 def seen(rgb: Tensor) -> Tensor:
@@ -104,6 +90,35 @@ def seen(rgb: Tensor) -> Tensor:
     return torch.cat([centred / (spread + 0.03) * 0.5, rgb * 2.0 - 1.0], dim=1)
 
 
+class Decoder(nn.Module):
+    """Features of an `Encoder` from the coarsest to stride 4, each with what the coarser ones know.
+
+    Levels meet by addition, which is cheaper than stacking.
+    """
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        _, second, third, fourth, fifth = widths
+        _, given4, given8, given16, given32 = encoder.WIDTHS
+        self.side32, self.side16 = nn.Conv2d(given32, fifth, 1), nn.Conv2d(given16, fourth, 1)
+        self.side8, self.side4 = nn.Conv2d(given8, third, 1), nn.Conv2d(given4, second, 1)
+        self.whole = nn.Linear(fifth, fifth)
+        self.lift16, self.lift8, self.lift4 = nn.Conv2d(fifth, fourth, 1), nn.Conv2d(fourth, third, 1), nn.Conv2d(third, second, 1)
+        self.up16 = nn.Sequential(Block(fourth, fourth), Residual(fourth))
+        self.up8 = nn.Sequential(Block(third, third), Residual(third))
+        self.up4 = nn.Sequential(Block(second, second), Residual(second))
+        self.twice = nn.Upsample(scale_factor=2, mode="nearest")
+
+    def forward(self, levels: Levels) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features at strides 4, 8 and 16, and of the whole (N, C)."""
+        at32 = self.side32(levels.at32)
+        whole = at32.mean(dim=(2, 3))
+        at32 = at32 + self.whole(whole)[:, :, None, None]
+        at16 = self.up16(self.side16(levels.at16) + self.twice(self.lift16(at32)))
+        at8 = self.up8(self.side8(levels.at8) + self.twice(self.lift8(at16)))
+        return self.up4(self.side4(levels.at4) + self.twice(self.lift4(at8))), at8, at16, whole
+
+
 class PoseNetwork(nn.Module):
     """Joints, mask and body parts of the one figure in the middle of a square crop.
 
@@ -111,20 +126,25 @@ class PoseNetwork(nn.Module):
     drawn from the features at stride 4, which know which lines are the figure's, beside those at stride 2, which know where exactly they
     end; parts are drawn from both, too.
 
+    Args:
+        widths: channels of the decoder at strides 2, 4, 8, 16, 32.
+
     Forward:
         rgb (N, 3, S, S) 0..1 -> joint logits (N, 17, S/4, S/4), each a softmax over the places; mask logits (N, 1, S, S);
         presence logits (N, 18): each joint is in the drawing, and last: there is a drawn humanoid at all, and it is upright; part logits
         (N, 18, S/2, S/2), a softmax over `BodyPart` at each place.
     """
 
-    def __init__(self, widths: tuple[int, ...], depth: int) -> None:
+    def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         first, second, third, fourth, fifth = widths
-        self.backbone = Backbone(widths, depth, return_depth=1, fine_depth=1)
+        self.encoder = Encoder()
+        self.decoder = Decoder(widths)
         self.joints = nn.Conv2d(second, KEYPOINT_COUNT, 1)
         self.joints8 = _silent(nn.Conv2d(third, KEYPOINT_COUNT, 1))
         self.joints16 = _silent(nn.Conv2d(fourth, KEYPOINT_COUNT, 1))
         self.wider = nn.Upsample(scale_factor=2, mode="bilinear")
+        self.fine = nn.Conv2d(encoder.WIDTHS[0], first, 1)
         self.inside = nn.Sequential(nn.Conv2d(second, 4 * first, 1), nn.PixelShuffle(2))
         self.outline = nn.Sequential(Block(first, first), Block(first, first), nn.Conv2d(first, 4, 3, padding=1), nn.PixelShuffle(2))
         self.parts2 = _silent(nn.Conv2d(first, PART_COUNT, 1))
@@ -134,12 +154,20 @@ class PoseNetwork(nn.Module):
         self.presence = nn.Sequential(nn.Linear(fifth, 128), nn.ReLU(inplace=True), nn.Linear(128, KEYPOINT_COUNT + 1))
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        found = self.backbone(seen(rgb))
-        joints = self.joints(found.at4) + self.wider(self.joints8(found.at8) + self.wider(self.joints16(found.at16)))
-        edges = self.outline[1](self.outline[0](found.at2 + self.inside(found.at4)))
-        coarse = self.parts4(found.at4) + self.wider(self.parts8(found.at8) + self.wider(self.parts16(found.at16)))
+        levels = self.encoder(rgb)
+        at4, at8, at16, whole = self.decoder(levels)
+        joints = self.joints(at4) + self.wider(self.joints8(at8) + self.wider(self.joints16(at16)))
+        edges = self.outline[1](self.outline[0](self.fine(levels.at2) + self.inside(at4)))
+        coarse = self.parts4(at4) + self.wider(self.parts8(at8) + self.wider(self.parts16(at16)))
         parts = self.parts2(edges) + self.wider(coarse)
-        return joints, self.outline[3](self.outline[2](edges)), self.presence(found.whole), parts
+        return joints, self.outline[3](self.outline[2](edges)), self.presence(whole), parts
+
+
+def new_network(name: str, config: dict[str, Any]) -> nn.Module:
+    """The network `name` with the sizes that its table of the configuration gives."""
+    if name == "pose":
+        return PoseNetwork(tuple(config["widths"]))
+    return DetectorNetwork(tuple(config["widths"]), config["depth"])
 
 
 def _silent(layer: nn.Conv2d) -> nn.Conv2d:
@@ -168,6 +196,6 @@ class DetectorNetwork(nn.Module):
             self.heads[1].bias[1:] = -1.5
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        at4 = self.backbone(seen(rgb)).at4
+        at4 = self.backbone(seen(rgb))
         heads = self.heads(at4)
         return heads[:, :1], nn.functional.softplus(heads[:, 1:]), self.mask(at4)

@@ -27,7 +27,7 @@ import torch
 from batches import Batch, Place, ahead, crops_of, detector_batch, pictures_of, pose_batch
 from inherited import inherit
 from losses import detector_loss, pose_loss
-from network import DetectorNetwork, PoseNetwork
+from network import PoseNetwork, new_network
 from settings import CONFIG, configuration
 from torch import Tensor, nn
 from validation import detector_metrics, pose_metrics
@@ -40,7 +40,6 @@ LAST_RATE_SHARE = 0.01
 class Task:
     """What differs between the two networks."""
 
-    network: type[nn.Module]
     places: Callable[[list[Path]], list[Place]]
     batch: Callable[[list[Place], np.random.Generator, dict[str, Any]], Batch]
     loss: Callable[..., tuple[Tensor, dict[str, float]]]
@@ -48,8 +47,8 @@ class Task:
 
 
 TASKS = {
-    "pose": Task(PoseNetwork, crops_of, pose_batch, pose_loss, pose_metrics),
-    "detector": Task(DetectorNetwork, pictures_of, detector_batch, detector_loss, detector_metrics),
+    "pose": Task(crops_of, pose_batch, pose_loss, pose_metrics),
+    "detector": Task(pictures_of, detector_batch, detector_loss, detector_metrics),
 }
 
 
@@ -116,12 +115,11 @@ class Run:
         self.task, self.config = TASKS[task_name], config[task_name]
         self.seed, self.pictures, self.minutes, self.shards = config["seed"], pictures, minutes, shards
         torch.manual_seed(self.seed)
-        self.network = self.task.network(tuple(self.config["widths"]), self.config["depth"]).to(memory_format=torch.channels_last)
+        self.network = new_network(task_name, self.config).to(memory_format=torch.channels_last)
+        if isinstance(self.network, PoseNetwork):
+            self.network.encoder.load_pretrained()
         self.average = copy.deepcopy(self.network).eval()
-        decayed = [p for p in self.network.parameters() if p.ndim > 1]
-        plain = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": self.config["weight_decay"]}, {"params": plain, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=self.config["rate"], betas=(0.9, 0.98))
+        self.optimiser = torch.optim.AdamW(self._groups(), lr=self.config["rate"], betas=(0.9, 0.98))
         self.step, self.spent_s = 0, 0.0
         self.checkpoint, self.log = out / f"{task_name}.pt", out / "runs.jsonl"
         out.mkdir(parents=True, exist_ok=True)
@@ -143,7 +141,7 @@ class Run:
         first_step, first_s = self.step, self.spent_s
         while self.progress < 1.0:
             for group in self.optimiser.param_groups:
-                group["lr"] = self.config["rate"] * rate_share(self.progress, self.step, self.config["warm_up_steps"])
+                group["lr"] = group["share"] * self.config["rate"] * rate_share(self.progress, self.step, self.config["warm_up_steps"])
             terms = self.twins.gradients(next(batches), partial(self.task.loss, config=self.config))
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
             self.optimiser.step()
@@ -167,6 +165,16 @@ class Run:
     def progress(self) -> float:
         """How much of the run is over, 0..1."""
         return max(self.step * self.config["batch"] / self.pictures, self.spent_s / (self.minutes * 60.0))
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The weights, by their weight decay and by their share of the learning rate: what was learnt before is to change more slowly."""
+        groups = []
+        for is_encoder in (False, True):
+            mine = [value for name, value in self.network.named_parameters() if name.startswith("encoder.") == is_encoder]
+            share = self.config["encoder_rate"] if is_encoder and mine else 1.0
+            groups.append({"params": [p for p in mine if p.ndim > 1], "weight_decay": self.config["weight_decay"], "share": share})
+            groups.append({"params": [p for p in mine if p.ndim <= 1], "weight_decay": 0.0, "share": share})
+        return [group for group in groups if group["params"]]
 
     def _batch(self, step: int) -> Batch:
         return self.task.batch(self.places, np.random.default_rng([self.seed, abs(step), int(step < 0)]), self._grown())

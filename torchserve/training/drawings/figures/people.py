@@ -14,7 +14,8 @@ from drawings.figures.limbs import LimbStyle
 from drawings.figures.marks import Colour, Mark, Points
 from drawings.figures.shapes import half_width, oval, points, smooth, turned
 
-PEOPLE = ("adult", "suit", "child", "chibi", "princess", "profile", "animal_person")
+PEOPLE = ("adult", "suit", "child", "chibi", "princess", "profile", "animal_person", "beast")
+FURRY = ("animal_person", "beast")
 DARK: tuple[Colour, ...] = ((30, 32, 48), (22, 22, 26), (50, 46, 44), (36, 48, 72), (62, 30, 40), (70, 70, 76))
 FURS: tuple[Colour, ...] = ((160, 110, 70), (230, 160, 80), (190, 190, 195), (90, 70, 60), (245, 235, 220), (120, 85, 60), (235, 180, 190))
 
@@ -43,14 +44,16 @@ class Build:
 GROWN_UP = Build((0.062, 0.09), (0.085, 0.135), (0.27, 0.34), (0.34, 0.44), (0.38, 0.5), (0.024, 0.044), (0.036, 0.062))
 SMALL = Build((0.1, 0.16), (0.075, 0.12), (0.22, 0.3), (0.24, 0.34), (0.24, 0.38), (0.022, 0.04), (0.03, 0.052))
 CHIBI = Build((0.16, 0.25), (0.06, 0.1), (0.18, 0.26), (0.15, 0.25), (0.15, 0.27), (0.018, 0.036), (0.024, 0.045))
+BEAST = Build((0.05, 0.085), (0.13, 0.23), (0.3, 0.42), (0.38, 0.58), (0.26, 0.42), (0.032, 0.058), (0.045, 0.085))
 BUILDS = {
     "adult": GROWN_UP, "suit": GROWN_UP, "child": SMALL, "chibi": CHIBI, "princess": SMALL, "profile": GROWN_UP, "animal_person": SMALL,
+    "beast": BEAST,
 }  # fmt: skip
 
 
 def build_of(rng: np.random.Generator, style: str) -> Build:
     """The proportions of a style, which any kind of person may borrow from another."""
-    return BUILDS[style] if rng.random() < 0.8 else (GROWN_UP, SMALL, CHIBI)[rng.integers(3)]
+    return BUILDS[style] if style == "beast" or rng.random() < 0.8 else (GROWN_UP, SMALL, CHIBI)[rng.integers(3)]
 
 
 def person_plan(rng: np.random.Generator, style: str, build: Build) -> BodyPlan:
@@ -143,14 +146,14 @@ def person_palette(rng: np.random.Generator, style: str, *, coloured: bool) -> P
     if not coloured:
         hair = any_of(rng, DARK) if rng.random() < 0.2 else None
         return Palette(hair=hair)
-    skin = any_of(rng, FURS if style == "animal_person" else SKINS)
+    skin = any_of(rng, FURS if style in FURRY else SKINS)
     top, bottom = any_of(rng, BRIGHT), any_of(rng, (*BRIGHT, *DARK))
     if style == "suit" or rng.random() < 0.12:
         top = any_of(rng, DARK)
         bottom = varied(rng, top, 4) if rng.random() < 0.75 else any_of(rng, DARK)
-    if style == "animal_person" and rng.random() < 0.5:
+    if style in FURRY and rng.random() < (0.5 if style == "animal_person" else 0.85):
         top, bottom = varied(rng, skin, 5), varied(rng, skin, 5)
-    hair = skin if style == "animal_person" else any_of(rng, HAIRS)
+    hair = skin if style in FURRY else any_of(rng, HAIRS)
     return Palette(skin, top, bottom, any_of(rng, (*DARK, *BRIGHT)), hair, any_of(rng, BRIGHT))
 
 

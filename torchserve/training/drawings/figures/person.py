@@ -30,7 +30,7 @@ STYLES = (
     "stick", "stick", "stick", "stick_body", "stick_body", "outline", "outline", "outline", "thick", "thick", "dress", "dress",
     "potato", "vegetable", "vegetable", "robot", "monster", "monster", "big_head", "big_head", "gingerbread", "silhouette",
     "adult", "adult", "adult", "suit", "child", "child", "child", "chibi", "chibi", "princess", "princess", "profile", "profile",
-    "animal_person", "animal_person",
+    "animal_person", "animal_person", "beast", "beast",
 )  # fmt: skip
 HELD_OUT_STYLES = ("snow_person", "block", "alien")
 ARM_ROWS, LEG_ROWS = {RIGHT: (8, 10), LEFT: (7, 9)}, {RIGHT: (14, 16), LEFT: (13, 15)}
@@ -41,6 +41,9 @@ LEAST_LEG = 0.25
 """Share of a leg that is left below its hem: of a gown one sees the feet only, and people mark hips where they would be."""
 LOW_ARMS = 0.1
 """Share of figures whose arms leave low on the trunk, or at its hem."""
+LOW_HEADS = {"beast": 0.8, "chibi": 0.3, "big_head": 0.3}
+"""Share of figures of a style without a neck, whose head covers the top of the trunk; of others LOW_HEAD."""
+LOW_HEAD = 0.06
 WITH_FACE = ("potato", "vegetable", "monster")
 """Styles of which the body is the head."""
 
@@ -174,7 +177,7 @@ def drawn_person(
     lean = pose.lean * (0.5 if plan.skirt else 1)
     limbs = limbs_of(rng, plan, pose, (arm_style.root, leg_style.root), lean, limb_lengths(rng, build) if build else None)
     outline = turned(body(plan.profile, plan.length, rounded=plan.rounded), lean)
-    if style == "monster" and rng.random() < 0.35:
+    if rng.random() < {"monster": 0.35, "beast": 0.6}.get(style, 0.0):
         outline = furry(rng, outline)
     keep = _kept_arms(rng)
     right, left = (
@@ -196,8 +199,10 @@ def drawn_person(
         view = HeadView()
         if build:
             back = style != "animal_person" and not facing and rng.random() < 0.07
-            view = HeadView(rng.uniform(*build.head), facing, back, animal=style == "animal_person")
-        groups["head"], landmarks = head_marks(hand, style, palette, np.zeros(2), lean + pose.nod, view)
+            animal = style == "animal_person" or (style == "beast" and rng.random() < 0.6)
+            view = HeadView(rng.uniform(*build.head), facing, back, animal=animal)
+        low = rng.uniform(0.2, 0.9) * plan.shoulders * plan.length if rng.random() < LOW_HEADS.get(style, LOW_HEAD) else 0.0
+        groups["head"], landmarks = head_marks(hand, style, palette, turned(np.array([[0.0, low]]), lean)[0], lean + pose.nod, view)
     if flat and style not in ("gingerbread", "silhouette"):
         groups = flattened(rng, groups, palette)
     groups["behind"] = [*_around(hand, limbs), *groups["behind"]]
