@@ -168,6 +168,8 @@ def clothes_marks(hand: Hand, plan: BodyPlan, palette: Palette, *, suit: bool, l
         tie = points((0, 0.02), (0.012, 0.05), (0, length * 0.35), (-0.012, 0.05))
         marks.append(hand.shape(tie, fill=palette.accent, see_through=True))
         marks.append(hand.strokes(points((0, length * 0.5), (0, length * 0.95))))
+    elif plan.kind == "dress" and rng.random() < 0.4:
+        marks.append(_skirt(hand, plan, palette))
     elif rng.random() < 0.4:
         marks.append(hand.strokes(points((-wide * 0.35, 0.01), (0, rng.uniform(0.03, 0.06)), (wide * 0.35, 0.01))))
     if rng.random() < 0.35:
@@ -185,6 +187,13 @@ def clothes_marks(hand: Hand, plan: BodyPlan, palette: Palette, *, suit: bool, l
         pockets = [oval((s * wide * 0.5, length * 0.3), 0.015, 0.015, squareness=0.9, count=12) for s in (-1, 1)]
         marks += [hand.shape(pocket, fill=palette.accent, see_through=True) for pocket in pockets]
     return [mark.moved(lambda shape: turned(shape, lean)) for mark in marks]
+
+
+def _skirt(hand: Hand, plan: BodyPlan, palette: Palette) -> Mark:
+    """The lower part of what covers body and legs, as a garment of its own below a blouse or a jacket."""
+    levels = np.linspace(plan.hips * hand.rng.uniform(0.7, 1.2), 1.0, 8)
+    right = np.array([(half_width(plan.profile, level), level * plan.length) for level in levels])
+    return hand.shape(np.concatenate([right, right[::-1] * (-1, 1)]), fill=palette.bottom, see_through=True)
 
 
 def profile_face(hand: Hand, centre: Points, rx: float, ry: float, facing: int, palette: Palette) -> tuple[list[Mark], Points]:
