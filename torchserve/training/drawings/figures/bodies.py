@@ -35,7 +35,7 @@ class BodyPlan:
     skirt: bool = False
 
 
-def _ellipse(width: float, *, top: float = 0.12, bottom: float = 0.12, lowest: float = 0.5) -> Profile:
+def ellipse(width: float, *, top: float = 0.12, bottom: float = 0.12, lowest: float = 0.5) -> Profile:
     """An oval's profile, its widest place at a share of its length."""
     shares = np.array([0.0, 0.08, 0.22, 0.4, 0.6, 0.78, 0.92, 1.0])
     moved = np.where(shares < 0.5, shares / 0.5 * lowest, lowest + (shares - 0.5) / 0.5 * (1 - lowest))
@@ -85,7 +85,7 @@ def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
         return _angular(rng, kind, width, length)
     rounded, shoulders, hips = True, rng.uniform(0.12, 0.25), rng.uniform(0.88, 0.98)
     if kind == "oval":
-        profile = _ellipse(width * 1.15, lowest=rng.uniform(0.4, 0.62))
+        profile = ellipse(width * 1.15, lowest=rng.uniform(0.4, 0.62))
         shoulders += rng.uniform(0, 0.08)
     elif kind == "person":
         shoulder = width * rng.uniform(0.95, 1.3)
@@ -105,8 +105,8 @@ def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
 TORSOS = ("oval", "box", "triangle", "dress", "person", "trunk", "hourglass", "pear")
 
 CREATURES: dict[str, Profile] = {
-    "egg": _ellipse(0.24, lowest=0.6),
-    "ball": _ellipse(0.28),
+    "egg": ellipse(0.24, lowest=0.6),
+    "ball": ellipse(0.28),
     "carrot": ((0, 0.1), (0.06, 0.17), (0.2, 0.19), (0.6, 0.12), (0.9, 0.05), (1, 0.02)),
     "cone": ((0, 0.02), (0.1, 0.07), (0.35, 0.14), (0.8, 0.25), (0.95, 0.24), (1, 0.17)),
     "pear": ((0, 0.05), (0.08, 0.1), (0.3, 0.12), (0.5, 0.2), (0.75, 0.26), (0.95, 0.16), (1, 0.08)),
@@ -115,7 +115,7 @@ CREATURES: dict[str, Profile] = {
     "cup": ((0, 0.24), (0.05, 0.24), (1, 0.16)),
     "ghost": ((0, 0.08), (0.08, 0.16), (0.25, 0.21), (0.6, 0.22), (1, 0.25)),
     "mushroom": ((0, 0.06), (0.1, 0.2), (0.3, 0.29), (0.42, 0.28), (0.44, 0.12), (0.9, 0.13), (1, 0.12)),
-    "cucumber": _ellipse(0.12),
+    "cucumber": ellipse(0.12),
     "broccoli": ((0, 0.1), (0.08, 0.21), (0.2, 0.2), (0.28, 0.26), (0.45, 0.22), (0.5, 0.1), (0.9, 0.1), (1, 0.12)),
     "heart": ((0, 0.16), (0.1, 0.26), (0.3, 0.28), (0.6, 0.19), (0.9, 0.05), (1, 0.01)),
     "triangle": ((0, 0.01), (1, 0.28)),

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from drawings.figures.bodies import CREATURES, LINES, TORSOS, BodyPlan, creature, torso
+from drawings.figures.bodies import CREATURES, LINES, TORSOS, BodyPlan, creature, ellipse, torso
 from drawings.figures.clothes import torso_marks
 from drawings.figures.colours import Palette, sampled_palette
 from drawings.figures.extras import Groups, behind_marks, flattened, furry, held_thing, in_colours, merged, silhouette, trousers
@@ -28,7 +28,8 @@ from drawings.figures.stance import LEFT, RIGHT, Limbs, limb_style, limbs_of
 
 STYLES = (
     "stick", "stick", "stick", "stick_body", "stick_body", "outline", "outline", "outline", "thick", "thick", "dress", "dress",
-    "potato", "vegetable", "vegetable", "robot", "monster", "monster", "big_head", "big_head", "gingerbread", "silhouette",
+    "potato", "vegetable", "vegetable", "robot", "monster", "monster", "big_head", "big_head", "gingerbread", "silhouette", "silhouette",
+    "stickman", "stickman",
     "adult", "adult", "adult", "suit", "child", "child", "child", "chibi", "chibi", "princess", "princess", "profile", "profile",
     "animal_person", "animal_person", "beast", "beast",
 )  # fmt: skip
@@ -44,6 +45,9 @@ LOW_ARMS = 0.1
 LOW_HEADS = {"beast": 0.8, "chibi": 0.3, "big_head": 0.3}
 """Share of figures of a style without a neck, whose head covers the top of the trunk; of others LOW_HEAD."""
 LOW_HEAD = 0.06
+ONE_COLOR = ("silhouette", "stickman")
+"""Styles that are one area of ink, without a face."""
+SEEN_FROM_SIDE = (*ONE_COLOR, "profile")
 WITH_FACE = ("potato", "vegetable", "monster")
 """Styles of which the body is the head."""
 
@@ -55,6 +59,8 @@ def _plan(rng: np.random.Generator, style: str) -> BodyPlan:
     if style == "dress":
         return torso(rng, "triangle" if rng.random() < 0.5 else "dress")
     fixed = {"robot": "box", "snow_person": "snow", "block": "box", "alien": "oval"}
+    if style == "stickman":
+        return replace(torso(rng, "oval"), profile=ellipse(rng.uniform(0.035, 0.085)), stance=0.3)
     if style == "stick":
         return torso(rng, ("line", "line", "line", "line", "line", "line", "bars", "vee")[rng.integers(8)])
     return torso(rng, fixed.get(style) or TORSOS[rng.integers(len(TORSOS))])
@@ -165,7 +171,7 @@ def drawn_person(
     """
     build = build_of(rng, style) if style in PEOPLE else None
     palette = person_palette(rng, style, coloured=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
-    pose = sampled_pose(rng, grown_up=build is not None)
+    pose = sampled_pose(rng, grown_up=build is not None, from_side=style in SEEN_FROM_SIDE)
     plan = person_plan(rng, style, build) if build else _plan(rng, style)
     if rng.random() < LOW_ARMS and plan.kind != "gown":
         plan = replace(plan, shoulders=rng.uniform(plan.shoulders, 0.95))
@@ -176,6 +182,8 @@ def drawn_person(
     facing = int(rng.choice([-1, 1])) if style == "profile" else 0
     lean = pose.lean * (0.5 if plan.skirt else 1)
     limbs = limbs_of(rng, plan, pose, (arm_style.root, leg_style.root), lean, limb_lengths(rng, build) if build else None)
+    if pose.has_legs_exchanged:
+        limbs = replace(limbs, legs=limbs.legs[::-1])
     outline = turned(body(plan.profile, plan.length, rounded=plan.rounded), lean)
     if rng.random() < {"monster": 0.35, "beast": 0.6}.get(style, 0.0):
         outline = furry(rng, outline)
@@ -203,13 +211,13 @@ def drawn_person(
             view = HeadView(rng.uniform(*build.head), facing, back, animal=animal)
         low = rng.uniform(0.2, 0.9) * plan.shoulders * plan.length if rng.random() < LOW_HEADS.get(style, LOW_HEAD) else 0.0
         groups["head"], landmarks = head_marks(hand, style, palette, turned(np.array([[0.0, low]]), lean)[0], lean + pose.nod, view)
-    if flat and style not in ("gingerbread", "silhouette"):
+    if flat and style not in ("gingerbread", *ONE_COLOR):
         groups = flattened(rng, groups, palette)
     groups["behind"] = [*_around(hand, limbs), *groups["behind"]]
     marks = _finished(rng, style, groups, (plan, pose, facing), palette, inks=inks)
     joints = _joints(limbs, landmarks, plan, keep, thin=plan.kind in LINES)
     traits = (plan.kind, pose.name, arm_style.kind, leg_style.kind)
-    return DrawnFigure(tuple(marks), joints, style, traits, is_one_area=style in ("gingerbread", "silhouette"))
+    return DrawnFigure(tuple(marks), joints, style, traits, is_one_area=style in ("gingerbread", *ONE_COLOR))
 
 
 def _around(hand: Hand, limbs: Limbs) -> list[Mark]:
@@ -247,7 +255,7 @@ def _finished(
     inks: tuple[Colour, ...],
 ) -> list[Mark]:
     """The parts in order, and what concerns all of them: one outline, one colour, many colours."""
-    if style == "silhouette":
+    if style in ONE_COLOR:
         groups = silhouette(groups)
     elif style == "gingerbread":
         marks = _ordered(rng, groups, *order)

@@ -15,7 +15,7 @@ Angles = tuple[float, float]
 @dataclass(frozen=True)
 class Pose:
     """Limbs are (the figure's right, its left); the figure's right is the viewer's left. An arm that `reaches` for something takes no
-    notice of its angles.
+    notice of its angles. Who runs past us with swinging arms `has_legs_exchanged`: the leg ahead is on the side of the arm behind.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Pose:
     lean: float = 0.0
     nod: float = 0.0
     reaches: tuple[str, str] = ("", "")
+    has_legs_exchanged: bool = False
 
 
 ARM_KINDS: dict[str, tuple[float, float, float, float]] = {
@@ -40,6 +41,8 @@ ARM_KINDS: dict[str, tuple[float, float, float, float]] = {
     "shrug": (20, 50, 60, 110),
 }
 SYMMETRIC = ("spread", "spread", "spread", "down", "down", "up", "cactus", "hips", "folded", "bent", "shrug", "dangling", "along", "along")
+RUNNING, SWINGING = 0.5, 0.8
+"""Share of figures seen from the side that run, and of these whose arms swing."""
 LEG_KINDS: dict[str, tuple[float, float, float, float]] = {
     "straight": (-2, 14, -4, 4),
     "apart": (12, 34, -5, 5),
@@ -101,9 +104,8 @@ def _reaches(rng: np.random.Generator) -> tuple[str, str]:
     return (kind, kind) if draw < 0.55 else (kind, "") if draw < 0.7 else ("", kind) if draw < 0.85 else (kind, REACHES[rng.integers(12)])
 
 
-def _run(rng: np.random.Generator) -> tuple[Angles, Angles]:
+def _run(rng: np.random.Generator, aim: float) -> tuple[Angles, Angles]:
     """Legs of somebody who runs to one side: one thigh forwards, the other shank up behind."""
-    aim = rng.choice([-1.0, 1.0])
     front = aim * rng.uniform(25, 80)
     back = -aim * rng.uniform(5, 45)
     # angles are outwards on each limb's own side: the right limb's are mirrored
@@ -113,9 +115,16 @@ def _run(rng: np.random.Generator) -> tuple[Angles, Angles]:
     return (-right[0], -right[1]), left
 
 
-def sampled_pose(rng: np.random.Generator, *, grown_up: bool = False) -> Pose:
+def _swinging(rng: np.random.Generator, aim: float) -> tuple[Angles, Angles]:
+    """Arms of a runner: one forwards with the fist up, the other back."""
+    ahead, behind = rng.uniform(20, 85), rng.uniform(20, 85)
+    forwards, back = (ahead, ahead + rng.uniform(0, 110)), (behind, behind - rng.uniform(0, 110))
+    return (forwards, back) if aim < 0 else (back, forwards)
+
+
+def sampled_pose(rng: np.random.Generator, *, grown_up: bool = False, from_side: bool = False) -> Pose:
     """How children let figures stand: mostly facing us with arms out, sometimes moving. Who is `grown_up` has the arms along the body,
-    on the hips, in pockets, folded, more often.
+    on the hips, in pockets, folded, more often; who is seen `from_side`, as far as one can tell without a face, often runs.
     """
     arms, arm_angles = _arms(rng)
     legs, leg_angles = _legs(rng)
@@ -127,10 +136,21 @@ def sampled_pose(rng: np.random.Generator, *, grown_up: bool = False) -> Pose:
     if grown_up and rng.random() < 0.35:
         first = (rng.uniform(-3, 8), rng.uniform(-3, 5))
         legs, leg_angles = "standing", (first, _like(rng, first, 2.5))
-    elif rng.random() < 0.12:
-        legs, leg_angles = "run", _run(rng)
+    elif rng.random() < (RUNNING if from_side else 0.12):
+        aim = float(rng.choice([-1.0, 1.0]))
+        legs, leg_angles = "run", _run(rng, aim)
+        if from_side and rng.random() < SWINGING:
+            arms, arm_angles, reaches = "swing", _swinging(rng, aim), ("", "")
     lean = rng.normal(0, 5)
     if rng.random() < (0.5 if legs == "run" else 0.05):
         lean = rng.normal(0, 16)  # who runs leans into it, who dances or falls leans anywhere
     name = f"{'+'.join(sorted({reach or arms for reach in reaches}))}/{legs}"
-    return Pose(name, arm_angles, leg_angles, lean=float(np.clip(lean, -35, 35)), nod=float(rng.normal(0, 6)), reaches=reaches)
+    return Pose(
+        name,
+        arm_angles,
+        leg_angles,
+        lean=float(np.clip(lean, -35, 35)),
+        nod=float(rng.normal(0, 6)),
+        reaches=reaches,
+        has_legs_exchanged=arms == "swing",
+    )

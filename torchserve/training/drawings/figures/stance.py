@@ -27,7 +27,7 @@ class Limbs:
 
 
 THIN: dict[str, float] = {
-    "stick": 1.0, "stick_body": 1.0, "snow_person": 0.7, "potato": 0.65, "vegetable": 0.6, "dress": 0.5, "big_head": 0.5,
+    "stick": 1.0, "stick_body": 1.0, "stickman": 1.0, "snow_person": 0.7, "potato": 0.65, "vegetable": 0.6, "dress": 0.5, "big_head": 0.5,
     "monster": 0.25, "robot": 0.25,
 }  # fmt: skip
 """How likely limbs are mere lines."""
@@ -43,7 +43,7 @@ def limb_style(rng: np.random.Generator, style: str, palette: Palette, *, arm: b
     if style in ("block", "gingerbread"):
         kind = "pipe" if style == "block" else "outline"
     ends = HANDS if arm else FEET
-    covered = not thin and style not in ("gingerbread", "silhouette") and rng.random() < 0.3
+    covered = not thin and style not in ("gingerbread", "silhouette", "stickman") and rng.random() < 0.3
     return LimbStyle(
         kind=kind,
         curved=bool(rng.random() < (0.08 if style in ("robot", "block") else 0.3)),
