@@ -77,27 +77,28 @@ class EmbeddedPredictor:
         for crop in crops:
             _check(crop)
         views = [figures_seen.crop_view(crop, self._pose.side) for crop in crops]
-        return [figures_seen.pose(*each) for each in zip(views, self._close_answers(views), crops, strict=True)]
+        return [figures_seen.pose(*each) for each in zip(views, self._pose_answers(views), crops, strict=True)]
 
     def _looks(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Look]:
         """Refine each proposal with a close view, and with a second one if the first moved the box far and the second moves it less."""
         views = [figures_seen.close_view(picture, one, self._pose.side) for picture, one in close]
-        looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._close_answers(views), strict=True)]
+        looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._box_answers(views), strict=True)]
         again = []
         for row, ((picture, one), look) in enumerate(zip(close, looks, strict=True)):
             after = figures_seen.moved(*look, picture)
             if not figures_seen.is_settled(one, after):
                 again.append((row, after))
         views = [figures_seen.close_view(close[row][0], after, self._pose.side) for row, after in again]
-        for (row, after), view, answer in zip(again, views, self._close_answers(views), strict=True):
+        for (row, after), view, answer in zip(again, views, self._box_answers(views), strict=True):
             if figures_seen.is_settled(after, figures_seen.moved(after, view, answer, close[row][0])):
                 looks[row] = (after, view, answer)  # otherwise the box drifts to a neighboring object
         return looks
 
-    def _close_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
-        if not views:
-            return []
-        return figures_seen.pose_answers(*self._pose.answer(figures_seen.with_mirrors(views)))
+    def _box_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
+        return figures_seen.box_answers(*self._pose.answer(figures_seen.stacked(views))) if views else []
+
+    def _pose_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
+        return figures_seen.pose_answers(*self._pose.answer(figures_seen.with_mirrors(views))) if views else []
 
 
 def _check(rgb: Bytes) -> None:

@@ -71,7 +71,7 @@ def test_a_second_look_counts_if_the_box_stays(monkeypatch: pytest.MonkeyPatch, 
         return found
 
     predictor = EmbeddedPredictor(threads=1)
-    monkeypatch.setattr(predictor, "_close_answers", answers)
+    monkeypatch.setattr(predictor, "_box_answers", answers)
     picture = np.full((300, 400, 3), 240, np.uint8)
     look = predictor._looks([(picture, Proposal(np.array([150.0, 100.0, 250.0, 250.0]), 0.9))])[0]
     assert figures_seen.moved(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
@@ -83,7 +83,7 @@ def test_figures_that_cannot_score_high_enough_are_not_looked_at(monkeypatch: py
     best = predictor.detections(picture)[0]
     (near,) = predictor.detections(picture, least_score=best.score)[:1]
     assert (near.box, near.score) == (best.box, best.score)
-    monkeypatch.setattr(predictor, "_close_answers", lambda views: pytest.fail("a close look") if views else [])
+    monkeypatch.setattr(predictor, "_box_answers", lambda views: pytest.fail("a close look") if views else [])
     assert predictor.detections(picture, least_score=1.0) == ()
 
 
