@@ -41,7 +41,7 @@ CUT_SHARE = 0.2
 PART_SHARE = 0.6
 """Parts overlap by a fifth of the image, so that a figure of that size is whole in one of them."""
 
-LEAST_PART_SCORE = 0.5
+LEAST_PART_SCORE = 0.6
 """Detections in parts of an image need this score: of 69 synthetic images without a figure none has one (at 0.3: one)."""
 
 

@@ -43,8 +43,6 @@ SETTLED_OVERLAP: Final = 0.85
 AGREEMENT: Final = (0.0, 0.5)
 FIRMNESS: Final = (0.3, 0.9)
 """Scores rise over these: 99 of 100 held-out figures have a firmness of at least 0.67, 95 of 100 pictures without one at most 0.67."""
-SCORE_POWER: Final = 1.4
-"""So that 0.3, below which nothing is animated, keeps 99 of 100 held-out figures and refuses 98 of 100 pictures without one."""
 FIRST_LIMB: Final = SHOULDERS[0]
 MASK_SIDE: Final = 224
 """Longer side of a detection's mask."""
@@ -116,7 +114,7 @@ def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
 
 def can_score(proposal: Proposal, least: float) -> bool:
     """Whether the close look can give a proposal so high a score: it only doubts, see `detection`."""
-    return bool(math.sqrt(proposal.score) ** SCORE_POWER >= least)
+    return bool(math.sqrt(proposal.score) >= least)
 
 
 def close_view(rgb: Bytes, proposal: Proposal, side: int) -> NetworkView:
@@ -185,7 +183,7 @@ def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
     box = moved(proposal, view, answer, rgb).box
     _, agreement = _seen_box(proposal, view, answer, rgb, strays=True)
     doubts = _rising(_firmness(answer), FIRMNESS) * _rising(agreement, AGREEMENT)
-    score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts) ** SCORE_POWER
+    score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts)
     mask = _over(box, view, answer.mask)
     return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), mask)
 

@@ -219,9 +219,10 @@ def test_the_mask_holds_all_the_ink_of_the_figure(style):
 @pytest.mark.parametrize("style", sorted({*STYLES, *HELD_OUT_STYLES}))
 def test_the_figures_right_is_on_the_viewers_left(style):
     for seed in range(6):
-        joints = _drawn(style, seed)[2].joints
-        for left, right in ((5, 6), (11, 12)):
-            assert joints[right, 0] < joints[left, 0] + 1e-6
+        drawn = _drawn(style, seed)[2]
+        swings = drawn.traits[1].startswith("swing")
+        for left, right in ((5, 6), (12, 11) if swings else (11, 12)):
+            assert drawn.joints[right, 0] < drawn.joints[left, 0] + 1e-6
 
 
 def test_hips_are_at_the_hem_of_a_skirt_and_knees_below_it():
@@ -230,6 +231,15 @@ def test_hips_are_at_the_hem_of_a_skirt_and_knees_below_it():
     assert below[:, 1] == pytest.approx([0.45, 0.575, 0.7], abs=0.01)
     assert np.array_equal(joints_below(leg, 0.65), leg), "of a gown, people mark the hips where they would be"
     assert np.array_equal(joints_below(leg, 0.2), leg), "no skirt"
+
+
+def test_legs_are_exchanged_only_where_arms_swing():
+    rng = np.random.default_rng(4)
+    from_side = [sampled_pose(rng, from_side=True) for _ in range(200)]
+    swinging = [pose for pose in from_side if pose.has_legs_exchanged]
+    assert 40 < len(swinging) < 120
+    assert all(pose.name == "swing/run" for pose in swinging)
+    assert not any(sampled_pose(rng).has_legs_exchanged for _ in range(200))
 
 
 def test_right_leg_of_a_runner_is_on_the_viewers_left():
