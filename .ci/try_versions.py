@@ -32,7 +32,7 @@ from tests.locked import pins
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 LOCK = Path("requirements.lock")
 TESTS = ("tests/unit", "tests/property")
-TOOLS = ("hatchling", "hypothesis", "packaging", "pip", "pytest", "pytest-randomly", "pytest-xdist")
+TOOLS = ("hatchling", "httpx2", "hypothesis", "packaging", "pip", "pytest", "pytest-randomly", "pytest-xdist")
 """What these tests need besides doodled's dependencies."""
 TRIALS_S = 150.0
 """For all packages one by one; those that are left are reported as not tried."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -21,13 +23,20 @@ SERIOUS = {"serious", "critical"}
 @cache
 def axe_script() -> str:
     """The script of axe-core. Skips where npm or its registry is missing."""
-    npm = shutil.which("npm")
+    path = f"{sys.prefix}/bin:{os.environ['PATH']}"  # `.ci/setup` puts npm and Node into the virtual environment of a machine without
+    npm = shutil.which("npm", path=path)
     if npm is None:
         pytest.skip("needs npm: apt-get install npm")
     folder = Path(mkdtemp())
     try:
         done = subprocess.run(
-            [npm, "pack", "--silent", f"axe-core@{VERSION}"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+            [npm, "pack", "--silent", f"axe-core@{VERSION}"],
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         archives = sorted(folder.glob("axe-core-*.tgz"))
         if done.returncode or not archives:

@@ -130,8 +130,9 @@ def test_operator_retries_file_with_its_sidecar(server: Server, picture: Path, t
     server.sees = 0
     dropped(tmp_path, picture, "dab/garlic.jpg", {"format": "apng"})
     drained(tmp_path, DOODLED_TORCHSERVE_URL=server.url)
-    assert "no_figure" in doodled(tmp_path, "jobs", "list").stdout
-    assert json.loads(doodled(tmp_path, "jobs", "show", "garlic.jpg").stdout)["folder"] == ["dab"]
+    assert "no drawn figure was found" in doodled(tmp_path, "jobs", "list").stdout
+    shown = json.loads(doodled(tmp_path, "jobs", "show", "garlic.jpg").stdout)
+    assert (shown["error_type"], shown["folder"]) == ("no_figure", ["dab"])
     assert doodled(tmp_path, "jobs", "retry", "garlic.jpg").returncode == 0
     assert not list((tmp_path / "failed").iterdir())
     server.sees = 1

@@ -19,7 +19,7 @@ from daemon.report.logs import export_journal, link_logs, native_record
 from daemon.report.page import page
 from daemon.report.plots import Series, lines_plot
 from daemon.report.tables import print_report
-from pipeline.errors import OptionError, OutputFailed
+from pipeline.errors import OptionError
 
 NATIVE = {
     "__REALTIME_TIMESTAMP": "1795351358916000",
@@ -169,7 +169,7 @@ def test_command_reports_missing_input_and_output(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OptionError, match="exclude each other"):
         command(as_json=True, html=tmp_path / "page")
     (tmp_path / "log").touch()
-    with pytest.raises(OutputFailed, match="can't be written"):
+    with pytest.raises(OptionError, match="can't be written: there is no folder"):
         command([tmp_path / "log"], html=tmp_path / "no folder" / "page")
 
 
