@@ -134,7 +134,7 @@ def test_operator_retries_file_with_its_sidecar(server: Server, picture: Path, t
     shown = json.loads(doodled(tmp_path, "jobs", "show", "garlic.jpg").stdout)
     assert (shown["error_type"], shown["folder"]) == ("no_figure", ["dab"])
     assert doodled(tmp_path, "jobs", "retry", "garlic.jpg").returncode == 0
-    assert not list((tmp_path / "failed").iterdir())
+    assert [path.name for path in (tmp_path / "failed").iterdir()] == [".thumbnails"]  # left to housekeeping
     server.sees = 1
     drained(tmp_path, DOODLED_TORCHSERVE_URL=server.url)
     assert manifest(tmp_path, "dab/garlic.json")["outputs"][0]["format"] == "apng"
