@@ -61,7 +61,8 @@ class Handler(BaseHTTPRequestHandler):
         box = [columns[0] + MARGIN, rows[0] + MARGIN, columns[-1] + 1 + MARGIN, rows[-1] + 1 + MARGIN]
         if self.path.endswith("detector"):
             boxes = [[box[0] + place, box[1], box[2] + place, box[3]] for place in self.server.places_px]
-            found = [{"class_name": "humanoid", "bbox": list(map(float, edges)), "score": 0.9} for edges in boxes]
+            inside = [edges for edges in boxes if edges[2] <= picture.shape[1] and edges[3] <= picture.shape[0]]
+            found = [{"class_name": "humanoid", "bbox": list(map(float, edges)), "score": 0.9} for edges in inside]
             self._reply(found * self.server.sees)
         else:
             points = self.server.figure.keypoints.copy()
