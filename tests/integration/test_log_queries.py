@@ -160,7 +160,7 @@ def by_job() -> dict[str, list[dict[str, Any]]]:
 
 
 def stuck(_: object) -> Rows:
-    ends = {"job.done", "job.failed", "job.deferred"}
+    ends = {"job.done", "job.failed", "job.review", "job.deferred"}
     return [
         [job, story[0]["file_name"], story[-1]["event"], story[-1]["timestamp"]]
         for job, story in by_job().items()

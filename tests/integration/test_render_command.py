@@ -204,9 +204,9 @@ def test_renders_original_scene_files_unchanged(reference_root: Path, tmp_path: 
         (["--retarget", "nobody"], "nobody"),
     ],
 )
-def test_wrong_option_is_one_line_and_status_1(tmp_path: Path, arguments: list[str], says: str) -> None:
+def test_wrong_option_is_one_line_and_status_2(tmp_path: Path, arguments: list[str], says: str) -> None:
     done = doodled("render", CHARACTER, "-o", tmp_path / "x.gif", *arguments, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
@@ -222,11 +222,17 @@ def test_broken_character_names_its_file_and_leaves_no_output(tmp_path: Path) ->
     assert not (tmp_path / "x.gif").exists()
 
 
-def test_unwritable_output_is_a_temporary_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
-    done = doodled("render", CHARACTER, "--size", "64x64", "-o", tmp_path / "file" / "x.gif")
+def test_unwritable_output_is_a_temporary_error() -> None:
+    done = doodled("render", CHARACTER, "--size", "64x64", "-o", "/proc/x.gif")
     assert done.returncode == 75
     assert "can't" in done.stderr
+
+
+def test_output_below_a_file_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    done = doodled("render", CHARACTER, "--size", "64x64", "-o", tmp_path / "file" / "x.gif")
+    assert done.returncode == 2
+    assert "there is no folder" in done.stderr
 
 
 def test_check_names_the_renderer_and_motions_lists_the_motions() -> None:
