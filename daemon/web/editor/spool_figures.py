@@ -25,6 +25,7 @@ from daemon.spool.layout import Layout
 from daemon.spool.quarantine import OPTIONS_SUFFIX, discard, failed_drawings
 from daemon.spool.review import DRAWING, OPTIONS, discard_review, drawings_for_review, figure_folder
 from daemon.spool.spool import ANNOTATIONS, MANIFEST, SOURCE, read_job, read_json
+from daemon.web.drawing_ids import name_without_id
 from daemon.web.editor.edits import Edit, FigurePlace
 from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
@@ -96,7 +97,7 @@ class SpoolFigures:
     def drawing(self, key: str) -> EditableDrawing:
         """See `FigureProvider`."""
         entry = self._entry(key)
-        return EditableDrawing(shown_name(entry.name), entry.places, entry.motion, Purpose.ANIMATE, entry.notes)
+        return EditableDrawing(name_without_id(shown_name(entry.name)), entry.places, entry.motion, Purpose.ANIMATE, entry.notes)
 
     async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
         """Drop each corrected figure into the inbox."""

@@ -107,6 +107,12 @@ def test_published_drawing_has_the_figure_of_its_annotations(spool: Spool) -> No
     assert place.is_untrusted
 
 
+def test_title_has_no_id(spool: Spool) -> None:
+    name = "garlic-w0123456789abcdef.jpg"
+    keys = f"done-{spool.done(name)}", f"failed-{spool.failed(name)}", f"review-{spool.review(name)}"
+    assert [spool.figures.drawing(key).title for key in keys] == ["garlic.jpg"] * 3
+
+
 def test_every_figure_of_a_drawing_can_be_corrected(spool: Spool) -> None:
     job = spool.done("class.jpg", figures=3)
     assert [place.name for place in spool.figures.drawing(f"done-{job}").places] == ["figure_1", "figure_2", "figure_3"]
