@@ -155,6 +155,47 @@ def test_keyboard_alone_tries_again(site: str, spool: WebSpool, page: Browser) -
     until(lambda: "Drop a picture of the drawing" in text(page))
 
 
+def test_question_is_heeded_though_the_list_was_fetched_again(site: str, spool: WebSpool, page: Browser) -> None:
+    spool.fail("third.png")
+    row = "[...document.querySelectorAll('li.failed')].find((row) => row.innerText.includes('third.png'))"
+    page.go(f"{site}/watch")
+    until(lambda: page.value(f"Boolean({row})"))
+    page.value(f"void (window.asked = {row}.querySelector('[data-confirm]'))")
+    page.value("window.asked.querySelector('button').click()")
+    page.value("window.asked.closest('li').replaceWith(window.asked.closest('li').cloneNode(true))")
+    page.value("document.querySelector('#confirm [value=yes]').click()")
+    until(lambda: not (spool.layout.failed / "third.png").exists())
+
+
+def test_result_between_question_and_answer_is_shown(site: str, page: Browser) -> None:
+    """The page hears of the result while it still waits for the answer to an earlier question, and of nothing after it."""
+    page.go(f"{site}/")
+    page.value(
+        """(async () => {
+        const before = (await (await fetch("v1/jobs")).json()).counts.done;
+        const ask = window.fetch;
+        const answers = new Promise((resolve) => { window.release = resolve; });
+        window.fetch = async (...question) => { const answer = await ask(...question); await answers; return answer; };
+        window.EventSource = class extends EventSource {
+            constructor(url) {
+                super(url);
+                this.addEventListener("queue", (event) => {
+                    if (JSON.parse(event.data).counts.done === before) return;
+                    this.close();
+                    window.isDone = true;
+                });
+            }
+        };
+        })()"""
+    )
+    page.choose_files("#files", PHOTOGRAPH)
+    until(lambda: "mouse_monster.jpg" in text(page))
+    page.value("document.getElementById('send').click()")
+    until(lambda: page.value("window.isDone"))
+    page.value("window.release()")
+    until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["/", "/watch", "/gallery", "/sign-in", "/nothing", "done", "failed"])
 def test_axe_finds_no_serious_fault(site: str, spool: WebSpool, page: Browser, path: str, scheme: str) -> None:

@@ -143,6 +143,7 @@ form.addEventListener("submit", async (event) => {
 // --- what becomes of them ------------------------------------------------------------------------------------------------
 let events = null;
 let isChecking = false;
+let isDue = false;
 const pending = () => uploads.filter((each) => each.id && (each.state === "taken" || each.state === "running"));
 const describe = (job) => {
   const parts = [{ waiting: "waiting", running: "in progress", deferred: "on hold" }[job.state] ?? job.state];
@@ -153,13 +154,24 @@ const describe = (job) => {
   return parts.join(", ");
 };
 const check = async () => {
+  isDue = true;
   if (isChecking) return;
   isChecking = true;
-  for (const upload of pending().slice(0, 12)) {
+  while (isDue) { // again if an event came while answers were on their way, and after drawings that left room for others
+    isDue = false;
+    const before = pending().length;
+    await ask(pending().slice(0, 12));
+    isDue ||= pending().length < before;
+  }
+  isChecking = false;
+  if (!pending().length && events) { events.close(); events = null; }
+};
+const ask = async (some) => {
+  for (const upload of some) {
     const answer = await fetch(`${base}v1/jobs/${upload.id}`).catch(() => null);
     if (answer?.status === 404) { upload.bar.remove(); say(upload, "it was removed", "gone"); continue; }
-    if (!answer?.ok) continue;
-    const job = await answer.json();
+    const job = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (!job) continue;
     if (job.state === "done") finish(upload, job);
     else if (job.state === "failed") {
       upload.bar.remove();
@@ -171,8 +183,6 @@ const check = async () => {
       announce(`${upload.file.name}: ${job.why}`);
     } else say(upload, describe(job));
   }
-  isChecking = false;
-  if (!pending().length && events) { events.close(); events = null; }
 };
 const finish = (upload, job) => {
   upload.bar.remove();

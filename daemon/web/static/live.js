@@ -3,7 +3,7 @@ import { dress } from "./site.js";
 
 const keyed = (parent) => new Map([...parent.children].filter((each) => each.dataset.key).map((each) => [each.dataset.key, each]));
 
-const bare = (html) => html.replace(/<time([^>]*)>[^<]*<\/time>/g, "<time$1></time>").replace(/ (hidden|data-confirmed)="[^"]*"/g, "");
+const bare = (html) => html.replace(/<time([^>]*)>[^<]*<\/time>/g, "<time$1></time>").replace(/ hidden="[^"]*"/g, "");
 
 export const replaceChanged = (target, html) => {
   const fresh = new DOMParser().parseFromString(html, "text/html").body;

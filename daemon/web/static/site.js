@@ -20,8 +20,10 @@ document.addEventListener("submit", (event) => {
   dialog.showModal();
   dialog.addEventListener("close", () => {
     if (dialog.returnValue !== "yes") return;
+    if (!form.isConnected) { form.hidden = true; document.body.append(form); } // its list was fetched again meanwhile
     form.dataset.confirmed = "yes";
     form.requestSubmit();
+    delete form.dataset.confirmed; // asked again when the reader comes back to the page
   }, { once: true });
 });
 
