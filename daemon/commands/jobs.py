@@ -25,7 +25,8 @@ from daemon.spool.events import SpoolEvent, Undelivered, discard_event, retry_ev
 from daemon.spool.instances import is_alive
 from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.spool.layout import Layout
-from daemon.spool.quarantine import FailedDrawing, NameTaken
+from daemon.spool.quarantine import FailedDrawing
+from daemon.spool.returns import NameTaken, Returnable
 from daemon.spool.review import DrawingForReview, all_drawings_for_review, approve, discard_review, retry_review
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
@@ -374,12 +375,9 @@ def _review_row(waiting: DrawingForReview) -> JobRow:
     return _report_row(DrawingState.REVIEW, waiting, why, since=waiting.reason.get("reviewed"))
 
 
-def _report_row(state: DrawingState, one: FailedDrawing | DrawingForReview, why: str, since: object) -> JobRow:
-    folder = one.reason.get("folder", ())
-    parts = map(str, folder) if isinstance(folder, list | tuple) else ()
-    return JobRow(
-        state, one.job_id, shown_path(one.path.split("/")), why, shown_path(parts), str(since or ""), details={**one.reason, "state": state}
-    )
+def _report_row(state: DrawingState, one: Returnable, why: str, since: object) -> JobRow:
+    name, folder = shown_path(one.path.split("/")), shown_path(one.folder)
+    return JobRow(state, one.job_id, name, why, folder, str(since or ""), details={**one.reason, "state": state})
 
 
 def _sentence(message: object, what_to_do: object) -> str:

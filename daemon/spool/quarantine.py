@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from typing import Any
 from daemon.files.durable import (
     exists,
     link_or_copy,
-    move_together,
     open_folder,
     rename_without_replacing,
     sync_folder,
@@ -28,41 +26,15 @@ from daemon.files.durable import (
 )
 from daemon.files.filenames import is_plain_name, numbered_names, shown_name
 from daemon.spool.layout import Layout
+from daemon.spool.returns import Returnable, move_back, of_all_users
 from daemon.spool.spool import ERROR, SIDECAR, SOURCE, Job, read_json
-from pipeline.errors import OptionError
 
 ERROR_SUFFIX = ".error.json"
 OPTIONS_SUFFIX = ".options.json"
 
 
-class NameTaken(OptionError):
-    """The inbox has a file of that name: nothing is wrong with the command itself."""
-
-    exit_status = 1
-
-
-@dataclass(frozen=True)
-class FailedDrawing:
-    """A drawing in `failed/`.
-
-    Attributes:
-        name: its name there.
-        reason: its error report; empty if that can't be read.
-        user: name of the folder in `failed/`, where users have folders of their own.
-    """
-
-    name: str
-    reason: Mapping[str, Any]
-    user: str = ""
-
-    @property
-    def path(self) -> str:
-        """Its path below `failed/`."""
-        return f"{self.user}/{self.name}" if self.user else self.name
-
-    @property
-    def job_id(self) -> str:
-        return str(self.reason.get("job_id", ""))
+class FailedDrawing(Returnable):
+    """A drawing in `failed/`; its reason is its error report."""
 
 
 def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
@@ -131,11 +103,7 @@ def failed_drawings(failed: Path) -> list[FailedDrawing]:
 
 def all_failed_drawings(layout: Layout) -> list[FailedDrawing]:
     """The failed drawings of all users, oldest first."""
-    if not layout.is_private:
-        return failed_drawings(layout.failed)
-    users = [path for path in layout.failed.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    found = [replace(each, user=path.name) for path in users for each in failed_drawings(path)]
-    return sorted(found, key=lambda each: each.job_id)
+    return of_all_users(layout, layout.failed, failed_drawings)
 
 
 def _reason(path: Path) -> dict[str, Any]:
@@ -155,20 +123,15 @@ def retry(layout: Layout, one: FailedDrawing) -> Path:
     Raises:
         NameTaken: the inbox has a file of that name.
     """
-    folder = [str(part) for part in one.reason.get("folder", ())]
     name, sidecar = str(one.reason.get("name", one.name)), one.reason.get("sidecar")
     moves = [(one.name, name)]
-    with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.failed / one.user) as failed:
+    with open_folder(layout.inbox, one.folder, make=True) as inbox, open_folder(layout.failed / one.user) as failed:
         if sidecar and exists(one.name + OPTIONS_SUFFIX, failed):
             moves.insert(0, (one.name + OPTIONS_SUFFIX, str(sidecar)))
-        taken = next((target for _, target in moves if exists(target, inbox)), None) or move_together(moves, failed, inbox)
-        if taken is not None:
-            hint = "wait until it is claimed or move it away, then try again"
-            raise NameTaken(f"{shown_name(taken)} is already in the inbox", hint=hint)
-        os.fsync(inbox)
+        move_back(moves, failed, inbox)
     _delete(layout.failed / one.user / (one.name + ERROR_SUFFIX))
     sync_folder(layout.failed / one.user)
-    return layout.inbox.joinpath(*folder, name)
+    return layout.inbox.joinpath(*one.folder, name)
 
 
 def discard(layout: Layout, one: FailedDrawing) -> None:

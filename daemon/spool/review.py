@@ -13,7 +13,6 @@ import re
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +21,6 @@ from daemon.files.durable import (
     exists,
     link,
     link_or_copy,
-    move_together,
     open_folder,
     read_content,
     rename,
@@ -32,7 +30,7 @@ from daemon.files.durable import (
 )
 from daemon.files.filenames import is_plain_name, numbered_names, shown_name
 from daemon.spool.layout import Layout
-from daemon.spool.quarantine import NameTaken
+from daemon.spool.returns import Returnable, move_back, of_all_users
 from daemon.spool.spool import ANNOTATIONS, REVIEW, SIDECAR, SOURCE, Job, read_json
 from daemon.spool.thumbnails import THUMBNAIL
 from pipeline.errors import OptionError
@@ -47,28 +45,8 @@ MOST_NAMES: Final = 100_000
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,8}")
 
 
-@dataclass(frozen=True)
-class DrawingForReview:
-    """A drawing in `review/`.
-
-    Attributes:
-        name: of its folder there.
-        reason: its review.json; empty if that can't be read.
-        user: name of the folder above, where users have folders of their own.
-    """
-
-    name: str
-    reason: Mapping[str, Any]
-    user: str = ""
-
-    @property
-    def path(self) -> str:
-        """Its path below `review/`."""
-        return f"{self.user}/{self.name}" if self.user else self.name
-
-    @property
-    def job_id(self) -> str:
-        return str(self.reason.get("job_id", ""))
+class DrawingForReview(Returnable):
+    """A drawing in `review/`, by the name of its folder there; its reason is its review.json."""
 
 
 def figure_folder(number: int) -> str:
@@ -201,11 +179,7 @@ def drawings_for_review(review: Path) -> list[DrawingForReview]:
 
 def all_drawings_for_review(layout: Layout) -> list[DrawingForReview]:
     """The drawings of all users, oldest first."""
-    if not layout.is_private:
-        return drawings_for_review(layout.review)
-    users = [path for path in layout.review.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    found = [replace(each, user=path.name) for path in users for each in drawings_for_review(path)]
-    return sorted(found, key=lambda each: each.job_id)
+    return of_all_users(layout, layout.review, drawings_for_review)
 
 
 def _reason(folder: Path) -> dict[str, Any]:
@@ -250,21 +224,15 @@ def approve(layout: Layout, one: DrawingForReview) -> Path:
 def _put_back(layout: Layout, one: DrawingForReview, sidecar: str | None) -> Path:
     if not one.reason:
         raise OptionError(f"{shown_name(one.name)}: its {REVIEW} is missing or damaged", hint="drop the drawing again, then discard it")
-    folder = [str(part) for part in one.reason.get("folder", ())]
     name, file = str(one.reason["name"]), str(one.reason["file"])
     place = layout.review / one.path
-    with open_folder(layout.inbox, folder, make=True) as inbox, open_folder(layout.review / one.user, (one.name,)) as source:
+    with open_folder(layout.inbox, one.folder, make=True) as inbox, open_folder(layout.review / one.user, (one.name,)) as source:
         moves = [(file, name)]
         if sidecar is not None and exists(OPTIONS, source):  # first: the drawing might be claimed without it
             moves.insert(0, (OPTIONS, sidecar))
-        taken = next((target for _, target in moves if exists(target, inbox)), None)
-        if taken is None:
-            taken = move_together(moves, source, inbox)
-        if taken is not None:
-            raise NameTaken(f"{shown_name(taken)} is already in the inbox", hint="wait until it is claimed or move it away, then try again")
-        os.fsync(inbox)
+        move_back(moves, source, inbox)
     shutil.rmtree(place, ignore_errors=True)
-    return layout.inbox.joinpath(*folder, name)
+    return layout.inbox.joinpath(*one.folder, name)
 
 
 def discard_review(layout: Layout, one: DrawingForReview) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
 
 from daemon.files.durable import open_folder, rename_without_replacing
 from daemon.inbox.scanner import SIDECAR_SUFFIX
 from daemon.spool import quarantine, review
 from daemon.spool.quarantine import FailedDrawing
+from daemon.spool.returns import ReturnableT
 from daemon.spool.review import DrawingForReview
 from daemon.spool.spool import ANNOTATIONS
 from daemon.spool.thumbnails import remove_thumbnail
@@ -25,8 +25,6 @@ from daemon.web.problems import ProblemError
 from daemon.web.site import Site
 from pipeline.errors import OptionError
 from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
-
-_Put = TypeVar("_Put", FailedDrawing, DrawingForReview)
 
 
 def remove(site: Site, drawing: Drawing) -> None:
@@ -132,7 +130,7 @@ def _for_review(site: Site, drawing: Drawing) -> DrawingForReview:
     return _found(each for each in review.drawings_for_review(site.layout.review) if each.name == drawing.file)
 
 
-def _found(matching: Iterator[_Put]) -> _Put:
+def _found(matching: Iterator[ReturnableT]) -> ReturnableT:
     found = next(matching, None)
     if found is None:
         raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer there", hint="look at its state again")

@@ -161,10 +161,11 @@ class SpoolFigures:
         is_sidecar_wrong = reason.get("error_type") == ErrorType.SIDECAR
         options = None if is_sidecar_wrong else _read_sidecar(path.with_name(found.name + OPTIONS_SUFFIX))
         notes = (str(reason["message"]),) if reason.get("message") else ()
-        folder = tuple(str(part) for part in reason.get("folder", ()))
         original = None if is_folder else path
         motion = _first_motion(_parsed(options))
-        return _Entry(name, folder, is_folder, (place,), options, motion, notes, original, partial(discard, self._layout, found))
+        return _Entry(
+            name, tuple(found.folder), is_folder, (place,), options, motion, notes, original, partial(discard, self._layout, found)
+        )
 
     # --- waiting for a person ----------------------------------------------------------------------------------------
 
@@ -177,8 +178,7 @@ class SpoolFigures:
         places = _numbered_places(folder) or (_drawing_place(original, name),)
         options = _read_sidecar(folder / OPTIONS)
         notes = (str(reason["message"]),) if reason.get("message") else ()
-        inbox = tuple(str(part) for part in reason.get("folder", ()))
-        motion, remove = _first_motion(_parsed(options)), partial(discard_review, self._layout, found)
+        inbox, motion, remove = tuple(found.folder), _first_motion(_parsed(options)), partial(discard_review, self._layout, found)
         return _Entry(
             name, inbox, is_folder=False, places=places, options=options, motion=motion, notes=notes, original=original, remove=remove
         )
