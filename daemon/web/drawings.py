@@ -108,11 +108,11 @@ class Drawing:
         return [(motion, figure, files) for (motion, figure), files in groups.items()]
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in an untrusted file; {} if there is none."""
+def read_object(path: Path, most: int = MAX_BYTES) -> dict[str, Any]:
+    """The JSON object in an untrusted file of at most `most` bytes; {} if there is none."""
     with suppress(OSError, ValueError, RecursionError):
-        content = read_content(path, MAX_BYTES)
-        fields = json.loads(content) if len(content) <= MAX_BYTES else None
+        content = read_content(path, most)
+        fields = json.loads(content) if len(content) <= most else None
         if isinstance(fields, dict):
             return fields
     return {}

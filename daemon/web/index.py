@@ -7,7 +7,6 @@ the spool is taken, and nothing is written.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import threading
@@ -24,7 +23,7 @@ from daemon.spool.layout import Layout
 from daemon.spool.spool import ANNOTATIONS, JOB_FILE, MANIFEST, RESULT, Job
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.web.drawing_ids import id_in_name
-from daemon.web.drawings import Drawing, DrawingState, newest_first, shown_path_of, shown_text
+from daemon.web.drawings import Drawing, DrawingState, newest_first, read_object, shown_path_of, shown_text
 from daemon.web.folders import FailedReader, InboxReader, OutboxReader, ReviewReader
 
 GRACE_S: Final = 3.0
@@ -222,21 +221,11 @@ class Index:
             path = self._layout.status / name
             with suppress(OSError):
                 if name.endswith(".json") and abs(now_s - path.stat().st_mtime) < ALIVE_S:
-                    fields = read_object_up_to(path, MAX_STATUS_BYTES)
+                    fields = read_object(path, MAX_STATUS_BYTES)
                     summaries.append(shown_text(fields.get("summary", "")))
                     running |= {job for job in _items(fields.get("running"), list) if isinstance(job, str)}
                     deferred |= {str(job): shown_text(why) for job, why in _items(fields.get("deferred"), dict).items()}
         return DaemonStatus(bool(summaries), "; ".join(summaries), frozenset(running), deferred)
-
-
-def read_object_up_to(path: Path, most: int) -> dict[str, Any]:
-    """As `read_object`, for a status file, which may be longer."""
-    with suppress(OSError, ValueError, RecursionError):
-        content = read_content(path, most)
-        fields = json.loads(content) if len(content) <= most else None
-        if isinstance(fields, dict):
-            return fields
-    return {}
 
 
 def _items(value: object, kind: type[Any]) -> Any:  # noqa: ANN401 - a list or a dict of whatever JSON holds
