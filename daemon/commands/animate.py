@@ -30,6 +30,7 @@ from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawin
 from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import DecodeError, OptionError, PermanentError, keep_notes
 from pipeline.files.annotation_files import write_annotations
+from pipeline.files.character_names import figure_folder
 from pipeline.motion.library import MotionLibrary
 from pipeline.ports import Predictor
 from pipeline.types import AnnotatedFigure, Drawing
@@ -229,4 +230,4 @@ class _Run:
             return
         place = self._request.keep_annotations / (stem if len(self._request.images) > 1 or stem != image.stem else "")
         for number, figure in enumerate(figures, start=1):
-            write_annotations(place / (f"figure_{number}" if len(figures) > 1 else ""), drawing, figure)
+            write_annotations(place / (figure_folder(number) if len(figures) > 1 else ""), drawing, figure)

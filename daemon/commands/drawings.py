@@ -12,6 +12,7 @@ from pipeline.adapters.reading.image_reader import read_drawing
 from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import keep_notes
 from pipeline.files.annotation_files import write_annotations
+from pipeline.files.character_names import figure_folder
 from pipeline.ports import Predictor
 from pipeline.types import AnnotatedFigure, Drawing
 
@@ -30,7 +31,7 @@ def annotate_drawing(
     check_folder_of(folder)
     with open_predictor(inference, environ) as (predictor, _):
         drawing, figures = find_figures(path, predictor, AnnotateOptions(all_figures=all_figures), stopwatch)
-    places = [folder / f"figure_{number}" for number in range(1, len(figures) + 1)] if all_figures else [folder]
+    places = [folder / figure_folder(number) for number in range(1, len(figures) + 1)] if all_figures else [folder]
     for place, figure in zip(places, figures, strict=False):
         write_annotations(place, drawing, figure)
     return list(zip(places, figures, strict=False))

@@ -49,11 +49,6 @@ class DrawingForReview(Returnable):
     """A drawing in `review/`, by the name of its folder there; its reason is its review.json."""
 
 
-def figure_folder(number: int) -> str:
-    """Name of the character folder of a figure; they count from 1."""
-    return f"figure_{number}"
-
-
 def hold_for_review(layout: Layout, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
     """Move a job's drawing, sidecar and figures to `review`. The figures are in the job's annotations, durably.
 

@@ -24,7 +24,7 @@ from daemon.web.intake import TEMPORARY
 from daemon.web.problems import ProblemError
 from daemon.web.site import Site
 from pipeline.errors import OptionError
-from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME, figure_folder
 
 
 def remove(site: Site, drawing: Drawing) -> None:
@@ -140,7 +140,7 @@ def _found(matching: Iterator[ReturnableT]) -> ReturnableT:
 def character_folders(site: Site, drawing: Drawing) -> list[Path]:
     """The character folders that were kept of a drawing, one for each figure; none after the retention time."""
     place = site.layout.done / drawing.job / ANNOTATIONS
-    folders = [place, *(place / f"figure_{number}" for number in range(1, max(1, drawing.figures) + 1))]
+    folders = [place, *(place / figure_folder(number) for number in range(1, max(1, drawing.figures) + 1))]
     return [folder for folder in folders if is_regular(folder / CONFIG_NAME)]
 
 

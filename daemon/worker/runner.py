@@ -28,7 +28,6 @@ from daemon.options.scene_builder import Plan, RenderRequest, character_plan
 from daemon.options.sidecar import MAX_BYTES, drawing_options
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType, error_type
-from daemon.spool.review import figure_folder
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.worker.resources import WorkerResources
@@ -45,6 +44,7 @@ from pipeline.errors import (
     keep_notes,
     notes_of,
 )
+from pipeline.files.character_names import figure_folder
 from pipeline.stages.trust import DOUBTFUL
 from pipeline.types import Animation, Bytes, Drawing, Quality
 

@@ -11,3 +11,8 @@ TEXTURE_NAME: Final = "texture.png"
 DRAWING_NAME: Final = "image.png"
 BOX_NAME: Final = "bounding_box.yaml"
 """Of the drawing that a figure was cut out of, and of the box in it; only in annotation folders."""
+
+
+def figure_folder(number: int) -> str:
+    """Name of the folder of one of several figures of a drawing; they count from 1."""
+    return f"figure_{number}"

@@ -23,10 +23,10 @@ from daemon.files.durable import sync_folder, sync_tree
 from daemon.files.filenames import shown_name
 from daemon.policy.failures import ErrorType, error_type
 from daemon.service.main import WorkerFactory, run
-from daemon.spool.review import figure_folder
 from daemon.spool.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
 from daemon.worker.pool import ProcessWorkerPool
 from daemon.worker.task import Task, TaskFailure, TaskResult
+from pipeline.files.character_names import figure_folder
 
 BACK = "models-are-back"
 FREE = "stuck-no-more"

@@ -23,14 +23,14 @@ from daemon.policy.failures import ErrorType
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import OPTIONS_SUFFIX, discard, failed_drawings
-from daemon.spool.review import DRAWING, OPTIONS, discard_review, drawings_for_review, figure_folder
+from daemon.spool.review import DRAWING, OPTIONS, discard_review, drawings_for_review
 from daemon.spool.spool import ANNOTATIONS, MANIFEST, SOURCE, read_job, read_json
 from daemon.web.drawing_ids import name_without_id
 from daemon.web.editor.edits import Edit, FigurePlace
 from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
 from pipeline.errors import DecodeError, OptionError
-from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME
+from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME, figure_folder
 
 DEFAULT_MOTION: Final = "wave"
 MOST_FIGURES: Final = 100

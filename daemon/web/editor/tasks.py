@@ -36,7 +36,7 @@ from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawin
 from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import NoFigureFound, OptionError
 from pipeline.files.annotation_files import write_annotations
-from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME, figure_folder
 from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.ports import Predictor
 from pipeline.types import Drawing
@@ -166,7 +166,7 @@ class EditorTasks:
             found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=True), stopwatch=WallStopwatch())
         except NoFigureFound as error:
             return [], [error.summary]
-        places = [folder / f"figure_{number}" for number in range(1, len(found) + 1)]
+        places = [folder / figure_folder(number) for number in range(1, len(found) + 1)]
         for place, figure in zip(places, found, strict=True):
             write_annotations(place, drawing, figure)
         return places, notes
