@@ -7,7 +7,7 @@ reported, and the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -34,6 +34,9 @@ from pipeline.files.character_names import figure_folder
 from pipeline.motion.library import MotionLibrary
 from pipeline.ports import Predictor
 from pipeline.types import AnnotatedFigure, Drawing
+
+HEAD_BYTES = 1024
+"""Enough of a file to tell a document from an image."""
 
 
 class FigureChoice(StrEnum):
@@ -106,7 +109,7 @@ def _check(request: AnimateRequest, motions: tuple[str, ...]) -> None:
     """Refuse what can't end well before the work begins. Raises OptionError."""
     for image in request.images:
         check_drawing(image)
-    has_pages = any(read_document(image) is not None for image in request.images)
+    has_pages = any(is_document(image) for image in request.images)
     are_several = len(request.images) * len(motions) > 1 or request.figures is FigureChoice.EACH or has_pages
     check_output(request.render.output, request.render.format, are_several=are_several)
     check_folder_of(request.keep_annotations)
@@ -120,16 +123,23 @@ def _error_of(name: str, error: PermanentError) -> str:
     return text if error.path is not None and str(error.path) == name else text.replace("doodled: ", f"doodled: {printable(name)}: ", 1)
 
 
+def is_document(path: Path) -> bool:
+    """Whether a file holds several drawings, by its first bytes."""
+    return bool(document_kind(_beginning(path, HEAD_BYTES)))
+
+
 def read_document(path: Path) -> bytes | None:
     """The content of a document of several drawings, and at most a byte more than one may have; None for everything else."""
-    try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            start = file.read(1024)
-            return start + file.read(DEFAULT_LIMITS.max_bytes + 1 - len(start)) if document_kind(start) else None
-    except OSError:  # reported by the reader of images
-        return None
+    return _beginning(path, DEFAULT_LIMITS.max_bytes + 1) if is_document(path) else None
+
+
+def _beginning(path: Path, most: int) -> bytes:
+    """At most `most` bytes of a file; none if it can't be read, which the reader of images reports."""
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return file.read(most)
+    return b""
 
 
 class _Run:
