@@ -115,12 +115,13 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
         return {}
     evidence = None if parts is None else part_evidence(parts, limbs, character.rig.joint_names, mask)
     areas = _areas(rgb, mask, joints, limbs, evidence)
-    in_pieces = [not _is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
-    if evidence is not None and any(in_pieces):  # parts in the wrong place must not undo what rig and lines show
-        plain = _areas(rgb, mask, joints, limbs, None)
-        areas = [other if is_broken else area for is_broken, area, other in zip(in_pieces, areas, plain, strict=True)]
-    found = zip(limbs, areas, strict=True)
-    return {limb.joints: _enlarged(area, mask, character.mask) for limb, area in found if _is_understood(limb, area, mask)}
+    are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
+    if evidence is not None and not all(are_whole):  # parts in the wrong place must not undo what rig and lines show
+        for place, plain in enumerate(_areas(rgb, mask, joints, limbs, None)):
+            if not are_whole[place]:
+                areas[place], are_whole[place] = plain, _is_in_one_piece(limbs[place], plain, mask)
+    found = zip(limbs, areas, are_whole, strict=True)
+    return {limb.joints: _enlarged(area, mask, character.mask) for limb, area, is_whole in found if is_whole and _touches(limb, area, mask)}
 
 
 def gown_joints(character: Character) -> tuple[int, ...]:
@@ -183,10 +184,9 @@ def _candidates(legs: list[Limb], arms: list[Limb], mask: Bools) -> list[Limb]:
     return [leg for leg in legs if leg.hem or touches_other_leg(leg, mask)] + [arm for arm in arms if is_attached(arm, mask)]
 
 
-def _is_understood(limb: Limb, area: Bools, mask: Bools) -> bool:
-    """Whether the limb touches something beyond its root, and is in one piece."""
-    touches = bool(limb.hem) or contact_length(limb, area, mask) > CONTACT_OF_LENGTH * limb.length
-    return touches and _is_in_one_piece(limb, area, mask)
+def _touches(limb: Limb, area: Bools, mask: Bools) -> bool:
+    """Whether the limb touches something beyond its root."""
+    return bool(limb.hem) or contact_length(limb, area, mask) > CONTACT_OF_LENGTH * limb.length
 
 
 def _is_in_one_piece(limb: Limb, area: Bools, mask: Bools) -> bool:
