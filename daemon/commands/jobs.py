@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from daemon.commands.console import table_text
 from daemon.files.filenames import printable, shown_name, shown_path
+from daemon.files.timestamps import time_at
 from daemon.inbox.rejections import Rejection, rejection_text
 from daemon.inbox.scanner import Key, Scanner
 from daemon.inbox.stability import StabilityRules, WaitReason
@@ -277,7 +278,7 @@ def _local_time(text: str) -> str:
 def _time(at_s: float) -> str:
     """Seconds since 1970 as ISO 8601."""
     try:
-        return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return time_at(at_s)
     except (ValueError, OverflowError, OSError):
         return ""
 

@@ -18,12 +18,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from tenacity import RetryCallState, Retrying, stop_after_delay, wait_exponential_jitter
 
 from daemon.files.filenames import printable
+from daemon.files.timestamps import time_now
 from daemon.hooks.command import Command
 from daemon.hooks.delivery import DeliveryFailure
 from daemon.hooks.event_document import EventDocument, event_document
@@ -320,8 +320,7 @@ class DeliveryQueue:
     def _give_up(self, pending: _Pending, failure: DeliveryFailure, *, name: str) -> None:
         event, tries = pending.event, pending.tries.attempt_number
         reason = {"hook": self.name, "target": self._receiver.target, "name": name, "reason": failure.reason, "tries": tries}
-        given_up = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        give_up(self._layout, event, {**reason, "given_up": given_up})
+        give_up(self._layout, event, {**reason, "given_up": time_now()})
         self._pending.pop(event.id, None)
         self._log.emit(Event.HOOK_FAILED, **self._fields(pending, name), reason=failure.reason, status_code=failure.status_code)
 

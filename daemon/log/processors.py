@@ -11,12 +11,12 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
+from daemon.files.timestamps import time_now
 from daemon.log.events import SCHEMA, Event, Output
 from daemon.log.messages import message_of
 from daemon.settings import LogLevel
@@ -79,7 +79,7 @@ class AddCoreFields:
     def __call__(self, _logger: object, level: str, record: Record) -> Record:
         """The record with timestamp, level, event and core fields first."""
         event = record.pop("event")
-        return {"timestamp": _now(), "level": level, "event": str(event), **self._core, **record}
+        return {"timestamp": time_now(), "level": level, "event": str(event), **self._core, **record}
 
 
 class Bounded:
@@ -147,10 +147,6 @@ def _short(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     if isinstance(value, str):
         return value[:_SHORT_TEXT]
     return json.dumps(value, default=str)[:_SHORT_TEXT] if isinstance(value, list | dict) else value
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _boot_id() -> str:

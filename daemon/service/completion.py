@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from daemon.files.timestamps import time_now
 from daemon.log.events import EventLog
 from daemon.policy.failures import HINTS, Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.service.job_records import JobRecords
@@ -159,7 +159,7 @@ class Completion:
             **(result.manifest or {}),
             "folder": list(job.folder),
             "attempt": job.attempts,
-            "finished": _timestamp(),
+            "finished": time_now(),
             "stages_ms": result.stages_ms(),
         }
         manifest = publish(self._spool.layout.outbox, self._spool.path(job), job, content)
@@ -173,7 +173,7 @@ class Completion:
 
     def _review(self, job: Job, result: TaskResult, review: Mapping[str, Any], timing: JobTiming, now: float) -> CompletionResult:
         head = {"schema": SCHEMA, "job_id": job.id, **self._user_field(job)}
-        reason = {**head, **review, "attempts": job.attempts, "reviewed": _timestamp()}
+        reason = {**head, **review, "attempts": job.attempts, "reviewed": time_now()}
         name = hold_for_review(self._spool.layout, self._spool.path(job), job, reason)
         left = self._leave(job, EventKind.REVIEW)
         self.reviewed += 1
@@ -232,9 +232,5 @@ def _error_file(job: Job, failure: TaskFailure) -> dict[str, Any]:
         **({"notes": list(failure.notes)} if failure.notes else {}),
         "stage": failure.stage,
         "attempts": job.attempts,
-        "failed": _timestamp(),
+        "failed": time_now(),
     }
-
-
-def _timestamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from daemon.files.timestamps import time_at
 from daemon.web.drawing_ids import name_without_id
 from daemon.web.drawings import Drawing, DrawingState, Output
 from daemon.web.index import Snapshot
-from daemon.web.texts import time_text
 
 
 class _Answer(BaseModel):
@@ -89,7 +89,7 @@ def job_answer(drawing: Drawing, snapshot: Snapshot, now_s: float) -> JobAnswer:
         id=drawing.id,
         name=drawing.name,
         state=drawing.state,
-        at=time_text(drawing.at_s),
+        at=time_at(drawing.at_s),
         url=f"v1/jobs/{drawing.id}",
         stage=drawing.stage,
         why=drawing.why,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from daemon.files.timestamps import time_at
 from daemon.web.drawing_ids import name_without_id
 from daemon.web.drawings import DrawingState
 
@@ -43,11 +44,6 @@ def bytes_text(count: int) -> str:
     return f"{count} bytes"
 
 
-def time_text(at_s: float) -> str:
-    """A time as ISO 8601, for <time datetime>; the page's script shows it in the reader's zone."""
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def plain_time(at_s: float) -> str:
     """A time as a reader without scripts sees it."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%d %b %Y, %H:%M UTC")
@@ -73,7 +69,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "bytes_text": bytes_text,
     "counted": counted,
     "duration_text": duration_text,
-    "iso_time": time_text,
+    "iso_time": time_at,
     "motion_text": motion_text,
     "plain_time": plain_time,
     "sentence": sentence,
