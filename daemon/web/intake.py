@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from daemon.files.durable import open_folder, rename, rename_without_replacing, sync_folder
 from daemon.inbox.scanner import SIDECAR_SUFFIX
@@ -68,7 +68,7 @@ class Accepted:
 
 
 class Draft:
-    """A file that is being received. Its blocks are small, so that writing one holds up nobody."""
+    """A file that is being received. Its blocks are small, so that no other request waits for one."""
 
     def __init__(self, path: Path) -> None:
         """Create the file. Raises OSError."""
@@ -80,9 +80,7 @@ class Draft:
         """Add to the file. Raises OSError."""
         self._hash.update(block)
         self.size += len(block)
-        view = memoryview(block)
-        while view:
-            view = view[os.write(self._file, view) :]
+        _write_all(self._file, block)
 
     def sync(self) -> None:
         """Make the content durable. Raises OSError."""
@@ -284,19 +282,22 @@ def look_at(head: bytes, size: int, name: str) -> ImageKind:
 
 def _write_durably(path: Path, content: Path | bytes) -> None:
     opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-    with os.fdopen(opened, "wb", buffering=0) as file:
+    try:
         if isinstance(content, bytes):
-            _write_all(file, content)
+            _write_all(opened, content)
         else:
             with content.open("rb") as source:
-                shutil.copyfileobj(source, file, _BLOCK_BYTES)
+                while block := source.read(_BLOCK_BYTES):
+                    _write_all(opened, block)
         os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
-def _write_all(file: IO[bytes], block: bytes) -> None:
+def _write_all(opened: int, block: bytes) -> None:
     view = memoryview(block)
     while view:
-        view = view[file.write(view) :]
+        view = view[os.write(opened, view) :]
 
 
 def _status(name: str, inbox: int) -> os.stat_result:

@@ -18,7 +18,6 @@ STATES: Final = {
     DrawingState.FAILED: "Not animated",
     DrawingState.DONE: "Done",
 }
-WAIT_REASONS: Final = {"disk": "the disk is nearly full", "models": "the models are unavailable", "machine": "the renderer is unavailable"}
 
 
 def state_text(state: DrawingState) -> str:
