@@ -118,7 +118,7 @@ def discard(
 
 
 def _ask_before_deleting(count: int) -> None:
-    """Ask at a terminal. Raises OptionError where nobody can answer, Abort for a no."""
+    """Ask at a terminal. Raises OptionError where no user can answer, Abort for a no."""
     if not count:
         return
     what = f"{count} {'drawing or delivery' if count == 1 else 'drawings or deliveries'}"
@@ -128,5 +128,5 @@ def _ask_before_deleting(count: int) -> None:
 
 
 def is_terminal() -> bool:
-    """Whether somebody can answer."""
+    """Whether a user can answer."""
     return sys.stdin.isatty()

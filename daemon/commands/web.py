@@ -53,7 +53,7 @@ def make_link(config: Path | None, environ: Mapping[str, str], address: str | No
     settings, layout = _settings_and_layout(config, environ)
     store = SecretStore(layout)
     if not store.has_tokens():
-        raise OptionError("nobody needs to sign in: there is no token", hint="make one first: doodled web token NAME")
+        raise OptionError("no sign-in is needed: there is no token", hint="make one first: doodled web token NAME")
     code = _written(store.make_code)
     web = settings.web
     host = web.names[0] if web.names else "localhost"

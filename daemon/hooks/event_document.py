@@ -22,7 +22,7 @@ MAX_VARIABLE_BYTES: Final = 100_000
 
 @dataclass(frozen=True)
 class EventDocument:
-    """What a hook is told.
+    """What a hook receives.
 
     Attributes:
         name: of the drawing, safe to show.

@@ -99,7 +99,7 @@ def is_alive(instance: Path) -> bool:
 
 
 def _is_locked(lock: Path) -> bool:
-    """Whether any process has locked a file that this one may not open, by the kernel's list; True if that can't be told."""
+    """Whether any process has locked a file that this one may not open, by the kernel's list; True if that is unknown."""
     try:
         inode, locks = lock.stat().st_ino, LOCKS.read_text(encoding="ascii")
     except PermissionError:

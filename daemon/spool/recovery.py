@@ -67,7 +67,7 @@ class BarredJobs:
     Attributes:
         folder: of the dead instance.
         user: number of the user whom the folder belongs to.
-        jobs: how many; 0 if that can't be told.
+        jobs: how many; 0 if that is unknown.
     """
 
     folder: Path

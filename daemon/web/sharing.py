@@ -1,4 +1,4 @@
-"""Share links: one drawing with its animations for whoever has the link, without signing in.
+"""Share links: one drawing with its animations for anyone who has the link, without signing in.
 
 The link proves itself with a signature of the drawing's id. It works as long as the drawing is in the outbox; removing the results ends it.
 """
