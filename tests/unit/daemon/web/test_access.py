@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,17 +18,6 @@ from daemon.web.tokens import CODE_S, SESSION_S, SecretStore
 from pipeline.errors import OptionError
 
 PNG = image_bytes()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> WebSpool:
-    return WebSpool(tmp_path)
-
-
-@pytest.fixture
-def client(spool: WebSpool) -> Iterator[TestClient]:
-    with spool.client() as client:
-        yield client
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,17 +19,6 @@ from daemon.web.app import create_app
 from daemon.web.intake import Intake
 
 PNG = image_bytes()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> WebSpool:
-    return WebSpool(tmp_path)
-
-
-@pytest.fixture
-def client(spool: WebSpool) -> Iterator[TestClient]:
-    with spool.client() as client:
-        yield client
 
 
 def post(client: TestClient, name: str = "garlic.png", content: bytes = PNG, options: Any = None, key: str | None = None) -> Any:

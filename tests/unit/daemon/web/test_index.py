@@ -21,11 +21,6 @@ ID = "w0123456789abcdef"
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> WebSpool:
-    return WebSpool(tmp_path)
-
-
-@pytest.fixture
 def now() -> list[float]:
     return [time.time()]
 
