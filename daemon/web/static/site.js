@@ -11,20 +11,23 @@ export const localTimes = (root) => {
 
 // --- questions -------------------------------------------------------------------------------------------------------
 const dialog = document.getElementById("confirm");
+let asked = null; // the form that the open question is about
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.dataset.confirm || form.dataset.confirmed) return;
   event.preventDefault();
   document.getElementById("confirm-text").textContent = form.dataset.confirm;
+  asked = form;
   dialog.returnValue = "no";
   dialog.showModal();
-  dialog.addEventListener("close", () => {
-    if (dialog.returnValue !== "yes") return;
-    if (!form.isConnected) { form.hidden = true; document.body.append(form); } // its list was fetched again meanwhile
-    form.dataset.confirmed = "yes";
-    form.requestSubmit();
-    delete form.dataset.confirmed; // asked again when the reader comes back to the page
-  }, { once: true });
+});
+// One listener for all questions: "close" comes a task later than the closing, when the next question may be open already.
+dialog.addEventListener("close", () => {
+  if (dialog.open || dialog.returnValue !== "yes") return;
+  if (!asked.isConnected) { asked.hidden = true; document.body.append(asked); } // its list was fetched again meanwhile
+  asked.dataset.confirmed = "yes";
+  asked.requestSubmit();
+  delete asked.dataset.confirmed; // asked again when the reader comes back to the page
 });
 
 // --- playing and pausing -----------------------------------------------------------------------------------------------
