@@ -334,7 +334,14 @@ def config_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
         return path or Path(environ["DOODLED_CONFIG"])
     own = _base_folder(environ, "XDG_CONFIG_HOME", ".config")
     files = [SYSTEM_FILE] if own is None else [own / SYSTEM_FILE.name, SYSTEM_FILE]
-    return next((file for file in files if file.is_file()), None)
+    return next((file for file in files if _is_there(file)), None)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except PermissionError:  # Path.is_file lets it through before Python 3.14; HOME may be another user's, after su
+        return False
 
 
 def root_folder(settings: Settings, environ: Mapping[str, str]) -> Path:

@@ -42,14 +42,18 @@ class Browser:
 
     def ask(self, method: str, **params: object) -> dict[str, Any]:
         """A command of the protocol, and its answer."""
+        said = self._answer(method, params)
+        assert "error" not in said, said
+        result: dict[str, Any] = said["result"]
+        return result
+
+    def _answer(self, method: str, params: dict[str, object]) -> dict[str, Any]:
         self._count += 1
         told = {"id": self._count, "method": method, "params": params} | ({"sessionId": self._session} if self._session else {})
         self._to.write(json.dumps(told).encode() + b"\0")
         while (said := self._heard()).get("id") != self._count:
             self._note(said)
-        assert "error" not in said, said
-        result: dict[str, Any] = said["result"]
-        return result
+        return said
 
     def _heard(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
@@ -71,8 +75,12 @@ class Browser:
         until(lambda: self.value("document.readyState") == "complete" and self.value("location.href") == url)
 
     def value(self, expression: str) -> Any:
-        """What an expression is worth on the page."""
-        said = self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        """What an expression is worth on the page; on the next one, where the page changes meanwhile."""
+        asked: dict[str, object] = {"expression": expression, "returnByValue": True, "awaitPromise": True}
+        while "target navigated" in (answer := self._answer("Runtime.evaluate", asked)).get("error", {}).get("message", ""):
+            pass
+        assert "error" not in answer, answer
+        said = answer["result"]
         assert "exceptionDetails" not in said, said
         return said["result"].get("value")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 
 
 def image(kind: str) -> bytes:
+    """Noise, but always the same: one in twenty GIFs of noise holds what ends a GIF in its middle, too."""
     file = io.BytesIO()
-    Image.effect_noise((90, 70), 60).convert("RGB").save(file, kind)
+    Image.frombytes("L", (90, 70), random.Random(1).randbytes(90 * 70)).convert("RGB").save(file, kind)
     return file.getvalue()
 
 
