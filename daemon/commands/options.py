@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from daemon.options.inference import InferenceChoice
 from daemon.options.values import Background, CameraChoice, FrameRate, Overlay, Size
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.files.assets import AssetKind, asset_folder
@@ -16,7 +15,6 @@ from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Format, LayerMode, Travel
 
 APPEARANCE = "Appearance"
-MODELS = "Models"
 REPORTS = "Reports"
 
 
@@ -179,30 +177,6 @@ TogetherOption = Annotated[
 ]
 WhitenOption = Annotated[
     bool, typer.Option("--whiten", help="Make the paper inside the figure white, whatever its light and color.", rich_help_panel=APPEARANCE)
-]
-InferenceOption = Annotated[
-    InferenceChoice | None,
-    typer.Option(
-        "--inference",
-        metavar=_one_of(InferenceChoice),
-        help="Run the models in this process or on TorchServe (default: embedded; torchserve if a URL is set).",
-        rich_help_panel=MODELS,
-    ),
-]
-UrlsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--torchserve-url", metavar="URL", help="Inference address of a TorchServe; may be given several times.", rich_help_panel=MODELS
-    ),
-]
-KeyFileOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--torchserve-key-file",
-        metavar="FILE",
-        help="TorchServe's key_file.json, or a file that contains only the inference key.",
-        rich_help_panel=MODELS,
-    ),
 ]
 TargetArgument = Annotated[
     Path,

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ModelUnavailable
-from pipeline.ports import Predictor
 
 if TYPE_CHECKING:
     from pipeline.adapters.torchserve.settings import PredictionAttempt, TorchServeSettings
+    from pipeline.ports import Predictor
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 60.0

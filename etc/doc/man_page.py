@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import typer.main
 from typer import core
 
-from daemon.cli import app
+from daemon.cli import command_line
 
 HERE = Path(__file__).resolve().parent
 EXIT_STATUS = {
@@ -87,7 +87,7 @@ def commands(group: core.TyperGroup, path: str) -> Iterator[str]:
 
 def page() -> str:
     """The whole page, without date and version, so that it changes only when the commands do."""
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(command_line())
     if not isinstance(group, core.TyperGroup):
         raise TypeError(f"expected a group of commands, found {group!r}")
     lines = [

@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
-from daemon.cli import app
+from daemon import cli
+from daemon.cli import command_line
 from daemon.commands.options import _motion_names, _retarget_names
+from daemon.commands.overview import COMMANDS, overview
 from daemon.version import version
 
-COMMANDS = ["animate", "render", "annotate", "measure", "motions", "run", "config", "check", "jobs"]
 WIDE = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
 
 
 def shown(*arguments: str) -> str:
-    done = CliRunner().invoke(app, list(arguments), env=WIDE)
+    done = CliRunner().invoke(command_line(), list(arguments), env=WIDE)
     assert done.exit_code == 0, done.output
     return done.output
 
 
 def test_help_names_every_command() -> None:
     text = shown("--help")
-    assert [command for command in COMMANDS if not re.search(rf"\b{command}\b", text)] == []
+    assert [command for command in COMMANDS if not re.search(rf"^  {command} ", text, re.MULTILINE)] == []
+
+
+def test_overview_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, overview().splitlines())) <= 60
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_overview_says_what_the_help_of_the_command_says(name: str) -> None:
+    command = get_command(command_line([name])).commands[name]
+    assert str(command.help).startswith(COMMANDS[name].purpose)
+
+
+def test_imports_only_the_command_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, ...]] = []
+    monkeypatch.setattr(cli, "command_line", lambda names: made.append(tuple(names)) or (lambda: None))
+    for arguments in (["run", "--drain"], ["runn"], []):
+        monkeypatch.setattr(sys, "argv", ["doodled", *arguments])
+        cli.main()
+    assert made == [("run",), tuple(COMMANDS), tuple(COMMANDS)]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

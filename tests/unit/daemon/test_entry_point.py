@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon import __main__ as entry_point
+from daemon import cli
+from daemon.commands.overview import overview
+from daemon.version import version
 
 
 def test_closed_standard_streams_are_opened_as_dev_null(tmp_path: Path) -> None:
@@ -32,8 +34,8 @@ def test_error_has_priority_err_in_the_journal(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(entry_point, "is_journal", lambda _environ, file: is_journal and file == 2)
-    entry_point.print_error("doodled: a\n  b")
+    monkeypatch.setattr(cli, "is_journal", lambda _environ, file: is_journal and file == 2)
+    cli.print_error("doodled: a\n  b")
     assert capsys.readouterr().err == expected
 
 
@@ -44,9 +46,9 @@ def test_errors_of_files_are_one_line(
     def fail() -> None:
         raise OSError(number, "refused", "/somewhere/file")
 
-    monkeypatch.setattr(entry_point, "app", fail)
+    monkeypatch.setattr(cli, "command_line", lambda _: fail)
     with pytest.raises(SystemExit) as exited:
-        entry_point.main()
+        cli.main()
     assert (exited.value.code, capsys.readouterr().err) == (status, "doodled: /somewhere/file: refused\n")
 
 
@@ -54,6 +56,14 @@ def test_error_without_file_keeps_its_trace(monkeypatch: pytest.MonkeyPatch) -> 
     def fail() -> None:
         raise OSError(errno.EBADF, "a bug")
 
-    monkeypatch.setattr(entry_point, "app", fail)
+    monkeypatch.setattr(cli, "command_line", lambda _: fail)
     with pytest.raises(OSError, match="a bug"):
-        entry_point.main()
+        cli.main()
+
+
+@pytest.mark.parametrize(("argument", "expected"), [("--version", f"doodled {version()}\n"), ("--help", overview()), ("-h", overview())])
+def test_answers_before_anything_heavy_is_imported(argument: str, expected: str, tmp_path: Path) -> None:
+    script = "import sys; from daemon.__main__ import main; main(); sys.exit(' '.join({'typer', 'numpy', 'pydantic'} & set(sys.modules)))"
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run([sys.executable, "-c", script, argument], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr.strip()) == (expected, "")

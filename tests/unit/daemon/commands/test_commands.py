@@ -20,7 +20,8 @@ from PIL import Image, ImageSequence
 from typer.testing import CliRunner, Result
 
 from daemon import __main__ as entry
-from daemon.cli import app
+from daemon import cli
+from daemon.cli import command_line
 from daemon.commands import console, machine
 from daemon.commands.measure import timing_table
 from daemon.options import motions
@@ -36,7 +37,7 @@ gl = pytest.mark.gl
 
 
 def doodled(*arguments: object, status: int = 0) -> Result:
-    done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    done = CliRunner().invoke(command_line(), list(map(str, arguments)), catch_exceptions=False)
     assert done.exit_code == status, done.output
     return done
 
@@ -422,9 +423,9 @@ def test_errors_become_a_message_and_an_exit_status(
     def fails() -> None:
         raise error
 
-    monkeypatch.setattr(entry, "app", fails)
+    monkeypatch.setattr(cli, "command_line", lambda _: fails)
     with pytest.raises(SystemExit) as left:
-        entry.main()
+        cli.main()
     assert left.value.code == getattr(error, "exit_status", status or 1)
     assert capsys.readouterr().err.startswith(said)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon import __main__ as entry_point
+from daemon import cli
 from pipeline.errors import NoFigureFound, keep_notes
 
 ROOT = Path(__file__).parents[4]
@@ -19,7 +19,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """The exit status of a command."""
     monkeypatch.setattr(sys, "argv", ["doodled", *arguments])
     with pytest.raises(SystemExit) as exited:
-        entry_point.main()
+        cli.main()
     return int(exited.value.code or 0)
 
 
@@ -92,6 +92,6 @@ def test_refusal_is_followed_by_notes_about_the_image(monkeypatch: pytest.Monkey
         with keep_notes(["only the first of 3 pages is used"]):
             raise NoFigureFound("no figure found", hint="draw it darker")
 
-    monkeypatch.setattr(entry_point, "app", refuse)
+    monkeypatch.setattr(cli, "command_line", lambda _: refuse)
     assert ended(monkeypatch) == 1
     assert capsys.readouterr().err == "doodled: no figure found (draw it darker)\nnote: only the first of 3 pages is used\n"

@@ -12,7 +12,7 @@ import pytest
 from claimed_jobs import claim_file, drop_file, names_below, write_results
 from typer.testing import CliRunner
 
-from daemon.cli import app
+from daemon.cli import command_line
 from daemon.commands import jobs_cli
 from daemon.commands.jobs import DrawingState, JobRow, Selection, approve_jobs, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
 from daemon.spool import quarantine as quarantine_module
@@ -125,7 +125,7 @@ def test_lists_damaged_jobs(spool: Spool) -> None:
 def test_every_command_refuses_folder_without_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
     monkeypatch.setenv("DOODLED_ROOT", str(tmp_path))
     with pytest.raises(SpoolUnusable, match="has no spool") as refused:
-        CliRunner().invoke(app, ["jobs", *command], catch_exceptions=False)
+        CliRunner().invoke(command_line(), ["jobs", *command], catch_exceptions=False)
     assert refused.value.exit_status == 78
 
 
@@ -140,7 +140,7 @@ def test_every_command_names_the_folder_that_it_may_not_read(
 
     monkeypatch.setattr(quarantine_module, "failed_drawings", refused)
     with pytest.raises(SpoolUnusable, match=r"/failed can't be used: Permission denied \(run this as the daemon's user\)"):
-        CliRunner().invoke(app, ["jobs", *command], catch_exceptions=False)
+        CliRunner().invoke(command_line(), ["jobs", *command], catch_exceptions=False)
 
 
 def test_describes_job_by_id_or_name(spool: Spool) -> None:
@@ -170,7 +170,7 @@ def test_finds_whatever_the_list_shows(spool: Spool, monkeypatch: pytest.MonkeyP
     assert len(rows) == 5
     for row in rows:
         for wanted in filter(None, (row.name, row.job_id, f"{row.folder}/{row.name}" if row.folder else "")):
-            done = CliRunner().invoke(app, ["jobs", "show", wanted], catch_exceptions=False)
+            done = CliRunner().invoke(command_line(), ["jobs", "show", wanted], catch_exceptions=False)
             assert json.loads(done.output)["state"] == row.state
 
 
@@ -327,7 +327,7 @@ def test_commands_use_the_spool_of_the_settings(spool: Spool, monkeypatch: pytes
         failed(spool, name)
 
     def doodled(*arguments: str) -> str:
-        done = CliRunner().invoke(app, ["jobs", *arguments], catch_exceptions=False)
+        done = CliRunner().invoke(command_line(), ["jobs", *arguments], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return done.output
 
@@ -348,7 +348,7 @@ def test_discard_of_everything_asks_at_a_terminal(
     monkeypatch.setenv("DOODLED_ROOT", str(spool.layout.root))
     failed(spool, "a.png")
     monkeypatch.setattr(jobs_cli, "is_terminal", lambda: True)
-    done = CliRunner().invoke(app, ["jobs", "discard", "--all"], input=f"{answer}\n")
+    done = CliRunner().invoke(command_line(), ["jobs", "discard", "--all"], input=f"{answer}\n")
     assert "Delete 1 drawing or delivery for good?" in done.output
     assert done.exit_code == status
     assert names_below(spool.layout.failed) == left

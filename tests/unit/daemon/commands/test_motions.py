@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 from written_bvh import BODY, waving_bvh
 
-from daemon.cli import app
+from daemon.cli import command_line
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def file(tmp_path):
 
 
 def doodled(*arguments: object):
-    return CliRunner().invoke(app, ["motions", *map(str, arguments)])
+    return CliRunner().invoke(command_line(), ["motions", *map(str, arguments)])
 
 
 def test_lists_the_motions() -> None:

@@ -1,0 +1,66 @@
+"""The command lines of `doodled run`, `doodled health` and `doodled check`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daemon.commands.model_options import KeyFileOption, UrlsOption
+from pipeline.errors import OptionError
+
+
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="Settings file. Default: DOODLED_CONFIG, else ~/.config/doodled/doodled.toml, else /etc/doodled/doodled.toml.",
+        ),
+    ] = None,
+    drain: Annotated[bool, typer.Option("--drain", help="Exit once every drawing in the inbox is done.")] = False,  # noqa: FBT002
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log debug records, too: [log] level = debug.")] = False,  # noqa: FBT002
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings and errors only: [log] level = warning.")] = False,  # noqa: FBT002
+) -> None:
+    """Watch the inbox and animate the drawings that are dropped there."""
+    from daemon.service.main import run as do_run
+
+    if verbose and quiet:
+        raise OptionError("--verbose and --quiet exclude each other", hint="choose one")
+    environ: Mapping[str, str] = os.environ
+    if verbose or quiet:  # in the environment, so that a reload of the settings keeps it
+        environ = {**environ, "DOODLED_LOG_LEVEL": "debug" if verbose else "warning"}
+    raise typer.Exit(do_run(config, environ, drain=drain))
+
+
+def health(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="The daemon's settings file, which names its folder."),
+    ] = None,
+    patience_s: Annotated[float, typer.Option("--patience", metavar="SECONDS", help="Greatest age of the last heartbeat.")] = 30.0,
+) -> None:
+    """Check whether the daemon on this host is healthy. Exit status 1 if it is not. Run it as the daemon's user."""
+    from daemon.commands.health import check_health
+    from daemon.settings import read_settings, root_folder
+    from daemon.spool.layout import Layout
+
+    found = check_health(Layout(root_folder(read_settings(config, os.environ), os.environ)), patience_s=patience_s)
+    typer.echo(found.text)
+    if not found.is_good:
+        raise typer.Exit(1)
+
+
+def check(torchserve_url: UrlsOption = None, torchserve_key_file: KeyFileOption = None) -> None:
+    """Check this machine's OpenGL contexts, codecs and models. Exit status 1 if it can't animate a drawing."""
+    from daemon.commands.machine import check_machine
+    from daemon.options.inference import InferenceRequest
+
+    text, can_animate = check_machine(os.environ, InferenceRequest(None, tuple(torchserve_url or ()), torchserve_key_file))
+    typer.echo(text)
+    if not can_animate:
+        raise typer.Exit(1)
