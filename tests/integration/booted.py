@@ -25,7 +25,18 @@ from tests.integration.outer_pip import pip_mounts
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SOURCES = "usr/src/doodled"
-SHIPPED = ("daemon", "pipeline", "etc", "systemd", "torchserve", "pyproject.toml", "requirements.lock", "README.md", "LICENSE")
+SHIPPED = (
+    "daemon",
+    "pipeline",
+    "etc",
+    "systemd",
+    "torchserve",
+    "pyproject.toml",
+    "requirements.lock",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+)
 PACKAGES = ("systemd-sysv", "dbus", "libpam-systemd", "ca-certificates", "procps", "acl")
 TORCHSERVE_PACKAGES = "/mnt/torchserve-packages"
 BOOT_S = 60.0
