@@ -163,7 +163,8 @@ def _select(layout: Layout, selection: Selection) -> list[Chosen]:
     known |= {each.path for each in waiting} | {each.job_id for each in waiting}
     if wanted - known:
         named = ", ".join(sorted(shown_name(name) for name in wanted - known))
-        raise OptionError(f"{named} has not failed and waits for nobody", hint="give names or ids from `doodled jobs list`, or --all")
+        summary = f"nothing in failed/ or review/, and no delivery that was given up, is called {named}"
+        raise OptionError(summary, hint="give names or ids from `doodled jobs list`, or --all")
     return chosen
 
 
