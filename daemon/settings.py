@@ -17,7 +17,17 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyAddress,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from daemon.options.fields import ColorField, RateField, SizeField, explained, problem, refusal, shown
 from daemon.options.inference import InferenceChoice
@@ -80,6 +90,19 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class DuplicatePolicy(StrEnum):
+    """What is done with a drawing whose content and options are those of an earlier one, if its results are still in the outbox."""
+
+    AGAIN = "again"
+    """Animate it again."""
+
+    SKIP = "skip"
+    """Publish a manifest that names the earlier results, and no files."""
+
+    LINK = "link"
+    """Publish the earlier results again under its own name, as hard links, or as copies where the file system allows no links."""
+
+
 class InboxSettings(_Section):
     """How often the inbox is scanned, and when a file in it is complete."""
 
@@ -91,6 +114,7 @@ class InboxSettings(_Section):
     max_depth: Annotated[int, Field(ge=0, le=16)] = 4
     drain_patience_s: _Seconds = 30.0
     private: bool = False
+    duplicates: DuplicatePolicy = DuplicatePolicy.AGAIN
 
 
 class JobsSettings(_Section):
@@ -282,6 +306,12 @@ class Settings(_Section):
     web: WebSettings = WebSettings()
     hooks: HooksSettings = HooksSettings()
 
+    @model_validator(mode="after")
+    def _keep_what_duplicates_need(self) -> Settings:
+        if self.inbox.duplicates is not DuplicatePolicy.AGAIN and not self.storage.retention_h:
+            raise explained(f'[inbox] duplicates = "{self.inbox.duplicates}" needs [storage] retention_h above 0 (found 0)')
+        return self
+
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ when a setting differs."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
@@ -417,6 +447,8 @@ def _section(fields: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _problem(entry: Mapping[str, Any], overridden: Mapping[str, str]) -> str:
     """A problem as "[section] key must be ...", or with the variable that set the key."""
+    if not entry["loc"]:  # of several sections together
+        return str(entry["msg"])
     section, *rest = (part for part in entry["loc"] if isinstance(part, str))
     if section in _RETIRED:
         return f"[{section}] {_RETIRED[section]}"

@@ -355,7 +355,16 @@ def _done(layout: Layout) -> Iterator[JobRow]:
             row = _job_row(DrawingState.DONE, place)
             folder = f"{row.folder}/" if row.folder else ""
             since = str(manifest.get("finished") or row.since)
-            yield replace(row, since=since, outputs=tuple(folder + shown_name(file) for file in outputs))
+            yield replace(row, since=since, outputs=tuple(folder + shown_name(file) for file in outputs), why=_duplicate_text(manifest))
+
+
+def _duplicate_text(manifest: Mapping[str, Any]) -> str:
+    """Why a published drawing was not animated; "" if it was."""
+    original = manifest.get("duplicate_of")
+    if not isinstance(original, dict):
+        return ""
+    where = shown_path((*map(str, original.get("folder") or ()), str(original.get("manifest"))))
+    return f"not animated again: the same drawing as outbox/{where}"
 
 
 def _job_row(state: DrawingState, place: Path, why: str = "") -> JobRow:

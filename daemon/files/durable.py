@@ -24,6 +24,7 @@ from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
 
@@ -150,11 +151,9 @@ def rename_without_replacing(source: Path | str, source_folder: int | None, targ
         FileExistsError: the target exists.
         OSError: as `rename`.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    folders = [_AT_FDCWD if folder is None else folder for folder in (source_folder, target_folder)]
-    if libc.renameat2(folders[0], os.fsencode(source), folders[1], os.fsencode(target), _RENAME_NOREPLACE) == 0:
+    code = _renameat2(source, source_folder, target, target_folder, _RENAME_NOREPLACE)
+    if code == 0:
         return
-    code = ctypes.get_errno()
     if code not in {errno.EINVAL, errno.ENOSYS}:
         if _has_moved(source, source_folder, target, target_folder):
             return
@@ -163,6 +162,21 @@ def rename_without_replacing(source: Path | str, source_folder: int | None, targ
     if exists(target, target_folder):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
     rename(source, target, source_folder=source_folder, target_folder=target_folder)
+
+
+def exchange(source: Path | str, target: Path | str, target_folder: int | None = None) -> None:
+    """Exchange two files, atomically: each name keeps a file at any time. Raises OSError, also where the file system can't do it."""
+    code = _renameat2(source, None, target, target_folder, _RENAME_EXCHANGE)
+    if code != 0:
+        raise OSError(code, os.strerror(code), os.fspath(target))
+
+
+def _renameat2(source: Path | str, source_folder: int | None, target: Path | str, target_folder: int | None, flags: int) -> int:
+    """renameat2(2), which Python has no function for; returns errno, or 0."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    folders = [_AT_FDCWD if folder is None else folder for folder in (source_folder, target_folder)]
+    is_refused = libc.renameat2(folders[0], os.fsencode(source), folders[1], os.fsencode(target), flags) != 0
+    return ctypes.get_errno() if is_refused else 0
 
 
 def _has_moved(source: Path | str, source_folder: int | None, target: Path | str, target_folder: int | None) -> bool:

@@ -68,6 +68,11 @@ def _job_done(fields: _Fields) -> str:
     return f"{fields.file} animated: {fields.count('outputs', 'output')}{fields.time('duration_ms', ' in ')}"
 
 
+def _job_duplicate(fields: _Fields) -> str:
+    done = {"skip": "not animated again", "link": "its results are published again"}.get(str(fields["policy"]), "animated again")
+    return f"{fields.file} is the same drawing, with the same options, as job {fields['original_job_id']}; {done}"
+
+
 def _job_failed(fields: _Fields) -> str:
     return f"{fields.file} not animated{fields.why}{fields.part(' (moved to failed/{})', 'failed_path')}"
 
@@ -125,7 +130,7 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
     Event.BREAKER_CLOSED: lambda fields: f"models available again{fields.part(' after {} s', 'open_for_s')}",
     Event.JOB_RETRIED: lambda fields: f"{fields.file} will be retried{fields.part(' in {} s', 'wait_s')}{fields.why}",
     Event.JOB_DEFERRED: lambda fields: f"{fields.file} deferred{fields.why}",
-    Event.JOB_DUPLICATE: lambda fields: f"{fields.file} has the same content as job {fields['original_job_id']}; animated again",
+    Event.JOB_DUPLICATE: _job_duplicate,
     Event.JOB_RECOVERED: lambda fields: f"{fields.file} taken over from a dead daemon ({fields['from_state']})",
     Event.JOB_LOST: lambda fields: f"{fields.file} given up by this daemon{fields.why}",
     Event.JOB_DONE: _job_done,

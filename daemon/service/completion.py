@@ -13,12 +13,13 @@ from daemon.log.events import EventLog
 from daemon.policy.failures import HINTS, Backoff, ErrorType, Outcome, error_type, outcome
 from daemon.service.job_records import JobRecords
 from daemon.service.jobs import JobTiming
+from daemon.settings import DuplicatePolicy
 from daemon.spool.events import EventKind, record_event
+from daemon.spool.originals import share_files
 from daemon.spool.private_folders import check_private
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
 from daemon.spool.review import finish_review, hold_for_review
-from daemon.spool.seen_index import SeenIndex
 from daemon.spool.spool import ERROR, REVIEW, Job, Spool, read_json
 from daemon.spool.thumbnails import keep_thumbnail
 from daemon.worker.task import TaskFailure, TaskResult
@@ -57,15 +58,23 @@ class Completion:
     """
 
     def __init__(
-        self, spool: Spool, log: EventLog, *, max_attempts: int, retry: Backoff, events: frozenset[EventKind] = frozenset()
+        self,
+        spool: Spool,
+        log: EventLog,
+        *,
+        max_attempts: int,
+        retry: Backoff,
+        events: frozenset[EventKind] = frozenset(),
+        duplicates: DuplicatePolicy = DuplicatePolicy.AGAIN,
     ) -> None:
         """`events` are recorded for the hooks."""
         self._spool = spool
         self._events = events
+        self._duplicates = duplicates
         self._max_attempts = max_attempts
         self._retry = retry
         self.keeps_sources = True
-        self.records = JobRecords(log, SeenIndex(spool.layout.seen))
+        self.records = JobRecords(log, spool.layout)
         self.done = 0
         self.failed = 0
         self.reviewed = 0
@@ -122,6 +131,7 @@ class Completion:
         """Finish publishing a recovered job. Raises OSError; ValueError if its manifest is damaged and it must be rendered again."""
         check_private(self._spool.layout, job.folder)
         manifest = finish_publishing(self._spool.layout.outbox, self._spool.path(job), job)
+        share_files(self._spool.layout.outbox, self._spool.path(job), job, manifest)
         self._keep_thumbnail(job, self._spool.layout.outbox, str(manifest["manifest"]))
         left = self._leave(job, EventKind.DONE)
         self.done += 1
@@ -163,11 +173,12 @@ class Completion:
             "stages_ms": result.stages_ms(),
         }
         manifest = publish(self._spool.layout.outbox, self._spool.path(job), job, content)
+        share_files(self._spool.layout.outbox, self._spool.path(job), job, manifest)
         self._keep_thumbnail(job, self._spool.layout.outbox, str(manifest["manifest"]))
         left = self._leave(job, EventKind.DONE)
         self.done += 1
         self.records.log_stages(job, result)
-        self.records.log_duplicate(job, result)
+        self.records.log_duplicate(job, result, manifest, self._duplicates)
         self.records.log_done(job, result, timing, manifest, now=now, publish_started_s=started_s)
         return CompletionResult(None, unacknowledged=left)
 

@@ -15,7 +15,9 @@ from daemon.log.stages import stage_of
 from daemon.log.stopwatch import timing_lines
 from daemon.policy.failures import Outcome
 from daemon.service.jobs import JobTiming
-from daemon.spool.seen_index import SeenIndex
+from daemon.settings import DuplicatePolicy
+from daemon.spool.layout import Layout
+from daemon.spool.seen_index import SeenIndex, duplicate_key
 from daemon.spool.spool import Job
 from daemon.worker.task import TaskFailure, TaskResult
 
@@ -30,8 +32,9 @@ class JobRecords:
         logs_stages: write one record for each stage; may be changed at any time.
     """
 
-    def __init__(self, log: EventLog, seen: SeenIndex) -> None:
-        self._log, self._seen = log, seen
+    def __init__(self, log: EventLog, layout: Layout) -> None:
+        self._log, self._layout = log, layout
+        self._seen = SeenIndex(layout.seen)
         self.logs_stages = True
 
     def log_retried_requests(self, job: Job, result: TaskResult) -> None:
@@ -54,11 +57,23 @@ class JobRecords:
             spent_ms = stages_ms.get(failed, 0.0)
             log.emit(Event.STAGE_FAILED, stage=failed, duration_ms=spent_ms, outcome="failure", error_type=str(failure.kind))
 
-    def log_duplicate(self, job: Job, result: TaskResult) -> None:
-        """A record if a drawing with the same content was animated before. It is animated again all the same, because its user asked."""
-        original = self._seen.job_of(result.file_sha256, job.id)
+    def log_duplicate(self, job: Job, result: TaskResult, manifest: Mapping[str, Any], policy: DuplicatePolicy) -> None:
+        """A record if a drawing with the same content and options was animated before, and what was done with it.
+
+        Args:
+            manifest: as published.
+            policy: of the settings. The drawing is animated again in spite of it if the earlier results are gone.
+        """
+        original = manifest.get("duplicate_of")
         if original is not None:
-            self._log.for_job(job).emit(Event.JOB_DUPLICATE, original_job_id=original, policy="again")
+            self._log.for_job(job).emit(Event.JOB_DUPLICATE, original_job_id=original["job_id"], policy=str(policy))
+        elif result.file_sha256:
+            key = duplicate_key(result.file_sha256, manifest.get("options"), self._layout.user_of(job.folder))
+            first = self._seen.record(key, job.id)
+            if first is not None:
+                self._log.for_job(job).emit(Event.JOB_DUPLICATE, original_job_id=first, policy=str(DuplicatePolicy.AGAIN))
+                if policy is not DuplicatePolicy.AGAIN:
+                    self._seen.replace(key, job.id)
 
     def log_done(
         self, job: Job, result: TaskResult, timing: JobTiming, manifest: Mapping[str, Any], *, now: float, publish_started_s: float

@@ -149,7 +149,14 @@ def build_components(
         is_allowed=partial(is_private, spool.layout) if settings.inbox.private else None,
     )
     retry = Backoff(settings.jobs.retry_first_s, settings.jobs.retry_max_s)
-    completion = Completion(spool, log, max_attempts=settings.jobs.max_attempts, retry=retry, events=_hooked(settings))
+    completion = Completion(
+        spool,
+        log,
+        max_attempts=settings.jobs.max_attempts,
+        retry=retry,
+        events=_hooked(settings),
+        duplicates=settings.inbox.duplicates,
+    )
     scheduler = Scheduler(settings, spool, scanner=scanner, workers=workers, completion=completion, log=log)
     scan_loop = ScanLoop(settings, spool, scheduler=scheduler, scanner=scanner, watcher=watcher, log=log)
     disk_guard = DiskGuard(settings, spool, scheduler=scheduler, log=log)

@@ -260,7 +260,7 @@ class Scheduler:
             self._requeue_after_error(job, timing, now, error)
             return
         is_probe, deadline_s = self.admission.record_start(job, now), self.settings.jobs.deadline_s
-        task = task_for(job, self._spool.path(job), self.settings, self._inference, is_probe=is_probe)
+        task = task_for(job, self._spool.path(job), self.settings, self._inference, layout=self._spool.layout, is_probe=is_probe)
         self.running[job.id] = RunningJob(job, self._workers.start(task, deadline_s), observation, timing, deadline_s)
 
     def _observe(self, job: Job) -> Observation:

@@ -48,7 +48,7 @@ def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) ->
 
 def finish_publishing(outbox: Path, place: Path, job: Job) -> dict[str, Any]:
     """Finish `publish` for a job whose daemon died after it wrote the manifest. Raises as `publish`; ValueError if that is damaged."""
-    named = _checked(read_json(place / MANIFEST))
+    named = checked_manifest(read_json(place / MANIFEST))
     with open_folder(outbox, job.folder, make=True) as target:
         # A user may have removed the published files before the daemon could acknowledge the job.
         is_out = (place / MANIFEST).lstat().st_nlink > 1
@@ -57,8 +57,8 @@ def finish_publishing(outbox: Path, place: Path, job: Job) -> dict[str, Any]:
     return publish(outbox, place, job, named)
 
 
-def _checked(named: dict[str, Any]) -> dict[str, Any]:
-    """A manifest that was read back. Raises ValueError if it is none, or if a name in it is a path."""
+def checked_manifest(named: dict[str, Any]) -> dict[str, Any]:
+    """A manifest that was read back from a job's folder. Raises ValueError if it is none, or if a name in it is a path."""
     outputs = named.get("outputs")
     if not isinstance(outputs, list) or not all(isinstance(output, dict) and isinstance(output.get("label"), list) for output in outputs):
         raise ValueError("the manifest has no valid outputs")

@@ -30,6 +30,7 @@ from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType, error_type
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.spool.thumbnails import THUMBNAIL
+from daemon.worker.duplicates import duplicate_manifest
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
@@ -194,10 +195,14 @@ class _TaskRun:
         options = drawing_options(task.defaults, task.folder, self._sidecar(), library.names(), task.max_side_px)
         shutil.rmtree(self._result_folder, ignore_errors=True)  # of an earlier attempt
         self._result_folder.mkdir()
+        figures = self._character(options) if task.is_folder else []
+        source = b"" if task.is_folder else self._source()
+        repeated = duplicate_manifest(task, self._result, options.as_json())
+        if repeated is not None:
+            return repeated
         if task.is_folder:
-            outputs = self._outputs(self._character(options), options, [])
+            outputs = self._outputs(figures, options, [])
         else:
-            source = self._source()
             outputs = self._document_outputs(source, options) if document_kind(source) else self._drawing_outputs(source, options)
         return {
             "source": {"name": shown_name(task.name), "sha256": self._result.file_sha256, "bytes": self._result.file_size},

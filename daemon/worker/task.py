@@ -10,7 +10,9 @@ from daemon.log.stages import stage_times
 from daemon.options.inference import InferenceRequest
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType
-from daemon.settings import Settings
+from daemon.settings import DuplicatePolicy, Settings
+from daemon.spool.layout import Layout
+from daemon.spool.originals import Originals
 from daemon.spool.spool import Job
 
 
@@ -26,6 +28,7 @@ class Task:
         is_probe: the job finds out whether the model servers are back: each gets one request, and all other jobs wait for the outcome.
         deadline_s: of the job.
         is_trial: no job, but a simple drawing of our own (`daemon.worker.trial`).
+        originals: finds an earlier job whose results are taken if it was the same drawing; None to animate each drawing.
     """
 
     place: Path
@@ -40,6 +43,7 @@ class Task:
     is_probe: bool = False
     deadline_s: float = 300.0
     is_trial: bool = False
+    originals: Originals | None = None
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,9 @@ UPSTREAM_DEADLINE_SHARE = 0.4
 job itself exceeds its deadline."""
 
 
-def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequest, *, is_probe: bool = False) -> Task:
+def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequest, *, layout: Layout, is_probe: bool = False) -> Task:
     """The task of a job under the present settings."""
+    policy = settings.inbox.duplicates
     return Task(
         place=place,
         name=job.name,
@@ -133,6 +138,7 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
         is_probe=is_probe,
         deadline_s=settings.jobs.deadline_s,
+        originals=None if policy is DuplicatePolicy.AGAIN else Originals(layout, policy, layout.user_of(job.folder)),
     )
 
 

@@ -23,7 +23,8 @@ RECOVER = "import sys; sys.path.insert(0, sys.argv[1]); import stub_daemon; [stu
 
 
 def environ() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0.001", "PYTHONDONTWRITEBYTECODE": "1"}
+    ours = {"PYTHONPATH": str(ROOT), "DOODLED_INBOX_DEBOUNCE_S": "0.001", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **ours, "DOODLED_INBOX_DUPLICATES": "link"}
 
 
 def trace(root: Path, trace: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
@@ -31,9 +32,11 @@ def trace(root: Path, trace: Path, *options: str) -> subprocess.CompletedProcess
     return subprocess.run(command, env=environ(), capture_output=True, timeout=60, check=False)
 
 
-def drop_file(root: Path, content: bytes) -> Path:
+def drop_file(root: Path, content: bytes, earlier: Path | None = None) -> Path:
+    if earlier is not None:
+        shutil.copytree(earlier, root, symlinks=True)
     for folder in ("inbox", "outbox", "failed", "spool/work", "spool/done", "spool/status"):
-        (root / folder).mkdir(parents=True)
+        (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "inbox" / "garlic.json").write_bytes(SIDECAR)
     (root / "inbox" / "garlic.jpg").write_bytes(content)
     return root
@@ -60,10 +63,14 @@ NEEDS_STRACE = pytest.mark.skipif(shutil.which("strace") is None, reason="needs 
 
 
 def run_disturbed(
-    folder: Path, content: bytes, injection: str, calls: str = CALLS, *, threads: bool = False
+    folder: Path, content: bytes, injection: str, calls: str = CALLS, *, threads: bool = False, earlier: Path | None = None
 ) -> tuple[dict[str, int], list[Path]]:
-    """Run a daemon for each call, disturbed there, and then one more on each root; returns exit statuses and roots."""
-    clean = trace(drop_file(folder / "clean", content), folder / "trace")
+    """Run a daemon for each call, disturbed there, and then one more on each root; returns exit statuses and roots.
+
+    Args:
+        earlier: a root with results of earlier drawings, of which each daemon gets a copy.
+    """
+    clean = trace(drop_file(folder / "clean", content, earlier), folder / "trace")
     if b"ptrace" in clean.stderr:
         pytest.skip("ptrace is forbidden here")
     assert clean.returncode == 0, clean.stderr.decode()
@@ -71,7 +78,7 @@ def run_disturbed(
     roots = [folder / f"{call}-{number}" for call, number in wanted]
 
     def run_daemon(root: Path, call: str, number: int) -> int:
-        drop_file(root, content)
+        drop_file(root, content, earlier)
         return trace(root, folder / f"{root.name}.trace", "-e", f"inject={call}:{injection}:when={number}").returncode
 
     with ThreadPoolExecutor(os.cpu_count()) as several:

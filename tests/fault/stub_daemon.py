@@ -24,6 +24,7 @@ from daemon.files.filenames import shown_name
 from daemon.policy.failures import ErrorType, error_type
 from daemon.service.main import WorkerFactory, run
 from daemon.spool.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
+from daemon.worker.duplicates import duplicate_manifest
 from daemon.worker.pool import ProcessWorkerPool
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from pipeline.files.character_names import figure_folder
@@ -76,6 +77,9 @@ def fake_result(task: Task) -> TaskResult:
         return doubtful_result(task)
     result = task.place / RESULT
     result.mkdir(exist_ok=True)
+    repeated = duplicate_manifest(task, TaskResult(file_sha256=digest), None)
+    if repeated is not None:
+        return TaskResult(repeated, file_sha256=digest, file_size=len(content))
     with (result / "0000.gif").open("wb") as file:
         file.write(content)
         file.flush()

@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fault.disturbed import NEEDS_STRACE, SIDECAR, run_disturbed
+from fault.disturbed import NEEDS_STRACE, SIDECAR, drop_file, run_disturbed
 from spool_oracle import Places, check_published, check_tidy
+from stepped_daemon import SteppedDaemon
 
 pytestmark = NEEDS_STRACE
 
@@ -30,6 +31,23 @@ def test_single_disk_error_only_delays(tmp_path: Path, content: bytes) -> None:
     assert set(ends.values()) <= {0, 75}, ends
     for root in roots:
         check_ending(root, content)
+
+
+@pytest.mark.parametrize(("injection", "calls"), [("signal=SIGKILL", None), ("error=EIO", "fsync,linkat,renameat2")])
+def test_duplicate_is_published_once_beside_its_original(tmp_path: Path, injection: str, calls: str | None) -> None:
+    """With `inbox.duplicates = "link"`: its files are the original's, or copies of them."""
+    content, first = b"a drawing", tmp_path / "first"
+    with SteppedDaemon.opened(first) as daemon:
+        drop_file(first, content)
+        daemon.run(1000.0)
+    _, roots = run_disturbed(tmp_path, content, injection, **({"calls": calls} if calls else {}), earlier=first)
+    assert len(roots) > 8
+    for root in roots:
+        check_tidy(root)
+        outbox = root / "outbox"
+        assert {path.name for path in outbox.iterdir()} == {"garlic.gif", "garlic.json", "garlic-2.gif", "garlic-2.json"}, root.name
+        assert [(outbox / name).read_bytes() for name in ("garlic.gif", "garlic-2.gif")] == [content, content]
+        assert Places(root).kept() == [content, content]
 
 
 def check_ending(root: Path, content: bytes) -> None:

@@ -44,8 +44,8 @@ def test_removes_sources_after_retention(tmp_path: Path, daemon: SteppedDaemon) 
         if name != deferred:  # it waited for a model server all the time, and was published just now
             os.utime(done / name, (now_s - kept_s - 60,) * 2)
     seen = SeenIndex(daemon.spool.layout.seen)
-    seen.job_of("aa", old)
-    seen.job_of("bb", young)
+    seen.record("aa", old)
+    seen.record("bb", young)
     daemon.run(START_S, until_s=START_S + 60)
     assert sorted(path.name for path in done.iterdir()) == sorted([deferred, young, "other"])
     assert [path.name for path in daemon.spool.layout.seen.iterdir()] == ["bb"]
@@ -62,7 +62,7 @@ def test_expiry_leaves_the_loop_its_turns(tmp_path: Path, daemon: SteppedDaemon,
         expired = job_id(long_ago_s)
         (done / expired).mkdir()
         os.utime(done / expired, (long_ago_s,) * 2)
-        seen.job_of(f"{number:x}", expired)
+        seen.record(f"{number:x}", expired)
     thumbnails = tmp_path / "outbox" / FOLDER
     thumbnails.mkdir()
     (thumbnails / "gone.json.jpg").touch()
@@ -88,22 +88,22 @@ def test_retention_may_change_at_run_time(tmp_path: Path) -> None:
 
 def test_seen_index_remembers_first_job(tmp_path: Path) -> None:
     seen, first, second = SeenIndex(tmp_path), job_id(1e9), job_id(2e9)
-    assert seen.job_of("aa", first) is None
-    assert seen.job_of("aa", first) is None
-    assert seen.job_of("aa", second) == first
-    assert seen.job_of("../aa", second) is None
-    assert seen.job_of("", second) is None
+    assert seen.record("aa", first) is None
+    assert seen.record("aa", first) is None
+    assert seen.record("aa", second) == first
+    assert seen.record("../aa", second) is None
+    assert seen.record("", second) is None
     (tmp_path / "bb").symlink_to("no job")
     (tmp_path / "cc").touch()
-    assert seen.job_of("bb", second) is None
-    assert seen.job_of("cc", second) is None
+    assert seen.record("bb", second) is None
+    assert seen.record("cc", second) is None
     list(seen.forget(1.5e9))
     assert names_below(tmp_path) == []
-    seen.job_of("dd", second)
+    seen.record("dd", second)
     list(seen.forget(1.5e9))
     assert names_below(tmp_path) == ["dd"]
     list(SeenIndex(tmp_path / "nowhere").forget(0.0))
-    assert SeenIndex(tmp_path / "nowhere").job_of("aa", first) is None
+    assert SeenIndex(tmp_path / "nowhere").record("aa", first) is None
 
 
 # --- status ----------------------------------------------------------------------------------------------------------
