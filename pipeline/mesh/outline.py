@@ -49,13 +49,13 @@ def bridged(mask: Bools) -> Bools:
     A mask in one piece is returned unchanged. The bars transmit the deformation; they are not visible. Only the MAX_PIECES largest pieces
     are kept.
     """
-    labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    count, labels = _pieces(mask)
     if count < 2:
         return mask
     if count > MAX_PIECES:
         largest = 1 + np.argsort(-np.bincount(labels.ravel())[1:], kind="stable")[:MAX_PIECES]
         mask = np.isin(labels, largest)
-        labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
+        count, labels = _pieces(mask)
     whole = mask.astype(np.uint8)
     left, top, wide, high = cv2.boundingRect(whole)
     window = np.s_[top : top + high, left : left + wide]
@@ -67,6 +67,12 @@ def bridged(mask: Bools) -> Bools:
         cv2.line(bars, (int(nearest[1][row, column]), int(nearest[0][row, column])), (int(column), int(row)), 1, thickness=3)
         joined |= pieces == pieces[row, column]
     return whole.astype(bool)
+
+
+def _pieces(mask: Bools) -> tuple[int, Ints]:
+    """Number of separate pieces (8-connected), and the piece of each pixel (h, w), from 1; 0 outside."""
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    return count - 1, np.asarray(labels, np.int32)
 
 
 def outlines(mask: Bools, *, tolerance_px: float) -> list[Floats]:

@@ -53,8 +53,9 @@ RIM_WIDTH = 0.4
 SPECK_SHARE = 0.02
 """Smaller pieces beside a limb belong to it even where a bone of the trunk runs through them."""
 
-CONTACT_OF_LENGTH = 0.05
-"""A limb that touches the rest of the figure along less than this share of its length needs no layer."""
+CONTACT_OF_LENGTH, CONTACT_OF_HALF_WIDTH = 0.05, 0.5
+"""A limb that touches the rest of the figure along less than this share of its length, or so few of its half widths, needs no layer: the
+armpit of a thick arm is no more than that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +109,11 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
         parts: (h', w') uint8, the `BodyPart` of each cell, stretched over the character's image, if a model named them.
     """
     mask, scale = _reduced(character.mask)
-    rgb = np.asarray(cv2.resize(character.rgba[..., :3], mask.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
     joints = joint_pixels(character) * scale
     limbs = _candidates(*_legs_and_arms(character.rig.joint_names, joints, mask), mask)
     if not limbs:
         return {}
+    rgb = np.asarray(cv2.resize(character.rgba, mask.shape[::-1], interpolation=cv2.INTER_AREA)[..., :3], np.uint8)
     evidence = None if parts is None else part_evidence(parts, limbs, character.rig.joint_names, mask)
     areas = _areas(rgb, mask, joints, limbs, evidence)
     are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
@@ -121,7 +122,11 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
             if not are_whole[place]:
                 areas[place], are_whole[place] = plain, _is_in_one_piece(limbs[place], plain, mask)
     found = zip(limbs, areas, are_whole, strict=True)
-    return {limb.joints: _enlarged(area, mask, character.mask) for limb, area, is_whole in found if is_whole and _touches(limb, area, mask)}
+    return {
+        limb.joints: _enlarged(area, mask, character.mask)
+        for limb, area, is_whole in found
+        if is_whole and touches_figure(limb, area, mask)
+    }
 
 
 def gown_joints(character: Character) -> tuple[int, ...]:
@@ -184,9 +189,10 @@ def _candidates(legs: list[Limb], arms: list[Limb], mask: Bools) -> list[Limb]:
     return [leg for leg in legs if leg.hem or touches_other_leg(leg, mask)] + [arm for arm in arms if is_attached(arm, mask)]
 
 
-def _touches(limb: Limb, area: Bools, mask: Bools) -> bool:
-    """Whether the limb touches something beyond its root."""
-    return bool(limb.hem) or contact_length(limb, area, mask) > CONTACT_OF_LENGTH * limb.length
+def touches_figure(limb: Limb, area: Bools, mask: Bools) -> bool:
+    """Whether a limb with the pixels `area` touches the rest of the figure beyond its root."""
+    least = max(CONTACT_OF_LENGTH * limb.length, CONTACT_OF_HALF_WIDTH * limb.half_width)
+    return bool(limb.hem) or contact_length(limb, area, mask) > least
 
 
 def _is_in_one_piece(limb: Limb, area: Bools, mask: Bools) -> bool:
@@ -277,6 +283,8 @@ def _with_rims(areas: list[Bools], mask: Bools, near: Bools, limbs: list[Limb]) 
 def _nearest_gets(areas: list[Bools], pixels: Bools) -> list[Bools]:
     if not pixels.any():
         return areas
+    if len(areas) == 1:
+        return [areas[0] | pixels]
     distances = [cv2.distanceTransform((~area).astype(np.uint8), cv2.DIST_L2, 3)[pixels] for area in areas]
     owner = np.argmin(distances, axis=0)
     grown = [area.copy() for area in areas]

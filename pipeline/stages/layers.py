@@ -90,7 +90,7 @@ def _body_mask(limbs: tuple[LimbRegion, ...], mask: Bools, points: Floats, lines
             continue
         shared = lines & limb.area & _grown(body, _stroke_px(mask))
         hand = _disc(mask.shape, points[limb.joints.end], HAND * limb.half_width_px)
-        behind = (limb.over_body | (limb.area & hand)) & _closed(body, max(1, round(BRIDGED * limb.half_width_px)))
+        behind = _closed_in(limb.over_body | (limb.area & hand), body, max(1, round(BRIDGED * limb.half_width_px)))
         root = mask & _disc(mask.shape, points[limb.joints.root], ROOT_OF_BODY * limb.half_width_px)
         whole |= behind | root | (shared & ~behind)
         hidden |= behind & ~root
@@ -147,8 +147,17 @@ def _stroke_px(mask: Bools) -> int:
     return max(1, round(STROKE_OF_SIDE * float(max(mask.shape))))
 
 
-def _closed(area: Bools, radius: int) -> Bools:
-    return _shrunk(_grown(np.pad(area, radius), radius), radius)[radius:-radius, radius:-radius]
+def _closed_in(place: Bools, area: Bools, radius: int) -> Bools:
+    """The pixels of a place that are in an area whose dents, up to twice the radius wide, are filled."""
+    left, top, wide, high = cv2.boundingRect(place.astype(np.uint8))
+    if not wide:
+        return place
+    around = np.pad(area, 2 * radius)[top : top + high + 4 * radius, left : left + wide + 4 * radius]
+    closed = np.zeros_like(place)
+    closed[top : top + high, left : left + wide] = _shrunk(_grown(around, radius), radius)[
+        2 * radius : -2 * radius, 2 * radius : -2 * radius
+    ]
+    return place & closed
 
 
 def _grown(area: Bools, radius: float) -> Bools:
@@ -164,7 +173,12 @@ def _grown(area: Bools, radius: float) -> Bools:
 
 def _shrunk(area: Bools, radius: float) -> Bools:
     """An area without the pixels within a radius of its edge; pixels beyond the border count as area."""
-    return ~_grown(~area, radius)
+    left, top, wide, high = cv2.boundingRect(area.astype(np.uint8))
+    window = np.s_[max(0, top - 1) : top + high + 1, max(0, left - 1) : left + wide + 1]
+    shrunk = np.zeros_like(area)
+    if wide:
+        shrunk[window] = cv2.distanceTransform(area[window].astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > radius
+    return shrunk
 
 
 def _disc(shape: tuple[int, ...], center: Floats, radius: float) -> Bools:

@@ -78,7 +78,8 @@ def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
     Raises:
         CharacterError: a mask encloses no area, or would take minutes.
     """
-    figures = [_layer_figure(character, layer, number) for number, layer in enumerate(layers)]
+    tolerance_px = _tolerance_px(character.mask)
+    figures = [_layer_figure(character, layer, number, tolerance_px) for number, layer in enumerate(layers)]
     if len(figures) == 1:
         return figures[0]
     starts = np.cumsum([0] + [len(figure.mesh.vertices) for figure in figures[:-1]]).tolist()
@@ -100,9 +101,9 @@ def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
     )
 
 
-def _layer_figure(character: Character, layer: CharacterLayer, number: int) -> Figure:
+def _layer_figure(character: Character, layer: CharacterLayer, number: int, tolerance_px: float) -> Figure:
     mask = outline.bridged(layer.mask)
-    points, triangles = _triangulated(mask)
+    points, triangles = _triangulated(mask, tolerance_px)
     if not len(triangles):
         raise CharacterError(f"the mask of {character.name} encloses no area", hint="it should cover the whole figure")
     side = max(mask.shape)
@@ -116,7 +117,7 @@ def _layer_figure(character: Character, layer: CharacterLayer, number: int) -> F
     return Figure(whole, pins_at(whole, rig.rest[pin_joints]), pin_joints, layer_of_vertex, owner, distance, is_behind)
 
 
-def _triangulated(mask: Bools) -> tuple[Floats, Ints]:
+def _triangulated(mask: Bools, tolerance_px: float) -> tuple[Floats, Ints]:
     """Points (V, 2), image px, and triangles (F, 3) that fill a mask; none if it encloses no area."""
     nothing = np.zeros((0, 2)), np.zeros((0, 3), np.int32)
     side = max(mask.shape)
@@ -126,7 +127,7 @@ def _triangulated(mask: Bools) -> tuple[Floats, Ints]:
         return nothing
     corner = np.array([left, top], np.float64)
     part = mask[top : top + high, left : left + wide]
-    loops = [outline.subdivided(loop, spacing=spacing) for loop in outline.outlines(part, tolerance_px=_tolerance_px(part, side))]
+    loops = [outline.subdivided(loop, spacing=spacing) for loop in outline.outlines(part, tolerance_px=tolerance_px)]
     if not loops:
         return nothing
     count = sum(map(len, loops))
@@ -187,16 +188,15 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, bones: Ints, side_px: i
     return bones[bone_of_point[nearest[cell]]].astype(np.int32), distance[cell]
 
 
-def _tolerance_px(mask: Bools, side: int) -> float:
-    """Tolerance of the mesh's outline, px: a quarter of the thin limbs' half width, so that no limb is cut through.
+def _tolerance_px(mask: Bools) -> float:
+    """Tolerance of the outlines of all layers, px: a quarter of the half width of the figure's thin limbs, so that none is cut through.
 
-    Args:
-        side: longer side of the character's image, px.
+    The layers' own slivers, where they were cut apart, don't count: they hold no limb, and would double the triangles.
     """
     depth = depth_inside(mask, kernel=3)
     middle = middle_line(mask, depth)
     thin = float(np.percentile(depth[middle], THIN_SHARE_PERCENT)) if middle.any() else 0.0
-    return float(max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * side, thin / 4)))
+    return float(max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * max(mask.shape), thin / 4)))
 
 
 def _pixels(points: Floats, px_per_unit: float) -> Ints:

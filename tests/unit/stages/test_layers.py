@@ -19,7 +19,8 @@ from pipeline.animate import Performance, perform_scene, scene_clock
 from pipeline.ink.regions import filled
 from pipeline.pose.hems import hem_row
 from pipeline.pose.limb_labels import derived_labels
-from pipeline.pose.limb_regions import LEG, joint_pixels, limbs_of, touching_limbs
+from pipeline.pose.limb_measures import Limb, LimbJoints
+from pipeline.pose.limb_regions import LEG, joint_pixels, limbs_of, touches_figure, touching_limbs
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import figure_of
 from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, LayerLabel, LayerMode, Scene, View
@@ -337,3 +338,22 @@ def test_head_stays_round_when_arms_beside_it_come_down() -> None:
     layered, sheet = (roundness(character, "wave", mode) for mode in LayerMode)
     assert layered.min() > 0.9
     assert sheet.min() < 0.85
+
+
+@pytest.mark.parametrize(("half_width_px", "touches"), [(10.0, True), (40.0, False)])
+def test_armpit_of_a_thick_arm_is_no_contact(half_width_px: float, *, touches: bool) -> None:
+    """A border of 12 px beyond the shoulder is a tenth of a thin arm's length, and a third of a thick arm's half width."""
+    mask, area = np.zeros((200, 200), np.bool_), np.zeros((200, 200), np.bool_)
+    mask[60:100, 20:180], area[60:100, 20:180] = True, True
+    mask[100:180, 110:122] = True  # the body touches the arm from below
+    arm = Limb(LimbJoints(0, 1, 2), np.array([(25.0, 80.0), (85.0, 80.0), (145.0, 80.0)]), half_width=half_width_px)
+    assert touches_figure(arm, area, mask) is touches
+
+
+def test_layers_need_hardly_more_vertices() -> None:
+    """Slivers where limbs were cut from the body don't ask for small triangles."""
+    character = drawn_person(arms="crossing", legs="skirt")
+    layers = character_layers(character)
+    assert len(layers) > 2
+    one, several = (len(figure_of(character, some).mesh.vertices) for some in (whole_character(character), layers))
+    assert several < 1.8 * one
