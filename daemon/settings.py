@@ -32,7 +32,7 @@ from pydantic import (
 from daemon.options.fields import ColorField, RateField, SizeField, explained, problem, refusal, shown
 from daemon.options.inference import InferenceChoice
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, MAX_SIDE_PX, JobOptions, default_format
-from pipeline.adapters.torchserve.settings import TorchServeEndpoint
+from pipeline.adapters.model_server.settings import ServerEndpoint
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format, LayerMode
 
@@ -181,7 +181,7 @@ class TorchServeSettings(_Section):
     def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for url in value:  # refused at the start, not with the first drawing
             try:
-                TorchServeEndpoint(url=url)
+                ServerEndpoint(url=url)
             except OptionError as error:
                 raise explained(f"is refused: {error}") from None  # the message omits credentials
         return value

@@ -202,9 +202,19 @@ _FORMATS = frozenset(kind.value for kind in Format)
 _ERROR_TYPES = frozenset(kind.value for kind in ErrorType) | {"changed"}
 _OUTCOMES = frozenset(
     {ANSWERED, "connect", "connect_timeout", "reset", "read_timeout", "deadline", "truncated", "too_big", "overloaded", "server_error"}
-    | {"worker_died", "handler_failed", "refused", "nothing_seen", "garbage", "unauthorized", "no_such_model", "no_model_server"}
+    | {
+        "worker_died",
+        "handler_failed",
+        "refused",
+        "nothing_seen",
+        "garbage",
+        "unauthorized",
+        "no_such_model",
+        "no_model_server",
+        "overtaken",
+    }
 )
-"""An answer, and the values of `pipeline.adapters.torchserve.failures.FailureKind`, whose module loads the HTTP client.
+"""An answer, and the values of `pipeline.adapters.model_server.failures.FailureKind`, whose module loads the HTTP client.
 
 A test compares the two.
 """

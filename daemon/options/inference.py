@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from pipeline.errors import ModelUnavailable
 
 if TYPE_CHECKING:
-    from pipeline.adapters.torchserve.settings import PredictionAttempt, TorchServeSettings
+    from pipeline.adapters.model_server.settings import PredictionAttempt
+    from pipeline.adapters.torchserve.settings import TorchServeSettings
     from pipeline.ports import Predictor
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -66,6 +67,7 @@ def open_predictor(
     deadline_s: float = PATIENCE_S,
     is_probe: bool = False,
     stop: threading.Event | None = None,
+    health_file: Path | None = None,
 ) -> Iterator[tuple[Predictor, str]]:
     """A predictor and its name for users, closed at the end of the `with` block.
 
@@ -73,6 +75,7 @@ def open_predictor(
         on_attempt: called after each request to a server.
         is_probe: send each request only once.
         stop: once it is set, requests fail at once.
+        health_file: shares what is known about the servers with other processes.
     Raises:
         OptionError: the request is contradictory.
         ModelUnavailable: this process can't run the models.
@@ -84,7 +87,7 @@ def open_predictor(
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
     predictor = TorchServePredictor(
-        torchserve_settings(request, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt, stop=stop
+        torchserve_settings(request, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt, stop=stop, health_file=health_file
     )
     try:
         yield predictor, "TorchServe"
@@ -94,9 +97,10 @@ def open_predictor(
 
 def torchserve_settings(request: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False) -> TorchServeSettings:
     """The settings of the TorchServe client for a resolved request."""
-    from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeEndpoint, TorchServeSettings
+    from pipeline.adapters.model_server.settings import ServerEndpoint
+    from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeSettings
 
-    endpoints = tuple(TorchServeEndpoint(url=url, key_file=request.key_file) for url in request.urls)
+    endpoints = tuple(ServerEndpoint(url=url, key_file=request.key_file) for url in request.urls)
     encoding = ImageEncoding(request.image_encoding)
     return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s, encoding=encoding, is_probe=is_probe)
 

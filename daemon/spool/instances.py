@@ -13,6 +13,8 @@ from daemon.files.durable import rename, sync_folder
 from daemon.spool.job_ids import job_id
 
 LOCK: Final = ".lock"
+SERVERS: Final = ".servers"
+"""What the workers of this instance know about the model servers (`pipeline.adapters.model_server.shared_health`)."""
 LOCKS: Final = Path("/proc/locks")
 """All locks of this machine, readable for everybody (proc(5))."""
 
@@ -75,7 +77,8 @@ def _locked_folder(work: Path, name: str) -> int:
 
 def remove_if_empty(instance: Path) -> None:
     """Remove an instance's folder unless it contains jobs, even such as appear meanwhile. Raises OSError."""
-    if {entry.name for entry in instance.iterdir()} <= {LOCK}:
+    if {entry.name for entry in instance.iterdir()} <= {LOCK, SERVERS}:
+        (instance / SERVERS).unlink(missing_ok=True)
         (instance / LOCK).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             instance.rmdir()

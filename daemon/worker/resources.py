@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daemon.options.inference import InferenceRequest, open_predictor
@@ -14,13 +15,13 @@ from daemon.worker.task import RetriedRequest, Task
 from pipeline.errors import ModelUnavailable, OptionError, RenderUnavailable
 
 if TYPE_CHECKING:
+    from pipeline.adapters.model_server.settings import PredictionAttempt
     from pipeline.adapters.opengl.renderer import GLRenderer
-    from pipeline.adapters.torchserve.settings import PredictionAttempt
     from pipeline.motion.library import MotionLibrary
     from pipeline.ports import Predictor
 
 _OVERLOADS: Final = frozenset({"overloaded", "read_timeout", "deadline"})
-"""Values of `pipeline.adapters.torchserve.failures.FailureKind` that mean overload: the server says so, or does not answer in time."""
+"""Values of `pipeline.adapters.model_server.failures.FailureKind` that mean overload: the server says so, or does not answer in time."""
 
 MAX_RETRIES_REPORTED: Final = 20
 ANSWERED: Final = "answered"
@@ -41,7 +42,7 @@ class WorkerResources:
         self._stack = ExitStack()
         self._renderer: GLRenderer | None = None
         self._is_software = False
-        self._predictors: dict[tuple[InferenceRequest, float, bool], tuple[Predictor, str]] = {}
+        self._predictors: dict[tuple[InferenceRequest, float, bool, Path | None], tuple[Predictor, str]] = {}
         self._library: MotionLibrary | None = None
         self.retries: list[RetriedRequest] = []
         self.attempts: Counter[str] = Counter()
@@ -85,7 +86,7 @@ class WorkerResources:
 
     def predictor(self, task: Task) -> tuple[Predictor, str]:
         """The models and the name of their backend. Raises ModelUnavailable, UpstreamError."""
-        wanted = task.inference, task.upstream_deadline_s, task.is_probe
+        wanted = task.inference, task.upstream_deadline_s, task.is_probe, task.health_file
         if wanted not in self._predictors:
             opened = open_predictor(
                 task.inference,
@@ -94,6 +95,7 @@ class WorkerResources:
                 deadline_s=task.upstream_deadline_s,
                 is_probe=task.is_probe,
                 stop=self._stopping,
+                health_file=task.health_file,
             )
             try:
                 self._predictors[wanted] = self._stack.enter_context(opened)

@@ -11,6 +11,7 @@ from daemon.options.inference import InferenceRequest
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType
 from daemon.settings import DuplicatePolicy, Settings
+from daemon.spool.instances import SERVERS
 from daemon.spool.layout import Layout
 from daemon.spool.originals import Originals
 from daemon.spool.spool import Job
@@ -29,6 +30,7 @@ class Task:
         deadline_s: of the job.
         is_trial: no job, but a simple drawing of our own (`daemon.worker.trial`).
         originals: finds an earlier job whose results are taken if it was the same drawing; None to animate each drawing.
+        health_file: where the workers of this machine share what they know about the model servers, or None.
     """
 
     place: Path
@@ -44,6 +46,7 @@ class Task:
     deadline_s: float = 300.0
     is_trial: bool = False
     originals: Originals | None = None
+    health_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         is_probe=is_probe,
         deadline_s=settings.jobs.deadline_s,
         originals=None if policy is DuplicatePolicy.AGAIN else Originals(layout, policy, layout.user_of(job.folder)),
+        health_file=place.parent / SERVERS,
     )
 
 

@@ -24,12 +24,13 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 
 class SocketDeadline:
-    """Context in which sockets are shut down after `within_s` seconds. Belongs to the thread that enters it."""
+    """Context in which sockets are shut down after `within_s` seconds. Belongs to the thread that enters it; any may end it early."""
 
     def __init__(self, within_s: float) -> None:
+        self.within_s = within_s
         self._lock = threading.Lock()
         self._watched: list[socket.socket] = []
-        self._timer = threading.Timer(within_s, self._expire)
+        self._timer = threading.Timer(within_s, self.expire)
         self._timer.daemon = True
         self.has_expired = False
 
@@ -53,7 +54,8 @@ class SocketDeadline:
             while self._watched:
                 self._watched.pop().close()
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Shut the sockets down now, and let no other one be opened."""
         with self._lock:
             self.has_expired = True
             for watched in self._watched:

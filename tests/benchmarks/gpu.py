@@ -195,7 +195,8 @@ def ask(chosen: argparse.Namespace, asked: dict[str, Any]) -> dict[str, Any]:
     if provider not in onnxruntime.get_available_providers():
         return {"refused": f"{provider}: onnxruntime {onnxruntime.__version__} has none (install onnxruntime-gpu)"}
     predictor = EmbeddedPredictor(threads=len(os.sched_getaffinity(0)), providers=[provider, CPU])
-    in_use = predictor._detector._session.get_providers()[0]  # what it fell back to is seen nowhere else
+    detector: Any = predictor._detector
+    in_use = detector._session.get_providers()[0]  # what it fell back to is seen nowhere else
     if in_use != provider:
         return {"refused": f"{provider}: ONNX Runtime fell back to {in_use}"}
     pictures = [read_drawing(path).rgb for path in sorted((REPOSITORY / "etc/drawings").glob("*.jpg"))]

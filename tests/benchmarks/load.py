@@ -7,9 +7,10 @@
     drawings [--count 200] [--backlog 1000]     real drawings: how many a minute, overhead of each; time of each beside a backlog
     syncs                                       strace's count of what the disk is asked, for one job
     rivals [--files 3000]                       four daemons on one inbox, one killed, one stopped and continued
+    servers [--protocol torchserve] [--real]    one of two model servers silent, slow or flapping: how many a minute
 
 `--root FOLDER` says where, and so on which disk; a temporary folder by default. Only `drawings` draws: elsewhere the workers pretend
-(tests/fault/stub_daemon.py), everything else is real. The bars are goals.
+(tests/fault/stub_daemon.py, asking_daemon.py), everything else is real. The bars are goals.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import load_bursts
 import load_calm
 import load_drawings
 import load_rivals
+import load_servers
 from load_daemon import disk, logged, machine
 
 WHATS = {
@@ -35,6 +37,7 @@ WHATS = {
     "drawings": load_drawings.drawings,
     "syncs": load_calm.syncs,
     "rivals": load_rivals.rivals,
+    "servers": load_servers.servers,
 }
 
 
@@ -44,6 +47,8 @@ def main() -> int:
     parser.add_argument("--root", type=Path)
     parser.add_argument("--files", type=int)
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--protocol", choices=load_servers.HANDLERS, default="torchserve")
+    parser.add_argument("--real", action="store_true", help="servers: draw, instead of waiting for as long")
     parser.add_argument("--drops", type=int, default=60)
     parser.add_argument("--backlog", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=60.0)

@@ -13,8 +13,9 @@ import sys
 import time
 from pathlib import Path
 
+from pipeline.adapters.model_server.settings import ServerEndpoint
 from pipeline.adapters.torchserve.predictor import TorchServePredictor
-from pipeline.adapters.torchserve.settings import TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.settings import TorchServeSettings
 
 ROOT = Path(__file__).parents[2]
 HANDLERS = Path(__file__).parent / "torchserve_handlers"
@@ -37,7 +38,7 @@ class RealTorchServe:
         self._log = folder / "torchserve.log"
         self._changes = changes
         ports = free_ports(5)
-        self.endpoint = TorchServeEndpoint(f"http://127.0.0.1:{ports[0]}", folder / "key_file.json", f"http://127.0.0.1:{ports[1]}")
+        self.endpoint = ServerEndpoint(f"http://127.0.0.1:{ports[0]}", folder / "key_file.json", f"http://127.0.0.1:{ports[1]}")
         self._config = folder / "config.properties"
         # Workers listen on /tmp/.ts.sock.<port>, counted from initial_worker_port: shared by all servers of a machine.
         self._changes |= {

@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 import requests
 
+from pipeline.adapters.model_server.settings import PredictionAttempt, ServerEndpoint
 from pipeline.adapters.torchserve.predictor import TorchServePredictor
-from pipeline.adapters.torchserve.settings import ImageEncoding, PredictionAttempt, TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeSettings
 from pipeline.errors import (
     PredictionRefused,
     UpstreamMisconfigured,
@@ -117,7 +118,7 @@ class Client:
 
 
 def through(proxy: FaultyProxy, server: RealTorchServe, **choices) -> Client:
-    endpoint = TorchServeEndpoint(proxy.url, server.endpoint.key_file)
+    endpoint = ServerEndpoint(proxy.url, server.endpoint.key_file)
     return Client(replace(server.settings, endpoints=(endpoint,), **choices))
 
 
@@ -273,7 +274,7 @@ def test_a_model_that_is_not_there(server):
 
 def test_the_management_address_instead(server):
     """The management address is no place to ask for predictions, and the error says where the mistake may be."""
-    endpoint = TorchServeEndpoint(str(server.endpoint.management_url), server.endpoint.key_file)
+    endpoint = ServerEndpoint(str(server.endpoint.management_url), server.endpoint.key_file)
     with pytest.raises((UpstreamMisconfigured, UpstreamUnauthorized)):
         Client(replace(server.settings, endpoints=(endpoint,))).detections(drawing())
 
@@ -307,7 +308,7 @@ def test_stopped_and_started_again(server, profile, batch_size, delay_ms):
 
 def test_two_servers_of_which_one_is_down(server):
     """The one that runs answers; the other is left alone for a while after its first failure."""
-    dead = TorchServeEndpoint("http://127.0.0.1:9")
+    dead = ServerEndpoint("http://127.0.0.1:9")
     client = Client(replace(server.settings, endpoints=(dead, server.endpoint), avoid_first_s=60.0))
     for _ in range(5):
         assert len(client.detections(drawing())) == 1
@@ -319,7 +320,7 @@ def test_two_servers_of_which_one_is_down(server):
 def test_a_call_that_is_stopped(server):
     """A stop ends the wait for the next attempt at once, and nothing more is asked."""
     stop = threading.Event()
-    client = Client(replace(server.settings, endpoints=(TorchServeEndpoint("http://127.0.0.1:9"),), backoff_first_s=10.0), stop=stop)
+    client = Client(replace(server.settings, endpoints=(ServerEndpoint("http://127.0.0.1:9"),), backoff_first_s=10.0), stop=stop)
     threading.Timer(0.3, stop.set).start()
     started_s = time.monotonic()
     with pytest.raises(UpstreamUnavailable):

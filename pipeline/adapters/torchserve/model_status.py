@@ -9,18 +9,20 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from pipeline.adapters.torchserve.http import HttpClient, NoReply
-from pipeline.adapters.torchserve.key_file import KeyFile
-from pipeline.adapters.torchserve.settings import ModelHealth, TorchServeEndpoint
+from pipeline.adapters.model_server.http import HttpClient, NoReply
+from pipeline.adapters.model_server.key_file import KeyFile
+from pipeline.adapters.model_server.settings import ModelHealth, ServerEndpoint
+from pipeline.adapters.socket_deadline import SocketDeadline
 
 
-def with_worker_status(http: HttpClient, health: ModelHealth, endpoint: TorchServeEndpoint, *, within_s: float) -> ModelHealth:
+def with_worker_status(http: HttpClient, health: ModelHealth, endpoint: ServerEndpoint, *, within_s: float) -> ModelHealth:
     """`health` completed by describe-model; unchanged without a management URL or a valid reply."""
     if endpoint.management_url is None:
         return health
     url = f"{endpoint.management_url.rstrip('/')}/models/{health.model}"
     try:
-        reply = http.get(url, token=KeyFile(endpoint.key_file, kind="management").token(), within_s=within_s)
+        token = KeyFile(endpoint.key_file, kind="management").token()
+        reply = http.send(url, None, token=token, deadline=SocketDeadline(within_s))
         first = json.loads(reply.body)[0] if reply.status == 200 else {}
     except (NoReply, ValueError, LookupError, TypeError, RecursionError):
         return health

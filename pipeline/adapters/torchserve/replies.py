@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from pipeline.adapters.model_server.failures import InvalidReply, NoFigureInReply
 from pipeline.types import KEYPOINT_NAMES, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 
 _MAX_FIGURES: Final = 1000
@@ -30,14 +31,6 @@ _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _EntryT = TypeVar("_EntryT", bound=BaseModel)
 _Number = Annotated[float, Field(strict=True, gt=-_MAX_NUMBER, lt=_MAX_NUMBER)]
 _Score = Annotated[float, Field(strict=True, ge=-_SCORE_MARGIN, le=1.0 + _SCORE_MARGIN)]
-
-
-class InvalidReply(ValueError):  # internal to the adapter: mapped to a PredictionFailure before it leaves
-    """A reply that does not follow the protocol; its text names the problem."""
-
-
-class NoFigureInReply(InvalidReply):
-    """A valid reply of the pose estimator without a figure."""
 
 
 class _Entry(BaseModel):

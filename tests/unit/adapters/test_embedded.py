@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.embedded import DETECTOR, MODELS, POSE, EmbeddedPredictor
+from pipeline.adapters.own_models import OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
 from pipeline.errors import ModelUnavailable, ShapeError, TransientError
 from pipeline.stages import figures_seen
 from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
@@ -128,9 +129,10 @@ def test_threads_may_share_a_predictor(predictor: EmbeddedPredictor) -> None:
 
 def test_a_batch_answers_as_each_picture_alone(predictor: EmbeddedPredictor) -> None:
     squares = np.stack([cv2.resize(stick_figure(size=size), (predictor._pose.side,) * 2) for size in (200, 240, 280, 320)])
-    together = predictor._pose.answer(squares)
+    outputs = (*POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS)
+    together = predictor._pose.answer(squares, outputs)
     for row, square in enumerate(squares):
-        for whole, alone in zip(together, predictor._pose.answer(square[None]), strict=True):
+        for whole, alone in zip(together, predictor._pose.answer(square[None], outputs), strict=True):
             np.testing.assert_allclose(whole[row], alone[0], atol=2e-3)
 
 

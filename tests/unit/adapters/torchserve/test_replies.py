@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.adapters.torchserve.replies import InvalidReply, NoFigureInReply, detections, pose
+from pipeline.adapters.model_server.failures import InvalidReply, NoFigureInReply
+from pipeline.adapters.torchserve.replies import detections, pose
 
 FIGURE = {"class_name": "humanoid", "bbox": [10, 20, 30, 60], "score": 0.5}
 POINTS = [[5.0 * row, 3.0 * row, 0.8] for row in range(17)]

@@ -319,8 +319,8 @@ def test_check_lists_models_with_their_workers(monkeypatch: pytest.MonkeyPatch) 
 @gl
 @pytest.mark.parametrize(("is_ready", "status"), [((True, True, False), 0), ((True, False, False), 1)])
 def test_check_needs_each_model_on_one_server_at_least(monkeypatch: pytest.MonkeyPatch, is_ready: tuple[bool, ...], status: int) -> None:
+    from pipeline.adapters.model_server.settings import ModelHealth
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
-    from pipeline.adapters.torchserve.settings import ModelHealth
 
     places = (("http://a", "detector"), ("http://a", "pose"), ("http://b", "pose"))
     models = [ModelHealth(*place, ready=ready, problem="", duration_s=0.1) for place, ready in zip(places, is_ready, strict=True)]

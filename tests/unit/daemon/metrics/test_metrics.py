@@ -22,7 +22,7 @@ from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics.textfile import MetricsFile
 from daemon.policy.failures import ErrorType
 from daemon.worker.resources import ANSWERED
-from pipeline.adapters.torchserve.failures import FailureKind
+from pipeline.adapters.model_server.failures import FailureKind
 
 HEALTH = HealthSnapshot(0.0, 7, 2, 3, 4, 61.5, "open", "closed", 10**10, 5 * 10**8, is_degraded=True, overflows=1, log_dropped=5)
 DEADLINE_S = 20.0

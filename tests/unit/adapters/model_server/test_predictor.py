@@ -1,4 +1,4 @@
-"""Patience, blame and errors of the TorchServe client, against a server that says what it is told to and a fake clock."""
+"""Patience, blame and errors of the client for model servers, by TorchServe's protocol, against a stub server and a fake clock."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from waiting import until
 
+from pipeline.adapters.model_server.settings import PredictionAttempt, ServerEndpoint
 from pipeline.adapters.torchserve.predictor import TorchServePredictor
-from pipeline.adapters.torchserve.settings import ImageEncoding, PredictionAttempt, TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeSettings
 from pipeline.errors import (
     DoodledError,
     PredictionRefused,
@@ -24,7 +26,7 @@ from pipeline.errors import (
     UpstreamUnavailable,
 )
 from pipeline.ports import Predictor
-from tests.unit.adapters.torchserve.stub_server import (
+from tests.unit.adapters.model_server.stub_server import (
     BAD_INPUT,
     GARBAGE,
     GOOD,
@@ -40,13 +42,13 @@ from tests.unit.adapters.torchserve.stub_server import (
 
 PICTURE = np.full((60, 50, 3), 200, dtype=np.uint8)
 SECRET = "s3cr3t-Kq8_"
-DEAD = TorchServeEndpoint("http://127.0.0.1:9")
+DEAD = ServerEndpoint("http://127.0.0.1:9")
 
 
 class Client:
     """A predictor on a fake clock, with what it reported."""
 
-    def __init__(self, *endpoints: TorchServeEndpoint, clock, stop=None, **choices) -> None:
+    def __init__(self, *endpoints: ServerEndpoint, clock, stop=None, **choices) -> None:
         self.attempts: list[PredictionAttempt] = []
         self.clock = clock
         self.settings = TorchServeSettings(endpoints, deadline_s=choices.pop("deadline_s", 60.0), **choices)
@@ -74,7 +76,7 @@ class Client:
 
 @pytest.fixture
 def client(stub, clock) -> Client:
-    return Client(TorchServeEndpoint(stub.url), clock=clock)
+    return Client(ServerEndpoint(stub.url), clock=clock)
 
 
 def test_a_good_answer(client, stub):
@@ -97,7 +99,7 @@ def test_keypoints_go_to_the_other_model(client, stub):
 
 def test_a_large_picture_is_reduced_and_the_box_grows_back(stub, clock):
     """Boxes are in px of the picture that was asked about."""
-    client = Client(TorchServeEndpoint(stub.url), clock=clock, longest_side_px=100, encoding=ImageEncoding.PNG)
+    client = Client(ServerEndpoint(stub.url), clock=clock, longest_side_px=100, encoding=ImageEncoding.PNG)
     (detection,) = client.predictor.detections(np.zeros((400, 200, 3), dtype=np.uint8))
     assert (detection.box.left, detection.box.bottom) == (4.0, 160.0)
     assert b"\x89PNG" in stub.received[0].body
@@ -147,7 +149,7 @@ def test_what_stays_the_servers_fault_is_an_outage(client, stub, reply, fault):
 @pytest.mark.parametrize(("reply", "fault"), TRANSIENT)
 def test_who_finds_out_whether_a_server_is_back_asks_once(stub, clock, reply, fault):
     """And asks a tiny question after it only where the picture itself could have brought this about."""
-    client = Client(TorchServeEndpoint(stub.url), clock=clock, is_probe=True)
+    client = Client(ServerEndpoint(stub.url), clock=clock, is_probe=True)
     stub.will(reply)
     with pytest.raises(UpstreamUnavailable) as caught:
         client.detections()
@@ -156,7 +158,7 @@ def test_who_finds_out_whether_a_server_is_back_asks_once(stub, clock, reply, fa
 
 
 def test_a_picture_that_alone_gets_no_answer_is_suspected_by_who_finds_out(stub, clock):
-    client = Client(TorchServeEndpoint(stub.url), clock=clock, is_probe=True)
+    client = Client(ServerEndpoint(stub.url), clock=clock, is_probe=True)
     stub.will(Canned(502, b"", "text/plain"), GOOD)
     with pytest.raises(UpstreamUnavailable) as caught:
         client.detections()
@@ -165,7 +167,7 @@ def test_a_picture_that_alone_gets_no_answer_is_suspected_by_who_finds_out(stub,
 
 
 def test_who_finds_out_asks_every_server_once(stub, other_stub, clock):
-    client = Client(TorchServeEndpoint(stub.url), TorchServeEndpoint(other_stub.url), clock=clock, is_probe=True)
+    client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock, is_probe=True)
     stub.will(QUEUE_FULL)
     other_stub.will(GOOD)
     assert len(client.detections()) == 1
@@ -182,7 +184,7 @@ def test_a_server_that_is_not_there(clock):
 
 def test_a_name_that_nobody_knows(clock):
     """So are names that can't be resolved."""
-    client = Client(TorchServeEndpoint("http://torchserve.invalid:8080"), clock=clock, max_attempts=1)
+    client = Client(ServerEndpoint("http://torchserve.invalid:8080"), clock=clock, max_attempts=1)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
     assert client.faults[0] in {"connect", "connect_timeout"}
@@ -277,7 +279,7 @@ def test_a_mistake_of_the_set_up(client, stub, reply):
 def test_a_key_that_is_refused_is_read_again_once(stub, clock, tmp_path, reply):
     """With a new key the second attempt comes at once; the file looked unchanged, as on a filesystem with coarse times."""
     path = key_file(tmp_path, "old-key1")
-    client = Client(TorchServeEndpoint(stub.url, path), clock=clock)
+    client = Client(ServerEndpoint(stub.url, path), clock=clock)
     client.detections()
     stamp = path.stat()
 
@@ -297,7 +299,7 @@ def test_a_key_that_is_refused_is_read_again_once(stub, clock, tmp_path, reply):
 def test_a_changed_key_file_is_read_before_it_is_needed(stub, clock, tmp_path):
     """Its time or size changed: no request is wasted on the old key."""
     path = key_file(tmp_path, "old")
-    client = Client(TorchServeEndpoint(stub.url, path), clock=clock)
+    client = Client(ServerEndpoint(stub.url, path), clock=clock)
     client.detections()
     key_file(tmp_path, "newer-key")
     client.detections()
@@ -308,7 +310,7 @@ def test_a_changed_key_file_is_read_before_it_is_needed(stub, clock, tmp_path):
 def test_a_key_that_stays_refused(stub, clock, tmp_path, reply):
     """Is an error of its own, after one attempt: nobody's picture is to blame."""
     stub.will(reply)
-    client = Client(TorchServeEndpoint(stub.url, key_file(tmp_path, "wrong")), clock=clock)
+    client = Client(ServerEndpoint(stub.url, key_file(tmp_path, "wrong")), clock=clock)
     with pytest.raises(UpstreamUnauthorized) as caught:
         client.detections()
     assert (caught.value.attempts, client.clock.slept) == (1, [])
@@ -324,7 +326,7 @@ def test_a_key_that_changes_but_is_never_right(stub, clock, tmp_path):
         return INVALID_KEY
 
     stub.on_request = refuse
-    client = Client(TorchServeEndpoint(stub.url, path), clock=clock)
+    client = Client(ServerEndpoint(stub.url, path), clock=clock)
     with pytest.raises(UpstreamUnauthorized):
         client.detections()
     assert client.faults == ["unauthorized"] * 2
@@ -334,7 +336,7 @@ def test_a_missing_key_file_is_named(stub, clock, tmp_path):
     """The hint says that the file can't be read."""
     stub.will(INVALID_KEY)
     with pytest.raises(UpstreamUnauthorized, match="No such file"):
-        Client(TorchServeEndpoint(stub.url, tmp_path / "none"), clock=clock).detections()
+        Client(ServerEndpoint(stub.url, tmp_path / "none"), clock=clock).detections()
 
 
 def _everything_of(error: BaseException) -> str:
@@ -349,7 +351,7 @@ def _everything_of(error: BaseException) -> str:
 def test_no_secret_shows(stub, clock, tmp_path):
     """Neither in errors with their tracebacks and locals, nor in attempts, settings or the predictor, even if the server repeats it."""
     shown = []
-    endpoint = TorchServeEndpoint(stub.url, key_file(tmp_path, SECRET))
+    endpoint = ServerEndpoint(stub.url, key_file(tmp_path, SECRET))
     words = f"header was Bearer {SECRET}"
     echoes = [Canned(500, {"type": "InternalServerException", "message": words}), Canned(400, {"type": f"x{SECRET}", "message": words})]
     for reply in [*echoes, INVALID_KEY, GARBAGE, NO_MODEL, BAD_INPUT, QUEUE_FULL]:
@@ -392,7 +394,7 @@ def test_a_retry_after_beyond_the_deadline_ends_the_call(client, stub):
 def test_the_deadline_holds_on_the_clock(stub, clock):
     """No wait is begun that would end after it, and the number of attempts is bounded by it."""
     stub.will(QUEUE_FULL)
-    client = Client(TorchServeEndpoint(stub.url), clock=clock, deadline_s=20.0, max_attempts=1000)
+    client = Client(ServerEndpoint(stub.url), clock=clock, deadline_s=20.0, max_attempts=1000)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
     assert clock.now_s < 1020.0
@@ -402,17 +404,17 @@ def test_the_deadline_holds_on_the_clock(stub, clock):
 
 def test_a_request_gets_what_is_left_of_the_deadline(stub, clock, monkeypatch):
     """Every request, the probe included, is told how long it may take."""
-    client = Client(TorchServeEndpoint(stub.url), clock=clock, deadline_s=20.0, probe_timeout_s=5.0)
-    http_client = client.predictor._client._http
+    client = Client(ServerEndpoint(stub.url), clock=clock, deadline_s=20.0, probe_timeout_s=5.0)
+    http_client = client.predictor._client.single.http
     spans = []
-    post = http_client.post
+    send = http_client.send
 
-    def spy(*arguments, within_s, **named):
-        spans.append(within_s)
+    def spy(*arguments, deadline, **named):
+        spans.append(deadline.within_s)
         clock.now_s += 4.0
-        return post(*arguments, within_s=within_s, **named)
+        return send(*arguments, deadline=deadline, **named)
 
-    monkeypatch.setattr(http_client, "post", spy)
+    monkeypatch.setattr(http_client, "send", spy)
     stub.will(GARBAGE)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
@@ -423,15 +425,15 @@ def test_a_request_gets_what_is_left_of_the_deadline(stub, clock, monkeypatch):
 
 def test_a_probe_that_has_no_time_left_blames_nobody(stub, clock, monkeypatch):
     """It ends as an outage, since one can't tell."""
-    client = Client(TorchServeEndpoint(stub.url), clock=clock, deadline_s=5.0)
-    http_client = client.predictor._client._http
-    post = http_client.post
+    client = Client(ServerEndpoint(stub.url), clock=clock, deadline_s=5.0)
+    http_client = client.predictor._client.single.http
+    send = http_client.send
 
     def slow(*arguments, **named):
         clock.now_s += 5.0
-        return post(*arguments, **named)
+        return send(*arguments, **named)
 
-    monkeypatch.setattr(http_client, "post", slow)
+    monkeypatch.setattr(http_client, "send", slow)
     stub.will(BAD_INPUT, GOOD)
     with pytest.raises(UpstreamUnavailable):
         client.detections()
@@ -443,7 +445,7 @@ def test_jitter_differs_between_clients(stub, clock):
     stub.will(QUEUE_FULL)
     waits = []
     for seed in (1, 2):
-        settings = TorchServeSettings((TorchServeEndpoint(stub.url),), max_attempts=3)
+        settings = TorchServeSettings((ServerEndpoint(stub.url),), max_attempts=3)
         predictor = TorchServePredictor(settings, clock=clock, sleep=clock.sleep, rng=random.Random(seed))
         with pytest.raises(UpstreamUnavailable):
             predictor.detections(PICTURE)
@@ -455,7 +457,7 @@ def test_a_stop_ends_the_wait_and_asks_nothing_more(stub):
     """The sleep of the real client wakes when the event is set; there is no request after it."""
     stop = threading.Event()
     stub.will(QUEUE_FULL)
-    settings = TorchServeSettings((TorchServeEndpoint(stub.url),), backoff_first_s=30.0, backoff_max_s=30.0)
+    settings = TorchServeSettings((ServerEndpoint(stub.url),), backoff_first_s=30.0, backoff_max_s=30.0)
     predictor = TorchServePredictor(settings, stop=stop, on_attempt=lambda _: threading.Timer(0.02, stop.set).start())
     started_s = time.monotonic()
     with pytest.raises(UpstreamUnavailable, match="is stopping"):
@@ -470,7 +472,7 @@ def test_a_stop_ends_the_wait_and_asks_nothing_more(stub):
 def test_the_other_server_is_asked_at_once(stub, other_stub, clock):
     """What fails on one is asked of the other, without a wait; the first is then left alone."""
     stub.will(QUEUE_FULL)
-    client = Client(TorchServeEndpoint(stub.url), TorchServeEndpoint(other_stub.url), clock=clock)
+    client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock)
     for _ in range(4):
         assert len(client.detections()) == 1
     assert client.faults == ["overloaded"] + [None] * 4
@@ -478,22 +480,79 @@ def test_the_other_server_is_asked_at_once(stub, other_stub, clock):
     assert (len(stub.received), len(other_stub.received)) == (1, 4)
 
 
-def test_a_server_that_is_left_alone_comes_back(stub, other_stub, clock):
-    """After its time has passed it gets one request, and its share again if that went well."""
+def test_a_failed_server_comes_back_after_a_tiny_prediction(stub, other_stub, clock):
+    """No image waits for it, and it gets its share again if it was answered."""
     stub.will(QUEUE_FULL, GOOD)
-    client = Client(TorchServeEndpoint(stub.url), TorchServeEndpoint(other_stub.url), clock=clock)
+    client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock)
     client.detections()
     clock.now_s += client.settings.avoid_first_s
+    client.detections()
+    until(lambda: len(stub.received) == 2)
+    assert b"P6\n64 96" in stub.received[1].body
+    until(lambda: client.predictor._client._choices["drawn_humanoid_detector"].has_other({other_stub.url}))
     for _ in range(4):
         client.detections()
-    assert (len(stub.received), len(other_stub.received)) == (3, 3)
+    assert (len(stub.received), len(other_stub.received)) == (4, 4)
+    assert client.probes == []
+
+
+@pytest.fixture
+def silent_stub(stub):
+    """Accepts requests, and answers when the test is over."""
+    is_over = threading.Event()
+    stub.on_request = lambda _: is_over.wait(60) and None
+    yield stub
+    is_over.set()
+
+
+def test_a_silent_server_is_overtaken(silent_stub, other_stub, clock):
+    """The other one is asked the same, and all that follows; the silent one then gets a tiny prediction."""
+    client = Client(ServerEndpoint(silent_stub.url), ServerEndpoint(other_stub.url), clock=clock, hedge_first_s=0.05)
+    for _ in range(4):
+        assert len(client.detections()) == 1
+    assert client.faults == ["overtaken"] + [None] * 4
+    assert [attempt.wait_s for attempt in client.attempts] == [0.0] + [None] * 4
+    assert len(other_stub.received) == 4
+    client.predictor.close()
+
+
+def test_a_silent_server_alone_is_waited_for(silent_stub, clock):
+    """There is nobody else to ask; the read timeout ends it."""
+    client = Client(ServerEndpoint(silent_stub.url), clock=clock, hedge_first_s=0.05, read_timeout_s=0.2, max_attempts=1)
+    with pytest.raises(UpstreamUnavailable):
+        client.detections()
+    assert client.faults == ["read_timeout"]
+
+
+def test_all_servers_silent(silent_stub, other_stub, clock):
+    """Both are asked, one after the other, and both are reported."""
+    other_stub.on_request = silent_stub.on_request
+    endpoints = ServerEndpoint(silent_stub.url), ServerEndpoint(other_stub.url)
+    client = Client(*endpoints, clock=clock, hedge_first_s=0.05, read_timeout_s=0.3, is_probe=True)
+    with pytest.raises(UpstreamUnavailable):
+        client.detections()
+    assert client.faults == ["read_timeout"] * 2
+
+
+def test_an_answer_that_comes_before_the_hedge_counts(stub, other_stub, clock):
+    """Nobody is blamed: the second server had less time."""
+    is_over = threading.Event()
+    stub.on_request = lambda _: other_stub_was_asked.wait(60) and None
+    other_stub_was_asked = threading.Event()
+    other_stub.on_request = lambda _: other_stub_was_asked.set() or (is_over.wait(60) and None)
+    client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock, hedge_first_s=0.05)
+    assert len(client.detections()) == 1
+    is_over.set()
+    assert sorted(client.faults, key=str) == [None, "overtaken"]
+    assert client.attempts[-1].error_type is None
+    client.predictor.close()
 
 
 @pytest.mark.parametrize("reply", [NO_MODEL, INVALID_KEY])
 def test_a_server_that_is_set_up_wrongly_does_not_spoil_the_other(stub, other_stub, clock, reply):
     """Only if all of them are wrong is it an error."""
     stub.will(reply)
-    client = Client(TorchServeEndpoint(stub.url), TorchServeEndpoint(other_stub.url), clock=clock)
+    client = Client(ServerEndpoint(stub.url), ServerEndpoint(other_stub.url), clock=clock)
     assert len(client.detections()) == 1
     other_stub.will(reply)
     clock.now_s += 100.0
@@ -505,7 +564,7 @@ def test_a_server_that_is_set_up_wrongly_does_not_spoil_the_other(stub, other_st
 def test_health_is_a_prediction(stub, clock):
     """Both models are asked for real; nobody asks /ping."""
     stub.on_request = lambda received: GOOD_JOINTS if "pose" in received.path else GOOD
-    client = Client(TorchServeEndpoint(stub.url), clock=clock)
+    client = Client(ServerEndpoint(stub.url), clock=clock)
     assert all(model.ready for model in client.predictor.health())
     stub.on_request = lambda received: HANDLER_FAILED if "pose" in received.path else GOOD
     first, second = client.predictor.health()
@@ -517,7 +576,7 @@ def test_health_is_a_prediction(stub, clock):
 def test_health_rereads_the_key(stub, clock, tmp_path):
     """A new key file is no illness."""
     path = key_file(tmp_path, "old")
-    client = Client(TorchServeEndpoint(stub.url, path), clock=clock)
+    client = Client(ServerEndpoint(stub.url, path), clock=clock)
 
     def check(received):
         if received.authorization != "Bearer new":
@@ -534,7 +593,7 @@ def test_health_describes_the_model(stub, other_stub, clock, tmp_path):
     stub.on_request = lambda received: GOOD_JOINTS if "pose" in received.path else GOOD
     workers = [{"status": "READY"}, {"status": "UNLOADING"}]
     other_stub.will(Canned(content=[{"batchSize": 4, "workers": workers}]))
-    endpoint = TorchServeEndpoint(stub.url, key_file(tmp_path, "inference"), other_stub.url)
+    endpoint = ServerEndpoint(stub.url, key_file(tmp_path, "inference"), other_stub.url)
     client = Client(endpoint, clock=clock)
     fares = client.predictor.health()[0]
     assert (fares.ready, fares.workers, fares.workers_ready, fares.batch_size) == (True, 2, 1, 4)
@@ -546,7 +605,7 @@ def test_health_describes_the_model(stub, other_stub, clock, tmp_path):
 
 def test_many_threads_at_once(stub, clock):
     """One predictor serves them all, and keeps its connections."""
-    client = Client(TorchServeEndpoint(stub.url), clock=clock)
+    client = Client(ServerEndpoint(stub.url), clock=clock)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: client.detections(), range(40)))
     assert all(len(detections) == 1 for detections in found)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.adapters.torchserve.stub_server import FakeClock, StubServer
+from tests.unit.adapters.model_server.stub_server import FakeClock, StubServer
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Classification of failed predictions: what caused the failure, and whether another attempt can help.
 
-Statuses and types as TorchServe 0.12.0 sends them (etc/doc/torchserve.md):
+Statuses and types as TorchServe 0.12.0 and servers of the Open Inference Protocol send them (etc/doc/torchserve.md,
+etc/doc/model-servers.md):
 
     no reply, 408, 425, 429, 502, 503 "ServiceUnavailableException", 504, 507, other 5xx, 1xx         the server, for now
     500 "Worker died.", 500, 503 "InternalServerException" (handler raised), invalid or oversize reply the image, if it happens again
@@ -20,13 +21,28 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
 
-from pipeline.adapters.torchserve.http import HttpReply, NoReply, NoReplyReason
+from pipeline.adapters.model_server.http import HttpReply, NoReply, NoReplyReason
 
 _MAX_QUOTE: Final = 120
 
 
+class InvalidReply(ValueError):  # internal to the adapters: mapped to a PredictionFailure before it leaves
+    """A reply that does not follow the protocol; its text names the problem."""
+
+
+class NoFigureInReply(InvalidReply):
+    """A valid reply of the pose estimator without a figure."""
+
+
+class UnsuitableModel(InvalidReply):
+    """A reply that follows the protocol and describes another model than doodled needs."""
+
+
 class FailureKind(StrEnum):
-    """What went wrong; a closed set that goes into logs and metrics. The first seven are those of `NoReplyReason`."""
+    """What went wrong; a closed set that goes into logs and metrics. The first seven are those of `NoReplyReason`.
+
+    `OVERTAKEN`: another server was asked the same meanwhile and answered first.
+    """
 
     CONNECT = "connect"
     CONNECT_TIMEOUT = "connect_timeout"
@@ -45,6 +61,7 @@ class FailureKind(StrEnum):
     UNAUTHORIZED = "unauthorized"
     NO_SUCH_MODEL = "no_such_model"
     NO_MODEL_SERVER = "no_model_server"
+    OVERTAKEN = "overtaken"
 
 
 class FailureCause(Enum):
@@ -69,6 +86,7 @@ _CAUSE: Final = {
     FailureKind.NO_MODEL_SERVER: FailureCause.SETUP,
 }
 _HEALTHY: Final = frozenset({FailureKind.REFUSED, FailureKind.NOTHING_SEEN, FailureKind.HANDLER_FAILED})
+_SILENT: Final = frozenset({FailureKind.READ_TIMEOUT, FailureKind.DEADLINE, FailureKind.OVERTAKEN})
 _MAY_BE_CAUSED_BY_IMAGE: Final = frozenset(
     {FailureKind.RESET, FailureKind.READ_TIMEOUT, FailureKind.DEADLINE, FailureKind.TRUNCATED, FailureKind.SERVER_ERROR}
 )
@@ -97,6 +115,11 @@ class PredictionFailure:
     def is_server_healthy(self) -> bool:
         """Whether the server works and can be asked about other images."""
         return self.kind in _HEALTHY
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether the server took the request and did not answer in time."""
+        return self.kind in _SILENT
 
     @property
     def may_be_caused_by_image(self) -> bool:
@@ -131,7 +154,7 @@ def failure_of_reply(reply: HttpReply, *, now_s: float, max_retry_after_s: float
     kind = (
         _server_failure(status, error_type, words)
         if status >= 500 and status != 501
-        else _request_failure(status, error_type, is_page=is_page)
+        else _request_failure(status, error_type, words, is_page=is_page)
     )
     is_temporary = kind in {FailureKind.OVERLOADED, FailureKind.SERVER_ERROR}
     wait_s = retry_after_s(reply.retry_after, now_s=now_s, longest_s=max_retry_after_s) if is_temporary else None
@@ -144,12 +167,12 @@ def _server_failure(status: int, error_type: str, words: str) -> FailureKind:
     return FailureKind.OVERLOADED if status in {503, 504, 507} else FailureKind.SERVER_ERROR
 
 
-def _request_failure(status: int, error_type: str, *, is_page: bool) -> FailureKind:
+def _request_failure(status: int, error_type: str, words: str, *, is_page: bool) -> FailureKind:
     if status in {401, 403} or error_type == "InvalidKeyException":
         return FailureKind.UNAUTHORIZED
     if status in {408, 425, 429}:
         return FailureKind.OVERLOADED
-    if error_type in {"ModelNotFoundException", "ModelVersionNotFoundException"}:
+    if error_type in {"ModelNotFoundException", "ModelVersionNotFoundException"} or (status == 404 and words and not error_type):
         return FailureKind.NO_SUCH_MODEL
     if status < 200:  # an interim reply that no final one followed: a proxy or server that gave up in between
         return FailureKind.SERVER_ERROR
@@ -171,7 +194,10 @@ def retry_after_s(text: str, *, now_s: float, longest_s: float) -> float | None:
 
 
 def _error(reply: HttpReply) -> tuple[str, str]:
-    """Type and message of TorchServe's own error replies, or two empty strings."""
+    """Type and message of a server's own error reply, or two empty strings.
+
+    TorchServe sends `{"code", "type", "message"}`, the Open Inference Protocol `{"error"}` and no type.
+    """
     if reply.status == 200:
         return "", ""
     try:
@@ -180,6 +206,7 @@ def _error(reply: HttpReply) -> tuple[str, str]:
         return "", ""
     if not isinstance(content, dict):
         return "", ""
-    kind, words = (str(content.get(name, "")) for name in ("type", "message"))
+    is_open_protocol = isinstance(content.get("error"), str)
+    kind, words = ("", content["error"]) if is_open_protocol else (str(content.get(name, "")) for name in ("type", "message"))
     printable = "".join(letter if letter.isprintable() else " " for letter in words)
     return (kind if kind.isidentifier() else "")[:_MAX_QUOTE], printable[:_MAX_QUOTE]

@@ -13,10 +13,11 @@ import requests
 import urllib3
 
 from pipeline.adapters import socket_deadline
-from pipeline.adapters.torchserve import http
-from pipeline.adapters.torchserve.http import HttpClient, NoReply, NoReplyReason
-from pipeline.adapters.torchserve.key_file import Token
-from tests.unit.adapters.torchserve.stub_server import GOOD, Canned
+from pipeline.adapters.model_server import http
+from pipeline.adapters.model_server.http import HttpClient, NoReply, NoReplyReason, RequestBody
+from pipeline.adapters.model_server.key_file import Token
+from pipeline.adapters.socket_deadline import SocketDeadline
+from tests.unit.adapters.model_server.stub_server import GOOD, Canned
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 WITHIN_S = 0.15
@@ -99,7 +100,7 @@ def test_a_reply_that_drips(http_client, raw_server, start, part):
     url = raw_server(drip(start, part))
     started_s = time.monotonic()
     with pytest.raises(NoReply) as caught:
-        http_client.post(url, b"picture", "image/jpeg", token=None, within_s=WITHIN_S)
+        http_client.send(url, RequestBody(b"picture", "image/jpeg", "data"), token=None, deadline=SocketDeadline(WITHIN_S))
     assert time.monotonic() - started_s < LATEST_S
     assert caught.value.kind is NoReplyReason.DEADLINE
 
@@ -109,7 +110,7 @@ def test_a_tls_handshake_that_never_ends(http_client, raw_server):
     url = raw_server(drip(b"", b"")).replace("http:", "https:")
     started_s = time.monotonic()
     with pytest.raises(NoReply):
-        http_client.get(url, token=None, within_s=WITHIN_S)
+        http_client.send(url, None, token=None, deadline=SocketDeadline(WITHIN_S))
     assert time.monotonic() - started_s < LATEST_S
 
 
@@ -132,7 +133,7 @@ def test_a_kept_tls_connection_is_watched():
 def test_a_server_without_tls(http_client, raw_server):
     """Is no connection, for whoever asked for TLS."""
     with pytest.raises(NoReply) as caught:
-        http_client.get(raw_server(once(HEAD)).replace("http:", "https:"), token=None, within_s=5.0)
+        http_client.send(raw_server(once(HEAD)).replace("http:", "https:"), None, token=None, deadline=SocketDeadline(5.0))
     assert caught.value.kind is NoReplyReason.CONNECT
 
 
@@ -151,21 +152,21 @@ def test_a_server_without_tls(http_client, raw_server):
 def test_a_reply_that_breaks(http_client, raw_server, content, kind):
     """Each way has its name."""
     with pytest.raises(NoReply) as caught:
-        http_client.get(raw_server(once(content)), token=None, within_s=5.0)
+        http_client.send(raw_server(once(content)), None, token=None, deadline=SocketDeadline(5.0))
     assert caught.value.kind is kind
 
 
 def test_a_compressed_reply_is_not_unpacked(http_client, raw_server):
     """We did not ask for one, and a megabyte of gzip may be a gigabyte of nothing."""
     content = HEAD + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n[1]"
-    assert http_client.get(raw_server(once(content)), token=None, within_s=5.0).body == b"[1]"
+    assert http_client.send(raw_server(once(content)), None, token=None, deadline=SocketDeadline(5.0)).body == b"[1]"
 
 
 def test_silence_is_shorter_than_the_deadline_if_so_set(raw_server):
     """The read timeout counts from the last byte."""
     http_client = HttpClient(connect_timeout_s=1.0, read_timeout_s=0.05, max_reply_bytes=1000, connections=1)
     with pytest.raises(NoReply) as caught:
-        http_client.get(raw_server(drip(b"", b"")), token=None, within_s=30.0)
+        http_client.send(raw_server(drip(b"", b"")), None, token=None, deadline=SocketDeadline(30.0))
     assert caught.value.kind is NoReplyReason.READ_TIMEOUT
     http_client.close()
 
@@ -182,7 +183,7 @@ def test_a_full_backlog(http_client):
             fillers.append(filler)
         started_s = time.monotonic()
         with pytest.raises(NoReply) as caught:
-            http_client.get(f"http://127.0.0.1:{port}", token=None, within_s=WITHIN_S)
+            http_client.send(f"http://127.0.0.1:{port}", None, token=None, deadline=SocketDeadline(WITHIN_S))
         for filler in fillers:
             filler.close()
     assert time.monotonic() - started_s < LATEST_S
@@ -192,7 +193,7 @@ def test_a_full_backlog(http_client):
 def test_nothing_is_sent_after_the_deadline(http_client, stub):
     """No time left, no request."""
     with pytest.raises(NoReply) as caught:
-        http_client.get(stub.url, token=None, within_s=0.0)
+        http_client.send(stub.url, None, token=None, deadline=SocketDeadline(0.0))
     assert caught.value.kind is NoReplyReason.DEADLINE
     assert stub.received == []
 
@@ -211,7 +212,7 @@ def test_a_name_server_that_is_silent(http_client, monkeypatch):
     monkeypatch.setattr(socket_deadline.socket, "getaddrinfo", resolve)
     started_s = time.monotonic()
     with pytest.raises(NoReply) as caught:
-        http_client.get("http://slow.example:8080", token=None, within_s=WITHIN_S)
+        http_client.send("http://slow.example:8080", None, token=None, deadline=SocketDeadline(WITHIN_S))
     ends.set()
     assert time.monotonic() - started_s < LATEST_S
     assert caught.value.kind in {NoReplyReason.CONNECT_TIMEOUT, NoReplyReason.DEADLINE}
@@ -223,7 +224,7 @@ def test_connections_are_kept(http_client, stub):
     original = stub._server.process_request
     stub._server.process_request = lambda request, address: (ports.append(address), original(request, address))
     for _ in range(3):
-        http_client.post(stub.url, b"picture", "image/png", token=None, within_s=5.0)
+        http_client.send(stub.url, RequestBody(b"picture", "image/png", "data"), token=None, deadline=SocketDeadline(5.0))
     assert len(ports) == 1
 
 
@@ -232,8 +233,8 @@ def test_the_key_goes_into_the_header_and_nothing_else_does(http_client, stub, m
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     stub.will(Canned(302, b"", headers={"Location": "/elsewhere", "Set-Cookie": "a=b"}), GOOD)
-    assert http_client.get(stub.url + "/x", token=Token("k-1"), within_s=5.0).status == 302
-    http_client.get(stub.url + "/y", token=None, within_s=5.0)
+    assert http_client.send(stub.url + "/x", None, token=Token("k-1"), deadline=SocketDeadline(5.0)).status == 302
+    http_client.send(stub.url + "/y", None, token=None, deadline=SocketDeadline(5.0))
     first, second = stub.received
     assert (first.path, first.authorization, second.path, second.authorization) == ("/x", "Bearer k-1", "/y", None)
     assert "Cookie" not in second.headers
@@ -258,7 +259,7 @@ def test_every_foreign_error_is_translated(http_client, monkeypatch, kind):
 
     monkeypatch.setattr(http_client._session, "request", fail)
     with pytest.raises(NoReply) as caught:
-        http_client.get("http://127.0.0.1:9", token=None, within_s=1.0)
+        http_client.send("http://127.0.0.1:9", None, token=None, deadline=SocketDeadline(1.0))
     assert isinstance(caught.value.kind, NoReplyReason)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 

@@ -9,16 +9,17 @@ import random
 
 import pytest
 
-from pipeline.adapters.torchserve import failures
-from pipeline.adapters.torchserve.failures import FailureCause, FailureKind
-from pipeline.adapters.torchserve.http import HttpReply, NoReply, NoReplyReason
-from pipeline.adapters.torchserve.key_file import KeyFile, Token
-from pipeline.adapters.torchserve.server_choice import ServerChoice, Verdict
-from pipeline.adapters.torchserve.settings import TorchServeEndpoint, TorchServeSettings
+from pipeline.adapters.model_server import failures
+from pipeline.adapters.model_server.failures import FailureCause, FailureKind
+from pipeline.adapters.model_server.http import HttpReply, NoReply, NoReplyReason
+from pipeline.adapters.model_server.key_file import KeyFile, Token
+from pipeline.adapters.model_server.server_choice import ServerChoice, Verdict
+from pipeline.adapters.model_server.settings import ServerEndpoint, ServerSettings
+from pipeline.adapters.model_server.shared_health import HEALTHY, ServerHealth, SharedHealth
 from pipeline.errors import OptionError
-from tests.unit.adapters.torchserve.stub_server import key_file
+from tests.unit.adapters.model_server.stub_server import key_file
 
-FIRST, SECOND = TorchServeEndpoint("http://one:1"), TorchServeEndpoint("http://two:2")
+FIRST, SECOND = ServerEndpoint("http://one:1"), ServerEndpoint("http://two:2")
 
 
 @pytest.mark.parametrize(
@@ -27,15 +28,15 @@ FIRST, SECOND = TorchServeEndpoint("http://one:1"), TorchServeEndpoint("http://t
 def test_no_url(url):
     """Is told when the settings are made."""
     with pytest.raises(OptionError):
-        TorchServeEndpoint(url)
+        ServerEndpoint(url)
     with pytest.raises(OptionError):
-        TorchServeEndpoint(management_url=url)
+        ServerEndpoint(management_url=url)
 
 
 def test_credentials_in_a_url_are_refused_and_not_repeated():
     """They would end up in logs."""
     with pytest.raises(OptionError) as caught:
-        TorchServeEndpoint("http://ann:hunter2@one:8080")
+        ServerEndpoint("http://ann:hunter2@one:8080")
     assert "hunter2" not in str(caught.value)
 
 
@@ -43,7 +44,7 @@ def test_credentials_in_a_url_are_refused_and_not_repeated():
     "changes",
     [
         {"endpoints": ()},
-        {"endpoints": (FIRST, TorchServeEndpoint("http://one:1/"))},
+        {"endpoints": (FIRST, ServerEndpoint("http://one:1/"))},
         {"detector": "../x"},
         {"pose_estimator": ""},
         {"deadline_s": 0.0},
@@ -56,12 +57,12 @@ def test_credentials_in_a_url_are_refused_and_not_repeated():
 def test_no_settings(changes):
     """Numbers must be above 0, names must be names, servers must differ."""
     with pytest.raises(OptionError):
-        TorchServeSettings(**changes)
+        ServerSettings(**changes)
 
 
 def test_a_version_may_be_named():
     """`name/version`, as in TorchServe's paths."""
-    assert TorchServeSettings(detector="a_detector/2.0").detector == "a_detector/2.0"
+    assert ServerSettings(detector="a_detector/2.0").detector == "a_detector/2.0"
 
 
 def test_a_token_shows_nothing():
@@ -158,14 +159,23 @@ def test_every_missing_reply_has_a_failure_kind():
 class Servers:
     """A server choice with a manual clock."""
 
-    def __init__(self, *endpoints, **settings) -> None:
-        self.now_s = 0.0
-        self.choice = ServerChoice(TorchServeSettings(endpoints, **settings), random.Random(3))
+    def __init__(self, *endpoints, shared=None, **settings) -> None:
+        self.now_s = 1000.0
+        known = SharedHealth() if shared is None else shared
+        self.choice = ServerChoice("detector", ServerSettings(endpoints, **settings), random.Random(3), known)
 
     def ask(self, verdict=Verdict.HEALTHY, tried=(), retry_after_s=None):
         endpoint = self.choice.choose(self.now_s, set(tried))
         self.choice.record(endpoint, verdict, self.now_s, retry_after_s=retry_after_s)
         return endpoint
+
+    def avoided_s(self, verdict):
+        """How long the first server is avoided after one more failure."""
+        self.choice.record(FIRST, verdict, self.now_s)
+        failed_s = self.now_s
+        while self.choice.take_probe(self.now_s) is None:
+            self.now_s += 0.25
+        return self.now_s - failed_s
 
 
 def test_healthy_servers_take_turns():
@@ -174,26 +184,58 @@ def test_healthy_servers_take_turns():
 
 
 def test_failed_server_is_avoided_longer_each_time():
-    """It is asked again once its time has come, and before the healthy one."""
+    """A tiny prediction is due once its time has come; until that is answered, the other server gets all images."""
     servers = Servers(FIRST, SECOND, avoid_first_s=1.0, avoid_max_s=60.0)
-    gaps = []
-    assert servers.ask(Verdict.FAILING) == FIRST
-    for _ in range(9):
-        failed_s = servers.now_s
-        while servers.choice.choose(servers.now_s, set()) == SECOND:
-            servers.now_s += 0.25
-        gaps.append(servers.now_s - failed_s)
-        servers.choice.record(FIRST, Verdict.FAILING, servers.now_s)
+    gaps = [servers.avoided_s(Verdict.FAILING) for _ in range(9)]
     assert 0.5 <= gaps[0] <= 1.25
     assert max(gaps) > 16
     assert max(gaps) <= 60.5
+    assert {servers.ask() for _ in range(4)} == {SECOND}
+
+
+def test_silent_server_is_avoided_for_the_read_timeout():
+    """It cost a worker that long; a refused connection costs nothing."""
+    servers = Servers(FIRST, SECOND, read_timeout_s=40.0)
+    assert 40.0 <= servers.avoided_s(Verdict.SILENT) <= 60.25
+
+
+def test_overtaken_server_is_probed_at_once_and_avoided_the_second_time():
+    """One slow answer may be a moment's load, another soon after is not."""
+    servers = Servers(FIRST, SECOND, read_timeout_s=40.0)
+    assert servers.avoided_s(Verdict.OVERTAKEN) == 0.0
+    servers.choice.record(FIRST, Verdict.HEALTHY, servers.now_s)
+    assert servers.avoided_s(Verdict.OVERTAKEN) >= 40.0
+
+
+def test_good_answers_later_make_up_for_failures():
+    servers = Servers(FIRST, SECOND, read_timeout_s=40.0)
+    servers.choice.record(FIRST, Verdict.OVERTAKEN, servers.now_s)
+    servers.now_s += 130.0
+    servers.choice.record(FIRST, Verdict.HEALTHY, servers.now_s)
+    assert servers.avoided_s(Verdict.OVERTAKEN) == 0.0
+
+
+def test_only_one_probe_at_a_time():
+    servers = Servers(FIRST, SECOND)
+    servers.choice.record(FIRST, Verdict.OVERTAKEN, servers.now_s)
+    assert servers.choice.take_probe(servers.now_s) == FIRST
+    assert servers.choice.take_probe(servers.now_s) is None
+
+
+def test_no_probe_while_all_servers_fail():
+    """The next image is the probe, as with a single server."""
+    servers = Servers(FIRST, SECOND)
+    for endpoint in (FIRST, SECOND):
+        servers.choice.record(endpoint, Verdict.FAILING, servers.now_s)
+    assert servers.choice.take_probe(servers.now_s + 500.0) is None
+    assert servers.choice.can_hedge({FIRST.url})
+    assert not servers.choice.can_hedge({FIRST.url, SECOND.url})
 
 
 def test_recovered_server_takes_turns_again():
     servers = Servers(FIRST, SECOND)
     servers.ask(Verdict.FAILING)
-    servers.now_s = 100.0
-    assert servers.ask(Verdict.HEALTHY) == FIRST
+    servers.choice.record(FIRST, Verdict.HEALTHY, servers.now_s)
     assert sorted(servers.ask().url for _ in range(4)) == sorted([FIRST.url, SECOND.url] * 2)
 
 
@@ -217,15 +259,55 @@ def test_untried_server_is_preferred():
     servers = Servers(FIRST, SECOND)
     assert servers.ask(tried=[FIRST.url]) == SECOND
     assert servers.ask(tried=[FIRST.url, SECOND.url]) == FIRST
-    assert servers.choice.has_other(0.0, {FIRST.url})
-    assert not servers.choice.has_other(0.0, {FIRST.url, SECOND.url})
+    assert servers.choice.has_other({FIRST.url})
+    assert not servers.choice.has_other({FIRST.url, SECOND.url})
 
 
 def test_failed_server_is_no_other():
     servers = Servers(FIRST, SECOND)
     servers.ask(Verdict.FAILING)
-    assert not servers.choice.has_other(servers.now_s, {SECOND.url})
-    assert not servers.choice.has_other(1000.0, {SECOND.url})
+    assert not servers.choice.has_other({SECOND.url})
+    assert not servers.choice.can_hedge({SECOND.url})
+
+
+def test_a_hedge_waits_for_a_multiple_of_the_usual_time():
+    """Of the fastest server: a slow one must not make the wait for it longer."""
+    servers = Servers(FIRST, SECOND, hedge_first_s=2.0, read_timeout_s=40.0)
+    assert servers.choice.hedge_after_s() == 2.0
+    servers.choice.record(FIRST, Verdict.HEALTHY, servers.now_s, duration_s=3.0)
+    assert servers.choice.hedge_after_s() == 10.0
+    for _ in range(50):
+        servers.choice.record(SECOND, Verdict.HEALTHY, servers.now_s, duration_s=0.2)
+    assert servers.choice.hedge_after_s() == pytest.approx(0.8)
+    for _ in range(50):
+        servers.choice.record(SECOND, Verdict.HEALTHY, servers.now_s, duration_s=0.001)
+    assert servers.choice.hedge_after_s() == 0.25
+
+
+def test_workers_share_what_they_know(tmp_path):
+    """What one process learned, the next request of another one heeds."""
+    first, second = (Servers(FIRST, SECOND, shared=SharedHealth(tmp_path / "servers")) for _ in range(2))
+    first.choice.record(FIRST, Verdict.SILENT, first.now_s)
+    assert {second.ask() for _ in range(3)} == {SECOND}
+    second.choice.record(FIRST, Verdict.HEALTHY, first.now_s + 200.0)
+    assert {first.ask() for _ in range(3)} == {FIRST, SECOND}
+    assert (tmp_path / "servers").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": 3}', b'{"a": [1]}', b'{"a": ["x", 0, 0, 0]}', b"\xff", b"[" * 9999])
+def test_a_damaged_health_file_is_forgotten(tmp_path, content):
+    (tmp_path / "servers").write_bytes(content)
+    shared = SharedHealth(tmp_path / "servers")
+    assert shared.get("a") == HEALTHY
+    assert shared.update("a", lambda _: ServerHealth(1))
+    assert SharedHealth(tmp_path / "servers").get("a") == ServerHealth(1)
+
+
+def test_without_its_folder_health_is_kept_in_memory(tmp_path):
+    shared = SharedHealth(tmp_path / "gone" / "servers")
+    assert shared.update("a", lambda _: ServerHealth(1))
+    assert not shared.update("a", lambda known: known)
+    assert shared.get("a") == ServerHealth(1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""TorchServe's inference key: read from its file, and read again when the file changed or the key was refused. Never logged.
+"""Key of a model server: read from its file, and read again when the file changed or the key was refused. Never logged.
 
 TorchServe writes `key_file.json` (mode 600) into its working directory at every start, and when a key is renewed through its token API;
 keys expire after `token_expiration_min` minutes (its docs/token_authorization_api.md). A file that holds only the key works, too,

@@ -1,4 +1,4 @@
-"""HTTP exchange with TorchServe, bounded in time and in size.
+"""HTTP exchange with a model server, bounded in time and in size.
 
 Proxies, `.netrc`, cookies and redirects are off: they would send images and keys elsewhere.
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import http.cookiejar
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,8 +19,8 @@ import requests
 import urllib3
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
+from pipeline.adapters.model_server.key_file import Token
 from pipeline.adapters.socket_deadline import DeadlineAdapter, SocketDeadline
-from pipeline.adapters.torchserve.key_file import Token
 
 _BLOCK_BYTES: Final = 64 * 1024
 _BEHIND_S: Final = 1.0
@@ -51,13 +52,37 @@ class NoReply(Exception):  # internal to the adapter: mapped to a PredictionFail
 
 
 @dataclass(frozen=True)
+class RequestBody:
+    """What a request sends.
+
+    Attributes:
+        media_type: Content-Type of `content`.
+        form_field: `content` is sent as a file of this name in a multipart form; "" sends it as it is.
+        headers: more headers of the request.
+    """
+
+    content: bytes
+    media_type: str
+    form_field: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class HttpReply:
-    """A server's reply. `retry_after` is the header's text, or ""."""
+    """A server's reply.
+
+    Attributes:
+        retry_after: text of the header `Retry-After`, or "".
+        url: of the server, as in the settings.
+        json_length: text of the header `Inference-Header-Content-Length`, or "": bytes of JSON before binary tensors.
+    """
 
     status: int
     content_type: str
     retry_after: str
     body: bytes
+    url: str = ""
+    json_length: str = ""
 
 
 class HttpClient:
@@ -75,34 +100,35 @@ class HttpClient:
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, DeadlineAdapter(pool_maxsize=connections, max_retries=0))
 
-    def post(self, url: str, image: bytes, media_type: str, *, token: Token | None, within_s: float) -> HttpReply:
-        """Send an image as multipart field `data`.
+    def send(self, url: str, body: RequestBody | None, *, token: Token | None, deadline: SocketDeadline) -> HttpReply:
+        """Send a request, POST with a body and GET without one.
 
+        Args:
+            deadline: not entered yet; another thread may end the request with it.
         Raises:
-            NoReply: none arrived within `within_s`.
+            NoReply: none arrived before the deadline.
         """
-        name = "image." + media_type.rpartition("/")[2]
-        return self._exchange("POST", url, token=token, within_s=within_s, files={"data": (name, image, media_type)})
-
-    def get(self, url: str, *, token: Token | None, within_s: float) -> HttpReply:
-        """Send a GET request.
-
-        Raises:
-            NoReply: none arrived within `within_s`.
-        """
-        return self._exchange("GET", url, token=token, within_s=within_s)
+        if body is None:
+            return self._exchange("GET", url, token=token, deadline=deadline)
+        if body.form_field:
+            name = f"image.{body.media_type.rpartition('/')[2]}"
+            files = {body.form_field: (name, body.content, body.media_type)}
+            return self._exchange("POST", url, token=token, deadline=deadline, files=files, headers=body.headers)
+        headers = {**body.headers, "Content-Type": body.media_type}
+        return self._exchange("POST", url, token=token, deadline=deadline, data=body.content, headers=headers)
 
     def close(self) -> None:
         """Close idle connections."""
         self._session.close()
 
-    def _exchange(self, method: str, url: str, *, token: Token | None, within_s: float, **content: Any) -> HttpReply:  # noqa: ANN401  # handed on
+    def _exchange(self, method: str, url: str, *, token: Token | None, deadline: SocketDeadline, **content: Any) -> HttpReply:  # noqa: ANN401  # handed on
+        within_s = deadline.within_s
         if within_s <= 0:
             raise NoReply(NoReplyReason.DEADLINE)
         # The read timeout is a little longer than the time left: SocketDeadline ends the request then, so that READ_TIMEOUT always
         # means the setting of that name.
         timeouts = (min(self._connect_timeout_s, within_s), min(self._read_timeout_s, within_s + _BEHIND_S))
-        with SocketDeadline(within_s) as deadline:
+        with deadline:
             failure: NoReply
             try:
                 response = self._session.request(
@@ -138,7 +164,13 @@ class HttpClient:
             failure = NoReply(reason, status=status)
         else:
             headers = response.headers
-            return HttpReply(status, headers.get("Content-Type", "").lower(), headers.get("Retry-After", ""), b"".join(parts))
+            return HttpReply(
+                status,
+                headers.get("Content-Type", "").lower(),
+                headers.get("Retry-After", ""),
+                b"".join(parts),
+                json_length=headers.get("Inference-Header-Content-Length", ""),
+            )
         raise failure
 
 

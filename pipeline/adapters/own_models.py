@@ -1,0 +1,102 @@
+"""Figures and joints by our two models, wherever these run: in this process, or on a server that speaks the Open Inference Protocol.
+
+`pipeline.stages.figures_seen` prepares the inputs and decodes the outputs; a `Model` runs one of the two networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import numpy as np
+
+from pipeline.errors import ShapeError
+from pipeline.stages import figures_seen
+from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
+from pipeline.types import Bytes, Detection, Pose, Singles, checked
+
+DETECTOR_OUTPUTS: Final = ("centres", "sides")
+POSE_OUTPUTS: Final = ("joints", "mask", "presence")
+OPTIONAL_POSE_OUTPUTS: Final = ("parts",)
+"""Outputs that our models have had from some version on."""
+
+Look = tuple[Proposal, NetworkView, PoseAnswer]
+
+
+class Model(Protocol):
+    """One of our models: squares in, named outputs out."""
+
+    @property
+    def side(self) -> int:
+        """Of the squares, px."""
+        ...
+
+    def answer(self, squares: Bytes, outputs: Sequence[str]) -> list[Singles]:
+        """Outputs of these names for (n, side, side, 3) uint8, n first in each shape; without those that are optional and missing."""
+        ...
+
+
+class OwnModels:
+    """Predictor port on a detector and a pose model. As thread-safe as they are."""
+
+    def __init__(self, detector: Model, pose: Model) -> None:
+        self._detector = detector
+        self._pose = pose
+
+    def detections(self, rgb: Bytes, *, least_score: float = 0.0) -> tuple[Detection, ...]:
+        """See `pipeline.ports.Predictor`."""
+        return self.detections_in([rgb], least_score=least_score)[0]
+
+    def pose(self, rgb: Bytes) -> Pose:
+        """See `pipeline.ports.Predictor`."""
+        return self.poses_in([rgb])[0]
+
+    def detections_in(self, pictures: Sequence[Bytes], *, least_score: float = 0.0) -> list[tuple[Detection, ...]]:
+        """Find the figures in each of several images, in one batch. Images in which nothing can score so high are not looked at closely."""
+        for picture in pictures:
+            _check(picture)
+        wholes = [figures_seen.whole_view(picture, self._detector.side) for picture in pictures]
+        centers, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]), DETECTOR_OUTPUTS)
+        proposals = [figures_seen.proposals(*each) for each in zip(centers, sides, wholes, pictures, strict=True)]
+        worth_it = [of_one if any(figures_seen.can_score(one, least_score) for one in of_one) else [] for of_one in proposals]
+        close = [(pictures[place], one, place) for place, of_one in enumerate(worth_it) for one in of_one]
+        looks = self._looks([(picture, one) for picture, one, _ in close])
+        found: list[list[Detection]] = [[] for _ in pictures]
+        for (picture, _, place), (one, view, answer) in zip(close, looks, strict=True):
+            found[place].append(figures_seen.detection(one, view, answer, picture))
+        return [figures_seen.without_doubles(of_one) for of_one in found]
+
+    def poses_in(self, crops: Sequence[Bytes]) -> list[Pose]:
+        """Find joints and mask in each of several crops, in one batch."""
+        for crop in crops:
+            _check(crop)
+        views = [figures_seen.crop_view(crop, self._pose.side) for crop in crops]
+        return [figures_seen.pose(*each) for each in zip(views, self._pose_answers(views), crops, strict=True)]
+
+    def _looks(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Look]:
+        """Refine each proposal with a close view, and with a second one if the first moved the box far and the second moves it less."""
+        views = [figures_seen.close_view(picture, one, self._pose.side) for picture, one in close]
+        looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._box_answers(views), strict=True)]
+        again = []
+        for row, ((picture, one), look) in enumerate(zip(close, looks, strict=True)):
+            after = figures_seen.moved(*look, picture)
+            if not figures_seen.is_settled(one, after):
+                again.append((row, after))
+        views = [figures_seen.close_view(close[row][0], after, self._pose.side) for row, after in again]
+        for (row, after), view, answer in zip(again, views, self._box_answers(views), strict=True):
+            if figures_seen.is_settled(after, figures_seen.moved(after, view, answer, close[row][0])):
+                looks[row] = (after, view, answer)  # otherwise the box drifts to a neighboring object
+        return looks
+
+    def _box_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
+        return figures_seen.box_answers(*self._pose.answer(figures_seen.stacked(views), POSE_OUTPUTS)) if views else []
+
+    def _pose_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
+        outputs = (*POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS)
+        return figures_seen.pose_answers(*self._pose.answer(figures_seen.with_mirrors(views), outputs)) if views else []
+
+
+def _check(rgb: Bytes) -> None:
+    checked("rgb", rgb, ("H", "W", 3), np.uint8)
+    if not rgb.size:
+        raise ShapeError("rgb", expected="a picture with pixels", actual=str(rgb.shape))

@@ -1,0 +1,59 @@
+"""Daemon whose workers ask the model servers for real and only wait for as long as a drawing takes: `python asking_daemon.py ROOT`.
+
+So a machine that is busy with other things still shows what the servers do to the throughput.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "fault"))
+from stub_daemon import fake_result
+
+from daemon.policy.failures import error_type
+from daemon.service.main import run
+from daemon.spool.spool import SOURCE
+from daemon.worker.pool import ProcessWorkerPool
+from daemon.worker.resources import WorkerResources
+from daemon.worker.task import Task, TaskFailure, TaskResult
+from pipeline.errors import DoodledError
+
+DRAWING_S = 0.9
+WORKERS = 2
+_resources: list[WorkerResources] = []
+
+
+def asking_result(task: Task) -> TaskResult:
+    """The figure and its joints from the servers, and an animation that is none."""
+    if task.is_trial:
+        return TaskResult(manifest={})
+    _resources[:] = _resources or [WorkerResources(os.environ)]
+    resources = _resources[0]
+    resources.begin_task()
+    image = cv2.imdecode(np.frombuffer((task.place / SOURCE).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    rgb = np.ascontiguousarray(np.asarray(image, np.uint8)[..., ::-1])
+    try:
+        predictor, _ = resources.predictor(task)
+        box = predictor.detections(rgb)[0].box
+        predictor.pose(np.ascontiguousarray(rgb[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]))
+    except DoodledError as error:
+        result = TaskResult(failure=TaskFailure(error_type(error), error.summary, error.hint))
+    else:
+        threading.Event().wait(DRAWING_S)
+        result = fake_result(task)
+    result.retries, result.models_overloaded = resources.retries, resources.is_overloaded
+    result.inference_attempts, result.ended_s = dict(resources.attempts), time.monotonic()
+    return result
+
+
+if __name__ == "__main__":
+    environ = {**os.environ, "DOODLED_ROOT": sys.argv[1]}
+    factory = lambda wake: ProcessWorkerPool(WORKERS, recycle_after=200, memory_limit_mb=2048, wake=wake, work=asking_result)  # noqa: E731
+    sys.exit(run(None, environ, drain=False, make_workers=factory))

@@ -1,0 +1,122 @@
+"""Two model servers, one of them ill: how many drawings a minute the daemon still makes, compared with the healthy server alone."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+import cv2
+from load_daemon import REAL, Daemon, drop, logged, started, until
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from drawn_figures import drawn_figure
+from few_lines_server import Handler, Server, photograph
+
+ASKING = Path(__file__).with_name("asking_daemon.py")
+SHARE = 0.8
+SETTLED_AFTER_S = 15.0
+ANSWER_S = 0.05
+SLOW_S = 3.0
+FLAP_S = 3.0
+SMALL = {"animation_size": "64x64", "animation_fps": "4", "jobs_workers": "2", "inbox_stable_s": "0.2"}
+
+
+class Illness(StrEnum):
+    """What ails the second server; a silent one accepts connections and never answers."""
+
+    NONE = "none"
+    SILENT = "silent"
+    SLOW = "slow"
+    FLAPPING = "flapping"
+
+
+class IllHandler(Handler):
+    """Answers TorchServe's protocol as well as the server is."""
+
+    server: IllServer
+
+    def do_POST(self) -> None:  # noqa: N802 - http.server calls it
+        if self.server.is_silent():
+            self.server.is_over.wait(300)
+            self.close_connection = True
+            return
+        self.server.is_over.wait(SLOW_S if self.server.illness is Illness.SLOW else ANSWER_S)
+        super().do_POST()
+
+
+class IllServer(Server):
+    """A model server for one figure, with an illness that may change."""
+
+    def __init__(self, handler: type[Handler]) -> None:
+        super().__init__(drawn_figure("outlined"))
+        self.RequestHandlerClass = handler
+        self.illness = Illness.NONE
+        self.is_over = threading.Event()
+
+    def is_silent(self) -> bool:
+        """Whether it answers nothing now."""
+        is_down = int(time.monotonic() / FLAP_S) % 2 == 0
+        return self.illness is Illness.SILENT or (self.illness is Illness.FLAPPING and is_down)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients may close the connection."""
+
+
+HANDLERS: dict[str, type[Handler]] = {"torchserve": IllHandler}
+
+
+@contextmanager
+def serving(protocol: str) -> Iterator[IllServer]:
+    with IllServer(HANDLERS[protocol]) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.is_over.set()
+        server.shutdown()
+
+
+def servers(root: Path, options: argparse.Namespace) -> bool:
+    """The healthy server alone, then beside an ill one, for each illness, and alone again: drawings a minute once 15 s have passed.
+
+    Workers wait instead of drawing, unless --real is set: then the rest of the machine should be idle.
+    """
+    is_fine = True
+    with serving(options.protocol) as well, serving(options.protocol) as ill:
+        alone = [_rate(root / "alone", options, [well.url])]
+        for illness in (Illness.SILENT, Illness.SLOW, Illness.FLAPPING):
+            ill.illness = illness
+            beside = _rate(root / illness.value, options, [well.url, ill.url])
+            alone.append(_rate(root / f"alone.{illness}", options, [well.url]))
+            baseline = (alone[-2] + alone[-1]) / 2
+            share = beside / baseline
+            is_fine = is_fine and share >= SHARE
+            logged(
+                {f"{options.protocol}, one of two {illness} (share >= {SHARE:g})": f"{beside:.0f} of {baseline:.0f} a minute: {share:.2f}"}
+            )
+    return is_fine
+
+
+def _rate(root: Path, options: argparse.Namespace, urls: list[str]) -> float:
+    """Drawings a minute from `SETTLED_AFTER_S` after the first job on."""
+    _, encoded = cv2.imencode(".png", photograph(drawn_figure("outlined")))
+    drop(root / "inbox", (encoded.tobytes() + number.to_bytes(4, "big") for number in range(options.count)))
+    settings = {**SMALL, f"{options.protocol}_url": ",".join(urls)}
+    command = REAL if options.real else (sys.executable, str(ASKING), str(root))
+    with started(root, command, is_quiet=True, **settings) as daemon:
+        until(lambda: daemon.records("job.done"), "no job was done")
+        time.sleep(SETTLED_AFTER_S)
+        before, start_s = _done(daemon), time.monotonic()
+        time.sleep(options.seconds)
+        done, took_s = _done(daemon), time.monotonic() - start_s
+        if done >= options.count:
+            raise RuntimeError("all drawings were done before the time was over: raise --count")
+    return 60 * (done - before) / took_s
+
+
+def _done(daemon: Daemon) -> int:
+    return len(daemon.records("job.done"))
