@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import requests
+from PIL import Image
 
 from tests.integration.booted import CHECKOUT
 from tests.integration.installed_doodled import SPOOL, InstalledDoodled, exposure
@@ -32,8 +35,8 @@ def is_ready() -> bool:
         return False
 
 
-def state(job: str) -> str:
-    return str(requests.get(f"{SITE}/v1/jobs/{job}", timeout=10).json().get("state"))
+def is_in(job: str, state: str) -> bool:
+    return bool(requests.get(f"{SITE}/v1/jobs/{job}", timeout=10).json().get("state") == state)
 
 
 def test_uploads_are_animated_retried_and_removed(web: InstalledDoodled) -> None:
@@ -43,31 +46,52 @@ def test_uploads_are_animated_retried_and_removed(web: InstalledDoodled) -> None
         )
     assert answer.status_code == 201, answer.text
     job = answer.json()["id"]
-    web.machine.wait_for(lambda: state(job) == "done", "the upload is animated")
+    web.machine.wait_for(lambda: is_in(job, "done"), "the upload is animated")
     (output,) = requests.get(f"{SITE}/v1/jobs/{job}", timeout=10).json()["outputs"]
     assert len(requests.get(f"{SITE}/{output['url']}", timeout=10).content) == output["bytes"]
     (again,) = requests.post(f"{SITE}/v1/jobs/{job}/again", json={"motions": ["wave"]}, timeout=30).json()
-    web.machine.wait_for(lambda: state(again["id"]) == "done", "the other motion is there, too")
+    web.machine.wait_for(lambda: is_in(again["id"], "done"), "the other motion is there, too")
     assert requests.delete(f"{SITE}/v1/jobs/{job}", timeout=10).status_code == 204
     assert not web.place("outbox", output["name"]).exists()
 
     web.as_person(f"mkdir -m 2770 /{SPOOL}/inbox/wave; cat >/{SPOOL}/inbox/wave/words.png", text="just words")
-    web.machine.wait_for(lambda: failed() is not None, "a person's file has failed")
-    assert requests.post(f"{SITE}/v1/jobs/{failed()}/retry", timeout=10).status_code == 202
-    web.machine.wait_for(lambda: failed() is None, "it is tried again")
-    web.machine.wait_for(lambda: failed() is not None, "it has failed again")
-    assert requests.delete(f"{SITE}/v1/jobs/{failed()}", timeout=10).status_code == 204
+    web.machine.wait_for(lambda: found("failed", "words.png"), "a person's file has failed")
+    assert requests.post(f"{SITE}/v1/jobs/{found('failed', 'words.png')}/retry", timeout=10).status_code == 202
+    web.machine.wait_for(lambda: not found("failed", "words.png"), "it is tried again")
+    web.machine.wait_for(lambda: found("failed", "words.png"), "it has failed again")
+    assert requests.delete(f"{SITE}/v1/jobs/{found('failed', 'words.png')}", timeout=10).status_code == 204
 
     web.drop("wave/mine.jpg")
-    web.manifest("wave/mine.jpg")
-    mine = next(each for each in requests.get(f"{SITE}/v1/jobs?state=done", timeout=10).json()["jobs"] if each["name"] == "wave/mine.jpg")
-    assert requests.delete(f"{SITE}/v1/jobs/{mine['id']}", timeout=10).status_code == 204  # in a folder that the daemon has made
+    web.machine.wait_for(lambda: found("done", "wave/mine.jpg"), "a person's drawing is animated")
+    mine = found("done", "wave/mine.jpg")
+    assert requests.delete(f"{SITE}/v1/jobs/{mine}", timeout=10).status_code == 204  # in a folder that the daemon has made
     assert not web.place("outbox", "wave", "mine.gif").exists()
 
 
-def failed() -> str | None:
-    found = [each for each in requests.get(f"{SITE}/v1/jobs?state=failed", timeout=10).json()["jobs"] if each["name"].endswith("words.png")]
-    return str(found[0]["id"]) if found else None
+def test_doubtful_drawings_are_approved_retried_and_discarded(web: InstalledDoodled) -> None:
+    """The daemon makes their folders, and the web application moves and removes what is in them as a member of the group."""
+    half, buffer = Image.open(PHOTOGRAPH), io.BytesIO()
+    half.crop((half.width // 2, 0, half.width, half.height)).save(buffer, "JPEG")
+    jobs = []
+    for name in ("approved.jpg", "retried.jpg"):
+        data = {"options": json.dumps({"motions": ["dab"], "review": True})}
+        answer = requests.post(f"{SITE}/v1/drawings", files={"file": (name, buffer.getvalue())}, data=data, timeout=30)
+        jobs.append(answer.json()["id"])
+    approved, retried = jobs
+    for job in jobs:
+        web.machine.wait_for(partial(is_in, job, "review"), f"{job} waits for review")
+    assert requests.post(f"{SITE}/v1/jobs/{approved}/approve", timeout=10).status_code == 202
+    assert requests.post(f"{SITE}/v1/jobs/{retried}/retry", timeout=10).status_code == 202
+    web.machine.wait_for(partial(is_in, approved, "done"), "it is animated as it is")
+    web.machine.wait_for(partial(is_in, retried, "review"), "the other one waits again")
+    assert requests.delete(f"{SITE}/v1/jobs/{retried}", timeout=10).status_code == 204
+    assert list(web.place("review").iterdir()) == []
+
+
+def found(state: str, name: str) -> str:
+    """The id of the drawing whose name ends so, if the web application knows one in this state."""
+    jobs = requests.get(f"{SITE}/v1/jobs?state={state}", timeout=10).json()["jobs"]
+    return next((str(each["id"]) for each in jobs if each["name"].endswith(name)), "")
 
 
 def test_the_sandbox_is_tight(web: InstalledDoodled) -> None:
