@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.opengl.resources import check
 from pipeline.errors import RenderUnavailable
+
+settings.register_profile("doodled", deadline=None)  # a busy machine is no fault
+settings.load_profile("doodled")
 
 REFERENCE_ROOT = "ANIMATED_DRAWINGS_ROOT"
 NO_RIGHTS = (

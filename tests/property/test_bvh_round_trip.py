@@ -70,7 +70,7 @@ def written(bvh: Bvh, blank: str, line_end: str) -> str:
     return line_end.join(lines)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(motions(), BLANKS, LINE_ENDS)
 def test_what_is_written_is_read_back(bvh, blank, line_end):
     again = bvh_from_text(written(bvh, blank, line_end))
@@ -83,7 +83,7 @@ def test_what_is_written_is_read_back(bvh, blank, line_end):
     assert ["is that meant?" in warning for warning in again.warnings] == ([True] if bvh.frame_time >= 1 else [])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(motions())
 def test_bones_keep_their_lengths(bvh):
     positions = world_positions(bvh)
@@ -93,7 +93,7 @@ def test_bones_keep_their_lengths(bvh):
             assert np.allclose(lengths, np.linalg.norm(bvh.offsets[joint]), rtol=1e-9, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.text(alphabet="HIERACY ROTJNEDSXpzg:{}\n\t0123456789.-", max_size=300), st.integers(0, 400))
 def test_damaged_files_are_read_or_refused_but_never_worse(noise, place):
     good = "HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 1 Xrotation\n}\nMOTION\nFrames: 1\nFrame Time: 1\n0\n"

@@ -27,7 +27,7 @@ def blobs(draw):
     return mask > 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(KEYPOINTS, blobs())
 def test_any_keypoints_become_a_rig_inside_the_mask(keypoints, mask):
     result = rigging(keypoints, mask)
@@ -37,7 +37,7 @@ def test_any_keypoints_become_a_rig_inside_the_mask(keypoints, mask):
     assert mask[cells[:, 1], cells[:, 0]].all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.tuples(st.integers(48, 260), st.integers(48, 260)),
     st.integers(90, 250),

@@ -209,7 +209,7 @@ JSON = st.recursive(
 ENTRY = st.fixed_dictionaries({"class_name": st.just("humanoid"), "bbox": JSON, "score": JSON, "keypoints": JSON, "mask": JSON})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ENTRY, max_size=3) | JSON)
 def test_anything(content):
     """Any JSON is an answer inside the picture, or garbage."""

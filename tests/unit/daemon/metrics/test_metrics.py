@@ -79,7 +79,7 @@ def test_gauges_show_the_last_health_snapshot() -> None:
 TEXTS = st.text('ab"\n{}é', max_size=5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     event=st.sampled_from(list(Event)),
     fields=st.dictionaries(
