@@ -35,6 +35,7 @@ class Browser:
         self._to, self._from = to, source
         self._rest, self._count, self._session = b"", 0, ""
         self.complaints: list[str] = []
+        self._paused: list[str] = []
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -66,6 +67,8 @@ class Browser:
         return said
 
     def _note(self, said: dict[str, Any]) -> None:
+        if said.get("method") == "Fetch.requestPaused":
+            self._paused.append(said["params"]["requestId"])
         if said.get("method") in {"Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed"}:
             self.complaints.append(json.dumps(said["params"]))
 
@@ -83,6 +86,11 @@ class Browser:
         said = answer["result"]
         assert "exceptionDetails" not in said, said
         return said["result"].get("value")
+
+    def answer_paused(self, status: int) -> None:
+        """Answer the next request that `Fetch.enable` stops, in place of the server."""
+        until(lambda: self.value("1") and self._paused)
+        self.ask("Fetch.fulfillRequest", requestId=self._paused.pop(0), responseCode=status)
 
     def middle(self, expression: str) -> tuple[float, float]:
         """Where on the screen the middle of an element is."""

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import yaml
 from browser import browser
-from editor_page import PATIENCE_S, EditorPage
+from editor_page import PAGE, PATIENCE_S, EditorPage
 from PIL import Image
 from spool_oracle import ROOT
 from waiting import until
@@ -102,6 +102,25 @@ def test_drags_joint_previews_and_saves(king: Path, size: tuple[int, int]) -> No
     assert after.pop("left_hand") == pytest.approx([x + 20, y - 10], abs=1.5)
     before.pop("left_hand")
     assert after == before
+
+
+def test_keys_and_pointers_do_nothing_before_the_figure_is_there(king: Path) -> None:
+    with opened(king) as (_, page):
+        chromium = page.browser
+        chromium.ask("Fetch.enable", patterns=[{"urlPattern": "*/figures"}])
+        chromium.value("window.isOld = true")
+        chromium.ask("Page.reload")
+        until(lambda: chromium.value(f"!window.isOld && document.readyState !== 'loading' && Boolean({PAGE}?.stage)"))
+        assert chromium.value("[...document.querySelectorAll('#tools input')].every((input) => input.disabled)")
+        chromium.value("document.getElementById('stage').focus()")
+        for key in ("ArrowLeft", " ", "ArrowLeft", "Enter", "Escape", "+", "0"):
+            chromium.press(key)
+        x, y = chromium.middle("document.getElementById('stage')")
+        chromium.drag((x, y), (x + 50, y + 50))
+        chromium.answer_paused(503)
+        until(page.message)
+        assert not [each for each in chromium.complaints if "exceptionDetails" in each]
+        chromium.complaints.clear()  # of the answer's status
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])

@@ -3,7 +3,7 @@
 import { Preview } from "./preview.js";
 import { getJson, postJson } from "./requests.js";
 import { labelsOfRuns, maskOfRuns } from "./runs.js";
-import { Stage } from "./stage.js";
+import { NO_TOOL, Stage } from "./stage.js";
 import { History, editOf, isEmpty, stateOf } from "./state.js";
 import { Box, Brush, Cut, Fill, Joints, SmartEdge, readable } from "./tools.js";
 
@@ -49,8 +49,12 @@ class Page {
   }
 
   async select(number) {
+    if (!this.figures[number].history) {
+      this.#setBusy(true);
+      try { await this.#load(number); } finally { this.#setBusy(false); }
+    }
+    if (Number(element("figure").value) !== number) return; // another one was chosen meanwhile
     this.number = number;
-    if (!this.figure.history) await this.#load(number);
     this.#showFrame();
     const tool = this.state ? this.#chosen : "box";
     this.choose(tool === "box" && !this.drawingSize ? "joints" : tool);
@@ -100,7 +104,8 @@ class Page {
 
   #changed() {
     this.#showFrame();
-    this.refresh();
+    if (this.state) this.refresh();
+    else this.choose("box"); // the first box was undone
     this.#showMotion();
   }
 
@@ -157,6 +162,7 @@ class Page {
 
   refresh() {
     const { state, figure } = this, chosen = this.#chosen;
+    this.stage.tool = state || (chosen === "box" && this.drawingSize) ? this.tools[chosen] : NO_TOOL;
     if (state) this.paintMask(state.mask);
     this.joints.update(chosen === "joints");
     this.box.update(chosen === "box");
@@ -223,7 +229,6 @@ class Page {
 
   choose(tool) {
     document.querySelector(`#tools input[value=${tool}]`).checked = true;
-    this.stage.tool = this.tools[tool];
     const wasWhole = this.stage.showsDrawing;
     this.stage.showsDrawing = tool === "box" || !this.state;
     this.stage.shows.shade = Boolean(this.state) && tool !== "box";

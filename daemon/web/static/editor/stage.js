@@ -9,6 +9,9 @@ const LAYER_COLORS = [[0, 0, 0], [255, 255, 255], [230, 60, 50], [50, 90, 230], 
 const LAYER_ALPHA = 120;
 const MARGIN = 0.04, MOST_ZOOM = 24;
 
+/** The tool of a page that has no figure yet: nothing can be drawn. */
+export const NO_TOOL = { begin: () => false, move() {}, end() {}, cancel() {} };
+
 export const createSvg = (name, into, attributes = {}) => {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -22,7 +25,7 @@ export class Stage {
   #cursor = null;
 
   constructor(root, { onView, say }) {
-    Object.assign(this, { root, onView, say, tool: null, brushPx: 0, isBusy: false });
+    Object.assign(this, { root, onView, say, tool: NO_TOOL, scale0: 1, brushPx: 0, isBusy: false });
     this.canvas = root.querySelector("canvas");
     this.svg = root.querySelector("svg");
     this.world = createSvg("g", this.svg);
