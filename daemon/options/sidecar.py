@@ -153,8 +153,12 @@ def _parse_json(content: bytes) -> dict[str, Any]:
         raise SidecarError([f"the file must have at most {MAX_BYTES} bytes (found more)"])
     try:
         fields = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_doubles)
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise SidecarError([f"the file must be JSON in UTF-8 ({str(error)[:200]})"]) from error
+    except ValueError as error:  # more digits than Python converts (sys.get_int_max_str_digits)
+        raise SidecarError(["a number in the file has too many digits"]) from error
+    except RecursionError as error:
+        raise SidecarError(["the file is nested too deeply"]) from error
     if not isinstance(fields, dict):
         raise SidecarError([f'the file must be an object such as {{"motion": "dab"}} (found {shown(fields)})'])
     return fields

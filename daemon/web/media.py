@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
@@ -18,7 +19,7 @@ from daemon.files.durable import open_folder
 from daemon.web.problems import ProblemError
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 TYPES: Final = {
     "gif": "image/gif",
@@ -73,9 +74,22 @@ class _OpenFile(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, _with_problems(send))
         finally:
             os.close(self._opened)
+
+
+def _with_problems(send: Send) -> Send:
+    """A `send` that refuses ranges with a problem, in place of Starlette's plain text. Raises ProblemError."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
+            size = Headers(raw=message["headers"]).get("content-range")
+            detail, headers = "the Range header can't be used", {"Content-Range": size} if size else {}
+            raise ProblemError(HTTPStatus(message["status"]), detail, hint='expected "bytes=FIRST-LAST" within the file', headers=headers)
+        await send(message)
+
+    return sending
 
 
 def _is_known(request: Request, tag: str, status: os.stat_result) -> bool:

@@ -1,24 +1,30 @@
 // Page of one drawing: follows it until it is done, and asks for more motions.
+import { follow } from "./events.js";
 import { announce, base } from "./site.js";
 import { chosenMotions } from "./motions.js";
 
 const { id, state } = document.getElementById("drawing").dataset;
-const words = { waiting: "Waiting", running: "In progress", deferred: "On hold" };
+const words = { waiting: "Waiting", running: "In progress", deferred: "On hold", orphaned: "On hold" };
 
 if (state in words) {
   const text = document.getElementById("progress-text");
-  const events = new EventSource(`${base}v1/jobs/${id}/events`);
-  events.addEventListener("job", (event) => {
-    const job = JSON.parse(event.data);
-    if (!(job.state in words)) { events.close(); location.reload(); return; }
+  const show = (job) => {
+    if (!(job.state in words)) { stop(); location.reload(); return; }
     const parts = [words[job.state]];
     if (job.stage) parts.push(job.stage);
     if (job.position) parts.push(`number ${job.position} in the queue`);
     if (job.why) parts.push(job.why);
     if (job.expected_s) parts.push(`about ${Math.max(1, Math.round(job.expected_s))} s`);
     text.textContent = parts.join(", ");
-  });
-  events.addEventListener("gone", () => { events.close(); location.assign(`${base}watch`); });
+  };
+  const leave = () => { stop(); location.assign(`${base}watch`); };
+  const ask = async () => {
+    const answer = await fetch(`${base}v1/jobs/${id}`).catch(() => null);
+    if (answer?.ok) show(await answer.json());
+    else if (answer?.status === 404) leave();
+    else if (answer?.status === 401) location.reload();
+  };
+  const stop = follow(`${base}v1/jobs/${id}/events`, { job: (event) => show(JSON.parse(event.data)), gone: leave }, ask);
 }
 
 const again = document.getElementById("again");

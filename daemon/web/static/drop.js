@@ -1,4 +1,5 @@
 // Drop page: collects photographs, sends each with its progress, and shows what becomes of them.
+import { follow } from "./events.js";
 import { announce, base, dress } from "./site.js";
 import { chosenMotions } from "./motions.js";
 
@@ -20,6 +21,14 @@ const element = (tag, className, text) => {
   return made;
 };
 
+const button = (text, upload, act) => {
+  const made = element("button", "button small", text);
+  made.type = "button";
+  made.append(element("span", "unseen", ` ${upload.file.name}`));
+  made.addEventListener("click", act);
+  return made;
+};
+
 const ready = () => uploads.filter((each) => each.state === "chosen");
 const showButton = () => {
   const count = ready().length;
@@ -34,6 +43,19 @@ const say = (upload, text, state) => {
   if (state) { upload.state = state; upload.row.className = `card upload ${state}`; }
 };
 
+const removal = (upload) => button("Remove", upload, () => {
+  uploads.splice(uploads.indexOf(upload), 1);
+  upload.row.remove();
+  showButton();
+  document.getElementById("files").focus();
+});
+
+const repetition = (upload) => button("Try again", upload, () => {
+  upload.row.tabIndex = -1;
+  upload.row.focus(); // its buttons go
+  transmit(upload, options());
+});
+
 const add = (files) => {
   for (const file of files) {
     const upload = { file, key: randomKey(), state: "chosen", row: element("li", "card upload") };
@@ -45,16 +67,7 @@ const add = (files) => {
     image.src = url;
     upload.said = element("span", "said");
     upload.actions = element("span", "actions");
-    const remove = element("button", "button small", "Remove");
-    remove.type = "button";
-    remove.append(element("span", "unseen", ` ${file.name}`));
-    remove.addEventListener("click", () => {
-      uploads.splice(uploads.indexOf(upload), 1);
-      upload.row.remove();
-      showButton();
-      document.getElementById("files").focus();
-    });
-    upload.actions.append(remove);
+    upload.actions.append(removal(upload));
     upload.row.append(image, element("span", "name", file.name || "photograph"), upload.actions, upload.said);
     if (file.size > maxBytes) say(upload, `too big: at most ${Math.round(maxBytes / 2 ** 20)} MB`, "failed");
     else if (!file.size) say(upload, "the file is empty", "failed");
@@ -120,6 +133,8 @@ const transmit = async (upload, wanted) => {
       bar.remove();
       const why = answer.errors?.join("; ") || answer.detail || (status ? `the server answered ${status}` : "the server can't be reached");
       say(upload, answer.hint ? `${why}: ${answer.hint}` : why, "failed");
+      const canChange = isPassing || status >= 500 || answer.errors?.length; // the server, or the options; a file stays what it is
+      upload.actions.replaceChildren(...(canChange ? [repetition(upload)] : []), removal(upload));
       announce(`${upload.file.name}: ${why}`);
       return;
     }
@@ -141,12 +156,12 @@ form.addEventListener("submit", async (event) => {
 });
 
 // --- what becomes of them ------------------------------------------------------------------------------------------------
-let events = null;
+let stop = null;
 let isChecking = false;
 let isDue = false;
 const pending = () => uploads.filter((each) => each.id && (each.state === "taken" || each.state === "running"));
 const describe = (job) => {
-  const parts = [{ waiting: "waiting", running: "in progress", deferred: "on hold" }[job.state] ?? job.state];
+  const parts = [{ waiting: "waiting", running: "in progress", deferred: "on hold", orphaned: "on hold", rejected: "not taken" }[job.state] ?? job.state];
   if (job.stage) parts.push(job.stage);
   if (job.position > 1) parts.push(`number ${job.position}`);
   if (job.why) parts.push(job.why);
@@ -164,7 +179,7 @@ const check = async () => {
     isDue ||= pending().length < before;
   }
   isChecking = false;
-  if (!pending().length && events) { events.close(); events = null; }
+  if (!pending().length && stop) { stop(); stop = null; }
 };
 const ask = async (some) => {
   for (const upload of some) {
@@ -186,7 +201,8 @@ const ask = async (some) => {
 };
 const finish = (upload, job) => {
   upload.bar.remove();
-  say(upload, "done", "done");
+  const missing = job.failed_pages.length;
+  say(upload, missing ? `done; ${missing} of its pages could not be animated` : "done", "done");
   announce(`${upload.file.name} is animated`);
   const image = job.outputs.find((output) => ["webp", "apng", "gif"].includes(output.format));
   if (image) {
@@ -198,10 +214,7 @@ const finish = (upload, job) => {
   dress(upload.row);
 };
 const watch = () => {
-  if (!events) {
-    events = new EventSource(`${base}v1/events`);
-    events.addEventListener("queue", check);
-  }
+  stop ??= follow(`${base}v1/events`, { queue: check }, check);
 };
 
 // --- ways in ---------------------------------------------------------------------------------------------------------------

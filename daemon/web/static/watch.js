@@ -1,4 +1,5 @@
 // Queue page: fetches the list again when the server says that something has changed, at most once a second.
+import { follow } from "./events.js";
 import { announce, base } from "./site.js";
 import { replaceChanged } from "./live.js";
 
@@ -19,13 +20,13 @@ const refresh = async () => {
 };
 const schedule = () => { due ??= setTimeout(refresh, PAUSE_MS); };
 
-const events = new EventSource(`${base}v1/events`);
-events.addEventListener("queue", (event) => {
+const show = (event) => {
   const { counts } = JSON.parse(event.data);
   if (before && counts.done > before.done) announce(`${counts.done - before.done} more done`);
   if (before && counts.failed > before.failed) announce(`${counts.failed - before.failed} more could not be animated`);
   before = counts;
   schedule();
-});
+};
+follow(`${base}v1/events`, { queue: show }, schedule);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) schedule(); });
 setInterval(() => { if (!document.hidden && queue.querySelector(".running, .waiting")) schedule(); }, 5000);
