@@ -55,9 +55,13 @@ def make_link(config: Path | None, environ: Mapping[str, str], address: str | No
     if not store.has_tokens():
         raise OptionError("no sign-in is needed: there is no token", hint="make one first: doodled web token NAME")
     code = _written(store.make_code)
+    from daemon.web.access import LOOPBACK_NAMES
+
     web = settings.web
-    host = web.names[0] if web.names else "localhost"
-    base = address or f"http://{host}:{web.port}{web.path.rstrip('/')}"
+    name = web.names[0] if web.names else "localhost"
+    # Others reach an application that listens on this machine alone through a proxy, whose business is TLS.
+    has_proxy = web.host.is_loopback and name not in LOOPBACK_NAMES
+    base = address or (f"https://{name}" if has_proxy else f"http://{name}:{web.port}") + web.path
     return f"{base.rstrip('/')}/sign-in#{code}"
 
 
