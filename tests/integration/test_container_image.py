@@ -154,6 +154,38 @@ def test_what_it_works_on_when_it_is_stopped_is_not_lost(containers, drop, init)
     assert results == sorted(f"{drawing.stem}.json" for drawing in DRAWINGS)
 
 
+def test_the_web_application_serves_the_folder_of_another_container(containers, drop):
+    daemon = containers.start(IMAGE, options=options(drop))
+    daemon.until(lambda: has_said(daemon, "daemon.ready"), "it is ready")
+    token = daemon.does("doodled", "web", "token", "me").stdout.strip()
+    settings = ("--env=DOODLED_WEB_HOST=0.0.0.0", "--env=DOODLED_WEB_NAMES=localhost")
+    web = containers.start(IMAGE, "web", options=options(drop, "--tmpfs=/tmp", *settings))
+    web.until(lambda: any(line.startswith("serving http") for line in web.said()), "it serves")
+
+    def ask(path, *sent):
+        """What it answers to a request in its own network, which is no other's here; `sent` is a file of the folder."""
+        said = web.does("python3", "-c", REQUEST, token, path, *sent, check=False)
+        assert said.returncode == 0, said.stderr
+        return json.loads(said.stdout)
+
+    drop_in(drop, DRAWINGS[0], DRAWINGS[0].name)
+    web.until(lambda: ask("v1/jobs?state=done")["jobs"], "what was dropped is listed")
+    (done,) = ask("v1/jobs?state=done")["jobs"]
+    upload = ask("v1/drawings", f"/var/lib/doodled/outbox/{done['outputs'][0]['name']}")
+    web.until(lambda: ask(f"v1/jobs/{upload['id']}")["state"] in {"done", "failed"}, "what was uploaded is finished")
+    assert ask(f"edit/done-{done['id']}/0")["figure"]["joints"]
+    assert web.stop() == daemon.stop() == 0
+
+
+REQUEST = """
+import sys, urllib.request
+token, path, *sent = sys.argv[1:]
+body = open(sent[0], "rb").read() if sent else None
+headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/gif", "Accept": "application/json"}
+sys.stdout.write(urllib.request.urlopen(urllib.request.Request(f"http://localhost:8321/{path}", body, headers)).read().decode())
+"""
+
+
 def test_a_folder_of_somebody_else_is_refused_with_what_to_do(containers, drop):
     container = containers.start(IMAGE, options=(*HARDENED, f"--volume={drop}:/var/lib/doodled"))
     assert container.wait() == 78
