@@ -21,6 +21,8 @@ from daemon.web.app import create_app
 from daemon.web.site import Site, make_site
 
 NAME = "http://localhost"
+INSTANCE = "01JAAAAAAAAAAAAAAAAAAAAAAA"
+"""The daemon that runs."""
 
 
 def image_bytes(kind: str = "PNG", size: tuple[int, int] = (64, 64)) -> bytes:
@@ -100,20 +102,20 @@ class WebSpool:
         (place / "review.json").write_text(json.dumps(reason))
         return job
 
-    def claim(self, name: str, *, is_running: bool = True) -> str:
-        """A drawing that a living daemon has claimed; returns its job's id."""
-        job, instance = job_id(), "01JAAAAAAAAAAAAAAAAAAAAAAA"
+    def report(self, **fields: Any) -> None:
+        """Write the status file of a daemon that runs."""
+        status = {"summary": "1 running", "running": [], "deferred": {}, "rejected": []}
+        (self.layout.status / f"{INSTANCE}.json").write_text(json.dumps({**status, **fields}))
+
+    def claim(self, name: str, *, instance: str = INSTANCE, deferred: str = "") -> str:
+        """A drawing that a daemon has claimed, and runs or defers; returns its job's id."""
+        job = job_id()
         place = self.layout.work / instance / job
         place.mkdir(parents=True)
         fields = {"schema": 1, "id": job, "name": name, "folder": [], "is_folder": False, "sidecar": None, "attempts": 1}
         (place / "job.json").write_text(json.dumps({**fields, "recoveries": 0, "is_under_way": True, "claimed_at_s": time.time()}))
         (place / "source").write_bytes(b"drawing")
-        status = {
-            "summary": "1 running",
-            "running": [job] if is_running else [],
-            "deferred": {} if is_running else {job: "the disk is full"},
-        }
-        (self.layout.status / f"{instance}.json").write_text(json.dumps(status))
+        self.report(running=[] if deferred else [job], deferred={job: deferred} if deferred else {})
         return job
 
     def inbox(self) -> list[str]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from daemon.inbox.rejections import Rejection, rejection_text
 from daemon.inbox.scanner import Key, Scanner
 from daemon.inbox.stability import StabilityRules, WaitReason
 from daemon.spool import quarantine
+from daemon.spool.drawing_states import DrawingState
 from daemon.spool.events import SpoolEvent, Undelivered, discard_event, retry_event, undelivered_events
 from daemon.spool.instances import is_alive
 from daemon.spool.job_ids import is_job_id, made_at_s
@@ -48,18 +48,8 @@ WAIT_TEXTS: Final[Mapping[str, str]] = {
 """Why a drawing in the inbox is not claimed yet, by the reason in the status."""
 
 
-class DrawingState(StrEnum):
-    """Where a drawing is."""
-
-    INBOX = "inbox"
-    REJECTED = "rejected"
-    RUNNING = "running"
-    WAITING = "waiting"
-    ORPHANED = "orphaned"
-    FAILED = "failed"
-    REVIEW = "review"
-    HOOK = "hook"
-    DONE = "done"
+HOOK: Final = "hook"
+"""State of a row for a delivery that was given up."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +57,7 @@ class JobRow:
     """One drawing in the list.
 
     Attributes:
+        state: a DrawingState, or HOOK.
         name: safe to print; in failed/ and review/ the name there.
         why: why it is not animated yet, or not at all, as one sentence.
         folder: folder of the inbox that it was dropped into.
@@ -75,7 +66,7 @@ class JobRow:
         details: what `doodled jobs show` adds.
     """
 
-    state: DrawingState
+    state: str
     job_id: str
     name: str
     why: str = ""
@@ -124,7 +115,7 @@ def _details(row: JobRow) -> dict[str, Any]:
     """What is known about a drawing beside its row: its report, or the files of its job."""
     contents = {}
     place = Path(str(row.details.get("place", "")))
-    is_in_spool = row.state in {DrawingState.RUNNING, DrawingState.WAITING, DrawingState.ORPHANED, DrawingState.DONE}
+    is_in_spool = row.state in {DrawingState.RUNNING, DrawingState.DEFERRED, DrawingState.ORPHANED, DrawingState.DONE}
     for name in (JOB_FILE, MANIFEST) if is_in_spool else ():
         with suppress(OSError, ValueError):
             contents[Path(name).stem] = read_json(place / name)
@@ -306,7 +297,7 @@ def _in_inbox(layout: Layout, statuses: list[dict[str, Any]], max_depth: int) ->
             yield _inbox_row(layout, DrawingState.REJECTED, candidate.key, rejection_text(reason, candidate.name))
             continue
         why = waiting.get(path, "") if statuses else "no_daemon"
-        yield _inbox_row(layout, DrawingState.INBOX, candidate.key, WAIT_TEXTS.get(why, why))
+        yield _inbox_row(layout, DrawingState.WAITING, candidate.key, WAIT_TEXTS.get(why, why))
     alone = dict.fromkeys(scanner.alone, Rejection.NO_DRAWING)
     for key, reason in sorted({**scanner.rejected, **alone}.items()):
         yield _inbox_row(layout, DrawingState.REJECTED, key, rejection_text(reason, shown_name(key[1])))
@@ -341,7 +332,7 @@ def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]
             elif place.name in running:
                 yield _job_row(DrawingState.RUNNING, place)
             else:
-                yield _job_row(DrawingState.WAITING, place, str(deferred.get(place.name, "")))
+                yield _job_row(DrawingState.DEFERRED, place, str(deferred.get(place.name, "")))
 
 
 def _done(layout: Layout) -> Iterator[JobRow]:
@@ -398,9 +389,7 @@ def _sentence(message: object, what_to_do: object) -> str:
 def _undelivered_row(undelivered: Undelivered) -> JobRow:
     reason, event = undelivered.reason, undelivered.event
     why = f"{reason.get('hook', f'on_{event.kind}')} given up: {reason.get('reason', 'its reason is missing')}"
-    return JobRow(
-        DrawingState.HOOK, event.id, str(reason.get("name", "?")), why, since=_time(made_at_s(event.job_id)), details=dict(reason)
-    )
+    return JobRow(HOOK, event.id, str(reason.get("name", "?")), why, since=_time(made_at_s(event.job_id)), details=dict(reason))
 
 
 def _statuses(layout: Layout) -> Iterator[tuple[dict[str, Any], bool]]:

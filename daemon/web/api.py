@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from daemon.options.sidecar import MAX_BYTES
+from daemon.spool.drawing_states import DrawingState
 from daemon.web import changes
 from daemon.web.drawing_ids import is_public_id, name_without_id
-from daemon.web.drawings import FINAL, Drawing, DrawingState
+from daemon.web.drawings import FINAL, Drawing
 from daemon.web.index import Snapshot
 from daemon.web.live import MAX_LISTENERS
 from daemon.web.media import file_response
@@ -27,7 +28,7 @@ from daemon.web.uploads import upload_of
 
 MAX_PAGE: Final = 200
 _BAD_CURSOR: Final = "after must be the value of `next` in the page before"
-_IMAGE: Final = {"schema": {"type": "string", "format": "binary"}}
+_FILE: Final = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -58,11 +59,13 @@ _BODY: Final = {
                 },
             }
         },
-        "image/jpeg": _IMAGE,
-        "image/png": _IMAGE,
-        "image/webp": _IMAGE,
-        "image/heic": _IMAGE,
-        "application/octet-stream": _IMAGE,
+        "image/jpeg": _FILE,
+        "image/png": _FILE,
+        "image/webp": _FILE,
+        "image/heic": _FILE,
+        "application/pdf": _FILE,
+        "application/zip": _FILE,
+        "application/octet-stream": _FILE,
     },
 }
 
@@ -104,7 +107,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Drawings on a page.")] = 50,
     after: Annotated[str | None, Query(description="`next` of the page before.", max_length=100)] = None,
 ) -> JobsAnswer:
-    """List drawings: waiting ones in the order of their turn, then running ones, then those for review, failed and done, newest first."""
+    """List drawings: claimed ones, waiting ones in their order, then those not taken, for review, failed and done, newest first."""
     snapshot = site.index.snapshot
     chosen = [each for each in _in_order(snapshot) if state is None or each.state in state]
     start = _start_of_page(chosen, after)
@@ -126,7 +129,7 @@ async def show_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
 
 @router.delete("/jobs/{drawing_id}", status_code=HTTPStatus.NO_CONTENT, responses=_problems(404, 409, 422))
 async def remove_job(drawing_id: DrawingId, site: SiteOf) -> Response:
-    """Cancel a waiting drawing, discard one that failed or waits for review, or remove the results of one that is done."""
+    """Cancel a waiting drawing, discard one that is not taken, failed or in review, or remove the results of one that is done."""
     await run_in_threadpool(changes.remove, site, found(site, drawing_id))
     await site.live.wake()
     return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -244,7 +247,7 @@ def thumbnail_response(site: Site, request: Request, drawing: Drawing) -> Respon
 
 
 def _in_order(snapshot: Snapshot) -> Sequence[Drawing]:
-    return (*snapshot.active, *snapshot.waiting, *snapshot.review, *snapshot.failed, *snapshot.done)
+    return (*snapshot.active, *snapshot.waiting, *snapshot.rejected, *snapshot.review, *snapshot.failed, *snapshot.done)
 
 
 def cursor(drawing: Drawing) -> str:

@@ -13,12 +13,13 @@ from pathlib import Path
 from daemon.files.durable import open_folder, rename_without_replacing
 from daemon.inbox.scanner import SIDECAR_SUFFIX
 from daemon.spool import quarantine, review
+from daemon.spool.drawing_states import DrawingState
 from daemon.spool.quarantine import FailedDrawing
 from daemon.spool.returns import ReturnableT
 from daemon.spool.review import DrawingForReview
 from daemon.spool.spool import ANNOTATIONS
 from daemon.spool.thumbnails import remove_thumbnail
-from daemon.web.drawings import Drawing, DrawingState
+from daemon.web.drawings import Drawing
 from daemon.web.folders import is_regular, waiting_drawing
 from daemon.web.intake import TEMPORARY
 from daemon.web.problems import ProblemError
@@ -28,13 +29,15 @@ from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, 
 
 
 def remove(site: Site, drawing: Drawing) -> None:
-    """Cancel a waiting drawing, discard one that failed or waits for review, or remove the results of one that is done.
+    """Cancel a waiting drawing, discard one that is not taken, failed or in review, or remove the results of one that is done.
 
     Raises:
-        ProblemError: it is being animated.
+        ProblemError: it is being animated, or may not be removed.
         OSError: the disk refused.
     """
-    if drawing.state is DrawingState.WAITING:
+    if drawing.state is DrawingState.REJECTED and drawing.is_folder:
+        raise ProblemError(HTTPStatus.CONFLICT, "a folder of the inbox is not removed from here", hint="remove it where it was dropped")
+    if drawing.state in {DrawingState.WAITING, DrawingState.REJECTED}:
         _cancel(site, drawing)
     elif drawing.state is DrawingState.REVIEW:
         review.discard_review(site.layout, DrawingForReview(drawing.file, {}))
@@ -63,6 +66,8 @@ def _cancel(site: Site, drawing: Drawing) -> None:
             shutil.rmtree(path) if drawing.is_folder else os.unlink(gone, dir_fd=inbox)
     except FileNotFoundError as error:
         raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer waiting", hint="look at its state again") from error
+    except PermissionError as error:
+        raise ProblemError(HTTPStatus.CONFLICT, "its folder is closed to others", hint="remove it where it was dropped") from error
 
 
 def _sidecar(drawing: Drawing) -> str:

@@ -8,33 +8,21 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from daemon.files.durable import read_content
 from daemon.files.filenames import is_plain_name, printable, shown_name
+from daemon.spool.drawing_states import DrawingState
 from daemon.spool.job_ids import is_job_id
 from daemon.web.drawing_ids import id_in_name, name_without_id
 
 MAX_BYTES: Final = 256 * 1024
+MAX_NOTES: Final = 20
+MAX_FAILED_PAGES: Final = 50
 _MAX_TEXT: Final = 300
 _DAMAGE: Final = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """Raised by fields that are missing or have an unexpected type."""
-
-
-class DrawingState(StrEnum):
-    """Where a drawing is."""
-
-    WAITING = "waiting"
-    """In the inbox."""
-    RUNNING = "running"
-    DEFERRED = "deferred"
-    """Claimed, and waiting for another attempt or for something that is unavailable."""
-    REVIEW = "review"
-    """In `review/`: a person decides whether it is animated as it is."""
-    FAILED = "failed"
-    DONE = "done"
 
 
 _FOLDERS: Final = re.compile(r"(?<![\w:/<.-])/(?:[^\s/:'\"<>]+/)+")
@@ -45,7 +33,11 @@ FINAL: Final = frozenset({DrawingState.REVIEW, DrawingState.FAILED, DrawingState
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One published animation."""
+    """One published animation.
+
+    Attributes:
+        page: of a document, from 1; 0 for an image.
+    """
 
     file: str
     format: str
@@ -57,6 +49,31 @@ class Output:
     motion: str
     figure: int
     sha256: str
+    page: int = 0
+
+
+class ShownAnimation(NamedTuple):
+    """One animation in all of its formats."""
+
+    page: int
+    motion: str
+    figure: int
+    files: list[Output]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPage:
+    """A page of a document that could not be animated.
+
+    Attributes:
+        page: from 1.
+        name: of the file in an archive, or "page N".
+        why: as a sentence.
+    """
+
+    page: int
+    name: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +107,7 @@ class Drawing:
     stage: str = ""
     outputs: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
+    failed_pages: tuple[FailedPage, ...] = ()
     work_s: float = 0.0
 
     @property
@@ -100,12 +118,17 @@ class Drawing:
     def motions(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(each.motion for each in self.outputs))
 
-    def shown_outputs(self) -> list[tuple[str, int, list[Output]]]:
-        """Motion, figure and the formats of each animation."""
-        groups: dict[tuple[str, int], list[Output]] = {}
+    @property
+    def pages(self) -> int:
+        """Number of pages of a document that are animated; 0 for an image."""
+        return len({each.page for each in self.outputs} - {0})
+
+    def animations(self) -> list[ShownAnimation]:
+        """The outputs, with the formats of each animation together."""
+        groups: dict[tuple[int, str, int], list[Output]] = {}
         for each in self.outputs:
-            groups.setdefault((each.motion, each.figure), []).append(each)
-        return [(motion, figure, files) for (motion, figure), files in groups.items()]
+            groups.setdefault((each.page, each.motion, each.figure), []).append(each)
+        return [ShownAnimation(*key, files) for key, files in groups.items()]
 
 
 def read_object(path: Path, most: int = MAX_BYTES) -> dict[str, Any]:
@@ -133,7 +156,11 @@ def published(manifest: Mapping[str, Any], folder: tuple[str, ...], file: str) -
             file=file,
             job=job,
             outputs=tuple(_output(output) for output in manifest["outputs"]),
-            notes=tuple(shown_text(note) for note in manifest.get("notes", ())[:20]),
+            notes=_notes(manifest),
+            failed_pages=tuple(
+                FailedPage(int(each["page"]), shown_text(each["name"]), shown_text(each["message"]))
+                for each in manifest.get("failed_pages", ())[:MAX_FAILED_PAGES]
+            ),
             work_s=sum(float(spent) for spent in stages.values()) / 1000,
         )
     return None
@@ -173,6 +200,7 @@ def _put_away(reason: Mapping[str, Any], file: str, state: DrawingState, when: s
             hint=shown_text(reason.get("what_to_do") or ""),
             error_type=shown_text(reason.get("error_type") or ""),
             attempts=int(reason.get("attempts") or 0),
+            notes=_notes(reason),
         )
     return None
 
@@ -188,6 +216,10 @@ def shown_text(value: object) -> str:
     return printable(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}...")
 
 
+def _notes(fields: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(shown_text(note) for note in fields.get("notes", ())[:MAX_NOTES])
+
+
 def _output(fields: Mapping[str, Any]) -> Output:
     name = fields["file"]
     if not is_plain_name(name) or name.startswith("."):
@@ -200,6 +232,7 @@ def _output(fields: Mapping[str, Any]) -> Output:
         motion=shown_text(fields.get("motion") or ""),
         figure=int(fields.get("figure") or 1),
         sha256=shown_text(fields.get("sha256") or ""),
+        page=int(fields.get("page") or 0),
         **numbers,
     )
 

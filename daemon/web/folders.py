@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Final
 
 from daemon.files.durable import open_folder
-from daemon.files.filenames import is_ignored
+from daemon.files.filenames import is_ignored, is_plain_name, shown_path
 from daemon.inbox.scanner import SIDECAR_SUFFIX
+from daemon.spool.drawing_states import DrawingState
 from daemon.spool.quarantine import ERROR_SUFFIX
 from daemon.spool.spool import REVIEW
 from daemon.web.drawing_ids import dropped_id, id_in_name
 from daemon.web.drawings import (
     Drawing,
-    DrawingState,
     failed_drawing,
     published,
     read_object,
@@ -132,6 +132,16 @@ class InboxReader:
                     self._known[folder, name] = drawing
             self._drawings = list(self._known.values())
         return self._drawings
+
+    def find(self, shown: str) -> Drawing | None:
+        """The entry that a daemon shows as `shown`, whether it is a drawing or not; None if it is gone."""
+        *folder, name = shown.split("/")
+        with suppress(OSError), open_folder(self._root, folder) as opened:
+            if is_plain_name(name):
+                entry = waiting_drawing(tuple(folder), name, os.lstat(name, dir_fd=opened))
+                # Options whose drawing has left have its id in their name, too.
+                return replace(entry, id=dropped_id(folder, name)) if name.lower().endswith(SIDECAR_SUFFIX) else entry
+        return next((each for (parts, name), each in self._known.items() if shown_path((*parts, name)) == shown), None)
 
     def _names(self, folder: _Folder, now_s: float) -> Iterator[tuple[_Folder, str]]:
         listing = self._tree.listing(folder, now_s)

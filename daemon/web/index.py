@@ -13,17 +13,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from daemon.files.durable import read_content
+from daemon.inbox.rejections import rejection_text
+from daemon.spool.drawing_states import DrawingState
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.spool.spool import ANNOTATIONS, JOB_FILE, MANIFEST, RESULT, Job
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.web.drawing_ids import id_in_name
-from daemon.web.drawings import Drawing, DrawingState, newest_first, read_object, shown_path_of, shown_text
+from daemon.web.drawings import Drawing, newest_first, read_object, shown_path_of, shown_text
 from daemon.web.folders import FailedReader, InboxReader, OutboxReader, ReviewReader
 
 GRACE_S: Final = 3.0
@@ -39,12 +41,23 @@ _RECENT: Final = 30
 
 @dataclass(frozen=True)
 class DaemonStatus:
-    """What the daemons' status files say together."""
+    """What the daemons' status files say together.
 
-    is_alive: bool = False
+    Attributes:
+        alive: names of the instances that run.
+        rejected: entries of the inbox that will not be taken, by path as it is shown, with `daemon.inbox.rejections.Rejection`.
+    """
+
+    alive: frozenset[str] = frozenset()
     summary: str = ""
     running: frozenset[str] = frozenset()
     deferred: Mapping[str, str] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a daemon runs."""
+        return bool(self.alive)
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,7 @@ class Snapshot:
 
     Attributes:
         version: differs when anything differs.
-        waiting: in the order of their turn; active: claimed, oldest first; failed, review, done: newest first.
+        waiting: in the order of their turn; active: claimed, oldest first; rejected, failed, review, done: newest first.
         by_id: all of them.
         positions: place of each waiting drawing in its queue, from 1.
         seconds_each: time that one drawing takes, as recent ones did; 0 if there are none.
@@ -62,6 +75,7 @@ class Snapshot:
     version: int = 0
     waiting: tuple[Drawing, ...] = ()
     active: tuple[Drawing, ...] = ()
+    rejected: tuple[Drawing, ...] = ()
     failed: tuple[Drawing, ...] = ()
     review: tuple[Drawing, ...] = ()
     done: tuple[Drawing, ...] = ()
@@ -155,6 +169,7 @@ class Index:
                 found[each.id] = each
         found |= {each.id: each for each in active if each.job not in finished}
         found |= {each.id: each for each in waiting}
+        found |= {each.id: each for each in self._rejected(status)}
         with self._lock:
             self._keep_moving(found, now_s)
             before = self.snapshot
@@ -183,13 +198,15 @@ class Index:
         for each in drawings:
             groups[each.state].append(each)
         waiting = sorted(groups[DrawingState.WAITING], key=lambda each: (each.at_s, each.file))
-        active = sorted((*groups[DrawingState.RUNNING], *groups[DrawingState.DEFERRED]), key=lambda each: (each.at_s, each.id))
+        claimed = (DrawingState.RUNNING, DrawingState.DEFERRED, DrawingState.ORPHANED)
+        active = sorted((each for state in claimed for each in groups[state]), key=lambda each: (each.at_s, each.id))
         done = newest_first(iter(groups[DrawingState.DONE]))
         spent = [each.work_s for each in done[:_RECENT] if each.work_s]
         return Snapshot(
             version=self.snapshot.version + 1,
             waiting=tuple(waiting),
             active=tuple(active),
+            rejected=tuple(newest_first(iter(groups[DrawingState.REJECTED]))),
             failed=tuple(newest_first(iter(groups[DrawingState.FAILED]))),
             review=tuple(newest_first(iter(groups[DrawingState.REVIEW]))),
             done=tuple(done),
@@ -198,6 +215,13 @@ class Index:
             status=status,
             seconds_each=statistics.median(spent) if spent else 0.0,
         )
+
+    def _rejected(self, status: DaemonStatus) -> Iterator[Drawing]:
+        """Entries of the inbox that the daemon will not take until a user changes them."""
+        for path, reason in status.rejected.items():
+            entry = self._inbox.find(path)
+            if entry is not None:
+                yield replace(entry, state=DrawingState.REJECTED, why=rejection_text(reason, shown_text(entry.file)))
 
     # --- claimed jobs ------------------------------------------------------------------------------------------------
 
@@ -211,21 +235,25 @@ class Index:
                 job = known.get(name) or _job(place)
                 if job is not None:
                     self._jobs[name] = job
-                    yield _claimed(job, place, status)
+                    yield _claimed(job, place, status, is_alive=instance in status.alive)
 
     def _read_status(self, now_s: float) -> DaemonStatus:
         running: set[str] = set()
         deferred: dict[str, str] = {}
-        summaries = []
+        rejected: dict[str, str] = {}
+        alive, summaries = [], []
         for name in _names(self._layout.status):
             path = self._layout.status / name
             with suppress(OSError):
                 if name.endswith(".json") and abs(now_s - path.stat().st_mtime) < ALIVE_S:
                     fields = read_object(path, MAX_STATUS_BYTES)
+                    alive.append(name.removesuffix(".json"))
                     summaries.append(shown_text(fields.get("summary", "")))
                     running |= {job for job in _items(fields.get("running"), list) if isinstance(job, str)}
                     deferred |= {str(job): shown_text(why) for job, why in _items(fields.get("deferred"), dict).items()}
-        return DaemonStatus(bool(summaries), "; ".join(summaries), frozenset(running), deferred)
+                    listed = (each for each in _items(fields.get("rejected"), list) if isinstance(each, dict))
+                    rejected |= {str(each.get("name")): shown_text(each.get("why", "")) for each in listed}
+        return DaemonStatus(frozenset(alive), "; ".join(summaries), frozenset(running), deferred, rejected)
 
 
 def _items(value: object, kind: type[Any]) -> Any:  # noqa: ANN401 - a list or a dict of whatever JSON holds
@@ -246,20 +274,27 @@ def _job(place: Path) -> Job | None:
     return None
 
 
-def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
-    is_running = job.id in status.running
+def _claimed(job: Job, place: Path, status: DaemonStatus, *, is_alive: bool) -> Drawing:
+    """A claimed drawing. One that its daemon doesn't defer runs, or begins before the next status says so."""
+    state, why = DrawingState.ORPHANED, "its daemon has stopped: another one goes on with it"
+    if job.id in status.deferred:
+        state, why = DrawingState.DEFERRED, status.deferred[job.id]
+    elif is_alive or job.id in status.running:
+        state, why = DrawingState.RUNNING, ""
+    elif not status.is_alive:
+        why = "no daemon is running"
     return Drawing(
         id=id_in_name(job.name) or job.id,
         name=shown_path_of(job.folder, shown_text(job.name)),
-        state=DrawingState.RUNNING if is_running else DrawingState.DEFERRED,
+        state=state,
         at_s=job.claimed_at_s,
         folder=job.folder,
         file=job.name,
         job=job.id,
         is_folder=job.is_folder,
-        why="" if is_running else status.deferred.get(job.id, "") or ("" if status.is_alive else "no daemon is running"),
+        why=why,
         attempts=job.attempts,
-        stage=_stage(place, job) if is_running else "",
+        stage=_stage(place, job) if state is DrawingState.RUNNING else "",
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from daemon.files.durable import open_folder, rename, rename_without_replacing, sync_folder
 from daemon.inbox.scanner import SIDECAR_SUFFIX
@@ -26,6 +26,7 @@ from daemon.web.drawing_ids import KEY_LENGTH, id_in_name, stem_for, upload_id
 from daemon.web.drawings import Drawing
 from daemon.web.folders import waiting_drawing
 from daemon.web.index import Index
+from pipeline.adapters.documents.reader import DocumentKind, check_archive, document_kind
 from pipeline.adapters.reading.image_kinds import SUFFIXES, ImageKind, kind_of
 from pipeline.errors import DecodeError, DecodeReason, OptionError, TransientError
 from pipeline.types.decode_limits import DecodeLimits
@@ -94,6 +95,12 @@ class Draft:
         """At most `most` bytes from the start."""
         return os.pread(self._file, most, 0)
 
+    def opened(self) -> BinaryIO:
+        """The file, to be read from its start, and closed. Nothing may be written any more."""
+        file = os.fdopen(os.dup(self._file), "rb")
+        file.seek(0)
+        return file
+
     def close(self) -> None:
         """Remove the file, unless it has another name by now."""
         os.close(self._file)
@@ -131,7 +138,7 @@ class Intake:
             draft.close()
 
     def accept(self, draft: Draft, name: str, *, options: bytes | None, key: str | None) -> Accepted:
-        """Put an image into the inbox.
+        """Put an image, or a document of several, into the inbox.
 
         Args:
             draft: the whole file.
@@ -145,11 +152,11 @@ class Intake:
             OSError: the disk refused.
         """
         self.checked_options(options)
-        kind = look_at(draft.beginning(_LOOKED_AT_BYTES), draft.size, name)
+        suffixes = look_at(draft, name)
         draft.sync()
         content = hashlib.sha256(draft.digest() + (options or b"")).digest()
         suffix = Path(name).suffix.lower()
-        suffix = suffix if suffix in SUFFIXES[kind] else SUFFIXES[kind][0]
+        suffix = suffix if suffix in suffixes else suffixes[0]
         if key is None:
             return Accepted(self._publish(draft.path, name, suffix, upload_id(None, content), options), is_new=True)
         with self._naming:  # two requests with one key
@@ -255,18 +262,25 @@ def _stale(names: set[str]) -> Iterator[str]:
             yield name
 
 
-def look_at(head: bytes, size: int, name: str) -> ImageKind:
-    """The format of an image, by the limits of the reader and without decoding it.
+def look_at(draft: Draft, name: str) -> tuple[str, ...]:
+    """The suffixes of a file's format, by the limits of the reader and without decoding it.
 
-    Args:
-        head: its first bytes, perhaps all.
-        size: its length in bytes.
     Raises:
-        DecodeError: it is no image, or one that no worker would read.
+        DecodeError: it is no image or document, or one that no worker would read.
     """
-    if size > LIMITS.max_bytes:
-        summary = f"the file is too big: expected at most {LIMITS.max_bytes} bytes, found {size}"
+    if draft.size > LIMITS.max_bytes:
+        summary = f"the file is too big: expected at most {LIMITS.max_bytes} bytes, found {draft.size}"
         raise DecodeError(DecodeReason.TOO_MANY_BYTES, summary, hint="save it smaller, or as JPEG")
+    head = draft.beginning(_LOOKED_AT_BYTES)
+    document = document_kind(head)
+    if document is DocumentKind.ZIP:
+        with draft.opened() as file:
+            check_archive(file, name=name)
+    return (f".{document.lower()}",) if document else SUFFIXES[_look_at_image(head, draft.size, name)]
+
+
+def _look_at_image(head: bytes, size: int, name: str) -> ImageKind:
+    """The format of an image of `size` bytes that begins with `head`. Raises DecodeError."""
     kind = kind_of(head, name)
     from pipeline.adapters.reading.codecs import opened
 

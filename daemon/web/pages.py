@@ -11,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from daemon.options.values import JobOptions
+from daemon.spool.drawing_states import DrawingState
 from daemon.web import changes
 from daemon.web.api import cursor, found, older_than, time_in_cursor
-from daemon.web.drawings import DrawingState
+from daemon.web.editor.spool_figures import is_document_file
 from daemon.web.index import Snapshot
 from daemon.web.intake import LIMITS
 from daemon.web.motion_previews import motion_preview
@@ -21,6 +22,7 @@ from daemon.web.problems import ProblemError
 from daemon.web.schemas import counts
 from daemon.web.site import Site, SiteOf
 from daemon.web.templates import rendered
+from pipeline.adapters.documents.reader import MAX_PAGES, DocumentKind
 from pipeline.adapters.reading.image_kinds import SUFFIXES
 from pipeline.types import Format
 
@@ -44,7 +46,7 @@ async def drop_page(request: Request, site: SiteOf) -> Response:
     """Drop drawings."""
     defaults = site.settings.animation.options()
     snapshot = site.index.snapshot
-    suffixes = ",".join(suffix for kind in SUFFIXES.values() for suffix in kind)
+    suffixes = ",".join((*(suffix for kind in SUFFIXES.values() for suffix in kind), *(f".{kind.lower()}" for kind in DocumentKind)))
     return page(
         request,
         site,
@@ -57,6 +59,7 @@ async def drop_page(request: Request, site: SiteOf) -> Response:
             "sizes": _sizes(site, defaults),
             "accept": f"image/*,{suffixes}",
             "max_bytes": LIMITS.max_bytes,
+            "max_pages": MAX_PAGES,
             "daemon_is_alive": snapshot.status.is_alive,
             "latest": snapshot.done[:6],
         },
@@ -92,6 +95,7 @@ async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Respo
     """One drawing with everything that was made of it, or what becomes of it."""
     drawing = found(site, drawing_id)
     snapshot = site.index.snapshot
+    is_document = drawing.state is DrawingState.FAILED and await run_in_threadpool(is_document_file, site.layout.failed / drawing.file)
     can_repeat = drawing.state is DrawingState.DONE and bool(await run_in_threadpool(changes.character_folders, site, drawing))
     return page(
         request,
@@ -103,6 +107,7 @@ async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Respo
             "position": snapshot.positions.get(drawing.id),
             "place": f"v1/jobs/{drawing.id}/",
             "can_repeat": can_repeat,
+            "is_document": is_document,
             "motions": _motions_in_order(site),
             "signature": site.signature(drawing.id) if drawing.state is DrawingState.DONE else "",
         },
@@ -147,6 +152,7 @@ def _queue(site: Site, snapshot: Snapshot) -> dict[str, object]:
         "daemon_is_alive": snapshot.status.is_alive,
         "rows": [(each, snapshot.positions.get(each.id), snapshot.expected_s(each, now_s)) for each in rows],
         "more": len(snapshot.active) + len(snapshot.waiting) - len(rows),
+        "rejected": snapshot.rejected[:QUEUE_ROWS],
         "review": snapshot.review[:QUEUE_ROWS],
         "failed": snapshot.failed[:QUEUE_ROWS],
         "more_failed": max(0, len(snapshot.failed) - QUEUE_ROWS),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.files.timestamps import time_at
+from daemon.spool.drawing_states import DrawingState
 from daemon.web.drawing_ids import name_without_id
-from daemon.web.drawings import Drawing, DrawingState, Output
+from daemon.web.drawings import Drawing, Output
 from daemon.web.index import Snapshot
 
 
@@ -24,12 +26,21 @@ class OutputAnswer(_Answer):
     format: str
     motion: str
     figure: int = Field(description="Which figure of the drawing, from 1.")
+    page: int | None = Field(None, description="Which page of a document, from 1; null for an image.")
     bytes: int
     frames: int
     width: int
     height: int
     duration_ms: float
     sha256: str
+
+
+class FailedPageAnswer(_Answer):
+    """A page of a document that could not be animated; the others are."""
+
+    page: int = Field(description="From 1.")
+    name: str = Field(description="The file's name in an archive.")
+    why: str
 
 
 class JobAnswer(_Answer):
@@ -41,7 +52,7 @@ class JobAnswer(_Answer):
     at: str = Field(description="When it arrived, was claimed or was finished (ISO 8601).")
     url: str = Field(description="Address of this answer, relative to the site.")
     stage: str = Field("", description="What is done with a running drawing now.")
-    why: str = Field("", description="What it waits for, or why it failed.")
+    why: str = Field("", description="What it waits for, or why it is not taken or failed.")
     what_to_do: str = ""
     error_type: str = ""
     attempts: int = 0
@@ -49,6 +60,7 @@ class JobAnswer(_Answer):
     expected_s: float | None = Field(None, description="Seconds until it is done, by the time that recent drawings took.")
     notes: list[str] = Field(default_factory=list)
     outputs: list[OutputAnswer] = Field(default_factory=list)
+    failed_pages: list[FailedPageAnswer] = Field(default_factory=list)
 
 
 class JobsAnswer(_Answer):
@@ -100,6 +112,7 @@ def job_answer(drawing: Drawing, snapshot: Snapshot, now_s: float) -> JobAnswer:
         expected_s=None if expected_s is None else round(expected_s, 1),
         notes=list(drawing.notes),
         outputs=[output_answer(drawing, each) for each in drawing.outputs],
+        failed_pages=[FailedPageAnswer(page=each.page, name=each.name, why=each.why) for each in drawing.failed_pages],
     )
 
 
@@ -111,6 +124,7 @@ def output_answer(drawing: Drawing, output: Output) -> OutputAnswer:
         format=output.format,
         motion=output.motion,
         figure=output.figure,
+        page=output.page or None,
         bytes=output.bytes,
         frames=output.frames,
         width=output.width,
@@ -127,11 +141,13 @@ def output_url(drawing: Drawing, output: Output) -> str:
 
 def counts(snapshot: Snapshot) -> dict[DrawingState, int]:
     """Number of drawings in each state."""
-    running = sum(1 for each in snapshot.active if each.state is DrawingState.RUNNING)
+    active = Counter(each.state for each in snapshot.active)
     return {
         DrawingState.WAITING: len(snapshot.waiting),
-        DrawingState.RUNNING: running,
-        DrawingState.DEFERRED: len(snapshot.active) - running,
+        DrawingState.REJECTED: len(snapshot.rejected),
+        DrawingState.RUNNING: active[DrawingState.RUNNING],
+        DrawingState.DEFERRED: active[DrawingState.DEFERRED],
+        DrawingState.ORPHANED: active[DrawingState.ORPHANED],
         DrawingState.REVIEW: len(snapshot.review),
         DrawingState.FAILED: len(snapshot.failed),
         DrawingState.DONE: len(snapshot.done),

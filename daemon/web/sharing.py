@@ -10,8 +10,9 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
+from daemon.spool.drawing_states import DrawingState
 from daemon.web.api import found, output_response, thumbnail_response
-from daemon.web.drawings import Drawing, DrawingState
+from daemon.web.drawings import Drawing
 from daemon.web.pages import page
 from daemon.web.problems import ProblemError
 from daemon.web.site import Site, SiteOf

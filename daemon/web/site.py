@@ -20,10 +20,11 @@ from jinja2 import Environment
 
 from daemon.options.motions import motion_library
 from daemon.settings import Settings
+from daemon.spool.drawing_states import DrawingState
 from daemon.spool.layout import Layout
 from daemon.spool.thumbnails import FOLDER, SUFFIX, THUMBNAIL
 from daemon.web.access import LOOPBACK_NAMES, AccessRules
-from daemon.web.drawings import Drawing, DrawingState
+from daemon.web.drawings import Drawing
 from daemon.web.folders import is_regular
 from daemon.web.index import Index
 from daemon.web.intake import LIMITS, Intake

@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from daemon.files.timestamps import time_at
+from daemon.spool.drawing_states import DrawingState
 from daemon.web.drawing_ids import name_without_id
-from daemon.web.drawings import DrawingState
 
 STATES: Final = {
     DrawingState.WAITING: "Waiting",
+    DrawingState.REJECTED: "Not taken",
     DrawingState.RUNNING: "In progress",
     DrawingState.DEFERRED: "On hold",
+    DrawingState.ORPHANED: "On hold",
     DrawingState.REVIEW: "Please look",
     DrawingState.FAILED: "Not animated",
     DrawingState.DONE: "Done",

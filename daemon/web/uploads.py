@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_FIELDS: Final = 20
 _MAX_HEAD: Final = 4096
+_FILES: Final = {b"application/octet-stream", b"application/pdf", b"application/zip"}
+"""Types of bodies that are the file itself, beside images."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,13 @@ async def upload_of(request: Request, intake: Intake) -> AsyncIterator[Upload]:
             form = _Form(draft)
             await form.read(request, parameters.get(b"boundary", b""))
             yield Upload(draft, form.file_name or "drawing", _content(form.fields.get("options")))
-        elif kind.startswith(b"image/") or kind == b"application/octet-stream":
+        elif kind.startswith(b"image/") or kind in _FILES:
             async for block in request.stream():
                 draft.write(block)
             options = request.query_params.get("options", "")
             yield Upload(draft, request.query_params.get("name", "drawing"), _content(options.encode("utf-8", "replace")))
         else:
-            expected = "multipart/form-data with a field `file`, or an image as the body with its type (image/jpeg, ...)"
+            expected = "multipart/form-data with a field `file`, or the file as the body with its type (image/jpeg, application/pdf, ...)"
             raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"expected {expected}")
 
 

@@ -16,8 +16,9 @@ from claimed_jobs import claim_file
 from stepped_daemon import SteppedDaemon
 
 from daemon.commands.health import check_health
-from daemon.commands.jobs import DrawingState, list_jobs
+from daemon.commands.jobs import list_jobs
 from daemon.spool import instances
+from daemon.spool.drawing_states import DrawingState
 from daemon.spool.instances import is_alive
 from daemon.spool.spool import Spool
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,6 +88,21 @@ def test_drops_photograph_and_sees_it_done(site: str, page: Browser, screen: str
     assert [each for each in page.complaints if '"EventSource"' not in each] == []  # a stream ends when its page is left
 
 
+def test_pages_of_a_document_are_shown(site: str, page: Browser, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        archive.write(PHOTOGRAPH, "anna.jpg")
+        archive.writestr("ben.jpg", "just words")
+    page.go(f"{site}/")
+    page.choose_files("#files", tmp_path / "class.zip")
+    until(lambda: "class.zip" in text(page))
+    page.value("document.getElementById('send').click()")
+    until(lambda: "done; 1 of its pages could not be animated" in text(page))
+    page.go(str(page.value("document.querySelector('.upload a').href")))
+    until(lambda: page.value("document.querySelector('.stage img').naturalWidth") == 96)
+    assert "ben.jpg (page 2): the file is text" in text(page)
+    assert "Page 1: wave" in text(page).splitlines()
+
+
 def test_refused_file_says_why(site: str, page: Browser, tmp_path: Path) -> None:
     (tmp_path / "words.png").write_text("just words")
     (tmp_path / "empty.png").touch()
@@ -96,6 +112,30 @@ def test_refused_file_says_why(site: str, page: Browser, tmp_path: Path) -> None
     page.click("document.getElementById('send')")
     until(lambda: "the file is text: expected a picture" in text(page))
     assert page.value("document.querySelectorAll('.upload.failed').length") == 2
+    for left in (1, 0):
+        page.click("document.querySelector('.upload.failed button')")
+        assert page.value("document.querySelectorAll('.upload').length") == left
+
+
+def test_refused_upload_is_sent_again(site: str, page: Browser) -> None:
+    page.go(f"{site}/")
+    page.choose_files("#files", PHOTOGRAPH)
+    page.value("document.querySelector('[name=size]').append(new Option('huge', '9999x9999', true, true))")
+    page.click("document.getElementById('send')")
+    until(lambda: "size must be" in text(page))
+    page.value("document.querySelector('[value=\"9999x9999\"]').remove()")
+    page.click("[...document.querySelectorAll('.upload button')].find((button) => button.innerText.startsWith('Try again'))")
+    until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+
+
+def test_stream_comes_back_after_an_error(site: str, spool: WebSpool, page: Browser) -> None:
+    """A browser does not open a stream again that was answered with an error."""
+    page.ask("Fetch.enable", patterns=[{"urlPattern": "*/v1/events"}])
+    page.ask("Page.navigate", url=f"{site}/watch")
+    page.answer_paused(503)
+    page.ask("Fetch.disable")
+    spool.fail("fourth.png")
+    until(lambda: "fourth.png" in text(page))
 
 
 def test_finds_a_motion(site: str, page: Browser) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 
+from daemon.files.durable import read_content
 from daemon.files.filenames import is_plain_name, shown_name
 from daemon.files.untrusted import read_untrusted
 from daemon.options.sidecar import MAX_BYTES
@@ -29,6 +30,7 @@ from daemon.web.drawing_ids import name_without_id
 from daemon.web.editor.edits import Edit, FigurePlace
 from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from pipeline.adapters.documents.reader import document_kind
 from pipeline.errors import DecodeError, OptionError
 from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME, figure_folder
 
@@ -36,6 +38,7 @@ DEFAULT_MOTION: Final = "wave"
 MOST_FIGURES: Final = 100
 MAX_ORIGINAL_BYTES: Final = 128 << 20
 LONGEST_SUFFIX: Final = 6
+HEAD_BYTES: Final = 128
 OPTION_KEYS: Final = ("motions", "formats", "size", "fps", "background", "layers")
 """Options of a manifest that apply to a single figure."""
 
@@ -144,7 +147,7 @@ class SpoolFigures:
         if job.is_folder:
             places: tuple[FigurePlace, ...] = (_folder_place(place / SOURCE, shown_name(job.name)),)
         else:
-            places = _annotated_places(place / ANNOTATIONS) or (_drawing_place(place / SOURCE, job.name),)
+            places = _annotated_places(place / ANNOTATIONS) or (_image_place(place / SOURCE, job.name),)
         options = options if isinstance(options, dict) else {}
         return _Entry(job.name, job.folder, job.is_folder, places, _sidecar(options), _first_motion(options))
 
@@ -157,7 +160,7 @@ class SpoolFigures:
         path, reason = self._layout.failed / found.name, found.reason
         name = str(reason.get("name", found.name))
         is_folder = path.is_dir() and not path.is_symlink()
-        place = _folder_place(path, shown_name(name)) if is_folder else _drawing_place(path, name)
+        place = _folder_place(path, shown_name(name)) if is_folder else _image_place(path, name)
         is_sidecar_wrong = reason.get("error_type") == ErrorType.SIDECAR
         options = None if is_sidecar_wrong else _read_sidecar(path.with_name(found.name + OPTIONS_SUFFIX))
         notes = (str(reason["message"]),) if reason.get("message") else ()
@@ -205,6 +208,20 @@ def _numbered_places(folder: Path) -> tuple[FigurePlace, ...]:
 def _folder_place(folder: Path, name: str) -> FigurePlace:
     drawing = folder / DRAWING_NAME
     return FigurePlace(folder, drawing if drawing.exists() else None, name, is_untrusted=True)
+
+
+def _image_place(path: Path, name: str) -> FigurePlace:
+    """The place of an image, in which a box can be drawn. Raises UnknownDrawing for a document."""
+    if is_document_file(path):
+        raise UnknownDrawing("pages of a document are not corrected: upload the page as an image of its own")
+    return _drawing_place(path, name)
+
+
+def is_document_file(path: Path) -> bool:
+    """Whether an untrusted file is a document of several drawings, by its first bytes."""
+    with suppress(OSError):
+        return document_kind(read_content(path, HEAD_BYTES)) is not None
+    return False
 
 
 def _drawing_place(path: Path, name: str) -> FigurePlace:

@@ -3,5 +3,6 @@ const code = decodeURIComponent(location.hash.slice(1));
 if (code) {
   history.replaceState(null, "", location.pathname + location.search);
   document.getElementById("secret").value = code;
+  document.getElementById("how").textContent = "Your link has filled this in. Signing in uses it up.";
   document.querySelector(".sign-in [type=submit]").focus();
 }

@@ -14,17 +14,22 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.adapters.reading.image_kinds import SUFFIXES
-from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS
 from pipeline.errors import DecodeError, DecodeReason
+from pipeline.types.decode_limits import DecodeLimits
 
+DEFAULT_LIMITS = DecodeLimits()
 MAX_PAGES = 50
 MAX_ENTRIES = 5_000
 PATIENCE_S = 40.0
+_ENTRY = b"PK\1\2"
+_BLOCK_BYTES = 1 << 20
 _CHILD = Path(__file__).with_name("pdf_child.py")
 _SPLIT = "split it into smaller ones"
 _IMAGE_SUFFIXES = frozenset(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
@@ -112,18 +117,47 @@ def _drawn(source: bytes, index: int, name: str) -> tuple[int | None, bytes | De
     return count, _damaged(name, said or f"its reader left with status {done.returncode}")
 
 
+def check_archive(file: BinaryIO, *, name: str) -> None:
+    """Check that an archive can be opened and has images, but not too many, without reading any of them.
+
+    Args:
+        file: ZIP, of at most as many bytes as `read_pages` takes.
+        name: of the file, for messages.
+    Raises:
+        DecodeError: `read_pages` would raise it, too.
+    """
+    with _opened_zip(file, name):
+        pass
+
+
 def _zip_pages(source: bytes, name: str) -> Iterator[Page]:
-    if (count := source.count(b"PK\1\2")) > MAX_ENTRIES:  # before the directory is read, which takes memory for each
+    with _opened_zip(io.BytesIO(source), name) as (archive, images):
+        for number, entry in enumerate(images, start=1):
+            yield Page(number, Path(entry.filename).name, _unpacked(archive, entry))
+
+
+@contextmanager
+def _opened_zip(file: BinaryIO, name: str) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
+    """An archive and its images, during the `with` block. Raises DecodeError."""
+    if (count := _entry_count(file)) > MAX_ENTRIES:  # before the directory is read, which takes memory for each
         summary = f"the ZIP has too many files: expected at most {MAX_ENTRIES}, found {count}"
         raise DecodeError(DecodeReason.TOO_MANY_BYTES, summary, path=name, hint=_SPLIT)
     try:
-        with zipfile.ZipFile(io.BytesIO(source)) as archive:
+        with zipfile.ZipFile(file) as archive:
             images = [entry for entry in archive.infolist() if _is_image(entry)]
             _check_count(len(images), DocumentKind.ZIP, name)
-            for number, entry in enumerate(images, start=1):
-                yield Page(number, Path(entry.filename).name, _unpacked(archive, entry))
+            yield archive, images
     except _ZIP_ERRORS as error:
         raise DecodeError(DecodeReason.CORRUPT, f"the ZIP is damaged: {error}", path=name, hint="pack it anew") from error
+
+
+def _entry_count(file: BinaryIO) -> int:
+    """The number of entries that the directory of an archive can have at most."""
+    count, rest = 0, b""
+    while block := file.read(_BLOCK_BYTES):
+        count += (rest + block).count(_ENTRY)
+        rest = block[1 - len(_ENTRY) :]
+    return count
 
 
 def _is_image(entry: zipfile.ZipInfo) -> bool:

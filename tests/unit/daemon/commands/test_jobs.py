@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from daemon.cli import command_line
 from daemon.commands import jobs_cli
-from daemon.commands.jobs import DrawingState, JobRow, Selection, approve_jobs, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
+from daemon.commands.jobs import HOOK, JobRow, Selection, approve_jobs, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
 from daemon.spool import quarantine as quarantine_module
+from daemon.spool.drawing_states import DrawingState
 from daemon.spool.events import EventKind, SpoolEvent, give_up, pending_events, record_event
 from daemon.spool.layout import SpoolUnusable
 from daemon.spool.publish import publish
@@ -57,12 +58,12 @@ def test_lists_every_drawing_with_its_state(spool: Spool) -> None:
     write_status(spool, running=[running.id], deferred={held.id: "changed"}, waiting=waits)
     found = list_jobs(spool.layout, done=False, max_depth=4)
     assert set(found) == {
-        JobRow(DrawingState.INBOX, "", "new.png", ""),
-        JobRow(DrawingState.INBOX, "", "old.png", "another process has it open for writing", "dab"),
+        JobRow(DrawingState.WAITING, "", "new.png", ""),
+        JobRow(DrawingState.WAITING, "", "old.png", "another process has it open for writing", "dab"),
         JobRow(DrawingState.REJECTED, "", "link.png", "a link, pipe or device: drop the file itself"),
         JobRow(DrawingState.RUNNING, running.id, "running.png"),
-        JobRow(DrawingState.WAITING, held.id, "held.png", "changed"),
-        JobRow(DrawingState.WAITING, waiting.id, "?", ""),
+        JobRow(DrawingState.DEFERRED, held.id, "held.png", "changed"),
+        JobRow(DrawingState.DEFERRED, waiting.id, "?", ""),
         JobRow(DrawingState.FAILED, no_figure, "failed.png", "no figure there", "dab"),
     }
     assert all(datetime.fromisoformat(row.since) for row in found if row.state is not DrawingState.FAILED)
@@ -78,7 +79,7 @@ def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
     (spool.layout.work / "a file").touch()
     (spool.own / "no job").mkdir()
     assert list_jobs(spool.layout, done=True, max_depth=4) == [
-        JobRow(DrawingState.INBOX, "", "new.png", "no daemon is running"),
+        JobRow(DrawingState.WAITING, "", "new.png", "no daemon is running"),
         JobRow(DrawingState.ORPHANED, job.id, "garlic.png", "its daemon died; the next daemon resumes it"),
     ]
 
@@ -99,7 +100,7 @@ def test_lists_everything_in_the_inbox_that_will_not_be_taken(tmp_path: Path) ->
         ),
         "garlic.jpg": ("rejected", "it is empty: copy it again"),
         "b": ("rejected", "a folder deeper than inbox.max_depth: move it up"),
-        "onion.png": ("inbox", "no daemon is running"),
+        "onion.png": ("waiting", "no daemon is running"),
     }
 
 
@@ -147,7 +148,7 @@ def test_describes_job_by_id_or_name(spool: Spool) -> None:
     waiting, bad, done = claim_file(spool), failed(spool, "failed.png"), published(spool, "done.png")
     (spool.layout.work / "01HF7YAT00ABCDEFGHJKMNPQRS").mkdir()
     assert json.loads(describe_job(spool.layout, waiting.id, max_depth=4))["job"]["name"] == "garlic.png"
-    assert json.loads(describe_job(spool.layout, waiting.id, max_depth=4))["state"] == "waiting"
+    assert json.loads(describe_job(spool.layout, waiting.id, max_depth=4))["state"] == "deferred"
     for wanted in (bad, "failed.png"):
         found = json.loads(describe_job(spool.layout, wanted, max_depth=4))
         assert (found["state"], found["message"]) == ("failed", "no figure there")
@@ -259,7 +260,7 @@ def test_lists_and_retries_given_up_deliveries(spool: Spool) -> None:
         give_up(spool.layout, events[-1], {"hook": "on_done", "name": f"{number}.png", "reason": "no answer"})
         spool.acknowledge(job, keep_source=True)
     assert set(list_jobs(spool.layout, done=False, max_depth=4)) == {
-        JobRow(DrawingState.HOOK, each.id, f"{number}.png", "on_done given up: no answer") for number, each in enumerate(events)
+        JobRow(HOOK, each.id, f"{number}.png", "on_done given up: no answer") for number, each in enumerate(events)
     }
     assert list(retry_jobs(spool.layout, Selection([events[0].id]))) == [events[0].id]
     assert pending_events(spool.layout, EventKind.DONE) == [events[0]]
@@ -286,11 +287,11 @@ def test_retry_and_discard_without_names_say_so(spool: Spool) -> None:
 
 
 def test_table_is_as_wide_as_its_content() -> None:
-    text = job_table([JobRow(DrawingState.FAILED, "ID", "a long name.png", "reason"), JobRow(DrawingState.INBOX, "", "b.png")])
+    text = job_table([JobRow(DrawingState.FAILED, "ID", "a long name.png", "reason"), JobRow(DrawingState.WAITING, "", "b.png")])
     assert text.splitlines() == [
-        "state   job  name             why",
-        "failed  ID   a long name.png  reason",
-        "inbox   -    b.png",
+        "state    job  name             why",
+        "failed   ID   a long name.png  reason",
+        "waiting  -    b.png",
     ]
 
 
@@ -338,7 +339,7 @@ def test_commands_use_the_spool_of_the_settings(spool: Spool, monkeypatch: pytes
     with pytest.raises(OptionError, match="this deletes 1 drawing or delivery for good"):
         doodled("discard", "--all")
     assert doodled("discard", "--all", "--yes") == "b.png\n"
-    assert "inbox" in doodled("list", "--done")
+    assert "waiting" in doodled("list", "--done")
 
 
 @pytest.mark.parametrize(("answer", "status", "left"), [("y", 0, []), ("n", 1, ["a.png", "a.png.error.json", "a.png.options.json"])])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from web_spool import NAME, WebSpool, image_bytes
 
+from daemon.commands.web import make_link
+from daemon.files.filenames import shown_name
 from daemon.settings import Settings
 from daemon.web.access import COOKIE
 from daemon.web.limits import BodyTooLarge, BodyTooSlow, RateLimit, limited_body
@@ -138,6 +141,23 @@ def test_cookie_is_secure_behind_https(spool: WebSpool, token: str) -> None:
     with TestClient(spool.app(), base_url="https://localhost") as client:
         done = client.post("/sign-in", data={"secret": token}, headers={"Origin": "https://localhost"}, follow_redirects=False)
         assert "Secure" in done.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("web", "address"),
+    [
+        ("", "http://localhost:8321"),
+        ('path = "/doodled/"', "http://localhost:8321/doodled"),
+        ('names = ["example.org"]\npath = "/doodled"', "https://example.org/doodled"),
+        ('host = "0.0.0.0"\nnames = ["pi.local"]', "http://pi.local:8321"),
+    ],
+)
+def test_link_leads_to_where_browsers_reach_the_site(spool: WebSpool, tmp_path: Path, web: str, address: str) -> None:
+    config = tmp_path / "doodled.toml"
+    config.write_text(f'root = "{spool.layout.root}"\n[web]\n{web}\n')
+    SecretStore(spool.layout).make_token("lea")
+    assert make_link(config, {}, None).partition("/sign-in#")[0] == address
+    assert make_link(config, {}, "https://example.com/").startswith("https://example.com/sign-in#")
 
 
 def test_one_time_code_works_once_and_not_for_long(client: TestClient, spool: WebSpool, token: str) -> None:
@@ -338,11 +358,12 @@ def test_hostile_texts_are_shown_as_text(spool: WebSpool) -> None:
     done = spool.publish("a.png", source={"name": HOSTILE}, notes=[HOSTILE])
     failed = spool.fail("b.png", message=HOSTILE, what_to_do=HOSTILE, error_type=HOSTILE)
     waiting = spool.drop(name)
-    spool.claim(HOSTILE.replace("/", "_"), is_running=False)
+    job, left = spool.claim(HOSTILE.replace("/", "_")), shown_name(spool.drop(f"left{name}").name)
+    spool.report(deferred={job: HOSTILE}, rejected=[{"name": left, "why": HOSTILE}])
     spool.drop("c.png", "<b>bold")
     with spool.client() as client:
         ids = [each["id"] for each in client.get("/v1/jobs").json()["jobs"]]
-        assert len(ids) == 5
+        assert len(ids) == 6
         paths = ["/", "/watch", "/watch/list", "/gallery", f"/share/{done}/{client.app.state.site.signature(done)}/"]  # type: ignore[attr-defined]
         for path in [*paths, *(f"/drawings/{each}" for each in ids)]:
             answer = client.get(path)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import re
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +18,21 @@ import pytest
 from starlette.testclient import TestClient
 from web_spool import WebSpool, image_bytes
 
+from daemon.spool.drawing_states import DrawingState
+from daemon.web import changes
 from daemon.web.app import create_app
 from daemon.web.intake import Intake
 
 PNG = image_bytes()
+
+
+def zipped(*names: str) -> bytes:
+    """An archive of files that are read by nobody here."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return buffer.getvalue()
 
 
 def post(client: TestClient, name: str = "garlic.png", content: bytes = PNG, options: Any = None, key: str | None = None) -> Any:
@@ -87,7 +101,10 @@ def test_hostile_name_becomes_harmless(client: TestClient, spool: WebSpool, name
     [
         (b"", 422, "the file is empty"),
         (b"just words", 422, "the file is text"),
-        (b"%PDF-1.7 something", 422, "a PDF document"),
+        (b"%!PS-Adobe something", 422, "a PostScript drawing"),
+        (b"PK\3\4" + bytes(50), 422, "the ZIP is damaged"),
+        (zipped("letter.xml"), 422, "there is no image in this ZIP"),
+        (zipped(*(f"{number}.png" for number in range(51))), 422, "too many pages: expected at most 50, found 51"),
         (image_bytes(size=(3, 3)), 422, "too small"),
         (PNG[:40], 422, "damaged"),
     ],
@@ -101,6 +118,21 @@ def test_image_is_looked_at_before_it_is_taken(client: TestClient, spool: WebSpo
 
 
 @pytest.mark.parametrize(
+    ("content", "kind", "suffix"),
+    [
+        (b"%PDF-1.7 something", "application/pdf", ".pdf"),
+        (b" %PDF-1.7 something", "application/octet-stream", ".pdf"),
+        (zipped("a.png", "read me.txt"), "application/zip", ".zip"),
+    ],
+)
+def test_documents_are_taken(client: TestClient, spool: WebSpool, content: bytes, kind: str, suffix: str) -> None:
+    """The pages of a PDF file are for the worker's child process to read."""
+    answer = client.post("/v1/drawings", params={"name": "scans.old"}, content=content, headers={"Content-Type": kind})
+    assert answer.status_code == 201, answer.text
+    assert spool.inbox() == [f"scans-{answer.json()['id']}{suffix}"]
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"motions": ["fly to the moon"]}, "motions must be names from"),
@@ -110,7 +142,9 @@ def test_image_is_looked_at_before_it_is_taken(client: TestClient, spool: WebSpo
         ({"surprise": 1}, "surprise"),
         ("{", "must be JSON"),
         ("[]", "must be an object"),
-        ("[" * 5000, "must be JSON"),
+        ("[" * 5000, "nested too deeply"),
+        ('{"fps": ' + "9" * 5000 + "}", "too many digits"),
+        ('{"fps": ' + "9" * 4000 + "}", "fps must be a number from"),
     ],
 )
 def test_options_are_checked_before_drawing_is_taken(client: TestClient, spool: WebSpool, options: Any, said: str) -> None:
@@ -251,7 +285,8 @@ def test_lists_drawings_of_every_state(spool: WebSpool) -> None:
             ("failed.png", "failed"),
             ("done.png", "done"),
         ]
-        assert answer["counts"] == {"waiting": 1, "running": 1, "deferred": 0, "review": 0, "failed": 1, "done": 1}
+        some = {"waiting": 1, "running": 1, "failed": 1, "done": 1}
+        assert answer["counts"] == {**dict.fromkeys(DrawingState, 0), **some}
         assert answer["daemon"] == "1 running"
         assert answer["jobs"][0]["id"] == "w0123456789abcdef"
         assert (answer["jobs"][0]["stage"], answer["jobs"][1]["position"]) == ("reading", 1)
@@ -300,7 +335,11 @@ def test_output_with_ranges_and_tag(spool: WebSpool) -> None:
         assert whole.headers["etag"] == f'"{"ab" * 32}"'
         part = client.get(output["url"], headers={"Range": "bytes=2-4"})
         assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"F89", "bytes 2-4/511")
-        assert client.get(output["url"], headers={"Range": "bytes=9999-"}).status_code == 416
+        beyond = client.get(output["url"], headers={"Range": "bytes=9999-"})
+        assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */511")
+        for answer in (beyond, *(client.get(output["url"], headers={"Range": bad}) for bad in ("bytes=4-2", "nonsense", "lines=1-2"))):
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert (answer.json()["status"], answer.json()["detail"]) == (answer.status_code, "the Range header can't be used")
         assert client.get(output["url"], headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
         assert client.get(output["url"], headers={"If-None-Match": '"x", W/"y"'}).status_code == 200
         assert client.get(output["url"], headers={"If-Modified-Since": whole.headers["last-modified"]}).status_code == 304
@@ -312,6 +351,29 @@ def test_output_with_ranges_and_tag(spool: WebSpool) -> None:
         assert client.get("/v1/jobs/w0123456789abcdef/outputs/garlic.json").status_code == 404
         thumbnail = client.get("/v1/jobs/w0123456789abcdef/thumbnail")
         assert (thumbnail.status_code, thumbnail.headers["content-type"]) == (200, "image/jpeg")
+
+
+def test_pages_of_a_document_are_told_apart(spool: WebSpool) -> None:
+    outputs = [{"file": f"scans.p{page}.gif", "format": "gif", "motion": "wave", "page": page} for page in (1, 3)]
+    for each in outputs:
+        (spool.layout.outbox / str(each["file"])).write_bytes(b"GIF")
+    failed = [{"page": 2, "name": "page 2", "error_type": "no_figure", "message": "no figure was found in /a/b.png"}]
+    job = spool.publish("scans.pdf", outputs=outputs, failed_pages=failed)
+    broken = spool.fail("scans.pdf", notes=["page 1: it is upside down"])
+    (spool.layout.failed / "scans.pdf").write_bytes(b"%PDF-1.7 something")
+    with spool.client() as client:
+        answer = client.get(f"/v1/jobs/{job}").json()
+        assert [(each["name"], each["page"]) for each in answer["outputs"]] == [("scans.p1.gif", 1), ("scans.p3.gif", 3)]
+        assert answer["failed_pages"] == [{"page": 2, "name": "page 2", "why": "no figure was found in b.png"}]
+        page = client.get(f"/drawings/{job}").text
+        assert page.index("1 page could not be animated") < page.index("Page 1: wave") < page.index("Page 3: wave")
+        assert "2 pages" in client.get("/gallery").text
+        assert "/edit/" not in page, "annotations of pages are not kept"
+        page = client.get(f"/drawings/{broken}").text
+        assert "/edit/" not in page
+        assert "page 1: it is upside down" in page
+        for key in (f"failed-{broken}", f"done-{job}"):
+            assert client.get(f"/edit/{key}").status_code == 404
 
 
 def test_link_in_outbox_is_not_followed(spool: WebSpool, tmp_path: Path) -> None:
@@ -355,6 +417,29 @@ def test_cancel_loses_against_claim(client: TestClient, spool: WebSpool) -> None
     job = post(client).json()["id"]
     (spool.layout.inbox / spool.inbox()[0]).unlink()
     assert client.delete(f"/v1/jobs/{job}").status_code == 409
+
+
+def test_removes_file_that_the_daemon_leaves(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool.drop("empty.png", content=b"")
+    spool.drop("alone.json")
+    spool.drop("x.png", "deep")
+    left = {"empty.png": "empty", "alone.json": "no_drawing", "deep": "too_deep"}
+    spool.report(rejected=[{"name": name, "why": why} for name, why in left.items()])
+    with spool.client() as client:
+        jobs = {each["name"]: each for each in client.get("/v1/jobs", params={"state": "rejected"}).json()["jobs"]}
+        assert jobs.keys() == left.keys()
+        assert jobs["alone.json"]["why"].startswith("options without a drawing: drop them before alone.jpg")
+        assert client.delete(f"/v1/jobs/{jobs['deep']['id']}").status_code == 409
+        with monkeypatch.context() as closed:
+            closed.setattr(changes, "rename_without_replacing", refuse)
+            assert client.delete(f"/v1/jobs/{jobs['empty.png']['id']}").json()["detail"] == "its folder is closed to others"
+        for name in ("empty.png", "alone.json"):
+            assert client.delete(f"/v1/jobs/{jobs[name]['id']}").status_code == 204
+        assert spool.inbox() == ["deep"]
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 def test_running_drawing_is_not_removed(spool: WebSpool) -> None:

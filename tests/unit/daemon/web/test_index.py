@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from web_spool import WebSpool
 
+from daemon.spool.drawing_states import DrawingState
 from daemon.web import index as index_module
 from daemon.web.drawing_ids import dropped_id, id_in_name, is_public_id, name_without_id, stem_for, upload_id
-from daemon.web.drawings import DrawingState
 from daemon.web.folders import waiting_drawing
 from daemon.web.index import GRACE_S, Index
 
@@ -148,14 +148,50 @@ def test_unchanged_folders_are_not_listed_again(spool: WebSpool, index: Index, n
 
 
 def test_stale_status_is_that_of_no_daemon(spool: WebSpool, index: Index, now: list[float]) -> None:
-    spool.claim("a.png", is_running=False)
+    spool.claim("a.png", deferred="the disk is full")
     index.refresh()
     assert index.snapshot.status.is_alive
+    assert index.snapshot.active[0].state is DrawingState.DEFERRED
     assert index.snapshot.active[0].why == "the disk is full"
     now[0] += 60
     index.refresh()
     assert not index.snapshot.status.is_alive
-    assert index.snapshot.active[0].why == "no daemon is running"
+    assert (index.snapshot.active[0].state, index.snapshot.active[0].why) == (DrawingState.ORPHANED, "no daemon is running")
+
+
+def test_drawing_runs_from_its_claim_on(spool: WebSpool, index: Index) -> None:
+    """The status names it up to a second later."""
+    spool.claim("a.png")
+    spool.report()
+    index.refresh()
+    assert index.snapshot.active[0].state is DrawingState.RUNNING
+    spool.claim("b.png", instance="01JAAAAAAAAAAAAAAAAAAAAAAB")
+    spool.report()
+    index.refresh()
+    orphan = next(each for each in index.snapshot.active if each.file == "b.png")
+    assert (orphan.state, orphan.why) == (DrawingState.ORPHANED, "its daemon has stopped: another one goes on with it")
+
+
+def test_entries_that_the_daemon_leaves_say_why(spool: WebSpool, index: Index, now: list[float]) -> None:
+    spool.drop("good.png")
+    empty = spool.drop("empty-w0123456789abcdef.png", "dab")
+    spool.drop("a\nb.png", sidecar="{}")
+    spool.drop("x.png", "deep", "er")
+    left = {"dab/empty-w0123456789abcdef.png": "empty", "a%0Ab.json": "no_drawing", "a%0Ab.png": "unreadable", "deep/er": "too_deep"}
+    spool.report(rejected=[{"name": name, "why": why} for name, why in {**left, "gone.png": "empty", "../up": "empty"}.items()])
+    index.refresh()
+    assert [each.file for each in index.snapshot.waiting] == ["good.png", "x.png"]
+    found = {each.name: each for each in index.snapshot.rejected}
+    assert {name: each.why for name, each in found.items()} == {
+        "dab/empty.png": "it is empty: copy it again",
+        "a b.png": "the daemon may not read it: change its permissions (chmod g+r)",
+        "deep/er": "a folder deeper than inbox.max_depth: move it up",
+    }
+    assert found["dab/empty.png"].id == ID
+    empty.unlink()
+    now[0] += GRACE_S + 1
+    index.refresh()
+    assert ID not in {each.id for each in index.snapshot.rejected}
 
 
 def test_expected_time_follows_recent_drawings(spool: WebSpool, index: Index, now: list[float]) -> None:
