@@ -26,8 +26,11 @@ WORKDIR /src
 
 # Dependencies first, in a layer that does not change with our own code. Without DuckDB (67 MB): it is for `doodled report`, which reads
 # logs outside of the container.
+# --build-arg EXTRA=dask adds what a cluster needs.
 COPY pyproject.toml requirements.lock ./
-RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+ARG EXTRA=
+RUN EXTRA=$EXTRA python3 -c "import os, tomllib; all = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+        print(*all['dependencies'], *all['optional-dependencies'].get(os.environ['EXTRA'], []), sep='\n')" \
         | grep -v duckdb >/dependencies \
  && /opt/pip/bin/pip --python /opt/doodled/bin/python install --no-compile -r /dependencies -c requirements.lock
 

@@ -25,6 +25,7 @@ from pydantic import (
     Field,
     IPvAnyAddress,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -117,9 +118,17 @@ class InboxSettings(_Section):
     duplicates: DuplicatePolicy = DuplicatePolicy.AGAIN
 
 
-class JobsSettings(_Section):
-    """How many jobs run at once, how long each may take, and how often it is tried."""
+class Executor(StrEnum):
+    """Where jobs run."""
 
+    LOCAL = "local"
+    DASK = "dask"
+
+
+class JobsSettings(_Section):
+    """Where jobs run, how many at once, how long each may take, and how often it is tried."""
+
+    executor: Executor = Executor.LOCAL
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     deadline_s: _Seconds = 300.0
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
@@ -129,6 +138,31 @@ class JobsSettings(_Section):
     retry_first_s: _Seconds = 1.0
     retry_max_s: _Seconds = 60.0
     stop_timeout_s: _Seconds = 60.0
+
+
+class DaskSettings(_Section):
+    """The Dask cluster that runs the jobs, if `jobs.executor` says so."""
+
+    scheduler: Annotated[str, Field(pattern=r"^((tcp|tls)://[^\s/:]+|(tcp|tls)://\[[0-9a-fA-F:.]+\]):[0-9]+$|^$")] = ""
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the scheduler is reached by TLS, which needs the three files."""
+        return self.scheduler.startswith("tls://")
+
+
+def _complete(dask: DaskSettings, info: ValidationInfo) -> DaskSettings:
+    """Refuse a cluster that is chosen and can't be reached by what is set."""
+    jobs = info.data.get("jobs")
+    if jobs is not None and jobs.executor is Executor.DASK and not dask.scheduler:
+        raise explained("must name the scheduler, such as tcp://10.0.0.5:8786, because jobs.executor is dask")
+    missing = [name for name in ("ca_file", "cert_file", "key_file") if dask.is_encrypted and getattr(dask, name) is None]
+    if missing:
+        raise explained(f"must set {', '.join(missing)}: a tls:// scheduler needs them")
+    return dask
 
 
 class AnimationSettings(_Section):
@@ -297,6 +331,7 @@ class Settings(_Section):
     root: Path | None = None
     inbox: InboxSettings = InboxSettings()
     jobs: JobsSettings = JobsSettings()
+    dask: Annotated[DaskSettings, Field(validate_default=True), AfterValidator(_complete)] = DaskSettings()
     animation: AnimationSettings = AnimationSettings()
     inference: InferenceSettings = InferenceSettings()
     torchserve: TorchServeSettings = TorchServeSettings()

@@ -41,10 +41,15 @@ class SimulatedWorkers:
 
     count: int
     simulate: Simulate
+    outage: str = ""
     now: float = 0.0
     waiting: list[Begun] = field(default_factory=list)
     busy: list[Begun] = field(default_factory=list)
     begun: list[Begun] = field(default_factory=list)
+
+    @property
+    def capacity(self) -> int:
+        return self.count + 1
 
     def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
         del deadline_s

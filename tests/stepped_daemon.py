@@ -38,7 +38,7 @@ class ManualWorkers:
     """
 
     def __init__(self, work: Callable[[Task], TaskResult], count: int) -> None:
-        self.count = count
+        self.count, self.capacity, self.outage = count, count + 1, ""
         self._work = work
         self.is_slow = False
         self.begun: list[tuple[Task, Future[TaskResult]]] = []

@@ -63,6 +63,9 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
             Section.DRAWINGS, "drawings_cli", "Measure how long each stage takes from photograph to animation, cold and warm."
         ),
         "run": Command(Section.DAEMON, "service_cli", "Watch the inbox and animate the drawings that are dropped there."),
+        "worker": Command(
+            Section.DAEMON, "service_cli", "Animate drawings for daemons on other machines, as a worker of their Dask cluster."
+        ),
         "jobs": Command(
             Section.DAEMON,
             "jobs_cli",

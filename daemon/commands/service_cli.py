@@ -1,4 +1,4 @@
-"""The command lines of `doodled run`, `doodled health` and `doodled check`."""
+"""The command lines of `doodled run`, `doodled worker`, `doodled health` and `doodled check`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,39 @@ def run(
     if verbose or quiet:  # in the environment, so that a reload of the settings keeps it
         environ = {**environ, "DOODLED_LOG_LEVEL": "debug" if verbose else "warning"}
     raise typer.Exit(do_run(config, environ, drain=drain))
+
+
+def worker(
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler", metavar="URL", help="The scheduler of the Dask cluster, such as tcp://10.0.0.5:8786: [dask] scheduler."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings file; of use are [dask], [jobs] and [torchserve].")
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="Address at which daemons reach this worker. Default: the one towards the scheduler."
+        ),
+    ] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port at which they do; 0 is any free port.")] = 0,
+) -> None:
+    """Animate drawings for daemons on other machines, as a worker of their Dask cluster."""
+    from daemon.cluster.connection import require_dask
+    from daemon.settings import read_settings
+
+    require_dask()
+    from daemon.cluster.installation import Installation
+    from daemon.cluster.worker_process import WorkerOptions, run_worker
+
+    environ = {**os.environ, "DOODLED_DASK_SCHEDULER": scheduler} if scheduler else os.environ
+    settings = read_settings(config, environ)
+    if not settings.dask.scheduler:
+        raise OptionError("no scheduler is named", hint="name it with --scheduler, such as tcp://10.0.0.5:8786, or as [dask] scheduler")
+    run_worker(settings, WorkerOptions(port, host), Installation.here())
 
 
 def health(

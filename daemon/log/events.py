@@ -40,6 +40,10 @@ class Event(StrEnum):
     FILE_REJECTED = "file.rejected"
     WORKERS_UNFIT = "workers.unfit"
     WORKERS_RECOVERED = "workers.recovered"
+    WORKER_JOINED = "worker.joined"
+    WORKER_LEFT = "worker.left"
+    WORKER_REFUSED = "worker.refused"
+    WORKER_OUTPUT = "worker.output"
     JOB_CLAIMED = "job.claimed"
     STAGE_DONE = "stage.done"
     STAGE_FAILED = "stage.failed"
@@ -76,6 +80,7 @@ WARNINGS: Final = frozenset(
         Event.INBOX_DEGRADED,
         Event.FILE_REJECTED,
         Event.WORKERS_UNFIT,
+        Event.WORKER_REFUSED,
         Event.STAGE_FAILED,
         Event.INFERENCE_RETRIED,
         Event.BREAKER_OPENED,

@@ -15,7 +15,8 @@ class HealthSnapshot:
         inbox_depth: drawings that wait in the inbox.
         jobs_waiting: claimed jobs that no worker has: they wait for another attempt, or for something that is unavailable.
         oldest_pending_s: how long the oldest drawing has been in the inbox.
-        models_breaker, machine_breaker: states of the circuit breakers for the models, and for OpenGL and the disk.
+        models_breaker, machine_breaker, workers_breaker: states of the circuit breakers for the models, for OpenGL and the disk, and for
+            workers on other machines.
         disk_free_bytes, disk_reserve_bytes: with less free space than the reserve, no job is started.
         is_degraded: the inbox can't be read.
         overflows: how often the kernel lost events of the inbox.
@@ -37,3 +38,4 @@ class HealthSnapshot:
     overflows: int
     log_dropped: int
     inbox_rejected: Mapping[str, int] = field(default_factory=dict)
+    workers_breaker: str = "closed"

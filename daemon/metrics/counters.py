@@ -1,7 +1,7 @@
 """Prometheus metrics: counters and histograms fed by log events, gauges read from the health snapshot at each scrape.
 
-`Metrics` observes the log, so that no other code knows about metrics. Names end in their unit. Labels are closed sets, so the number of
-series is bounded; unknown values are counted as `other`. etc/doc/metrics.md describes every metric.
+`Metrics` observes the log, so that no other code knows about metrics. Names end in their unit. Labels are closed sets, apart from
+`host`, which is bounded; unknown values are counted as `other`. etc/doc/metrics.md describes every metric.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ REVIEW: Final = "review"
 DELIVERED: Final = "delivered"
 RETRIED: Final = "retried"
 GIVEN_UP: Final = "given_up"
+MAX_HOSTS: Final = 200
+"""Machines that are told apart; further ones are counted as `other`, so that a cluster of short-lived machines adds no series for ever."""
+
 HOOKS: Final = tuple(f"on_{kind}" for kind in EventKind)
 
 
@@ -66,6 +69,9 @@ class Metrics:
         )
         self._hooks = self._counter("doodled_hook_tries", "Tries to deliver an event to a hook, by outcome.", ["hook", "outcome"])
         self._stages = self._histogram("doodled_stage_duration_seconds", "Duration of a job's stages.", STAGE_BUCKETS_S, ["stage"])
+        self._hosts: set[str] = set()
+        self._host_jobs = self._counter("doodled_host_jobs", "Completed jobs of a cluster, by machine and outcome.", ["host", "outcome"])
+        self._host_work = self._counter("doodled_host_work_seconds", "Time that the stages of these jobs took, by machine.", ["host"])
         self._durations = self._histogram(
             "doodled_job_duration_seconds", "Time from claim to completion, retries included.", JOB_BUCKETS_S, ["outcome"]
         )
@@ -146,7 +152,18 @@ class Metrics:
         hook = str(fields.get("hook"))
         self._hooks.labels(hook if hook in HOOKS else OTHER, outcome).inc()
 
+    def _count_host(self, outcome: str, fields: Mapping[str, Any]) -> None:
+        if not fields.get("host"):  # a job on the daemon's own machine
+            return
+        host = str(fields["host"])
+        if len(self._hosts) < MAX_HOSTS:
+            self._hosts.add(host)
+        host = host if host in self._hosts else OTHER
+        self._host_jobs.labels(host, outcome).inc()
+        self._host_work.labels(host).inc(sum(_seconds(spent_ms) for spent_ms in (fields.get("stages_ms") or {}).values()))
+
     def _observe_times(self, outcome: str, fields: Mapping[str, Any]) -> None:
+        self._count_host(outcome, fields)
         if fields.get("duration_ms") is not None:  # a job completed after a crash has none
             self._durations.labels(outcome).observe(_seconds(fields["duration_ms"]))
         for stage, spent_ms in (fields.get("stages_ms") or {}).items():
@@ -192,7 +209,8 @@ class _HealthCollector(Collector):
             rejected.add_metric([reason.value], float(health.inbox_rejected.get(reason.value, 0)))
         yield rejected
         states = GaugeMetricFamily("doodled_breaker_state", "1 for the current state of a circuit breaker.", labels=["breaker", "state"])
-        for breaker, now_in in (("models", health.models_breaker), ("machine", health.machine_breaker)):
+        breakers = {"models": health.models_breaker, "machine": health.machine_breaker, "workers": health.workers_breaker}
+        for breaker, now_in in breakers.items():
             for state in CircuitState:
                 states.add_metric([breaker, state.value], float(state.value == now_in))
         yield states

@@ -20,6 +20,13 @@ class ConcurrencyLimit:
         self._allowed = self._maximum
         self._fell_at_s = float("-inf")
 
+    def set_maximum(self, maximum: int) -> None:
+        """Change the maximum, because workers came or went; a limit that was at it, or is above, follows. Less than 1 counts as 1."""
+        maximum = max(1, maximum)
+        if self._allowed >= self._maximum or self._allowed > maximum:
+            self._allowed = float(maximum)
+        self._maximum = float(maximum)
+
     @property
     def limit(self) -> int:
         """Jobs that may run at once, 1 or more."""

@@ -4,7 +4,8 @@ The class of an error decides, never the code that raises it. Three outcomes:
 
 - fail: the same input would fail again. The drawing is moved to `failed/` with a reason.
 - retry: something broke on the way (a crash, a deadline, a driver). Uses up an attempt; after the last attempt the job fails.
-- defer: a resource is unavailable (model server, disk space, OpenGL). Uses up no attempt, however long it takes.
+- defer: a resource is unavailable (model server, disk space, OpenGL, a worker on another machine). Uses up no attempt, however long it
+  takes.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class ErrorType(StrEnum):
     NO_ANSWER = "no_answer"
     NO_MODEL = "no_model"
     NO_OPENGL = "no_opengl"
+    NO_WORKER = "no_worker"
     RENDER = "render"
     OUTPUT = "output"
     DISK_FULL = "disk_full"
@@ -80,7 +82,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], ErrorType], ...] = (
 UPSTREAM_TYPES = frozenset({ErrorType.UPSTREAM, ErrorType.UNAUTHORIZED, ErrorType.MISCONFIGURED, ErrorType.NO_MODEL})
 """Types that open the circuit breaker of the models: no model server can be used."""
 
-_DEFERRED = UPSTREAM_TYPES | {ErrorType.NO_OPENGL, ErrorType.DISK_FULL}
+_DEFERRED = UPSTREAM_TYPES | {ErrorType.NO_OPENGL, ErrorType.NO_WORKER, ErrorType.DISK_FULL}
 _RETRIED = frozenset(
     {
         ErrorType.NO_ANSWER,

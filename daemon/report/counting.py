@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 from daemon.log.events import SCHEMA, WARNINGS, Event
 from daemon.log.processors import clean
 from daemon.log.stages import STAGES
-from daemon.report.numbers import Bucket, FailureGroup, Incident, LogSummary, Report, RetriedRequests, Run, SlowJob, Spread, StageTimes
+from daemon.report.numbers import (
+    Bucket,
+    FailureGroup,
+    HostTimes,
+    Incident,
+    LogSummary,
+    Report,
+    RetriedRequests,
+    Run,
+    SlowJob,
+    Spread,
+    StageTimes,
+)
 from pipeline.errors import OptionError
 
 if TYPE_CHECKING:
@@ -40,6 +52,7 @@ _COLUMNS: Final = {
     "version": "VARCHAR",
     "job_id": "VARCHAR",
     "file_name": "VARCHAR",
+    "host": "VARCHAR",
     "stage": "VARCHAR",
     "duration_ms": "DOUBLE",
     "queue_wait_ms": "DOUBLE",
@@ -136,6 +149,7 @@ class _Queries:
             failures=self._failures(),
             retried_requests=self._retried_requests(),
             inferences=inferences,
+            hosts=self._hosts(),
             slowest=self._slowest(),
             runs=self._runs(),
             incidents=self._incidents(),
@@ -216,6 +230,14 @@ class _Queries:
                 from l where event = 'inference.retried' group by 1, 2 order by 3 desc, 1, 2""",
             )
         ]
+
+    def _hosts(self) -> list[HostTimes]:
+        rows = self._rows(
+            f"""with worked as (select host, is_done, list_sum(map_values(steps_ms)) as work_ms from ended where host is not null)
+            select host, count(*) filter (is_done), count(*) filter (not is_done), {_SPREAD.format("work_ms")}
+            from worked group by 1 order by 2 desc, 1""",  # noqa: S608 - constants
+        )
+        return [HostTimes(host, done, failed, Spread(*spread)) for host, done, failed, *spread in rows]
 
     def _slowest(self) -> list[SlowJob]:
         rows = self._rows(

@@ -66,6 +66,16 @@ class RetriedRequests:
 
 
 @dataclass(frozen=True)
+class HostTimes:
+    """Jobs that a machine of a cluster completed, and the time of their stages."""
+
+    host: str
+    done: int
+    failed: int
+    work: Spread
+
+
+@dataclass(frozen=True)
 class SlowJob:
     """A slow drawing; `stage` is its longest stage."""
 
@@ -123,6 +133,7 @@ class Report:
         worker_wait: time outside all stages of jobs that succeeded at the first attempt: mostly waiting for a worker.
         unfinished: claimed jobs without a record of completion.
         bucket_s: length of a bucket.
+        hosts: empty if no job ran on a cluster.
     """
 
     log: LogSummary
@@ -142,6 +153,7 @@ class Report:
     failures: list[FailureGroup]
     retried_requests: list[RetriedRequests]
     inferences: int
+    hosts: list[HostTimes]
     slowest: list[SlowJob]
     runs: list[Run]
     incidents: list[Incident]

@@ -32,6 +32,7 @@ def page(report: Report, *, made: datetime) -> str:
         _slowest(report),
         _waits(report),
         _retried_requests(report),
+        _hosts(report),
     ]
     body = "".join((*sections, _runs(report), _incidents(report), _unfinished(report)))
     return f"""<!doctype html>
@@ -211,6 +212,14 @@ def _retried_requests(report: Report) -> str:
     head = [("model server", "text"), ("reason", ""), ("retries", ""), ("jobs", "")]
     share = f"{100 * report.retry_rate:.1f} % of the requests were retried."
     return _section("Model servers", _table("Retried requests", head, rows), share)
+
+
+def _hosts(report: Report) -> str:
+    if not report.hosts:
+        return ""
+    rows = [[_head(each.host), _cell(f"{each.done:,}"), _cell(f"{each.failed:,}"), *_spread(each.work)[1:]] for each in report.hosts]
+    head = [("machine", "text"), ("done", ""), ("failed", ""), ("work p50", ""), ("p95", ""), ("max", "more")]
+    return _section("Machines", _table("Machines of the cluster", head, rows))
 
 
 def _runs(report: Report) -> str:

@@ -27,6 +27,8 @@ def report_tables(report: Report) -> RenderableType:
         tables["Failures"] = _failures(report)
     if report.retried_requests:
         tables[f"Retried requests to model servers: {100 * report.retry_rate:.1f} % of all requests"] = _retried_requests(report)
+    if report.hosts:
+        tables["Machines of the cluster"] = _hosts(report)
     if report.slowest:
         tables["Slowest drawings"] = _slowest(report)
     if report.runs:
@@ -106,6 +108,13 @@ def _retried_requests(report: Report) -> Table:
     table = _table("server", "reason", "retries", "jobs", text_columns=2)
     for request in report.retried_requests:
         table.add_row(Text(request.server), Text(request.reason), str(request.count), str(request.jobs))
+    return table
+
+
+def _hosts(report: Report) -> Table:
+    table = _table("machine", "done", "failed", "work p50", "p95", "max", text_columns=1)
+    for each in report.hosts:
+        table.add_row(Text(each.host), str(each.done), str(each.failed), *_spread(each.work)[1:])
     return table
 
 

@@ -1,8 +1,8 @@
 """Admission control: decides whether another job may start.
 
 A circuit breaker stops starts while a resource is unavailable: one for the models, which only images need, and one for this machine
-(OpenGL, the disk, new processes). A concurrency limit lowers the number of running jobs under overload: one for the model servers, one
-for memory.
+(OpenGL, the disk, new processes). Workers on other machines need no probe: their pool knows when they are back. A concurrency limit
+lowers the number of running jobs under overload: one for the model servers, one for memory.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from daemon.log.events import Event, EventLog
 from daemon.policy.circuit_breaker import CircuitBreaker
 from daemon.policy.concurrency_limit import ConcurrencyLimit
 from daemon.policy.failures import UPSTREAM_TYPES, Backoff, ErrorType
+from daemon.policy.outage import Outage
 from daemon.service.completion import CompletionResult
 from daemon.spool.spool import Job
 from daemon.worker.task import TaskResult
@@ -34,6 +35,7 @@ class Admission:
 
     Attributes:
         models, machine: the circuit breakers.
+        workers: the outage of workers on other machines.
         upstream_limit, memory_limit: the concurrency limits.
     """
 
@@ -46,14 +48,25 @@ class Admission:
         """
         self.models = CircuitBreaker(models)
         self.machine = CircuitBreaker(MACHINE_BACKOFF)
-        self.upstream_limit = ConcurrencyLimit(max_jobs)
-        self.memory_limit = ConcurrencyLimit(max_jobs)
+        self.workers = Outage()
+        self.upstream_limit, self.memory_limit = ConcurrencyLimit(max(1, max_jobs)), ConcurrencyLimit(max(1, max_jobs))
         self._log = log
         self._running: dict[str, _Start] = {}
 
+    def note_workers(self, reason: str, max_jobs: int, now: float) -> None:
+        """Record why no worker can be reached, or "", and how many jobs may run at once while nothing is overloaded."""
+        for limit in (self.upstream_limit, self.memory_limit):
+            limit.set_maximum(max_jobs)
+        opened_at_s = self.workers.opened_at_s
+        if self.workers.note(reason, now):
+            if reason:
+                self._log.emit(Event.BREAKER_OPENED, breaker="workers", reason=reason)
+            elif opened_at_s is not None:
+                self._log.emit(Event.BREAKER_CLOSED, breaker="workers", open_for_s=round(now - opened_at_s, 1))
+
     def may_start(self, now: float, *, needs_models: bool) -> bool:
         """Whether a job may start: an image, which needs the models, or a character folder, which does not."""
-        if not self.machine.may_start(now) or len(self._running) >= self.memory_limit.limit:
+        if self.workers.reason or not self.machine.may_start(now) or len(self._running) >= self.memory_limit.limit:
             return False
         return not needs_models or (self.models.may_start(now) and self._running_with_models() < self.upstream_limit.limit)
 

@@ -87,6 +87,7 @@ class Completion:
     def complete(self, job: Job, result: TaskResult, timing: JobTiming, now: float) -> CompletionResult:
         """Complete a job that a worker has finished. Updates `job`, durably if it stays in the spool. Raises OSError or ValueError."""
         self.records.log_retried_requests(job, result)
+        self.records.log_worker_output(job, result)
         check_private(self._spool.layout, job.folder)
         if result.review is not None:
             return self._review(job, result, result.review, timing, now)

@@ -144,7 +144,7 @@ class Housekeeping:
         in_inbox, deferred = self._scanner.count, len(self._scheduler.waiting)
         oldest = f" (oldest {_age(self._oldest_s(now))})" if in_inbox else ""
         parts = [f"{len(self._scheduler.running)} running", f"{in_inbox + deferred} waiting{oldest}"]
-        breakers = (self._scheduler.models, self._scheduler.machine)
+        breakers = (self._scheduler.models, self._scheduler.machine, self._scheduler.admission.workers)
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
         parts += [f"{self._disk_guard.problem}: no job starts"] * self._scheduler.is_paused
         parts += ["the inbox can't be read"] * self._scan_loop.is_degraded
@@ -161,7 +161,8 @@ class Housekeeping:
     def is_blocked(self) -> bool:
         """Whether the remaining jobs wait for a resource that is unavailable, not for their turn."""
         scheduler = self._scheduler
-        return scheduler.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in (scheduler.models, scheduler.machine))
+        breakers = (scheduler.models, scheduler.machine, scheduler.admission.workers)
+        return scheduler.is_paused or any(breaker.state is not CircuitState.CLOSED for breaker in breakers)
 
     def _publish_status(self, now: float) -> None:
         summary = self.summary(now)
@@ -209,6 +210,7 @@ class Housekeeping:
             oldest_pending_s=round(health.oldest_pending_s, 1),
             models_breaker=health.models_breaker,
             machine_breaker=health.machine_breaker,
+            workers_breaker=health.workers_breaker,
             disk_free_bytes=health.disk_free_bytes,
             overflows=health.overflows,
             found_by_scan_only=self._scan_loop.found_by_scan_only,
@@ -231,6 +233,7 @@ class Housekeeping:
             oldest_pending_s=self._oldest_s(now),
             models_breaker=scheduler.models.state.value,
             machine_breaker=scheduler.machine.state.value,
+            workers_breaker=scheduler.admission.workers.state.value,
             disk_free_bytes=self._disk_guard.free_bytes,
             disk_reserve_bytes=self._disk_guard.reserve_bytes,
             is_degraded=self._scan_loop.is_degraded,

@@ -43,11 +43,17 @@ class JobRecords:
         for request in result.retries:
             log.emit(Event.INFERENCE_RETRIED, **_server_fields(request.server_url), **asdict(request))
 
+    def log_worker_output(self, job: Job, result: TaskResult) -> None:
+        """One record for each line that a worker on another machine printed during the job."""
+        log = self._log_for(job, result)
+        for line in result.worker_output:
+            log.emit(Event.WORKER_OUTPUT, text=line)
+
     def log_stages(self, job: Job, result: TaskResult, failure: TaskFailure | None = None) -> None:
         """One record for each stage, the one that failed last."""
         if not self.logs_stages:
             return
-        log = self._log.for_job(job)
+        log = _on_host(self._log.for_job(job), result)
         failed = stage_of(failure.stage) if failure is not None else ""
         stages_ms = result.stages_ms()
         for stage, spent_ms in stages_ms.items():
@@ -151,11 +157,18 @@ class JobRecords:
     def _log_for(self, job: Job, result: TaskResult | None = None) -> EventLog:
         """A logger that adds what is known about a job and its file to every record."""
         log = self._log.for_job(job)
+        if result is not None:
+            log = _on_host(log, result)
         if result is not None and result.file_sha256:
             log = log.bind(file_sha256=result.file_sha256, file_size=result.file_size)
         if result is not None and result.inference_attempts:
             log = log.bind(inference_attempts=result.inference_attempts)
         return log
+
+
+def _on_host(log: EventLog, result: TaskResult) -> EventLog:
+    """A logger that adds the machine to every record, if the job ran on a cluster."""
+    return log.bind(host=result.host) if result.host else log
 
 
 def _server_fields(url: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from daemon.service.scan_loop import ScanLoop
 from daemon.service.scheduler import Scheduler
 from daemon.service.sd_notify import SdNotifier
 from daemon.service.wakeup import SignalFlags, Wakeup, handle_signals
-from daemon.settings import Settings, config_file, read_settings, root_folder
+from daemon.settings import Executor, Settings, config_file, read_settings, root_folder
 from daemon.spool.events import EventKind
 from daemon.spool.private_folders import is_private
 from daemon.spool.spool import Spool
@@ -42,7 +42,7 @@ EXIT_TRANSIENT: Final = 75
 """EX_TEMPFAIL of sysexits.h: --drain left files that are being written, or jobs that wait for an unavailable resource."""
 
 MAX_WAIT_S: Final = 5.0
-FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "metrics", "hooks")
+FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "dask", "metrics", "hooks")
 """Sections whose changes take effect only after a restart."""
 
 WorkerFactory = Callable[[Callable[[], None]], WorkerPool]
@@ -60,10 +60,11 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, make_wo
     """Run the daemon until it is stopped, or with `drain` until its work is done; returns the exit status.
 
     Args:
-        make_workers: makes the workers; None makes a pool of processes as the settings say.
+        make_workers: makes the workers; None makes those of the settings.
 
     Raises:
         SettingsError: the settings are invalid.
+        OptionError: they ask for a Dask cluster, and Dask or a certificate is missing.
         SpoolUnusable: the spool's folders can't be used.
     """
     settings = read_settings(config, environ)
@@ -78,7 +79,7 @@ def run(config: Path | None, environ: Mapping[str, str], *, drain: bool, make_wo
                 settings,
                 spool,
                 log,
-                workers=(make_workers or _process_pool(settings))(wakeup.wake),
+                workers=(make_workers or _workers(settings, log))(wakeup.wake),
                 notifier=SdNotifier.from_environ(environ),
                 watcher=Watcher(spool.layout.inbox, partial(_hint, flags, wakeup), is_network=is_network),
                 has_leases=not is_network,
@@ -176,8 +177,17 @@ def build_components(
     return Components(spool, log, workers, notifier, watcher, scanner, completion, scheduler, scan_loop, disk_guard, housekeeping)
 
 
-def _process_pool(settings: Settings) -> WorkerFactory:
+def _workers(settings: Settings, log: EventLog) -> WorkerFactory:
+    """The workers of the settings; Dask is loaded only if it runs the jobs."""
     jobs = settings.jobs
+    if jobs.executor is Executor.DASK:
+        from daemon.cluster.connection import require_dask
+
+        require_dask()
+        from daemon.cluster.installation import Installation
+        from daemon.cluster.pool import DaskWorkerPool
+
+        return lambda wake: DaskWorkerPool(settings.dask, Installation.here(), most=jobs.workers, wake=wake, log=log)
     return lambda wake: ProcessWorkerPool(
         jobs.workers or processor_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake
     )

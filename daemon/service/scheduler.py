@@ -83,7 +83,7 @@ class Scheduler:
         self.running: dict[str, RunningJob] = {}
         self.waiting: list[WaitingJob] = []
         backoff = Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s)
-        self.admission = Admission(backoff, workers.count + 1, log)
+        self.admission = Admission(backoff, workers.capacity, log)
         self.models, self.machine = self.admission.models, self.admission.machine
         self._takeover = Takeover(spool, completion, log)
         self.trial = WorkerTrial(spool, workers, self.admission, log)
@@ -128,10 +128,11 @@ class Scheduler:
     def step(self, now: float) -> None:
         """Collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for."""
         self._collect_results(now)
+        self.admission.note_workers(self._workers.outage, self._workers.capacity, now)
         self.trial.step(now, self.settings.jobs)
         if self.is_stopping:
             return
-        if self._is_trial_due:
+        if self._is_trial_due and not self._workers.outage:
             self._is_trial_due = False
             self.trial.start(self.settings, self._inference)
         if now >= self._takeover_at_s:
@@ -150,9 +151,9 @@ class Scheduler:
         return min((at for at in times if at > now), default=now + TAKEOVER_INTERVAL_S)
 
     def _has_room(self) -> bool:
-        """Whether the pool takes another job: one more than there are workers, so that none idles between two jobs."""
+        """Whether the pool takes another job."""
         is_held = self.is_stopping or self.is_paused or self.trial.is_running
-        return not is_held and len(self.running) < self._workers.count + 1
+        return not is_held and len(self.running) < self._workers.capacity
 
     # --- orphaned jobs -----------------------------------------------------------------------------------------------
 

@@ -43,11 +43,21 @@ _REFUSED = (RuntimeError, OSError)
 
 
 class WorkerPool(Protocol):
-    """Runs tasks: in processes here, in the test's own process in tests."""
+    """Runs tasks: in processes here, on other machines in `daemon.cluster.pool`, in the test's own process in tests."""
 
     @property
     def count(self) -> int:
-        """Tasks that run at the same time."""
+        """Tasks that run at the same time. May change where the workers are on other machines."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """Tasks that may be started and not ended: more than `count`, so that no worker idles between two tasks."""
+        ...
+
+    @property
+    def outage(self) -> str:
+        """Why no task can start at present, because the workers can't be reached; or ""."""
         ...
 
     def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
@@ -83,7 +93,8 @@ class ProcessWorkerPool:
         wake: Callable[[], None],
         work: Callable[[Task], TaskResult] = run_task,
     ) -> None:
-        self.count = count
+        self.count, self.capacity = count, count + 1
+        self.outage = ""  # a process that can't be started ends its task as one that was not begun
         self._wake = wake
         self._work = work
         spawn = multiprocessing.get_context("spawn")

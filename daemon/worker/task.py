@@ -75,7 +75,9 @@ class TaskResult:
         steps_ms: wall-clock milliseconds by step (`daemon.log.stages`).
         inference_attempts: requests to model servers by outcome: "answered", or the type of the error.
         waited_s: time that the worker only waited for the disk.
-        ended_s: when the worker finished, on the monotonic clock, which all processes share; 0.0 if unknown.
+        ended_s: when the worker finished, on the monotonic clock, which all processes of a machine share; 0.0 if unknown.
+        host: name of the machine if the job ran on a cluster, else "".
+        worker_output: last lines that the worker there printed during the job.
     """
 
     manifest: dict[str, Any] | None = None
@@ -91,6 +93,8 @@ class TaskResult:
     waited_s: float = 0.0
     ended_s: float = 0.0
     retries: list[RetriedRequest] = field(default_factory=list)
+    host: str = ""
+    worker_output: list[str] = field(default_factory=list)
 
     def stages_ms(self) -> dict[str, float]:
         """Wall-clock milliseconds by stage."""

@@ -37,7 +37,7 @@ FIGURE = b"width: 9"
 
 def harmful_result(task: Task) -> TaskResult:
     """The fake result, in a worker process that may be harmed."""
-    content = b"" if task.is_trial else (task.place / SOURCE).read_bytes()
+    content = (task.place / SOURCE).read_bytes() if not task.is_trial and (task.place / SOURCE).is_file() else b""
     if content.startswith(b"segfault"):
         ctypes.string_at(0)
     if content.startswith(b"hang"):
@@ -113,7 +113,7 @@ class FakeWorkers:
     """Workers that finish at once, or half a second later on a thread."""
 
     def __init__(self, count: int, wake: Callable[[], None]) -> None:
-        self.count = count
+        self.count, self.capacity, self.outage = count, count + 1, ""
         self._wake = wake
 
     @classmethod

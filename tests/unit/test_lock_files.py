@@ -18,7 +18,8 @@ PYTHONS = [version.rpartition(" ")[2] for version in PROJECT["project"]["classif
 DECLARED = [
     *PROJECT["build-system"]["requires"],
     *PROJECT["project"]["dependencies"],
-    *PROJECT["project"]["optional-dependencies"]["fbx"],  # the extra `systemd` compiles against this machine's libsystemd
+    *PROJECT["project"]["optional-dependencies"]["fbx"],
+    *PROJECT["project"]["optional-dependencies"]["dask"],  # the extra `systemd` compiles against this machine's libsystemd
     *(requirement for group in PROJECT["dependency-groups"].values() for requirement in group),
 ]
 

@@ -37,3 +37,16 @@ def test_limit_grows_by_one_per_round_up_to_maximum() -> None:
     assert limits[:2] == [2, 2]
     assert limits[-1] == 4
     assert limits == sorted(limits)
+
+
+def test_maximum_follows_the_workers() -> None:
+    limit = ConcurrencyLimit(2)
+    limit.set_maximum(8)
+    assert limit.limit == 8
+    limit.record_overload(0.0, 1.0, 8)
+    limit.set_maximum(20)
+    assert limit.limit == 4  # what was learned holds
+    limit.set_maximum(3)
+    assert limit.limit == 3
+    limit.set_maximum(0)
+    assert limit.limit == 1

@@ -177,3 +177,19 @@ def test_command_reads_standard_input_without_files(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(logged("job.done").encode())))
     command(as_json=True)
     assert json.loads(capsys.readouterr().out)["done"] == 1
+
+
+def test_machines_of_a_cluster_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended = [("job.done", "north", 100.0), ("job.done", "north", 300.0), ("job.failed", "south", 50.0), ("job.done", None, 5.0)]
+    log = tmp_path / "log.jsonl"
+    with log.open("w") as file:
+        for number, (event, host, work_ms) in enumerate(ended):
+            file.write(logged(event, job_id=str(number), steps_ms={"render": work_ms}, **({"host": host} if host else {})))
+    report = report_of([log], tmp_path)
+    assert [(each.host, each.done, each.failed, each.work.p50_ms) for each in report.hosts] == [
+        ("north", 2, 0, 200.0),
+        ("south", 0, 1, 50.0),
+    ]
+    print_report(report)
+    assert "Machines of the cluster" in capsys.readouterr().out
+    assert "Machines of the cluster" in page(report, made=datetime.now(UTC))

@@ -156,3 +156,28 @@ def test_out_of_memory_lowers_limit_for_all_jobs() -> None:
     assert admission.memory_limit.limit == 3
     admission.record_end(character("unknown"), FINE, DONE, 3.0)
     assert admission.memory_limit.limit == 3
+
+
+def test_workers_that_cannot_be_reached_hold_every_job() -> None:
+    logged = Logged(most=1)
+    logged.admission.note_workers("the scheduler is lost", 0, 5.0)
+    logged.admission.note_workers("the scheduler is lost", 0, 6.0)
+    assert not logged.admission.may_start(7.0, needs_models=False)
+    logged.admission.note_workers("", 2, 8.0)
+    for name in ("a", "b"):
+        assert logged.admission.may_start(8.0, needs_models=True)
+        logged.admission.record_start(image(name), 8.0)
+    assert not logged.admission.may_start(8.0, needs_models=True)
+    assert [(record["event"], record["breaker"]) for record in logged.records] == [
+        ("breaker.opened", "workers"),
+        ("breaker.closed", "workers"),
+    ]
+    assert logged.records[1]["open_for_s"] == 3.0
+
+
+def test_lost_worker_says_nothing_about_this_machine() -> None:
+    logged = Logged()
+    logged.admission.record_start(image("a"), 0.0)
+    logged.admission.record_end(image("a"), failed(ErrorType.NO_WORKER), deferred(ErrorType.NO_WORKER), 1.0)
+    assert logged.admission.machine.opened_at_s is None
+    assert logged.admission.models.opened_at_s is None

@@ -16,6 +16,7 @@ import pytest
 from fault.stub_daemon import FakeWorkers
 from spool_oracle import Places, check_published, check_tidy
 
+from daemon.log.factory import json_log
 from daemon.service import main
 from daemon.service.main import EXIT_REJECTED, EXIT_TRANSIENT, Wakeup, run
 from daemon.service.scan_loop import ScanLoop
@@ -230,7 +231,7 @@ def test_metrics_start_and_stop_with_daemon(tmp_path: Path, capfd: pytest.Captur
 
 def test_default_pool_follows_settings() -> None:
     settings = main.Settings.model_validate({"jobs": {"workers": 3}})
-    pool = main._process_pool(settings)(lambda: None)
+    pool = main._workers(settings, json_log(lambda _: None, instance="x"))(lambda: None)
     assert pool.count == 3
     pool.close()
 

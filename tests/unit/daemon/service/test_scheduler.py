@@ -740,3 +740,48 @@ def test_damaged_review_is_made_again(tmp_path: Path, monkeypatch: pytest.Monkey
         daemon.run(START_S)
         assert Places(tmp_path).reviewed("garlic.png") is not None
     check_tidy(tmp_path)
+
+
+class TestCluster:
+    """Workers on other machines: they come, go, and may all be out of reach."""
+
+    def test_drawings_wait_unclaimed_while_no_worker_can_be_reached(self, tmp_path: Path, daemon: SteppedDaemon) -> None:
+        content = drop(tmp_path).read_bytes()
+        daemon.workers.outage = "the scheduler tcp://a:1 can't be reached"
+        step_for(daemon, START_S)
+        assert not Places(tmp_path).claimed()
+        assert "the scheduler tcp://a:1 can't be reached for 1m" in daemon.status()["summary"]
+        assert daemon.housekeeping.is_blocked()
+        daemon.workers.outage = ""
+        daemon.run(START_S + 90)
+        check_published(tmp_path, "garlic.png", content)
+        assert [record["breaker"] for event in ("breaker.opened", "breaker.closed") for record in daemon.logged(event)] == ["workers"] * 2
+
+    def test_lost_job_keeps_its_attempt_and_the_record_names_the_host(self, tmp_path: Path) -> None:
+        results = [TaskResult(failure=TaskFailure(ErrorType.NO_WORKER, "the connection was lost"), host="old")]
+
+        def work(task: Task) -> TaskResult:
+            result = results.pop() if results else fake_result(task)
+            result.host, result.worker_output = result.host or "new", ["Mesa: warning"]
+            return result
+
+        with SteppedDaemon.opened(tmp_path, {}, work=work) as daemon:
+            content = drop(tmp_path).read_bytes()
+            daemon.run(START_S)
+            check_published(tmp_path, "garlic.png", content)
+            (deferred,), (done,) = daemon.logged("job.deferred"), daemon.logged("job.done")
+            assert (deferred["reason"], deferred["host"]) == ("no_worker", "old")
+            assert (done["attempt"], done["host"]) == (1, "new")
+            assert [(line["host"], line["text"], line["job_id"]) for line in daemon.logged("worker.output")] == [
+                ("old", "Mesa: warning", done["job_id"]),
+                ("new", "Mesa: warning", done["job_id"]),
+            ]
+
+    def test_as_many_jobs_start_as_there_are_workers(self, tmp_path: Path, daemon: SteppedDaemon) -> None:
+        daemon.workers.is_slow, daemon.workers.count, daemon.workers.capacity = True, 0, 0
+        for number in range(20):
+            drop(tmp_path, f"{number}.png", b"drawing %d" % number)
+        for at_s, capacity in ((0, 0), (10, 9), (20, 4), (30, 12)):
+            daemon.workers.capacity = capacity
+            daemon.run(START_S + at_s, until_s=START_S + at_s + 5)
+            assert len(daemon.scheduler.running) == max(9 * (at_s == 20), capacity)

@@ -1,0 +1,53 @@
+"""How daemon and workers reach the scheduler: address, certificates, and what Dask itself may print."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from daemon.settings import DaskSettings
+from pipeline.errors import OptionError
+
+if TYPE_CHECKING:
+    from distributed import Security
+
+CONNECT_S: Final = 5.0
+"""For one try to reach the scheduler."""
+
+RETRY_S: Final = 2.0
+"""From one try to the next, as long as the scheduler is unavailable."""
+
+
+def require_dask() -> None:
+    """Check that Dask is installed. Raises OptionError."""
+    try:
+        import distributed  # noqa: F401 - whether it can be imported
+    except ImportError as error:
+        hint = "pip install 'doodled[dask]'"
+        raise OptionError(f'[jobs] executor = "dask" needs Dask, which can\'t be imported: {error}', hint=hint) from error
+
+
+def tls_security(settings: DaskSettings) -> Security | None:
+    """The certificates for tls:// addresses, or None for tcp://. Raises OptionError if a file can't be used."""
+    from distributed import Security
+
+    if not settings.is_encrypted:
+        return None
+    files = {"ca_file": settings.ca_file, "cert_file": settings.cert_file, "key_file": settings.key_file}
+    for name, path in files.items():
+        if path is None or not path.is_file():
+            raise OptionError(f"[dask] {name} must be a file (found {path})")
+    ca_file, certificate, key = map(str, files.values())
+    return Security(  # type: ignore[no-untyped-call]  # Dask has types only in part
+        require_encryption=True,
+        tls_ca_file=ca_file,
+        tls_client_cert=certificate,
+        tls_client_key=key,
+        tls_worker_cert=certificate,
+        tls_worker_key=key,
+    )
+
+
+def silence_dask() -> None:
+    """Let Dask's own messages not reach stderr: the daemon logs what concerns it as events."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)

@@ -1,0 +1,127 @@
+"""Parcels: a task with the bytes of its drawing on the way to a worker, and a result with the bytes of its files on the way back.
+
+A parcel is pickled once, here: the scheduler passes it on as bytes and needs none of our classes. Only the daemon touches the spool; a
+worker unpacks a task into a temporary folder that looks like the job's folder, and the job runs there as it does on the daemon's machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from daemon.files.durable import sync_folder, sync_tree
+from daemon.files.filenames import is_plain_name
+from daemon.files.untrusted import read_untrusted
+from daemon.options.sidecar import MAX_BYTES
+from daemon.policy.failures import ErrorType
+from daemon.spool.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
+from daemon.spool.thumbnails import THUMBNAIL
+from daemon.worker.task import Task, TaskFailure, TaskResult
+from pipeline.errors import OutputFailed
+from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
+from pipeline.types.decode_limits import DecodeLimits
+
+MAX_RESULT_BYTES: Final = 256 << 20
+"""All files of one result. Worker and daemon each hold them in memory once."""
+
+_CHARACTER_NAMES: Final = (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME)
+_RETURNED: Final = (RESULT, ANNOTATIONS, THUMBNAIL)
+_DEPTH: Final = 4
+Files = tuple[tuple[str, bytes], ...]
+"""Paths relative to the job's folder, and the content of each."""
+
+
+def pack_task(task: Task) -> bytes:
+    """The parcel of a task: its source and its sidecar. Raises DecodeError or OSError if they can't be read."""
+    return pickle.dumps((task, tuple(_sources(task))), protocol=5)
+
+
+def _sources(task: Task) -> Iterator[tuple[str, bytes]]:
+    """The files of a task. One that is too big is cut one byte later, so that the worker finds the same fault as it would here."""
+    if task.is_trial:
+        return
+    most = DecodeLimits().max_bytes
+    if not task.is_folder:
+        yield SOURCE, read_untrusted(task.place / SOURCE, most)
+    for name, path, limit in (
+        *((f"{SOURCE}/{name}", task.place / SOURCE / name, most) for name in _CHARACTER_NAMES if task.is_folder),
+        (SIDECAR, task.place / SIDECAR, MAX_BYTES),
+    ):
+        if os.path.lexists(path):
+            yield name, read_untrusted(path, limit)
+
+
+def unpack_task(parcel: bytes, place: Path) -> Task:
+    """Write the files of a task into the empty folder `place`, and return the task for that place. Raises OSError."""
+    task: Task
+    task, files = pickle.loads(parcel)  # noqa: S301 - of the scheduler's network, whose members may run code here anyway
+    if task.is_folder:
+        (place / SOURCE).mkdir()
+    for name, content in files:
+        (place / name).write_bytes(content)
+    return replace(task, place=place)
+
+
+def pack_result(result: TaskResult, place: Path) -> bytes:
+    """The parcel of a result with the files that the job left in `place`. Raises OSError."""
+    paths = [path for top in _RETURNED for path in _files_below(place / top)]
+    size = sum(path.stat().st_size for path in paths)
+    if size > MAX_RESULT_BYTES:
+        message = f"its files have {size >> 20} MB; a worker on another machine returns at most {MAX_RESULT_BYTES >> 20}"
+        result.manifest = result.review = None
+        result.failure = TaskFailure(ErrorType.INPUT, message, "choose a smaller size, or fewer motions and formats", "write")
+        paths = []
+    files = tuple((str(path.relative_to(place)), path.read_bytes()) for path in paths)
+    return pickle.dumps((result, files), protocol=5)
+
+
+def _files_below(top: Path) -> list[Path]:
+    return [top] if top.is_file() else sorted(path for path in top.rglob("*") if path.is_file())
+
+
+def unpack_result(parcel: bytes, place: Path) -> TaskResult:
+    """Write the files of a result into the job's folder, durably where they will be published, and return the result.
+
+    Raises:
+        OSError: the disk refused, or another daemon has taken the job over.
+        OutputFailed: the files are not those that the manifest lists.
+    """
+    result: TaskResult
+    result, files = pickle.loads(parcel)  # noqa: S301 - as above
+    check_files(result, files)
+    for top in (RESULT, ANNOTATIONS):  # of an earlier attempt
+        shutil.rmtree(place / top, ignore_errors=True)
+    if result.manifest is not None:
+        (place / RESULT).mkdir()
+    for name, content in files:
+        path = place / name
+        for folder in reversed(path.relative_to(place).parents[:-1]):
+            (place / folder).mkdir(exist_ok=True)
+        with path.open("wb") as file:
+            file.write(content)
+            if name.startswith(f"{RESULT}/"):
+                file.flush()
+                os.fsync(file.fileno())
+    if result.manifest is not None:
+        sync_folder(place / RESULT)
+    if result.review is not None:
+        sync_tree(place / ANNOTATIONS)
+    return result
+
+
+def check_files(result: TaskResult, files: Files) -> None:
+    """Check that the files are in their places, and that those of the manifest have arrived whole. Raises OutputFailed."""
+    for name, _ in files:
+        parts = name.split("/")
+        if parts[0] not in _RETURNED or len(parts) > _DEPTH or not all(map(is_plain_name, parts)):
+            raise OutputFailed(f"the worker returned a file in a place that is none of its own: {name[:100]}")
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in files if name.startswith(f"{RESULT}/")}
+    for output in (result.manifest or {}).get("outputs", ()):
+        if sums.get(f"{RESULT}/{output['result']}") != output["sha256"]:
+            raise OutputFailed(f"{output['result']} is missing or damaged in what the worker returned")

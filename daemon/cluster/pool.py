@@ -1,0 +1,205 @@
+"""Worker pool of a Dask cluster: the same port as the pool of local processes (`daemon.worker.pool.WorkerPool`).
+
+One thread runs Dask's client, which is asyncio. It connects to the scheduler and again whenever the connection is lost; until then,
+`outage` says why no job may start, and jobs that ran come back as `no_worker`, which counts no attempt. It sends a job as a parcel, waits
+for the parcel of its result, and writes its files into the job's folder. Nothing here decides about a job: that is left to the main loop.
+
+What Dask does by itself: it gives a job to a free worker of the same installation, and gives it to another one if that worker is lost. A
+late result of the lost one is dropped. What a result is called does not matter: the daemon publishes a job once, from its own folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final
+
+from distributed import Client, KilledWorker
+from distributed.client import FutureCancelledError
+
+from daemon.cluster.connection import CONNECT_S, RETRY_S, silence_dask, tls_security
+from daemon.cluster.installation import Installation
+from daemon.cluster.jobs import JOB_RESOURCE, run_parcel
+from daemon.cluster.members import Members
+from daemon.cluster.parcels import pack_task, unpack_result
+from daemon.log.events import EventLog
+from daemon.policy.failures import ErrorType, error_type
+from daemon.settings import DaskSettings
+from daemon.worker.task import Task, TaskFailure, TaskResult
+from pipeline.errors import DoodledError
+
+POLL_S: Final = 1.0
+"""From one look at the scheduler's workers to the next."""
+
+SILENCE_S: Final = 15.0
+"""A scheduler that does not answer for so long is lost: its machine may have vanished without closing a connection."""
+
+_CLOSE_S: Final = 5.0
+
+
+class DaskWorkerPool:
+    """Runs tasks on the workers of a Dask cluster.
+
+    Args:
+        most: jobs at work at once; 0 is one for each connected worker. An adaptive cluster starts workers for jobs that wait, so it needs
+            a number.
+        wake: called on another thread when a task has ended, or when workers came or went.
+
+    Attributes:
+        outage: why no task can start at present, or "". Empty until the first try to connect has ended, but there is no capacity, either.
+    """
+
+    def __init__(self, settings: DaskSettings, installation: Installation, *, most: int, wake: Callable[[], None], log: EventLog) -> None:
+        """Start to connect; returns at once. Raises OptionError if a certificate can't be used."""
+        silence_dask()
+        self._settings, self._installation, self._most, self._wake = settings, installation, most, wake
+        self._security = tls_security(settings)
+        self._members = Members(installation, log)
+        self._numbers = itertools.count()
+        self.outage = ""
+        self._client: Client | None = None
+        self._client_name = ""
+        self._running: dict[Future[TaskResult], asyncio.Task[None]] = {}
+        self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._stay_connected(),), name="dask", daemon=True)
+        self._thread.start()
+
+    @property
+    def count(self) -> int:
+        """Tasks that run at the same time."""
+        return self._most or self._members.count
+
+    @property
+    def capacity(self) -> int:
+        """Tasks that may be started and not ended: half of the workers, or one, have the next one before they are free."""
+        return self.count + max(1, self.count // 2) if self._client is not None else 0
+
+    def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
+        """Start a task. It can't be cancelled: it ends at its deadline, or when the pool is closed."""
+        future: Future[TaskResult] = Future()
+        future.set_running_or_notify_cancel()
+        future.add_done_callback(lambda _: self._wake())
+        self._loop.call_soon_threadsafe(self._begin, replace(task, deadline_s=deadline_s), future)
+        return future
+
+    def request_stop(self) -> None:
+        """Nothing to do: the workers belong to other daemons, too."""
+
+    def close(self) -> None:
+        """Give up the tasks that run, and disconnect."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(2 * _CLOSE_S)
+
+    # --- on the thread of the event loop --------------------------------------------------------------------------------
+
+    def _begin(self, task: Task, future: Future[TaskResult]) -> None:
+        running = self._loop.create_task(self._run(task, future))
+        self._running[future] = running
+        running.add_done_callback(lambda _: self._running.pop(future, None))
+
+    async def _run(self, task: Task, future: Future[TaskResult]) -> None:
+        """Run a task, and set its result. However it ends, it has one."""
+        try:
+            result = await self._result(task)
+        except asyncio.CancelledError:
+            result = _lost(self.outage)
+        except Exception as error:  # noqa: BLE001 - of Dask or of pickle: the daemon continues
+            result = TaskResult(failure=TaskFailure(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500]))
+        with suppress(InvalidStateError):
+            future.set_result(result)
+
+    async def _result(self, task: Task) -> TaskResult:
+        started_s = time.monotonic()
+        client = self._client
+        if client is None:
+            return _lost(self.outage)
+        try:
+            parcel = await asyncio.to_thread(pack_task, task)
+        except (DoodledError, OSError) as error:
+            hint = error.hint if isinstance(error, DoodledError) else ""
+            return TaskResult(failure=TaskFailure(error_type(error), str(getattr(error, "summary", error)), hint, "decode"))
+        packed_s = time.monotonic() - started_s
+        key = f"doodled-{task.place.name}-{self._client_name}-{next(self._numbers)}"
+        resources = {JOB_RESOURCE: 1, self._installation.resource: 1}
+        try:
+            parcel = await client.submit(run_parcel, parcel, key=key, pure=False, retries=0, resources=resources)
+        except KilledWorker as error:
+            return TaskResult(
+                failure=TaskFailure(ErrorType.CRASH, f"the workers that had it were lost, one after the other: {error}"[:500])
+            )
+        except (FutureCancelledError, OSError, TimeoutError) as error:
+            return _lost(f"the connection to the cluster was lost: {error}"[:500])
+        arrived_s = time.monotonic()
+        try:
+            result = await asyncio.to_thread(unpack_result, parcel, task.place)
+        except (DoodledError, OSError) as error:
+            return TaskResult(failure=TaskFailure(error_type(error), f"the result can't be written: {error}", stage="write"))
+        result.ended_s = time.monotonic()
+        result.waited_s += packed_s + result.ended_s - arrived_s
+        return result
+
+    async def _stay_connected(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                client = await Client(  # type: ignore[no-untyped-call]  # Dask has types only in part
+                    self._settings.scheduler,
+                    asynchronous=True,
+                    security=self._security,
+                    timeout=CONNECT_S,
+                    direct_to_workers=True,
+                    set_as_default=False,
+                    name="doodled",
+                )
+            except (OSError, TimeoutError) as error:
+                self._set_outage(f"the scheduler {self._settings.scheduler} can't be reached: {error or type(error).__name__}"[:300])
+            else:
+                await self._serve(client)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RETRY_S)
+
+    async def _serve(self, client: Client) -> None:
+        """Follow the cluster until it or the daemon goes; then end all tasks."""
+        self._client, self._client_name = client, client.id[-8:]
+        try:
+            while not self._stopping.is_set():
+                if client.status != "running" or client.scheduler is None:
+                    break
+                found: Mapping[str, Any] = await asyncio.wait_for(client.scheduler.identity(), SILENCE_S)
+                self._note_workers(found["workers"])
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), POLL_S)
+        except (OSError, TimeoutError) as error:
+            self._set_outage(f"the scheduler {self._settings.scheduler} was lost: {error or 'no answer'}"[:300])
+        else:
+            self._set_outage(f"the scheduler {self._settings.scheduler} was lost")
+        self._client = None
+        self._members.forget()
+        with suppress(OSError, TimeoutError):
+            await asyncio.wait_for(client._close(fast=True), _CLOSE_S)  # noqa: SLF001 - the public one takes its time
+        running = list(self._running.values())
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _note_workers(self, workers: Mapping[str, Mapping[str, Any]]) -> None:
+        before = self._members.count
+        self._members.note(workers)
+        self._set_outage(self._members.reason if not self.count else "", is_news=self._members.count != before)
+
+    def _set_outage(self, reason: str, *, is_news: bool = False) -> None:
+        is_news = is_news or bool(reason) != bool(self.outage)
+        self.outage = reason
+        if is_news:
+            self._wake()
+
+
+def _lost(reason: str) -> TaskResult:
+    return TaskResult(failure=TaskFailure(ErrorType.NO_WORKER, reason))

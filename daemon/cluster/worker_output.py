@@ -1,0 +1,49 @@
+"""What a worker and its process print to stderr: it goes on to the worker's own stderr, and what a job prints also to the daemon's log."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections import deque
+from typing import Final
+
+MAX_LINES: Final = 20
+MAX_LENGTH: Final = 500
+_PATIENCE_S: Final = 1.0
+_STDERR: Final = 2
+
+
+class WorkerOutput:
+    """Copies everything that this process and its children write to stderr, on a thread of its own, until the process ends."""
+
+    def __init__(self) -> None:
+        self._lines: deque[str] = deque(maxlen=MAX_LINES)
+        self._marks = itertools.count(1)
+        self._mark, self._is_read = b"", threading.Event()
+        reading, self._writing = os.pipe()
+        self._stderr = os.dup(_STDERR)
+        os.dup2(self._writing, _STDERR)
+        threading.Thread(target=self._copy, args=(reading,), name="stderr", daemon=True).start()
+
+    def begin(self) -> None:
+        """Forget what was printed before."""
+        self._lines.clear()
+
+    def last_lines(self) -> list[str]:
+        """At most MAX_LINES lines that were printed since `begin`, including what is still in the pipe."""
+        self._is_read.clear()
+        self._mark = b"\0%d" % next(self._marks)
+        os.write(self._writing, b"\n" + self._mark + b"\n")
+        self._is_read.wait(_PATIENCE_S)
+        return list(self._lines)
+
+    def _copy(self, reading: int) -> None:
+        with os.fdopen(reading, "rb") as lines:
+            for line in lines:
+                if line.startswith(b"\0"):
+                    if line.strip(b"\n") == self._mark:
+                        self._is_read.set()
+                elif line.strip():
+                    os.write(self._stderr, line)
+                    self._lines.append(line.decode("utf-8", "backslashreplace").rstrip()[:MAX_LENGTH])
