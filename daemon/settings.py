@@ -128,8 +128,8 @@ class Executor(StrEnum):
 class JobsSettings(_Section):
     """Where jobs run, how many at once, how long each may take, and how often it is tried."""
 
+    workers: Annotated[int, Field(ge=0, le=10_000)] = 0
     executor: Executor = Executor.LOCAL
-    workers: Annotated[int, Field(ge=0, le=256)] = 0
     deadline_s: _Seconds = 300.0
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     max_recoveries: Annotated[int, Field(ge=1, le=1000)] = 20
