@@ -62,13 +62,14 @@ class Cluster:
             program += ["--protocol", "tls"]
         return self._start("scheduler", [*program, *self.scheduler_arguments])
 
-    def start_worker(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, name: str, *arguments: str, is_fake: bool = True) -> subprocess.Popen[bytes]:
         """Start a worker; it joins when it can."""
-        return self._start(name, [sys.executable, str(WORKER), self.address, *arguments])
+        program = [str(WORKER), self.address] if is_fake else ["-m", "daemon", "worker", "--scheduler", self.address]
+        return self._start(name, [sys.executable, *program, *arguments])
 
-    def start_daemon(self, root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    def start_daemon(self, root: Path, *arguments: str, executor: str = "dask") -> subprocess.Popen[bytes]:
         """Start a daemon on a root."""
-        environ = {"DOODLED_ROOT": str(root), "DOODLED_JOBS_EXECUTOR": "dask", "DOODLED_DASK_SCHEDULER": self.address}
+        environ = {"DOODLED_ROOT": str(root), "DOODLED_JOBS_EXECUTOR": executor, "DOODLED_DASK_SCHEDULER": self.address}
         return self._start("daemon", [sys.executable, "-m", "daemon", "run", *arguments], environ)
 
     def records(self, event: str = "") -> list[dict[str, Any]]:

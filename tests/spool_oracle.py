@@ -51,7 +51,7 @@ class Places:
         return sorted((self.root / "spool" / "work").glob("*/*/source"))
 
     def kept(self) -> list[bytes]:
-        return [path.read_bytes() for path in (self.root / "spool" / "done").glob("*/source")]
+        return [path.read_bytes() for path in (self.root / "spool" / "done").glob("*/source") if path.is_file()]
 
 
 def check_published(root: Path, name: str, content: bytes) -> None:

@@ -184,3 +184,27 @@ def test_knows_where_each_setting_comes_from(tmp_path: Path) -> None:
         "animation.formats": "AD_OUTPUT_MP4",
     }
     assert loaded.ignored == ("DOODLED_JOB_WORKERS",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"DOODLED_JOBS_EXECUTOR": "dask"}, "[dask] must name the scheduler"),
+        ({"DOODLED_DASK_SCHEDULER": "10.0.0.5:8786"}, "DOODLED_DASK_SCHEDULER must"),
+        ({"DOODLED_DASK_SCHEDULER": "tls://a:1", "DOODLED_DASK_CA_FILE": "/ca.pem"}, "must set cert_file, key_file"),
+        (
+            {"DOODLED_JOBS_EXECUTOR": "dask", "DOODLED_DASK_SCHEDULER": "tcp://a:1", "DOODLED_INBOX_DUPLICATES": "skip"},
+            "can't be used with inbox.duplicates",
+        ),
+    ],
+)
+def test_refuses_a_cluster_that_cannot_work(fields: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(None, fields)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["tcp://10.0.0.5:8786", "tcp://scheduler:8786", "tcp://[fd00::1]:8786"])
+def test_takes_addresses_of_schedulers(address: str) -> None:
+    found = read_settings(None, {"DOODLED_JOBS_EXECUTOR": "dask", "DOODLED_DASK_SCHEDULER": address}).dask
+    assert (found.scheduler, found.is_encrypted) == (address, False)

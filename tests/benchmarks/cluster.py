@@ -1,0 +1,175 @@
+"""Jobs on a Dask cluster, all processes on this machine: what a job costs whom, and how many drawings survive troubles.
+
+python tests/benchmarks/cluster.py costs [JOBS]      processor time of daemon, scheduler and workers for a job without work; memory
+python tests/benchmarks/cluster.py paired [ROUNDS]   real drawings, on the cluster and locally in turns: throughput, the daemon's share
+python tests/benchmarks/cluster.py bytes             what travels for the sample drawings
+python tests/benchmarks/cluster.py troubles [JOBS]   a machine cut off, one killed, the scheduler restarted; needs root
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import waiting  # noqa: E402 - found by the path above
+from dask_cluster import Cluster  # noqa: E402 - as above
+from dask_networks import animate_through_troubles  # noqa: E402 - as above
+
+DRAWINGS = sorted((ROOT / "etc" / "drawings").glob("*.jpg"))
+PATIENCE_S = 3600.0
+COPIES = 4
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def processor_s(process: int) -> float:
+    """Processor time of a process with all its threads, without its children, s."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def resident_mb(process: int) -> float:
+    """Memory of a process, MB."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def load() -> str:
+    return f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
+
+
+def costs(folder: Path, count: int) -> None:
+    """A job without work: a few bytes go out and come back."""
+    root = folder / "root"
+    (root / "inbox").mkdir(parents=True)
+    with Cluster.opened(folder / "cluster") as cluster:
+        processes = {"scheduler": cluster.start_scheduler()}
+        processes |= {name: cluster.start_worker(name) for name in ("worker 1", "worker 2")}
+        processes["daemon"] = cluster.start_daemon(root)
+        cluster.wait_for("worker.joined", 2)
+        (root / "inbox" / "first.png").write_bytes(b"first")
+        cluster.wait_for("job.done")
+        before_mb, idle_mb = resident_mb(processes["daemon"].pid), 0.0
+        for number in range(count):
+            (root / "inbox" / f".{number}.png").write_bytes(b"drawing %d" % number)
+        for number in range(count):
+            (root / "inbox" / f".{number}.png").rename(root / "inbox" / f"{number}.png")
+        before = {name: processor_s(process.pid) for name, process in processes.items()}
+        started_s = time.monotonic()
+
+        def is_done() -> bool:
+            nonlocal idle_mb
+            idle_mb = max(idle_mb, resident_mb(processes["daemon"].pid))
+            time.sleep(0.3)
+            return len(cluster.records("job.done")) > count
+
+        waiting.until(is_done, PATIENCE_S)
+        took_s = time.monotonic() - started_s
+        spent_ms = {name: 1000 * (processor_s(process.pid) - before[name]) / count for name, process in processes.items()}
+        print(f"{count} jobs without work in {took_s:.0f} s, {load()}")
+        for name, each_ms in spent_ms.items():
+            print(f"  {name}: {each_ms:.1f} ms of processor time a job, {resident_mb(processes[name].pid):.0f} MB")
+        print(f"  memory of the daemon: {before_mb:.0f} MB before, {idle_mb:.0f} MB at most, +{idle_mb - before_mb:.0f}")
+
+
+def paired(folder: Path, rounds: int) -> None:
+    """Real drawings, twelve a round: two workers of a cluster, then two local ones, and so on."""
+    found: dict[str, list[tuple[float, float, float]]] = {"dask": [], "local": []}
+    with Cluster.opened(folder / "cluster") as cluster:
+        cluster.start_scheduler()
+        for name in ("left", "right"):
+            cluster.start_worker(name, is_fake=False)
+        waiting.until(lambda: all("joined" in cluster.log(name) for name in ("left", "right")), 300)
+        for number in range(rounds):
+            for executor, rows in found.items():
+                rows.append(_round(cluster, folder / f"{executor}-{number}", executor))
+                per_minute, overhead_ms, work_s = rows[-1]
+                print(f"{executor}: {per_minute:.1f} drawings a minute, daemon's share {overhead_ms:.1f} ms, work {work_s:.1f} s; {load()}")
+    middle = {name: [statistics.median(values) for values in zip(*each, strict=True)] for name, each in found.items()}
+    print(
+        f"throughput {100 * middle['dask'][0] / middle['local'][0]:.0f} % of local; share {middle['dask'][1] - middle['local'][1]:+.1f} ms"
+    )
+    alike = [
+        (folder / "dask-0/outbox" / path.name).read_bytes() == path.read_bytes() for path in (folder / "local-0" / "outbox").glob("*.gif")
+    ]
+    print(f"{sum(alike)} of {len(alike)} outputs are byte-identical")
+
+
+def _round(cluster: Cluster, root: Path, executor: str) -> tuple[float, float, float]:
+    """Drawings a minute without the first two, median of the daemon's share in ms, and of the work in s."""
+    (root / "inbox").mkdir(parents=True)
+    for copy in range(COPIES):
+        for path in DRAWINGS:
+            shutil.copy(path, root / "inbox" / f"{copy}-{path.name}")
+    log = cluster.folder / "daemon.log"
+    log.unlink(missing_ok=True)
+    cluster.environ["DOODLED_JOBS_WORKERS"] = "2" if executor == "local" else "0"
+    cluster.start_daemon(root, "--drain", executor=executor).wait(PATIENCE_S)
+    done = cluster.records("job.done")
+    assert len(done) == COPIES * len(DRAWINGS)
+    times = [waiting_time(record) for record in done]
+    return (
+        60 * (len(times) - 3) / (times[-1] - times[2]),
+        statistics.median(record["overhead_ms"] for record in done),
+        statistics.median(record["work_ms"] for record in done) / 1000,
+    )
+
+
+def waiting_time(record: dict[str, Any]) -> float:
+    """Time of a record, s."""
+    hours, minutes, seconds = record["timestamp"][11:-1].split(":")
+    return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+
+
+def travelling_bytes(folder: Path) -> None:
+    """Bytes of each sample drawing on its way out and back."""
+    from daemon.cluster.parcels import pack_result, pack_task, unpack_task
+    from daemon.options.inference import InferenceRequest
+    from daemon.settings import Settings
+    from daemon.spool.layout import Layout
+    from daemon.spool.spool import Job
+    from daemon.worker.runner import run_task
+    from daemon.worker.task import task_for
+
+    for number, path in enumerate(DRAWINGS):
+        here, there = folder / f"here{number}", folder / f"there{number}"
+        here.mkdir()
+        there.mkdir()
+        shutil.copy(path, here / "source")
+        out = pack_task(task_for(Job("x", path.name), here, Settings(), InferenceRequest(), layout=Layout(folder)))
+        back = pack_result(run_task(unpack_task(out, there)), there)
+        print(f"{path.name}: {len(out) / 1e6:.2f} MB out, {len(back) / 1e6:.2f} MB back")
+
+
+def troubles(folder: Path, count: int) -> None:
+    """Drawings of half a second while machines vanish."""
+    started_s = time.monotonic()
+    done = animate_through_troubles(folder, count).records("job.done")
+    hosts = {host: sum(record["host"] == host for record in done) for host in ("west", "east")}
+    print(f"{len(done)} drawings, each published once, none failed, in {time.monotonic() - started_s:.0f} s; by {hosts}; {load()}")
+
+
+def main(arguments: list[str]) -> None:
+    numbers = [int(each) for each in arguments[1:]]
+    commands: dict[str, Callable[[Path], None]] = {
+        "costs": lambda folder: costs(folder, *(numbers or [1000])),
+        "paired": lambda folder: paired(folder, *(numbers or [3])),
+        "bytes": travelling_bytes,
+        "troubles": lambda folder: troubles(folder, *(numbers or [300])),
+    }
+    if not arguments or arguments[0] not in commands:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        commands[arguments[0]](Path(folder))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

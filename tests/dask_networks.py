@@ -1,0 +1,147 @@
+"""Three machines in one, as network namespaces with host names of their own: the scheduler's and daemon's, and two for workers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import waiting
+from dask_cluster import PATIENCE_S, Cluster
+from spool_oracle import Places, check_published, check_tidy
+
+HUB, HOSTS = "hub", ("west", "east")
+ADDRESS = "10.231.7.1"
+FAST = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "4s", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "20s"}
+"""A machine that is gone is noticed after some seconds, and not after half a minute."""
+
+
+class Forbidden(Exception):
+    """This user may not make namespaces."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The namespaces; each name begins with that of the process, so that runs don't meet."""
+
+    name: str
+
+    @classmethod
+    @contextmanager
+    def opened(cls) -> Iterator[Networks]:
+        """Make the namespaces and their links. Raises Forbidden."""
+        networks = cls(f"dd{os.getpid()}")
+        with ExitStack() as stack:
+            for place in (HUB, *HOSTS):
+                _ip("netns", "add", networks.space(place))
+                stack.callback(_ip, "netns", "del", networks.space(place))
+            networks.inside(HUB, "link", "add", "bridge", "type", "bridge")
+            networks.inside(HUB, "addr", "add", f"{ADDRESS}/24", "dev", "bridge")
+            for number, host in enumerate(HOSTS, start=2):
+                _ip(
+                    "link",
+                    "add",
+                    host,
+                    "netns",
+                    networks.space(HUB),
+                    "type",
+                    "veth",
+                    "peer",
+                    "name",
+                    "outside",
+                    "netns",
+                    networks.space(host),
+                )
+                networks.inside(HUB, "link", "set", host, "master", "bridge", "up")
+                networks.inside(host, "addr", "add", f"{ADDRESS[:-1]}{number}/24", "dev", "outside")
+                networks.inside(host, "link", "set", "outside", "up")
+            for place in (HUB, *HOSTS):
+                networks.inside(place, "link", "set", "lo", "up")
+            networks.inside(HUB, "link", "set", "bridge", "up")
+            yield networks
+
+    def space(self, place: str) -> str:
+        return f"{self.name}{place}"
+
+    def inside(self, place: str, *arguments: str) -> None:
+        _ip("netns", "exec", self.space(place), "ip", *arguments)
+
+    def cut(self, host: str) -> None:
+        """Pull a machine's plug: packets vanish, and no connection is closed."""
+        self.inside(HUB, "link", "set", host, "down")
+
+    def mend(self, host: str) -> None:
+        """Put it back."""
+        self.inside(HUB, "link", "set", host, "up")
+
+    def prefixes(self) -> Mapping[str, Sequence[str]]:
+        """What starts a process on each machine, with the machine's name as its host name."""
+        renamed = 'echo "$0" >/proc/sys/kernel/hostname && exec "$@"'
+        places = {"scheduler": HUB, "daemon": HUB, **dict(zip(HOSTS, HOSTS, strict=True))}
+        return {
+            name: ("ip", "netns", "exec", self.space(place), "unshare", "--uts", "sh", "-c", renamed, place)
+            for name, place in places.items()
+        }
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Forbidden(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+def animate_through_troubles(folder: Path, count: int) -> Cluster:
+    """Animate `count` drawings while a machine is cut off, the scheduler restarts and a machine dies; checks that each is published once.
+
+    Returns:
+        the cluster, whose log can be read.
+
+    Raises:
+        Forbidden: this user may not make namespaces.
+    """
+    root = folder / "root"
+    (root / "inbox").mkdir(parents=True)
+    contents = {f"slow{number}.png": b"slow drawing %d" % number for number in range(count)}
+    for name, content in contents.items():
+        (root / "inbox" / name).write_bytes(content)
+    with (
+        Networks.opened() as networks,
+        Cluster.opened(folder / "cluster", address=f"tcp://{ADDRESS}:8786", prefix=networks.prefixes(), environ=dict(FAST)) as cluster,
+    ):
+
+        def joined(host: str) -> int:
+            return sum(record["host"] == host for record in cluster.records("worker.joined"))
+
+        def until_done(share: float) -> None:
+            waiting.until(lambda: len(cluster.records("job.done")) >= share * count, PATIENCE_S + 2.0 * count)
+
+        scheduler = cluster.start_scheduler()
+        workers = {host: cluster.start_worker(host) for host in HOSTS}
+        daemon = cluster.start_daemon(root)
+        cluster.wait_for("worker.joined", 2)
+        until_done(0.1)
+        networks.cut("west")
+        cluster.wait_for("worker.left")
+        until_done(0.3)
+        networks.mend("west")
+        waiting.until(lambda: joined("west") == 2, PATIENCE_S)
+        until_done(0.5)
+        scheduler.kill()
+        scheduler.wait()
+        cluster.wait_for("breaker.opened")
+        cluster.start_scheduler()
+        waiting.until(lambda: joined("west") == 3 and joined("east") == 2, PATIENCE_S)
+        until_done(0.7)
+        workers["east"].kill()
+        until_done(1.0)
+        daemon.terminate()
+        assert daemon.wait(PATIENCE_S) == 0
+    for name, content in contents.items():
+        check_published(root, name, content)
+    check_tidy(root)
+    assert not [path for path in (root / "failed").rglob("*") if path.is_file()]
+    assert len(Places(root).manifests()) == count
+    return cluster
