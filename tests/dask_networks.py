@@ -15,7 +15,7 @@ from spool_oracle import Places, check_published, check_tidy
 
 HUB, HOSTS = "hub", ("west", "east")
 ADDRESS = "10.231.7.1"
-FAST = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "4s", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "20s"}
+FAST = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "20s"}
 """A machine that is gone is noticed after some seconds, and not after half a minute."""
 
 

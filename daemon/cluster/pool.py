@@ -158,8 +158,8 @@ class DaskWorkerPool:
                     set_as_default=False,
                     name="doodled",
                 )
-            except (OSError, TimeoutError) as error:
-                self._set_outage(f"the scheduler {self._settings.scheduler} can't be reached: {error or type(error).__name__}"[:300])
+            except Exception as error:  # noqa: BLE001 - Dask wraps errors of the network, and raises others for its own settings
+                self._set_outage(f"the scheduler {self._settings.scheduler} can't be reached: {type(error).__name__}: {error}"[:300])
             else:
                 await self._serve(client)
             with suppress(TimeoutError):
@@ -176,13 +176,13 @@ class DaskWorkerPool:
                 self._note_workers(found["workers"])
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), POLL_S)
-        except (OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._set_outage(f"the scheduler {self._settings.scheduler} was lost: {error or 'no answer'}"[:300])
         else:
             self._set_outage(f"the scheduler {self._settings.scheduler} was lost")
         self._client = None
         self._members.forget()
-        with suppress(OSError, TimeoutError):
+        with suppress(Exception):
             await asyncio.wait_for(client._close(fast=True), _CLOSE_S)  # noqa: SLF001 - the public one takes its time
         running = list(self._running.values())
         for each in running:

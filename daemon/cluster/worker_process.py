@@ -99,8 +99,9 @@ class _Process:
                 failures += 1
                 pause_s = UNFIT_BACKOFF.wait_s(failures)
                 _print(f"{error}; tried again in {pause_s:g} s")
-            except (OSError, TimeoutError) as error:
-                _print(f"the scheduler {self._settings.dask.scheduler} can't be reached: {error or type(error).__name__}")
+            except (OSError, TimeoutError, RuntimeError) as error:  # Dask wraps whatever keeps a worker from starting
+                cause = error.__cause__ or error
+                _print(f"the scheduler {self._settings.dask.scheduler} can't be reached: {type(cause).__name__}: {cause}")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause_s)
 
