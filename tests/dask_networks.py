@@ -96,6 +96,8 @@ def _ip(*arguments: str) -> None:
 def animate_through_troubles(folder: Path, count: int) -> Cluster:
     """Animate `count` drawings while a machine is cut off, the scheduler restarts and a machine dies; checks that each is published once.
 
+    Each trouble comes while drawings of its own batch are under way.
+
     Returns:
         the cluster, whose log can be read.
 
@@ -105,38 +107,48 @@ def animate_through_troubles(folder: Path, count: int) -> Cluster:
     root = folder / "root"
     (root / "inbox").mkdir(parents=True)
     contents = {f"slow{number}.png": b"slow drawing %d" % number for number in range(count)}
-    for name, content in contents.items():
-        (root / "inbox" / name).write_bytes(content)
+    batches = [list(contents)[number::4] for number in range(4)]
     with (
         Networks.opened() as networks,
         Cluster.opened(folder / "cluster", address=f"tcp://{ADDRESS}:8786", prefix=networks.prefixes(), environ=dict(FAST)) as cluster,
     ):
 
-        def joined(host: str) -> int:
-            return sum(record["host"] == host for record in cluster.records("worker.joined"))
+        def wait_for_joined(host: str, times: int) -> None:
+            waiting.until(lambda: sum(each["host"] == host for each in cluster.records("worker.joined")) >= times, PATIENCE_S)
 
-        def until_done(share: float) -> None:
-            waiting.until(lambda: len(cluster.records("job.done")) >= share * count, PATIENCE_S + 2.0 * count)
+        def begin(number: int) -> None:
+            for name in batches[number]:
+                (root / "inbox" / name).write_bytes(contents[name])
+            done = sum(map(len, batches[:number]))
+            waiting.until(lambda: len(cluster.records("job.done")) > done, PATIENCE_S)
+
+        def finish(number: int) -> None:
+            done = sum(map(len, batches[: number + 1]))
+            waiting.until(lambda: len(cluster.records("job.done")) >= done, PATIENCE_S + 2.0 * count)
 
         scheduler = cluster.start_scheduler()
         workers = {host: cluster.start_worker(host) for host in HOSTS}
         daemon = cluster.start_daemon(root)
         cluster.wait_for("worker.joined", 2)
-        until_done(0.1)
+        begin(0)
         networks.cut("west")
         cluster.wait_for("worker.left")
-        until_done(0.3)
+        finish(0)
+        begin(1)
         networks.mend("west")
-        waiting.until(lambda: joined("west") == 2, PATIENCE_S)
-        until_done(0.5)
+        wait_for_joined("west", 2)
+        finish(1)
+        begin(2)
         scheduler.kill()
         scheduler.wait()
         cluster.wait_for("breaker.opened")
         cluster.start_scheduler()
-        waiting.until(lambda: joined("west") == 3 and joined("east") == 2, PATIENCE_S)
-        until_done(0.7)
+        wait_for_joined("west", 3)
+        wait_for_joined("east", 2)
+        finish(2)
+        begin(3)
         workers["east"].kill()
-        until_done(1.0)
+        finish(3)
         daemon.terminate()
         assert daemon.wait(PATIENCE_S) == 0
     for name, content in contents.items():

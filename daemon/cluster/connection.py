@@ -50,4 +50,8 @@ def tls_security(settings: DaskSettings) -> Security | None:
 
 def silence_dask() -> None:
     """Let Dask's own messages not reach stderr: the daemon logs what concerns it as events."""
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    import distributed  # noqa: F401 - sets the levels that are changed here
+
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
