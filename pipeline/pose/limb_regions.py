@@ -32,6 +32,9 @@ TRUNK_DISTANCE = 1.3
 MARKER_WIDTH, BODY_DISTANCE = 0.5, 1.8
 """In half widths of the limb: up to the first a pixel is certainly the limb's, from the second on certainly not."""
 
+CROOK_DISTANCE = 1.15
+"""The inside of a bent elbow or knee is certainly not the limb's from so many half widths on: it would keep the limb from unfolding."""
+
 HAND_LENGTH = 3.5
 """How far a hand reaches beyond its joint, in half widths of the limb."""
 
@@ -226,6 +229,9 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
         ]
         near |= np.any(evidence.limbs, axis=0)
         body = (mask & ~near) | _inside(evidence.body, min(limb.half_width for limb in limbs))
+    crooks = [_crook(limb, mask) for limb in limbs]
+    limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
+    body |= np.any(crooks, axis=0) & mask
     for limb in limbs:
         if limb.hem:
             cover = round(limb.hem - limb.half_width)
@@ -258,6 +264,13 @@ def _surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
     if limb.hem:
         near[: round(limb.hem - limb.half_width)] = False
     return near
+
+
+def _crook(limb: Limb, mask: Bools) -> Bools:
+    """What is between the two bones of a bent limb, but not close to them."""
+    between = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(between, np.round(limb.points * 8).astype(np.int32), 1, shift=3)
+    return between.astype(np.bool_) & ~stroke(mask.shape, limb.points, CROOK_DISTANCE * limb.half_width)
 
 
 def _trunk(joints: Floats, limbs: list[Limb], mask: Bools) -> Bools:

@@ -53,9 +53,36 @@ def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...],
     names = [_PARTS_OF_MIDDLE[joint_names[limb.joints.middle]] for limb in limbs]
     straight, mirrored = (_areas(seen, names, is_mirrored=is_mirrored) for is_mirrored in (False, True))
     areas = mirrored if _agreement(mirrored, bones) > _agreement(straight, bones) else straight
-    believed = [area & (float(area[bone].mean()) >= AGREEMENT if bone.any() else False) for area, bone in zip(areas, bones, strict=True)]
+    partners = [next((place for place, other in enumerate(names) if _mirrored(parts) == other), None) for parts in names]
+    believed = [
+        area & (float(area[bone].mean()) >= AGREEMENT if bone.any() else False)
+        for area, bone in zip(_exchanged(areas, bones, partners), bones, strict=True)
+    ]
     is_held = seen == BodyPart.HELD
     return PartEvidence(tuple(_with_held(believed, is_held)), (seen != BodyPart.NONE) & ~is_held & ~np.any(areas, axis=0))
+
+
+def _exchanged(areas: list[Bools], bones: list[Bools], partners: Sequence[int | None]) -> list[Bools]:
+    """The areas, where pieces that only the bones of the partner run through, the other arm or leg, are the partner's.
+
+    A model may name both hands right.
+    """
+    kept = [area.copy() for area in areas]
+    for place, (area, partner) in enumerate(zip(areas, partners, strict=True)):
+        if partner is None:
+            continue
+        count, pieces = cv2.connectedComponents(area.astype(np.uint8))
+        own, others = (np.bincount(pieces[bones[owner]], minlength=count) for owner in (place, partner))
+        is_moved = (own == 0) & (others > 0)
+        is_moved[0] = False
+        moved = is_moved[pieces]
+        kept[place] &= ~moved
+        kept[partner] |= moved
+    return kept
+
+
+def _mirrored(parts: tuple[BodyPart, ...]) -> tuple[BodyPart, ...]:
+    return tuple(MIRRORED_PARTS[part] for part in parts)
 
 
 def _with_held(areas: list[Bools], is_held: Bools) -> list[Bools]:
@@ -72,8 +99,7 @@ def _with_held(areas: list[Bools], is_held: Bools) -> list[Bools]:
 
 def _areas(seen: Bytes, names: Sequence[tuple[BodyPart, ...]], *, is_mirrored: bool) -> list[Bools]:
     """The areas of the named parts; of the other side's parts where a model takes right for left."""
-    wanted = [[MIRRORED_PARTS[part] for part in parts] if is_mirrored else list(parts) for parts in names]
-    return [np.isin(seen, parts) for parts in wanted]
+    return [np.isin(seen, _mirrored(parts) if is_mirrored else parts) for parts in names]
 
 
 def _agreement(areas: list[Bools], bones: list[Bools]) -> int:

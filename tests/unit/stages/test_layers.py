@@ -299,6 +299,31 @@ def test_parts_that_would_tear_an_arm_apart_leave_it_to_rig_and_lines() -> None:
     assert overlap(torn[0].area, alone[0].area) > 0.8
 
 
+def test_left_hand_that_a_model_names_right_stays_with_the_left_arm() -> None:
+    character = drawn_person()
+    left_hand = np.rint(joint_pixels(character)[character.rig.joint_names.index("left_hand")] / 4).astype(int)
+    parts = named_parts(character)
+    cv2.circle(parts, tuple(left_hand.tolist()), 6, int(BodyPart.RIGHT_HAND), cv2.FILLED)
+    parts[~character.mask[::4, ::4]] = BodyPart.NONE
+    right, left = touching_limbs(character, parts)
+    assert not right.area[:, SIDE // 2 :].any()
+    assert overlap(left.area, touching_limbs(character, named_parts(character))[1].area) > 0.9
+
+
+def test_bent_arm_leaves_the_shirt_between_its_bones_to_the_body() -> None:
+    """Though a model takes the shirt there for the arm, which could not be stretched out with it."""
+    character = drawn_person(arms="crossing")
+    shoulder, elbow, hand = (
+        joint_pixels(character)[character.rig.joint_names.index(f"right_{joint}")] for joint in ("shoulder", "elbow", "hand")
+    )
+    parts = named_parts(character)
+    cv2.fillConvexPoly(parts, np.rint(np.array([shoulder, elbow, hand]) / 4).astype(np.int32), int(BodyPart.RIGHT_UPPER_ARM))
+    parts[~character.mask[::4, ::4]] = BodyPart.NONE
+    column, row = np.rint(0.4 * shoulder + 0.2 * elbow + 0.4 * hand).astype(int)
+    right = next(limb for limb in touching_limbs(character, parts) if character.rig.joint_names[limb.joints.middle] == "right_elbow")
+    assert not right.area[row - 2 : row + 3, column - 2 : column + 3].any()
+
+
 def test_parts_that_show_free_limbs_settle_that_the_figure_is_one_layer() -> None:
     """Without labels, layers would be derived again where the parts are no longer known."""
     character = drawn_person(arms="free")
