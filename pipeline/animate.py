@@ -13,7 +13,7 @@ queue at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -33,6 +33,7 @@ from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
 from pipeline.stages.retarget import placed, retargeted
 from pipeline.stages.sprite import joint_colors, sprite_of
+from pipeline.stages.thin_lines import visible_character
 from pipeline.stages.visibility import Sightings
 from pipeline.types import (
     Actor,
@@ -135,8 +136,9 @@ def perform_scene(
     performances = []
     for actor, mesh in zip(scene.actors, meshes or [None] * len(scene.actors), strict=True):
         with stopwatch.lap("scene"):
-            character = actor.character
-            layers = character_layers(character) if mesh is None and scene.layers is LayerMode.AUTO else whole_character(character)
+            is_layered = mesh is None and scene.layers is LayerMode.AUTO
+            character = visible_character(actor.character, scene.view) if is_layered else actor.character
+            layers = character_layers(character) if is_layered else whole_character(character)
             figure = figure_of(character, layers) if mesh is None else figure_on(mesh, character.rig, character.mask)
             solver = ArapSolver(figure.mesh, figure.pins)
         with stopwatch.lap("retarget"):
@@ -144,7 +146,9 @@ def perform_scene(
             track = retargeted(character.rig, actor.motion, actor.retarget, times, with_skeleton=with_skeleton, front_joints=front_joints)
             if actor.place is not None:
                 track = placed(track, character.rig, actor.place)
-        performances.append(Performance(actor, layers, figure, track, MovingMesh(solver, track, figure.pin_joints)))
+        performances.append(
+            Performance(replace(actor, character=character), layers, figure, track, MovingMesh(solver, track, figure.pin_joints))
+        )
     return performances
 
 

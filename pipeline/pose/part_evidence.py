@@ -82,7 +82,7 @@ def _exchanged(areas: list[Bools], bones: list[Bools], partners: Sequence[int | 
 
 
 def _mirrored(parts: tuple[BodyPart, ...]) -> tuple[BodyPart, ...]:
-    return tuple(MIRRORED_PARTS[part] for part in parts)
+    return tuple(BodyPart(MIRRORED_PARTS[part]) for part in parts)
 
 
 def _with_held(areas: list[Bools], is_held: Bools) -> list[Bools]:
