@@ -13,7 +13,7 @@ from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import keep_notes
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import figure_folder
-from pipeline.ports import Predictor
+from pipeline.ports import Predictor, Stopwatch
 from pipeline.types import AnnotatedFigure, Drawing
 
 
@@ -38,7 +38,7 @@ def annotate_drawing(
 
 
 def find_figures(
-    path: Path, predictor: Predictor, options: AnnotateOptions, stopwatch: WallStopwatch
+    path: Path, predictor: Predictor, options: AnnotateOptions, stopwatch: Stopwatch
 ) -> tuple[Drawing, tuple[AnnotatedFigure, ...]]:
     """Read a drawing and find its figures, best first. Raises DoodledError."""
     with stopwatch.lap("decode"):

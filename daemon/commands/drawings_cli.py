@@ -227,16 +227,20 @@ def measure(  # noqa: PLR0917 - as above
     fps: RateOption = None,
     repeat: Annotated[int, typer.Option(min=1, help="Number of warm runs after the cold one.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the seconds of every run by stage, as JSON.")] = False,  # noqa: FBT002
+    cpu: Annotated[bool, typer.Option("--cpu", help="Measure processor time instead, by stage and thread.")] = False,  # noqa: FBT002
     inference: InferenceOption = None,
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
 ) -> None:
     """Measure how long each stage takes from photograph to animation, cold and warm."""
-    from daemon.commands.measure import measure as do_measure
-    from daemon.commands.measure import timing_table
+    from daemon.commands import measure as command
     from daemon.options.scene_builder import RenderRequest
 
     request = RenderRequest(drawing, motion=motion, size=size, rate=fps)
     models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
-    runs = do_measure(request, models, os.environ, repeat=repeat)
-    typer.echo(json.dumps(runs, indent=2) if as_json else timing_table(runs))
+    if cpu:
+        cpu_runs = command.measure_cpu(request, models, os.environ, repeat=repeat)
+        typer.echo(json.dumps(cpu_runs, indent=2) if as_json else command.cpu_table(cpu_runs))
+    else:
+        runs = command.measure(request, models, os.environ, repeat=repeat)
+        typer.echo(json.dumps(runs, indent=2) if as_json else command.timing_table(runs))

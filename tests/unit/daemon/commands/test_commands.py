@@ -23,7 +23,7 @@ from daemon import __main__ as entry
 from daemon import cli
 from daemon.cli import command_line
 from daemon.commands import console, machine
-from daemon.commands.measure import timing_table
+from daemon.commands.measure import cpu_table, timing_table
 from daemon.options import motions
 from daemon.settings import read_settings
 from pipeline.adapters.opengl.context_reports import ContextReport
@@ -154,6 +154,8 @@ def test_animates_annotates_and_measures_photograph(server: Server, picture: Pat
     assert len(runs) == 2
     assert all(run["total"] > run["render"] > 0 for run in runs)
     assert "image_to_annotations" in doodled("measure", picture, *asked, *SMALL, "--repeat", "1").stdout
+    cpu_runs = json.loads(doodled("measure", picture, *asked, *SMALL, "--repeat", "1", "--cpu", "--json").stdout)
+    assert all(0 < run["render"]["main"] < run["total"]["all"] for run in cpu_runs)
 
 
 @gl
@@ -262,6 +264,16 @@ def test_timing_table_separates_cold_and_warm_runs() -> None:
     assert rows["image_to_annotations"] == rows["infer"] == ["500", "ms", "200", "ms", "300", "ms"]
     assert rows["total"] == ["2000", "ms", "600", "ms", "800", "ms"]
     assert "2000 ms" in timing_table(runs[:1])
+
+
+def test_cpu_table_has_a_column_for_each_kind_of_thread() -> None:
+    warm = {"render": {"main": 0.2, "llvmpipe": 0.3}, "encode": {"main": 0.1, "gif": 0.0001}, "total": {"all": 0.7}}
+    columns, *rows = (line.split() for line in cpu_table([{"total": {"all": 9.0}}, warm]).splitlines())
+    assert columns == ["stage", "main", "llvmpipe", "all"]
+    cells = {row[0]: row[1::2] for row in rows}
+    assert cells["render"] == ["200", "300", "500"]
+    assert cells["other"] == ["0", "0", "100"]
+    assert cells["total"] == ["300", "300", "700"]
 
 
 # --- this machine ----------------------------------------------------------------------------------------------------
