@@ -1,16 +1,20 @@
 """Pool of worker processes: each task has a deadline and a memory limit, and a crash affects no other task.
 
-pebble's pool kills a worker at its task's deadline, detects dead workers, and replaces workers after a number of tasks. A worker dies with
-its daemon (PR_SET_PDEATHSIG, prctl(2)), so that it does not write into a folder that the next daemon takes over.
+pebble's pool kills a worker at its task's deadline, detects dead workers, and replaces workers after a number of tasks. Workers are forked
+by a fork server, which has imported what they need (`daemon.worker.preload`): they start at once and share that memory. The fork server
+dies with its daemon and a worker with the fork server (PR_SET_PDEATHSIG, prctl(2)), so that no worker writes into a folder that the next
+daemon takes over.
 """
 
 from __future__ import annotations
 
 import ctypes
 import multiprocessing
+import multiprocessing.forkserver
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,16 +23,16 @@ from concurrent.futures import TimeoutError as DeadlineError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.synchronize import Event
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from pebble import ProcessExpired, ProcessPool
 
 from daemon.policy.failures import ErrorType
 from daemon.worker.cpu_slice import request_default_slices
 from daemon.worker.pebble_internals import use_monotonic_clock
-from daemon.worker.runner import run_task, set_stop_event
 from daemon.worker.task import Task, TaskFailure, TaskResult
 
+PRELOAD: Final = "daemon.worker.preload"
 _PR_SET_PDEATHSIG = 1
 _CHECK_S = 0.5
 NICENESS = 10
@@ -36,6 +40,13 @@ NICENESS = 10
 must queue behind them at each wait for the disk."""
 _OOM_SCORE_ADJ = 500
 """When memory runs out, the kernel must kill a worker, not the daemon (proc(5), oom_score_adj)."""
+
+
+def _run_task(task: Task) -> TaskResult:
+    """Run a task in a worker. Only workers import the pipeline: the daemon itself does without that memory."""
+    from daemon.worker.runner import run_task
+
+    return run_task(task)
 
 
 _REFUSED = (RuntimeError, OSError)
@@ -91,20 +102,22 @@ class ProcessWorkerPool:
         recycle_after: int,
         memory_limit_mb: int,
         wake: Callable[[], None],
-        work: Callable[[Task], TaskResult] = run_task,
+        work: Callable[[Task], TaskResult] = _run_task,
     ) -> None:
         self.count, self.capacity = count, count + 1
         self.outage = ""  # a process that can't be started ends its task as one that was not begun
         self._wake = wake
         self._work = work
-        spawn = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([PRELOAD])
         self._stopping: Event | None = None
         use_monotonic_clock()
 
         def make() -> ProcessPool:
-            self._stopping = self._stopping or spawn.Event()
-            initargs = (os.getpid(), memory_limit_mb, self._stopping)
-            return ProcessPool(max_workers=count, max_tasks=recycle_after, initializer=_start_worker, initargs=initargs, context=spawn)
+            self._stopping = self._stopping or context.Event()
+            multiprocessing.forkserver.ensure_running()  # here, because it dies with the thread that starts it
+            initargs = (memory_limit_mb, self._stopping)
+            return ProcessPool(max_workers=count, max_tasks=recycle_after, initializer=_start_worker, initargs=initargs, context=context)
 
         self._make = make
         self._pool: ProcessPool | None = None
@@ -197,14 +210,20 @@ def _death(exitcode: int) -> str:
         return f"signal {-exitcode}"
 
 
-def _start_worker(parent: int, memory_limit_mb: int, stopping: Event) -> None:
+def _start_worker(memory_limit_mb: int, stopping: Event) -> None:
     """Initialize a worker process."""
-    set_stop_event(cast("threading.Event", stopping))  # another class, with the same methods
+    if PRELOAD not in sys.modules:  # multiprocessing ignores that; the worker might outlive its daemon
+        raise ImportError(f"the fork server can't import {PRELOAD}")
+    from daemon.worker.runner import set_stop_event
+
+    server = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    daemon = multiprocessing.parent_process()
+    if os.getppid() != server or daemon is None or not daemon.is_alive():  # one of them died in between
+        os._exit(1)
+    set_stop_event(cast("threading.Event", stopping))  # another class, with the same methods
     with suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:  # noqa: PTH123 - not a regular file
         file.write(str(_OOM_SCORE_ADJ))
-    if os.getppid() != parent:  # the daemon died in between
-        os._exit(1)
     os.nice(NICENESS)
     request_default_slices()
     if memory_limit_mb:

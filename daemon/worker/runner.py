@@ -31,6 +31,7 @@ from daemon.policy.failures import ErrorType, error_type
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.worker.duplicates import duplicate_manifest
+from daemon.worker.idle_memory import IdleMemory
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
@@ -57,6 +58,7 @@ REVIEW_HINT: Final = "correct it in the browser (`doodled web`), or animate it a
 
 _resources: WorkerResources | None = None
 _stop_event: threading.Event | None = None
+_idle_memory = IdleMemory()
 
 
 def set_stop_event(event: threading.Event) -> None:
@@ -67,6 +69,11 @@ def set_stop_event(event: threading.Event) -> None:
 
 def run_task(task: Task) -> TaskResult:
     """Run a task in this process. Raises nothing."""
+    with _idle_memory.in_use():
+        return _run(task)
+
+
+def _run(task: Task) -> TaskResult:
     global _resources  # noqa: PLW0603 - a worker process keeps its resources between tasks
     _resources = _resources or WorkerResources(os.environ, _stop_event)
     _resources.begin_task()

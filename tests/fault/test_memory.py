@@ -70,8 +70,9 @@ def test_kernel_prefers_to_kill_workers(tmp_path: Path) -> None:
 
 
 def scores(process: int) -> list[bytes]:
+    """Scores of all processes below one."""
     found = []
-    for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
-        with suppress(OSError):
-            found.append(Path(f"/proc/{child}/oom_score_adj").read_bytes())
+    with suppress(OSError):
+        for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
+            found += [Path(f"/proc/{child}/oom_score_adj").read_bytes(), *scores(int(child))]
     return found

@@ -247,9 +247,9 @@ def test_rejected_key_is_read_again_and_never_logged(spoiler: Spoiler, tmp_path:
 
 
 def family(process: int) -> list[int]:
-    """The process and its children."""
+    """The process and all below it."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [process, *(int(child) for child in children)]
+    return [process, *(each for child in children for each in family(int(child)))]
 
 
 def test_silent_server_gets_one_probe_and_recovery_is_noticed(spoiler: Spoiler, tmp_path: Path) -> None:

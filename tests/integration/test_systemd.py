@@ -230,8 +230,8 @@ def test_a_killed_worker_is_replaced_and_its_job_tried_again(doodled):
 
 
 def workers(doodled: InstalledDoodled) -> list[str]:
-    found = doodled.machine.run("pgrep", "--parent", doodled.main_pid, "--full", "spawn_main", check=False)
-    return found.stdout.split()
+    server = doodled.machine.run("pgrep", "--parent", doodled.main_pid, "--full", "forkserver", check=False).stdout.strip()
+    return doodled.machine.run("pgrep", "--parent", server, check=False).stdout.split() if server else []
 
 
 def test_a_hanging_daemon_is_caught_by_the_watchdog(doodled):

@@ -6,7 +6,7 @@ PyOpenGL binds one OpenGL library per process. So contexts are made without it (
 library of the first context that works. From then on the process uses either EGL or OSMesa, and refuses contexts of the other kind.
 
 A child that is forked after a context was made hangs in Mesa (etc/doc/rendering.md), so contexts are refused in forked children. Start
-workers with spawn.
+workers with spawn, or from a fork server.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class GLContext:
         if self._native is None:
             raise RenderFailed(f"the {self.kind} context was destroyed already")
         if _is_forked():
-            raise RenderFailed(f"the {self.kind} context belongs to the parent process", hint="start workers with spawn, not fork")
+            raise RenderFailed(f"the {self.kind} context belongs to the parent process", hint="start workers with spawn or forkserver")
         if threading.get_ident() != self._owner:
             raise RenderFailed(f"the {self.kind} context belongs to another thread", hint="open a renderer in each thread")
         self._native.make_current()
@@ -162,7 +162,7 @@ def _created(kind: ContextKind | None, software: bool) -> GLContext:  # noqa: FB
 
 def _context(kind: ContextKind, *, software: bool) -> GLContext:
     if _is_forked():
-        raise RenderUnavailable({kind: "this process was forked from one that had rendered; start workers with spawn"})
+        raise RenderUnavailable({kind: "this process was forked from one that had rendered; start workers with spawn or forkserver"})
     refuse_other_platform(kind, kind.pyopengl_platform)
     _rendering_processes.add(os.getpid())
     with _mesa_software(active=software):

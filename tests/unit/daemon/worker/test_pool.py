@@ -6,11 +6,15 @@ import errno
 import io
 import multiprocessing
 import os
+import select
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,10 +24,12 @@ from pebble.pool import process as pool_process
 
 from daemon.policy.failures import ErrorType
 from daemon.worker import pool as workers_module
+from daemon.worker import runner
 from daemon.worker.pool import ProcessWorkerPool, result_of
 from daemon.worker.task import TaskResult
 
 PATIENCE_S = 60.0
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture
@@ -58,7 +64,7 @@ def test_descriptor_limit_while_the_pool_is_made_ends_no_daemon(monkeypatch: pyt
     if made == "ProcessPool":
         monkeypatch.setattr(workers_module, "ProcessPool", refused)
     else:
-        monkeypatch.setattr(multiprocessing.context.SpawnContext, "Event", refused)
+        monkeypatch.setattr(multiprocessing.context.ForkServerContext, "Event", refused)
     task: Any = 1
     result = result_of(pool.start(task, PATIENCE_S), PATIENCE_S)
     assert not result.was_begun
@@ -187,14 +193,64 @@ def test_worker_starts_with_limits_and_dies_with_daemon(
     monkeypatch.setattr(workers_module, "resource", limits)
     monkeypatch.setattr(workers_module, "ctypes", SimpleNamespace(CDLL=lambda _: library))
     monkeypatch.setattr(workers_module, "open", lambda *_, **__: io.StringIO(), raising=False)
-    monkeypatch.setattr(workers_module, "set_stop_event", lambda _: None)
+    monkeypatch.setattr(runner, "set_stop_event", lambda _: None)
     monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setattr(os, "nice", niced.append)
+    monkeypatch.setitem(sys.modules, workers_module.PRELOAD, SimpleNamespace())
     stopping: Any = None
-    workers_module._start_worker(os.getppid(), limit_mb, stopping)
+    is_alive = True
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: SimpleNamespace(is_alive=lambda: is_alive))
+    workers_module._start_worker(limit_mb, stopping)
     assert limits.set == {**data, "core": (0, 0)}
     assert asked == [(1, signal.SIGKILL)]  # PR_SET_PDEATHSIG
     assert not ended
     assert niced[0] > 0  # the daemon has precedence
-    workers_module._start_worker(-1, limit_mb, stopping)
+    is_alive = False
+    workers_module._start_worker(limit_mb, stopping)
     assert ended == [1]
+    servers = iter([100, 1])
+    is_alive = True
+    monkeypatch.setattr(os, "getppid", lambda: next(servers))
+    workers_module._start_worker(limit_mb, stopping)
+    assert ended == [1, 1]
+
+
+def test_worker_refuses_to_outlive_its_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """multiprocessing ignores what the fork server can't import, and then nothing would end it with its daemon."""
+    monkeypatch.delitem(sys.modules, workers_module.PRELOAD, raising=False)
+    stopping: Any = None
+    with pytest.raises(ImportError, match=r"fork server can't import daemon\.worker\.preload"):
+        workers_module._start_worker(0, stopping)
+
+
+def test_workers_share_what_the_fork_server_has_imported() -> None:
+    """By a process of one thread: another one's locks might be held at the fork, for ever in the worker."""
+    work: Any = eval  # importable in any process
+    pool = ProcessWorkerPool(1, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=work)
+    try:
+        task: Any = "{'pipeline.annotate', 'onnxruntime', 'cv2'} <= set(__import__('sys').modules)"
+        assert pool.start(task, PATIENCE_S).result(PATIENCE_S) is True
+        task = "[len(os.listdir(f'/proc/{os.getppid()}/task')) for os in [__import__('os')]]"
+        assert pool.start(task, PATIENCE_S).result(PATIENCE_S) == [1]
+    finally:
+        pool.close()
+
+
+def test_kill_of_the_daemon_kills_fork_server_and_workers(tmp_path: Path) -> None:
+    script = f"""
+import multiprocessing.forkserver as server, os, time
+from daemon.worker.pool import ProcessWorkerPool
+pool = ProcessWorkerPool(1, recycle_after=0, memory_limit_mb=0, wake=lambda: None, work=eval)
+ids = pool.start("[__import__('os').getpid(), __import__('os').getppid()]", {PATIENCE_S}).result({PATIENCE_S})
+print(*ids, flush=True)
+time.sleep({PATIENCE_S})
+"""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
+        processes = [os.pidfd_open(int(each)) for each in daemon.stdout.readline().split()]
+        daemon.kill()
+    for process in processes:
+        ended, _, _ = select.select([process], [], [], PATIENCE_S)
+        os.close(process)
+        assert ended

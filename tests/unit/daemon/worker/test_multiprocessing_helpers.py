@@ -1,4 +1,4 @@
-"""multiprocessing's resource tracker: stopped before the process ends, so that a service manager finds nothing to kill."""
+"""multiprocessing's own processes: stopped before this one ends, so that a service manager finds nothing to kill."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ else:
 """
 COMMAND = """
 import sys
-from daemon import __main__ as entry_point
+from daemon import cli
 
 def command():
-    import multiprocessing
     global event
-    event = multiprocessing.get_context("spawn").Event()  # as the pool of workers has one: it starts the tracker
+    import multiprocessing.forkserver
+    event = multiprocessing.get_context("forkserver").Event()  # as the pool of workers has one: it starts the tracker
+    multiprocessing.forkserver.ensure_running()
     {otherwise}
     sys.exit(0)
 
-entry_point.app = command
-entry_point.main()
+cli.command_line = lambda _: command
+cli.main()
 """
 
 
 AS_IT_IS = ("", "nothing is left")
-WITHOUT = ("import atexit; atexit.unregister(entry_point.stop_resource_tracker)", "a process is left")
+WITHOUT = ("import atexit; atexit.unregister(cli.stop_multiprocessing_helpers)", "a process is left")
 """Shows that the other case would notice. Newer Pythons may wait for their tracker themselves."""
 
 
