@@ -7,7 +7,7 @@ reported, and the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -19,7 +19,6 @@ from daemon.commands.console import error_text, print_notes, print_result, print
 from daemon.commands.render import RenderResult, open_renderer, render_plan
 from daemon.files.filenames import printable, shown_name
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.motions import check_names, motion_library, wanted_motions
 from daemon.options.scene_builder import DEFAULT_MOTION, Plan, RenderRequest, character_plan
 from daemon.options.sheet_scene import Sheet, sheet_plan
@@ -69,10 +68,17 @@ class AnimateRequest:
 
 
 def animate_drawings(
-    request: AnimateRequest, inference: InferenceRequest, environ: Mapping[str, str], stopwatch: WallStopwatch, *, quiet: bool
+    request: AnimateRequest,
+    models: AbstractContextManager[tuple[Predictor, str]],
+    environ: Mapping[str, str],
+    stopwatch: WallStopwatch,
+    *,
+    quiet: bool,
 ) -> tuple[Path, ...]:
     """Animate drawings and print each result.
 
+    Args:
+        models: opens the predictor, and names its backend.
     Returns:
         the images that can't be animated; their errors have been printed.
     Raises:
@@ -86,7 +92,7 @@ def animate_drawings(
     results: list[RenderResult] = []
     with ExitStack() as stack:
         with stopwatch.lap("models"):
-            predictor, name = stack.enter_context(open_predictor(inference, environ))
+            predictor, name = stack.enter_context(models)
         run = _Run(request, motions, environ, library, predictor, stack, stopwatch, quiet=quiet)
         for image in request.images:
             try:

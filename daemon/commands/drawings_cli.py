@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from daemon.commands.ahead import load_opengl_ahead, open_predictor_ahead
 from daemon.commands.console import print_notes, print_result, print_timings, with_progress, write_timings
 from daemon.commands.model_options import InferenceOption, KeyFileOption, UrlsOption
 from daemon.commands.options import (
@@ -77,7 +78,10 @@ def animate(  # noqa: PLR0917 - as above
 ) -> None:
     """Find the figures in photographs of drawings and animate them."""
     stopwatch = WallStopwatch()
+    inference_request = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
     with stopwatch.lap(IMPORTS):
+        load_opengl_ahead(gl, os.environ)
+        models = open_predictor_ahead(inference_request, os.environ)
         from daemon.commands.animate import AnimateRequest, FigureChoice, animate_drawings
         from daemon.options.scene_builder import RenderRequest
         from pipeline.motion.derived import MotionChoices
@@ -99,7 +103,6 @@ def animate(  # noqa: PLR0917 - as above
         layers=layers,
         whiten=whiten,
     )
-    models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
     if together and all_figures:
         raise OptionError("--together and --all-figures exclude each other", hint="--together makes one file of all figures")
     which = FigureChoice.TOGETHER if together else FigureChoice.EACH if all_figures else FigureChoice.BEST
@@ -134,6 +137,7 @@ def render(  # noqa: PLR0917 - every option of the command is a parameter here
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
     with stopwatch.lap(IMPORTS):
+        load_opengl_ahead(gl, os.environ)
         from daemon.commands.render import each_motion
         from daemon.commands.render import render as do_render
         from daemon.options.scene_builder import RenderRequest

@@ -1,0 +1,57 @@
+"""What a command opens on threads of its own: results, errors, and what is closed in the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from daemon.commands import ahead
+from daemon.commands.ahead import load_opengl_ahead, made_ahead, open_predictor_ahead
+from daemon.options.inference import InferenceRequest
+from pipeline.adapters.opengl.renderer import GLRenderer
+from pipeline.errors import ModelUnavailable, RenderUnavailable
+
+PATIENCE_S = 60.0
+
+
+def test_result_comes_from_another_thread() -> None:
+    assert made_ahead(threading.get_ident, "work").result(PATIENCE_S) != threading.get_ident()
+
+
+def test_error_is_raised_where_the_result_is_asked_for() -> None:
+    def fail() -> None:
+        raise ModelUnavailable("missing")
+
+    with pytest.raises(ModelUnavailable, match="missing"):
+        made_ahead(fail, "work").result(PATIENCE_S)
+
+
+def test_predictor_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+
+    @contextmanager
+    def opened(*_: object) -> Iterator[tuple[str, str]]:
+        states.append("open")
+        yield "predictor", "embedded"
+        states.append("closed")
+
+    monkeypatch.setattr(ahead, "open_predictor", opened)
+    with open_predictor_ahead(InferenceRequest(), {}) as (predictor, name):
+        assert (str(predictor), name, states) == ("predictor", "embedded", ["open"])
+    assert states == ["open", "closed"]
+
+
+def test_failing_opengl_is_left_to_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    def refuse(*_: object) -> Any:
+        tried.set()
+        raise RenderUnavailable({"egl-device": "no card"})
+
+    monkeypatch.setattr(GLRenderer, "open", refuse)
+    load_opengl_ahead(None, {})
+    assert tried.wait(PATIENCE_S)
