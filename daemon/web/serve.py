@@ -58,6 +58,9 @@ def listen(host: str, port: int) -> socket.socket:
         raise OptionError(
             f"[web] {host} port {port}: {error.strerror or error}", hint="choose another host or port; port 0 is any free one"
         ) from error
+    # Accepted sockets inherit it. asyncio sets it only where the protocol was named (`create_server` names none), and then each answer of
+    # head and body waits 40 ms for the client's delayed acknowledgment.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 

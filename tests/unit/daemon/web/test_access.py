@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from daemon.files.filenames import shown_name
 from daemon.settings import Settings
 from daemon.web.access import COOKIE
 from daemon.web.limits import BodyTooLarge, BodyTooSlow, RateLimit, limited_body
+from daemon.web.serve import listen
 from daemon.web.site import make_site
 from daemon.web.tokens import CODE_S, SESSION_S, SecretStore
 from pipeline.errors import OptionError
@@ -437,3 +439,9 @@ def test_shared_link_shows_one_drawing_without_sign_in(spool: WebSpool) -> None:
         assert "Remove" not in client.get(link).text
     with spool.client() as restarted:
         assert restarted.get(link).status_code == 200
+
+
+def test_accepted_connections_send_without_delay() -> None:
+    """Nagle's algorithm would hold back the body of an answer until its head is acknowledged."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
