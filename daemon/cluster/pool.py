@@ -67,7 +67,7 @@ class DaskWorkerPool:
         self._client_name = ""
         self._running: dict[Future[TaskResult], asyncio.Task[None]] = {}
         self._loop = asyncio.new_event_loop()
-        self._stopping = asyncio.Event()
+        self._is_stopping, self._nudge = False, asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._stay_connected(),), name="dask", daemon=True)
         self._thread.start()
 
@@ -95,10 +95,21 @@ class DaskWorkerPool:
     def close(self) -> None:
         """Give up the tasks that run, and disconnect."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._loop.call_soon_threadsafe(self._stop)
             self._thread.join(2 * _CLOSE_S)
 
     # --- on the thread of the event loop --------------------------------------------------------------------------------
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+        self._nudge.set()
+
+    async def _pause(self, pause_s: float) -> None:
+        """Wait, but not if the daemon stops or the connection is lost."""
+        if not self._is_stopping:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._nudge.wait(), pause_s)
+            self._nudge.clear()
 
     def _begin(self, task: Task, future: Future[TaskResult]) -> None:
         running = self._loop.create_task(self._run(task, future))
@@ -136,6 +147,10 @@ class DaskWorkerPool:
                 failure=TaskFailure(ErrorType.CRASH, f"the workers that had it were lost, one after the other: {error}"[:500])
             )
         except (FutureCancelledError, OSError, TimeoutError) as error:
+            if self._client is client:  # at once, so that no other job starts before `_serve` notices it
+                self._client = None
+                self._set_outage(f"the connection to the scheduler {self._settings.scheduler} was lost")
+                self._nudge.set()
             return _lost(f"the connection to the cluster was lost: {error}"[:500])
         arrived_s = time.monotonic()
         try:
@@ -147,7 +162,7 @@ class DaskWorkerPool:
         return result
 
     async def _stay_connected(self) -> None:
-        while not self._stopping.is_set():
+        while not self._is_stopping:
             try:
                 client = await Client(  # type: ignore[no-untyped-call]  # Dask has types only in part
                     self._settings.scheduler,
@@ -162,20 +177,19 @@ class DaskWorkerPool:
                 self._set_outage(f"the scheduler {self._settings.scheduler} can't be reached: {type(error).__name__}: {error}"[:300])
             else:
                 await self._serve(client)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), RETRY_S)
+            await self._pause(RETRY_S)
 
     async def _serve(self, client: Client) -> None:
         """Follow the cluster until it or the daemon goes; then end all tasks."""
         self._client, self._client_name = client, client.id[-8:]
         try:
-            while not self._stopping.is_set():
+            while not self._is_stopping and self._client is client:
                 if client.status != "running" or client.scheduler is None:
                     break
                 found: Mapping[str, Any] = await asyncio.wait_for(client.scheduler.identity(), SILENCE_S)
-                self._note_workers(found["workers"])
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), POLL_S)
+                if self._client is client:
+                    self._note_workers(found["workers"])
+                await self._pause(POLL_S)
         except Exception as error:  # noqa: BLE001 - as above
             self._set_outage(f"the scheduler {self._settings.scheduler} was lost: {error or 'no answer'}"[:300])
         else:
