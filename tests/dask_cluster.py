@@ -60,17 +60,17 @@ class Cluster:
         program = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", host, "--port", port, "--no-dashboard"]
         if self.address.startswith("tls"):
             program += ["--protocol", "tls"]
-        return self._start("scheduler", [*program, *self.scheduler_arguments])
+        return self.start("scheduler", [*program, *self.scheduler_arguments])
 
     def start_worker(self, name: str, *arguments: str, is_fake: bool = True) -> subprocess.Popen[bytes]:
         """Start a worker; it joins when it can."""
         program = [str(WORKER), self.address] if is_fake else ["-m", "daemon", "worker", "--scheduler", self.address]
-        return self._start(name, [sys.executable, *program, *arguments])
+        return self.start(name, [sys.executable, *program, *arguments])
 
     def start_daemon(self, root: Path, *arguments: str, executor: str = "dask") -> subprocess.Popen[bytes]:
         """Start a daemon on a root."""
         environ = {"DOODLED_ROOT": str(root), "DOODLED_JOBS_EXECUTOR": executor, "DOODLED_DASK_SCHEDULER": self.address}
-        return self._start("daemon", [sys.executable, "-m", "daemon", "run", *arguments], environ)
+        return self.start("daemon", [sys.executable, "-m", "daemon", "run", *arguments], environ)
 
     def records(self, event: str = "") -> list[dict[str, Any]]:
         """Log records of all daemons, or those of one event."""
@@ -85,7 +85,8 @@ class Cluster:
         """What a process has printed."""
         return (self.folder / f"{name}.log").read_text()
 
-    def _start(self, name: str, program: Sequence[str], more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    def start(self, name: str, program: Sequence[str], more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start any program, with the variables of the cluster and `more`; its output is `log(name)`."""
         environ = {
             **os.environ,
             "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",

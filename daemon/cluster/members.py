@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from daemon.cluster.installation import Installation
@@ -13,6 +14,11 @@ INSTALLATION: Final = "doodled"
 
 HOST: Final = "doodled_host"
 """Key of the name of its machine there."""
+
+
+def startup_information(installation: Installation) -> dict[str, Callable[[object], object]]:
+    """What a worker tells the scheduler about itself, in the form that Dask expects."""
+    return {INSTALLATION: lambda _: installation.fields(), HOST: lambda _: socket.gethostname()}
 
 
 class Members:

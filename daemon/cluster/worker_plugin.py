@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,8 @@ from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import ErrorType, error_type
 from daemon.settings import Settings
 from daemon.worker.pool import ProcessWorkerPool, result_of
-from daemon.worker.task import TaskFailure, TaskResult, trial_task
+from daemon.worker.runner import run_task
+from daemon.worker.task import Task, TaskFailure, TaskResult, trial_task
 from pipeline.errors import TransientError
 
 TRIAL_DEADLINE_S: Final = 120.0
@@ -31,6 +33,12 @@ TRIAL_DEADLINE_S: Final = 120.0
 
 _HOST_TYPES: Final = frozenset({ErrorType.NO_OPENGL, ErrorType.DISK_FULL, ErrorType.NO_MODEL})
 """Failures that say something about this machine, not about the drawing or the cluster."""
+
+
+def job_process(settings: Settings, work: Callable[[Task], TaskResult] = run_task) -> ProcessWorkerPool:
+    """The pool of one process, with the limits of the settings; tests replace `work`."""
+    jobs = settings.jobs
+    return ProcessWorkerPool(1, recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=lambda: None, work=work)
 
 
 class WorkerUnfit(TransientError):

@@ -21,12 +21,11 @@ from distributed import Status, Worker
 from daemon.cluster.connection import CONNECT_S, RETRY_S, tls_security
 from daemon.cluster.installation import Installation
 from daemon.cluster.jobs import JOB_RESOURCE
-from daemon.cluster.members import HOST, INSTALLATION
+from daemon.cluster.members import startup_information
 from daemon.cluster.worker_output import WorkerOutput
-from daemon.cluster.worker_plugin import JobPlugin, WorkerUnfit
+from daemon.cluster.worker_plugin import JobPlugin, WorkerUnfit, job_process
 from daemon.policy.failures import Backoff
 from daemon.settings import Settings
-from daemon.worker.pool import ProcessWorkerPool
 from daemon.worker.runner import run_task
 from daemon.worker.task import Task, TaskResult
 
@@ -69,8 +68,7 @@ def run_worker(
     """
     security = tls_security(settings.dask)
     output = WorkerOutput()
-    jobs = settings.jobs
-    pool = ProcessWorkerPool(1, recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=lambda: None, work=work)
+    pool = job_process(settings, work)
     try:
         asyncio.run(_Process(settings, options, installation, security, JobPlugin(pool, output, settings)).run())
     finally:
@@ -130,7 +128,7 @@ class _Process:
             port=self._options.port,
             security=self._security,
             plugins=(self._jobs,),
-            startup_information={INSTALLATION: lambda _: installation.fields(), HOST: lambda _: socket.gethostname()},
+            startup_information=startup_information(installation),
             death_timeout=_START_S,
         )
         try:

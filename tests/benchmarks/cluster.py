@@ -1,9 +1,9 @@
 """Jobs on a Dask cluster, all processes on this machine: what a job costs whom, and how many drawings survive troubles.
 
-python tests/benchmarks/cluster.py costs [JOBS]      processor time of daemon, scheduler and workers for a job without work; memory
-python tests/benchmarks/cluster.py paired [ROUNDS]   real drawings, on the cluster and locally in turns: throughput, the daemon's share
-python tests/benchmarks/cluster.py bytes             what travels for the sample drawings
-python tests/benchmarks/cluster.py troubles [JOBS]   a machine cut off, one killed, the scheduler restarted; needs root
+python tests/benchmarks/cluster.py costs [JOBS [QUEUED]]   processor time for jobs without work; memory with so many in the inbox
+python tests/benchmarks/cluster.py paired [ROUNDS]         real drawings, on the cluster and locally in turns: throughput, overhead
+python tests/benchmarks/cluster.py bytes                   what travels for the sample drawings
+python tests/benchmarks/cluster.py troubles [JOBS]         a machine cut off, one killed, the scheduler restarted; needs root
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def load() -> str:
     return f"load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores"
 
 
-def costs(folder: Path, count: int) -> None:
-    """A job without work: a few bytes go out and come back."""
+def costs(folder: Path, count: int, queued: int = 0) -> None:
+    """A job without work: a few bytes go out and come back. Of `queued` drawings in the inbox, `count` are waited for."""
     root = folder / "root"
     (root / "inbox").mkdir(parents=True)
     with Cluster.opened(folder / "cluster") as cluster:
@@ -58,9 +58,10 @@ def costs(folder: Path, count: int) -> None:
         (root / "inbox" / "first.png").write_bytes(b"first")
         cluster.wait_for("job.done")
         before_mb, idle_mb = resident_mb(processes["daemon"].pid), 0.0
-        for number in range(count):
+        queued = max(count, queued)
+        for number in range(queued):
             (root / "inbox" / f".{number}.png").write_bytes(b"drawing %d" % number)
-        for number in range(count):
+        for number in range(queued):
             (root / "inbox" / f".{number}.png").rename(root / "inbox" / f"{number}.png")
         before = {name: processor_s(process.pid) for name, process in processes.items()}
         started_s = time.monotonic()
@@ -74,7 +75,7 @@ def costs(folder: Path, count: int) -> None:
         waiting.until(is_done, PATIENCE_S)
         took_s = time.monotonic() - started_s
         spent_ms = {name: 1000 * (processor_s(process.pid) - before[name]) / count for name, process in processes.items()}
-        print(f"{count} jobs without work in {took_s:.0f} s, {load()}")
+        print(f"{count} jobs without work in {took_s:.0f} s, {queued} drawings in the inbox, {load()}")
         for name, each_ms in spent_ms.items():
             print(f"  {name}: {each_ms:.1f} ms of processor time a job, {resident_mb(processes[name].pid):.0f} MB")
         print(f"  memory of the daemon: {before_mb:.0f} MB before, {idle_mb:.0f} MB at most, +{idle_mb - before_mb:.0f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,20 @@ pytestmark = pytest.mark.gl
 PHOTOGRAPH = ROOT / "etc" / "drawings" / "mouse_monster.jpg"
 CHARACTER = ROOT / "etc" / "characters" / "stick_king"
 TIMES = ("job_id", "finished", "stages_ms")
+
+
+ADAPTIVE = """
+import signal, sys
+import dask
+from distributed import LocalCluster
+if __name__ == "__main__":
+    dask.config.set({"distributed.worker.daemon": False})
+    preload = {"preload": ["daemon.cluster.preload"], "memory_limit": 0}
+    with LocalCluster(n_workers=0, threads_per_worker=1, scheduler_port=int(sys.argv[1]), dashboard_address=None, **preload) as cluster:
+        cluster.adapt(minimum=0, maximum=2, interval="500ms", wait_count=4)
+        signal.pause()
+"""
+"""The settings of etc/doc/scaling.md ("Adaptive clusters")."""
 
 
 def published(root: Path) -> dict[str, Any]:
@@ -64,3 +79,19 @@ def test_cluster_makes_the_same_bytes(tmp_path: Path) -> None:
     assert kept(roots["dask"]) == kept(roots["local"])
     reports = [json.loads((root / "failed" / "words.png.error.json").read_text()) for root in roots.values()]
     assert reports[0]["message"] == reports[1]["message"]
+
+
+def test_adaptive_cluster_starts_workers_for_drawings_and_ends_them(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "inbox").mkdir(parents=True)
+    shutil.copytree(CHARACTER, root / "inbox" / "king")
+    with Cluster.opened(tmp_path / "cluster", environ={"DOODLED_JOBS_WORKERS": "2"}) as cluster:
+        program = cluster.folder / "adaptive.py"
+        program.write_text(ADAPTIVE)
+        cluster.start("adaptive", [sys.executable, str(program), cluster.address.rpartition(":")[2]])
+        daemon = cluster.start_daemon(root)
+        cluster.wait_for("job.done")
+        cluster.wait_for("worker.left")
+        daemon.terminate()
+        assert daemon.wait(PATIENCE_S) == 0
+    assert (root / "outbox" / "king.gif").is_file()
