@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
@@ -18,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from daemon.log.events import Event
 from daemon.log.factory import json_log
 from daemon.log.health_snapshot import HealthSnapshot
+from daemon.metrics import counters
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics.textfile import MetricsFile
 from daemon.policy.failures import ErrorType
@@ -64,6 +66,18 @@ def test_events_are_counted() -> None:
     assert now["doodled_build_info", "1.2.3"] == 1
 
 
+def test_machines_of_a_cluster_are_counted_apart_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "MAX_HOSTS", 2)
+    counted = metrics()
+    counted.observe(Event.JOB_DONE, {"stages_ms": {"render": 100.0}})
+    for host, event in (("a", Event.JOB_DONE), ("b", Event.JOB_FAILED), ("c", Event.JOB_DONE), ("a", Event.JOB_DONE)):
+        counted.observe(event, {"host": host, "stages_ms": {"render": 400.0, "infer": 100.0}})
+    now = values(counted)
+    jobs = {key[1:]: value for key, value in now.items() if key[0] == "doodled_host_jobs_total"}
+    assert jobs == {("a", "success"): 2, ("b", "failure"): 1, (OTHER, "success"): 1}
+    assert now["doodled_host_work_seconds_total", "a"] == 1.0
+
+
 def test_gauges_show_the_last_health_snapshot() -> None:
     now = values(metrics())
     assert [now[f"doodled_{name}",] for name in ("inbox_files", "jobs_waiting", "jobs_in_flight", "workers")] == [7, 2, 3, 4]
@@ -71,7 +85,7 @@ def test_gauges_show_the_last_health_snapshot() -> None:
     assert now["doodled_inbox_degraded",] == 1
     assert now["doodled_log_records_dropped_total",] == 5
     states = {key[1:]: value for key, value in now.items() if key[0] == "doodled_breaker_state"}
-    assert [pair for pair, is_so in states.items() if is_so] == [("models", "open"), ("machine", "closed")]
+    assert [pair for pair, is_so in states.items() if is_so] == [("models", "open"), ("machine", "closed"), ("workers", "closed")]
     assert now["doodled_loop_age_seconds",] > 0
     assert ("doodled_inbox_files",) not in values(Metrics(lambda: None, version="1"))
 
