@@ -2,6 +2,7 @@
 
 python tests/benchmarks/cluster.py costs [JOBS [QUEUED]]   processor time for jobs without work; memory with so many in the inbox
 python tests/benchmarks/cluster.py paired [ROUNDS]         real drawings, on the cluster and locally in turns: throughput, overhead
+python tests/benchmarks/cluster.py share [ROUNDS]          the same with jobs that sleep for half a second: a busy machine disturbs less
 python tests/benchmarks/cluster.py bytes                   what travels for the sample drawings
 python tests/benchmarks/cluster.py troubles [JOBS]         a machine cut off, one killed, the scheduler restarted; needs root
 """
@@ -27,6 +28,20 @@ from dask_networks import animate_through_troubles  # noqa: E402 - as above
 
 DRAWINGS = sorted((ROOT / "etc" / "drawings").glob("*.jpg"))
 PATIENCE_S = 3600.0
+SLEEPERS, SLEEPER_BYTES = 40, 1_000_000
+LOCAL = """
+import os, sys
+from daemon.service.main import run
+from daemon.worker.pool import ProcessWorkerPool
+from fault.stub_worker import remote_result
+
+def workers(wake):
+    return ProcessWorkerPool(2, recycle_after=0, memory_limit_mb=0, wake=wake, work=remote_result)
+
+if __name__ == "__main__":
+    sys.exit(run(None, os.environ, drain=True, make_workers=workers))
+"""
+"""A daemon with two local workers that do the same fake work as those of the cluster."""
 COPIES = 4
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -124,6 +139,37 @@ def _round(cluster: Cluster, root: Path, executor: str) -> tuple[float, float, f
     )
 
 
+def share(folder: Path, rounds: int) -> None:
+    """Jobs of half a second that return SLEEPER_BYTES each, on two workers of a cluster and on two local ones in turns."""
+    found: dict[str, list[tuple[float, float]]] = {"dask": [], "local": []}
+    with Cluster.opened(folder / "cluster") as cluster:
+        cluster.start_scheduler()
+        for name in ("left", "right"):
+            cluster.start_worker(name)
+        waiting.until(lambda: all("joined" in cluster.log(name) for name in ("left", "right")), 300)
+        (folder / "local.py").write_text(LOCAL)
+        for number in range(rounds):
+            for executor, rows in found.items():
+                root = folder / f"{executor}-{number}"
+                (root / "inbox").mkdir(parents=True)
+                for each in range(SLEEPERS):
+                    (root / "inbox" / f"{each}.png").write_bytes(b"slow %d" % each + bytes(SLEEPER_BYTES))
+                (cluster.folder / "daemon.log").unlink(missing_ok=True)
+                if executor == "dask":
+                    daemon = cluster.start_daemon(root, "--drain")
+                else:
+                    daemon = cluster.start("daemon", [sys.executable, str(folder / "local.py")], {"DOODLED_ROOT": str(root)})
+                assert daemon.wait(PATIENCE_S) == 0
+                done = cluster.records("job.done")[4:]  # without those that wait for the first start of a process
+                times = [waiting_time(record) for record in done]
+                rows.append(((len(times) - 1) / (times[-1] - times[0]), statistics.median(record["overhead_ms"] for record in done)))
+                print(f"{executor}: {rows[-1][0]:.2f} jobs a second, daemon's share {rows[-1][1]:.1f} ms; {load()}", flush=True)
+    middle = {name: [statistics.median(values) for values in zip(*each, strict=True)] for name, each in found.items()}
+    print(
+        f"throughput {100 * middle['dask'][0] / middle['local'][0]:.0f} % of local; share {middle['dask'][1] - middle['local'][1]:+.1f} ms"
+    )
+
+
 def waiting_time(record: dict[str, Any]) -> float:
     """Time of a record, s."""
     hours, minutes, seconds = record["timestamp"][11:-1].split(":")
@@ -163,6 +209,7 @@ def main(arguments: list[str]) -> None:
     commands: dict[str, Callable[[Path], None]] = {
         "costs": lambda folder: costs(folder, *(numbers or [1000])),
         "paired": lambda folder: paired(folder, *(numbers or [3])),
+        "share": lambda folder: share(folder, *(numbers or [3])),
         "bytes": travelling_bytes,
         "troubles": lambda folder: troubles(folder, *(numbers or [300])),
     }
