@@ -206,10 +206,11 @@ def _is_in_one_piece(limb: Limb, area: Bools, mask: Bools) -> bool:
 
 
 def _enlarged(area: Bools, mask: Bools, whole: Bools) -> Bools:
-    """A limb's area at the size of the whole mask; pixels on the border belong to the nearer side."""
+    """A limb's area at the size of the whole mask, without specks; pixels on the border belong to the nearer side."""
     size = (whole.shape[1], whole.shape[0])
     side = area.astype(np.float32) - (mask & ~area)
-    return np.asarray(whole & (cv2.GaussianBlur(cv2.resize(side, size, interpolation=cv2.INTER_LINEAR), (0, 0), 1.5) > 0.0), np.bool_)
+    large = np.asarray(whole & (cv2.GaussianBlur(cv2.resize(side, size, interpolation=cv2.INTER_LINEAR), (0, 0), 1.5) > 0.0), np.bool_)
+    return _pieces_with(large, large, least_share=SPECK_SHARE)
 
 
 def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence: PartEvidence | None) -> list[Bools]:
@@ -231,7 +232,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
         body = (mask & ~near) | _inside(evidence.body, min(limb.half_width for limb in limbs))
     crooks = [_crook(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
-    body |= np.any(crooks, axis=0) & mask
+    body |= np.any(crooks, axis=0)
     for limb in limbs:
         if limb.hem:
             cover = round(limb.hem - limb.half_width)
@@ -267,10 +268,11 @@ def _surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
 
 
 def _crook(limb: Limb, mask: Bools) -> Bools:
-    """What is between the two bones of a bent limb, but not close to them."""
+    """What is between the two bones of a bent limb, but not close to them; nothing beside a gap, where it is the limb's own outline."""
     between = np.zeros(mask.shape, np.uint8)
     cv2.fillConvexPoly(between, np.round(limb.points * 8).astype(np.int32), 1, shift=3)
-    return between.astype(np.bool_) & ~stroke(mask.shape, limb.points, CROOK_DISTANCE * limb.half_width)
+    crook = between.astype(np.bool_) & ~stroke(mask.shape, limb.points, CROOK_DISTANCE * limb.half_width)
+    return crook & ~_pieces_with(crook, ~mask)
 
 
 def _trunk(joints: Floats, limbs: list[Limb], mask: Bools) -> Bools:
@@ -289,8 +291,8 @@ def _with_rims(areas: list[Bools], mask: Bools, near: Bools, limbs: list[Limb]) 
     """The areas with thin rims of the body beside them: masks reach a little beyond the outline of a limb."""
     rest = mask & ~np.any(areas, axis=0)
     size = 2 * max(1, round(RIM_WIDTH * min(limb.half_width for limb in limbs))) + 1
-    opened = cv2.morphologyEx(rest.astype(np.uint8), cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    return _nearest_gets(areas, rest & near & (opened == 0))
+    wide = cv2.morphologyEx(rest.astype(np.uint8), cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+    return _nearest_gets(areas, rest & near & (wide == 0))
 
 
 def _nearest_gets(areas: list[Bools], pixels: Bools) -> list[Bools]:

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from pipeline.ink.regions import filled
 from pipeline.pose.limb_labels import layer_limbs
-from pipeline.pose.limb_measures import stroke
+from pipeline.pose.limb_measures import stroke, values_at
 from pipeline.pose.limb_regions import LimbRegion, gown_joints, joint_pixels
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, Floats
 
@@ -77,9 +77,29 @@ def _limb_layer(limb: LimbRegion, whole: CharacterLayer, root: Floats, lines: Bo
     if len(limb.covered):
         hidden = stroke(mask.shape, limb.covered, limb.half_width_px) & mask & ~limb.area
         return CharacterLayer(mask & filled(limb.area | hidden), _continued(rgb, hidden, limb, lines), pins, bones, is_behind=True)
-    upper = stroke(mask.shape, root, ROOT_OF_LIMB * limb.half_width_px)
+    upper = stroke(mask.shape, _up_to(limb.area, root, limb.half_width_px), ROOT_OF_LIMB * limb.half_width_px)
     shared = lines & body & _grown(limb.area, _stroke_px(mask))
-    return CharacterLayer(mask & filled(limb.area | upper | shared), rgb, pins, bones)
+    return CharacterLayer(mask & filled(_joined_to(limb.area, limb.area | upper | shared)), rgb, pins, bones)
+
+
+def _up_to(area: Bools, bone: Floats, reach_px: float) -> Floats:
+    """The beginning of a bone (2, 2), image px, until it is so far inside an area; the whole bone if it never is.
+
+    Beyond that, what is beside the bone is the body's.
+    """
+    length = max(float(np.linalg.norm(bone[1] - bone[0])), 1e-6)
+    shares = np.linspace(0.0, 1.0, max(2, round(length)))
+    inside = values_at(area, bone[0] + shares[:, None] * (bone[1] - bone[0])) > 0
+    if not inside.any():
+        return bone
+    end = min(1.0, float(shares[np.argmax(inside)]) + reach_px / length)
+    return np.array([bone[0], bone[0] + end * (bone[1] - bone[0])])
+
+
+def _joined_to(area: Bools, whole: Bools) -> Bools:
+    """The pieces of `whole` that hold pixels of an area."""
+    _, pieces = cv2.connectedComponents(whole.astype(np.uint8), connectivity=8)
+    return whole & np.isin(pieces, np.unique(pieces[area]))
 
 
 def _body_mask(limbs: tuple[LimbRegion, ...], mask: Bools, points: Floats, lines: Bools, body: Bools) -> tuple[Bools, Bools]:
