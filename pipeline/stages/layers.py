@@ -111,11 +111,17 @@ def _body_mask(limbs: tuple[LimbRegion, ...], mask: Bools, points: Floats, lines
         shared = lines & limb.area & _grown(body, _stroke_px(mask))
         hand = _disc(mask.shape, points[limb.joints.end], HAND * limb.half_width_px)
         behind = _closed_in(limb.over_body | (limb.area & hand), body, max(1, round(BRIDGED * limb.half_width_px)))
+        behind = _without_slivers(behind, mask)
         root = mask & _disc(mask.shape, points[limb.joints.root], ROOT_OF_BODY * limb.half_width_px)
         whole |= behind | root | (shared & ~behind)
         hidden |= behind & ~root
     holes = filled(whole) & mask & ~whole
-    return whole | holes, hidden | holes
+    return whole | holes, hidden | _without_slivers(holes, mask)
+
+
+def _without_slivers(hidden: Bools, mask: Bools) -> Bools:
+    """The pieces that are wider than a drawn line; the others are the line between limb and body, which the body keeps as it is."""
+    return _joined_to(_shrunk(hidden, _stroke_px(mask)), hidden)
 
 
 def _completed(rgb: Bytes, hidden: Bools, body: Bools, lines: Bools) -> Bytes:

@@ -382,3 +382,11 @@ def test_layers_need_hardly_more_vertices() -> None:
     assert len(layers) > 2
     one, several = (len(figure_of(character, some).mesh.vertices) for some in (whole_character(character), layers))
     assert several < 1.8 * one
+
+
+def test_line_between_arm_and_shirt_stays_with_the_body() -> None:
+    """Nothing of a body beside arms is hidden, but for what is behind a hand, so its image stays."""
+    character = drawn_person()
+    body, *_ = character_layers(character)
+    is_changed = (body.rgb != character.rgba[..., :3]).any(axis=2)
+    assert is_changed[body.mask].mean() < 0.002
