@@ -255,7 +255,8 @@ def job_table(rows: list[JobRow]) -> str:
         "why": [_line(row.why) for row in rows],
     }
     shown = {column: [value or "-" for value in values] for column, values in cells.items() if any(values)}
-    shown["why"] = cells["why"]
+    if "why" in shown:
+        shown["why"] = cells["why"]  # the last column needs no dash
     return table_text(tuple(shown), zip(*shown.values(), strict=True))
 
 
