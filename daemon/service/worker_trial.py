@@ -53,7 +53,7 @@ class WorkerTrial:
 
     def clears(self, result: TaskResult) -> bool:
         """Whether a result says nothing about its drawing, because it may be due to the workers."""
-        if result.failure is None:
+        if result.failure is None and not result.is_duplicate:
             self.record_success()
         return not self.are_proven and result.was_begun and result.failure is not None and result.failure.kind in SUSPICIOUS
 

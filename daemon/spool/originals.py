@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.files.durable import exchange, is_same_file, open_folder, read_content, sync_folder, write_new
+from daemon.files.durable import exchange, is_same_file, open_folder, read_content, sync_folder
 from daemon.files.filenames import is_plain_name
 from daemon.settings import DuplicatePolicy
 from daemon.spool.layout import Layout
@@ -115,8 +115,9 @@ def _copied(output: Mapping[str, Any], result: Path, number: int, outbox: int) -
         raise OriginalGone from error
     if hashlib.sha256(content).hexdigest() != output["sha256"]:
         raise OriginalGone
-    write_new(result / name, content)
-    with (result / name).open("rb") as file:
+    with (result / name).open("xb") as file:  # readable for whom the encoders' files are
+        file.write(content)
+        file.flush()
         os.fsync(file.fileno())
     return {**{key: value for key, value in output.items() if key != "file"}, "result": name}
 

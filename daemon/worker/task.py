@@ -96,6 +96,11 @@ class TaskResult:
     host: str = ""
     worker_output: list[str] = field(default_factory=list)
 
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether the results are those of an earlier job, so that nothing was animated."""
+        return self.manifest is not None and "duplicate_of" in self.manifest
+
     def stages_ms(self) -> dict[str, float]:
         """Wall-clock milliseconds by stage."""
         return {stage: round(spent_ms, 2) for stage, spent_ms in stage_times(self.steps_ms).items()}
