@@ -6,7 +6,10 @@ The caller opens the renderer and chooses path and format; encoder, output clock
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 from daemon.options.scene_builder import Plan
 from daemon.options.values import HIGHEST_GIF_RATE
@@ -14,6 +17,18 @@ from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.animate import Performance, animate, perform_scene, scene_clock
 from pipeline.ports import Renderer, Stopwatch
 from pipeline.types import Animation, Format, Mesh, OutputClock
+
+PREVIEW_FRAMES: Final = 8
+PREVIEW_SIDE_PX: Final = 200
+
+
+def preview_plan(plan: Plan, output: Path) -> Plan:
+    """A quick look at a plan: the whole motion in eight small frames, which take a fraction of a second."""
+    view = plan.scene.view
+    scale = min(1.0, PREVIEW_SIDE_PX / max(view.width, view.height))
+    small = replace(view, width=max(1, round(scale * view.width)), height=max(1, round(scale * view.height)))
+    duration = max((actor.motion.duration for actor in plan.scene.actors), default=Fraction(1))
+    return replace(plan, scene=replace(plan.scene, view=small), output=output, rate=PREVIEW_FRAMES / duration)
 
 
 class SceneRendering:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import typer
+from PIL import Image
 
 from daemon.commands.console import error_text, print_notes, print_result, print_timings, with_progress, write_timings
 from daemon.commands.render import RenderResult, open_renderer, render_plan
@@ -23,7 +24,9 @@ from daemon.options.motions import check_names, motion_library, wanted_motions
 from daemon.options.scene_builder import DEFAULT_MOTION, Plan, RenderRequest, character_plan
 from daemon.options.sheet_scene import Sheet, sheet_plan
 from daemon.options.targets import check_drawing, check_file_to_write, check_folder_of, check_output
+from daemon.rendering import SceneRendering, preview_plan
 from pipeline.adapters.documents.reader import document_kind, read_pages
+from pipeline.adapters.encoding.output_file import failures
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing, read_drawing
 from pipeline.annotate import AnnotateOptions, annotated
@@ -32,7 +35,7 @@ from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import figure_folder
 from pipeline.motion.library import MotionLibrary
 from pipeline.ports import Predictor
-from pipeline.types import AnnotatedFigure, Drawing
+from pipeline.types import AnnotatedFigure, Drawing, Format
 
 HEAD_BYTES = 1024
 """Enough of a file to tell a document from an image."""
@@ -58,6 +61,7 @@ class AnimateRequest:
         figures: which figures of a drawing are animated.
         keep_annotations: folder for the figures as character folders, or None.
         timings: file for the seconds of each stage, or None.
+        preview: before each animation, write a still and a few small frames of it.
     """
 
     images: tuple[Path, ...]
@@ -65,6 +69,7 @@ class AnimateRequest:
     figures: FigureChoice = FigureChoice.BEST
     keep_annotations: Path | None = None
     timings: Path | None = None
+    preview: bool = False
 
 
 def animate_drawings(
@@ -213,6 +218,8 @@ class _Run:
                 request = replace(self._request.render, target=image, motion=motion)
                 with self._stopwatch.lap("read"):
                     plan = self._plan(sheet, moving, request, name)
+                if self._request.preview:
+                    self._show_preview(plan)
                 yield self._finished(image, request, replace(plan, notes=(*notes, *plan.notes)))
                 notes = ()  # once is enough
 
@@ -228,6 +235,17 @@ class _Run:
             return sheet_plan(sheet, moving, request, self._environ, self._library, name=name)
         character = replace(sheet.figures[moving[0]].character, name=name)
         return character_plan(character, request, self._environ, self._library)
+
+    def _show_preview(self, plan: Plan) -> None:
+        """Write eight small frames, and the first as a still; print their paths while the animation is still to be made."""
+        gif, still = (plan.output.with_suffix(f".preview.{suffix}") for suffix in (Format.GIF, "png"))
+        renderer = self._renderer()
+        with self._stopwatch.lap("preview"):
+            SceneRendering(preview_plan(plan, gif), WallStopwatch()).write(gif, Format.GIF, renderer)
+            with Image.open(gif) as first, failures(still, "png"):
+                first.convert("RGBA").save(still)
+        if not self._quiet:
+            typer.echo(f"preview: {still}, {gif}", err=True)
 
     def _finished(self, image: Path, request: RenderRequest, plan: Plan) -> RenderResult:
         def render(on_frame: Callable[[int, int], None]) -> RenderResult:

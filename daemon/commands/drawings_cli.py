@@ -30,6 +30,7 @@ from daemon.commands.options import (
     MotionOption,
     MotionsOption,
     OutputOption,
+    PreviewOption,
     QuietOption,
     RateOption,
     RetargetOption,
@@ -74,6 +75,7 @@ def animate(  # noqa: PLR0917 - as above
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
     keep_annotations: KeepAnnotationsOption = None,
+    preview: PreviewOption = False,  # noqa: FBT002 - an option
     quiet: QuietOption = False,  # noqa: FBT002 - an option
 ) -> None:
     """Find the figures in photographs of drawings and animate them."""
@@ -106,7 +108,7 @@ def animate(  # noqa: PLR0917 - as above
     if together and all_figures:
         raise OptionError("--together and --all-figures exclude each other", hint="--together makes one file of all figures")
     which = FigureChoice.TOGETHER if together else FigureChoice.EACH if all_figures else FigureChoice.BEST
-    wanted = AnimateRequest(tuple(drawings), request, which, keep_annotations=keep_annotations, timings=timings)
+    wanted = AnimateRequest(tuple(drawings), request, which, keep_annotations=keep_annotations, timings=timings, preview=preview)
     if failed := animate_drawings(wanted, models, os.environ, stopwatch, quiet=quiet):
         typer.echo(f"doodled: {len(failed)} of {len(drawings)} files can't be animated, or not all of their pages", err=True)
         raise typer.Exit(1)

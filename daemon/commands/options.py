@@ -204,6 +204,14 @@ KeepAnnotationsOption = Annotated[
         rich_help_panel=REPORTS,
     ),
 ]
+PreviewOption = Annotated[
+    bool,
+    typer.Option(
+        "--preview",
+        help="Before each animation, write a still and eight small frames of it: NAME.preview.png and NAME.preview.gif.",
+        rich_help_panel=REPORTS,
+    ),
+]
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only the output's path; no notes, timings or progress.", rich_help_panel=REPORTS)
 ]

@@ -47,7 +47,7 @@ def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
 
 
 @contextmanager
-def failures(path: Path, kind: Format, *foreign: type[Exception]) -> Iterator[None]:
+def failures(path: Path, kind: str, *foreign: type[Exception]) -> Iterator[None]:
     """Map errors of the disk, and the codec's `foreign` errors, to OutputFailed."""
     caught: tuple[type[Exception], ...] = (OSError, *foreign)
     try:

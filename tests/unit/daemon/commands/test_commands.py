@@ -25,6 +25,7 @@ from daemon.cli import command_line
 from daemon.commands import console, machine
 from daemon.commands.measure import cpu_table, timing_table
 from daemon.options import motions
+from daemon.rendering import SceneRendering
 from daemon.settings import read_settings
 from pipeline.adapters.opengl.context_reports import ContextReport
 from pipeline.errors import ConfigError, DoodledError, OptionError, RenderUnavailable, UnknownName
@@ -256,6 +257,26 @@ def test_all_names_every_motion(tmp_path: Path) -> None:
     odd.touch()
     assert motions.wanted_motions(str(odd), library, {}) == (str(odd),)
     assert motions.motion_label("soldier.glb#Run/2") == "soldier.Run%2F2"
+
+
+@gl
+def test_preview_is_written_before_the_animation(server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    write = SceneRendering.write
+
+    def noted(rendering: SceneRendering, path: Path, *arguments: Any) -> Any:
+        written.append(path.name)
+        return write(rendering, path, *arguments)
+
+    monkeypatch.setattr(SceneRendering, "write", noted)
+    output = tmp_path / "me.mp4"
+    done = doodled("animate", picture, "--torchserve-url", server.url, "--size", "400x200", "--fps", "2", "--preview", "-o", output)
+    still, gif = tmp_path / "me.preview.png", tmp_path / "me.preview.gif"
+    assert written == ["me.preview.gif", "me.mp4"]
+    assert f"preview: {still}, {gif}" in done.stderr
+    with Image.open(still) as first, Image.open(gif) as frames:
+        assert (first.format, first.size, first.mode) == ("PNG", (200, 100), "RGBA")
+        assert (frames.n_frames, frames.size) == (8, (200, 100))
 
 
 def test_timing_table_separates_cold_and_warm_runs() -> None:
