@@ -369,6 +369,7 @@ def test_pages_of_a_document_are_told_apart(spool: WebSpool) -> None:
         assert page.index("1 page could not be animated") < page.index("Page 1: wave") < page.index("Page 3: wave")
         assert "2 pages" in client.get("/gallery").text
         assert "/edit/" not in page, "annotations of pages are not kept"
+        assert f"/edit/failed-{broken}" in client.get("/watch").text, "which says why not, if it is a document"
         page = client.get(f"/drawings/{broken}").text
         assert "/edit/" not in page
         assert "page 1: it is upside down" in page
