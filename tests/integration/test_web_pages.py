@@ -58,7 +58,8 @@ def page(tmp_path: Path) -> Iterator[Browser]:
 
 
 def text(page: Browser) -> str:
-    return str(page.value("document.getElementById('main').innerText"))
+    """What can be read on a page; nothing while the next one is loaded."""
+    return str(page.value("document.getElementById('main')?.innerText ?? ''"))
 
 
 def overflows(page: Browser) -> bool:
