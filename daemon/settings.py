@@ -31,9 +31,10 @@ from pydantic import (
 )
 
 from daemon.options.fields import ColorField, RateField, SizeField, explained, problem, refusal, shown
-from daemon.options.inference import InferenceChoice
+from daemon.options.inference import InferenceChoice, InferenceRequest
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, MAX_SIDE_PX, JobOptions, default_format
-from pipeline.adapters.model_server.settings import ServerEndpoint
+from pipeline.adapters.model_server.settings import ServerEndpoint, ServerSettings
+from pipeline.adapters.oip.settings import OUTPUTS
 from pipeline.errors import ConfigError, OptionError
 from pipeline.types import Format, LayerMode
 
@@ -75,9 +76,27 @@ def _motion_names(wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(match for match in matches.values() if match)
 
 
+def _model_name(value: str) -> str:
+    try:
+        ServerSettings(detector=value)
+    except OptionError as error:
+        raise explained(f"is refused: {error}") from None
+    return value
+
+
+def _tensor_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    for each in value:
+        ours, _, theirs = each.partition("=")
+        if ours not in OUTPUTS or not theirs:
+            raise refusal(f"entries such as {OUTPUTS[0]}=output_0, with one of {', '.join(OUTPUTS)}", each)
+    return value
+
+
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_items)]
 _Motions = Annotated[_Texts, Field(min_length=1), AfterValidator(_motion_names), AfterValidator(_without_repetitions)]
 _Formats = Annotated[tuple[Format, ...], BeforeValidator(_items), Field(min_length=1), AfterValidator(_without_repetitions)]
+_ModelName = Annotated[str, AfterValidator(_model_name)]
+_Renamed = Annotated[_Texts, AfterValidator(_tensor_names)]
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -200,15 +219,15 @@ class AnimationSettings(_Section):
 class InferenceSettings(_Section):
     """Where the models run."""
 
-    where: InferenceChoice | None = None
+    where: Literal["embedded", "server"] | None = None
+    protocol: Literal["torchserve", "oip"] | None = None
 
 
-class TorchServeSettings(_Section):
-    """The TorchServe servers."""
+class ModelServerSettings(_Section):
+    """Servers of one protocol."""
 
     url: _Texts = ()
     key_file: Path | None = None
-    image_encoding: Literal["ppm", "png", "jpeg"] = "ppm"
     deadline_s: _Seconds = 120.0
     probe_first_s: _Seconds = 30.0
     probe_max_s: _Seconds = 30.0
@@ -222,6 +241,20 @@ class TorchServeSettings(_Section):
             except OptionError as error:
                 raise explained(f"is refused: {error}") from None  # the message omits credentials
         return value
+
+
+class TorchServeSettings(ModelServerSettings):
+    """The TorchServe servers."""
+
+    image_encoding: Literal["ppm", "png", "jpeg"] = "ppm"
+
+
+class OipSettings(ModelServerSettings):
+    """The servers that speak the Open Inference Protocol, and what they call our models."""
+
+    detector: _ModelName = "doodled_detector"
+    pose_estimator: _ModelName = "doodled_pose"
+    tensor_names: _Renamed = ()
 
 
 class StorageSettings(_Section):
@@ -338,6 +371,7 @@ class Settings(_Section):
     animation: AnimationSettings = AnimationSettings()
     inference: InferenceSettings = InferenceSettings()
     torchserve: TorchServeSettings = TorchServeSettings()
+    oip: OipSettings = OipSettings()
     storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -349,6 +383,32 @@ class Settings(_Section):
         if self.inbox.duplicates is not DuplicatePolicy.AGAIN and not self.storage.retention_h:
             raise explained(f'[inbox] duplicates = "{self.inbox.duplicates}" needs [storage] retention_h above 0 (found 0)')
         return self
+
+    @model_validator(mode="after")
+    def _one_protocol(self) -> Settings:
+        if self.torchserve.url and self.oip.url and self.inference.protocol is None and self.inference.where != "embedded":
+            raise explained("[torchserve] url and [oip] url are both set: choose with [inference] protocol")
+        return self
+
+    @property
+    def model_server(self) -> ModelServerSettings:
+        """The servers that are asked unless the models run in this process."""
+        is_oip = self.inference.protocol == "oip" or (self.inference.protocol is None and self.oip.url and not self.torchserve.url)
+        return self.oip if is_oip else self.torchserve
+
+    def inference_request(self) -> InferenceRequest:
+        """The inference backend."""
+        server = self.model_server
+        if self.inference.where == "embedded" or (self.inference.where is None and not server.url):
+            return InferenceRequest(InferenceChoice.EMBEDDED)
+        if isinstance(server, OipSettings):
+            names = tuple((ours, theirs) for ours, _, theirs in (each.partition("=") for each in server.tensor_names))
+            oip = InferenceRequest(
+                InferenceChoice.OIP, server.url, server.key_file, "", server.detector, server.pose_estimator, tensor_names=names
+            )
+            return oip.resolve({})
+        encoding = self.torchserve.image_encoding
+        return InferenceRequest(InferenceChoice.TORCHSERVE, server.url, server.key_file, encoding).resolve({})
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ when a setting differs."""

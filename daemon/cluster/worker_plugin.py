@@ -20,7 +20,6 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from daemon.cluster.jobs import PLUGIN
 from daemon.cluster.parcels import pack_result, unpack_task
 from daemon.cluster.worker_output import WorkerOutput
-from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import ErrorType, error_type
 from daemon.settings import Settings
 from daemon.worker.pool import ProcessWorkerPool, result_of
@@ -76,9 +75,7 @@ class JobPlugin(WorkerPlugin):
         """Animate a simple drawing, so that OpenGL, models and motions are loaded before the first job. Raises WorkerUnfit."""
         if self._is_warm and not self.unfit:
             return
-        server = self._settings.torchserve
-        request = InferenceRequest(self._settings.inference.where, server.url, server.key_file, server.image_encoding).resolve({})
-        task = trial_task(Path(), self._settings, request)
+        task = trial_task(Path(), self._settings, self._settings.inference_request())
         future = self._workers.start(task, TRIAL_DEADLINE_S)
         await asyncio.wait([asyncio.wrap_future(future)])
         result = result_of(future, TRIAL_DEADLINE_S)

@@ -80,7 +80,11 @@ def _notes(loaded: LoadedSettings, root: Path) -> Iterator[str]:
 
 def _file_notes(settings: Settings) -> Iterator[str]:
     """Files that are missing now, but may be there when the daemon runs: systemd provides credentials only then."""
-    to_read = {"[torchserve] key_file": settings.torchserve.key_file, "[hooks] secret_file": settings.hooks.secret_file}
+    to_read = {
+        "[torchserve] key_file": settings.torchserve.key_file,
+        "[oip] key_file": settings.oip.key_file,
+        "[hooks] secret_file": settings.hooks.secret_file,
+    }
     for name, path in to_read.items():
         if path is not None and not (path.is_file() and os.access(path, os.R_OK)):
             yield f"{name}: {path} is missing, or this user can't read it"

@@ -12,7 +12,7 @@ import typer
 
 from daemon.commands.ahead import load_opengl_ahead, open_predictor_ahead
 from daemon.commands.console import print_notes, print_result, print_timings, with_progress, write_timings
-from daemon.commands.model_options import InferenceOption, KeyFileOption, UrlsOption
+from daemon.commands.model_options import InferenceOption, KeyFileOption, OipUrlsOption, UrlsOption, requested_models
 from daemon.commands.options import (
     AllFiguresOption,
     BackgroundOption,
@@ -45,7 +45,6 @@ from daemon.commands.options import (
 )
 from daemon.log.stages import IMPORTS
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.inference import InferenceRequest
 from pipeline.errors import OptionError
 from pipeline.types import LayerMode
 
@@ -74,13 +73,14 @@ def animate(  # noqa: PLR0917 - as above
     inference: InferenceOption = None,
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
+    oip_url: OipUrlsOption = None,
     keep_annotations: KeepAnnotationsOption = None,
     preview: PreviewOption = False,  # noqa: FBT002 - an option
     quiet: QuietOption = False,  # noqa: FBT002 - an option
 ) -> None:
     """Find the figures in photographs of drawings and animate them."""
     stopwatch = WallStopwatch()
-    inference_request = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    inference_request = requested_models(inference, torchserve_url, torchserve_key_file, oip_url)
     with stopwatch.lap(IMPORTS):
         load_opengl_ahead(gl, os.environ)
         models = open_predictor_ahead(inference_request, os.environ)
@@ -185,11 +185,12 @@ def annotate(  # noqa: PLR0917 - as above
     inference: InferenceOption = None,
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
+    oip_url: OipUrlsOption = None,
 ) -> None:
     """Cut out and rig the figure in a photograph; write AnimatedDrawings' annotation folder."""
     from daemon.commands.drawings import annotate_drawing
 
-    models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    models = requested_models(inference, torchserve_url, torchserve_key_file, oip_url)
     for folder, figure in annotate_drawing(drawing, output, models, os.environ, WallStopwatch(), all_figures=all_figures):
         print_notes(figure.quality.reasons)
         typer.echo(f"{folder} (quality {figure.quality.score:.2f})")
@@ -216,12 +217,13 @@ def edit(  # noqa: PLR0917 - as above
     inference: InferenceOption = None,
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
+    oip_url: OipUrlsOption = None,
 ) -> None:
     """Correct a figure's box, mask, layers and joints in the browser, with a live preview of its motion."""
     from daemon.commands.edit import EditRequest, edit_figures
     from daemon.options.scene_builder import RenderRequest
 
-    models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    models = requested_models(inference, torchserve_url, torchserve_key_file, oip_url)
     render_request = RenderRequest(target, motion=motion, retarget=retarget, context=gl)
     edit_figures(EditRequest(target, output, render_request, models, port), os.environ, typer.echo)
 
@@ -237,13 +239,14 @@ def measure(  # noqa: PLR0917 - as above
     inference: InferenceOption = None,
     torchserve_url: UrlsOption = None,
     torchserve_key_file: KeyFileOption = None,
+    oip_url: OipUrlsOption = None,
 ) -> None:
     """Measure how long each stage takes from photograph to animation, cold and warm."""
     from daemon.commands import measure as command
     from daemon.options.scene_builder import RenderRequest
 
     request = RenderRequest(drawing, motion=motion, size=size, rate=fps)
-    models = InferenceRequest(inference, tuple(torchserve_url or ()), torchserve_key_file)
+    models = requested_models(inference, torchserve_url, torchserve_key_file, oip_url)
     if cpu:
         cpu_runs = command.measure_cpu(request, models, os.environ, repeat=repeat)
         typer.echo(json.dumps(cpu_runs, indent=2) if as_json else command.cpu_table(cpu_runs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from daemon.options.inference import InferenceChoice, InferenceRequest, open_predictor, torchserve_settings
+from daemon.options.inference import InferenceChoice, InferenceRequest, open_predictor, server_predictor
 from pipeline.adapters.opengl.context_reports import describe_contexts
 from pipeline.errors import DoodledError
 from pipeline.types import Format
@@ -39,21 +39,19 @@ def check_machine(environ: Mapping[str, str], inference: InferenceRequest) -> tu
 
 
 def _models(request: InferenceRequest) -> tuple[list[str], bool]:
-    """State of the models as lines, and whether each works on one server at least; a TorchServe gets a tiny prediction request for each."""
-    if request.choice is InferenceChoice.EMBEDDED:
+    """State of the models as lines, and whether each works on one server at least; a server gets a tiny prediction request for each."""
+    if request.choice is None or request.choice is InferenceChoice.EMBEDDED:
         try:
             with open_predictor(request, {}):
                 return ["Models: embedded, loaded"], True
         except DoodledError as error:
             return [f"Models: embedded, no: {error}"], False
-    from pipeline.adapters.torchserve.predictor import TorchServePredictor
-
-    predictor = TorchServePredictor(torchserve_settings(request))
+    predictor = server_predictor(request)
     try:
         models = predictor.health()
     finally:
         predictor.close()
-    lines = ["Models: TorchServe"]
+    lines = [f"Models: {request.choice.label}"]
     for model in models:
         details = "" if model.workers is None else f", {model.workers_ready} of {model.workers} workers ready"
         details += "" if model.batch_size is None else f", batches of {model.batch_size}"

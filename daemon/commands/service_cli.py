@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands.model_options import KeyFileOption, UrlsOption
+from daemon.commands.model_options import KeyFileOption, OipUrlsOption, UrlsOption, requested_models
 from pipeline.errors import OptionError
 
 
@@ -88,12 +88,11 @@ def health(
         raise typer.Exit(1)
 
 
-def check(torchserve_url: UrlsOption = None, torchserve_key_file: KeyFileOption = None) -> None:
+def check(torchserve_url: UrlsOption = None, torchserve_key_file: KeyFileOption = None, oip_url: OipUrlsOption = None) -> None:
     """Check this machine's OpenGL contexts, codecs and models. Exit status 1 if it can't animate a drawing."""
     from daemon.commands.machine import check_machine
-    from daemon.options.inference import InferenceRequest
 
-    text, can_animate = check_machine(os.environ, InferenceRequest(None, tuple(torchserve_url or ()), torchserve_key_file))
+    text, can_animate = check_machine(os.environ, requested_models(None, torchserve_url, torchserve_key_file, oip_url))
     typer.echo(text)
     if not can_animate:
         raise typer.Exit(1)

@@ -1,32 +1,43 @@
-"""Choice of the inference backend: models in this process, or TorchServe."""
+"""Choice of the inference backend: models in this process, or on model servers."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from pipeline.errors import ModelUnavailable
 
 if TYPE_CHECKING:
-    from pipeline.adapters.model_server.settings import PredictionAttempt
-    from pipeline.adapters.torchserve.settings import TorchServeSettings
+    from pipeline.adapters.model_server.retrying_client import Surroundings
+    from pipeline.adapters.model_server.settings import ModelHealth, PredictionAttempt
     from pipeline.ports import Predictor
+    from pipeline.types import Bytes, Detection, Pose
 
-DEFAULT_URL = "http://127.0.0.1:8080"
 PATIENCE_S = 60.0
-"""Deadline of one request to TorchServe with all its retries, for a user who waits at a terminal."""
+"""Deadline of one request to a model server with all its retries, for a user who waits at a terminal."""
 
 
 class InferenceChoice(StrEnum):
-    """Where the models run."""
+    """Where the models run: in this process, or on servers of a protocol."""
 
     EMBEDDED = "embedded"
     TORCHSERVE = "torchserve"
+    OIP = "oip"
+
+    @property
+    def label(self) -> str:
+        """What users call it."""
+        return _LABELS[self]
+
+
+_LABELS = {InferenceChoice.EMBEDDED: "embedded", InferenceChoice.TORCHSERVE: "TorchServe", InferenceChoice.OIP: "Open Inference Protocol"}
+DEFAULT_URLS = {InferenceChoice.TORCHSERVE: "http://127.0.0.1:8080", InferenceChoice.OIP: "http://127.0.0.1:8000"}
+"""Ports that TorchServe and Triton listen on unless they are told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -34,28 +45,39 @@ class InferenceRequest:
     """The backend that the user asks for; None leaves the choice to the environment or the default.
 
     Attributes:
-        urls: inference addresses of TorchServe servers, which share the requests.
-        key_file: TorchServe's key_file.json, or a file that contains nothing but the inference key.
-        image_encoding: an `ImageEncoding`.
+        urls: inference addresses of model servers, which share the requests.
+        key_file: TorchServe's key_file.json, or a file that contains nothing but the key.
+        image_encoding: an `ImageEncoding`, for TorchServe.
+        detector, pose_estimator: names of the models on servers of the Open Inference Protocol; "" for the default.
+        tensor_names: see `pipeline.adapters.oip.settings.OipSettings`.
     """
 
     choice: InferenceChoice | None = None
     urls: tuple[str, ...] = ()
     key_file: Path | None = None
     image_encoding: str = "ppm"
+    detector: str = ""
+    pose_estimator: str = ""
+    tensor_names: tuple[tuple[str, str], ...] = ()
 
     def resolve(self, environ: Mapping[str, str]) -> InferenceRequest:
-        """The request completed from the environment: DOODLED_TORCHSERVE_URL (separated by commas), DOODLED_TORCHSERVE_KEY_FILE.
+        """The request completed from the environment: DOODLED_TORCHSERVE_URL or DOODLED_OIP_URL (separated by commas), ..._KEY_FILE.
 
-        With a URL the backend is TorchServe, without any the embedded models; `choice` overrides both.
+        With a URL the backend is a server, of the Open Inference Protocol if only that has one, without any the embedded models; `choice`
+        overrides both. URLs of the request itself are TorchServe's unless `choice` says otherwise.
         """
-        from_environ = tuple(url.strip() for url in environ.get("DOODLED_TORCHSERVE_URL", "").split(",") if url.strip())
-        key_file = environ.get("DOODLED_TORCHSERVE_KEY_FILE")
-        urls = self.urls or from_environ
-        choice = self.choice or (InferenceChoice.TORCHSERVE if urls else InferenceChoice.EMBEDDED)
-        return InferenceRequest(
-            choice, urls or (DEFAULT_URL,), self.key_file or (Path(key_file) if key_file else None), self.image_encoding
-        )
+        found = {choice: _urls(environ, choice) for choice in DEFAULT_URLS}
+        named = (InferenceChoice.TORCHSERVE,) if self.urls else tuple(choice for choice, urls in found.items() if urls)
+        choice = self.choice or next(iter(named), InferenceChoice.EMBEDDED)
+        if choice is InferenceChoice.EMBEDDED:
+            return replace(self, choice=choice)
+        key_file = environ.get(f"DOODLED_{choice.upper()}_KEY_FILE")
+        urls = self.urls or found[choice] or (DEFAULT_URLS[choice],)
+        return replace(self, choice=choice, urls=urls, key_file=self.key_file or (Path(key_file) if key_file else None))
+
+
+def _urls(environ: Mapping[str, str], choice: InferenceChoice) -> tuple[str, ...]:
+    return tuple(url.strip() for url in environ.get(f"DOODLED_{choice.upper()}_URL", "").split(",") if url.strip())
 
 
 @contextmanager
@@ -81,28 +103,64 @@ def open_predictor(
         ModelUnavailable: this process can't run the models.
     """
     request = request.resolve(environ)
-    if request.choice is InferenceChoice.EMBEDDED:
-        yield _embedded(), "embedded"
+    choice = request.choice or InferenceChoice.EMBEDDED
+    if choice is InferenceChoice.EMBEDDED:
+        yield _embedded(), choice.label
         return
-    from pipeline.adapters.torchserve.predictor import TorchServePredictor
-
-    predictor = TorchServePredictor(
-        torchserve_settings(request, deadline_s=deadline_s, is_probe=is_probe), on_attempt=on_attempt, stop=stop, health_file=health_file
+    predictor = server_predictor(
+        request, deadline_s=deadline_s, is_probe=is_probe, on_attempt=on_attempt, stop=stop, health_file=health_file
     )
     try:
-        yield predictor, "TorchServe"
+        yield predictor, choice.label
     finally:
         predictor.close()
 
 
-def torchserve_settings(request: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False) -> TorchServeSettings:
-    """The settings of the TorchServe client for a resolved request."""
+class ServerPredictor(Protocol):
+    """Predictor on model servers."""
+
+    def detections(self, rgb: Bytes, *, least_score: float = 0.0) -> tuple[Detection, ...]:
+        """See `pipeline.ports.Predictor`."""
+        ...
+
+    def pose(self, rgb: Bytes) -> Pose:
+        """See `pipeline.ports.Predictor`."""
+        ...
+
+    def health(self) -> tuple[ModelHealth, ...]:
+        """Health of every model on every server."""
+        ...
+
+    def close(self) -> None:
+        """Close idle connections."""
+        ...
+
+
+def server_predictor(
+    request: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False, **surroundings: Unpack[Surroundings]
+) -> ServerPredictor:
+    """The client for a resolved request's servers. Raises OptionError for a wrong address or name."""
     from pipeline.adapters.model_server.settings import ServerEndpoint
-    from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeSettings
 
     endpoints = tuple(ServerEndpoint(url=url, key_file=request.key_file) for url in request.urls)
+    if request.choice is InferenceChoice.OIP:
+        from pipeline.adapters.oip.predictor import OipPredictor
+        from pipeline.adapters.oip.settings import OipSettings
+
+        settings = OipSettings(
+            endpoints,
+            detector=request.detector or OipSettings.detector,
+            pose_estimator=request.pose_estimator or OipSettings.pose_estimator,
+            deadline_s=deadline_s,
+            is_probe=is_probe,
+            tensor_names=request.tensor_names,
+        )
+        return OipPredictor(settings, **surroundings)
+    from pipeline.adapters.torchserve.predictor import TorchServePredictor
+    from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeSettings
+
     encoding = ImageEncoding(request.image_encoding)
-    return TorchServeSettings(endpoints=endpoints, deadline_s=deadline_s, encoding=encoding, is_probe=is_probe)
+    return TorchServePredictor(TorchServeSettings(endpoints, deadline_s=deadline_s, is_probe=is_probe, encoding=encoding), **surroundings)
 
 
 def _embedded() -> Predictor:
@@ -111,6 +169,6 @@ def _embedded() -> Predictor:
     except ImportError as error:
         raise ModelUnavailable(
             f"the models can't run in this process: {error}",
-            hint="install onnxruntime, or start TorchServe and name it with --torchserve-url",
+            hint="install onnxruntime, or start a model server and name it with --torchserve-url or --oip-url",
         ) from error
     return EmbeddedPredictor()

@@ -35,7 +35,6 @@ from daemon.inbox.probe import probe_file
 from daemon.inbox.scanner import Candidate, Scanner
 from daemon.inbox.stability import Observation
 from daemon.log.events import Event, EventLog
-from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import Completion, CompletionResult
@@ -82,7 +81,7 @@ class Scheduler:
         self._spool, self._scanner, self._workers, self._completion, self._log = spool, scanner, workers, completion, log
         self.running: dict[str, RunningJob] = {}
         self.waiting: list[WaitingJob] = []
-        backoff = Backoff(settings.torchserve.probe_first_s, settings.torchserve.probe_max_s)
+        backoff = Backoff(settings.model_server.probe_first_s, settings.model_server.probe_max_s)
         self.admission = Admission(backoff, workers.capacity, log)
         self.models, self.machine = self.admission.models, self.admission.machine
         self._takeover = Takeover(spool, completion, log)
@@ -121,9 +120,7 @@ class Scheduler:
         self.settings = settings
         self._completion.keeps_sources = settings.storage.retention_h > 0
         self._completion.records.logs_stages = settings.log.stages
-        server = settings.torchserve
-        request = InferenceRequest(settings.inference.where, server.url, server.key_file, server.image_encoding)
-        self._inference = request.resolve({})
+        self._inference = settings.inference_request()
 
     def step(self, now: float) -> None:
         """Collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for."""

@@ -146,7 +146,7 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         defaults=settings.animation.options(),
         max_side_px=settings.animation.max_side_px,
         inference=inference,
-        upstream_deadline_s=min(settings.torchserve.deadline_s, UPSTREAM_DEADLINE_SHARE * settings.jobs.deadline_s),
+        upstream_deadline_s=min(settings.model_server.deadline_s, UPSTREAM_DEADLINE_SHARE * settings.jobs.deadline_s),
         keep_annotations=settings.storage.keep_annotations and settings.storage.retention_h > 0,
         is_probe=is_probe,
         deadline_s=settings.jobs.deadline_s,
@@ -157,5 +157,5 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
 
 def trial_task(place: Path, settings: Settings, inference: InferenceRequest) -> Task:
     """The task that tries a worker out; `place` is not used."""
-    options, deadline_s = settings.animation.options(), settings.torchserve.deadline_s
+    options, deadline_s = settings.animation.options(), settings.model_server.deadline_s
     return Task(place, "trial", (), False, options, settings.animation.max_side_px, inference, deadline_s, False, is_trial=True)  # noqa: FBT003

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from pipeline.adapters.own_models import DETECTOR_OUTPUTS, POSE_OUTPUTS, OwnModels
+from pipeline.adapters.own_models import OwnModels
+from pipeline.adapters.own_outputs import DETECTOR_OUTPUTS, POSE_OUTPUTS
 from pipeline.errors import ModelUnavailable
 from pipeline.types import Bytes, Singles
 

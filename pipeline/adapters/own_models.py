@@ -6,19 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from pipeline.adapters.own_outputs import DETECTOR_OUTPUTS, OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
 from pipeline.errors import ShapeError
 from pipeline.stages import figures_seen
 from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
 from pipeline.types import Bytes, Detection, Pose, Singles, checked
-
-DETECTOR_OUTPUTS: Final = ("centres", "sides")
-POSE_OUTPUTS: Final = ("joints", "mask", "presence")
-OPTIONAL_POSE_OUTPUTS: Final = ("parts",)
-"""Outputs that our models have had from some version on."""
 
 Look = tuple[Proposal, NetworkView, PoseAnswer]
 

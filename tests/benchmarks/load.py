@@ -7,7 +7,7 @@
     drawings [--count 200] [--backlog 1000]     real drawings: how many a minute, overhead of each; time of each beside a backlog
     syncs                                       strace's count of what the disk is asked, for one job
     rivals [--files 3000]                       four daemons on one inbox, one killed, one stopped and continued
-    servers [--protocol torchserve] [--real]    one of two model servers silent, slow or flapping: how many a minute
+    servers [--protocol torchserve|oip] [--real]   one of two model servers silent, slow or flapping: how many a minute
 
 `--root FOLDER` says where, and so on which disk; a temporary folder by default. Only `drawings` draws: elsewhere the workers pretend
 (tests/fault/stub_daemon.py, asking_daemon.py), everything else is real. The bars are goals.

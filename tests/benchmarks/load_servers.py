@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 from load_daemon import REAL, Daemon, drop, logged, started, until
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 from drawn_figures import drawn_figure
 from few_lines_server import Handler, Server, photograph
+
+from tests.unit.adapters.model_server.stub_server import Canned, Received
+from tests.unit.adapters.oip.dialects import Dialect, OpenInference
 
 ASKING = Path(__file__).with_name("asking_daemon.py")
 SHARE = 0.8
@@ -37,7 +41,7 @@ class Illness(StrEnum):
 
 
 class IllHandler(Handler):
-    """Answers TorchServe's protocol as well as the server is."""
+    """Answers TorchServe's protocol, as its server's illness lets it."""
 
     server: IllServer
 
@@ -47,7 +51,33 @@ class IllHandler(Handler):
             self.close_connection = True
             return
         self.server.is_over.wait(SLOW_S if self.server.illness is Illness.SLOW else ANSWER_S)
+        self.answer()
+
+    def answer(self) -> None:
+        """Send a good answer."""
         super().do_POST()
+
+
+class OipHandler(IllHandler):
+    """Answers the Open Inference Protocol with what our models found in the same image before."""
+
+    inference = OpenInference(Dialect.TRITON)
+    known: ClassVar[dict[tuple[str, bytes], Canned]] = {}
+
+    def answer(self) -> None:
+        """Send a good answer."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        key = self.path, body
+        if key not in self.known:
+            self.known[key] = self.inference(Received(self.path, None, body, dict(self.headers)))
+        reply = self.known[key]
+        self.send_response(reply.status)
+        for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    do_GET = IllHandler.do_POST  # noqa: N815 - http.server calls it
 
 
 class IllServer(Server):
@@ -68,7 +98,7 @@ class IllServer(Server):
         """Clients may close the connection."""
 
 
-HANDLERS: dict[str, type[Handler]] = {"torchserve": IllHandler}
+HANDLERS: dict[str, type[Handler]] = {"torchserve": IllHandler, "oip": OipHandler}
 
 
 @contextmanager

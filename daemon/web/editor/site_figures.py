@@ -7,7 +7,6 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 
-from daemon.options.inference import InferenceRequest
 from daemon.web.drawing_ids import id_in_name
 from daemon.web.editor.edits import EditorSettings
 from daemon.web.editor.process import EditorProcess
@@ -19,9 +18,7 @@ from daemon.web.site import Site
 
 def site_process(site: Site) -> EditorProcess:
     """The editor's child process, with the models that the site's settings name."""
-    server = site.settings.torchserve
-    inference = InferenceRequest(site.settings.inference.where, server.url, server.key_file, server.image_encoding)
-    return EditorProcess(EditorSettings(inference.resolve({}), site.environ))
+    return EditorProcess(EditorSettings(site.settings.inference_request(), site.environ))
 
 
 def site_router(site: Site, process: EditorProcess) -> APIRouter:

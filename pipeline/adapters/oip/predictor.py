@@ -20,7 +20,8 @@ from pipeline.adapters.oip import metadata
 from pipeline.adapters.oip.metadata import Signature
 from pipeline.adapters.oip.settings import OipSettings
 from pipeline.adapters.oip.tensors import request_body, tensors
-from pipeline.adapters.own_models import DETECTOR_OUTPUTS, OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS, OwnModels
+from pipeline.adapters.own_models import OwnModels
+from pipeline.adapters.own_outputs import DETECTOR_OUTPUTS, OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
 from pipeline.errors import UpstreamError
 from pipeline.types import Bytes, Detection, Pose, Singles
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from pipeline.adapters.model_server.settings import ServerSettings
-from pipeline.adapters.own_models import DETECTOR_OUTPUTS, OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
+from pipeline.adapters.own_outputs import DETECTOR_OUTPUTS, OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
 from pipeline.errors import OptionError
 
 OUTPUTS: Final = (*DETECTOR_OUTPUTS, *POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS)

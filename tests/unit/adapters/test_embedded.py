@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.embedded import DETECTOR, MODELS, POSE, EmbeddedPredictor
-from pipeline.adapters.own_models import OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
+from pipeline.adapters.own_outputs import OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
 from pipeline.errors import ModelUnavailable, ShapeError, TransientError
 from pipeline.stages import figures_seen
 from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
