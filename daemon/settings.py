@@ -50,8 +50,8 @@ _RETIRED: Final = {
 }
 """Sections and keys of earlier versions, and what to do about each."""
 
-_OTHERS: Final = frozenset({"DOODLED_ROOT", "DOODLED_CONFIG", "DOODLED_TORCHSERVE_PYTHON"})
-"""Variables that override no key of a section. DOODLED_TORCHSERVE_PYTHON is the interpreter with which tests start a TorchServe."""
+_OTHERS: Final = frozenset({"DOODLED_ROOT", "DOODLED_CONFIG", "DOODLED_TORCHSERVE_PYTHON", "DOODLED_MLSERVER_PYTHON"})
+"""Variables that override no key of a section. With the last two interpreters, tests start model servers."""
 
 
 def _items(value: object) -> object:

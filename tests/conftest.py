@@ -28,7 +28,9 @@ NO_RIGHTS = (
 )
 NO_TORCH = () if importlib.util.find_spec("torch") else ("the training needs",)
 """`.ci/run` has a step in which torch is there."""
-ALLOWED_SKIPS = ("needs a GPU", *NO_TORCH, *NO_RIGHTS, *(() if os.environ.get(REFERENCE_ROOT) else (REFERENCE_ROOT,)))
+NO_MLSERVER = () if os.environ.get("DOODLED_MLSERVER_PYTHON") else ("DOODLED_MLSERVER_PYTHON",)
+"""It supports older Pythons only, and `.ci/run` goes on without it."""
+ALLOWED_SKIPS = ("needs a GPU", *NO_TORCH, *NO_MLSERVER, *NO_RIGHTS, *(() if os.environ.get(REFERENCE_ROOT) else (REFERENCE_ROOT,)))
 """What this machine can't run: no GPU, no rights, no reference data unless named. Any other skip is a fault in CI (`--strict-skips`)."""
 
 

@@ -15,7 +15,8 @@ from typing import ClassVar
 import cv2
 from load_daemon import REAL, Daemon, drop, logged, started, until
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from drawn_figures import drawn_figure
 from few_lines_server import Handler, Server, photograph
 

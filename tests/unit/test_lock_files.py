@@ -44,7 +44,7 @@ def test_a_version_for_torchserve_is_pinned(declared: str) -> None:
     assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)])
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "torchserve/requirements.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "torchserve/requirements.lock", "torchserve/mlserver/requirements.lock"])
 def test_no_index_is_named(name: str) -> None:
     text = (ROOT / name).read_text()
     assert "://" not in text

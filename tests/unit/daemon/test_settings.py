@@ -208,3 +208,52 @@ def test_refuses_a_cluster_that_cannot_work(fields: dict[str, str], words: str) 
 def test_takes_addresses_of_schedulers(address: str) -> None:
     found = read_settings(None, {"DOODLED_JOBS_EXECUTOR": "dask", "DOODLED_DASK_SCHEDULER": address}).dask
     assert (found.scheduler, found.is_encrypted) == (address, False)
+
+
+OIP = '[oip]\nurl = ["http://one:8000"]\n'
+TORCHSERVE = '[torchserve]\nurl = ["http://two:8080"]\ndeadline_s = 5.0\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "choice", "urls"),
+    [
+        ("", "embedded", ()),
+        ('[inference]\nwhere = "server"\n', "torchserve", ("http://127.0.0.1:8080",)),
+        ('[inference]\nwhere = "server"\nprotocol = "oip"\n', "oip", ("http://127.0.0.1:8000",)),
+        (OIP, "oip", ("http://one:8000",)),
+        (TORCHSERVE, "torchserve", ("http://two:8080",)),
+        (f'{OIP}{TORCHSERVE}[inference]\nprotocol = "oip"\n', "oip", ("http://one:8000",)),
+        (f'{OIP}{TORCHSERVE}[inference]\nwhere = "embedded"\n', "embedded", ()),
+    ],
+)
+def test_inference_backend(tmp_path: Path, text: str, choice: str, urls: tuple[str, ...]) -> None:
+    request = read_settings(written(tmp_path, text), {}).inference_request()
+    assert (request.choice, request.urls) == (choice, urls)
+
+
+def test_each_protocol_has_its_own_deadline(tmp_path: Path) -> None:
+    assert read_settings(written(tmp_path, TORCHSERVE), {}).model_server.deadline_s == 5.0
+    assert read_settings(written(tmp_path, OIP), {}).model_server.deadline_s == 120.0
+
+
+def test_names_on_the_server(tmp_path: Path) -> None:
+    text = OIP + 'detector = "mine/2"\ntensor_names = ["centres=output_0", "mask=output=1"]\n'
+    request = read_settings(written(tmp_path, text), {}).inference_request()
+    assert (request.detector, request.pose_estimator) == ("mine/2", "doodled_pose")
+    assert request.tensor_names == (("centres", "output_0"), ("mask", "output=1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (OIP + TORCHSERVE, r"choose with \[inference\] protocol"),
+        ('[inference]\nprotocol = "grpc"\n', r"\[inference\] protocol must be"),
+        ('[inference]\nwhere = "torchserve"\n', r"\[inference\] where must be"),
+        ('[oip]\nurl = ["one:8000"]\n', r"\[oip\] url is refused"),
+        ('[oip]\npose_estimator = "a b"\n', r"\[oip\] pose_estimator is refused"),
+        ('[oip]\ntensor_names = ["centers=x"]\n', r"\[oip\] tensor_names must be entries such as centres=output_0"),
+    ],
+)
+def test_refuses_wrong_model_servers(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        read_settings(written(tmp_path, text), {})
