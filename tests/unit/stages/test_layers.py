@@ -16,14 +16,18 @@ from sample_scene import rig
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.motions import motion_library
 from pipeline.animate import Performance, perform_scene, scene_clock
-from pipeline.ink.regions import filled
+from pipeline.ink.regions import dilated, filled
+from pipeline.mesh.arap import ArapSolver
+from pipeline.motion.resample import clock_times
 from pipeline.pose.hems import hem_row
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.pose.limb_measures import Limb, LimbJoints
 from pipeline.pose.limb_regions import LEG, joint_pixels, limbs_of, touches_figure, touching_limbs
+from pipeline.stages.deform import MovingMesh
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import figure_of
-from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, LayerLabel, LayerMode, Scene, View
+from pipeline.stages.retarget import retargeted
+from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, Floats, Ints, LayerLabel, LayerMode, Scene, View
 from tests.torn import torn_shares
 
 SIDE = 400
@@ -390,3 +394,46 @@ def test_line_between_arm_and_shirt_stays_with_the_body() -> None:
     body, *_ = character_layers(character)
     is_changed = (body.rgb != character.rgba[..., :3]).any(axis=2)
     assert is_changed[body.mask].mean() < 0.002
+
+
+@pytest.mark.parametrize(("arms", "legs"), [("at the side", "together"), ("crossing", "skirt"), ("up", "apart")])
+def test_background_shows_through_the_body_in_no_motion(arms: str, legs: str) -> None:
+    """Neither within the trunk nor where limbs hang on it, in two frames a second of every built-in motion."""
+    character, library = drawn_person(arms=arms, legs=legs), motion_library({})
+    layers = character_layers(character)
+    assert len(layers) > 1
+    figure = figure_of(character, layers)
+    solver, triangles = ArapSolver(figure.mesh, figure.pins), figure.mesh.triangles
+    trunk = [character.rig.joint_names.index(joint) for joint in TRUNK if joint not in {"root", "neck"}]
+    is_trunk = np.isin(figure.owner, trunk) & (figure.layer_of_vertex[triangles[:, 0]] == 0)
+    roots = [(layer.pins[0], 0.6 * limb.half_width_px / SIDE) for layer, limb in zip(layers[1:], touching_limbs(character), strict=True)]
+    for name in library.names():
+        motion = library.motion(name)
+        config = library.matching_retarget(motion)
+        scene = Scene((Actor(character, motion, config),), View())
+        track = retargeted(character.rig, motion, config, clock_times(scene_clock(scene, rate=Fraction(2))), with_skeleton=False)
+        for frame, shape in enumerate(MovingMesh(solver, track, figure.pin_joints).each_shape()):
+            inside = filled(drawn_triangles(shape - track.root[frame, :2], triangles[is_trunk]))
+            for joint, radius in roots:
+                inside |= drawn_disc(track.joints[frame, joint], radius)
+            hole = inside & ~dilated(drawn_triangles(shape - track.root[frame, :2], triangles), 1)  # a pixel for rounding
+            assert not hole.any(), (name, frame)
+
+
+CANVAS, SCALE = 400, 160.0
+"""Side of the canvas on which shapes are compared, px, and its px for the side of the drawing."""
+
+
+def drawn_triangles(shape: Floats, triangles: Ints) -> Bools:
+    """The pixels of triangles; the root joint is in the middle."""
+    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
+    for corners in np.rint((shape * SCALE + CANVAS / 2)[triangles] * 16).astype(np.int32):
+        cv2.fillConvexPoly(canvas, corners, 1, shift=4)
+    return canvas.astype(np.bool_)
+
+
+def drawn_disc(center: Floats, radius: float) -> Bools:
+    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
+    at = np.rint((center * SCALE + CANVAS / 2) * 16).astype(int).tolist()
+    cv2.circle(canvas, at, round(radius * SCALE * 16), 1, cv2.FILLED, shift=4)
+    return canvas.astype(np.bool_)
