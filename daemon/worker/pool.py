@@ -15,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -35,6 +36,7 @@ from daemon.worker.task import Task, TaskFailure, TaskResult
 PRELOAD: Final = "daemon.worker.preload"
 _PR_SET_PDEATHSIG = 1
 _CHECK_S = 0.5
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - only root and we can use what multiprocessing makes in it
 NICENESS = 10
 """nice(1) value of workers, which keep every core busy: neither the daemon's few milliseconds per job nor the kernel's journal thread
 must queue behind them at each wait for the disk."""
@@ -115,6 +117,7 @@ class ProcessWorkerPool:
 
         def make() -> ProcessPool:
             self._stopping = self._stopping or context.Event()
+            _ensure_temporary_folder()
             multiprocessing.forkserver.ensure_running()  # here, because it dies with the thread that starts it
             initargs = (memory_limit_mb, self._stopping)
             return ProcessPool(max_workers=count, max_tasks=recycle_after, initializer=_start_worker, initargs=initargs, context=context)
@@ -208,6 +211,17 @@ def _death(exitcode: int) -> str:
         return f"signal {signal.Signals(-exitcode).name}"
     except ValueError:
         return f"signal {-exitcode}"
+
+
+def _ensure_temporary_folder() -> None:
+    """Let multiprocessing have a folder for the fork server's socket where nothing is writable, as in a hardened container.
+
+    The memory of semaphores always is.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = _SHARED_MEMORY
 
 
 def _start_worker(memory_limit_mb: int, stopping: Event) -> None:

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -234,6 +235,19 @@ def test_workers_share_what_the_fork_server_has_imported() -> None:
         assert pool.start(task, PATIENCE_S).result(PATIENCE_S) == [1]
     finally:
         pool.close()
+
+
+def test_works_without_a_temporary_folder(workers: ProcessWorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with nothing to write to but its volume."""
+
+    def refuse() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    task: Any = 1
+    assert str(workers.start(task, PATIENCE_S).result(PATIENCE_S)) == "1"
+    assert tempfile.tempdir == "/dev/shm"
 
 
 def test_kill_of_the_daemon_kills_fork_server_and_workers(tmp_path: Path) -> None:
