@@ -65,6 +65,8 @@ class _Fields:
 
 
 def _job_done(fields: _Fields) -> str:
+    if not fields["outputs"]:
+        return f"{fields.file} done, without outputs of its own"
     return f"{fields.file} animated: {fields.count('outputs', 'output')}{fields.time('duration_ms', ' in ')}"
 
 

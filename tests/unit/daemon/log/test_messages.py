@@ -21,7 +21,13 @@ def test_every_event_has_a_message_even_without_fields(event: Event) -> None:
     ("event", "fields", "message"),
     [
         (Event.JOB_DONE, {"file_name": "garlic.jpg", "outputs": [{}, {}], "duration_ms": 812}, "garlic.jpg animated: 2 outputs in 812 ms"),
+        (Event.JOB_DONE, {"file_name": "garlic.jpg", "outputs": []}, "garlic.jpg done, without outputs of its own"),
         (Event.JOB_DONE, {"file_name": "garlic.jpg", "outputs": "[{..."}, "job.done garlic.jpg"),
+        (
+            Event.JOB_DUPLICATE,
+            {"file_name": "garlic.jpg", "original_job_id": "01A", "policy": "link"},
+            "garlic.jpg is the same drawing, with the same options, as job 01A; its results are published again",
+        ),
         (Event.JOB_CLAIMED, {"file_name": "garlic.jpg", "queue_wait_ms": 65_000}, "garlic.jpg claimed after 65 s"),
         (Event.JOB_DEFERRED, {"file_name": "garlic.jpg", "reason": "disk_full"}, "garlic.jpg deferred: disk_full"),
         (Event.DAEMON_READY, {"watch_mode": "events"}, "ready, watching the inbox by events"),
