@@ -62,10 +62,35 @@ def _mouth(hand: Hand, at: Points, width: float, ink: Colour) -> list[Mark]:
     return []
 
 
+LENSES: tuple[Colour, ...] = ((215, 250, 255), (255, 255, 255), (240, 240, 220), (40, 40, 45), (90, 120, 200))
+
+
+def _glasses(hand: Hand, left: Points, right: Points, rx: float, ink: Colour) -> list[Mark]:
+    """Two lenses and what joins them: clear ones with the eyes behind, or opaque ones instead of eyes, up to half as wide as the head."""
+    rng = hand.rng
+    apart = abs(float(left[0] - right[0])) / 2
+    size = rng.uniform(0.7, 1.0) * apart if rng.random() < 0.5 else rng.uniform(0.25, 0.55) * rx
+    middle = (left + right) / 2
+    spots = [middle + (side * max(apart, size * rng.uniform(1.0, 1.1)), 0) for side in (1, -1)]
+    is_opaque = rng.random() < 0.5
+    colour = LENSES[rng.integers(len(LENSES))] if is_opaque else None
+    tall = size * rng.uniform(0.75, 1.1)
+    marks = [hand.shape(oval(spot, size, tall, count=18), fill=colour, ink=ink, see_through=not is_opaque) for spot in spots]
+    if is_opaque and rng.random() < 0.4:
+        marks += [hand.blob(oval(spot + rng.normal(0, size * 0.2, 2), size * 0.2, size * 0.2, count=8), ink) for spot in spots]
+    sides = [spot + (side * size, 0) for spot, side in zip(spots, (1, -1), strict=True)]
+    ends = [middle + (side * rx * 0.98, -size * 0.2) for side in (1, -1)]
+    if rng.random() < 0.6:
+        marks.append(hand.strokes(*(np.array([near, far]) for near, far in zip(sides, ends, strict=True)), ink=ink))
+    return marks
+
+
 def face_marks(hand: Hand, centre: Points, rx: float, ry: float, ink: Colour = INK) -> tuple[list[Mark], Points]:
     """Eyes, a nose and a mouth, any of which may be missing; and where nose, left and right eye are (the figure's own), `(3, 2)`."""
     rng = hand.rng
     gap, lift, size = rng.uniform(0.25, 0.5) * rx, rng.uniform(0.0, 0.4) * ry, rng.uniform(0.08, 0.2) * min(rx, ry)
+    if rng.random() < 0.12:  # bulging
+        size, gap = rng.uniform(0.22, 0.42) * min(rx, ry), rng.uniform(0.35, 0.45) * rx
     middle = centre + (rng.normal(0, 0.08) * rx, 0)
     left, right, nose = middle + (gap, -lift), middle - (gap, lift), middle + (0, rng.uniform(0.0, 0.22) * ry)
     landmarks = np.array([nose, left, right])
@@ -82,7 +107,6 @@ def face_marks(hand: Hand, centre: Points, rx: float, ry: float, ink: Colour = I
     marks += [*_nose(hand, nose, size, ink), *_mouth(hand, middle + (0, rng.uniform(0.35, 0.55) * ry), width, ink)]
     if rng.random() < 0.1:
         marks += [hand.blob(oval(middle + (s * rx * 0.55, ry * 0.3), size, size, count=10), (240, 150, 160)) for s in (-1, 1)]
-    if rng.random() < 0.06:
-        lenses = [oval(eye, size * 2, size * 1.8, count=16) for eye in (left, right)]
-        marks += [hand.strokes(np.concatenate([lens, lens[:1]])) for lens in lenses]
+    if rng.random() < 0.09:
+        marks += _glasses(hand, left, right, rx, ink)
     return marks, landmarks

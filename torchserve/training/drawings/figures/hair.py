@@ -141,8 +141,41 @@ def _tail(dresser: _Hairdresser) -> Hairdo:
     return [dresser.area(limb(axis, 0.25, 0.08))], _cap(dresser)[1]
 
 
+def _afro(dresser: _Hairdresser) -> Hairdo:
+    """A cloud around the head."""
+    rng = dresser.hand.rng
+    size, bumps = rng.uniform(1.25, 1.9), int(rng.integers(0, 14))
+    angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
+    radii = size * (1 + rng.uniform(0.02, 0.07) * np.abs(np.sin(angles * bumps / 2)))
+    cloud = _ring(angles) * radii[:, None] * (1.0, rng.uniform(0.8, 1.0)) + (0, rng.uniform(-0.6, -0.2))
+    return [dresser.area(cloud)], _cap(dresser)[1] if rng.random() < 0.6 else []
+
+
+def _mop(dresser: _Hairdresser) -> Hairdo:
+    """Cartoons' hair: a mass as large as the head, which hangs over its sides."""
+    rng = dresser.hand.rng
+    wide, high, level, lean = rng.uniform(1.15, 1.7), rng.uniform(1.4, 2.2), rng.uniform(-0.5, 0.05), rng.normal(0, 0.2)
+    mass = points(
+        (-wide, level), (-wide * 1.02, -high * 0.55), (lean - 0.6, -high), (lean + 0.6, -high), (wide * 1.02, -high * 0.55), (wide, level)
+    )
+    line = points((0.75, level - 0.1), (0.3, level - 0.4), (-0.3, level - 0.2), (-0.8, level - 0.1))
+    return [], [dresser.area(np.concatenate([smooth(mass, closed=False), line]))]
+
+
+def _locks(dresser: _Hairdresser) -> Hairdo:
+    """A lock at either side, which falls beside the shoulders and leaves paper between them and itself."""
+    rng = dresser.hand.rng
+    low, out, thick = rng.uniform(1.6, 3.4), rng.uniform(0.0, 0.5), rng.uniform(0.1, 0.35)
+    axes = [
+        points((s * 0.9, -0.3), (s * (1.1 + out), low * 0.3), (s * (1.0 + out), low * 0.7), (s * (0.9 + out * rng.uniform(0, 2)), low))
+        for s in (-1, 1)
+    ]
+    return [dresser.area(limb(smooth(axis, closed=False), thick, thick * rng.uniform(0.3, 1.0))) for axis in axes], _cap(dresser)[1]
+
+
 HAIRDOS: tuple[Callable[[_Hairdresser], Hairdo], ...] = (
     _spikes, _few, _fringe, _curls, _long, _long, _pigtails, _pigtails, _bun, _scribble, _cap, _bob, _bob, _rings, _tail,
+    _afro, _mop, _mop, _locks,
 )  # fmt: skip
 
 
