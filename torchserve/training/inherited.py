@@ -1,7 +1,8 @@
 """Weights to begin a training with: those of a checkpoint, or of an exported ONNX file where no checkpoint is left, wherever they fit.
 
-In an ONNX file batch normalisations are folded into the convolutions before them. They are unfolded with statistics that are measured on
-pictures, so that the network answers as the file does and trains as it did.
+In an ONNX file most batch normalisations are folded into the convolutions before them. They are unfolded with statistics that are measured
+on pictures, so that the network answers as the file does and trains as it did. Those after depthwise convolutions are in the file as they
+are: a cast stands in the exporter's way.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ def _from_onnx(network: nn.Module, path: Path, pictures: Tensor) -> list[str]:
     layers = dict(network.named_modules())
     new = {name for name, layer in layers.items() if isinstance(layer, nn.Conv2d | nn.Linear)}
     folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
-    for name, (weight, bias) in _weights(path).items():
+    model = onnx.load(str(path))
+    values = {value.name.removesuffix(HALVED): numpy_helper.to_array(value).astype(np.float32) for value in model.graph.initializer}
+    _copy_norms(model, layers, values)
+    for name, (weight, bias) in _weights(model, values).items():
         layer = layers.get(name)
         if not isinstance(layer, nn.Conv2d | nn.Linear) or tuple(layer.weight.shape) != weight.shape:
             continue
@@ -51,7 +55,7 @@ def _from_onnx(network: nn.Module, path: Path, pictures: Tensor) -> list[str]:
             layer.weight.copy_(torch.from_numpy(weight))
             if layer.bias is not None:
                 layer.bias.copy_(torch.from_numpy(bias))
-            elif isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+            elif bias.size and isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
                 _leave_as_it_is(after)
                 after.bias.copy_(torch.from_numpy(bias))
                 folded.append((layer, after))
@@ -59,13 +63,23 @@ def _from_onnx(network: nn.Module, path: Path, pictures: Tensor) -> list[str]:
     return sorted(new)
 
 
-def _weights(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Weight and bias of each convolution and linear layer, by the name of the module that it was exported from."""
-    model = onnx.load(str(path))
-    values = {value.name.removesuffix(HALVED): numpy_helper.to_array(value).astype(np.float32) for value in model.graph.initializer}
+def _weights(model: onnx.ModelProto, values: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Weight and bias of each convolution and linear layer, by the name of its module; no bias is an empty one."""
     return {
-        _module_name(node.name): (values[node.input[1]], values[node.input[2]]) for node in model.graph.node if node.op_type in WEIGHTED
+        _module_name(node.name): (values[node.input[1]], values[node.input[2]] if len(node.input) > 2 else np.empty(0))
+        for node in model.graph.node
+        if node.op_type in WEIGHTED
     }
+
+
+def _copy_norms(model: onnx.ModelProto, layers: dict[str, nn.Module], values: dict[str, np.ndarray]) -> None:
+    for node in model.graph.node:
+        norm = layers.get(_module_name(node.name))
+        if node.op_type == "BatchNormalization" and isinstance(norm, nn.BatchNorm2d):
+            fields = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+            with torch.no_grad():
+                for field, name in zip(fields, node.input[1:], strict=True):
+                    field.copy_(torch.from_numpy(values[name]))  # type: ignore[union-attr]
 
 
 def _module_name(node: str) -> str:
