@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -201,10 +201,10 @@ class RetryingClient:
         return _Sent(endpoint, token, call.attempts, now_s, SocketDeadline(call.deadline_s - now_s))
 
     def _send(self, call: _Call, sent: _Sent) -> _Sent:
-        sent.answer, sent.failure = self.single.answer(call.request, sent.endpoint, token=sent.token, deadline=sent.deadline)
+        answer, failure = self.single.answer(call.request, sent.endpoint, token=sent.token, deadline=sent.deadline)
         ended_s = self._clock()
-        sent.duration_s = ended_s - sent.started_s
-        if not sent.is_overtaken:
+        if not sent.is_overtaken:  # otherwise it ended because another server answered
+            sent.answer, sent.failure, sent.duration_s = answer, failure, ended_s - sent.started_s
             retry_after_s = sent.failure.retry_after_s if sent.failure is not None else None
             verdict = _verdict(sent.failure, is_patient=sent.duration_s >= self._settings.hedge_first_s)
             self._choices[call.request.model].record(
@@ -226,21 +226,20 @@ class RetryingClient:
                 del running[future]
                 sent = future.result()
                 if sent.failure is None:
-                    self._end_overtaken(call, sent, running.values())
+                    self._end_overtaken(call, sent, [other for future, other in running.items() if not future.done()])
                     return sent
                 if not running:
                     return sent
-                self._report_attempt(call, wait_s=None)
                 call.last = self._record(call, sent)
                 self._report_attempt(call, wait_s=0.0)
 
-    def _end_overtaken(self, call: _Call, winner: _Sent, others: Any) -> None:  # noqa: ANN401
+    def _end_overtaken(self, call: _Call, winner: _Sent, others: Sequence[_Sent]) -> None:
         now_s = self._clock()
         for sent in others:
             sent.is_overtaken = True
-            sent.deadline.expire()
             sent.duration_s = now_s - sent.started_s
             sent.failure = PredictionFailure(FailureKind.OVERTAKEN, "another server answered first")
+            sent.deadline.expire()
             if sent.duration_s >= _OVERTAKEN_BY * winner.duration_s:
                 self._choices[call.request.model].record(sent.endpoint, Verdict.OVERTAKEN, now_s)
             call.last = self._record(call, sent)

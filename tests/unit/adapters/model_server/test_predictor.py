@@ -516,6 +516,15 @@ def test_a_silent_server_is_overtaken(silent_stub, other_stub, clock):
     client.predictor.close()
 
 
+def test_an_overtaken_request_is_no_overload(silent_stub, other_stub, clock):
+    """It ends because its socket is shut down, which must not look like a deadline: fewer jobs would run then."""
+    for _ in range(20):
+        client = Client(ServerEndpoint(silent_stub.url), ServerEndpoint(other_stub.url), clock=clock, hedge_first_s=0.01)
+        client.detections()
+        assert client.faults == ["overtaken", None]
+        client.predictor.close()
+
+
 def test_a_silent_server_alone_is_waited_for(silent_stub, clock):
     """There is nobody else to ask; the read timeout ends it."""
     client = Client(ServerEndpoint(silent_stub.url), clock=clock, hedge_first_s=0.05, read_timeout_s=0.2, max_attempts=1)

@@ -27,6 +27,7 @@ from daemon.commands.measure import cpu_table, timing_table
 from daemon.options import motions
 from daemon.rendering import SceneRendering
 from daemon.settings import read_settings
+from pipeline.adapters.model_server.settings import ModelHealth
 from pipeline.adapters.opengl.context_reports import ContextReport
 from pipeline.errors import ConfigError, DoodledError, OptionError, RenderUnavailable, UnknownName
 
@@ -352,13 +353,27 @@ def test_check_lists_models_with_their_workers(monkeypatch: pytest.MonkeyPatch) 
 @gl
 @pytest.mark.parametrize(("is_ready", "status"), [((True, True, False), 0), ((True, False, False), 1)])
 def test_check_needs_each_model_on_one_server_at_least(monkeypatch: pytest.MonkeyPatch, is_ready: tuple[bool, ...], status: int) -> None:
-    from pipeline.adapters.model_server.settings import ModelHealth
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
 
     places = (("http://a", "detector"), ("http://a", "pose"), ("http://b", "pose"))
     models = [ModelHealth(*place, ready=ready, problem="", duration_s=0.1) for place, ready in zip(places, is_ready, strict=True)]
     monkeypatch.setattr(TorchServePredictor, "health", lambda _: models)
     doodled("check", "--torchserve-url", "http://a", status=status)
+
+
+def test_check_asks_servers_of_the_open_inference_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.adapters.oip.predictor import OipPredictor
+
+    models = [ModelHealth("http://a", "doodled_pose", ready=False, problem="expected one input", duration_s=0.1)]
+    monkeypatch.setattr(OipPredictor, "health", lambda _: models)
+    monkeypatch.setattr(machine, "describe_contexts", no_context)
+    lines = doodled("check", "--oip-url", "http://a", status=1).stdout.splitlines()
+    assert lines[lines.index("Models: Open Inference Protocol") + 1] == "  http://a doodled_pose: no: expected one input"
+
+
+def test_servers_of_one_protocol_only() -> None:
+    with pytest.raises(OptionError, match="exclude each other"):
+        doodled("check", "--oip-url", "http://a", "--torchserve-url", "http://b")
 
 
 def test_check_reports_models_that_can_not_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
