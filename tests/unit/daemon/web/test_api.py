@@ -591,3 +591,12 @@ def test_character_may_keep_its_name_and_folder(client: TestClient, spool: WebSp
     again = intake.drop_character({"char_cfg.yaml": b"x"}, name="garlic", options=b"{}", folder=("dab",), has_id=False)
     assert (first.file, first.folder, again.file) == ("garlic", ("dab",), f"garlic-{again.id}")
     assert sorted(path.name for path in (spool.layout.inbox / "dab").iterdir()) == ["garlic", again.file, f"{again.file}.json"]
+
+
+def test_skipped_duplicate_is_shown_without_animation(client: TestClient, spool: WebSpool) -> None:
+    job = spool.publish("copy.jpg", motions=(), notes=["not animated again"])
+    assert refreshed(client).get(f"/v1/jobs/{job}").json()["state"] == "done"
+    pages = [client.get(path, headers={"Accept": "text/html"}) for path in ("/", "/watch", "/watch/list", "/gallery", f"/drawings/{job}")]
+    assert [page.status_code for page in pages] == [200] * 5
+    assert "Animated before" in pages[3].text
+    assert "not animated again" in pages[4].text
