@@ -78,8 +78,8 @@ class DaskWorkerPool:
 
     @property
     def capacity(self) -> int:
-        """Tasks that may be started and not ended: half of the workers, or one, have the next one before they are free."""
-        return self.count + max(1, self.count // 2) if self._client is not None else 0
+        """Tasks that may be started and not ended: each worker has the next one before it is free."""
+        return max(1, 2 * self.count) if self._client is not None else 0
 
     def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
         """Start a task. It can't be cancelled: it ends at its deadline, or when the pool is closed."""
@@ -133,7 +133,7 @@ class DaskWorkerPool:
         if client is None:
             return _lost(self.outage)
         try:
-            parcel = await asyncio.to_thread(pack_task, task)
+            parcel = pack_task(task)  # here, because another thread would cost more than a file of this size
         except (DoodledError, OSError) as error:
             hint = error.hint if isinstance(error, DoodledError) else ""
             return TaskResult(failure=TaskFailure(error_type(error), str(getattr(error, "summary", error)), hint, "decode"))

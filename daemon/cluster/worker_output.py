@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
+import termios
 import threading
+from array import array
 from collections import deque
 from typing import Final
 
 MAX_LINES: Final = 20
 MAX_LENGTH: Final = 500
 _PATIENCE_S: Final = 1.0
+_CHUNK: Final = 65_536
 _STDERR: Final = 2
 
 
@@ -21,10 +25,11 @@ class WorkerOutput:
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._marks = itertools.count(1)
         self._mark, self._is_read = b"", threading.Event()
-        reading, self._writing = os.pipe()
+        self._is_copying = False
+        self._reading, self._writing = os.pipe()
         self._stderr = os.dup(_STDERR)
         os.dup2(self._writing, _STDERR)
-        threading.Thread(target=self._copy, args=(reading,), name="stderr", daemon=True).start()
+        threading.Thread(target=self._copy, name="stderr", daemon=True).start()
 
     def begin(self) -> None:
         """Forget what was printed before."""
@@ -32,18 +37,34 @@ class WorkerOutput:
 
     def last_lines(self) -> list[str]:
         """At most MAX_LINES lines that were printed since `begin`, including what is still in the pipe."""
+        if not _pending_bytes(self._reading) and not self._is_copying:
+            return list(self._lines)
         self._is_read.clear()
         self._mark = b"\0%d" % next(self._marks)
         os.write(self._writing, b"\n" + self._mark + b"\n")
         self._is_read.wait(_PATIENCE_S)
         return list(self._lines)
 
-    def _copy(self, reading: int) -> None:
-        with os.fdopen(reading, "rb") as lines:
-            for line in lines:
-                if line.startswith(b"\0"):
-                    if line.strip(b"\n") == self._mark:
-                        self._is_read.set()
-                elif line.strip():
-                    os.write(self._stderr, line)
-                    self._lines.append(line.decode("utf-8", "backslashreplace").rstrip()[:MAX_LENGTH])
+    def _copy(self) -> None:
+        rest = b""
+        while chunk := os.read(self._reading, _CHUNK):
+            self._is_copying = True
+            *lines, rest = (rest + chunk).split(b"\n")
+            self._copy_lines(lines)
+            self._is_copying = bool(rest)
+
+    def _copy_lines(self, lines: list[bytes]) -> None:
+        for line in lines:
+            if line.startswith(b"\0"):
+                if line == self._mark:
+                    self._is_read.set()
+            elif line.strip():
+                os.write(self._stderr, line + b"\n")
+                self._lines.append(line.decode("utf-8", "backslashreplace").rstrip()[:MAX_LENGTH])
+
+
+def _pending_bytes(pipe: int) -> int:
+    """Bytes in a pipe that nobody has read yet."""
+    count = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]

@@ -142,7 +142,7 @@ def _round(cluster: Cluster, root: Path, executor: str) -> tuple[float, float, f
 def share(folder: Path, rounds: int) -> None:
     """Jobs of half a second that return SLEEPER_BYTES each, on two workers of a cluster and on two local ones in turns."""
     found: dict[str, list[tuple[float, float]]] = {"dask": [], "local": []}
-    with Cluster.opened(folder / "cluster") as cluster:
+    with Cluster.opened(folder / "cluster", environ={"TMPDIR": "/dev/shm"}) as cluster:
         cluster.start_scheduler()
         for name in ("left", "right"):
             cluster.start_worker(name)
@@ -159,7 +159,8 @@ def share(folder: Path, rounds: int) -> None:
                     daemon = cluster.start_daemon(root, "--drain")
                 else:
                     daemon = cluster.start("daemon", [sys.executable, str(folder / "local.py")], {"DOODLED_ROOT": str(root)})
-                assert daemon.wait(PATIENCE_S) == 0
+                status = daemon.wait(PATIENCE_S)
+                assert status == 0, (status, cluster.log("daemon")[-3000:])
                 done = cluster.records("job.done")[4:]  # without those that wait for the first start of a process
                 times = [waiting_time(record) for record in done]
                 rows.append(((len(times) - 1) / (times[-1] - times[0]), statistics.median(record["overhead_ms"] for record in done)))

@@ -3,7 +3,7 @@
     python tests/benchmarks/cluster_scale.py [DRAWINGS]
 
 Jobs pass through stations, each of which serves one after the other: the daemon's loop, the scheduler, the network of both, and as many
-workers as there are. The daemon keeps half again as many jobs under way as there are workers. Times are measured ones
+workers as there are. The daemon keeps twice as many jobs under way as there are workers. Times are measured ones
 (tests/benchmarks/cluster.py), see etc/doc/scaling.md; work is log-normal, like that of real drawings. With SHARDS, as many clusters of
 this kind work side by side.
 """
@@ -73,7 +73,7 @@ class Simulation:
 
     def run(self) -> None:
         """Until all drawings are published."""
-        for _ in range(self._workers + max(1, self._workers // 2)):
+        for _ in range(2 * self._workers):
             self._start()
         while self._events:
             self.now, _, happen = heapq.heappop(self._events)
