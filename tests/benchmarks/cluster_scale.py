@@ -23,8 +23,8 @@ SPREAD = 0.5
 """Standard deviation of the logarithm of the work."""
 
 LATENCY_S = 0.0005
-OUT_MB = 0.15
-BACK_MB = 1.3
+OUT_MB = 0.1
+BACK_MB = 3.7
 WORKERS = (1, 10, 30, 50, 100, 200, 300, 1000)
 SHARDS = (1, 10, 20, 40)
 
@@ -41,7 +41,7 @@ class Costs:
 
     claim_s: float = 0.008
     publish_s: float = 0.012
-    schedule_s: float = 0.004
+    schedule_s: float = 0.009
     mb_per_s: float = 1100.0
 
 
