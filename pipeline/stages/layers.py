@@ -16,7 +16,7 @@ from scipy import ndimage
 from pipeline.ink.regions import filled
 from pipeline.pose.limb_labels import layer_limbs
 from pipeline.pose.limb_measures import stroke, values_at
-from pipeline.pose.limb_regions import LimbRegion, gown_joints, joint_pixels
+from pipeline.pose.limb_regions import ARM, LimbRegion, gown_joints, joint_pixels, limbs_of
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, Floats
 
 ROOT_OF_LIMB = 0.9
@@ -48,13 +48,14 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     held = {joint for limb in limbs for joint in (limb.joints.middle, limb.joints.end)}
     loose = held | set(gown_joints(character))  # a gown hangs from the hips: knees would bulge it
     pins, bones = (tuple(joint for joint in joints if joint not in loose) for joints in (whole.pins, whole.bones))
+    has_touching_limbs = not limbs_of(character.rig.joint_names, ARM)  # for a person, those that touch are layers
     if not limbs:
-        return (replace(whole, pins=pins, bones=bones),)
+        return (replace(whole, pins=pins, bones=bones, has_touching_limbs=has_touching_limbs),)
     lines = _drawn_lines(whole.rgb, character.mask)
     points = joint_pixels(character)
     body = character.mask & ~np.any([limb.area for limb in limbs], axis=0)
     mask, hidden = _body_mask(limbs, character.mask, points, lines, body)
-    rest = CharacterLayer(mask, _completed(whole.rgb, hidden, body, lines), pins, bones)
+    rest = CharacterLayer(mask, _completed(whole.rgb, hidden, body, lines), pins, bones, has_touching_limbs=has_touching_limbs)
     first_bones = [points[[limb.joints.root, limb.joints.middle]] for limb in limbs]
     return (rest, *(_limb_layer(limb, whole, bone, lines, body) for limb, bone in zip(limbs, first_bones, strict=True)))
 

@@ -110,7 +110,7 @@ def _layer_figure(character: Character, layer: CharacterLayer, number: int, tole
     mesh = _wound(Mesh(np.stack([points[:, 0] / side, 1.0 - points[:, 1] / side], axis=1), triangles))
     rig = character.rig
     owner, distance = bone_ownership(mesh, rig, mask, bones=np.array(layer.bones, np.int32))
-    whole = Mesh(*cut_apart(mesh.vertices, mesh.triangles, owner, rig.parents))
+    whole = Mesh(*cut_apart(mesh.vertices, mesh.triangles, owner, rig.parents)) if layer.has_touching_limbs else mesh
     pin_joints = np.array(layer.pins, np.int32)
     layer_of_vertex = np.full(len(whole.vertices), number, np.int32)
     is_behind = np.full(len(whole.triangles), layer.is_behind)

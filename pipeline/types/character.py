@@ -124,6 +124,7 @@ class CharacterLayer:
         pins: joint indices that hold the layer.
         bones: joint indices whose bones (from their parent to them) own the layer's triangles.
         is_behind: always drawn behind the body, as legs under a skirt; else the motion's depth decides.
+        has_touching_limbs: distant limbs may touch each other in this layer, and are cut apart where their triangles meet.
     """
 
     mask: Bools
@@ -131,6 +132,7 @@ class CharacterLayer:
     pins: tuple[int, ...]
     bones: tuple[int, ...]
     is_behind: bool = False
+    has_touching_limbs: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
 """What layers do to figures whose limbs touch the body, and what they cost. Prints a table, a row for each figure:
 
-    python tests/benchmarks/layers.py [CHARACTER_DIR ...] [--drawn 12] [--motions wave,dance,jumping_jacks] [--sheet OUT.png]
+    python tests/benchmarks/layers.py [CHARACTER_DIR ...] [--drawn 12] [--motions wave,dance,jumping_jacks] [--sheet OUT.jpg]
 
 Torn is the share of the figure's area whose triangles are stretched by more than 1.5, squeezed below 0.5 or turned over (singular values of
 the deformation gradient): the mean over all frames at 8 a second, and the worst frame. Milliseconds are processor time for a frame of 500 x
@@ -146,7 +146,7 @@ def main() -> None:
         half = -(-len(rows) // 2)
         rows += [np.full_like(rows[0], 255)] * (2 * half - len(rows))
         gap = np.full((half * TILE, 24, 3), 160, np.uint8)
-        cv2.imwrite(str(options.sheet), np.hstack([np.vstack(rows[:half]), gap, np.vstack(rows[half:])]), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        cv2.imwrite(str(options.sheet), np.hstack([np.vstack(rows[:half]), gap, np.vstack(rows[half:])]), [cv2.IMWRITE_JPEG_QUALITY, 82])
 
 
 if __name__ == "__main__":

@@ -437,3 +437,11 @@ def drawn_disc(center: Floats, radius: float) -> Bools:
     at = np.rint((center * SCALE + CANVAS / 2) * 16).astype(int).tolist()
     cv2.circle(canvas, at, round(radius * SCALE * 16), 1, cv2.FILLED, shift=4)
     return canvas.astype(np.bool_)
+
+
+def test_hand_beside_a_free_leg_cuts_no_notch_into_the_body() -> None:
+    """Where hand and knee are the nearest bones to the body's edge; a person's limbs that touch are layers."""
+    (layer,) = character_layers(drawn_person(arms="free"))
+    assert not layer.has_touching_limbs
+    (sheet,) = whole_character(drawn_person(arms="free"))
+    assert sheet.has_touching_limbs
