@@ -41,11 +41,13 @@ def worker(
     scheduler: Annotated[
         str | None,
         typer.Option(
-            "--scheduler", metavar="URL", help="The scheduler of the Dask cluster, such as tcp://10.0.0.5:8786: [dask] scheduler."
+            "--scheduler",
+            metavar="URL",
+            help="The scheduler of the Dask cluster, such as tcp://10.0.0.5:8786. Default: dask.scheduler of the settings.",
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Settings file; of use are [dask], [jobs] and [torchserve].")
+        Path | None, typer.Option("--config", metavar="FILE", help="Settings file; a worker heeds its dask, jobs and torchserve sections.")
     ] = None,
     host: Annotated[
         str,
