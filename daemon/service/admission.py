@@ -116,13 +116,17 @@ class Admission:
         elif result.models_answered:
             self.upstream_limit.record_success()
 
+    def record_models_failure(self, now: float, job: str, kind: ErrorType, reason: str, retry_after_s: float | None) -> None:
+        """Record that no model server could be used: the breaker of the models opens."""
+        if self.models.record_failure(now, job, f"{kind}: {reason}", retry_after_s):
+            self._log.emit(Event.BREAKER_OPENED, breaker="models", reason=reason, failures=self.models.failures)
+        if kind is ErrorType.UNAUTHORIZED:
+            self._log.emit(Event.AUTH_REJECTED, reason=reason)
+
     def _adjust_models_breaker(self, job: Job, result: TaskResult, completion: CompletionResult, now: float) -> None:
-        retry_after_s = result.failure.retry_after_s if result.failure is not None else None
         if completion.kind in UPSTREAM_TYPES:
-            if self.models.record_failure(now, job.id, f"{completion.kind}: {completion.reason}", retry_after_s):
-                self._log.emit(Event.BREAKER_OPENED, breaker="models", reason=completion.reason, failures=self.models.failures)
-            if completion.kind is ErrorType.UNAUTHORIZED:
-                self._log.emit(Event.AUTH_REJECTED, reason=completion.reason)
+            retry_after_s = result.failure.retry_after_s if result.failure is not None else None
+            self.record_models_failure(now, job.id, completion.kind, completion.reason, retry_after_s)
         elif result.models_answered:
             opened_at_s = self.models.opened_at_s
             if self.models.record_success(job.id) and opened_at_s is not None:

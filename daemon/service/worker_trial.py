@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from typing import Final
 
 from daemon.log.events import Event, EventLog
-from daemon.options.inference import InferenceRequest
-from daemon.policy.failures import ErrorType
+from daemon.options.inference import InferenceChoice, InferenceRequest
+from daemon.policy.failures import UPSTREAM_TYPES, ErrorType
 from daemon.service.admission import Admission
 from daemon.settings import JobsSettings, Settings
 from daemon.spool.spool import Spool
@@ -23,6 +23,9 @@ DEADLINE_S: Final = 60.0
 
 ENOUGH_MB: Final = 1024
 """Memory with which a worker animates any ordinary drawing."""
+
+TRIAL: Final = "trial"
+"""Instead of a job's id, for the circuit breakers."""
 
 SUSPICIOUS: Final = frozenset({ErrorType.CRASH, ErrorType.OUT_OF_MEMORY, ErrorType.DEADLINE})
 """Failures that a drawing may cause, or the surroundings of the workers."""
@@ -47,9 +50,13 @@ class WorkerTrial:
         """Whether the trial runs; no job starts meanwhile."""
         return self._future is not None
 
-    def is_due_at_start(self, jobs: JobsSettings) -> bool:
-        """Whether the workers must be tried before the first drawing: their memory is limited to less than by default."""
-        return 0 < jobs.memory_limit_mb < JobsSettings().memory_limit_mb
+    def is_due_at_start(self, jobs: JobsSettings, inference: InferenceRequest) -> bool:
+        """Whether the workers must be tried before the first drawing.
+
+        Their memory is limited to less than by default, or the models run on servers of the Open Inference Protocol, whose names for
+        models and tensors may be others than the settings say.
+        """
+        return 0 < jobs.memory_limit_mb < JobsSettings().memory_limit_mb or inference.resolve({}).choice is InferenceChoice.OIP
 
     def clears(self, result: TaskResult) -> bool:
         """Whether a result says nothing about its drawing, because it may be due to the workers."""
@@ -77,14 +84,16 @@ class WorkerTrial:
         if future.cancelled():
             return
         failure = result_of(future, self._deadline_s).failure
-        if failure is None or failure.kind not in SUSPICIOUS:  # the models or OpenGL: the drawings themselves find out, and wait
+        if failure is not None and failure.kind in UPSTREAM_TYPES:
+            self._admission.record_models_failure(now, TRIAL, failure.kind, failure.message, failure.retry_after_s)
+        if failure is None or failure.kind not in SUSPICIOUS:  # of OpenGL, the drawings themselves find out, and wait
             self.record_success()
             return
         reason = _reason(failure, jobs)
         if not self._has_failed:
             self._has_failed = True
             self._log.emit(Event.WORKERS_UNFIT, reason=reason)
-        self._admission.machine.record_failure(now, "trial", reason)
+        self._admission.machine.record_failure(now, TRIAL, reason)
 
     def stop(self) -> None:
         """Cancel the trial if it has not begun."""

@@ -156,6 +156,17 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
 
 
 def trial_task(place: Path, settings: Settings, inference: InferenceRequest) -> Task:
-    """The task that tries a worker out; `place` is not used."""
-    options, deadline_s = settings.animation.options(), settings.model_server.deadline_s
-    return Task(place, "trial", (), False, options, settings.animation.max_side_px, inference, deadline_s, False, is_trial=True)  # noqa: FBT003
+    """The task that tries a worker out; `place` is not used. Model servers get one request, because drawings wait meanwhile."""
+    return Task(
+        place,
+        "trial",
+        (),
+        is_folder=False,
+        defaults=settings.animation.options(),
+        max_side_px=settings.animation.max_side_px,
+        inference=inference,
+        upstream_deadline_s=settings.model_server.deadline_s,
+        keep_annotations=False,
+        is_probe=True,
+        is_trial=True,
+    )

@@ -1,6 +1,7 @@
-"""Trial of a worker: finds a stick figure in a blank image by the embedded models, and animates it in memory.
+"""Trial of a worker: finds a stick figure in a blank image, and animates it in memory.
 
-`daemon.service.worker_trial` decides when. It needs what every drawing needs, so whatever limits the worker too much shows here.
+`daemon.service.worker_trial` decides when. It needs what every drawing needs, so whatever limits the worker too much shows here; so does
+whether servers of the Open Inference Protocol have our models.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from daemon.options.inference import InferenceChoice
 from daemon.options.scene_builder import RenderRequest, character_plan
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task
-from pipeline.errors import NoFigureFound, PredictionRefused, UpstreamError
+from pipeline.errors import NoFigureFound, PredictionRefused
 from pipeline.types import Bytes, Character, Drawing, Format, Rig
 
 SIDE_PX = 600
@@ -48,9 +49,10 @@ def try_out(task: Task, resources: WorkerResources) -> None:
     from pipeline.annotate import AnnotateOptions, annotated
 
     character, stopwatch = stick_figure(), WallStopwatch()
-    if task.inference.resolve({}).choice is InferenceChoice.EMBEDDED:
+    choice = task.inference.resolve({}).choice
+    if choice is not InferenceChoice.TORCHSERVE:
         predictor, _ = resources.predictor(task)
-        with suppress(NoFigureFound, PredictionRefused, UpstreamError):
+        with suppress(NoFigureFound, PredictionRefused):
             annotated(
                 Drawing(np.ascontiguousarray(character.rgba[..., :3]), None, ""), predictor, options=AnnotateOptions(), stopwatch=stopwatch
             )

@@ -110,6 +110,28 @@ def test_drawing_keeps_its_attempt_until_workers_are_proven(tmp_path: Path) -> N
     assert len(daemon.logged("workers.unfit")) == len(daemon.logged("workers.recovered")) == 1
 
 
+def test_checks_names_of_models_on_a_server_before_the_first_drawing(tmp_path: Path) -> None:
+    reason = "server s: model pose: expected the FP32 outputs joints, found keypoints"
+    tries = []
+
+    def work(task: Task) -> TaskResult:
+        tries.append((task.is_trial, task.is_probe))
+        return TaskResult(failure=TaskFailure(ErrorType.MISCONFIGURED, reason)) if task.is_trial else fake_result(task)
+
+    oip = {"inference": {"protocol": "oip", "where": "server"}}
+    with SteppedDaemon.opened(tmp_path, oip, work=work) as daemon:
+        daemon.step(START_S)
+        daemon.step(START_S + 1)
+        assert tries == [(True, True)]
+        (opened,) = daemon.logged("breaker.opened")
+        assert (opened["breaker"], opened["reason"]) == ("models", reason)
+        drop(tmp_path)
+        daemon.run(START_S + 10)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+    assert tries == [(True, True), (False, True)]
+    assert len(daemon.logged("breaker.closed")) == 1
+
+
 @pytest.mark.parametrize(("limit_mb", "is_tried"), [(256, True), (4096, False), (0, False)])
 def test_tries_workers_out_first_if_their_memory_is_limited(tmp_path: Path, limit_mb: int, is_tried: bool) -> None:
     first = []
