@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from types import TracebackType
 from typing import Final
 
 SERVER_MODULE: Final = "multiprocessing.forkserver"
@@ -20,3 +21,13 @@ def stop_multiprocessing_helpers() -> None:
         if module in sys.modules:
             with suppress(ChildProcessError, FileNotFoundError):  # it has been waited for; its socket has been removed
                 getattr(sys.modules[module], helper)._stop()  # noqa: SLF001 - see above
+
+
+def report_unless_stopped(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an exception that ended a process (sys.excepthook), unless its daemon stopped while it started: its semaphores are gone."""
+    last = trace
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    module = last.tb_frame.f_globals["__name__"] if last is not None else ""
+    if kind is not FileNotFoundError or module != "multiprocessing.synchronize":
+        sys.__excepthook__(kind, error, trace)

@@ -10,8 +10,11 @@ import ctypes
 import gc
 import importlib
 import signal
+import sys
 from contextlib import suppress
 from typing import Final
+
+from daemon.worker.multiprocessing_helpers import report_unless_stopped
 
 PR_SET_PDEATHSIG: Final = 1
 MODULES: Final = (
@@ -27,6 +30,8 @@ MODULES: Final = (
 )
 """What every drawing needs. Modules import each other late, so that the daemon and quick commands do without most of them."""
 
+
+sys.excepthook = report_unless_stopped
 for name in MODULES:
     with suppress(ImportError):  # the task that needs it reports that
         importlib.import_module(name)

@@ -8,9 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ShapeError
-from pipeline.lazy_numpy import defer_unused
-
-defer_unused()  # here, as everything that uses SciPy imports this first
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int32]

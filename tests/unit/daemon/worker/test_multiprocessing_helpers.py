@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing.synchronize
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from daemon.worker.multiprocessing_helpers import report_unless_stopped
 
 ROOT = Path(__file__).parents[4]
 PATIENCE_S = 60.0
@@ -52,3 +56,19 @@ def test_no_helper_process_outlives_the_daemon(otherwise: str, expected: str) ->
     command = [sys.executable, "-c", CHECK, COMMAND.format(otherwise=otherwise)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     assert (done.stdout.strip(), done.stderr) == (expected, "")
+
+
+def reported(failing: Callable[[], object]) -> None:
+    """Report what a process would that ends with an exception."""
+    try:
+        failing()
+    except OSError as error:
+        report_unless_stopped(type(error), error, error.__traceback__)
+
+
+def test_worker_that_starts_as_its_daemon_stops_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    gone = multiprocessing.synchronize.SemLock.__new__(multiprocessing.synchronize.SemLock)
+    reported(lambda: gone.__setstate__((0, 1, 1, "/gone-with-the-daemon")))
+    assert capsys.readouterr().err == ""
+    reported(lambda: os.stat("/no/such/file"))  # noqa: PTH116 - any other call that finds no file
+    assert "FileNotFoundError" in capsys.readouterr().err
