@@ -20,7 +20,7 @@ from daemon.commands.console import error_text
 from daemon.commands.overview import COMMANDS, PURPOSE, overview
 from daemon.log.writer import is_journal
 from daemon.version import version
-from daemon.worker.multiprocessing_helpers import stop_multiprocessing_helpers
+from daemon.worker.process_end import stop_multiprocessing
 from pipeline.errors import DoodledError, OptionError, TransientError, UnknownName
 
 EXIT_PERMANENT = 1
@@ -36,7 +36,7 @@ _MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE
 
 def main() -> None:
     """Run the command line and leave with its exit status."""
-    atexit.register(stop_multiprocessing_helpers)  # before a command imports multiprocessing: what is registered first is called last
+    atexit.register(stop_multiprocessing)  # before a command imports multiprocessing: what is registered first is called last
     try:
         command_line(_wanted(sys.argv[1:2]))()
     except OSError as error:

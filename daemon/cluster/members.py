@@ -17,7 +17,7 @@ HOST: Final = "doodled_host"
 
 
 def startup_information(installation: Installation) -> dict[str, Callable[[object], object]]:
-    """What a worker tells the scheduler about itself, in the form that Dask expects."""
+    """What a worker reports to the scheduler about itself, in the form that Dask expects."""
     return {INSTALLATION: lambda _: installation.fields(), HOST: lambda _: socket.gethostname()}
 
 

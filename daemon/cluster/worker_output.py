@@ -64,7 +64,7 @@ class WorkerOutput:
 
 
 def _pending_bytes(pipe: int) -> int:
-    """Bytes in a pipe that nobody has read yet."""
+    """Number of unread bytes in a pipe."""
     count = array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
     return count[0]

@@ -39,7 +39,7 @@ DELIVERED: Final = "delivered"
 RETRIED: Final = "retried"
 GIVEN_UP: Final = "given_up"
 MAX_HOSTS: Final = 200
-"""Machines that are told apart; further ones are counted as `other`, so that a cluster of short-lived machines adds no series for ever."""
+"""Most machines with series of their own; the rest counts as `other`: a cluster of short-lived machines would add series without end."""
 
 HOOKS: Final = tuple(f"on_{kind}" for kind in EventKind)
 

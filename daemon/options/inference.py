@@ -37,7 +37,7 @@ class InferenceChoice(StrEnum):
 
 _LABELS = {InferenceChoice.EMBEDDED: "embedded", InferenceChoice.TORCHSERVE: "TorchServe", InferenceChoice.OIP: "Open Inference Protocol"}
 DEFAULT_URLS = {InferenceChoice.TORCHSERVE: "http://127.0.0.1:8080", InferenceChoice.OIP: "http://127.0.0.1:8000"}
-"""Ports that TorchServe and Triton listen on unless they are told otherwise."""
+"""With the default ports of TorchServe and Triton."""
 
 
 @dataclass(frozen=True)

@@ -88,12 +88,12 @@ class Scheduler:
         self.trial = WorkerTrial(spool, workers, self.admission, log)
         self._heavy: set[str] = set()
         self._degraded: tuple[int | None, str] | None = None
-        self._is_trial_due = self.trial.is_due_at_start(settings.jobs, settings.inference_request())
         self.is_stopping = False
         self.is_paused = False
         self._claim_at_s = 0.0
         self._takeover_at_s = 0.0
         self.apply_settings(settings)
+        self._is_trial_due = self.trial.is_due_at_start(settings.jobs, self._inference)
 
     @property
     def worker_count(self) -> int:

@@ -1,6 +1,6 @@
 """Originals: earlier jobs with the same content and options, whose results a duplicate names or shares (`inbox.duplicates`).
 
-A worker finds the original and writes copies of its results, which are published as any others: the protocol tells a job's files by their
+A worker finds the original and writes copies of its results, which are published as any others: the protocol knows a job's files by their
 inodes (`daemon.spool.publish`), so no other job may have them. Beside each copy it makes a link to the original file. Once the job is
 published, `share_files` exchanges the two, and the copy is removed with the job's folder. A crash, or a file system without links or
 exchange, leaves the copy, which is as good.

@@ -8,7 +8,6 @@ daemon takes over.
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import multiprocessing.forkserver
 import os
@@ -31,10 +30,10 @@ from pebble import ProcessExpired, ProcessPool
 from daemon.policy.failures import ErrorType
 from daemon.worker.cpu_slice import request_default_slices
 from daemon.worker.pebble_internals import use_monotonic_clock
+from daemon.worker.process_end import die_with_parent
 from daemon.worker.task import Task, TaskFailure, TaskResult
 
 PRELOAD: Final = "daemon.worker.preload"
-_PR_SET_PDEATHSIG = 1
 _CHECK_S = 0.5
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - only root and we can use what multiprocessing makes in it
 NICENESS = 10
@@ -231,7 +230,7 @@ def _start_worker(memory_limit_mb: int, stopping: Event) -> None:
     from daemon.worker.runner import set_stop_event
 
     server = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     daemon = multiprocessing.parent_process()
     if os.getppid() != server or daemon is None or not daemon.is_alive():  # one of them died in between
         os._exit(1)

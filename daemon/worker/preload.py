@@ -6,17 +6,14 @@ its own. Importing this module changes the process; nothing but the fork server 
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import importlib
-import signal
 import sys
 from contextlib import suppress
 from typing import Final
 
-from daemon.worker.multiprocessing_helpers import report_unless_stopped
+from daemon.worker.process_end import die_with_parent, report_unless_stopped
 
-PR_SET_PDEATHSIG: Final = 1
 MODULES: Final = (
     "daemon.worker.runner",
     "daemon.rendering",
@@ -35,5 +32,5 @@ sys.excepthook = report_unless_stopped
 for name in MODULES:
     with suppress(ImportError):  # the task that needs it reports that
         importlib.import_module(name)
-ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # dies with the daemon, and the workers with it
+die_with_parent()  # with the daemon, and the workers with it
 gc.freeze()  # a collection in a worker would write to every page, and so copy it

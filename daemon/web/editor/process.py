@@ -7,7 +7,6 @@ does to its decoder. The child dies with its parent (PR_SET_PDEATHSIG, prctl(2))
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import multiprocessing
 import os
 import resource
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pebble import ProcessExpired, ProcessPool
 
 from daemon.web.editor.edits import EditorSettings
+from daemon.worker.process_end import die_with_parent
 from pipeline.errors import DoodledError, PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ DEADLINE_S = 60.0
 MOST_WAITING = 24
 """Calls that wait for their turn; more are refused."""
 
-_PR_SET_PDEATHSIG: Final = 1
 _OOM_SCORE_ADJ: Final = 500
 
 
@@ -131,7 +130,7 @@ _tasks: EditorTasks | None = None
 def _start(parent: int, settings: EditorSettings, drafts: str) -> None:
     """Initialize the child process, whose temporary files are in the folder `drafts`."""
     global _tasks  # noqa: PLW0603 - one for the process
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     if os.getppid() != parent:  # the parent died in between
         os._exit(1)
     for number in (signal.SIGINT, signal.SIGHUP):  # the parent ends the child in its own time

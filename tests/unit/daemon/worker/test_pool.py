@@ -25,7 +25,7 @@ from pebble.pool import process as pool_process
 
 from daemon.policy.failures import ErrorType
 from daemon.worker import pool as workers_module
-from daemon.worker import runner
+from daemon.worker import process_end, runner
 from daemon.worker.pool import ProcessWorkerPool, result_of
 from daemon.worker.task import TaskResult
 
@@ -192,7 +192,7 @@ def test_worker_starts_with_limits_and_dies_with_daemon(
     limits, asked, ended, niced = Limits(), [], [], []
     library = SimpleNamespace(prctl=lambda *arguments: asked.append(arguments))
     monkeypatch.setattr(workers_module, "resource", limits)
-    monkeypatch.setattr(workers_module, "ctypes", SimpleNamespace(CDLL=lambda _: library))
+    monkeypatch.setattr(process_end, "ctypes", SimpleNamespace(CDLL=lambda _: library))
     monkeypatch.setattr(workers_module, "open", lambda *_, **__: io.StringIO(), raising=False)
     monkeypatch.setattr(runner, "set_stop_event", lambda _: None)
     monkeypatch.setattr(os, "_exit", ended.append)

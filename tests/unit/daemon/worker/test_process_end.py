@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.worker.multiprocessing_helpers import report_unless_stopped
+from daemon.worker.process_end import report_unless_stopped
 
 ROOT = Path(__file__).parents[4]
 PATIENCE_S = 60.0
@@ -46,7 +46,7 @@ cli.main()
 
 
 AS_IT_IS = ("", "nothing is left")
-WITHOUT = ("import atexit; atexit.unregister(cli.stop_multiprocessing_helpers)", "a process is left")
+WITHOUT = ("import atexit; atexit.unregister(cli.stop_multiprocessing)", "a process is left")
 """Shows that the other case would notice. Newer Pythons may wait for their tracker themselves."""
 
 

@@ -1,11 +1,13 @@
-"""The end of multiprocessing's own processes, the fork server and the resource tracker, which would outlive this one for a moment.
+"""The end of processes: of children with their parent, and of multiprocessing's fork server and resource tracker with this one.
 
-Python 3.11 leaves them alone at the exit, and systemd logs a process that it finds after the main one as killed (SIGKILL). There is no
-public function for it; tests/unit/daemon/worker/test_multiprocessing_helpers.py fails when Python names them in another way.
+Python 3.11 leaves the latter two alone at the exit, and systemd logs a process that it finds after the main one as killed (SIGKILL). There
+is no public function for it; tests/unit/daemon/worker/test_process_end.py fails when Python names them in another way.
 """
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import sys
 from contextlib import suppress
 from types import TracebackType
@@ -13,9 +15,15 @@ from typing import Final
 
 SERVER_MODULE: Final = "multiprocessing.forkserver"
 TRACKER_MODULE: Final = "multiprocessing.resource_tracker"
+_PR_SET_PDEATHSIG: Final = 1
 
 
-def stop_multiprocessing_helpers() -> None:
+def die_with_parent() -> None:
+    """Let the kernel kill this process when the thread that started it ends (prctl(2)); a parent that is dead already does nothing."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def stop_multiprocessing() -> None:
     """Stop both, and wait for their end. Call it after multiprocessing's own cleanup, whose semaphores the tracker removes."""
     for module, helper in ((SERVER_MODULE, "_forkserver"), (TRACKER_MODULE, "_resource_tracker")):  # the server uses the tracker
         if module in sys.modules:
