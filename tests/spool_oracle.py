@@ -71,7 +71,8 @@ def check_tidy(root: Path) -> None:
     places = Places(root)
     assert not places.claimed()
     assert not [path for path in places.inbox.rglob("*") if path.is_file()]
-    assert not list((root / "spool" / "work").iterdir())
+    left = sorted((root / "spool" / "work").rglob("*"))
+    assert not left, left
     named = {output["file"] for manifest in places.manifests().values() for output in manifest["outputs"]}  # type: ignore[attr-defined]
     named |= {path.name for path in places.manifests()}
     assert {path.name for path in (root / "outbox").rglob("*") if path.is_file() and path.parent.name != ".thumbnails"} == named
