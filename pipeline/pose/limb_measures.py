@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.ink.regions import filled
 from pipeline.types import Bools, Floats, Singles
 
 WIDEST_OF_HEIGHT = 0.08
@@ -20,6 +21,9 @@ FREE_REACH = 2.2
 
 FREE_SHARE = 0.85
 SAMPLES = 24
+
+GAP_SHARE = 0.1
+"""A limb closes a gap if one that is figure all around lies beside so much of it, on one side."""
 
 UPPER_SHARE = 0.6
 """The border to the body within this share of the limb's first half is the shoulder or the hip."""
@@ -95,6 +99,14 @@ def touches_other_leg(limb: Limb, mask: Bools) -> bool:
     return bool(first.size and max(first.mean(), second.mean()) >= FREE_SHARE and (first & second).mean() < FREE_SHARE)
 
 
+def closes_gap(limb: Limb, mask: Bools) -> bool:
+    """Whether the limb touches the figure beyond a gap between them, however little: a hand on the hip, a thin bridge in the mask."""
+    gaps = filled(mask) & ~mask
+    rays = _rays(limb) if gaps.any() else ()
+    first = [values_at(gaps, ray)[np.arange(len(ray)), values_at(mask, ray).argmin(axis=1)] for ray in rays]
+    return any(seen.size and float(seen.mean()) > GAP_SHARE for seen in first)
+
+
 def contact_length(limb: Limb, area: Bools, mask: Bools) -> float:
     """Length in px of the border between the limb's `area` and the rest of the figure, away from where the limb hangs on the body."""
     rest = mask & ~cv2.dilate(area.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
@@ -165,13 +177,15 @@ def _height(mask: Bools) -> float:
 
 def _free_sides(limb: Limb, mask: Bools) -> tuple[Bools, Bools]:
     """Whether the mask ends close to each sample, (N,), on the side of its normal, and on the other side."""
+    first, second = (np.asarray(values_at(mask, ray).min(axis=1) == 0) for ray in _rays(limb))
+    return first, second
+
+
+def _rays(limb: Limb) -> tuple[Floats, Floats]:
+    """Points (N, 16, 2) from each sample outwards, on the side of its normal, and on the other side."""
     points, normals = samples(limb)
-    reach = FREE_REACH * limb.half_width + 1.0
-    ends = []
-    for sign in (1.0, -1.0):
-        ray = points[:, None] + sign * normals[:, None] * np.linspace(0.0, reach, 16)[None, :, None]
-        ends.append(np.asarray(values_at(mask, ray).min(axis=1) == 0))
-    return ends[0], ends[1]
+    steps = np.linspace(0.0, FREE_REACH * limb.half_width + 1.0, 16)[None, :, None]
+    return points[:, None] + steps * normals[:, None], points[:, None] - steps * normals[:, None]
 
 
 def _distance_along(points: Floats, limb: Floats) -> Floats:

@@ -19,7 +19,17 @@ import numpy as np
 from pipeline.ink.regions import eroded, nearest_values
 from pipeline.mesh.depth import depth_inside
 from pipeline.pose.hems import hem_row, is_gown
-from pipeline.pose.limb_measures import Limb, LimbJoints, contact_length, half_width, is_attached, over_body, stroke, touches_other_leg
+from pipeline.pose.limb_measures import (
+    Limb,
+    LimbJoints,
+    closes_gap,
+    contact_length,
+    half_width,
+    is_attached,
+    over_body,
+    stroke,
+    touches_other_leg,
+)
 from pipeline.pose.part_evidence import PartEvidence, part_evidence
 from pipeline.types import Bools, Bytes, Character, Floats
 
@@ -57,8 +67,8 @@ SPECK_SHARE = 0.02
 """Smaller pieces beside a limb belong to it even where a bone of the trunk runs through them."""
 
 CONTACT_OF_LENGTH, CONTACT_OF_HALF_WIDTH = 0.05, 0.5
-"""A limb that touches the rest of the figure along less than this share of its length, or so few of its half widths, needs no layer: the
-armpit of a thick arm is no more than that."""
+"""A limb that touches the rest of the figure along less than this share of its length, or so few of its half widths, needs no layer,
+unless there is a gap between: the armpit of a thick arm is no more than that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,13 +199,14 @@ def _candidates(legs: list[Limb], arms: list[Limb], mask: Bools) -> list[Limb]:
     """The limbs that seem to touch something: both legs under a hem, or those that touch each other; and arms."""
     if len(legs) == 2 and not legs[0].hem and is_gown(mask, np.stack([leg.points for leg in legs])):
         legs = []
-    return [leg for leg in legs if leg.hem or touches_other_leg(leg, mask)] + [arm for arm in arms if is_attached(arm, mask)]
+    touching_legs = [leg for leg in legs if leg.hem or touches_other_leg(leg, mask)]
+    return touching_legs + [arm for arm in arms if is_attached(arm, mask) or closes_gap(arm, mask)]
 
 
 def touches_figure(limb: Limb, area: Bools, mask: Bools) -> bool:
     """Whether a limb with the pixels `area` touches the rest of the figure beyond its root."""
     least = max(CONTACT_OF_LENGTH * limb.length, CONTACT_OF_HALF_WIDTH * limb.half_width)
-    return bool(limb.hem) or contact_length(limb, area, mask) > least
+    return bool(limb.hem) or contact_length(limb, area, mask) > (0.0 if closes_gap(limb, mask) else least)
 
 
 def _is_in_one_piece(limb: Limb, area: Bools, mask: Bools) -> bool:

@@ -38,7 +38,7 @@ TRUNK = ("root", "hip", "torso", "neck", "right_shoulder", "left_shoulder", "rig
 
 
 def drawn_person(*, arms: str = "at the side", legs: str = "apart") -> Character:
-    """A person of 400 px with arms "at the side", "crossing", "up" or "free", and legs "apart", "together", in a "skirt" or a "gown"."""
+    """A person of 400 px with arms "at the side", "beside" it, "crossing", "up" or "free", and legs "apart", "together", in a "skirt" or a "gown"."""
     spread = 16 if legs == "together" else 30
     at = {
         "root": (200, 240), "hip": (200, 240), "torso": (200, 140), "neck": (200, 80),
@@ -49,6 +49,8 @@ def drawn_person(*, arms: str = "at the side", legs: str = "apart") -> Character
     }  # fmt: skip
     if arms == "at the side":
         at |= {"right_elbow": (147, 195), "right_hand": (145, 245), "left_elbow": (253, 195), "left_hand": (255, 245)}
+    elif arms == "beside":
+        at |= {"right_elbow": (125, 195), "right_hand": (122, 245), "left_elbow": (275, 195), "left_hand": (278, 245)}
     elif arms == "crossing":
         at |= {"right_elbow": (148, 200), "right_hand": (215, 190), "left_elbow": (300, 145), "left_hand": (350, 140)}
     elif arms == "up":
@@ -377,6 +379,19 @@ def test_armpit_of_a_thick_arm_is_no_contact(half_width_px: float, *, touches: b
     mask[100:180, 110:122] = True  # the body touches the arm from below
     arm = Limb(LimbJoints(0, 1, 2), np.array([(25.0, 80.0), (85.0, 80.0), (145.0, 80.0)]), half_width=half_width_px)
     assert touches_figure(arm, area, mask) is touches
+
+
+def test_handles_gap_beside_an_arm_that_a_thin_bridge_closes() -> None:
+    """A few px of mask between wrist and shirt would hold the arm down, and tear the shirt."""
+    character = drawn_person(arms="beside")
+    assert len(character_layers(character)) == 1
+    mask = character.mask.copy()
+    mask[228:232, 120:170] = True
+    bridged = replace(character, mask=mask)
+    names = bridged.rig.joint_names
+    assert [[names[bone] for bone in layer.bones] for layer in character_layers(bridged)[1:]] == [["right_elbow", "right_hand"]]
+    torn = {mode: torn_shares(performed(bridged, "dance", mode)).mean() for mode in LayerMode}
+    assert torn[LayerMode.AUTO] < 0.02 < torn[LayerMode.OFF]
 
 
 def test_layers_need_hardly_more_vertices() -> None:
