@@ -6,33 +6,28 @@ The caller opens the renderer and chooses path and format; encoder, output clock
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from PIL import Image
+
 from daemon.options.scene_builder import Plan
 from daemon.options.values import HIGHEST_GIF_RATE
 from pipeline.adapters.encoding.encoders import encoder_for
-from pipeline.animate import Performance, animate, perform_scene, scene_clock
+from pipeline.adapters.encoding.output_file import failures
+from pipeline.animate import MeshedActor, Performance, animate, mesh_actors, perform, reduced_actor, scene_clock
 from pipeline.ports import Renderer, Stopwatch
-from pipeline.types import Animation, Format, Mesh, OutputClock
+from pipeline.types import Animation, Format, Mesh, OutputClock, Scene
 
 PREVIEW_FRAMES: Final = 8
 PREVIEW_SIDE_PX: Final = 200
 
 
-def preview_plan(plan: Plan, output: Path) -> Plan:
-    """A quick look at a plan: the whole motion in eight small frames, which take a fraction of a second."""
-    view = plan.scene.view
-    scale = min(1.0, PREVIEW_SIDE_PX / max(view.width, view.height))
-    small = replace(view, width=max(1, round(scale * view.width)), height=max(1, round(scale * view.height)))
-    duration = max((actor.motion.duration for actor in plan.scene.actors), default=Fraction(1))
-    return replace(plan, scene=replace(plan.scene, view=small), output=output, rate=PREVIEW_FRAMES / duration)
-
-
 class SceneRendering:
-    """One plan being rendered, into one format or several; formats of the same frame times share their joints and deformed meshes.
+    """One plan being rendered, into one format or several. All share the meshes; formats of the same frame times share the joints, too.
 
     Args:
         meshes: for each actor, a mesh to use instead of its own, or None.
@@ -41,6 +36,7 @@ class SceneRendering:
     def __init__(self, plan: Plan, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None) -> None:
         self._plan, self._stopwatch, self._meshes = plan, stopwatch, meshes
         self._performances: dict[OutputClock, list[Performance]] = {}
+        self._meshed: list[MeshedActor] | None = None
 
     def clock(self, output_format: Format) -> OutputClock:
         """The frame times of an output. Raises OptionError for a scene without characters."""
@@ -57,8 +53,12 @@ class SceneRendering:
     def performances(self, clock: OutputClock) -> list[Performance]:
         """Every actor, meshed and retargeted for the frame times of `clock`."""
         if clock not in self._performances:
-            self._performances[clock] = perform_scene(self._plan.scene, clock, stopwatch=self._stopwatch, meshes=self._meshes)
+            self._performances[clock] = perform(self._actors(), self._plan.scene.view, clock, stopwatch=self._stopwatch)
         return self._performances[clock]
+
+    def _actors(self) -> list[MeshedActor]:
+        self._meshed = self._meshed or mesh_actors(self._plan.scene, stopwatch=self._stopwatch, meshes=self._meshes)
+        return self._meshed
 
     def write(
         self, path: Path, output_format: Format, renderer: Renderer, on_frame: Callable[[int, int], None] = lambda _, __: None
@@ -81,3 +81,34 @@ class SceneRendering:
             performances=self.performances(clock),
             on_frame=lambda done: on_frame(done, clock.frame_count),
         )
+
+    def write_preview(self, gif: Path, still: Path, renderer: Renderer) -> None:
+        """Render a quick look: the whole motion in a few small frames, and the first of them as a PNG.
+
+        The meshes are those that the animation needs anyway.
+
+        Raises:
+            DoodledError: as `write`.
+        """
+        actors, scene = self._actors(), _small(self._plan.scene)
+        with self._stopwatch.lap("preview"):
+            untimed, encoder = _Untimed(), encoder_for(Format.GIF)
+            clock = scene_clock(scene, rate=PREVIEW_FRAMES / max((actor.motion.duration for actor in scene.actors), default=Fraction(1)))
+            performances = perform([reduced_actor(actor, scene) for actor in actors], scene.view, clock, stopwatch=untimed)
+            animate(scene, clock, gif, renderer=renderer, encoder=encoder, stopwatch=untimed, performances=performances)
+            with failures(still, "png"), Image.open(gif) as first:
+                first.convert("RGBA").save(still)
+
+
+class _Untimed:
+    """Stopwatch for the steps of a preview, which are one step of the whole."""
+
+    @staticmethod
+    def lap(_: str) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def _small(scene: Scene) -> Scene:
+    view = scene.view
+    scale = min(1.0, PREVIEW_SIDE_PX / max(view.width, view.height))
+    return replace(scene, view=replace(view, width=max(1, round(scale * view.width)), height=max(1, round(scale * view.height))))

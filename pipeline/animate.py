@@ -31,6 +31,7 @@ from pipeline.stages.frame import framed, px_per_unit
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
+from pipeline.stages.reduce import reduced_character, reduced_layer
 from pipeline.stages.retarget import placed, retargeted
 from pipeline.stages.sprite import joint_colors, sprite_of
 from pipeline.stages.thin_lines import visible_character
@@ -57,6 +58,20 @@ from pipeline.types import (
 
 BOUNDS_STEP = 3
 """The camera samples every third frame for the figures' bounds; its margin covers the frames between."""
+
+
+FINER = 2.0
+"""Texture pixels a pixel of the view, before the sprite stage finds the figure's soft edge, which takes a pixel or two."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeshedActor:
+    """An actor with its mesh, ready to be deformed: what all frame times share."""
+
+    actor: Actor
+    layers: tuple[CharacterLayer, ...]
+    figure: Figure
+    solver: ArapSolver
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,23 +147,49 @@ def perform_scene(
     scene: Scene, clock: OutputClock, *, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None
 ) -> list[Performance]:
     """Mesh every actor, and retarget its motion to it. `meshes` may replace an actor's own mesh."""
+    return perform(mesh_actors(scene, stopwatch=stopwatch, meshes=meshes), scene.view, clock, stopwatch=stopwatch)
+
+
+def mesh_actors(scene: Scene, *, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None) -> list[MeshedActor]:
+    """Mesh every actor. `meshes` may replace an actor's own mesh."""
+    with stopwatch.lap("scene"):
+        return [_meshed(actor, scene, mesh) for actor, mesh in zip(scene.actors, meshes or [None] * len(scene.actors), strict=True)]
+
+
+def _meshed(actor: Actor, scene: Scene, mesh: Mesh | None = None) -> MeshedActor:
+    is_layered = mesh is None and scene.layers is LayerMode.AUTO
+    character = visible_character(actor.character, scene.view) if is_layered else actor.character
+    layers = character_layers(character) if is_layered else whole_character(character)
+    figure = figure_of(character, layers) if mesh is None else figure_on(mesh, character.rig, character.mask)
+    return MeshedActor(replace(actor, character=character), layers, figure, ArapSolver(figure.mesh, figure.pins))
+
+
+def reduced_actor(meshed: MeshedActor, scene: Scene) -> MeshedActor:
+    """An actor for `scene`, whose view is smaller than the one that it was meshed for: the same mesh with a smaller image.
+
+    Where lines would be too thin to be seen in the smaller view, the figure is meshed again with wider ones.
+    """
+    character = reduced_character(meshed.actor.character, round(FINER * max(scene.view.width, scene.view.height)))
+    actor = replace(meshed.actor, character=character)
+    if scene.layers is LayerMode.AUTO and visible_character(character, scene.view) is not character:
+        return _meshed(actor, scene)
+    height, width = character.mask.shape
+    return replace(meshed, actor=actor, layers=tuple(reduced_layer(layer, (width, height)) for layer in meshed.layers))
+
+
+def perform(actors: Sequence[MeshedActor], view: View, clock: OutputClock, *, stopwatch: Stopwatch) -> list[Performance]:
+    """Retarget the motion of every actor to its mesh."""
     times = clock_times(clock)
     performances = []
-    for actor, mesh in zip(scene.actors, meshes or [None] * len(scene.actors), strict=True):
-        with stopwatch.lap("scene"):
-            is_layered = mesh is None and scene.layers is LayerMode.AUTO
-            character = visible_character(actor.character, scene.view) if is_layered else actor.character
-            layers = character_layers(character) if is_layered else whole_character(character)
-            figure = figure_of(character, layers) if mesh is None else figure_on(mesh, character.rig, character.mask)
-            solver = ArapSolver(figure.mesh, figure.pins)
+    for meshed in actors:
+        actor, rig = meshed.actor, meshed.actor.character.rig
         with stopwatch.lap("retarget"):
-            with_skeleton, front_joints = scene.view.debug.skeleton, _front_joints(layers)
-            track = retargeted(character.rig, actor.motion, actor.retarget, times, with_skeleton=with_skeleton, front_joints=front_joints)
+            front_joints = _front_joints(meshed.layers)
+            track = retargeted(rig, actor.motion, actor.retarget, times, with_skeleton=view.debug.skeleton, front_joints=front_joints)
             if actor.place is not None:
-                track = placed(track, character.rig, actor.place)
-        performances.append(
-            Performance(replace(actor, character=character), layers, figure, track, MovingMesh(solver, track, figure.pin_joints))
-        )
+                track = placed(track, rig, actor.place)
+        moving = MovingMesh(meshed.solver, track, meshed.figure.pin_joints)
+        performances.append(Performance(actor, meshed.layers, meshed.figure, track, moving))
     return performances
 
 

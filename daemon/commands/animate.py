@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 
 import typer
-from PIL import Image
 
 from daemon.commands.console import error_text, print_notes, print_result, print_timings, with_progress, write_timings
 from daemon.commands.render import RenderResult, open_renderer, render_plan
@@ -24,9 +23,8 @@ from daemon.options.motions import check_names, motion_library, wanted_motions
 from daemon.options.scene_builder import DEFAULT_MOTION, Plan, RenderRequest, character_plan
 from daemon.options.sheet_scene import Sheet, sheet_plan
 from daemon.options.targets import check_drawing, check_file_to_write, check_folder_of, check_output
-from daemon.rendering import SceneRendering, preview_plan
+from daemon.rendering import SceneRendering
 from pipeline.adapters.documents.reader import document_kind, read_pages
-from pipeline.adapters.encoding.output_file import failures
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing, read_drawing
 from pipeline.annotate import AnnotateOptions, annotated
@@ -218,9 +216,10 @@ class _Run:
                 request = replace(self._request.render, target=image, motion=motion)
                 with self._stopwatch.lap("read"):
                     plan = self._plan(sheet, moving, request, name)
+                rendering = SceneRendering(plan, self._stopwatch)
                 if self._request.preview:
-                    self._show_preview(plan)
-                yield self._finished(image, request, replace(plan, notes=(*notes, *plan.notes)))
+                    self._show_preview(rendering, plan.output)
+                yield self._finished(image, request, replace(plan, notes=(*notes, *plan.notes)), rendering)
                 notes = ()  # once is enough
 
     def _animated(self, stem: str, count: int) -> list[tuple[list[int], str]]:
@@ -236,20 +235,16 @@ class _Run:
         character = replace(sheet.figures[moving[0]].character, name=name)
         return character_plan(character, request, self._environ, self._library)
 
-    def _show_preview(self, plan: Plan) -> None:
+    def _show_preview(self, rendering: SceneRendering, output: Path) -> None:
         """Write eight small frames, and the first as a still; print their paths while the animation is still to be made."""
-        gif, still = (plan.output.with_suffix(f".preview.{suffix}") for suffix in (Format.GIF, "png"))
-        renderer = self._renderer()
-        with self._stopwatch.lap("preview"):
-            SceneRendering(preview_plan(plan, gif), WallStopwatch()).write(gif, Format.GIF, renderer)
-            with Image.open(gif) as first, failures(still, "png"):
-                first.convert("RGBA").save(still)
+        gif, still = (output.with_suffix(f".preview.{suffix}") for suffix in (Format.GIF, "png"))
+        rendering.write_preview(gif, still, self._renderer())
         if not self._quiet:
             typer.echo(f"preview: {still}, {gif}", err=True)
 
-    def _finished(self, image: Path, request: RenderRequest, plan: Plan) -> RenderResult:
+    def _finished(self, image: Path, request: RenderRequest, plan: Plan, rendering: SceneRendering) -> RenderResult:
         def render(on_frame: Callable[[int, int], None]) -> RenderResult:
-            return render_plan(plan, request, self._renderer, self._stopwatch, on_frame)
+            return render_plan(plan, request, rendering, self._renderer, on_frame)
 
         result = with_progress(render, quiet=self._quiet)
         if not self._quiet:

@@ -63,7 +63,8 @@ def render(
     with stopwatch.lap("read"):
         plan = build_plan(request, environ, motion_library(environ))
     with ExitStack() as stack:
-        return render_plan(plan, request, lambda: open_renderer(stack, request, environ, stopwatch), stopwatch, on_frame)
+        rendering = SceneRendering(plan, stopwatch, _custom_meshes(request, plan.scene))
+        return render_plan(plan, request, rendering, lambda: open_renderer(stack, request, environ, stopwatch), on_frame)
 
 
 def open_renderer(stack: ExitStack, request: RenderRequest, environ: Mapping[str, str], stopwatch: WallStopwatch) -> GLRenderer:
@@ -75,17 +76,17 @@ def open_renderer(stack: ExitStack, request: RenderRequest, environ: Mapping[str
 def render_plan(
     plan: Plan,
     request: RenderRequest,
+    rendering: SceneRendering,
     renderer_of: Callable[[], GLRenderer],
-    stopwatch: WallStopwatch,
     on_frame: Callable[[int, int], None],
 ) -> RenderResult:
     """Render a plan to its output. Other parameters and errors as for `render`.
 
     Args:
+        rendering: of this plan.
         renderer_of: called once everything else is ready.
     """
     file_format = request.format or output_format(plan.output)
-    rendering = SceneRendering(plan, stopwatch, _custom_meshes(request, plan.scene))
     clock = rendering.clock(file_format)
     performances = rendering.performances(clock)
     if request.dump:

@@ -14,6 +14,7 @@ STAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "infer": ("models", "detect", "pose"),
     "segment": ("segment", "rig"),
     "scene": ("read", "context", "scene"),
+    "preview": ("preview",),
     "retarget": ("retarget", "deform"),
     "render": ("render",),
     "encode": ("encode", "write", "verify"),

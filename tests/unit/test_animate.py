@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import sample_scene
 from drawn_person import SHIRT, SKIN, person
 
-from pipeline.animate import animate, perform_scene, scene_clock
+from pipeline.animate import animate, mesh_actors, perform, perform_scene, reduced_actor, scene_clock
 from pipeline.errors import BlankAnimation, OptionError, RenderFailed
 from pipeline.stages.debug_views import BODY_TINT, TINT
 from pipeline.types import (
@@ -22,6 +23,7 @@ from pipeline.types import (
     Animation,
     Camera,
     Canvas,
+    Character,
     DebugViews,
     Format,
     Frame,
@@ -249,6 +251,41 @@ def test_an_actor_can_be_given_a_mesh() -> None:
     (performance,) = perform_scene(scene, scene_clock(scene), stopwatch=sample_scene.NoStopwatch(), meshes=[mesh])
     assert performance.figure.mesh is mesh
     assert performance.actor.character.name == character.name
+
+
+def wire_person(*, line_px: int) -> Character:
+    """A figure of lines, four times as large as the sample."""
+    mask = np.zeros((4 * sample_scene.SIDE,) * 2, np.uint8)
+    for x, y, parent in sample_scene.JOINTS_PX.values():
+        if parent is not None:
+            x_before, y_before, _ = sample_scene.JOINTS_PX[parent]
+            cv2.line(mask, (4 * x_before, 4 * y_before), (4 * x, 4 * y), 1, line_px)
+    rgba = np.full((*mask.shape, 4), 255, np.uint8)
+    rgba[mask > 0, :3] = 0
+    return Character(rgba, mask.astype(bool), sample_scene.rig())
+
+
+@pytest.mark.parametrize(("line_px", "is_meshed_again"), [(30, False), (5, True)])
+def test_actor_for_a_small_view_is_meshed_again_only_if_its_lines_are_too_thin(line_px: int, is_meshed_again: bool) -> None:
+    actor = replace(sample_scene.scene().actors[0], character=wire_person(line_px=line_px))
+    (meshed,) = mesh_actors(Scene((actor,), View(600, 600)), stopwatch=sample_scene.NoStopwatch())
+    small = Scene((actor,), View(100, 100))
+    reduced = reduced_actor(meshed, small)
+    assert reduced.actor.character.mask.shape == (200, 200)
+    assert [reduced.figure is meshed.figure, reduced.solver is meshed.solver] == [not is_meshed_again] * 2
+    assert all(layer.mask.shape == (200, 200) for layer in reduced.layers)
+    clock = scene_clock(small)
+    (performance,) = perform([reduced], small.view, clock, stopwatch=sample_scene.NoStopwatch())
+    animate(
+        small,
+        clock,
+        Path("unused.gif"),
+        renderer=(renderer := NotingRenderer()),
+        encoder=NotingEncoder(),
+        stopwatch=sample_scene.NoStopwatch(),
+        performances=[performance],
+    )
+    assert max(renderer.sprites[0].rgba.shape[:2]) < 200
 
 
 def test_progress_is_told_frame_by_frame() -> None:

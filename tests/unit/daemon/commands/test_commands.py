@@ -262,18 +262,16 @@ def test_all_names_every_motion(tmp_path: Path) -> None:
 
 @gl
 def test_preview_is_written_before_the_animation(server: Server, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written = []
-    write = SceneRendering.write
+    output, still, gif = (tmp_path / f"me.{suffix}" for suffix in ("mp4", "preview.png", "preview.gif"))
+    write, was_there = SceneRendering.write, []
 
-    def noted(rendering: SceneRendering, path: Path, *arguments: Any) -> Any:
-        written.append(path.name)
-        return write(rendering, path, *arguments)
+    def noted(rendering: SceneRendering, *arguments: Any) -> Any:
+        was_there.append((still.exists(), gif.exists(), output.exists()))
+        return write(rendering, *arguments)
 
     monkeypatch.setattr(SceneRendering, "write", noted)
-    output = tmp_path / "me.mp4"
     done = doodled("animate", picture, "--torchserve-url", server.url, "--size", "400x200", "--fps", "2", "--preview", "-o", output)
-    still, gif = tmp_path / "me.preview.png", tmp_path / "me.preview.gif"
-    assert written == ["me.preview.gif", "me.mp4"]
+    assert was_there == [(True, True, False)]
     assert f"preview: {still}, {gif}" in done.stderr
     with Image.open(still) as first, Image.open(gif) as frames:
         assert (first.format, first.size, first.mode) == ("PNG", (200, 100), "RGBA")
