@@ -38,7 +38,10 @@ TRUNK = ("root", "hip", "torso", "neck", "right_shoulder", "left_shoulder", "rig
 
 
 def drawn_person(*, arms: str = "at the side", legs: str = "apart") -> Character:
-    """A person of 400 px with arms "at the side", "beside" it, "crossing", "up" or "free", and legs "apart", "together", in a "skirt" or a "gown"."""
+    """A person of 400 px with arms "at the side", "beside" it, "crossing", "up" or "free".
+
+    Legs are "apart", "together", in a "skirt" or a "gown".
+    """
     spread = 16 if legs == "together" else 30
     at = {
         "root": (200, 240), "hip": (200, 240), "torso": (200, 140), "neck": (200, 80),
