@@ -178,9 +178,6 @@ def _complete(dask: DaskSettings, info: ValidationInfo) -> DaskSettings:
     jobs = info.data.get("jobs")
     if jobs is not None and jobs.executor is Executor.DASK and not dask.scheduler:
         raise explained("must name the scheduler, such as tcp://10.0.0.5:8786, because jobs.executor is dask")
-    inbox = info.data.get("inbox")
-    if jobs is not None and jobs.executor is Executor.DASK and inbox is not None and inbox.duplicates is not DuplicatePolicy.AGAIN:
-        raise explained("can't be used with inbox.duplicates, because workers on other machines don't see earlier results")
     missing = [name for name in ("ca_file", "cert_file", "key_file") if dask.is_encrypted and getattr(dask, name) is None]
     if missing:
         raise explained(f"must set {', '.join(missing)}: a tls:// scheduler needs them")

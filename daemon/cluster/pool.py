@@ -29,8 +29,10 @@ from daemon.cluster.jobs import JOB_RESOURCE, run_parcel
 from daemon.cluster.members import Members
 from daemon.cluster.parcels import pack_task, unpack_result
 from daemon.log.events import EventLog
+from daemon.options.motions import motion_library
 from daemon.policy.failures import ErrorType, error_type
 from daemon.settings import DaskSettings
+from daemon.worker.duplicates import repeated_result
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from pipeline.errors import DoodledError
 
@@ -62,6 +64,7 @@ class DaskWorkerPool:
         self._security = tls_security(settings)
         self._members = Members(installation, log)
         self._numbers = itertools.count()
+        self._motions = motion_library({}).names()
         self.outage = ""
         self._client: Client | None = None
         self._client_name = ""
@@ -133,6 +136,10 @@ class DaskWorkerPool:
         if client is None:
             return _lost(self.outage)
         try:
+            if task.originals is not None:
+                repeated = await asyncio.to_thread(repeated_result, task, self._motions)
+                if repeated is not None:
+                    return repeated
             parcel = pack_task(task)  # here, because another thread would cost more than a file of this size
         except (DoodledError, OSError) as error:
             hint = error.hint if isinstance(error, DoodledError) else ""

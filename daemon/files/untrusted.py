@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from daemon.files.durable import read_content
@@ -43,6 +44,23 @@ def copy_character(source: Path, target: Path, most: int) -> tuple[str, int]:
     shutil.rmtree(target, ignore_errors=True)  # from an earlier attempt
     target.mkdir()
     digest, size = hashlib.sha256(), 0
+    for name, content in _character_files(source, most):
+        (target / name).write_bytes(content)
+        digest.update(_digested(name, content))
+        size += len(content)
+    return digest.hexdigest(), size
+
+
+def digest_character(source: Path, most: int) -> tuple[str, int]:
+    """SHA-256 and number of bytes of a character folder, as `copy_character` returns and raises them."""
+    digest, size = hashlib.sha256(), 0
+    for name, content in _character_files(source, most):
+        digest.update(_digested(name, content))
+        size += len(content)
+    return digest.hexdigest(), size
+
+
+def _character_files(source: Path, most: int) -> Iterator[tuple[str, bytes]]:
     for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME):
         try:
             content = read_untrusted(source / name, most)
@@ -50,7 +68,8 @@ def copy_character(source: Path, target: Path, most: int) -> tuple[str, int]:
             continue  # reading the copy reports what is missing
         if len(content) > most:
             raise DecodeError(DecodeReason.TOO_MANY_BYTES, f"{name} is too big: expected at most {most} bytes", path=name)
-        (target / name).write_bytes(content)
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-        size += len(content)
-    return digest.hexdigest(), size
+        yield name, content
+
+
+def _digested(name: str, content: bytes) -> bytes:
+    return f"{name}\0{len(content)}\0".encode() + content

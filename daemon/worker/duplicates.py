@@ -1,14 +1,27 @@
-"""Duplicates: the manifest of a drawing that was animated before, as `inbox.duplicates` wants it."""
+"""Duplicates: the manifest of a drawing that was animated before, as `inbox.duplicates` wants it.
+
+A worker of this machine looks for one at the start of a job. Workers on other machines see no earlier results, so the daemon itself looks
+before it sends them a job (`repeated_result`).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from daemon.files.filenames import shown_name, shown_path
+from daemon.files.untrusted import digest_character, read_untrusted
+from daemon.log.stopwatch import WallStopwatch
+from daemon.options.sidecar import MAX_BYTES, SidecarError, drawing_options
 from daemon.spool.originals import OriginalGone
-from daemon.spool.spool import RESULT
+from daemon.spool.spool import RESULT, SIDECAR, SOURCE
 from daemon.worker.task import Task, TaskResult
+from pipeline.errors import DecodeError
+from pipeline.types.decode_limits import DecodeLimits
 
 
 def duplicate_manifest(task: Task, result: TaskResult, options: object) -> dict[str, Any] | None:
@@ -36,3 +49,44 @@ def duplicate_manifest(task: Task, result: TaskResult, options: object) -> dict[
         "outputs": outputs,
         "duplicate_of": {"job_id": manifest["job_id"], "folder": list(original.folder), "manifest": manifest["manifest"]},
     }
+
+
+def repeated_result(task: Task, motions: Sequence[str]) -> TaskResult | None:
+    """The result of a task whose drawing was animated before; None if it has to be animated, or a fault of it has to be reported.
+
+    Args:
+        motions: the names of all motions.
+    Raises:
+        OSError: the disk refused.
+    """
+    if task.originals is None:
+        return None
+    result, stopwatch = TaskResult(), WallStopwatch()
+    try:
+        with stopwatch.lap("decode"):
+            options = drawing_options(task.defaults, task.folder, read_sidecar(task.place), motions, task.max_side_px)
+            result.file_sha256, result.file_size = _source_digest(task)
+    except (DecodeError, SidecarError):
+        return None
+    shutil.rmtree(task.place / RESULT, ignore_errors=True)  # of an earlier attempt
+    (task.place / RESULT).mkdir()
+    result.manifest = duplicate_manifest(task, result, options.as_json())
+    result.steps_ms = {"decode": 1000 * stopwatch.spent_s["decode"]}
+    result.ended_s = time.monotonic()
+    return result if result.manifest is not None else None
+
+
+def _source_digest(task: Task) -> tuple[str, int]:
+    most = DecodeLimits().max_bytes
+    if task.is_folder:
+        return digest_character(task.place / SOURCE, most)
+    source = read_untrusted(task.place / SOURCE, most)
+    return hashlib.sha256(source).hexdigest(), len(source)
+
+
+def read_sidecar(place: Path) -> bytes | None:
+    """The sidecar in a job's folder, or None. Raises DecodeError, OSError."""
+    try:
+        return read_untrusted(place / SIDECAR, MAX_BYTES)
+    except FileNotFoundError:
+        return None

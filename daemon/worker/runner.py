@@ -25,12 +25,12 @@ from daemon.files.filenames import shown_name
 from daemon.files.untrusted import copy_character, read_untrusted
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.scene_builder import Plan, RenderRequest, character_plan
-from daemon.options.sidecar import MAX_BYTES, drawing_options
+from daemon.options.sidecar import drawing_options
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType, error_type
-from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SIDECAR, SOURCE
+from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SOURCE
 from daemon.spool.thumbnails import THUMBNAIL
-from daemon.worker.duplicates import duplicate_manifest
+from daemon.worker.duplicates import duplicate_manifest, read_sidecar
 from daemon.worker.idle_memory import IdleMemory
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
@@ -199,7 +199,7 @@ class _TaskRun:
         from pipeline.adapters.documents.reader import document_kind
 
         task, library = self._task, self._resources.library()
-        options = drawing_options(task.defaults, task.folder, self._sidecar(), library.names(), task.max_side_px)
+        options = drawing_options(task.defaults, task.folder, read_sidecar(task.place), library.names(), task.max_side_px)
         shutil.rmtree(self._result_folder, ignore_errors=True)  # of an earlier attempt
         self._result_folder.mkdir()
         figures = self._character(options) if task.is_folder else []
@@ -279,12 +279,6 @@ class _TaskRun:
         return outputs
 
     # --- input -------------------------------------------------------------------------------------------------------
-
-    def _sidecar(self) -> bytes | None:
-        try:
-            return read_untrusted(self._task.place / SIDECAR, MAX_BYTES)
-        except FileNotFoundError:
-            return None
 
     def _character(self, options: JobOptions) -> list[_Figure]:
         from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS

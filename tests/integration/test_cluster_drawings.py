@@ -6,10 +6,10 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from dask_cluster import PATIENCE_S, Cluster
+from published import kept, published
 from spool_oracle import ROOT
 
 pytest.importorskip("distributed", reason="the extra doodled[dask] is not installed")
@@ -17,7 +17,6 @@ pytestmark = pytest.mark.gl
 
 PHOTOGRAPH = ROOT / "etc" / "drawings" / "mouse_monster.jpg"
 CHARACTER = ROOT / "etc" / "characters" / "stick_king"
-TIMES = ("job_id", "finished", "stages_ms")
 
 
 ADAPTIVE = """
@@ -32,27 +31,6 @@ if __name__ == "__main__":
         signal.pause()
 """
 """The settings of etc/doc/scaling.md ("Adaptive clusters")."""
-
-
-def published(root: Path) -> dict[str, Any]:
-    """Contents of all published files by path; of manifests, what does not depend on time."""
-    found: dict[str, Any] = {}
-    for path in (root / "outbox").rglob("*"):
-        if path.is_file():
-            content: Any = path.read_bytes()
-            if path.suffix == ".json":
-                content = {key: value for key, value in json.loads(content).items() if key not in TIMES}
-            found[str(path.relative_to(root))] = content
-    return found
-
-
-def kept(root: Path) -> dict[str, bytes]:
-    """What is kept of the drawings besides their sources: annotations."""
-    return {
-        str(path.relative_to(place)): path.read_bytes()
-        for place in (root / "spool/done").iterdir()
-        for path in place.rglob("annotations/*")
-    }
 
 
 def test_cluster_makes_the_same_bytes(tmp_path: Path) -> None:
@@ -79,6 +57,41 @@ def test_cluster_makes_the_same_bytes(tmp_path: Path) -> None:
     assert kept(roots["dask"]) == kept(roots["local"])
     reports = [json.loads((root / "failed" / "words.png.error.json").read_text()) for root in roots.values()]
     assert reports[0]["message"] == reports[1]["message"]
+
+
+@pytest.mark.parametrize("policy", ["link", "skip"])
+def test_daemon_finds_duplicates_itself(tmp_path: Path, policy: str) -> None:
+    """The worker sees none of the repeated drawings."""
+    root, inbox = tmp_path / "root", tmp_path / "root" / "inbox"
+    (inbox / "dab").mkdir(parents=True)
+    with Cluster.opened(tmp_path / "cluster", environ={"DOODLED_INBOX_DUPLICATES": policy}) as cluster:
+        cluster.start_scheduler()
+        cluster.start_worker("worker", is_fake=False)
+        daemon = cluster.start_daemon(root)
+        shutil.copy(PHOTOGRAPH, inbox / "first.jpg")
+        shutil.copytree(CHARACTER, inbox / "king")
+        cluster.wait_for("job.done", 2)
+        shutil.copy(PHOTOGRAPH, inbox / "second.jpg")
+        shutil.copytree(CHARACTER, inbox / "queen")
+        shutil.copy(PHOTOGRAPH, inbox / "dab" / "other.jpg")  # another motion
+        (inbox / "sidecar.json").write_text('{"motions": ["wave"], "format": "gif"}')  # the same in other words
+        shutil.copy(PHOTOGRAPH, inbox / "sidecar.jpg")
+        (inbox / "wrong.json").write_text('{"motions": ["flight of the bumblebee"]}')
+        shutil.copy(PHOTOGRAPH, inbox / "wrong.jpg")
+        cluster.wait_for("job.done", 6)
+        cluster.wait_for("job.failed")
+        daemon.terminate()
+        assert daemon.wait(PATIENCE_S) == 0
+    found = {record["file_name"]: record for record in cluster.records("job.done")}
+    repeated = {"second.jpg": "first", "sidecar.jpg": "first", "queen": "king"}
+    assert {name for name, record in found.items() if "host" not in record} == set(repeated)
+    assert {record["policy"] for record in cluster.records("job.duplicate")} == {policy}
+    for name, original in repeated.items():
+        manifest = json.loads((root / "outbox" / name).with_suffix(".json").read_text())
+        assert manifest["duplicate_of"]["job_id"] == found[{"first": "first.jpg"}.get(original, original)]["job_id"]
+        copy = (root / "outbox" / name).with_suffix(".gif")
+        assert copy.exists() == bool(manifest["outputs"]) == (policy == "link")
+        assert policy == "skip" or copy.samefile(root / "outbox" / f"{original}.gif")
 
 
 def test_adaptive_cluster_starts_workers_for_drawings_and_ends_them(tmp_path: Path) -> None:

@@ -192,10 +192,6 @@ def test_knows_where_each_setting_comes_from(tmp_path: Path) -> None:
         ({"DOODLED_JOBS_EXECUTOR": "dask"}, "[dask] must name the scheduler"),
         ({"DOODLED_DASK_SCHEDULER": "10.0.0.5:8786"}, "DOODLED_DASK_SCHEDULER must"),
         ({"DOODLED_DASK_SCHEDULER": "tls://a:1", "DOODLED_DASK_CA_FILE": "/ca.pem"}, "must set cert_file, key_file"),
-        (
-            {"DOODLED_JOBS_EXECUTOR": "dask", "DOODLED_DASK_SCHEDULER": "tcp://a:1", "DOODLED_INBOX_DUPLICATES": "skip"},
-            "can't be used with inbox.duplicates",
-        ),
     ],
 )
 def test_refuses_a_cluster_that_cannot_work(fields: dict[str, str], words: str) -> None:
