@@ -35,6 +35,10 @@ class WorkerOutput:
         """Forget what was printed before."""
         self._lines.clear()
 
+    def print_aside(self, line: str) -> None:
+        """Print a line of the worker itself, which belongs to no job's output."""
+        os.write(self._stderr, f"{line}\n".encode())
+
     def last_lines(self) -> list[str]:
         """At most MAX_LINES lines that were printed since `begin`, including what is still in the pipe."""
         if not _pending_bytes(self._reading) and not self._is_copying:

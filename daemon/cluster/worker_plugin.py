@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import wait
 from pathlib import Path
@@ -101,9 +102,12 @@ class JobPlugin(WorkerPlugin):
         except OSError as error:
             result = TaskResult(failure=TaskFailure(error_type(error), f"the drawing can't be written: {error}", stage="read"))
         else:
+            started_s = time.monotonic()
             future = self._workers.start(task, task.deadline_s)
             wait([future])
             result = result_of(future, task.deadline_s)
+            took_s = time.monotonic() - started_s
+            self._output.print_aside(f"doodled worker: job {task.job_id} {_outcome(result)} in {took_s:.1f} s")
         failure = result.failure
         if failure is not None and (failure.kind in _HOST_TYPES or not result.was_begun):
             self.unfit = failure.message
@@ -111,3 +115,10 @@ class JobPlugin(WorkerPlugin):
             result.failure = TaskFailure(ErrorType.NO_WORKER, message, failure.hint, failure.stage)
             result.was_begun = True  # so that only this worker pauses
         return result
+
+
+def _outcome(result: TaskResult) -> str:
+    """How a job ended, for whoever reads the journal of this machine."""
+    if result.failure is not None:
+        return f"failed ({result.failure.kind})"
+    return "waits for review" if result.review is not None else "animated"

@@ -31,6 +31,7 @@ class Task:
         is_trial: no job, but a simple drawing of our own (`daemon.worker.trial`).
         originals: finds an earlier job whose results are taken if it was the same drawing; None to animate each drawing.
         health_file: where the workers of this machine share what they know about the model servers, or None.
+        job_id: of the job, for records; "" of a trial.
     """
 
     place: Path
@@ -47,6 +48,7 @@ class Task:
     is_trial: bool = False
     originals: Originals | None = None
     health_file: Path | None = None
+    job_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         deadline_s=settings.jobs.deadline_s,
         originals=None if policy is DuplicatePolicy.AGAIN else Originals(layout, policy, layout.user_of(job.folder)),
         health_file=place.parent / SERVERS,
+        job_id=job.id,
     )
 
 
