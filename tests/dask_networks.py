@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import waiting
 from dask_cluster import PATIENCE_S, Cluster
-from spool_oracle import Places, check_published, check_tidy
+from spool_oracle import Places, check_tidy
 
 HUB, HOSTS = "hub", ("west", "east")
 ADDRESS = "10.231.7.1"
@@ -93,32 +96,48 @@ def _ip(*arguments: str) -> None:
         raise Forbidden(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
 
 
-def animate_through_troubles(folder: Path, count: int) -> Cluster:
-    """Animate `count` drawings while a machine is cut off, the scheduler restarts and a machine dies; checks that each is published once.
+def slow_drawings(folder: Path, count: int) -> list[Path]:
+    """Drawings of half a second for fake workers."""
+    folder.mkdir()
+    paths = [folder / f"slow{number}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"slow drawing %d" % number)
+    return paths
+
+
+def animate_through_troubles(
+    folder: Path, drawings: Sequence[Path], *, is_fake: bool = True, environ: Mapping[str, str] = MappingProxyType({})
+) -> Cluster:
+    """Animate drawings while a machine is cut off, the scheduler restarts and a machine dies; checks that each is published once.
 
     Each trouble comes while drawings of its own batch are under way.
 
+    Args:
+        drawings: files and character folders with different names, on the file system of `folder`; they are moved.
+        is_fake: whether the work of the workers is.
+        environ: variables for all processes.
     Returns:
         the cluster, whose log can be read.
 
     Raises:
         Forbidden: this user may not make namespaces.
     """
-    root = folder / "root"
+    root, count = folder / "root", len(drawings)
     (root / "inbox").mkdir(parents=True)
-    contents = {f"slow{number}.png": b"slow drawing %d" % number for number in range(count)}
-    batches = [list(contents)[number::4] for number in range(4)]
+    batches = [drawings[number::4] for number in range(4)]
     with (
         Networks.opened() as networks,
-        Cluster.opened(folder / "cluster", address=f"tcp://{ADDRESS}:8786", prefix=networks.prefixes(), environ=dict(FAST)) as cluster,
+        Cluster.opened(
+            folder / "cluster", address=f"tcp://{ADDRESS}:8786", prefix=networks.prefixes(), environ=FAST | dict(environ)
+        ) as cluster,
     ):
 
         def wait_for_joined(host: str, times: int) -> None:
             waiting.until(lambda: sum(each["host"] == host for each in cluster.records("worker.joined")) >= times, PATIENCE_S)
 
         def begin(number: int) -> None:
-            for name in batches[number]:
-                (root / "inbox" / name).write_bytes(contents[name])
+            for path in batches[number]:
+                path.rename(root / "inbox" / path.name)
             done = sum(map(len, batches[:number]))
             waiting.until(lambda: len(cluster.records("job.done")) > done, PATIENCE_S)
 
@@ -127,7 +146,7 @@ def animate_through_troubles(folder: Path, count: int) -> Cluster:
             waiting.until(lambda: len(cluster.records("job.done")) >= done, PATIENCE_S + 2.0 * count)
 
         scheduler = cluster.start_scheduler()
-        workers = {host: cluster.start_worker(host) for host in HOSTS}
+        workers = {host: cluster.start_worker(host, is_fake=is_fake) for host in HOSTS}
         daemon = cluster.start_daemon(root)
         cluster.wait_for("worker.joined", 2)
         begin(0)
@@ -151,9 +170,12 @@ def animate_through_troubles(folder: Path, count: int) -> Cluster:
         finish(3)
         daemon.terminate()
         assert daemon.wait(PATIENCE_S) == 0
-    for name, content in contents.items():
-        check_published(root, name, content)
     check_tidy(root)
     assert not [path for path in (root / "failed").rglob("*") if path.is_file()]
-    assert len(Places(root).manifests()) == count
+    published = Counter(str(manifest["source"]["name"]) for manifest in Places(root).manifests().values())
+    assert published == Counter(path.name for path in drawings)
+    assert len(list((root / "spool" / "done").glob("*/source"))) == count
+    for path, manifest in Places(root).manifests().items():
+        for output in manifest["outputs"]:
+            assert hashlib.sha256(path.with_name(output["file"]).read_bytes()).hexdigest() == output["sha256"]
     return cluster

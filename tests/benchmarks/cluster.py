@@ -5,10 +5,13 @@ python tests/benchmarks/cluster.py paired [ROUNDS]         real drawings, on the
 python tests/benchmarks/cluster.py share [ROUNDS]          the same with jobs that sleep for half a second: a busy machine disturbs less
 python tests/benchmarks/cluster.py bytes                   what travels for the sample drawings
 python tests/benchmarks/cluster.py troubles [JOBS]         a machine cut off, one killed, the scheduler restarted; needs root
+python tests/benchmarks/cluster.py real [DRAWINGS] [FOLDER...]   the same with copies of the samples, and of the images and character
+                                                           folders in FOLDER; all results are compared with those of local workers
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import statistics
@@ -24,7 +27,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import waiting  # noqa: E402 - found by the path above
 from dask_cluster import Cluster  # noqa: E402 - as above
-from dask_networks import animate_through_troubles  # noqa: E402 - as above
+from dask_networks import animate_through_troubles, slow_drawings  # noqa: E402 - as above
+from published import kept, published  # noqa: E402 - as above
 
 DRAWINGS = sorted((ROOT / "etc" / "drawings").glob("*.jpg"))
 PATIENCE_S = 3600.0
@@ -43,6 +47,7 @@ if __name__ == "__main__":
 """
 """A daemon with two local workers that do the same fake work as those of the cluster."""
 COPIES = 4
+SMALL = "160x160"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -200,19 +205,61 @@ def travelling_bytes(folder: Path) -> None:
 def troubles(folder: Path, count: int) -> None:
     """Drawings of half a second while machines vanish."""
     started_s = time.monotonic()
-    done = animate_through_troubles(folder, count).records("job.done")
+    done = animate_through_troubles(folder, slow_drawings(folder / "drawings", count)).records("job.done")
+    _print_troubles(done, started_s)
+
+
+def real_troubles(folder: Path, count: int, more: list[Path]) -> None:
+    """Real drawings, small, through the same troubles; then the same ones on local workers."""
+    environ = {"DOODLED_ANIMATION_SIZE": SMALL}
+    sources = [path for place in (ROOT / "etc" / "drawings", ROOT / "etc" / "characters", *more) for path in _drawings_in(place)]
+    print(f"{count} copies of {len(sources)} drawings", flush=True)
+    started_s = time.monotonic()
+    done = animate_through_troubles(folder, _copies(folder / "remote", sources, count), is_fake=False, environ=environ).records("job.done")
+    _print_troubles(done, started_s)
+    local, started_s = folder / "local", time.monotonic()
+    local.mkdir()
+    _copies(local / "inbox", sources, count)
+    with Cluster.opened(folder / "none", environ={**environ, "DOODLED_JOBS_WORKERS": "2"}) as cluster:
+        assert cluster.start_daemon(local, "--drain", executor="local").wait(PATIENCE_S) == 0
+        assert len(cluster.records("job.done")) == count
+    print(f"locally in {time.monotonic() - started_s:.0f} s; {load()}")
+    for what, found in (("published files", published), ("kept annotations", kept)):
+        theirs, ours = found(folder / "root"), found(local)
+        alike = [name for name in ours if theirs.get(name) == ours[name]]
+        print(f"{what}: {len(alike)} of {len(ours)} alike, {len(theirs.keys() - ours.keys())} others")
+
+
+def _drawings_in(place: Path) -> list[Path]:
+    """Images, and character folders, which have a texture of their own."""
+    return sorted(path for path in place.iterdir() if path.suffix in {".jpg", ".png"} or (path / "char_cfg.yaml").is_file())
+
+
+def _copies(folder: Path, sources: list[Path], count: int) -> list[Path]:
+    """Copies with names of their own, taken from the sources in turns."""
+    folder.mkdir()
+    made = []
+    for number, source in zip(range(count), itertools.cycle(sources), strict=False):
+        made.append(folder / f"{number}-{source.name}")
+        shutil.copytree(source, made[-1]) if source.is_dir() else shutil.copy(source, made[-1])
+    return made
+
+
+def _print_troubles(done: list[dict[str, Any]], started_s: float) -> None:
     hosts = {host: sum(record["host"] == host for record in done) for host in ("west", "east")}
     print(f"{len(done)} drawings, each published once, none failed, in {time.monotonic() - started_s:.0f} s; by {hosts}; {load()}")
 
 
 def main(arguments: list[str]) -> None:
-    numbers = [int(each) for each in arguments[1:]]
+    numbers = [int(each) for each in arguments[1:] if each.isdigit()]
+    folders = [Path(each) for each in arguments[1:] if not each.isdigit()]
     commands: dict[str, Callable[[Path], None]] = {
         "costs": lambda folder: costs(folder, *(numbers or [1000])),
         "paired": lambda folder: paired(folder, *(numbers or [3])),
         "share": lambda folder: share(folder, *(numbers or [3])),
         "bytes": travelling_bytes,
         "troubles": lambda folder: troubles(folder, *(numbers or [300])),
+        "real": lambda folder: real_troubles(folder, next(iter(numbers), 300), folders),
     }
     if not arguments or arguments[0] not in commands:
         sys.exit(__doc__)

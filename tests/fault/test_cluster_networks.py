@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dask_networks import Forbidden, animate_through_troubles
+from dask_networks import Forbidden, animate_through_troubles, slow_drawings
 
 pytest.importorskip("distributed", reason="the extra doodled[dask] is not installed")
 
@@ -14,7 +14,7 @@ DRAWINGS = 24
 
 def test_machine_cut_off_scheduler_restarted_machine_killed(tmp_path: Path) -> None:
     try:
-        cluster = animate_through_troubles(tmp_path, DRAWINGS)
+        cluster = animate_through_troubles(tmp_path, slow_drawings(tmp_path / "drawings", DRAWINGS))
     except Forbidden as error:
         pytest.skip(f"namespaces are forbidden here: {error}")
     done = cluster.records("job.done")
