@@ -118,6 +118,14 @@ class WebSpool:
         self.report(running=[] if deferred else [job], deferred={job: deferred} if deferred else {})
         return job
 
+    def preview(self, job: str, *, instance: str = INSTANCE) -> Path:
+        """Give a claimed drawing a preview; returns its folder."""
+        place = self.layout.work / instance / job / "preview"
+        place.mkdir()
+        (place / "preview.gif").write_bytes(image_bytes("GIF"))
+        (place / "preview.png").write_bytes(image_bytes("PNG"))
+        return place
+
     def inbox(self) -> list[str]:
         """Names in the inbox that are not hidden."""
         return sorted(path.name for path in self.layout.inbox.iterdir() if not path.name.startswith("."))

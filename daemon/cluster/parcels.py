@@ -39,7 +39,7 @@ Files = tuple[tuple[str, bytes], ...]
 
 def pack_task(task: Task) -> bytes:
     """The parcel of a task: its source and its sidecar. Raises DecodeError or OSError if they can't be read."""
-    return pickle.dumps((replace(task, originals=None, health_file=None), tuple(_sources(task))), protocol=5)
+    return pickle.dumps((replace(task, originals=None, health_file=None, viewers_file=None), tuple(_sources(task))), protocol=5)
 
 
 def _sources(task: Task) -> Iterator[tuple[str, bytes]]:

@@ -41,6 +41,7 @@ from daemon.files.filenames import is_plain_name
 from daemon.spool.instances import Instance
 from daemon.spool.job_ids import is_job_id, job_id
 from daemon.spool.layout import Layout, prepare
+from daemon.spool.previews import PREVIEW
 from daemon.spool.private_folders import check_private_root
 
 SCHEMA: Final = 1
@@ -258,7 +259,8 @@ class Spool:
         target = self.layout.done / job.id
         rename(self.path(job), target)
         self._has_unsynced = True
-        shutil.rmtree(target / RESULT, ignore_errors=True)
+        for name in (RESULT, PREVIEW):
+            shutil.rmtree(target / name, ignore_errors=True)
 
     def sync_acknowledged(self) -> None:
         """Make acknowledgments durable, of several jobs at once, so that no job waits for it.
@@ -273,9 +275,8 @@ class Spool:
 
     def remove_results(self, job: Job) -> None:
         """Remove unpublished results of a job: on a full disk, the job file needs the space."""
-        shutil.rmtree(self.path(job) / RESULT, ignore_errors=True)
-        shutil.rmtree(self.path(job) / ANNOTATIONS, ignore_errors=True)
-        shutil.rmtree(self.path(job) / CHARACTER, ignore_errors=True)
+        for name in (RESULT, PREVIEW, ANNOTATIONS, CHARACTER):
+            shutil.rmtree(self.path(job) / name, ignore_errors=True)
 
     def remove(self, job: Job) -> None:
         """Remove a job's folder; its source has been moved or is not needed. It is first renamed, so that no daemon takes it for a job."""

@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 
 from daemon.options.sidecar import MAX_BYTES
 from daemon.spool.drawing_states import DrawingState
+from daemon.spool.previews import MOVING, PREVIEW, STILL
 from daemon.web import changes
 from daemon.web.drawing_ids import is_public_id, name_without_id
 from daemon.web.drawings import FINAL, Drawing
@@ -194,6 +195,22 @@ async def fetch_thumbnail(drawing_id: DrawingId, request: Request, site: SiteOf)
 
 
 @router.get(
+    "/jobs/{drawing_id}/preview.gif", response_class=Response, responses={**_problems(404, 422), 200: {"content": {"image/gif": {}}}}
+)
+async def fetch_preview(drawing_id: DrawingId, request: Request, site: SiteOf) -> Response:
+    """Fetch a few small frames of a drawing that is being animated; gone when it is done."""
+    return _preview_response(site, request, found(site, drawing_id), MOVING)
+
+
+@router.get(
+    "/jobs/{drawing_id}/preview.png", response_class=Response, responses={**_problems(404, 422), 200: {"content": {"image/png": {}}}}
+)
+async def fetch_preview_still(drawing_id: DrawingId, request: Request, site: SiteOf) -> Response:
+    """Fetch the first of these frames."""
+    return _preview_response(site, request, found(site, drawing_id), STILL)
+
+
+@router.get(
     "/jobs/{drawing_id}/events",
     response_class=StreamingResponse,
     responses={**_problems(404, 422), 200: {"content": {"text/event-stream": {}}}},
@@ -244,6 +261,13 @@ def thumbnail_response(site: Site, request: Request, drawing: Drawing) -> Respon
         raise ProblemError(HTTPStatus.NOT_FOUND, "the drawing has no thumbnail yet")
     root, folder, name = thumbnail_place(site.layout, drawing)
     return file_response(request, root, folder, name, shown=f"{drawing.id}.jpg")
+
+
+def _preview_response(site: Site, request: Request, drawing: Drawing, name: str) -> Response:
+    if not drawing.has_preview:
+        raise ProblemError(HTTPStatus.NOT_FOUND, "the drawing has no preview now")
+    folder = (drawing.instance, drawing.job, PREVIEW)
+    return file_response(request, site.layout.work, folder, name, shown=f"{drawing.id}.{name}")
 
 
 def _in_order(snapshot: Snapshot) -> Sequence[Drawing]:
@@ -317,5 +341,6 @@ async def _queue_events(site: Site) -> AsyncIterator[str]:
         if snapshot is None:
             yield ": still here\n\n"
         else:
-            event = QueueEvent(version=snapshot.version, counts=counts(snapshot), daemon=snapshot.status.summary)
+            previews = [each.id for each in snapshot.active if each.has_preview]
+            event = QueueEvent(version=snapshot.version, counts=counts(snapshot), daemon=snapshot.status.summary, previews=previews)
             yield f"event: queue\nid: {snapshot.version}\ndata: {json.dumps(event.model_dump())}\n\n"

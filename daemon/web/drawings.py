@@ -90,6 +90,8 @@ class Drawing:
         why: what it waits for, or why it failed.
         hint: what to do about it.
         stage: what a running job does now.
+        instance: the daemon's instance that has a claimed drawing, or "".
+        has_preview: a running drawing can be seen moving.
     """
 
     id: str
@@ -105,6 +107,8 @@ class Drawing:
     error_type: str = ""
     attempts: int = 0
     stage: str = ""
+    instance: str = ""
+    has_preview: bool = False
     outputs: tuple[Output, ...] = ()
     notes: tuple[str, ...] = ()
     failed_pages: tuple[FailedPage, ...] = ()

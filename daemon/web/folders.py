@@ -169,6 +169,13 @@ def is_regular(path: Path) -> bool:
     return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder that this process can see, and no link to one."""
+    with suppress(OSError):
+        return stat.S_ISDIR(path.lstat().st_mode)
+    return False
+
+
 def waiting_drawing(folder: _Folder, name: str, status: os.stat_result) -> Drawing:
     """A drawing in the inbox. Its turn comes by ctime, which a rename sets."""
     return Drawing(

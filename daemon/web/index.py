@@ -11,7 +11,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,11 +22,12 @@ from daemon.inbox.rejections import rejection_text
 from daemon.spool.drawing_states import DrawingState
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
+from daemon.spool.previews import PREVIEW
 from daemon.spool.spool import ANNOTATIONS, JOB_FILE, MANIFEST, RESULT, Job
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.web.drawing_ids import id_in_name
 from daemon.web.drawings import Drawing, newest_first, read_object, shown_path_of, shown_text
-from daemon.web.folders import FailedReader, InboxReader, OutboxReader, ReviewReader
+from daemon.web.folders import FailedReader, InboxReader, OutboxReader, ReviewReader, is_folder
 
 GRACE_S: Final = 3.0
 """An upload that is found nowhere is kept for so long: it may have moved back, from work to inbox, while the folders were read."""
@@ -107,6 +108,7 @@ class Index:
         self._failed = FailedReader(layout.failed)
         self._review = ReviewReader(layout.review)
         self._jobs: dict[str, Job] = {}
+        self._with_preview: frozenset[Path] = frozenset()
         self._lock = threading.Lock()
         self._added: dict[str, Drawing] = {}
         self._forgotten: dict[str, float] = {}
@@ -148,6 +150,16 @@ class Index:
         """Number of drawings that no worker has had."""
         now = self.snapshot
         return len(now.waiting) + sum(1 for each in list(self._added) if each not in now.by_id)
+
+    @property
+    def expects_previews(self) -> bool:
+        """Whether there are drawings of which a daemon may make previews now."""
+        now = self.snapshot
+        return now.status.is_alive and (self.waiting_count > 0 or any(each.state is DrawingState.RUNNING for each in now.active))
+
+    def has_new_preview(self) -> bool:
+        """Whether a preview has appeared since the last refresh: cheap enough to be asked many times a second."""
+        return any(place not in self._with_preview and is_folder(place / PREVIEW) for place in self._job_folders())
 
     def refresh(self) -> bool:
         """Read what has changed; returns whether anything has. Raises OSError if a folder of the spool can't be read."""
@@ -227,15 +239,19 @@ class Index:
 
     def _read_work(self, status: DaemonStatus) -> Iterator[Drawing]:
         known, self._jobs = self._jobs, {}
+        folders = tuple(self._job_folders())
+        self._with_preview = frozenset(place for place in folders if is_folder(place / PREVIEW))
+        for place in folders:
+            job = known.get(place.name) or _job(place)
+            if job is not None:
+                self._jobs[place.name] = job
+                yield _claimed(job, place, status)
+
+    def _job_folders(self) -> Iterator[Path]:
         for instance in _names(self._layout.work):
             for name in _names(self._layout.work / instance):
-                if not is_job_id(name):
-                    continue
-                place = self._layout.work / instance / name
-                job = known.get(name) or _job(place)
-                if job is not None:
-                    self._jobs[name] = job
-                    yield _claimed(job, place, status, is_alive=instance in status.alive)
+                if is_job_id(name):
+                    yield self._layout.work / instance / name
 
     def _read_status(self, now_s: float) -> DaemonStatus:
         running: set[str] = set()
@@ -274,15 +290,17 @@ def _job(place: Path) -> Job | None:
     return None
 
 
-def _claimed(job: Job, place: Path, status: DaemonStatus, *, is_alive: bool) -> Drawing:
+def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
     """A claimed drawing. One that its daemon doesn't defer runs, or begins before the next status says so."""
+    instance = place.parent.name
     state, why = DrawingState.ORPHANED, "its daemon has stopped: another one goes on with it"
     if job.id in status.deferred:
         state, why = DrawingState.DEFERRED, status.deferred[job.id]
-    elif is_alive or job.id in status.running:
+    elif instance in status.alive or job.id in status.running:
         state, why = DrawingState.RUNNING, ""
     elif not status.is_alive:
         why = "no daemon is running"
+    names = set(_names(place)) if state is DrawingState.RUNNING else set()
     return Drawing(
         id=id_in_name(job.name) or job.id,
         name=shown_path_of(job.folder, shown_text(job.name)),
@@ -294,13 +312,14 @@ def _claimed(job: Job, place: Path, status: DaemonStatus, *, is_alive: bool) -> 
         is_folder=job.is_folder,
         why=why,
         attempts=job.attempts,
-        stage=_stage(place, job) if state is DrawingState.RUNNING else "",
+        stage=_stage(place, names, job) if state is DrawingState.RUNNING else "",
+        instance=instance,
+        has_preview=PREVIEW in names,
     )
 
 
-def _stage(place: Path, job: Job) -> str:
+def _stage(place: Path, names: Collection[str], job: Job) -> str:
     """What a worker does now, by the files that it has written."""
-    names = set(_names(place))
     if MANIFEST in names:
         return "publishing"
     written = len(_names(place / RESULT)) if RESULT in names else 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import math
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -13,6 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from daemon.web.index import Index, Snapshot
 
 POLL_S: Final = 0.5
+PREVIEW_POLL_S: Final = 0.025
+"""From one look for new previews to the next, while someone would see them."""
+
+NOTE_VIEWERS_S: Final = 5.0
 KEEP_ALIVE_S: Final = 15.0
 MAX_LISTENERS: Final = 64
 _log = logging.getLogger("doodled.web")
@@ -26,8 +32,11 @@ class Live:
         listeners: number of open event streams.
     """
 
-    def __init__(self, index: Index) -> None:
-        self._index = index
+    def __init__(self, index: Index, note_viewers: Callable[[], None]) -> None:
+        """`note_viewers` is called every few seconds while there are listeners, and at once when the first one comes."""
+        self._index, self._note_viewers = index, note_viewers
+        self._noted_s = -math.inf
+        self._nudge = asyncio.Event()
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
         self.is_ready = False
@@ -50,6 +59,7 @@ class Live:
 
     async def wake(self) -> None:
         """Show those who wait what has changed."""
+        self._nudge.set()
         async with self._changed:
             self._changed.notify_all()
 
@@ -57,6 +67,8 @@ class Live:
         """The present snapshot, and each one that follows; None where nothing has changed for KEEP_ALIVE_S."""
         self.listeners += 1
         try:
+            self._nudge.set()
+            await self._note_listeners()
             version = -1
             while not self.is_stopping:
                 snapshot = self._index.snapshot
@@ -73,11 +85,33 @@ class Live:
         finally:
             self.listeners -= 1
 
+    async def _note_listeners(self) -> None:
+        now_s = time.monotonic()
+        if self.listeners and now_s - self._noted_s > NOTE_VIEWERS_S:
+            self._noted_s = now_s
+            await run_in_threadpool(self._note_viewers)
+
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(POLL_S)
+            await self._pause()
+            await self._note_listeners()
             if await self._refresh():
                 await self.wake()
+
+    async def _pause(self) -> None:
+        """Wait until the next refresh, which comes early for a new preview."""
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + POLL_S
+        while (left_s := end_s - loop.time()) > 0:
+            if self.listeners and self._index.expects_previews:
+                await asyncio.sleep(min(left_s, PREVIEW_POLL_S))
+                with suppress(OSError):
+                    if await run_in_threadpool(self._index.has_new_preview):
+                        return
+            else:
+                self._nudge.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._nudge.wait(), left_s)
 
     async def _refresh(self) -> bool:
         try:

@@ -28,6 +28,7 @@ TYPES: Final = {
     "webp": "image/webp",
     "apng": "image/apng",
     "jpg": "image/jpeg",
+    "png": "image/png",
 }
 _PRIVATE: Final = "private, max-age=31536000, immutable"
 

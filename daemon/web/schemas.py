@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.files.timestamps import time_at
 from daemon.spool.drawing_states import DrawingState
+from daemon.spool.previews import MOVING, STILL
 from daemon.web.drawing_ids import name_without_id
 from daemon.web.drawings import Drawing, Output
 from daemon.web.index import Snapshot
@@ -56,6 +57,8 @@ class JobAnswer(_Answer):
     what_to_do: str = ""
     error_type: str = ""
     attempts: int = 0
+    preview: str | None = Field(None, description="Address of a GIF of a few small frames, relative to the site, while it is animated.")
+    preview_still: str | None = Field(None, description="Address of the first of these frames as a PNG.")
     position: int | None = Field(None, description="Place in the queue of a waiting drawing, from 1.")
     expected_s: float | None = Field(None, description="Seconds until it is done, by the time that recent drawings took.")
     notes: list[str] = Field(default_factory=list)
@@ -78,6 +81,7 @@ class QueueEvent(_Answer):
     version: int
     counts: dict[DrawingState, int]
     daemon: str
+    previews: list[str] = Field(description="Ids of the drawings that have a preview.")
 
 
 class MotionAnswer(_Answer):
@@ -108,6 +112,8 @@ def job_answer(drawing: Drawing, snapshot: Snapshot, now_s: float) -> JobAnswer:
         what_to_do=drawing.hint,
         error_type=drawing.error_type,
         attempts=drawing.attempts,
+        preview=f"v1/jobs/{drawing.id}/{MOVING}" if drawing.has_preview else None,
+        preview_still=f"v1/jobs/{drawing.id}/{STILL}" if drawing.has_preview else None,
         position=snapshot.positions.get(drawing.id),
         expected_s=None if expected_s is None else round(expected_s, 1),
         notes=list(drawing.notes),

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from daemon.options.motions import motion_library
 from daemon.settings import Settings
 from daemon.spool.drawing_states import DrawingState
 from daemon.spool.layout import Layout
+from daemon.spool.previews import note_viewers
 from daemon.spool.thumbnails import FOLDER, SUFFIX, THUMBNAIL
 from daemon.web.access import LOOPBACK_NAMES, AccessRules
 from daemon.web.drawings import Drawing
@@ -129,7 +130,8 @@ def make_site(settings: Settings, layout: Layout, environ: Mapping[str, str], *,
     intake = Intake(layout, settings, index, list(motions))
     templates = templates_of(rules.root_path)
     templates.globals["has_thumbnail"] = lambda drawing: is_regular(thumbnail_path(layout, drawing))
-    return Site(settings, layout, environ, rules, index, intake, Live(index), motions, templates, clock)
+    live = Live(index, partial(note_viewers, layout.inbox))
+    return Site(settings, layout, environ, rules, index, intake, live, motions, templates, clock)
 
 
 def thumbnail_path(layout: Layout, drawing: Drawing) -> Path:

@@ -28,10 +28,12 @@ from daemon.options.scene_builder import Plan, RenderRequest, character_plan
 from daemon.options.sidecar import drawing_options
 from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType, error_type
+from daemon.spool.previews import has_viewers
 from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SOURCE
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.worker.duplicates import duplicate_manifest, read_sidecar
 from daemon.worker.idle_memory import IdleMemory
+from daemon.worker.preview import write_preview
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
@@ -193,6 +195,7 @@ class _TaskRun:
         self._notes: list[str] = []
         self._inference: str | None = None
         self._failed_pages: list[dict[str, Any]] = []
+        self._has_preview = False
 
     def manifest(self) -> dict[str, Any]:
         """Analyze the drawing and render every animation; returns the manifest. Raises DoodledError, OSError."""
@@ -395,6 +398,9 @@ class _TaskRun:
         with self._stopwatch.lap("context"):
             renderer = self._resources.renderer()
         rendering = SceneRendering(plan, self._stopwatch)
+        if not self._has_preview and self._has_viewers():
+            self._has_preview = True
+            write_preview(self._task.place, rendering, renderer)
         for kind in options.formats:
             path = self._result_folder / f"{len(list(self._result_folder.iterdir())):04d}.{kind}"
             animation = rendering.write(path, kind, renderer)
@@ -402,6 +408,9 @@ class _TaskRun:
             with self._syncing(path), self._stopwatch.lap("verify"):
                 verified(animation)
             yield animation
+
+    def _has_viewers(self) -> bool:
+        return self._task.viewers_file is not None and has_viewers(self._task.viewers_file, time.time())
 
     @contextmanager
     def _syncing(self, path: Path) -> Iterator[None]:

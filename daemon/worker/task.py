@@ -14,6 +14,7 @@ from daemon.settings import DuplicatePolicy, Settings
 from daemon.spool.instances import SERVERS
 from daemon.spool.layout import Layout
 from daemon.spool.originals import Originals
+from daemon.spool.previews import VIEWERS
 from daemon.spool.spool import Job
 
 
@@ -32,6 +33,7 @@ class Task:
         originals: finds an earlier job whose results are taken if it was the same drawing; None to animate each drawing.
         health_file: where the workers of this machine share what they know about the model servers, or None.
         job_id: of the job, for records; "" of a trial.
+        viewers_file: says whether someone would see a preview (`daemon.spool.previews`); None to make none.
     """
 
     place: Path
@@ -49,6 +51,7 @@ class Task:
     originals: Originals | None = None
     health_file: Path | None = None
     job_id: str = ""
+    viewers_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         originals=None if policy is DuplicatePolicy.AGAIN else Originals(layout, policy, layout.user_of(job.folder)),
         health_file=place.parent / SERVERS,
         job_id=job.id,
+        viewers_file=None if layout.is_private else layout.inbox / VIEWERS,
     )
 
 

@@ -68,6 +68,8 @@ def test_description_names_every_route(served: str) -> None:
         "/v1/jobs/{drawing_id}/approve",
         "/v1/jobs/{drawing_id}/events",
         "/v1/jobs/{drawing_id}/outputs/{name}",
+        "/v1/jobs/{drawing_id}/preview.gif",
+        "/v1/jobs/{drawing_id}/preview.png",
         "/v1/jobs/{drawing_id}/retry",
         "/v1/jobs/{drawing_id}/thumbnail",
         "/v1/motions",
@@ -111,6 +113,9 @@ def test_drawing_from_upload_to_animation(tmp_path: Path) -> None:
                 assert content.startswith(b"GIF89a")
                 assert len(content) == output["bytes"]
                 assert requests.get(f"{url}/v1/jobs/{job}/thumbnail", timeout=10).content.startswith(b"\xff\xd8")
+                manifest = json.loads(next((tmp_path / "outbox").glob("*.json")).read_text())
+                assert manifest["stages_ms"]["preview"] > 0  # someone followed the events
+                assert not list((tmp_path / "spool").rglob("preview*"))
                 (again,) = requests.post(f"{url}/v1/jobs/{job}/again", json={"motions": ["jump"]}, timeout=10).json()
                 until(lambda: requests.get(f"{url}/v1/jobs/{again['id']}", timeout=10).json()["state"] == "done")
                 assert requests.get(f"{url}/v1/jobs/{again['id']}", timeout=10).json()["outputs"][0]["motion"] == "jump"

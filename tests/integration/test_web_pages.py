@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from served_web import ROOT, served_web
 from waiting import until
 from web_spool import WebSpool
 
+from daemon.spool.previews import VIEWERS
 from tests.integration.axe import faults
 
 pytestmark = pytest.mark.gl
@@ -235,6 +237,72 @@ def test_result_between_question_and_answer_is_shown(site: str, page: Browser) -
     until(lambda: page.value("window.isDone"))
     page.value("window.release()")
     until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+
+
+def until_running(spool: WebSpool, job: str, is_so: Callable[[], object]) -> None:
+    """Wait for a condition, while a daemon says that it works on a job."""
+
+    def is_so_now() -> object:
+        spool.report(running=[job])
+        return is_so()
+
+    until(is_so_now)
+
+
+MOVING = "document.querySelector('{} .preview img')?.naturalWidth ? document.querySelector('{} .preview img').currentSrc : ''"
+
+
+def shown_preview(page: Browser, place: str) -> str:
+    """The last part of the address of the preview in a place of the page; "" before it is there."""
+    return str(page.value(MOVING.format(place, place))).rpartition("/")[2]
+
+
+def test_running_drawing_is_seen_moving(page: Browser, tmp_path: Path) -> None:
+    spool = WebSpool(tmp_path / "spool")
+    job = spool.claim("garlic-w0123456789abcdef.png")
+    with served_web(spool.layout.root) as url:
+        page.go(f"{url}/watch")
+        until_running(spool, job, lambda: "garlic.png" in text(page))
+        assert page.value("document.getElementById('stillness').hidden")
+        place = spool.preview(job)
+        until_running(spool, job, lambda: shown_preview(page, ".row.running") == "preview.gif")
+        page.value("document.querySelector('.preview').isTheSame = true")
+        (place.parent / "annotations").mkdir()
+        until_running(spool, job, lambda: "In progress · animating" in text(page))
+        assert page.value("document.querySelector('.row.running .preview').isTheSame")  # it did not begin anew
+        page.click("document.getElementById('stillness')")
+        until_running(spool, job, lambda: shown_preview(page, ".row.running") == "preview.png")
+        page.go(f"{url}/drawings/w0123456789abcdef")
+        until_running(spool, job, lambda: shown_preview(page, "#drawing") == "preview.png")
+        assert faults(page) == []
+        page.go(f"{url}/watch")
+        shutil.rmtree(place.parent)
+        spool.publish("garlic-w0123456789abcdef.png", job_id=job)
+        until(lambda: page.value("document.querySelectorAll('.row.done').length") == 1)
+        assert not page.value("document.querySelector('.preview')")
+
+
+def test_dropped_drawing_is_seen_moving_where_it_was_dropped(page: Browser, tmp_path: Path) -> None:
+    spool = WebSpool(tmp_path / "spool")
+    spool.report()
+    with served_web(spool.layout.root) as url:
+        page.go(f"{url}/")
+        page.choose_files("#files", PHOTOGRAPH)
+        until(lambda: "mouse_monster.jpg" in text(page))
+        page.value("document.getElementById('send').click()")
+        until(lambda: len(spool.inbox()) == 2)
+        until((spool.layout.inbox / VIEWERS).exists)
+        name = next(name for name in spool.inbox() if name.endswith(".jpg"))
+        for each in spool.inbox():
+            (spool.layout.inbox / each).unlink()
+        job = spool.claim(name)
+        place = spool.preview(job)
+        until_running(spool, job, lambda: shown_preview(page, ".upload") == "preview.gif")
+        assert page.value("document.querySelectorAll('.upload img').length") == 1
+        shutil.rmtree(place.parent)
+        spool.publish(name, job_id=job)
+        until(lambda: page.value("document.querySelectorAll('.upload.done').length") == 1)
+        assert not page.value("document.querySelector('.preview')")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,6 +1,6 @@
 // Page of one drawing: follows it until it is done, and asks for more motions.
 import { follow } from "./events.js";
-import { announce, base } from "./site.js";
+import { announce, base, dress, movingImage } from "./site.js";
 import { chosenMotions } from "./motions.js";
 
 const { id, state } = document.getElementById("drawing").dataset;
@@ -8,6 +8,7 @@ const words = { waiting: "Waiting", running: "In progress", deferred: "On hold",
 
 if (state in words) {
   const text = document.getElementById("progress-text");
+  const card = text.parentElement;
   const show = (job) => {
     if (!(job.state in words)) { stop(); location.reload(); return; }
     const parts = [words[job.state]];
@@ -16,6 +17,10 @@ if (state in words) {
     if (job.why) parts.push(job.why);
     if (job.expected_s) parts.push(`about ${Math.max(1, Math.round(job.expected_s))} s`);
     text.textContent = parts.join(", ");
+    if (job.preview && !card.querySelector(".preview")) {
+      card.prepend(movingImage(base + job.preview, base + job.preview_still, ""));
+      dress(card);
+    }
   };
   const leave = () => { stop(); location.assign(`${base}watch`); };
   const ask = async () => {

@@ -1,6 +1,6 @@
 // Drop page: collects photographs, sends each with its progress, and shows what becomes of them.
 import { follow } from "./events.js";
-import { announce, base, dress } from "./site.js";
+import { announce, base, dress, movingImage } from "./site.js";
 import { chosenMotions } from "./motions.js";
 
 const form = document.getElementById("drop");
@@ -196,8 +196,21 @@ const ask = async (some) => {
       upload.bar.remove();
       say(upload, `please look at it: ${job.why}`, "review");
       announce(`${upload.file.name}: ${job.why}`);
-    } else say(upload, describe(job));
+    } else {
+      say(upload, describe(job));
+      if (job.preview) showPreview(upload, job);
+    }
   }
+};
+const showPreview = (upload, job) => {
+  const image = upload.row.querySelector(":scope > img"); // the photograph, until the preview is there
+  if (!image || upload.preview) return;
+  upload.preview = movingImage(base + job.preview, base + job.preview_still, `${upload.file.name}, a first look`);
+  upload.preview.querySelector("img").addEventListener("load", () => {
+    if (!pending().includes(upload)) return;
+    image.replaceWith(upload.preview);
+    dress(upload.row);
+  }, { once: true });
 };
 const finish = (upload, job) => {
   upload.bar.remove();
@@ -209,7 +222,7 @@ const finish = (upload, job) => {
     const shown = element("img");
     shown.alt = `${upload.file.name}, animated`;
     shown.src = base + image.url;
-    upload.row.querySelector("img").replaceWith(shown);
+    upload.row.querySelector(":scope > picture, :scope > img").replaceWith(shown);
   }
   dress(upload.row);
 };

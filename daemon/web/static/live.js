@@ -8,6 +8,13 @@ const bare = (html) => html.replace(/<time([^>]*)>[^<]*<\/time>/g, "<time$1></ti
 export const replaceChanged = (target, html) => {
   const fresh = new DOMParser().parseFromString(html, "text/html").body;
   merge(target, fresh);
+  dress(target);
+};
+
+// A preview goes on moving though the text beside it has changed.
+const keepPreview = (known, each) => {
+  const [before, after] = [known, each].map((row) => row.querySelector(":scope > .preview"));
+  if (before && after) after.replaceWith(before);
 };
 
 const merge = (old, fresh) => {
@@ -27,10 +34,11 @@ const merge = (old, fresh) => {
         const other = each.querySelector("p");
         if (text && other && each.querySelector("form")) { text.replaceChildren(...other.childNodes); order.push(known); continue; }
       }
+      each.dataset.source = bare(each.outerHTML);
+      keepPreview(known, each);
       known.replaceWith(each);
     }
-    each.dataset.source = bare(each.outerHTML);
-    dress(each);
+    each.dataset.source ??= bare(each.outerHTML);
     order.push(each);
   }
   for (const gone of before.values()) {

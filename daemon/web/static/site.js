@@ -66,6 +66,21 @@ const show = () => {
 button.addEventListener("click", () => { still = !still; remember(still ? "yes" : "no"); show(); });
 wish.addEventListener("change", () => { if (remembered() === null) { still = wish.matches; show(); } });
 
+// A moving image, with a still for those who want no motion.
+export const movingImage = (url, still, alt) => {
+  const picture = document.createElement("picture");
+  const source = document.createElement("source");
+  const image = document.createElement("img");
+  picture.className = "preview";
+  source.dataset.still = "";
+  source.srcset = still;
+  picture.append(source, image);
+  apply(picture);
+  image.alt = alt;
+  image.src = url;
+  return picture;
+};
+
 // Called for everything that is added to the page later.
 export const dress = (root) => { localTimes(root); apply(root); };
 

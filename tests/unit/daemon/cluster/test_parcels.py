@@ -46,7 +46,7 @@ def test_image_travels_with_its_sidecar(tmp_path: Path) -> None:
     (here / "source").write_bytes(b"drawing")
     (here / "sidecar.json").write_bytes(b"{}")
     (here / "job.json").write_bytes(b"of the daemon alone")
-    arrived = unpack_task(pack_task(task(here)), there)
+    arrived = unpack_task(pack_task(task(here, viewers_file=tmp_path / "viewers", health_file=tmp_path / "health")), there)
     assert arrived == task(there)
     assert {path.name: path.read_bytes() for path in there.iterdir()} == {"source": b"drawing", "sidecar.json": b"{}"}
 

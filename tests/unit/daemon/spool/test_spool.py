@@ -267,7 +267,7 @@ def test_next_daemon_reads_saved_job(spool: Spool) -> None:
 
 def test_removes_unpublished_results_only(spool: Spool) -> None:
     job = claim_file(spool, sidecar=b"{}")
-    for name in ("result", "annotations", "character"):
+    for name in ("result", "preview", "annotations", "character"):
         (spool.path(job) / name).mkdir()
         (spool.path(job) / name / "file").touch()
     spool.remove_results(job)
@@ -312,8 +312,8 @@ def test_put_back_removes_job_without_source(spool: Spool) -> None:
 def test_acknowledge_keeps_source_without_results_or_removes_job(spool: Spool) -> None:
     kept, forgotten = claim_file(spool, sidecar=b"{}"), claim_file(spool, "other.png")
     for job in (kept, forgotten):
-        (spool.path(job) / "result").mkdir()
-        (spool.path(job) / "annotations").mkdir()
+        for name in ("result", "preview", "annotations"):
+            (spool.path(job) / name).mkdir()
     spool.acknowledge(kept, keep_source=True)
     spool.acknowledge(forgotten, keep_source=False)
     assert names_below(spool.layout.root) == [f"spool/done/{kept.id}/{name}" for name in ("job.json", "sidecar.json", "source")]

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -351,6 +352,32 @@ def test_output_with_ranges_and_tag(spool: WebSpool) -> None:
         assert client.get("/v1/jobs/w0123456789abcdef/outputs/garlic.json").status_code == 404
         thumbnail = client.get("/v1/jobs/w0123456789abcdef/thumbnail")
         assert (thumbnail.status_code, thumbnail.headers["content-type"]) == (200, "image/jpeg")
+
+
+def test_preview_is_served_while_the_drawing_runs(spool: WebSpool) -> None:
+    job = spool.claim("garlic-w0123456789abcdef.png")
+    with spool.client() as client:
+        assert client.get("/v1/jobs/w0123456789abcdef").json()["preview"] is None
+        for name in ("preview.gif", "preview.png"):
+            assert client.get(f"/v1/jobs/w0123456789abcdef/{name}").status_code == 404
+        place = spool.preview(job)
+        answer = refreshed(client).get("/v1/jobs/w0123456789abcdef").json()
+        for url, kind, start in ((answer["preview"], "image/gif", b"GIF8"), (answer["preview_still"], "image/png", b"\x89PNG")):
+            found = client.get(url)
+            assert (found.status_code, found.headers["content-type"], found.content[:4]) == (200, kind, start)
+            assert client.get(url, headers={"If-None-Match": found.headers["etag"]}).status_code == 304
+        row = client.get("/watch/list").text
+        assert f'src="/{answer["preview"]}"' in row
+        assert f'srcset="/{answer["preview_still"]}"' in row
+        assert f'src="/{answer["preview"]}"' in client.get("/drawings/w0123456789abcdef").text
+        (place / "preview.gif").unlink()
+        (place / "preview.gif").symlink_to("/etc/passwd")
+        assert client.get(answer["preview"]).status_code == 404
+        shutil.rmtree(place)
+        assert client.get(answer["preview_still"]).status_code == 404
+        spool.publish("garlic-w0123456789abcdef.png", job_id=job)
+        assert refreshed(client).get("/v1/jobs/w0123456789abcdef").json()["preview"] is None
+        assert "preview" not in client.get("/watch/list").text
 
 
 def test_pages_of_a_document_are_told_apart(spool: WebSpool) -> None:

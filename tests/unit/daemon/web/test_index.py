@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
-from web_spool import WebSpool
+from web_spool import INSTANCE, WebSpool
 
 from daemon.spool.drawing_states import DrawingState
 from daemon.web import index as index_module
@@ -170,6 +171,47 @@ def test_drawing_runs_from_its_claim_on(spool: WebSpool, index: Index) -> None:
     index.refresh()
     orphan = next(each for each in index.snapshot.active if each.file == "b.png")
     assert (orphan.state, orphan.why) == (DrawingState.ORPHANED, "its daemon has stopped: another one goes on with it")
+
+
+def test_preview_is_that_of_a_running_drawing(spool: WebSpool, index: Index) -> None:
+    job = spool.claim(UPLOAD)
+    index.refresh()
+    assert (index.snapshot.by_id[ID].has_preview, index.has_new_preview()) == (False, False)
+    place = spool.preview(job)
+    assert index.has_new_preview()
+    assert index.refresh()
+    assert (index.snapshot.by_id[ID].has_preview, index.has_new_preview()) == (True, False)
+    spool.report(deferred={job: "the disk is full"})
+    index.refresh()
+    assert (index.snapshot.by_id[ID].has_preview, index.has_new_preview()) == (False, False)
+    shutil.rmtree(place)
+    index.refresh()
+    spool.preview(job)
+    assert index.has_new_preview()  # of the next attempt
+
+
+def test_link_or_file_is_no_preview(spool: WebSpool, index: Index) -> None:
+    spool.claim("a.png")
+    for place in (spool.layout.work / INSTANCE).iterdir():
+        (place / "preview").symlink_to(spool.layout.failed)
+    assert not index.has_new_preview()
+
+
+def test_previews_are_expected_of_a_daemon_that_has_drawings(spool: WebSpool, index: Index) -> None:
+    assert not index.expects_previews
+    spool.drop("a.png")
+    index.refresh()
+    assert not index.expects_previews  # no daemon runs
+    spool.report()
+    index.refresh()
+    assert index.expects_previews
+    (spool.layout.inbox / "a.png").unlink()
+    spool.claim("a.png", deferred="the disk is full")
+    index.refresh()
+    assert not index.expects_previews
+    spool.claim("b.png")
+    index.refresh()
+    assert index.expects_previews
 
 
 def test_entries_that_the_daemon_leaves_say_why(spool: WebSpool, index: Index, now: list[float]) -> None:

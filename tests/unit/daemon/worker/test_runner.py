@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -17,9 +18,14 @@ from spool_oracle import ROOT
 from daemon.options.inference import InferenceChoice, InferenceRequest
 from daemon.options.values import FrameRate, JobOptions, Size
 from daemon.policy.failures import ErrorType
+from daemon.rendering import SceneRendering
+from daemon.settings import Settings
+from daemon.spool.layout import Layout
+from daemon.spool.previews import VIEWERS, note_viewers
+from daemon.spool.spool import Job
 from daemon.worker import runner
 from daemon.worker.resources import MAX_RETRIES_REPORTED, WorkerResources
-from daemon.worker.task import Task
+from daemon.worker.task import Task, task_for
 from pipeline.errors import NoFigureFound
 from pipeline.types import Format
 
@@ -115,6 +121,52 @@ def test_figure_is_animated_if_approved_or_right(
     assert result.review is None
     assert result.manifest is not None
     assert result.manifest["options"]["review"] is (not sidecar)
+
+
+@pytest.fixture
+def viewers(tmp_path: Path) -> Path:
+    """The mark of the web application, just touched."""
+    note_viewers(tmp_path)
+    return tmp_path / VIEWERS
+
+
+@gl
+@pytest.mark.usefixtures("resources")
+def test_preview_is_made_once_while_someone_follows_jobs(drawing: Task, viewers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"]}))
+    plain = runner.run_task(drawing)
+    assert "preview" not in plain.steps_ms
+    assert not (drawing.place / "preview").exists()
+    written = []
+    write = SceneRendering.write_preview
+
+    def noted(rendering: SceneRendering, gif: Path, still: Path, renderer: Any) -> None:
+        written.append([path.name for path in (drawing.place / "result").iterdir()])
+        write(rendering, gif, still, renderer)
+
+    monkeypatch.setattr(SceneRendering, "write_preview", noted)
+    result = runner.run_task(replace(drawing, viewers_file=viewers))
+    assert written == [[]]  # before anything else, and for the first motion alone
+    assert {path.name for path in (drawing.place / "preview").iterdir()} == {"preview.gif", "preview.png"}
+    assert result.steps_ms["preview"] > 0
+    assert result.manifest is not None
+    assert plain.manifest is not None
+    assert result.manifest["outputs"] == plain.manifest["outputs"]
+
+
+@gl
+@pytest.mark.usefixtures("resources")
+def test_no_preview_once_all_viewers_have_gone(drawing: Task, viewers: Path) -> None:
+    os.utime(viewers, (1, 1))
+    assert runner.run_task(replace(drawing, viewers_file=viewers)).manifest is not None
+    assert not (drawing.place / "preview").exists()
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+def test_task_knows_of_viewers_unless_drawings_are_private(tmp_path: Path, *, is_private: bool) -> None:
+    layout = Layout(tmp_path, is_private=is_private)
+    task = task_for(Job("x", "garlic.png", ("lea",)), tmp_path, Settings(), InferenceRequest(), layout=layout)
+    assert task.viewers_file == (None if is_private else layout.inbox / VIEWERS)
 
 
 @gl
