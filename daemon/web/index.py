@@ -11,7 +11,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -318,13 +318,13 @@ def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
     )
 
 
-def _stage(place: Path, names: Collection[str], job: Job) -> str:
+def _stage(place: Path, names: set[str], job: Job) -> str:
     """What a worker does now, by the files that it has written."""
     if MANIFEST in names:
         return "publishing"
     written = len(_names(place / RESULT)) if RESULT in names else 0
     if written:
         return f"animating, {written} written"
-    if ANNOTATIONS in names or (job.is_folder and THUMBNAIL in names):
+    if {PREVIEW, ANNOTATIONS} & names or (job.is_folder and THUMBNAIL in names):
         return "animating"
     return "finding the figure" if THUMBNAIL in names else "reading"

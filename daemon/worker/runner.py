@@ -54,7 +54,9 @@ from pipeline.types import Animation, Bytes, Drawing, Quality
 
 if TYPE_CHECKING:
     from daemon.options.sheet_scene import Sheet
+    from daemon.rendering import SceneRendering
     from pipeline.adapters.documents.reader import Page
+    from pipeline.adapters.opengl.renderer import GLRenderer
 
 REVIEW_HINT: Final = "correct it in the browser (`doodled web`), or animate it as it is (`doodled jobs approve`)"
 
@@ -195,7 +197,8 @@ class _TaskRun:
         self._notes: list[str] = []
         self._inference: str | None = None
         self._failed_pages: list[dict[str, Any]] = []
-        self._has_preview = False
+        self._keep_figures: Callable[[], None] = lambda: None
+        self._has_begun = False
 
     def manifest(self) -> dict[str, Any]:
         """Analyze the drawing and render every animation; returns the manifest. Raises DoodledError, OSError."""
@@ -319,9 +322,8 @@ class _TaskRun:
                 raise PageSkipped("a person should review it", hint="drop it as an image of its own")
             self._ask_for_review(drawing, found)
         if self._task.keep_annotations and not is_page:
-            self._write_annotations(
-                drawing, [figure_folder(number) for number in range(1, len(found) + 1)] if len(found) > 1 else [""], found
-            )
+            folders = [figure_folder(number) for number in range(1, len(found) + 1)] if len(found) > 1 else [""]
+            self._keep_figures = partial(self._write_annotations, drawing, folders, found)
         for figure in found:
             self._notes += figure.quality.reasons
         with self._stopwatch.lap("read"):
@@ -398,9 +400,7 @@ class _TaskRun:
         with self._stopwatch.lap("context"):
             renderer = self._resources.renderer()
         rendering = SceneRendering(plan, self._stopwatch)
-        if not self._has_preview and self._has_viewers():
-            self._has_preview = True
-            write_preview(self._task.place, rendering, renderer)
+        self._prepare(rendering, renderer)
         for kind in options.formats:
             path = self._result_folder / f"{len(list(self._result_folder.iterdir())):04d}.{kind}"
             animation = rendering.write(path, kind, renderer)
@@ -409,8 +409,14 @@ class _TaskRun:
                 verified(animation)
             yield animation
 
-    def _has_viewers(self) -> bool:
-        return self._task.viewers_file is not None and has_viewers(self._task.viewers_file, time.time())
+    def _prepare(self, rendering: SceneRendering, renderer: GLRenderer) -> None:
+        """Once a job, before its first animation: a preview, if someone is there to see it, and then what no one waits for."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        if self._task.viewers_file is not None and has_viewers(self._task.viewers_file, time.time()):
+            write_preview(self._task.place, rendering, renderer)
+        self._keep_figures()
 
     @contextmanager
     def _syncing(self, path: Path) -> Iterator[None]:

@@ -141,11 +141,12 @@ def test_preview_is_made_once_while_someone_follows_jobs(drawing: Task, viewers:
     write = SceneRendering.write_preview
 
     def noted(rendering: SceneRendering, gif: Path, still: Path, renderer: Any) -> None:
-        written.append([path.name for path in (drawing.place / "result").iterdir()])
+        written.append([*(drawing.place / "result").iterdir(), *drawing.place.glob("annotations")])
         write(rendering, gif, still, renderer)
 
     monkeypatch.setattr(SceneRendering, "write_preview", noted)
-    result = runner.run_task(replace(drawing, viewers_file=viewers))
+    result = runner.run_task(replace(drawing, viewers_file=viewers, keep_annotations=True))
+    assert (drawing.place / "annotations" / "char_cfg.yaml").is_file()
     assert written == [[]]  # before anything else, and for the first motion alone
     assert {path.name for path in (drawing.place / "preview").iterdir()} == {"preview.gif", "preview.png"}
     assert result.steps_ms["preview"] > 0
