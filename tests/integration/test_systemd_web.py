@@ -12,7 +12,7 @@ import requests
 from PIL import Image
 
 from tests.integration.booted import CHECKOUT
-from tests.integration.installed_doodled import SPOOL, InstalledDoodled, exposure
+from tests.integration.installed_doodled import LONG, SPOOL, InstalledDoodled, exposure
 
 SITE = "http://localhost:8321"
 PHOTOGRAPH = CHECKOUT / "etc" / "drawings" / "mouse_monster.jpg"
@@ -86,6 +86,27 @@ def test_doubtful_drawings_are_approved_retried_and_discarded(web: InstalledDood
     web.machine.wait_for(partial(is_in, retried, "review"), "the other one waits again")
     assert requests.delete(f"{SITE}/v1/jobs/{retried}", timeout=10).status_code == 204
     assert list(web.place("review").iterdir()) == []
+
+
+def test_running_drawing_is_seen_moving(web: InstalledDoodled) -> None:
+    """The web application may touch its mark in the inbox, and read the preview that a worker writes; they are two users of one group."""
+    with PHOTOGRAPH.open("rb") as photograph:
+        answer = requests.post(f"{SITE}/v1/drawings", files={"file": photograph}, data={"options": json.dumps(LONG)}, timeout=30)
+    job = answer.json()["id"]
+    assert preview_of(job).startswith(b"GIF89a")
+    assert web.machine.said("stat", "-c", "%U", f"/{SPOOL}/inbox/.web-viewers").strip() == "doodled-web"
+    web.machine.wait_for(lambda: is_in(job, "done"), "the upload is animated")
+    assert requests.get(f"{SITE}/v1/jobs/{job}/preview.gif", timeout=10).status_code == 404
+
+
+def preview_of(job: str) -> bytes:
+    """What a follower of a job's events gets as its preview; nothing if there was none."""
+    with requests.get(f"{SITE}/v1/jobs/{job}/events", stream=True, timeout=120) as stream:
+        for line in stream.iter_lines():
+            preview = json.loads(line[6:])["preview"] if line.startswith(b"data: ") else None
+            if preview is not None:
+                return requests.get(f"{SITE}/{preview}", timeout=10).content
+    return b""
 
 
 def found(state: str, name: str) -> str:
