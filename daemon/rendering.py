@@ -97,7 +97,7 @@ class SceneRendering:
             performances = perform([reduced_actor(actor, scene) for actor in actors], scene.view, clock, stopwatch=untimed)
             animate(scene, clock, gif, renderer=renderer, encoder=encoder, stopwatch=untimed, performances=performances)
             with failures(still, "png"), Image.open(gif) as first:
-                first.convert("RGBA").save(still)
+                first.convert("RGBA").save(still, compress_level=1)
 
 
 class _Untimed:

@@ -169,12 +169,13 @@ def reduced_actor(meshed: MeshedActor, scene: Scene) -> MeshedActor:
 
     Where lines would be too thin to be seen in the smaller view, the figure is meshed again with wider ones.
     """
-    character = reduced_character(meshed.actor.character, round(FINER * max(scene.view.width, scene.view.height)))
-    actor = replace(meshed.actor, character=character)
+    whole, side_px = meshed.actor.character, round(FINER * max(scene.view.width, scene.view.height))
+    character = reduced_character(replace(whole, layer_labels=None), side_px)
     if scene.layers is LayerMode.AUTO and visible_character(character, scene.view) is not character:
-        return _meshed(actor, scene)
+        return _meshed(replace(meshed.actor, character=reduced_character(whole, side_px)), scene)
     height, width = character.mask.shape
-    return replace(meshed, actor=actor, layers=tuple(reduced_layer(layer, (width, height)) for layer in meshed.layers))
+    layers = tuple(reduced_layer(layer, (width, height)) for layer in meshed.layers)
+    return replace(meshed, actor=replace(meshed.actor, character=character), layers=layers)
 
 
 def perform(actors: Sequence[MeshedActor], view: View, clock: OutputClock, *, stopwatch: Stopwatch) -> list[Performance]:

@@ -38,6 +38,20 @@ def test_thin_line_survives_reduction() -> None:
     assert cv2.connectedComponents(small.astype(np.uint8), connectivity=8)[0] == 2  # the ground, and one unbroken line
 
 
+@pytest.mark.parametrize("shape", [(401, 299), (299, 401), (203, 150), (100, 3)])
+def test_any_size_is_reduced_by_any_factor(shape: tuple[int, int]) -> None:
+    """A square in the lower right corner stays there."""
+    mask = np.zeros(shape, np.bool_)
+    mask[shape[0] // 2 :, shape[1] // 2 :] = True
+    character = Character(np.dstack([mask.astype(np.uint8) * 200] * 4), mask, person().rig)
+    small = reduced_character(character, 90)
+    assert max(small.mask.shape) == 90
+    height, width = small.mask.shape
+    assert small.mask[height // 2 + 1 :, width // 2 + 1 :].all()
+    assert not small.mask[: height // 2 - 1].any()
+    assert (small.rgba[-1, -1] == 200).all()
+
+
 def test_rim_of_a_limb_belongs_to_the_limb() -> None:
     character = person(arms="at the side")
     labels = derived_labels(character)
