@@ -70,11 +70,11 @@ class Containers:
             self.run("podman", "import", "--quiet", slim, BASE)
             slim.unlink()
 
-    def build(self, context: Path, dockerfile: Path, tag: str) -> None:
-        """Build an image as its Dockerfile says."""
+    def build(self, context: Path, dockerfile: Path, tag: str, *arguments: str) -> None:
+        """Build an image as its Dockerfile says; `arguments` are those of `buildah bud`."""
         volumes = [f"--volume={mount.outside}:{mount.inside}:ro" for mount in pip_mounts(self._folder)]
         kind = ["--isolation=chroot", "--format=docker", "--pull-never"]
-        self.run("buildah", "bud", *kind, *volumes, f"--file={dockerfile}", f"--tag={tag}", context, within_s=BUILD_S)
+        self.run("buildah", "bud", *kind, *volumes, *arguments, f"--file={dockerfile}", f"--tag={tag}", context, within_s=BUILD_S)
 
     def start(self, image: str, *command: str, options: tuple[str, ...] = ()) -> Container:
         """A container in the background."""
