@@ -38,6 +38,9 @@ UNFIT_BACKOFF: Final = Backoff(RETRY_S, 60.0)
 _START_S: Final = 30.0
 """For one try to join the cluster."""
 
+_CLOSE_S: Final = 10.0
+"""For closing a worker when this process stops."""
+
 _CHECK_S: Final = 0.1
 
 
@@ -137,8 +140,10 @@ class _Process:
             _print(f"joined {self._settings.dask.scheduler} as {worker.address}")
             await self._until_over(worker)
         finally:
-            if worker.status not in {Status.closed, Status.failed}:
-                await worker.close(reason="the worker stops")
+            if self._stopping.is_set():
+                await self._close(worker)
+            elif worker.status not in {Status.closed, Status.failed}:
+                await worker.close(reason="the connection is lost")
 
     async def _until_over(self, worker: Worker) -> None:
         while worker.status in {Status.running, Status.paused} and not self._jobs.unfit:
@@ -158,8 +163,23 @@ class _Process:
         until_s = loop.time() + self._settings.jobs.stop_timeout_s
         while (self._jobs.is_busy or worker.data) and loop.time() < until_s and worker.status is Status.paused:  # noqa: ASYNC110 - no event
             await asyncio.sleep(_CHECK_S)
+        if self._jobs.is_busy and worker.status is Status.paused:
+            _print("the job does not end in time; another worker gets it")
+            await self._close(worker)
+            return
         with suppress(OSError, TimeoutError):
             await asyncio.wait_for(worker.close_gracefully(reason="the worker stops"), CONNECT_S)
+
+    @staticmethod
+    async def _close(worker: Worker) -> None:
+        """Close a worker for good, without waiting for a job: the scheduler gives it to another one, and the pool kills its process.
+
+        A close that was interrupted never ends, nor does another one, which waits for the first.
+        """
+        if worker.status not in {Status.closed, Status.failed}:
+            with suppress(TimeoutError):
+                closing = worker.close(timeout=CONNECT_S, executor_wait=False, reason="the worker stops")
+                await asyncio.wait_for(closing, _CLOSE_S)
 
 
 def _print(line: str) -> None:

@@ -5,9 +5,11 @@ Scheduler, workers and daemons are real processes on the loopback interface; onl
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,9 @@ from dask_cluster import PATIENCE_S, Cluster, make_certificates
 from spool_oracle import Places, check_published, check_tidy
 
 pytest.importorskip("distributed", reason="the extra doodled[dask] is not installed")
+
+LEAVE_S = 25.0
+"""What systemd adds to `jobs.stop_timeout_s` before it kills a worker, less some for a busy machine."""
 
 
 @pytest.fixture
@@ -112,6 +117,29 @@ def test_killed_worker_loses_no_drawing_and_stopped_one_hands_over(cluster: Clus
     assert not cluster.records("job.deferred")
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(PATIENCE_S) == 0
+
+
+def test_stopped_worker_leaves_in_time_whatever_its_job_does(cluster: Cluster, tmp_path: Path) -> None:
+    """The job goes to another worker, and no attempt counts."""
+    root, temporary = tmp_path / "root", tmp_path / "temporary"
+    temporary.mkdir()
+    drop(root, "hang.png", b"hang")
+    cluster.environ |= {"DOODLED_JOBS_STOP_TIMEOUT_S": "1", "DOODLED_JOBS_DEADLINE_S": "200", "TMPDIR": str(temporary)}
+    cluster.start_scheduler()
+    stopped = cluster.start_worker("stopped")
+    cluster.start_daemon(root)
+    until(lambda: list(temporary.glob("doodled-job-*")))
+    started_s = time.monotonic()
+    stopped.send_signal(signal.SIGTERM)
+    assert stopped.wait(PATIENCE_S) == 0
+    assert time.monotonic() - started_s < LEAVE_S
+    assert "another worker gets it" in cluster.log("stopped")
+    cluster.wait_for("worker.left")
+    cluster.start_worker("other")
+    until(lambda: list(temporary.glob("doodled-job-*/source")))
+    assert not cluster.records("job.failed") + cluster.records("job.retried")
+    (claimed,) = Places(root).claimed()
+    assert json.loads((claimed.parent / "job.json").read_text())["attempts"] == 1
 
 
 def test_other_installation_is_refused_in_a_sentence(cluster: Cluster, tmp_path: Path) -> None:
