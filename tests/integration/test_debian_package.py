@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
+from dask_cluster import free_port
 
 from tests.integration.booted import Machine, booted_machine
-from tests.integration.installed_doodled import DROP_INS, LONG, PERSON, QUICK, SPOOL, InstalledDoodled
+from tests.integration.installed_doodled import LONG, PERSON, QUICK, SPOOL, InstalledDoodled
 
 BUILD_S = 900.0
 FAST = "DPKG_DEB_COMPRESSOR_TYPE=none"
@@ -28,6 +29,9 @@ WEB_PORT = 8399
 """Not the usual one: machines of tests share a network."""
 
 
+CLUSTER = ("doodled-scheduler.service", "doodled-worker@1.service")
+
+
 def test_package_from_build_to_purge() -> None:
     with booted_machine() as machine, ThreadPoolExecutor(1) as beside:
         package = built(machine)
@@ -36,6 +40,7 @@ def test_package_from_build_to_purge() -> None:
         check_drawing_is_animated(doodled)
         check_pages_and_completions(doodled)
         check_web_application_starts_when_it_is_enabled(doodled)
+        check_cluster_animates_when_it_is_enabled(doodled)
         check_upgrade_keeps_settings_and_jobs(doodled, package)
         check_removal_leaves_data_and_settings(doodled)
         check_purge_leaves_drawings_alone(doodled, package)
@@ -119,6 +124,29 @@ def is_web_ready() -> bool:
         return False
 
 
+def check_cluster_animates_when_it_is_enabled(doodled: InstalledDoodled) -> None:
+    """The daemon is local again afterwards; scheduler and worker stay."""
+    machine, port = doodled.machine, free_port()
+    scheduler = {"DOODLED_DASK_SCHEDULER": f"tcp://127.0.0.1:{port}"}
+    drop_in(machine, "doodled-scheduler.service", f'"SCHEDULER_OPTIONS=--host 127.0.0.1 --port {port}"')
+    drop_in(machine, "doodled-worker@.service", f"DOODLED_DASK_SCHEDULER={scheduler['DOODLED_DASK_SCHEDULER']}")
+    assert machine.run("systemctl", "is-active", *CLUSTER, check=False).stdout.split() == ["inactive"] * len(CLUSTER)
+    machine.run("systemctl", "enable", "--now", *CLUSTER)
+    doodled.environ({**QUICK, **scheduler, "DOODLED_JOBS_EXECUTOR": "dask"})
+    doodled.restart()
+    doodled.drop("far.jpg")
+    assert doodled.record("job.done", FILE_NAME="far.jpg")["HOST"] == machine.said("hostname")
+    doodled.environ(QUICK)
+    doodled.restart()
+
+
+def drop_in(machine: Machine, unit: str, environment: str) -> None:
+    folder = machine.root / f"etc/systemd/system/{unit}.d"
+    folder.mkdir()
+    (folder / "test.conf").write_text(f"[Service]\nEnvironment={environment}\n")
+    machine.run("systemctl", "daemon-reload")
+
+
 def check_upgrade_keeps_settings_and_jobs(doodled: InstalledDoodled, package: Path) -> None:
     machine = doodled.machine
     file = machine.root / SETTINGS
@@ -130,7 +158,8 @@ def check_upgrade_keeps_settings_and_jobs(doodled: InstalledDoodled, package: Pa
     assert doodled.manifest("upgraded.jpg")["outputs"]
     assert doodled.published("upgraded") == ["upgraded.json"]
     assert file.read_text() == mine
-    assert machine.said("systemctl", "is-active", "doodled", "doodled-web").split() == ["active", "active"]
+    units = ("doodled", "doodled-web", *CLUSTER)
+    assert machine.said("systemctl", "is-active", *units).split() == ["active"] * len(units)
 
 
 def next_version(machine: Machine, package: Path) -> Path:
@@ -162,7 +191,8 @@ def check_purge_leaves_drawings_alone(doodled: InstalledDoodled, package: Path) 
     assert "rm -r /var/lib/doodled" in apt(machine, "purge", "doodled")
     assert not (machine.root / "etc/doodled").exists()
     assert doodled.place("outbox", "packaged.gif").exists()
-    machine.run("rm", "-r", f"/{SPOOL}", f"/{DROP_INS}", "/etc/systemd/system/doodled-web.service.d")
+    assert not list((machine.root / "etc/systemd/system").glob("*.wants/doodled*"))
+    machine.run("sh", "-c", f"rm -r /{SPOOL} /etc/systemd/system/doodled*.d")
     apt(machine, "install", str(package))
     assert doodled.is_active()
     apt(machine, "purge", "doodled")
