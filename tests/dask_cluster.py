@@ -19,6 +19,8 @@ from spool_oracle import ROOT
 
 WORKER = ROOT / "tests" / "fault" / "stub_worker.py"
 PATIENCE_S = 240.0
+SCHEDULER_ENVIRON = {"DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s", "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s"}
+"""As in its unit and in etc/compose.yaml; workers set the same themselves."""
 
 
 def free_port() -> int:
@@ -95,6 +97,7 @@ class Cluster:
             "DOODLED_INBOX_DEBOUNCE_S": "0.02",
             "DOODLED_JOBS_RETRY_FIRST_S": "0.02",
             "DOODLED_JOBS_MEMORY_LIMIT_MB": "1024",
+            **SCHEDULER_ENVIRON,
             **self.environ,
             **(more or {}),
         }

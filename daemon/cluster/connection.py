@@ -17,6 +17,13 @@ CONNECT_S: Final = 5.0
 RETRY_S: Final = 2.0
 """From one try to the next, as long as the scheduler is unavailable."""
 
+FRUGAL: Final = {
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.profile.enabled": False,
+}
+"""Settings of Dask for workers: by default, it watches itself 50 to 100 times a second, which takes 3 % of a core."""
+
 
 def require_dask() -> None:
     """Check that Dask is installed. Raises OptionError."""

@@ -16,9 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import dask
 from distributed import Status, Worker
 
-from daemon.cluster.connection import CONNECT_S, RETRY_S, tls_security
+from daemon.cluster.connection import CONNECT_S, FRUGAL, RETRY_S, tls_security
 from daemon.cluster.installation import Installation
 from daemon.cluster.jobs import JOB_RESOURCE
 from daemon.cluster.members import startup_information
@@ -69,6 +70,7 @@ def run_worker(
     Raises:
         OptionError: a certificate can't be used.
     """
+    dask.config.set(FRUGAL)
     security = tls_security(settings.dask)
     output = WorkerOutput()
     pool = job_process(settings, work)

@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,16 @@ def processor_s(process: int) -> float:
     """Processor time of a process with all its threads, without its children, s."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def tree_processor_s(process: int) -> float:
+    """Processor time of a process and all its descendants, also of those that have ended, s."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:  # it has ended
+        return 0.0
+    return sum(map(int, fields[11:15])) / _TICKS + sum(tree_processor_s(int(child)) for child in children)
 
 
 def resident_mb(process: int) -> float:
@@ -103,20 +113,25 @@ def costs(folder: Path, count: int, queued: int = 0) -> None:
 
 def paired(folder: Path, rounds: int) -> None:
     """Real drawings, twelve a round: two workers of a cluster, then two local ones, and so on."""
-    found: dict[str, list[tuple[float, float, float]]] = {"dask": [], "local": []}
+    found: dict[str, list[tuple[float, float, float, float]]] = {"dask": [], "local": []}
     with Cluster.opened(folder / "cluster") as cluster:
-        cluster.start_scheduler()
-        for name in ("left", "right"):
-            cluster.start_worker(name, is_fake=False)
+        others = [cluster.start_scheduler().pid]
+        others += [cluster.start_worker(name, is_fake=False).pid for name in ("left", "right")]
         waiting.until(lambda: all("joined" in cluster.log(name) for name in ("left", "right")), 300)
         for number in range(rounds):
             for executor, rows in found.items():
-                rows.append(_round(cluster, folder / f"{executor}-{number}", executor))
-                per_minute, overhead_ms, work_s = rows[-1]
-                print(f"{executor}: {per_minute:.1f} drawings a minute, daemon's share {overhead_ms:.1f} ms, work {work_s:.1f} s; {load()}")
+                rows.append(_round(cluster, folder / f"{executor}-{number}", executor, others if executor == "dask" else []))
+                per_minute, overhead_ms, work_s, spent_s = rows[-1]
+                print(
+                    f"{executor}: {per_minute:.1f} drawings a minute, daemon's share {overhead_ms:.1f} ms, work {work_s:.2f} s, "
+                    f"{spent_s:.2f} s of processor time for each in all processes; {load()}",
+                    flush=True,
+                )
     middle = {name: [statistics.median(values) for values in zip(*each, strict=True)] for name, each in found.items()}
     print(
-        f"throughput {100 * middle['dask'][0] / middle['local'][0]:.0f} % of local; share {middle['dask'][1] - middle['local'][1]:+.1f} ms"
+        f"throughput {100 * middle['dask'][0] / middle['local'][0]:.0f} % of local; "
+        f"share {middle['dask'][1] - middle['local'][1]:+.1f} ms; "
+        f"by processor time, {100 * middle['local'][3] / middle['dask'][3]:.1f} % of local"
     )
     alike = [
         (folder / "dask-0/outbox" / path.name).read_bytes() == path.read_bytes() for path in (folder / "local-0" / "outbox").glob("*.gif")
@@ -124,8 +139,12 @@ def paired(folder: Path, rounds: int) -> None:
     print(f"{sum(alike)} of {len(alike)} outputs are byte-identical")
 
 
-def _round(cluster: Cluster, root: Path, executor: str) -> tuple[float, float, float]:
-    """Drawings a minute without the first two, median of the daemon's share in ms, and of the work in s."""
+def _round(cluster: Cluster, root: Path, executor: str, others: Sequence[int]) -> tuple[float, float, float, float]:
+    """Drawings a minute without the first three, medians of the daemon's share in ms and of the work in s, processor time for each in s.
+
+    Args:
+        others: processes that work for the daemon, apart from its own children.
+    """
     (root / "inbox").mkdir(parents=True)
     for copy in range(COPIES):
         for path in DRAWINGS:
@@ -133,7 +152,13 @@ def _round(cluster: Cluster, root: Path, executor: str) -> tuple[float, float, f
     log = cluster.folder / "daemon.log"
     log.unlink(missing_ok=True)
     cluster.environ["DOODLED_JOBS_WORKERS"] = "2" if executor == "local" else "0"
-    cluster.start_daemon(root, "--drain", executor=executor).wait(PATIENCE_S)
+    daemon = cluster.start_daemon(root, "--drain", executor=executor)
+    cluster.wait_for("job.done", 3)
+    before_s = after_s = sum(map(tree_processor_s, (daemon.pid, *others)))
+    before = len(cluster.records("job.done"))
+    while daemon.poll() is None:
+        after_s = max(after_s, sum(map(tree_processor_s, (daemon.pid, *others))))
+        time.sleep(0.2)
     done = cluster.records("job.done")
     assert len(done) == COPIES * len(DRAWINGS)
     times = [waiting_time(record) for record in done]
@@ -141,6 +166,7 @@ def _round(cluster: Cluster, root: Path, executor: str) -> tuple[float, float, f
         60 * (len(times) - 3) / (times[-1] - times[2]),
         statistics.median(record["overhead_ms"] for record in done),
         statistics.median(record["work_ms"] for record in done) / 1000,
+        (after_s - before_s) / (len(done) - before),
     )
 
 
