@@ -15,6 +15,7 @@ import numpy as np
 from pipeline.ink.bone_lines import ANKLES, EARS, ELBOWS, EYES, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS, usable
 from pipeline.pose.limb_tree import LimbTree, limb_tree, point_along
 from pipeline.pose.pose_from_mask import SEEN, keypoints_from_mask
+from pipeline.pose.stride import faces_viewer
 from pipeline.types import KEYPOINT_NAMES, Bools, Floats, Ints
 
 BODY = (NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES)
@@ -132,10 +133,12 @@ def _uncross(work: Repaired, side: int) -> None:
         _swap(work, (SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES, ANKLES, EYES, EARS))
         work.repairs.append("left and right were swapped: the figure's right is on the viewer's left")
     elif len(pairs) == 2:
-        for pair in pairs:
-            if at[pair[0], 0] < at[pair[1], 0] - 0.03 * side:
-                _swap(work, (pair,))
-                work.repairs.append(f"left and right {_plural(pair)} were swapped")
+        if _are_reversed(at, SHOULDERS, side):
+            _swap(work, (SHOULDERS,))
+            work.repairs.append("left and right shoulders were swapped")
+        if _are_reversed(at, HIPS, side) and faces_viewer(at):  # from the side, either leg may be in front
+            _swap(work, (HIPS, KNEES, ANKLES))
+            work.repairs.append("left and right legs were swapped")
     for inner, outer in LIMB_BONES:
         if known[[*inner, *outer]].all():
             straight = np.linalg.norm(at[list(inner)] - at[list(outer)], axis=1).sum()
@@ -143,6 +146,10 @@ def _uncross(work: Repaired, side: int) -> None:
             if across < CROSSED * straight:
                 _swap(work, (outer,))
                 work.repairs.append(f"left and right {_plural(outer)} were swapped")
+
+
+def _are_reversed(at: Floats, pair: tuple[int, int], side: int) -> bool:
+    return bool(at[pair[0], 0] < at[pair[1], 0] - 0.03 * side)
 
 
 def _plural(pair: tuple[int, int]) -> str:
