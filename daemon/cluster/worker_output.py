@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import select
 import termios
 import threading
 from array import array
@@ -25,7 +26,7 @@ class WorkerOutput:
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
         self._marks = itertools.count(1)
         self._mark, self._is_read = b"", threading.Event()
-        self._is_copying = False
+        self._copying, self._has_rest = threading.Lock(), False
         self._reading, self._writing = os.pipe()
         self._stderr = os.dup(_STDERR)
         os.dup2(self._writing, _STDERR)
@@ -41,7 +42,7 @@ class WorkerOutput:
 
     def last_lines(self) -> list[str]:
         """At most MAX_LINES lines that were printed since `begin`, including what is still in the pipe."""
-        if not _pending_bytes(self._reading) and not self._is_copying:
+        if self._is_up_to_date():
             return list(self._lines)
         self._is_read.clear()
         self._mark = b"\0%d" % next(self._marks)
@@ -49,13 +50,27 @@ class WorkerOutput:
         self._is_read.wait(_PATIENCE_S)
         return list(self._lines)
 
+    def _is_up_to_date(self) -> bool:
+        """Whether all that was printed is copied. Within the lock, what is no longer in the pipe is."""
+        if not self._copying.acquire(timeout=_PATIENCE_S):  # this process's own stderr takes nothing
+            return False
+        try:
+            return not _pending_bytes(self._reading) and not self._has_rest
+        finally:
+            self._copying.release()
+
     def _copy(self) -> None:
         rest = b""
-        while chunk := os.read(self._reading, _CHUNK):
-            self._is_copying = True
-            *lines, rest = (rest + chunk).split(b"\n")
-            self._copy_lines(lines)
-            self._is_copying = bool(rest)
+        ready = select.poll()
+        ready.register(self._reading, select.POLLIN)
+        while ready.poll():
+            with self._copying:
+                chunk = os.read(self._reading, _CHUNK)
+                if not chunk:
+                    return
+                *lines, rest = (rest + chunk).split(b"\n")
+                self._copy_lines(lines)
+                self._has_rest = bool(rest)
 
     def _copy_lines(self, lines: list[bytes]) -> None:
         for line in lines:
