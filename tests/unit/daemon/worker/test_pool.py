@@ -243,7 +243,7 @@ def test_works_without_a_temporary_folder(workers: ProcessWorkerPool, monkeypatc
     def refuse() -> str:
         raise FileNotFoundError("No usable temporary directory found")
 
-    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", refuse)
     monkeypatch.setattr(tempfile, "tempdir", None)
     task: Any = 1
     assert str(workers.start(task, PATIENCE_S).result(PATIENCE_S)) == "1"
