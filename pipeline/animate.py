@@ -59,7 +59,6 @@ from pipeline.types import (
 BOUNDS_STEP = 3
 """The camera samples every third frame for the figures' bounds; its margin covers the frames between."""
 
-
 FINER = 2.0
 """Texture pixels a pixel of the view, before the sprite stage finds the figure's soft edge, which takes a pixel or two."""
 

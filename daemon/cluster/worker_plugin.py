@@ -118,7 +118,7 @@ class JobPlugin(WorkerPlugin):
 
 
 def _outcome(result: TaskResult) -> str:
-    """How a job ended, for whoever reads the journal of this machine."""
+    """How a job ended, for the journal of this machine."""
     if result.failure is not None:
         return f"failed ({result.failure.kind})"
     return "waits for review" if result.review is not None else "animated"

@@ -206,7 +206,8 @@ def _candidates(legs: list[Limb], arms: list[Limb], mask: Bools) -> list[Limb]:
 def touches_figure(limb: Limb, area: Bools, mask: Bools) -> bool:
     """Whether a limb with the pixels `area` touches the rest of the figure beyond its root."""
     least = max(CONTACT_OF_LENGTH * limb.length, CONTACT_OF_HALF_WIDTH * limb.half_width)
-    return bool(limb.hem) or contact_length(limb, area, mask) > (0.0 if closes_gap(limb, mask) else least)
+    contact = contact_length(limb, area, mask)
+    return bool(limb.hem) or contact > least or (contact > 0.0 and closes_gap(limb, mask))
 
 
 def _is_in_one_piece(limb: Limb, area: Bools, mask: Bools) -> bool:

@@ -37,7 +37,7 @@ LEGS = (HIPS, KNEES, ANKLES)
 
 
 def faces_viewer(points: Floats) -> bool:
-    """Whether the shoulders are far apart, so that right and left are told by where they are."""
+    """Whether the shoulders are far apart, so that their places show which is the right one."""
     return bool(np.ptp(points[list(SHOULDERS), 0]) > FRONTAL * _trunk(points))
 
 

@@ -25,7 +25,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 COMPOSE = CHECKOUT / "etc/compose.yaml"
 DRAWINGS = sorted((CHECKOUT / "etc/drawings").glob("*.jpg"))
 DAEMON, WORKERS = "cluster-daemon", ("worker-1", "worker-2")
-SOMEBODY = 4321
+USER_ID = 4321
 START_S = 300.0
 NO_EXTRA_TMPFS = "--read-only-tmpfs=false --cgroups=disabled --ulimit=nproc=4096:4096"
 """Docker adds no writable /tmp to a read-only container; podman would. The others are concessions of `containers`."""
@@ -43,7 +43,7 @@ class Project:
         """Run podman-compose on the file."""
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         options = f"--podman-run-args={NO_EXTRA_TMPFS} --ulimit=nofile={files}:{files}"
-        environ = (f"DOODLED_UID={SOMEBODY}", f"DOODLED_GID={SOMEBODY}", f"DOODLED_DROP={self.drop}")
+        environ = (f"DOODLED_UID={USER_ID}", f"DOODLED_GID={USER_ID}", f"DOODLED_DROP={self.drop}")
         done = self.containers.run(
             "env", *environ, "podman-compose", "-f", COMPOSE, "-p", self.name, options, *command, check=False, within_s=START_S
         )
@@ -56,7 +56,7 @@ class Project:
     def drop_in(self, drawing: Path, name: str) -> None:
         draft = self.drop / f".{name}.part"
         shutil.copy(drawing, draft)
-        os.chown(draft, SOMEBODY, SOMEBODY)
+        os.chown(draft, USER_ID, USER_ID)
         draft.rename(self.drop / "inbox" / name)
 
 
@@ -70,7 +70,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         folder.chmod(0o755)  # pytest's are private to root
     drop = tmp_path / "drop"
     drop.mkdir()
-    os.chown(drop, SOMEBODY, SOMEBODY)
+    os.chown(drop, USER_ID, USER_ID)
     with own_containers() as containers:
         arguments = [f"--build-arg={name}={value}" for name, value in service["build"]["args"].items()]
         containers.build(CHECKOUT, CHECKOUT / service["build"]["dockerfile"], service["image"], *arguments)
@@ -97,7 +97,7 @@ def test_cluster_of_containers_animates_drawings(project: Project) -> None:
     for manifest in manifests:
         with Image.open(manifest.with_suffix(".gif")) as animation:
             assert (animation.size, animation.n_frames > 20) == ((500, 500), True)
-        assert manifest.stat().st_uid == SOMEBODY
+        assert manifest.stat().st_uid == USER_ID
     hosts = {project.container(worker).does("hostname").stdout.strip(): project.container(worker) for worker in WORKERS}
     done = records(daemon, "job.done")
     assert {record["host"] for record in done} <= set(hosts)

@@ -12,7 +12,7 @@ RUNNER = {
     0: (0.55, 0.15), 5: (0.53, 0.3), 6: (0.5, 0.3), 7: (0.65, 0.38), 9: (0.75, 0.3), 8: (0.38, 0.4), 10: (0.25, 0.48),
     11: (0.5, 0.55), 12: (0.5, 0.55), 13: (0.68, 0.6), 15: (0.68, 0.8), 14: (0.4, 0.7), 16: (0.2, 0.72),
 }  # fmt: skip
-"""To the right: the left arm and the left leg are in front, as nobody runs."""
+"""To the right: the left arm and the left leg are in front, which is not how people run."""
 
 
 def runner(**moved: tuple[float, float]) -> np.ndarray:
