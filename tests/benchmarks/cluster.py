@@ -46,7 +46,7 @@ if __name__ == "__main__":
     sys.exit(run(None, os.environ, drain=True, make_workers=workers))
 """
 """A daemon with two local workers that do the same fake work as those of the cluster."""
-COPIES = 4
+COPIES = 10
 SMALL = "160x160"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -112,7 +112,7 @@ def costs(folder: Path, count: int, queued: int = 0) -> None:
 
 
 def paired(folder: Path, rounds: int) -> None:
-    """Real drawings, twelve a round: two workers of a cluster, then two local ones, and so on."""
+    """Real drawings, thirty a round: two workers of a cluster, then two local ones, and so on."""
     found: dict[str, list[tuple[float, float, float, float]]] = {"dask": [], "local": []}
     with Cluster.opened(folder / "cluster") as cluster:
         others = [cluster.start_scheduler().pid]
