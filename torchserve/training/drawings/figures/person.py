@@ -25,6 +25,7 @@ from drawings.figures.poses import Pose, sampled_pose
 from drawings.figures.reaches import IN_FRONT
 from drawings.figures.shapes import arc, body, half_width, oval, points, turned
 from drawings.figures.stance import LEFT, RIGHT, Limbs, limb_style, limbs_of
+from pipeline.pose.stride import faces_viewer
 
 STYLES = (
     "stick", "stick", "stick", "stick_body", "stick_body", "outline", "outline", "outline", "thick", "thick", "dress", "dress",
@@ -182,7 +183,7 @@ def drawn_person(
     facing = int(rng.choice([-1, 1])) if style == "profile" else 0
     lean = pose.lean * (0.5 if plan.skirt else 1)
     limbs = limbs_of(rng, plan, pose, (arm_style.root, leg_style.root), lean, limb_lengths(rng, build) if build else None)
-    if pose.has_legs_exchanged:
+    if pose.has_legs_exchanged and not faces_viewer(_joints(limbs, np.zeros((5, 2)), plan, (True, True), thin=plan.kind in LINES)):
         limbs = replace(limbs, legs=limbs.legs[::-1])
     outline = turned(body(plan.profile, plan.length, rounded=plan.rounded), lean)
     if rng.random() < {"monster": 0.35, "beast": 0.6}.get(style, 0.0):

@@ -15,7 +15,8 @@ Angles = tuple[float, float]
 @dataclass(frozen=True)
 class Pose:
     """Limbs are (the figure's right, its left); the figure's right is the viewer's left. An arm that `reaches` for something takes no
-    notice of its angles. Who runs past us with swinging arms `has_legs_exchanged`: the leg ahead is on the side of the arm behind.
+    notice of its angles. Who runs past us with swinging arms `has_legs_exchanged` if the shoulders are narrow, as seen from the side: the
+    leg ahead is on the side of the arm behind.
     """
 
     name: str
