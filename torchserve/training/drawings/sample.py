@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from drawings import mediums, papers
 from drawings.canvas import Canvas, Shading
+from drawings.figures.dress import dressed
 from drawings.figures.hand import Hand
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
@@ -144,7 +145,8 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
     figures = []
     for _ in range(count):
         styles = HELD_OUT_STYLES if choices.held_out and rng.random() < 0.4 else STYLES
-        figures.append(tilted(rng, drawn_person(rng, hand, styles[rng.integers(len(styles))], filled=filled, inks=inks, flat=flat)))
+        figure = drawn_person(rng, hand, styles[rng.integers(len(styles))], filled=filled, inks=inks, flat=flat)
+        figures.append(tilted(rng, dressed(hand, figure)))
     return figures
 
 

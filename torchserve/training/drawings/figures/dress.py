@@ -1,0 +1,318 @@
+# ruff: noqa: RUF005 - adding a pair to an array moves it
+"""What a finished figure wears over its plain parts: patterns, two colours, straps, bags, scarves, bibs, beards, bands, pads, gloves.
+
+Everything on a part belongs to that part; bags and ends of scarves are worn, beards are hair. Straps, seams and folds cross bodies
+as limbs do, and are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from drawings.figures.colours import BRIGHT, HAIRS, any_of
+from drawings.figures.hand import Hand
+from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
+from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, BodyPart
+from drawings.figures.patterns import PATTERNS, clipped, half_of, pattern_on
+from drawings.figures.shapes import oval, points, smooth
+from drawings.scenery.letters import GLYPHS
+
+PLAIN_SHARE = 0.45
+"""Of figures, which wear nothing else than what they were drawn with."""
+CHAINS: dict[int, tuple[int, int, int]] = {ARM[-1]: (6, 8, 10), ARM[1]: (5, 7, 9), LEG[-1]: (12, 14, 16), LEG[1]: (11, 13, 15)}
+ENDS = (*HAND.values(), *FOOT.values())
+
+
+@dataclass(frozen=True)
+class _Trunk:
+    """A trunk's outline in its own axes: across to the viewer's right, and down the spine; in figure units."""
+
+    hand: Hand
+    mark: Mark
+    origin: Points
+    axes: Points
+    local: Points
+    coloured: bool
+
+    @property
+    def half(self) -> float:
+        """Half its width."""
+        return float(np.ptp(self.local[:, 0])) / 2
+
+    @property
+    def length(self) -> float:
+        return float(self.local[:, 1].max())
+
+    def on_page(self, shape: Points) -> Points:
+        return np.asarray(self.origin + shape @ self.axes)
+
+    def at(self, *pairs: tuple[float, float]) -> Points:
+        """A shape given in half widths and lengths."""
+        return self.on_page(points(*pairs) * (self.half, self.length))
+
+    def colour(self) -> Colour | None:
+        return any_of(self.hand.rng, BRIGHT) if self.coloured or self.hand.rng.random() < 0.15 else None
+
+    def area(self, outline: Points, fill: Colour | None, *, closed: bool = True) -> list[Mark]:
+        """An area that must not reach beyond the trunk."""
+        return [replace(self.hand.shape(outline, fill=fill, closed=closed, see_through=fill is None), joints=())]
+
+    def lines(self, *lines: Points, width: float = 1.0, ink: Colour = INK) -> list[Mark]:
+        """Lines as far as they are on the trunk."""
+        drawn = [run for line in lines for run in clipped(self._outline, self.hand.line(line)[None])]
+        return [Mark(tuple(drawn), width=width, ink=ink)] if drawn else []
+
+    @property
+    def _outline(self) -> Points:
+        assert self.mark.area is not None
+        return self.mark.area
+
+    def cut(self, row: int, limit: float, *, above: bool) -> Points:
+        """The trunk on one side of a level along one of its axes (row 0 across, 1 down)."""
+        towards = np.eye(2)[row] * (1 if above else -1)
+        return self.on_page(half_of(self.local, towards, limit if above else -limit))
+
+    def part(self, row: int, limit: float, fill: Colour | None, *, above: bool) -> list[Mark]:
+        """A part of the trunk in another colour, with a line where it ends."""
+        other = self.local[:, 1 - row]
+        ends = np.full((2, 2), limit)
+        ends[:, 1 - row] = other.min(), other.max()
+        edge = self.lines(self.on_page(ends))
+        inside = [Mark((), self.cut(row, limit, above=above), fill=fill, see_through=True)] if fill else []
+        return [*inside, *edge]
+
+
+def _is_solid(mark: Mark) -> bool:
+    return mark.area is not None and not mark.loose and not mark.see_through and len(mark.area) > 2
+
+
+def _trunk_of(hand: Hand, figure: DrawnFigure) -> tuple[int, _Trunk] | None:
+    """The row of the mark that is the trunk, and the trunk."""
+    rows = [row for row, mark in enumerate(figure.marks) if _is_solid(mark) and mark.part == BodyPart.TRUNK and not mark.joints]
+    if not rows:
+        return None
+    row = max(rows, key=lambda row: float(np.ptp(figure.marks[row].area, axis=0).prod()))  # type: ignore[arg-type]
+    mark = figure.marks[row]
+    assert mark.area is not None
+    spine = figure.joints[11:13, :2].mean(axis=0) - figure.joints[5:7, :2].mean(axis=0)
+    size = float(np.hypot(*spine))
+    down = spine / size if size > 1e-6 and spine[1] > 0 else np.array([0.0, 1.0])
+    axes = np.array([[down[1], -down[0]], down])
+    flat = mark.area @ axes.T
+    origin = np.array([(flat[:, 0].min() + flat[:, 0].max()) / 2, flat[:, 1].min()])
+    trunk = _Trunk(hand, mark, origin @ axes, axes, flat - origin, mark.fill is not None)
+    return (row, trunk) if trunk.half > 0.03 and trunk.length > 0.08 else None
+
+
+def _sash(trunk: _Trunk) -> list[Mark]:
+    """A strap from a shoulder to the other hip, perhaps with a bag at its end; or two that cross."""
+    rng = trunk.hand.rng
+    side, low = rng.choice([-1, 1]), rng.uniform(0.6, 1.0)
+    width = rng.uniform(0.0, 0.3)
+    slants = [side] if rng.random() < 0.8 else [side, -side]
+    lines = [
+        trunk.at((way * 0.75 + shift, 0.0), (-way + shift, low)) for way in slants for shift in ((0.0, width) if width > 0.08 else (0.0,))
+    ]
+    marks = trunk.lines(*lines, width=rng.uniform(0.8, 2.5))
+    if len(slants) == 1 and rng.random() < 0.6:
+        wide, deep = rng.uniform(0.25, 0.6), rng.uniform(0.12, 0.3)
+        at, square = (-side * rng.uniform(0.7, 1.1), low), rng.choice([0.0, 0.9])
+        bag = trunk.on_page(oval(at, wide, deep, squareness=square) * (trunk.half, trunk.length))
+        marks.append(replace(trunk.hand.shape(bag, fill=trunk.colour()), part=BodyPart.WORN))
+    return marks
+
+
+def _jacket(trunk: _Trunk) -> list[Mark]:
+    """Open over a shirt of another colour; or the trunk in halves."""
+    rng = trunk.hand.rng
+    gap = trunk.half * rng.uniform(0.05, 0.5)
+    colour = trunk.colour()
+    return [*trunk.part(0, gap, colour, above=True), *trunk.part(0, -gap, colour, above=False)]
+
+
+def _two_tone(trunk: _Trunk) -> list[Mark]:
+    """Another colour from a level down or up: trousers up to the chest, a yoke, a jumper."""
+    rng = trunk.hand.rng
+    return trunk.part(1, trunk.length * rng.uniform(0.2, 0.85), trunk.colour(), above=bool(rng.random() < 0.7))
+
+
+def _bib(trunk: _Trunk) -> list[Mark]:
+    """Overalls: a bib on two braces, with a pocket."""
+    rng = trunk.hand.rng
+    top, wide = rng.uniform(0.25, 0.45), rng.uniform(0.4, 0.6)
+    colour = trunk.colour()
+    marks = trunk.part(1, trunk.length * rng.uniform(0.6, 0.75), colour, above=True)
+    marks += trunk.area(trunk.at((-wide, top), (wide, top), (wide, 0.8), (-wide, 0.8)), colour)
+    marks += trunk.lines(*(trunk.at((s * wide * 0.8, top), (s * wide * 0.9, 0.0)) for s in (-1, 1)), width=rng.uniform(1, 3))
+    if rng.random() < 0.6:
+        marks += trunk.area(trunk.at((-0.2, top + 0.1), (0.2, top + 0.1), (0.2, top + 0.22), (-0.2, top + 0.22)), None)
+    return marks
+
+
+def _scarf(trunk: _Trunk) -> list[Mark]:
+    """Around the neck, an end of it hanging over the chest."""
+    rng = trunk.hand.rng
+    colour, thick = trunk.colour(), rng.uniform(0.08, 0.16)
+    wide, side = rng.uniform(0.45, 0.75), rng.choice([-1, 1])
+    end = rng.uniform(0.35, 0.8)
+    hanging = trunk.at((side * 0.1, 0.05), (side * 0.45, 0.05), (side * rng.uniform(0.4, 0.6), end), (side * 0.1, end))
+    around = trunk.on_page(oval((0, 0.03), wide, thick, squareness=0.4) * (trunk.half, trunk.length))
+    return [*trunk.area(hanging, colour), *(replace(mark, part=BodyPart.WORN) for mark in trunk.area(around, colour))]
+
+
+def _zip(trunk: _Trunk) -> list[Mark]:
+    rng = trunk.hand.rng
+    at = rng.normal(0, 0.05)
+    ticks = [trunk.at((at - 0.07, level), (at + 0.07, level)) for level in np.linspace(0.1, 0.9, int(rng.integers(0, 9)))]
+    return trunk.lines(trunk.at((at, 0.02), (at, 0.98)), *ticks)
+
+
+def _pockets(trunk: _Trunk) -> list[Mark]:
+    rng = trunk.hand.rng
+    level, size = rng.uniform(0.25, 0.7), rng.uniform(0.15, 0.28)
+    sides = (-1, 1) if rng.random() < 0.7 else (1,)
+    boxes = [np.array([[-size, 0], [size, 0], [size, 0.18], [0, 0.22], [-size, 0.18], [-size, 0]]) + (s * 0.5, level) for s in sides]
+    return trunk.lines(*(trunk.on_page(box * (trunk.half, trunk.length)) for box in boxes))
+
+
+def _letters(trunk: _Trunk) -> list[Mark]:
+    """A number or a few letters on the shirt."""
+    rng = trunk.hand.rng
+    count, tall = int(rng.integers(1, 4)), rng.uniform(0.15, 0.4)
+    names, size = list(GLYPHS), np.array([1.0 / count, tall])
+    start = np.array([-0.5, rng.uniform(0.2, 0.45)])
+    strokes = [
+        trunk.on_page((start + (index / count, 0) + np.array(stroke) * size * 0.8) * (trunk.half, trunk.length))
+        for index in range(count)
+        for stroke in GLYPHS[names[rng.integers(len(names))]]
+    ]
+    return trunk.lines(*strokes, width=rng.uniform(0.7, 2), ink=any_of(rng, BRIGHT) if trunk.coloured else INK)
+
+
+def _folds(trunk: _Trunk) -> list[Mark]:
+    """Folds from the armpits and at the waist, pleats from the hem."""
+    rng = trunk.hand.rng
+    slants = [
+        trunk.at((s, rng.uniform(0.1, 0.35)), (s * rng.uniform(0.4, 0.7), rng.uniform(0.35, 0.6)))
+        for s in (-1, 1)
+        for _ in range(rng.integers(1, 4))
+    ]
+    pleats = [trunk.at((x, rng.uniform(0.6, 0.8)), (x * 1.1, 1.0)) for x in np.linspace(-0.8, 0.8, int(rng.integers(2, 7)))]
+    return trunk.lines(*slants, *(pleats if rng.random() < 0.5 else []), width=rng.uniform(0.5, 1.0))
+
+
+def _seams(trunk: _Trunk) -> list[Mark]:
+    """Sleeves' seams, a ruff, a round collar."""
+    rng = trunk.hand.rng
+    inset = rng.uniform(0.5, 0.85)
+    sides = [trunk.at((s * inset * 0.8, 0.0), (s * inset, rng.uniform(0.25, 0.5)), (s, 0.5)) for s in (-1, 1)]
+    collar = smooth(trunk.at((-0.5, 0.0), (0, rng.uniform(0.06, 0.2)), (0.5, 0.0)), closed=False)
+    return trunk.lines(*sides, *([collar] if rng.random() < 0.5 else []))
+
+
+TRUNK_WEAR: tuple[Callable[[_Trunk], list[Mark]], ...] = (
+    _sash, _sash, _jacket, _two_tone, _bib, _scarf, _zip, _pockets, _letters, _folds, _seams,
+)  # fmt: skip
+
+
+def _bands(hand: Hand, mark: Mark, chain: Points) -> list[Mark]:
+    """A band or two around a limb, or a pad at its middle joint."""
+    assert mark.area is not None
+    rng = hand.rng
+    if rng.random() < 0.4:
+        inside = cv2.pointPolygonTest(mark.area.astype(np.float32), (float(chain[1, 0]), float(chain[1, 1])), measureDist=True)
+        if inside <= 0.008:
+            return []
+        pad = hand.shape(oval(chain[1], 0.9 * inside, 0.9 * inside, count=14), fill=any_of(rng, BRIGHT) if mark.fill else None)
+        return [replace(pad, see_through=True, joints=mark.joints, part=mark.part)]
+    half = rng.integers(2)
+    way = chain[half + 1] - chain[half]
+    across = np.array([-way[1], way[0]]) / max(float(np.hypot(*way)), 1e-9) * 0.15
+    shares = rng.uniform(0.25, 0.8) + np.arange(rng.integers(1, 4)) * rng.uniform(0.08, 0.15)
+    lines = np.array([chain[half] + share * way + np.linspace(-1, 1, 40)[:, None] * across for share in shares])
+    strokes = clipped(mark.area, lines)
+    ink = any_of(rng, BRIGHT) if mark.fill is not None and rng.random() < 0.6 else INK
+    return [Mark(tuple(strokes), ink=ink, width=rng.uniform(0.8, 3), joints=mark.joints, part=mark.part)] if strokes else []
+
+
+def _head_wear(hand: Hand, figure: DrawnFigure) -> tuple[int, list[Mark]]:
+    """A beard over the chest or hair over the shoulders, drawn after the head; and the row after which."""
+    rng = hand.rng
+    heads = [row for row, mark in enumerate(figure.marks) if mark.part == BodyPart.HEAD and not mark.loose]
+    skulls = [figure.marks[row].area for row in heads if _is_solid(figure.marks[row])]
+    if not skulls:
+        return -1, []
+    skull = max(skulls, key=lambda area: float(np.ptp(area, axis=0).prod()))  # type: ignore[arg-type]
+    assert skull is not None
+    centre, radii = (skull.min(axis=0) + skull.max(axis=0)) / 2, np.ptp(skull, axis=0) / 2
+    is_filled = any(mark.fill is not None and mark.fill != INK for mark in figure.marks)
+    fill = any_of(rng, HAIRS) if is_filled or rng.random() < 0.3 else None
+    if rng.random() < 0.5:
+        low, tip = rng.uniform(1.2, 2.8), rng.uniform(0.1, 0.7)
+        beard = points((-0.9, 0.2), (-0.5, 0.55), (0, 0.45), (0.5, 0.55), (0.9, 0.2), (0.85, 0.8), (tip, low), (-tip, low), (-0.85, 0.8))
+        outlines = [smooth(beard, closed=True)]
+    else:
+        low, wide = rng.uniform(1.4, 3.6), rng.uniform(0.25, 0.6)
+        lock = points((0.75, -0.7), (1.05, -0.2), (1.05 + wide, low), (0.95, low + 0.15), (0.85, 0.2))
+        outlines = [smooth(lock * (side, 1), closed=True) for side in (-1, 1)]
+    marks: list[Mark] = []
+    for outline in outlines:
+        area = replace(hand.shape(centre + outline * radii, fill=fill), part=BodyPart.HAIR)
+        marks += [area, *(pattern_on(rng, area, "stripes", np.array([1.0, 0.0])) if rng.random() < 0.4 else [])]
+    return max(heads), marks
+
+
+def _limb_wear(hand: Hand, figure: DrawnFigure, kinds: dict[str, str], colour: Colour) -> dict[int, list[Mark]]:
+    """Patterns on sleeves and trousers, or bands around limbs: what follows each mark, by its row."""
+    rng = hand.rng
+    has_bands = rng.random() < 0.2
+    added: dict[int, list[Mark]] = {}
+    for row, mark in enumerate(figure.marks):
+        if not _is_solid(mark) or mark.part not in (*CHAINS, BOTH_LEGS):
+            continue
+        chain = figure.joints[list(CHAINS.get(mark.part, CHAINS[LEG[-1]])), :2]
+        kind = kinds["arms" if mark.part in ARM.values() else "legs"]
+        if kind:
+            way = chain[2] - chain[0]
+            along = way / max(float(np.hypot(*way)), 1e-9)
+            added[row] = pattern_on(rng, mark, kind, along, colour if mark.fill is not None else INK)
+        elif has_bands and mark.part in CHAINS:
+            added[row] = _bands(hand, mark, chain)
+    return added
+
+
+def _sampled_kinds(rng: np.random.Generator) -> dict[str, str]:
+    """The pattern of each part of a dress, "" for none; sometimes of a suit, the same everywhere."""
+    if rng.random() < 0.12:
+        return dict.fromkeys(("trunk", "arms", "legs"), PATTERNS[rng.integers(len(PATTERNS))])
+    chances = {"trunk": 0.45, "arms": 0.2, "legs": 0.25}
+    return {name: PATTERNS[rng.integers(len(PATTERNS))] if rng.random() < chance else "" for name, chance in chances.items()}
+
+
+def dressed(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
+    """A figure with further clothes, in figure units. One that is a single area stays as it is."""
+    rng = hand.rng
+    if figure.is_one_area or rng.random() < PLAIN_SHARE:
+        return figure
+    kinds = _sampled_kinds(rng)
+    colour = any_of(rng, BRIGHT) if rng.random() < 0.5 else INK
+    added = _limb_wear(hand, figure, kinds, colour)
+    if found := _trunk_of(hand, figure):
+        row, trunk = found
+        marks = pattern_on(rng, trunk.mark, kinds["trunk"], trunk.axes[1], colour if trunk.coloured else INK) if kinds["trunk"] else []
+        for _ in range(int(rng.integers(0, 3))):
+            marks += TRUNK_WEAR[rng.integers(len(TRUNK_WEAR))](trunk)
+        added[row] = marks
+    if rng.random() < 0.2:
+        row, marks = _head_wear(hand, figure)
+        added[row] = [*added.get(row, []), *marks]
+    gloves = any_of(rng, BRIGHT) if rng.random() < 0.1 else None
+    result: list[Mark] = []
+    for row, mark in enumerate(figure.marks):
+        result.append(replace(mark, fill=gloves) if gloves and mark.part in ENDS and _is_solid(mark) else mark)
+        result += added.get(row, [])
+    return replace(figure, marks=tuple(result))
