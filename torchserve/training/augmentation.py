@@ -1,4 +1,4 @@
-"""What happens to a crop or a picture each time that it is learnt from: turned, moved, mirrored, recoloured, cut out as detectors do."""
+"""What happens to a crop or a picture when it is learnt from: turned, bent, moved, mirrored, recoloured, cut out as detectors do."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 
 MIRRORED_LABELS = np.array(MIRRORED_PARTS, np.uint8)
 
+BEND_NODES = 4
+"""Across and down a crop: where its bend is drawn at random, between which it is smooth."""
+
 COARSE = 4
 """The figure's bounds are looked for in a picture that much smaller: a pixel or two don't matter where it is shifted by more at random."""
 
@@ -26,6 +29,8 @@ def figure_crop(
     crop: np.ndarray, keypoints: np.ndarray, box: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """One crop as the pose network may meet it; now and then on its side or its head, when it shows nothing that can be animated.
+
+    Some are bent smoothly, so that proportions and outlines are met that the generator draws nowhere.
 
     Args:
         crop: (C, C, 4) uint8, RGB and `BodyPart`s. box: (4,) and keypoints: (17, 3), px of it.
@@ -56,12 +61,14 @@ def figure_crop(
         offset += side / 2 - np.array([bounds[0] + bounds[2], bounds[1] + bounds[3]]) * (COARSE / 2)
     rgb = np.ascontiguousarray(crop[:, :, :3])
     paper = paper_color(rgb)
-    mask = _warped(shape, linear, offset, side, (0.0, 0.0, 0.0))
-    rgb = _warped(rgb, linear, offset, side, paper)
-    parts = _warped(parts, linear / 2, offset / 2, side // 2, (0.0, 0.0, 0.0), flags=cv2.INTER_NEAREST)
+    share, most = config["bend"]
+    bend = _bend(rng, side, rng.uniform(0.0, most)) if rng.random() < share else None
+    mask = _warped(shape, linear, offset, side, (0.0, 0.0, 0.0), bend=bend)
+    rgb = _warped(rgb, linear, offset, side, paper, bend=bend)
+    parts = _warped(parts, linear / 2, offset / 2, side // 2, (0.0, 0.0, 0.0), flags=cv2.INTER_NEAREST, bend=bend)
     if is_mirrored:
         parts = MIRRORED_LABELS[parts]
-    moved[:, :2] = moved[:, :2] @ linear.T + offset
+    moved[:, :2] = _bent(moved[:, :2] @ linear.T + offset, bend)
     rgb = recoloured(rgb, rng)
     if rng.random() < config["cut_out"]:
         _cut_out(rgb, mask, rng, config)
@@ -127,12 +134,43 @@ def recoloured(rgb: np.ndarray, rng: Rng) -> np.ndarray:
     return rgb
 
 
+def _bend(rng: Rng, side: int, strength: float) -> np.ndarray:
+    """How far each pixel of a square is from where its color comes from, (side, side, 2) float32, as shares of the side."""
+    nodes = rng.normal(0.0, strength, (BEND_NODES, BEND_NODES, 2)).astype(np.float32)
+    return cv2.resize(nodes, (side, side), interpolation=cv2.INTER_CUBIC)
+
+
+def _bent(points: np.ndarray, bend: np.ndarray | None) -> np.ndarray:
+    """Where points (n, 2) of the square come to lie: at q with q + bend(q) = p, by fixed-point iteration, as the bend is gentle."""
+    if bend is None:
+        return points
+    side = len(bend)
+    found = points
+    for _ in range(6):
+        columns, rows = np.clip(np.nan_to_num(found), 0, side - 1).astype(int).T
+        found = points - side * bend[rows, columns]
+    return found
+
+
 def _warped(
-    layer: np.ndarray, linear: np.ndarray, offset: np.ndarray, side: int, colour: tuple[float, ...], *, flags: int = cv2.INTER_LINEAR
+    layer: np.ndarray,
+    linear: np.ndarray,
+    offset: np.ndarray,
+    side: int,
+    colour: tuple[float, ...],
+    *,
+    flags: int = cv2.INTER_LINEAR,
+    bend: np.ndarray | None = None,
 ) -> np.ndarray:
     shift = offset + linear @ np.array([0.5, 0.5]) - 0.5  # cv2 counts pixel centres from 0
     matrix = np.column_stack([linear, shift])
-    return cv2.warpAffine(layer, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
+    if bend is None:
+        return cv2.warpAffine(layer, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
+    back = cv2.invertAffineTransform(matrix).astype(np.float32)
+    moved = cv2.resize(bend, (side, side)) * np.float32(side)
+    moved += np.stack(np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32)), axis=-1)
+    sources = moved @ back[:, :2].T + back[:, 2]
+    return cv2.remap(layer, sources, None, flags, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
 
 
 def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]) -> None:
