@@ -13,11 +13,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 
 from drawings import mediums, papers
 from drawings.canvas import Canvas
+from drawings.figures.acts import LEGS, OVER_HEM, acted_pose
 from drawings.figures.hand import Hand
-from drawings.figures.limbs import FEET, HANDS
+from drawings.figures.limbs import FEET, HANDS, RARE_KINDS, LimbStyle, limb_marks
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark
 from drawings.figures.parts import BOTH_LEGS, BodyPart
-from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person, joints_below
+from drawings.figures.person import HELD_OUT_STYLES, MIXED, STYLES, drawn_person, joints_below
 from drawings.figures.poses import sampled_pose
 from drawings.figures.reaches import REACHES, reached
 from drawings.labels import split_limbs, with_rim
@@ -150,7 +151,7 @@ def test_limbs_are_split_at_their_middle_joints():
     assert (split[151:190, 46:66] == BodyPart.LEFT_SHANK).all()
 
 
-@pytest.mark.parametrize("style", sorted({*STYLES, *HELD_OUT_STYLES}))
+@pytest.mark.parametrize("style", sorted({*STYLES, MIXED, *HELD_OUT_STYLES}))
 def test_arms_and_legs_are_parts_of_their_own_sides(style):
     """Around the middle of each half of a limb that is not covered, its own part is what is drawn."""
     halves = {
@@ -207,7 +208,7 @@ def _drawn(style: str, seed: int):
     return canvas, draw_figure(canvas, figure, pen, opaque=True, fill_kind="rub"), figure
 
 
-@pytest.mark.parametrize("style", sorted({*STYLES, *HELD_OUT_STYLES}))
+@pytest.mark.parametrize("style", sorted({*STYLES, MIXED, *HELD_OUT_STYLES}))
 def test_the_mask_holds_all_the_ink_of_the_figure(style):
     for seed in range(4):
         canvas, label, figure = _drawn(style, seed)
@@ -218,7 +219,7 @@ def test_the_mask_holds_all_the_ink_of_the_figure(style):
         assert (label.owned[inked] > 0).mean() > 0.99
 
 
-@pytest.mark.parametrize("style", sorted({*STYLES, *HELD_OUT_STYLES}))
+@pytest.mark.parametrize("style", sorted({*STYLES, MIXED, *HELD_OUT_STYLES}))
 def test_the_figures_right_is_on_the_viewers_left(style):
     for seed in range(6):
         drawn = _drawn(style, seed)[2]
@@ -242,6 +243,32 @@ def test_legs_are_exchanged_only_where_arms_swing():
     assert 40 < len(swinging) < 120
     assert all(pose.name == "swing/run" for pose in swinging)
     assert not any(sampled_pose(rng).has_legs_exchanged for _ in range(200))
+
+
+def test_legs_of_rarer_poses_are_on_their_own_sides():
+    """Unless legs are crossed, the right one reaches hardly farther to the viewer's right; raised legs do not occur in skirts."""
+    rng = np.random.default_rng(4)
+    names = set()
+    for _ in range(400):
+        pose = acted_pose(rng, grown_up=False, from_side=False, hidden=False, narrow=True)
+        name = pose.name.split("/")[1]
+        names.add(name)
+        if name in LEGS:
+            right, left = (sign * np.sin(np.radians(angles)).sum() for sign, angles in zip((-1, 1), pose.legs, strict=True))
+            assert right <= left + 0.6, name
+    assert set(LEGS) - names == {"crossed", ""}
+    over_hem = {acted_pose(rng, grown_up=False, from_side=False, hidden=True, narrow=False).name.split("/")[1] for _ in range(200)}
+    assert over_hem & set(LEGS) == set(OVER_HEM) - {""}
+
+
+@pytest.mark.parametrize("kind", RARE_KINDS)
+def test_limbs_of_rarer_kinds_pass_through_their_joints(kind):
+    style = LimbStyle(kind, curved=False, root=0.03, tip=0.025, end="none", size=0.03, fill=None, end_fill=None)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        joints = np.cumsum(rng.uniform((-0.1, -0.2), (0.3, 0.2), (3, 2)), axis=0)
+        drawn = np.concatenate([stroke for mark in limb_marks(Hand.sampled(rng), joints, style) for stroke in mark.strokes])
+        assert np.linalg.norm(drawn[None] - joints[:, None], axis=2).min(axis=1).max() < 0.13
 
 
 def test_right_leg_of_a_runner_is_on_the_viewers_left():
@@ -269,9 +296,11 @@ def test_training_never_sees_what_is_held_out():
     seen = [drawn_sample(seed, size=64) for seed in range(60)]
     assert not {sample.medium for sample in seen} & set(mediums.HELD_OUT)
     assert not {sample.paper for sample in seen} & set(papers.HELD_OUT)
+    assert MIXED in {figure.style for sample in seen for figure in sample.figures}
     unseen = [drawn_sample(seed, size=64, split="heldout") for seed in range(60)]
     assert {sample.medium for sample in unseen} & set(mediums.HELD_OUT)
     assert {figure.style for sample in unseen for figure in sample.figures} & set(HELD_OUT_STYLES)
+    assert MIXED not in {figure.style for sample in unseen for figure in sample.figures}
 
 
 @pytest.mark.parametrize(

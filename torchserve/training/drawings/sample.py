@@ -16,7 +16,7 @@ from drawings.canvas import Canvas, Shading
 from drawings.figures.dress import dressed
 from drawings.figures.hand import Hand
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
-from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
+from drawings.figures.person import HELD_OUT_STYLES, MIXED, STYLES, drawn_person
 from drawings.labels import with_rim
 from drawings.mediums import Medium
 from drawings.photographs import exposed, grain_and_jpeg, lit
@@ -27,6 +27,11 @@ from drawings.surroundings import View, cluttered, held, laid, room, sampled_vie
 Split = Literal["train", "heldout"]
 NOTHING, CLOSE, PAGE, FAR, SHEET = "nothing", "close", "page", "far", "sheet"
 """How much of the picture a figure takes up: none there; all of it; a good part; little; most of a sheet that is itself a part of it."""
+
+MIXED_SHARE = 0.25
+"""Share of the figures of training pictures that are put together from several kinds."""
+ACTED, ACTED_IF_MIXED = 0.1, 0.35
+"""Share of the figures of training pictures that have one of the rarer poses."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,11 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
     figures = []
     for _ in range(count):
         styles = HELD_OUT_STYLES if choices.held_out and rng.random() < 0.4 else STYLES
-        figure = drawn_person(rng, hand, styles[rng.integers(len(styles))], filled=filled, inks=inks, flat=flat)
+        style, acted = styles[rng.integers(len(styles))], 0.0
+        if not choices.held_out:
+            style = MIXED if rng.random() < MIXED_SHARE else style
+            acted = ACTED_IF_MIXED if style == MIXED else ACTED
+        figure = drawn_person(rng, hand, style, filled=filled, inks=inks, flat=flat, acted=acted)
         figures.append(tilted(rng, dressed(hand, figure)))
     return figures
 

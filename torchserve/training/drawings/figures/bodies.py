@@ -102,6 +102,45 @@ def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
     return BodyPlan(kind, profile, length, rounded=rounded, shoulders=shoulders, hips=hips, stance=rng.uniform(0.45, 0.65))
 
 
+MORE_TORSOS = ("hero", "bulky", "robe", "poncho", "belly", "curvy", "bean", "slab", "tube")
+"""Of figures that are put together from several kinds."""
+
+
+def rarer_torso(rng: np.random.Generator, kind: str) -> BodyPlan:
+    """One of MORE_TORSOS."""
+    width, length, draw = rng.uniform(0.07, 0.17), rng.uniform(0.22, 0.42), rng.uniform
+    shoulders, hips, stance, skirt, rounded = draw(0.08, 0.18), draw(0.92, 0.98), draw(0.45, 0.7), False, bool(rng.random() < 0.5)
+    if kind == "hero":
+        wide = width * draw(1.4, 1.9)
+        profile: Profile = ((0, wide * draw(0.3, 0.9)), (0.08, wide * 0.95), (0.2, wide), (0.75, width * 0.7), (1, width * draw(0.6, 0.8)))
+    elif kind == "bulky":
+        wide = width * draw(1.2, 1.7)
+        profile = ((0, wide * 0.6), (0.1, wide * 0.95), (0.5, wide * draw(1, 1.15)), (0.9, wide), (1, wide * 0.85))
+    elif kind == "robe":
+        length *= draw(1.5, 2.2)
+        profile = ((0, width * 0.4), (0.1, width * draw(0.7, 1)), (0.5, width * draw(0.9, 1.3)), (1, width * draw(1.2, 2)))
+        shoulders, hips, stance, skirt = draw(0.1, 0.42), draw(0.5, 0.65), 0.4, True
+    elif kind == "poncho":
+        profile = ((0, width * 0.25), (1, width * draw(1.5, 2.2)))
+        shoulders, hips, stance = draw(0.4, 0.8), 0.97, draw(0.25, 0.5)
+    elif kind == "belly":
+        round_at = draw(0.55, 0.72)
+        profile = ((0, width * 0.5), (0.12, width * 0.8), (round_at, width * draw(1.4, 2)), (0.95, width * 0.9), (1, width * 0.7))
+        rounded = True
+    elif kind == "curvy":
+        profile = ((0, width * 0.5), (0.12, width), (0.5, width * draw(0.35, 0.65)), (0.85, width * draw(1, 1.5)), (1, width * 0.9))
+        rounded = True
+    elif kind == "bean":
+        profile, rounded, shoulders = ellipse(width * draw(0.8, 1.3), top=0.3, bottom=0.3, lowest=draw(0.35, 0.65)), True, draw(0.15, 0.4)
+    elif kind == "slab":
+        profile, rounded = ((0, width * draw(1, 1.4)), (1, width * draw(1, 1.4))), False
+        length *= draw(0.5, 0.9)
+    else:
+        profile = ((0, width * 0.5), (0.1, width * 0.6), (0.95, width * 0.6), (1, width * 0.45))
+        length *= draw(1, 1.5)
+    return BodyPlan(kind, profile, length, rounded=rounded, shoulders=shoulders, hips=hips, stance=stance, skirt=skirt)
+
+
 TORSOS = ("oval", "box", "triangle", "dress", "person", "trunk", "hourglass", "pear")
 
 CREATURES: dict[str, Profile] = {

@@ -38,12 +38,24 @@ class HeadView:
         facing: -1 looks to the viewer's left, 1 to the right, 0 at us.
         back: from behind.
         animal: a muzzle, and an animal's ears.
+        aspect: its width as a multiple of its height; None for what is usual.
+        neck: its length in figure units; None for what is usual.
     """
 
     half_height: float | None = None
     facing: int = 0
     back: bool = False
     animal: bool = False
+    aspect: float | None = None
+    neck: float | None = None
+
+
+def _neck_length(rng: np.random.Generator, view: HeadView, half_height: float) -> float:
+    if view.neck is not None:
+        return view.neck
+    if view.half_height is not None:
+        return rng.uniform(0.0, 0.4) * min(half_height, 0.1)
+    return 0.0 if rng.random() < 0.45 else rng.uniform(0.015, 0.09)
 
 
 def head_marks(
@@ -52,10 +64,8 @@ def head_marks(
     """Neck, head and all on it; and the joints nose, eyes, ears `(5, 2)`."""
     rng = hand.rng
     ry = view.half_height or (rng.uniform(0.19, 0.32) if style in ("big_head", "alien") else rng.uniform(0.085, 0.18))
-    rx = ry * rng.uniform(0.8, 1.25 if view.half_height is None else 1.1)
-    neck = 0.0 if rng.random() < 0.45 else rng.uniform(0.015, 0.09)
-    if view.half_height is not None:
-        neck = rng.uniform(0.0, 0.4) * min(ry, 0.1)
+    rx = ry * (view.aspect or rng.uniform(0.8, 1.25 if view.half_height is None else 1.1))
+    neck = _neck_length(rng, view, ry)
     up = turned(points((0, -1)), lean)[0]
     centre = neck_from + up * (neck + ry * rng.uniform(0.9, 1.0))
     marks: list[Mark] = []

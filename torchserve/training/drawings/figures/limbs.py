@@ -9,11 +9,16 @@ import numpy as np
 
 from drawings.figures.hand import Hand
 from drawings.figures.marks import Colour, Mark, Points
-from drawings.figures.shapes import chain_axis, limb, oval, smooth
+from drawings.figures.shapes import arc_lengths, chain_axis, limb, oval, smooth
 
 HANDS = ("none", "fork", "ball", "mitten", "fingers", "claw", "stub")
 BOOT = np.array([[-0.6, -1.3], [0.6, -1.3], [0.7, 0.0], [1.9, 0.2], [2.2, 0.8], [-0.6, 0.8]])
 FEET = ("none", "line", "shoe", "round", "boot", "toes", "triangle")
+
+RARE_KINDS = ("puppet", "pegs", "flare", "sleeve", "wing", "flipper", "balloon", "angular", "zigzag", "wavy")
+"""Separate rods; rods with pegs at the joints; wide at the tip; with a sleeve or feathers that hang down; a leaf; two balloons; with a
+sharp middle joint; a zigzag or a wave instead of a line.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,8 @@ class LimbStyle:
     """How a figure's arms or legs are drawn.
 
     Attributes:
-        kind: "line", "outline" (one open outline), "segments" (closed sausages), "pipe" (two lines, not joined at the tip).
+        kind: "line", "outline" (one open outline), "segments" (closed sausages), "pipe" (two lines, not joined at the tip); or one of
+            `RARE_KINDS`.
         root, tip: radii, in figure units.
         end: a hand or a foot.
         size: radius of that.
@@ -58,6 +64,8 @@ def limb_marks(hand: Hand, joints: Points, style: LimbStyle) -> list[Mark]:
     axis = chain_axis(joints, curved=style.curved)
     if style.kind == "line":
         return [hand.strokes(axis)]
+    if style.kind in RARE_KINDS:
+        return _rare_marks(hand, joints, axis, style)
     if style.kind == "segments":
         halves = np.array_split(np.arange(len(axis)), 2)
         cut = halves[1][0]
@@ -78,6 +86,86 @@ def limb_marks(hand: Hand, joints: Points, style: LimbStyle) -> list[Mark]:
     return marks
 
 
+def _rare_marks(hand: Hand, joints: Points, axis: Points, style: LimbStyle) -> list[Mark]:
+    if style.kind in ("zigzag", "wavy"):
+        return [hand.strokes(_waved(hand.rng, axis, sharp=style.kind == "zigzag"))]
+    if style.kind in ("puppet", "pegs", "balloon"):
+        return _rods(hand, joints, style)
+    return [hand.shape(_rare_outline(hand.rng, joints, axis, style), fill=style.fill, closed=bool(hand.rng.random() < 0.5))]
+
+
+def _waved(rng: np.random.Generator, axis: Points, *, sharp: bool) -> Points:
+    """A line that goes to and fro across an axis, and ends where it does."""
+    lengths = arc_lengths(axis)
+    total = float(lengths[-1])
+    turns = max(3, round(total / rng.uniform(0.03, 0.07)))
+    at = np.linspace(0, total, (1 if sharp else 6) * turns + 1)
+    path = np.column_stack([np.interp(at, lengths, axis[:, 0]), np.interp(at, lengths, axis[:, 1])])
+    along = np.gradient(path, axis=0)
+    across = along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+    swing = (-1.0) ** np.arange(len(at)) if sharp else np.sin(np.linspace(0, np.pi * turns, len(at)))
+    swing[[0, -1]] = 0
+    return np.asarray(path + across * swing[:, None] * rng.uniform(0.008, 0.02))
+
+
+def _rods(hand: Hand, joints: Points, style: LimbStyle) -> list[Mark]:
+    """Each half a closed shape of its own: a puppet's, or a balloon."""
+    rng, marks = hand.rng, []
+    short, square = rng.uniform(0.0, 0.12), float(rng.choice([0.0, 0.5, 0.9]))
+    for first, second, radius in ((joints[0], joints[1], style.root), (joints[1], joints[2], (style.root + style.tip) / 2)):
+        bone = second - first
+        half = float(np.hypot(*bone)) / 2
+        along = bone / max(2 * half, 1e-9)
+        wide = max(radius, half * rng.uniform(0.4, 0.75)) if style.kind == "balloon" else min(radius, half * 0.8)
+        shape = oval(
+            (half, 0), half * (1.06 if style.kind == "balloon" else 1 - short), wide, squareness=0 if style.kind == "balloon" else square
+        )
+        marks.append(hand.shape(_turned(shape, first, along), fill=style.fill))
+    if style.kind == "pegs":
+        marks += [hand.shape(oval(joint, style.root * 0.7, style.root * 0.7, count=14), fill=style.sleeve_fill) for joint in joints]
+    return marks
+
+
+def _rare_outline(rng: np.random.Generator, joints: Points, axis: Points, style: LimbStyle) -> Points:
+    lengths = arc_lengths(axis)
+    share = lengths / max(float(lengths[-1]), 1e-9)
+    if style.kind == "angular":
+        return _angular(joints, style.root, style.tip)
+    if style.kind == "flipper":
+        peak = rng.uniform(0.35, 0.65)
+        radii = style.root * np.interp(share, (0, peak, 0.9, 1), (0.7, rng.uniform(1.2, 1.9), 0.9, 0.45))
+    else:
+        wide = rng.uniform(1.4, 2.6) if style.kind == "flare" else 1.0
+        radii = style.root * np.interp(share, (0, rng.uniform(0.3, 0.6), 1), (1, 0.95, wide))
+    along = np.gradient(axis, axis=0)
+    across = along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
+    one, other = axis + across * radii[:, None], axis - across * radii[:, None]
+    bone = joints[2] - joints[1]
+    if style.kind in ("flare", "flipper") or abs(bone[0]) < 0.5 * float(np.hypot(*bone)):  # along a forearm that hangs, no sleeve hangs
+        return np.concatenate([one, other[::-1]])
+    upper, lower = (one, other) if one[:, 1].mean() < other[:, 1].mean() else (other, one)
+    hang = rng.uniform(0.06, 0.2) * np.interp(
+        share, (0, 0.35 if style.kind == "sleeve" else 0.05, 1), (0, 0.25, 1 if style.kind == "sleeve" else 0.7)
+    )
+    if style.kind == "wing":
+        hang = hang * np.where(np.arange(len(hang)) % 2, 1.25, 0.85)
+    return np.concatenate([upper, (lower + np.column_stack([np.zeros(len(hang)), hang]))[::-1]])
+
+
+def _angular(joints: Points, root: float, tip: float) -> Points:
+    """Two straight halves with a mitred corner between them."""
+    first, second = (bone / max(float(np.hypot(*bone)), 1e-9) for bone in np.diff(joints, axis=0))
+    middle = first + second
+    middle = middle / max(float(np.hypot(*middle)), 0.3)
+    rows = [
+        (joint, np.array([way_[1], -way_[0]]), radius)
+        for joint, way_, radius in zip(joints, (first, middle, second), (root, (root + tip) / 2, tip), strict=True)
+    ]
+    return np.array(
+        [joint + across * radius for joint, across, radius in rows] + [joint - across * radius for joint, across, radius in rows[::-1]]
+    )
+
+
 def _fingers(rng: np.random.Generator, length: float, count: int, spread: float) -> list[Points]:
     angles = np.radians(np.linspace(-spread, spread, count) + rng.normal(0, 6, count))
     return [np.array([[0.0, 0.0], [np.cos(angle) * length, np.sin(angle) * length]]) * rng.uniform(0.75, 1.2) for angle in angles]
@@ -91,7 +179,7 @@ def hand_marks(hand: Hand, wrist: Points, along: Points, style: LimbStyle) -> li
     if style.end in ("fork", "claw"):
         count = int(rng.integers(3, 6)) if style.end == "fork" else 3
         fan = _fingers(rng, size * 1.9, count, rng.uniform(35, 85))
-        if style.kind == "line" or style.end == "claw":
+        if style.kind in ("line", "zigzag", "wavy") or style.end == "claw":
             return [hand.strokes(*(_turned(finger, wrist, along) for finger in fan))]
         palm = hand.shape(_turned(oval((size * 0.6, 0), size * 0.9, size * 0.9), wrist, along), fill=style.end_fill)
         return [hand.strokes(*(_turned(finger + (size, 0), wrist, along) for finger in fan)), palm]

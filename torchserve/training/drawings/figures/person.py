@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from drawings.figures.acts import acted_pose
 from drawings.figures.bodies import CREATURES, LINES, TORSOS, BodyPlan, creature, ellipse, torso
 from drawings.figures.clothes import torso_marks
 from drawings.figures.colours import Palette, sampled_palette
@@ -19,10 +20,11 @@ from drawings.figures.hand import Hand
 from drawings.figures.heads import HeadView, creature_head_marks, head_marks
 from drawings.figures.limbs import LimbStyle, foot_marks, hand_marks, limb_marks
 from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
+from drawings.figures.mixed import Makeup, mixed_makeup, swayed
 from drawings.figures.parts import ARM, FOOT, HAND, LEG
 from drawings.figures.people import PEOPLE, build_of, clothes_marks, limb_lengths, person_limbs, person_palette, person_plan
 from drawings.figures.poses import Pose, sampled_pose
-from drawings.figures.reaches import IN_FRONT
+from drawings.figures.reaches import IN_FRONT, RARE_REACHES
 from drawings.figures.shapes import arc, body, half_width, oval, points, turned
 from drawings.figures.stance import LEFT, RIGHT, Limbs, limb_style, limbs_of
 from pipeline.pose.stride import faces_viewer
@@ -34,6 +36,8 @@ STYLES = (
     "adult", "adult", "adult", "suit", "child", "child", "child", "chibi", "chibi", "princess", "princess", "profile", "profile",
     "animal_person", "animal_person", "beast", "beast",
 )  # fmt: skip
+MIXED = "mixed"
+"""A style only of training pictures: parts of several."""
 HELD_OUT_STYLES = ("snow_person", "block", "alien")
 ARM_ROWS, LEG_ROWS = {RIGHT: (8, 10), LEFT: (7, 9)}, {RIGHT: (14, 16), LEFT: (13, 15)}
 """The joints along a limb, but for the one that it begins with: where it leaves the body one sees even if it is hidden."""
@@ -49,6 +53,8 @@ LOW_HEAD = 0.06
 ONE_COLOR = ("silhouette", "stickman")
 """Styles that are one area of ink, without a face."""
 SEEN_FROM_SIDE = (*ONE_COLOR, "profile")
+LEAST_CROSSED = 0.028
+"""Half the distance of the hips from which on legs may be crossed."""
 WITH_FACE = ("potato", "vegetable", "monster")
 """Styles of which the body is the head."""
 
@@ -84,7 +90,7 @@ def _legs(hand: Hand, limbs: Limbs, style: LimbStyle, plan: BodyPlan, lean: floa
     marks: list[Mark] = []
     rng = hand.rng
     toes = toes or (int(rng.choice([-1, 1])) if rng.random() < 0.15 else 0)
-    together = style.kind == "outline" and not plan.skirt and plan.kind not in LINES and rng.random() < 0.4
+    together = style.kind == "outline" and not plan.skirt and plan.kind not in LINES and not _are_entangled(limbs) and rng.random() < 0.4
     if together:
         width = half_width(plan.profile, 0.97)
         level = plan.length * 0.97
@@ -96,6 +102,12 @@ def _legs(hand: Hand, limbs: Limbs, style: LimbStyle, plan: BodyPlan, lean: floa
         parts += [replace(part, part=FOOT[side]) for part in feet]
         marks += [replace(part, joints=LEG_ROWS[side]) for part in parts]
     return marks
+
+
+def _are_entangled(limbs: Limbs) -> bool:
+    """Whether no pair of trousers can be drawn around both legs in one line: feet are crossed, or a knee is raised."""
+    legs = limbs.legs
+    return bool((np.diff(legs[:, 1:, 0], axis=0) < 0).any() or (legs[:, 1, 1] - legs[:, 0, 1] < 0.04).any())
 
 
 def _kept_arms(rng: np.random.Generator) -> tuple[bool, bool]:
@@ -147,8 +159,8 @@ def _ordered(rng: np.random.Generator, groups: Groups, plan: BodyPlan, pose: Pos
         behind = [not behind[0], behind[1]]
     for index, reach in enumerate(pose.reaches):
         if reach in IN_FRONT:
-            behind[index] = rng.random() < 0.12
-        elif reach == "back":
+            behind[index] = rng.random() < (0.12 if reach not in RARE_REACHES else 0.03)
+        elif reach in ("back", "nape"):
             behind[index] = rng.random() < 0.9
     if facing:
         behind = [facing < 0, facing > 0]
@@ -165,28 +177,33 @@ def _ordered(rng: np.random.Generator, groups: Groups, plan: BodyPlan, pose: Pos
 
 
 def drawn_person(
-    rng: np.random.Generator, hand: Hand, style: str, *, filled: float, inks: tuple[Colour, ...] = (), flat: bool = False
+    rng: np.random.Generator,
+    hand: Hand,
+    style: str,
+    *,
+    filled: float,
+    inks: tuple[Colour, ...] = (),
+    flat: bool = False,
+    acted: float = 0.0,
 ) -> DrawnFigure:
     """A figure of a style, about 1 high; `filled` is the probability that a part is coloured in, `inks` the pens for its parts (none:
-    one pen for all); `flat` for vector art without outlines.
+    one pen for all); `flat` for vector art without outlines; `acted` is the probability of a rarer pose.
     """
-    build = build_of(rng, style) if style in PEOPLE else None
-    palette = person_palette(rng, style, coloured=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
-    pose = sampled_pose(rng, grown_up=build is not None, from_side=style in SEEN_FROM_SIDE)
-    plan = person_plan(rng, style, build) if build else _plan(rng, style)
-    if rng.random() < LOW_ARMS and plan.kind != "gown":
-        plan = replace(plan, shoulders=rng.uniform(plan.shoulders, 0.95))
-    if build:
-        arm_style, leg_style = (person_limbs(rng, build, palette, arm=arm) for arm in (True, False))
+    makeup = mixed_makeup(rng, STYLES, filled) if style == MIXED else _makeup(rng, style, filled)
+    plan, palette, view, facing = makeup.plan, makeup.palette, makeup.view, makeup.view.facing
+    arm_style, leg_style = makeup.arms, makeup.legs
+    from_side, grown_up = makeup.look in SEEN_FROM_SIDE or facing != 0, style in PEOPLE or (style == MIXED and rng.random() < 0.5)
+    if rng.random() < acted:
+        narrow = half_width(plan.profile, plan.hips) * plan.stance < LEAST_CROSSED
+        pose = acted_pose(rng, grown_up=grown_up, from_side=from_side, hidden=plan.skirt or makeup.has_face, narrow=narrow)
     else:
-        arm_style, leg_style = (limb_style(rng, style, palette, arm=arm) for arm in (True, False))
-    facing = int(rng.choice([-1, 1])) if style == "profile" else 0
+        pose = sampled_pose(rng, grown_up=grown_up, from_side=from_side)
     lean = pose.lean * (0.5 if plan.skirt else 1)
-    limbs = limbs_of(rng, plan, pose, (arm_style.root, leg_style.root), lean, limb_lengths(rng, build) if build else None)
+    limbs = limbs_of(rng, plan, pose, (arm_style.root, leg_style.root), lean, makeup.lengths)
     if pose.has_legs_exchanged and not faces_viewer(_joints(limbs, np.zeros((5, 2)), plan, (True, True), thin=plan.kind in LINES)):
         limbs = replace(limbs, legs=limbs.legs[::-1])
     outline = turned(body(plan.profile, plan.length, rounded=plan.rounded), lean)
-    if rng.random() < {"monster": 0.35, "beast": 0.6}.get(style, 0.0):
+    if rng.random() < {"monster": 0.35, "beast": 0.6, MIXED: 0.06}.get(style, 0.0):
         outline = furry(rng, outline)
     keep = _kept_arms(rng)
     right, left = (
@@ -200,25 +217,51 @@ def drawn_person(
         "legs": _legs(hand, limbs, leg_style, plan, lean, facing),
         "torso": torso_marks(hand, plan, outline, palette, lean),
     }
-    if build:
+    if style in PEOPLE or (style == MIXED and not makeup.has_face and plan.kind not in LINES and rng.random() < 0.4):
         groups["torso"] += clothes_marks(hand, plan, palette, suit=style == "suit", lean=lean)
-    if style in WITH_FACE:
+    if makeup.has_face:
         groups["head"], landmarks = creature_head_marks(hand, plan, palette, lean)
     else:
-        view = HeadView()
-        if build:
-            back = style != "animal_person" and not facing and rng.random() < 0.07
-            animal = style == "animal_person" or (style == "beast" and rng.random() < 0.6)
-            view = HeadView(rng.uniform(*build.head), facing, back, animal=animal)
         low = rng.uniform(0.2, 0.9) * plan.shoulders * plan.length if rng.random() < LOW_HEADS.get(style, LOW_HEAD) else 0.0
-        groups["head"], landmarks = head_marks(hand, style, palette, turned(np.array([[0.0, low]]), lean)[0], lean + pose.nod, view)
-    if flat and style not in ("gingerbread", *ONE_COLOR):
+        groups["head"], landmarks = head_marks(hand, makeup.head, palette, turned(np.array([[0.0, low]]), lean)[0], lean + pose.nod, view)
+        if style == MIXED and rng.random() < 0.25:
+            groups["head"], landmarks = _cocked(groups["head"], landmarks, rng.normal(0, 18))
+    if flat and makeup.look not in ("gingerbread", *ONE_COLOR):
         groups = flattened(rng, groups, palette)
     groups["behind"] = [*_around(hand, limbs), *groups["behind"]]
-    marks = _finished(rng, style, groups, (plan, pose, facing), palette, inks=inks)
+    marks = _finished(rng, makeup.look, groups, (plan, pose, facing), palette, inks=inks)
     joints = _joints(limbs, landmarks, plan, keep, thin=plan.kind in LINES)
     traits = (plan.kind, pose.name, arm_style.kind, leg_style.kind)
-    return DrawnFigure(tuple(marks), joints, style, traits, is_one_area=style in ("gingerbread", *ONE_COLOR))
+    figure = DrawnFigure(tuple(marks), joints, style, traits, is_one_area=makeup.look in ("gingerbread", *ONE_COLOR))
+    return swayed(rng, figure, plan) if style == MIXED else figure
+
+
+def _makeup(rng: np.random.Generator, style: str, filled: float) -> Makeup:
+    """What a figure of one style is made of."""
+    build = build_of(rng, style) if style in PEOPLE else None
+    palette = person_palette(rng, style, coloured=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
+    plan = person_plan(rng, style, build) if build else _plan(rng, style)
+    if rng.random() < LOW_ARMS and plan.kind != "gown":
+        plan = replace(plan, shoulders=rng.uniform(plan.shoulders, 0.95))
+    if not build:
+        arms, legs = (limb_style(rng, style, palette, arm=arm) for arm in (True, False))
+        return Makeup(plan, arms, legs, None, palette, style, HeadView(), has_face=style in WITH_FACE, look=style)
+    arms, legs = (person_limbs(rng, build, palette, arm=arm) for arm in (True, False))
+    facing = int(rng.choice([-1, 1])) if style == "profile" else 0
+    back = style != "animal_person" and not facing and rng.random() < 0.07
+    animal = style == "animal_person" or (style == "beast" and rng.random() < 0.6)
+    view = HeadView(rng.uniform(*build.head), facing, back, animal=animal)
+    return Makeup(plan, arms, legs, limb_lengths(rng, build), palette, style, view, has_face=False, look=style)
+
+
+def _cocked(head: list[Mark], landmarks: Points, degrees: float) -> tuple[list[Mark], Points]:
+    """A head and its joints `(5, 2)` tilted about a point below it."""
+    pivot = landmarks[0] + (0, max(mark.area[:, 1].max() for mark in head if mark.area is not None) - landmarks[0, 1])
+
+    def move(shape: Points) -> Points:
+        return pivot + turned(shape - pivot, degrees)
+
+    return [mark.moved(move) for mark in head], move(landmarks)
 
 
 def _around(hand: Hand, limbs: Limbs) -> list[Mark]:
@@ -240,6 +283,8 @@ def _around(hand: Hand, limbs: Limbs) -> list[Mark]:
 
 
 def _behind(hand: Hand, style: str, plan: BodyPlan, limbs: Limbs, palette: Palette) -> list[Mark]:
+    if plan.kind == "hero" and hand.rng.random() < 0.5:
+        return behind_marks(hand, plan.length, half_width(plan.profile, 0.3) + 0.02, limbs.legs[:, 0].mean(axis=0), palette, "cape")
     if hand.rng.random() > {"monster": 0.2, "animal_person": 0.6}.get(style, 0.04):
         return []
     kind = "tail" if style == "animal_person" else ""

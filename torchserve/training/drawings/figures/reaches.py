@@ -9,7 +9,9 @@ from drawings.figures.marks import Points
 from drawings.figures.shapes import half_width, turned
 
 REACHES = ("hip", "hip", "pocket", "pocket", "chest", "chest", "belly", "belly", "chin", "ear", "back", "thigh")
-IN_FRONT = ("chest", "belly", "pocket", "thigh")
+RARE_REACHES = ("clasp", "nape", "across")
+"""Both hands in one place before the body, or behind the head; an arm across the body to its other side."""
+IN_FRONT = ("chest", "belly", "pocket", "thigh", "clasp", "across")
 """Reaches that are mostly drawn before the body."""
 NARROWEST = 0.05
 """Half-width of a body, figure units, that hands can be laid on."""
@@ -30,6 +32,9 @@ def target(rng: np.random.Generator, plan: BodyPlan, reach: str, side: int, lean
         "chin": (side * rng.uniform(0.0, 0.1), -rng.uniform(-0.02, 0.06)),
         "ear": (side * rng.uniform(0.1, 0.2), -rng.uniform(0.08, 0.25)),
         "back": on_body(waist, rng.uniform(-0.2, 0.6)),
+        "clasp": on_body(waist, rng.uniform(-0.12, 0.12)),
+        "nape": (side * rng.uniform(-0.01, 0.06), -rng.uniform(0.04, 0.16)),
+        "across": on_body(plan.shoulders + (plan.hips - plan.shoulders) * rng.uniform(0.3, 0.9), rng.uniform(-1.05, -0.45)),
         "thigh": on_body(plan.hips + rng.uniform(0.1, 0.3), rng.uniform(0.3, 0.9)),
     }
     return turned(np.array([places[reach]]), lean)[0]
