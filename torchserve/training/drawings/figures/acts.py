@@ -10,8 +10,8 @@ from drawings.figures.poses import Angles, Pose, sampled_pose
 
 ARMS = ("clasp", "clasp", "nape", "across", "overhead", "forwards", "")
 LEGS = ("crossed", "kneel", "sit side", "knees up", "legs ahead", "sit front", "drawn up", "leap", "splits", "")
-OVER_HEM = ("kneel", "crossed", "")
-"""What legs may do in a skirt, which hides them if they are raised."""
+OVER_HEM = ("crossed", "")
+"""What legs may do in a skirt, which hides raised thighs: their hips would be at the hem, next to the knees."""
 
 
 def _both(rng: np.random.Generator, angles: Angles, spread: float = 5.0) -> tuple[Angles, Angles]:
@@ -34,7 +34,7 @@ def _apart(first: Angles, second: Angles) -> tuple[Angles, Angles]:
 
 def _arm_angles(rng: np.random.Generator, kind: str, aim: float) -> tuple[Angles, Angles]:
     if kind == "overhead":
-        upper = rng.uniform(164, 180)
+        upper = rng.uniform(156, 178)
         return _both(rng, (upper, upper + rng.uniform(-6, 14)), 3.0)
     reach = rng.uniform(65, 100)
     return _same_way(rng, aim, (reach, reach + rng.uniform(-8, 20)))

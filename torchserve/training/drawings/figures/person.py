@@ -170,7 +170,7 @@ def _ordered(rng: np.random.Generator, groups: Groups, plan: BodyPlan, pose: Pos
     names = ["behind", *(arm for arm in arms if is_behind[arm]), *(["legs"] if legs_first else []), "torso"]
     before = [arm for arm in arms if not is_behind[arm]]
     names += [*([] if legs_first else ["legs"]), *before, "head"]
-    raised = any(reach in ("chin", "ear") for reach in pose.reaches) or "up" in pose.name
+    raised = any(reach in ("chin", "ear") for reach in pose.reaches) or "up" in pose.name or pose.name.startswith("overhead")
     if before and rng.random() < (0.5 if raised else 0.06):
         names = [*(name for name in names if name not in before), *before]
     return [mark for name in names for mark in groups[name]]
