@@ -205,7 +205,7 @@ def _drawn(style: str, seed: int):
     figure, tall = fitted(drawn_person(rng, Hand.sampled(rng), style, filled=0.3), (20, 20, 180, 240))
     canvas = Canvas(np.full((260, 200, 3), 255, np.float32), rng)
     pen = page_pen(canvas, rng, mediums.MEDIUMS["felt_tip"], tall)
-    return canvas, draw_figure(canvas, figure, pen, opaque=True, fill_kind="rub"), figure
+    return canvas, draw_figure(canvas, figure, pen, opaque=True, fills=("rub",)), figure
 
 
 @pytest.mark.parametrize("style", sorted({*STYLES, MIXED, *HELD_OUT_STYLES}))

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "training"))
 
-from drawings import mediums
+from drawings import manners, mediums
 from drawings.canvas import Canvas
 from drawings.figures.dress import TRUNK_WEAR, dressed
 from drawings.figures.hand import Hand
@@ -19,7 +19,9 @@ from drawings.figures.marks import DrawnFigure
 from drawings.figures.parts import BodyPart
 from drawings.figures.patterns import PATTERNS, clipped, half_of, pattern_strokes
 from drawings.figures.person import STYLES, drawn_person
+from drawings.labels import with_rim
 from drawings.mediums import Pen
+from drawings.scenery import neighbours
 from drawings.scenes import draw_figure, fitted
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -29,7 +31,7 @@ ADDED = (BodyPart.HEAD, BodyPart.HAIR, BodyPart.TRUNK, BodyPart.WORN)
 def _label(figure: DrawnFigure, seed: int):
     canvas = Canvas(np.full((320, 240, 3), 255, np.float32), np.random.default_rng(seed))
     pen = Pen(mediums.MEDIUMS["mouse"], 1.5, 1.0, (0, 0, 0))
-    return draw_figure(canvas, figure, pen, opaque=True, fill_kind="flood")
+    return draw_figure(canvas, figure, pen, opaque=True, fills=("flood",))
 
 
 @pytest.mark.parametrize("style", sorted(set(STYLES)))
@@ -82,3 +84,33 @@ def test_half_of_a_polygon_ends_at_the_line():
     assert half[:, 1].min() == pytest.approx(0.75)
     assert cv2.contourArea(half.astype(np.float32)) == pytest.approx(0.25)
     assert len(half_of(SQUARE, np.array([0.0, 1.0]), 3.0)) == 0
+
+
+@pytest.mark.parametrize("manner", sorted({*manners.MANNERS}, key=lambda manner: manner.__name__), ids=lambda manner: manner.__name__)
+def test_the_same_figure_has_about_the_same_mask_in_each_manner(manner):
+    """Not exactly: searching lines around thin limbs are broader, those of a nib thicker."""
+    pen = Pen(mediums.MEDIUMS["mouse"], 1.5, 1.0, (0, 0, 0))
+    for seed, style in enumerate(("adult", "robot", "monster", "stick_body", "profile", "big_head", "thick", "dress")):
+        rng = np.random.default_rng(seed)
+        plain = fitted(drawn_person(rng, Hand.sampled(rng), style, filled=0.5), (20, 20, 220, 300))[0]
+        drawn = manners.in_manner(rng, manner, plain, pen)
+        assert np.array_equal(drawn.joints, plain.joints)
+        before, after = with_rim(_label(plain, seed).parts) > 0, with_rim(_label(drawn, seed).parts) > 0
+        assert (before & after).sum() > 0.8 * (before | after).sum()
+
+
+@pytest.mark.parametrize("maker", sorted({*neighbours.BEHIND, *neighbours.IN_FRONT}, key=lambda maker: maker.__name__))
+def test_what_is_next_to_a_figure_is_no_part_of_it(maker, monkeypatch):
+    monkeypatch.setattr(neighbours, "ALONE_SHARE", 0.0)
+    monkeypatch.setattr(neighbours, "BEHIND", (maker,))
+    monkeypatch.setattr(neighbours, "IN_FRONT", (maker,))
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        hand = Hand.sampled(rng)
+        alone = drawn_person(rng, hand, "child", filled=0.5)
+        both = neighbours.with_neighbours(hand, alone, 0.5)
+        assert len(both.marks) > len(alone.marks)
+        assert both.bounds() == alone.bounds()
+        labels = [_label(fitted(figure, (40, 40, 200, 280))[0], seed) for figure in (alone, both)]
+        assert np.array_equal(labels[0].parts, labels[1].parts)
+        assert np.array_equal(labels[0].joints, labels[1].joints)

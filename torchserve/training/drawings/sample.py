@@ -18,9 +18,11 @@ from drawings.figures.hand import Hand
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
 from drawings.figures.person import HELD_OUT_STYLES, MIXED, STYLES, drawn_person
 from drawings.labels import with_rim
+from drawings.manners import contour, in_manner, sampled_manner
 from drawings.mediums import Medium
 from drawings.photographs import exposed, grain_and_jpeg, lit
 from drawings.scenery.backdrops import draw_backdrop, draw_chequers
+from drawings.scenery.neighbours import with_neighbours
 from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, draw_toolbar, fitted, page_pen, tilted
 from drawings.surroundings import View, cluttered, held, laid, room, sampled_view, table
 
@@ -32,6 +34,8 @@ MIXED_SHARE = 0.25
 """Share of the figures of training pictures that are put together from several kinds."""
 ACTED, ACTED_IF_MIXED = 0.1, 0.35
 """Share of the figures of training pictures that have one of the rarer poses."""
+MIXED_FILLS = 0.15
+"""Share of pages on which every part is coloured in another way."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class _Choices:
     maker: papers.PaperMaker
     framing: str
     held_out: bool
+    """Neither mixed styles nor clothes, manners and neighbours: what is measured stays comparable when training pictures change."""
 
 
 def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sample:
@@ -155,7 +160,9 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
             style = MIXED if rng.random() < MIXED_SHARE else style
             acted = ACTED_IF_MIXED if style == MIXED else ACTED
         figure = drawn_person(rng, hand, style, filled=filled, inks=inks, flat=flat, acted=acted)
-        figures.append(tilted(rng, dressed(hand, figure)))
+        if not choices.held_out:
+            figure = with_neighbours(hand, dressed(hand, figure), filled)
+        figures.append(tilted(rng, figure))
     return figures
 
 
@@ -192,14 +199,18 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
         count = int(rng.integers(0, 6)) if choices.framing != CLOSE and rng.random() < 0.75 else int(rng.random() < 0.25)
         sizes = (0.08, 0.42)
     draw_things(canvas, hand, pen, count, taken=[] if rng.random() < 0.12 else taken, sizes=sizes)
-    fill_kind = choices.medium.fills[rng.integers(len(choices.medium.fills))]
+    fills: tuple[str, ...] = (choices.medium.fills[rng.integers(len(choices.medium.fills))],)
+    if not choices.held_out and rng.random() < MIXED_FILLS:
+        fills = (*choices.medium.fills, "hatch", "scribble")
     if rng.random() < (0.4 if is_screen else 0.12):
         angle = rng.uniform(0, 2 * np.pi)
         canvas.shading = Shading(rng.uniform(0.1, 0.4), (float(np.cos(angle)), float(np.sin(angle))), soft=bool(rng.random() < 0.5))
     opaque = bool(rng.random() < (0.97 if choices.medium.name == "vector" else 0.8))
     labels: list[DrawnLabel] = []
+    manner = None if choices.held_out else sampled_manner(rng)
     for figure, _ in placed:
-        label = draw_figure(canvas, figure, pen, opaque=opaque, fill_kind=fill_kind)
+        drawn = figure if choices.held_out else in_manner(rng, manner, figure, pen)
+        label = draw_figure(canvas, drawn, pen, opaque=opaque or manner is contour, fills=fills)
         labels = [*(_behind(earlier, label) for earlier in labels), label]
     return labels
 

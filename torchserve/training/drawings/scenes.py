@@ -61,11 +61,11 @@ def page_pen(canvas: Canvas, rng: np.random.Generator, medium: Medium, figure_he
     return sampled_pen(rng, medium, figure_height**0.65 * len(canvas.paper) ** 0.35, (red, green, blue))
 
 
-def draw_figure(canvas: Canvas, figure: DrawnFigure, pen: Pen, *, opaque: bool, fill_kind: str) -> DrawnLabel:
-    """Draw one figure, given in page pixels."""
+def draw_figure(canvas: Canvas, figure: DrawnFigure, pen: Pen, *, opaque: bool, fills: tuple[str, ...]) -> DrawnLabel:
+    """Draw one figure, given in page pixels, each area filled in one of the ways."""
     canvas.owned[:], canvas.parts[:] = 0, 0
-    for mark in figure.marks:
-        canvas.draw(mark, pen, opaque=opaque, fill_kind=fill_kind)
+    for row, mark in enumerate(figure.marks):
+        canvas.draw(mark, pen, opaque=opaque, fill_kind=fills[row % len(fills)])
     parts = split_limbs(canvas.parts, figure.joints)
     return DrawnLabel(figure.seen_joints(opaque=opaque), canvas.owned.copy(), parts, figure.style)
 

@@ -236,7 +236,9 @@ def _bands(hand: Hand, mark: Mark, chain: Points) -> list[Mark]:
     lines = np.array([chain[half] + share * way + np.linspace(-1, 1, 40)[:, None] * across for share in shares])
     strokes = clipped(mark.area, lines)
     ink = any_of(rng, BRIGHT) if mark.fill is not None and rng.random() < 0.6 else INK
-    return [Mark(tuple(strokes), ink=ink, width=rng.uniform(0.8, 3), joints=mark.joints, part=mark.part)] if strokes else []
+    return (
+        [Mark(tuple(strokes), ink=ink, width=rng.uniform(0.8, 3), see_through=True, joints=mark.joints, part=mark.part)] if strokes else []
+    )
 
 
 def _head_wear(hand: Hand, figure: DrawnFigure) -> tuple[int, list[Mark]]:

@@ -1,0 +1,229 @@
+"""Ways of drawing the same figure: searching lines, gaps, heavy or missing outlines, one contour, construction lines, halos, shadows.
+
+They change a figure's marks once it is on the page, in page pixels, and never its joints. What they add around it is loose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drawings.figures.colours import BRIGHT, any_of
+from drawings.figures.extras import merged
+from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
+from drawings.figures.parts import BodyPart
+from drawings.mediums import Pen
+
+CHAINS = ((6, 8, 10), (5, 7, 9), (12, 14, 16), (11, 13, 15))
+DARKS: tuple[Colour, ...] = ((20, 20, 24), (40, 30, 70), (20, 60, 60), (90, 20, 30), (60, 60, 64))
+Facing = NDArray[np.float64]
+
+
+def _is_solid(mark: Mark) -> bool:
+    return mark.area is not None and len(mark.area) > 2 and not mark.loose and not mark.see_through
+
+
+def _cut(stroke: Points, kept: NDArray[np.bool_]) -> list[Points]:
+    """The runs of a stroke's points that are kept."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], kept.astype(np.int8), [0]])))
+    return [stroke[first:last] for first, last in edges.reshape(-1, 2) if last - first > 1]
+
+
+def _facing(mark: Mark, stroke: Points, towards: Points) -> Facing:
+    """How far the outline looks in a direction at each of its points, -1 to 1."""
+    assert mark.area is not None
+    x, y = mark.area.T
+    turn = np.sign(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) or 1.0
+    along = np.gradient(stroke, axis=0)
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    return np.asarray(turn * (along[:, 1] * towards[0] - along[:, 0] * towards[1]))
+
+
+def _direction(rng: np.random.Generator) -> Points:
+    angle = rng.uniform(0, 2 * np.pi)
+    return np.array([np.cos(angle), np.sin(angle)])
+
+
+def _searching(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+    """Every line two or three times, lightly, none where the other is."""
+    count, reach = int(rng.integers(2, 4)), pen.width * rng.uniform(0.7, 1.6) + 0.6
+
+    def again(stroke: Points) -> Points:
+        way = np.linspace(0, 1, len(stroke))[:, None]
+        bend = rng.normal(0, reach, (1, 2)) + rng.normal(0, reach, (1, 2)) * np.sin(
+            2 * np.pi * (rng.uniform(0.4, 1.2) * way + rng.random())
+        )
+        first = int(rng.uniform(0, 0.15) * len(stroke))
+        return np.asarray((stroke + bend)[first:])
+
+    return tuple(
+        mark
+        if mark.loose or not mark.strokes
+        else replace(mark, strokes=tuple(again(stroke) for stroke in mark.strokes for _ in range(count)), width=0.6 * mark.width)
+        for mark in figure.marks
+    )
+
+
+def _with_gaps(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+    """Outlines that break off and go on. Lines without an area stay whole: what is not drawn of them would not be there."""
+    del pen
+
+    def broken(stroke: Points) -> list[Points]:
+        kept = np.ones(len(stroke), bool)
+        for _ in range(int(rng.integers(1, 4))):
+            first = int(rng.integers(len(stroke)))
+            kept[first : first + max(2, int(rng.uniform(0.03, 0.1) * len(stroke)))] = False
+        return _cut(stroke, kept)
+
+    return tuple(
+        replace(mark, strokes=tuple(run for stroke in mark.strokes for run in broken(stroke))) if _is_solid(mark) else mark
+        for mark in figure.marks
+    )
+
+
+def _one_sided(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+    """No outline on the side of the light."""
+    del pen
+    light, least = _direction(rng), rng.uniform(0.4, 0.8)
+    return tuple(
+        replace(mark, strokes=tuple(run for stroke in mark.strokes for run in _cut(stroke, _facing(mark, stroke, light) < least)))
+        if _is_solid(mark) and mark.fill is not None
+        else mark
+        for mark in figure.marks
+    )
+
+
+def _heavy_sided(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+    """Thicker outlines on the side of the shade, or in one direction of the pen's nib."""
+    del pen
+    shade, heavier, is_nib = _direction(rng), rng.uniform(1.7, 3.0), rng.random() < 0.4
+    marks: list[Mark] = []
+    for mark in figure.marks:
+        marks.append(mark)
+        if _is_solid(mark):
+            looks = [(stroke, _facing(mark, stroke, shade)) for stroke in mark.strokes if len(stroke) > 2]
+            heavy = [run for stroke, look in looks for run in _cut(stroke, (np.abs(look) if is_nib else look) > 0.4)]
+            marks.append(replace(mark, strokes=tuple(heavy), area=None, fill=None, width=heavier * mark.width, see_through=True))
+    return tuple(marks)
+
+
+def _coloured(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+    """Outlines in a darker tone of what they enclose, or all in one hue."""
+    del pen
+    darker = rng.uniform(0.35, 0.8)
+    hue = any_of(rng, BRIGHT[:9]) if rng.random() < 0.4 else None
+
+    def tone(mark: Mark) -> Colour:
+        if hue or mark.fill is None or mark.fill == INK:
+            return hue or mark.ink
+        red, green, blue = (int(level * darker) for level in mark.fill)
+        return red, green, blue
+
+    return tuple(replace(mark, ink=tone(mark)) if mark.ink == INK and not mark.loose else mark for mark in figure.marks)
+
+
+def _inverse(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+    """Light lines on dark parts."""
+    if not pen.medium.covers:
+        return _coloured(rng, figure, pen)
+    dark = any_of(rng, DARKS)
+    light = (245, 245, 245) if rng.random() < 0.6 else any_of(rng, ((250, 220, 90), (130, 230, 240), (250, 150, 190)))
+    return tuple(
+        mark
+        if mark.loose
+        else replace(mark, fill=dark if _is_solid(mark) else None, ink=light if _is_solid(mark) or mark.see_through else dark)
+        for mark in figure.marks
+    )
+
+
+def contour(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+    """One line around the whole figure and nothing inside, but perhaps the face."""
+    del pen
+    has_face = rng.random() < 0.5
+    solid = [mark for mark in figure.marks if _is_solid(mark)]
+    lines = [mark for mark in figure.marks if mark.area is None and not (mark.see_through or mark.loose)]
+    limbs = [mark for mark in lines if mark.part not in (BodyPart.HEAD, BodyPart.TRUNK)]
+    face = [mark for mark in figure.marks if mark.part == BodyPart.HEAD and (mark.see_through or mark.area is None) and not mark.loose]
+    loose = [mark for mark in figure.marks if mark.loose]
+    fill = None if rng.random() < 0.8 else any_of(rng, BRIGHT)
+    return (*loose, *limbs, *merged(solid, fill), *(face if has_face else []))
+
+
+Manner = Callable[[np.random.Generator, DrawnFigure, Pen], tuple[Mark, ...]]
+MANNERS: tuple[Manner, ...] = (
+    _searching, _searching, _with_gaps, _with_gaps, _one_sided, _heavy_sided, _heavy_sided, _coloured, _coloured,
+    _inverse, contour, contour,
+)  # fmt: skip
+
+
+def _construction(rng: np.random.Generator, figure: DrawnFigure) -> list[Mark]:
+    """What sketches are built on: circles at joints, bones, a line down the middle, a cross on the face."""
+    spots, seen = figure.joints[:, :2], figure.joints[:, 2] > 0
+    left, top, right, bottom = figure.bounds()
+    size = max(right - left, bottom - top)
+    turn = np.linspace(0, 2 * np.pi, 14)[:, None]
+    ring = np.hstack([np.cos(turn), np.sin(turn)]) * size * rng.uniform(0.012, 0.03)
+    strokes: list[Points] = []
+    if rng.random() < 0.7:
+        strokes += [spots[row] + ring for chain in CHAINS for row in chain if seen[row]]
+    if rng.random() < 0.5:
+        strokes += [spots[list(chain)] for chain in CHAINS if seen[list(chain)].all()]
+    nose, hips, eyes = spots[0], spots[11:13].mean(axis=0), spots[1:3].mean(axis=0)
+    if rng.random() < 0.6:
+        strokes += [nose + (hips - nose) * np.array([[-0.3], [0.5], [1.2]]), spots[[5, 6]], spots[[11, 12]]]
+    if rng.random() < 0.7:
+        ears = spots[3:5]
+        strokes += [ears + (eyes - ears.mean(axis=0)), eyes + (nose - eyes + np.array([0.0, 0.05 * size])) * np.array([[-1.5], [1.5]])]
+    grey = int(rng.uniform(110, 200))
+    ink = (grey, grey, grey) if rng.random() < 0.6 else any_of(rng, ((120, 170, 230), (230, 130, 130)))
+    return [Mark(tuple(strokes), ink=ink, width=rng.uniform(0.3, 0.7), loose=True)] if strokes else []
+
+
+def _outlines(figure: DrawnFigure) -> list[Points]:
+    """All lines of a figure and the edges of its areas, closed."""
+    edges = [np.concatenate([mark.area, mark.area[:1]]) for mark in figure.marks if _is_solid(mark) and mark.area is not None]
+    return [*edges, *(stroke for mark in figure.marks if mark.area is None and not mark.loose for stroke in mark.strokes)]
+
+
+def _around(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> list[Mark]:
+    """A sticker's border, a glow, a shadow that falls on the page: behind the figure."""
+    left, top, right, bottom = figure.bounds()
+    size = max(right - left, bottom - top)
+    lines = tuple(_outlines(figure))
+    wide = size * rng.uniform(0.015, 0.06) / pen.width
+    draw = rng.random()
+    if draw < 0.4:
+        offset = _direction(rng) * size * rng.uniform(0.015, 0.06)
+        grey = int(rng.uniform(90, 210))
+        shade = (grey, grey, grey)
+        areas = [mark.area + offset for mark in figure.marks if _is_solid(mark) and mark.area is not None]
+        cast = [Mark((), area, fill=shade, loose=True, see_through=True) for area in areas]
+        return [*cast, Mark(tuple(line + offset for line in lines), ink=shade, loose=True)]
+    if draw < 0.7:
+        grey = int(rng.uniform(0, 220))
+        border = Mark(lines, ink=(grey, grey, grey), width=2 * wide + 2, loose=True)
+        return [border, Mark(lines, ink=(255, 255, 255), width=2 * wide, loose=True)]
+    colour = any_of(rng, BRIGHT)
+    tones = ([int(level + (255 - level) * share) for level in colour] for share in (0.7, 0.4))
+    return [
+        Mark(lines, ink=(red, green, blue), width=wide * factor, loose=True)
+        for (red, green, blue), factor in zip(tones, (2.4, 1.3), strict=True)
+    ]
+
+
+def in_manner(rng: np.random.Generator, manner: Manner | None, figure: DrawnFigure, pen: Pen) -> DrawnFigure:
+    """A figure on the page, drawn in a manner; perhaps on construction lines, or with something around it."""
+    marks = figure.marks
+    if manner is not None and (not figure.is_one_area or manner in (_coloured, _with_gaps)):
+        marks = manner(rng, figure, pen)
+    after = _construction(rng, figure) if rng.random() < (0.25 if manner is _searching else 0.03) else []
+    before = _around(rng, figure, pen) if pen.medium.covers and rng.random() < 0.1 else []
+    return replace(figure, marks=(*before, *marks, *after), is_one_area=figure.is_one_area or manner is contour)
+
+
+def sampled_manner(rng: np.random.Generator) -> Manner | None:
+    """How a whole page is drawn: mostly with plain lines."""
+    return MANNERS[rng.integers(len(MANNERS))] if rng.random() < 0.38 else None
