@@ -49,7 +49,7 @@ def _direction(rng: np.random.Generator) -> Points:
 
 def _searching(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
     """Every line two or three times, lightly, none where the other is."""
-    count, reach = int(rng.integers(2, 4)), pen.width * rng.uniform(0.7, 1.6) + 0.6
+    count, reach = int(rng.integers(2, 4)), pen.width * rng.uniform(0.5, 1.2) + 0.4
 
     def again(stroke: Points) -> Points:
         way = np.linspace(0, 1, len(stroke))[:, None]
