@@ -169,8 +169,8 @@ def _warped(
     back = cv2.invertAffineTransform(matrix).astype(np.float32)
     moved = cv2.resize(bend, (side, side)) * np.float32(side)
     moved += np.stack(np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32)), axis=-1)
-    sources = moved @ back[:, :2].T + back[:, 2]
-    return cv2.remap(layer, sources, None, flags, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
+    columns, rows = cv2.split(moved @ back[:, :2].T + back[:, 2])
+    return cv2.remap(layer, columns, rows, flags, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
 
 
 def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]) -> None:
