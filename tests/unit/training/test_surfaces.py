@@ -15,6 +15,7 @@ from drawings import manners, mediums
 from drawings.canvas import Canvas
 from drawings.figures.dress import TRUNK_WEAR, dressed
 from drawings.figures.hand import Hand
+from drawings.figures.headwear import WEAR, with_headwear
 from drawings.figures.marks import DrawnFigure
 from drawings.figures.parts import BodyPart
 from drawings.figures.patterns import PATTERNS, clipped, half_of, pattern_strokes
@@ -41,8 +42,8 @@ def test_clothes_leave_limbs_where_they_were(style):
         rng = np.random.default_rng(seed)
         hand = Hand.sampled(rng)
         plain = fitted(drawn_person(rng, hand, style, filled=0.5), (20, 20, 220, 300))[0]
-        worn = dressed(hand, plain)
-        assert np.array_equal(worn.joints, plain.joints)
+        worn = with_headwear(hand, dressed(hand, plain))
+        assert np.array_equal(worn.joints[5:], plain.joints[5:])
         before, after = _label(plain, seed).parts, _label(worn, seed).parts
         is_limb = ~np.isin(after, (0, *ADDED))
         strange = (is_limb & (after != before)).astype(np.uint8)
@@ -116,3 +117,20 @@ def test_what_is_next_to_a_figure_is_no_part_of_it(maker, monkeypatch):
         labels = [_label(fitted(figure, (40, 40, 200, 280))[0], seed) for figure in (alone, both)]
         assert np.array_equal(labels[0].parts, labels[1].parts)
         assert np.array_equal(labels[0].joints, labels[1].joints)
+
+
+def test_all_headwear_is_head_or_hair(monkeypatch):
+    monkeypatch.setattr("drawings.figures.headwear.BARE_SHARE", 0.0)
+    for maker in dict.fromkeys(WEAR):
+        monkeypatch.setattr("drawings.figures.headwear.WEAR", (maker,))
+        changed = 0
+        for seed in range(5):
+            rng = np.random.default_rng(seed)
+            hand = Hand.sampled(rng)
+            plain = drawn_person(rng, hand, "child", filled=0.5)
+            before = {id(mark) for mark in plain.marks}
+            worn = with_headwear(hand, plain)
+            added = [mark for mark in worn.marks if id(mark) not in before]
+            changed += bool(added)
+            assert {mark.part for mark in added} <= {BodyPart.HEAD, BodyPart.HAIR}
+        assert changed >= 3

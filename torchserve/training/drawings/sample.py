@@ -15,6 +15,7 @@ from drawings import mediums, papers
 from drawings.canvas import Canvas, Shading
 from drawings.figures.dress import dressed
 from drawings.figures.hand import Hand
+from drawings.figures.headwear import with_headwear
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
 from drawings.figures.person import HELD_OUT_STYLES, MIXED, STYLES, drawn_person
 from drawings.labels import with_rim
@@ -161,7 +162,7 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
             acted = ACTED_IF_MIXED if style == MIXED else ACTED
         figure = drawn_person(rng, hand, style, filled=filled, inks=inks, flat=flat, acted=acted)
         if not choices.held_out:
-            figure = with_neighbours(hand, dressed(hand, figure), filled)
+            figure = with_neighbours(hand, with_headwear(hand, dressed(hand, figure)), filled)
         figures.append(tilted(rng, figure))
     return figures
 

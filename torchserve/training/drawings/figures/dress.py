@@ -1,7 +1,7 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""What a finished figure wears over its plain parts: patterns, two colours, straps, bags, scarves, bibs, beards, bands, pads, gloves.
+"""What a finished figure wears over its plain parts: patterns, two colours, straps, bags, scarves, bibs, bands, pads, gloves.
 
-Everything on a part belongs to that part; bags and ends of scarves are worn, beards are hair. Straps, seams and folds cross bodies
+Everything on a part belongs to that part; bags and scarves around a neck are worn. Straps, seams and folds cross bodies
 as limbs do, and are none.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from drawings.figures.colours import BRIGHT, HAIRS, any_of
+from drawings.figures.colours import BRIGHT, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
 from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, BodyPart
@@ -241,33 +241,6 @@ def _bands(hand: Hand, mark: Mark, chain: Points) -> list[Mark]:
     )
 
 
-def _head_wear(hand: Hand, figure: DrawnFigure) -> tuple[int, list[Mark]]:
-    """A beard over the chest or hair over the shoulders, drawn after the head; and the row after which."""
-    rng = hand.rng
-    heads = [row for row, mark in enumerate(figure.marks) if mark.part == BodyPart.HEAD and not mark.loose]
-    skulls = [figure.marks[row].area for row in heads if _is_solid(figure.marks[row])]
-    if not skulls:
-        return -1, []
-    skull = max(skulls, key=lambda area: float(np.ptp(area, axis=0).prod()))  # type: ignore[arg-type]
-    assert skull is not None
-    centre, radii = (skull.min(axis=0) + skull.max(axis=0)) / 2, np.ptp(skull, axis=0) / 2
-    is_filled = any(mark.fill is not None and mark.fill != INK for mark in figure.marks)
-    fill = any_of(rng, HAIRS) if is_filled or rng.random() < 0.3 else None
-    if rng.random() < 0.5:
-        low, tip = rng.uniform(1.2, 2.8), rng.uniform(0.1, 0.7)
-        beard = points((-0.9, 0.2), (-0.5, 0.55), (0, 0.45), (0.5, 0.55), (0.9, 0.2), (0.85, 0.8), (tip, low), (-tip, low), (-0.85, 0.8))
-        outlines = [smooth(beard, closed=True)]
-    else:
-        low, wide = rng.uniform(1.4, 3.6), rng.uniform(0.25, 0.6)
-        lock = points((0.75, -0.7), (1.05, -0.2), (1.05 + wide, low), (0.95, low + 0.15), (0.85, 0.2))
-        outlines = [smooth(lock * (side, 1), closed=True) for side in (-1, 1)]
-    marks: list[Mark] = []
-    for outline in outlines:
-        area = replace(hand.shape(centre + outline * radii, fill=fill), part=BodyPart.HAIR)
-        marks += [area, *(pattern_on(rng, area, "stripes", np.array([1.0, 0.0])) if rng.random() < 0.4 else [])]
-    return max(heads), marks
-
-
 def _limb_wear(hand: Hand, figure: DrawnFigure, kinds: dict[str, str], colour: Colour) -> dict[int, list[Mark]]:
     """Patterns on sleeves and trousers, or bands around limbs: what follows each mark, by its row."""
     rng = hand.rng
@@ -309,9 +282,6 @@ def dressed(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
         for _ in range(int(rng.integers(0, 3))):
             marks += TRUNK_WEAR[rng.integers(len(TRUNK_WEAR))](trunk)
         added[row] = marks
-    if rng.random() < 0.2:
-        row, marks = _head_wear(hand, figure)
-        added[row] = [*added.get(row, []), *marks]
     gloves = any_of(rng, BRIGHT) if rng.random() < 0.1 else None
     result: list[Mark] = []
     for row, mark in enumerate(figure.marks):
