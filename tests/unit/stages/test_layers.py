@@ -384,6 +384,16 @@ def test_armpit_of_a_thick_arm_is_no_contact(half_width_px: float, *, touches: b
     assert touches_figure(arm, area, mask) is touches
 
 
+@pytest.mark.parametrize(("sleeve_px", "touches"), [(15, False), (35, True)])
+def test_sleeve_on_the_shirt_is_a_contact_beyond_the_shoulder(sleeve_px: int, *, touches: bool) -> None:
+    """A sleeve that hangs on the shirt down to half of the upper arm, 60 px, would pull the shirt up with the arm."""
+    mask, area = np.zeros((200, 200), np.bool_), np.zeros((200, 200), np.bool_)
+    mask[60:100, 20:180], area[60:100, 20:180] = True, True
+    mask[100:180, 20 : 25 + sleeve_px] = True  # the shirt is below the arm
+    arm = Limb(LimbJoints(0, 1, 2), np.array([(25.0, 80.0), (85.0, 80.0), (145.0, 80.0)]), half_width=10.0)
+    assert touches_figure(arm, area, mask) is touches
+
+
 def test_handles_gap_beside_an_arm_that_a_thin_bridge_closes() -> None:
     """A few px of mask between wrist and shirt would hold the arm down, and tear the shirt."""
     character = drawn_person(arms="beside")
