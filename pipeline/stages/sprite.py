@@ -79,7 +79,9 @@ def sprite_of(
 
 def _with_clean_edge(rgb: Bytes, alpha: Bytes, mask: Bools) -> Bytes:
     solid = alpha == 255
-    return np.dstack([bled(rgb, solid if solid.any() else mask, rim_px=1.0), alpha])
+    rgba = np.asarray(cv2.cvtColor(bled(rgb, solid if solid.any() else mask, rim_px=1.0), cv2.COLOR_RGB2RGBA), np.uint8)
+    rgba[..., 3] = alpha
+    return rgba
 
 
 def _scaled(rgba: Bytes, factor: float) -> Bytes:
@@ -113,7 +115,8 @@ def inked_alpha(rgb: Bytes, mask: Bools, *, hidden: Bools | None = None) -> Byte
     that the image's own alpha hides: their color, mostly black, is neither paper nor ink.
     """
     side = max(mask.shape)
-    alpha = soft_alpha(mask)
+    depth = depth_inside(mask, kernel=3)
+    alpha = _soft_alpha(depth)
     hidden = np.zeros_like(mask) if hidden is None else hidden
     difference = paper_difference(rgb, mask | hidden, reach_px=NEIGHBORHOOD_OF_SIDE * side)
     inside = mask & ~hidden
@@ -121,12 +124,14 @@ def inked_alpha(rgb: Bytes, mask: Bools, *, hidden: Bools | None = None) -> Byte
     limit = min(LARGEST_PAPER_DIFFERENCE, PAPER_SHARE * ink)
     if limit < 1.0:
         return alpha
-    paper = mask & (depth_inside(mask, kernel=3) <= max(3.5, RIM_OF_SIDE * side)) & (difference < limit)
+    paper = mask & (depth <= max(3.5, RIM_OF_SIDE * side)) & (difference < limit)
     _, pieces = cv2.connectedComponents((paper | ~mask).astype(np.uint8), connectivity=8)
     is_outside = np.zeros(pieces.max() + 1, np.bool_)
     is_outside[pieces[~mask]] = True
-    fringe = paper & is_outside[pieces]
-    alpha[fringe] = np.minimum(alpha[fringe], difference[fringe] * (255.0 / limit)).astype(np.uint8)
+    rim = np.flatnonzero(paper)  # a small part of the image
+    fringe = rim[is_outside[pieces.ravel()[rim]]]
+    flat = alpha.ravel()
+    flat[fringe] = np.minimum(flat[fringe], difference.ravel()[fringe] * (255.0 / limit)).astype(np.uint8)
     return alpha
 
 
@@ -139,7 +144,7 @@ def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Bytes:
     small = (-(-width // COARSER), -(-height // COARSER))
     outside = (~mask).astype(np.uint8) * np.uint8(255)
     weight = cv2.resize(outside, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    shown = cv2.resize(cv2.bitwise_and(rgb, rgb, mask=outside), small, interpolation=cv2.INTER_AREA).astype(np.float32)
+    shown = cv2.resize(cv2.copyTo(rgb, outside), small, interpolation=cv2.INTER_AREA).astype(np.float32)
     kernel = (2 * max(1, round(reach_px / COARSER)) + 1,) * 2
     around, total = (np.asarray(cv2.boxFilter(picture, -1, kernel), np.float32) for picture in (weight, shown))
     known = around > 255 * ENOUGH_PAPER
@@ -153,7 +158,11 @@ def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Bytes:
 
 def soft_alpha(mask: Bools) -> Bytes:
     """Alpha (h, w) uint8: 255 inside, half on the outermost pixels of the mask, 0 outside; lines of one pixel keep their half."""
-    alpha: Bytes = np.minimum(depth_inside(mask, kernel=3) * 127.5, 255.0).astype(np.uint8)
+    return _soft_alpha(depth_inside(mask, kernel=3))
+
+
+def _soft_alpha(depth: Singles) -> Bytes:
+    alpha: Bytes = np.minimum(depth * 127.5, 255.0).astype(np.uint8)
     return alpha
 
 
@@ -164,11 +173,13 @@ def bled(rgb: Bytes, mask: Bools, *, rim_px: float) -> Bytes:
     """
     depth = depth_inside(mask)
     inside = (depth > rim_px + 0.5) | middle_line(mask, depth)
-    _, labels = cv2.distanceTransformWithLabels((~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    color_of_label = np.zeros((labels.max() + 1, 3), np.uint8)
-    color_of_label[labels[inside]] = rgb[inside]
-    filled: Bytes = np.where(inside[..., None], rgb, color_of_label[labels])
-    return filled
+    _, nearest = cv2.distanceTransformWithLabels((~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    labels, (height, width) = np.asarray(nearest, np.int32), mask.shape
+    whole_colors = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)).view(np.uint32).reshape(height, width)  # looked up at once
+    color_of_label = np.zeros(labels.max() + 1, np.uint32)
+    color_of_label[labels[inside]] = whole_colors[inside]  # each of these pixels has a label of its own
+    filled = color_of_label.take(labels).view(np.uint8).reshape(height, width, 4)
+    return np.asarray(cv2.cvtColor(filled, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
 def joint_colors(owner_of_vertex: Ints, joint_count: int) -> Singles:
