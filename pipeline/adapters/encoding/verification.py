@@ -77,19 +77,18 @@ def _packets(path: Path) -> Inspection | None:
     name = str(path.absolute())  # FFmpeg takes "12:30.mp4" for a protocol
     with av.open(name) as container:
         stream = container.streams.video[0]
-        delays = [
-            packet.duration or 0 for packet in container.demux(stream) if packet.size
-        ]  # not the packets: together they are as large as the file
-        if not delays or stream.time_base is None:
+        first, delays = None, []  # no packets: together they are as large as the file
+        for packet in container.demux(stream):
+            first = first or next(iter(packet.decode()), None)
+            if packet.size:
+                delays.append(packet.duration or 0)
+        if first is None or not delays or stream.time_base is None:
             return None
         shown = sum(delays) * stream.time_base
         # Matroska gives every packet the rounded default duration; its total duration is exact.
         matroska = "matroska" in container.format.name
         duration = Fraction(container.duration, av.time_base) if matroska and container.duration else Fraction(shown)
-        width, height = stream.width, stream.height
-    with av.open(name) as container:
-        first = next(container.decode(video=0), None)
-    return None if first is None else Inspection(len(delays), duration, width, height)
+        return Inspection(len(delays), duration, stream.width, stream.height)
 
 
 def _webp(path: Path) -> Inspection | None:
