@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from pipeline.types import Bools, Bytes, Floats, Ints, Singles
 
+SMALL_RADIUS = 2
+"""Up to this radius, px, one dilation by a disc takes less time than several by its rows."""
+
 
 @dataclass(frozen=True, eq=False)
 class Regions:
@@ -111,17 +114,20 @@ def disc(radius: int) -> Bytes:
 def dilated(mask: Bools, radius: int) -> Bools:
     """The mask grown by a disc, px.
 
-    Rows of the disc that are equally wide share one dilation by a row; `cv2.dilate` with the whole disc takes three times as long.
+    Rows of the disc that are equally wide share one dilation by a row, which begins with that of the next narrower one: for large discs
+    `cv2.dilate` takes three to eight times as long.
     """
     if radius < 1:
         return mask
     shape, height = mask.astype(np.uint8), len(mask)
+    if radius <= SMALL_RADIUS:
+        return np.asarray(cv2.dilate(shape, disc(radius)), np.uint8).astype(bool)
     grown = np.zeros((height + 2 * radius, mask.shape[1]), np.uint8)
-    widths = disc(radius).sum(axis=1)
+    widths, grown_by = disc(radius).sum(axis=1), 1
     for width in np.unique(widths).tolist():
-        row = np.asarray(cv2.dilate(shape, np.ones((1, width), np.uint8)), np.uint8)
+        shape, grown_by = np.asarray(cv2.dilate(shape, np.ones((1, width - grown_by + 1), np.uint8)), np.uint8), width
         for down in np.flatnonzero(widths == width).tolist():
-            grown[down : down + height] |= row
+            grown[down : down + height] |= shape
     return grown[radius : radius + height].astype(bool)
 
 
