@@ -13,13 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 
 from drawings import mediums, papers
 from drawings.canvas import Canvas
-from drawings.figures.acts import LEGS, OVER_HEM, acted_pose
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import FEET, HANDS, RARE_KINDS, LimbStyle, limb_marks
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark
 from drawings.figures.parts import BOTH_LEGS, BodyPart
 from drawings.figures.person import HELD_OUT_STYLES, MIXED, STYLES, drawn_person, joints_below
 from drawings.figures.poses import sampled_pose
+from drawings.figures.rare_poses import LEGS, OVER_HEM, rare_pose
 from drawings.figures.reaches import REACHES, reached
 from drawings.labels import split_limbs, with_rim
 from drawings.sample import Sample, drawn_sample, shows_nothing
@@ -245,24 +245,24 @@ def test_legs_are_exchanged_only_where_arms_swing():
     assert not any(sampled_pose(rng).has_legs_exchanged for _ in range(200))
 
 
-def test_legs_of_rarer_poses_are_on_their_own_sides():
+def test_legs_of_rare_poses_are_on_their_own_sides():
     """Unless legs are crossed, the right one reaches hardly farther to the viewer's right; raised legs do not occur in skirts."""
     rng = np.random.default_rng(4)
     names = set()
     for _ in range(400):
-        pose = acted_pose(rng, grown_up=False, from_side=False, hidden=False, narrow=True)
+        pose = rare_pose(rng, grown_up=False, from_side=False, hidden=False, narrow=True)
         name = pose.name.split("/")[1]
         names.add(name)
         if name in LEGS:
             right, left = (sign * np.sin(np.radians(angles)).sum() for sign, angles in zip((-1, 1), pose.legs, strict=True))
             assert right <= left + 0.6, name
     assert set(LEGS) - names == {"crossed", ""}
-    over_hem = {acted_pose(rng, grown_up=False, from_side=False, hidden=True, narrow=False).name.split("/")[1] for _ in range(200)}
+    over_hem = {rare_pose(rng, grown_up=False, from_side=False, hidden=True, narrow=False).name.split("/")[1] for _ in range(200)}
     assert over_hem & set(LEGS) == set(OVER_HEM) - {""}
 
 
 @pytest.mark.parametrize("kind", RARE_KINDS)
-def test_limbs_of_rarer_kinds_pass_through_their_joints(kind):
+def test_limbs_of_rare_kinds_pass_through_their_joints(kind):
     style = LimbStyle(kind, curved=False, root=0.03, tip=0.025, end="none", size=0.03, fill=None, end_fill=None)
     for seed in range(10):
         rng = np.random.default_rng(seed)

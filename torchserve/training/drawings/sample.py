@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from drawings import mediums, papers
 from drawings.canvas import Canvas, Shading
-from drawings.figures.dress import dressed
 from drawings.figures.hand import Hand
-from drawings.figures.headwear import with_headwear
+from drawings.figures.head_variants import with_head_variant
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
+from drawings.figures.outfits import with_outfit
 from drawings.figures.person import HELD_OUT_STYLES, MIXED, STYLES, drawn_person
 from drawings.labels import with_rim
-from drawings.manners import contour, in_manner, sampled_manner
+from drawings.line_styles import contour, sampled_line_style, with_line_style
 from drawings.mediums import Medium
 from drawings.photographs import exposed, grain_and_jpeg, lit
 from drawings.scenery.backdrops import draw_backdrop, draw_chequers
-from drawings.scenery.neighbours import with_neighbours
+from drawings.scenery.distractors import with_distractors
 from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, draw_toolbar, fitted, page_pen, tilted
 from drawings.surroundings import View, cluttered, held, laid, room, sampled_view, table
 
@@ -33,10 +33,10 @@ NOTHING, CLOSE, PAGE, FAR, SHEET = "nothing", "close", "page", "far", "sheet"
 
 MIXED_SHARE = 0.25
 """Share of the figures of training pictures that are put together from several kinds."""
-ACTED, ACTED_IF_MIXED = 0.1, 0.35
-"""Share of the figures of training pictures that have one of the rarer poses."""
+RARE_POSE_SHARE, RARE_POSE_SHARE_IF_MIXED = 0.1, 0.35
+"""Share of the figures of training pictures that have a rare pose: of one style, and of a mixed one."""
 MIXED_FILLS = 0.15
-"""Share of pages on which every part is coloured in another way."""
+"""Share of training pages on which the areas of a figure are filled in several ways."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Choices:
     maker: papers.PaperMaker
     framing: str
     held_out: bool
-    """Neither mixed styles nor clothes, manners and neighbours: what is measured stays comparable when training pictures change."""
+    """Figures and lines are of the plain kinds only, so that measurements stay comparable while training pictures become more varied."""
 
 
 def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sample:
@@ -156,13 +156,13 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
     figures = []
     for _ in range(count):
         styles = HELD_OUT_STYLES if choices.held_out and rng.random() < 0.4 else STYLES
-        style, acted = styles[rng.integers(len(styles))], 0.0
+        style, rare_poses = styles[rng.integers(len(styles))], 0.0
         if not choices.held_out:
             style = MIXED if rng.random() < MIXED_SHARE else style
-            acted = ACTED_IF_MIXED if style == MIXED else ACTED
-        figure = drawn_person(rng, hand, style, filled=filled, inks=inks, flat=flat, acted=acted)
+            rare_poses = RARE_POSE_SHARE_IF_MIXED if style == MIXED else RARE_POSE_SHARE
+        figure = drawn_person(rng, hand, style, filled=filled, inks=inks, flat=flat, rare_poses=rare_poses)
         if not choices.held_out:
-            figure = with_neighbours(hand, with_headwear(hand, dressed(hand, figure)), filled)
+            figure = with_distractors(hand, with_head_variant(hand, with_outfit(hand, figure)), filled)
         figures.append(tilted(rng, figure))
     return figures
 
@@ -208,10 +208,10 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
         canvas.shading = Shading(rng.uniform(0.1, 0.4), (float(np.cos(angle)), float(np.sin(angle))), soft=bool(rng.random() < 0.5))
     opaque = bool(rng.random() < (0.97 if choices.medium.name == "vector" else 0.8))
     labels: list[DrawnLabel] = []
-    manner = None if choices.held_out else sampled_manner(rng)
+    line_style = None if choices.held_out else sampled_line_style(rng)
     for figure, _ in placed:
-        drawn = figure if choices.held_out else in_manner(rng, manner, figure, pen)
-        label = draw_figure(canvas, drawn, pen, opaque=opaque or manner is contour, fills=fills)
+        drawn = figure if choices.held_out else with_line_style(rng, line_style, figure, pen)
+        label = draw_figure(canvas, drawn, pen, opaque=opaque or line_style is contour, fills=fills)
         labels = [*(_behind(earlier, label) for earlier in labels), label]
     return labels
 

@@ -102,12 +102,12 @@ def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
     return BodyPlan(kind, profile, length, rounded=rounded, shoulders=shoulders, hips=hips, stance=rng.uniform(0.45, 0.65))
 
 
-MORE_TORSOS = ("hero", "bulky", "robe", "poncho", "belly", "curvy", "bean", "slab", "tube")
-"""Of figures that are put together from several kinds."""
+RARE_TORSOS = ("hero", "bulky", "robe", "poncho", "belly", "curvy", "bean", "slab", "tube")
+"""Of mixed figures only."""
 
 
-def rarer_torso(rng: np.random.Generator, kind: str) -> BodyPlan:
-    """One of MORE_TORSOS."""
+def rare_torso(rng: np.random.Generator, kind: str) -> BodyPlan:
+    """One of RARE_TORSOS."""
     width, length, draw = rng.uniform(0.07, 0.17), rng.uniform(0.22, 0.42), rng.uniform
     shoulders, hips, stance, skirt, rounded = draw(0.08, 0.18), draw(0.92, 0.98), draw(0.45, 0.7), False, bool(rng.random() < 0.5)
     if kind == "hero":

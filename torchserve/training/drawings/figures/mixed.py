@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from drawings.figures.bodies import CREATURES, LINES, MORE_TORSOS, TORSOS, BodyPlan, creature, rarer_torso, torso
+from drawings.figures.bodies import CREATURES, LINES, RARE_TORSOS, TORSOS, BodyPlan, creature, rare_torso, torso
 from drawings.figures.colours import Palette, sampled_palette
 from drawings.figures.heads import HeadView
 from drawings.figures.limbs import FEET, HANDS, RARE_KINDS, LimbStyle
@@ -81,7 +81,7 @@ def _trunk(rng: np.random.Generator) -> tuple[BodyPlan, bool]:
     elif draw < 0.55:
         plan = torso(rng, TORSOS[rng.integers(len(TORSOS))])
     else:
-        plan = rarer_torso(rng, MORE_TORSOS[rng.integers(len(MORE_TORSOS))])
+        plan = rare_torso(rng, RARE_TORSOS[rng.integers(len(RARE_TORSOS))])
     wide, long = np.exp(rng.uniform(-0.35, 0.35, 2))
     wide = min(float(wide), WIDEST / max(width for _, width in plan.profile))
     profile = tuple((share, width * wide) for share, width in plan.profile)

@@ -11,9 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from drawings.figures.acts import acted_pose
 from drawings.figures.bodies import CREATURES, LINES, TORSOS, BodyPlan, creature, ellipse, torso
-from drawings.figures.clothes import torso_marks
 from drawings.figures.colours import Palette, sampled_palette
 from drawings.figures.extras import Groups, behind_marks, flattened, furry, held_thing, in_colours, merged, silhouette, trousers
 from drawings.figures.hand import Hand
@@ -24,9 +22,11 @@ from drawings.figures.mixed import Makeup, mixed_makeup, swayed
 from drawings.figures.parts import ARM, FOOT, HAND, LEG
 from drawings.figures.people import PEOPLE, build_of, clothes_marks, limb_lengths, person_limbs, person_palette, person_plan
 from drawings.figures.poses import Pose, sampled_pose
+from drawings.figures.rare_poses import rare_pose
 from drawings.figures.reaches import IN_FRONT, RARE_REACHES
 from drawings.figures.shapes import arc, body, half_width, oval, points, turned
 from drawings.figures.stance import LEFT, RIGHT, Limbs, limb_style, limbs_of
+from drawings.figures.torsos import torso_marks
 from pipeline.pose.stride import faces_viewer
 
 STYLES = (
@@ -184,18 +184,18 @@ def drawn_person(
     filled: float,
     inks: tuple[Colour, ...] = (),
     flat: bool = False,
-    acted: float = 0.0,
+    rare_poses: float = 0.0,
 ) -> DrawnFigure:
     """A figure of a style, about 1 high; `filled` is the probability that a part is coloured in, `inks` the pens for its parts (none:
-    one pen for all); `flat` for vector art without outlines; `acted` is the probability of a rarer pose.
+    one pen for all); `flat` for vector art without outlines; `rare_poses` the probability of a rare pose.
     """
     makeup = mixed_makeup(rng, STYLES, filled) if style == MIXED else _makeup(rng, style, filled)
     plan, palette, view, facing = makeup.plan, makeup.palette, makeup.view, makeup.view.facing
     arm_style, leg_style = makeup.arms, makeup.legs
     from_side, grown_up = makeup.look in SEEN_FROM_SIDE or facing != 0, style in PEOPLE or (style == MIXED and rng.random() < 0.5)
-    if rng.random() < acted:
+    if rng.random() < rare_poses:
         narrow = half_width(plan.profile, plan.hips) * plan.stance < LEAST_CROSSED
-        pose = acted_pose(rng, grown_up=grown_up, from_side=from_side, hidden=plan.skirt or makeup.has_face, narrow=narrow)
+        pose = rare_pose(rng, grown_up=grown_up, from_side=from_side, hidden=plan.skirt or makeup.has_face, narrow=narrow)
     else:
         pose = sampled_pose(rng, grown_up=grown_up, from_side=from_side)
     lean = pose.lean * (0.5 if plan.skirt else 1)

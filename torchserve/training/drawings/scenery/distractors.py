@@ -1,5 +1,5 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""Things next to a figure that touch it and are no part of it: a dog on a lead, balloons, bubbles, arrows, names, rain, a frame."""
+"""Distractors: things that touch a figure and are no part of it, such as a dog on a lead, balloons, speech bubbles, arrows, rain."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ IN_FRONT: tuple[Callable[[_Place], list[Mark]], ...] = (_arrow, _name, _ground, 
 """Only their lines are drawn, so that they cover nothing of the figure."""
 
 
-def with_neighbours(hand: Hand, figure: DrawnFigure, filled: float) -> DrawnFigure:
+def with_distractors(hand: Hand, figure: DrawnFigure, filled: float) -> DrawnFigure:
     """A figure, in figure units, with a thing or two next to it; these are loose."""
     rng = hand.rng
     if rng.random() < ALONE_SHARE:

@@ -1,4 +1,4 @@
-"""What a finished figure has on its head and face: masks, helmets, hoods, huge hats, antlers, beaks, beards, many eyes, or no face."""
+"""Rarer heads of finished figures: masks, helmets, hoods, huge hats, antlers, beaks, beards, many eyes, turned faces, no face."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _skull_row(figure: DrawnFigure) -> int:
     return max(rows, key=lambda row: float(np.ptp(figure.marks[row].area, axis=0).prod()), default=-1)  # type: ignore[arg-type]
 
 
-def with_headwear(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
+def with_head_variant(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
     """A figure in figure units with something on its head, with another face or none, or looking to one side."""
     rng = hand.rng
     skull = _skull_row(figure)

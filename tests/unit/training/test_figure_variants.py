@@ -1,4 +1,4 @@
-"""What figures wear and how their surfaces are drawn: it stays on its part, and changes no joint."""
+"""Outfits, head variants, line styles and distractors of training figures: they stay on their parts, and change no joint."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "training"))
 
-from drawings import manners, mediums
+from drawings import line_styles, mediums
 from drawings.canvas import Canvas
-from drawings.figures.dress import TRUNK_WEAR, dressed
 from drawings.figures.hand import Hand
-from drawings.figures.headwear import WEAR, with_headwear
+from drawings.figures.head_variants import WEAR, with_head_variant
 from drawings.figures.marks import DrawnFigure
+from drawings.figures.outfits import with_outfit
 from drawings.figures.parts import BodyPart
 from drawings.figures.patterns import PATTERNS, clipped, half_of, pattern_strokes
 from drawings.figures.person import STYLES, drawn_person
 from drawings.labels import with_rim
 from drawings.mediums import Pen
-from drawings.scenery import neighbours
+from drawings.scenery import distractors
 from drawings.scenes import draw_figure, fitted
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -36,13 +36,13 @@ def _label(figure: DrawnFigure, seed: int):
 
 
 @pytest.mark.parametrize("style", sorted(set(STYLES)))
-def test_clothes_leave_limbs_where_they_were(style):
+def test_outfits_and_head_variants_leave_limbs_alone(style):
     """Of what is limb on the dressed figure, no more than lines at its rim was anything else, or nothing, on the plain one."""
     for seed in range(8):
         rng = np.random.default_rng(seed)
         hand = Hand.sampled(rng)
         plain = fitted(drawn_person(rng, hand, style, filled=0.5), (20, 20, 220, 300))[0]
-        worn = with_headwear(hand, dressed(hand, plain))
+        worn = with_head_variant(hand, with_outfit(hand, plain))
         assert np.array_equal(worn.joints[5:], plain.joints[5:])
         before, after = _label(plain, seed).parts, _label(worn, seed).parts
         is_limb = ~np.isin(after, (0, *ADDED))
@@ -50,15 +50,14 @@ def test_clothes_leave_limbs_where_they_were(style):
         assert cv2.erode(strange, np.ones((9, 9), np.uint8)).sum() == 0
 
 
-def test_most_figures_get_something_to_wear():
+def test_most_figures_get_an_outfit():
     changed = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
         hand = Hand.sampled(rng)
         figure = drawn_person(rng, hand, "adult", filled=0.5)
-        changed += len(dressed(hand, figure).marks) > len(figure.marks)
+        changed += len(with_outfit(hand, figure).marks) > len(figure.marks)
     assert 20 < changed < 50
-    assert len(TRUNK_WEAR) > 8
 
 
 @pytest.mark.parametrize("kind", sorted(set(PATTERNS)))
@@ -87,14 +86,18 @@ def test_half_of_a_polygon_ends_at_the_line():
     assert len(half_of(SQUARE, np.array([0.0, 1.0]), 3.0)) == 0
 
 
-@pytest.mark.parametrize("manner", sorted({*manners.MANNERS}, key=lambda manner: manner.__name__), ids=lambda manner: manner.__name__)
-def test_the_same_figure_has_about_the_same_mask_in_each_manner(manner):
+def _name(maker) -> str:
+    return maker.__name__
+
+
+@pytest.mark.parametrize("line_style", sorted({*line_styles.LINE_STYLES}, key=_name), ids=_name)
+def test_line_styles_keep_the_mask(line_style):
     """Not exactly: searching lines are around the line that is meant, those of a nib are thicker."""
     pen = Pen(mediums.MEDIUMS["mouse"], 1.5, 1.0, (0, 0, 0))
     for seed, style in enumerate(("adult", "robot", "monster", "stick_body", "profile", "big_head", "thick", "dress")):
         rng = np.random.default_rng(seed)
         plain = fitted(drawn_person(rng, Hand.sampled(rng), style, filled=0.5), (20, 20, 220, 300))[0]
-        drawn = manners.in_manner(rng, manner, plain, pen)
+        drawn = line_styles.with_line_style(rng, line_style, plain, pen)
         assert np.array_equal(drawn.joints, plain.joints)
         before, after = with_rim(_label(plain, seed).parts) > 0, with_rim(_label(drawn, seed).parts) > 0
         near = cv2.dilate(before.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
@@ -102,16 +105,16 @@ def test_the_same_figure_has_about_the_same_mask_in_each_manner(manner):
         assert (before & ~after).sum() < 0.12 * before.sum()
 
 
-@pytest.mark.parametrize("maker", sorted({*neighbours.BEHIND, *neighbours.IN_FRONT}, key=lambda maker: maker.__name__))
-def test_what_is_next_to_a_figure_is_no_part_of_it(maker, monkeypatch):
-    monkeypatch.setattr(neighbours, "ALONE_SHARE", 0.0)
-    monkeypatch.setattr(neighbours, "BEHIND", (maker,))
-    monkeypatch.setattr(neighbours, "IN_FRONT", (maker,))
+@pytest.mark.parametrize("maker", sorted({*distractors.BEHIND, *distractors.IN_FRONT}, key=_name), ids=_name)
+def test_distractors_are_no_part_of_the_figure(maker, monkeypatch):
+    monkeypatch.setattr(distractors, "ALONE_SHARE", 0.0)
+    monkeypatch.setattr(distractors, "BEHIND", (maker,))
+    monkeypatch.setattr(distractors, "IN_FRONT", (maker,))
     for seed in range(6):
         rng = np.random.default_rng(seed)
         hand = Hand.sampled(rng)
         alone = drawn_person(rng, hand, "child", filled=0.5)
-        both = neighbours.with_neighbours(hand, alone, 0.5)
+        both = distractors.with_distractors(hand, alone, 0.5)
         assert len(both.marks) > len(alone.marks)
         assert both.bounds() == alone.bounds()
         labels = [_label(fitted(figure, (40, 40, 200, 280))[0], seed) for figure in (alone, both)]
@@ -119,17 +122,17 @@ def test_what_is_next_to_a_figure_is_no_part_of_it(maker, monkeypatch):
         assert np.array_equal(labels[0].joints, labels[1].joints)
 
 
-def test_all_headwear_is_head_or_hair(monkeypatch):
-    monkeypatch.setattr("drawings.figures.headwear.BARE_SHARE", 0.0)
+def test_head_variants_are_head_or_hair(monkeypatch):
+    monkeypatch.setattr("drawings.figures.head_variants.BARE_SHARE", 0.0)
     for maker in dict.fromkeys(WEAR):
-        monkeypatch.setattr("drawings.figures.headwear.WEAR", (maker,))
+        monkeypatch.setattr("drawings.figures.head_variants.WEAR", (maker,))
         changed = 0
         for seed in range(5):
             rng = np.random.default_rng(seed)
             hand = Hand.sampled(rng)
             plain = drawn_person(rng, hand, "child", filled=0.5)
             before = {id(mark) for mark in plain.marks}
-            worn = with_headwear(hand, plain)
+            worn = with_head_variant(hand, plain)
             added = [mark for mark in worn.marks if id(mark) not in before]
             changed += bool(added)
             assert {mark.part for mark in added} <= {BodyPart.HEAD, BodyPart.HAIR}

@@ -1,8 +1,8 @@
 # ruff: noqa: RUF005 - adding a pair to an array moves it
-"""What a finished figure wears over its plain parts: patterns, two colours, straps, bags, scarves, bibs, bands, pads, gloves.
+"""Clothes over the plain parts of a finished figure: patterns, two colours, straps, bags, scarves, bibs, bands, pads, gloves.
 
-Everything on a part belongs to that part; bags and scarves around a neck are worn. Straps, seams and folds cross bodies
-as limbs do, and are none.
+Straps, seams and folds cross bodies as limbs do, so that the network learns to tell them apart. A mark belongs to the part that it is on;
+only bags and scarves are `BodyPart.WORN`.
 """
 
 from __future__ import annotations
@@ -268,8 +268,8 @@ def _sampled_kinds(rng: np.random.Generator) -> dict[str, str]:
     return {name: PATTERNS[rng.integers(len(PATTERNS))] if rng.random() < chance else "" for name, chance in chances.items()}
 
 
-def dressed(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
-    """A figure with further clothes, in figure units. One that is a single area stays as it is."""
+def with_outfit(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
+    """The figure, in figure units, mostly with more clothes. One that is a single area has no room for any."""
     rng = hand.rng
     if figure.is_one_area or rng.random() < PLAIN_SHARE:
         return figure

@@ -1,4 +1,4 @@
-"""Rarer poses, as training pictures have them: kneeling, sitting, jumping, splits, crossed legs; clasped hands, arms beside the head."""
+"""Rare poses: kneeling, sitting, jumping, splits, crossed legs; clasped hands, arms beside the head."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _leg_angles(rng: np.random.Generator, kind: str, aim: float) -> tuple[Angles
     return _both(rng, mirrored[kind], 2.5)
 
 
-def acted_pose(rng: np.random.Generator, *, grown_up: bool, from_side: bool, hidden: bool, narrow: bool) -> Pose:
+def rare_pose(rng: np.random.Generator, *, grown_up: bool, from_side: bool, hidden: bool, narrow: bool) -> Pose:
     """A pose of which arms, legs or both are of the rarer kinds. Legs are raised only where the body would not leave them `hidden`: not in
     skirts, nor below heads on legs, which have no nape, either. Legs of a body that is `narrow` at the hips are never crossed: one could
     not tell which is which.

@@ -1,4 +1,4 @@
-"""Bodies as they are drawn: their outline, belts, buttons, stripes, folds, knobs, pictures on the chest."""
+"""The marks of a torso: its outline, belts, buttons, stripes, folds, knobs, pictures on the chest."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Ways of drawing the same figure: searching lines, gaps, heavy or missing outlines, one contour, construction lines, halos, shadows.
+"""Line styles of whole figures: sketched, broken, one-sided, calligraphic, coloured, inverse or contour only; construction lines, halos.
 
-They change a figure's marks once it is on the page, in page pixels, and never its joints. What they add around it is loose.
+A line style changes the marks of a figure in page pixels, never its joints. What it adds around the figure is loose.
 """
 
 from __future__ import annotations
@@ -152,8 +152,8 @@ def contour(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Ma
     return (*loose, *limbs, *merged(solid, fill), *(face if has_face else []))
 
 
-Manner = Callable[[np.random.Generator, DrawnFigure, Pen], tuple[Mark, ...]]
-MANNERS: tuple[Manner, ...] = (
+LineStyle = Callable[[np.random.Generator, DrawnFigure, Pen], tuple[Mark, ...]]
+LINE_STYLES: tuple[LineStyle, ...] = (
     _searching, _searching, _with_gaps, _with_gaps, _one_sided, _heavy_sided, _heavy_sided, _coloured, _coloured,
     _inverse, contour, contour,
 )  # fmt: skip
@@ -214,16 +214,16 @@ def _around(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> list[Mar
     ]
 
 
-def in_manner(rng: np.random.Generator, manner: Manner | None, figure: DrawnFigure, pen: Pen) -> DrawnFigure:
-    """A figure on the page, drawn in a manner; perhaps on construction lines, or with something around it."""
+def with_line_style(rng: np.random.Generator, line_style: LineStyle | None, figure: DrawnFigure, pen: Pen) -> DrawnFigure:
+    """A figure on the page, drawn in a line style; perhaps on construction lines, or with something around it."""
     marks = figure.marks
-    if manner is not None and (not figure.is_one_area or manner in (_coloured, _with_gaps)):
-        marks = manner(rng, figure, pen)
-    after = _construction(rng, figure) if rng.random() < (0.25 if manner is _searching else 0.03) else []
+    if line_style is not None and (not figure.is_one_area or line_style in (_coloured, _with_gaps)):
+        marks = line_style(rng, figure, pen)
+    after = _construction(rng, figure) if rng.random() < (0.25 if line_style is _searching else 0.03) else []
     before = _around(rng, figure, pen) if pen.medium.covers and rng.random() < 0.1 else []
-    return replace(figure, marks=(*before, *marks, *after), is_one_area=figure.is_one_area or manner is contour)
+    return replace(figure, marks=(*before, *marks, *after), is_one_area=figure.is_one_area or line_style is contour)
 
 
-def sampled_manner(rng: np.random.Generator) -> Manner | None:
+def sampled_line_style(rng: np.random.Generator) -> LineStyle | None:
     """How a whole page is drawn: mostly with plain lines."""
-    return MANNERS[rng.integers(len(MANNERS))] if rng.random() < 0.38 else None
+    return LINE_STYLES[rng.integers(len(LINE_STYLES))] if rng.random() < 0.38 else None
