@@ -6,14 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drawings.figures.parts import ARM, BOTH_LEGS, LEG
+from drawings.figures.parts import BOTH_LEGS, LEG, LIMB_ROWS
 
 MASK_RIM = 0.008
 """Of the figure's longer side: so far beyond its lines a mask reaches, which is what a cut-out needs to find their edges."""
 ONE = np.array([0, 1, 1, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 8], np.uint8)
 """Parts between which a narrow gap is figure, as between strands of hair or fingers, have the same number."""
-LIMB_ROWS = {ARM[-1]: (6, 8, 10), ARM[1]: (5, 7, 9), LEG[-1]: (12, 14, 16), LEG[1]: (11, 13, 15)}
-"""Rows of the joints along each limb, by the part at its root."""
 
 Map = NDArray[np.uint8]
 

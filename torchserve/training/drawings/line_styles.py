@@ -14,22 +14,12 @@ from numpy.typing import NDArray
 from drawings.figures.colours import BRIGHT, any_of
 from drawings.figures.extras import merged
 from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
-from drawings.figures.parts import BodyPart
+from drawings.figures.parts import LIMB_ROWS, BodyPart
+from drawings.figures.shapes import kept_runs
 from drawings.mediums import Pen
 
-CHAINS = ((6, 8, 10), (5, 7, 9), (12, 14, 16), (11, 13, 15))
 DARKS: tuple[Colour, ...] = ((20, 20, 24), (40, 30, 70), (20, 60, 60), (90, 20, 30), (60, 60, 64))
 Facing = NDArray[np.float64]
-
-
-def _is_solid(mark: Mark) -> bool:
-    return mark.area is not None and len(mark.area) > 2 and not mark.loose and not mark.see_through
-
-
-def _cut(stroke: Points, kept: NDArray[np.bool_]) -> list[Points]:
-    """The runs of a stroke's points that are kept."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], kept.astype(np.int8), [0]])))
-    return [stroke[first:last] for first, last in edges.reshape(-1, 2) if last - first > 1]
 
 
 def _facing(mark: Mark, stroke: Points, towards: Points) -> Facing:
@@ -76,10 +66,10 @@ def _with_gaps(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple
         for _ in range(int(rng.integers(1, 4))):
             first = int(rng.integers(len(stroke)))
             kept[first : first + max(2, int(rng.uniform(0.03, 0.1) * len(stroke)))] = False
-        return _cut(stroke, kept)
+        return kept_runs(stroke, kept)
 
     return tuple(
-        replace(mark, strokes=tuple(run for stroke in mark.strokes for run in broken(stroke))) if _is_solid(mark) else mark
+        replace(mark, strokes=tuple(run for stroke in mark.strokes for run in broken(stroke))) if mark.is_solid else mark
         for mark in figure.marks
     )
 
@@ -89,8 +79,8 @@ def _one_sided(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple
     del pen
     light, least = _direction(rng), rng.uniform(0.4, 0.8)
     return tuple(
-        replace(mark, strokes=tuple(run for stroke in mark.strokes for run in _cut(stroke, _facing(mark, stroke, light) < least)))
-        if _is_solid(mark) and mark.fill is not None
+        replace(mark, strokes=tuple(run for stroke in mark.strokes for run in kept_runs(stroke, _facing(mark, stroke, light) < least)))
+        if mark.is_solid and mark.fill is not None
         else mark
         for mark in figure.marks
     )
@@ -103,9 +93,9 @@ def _heavy_sided(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tup
     marks: list[Mark] = []
     for mark in figure.marks:
         marks.append(mark)
-        if _is_solid(mark):
+        if mark.is_solid:
             looks = [(stroke, _facing(mark, stroke, shade)) for stroke in mark.strokes if len(stroke) > 2]
-            heavy = [run for stroke, look in looks for run in _cut(stroke, (np.abs(look) if is_nib else look) > 0.4)]
+            heavy = [run for stroke, look in looks for run in kept_runs(stroke, (np.abs(look) if is_nib else look) > 0.4)]
             marks.append(replace(mark, strokes=tuple(heavy), area=None, fill=None, width=heavier * mark.width, see_through=True))
     return tuple(marks)
 
@@ -134,7 +124,7 @@ def _inverse(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[M
     return tuple(
         mark
         if mark.loose
-        else replace(mark, fill=dark if _is_solid(mark) else None, ink=light if _is_solid(mark) or mark.see_through else dark)
+        else replace(mark, fill=dark if mark.is_solid else None, ink=light if mark.is_solid or mark.see_through else dark)
         for mark in figure.marks
     )
 
@@ -143,7 +133,7 @@ def contour(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Ma
     """One line around the whole figure and nothing inside, but perhaps the face."""
     del pen
     has_face = rng.random() < 0.5
-    solid = [mark for mark in figure.marks if _is_solid(mark)]
+    solid = [mark for mark in figure.marks if mark.is_solid]
     lines = [mark for mark in figure.marks if mark.area is None and not (mark.see_through or mark.loose)]
     limbs = [mark for mark in lines if mark.part not in (BodyPart.HEAD, BodyPart.TRUNK)]
     face = [mark for mark in figure.marks if mark.part == BodyPart.HEAD and (mark.see_through or mark.area is None) and not mark.loose]
@@ -168,9 +158,9 @@ def _construction(rng: np.random.Generator, figure: DrawnFigure) -> list[Mark]:
     ring = np.hstack([np.cos(turn), np.sin(turn)]) * size * rng.uniform(0.012, 0.03)
     strokes: list[Points] = []
     if rng.random() < 0.7:
-        strokes += [spots[row] + ring for chain in CHAINS for row in chain if seen[row]]
+        strokes += [spots[row] + ring for chain in LIMB_ROWS.values() for row in chain if seen[row]]
     if rng.random() < 0.5:
-        strokes += [spots[list(chain)] for chain in CHAINS if seen[list(chain)].all()]
+        strokes += [spots[list(chain)] for chain in LIMB_ROWS.values() if seen[list(chain)].all()]
     nose, hips, eyes = spots[0], spots[11:13].mean(axis=0), spots[1:3].mean(axis=0)
     if rng.random() < 0.6:
         strokes += [nose + (hips - nose) * np.array([[-0.3], [0.5], [1.2]]), spots[[5, 6]], spots[[11, 12]]]
@@ -184,7 +174,7 @@ def _construction(rng: np.random.Generator, figure: DrawnFigure) -> list[Mark]:
 
 def _outlines(figure: DrawnFigure) -> list[Points]:
     """All lines of a figure and the edges of its areas, closed."""
-    edges = [np.concatenate([mark.area, mark.area[:1]]) for mark in figure.marks if _is_solid(mark) and mark.area is not None]
+    edges = [np.concatenate([mark.area, mark.area[:1]]) for mark in figure.marks if mark.is_solid and mark.area is not None]
     return [*edges, *(stroke for mark in figure.marks if mark.area is None and not mark.loose for stroke in mark.strokes)]
 
 
@@ -199,7 +189,7 @@ def _around(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> list[Mar
         offset = _direction(rng) * size * rng.uniform(0.015, 0.06)
         grey = int(rng.uniform(90, 210))
         shade = (grey, grey, grey)
-        areas = [mark.area + offset for mark in figure.marks if _is_solid(mark) and mark.area is not None]
+        areas = [mark.area + offset for mark in figure.marks if mark.is_solid and mark.area is not None]
         cast = [Mark((), area, fill=shade, loose=True, see_through=True) for area in areas]
         return [*cast, Mark(tuple(line + offset for line in lines), ink=shade, loose=True)]
     if draw < 0.7:

@@ -192,12 +192,8 @@ INSTEAD = (_eyes, _snout, _mouth)
 
 def _skull_row(figure: DrawnFigure) -> int:
     """The row of the mark that is the head's outline; -1 for a head that is none of its own."""
-    rows = [
-        row
-        for row, mark in enumerate(figure.marks)
-        if mark.part == BodyPart.HEAD and mark.area is not None and not (mark.see_through or mark.loose)
-    ]
-    return max(rows, key=lambda row: float(np.ptp(figure.marks[row].area, axis=0).prod()), default=-1)  # type: ignore[arg-type]
+    rows = [row for row, mark in enumerate(figure.marks) if mark.part == BodyPart.HEAD and mark.is_solid]
+    return max(rows, key=lambda row: figure.marks[row].box_area, default=-1)
 
 
 def with_head_variant(hand: Hand, figure: DrawnFigure) -> DrawnFigure:

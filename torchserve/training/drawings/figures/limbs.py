@@ -9,7 +9,7 @@ import numpy as np
 
 from drawings.figures.hand import Hand
 from drawings.figures.marks import Colour, Mark, Points
-from drawings.figures.shapes import arc_lengths, chain_axis, limb, oval, smooth
+from drawings.figures.shapes import arc_lengths, chain_axis, limb, normals, oval, smooth, unit
 
 HANDS = ("none", "fork", "ball", "mitten", "fingers", "claw", "stub")
 BOOT = np.array([[-0.6, -1.3], [0.6, -1.3], [0.7, 0.0], [1.9, 0.2], [2.2, 0.8], [-0.6, 0.8]])
@@ -101,11 +101,9 @@ def _waved(rng: np.random.Generator, axis: Points, *, sharp: bool) -> Points:
     turns = max(3, round(total / rng.uniform(0.03, 0.07)))
     at = np.linspace(0, total, (1 if sharp else 6) * turns + 1)
     path = np.column_stack([np.interp(at, lengths, axis[:, 0]), np.interp(at, lengths, axis[:, 1])])
-    along = np.gradient(path, axis=0)
-    across = along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
     swing = (-1.0) ** np.arange(len(at)) if sharp else np.sin(np.linspace(0, np.pi * turns, len(at)))
     swing[[0, -1]] = 0
-    return np.asarray(path + across * swing[:, None] * rng.uniform(0.008, 0.02))
+    return np.asarray(path + normals(path) * swing[:, None] * rng.uniform(0.008, 0.02))
 
 
 def _rods(hand: Hand, joints: Points, style: LimbStyle) -> list[Mark]:
@@ -137,9 +135,8 @@ def _rare_outline(rng: np.random.Generator, joints: Points, axis: Points, style:
     else:
         wide = rng.uniform(1.4, 2.6) if style.kind == "flare" else 1.0
         radii = style.root * np.interp(share, (0, rng.uniform(0.3, 0.6), 1), (1, 0.95, wide))
-    along = np.gradient(axis, axis=0)
-    across = along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
-    one, other = axis + across * radii[:, None], axis - across * radii[:, None]
+    offsets = normals(axis) * radii[:, None]
+    one, other = axis + offsets, axis - offsets
     bone = joints[2] - joints[1]
     if style.kind in ("flare", "flipper") or abs(bone[0]) < 0.5 * float(np.hypot(*bone)):  # along a forearm that hangs, no sleeve hangs
         return np.concatenate([one, other[::-1]])
@@ -154,7 +151,7 @@ def _rare_outline(rng: np.random.Generator, joints: Points, axis: Points, style:
 
 def _angular(joints: Points, root: float, tip: float) -> Points:
     """Two straight halves with a mitred corner between them."""
-    first, second = (bone / max(float(np.hypot(*bone)), 1e-9) for bone in np.diff(joints, axis=0))
+    first, second = (unit(bone) for bone in np.diff(joints, axis=0))
     middle = first + second
     middle = middle / max(float(np.hypot(*middle)), 0.3)
     rows = [

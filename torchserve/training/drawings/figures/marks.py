@@ -46,6 +46,16 @@ class Mark:
     joints: tuple[int, ...] = ()
     part: int = BodyPart.TRUNK
 
+    @property
+    def is_solid(self) -> bool:
+        """Whether it is a part of the figure that hides what was drawn before it."""
+        return self.area is not None and len(self.area) > 2 and not (self.see_through or self.loose)
+
+    @property
+    def box_area(self) -> float:
+        """Of the box around its area: tells the trunk or the head from what else has the same part."""
+        return 0.0 if self.area is None else float(np.ptp(self.area, axis=0).prod())
+
     def moved(self, move: Callable[[Points], Points]) -> Mark:
         """The same mark elsewhere."""
         return replace(self, strokes=tuple(move(stroke) for stroke in self.strokes), area=None if self.area is None else move(self.area))
@@ -65,7 +75,7 @@ class DrawnFigure:
     def seen_joints(self, *, opaque: bool) -> NDArray[np.float64]:
         """The joints; those that another part covers can only be guessed. If nothing is `opaque`, lines show through everything."""
         joints = self.joints.copy()
-        covers = [(row, mark) for row, mark in enumerate(self.marks) if mark.area is not None and not (mark.see_through or mark.loose)]
+        covers = [(row, mark) for row, mark in enumerate(self.marks) if mark.is_solid]
         for joint in {joint for mark in self.marks for joint in mark.joints} if opaque or self.is_one_area else ():
             drawn = max(row for row, mark in enumerate(self.marks) if joint in mark.joints)
             for row, mark in covers:

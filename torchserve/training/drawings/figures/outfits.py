@@ -16,14 +16,13 @@ import numpy as np
 from drawings.figures.colours import BRIGHT, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
-from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, BodyPart
+from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, LIMB_ROWS, BodyPart
 from drawings.figures.patterns import PATTERNS, clipped, half_of, pattern_on
-from drawings.figures.shapes import oval, points, smooth
+from drawings.figures.shapes import oval, points, smooth, unit
 from drawings.scenery.letters import GLYPHS
 
 PLAIN_SHARE = 0.45
 """Of figures, which wear nothing else than what they were drawn with."""
-CHAINS: dict[int, tuple[int, int, int]] = {ARM[-1]: (6, 8, 10), ARM[1]: (5, 7, 9), LEG[-1]: (12, 14, 16), LEG[1]: (11, 13, 15)}
 ENDS = (*HAND.values(), *FOOT.values())
 
 
@@ -86,16 +85,12 @@ class _Trunk:
         return [*inside, *edge]
 
 
-def _is_solid(mark: Mark) -> bool:
-    return mark.area is not None and not mark.loose and not mark.see_through and len(mark.area) > 2
-
-
 def _trunk_of(hand: Hand, figure: DrawnFigure) -> tuple[int, _Trunk] | None:
     """The row of the mark that is the trunk, and the trunk."""
-    rows = [row for row, mark in enumerate(figure.marks) if _is_solid(mark) and mark.part == BodyPart.TRUNK and not mark.joints]
+    rows = [row for row, mark in enumerate(figure.marks) if mark.is_solid and mark.part == BodyPart.TRUNK and not mark.joints]
     if not rows:
         return None
-    row = max(rows, key=lambda row: float(np.ptp(figure.marks[row].area, axis=0).prod()))  # type: ignore[arg-type]
+    row = max(rows, key=lambda row: figure.marks[row].box_area)
     mark = figure.marks[row]
     assert mark.area is not None
     spine = figure.joints[11:13, :2].mean(axis=0) - figure.joints[5:7, :2].mean(axis=0)
@@ -231,7 +226,7 @@ def _bands(hand: Hand, mark: Mark, chain: Points) -> list[Mark]:
         return [replace(pad, see_through=True, joints=mark.joints, part=mark.part)]
     half = rng.integers(2)
     way = chain[half + 1] - chain[half]
-    across = np.array([-way[1], way[0]]) / max(float(np.hypot(*way)), 1e-9) * 0.15
+    across = unit(np.array([-way[1], way[0]])) * 0.15
     shares = rng.uniform(0.25, 0.8) + np.arange(rng.integers(1, 4)) * rng.uniform(0.08, 0.15)
     lines = np.array([chain[half] + share * way + np.linspace(-1, 1, 40)[:, None] * across for share in shares])
     strokes = clipped(mark.area, lines)
@@ -247,15 +242,13 @@ def _limb_wear(hand: Hand, figure: DrawnFigure, kinds: dict[str, str], colour: C
     has_bands = rng.random() < 0.2
     added: dict[int, list[Mark]] = {}
     for row, mark in enumerate(figure.marks):
-        if not _is_solid(mark) or mark.part not in (*CHAINS, BOTH_LEGS):
+        if not mark.is_solid or mark.part not in (*LIMB_ROWS, BOTH_LEGS):
             continue
-        chain = figure.joints[list(CHAINS.get(mark.part, CHAINS[LEG[-1]])), :2]
+        chain = figure.joints[list(LIMB_ROWS.get(mark.part, LIMB_ROWS[LEG[-1]])), :2]
         kind = kinds["arms" if mark.part in ARM.values() else "legs"]
         if kind:
-            way = chain[2] - chain[0]
-            along = way / max(float(np.hypot(*way)), 1e-9)
-            added[row] = pattern_on(rng, mark, kind, along, colour if mark.fill is not None else INK)
-        elif has_bands and mark.part in CHAINS:
+            added[row] = pattern_on(rng, mark, kind, unit(chain[2] - chain[0]), colour if mark.fill is not None else INK)
+        elif has_bands and mark.part in LIMB_ROWS:
             added[row] = _bands(hand, mark, chain)
     return added
 
@@ -285,6 +278,6 @@ def with_outfit(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
     gloves = any_of(rng, BRIGHT) if rng.random() < 0.1 else None
     result: list[Mark] = []
     for row, mark in enumerate(figure.marks):
-        result.append(replace(mark, fill=gloves) if gloves and mark.part in ENDS and _is_solid(mark) else mark)
+        result.append(replace(mark, fill=gloves) if gloves and mark.part in ENDS and mark.is_solid else mark)
         result += added.get(row, [])
     return replace(figure, marks=tuple(result))

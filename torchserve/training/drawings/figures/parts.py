@@ -16,5 +16,12 @@ HAND: Final = {-1: BodyPart.RIGHT_HAND, 1: BodyPart.LEFT_HAND}
 LEG: Final = {-1: BodyPart.RIGHT_THIGH, 1: BodyPart.LEFT_THIGH}
 FOOT: Final = {-1: BodyPart.RIGHT_FOOT, 1: BodyPart.LEFT_FOOT}
 """By the side of the page on which the figure has them: -1 is the viewer's left, the figure's right."""
+LIMB_ROWS: Final[dict[int, tuple[int, int, int]]] = {
+    ARM[-1]: (6, 8, 10),
+    ARM[1]: (5, 7, 9),
+    LEG[-1]: (12, 14, 16),
+    LEG[1]: (11, 13, 15),
+}
+"""Rows of the joints along each limb, by the part at its root."""
 
-__all__ = ["ARM", "BOTH_LEGS", "FOOT", "HAND", "LEG", "BodyPart"]
+__all__ = ["ARM", "BOTH_LEGS", "FOOT", "HAND", "LEG", "LIMB_ROWS", "BodyPart"]

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from drawings.figures.marks import INK, Colour, Mark, Points
+from drawings.figures.shapes import kept_runs
 
 GRID = 96
 """Cells along the longer side of an area, for finding which points are in it."""
@@ -27,8 +28,7 @@ def clipped(area: Points, lines: Points) -> list[Points]:
     runs: list[Points] = []
     for line, is_in in zip(lines, inside, strict=True):
         if is_in.any():
-            edges = np.flatnonzero(np.diff(np.concatenate([[0], is_in.astype(np.int8), [0]])))
-            runs += [line[first:last] for first, last in edges.reshape(-1, 2) if last - first > 1]
+            runs += kept_runs(line, is_in)
     return runs
 
 

@@ -24,7 +24,7 @@ from drawings.figures.people import PEOPLE, build_of, clothes_marks, limb_length
 from drawings.figures.poses import Pose, sampled_pose
 from drawings.figures.rare_poses import rare_pose
 from drawings.figures.reaches import IN_FRONT, RARE_REACHES
-from drawings.figures.shapes import arc, body, half_width, oval, points, turned
+from drawings.figures.shapes import arc, body, half_width, oval, points, turned, unit
 from drawings.figures.stance import LEFT, RIGHT, Limbs, limb_style, limbs_of
 from drawings.figures.torsos import torso_marks
 from pipeline.pose.stride import faces_viewer
@@ -73,12 +73,8 @@ def _plan(rng: np.random.Generator, style: str) -> BodyPlan:
     return torso(rng, fixed.get(style) or TORSOS[rng.integers(len(TORSOS))])
 
 
-def _unit(vector: Points) -> Points:
-    return np.asarray(vector / max(float(np.hypot(*vector)), 1e-9))
-
-
 def _arm(hand: Hand, joints: Points, side: int, style: LimbStyle, palette: Palette) -> list[Mark]:
-    along = _unit(joints[2] - joints[1])
+    along = unit(joints[2] - joints[1])
     parts = [replace(part, part=ARM[side]) for part in limb_marks(hand, joints, style)]
     if hand.rng.random() < 0.07:
         parts += held_thing(hand, joints[2] + along * style.size, side, palette)
@@ -98,7 +94,7 @@ def _legs(hand: Hand, limbs: Limbs, style: LimbStyle, plan: BodyPlan, lean: floa
         marks.append(replace(garment, joints=LEG_ROWS[RIGHT] + LEG_ROWS[LEFT]))
     for joints, side in zip(limbs.legs, (RIGHT, LEFT), strict=True):
         parts = [] if together else [replace(part, part=LEG[side]) for part in limb_marks(hand, joints, style)]
-        feet = foot_marks(hand, joints[2], toes or side, _unit(joints[2] - joints[1]), style)
+        feet = foot_marks(hand, joints[2], toes or side, unit(joints[2] - joints[1]), style)
         parts += [replace(part, part=FOOT[side]) for part in feet]
         marks += [replace(part, joints=LEG_ROWS[side]) for part in parts]
     return marks
@@ -305,7 +301,7 @@ def _finished(
         groups = silhouette(groups)
     elif style == "gingerbread":
         marks = _ordered(rng, groups, *order)
-        parts = [mark for mark in marks if mark.area is not None and not mark.see_through and not mark.loose]
+        parts = [mark for mark in marks if mark.is_solid]
         inside = {id(part) for part in parts}
         return [*merged(parts, palette.top), *(mark for mark in marks if id(mark) not in inside)]
     elif inks:

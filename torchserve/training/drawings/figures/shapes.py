@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drawings.figures.marks import Points
 
@@ -98,6 +99,23 @@ def arc_lengths(path: Points) -> Points:
     lengths = np.zeros(len(path))
     np.cumsum(np.hypot(steps[:, 0], steps[:, 1]), out=lengths[1:])
     return lengths
+
+
+def unit(vector: Points) -> Points:
+    """The vector at length 1, or (0, 0)."""
+    return np.asarray(vector / max(float(np.hypot(*vector)), 1e-9))
+
+
+def normals(path: Points) -> Points:
+    """The unit vectors across a polyline at its points, `(N, 2)`."""
+    along = np.gradient(path, axis=0)
+    return np.asarray(along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None])
+
+
+def kept_runs(path: Points, is_kept: NDArray[np.bool_]) -> list[Points]:
+    """The pieces of a polyline whose points are all kept; single points are dropped."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_kept.astype(np.int8), [0]])))
+    return [path[first:last] for first, last in edges.reshape(-1, 2) if last - first > 1]
 
 
 def turned(shape: Points, degrees: float) -> Points:
