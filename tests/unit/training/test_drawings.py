@@ -16,8 +16,9 @@ from drawings.canvas import Canvas
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import FEET, HANDS, RARE_KINDS, LimbStyle, limb_marks
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark
+from drawings.figures.mixed import MIXED
 from drawings.figures.parts import BOTH_LEGS, BodyPart
-from drawings.figures.person import HELD_OUT_STYLES, MIXED, STYLES, drawn_person, joints_below
+from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person, joints_below
 from drawings.figures.poses import sampled_pose
 from drawings.figures.rare_poses import LEGS, OVER_HEM, rare_pose
 from drawings.figures.reaches import REACHES, reached

@@ -16,8 +16,9 @@ from drawings.canvas import Canvas, Shading
 from drawings.figures.hand import Hand
 from drawings.figures.head_variants import with_head_variant
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
+from drawings.figures.mixed import MIXED
 from drawings.figures.outfits import with_outfit
-from drawings.figures.person import HELD_OUT_STYLES, MIXED, STYLES, drawn_person
+from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
 from drawings.labels import with_rim
 from drawings.line_styles import contour, sampled_line_style, with_line_style
 from drawings.mediums import Medium

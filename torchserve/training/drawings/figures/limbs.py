@@ -15,6 +15,8 @@ HANDS = ("none", "fork", "ball", "mitten", "fingers", "claw", "stub")
 BOOT = np.array([[-0.6, -1.3], [0.6, -1.3], [0.7, 0.0], [1.9, 0.2], [2.2, 0.8], [-0.6, 0.8]])
 FEET = ("none", "line", "shoe", "round", "boot", "toes", "triangle")
 
+LINE_KINDS = ("line", "zigzag", "wavy")
+"""Kinds that are mere lines, without an area."""
 RARE_KINDS = ("puppet", "pegs", "flare", "sleeve", "wing", "flipper", "balloon", "angular", "zigzag", "wavy")
 """Separate rods; rods with pegs at the joints; wide at the tip; with a sleeve or feathers that hang down; a leaf; two balloons; with a
 sharp middle joint; a zigzag or a wave instead of a line.
@@ -176,7 +178,7 @@ def hand_marks(hand: Hand, wrist: Points, along: Points, style: LimbStyle) -> li
     if style.end in ("fork", "claw"):
         count = int(rng.integers(3, 6)) if style.end == "fork" else 3
         fan = _fingers(rng, size * 1.9, count, rng.uniform(35, 85))
-        if style.kind in ("line", "zigzag", "wavy") or style.end == "claw":
+        if style.kind in LINE_KINDS or style.end == "claw":
             return [hand.strokes(*(_turned(finger, wrist, along) for finger in fan))]
         palm = hand.shape(_turned(oval((size * 0.6, 0), size * 0.9, size * 0.9), wrist, along), fill=style.end_fill)
         return [hand.strokes(*(_turned(finger + (size, 0), wrist, along) for finger in fan)), palm]

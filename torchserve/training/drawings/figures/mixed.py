@@ -1,75 +1,70 @@
-"""Figures put together from several kinds: trunk, limbs, head and colours each from another, proportions over the range of all."""
+"""Mixed figures: trunk, limbs, head and colors each of another kind, proportions over the range of all kinds.
+
+The network meets combinations in them instead of a fixed number of styles.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from drawings.figures.bodies import CREATURES, LINES, RARE_TORSOS, TORSOS, BodyPlan, creature, rare_torso, torso
 from drawings.figures.colours import Palette, sampled_palette
+from drawings.figures.figure_plan import FigurePlan
 from drawings.figures.heads import HeadView
-from drawings.figures.limbs import FEET, HANDS, RARE_KINDS, LimbStyle
+from drawings.figures.limbs import FEET, HANDS, LINE_KINDS, RARE_KINDS, LimbStyle
 from drawings.figures.marks import DrawnFigure, Points
 from drawings.figures.people import PEOPLE, Build, build_of, limb_lengths, person_limbs, person_palette, person_plan
 from drawings.figures.shapes import half_width, turned
 from drawings.figures.stance import limb_style
 
-ANY = Build((0.05, 0.26), (0.05, 0.24), (0.17, 0.44), (0.12, 0.6), (0.1, 0.6), (0.012, 0.085), (0.016, 0.1))
+MIXED = "mixed"
+"""The style of these figures, which only training pictures have."""
+ANY_BUILD = Build((0.05, 0.26), (0.05, 0.24), (0.17, 0.44), (0.12, 0.6), (0.1, 0.6), (0.012, 0.085), (0.016, 0.1))
 """All builds' ranges, and more; each proportion is drawn by itself."""
 WIDEST = 0.28
 """Most of half a body's width."""
 THICKEST = 0.26
 """Most of a limb's radius, as a share of its length."""
 ARMS_ONLY, LEGS_ONLY = ("sleeve", "wing", "flipper"), ("flare",)
-UPRIGHT = 0.05
+"""Kinds of limbs that only arms, or only legs, have."""
+SAME_LIMBS_SHARE = 0.4
+"""Share of figures with arms and legs of one kind."""
+SILHOUETTE_SHARE, GINGERBREAD_SHARE = 0.07, 0.04
+"""Share of figures that are one area of ink, or have one outline around all."""
+BEND_SHARE, LEAN_SHARE = 0.14, 0.12
+"""Share of figures bent sideways as a whole, or leaning strongly."""
+LEAST_LEANING = 0.05
 """Half the shoulders' width from which on a figure may lean strongly: of narrower ones, one shoulder would be below the other."""
 
 
-@dataclass(frozen=True)
-class Makeup:
-    """What a figure is made of, before it has a pose.
-
-    Attributes:
-        lengths: of arms and legs; None for any.
-        head: the style of its head.
-        has_face: the body is the head.
-        look: the style that says how all is finished.
-    """
-
-    plan: BodyPlan
-    arms: LimbStyle
-    legs: LimbStyle
-    lengths: tuple[float, float] | None
-    palette: Palette
-    head: str
-    view: HeadView
-    has_face: bool
-    look: str
-
-
-def mixed_makeup(rng: np.random.Generator, styles: tuple[str, ...], filled: float) -> Makeup:
-    """A figure of parts of several of the `styles`."""
+def mixed_plan(rng: np.random.Generator, styles: tuple[str, ...], filled: float) -> FigurePlan:
+    """A figure of parts of several of the `styles`; `filled` is the probability that a part is colored in."""
     person = PEOPLE[rng.integers(len(PEOPLE))]
     palette = person_palette(rng, person, coloured=rng.random() < filled + 0.1) if rng.random() < 0.4 else sampled_palette(rng, filled)
-    plan, has_face = _trunk(rng)
-    lengths = limb_lengths(rng, ANY)
+    body, has_face = _body(rng)
+    lengths = limb_lengths(rng, ANY_BUILD)
     arms, legs = (_limbs(rng, styles, palette, length, arm=arm) for arm, length in zip((True, False), lengths, strict=True))
-    if rng.random() < 0.4:  # limbs of one kind
+    if rng.random() < SAME_LIMBS_SHARE:
         kind = arms.kind if legs.kind in LEGS_ONLY or arms.kind not in ARMS_ONLY else legs.kind
         arms, legs = replace(arms, kind=kind), replace(legs, kind=legs.kind if kind in ARMS_ONLY else kind)
+    finish = _finish(rng, arms, legs)
+    head = ("stick", "outline", "outline", "robot")[rng.integers(4)]
+    return FigurePlan(MIXED, body, arms, legs, lengths, palette, head, _head_view(rng), has_face, finish)
+
+
+def _finish(rng: np.random.Generator, arms: LimbStyle, legs: LimbStyle) -> str:
+    """Mostly none in particular; limbs that are mere lines have no area that one outline could go around."""
     draw = rng.random()
-    look = (
-        "silhouette"
-        if draw < 0.07
-        else "gingerbread"
-        if draw < 0.11 and not {arms.kind, legs.kind} & {"line", "zigzag", "wavy"}
-        else "mixed"
-    )
-    return Makeup(plan, arms, legs, lengths, palette, ("stick", "outline", "outline", "robot")[rng.integers(4)], _head(rng), has_face, look)
+    if draw < SILHOUETTE_SHARE:
+        return "silhouette"
+    are_lines = arms.kind in LINE_KINDS or legs.kind in LINE_KINDS
+    return "gingerbread" if draw < SILHOUETTE_SHARE + GINGERBREAD_SHARE and not are_lines else MIXED
 
 
-def _trunk(rng: np.random.Generator) -> tuple[BodyPlan, bool]:
+def _body(rng: np.random.Generator) -> tuple[BodyPlan, bool]:
+    """A body of any kind and proportions, and whether it is the head."""
     draw, has_face = rng.random(), False
     if draw < 0.14:
         return torso(rng, LINES[rng.integers(len(LINES))]), False
@@ -77,7 +72,7 @@ def _trunk(rng: np.random.Generator) -> tuple[BodyPlan, bool]:
         plan, has_face = creature(rng, tuple(CREATURES)[rng.integers(len(CREATURES))]), True
     elif draw < 0.42:
         style = PEOPLE[rng.integers(len(PEOPLE))]
-        plan = person_plan(rng, style, ANY if rng.random() < 0.6 else build_of(rng, style))
+        plan = person_plan(rng, style, ANY_BUILD if rng.random() < 0.6 else build_of(rng, style))
     elif draw < 0.55:
         plan = torso(rng, TORSOS[rng.integers(len(TORSOS))])
     else:
@@ -89,22 +84,17 @@ def _trunk(rng: np.random.Generator) -> tuple[BodyPlan, bool]:
 
 
 def _limbs(rng: np.random.Generator, styles: tuple[str, ...], palette: Palette, length: float, *, arm: bool) -> LimbStyle:
-    """Of any style, of a person, or of one of the rarer kinds; hands and feet of any size."""
+    """Of any style, of a person, rubber hoses or one of the rare kinds; hands and feet of any size."""
     draw = rng.random()
     style = styles[rng.integers(len(styles))]
     if draw < 0.2:
-        limbs = person_limbs(rng, ANY, palette, arm=arm)
+        limbs = person_limbs(rng, ANY_BUILD, palette, arm=arm)
     else:
         limbs = limb_style(rng, style, palette, arm=arm)
-        limbs = replace(limbs, root=rng.uniform(*(ANY.arm_radius if arm else ANY.leg_radius)))
+        limbs = replace(limbs, root=rng.uniform(*(ANY_BUILD.arm_radius if arm else ANY_BUILD.leg_radius)))
         limbs = replace(limbs, tip=limbs.root * rng.uniform(0.4, 1.1))
-    if 0.36 < draw < 0.5:  # a rubber hose
-        root = rng.uniform(0.01, 0.024)
-        ends = ("mitten", "fingers", "ball") if arm else ("shoe", "boot", "round")
-        limbs = replace(
-            limbs, kind="outline", curved=True, root=root, tip=root, end=ends[rng.integers(3)], size=root * rng.uniform(1.6, 3.2)
-        )
-        return replace(limbs, sleeve=0.0)
+    if 0.36 < draw < 0.5:
+        return _rubber_hose(rng, limbs, arm=arm)
     if draw >= 0.5:
         kinds = [kind for kind in RARE_KINDS if kind not in (LEGS_ONLY if arm else ARMS_ONLY)]
         limbs = replace(limbs, kind=kinds[rng.integers(len(kinds))])
@@ -112,17 +102,31 @@ def _limbs(rng: np.random.Generator, styles: tuple[str, ...], palette: Palette, 
     limbs = replace(limbs, root=min(limbs.root, thickest), tip=min(limbs.tip, thickest), curved=limbs.curved or limbs.kind in ARMS_ONLY)
     if limbs.kind == "wing" or (limbs.kind == "flipper" and rng.random() < 0.8):
         return replace(limbs, end="none")
+    return _with_other_end(rng, limbs, arm=arm)
+
+
+def _rubber_hose(rng: np.random.Generator, limbs: LimbStyle, *, arm: bool) -> LimbStyle:
+    """Thin, equally thick all along and curved, with a large glove or shoe, as in old cartoons."""
+    root = rng.uniform(0.01, 0.024)
+    ends = ("mitten", "fingers", "ball") if arm else ("shoe", "boot", "round")
+    end, size = ends[rng.integers(3)], root * rng.uniform(1.6, 3.2)
+    return replace(limbs, kind="outline", curved=True, root=root, tip=root, end=end, size=size, sleeve=0.0)
+
+
+def _with_other_end(rng: np.random.Generator, limbs: LimbStyle, *, arm: bool) -> LimbStyle:
+    """With a tiny or huge hand or foot, now and then."""
     draw = rng.random()
-    if draw < 0.4:
-        size = rng.uniform(0.008, 0.02) if draw < 0.1 else rng.uniform(0.05, 0.11)
-        limbs = replace(limbs, size=size, end=(HANDS if arm else FEET)[rng.integers(1, len(HANDS))])
-    return limbs
+    if draw >= 0.4:
+        return limbs
+    size = rng.uniform(0.008, 0.02) if draw < 0.1 else rng.uniform(0.05, 0.11)
+    ends = HANDS if arm else FEET
+    return replace(limbs, size=size, end=ends[rng.integers(1, len(ends))])
 
 
-def _head(rng: np.random.Generator) -> HeadView:
+def _head_view(rng: np.random.Generator) -> HeadView:
     """Of any size, width and length of neck."""
     draw = rng.random()
-    half = rng.uniform(*ANY.head) if draw < 0.5 else rng.uniform(0.07, 0.16)
+    half = rng.uniform(*ANY_BUILD.head) if draw < 0.5 else rng.uniform(0.07, 0.16)
     aspect = rng.uniform(0.6, 1.7) if rng.random() < 0.4 else rng.uniform(0.8, 1.15)
     necks = (0.0, rng.uniform(0.01, 0.06), rng.uniform(0.06, 0.16))
     facing = int(rng.choice([-1, 1])) if rng.random() < 0.1 else 0
@@ -131,21 +135,19 @@ def _head(rng: np.random.Generator) -> HeadView:
     return HeadView(half, facing, bool(not animal and not facing and rng.random() < 0.04), animal=animal, aspect=aspect, neck=neck)
 
 
-def swayed(rng: np.random.Generator, figure: DrawnFigure, plan: BodyPlan) -> DrawnFigure:
+def with_bend_or_lean(rng: np.random.Generator, figure: DrawnFigure, body: BodyPlan) -> DrawnFigure:
     """The figure as a whole bent sideways in a C or an S, or leaning strongly, now and then."""
     draw = rng.random()
-    if draw < 0.14:
-        reach, wave, start = (
-            rng.uniform(0.02, 0.06) * rng.choice([-1, 1]),
-            np.pi * rng.uniform(0.6, 1.2) / max(plan.length, 0.25),
-            rng.uniform(0, 3),
-        )
+    if draw < BEND_SHARE:
+        reach = rng.uniform(0.02, 0.06) * rng.choice([-1, 1])
+        wave = np.pi * rng.uniform(0.6, 1.2) / max(body.length, 0.25)
+        start = rng.uniform(0, 3)
 
         def bent(shape: Points) -> Points:
             return np.column_stack([shape[:, 0] + reach * np.sin(shape[:, 1] * wave + start), shape[:, 1]])
 
         return figure.moved(bent)
-    if draw < 0.26 and half_width(plan.profile, plan.shoulders) > UPRIGHT:
+    if draw < BEND_SHARE + LEAN_SHARE and half_width(body.profile, body.shoulders) > LEAST_LEANING:
         angle = rng.uniform(8, 35) * rng.choice([-1, 1])
         return figure.moved(lambda shape: turned(shape, angle))
     return figure

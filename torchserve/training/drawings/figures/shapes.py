@@ -59,7 +59,7 @@ def half_width(profile: Profile, share: float) -> float:
     return float(np.interp(share, shares, widths))
 
 
-def body(profile: Profile, length: float, *, rounded: bool) -> Points:
+def body_outline(profile: Profile, length: float, *, rounded: bool) -> Points:
     """The closed outline of a body that hangs from (0, 0) down to (0, length), clockwise from its top left."""
     shares, widths = np.array(profile).T
     right = np.column_stack([widths, shares * length])
