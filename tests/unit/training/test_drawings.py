@@ -20,7 +20,7 @@ from drawings.figures.mixed import MIXED
 from drawings.figures.parts import BOTH_LEGS, BodyPart
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person, joints_below
 from drawings.figures.poses import sampled_pose
-from drawings.figures.rare_poses import LEGS, OVER_HEM, rare_pose
+from drawings.figures.rare_poses import LEG_POSES, LEGS_IN_SKIRTS, rare_pose
 from drawings.figures.reaches import REACHES, reached
 from drawings.labels import split_limbs, with_rim
 from drawings.sample import Sample, drawn_sample, shows_nothing
@@ -251,15 +251,17 @@ def test_legs_of_rare_poses_are_on_their_own_sides():
     rng = np.random.default_rng(4)
     names = set()
     for _ in range(400):
-        pose = rare_pose(rng, grown_up=False, from_side=False, hidden=False, narrow=True)
+        pose = rare_pose(rng, grown_up=False, from_side=False, hidden_thighs=False, narrow_hips=True)
         name = pose.name.split("/")[1]
         names.add(name)
-        if name in LEGS:
+        if name in LEG_POSES:
             right, left = (sign * np.sin(np.radians(angles)).sum() for sign, angles in zip((-1, 1), pose.legs, strict=True))
             assert right <= left + 0.6, name
-    assert set(LEGS) - names == {"crossed", ""}
-    over_hem = {rare_pose(rng, grown_up=False, from_side=False, hidden=True, narrow=False).name.split("/")[1] for _ in range(200)}
-    assert over_hem & set(LEGS) == set(OVER_HEM) - {""}
+    assert set(LEG_POSES) - names == {"crossed", ""}
+    in_skirts = {
+        rare_pose(rng, grown_up=False, from_side=False, hidden_thighs=True, narrow_hips=False).name.split("/")[1] for _ in range(200)
+    }
+    assert in_skirts & set(LEG_POSES) == set(LEGS_IN_SKIRTS) - {""}
 
 
 @pytest.mark.parametrize("kind", RARE_KINDS)

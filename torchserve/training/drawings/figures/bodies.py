@@ -102,45 +102,54 @@ def torso(rng: np.random.Generator, kind: str) -> BodyPlan:
     return BodyPlan(kind, profile, length, rounded=rounded, shoulders=shoulders, hips=hips, stance=rng.uniform(0.45, 0.65))
 
 
-RARE_TORSOS = ("hero", "bulky", "robe", "poncho", "belly", "curvy", "bean", "slab", "tube")
-"""Of mixed figures only."""
-
-
 def rare_torso(rng: np.random.Generator, kind: str) -> BodyPlan:
-    """One of RARE_TORSOS."""
-    width, length, draw = rng.uniform(0.07, 0.17), rng.uniform(0.22, 0.42), rng.uniform
-    shoulders, hips, stance, skirt, rounded = draw(0.08, 0.18), draw(0.92, 0.98), draw(0.45, 0.7), False, bool(rng.random() < 0.5)
+    """A body of one of the RARE_TORSOS."""
+    width, length = rng.uniform(0.07, 0.17), rng.uniform(0.22, 0.42)
+    uniform = rng.uniform
+    shoulders, hips, stance, skirt, rounded = uniform(0.08, 0.18), uniform(0.92, 0.98), uniform(0.45, 0.7), False, bool(rng.random() < 0.5)
     if kind == "hero":
-        wide = width * draw(1.4, 1.9)
-        profile: Profile = ((0, wide * draw(0.3, 0.9)), (0.08, wide * 0.95), (0.2, wide), (0.75, width * 0.7), (1, width * draw(0.6, 0.8)))
+        wide = width * uniform(1.4, 1.9)
+        profile: Profile = (
+            (0, wide * uniform(0.3, 0.9)),
+            (0.08, wide * 0.95),
+            (0.2, wide),
+            (0.75, width * 0.7),
+            (1, width * uniform(0.6, 0.8)),
+        )
     elif kind == "bulky":
-        wide = width * draw(1.2, 1.7)
-        profile = ((0, wide * 0.6), (0.1, wide * 0.95), (0.5, wide * draw(1, 1.15)), (0.9, wide), (1, wide * 0.85))
+        wide = width * uniform(1.2, 1.7)
+        profile = ((0, wide * 0.6), (0.1, wide * 0.95), (0.5, wide * uniform(1, 1.15)), (0.9, wide), (1, wide * 0.85))
     elif kind == "robe":
-        length *= draw(1.5, 2.2)
-        profile = ((0, width * 0.4), (0.1, width * draw(0.7, 1)), (0.5, width * draw(0.9, 1.3)), (1, width * draw(1.2, 2)))
-        shoulders, hips, stance, skirt = draw(0.1, 0.42), draw(0.5, 0.65), 0.4, True
+        length *= uniform(1.5, 2.2)
+        profile = ((0, width * 0.4), (0.1, width * uniform(0.7, 1)), (0.5, width * uniform(0.9, 1.3)), (1, width * uniform(1.2, 2)))
+        shoulders, hips, stance, skirt = uniform(0.1, 0.42), uniform(0.5, 0.65), 0.4, True
     elif kind == "poncho":
-        profile = ((0, width * 0.25), (1, width * draw(1.5, 2.2)))
-        shoulders, hips, stance = draw(0.4, 0.8), 0.97, draw(0.25, 0.5)
+        profile = ((0, width * 0.25), (1, width * uniform(1.5, 2.2)))
+        shoulders, hips, stance = uniform(0.4, 0.8), 0.97, uniform(0.25, 0.5)
     elif kind == "belly":
-        round_at = draw(0.55, 0.72)
-        profile = ((0, width * 0.5), (0.12, width * 0.8), (round_at, width * draw(1.4, 2)), (0.95, width * 0.9), (1, width * 0.7))
+        round_at = uniform(0.55, 0.72)
+        profile = ((0, width * 0.5), (0.12, width * 0.8), (round_at, width * uniform(1.4, 2)), (0.95, width * 0.9), (1, width * 0.7))
         rounded = True
     elif kind == "curvy":
-        profile = ((0, width * 0.5), (0.12, width), (0.5, width * draw(0.35, 0.65)), (0.85, width * draw(1, 1.5)), (1, width * 0.9))
+        profile = ((0, width * 0.5), (0.12, width), (0.5, width * uniform(0.35, 0.65)), (0.85, width * uniform(1, 1.5)), (1, width * 0.9))
         rounded = True
     elif kind == "bean":
-        profile, rounded, shoulders = ellipse(width * draw(0.8, 1.3), top=0.3, bottom=0.3, lowest=draw(0.35, 0.65)), True, draw(0.15, 0.4)
+        profile, rounded, shoulders = (
+            ellipse(width * uniform(0.8, 1.3), top=0.3, bottom=0.3, lowest=uniform(0.35, 0.65)),
+            True,
+            uniform(0.15, 0.4),
+        )
     elif kind == "slab":
-        profile, rounded = ((0, width * draw(1, 1.4)), (1, width * draw(1, 1.4))), False
-        length *= draw(0.5, 0.9)
-    else:
+        profile, rounded = ((0, width * uniform(1, 1.4)), (1, width * uniform(1, 1.4))), False
+        length *= uniform(0.5, 0.9)
+    else:  # tube
         profile = ((0, width * 0.5), (0.1, width * 0.6), (0.95, width * 0.6), (1, width * 0.45))
-        length *= draw(1, 1.5)
+        length *= uniform(1, 1.5)
     return BodyPlan(kind, profile, length, rounded=rounded, shoulders=shoulders, hips=hips, stance=stance, skirt=skirt)
 
 
+RARE_TORSOS = ("hero", "bulky", "robe", "poncho", "belly", "curvy", "bean", "slab", "tube")
+"""Of mixed figures only."""
 TORSOS = ("oval", "box", "triangle", "dress", "person", "trunk", "hourglass", "pear")
 
 CREATURES: dict[str, Profile] = {

@@ -18,8 +18,8 @@ FEET = ("none", "line", "shoe", "round", "boot", "toes", "triangle")
 LINE_KINDS = ("line", "zigzag", "wavy")
 """Kinds that are mere lines, without an area."""
 RARE_KINDS = ("puppet", "pegs", "flare", "sleeve", "wing", "flipper", "balloon", "angular", "zigzag", "wavy")
-"""Separate rods; rods with pegs at the joints; wide at the tip; with a sleeve or feathers that hang down; a leaf; two balloons; with a
-sharp middle joint; a zigzag or a wave instead of a line.
+"""Of mixed figures only: separate rods; rods with pegs at the joints; wide at the tip; with a sleeve or feathers that hang down; a leaf;
+two balloons; with a sharp middle joint; a zigzag or a wave instead of a line.
 """
 
 
@@ -110,16 +110,15 @@ def _waved(rng: np.random.Generator, axis: Points, *, sharp: bool) -> Points:
 
 def _rods(hand: Hand, joints: Points, style: LimbStyle) -> list[Mark]:
     """Each half a closed shape of its own: a puppet's, or a balloon."""
-    rng, marks = hand.rng, []
+    rng, marks, is_balloon = hand.rng, [], style.kind == "balloon"
     short, square = rng.uniform(0.0, 0.12), float(rng.choice([0.0, 0.5, 0.9]))
     for first, second, radius in ((joints[0], joints[1], style.root), (joints[1], joints[2], (style.root + style.tip) / 2)):
         bone = second - first
         half = float(np.hypot(*bone)) / 2
         along = bone / max(2 * half, 1e-9)
-        wide = max(radius, half * rng.uniform(0.4, 0.75)) if style.kind == "balloon" else min(radius, half * 0.8)
-        shape = oval(
-            (half, 0), half * (1.06 if style.kind == "balloon" else 1 - short), wide, squareness=0 if style.kind == "balloon" else square
-        )
+        wide = max(radius, half * rng.uniform(0.4, 0.75)) if is_balloon else min(radius, half * 0.8)
+        long = half * (1.06 if is_balloon else 1 - short)
+        shape = oval((half, 0), long, wide, squareness=0 if is_balloon else square)
         marks.append(hand.shape(_turned(shape, first, along), fill=style.fill))
     if style.kind == "pegs":
         marks += [hand.shape(oval(joint, style.root * 0.7, style.root * 0.7, count=14), fill=style.sleeve_fill) for joint in joints]
@@ -140,13 +139,13 @@ def _rare_outline(rng: np.random.Generator, joints: Points, axis: Points, style:
     offsets = normals(axis) * radii[:, None]
     one, other = axis + offsets, axis - offsets
     bone = joints[2] - joints[1]
-    if style.kind in ("flare", "flipper") or abs(bone[0]) < 0.5 * float(np.hypot(*bone)):  # along a forearm that hangs, no sleeve hangs
+    is_hanging = abs(bone[0]) < 0.5 * float(np.hypot(*bone))  # a forearm straight down has nothing that could hang from it
+    if style.kind in ("flare", "flipper") or is_hanging:
         return np.concatenate([one, other[::-1]])
     upper, lower = (one, other) if one[:, 1].mean() < other[:, 1].mean() else (other, one)
-    hang = rng.uniform(0.06, 0.2) * np.interp(
-        share, (0, 0.35 if style.kind == "sleeve" else 0.05, 1), (0, 0.25, 1 if style.kind == "sleeve" else 0.7)
-    )
-    if style.kind == "wing":
+    begin, most = (0.35, 1) if style.kind == "sleeve" else (0.05, 0.7)
+    hang = rng.uniform(0.06, 0.2) * np.interp(share, (0, begin, 1), (0, 0.25, most))
+    if style.kind == "wing":  # feathers
         hang = hang * np.where(np.arange(len(hang)) % 2, 1.25, 0.85)
     return np.concatenate([upper, (lower + np.column_stack([np.zeros(len(hang)), hang]))[::-1]])
 
@@ -155,14 +154,10 @@ def _angular(joints: Points, root: float, tip: float) -> Points:
     """Two straight halves with a mitred corner between them."""
     first, second = (unit(bone) for bone in np.diff(joints, axis=0))
     middle = first + second
-    middle = middle / max(float(np.hypot(*middle)), 0.3)
-    rows = [
-        (joint, np.array([way_[1], -way_[0]]), radius)
-        for joint, way_, radius in zip(joints, (first, middle, second), (root, (root + tip) / 2, tip), strict=True)
-    ]
-    return np.array(
-        [joint + across * radius for joint, across, radius in rows] + [joint - across * radius for joint, across, radius in rows[::-1]]
-    )
+    middle = middle / max(float(np.hypot(*middle)), 0.3)  # folded back on itself, a limb has hardly a direction there
+    along = np.array([first, middle, second])
+    offsets = along[:, ::-1] * (1, -1) * np.array([[root], [(root + tip) / 2], [tip]])
+    return np.concatenate([joints + offsets, (joints - offsets)[::-1]])
 
 
 def _fingers(rng: np.random.Generator, length: float, count: int, spread: float) -> list[Points]:

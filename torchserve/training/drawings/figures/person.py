@@ -224,9 +224,9 @@ def _pose(rng: np.random.Generator, plan: FigurePlan, rare_poses: float) -> Pose
     grown_up = plan.style in PEOPLE or (plan.style == MIXED and rng.random() < 0.5)
     if rng.random() >= rare_poses:
         return sampled_pose(rng, grown_up=grown_up, from_side=plan.is_from_side)
-    narrow = half_width(plan.body.profile, plan.body.hips) * plan.body.stance < LEAST_CROSSED
-    hidden = plan.body.skirt or plan.has_face
-    return rare_pose(rng, grown_up=grown_up, from_side=plan.is_from_side, hidden=hidden, narrow=narrow)
+    is_narrow = half_width(plan.body.profile, plan.body.hips) * plan.body.stance < LEAST_CROSSED
+    is_hidden = plan.body.skirt or plan.has_face
+    return rare_pose(rng, grown_up=grown_up, from_side=plan.is_from_side, hidden_thighs=is_hidden, narrow_hips=is_narrow)
 
 
 def _groups(hand: Hand, figure: _PosedFigure) -> tuple[Groups, Points]:
