@@ -18,7 +18,7 @@ from drawings.figures.head_variants import WEAR, with_head_variant
 from drawings.figures.marks import DrawnFigure
 from drawings.figures.outfits import with_outfit
 from drawings.figures.parts import BodyPart
-from drawings.figures.patterns import PATTERNS, clipped, half_of, pattern_strokes
+from drawings.figures.patterns import PATTERNS, lines_inside, part_beyond, pattern_strokes
 from drawings.figures.person import STYLES, drawn_person
 from drawings.labels import with_rim
 from drawings.mediums import Pen
@@ -26,6 +26,7 @@ from drawings.scenery import distractors
 from drawings.scenes import draw_figure, fitted
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+CORNER = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 0.4], [0.4, 0.4], [0.4, 1.0], [0.0, 1.0]])
 ADDED = (BodyPart.HEAD, BodyPart.HAIR, BodyPart.TRUNK, BodyPart.WORN)
 
 
@@ -62,28 +63,26 @@ def test_most_figures_get_an_outfit():
 
 @pytest.mark.parametrize("kind", sorted(set(PATTERNS)))
 def test_patterns_stay_on_their_area(kind):
-    rng = np.random.default_rng(2)
-    strokes, width = pattern_strokes(rng, kind, SQUARE, np.array([0.0, 1.0]))
-    everything = np.concatenate(strokes)
-    assert width > 0
-    assert everything.min() > -0.02
-    assert everything.max() < 1.02
+    """One with a corner that is missing: it is not enough to stay in its box."""
+    strokes = [run for seed in range(6) for run in pattern_strokes(np.random.default_rng(seed), kind, CORNER, np.array([0.0, 1.0]))[0]]
+    outline = CORNER.astype(np.float32)
+    assert all(cv2.pointPolygonTest(outline, point.tolist(), measureDist=True) > -0.02 for point in np.concatenate(strokes))
 
 
 def test_a_line_is_cut_where_it_leaves_an_area():
     line = np.column_stack([np.linspace(-1, 2, 61), np.full(61, 0.5)])[None]
-    runs = clipped(SQUARE, line)
+    runs = lines_inside(SQUARE, line)
     assert len(runs) == 1
     assert runs[0][:, 0].min() == pytest.approx(0, abs=0.06)
     assert runs[0][:, 0].max() == pytest.approx(1, abs=0.06)
-    assert not clipped(SQUARE, line + np.array([0.0, 5.0]))
+    assert not lines_inside(SQUARE, line + np.array([0.0, 5.0]))
 
 
-def test_half_of_a_polygon_ends_at_the_line():
-    half = half_of(SQUARE, np.array([0.0, 1.0]), 0.75)
+def test_part_of_a_polygon_ends_at_the_line():
+    half = part_beyond(SQUARE, np.array([0.0, 1.0]), 0.75)
     assert half[:, 1].min() == pytest.approx(0.75)
     assert cv2.contourArea(half.astype(np.float32)) == pytest.approx(0.25)
-    assert len(half_of(SQUARE, np.array([0.0, 1.0]), 3.0)) == 0
+    assert len(part_beyond(SQUARE, np.array([0.0, 1.0]), 3.0)) == 0
 
 
 def _name(maker) -> str:

@@ -11,7 +11,7 @@ from drawings.figures.colours import BRIGHT, HAIRS, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
 from drawings.figures.parts import BodyPart
-from drawings.figures.patterns import pattern_on
+from drawings.figures.patterns import pattern_marks
 from drawings.figures.shapes import arc, limb, oval, points, smooth
 
 BARE_SHARE = 0.62
@@ -63,7 +63,7 @@ def _strands(head: _Head, outlines: list[Points]) -> list[Mark]:
     marks: list[Mark] = []
     for outline in outlines:
         area = head.area(outline, fill)
-        marks += [area, *(pattern_on(rng, area, "stripes", np.array([1.0, 0.0])) if rng.random() < 0.4 else [])]
+        marks += [area, *(pattern_marks(rng, area, "stripes", np.array([1.0, 0.0])) if rng.random() < 0.4 else [])]
     return marks
 
 

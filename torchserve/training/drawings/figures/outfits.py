@@ -17,18 +17,29 @@ from drawings.figures.colours import BRIGHT, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
 from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, LIMB_ROWS, BodyPart
-from drawings.figures.patterns import PATTERNS, clipped, half_of, pattern_on
+from drawings.figures.patterns import PATTERNS, lines_inside, part_beyond, pattern_marks
 from drawings.figures.shapes import oval, points, smooth, unit
 from drawings.scenery.letters import GLYPHS
 
 PLAIN_SHARE = 0.45
-"""Of figures, which wear nothing else than what they were drawn with."""
-ENDS = (*HAND.values(), *FOOT.values())
+"""Share of figures that get no more clothes."""
+LEAST_HALF_WIDTH, LEAST_LENGTH = 0.03, 0.08
+"""Of trunks that clothes can be seen on, in figure units."""
+HANDS_AND_FEET = (*HAND.values(), *FOOT.values())
+ACROSS, DOWN = 0, 1
+"""A trunk's axes: to the viewer's right, and down its spine."""
 
 
 @dataclass(frozen=True)
 class _Trunk:
-    """A trunk's outline in its own axes: across to the viewer's right, and down the spine; in figure units."""
+    """A trunk, and the hand that draws clothes on it.
+
+    Attributes:
+        origin: the middle of its upper end, in figure units.
+        axes: `(2, 2)`, the unit vectors ACROSS and DOWN.
+        local: its outline along these axes, from the origin.
+        coloured: it is filled, so that clothes on it are, too.
+    """
 
     hand: Hand
     mark: Mark
@@ -38,8 +49,7 @@ class _Trunk:
     coloured: bool
 
     @property
-    def half(self) -> float:
-        """Half its width."""
+    def half_width(self) -> float:
         return float(np.ptp(self.local[:, 0])) / 2
 
     @property
@@ -51,18 +61,18 @@ class _Trunk:
 
     def at(self, *pairs: tuple[float, float]) -> Points:
         """A shape given in half widths and lengths."""
-        return self.on_page(points(*pairs) * (self.half, self.length))
+        return self.on_page(points(*pairs) * (self.half_width, self.length))
 
     def colour(self) -> Colour | None:
         return any_of(self.hand.rng, BRIGHT) if self.coloured or self.hand.rng.random() < 0.15 else None
 
     def area(self, outline: Points, fill: Colour | None, *, closed: bool = True) -> list[Mark]:
-        """An area that must not reach beyond the trunk."""
+        """An area, which the caller keeps inside the trunk: it is not cut off."""
         return [replace(self.hand.shape(outline, fill=fill, closed=closed, see_through=fill is None), joints=())]
 
     def lines(self, *lines: Points, width: float = 1.0, ink: Colour = INK) -> list[Mark]:
         """Lines as far as they are on the trunk."""
-        drawn = [run for line in lines for run in clipped(self._outline, self.hand.line(line)[None])]
+        drawn = [run for line in lines for run in lines_inside(self._outline, self.hand.line(line)[None])]
         return [Mark(tuple(drawn), width=width, ink=ink)] if drawn else []
 
     @property
@@ -70,23 +80,21 @@ class _Trunk:
         assert self.mark.area is not None
         return self.mark.area
 
-    def cut(self, row: int, limit: float, *, above: bool) -> Points:
-        """The trunk on one side of a level along one of its axes (row 0 across, 1 down)."""
-        towards = np.eye(2)[row] * (1 if above else -1)
-        return self.on_page(half_of(self.local, towards, limit if above else -limit))
-
-    def part(self, row: int, limit: float, fill: Colour | None, *, above: bool) -> list[Mark]:
-        """A part of the trunk in another colour, with a line where it ends."""
-        other = self.local[:, 1 - row]
+    def beyond(self, axis: int, limit: float, fill: Colour | None, *, lower: bool = False) -> list[Mark]:
+        """The trunk from a limit along an axis on (with `lower`, up to it) in another colour, with a line at the limit."""
         ends = np.full((2, 2), limit)
-        ends[:, 1 - row] = other.min(), other.max()
+        other = self.local[:, 1 - axis]
+        ends[:, 1 - axis] = other.min(), other.max()
         edge = self.lines(self.on_page(ends))
-        inside = [Mark((), self.cut(row, limit, above=above), fill=fill, see_through=True)] if fill else []
-        return [*inside, *edge]
+        if not fill:
+            return edge
+        direction = np.eye(2)[axis] * (-1 if lower else 1)
+        area = self.on_page(part_beyond(self.local, direction, -limit if lower else limit))
+        return [Mark((), area, fill=fill, see_through=True), *edge]
 
 
 def _trunk_of(hand: Hand, figure: DrawnFigure) -> tuple[int, _Trunk] | None:
-    """The row of the mark that is the trunk, and the trunk."""
+    """The row of the mark that is the trunk, and the trunk; None if it is a line or tiny."""
     rows = [row for row, mark in enumerate(figure.marks) if mark.is_solid and mark.part == BodyPart.TRUNK and not mark.joints]
     if not rows:
         return None
@@ -100,7 +108,7 @@ def _trunk_of(hand: Hand, figure: DrawnFigure) -> tuple[int, _Trunk] | None:
     flat = mark.area @ axes.T
     origin = np.array([(flat[:, 0].min() + flat[:, 0].max()) / 2, flat[:, 1].min()])
     trunk = _Trunk(hand, mark, origin @ axes, axes, flat - origin, mark.fill is not None)
-    return (row, trunk) if trunk.half > 0.03 and trunk.length > 0.08 else None
+    return (row, trunk) if trunk.half_width > LEAST_HALF_WIDTH and trunk.length > LEAST_LENGTH else None
 
 
 def _sash(trunk: _Trunk) -> list[Mark]:
@@ -116,7 +124,7 @@ def _sash(trunk: _Trunk) -> list[Mark]:
     if len(slants) == 1 and rng.random() < 0.6:
         wide, deep = rng.uniform(0.25, 0.6), rng.uniform(0.12, 0.3)
         at, square = (-side * rng.uniform(0.7, 1.1), low), rng.choice([0.0, 0.9])
-        bag = trunk.on_page(oval(at, wide, deep, squareness=square) * (trunk.half, trunk.length))
+        bag = trunk.on_page(oval(at, wide, deep, squareness=square) * (trunk.half_width, trunk.length))
         marks.append(replace(trunk.hand.shape(bag, fill=trunk.colour()), part=BodyPart.WORN))
     return marks
 
@@ -124,15 +132,15 @@ def _sash(trunk: _Trunk) -> list[Mark]:
 def _jacket(trunk: _Trunk) -> list[Mark]:
     """Open over a shirt of another colour; or the trunk in halves."""
     rng = trunk.hand.rng
-    gap = trunk.half * rng.uniform(0.05, 0.5)
+    gap = trunk.half_width * rng.uniform(0.05, 0.5)
     colour = trunk.colour()
-    return [*trunk.part(0, gap, colour, above=True), *trunk.part(0, -gap, colour, above=False)]
+    return [*trunk.beyond(ACROSS, gap, colour), *trunk.beyond(ACROSS, -gap, colour, lower=True)]
 
 
 def _two_tone(trunk: _Trunk) -> list[Mark]:
     """Another colour from a level down or up: trousers up to the chest, a yoke, a jumper."""
     rng = trunk.hand.rng
-    return trunk.part(1, trunk.length * rng.uniform(0.2, 0.85), trunk.colour(), above=bool(rng.random() < 0.7))
+    return trunk.beyond(DOWN, trunk.length * rng.uniform(0.2, 0.85), trunk.colour(), lower=bool(rng.random() >= 0.7))
 
 
 def _bib(trunk: _Trunk) -> list[Mark]:
@@ -140,7 +148,7 @@ def _bib(trunk: _Trunk) -> list[Mark]:
     rng = trunk.hand.rng
     top, wide = rng.uniform(0.25, 0.45), rng.uniform(0.4, 0.6)
     colour = trunk.colour()
-    marks = trunk.part(1, trunk.length * rng.uniform(0.6, 0.75), colour, above=True)
+    marks = trunk.beyond(DOWN, trunk.length * rng.uniform(0.6, 0.75), colour)
     marks += trunk.area(trunk.at((-wide, top), (wide, top), (wide, 0.8), (-wide, 0.8)), colour)
     marks += trunk.lines(*(trunk.at((s * wide * 0.8, top), (s * wide * 0.9, 0.0)) for s in (-1, 1)), width=rng.uniform(1, 3))
     if rng.random() < 0.6:
@@ -155,7 +163,7 @@ def _scarf(trunk: _Trunk) -> list[Mark]:
     wide, side = rng.uniform(0.45, 0.75), rng.choice([-1, 1])
     end = rng.uniform(0.35, 0.8)
     hanging = trunk.at((side * 0.1, 0.05), (side * 0.45, 0.05), (side * rng.uniform(0.4, 0.6), end), (side * 0.1, end))
-    around = trunk.on_page(oval((0, 0.03), wide, thick, squareness=0.4) * (trunk.half, trunk.length))
+    around = trunk.on_page(oval((0, 0.03), wide, thick, squareness=0.4) * (trunk.half_width, trunk.length))
     return [*trunk.area(hanging, colour), *(replace(mark, part=BodyPart.WORN) for mark in trunk.area(around, colour))]
 
 
@@ -171,7 +179,7 @@ def _pockets(trunk: _Trunk) -> list[Mark]:
     level, size = rng.uniform(0.25, 0.7), rng.uniform(0.15, 0.28)
     sides = (-1, 1) if rng.random() < 0.7 else (1,)
     boxes = [np.array([[-size, 0], [size, 0], [size, 0.18], [0, 0.22], [-size, 0.18], [-size, 0]]) + (s * 0.5, level) for s in sides]
-    return trunk.lines(*(trunk.on_page(box * (trunk.half, trunk.length)) for box in boxes))
+    return trunk.lines(*(trunk.on_page(box * (trunk.half_width, trunk.length)) for box in boxes))
 
 
 def _letters(trunk: _Trunk) -> list[Mark]:
@@ -181,7 +189,7 @@ def _letters(trunk: _Trunk) -> list[Mark]:
     names, size = list(GLYPHS), np.array([1.0 / count, tall])
     start = np.array([-0.5, rng.uniform(0.2, 0.45)])
     strokes = [
-        trunk.on_page((start + (index / count, 0) + np.array(stroke) * size * 0.8) * (trunk.half, trunk.length))
+        trunk.on_page((start + (index / count, 0) + np.array(stroke) * size * 0.8) * (trunk.half_width, trunk.length))
         for index in range(count)
         for stroke in GLYPHS[names[rng.integers(len(names))]]
     ]
@@ -229,14 +237,14 @@ def _bands(hand: Hand, mark: Mark, chain: Points) -> list[Mark]:
     across = unit(np.array([-way[1], way[0]])) * 0.15
     shares = rng.uniform(0.25, 0.8) + np.arange(rng.integers(1, 4)) * rng.uniform(0.08, 0.15)
     lines = np.array([chain[half] + share * way + np.linspace(-1, 1, 40)[:, None] * across for share in shares])
-    strokes = clipped(mark.area, lines)
+    strokes = lines_inside(mark.area, lines)
     ink = any_of(rng, BRIGHT) if mark.fill is not None and rng.random() < 0.6 else INK
-    return (
-        [Mark(tuple(strokes), ink=ink, width=rng.uniform(0.8, 3), see_through=True, joints=mark.joints, part=mark.part)] if strokes else []
-    )
+    if not strokes:
+        return []
+    return [Mark(tuple(strokes), ink=ink, width=rng.uniform(0.8, 3), see_through=True, joints=mark.joints, part=mark.part)]
 
 
-def _limb_wear(hand: Hand, figure: DrawnFigure, kinds: dict[str, str], colour: Colour) -> dict[int, list[Mark]]:
+def _limb_wear(hand: Hand, figure: DrawnFigure, patterns: dict[str, str], colour: Colour) -> dict[int, list[Mark]]:
     """Patterns on sleeves and trousers, or bands around limbs: what follows each mark, by its row."""
     rng = hand.rng
     has_bands = rng.random() < 0.2
@@ -244,17 +252,17 @@ def _limb_wear(hand: Hand, figure: DrawnFigure, kinds: dict[str, str], colour: C
     for row, mark in enumerate(figure.marks):
         if not mark.is_solid or mark.part not in (*LIMB_ROWS, BOTH_LEGS):
             continue
-        chain = figure.joints[list(LIMB_ROWS.get(mark.part, LIMB_ROWS[LEG[-1]])), :2]
-        kind = kinds["arms" if mark.part in ARM.values() else "legs"]
+        chain = figure.joints[list(LIMB_ROWS.get(mark.part, LIMB_ROWS[LEG[-1]])), :2]  # of trousers around both legs, one leg will do
+        kind = patterns["arms" if mark.part in ARM.values() else "legs"]
         if kind:
-            added[row] = pattern_on(rng, mark, kind, unit(chain[2] - chain[0]), colour if mark.fill is not None else INK)
+            added[row] = pattern_marks(rng, mark, kind, unit(chain[2] - chain[0]), colour if mark.fill is not None else INK)
         elif has_bands and mark.part in LIMB_ROWS:
             added[row] = _bands(hand, mark, chain)
     return added
 
 
-def _sampled_kinds(rng: np.random.Generator) -> dict[str, str]:
-    """The pattern of each part of a dress, "" for none; sometimes of a suit, the same everywhere."""
+def _sampled_patterns(rng: np.random.Generator) -> dict[str, str]:
+    """The pattern of each part, "" for none; sometimes the same everywhere, as on pyjamas."""
     if rng.random() < 0.12:
         return dict.fromkeys(("trunk", "arms", "legs"), PATTERNS[rng.integers(len(PATTERNS))])
     chances = {"trunk": 0.45, "arms": 0.2, "legs": 0.25}
@@ -266,18 +274,19 @@ def with_outfit(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
     rng = hand.rng
     if figure.is_one_area or rng.random() < PLAIN_SHARE:
         return figure
-    kinds = _sampled_kinds(rng)
+    patterns = _sampled_patterns(rng)
     colour = any_of(rng, BRIGHT) if rng.random() < 0.5 else INK
-    added = _limb_wear(hand, figure, kinds, colour)
+    added = _limb_wear(hand, figure, patterns, colour)
     if found := _trunk_of(hand, figure):
         row, trunk = found
-        marks = pattern_on(rng, trunk.mark, kinds["trunk"], trunk.axes[1], colour if trunk.coloured else INK) if kinds["trunk"] else []
+        ink = colour if trunk.coloured else INK
+        marks = pattern_marks(rng, trunk.mark, patterns["trunk"], trunk.axes[DOWN], ink) if patterns["trunk"] else []
         for _ in range(int(rng.integers(0, 3))):
             marks += TRUNK_WEAR[rng.integers(len(TRUNK_WEAR))](trunk)
         added[row] = marks
     gloves = any_of(rng, BRIGHT) if rng.random() < 0.1 else None
     result: list[Mark] = []
     for row, mark in enumerate(figure.marks):
-        result.append(replace(mark, fill=gloves) if gloves and mark.part in ENDS and mark.is_solid else mark)
+        result.append(replace(mark, fill=gloves) if gloves and mark.part in HANDS_AND_FEET and mark.is_solid else mark)
         result += added.get(row, [])
     return replace(figure, marks=tuple(result))

@@ -8,14 +8,15 @@ import cv2
 import numpy as np
 
 from drawings.figures.marks import INK, Colour, Mark, Points
-from drawings.figures.shapes import kept_runs
+from drawings.figures.shapes import kept_runs, unit
 
 GRID = 96
-"""Cells along the longer side of an area, for finding which points are in it."""
+"""Cells along the longer side of an area, in which its points are looked up: fine enough for what a pen's width hides."""
 PATTERNS = ("stripes", "stripes", "stripes", "checks", "dots", "stars", "blotches", "scribble", "waves", "shade", "shade")
+"""Each as often as it is listed."""
 
 
-def clipped(area: Points, lines: Points) -> list[Points]:
+def lines_inside(area: Points, lines: Points) -> list[Points]:
     """The runs of polylines `(K, N, 2)` that are inside a polygon."""
     low, span = area.min(axis=0), float(np.ptp(area, axis=0).max())
     if span <= 0 or not len(lines):
@@ -32,9 +33,9 @@ def clipped(area: Points, lines: Points) -> list[Points]:
     return runs
 
 
-def half_of(area: Points, towards: Points, limit: float) -> Points:
-    """The part of a polygon beyond a line: where `point @ towards` is at least the limit. Empty if there is none."""
-    depth = area @ towards - limit
+def part_beyond(area: Points, direction: Points, limit: float) -> Points:
+    """The part of a polygon beyond a line: where `point @ direction` is at least the limit. Empty if there is none."""
+    depth = area @ direction - limit
     after, way = np.roll(depth, -1), np.roll(area, -1, axis=0) - area
     corners: list[Points] = []
     for row in range(len(area)):
@@ -45,8 +46,8 @@ def half_of(area: Points, towards: Points, limit: float) -> Points:
     return np.array(corners).reshape(-1, 2)
 
 
-def bands(rng: np.random.Generator, area: Points, along: Points, spacing: float, *, wave: float = 0.0, points: int = 28) -> Points:
-    """Parallel lines `(K, N, 2)` over an area in a direction, drawn by a hand that isn't quite steady; with waves, if asked for."""
+def parallel_lines(rng: np.random.Generator, area: Points, along: Points, spacing: float, *, wave: float = 0.0, points: int = 28) -> Points:
+    """Lines `(K, N, 2)` over an area in a direction, not quite straight; `wave` is the height of their waves."""
     across = np.array([-along[1], along[0]])
     reach, depth = area @ along, area @ across
     count = int(np.clip(np.ptp(depth) / max(spacing, 1e-6), 1, 24))
@@ -74,9 +75,9 @@ def _shaded_side(rng: np.random.Generator, area: Points, spacing: float) -> list
     towards /= np.hypot(*towards)
     depth = area @ towards
     limit = depth.min() + np.ptp(depth) * rng.uniform(0.5, 0.75)
-    side = half_of(area, towards, float(limit))
+    side = part_beyond(area, towards, float(limit))
     angle = rng.uniform(0, np.pi)
-    return clipped(side, bands(rng, side, np.array([np.cos(angle), np.sin(angle)]), spacing))
+    return lines_inside(side, parallel_lines(rng, side, np.array([np.cos(angle), np.sin(angle)]), spacing))
 
 
 def pattern_strokes(rng: np.random.Generator, kind: str, area: Points, along: Points) -> tuple[list[Points], float]:
@@ -87,28 +88,28 @@ def pattern_strokes(rng: np.random.Generator, kind: str, area: Points, along: Po
     if kind == "shade":
         return _shaded_side(rng, area, max(0.25 * spacing, 0.01)), 0.7
     if kind in ("stripes", "waves", "checks"):
-        turn = (across, across, along, along + across * rng.choice([-1, 1]))[rng.integers(4)]
-        turn = turn / np.hypot(*turn)
-        lines = bands(rng, area, turn, spacing, wave=0.25 * spacing if kind == "waves" else 0.0)
+        direction = unit((across, across, along, along + across * rng.choice([-1, 1]))[rng.integers(4)])
+        lines = parallel_lines(rng, area, direction, spacing, wave=0.25 * spacing if kind == "waves" else 0.0)
         if kind == "checks":
-            lines = np.concatenate([lines, bands(rng, area, np.array([-turn[1], turn[0]]), spacing)])
-        return clipped(area, lines), rng.uniform(0.6, 1.0) if rng.random() < 0.6 else rng.uniform(1.0, 3.0)
+            lines = np.concatenate([lines, parallel_lines(rng, area, np.array([-direction[1], direction[0]]), spacing)])
+        return lines_inside(area, lines), rng.uniform(0.6, 1.0) if rng.random() < 0.6 else rng.uniform(1.0, 3.0)
     if kind == "scribble":
-        lines = bands(rng, area, along if rng.random() < 0.5 else across, 0.5 * spacing, points=12)
+        lines = parallel_lines(rng, area, along if rng.random() < 0.5 else across, 0.5 * spacing, points=12)
         lines[1::2] = lines[1::2, ::-1]
-        return clipped(area, lines.reshape(1, -1, 2)), rng.uniform(0.6, 1.2)
+        return lines_inside(area, lines.reshape(1, -1, 2)), rng.uniform(0.6, 1.2)
     spots = _scattered(rng, area, max(1.4 * spacing, 0.03))[:, None]
     if kind == "dots":
-        return clipped(area, spots + np.array([[0, 0], [0.001, 0.001]])), rng.uniform(1.3, 3.5)
+        return lines_inside(area, spots + np.array([[0, 0], [0.001, 0.001]])), rng.uniform(1.3, 3.5)
     if kind == "stars":
         reach, angles = rng.uniform(0.2, 0.35) * spacing, rng.uniform(0, np.pi) + np.arange(3) * np.pi / 3
         rays = np.column_stack([np.cos(angles), np.sin(angles)]) * reach
-        return clipped(area, (spots[:, None] + rays[None, :, None] * np.linspace(-1, 1, 3)[:, None]).reshape(-1, 3, 2)), 0.8
+        return lines_inside(area, (spots[:, None] + rays[None, :, None] * np.linspace(-1, 1, 3)[:, None]).reshape(-1, 3, 2)), 0.8
+    # blotches of camouflage: short, thick random walks
     ways = np.cumsum(rng.normal(0, 0.22 * spacing, (len(spots), 6, 2)), axis=1)
-    return clipped(area, spots + ways), rng.uniform(3.0, 6.0)
+    return lines_inside(area, spots + ways), rng.uniform(3.0, 6.0)
 
 
-def pattern_on(rng: np.random.Generator, mark: Mark, kind: str, along: Points, colour: Colour = INK) -> list[Mark]:
+def pattern_marks(rng: np.random.Generator, mark: Mark, kind: str, along: Points, colour: Colour = INK) -> list[Mark]:
     """A pattern on a mark's area: part of whatever the mark is part of."""
     if mark.area is None or len(mark.area) < 3:
         return []
