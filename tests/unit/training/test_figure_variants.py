@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 from drawings import line_styles, mediums
 from drawings.canvas import Canvas
 from drawings.figures.hand import Hand
-from drawings.figures.head_variants import WEAR, with_head_variant
+from drawings.figures.head_variants import VARIANTS, with_head_variant
 from drawings.figures.marks import DrawnFigure
 from drawings.figures.outfits import with_outfit
 from drawings.figures.parts import BodyPart
@@ -122,9 +122,9 @@ def test_distractors_are_no_part_of_the_figure(maker, monkeypatch):
 
 
 def test_head_variants_are_head_or_hair(monkeypatch):
-    monkeypatch.setattr("drawings.figures.head_variants.BARE_SHARE", 0.0)
-    for maker in dict.fromkeys(WEAR):
-        monkeypatch.setattr("drawings.figures.head_variants.WEAR", (maker,))
+    monkeypatch.setattr("drawings.figures.head_variants.PLAIN_SHARE", 0.0)
+    for maker in dict.fromkeys(VARIANTS):
+        monkeypatch.setattr("drawings.figures.head_variants.VARIANTS", (maker,))
         changed = 0
         for seed in range(5):
             rng = np.random.default_rng(seed)

@@ -19,11 +19,16 @@ from drawings.figures.shapes import kept_runs
 from drawings.mediums import Pen
 
 DARKS: tuple[Colour, ...] = ((20, 20, 24), (40, 30, 70), (20, 60, 60), (90, 20, 30), (60, 60, 64))
-Facing = NDArray[np.float64]
+STYLED_SHARE = 0.38
+"""Share of pages whose lines are not plain."""
+CONSTRUCTION_SHARE, CONSTRUCTION_IF_SKETCHED = 0.03, 0.25
+"""Share of figures on construction lines."""
+AROUND_SHARE = 0.1
+"""Share of figures, in mediums that cover, with a border, a glow or a shadow behind them."""
 
 
-def _facing(mark: Mark, stroke: Points, towards: Points) -> Facing:
-    """How far the outline looks in a direction at each of its points, -1 to 1."""
+def _facing(mark: Mark, stroke: Points, towards: Points) -> NDArray[np.float64]:
+    """How far the outline of a mark faces a direction at each of its points, -1 to 1."""
     assert mark.area is not None
     x, y = mark.area.T
     turn = np.sign(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) or 1.0
@@ -32,13 +37,13 @@ def _facing(mark: Mark, stroke: Points, towards: Points) -> Facing:
     return np.asarray(turn * (along[:, 1] * towards[0] - along[:, 0] * towards[1]))
 
 
-def _direction(rng: np.random.Generator) -> Points:
+def _random_direction(rng: np.random.Generator) -> Points:
     angle = rng.uniform(0, 2 * np.pi)
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _searching(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
-    """Every line two or three times, lightly, none where the other is."""
+def _sketched(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
+    """Every line two or three times, lightly, none quite where the other is."""
     count, reach = int(rng.integers(2, 4)), pen.width * rng.uniform(0.5, 1.2) + 0.4
 
     def again(stroke: Points) -> Points:
@@ -77,7 +82,7 @@ def _with_gaps(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple
 def _one_sided(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
     """No outline on the side of the light."""
     del pen
-    light, least = _direction(rng), rng.uniform(0.4, 0.8)
+    light, least = _random_direction(rng), rng.uniform(0.4, 0.8)
     return tuple(
         replace(mark, strokes=tuple(run for stroke in mark.strokes for run in kept_runs(stroke, _facing(mark, stroke, light) < least)))
         if mark.is_solid and mark.fill is not None
@@ -89,13 +94,13 @@ def _one_sided(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple
 def _heavy_sided(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Mark, ...]:
     """Thicker outlines on the side of the shade, or in one direction of the pen's nib."""
     del pen
-    shade, heavier, is_nib = _direction(rng), rng.uniform(1.7, 3.0), rng.random() < 0.4
+    shade, heavier, is_nib = _random_direction(rng), rng.uniform(1.7, 3.0), rng.random() < 0.4
     marks: list[Mark] = []
     for mark in figure.marks:
         marks.append(mark)
         if mark.is_solid:
-            looks = [(stroke, _facing(mark, stroke, shade)) for stroke in mark.strokes if len(stroke) > 2]
-            heavy = [run for stroke, look in looks for run in kept_runs(stroke, (np.abs(look) if is_nib else look) > 0.4)]
+            facings = [(stroke, _facing(mark, stroke, shade)) for stroke in mark.strokes if len(stroke) > 2]
+            heavy = [run for stroke, facing in facings for run in kept_runs(stroke, (np.abs(facing) if is_nib else facing) > 0.4)]
             marks.append(replace(mark, strokes=tuple(heavy), area=None, fill=None, width=heavier * mark.width, see_through=True))
     return tuple(marks)
 
@@ -144,7 +149,7 @@ def contour(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> tuple[Ma
 
 LineStyle = Callable[[np.random.Generator, DrawnFigure, Pen], tuple[Mark, ...]]
 LINE_STYLES: tuple[LineStyle, ...] = (
-    _searching, _searching, _with_gaps, _with_gaps, _one_sided, _heavy_sided, _heavy_sided, _coloured, _coloured,
+    _sketched, _sketched, _with_gaps, _with_gaps, _one_sided, _heavy_sided, _heavy_sided, _coloured, _coloured,
     _inverse, contour, contour,
 )  # fmt: skip
 
@@ -186,7 +191,7 @@ def _around(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> list[Mar
     wide = size * rng.uniform(0.015, 0.06) / pen.width
     draw = rng.random()
     if draw < 0.4:
-        offset = _direction(rng) * size * rng.uniform(0.015, 0.06)
+        offset = _random_direction(rng) * size * rng.uniform(0.015, 0.06)
         grey = int(rng.uniform(90, 210))
         shade = (grey, grey, grey)
         areas = [mark.area + offset for mark in figure.marks if mark.is_solid and mark.area is not None]
@@ -207,13 +212,15 @@ def _around(rng: np.random.Generator, figure: DrawnFigure, pen: Pen) -> list[Mar
 def with_line_style(rng: np.random.Generator, line_style: LineStyle | None, figure: DrawnFigure, pen: Pen) -> DrawnFigure:
     """A figure on the page, drawn in a line style; perhaps on construction lines, or with something around it."""
     marks = figure.marks
+    # most styles need parts with outlines of their own
     if line_style is not None and (not figure.is_one_area or line_style in (_coloured, _with_gaps)):
         marks = line_style(rng, figure, pen)
-    after = _construction(rng, figure) if rng.random() < (0.25 if line_style is _searching else 0.03) else []
-    before = _around(rng, figure, pen) if pen.medium.covers and rng.random() < 0.1 else []
+    construction_share = CONSTRUCTION_IF_SKETCHED if line_style is _sketched else CONSTRUCTION_SHARE
+    after = _construction(rng, figure) if rng.random() < construction_share else []
+    before = _around(rng, figure, pen) if pen.medium.covers and rng.random() < AROUND_SHARE else []
     return replace(figure, marks=(*before, *marks, *after), is_one_area=figure.is_one_area or line_style is contour)
 
 
 def sampled_line_style(rng: np.random.Generator) -> LineStyle | None:
     """How a whole page is drawn: mostly with plain lines."""
-    return LINE_STYLES[rng.integers(len(LINE_STYLES))] if rng.random() < 0.38 else None
+    return LINE_STYLES[rng.integers(len(LINE_STYLES))] if rng.random() < STYLED_SHARE else None

@@ -209,6 +209,7 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
         canvas.shading = Shading(rng.uniform(0.1, 0.4), (float(np.cos(angle)), float(np.sin(angle))), soft=bool(rng.random() < 0.5))
     opaque = bool(rng.random() < (0.97 if choices.medium.name == "vector" else 0.8))
     labels: list[DrawnLabel] = []
+    # a contour wipes what is inside, so that it must be opaque
     line_style = None if choices.held_out else sampled_line_style(rng)
     for figure, _ in placed:
         drawn = figure if choices.held_out else with_line_style(rng, line_style, figure, pen)

@@ -14,15 +14,17 @@ from drawings.figures.parts import BodyPart
 from drawings.figures.patterns import pattern_marks
 from drawings.figures.shapes import arc, limb, oval, points, smooth
 
-BARE_SHARE = 0.62
-"""Of figures, whose heads stay as they are."""
+PLAIN_SHARE = 0.62
+"""Share of figures whose heads stay as they are."""
+TURNED_SHARE, FACELESS_SHARE = 0.15, 0.1
+"""Of the others, share whose faces are turned to one side and get nothing, and whose faces are left out."""
 DARK: Colour = (30, 30, 36)
 SIDES = (-1, 1)
 
 
 @dataclass(frozen=True)
 class _Head:
-    """A head and who draws on it; in its own space it is a circle of radius 1 about (0, 0)."""
+    """A head, and the hand that draws on it. Shapes are given in its own space, where it is a circle of radius 1 about (0, 0)."""
 
     hand: Hand
     centre: Points
@@ -183,44 +185,45 @@ def _eyes(head: _Head) -> list[Mark]:
     return marks
 
 
-WEAR: tuple[Callable[[_Head], list[Mark]], ...] = (
+VARIANTS: tuple[Callable[[_Head], list[Mark]], ...] = (
     _beard, _beard, _locks, _locks, _glasses, _mask, _helmet, _hood, _hood, _hat, _hat, _mohawk, _antlers, _snout, _mouth, _eyes,
 )  # fmt: skip
-INSTEAD = (_eyes, _snout, _mouth)
-"""Drawn in place of the face that there was."""
+FACES = (_eyes, _snout, _mouth)
+"""Variants that are drawn in place of the face that there was."""
 
 
-def _skull_row(figure: DrawnFigure) -> int:
-    """The row of the mark that is the head's outline; -1 for a head that is none of its own."""
+def _skull_row(figure: DrawnFigure) -> int | None:
+    """The row of the mark that is the head's outline; None for a body that is the head."""
     rows = [row for row, mark in enumerate(figure.marks) if mark.part == BodyPart.HEAD and mark.is_solid]
-    return max(rows, key=lambda row: figure.marks[row].box_area, default=-1)
+    return max(rows, key=lambda row: figure.marks[row].box_area, default=None)
 
 
 def with_head_variant(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
     """A figure in figure units with something on its head, with another face or none, or looking to one side."""
     rng = hand.rng
     skull = _skull_row(figure)
-    if skull < 0 or rng.random() < BARE_SHARE:
+    if skull is None or rng.random() < PLAIN_SHARE:
         return figure
     outline = figure.marks[skull].area
     assert outline is not None
     radii = np.ptp(outline, axis=0) / 2
     is_coloured = any(mark.fill is not None and mark.fill != INK for mark in figure.marks)
     head = _Head(hand, outline.min(axis=0) + radii, radii, is_coloured)
-    face = [row for row, mark in enumerate(figure.marks) if row > skull and mark.part == BodyPart.HEAD and not mark.loose]
-    last = max([skull, *(row for row, mark in enumerate(figure.marks) if mark.part in (BodyPart.HEAD, BodyPart.HAIR) and not mark.loose)])
-    marks, joints = list(figure.marks), figure.joints.copy()
+    face = {row for row, mark in enumerate(figure.marks) if row > skull and mark.part == BodyPart.HEAD and not mark.loose}
     draw = rng.random()
-    added: list[Mark] = []
-    maker = WEAR[rng.integers(len(WEAR))]
-    if draw < 0.85:
-        added = maker(head)
-    elif figure.style != "profile":
-        shift = np.array([rng.choice(SIDES) * rng.uniform(0.2, 0.45) * radii[0], 0.0])
-        joints[:3, :2] += shift
-        for row in face:
-            marks[row] = marks[row].moved(lambda shape: shape + shift)
-    marks[last + 1 : last + 1] = added
-    if (draw < 0.85 and maker in INSTEAD) or draw < 0.1:
-        marks = [mark for row, mark in enumerate(marks) if row not in face]
+    variant = VARIANTS[rng.integers(len(VARIANTS))]
+    if draw >= 1 - TURNED_SHARE:
+        return figure if figure.style == "profile" else _turned_face(rng, figure, face, float(radii[0]))
+    dropped = face if draw < FACELESS_SHARE or variant in FACES else set()
+    last = max(row for row, mark in enumerate(figure.marks) if mark.part in (BodyPart.HEAD, BodyPart.HAIR) and not mark.loose)
+    below = [mark for row, mark in enumerate(figure.marks[: last + 1]) if row not in dropped]
+    return replace(figure, marks=(*below, *variant(head), *figure.marks[last + 1 :]))
+
+
+def _turned_face(rng: np.random.Generator, figure: DrawnFigure, face: set[int], radius: float) -> DrawnFigure:
+    """The rows of the face, nose and eyes moved to one side of the head."""
+    shift = np.array([rng.choice(SIDES) * rng.uniform(0.2, 0.45) * radius, 0.0])
+    joints = figure.joints.copy()
+    joints[:3, :2] += shift
+    marks = (mark.moved(lambda shape: shape + shift) if row in face else mark for row, mark in enumerate(figure.marks))
     return replace(figure, marks=tuple(marks), joints=joints)
