@@ -17,7 +17,9 @@ MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
 MIRRORED_LABELS = np.array(MIRRORED_PARTS, np.uint8)
 
 BEND_NODES = 4
-"""Across and down a crop: where its bend is drawn at random, between which it is smooth."""
+"""Random displacements across and down a crop, between which its bend is smooth."""
+BEND_STEPS = 6
+"""Of the iteration that finds where a point goes: bends are gentle, and it converges in a few."""
 
 COARSE = 4
 """The figure's bounds are looked for in a picture that much smaller: a pixel or two don't matter where it is shifted by more at random."""
@@ -30,45 +32,28 @@ def figure_crop(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """One crop as the pose network may meet it; now and then on its side or its head, when it shows nothing that can be animated.
 
-    Some are bent smoothly, so that proportions and outlines are met that the generator draws nowhere.
+    Some are bent smoothly, so that the network also meets proportions and outlines that the generator never draws.
 
     Args:
         crop: (C, C, 4) uint8, RGB and `BodyPart`s. box: (4,) and keypoints: (17, 3), px of it.
     Returns:
         rgb (side, side, 3) uint8, mask (side, side) uint8 0..255, parts (side/2, side/2) uint8, keypoints (17, 3) in px of the square.
     """
-    centre = (box[:2] + box[2:]) / 2
-    longer = max(box[2] - box[0], box[3] - box[1], 1.0)
-    zoom = rng.uniform(*config["fill"]) * side / longer
-    turn = np.deg2rad(_turn_deg(rng, config))
-    is_upright = rng.random() >= config["on_its_side"]
-    if not is_upright:
-        turn += rng.integers(1, 4) * np.pi / 2
-    stretch = 2.0 ** rng.normal(0.0, config["stretch"])
-    is_mirrored = rng.random() < 0.5
-    scale = np.diag([zoom * stretch * (-1.0 if is_mirrored else 1.0), zoom / stretch])
-    linear = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ scale
-    moved = keypoints.copy()
-    if is_mirrored:
-        moved = moved[MIRRORED]
-    # turned about the middle of the box first; then what it became is put into the middle of the square
+    linear, is_upright, is_mirrored = _crop_map(box, rng, side, config)
+    moved = keypoints[MIRRORED] if is_mirrored else keypoints.copy()
     parts = np.ascontiguousarray(crop[:, :, 3])
     shape = (parts > 0).astype(np.uint8) * 255
-    bounds = _bounds(_warped(shape, linear / COARSE, side / (2 * COARSE) - linear @ centre / COARSE, side // COARSE, (0.0, 0.0, 0.0)))
-    shift = rng.normal(0.0, config["shift"], 2) * side
-    offset = side / 2 - linear @ centre + shift
-    if bounds is not None:
-        offset += side / 2 - np.array([bounds[0] + bounds[2], bounds[1] + bounds[3]]) * (COARSE / 2)
+    offset = _crop_offset(shape, box, linear, side) + rng.normal(0.0, config["shift"], 2) * side
     rgb = np.ascontiguousarray(crop[:, :, :3])
     paper = paper_color(rgb)
-    share, most = config["bend"]
-    bend = _bend(rng, side, rng.uniform(0.0, most)) if rng.random() < share else None
+    bend_share, most_bend = config["bend"]
+    bend = _sampled_bend(rng, side, rng.uniform(0.0, most_bend)) if rng.random() < bend_share else None
     mask = _warped(shape, linear, offset, side, (0.0, 0.0, 0.0), bend=bend)
     rgb = _warped(rgb, linear, offset, side, paper, bend=bend)
     parts = _warped(parts, linear / 2, offset / 2, side // 2, (0.0, 0.0, 0.0), flags=cv2.INTER_NEAREST, bend=bend)
     if is_mirrored:
         parts = MIRRORED_LABELS[parts]
-    moved[:, :2] = _bent(moved[:, :2] @ linear.T + offset, bend)
+    moved[:, :2] = _bent_points(moved[:, :2] @ linear.T + offset, bend)
     rgb = recoloured(rgb, rng)
     if rng.random() < config["cut_out"]:
         _cut_out(rgb, mask, rng, config)
@@ -78,6 +63,30 @@ def figure_crop(
     if not is_upright:
         moved[:, 2] = 0
     return rgb, mask, parts, moved
+
+
+def _crop_map(box: np.ndarray, rng: Rng, side: int, config: dict[str, Any]) -> tuple[np.ndarray, bool, bool]:
+    """The linear part (2, 2) of the map from a crop to the square, whether the figure is upright in it, and whether it is mirrored."""
+    longer = max(box[2] - box[0], box[3] - box[1], 1.0)
+    zoom = rng.uniform(*config["fill"]) * side / longer
+    turn = np.deg2rad(_turn_deg(rng, config))
+    is_upright = bool(rng.random() >= config["on_its_side"])
+    if not is_upright:
+        turn += rng.integers(1, 4) * np.pi / 2
+    stretch = 2.0 ** rng.normal(0.0, config["stretch"])
+    is_mirrored = bool(rng.random() < 0.5)
+    scale = np.diag([zoom * stretch * (-1.0 if is_mirrored else 1.0), zoom / stretch])
+    return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ scale, is_upright, is_mirrored
+
+
+def _crop_offset(shape: np.ndarray, box: np.ndarray, linear: np.ndarray, side: int) -> np.ndarray:
+    """What puts the middle of the figure into the middle of the square: of its bounds as they are once turned, not of its box."""
+    centre = (box[:2] + box[2:]) / 2
+    bounds = _bounds(_warped(shape, linear / COARSE, side / (2 * COARSE) - linear @ centre / COARSE, side // COARSE, (0.0, 0.0, 0.0)))
+    offset = side / 2 - linear @ centre
+    if bounds is not None:
+        offset += side / 2 - np.array([bounds[0] + bounds[2], bounds[1] + bounds[3]]) * (COARSE / 2)
+    return offset
 
 
 def _turn_deg(rng: Rng, config: dict[str, Any]) -> float:
@@ -134,19 +143,19 @@ def recoloured(rgb: np.ndarray, rng: Rng) -> np.ndarray:
     return rgb
 
 
-def _bend(rng: Rng, side: int, strength: float) -> np.ndarray:
+def _sampled_bend(rng: Rng, side: int, strength: float) -> np.ndarray:
     """How far each pixel of a square is from where its color comes from, (side, side, 2) float32, as shares of the side."""
     nodes = rng.normal(0.0, strength, (BEND_NODES, BEND_NODES, 2)).astype(np.float32)
     return cv2.resize(nodes, (side, side), interpolation=cv2.INTER_CUBIC)
 
 
-def _bent(points: np.ndarray, bend: np.ndarray | None) -> np.ndarray:
-    """Where points (n, 2) of the square come to lie: at q with q + bend(q) = p, by fixed-point iteration, as the bend is gentle."""
+def _bent_points(points: np.ndarray, bend: np.ndarray | None) -> np.ndarray:
+    """Where points (n, 2) of the square go: p goes to q with q + bend(q) = p, found by fixed-point iteration."""
     if bend is None:
         return points
     side = len(bend)
     found = points
-    for _ in range(6):
+    for _ in range(BEND_STEPS):
         columns, rows = np.clip(np.nan_to_num(found), 0, side - 1).astype(int).T
         found = points - side * bend[rows, columns]
     return found
