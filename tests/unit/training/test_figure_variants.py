@@ -121,18 +121,33 @@ def test_distractors_are_no_part_of_the_figure(maker, monkeypatch):
         assert np.array_equal(labels[0].joints, labels[1].joints)
 
 
-def test_head_variants_are_head_or_hair(monkeypatch):
+@pytest.mark.parametrize("variant", dict.fromkeys(VARIANTS), ids=_name)
+def test_head_variants_are_head_or_hair(variant, monkeypatch):
     monkeypatch.setattr("drawings.figures.head_variants.PLAIN_SHARE", 0.0)
-    for maker in dict.fromkeys(VARIANTS):
-        monkeypatch.setattr("drawings.figures.head_variants.VARIANTS", (maker,))
-        changed = 0
-        for seed in range(5):
-            rng = np.random.default_rng(seed)
-            hand = Hand.sampled(rng)
-            plain = drawn_person(rng, hand, "child", filled=0.5)
-            before = {id(mark) for mark in plain.marks}
-            worn = with_head_variant(hand, plain)
-            added = [mark for mark in worn.marks if id(mark) not in before]
-            changed += bool(added)
-            assert {mark.part for mark in added} <= {BodyPart.HEAD, BodyPart.HAIR}
-        assert changed >= 3
+    monkeypatch.setattr("drawings.figures.head_variants.TURNED_SHARE", 0.0)
+    monkeypatch.setattr("drawings.figures.head_variants.VARIANTS", (variant,))
+    for seed in range(5):
+        plain, changed = _plain_and_changed(seed)
+        before = {id(mark) for mark in plain.marks}
+        added = [mark for mark in changed.marks if id(mark) not in before]
+        assert added
+        assert {mark.part for mark in added} <= {BodyPart.HEAD, BodyPart.HAIR}
+
+
+def test_turned_face_takes_nose_and_eyes_along(monkeypatch):
+    monkeypatch.setattr("drawings.figures.head_variants.PLAIN_SHARE", 0.0)
+    monkeypatch.setattr("drawings.figures.head_variants.TURNED_SHARE", 1.0)
+    for seed in range(5):
+        plain, turned = _plain_and_changed(seed)
+        shifts = turned.joints[:, :2] - plain.joints[:, :2]
+        assert shifts[:3] == pytest.approx(np.tile(shifts[0], (3, 1)))
+        assert abs(shifts[0, 0]) > 0
+        assert not shifts[3:].any()
+        assert len(turned.marks) == len(plain.marks)
+
+
+def _plain_and_changed(seed: int) -> tuple[DrawnFigure, DrawnFigure]:
+    rng = np.random.default_rng(seed)
+    hand = Hand.sampled(rng)
+    plain = drawn_person(rng, hand, "child", filled=0.5)
+    return plain, with_head_variant(hand, plain)
