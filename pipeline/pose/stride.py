@@ -23,11 +23,11 @@ SPREAD = 0.5
 BEND = 0.15
 """Sine of the angle from which on a knee is bent."""
 
-UNSURE = 1.5
-"""A model can't tell the legs apart if the joints of one are less than e to this times as likely there as those of the other.
+UNSURE = 1.0
+"""A model can't tell the legs apart if the joints of one are less than e times as likely there as those of the other.
 
-Of 392 held-out synthetic figures (seeds from 9700000), nine stride so. Where arms and legs of one side swing together, as in some
-of them, the model is surer than that.
+Of 37 synthetic figures (of 4,500 drawings, seeds from 20000000) that stride so in the model's eyes, six of eight below 0.8 have the legs
+exchanged, and two of the 29 above.
 """
 
 REACH = 2
