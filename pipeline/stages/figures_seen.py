@@ -29,7 +29,7 @@ LEAST_PROPOSAL: Final = 0.08
 """Proposals with a lower score are not looked at."""
 CLOSE_FILL: Final = 0.76
 """Of the square: the longer side of a proposed box, which may be too small; so the network was trained."""
-CROP_FILL: Final = 0.86
+CROP_FILL: Final = 0.9
 """Of the square: the longer side of a crop, which has its margin."""
 SAME_FIGURE_OVERLAP: Final = 0.6
 SMALL_PIECE_SHARE: Final = 0.02
