@@ -46,8 +46,7 @@ def figure_crop(
     offset = _crop_offset(shape, box, linear, side) + rng.normal(0.0, config["shift"], 2) * side
     rgb = np.ascontiguousarray(crop[:, :, :3])
     paper = paper_color(rgb)
-    bend_share, most_bend = config["bend"]
-    bend = _sampled_bend(rng, side, rng.uniform(0.0, most_bend)) if rng.random() < bend_share else None
+    bend = _sampled_bend(rng, side, rng.uniform(0.0, config["bend"])) if rng.random() < config["bent"] else None
     mask = _warped(shape, linear, offset, side, (0.0, 0.0, 0.0), bend=bend)
     rgb = _warped(rgb, linear, offset, side, paper, bend=bend)
     parts = _warped(parts, linear / 2, offset / 2, side // 2, (0.0, 0.0, 0.0), flags=cv2.INTER_NEAREST, bend=bend)
