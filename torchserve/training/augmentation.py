@@ -44,11 +44,10 @@ def figure_crop(
     parts = np.ascontiguousarray(crop[:, :, 3])
     shape = (parts > 0).astype(np.uint8) * 255
     offset = _crop_offset(shape, box, linear, side) + rng.normal(0.0, config["shift"], 2) * side
-    rgb = np.ascontiguousarray(crop[:, :, :3])
-    paper = paper_color(rgb)
+    paper = paper_color(np.ascontiguousarray(crop[:, :, :3]))
     bend = _sampled_bend(rng, side, rng.uniform(0.0, config["bend"])) if rng.random() < config["bent"] else None
-    mask = _warped(shape, linear, offset, side, (0.0, 0.0, 0.0), bend=bend)
-    rgb = _warped(rgb, linear, offset, side, paper, bend=bend)
+    warped = _warped(np.dstack([crop[:, :, :3], shape]), linear, offset, side, (*paper, 0.0), bend=bend)
+    rgb, mask = np.ascontiguousarray(warped[:, :, :3]), np.ascontiguousarray(warped[:, :, 3])
     parts = _warped(parts, linear / 2, offset / 2, side // 2, (0.0, 0.0, 0.0), flags=cv2.INTER_NEAREST, bend=bend)
     if is_mirrored:
         parts = MIRRORED_LABELS[parts]

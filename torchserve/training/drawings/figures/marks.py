@@ -53,7 +53,7 @@ class Mark:
 
     @property
     def box_area(self) -> float:
-        """Of the box around its area: tells the trunk or the head from what else has the same part."""
+        """Of the box around its area: the trunk or the head has the largest one of its part."""
         return 0.0 if self.area is None else float(np.ptp(self.area, axis=0).prod())
 
     def moved(self, move: Callable[[Points], Points]) -> Mark:

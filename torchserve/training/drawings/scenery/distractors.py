@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -34,15 +35,13 @@ class _Subject:
     figure: DrawnFigure
     filled: float
 
-    @property
+    @cached_property
     def low(self) -> Points:
-        left, top, _, _ = self.figure.bounds()
-        return np.array([left, top])
+        return np.array(self.figure.bounds()[:2])
 
-    @property
+    @cached_property
     def high(self) -> Points:
-        _, _, right, bottom = self.figure.bounds()
-        return np.array([right, bottom])
+        return np.array(self.figure.bounds()[2:])
 
     def joint(self, row: int) -> Points:
         return np.asarray(self.figure.joints[row, :2])
