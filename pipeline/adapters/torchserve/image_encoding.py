@@ -11,11 +11,12 @@ import numpy as np
 
 from pipeline.adapters.torchserve.settings import ImageEncoding
 from pipeline.errors import ShapeError
+from pipeline.files.picture_files import FAST_PNG
 from pipeline.types import Bytes, checked
 
 _ENCODER_PARAMETERS: Final[Mapping[ImageEncoding, Sequence[int]]] = {
     ImageEncoding.PPM: (),
-    ImageEncoding.PNG: (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+    ImageEncoding.PNG: FAST_PNG,
     ImageEncoding.JPEG: (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 }
 
