@@ -74,7 +74,7 @@ def drawn_figures(wanted: int) -> Iterator[Character]:
 
     found = 0
     for seed in count(FIRST_SEED):
-        sample = drawn_sample(seed, size=SIDE, split="heldout")  # ordinary people: the others have ever stranger kinds
+        sample = drawn_sample(seed, size=SIDE, split="heldout")  # these stand upright; training figures also sit, kneel and lean
         if len(sample.figures) != 1 or found == wanted:
             if found == wanted:
                 return
