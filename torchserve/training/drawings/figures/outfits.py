@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from drawings.figures.colours import BRIGHT, any_of
+from drawings.figures.colours import BRIGHT, SKINS, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
 from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, LIMB_ROWS, BodyPart
@@ -26,6 +26,8 @@ PLAIN_SHARE = 0.45
 LEAST_HALF_WIDTH, LEAST_LENGTH = 0.03, 0.08
 """Of trunks that clothes can be seen on, in figure units."""
 HANDS_AND_FEET = (*HAND.values(), *FOOT.values())
+LIGHT: tuple[Colour, ...] = ((245, 238, 220), (215, 190, 150), (250, 250, 250), (200, 200, 195))
+"""Chests and bellies of animals."""
 ACROSS, DOWN = 0, 1
 """A trunk's axes: to the viewer's right, and down its spine."""
 
@@ -217,8 +219,36 @@ def _seams(trunk: _Trunk) -> list[Mark]:
     return trunk.lines(*sides, *([collar] if rng.random() < 0.5 else []))
 
 
+def _light_front(trunk: _Trunk) -> list[Mark]:
+    """A chest or a belly of another colour than the sides, as of animals, bare or below an open shirt; perhaps with its muscles."""
+    rng = trunk.hand.rng
+    top, bottom, narrow = rng.uniform(0.05, 0.5), rng.uniform(0.7, 1.0), rng.uniform(0.45, 0.92)
+    front = part_beyond(trunk.local * (narrow, 1.0), np.array([0.0, 1.0]), top * trunk.length)
+    front = part_beyond(front, np.array([0.0, -1.0]), -bottom * trunk.length)
+    if len(front) < 4:
+        return []
+    middle = front.mean(axis=0)
+    round_share = rng.uniform(0.0, 0.6)
+    away = front - middle
+    around = middle + away / np.maximum(np.hypot(*away.T)[:, None], 1e-6) * np.ptp(front, axis=0).min() / 2
+    fill = any_of(rng, (*SKINS, *LIGHT)) if trunk.coloured else None
+    marks = trunk.area(trunk.on_page(front + round_share * (around - front)), fill)
+    return [*marks, *(_muscles(trunk, top, bottom) if rng.random() < 0.5 else [])]
+
+
+def _muscles(trunk: _Trunk, top: float, bottom: float) -> list[Mark]:
+    """Breasts, and a belly in rows, between two levels."""
+    rng = trunk.hand.rng
+    wide, chest = rng.uniform(0.5, 0.85), top + (bottom - top) * rng.uniform(0.25, 0.45)
+    breasts = [smooth(trunk.at((0.0, chest), (s * wide / 2, chest + 0.05), (s * wide, chest - 0.06)), closed=False) for s in (-1, 1)]
+    rows = np.linspace(chest, bottom, int(rng.integers(1, 5)) + 1)[1:-1]
+    belly = [trunk.at((-wide * 0.4, level), (wide * 0.4, level)) for level in rows]
+    return trunk.lines(*breasts, trunk.at((0.0, chest * rng.uniform(0.6, 1.0)), (0.0, bottom)), *belly, width=rng.uniform(0.5, 1.5))
+
+
 TRUNK_WEAR: tuple[Callable[[_Trunk], list[Mark]], ...] = (
-    _sash, _sash, _jacket, _two_tone, _bib, _scarf, _zip, _pockets, _letters, _folds, _seams,
+    _sash, _sash, _jacket, _two_tone, _bib, _scarf, _zip, _pockets, _letters, _folds, _seams, _light_front,
+    _light_front,
 )  # fmt: skip
 
 
