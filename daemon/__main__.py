@@ -20,8 +20,10 @@ def main() -> None:
         sys.stdout.write(overview())
     else:
         from daemon import cli
+        from daemon.worker.process_end import without_teardown
 
-        cli.main()
+        with without_teardown():
+            cli.main()
 
 
 def open_standard_streams() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing.synchronize
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,6 +44,48 @@ def command():
 cli.command_line = lambda _: command
 cli.main()
 """
+
+
+ENDING = """
+import atexit, sys
+from daemon.worker.process_end import without_teardown
+
+class Freed:
+    def __del__(self):
+        print("freed")
+
+with without_teardown():
+    kept = sys.modules["kept"] = Freed()
+    atexit.register(print, "called")
+    print("printed", end=" ")
+    {ending}
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "printed"),
+    [
+        ("sys.exit()", 0, "printed called\n"),
+        ("sys.exit(75)", 75, "printed called\n"),
+        ("sys.exit('why')", 1, "printed called\nfreed\n"),
+        ("pass", 0, "printed called\nfreed\n"),
+        ("raise OSError('a bug')", 1, "printed called\nfreed\n"),
+        ("raise KeyboardInterrupt", -signal.SIGINT, "printed called\nfreed\n"),
+    ],
+)
+def test_leaves_after_what_atexit_knows(ending: str, status: int, printed: str) -> None:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", ENDING.format(ending=ending)]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert (done.returncode, done.stdout) == (status, printed)
+
+
+def test_output_that_cannot_be_written_is_reported() -> None:
+    environ = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"} | {"PYTHONPATH": str(ROOT)}
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-c", ENDING.format(ending="sys.exit()")]
+        done = subprocess.run(command, env=environ, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    assert (done.returncode, "No space left on device" in done.stderr) == (120, True)
 
 
 AS_IT_IS = ("", "nothing is left")
