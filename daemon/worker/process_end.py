@@ -1,7 +1,7 @@
-"""The end of processes: of a command at once, of children with their parent, of multiprocessing's fork server and resource tracker with this one.
+"""The end of processes: of a command at once, of children with their parent, of multiprocessing's own with this one.
 
-Python 3.11 leaves the latter two alone at the exit, and systemd logs a process that it finds after the main one as killed (SIGKILL). There
-is no public function for it; tests/unit/daemon/worker/test_process_end.py fails when Python names them in another way.
+Python 3.11 leaves its fork server and resource tracker alone at the exit, and systemd logs a process that it finds after the main one as
+killed (SIGKILL). There is no public function for it; tests/unit/daemon/worker/test_process_end.py fails when Python names them otherwise.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from pipeline.errors import CharacterError, FileProblems
 from pipeline.files.character_configs import CharacterConfig
 from pipeline.files.character_names import LAYERS_NAME, MASK_NAME
 from pipeline.files.picture_files import read_rgba_with_texts, write_palette_png
+from pipeline.mesh.depth import nearest_pixels
 from pipeline.types import LAYER_COLORS, Bools, Bytes, LayerLabel
 
 COLOR_TOLERANCE = 60
@@ -103,8 +103,7 @@ def _filled(labels: Bytes, unknown: Bools) -> Bytes:
     """The labels, with the nearest label where it is unknown."""
     if not unknown.any():
         return labels
-    nearest = ndimage.distance_transform_edt(labels == LayerLabel.NONE, return_distances=False, return_indices=True)
-    return np.where(unknown, labels[nearest[0], nearest[1]], labels)
+    return np.where(unknown, labels[nearest_pixels(labels == LayerLabel.NONE)], labels)
 
 
 def _pixels_digest(labels: Bytes) -> str:

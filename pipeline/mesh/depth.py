@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from pipeline.types import Bools, Singles
+from pipeline.types import Bools, Ints, Singles
 
 
 def depth_inside(mask: Bools, *, kernel: int = 5) -> Singles:
@@ -19,3 +19,14 @@ def depth_inside(mask: Bools, *, kernel: int = 5) -> Singles:
 def middle_line(mask: Bools, depth: Singles) -> Bools:
     """Local maxima (h, w) of the depth inside a mask: the middle of limbs and lines."""
     return np.asarray(mask & (depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8))), np.bool_)
+
+
+def nearest_pixels(sought: Bools) -> tuple[Ints, Ints]:
+    """Rows and columns (h, w) int32 of the nearest pixel outside `sought`, by Euclidean distance: of each pixel outside, itself.
+
+    At least one pixel must be outside.
+    """
+    from scipy import ndimage  # slow to import, and many figures need no nearest pixel
+
+    rows, columns = ndimage.distance_transform_edt(sought, return_distances=False, return_indices=True)
+    return rows, columns

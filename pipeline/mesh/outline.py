@@ -10,10 +10,9 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import Delaunay
 
-from pipeline.mesh.depth import depth_inside
+from pipeline.mesh.depth import depth_inside, nearest_pixels
 from pipeline.types import Bools, Floats, Ints
 
 ENLARGED = 2
@@ -75,8 +74,8 @@ def bridged(mask: Bools) -> Bools:
 def _nearest(mask: Bools, row: int, column: int, reach: int) -> tuple[int, int]:
     """Column and row of the pixel of a mask, at most `reach` px away, that is nearest to a place."""
     top, left = max(0, row - reach), max(0, column - reach)
-    near = ~mask[top : row + reach + 1, left : column + reach + 1]  # SciPy says which pixel is nearest, but takes long for a whole mask
-    rows, columns = ndimage.distance_transform_edt(near, return_distances=False, return_indices=True)
+    near = ~mask[top : row + reach + 1, left : column + reach + 1]
+    rows, columns = nearest_pixels(near)
     return left + int(columns[row - top, column - left]), top + int(rows[row - top, column - left])
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from pipeline.types import Bools, Floats
 
@@ -56,7 +55,7 @@ def way_of_planted_feet(way: Floats, feet: Floats, on_ground: Bools, leg: float,
     places = feet + way[:, None]
     stays = on_ground[1:] & on_ground[:-1]
     # Feet take over from each other softly: a foot that has just come down, or is about to leave, counts less.
-    weights = np.where(stays, gaussian_filter1d(stays.astype(np.float64), SOFT_S / step_s, axis=0, mode="nearest"), 0.0)
+    weights = np.where(stays, _softened(stays.astype(np.float64), step_s), 0.0)
     slides = np.diff(places[..., 0], axis=0)
     weights[np.abs(slides) > MOST_SLIDE * leg * step_s] = 0.0
     aside = np.concatenate([[0.0], np.cumsum((weights * slides).sum(axis=1) / np.maximum(weights.sum(axis=1), 1.0))])
@@ -72,6 +71,13 @@ def _above_ground(heights: Floats, on_ground: Bools, leg: float, step_s: float) 
     known = np.flatnonzero(np.isfinite(lowest))
     ground = float(np.median(lowest[known]))
     off = np.interp(np.arange(len(lowest)), known, np.clip(lowest[known] - ground, -0.2 * leg, 0.2 * leg))
-    smooth = gaussian_filter1d(off, SOFT_S / step_s, mode="nearest")
+    smooth = _softened(off, step_s)
     settled: Floats = smooth - smooth[0]
     return settled
+
+
+def _softened(values: Floats, step_s: float) -> Floats:
+    from scipy.ndimage import gaussian_filter1d  # slow to import, and feet are planted in few motions only
+
+    soft: Floats = gaussian_filter1d(values, SOFT_S / step_s, axis=0, mode="nearest")
+    return soft

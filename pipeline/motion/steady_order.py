@@ -8,8 +8,8 @@ depth that are shorter than a dwell time are left out.
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from pipeline.types import Bools, Floats
 
@@ -42,8 +42,9 @@ def steady_orders(depths: Floats, margin: float, *, step_s: float, is_in_front: 
 
 def _without_excursions(depths: Floats, frames: int, *, loops: bool) -> Floats:
     """The depths without those that last at most `frames`, by a running median."""
-    window = (2 * min(frames, len(depths) // 2) + 1, 1)
-    return np.asarray(median_filter(depths, window, mode="wrap" if loops else "nearest"), np.float64)
+    reach = min(frames, len(depths) // 2)
+    around = np.pad(depths, ((reach, reach), (0, 0)), mode="wrap" if loops else "edge")
+    return np.asarray(np.median(sliding_window_view(around, 2 * reach + 1, axis=0), axis=-1), np.float64)
 
 
 def _settle(order: list[int], depths: list[float], margin: float) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from pipeline.types import Floats, Travel
 
@@ -55,6 +54,8 @@ def _followed(places: Floats, room: float) -> Floats:
 
 def _smoothed(places: Floats, sigma: float) -> Floats:
     """A Gaussian mean; ends are continued by reflection in the point, so that a steady way stays steady."""
+    from scipy.ndimage import gaussian_filter1d  # slow to import, and most motions stay where they are
+
     margin = min(len(places) - 1, int(4 * sigma) + 1)
     before = 2 * places[0] - places[margin:0:-1]
     after = 2 * places[-1] - places[-2 : -margin - 2 : -1]

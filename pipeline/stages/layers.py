@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from pipeline.ink.regions import filled
+from pipeline.mesh.depth import nearest_pixels
 from pipeline.pose.limb_labels import layer_limbs
 from pipeline.pose.limb_measures import stroke, values_at
 from pipeline.pose.limb_regions import ARM, LimbRegion, gown_joints, joint_pixels, limbs_of
@@ -136,8 +136,7 @@ def _completed(rgb: Bytes, hidden: Bools, body: Bools, lines: Bools) -> Bytes:
     unknown = replaced | ~body[window]
     if unknown.all():
         return rgb
-    nearest = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
-    patch = rgb[window][nearest[0], nearest[1]]
+    patch = rgb[window][nearest_pixels(unknown)]
     patch = np.asarray(cv2.GaussianBlur(patch, (0, 0), 2.0 * stroke_px), np.uint8)
     result = rgb.copy()
     result[window] = np.where(replaced[..., None], patch, rgb[window])

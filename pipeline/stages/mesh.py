@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from pipeline.errors import CharacterError
+from pipeline.ink.regions import nearest_values
 from pipeline.mesh import geodesic, outline
 from pipeline.mesh.arap import Pins
 from pipeline.mesh.depth import depth_inside, middle_line
@@ -181,11 +181,12 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, bones: Ints, side_px: i
     nearest, distance = geodesic.PixelGraph(small).nearest_seeds(_pixels(points, px_per_unit) - corner)
     if (nearest < 0).all():
         raise CharacterError("no bone of the rig is inside the mask", hint="joints and mask must belong to the same image")
-    reach = ndimage.distance_transform_edt(nearest < 0, return_distances=False, return_indices=True)
     at = _pixels(mesh.vertices[mesh.triangles].mean(axis=1), px_per_unit) - corner
     column, row = np.clip(at[:, 0], 0, small.shape[1] - 1), np.clip(at[:, 1], 0, small.shape[0] - 1)
-    cell = (reach[0][row, column], reach[1][row, column])
-    return bones[bone_of_point[nearest[cell]]].astype(np.int32), distance[cell]
+    if (nearest[row, column] < 0).any():
+        places = nearest_values(np.arange(nearest.size, dtype=np.int32).reshape(nearest.shape), nearest >= 0)
+        row, column = np.divmod(places[row, column], nearest.shape[1])
+    return bones[bone_of_point[nearest[row, column]]].astype(np.int32), distance[row, column]
 
 
 def _tolerance_px(mask: Bools) -> float:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from daemon.web.editor.edits import BoxEdges, Edit, FigurePlace
 from daemon.web.editor.runs import labels_of_runs, mask_of_runs
@@ -21,6 +20,7 @@ from pipeline.files.character_files import assembled_character, character_config
 from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
 from pipeline.files.layer_files import has_edited_layers, read_layer_labels
 from pipeline.files.picture_files import read_mask, read_rgba
+from pipeline.mesh.depth import nearest_pixels
 from pipeline.ports import Predictor, Stopwatch
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.stages.rig import JOINTS
@@ -194,8 +194,7 @@ def fitted_labels(labels: Bytes | None, mask: Bools) -> Bytes | None:
         return None
     unknown = mask & (labels == LayerLabel.NONE)
     if unknown.any():
-        nearest = ndimage.distance_transform_edt(labels == LayerLabel.NONE, return_distances=False, return_indices=True)
-        labels = np.where(unknown, labels[nearest[0], nearest[1]], labels)
+        labels = np.where(unknown, labels[nearest_pixels(labels == LayerLabel.NONE)], labels)
     return np.where(mask, labels, np.uint8(LayerLabel.NONE))
 
 
