@@ -300,10 +300,12 @@ def test_training_never_sees_what_is_held_out():
     assert not {sample.medium for sample in seen} & set(mediums.HELD_OUT)
     assert not {sample.paper for sample in seen} & set(papers.HELD_OUT)
     assert MIXED in {figure.style for sample in seen for figure in sample.figures}
+    assert mediums.LINE_ART.name in {sample.medium for sample in seen}
     unseen = [drawn_sample(seed, size=64, split="heldout") for seed in range(60)]
     assert {sample.medium for sample in unseen} & set(mediums.HELD_OUT)
     assert {figure.style for sample in unseen for figure in sample.figures} & set(HELD_OUT_STYLES)
     assert MIXED not in {figure.style for sample in unseen for figure in sample.figures}
+    assert mediums.LINE_ART.name not in {sample.medium for sample in unseen}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ WAXES: tuple[Colour, ...] = (
 )  # fmt: skip
 CHALKS: tuple[Colour, ...] = ((245, 245, 240), (245, 245, 240), (250, 230, 120), (245, 170, 190), (150, 210, 240), (170, 230, 160))
 PIXELS: tuple[Colour, ...] = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (230, 30, 30), (30, 60, 220), (20, 140, 50), (120, 40, 160), (50, 50, 50))
+BLACKS: tuple[Colour, ...] = ((0, 0, 0), (0, 0, 0), (0, 0, 0), (60, 60, 60))
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,10 @@ MEDIUMS: dict[str, Medium] = {
         _drawn_on("screen", _medium("vector", (5, 18), PIXELS, (1.0, 1.0), ("fine", 0.0, 0.0), "flood", 0.95), covers=True),
     )
 }
+LINE_ART = _drawn_on("screen", _medium("line_art", (4, 16), BLACKS, (1.0, 1.0), ("fine", 0.0, 0.0), "flood", 0.0), covers=True)
+"""Pages to be colored in, and steps of drawing lessons: clear black lines, nothing filled."""
+STEADY = ("vector", "line_art")
+"""Mediums whose lines no hand trembles in."""
 COMMON: dict[str, float] = {
     "pencil": 0.11, "ballpoint": 0.09, "felt_tip": 0.1, "marker": 0.1, "crayon": 0.14, "coloured_pencil": 0.08, "watercolour": 0.03,
     "whiteboard_marker": 0.04, "chalk": 0.05, "mouse": 0.11, "finger": 0.08, "vector": 0.19,

@@ -18,6 +18,7 @@ from drawings.figures.head_variants import with_head_variant
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure
 from drawings.figures.mixed import MIXED
 from drawings.figures.outfits import with_outfit
+from drawings.figures.people import PEOPLE
 from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person
 from drawings.labels import with_rim
 from drawings.line_styles import contour, sampled_line_style, with_line_style
@@ -36,6 +37,8 @@ MIXED_SHARE = 0.25
 """Share of the figures of training pictures that are put together from several kinds."""
 RARE_POSE_SHARE, RARE_POSE_SHARE_IF_MIXED = 0.1, 0.35
 """Share of the figures of training pictures that have a rare pose: of one style, and of a mixed one."""
+LINE_ART_SHARE, PEOPLE_IN_LINE_ART = 0.15, 0.7
+"""Share of training pictures that are line art, and of their figures that are people or dressed animals."""
 MIXED_FILLS = 0.15
 """Share of training pages on which the areas of a figure are filled in several ways."""
 
@@ -99,7 +102,7 @@ def drawn_sample(seed: int, *, size: int = 384, split: Split = "train") -> Sampl
     """
     rng = np.random.default_rng([seed, 0 if split == "train" else 1])
     choices = _choices(rng, held_out=split == "heldout")
-    hand = Hand.sampled(rng, steady=choices.medium.name == "vector")
+    hand = Hand.sampled(rng, steady=choices.medium.name in mediums.STEADY)
     figures = _figures(rng, hand, choices)
     frame = _frame_shape(rng, figures, choices.framing, size)
     is_sheet = choices.framing == SHEET
@@ -137,6 +140,8 @@ def _choices(rng: np.random.Generator, *, held_out: bool) -> _Choices:
     medium = mediums.common_medium(rng)
     if held_out and rng.random() < 0.3:
         medium = list(mediums.HELD_OUT.values())[rng.integers(len(mediums.HELD_OUT))]
+    elif not held_out and rng.random() < LINE_ART_SHARE:
+        medium = mediums.LINE_ART
     grounds = papers.PAPERS[medium.ground]
     if held_out and medium.ground == "paper" and rng.random() < 0.4:
         grounds = papers.HELD_OUT
@@ -159,6 +164,8 @@ def _figures(rng: np.random.Generator, hand: Hand, choices: _Choices) -> list[Dr
         styles = HELD_OUT_STYLES if choices.held_out and rng.random() < 0.4 else STYLES
         style, rare_poses = styles[rng.integers(len(styles))], 0.0
         if not choices.held_out:
+            if choices.medium is mediums.LINE_ART and rng.random() < PEOPLE_IN_LINE_ART:
+                style = PEOPLE[rng.integers(len(PEOPLE))]
             style = MIXED if rng.random() < MIXED_SHARE else style
             rare_poses = RARE_POSE_SHARE_IF_MIXED if style == MIXED else RARE_POSE_SHARE
         figure = drawn_person(rng, hand, style, filled=filled, inks=inks, flat=flat, rare_poses=rare_poses)
@@ -207,7 +214,7 @@ def _drawn_page(canvas: Canvas, rng: np.random.Generator, hand: Hand, figures: l
     if rng.random() < (0.4 if is_screen else 0.12):
         angle = rng.uniform(0, 2 * np.pi)
         canvas.shading = Shading(rng.uniform(0.1, 0.4), (float(np.cos(angle)), float(np.sin(angle))), soft=bool(rng.random() < 0.5))
-    opaque = bool(rng.random() < (0.97 if choices.medium.name == "vector" else 0.8))
+    opaque = bool(rng.random() < (0.97 if choices.medium.name in mediums.STEADY else 0.8))
     labels: list[DrawnLabel] = []
     # a contour wipes what is inside, so that it must be opaque
     line_style = None if choices.held_out else sampled_line_style(rng)
