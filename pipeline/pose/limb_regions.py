@@ -329,10 +329,10 @@ def _with_specks(areas: list[Bools], mask: Bools, trunk: Bools) -> list[Bools]:
 
 def _pieces_with(area: Bools, markers: Bools, *, least_share: float = 0.0) -> Bools:
     """The connected pieces of an area that hold a marker, and at least a share of the whole area."""
-    _, pieces = cv2.connectedComponents(area.astype(np.uint8), connectivity=4)
-    sizes = np.bincount(pieces.ravel())
-    kept = np.zeros(len(sizes), np.bool_)
-    kept[np.unique(pieces[area & markers])] = True
-    kept &= sizes >= least_share * max(int(area.sum()), 1)
+    count, pieces = cv2.connectedComponents(area.astype(np.uint8), connectivity=4)
+    kept = np.bincount(pieces[area & markers], minlength=count) > 0
+    if least_share > 0.0:
+        sizes = np.bincount(pieces.ravel(), minlength=count)
+        kept &= sizes >= least_share * max(int(sizes[1:].sum()), 1)
     kept[0] = False
-    return np.asarray(kept[pieces], np.bool_)
+    return np.asarray(np.take(kept, pieces), np.bool_)
