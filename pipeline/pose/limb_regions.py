@@ -335,4 +335,4 @@ def _pieces_with(area: Bools, markers: Bools, *, least_share: float = 0.0) -> Bo
         sizes = np.bincount(pieces.ravel(), minlength=count)
         kept &= sizes >= least_share * max(int(sizes[1:].sum()), 1)
     kept[0] = False
-    return np.asarray(np.take(kept, pieces), np.bool_)
+    return np.asarray(np.take(kept, np.asarray(pieces, np.int32)), np.bool_)
