@@ -59,8 +59,8 @@ LIKELIHOOD_SIDE = 224
 """Longer side of a detection's mask in a crop, px: as fine as models draw it."""
 
 GROWTH_ROUNDS = 3
-POSE_ROUNDS = 2
-"""A box grows once where the model's mask shows that the figure goes on: its detector saw around it already."""
+POSE_ROUNDS = 4
+"""How often the pose model is asked at most, each time in a box that has grown where its mask shows that the figure goes on."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -215,7 +216,24 @@ def test_box_grows_where_the_models_mask_leads_out_of_it():
     sheet.pose_mask = np.ones((20, 20), np.float32)
     (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
     assert figure.annotation.box.width > 1.2 * sheet.boxes[0].width
-    assert len(sheet.asked) == 3  # one detection, two poses
+    assert len(sheet.asked) == 5  # one detection, four poses: this mask leads out of every box
+
+
+def test_box_grows_once_more_only_while_the_mask_leads_out_of_it():
+    sheet = Sheet("outlined", boxes_cut=0.2)
+    sheet.detection_masks = [np.ones((8, 8), np.float32)]
+    original, poses = sheet.pose, []
+
+    def whole_in_the_third(rgb: np.ndarray) -> Pose:
+        poses.append(rgb.shape)
+        seen = np.zeros((20, 20), np.float32)
+        seen[4:16, 4:16] = 1.0
+        return replace(original(rgb), mask=np.ones_like(seen) if len(poses) < 3 else seen)
+
+    sheet.pose = whole_in_the_third  # type: ignore[method-assign]
+    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    assert len(poses) == 3
+    assert figure.annotation.box.width > 1.6 * sheet.boxes[0].width
 
 
 def test_a_transparent_drawing_keeps_its_alpha():
