@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pipeline.ink.regions import eroded, nearest_values
+from pipeline.ink.regions import Regions, dilated, eroded, nearest_values, regions_of
 from pipeline.mesh.depth import depth_inside
 from pipeline.pose.hems import hem_row, is_gown
 from pipeline.pose.limb_measures import (
@@ -56,6 +56,15 @@ ROOT_SHARE = 0.3
 
 BORDER_WIDTH = 0.35
 """The border of a body part is so uncertain, in half widths of a limb."""
+
+LINE_CONTRAST = 24
+"""Levels between neighboring pixels of the channel that differs most, from which on a line runs between them."""
+
+LINE_EDGE_PX = 3
+"""How far a line's soft edge reaches into the areas beside it."""
+
+DIVIDED_SHARE = 0.15
+"""A flat area of which a model gives the body more than this share, and a limb the rest, is divided by no line."""
 
 WHOLE_SHARE = 0.9
 """A limb of which less is in one piece was not understood, and stays with the body."""
@@ -234,14 +243,17 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     near = np.any([_surroundings(limb, mask.shape) for limb in limbs], axis=0)
     trunk = _trunk(joints, limbs, mask)
     body = (mask & ~near) | trunk
+    smooth = np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
     if evidence is not None:
+        of_body = _inside(evidence.body, min(limb.half_width for limb in limbs))
         named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
+        named = _without_divided_areas(named, of_body, limb_markers, _flat_areas(smooth, mask))
         limb_markers = [
             (marker & area) | inner if area.any() else marker
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
         ]
         near |= np.any(evidence.limbs, axis=0)
-        body = (mask & ~near) | _inside(evidence.body, min(limb.half_width for limb in limbs))
+        body = (mask & ~near) | of_body
     crooks = [_crook(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
     body |= np.any(crooks, axis=0)
@@ -254,11 +266,30 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     markers[~mask], markers[body] = 1, 2
     for number, marker in enumerate(limb_markers, start=3):
         markers[marker] = number
-    label = np.asarray(cv2.watershed(np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0)), markers), np.int32)
+    label = np.asarray(cv2.watershed(smooth, markers), np.int32)
     # Outlines beside the background are flooded from there: they belong to what they are the outline of.
     label = np.where(mask, nearest_values(label, label >= 2), 0)
     areas = [(label == number) & _pieces_with(label == number, marker) for number, marker in enumerate(limb_markers, start=3)]
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
+
+
+def _flat_areas(rgb: Bytes, mask: Bools) -> Regions:
+    """The areas between drawn lines; where shading or grain lets lines leak, one area is most of the figure."""
+    red, green, blue = cv2.split(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+    return regions_of(mask & (cv2.max(cv2.max(red, green), blue) < LINE_CONTRAST), corners_join=False)
+
+
+def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools], areas: Regions) -> list[Bools]:
+    """What a model names a limb, without flat areas beside the limb that it gives to limb and body both: no line divides a lens of
+    glasses behind a hand, so that it is the body's.
+    """
+    body = areas.touched_by(of_body)
+    kept = []
+    for inner, bone in zip(named, bones, strict=True):
+        limb = areas.touched_by(inner)
+        is_divided = (limb > 0) & (body > DIVIDED_SHARE * (limb + body)) & (areas.touched_by(bone) == 0)
+        kept.append(inner & ~dilated(areas.among(is_divided), LINE_EDGE_PX) if is_divided.any() else inner)
+    return kept
 
 
 def _inside(area: Bools, half_width_px: float) -> Bools:

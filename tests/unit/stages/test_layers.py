@@ -319,6 +319,22 @@ def test_left_hand_that_a_model_names_right_stays_with_the_left_arm() -> None:
     assert overlap(left.area, touching_limbs(character, named_parts(character))[1].area) > 0.9
 
 
+def test_area_that_no_line_divides_is_not_shared_with_a_hand_beside_it() -> None:
+    """Such as a lens of glasses, of which a model takes the nearer part for the hand beside it."""
+    character = drawn_person()
+    elbow, hand = (joint_pixels(character)[character.rig.joint_names.index(f"right_{joint}")] for joint in ("elbow", "hand"))
+    center = np.rint((elbow + hand) / 2).astype(int) + np.array([36, 0])
+    rgba, lens = character.rgba.copy(), np.zeros(character.mask.shape, np.uint8)
+    cv2.circle(lens, tuple(center.tolist()), 22, 1, cv2.FILLED)
+    cv2.circle(rgba, tuple(center.tolist()), 22, (200, 250, 250, 255), cv2.FILLED)
+    cv2.circle(rgba, tuple(center.tolist()), 24, (*INK, 255), 5)
+    seen, parts = replace(character, rgba=rgba), cv2.resize(named_parts(character), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    is_lens = (lens > 0) & character.mask
+    parts[is_lens & (np.arange(SIDE) < center[0] + 8)] = BodyPart.RIGHT_HAND
+    right, _ = touching_limbs(seen, parts)
+    assert (right.area & is_lens).sum() < 0.05 * is_lens.sum()
+
+
 def test_bent_arm_leaves_the_shirt_between_its_bones_to_the_body() -> None:
     """Though a model takes the shirt there for the arm, which could not be stretched out with it."""
     character = drawn_person(arms="crossing")
