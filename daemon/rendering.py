@@ -56,8 +56,10 @@ class SceneRendering:
             self._performances[clock] = perform(self._actors(), self._plan.scene.view, clock, stopwatch=self._stopwatch)
         return self._performances[clock]
 
-    def _actors(self) -> list[MeshedActor]:
-        self._meshed = self._meshed or mesh_actors(self._plan.scene, stopwatch=self._stopwatch, meshes=self._meshes)
+    def _actors(self, *, with_images: bool = True) -> list[MeshedActor]:
+        self._meshed = self._meshed or mesh_actors(
+            self._plan.scene, stopwatch=self._stopwatch, meshes=self._meshes, with_images=with_images
+        )
         return self._meshed
 
     def write(
@@ -90,7 +92,7 @@ class SceneRendering:
         Raises:
             DoodledError: as `write`.
         """
-        actors, scene = self._actors(), _small(self._plan.scene)
+        actors, scene = self._actors(with_images=False), _small(self._plan.scene)
         with self._stopwatch.lap("preview"):
             untimed, encoder = _Untimed(), encoder_for(Format.GIF)
             clock = scene_clock(scene, rate=PREVIEW_FRAMES / max((actor.motion.duration for actor in scene.actors), default=Fraction(1)))

@@ -13,6 +13,7 @@ queue at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -33,7 +34,7 @@ from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
 from pipeline.stages.reduce import reduced_character, reduced_layer
 from pipeline.stages.retarget import placed, retargeted
-from pipeline.stages.sprite import joint_colors, sprite_of
+from pipeline.stages.sprite import LayerImage, joint_colors, layer_images, sprite_of
 from pipeline.stages.thin_lines import visible_character
 from pipeline.stages.visibility import Sightings
 from pipeline.types import (
@@ -65,21 +66,24 @@ FINER = 2.0
 
 @dataclass(frozen=True, eq=False)
 class MeshedActor:
-    """An actor with its mesh, ready to be deformed: what all frame times share."""
+    """An actor with its mesh, ready to be deformed: what all frame times share.
+
+    Attributes:
+        images: what the texture shows of each layer; None until it is drawn.
+    """
 
     actor: Actor
     layers: tuple[CharacterLayer, ...]
     figure: Figure
     solver: ArapSolver
+    images: tuple[LayerImage, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Performance:
     """An actor with its mesh and its motion: everything to draw any frame of the output."""
 
-    actor: Actor
-    layers: tuple[CharacterLayer, ...]
-    figure: Figure
+    meshed: MeshedActor
     track: PoseTrack
     moving: MovingMesh
 
@@ -149,18 +153,28 @@ def perform_scene(
     return perform(mesh_actors(scene, stopwatch=stopwatch, meshes=meshes), scene.view, clock, stopwatch=stopwatch)
 
 
-def mesh_actors(scene: Scene, *, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None) -> list[MeshedActor]:
-    """Mesh every actor. `meshes` may replace an actor's own mesh."""
-    with stopwatch.lap("scene"):
-        return [_meshed(actor, scene, mesh) for actor, mesh in zip(scene.actors, meshes or [None] * len(scene.actors), strict=True)]
+def mesh_actors(
+    scene: Scene, *, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None, with_images: bool = True
+) -> list[MeshedActor]:
+    """Mesh every actor.
+
+    Args:
+        meshes: may replace an actor's own mesh.
+        with_images: make the layers' images meanwhile, on a thread of their own, and not only when they are drawn.
+    """
+    with stopwatch.lap("scene"), ThreadPoolExecutor(1) as pool:
+        ahead = pool if with_images else None
+        return [_meshed(actor, scene, mesh, ahead) for actor, mesh in zip(scene.actors, meshes or [None] * len(scene.actors), strict=True)]
 
 
-def _meshed(actor: Actor, scene: Scene, mesh: Mesh | None = None) -> MeshedActor:
+def _meshed(actor: Actor, scene: Scene, mesh: Mesh | None = None, ahead: Executor | None = None) -> MeshedActor:
     is_layered = mesh is None and scene.layers is LayerMode.AUTO
     character = visible_character(actor.character, scene.view) if is_layered else actor.character
     layers = character_layers(character) if is_layered else whole_character(character)
+    images = ahead.submit(layer_images, character, layers) if ahead else None
     figure = figure_of(character, layers) if mesh is None else figure_on(mesh, character.rig, character.mask)
-    return MeshedActor(replace(actor, character=character), layers, figure, ArapSolver(figure.mesh, figure.pins))
+    solver = ArapSolver(figure.mesh, figure.pins)
+    return MeshedActor(replace(actor, character=character), layers, figure, solver, images.result() if images else None)
 
 
 def reduced_actor(meshed: MeshedActor, scene: Scene) -> MeshedActor:
@@ -174,7 +188,7 @@ def reduced_actor(meshed: MeshedActor, scene: Scene) -> MeshedActor:
         return _meshed(replace(meshed.actor, character=reduced_character(whole, side_px)), scene)
     height, width = character.mask.shape
     layers = tuple(reduced_layer(layer, (width, height)) for layer in meshed.layers)
-    return replace(meshed, actor=replace(meshed.actor, character=character), layers=layers)
+    return replace(meshed, actor=replace(meshed.actor, character=character), layers=layers, images=None)
 
 
 def perform(actors: Sequence[MeshedActor], view: View, clock: OutputClock, *, stopwatch: Stopwatch) -> list[Performance]:
@@ -189,7 +203,7 @@ def perform(actors: Sequence[MeshedActor], view: View, clock: OutputClock, *, st
             if actor.place is not None:
                 track = placed(track, rig, actor.place)
         moving = MovingMesh(meshed.solver, track, meshed.figure.pin_joints)
-        performances.append(Performance(actor, meshed.layers, meshed.figure, track, moving))
+        performances.append(Performance(meshed, track, moving))
     return performances
 
 
@@ -208,17 +222,19 @@ def _bounds(performance: Performance, view: View) -> Iterator[tuple[Floats, floa
 
 
 def _sprite(performance: Performance, canvas: Canvas, view: View) -> Sprite:
-    figure, character = performance.figure, performance.actor.character
+    meshed = performance.meshed
+    figure, character = meshed.figure, meshed.actor.character
     colors = None
     if view.debug.colors:
         owner_of_vertex = np.zeros(len(figure.mesh.vertices), np.int32)
         owner_of_vertex[figure.mesh.triangles] = figure.owner[:, None]
         colors = joint_colors(owner_of_vertex, len(character.rig.joint_names))
-    layers = performance.layers
+    images = meshed.images or layer_images(character, meshed.layers)
     if view.debug.layers:
-        layers = tuple(debug_views.tinted(layer, layer_label(layer, character.rig.joint_names)) for layer in layers)
-    density = px_per_unit(canvas, performance.track.root[0])
-    return sprite_of(character, layers, figure.mesh, figure.layer_of_vertex, px_per_unit=density, colors=colors)
+        tinted = [debug_views.tinted(layer, layer_label(layer, character.rig.joint_names)) for layer in meshed.layers]
+        images = layer_images(character, tinted)
+    density, side_px = px_per_unit(canvas, performance.track.root[0]), max(character.mask.shape)
+    return sprite_of(images, figure.mesh, figure.layer_of_vertex, side_px=side_px, px_per_unit=density, colors=colors)
 
 
 def _palette(layout: PixelLayout, sprites: list[Sprite], canvas: Canvas, view: View) -> Palette | None:
@@ -248,16 +264,16 @@ def _drawn_triangles(performance: Performance) -> Callable[[int], Ints]:
 
     @cache
     def triangles(order: int) -> Ints:
-        return np.ascontiguousarray(performance.figure.triangles_in(performance.track.draw_orders[order]))
+        return np.ascontiguousarray(performance.meshed.figure.triangles_in(performance.track.draw_orders[order]))
 
     return triangles
 
 
 def _overlay(performance: Performance, shape: Floats, index: int, view: View) -> list[Strokes]:
-    track, actor, debug = performance.track, performance.actor, view.debug
+    track, actor, debug = performance.track, performance.meshed.actor, view.debug
     strokes = []
     if debug.mesh_lines:
-        strokes.append(debug_views.mesh_strokes(shape, performance.figure.mesh.triangles, performance.z))
+        strokes.append(debug_views.mesh_strokes(shape, performance.meshed.figure.mesh.triangles, performance.z))
     if debug.skeleton and track.skeleton is not None:
         strokes.append(debug_views.skeleton_strokes(track.skeleton[index], actor.motion.parents))
     if debug.rig:

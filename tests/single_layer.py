@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.stages.layers import whole_character
 from pipeline.stages.mesh import Figure, figure_of
-from pipeline.stages.sprite import sprite_of
+from pipeline.stages.sprite import layer_images, sprite_of
 from pipeline.types import Character, Mesh, Singles, Sprite
 
 
@@ -16,4 +16,5 @@ def single_layer_figure(character: Character) -> Figure:
 
 def single_layer_sprite(character: Character, mesh: Mesh, *, px_per_unit: float, colors: Singles | None = None) -> Sprite:
     layer_of_vertex = np.zeros(len(mesh.vertices), np.int32)
-    return sprite_of(character, whole_character(character), mesh, layer_of_vertex, px_per_unit=px_per_unit, colors=colors)
+    images, side_px = layer_images(character, whole_character(character)), max(character.mask.shape)
+    return sprite_of(images, mesh, layer_of_vertex, side_px=side_px, px_per_unit=px_per_unit, colors=colors)

@@ -13,7 +13,7 @@ def torn_shares(performance: Performance) -> Floats:
 
     By the singular values of each triangle's deformation gradient.
     """
-    rest, triangles = performance.figure.mesh.vertices, performance.figure.mesh.triangles
+    rest, triangles = performance.meshed.figure.mesh.vertices, performance.meshed.figure.mesh.triangles
 
     def edges(points: Floats) -> Floats:
         first, second, third = (points[triangles[:, corner]] for corner in range(3))

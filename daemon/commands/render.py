@@ -118,11 +118,11 @@ def _custom_meshes(request: RenderRequest, scene: Scene) -> list[Mesh | None] | 
 
 def _write_dump(path: Path, performance: Performance, clock: OutputClock) -> None:
     """Write the first actor's joints and vertices at each frame, in the figure's unit space."""
-    track, figure = performance.track, performance.figure
+    track, figure = performance.track, performance.meshed.figure
     try:
         np.savez_compressed(
             path,
-            joint_names=np.array(performance.actor.character.rig.joint_names),
+            joint_names=np.array(performance.meshed.actor.character.rig.joint_names),
             joints=track.joints + track.root[:, None, :2],
             root=track.root[:, :2],
             rest_vertices=figure.mesh.vertices,

@@ -8,6 +8,7 @@ size, which also removes camera noise, the main cause of large GIFs.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -33,12 +34,40 @@ COARSER = 4
 ENOUGH_PAPER = 0.01
 
 
+@dataclass(frozen=True, eq=False)
+class LayerImage:
+    """What a texture shows of a layer, as large as in the character's image.
+
+    Attributes:
+        rgba: (h, w, 4) uint8, straight alpha; colors extend beyond the edge.
+        left, upper: its place in the character's image, px.
+    """
+
+    rgba: Bytes
+    left: int
+    upper: int
+
+
+def layer_images(character: Character, layers: Sequence[CharacterLayer]) -> tuple[LayerImage, ...]:
+    """The image of each layer of a character, with soft edges and without the paper at them. A single layer's is the character's size."""
+    rgb, opacity = character.rgba[..., :3], own_opacity(character)
+    alpha = np.minimum(inked_alpha(rgb, character.mask, hidden=opacity < 255), opacity)
+    if len(layers) == 1:
+        return (LayerImage(_with_clean_edge(layers[0].rgb, alpha, character.mask), 0, 0),)
+    images = []
+    for layer in layers:
+        window, (left, upper) = _window_of(layer.mask)
+        cut = layer.mask[window]
+        images.append(LayerImage(_with_clean_edge(layer.rgb[window], np.minimum(alpha[window], soft_alpha(cut)), cut), left, upper))
+    return tuple(images)
+
+
 def sprite_of(
-    character: Character,
-    layers: Sequence[CharacterLayer],
+    images: Sequence[LayerImage],
     mesh: Mesh,
     layer_of_vertex: Ints,
     *,
+    side_px: int,
     px_per_unit: float,
     colors: Singles | None = None,
 ) -> Sprite:
@@ -46,34 +75,29 @@ def sprite_of(
 
     Args:
         layer_of_vertex: (V,) index of the layer that each vertex belongs to.
+        side_px: the longer side of the character's image, which is the unit square's.
         px_per_unit: output pixels per unit of the unit square.
         colors: (V, 3) 0..1, for the debug view that colors by joint.
     """
-    height, width = character.mask.shape
-    side = max(height, width)
-    rgb, opacity = character.rgba[..., :3], own_opacity(character)
-    alpha = np.minimum(inked_alpha(rgb, character.mask, hidden=opacity < 255), opacity)
-    points = np.stack([mesh.vertices[:, 0] * side, (1.0 - mesh.vertices[:, 1]) * side], axis=1)
-    factor = px_per_unit / side
-    if len(layers) == 1:
-        rgba = _scaled(_with_clean_edge(layers[0].rgb, alpha, character.mask), factor)
-        return Sprite(np.ascontiguousarray(rgba), (points / (width, height)).astype(np.float32), colors)
-    images, uv, top = [], np.zeros_like(points), 0
-    for number, layer in enumerate(layers):
-        window, (left, upper) = _window_of(layer.mask)
-        cut = layer.mask[window]
-        image = _with_clean_edge(layer.rgb[window], np.minimum(alpha[window], soft_alpha(cut)), cut)
-        scaled = _scaled(image, factor)
-        scale = np.array([scaled.shape[1] / image.shape[1], scaled.shape[0] / image.shape[0]])
+    points = np.stack([mesh.vertices[:, 0] * side_px, (1.0 - mesh.vertices[:, 1]) * side_px], axis=1)
+    factor = px_per_unit / side_px
+    if len(images) == 1:
+        whole = images[0].rgba
+        uv = (points / (whole.shape[1], whole.shape[0])).astype(np.float32)
+        return Sprite(np.ascontiguousarray(_scaled(whole, factor)), uv, colors)
+    parts, uv, top = [], np.zeros_like(points), 0
+    for number, image in enumerate(images):
+        scaled = _scaled(image.rgba, factor)
+        scale = np.array([scaled.shape[1] / image.rgba.shape[1], scaled.shape[0] / image.rgba.shape[0]])
         own = layer_of_vertex == number
-        uv[own] = (points[own] - (left, upper)) * scale + (0, top)
-        images.append(scaled)
+        uv[own] = (points[own] - (image.left, image.upper)) * scale + (0, top)
+        parts.append(scaled)
         top += scaled.shape[0]
-    atlas = np.zeros((top, max(image.shape[1] for image in images), 4), np.uint8)
+    atlas = np.zeros((top, max(part.shape[1] for part in parts), 4), np.uint8)
     top = 0
-    for image in images:
-        atlas[top : top + image.shape[0], : image.shape[1]] = image
-        top += image.shape[0]
+    for part in parts:
+        atlas[top : top + part.shape[0], : part.shape[1]] = part
+        top += part.shape[0]
     return Sprite(atlas, (uv / (atlas.shape[1], atlas.shape[0])).astype(np.float32), colors)
 
 

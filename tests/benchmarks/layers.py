@@ -106,7 +106,7 @@ def measured(character: Character, motion_name: str, mode: LayerMode, renderer: 
     kept = FramesKept()
     animate(scene, clock, Path(), renderer=renderer, encoder=kept, stopwatch=stopwatch, performances=performances)
     frame_ms = 1000.0 * (time.process_time() - prepared) / len(kept.pictures)
-    layers = int(performances[0].figure.layer_of_vertex.max()) + 1
+    layers = int(performances[0].meshed.figure.layer_of_vertex.max()) + 1
     return Result(layers, torn_shares(performances[0]), 1000.0 * (prepared - began), frame_ms, kept.pictures)
 
 

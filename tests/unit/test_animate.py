@@ -109,7 +109,7 @@ def test_order_is_steady_only_in_figures_of_several_layers() -> None:
     for mode, is_steady in ((LayerMode.AUTO, True), (LayerMode.OFF, False)):
         scene = trembling_scene(mode)
         (performance,) = perform_scene(scene, scene_clock(scene), stopwatch=sample_scene.NoStopwatch())
-        assert (len(performance.layers) > 1) is is_steady
+        assert (len(performance.meshed.layers) > 1) is is_steady
         assert (len(performance.track.draw_orders) == 1) is is_steady
 
 
@@ -249,8 +249,8 @@ def test_an_actor_can_be_given_a_mesh() -> None:
     mesh = Mesh(np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]), np.array([(0, 1, 2), (0, 2, 3)], np.int32))
     scene = sample_scene.scene()
     (performance,) = perform_scene(scene, scene_clock(scene), stopwatch=sample_scene.NoStopwatch(), meshes=[mesh])
-    assert performance.figure.mesh is mesh
-    assert performance.actor.character.name == character.name
+    assert performance.meshed.figure.mesh is mesh
+    assert performance.meshed.actor.character.name == character.name
 
 
 def wire_person(*, line_px: int) -> Character:

@@ -108,9 +108,9 @@ def performed(character: Character, motion: str, mode: LayerMode) -> Performance
 def roundness(character: Character, motion: str, mode: LayerMode) -> np.ndarray:
     """The head's height and width, the shorter one through the longer one, for every frame; 1 is round."""
     performance = performed(character, motion, mode)
-    at = performance.figure.mesh.vertices * [1, -1] + [0, 1]
+    at = performance.meshed.figure.mesh.vertices * [1, -1] + [0, 1]
     rim = np.abs(np.linalg.norm(at * SIDE - HEAD, axis=1) - HEAD_RADIUS) < 3
-    rim &= performance.figure.layer_of_vertex == 0
+    rim &= performance.meshed.figure.layer_of_vertex == 0
     assert rim.sum() > 8
     extents = np.array([np.linalg.svd(shape[rim] - shape[rim].mean(axis=0), compute_uv=False) for shape in performance.moving.each_shape()])
     start = np.linalg.svd(at[rim] - at[rim].mean(axis=0), compute_uv=False)
