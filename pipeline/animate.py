@@ -1,13 +1,13 @@
-"""START HERE. From a scene to an animation file, one line per stage.
+"""START HERE. From a scene to an animation file.
 
-    character + motion --retarget--> joints over time --deform--> shapes over time --render--> frames --encode--> file
-          |--mesh--> triangles, pins
-    (frame: camera position; sprite: the texture on the mesh; palette: the colors of a GIF;
-     visibility: whether anything was drawn)
+    character --thin_lines, layers--> layers --mesh--> triangles, pins --+
+    motion --------------------retarget--> joints of each frame ---------+--deform--> vertices of each frame
+    vertices --frame, sprite, palette--> camera, textures, colors --render--> frames --encode--> file
+    (visibility: whether anything was drawn; reduce: smaller textures for a preview)
 
-`animate` runs all stages. Stages are pure functions in `pipeline.stages`; renderer and encoder are passed in as ports
-(`pipeline.ports`) and implemented in `pipeline.adapters`. Frames stream: memory holds a few shapes, one frame and the encoder's
-queue at a time.
+`perform_scene` makes what moves (`mesh_actors`, then `perform`), and `animate` draws it. Stages are pure functions in `pipeline.stages`;
+renderer and encoder are passed in as ports (`pipeline.ports`) and implemented in `pipeline.adapters`. Frames stream: memory holds a few
+shapes, one frame and the encoder's queue at a time.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ BOUNDS_STEP = 3
 """The camera samples every third frame for the figures' bounds; its margin covers the frames between."""
 
 FINER = 2.0
-"""Texture pixels a pixel of the view, before the sprite stage finds the figure's soft edge, which takes a pixel or two."""
+"""A preview's images have so many pixels for each pixel of its view: finding a figure's soft edge takes a pixel or two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +89,12 @@ class Performance:
 
     @property
     def z(self) -> float:
+        """The figure's depth in the first frame, world units."""
         return float(self.track.root[0, 2])
 
 
 def scene_clock(scene: Scene, *, rate: Fraction | None = None, max_rate: Fraction | None = None) -> OutputClock:
-    """Times of the output frames: as long as the longest motion, at `rate` frames a second or the first actor's own rate."""
+    """Times of the output frames: as long as the longest motion, at `rate` frames a second or the first actor's own, at most `max_rate`."""
     if not scene.actors:
         raise OptionError("a scene needs at least one character")
     longest = max(actor.motion.duration for actor in scene.actors)
@@ -131,10 +132,10 @@ def animate(
         renderer.open_scene(canvas, sprites, layout=layout) as scene_renderer,
         encoder.open(path, canvas, clock, palette=palette) as sink,
     ):
-        drawings = _frame_contents(performances, scene.view)
+        contents = _frame_contents(performances, scene.view)
         for done, pts in enumerate(clock_times(clock), start=1):
             with stopwatch.lap("deform"):
-                layers, strokes = next(drawings)
+                layers, strokes = next(contents)
             with stopwatch.lap("render"):
                 frame = scene_renderer.draw(layers, strokes, pts)
             with stopwatch.lap("encode"):
@@ -178,7 +179,7 @@ def _meshed(actor: Actor, scene: Scene, mesh: Mesh | None = None, ahead: Executo
 
 
 def reduced_actor(meshed: MeshedActor, scene: Scene) -> MeshedActor:
-    """An actor for `scene`, whose view is smaller than the one that it was meshed for: the same mesh with a smaller image.
+    """An actor for a preview: for `scene`, whose view is smaller than the one that it was meshed for. The same mesh with a smaller image.
 
     Where lines would be too thin to be seen in the smaller view, the figure is meshed again with wider ones.
     """
@@ -213,7 +214,7 @@ def _front_joints(layers: Sequence[CharacterLayer]) -> tuple[int, ...] | None:
 
 
 def _bounds(performance: Performance, view: View) -> Iterator[tuple[Floats, float]]:
-    """Lowest and highest x, y of everything drawn for an actor over the whole motion, and its z."""
+    """Lowest and highest x, y (2, 2) float64 of what is drawn for an actor in every BOUNDS_STEP-th frame, world units, and its z."""
     yield performance.moving.bounds(step=BOUNDS_STEP), performance.z
     skeleton = performance.track.skeleton
     if view.debug.skeleton and skeleton is not None:

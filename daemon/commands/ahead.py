@@ -22,7 +22,7 @@ Made = TypeVar("Made")
 
 
 def made_ahead(make: Callable[[], Made], name: str) -> Future[Made]:
-    """The result of `make`, or its error, from a thread that a command that fails meanwhile does not wait for."""
+    """Run `make` on a daemon thread, for which a command that fails meanwhile does not wait; the future holds its result or its error."""
     future: Future[Made] = Future()
 
     def run() -> None:
@@ -49,7 +49,10 @@ def open_predictor_ahead(request: InferenceRequest, environ: Mapping[str, str]) 
 
 
 def load_opengl_ahead(kind: ContextKind | None, environ: Mapping[str, str]) -> None:
-    """Begin to load OpenGL's driver, with a context of the same kind; the next one takes 3 ms then. What fails now, fails again then."""
+    """Begin to load OpenGL's driver, with a context of the same kind; the next one takes 3 ms then.
+
+    Errors are ignored here: they come again when the context is opened.
+    """
 
     def load() -> None:
         from pipeline.adapters.opengl.renderer import GLRenderer

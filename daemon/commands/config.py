@@ -1,4 +1,4 @@
-"""`doodled config`: check the settings without starting the daemon, and show what holds and where each value comes from."""
+"""`doodled config`: check the settings without starting the daemon, and show the effective settings and where each comes from."""
 
 from __future__ import annotations
 

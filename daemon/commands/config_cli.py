@@ -12,7 +12,7 @@ from daemon.commands.console import print_notes
 
 app = typer.Typer(
     name="config",
-    help="Check the daemon's settings without starting it; show what holds and where it comes from.",
+    help="Check the daemon's settings without starting it; show the effective settings and where each comes from.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -49,7 +49,7 @@ from pipeline.errors import OptionError
 from pipeline.types import LayerMode
 
 
-def animate(  # noqa: PLR0917 - as above
+def animate(  # noqa: PLR0917 - every option of the command is a parameter here
     drawings: DrawingsArgument,
     output: OutputOption = None,
     motion: MotionsOption = None,
@@ -114,7 +114,7 @@ def animate(  # noqa: PLR0917 - as above
         raise typer.Exit(1)
 
 
-def render(  # noqa: PLR0917 - every option of the command is a parameter here
+def render(  # noqa: PLR0917 - as above
     target: TargetArgument,
     output: OutputOption = None,
     motion: MotionsOption = None,

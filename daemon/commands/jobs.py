@@ -87,7 +87,7 @@ def list_jobs(layout: Layout, *, done: bool, max_depth: int) -> list[JobRow]:
         done: list published drawings, too.
         max_depth: levels of subfolders of the inbox that the daemon scans.
     """
-    statuses = [status for status, is_alive in _statuses(layout) if is_alive]
+    statuses = [status for status, lives in _statuses(layout) if lives]
     rows = [*_in_inbox(layout, statuses, max_depth), *_claimed(layout, statuses)]
     rows += [_failed_row(each) for each in quarantine.all_failed_drawings(layout)]
     rows += [_review_row(each) for each in all_drawings_for_review(layout)]

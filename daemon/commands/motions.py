@@ -17,7 +17,7 @@ from pipeline.types import Motion
 
 
 def motion_table(environ: Mapping[str, str]) -> str:
-    """One line a motion: name, seconds, joints, retarget configuration, title; a broken one says what is wrong with it."""
+    """One line per motion: name, seconds, joints, retarget configuration, title; a broken one says what is wrong with it."""
     library = motion_library(environ)
     rows = []
     broken = []

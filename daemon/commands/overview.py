@@ -79,7 +79,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "config": Command(
             Section.DAEMON,
             "config_cli",
-            "Check the daemon's settings without starting it; show what holds and where it comes from.",
+            "Check the daemon's settings without starting it; show the effective settings and where each comes from.",
             has_subcommands=True,
         ),
         "health": Command(Section.MACHINE, "service_cli", "Check whether the daemon on this host is healthy."),

@@ -55,7 +55,7 @@ def worker(
             "--host", metavar="ADDRESS", help="Address at which daemons reach this worker. Default: the one towards the scheduler."
         ),
     ] = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port at which they do; 0 is any free port.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port that this worker listens on; 0 picks a free one.")] = 0,
 ) -> None:
     """Animate drawings for daemons on other machines, as a worker of their Dask cluster."""
     from daemon.cluster.connection import require_dask

@@ -71,6 +71,7 @@ class Scheduler:
         running: jobs that workers have, by id.
         waiting: claimed jobs that no worker has.
         admission: decides whether another job may start; models and machine are its circuit breakers.
+        trial: animates a sample drawing, to tell a broken machine from a broken drawing.
         is_stopping: no job starts any more.
         is_paused: no job starts for now, because of the disk (`daemon.service.disk_guard`).
     """
@@ -123,7 +124,11 @@ class Scheduler:
         self._inference = settings.inference_request()
 
     def step(self, now: float) -> None:
-        """Collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for."""
+        """One turn of the loop: collect results, take over orphaned jobs if it is time, and start as many jobs as there is room for.
+
+        Args:
+            now: seconds of the monotonic clock.
+        """
         self._collect_results(now)
         self.admission.note_workers(self._workers.outage, self._workers.capacity, now)
         self.trial.step(now, self.settings.jobs)
@@ -212,7 +217,7 @@ class Scheduler:
             if candidate is None:
                 return
             self._claim(candidate, now)
-            if not self.admission.may_start(now, needs_models=True):  # the probe has started: take only character folders now
+            if not self.admission.may_start(now, needs_models=True):  # this job shows whether the models are back; until then, folders only
                 complete = self._scanner.take_complete(now, max_probes=PROBES_PER_STEP, include_images=False, running=running)
 
     def _claim(self, candidate: Candidate, now: float) -> None:
@@ -359,7 +364,7 @@ class Scheduler:
                 running.future.cancel()
 
     def abandon_running(self) -> list[str]:
-        """Return the attempts of jobs whose workers were killed. Returns the ids of the jobs."""
+        """Give back the attempts of jobs whose workers were killed; returns the ids of the jobs."""
         abandoned = list(self.running.values())
         self.running.clear()
         for running in abandoned:

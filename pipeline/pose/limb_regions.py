@@ -5,7 +5,8 @@ and legs that come out from under a skirt. The border is found by a marker-based
 lines", Signal Processing 38, 1994): markers are the limb's bones, half as wide as the limb, and everything that is clearly too far from
 them; the flood meets at the drawn line between them, or half way where none is drawn.
 
-Positions are image px (x, y); masks are (h, w) bool.
+Positions are (x, y), masks (h, w) bool. Public functions take and return px of the character's image; private ones work in px of the mask
+reduced to WORKING_SIDE_PX.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ WORKING_SIDE_PX = 512
 """Regions are searched at this size; a border that is off by a pixel of it is invisible."""
 
 TRUNK_DISTANCE = 1.3
-"""Bones of the trunk mark the body up to this distance from a limb's second bone, which may run in front of them, in half widths."""
+"""Bones of the trunk closer than this to a limb's second bone don't mark the body, as the limb may run in front of them; in half widths."""
 
 MARKER_WIDTH, BODY_DISTANCE = 0.5, 1.8
 """In half widths of the limb: up to the first a pixel is certainly the limb's, from the second on certainly not."""
@@ -55,7 +56,7 @@ ROOT_SHARE = 0.3
 """The first part of a limb may be under the body's outline; its marker begins behind it."""
 
 BORDER_WIDTH = 0.35
-"""The border of a body part is so uncertain, in half widths of a limb."""
+"""How precisely a model draws the border of a body part, in half widths of the limb."""
 
 LINE_CONTRAST = 24
 """Levels between neighboring pixels of the channel that differs most, from which on a line runs between them."""
@@ -64,7 +65,7 @@ LINE_EDGE_PX = 3
 """How far a line's soft edge reaches into the areas beside it."""
 
 DIVIDED_SHARE = 0.15
-"""A flat area of which a model gives the body more than this share, and a limb the rest, is divided by no line."""
+"""A flat area with none of a limb's bones goes to the body if a model gives the body more than this share of it."""
 
 WHOLE_SHARE = 0.9
 """A limb of which less is in one piece was not understood, and stays with the body."""
@@ -76,8 +77,8 @@ SPECK_SHARE = 0.02
 """Smaller pieces beside a limb belong to it even where a bone of the trunk runs through them."""
 
 CONTACT_OF_LENGTH, CONTACT_OF_HALF_WIDTH = 0.05, 0.5
-"""A limb that touches the rest of the figure along less than this share of its length, or so few of its half widths, needs no layer,
-unless there is a gap between: the armpit of a thick arm is no more than that."""
+"""A limb that touches the rest of the figure along less than this share of its length, or less than this many of its half widths, needs no
+layer unless there is a gap between them: the armpit of a thick arm is no longer than that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +254,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
         ]
         near |= np.any(evidence.limbs, axis=0)
-        body = (mask & ~near) | of_body
+        body = (mask & ~near) | of_body  # parts know the trunk better than the lines between its joints do
     crooks = [_crook(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
     body |= np.any(crooks, axis=0)
@@ -280,8 +281,9 @@ def _flat_areas(rgb: Bytes, mask: Bools) -> Regions:
 
 
 def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools], areas: Regions) -> list[Bools]:
-    """What a model names a limb, without flat areas beside the limb that it gives to limb and body both: no line divides a lens of
-    glasses behind a hand, so that it is the body's.
+    """What a model names each limb, without the flat areas that it splits between limb and body and that hold none of the limb's bones.
+
+    No drawn line divides such an area: a lens of glasses behind a hand is all the body's.
     """
     body = areas.touched_by(of_body)
     kept = []
