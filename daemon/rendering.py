@@ -18,7 +18,7 @@ from daemon.options.scene_builder import Plan
 from daemon.options.values import HIGHEST_GIF_RATE
 from pipeline.adapters.encoding.encoders import encoder_for
 from pipeline.adapters.encoding.output_file import failures
-from pipeline.animate import MeshedActor, Performance, animate, mesh_actors, perform, reduced_actor, scene_clock
+from pipeline.animate import MeshedActor, Performance, animate, mesh_actors, perform, reduced_actor, scene_clock, with_images
 from pipeline.ports import Renderer, Stopwatch
 from pipeline.types import Animation, Format, Mesh, OutputClock, Scene
 
@@ -53,13 +53,17 @@ class SceneRendering:
     def performances(self, clock: OutputClock) -> list[Performance]:
         """Every actor, meshed and retargeted for the frame times of `clock`."""
         if clock not in self._performances:
-            self._performances[clock] = perform(self._actors(), self._plan.scene.view, clock, stopwatch=self._stopwatch)
+            self._performances[clock] = perform(self._complete_actors(), self._plan.scene.view, clock, stopwatch=self._stopwatch)
         return self._performances[clock]
 
-    def _actors(self, *, with_images: bool = True) -> list[MeshedActor]:
-        self._meshed = self._meshed or mesh_actors(
-            self._plan.scene, stopwatch=self._stopwatch, meshes=self._meshes, with_images=with_images
-        )
+    def _complete_actors(self) -> list[MeshedActor]:
+        actors = self._actors(images_too=True)
+        with self._stopwatch.lap("scene"):
+            self._meshed = actors if self._plan.scene.view.debug.layers else [with_images(actor) for actor in actors]
+        return self._meshed
+
+    def _actors(self, *, images_too: bool) -> list[MeshedActor]:
+        self._meshed = self._meshed or mesh_actors(self._plan.scene, stopwatch=self._stopwatch, meshes=self._meshes, images_too=images_too)
         return self._meshed
 
     def write(
@@ -92,7 +96,7 @@ class SceneRendering:
         Raises:
             DoodledError: as `write`.
         """
-        actors, scene = self._actors(with_images=False), _small(self._plan.scene)
+        actors, scene = self._actors(images_too=False), _small(self._plan.scene)
         with self._stopwatch.lap("preview"):
             untimed, encoder = _Untimed(), encoder_for(Format.GIF)
             clock = scene_clock(scene, rate=PREVIEW_FRAMES / max((actor.motion.duration for actor in scene.actors), default=Fraction(1)))

@@ -6,8 +6,8 @@
     (visibility: whether anything was drawn; reduce: smaller textures for a preview)
 
 `perform_scene` makes what moves (`mesh_actors`, then `perform`), and `animate` draws it. Stages are pure functions in `pipeline.stages`;
-renderer and encoder are passed in as ports (`pipeline.ports`) and implemented in `pipeline.adapters`. Frames stream: memory holds a few
-shapes, one frame and the encoder's queue at a time.
+renderer and encoder are passed in as ports (`pipeline.ports`) and implemented in `pipeline.adapters`. Frames stream: memory holds each
+figure's texture, a few shapes, one frame and the encoder's queue at a time.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class MeshedActor:
     """An actor with its mesh, ready to be deformed: what all frame times share.
 
     Attributes:
-        images: what the texture shows of each layer; None until it is drawn.
+        images: what the texture shows of each layer; None if that was not made ahead.
     """
 
     actor: Actor
@@ -155,16 +155,16 @@ def perform_scene(
 
 
 def mesh_actors(
-    scene: Scene, *, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None, with_images: bool = True
+    scene: Scene, *, stopwatch: Stopwatch, meshes: Sequence[Mesh | None] | None = None, images_too: bool = True
 ) -> list[MeshedActor]:
     """Mesh every actor.
 
     Args:
         meshes: may replace an actor's own mesh.
-        with_images: make the layers' images meanwhile, on a thread of their own, and not only when they are drawn.
+        images_too: make the layers' images meanwhile, on a thread of their own.
     """
     with stopwatch.lap("scene"), ThreadPoolExecutor(1) as pool:
-        ahead = pool if with_images else None
+        ahead = pool if images_too and not scene.view.debug.layers else None
         return [_meshed(actor, scene, mesh, ahead) for actor, mesh in zip(scene.actors, meshes or [None] * len(scene.actors), strict=True)]
 
 
@@ -176,6 +176,11 @@ def _meshed(actor: Actor, scene: Scene, mesh: Mesh | None = None, ahead: Executo
     figure = figure_of(character, layers) if mesh is None else figure_on(mesh, character.rig, character.mask)
     solver = ArapSolver(figure.mesh, figure.pins)
     return MeshedActor(replace(actor, character=character), layers, figure, solver, images.result() if images else None)
+
+
+def with_images(meshed: MeshedActor) -> MeshedActor:
+    """The actor with its layers' images, which outputs of several formats and frame times share."""
+    return meshed if meshed.images else replace(meshed, images=layer_images(meshed.actor.character, meshed.layers))
 
 
 def reduced_actor(meshed: MeshedActor, scene: Scene) -> MeshedActor:
@@ -230,10 +235,11 @@ def _sprite(performance: Performance, canvas: Canvas, view: View) -> Sprite:
         owner_of_vertex = np.zeros(len(figure.mesh.vertices), np.int32)
         owner_of_vertex[figure.mesh.triangles] = figure.owner[:, None]
         colors = joint_colors(owner_of_vertex, len(character.rig.joint_names))
-    images = meshed.images or layer_images(character, meshed.layers)
     if view.debug.layers:
         tinted = [debug_views.tinted(layer, layer_label(layer, character.rig.joint_names)) for layer in meshed.layers]
         images = layer_images(character, tinted)
+    else:
+        images = meshed.images or layer_images(character, meshed.layers)
     density, side_px = px_per_unit(canvas, performance.track.root[0]), max(character.mask.shape)
     return sprite_of(images, figure.mesh, figure.layer_of_vertex, side_px=side_px, px_per_unit=density, colors=colors)
 

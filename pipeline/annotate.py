@@ -62,6 +62,9 @@ GROWTH_ROUNDS = 3
 POSE_ROUNDS = 4
 """How often the pose model is asked at most, each time in a box that has grown where its mask shows that the figure goes on."""
 
+ENDLESS = 1
+"""The round that counts where even the last mask leads out of its box: what goes on and on is a ground line or a neighbor."""
+
 
 @dataclass(frozen=True)
 class AnnotateOptions:
@@ -222,17 +225,19 @@ def _cut_out(drawing: Drawing, chosen: Chosen, predictor: Predictor, stopwatch: 
     """
     height, width = drawing.rgb.shape[:2]
     box = chosen.box if chosen.detection.mask is not None else _box_by_ink(drawing, chosen.box, stopwatch)
+    tried = []
     for _ in range(POSE_ROUNDS):
         crop = _cut(drawing, box)
         with stopwatch.lap("pose"):
             pose, refusal = _pose(predictor, crop.rgb)
         with stopwatch.lap("segment"):
             mask = _mask(crop, pose, chosen.detection)
+        tried.append((crop, pose, mask, refusal))
         larger = grown(box, touched_sides(mask), width, height)
         if pose.mask is None or larger == box:
-            break
+            return tried[-1]
         box = larger
-    return crop, pose, mask, refusal
+    return tried[ENDLESS]
 
 
 def _mask(crop: _Crop, pose: Pose, detection: Detection) -> Bools:

@@ -24,6 +24,7 @@ MODULES: Final = (
     "pipeline.adapters.embedded",  # turns off ONNX Runtime's telemetry, which would start a thread
     "pipeline.files.annotation_files",
     "onnxruntime",
+    "scipy.ndimage",
 )
 """What every drawing needs. Modules import each other late, so that the daemon and quick commands do without most of them."""
 

@@ -28,7 +28,7 @@ def steady_orders(depths: Floats, margin: float, *, step_s: float, is_in_front: 
         step_s: seconds from one frame to the next.
         is_in_front: (G,) groups that are in front of the others in the first frame if they are at most the margin behind them.
     """
-    depths = _without_excursions(depths, round(DWELL_S / step_s), loops=loops)
+    depths = without_excursions(depths, round(DWELL_S / step_s), loops=loops)
     order = np.argsort(depths[0] + margin * is_in_front, kind="stable").tolist()
     near = (depths[0] > 0).tolist()
     orders, nears = np.zeros(depths.shape, np.intp), np.zeros(depths.shape, np.bool_)
@@ -40,8 +40,8 @@ def steady_orders(depths: Floats, margin: float, *, step_s: float, is_in_front: 
     return orders, nears
 
 
-def _without_excursions(depths: Floats, frames: int, *, loops: bool) -> Floats:
-    """The depths without those that last at most `frames`, by a running median."""
+def without_excursions(depths: Floats, frames: int, *, loops: bool) -> Floats:
+    """Depths (T, G) without excursions that last at most `frames`, by a running median."""
     reach = min(frames, len(depths) // 2)
     around = np.pad(depths, ((reach, reach), (0, 0)), mode="wrap" if loops else "edge")
     return np.asarray(np.median(sliding_window_view(around, 2 * reach + 1, axis=0), axis=-1), np.float64)

@@ -65,7 +65,7 @@ LINE_EDGE_PX = 3
 """How far a line's soft edge reaches into the areas beside it."""
 
 DIVIDED_SHARE = 0.15
-"""A flat area with none of a limb's bones goes to the body if a model gives the body more than this share of it."""
+"""A model divides a flat area between limb and body if the body's share of what it names there, without borders, is larger than this."""
 
 WHOLE_SHARE = 0.9
 """A limb of which less is in one piece was not understood, and stays with the body."""
@@ -281,15 +281,16 @@ def _flat_areas(rgb: Bytes, mask: Bools) -> Regions:
 
 
 def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools], areas: Regions) -> list[Bools]:
-    """What a model names each limb, without the flat areas that it splits between limb and body and that hold none of the limb's bones.
+    """The limbs' named pixels without flat areas that the model divides between limb and body, if no bone of the limb is in them.
 
-    No drawn line divides such an area: a lens of glasses behind a hand is all the body's.
+    No drawn line divides a lens of glasses behind a hand, for example: all of it is the body's.
     """
     body = areas.touched_by(of_body)
     kept = []
     for inner, bone in zip(named, bones, strict=True):
         limb = areas.touched_by(inner)
         is_divided = (limb > 0) & (body > DIVIDED_SHARE * (limb + body)) & (areas.touched_by(bone) == 0)
+        is_divided[0] = False  # the lines themselves
         kept.append(inner & ~dilated(areas.among(is_divided), LINE_EDGE_PX) if is_divided.any() else inner)
     return kept
 

@@ -25,7 +25,7 @@ from benchmarks import report as generated
 from browser import chromium
 from spool_oracle import ROOT
 
-from daemon.__main__ import main
+from daemon.cli import main
 from daemon.commands.report_cli import since_time
 from daemon.log.stages import STAGES, stage_of
 from daemon.report.counting import require_duckdb

@@ -7,7 +7,6 @@ Handles Pillow's modes and color profiles. Works in strips, so that a large imag
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -140,10 +139,10 @@ def _by_profile(colors: Image.Image, profile: bytes) -> tuple[list[Image.Image],
             return [], "its color profile does not fit its pixels and was ignored"
         transform = ImageCms.buildTransform(embedded, ImageCms.createProfile("sRGB"), colors.mode, "RGB")
         with ThreadPoolExecutor(_CONVERTERS) as pool:  # half the time: littleCMS converts without Python's lock
-            converted = list(pool.map(partial(ImageCms.applyTransform, transform=transform), _strips(colors)))
+            converted = list(pool.map(transform.apply, _strips(colors)))
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError, AttributeError):
         return [], "its color profile is damaged and was ignored"
-    return [strip for strip in converted if strip is not None], "its colors were converted to sRGB"
+    return converted, "its colors were converted to sRGB"
 
 
 def _strips(picture: Image.Image) -> list[Image.Image]:

@@ -61,6 +61,22 @@ def test_error_without_file_keeps_its_trace(monkeypatch: pytest.MonkeyPatch) -> 
         cli.main()
 
 
+def test_command_ends_without_freeing_what_it_loaded(tmp_path: Path) -> None:
+    script = """
+import sys
+class Freed:
+    def __del__(self):
+        print("freed")
+kept = sys.modules["kept"] = Freed()
+sys.argv = ["doodled", "animate", "there-is-none.png"]
+from daemon.__main__ import main
+main()
+"""
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
 @pytest.mark.parametrize(("argument", "expected"), [("--version", f"doodled {version()}\n"), ("--help", overview()), ("-h", overview())])
 def test_answers_before_anything_heavy_is_imported(argument: str, expected: str, tmp_path: Path) -> None:
     script = "import sys; from daemon.__main__ import main; main(); sys.exit(' '.join({'typer', 'numpy', 'pydantic'} & set(sys.modules)))"

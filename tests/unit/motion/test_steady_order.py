@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.ndimage import median_filter
 
-from pipeline.motion.steady_order import DWELL_S, steady_orders
+from pipeline.motion.steady_order import DWELL_S, steady_orders, without_excursions
 
 MARGIN, STEP_S = 0.1, 0.04
 NONE_IN_FRONT = np.zeros(2, np.bool_)
@@ -43,6 +44,23 @@ def test_excursion_counts_from_the_dwell_time_on(duration_s: float, is_shown: bo
     assert bool((in_front == 0).any()) is is_shown
     if is_shown:
         assert abs((in_front == 0).sum() / rate - duration_s) <= 1.5 / rate
+
+
+@pytest.mark.parametrize(("loops", "is_shown"), [(True, False), (False, True)])
+def test_excursion_over_the_seam_of_a_loop_is_as_long_as_both_its_parts(loops: bool, is_shown: bool) -> None:
+    seconds = np.arange(50) * STEP_S
+    part_s = 0.4 * DWELL_S
+    first = np.where((seconds < part_s) | (seconds >= seconds[-1] + STEP_S - part_s), 1.0, -1.0)
+    assert (0 in orders_of(first, 0.0, loops=loops)) is is_shown
+
+
+@pytest.mark.parametrize("loops", [False, True])
+@pytest.mark.parametrize("frames", [1, 2, 3, 7, 8, 40])
+def test_depths_are_those_of_a_running_median(frames: int, loops: bool) -> None:
+    depths = np.random.default_rng(frames).normal(size=(frames, 3))
+    reach = min(round(DWELL_S / STEP_S), frames // 2)
+    wanted = median_filter(depths, (2 * reach + 1, 1), mode="wrap" if loops else "nearest")
+    assert np.array_equal(without_excursions(depths, round(DWELL_S / STEP_S), loops=loops), wanted)
 
 
 def test_frame_rate_does_not_decide_when_the_order_changes() -> None:

@@ -38,7 +38,7 @@ MIXED_SHARE = 0.25
 RARE_POSE_SHARE, RARE_POSE_SHARE_IF_MIXED = 0.1, 0.35
 """Share of the figures of training pictures that have a rare pose: of one style, and of a mixed one."""
 LINE_ART_SHARE, PEOPLE_IN_LINE_ART = 0.15, 0.7
-"""Share of training pictures that are line art, and of their figures that are people or dressed animals."""
+"""Share of training pictures that are line art, and of their unmixed figures that are people or dressed animals for sure."""
 MIXED_FILLS = 0.15
 """Share of training pages on which the areas of a figure are filled in several ways."""
 
