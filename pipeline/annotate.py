@@ -23,6 +23,7 @@ from pipeline.stages.detect import (
     chosen_boxes,
     cut_off_note,
     grown,
+    is_cut_in_half,
     moved_from_part,
     overlapping_parts,
     settled,
@@ -101,7 +102,7 @@ def annotated(
     """The figures of a drawing, best first; never none.
 
     Raises:
-        NoFigureFound: no box is good enough, or nothing is drawn in those that are.
+        NoFigureFound: no box is good enough, nothing is drawn in those that are, or the image's edge cuts the figure in half.
         PredictionRefused: the detector can't process this image. (If the pose model can't, the mask alone gives the joints.)
         UpstreamError: the model server is unavailable.
     """
@@ -110,12 +111,15 @@ def annotated(
         turn, drawing, detections = _upright(drawing, predictor, options.min_score)
         height, width = drawing.rgb.shape[:2]
         chosen = chosen_boxes(detections, width, height, all_figures=options.all_figures, min_score=options.min_score)
-    figures = [_figure(drawing, choice, predictor, name, stopwatch) for choice, name in zip(chosen, _names(len(chosen)), strict=True)]
-    found = tuple(_turned(figure, turn) for figure in figures if figure is not None)
+    found, refused = [], []
+    for choice, name in zip(chosen, _names(len(chosen)), strict=True):
+        try:
+            found.append(_turned(_figure(drawing, choice, predictor, name, stopwatch), turn))
+        except NoFigureFound as error:
+            refused.append(error)
     if not found:
-        best = chosen[0].detection.score
-        raise NoFigureFound("the detector saw a figure, but nothing is drawn there", best_score=best, hint="is the drawing too faint?")
-    return found
+        raise refused[0]
+    return tuple(found)
 
 
 def annotated_box(drawing: Drawing, box: Box, predictor: Predictor | None, *, turn: Turn = 0, stopwatch: Stopwatch) -> AnnotatedFigure:
@@ -189,11 +193,15 @@ def _scaled(detection: Detection, scale: float) -> Detection:
     return replace(detection, box=Box(box.left * scale, box.top * scale, box.right * scale, box.bottom * scale))
 
 
-def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, stopwatch: Stopwatch) -> AnnotatedFigure | None:
-    """One figure, cut out and rigged; None if there is nothing in its box."""
+def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, stopwatch: Stopwatch) -> AnnotatedFigure:
+    """One figure, cut out and rigged. Raises NoFigureFound if there is none in its box, or only half of one."""
     crop, pose, mask, refusal = _cut_out(drawing, chosen, predictor, stopwatch)
+    score, (height, width) = chosen.detection.score, drawing.rgb.shape[:2]
     if not mask.any():
-        return None
+        raise NoFigureFound("the detector saw a figure, but nothing is drawn there", best_score=score, hint="is the drawing too faint?")
+    if is_cut_in_half(mask, crop.box, width, height):
+        summary = "the edge of the image cuts the figure in half"
+        raise NoFigureFound(summary, best_score=score, hint="take the picture again, with the whole figure in it")
     return _rigged(drawing, crop, pose, mask, chosen.detection, refusal, name, stopwatch)
 
 

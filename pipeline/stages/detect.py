@@ -38,6 +38,9 @@ TOUCH_PX = 2
 CUT_SHARE = 0.2
 """A figure that runs along an edge of the image for this share of its longer side is cut off there: feet and hands touch it for a tenth."""
 
+HALF_SHARE = 0.5
+"""A figure that runs along the left or the right edge of the image for this share of its longer side is only half there."""
+
 PART_SHARE = 0.6
 """Parts overlap by a fifth of the image, so that a figure of that size is whole in one of them."""
 
@@ -127,14 +130,25 @@ def touched_sides(mask: Bools) -> Sides:
 
 def cut_off_note(mask: Bools, box: Box, width: int, height: int) -> tuple[str, ...]:
     """What to report about a figure, a mask (h, w) in a box, that the edges of its image cut off; nothing if it is whole."""
+    cut = [side for side, share in _cut_shares(mask, box, width, height).items() if share >= CUT_SHARE]
+    return (f"the image cuts the figure off ({', '.join(cut)}): what is missing can't move",) if cut else ()
+
+
+def is_cut_in_half(mask: Bools, box: Box, width: int, height: int) -> bool:
+    """Whether the left or the right edge of its image runs through a figure, a mask (h, w) in a box, from about its head to its feet."""
+    shares = _cut_shares(mask, box, width, height)
+    return max(shares["left"], shares["right"]) >= HALF_SHARE
+
+
+def _cut_shares(mask: Bools, box: Box, width: int, height: int) -> dict[str, float]:
+    """How far a figure runs along each edge of its image, as a share of its longer side."""
     rims = {
         "left": (mask[:, :TOUCH_PX], box.left <= 0),
         "top": (mask[:TOUCH_PX].T, box.top <= 0),
         "right": (mask[:, -TOUCH_PX:], box.right >= width),
         "bottom": (mask[-TOUCH_PX:].T, box.bottom >= height),
     }
-    cut = [side for side, (rim, is_edge) in rims.items() if is_edge and _longest_run(rim) >= CUT_SHARE * max(mask.shape)]
-    return (f"the image cuts the figure off ({', '.join(cut)}): what is missing can't move",) if cut else ()
+    return {side: _longest_run(rim) / max(mask.shape) if is_edge else 0.0 for side, (rim, is_edge) in rims.items()}
 
 
 def _longest_run(rim: Bools) -> int:

@@ -254,14 +254,20 @@ def test_an_empty_box_is_no_figure():
     assert caught.value.best_score == 0.9
 
 
-def test_figure_that_the_image_cuts_in_half_is_reported():
+@pytest.mark.parametrize(("cut", "is_half"), [(np.s_[2:18], True), (np.s_[2:8], False)])
+def test_figure_that_the_image_cuts_in_half_is_refused_and_one_that_lacks_an_arm_reported(cut: slice, is_half: bool):
     sheet = Sheet("crayon")
     whole = annotated(sheet.drawing, sheet, stopwatch=Laps())[0]
     sheet.pose_mask = np.zeros((20, 20), np.float32)
-    sheet.pose_mask[2:18, :14] = 1.0
+    sheet.pose_mask[2:18, 5:14] = 1.0
+    sheet.pose_mask[cut, :14] = 1.0
     middle = round((sheet.boxes[0].left + sheet.boxes[0].right) / 2)
     sheet.rgb = sheet.rgb[:, middle:].copy()
     sheet.boxes = [Box(0.0, sheet.boxes[0].top, sheet.boxes[0].right - middle, sheet.boxes[0].bottom)]
+    if is_half:
+        with pytest.raises(NoFigureFound, match="cuts the figure in half"):
+            annotated(sheet.drawing, sheet, stopwatch=Laps())
+        return
     half = annotated(sheet.drawing, sheet, stopwatch=Laps())[0]
     assert "the image cuts the figure off (left): what is missing can't move" in half.quality.reasons
     assert not [reason for reason in whole.quality.reasons if "cuts" in reason]
