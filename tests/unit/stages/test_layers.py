@@ -335,6 +335,21 @@ def test_area_that_no_line_divides_is_not_shared_with_a_hand_beside_it() -> None
     assert (right.area & is_lens).sum() < 0.05 * is_lens.sum()
 
 
+def test_limb_that_was_not_understood_keeps_still() -> None:
+    character = drawn_person()
+    labels = derived_labels(character)
+    assert labels is not None
+    hand = np.rint(joint_pixels(character)[character.rig.joint_names.index("right_hand")]).astype(int)
+    is_arm = labels == LayerLabel.RIGHT_ARM
+    is_scrap = is_arm & (np.hypot(*(np.indices(is_arm.shape)[::-1] - hand[:, None, None])) < 12)
+    labels[is_arm & ~is_scrap] = LayerLabel.BODY
+    layers = character_layers(replace(character, layer_labels=labels))
+    moving = {character.rig.joint_names[joint] for layer in layers for joint in layer.pins}
+    assert [len(layers), {"right_elbow", "right_hand"} & moving] == [2, set()]
+    assert {"left_elbow", "left_hand", "right_shoulder"} <= moving
+    assert layers[0].mask[is_scrap].all()
+
+
 def test_bent_arm_leaves_the_shirt_between_its_bones_to_the_body() -> None:
     """Though a model takes the shirt there for the arm, which could not be stretched out with it."""
     character = drawn_person(arms="crossing")
