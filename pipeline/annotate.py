@@ -110,13 +110,16 @@ def annotated(
     with stopwatch.lap("detect"):
         turn, drawing, detections = _upright(drawing, predictor, options.min_score)
         height, width = drawing.rgb.shape[:2]
-        chosen = chosen_boxes(detections, width, height, all_figures=options.all_figures, min_score=options.min_score)
+        chosen = chosen_boxes(detections, width, height, min_score=options.min_score)
     found, refused = [], []
-    for choice, name in zip(chosen, _names(len(chosen)), strict=True):
+    names = _names(len(chosen)) if options.all_figures else ["figure"] * len(chosen)
+    for choice, name in zip(chosen, names, strict=True):
         try:
             found.append(_turned(_figure(drawing, choice, predictor, name, stopwatch), turn))
         except NoFigureFound as error:
             refused.append(error)
+        if found and not options.all_figures:
+            break
     if not found:
         raise refused[0]
     return tuple(found)
@@ -199,9 +202,9 @@ def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, s
     score, (height, width) = chosen.detection.score, drawing.rgb.shape[:2]
     if not mask.any():
         raise NoFigureFound("the detector saw a figure, but nothing is drawn there", best_score=score, hint="is the drawing too faint?")
-    if is_cut_in_half(mask, crop.box, width, height):
+    if pose.mask is not None and is_cut_in_half(mask, crop.box, width, height):
         summary = "the edge of the image cuts the figure in half"
-        raise NoFigureFound(summary, best_score=score, hint="take the picture again, with the whole figure in it")
+        raise NoFigureFound(summary, best_score=score, hint="photograph or scan it again, with the whole figure in the image")
     return _rigged(drawing, crop, pose, mask, chosen.detection, refusal, name, stopwatch)
 
 

@@ -165,10 +165,10 @@ class DecodeError(PermanentError):
 
 
 class NoFigureFound(PermanentError):
-    """An image in which no drawn figure was found.
+    """An image in which no whole drawn figure was found.
 
     Attributes:
-        best_score: of the best candidate below the threshold, or None if there was none.
+        best_score: of the best candidate, or None if there was none.
     """
 
     def __init__(self, summary: str, *, best_score: float | None = None, hint: str = "") -> None:

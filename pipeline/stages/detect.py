@@ -39,7 +39,7 @@ CUT_SHARE = 0.2
 """A figure that runs along an edge of the image for this share of its longer side is cut off there: feet and hands touch it for a tenth."""
 
 HALF_SHARE = 0.5
-"""A figure that runs along the left or the right edge of the image for this share of its longer side is only half there."""
+"""A figure that runs along the left or the right edge of the image for this share of its crop's longer side is only half there."""
 
 PART_SHARE = 0.6
 """Parts overlap by a fifth of the image, so that a figure of that size is whole in one of them."""
@@ -74,8 +74,8 @@ class Sides:
         return self.left or self.top or self.right or self.bottom
 
 
-def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, all_figures: bool, min_score: float) -> tuple[Chosen, ...]:
-    """The figures of a picture, best first: all of them, or the best one.
+def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, min_score: float) -> tuple[Chosen, ...]:
+    """The figures of a picture, best first.
 
     Raises:
         NoFigureFound: no box is good enough; says how good the best one is.
@@ -89,7 +89,7 @@ def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, al
             f"no drawn figure was found: {found}", best_score=best, hint="is the whole figure in the picture, and drawn clearly?"
         )
     merged = _merged(_without_groups(good))
-    return tuple(Chosen(padded(d.box, width, height), d) for d in (merged if all_figures else merged[:1]))
+    return tuple(Chosen(padded(d.box, width, height), d) for d in merged)
 
 
 def overlapping_parts(width: int, height: int) -> tuple[Box, ...]:
@@ -135,13 +135,16 @@ def cut_off_note(mask: Bools, box: Box, width: int, height: int) -> tuple[str, .
 
 
 def is_cut_in_half(mask: Bools, box: Box, width: int, height: int) -> bool:
-    """Whether the left or the right edge of its image runs through a figure, a mask (h, w) in a box, from about its head to its feet."""
+    """Whether the left or the right edge of its image runs through a figure, a mask (h, w) in a box, from about its head to its feet.
+
+    A figure that runs along both is whole: the image was cropped to it.
+    """
     shares = _cut_shares(mask, box, width, height)
-    return max(shares["left"], shares["right"]) >= HALF_SHARE
+    return (shares["left"] >= HALF_SHARE) != (shares["right"] >= HALF_SHARE)
 
 
 def _cut_shares(mask: Bools, box: Box, width: int, height: int) -> dict[str, float]:
-    """How far a figure runs along each edge of its image, as a share of its longer side."""
+    """How far a figure runs along each edge of its image, as a share of its crop's longer side."""
     rims = {
         "left": (mask[:, :TOUCH_PX], box.left <= 0),
         "top": (mask[:TOUCH_PX].T, box.top <= 0),

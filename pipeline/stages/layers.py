@@ -72,7 +72,7 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
 
 
 def _is_understood(limb: LimbRegion, points: Floats) -> bool:
-    """Whether a limb's pixels can be its: they are about as many as its bones suggest, or on most of these. Covered limbs always."""
+    """Whether a limb's pixels plausibly belong to it: about as many as its bones suggest, or on most of them. True for covered limbs."""
     bones = points[[limb.joints.root, limb.joints.middle, limb.joints.end]]
     along = np.concatenate([np.linspace(*pair, SAMPLES) for pair in pairwise(bones)])
     lengths = np.repeat(np.linalg.norm(np.diff(bones, axis=0), axis=1), SAMPLES)

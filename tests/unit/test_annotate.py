@@ -273,6 +273,19 @@ def test_figure_that_the_image_cuts_in_half_is_refused_and_one_that_lacks_an_arm
     assert not [reason for reason in whole.quality.reasons if "cuts" in reason]
 
 
+@pytest.mark.parametrize("all_figures", [False, True])
+def test_whole_figure_beside_one_that_is_cut_in_half_is_found(all_figures: bool):
+    sheet = Sheet("crayon", "outlined")
+    sheet.pose_mask = np.zeros((20, 20), np.float32)
+    sheet.pose_mask[2:18, :14] = 1.0
+    middle = round((sheet.boxes[0].left + sheet.boxes[0].right) / 2)
+    sheet.rgb = sheet.rgb[:, middle:].copy()
+    sheet.boxes = [Box(max(0.0, box.left - middle), box.top, box.right - middle, box.bottom) for box in sheet.boxes]
+    options = AnnotateOptions(all_figures=all_figures)
+    (figure,) = annotated(sheet.drawing, sheet, options=options, stopwatch=Laps())
+    assert figure.annotation.box.left > sheet.boxes[0].right
+
+
 def test_figure_whose_feet_touch_the_edge_of_the_image_is_whole():
     sheet = Sheet("crayon")
     bottom = round(sheet.boxes[0].bottom)

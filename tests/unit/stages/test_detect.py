@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import NoFigureFound
-from pipeline.stages.detect import Sides, chosen_boxes, grown, moved_from_part, overlapping_parts, settled, touched_sides
+from pipeline.stages.detect import Sides, chosen_boxes, grown, is_cut_in_half, moved_from_part, overlapping_parts, settled, touched_sides
 from pipeline.types import Box, Detection
 
 WIDTH, HEIGHT = 800, 600
@@ -18,8 +18,8 @@ def found(*edges_and_score: float, mask: np.ndarray | None = None) -> Detection:
     return Detection(Box(left, top, right, bottom), score, mask)
 
 
-def chosen(*detections: Detection, all_figures: bool = True, min_score: float = 0.3):
-    return chosen_boxes(detections, WIDTH, HEIGHT, all_figures=all_figures, min_score=min_score)
+def chosen(*detections: Detection, min_score: float = 0.3):
+    return chosen_boxes(detections, WIDTH, HEIGHT, min_score=min_score)
 
 
 def test_a_box_is_padded_and_lies_on_whole_numbers_inside_the_picture():
@@ -27,9 +27,8 @@ def test_a_box_is_padded_and_lies_on_whole_numbers_inside_the_picture():
     assert figure.box == Box(0.0, 176.0, 228.0, 600.0)
 
 
-def test_the_best_figure_is_chosen_and_the_others_only_if_asked_for():
+def test_figures_are_chosen_best_first():
     boxes = (found(10, 10, 100, 200, 0.5), found(300, 10, 400, 300, 0.8), found(500, 10, 700, 300, 0.6))
-    assert [c.detection.score for c in chosen(*boxes, all_figures=False)] == [0.8]
     assert [c.detection.score for c in chosen(*boxes)] == [0.8, 0.6, 0.5]
 
 
@@ -115,3 +114,24 @@ def test_figure_that_a_part_cuts_is_left_to_the_others():
     assert whole is not None
     assert whole.box == Box(45.0, 45.0, 100.0, 80.0)
     assert moved_from_part(Detection(Box(0, 5, 30, 40), 0.9), part, 100, 100) is None
+
+
+@pytest.mark.parametrize(
+    ("edges", "share", "is_half"),
+    [
+        (["left"], 0.55, True),
+        (["right"], 0.55, True),
+        (["left"], 0.45, False),
+        (["bottom"], 1.0, False),
+        (["top"], 1.0, False),
+        (["left", "right"], 0.9, False),
+    ],
+)
+def test_figure_is_cut_in_half_only_by_one_side(edges: list[str], share: float, is_half: bool) -> None:
+    mask = np.zeros((100, 100), np.bool_)
+    mask[20:80, 20:80] = True
+    run = np.s_[: round(100 * share)]
+    for edge, rim in {"left": np.s_[run, :20], "right": np.s_[run, 80:], "top": np.s_[:20, run], "bottom": np.s_[80:, run]}.items():
+        if edge in edges:
+            mask[rim] = True
+    assert is_cut_in_half(mask, Box(0.0, 0.0, 100.0, 100.0), 100, 100) is is_half
