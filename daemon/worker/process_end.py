@@ -26,7 +26,7 @@ def without_teardown() -> Iterator[None]:
     """If the block raises SystemExit, leave with its status once the atexit callbacks registered inside the block have been called.
 
     Python would take another 0.1 s to free modules, models and OpenGL's driver one by one, which the kernel does at once. Only for the
-    outermost frame of a process: if somebody catches the SystemExit, the process still ends with its status.
+    outermost frame of a process: if a caller catches the SystemExit, the process still ends with its status.
     """
     status: list[int] = []
     atexit.register(_leave, status)  # what is registered first is called last

@@ -363,10 +363,6 @@ def _with_specks(areas: list[Bools], mask: Bools, trunk: Bools) -> list[Bools]:
 
 def _pieces_with(area: Bools, markers: Bools, *, least_share: float = 0.0) -> Bools:
     """The connected pieces of an area that hold a marker, and at least a share of the whole area."""
-    count, pieces = cv2.connectedComponents(area.astype(np.uint8), connectivity=4)
-    kept = np.bincount(pieces[area & markers], minlength=count) > 0
-    if least_share > 0.0:
-        sizes = np.bincount(pieces.ravel(), minlength=count)
-        kept &= sizes >= least_share * max(int(sizes[1:].sum()), 1)
-    kept[0] = False
-    return np.asarray(np.take(kept, np.asarray(pieces, np.int32)), np.bool_)
+    pieces = regions_of(area, corners_join=False)
+    is_large = pieces.area >= least_share * max(int(pieces.area[1:].sum()), 1)
+    return pieces.among((pieces.touched_by(markers) > 0) & is_large)
