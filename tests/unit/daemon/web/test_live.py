@@ -14,6 +14,7 @@ from web_spool import WebSpool
 from daemon.spool.previews import VIEWERS
 from daemon.web import live as live_module
 from daemon.web.api import _job_events, _queue_events
+from daemon.web.live import Live
 from daemon.web.site import Site
 
 Event = dict[str, Any]
@@ -66,10 +67,21 @@ def test_viewers_are_noted_while_events_are_followed(spool: WebSpool, monkeypatc
             mark.unlink()
             monkeypatch.setattr(live_module, "NOTE_VIEWERS_S", 0.0)
             await until(mark.exists)
-        await site.live.stop()
-        mark.unlink()
-        await site.live._note_listeners()
-        assert not mark.exists()  # the last one has gone
+
+    with_site(spool, check)
+
+
+def test_no_one_is_noted_once_the_last_viewer_has_gone(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "NOTE_VIEWERS_S", 0.0)
+    notes: list[str] = []
+
+    async def check(site: Site) -> None:
+        live = Live(site.index, lambda: notes.append("someone looks"))
+        async with aclosing(live.snapshots()) as snapshots:
+            await anext(snapshots)
+            assert len(notes) == 1
+        await live._note_listeners()
+        assert len(notes) == 1
 
     with_site(spool, check)
 
