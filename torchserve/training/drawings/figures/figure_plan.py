@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from drawings.figures.bodies import CREATURES, TORSOS, BodyPlan, creature, ellipse, torso
+from drawings.figures.bodies import CREATURES, LINES, TORSOS, BodyPlan, creature, ellipse, torso
 from drawings.figures.colours import Palette, sampled_palette
 from drawings.figures.heads import HeadView
 from drawings.figures.limbs import LimbStyle
@@ -17,8 +17,8 @@ ONE_COLOR = ("silhouette", "stickman")
 """Styles that are one area of ink, without a face."""
 WITH_FACE = ("potato", "vegetable", "monster")
 """Styles of which the body is the head."""
-LOW_ARMS = 0.1
-"""Share of figures whose arms leave low on the trunk, or at its hem."""
+LOW_ARMS, LOW_ARMS_OF_LINES = 0.1, 0.25
+"""Share of figures whose arms leave low on the trunk, or at its hem; of those whose trunk is a line."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def style_plan(rng: np.random.Generator, style: str, filled: float) -> FigurePla
     build = build_of(rng, style) if style in PEOPLE else None
     palette = person_palette(rng, style, coloured=rng.random() < filled + 0.15) if build else sampled_palette(rng, filled)
     body = person_plan(rng, style, build) if build else _body_plan(rng, style)
-    if rng.random() < LOW_ARMS and body.kind != "gown":
+    if rng.random() < (LOW_ARMS_OF_LINES if body.kind in LINES else LOW_ARMS) and body.kind != "gown":
         body = replace(body, shoulders=rng.uniform(body.shoulders, 0.95))
     if not build:
         arms, legs = (limb_style(rng, style, palette, arm=arm) for arm in (True, False))

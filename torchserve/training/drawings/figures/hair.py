@@ -173,9 +173,21 @@ def _locks(dresser: _Hairdresser) -> Hairdo:
     return [dresser.area(limb(smooth(axis, closed=False), thick, thick * rng.uniform(0.3, 1.0))) for axis in axes], _cap(dresser)[1]
 
 
+def _mane(dresser: _Hairdresser) -> Hairdo:
+    """A mass that swings in at the chin and out below, as far down as the elbows, with a parting or a fringe."""
+    rng = dresser.hand.rng
+    low, wide, chin, out = rng.uniform(1.3, 3.2), rng.uniform(1.02, 1.25), rng.uniform(0.85, 1.15), rng.uniform(0.9, 1.6)
+    right = points((0.0, -1.12), (0.75, -0.95), (wide, -0.2), (chin, 0.8), (out, 0.55 * low + 0.5), (out * rng.uniform(0.5, 1.0), low))
+    mass = smooth(np.concatenate([right[:0:-1] * (-1, 1), right]), closed=False)
+    level, parting = rng.uniform(-0.5, -0.05), rng.uniform(-0.6, 0.6)
+    top = _ring(np.linspace(np.pi * 1.0, np.pi * 2.0, 14)) * 1.04
+    fringe = points((0.85, level + 0.1), (parting, level - 0.45), (-0.85, level + 0.1))
+    return [dresser.area(mass)], [dresser.area(np.concatenate([top, fringe]))] if rng.random() < 0.8 else []
+
+
 HAIRDOS: tuple[Callable[[_Hairdresser], Hairdo], ...] = (
     _spikes, _few, _fringe, _curls, _long, _long, _pigtails, _pigtails, _bun, _scribble, _cap, _bob, _bob, _rings, _tail,
-    _afro, _mop, _mop, _locks,
+    _afro, _mop, _mop, _locks, _mane, _mane,
 )  # fmt: skip
 
 

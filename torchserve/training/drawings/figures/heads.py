@@ -60,8 +60,8 @@ def _neck_length(rng: np.random.Generator, view: HeadView, half_height: float) -
 
 def head_marks(
     hand: Hand, style: str, palette: Palette, neck_from: Points, lean: float, view: HeadView = HeadView()
-) -> tuple[list[Mark], Points]:
-    """Neck, head and all on it; and the joints nose, eyes, ears `(5, 2)`."""
+) -> tuple[list[Mark], list[Mark], Points]:
+    """Hair behind all of the head; neck, head and all on it; and the joints nose, eyes, ears `(5, 2)`."""
     rng = hand.rng
     ry = view.half_height or (rng.uniform(0.19, 0.32) if style in ("big_head", "alien") else rng.uniform(0.085, 0.18))
     rx = ry * (view.aspect or rng.uniform(0.8, 1.25 if view.half_height is None else 1.1))
@@ -98,7 +98,7 @@ def head_marks(
     hair = [replace(mark, part=BodyPart.HAIR) for mark in (*behind, *before, *hat_marks(hand, centre, rx, ry, palette.accent))]
     skull = [replace(mark, part=BodyPart.HEAD) for mark in (*marks, hand.shape(outline, fill=palette.skin), *face)]
     count = len(behind)
-    return [*skull[: len(marks)], *hair[:count], *skull[len(marks) :], *hair[count:]], landmarks
+    return hair[:count], [*skull, *hair[count:]], landmarks
 
 
 def creature_head_marks(hand: Hand, plan: BodyPlan, palette: Palette, lean: float) -> tuple[list[Mark], Points]:

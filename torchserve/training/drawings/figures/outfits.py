@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from drawings.figures.colours import BRIGHT, SKINS, any_of
+from drawings.figures.extras import furry
 from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
 from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, LIMB_ROWS, BodyPart
@@ -25,6 +26,10 @@ PLAIN_SHARE = 0.45
 """Share of figures that get no more clothes."""
 LEAST_HALF_WIDTH, LEAST_LENGTH = 0.03, 0.08
 """Of trunks that clothes can be seen on, in figure units."""
+LIGHT_FRONTS = {"beast": 0.6, "animal_person": 0.3}
+"""Share of figures of a style whose chest or belly is light, whatever else they wear."""
+TUFTED_FRONT = 0.35
+"""Share of light chests and bellies whose edge has tufts, as fur's."""
 HANDS_AND_FEET = (*HAND.values(), *FOOT.values())
 LIGHT: tuple[Colour, ...] = ((245, 238, 220), (215, 190, 150), (250, 250, 250), (200, 200, 195))
 """Chests and bellies of animals."""
@@ -232,7 +237,10 @@ def _light_front(trunk: _Trunk) -> list[Mark]:
     away = front - middle
     around = middle + away / np.maximum(np.hypot(*away.T)[:, None], 1e-6) * np.ptp(front, axis=0).min() / 2
     fill = any_of(rng, (*SKINS, *LIGHT)) if trunk.coloured else None
-    marks = trunk.area(trunk.on_page(front + round_share * (around - front)), fill)
+    outline = front + round_share * (around - front)
+    if rng.random() < TUFTED_FRONT:
+        outline = furry(rng, middle + 0.85 * (outline - middle))  # smaller, so that its tufts stay on the trunk
+    marks = trunk.area(trunk.on_page(outline), fill)
     return [*marks, *(_muscles(trunk, top, bottom) if rng.random() < 0.5 else [])]
 
 
@@ -302,7 +310,8 @@ def _sampled_patterns(rng: np.random.Generator) -> dict[str, str]:
 def with_outfit(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
     """The figure, in figure units, mostly with more clothes. One that is a single area has no room for any."""
     rng = hand.rng
-    if figure.is_one_area or rng.random() < PLAIN_SHARE:
+    has_light_front = rng.random() < LIGHT_FRONTS.get(figure.style, 0.0)
+    if figure.is_one_area or (rng.random() < PLAIN_SHARE and not has_light_front):
         return figure
     patterns = _sampled_patterns(rng)
     colour = any_of(rng, BRIGHT) if rng.random() < 0.5 else INK
@@ -311,6 +320,8 @@ def with_outfit(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
         row, trunk = found
         ink = colour if trunk.coloured else INK
         marks = pattern_marks(rng, trunk.mark, patterns["trunk"], trunk.axes[DOWN], ink) if patterns["trunk"] else []
+        if has_light_front:
+            marks += _light_front(trunk)
         for _ in range(int(rng.integers(0, 3))):
             marks += TRUNK_WEAR[rng.integers(len(TRUNK_WEAR))](trunk)
         added[row] = marks

@@ -55,6 +55,10 @@ BEHIND, BEHIND_OTHERS, HERO_CAPE = {"monster": 0.2, "animal_person": 0.6}, 0.04,
 """Share of figures of a style with a tail, wings, a cape or a backpack; of other styles; of heroes with a cape."""
 CLOTHED = 0.4
 """Share of mixed figures, of bodies with room for them, with a person's clothes."""
+HAIR_BEHIND_BODY = 0.5
+"""Share of figures whose hair falls behind the shoulders, where it is long enough, instead of over them."""
+HAND_IN_POCKET = 0.5
+"""Share of hands at a pocket that are in it, so that the arm ends at its edge."""
 SAME_WAY_FEET = 0.15
 """Share of figures that face us with both feet to one side."""
 LEAST_CROSSED = 0.028
@@ -81,9 +85,13 @@ class _PosedFigure:
     has_arms: tuple[bool, bool]
 
 
-def _arm(hand: Hand, joints: Points, side: int, style: LimbStyle, palette: Palette) -> list[Mark]:
+def _arm(hand: Hand, joints: Points, side: int, style: LimbStyle, palette: Palette, reach: str) -> list[Mark]:
     along = unit(joints[2] - joints[1])
     parts = [replace(part, part=ARM[side]) for part in limb_marks(hand, joints, style)]
+    if reach == "pocket" and hand.rng.random() < HAND_IN_POCKET:
+        edge = joints[2] + points((-along[1], along[0]), (along[1], -along[0])) * hand.rng.uniform(1.0, 2.0) * style.tip
+        parts.append(replace(hand.strokes(edge), part=ARM[side]))
+        return [replace(part, joints=ARM_ROWS[side]) for part in parts]
     if hand.rng.random() < 0.07:
         parts += held_thing(hand, joints[2] + along * style.size, side, palette)
     parts += [replace(part, part=HAND[side]) for part in hand_marks(hand, joints[2], along, style)]
@@ -233,8 +241,8 @@ def _groups(hand: Hand, figure: _PosedFigure) -> tuple[Groups, Points]:
     """The marks of each part, and the joints of the head `(5, 2)`."""
     plan, rng = figure.plan, hand.rng
     right, left = (
-        _arm(hand, joints, side, plan.arms, plan.palette) if is_there else []
-        for joints, side, is_there in zip(figure.limbs.arms, (RIGHT, LEFT), figure.has_arms, strict=True)
+        _arm(hand, joints, side, plan.arms, plan.palette, reach) if is_there else []
+        for joints, side, is_there, reach in zip(figure.limbs.arms, (RIGHT, LEFT), figure.has_arms, figure.pose.reaches, strict=True)
     )
     groups: Groups = {
         "behind": _behind(hand, figure),
@@ -246,31 +254,33 @@ def _groups(hand: Hand, figure: _PosedFigure) -> tuple[Groups, Points]:
     has_room = plan.style == MIXED and not plan.has_face and plan.body.kind not in LINES
     if plan.style in PEOPLE or (has_room and rng.random() < CLOTHED):
         groups["torso"] += clothes_marks(hand, plan.body, plan.palette, suit=plan.style == "suit", lean=figure.lean)
-    groups["head"], landmarks = _head(hand, figure)
-    return groups, landmarks
+    hair, head, landmarks = _head(hand, figure)
+    if rng.random() < HAIR_BEHIND_BODY:
+        return {**groups, "behind": [*groups["behind"], *hair], "head": head}, landmarks
+    return {**groups, "head": [*hair, *head]}, landmarks
 
 
-def _head(hand: Hand, figure: _PosedFigure) -> tuple[list[Mark], Points]:
-    """A head's marks and its joints `(5, 2)`."""
+def _head(hand: Hand, figure: _PosedFigure) -> tuple[list[Mark], list[Mark], Points]:
+    """The hair behind a head, the head's other marks and its joints `(5, 2)`."""
     rng, plan, body, lean = hand.rng, figure.plan, figure.plan.body, figure.lean
     if plan.has_face:
-        return creature_head_marks(hand, body, plan.palette, lean)
+        return [], *creature_head_marks(hand, body, plan.palette, lean)
     low = rng.uniform(0.2, 0.9) * body.shoulders * body.length if rng.random() < LOW_HEADS.get(plan.style, LOW_HEAD) else 0.0
     neck_from = turned(points((0.0, low)), lean)[0]
-    marks, landmarks = head_marks(hand, plan.head, plan.palette, neck_from, lean + figure.pose.nod, plan.view)
+    hair, marks, landmarks = head_marks(hand, plan.head, plan.palette, neck_from, lean + figure.pose.nod, plan.view)
     if plan.style == MIXED and rng.random() < HEAD_TILT_SHARE:
-        return _tilted_head(marks, landmarks, rng.normal(0, HEAD_TILT_DEG))
-    return marks, landmarks
+        return _tilted_head(hair, marks, landmarks, rng.normal(0, HEAD_TILT_DEG))
+    return hair, marks, landmarks
 
 
-def _tilted_head(marks: list[Mark], landmarks: Points, degrees: float) -> tuple[list[Mark], Points]:
-    """A head and its joints `(5, 2)` tilted about its chin."""
+def _tilted_head(hair: list[Mark], marks: list[Mark], landmarks: Points, degrees: float) -> tuple[list[Mark], list[Mark], Points]:
+    """Hair, head and its joints `(5, 2)` tilted about its chin."""
     chin = landmarks[0] + (0, max(mark.area[:, 1].max() for mark in marks if mark.area is not None) - landmarks[0, 1])
 
     def move(shape: Points) -> Points:
         return chin + turned(shape - chin, degrees)
 
-    return [mark.moved(move) for mark in marks], move(landmarks)
+    return [mark.moved(move) for mark in hair], [mark.moved(move) for mark in marks], move(landmarks)
 
 
 def _around(hand: Hand, limbs: Limbs) -> list[Mark]:
