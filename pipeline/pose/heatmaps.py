@@ -10,11 +10,6 @@ from pipeline.types import Floats, Singles
 NEAR_CELLS = 3
 """Half the width of the neighborhood of a peak that decides where between the cells it is, and how sure it is."""
 
-UNEVEN_HALVES = 0.3
-"""Standard deviation of the difference of a limb's halves, as a share of their sum."""
-SHORT_LIMB_CELLS = 4.0
-"""Of limbs that are about as short, the halves may differ."""
-
 
 def joint_chances(logits: Singles) -> Singles:
     """Joint logits (J, C, C) as the chance of each place, a softmax over the cells of each joint."""
@@ -46,27 +41,6 @@ def peaks_of_chances(chances: Singles, side: float) -> Floats:
     return peaks
 
 
-def middle_peak(chance: Singles, root: Floats, tip: Floats, side: float) -> tuple[Floats, float]:
-    """A limb's middle joint from its chances (C, C), given root and tip in px of the square, and how well it fits between them, 0..1.
-
-    The joint is (3,) like a row of `peaks_of_chances`.
-
-    Halves of limbs are about as long as each other, also when the limb is bent: a place where they aren't is less likely, as in a
-    pictorial structure (Felzenszwalb and Huttenlocher 2005, section 2). Of two elbows that the network can't decide between, one halfway
-    along the arm and one at the hand, this takes the former.
-    """
-    cells = chance.shape[-1]
-    at = np.arange(cells) + 0.5
-    reach = [np.hypot(at[None, :] - x, at[:, None] - y) for x, y in (root[:2] * cells / side, tip[:2] * cells / side)]
-    uneven = (reach[0] - reach[1]) / (reach[0] + reach[1] + SHORT_LIMB_CELLS)
-    likely = chance * np.exp(-0.5 * (uneven / UNEVEN_HALVES) ** 2).astype(np.float32)
-    fitting = peaks_of_chances(likely[None], side)[0]
-    chosen = fitting[:2] * cells / side
-    is_near = np.hypot(at[None, :] - chosen[0], at[:, None] - chosen[1]) <= NEAR_CELLS + 1
-    peak: Floats = peaks_of_chances((chance * is_near)[None], side)[0]  # which of them, not where in it: halves may differ a little
-    return peak, float(fitting[2])
-
-
 def most_likely_peaks(chance: Singles, count: int) -> Floats:
     """(count, 3) peaks of one joint's chances (C, C), best first: x, y in shares of the square, and the share of the chance near there."""
     left, cells = chance.copy(), len(chance)
@@ -77,6 +51,12 @@ def most_likely_peaks(chance: Singles, count: int) -> Floats:
         x, y = peaks[row, :2] * cells
         left[np.hypot(at[None, :] - x, at[:, None] - y) <= NEAR_CELLS + 1.5] = 0.0
     return peaks
+
+
+def chance_near(chance: Singles, point: Floats) -> float:
+    """The share of one joint's chances (C, C) near a point, x, y first, in shares of the square."""
+    x, y = np.clip((point[:2] * len(chance)).astype(int), 0, len(chance) - 1).tolist()
+    return float(_window(chance, y, x)[0].sum())
 
 
 def _window(chance: Singles, y: int, x: int) -> tuple[Floats, int, int]:

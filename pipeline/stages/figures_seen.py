@@ -19,7 +19,7 @@ import numpy as np
 from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
 from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_color
-from pipeline.pose.limb_choice import with_limbs_chosen
+from pipeline.pose.limb_choice import ARM_WEIGHTS, LEG_WEIGHTS, LimbPair, with_limbs_chosen
 from pipeline.pose.stride import with_legs_told_apart
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 
@@ -200,7 +200,8 @@ def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
 
 def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
     """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn, and near there."""
-    peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, (ARMS, LEGS))
+    pairs = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
+    peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, pairs)
     peaks = with_legs_told_apart(peaks, answer.chances)
     placed = np.clip(view.window.back(peaks[:, :2] * view.window.side), 0.0, (rgb.shape[1], rgb.shape[0]))
     keypoints = np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])

@@ -20,14 +20,13 @@ Batch = tuple[Tensor, dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Place:
-    """One crop or picture: the memory-mapped file, the row, and its labels; and whether `hard_crops.py` says that it is a hard one."""
+    """One crop or picture: the memory-mapped file, the row, and its labels."""
 
     pixels: np.ndarray
     row: int
     keypoints: np.ndarray
     boxes: np.ndarray
     kind: tuple[str, ...]
-    is_hard: bool = False
 
 
 def crops_of(folders: list[Path]) -> list[Place]:
@@ -36,9 +35,7 @@ def crops_of(folders: list[Path]) -> list[Place]:
     for folder in folders:
         pixels, labels = np.load(folder / "crops.npy", mmap_mode="r"), np.load(folder / "labels.npz")
         keypoints, boxes, kinds = labels["keypoints"], labels["crop_boxes"], labels["crop_kinds"]
-        judged = folder / "hard.npy"
-        hard = np.load(judged) if judged.exists() else np.zeros(len(pixels), bool)
-        found += [Place(pixels, row, keypoints[row], boxes[row], tuple(kinds[row]), bool(hard[row])) for row in range(len(pixels))]
+        found += [Place(pixels, row, keypoints[row], boxes[row], tuple(kinds[row])) for row in range(len(pixels))]
     return found
 
 
@@ -66,9 +63,7 @@ def pose_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
     keypoints = np.empty((count, 17, 3), np.float32)
     figures = np.empty(count, np.float32)
     for row in range(count):
-        draw = rng.random()
-        figure = draw >= config["negatives"]
-        place = _drawn_place(places, rng, figure=figure, hard=draw >= 1.0 - config["hard"])
+        place = _drawn_place(places, rng, figure=bool(rng.random() >= config["negatives"]))
         crop = np.asarray(place.pixels[place.row])
         rgb[row], mask, parts[row], keypoints[row] = figure_crop(crop, place.keypoints, place.boxes, rng, side, config["augmentation"])
         masks[row] = mask / 255.0
@@ -97,11 +92,11 @@ def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Bat
     return _tensor(rgb), {name: torch.from_numpy(array) for name, array in target.items()}
 
 
-def _drawn_place(places: list[Place], rng: Rng, *, figure: bool, hard: bool) -> Place:
-    """One with a figure, or one without; only a `hard` one if that is asked for; any if there seems to be none of that kind."""
+def _drawn_place(places: list[Place], rng: Rng, *, figure: bool) -> Place:
+    """One with a figure, or one without; any if there seems to be none of that kind."""
     place = places[rng.integers(len(places))]
     for _ in range(100):
-        if is_figure(place) == figure and (place.is_hard or not hard):
+        if is_figure(place) == figure:
             break
         place = places[rng.integers(len(places))]
     return place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, joint_peaks, middle_peak
+from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, joint_peaks
 
 CELLS = 48
 
@@ -35,25 +35,6 @@ def test_a_flat_map_is_not_sure() -> None:
 def test_two_equal_places_share_the_score() -> None:
     both = np.maximum(bump(10, 10, height=14.0), bump(38, 38, height=14.0))
     assert joint_peaks(both[None], 192.0)[0, 2] == pytest.approx(0.5, abs=0.05)
-
-
-def test_an_elbow_is_halfway_along_the_arm_rather_than_at_the_hand() -> None:
-    shoulder, hand = np.array([40.0, 40.0]), np.array([40.0, 150.0])
-    halfway, at_hand = bump(13, 24, height=14.0), bump(10, 37, height=14.3)
-    assert joint_peaks(np.maximum(halfway, at_hand)[None], 192.0)[0, 1] == pytest.approx(148, abs=1)
-    (x, y, score), fit = middle_peak(joint_chances(np.maximum(halfway, at_hand)[None])[0], shoulder, hand, 192.0)
-    assert (x, y) == pytest.approx((52, 96), abs=1)
-    assert 0.3 < score < 0.5
-    assert fit > 0.8 * score
-
-
-def test_an_elbow_that_is_sure_stays_where_it_is() -> None:
-    (x, y, score), fit = middle_peak(
-        joint_chances(bump(10, 33, height=14.0)[None])[0], np.array([40.0, 40.0]), np.array([40.0, 150.0]), 192.0
-    )
-    assert fit < 0.5
-    assert (x, y) == pytest.approx((40, 132), abs=0.5)
-    assert score > 0.9
 
 
 def test_boxes_of_centers() -> None:

@@ -1,0 +1,149 @@
+"""Fit how limbs are chosen: `limb_weights.py FOLDER...` prints the weights of `pipeline/pose/limb_choice.py`.
+
+The folders are shards that the pose network has not learned from. For each figure, the likelihood of the choices with all joints near (0.1
+of the box's longer side; hips 0.15) against all others is maximized (a conditional random field over the candidates): first of each limb by
+itself, then of both together. Figures with no such choice, or with nothing else, teach nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+from batches import Place, crops_of, is_figure
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from settings import REPOSITORY
+
+from pipeline.adapters.embedded import MODELS, POSE
+from pipeline.adapters.own_outputs import OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
+from pipeline.ink.bone_lines import HIPS
+from pipeline.pose.heatmaps import peaks_of_chances
+from pipeline.pose.letterbox import Letterbox, paper_color
+from pipeline.pose.limb_choice import BEST, Limb, LimbPair, Weights, best_rows, limb_choices, pair_measures, with_limbs_chosen
+from pipeline.stages.figures_seen import ARMS, LEGS, PoseAnswer, pose_answers
+
+FILL = 0.84
+"""Of the square: a figure's longer side in a crop with its margin."""
+NEAR, NEAR_HIP = 0.1, 0.15
+RIDGE = 1e-3
+STEPS = 80
+FOLDS = 3
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One figure: what the network says, and its labels in shares of the square."""
+
+    answer: PoseAnswer
+    keypoints: Floats
+    side: float
+
+    def is_right(self, joints: Floats, limb: Limb) -> NDArray[np.bool_]:
+        """(n,) whether all labeled joints of choices (n, 3, 2 or more) are near."""
+        wanted = self.keypoints[list(limb)]
+        reach = np.array([NEAR_HIP if joint in HIPS else NEAR for joint in limb]) * self.side
+        near = np.linalg.norm(joints[:, :, :2] - wanted[:, :2], axis=2) <= reach
+        return np.asarray((near | (wanted[:, 2] <= 0)).all(axis=1))
+
+
+def seen(network: Path, places: list[Place]) -> list[Seen]:
+    """What the network says about each crop with a figure, looked at as the pipeline does."""
+    session = onnxruntime.InferenceSession(str(network), providers=["CPUExecutionProvider"])
+    entry, found = session.get_inputs()[0], []
+    side = entry.shape[1]
+    for place in filter(is_figure, places):
+        window = Letterbox.around(tuple(place.boxes), side, fill=FILL)
+        rgb = np.ascontiguousarray(np.asarray(place.pixels[place.row])[:, :, :3])
+        view = window.cut(rgb, paper_color(rgb))
+        outputs = session.run([*POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS], {entry.name: np.stack([view, view[:, ::-1]])})
+        keypoints = place.keypoints.astype(np.float64)
+        keypoints[:, :2] = window.into(keypoints[:, :2]) / side
+        corners = window.into(place.boxes.reshape(2, 2)) / side
+        found.append(Seen(pose_answers(*outputs)[0], keypoints, float(np.ptp(corners, axis=0).max())))
+    return found
+
+
+def fitted(groups: list[tuple[Floats, NDArray[np.bool_]]]) -> Floats:
+    """Weights of measures (n, m) in groups of choices, of which some (n,) are right."""
+    groups = [group for group in groups if group[1].any() and not group[1].all()]
+    measures, right = np.stack([group[0] for group in groups]), np.stack([group[1] for group in groups])
+    spread = measures.std(axis=(0, 1)) + 1e-9
+    scaled = (measures - measures.mean(axis=(0, 1))) / spread
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        scores = scaled @ weights
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        good = np.where(right, powers, 1e-300)
+        chance, wanted = powers / powers.sum(axis=1, keepdims=True), good / good.sum(axis=1, keepdims=True)
+        slope = np.einsum("nm,nmf->f", chance - wanted, scaled) / len(groups)
+        surprise = float(np.mean(np.log(powers.sum(axis=1)) - np.log(good.sum(axis=1))))
+        return surprise + RIDGE * float(weights @ weights), slope + 2 * RIDGE * weights
+
+    answer = minimize(loss, np.zeros(measures.shape[2]), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+    return np.asarray(answer.x / spread)
+
+
+def weights_for(figures: list[Seen], limbs: tuple[Limb, Limb]) -> Weights:
+    """First of each limb by itself, then of both together."""
+    answers = [figure.answer for figure in figures]
+    orders = (limbs, limbs[::-1])
+    choices = [[limb_choices(answer.chances, answer.mask, *order) for order in orders] for answer in answers]
+    right = [
+        [figure.is_right(joints, limb) for (joints, _), limb in zip(sides, limbs, strict=True)]
+        for figure, sides in zip(figures, choices, strict=True)
+    ]
+    alone = fitted(
+        [(measures, good) for sides, both in zip(choices, right, strict=True) for (_, measures), good in zip(sides, both, strict=True)]
+    )
+    first, groups = Weights(tuple(alone), ()), []
+    for sides, both in zip(choices, right, strict=True):
+        rows = [best_rows(measures, first) for _, measures in sides]
+        left, other = (joints[kept] for (joints, _), kept in zip(sides, rows, strict=True))
+        scores = [measures[kept] @ alone for (_, measures), kept in zip(sides, rows, strict=True)]
+        together = np.dstack([scores[0][:, None] + scores[1], pair_measures(left, other)]).reshape(BEST * BEST, -1)
+        good = both[0][rows[0]][:, None] & both[1][rows[1]]
+        groups.append((together, good.reshape(-1)))
+    scale, *pair = fitted(groups)
+    return Weights(tuple(np.round(alone * scale, 3).tolist()), tuple(np.round(pair, 3).tolist()))
+
+
+def right_with(figures: list[Seen], limbs: tuple[Limb, Limb], weights: Weights | None) -> NDArray[np.bool_]:
+    """(n,) of which figures both limbs are right: as chosen with these weights, or the likeliest places."""
+    found = []
+    for figure in figures:
+        peaks = peaks_of_chances(figure.answer.chances, 1.0)
+        if weights is not None:
+            peaks = with_limbs_chosen(peaks, figure.answer.chances, figure.answer.mask, [LimbPair(*limbs, weights)])
+        found.append(all(figure.is_right(peaks[None, list(limb)], limb)[0] for limb in limbs))
+    return np.array(found)
+
+
+def main() -> None:
+    """Fit and print, with what it gains on figures that were not fitted to."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("shards", type=Path, nargs="+")
+    parser.add_argument("--network", type=Path, default=REPOSITORY / MODELS / POSE)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    figures = seen(arguments.network, crops_of(arguments.shards))
+    folds = np.arange(len(figures)) % FOLDS
+    for name, limbs in (("arms", ARMS), ("legs", LEGS)):
+        likeliest, chosen = right_with(figures, limbs, None), np.zeros(len(figures), bool)
+        for fold in range(FOLDS):
+            weights = weights_for([figure for figure, part in zip(figures, folds, strict=True) if part != fold], limbs)
+            chosen[folds == fold] = right_with([f for f, part in zip(figures, folds, strict=True) if part == fold], limbs, weights)
+        weights = weights_for(figures, limbs)
+        print(f"{name}: limb={weights.limb}, pair={weights.pair}")
+        print(f"  of {len(figures)} figures {likeliest.mean():.1%} right at the likeliest places, {chosen.mean():.1%} as chosen;")
+        print(f"  {(chosen & ~likeliest).sum()} gained, {(likeliest & ~chosen).sum()} lost")
+
+
+if __name__ == "__main__":
+    main()
