@@ -5,14 +5,14 @@ Points are (N, 2) float64 in image px with the origin at the corner of the top-l
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import cv2
 import numpy as np
 from scipy.spatial import Delaunay
 
-from pipeline.mesh.depth import depth_inside, nearest_pixels
+from pipeline.mesh.depth import depth_inside
+from pipeline.mesh.pieces import MAX_PIECES
 from pipeline.types import Bools, Floats, Ints
 
 ENLARGED = 2
@@ -24,9 +24,6 @@ RECOVERY_ROUNDS = 8
 MAX_EDGE_OF_SIDE = 200
 """Longest edge of a mask, in lengths of its longer side. Drawings have 5 to 10. A checkerboard of 500 px has 1000, and its 125,000 holes
 take minutes."""
-
-MAX_PIECES = 64
-"""Most separate pieces of a mask. Each is measured against all pixels, and a rig has about 16 joints to hold them."""
 
 MAX_POINTS = 20_000
 """Most points of a mask's outlines. Drawings have 300 to 800; so many take 10 s."""
@@ -41,48 +38,6 @@ def excess(mask: Bools) -> str:
         return f"its edge is too long: expected at most {most} px, found {edge}"
     pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1
     return f"it is in too many pieces: expected at most {MAX_PIECES}, found {pieces}" if pieces > MAX_PIECES else ""
-
-
-def bridged(mask: Bools) -> Bools:
-    """The mask with its separate pieces (8-connected) joined by thin bars between their closest pixels, nearest piece first.
-
-    A mask in one piece is returned unchanged. The bars transmit the deformation; they are not visible. Only the MAX_PIECES largest pieces
-    are kept.
-    """
-    count, labels = _pieces(mask)
-    if count < 2:
-        return mask
-    if count > MAX_PIECES:
-        largest = 1 + np.argsort(-np.bincount(labels.ravel())[1:], kind="stable")[:MAX_PIECES]
-        mask = np.isin(labels, largest)
-        count, labels = _pieces(mask)
-    whole = mask.astype(np.uint8)
-    left, top, wide, high = cv2.boundingRect(whole)
-    window = np.s_[top : top + high, left : left + wide]
-    pieces, bars = labels[window], whole[window]
-    joined = pieces == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
-    for _ in range(count - 1):
-        distance = cv2.distanceTransform((~joined).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        squares = np.rint(np.square(distance))  # whole numbers, so that equal distances are equal
-        place = np.argmin(np.where((pieces > 0) & ~joined, squares, np.inf))
-        row, column = (int(number) for number in np.unravel_index(place, joined.shape))
-        cv2.line(bars, _nearest(joined, row, column, math.ceil(distance[row, column])), (column, row), 1, thickness=3)
-        joined |= pieces == pieces[row, column]
-    return whole.astype(bool)
-
-
-def _nearest(mask: Bools, row: int, column: int, reach: int) -> tuple[int, int]:
-    """Column and row of the pixel of a mask, at most `reach` px away, that is nearest to a place."""
-    top, left = max(0, row - reach), max(0, column - reach)
-    near = ~mask[top : row + reach + 1, left : column + reach + 1]
-    rows, columns = nearest_pixels(near)
-    return left + int(columns[row - top, column - left]), top + int(rows[row - top, column - left])
-
-
-def _pieces(mask: Bools) -> tuple[int, Ints]:
-    """Number of separate pieces (8-connected), and the piece of each pixel (h, w), from 1; 0 outside."""
-    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    return count - 1, np.asarray(labels, np.int32)
 
 
 def outlines(mask: Bools, *, tolerance_px: float) -> list[Floats]:

@@ -8,14 +8,17 @@ y).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from pipeline.mesh.depth import depth_inside
-from pipeline.mesh.geodesic import PixelGraph
-from pipeline.mesh.outline import bridged
+from pipeline.mesh.pieces import bridged
 from pipeline.types import Bools, Floats, Singles
+
+if TYPE_CHECKING:
+    from pipeline.mesh.geodesic import PixelGraph
 
 TREE_SIDE = 120
 """The mask is looked at in this size, px."""
@@ -101,6 +104,8 @@ class LimbTree:
 
 def limb_tree(mask: Bools) -> LimbTree:
     """The branches of a mask (h, w) bool with at least one pixel."""
+    from pipeline.mesh.geodesic import PixelGraph  # SciPy is slow to import, and most figures have all joints
+
     reduced, px = _reduced(mask)
     depth = depth_inside(reduced)
     row, column = np.unravel_index(int(np.argmax(depth * _middle_weight(reduced))), reduced.shape)

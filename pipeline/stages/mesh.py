@@ -18,6 +18,7 @@ from pipeline.ink.regions import nearest_values
 from pipeline.mesh import geodesic, outline
 from pipeline.mesh.arap import Pins
 from pipeline.mesh.depth import depth_inside, middle_line
+from pipeline.mesh.pieces import bridged
 from pipeline.mesh.seams import cut_apart
 from pipeline.mesh.triangles import barycentric_coordinates, containing_triangles, nearest_centroids, signed_areas
 from pipeline.types import Bools, Character, CharacterLayer, Floats, Ints, Mesh, Rig
@@ -102,7 +103,7 @@ def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
 
 
 def _layer_figure(character: Character, layer: CharacterLayer, number: int, tolerance_px: float) -> Figure:
-    mask = outline.bridged(layer.mask)
+    mask = bridged(layer.mask)
     points, triangles = _triangulated(mask, tolerance_px)
     if not len(triangles):
         raise CharacterError(f"the mask of {character.name} encloses no area", hint="it should cover the whole figure")

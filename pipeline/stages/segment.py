@@ -30,7 +30,7 @@ from pipeline.ink.paper import Contrast, contrast
 from pipeline.ink.reduction import reduced
 from pipeline.ink.regions import border_contact, dilated, eroded, filled, hysteresis, perimeters, regions_of
 from pipeline.ink.ruling import rulings, without_lines
-from pipeline.mesh.outline import bridged
+from pipeline.mesh.pieces import bridged
 from pipeline.types import Bools, Bytes, Floats, Singles
 
 MODEL_SIDE = 512

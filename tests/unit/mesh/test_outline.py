@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from pipeline.mesh import outline
 from pipeline.mesh.triangles import signed_areas
@@ -70,21 +69,6 @@ def test_subdividing_keeps_the_corners_and_bounds_the_steps() -> None:
     assert all((fine == corner).all(axis=1).any() for corner in corners)
 
 
-def test_pieces_are_joined_by_the_shortest_bars_and_one_piece_is_left_alone() -> None:
-    mask = np.zeros((40, 90), bool)
-    mask[10:30, 5:25] = mask[15:20, 35:45] = mask[0:4, 80:84] = True
-    joined = outline.bridged(mask)
-    assert ndimage.label(joined, np.ones((3, 3)))[1] == 1
-    assert (joined & ~mask)[17, 30]
-    assert joined[mask].all()
-    assert outline.bridged(joined) is joined
-
-
-def test_bridging_many_specks_ends() -> None:
-    mask = np.random.default_rng(0).random((40, 40)) > 0.93
-    assert ndimage.label(outline.bridged(mask), np.ones((3, 3)))[1] == 1
-
-
 def checkerboard(side: int, square: int) -> np.ndarray:
     row, column = np.mgrid[:side, :side] // square
     return np.asarray((row + column) % 2 == 0)
@@ -100,16 +84,6 @@ def test_dots_exceed_the_most_pieces() -> None:
     dots[::10, ::10] = True
     assert outline.excess(dots) == "it is in too many pieces: expected at most 64, found 81"
     assert not outline.excess(dots[:80, :80])
-
-
-def test_only_the_largest_pieces_are_bridged() -> None:
-    mask = np.zeros((300, 300), bool)
-    mask[::10, ::10] = True
-    mask[100:150, 100:150] = True
-    joined = outline.bridged(mask)
-    assert joined[100:150, 100:150].all()
-    assert ndimage.label(joined, structure=np.ones((3, 3)))[1] == 1
-    assert (mask & ~joined).sum() > 750  # most of the 875 specks
 
 
 def test_recovery_stops_at_the_most_points(monkeypatch: pytest.MonkeyPatch) -> None:
