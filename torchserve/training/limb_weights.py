@@ -1,8 +1,8 @@
 """Fit how limbs are chosen: `limb_weights.py FOLDER...` prints the weights of `pipeline/pose/limb_choice.py`.
 
-The folders are shards that the pose network has not learned from. For each figure, the likelihood of the choices with all joints near (0.1
-of the box's longer side; hips 0.15) against all others is maximized (a conditional random field over the candidates): first of each limb by
-itself, then of both together. Figures with no such choice, or with nothing else, teach nothing.
+The folders are shards that the pose network has not learned from. For each figure, the likelihood of the choices with all visible joints
+near (0.1 of the box's longer side; hips 0.15) against all others is maximized (a conditional random field over the candidates): first of
+each limb by itself, then of both together. Figures with no such choice, or with nothing else, teach nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from pipeline.stages.figures_seen import ARMS, LEGS, PoseAnswer, pose_answers
 FILL = 0.84
 """Of the square: a figure's longer side in a crop with its margin."""
 NEAR, NEAR_HIP = 0.1, 0.15
+VISIBLE = 2
 RIDGE = 1e-3
 STEPS = 80
 FOLDS = 3
@@ -46,11 +47,11 @@ class Seen:
     side: float
 
     def is_right(self, joints: Floats, limb: Limb) -> NDArray[np.bool_]:
-        """(n,) whether all labeled joints of choices (n, 3, 2 or more) are near."""
+        """(n,) whether all visible joints of choices (n, 3, 2 or more) are near."""
         wanted = self.keypoints[list(limb)]
         reach = np.array([NEAR_HIP if joint in HIPS else NEAR for joint in limb]) * self.side
         near = np.linalg.norm(joints[:, :, :2] - wanted[:, :2], axis=2) <= reach
-        return np.asarray((near | (wanted[:, 2] <= 0)).all(axis=1))
+        return np.asarray((near | (wanted[:, 2] < VISIBLE)).all(axis=1))
 
 
 def seen(network: Path, places: list[Place]) -> list[Seen]:
