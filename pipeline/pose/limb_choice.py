@@ -8,7 +8,7 @@ random field (Lafferty, McCallum and Pereira 2001) by `torchserve/training/limb_
 
 Points are shares of the square's side. Of 2,271 synthetic figures that neither the network nor the weights (in three folds) had learned
 from, 79.2 % have all visible joints of both arms right and 92.7 % those of both legs; at the likeliest places 78.1 and 91.7 %. With the
-joints that something covers, 72.8 and 91.9 %; at the likeliest places 70.1 and 90.7 %.
+joints that something covers, 72.2 and 91.9 %; at the likeliest places 70.1 and 90.7 %.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Weights:
 
 
 ARM_WEIGHTS = Weights(limb=(0.947, 0.815, 0.922, 0.788, 0.95, -1.67, 0.614), pair=(-2.0, -0.796, -4.769, -12.455, 0.099, -0.002))
-"""The weight of hands in the same place is set. Fitted, it is 0.03, with which 0.3 % more figures are right; but a hand that is torn off the
-other arm is uglier than hands that are not folded."""
+"""The weight of hands in the same place is set. Fitted, it is 0.03, with which 0.3 % more figures are right; but a hand torn off the other
+arm is uglier than hands that are not folded."""
 LEG_WEIGHTS = Weights(limb=(0.606, 0.586, 0.739, 0.394, 1.413, -2.032, 0.612), pair=(-1.048, -0.418, -5.811, -14.046, 1.831, 1.352))
 
 
