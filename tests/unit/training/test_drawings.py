@@ -13,12 +13,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 
 from drawings import mediums, papers
 from drawings.canvas import Canvas
+from drawings.figures.colours import Palette
 from drawings.figures.hand import Hand
 from drawings.figures.limbs import FEET, HANDS, RARE_KINDS, LimbStyle, limb_marks
 from drawings.figures.marks import GUESSED, VISIBLE, DrawnFigure, Mark
 from drawings.figures.mixed import MIXED
 from drawings.figures.parts import BOTH_LEGS, BodyPart
-from drawings.figures.person import HELD_OUT_STYLES, STYLES, drawn_person, joints_below
+from drawings.figures.person import HELD_OUT_STYLES, STYLES, _arm, drawn_person, joints_below
 from drawings.figures.poses import sampled_pose
 from drawings.figures.rare_poses import LEG_POSES, LEGS_IN_SKIRTS, rare_pose
 from drawings.figures.reaches import REACHES, reached
@@ -186,6 +187,28 @@ def test_an_arm_that_reaches_ends_at_its_goal_and_keeps_its_lengths(side):
 def test_figures_reach_for_all_there_is():
     reaches = {reach for seed in range(900) for reach in sampled_pose(np.random.default_rng(seed), grown_up=True).reaches}
     assert reaches == {"", *REACHES}
+
+
+def test_hand_in_a_pocket_is_not_drawn():
+    arm = np.array([[-0.1, 0.1], [-0.2, 0.25], [-0.1, 0.4]])
+    style = LimbStyle("outline", curved=False, root=0.03, tip=0.02, end="mitten", size=0.03, fill=None, end_fill=None)
+    drawn = {
+        reach: [_arm(Hand.sampled(np.random.default_rng(seed)), arm, -1, style, Palette(), reach) for seed in range(40)]
+        for reach in ("pocket", "hip")
+    }
+    with_hand = {reach: sum(any(mark.part == BodyPart.RIGHT_HAND for mark in marks) for marks in arms) for reach, arms in drawn.items()}
+    assert with_hand["hip"] == 40
+    assert 8 < with_hand["pocket"] < 32
+
+
+def test_long_hair_falls_behind_the_shoulders_or_over_them():
+    order = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        parts = [mark.part for mark in drawn_person(rng, Hand.sampled(rng), "child", filled=0.0).marks]
+        if BodyPart.HAIR in parts and parts.index(BodyPart.HAIR) < parts.index(BodyPart.HEAD):
+            order.add(parts.index(BodyPart.HAIR) < parts.index(BodyPart.TRUNK))
+    assert order == {True, False}
 
 
 def test_backdrops_leave_no_part_and_chequers_stay_white_below():
