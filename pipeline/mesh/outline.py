@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-from scipy.spatial import Delaunay
 
 from pipeline.mesh.depth import depth_inside
 from pipeline.mesh.pieces import MAX_PIECES
@@ -88,6 +87,8 @@ def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floa
     Returns:
         (V, 2) points in use; (F, 3) int32, no triangle of zero area.
     """
+    from scipy.spatial import Delaunay  # slow to import, and an annotation needs no triangles
+
     points = np.concatenate([*loops, inner])
     starts = np.cumsum([0, *(len(loop) for loop in loops)])
     segments = np.concatenate([np.stack([np.arange(a, b), np.roll(np.arange(a, b), -1)], axis=1) for a, b in pairwise(starts)])

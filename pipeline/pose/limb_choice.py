@@ -7,8 +7,8 @@ pictorial structure (Felzenszwalb and Huttenlocher 2005) with two limbs in one p
 random field (Lafferty, McCallum and Pereira 2001) by `torchserve/training/limb_weights.py`.
 
 Points are shares of the square's side. Of 2,271 synthetic figures that neither the network nor the weights (in three folds) had learned
-from, 79.2 % have all visible joints of both arms right and 92.7 % those of both legs; at the likeliest places 78.1 and 91.7 %. With the
-joints that something covers, 72.2 and 91.9 %; at the likeliest places 70.1 and 90.7 %.
+from, 79.2 % have all visible joints of both arms right and 92.7 % those of both legs (hips within 0.15 of the longer side, others 0.1); at
+the likeliest places 78.1 and 91.7 %. With the joints that something covers, 72.2 and 91.9 %; at the likeliest places 70.1 and 90.7 %.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FLOOR, USED_FLOOR = 0.003, 0.02
 SHORT_HALF, SHORT_LIMB = 0.03, 0.05
 """Lengths are compared beyond these: halves and limbs of about this length may differ."""
 SAME_PLACE, SAME_ROOT = 0.05, 0.04
-"""Joints of both sides that are farther apart are in different places."""
+"""How far apart, as a standard deviation, joints of both sides may be and still count as in one place: middles and tips, and roots."""
 SAMPLES = 10
 """Of the mask along each half of a limb."""
 
@@ -54,8 +54,8 @@ class Weights:
 
 
 ARM_WEIGHTS = Weights(limb=(0.947, 0.815, 0.922, 0.788, 0.95, -1.67, 0.614), pair=(-2.0, -0.796, -4.769, -12.455, 0.099, -0.002))
-"""The weight of hands in the same place is set. Fitted, it is 0.03, with which 0.3 % more figures are right; but a hand torn off the other
-arm is uglier than hands that are not folded."""
+"""The weight of hands in the same place is set. Fitted, it is 0.03, with which 0.3 points more figures are right; but a hand that is torn
+off the other arm looks worse than folded hands that are drawn apart."""
 LEG_WEIGHTS = Weights(limb=(0.606, 0.586, 0.739, 0.394, 1.413, -2.032, 0.612), pair=(-1.048, -0.418, -5.811, -14.046, 1.831, 1.352))
 
 
@@ -71,7 +71,7 @@ class LimbPair:
 def with_limbs_chosen(peaks: Floats, chances: Singles, mask: Singles, pairs: Sequence[LimbPair]) -> Floats:
     """`peaks` (J, 3) x, y, chance, with the joints of both limbs of each pair chosen together.
 
-    Roots and middles keep the chance of their likeliest place.
+    Roots and middles keep the chance of their likeliest place: a joint that is moved is not one that is not drawn.
 
     Args:
         chances: (J, C, C) float32, the chance of each place for each joint.
@@ -113,7 +113,8 @@ def pair_measures(left: Floats, right: Floats) -> Floats:
     """(n, m, 6) of choices (n, 3, 4) and (m, 3, 4) for both sides.
 
     These are: whether the tips are in the same place, and whether the roots are, 0..1; how different both limbs are in length, as a
-    logarithm; how much higher one root is than the other; the logarithms of what is used of both sides' maps of the middle and of the tip.
+    logarithm; how much higher one root is than the other; the logarithms of how much of the chance in both sides' maps of the middle, and
+    of the tip, the two joints account for, where a place that both share counts once.
     """
     apart = left[:, None, :, :2] - right[None, :, :, :2]
     distance = np.linalg.norm(apart, axis=3)
@@ -137,7 +138,7 @@ def _best_choices(joints: Floats, measures: Floats, weights: Weights) -> tuple[F
 
 
 def _candidates(chance: Singles, other: Singles, count: int) -> Floats:
-    """(count, 4) peaks of a joint's chances (C, C): x, y, its chance near there, and the mean of that and of the other side's joint."""
+    """(count, 4) peaks of a joint's chances (C, C): x, y, its chance there beside better peaks, and the mean chance of both sides there."""
     peaks = most_likely_peaks(chance, count)
     both = [chance_near(chance, peak) + chance_near(other, peak) for peak in peaks]
     return np.column_stack([peaks, np.array(both) / 2])

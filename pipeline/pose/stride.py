@@ -86,11 +86,11 @@ def _bend(leg: Floats) -> float:
 def _evidence(peaks: Floats, chances: Singles) -> float:
     """How much likelier knees and ankles are where they are than those of the other leg, mean of nats."""
     joints = [(one, other) for pair in (KNEES, ANKLES) for one, other in (pair, pair[::-1])]
-    own, others = ([_chance_near(chances[pair[place]], peaks[pair[0], :2]) for pair in joints] for place in (0, 1))
+    own, others = ([_highest_near(chances[pair[place]], peaks[pair[0], :2]) for pair in joints] for place in (0, 1))
     return float(np.mean(np.log(np.array(own) / np.array(others))))
 
 
-def _chance_near(chances: Singles, point: Floats) -> float:
+def _highest_near(chances: Singles, point: Floats) -> float:
     column, row = (point * len(chances)).astype(int)
     window = chances[max(0, row - REACH) : row + REACH + 1, max(0, column - REACH) : column + REACH + 1]
     return float(window.max(initial=0.0)) + 1e-3

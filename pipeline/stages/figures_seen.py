@@ -199,7 +199,7 @@ def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
 
 
 def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
-    """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn, and near there."""
+    """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn and its place is clear."""
     pairs = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
     peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, pairs)
     peaks = with_legs_told_apart(peaks, answer.chances)

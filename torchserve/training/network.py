@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 KEYPOINT_COUNT, PART_COUNT = 17, 18
 FIRST_GAIN = 0.2
-HAS_BFLOAT16 = torch.backends.cpu.get_cpu_capability() == "AVX512"
-"""Without AVX-512, convolutions in bfloat16 take 20 times as long as in single precision, and more."""
+IS_BFLOAT16_FAST = torch.backends.cpu.get_cpu_capability() == "AVX512"
+"""Without AVX-512, convolutions in bfloat16 take at least 20 times as long as in single precision."""
 
 
 class Block(nn.Sequential):

@@ -27,7 +27,7 @@ import torch
 from batches import Batch, Place, ahead, crops_of, detector_batch, pictures_of, pose_batch
 from inherited import inherit
 from losses import detector_loss, pose_loss
-from network import HAS_BFLOAT16, PoseNetwork, new_network
+from network import IS_BFLOAT16_FAST, PoseNetwork, new_network
 from settings import CONFIG, configuration
 from torch import Tensor, nn
 from validation import detector_metrics, pose_metrics
@@ -71,7 +71,7 @@ class Twins:
 
         def one(network: nn.Module, rows: Tensor) -> dict[str, float]:
             pixels = rgb[rows].to(torch.float32).div_(255.0).contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=HAS_BFLOAT16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=IS_BFLOAT16_FAST):
                 answer = network(pixels)
             loss, terms = loss_of(answer, {name: value[rows] for name, value in target.items()})
             (loss * (len(rows) / len(rgb))).backward()

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 from batches import Place, is_figure
-from network import HAS_BFLOAT16
+from network import IS_BFLOAT16_FAST
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 from torch import nn
 from views import parts_in
@@ -92,5 +92,5 @@ def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, 
 def _answers(network: nn.Module, rgb: np.ndarray) -> list[np.ndarray]:
     network.eval()
     pixels = torch.from_numpy(rgb).permute(0, 3, 1, 2).float().div_(255.0)
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=HAS_BFLOAT16):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=IS_BFLOAT16_FAST):
         return [part.float().numpy() for part in network(pixels.contiguous(memory_format=torch.channels_last))]

@@ -30,10 +30,11 @@ def merged(parts: list[Mark], fill: Colour | None) -> list[Mark]:
 
 
 def in_colours(rng: np.random.Generator, groups: Groups, inks: tuple[Colour, ...]) -> Groups:
-    """Every part in a pen of its own."""
+    """Every part in a pen of its own, hair in that of the head."""
     drawn: Groups = {}
+    pens = {name: inks[rng.integers(len(inks))] for name in groups if name != "hair"}
     for name, marks in groups.items():
-        ink = inks[rng.integers(len(inks))]
+        ink = pens["head" if name == "hair" else name]
         drawn[name] = [
             replace(mark, ink=ink if mark.ink == INK else mark.ink, fill=ink if mark.fill == INK else mark.fill) for mark in marks
         ]
@@ -43,7 +44,7 @@ def in_colours(rng: np.random.Generator, groups: Groups, inks: tuple[Colour, ...
 def flattened(rng: np.random.Generator, groups: Groups, palette: Palette) -> Groups:
     """Flat vector art: no outlines, every part filled; limbs that are lines get the colour of their part."""
     arms = palette.skin or any_of(rng, BRIGHT)
-    colours = {"legs": palette.bottom, "torso": palette.top, "head": palette.skin, "behind": palette.accent}
+    colours = {"legs": palette.bottom, "torso": palette.top, "head": palette.skin, "hair": palette.skin, "behind": palette.accent}
     drawn: Groups = {}
     for name, marks in groups.items():
         colour = colours.get(name, arms) or any_of(rng, BRIGHT)
@@ -53,7 +54,7 @@ def flattened(rng: np.random.Generator, groups: Groups, palette: Palette) -> Gro
                 fill = mark.fill if mark.fill not in (None, INK) else colour
                 drawn[name].append(replace(mark, fill=fill, ink=fill, width=0.3))
             else:
-                drawn[name].append(replace(mark, ink=colour, width=2.5) if name not in ("head", "behind") else mark)
+                drawn[name].append(replace(mark, ink=colour, width=2.5) if name not in ("head", "hair", "behind") else mark)
     return drawn
 
 

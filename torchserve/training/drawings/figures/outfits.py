@@ -323,7 +323,8 @@ def with_outfit(hand: Hand, figure: DrawnFigure) -> DrawnFigure:
         if has_light_front:
             marks += _light_front(trunk)
         for _ in range(int(rng.integers(0, 3))):
-            marks += TRUNK_WEAR[rng.integers(len(TRUNK_WEAR))](trunk)
+            wear = TRUNK_WEAR[rng.integers(len(TRUNK_WEAR))]
+            marks += [] if has_light_front and wear is _light_front else wear(trunk)
         added[row] = marks
     gloves = any_of(rng, BRIGHT) if rng.random() < 0.1 else None
     result: list[Mark] = []

@@ -180,7 +180,7 @@ def _ordered(rng: np.random.Generator, groups: Groups, figure: _PosedFigure) -> 
     arms = ("right arm", "left arm") if rng.random() < 0.5 else ("left arm", "right arm")
     is_behind = dict(zip(("right arm", "left arm"), behind, strict=True))
     legs_first = figure.plan.body.skirt or rng.random() < 0.6
-    names = ["behind", *(arm for arm in arms if is_behind[arm]), *(["legs"] if legs_first else []), "torso"]
+    names = ["behind", "hair", *(arm for arm in arms if is_behind[arm]), *(["legs"] if legs_first else []), "torso"]
     before = [arm for arm in arms if not is_behind[arm]]
     names += [*([] if legs_first else ["legs"]), *before, "head"]
     raised = any(reach in ("chin", "ear") for reach in pose.reaches) or "up" in pose.name or pose.name.startswith("overhead")
@@ -255,9 +255,9 @@ def _groups(hand: Hand, figure: _PosedFigure) -> tuple[Groups, Points]:
     if plan.style in PEOPLE or (has_room and rng.random() < CLOTHED):
         groups["torso"] += clothes_marks(hand, plan.body, plan.palette, suit=plan.style == "suit", lean=figure.lean)
     hair, head, landmarks = _head(hand, figure)
-    if rng.random() < HAIR_BEHIND_BODY:
-        return {**groups, "behind": [*groups["behind"], *hair], "head": head}, landmarks
-    return {**groups, "head": [*hair, *head]}, landmarks
+    if rng.random() < HAIR_BEHIND_BODY and not plan.view.back:
+        return {**groups, "head": head, "hair": hair}, landmarks
+    return {**groups, "head": [*hair, *head], "hair": []}, landmarks
 
 
 def _head(hand: Hand, figure: _PosedFigure) -> tuple[list[Mark], list[Mark], Points]:
