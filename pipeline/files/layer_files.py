@@ -62,7 +62,7 @@ def read_layer_labels(path: Path, mask: Bools, config: CharacterConfig) -> tuple
     notes: tuple[str, ...] = ()
     if unknown.sum() > UNKNOWN_SHARE * mask.sum():
         notes = (f"{int(unknown.sum())} px of the figure have none of the colors of {LAYERS_NAME}; they belong to the layer beside them",)
-    return np.where(mask, _filled(labels, unknown), np.uint8(LayerLabel.NONE)), notes
+    return np.where(mask, filled_labels(labels, unknown), np.uint8(LayerLabel.NONE)), notes
 
 
 def has_edited_layers(path: Path) -> bool:
@@ -99,8 +99,8 @@ def _labels_by_color(rgba: Bytes) -> Bytes:
     return labels
 
 
-def _filled(labels: Bytes, unknown: Bools) -> Bytes:
-    """The labels, with the nearest label where it is unknown."""
+def filled_labels(labels: Bytes, unknown: Bools) -> Bytes:
+    """Labels (h, w) with the nearest one of a layer wherever `unknown` (h, w)."""
     if not unknown.any():
         return labels
     return np.where(unknown, labels[nearest_pixels(labels == LayerLabel.NONE)], labels)

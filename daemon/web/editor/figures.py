@@ -18,9 +18,8 @@ from pipeline.files.annotation_files import read_box
 from pipeline.files.character_configs import CharacterConfig, read_character_config
 from pipeline.files.character_files import assembled_character, character_config
 from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME
-from pipeline.files.layer_files import has_edited_layers, read_layer_labels
+from pipeline.files.layer_files import filled_labels, has_edited_layers, read_layer_labels
 from pipeline.files.picture_files import read_mask, read_rgba
-from pipeline.mesh.depth import nearest_pixels
 from pipeline.ports import Predictor, Stopwatch
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.stages.rig import JOINTS
@@ -192,10 +191,7 @@ def fitted_labels(labels: Bytes | None, mask: Bools) -> Bytes | None:
     """The labels inside a mask; pixels of it that have none take the nearest."""
     if labels is None or not (labels > LayerLabel.NONE).any():
         return None
-    unknown = mask & (labels == LayerLabel.NONE)
-    if unknown.any():
-        labels = np.where(unknown, labels[nearest_pixels(labels == LayerLabel.NONE)], labels)
-    return np.where(mask, labels, np.uint8(LayerLabel.NONE))
+    return np.where(mask, filled_labels(labels, mask & (labels == LayerLabel.NONE)), np.uint8(LayerLabel.NONE))
 
 
 def _with_joints(config: CharacterConfig, edit: Edit) -> CharacterConfig:
