@@ -40,6 +40,9 @@ JOINTS: tuple[tuple[str, str | None, tuple[int, ...]], ...] = (
 LEAST_BONE = 0.02
 """Bones of arms and legs are at least this share of the longer side long."""
 
+GUIDES = ((SHOULDERS, WRISTS), (SHOULDERS, ELBOWS), (HIPS, ANKLES), (HIPS, KNEES))
+"""From where to where a joint at the end of each of the LIMB_BONES goes on if it is too near the other one: to the tip, or straight on."""
+
 FAR_MOVE = 0.04
 """A joint moved farther than this share of the longer side to be inside the mask is worth a word."""
 
@@ -96,12 +99,19 @@ def _all_inside(work: Repaired, good: Bools) -> tuple[Floats, list[str]]:
     points = moved_inside(work.at, good)
     far = np.linalg.norm(points - work.at, axis=1) > FAR_MOVE * side
     names = {sources[0]: name.replace("_", " ") for name, _, sources in JOINTS if len(sources) == 1}
-    for inner, outer in LIMB_BONES:
-        for near, end in zip(inner, outer, strict=True):
-            if np.linalg.norm(points[near] - points[end]) < LEAST_BONE * side:
-                towards = points[near] + (work.by_mask[end, :2] - work.by_mask[near, :2])
-                points[end] = nudged_apart(points[end], points[near], good, least_px=LEAST_BONE * side, towards=towards)
+    _part(points, good)
     return points, [names[joint] for joint in BODY if far[joint]]
+
+
+def _part(points: Floats, good: Bools) -> None:
+    """Move joints that are too near the one before on, towards the tip of their limb, inside the good part of the mask."""
+    least_px = LEAST_BONE * max(good.shape)
+    for (inner, outer), guides in zip(LIMB_BONES, GUIDES, strict=True):
+        for near, end, start, aim in zip(inner, outer, *guides, strict=True):
+            if np.linalg.norm(points[near] - points[end]) < least_px:
+                way = points[aim] - points[start] if (points[aim] != points[start]).any() else np.array([0.0, 1.0])
+                towards = points[near] + least_px * way / np.linalg.norm(way)
+                points[end] = nudged_apart(points[end], points[near], good, least_px=least_px, towards=towards)
 
 
 def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> list[str]:

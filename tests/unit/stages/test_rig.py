@@ -92,6 +92,22 @@ def test_no_limb_has_length_zero(figure):
     assert errors(keypoints, figure).max() < 0.12
 
 
+@pytest.mark.parametrize("joints", [(5, 7, 9), (6, 8, 10), (11, 13, 15), (12, 14, 16)])
+@pytest.mark.parametrize("style", STYLES)
+def test_middle_joint_that_is_too_near_its_root_goes_on_to_the_tip_but_not_far(style, joints):
+    """A stick figure's elbow beside its shoulder went up the neck, as that is where the mask has an arm."""
+    figure = drawn_figure(style, seed=3)
+    keypoints, side = figure.keypoints.copy(), max(figure.mask.shape)
+    root, middle, tip = joints
+    way = keypoints[tip, :2] - keypoints[root, :2]
+    keypoints[middle, :2] = keypoints[root, :2] + 0.015 * side * way / np.linalg.norm(way)
+    placed = dict(zip(NAMES, joints_px(rigging(keypoints, figure.mask).rig, figure.mask), strict=True))
+    names = [next(name for name, _, sources in JOINTS if sources == (joint,)) for joint in joints]
+    first, moved, last = (placed[name] for name in names)
+    assert 0.019 * side < np.linalg.norm(moved - first) < 0.05 * side
+    assert (moved - first) @ (last - first) > 0
+
+
 def test_a_joint_beside_the_figure_is_moved_into_it(figure):
     keypoints = figure.keypoints.copy()
     keypoints[9, :2] += [0, -28]
