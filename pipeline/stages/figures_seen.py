@@ -55,6 +55,7 @@ MIRRORED: Final = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 ARMS: Final = ((SHOULDERS[0], ELBOWS[0], WRISTS[0]), (SHOULDERS[1], ELBOWS[1], WRISTS[1]))
 LEGS: Final = ((HIPS[0], KNEES[0], ANKLES[0]), (HIPS[1], KNEES[1], ANKLES[1]))
 """Root, middle and tip of each arm and leg."""
+LIMB_PAIRS: Final = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,8 +201,7 @@ def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
 
 def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
     """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn and its place is clear."""
-    pairs = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
-    peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, pairs)
+    peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, LIMB_PAIRS)
     peaks = with_legs_told_apart(peaks, answer.chances)
     placed = np.clip(view.window.back(peaks[:, :2] * view.window.side), 0.0, (rgb.shape[1], rgb.shape[0]))
     keypoints = np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])

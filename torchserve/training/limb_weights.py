@@ -17,7 +17,7 @@ import onnxruntime
 from batches import Place, crops_of, is_figure
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from settings import REPOSITORY
+from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline.adapters.embedded import MODELS, POSE
 from pipeline.adapters.own_outputs import OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
@@ -36,7 +36,7 @@ from pipeline.pose.limb_choice import (
     pair_measures,
     with_limbs_chosen,
 )
-from pipeline.stages.figures_seen import ARMS, LEGS, PoseAnswer, pose_answers
+from pipeline.stages.figures_seen import ARMS, LEGS, NetworkView, PoseAnswer, pose_answers, with_mirrors
 
 FILL = 0.84
 """Of the square: a figure's longer side, between the 0.8 of a crop with its whole margin and the 0.9 of one without."""
@@ -73,8 +73,8 @@ def seen(network: Path, places: list[Place]) -> list[Seen]:
     for place in filter(is_figure, places):
         window = Letterbox.around(tuple(place.boxes), side, fill=FILL)
         rgb = np.ascontiguousarray(np.asarray(place.pixels[place.row])[:, :, :3])
-        view = window.cut(rgb, paper_color(rgb))
-        outputs = session.run([*POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS], {entry.name: np.stack([view, view[:, ::-1]])})
+        views = with_mirrors([NetworkView(window.cut(rgb, paper_color(rgb)), window)])
+        outputs = session.run([*POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS], {entry.name: views})
         keypoints = place.keypoints.astype(np.float64)
         keypoints[:, :2] = window.into(keypoints[:, :2]) / side
         corners = window.into(place.boxes.reshape(2, 2)) / side
@@ -141,7 +141,7 @@ def main() -> None:
     """Fit and print, with what it gains on figures that were not fitted to."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("shards", type=Path, nargs="+")
-    parser.add_argument("--network", type=Path, default=REPOSITORY / MODELS / POSE)
+    parser.add_argument("--network", type=Path, default=MODELS / POSE)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     figures = seen(arguments.network, crops_of(arguments.shards))
