@@ -76,7 +76,7 @@ class SpriteBatch:
         """Draw into the bound framebuffer with `program` in use. Call `box` with the layer first."""
         gl = self._gl
         order = self._order(layer.triangles)
-        program.set("depth", layer.z)
+        program.set_number("depth", layer.z)
         gl.glBindTexture(gl.GL_TEXTURE_2D, self._texture)
         gl.glBindVertexArray(self._array)
         _fill(gl, self._positions, layer.vertices)

@@ -4,11 +4,13 @@ PyOpenGL decides at its first import which library the process calls: by PYOPENG
 only this module imports `OpenGL`, and only after a context has shown which library works. Commands that don't render never import it.
 
 Only PyOpenGL's raw functions of OpenGL 1.0 to 3.3 are imported, with C signatures: a fifth of the 0.1 s that `OpenGL.GL` with its
-extensions and array wrappers takes, and calls go straight through ctypes.
+extensions and array wrappers takes, and calls go straight through ctypes. They keep the interpreter's lock, all but those that wait for
+the driver: a frame is some thirty short calls, and each would wait to get the lock back from the encoder's threads.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import sys
@@ -16,14 +18,35 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from types import SimpleNamespace
 from typing import Any, Final
 
 from pipeline.errors import RenderUnavailable
 
 _VERSIONS: Final = ("1_0", "1_1", "1_2", "1_3", "1_4", "1_5", "2_0", "2_1", "3_0", "3_1", "3_2", "3_3")
 
+_WAITING: Final = frozenset({"glFinish", "glReadPixels"})
+"""Functions that wait for the driver, while other threads of Python should go on."""
+
 _importing = threading.Lock()
+
+
+class _Functions:
+    """Functions and constants by name, as attributes; a function is looked up in the library when it is first used."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (PyOpenGL is untyped)
+        try:
+            value = self._names[name]
+        except KeyError:
+            raise AttributeError(f"OpenGL 3.3 has no {name}", name=name, obj=self) from None
+        if hasattr(value, "load"):
+            # What PyOpenGL asks a library for, before its platform's own default (`functionTypeFor`).
+            value.DLL.FunctionType = ctypes.CFUNCTYPE if name in _WAITING else ctypes.PYFUNCTYPE
+            value = value.load() or value  # else the call raises PyOpenGL's NullFunctionError
+        setattr(self, name, value)
+        return value
 
 
 def opengl(kind: str, platform: str) -> Any:  # noqa: ANN401  (PyOpenGL is untyped)
@@ -51,12 +74,12 @@ def opengl(kind: str, platform: str) -> Any:  # noqa: ANN401  (PyOpenGL is untyp
 
 
 @cache
-def _functions() -> SimpleNamespace:
+def _functions() -> _Functions:
     names: dict[str, Any] = {}
     for version in _VERSIONS:
         module = importlib.import_module(f"OpenGL.raw.GL.VERSION.GL_{version}")
         names |= {name: value for name, value in vars(module).items() if name.startswith(("gl", "GL_"))}
-    return SimpleNamespace(**names)
+    return _Functions(names)
 
 
 def refuse_other_platform(kind: str, platform: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 from importlib.resources import files
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ _ERROR_NAMES: Final = {
 }
 _MOST_ERRORS: Final = 16
 """A lost context may report errors forever."""
+
+Matrix: TypeAlias = "ctypes.Array[ctypes.c_float]"
+"""A (4, 4) matrix, row by row, as OpenGL's functions take it."""
 
 
 def check(gl: Any, doing: str) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
@@ -72,13 +75,18 @@ class Program:
             self._locations[uniform] = self._gl.glGetUniformLocation(self.name, uniform.encode())
         return self._locations[uniform]
 
-    def set(self, uniform: str, value: float | Singles) -> None:
-        """Set a float, or a (4, 4) float32 matrix. The program must be in use."""
-        if isinstance(value, np.ndarray):
-            rows = np.ascontiguousarray(value, np.float32)
-            self._gl.glUniformMatrix4fv(self.location(uniform), 1, 1, rows.ctypes.data_as(ctypes.POINTER(ctypes.c_float)))
-        else:
-            self._gl.glUniform1f(self.location(uniform), value)
+    def set_number(self, uniform: str, value: float) -> None:
+        """Set a float. The program must be in use."""
+        self._gl.glUniform1f(self.location(uniform), value)
+
+    def set_matrix(self, uniform: str, value: Matrix) -> None:
+        """Set a matrix. The program must be in use."""
+        self._gl.glUniformMatrix4fv(self.location(uniform), 1, 1, value)
+
+
+def matrix(value: Singles) -> Matrix:
+    """A (4, 4) float32 matrix for `Program.set_matrix`: converted once, since numpy takes longer for it than OpenGL for the call."""
+    return (ctypes.c_float * 16)(*value.ravel().tolist())
 
 
 def _shader(gl: Any, kind: int, name: str) -> int:  # noqa: ANN401

@@ -2,7 +2,9 @@
 
 Reading back waits for the rasterizer, and every pixel counts in software, so each frame touches only a rectangle:
 
-- transparent canvas: the box around this frame's geometry is drawn, resolved and read into a buffer of its size.
+- transparent canvas: the box around this frame's geometry is drawn, resolved and read into a buffer of its size. It is drawn into the
+  corner of a framebuffer that is only as large as the largest box so far, because llvmpipe clears all of a framebuffer: 1 MB of a canvas
+  of 500 x 500 px takes as long as half of a figure's pixels.
 - opaque canvas: the boxes of this frame and the last one are redrawn and read into a whole image that is kept, since nothing else
   has changed.
 """
@@ -12,17 +14,20 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from pipeline.adapters.opengl.batches import SpriteBatch, StrokeBatch
 from pipeline.adapters.opengl.clear_color import clear_color
 from pipeline.adapters.opengl.contexts import GLContext
-from pipeline.adapters.opengl.resources import Objects, Program, check
+from pipeline.adapters.opengl.resources import Objects, Program, check, matrix
 from pipeline.adapters.opengl.screen_box import EMPTY, ScreenBox, ScreenProjection
-from pipeline.errors import ShapeError
+from pipeline.errors import RenderFailed, ShapeError
 from pipeline.types import Bytes, Canvas, Frame, Layer, PixelLayout, Singles, Sprite, Strokes, checked
+
+_TILE: Final = 64
+"""px; side of the squares that llvmpipe draws one by one."""
 
 
 class ProgramSource(Protocol):
@@ -51,7 +56,7 @@ class GLSceneRenderer:
         self._canvas = canvas
         self._layout = layout
         self._projection = ScreenProjection(canvas)
-        self._clip_from_world = _flipped(canvas.view_projection)
+        self._clip_from_world = matrix(_flipped(canvas.view_projection))
         self._far_sign = -1.0 if canvas.view_projection[3, 2] > 0 else 1.0
         self._sprite_batches = [SpriteBatch(self._gl, objects, sprite) for sprite in sprites]
         self._stroke_batch = StrokeBatch(self._gl, objects)
@@ -59,20 +64,13 @@ class GLSceneRenderer:
         self._clear_color = clear_color(canvas, sprites, layout)
         # Soft edges may stay soft in front of an opaque color.
         self._is_cut = layout is PixelLayout.CUT_OUT and not (canvas.is_opaque or self._clear_color[3] > 0)
-        self._prepare_targets(objects)
-        self._prepare_pixels()
-
-    def _prepare_targets(self, objects: Objects) -> None:
-        canvas = self._canvas
         self._picture = None if canvas.picture is None else objects.picture_texture(canvas.picture)
-        self._drawing, self._drawn = objects.target(canvas.width, canvas.height)
-        self._resolving: int | None = None
-        if self._layout is PixelLayout.RGBA and not canvas.is_opaque:
-            self._resolving, _ = objects.target(canvas.width, canvas.height)
-
-    def _prepare_pixels(self) -> None:
-        canvas = self._canvas
         self._is_covered = self._clear_color[3] > 0 or canvas.picture is not None
+        self._is_resolved = layout is PixelLayout.RGBA and not canvas.is_opaque
+        _check_size(self._gl, canvas)
+        self._targets = _Targets(objects, canvas, is_resolved=self._is_resolved)
+        if self._is_covered:
+            self._targets.fit(self._projection.whole)
         self._pixels: Bytes = np.zeros((canvas.height, canvas.width, 4), np.uint8)
         self._stale = self._projection.whole if self._is_covered else EMPTY
 
@@ -98,8 +96,10 @@ class GLSceneRenderer:
             dirty = touched.union(self._stale)
             self._stale = self._projection.whole  # until this frame is complete
         if not dirty.is_empty:
+            self._targets.fit(dirty)
             self._paint(pairs, strokes, dirty)
-            self._resolve()
+            if self._is_resolved:
+                self._resolve()
             self._read(dirty)
         check(self._gl, f"drawing the frame at {float(pts):.3f} s")
         if not self._is_covered:
@@ -118,15 +118,15 @@ class GLSceneRenderer:
     def _paint(self, pairs: Sequence[tuple[SpriteBatch, Layer]], strokes: Sequence[Strokes], dirty: ScreenBox) -> None:
         """Draw background, strokes behind, figures and strokes in front, clipped to `dirty` except for clearing."""
         gl = self._gl
-        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._drawing)
-        gl.glViewport(0, 0, self._canvas.width, self._canvas.height)
-        # Clearing everything is almost free: llvmpipe touches no tile before something is drawn into it. Within a scissor it would
-        # clear pixel by pixel.
+        left, top = self._corner(dirty)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._targets.drawing)
+        gl.glViewport(-left, -top, self._canvas.width, self._canvas.height)
+        # Clearing everything takes as long as setting its memory. Within a scissor, llvmpipe would draw a rectangle.
         gl.glDisable(gl.GL_SCISSOR_TEST)
         gl.glClearColor(*self._clear_color)
         gl.glClear(gl.GL_COLOR_BUFFER_BIT)
         gl.glEnable(gl.GL_SCISSOR_TEST)
-        gl.glScissor(dirty.left, dirty.top, dirty.width, dirty.height)
+        gl.glScissor(dirty.left - left, dirty.top - top, dirty.width, dirty.height)
         gl.glEnable(gl.GL_BLEND)
         gl.glBlendFunc(gl.GL_ONE, gl.GL_ONE_MINUS_SRC_ALPHA)
         gl.glActiveTexture(gl.GL_TEXTURE0)
@@ -151,23 +151,27 @@ class GLSceneRenderer:
                 self._stroke_batch.draw(stroke)
 
     def _resolve(self) -> None:
-        """Convert premultiplied pixels inside the scissor to straight alpha, if the layout requires it."""
-        if self._resolving is None:
-            return
-        gl = self._gl
-        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._resolving)
-        gl.glBindTexture(gl.GL_TEXTURE_2D, self._drawn)
+        """Convert premultiplied pixels inside the scissor to straight alpha."""
+        gl, targets = self._gl, self._targets
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, targets.resolving)
+        gl.glViewport(0, 0, targets.width, targets.height)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, targets.drawn)
         self._use("screen", "straight")
         self._cover()
 
     def _read(self, box: ScreenBox) -> None:
         """Read the box into the start of the pixel buffer, or into its position in the kept image."""
         gl, pixels = self._gl, self._pixels
+        left, top = self._corner(box)
         start = box.top * pixels.strides[0] + box.left * pixels.strides[1] if self._is_covered else 0
         gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
         gl.glPixelStorei(gl.GL_PACK_ROW_LENGTH, self._canvas.width if self._is_covered else 0)
         target = ctypes.c_void_p(pixels.ctypes.data + start)
-        gl.glReadPixels(box.left, box.top, box.width, box.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, target)
+        gl.glReadPixels(box.left - left, box.top - top, box.width, box.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, target)
+
+    def _corner(self, dirty: ScreenBox) -> tuple[int, int]:
+        """The canvas's pixel that lies in the corner of the framebuffer."""
+        return (0, 0) if self._is_covered else (dirty.left, dirty.top)
 
     def _cropped(self, box: ScreenBox) -> Bytes:
         return _read_only(self._pixels.reshape(-1, 4)[: box.height * box.width].reshape(box.height, box.width, 4))
@@ -190,8 +194,54 @@ class GLSceneRenderer:
         program = self._programs.get(vertex, fragment)
         if program is not current:
             self._gl.glUseProgram(program.name)
-            program.set("view_projection", self._clip_from_world)
+            program.set_matrix("view_projection", self._clip_from_world)
         return program
+
+
+class _Targets:
+    """The framebuffer that frames are drawn into, and the one that their straight alpha is drawn into; they grow with the frames.
+
+    Attributes:
+        width, height: of both, px.
+        drawing, drawn: the first one and its texture.
+        resolving: the second one, if `is_resolved`.
+    """
+
+    def __init__(self, objects: Objects, canvas: Canvas, *, is_resolved: bool) -> None:
+        self._objects = objects
+        self._canvas = canvas
+        self._is_resolved = is_resolved
+        self.width = self.height = 0
+        self.drawing = self.drawn = self.resolving = 0
+
+    def fit(self, box: ScreenBox) -> None:
+        """Have framebuffers at least as large as the box. Outgrown ones are freed with the rest.
+
+        Raises:
+            RenderFailed: the driver can't draw into a texture of this size.
+        """
+        if box.width <= self.width and box.height <= self.height:
+            return
+        self.width = max(self.width, _whole_tiles(box.width, self._canvas.width))
+        self.height = max(self.height, _whole_tiles(box.height, self._canvas.height))
+        self.drawing, self.drawn = self._objects.target(self.width, self.height)
+        if self._is_resolved:
+            self.resolving, _ = self._objects.target(self.width, self.height)
+
+
+def _check_size(gl: Any, canvas: Canvas) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
+    """Raise RenderFailed if the viewport can't be the whole canvas: OpenGL would make it smaller without a word."""
+    most = (ctypes.c_int * 2)()
+    gl.glGetIntegerv(gl.GL_MAX_VIEWPORT_DIMS, most)
+    width, height = most
+    if canvas.width > width or canvas.height > height:
+        hint = "choose a smaller size for the output"
+        raise RenderFailed(f"the driver draws at most {width} x {height} px, not {canvas.width} x {canvas.height}", hint=hint)
+
+
+def _whole_tiles(length: int, limit: int) -> int:
+    """At least `length`, a multiple of llvmpipe's tiles or the canvas's side, so that framebuffers rarely have to grow."""
+    return min(limit, -(-length // _TILE) * _TILE)
 
 
 def _flipped(view_projection: Singles) -> Singles:

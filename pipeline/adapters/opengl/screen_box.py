@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor, isfinite
 
 import numpy as np
 
@@ -56,8 +57,11 @@ class ScreenProjection:
     def __init__(self, canvas: Canvas) -> None:
         self.whole = ScreenBox(0, 0, canvas.width, canvas.height)
         x, y, _, w = canvas.view_projection.astype(np.float64)
-        rows = ((x + w) * canvas.width / 2, (w - y) * canvas.height / 2, w)
-        self._pixels_from_world: Singles = np.array(rows, np.float32)
+        rows = np.array(((x + w) * canvas.width / 2, (w - y) * canvas.height / 2, w))
+        self._pixels_from_world: Singles = rows.astype(np.float32)
+        # Numbers of Python: numpy takes longer for these few than for a figure's vertices.
+        self._rows: list[list[float]] = rows.tolist()
+        self._is_parallel = not rows[[0, 1, 2, 2], [1, 0, 0, 1]].any()
 
     def flat_box(self, vertices: Singles, z: float) -> ScreenBox:
         """The box around points (V, 2) in world x, y at depth `z`.
@@ -65,10 +69,23 @@ class ScreenProjection:
         Raises:
             RenderFailed: a coordinate is not finite.
         """
+        if self._is_parallel and len(vertices):
+            return self._parallel_box(vertices, z)
         matrix = self._pixels_from_world
         with np.errstate(all="ignore"):
             shift = matrix[:, 2] * np.float32(z) + matrix[:, 3]
             return self._box(matrix[:, :2] @ vertices.T + shift[:, None])
+
+    def _parallel_box(self, vertices: Singles, z: float) -> ScreenBox:
+        """The box if the plane at depth `z` is parallel to the image, and x and y to its sides: the vertices' extremes are the box's."""
+        (x_scale, _, x_of_z, x), (_, y_scale, y_of_z, y), (_, _, w_of_z, w) = self._rows
+        depth = w_of_z * z + w
+        if depth <= _NEAREST:
+            return self.whole
+        ends = vertices.min(axis=0).tolist(), vertices.max(axis=0).tolist()
+        left, right = sorted((x_scale * end[0] + x_of_z * z + x) / depth for end in ends)
+        top, bottom = sorted((y_scale * end[1] + y_of_z * z + y) / depth for end in ends)
+        return self._enclosing(left, top, right, bottom)
 
     def box(self, points: Singles) -> ScreenBox:
         """The box around world points (N, 3).
@@ -81,20 +98,23 @@ class ScreenProjection:
             return self._box(matrix[:, :3] @ points.T + matrix[:, 3:])
 
     def _box(self, homogeneous: Singles) -> ScreenBox:
-        """The box around the (3, N) pixel coordinates x * w, y * w, w, one pixel wider on each side against rounding."""
+        """The box around the (3, N) pixel coordinates x * w, y * w, w."""
         if homogeneous.shape[1] == 0:
             return EMPTY
         w = homogeneous[2]
         if w.min() <= _NEAREST:
             return self.whole
         flat = homogeneous[:2] / w
-        low, high = flat.min(axis=1), flat.max(axis=1)
-        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        return self._enclosing(*flat.min(axis=1).tolist(), *flat.max(axis=1).tolist())
+
+    def _enclosing(self, left: float, top: float, right: float, bottom: float) -> ScreenBox:
+        """The box of whole pixels, one wider on each side against rounding."""
+        if not (isfinite(left) and isfinite(top) and isfinite(right) and isfinite(bottom)):
             raise RenderFailed("a vertex has a coordinate that is not a finite number")
         box = ScreenBox(
-            max(0, int(np.floor(low[0])) - 1),
-            max(0, int(np.floor(low[1])) - 1),
-            min(self.whole.right, int(np.ceil(high[0])) + 1),
-            min(self.whole.bottom, int(np.ceil(high[1])) + 1),
+            max(0, floor(left) - 1),
+            max(0, floor(top) - 1),
+            min(self.whole.right, ceil(right) + 1),
+            min(self.whole.bottom, ceil(bottom) + 1),
         )
         return EMPTY if box.is_empty else box

@@ -319,6 +319,24 @@ def resident_kib():
 
 
 @pytest.mark.gl
+def test_only_functions_that_wait_let_other_threads_go_on(renderer):
+    gl = renderer._context.gl
+    keeps_the_lock = ctypes.PYFUNCTYPE(None)._flags_
+    assert [bool(f._flags_ == keeps_the_lock) for f in (gl.glClear, gl.glDrawElements, gl.glReadPixels, gl.glFinish)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.gl
+def test_function_that_opengl_does_not_have_is_named(renderer):
+    with pytest.raises(AttributeError, match=r"OpenGL 3\.3 has no glDrawSquare"):
+        renderer._context.gl.glDrawSquare  # noqa: B018  the lookup is what fails
+
+
+@pytest.mark.gl
 def test_display_variables_are_ignored():
     require(ContextKind.EGL_SURFACELESS)
     code = "with opened(environ=os.environ) as c: print(c.kind)"
