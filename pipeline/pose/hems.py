@@ -27,6 +27,9 @@ CLOSED_SHARE = 0.85
 
 LEAST_ROWS = 8
 
+DOWNWARDS = 0.4
+"""Legs that reach down by less than this share of their length run or kneel: the row where the body ends is no hem above them."""
+
 
 def hem_row(mask: Bools, chains: Floats) -> int | None:
     """The first row below the hem of what covers both legs; None for trousers and bare legs. Assumes an upright figure.
@@ -36,7 +39,8 @@ def hem_row(mask: Bools, chains: Floats) -> int | None:
     """
     rows = _rows(mask, chains)
     window = max(3, round(WINDOW_OF_LEGS * len(rows)))
-    if len(rows) < max(LEAST_ROWS, 6 * window):
+    leg_px = float(np.linalg.norm(np.diff(chains, axis=1), axis=2).sum(axis=1).mean())
+    if len(rows) < max(LEAST_ROWS, 6 * window, DOWNWARDS * leg_px):
         return None
     widths, is_joined = _widths(mask, chains, rows)
     medians = np.median(sliding_window_view(widths, window), axis=1)

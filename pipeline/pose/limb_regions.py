@@ -141,9 +141,10 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
     areas = _areas(rgb, mask, joints, limbs, evidence)
     are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
     if evidence is not None and not all(are_whole):  # parts in the wrong place must not undo what rig and lines show
-        for place, plain in enumerate(_areas(rgb, mask, joints, limbs, None)):
-            if not are_whole[place]:
-                areas[place], are_whole[place] = plain, _is_in_one_piece(limbs[place], plain, mask)
+        plain = _areas(rgb, mask, joints, limbs, None)
+        mixed = [area if is_whole else other for area, is_whole, other in zip(areas, are_whole, plain, strict=True)]
+        areas = _with_specks(mixed, mask, _trunk(joints, limbs, mask))  # such as the toes that parts gave to the other foot
+        are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
     found = zip(limbs, areas, are_whole, strict=True)
     return {
         limb.joints: _enlarged(area, mask, character.mask)

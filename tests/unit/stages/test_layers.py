@@ -308,6 +308,57 @@ def test_parts_that_would_tear_an_arm_apart_leave_it_to_rig_and_lines() -> None:
     assert overlap(torn[0].area, alone[0].area) > 0.8
 
 
+def test_toes_that_a_model_gives_to_the_other_foot_stay_with_their_foot() -> None:
+    """That leaves the other leg in two pieces, so that rig and lines decide about it, and toes to nobody: they stayed with the body."""
+    person = drawn_person(arms="free", legs="skirt")
+    toes = np.zeros_like(person.mask)
+    toes[352:376, 100:154] = True
+    rgba = person.rgba.copy()
+    rgba[toes] = (*TROUSERS, 255)
+    character = replace(person, rgba=rgba, mask=person.mask | toes)
+    parts = cv2.resize(named_parts(character), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    is_leg = (rows > 310) & character.mask
+    parts[is_leg & (columns < 200)], parts[is_leg & (columns >= 200)] = BodyPart.RIGHT_SHANK, BodyPart.LEFT_SHANK
+    parts[toes & (columns < 140)] = BodyPart.LEFT_FOOT
+    right, left = touching_limbs(character, parts)
+    assert right.area[toes].mean() > 0.98
+    assert not left.area[toes].any()
+
+
+def running_figure() -> Character:
+    """An oval trunk without clothes; both legs are curved lines that leave it sideways, with ovals for feet."""
+    at = {
+        "root": (200, 250), "hip": (200, 250), "torso": (200, 150), "neck": (200, 80),
+        "right_shoulder": (195, 150), "left_shoulder": (205, 150), "right_elbow": (140, 160), "left_elbow": (260, 160),
+        "right_hand": (90, 140), "left_hand": (310, 140), "right_hip": (192, 252), "left_hip": (208, 252),
+        "right_knee": (110, 272), "left_knee": (290, 272), "right_foot": (60, 310), "left_foot": (340, 275),
+    }  # fmt: skip
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.ellipse(mask, ((200, 195), (90, 140), 0), 1, cv2.FILLED)
+    cv2.circle(mask, HEAD, 45, 1, cv2.FILLED)
+    for chain in (("right_shoulder", "right_elbow", "right_hand"), ("left_shoulder", "left_elbow", "left_hand"),
+                  ("right_hip", "right_knee", "right_foot"), ("left_hip", "left_knee", "left_foot")):  # fmt: skip
+        cv2.polylines(mask, [np.array([at[name] for name in chain], np.int32)], isClosed=False, color=1, thickness=4)
+    for side in ("right", "left"):
+        cv2.circle(mask, at[f"{side}_hand"], 18, 1, cv2.FILLED)
+        cv2.ellipse(mask, (at[f"{side}_foot"], (26, 56), 60), 1, cv2.FILLED)
+    template = drawn_person()
+    joints = {
+        name: (*at[name], template.rig.joint_names[parent] if parent >= 0 else None)
+        for name, parent in zip(template.rig.joint_names, template.rig.parents, strict=True)
+    }
+    rgba = np.dstack([np.where(mask[..., None], np.uint8(90), np.uint8(255)).repeat(3, axis=2), np.full((SIDE, SIDE), 255, np.uint8)])
+    return Character(rgba, mask.astype(np.bool_), rig(joints, SIDE), name="runner")
+
+
+def test_legs_that_run_are_under_no_hem() -> None:
+    """The row where an oval trunk ends was taken for the hem of a skirt, and what is seen of the legs above it stayed with the body."""
+    character = running_figure()
+    assert hem_row(*_mask_and_legs(character)) is None
+    assert not {limb.joints for limb in touching_limbs(character)} & set(limbs_of(character.rig.joint_names, LEG))
+
+
 def test_left_hand_that_a_model_names_right_stays_with_the_left_arm() -> None:
     character = drawn_person()
     left_hand = np.rint(joint_pixels(character)[character.rig.joint_names.index("left_hand")] / 4).astype(int)
