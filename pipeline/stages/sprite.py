@@ -27,6 +27,9 @@ PAPER_SHARE = 0.35
 
 LARGEST_PAPER_DIFFERENCE = 48.0
 
+INK_SHARE = 0.75
+"""A pixel of an outline is pure ink if it differs from the paper by this share of the largest difference within two pixels."""
+
 MARGIN_PX = 8
 """Between a layer and its neighbor in the texture."""
 
@@ -50,15 +53,18 @@ class LayerImage:
 
 def layer_images(character: Character, layers: Sequence[CharacterLayer]) -> tuple[LayerImage, ...]:
     """The image of each layer of a character, with soft edges and without the paper at them. A single layer's is the character's size."""
-    rgb, opacity = character.rgba[..., :3], own_opacity(character)
-    alpha = np.minimum(inked_alpha(rgb, character.mask, hidden=opacity < 255), opacity)
+    mask, opacity = character.mask, own_opacity(character)
+    hidden = opacity < 255
+    difference = paper_difference(character.rgba[..., :3], mask | hidden, reach_px=NEIGHBORHOOD_OF_SIDE * max(mask.shape))
+    alpha = np.minimum(inked_alpha(difference, mask, hidden=hidden), opacity)
     if len(layers) == 1:
-        return (LayerImage(_with_clean_edge(layers[0].rgb, alpha, character.mask), 0, 0),)
+        return (LayerImage(_with_clean_edge(layers[0].rgb, alpha, mask, difference), 0, 0),)
     images = []
     for layer in layers:
         window, (left, upper) = _window_of(layer.mask)
         cut = layer.mask[window]
-        images.append(LayerImage(_with_clean_edge(layer.rgb[window], np.minimum(alpha[window], soft_alpha(cut)), cut), left, upper))
+        cut_alpha = np.minimum(alpha[window], soft_alpha(cut))
+        images.append(LayerImage(_with_clean_edge(layer.rgb[window], cut_alpha, cut, difference[window]), left, upper))
     return tuple(images)
 
 
@@ -101,9 +107,10 @@ def sprite_of(
     return Sprite(atlas, (uv / (atlas.shape[1], atlas.shape[0])).astype(np.float32), colors)
 
 
-def _with_clean_edge(rgb: Bytes, alpha: Bytes, mask: Bools) -> Bytes:
+def _with_clean_edge(rgb: Bytes, alpha: Bytes, mask: Bools, difference: Bytes) -> Bytes:
     solid = alpha == 255
-    rgba = np.asarray(cv2.cvtColor(bled(rgb, solid if solid.any() else mask, rim_px=1.0), cv2.COLOR_RGB2RGBA), np.uint8)
+    extended = bled(rgb, solid if solid.any() else mask, np.where(mask, difference, np.uint8(0)), rim_px=1.0)
+    rgba = np.asarray(cv2.cvtColor(extended, cv2.COLOR_RGB2RGBA), np.uint8)
     rgba[..., 3] = alpha
     return rgba
 
@@ -131,19 +138,20 @@ def own_opacity(character: Character) -> Bytes:
     return np.asarray(cv2.add(alpha, alpha), np.uint8) if alpha[character.mask].any() else np.full_like(alpha, 255)
 
 
-def inked_alpha(rgb: Bytes, mask: Bools, *, hidden: Bools | None = None) -> Bytes:
+def inked_alpha(difference: Bytes, mask: Bools, *, hidden: Bools | None = None) -> Bytes:
     """Alpha (h, w) uint8: `soft_alpha` of the mask without the paper between its edge and the ink.
 
     Paper is reachable from outside without crossing ink, is not deep inside the mask, and hardly differs from the surrounding paper; alpha
-    rises with the difference, so the ink keeps its soft edge. Without paper for comparison, nothing changes. `hidden` (h, w) marks pixels
-    that the image's own alpha hides: their color, mostly black, is neither paper nor ink.
+    rises with the difference, so the ink keeps its soft edge. Without paper for comparison, nothing changes.
+
+    Args:
+        difference: (h, w) uint8 from the paper, of `paper_difference`.
+        hidden: (h, w) bool, pixels that the image's own alpha hides: their color, mostly black, is neither paper nor ink.
     """
     side = max(mask.shape)
     depth = depth_inside(mask, kernel=3)
     alpha = _soft_alpha(depth)
-    hidden = np.zeros_like(mask) if hidden is None else hidden
-    difference = paper_difference(rgb, mask | hidden, reach_px=NEIGHBORHOOD_OF_SIDE * side)
-    inside = mask & ~hidden
+    inside = mask if hidden is None else mask & ~hidden
     ink = float(np.percentile(difference[inside], 90)) if inside.any() else 0.0
     limit = min(LARGEST_PAPER_DIFFERENCE, PAPER_SHARE * ink)
     if limit < 1.0:
@@ -190,20 +198,36 @@ def _soft_alpha(depth: Singles) -> Bytes:
     return alpha
 
 
-def bled(rgb: Bytes, mask: Bools, *, rim_px: float) -> Bytes:
+def bled(rgb: Bytes, mask: Bools, inkiness: Bytes, *, rim_px: float) -> Bytes:
     """`rgb` (h, w, 3) where every pixel outside the mask and in its rim has the color of the nearest pixel further inside.
 
-    A line thinner than two rims keeps the colors of its middle.
+    A line thinner than two rims keeps the colors of its middle, and a thin outline its own: where the rim differs from the paper more than
+    what is inside of it, and about as much as anything around, it is ink, and not mixed with paper.
+
+    Args:
+        inkiness: (h, w) uint8, `paper_difference` in the whole figure, whose outermost pixels may be outside `mask`; 0 elsewhere.
     """
     depth = depth_inside(mask)
     inside = (depth > rim_px + 0.5) | middle_line(mask, depth)
-    _, nearest = cv2.distanceTransformWithLabels((~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    labels, (height, width) = np.asarray(nearest, np.int32), mask.shape
-    whole_colors = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)).view(np.uint32).reshape(height, width)  # looked up at once
-    color_of_label = np.zeros(labels.max() + 1, np.uint32)
-    color_of_label[labels[inside]] = whole_colors[inside]  # each of these pixels has a label of its own
-    filled = color_of_label.take(labels).view(np.uint8).reshape(height, width, 4)
+    index, height = _nearest_index(inside), mask.shape[0]
+    rim = np.flatnonzero((inkiness > 0) & ~inside)
+    levels, strongest = inkiness.ravel(), cv2.dilate(inkiness, np.ones((5, 5), np.uint8)).ravel()
+    is_ink = (levels[rim] > levels[index[rim]]) & (levels[rim] >= INK_SHARE * strongest[rim])
+    if is_ink.any():
+        inside.ravel()[rim[is_ink]] = True
+        index = _nearest_index(inside)
+    whole_colors = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)).view(np.uint32).ravel()  # looked up at once
+    filled = whole_colors.take(index).view(np.uint8).reshape(height, -1, 4)
     return np.asarray(cv2.cvtColor(filled, cv2.COLOR_RGBA2RGB), np.uint8)
+
+
+def _nearest_index(inside: Bools) -> Ints:
+    """For each pixel, (h * w,) int32, the flat index of the nearest one inside; of a pixel inside, its own."""
+    _, labels = cv2.distanceTransformWithLabels((~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    flat, sources = np.asarray(labels, np.int32).ravel(), np.flatnonzero(inside).astype(np.int32)
+    index_of_label = np.zeros(int(flat.max()) + 1, np.int32)
+    index_of_label[flat[sources]] = sources  # each of these pixels has a label of its own
+    return index_of_label.take(flat)
 
 
 def joint_colors(owner_of_vertex: Ints, joint_count: int) -> Singles:

@@ -55,7 +55,7 @@ def test_the_rim_takes_the_color_behind_it() -> None:
     rgb[4:8, 4:8] = (10, 20, 30)  # ink, inside a mask two pixels wider
     mask = np.zeros((12, 12), bool)
     mask[2:10, 2:10] = True
-    result = bled(rgb, mask, rim_px=2.0)
+    result = bled(rgb, mask, 255 - rgb[..., 0], rim_px=2.0)
     assert (result[mask] == (10, 20, 30)).all()
 
 
@@ -64,9 +64,25 @@ def test_a_thin_line_keeps_the_colors_of_its_middle() -> None:
     rgb[3, :10], rgb[3, 10:] = (255, 0, 0), (0, 0, 255)
     mask = np.zeros((7, 20), bool)
     mask[2:5] = True
-    result = bled(rgb, mask, rim_px=3.0)
+    result = bled(rgb, mask, 255 - rgb.min(axis=2), rim_px=3.0)
     assert (result[:, 2] == (255, 0, 0)).all()
     assert (result[:, 17] == (0, 0, 255)).all()
+
+
+def test_handles_thin_outline_of_a_small_drawing() -> None:
+    """A head of 60 px with a line of two soft pixels around white paper: the rim took the color of the paper inside, in gaps and dots."""
+    y, x = np.mgrid[:120, :120]
+    radius = np.hypot(x - 60, y - 60)
+    darkness = np.clip(1.6 - np.abs(radius - 28.5), 0.0, 1.0)
+    rgba = np.full((120, 120, 4), 255, np.uint8)
+    rgba[..., :3] = np.rint(255 - 255 * darkness)[..., None]
+    character = replace(CHARACTER, rgba=rgba, mask=radius <= 30)
+    sprite = single_layer_sprite(character, single_layer_figure(character).mesh, px_per_unit=500.0)
+    on_line = (np.abs(radius - 28.5) < 0.6) & (sprite.rgba[..., 3] == 255)
+    assert on_line.sum() > 30
+    assert sprite.rgba[on_line, 0].max() < 60
+    assert (sprite.rgba[(radius > 29) & (radius < 32), 0] < 140).all(), "what texture filtering picks up beside the line"
+    assert (sprite.rgba[radius < 24, 0] == 255).all()
 
 
 def test_joint_colors_differ_between_joints() -> None:
@@ -89,7 +105,7 @@ def inked_ring(ink: tuple[int, int, int], paper: tuple[int, int, int]) -> tuple[
 def test_the_paper_between_the_masks_edge_and_the_ink_is_not_seen(ink: tuple[int, int, int], paper: tuple[int, int, int]) -> None:
     """Dark ink, faint ink, chalk; in uneven light."""
     rgb, mask, disc = inked_ring(ink, paper)
-    alpha = inked_alpha(rgb, mask)
+    alpha = inked_alpha(paper_difference(rgb, mask, reach_px=5), mask)
     rim = mask & ~disc
     assert alpha[rim].mean() < 40
     assert (alpha[disc] == 255).all()
@@ -99,7 +115,7 @@ def test_the_paper_between_the_masks_edge_and_the_ink_is_not_seen(ink: tuple[int
 def test_a_figure_of_the_papers_color_is_kept_but_for_its_rim() -> None:
     rgb, mask, _ = inked_ring((230, 225, 215), (230, 225, 215))
     rgb[55:65, 55:65] = 20
-    alpha = inked_alpha(rgb, mask)
+    alpha = inked_alpha(paper_difference(rgb, mask, reach_px=5), mask)
     y, x = np.mgrid[:120, :120]
     assert (alpha[np.hypot(x - 60, y - 60) < 37] == 255).all()
 
@@ -129,5 +145,6 @@ def test_pale_washes_and_an_alpha_left_unset_do_not_vanish(stored: int, seen: in
 def test_without_paper_around_nothing_is_taken_away() -> None:
     rgb = np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)
     mask = np.ones((20, 20), bool)
-    np.testing.assert_array_equal(inked_alpha(rgb, mask), soft_alpha(mask))
-    assert not paper_difference(rgb, mask, reach_px=3).any()
+    difference = paper_difference(rgb, mask, reach_px=3)
+    assert not difference.any()
+    np.testing.assert_array_equal(inked_alpha(difference, mask), soft_alpha(mask))
