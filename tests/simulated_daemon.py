@@ -73,6 +73,9 @@ class SimulatedWorkers:
             took_s, each.result = self.simulate(each.task, now, len(self.busy))
             each.ends_at_s = now + took_s
 
+    def end_idle(self, now: float) -> None:
+        """There are no processes."""
+
     def request_stop(self) -> None:
         """Nothing waits for a model server."""
 

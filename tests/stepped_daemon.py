@@ -68,6 +68,9 @@ class ManualWorkers:
         except OSError as error:
             return TaskResult(failure=TaskFailure(error_type(error), str(error)))
 
+    def end_idle(self, now: float) -> None:
+        """There are no processes."""
+
     def request_stop(self) -> None:
         """Nothing waits for a model server."""
 

@@ -92,6 +92,9 @@ class DaskWorkerPool:
         self._loop.call_soon_threadsafe(self._begin, replace(task, deadline_s=deadline_s), future)
         return future
 
+    def end_idle(self, now: float) -> None:
+        """Nothing to do: the workers belong to other daemons, too."""
+
     def request_stop(self) -> None:
         """Nothing to do: the workers belong to other daemons, too."""
 

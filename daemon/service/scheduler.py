@@ -130,6 +130,7 @@ class Scheduler:
             now: seconds of the monotonic clock.
         """
         self._collect_results(now)
+        self._workers.end_idle(now)
         self.admission.note_workers(self._workers.outage, self._workers.capacity, now)
         self.trial.step(now, self.settings.jobs)
         if self.is_stopping:

@@ -34,8 +34,8 @@ COMMANDS = {
     "doodled animate, small drawing to GIF": ("animate", str(SAMPLES[0]), "--quiet", "--output", "{folder}/drawing.gif"),
     "doodled render, character to GIF": ("render", str(KING), "--quiet", "--output", "{folder}/king.gif"),
 }
-REST_S = 12.0
-"""Workers give memory back after 5 s without a task."""
+REST_S = 75.0
+"""Workers give memory back after 5 s without a task, and end after 60 s."""
 PATIENCE_S = 600.0
 
 

@@ -141,6 +141,9 @@ class FakeWorkers:
         future.set_result(result)
         self._wake()
 
+    def end_idle(self, now: float) -> None:
+        """There are no processes."""
+
     def request_stop(self) -> None:
         """Nothing waits for a model server."""
 

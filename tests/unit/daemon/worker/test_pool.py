@@ -26,8 +26,9 @@ from pebble.pool import process as pool_process
 from daemon.policy.failures import ErrorType
 from daemon.worker import pool as workers_module
 from daemon.worker import process_end, runner
-from daemon.worker.pool import ProcessWorkerPool, result_of
+from daemon.worker.pool import IDLE_S, ProcessWorkerPool, result_of
 from daemon.worker.task import TaskResult
+from tests.waiting import until
 
 PATIENCE_S = 60.0
 ROOT = Path(__file__).parents[4]
@@ -54,6 +55,25 @@ def test_pool_is_replaced_after_idle_workers_were_killed(workers: ProcessWorkerP
     assert not pool.active
     task = 2
     assert str(workers.start(task, PATIENCE_S).result(PATIENCE_S)) == "2"
+
+
+def test_idle_workers_end_and_the_next_task_starts_new_ones(workers: ProcessWorkerPool) -> None:
+    def work() -> set[int | None]:
+        task: Any = 1
+        assert str(workers.start(task, PATIENCE_S).result(PATIENCE_S)) == "1"
+        until(lambda: not workers._unfinished)
+        return {child.pid for child in multiprocessing.active_children()}
+
+    first = work()
+    workers.end_idle(10.0)
+    workers.end_idle(9.0 + IDLE_S)
+    assert work() == first
+    workers.end_idle(11.0 + IDLE_S)
+    workers.end_idle(10.0 + 2 * IDLE_S)
+    assert {child.pid for child in multiprocessing.active_children()} == first, "the second task was not so long ago"
+    workers.end_idle(11.0 + 2 * IDLE_S)
+    assert not multiprocessing.active_children()
+    assert work().isdisjoint(first)
 
 
 @pytest.mark.parametrize("made", ["ProcessPool", "multiprocessing.get_context"])
