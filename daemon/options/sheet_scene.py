@@ -79,7 +79,7 @@ class Sheet:
 
 def whitened_character(character: Character) -> tuple[Character, tuple[str, ...]]:
     """A character of which only its own crop is known, on white paper; and notes for the user."""
-    rgb = np.ascontiguousarray(character.rgba[..., :3])
+    rgb = character.rgb
     if has_dark_paper(rgb):
         return character, (DARK_NOTE,)
     hidden = character.mask | (character.rgba[..., 3] < 255)

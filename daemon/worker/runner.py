@@ -297,7 +297,7 @@ class _TaskRun:
                 character = replace(read_character(copy), name=self._task.name)
             finally:
                 shutil.rmtree(copy, ignore_errors=True)
-        self._write_thumbnail(character.rgba[..., :3], character.rgba[..., 3])
+        self._write_thumbnail(character.rgb, character.rgba[..., 3])
         if options.whiten:
             from daemon.options.sheet_scene import whitened_character
 

@@ -53,9 +53,7 @@ def try_out(task: Task, resources: WorkerResources) -> None:
     if choice is not InferenceChoice.TORCHSERVE:
         predictor, _ = resources.predictor(task)
         with suppress(NoFigureFound, PredictionRefused):
-            annotated(
-                Drawing(np.ascontiguousarray(character.rgba[..., :3]), None, ""), predictor, options=AnnotateOptions(), stopwatch=stopwatch
-            )
+            annotated(Drawing(character.rgb, None, ""), predictor, options=AnnotateOptions(), stopwatch=stopwatch)
     from daemon.rendering import SceneRendering
 
     with tempfile.TemporaryDirectory() as folder:

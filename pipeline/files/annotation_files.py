@@ -71,7 +71,7 @@ def joint_overlay(character: Character) -> Bytes:
     height, width = character.mask.shape
     side = max(height, width)
     zoom = max(1, round(ENOUGH_FOR_LABELS_PX / side))
-    picture = cv2.resize(character.rgba[..., :3], (width * zoom, height * zoom), interpolation=cv2.INTER_LINEAR)
+    picture = cv2.resize(character.rgb, (width * zoom, height * zoom), interpolation=cv2.INTER_LINEAR)
     outlines, _ = cv2.findContours(character.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.polylines(picture, [outline * zoom for outline in outlines], isClosed=True, color=OUTLINE_RGB, thickness=1)
     at = [(round(x * side * zoom), round((1 - y) * side * zoom)) for x, y in character.rig.rest]

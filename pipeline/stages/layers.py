@@ -85,7 +85,7 @@ def whole_character(character: Character) -> tuple[CharacterLayer]:
     """A character as a single layer."""
     joints = tuple(range(len(character.rig.joint_names)))
     bones = tuple(joint for joint in joints if character.rig.parents[joint] >= 0)
-    return (CharacterLayer(character.mask, np.ascontiguousarray(character.rgba[..., :3]), joints, bones),)
+    return (CharacterLayer(character.mask, character.rgb, joints, bones),)
 
 
 def _limb_layer(limb: LimbRegion, whole: CharacterLayer, root: Floats, lines: Bools, body: Bools) -> CharacterLayer:

@@ -55,7 +55,7 @@ def layer_images(character: Character, layers: Sequence[CharacterLayer]) -> tupl
     """The image of each layer of a character, with soft edges and without the paper at them. A single layer's is the character's size."""
     mask, opacity = character.mask, own_opacity(character)
     hidden = opacity < 255
-    difference = paper_difference(character.rgba[..., :3], mask | hidden, reach_px=NEIGHBORHOOD_OF_SIDE * max(mask.shape))
+    difference = paper_difference(character.rgb, mask | hidden, reach_px=NEIGHBORHOOD_OF_SIDE * max(mask.shape))
     alpha = np.minimum(inked_alpha(difference, mask, hidden=hidden), opacity)
     if len(layers) == 1:
         return (LayerImage(_with_clean_edge(layers[0].rgb, alpha, mask, difference), 0, 0),)

@@ -66,7 +66,13 @@ def _lines(mask: Bools, core: Bools, half_width_px: float) -> Bools:
         core: (h, w) where the disc's center may be.
     """
     reach = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 3) if core.any() else np.full(mask.shape, np.inf)
-    _, pieces, boxes, _ = cv2.connectedComponentsWithStats((mask & (reach > half_width_px + 1.0)).astype(np.uint8), connectivity=8)
-    is_long = boxes[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= LONG * half_width_px
-    is_long[0] = False
-    return np.asarray(is_long[pieces], np.bool_)
+    thin = (mask & (reach > half_width_px + 1.0)).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(thin)  # nothing, or a small window, of most figures
+    lines = np.zeros_like(mask)
+    if width and height:
+        window = np.s_[top : top + height, left : left + width]
+        _, pieces, boxes, _ = cv2.connectedComponentsWithStats(thin[window], connectivity=8)
+        is_long = boxes[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) >= LONG * half_width_px
+        is_long[0] = False
+        lines[window] = is_long[pieces]
+    return lines
