@@ -29,7 +29,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
-from daemon.files.durable import open_folder
+from daemon.files.durable import exists, open_folder
 from daemon.files.filenames import name_fields
 from daemon.inbox.probe import probe_file
 from daemon.inbox.scanner import Candidate, Scanner
@@ -43,7 +43,7 @@ from daemon.service.takeover import Takeover
 from daemon.service.worker_trial import WorkerTrial
 from daemon.settings import Settings
 from daemon.spool.recovery import BarredJobs, JobState, RecoveredJob
-from daemon.spool.spool import REVIEW, SOURCE, Job, Spool
+from daemon.spool.spool import ERROR, REVIEW, SOURCE, Job, Spool
 from daemon.worker.pool import WorkerPool, result_of
 from daemon.worker.task import TaskResult, task_for
 
@@ -246,6 +246,9 @@ class Scheduler:
         """Hand a job to the workers, unless another process still writes to its file."""
         try:
             self._spool.finish_claim(job)
+            if self._begun_move(job) is not None:
+                self._requeue(job, timing, now + RETRY_S, "it is being moved out of the spool")
+                return
             if not self._spool.has_expected_type(job):
                 completion = self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")
                 self._await_acknowledgment(completion, job, timing, now)
@@ -318,10 +321,21 @@ class Scheduler:
             self.waiting.append(WaitingJob.completed(job, timing, now + RETRY_S, completion.unacknowledged))
 
     def _requeue(self, job: Job, timing: JobTiming, not_before_s: float, reason: str) -> None:
-        # A drawing that is being moved to review/ may have left its place: that is finished, and no worker starts again.
-        is_reviewing = (self._spool.path(job) / REVIEW).exists()
-        recovered = RecoveredJob(job, JobState.REVIEWING) if is_reviewing else None
-        self.waiting.append(WaitingJob(job, timing, not_before_s, reason, recovered))
+        begun = None
+        with suppress(OSError):  # `_start` asks again
+            begun = self._begun_move(job)
+        self.waiting.append(WaitingJob(job, timing, not_before_s, reason, begun))
+
+    def _begun_move(self, job: Job) -> RecoveredJob | None:
+        """The state of a job whose files are partly in `review/` or `failed/`: the move must be finished, and no worker may start.
+
+        A job with an error file that still has its source runs again. Raises OSError if the state can't be determined.
+        """
+        if exists(self._spool.path(job) / REVIEW):
+            return RecoveredJob(job, JobState.REVIEWING)
+        if exists(self._spool.path(job) / ERROR) and not self._spool.has_source(job):
+            return RecoveredJob(job, JobState.FAILING)
+        return None
 
     def _requeue_after_error(self, job: Job, timing: JobTiming, now: float, error: Exception) -> None:
         """Requeue a job whose files can't be written now, unless another daemon has taken it over.

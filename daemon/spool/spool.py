@@ -194,23 +194,31 @@ class Spool:
                     self.save(job)
                 sync_folder(place)  # a rename is durable in both folders or in none
         except OSError as error:
-            if self.has_source(job):
-                with suppress(OSError):
-                    self.put_back(job)
-            else:
+            if self._is_source_gone(job):
                 shutil.rmtree(place, ignore_errors=True)
                 if error.errno == errno.ENOENT:
                     return None
-            if not self.has_source(job):
+                raise
+            with suppress(OSError):
+                self.put_back(job)
+            if self._is_source_gone(job):
                 raise
             self._half_claimed.add(job.id)
         return job
 
+    def _is_source_gone(self, job: Job) -> bool:
+        """Whether the source certainly isn't in the job's folder. While the disk can't be read, it may be, as its only copy."""
+        try:
+            return not self.has_source(job)
+        except OSError:
+            return False
+
     def finish_claim(self, job: Job) -> None:
         """Finish a claim that could be neither finished nor undone. Raises OSError if that still fails."""
         if job.id in self._half_claimed:
-            with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
-                claim_sidecar(job, inbox, self.path(job))
+            if self.has_source(job):  # else the source is still in the inbox, and so must be its sidecar
+                with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
+                    claim_sidecar(job, inbox, self.path(job))
             sync_folder(self.path(job))
             self._half_claimed.discard(job.id)
 
@@ -219,8 +227,8 @@ class Spool:
         write_durably(self.path(job), JOB_FILE, job.to_json())
 
     def has_source(self, job: Job) -> bool:
-        """Whether the source of a job of this instance exists."""
-        return os.path.lexists(self.path(job) / SOURCE)
+        """Whether the source of a job of this instance exists. Raises OSError if that can't be determined."""
+        return exists(self.path(job) / SOURCE)
 
     def has_expected_type(self, job: Job) -> bool:
         """Whether the source is still a regular file, or a folder: the name may have been replaced before the claim."""

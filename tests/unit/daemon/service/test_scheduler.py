@@ -17,7 +17,9 @@ from stepped_daemon import SteppedDaemon, drop
 
 from daemon.policy.failures import ErrorType
 from daemon.service import completion as completion_module
+from daemon.service import scheduler as scheduler_module
 from daemon.settings import Settings
+from daemon.spool import quarantine as quarantine_module
 from daemon.spool import review as review_module
 from daemon.spool.publish import publish
 from daemon.spool.review import approve, drawings_for_review
@@ -510,6 +512,18 @@ def test_orphan_that_cannot_be_resumed_is_tried_again(
     assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
 
 
+def test_orphan_with_damaged_report_is_kept_while_its_source_is_unknown(
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_job(tmp_path, lambda spool, job: (spool.path(job) / "manifest.json").write_text("{}") and None)
+    monkeypatch.setattr(daemon.spool, "has_source", raising(errno.ETIMEDOUT))
+    daemon.run(START_S, until_s=START_S + 10)
+    assert not daemon.logged("job.lost")
+    monkeypatch.undo()
+    daemon.run(START_S + 10)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
 def test_orphan_of_later_version_is_left_alone(tmp_path: Path, daemon: SteppedDaemon) -> None:
     leave_job(tmp_path, lambda spool, job: (spool.path(job) / "job.json").write_text('{"schema": 99}') and None)
     daemon.run(START_S)
@@ -748,6 +762,42 @@ def test_disk_error_delays_review(tmp_path: Path, daemon: SteppedDaemon, monkeyp
     daemon.run(START_S + 70)
     assert Places(tmp_path).reviewed("garlic.png") is not None
     assert len(daemon.logged("job.review")) == 1
+
+
+def test_review_is_finished_after_its_file_could_not_be_read(
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path, content=b"doubtful")
+    lost = raising(errno.EIO)
+
+    def lost_and_blind(*_: object) -> None:
+        monkeypatch.setattr(scheduler_module, "exists", raising(errno.ESTALE))
+        lost()
+
+    monkeypatch.setattr(review_module, "rename_without_replacing", lost_and_blind)
+    daemon.run(START_S, until_s=START_S + 5)
+    assert len(daemon.scheduler.waiting) == 1
+    assert daemon.workers.started == 1
+    monkeypatch.undo()
+    daemon.run(START_S + 6)
+    assert Places(tmp_path).reviewed("garlic.png") is not None
+    assert daemon.workers.started == 1
+
+
+def test_failed_drawing_that_has_moved_gets_its_report(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The move reports an error although it has happened."""
+    drop(tmp_path, content=b"refuse this")
+    rename = quarantine_module.rename_without_replacing
+
+    def lost(*arguments: Any) -> None:
+        rename(*arguments)
+        monkeypatch.undo()
+        raising(errno.ETIMEDOUT)()
+
+    monkeypatch.setattr(quarantine_module, "rename_without_replacing", lost)
+    daemon.run(START_S)
+    assert names_below(tmp_path / "failed") == ["garlic.png", "garlic.png.error.json"]
+    assert daemon.workers.started == 1
 
 
 def test_damaged_review_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,6 +213,43 @@ def test_finishes_later_a_claim_that_can_not_be_undone(spool: Spool, monkeypatch
     assert (spool.layout.inbox / "dab" / "garlic.json").exists()
 
 
+def blind(path: Any, *_: object, **__: object) -> bool:
+    """A file server that is unavailable answers no question about a file."""
+    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), os.fspath(path))
+
+
+def test_keeps_only_copy_if_reply_of_claim_is_lost_and_disk_can_not_be_read(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = drop_file(spool, folder=("dab",), sidecar=b"ours")
+    rename = spool_module.rename
+
+    def lost(*arguments: Any, **more: Any) -> None:
+        rename(*arguments, **more)
+        monkeypatch.setattr(spool_module, "exists", blind)
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    monkeypatch.setattr(spool_module, "rename", lost)
+    job = spool.claim("garlic.png", ("dab",), is_folder=False, sidecar=options, now_s=NOW_S)
+    assert job is not None
+    with pytest.raises(OSError, match="timed out"):
+        spool.finish_claim(job)
+    monkeypatch.undo()
+    spool.finish_claim(job)
+    assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
+    assert names_below(spool.layout.inbox) == []
+
+
+def test_leaves_sidecar_if_claim_failed_while_disk_could_not_be_read(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = drop_file(spool, sidecar=b"ours")
+    monkeypatch.setattr(spool_module, "rename", failing(errno.ETIMEDOUT))
+    monkeypatch.setattr(spool_module, "exists", blind)
+    job = spool.claim("garlic.png", (), is_folder=False, sidecar=options, now_s=NOW_S)
+    assert job is not None
+    monkeypatch.undo()
+    spool.finish_claim(job)
+    assert spool.has_lost_source(job)
+    assert names_below(spool.layout.inbox) == ["garlic.json", "garlic.png"]
+
+
 def test_finishes_claim_without_sidecar_if_folder_is_gone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_file(spool, folder=("dab",))
     fails_after_the_claim(monkeypatch, spool, 1)
