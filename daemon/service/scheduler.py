@@ -259,8 +259,7 @@ class Scheduler:
                 self._requeue(job, timing, now + RETRY_S, "another process still writes to it")
                 return
             if not job.is_under_way:  # a claim has written that already
-                job.attempts += 1
-                job.is_under_way = True
+                job.begin_attempt()
                 self._spool.save(job)
         except OSError as error:
             self._requeue_after_error(job, timing, now, error)
@@ -360,10 +359,8 @@ class Scheduler:
         return True
 
     def _return_attempt(self, job: Job) -> None:
-        """Give back an attempt that says nothing about the drawing."""
-        if job.is_under_way:
-            job.is_under_way = False
-            job.attempts -= 1
+        """Return an attempt that says nothing about the drawing, durably. Raises OSError."""
+        if job.return_attempt():
             self._spool.save(job)
 
     # --- stopping ----------------------------------------------------------------------------------------------------
@@ -378,7 +375,7 @@ class Scheduler:
                 running.future.cancel()
 
     def abandon_running(self) -> list[str]:
-        """Give back the attempts of jobs whose workers were killed; returns the ids of the jobs."""
+        """Return the attempts of jobs whose workers were killed; returns the ids of the jobs."""
         abandoned = list(self.running.values())
         self.running.clear()
         for running in abandoned:

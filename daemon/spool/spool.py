@@ -68,7 +68,7 @@ class Job:
         folder: names of the inbox folders above it, outermost first.
         is_folder: a character folder, not an image.
         sidecar: name of the sidecar beside it, or None.
-        attempts: number of failed attempts, including the one under way.
+        attempts: number of attempts that count, including the one under way.
         recoveries: number of daemons that died during an attempt.
         is_under_way: an attempt has started and not ended.
         claimed_at_s: time of the claim, seconds since 1970.
@@ -107,6 +107,23 @@ class Job:
             and all(type(flag) is bool for flag in (self.is_folder, self.is_under_way))
             and type(self.claimed_at_s) in {int, float}
         )
+
+    def begin_attempt(self) -> None:
+        """Count an attempt, which is under way from now on."""
+        self.attempts += 1
+        self.is_under_way = True
+
+    def end_attempt(self) -> None:
+        """The attempt under way has ended, and counts."""
+        self.is_under_way = False
+
+    def return_attempt(self) -> bool:
+        """End the attempt under way, and don't count it, because it says nothing about the drawing; returns False if there is none."""
+        if not self.is_under_way:
+            return False
+        self.is_under_way = False
+        self.attempts -= 1
+        return True
 
     def to_json(self) -> bytes:
         """The content of `job.json`: ASCII, which represents any file name."""

@@ -58,6 +58,18 @@ def test_new_job_has_no_attempts() -> None:
     assert job == Job(ID, "garlic.png", (), is_folder=False, sidecar=None, attempts=0, recoveries=0, is_under_way=False, claimed_at_s=0.0)
 
 
+def test_returned_attempt_is_not_counted() -> None:
+    job = Job(ID, "garlic.png")
+    assert not job.return_attempt()
+    job.begin_attempt()
+    job.end_attempt()
+    job.begin_attempt()
+    assert (job.attempts, job.is_under_way) == (2, True)
+    assert job.return_attempt()
+    assert not job.return_attempt()
+    assert (job.attempts, job.is_under_way) == (1, False)
+
+
 SOUND = json.loads(Job(ID, "garlic.png", ("dab",), sidecar="garlic.json").to_json())
 
 
