@@ -35,7 +35,7 @@ from daemon.inbox.probe import probe_file
 from daemon.inbox.scanner import Candidate, Scanner
 from daemon.inbox.stability import Observation
 from daemon.log.events import Event, EventLog
-from daemon.policy.failures import Backoff, ErrorType, Outcome
+from daemon.policy.failures import Backoff, Deferral, ErrorType, Outcome
 from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import Completion, CompletionResult
 from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
@@ -43,7 +43,7 @@ from daemon.service.takeover import Takeover
 from daemon.service.worker_trial import WorkerTrial
 from daemon.settings import Settings
 from daemon.spool.recovery import BarredJobs, JobState, RecoveredJob
-from daemon.spool.spool import ERROR, REVIEW, SOURCE, Job, Spool
+from daemon.spool.spool import ERROR, REVIEW, SOURCE, ImmovableFile, Job, Spool
 from daemon.worker.pool import WorkerPool, result_of
 from daemon.worker.task import TaskResult, task_for
 
@@ -54,9 +54,6 @@ RETRY_S = 1.0
 
 DELAY = Backoff(RETRY_S, 60.0)
 """Backoff for a job that keeps failing on its own paths."""
-
-IMMOVABLE = frozenset({errno.EXDEV, errno.EBUSY})
-"""errno values of a file that can't be renamed: it is on another file system, or is a mount point."""
 
 PATH_ERRORS = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG}
@@ -196,7 +193,7 @@ class Scheduler:
                     self.waiting.remove(waiting)
             elif waiting.recovered is not None:
                 self.waiting.remove(waiting)
-                again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries)
+                again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries, waiting.timing)
                 self.waiting += [again] if again is not None else []
             elif (
                 self._has_room()
@@ -226,10 +223,10 @@ class Scheduler:
             job = self._spool.claim(
                 candidate.name, candidate.folder, is_folder=candidate.is_folder, sidecar=candidate.sidecar, now_s=time.time()
             )
+        except ImmovableFile:
+            self._scanner.put_back(candidate, now)
+            return
         except OSError as error:
-            if isinstance(error, PermissionError) or error.errno in IMMOVABLE:
-                self._scanner.put_back(candidate, now)
-                return
             self._claim_at_s = now + MACHINE_BACKOFF.first_s  # the file is still in the inbox, and the next scan finds it again
             self._takeover_at_s = min(self._takeover_at_s, self._claim_at_s)
             self._log.emit(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))
@@ -255,8 +252,7 @@ class Scheduler:
                 return
             observation = self._observe(job)
             if observation.has_writer:
-                self._return_attempt(job)
-                self._requeue(job, timing, now + RETRY_S, "another process still writes to it")
+                self._defer(job, timing, now, Deferral.WRITER, "another process still writes to it")
                 return
             if not job.is_under_way:  # a claim has written that already
                 job.begin_attempt()
@@ -297,8 +293,7 @@ class Scheduler:
             self.admission.forget(job)
             return
         if self.trial.clears(result):
-            self._return_attempt(job)
-            self._requeue(job, running.timing, now + RETRY_S, "the workers are tried out first")
+            self._defer(job, running.timing, now, Deferral.TRIAL, "the workers are tried out first")
             self.admission.forget(job)
             self.trial.start(self.settings, self._inference)
             return
@@ -325,6 +320,12 @@ class Scheduler:
             begun = self._begun_move(job)
         self.waiting.append(WaitingJob(job, timing, not_before_s, reason, begun))
 
+    def _defer(self, job: Job, timing: JobTiming, now: float, reason: Deferral, message: str) -> None:
+        """Requeue a job whose attempt says nothing about the drawing. Raises OSError."""
+        self._completion.records.log_deferred(job, timing, reason, message)
+        self._return_attempt(job)
+        self._requeue(job, timing, now + RETRY_S, message)
+
     def _begun_move(self, job: Job) -> RecoveredJob | None:
         """The state of a job whose files are partly in `review/` or `failed/`: the move must be finished, and no worker may start.
 
@@ -343,6 +344,7 @@ class Scheduler:
         """
         if self._drop_if_lost(job, now):
             return
+        self._completion.records.log_deferred(job, timing, Deferral.SPOOL, str(error))
         if isinstance(error, OSError) and error.errno not in PATH_ERRORS:
             self._requeue(job, timing, now + RETRY_S, str(error))
             self.admission.machine.record_failure(now, job.id, f"the spool can't be written: {error}")

@@ -59,6 +59,14 @@ ANNOTATIONS: Final = "annotations"
 CHARACTER: Final = "character"
 
 
+_IMMOVABLE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EXDEV, errno.EBUSY})
+"""Errors of the rename out of the inbox that are due to the file: it is protected, on another file system, or a mount point."""
+
+
+class ImmovableFile(OSError):
+    """A file of the inbox that can't be moved out of it. Other errors of a claim are due to the spool."""
+
+
 @dataclass
 class Job:
     """A claimed drawing, as `job.json` stores it.
@@ -191,7 +199,8 @@ class Spool:
         The job file already counts the first attempt, so that it need not be written again when that starts.
 
         Raises:
-            OSError: the file can't be claimed, and is still in the inbox.
+            ImmovableFile: the file can't be moved out of the inbox.
+            OSError: the file can't be claimed for another reason, and is still in the inbox.
         """
         job = Job(job_id(now_s), name, tuple(folder), is_folder, sidecar, attempts=1, is_under_way=True, claimed_at_s=now_s)
         place = self.path(job)
@@ -204,7 +213,7 @@ class Spool:
             raise
         try:
             with open_folder(self.layout.inbox, folder) as inbox:
-                rename(name, place / SOURCE, source_folder=inbox)
+                _move_out(name, inbox, place / SOURCE)
                 claim_sidecar(job, inbox, place)
                 if job.sidecar and not exists(place / SIDECAR):  # it was removed: a later file of that name belongs to another drawing
                     job.sidecar = None
@@ -318,7 +327,17 @@ def claim_sidecar(job: Job, inbox: int, place: Path) -> None:
     """Claim the sidecar of a job whose source is already claimed. It may be gone."""
     if job.sidecar and not exists(place / SIDECAR):
         with suppress(FileNotFoundError):
-            rename(job.sidecar, place / SIDECAR, source_folder=inbox)
+            _move_out(job.sidecar, inbox, place / SIDECAR)
+
+
+def _move_out(name: str, inbox: int, target: Path) -> None:
+    """Move a file out of the inbox. Raises OSError; ImmovableFile if that is due to the file."""
+    try:
+        rename(name, target, source_folder=inbox)
+    except OSError as error:
+        if error.errno in _IMMOVABLE:
+            raise ImmovableFile(error.errno, error.strerror, name) from error
+        raise
 
 
 def read_job(place: Path) -> Job:

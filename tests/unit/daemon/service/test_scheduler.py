@@ -21,9 +21,10 @@ from daemon.service import scheduler as scheduler_module
 from daemon.settings import Settings
 from daemon.spool import quarantine as quarantine_module
 from daemon.spool import review as review_module
+from daemon.spool import spool as spool_module
 from daemon.spool.publish import publish
 from daemon.spool.review import approve, drawings_for_review
-from daemon.spool.spool import Job, Spool
+from daemon.spool.spool import ImmovableFile, Job, Spool
 from daemon.worker.task import RetriedRequest, Task, TaskFailure, TaskResult
 
 START_S = 1000.0
@@ -108,6 +109,7 @@ def test_drawing_keeps_its_attempt_until_workers_are_proven(tmp_path: Path) -> N
         daemon.run(START_S)
     check_published(tmp_path, "garlic.png", b"a drawing")
     assert trials == [False, True] * 3 + [False]
+    assert [record["reason"] for record in daemon.logged("job.deferred")] == ["trial"]
     assert not daemon.logged("job.failed")
     assert len(daemon.logged("workers.unfit")) == len(daemon.logged("workers.recovered")) == 1
 
@@ -172,11 +174,25 @@ def check_done(daemon: SteppedDaemon) -> None:
 
 def test_refused_claim_is_tried_again_later(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(tmp_path)
-    monkeypatch.setattr(daemon.spool, "claim", raising(errno.EACCES))
+    monkeypatch.setattr(spool_module, "rename", raising(errno.EACCES))
     step_for(daemon, START_S)
     monkeypatch.undo()
     assert [record["reason"] for record in daemon.logged("file.rejected")] == ["immovable"]
+    assert not daemon.logged("inbox.degraded")
     step_for(daemon, START_S + 100)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+def test_permission_error_of_spool_is_logged_as_the_daemon_s_own(
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path)
+    monkeypatch.setattr(spool_module, "create_durably", raising(errno.EACCES))
+    daemon.run(START_S, until_s=START_S + 10)
+    assert not daemon.logged("file.rejected")
+    assert {record["errno"] for record in daemon.logged("inbox.degraded")} == {errno.EACCES}
+    monkeypatch.undo()
+    daemon.run(START_S + 60)
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
@@ -200,7 +216,7 @@ def test_files_that_cannot_be_claimed_delay_no_others(
 
     def picky(name: str, folder: Any, **more: Any) -> Any:
         if folder:
-            raise OSError(code, os.strerror(code))
+            raise (ImmovableFile if code == errno.EXDEV else OSError)(code, os.strerror(code))
         return claim(name, folder, **more)
 
     monkeypatch.setattr(daemon.spool, "claim", picky)
@@ -270,6 +286,7 @@ def test_file_written_after_claim_starts_when_complete(tmp_path: Path, daemon: S
     drop(tmp_path, content=b"first")
     daemon.run(START_S, until_s=START_S + 5)
     assert [waiting.reason for waiting in daemon.scheduler.waiting] == ["another process still writes to it"]
+    assert [record["reason"] for record in daemon.logged("job.deferred")] == ["writer"]
     job_file = daemon.spool.path(daemon.scheduler.waiting[0].job) / "job.json"
     assert json.loads(job_file.read_text())["attempts"] == 0
     writers[0].write(b" and last")
@@ -347,9 +364,13 @@ def test_job_that_cannot_be_completed_delays_no_others(tmp_path: Path, daemon: S
     check_published(tmp_path, "garlic.png", b"a drawing")
     (waiting,) = daemon.scheduler.waiting
     assert os.strerror(errno.EACCES) in waiting.reason
+    (deferred,) = daemon.logged("job.deferred")
+    assert (deferred["reason"], deferred["file_name"], deferred["attempt"]) == ("spool", "odd.png", 1)
+    assert os.strerror(errno.EACCES) in deferred["error_message"]
     refused.clear()
     daemon.run(START_S + 15, until_s=START_S + 615)
     assert 5 <= len(refused) <= 15  # at last once a minute
+    assert len(daemon.logged("job.deferred")) == 1
     monkeypatch.undo()
     daemon.run(START_S + 615)
     assert Places(tmp_path).failed("odd.png") is not None
@@ -502,10 +523,11 @@ def test_orphan_that_cannot_be_resumed_is_tried_again(
 
     leave_job(tmp_path, gone)
     monkeypatch.setattr(daemon.completion, call, raising(errno.EROFS))
-    daemon.step(START_S)
+    daemon.run(START_S, until_s=START_S + 10)
+    assert [record["reason"] for record in daemon.logged("job.deferred")] == ["spool"]
     monkeypatch.undo()
     drop(tmp_path, "other.png", b"other")
-    step_for(daemon, START_S + 1, 200)
+    step_for(daemon, START_S + 11, 200)
     assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
     assert not daemon.scheduler.waiting
     assert len(daemon.logged("job.done" if call == "finish_publishing" else "job.failed")) == (2 if call == "finish_publishing" else 1)

@@ -16,7 +16,7 @@ from claimed_jobs import NOW_S, claim_file, drop_file, names_below, source_of
 
 from daemon.spool import spool as spool_module
 from daemon.spool.job_ids import made_at_s
-from daemon.spool.spool import Job, Spool, read_job, read_json
+from daemon.spool.spool import ImmovableFile, Job, Spool, read_job, read_json
 
 ID = "01HF7YAT00ABCDEFGHJKMNPQRS"
 
@@ -172,10 +172,19 @@ def test_leaves_file_in_inbox_if_job_file_can_not_be_written(spool: Spool, monke
 def test_leaves_file_in_inbox_if_it_can_not_be_moved(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_file(spool)
     monkeypatch.setattr(spool_module, "rename", failing(errno.EACCES))
-    with pytest.raises(PermissionError):
+    with pytest.raises(ImmovableFile):
         spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
     assert names_below(spool.layout.root) == ["inbox/garlic.png"]
     assert [path.name for path in spool.own.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("call", ["create_durably", "sync_folder"])
+def test_permission_error_of_the_spool_is_not_blamed_on_the_file(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    drop_file(spool)
+    monkeypatch.setattr(spool_module, call, failing(errno.EACCES))
+    with pytest.raises(PermissionError):
+        spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
+    assert names_below(spool.layout.root) == ["inbox/garlic.png"]
 
 
 def fails_after_the_claim(monkeypatch: pytest.MonkeyPatch, spool: Spool, times: int) -> None:
