@@ -42,6 +42,7 @@ WAIT_TEXTS: Final[Mapping[str, str]] = {
     WaitReason.CHANGING: "it is still changing",
     WaitReason.WRITER: "another process has it open for writing",
     WaitReason.DEBOUNCE: "it changed a moment ago",
+    WaitReason.TRUNCATED: "the image has no end yet; unless it changes, it is taken as it is after inbox.stable_s",
     "turn": "it waits for its turn",
     "no_daemon": "no daemon is running",
 }

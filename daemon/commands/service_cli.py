@@ -23,8 +23,8 @@ def run(
         ),
     ] = None,
     drain: Annotated[bool, typer.Option("--drain", help="Exit once every drawing in the inbox is done.")] = False,  # noqa: FBT002
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log debug records, too: [log] level = debug.")] = False,  # noqa: FBT002
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings and errors only: [log] level = warning.")] = False,  # noqa: FBT002
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log debug records, too: log.level = debug.")] = False,  # noqa: FBT002
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings and errors only: log.level = warning.")] = False,  # noqa: FBT002
 ) -> None:
     """Watch the inbox and animate the drawings that are dropped there."""
     from daemon.service.main import run as do_run

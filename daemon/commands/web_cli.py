@@ -22,7 +22,7 @@ Label = Annotated[str, typer.Argument(help="A name for the token, such as that o
 def serve(
     context: typer.Context,
     config: Config = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port; 0 is any free one. Default: [web] port.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="TCP port; 0 is any free one. Default: web.port.")] = None,
 ) -> None:
     """Serve the pages and the HTTP API until interrupted. Without a token, on this machine alone."""
     if context.invoked_subcommand is None:

@@ -85,11 +85,11 @@ class Command:
         handle = os.pidfd_open(process.pid)
         try:
             with errors:
-                is_late = not self._has_exited(handle, tail, until_s)
+                is_late = not self._wait_for_exit(handle, tail, until_s)
                 if is_late:
                     _signal_group(process, signal.SIGTERM)
                     end_s = self._clock() + GRACE_S
-                    self._has_exited(handle, tail, lambda: end_s)
+                    self._wait_for_exit(handle, tail, lambda: end_s)
                 _signal_group(process, signal.SIGKILL)  # also what it left running
                 process.wait()
                 tail.read_rest()
@@ -97,7 +97,7 @@ class Command:
             os.close(handle)
         return tail.shown(), is_late
 
-    def _has_exited(self, handle: int, tail: _Tail, until_s: Callable[[], float]) -> bool:
+    def _wait_for_exit(self, handle: int, tail: _Tail, until_s: Callable[[], float]) -> bool:
         """Read error output until the program exits; False if its time is over."""
         poll = select.poll()
         poll.register(handle, select.POLLIN)

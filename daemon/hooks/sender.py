@@ -195,7 +195,7 @@ class DeliveryQueue:
     def step(self) -> float:
         """Deliver everything that is due; returns when something is due again, on the monotonic clock."""
         with self._reporting():
-            if self._has_lock():
+            if self._take_lock():
                 self._scan()
                 for pending in self._due():
                     self._deliver(pending)
@@ -235,8 +235,8 @@ class DeliveryQueue:
             return self._scan_at_s if self._scan_at_s > self._clock() else self._clock() + SCAN_S
         return max(min(each.due_s for each in self._pending.values()), self._pause.until_s)
 
-    def _has_lock(self) -> bool:
-        """Whether this daemon delivers the events of this hook. Raises OSError."""
+    def _take_lock(self) -> bool:
+        """Take the lock of this hook, unless this daemon holds it; returns False if another daemon delivers its events. Raises OSError."""
         if self._lock >= 0:
             return True
         self._layout.events.mkdir(parents=True, exist_ok=True)

@@ -152,7 +152,7 @@ class Scanner:
             if not (include_images or candidate.is_folder):
                 continue
             max_probes -= 1
-            if self._is_complete(now, candidate):
+            if self._probe(now, candidate):
                 self._turn = candidate.folder
                 del self._candidates[candidate.folder][candidate.name]
                 yield candidate
@@ -190,7 +190,8 @@ class Scanner:
         due = [candidate for candidate in self._candidates[folder].values() if candidate.stability.due_s <= now]
         return sorted(due, key=attrgetter("stability.due_s"))
 
-    def _is_complete(self, now: float, candidate: Candidate) -> bool:
+    def _probe(self, now: float, candidate: Candidate) -> bool:
+        """Probe a candidate, and reject it or schedule its next probe; returns whether it is complete."""
         if self._is_allowed is not None and not self._is_allowed(candidate.folder):
             candidate.rejected, candidate.stability.due_s = Rejection.NOT_PRIVATE, now + REJECTED_PAUSE_S
             return False

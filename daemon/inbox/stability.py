@@ -15,6 +15,12 @@ import os
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAX_PAUSE_S = 1.0
+"""Longest time between two probes of a file, whatever the settings, so that a file is taken soon after it is complete."""
+
+SAMPLE_TOLERANCE = 0.9
+"""A probe counts as a further sample after this share of the interval between two, because the loop may run a little early."""
+
 
 class WaitReason(StrEnum):
     """Why a file is not complete; operators see these values."""
@@ -102,8 +108,7 @@ class StabilityTracker:
         elif self._empty_since_s is None:
             self._empty_since_s = now
         pause_s = self._rules.debounce_s if observation.has_writer is False else self._rules.stable_s / self._rules.samples
-        # A writer that has taken long may take long again; but never pause for more than a second.
-        self.due_s = now + (min(1.0, max(self._rules.debounce_s, pause_s)))
+        self.due_s = now + min(MAX_PAUSE_S, max(self._rules.debounce_s, pause_s))
         return self.wait_reason is None
 
     def _evaluate(self, now: float, observation: Observation) -> WaitReason | None:
@@ -120,7 +125,7 @@ class StabilityTracker:
             if observation.is_truncated and now < self._unchanged_since_s + self._rules.stable_s:
                 return WaitReason.TRUNCATED
             return None if now >= self._unchanged_since_s + self._rules.debounce_s else WaitReason.DEBOUNCE
-        if now - self._sampled_s >= self._rules.stable_s / self._rules.samples * 0.9:
+        if now - self._sampled_s >= SAMPLE_TOLERANCE * self._rules.stable_s / self._rules.samples:
             self._samples += 1
             self._sampled_s = now
         is_stable = now >= self._unchanged_since_s + self._rules.stable_s and self._samples >= self._rules.samples

@@ -19,7 +19,7 @@ from daemon.log.events import Event
 from daemon.log.health_snapshot import HealthSnapshot
 from daemon.log.stages import PUBLISH, STAGES
 from daemon.policy.circuit_breaker import CircuitState
-from daemon.policy.failures import ErrorType
+from daemon.policy.failures import Deferral, ErrorType
 from daemon.spool.events import EventKind
 from daemon.worker.resources import ANSWERED
 from pipeline.types import Format
@@ -217,7 +217,7 @@ class _HealthCollector(Collector):
 
 
 _FORMATS = frozenset(kind.value for kind in Format)
-_ERROR_TYPES = frozenset(kind.value for kind in ErrorType) | {"changed"}
+_ERROR_TYPES = frozenset(kind.value for kind in ErrorType) | {kind.value for kind in Deferral} | {"changed"}
 _OUTCOMES = frozenset(
     {ANSWERED, "connect", "connect_timeout", "reset", "read_timeout", "deadline", "truncated", "too_big", "overloaded", "server_error"}
     | {

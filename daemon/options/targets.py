@@ -1,4 +1,7 @@
-"""What a command was given: an input of another kind, and which command takes it; a file to write that can't be written."""
+"""Checks of a command's input and output paths: an input of the wrong kind is refused, with the command that takes it.
+
+An output that can't be written is refused before the work begins.
+"""
 
 from __future__ import annotations
 

@@ -48,6 +48,19 @@ class ErrorType(StrEnum):
     INTERNAL = "internal"
 
 
+class Deferral(StrEnum):
+    """Why the daemon itself defers a job, without a failure of an attempt: reasons of log records and metrics."""
+
+    SPOOL = "spool"
+    """Its files can't be read, written or moved now."""
+
+    TRIAL = "trial"
+    """The workers are tried out first, because the drawing may not be at fault."""
+
+    WRITER = "writer"
+    """Another process still writes to its file."""
+
+
 class Outcome(StrEnum):
     """What happens to a job after a failure."""
 

@@ -207,8 +207,9 @@ class Completion:
         """Keep a job in the spool for another attempt; a deferred one gets its attempt back."""
         attempts = job.attempts
         if decision is Outcome.DEFER:
-            job.attempts -= 1
-        job.is_under_way = False
+            job.return_attempt()
+        else:
+            job.end_attempt()
         self._spool.remove_results(job)
         self._spool.save(job)
         wait_s = self._retry.wait_s(max(1, job.attempts)) if decision is Outcome.RETRY else 0.0

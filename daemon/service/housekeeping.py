@@ -81,7 +81,7 @@ class Housekeeping:
     def step(self, now: float) -> None:
         """Do what is due: remove expired sources, publish the status, log the heartbeat."""
         if now >= self._retention_at_s:
-            self._retention_at_s = now + (EXPIRY_TURN_S if self._is_expiry_left() else RETENTION_CHECK_S)
+            self._retention_at_s = now + (EXPIRY_TURN_S if self._continue_expiry() else RETENTION_CHECK_S)
         if now >= self._status_at_s:
             self._status_at_s = now + STATUS_INTERVAL_S
             self.health = self._health_snapshot(now)
@@ -113,7 +113,7 @@ class Housekeeping:
         self.health = self._health_snapshot(time.monotonic())
         self._status_file.remove()
 
-    def _is_expiry_left(self) -> bool:
+    def _continue_expiry(self) -> bool:
         """Continue the expiry that is under way, or start one; returns whether something is left for the next iteration."""
         until_s = time.perf_counter() + EXPIRY_TURN_S
         self._expiry = self._expiry or self._remove_expired()
@@ -146,17 +146,28 @@ class Housekeeping:
         parts = [f"{len(self._scheduler.running)} running", f"{in_inbox + deferred} waiting{oldest}"]
         breakers = (self._scheduler.models, self._scheduler.machine, self._scheduler.admission.workers)
         parts += [f"{each.reason[:120]} for {_age(now - each.opened_at_s)}" for each in breakers if each.opened_at_s is not None]
-        parts += [f"{self._disk_guard.problem}: no job starts"] * self._scheduler.is_paused
-        parts += ["the inbox can't be read"] * self._scan_loop.is_degraded
+        if self._scheduler.is_paused:
+            parts.append(f"{self._disk_guard.problem}: no job starts")
+        if self._scan_loop.is_degraded:
+            parts.append("the inbox can't be read")
         for barred in self._scheduler.barred.values():
             remedy = adopting_command(barred.folder)
             parts.append(f"{barred.jobs or 'some'} jobs of a dead daemon of user {barred.user} can't be taken over: {remedy}")
-        rejected = sorted(self._scanner.rejected.items())
-        names = ", ".join(f"{shown_path((*folder, name))[:60]} ({reason})" for (folder, name), reason in rejected[:2])
-        parts += [f"{len(rejected)} left in the inbox: {names}{', ...' * (len(rejected) > 2)}"] * bool(rejected)
+        if self._scanner.rejected:
+            parts.append(self._rejected_text())
         completion = self._completion
         parts += [f"done {completion.done}", f"failed {completion.failed}"]
-        return ", ".join(parts + [f"to review {completion.reviewed}"] * bool(completion.reviewed))
+        if completion.reviewed:
+            parts.append(f"to review {completion.reviewed}")
+        return ", ".join(parts)
+
+    def _rejected_text(self) -> str:
+        """How many entries of the inbox are rejected, with the names of the first two."""
+        rejected = sorted(self._scanner.rejected.items())
+        names = [f"{shown_path((*folder, name))[:60]} ({reason})" for (folder, name), reason in rejected[:2]]
+        if len(rejected) > len(names):
+            names.append("...")
+        return f"{len(rejected)} left in the inbox: {', '.join(names)}"
 
     def is_blocked(self) -> bool:
         """Whether the remaining jobs wait for a resource that is unavailable, not for their turn."""

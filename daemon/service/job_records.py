@@ -13,7 +13,7 @@ from daemon.files.filenames import shown_name
 from daemon.log.events import Event, EventLog
 from daemon.log.stages import stage_of
 from daemon.log.stopwatch import timing_lines
-from daemon.policy.failures import Outcome
+from daemon.policy.failures import Deferral, Outcome
 from daemon.service.jobs import JobTiming
 from daemon.settings import DuplicatePolicy
 from daemon.spool.layout import Layout
@@ -153,6 +153,12 @@ class JobRecords:
         event = Event.JOB_RETRIED if outcome is Outcome.RETRY else Event.JOB_DEFERRED
         log, message = self._log_for(job, result).bind(attempt=attempts), failure.message[:_MAX_MESSAGE]
         log.emit(event, stage=stage_of(failure.stage), reason=failure.kind, error_message=message, wait_s=wait_s)
+
+    def log_deferred(self, job: Job, timing: JobTiming, reason: Deferral, message: str) -> None:
+        """The record of a job that the daemon defers without a failed attempt: one for each reason, however often the job is tried."""
+        if reason not in timing.deferred_for:
+            timing.deferred_for.add(reason)
+            self._log.for_job(job).emit(Event.JOB_DEFERRED, reason=reason, error_message=message[:_MAX_MESSAGE])
 
     def _log_for(self, job: Job, result: TaskResult | None = None) -> EventLog:
         """A logger that adds what is known about a job and its file to every record."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from daemon.inbox.stability import Observation
+from daemon.policy.failures import Deferral
 from daemon.spool.events import EventKind
 from daemon.spool.recovery import RecoveredJob
 from daemon.spool.spool import Job
@@ -21,12 +22,14 @@ class JobTiming:
         queue_wait_s: how long the file was in the inbox.
         overhead_s: time that the daemon itself spent on the job: probing, claiming, waiting for the disk.
         delays: how often the job was requeued because of errors with its own paths.
+        deferred_for: reasons for which the log says that the job was deferred.
     """
 
     claimed_s: float
     queue_wait_s: float = 0.0
     overhead_s: float = 0.0
     delays: int = 0
+    deferred_for: set[Deferral] = field(default_factory=set)
 
 
 @dataclass

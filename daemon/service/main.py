@@ -25,6 +25,7 @@ from daemon.service.housekeeping import Housekeeping
 from daemon.service.scan_loop import ScanLoop
 from daemon.service.scheduler import Scheduler
 from daemon.service.sd_notify import SdNotifier
+from daemon.service.settings_reload import settings_in_force
 from daemon.service.wakeup import SignalFlags, Wakeup, handle_signals
 from daemon.settings import Executor, Settings, config_file, read_settings, root_folder
 from daemon.spool.events import EventKind
@@ -42,8 +43,6 @@ EXIT_TRANSIENT: Final = 75
 """EX_TEMPFAIL of sysexits.h: --drain left files that are being written, or jobs that wait for an unavailable resource."""
 
 MAX_WAIT_S: Final = 5.0
-FIXED_SETTINGS: Final = ("root", "inbox", "jobs", "dask", "metrics", "hooks")
-"""Sections whose changes take effect only after a restart."""
 
 WorkerFactory = Callable[[Callable[[], None]], WorkerPool]
 """Makes the workers, given a function that wakes the main loop."""
@@ -119,7 +118,7 @@ class Components:
         return min(self.scan_loop.due_s(), self.disk_guard.due_s(), self.scheduler.due_s(now), self.housekeeping.due_s())
 
     def apply_settings(self, settings: Settings) -> None:
-        """Use new settings from now on, apart from FIXED_SETTINGS."""
+        """Use new settings from now on; keys of `daemon.service.settings_reload.RESTART_KEYS` have the values of the start."""
         self.scheduler.apply_settings(settings)
         self.scan_loop.settings = self.disk_guard.settings = self.housekeeping.settings = settings
 
@@ -236,7 +235,8 @@ class _Daemon:
         config: Path | None,
         environ: Mapping[str, str],
     ) -> None:
-        self._settings, self._parts = settings, components
+        self._started_settings = self._settings = settings
+        self._parts = components
         self._wakeup, self._flags, self._config, self._environ = wakeup, flags, config, environ
         self._completed = 0
         self._metrics = _metrics(settings, components)
@@ -274,7 +274,7 @@ class _Daemon:
             parts.housekeeping.ping(now)
             if self._flags.stops:
                 return "signal", 0
-            if parts.scheduler.is_busy or self._has_completed():
+            if self._note_completed() or parts.scheduler.is_busy:
                 idle_since_s = now
             if drain and parts.scan_loop.scans and not parts.scheduler.is_busy:
                 end = self._drain_end(now, idle_since_s)
@@ -291,8 +291,8 @@ class _Daemon:
             self._flags.inbox_changed = False
             self._parts.scan_loop.hint(now)
 
-    def _has_completed(self) -> bool:
-        """Whether jobs were completed since the last call."""
+    def _note_completed(self) -> bool:
+        """Note how many jobs were completed; returns whether any were since the last call."""
         before, self._completed = self._completed, self._parts.completion.ended
         return self._completed != before
 
@@ -308,17 +308,16 @@ class _Daemon:
         return None
 
     def _reload_settings(self) -> None:
-        """Read the settings again. Invalid ones change nothing; FIXED_SETTINGS stay as they are until a restart."""
+        """Read the settings again. Invalid ones change nothing; those that need a restart stay as they were at the start."""
         try:
-            settings = read_settings(self._config, self._environ)
+            read = read_settings(self._config, self._environ)
         except ConfigError as error:
             self._parts.log.emit(Event.CONFIG_REJECTED, path=str(error.path), problems=list(error.problems))
             return
-        fixed = [name for name in FIXED_SETTINGS if getattr(settings, name) != getattr(self._settings, name)]
-        self._settings = settings
-        self._parts.apply_settings(settings)
-        self._parts.log.set_level(settings.log.level)
-        self._parts.log.emit(Event.CONFIG_RELOADED, config_digest=settings.digest(), after_restart=fixed or None)
+        self._settings, pending = settings_in_force(self._started_settings, read)
+        self._parts.apply_settings(self._settings)
+        self._parts.log.set_level(self._settings.log.level)
+        self._parts.log.emit(Event.CONFIG_RELOADED, config_digest=read.digest(), after_restart=pending or None)
 
     def _shut_down(self, reason: str) -> None:
         parts = self._parts

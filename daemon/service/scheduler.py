@@ -29,13 +29,13 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 
-from daemon.files.durable import open_folder
+from daemon.files.durable import exists, open_folder
 from daemon.files.filenames import name_fields
 from daemon.inbox.probe import probe_file
 from daemon.inbox.scanner import Candidate, Scanner
 from daemon.inbox.stability import Observation
 from daemon.log.events import Event, EventLog
-from daemon.policy.failures import Backoff, ErrorType, Outcome
+from daemon.policy.failures import Backoff, Deferral, ErrorType, Outcome
 from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import Completion, CompletionResult
 from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
@@ -43,7 +43,7 @@ from daemon.service.takeover import Takeover
 from daemon.service.worker_trial import WorkerTrial
 from daemon.settings import Settings
 from daemon.spool.recovery import BarredJobs, JobState, RecoveredJob
-from daemon.spool.spool import REVIEW, SOURCE, Job, Spool
+from daemon.spool.spool import ERROR, REVIEW, SOURCE, ImmovableFile, Job, Spool
 from daemon.worker.pool import WorkerPool, result_of
 from daemon.worker.task import TaskResult, task_for
 
@@ -54,9 +54,6 @@ RETRY_S = 1.0
 
 DELAY = Backoff(RETRY_S, 60.0)
 """Backoff for a job that keeps failing on its own paths."""
-
-IMMOVABLE = frozenset({errno.EXDEV, errno.EBUSY})
-"""errno values of a file that can't be renamed: it is on another file system, or is a mount point."""
 
 PATH_ERRORS = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG}
@@ -197,7 +194,7 @@ class Scheduler:
                     self.waiting.remove(waiting)
             elif waiting.recovered is not None:
                 self.waiting.remove(waiting)
-                again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries)
+                again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries, waiting.timing)
                 self.waiting += [again] if again is not None else []
             elif (
                 self._has_room()
@@ -227,10 +224,10 @@ class Scheduler:
             job = self._spool.claim(
                 candidate.name, candidate.folder, is_folder=candidate.is_folder, sidecar=candidate.sidecar, now_s=time.time()
             )
+        except ImmovableFile:
+            self._scanner.put_back(candidate, now)
+            return
         except OSError as error:
-            if isinstance(error, PermissionError) or error.errno in IMMOVABLE:
-                self._scanner.put_back(candidate, now)
-                return
             self._claim_at_s = now + MACHINE_BACKOFF.first_s  # the file is still in the inbox, and the next scan finds it again
             self._takeover_at_s = min(self._takeover_at_s, self._claim_at_s)
             self._log.emit(Event.INBOX_DEGRADED, errno=error.errno, reason=error.strerror, **name_fields(candidate.name))
@@ -247,18 +244,19 @@ class Scheduler:
         """Hand a job to the workers, unless another process still writes to its file."""
         try:
             self._spool.finish_claim(job)
+            if self._begun_move(job) is not None:
+                self._requeue(job, timing, now + RETRY_S, "it is being moved out of the spool")
+                return
             if not self._spool.has_expected_type(job):
                 completion = self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")
                 self._await_acknowledgment(completion, job, timing, now)
                 return
             observation = self._observe(job)
             if observation.has_writer:
-                self._return_attempt(job)
-                self._requeue(job, timing, now + RETRY_S, "another process still writes to it")
+                self._defer(job, timing, now, Deferral.WRITER, "another process still writes to it")
                 return
             if not job.is_under_way:  # a claim has written that already
-                job.attempts += 1
-                job.is_under_way = True
+                job.begin_attempt()
                 self._spool.save(job)
         except OSError as error:
             self._requeue_after_error(job, timing, now, error)
@@ -296,8 +294,7 @@ class Scheduler:
             self.admission.forget(job)
             return
         if self.trial.clears(result):
-            self._return_attempt(job)
-            self._requeue(job, running.timing, now + RETRY_S, "the workers are tried out first")
+            self._defer(job, running.timing, now, Deferral.TRIAL, "the workers are tried out first")
             self.admission.forget(job)
             self.trial.start(self.settings, self._inference)
             return
@@ -319,10 +316,27 @@ class Scheduler:
             self.waiting.append(WaitingJob.completed(job, timing, now + RETRY_S, completion.unacknowledged))
 
     def _requeue(self, job: Job, timing: JobTiming, not_before_s: float, reason: str) -> None:
-        # A drawing that is being moved to review/ may have left its place: that is finished, and no worker starts again.
-        is_reviewing = (self._spool.path(job) / REVIEW).exists()
-        recovered = RecoveredJob(job, JobState.REVIEWING) if is_reviewing else None
-        self.waiting.append(WaitingJob(job, timing, not_before_s, reason, recovered))
+        begun = None
+        with suppress(OSError):  # `_start` asks again
+            begun = self._begun_move(job)
+        self.waiting.append(WaitingJob(job, timing, not_before_s, reason, begun))
+
+    def _defer(self, job: Job, timing: JobTiming, now: float, reason: Deferral, message: str) -> None:
+        """Requeue a job whose attempt says nothing about the drawing. Raises OSError."""
+        self._completion.records.log_deferred(job, timing, reason, message)
+        self._return_attempt(job)
+        self._requeue(job, timing, now + RETRY_S, message)
+
+    def _begun_move(self, job: Job) -> RecoveredJob | None:
+        """The state of a job whose files are partly in `review/` or `failed/`: the move must be finished, and no worker may start.
+
+        A job with an error file that still has its source runs again. Raises OSError if the state can't be determined.
+        """
+        if exists(self._spool.path(job) / REVIEW):
+            return RecoveredJob(job, JobState.REVIEWING)
+        if exists(self._spool.path(job) / ERROR) and not self._spool.has_source(job):
+            return RecoveredJob(job, JobState.FAILING)
+        return None
 
     def _requeue_after_error(self, job: Job, timing: JobTiming, now: float, error: Exception) -> None:
         """Requeue a job whose files can't be written now, unless another daemon has taken it over.
@@ -331,6 +345,7 @@ class Scheduler:
         """
         if self._drop_if_lost(job, now):
             return
+        self._completion.records.log_deferred(job, timing, Deferral.SPOOL, str(error))
         if isinstance(error, OSError) and error.errno not in PATH_ERRORS:
             self._requeue(job, timing, now + RETRY_S, str(error))
             self.admission.machine.record_failure(now, job.id, f"the spool can't be written: {error}")
@@ -347,10 +362,8 @@ class Scheduler:
         return True
 
     def _return_attempt(self, job: Job) -> None:
-        """Give back an attempt that says nothing about the drawing."""
-        if job.is_under_way:
-            job.is_under_way = False
-            job.attempts -= 1
+        """Return an attempt that says nothing about the drawing, durably. Raises OSError."""
+        if job.return_attempt():
             self._spool.save(job)
 
     # --- stopping ----------------------------------------------------------------------------------------------------
@@ -365,7 +378,7 @@ class Scheduler:
                 running.future.cancel()
 
     def abandon_running(self) -> list[str]:
-        """Give back the attempts of jobs whose workers were killed; returns the ids of the jobs."""
+        """Return the attempts of jobs whose workers were killed; returns the ids of the jobs."""
         abandoned = list(self.running.values())
         self.running.clear()
         for running in abandoned:

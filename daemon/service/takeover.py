@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon.log.events import Event, EventLog
-from daemon.policy.failures import ErrorType
+from daemon.policy.failures import Deferral, ErrorType
 from daemon.service.completion import Completion
 from daemon.service.jobs import JobTiming, WaitingJob
 from daemon.spool.recovery import STALE_S, BarredJobs, JobState, RecoveredJob, remove_stale_files, take_over_jobs
@@ -67,24 +67,32 @@ class Takeover:
             remedy = adopting_command(barred.folder)
             self._log.emit(Event.TAKEOVER_BARRED, path=str(barred.folder), user=barred.user, count=barred.jobs, what_to_do=remedy)
 
-    def resume(self, recovered: RecoveredJob, now: float, max_recoveries: int) -> WaitingJob | None:
+    def resume(self, recovered: RecoveredJob, now: float, max_recoveries: int, timing: JobTiming | None = None) -> WaitingJob | None:
         """Resume an orphaned job from its state; None if that completed it.
 
         If the disk refuses, the job is tried again later. If its files are damaged or incomplete, it starts anew from its source.
+
+        Args:
+            timing: of the job if it has waited before.
         """
-        job = recovered.job
+        job, timing = recovered.job, timing or JobTiming(now)
         try:
             return self._resume(recovered, now, max_recoveries)
         except (OSError, ValueError) as error:
             reason = f"could not be resumed: {error}"
             if isinstance(error, OSError) and self.drop_if_lost(job):
                 return None
-            if isinstance(error, ValueError | FileNotFoundError) and self._spool.has_source(job):
-                return WaitingJob(job, JobTiming(now), now + RETRY_S, reason)
-            if isinstance(error, ValueError):
-                self._drop(job, "its source is gone, and the file that says where it went is damaged")
-                return None
-            return WaitingJob(job, JobTiming(now), now + RETRY_S, reason, recovered)
+            self._completion.records.log_deferred(job, timing, Deferral.SPOOL, reason)
+            later = WaitingJob(job, timing, now + RETRY_S, reason, recovered)
+            if not isinstance(error, ValueError | FileNotFoundError):
+                return later
+            with suppress(OSError):  # while it is unknown whether the source exists, nothing is dropped
+                if self._spool.has_source(job):
+                    later.recovered = None
+                elif isinstance(error, ValueError):
+                    self._drop(job, "its source is gone, and the file that says where it went is damaged")
+                    return None
+            return later
 
     def _resume(self, recovered: RecoveredJob, now: float, max_recoveries: int) -> WaitingJob | None:
         job = recovered.job

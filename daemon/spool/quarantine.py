@@ -54,8 +54,13 @@ def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
     if not is_plain_name(reason.get("file")):
         raise ValueError("an error report without the drawing's name in `failed`")
     with open_folder(failed) as target:
-        if not exists(place / SOURCE) or _moved(str(reason["file"]), place, target):
-            return str(reason["file"])
+        name = str(reason["file"])
+        if not exists(place / SOURCE):
+            if exists(name, target):  # an error of the last rename may have undone the links, though the drawing has moved
+                _link_beside(name, place, target)
+            return name
+        if _moved(name, place, target):
+            return name
     return quarantine(failed, place, job, reason)
 
 
@@ -68,13 +73,11 @@ def _free_names(job: Job, target: int) -> list[str]:
 
 def _moved(name: str, place: Path, target: int) -> bool:
     """Move report, sidecar and drawing; returns False if a name is taken. Then, or after an error, nothing of it stays in `failed`."""
-    pairs = [(place / ERROR, name + ERROR_SUFFIX), (place / SIDECAR, name + OPTIONS_SUFFIX)]
+    pairs = _pairs(name, place)
     try:
-        for source, public in pairs:
-            if exists(source) and not link_or_copy(source, public, target):
-                unlink_own_links(pairs, target)
-                return False
-        os.fsync(target)
+        if not _link_beside(name, place, target):
+            unlink_own_links(pairs, target)
+            return False
         rename_without_replacing(place / SOURCE, None, name, target)
     except FileExistsError:
         unlink_own_links(pairs, target)
@@ -85,6 +88,20 @@ def _moved(name: str, place: Path, target: int) -> bool:
     with suppress(OSError):  # if a power cut undoes the move, it undoes the report's, too, and recovery repeats both
         os.fsync(target)
         sync_folder(place)
+    return True
+
+
+def _pairs(name: str, place: Path) -> list[tuple[Path, str]]:
+    """What is linked beside a drawing, and as which name."""
+    return [(place / ERROR, name + ERROR_SUFFIX), (place / SIDECAR, name + OPTIONS_SUFFIX)]
+
+
+def _link_beside(name: str, place: Path, target: int) -> bool:
+    """Link report and sidecar beside a drawing, durably; returns False if a name is taken. Raises OSError."""
+    for source, public in _pairs(name, place):
+        if exists(source) and not link_or_copy(source, public, target):
+            return False
+    os.fsync(target)
     return True
 
 

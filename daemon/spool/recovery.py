@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from daemon.files.durable import open_folder, rename, sync_folder
+from daemon.files.durable import exists, open_folder, rename, sync_folder
 from daemon.spool.instances import LOCK, is_alive, remove_if_empty
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import PROBE, Layout
@@ -37,6 +38,10 @@ from daemon.spool.spool import (
 
 STALE_S = 3600.0
 """Age after which temporary files and unfinished instances count as abandoned."""
+
+_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.EACCES})
+"""Errors of a job file that never becomes readable: it is missing, no regular file (`daemon.files.durable.read_content`), or forbidden.
+After any other error, such as EIO or EMFILE, a later try may succeed."""
 
 
 class JobState(StrEnum):
@@ -115,10 +120,11 @@ def _barred(folder: Path) -> BarredJobs | None:
 def remove_stale_files(layout: Layout) -> None:
     """Remove what dead daemons left behind: files that probe the folders (`daemon.spool.layout.prepare`), and status files."""
     stale = [probe for folder in layout.probed() for probe in folder.glob(f"{PROBE}*")]
-    stale += [status for status in layout.status.glob("*") if is_job_id(status.stem) and not (layout.work / status.stem).exists()]
-    for path in stale:
+    statuses = [status for status in layout.status.glob("*") if is_job_id(status.stem)]
+    for path in (*stale, *statuses):
         with suppress(OSError):
-            if time.time() - path.lstat().st_mtime > STALE_S:
+            is_needed = path in statuses and exists(layout.work / path.stem)
+            if not is_needed and time.time() - path.lstat().st_mtime > STALE_S:
                 path.unlink()
 
 
@@ -182,58 +188,84 @@ def _take_jobs(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Rec
 
 
 def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911 - one return for each state
-    """Read the state of a job; None if its claim was not finished and is undone now."""
-    has_source, is_damaged = os.path.lexists(place / SOURCE), False
-    try:
-        job = read_job(place)
-    except (OSError, ValueError):
+    """Read the state of a job; None if its claim was not finished and is undone now.
+
+    Raises:
+        OSError: the files can't be read now; nothing has been changed.
+    """
+    has_source, job = exists(place / SOURCE), _readable_job(place)
+    is_damaged = job is None
+    if job is None:
         if _is_newer(place):
             return RecoveredJob(Job(place.name, place.name), JobState.NEWER)
-        if not has_source and not any((place / name).exists() for name in (MANIFEST, ERROR, REVIEW)):
+        if not has_source and not any(exists(place / name) for name in (MANIFEST, ERROR, REVIEW)):
             shutil.rmtree(place)  # its job file was not written: nothing was taken from the inbox
             return None
-        job, is_damaged = _rebuild_job(place, spool), True
+        job = _rebuild_job(place, spool)
     for name, state in ((ERROR, JobState.FAILING), (REVIEW, JobState.REVIEWING)):
-        if (place / name).exists():
+        if exists(place / name):
             return RecoveredJob(job, state)
     if not has_source and not is_damaged:
         spool.put_back(job)
         return None
-    if job.sidecar and not (place / SIDECAR).exists():
+    _take_sidecar(job, place, spool)
+    if exists(place / MANIFEST):
+        return RecoveredJob(job, JobState.PUBLISHING)
+    if is_damaged:
+        return RecoveredJob(job, JobState.DAMAGED)
+    if not job.is_under_way:
+        return RecoveredJob(job, JobState.WAITING)
+    _count_recovery(job, spool)
+    return RecoveredJob(job, JobState.UNDER_WAY)
+
+
+def _readable_job(place: Path) -> Job | None:
+    """The job in a folder; None if its job file is missing or damaged for good. Raises OSError if it can't be read now."""
+    try:
+        return read_job(place)
+    except ValueError:
+        return None
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
+        return None
+
+
+def _take_sidecar(job: Job, place: Path, spool: Spool) -> None:
+    """Claim the sidecar that a claim has left in the inbox, if it is still there."""
+    if job.sidecar and not exists(place / SIDECAR):
         with suppress(OSError), open_folder(spool.layout.inbox, job.folder) as inbox:
             claim_sidecar(job, inbox, place)
             sync_folder(place)
             os.fsync(inbox)
-    if (place / MANIFEST).exists():
-        return RecoveredJob(job, JobState.PUBLISHING)
-    if is_damaged:
-        return RecoveredJob(job, JobState.DAMAGED)
-    return RecoveredJob(job, JobState.UNDER_WAY if _was_under_way(job, spool) else JobState.WAITING)
 
 
-def _was_under_way(job: Job, spool: Spool) -> bool:
-    """Whether a daemon died during an attempt, which is counted. Raises OSError."""
-    if not job.is_under_way:
-        return False
-    # Child processes do the work, so a daemon's death is hardly this drawing's fault: it is counted apart from attempts.
-    job.is_under_way = False
-    job.attempts -= 1
+def _count_recovery(job: Job, spool: Spool) -> None:
+    """Count a daemon that died during an attempt, apart from attempts: child processes do the work, so it is hardly the drawing's fault.
+
+    Raises OSError.
+    """
+    job.return_attempt()
     job.recoveries += 1
     spool.save(job)
-    return True
 
 
 def _is_newer(place: Path) -> bool:
+    """Whether a later version of doodled wrote the job file. Raises OSError if it can't be read now."""
     try:
         schema = read_json(place / JOB_FILE).get("schema")
-    except (OSError, ValueError):
+    except ValueError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
         return False
     return isinstance(schema, int) and schema > SCHEMA
 
 
 def _rebuild_job(place: Path, spool: Spool) -> Job:
     """Make a new job file for a job whose own is damaged; its name is derived from its id."""
-    is_folder = stat.S_ISDIR(os.lstat(place / SOURCE).st_mode) if os.path.lexists(place / SOURCE) else False
+    is_folder = exists(place / SOURCE) and stat.S_ISDIR(os.lstat(place / SOURCE).st_mode)
     job = Job(place.name, f"recovered-{place.name}", is_folder=is_folder)
     with suppress(OSError):
         (place / JOB_FILE).rename(place / f"{JOB_FILE}.damaged")

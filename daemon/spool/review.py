@@ -1,8 +1,7 @@
 """Drawings that wait for a person: `review/<name>/`, one folder each, with source, figures and reason; approve, retry and discard.
 
 The folder is put together inside the job's folder and appears in `review/` by one rename, complete and durable. `review.json` in the job's
-folder is written first: from then on the job is being put away, and after a crash the next daemon goes on. etc/doc/spool.md describes the
-content.
+folder is written first: from then on, the next daemon finishes the move after a crash. etc/doc/spool.md describes the content.
 """
 
 from __future__ import annotations

@@ -59,6 +59,14 @@ ANNOTATIONS: Final = "annotations"
 CHARACTER: Final = "character"
 
 
+_IMMOVABLE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EXDEV, errno.EBUSY})
+"""Errors of the rename out of the inbox that are due to the file: it is protected, on another file system, or a mount point."""
+
+
+class ImmovableFile(OSError):
+    """A file of the inbox that can't be moved out of it. Other errors of a claim are due to the spool."""
+
+
 @dataclass
 class Job:
     """A claimed drawing, as `job.json` stores it.
@@ -68,7 +76,7 @@ class Job:
         folder: names of the inbox folders above it, outermost first.
         is_folder: a character folder, not an image.
         sidecar: name of the sidecar beside it, or None.
-        attempts: number of failed attempts, including the one under way.
+        attempts: number of attempts that count, including the one under way.
         recoveries: number of daemons that died during an attempt.
         is_under_way: an attempt has started and not ended.
         claimed_at_s: time of the claim, seconds since 1970.
@@ -107,6 +115,23 @@ class Job:
             and all(type(flag) is bool for flag in (self.is_folder, self.is_under_way))
             and type(self.claimed_at_s) in {int, float}
         )
+
+    def begin_attempt(self) -> None:
+        """Count an attempt, which is under way from now on."""
+        self.attempts += 1
+        self.is_under_way = True
+
+    def end_attempt(self) -> None:
+        """The attempt under way has ended, and counts."""
+        self.is_under_way = False
+
+    def return_attempt(self) -> bool:
+        """End the attempt under way, and don't count it, because it says nothing about the drawing; returns False if there is none."""
+        if not self.is_under_way:
+            return False
+        self.is_under_way = False
+        self.attempts -= 1
+        return True
 
     def to_json(self) -> bytes:
         """The content of `job.json`: ASCII, which represents any file name."""
@@ -174,7 +199,8 @@ class Spool:
         The job file already counts the first attempt, so that it need not be written again when that starts.
 
         Raises:
-            OSError: the file can't be claimed, and is still in the inbox.
+            ImmovableFile: the file can't be moved out of the inbox.
+            OSError: the file can't be claimed for another reason, and is still in the inbox.
         """
         job = Job(job_id(now_s), name, tuple(folder), is_folder, sidecar, attempts=1, is_under_way=True, claimed_at_s=now_s)
         place = self.path(job)
@@ -187,30 +213,38 @@ class Spool:
             raise
         try:
             with open_folder(self.layout.inbox, folder) as inbox:
-                rename(name, place / SOURCE, source_folder=inbox)
+                _move_out(name, inbox, place / SOURCE)
                 claim_sidecar(job, inbox, place)
                 if job.sidecar and not exists(place / SIDECAR):  # it was removed: a later file of that name belongs to another drawing
                     job.sidecar = None
                     self.save(job)
                 sync_folder(place)  # a rename is durable in both folders or in none
         except OSError as error:
-            if self.has_source(job):
-                with suppress(OSError):
-                    self.put_back(job)
-            else:
+            if self._is_source_gone(job):
                 shutil.rmtree(place, ignore_errors=True)
                 if error.errno == errno.ENOENT:
                     return None
-            if not self.has_source(job):
+                raise
+            with suppress(OSError):
+                self.put_back(job)
+            if self._is_source_gone(job):
                 raise
             self._half_claimed.add(job.id)
         return job
 
+    def _is_source_gone(self, job: Job) -> bool:
+        """Whether the source certainly isn't in the job's folder. While the disk can't be read, it may be, as its only copy."""
+        try:
+            return not self.has_source(job)
+        except OSError:
+            return False
+
     def finish_claim(self, job: Job) -> None:
         """Finish a claim that could be neither finished nor undone. Raises OSError if that still fails."""
         if job.id in self._half_claimed:
-            with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
-                claim_sidecar(job, inbox, self.path(job))
+            if self.has_source(job):  # else the source is still in the inbox, and so must be its sidecar
+                with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
+                    claim_sidecar(job, inbox, self.path(job))
             sync_folder(self.path(job))
             self._half_claimed.discard(job.id)
 
@@ -219,8 +253,8 @@ class Spool:
         write_durably(self.path(job), JOB_FILE, job.to_json())
 
     def has_source(self, job: Job) -> bool:
-        """Whether the source of a job of this instance exists."""
-        return os.path.lexists(self.path(job) / SOURCE)
+        """Whether the source of a job of this instance exists. Raises OSError if that can't be determined."""
+        return exists(self.path(job) / SOURCE)
 
     def has_expected_type(self, job: Job) -> bool:
         """Whether the source is still a regular file, or a folder: the name may have been replaced before the claim."""
@@ -293,7 +327,17 @@ def claim_sidecar(job: Job, inbox: int, place: Path) -> None:
     """Claim the sidecar of a job whose source is already claimed. It may be gone."""
     if job.sidecar and not exists(place / SIDECAR):
         with suppress(FileNotFoundError):
-            rename(job.sidecar, place / SIDECAR, source_folder=inbox)
+            _move_out(job.sidecar, inbox, place / SIDECAR)
+
+
+def _move_out(name: str, inbox: int, target: Path) -> None:
+    """Move a file out of the inbox. Raises OSError; ImmovableFile if that is due to the file."""
+    try:
+        rename(name, target, source_folder=inbox)
+    except OSError as error:
+        if error.errno in _IMMOVABLE:
+            raise ImmovableFile(error.errno, error.strerror, name) from error
+        raise
 
 
 def read_job(place: Path) -> Job:

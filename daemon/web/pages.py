@@ -92,7 +92,7 @@ async def gallery_more(request: Request, site: SiteOf, after: Annotated[str, Que
 
 @router.get("/drawings/{drawing_id}")
 async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Response:
-    """One drawing with everything that was made of it, or what becomes of it."""
+    """One drawing with all of its results, or with its state."""
     drawing = found(site, drawing_id)
     snapshot = site.index.snapshot
     is_document = drawing.state is DrawingState.FAILED and await run_in_threadpool(is_document_file, site.layout.failed / drawing.file)

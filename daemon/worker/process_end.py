@@ -56,11 +56,15 @@ def die_with_parent() -> None:
 
 
 def stop_multiprocessing() -> None:
-    """Stop both, and wait for their end. Call it after multiprocessing's own cleanup, whose semaphores the tracker removes."""
-    for module, helper in ((SERVER_MODULE, "_forkserver"), (TRACKER_MODULE, "_resource_tracker")):  # the server uses the tracker
+    """Stop multiprocessing's fork server and resource tracker, and wait for their end.
+
+    Call it after multiprocessing's own cleanup, whose semaphores the tracker removes.
+    """
+    # The server comes first: it reports to the tracker, which ends only when no process has its pipe open.
+    for module, helper in ((SERVER_MODULE, "_forkserver"), (TRACKER_MODULE, "_resource_tracker")):
         if module in sys.modules:
             with suppress(ChildProcessError, FileNotFoundError):  # it has been waited for; its socket has been removed
-                getattr(sys.modules[module], helper)._stop()  # noqa: SLF001 - see above
+                getattr(sys.modules[module], helper)._stop()  # noqa: SLF001 - there is no public function
 
 
 def report_unless_stopped(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -75,6 +75,44 @@ def test_lost_reply_of_any_call_changes_nothing(tmp_path: Path, calls: FailingCa
         check_ending(root, content)
 
 
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("blind", [1, 2, 3, 4, 6, 8])
+def test_lost_reply_of_rename_before_checks_fail_loses_no_drawing(
+    tmp_path: Path, calls: FailingCalls, monkeypatch: pytest.MonkeyPatch, content: bytes, blind: int
+) -> None:
+    """As when a file server is unavailable for a while: the next calls of lstat, which would find the outcome, fail as well."""
+    names: list[str] = []
+    calls.restart(lambda name, _: names.append(name))
+    run_daemon(tmp_path / "clean", content, calls, is_from_start=False)
+    calls.happens, left = True, [0]
+    lstat = os.lstat
+
+    def blinded(*arguments: object, **more: object) -> os.stat_result:
+        if calls.is_on and left[0]:
+            left[0] -= 1
+            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        return lstat(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "lstat", blinded)
+    tried = [number for number, name in enumerate(names) if name == "rename"]
+    assert len(tried) >= 3
+    for failing in tried:
+
+        def failure(_: str, number: int, failing: int = failing) -> int | None:
+            if number != failing:
+                return None
+            left[0] = blind
+            return errno.ETIMEDOUT
+
+        root = tmp_path / str(failing)
+        calls.restart(failure)
+        left[0] = 0
+        run_daemon(root, content, calls, is_from_start=False)
+        with SteppedDaemon.opened(root) as heir:
+            heir.run(2000.0)
+        check_ending(root, content)
+
+
 def test_file_claimed_by_rival_after_probe_is_left(tmp_path: Path) -> None:
     drop_file(tmp_path, b"a drawing")
     with SteppedDaemon.opened(tmp_path) as daemon:

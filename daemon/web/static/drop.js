@@ -1,4 +1,4 @@
-// Drop page: collects photographs, sends each with its progress, and shows what becomes of them.
+// Drop page: collects photographs, sends each with its progress, and shows the outcome of each.
 import { follow } from "./events.js";
 import { announce, base, dress, movingImage } from "./site.js";
 import { chosenMotions } from "./motions.js";
@@ -155,7 +155,7 @@ form.addEventListener("submit", async (event) => {
   showButton();
 });
 
-// --- what becomes of them ------------------------------------------------------------------------------------------------
+// --- the outcome of each -------------------------------------------------------------------------------------------------
 let stop = null;
 let isChecking = false;
 let isDue = false;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -52,6 +54,22 @@ def test_imports_only_the_command_that_runs(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command: str) -> None:
     assert "--help" in shown(command, "--help")
+
+
+def help_texts(command: Any, path: str) -> Iterator[tuple[str, str]]:
+    """The help of a command, its parameters and its subcommands, as they are written."""
+    yield path, command.help or ""
+    for parameter in command.params:
+        yield f"{path} {parameter.name}", getattr(parameter, "help", None) or ""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from help_texts(inner, f"{path} {name}")
+
+
+def test_no_help_loses_words_in_brackets() -> None:
+    """Rich takes [log] for markup, and prints nothing for it."""
+    texts = list(help_texts(get_command(command_line()), "doodled"))
+    assert len(texts) > 100
+    assert [path for path, text in texts if re.search(r"(?<!\\)\[/?[A-Za-z]", text)] == []
 
 
 def test_help_shows_defaults() -> None:

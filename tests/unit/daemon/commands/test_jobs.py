@@ -14,7 +14,19 @@ from typer.testing import CliRunner
 
 from daemon.cli import command_line
 from daemon.commands import jobs_cli
-from daemon.commands.jobs import HOOK, JobRow, Selection, approve_jobs, describe_job, discard_jobs, job_table, list_jobs, retry_jobs
+from daemon.commands.jobs import (
+    HOOK,
+    WAIT_TEXTS,
+    JobRow,
+    Selection,
+    approve_jobs,
+    describe_job,
+    discard_jobs,
+    job_table,
+    list_jobs,
+    retry_jobs,
+)
+from daemon.inbox.stability import WaitReason
 from daemon.spool import quarantine as quarantine_module
 from daemon.spool.drawing_states import DrawingState
 from daemon.spool.events import EventKind, SpoolEvent, give_up, pending_events, record_event
@@ -24,6 +36,11 @@ from daemon.spool.quarantine import quarantine
 from daemon.spool.review import hold_for_review
 from daemon.spool.spool import Spool
 from pipeline.errors import OptionError
+
+
+def test_every_reason_to_wait_has_a_text() -> None:
+    assert set(WaitReason) <= set(WAIT_TEXTS)
+    assert all(text and text != str(reason) for reason, text in WAIT_TEXTS.items())
 
 
 def failed(spool: Spool, name: str) -> str:

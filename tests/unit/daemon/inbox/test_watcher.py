@@ -172,6 +172,7 @@ MOUNTS = r"""
 40 28 0:50 / /srv/nfs rw - nfs4 server:/export rw
 41 40 0:51 / /srv/nfs/local rw - tmpfs tmpfs rw
 42 28 0:52 / /mnt/with\040blank rw - cifs //server/share rw
+45 28 0:54 / /mnt/Zeichnungen\040für\134Anna rw - nfs4 server:/export rw
 43 28 0:53 / /srv/fuse rw - fuse.sshfs host: rw
 a line that means nothing
 44 28 - short
@@ -187,6 +188,7 @@ a line that means nothing
         ("/srv/nfs/local/inbox", False),
         ("/srv/nfsx", False),
         ("/mnt/with blank/inbox", True),
+        ("/mnt/Zeichnungen für\\Anna/inbox", True),
         ("/srv/fuse/inbox", True),
     ],
 )

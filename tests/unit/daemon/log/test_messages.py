@@ -32,7 +32,7 @@ def test_every_event_has_a_message_even_without_fields(event: Event) -> None:
         (Event.JOB_DEFERRED, {"file_name": "garlic.jpg", "reason": "disk_full"}, "garlic.jpg deferred: disk_full"),
         (Event.DAEMON_READY, {"watch_mode": "events"}, "ready, watching the inbox by events"),
         (Event.DAEMON_READY, {"recovered_jobs": 1}, "ready, 1 recovered job"),
-        (Event.CONFIG_RELOADED, {"after_restart": ["jobs", "inbox"]}, "settings reloaded; restart to change jobs, inbox"),
+        (Event.CONFIG_RELOADED, {"after_restart": ["root", "jobs.workers"]}, "settings reloaded; restart to change root, jobs.workers"),
         (Event.FILE_REJECTED, {"reason": "and_more", "count": 7}, "7 further files left in the inbox"),
     ],
 )

@@ -213,9 +213,32 @@ def test_reload_applies_valid_settings_only(tmp_path: Path, capfd: pytest.Captur
     assert rejected["path"] == str(config)
     assert "retention" in rejected["problems"][0]
     (reloaded,) = finished.logged("config.reloaded")
-    assert reloaded["after_restart"] == ["jobs"]
+    assert reloaded["after_restart"] == ["jobs.workers"]
     assert reloaded["config_digest"] != finished.logged("daemon.start")[0]["config_digest"]
     assert finished.logged("daemon.start")[0]["config"] == str(config)
+
+
+def test_second_reload_still_names_what_waits_for_a_restart(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "doodled.toml"
+    config.write_text("[jobs]\nworkers = 2\n")
+    texts = ["[jobs]\nworkers = 3\n[log]\nformat = 'ecs'\n", "[jobs]\nworkers = 3\nstop_timeout_s = 0.1\n", "[jobs]\nworkers = 2\n"]
+
+    class Reloading(FakeWorkers):
+        def start(self, task: Task, deadline_s: float) -> Future[TaskResult]:
+            if texts:
+                config.write_text(texts.pop(0))
+                signalled(signal.SIGHUP)()
+                drop(tmp_path, f"{len(texts)}.png", b"%d" % len(texts))
+            else:
+                signalled(signal.SIGTERM)()
+            return super().start(task, deadline_s)
+
+    drop(tmp_path, "a.png")
+    running = Run(tmp_path, capfd, DOODLED_LOG_FORMAT="")
+    del running._environ["DOODLED_LOG_FORMAT"]
+    finished = running.run(drain=False, config=config, make_workers=lambda wake: Reloading(1, wake))
+    reloads = [record.get("after_restart") for record in finished.logged("config.reloaded")]
+    assert reloads == [["jobs.workers", "log.format"], ["jobs.workers"], None]
 
 
 def test_metrics_start_and_stop_with_daemon(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

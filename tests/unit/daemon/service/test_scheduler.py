@@ -17,11 +17,14 @@ from stepped_daemon import SteppedDaemon, drop
 
 from daemon.policy.failures import ErrorType
 from daemon.service import completion as completion_module
+from daemon.service import scheduler as scheduler_module
 from daemon.settings import Settings
+from daemon.spool import quarantine as quarantine_module
 from daemon.spool import review as review_module
+from daemon.spool import spool as spool_module
 from daemon.spool.publish import publish
 from daemon.spool.review import approve, drawings_for_review
-from daemon.spool.spool import Job, Spool
+from daemon.spool.spool import ImmovableFile, Job, Spool
 from daemon.worker.task import RetriedRequest, Task, TaskFailure, TaskResult
 
 START_S = 1000.0
@@ -106,6 +109,7 @@ def test_drawing_keeps_its_attempt_until_workers_are_proven(tmp_path: Path) -> N
         daemon.run(START_S)
     check_published(tmp_path, "garlic.png", b"a drawing")
     assert trials == [False, True] * 3 + [False]
+    assert [record["reason"] for record in daemon.logged("job.deferred")] == ["trial"]
     assert not daemon.logged("job.failed")
     assert len(daemon.logged("workers.unfit")) == len(daemon.logged("workers.recovered")) == 1
 
@@ -170,11 +174,25 @@ def check_done(daemon: SteppedDaemon) -> None:
 
 def test_refused_claim_is_tried_again_later(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(tmp_path)
-    monkeypatch.setattr(daemon.spool, "claim", raising(errno.EACCES))
+    monkeypatch.setattr(spool_module, "rename", raising(errno.EACCES))
     step_for(daemon, START_S)
     monkeypatch.undo()
     assert [record["reason"] for record in daemon.logged("file.rejected")] == ["immovable"]
+    assert not daemon.logged("inbox.degraded")
     step_for(daemon, START_S + 100)
+    check_published(tmp_path, "garlic.png", b"a drawing")
+
+
+def test_permission_error_of_spool_is_logged_as_the_daemon_s_own(
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path)
+    monkeypatch.setattr(spool_module, "create_durably", raising(errno.EACCES))
+    daemon.run(START_S, until_s=START_S + 10)
+    assert not daemon.logged("file.rejected")
+    assert {record["errno"] for record in daemon.logged("inbox.degraded")} == {errno.EACCES}
+    monkeypatch.undo()
+    daemon.run(START_S + 60)
     check_published(tmp_path, "garlic.png", b"a drawing")
 
 
@@ -198,7 +216,7 @@ def test_files_that_cannot_be_claimed_delay_no_others(
 
     def picky(name: str, folder: Any, **more: Any) -> Any:
         if folder:
-            raise OSError(code, os.strerror(code))
+            raise (ImmovableFile if code == errno.EXDEV else OSError)(code, os.strerror(code))
         return claim(name, folder, **more)
 
     monkeypatch.setattr(daemon.spool, "claim", picky)
@@ -268,6 +286,7 @@ def test_file_written_after_claim_starts_when_complete(tmp_path: Path, daemon: S
     drop(tmp_path, content=b"first")
     daemon.run(START_S, until_s=START_S + 5)
     assert [waiting.reason for waiting in daemon.scheduler.waiting] == ["another process still writes to it"]
+    assert [record["reason"] for record in daemon.logged("job.deferred")] == ["writer"]
     job_file = daemon.spool.path(daemon.scheduler.waiting[0].job) / "job.json"
     assert json.loads(job_file.read_text())["attempts"] == 0
     writers[0].write(b" and last")
@@ -345,9 +364,13 @@ def test_job_that_cannot_be_completed_delays_no_others(tmp_path: Path, daemon: S
     check_published(tmp_path, "garlic.png", b"a drawing")
     (waiting,) = daemon.scheduler.waiting
     assert os.strerror(errno.EACCES) in waiting.reason
+    (deferred,) = daemon.logged("job.deferred")
+    assert (deferred["reason"], deferred["file_name"], deferred["attempt"]) == ("spool", "odd.png", 1)
+    assert os.strerror(errno.EACCES) in deferred["error_message"]
     refused.clear()
     daemon.run(START_S + 15, until_s=START_S + 615)
     assert 5 <= len(refused) <= 15  # at last once a minute
+    assert len(daemon.logged("job.deferred")) == 1
     monkeypatch.undo()
     daemon.run(START_S + 615)
     assert Places(tmp_path).failed("odd.png") is not None
@@ -500,14 +523,27 @@ def test_orphan_that_cannot_be_resumed_is_tried_again(
 
     leave_job(tmp_path, gone)
     monkeypatch.setattr(daemon.completion, call, raising(errno.EROFS))
-    daemon.step(START_S)
+    daemon.run(START_S, until_s=START_S + 10)
+    assert [record["reason"] for record in daemon.logged("job.deferred")] == ["spool"]
     monkeypatch.undo()
     drop(tmp_path, "other.png", b"other")
-    step_for(daemon, START_S + 1, 200)
+    step_for(daemon, START_S + 11, 200)
     assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
     assert not daemon.scheduler.waiting
     assert len(daemon.logged("job.done" if call == "finish_publishing" else "job.failed")) == (2 if call == "finish_publishing" else 1)
     assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
+
+
+def test_orphan_with_damaged_report_is_kept_while_its_source_is_unknown(
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_job(tmp_path, lambda spool, job: (spool.path(job) / "manifest.json").write_text("{}") and None)
+    monkeypatch.setattr(daemon.spool, "has_source", raising(errno.ETIMEDOUT))
+    daemon.run(START_S, until_s=START_S + 10)
+    assert not daemon.logged("job.lost")
+    monkeypatch.undo()
+    daemon.run(START_S + 10)
+    check_published(tmp_path, "garlic.png", b"a drawing")
 
 
 def test_orphan_of_later_version_is_left_alone(tmp_path: Path, daemon: SteppedDaemon) -> None:
@@ -748,6 +784,42 @@ def test_disk_error_delays_review(tmp_path: Path, daemon: SteppedDaemon, monkeyp
     daemon.run(START_S + 70)
     assert Places(tmp_path).reviewed("garlic.png") is not None
     assert len(daemon.logged("job.review")) == 1
+
+
+def test_review_is_finished_after_its_file_could_not_be_read(
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path, content=b"doubtful")
+    lost = raising(errno.EIO)
+
+    def lost_and_blind(*_: object) -> None:
+        monkeypatch.setattr(scheduler_module, "exists", raising(errno.ESTALE))
+        lost()
+
+    monkeypatch.setattr(review_module, "rename_without_replacing", lost_and_blind)
+    daemon.run(START_S, until_s=START_S + 5)
+    assert len(daemon.scheduler.waiting) == 1
+    assert daemon.workers.started == 1
+    monkeypatch.undo()
+    daemon.run(START_S + 6)
+    assert Places(tmp_path).reviewed("garlic.png") is not None
+    assert daemon.workers.started == 1
+
+
+def test_failed_drawing_that_has_moved_gets_its_report(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The move reports an error although it has happened."""
+    drop(tmp_path, content=b"refuse this")
+    rename = quarantine_module.rename_without_replacing
+
+    def lost(*arguments: Any) -> None:
+        rename(*arguments)
+        monkeypatch.undo()
+        raising(errno.ETIMEDOUT)()
+
+    monkeypatch.setattr(quarantine_module, "rename_without_replacing", lost)
+    daemon.run(START_S)
+    assert names_below(tmp_path / "failed") == ["garlic.png", "garlic.png.error.json"]
+    assert daemon.workers.started == 1
 
 
 def test_damaged_review_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,6 +160,43 @@ def test_job_with_damaged_file_gets_generated_name(left: Spool, spool: Spool) ->
     assert names_below(spool.path(job)) == ["job.json", "job.json.damaged", "source"]
 
 
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.ETIMEDOUT, errno.ESTALE])
+def test_job_file_that_can_not_be_read_now_is_not_damaged(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    job = claim_file(left, folder=("dab",))
+
+    def refuses(_: Path) -> Job:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(recovery, "read_job", refuses)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        found(spool)
+    assert names_below(left.path(job)) == ["job.json", "source"]
+    monkeypatch.undo()
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
+
+
+def test_claim_is_not_removed_while_its_source_is_unknown(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = claim_file(left)
+    (left.path(job) / "job.json").unlink()
+
+    def refuses(_: Path) -> bool:
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    monkeypatch.setattr(recovery, "exists", refuses)
+    with pytest.raises(OSError, match="timed out"):
+        found(spool)
+    assert source_of(left, job) == b"a drawing"
+
+
+@pytest.mark.parametrize("plant", [Path.mkdir, lambda path: path.symlink_to("elsewhere"), os.mkfifo])
+def test_job_file_of_another_type_is_damaged(left: Spool, spool: Spool, plant: Callable[[Path], None]) -> None:
+    job = claim_file(left)
+    (left.path(job) / "job.json").unlink()
+    plant(left.path(job) / "job.json")
+    (recovered,) = take_over_jobs(spool)
+    assert recovered.state is JobState.DAMAGED
+
+
 def test_damaged_character_job_stays_folder(left: Spool, spool: Spool) -> None:
     job = claim_file(left)
     (left.path(job) / "source").unlink()

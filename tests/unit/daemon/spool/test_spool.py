@@ -16,7 +16,7 @@ from claimed_jobs import NOW_S, claim_file, drop_file, names_below, source_of
 
 from daemon.spool import spool as spool_module
 from daemon.spool.job_ids import made_at_s
-from daemon.spool.spool import Job, Spool, read_job, read_json
+from daemon.spool.spool import ImmovableFile, Job, Spool, read_job, read_json
 
 ID = "01HF7YAT00ABCDEFGHJKMNPQRS"
 
@@ -56,6 +56,18 @@ def test_job_file_keeps_any_name() -> None:
 def test_new_job_has_no_attempts() -> None:
     job = Job.from_json(json.dumps({"schema": 1, "id": ID, "name": "garlic.png"}).encode())
     assert job == Job(ID, "garlic.png", (), is_folder=False, sidecar=None, attempts=0, recoveries=0, is_under_way=False, claimed_at_s=0.0)
+
+
+def test_returned_attempt_is_not_counted() -> None:
+    job = Job(ID, "garlic.png")
+    assert not job.return_attempt()
+    job.begin_attempt()
+    job.end_attempt()
+    job.begin_attempt()
+    assert (job.attempts, job.is_under_way) == (2, True)
+    assert job.return_attempt()
+    assert not job.return_attempt()
+    assert (job.attempts, job.is_under_way) == (1, False)
 
 
 SOUND = json.loads(Job(ID, "garlic.png", ("dab",), sidecar="garlic.json").to_json())
@@ -160,10 +172,19 @@ def test_leaves_file_in_inbox_if_job_file_can_not_be_written(spool: Spool, monke
 def test_leaves_file_in_inbox_if_it_can_not_be_moved(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     drop_file(spool)
     monkeypatch.setattr(spool_module, "rename", failing(errno.EACCES))
-    with pytest.raises(PermissionError):
+    with pytest.raises(ImmovableFile):
         spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
     assert names_below(spool.layout.root) == ["inbox/garlic.png"]
     assert [path.name for path in spool.own.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("call", ["create_durably", "sync_folder"])
+def test_permission_error_of_the_spool_is_not_blamed_on_the_file(spool: Spool, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    drop_file(spool)
+    monkeypatch.setattr(spool_module, call, failing(errno.EACCES))
+    with pytest.raises(PermissionError):
+        spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
+    assert names_below(spool.layout.root) == ["inbox/garlic.png"]
 
 
 def fails_after_the_claim(monkeypatch: pytest.MonkeyPatch, spool: Spool, times: int) -> None:
@@ -211,6 +232,43 @@ def test_finishes_later_a_claim_that_can_not_be_undone(spool: Spool, monkeypatch
     assert (spool.layout.inbox / "dab" / "garlic.json").read_bytes() == b"{}"
     spool.finish_claim(job)  # finished: the sidecar in the inbox now belongs to another drawing
     assert (spool.layout.inbox / "dab" / "garlic.json").exists()
+
+
+def blind(path: Any, *_: object, **__: object) -> bool:
+    """A file server that is unavailable answers no question about a file."""
+    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), os.fspath(path))
+
+
+def test_keeps_only_copy_if_reply_of_claim_is_lost_and_disk_can_not_be_read(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = drop_file(spool, folder=("dab",), sidecar=b"ours")
+    rename = spool_module.rename
+
+    def lost(*arguments: Any, **more: Any) -> None:
+        rename(*arguments, **more)
+        monkeypatch.setattr(spool_module, "exists", blind)
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    monkeypatch.setattr(spool_module, "rename", lost)
+    job = spool.claim("garlic.png", ("dab",), is_folder=False, sidecar=options, now_s=NOW_S)
+    assert job is not None
+    with pytest.raises(OSError, match="timed out"):
+        spool.finish_claim(job)
+    monkeypatch.undo()
+    spool.finish_claim(job)
+    assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
+    assert names_below(spool.layout.inbox) == []
+
+
+def test_leaves_sidecar_if_claim_failed_while_disk_could_not_be_read(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = drop_file(spool, sidecar=b"ours")
+    monkeypatch.setattr(spool_module, "rename", failing(errno.ETIMEDOUT))
+    monkeypatch.setattr(spool_module, "exists", blind)
+    job = spool.claim("garlic.png", (), is_folder=False, sidecar=options, now_s=NOW_S)
+    assert job is not None
+    monkeypatch.undo()
+    spool.finish_claim(job)
+    assert spool.has_lost_source(job)
+    assert names_below(spool.layout.inbox) == ["garlic.json", "garlic.png"]
 
 
 def test_finishes_claim_without_sidecar_if_folder_is_gone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:

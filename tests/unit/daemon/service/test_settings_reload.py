@@ -1,0 +1,56 @@
+"""Reloaded settings: what applies at once, what waits for a restart, and whether etc/doodled.toml marks the same keys."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from spool_oracle import ROOT
+
+from daemon.service.settings_reload import RESTART_KEYS, settings_in_force
+from daemon.settings import DuplicatePolicy, LogFormat, Settings
+
+STARTED = Settings.model_validate({"jobs": {"workers": 2}, "inbox": {"duplicates": "skip"}})
+
+
+def test_reload_applies_what_needs_no_restart() -> None:
+    read = Settings.model_validate(
+        {
+            "root": "/elsewhere",
+            "inbox": {"duplicates": "again", "rescan_s": 1.0},
+            "jobs": {"workers": 3, "deadline_s": 7.0},
+            "storage": {"retention_h": 1.0},
+            "log": {"format": "ecs", "level": "debug"},
+        }
+    )
+    applied, pending = settings_in_force(STARTED, read)
+    assert pending == ["root", "inbox.duplicates", "jobs.workers", "log.format"]
+    assert (applied.root, applied.inbox.duplicates, applied.jobs.workers) == (None, DuplicatePolicy.SKIP, 2)
+    assert (applied.inbox.rescan_s, applied.jobs.deadline_s, applied.storage.retention_h) == (1.0, 7.0, 1.0)
+    assert (applied.log.format, applied.log.level) == (LogFormat.AUTO, "debug")
+
+
+def test_reload_without_change_keeps_everything() -> None:
+    assert settings_in_force(STARTED, STARTED) == (STARTED, [])
+
+
+@pytest.mark.parametrize("section", ["dask", "metrics", "hooks"])
+def test_whole_sections_need_a_restart(section: str) -> None:
+    assert {f"{section}.{key}" for key in type(getattr(STARTED, section)).model_fields} <= set(RESTART_KEYS)
+
+
+def marked_keys(toml: Path) -> set[str]:
+    """Keys with "(restart)" in their comment, and all keys of a section with it."""
+    section, above, is_marked, found = "", "", False, set()
+    for line in toml.read_text().splitlines():
+        if begins := re.match(r"\[(\w+)\]", line):
+            section, is_marked = begins[1], "(restart)" in line
+        elif (key := re.match(r"(?:# )?(\w+) = ", line)) and (is_marked or "(restart)" in line + above):
+            found.add(f"{section}.{key[1]}".removeprefix("."))
+        above = above + line if line.startswith("#") and not section else ""
+    return found
+
+
+def test_settings_file_marks_the_keys_that_need_a_restart() -> None:
+    assert marked_keys(ROOT / "etc" / "doodled.toml") == set(RESTART_KEYS)
