@@ -78,16 +78,14 @@ def assembled_character(
 
 
 def character_config(character: Character, *, turn: Turn = 0) -> CharacterConfig:
-    """The char_cfg.yaml of a character that is in the orientation of its file; joints are rounded to whole pixels."""
+    """The char_cfg.yaml of a character that is in the orientation of its file; a joint's location is the pixel that contains it."""
     height, width = character.mask.shape
-    rest = character.rig.rest
-    pixels = np.rint(np.stack([rest[:, 0], 1 - rest[:, 1]], axis=1) * max(height, width))
-    pixels = np.clip(pixels, 0, (width - 1, height - 1))
+    pixels = np.clip(character.joint_cells(), 0, (width - 1, height - 1))
     return CharacterConfig(width, height, character.rig.joint_names, character.rig.parents, pixels, turn)
 
 
 def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> None:
-    """Write a character as a folder that AnimatedDrawings can read; joints are rounded to whole pixels.
+    """Write a character as a folder that AnimatedDrawings can read; a joint's location is the pixel that contains it.
 
     Layers of an earlier character in this folder are removed.
 

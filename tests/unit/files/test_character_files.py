@@ -178,7 +178,7 @@ def test_mask_like_a_checkerboard_is_refused_at_once(folder):
 
 def test_what_is_written_is_read_back(folder, tmp_path):
     character = read_character(folder)
-    rest = character.rig.rest + 0.004
+    rest = character.rig.rest + np.array([0.004, -0.004])
     rest[3, 0] = 0.1
     moved = Character(character.rgba, character.mask, Rig(character.rig.joint_names, character.rig.parents, rest))
     write_character(moved, tmp_path / "out" / "deep")
@@ -189,6 +189,25 @@ def test_what_is_written_is_read_back(folder, tmp_path):
     assert np.allclose(again.rig.rest, character.rig.rest)
     config = yaml.safe_load((tmp_path / "out" / "deep" / "char_cfg.yaml").read_text())
     assert config["skeleton"][0] == {"loc": [20, 30], "name": "root", "parent": None}
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize("column", [10, 11])
+def test_joint_on_a_line_of_one_pixel_is_written_on_it(tmp_path, column, turn):
+    """At the pixel's center, which rounding would move to a neighbor."""
+    mask = np.zeros((50, 40), np.bool_)
+    mask[5:45, column] = True
+    rest = np.array([[column + 0.5, 50 - y] for y in (40.5, 25.5, 5.5)]) / 50
+    rig = Rig(("root", "middle", "end"), np.array([-1, 0, 1], np.int32), rest)
+    character = Character(np.full((50, 40, 4), 255, np.uint8), mask, rig)
+    configs = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        write_character(character, folder, turn=turn)
+        configs.append((folder / "char_cfg.yaml").read_text())
+        character = read_character(folder)
+        assert character.repairs == ()
+        assert character.joint_cells().tolist() == [[column, 40], [column, 25], [column, 5]]
+    assert configs[0] == configs[1]
 
 
 def test_written_joints_stay_in_the_picture(folder, tmp_path):
