@@ -28,12 +28,13 @@ PADDING_SHARE = 0.06
 """Boxes are padded on each side by this share of their longer side."""
 
 GROWTH_SHARE = 0.18
-"""They grow by this share of their size where the figure touches their border."""
+"""A box grows by this share of its width or height on each side that the figure touches."""
 
 LEAST_SIDE_PX = 12
-"""Smaller boxes are no figures."""
+"""Boxes with a shorter side are no figures."""
 
 TOUCH_PX = 2
+"""A figure with a pixel this close to a side of its crop touches that side."""
 
 CUT_SHARE = 0.2
 """A figure that runs along an edge of the image for this share of its longer side is cut off there: feet and hands touch it for a tenth."""
@@ -245,9 +246,7 @@ def _is_same(one: Box, other: Box) -> bool:
 
 
 def _united(best: Detection, second: Detection) -> Detection:
-    """The better detection, its box widened if the other one is nearly as sure. A mask and parts fit their own box only, so a
-    widened box loses them.
-    """
+    """The better detection, its box widened if the other one is nearly as sure. A mask fits its own box only: a widened box has none."""
     if second.score < COMPARABLE * best.score:
         return best
     one, other = best.box, second.box
