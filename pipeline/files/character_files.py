@@ -123,7 +123,7 @@ def _check_sizes(path: Path, config: CharacterConfig, mask: Bools, texture_shape
         )
     if (config.width, config.height) != (width, height):
         sides = (("width", width, config.width), ("height", height, config.height))
-        raise ConfigError(path, [f"{name}: expected the pictures' {own} px, found {said}" for name, own, said in sides if own != said])
+        raise ConfigError(path, [f"{name}: expected the images' {own} px, found {said}" for name, own, said in sides if own != said])
 
 
 def _check_figure(path: Path, config: CharacterConfig, mask: Bools) -> None:
@@ -163,7 +163,9 @@ def _mended(config: CharacterConfig, mask: Bools) -> tuple[Bools, Floats, list[s
         pixel = int(np.argmin((xs - x) ** 2 + (ys - y) ** 2))
         locations[joint] = xs[pixel], ys[pixel]
         held[joint] = pieces[ys[pixel], xs[pixel]]
-        repairs.append(f"{config.joint_names[joint]} lay off the figure at ({x:g}, {y:g}) px and was moved to ({xs[pixel]}, {ys[pixel]})")
+        repairs.append(
+            f"{config.joint_names[joint]} was outside the figure at ({x:g}, {y:g}) px and was moved into it, to ({xs[pixel]}, {ys[pixel]})"
+        )
     kept = np.zeros(piece_count, dtype=bool)
     kept[held] = True
     dropped = np.flatnonzero(~kept[1:]) + 1

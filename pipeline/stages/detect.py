@@ -87,7 +87,7 @@ def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, mi
         best = max((d.score for d in inside), default=None)
         found = "nothing that looks like a figure" if best is None else f"the best candidate scored {best:.2f}, {min_score:.2f} is needed"
         raise NoFigureFound(
-            f"no drawn figure was found: {found}", best_score=best, hint="is the whole figure in the picture, and drawn clearly?"
+            f"no drawn figure was found: {found}", best_score=best, hint="is the whole figure in the image, and drawn clearly?"
         )
     merged = _merged(_without_groups(good))
     return tuple(Chosen(padded(d.box, width, height), d) for d in merged)

@@ -86,7 +86,7 @@ def rigging(keypoints: Floats, mask: Bools) -> Rigging:
     points, moved = _all_inside(work, good)
     side = max(mask.shape)
     joints = moved_inside(np.array([points[list(sources)].mean(axis=0) for _, _, sources in JOINTS]), good)
-    repairs = tuple(work.repairs + [f"{name} lay outside the figure and was moved into it" for name in moved])
+    repairs = tuple(work.repairs + [f"{name} was outside the figure and was moved into it" for name in moved])
     names = tuple(name for name, _, _ in JOINTS)
     parents = np.array([-1 if parent is None else names.index(parent) for _, parent, _ in JOINTS], np.int32)
     rest = joints / side * [1.0, -1.0] + [0.0, 1.0]
@@ -122,7 +122,7 @@ def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> li
     if unseen:
         doubts.append(f"{unseen} of {len(body)} joints were not seen")
     if moved:
-        doubts.append(f"{len(moved)} joints lay outside the figure: {', '.join(moved)}")
+        doubts.append(f"{len(moved)} joints were outside the figure: {', '.join(moved)}")
     if any("swapped" in repair for repair in work.repairs):
         doubts.append("left and right were mixed up")
     share = float(mask.mean())

@@ -67,7 +67,7 @@ def test_a_joint_off_the_figure_goes_to_its_nearest_pixel(folder, at, to):
     configured(folder, [*SKELETON[:3], ("hand", *at, "torso")])
     character = read_character(folder)
     assert np.allclose(character.rig.rest[3], [to[0] / 50, 1 - to[1] / 50])
-    assert character.repairs == (f"hand lay off the figure at ({at[0]:g}, {at[1]:g}) px and was moved to ({to[0]}, {to[1]})",)
+    assert character.repairs == (f"hand was outside the figure at ({at[0]:g}, {at[1]:g}) px and was moved into it, to ({to[0]}, {to[1]})",)
 
 
 def test_pieces_without_joints_are_left_out(folder):
@@ -82,7 +82,7 @@ def test_no_joint_is_moved_onto_a_speck(folder):
     redrawn(folder, trunk=(5, 45, 15, 35), speck=(10, 11, 6, 7))
     character = read_character(folder)
     assert character.rig.rest[3].tolist() == [15 / 50, 0.8]
-    assert "hand lay off the figure" in character.repairs[0]
+    assert "hand was outside the figure" in character.repairs[0]
     assert character.repairs[1] == "a piece of the mask without any joint, 1 px in all, was left out"
 
 
@@ -139,7 +139,7 @@ def test_a_thousand_joints_in_a_cycle_are_refused_at_once(folder):
 
 def test_sizes_must_agree(folder):
     configured(folder, width=41)
-    with pytest.raises(ConfigError, match="width: expected the pictures' 40 px, found 41"):
+    with pytest.raises(ConfigError, match="width: expected the images' 40 px, found 41"):
         read_character(folder)
     Image.fromarray(np.zeros((50, 41, 3), np.uint8)).save(folder / "texture.png")
     with pytest.raises(CharacterError, match=r"texture.png is 41 x 50 px, but mask.png is 40 x 50"):
@@ -162,7 +162,7 @@ def test_figures_that_can_t_be_animated_are_refused(folder):
 @pytest.mark.parametrize("name", ["mask.png", "texture.png"])
 def test_pictures_must_be_there(folder, name):
     (folder / name).unlink()
-    with pytest.raises(CharacterError, match=f"{name}: the picture is missing"):
+    with pytest.raises(CharacterError, match=f"{name}: the image is missing"):
         read_character(folder)
 
 
