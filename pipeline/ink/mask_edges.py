@@ -180,7 +180,6 @@ def _without_unfounded_holes(figure: Bools, ink: Bools) -> Bools:
     """The figure without holes that the model alone sees: one looks through between outlines or areas of color, not through blank paper."""
     outside = regions_of(~figure, corners_join=False)
     around = dilated(ink, 2)
-    unfounded = np.zeros(len(outside.area), bool)
     edge_of = cv2.dilate(outside.labels.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)
     edge = figure & (edge_of > 0)
     total = np.bincount(edge_of[edge], minlength=len(outside.area))
