@@ -41,7 +41,10 @@ LEAST_BONE = 0.02
 """Bones of arms and legs are at least this share of the longer side long."""
 
 GUIDES = ((SHOULDERS, WRISTS), (SHOULDERS, ELBOWS), (HIPS, ANKLES), (HIPS, KNEES))
-"""From where to where a joint at the end of each of the LIMB_BONES goes on if it is too near the other one: to the tip, or straight on."""
+"""For each of LIMB_BONES, the joints from and to which the direction is taken that lengthens the bone where it is too short.
+
+An elbow moves as from the shoulder to the wrist; a wrist moves as from the shoulder to the elbow, straight on. Legs do likewise.
+"""
 
 FAR_MOVE = 0.04
 """A joint moved farther than this share of the longer side to be inside the mask is worth a word."""
@@ -99,12 +102,12 @@ def _all_inside(work: Repaired, good: Bools) -> tuple[Floats, list[str]]:
     points = moved_inside(work.at, good)
     far = np.linalg.norm(points - work.at, axis=1) > FAR_MOVE * side
     names = {sources[0]: name.replace("_", " ") for name, _, sources in JOINTS if len(sources) == 1}
-    _part(points, good)
+    _separate_joints(points, good)
     return points, [names[joint] for joint in BODY if far[joint]]
 
 
-def _part(points: Floats, good: Bools) -> None:
-    """Move joints that are too near the one before on, towards the tip of their limb, inside the good part of the mask."""
+def _separate_joints(points: Floats, good: Bools) -> None:
+    """Move the outer joints of limb bones that are too short away from the inner ones, as GUIDES says, inside the good part of the mask."""
     least_px = LEAST_BONE * max(good.shape)
     for (inner, outer), guides in zip(LIMB_BONES, GUIDES, strict=True):
         for near, end, start, aim in zip(inner, outer, *guides, strict=True):
