@@ -18,7 +18,7 @@ MOST_PAIRS = 40
 LEAST_REACH = 0.12
 LEAST_SIMILARITY = 0.45
 MIRRORED = 0.8
-"""Limbs that are so similar mirror each other: the trunk is in none of them."""
+"""Limbs that are at least this similar mirror each other: the trunk is in none of them."""
 ARM_TO_LEG = 0.85
 """The usual length of an arm with its collar bone and hand, as a share of a leg's with its foot."""
 
