@@ -61,7 +61,7 @@ BOUNDS_STEP = 3
 """The camera samples every third frame for the figures' bounds; its margin covers the frames between."""
 
 FINER = 2.0
-"""A preview's images have so many pixels for each pixel of its view: finding a figure's soft edge takes a pixel or two."""
+"""A preview's images are at most this many times as long as its view: finding a figure's soft edge takes a pixel or two."""
 
 
 @dataclass(frozen=True, eq=False)

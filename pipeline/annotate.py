@@ -32,7 +32,7 @@ from pipeline.stages.detect import (
 from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, score_to_turn, turn_note, turned_drawing
 from pipeline.stages.rig import rigging
 from pipeline.stages.segment import mask_by_ink, mask_by_model
-from pipeline.stages.trust import evidence, trusted
+from pipeline.stages.trust import evidence, quality_of
 from pipeline.types import (
     KEYPOINT_NAMES,
     AnnotatedFigure,
@@ -54,17 +54,20 @@ DETECTOR_SIDE = 1000
 """The detector receives the image with at most this longer side, px, as AnimatedDrawings' does."""
 
 CROP_SIDE = 1000
-"""A figure is cut out at this size at most, px: more than any frame shows of it."""
+"""A figure is cut out with at most this longer side, px; in a frame that shows it larger, it is enlarged."""
 
 LIKELIHOOD_SIDE = 224
 """Longer side of a detection's mask in a crop, px: as fine as models draw it."""
 
 GROWTH_ROUNDS = 3
-POSE_ROUNDS = 4
-"""How often the pose model is asked at most, each time in a box that has grown where its mask shows that the figure goes on."""
+"""A box whose figure is found by its ink grows at most this often."""
 
-ENDLESS = 1
-"""The round that counts where even the last mask leads out of its box: what goes on and on is a ground line or a neighbor."""
+POSE_ROUNDS = 4
+"""The pose model is asked at most this often, each time in a box that has grown where its mask shows that the figure goes on."""
+
+FALLBACK_ATTEMPT = 1
+"""Index of the attempt that counts where even the last mask leads out of its box. What goes on and on is a ground line or a neighbor, and
+the second box, which has grown once, holds less of it than later ones."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,21 @@ class _Crop:
         return rgba
 
 
+@dataclass(frozen=True, eq=False)
+class _CutOut:
+    """A crop with what was found in it.
+
+    Attributes:
+        mask: (h, w) bool, the figure's pixels in the crop.
+        refusal: why there is no pose, at most one sentence; empty if there is one.
+    """
+
+    crop: _Crop
+    pose: Pose
+    mask: Bools
+    refusal: tuple[str, ...]
+
+
 def annotated(
     drawing: Drawing, predictor: Predictor, *, options: AnnotateOptions | None = None, stopwatch: Stopwatch
 ) -> tuple[AnnotatedFigure, ...]:
@@ -115,7 +133,7 @@ def annotated(
     names = _names(len(chosen)) if options.all_figures else ["figure"] * len(chosen)
     for choice, name in zip(chosen, names, strict=True):
         try:
-            found.append(_turned(_figure(drawing, choice, predictor, name, stopwatch), turn))
+            found.append(_with_turn(_figure(drawing, choice, predictor, name, stopwatch), turn))
         except NoFigureFound as error:
             refused.append(error)
         if found and not options.all_figures:
@@ -147,7 +165,7 @@ def annotated_box(drawing: Drawing, box: Box, predictor: Predictor | None, *, tu
         mask = _mask(crop, pose, detection)
     if not mask.any():
         raise NoFigureFound("nothing is drawn in this box", best_score=1.0, hint="draw the box around the whole figure")
-    return _turned(_rigged(drawing, crop, pose, mask, detection, refusal, "figure", stopwatch), turn)
+    return _with_turn(_rigged(drawing, _CutOut(crop, pose, mask, refusal), detection, "figure", stopwatch), turn)
 
 
 def crop_pixels(drawing: Drawing, box: Box) -> Bytes:
@@ -160,7 +178,7 @@ def _names(count: int) -> list[str]:
 
 
 def _upright(drawing: Drawing, predictor: Predictor, min_score: float) -> tuple[Turn, Drawing, tuple[Detection, ...]]:
-    """The drawing turned upright, by how much, and the detections in it, in its px.
+    """By how much the drawing was turned to be upright, the turned drawing, and the detections in it, in its px.
 
     Other turns than the given one are tried only if that one does not convince, and parts of the image only if no turn has a figure.
     """
@@ -198,39 +216,31 @@ def _scaled(detection: Detection, scale: float) -> Detection:
 
 def _figure(drawing: Drawing, chosen: Chosen, predictor: Predictor, name: str, stopwatch: Stopwatch) -> AnnotatedFigure:
     """One figure, cut out and rigged. Raises NoFigureFound if there is none in its box, or only half of one."""
-    crop, pose, mask, refusal = _cut_out(drawing, chosen, predictor, stopwatch)
+    found = _cut_out(drawing, chosen, predictor, stopwatch)
     score, (height, width) = chosen.detection.score, drawing.rgb.shape[:2]
-    if not mask.any():
+    if not found.mask.any():
         raise NoFigureFound("the detector saw a figure, but nothing is drawn there", best_score=score, hint="is the drawing too faint?")
-    if pose.mask is not None and is_cut_in_half(mask, crop.box, width, height):
+    if found.pose.mask is not None and is_cut_in_half(found.mask, found.crop.box, width, height):
         summary = "the edge of the image cuts the figure in half"
         raise NoFigureFound(summary, best_score=score, hint="photograph or scan it again, with the whole figure in the image")
-    return _rigged(drawing, crop, pose, mask, chosen.detection, refusal, name, stopwatch)
+    return _rigged(drawing, found, chosen.detection, name, stopwatch)
 
 
-def _rigged(  # noqa: PLR0917 - what the stages before found
-    drawing: Drawing,
-    crop: _Crop,
-    pose: Pose,
-    mask: Bools,
-    detection: Detection,
-    refusal: tuple[str, ...],
-    name: str,
-    stopwatch: Stopwatch,
-) -> AnnotatedFigure:
+def _rigged(drawing: Drawing, cut_out: _CutOut, detection: Detection, name: str, stopwatch: Stopwatch) -> AnnotatedFigure:
     """A figure with joints, layers and quality."""
+    crop, pose, mask = cut_out.crop, cut_out.pose, cut_out.mask
     with stopwatch.lap("rig"):
         rigged = rigging(pose.keypoints, mask)
-        character = Character(crop.rgba(), mask, rigged.rig, name, refusal + rigged.repairs)
+        character = Character(crop.rgba(), mask, rigged.rig, name, cut_out.refusal + rigged.repairs)
         character = replace(character, layer_labels=derived_labels(character, pose.parts))
     annotation = _annotation(crop, pose.keypoints, detection.score)
     found = evidence(detection.score, pose.keypoints, mask, pose.mask)
-    reasons = refusal + rigged.doubts + cut_off_note(mask, crop.box, drawing.rgb.shape[1], drawing.rgb.shape[0])
-    return AnnotatedFigure(annotation, character, trusted(found, reasons, pose.keypoints))
+    reasons = cut_out.refusal + rigged.doubts + cut_off_note(mask, crop.box, drawing.rgb.shape[1], drawing.rgb.shape[0])
+    return AnnotatedFigure(annotation, character, quality_of(found, reasons, pose.keypoints))
 
 
-def _cut_out(drawing: Drawing, chosen: Chosen, predictor: Predictor, stopwatch: Stopwatch) -> tuple[_Crop, Pose, Bools, tuple[str, ...]]:
-    """A crop that holds all of a figure, its pose and mask, and why there is no pose.
+def _cut_out(drawing: Drawing, chosen: Chosen, predictor: Predictor, stopwatch: Stopwatch) -> _CutOut:
+    """A crop that holds all of a figure, with its pose and mask.
 
     The model's mask decides what is figure. Image processing alone decides where the model sends none, or sees nothing.
     """
@@ -243,12 +253,12 @@ def _cut_out(drawing: Drawing, chosen: Chosen, predictor: Predictor, stopwatch: 
             pose, refusal = _pose(predictor, crop.rgb)
         with stopwatch.lap("segment"):
             mask = _mask(crop, pose, chosen.detection)
-        tried.append((crop, pose, mask, refusal))
+        tried.append(_CutOut(crop, pose, mask, refusal))
         larger = grown(box, touched_sides(mask), width, height)
         if pose.mask is None or larger == box:
             return tried[-1]
         box = larger
-    return tried[ENDLESS]
+    return tried[FALLBACK_ATTEMPT]
 
 
 def _mask(crop: _Crop, pose: Pose, detection: Detection) -> Bools:
@@ -260,8 +270,8 @@ def _mask(crop: _Crop, pose: Pose, detection: Detection) -> Bools:
     return mask_by_ink(crop.rgb, alpha=crop.alpha, keypoints=pose.keypoints)
 
 
-def _turned(figure: AnnotatedFigure, turn: Turn) -> AnnotatedFigure:
-    """The figure of a drawing that was turned."""
+def _with_turn(figure: AnnotatedFigure, turn: Turn) -> AnnotatedFigure:
+    """The figure with the turn of its drawing, which is noted among its quality's reasons."""
     return replace(figure, turn=turn, quality=replace(figure.quality, reasons=turn_note(turn) + figure.quality.reasons))
 
 

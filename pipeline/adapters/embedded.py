@@ -28,7 +28,7 @@ MODELS: Final = Path(__file__).resolve().parents[1] / "models"
 DETECTOR: Final = "detector.onnx"
 POSE: Final = "pose.onnx"
 CPU: Final = "CPUExecutionProvider"
-_REINSTALL: Final = "install doodled again: its networks come with it"
+_REINSTALL: Final = "install doodled again: its models come with it"
 
 
 class EmbeddedPredictor(OwnModels):
@@ -56,14 +56,14 @@ class _Network:
     def __init__(self, path: Path, outputs: tuple[str, ...], *, threads: int, providers: Sequence[str]) -> None:
         self._path = path
         if not path.is_file():
-            raise ModelUnavailable("this network's weights are missing", path=path, hint=_REINSTALL)
+            raise ModelUnavailable("this model's weights are missing", path=path, hint=_REINSTALL)
         self._session = _session(path, threads, providers)
         inputs, known = self._session.get_inputs(), {output.name for output in self._session.get_outputs()}
         shape = inputs[0].shape
         if len(inputs) != 1 or inputs[0].type != "tensor(uint8)" or len(shape) != 4 or not set(outputs) <= known:
             expected = f"one uint8 input (N, S, S, 3) and the outputs {', '.join(outputs)}"
             found = f"{', '.join(f'{i.name} {i.type} {i.shape}' for i in inputs)} and {', '.join(sorted(known))}"
-            raise ModelUnavailable(f"expected a network with {expected}, found {found}", path=path, hint=_REINSTALL)
+            raise ModelUnavailable(f"expected a model with {expected}, found {found}", path=path, hint=_REINSTALL)
         self._outputs = known
         self._input = inputs[0].name
         self.side = int(shape[1])
@@ -74,7 +74,7 @@ class _Network:
             names = [name for name in outputs if name in self._outputs]
             return list(self._session.run(names, {self._input: np.ascontiguousarray(squares)}))
         except _foreign_errors() as error:
-            raise ModelUnavailable(f"ONNX Runtime can't run this network: {error}", path=self._path) from error
+            raise ModelUnavailable(f"ONNX Runtime can't run this model: {error}", path=self._path) from error
 
 
 def _session(path: Path, threads: int, providers: Sequence[str]) -> InferenceSession:
@@ -89,7 +89,7 @@ def _session(path: Path, threads: int, providers: Sequence[str]) -> InferenceSes
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
     except _foreign_errors() as error:
-        raise ModelUnavailable(f"ONNX Runtime can't read this network: {error}", path=path, hint=_REINSTALL) from error
+        raise ModelUnavailable(f"ONNX Runtime can't read this model: {error}", path=path, hint=_REINSTALL) from error
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:

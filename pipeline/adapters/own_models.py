@@ -95,4 +95,4 @@ class OwnModels:
 def _check(rgb: Bytes) -> None:
     checked("rgb", rgb, ("H", "W", 3), np.uint8)
     if not rgb.size:
-        raise ShapeError("rgb", expected="a picture with pixels", actual=str(rgb.shape))
+        raise ShapeError("rgb", expected="an image with pixels", actual=str(rgb.shape))

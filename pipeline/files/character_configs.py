@@ -90,7 +90,7 @@ def edited_config(path: Path, locations: Mapping[str, tuple[int, int]], size: tu
         if name not in config.joint_names:
             problems.append(f"{name}: is no joint of this figure{nearest(name, config.joint_names)}")
         elif not (0 <= x < width and 0 <= y < height):
-            problems.append(f"{name}: expected a pixel of the picture, which is {width} x {height} px, found ({x}, {y})")
+            problems.append(f"{name}: expected a pixel of the image, which is {width} x {height} px, found ({x}, {y})")
     raise_problems(path, problems)
     text = path.read_bytes().decode("utf-8")
     if not any(isinstance(event, yaml.AliasEvent) or getattr(event, "value", "") == "<<" for event in yaml.parse(text, yaml.SafeLoader)):

@@ -78,16 +78,14 @@ def assembled_character(
 
 
 def character_config(character: Character, *, turn: Turn = 0) -> CharacterConfig:
-    """The char_cfg.yaml of a character that is in the orientation of its file; joints are rounded to whole pixels."""
+    """The char_cfg.yaml of a character that is in the orientation of its file; a joint's location is the pixel that contains it."""
     height, width = character.mask.shape
-    rest = character.rig.rest
-    pixels = np.rint(np.stack([rest[:, 0], 1 - rest[:, 1]], axis=1) * max(height, width))
-    pixels = np.clip(pixels, 0, (width - 1, height - 1))
+    pixels = np.clip(character.joint_cells(), 0, (width - 1, height - 1))
     return CharacterConfig(width, height, character.rig.joint_names, character.rig.parents, pixels, turn)
 
 
 def write_character(character: Character, folder: Path, *, turn: Turn = 0) -> None:
-    """Write a character as a folder that AnimatedDrawings can read; joints are rounded to whole pixels.
+    """Write a character as a folder that AnimatedDrawings can read; a joint's location is the pixel that contains it.
 
     Layers of an earlier character in this folder are removed.
 
@@ -125,7 +123,7 @@ def _check_sizes(path: Path, config: CharacterConfig, mask: Bools, texture_shape
         )
     if (config.width, config.height) != (width, height):
         sides = (("width", width, config.width), ("height", height, config.height))
-        raise ConfigError(path, [f"{name}: expected the pictures' {own} px, found {said}" for name, own, said in sides if own != said])
+        raise ConfigError(path, [f"{name}: expected the images' {own} px, found {said}" for name, own, said in sides if own != said])
 
 
 def _check_figure(path: Path, config: CharacterConfig, mask: Bools) -> None:
@@ -165,7 +163,9 @@ def _mended(config: CharacterConfig, mask: Bools) -> tuple[Bools, Floats, list[s
         pixel = int(np.argmin((xs - x) ** 2 + (ys - y) ** 2))
         locations[joint] = xs[pixel], ys[pixel]
         held[joint] = pieces[ys[pixel], xs[pixel]]
-        repairs.append(f"{config.joint_names[joint]} lay off the figure at ({x:g}, {y:g}) px and was moved to ({xs[pixel]}, {ys[pixel]})")
+        repairs.append(
+            f"{config.joint_names[joint]} was outside the figure at ({x:g}, {y:g}) px and was moved into it, to ({xs[pixel]}, {ys[pixel]})"
+        )
     kept = np.zeros(piece_count, dtype=bool)
     kept[held] = True
     dropped = np.flatnonzero(~kept[1:]) + 1

@@ -95,22 +95,22 @@ def _write(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise OutputFailed(f"the picture can't be written: {error.strerror or error}", path=path) from error
+        raise OutputFailed(f"the image can't be written: {error.strerror or error}", path=path) from error
 
 
 def _opened(path: Path, *, upright: bool = False) -> Image.Image:
     try:
         with Image.open(path, formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise FileProblems(path, [f"the picture is too big: expected at most {MAX_PIXELS} pixels, found {picture.size}"])
+                raise FileProblems(path, [f"the image is too big: expected at most {MAX_PIXELS} pixels, found {picture.size}"])
             picture.load()
             return ImageOps.exif_transpose(picture) if upright else picture
     except FileNotFoundError as error:
-        raise FileProblems(path, ["the picture is missing"]) from error
+        raise FileProblems(path, ["the image is missing"]) from error
     except Image.DecompressionBombError as error:
-        raise FileProblems(path, [f"the picture is too big: expected at most {MAX_PIXELS} pixels"]) from error
+        raise FileProblems(path, [f"the image is too big: expected at most {MAX_PIXELS} pixels"]) from error
     except (OSError, ValueError, SyntaxError) as error:  # what Pillow's decoders raise on damaged files
-        raise FileProblems(path, [f"the picture can't be read: {error}"]) from error
+        raise FileProblems(path, [f"the image can't be read: {error}"]) from error
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -20,11 +20,11 @@ from pipeline.files.yaml_files import Section, raise_problems, shown, yaml_mappi
 from pipeline.ports import MotionReader
 from pipeline.types import Actor, Bytes, Camera, Character, DebugViews, Format, Scene, View
 
-DEFAULT_CAMERA = Camera(position=(0.0, 0.7, 2.0), forward=(0.0, 0.5, 2.0))
+DEFAULT_CAMERA = Camera(position=(0.0, 0.7, 2.0), backward=(0.0, 0.5, 2.0))
 H264 = "avc1"
 MAX_SIDE = 8192
 MAX_ACTORS = 100
-_SHORTEST_FORWARD = 1e-100  # its square is still a number
+_SHORTEST_DIRECTION = 1e-100  # its square is still a number
 _INTERACTIVE_OUTPUT = "./video.gif"
 _RENDER_OUTPUT = "./output_video.mp4"
 
@@ -136,8 +136,8 @@ def _view(view: Section, places: _Places, debug: DebugViews) -> View:
     if width != int(width) or height != int(height):
         view.note("WINDOW_DIMENSIONS", f"expected whole numbers, found {width:g}, {height:g}")
     noted = len(view.problems)
-    forward = view.numbers("CAMERA_FWD", 3, DEFAULT_CAMERA.forward)
-    if math.hypot(*forward) < _SHORTEST_FORWARD and len(view.problems) == noted:
+    backward = view.numbers("CAMERA_FWD", 3, DEFAULT_CAMERA.backward)
+    if math.hypot(*backward) < _SHORTEST_DIRECTION and len(view.problems) == noted:
         view.note("CAMERA_FWD", "expected a direction, found zeros")
     return View(
         width=int(width),
@@ -146,7 +146,7 @@ def _view(view: Section, places: _Places, debug: DebugViews) -> View:
         picture=_background(view, places),
         camera=Camera(
             cast("tuple[float, float, float]", view.numbers("CAMERA_POS", 3, DEFAULT_CAMERA.position)),
-            cast("tuple[float, float, float]", forward),
+            cast("tuple[float, float, float]", backward),
         ),
         debug=debug,
     )

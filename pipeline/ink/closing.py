@@ -21,7 +21,7 @@ DOOR_SHARES = (0.006, 0.012, 0.02)
 """Half the width of the doors that are shut, in shares of the longer side; the wider ones only between two stroke ends."""
 
 ROOM_DEPTH = 2.0
-"""A room is at least so many times as deep as half its door is wide."""
+"""A room is more than this many times as deep as half its door is wide."""
 
 THINNING_ROUNDS = 12
 """Ink thicker than twice this is no line, and has no end to be bridged from; px at half the size."""
@@ -37,7 +37,7 @@ def solid_shape(ink: Bools, *, boldness: float = 1.0) -> Bools:
     """`ink` (h, w) with its gaps bridged and everything filled that is enclosed then. Pieces may stay apart.
 
     Args:
-        boldness: gaps so many times as wide as usual are bridged.
+        boldness: factor by which gaps that are bridged may be wider than usual.
     """
     height, width = ink.shape
     # Lines are followed at half the size.

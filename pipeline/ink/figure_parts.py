@@ -17,7 +17,7 @@ NEAR_SHARE = 0.03
 """A detached part is the figure's if it is within this share of the longer side."""
 
 HELD_SHARE = 0.02
-"""A joint so close to a part is held by it."""
+"""A joint within this share of the longer side of a part is held by it."""
 
 LEAST_PART = 0.004
 """Smaller parts than this share of the body are dirt, unless they hold a joint."""
@@ -26,13 +26,13 @@ CUT_SHARE = 0.12
 """A detached part that leaves through the border for more of its outline than this is a neighbor's."""
 
 DOOR_SHARE = 0.05
-"""Paper at the border belongs to the figure's inside if the border is only so much of what encloses it."""
+"""Paper at the border belongs to the figure's inside if the border is at most this share of what encloses it."""
 
 OPEN_SHARE = 0.36
-"""With a bone in it, so much."""
+"""Paper at the border with a bone in it belongs to the figure's inside if the border is at most this share of what encloses it."""
 
 FAR_SHARE = 0.2
-"""What is so far from every bone, in shares of the longer side, and hangs on by a neck, is a neighbor."""
+"""What is farther from every bone than this share of the longer side, and hangs on by a neck, is a neighbor."""
 
 NECK_SHARE = 0.035
 FEW_BONES = 4

@@ -14,7 +14,7 @@ LOWER_SHARE = 0.6
 TOUCH_PX = 4
 
 COVERED = 0.93
-"""So much of the way from border to border is ink."""
+"""At least this share of the way from border to border is ink."""
 
 FLAT_SHARE = 0.1
 """The line's highest and lowest point are not farther apart than this share of the width."""
@@ -29,7 +29,7 @@ SOLE_SHARE = 0.035
 """A room that is not wider at the ground, in shares of the longer side, is a leg or a shoe."""
 
 BONE_SHARE = 0.25
-"""A line that follows bones for so much of its way is a limb."""
+"""A line that follows bones for more than this share of its way is a limb."""
 
 STRIP_SHARE, STRIP_DEPTH = 0.6, 0.12
 """A strip covers at least this share of a side, and goes into the crop by at most this share of its other side."""

@@ -22,8 +22,13 @@ BAND_SHARE = 0.02
 """Half the width of the band, in shares of the longer side: two cells of a model that sees 192 px."""
 
 FIGURE = 0.5
+"""A cell of a model's mask is figure if its probability is more than this."""
+
 CERTAIN = 0.985
-"""Ground does not flow to where the model is so sure. It is on 99 % of the pixels that are 2 % inside a synthetic figure."""
+"""Ground does not flow to where the model is at least this sure.
+
+It is that sure on 99 % of the pixels that are 2 % inside a synthetic figure.
+"""
 
 HINT = 0.03
 """Ink outside the mask belongs to it only where the model sees at least this."""
@@ -32,7 +37,7 @@ LEAST_CONTRAST = 24.0
 """Ink differs from the ground beside it by at least this, 0..255: above JPEG noise, below pale pencil."""
 
 NOISE_FACTOR = 5.0
-"""Ink differs by so many standard deviations of the ground: wood, ruling and cloth are no ink."""
+"""Ink differs from the ground by more than this many of its standard deviations: wood, ruling and cloth are no ink."""
 
 DOOR_SHARE = 0.006
 """Ground flows into the mask through openings wider than twice this share of the longer side; an outline has gaps."""
@@ -46,18 +51,21 @@ LEAST_CHANNEL = 0.0015
 BESIDE_SHARE, OUTLINE_SHARE = 0.03, 0.008
 """How far beside a gap to look for color, in shares of the longer side, and how far the outline reaches that does not count."""
 
-FILLED, MOST_BONE = 0.8, 0.15
-"""A gap has so much color beside it, and no more bone in it, in shares of its length.
+MOST_BONE = 0.15
+"""A gap has bones in it along at most this share of its length."""
+
+FILLED = 0.8
+"""Of what is beside a gap, at least this share is ink.
 
 On 210 held-out synthetic figures (seeds from 9600000) the rule opens 0.104 figures' worth of true gaps and 0.095 of figure; with
 `FILLED` at 0.5, 0.154 and 0.310.
 """
 
 INKED_EDGE = 0.5
-"""A hole is real if so much of its edge is ink."""
+"""A hole is real if at least this share of its edge is ink."""
 
 GROUND_REDUCTION = 4
-"""The ground is estimated at a size so many times smaller."""
+"""The ground is estimated at a size that is this many times smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +174,7 @@ def _with_channels(ground: Bools, inside: Bools, ink: Bools, keypoints: Floats) 
 
 
 def _window(region: Bools, margin: int) -> tuple[slice, slice]:
-    """The bounds of a region, which is not empty, and so many px around them."""
+    """The bounds of a region, which is not empty, and `margin` px around them."""
     rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
     return slice(max(0, rows[0] - margin), rows[-1] + margin + 1), slice(max(0, columns[0] - margin), columns[-1] + margin + 1)
 
@@ -180,7 +188,6 @@ def _without_unfounded_holes(figure: Bools, ink: Bools) -> Bools:
     """The figure without holes that the model alone sees: one looks through between outlines or areas of color, not through blank paper."""
     outside = regions_of(~figure, corners_join=False)
     around = dilated(ink, 2)
-    unfounded = np.zeros(len(outside.area), bool)
     edge_of = cv2.dilate(outside.labels.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)
     edge = figure & (edge_of > 0)
     total = np.bincount(edge_of[edge], minlength=len(outside.area))

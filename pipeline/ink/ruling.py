@@ -15,13 +15,13 @@ import numpy as np
 from pipeline.types import Bools, Bytes, Floats, Ints, Singles
 
 STRIPS = 24
-"""The picture is looked at in so many strips across the lines; in each, a line is straight."""
+"""How many strips across the lines the picture is divided into; in each, a line is straight."""
 
 SAMPLES = 9
-"""So many columns of each strip are looked at."""
+"""How many columns of each strip are looked at."""
 
 MAX_TILT = 0.12
-"""Lines may rise by so many px a px."""
+"""The steepest rise of a line, px a px."""
 
 TILT_STEP = 0.005
 
@@ -30,20 +30,22 @@ THICKEST_SHARE = 0.014
 
 LEAST_LINES = 5
 REGULAR_SHARE = 0.7
-"""So many of the distances between lines must be multiples of the smallest."""
+"""At least this share of the distances between lines are multiples of the smallest."""
 
 COVERED = 0.55
-"""Each line is seen in so many of the strips; a figure may hide it in the others."""
+"""Each line is seen in at least this share of the strips; a figure may hide it in the others."""
 
 SPANNED = 0.4
 """From the first line to the last it is at least this share of the picture: a striped shirt is no paper."""
 
 WANDER_PX = 3
-"""A line may be so far from straight in any strip."""
+"""A line is at most this far from straight in any strip."""
 
 OVERDRAWN = 1.8
+"""A pixel of a line belongs to a stroke drawn over it if it is darker than this many times the line's median, plus OVERDRAWN_MARGIN."""
+
 OVERDRAWN_MARGIN = 0.06
-"""What is so many times as dark as the line usually is, and by so much, is a stroke drawn over it."""
+"""Darkness that is added to the bound above which a stroke is drawn over a line, so that noise on a pale line is none."""
 
 
 @dataclass(frozen=True, eq=False)

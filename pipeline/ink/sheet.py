@@ -15,13 +15,13 @@ import numpy as np
 from pipeline.types import Bools, Bytes, Singles
 
 COARSE = 8
-"""The light is estimated in cells of so many px: it changes slowly."""
+"""The light is estimated in cells of this side, px: it changes slowly."""
 
 SMOOTHING_OF_SIDE = 0.04
 """How far paper lends its light to its neighborhood, as a share of the longer side."""
 
 INK_LEVELS = 10.0
-"""What differs from the paper's light by so many levels, or by 4 times the grain, is no paper."""
+"""What differs from the paper's light by at least this many levels, and by 4 times the grain, is no paper."""
 
 ROUNDS = 3
 

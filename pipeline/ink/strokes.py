@@ -73,7 +73,7 @@ def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
     _prune(alive, thickness)
     ends, directions = [], []
     for row, column in _end_pixels(alive):
-        tip = int(thickness[row - 1, column - 1])  # so far thinning bends a thick line towards one of its corners
+        tip = int(thickness[row - 1, column - 1])  # up to here, thinning bends a thick line towards one of its corners
         path, _ = _traced(alive, row, column, TRACE_STEPS + 2 * tip)
         if len(path) >= 3:
             near = path[min(tip, len(path) // 2)]

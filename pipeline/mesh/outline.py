@@ -25,7 +25,7 @@ MAX_EDGE_OF_SIDE = 200
 take minutes."""
 
 MAX_POINTS = 20_000
-"""Most points of a mask's outlines. Drawings have 300 to 800; so many take 10 s."""
+"""Most points of a mask's outlines. Drawings have 300 to 800; this many take 10 s."""
 
 
 def excess(mask: Bools) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,21 @@ from pipeline.motion.up_axis import upright
 from pipeline.types import Floats, Motion, Travel
 
 
+@dataclass(frozen=True)
+class _Joints:
+    """Joints by their names without namespaces.
+
+    Attributes:
+        names: of all joints of the motion capture file.
+        ground, facing_pairs, root: those that the motion file names; without a root there, None.
+    """
+
+    names: tuple[str, ...]
+    ground: str
+    facing_pairs: tuple[tuple[str, str], ...]
+    root: str | None
+
+
 def configured_motion(
     path: Path, config: MotionConfig, content: Bvh | MotionClip, choices: MotionChoices
 ) -> tuple[Motion, tuple[str, ...]]:
@@ -29,49 +45,66 @@ def configured_motion(
     Raises:
         ConfigError: the file names joints or frames that its motion capture file does not have.
     """
+    joints, frame_count = _joints(config, content), len(content.values if isinstance(content, Bvh) else content.positions)
+    _check(path, config, joints, frame_count)
+    notes = content.warnings if isinstance(content, Bvh) else content.notes
+    if config.end_frame is not None and config.end_frame > frame_count:
+        notes += (f"end_frame_idx: {config.end_frame} is past the {frame_count} frames of {config.bvh_path.name}",)
+    motion = _cut_motion(config, content, choices, joints)
+    if choices.loop and not motion.loops:
+        positions, note = closed_loop(motion.positions, motion.frame_time)
+        motion = replace(motion, positions=positions, loops=True, travel=choices.travel or Travel.IN_PLACE)
+        notes = (*notes, note)
+    return motion if joints.root is None else _below(motion, joints.root), notes
+
+
+def _joints(config: MotionConfig, content: Bvh | MotionClip) -> _Joints:
+    """The joints of a motion, and those that its motion file names, without namespaces."""
     new = dict(zip(content.joint_names, without_namespace(content.joint_names), strict=True))
-    names = tuple(new.values())
-    frame_count = len(content.values) if isinstance(content, Bvh) else len(content.positions)
-    ground = new.get(config.ground_joint, config.ground_joint)
-    root = None if config.root is None else new.get(config.root, config.root)
     pairs = tuple((new.get(left, left), new.get(right, right)) for left, right in config.facing_pairs)
+    root = None if config.root is None else new.get(config.root, config.root)
+    return _Joints(tuple(new.values()), new.get(config.ground_joint, config.ground_joint), pairs, root)
+
+
+def _check(path: Path, config: MotionConfig, joints: _Joints, frame_count: int) -> None:
+    """Raise ConfigError if the motion file names joints or frames that its motion capture file does not have."""
     problems: list[str] = []
     if config.start_frame >= frame_count:
         problems.append(
             f"start_frame_idx: expected less than the {frame_count} frames of {config.bvh_path.name}, found {config.start_frame}"
         )
-    used = [("groundplane_joint", ground), *(("forward_perp_joint_vectors", joint) for pair in pairs for joint in pair)]
-    used += [("root", root)] if root is not None else []
+    used = [("groundplane_joint", joints.ground)]
+    used += [("forward_perp_joint_vectors", joint) for pair in joints.facing_pairs for joint in pair]
+    used += [("root", joints.root)] if joints.root is not None else []
     problems += [
-        f"{key}: {config.bvh_path.name} has no joint {shown(joint)}{nearest(joint, names)}" for key, joint in used if joint not in names
+        f"{key}: {config.bvh_path.name} has no joint {shown(joint)}{nearest(joint, joints.names)}"
+        for key, joint in used
+        if joint not in joints.names
     ]
-    raise_problems(path, problems, hint=f"its joints are {', '.join(names[:40])}")
-    notes = content.warnings if isinstance(content, Bvh) else content.notes
-    if config.end_frame is not None and config.end_frame > frame_count:
-        notes += (f"end_frame_idx: {config.end_frame} is past the {frame_count} frames of {config.bvh_path.name}",)
-    frames = slice(config.start_frame, config.end_frame)
-    positions = _positions(config, content, choices)[frames]
-    keep, parents = (
-        joints_from(names.index(root) if root else 0, content.parents, []) if root else (list(range(len(names))), content.parents)
-    )
-    frame_time = config.frame_time or content.frame_time
-    travel, loops = choices.travel or config.travel, config.loops
-    if choices.loop and not loops:
-        positions, note = closed_loop(positions, frame_time)
-        notes, loops, travel = (*notes, note), True, choices.travel or Travel.IN_PLACE
-    motion = Motion(
+    raise_problems(path, problems, hint=f"its joints are {', '.join(joints.names[:40])}")
+
+
+def _cut_motion(config: MotionConfig, content: Bvh | MotionClip, choices: MotionChoices, joints: _Joints) -> Motion:
+    """The motion of all joints from the first frame that the motion file asks for to the last."""
+    return Motion(
         name=config.name,
-        joint_names=tuple(names[joint] for joint in keep),
-        parents=parents,
-        positions=np.ascontiguousarray(positions[:, keep]) if root else positions,
-        frame_time=frame_time,
-        ground_joint=ground,
-        facing_pairs=pairs,
+        joint_names=joints.names,
+        parents=content.parents,
+        positions=_positions(config, content, choices)[config.start_frame : config.end_frame],
+        frame_time=config.frame_time or content.frame_time,
+        ground_joint=joints.ground,
+        facing_pairs=joints.facing_pairs,
         scale=config.scale,
-        loops=loops,
-        travel=travel,
+        loops=config.loops,
+        travel=choices.travel or config.travel,
     )
-    return motion, notes
+
+
+def _below(motion: Motion, root: str) -> Motion:
+    """The motion with a joint as its root, and only the joints that hang on it."""
+    keep, parents = joints_from(motion.joint_names.index(root), motion.parents, [])
+    names = tuple(motion.joint_names[joint] for joint in keep)
+    return replace(motion, joint_names=names, parents=parents, positions=np.ascontiguousarray(motion.positions[:, keep]))
 
 
 def _positions(config: MotionConfig, content: Bvh | MotionClip, choices: MotionChoices) -> Floats:

@@ -43,10 +43,10 @@ def sagittal(points: Floats) -> tuple[Floats, Floats]:
 
 
 def is_better_seen_from_front(points: Floats) -> bool:
-    """Whether a cloud of joint positions (N, 3) spreads less along x than along z, in the direction it spreads least.
+    """Whether a cloud of joint positions (N, 3) loses less in the picture from the front, along x, than in the one from the side, along z.
 
-    The third principal component of the cloud is compared with both plane normals; the one that it lies closer to wins
-    (a tie goes to the front).
+    The direction in which the cloud spreads least, its third principal component, is compared with both directions of view; the picture
+    along the closer one wins. A tie goes to the front.
     """
     centered = points - points.mean(axis=0)
     least = np.linalg.eigh(centered.T @ centered)[1][:, 0]

@@ -8,10 +8,10 @@ import numpy as np
 from pipeline.types import Bools, Floats
 
 DEEP_SHARE = 0.012
-"""Well inside is so deep, in shares of the mask's longer side; where a limb is thinner, its middle is well inside."""
+"""A pixel is well inside if it is deeper than this share of the mask's longer side; where a limb is thinner, its middle is."""
 
 NEAR_PX = 20
-"""A place inside is looked for so far away first, px."""
+"""A place inside is looked for within this distance first."""
 
 
 def well_inside(mask: Bools) -> Bools:

@@ -90,8 +90,8 @@ def repaired(keypoints: Floats, mask: Bools) -> Repaired:
     _separate(work, side)
     _settle_trunk(work)
     for limb in ((SHOULDERS, ELBOWS, WRISTS), (HIPS, KNEES, ANKLES)):
-        for viewers_side in (0, 1):
-            _settle_limb(work, limb, viewers_side, side)
+        for own_side in (0, 1):  # the figure's own left, then its right, as in the pairs of keypoints
+            _settle_limb(work, limb, own_side, side)
     return work
 
 
@@ -218,19 +218,19 @@ def _beside(work: Repaired, here: int, other: int) -> Floats:
     return np.asarray(work.at[other] + np.array([width, 0.0]))
 
 
-def _settle_limb(work: Repaired, limb: tuple[tuple[int, int], ...], viewers_side: int, side: int) -> None:
-    """The end of an arm or leg, then its bend."""
-    root, bend, end = (pair[viewers_side] for pair in limb)
+def _settle_limb(work: Repaired, limb: tuple[tuple[int, int], ...], own_side: int, side: int) -> None:
+    """The end of an arm or leg, then its bend. `own_side`: 0 for the figure's own left, 1 for its right."""
+    root, bend, end = (pair[own_side] for pair in limb)
     if not work.known[end]:
-        work.settle(end, *_limb_end(work, limb, viewers_side, side))
+        work.settle(end, *_limb_end(work, limb, own_side, side))
     if not work.known[bend]:
         work.settle(bend, point_along(work.tree.way(work.at[root], work.at[end]), 0.5), "placed half-way along its limb")
 
 
-def _limb_end(work: Repaired, limb: tuple[tuple[int, int], ...], viewers_side: int, side: int) -> tuple[Floats, str]:
+def _limb_end(work: Repaired, limb: tuple[tuple[int, int], ...], own_side: int, side: int) -> tuple[Floats, str]:
     """Where a limb ends, and how that is known: at the tip that the mask has there, like the other side, or straight on."""
-    root, bend, end = (pair[viewers_side] for pair in limb)
-    other_root, _, other_end = (pair[1 - viewers_side] for pair in limb)
+    root, bend, end = (pair[own_side] for pair in limb)
+    other_root, _, other_end = (pair[1 - own_side] for pair in limb)
     at, known = work.at, work.known
     tip = work.by_mask[end]
     ends = [joint for joint in (*WRISTS, *ANKLES) if joint != end and known[joint]]

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,40 +24,85 @@ from pipeline.pose.heatmaps import chance_near, most_likely_peaks
 from pipeline.types import Floats, Ints, Singles
 
 CANDIDATES = (3, 4, 4)
-"""Peaks of the maps of root, middle and tip that are tried."""
+"""How many peaks of the maps of root, middle and tip are tried."""
 BEST = 10
-"""Of all choices for one limb, so many are tried together with those for the other side."""
+"""How many of the best choices for one limb are tried together with those for the other side."""
 
-FLOOR, USED_FLOOR = 0.003, 0.02
-"""Added to chances, so that no joint rules a limb out; and to what is used of both sides' maps."""
-SHORT_HALF, SHORT_LIMB = 0.03, 0.05
-"""Lengths are compared beyond these: halves and limbs of about this length may differ."""
-SAME_PLACE, SAME_ROOT = 0.05, 0.04
-"""How far apart, as a standard deviation, joints of both sides may be and still count as in one place: middles and tips, and roots."""
+CHANCE_FLOOR = 0.003
+"""Added to each joint's chance before its logarithm is taken, so that one improbable joint rules no limb out."""
+USED_FLOOR = 0.02
+"""Added to the chance that the joints of both sides account for before its logarithm is taken, so that no pair of limbs is ruled out."""
+SHORT_HALF = 0.03
+"""Added to the lengths of both halves of a limb before they are compared, so that halves of about this length may differ."""
+SHORT_LIMB = 0.05
+"""Added to the lengths of both limbs before they are compared, so that limbs of about this length may differ."""
+SAME_PLACE = 0.05
+"""Middles, or tips, of both sides count as in one place within this distance, a standard deviation."""
+SAME_ROOT = 0.04
+"""Roots of both sides count as in one place within this distance, a standard deviation."""
 SAMPLES = 10
-"""Of the mask along each half of a limb."""
+"""At how many points along each half of a limb the mask is read."""
 
 Limb = tuple[int, int, int]
 """Keypoints of root, middle and tip."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """What a choice's score is made of.
+class LimbWeights(NamedTuple):
+    """Weights of the measures of `limb_choices`, in their order, nats for each unit.
 
     Attributes:
-        limb: of `limb_choices`' measures, nats for each unit.
-        pair: of `pair_measures`.
+        root, middle, tip: of the logarithm of the joint's chance.
+        upper_inside, lower_inside: of the least of the mask along this half of the limb, 0..1.
+        unlike_halves: of how different both halves are in length, as a logarithm.
+        straight: of the cosine of the bend, 1 of a straight limb.
     """
+
+    root: float
+    middle: float
+    tip: float
+    upper_inside: float
+    lower_inside: float
+    unlike_halves: float
+    straight: float
+
+
+class PairWeights(NamedTuple):
+    """Weights of the measures of `pair_measures`, in their order, nats for each unit.
+
+    Attributes:
+        same_tip, same_root: of whether both sides' joints are in the same place, 0..1.
+        unlike_limbs: of how different both limbs are in length, as a logarithm.
+        uneven_roots: of how much higher one root is than the other, as a share of the square's side.
+        middles_used, tips_used: of the logarithm of how much of the chance in both sides' maps the two joints account for.
+    """
+
+    same_tip: float
+    same_root: float
+    unlike_limbs: float
+    uneven_roots: float
+    middles_used: float
+    tips_used: float
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a choice's score is made of: the weights of `LimbWeights` and of `PairWeights`, each in their order."""
 
     limb: tuple[float, ...]
     pair: tuple[float, ...]
 
 
-ARM_WEIGHTS = Weights(limb=(0.947, 0.815, 0.922, 0.788, 0.95, -1.67, 0.614), pair=(-2.0, -0.796, -4.769, -12.455, 0.099, -0.002))
-"""The weight of hands in the same place is set. Fitted, it is 0.03, with which 0.3 points more figures are right; but a hand that is torn
-off the other arm looks worse than folded hands that are drawn apart."""
-LEG_WEIGHTS = Weights(limb=(0.606, 0.586, 0.739, 0.394, 1.413, -2.032, 0.612), pair=(-1.048, -0.418, -5.811, -14.046, 1.831, 1.352))
+ARM_WEIGHTS = Weights(
+    limb=LimbWeights(root=0.947, middle=0.815, tip=0.922, upper_inside=0.788, lower_inside=0.95, unlike_halves=-1.67, straight=0.614),
+    pair=PairWeights(same_tip=-2.0, same_root=-0.796, unlike_limbs=-4.769, uneven_roots=-12.455, middles_used=0.099, tips_used=-0.002),
+)
+"""Weights for arms. The one of hands in the same place is set. Fitted, it is 0.03, with which 0.3 points more figures are right; but a hand
+that is torn off the other arm looks worse than folded hands that are drawn apart."""
+LEG_WEIGHTS = Weights(
+    limb=LimbWeights(root=0.606, middle=0.586, tip=0.739, upper_inside=0.394, lower_inside=1.413, unlike_halves=-2.032, straight=0.612),
+    pair=PairWeights(same_tip=-1.048, same_root=-0.418, unlike_limbs=-5.811, uneven_roots=-14.046, middles_used=1.831, tips_used=1.352),
+)
+"""Weights for legs, all of them fitted."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +141,7 @@ def limb_choices(chances: Singles, mask: Singles, limb: Limb, other: Limb) -> tu
     """All choices for one limb, and their measures (n, 7).
 
     Choices are (n, 3, 4): of root, middle and tip x, y, the chance, and the mean of that and of the `other` side's joint to be there. The
-    measures are: the logarithms of the three chances; the least of the mask along the upper and along the lower half, 0..1; how different
-    both are in length, as a logarithm; the cosine of the bend, 1 of a straight limb.
+    measures are those that `LimbWeights` weighs, in its order.
     """
     peaks = [_candidates(chances[mine], chances[theirs], count) for mine, theirs, count in zip(limb, other, CANDIDATES, strict=True)]
     rows: Ints = np.array(list(product(*(range(count) for count in CANDIDATES))))
@@ -106,15 +151,14 @@ def limb_choices(chances: Singles, mask: Singles, limb: Limb, other: Limb) -> tu
     inside = [_least_inside(peaks[half], peaks[half + 1], mask)[rows[:, half], rows[:, half + 1]] for half in (0, 1)]
     unlike = np.abs(np.log((lengths[:, 0] + SHORT_HALF) / (lengths[:, 1] + SHORT_HALF)))
     straight = (halves[:, 0] * halves[:, 1]).sum(axis=1) / np.maximum(lengths.prod(axis=1), 1e-6)
-    return joints, np.column_stack([np.log(joints[:, :, 2] + FLOOR), *inside, unlike, straight])
+    return joints, np.column_stack([np.log(joints[:, :, 2] + CHANCE_FLOOR), *inside, unlike, straight])
 
 
 def pair_measures(left: Floats, right: Floats) -> Floats:
-    """(n, m, 6) of choices (n, 3, 4) and (m, 3, 4) for both sides.
+    """Measures (n, m, 6) of pairs of choices (n, 3, 4) and (m, 3, 4) for both sides.
 
-    These are: whether the tips are in the same place, and whether the roots are, 0..1; how different both limbs are in length, as a
-    logarithm; how much higher one root is than the other; the logarithms of how much of the chance in both sides' maps of the middle, and
-    of the tip, the two joints account for, where a place that both share counts once.
+    These are the measures that `PairWeights` weighs, in its order. A place that the joints of both sides share counts once among the chance
+    that they account for.
     """
     apart = left[:, None, :, :2] - right[None, :, :, :2]
     distance = np.linalg.norm(apart, axis=3)

@@ -17,13 +17,16 @@ WIDEST_OF_HEIGHT = 0.08
 """Upper bound of a limb's half width, as a share of the figure's height, for limbs in front of the body: its outline is not the mask's."""
 
 FREE_REACH = 2.2
-"""A limb is free where the mask ends within so many of its half widths on both sides."""
+"""A point of a limb is free on a side where the mask ends within this distance, in half widths of the limb."""
 
 FREE_SHARE = 0.85
+"""A limb is free on a side, or on both, if at least this share of its points is."""
+
 SAMPLES = 24
+"""At how many points along each bone of a limb its sides are looked at."""
 
 GAP_SHARE = 0.1
-"""A limb closes a gap if one that is figure all around lies beside so much of it, on one side."""
+"""A limb closes a gap if more than this share of its points has, on one side, a gap beside it that the figure surrounds."""
 
 UPPER_SHARE = 0.4
 """The border to the body within this share of the limb's first half is the shoulder or the hip.

@@ -40,11 +40,17 @@ WORKING_SIDE_PX = 512
 TRUNK_DISTANCE = 1.3
 """Bones of the trunk closer than this to a limb's second bone don't mark the body, as the limb may run in front of them; in half widths."""
 
-MARKER_WIDTH, BODY_DISTANCE = 0.5, 1.8
-"""In half widths of the limb: up to the first a pixel is certainly the limb's, from the second on certainly not."""
+MARKER_WIDTH = 0.5
+"""Up to this distance from a limb's bones a pixel is certainly the limb's, in half widths of the limb."""
+
+BODY_DISTANCE = 1.8
+"""From this distance to a limb's bones on a pixel is certainly not the limb's, in half widths of the limb."""
 
 CROOK_DISTANCE = 1.15
-"""The inside of a bent elbow or knee is certainly not the limb's from so many half widths on: it would keep the limb from unfolding."""
+"""Inside of a bent elbow or knee, a pixel is certainly not the limb's from this distance to its bones on, in half widths of the limb.
+
+As part of the limb it would keep the limb from unfolding.
+"""
 
 HAND_LENGTH = 3.5
 """How far a hand reaches beyond its joint, in half widths of the limb."""

@@ -20,19 +20,20 @@ from pipeline.types import Bools, Floats, Singles
 if TYPE_CHECKING:
     from pipeline.mesh.geodesic import PixelGraph
 
-TREE_SIDE = 120
-"""The mask is looked at in this size, px."""
+TREE_SIDE_PX = 120
+"""The mask is reduced to at most this longer side before branches are looked for."""
 
-COVERED = 0.3
-"""A reduced pixel of which so much is mask is mask."""
+COVERED_SHARE = 0.3
+"""A reduced pixel is mask if more than this share of it is."""
 
 MOST_BRANCHES = 9
+"""No more branches than these are looked for."""
 
-LEAST_LENGTH = 0.09
-"""Branches are at least so long, in shares of the longer side,"""
+LEAST_LENGTH_SHARE = 0.09
+"""A branch is at least this share of the longer side long."""
 
-LEAST_RATIO = 1.6
-"""and so many times as long as the mask is deep where they begin."""
+LEAST_LENGTH_TO_DEPTH = 1.6
+"""A branch is at least this many times as long as the mask is deep where it begins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +120,11 @@ def limb_tree(mask: Bools) -> LimbTree:
         tip_row, tip_column = np.unravel_index(int(np.argmax(reach)), reach.shape)
         length = float(reach[tip_row, tip_column])
         foot = seeds[int(owner[tip_row, tip_column])]
-        if length < LEAST_LENGTH * side:
+        if length < LEAST_LENGTH_SHARE * side:
             break
         cells = downhill(distance, (int(tip_column), int(tip_row)))
         seeds += cells
-        if length >= LEAST_RATIO * float(depth[foot[1], foot[0]]):
+        if length >= LEAST_LENGTH_TO_DEPTH * float(depth[foot[1], foot[0]]):
             branches.append(Branch((np.array(cells, float) + 0.5) * px, length * px))
     return LimbTree(reduced, depth, px, (np.array(core, float) + 0.5) * px, tuple(branches), graph)
 
@@ -146,8 +147,8 @@ def downhill(distance: Floats, start: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _reduced(mask: Bools) -> tuple[Bools, float]:
-    """The mask in one piece with its longer side at most TREE_SIDE, and px per reduced px."""
-    px = max(1.0, max(mask.shape) / TREE_SIDE)
+    """The mask in one piece with its longer side at most TREE_SIDE_PX, and px per reduced px."""
+    px = max(1.0, max(mask.shape) / TREE_SIDE_PX)
     if px == 1.0:
         return bridged(mask), px
     size = (max(1, int(np.ceil(mask.shape[1] / px))), max(1, int(np.ceil(mask.shape[0] / px))))
@@ -157,7 +158,7 @@ def _reduced(mask: Bools) -> tuple[Bools, float]:
         size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
     )
-    reduced = small > COVERED
+    reduced = small > COVERED_SHARE
     return bridged(reduced if reduced.any() else small >= small.max()), px
 
 

@@ -17,7 +17,7 @@ from pipeline.pose.limb_measures import Limb, stroke
 from pipeline.types import MIRRORED_PARTS, BodyPart, Bools, Bytes
 
 AGREEMENT = 0.3
-"""Parts are believed if so much of a limb's bones is on them; elsewhere the joints are wrong, or the parts are."""
+"""Parts are believed if at least this share of a limb's bones is on them; elsewhere the joints are wrong, or the parts are."""
 
 _PARTS_OF_MIDDLE = MappingProxyType(
     {

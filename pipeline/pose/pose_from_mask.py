@@ -18,25 +18,28 @@ from pipeline.pose.limb_tree import Branch, LimbTree, limb_tree, point_along
 from pipeline.types import Bools, Floats
 
 FEET_BELOW = 0.62
-"""Feet end below this share of the figure's height,"""
+"""A branch that ends below this share of the figure's height, from its top, may be a foot."""
 
 HANDS_ABOVE = 0.8
-"""hands above this one,"""
+"""A branch that ends above this share of the figure's height, from its top, may be a hand."""
 
 HEAD_ABOVE = 0.4
-"""heads are above this one."""
+"""The middle of a head is above this share of the figure's height, from its top."""
 
 HEAD_OFF = 0.3
-"""Heads are not farther from the trunk's middle, sideways, than this share of the width."""
+"""The middle of a head is no farther from the trunk's middle, sideways, than this share of the figure's width."""
 
 LEAST_HEAD = 0.045
-"""A head's radius is at least this share of the height."""
+"""A head's radius is at least this share of the figure's height."""
 
 FACE_BELOW_TOP = 0.2
 """Where the face of a figure without a neck is, in shares of its height."""
 
-SEEN, GUESSED = 0.7, 0.2
-"""How sure a joint at the end of a branch is, and one that a doll would have there."""
+SEEN = 0.7
+"""Score, 0..1, of a joint on a branch of the mask."""
+
+GUESSED = 0.2
+"""Score, 0..1, of a joint that is put where a doll would have it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,10 +15,10 @@ from pipeline.ink.bone_lines import ANKLES, HIPS, KNEES, SHOULDERS, WRISTS
 from pipeline.types import Floats, Singles
 
 FRONTAL = 0.35
-"""Shoulders of a figure that faces us are at least so far apart, in lengths of the trunk."""
+"""Shoulders of a figure that faces us are more than this far apart, in lengths of the trunk."""
 
 SPREAD = 0.5
-"""Hands and feet are to both sides if they are so far apart, in lengths of the trunk."""
+"""Hands and feet are to both sides if they are more than this far apart, in lengths of the trunk."""
 
 BEND = 0.15
 """Sine of the angle from which on a knee is bent."""

@@ -16,14 +16,20 @@ UPRIGHT = 1
 _TURNS: dict[int, Turn] = {3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}
 """How far an image is turned clockwise by its EXIF orientation, after its columns were reversed if it is mirrored."""
 
-LINE_ART_SIDE, LINE_ALPHA = 384, 64
-"""Line art is recognized at this longer side, px; a pixel that is so opaque there belongs to a line, 0..255."""
+LINE_ART_SIDE = 384
+"""Line art is recognized at this longer side, px."""
+
+LINE_ALPHA = 64
+"""A pixel with at least this alpha, 0..255, at that size belongs to a line."""
 
 ENCLOSED_SHARE = 0.5
-"""Line art encloses at least so many times what it covers. Cut-outs have holes between limbs only: a tenth of the figure."""
+"""Line art encloses more than this many times the area that it covers. Cut-outs have holes between limbs only: a tenth of the figure."""
 
-THICK_PX, THICK_SHARE = 4, 0.3
-"""Of line art less than this share is thicker than twice so many px (2 % of the longer side)."""
+THICK_PX = 4
+"""Lines are thick if they are wider than twice this (2 % of the longer side)."""
+
+THICK_SHARE = 0.3
+"""Less than this share of line art is in thick lines."""
 
 
 def reduced_size(width: int, height: int, working_side: int) -> tuple[int, int]:

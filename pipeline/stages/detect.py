@@ -28,12 +28,13 @@ PADDING_SHARE = 0.06
 """Boxes are padded on each side by this share of their longer side."""
 
 GROWTH_SHARE = 0.18
-"""They grow by this share of their size where the figure touches their border."""
+"""A box grows by this share of its width or height on each side that the figure touches."""
 
 LEAST_SIDE_PX = 12
-"""Smaller boxes are no figures."""
+"""Boxes with a shorter side are no figures."""
 
 TOUCH_PX = 2
+"""A figure with a pixel this close to a side of its crop touches that side."""
 
 CUT_SHARE = 0.2
 """A figure that runs along an edge of the image for this share of its longer side is cut off there: feet and hands touch it for a tenth."""
@@ -86,7 +87,7 @@ def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, mi
         best = max((d.score for d in inside), default=None)
         found = "nothing that looks like a figure" if best is None else f"the best candidate scored {best:.2f}, {min_score:.2f} is needed"
         raise NoFigureFound(
-            f"no drawn figure was found: {found}", best_score=best, hint="is the whole figure in the picture, and drawn clearly?"
+            f"no drawn figure was found: {found}", best_score=best, hint="is the whole figure in the image, and drawn clearly?"
         )
     merged = _merged(_without_groups(good))
     return tuple(Chosen(padded(d.box, width, height), d) for d in merged)
@@ -245,9 +246,7 @@ def _is_same(one: Box, other: Box) -> bool:
 
 
 def _united(best: Detection, second: Detection) -> Detection:
-    """The better detection, its box widened if the other one is nearly as sure. A mask and parts fit their own box only, so a
-    widened box loses them.
-    """
+    """The better detection, its box widened if the other one is nearly as sure. A mask fits its own box only: a widened box has none."""
     if second.score < COMPARABLE * best.score:
         return best
     one, other = best.box, second.box

@@ -24,7 +24,7 @@ from pipeline.pose.stride import with_legs_told_apart
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 
 MOST_FIGURES: Final = 5
-"""So many proposals are looked at closely."""
+"""At most this many proposals are looked at closely."""
 LEAST_PROPOSAL: Final = 0.08
 """Proposals with a lower score are not looked at."""
 CLOSE_FILL: Final = 0.76

@@ -1,7 +1,7 @@
 """Camera stage: projection from world space to the canvas.
 
 A camera from a file works as in AnimatedDrawings (etc/doc/algorithm.md, "Camera"): perspective, vertical field of view 35 degrees, looking
-along the negative of CAMERA_FWD. Without one, the camera faces the figures from a distance that keeps all of them in view.
+along the negative of `Camera.backward`. Without one, the camera faces the figures from a distance that keeps all of them in view.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ def camera_over(left: float, bottom: float, width: float, height: float) -> Came
 
 def view_projection(camera: Camera, *, aspect: float) -> Singles:
     """Matrix (4, 4) from world to clip space, for column vectors, y up."""
-    back = np.array(camera.forward, float)
-    back /= np.linalg.norm(back)
-    right = np.cross([0.0, 1.0, 0.0], back)
+    backward = np.array(camera.backward, float)
+    backward /= np.linalg.norm(backward)
+    right = np.cross([0.0, 1.0, 0.0], backward)
     if np.linalg.norm(right) < 1e-9:  # looking straight up or down: any right vector works
         right = np.array([1.0, 0.0, 0.0])
     right /= np.linalg.norm(right)
     view = np.eye(4)
-    view[:3, :3] = np.stack([right, np.cross(back, right), back])
+    view[:3, :3] = np.stack([right, np.cross(backward, right), backward])
     view[:3, 3] = -view[:3, :3] @ np.array(camera.position, float)
     focal = 1.0 / math.tan(math.radians(FIELD_OF_VIEW_DEG) / 2)
     projection = np.zeros((4, 4))

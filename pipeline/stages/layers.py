@@ -26,15 +26,23 @@ ROOT_OF_LIMB = 0.9
 ROOT_OF_BODY = 1.15
 """Radius around the shoulder or the hip that stays with the body, too, so that no gap opens, in half widths of the limb."""
 
-HAND, BRIDGED = 3.0, 1.8
-"""Around a hand, dents of the body that are up to twice so many half widths wide are completed, too."""
+HAND_HALF_WIDTHS = 3.0
+"""Radius around a limb's end within which the body behind the limb is completed, too, in half widths of the limb."""
 
-OUTCOME, CORE = 2.5, 0.5
-"""Around where a covered limb comes out, and so far from its edge, its color is measured, in half widths."""
+DENT_HALF_WIDTHS = 1.8
+"""Half the width of the widest dents of the body that are completed behind a limb, in half widths of the limb."""
 
-SCRAP_OF_AREA, SCRAP_OF_BONES = 0.45, 0.5
-"""A limb whose pixels are less than the first share of the area that its bones suggest, and on less than the second share of its bones,
-was not understood. Of 325 limbs of real and synthetic drawings, six were so small."""
+EXIT_HALF_WIDTHS = 2.5
+"""Radius around the place where a covered limb comes out within which its color is measured, in half widths of the limb."""
+
+CORE_HALF_WIDTHS = 0.5
+"""Distance from a covered limb's edge from which on its color is measured, in half widths of the limb."""
+
+SCRAP_OF_AREA = 0.45
+"""A limb with fewer pixels than this share of the area that its bones suggest may be a scrap, which was not understood."""
+
+SCRAP_OF_BONES = 0.5
+"""Such a limb is a scrap if less than this share of its bones is on it. Of 325 limbs of real and synthetic drawings, six were scraps."""
 
 STROKE_OF_SIDE = 0.006
 """Half width of a drawn line between limb and body, as a share of the longer side; both layers keep the line."""
@@ -43,7 +51,7 @@ OUTLINED_SHARE = 0.4
 """A figure with lines along this share of its edge is drawn in outlines; completed parts get one, too."""
 
 SAMPLES = 50
-"""Along each bone."""
+"""At how many points along each bone its limb's pixels are looked up."""
 
 INK_CONTRAST = 28
 """Levels by which a line is darker than what is beside it."""
@@ -105,7 +113,7 @@ def _limb_layer(limb: LimbRegion, whole: CharacterLayer, root: Floats, lines: Bo
 
 
 def _up_to(area: Bools, bone: Floats, reach_px: float) -> Floats:
-    """The beginning of a bone (2, 2), image px, until it is so far inside an area; the whole bone if it never is.
+    """The beginning of a bone (2, 2), image px, until it is `reach_px` inside an area; the whole bone if it never is.
 
     Beyond that, what is beside the bone is the body's.
     """
@@ -131,8 +139,8 @@ def _body_mask(limbs: tuple[LimbRegion, ...], mask: Bools, points: Floats, lines
         if len(limb.covered):
             continue
         shared = lines & limb.area & _grown(body, _stroke_px(mask))
-        hand = _disc(mask.shape, points[limb.joints.end], HAND * limb.half_width_px)
-        behind = _closed_in(limb.over_body | (limb.area & hand), body, max(1, round(BRIDGED * limb.half_width_px)))
+        hand = _disc(mask.shape, points[limb.joints.end], HAND_HALF_WIDTHS * limb.half_width_px)
+        behind = _closed_in(limb.over_body | (limb.area & hand), body, max(1, round(DENT_HALF_WIDTHS * limb.half_width_px)))
         behind = _without_slivers(behind, mask)
         root = mask & _disc(mask.shape, points[limb.joints.root], ROOT_OF_BODY * limb.half_width_px)
         whole |= behind | root | (shared & ~behind)
@@ -167,7 +175,9 @@ def _completed(rgb: Bytes, hidden: Bools, body: Bools, lines: Bools) -> Bytes:
 
 def _continued(rgb: Bytes, hidden: Bools, limb: LimbRegion, lines: Bools) -> Bytes:
     """The image with the hidden part of a limb in the color that the limb has where it comes out from under its cover."""
-    core = _shrunk(limb.area, CORE * limb.half_width_px) & _disc(hidden.shape, limb.covered[-1], OUTCOME * limb.half_width_px)
+    core = _shrunk(limb.area, CORE_HALF_WIDTHS * limb.half_width_px) & _disc(
+        hidden.shape, limb.covered[-1], EXIT_HALF_WIDTHS * limb.half_width_px
+    )
     seen = rgb[core if core.any() else limb.area]  # without outlines, and without the paper along the edge
     result = rgb.copy()
     result[hidden] = np.median(seen, axis=0).astype(np.uint8)

@@ -28,9 +28,10 @@ GRID_CELLS = 32
 (jumping jacks, wave, dab) would then deviate by 0.1 % of the figure's size less on average, for a tenth of the total time."""
 
 TOLERANCE_OF_SIDE = 0.0015
-"""Tolerance of the outline as a share of the square's side: 0.9 px of 600. Thin limbs get a smaller one, down to..."""
+"""Tolerance of the outline as a share of the square's side: 0.9 px of 600. Figures with thin limbs get a smaller one."""
 
 CLOSEST_TOLERANCE_PX = 0.25
+"""The smallest tolerance of the outline, for figures with the thinnest limbs."""
 
 THIN_SHARE_PERCENT = 10
 """Share of the figure's medial axis that may be thinner than the tolerance allows for."""

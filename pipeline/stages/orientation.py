@@ -20,8 +20,10 @@ On 120 held-out synthetic images (seeds from 9100000), 99.4 % of the wrong turns
 """
 
 CLEARLY_BETTER = 0.08
-"""A turn is chosen over upright if its score is so much higher. On the same images no upright one is turned then, and 1.1 % of the turned
-ones are missed."""
+"""A turn is chosen over upright if its score is higher by more than this.
+
+On the same images no upright one is turned then, and 1.1 % of the turned ones are missed.
+"""
 
 
 def is_convincing(score: float) -> bool:

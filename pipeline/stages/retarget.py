@@ -192,7 +192,7 @@ def _with_joints(motion: Motion, config: RetargetConfig) -> Motion:
     return replace(
         motion,
         joint_names=tuple(motion.joint_names[index] for index in kept),
-        parents=np.full(len(kept), -1, np.int32),  # which nothing here looks at
+        parents=np.full(len(kept), -1, np.int32),  # the positions are enough to retarget
         positions=motion.positions[:, kept],
     )
 

@@ -41,7 +41,10 @@ LEAST_BONE = 0.02
 """Bones of arms and legs are at least this share of the longer side long."""
 
 GUIDES = ((SHOULDERS, WRISTS), (SHOULDERS, ELBOWS), (HIPS, ANKLES), (HIPS, KNEES))
-"""From where to where a joint at the end of each of the LIMB_BONES goes on if it is too near the other one: to the tip, or straight on."""
+"""For each of LIMB_BONES, the joints from and to which the direction is taken that lengthens the bone where it is too short.
+
+An elbow moves as from the shoulder to the wrist; a wrist moves as from the shoulder to the elbow, straight on. Legs do likewise.
+"""
 
 FAR_MOVE = 0.04
 """A joint moved farther than this share of the longer side to be inside the mask is worth a word."""
@@ -86,7 +89,7 @@ def rigging(keypoints: Floats, mask: Bools) -> Rigging:
     points, moved = _all_inside(work, good)
     side = max(mask.shape)
     joints = moved_inside(np.array([points[list(sources)].mean(axis=0) for _, _, sources in JOINTS]), good)
-    repairs = tuple(work.repairs + [f"{name} lay outside the figure and was moved into it" for name in moved])
+    repairs = tuple(work.repairs + [f"{name} was outside the figure and was moved into it" for name in moved])
     names = tuple(name for name, _, _ in JOINTS)
     parents = np.array([-1 if parent is None else names.index(parent) for _, parent, _ in JOINTS], np.int32)
     rest = joints / side * [1.0, -1.0] + [0.0, 1.0]
@@ -99,12 +102,12 @@ def _all_inside(work: Repaired, good: Bools) -> tuple[Floats, list[str]]:
     points = moved_inside(work.at, good)
     far = np.linalg.norm(points - work.at, axis=1) > FAR_MOVE * side
     names = {sources[0]: name.replace("_", " ") for name, _, sources in JOINTS if len(sources) == 1}
-    _part(points, good)
+    _separate_joints(points, good)
     return points, [names[joint] for joint in BODY if far[joint]]
 
 
-def _part(points: Floats, good: Bools) -> None:
-    """Move joints that are too near the one before on, towards the tip of their limb, inside the good part of the mask."""
+def _separate_joints(points: Floats, good: Bools) -> None:
+    """Move the outer joints of limb bones that are too short away from the inner ones, as GUIDES says, inside the good part of the mask."""
     least_px = LEAST_BONE * max(good.shape)
     for (inner, outer), guides in zip(LIMB_BONES, GUIDES, strict=True):
         for near, end, start, aim in zip(inner, outer, *guides, strict=True):
@@ -122,7 +125,7 @@ def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> li
     if unseen:
         doubts.append(f"{unseen} of {len(body)} joints were not seen")
     if moved:
-        doubts.append(f"{len(moved)} joints lay outside the figure: {', '.join(moved)}")
+        doubts.append(f"{len(moved)} joints were outside the figure: {', '.join(moved)}")
     if any("swapped" in repair for repair in work.repairs):
         doubts.append("left and right were mixed up")
     share = float(mask.mean())

@@ -33,40 +33,48 @@ from pipeline.ink.ruling import rulings, without_lines
 from pipeline.mesh.pieces import bridged
 from pipeline.types import Bools, Bytes, Floats, Singles
 
-MODEL_SIDE = 512
-"""Crops are reduced to this longer side, px, to place the edges of a model's mask,"""
+MODEL_SIDE_PX = 512
+"""Longer side that crops are reduced to before the edges of a model's mask are placed."""
 
-LEAST_PIECE = 0.002
+LEAST_PIECE_SHARE = 0.002
 """Pieces that color and ink leave of a model's mask are dirt if they are smaller than this share of it."""
 
-WORKING_SIDE = 640
-"""and to this one to find figures by their ink."""
+WORKING_SIDE_PX = 640
+"""Longer side that crops are reduced to before figures are found by their ink."""
 
-SMALLEST_SIDE = 8
-"""Px; in a smaller crop everything is figure."""
+SMALLEST_SIDE_PX = 8
+"""In a crop whose shorter side is less than this, everything is figure."""
 
 GENEROUS_PX = 2
-"""The mask extends so far beyond the ink, at the reduced size, as AnimatedDrawings' does (etc/doc/file-formats.md, "Annotation folder")."""
+"""Width by which the mask extends beyond the ink, at the reduced size, as AnimatedDrawings' does (etc/doc/file-formats.md, "Annotation
+folder")."""
 
 SEED_PX = 3
-COLOR_SEED_PX = 12
-"""So many px must be surely ink for a piece to be ink."""
+"""A stroke is ink if at least this many of its pixels are surely ink."""
 
-MOST_BONES = 0.6
-BOLDER = (2.5, 5.0)
-BONES_GAINED = 0.3
-"""Gaps so many times as wide as usual are bridged if most of the bones are not inside the shape, and so many more are then."""
+COLOR_SEED_PX = 12
+"""A colored or dark area is ink if at least this many of its pixels are surely ink."""
+
+ENOUGH_BONES_SHARE = 0.6
+"""If a shape holds less than this share of the bones' pixels, wider gaps in its outline are bridged."""
+
+BOLDNESSES = (2.5, 5.0)
+"""Factors by which gaps may then be wider than usual, tried in this order."""
+
+BONES_GAINED_SHARE = 0.3
+"""Wider gaps stay bridged if the shape then holds more of the bones' pixels by at least this share."""
 
 DARK_SHADE = 0.35
-"""Areas so much darker than the whole sheet are filled in, if they are not shadows."""
+"""An area that is darker than the whole sheet by more than this, 0..1, is filled in with gray or black, if it is no shadow."""
 
-LEAST_DARK = 0.002
-"""It takes so much of the crop to ask."""
+LEAST_DARK_SHARE = 0.002
+"""Filled areas are looked for only if more than this share of the crop is dark and not yet known as ink."""
 
 SHARP_SHARE = 0.6
-"""Over the edge of a filled area, so much of its darkness is lost within a few px; over that of a shadow, less."""
+"""A filled area loses more than this share of its darkness within a few pixels of its edge; a shadow loses less."""
 
 VISIBLE_ALPHA = 128
+"""Pixels with at least this alpha, 0..255, are visible."""
 
 
 def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
@@ -81,9 +89,9 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
     """
     _check_keypoints(keypoints)
     shape = rgb.shape[:2]
-    if min(shape) < SMALLEST_SIDE:
+    if min(shape) < SMALLEST_SIDE_PX:
         return np.ones(shape, bool)
-    small = _reduced(rgb, MODEL_SIDE)
+    small = _reduced(rgb, MODEL_SIDE_PX)
     size = (small.shape[1], small.shape[0])
     likely = np.asarray(cv2.resize(likelihood.astype(np.float32), size, interpolation=cv2.INTER_CUBIC), np.float32)
     points = _scaled(keypoints, shape, small.shape)
@@ -94,7 +102,7 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
     body = body_and_parts(likely > FIGURE, points, None if points is None else bones(points))
     figure = sharp_mask(small, likely, points) & dilated(body, round(BAND_SHARE * max(size)))
     pieces = regions_of(figure, corners_join=True)
-    return _enlarged(bridged(pieces.among(pieces.area > LEAST_PIECE * np.count_nonzero(body))), shape)
+    return _enlarged(bridged(pieces.among(pieces.area > LEAST_PIECE_SHARE * np.count_nonzero(body))), shape)
 
 
 def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
@@ -110,9 +118,9 @@ def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | N
     shape = rgb.shape[:2]
     if alpha is not None and bool((alpha < VISIBLE_ALPHA).any()):
         return _opaque_figure(alpha >= VISIBLE_ALPHA, keypoints)
-    if min(shape) < SMALLEST_SIDE:
+    if min(shape) < SMALLEST_SIDE_PX:
         return np.ones(shape, bool)
-    ink = _ink(_without_printed_lines(contrast(_reduced(rgb, WORKING_SIDE))))
+    ink = _ink(_without_printed_lines(contrast(_reduced(rgb, WORKING_SIDE_PX))))
     return _enlarged(_figure(ink, _scaled(keypoints, shape, ink.shape)), shape)
 
 
@@ -145,9 +153,9 @@ def _solid(ink: Bools, lines: Floats | None) -> Bools:
         return solid
     where = drawn(lines, ink.shape, thickness=1)
     held = _share(solid, where)
-    for boldness in BOLDER if held < MOST_BONES else ():
+    for boldness in BOLDNESSES if held < ENOUGH_BONES_SHARE else ():
         bolder = filled(_generous(solid_shape(ink, boldness=boldness)))
-        if _share(bolder, where) > held + BONES_GAINED:
+        if _share(bolder, where) > held + BONES_GAINED_SHARE:
             return bolder
     return solid
 
@@ -185,7 +193,7 @@ def _ink(seen: Contrast) -> Bools:
     colored = hysteresis(_above_their_surroundings(seen.color, 9, 0.5), low=low, high=high, least_seeds=COLOR_SEED_PX)
     found = strokes | colored
     dark = seen.shade > DARK_SHADE
-    if np.count_nonzero(dark & ~found) > LEAST_DARK * dark.size:
+    if np.count_nonzero(dark & ~found) > LEAST_DARK_SHARE * dark.size:
         found |= _filled_areas(seen.shade, dark)
     return cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
 
@@ -215,7 +223,7 @@ def _reduced(rgb: Bytes, side: int) -> Bytes:
     scale = side / max(height, width)
     if scale >= 1:
         return rgb
-    return reduced(rgb, (max(SMALLEST_SIDE, round(width * scale)), max(SMALLEST_SIDE, round(height * scale))))
+    return reduced(rgb, (max(SMALLEST_SIDE_PX, round(width * scale)), max(SMALLEST_SIDE_PX, round(height * scale))))
 
 
 def _enlarged(mask: Bools, shape: tuple[int, int]) -> Bools:

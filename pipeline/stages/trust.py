@@ -15,16 +15,20 @@ from pipeline.ink.bone_lines import SHOULDERS
 from pipeline.types import KEYPOINT_NAMES, Bools, Floats, Quality, Singles
 
 INTERCEPT = -19.974
+"""Log-odds, nats, that a figure is right whose three measures are all 0."""
+
 WEIGHTS = (4.517, 7.095, 12.778)
-"""Of the detection score, the mean score of the limb joints, and the agreement of the masks. The weakest joint adds nothing to them."""
+"""Log-odds, nats, that the detection score, the mean score of the limb joints and the agreement of the masks add, each for 1. The weakest
+joint adds nothing to them."""
 
 TYPICAL_AGREEMENT = 0.87
-"""The median, for models without a mask."""
+"""The agreement that counts for models without a mask: the median of models with one."""
 
 DOUBTFUL = 0.5
-"""Below it a figure is more likely wrong than right, and a note says so."""
+"""A figure whose quality is less than this is more likely wrong than right, and a note says so."""
 
 FIGURE = 0.5
+"""A cell of a model's mask is figure if its probability is more than this."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,13 @@ def mask_agreement(mask: Bools, likelihood: Singles) -> float:
     return common / max(1, either)
 
 
-def trusted(found: Evidence, reasons: tuple[str, ...], keypoints: Floats) -> Quality:
-    """The quality of a figure; `reasons` are the rig's own."""
+def quality_of(found: Evidence, reasons: tuple[str, ...], keypoints: Floats) -> Quality:
+    """The quality of a figure.
+
+    Args:
+        reasons: what speaks against the figure besides its measures, a sentence each.
+        keypoints: (17, 3) x, y, score: a doubtful figure's weakest limb joint is named.
+    """
     values = (found.detection_score, found.mean_joint, found.agreement)
     score = float(1 / (1 + np.exp(-(INTERCEPT + np.dot(WEIGHTS, values)))))
     if score < DOUBTFUL:

@@ -14,6 +14,9 @@ from pipeline.errors import ShapeError
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, checked
 from pipeline.types.turns import Turn, turned_pixels
 
+ROUNDING_PX = 1e-6
+"""A joint this close to the next pixel is in it, px: the way to the unit square and back rounds."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rig:
@@ -98,10 +101,15 @@ class Character:
 
         return np.asarray(cv2.cvtColor(self.rgba, cv2.COLOR_RGBA2RGB), np.uint8)
 
+    def joint_cells(self) -> Floats:
+        """(J, 2) whole numbers: column and row of the pixel that contains each joint, perhaps outside of the image."""
+        return np.asarray(np.floor(self._joints_px() + ROUNDING_PX), np.float64)
+
     def turned(self, turn: Turn) -> Character:
-        """The character turned clockwise; joints keep their pixels."""
+        """The character turned clockwise; joints stay in the pixels that contain them, as far from their corners as before."""
         height, width = self.mask.shape
-        across, down = self.rig.rest[:, 0] * max(height, width), (1 - self.rig.rest[:, 1]) * max(height, width)
+        cells = self.joint_cells()
+        (across, down), in_cells = cells.T, self._joints_px() - cells
         match turn:
             case 90:
                 across, down = height - 1 - down, across
@@ -111,7 +119,8 @@ class Character:
                 across, down = down, width - 1 - across
             case _:
                 return self
-        rest = np.stack([across, max(height, width) - down], axis=1) / max(height, width)
+        x, y = (np.stack([across, down], axis=1) + in_cells).T
+        rest = np.stack([x, max(height, width) - y], axis=1) / max(height, width)
         return replace(
             self,
             rgba=turned_pixels(self.rgba, turn),
@@ -119,6 +128,10 @@ class Character:
             rig=replace(self.rig, rest=rest),
             layer_labels=None if self.layer_labels is None else turned_pixels(self.layer_labels, turn),
         )
+
+    def _joints_px(self) -> Floats:
+        """(J, 2) image px, x and y of the joints at rest, y down."""
+        return np.asarray(np.stack([self.rig.rest[:, 0], 1 - self.rig.rest[:, 1]], axis=1) * max(self.mask.shape), np.float64)
 
 
 @dataclass(frozen=True, eq=False)

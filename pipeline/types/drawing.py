@@ -134,7 +134,9 @@ class Pose:
 
     Attributes:
         keypoints: (17, 3) float64: x, y in px of the crop, score 0..1; order of KEYPOINT_NAMES.
-        mask, parts: as in `Detection`, stretched over the crop; None from models that draw none.
+        mask: (h, w) float32 0..1, probability that each cell belongs to the figure, any resolution, stretched over the crop; None from
+            models that draw none.
+        parts: (h, w) uint8, the `BodyPart` of each cell, any resolution, stretched over the crop; None from models that name none.
     """
 
     keypoints: Floats

@@ -36,10 +36,15 @@ class LayerMode(StrEnum):
 
 @dataclass(frozen=True)
 class Camera:
-    """A fixed perspective camera (etc/doc/algorithm.md, "Camera"): at `position`, looking along -`forward`, world space."""
+    """A fixed perspective camera (etc/doc/algorithm.md, "Camera"), world space.
+
+    Attributes:
+        position: where it is.
+        backward: direction from the scene towards the camera, of any length; AnimatedDrawings calls it CAMERA_FWD.
+    """
 
     position: tuple[float, float, float]
-    forward: tuple[float, float, float]
+    backward: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

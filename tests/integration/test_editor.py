@@ -293,7 +293,7 @@ def test_saves_only_moved_joints(king: Path) -> None:
         joint["loc"] = {"left_knee": [254.25, 420.5], "right_hand": [-40, 264]}.get(joint["name"], joint["loc"])
     (king / "char_cfg.yaml").write_text(yaml.safe_dump(fields))
     with opened(king) as (_, page):
-        assert "right_hand lay off the figure at (-40, 264)" in page.browser.value("document.getElementById('notes').innerText")
+        assert "right_hand was outside the figure at (-40, 264)" in page.browser.value("document.getElementById('notes').innerText")
         page.drag(page.joint("neck"), higher(page.joint("neck")))
         assert page.accept() == "Saved."
     after = joints(king)

@@ -113,7 +113,7 @@ def test_refused_file_says_why(site: str, page: Browser, tmp_path: Path) -> None
     page.choose_files("#files", tmp_path / "words.png", tmp_path / "empty.png")
     until(lambda: "the file is empty" in text(page))
     page.click("document.getElementById('send')")
-    until(lambda: "the file is text: expected a picture" in text(page))
+    until(lambda: "the file is text: expected an image" in text(page))
     assert page.value("document.querySelectorAll('.upload.failed').length") == 2
     for left in (1, 0):
         page.click("document.querySelector('.upload.failed button')")
@@ -195,7 +195,7 @@ def test_keyboard_alone_tries_again(site: str, spool: WebSpool, page: Browser) -
     page.press("Enter")  # it is no image, and fails again
     report = spool.layout.failed / "second.png.error.json"
     until(lambda: report.exists() and '"unsupported"' in report.read_text())
-    until(lambda: "Drop a picture of the drawing" in text(page))
+    until(lambda: "Drop an image of the drawing" in text(page))
 
 
 def test_question_is_heeded_though_the_list_was_fetched_again(site: str, spool: WebSpool, page: Browser) -> None:

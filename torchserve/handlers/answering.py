@@ -1,7 +1,7 @@
 """What both handlers share: pictures out of requests, a whole batch through the networks at once, JSON back.
 
 Runs inside TorchServe's Python, from an archive that `build_archives` packed: the parts of `pipeline` that it imports lie beside it. On a
-GPU where ONNX Runtime can use one, else on the CPU. A request that holds no picture is answered with 400 and does not harm its batch.
+GPU where ONNX Runtime can use one, else on the CPU. A request that holds no image is answered with 400 and does not harm its batch.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Answering:
             context.set_response_content_type(place, "application/json")
             if picture is None:
                 context.set_response_status(code=400, phrase="Bad Request", idx=place)
-                answers.append({"code": 400, "type": "BadRequest", "message": "the field data holds no picture that can be read"})
+                answers.append({"code": 400, "type": "BadRequest", "message": "the field data holds no image that can be read"})
             else:
                 answers.append(next(replies))
         return answers

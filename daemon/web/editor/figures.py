@@ -200,7 +200,7 @@ def _with_joints(config: CharacterConfig, edit: Edit) -> CharacterConfig:
         raise OptionError(f"{unknown[0]} is no joint of this figure")
     outside = [name for name, (x, y) in edit.joints.items() if not (0 <= x < config.width and 0 <= y < config.height)]
     if outside:
-        raise OptionError(f"{outside[0]}: expected a pixel of the picture, which is {config.width} x {config.height} px")
+        raise OptionError(f"{outside[0]}: expected a pixel of the image, which is {config.width} x {config.height} px")
     missing = [name for name in config.joint_names if name not in edit.joints]
     if edit.box is not None and missing:
         raise OptionError(f"{missing[0]}: expected a location in the new box")

@@ -47,7 +47,7 @@ def inspected(path: Path, kind: Format) -> Inspection:
     except (OSError, ValueError, IndexError, struct.error, av.error.FFmpegError) as error:
         raise OutputFailed(f"the {kind} can't be read back: {error}", path=path) from error
     if found is None:
-        raise OutputFailed(f"the {kind} holds no picture", path=path)
+        raise OutputFailed(f"the {kind} holds no image", path=path)
     if not ends:
         raise OutputFailed(f"the {kind} breaks off", path=path)
     return found

@@ -34,9 +34,9 @@ from pipeline.errors import PredictionRefused, UpstreamError, UpstreamMisconfigu
 Answer = TypeVar("Answer")
 _SHORTEST_PROBE_S: Final = 0.05
 _THREADS: Final = 64
-"""At most so many requests that may be hedged, and probes, at once; the others wait for a thread."""
+"""At most this many requests that may be hedged, and probes, run at once; the others wait for a thread."""
 _OVERTAKEN_BY: Final = 2.0
-"""A server is blamed for being overtaken if it took so many times as long: otherwise both are slow."""
+"""A server is blamed for being overtaken if it took at least this many times as long: otherwise both are slow."""
 
 
 class Surroundings(TypedDict, total=False):

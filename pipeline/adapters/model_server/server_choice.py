@@ -23,7 +23,7 @@ from pipeline.adapters.model_server.settings import ServerEndpoint, ServerSettin
 from pipeline.adapters.model_server.shared_health import HEALTHY, ServerHealth, SharedHealth
 
 _HEDGE_FACTOR: Final = 4.0
-"""A request that takes so many times the usual is asked of another server, too: rare enough to add no load worth naming."""
+"""A request that takes more than this many times the usual is asked of another server, too: rare enough to add no load worth naming."""
 _HEDGE_LEAST_S: Final = 0.25
 """Noise of a busy machine, which must not look like a slow server."""
 _HEDGE_MOST_SHARE: Final = 0.25

@@ -107,7 +107,7 @@ def load(kind: ImageKind, picture: ImageFile) -> None:
 def _check_size(size: tuple[int, int], kind: ImageKind, limits: DecodeLimits, name: str, *, extra: float = 0) -> None:
     if min(size) < limits.min_side:
         expected = f"expected at least {limits.min_side} x {limits.min_side} pixels"
-        summary = f"the picture is too small: {expected}, found {size[0]} x {size[1]}"
+        summary = f"the image is too small: {expected}, found {size[0]} x {size[1]}"
         raise DecodeError(DecodeReason.TOO_SMALL, summary, path=name, hint="photograph the drawing closer")
     _check_area(size, kind, limits, name, extra=extra)
 
@@ -126,7 +126,7 @@ def _check_area(size: tuple[int, int], kind: ImageKind, limits: DecodeLimits, na
     else:
         return
     raise DecodeError(
-        DecodeReason.TOO_MANY_PIXELS, f"the picture is too big: expected {expected}, {found}", path=name, hint="save it smaller"
+        DecodeReason.TOO_MANY_PIXELS, f"the image is too big: expected {expected}, {found}", path=name, hint="save it smaller"
     )
 
 

@@ -57,14 +57,14 @@ _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
     (rb"gimp xcf", "a GIMP document", AS_PICTURE),
     (rb"FUJIFILMCCD-RAW|II\x1a\0\0\0HEAPCCDR|IIRO|IIRS|MMOR|IIU\0|FOVb|\0MRM", "a camera's raw file", _RAW_HINT),
     (rb"II\+\0|MM\0\+", "a BigTIFF", "save it as ordinary TIFF, PNG or JPEG"),
-    (rb"II\xbc\x01", "a JPEG XR picture", AS_PICTURE),
-    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL picture", AS_PICTURE),
-    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture", AS_PICTURE),
+    (rb"II\xbc\x01", "a JPEG XR image", AS_PICTURE),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL image", AS_PICTURE),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 image", AS_PICTURE),
     (rb"\0\0[\x01\x02]\0[^\0]\0", "an icon", AS_PICTURE),
     (rb"\x1a\x45\xdf\xa3|RIFF....AVI |\0\0\x01[\xb3\xba]|FLV\x01|OggS|....(?:moov|mdat|wide|free)", "a video or sound", _VIDEO_HINT),
-    (rb"RIFF|ID3|fLaC|MThd|\xff[\xfb\xf3\xf2]", "a sound", "drop a picture of the drawing"),
-    (rb"PK\x03\x04|7z\xbc\xaf|\x1f\x8b|Rar!|BZh|\xfd7zXZ", "an archive or an office document", "unpack it, and drop the picture alone"),
-    (rb"\x7fELF|MZ|\xca\xfe\xba\xbe|\xcf\xfa\xed\xfe", "a program", "drop a picture of the drawing"),
+    (rb"RIFF|ID3|fLaC|MThd|\xff[\xfb\xf3\xf2]", "a sound", "drop an image of the drawing"),
+    (rb"PK\x03\x04|7z\xbc\xaf|\x1f\x8b|Rar!|BZh|\xfd7zXZ", "an archive or an office document", "unpack it, and drop the image alone"),
+    (rb"\x7fELF|MZ|\xca\xfe\xba\xbe|\xcf\xfa\xed\xfe", "a program", "drop an image of the drawing"),
 )
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
@@ -85,7 +85,7 @@ def kind_of(source: bytes, name: str) -> ImageKind:
     """
     if not source.strip(b"\0"):
         found = "nothing" if not source else f"{len(source)} zeros"
-        raise DecodeError(DecodeReason.EMPTY, f"the file is empty: expected a picture, found {found}", path=name, hint="copy it once more")
+        raise DecodeError(DecodeReason.EMPTY, f"the file is empty: expected an image, found {found}", path=name, hint="copy it once more")
     for pattern, kind in _KINDS:
         if re.match(pattern, source, re.DOTALL):
             if kind is ImageKind.TIFF and _is_raw(source):
@@ -110,7 +110,7 @@ def looks_cut(kind: ImageKind, source: bytes) -> bool:
 
 def _refusal(found: str, hint: str, name: str) -> DecodeError:
     expected = ", ".join(ImageKind)
-    return DecodeError(DecodeReason.UNSUPPORTED, f"the file is {found}: expected a picture ({expected})", path=name, hint=hint)
+    return DecodeError(DecodeReason.UNSUPPORTED, f"the file is {found}: expected an image ({expected})", path=name, hint=hint)
 
 
 def _is_raw(source: bytes) -> bool:
@@ -127,7 +127,7 @@ def _kind_by_brand(source: bytes, name: str) -> ImageKind:
     if source[8:12] in _HEIC_BRANDS or brands & _HEIC_BRANDS:
         return ImageKind.HEIF
     if brands & _AVIF_BRANDS:
-        raise _refusal("an AVIF picture", AS_PICTURE, name)
+        raise _refusal("an AVIF image", AS_PICTURE, name)
     if brands & _HEIF_BRANDS:
         return ImageKind.HEIF
     if source[8:12] == b"crx ":
@@ -143,9 +143,9 @@ def _foreign(source: bytes) -> tuple[str, str]:
     if b"<svg" in beginning:
         return "an SVG drawing", AS_PICTURE
     if b"<html" in beginning or b"<!doctype html" in beginning:
-        return "a web page", "save the picture itself, not the page that shows it"
+        return "a web page", "save the image itself, not the page that shows it"
     if _is_text(source[:_TEXT_BYTES]):
-        return "text", "drop a picture of the drawing"
+        return "text", "drop an image of the drawing"
     return f"none we know (it begins with {source[:8].hex(' ')})", AS_PICTURE
 
 

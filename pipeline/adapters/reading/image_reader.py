@@ -92,9 +92,7 @@ def decode_drawing(source: bytes, *, name: str, limits: DecodeLimits = DEFAULT_L
     with _mapped(kind, source, name):
         rgb, alpha, orientation, notes = _pixels(kind, source, limits, name)
     if min(rgb.shape[:2]) < limits.min_side:
-        summary = (
-            f"the picture is too narrow: expected at least {limits.min_side} pixels when reduced, found {rgb.shape[1]} x {rgb.shape[0]}"
-        )
+        summary = f"the image is too narrow: expected at least {limits.min_side} pixels when reduced, found {rgb.shape[1]} x {rgb.shape[0]}"
         raise DecodeError(DecodeReason.TOO_SMALL, summary, path=name, hint="cut it to the drawing")
     notes = (suffix_note(kind, Path(name).suffix), *notes)
     return drawing(rgb, alpha, orientation=orientation, sha256=hashlib.sha256(source).hexdigest(), notes=tuple(filter(None, notes)))

@@ -56,7 +56,7 @@ PARENTS = {
 
 
 def layout_of(count: int) -> PointLayout | None:
-    """The layout with so many points, or None."""
+    """The layout with `count` points, or None."""
     return next((layout for layout in LAYOUTS if layout.count == count), None)
 
 

@@ -17,7 +17,7 @@ CUT_OFF_HZ = 5.0
 NEIGHBORS = 2
 """Places before and after that a place is compared with."""
 OUTLIER = 6.0
-"""A place is wrong that is so many times farther from the middle of its neighbors than these are, and than places usually are."""
+"""A place is wrong that is more than this many times as far from the middle of its neighbors as these are, and as places usually are."""
 
 
 def smoothed(track: Floats, weights: Floats, frame_time_s: float) -> Floats:

@@ -14,8 +14,8 @@ from pipeline.motion.formats.gltf_source import GltfSource
 from pipeline.motion.formats.point_source import PointSource
 
 _LOOKED_AT = 4096
-# How files begin that people take for motions, and what to do with each.
-_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
+# How image files begin: PNG, JPEG, GIF, WebP, BMP.
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 
 
 def own_sources() -> tuple[MotionSource, ...]:
@@ -64,8 +64,8 @@ def _what_it_is(start: bytes, path: Path, sources: Sequence[MotionSource]) -> st
     known = ", ".join(source.title for source in sources)
     if not start:
         return "the file is empty"
-    if start.startswith(_PICTURES):
-        return f"this is a picture, expected a motion ({known})"
+    if start.startswith(_IMAGES):
+        return f"this is an image, expected a motion ({known})"
     if start[4:8] == b"ftyp":
         return f"this is a video, expected a motion ({known}): a pose estimator can make keypoints of it"
     return f"a file with the suffix {path.suffix or 'none'} is no motion that is known here, expected {known}, or a motion's YAML file"

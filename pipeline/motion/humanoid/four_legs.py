@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.motion.humanoid.unit_vectors import unit_vectors
 from pipeline.types import Floats
 
 MOST_ALONG, LEAST_ALIKE, MOST_FRAMES = 0.6, 0.6, 0.8
@@ -16,12 +17,6 @@ def stands_on_four(trunk: Floats, legs: Floats, arms: Floats) -> bool:
     Args:
         trunk: (S, 3) from the hips to the neck; legs, arms: (S, 3) the sum of both sides' vectors from their first joint to their last.
     """
-    trunk, legs, arms = _units(trunk), _units(legs), _units(arms)
+    trunk, legs, arms = unit_vectors(trunk), unit_vectors(legs), unit_vectors(arms)
     across = (np.abs((trunk * legs).sum(axis=1)) < MOST_ALONG) & (np.abs((trunk * arms).sum(axis=1)) < MOST_ALONG)
     return bool(np.mean(across & ((legs * arms).sum(axis=1) > LEAST_ALIKE)) >= MOST_FRAMES)
-
-
-def _units(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    units: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return units

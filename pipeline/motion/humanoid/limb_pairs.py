@@ -11,13 +11,14 @@ import numpy as np
 
 from pipeline.motion.humanoid.body_tree import BodyTree
 from pipeline.motion.humanoid.name_hints import ARM_PARTS, HEAD_PARTS, LEG_PARTS, are_mirrored, parts_named
+from pipeline.motion.humanoid.unit_vectors import unit_vectors
 from pipeline.types import Floats
 
 MOST_PAIRS = 40
 LEAST_REACH = 0.12
 LEAST_SIMILARITY = 0.45
 MIRRORED = 0.8
-"""Limbs that are so similar mirror each other: the trunk is in none of them."""
+"""Limbs that are at least this similar mirror each other: the trunk is in none of them."""
 ARM_TO_LEG = 0.85
 """The usual length of an arm with its collar bone and hand, as a share of a leg's with its foot."""
 
@@ -144,7 +145,7 @@ def _body(tree: BodyTree, legs: LimbPair, arms: LimbPair, pairs: list[LimbPair])
     tail = max(
         (tree.longest_path(trunk[0], first)[1] for first in tree.neighbors[trunk[0]] if first not in {*limbs, trunk[1]}), default=0.0
     )
-    up = _units(tree.points[:, trunk[-1]] - tree.points[:, trunk[0]])
+    up = unit_vectors(tree.points[:, trunk[-1]] - tree.points[:, trunk[0]])
     leg_lean, arm_lean = _lean(tree, legs, up), _lean(tree, arms, -up)
     score = 2.5 * (legs.similarity + arms.similarity) + 2.0 * math.log(legs.reach + arms.reach)
     score += 1.5 * (arm_lean - leg_lean)  # legs go on where the trunk ends; arms reach along it or aside
@@ -166,13 +167,13 @@ def _name_score(tree: BodyTree, pair: LimbPair, unlike: frozenset[object], like:
 def _head(tree: BodyTree, trunk: tuple[int, ...], limbs: set[int]) -> tuple[int, tuple[int, ...], float]:
     """Where the head's branch begins, its nodes and its length: of the branches off the upper trunk the one that leads on from it."""
     best: tuple[float, int, tuple[int, ...], float] = (-math.inf, trunk[-1], (), 0.0)
-    up = _units(tree.points[:, trunk[-1]] - tree.points[:, trunk[0]])
+    up = unit_vectors(tree.points[:, trunk[-1]] - tree.points[:, trunk[0]])
     for back, node in enumerate(reversed(trunk[1:])):
         for first in tree.neighbors[node]:
             if first in limbs or first in trunk:
                 continue
             way, reach = tree.longest_path(node, first)
-            along = float((_units(tree.points[:, way[-1]] - tree.points[:, node]) * up).sum(axis=1).mean())
+            along = float((unit_vectors(tree.points[:, way[-1]] - tree.points[:, node]) * up).sum(axis=1).mean())
             named = bool(HEAD_PARTS & parts_named(name for other in way for name in tree.node_names(other)))
             value = 2.0 * named + along + 1.5 * min(1.0, reach / (0.15 * tree.size)) - 0.4 * back
             if value > best[0]:
@@ -183,11 +184,5 @@ def _head(tree: BodyTree, trunk: tuple[int, ...], limbs: set[int]) -> tuple[int,
 def _lean(tree: BodyTree, pair: LimbPair, along: Floats) -> float:
     """The mean cosine between a pair of limbs and a direction (S, 3)."""
     ends = [way[min(len(way) - 1, 2)] for way in (pair.first, pair.second)]
-    cosines = [(_units(tree.points[:, end] - tree.points[:, pair.branch]) * along).sum(axis=1).mean() for end in ends]
+    cosines = [(unit_vectors(tree.points[:, end] - tree.points[:, pair.branch]) * along).sum(axis=1).mean() for end in ends]
     return float(np.mean(cosines))
-
-
-def _units(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    units: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return units

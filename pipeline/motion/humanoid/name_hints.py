@@ -38,6 +38,7 @@ LEG_PARTS = frozenset({Part.THIGH, Part.SHIN, Part.FOOT, Part.TOE})
 HEAD_PARTS = frozenset({Part.NECK, Part.HEAD, Part.FACE})
 
 # The first pattern that is found in a name without case, separators, digits and side decides. Order matters: "forearm" before "arm".
+# These are spellings found in files, British and foreign ones, too: no spelling rule of this repository applies to them.
 _PATTERNS: tuple[tuple[Part, str], ...] = (
     (
         Part.OTHER,
@@ -62,7 +63,7 @@ _PATTERNS: tuple[tuple[Part, str], ...] = (
     (Part.THIGH, r"thigh|upperleg|upleg|femur|buttock|oberschenkel|cuisse|muslo|coscia|hipjoint|^leg$|bein|jambe|pierna|gamba|足$|大腿|腿"),
     (Part.NECK, r"neck|hals|^cou$|cuello|collo|首|颈|頸"),
     (Part.HEAD, r"head|skull|nose|kopf|tete|cabeza|testa|頭|头"),
-    (Part.HIPS, r"hip|pelvis|becken|hufte|huefte|bassin|cadera|bacino|center|center|センター|下半身|腰|骨盆"),
+    (Part.HIPS, r"hip|pelvis|becken|hufte|huefte|bassin|cadera|bacino|centre|center|センター|下半身|腰|骨盆"),
     (Part.SPINE, r"spine|chest|thorax|torso|back|abdomen|waist|belly|wirbel|brust|dos$|poitrine|pecho|columna|schiena|petto|上半身|脊|胸"),
 )
 _COMPILED = tuple((part, re.compile(pattern)) for part, pattern in _PATTERNS)
@@ -70,7 +71,7 @@ _COMPILED = tuple((part, re.compile(pattern)) for part, pattern in _PATTERNS)
 _SIDE_WORDS = re.compile(r"(^|_)(left|right|lft|rgt|l|r|links|rechts|gauche|droite?|izquierd[ao]|derech[ao]|sinistr[ao]|destr[ao])(?=_|$)")
 _SIDE_START = re.compile(r"^(left|right|左|右)")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_NOISE = re.compile(r"[^a-zぁ-んァ-ヶ一-龠]+")
+_NOISE = re.compile(r"[^a-zぁ-んァ-ヶー一-龠]+")
 # Left and right in one name each: what the one has where the other has the other.
 _SIDES = (
     ("left", "right"),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.motion import facing
-from pipeline.motion.up_axis import UpAxis, upright
+from pipeline.motion.humanoid.unit_vectors import unit_vectors
+from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Floats
 
 
@@ -27,20 +28,20 @@ def up_axis_of(feet: Floats, hips: Floats, neck: Floats, *, resting: Floats | No
         resting: (3,) from feet to neck in the rest pose, or None if the file has none.
         declared: what the file's format or the file says.
     """
-    reach = _unit(neck - hips) + _unit(hips - feet)
-    mean = _unit(_unit(reach).mean(axis=0))
-    steady = float(np.linalg.norm(_unit(reach).mean(axis=0)))
+    reach = unit_vectors(neck - hips) + unit_vectors(hips - feet)
+    mean = unit_vectors(unit_vectors(reach).mean(axis=0))
+    steady = float(np.linalg.norm(unit_vectors(reach).mean(axis=0)))
     axis, share = _closest(mean)
-    rest_axis = None if resting is None or not resting.any() else _closest(_unit(resting))
+    rest_axis = None if resting is None or not resting.any() else _closest(unit_vectors(resting))
     if declared is not None and axis is not declared:
-        along = float(_unit(reach)[:, "xyz".index(declared[1])].max()) * (1 if declared[0] == "+" else -1)
+        along = float(unit_vectors(reach)[:, "xyz".index(declared[1])].max()) * (1 if declared[0] == "+" else -1)
         if share < 0.9 or along > 0.7 or (rest_axis is not None and rest_axis[0] is declared):
             return declared, Certainty(0.9, f"up is {declared}, as the file says; the body lies or leans for most of the time")
     if declared is not None and axis is declared:
         return axis, Certainty(1.0, f"up is {axis}, as the file says and as the body is from feet to neck")
     if share < 0.85 and rest_axis is not None and rest_axis[1] > 0.9:
         return rest_axis[0], Certainty(0.75, f"up is {rest_axis[0]}, as the body is at rest; it leans or lies for most of the time")
-    best = float(_unit(reach)[:, "xyz".index(rest_axis[0][1])].max()) if rest_axis else 0.0
+    best = float(unit_vectors(reach)[:, "xyz".index(rest_axis[0][1])].max()) if rest_axis else 0.0
     if (
         rest_axis is not None
         and rest_axis[0] is not axis
@@ -108,12 +109,3 @@ def is_first_left(body: BodyPlaces) -> tuple[float, tuple[str, ...]]:
 def _along(vectors: Floats, directions: Floats) -> Floats:
     along: Floats = (vectors * directions).sum(axis=1)
     return along
-
-
-def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    units: Floats = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return units
-
-
-__all__ = ["BodyPlaces", "Certainty", "is_first_left", "up_axis_of", "upright"]

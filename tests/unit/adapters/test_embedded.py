@@ -170,7 +170,7 @@ def test_a_damaged_model_is_named(tmp_path: Path) -> None:
 def test_models_in_each_others_place_are_told_apart(tmp_path: Path) -> None:
     shutil.copy(MODELS / POSE, tmp_path / DETECTOR)
     shutil.copy(MODELS / DETECTOR, tmp_path / POSE)
-    with pytest.raises(ModelUnavailable, match=r"expected a network with .* centres"):
+    with pytest.raises(ModelUnavailable, match=r"expected a model with .* centres"):
         EmbeddedPredictor(tmp_path)
 
 

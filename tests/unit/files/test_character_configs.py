@@ -51,7 +51,7 @@ def test_separates_joints_that_share_a_location(path: Path, hip: str) -> None:
 @pytest.mark.parametrize(
     ("moved", "problem"),
     [
-        ({"hand": (200, 60)}, r"hand: expected a pixel of the picture, which is 200 x 200 px, found \(200, 60\)"),
+        ({"hand": (200, 60)}, r"hand: expected a pixel of the image, which is 200 x 200 px, found \(200, 60\)"),
         ({"hand": (-1, 60)}, "hand: expected a pixel"),
         ({"hands": (1, 1)}, "hands: is no joint of this figure; did you mean hand"),
     ],

@@ -67,7 +67,7 @@ def test_a_joint_off_the_figure_goes_to_its_nearest_pixel(folder, at, to):
     configured(folder, [*SKELETON[:3], ("hand", *at, "torso")])
     character = read_character(folder)
     assert np.allclose(character.rig.rest[3], [to[0] / 50, 1 - to[1] / 50])
-    assert character.repairs == (f"hand lay off the figure at ({at[0]:g}, {at[1]:g}) px and was moved to ({to[0]}, {to[1]})",)
+    assert character.repairs == (f"hand was outside the figure at ({at[0]:g}, {at[1]:g}) px and was moved into it, to ({to[0]}, {to[1]})",)
 
 
 def test_pieces_without_joints_are_left_out(folder):
@@ -82,7 +82,7 @@ def test_no_joint_is_moved_onto_a_speck(folder):
     redrawn(folder, trunk=(5, 45, 15, 35), speck=(10, 11, 6, 7))
     character = read_character(folder)
     assert character.rig.rest[3].tolist() == [15 / 50, 0.8]
-    assert "hand lay off the figure" in character.repairs[0]
+    assert "hand was outside the figure" in character.repairs[0]
     assert character.repairs[1] == "a piece of the mask without any joint, 1 px in all, was left out"
 
 
@@ -139,7 +139,7 @@ def test_a_thousand_joints_in_a_cycle_are_refused_at_once(folder):
 
 def test_sizes_must_agree(folder):
     configured(folder, width=41)
-    with pytest.raises(ConfigError, match="width: expected the pictures' 40 px, found 41"):
+    with pytest.raises(ConfigError, match="width: expected the images' 40 px, found 41"):
         read_character(folder)
     Image.fromarray(np.zeros((50, 41, 3), np.uint8)).save(folder / "texture.png")
     with pytest.raises(CharacterError, match=r"texture.png is 41 x 50 px, but mask.png is 40 x 50"):
@@ -162,7 +162,7 @@ def test_figures_that_can_t_be_animated_are_refused(folder):
 @pytest.mark.parametrize("name", ["mask.png", "texture.png"])
 def test_pictures_must_be_there(folder, name):
     (folder / name).unlink()
-    with pytest.raises(CharacterError, match=f"{name}: the picture is missing"):
+    with pytest.raises(CharacterError, match=f"{name}: the image is missing"):
         read_character(folder)
 
 
@@ -178,7 +178,7 @@ def test_mask_like_a_checkerboard_is_refused_at_once(folder):
 
 def test_what_is_written_is_read_back(folder, tmp_path):
     character = read_character(folder)
-    rest = character.rig.rest + 0.004
+    rest = character.rig.rest + np.array([0.004, -0.004])
     rest[3, 0] = 0.1
     moved = Character(character.rgba, character.mask, Rig(character.rig.joint_names, character.rig.parents, rest))
     write_character(moved, tmp_path / "out" / "deep")
@@ -189,6 +189,25 @@ def test_what_is_written_is_read_back(folder, tmp_path):
     assert np.allclose(again.rig.rest, character.rig.rest)
     config = yaml.safe_load((tmp_path / "out" / "deep" / "char_cfg.yaml").read_text())
     assert config["skeleton"][0] == {"loc": [20, 30], "name": "root", "parent": None}
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+@pytest.mark.parametrize("column", [10, 11])
+def test_joint_on_a_line_of_one_pixel_is_written_on_it(tmp_path, column, turn):
+    """At the pixel's center, which rounding would move to a neighbor."""
+    mask = np.zeros((50, 40), np.bool_)
+    mask[5:45, column] = True
+    rest = np.array([[column + 0.5, 50 - y] for y in (40.5, 25.5, 5.5)]) / 50
+    rig = Rig(("root", "middle", "end"), np.array([-1, 0, 1], np.int32), rest)
+    character = Character(np.full((50, 40, 4), 255, np.uint8), mask, rig)
+    configs = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        write_character(character, folder, turn=turn)
+        configs.append((folder / "char_cfg.yaml").read_text())
+        character = read_character(folder)
+        assert character.repairs == ()
+        assert character.joint_cells().tolist() == [[column, 40], [column, 25], [column, 5]]
+    assert configs[0] == configs[1]
 
 
 def test_written_joints_stay_in_the_picture(folder, tmp_path):

@@ -191,7 +191,7 @@ def test_refuses_another_size(folder: Path) -> None:
 
 def test_refuses_a_damaged_file(folder: Path) -> None:
     (folder / "layers.png").write_bytes((folder / "layers.png").read_bytes()[:60])
-    with pytest.raises(CharacterError, match=r"layers\.png: the picture can't be read"):
+    with pytest.raises(CharacterError, match=r"layers\.png: the image can't be read"):
         read_character(folder)
 
 

@@ -150,7 +150,7 @@ def test_files_may_lie_in_a_root(folder, tmp_path_factory):
         ({"view": {"CAMERA_FWD": [1e-300, 0, 0]}}, "view.CAMERA_FWD: expected a direction, found zeros"),
         ({"view": {"CAMERA_FWD": "front"}}, "view.CAMERA_FWD: expected 3 numbers, found 'front'"),
         ({"view": {"BACKGROUND_IMAGE": "none.png"}}, "view.BACKGROUND_IMAGE: there is no file 'none.png'"),
-        ({"view": {"BACKGROUND_IMAGE": "still.bvh"}}, "still.bvh: the picture can't be read"),
+        ({"view": {"BACKGROUND_IMAGE": "still.bvh"}}, "still.bvh: the image can't be read"),
         ({"controller": {"MODE": "interact"}}, "controller.MODE: expected interactive or video_render, found 'interact'"),
         ({"controller": {"OUTPUT_VIDEO_PATH": "a.avi"}}, "controller.OUTPUT_VIDEO_PATH: expected a file ending in .gif, .mp4, .webm"),
         ({"controller": {"KEYBOARD_TIMESTEP": 0}}, "controller.KEYBOARD_TIMESTEP: expected a number above 0, found 0"),
@@ -179,7 +179,7 @@ def test_problems_of_all_files_come_at_once(folder):
     )
     text = "\n".join(found)
     assert "[0].character_cfg:" in text
-    assert "mask.png: the picture is missing" in text
+    assert "mask.png: the image is missing" in text
     assert "[0].motion_cfg:" in text
     assert "still.bvh: line 1: expected HIERARCHY" in text
     assert "bad.yaml: char_starting_location: is missing" in text

@@ -169,7 +169,7 @@ def test_no_body_is_refused_with_what_to_do(library, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("still.png", b"\x89PNG\r\n\x1a\n", "this is a picture, expected a motion"),
+        ("still.png", b"\x89PNG\r\n\x1a\n", "this is an image, expected a motion"),
         ("clip.mp4", b"\0\0\0\x20ftypisom", "this is a video"),
         ("empty.bvh", b"", "there is no skeleton"),
         ("notes.txt", b"hello", "suffix .txt is no motion"),

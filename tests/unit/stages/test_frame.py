@@ -22,10 +22,10 @@ def corners(box: np.ndarray, z: float) -> np.ndarray:
     return np.array([(x, y, z) for x in box[:, 0] for y in box[:, 1]])
 
 
-def test_the_originals_camera_looks_down_its_negative_forward() -> None:
+def test_the_originals_camera_looks_along_the_negative_of_backward() -> None:
     camera = Camera((0.0, 0.7, 2.0), (0.0, 0.5, 2.0))
     matrix = view_projection(camera, aspect=1.0)
-    ahead = np.array(camera.position) - 3 * np.array(camera.forward)
+    ahead = np.array(camera.position) - 3 * np.array(camera.backward)
     np.testing.assert_allclose(on_screen(matrix, ahead[None]), 0.0, atol=1e-6)
 
 

@@ -112,7 +112,7 @@ def test_a_joint_beside_the_figure_is_moved_into_it(figure):
     keypoints = figure.keypoints.copy()
     keypoints[9, :2] += [0, -28]
     result = rigging(keypoints, figure.mask)
-    assert result.repairs == ("left hand lay outside the figure and was moved into it",)
+    assert result.repairs == ("left hand was outside the figure and was moved into it",)
     x, y = joints_px(result.rig, figure.mask)[NAMES.index("left_hand")].astype(int)
     assert figure.mask[y - 2 : y + 3, x - 2 : x + 3].all()
 

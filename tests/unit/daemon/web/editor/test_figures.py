@@ -80,7 +80,7 @@ def test_own_layers_can_be_given_up(figure: EditableFigure) -> None:
     ("edit", "problem"),
     [
         (Edit(joints={"left_hnd": (1, 1)}), "left_hnd is no joint of this figure"),
-        (Edit(joints={"left_hand": (240, 1)}), "left_hand: expected a pixel of the picture, which is 240 x 240 px"),
+        (Edit(joints={"left_hand": (240, 1)}), "left_hand: expected a pixel of the image, which is 240 x 240 px"),
         (Edit(mask=(3,)), "the runs of the mask must have 57600 px"),
         (Edit(labels=(1, 3)), "the runs of the layers must have 57600 px"),
         (Edit(box=(0, 0, 100, 100)), "the drawing of this figure was not kept"),

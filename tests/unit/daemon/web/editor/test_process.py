@@ -43,7 +43,7 @@ def test_results_and_errors_come_back(tmp_path: Path) -> None:
         with pytest.raises(EditorRefused, match="one of the motions that the page offers"):
             await process.call("preview", place, Edit(), "/etc/passwd.bvh", "wave")
         (tmp_path / "person/mask.png").unlink()
-        with pytest.raises(EditorRefused, match="the picture is missing") as refusal:
+        with pytest.raises(EditorRefused, match="the image is missing") as refusal:
             await process.call("texture_image", place)
         assert str(tmp_path) not in str(refusal.value)
 

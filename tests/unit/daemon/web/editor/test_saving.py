@@ -178,7 +178,7 @@ def test_saves_without_overlay_if_that_fails(place: FigurePlace) -> None:
 
 def test_save_returns_repairs(place: FigurePlace) -> None:
     (note,) = save(place, Edit(joints={"left_hand": (220, 20)}))
-    assert note.startswith("left_hand lay off the figure at (220, 20) px")
+    assert note.startswith("left_hand was outside the figure at (220, 20) px")
 
 
 def test_refuses_invalid_joints_without_change(place: FigurePlace) -> None:
