@@ -27,11 +27,11 @@ class CharacterConfig:
     """Content of a char_cfg.yaml.
 
     Attributes:
-        width, height: of the pictures, px.
+        width, height: of the images, px.
         joint_names: J unique names, parents first.
         parents: (J,) int32, -1 for the root.
         locations: (J, 2) float64, x and y of a pixel, y down.
-        turn: degrees clockwise by which pictures and joints have to be turned to be upright.
+        turn: degrees clockwise by which images and joints have to be turned to be upright.
     """
 
     width: int
@@ -79,7 +79,7 @@ def edited_config(path: Path, locations: Mapping[str, tuple[int, int]], size: tu
     If entries share values (anchors, merged keys), the file is rewritten with all keys, but without comments.
 
     Args:
-        size: new width and height of the pictures, px; None leaves them.
+        size: new width and height of the images, px; None leaves them.
     Raises:
         ConfigError: an invalid file, a location outside the image, or an unknown joint.
     """

@@ -26,10 +26,12 @@ CUT_SHARE = 0.12
 """A detached part that leaves through the border for more of its outline than this is a neighbor's."""
 
 DOOR_SHARE = 0.05
-"""Paper at the border belongs to the figure's inside if the border is at most this share of what encloses it."""
+"""Paper at the border belongs to the figure's inside if the border is at most this share of what
+encloses it, or a third of this share where the paper touches several sides of the border."""
 
 OPEN_SHARE = 0.36
-"""Paper at the border with a bone in it belongs to the figure's inside if the border is at most this share of what encloses it."""
+"""Paper at the border with a bone in it belongs to the figure's inside if the border is at most this share of what
+encloses it, or a third of this share where the paper touches several sides of the border."""
 
 FAR_SHARE = 0.2
 """What is farther from every bone than this share of the longer side, and hangs on by a neck, is a neighbor."""

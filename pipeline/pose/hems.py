@@ -11,13 +11,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pipeline.types import Bools, Floats, Ints
 
 FLARE = 1.12
-"""Trousers are at most so many times as wide as the hips; skirts widen."""
+"""Trousers are at most this many times as wide as the hips; skirts widen."""
 
 WINDOW_OF_LEGS = 0.08
 """Rows above and below a hem that are compared, as a share of the height from hips to feet."""
 
 NARROWER = 0.78
-"""Below a hem, the legs together are at most so many times as wide as the skirt above it."""
+"""Below a hem, the legs together are at most this many times as wide as the skirt above it."""
 
 HIGHEST, LOWEST = 0.2, 0.95
 """A hem's height between hips (0) and feet (1). A hem at the hips covers no part of a leg."""

@@ -86,10 +86,10 @@ class PairWeights(NamedTuple):
 
 @dataclass(frozen=True)
 class Weights:
-    """What a choice's score is made of: the weights of `LimbWeights` and of `PairWeights`, each in their order."""
+    """What a choice's score is made of."""
 
-    limb: tuple[float, ...]
-    pair: tuple[float, ...]
+    limb: LimbWeights
+    pair: PairWeights
 
 
 ARM_WEIGHTS = Weights(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.pose.limb_measures import LimbJoints
-from pipeline.pose.limb_regions import ARM, LEG, LimbRegion, joint_pixels, limb_regions, limbs_of, touching_areas, touching_limbs
+from pipeline.pose.limb_regions import ARM, LEG, LimbRegion, limb_regions, limbs_of, touching_areas, touching_limbs
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, LayerLabel
 
 SAMPLES = 24
@@ -77,8 +77,8 @@ def _label(character: Character, limb: LimbJoints) -> LayerLabel:
 def _bone_pixels(character: Character, limb: LimbJoints) -> Pixels:
     """Pixels along the limb's bones."""
     height, width = character.mask.shape
-    joints = joint_pixels(character)[[limb.root, limb.middle, limb.end]]
-    pixels = np.rint(np.concatenate([np.linspace(first, last, SAMPLES) for first, last in pairwise(joints)])).astype(np.intp)
+    joints = character.joints_px()[[limb.root, limb.middle, limb.end]]
+    pixels = np.floor(np.concatenate([np.linspace(first, last, SAMPLES) for first, last in pairwise(joints)])).astype(np.intp)
     return np.clip(pixels[:, 1], 0, height - 1), np.clip(pixels[:, 0], 0, width - 1)
 
 

@@ -116,12 +116,6 @@ def limbs_of(joint_names: tuple[str, ...], kind: tuple[str, str, str]) -> tuple[
     return tuple(LimbJoints(*(index[name] for name in chain)) for chain in chains if all(name in index for name in chain))
 
 
-def joint_pixels(character: Character) -> Floats:
-    """A character's joints at rest (J, 2), image px."""
-    side = float(max(character.mask.shape))
-    return np.asarray(np.stack([character.rig.rest[:, 0], 1.0 - character.rig.rest[:, 1]], axis=1) * side, np.float64)
-
-
 def touching_limbs(character: Character, parts: Bytes | None = None) -> tuple[LimbRegion, ...]:
     """The limbs that touch the rest of the figure beyond their roots, each with its pixels: legs first, then arms.
 
@@ -138,7 +132,7 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
         parts: (h', w') uint8, the `BodyPart` of each cell, stretched over the character's image, if a model named them.
     """
     mask, scale = _reduced(character.mask)
-    joints = joint_pixels(character) * scale
+    joints = character.joints_px() * scale
     limbs = _candidates(*_legs_and_arms(character.rig.joint_names, joints, mask), mask)
     if not limbs:
         return {}
@@ -163,7 +157,7 @@ def gown_joints(character: Character) -> tuple[int, ...]:
     """Knees and feet that a gown covers down to the ground; none for other figures."""
     legs = limbs_of(character.rig.joint_names, LEG)
     mask, scale = _reduced(character.mask)
-    joints = joint_pixels(character) * scale
+    joints = character.joints_px() * scale
     if len(legs) < 2 or not is_gown(mask, joints[[[leg.root, leg.middle, leg.end] for leg in legs]]):
         return ()
     return tuple(joint for leg in legs for joint in (leg.middle, leg.end))
@@ -175,7 +169,7 @@ def limb_regions(character: Character, areas: Mapping[LimbJoints, Bools]) -> tup
         return ()
     mask, scale = _reduced(character.mask)
     body = mask & ~_resized(np.any(list(areas.values()), axis=0), mask.shape)
-    legs, arms = _legs_and_arms(character.rig.joint_names, joint_pixels(character) * scale, mask)
+    legs, arms = _legs_and_arms(character.rig.joint_names, character.joints_px() * scale, mask)
     found = []
     for limb in (limb for limb in (*legs, *arms) if limb.joints in areas):
         area = areas[limb.joints]

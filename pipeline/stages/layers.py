@@ -17,7 +17,7 @@ from pipeline.ink.regions import filled
 from pipeline.mesh.depth import nearest_pixels
 from pipeline.pose.limb_labels import layer_limbs
 from pipeline.pose.limb_measures import stroke, values_at
-from pipeline.pose.limb_regions import ARM, LimbRegion, gown_joints, joint_pixels, limbs_of
+from pipeline.pose.limb_regions import ARM, LimbRegion, gown_joints, limbs_of
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, Floats
 
 ROOT_OF_LIMB = 0.9
@@ -63,7 +63,7 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     A limb that was not understood keeps still: its scraps would fly beside the body, and its bones would tear it.
     """
     (whole,) = whole_character(character)
-    points, found = joint_pixels(character), layer_limbs(character)
+    points, found = character.joints_px(), layer_limbs(character)
     limbs = tuple(limb for limb in found if _is_understood(limb, points))
     held = {joint for limb in found for joint in (limb.joints.middle, limb.joints.end)}
     loose = held | set(gown_joints(character))  # a gown hangs from the hips: knees would bulge it

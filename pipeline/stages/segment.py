@@ -62,7 +62,7 @@ BOLDNESSES = (2.5, 5.0)
 """Factors by which gaps may then be wider than usual, tried in this order."""
 
 BONES_GAINED_SHARE = 0.3
-"""Wider gaps stay bridged if the shape then holds more of the bones' pixels by at least this share."""
+"""Wider gaps stay bridged if the shape then holds more of the bones' pixels by more than this share."""
 
 DARK_SHADE = 0.35
 """An area that is darker than the whole sheet by more than this, 0..1, is filled in with gray or black, if it is no shadow."""

@@ -57,6 +57,7 @@ def layer_images(character: Character, layers: Sequence[CharacterLayer]) -> tupl
     hidden = opacity < 255
     difference = paper_difference(character.rgb, mask | hidden, reach_px=NEIGHBORHOOD_OF_SIDE * max(mask.shape))
     alpha = np.minimum(inked_alpha(difference, mask, hidden=hidden), opacity)
+    difference[hidden] = 0
     if len(layers) == 1:
         return (LayerImage(_with_clean_edge(layers[0].rgb, alpha, mask, difference), 0, 0),)
     images = []

@@ -103,13 +103,13 @@ class Character:
 
     def joint_cells(self) -> Floats:
         """(J, 2) whole numbers: column and row of the pixel that contains each joint, perhaps outside of the image."""
-        return np.asarray(np.floor(self._joints_px() + ROUNDING_PX), np.float64)
+        return np.asarray(np.floor(self.joints_px() + ROUNDING_PX), np.float64)
 
     def turned(self, turn: Turn) -> Character:
         """The character turned clockwise; joints stay in the pixels that contain them, as far from their corners as before."""
         height, width = self.mask.shape
         cells = self.joint_cells()
-        (across, down), in_cells = cells.T, self._joints_px() - cells
+        (across, down), in_cells = cells.T, self.joints_px() - cells
         match turn:
             case 90:
                 across, down = height - 1 - down, across
@@ -129,8 +129,8 @@ class Character:
             layer_labels=None if self.layer_labels is None else turned_pixels(self.layer_labels, turn),
         )
 
-    def _joints_px(self) -> Floats:
-        """(J, 2) image px, x and y of the joints at rest, y down."""
+    def joints_px(self) -> Floats:
+        """(J, 2) float64 image px, x and y of the joints at rest, y down."""
         return np.asarray(np.stack([self.rig.rest[:, 0], 1 - self.rig.rest[:, 1]], axis=1) * max(self.mask.shape), np.float64)
 
 

@@ -30,6 +30,8 @@ from pipeline.pose.limb_choice import (
     LEG_WEIGHTS,
     Limb,
     LimbPair,
+    LimbWeights,
+    PairWeights,
     Weights,
     best_rows,
     limb_choices,
@@ -114,7 +116,7 @@ def weights_for(figures: list[Seen], limbs: tuple[Limb, Limb]) -> Weights:
     alone = fitted(
         [(measures, good) for sides, both in zip(choices, right, strict=True) for (_, measures), good in zip(sides, both, strict=True)]
     )
-    first, groups = Weights(tuple(alone), ()), []
+    first, groups = Weights(LimbWeights(*alone), PairWeights(*np.zeros(len(PairWeights._fields)))), []
     for sides, both in zip(choices, right, strict=True):
         rows = [best_rows(measures, first) for _, measures in sides]
         left, other = (joints[kept] for (joints, _), kept in zip(sides, rows, strict=True))
@@ -123,7 +125,7 @@ def weights_for(figures: list[Seen], limbs: tuple[Limb, Limb]) -> Weights:
         good = both[0][rows[0]][:, None] & both[1][rows[1]]
         groups.append((together, good.reshape(-1)))
     scale, *pair = fitted(groups)
-    return Weights(tuple(np.round(alone * scale, 3).tolist()), tuple(np.round(pair, 3).tolist()))
+    return Weights(LimbWeights(*np.round(alone * scale, 3).tolist()), PairWeights(*np.round(pair, 3).tolist()))
 
 
 def right_with(figures: list[Seen], limbs: tuple[Limb, Limb], weights: Weights | None) -> NDArray[np.bool_]:

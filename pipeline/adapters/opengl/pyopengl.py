@@ -5,7 +5,7 @@ only this module imports `OpenGL`, and only after a context has shown which libr
 
 Only PyOpenGL's raw functions of OpenGL 1.0 to 3.3 are imported, with C signatures: a fifth of the 0.1 s that `OpenGL.GL` with its
 extensions and array wrappers takes, and calls go straight through ctypes. They keep the interpreter's lock, all but those that wait for
-the driver: a frame is some thirty short calls, and each would wait to get the lock back from the encoder's threads.
+the driver or its compiler: a frame is some thirty short calls, and each would wait to get the lock back from the encoder's threads.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from pipeline.errors import RenderUnavailable
 
 _VERSIONS: Final = ("1_0", "1_1", "1_2", "1_3", "1_4", "1_5", "2_0", "2_1", "3_0", "3_1", "3_2", "3_3")
 
-_WAITING: Final = frozenset({"glFinish", "glReadPixels"})
-"""Functions that wait for the driver, while other threads of Python should go on."""
+_WAITING: Final = frozenset(
+    {"glCompileShader", "glFinish", "glGetProgramiv", "glGetShaderiv", "glLinkProgram", "glReadPixels", "glTexImage2D"}
+)
+"""Functions that wait for the driver, its compiler or much memory, while other threads of Python should go on."""
 
-_importing = threading.Lock()
+_importing, _loading = threading.Lock(), threading.Lock()
 
 
 class _Functions:
@@ -42,9 +44,10 @@ class _Functions:
         except KeyError:
             raise AttributeError(f"OpenGL 3.3 has no {name}", name=name, obj=self) from None
         if hasattr(value, "load"):
-            # What PyOpenGL asks a library for, before its platform's own default (`functionTypeFor`).
-            value.DLL.FunctionType = ctypes.CFUNCTYPE if name in _WAITING else ctypes.PYFUNCTYPE
-            value = value.load() or value  # else the call raises PyOpenGL's NullFunctionError
+            with _loading:
+                # What PyOpenGL asks a library for, before its platform's own default (`functionTypeFor`).
+                value.DLL.FunctionType = ctypes.CFUNCTYPE if name in _WAITING else ctypes.PYFUNCTYPE
+                value = value.load() or value  # else the call raises PyOpenGL's NullFunctionError
         setattr(self, name, value)
         return value
 

@@ -170,7 +170,7 @@ class GLSceneRenderer:
         gl.glReadPixels(box.left - left, box.top - top, box.width, box.height, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, target)
 
     def _corner(self, dirty: ScreenBox) -> tuple[int, int]:
-        """The canvas's pixel that lies in the corner of the framebuffer."""
+        """The canvas's pixel that is in the corner of the framebuffer."""
         return (0, 0) if self._is_covered else (dirty.left, dirty.top)
 
     def _cropped(self, box: ScreenBox) -> Bytes:
@@ -215,18 +215,19 @@ class _Targets:
         self.drawing = self.drawn = self.resolving = 0
 
     def fit(self, box: ScreenBox) -> None:
-        """Have framebuffers at least as large as the box. Outgrown ones are freed with the rest.
+        """Have framebuffers at least as large as the box. Outgrown ones are freed with the rest of the scene.
 
         Raises:
             RenderFailed: the driver can't draw into a texture of this size.
         """
         if box.width <= self.width and box.height <= self.height:
             return
-        self.width = max(self.width, _whole_tiles(box.width, self._canvas.width))
-        self.height = max(self.height, _whole_tiles(box.height, self._canvas.height))
-        self.drawing, self.drawn = self._objects.target(self.width, self.height)
+        width = _grown(self.width, box.width, self._canvas.width)
+        height = _grown(self.height, box.height, self._canvas.height)
+        self.drawing, self.drawn = self._objects.target(width, height)
         if self._is_resolved:
-            self.resolving, _ = self._objects.target(self.width, self.height)
+            self.resolving, _ = self._objects.target(width, height)
+        self.width, self.height = width, height
 
 
 def _check_size(gl: Any, canvas: Canvas) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
@@ -239,9 +240,11 @@ def _check_size(gl: Any, canvas: Canvas) -> None:  # noqa: ANN401  (PyOpenGL is 
         raise RenderFailed(f"the driver draws at most {width} x {height} px, not {canvas.width} x {canvas.height}", hint=hint)
 
 
-def _whole_tiles(length: int, limit: int) -> int:
-    """At least `length`, a multiple of llvmpipe's tiles or the canvas's side, so that framebuffers rarely have to grow."""
-    return min(limit, -(-length // _TILE) * _TILE)
+def _grown(present: int, needed: int, limit: int) -> int:
+    """A side of a framebuffer that is long enough, px: as it is, or longer by half at least, so that it grows only a few times."""
+    if needed <= present:
+        return present
+    return min(limit, max(-(-needed // _TILE) * _TILE, present * 3 // 2))
 
 
 def _flipped(view_projection: Singles) -> Singles:

@@ -22,7 +22,7 @@ from pipeline.motion.resample import clock_times
 from pipeline.pose.hems import hem_row
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.pose.limb_measures import Limb, LimbJoints
-from pipeline.pose.limb_regions import LEG, joint_pixels, limbs_of, touches_figure, touching_limbs
+from pipeline.pose.limb_regions import LEG, limbs_of, touches_figure, touching_limbs
 from pipeline.stages.deform import MovingMesh
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import figure_of
@@ -245,14 +245,14 @@ def test_no_layer_has_a_hole_that_the_figure_lacks(arms: str, legs: str) -> None
 
 
 def _mask_and_legs(character: Character) -> tuple[Bools, np.ndarray]:
-    joints = joint_pixels(character)
+    joints = character.joints_px()
     return character.mask, np.stack([joints[[leg.root, leg.middle, leg.end]] for leg in limbs_of(character.rig.joint_names, LEG)])
 
 
 def named_parts(character: Character) -> Bytes:
     """The body parts of `drawn_person`, arms in front of everything, as coarse as a model names them."""
     parts = np.where(character.mask, np.uint8(BodyPart.TRUNK), np.uint8(BodyPart.NONE))
-    at = joint_pixels(character)
+    at = character.joints_px()
     index = character.rig.joint_names.index
     for side, (upper, lower) in (
         ("right", (BodyPart.RIGHT_UPPER_ARM, BodyPart.RIGHT_LOWER_ARM)),
@@ -298,10 +298,10 @@ def test_parts_that_would_tear_an_arm_apart_leave_it_to_rig_and_lines() -> None:
     """A model that takes the middle of the right arm for trunk, and a piece of the trunk far from it for hand."""
     character = drawn_person()
     parts = named_parts(character)
-    elbow, hand = (joint_pixels(character)[character.rig.joint_names.index(f"right_{joint}")] / 4 for joint in ("elbow", "hand"))
+    elbow, hand = (character.joints_px()[character.rig.joint_names.index(f"right_{joint}")] / 4 for joint in ("elbow", "hand"))
     middle = np.rint((elbow + hand) / 2).astype(int)
     cv2.circle(parts, tuple(middle.tolist()), 7, int(BodyPart.TRUNK), cv2.FILLED)
-    left_hip = joint_pixels(character)[character.rig.joint_names.index("left_hip")] / 4
+    left_hip = character.joints_px()[character.rig.joint_names.index("left_hip")] / 4
     cv2.circle(parts, tuple(np.rint(left_hip).astype(int).tolist()), 7, int(BodyPart.RIGHT_HAND), cv2.FILLED)
     torn, alone = touching_limbs(character, parts), touching_limbs(character)
     assert [one.joints for one in torn] == [one.joints for one in alone]
@@ -361,7 +361,7 @@ def test_legs_that_run_are_under_no_hem() -> None:
 
 def test_left_hand_that_a_model_names_right_stays_with_the_left_arm() -> None:
     character = drawn_person()
-    left_hand = np.rint(joint_pixels(character)[character.rig.joint_names.index("left_hand")] / 4).astype(int)
+    left_hand = np.rint(character.joints_px()[character.rig.joint_names.index("left_hand")] / 4).astype(int)
     parts = named_parts(character)
     cv2.circle(parts, tuple(left_hand.tolist()), 6, int(BodyPart.RIGHT_HAND), cv2.FILLED)
     parts[~character.mask[::4, ::4]] = BodyPart.NONE
@@ -373,7 +373,7 @@ def test_left_hand_that_a_model_names_right_stays_with_the_left_arm() -> None:
 def test_area_that_no_line_divides_is_not_shared_with_a_hand_beside_it() -> None:
     """Such as a lens of glasses, of which a model takes the nearer part for the hand beside it."""
     character = drawn_person()
-    elbow, hand = (joint_pixels(character)[character.rig.joint_names.index(f"right_{joint}")] for joint in ("elbow", "hand"))
+    elbow, hand = (character.joints_px()[character.rig.joint_names.index(f"right_{joint}")] for joint in ("elbow", "hand"))
     center = np.rint((elbow + hand) / 2).astype(int) + np.array([36, 0])
     rgba, lens = character.rgba.copy(), np.zeros(character.mask.shape, np.uint8)
     cv2.circle(lens, tuple(center.tolist()), 22, 1, cv2.FILLED)
@@ -390,7 +390,7 @@ def test_limb_that_was_not_understood_keeps_still() -> None:
     character = drawn_person()
     labels = derived_labels(character)
     assert labels is not None
-    hand = np.rint(joint_pixels(character)[character.rig.joint_names.index("right_hand")]).astype(int)
+    hand = np.rint(character.joints_px()[character.rig.joint_names.index("right_hand")]).astype(int)
     is_arm = labels == LayerLabel.RIGHT_ARM
     is_scrap = is_arm & (np.hypot(*(np.indices(is_arm.shape)[::-1] - hand[:, None, None])) < 12)
     labels[is_arm & ~is_scrap] = LayerLabel.BODY
@@ -405,7 +405,7 @@ def test_bent_arm_leaves_the_shirt_between_its_bones_to_the_body() -> None:
     """Though a model takes the shirt there for the arm, which could not be stretched out with it."""
     character = drawn_person(arms="crossing")
     shoulder, elbow, hand = (
-        joint_pixels(character)[character.rig.joint_names.index(f"right_{joint}")] for joint in ("shoulder", "elbow", "hand")
+        character.joints_px()[character.rig.joint_names.index(f"right_{joint}")] for joint in ("shoulder", "elbow", "hand")
     )
     parts = named_parts(character)
     cv2.fillConvexPoly(parts, np.rint(np.array([shoulder, elbow, hand]) / 4).astype(np.int32), int(BodyPart.RIGHT_UPPER_ARM))

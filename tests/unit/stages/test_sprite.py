@@ -85,6 +85,17 @@ def test_handles_thin_outline_of_a_small_drawing() -> None:
     assert (sprite.rgba[radius < 24, 0] == 255).all()
 
 
+def test_erased_spot_inside_a_figure_lends_its_hidden_black_to_nothing() -> None:
+    y, x = np.mgrid[: sample_scene.SIDE, : sample_scene.SIDE]
+    radius, hole = np.hypot(x - 60, y - 60), np.hypot(x - 60, y - 90) < 7
+    rgba = np.full((*radius.shape, 4), 255, np.uint8)
+    rgba[radius <= 32, :3] = (230, 60, 50)
+    rgba[hole] = 0
+    character = replace(CHARACTER, rgba=rgba, mask=radius <= 34)
+    sprite = single_layer_sprite(character, single_layer_figure(character).mesh, px_per_unit=500.0)
+    assert (sprite.rgba[radius <= 40, 0] > 200).all()
+
+
 def test_joint_colors_differ_between_joints() -> None:
     colors = joint_colors(np.arange(16, dtype=np.int32), 16)
     apart = np.abs(colors[:, None] - colors[None]).sum(axis=-1) + 9 * np.eye(16)

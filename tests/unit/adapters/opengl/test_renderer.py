@@ -211,15 +211,27 @@ def test_nothing_of_the_last_frame_stays(renderer):
         assert (whole(wide, pixel_canvas())[1:6, 1:6] == 0).all()
 
 
-@pytest.mark.parametrize("layout", [PixelLayout.RGBA, PixelLayout.CUT_OUT])
+@pytest.mark.parametrize("layout", [PixelLayout.OPAQUE, PixelLayout.RGBA, PixelLayout.CUT_OUT])
 def test_figure_that_outgrows_the_last_framebuffer_is_drawn_as_ever(renderer, layout):
-    canvas, sprite = pixel_canvas(200, 150), quad_sprite(random_rgba(11, 5, 4))
+    """As on a canvas that is covered, whose framebuffer has the canvas's size from the start."""
+    canvas, white = pixel_canvas(200, 150), pixel_canvas(200, 150, background=(1.0, 1.0, 1.0, 1.0))
+    sprite = quad_sprite(random_rgba(11, 5, 4, lowest_alpha=255))
     with renderer.open_scene(canvas, [sprite], layout=layout) as stage:
         for left, top, right, bottom in ((190, 140, 199, 149), (10, 20, 90, 60), (30, 5, 60, 145), (-5, -5, 250, 200), (70, 100, 75, 103)):
             layer = quad(left, top, right, bottom, height=150)
-            frame = stage.draw([layer], [], NOW)
-            again = drawn(renderer, canvas, [sprite], [layer], layout=layout)
-            np.testing.assert_array_equal(whole(frame, canvas), again)
+            shown = whole(stage.draw([layer], [], NOW), canvas)
+            on_white = drawn(renderer, white, [sprite], [layer], layout=PixelLayout.OPAQUE)
+            is_figure = shown[..., 3] > 0
+            np.testing.assert_array_equal(np.where(is_figure[..., None], shown, 255), on_white)
+            assert is_figure.all() or layout is not PixelLayout.OPAQUE
+
+
+def test_framebuffer_grows_in_few_steps(renderer):
+    with renderer.open_scene(pixel_canvas(1000, 1000), [plain(9, 9, 9, 255)], layout=PixelLayout.CUT_OUT) as stage:
+        for side in range(10, 1000, 10):
+            stage.draw([quad(0, 0, side, side, height=1000)], [], NOW)
+        delete = renderer._context.gl.glDeleteFramebuffers
+        assert 1 < sum(each is delete for each, _ in stage._targets._objects._names) < 10
 
 
 def triangle(*corners, rgba=(0.0, 0.0, 1.0, 1.0), height=8):
