@@ -134,7 +134,7 @@ def test_a_bad_request_does_not_harm_its_batch(served: tuple[Any, Context]) -> N
     replies = service.handle(rows, context)
     assert context.statuses == {0: 400, 2: 400, 3: 400}
     assert isinstance(replies[1], list)
-    assert "no picture" in replies[0]["message"]
+    assert "no image" in replies[0]["message"]
 
 
 @pytest.mark.parametrize("served", [DETECTOR], indirect=True)
