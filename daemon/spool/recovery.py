@@ -89,6 +89,7 @@ def take_over_jobs(spool: Spool, on_barred: Callable[[BarredJobs], None] = lambd
         OSError: the first error, after everything else has been taken over.
     """
     refused: list[OSError] = []
+    yield from _resume_taking(spool, refused)
     for folder in sorted(spool.layout.work.iterdir()):
         if folder != spool.own and folder.is_dir():
             try:
@@ -171,20 +172,40 @@ def _take_jobs(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Rec
             shutil.rmtree(place, ignore_errors=True)
         elif is_job_id(place.name) and place.is_dir():
             ours = spool.own / place.name
+            spool.half_taken.add(place.name)  # before: a rename that reports an error may have taken effect
             rename(place, ours)
-            try:
-                sync_folder(spool.own)
-                recovered = _recover(ours, spool)
-            except OSError as error:
-                refused.append(error)
-                with suppress(OSError):  # for a later try, or another daemon
-                    rename(ours, place)
-                continue
+            recovered = _recover_taken(ours, spool, refused)
             if recovered is not None:
                 yield recovered
+            elif ours.name in spool.half_taken:
+                with suppress(OSError):  # for a later try, or another daemon
+                    rename(ours, place)
+                    spool.half_taken.discard(ours.name)
     with suppress(OSError):
         remove_if_empty(dead)
         sync_folder(spool.layout.work)
+
+
+def _resume_taking(spool: Spool, refused: list[OSError]) -> Iterator[RecoveredJob]:
+    """Recover jobs that an earlier takeover has moved into our folder, or may have, and could neither recover nor move back."""
+    for name in sorted(spool.half_taken):
+        recovered = _recover_taken(spool.own / name, spool, refused)
+        if recovered is not None:
+            yield recovered
+
+
+def _recover_taken(ours: Path, spool: Spool, refused: list[OSError]) -> RecoveredJob | None:
+    """Recover a job that has been moved into our folder. After an error, it stays in `spool.half_taken`."""
+    try:
+        recovered = None
+        if exists(ours):
+            sync_folder(spool.own)
+            recovered = _recover(ours, spool)
+    except OSError as error:
+        refused.append(error)
+        return None
+    spool.half_taken.discard(ours.name)
+    return recovered
 
 
 def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911 - one return for each state

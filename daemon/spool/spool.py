@@ -139,7 +139,11 @@ class Job:
 
 
 class Spool:
-    """The spool as one daemon's instance uses it."""
+    """The spool as one daemon's instance uses it.
+
+    Attributes:
+        half_taken: ids of orphaned jobs that may be in this instance's folder, but whose state is not known (`daemon.spool.recovery`).
+    """
 
     def __init__(self, layout: Layout) -> None:
         """Start an instance. Raises OSError."""
@@ -148,6 +152,7 @@ class Spool:
         self.is_ours, self.renew = self._instance.is_ours, self._instance.renew
         self._has_unsynced = False
         self._half_claimed: set[str] = set()
+        self.half_taken: set[str] = set()
 
     @classmethod
     @contextmanager
