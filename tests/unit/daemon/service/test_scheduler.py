@@ -554,6 +554,22 @@ def test_orphan_of_later_version_is_left_alone(tmp_path: Path, daemon: SteppedDa
     assert len(Places(tmp_path).claimed()) == 1
 
 
+def test_claim_that_failed_while_disk_could_not_be_read_is_undone_without_lost_record(
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path)
+    monkeypatch.setattr(spool_module, "rename", raising(errno.ETIMEDOUT))
+    monkeypatch.setattr(spool_module, "exists", raising(errno.ETIMEDOUT))
+    daemon.run(START_S, until_s=START_S + 5)
+    assert daemon.logged("job.claimed")
+    assert (tmp_path / "inbox" / "garlic.png").exists()
+    monkeypatch.undo()
+    daemon.run(START_S + 60)
+    assert not daemon.logged("job.lost")
+    check_published(tmp_path, "garlic.png", b"a drawing")
+    assert not Places(tmp_path).claimed()
+
+
 def test_unreadable_spool_is_logged(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     leave_job(tmp_path)
     from daemon.service import takeover
