@@ -503,9 +503,17 @@ def test_damaged_orphan_without_source_is_logged_as_lost(tmp_path: Path, daemon:
     drop(tmp_path, "other.png", b"other")
     step_for(daemon, START_S)
     assert [record["job_id"] for record in daemon.logged("job.lost")] == [job_id]
+    assert not daemon.logged("job.deferred")
     check_published(tmp_path, "other.png", b"other")
     assert not daemon.scheduler.waiting
     assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
+
+
+def test_orphan_that_starts_anew_from_its_source_is_not_deferred(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    leave_job(tmp_path, lambda spool, job: (spool.path(job) / "manifest.json").write_text("{") and None)
+    daemon.run(START_S)
+    assert not daemon.logged("job.deferred")
+    check_published(tmp_path, "garlic.png", b"a drawing")
 
 
 @pytest.mark.parametrize("call", ["finish_publishing", "finish_failing"])
