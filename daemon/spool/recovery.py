@@ -39,9 +39,9 @@ from daemon.spool.spool import (
 STALE_S = 3600.0
 """Age after which temporary files and unfinished instances count as abandoned."""
 
-_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.EACCES})
-"""Errors of a job file that never becomes readable: it is missing, no regular file (`daemon.files.durable.read_content`), or forbidden.
-After any other error, such as EIO or EMFILE, a later try may succeed."""
+_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR})
+"""Errors of a job file that never becomes readable: it is missing, or no regular file (`daemon.files.durable.read_content`).
+After any other error, such as EIO, EMFILE or EACCES (NFS with expired credentials), a later try may succeed."""
 
 
 class JobState(StrEnum):
@@ -212,7 +212,7 @@ def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911
     """Read the state of a job; None if its claim was not finished and is undone now.
 
     Raises:
-        OSError: the files can't be read now; nothing has been changed.
+        OSError: the files can't be read or written now. The job can be recovered later.
     """
     has_source, job = exists(place / SOURCE), _readable_job(place)
     is_damaged = job is None

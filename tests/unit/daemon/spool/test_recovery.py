@@ -325,6 +325,21 @@ def test_instance_removed_by_rival_is_skipped(left: Spool, spool: Spool, monkeyp
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
+def test_job_whose_file_is_forbidden_for_a_while_keeps_its_name(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on NFS while the credentials have expired."""
+    job = claim_file(left)
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(recovery, "read_job", forbidden)
+    with pytest.raises(PermissionError):
+        found(spool)
+    assert left.holds(job)
+    monkeypatch.undo()
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
+
+
 def test_job_is_moved_back_after_disk_error(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     job = claim_file(left)
 
