@@ -10,7 +10,7 @@ import os
 from typing import Final
 
 TAIL_BYTES: Final = 4096
-"""The end is looked for in so many last bytes, since cameras append data of their own."""
+"""Number of last bytes in which the end is looked for, since cameras append data of their own."""
 
 
 def looks_truncated(file: int, size: int) -> bool:

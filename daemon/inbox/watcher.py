@@ -163,12 +163,12 @@ def is_on_network(path: Path, mounts: str | None = None) -> bool:
         before, _, after = line.partition(" - ")
         if len(before.split()) < 5 or not after:
             continue
-        point = _unescaped(before.split()[4])
+        point = _mount_point(before.split()[4])
         if (path == Path(point) or Path(point) in path.parents) and len(point) >= len(best):
             best, kind = point, after.split()[0]
     return kind.startswith(_NETWORK)
 
 
-def _unescaped(point: str) -> str:
+def _mount_point(point: str) -> str:
     """A mount point without the octal escapes of proc(5), which stand for bytes."""
     return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda escape: bytes([int(escape[1], 8) & 0xFF]), os.fsencode(point)))

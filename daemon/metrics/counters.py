@@ -60,7 +60,7 @@ class Metrics:
         self._jobs = self._counter("doodled_jobs", "Completed jobs, by outcome; failures by error type.", ["outcome", "error_type"])
         self._retried = self._counter("doodled_jobs_retried", "Attempts that failed and are repeated, by error type.", ["error_type"])
         self._deferred = self._counter(
-            "doodled_jobs_deferred", "Attempts that wait until a resource is available, by error type.", ["error_type"]
+            "doodled_jobs_deferred", "Attempts that are deferred and don't count, by error type or the daemon's reason.", ["error_type"]
         )
         self._animations = self._counter("doodled_animations", "Published animations, by format.", ["format"])
         self._requests = self._counter("doodled_inference_attempts", "Requests to model servers without probes, by outcome.", ["outcome"])
@@ -123,6 +123,8 @@ class Metrics:
         for kind in ErrorType:
             self._retried.labels(kind.value)
             self._deferred.labels(kind.value)
+        for reason in Deferral:
+            self._deferred.labels(reason.value)
 
     # --- records -----------------------------------------------------------------------------------------------------
 
@@ -194,7 +196,7 @@ class _HealthCollector(Collector):
             "doodled_inbox_degraded": ("1 while the inbox can't be read.", float(health.is_degraded)),
             "doodled_jobs_in_flight": ("Jobs that workers have.", health.in_flight),
             "doodled_jobs_waiting": ("Claimed jobs that wait for another attempt or for a resource.", health.jobs_waiting),
-            "doodled_workers": ("Worker processes.", health.workers),
+            "doodled_workers": ("Tasks that run at the same time.", health.workers),
             "doodled_disk_free_bytes": ("Free space on the spool's disk.", health.disk_free_bytes),
             "doodled_disk_reserve_bytes": ("With less free space than this, no job is started.", health.disk_reserve_bytes),
         }

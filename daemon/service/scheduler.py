@@ -243,7 +243,9 @@ class Scheduler:
     def _start(self, job: Job, timing: JobTiming, now: float) -> None:
         """Hand a job to the workers, unless another process still writes to its file."""
         try:
-            self._spool.finish_claim(job)
+            if not self._spool.finish_claim(job):  # its file is in the inbox, and the next scan finds it again
+                self.admission.forget(job)
+                return
             if self._begun_move(job) is not None:
                 self._requeue(job, timing, now + RETRY_S, "it is being moved out of the spool")
                 return

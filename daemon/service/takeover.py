@@ -82,16 +82,16 @@ class Takeover:
             reason = f"could not be resumed: {error}"
             if isinstance(error, OSError) and self.drop_if_lost(job):
                 return None
-            self._completion.records.log_deferred(job, timing, Deferral.SPOOL, reason)
             later = WaitingJob(job, timing, now + RETRY_S, reason, recovered)
-            if not isinstance(error, ValueError | FileNotFoundError):
-                return later
-            with suppress(OSError):  # while it is unknown whether the source exists, nothing is dropped
-                if self._spool.has_source(job):
-                    later.recovered = None
-                elif isinstance(error, ValueError):
-                    self._drop(job, "its source is gone, and the file that says where it went is damaged")
-                    return None
+            if isinstance(error, ValueError | FileNotFoundError):
+                with suppress(OSError):  # while it is unknown whether the source exists, nothing is dropped
+                    if self._spool.has_source(job):
+                        later.recovered = None
+                        return later
+                    if isinstance(error, ValueError):
+                        self._drop(job, "its source is gone, and the file that says where it went is damaged")
+                        return None
+            self._completion.records.log_deferred(job, timing, Deferral.SPOOL, reason)
             return later
 
     def _resume(self, recovered: RecoveredJob, now: float, max_recoveries: int) -> WaitingJob | None:

@@ -43,7 +43,7 @@ def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -
         for name in _free_names(job, target):
             content = {**reason, "file": name, "folder": list(job.folder), "name": job.name, "sidecar": job.sidecar}
             write_durably(place, ERROR, json.dumps(content, indent=2).encode("ascii") + b"\n")
-            if _moved(name, place, target):
+            if _move(name, place, target):
                 return name
     raise FileExistsError(str(failed / shown_name(job.name)))
 
@@ -59,7 +59,7 @@ def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
             if exists(name, target):  # an error of the last rename may have undone the links, though the drawing has moved
                 _link_beside(name, place, target)
             return name
-        if _moved(name, place, target):
+        if _move(name, place, target):
             return name
     return quarantine(failed, place, job, reason)
 
@@ -71,7 +71,7 @@ def _free_names(job: Job, target: int) -> list[str]:
     return list(islice((name for name in names if not any(exists(name + suffix, target) for suffix in suffixes)), 3))
 
 
-def _moved(name: str, place: Path, target: int) -> bool:
+def _move(name: str, place: Path, target: int) -> bool:
     """Move report, sidecar and drawing; returns False if a name is taken. Then, or after an error, nothing of it stays in `failed`."""
     pairs = _pairs(name, place)
     try:

@@ -39,9 +39,9 @@ from daemon.spool.spool import (
 STALE_S = 3600.0
 """Age after which temporary files and unfinished instances count as abandoned."""
 
-_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.EACCES})
-"""Errors of a job file that never becomes readable: it is missing, no regular file (`daemon.files.durable.read_content`), or forbidden.
-After any other error, such as EIO or EMFILE, a later try may succeed."""
+_NO_FILE = frozenset({errno.ENOENT, errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR})
+"""Errors of a job file that never becomes readable: it is missing, or no regular file (`daemon.files.durable.read_content`).
+After any other error, such as EIO, EMFILE or EACCES (NFS with expired credentials), a later try may succeed."""
 
 
 class JobState(StrEnum):
@@ -89,6 +89,7 @@ def take_over_jobs(spool: Spool, on_barred: Callable[[BarredJobs], None] = lambd
         OSError: the first error, after everything else has been taken over.
     """
     refused: list[OSError] = []
+    yield from _resume_taking(spool, refused)
     for folder in sorted(spool.layout.work.iterdir()):
         if folder != spool.own and folder.is_dir():
             try:
@@ -171,27 +172,47 @@ def _take_jobs(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Rec
             shutil.rmtree(place, ignore_errors=True)
         elif is_job_id(place.name) and place.is_dir():
             ours = spool.own / place.name
+            spool.half_taken.add(place.name)  # before: a rename that reports an error may have taken effect
             rename(place, ours)
-            try:
-                sync_folder(spool.own)
-                recovered = _recover(ours, spool)
-            except OSError as error:
-                refused.append(error)
-                with suppress(OSError):  # for a later try, or another daemon
-                    rename(ours, place)
-                continue
+            recovered = _recover_taken(ours, spool, refused)
             if recovered is not None:
                 yield recovered
+            elif ours.name in spool.half_taken:
+                with suppress(OSError):  # for a later try, or another daemon
+                    rename(ours, place)
+                    spool.half_taken.discard(ours.name)
     with suppress(OSError):
         remove_if_empty(dead)
         sync_folder(spool.layout.work)
+
+
+def _resume_taking(spool: Spool, refused: list[OSError]) -> Iterator[RecoveredJob]:
+    """Recover jobs that an earlier takeover has moved into our folder, or may have, and could neither recover nor move back."""
+    for name in sorted(spool.half_taken):
+        recovered = _recover_taken(spool.own / name, spool, refused)
+        if recovered is not None:
+            yield recovered
+
+
+def _recover_taken(ours: Path, spool: Spool, refused: list[OSError]) -> RecoveredJob | None:
+    """Recover a job that has been moved into our folder. After an error, it stays in `spool.half_taken`."""
+    try:
+        recovered = None
+        if exists(ours):
+            sync_folder(spool.own)
+            recovered = _recover(ours, spool)
+    except OSError as error:
+        refused.append(error)
+        return None
+    spool.half_taken.discard(ours.name)
+    return recovered
 
 
 def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911 - one return for each state
     """Read the state of a job; None if its claim was not finished and is undone now.
 
     Raises:
-        OSError: the files can't be read now; nothing has been changed.
+        OSError: the files can't be read or written now. The job can be recovered later.
     """
     has_source, job = exists(place / SOURCE), _readable_job(place)
     is_damaged = job is None

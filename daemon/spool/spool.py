@@ -139,7 +139,11 @@ class Job:
 
 
 class Spool:
-    """The spool as one daemon's instance uses it."""
+    """The spool as one daemon's instance uses it.
+
+    Attributes:
+        half_taken: ids of orphaned jobs that may be in this instance's folder, but whose state is not known (`daemon.spool.recovery`).
+    """
 
     def __init__(self, layout: Layout) -> None:
         """Start an instance. Raises OSError."""
@@ -148,6 +152,7 @@ class Spool:
         self.is_ours, self.renew = self._instance.is_ours, self._instance.renew
         self._has_unsynced = False
         self._half_claimed: set[str] = set()
+        self.half_taken: set[str] = set()
 
     @classmethod
     @contextmanager
@@ -190,8 +195,11 @@ class Spool:
         return exists(self.path(job))
 
     def has_lost_source(self, job: Job) -> bool:
-        """Whether another process removed the source of a job that has not ended. Raises OSError as `holds`."""
-        return not any(exists(self.path(job) / name) for name in (SOURCE, MANIFEST, ERROR, REVIEW))
+        """Whether another process removed the source of a job that has not ended. Raises OSError as `holds`.
+
+        False while the claim is not finished: then the source may be in the inbox.
+        """
+        return job.id not in self._half_claimed and not any(exists(self.path(job) / name) for name in (SOURCE, MANIFEST, ERROR, REVIEW))
 
     def claim(self, name: str, folder: Sequence[str], *, is_folder: bool, sidecar: str | None, now_s: float) -> Job | None:
         """Claim a complete file from the inbox; returns None if another daemon was faster.
@@ -239,14 +247,23 @@ class Spool:
         except OSError:
             return False
 
-    def finish_claim(self, job: Job) -> None:
-        """Finish a claim that could be neither finished nor undone. Raises OSError if that still fails."""
-        if job.id in self._half_claimed:
-            if self.has_source(job):  # else the source is still in the inbox, and so must be its sidecar
-                with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
-                    claim_sidecar(job, inbox, self.path(job))
+    def finish_claim(self, job: Job) -> bool:
+        """Finish a claim that could be neither finished nor undone; returns False if it is undone: the source is not in the job's folder.
+
+        Raises:
+            OSError: it can still be neither finished nor undone.
+        """
+        if job.id not in self._half_claimed:
+            return True
+        is_claimed = self.has_source(job)
+        if is_claimed:
+            with suppress(FileNotFoundError), open_folder(self.layout.inbox, job.folder) as inbox:
+                claim_sidecar(job, inbox, self.path(job))
             sync_folder(self.path(job))
-            self._half_claimed.discard(job.id)
+        else:  # the source is still in the inbox, and so must be its sidecar
+            self.put_back(job)
+        self._half_claimed.discard(job.id)
+        return is_claimed
 
     def save(self, job: Job) -> None:
         """Write the job file, durably. Raises OSError."""

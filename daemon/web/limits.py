@@ -17,7 +17,7 @@ IDLE_S: Final = 20.0
 
 START_S: Final = 30.0
 LEAST_BYTES_S: Final = 16 * 1024
-"""A body may take START_S, and one second more for each so many bytes that have arrived."""
+"""A body may take START_S, and one second more for each LEAST_BYTES_S bytes that have arrived."""
 
 
 class RateLimit:

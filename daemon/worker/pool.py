@@ -36,7 +36,8 @@ from daemon.worker.task import Task, TaskFailure, TaskResult
 PRELOAD: Final = "daemon.worker.preload"
 _CHECK_S = 0.5
 IDLE_S: Final = 60.0
-"""Processes that have had no task for this long end: each holds 120 to 180 MB, and a new one is ready 0.3 s later than one that waited."""
+"""Processes that have had no task for this long end: each holds 120 to 180 MB, and a drawing takes 0.3 to 0.5 s longer in a new one.
+Only the daemon ends them (`end_idle`): the process of a cluster's worker stays (`daemon.cluster.worker_plugin`)."""
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - only root and we can use what multiprocessing makes in it
 NICENESS = 10
 """nice(1) value of workers, which keep every core busy: neither the daemon's few milliseconds per job nor the kernel's journal thread

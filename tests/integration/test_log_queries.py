@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from spool_oracle import ROOT
 from daemon.log.events import Event
 from daemon.log.journal import datagram, message_id
 from daemon.log.messages import message_of
+from daemon.policy.failures import Deferral
 
 pytestmark = pytest.mark.gl
 
@@ -160,11 +161,15 @@ def by_job() -> dict[str, list[dict[str, Any]]]:
 
 
 def stuck(_: object) -> Rows:
-    ends = {"job.done", "job.failed", "job.review", "job.deferred"}
+    ends = {"job.done", "job.failed", "job.review"}
+
+    def is_explained(each: Mapping[str, Any]) -> bool:
+        return each["event"] in ends or (each["event"] == "job.deferred" and each["reason"] not in set(Deferral))
+
     return [
         [job, story[0]["file_name"], story[-1]["event"], story[-1]["timestamp"]]
         for job, story in by_job().items()
-        if "job.claimed" in {each["event"] for each in story} and not ends & {each["event"] for each in story}
+        if "job.claimed" in {each["event"] for each in story} and not any(is_explained(each) for each in story)
     ]
 
 

@@ -1,6 +1,6 @@
 """What the editor's child process does: it decodes, edits and renders figures, and asks the models. Values in and out are plain and small.
 
-Files of the spool are untrusted: they are read without following links, at most so many bytes, and copied before anything is done with
+Files of the spool are untrusted: they are read without following links, up to a limit of bytes, and copied before anything is done with
 them (`daemon.files.untrusted`). What was read stays in memory until its file changes.
 """
 

@@ -22,7 +22,7 @@ from daemon.log.health_snapshot import HealthSnapshot
 from daemon.metrics import counters
 from daemon.metrics.counters import _OUTCOMES, OTHER, Metrics
 from daemon.metrics.textfile import MetricsFile
-from daemon.policy.failures import ErrorType
+from daemon.policy.failures import Deferral, ErrorType
 from daemon.worker.resources import ANSWERED
 from pipeline.adapters.model_server.failures import FailureKind
 
@@ -32,6 +32,11 @@ DEADLINE_S = 20.0
 
 def metrics() -> Metrics:
     return Metrics(lambda: HEALTH, version="1.2.3")
+
+
+def test_daemons_own_deferrals_are_exported_from_the_start() -> None:
+    counted = metrics()
+    assert [counted.registry.get_sample_value("doodled_jobs_deferred_total", {"error_type": kind}) for kind in Deferral] == [0, 0, 0]
 
 
 def values(of: Metrics) -> dict[tuple[str, ...], float]:

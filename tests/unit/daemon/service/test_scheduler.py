@@ -503,9 +503,17 @@ def test_damaged_orphan_without_source_is_logged_as_lost(tmp_path: Path, daemon:
     drop(tmp_path, "other.png", b"other")
     step_for(daemon, START_S)
     assert [record["job_id"] for record in daemon.logged("job.lost")] == [job_id]
+    assert not daemon.logged("job.deferred")
     check_published(tmp_path, "other.png", b"other")
     assert not daemon.scheduler.waiting
     assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
+
+
+def test_orphan_that_starts_anew_from_its_source_is_not_deferred(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    leave_job(tmp_path, lambda spool, job: (spool.path(job) / "manifest.json").write_text("{") and None)
+    daemon.run(START_S)
+    assert not daemon.logged("job.deferred")
+    check_published(tmp_path, "garlic.png", b"a drawing")
 
 
 @pytest.mark.parametrize("call", ["finish_publishing", "finish_failing"])
@@ -552,6 +560,22 @@ def test_orphan_of_later_version_is_left_alone(tmp_path: Path, daemon: SteppedDa
     assert [record["from_state"] for record in daemon.logged("job.recovered")] == ["newer"]
     assert not daemon.workers.started
     assert len(Places(tmp_path).claimed()) == 1
+
+
+def test_claim_that_failed_while_disk_could_not_be_read_is_undone_without_lost_record(
+    tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(tmp_path)
+    monkeypatch.setattr(spool_module, "rename", raising(errno.ETIMEDOUT))
+    monkeypatch.setattr(spool_module, "exists", raising(errno.ETIMEDOUT))
+    daemon.run(START_S, until_s=START_S + 5)
+    assert daemon.logged("job.claimed")
+    assert (tmp_path / "inbox" / "garlic.png").exists()
+    monkeypatch.undo()
+    daemon.run(START_S + 60)
+    assert not daemon.logged("job.lost")
+    check_published(tmp_path, "garlic.png", b"a drawing")
+    assert not Places(tmp_path).claimed()
 
 
 def test_unreadable_spool_is_logged(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from spool_oracle import ROOT
 
 from daemon.service.settings_reload import RESTART_KEYS, settings_in_force
@@ -35,9 +34,29 @@ def test_reload_without_change_keeps_everything() -> None:
     assert settings_in_force(STARTED, STARTED) == (STARTED, [])
 
 
-@pytest.mark.parametrize("section", ["dask", "metrics", "hooks"])
-def test_whole_sections_need_a_restart(section: str) -> None:
-    assert {f"{section}.{key}" for key in type(getattr(STARTED, section)).model_fields} <= set(RESTART_KEYS)
+def test_reload_keeps_retention_that_policy_for_duplicates_needs() -> None:
+    read = Settings.model_validate({"jobs": {"workers": 2}, "inbox": {"duplicates": "again"}, "storage": {"retention_h": 0}})
+    applied, pending = settings_in_force(STARTED, read)
+    assert pending == ["inbox.duplicates", "storage.retention_h"]
+    assert (applied.inbox.duplicates, applied.storage.retention_h) == (DuplicatePolicy.SKIP, STARTED.storage.retention_h)
+    assert Settings.model_validate(dict(applied)) == applied
+
+
+def test_pauses_of_other_protocols_servers_need_a_restart() -> None:
+    started = Settings.model_validate({"torchserve": {"url": ["http://a:8080"], "probe_first_s": 5.0}})
+    read = Settings.model_validate({"torchserve": {"probe_first_s": 5.0}, "oip": {"url": ["http://b:8000"]}})
+    assert settings_in_force(started, read)[1] == ["oip.probe_first_s"]
+    same = Settings.model_validate({"torchserve": {"probe_first_s": 5.0}, "oip": {"url": ["http://b:8000"], "probe_first_s": 5.0}})
+    assert settings_in_force(started, same)[1] == ["oip.probe_first_s"]  # its own key has changed
+
+
+def test_unmarked_key_takes_effect_at_once_and_marked_one_does_not() -> None:
+    read = Settings.model_validate(
+        {"jobs": {"workers": 3, "deadline_s": 7.0}, "inbox": {"duplicates": "skip"}, "dask": {"scheduler": "tcp://a:8786"}}
+    )
+    applied, pending = settings_in_force(STARTED, read)
+    assert pending == ["jobs.workers", "dask.scheduler"]
+    assert (applied.jobs.deadline_s, applied.jobs.workers, applied.dask) == (7.0, 2, STARTED.dask)
 
 
 def marked_keys(toml: Path) -> set[str]:

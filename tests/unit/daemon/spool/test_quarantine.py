@@ -86,14 +86,14 @@ def test_folder_name_has_no_suffix(spool: Spool) -> None:
 
 @pytest.mark.parametrize("late", ["garlic.png", "garlic.png.error.json", "garlic.png.options.json"])
 def test_does_not_replace_file_that_appears_meanwhile(spool: Spool, monkeypatch: pytest.MonkeyPatch, late: str) -> None:
-    moved = quarantining._moved
+    moved = quarantining._move
 
     def too_late(name: str, place: Path, target: int) -> bool:
         if name == "garlic.png":
             (spool.layout.failed / late).write_bytes(b"somebody's")
         return moved(name, place, target)
 
-    monkeypatch.setattr(quarantining, "_moved", too_late)
+    monkeypatch.setattr(quarantining, "_move", too_late)
     assert put_away(spool, claim_file(spool, sidecar=b"{}")) == "garlic-2.png"
     ours = ["garlic-2.png", "garlic-2.png.error.json", "garlic-2.png.options.json"]
     assert names_below(spool.layout.failed) == sorted([*ours, late])
@@ -101,7 +101,7 @@ def test_does_not_replace_file_that_appears_meanwhile(spool: Spool, monkeypatch:
 
 
 def test_fails_without_leftovers_if_every_name_is_taken(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quarantining, "_moved", lambda *_: False)
+    monkeypatch.setattr(quarantining, "_move", lambda *_: False)
     with pytest.raises(FileExistsError, match=r"garlic\.png"):
         put_away(spool, claim_file(spool))
     assert names_below(spool.layout.failed) == []

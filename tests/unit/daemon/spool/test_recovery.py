@@ -325,6 +325,21 @@ def test_instance_removed_by_rival_is_skipped(left: Spool, spool: Spool, monkeyp
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
 
 
+def test_job_whose_file_is_forbidden_for_a_while_keeps_its_name(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on NFS while the credentials have expired."""
+    job = claim_file(left)
+
+    def forbidden(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(recovery, "read_job", forbidden)
+    with pytest.raises(PermissionError):
+        found(spool)
+    assert left.holds(job)
+    monkeypatch.undo()
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
+
+
 def test_job_is_moved_back_after_disk_error(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     job = claim_file(left)
 
@@ -337,6 +352,58 @@ def test_job_is_moved_back_after_disk_error(left: Spool, spool: Spool, monkeypat
     assert left.holds(job)
     monkeypatch.undo()
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
+
+
+def test_job_taken_while_disk_could_not_be_read_is_recovered_by_same_daemon(
+    left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file server becomes unavailable after the job was moved, so that it can't be moved back."""
+    job = claim_file(left)
+    rename, lstat = recovery.rename, os.lstat
+    is_blind = False
+
+    def then_blind(source: Path, target: Path) -> None:
+        nonlocal is_blind
+        if is_blind:
+            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        rename(source, target)
+        is_blind = True
+
+    def blinded(path: Any, *arguments: Any, **more: Any) -> os.stat_result:
+        if is_blind:
+            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        return lstat(path, *arguments, **more)
+
+    monkeypatch.setattr(recovery, "rename", then_blind)
+    monkeypatch.setattr(os, "lstat", blinded)
+    for _ in range(2):
+        with pytest.raises(OSError, match="timed out"):
+            found(spool)
+    assert spool.path(job).is_dir()
+    monkeypatch.undo()
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
+    assert found(spool) == []
+    assert not left.own.exists()
+
+
+@pytest.mark.parametrize("has_happened", [True, False])
+def test_job_is_recovered_after_its_move_reported_an_error(
+    left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch, *, has_happened: bool
+) -> None:
+    claim_file(left)
+    rename = recovery.rename
+
+    def lost(source: Path, target: Path) -> None:
+        if has_happened:
+            rename(source, target)
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    monkeypatch.setattr(recovery, "rename", lost)
+    with pytest.raises(OSError, match="timed out"):
+        found(spool)
+    monkeypatch.undo()
+    assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
+    assert not left.own.exists()
 
 
 def test_failed_recovery_delays_no_other_job(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:

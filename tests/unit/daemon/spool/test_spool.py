@@ -254,7 +254,7 @@ def test_keeps_only_copy_if_reply_of_claim_is_lost_and_disk_can_not_be_read(spoo
     with pytest.raises(OSError, match="timed out"):
         spool.finish_claim(job)
     monkeypatch.undo()
-    spool.finish_claim(job)
+    assert spool.finish_claim(job)
     assert names_below(spool.path(job)) == ["job.json", "sidecar.json", "source"]
     assert names_below(spool.layout.inbox) == []
 
@@ -266,8 +266,9 @@ def test_leaves_sidecar_if_claim_failed_while_disk_could_not_be_read(spool: Spoo
     job = spool.claim("garlic.png", (), is_folder=False, sidecar=options, now_s=NOW_S)
     assert job is not None
     monkeypatch.undo()
-    spool.finish_claim(job)
-    assert spool.has_lost_source(job)
+    assert not spool.has_lost_source(job)
+    assert not spool.finish_claim(job)
+    assert not spool.holds(job)
     assert names_below(spool.layout.inbox) == ["garlic.json", "garlic.png"]
 
 
