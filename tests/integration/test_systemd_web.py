@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 import requests
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.integration.booted import CHECKOUT
 from tests.integration.installed_doodled import LONG, SPOOL, InstalledDoodled, exposure
@@ -70,8 +70,10 @@ def test_uploads_are_animated_retried_and_removed(web: InstalledDoodled) -> None
 
 def test_doubtful_drawings_are_approved_retried_and_discarded(web: InstalledDoodled) -> None:
     """The daemon makes their folders, and the web application moves and removes what is in them as a member of the group."""
-    half, buffer = Image.open(PHOTOGRAPH), io.BytesIO()
-    half.crop((half.width // 2, 0, half.width, half.height)).save(buffer, "JPEG")
+    whole, buffer = Image.open(PHOTOGRAPH), io.BytesIO()
+    half = whole.crop((whole.width // 2, 0, whole.width, whole.height))
+    # With paper around it, since a figure that the edge of its image cuts in half is refused.
+    ImageOps.expand(half, 200, whole.getpixel((0, 0))).save(buffer, "JPEG")
     jobs = []
     for name in ("approved.jpg", "retried.jpg"):
         data = {"options": json.dumps({"motions": ["dab"], "review": True})}
