@@ -246,8 +246,9 @@ class Scheduler:
             if not self._spool.finish_claim(job):  # its file is in the inbox, and the next scan finds it again
                 self.admission.forget(job)
                 return
-            if self._begun_move(job) is not None:
-                self._requeue(job, timing, now + RETRY_S, "it is being moved out of the spool")
+            begun = self._begun_move(job)
+            if begun is not None:
+                self.waiting.append(WaitingJob(job, timing, now + RETRY_S, "it is being moved out of the spool", begun))
                 return
             if not self._spool.has_expected_type(job):
                 completion = self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")

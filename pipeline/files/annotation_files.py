@@ -69,12 +69,11 @@ def read_box(path: Path) -> Box:
 def joint_overlay(character: Character) -> Bytes:
     """The crop (h, w, 3) uint8 with the mask's outline, bones and joint names drawn over it, enlarged if it is small."""
     height, width = character.mask.shape
-    side = max(height, width)
-    zoom = max(1, round(ENOUGH_FOR_LABELS_PX / side))
+    zoom = max(1, round(ENOUGH_FOR_LABELS_PX / max(height, width)))
     picture = cv2.resize(character.rgb, (width * zoom, height * zoom), interpolation=cv2.INTER_LINEAR)
     outlines, _ = cv2.findContours(character.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     cv2.polylines(picture, [outline * zoom for outline in outlines], isClosed=True, color=OUTLINE_RGB, thickness=1)
-    at = [(round(x * side * zoom), round((1 - y) * side * zoom)) for x, y in character.rig.rest]
+    at = [(round(x), round(y)) for x, y in character.joints_px() * zoom]
     for joint, parent in enumerate(character.rig.parents.tolist()):
         if parent >= 0:
             cv2.line(picture, at[parent], at[joint], BONE_RGB, 2, cv2.LINE_AA)

@@ -17,7 +17,7 @@ NEAR_SHARE = 0.03
 """A detached part is the figure's if it is within this share of the longer side."""
 
 HELD_SHARE = 0.02
-"""A joint within this share of the longer side of a part is held by it."""
+"""A part holds a joint that is no farther from it than this share of the longer side."""
 
 LEAST_PART = 0.004
 """Smaller parts than this share of the body are dirt, unless they hold a joint."""
@@ -26,8 +26,7 @@ CUT_SHARE = 0.12
 """A detached part that leaves through the border for more of its outline than this is a neighbor's."""
 
 DOOR_SHARE = 0.05
-"""Paper at the border belongs to the figure's inside if the border is at most this share of what
-encloses it, or a third of this share where the paper touches several sides of the border."""
+"""Paper at the border belongs to the figure's inside if the border is at most this share of what encloses it."""
 
 OPEN_SHARE = 0.36
 """Paper at the border with a bone in it belongs to the figure's inside if the border is at most this share of what

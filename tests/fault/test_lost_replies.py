@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from failing_calls import FailingCalls
 from fault.stub_daemon import fake_result
+from outage import blind_lstat
 from spool_oracle import Places, check_published, check_tidy
 from stepped_daemon import SteppedDaemon
 
@@ -85,15 +86,14 @@ def test_lost_reply_of_rename_before_checks_fail_loses_no_drawing(
     calls.restart(lambda name, _: names.append(name))
     run_daemon(tmp_path / "clean", content, calls, is_from_start=False)
     calls.happens, left = True, [0]
-    lstat = os.lstat
 
-    def blinded(*arguments: object, **more: object) -> os.stat_result:
-        if calls.is_on and left[0]:
-            left[0] -= 1
-            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-        return lstat(*arguments, **more)  # type: ignore[arg-type]
+    def is_unavailable() -> bool:
+        if not (calls.is_on and left[0]):
+            return False
+        left[0] -= 1
+        return True
 
-    monkeypatch.setattr(os, "lstat", blinded)
+    blind_lstat(monkeypatch, is_unavailable)
     tried = [number for number, name in enumerate(names) if name == "rename"]
     assert len(tried) >= 3
     for failing in tried:

@@ -309,7 +309,7 @@ def test_parts_that_would_tear_an_arm_apart_leave_it_to_rig_and_lines() -> None:
 
 
 def test_toes_that_a_model_gives_to_the_other_foot_stay_with_their_foot() -> None:
-    """That leaves the other leg in two pieces, so that rig and lines decide about it, and toes to nobody: they stayed with the body."""
+    """The other leg is in two pieces then, so that rig and lines decide about it; the toes, which it loses, stayed with the body."""
     person = drawn_person(arms="free", legs="skirt")
     toes = np.zeros_like(person.mask)
     toes[352:376, 100:154] = True

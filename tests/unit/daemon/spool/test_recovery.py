@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from claimed_jobs import claim_file, drop_file, names_below, source_of, write_results
+from outage import cut_off_takeover, timed_out
 
 from daemon.files.durable import exists
 from daemon.spool import recovery
@@ -180,7 +181,7 @@ def test_claim_is_not_removed_while_its_source_is_unknown(left: Spool, spool: Sp
     (left.path(job) / "job.json").unlink()
 
     def refuses(_: Path) -> bool:
-        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        raise timed_out()
 
     monkeypatch.setattr(recovery, "exists", refuses)
     with pytest.raises(OSError, match="timed out"):
@@ -359,23 +360,7 @@ def test_job_taken_while_disk_could_not_be_read_is_recovered_by_same_daemon(
 ) -> None:
     """The file server becomes unavailable after the job was moved, so that it can't be moved back."""
     job = claim_file(left)
-    rename, lstat = recovery.rename, os.lstat
-    is_blind = False
-
-    def then_blind(source: Path, target: Path) -> None:
-        nonlocal is_blind
-        if is_blind:
-            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-        rename(source, target)
-        is_blind = True
-
-    def blinded(path: Any, *arguments: Any, **more: Any) -> os.stat_result:
-        if is_blind:
-            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-        return lstat(path, *arguments, **more)
-
-    monkeypatch.setattr(recovery, "rename", then_blind)
-    monkeypatch.setattr(os, "lstat", blinded)
+    cut_off_takeover(monkeypatch)
     for _ in range(2):
         with pytest.raises(OSError, match="timed out"):
             found(spool)
@@ -396,7 +381,7 @@ def test_job_is_recovered_after_its_move_reported_an_error(
     def lost(source: Path, target: Path) -> None:
         if has_happened:
             rename(source, target)
-        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        raise timed_out()
 
     monkeypatch.setattr(recovery, "rename", lost)
     with pytest.raises(OSError, match="timed out"):
