@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipeline.ink.regions import filled
-from pipeline.types import Bools, Floats, Singles
+from pipeline.types import Bools, Floats, Ints, Singles
 
 WIDEST_OF_HEIGHT = 0.08
 """Upper bound of a limb's half width, as a share of the figure's height, for limbs in front of the body: its outline is not the mask's."""
@@ -155,7 +155,7 @@ def samples(limb: Limb) -> tuple[Floats, Floats]:
     return (along[is_visible], across[is_visible]) if is_visible.any() else (along[-1:], across[-1:])
 
 
-def values_at(values: Singles | Bools, points: Floats) -> Floats:
+def values_at(values: Singles | Bools | Ints, points: Floats) -> Floats:
     """Values at points (..., 2), 0 outside of the image."""
     column, row = np.floor(points[..., 0]).astype(int), np.floor(points[..., 1]).astype(int)
     inside = (column >= 0) & (row >= 0) & (column < values.shape[1]) & (row < values.shape[0])

@@ -247,7 +247,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     body = (mask & ~near) | trunk
     smooth = np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
     if evidence is not None:
-        of_body = _inside(evidence.body, min(limb.half_width for limb in limbs))
+        of_body = _inside(evidence.body, min(limb.half_width for limb in limbs)) & ~_unknown(evidence, limbs)
         named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
         named = _without_divided_areas(named, of_body, limb_markers, _flat_areas(smooth, mask))
         limb_markers = [
@@ -255,7 +255,8 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
         ]
         near |= np.any(evidence.limbs, axis=0)
-        body = (mask & ~near) | of_body  # parts know the trunk better than the lines between its joints do
+        # Parts know the trunk better than the lines between its joints do.
+        body = (mask & ~near) | of_body | (trunk & _unknown(evidence, limbs))
     crooks = [_crook(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
     body |= np.any(crooks, axis=0)
@@ -273,6 +274,13 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     label = np.where(mask, nearest_values(label, label >= 2), 0)
     areas = [(label == number) & _pieces_with(label == number, marker) for number, marker in enumerate(limb_markers, start=3)]
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
+
+
+def _unknown(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
+    """Around limbs whose parts are not believed: what is named body there may be the limb, such as an arm with fur that is named hair."""
+    shape = evidence.body.shape
+    unknown = [_surroundings(limb, shape) for limb, area in zip(limbs, evidence.limbs, strict=True) if not area.any()]
+    return np.asarray(np.any(unknown, axis=0), np.bool_) if unknown else np.zeros(shape, np.bool_)
 
 
 def _flat_areas(rgb: Bytes, mask: Bools) -> Regions:

@@ -44,6 +44,9 @@ SCRAP_OF_AREA = 0.45
 SCRAP_OF_BONES = 0.5
 """Such a limb is a scrap if less than this share of its bones is on it. Of 325 limbs of real and synthetic drawings, six were scraps."""
 
+HANGING_SHARE = 0.8
+"""A limb of which less hangs on its root, the shoulder or the hip, was not understood: the rest would fly beside the body."""
+
 STROKE_OF_SIDE = 0.006
 """Half width of a drawn line between limb and body, as a share of the longer side; both layers keep the line."""
 
@@ -64,7 +67,7 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     """
     (whole,) = whole_character(character)
     points, found = character.joints_px(), layer_limbs(character)
-    limbs = tuple(limb for limb in found if _is_understood(limb, points))
+    limbs = tuple(limb for limb in found if _is_understood(limb, points) and _hangs_on_its_root(limb, points, character.mask))
     held = {joint for limb in found for joint in (limb.joints.middle, limb.joints.end)}
     loose = held | set(gown_joints(character))  # a gown hangs from the hips: knees would bulge it
     pins, bones = (tuple(joint for joint in joints if joint not in loose) for joints in (whole.pins, whole.bones))
@@ -89,6 +92,22 @@ def _is_understood(limb: LimbRegion, points: Floats) -> bool:
     return bool(len(limb.covered)) or on_bones >= SCRAP_OF_BONES or float(limb.area.sum()) >= SCRAP_OF_AREA * expected
 
 
+def _hangs_on_its_root(limb: LimbRegion, points: Floats, mask: Bools) -> bool:
+    """Whether most of a limb is in one piece with the end of it that is shared with the body. True for covered limbs."""
+    if len(limb.covered):
+        return True
+    bone = points[[limb.joints.root, limb.joints.middle]]
+    _, pieces = cv2.connectedComponents((limb.area | (mask & _root_end(limb, bone))).astype(np.uint8), connectivity=8)
+    along = values_at(np.asarray(pieces, np.int32), np.linspace(bone[0], bone[1], SAMPLES))
+    first = along[np.argmax(along > 0)]
+    return bool(first) and float((pieces[limb.area] == first).mean()) >= HANGING_SHARE
+
+
+def _root_end(limb: LimbRegion, root: Floats) -> Bools:
+    """The round end with which a limb hangs on the body, along its first bone (2, 2), image px."""
+    return stroke(limb.area.shape, _up_to(limb.area, root, limb.half_width_px), ROOT_OF_LIMB * limb.half_width_px)
+
+
 def whole_character(character: Character) -> tuple[CharacterLayer]:
     """A character as a single layer."""
     joints = tuple(range(len(character.rig.joint_names)))
@@ -107,9 +126,8 @@ def _limb_layer(limb: LimbRegion, whole: CharacterLayer, root: Floats, lines: Bo
     if len(limb.covered):
         hidden = stroke(mask.shape, limb.covered, limb.half_width_px) & mask & ~limb.area
         return CharacterLayer(mask & filled(limb.area | hidden), _continued(rgb, hidden, limb, lines), pins, bones, is_behind=True)
-    upper = stroke(mask.shape, _up_to(limb.area, root, limb.half_width_px), ROOT_OF_LIMB * limb.half_width_px)
     shared = lines & body & _grown(limb.area, _stroke_px(mask))
-    return CharacterLayer(mask & filled(_joined_to(limb.area, limb.area | upper | shared)), rgb, pins, bones)
+    return CharacterLayer(mask & filled(_joined_to(limb.area, limb.area | _root_end(limb, root) | shared)), rgb, pins, bones)
 
 
 def _up_to(area: Bools, bone: Floats, reach_px: float) -> Floats:

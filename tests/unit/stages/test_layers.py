@@ -291,7 +291,7 @@ def test_parts_are_not_believed_where_joints_contradict_them() -> None:
     character = drawn_person()
     without_arms = np.where(named_parts(character) > 0, np.uint8(BodyPart.TRUNK), np.uint8(BodyPart.NONE))
     regions = touching_limbs(character, without_arms)
-    assert [overlap(one.area, other.area) > 0.8 for one, other in zip(regions, touching_limbs(character), strict=True)] == [True, True]
+    assert [overlap(one.area, other.area) > 0.95 for one, other in zip(regions, touching_limbs(character), strict=True)] == [True, True]
 
 
 def test_parts_that_would_tear_an_arm_apart_leave_it_to_rig_and_lines() -> None:
@@ -399,6 +399,26 @@ def test_limb_that_was_not_understood_keeps_still() -> None:
     assert [len(layers), {"right_elbow", "right_hand"} & moving] == [2, set()]
     assert {"left_elbow", "left_hand", "right_shoulder"} <= moving
     assert layers[0].mask[is_scrap].all()
+
+
+def test_limb_that_does_not_hang_on_its_root_keeps_still() -> None:
+    """Such as a forearm that is seen beyond the trunk that covers its upper arm: it flew beside the figure."""
+    character = drawn_person()
+    labels = derived_labels(character)
+    assert labels is not None
+    shoulder, elbow, _ = (
+        character.joints_px()[character.rig.joint_names.index(f"right_{joint}")] for joint in ("shoulder", "elbow", "hand")
+    )
+    is_arm = labels == LayerLabel.RIGHT_ARM
+    is_upper = is_arm & (np.arange(SIDE)[:, None] < elbow[1] - 5)
+    labels[is_upper] = LayerLabel.BODY
+    rgba, mask = character.rgba.copy(), character.mask.copy()
+    gap = np.s_[round(elbow[1]) - 12 : round(elbow[1]) - 2, : round(shoulder[0]) - 2]
+    rgba[gap], mask[gap], labels[gap] = (*PAPER, 255), False, LayerLabel.NONE
+    layers = character_layers(replace(character, rgba=rgba, mask=mask, layer_labels=labels))
+    moving = {character.rig.joint_names[joint] for layer in layers for joint in layer.pins}
+    assert {"right_elbow", "right_hand"} & moving == set()
+    assert {"left_elbow", "left_hand"} <= moving
 
 
 def test_bent_arm_leaves_the_shirt_between_its_bones_to_the_body() -> None:

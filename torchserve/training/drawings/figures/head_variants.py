@@ -19,6 +19,8 @@ PLAIN_SHARE = 0.62
 TURNED_SHARE, FACELESS_SHARE = 0.15, 0.1
 """Of the others, share whose faces are turned to one side and get nothing, and whose faces are left out."""
 DARK: Colour = (30, 30, 36)
+LENSES: tuple[Colour, ...] = ((205, 240, 250), (250, 250, 250), (225, 235, 205), (120, 190, 220))
+"""Large glasses that reflect the light."""
 SIDES = (-1, 1)
 
 
@@ -70,12 +72,15 @@ def _strands(head: _Head, outlines: list[Points]) -> list[Mark]:
 
 
 def _glasses(head: _Head) -> list[Mark]:
-    """Dark ones, or large round ones."""
-    rng = head.hand.rng
-    is_dark, size = rng.random() < 0.6, rng.uniform(0.25, 0.42)
-    fill = DARK if is_dark else None
-    lenses = [oval((s * 0.44, -0.15), size, size, squareness=rng.choice([0.0, 0.7]), count=18) for s in SIDES]
-    marks = [head.area(lens, fill, part=BodyPart.HEAD, see_through=not is_dark) for lens in lenses]
+    """Dark ones, clear ones, or large ones that reach beyond the face and that one can't look through."""
+    rng, draw = head.hand.rng, head.hand.rng.random()
+    is_large = draw > 0.6
+    fill = DARK if draw < 0.4 else head.colour(LENSES) if is_large else None
+    size = rng.uniform(0.42, 0.62) if is_large else rng.uniform(0.25, 0.42)
+    apart = max(0.44, size * rng.uniform(0.95, 1.15))
+    squareness = rng.choice([0.0, 0.7])
+    lenses = [oval((s * apart, -0.15), size, size, squareness=squareness, count=18) for s in SIDES]
+    marks = [head.area(lens, fill, part=BodyPart.HEAD, see_through=fill is None and not is_large) for lens in lenses]
     return [*marks, head.lines(points((-0.2, -0.2), (0.2, -0.2)), *(points((s * 0.8, -0.2), (s * 1.0, -0.25)) for s in SIDES))]
 
 
@@ -186,7 +191,7 @@ def _eyes(head: _Head) -> list[Mark]:
 
 
 VARIANTS: tuple[Callable[[_Head], list[Mark]], ...] = (
-    _beard, _beard, _locks, _locks, _glasses, _mask, _helmet, _hood, _hood, _hat, _hat, _mohawk, _antlers, _snout, _mouth, _eyes,
+    _beard, _beard, _locks, _locks, _glasses, _glasses, _mask, _helmet, _hood, _hood, _hat, _hat, _mohawk, _antlers, _snout, _mouth, _eyes,
 )  # fmt: skip
 FACES = (_eyes, _snout, _mouth)
 """Variants that are drawn in place of the face that there was."""
