@@ -34,6 +34,7 @@ AGAIN = "the same again.jpg"
 TEXT = "words.png"
 NOT_UTF8 = b"leek\xff.jpg"
 LOST = "never seen again.png"
+UNCLAIMED = "back in the inbox.png"
 QUICK = {
     **os.environ,
     "PYTHONPATH": str(ROOT),
@@ -139,9 +140,16 @@ def _faulty(root: Path, log: Path) -> None:
         seen("daemon.heartbeat")
         _drop(inbox, "taken over.png", b"slow")
         seen("job.claimed", file_name="taken over.png")
+        _drop(inbox, UNCLAIMED, b"slow, too")
+        seen("job.claimed", file_name=UNCLAIMED)
         daemon.kill()
+    for job in (root / "spool" / "work").glob("*/*/job.json"):
+        if json.loads(job.read_text())["name"] == UNCLAIMED:
+            job.with_name("source").rename(inbox / UNCLAIMED)  # as a disk that lost the rename
     with _running([STUB, root], log) as (daemon, seen):
         seen("job.done", file_name="taken over.png")
+        seen("job.unclaimed", file_name=UNCLAIMED)
+        seen("job.done", file_name=UNCLAIMED)
         inbox.rename(root / "elsewhere")
         seen("inbox.degraded")
         inbox.mkdir()

@@ -45,6 +45,7 @@ class Event(StrEnum):
     WORKER_REFUSED = "worker.refused"
     WORKER_OUTPUT = "worker.output"
     JOB_CLAIMED = "job.claimed"
+    JOB_UNCLAIMED = "job.unclaimed"
     STAGE_DONE = "stage.done"
     STAGE_FAILED = "stage.failed"
     INFERENCE_RETRIED = "inference.retried"
@@ -84,6 +85,7 @@ WARNINGS: Final = frozenset(
         Event.STAGE_FAILED,
         Event.INFERENCE_RETRIED,
         Event.BREAKER_OPENED,
+        Event.JOB_UNCLAIMED,
         Event.JOB_RETRIED,
         Event.JOB_DEFERRED,
         Event.JOB_RECOVERED,

@@ -128,6 +128,7 @@ _MESSAGES: Final[Mapping[str, Callable[[_Fields], str]]] = {
         or f"{fields.file} left in the inbox: {rejection_text(str(fields['reason']), fields.file)}"
     ),
     Event.JOB_CLAIMED: lambda fields: f"{fields.file} claimed{fields.time('queue_wait_ms', ' after ')}",
+    Event.JOB_UNCLAIMED: lambda fields: f"{fields.file} is no longer claimed{fields.why}",
     Event.STAGE_DONE: lambda fields: f"{fields.file}: {fields['stage']} done{fields.time('duration_ms', ' in ')}",
     Event.STAGE_FAILED: lambda fields: f"{fields.file}: {fields['stage']} failed{fields.time('duration_ms', ' after ')}{fields.why}",
     Event.INFERENCE_RETRIED: _inference_retried,

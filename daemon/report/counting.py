@@ -274,7 +274,8 @@ class _Queries:
             name
             for (name,) in self._rows(
                 """select coalesce(any_value(file_name), job_id) from l where job_id is not null group by job_id
-                having bool_or(event in ('job.claimed', 'job.recovered')) and not bool_or(event in ('job.done', 'job.failed', 'job.review'))
+                having bool_or(event in ('job.claimed', 'job.recovered'))
+                and not bool_or(event in ('job.done', 'job.failed', 'job.review', 'job.unclaimed'))
                 order by min("timestamp")""",
             )
         ]

@@ -131,7 +131,7 @@ class Report:
         duration: from claim to completion.
         queue_wait: from a file's first scan to its claim.
         worker_wait: time outside all stages of jobs that succeeded at the first attempt: mostly waiting for a worker.
-        unfinished: claimed jobs without a record of completion.
+        unfinished: claimed jobs without a record of their end.
         bucket_s: length of a bucket.
         hosts: empty if no job ran on a cluster.
     """

@@ -244,6 +244,7 @@ class Scheduler:
         """Hand a job to the workers, unless another process still writes to its file."""
         try:
             if not self._spool.finish_claim(job):  # its file is in the inbox, and the next scan finds it again
+                self._log.for_job(job).emit(Event.JOB_UNCLAIMED, reason="its file could not be moved out of the inbox")
                 self.admission.forget(job)
                 return
             begun = self._begun_move(job)

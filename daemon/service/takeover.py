@@ -53,8 +53,11 @@ class Takeover:
             remove_stale_files(self._spool.layout)
         known, self.barred = self.barred, {}
         for recovered in take_over_jobs(self._spool, lambda barred: self._note_barred(barred, known)):
-            self.recovered += 1
             job = recovered.job
+            if recovered.state is JobState.UNCLAIMED:
+                self._log.for_job(job).emit(Event.JOB_UNCLAIMED, reason="its daemon died, and its file is not in the spool")
+                continue
+            self.recovered += 1
             self._log.for_job(job).emit(Event.JOB_RECOVERED, from_state=str(recovered.state), crashes=job.recoveries)
             waiting = self.resume(recovered, now, max_recoveries)
             if waiting is not None:

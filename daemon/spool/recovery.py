@@ -56,10 +56,13 @@ class JobState(StrEnum):
     NEWER = "newer"
     """Written by a later version of doodled, which alone can resume it."""
 
+    UNCLAIMED = "unclaimed"
+    """Its claim was not finished and is undone: nothing of it is in the spool any more."""
+
 
 @dataclass(frozen=True)
 class RecoveredJob:
-    """An orphaned job that this daemon owns now."""
+    """An orphaned job that this daemon owns now, unless its claim is undone."""
 
     job: Job
     state: JobState
@@ -81,7 +84,7 @@ class BarredJobs:
 
 
 def take_over_jobs(spool: Spool, on_barred: Callable[[BarredJobs], None] = lambda _: None) -> Iterator[RecoveredJob]:
-    """Move the jobs of all dead instances into ours, one by one. A job whose claim was not finished is undone at once, and not yielded.
+    """Move the jobs of all dead instances into ours, one by one. A claim that was not finished is undone at once.
 
     Args:
         on_barred: called for each instance of another user, which is left as it is.
@@ -209,7 +212,7 @@ def _recover_taken(ours: Path, spool: Spool, refused: list[OSError]) -> Recovere
 
 
 def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911 - one return for each state
-    """Read the state of a job; None if its claim was not finished and is undone now.
+    """Read the state of a job; None if nothing but its folder was made, which is removed now.
 
     Raises:
         OSError: the files can't be read or written now. The job can be recovered later.
@@ -228,7 +231,7 @@ def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911
             return RecoveredJob(job, state)
     if not has_source and not is_damaged:
         spool.put_back(job)
-        return None
+        return RecoveredJob(job, JobState.UNCLAIMED)
     _take_sidecar(job, place, spool)
     if exists(place / MANIFEST):
         return RecoveredJob(job, JobState.PUBLISHING)

@@ -161,7 +161,7 @@ def by_job() -> dict[str, list[dict[str, Any]]]:
 
 
 def stuck(_: object) -> Rows:
-    ends = {"job.done", "job.failed", "job.review"}
+    ends = {"job.done", "job.failed", "job.review", "job.unclaimed"}
 
     def is_explained(each: Mapping[str, Any]) -> bool:
         return each["event"] in ends or (each["event"] == "job.deferred" and each["reason"] not in set(Deferral))

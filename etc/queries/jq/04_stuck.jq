@@ -7,6 +7,6 @@
 [inputs | fromjson? | objects | select(.job_id)]
 | group_by(.job_id)[] | sort_by(.timestamp)
 | select(any(.[]; .event == "job.claimed"))
-| select(all(.[]; .event | IN("job.done", "job.failed", "job.review") | not))
+| select(all(.[]; .event | IN("job.done", "job.failed", "job.review", "job.unclaimed") | not))
 | select(all(.[]; .event != "job.deferred" or (.reason | IN("spool", "trial", "writer"))))
 | [.[0].job_id, (map(.file_name // empty) | first), .[-1].event, .[-1].timestamp] | @tsv

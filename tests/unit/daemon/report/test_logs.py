@@ -110,6 +110,8 @@ def test_tables_and_page_show_every_kind_of_problem(tmp_path: Path, capsys: pyte
     with log.open("w") as file:
         file.write(logged("daemon.start"))
         file.write(logged("job.claimed", job_id="1", file_name="lost.png", queue_wait_ms=5))
+        file.write(logged("job.claimed", job_id="2", file_name="unclaimed.png", queue_wait_ms=5))
+        file.write(logged("job.unclaimed", job_id="2", file_name="unclaimed.png", reason="its file was still in the inbox"))
         for number in range(20):
             why = {
                 "error_type": "crash",
@@ -129,7 +131,8 @@ def test_tables_and_page_show_every_kind_of_problem(tmp_path: Path, capsys: pyte
         for number in range(13):
             file.write(logged("daemon.start", instance=f"later {number}"))
     done = report_of([log], tmp_path)
-    assert {each.event: each.count for each in done.incidents} == {"log records dropped": 5, "breaker.opened": 1, "job.lost": 1}
+    counts = {"log records dropped": 5, "breaker.opened": 1, "job.lost": 1, "job.unclaimed": 1}
+    assert {each.event: each.count for each in done.incidents} == counts
     assert (done.unfinished, done.restarts, done.retry_rate) == (["lost.png"], 13, 1.0)
     assert done.stages[-1].stage == "odd"
     assert len(done.failures[0].files) == 15

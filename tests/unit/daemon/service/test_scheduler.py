@@ -562,20 +562,32 @@ def test_orphan_of_later_version_is_left_alone(tmp_path: Path, daemon: SteppedDa
     assert len(Places(tmp_path).claimed()) == 1
 
 
-def test_claim_that_failed_while_disk_could_not_be_read_is_undone_without_lost_record(
+def test_claim_that_failed_while_disk_could_not_be_read_is_undone_with_a_record(
     tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop(tmp_path)
     monkeypatch.setattr(spool_module, "rename", raising(errno.ETIMEDOUT))
     monkeypatch.setattr(spool_module, "exists", raising(errno.ETIMEDOUT))
     daemon.run(START_S, until_s=START_S + 5)
-    assert daemon.logged("job.claimed")
+    claimed = [record["job_id"] for record in daemon.logged("job.claimed")]
+    assert claimed
     assert (tmp_path / "inbox" / "garlic.png").exists()
     monkeypatch.undo()
     daemon.run(START_S + 60)
+    assert [record["job_id"] for record in daemon.logged("job.unclaimed")] == claimed
     assert not daemon.logged("job.lost")
     check_published(tmp_path, "garlic.png", b"a drawing")
     assert not Places(tmp_path).claimed()
+
+
+def test_claim_that_a_dead_daemon_did_not_finish_is_undone_with_a_record(tmp_path: Path, daemon: SteppedDaemon) -> None:
+    job_id = leave_job(tmp_path, lambda spool, job: (spool.path(job) / "source").rename(tmp_path / "inbox" / "garlic.png"))
+    daemon.run(START_S)
+    assert [record["job_id"] for record in daemon.logged("job.unclaimed")] == [job_id]
+    assert not daemon.logged("job.recovered")
+    assert not daemon.scheduler.recovered
+    check_published(tmp_path, "garlic.png", b"a drawing")
+    check_tidy_but_for_own(tmp_path)
 
 
 def test_unreadable_spool_is_logged(tmp_path: Path, daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,8 @@ def aged(path: Path, age_s: float) -> None:
 
 
 def test_job_states_match_log() -> None:
-    assert [str(each) for each in JobState] == ["waiting", "under_way", "publishing", "failing", "reviewing", "damaged", "newer"]
+    states = ["waiting", "under_way", "publishing", "failing", "reviewing", "damaged", "newer", "unclaimed"]
+    assert [str(each) for each in JobState] == states
 
 
 # --- states ----------------------------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def test_job_already_in_failed_is_failing(left: Spool, spool: Spool) -> None:
 def test_claim_without_source_is_undone(left: Spool, spool: Spool) -> None:
     job = claim_file(left, sidecar=b"{}")
     (left.path(job) / "source").rename(left.layout.inbox / "garlic.png")
-    assert found(spool) == []
+    assert found(spool) == [("garlic.png", JobState.UNCLAIMED)]
     assert names_below(spool.layout.root) == ["inbox/garlic.json", "inbox/garlic.png"]
 
 
@@ -424,7 +425,7 @@ def test_claim_without_source_is_undone_without_inbox_folder(left: Spool, spool:
     (left.path(job) / "source").unlink()
     (spool.layout.inbox / "dab").rmdir()
     (spool.layout.inbox / "dab").symlink_to(spool.layout.outbox)
-    assert found(spool) == []
+    assert found(spool) == [("garlic.png", JobState.UNCLAIMED)]
     assert not left.own.exists()
     assert not spool.holds(job)
 
