@@ -39,9 +39,10 @@ WORKERS = 2
 
 def noting_work(task: Any) -> Any:
     """The work of a worker, which notes in the job's folder when the character is ready, in nanoseconds since 1970."""
-    from daemon.worker import runner
+    from daemon.worker.runner import run_task
+    from daemon.worker.task_run import TaskRun
 
-    figures = runner._TaskRun._figures
+    figures = TaskRun._figures
     if not hasattr(figures, "notes"):
 
         def noted(run: Any, *arguments: Any, **options: Any) -> Any:
@@ -50,8 +51,8 @@ def noting_work(task: Any) -> Any:
             return found
 
         noted.notes = True  # type: ignore[attr-defined]
-        setattr(runner._TaskRun, "_figures", noted)  # noqa: B010 - mypy allows no assignment to a method
-    return runner.run_task(task)
+        setattr(TaskRun, "_figures", noted)  # noqa: B010 - mypy allows no assignment to a method
+    return run_task(task)
 
 
 def run_daemon() -> int:

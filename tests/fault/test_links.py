@@ -26,7 +26,7 @@ from daemon.options.values import FrameRate, JobOptions, Size
 from daemon.policy.failures import ErrorType
 from daemon.spool.publish import publish
 from daemon.spool.spool import RESULT, Job, Spool
-from daemon.worker import runner
+from daemon.worker import runner, task_run
 from daemon.worker.task import Task
 from pipeline.errors import DecodeError
 from pipeline.files.character_names import CONFIG_NAME, MASK_NAME, TEXTURE_NAME
@@ -191,7 +191,7 @@ def test_link_swapped_into_character_is_not_followed(tmp_path: Path, monkeypatch
             (source / name).symlink_to("/etc/passwd")
         return found
 
-    monkeypatch.setattr(runner, "copy_character", then_swapped)
+    monkeypatch.setattr(task_run, "copy_character", then_swapped)
     result = runner.run_task(task_for(tmp_path))
     assert result.failure is None, result.failure
     assert result.manifest is not None

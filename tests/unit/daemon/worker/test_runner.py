@@ -23,7 +23,7 @@ from daemon.settings import Settings
 from daemon.spool.layout import Layout
 from daemon.spool.previews import VIEWERS, note_viewers
 from daemon.spool.spool import Job
-from daemon.worker import runner
+from daemon.worker import runner, task_run
 from daemon.worker.resources import MAX_RETRIES_REPORTED, WorkerResources
 from daemon.worker.task import Task, task_for
 from pipeline.errors import NoFigureFound
@@ -94,7 +94,7 @@ def test_animates_photograph_with_full_manifest(drawing: Task, server: Server) -
 @pytest.mark.usefixtures("resources")
 @pytest.mark.parametrize("sees", [1, 2])
 def test_doubtful_figure_waits_for_review(drawing: Task, server: Server, monkeypatch: pytest.MonkeyPatch, sees: int) -> None:
-    monkeypatch.setattr(runner, "DOUBTFUL", 1.1)
+    monkeypatch.setattr(task_run, "DOUBTFUL", 1.1)
     server.sees = sees
     result = runner.run_task(replace(drawing, defaults=replace(SMALL, review=True, all_figures=True)))
     assert (result.failure, result.manifest, result.models_answered) == (None, None, True)
@@ -114,7 +114,7 @@ def test_doubtful_figure_waits_for_review(drawing: Task, server: Server, monkeyp
 def test_figure_is_animated_if_approved_or_right(
     drawing: Task, monkeypatch: pytest.MonkeyPatch, threshold: float, sidecar: dict[str, bool]
 ) -> None:
-    monkeypatch.setattr(runner, "DOUBTFUL", threshold)
+    monkeypatch.setattr(task_run, "DOUBTFUL", threshold)
     (drawing.place / "sidecar.json").write_text(json.dumps(sidecar))
     result = runner.run_task(replace(drawing, defaults=replace(SMALL, review=True)))
     assert result.failure is None
@@ -296,7 +296,7 @@ def test_without_renderer_there_is_no_software_fallback() -> None:
 def test_refusal_keeps_notes_about_the_image(drawing: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that were not looked at may explain why there is no figure."""
     (drawing.place / "source").write_bytes((drawing.place / "source").read_bytes())
-    monkeypatch.setattr(runner._TaskRun, "_drawing", lambda run, _: drawing_with_note(run, drawing))
+    monkeypatch.setattr(task_run.TaskRun, "_drawing", lambda run, _: drawing_with_note(run, drawing))
 
     def nothing(*_: Any, **__: Any) -> None:
         raise NoFigureFound(f"nothing in {drawing.place}/source and {drawing.place}/result/0000.gif")
