@@ -17,19 +17,19 @@ States of a job (`daemon.spool.recovery.JobState`) and what moves it on:
     REVIEWING   review.json says why a person must decide; the files are being moved to `review/` (`daemon.spool.review`)
 
 A file in the job's folder records each transition before it takes effect, so the daemon may die at any point: the next one reads the state
-from these files and resumes (`daemon.service.takeover`). `Admission` decides whether a job may start, `Completion` decides its outcome.
+from these files and resumes (`daemon.service.takeover`). `Admission` decides whether a job may start, `Completion` decides its outcome,
+and `WaitingJobs` keeps those that no worker has.
 A step never blocks for long: worker processes do the work, time is an argument, and signals only set flags.
 """
 
 from __future__ import annotations
 
-import errno
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from daemon.files.durable import exists, open_folder
+from daemon.files.durable import open_folder
 from daemon.files.filenames import name_fields
 from daemon.inbox.probe import probe_file
 from daemon.inbox.scanner import Candidate, Scanner
@@ -40,25 +40,16 @@ from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import Completion, CompletionResult
 from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
+from daemon.service.waiting_jobs import RETRY_S, WaitingJobs
 from daemon.service.worker_trial import WorkerTrial
 from daemon.settings import Settings
-from daemon.spool.recovery import BarredJobs, JobState, RecoveredJob
-from daemon.spool.spool import ERROR, REVIEW, SOURCE, ImmovableFile, Job, Spool
+from daemon.spool.recovery import BarredJobs
+from daemon.spool.spool import SOURCE, ImmovableFile, Job, Spool
 from daemon.worker.pool import WorkerPool, result_of
 from daemon.worker.task import TaskResult, task_for
 
 PROBES_PER_STEP = 256
 TAKEOVER_INTERVAL_S = 15.0
-RETRY_S = 1.0
-"""Pause before retrying a job whose file was still open for writing, or whose files couldn't be written."""
-
-DELAY = Backoff(RETRY_S, 60.0)
-"""Backoff for a job that keeps failing on its own paths."""
-
-PATH_ERRORS = frozenset(
-    {errno.EACCES, errno.EPERM, errno.ENOENT, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP, errno.ENAMETOOLONG}
-)
-"""Errors that concern the paths of one job and say nothing about the disk."""
 
 
 class Scheduler:
@@ -66,7 +57,6 @@ class Scheduler:
 
     Attributes:
         running: jobs that workers have, by id.
-        waiting: claimed jobs that no worker has.
         admission: decides whether another job may start; models and machine are its circuit breakers.
         trial: animates a sample drawing, to tell a broken machine from a broken drawing.
         is_stopping: no job starts any more.
@@ -78,11 +68,11 @@ class Scheduler:
     ) -> None:
         self._spool, self._scanner, self._workers, self._completion, self._log = spool, scanner, workers, completion, log
         self.running: dict[str, RunningJob] = {}
-        self.waiting: list[WaitingJob] = []
         backoff = Backoff(settings.model_server.probe_first_s, settings.model_server.probe_max_s)
         self.admission = Admission(backoff, workers.capacity, log)
         self.models, self.machine = self.admission.models, self.admission.machine
         self._takeover = Takeover(spool, completion, log)
+        self._waiting = WaitingJobs(spool, completion.records, self.machine)
         self.trial = WorkerTrial(spool, workers, self.admission, log)
         self._heavy: set[str] = set()
         self._degraded: tuple[int | None, str] | None = None
@@ -92,6 +82,11 @@ class Scheduler:
         self._takeover_at_s = 0.0
         self.apply_settings(settings)
         self._is_trial_due = self.trial.is_due_at_start(settings.jobs, self._inference)
+
+    @property
+    def waiting(self) -> Sequence[WaitingJob]:
+        """Claimed jobs that no worker has."""
+        return self._waiting.jobs
 
     @property
     def worker_count(self) -> int:
@@ -161,7 +156,7 @@ class Scheduler:
         """Take over the jobs of dead daemons."""
         try:
             for waiting in self._takeover.take_over(now, self.settings.jobs.max_recoveries):
-                self.waiting.append(waiting)
+                self._waiting.jobs.append(waiting)
         except OSError as error:
             self._log_degraded(error)
         else:
@@ -187,21 +182,21 @@ class Scheduler:
     # --- starting ----------------------------------------------------------------------------------------------------
 
     def _start_waiting(self, now: float) -> None:
-        for waiting in [each for each in self.waiting if now >= each.not_before_s]:
+        for waiting in self._waiting.due(now):
             if waiting.ended is not None:
                 waiting.not_before_s = now + RETRY_S
                 if self._completion.acknowledge(waiting.job, waiting.ended):
-                    self.waiting.remove(waiting)
+                    self._waiting.jobs.remove(waiting)
             elif waiting.recovered is not None:
-                self.waiting.remove(waiting)
+                self._waiting.jobs.remove(waiting)
                 again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries, waiting.timing)
-                self.waiting += [again] if again is not None else []
+                self._waiting.jobs += [again] if again is not None else []
             elif (
                 self._has_room()
                 and self.admission.may_start(now, needs_models=not waiting.job.is_folder)
                 and not (waiting.job.id in self._heavy and self._heavy & self.running.keys())
             ):
-                self.waiting.remove(waiting)
+                self._waiting.jobs.remove(waiting)
                 self._start(waiting.job, waiting.timing, now)
 
     def _claim_files(self, now: float) -> None:
@@ -241,33 +236,40 @@ class Scheduler:
         timing.overhead_s = time.monotonic() - started_s
 
     def _start(self, job: Job, timing: JobTiming, now: float) -> None:
-        """Hand a job to the workers, unless another process still writes to its file."""
+        """Hand a job to the workers, unless it must wait or can't be animated."""
         try:
-            if not self._spool.finish_claim(job):  # its file is in the inbox, and the next scan finds it again
-                self._log.for_job(job).emit(Event.JOB_UNCLAIMED, reason="its file could not be moved out of the inbox")
-                self.admission.forget(job)
-                return
-            begun = self._begun_move(job)
-            if begun is not None:
-                self.waiting.append(WaitingJob(job, timing, now + RETRY_S, "it is being moved out of the spool", begun))
-                return
-            if not self._spool.has_expected_type(job):
-                completion = self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")
-                self._await_acknowledgment(completion, job, timing, now)
-                return
-            observation = self._observe(job)
-            if observation.has_writer:
-                self._defer(job, timing, now, Deferral.WRITER, "another process still writes to it")
-                return
-            if not job.is_under_way:  # a claim has written that already
-                job.begin_attempt()
-                self._spool.save(job)
+            observation = self._begin_attempt(job, timing, now)
         except OSError as error:
             self._requeue_after_error(job, timing, now, error)
+            return
+        if observation is None:
             return
         is_probe, deadline_s = self.admission.record_start(job, now), self.settings.jobs.deadline_s
         task = task_for(job, self._spool.path(job), self.settings, self._inference, layout=self._spool.layout, is_probe=is_probe)
         self.running[job.id] = RunningJob(job, self._workers.start(task, deadline_s), observation, timing, deadline_s)
+
+    def _begin_attempt(self, job: Job, timing: JobTiming, now: float) -> Observation | None:
+        """Begin an attempt of a job, durably; returns the source as it is now, or None if no worker may have it. Raises OSError."""
+        if not self._spool.finish_claim(job):  # its file is in the inbox, and the next scan finds it again
+            self._log.for_job(job).emit(Event.JOB_UNCLAIMED, reason="its file could not be moved out of the inbox")
+            self.admission.forget(job)
+            return None
+        begun = self._waiting.begun_move(job)
+        if begun is not None:
+            self._waiting.jobs.append(WaitingJob(job, timing, now + RETRY_S, "it is being moved out of the spool", begun))
+            return None
+        if not self._spool.has_expected_type(job):
+            completion = self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")
+            self._waiting.await_acknowledgment(completion, job, timing, now)
+            return None
+        observation = self._observe(job)
+        if observation.has_writer:
+            self._waiting.defer(job, timing, now, Deferral.WRITER, "another process still writes to it")
+            return None
+        if not job.is_under_way:  # a claim has written that already
+            job.begin_attempt()
+            self._spool.save(job)
+        return observation
 
     def _observe(self, job: Job) -> Observation:
         with open_folder(self._spool.path(job)) as work:
@@ -280,8 +282,8 @@ class Scheduler:
             del self.running[running.job.id]
             try:
                 if running.future.cancelled():
-                    self._return_attempt(running.job)
-                    self._requeue(running.job, running.timing, now, "stopped")
+                    self._waiting.return_attempt(running.job)
+                    self._waiting.requeue(running.job, running.timing, now, "stopped")
                     self.admission.forget(running.job)
                 else:
                     self._complete(running, result_of(running.future, running.deadline_s), now)
@@ -293,21 +295,21 @@ class Scheduler:
         observation = self._observe(job)
         if observation.has_writer or observation.differs_from(running.observation):
             self._log.for_job(job).emit(Event.JOB_RETRIED, reason="changed")
-            self._return_attempt(job)
-            self._requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
+            self._waiting.return_attempt(job)
+            self._waiting.requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
             self.admission.forget(job)
             return
         if self.trial.clears(result):
-            self._defer(job, running.timing, now, Deferral.TRIAL, "the workers are tried out first")
+            self._waiting.defer(job, running.timing, now, Deferral.TRIAL, "the workers are tried out first")
             self.admission.forget(job)
             self.trial.start(self.settings, self._inference)
             return
         completion = self._completion.complete(job, result, running.timing, now)
         self.admission.record_end(job, result, completion, now)
         self._note_heavy(job, result, completion)
-        self._await_acknowledgment(completion, job, running.timing, now)
+        self._waiting.await_acknowledgment(completion, job, running.timing, now)
         if completion.outcome in {Outcome.RETRY, Outcome.DEFER}:
-            self._requeue(job, running.timing, now + completion.wait_s, completion.reason)
+            self._waiting.requeue(job, running.timing, now + completion.wait_s, completion.reason)
 
     def _note_heavy(self, job: Job, result: TaskResult, completion: CompletionResult) -> None:
         """Remember a job that exceeded its time or memory: only one such job runs at a time, and other drawings keep their workers."""
@@ -315,60 +317,13 @@ class Scheduler:
         if completion.outcome is Outcome.RETRY and result.failure is not None and result.failure.exceeds_limit:
             self._heavy.add(job.id)
 
-    def _await_acknowledgment(self, completion: CompletionResult, job: Job, timing: JobTiming, now: float) -> None:
-        if completion.unacknowledged is not None:
-            self.waiting.append(WaitingJob.completed(job, timing, now + RETRY_S, completion.unacknowledged))
-
-    def _requeue(self, job: Job, timing: JobTiming, not_before_s: float, reason: str) -> None:
-        begun = None
-        with suppress(OSError):  # `_start` asks again
-            begun = self._begun_move(job)
-        self.waiting.append(WaitingJob(job, timing, not_before_s, reason, begun))
-
-    def _defer(self, job: Job, timing: JobTiming, now: float, reason: Deferral, message: str) -> None:
-        """Requeue a job whose attempt says nothing about the drawing. Raises OSError."""
-        self._completion.records.log_deferred(job, timing, reason, message)
-        self._return_attempt(job)
-        self._requeue(job, timing, now + RETRY_S, message)
-
-    def _begun_move(self, job: Job) -> RecoveredJob | None:
-        """The state of a job whose files are partly in `review/` or `failed/`: the move must be finished, and no worker may start.
-
-        A job with an error file that still has its source runs again. Raises OSError if the state can't be determined.
-        """
-        if exists(self._spool.path(job) / REVIEW):
-            return RecoveredJob(job, JobState.REVIEWING)
-        if exists(self._spool.path(job) / ERROR) and not self._spool.has_source(job):
-            return RecoveredJob(job, JobState.FAILING)
-        return None
-
     def _requeue_after_error(self, job: Job, timing: JobTiming, now: float, error: Exception) -> None:
-        """Requeue a job whose files can't be written now, unless another daemon has taken it over.
-
-        An error with the job's own paths delays only this job, longer each time; any other error stops all starts for a while.
-        """
-        if self._drop_if_lost(job, now):
-            return
-        self._completion.records.log_deferred(job, timing, Deferral.SPOOL, str(error))
-        if isinstance(error, OSError) and error.errno not in PATH_ERRORS:
-            self._requeue(job, timing, now + RETRY_S, str(error))
-            self.admission.machine.record_failure(now, job.id, f"the spool can't be written: {error}")
+        """Requeue a job whose files can't be written now, unless another daemon has taken it over."""
+        if self._takeover.drop_if_lost(job):
+            self._takeover_at_s = now  # another daemon may have taken this one for dead
         else:
-            timing.delays += 1
-            self._requeue(job, timing, now + DELAY.wait_s(timing.delays), str(error))
+            self._waiting.requeue_after_error(job, timing, now, error)
         self.admission.forget(job)
-
-    def _drop_if_lost(self, job: Job, now: float) -> bool:
-        if not self._takeover.drop_if_lost(job):
-            return False
-        self._takeover_at_s = now  # another daemon may have taken this one for dead
-        self.admission.forget(job)
-        return True
-
-    def _return_attempt(self, job: Job) -> None:
-        """Return an attempt that says nothing about the drawing, durably. Raises OSError."""
-        if job.return_attempt():
-            self._spool.save(job)
 
     # --- stopping ----------------------------------------------------------------------------------------------------
 
@@ -387,5 +342,5 @@ class Scheduler:
         self.running.clear()
         for running in abandoned:
             with suppress(OSError):  # the next daemon counts a recovery instead
-                self._return_attempt(running.job)
+                self._waiting.return_attempt(running.job)
         return [running.job.id for running in abandoned]

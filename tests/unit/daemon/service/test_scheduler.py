@@ -17,7 +17,7 @@ from stepped_daemon import SteppedDaemon, drop
 
 from daemon.policy.failures import ErrorType
 from daemon.service import completion as completion_module
-from daemon.service import scheduler as scheduler_module
+from daemon.service import waiting_jobs
 from daemon.settings import Settings
 from daemon.spool import quarantine as quarantine_module
 from daemon.spool import review as review_module
@@ -829,7 +829,7 @@ def test_review_is_finished_after_its_file_could_not_be_read(
     lost = raising(errno.EIO)
 
     def lost_and_blind(*_: object) -> None:
-        monkeypatch.setattr(scheduler_module, "exists", raising(errno.ESTALE))
+        monkeypatch.setattr(waiting_jobs, "exists", raising(errno.ESTALE))
         lost()
 
     monkeypatch.setattr(review_module, "rename_without_replacing", lost_and_blind)
