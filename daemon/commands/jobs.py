@@ -1,16 +1,15 @@
-"""`doodled jobs`: list waiting, running and failed drawings; retry, approve or discard those that a person decides about.
+"""`doodled jobs list` and `show`: waiting, running and failed drawings, from the spool's folders and status files.
 
-It reads the spool's folders and status files, so it works with and without a running daemon.
+Works with and without a running daemon.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +21,13 @@ from daemon.inbox.scanner import Key, Scanner
 from daemon.inbox.stability import StabilityRules, WaitReason
 from daemon.spool import quarantine
 from daemon.spool.drawing_states import DrawingState
-from daemon.spool.events import SpoolEvent, Undelivered, discard_event, retry_event, undelivered_events
+from daemon.spool.events import Undelivered, undelivered_events
 from daemon.spool.instances import is_alive
 from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import FailedDrawing
-from daemon.spool.returns import NameTaken, Returnable
-from daemon.spool.review import DrawingForReview, all_drawings_for_review, approve, discard_review, retry_review
+from daemon.spool.returns import Returnable
+from daemon.spool.review import DrawingForReview, all_drawings_for_review
 from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
@@ -121,166 +120,6 @@ def _details(row: JobRow) -> dict[str, Any]:
         with suppress(OSError, ValueError):
             contents[Path(name).stem] = read_json(place / name)
     return {**row.details, **contents}
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What a user decides about.
-
-    Attributes:
-        names_or_ids: of drawings that failed or wait for review, and ids of deliveries.
-        everything: all failed drawings.
-        hooks: all deliveries that were given up.
-    """
-
-    names_or_ids: list[str]
-    everything: bool = False
-    hooks: bool = False
-
-
-Chosen = FailedDrawing | DrawingForReview | SpoolEvent
-
-
-def _select(layout: Layout, selection: Selection) -> list[Chosen]:
-    wanted = set(selection.names_or_ids)
-    if not (wanted or selection.everything or selection.hooks):
-        raise OptionError("no drawing is named", hint="give names or ids from `doodled jobs list`, or --all")
-    failed = quarantine.all_failed_drawings(layout)
-    events = [each.event for each in undelivered_events(layout)]
-    waiting = all_drawings_for_review(layout)
-    chosen: list[Chosen] = [each for each in failed if selection.everything or {each.path, each.job_id} & wanted]
-    chosen += [each for each in waiting if {each.path, each.job_id} & wanted]
-    chosen += [event for event in events if selection.hooks or event.id in wanted]
-    known = {each.path for each in failed} | {each.job_id for each in failed} | {event.id for event in events}
-    known |= {each.path for each in waiting} | {each.job_id for each in waiting}
-    if wanted - known:
-        named = ", ".join(sorted(shown_name(name) for name in wanted - known))
-        summary = f"nothing in failed/ or review/, and no delivery that was given up, is called {named}"
-        raise OptionError(summary, hint="give names or ids from `doodled jobs list`, or --all")
-    return chosen
-
-
-def count_selected(layout: Layout, selection: Selection) -> int:
-    """How many drawings and deliveries a selection names. Raises OptionError as `discard_jobs`."""
-    return len(_select(layout, selection))
-
-
-def retry_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
-    """Move drawings back to the inbox, with their sidecars, and let events be delivered again; yields each path or id then.
-
-    Raises:
-        OptionError: a name is unknown, and nothing is moved.
-        NameTaken: after all others are moved, names are taken in the inbox.
-    """
-    return _move_back(layout, _select(layout, selection))
-
-
-def approve_jobs(layout: Layout, names_or_ids: list[str], *, everything: bool) -> Iterator[str]:
-    """Move drawings from review/ back to the inbox, to be animated as they are; yields the path of each once it is there.
-
-    Raises:
-        OptionError: as `retry_jobs`.
-    """
-    waiting, wanted = all_drawings_for_review(layout), set(names_or_ids)
-    chosen = [each for each in waiting if everything or {each.path, each.job_id} & wanted]
-    unknown = wanted - {name for each in waiting for name in (each.path, each.job_id)}
-    if not (wanted or everything):
-        raise OptionError("no drawing is named", hint="give names or ids from `doodled jobs list`, or --all")
-    if unknown:
-        named = ", ".join(sorted(map(shown_name, unknown)))
-        raise OptionError(f"{named} is not in review/", hint="give names or ids from `doodled jobs list`, or --all")
-    return _move_all((partial(approve, layout, each) for each in chosen), layout)
-
-
-def _move_back(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
-    for each in chosen:
-        if isinstance(each, SpoolEvent):
-            retry_event(layout, each)
-            yield each.id
-    yield from _move_all((partial(_retry, layout, each) for each in chosen if not isinstance(each, SpoolEvent)), layout)
-
-
-def _retry(layout: Layout, one: FailedDrawing | DrawingForReview) -> Path:
-    return quarantine.retry(layout, one) if isinstance(one, FailedDrawing) else retry_review(layout, one)
-
-
-def _move_all(moves: Iterable[Callable[[], Path]], layout: Layout) -> Iterator[str]:
-    """Make each move into the inbox; yields the paths. Raises NameTaken at the end for those that were refused."""
-    refused: list[NameTaken] = []
-    for move in moves:
-        try:
-            place = move()
-        except NameTaken as error:
-            refused.append(error)
-        else:
-            yield f"{layout.inbox}/{shown_path(place.relative_to(layout.inbox).parts)}"
-    if len(refused) > 1:
-        raise NameTaken(f"{len(refused)} stay where they are: {'; '.join(error.summary for error in refused)}", hint=refused[0].hint)
-    if refused:
-        raise refused[0]
-
-
-def discard_jobs(layout: Layout, selection: Selection) -> Iterator[str]:
-    """Delete drawings that failed or wait for review, and undelivered events; yields the name or id of each once it is deleted.
-
-    Raises:
-        OptionError: a name is unknown, and nothing is deleted.
-    """
-    return _delete(layout, _select(layout, selection))
-
-
-def _delete(layout: Layout, chosen: list[Chosen]) -> Iterator[str]:
-    for each in chosen:
-        if isinstance(each, SpoolEvent):
-            discard_event(layout, each)
-            yield each.id
-        elif isinstance(each, DrawingForReview):
-            discard_review(layout, each)
-            yield shown_path(each.path.split("/"))
-        else:
-            quarantine.discard(layout, each)
-            yield shown_path(each.path.split("/"))
-
-
-def job_table(rows: list[JobRow]) -> str:
-    """The list as an aligned table, with local times; columns without content are left out."""
-    if not rows:
-        return "no drawing is waiting, running or failed"
-    cells = {
-        "state": [str(row.state) for row in rows],
-        "since": [_local_time(row.since) for row in rows],
-        "job": [row.job_id for row in rows],
-        "folder": [row.folder for row in rows],
-        "name": [row.name for row in rows],
-        "outputs": [", ".join(map(_line, row.outputs)) for row in rows],
-        "why": [_line(row.why) for row in rows],
-    }
-    shown = {column: [value or "-" for value in values] for column, values in cells.items() if any(values)}
-    if "why" in shown:
-        shown["why"] = cells["why"]  # the last column needs no dash
-    return table_text(tuple(shown), zip(*shown.values(), strict=True))
-
-
-def _local_time(text: str) -> str:
-    """ISO 8601 as local time, to the minute."""
-    try:
-        return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
-    except (ValueError, OverflowError, OSError):  # reports are untrusted
-        return ""
-
-
-def _time(at_s: float) -> str:
-    """Seconds since 1970 as ISO 8601."""
-    try:
-        return time_at(at_s)
-    except (ValueError, OverflowError, OSError):
-        return ""
-
-
-def _line(text: str) -> str:
-    """Untrusted text on one short line, without control characters."""
-    line = " ".join(printable(text).split())
-    return line if len(line) <= MAX_REASON_LENGTH else f"{line[:MAX_REASON_LENGTH]}..."
 
 
 # --- sources of rows --------------------------------------------------------------------------------------------------
@@ -401,3 +240,47 @@ def _statuses(layout: Layout) -> Iterator[tuple[dict[str, Any], bool]]:
             yield read_json(path), is_alive(layout.work / path.stem)
         except (OSError, ValueError):
             continue
+
+
+def _time(at_s: float) -> str:
+    """Seconds since 1970 as ISO 8601."""
+    try:
+        return time_at(at_s)
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+def job_table(rows: list[JobRow]) -> str:
+    """The list as an aligned table, with local times; columns without content are left out."""
+    if not rows:
+        return "no drawing is waiting, running or failed"
+    cells = {
+        "state": [str(row.state) for row in rows],
+        "since": [_local_time(row.since) for row in rows],
+        "job": [row.job_id for row in rows],
+        "folder": [row.folder for row in rows],
+        "name": [row.name for row in rows],
+        "outputs": [", ".join(map(_line, row.outputs)) for row in rows],
+        "why": [_line(row.why) for row in rows],
+    }
+    shown = {column: [value or "-" for value in values] for column, values in cells.items() if any(values)}
+    if "why" in shown:
+        shown["why"] = cells["why"]  # the last column needs no dash
+    return table_text(tuple(shown), zip(*shown.values(), strict=True))
+
+
+def _local_time(text: str) -> str:
+    """ISO 8601 as local time, to the minute."""
+    try:
+        return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):  # reports are untrusted
+        return ""
+
+
+def _line(text: str) -> str:
+    """Untrusted text on one short line, without control characters."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= MAX_REASON_LENGTH else f"{line[:MAX_REASON_LENGTH]}..."

@@ -77,7 +77,7 @@ def show(
 @app.command()
 def retry(names: Names = None, config: Config = None, everything: All = False, hooks: Hooks = False) -> None:  # noqa: FBT002 - options
     """Move drawings back to the inbox, with their sidecars, to be tried again; deliver again what hooks gave up."""
-    from daemon.commands.jobs import Selection, retry_jobs
+    from daemon.commands.job_decisions import Selection, retry_jobs
 
     with _spool(config) as (layout, _):
         for place in retry_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
@@ -91,7 +91,7 @@ def approve(
     everything: Annotated[bool, typer.Option("--all", help="All drawings that wait for review.")] = False,  # noqa: FBT002 - an option
 ) -> None:
     """Let drawings that wait for review be animated as they are."""
-    from daemon.commands.jobs import approve_jobs
+    from daemon.commands.job_decisions import approve_jobs
 
     with _spool(config) as (layout, _):
         for place in approve_jobs(layout, names or [], everything=everything):
@@ -107,7 +107,7 @@ def discard(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --all or --hooks delete.")] = False,  # noqa: FBT002
 ) -> None:
     """Delete drawings that failed or wait for review, and deliveries of hooks that were given up."""
-    from daemon.commands.jobs import Selection, count_selected, discard_jobs
+    from daemon.commands.job_decisions import Selection, count_selected, discard_jobs
 
     selection = Selection(names or [], everything=everything, hooks=hooks)
     with _spool(config) as (layout, _):

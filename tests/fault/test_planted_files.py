@@ -17,7 +17,8 @@ from claimed_jobs import claim_file
 from stepped_daemon import SteppedDaemon, drop
 
 from daemon.commands.health import check_health
-from daemon.commands.jobs import Selection, describe_job, discard_jobs, list_jobs, retry_jobs
+from daemon.commands.job_decisions import Selection, discard_jobs, retry_jobs
+from daemon.commands.jobs import describe_job, list_jobs
 from daemon.spool.instances import is_alive
 from daemon.spool.spool import JOB_FILE, MAX_JSON_BYTES, Spool, read_json
 

@@ -14,18 +14,8 @@ from typer.testing import CliRunner
 
 from daemon.cli import command_line
 from daemon.commands import jobs_cli
-from daemon.commands.jobs import (
-    HOOK,
-    WAIT_TEXTS,
-    JobRow,
-    Selection,
-    approve_jobs,
-    describe_job,
-    discard_jobs,
-    job_table,
-    list_jobs,
-    retry_jobs,
-)
+from daemon.commands.job_decisions import Selection, approve_jobs, discard_jobs, retry_jobs
+from daemon.commands.jobs import HOOK, WAIT_TEXTS, JobRow, describe_job, job_table, list_jobs
 from daemon.inbox.stability import WaitReason
 from daemon.spool import quarantine as quarantine_module
 from daemon.spool.drawing_states import DrawingState
