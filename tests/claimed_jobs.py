@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.spool.spool import RESULT, SOURCE, Job, Spool
+from daemon.spool.job_folder import RESULT, SOURCE, Job
+from daemon.spool.spool import Spool
 
 NOW_S = 1_700_000_000.0
 

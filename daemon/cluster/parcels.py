@@ -20,7 +20,7 @@ from daemon.files.filenames import is_plain_name
 from daemon.files.untrusted import read_untrusted
 from daemon.options.sidecar import MAX_BYTES
 from daemon.policy.failures import ErrorType
-from daemon.spool.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
+from daemon.spool.job_folder import ANNOTATIONS, RESULT, SIDECAR, SOURCE
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.worker.task import Task, TaskFailure, TaskResult
 from pipeline.errors import OutputFailed

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.spool.instances import is_alive
+from daemon.spool.job_folder import read_json
 from daemon.spool.layout import Layout
-from daemon.spool.spool import read_json
 
 
 @dataclass(frozen=True)

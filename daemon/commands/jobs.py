@@ -23,12 +23,12 @@ from daemon.spool import quarantine
 from daemon.spool.drawing_states import DrawingState
 from daemon.spool.events import Undelivered, undelivered_events
 from daemon.spool.instances import is_alive
+from daemon.spool.job_folder import JOB_FILE, MANIFEST, read_job, read_json
 from daemon.spool.job_ids import is_job_id, made_at_s
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import FailedDrawing
 from daemon.spool.returns import Returnable
 from daemon.spool.review import DrawingForReview, all_drawings_for_review
-from daemon.spool.spool import JOB_FILE, MANIFEST, read_job, read_json
 from pipeline.errors import OptionError
 
 MAX_REASON_LENGTH = 200

@@ -16,7 +16,7 @@ import structlog
 from daemon.files.filenames import name_fields
 from daemon.policy.failures import INPUT_TYPES
 from daemon.settings import LogLevel
-from daemon.spool.spool import Job
+from daemon.spool.job_folder import Job
 
 SCHEMA: Final = 1
 SLOW_SCAN_MS: Final = 1000.0

@@ -16,7 +16,7 @@ from daemon.policy.concurrency_limit import ConcurrencyLimit
 from daemon.policy.failures import UPSTREAM_TYPES, Backoff, ErrorType
 from daemon.policy.outage import Outage
 from daemon.service.completion import CompletionResult
-from daemon.spool.spool import Job
+from daemon.spool.job_folder import Job
 from daemon.worker.task import TaskResult
 
 MACHINE_BACKOFF: Final = Backoff(2.0, 60.0)

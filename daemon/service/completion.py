@@ -15,12 +15,13 @@ from daemon.service.job_records import JobRecords
 from daemon.service.jobs import JobTiming
 from daemon.settings import DuplicatePolicy
 from daemon.spool.events import EventKind, record_event
+from daemon.spool.job_folder import ERROR, REVIEW, Job, read_json
 from daemon.spool.originals import share_files
 from daemon.spool.private_folders import check_private
 from daemon.spool.publish import finish_publishing, publish
 from daemon.spool.quarantine import finish_quarantine, quarantine
 from daemon.spool.review import finish_review, hold_for_review
-from daemon.spool.spool import ERROR, REVIEW, Job, Spool, read_json
+from daemon.spool.spool import Spool
 from daemon.spool.thumbnails import keep_thumbnail
 from daemon.worker.task import TaskFailure, TaskResult
 from pipeline.errors import DoodledError

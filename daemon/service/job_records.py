@@ -16,9 +16,9 @@ from daemon.log.stopwatch import timing_lines
 from daemon.policy.failures import Deferral, Outcome
 from daemon.service.jobs import JobTiming
 from daemon.settings import DuplicatePolicy
+from daemon.spool.job_folder import Job
 from daemon.spool.layout import Layout
 from daemon.spool.seen_index import SeenIndex, duplicate_key
-from daemon.spool.spool import Job
 from daemon.worker.task import TaskFailure, TaskResult
 
 _MAX_MESSAGE = 500

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from daemon.inbox.stability import Observation
 from daemon.policy.failures import Deferral
 from daemon.spool.events import EventKind
+from daemon.spool.job_folder import Job
 from daemon.spool.recovery import RecoveredJob
-from daemon.spool.spool import Job
 from daemon.worker.task import TaskResult
 
 

@@ -43,8 +43,9 @@ from daemon.service.takeover import Takeover
 from daemon.service.waiting_jobs import RETRY_S, WaitingJobs
 from daemon.service.worker_trial import WorkerTrial
 from daemon.settings import Settings
+from daemon.spool.job_folder import SOURCE, Job
 from daemon.spool.recovery import BarredJobs
-from daemon.spool.spool import SOURCE, ImmovableFile, Job, Spool
+from daemon.spool.spool import ImmovableFile, Spool
 from daemon.worker.pool import WorkerPool, result_of
 from daemon.worker.task import TaskResult, task_for
 

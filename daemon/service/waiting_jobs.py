@@ -16,8 +16,9 @@ from daemon.policy.failures import Backoff, Deferral
 from daemon.service.completion import CompletionResult
 from daemon.service.job_records import JobRecords
 from daemon.service.jobs import JobTiming, WaitingJob
+from daemon.spool.job_folder import ERROR, REVIEW, Job
 from daemon.spool.recovery import JobState, RecoveredJob
-from daemon.spool.spool import ERROR, REVIEW, Job, Spool
+from daemon.spool.spool import Spool
 
 RETRY_S: Final = 1.0
 """Pause before retrying a job whose file was still open for writing, or whose files couldn't be written."""

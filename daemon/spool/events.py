@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.files.durable import link, open_folder, rename, sync_folder, write_durably
+from daemon.spool.job_folder import ERROR, MANIFEST, REVIEW, Job, read_json
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
-from daemon.spool.spool import ERROR, MANIFEST, REVIEW, Job, read_json
 
 REASON_SUFFIX: Final = ".reason.json"
 SUFFIX: Final = ".json"

@@ -21,10 +21,10 @@ from typing import Any, Final
 from daemon.files.durable import exchange, is_same_file, open_folder, read_content, sync_folder
 from daemon.files.filenames import is_plain_name
 from daemon.settings import DuplicatePolicy
+from daemon.spool.job_folder import ANNOTATIONS, MANIFEST, RESULT, Job, read_json
 from daemon.spool.layout import Layout
 from daemon.spool.publish import checked_manifest
 from daemon.spool.seen_index import SeenIndex, duplicate_key
-from daemon.spool.spool import ANNOTATIONS, MANIFEST, RESULT, Job, read_json
 from daemon.spool.thumbnails import THUMBNAIL
 
 _SHARED: Final = ".shared"

@@ -18,7 +18,7 @@ from typing import Any
 
 from daemon.files.durable import create_durably, exists, link, open_folder, unlink_own_links, write_durably
 from daemon.files.filenames import is_plain_name, result_stem
-from daemon.spool.spool import MANIFEST, RESULT, Job, read_json
+from daemon.spool.job_folder import MANIFEST, RESULT, Job, read_json
 from pipeline.errors import OutputFailed
 
 MOST_SUFFIXES = 100_000

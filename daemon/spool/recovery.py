@@ -19,22 +19,10 @@ from pathlib import Path
 
 from daemon.files.durable import exists, open_folder, rename, sync_folder
 from daemon.spool.instances import LOCK, is_alive, remove_if_empty
+from daemon.spool.job_folder import ERROR, JOB_FILE, MANIFEST, REVIEW, SCHEMA, SIDECAR, SOURCE, Job, read_job, read_json
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import PROBE, Layout
-from daemon.spool.spool import (
-    ERROR,
-    JOB_FILE,
-    MANIFEST,
-    REVIEW,
-    SCHEMA,
-    SIDECAR,
-    SOURCE,
-    Job,
-    Spool,
-    claim_sidecar,
-    read_job,
-    read_json,
-)
+from daemon.spool.spool import Spool, claim_sidecar
 
 STALE_S = 3600.0
 """Age after which temporary files and unfinished instances count as abandoned."""

@@ -28,9 +28,9 @@ from daemon.files.durable import (
     write_durably,
 )
 from daemon.files.filenames import is_plain_name, numbered_names, shown_name
+from daemon.spool.job_folder import ANNOTATIONS, REVIEW, SIDECAR, SOURCE, Job, read_json
 from daemon.spool.layout import Layout
 from daemon.spool.returns import Returnable, move_back, of_all_users
-from daemon.spool.spool import ANNOTATIONS, REVIEW, SIDECAR, SOURCE, Job, read_json
 from daemon.spool.thumbnails import THUMBNAIL
 from pipeline.errors import OptionError
 

@@ -17,47 +17,29 @@ one mount, so that renames and hard links work; `prepare` checks it at the start
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from daemon.files.durable import (
     create_durably,
     exists,
     open_folder,
-    read_content,
     rename,
     rename_without_replacing,
     sync_folder,
     write_durably,
 )
-from daemon.files.filenames import is_plain_name
 from daemon.spool.instances import Instance
-from daemon.spool.job_ids import is_job_id, job_id
+from daemon.spool.job_folder import ANNOTATIONS, CHARACTER, ERROR, JOB_FILE, MANIFEST, RESULT, REVIEW, SIDECAR, SOURCE, Job
+from daemon.spool.job_ids import job_id
 from daemon.spool.layout import Layout, prepare
 from daemon.spool.previews import PREVIEW
 from daemon.spool.private_folders import check_private_root
-
-SCHEMA: Final = 1
-MAX_JSON_BYTES: Final = 8 << 20
-"""Size of a JSON file of the spool; a manifest of 100 figures in 40 motions has 2 MB."""
-
-JOB_FILE: Final = "job.json"
-SOURCE: Final = "source"
-SIDECAR: Final = "sidecar.json"
-MANIFEST: Final = "manifest.json"
-ERROR: Final = "error.json"
-REVIEW: Final = "review.json"
-RESULT: Final = "result"
-ANNOTATIONS: Final = "annotations"
-CHARACTER: Final = "character"
-
 
 _IMMOVABLE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EXDEV, errno.EBUSY})
 """Errors of the rename out of the inbox that are due to the file: it is protected, on another file system, or a mount point."""
@@ -65,77 +47,6 @@ _IMMOVABLE: Final = frozenset({errno.EACCES, errno.EPERM, errno.EXDEV, errno.EBU
 
 class ImmovableFile(OSError):
     """A file of the inbox that can't be moved out of it. Other errors of a claim are due to the spool."""
-
-
-@dataclass
-class Job:
-    """A claimed drawing, as `job.json` stores it.
-
-    Attributes:
-        name: as dropped; bytes outside UTF-8 are surrogates.
-        folder: names of the inbox folders above it, outermost first.
-        is_folder: a character folder, not an image.
-        sidecar: name of the sidecar beside it, or None.
-        attempts: number of attempts that count, including the one under way.
-        recoveries: number of daemons that died during an attempt.
-        is_under_way: an attempt has started and not ended.
-        claimed_at_s: time of the claim, seconds since 1970.
-    """
-
-    id: str
-    name: str
-    folder: tuple[str, ...] = ()
-    is_folder: bool = False
-    sidecar: str | None = None
-    attempts: int = 0
-    recoveries: int = 0
-    is_under_way: bool = False
-    claimed_at_s: float = 0.0
-
-    @classmethod
-    def from_json(cls, content: bytes) -> Job:
-        """Raises ValueError unless `content` is a job file of this schema."""
-        fields = _parsed(content)
-        if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA or not is_job_id(str(fields.get("id"))):
-            raise ValueError("not a job file of this version")
-        try:
-            job = cls(**{**fields, "folder": tuple(fields.get("folder", ()))})
-        except TypeError as error:
-            raise ValueError("not a job file of this version") from error
-        if not job._is_valid():
-            raise ValueError("the job file contains values that no daemon writes")
-        return job
-
-    def _is_valid(self) -> bool:
-        """Whether names are no paths and values have their types: a damaged disk may return anything."""
-        names = (self.name, *self.folder, *([] if self.sidecar is None else [self.sidecar]))
-        return (
-            all(is_plain_name(name) for name in names)
-            and all(type(count) is int for count in (self.attempts, self.recoveries))
-            and all(type(flag) is bool for flag in (self.is_folder, self.is_under_way))
-            and type(self.claimed_at_s) in {int, float}
-        )
-
-    def begin_attempt(self) -> None:
-        """Count an attempt, which is under way from now on."""
-        self.attempts += 1
-        self.is_under_way = True
-
-    def end_attempt(self) -> None:
-        """The attempt under way has ended, and counts."""
-        self.is_under_way = False
-
-    def return_attempt(self) -> bool:
-        """End the attempt under way, and don't count it, because it says nothing about the drawing; returns False if there is none."""
-        if not self.is_under_way:
-            return False
-        self.is_under_way = False
-        self.attempts -= 1
-        return True
-
-    def to_json(self) -> bytes:
-        """The content of `job.json`: ASCII, which represents any file name."""
-        return json.dumps({"schema": SCHEMA, **asdict(self)}).encode("ascii")
 
 
 class Spool:
@@ -220,15 +131,9 @@ class Spool:
             shutil.rmtree(place, ignore_errors=True)
             raise
         try:
-            with open_folder(self.layout.inbox, folder) as inbox:
-                _move_out(name, inbox, place / SOURCE)
-                claim_sidecar(job, inbox, place)
-                if job.sidecar and not exists(place / SIDECAR):  # it was removed: a later file of that name belongs to another drawing
-                    job.sidecar = None
-                    self.save(job)
-                sync_folder(place)  # a rename is durable in both folders or in none
+            self._take_files(job)
         except OSError as error:
-            if self._is_source_gone(job):
+            if self._is_source_gone(job):  # nothing has left the inbox
                 shutil.rmtree(place, ignore_errors=True)
                 if error.errno == errno.ENOENT:
                     return None
@@ -239,6 +144,17 @@ class Spool:
                 raise
             self._half_claimed.add(job.id)
         return job
+
+    def _take_files(self, job: Job) -> None:
+        """Move a job's files out of the inbox, durably. Raises OSError; ImmovableFile if that is due to the file."""
+        place = self.path(job)
+        with open_folder(self.layout.inbox, job.folder) as inbox:
+            _move_out(job.name, inbox, place / SOURCE)
+            claim_sidecar(job, inbox, place)
+            if job.sidecar and not exists(place / SIDECAR):  # it was removed: a later file of that name belongs to another drawing
+                job.sidecar = None
+                self.save(job)
+            sync_folder(place)  # a rename is durable in both folders or in none
 
     def _is_source_gone(self, job: Job) -> bool:
         """Whether the source certainly isn't in the job's folder. While the disk can't be read, it may be, as its only copy."""
@@ -355,34 +271,3 @@ def _move_out(name: str, inbox: int, target: Path) -> None:
         if error.errno in _IMMOVABLE:
             raise ImmovableFile(error.errno, error.strerror, name) from error
         raise
-
-
-def read_job(place: Path) -> Job:
-    """The job in a folder. Raises OSError or ValueError if its job file is unreadable or damaged."""
-    job = Job.from_json(_content(place / JOB_FILE))
-    if job.id != place.name:
-        raise ValueError("the job file belongs to another job")
-    return job
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """An object from a JSON file of the spool. Raises OSError or ValueError if it is unreadable or damaged."""
-    fields = _parsed(_content(path))
-    if not isinstance(fields, dict):
-        raise ValueError(f"{path.name} must be a JSON object")  # noqa: TRY004 - as for any other damage
-    return fields
-
-
-def _content(path: Path) -> bytes:
-    """The content of a file in a folder that other users may write to: no link, no pipe, not endless."""
-    content = read_content(path, MAX_JSON_BYTES)
-    if len(content) > MAX_JSON_BYTES:
-        raise ValueError(f"{path.name} is too big: expected at most {MAX_JSON_BYTES} bytes")
-    return content
-
-
-def _parsed(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    try:
-        return json.loads(content)
-    except RecursionError as error:
-        raise ValueError("JSON is nested too deeply") from error

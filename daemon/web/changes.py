@@ -14,10 +14,10 @@ from daemon.files.durable import open_folder, rename_without_replacing
 from daemon.inbox.scanner import SIDECAR_SUFFIX
 from daemon.spool import quarantine, review
 from daemon.spool.drawing_states import DrawingState
+from daemon.spool.job_folder import ANNOTATIONS
 from daemon.spool.quarantine import FailedDrawing
 from daemon.spool.returns import ReturnableT
 from daemon.spool.review import DrawingForReview
-from daemon.spool.spool import ANNOTATIONS
 from daemon.spool.thumbnails import remove_thumbnail
 from daemon.web.drawings import Drawing
 from daemon.web.folders import is_regular, waiting_drawing

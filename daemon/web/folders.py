@@ -18,8 +18,8 @@ from daemon.files.durable import open_folder
 from daemon.files.filenames import is_ignored, is_plain_name, shown_path
 from daemon.inbox.scanner import SIDECAR_SUFFIX
 from daemon.spool.drawing_states import DrawingState
+from daemon.spool.job_folder import REVIEW
 from daemon.spool.quarantine import ERROR_SUFFIX
-from daemon.spool.spool import REVIEW
 from daemon.web.drawing_ids import dropped_id, id_in_name
 from daemon.web.drawings import (
     Drawing,

@@ -20,10 +20,10 @@ from typing import Any, Final
 from daemon.files.durable import read_content
 from daemon.inbox.rejections import rejection_text
 from daemon.spool.drawing_states import DrawingState
+from daemon.spool.job_folder import ANNOTATIONS, JOB_FILE, MANIFEST, RESULT, Job
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.spool.previews import PREVIEW
-from daemon.spool.spool import ANNOTATIONS, JOB_FILE, MANIFEST, RESULT, Job
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.web.drawing_ids import id_in_name
 from daemon.web.drawings import Drawing, newest_first, read_object, shown_path_of, shown_text

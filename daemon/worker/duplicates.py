@@ -17,8 +17,8 @@ from daemon.files.filenames import shown_name, shown_path
 from daemon.files.untrusted import digest_character, read_untrusted
 from daemon.log.stopwatch import WallStopwatch
 from daemon.options.sidecar import MAX_BYTES, SidecarError, drawing_options
+from daemon.spool.job_folder import RESULT, SIDECAR, SOURCE
 from daemon.spool.originals import OriginalGone
-from daemon.spool.spool import RESULT, SIDECAR, SOURCE
 from daemon.worker.task import Task, TaskResult
 from pipeline.errors import DecodeError
 from pipeline.types.decode_limits import DecodeLimits

@@ -15,7 +15,7 @@ from typing import Any
 from daemon.files.filenames import shown_name
 from daemon.log.stopwatch import WallStopwatch
 from daemon.policy.failures import ErrorType, error_type
-from daemon.spool.spool import SOURCE
+from daemon.spool.job_folder import SOURCE
 from daemon.worker.idle_memory import IdleMemory
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult

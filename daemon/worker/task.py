@@ -12,10 +12,10 @@ from daemon.options.values import JobOptions
 from daemon.policy.failures import ErrorType
 from daemon.settings import DuplicatePolicy, Settings
 from daemon.spool.instances import SERVERS
+from daemon.spool.job_folder import Job
 from daemon.spool.layout import Layout
 from daemon.spool.originals import Originals
 from daemon.spool.previews import VIEWERS
-from daemon.spool.spool import Job
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ from daemon.options.scene_builder import Plan, RenderRequest, character_plan
 from daemon.options.sidecar import drawing_options
 from daemon.options.values import JobOptions
 from daemon.policy.failures import error_type
+from daemon.spool.job_folder import ANNOTATIONS, CHARACTER, RESULT, SOURCE
 from daemon.spool.previews import has_viewers
-from daemon.spool.spool import ANNOTATIONS, CHARACTER, RESULT, SOURCE
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.worker.duplicates import duplicate_manifest, read_sidecar
 from daemon.worker.preview import write_preview

@@ -19,7 +19,7 @@ from stub_daemon import fake_result
 
 from daemon.policy.failures import error_type
 from daemon.service.main import run
-from daemon.spool.spool import SOURCE
+from daemon.spool.job_folder import SOURCE
 from daemon.worker.pool import ProcessWorkerPool
 from daemon.worker.resources import WorkerResources
 from daemon.worker.task import Task, TaskFailure, TaskResult

@@ -213,8 +213,8 @@ def travelling_bytes(folder: Path) -> None:
     from daemon.cluster.parcels import pack_result, pack_task, unpack_task
     from daemon.options.inference import InferenceRequest
     from daemon.settings import Settings
+    from daemon.spool.job_folder import Job
     from daemon.spool.layout import Layout
-    from daemon.spool.spool import Job
     from daemon.worker.runner import run_task
     from daemon.worker.task import task_for
 

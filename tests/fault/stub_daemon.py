@@ -23,7 +23,7 @@ from daemon.files.durable import sync_folder, sync_tree
 from daemon.files.filenames import shown_name
 from daemon.policy.failures import ErrorType, error_type
 from daemon.service.main import WorkerFactory, run
-from daemon.spool.spool import ANNOTATIONS, RESULT, SIDECAR, SOURCE
+from daemon.spool.job_folder import ANNOTATIONS, RESULT, SIDECAR, SOURCE
 from daemon.worker.duplicates import duplicate_manifest
 from daemon.worker.pool import ProcessWorkerPool
 from daemon.worker.task import Task, TaskFailure, TaskResult

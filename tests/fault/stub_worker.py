@@ -20,7 +20,7 @@ from fault.stub_daemon import SLOW_S, harmful_result
 from daemon.cluster.installation import Installation
 from daemon.cluster.worker_process import WorkerOptions, run_worker
 from daemon.settings import read_settings
-from daemon.spool.spool import SOURCE
+from daemon.spool.job_folder import SOURCE
 from daemon.worker.task import Task, TaskResult
 
 

@@ -14,8 +14,9 @@ from spool_oracle import Places, check_published, check_tidy
 from stepped_daemon import SteppedDaemon
 
 from daemon.files.durable import write_durably
+from daemon.spool.job_folder import Job
 from daemon.spool.quarantine import failed_drawings
-from daemon.spool.spool import Job, Spool
+from daemon.spool.spool import Spool
 
 CONTENT = b"a drawing"
 OUTPUT = {"result": "0000.gif", "label": [], "file": "drawing.gif"}

@@ -24,8 +24,9 @@ from daemon.inbox.stability import StabilityRules
 from daemon.options.inference import InferenceRequest
 from daemon.options.values import FrameRate, JobOptions, Size
 from daemon.policy.failures import ErrorType
+from daemon.spool.job_folder import RESULT, Job
 from daemon.spool.publish import publish
-from daemon.spool.spool import RESULT, Job, Spool
+from daemon.spool.spool import Spool
 from daemon.worker import runner, task_run
 from daemon.worker.task import Task
 from pipeline.errors import DecodeError

@@ -20,7 +20,8 @@ from daemon.commands.health import check_health
 from daemon.commands.job_decisions import Selection, discard_jobs, retry_jobs
 from daemon.commands.jobs import describe_job, list_jobs
 from daemon.spool.instances import is_alive
-from daemon.spool.spool import JOB_FILE, MAX_JSON_BYTES, Spool, read_json
+from daemon.spool.job_folder import JOB_FILE, MAX_JSON_BYTES, read_json
+from daemon.spool.spool import Spool
 
 PATIENCE_S = 20.0
 

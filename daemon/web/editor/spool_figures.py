@@ -21,11 +21,11 @@ from daemon.files.filenames import is_plain_name, shown_name
 from daemon.files.untrusted import read_untrusted
 from daemon.options.sidecar import MAX_BYTES
 from daemon.policy.failures import ErrorType
+from daemon.spool.job_folder import ANNOTATIONS, MANIFEST, SOURCE, read_job, read_json
 from daemon.spool.job_ids import is_job_id
 from daemon.spool.layout import Layout
 from daemon.spool.quarantine import OPTIONS_SUFFIX, discard, failed_drawings
 from daemon.spool.review import DRAWING, OPTIONS, discard_review, drawings_for_review
-from daemon.spool.spool import ANNOTATIONS, MANIFEST, SOURCE, read_job, read_json
 from daemon.web.drawing_ids import name_without_id
 from daemon.web.editor.edits import Edit, FigurePlace
 from daemon.web.editor.process import EditorProcess

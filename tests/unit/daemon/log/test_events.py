@@ -13,7 +13,7 @@ from daemon.log.events import Event
 from daemon.log.factory import json_log, terminal_log
 from daemon.log.processors import MAX_RECORD_BYTES, clean
 from daemon.settings import LogLevel
-from daemon.spool.spool import Job
+from daemon.spool.job_folder import Job
 
 HOSTILE = [
     "a\nb.png",

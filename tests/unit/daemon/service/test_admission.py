@@ -11,7 +11,7 @@ from daemon.log.factory import json_log
 from daemon.policy.failures import Backoff, ErrorType, Outcome
 from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import CompletionResult
-from daemon.spool.spool import Job
+from daemon.spool.job_folder import Job
 from daemon.worker.task import TaskFailure, TaskResult
 
 DONE = CompletionResult(None)

@@ -22,9 +22,10 @@ from daemon.settings import Settings
 from daemon.spool import quarantine as quarantine_module
 from daemon.spool import review as review_module
 from daemon.spool import spool as spool_module
+from daemon.spool.job_folder import Job
 from daemon.spool.publish import publish
 from daemon.spool.review import approve, drawings_for_review
-from daemon.spool.spool import ImmovableFile, Job, Spool
+from daemon.spool.spool import ImmovableFile, Spool
 from daemon.worker.task import RetriedRequest, Task, TaskFailure, TaskResult
 
 START_S = 1000.0

@@ -17,8 +17,9 @@ from daemon.spool.events import (
     retry_event,
     undelivered_events,
 )
+from daemon.spool.job_folder import Job
 from daemon.spool.publish import publish
-from daemon.spool.spool import Job, Spool
+from daemon.spool.spool import Spool
 
 
 def published(spool: Spool, name: str = "garlic.png") -> tuple[Job, SpoolEvent]:

@@ -13,8 +13,9 @@ from claimed_jobs import claim_file, drop_file, names_below
 
 from daemon.files import durable
 from daemon.spool import quarantine as quarantining
+from daemon.spool.job_folder import Job
 from daemon.spool.quarantine import FailedDrawing, discard, failed_drawings, finish_quarantine, quarantine, retry
-from daemon.spool.spool import Job, Spool
+from daemon.spool.spool import Spool
 from pipeline.errors import OptionError
 
 ID = "01HF7YAT00ABCDEFGHJKMNPQRS"

@@ -17,10 +17,11 @@ from outage import cut_off_takeover, timed_out
 from daemon.files.durable import exists
 from daemon.spool import recovery
 from daemon.spool.instances import LOCK
+from daemon.spool.job_folder import Job, read_job
 from daemon.spool.job_ids import job_id
 from daemon.spool.publish import publish
 from daemon.spool.recovery import STALE_S, JobState, remove_stale_files, take_over_jobs
-from daemon.spool.spool import Job, Spool, read_job
+from daemon.spool.spool import Spool
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from claimed_jobs import claim_file, drop_file, names_below
 
 from daemon.files import durable
 from daemon.spool import review as reviewing
+from daemon.spool.job_folder import ANNOTATIONS, Job
 from daemon.spool.review import approve, discard_review, drawings_for_review, finish_review, hold_for_review, retry_review
-from daemon.spool.spool import ANNOTATIONS, Job, Spool
+from daemon.spool.spool import Spool
 from pipeline.errors import OptionError
 
 REASON = {"message": "quality 0.20", "figures": [{"folder": "figure_1", "quality": 0.2, "reasons": []}]}

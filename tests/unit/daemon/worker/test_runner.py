@@ -20,9 +20,9 @@ from daemon.options.values import FrameRate, JobOptions, Size
 from daemon.policy.failures import ErrorType
 from daemon.rendering import SceneRendering
 from daemon.settings import Settings
+from daemon.spool.job_folder import Job
 from daemon.spool.layout import Layout
 from daemon.spool.previews import VIEWERS, note_viewers
-from daemon.spool.spool import Job
 from daemon.worker import runner, task_run
 from daemon.worker.resources import MAX_RETRIES_REPORTED, WorkerResources
 from daemon.worker.task import Task, task_for

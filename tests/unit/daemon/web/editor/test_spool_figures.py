@@ -12,9 +12,9 @@ from editor_figures import write_person
 
 from daemon.options.sidecar import drawing_options
 from daemon.options.values import DEFAULT_BACKGROUND, FrameRate, JobOptions, Size
+from daemon.spool.job_folder import Job
 from daemon.spool.job_ids import job_id
 from daemon.spool.layout import Layout, prepare
-from daemon.spool.spool import Job
 from daemon.web.editor.edits import Edit, FigurePlace
 from daemon.web.editor.provider import Purpose, UnknownDrawing
 from daemon.web.editor.spool_figures import Correction, SpoolFigures
