@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import stop
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -24,8 +26,4 @@ def served_web(root: Path, environ: Mapping[str, str] | None = None) -> Iterator
             assert line.startswith("serving http"), line
             yield line.split()[1].rstrip("/")
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            stop(process)

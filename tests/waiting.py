@@ -1,7 +1,8 @@
-"""Waits for other processes by polling."""
+"""Waits for other processes."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 
@@ -14,3 +15,12 @@ def until(is_so: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
     while not is_so():
         assert time.monotonic() < end_s, "the condition never held"
         time.sleep(0.02)
+
+
+def stop(process: subprocess.Popen[str], patience_s: float = 20.0) -> None:
+    """Let a command end by itself, so that it removes its temporary files; kill it after `patience_s`."""
+    process.terminate()
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -19,7 +19,7 @@ from browser import browser
 from editor_page import PAGE, PATIENCE_S, EditorPage
 from PIL import Image
 from spool_oracle import ROOT
-from waiting import until
+from waiting import stop, until
 
 from daemon.web.editor.preview import RATE, SIZE
 from pipeline.files.annotation_files import read_box
@@ -71,7 +71,7 @@ def opened(target: Path, size: tuple[int, int] = DESKTOP, *options: str) -> Iter
                 yield running, EditorPage(chromium)
                 assert chromium.complaints == []
         finally:
-            running.kill()
+            stop(running)
 
 
 def higher(place: tuple[float, float]) -> tuple[float, float]:

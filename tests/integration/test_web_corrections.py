@@ -17,7 +17,7 @@ from browser import Browser, browser
 from editor_page import EditorPage
 from PIL import Image
 from spool_oracle import ROOT
-from waiting import until
+from waiting import stop, until
 
 from daemon.spool.layout import Layout
 
@@ -42,7 +42,7 @@ def running(root: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         try:
             yield started
         finally:
-            started.kill()
+            stop(started)
 
 
 @pytest.fixture(params=SIZES)
