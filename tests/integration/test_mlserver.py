@@ -1,6 +1,7 @@
 """Our models on a real MLServer, by the Open Inference Protocol: the same answers as in this process.
 
-`DOODLED_MLSERVER_PYTHON` names the Python of an environment with torchserve/mlserver/requirements.txt (`.ci/mlserver-env` makes one).
+`DOODLED_MLSERVER_PYTHON` names the Python of an environment with torchserve/mlserver/requirements.txt, as `.ci/model-server-env mlserver`
+makes one.
 Triton and OpenVINO Model Server are imitated in `tests/unit/adapters/oip`.
 """
 
