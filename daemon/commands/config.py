@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from daemon.commands.machine import missing_codecs
+from daemon.commands.check import missing_codecs
 from daemon.settings import LoadedSettings, Settings, SettingsError, load_settings, root_folder
 
 _DEFAULT: Final = "default"

@@ -188,7 +188,7 @@ def annotate(  # noqa: PLR0917 - as above
     oip_url: OipUrlsOption = None,
 ) -> None:
     """Cut out and rig the figure in a photograph; write AnimatedDrawings' annotation folder."""
-    from daemon.commands.drawings import annotate_drawing
+    from daemon.commands.annotate import annotate_drawing
 
     models = requested_models(inference, torchserve_url, torchserve_key_file, oip_url)
     for folder, figure in annotate_drawing(drawing, output, models, os.environ, WallStopwatch(), all_figures=all_figures):

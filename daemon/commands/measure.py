@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from daemon.commands.annotate import find_figures
 from daemon.commands.console import table_text
-from daemon.commands.drawings import find_figures
 from daemon.log.cpu_stopwatch import MAIN, CpuStopwatch
 from daemon.log.stages import ANALYSIS_STAGES, BREAKDOWN, OTHER, STAGES
 from daemon.log.stopwatch import WallStopwatch

@@ -92,7 +92,7 @@ def health(
 
 def check(torchserve_url: UrlsOption = None, torchserve_key_file: KeyFileOption = None, oip_url: OipUrlsOption = None) -> None:
     """Check this machine's OpenGL contexts, codecs and models. Exit status 1 if it can't animate a drawing."""
-    from daemon.commands.machine import check_machine
+    from daemon.commands.check import check_machine
 
     text, can_animate = check_machine(os.environ, requested_models(None, torchserve_url, torchserve_key_file, oip_url))
     typer.echo(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[4]
 PROGRAM = """
 import sys
-import daemon.commands.drawings
+import daemon.commands.annotate
 loaded = {name.partition(".")[0] for name in sys.modules}
 assert "cv2" in loaded
 assert not loaded & {"scipy", "OpenGL", "imageio"}, loaded

@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 from daemon import __main__ as entry
 from daemon import cli
 from daemon.cli import command_line
-from daemon.commands import console, machine
+from daemon.commands import check, console
 from daemon.commands.measure import cpu_table, timing_table
 from daemon.options import motions
 from daemon.rendering import SceneRendering
@@ -321,8 +321,8 @@ def test_checks_machine(server: Server, monkeypatch: pytest.MonkeyPatch) -> None
     text = doodled("check", "--torchserve-url", "http://127.0.0.1:9", status=1).stdout
     assert "drawn_humanoid_detector: no: " in text
     assert "can't animate drawings, only character folders" in text
-    monkeypatch.setattr(machine, "describe_contexts", no_context)
-    monkeypatch.setitem(machine.CODECS, machine.Format.MP4, ("no_such_codec",))
+    monkeypatch.setattr(check, "describe_contexts", no_context)
+    monkeypatch.setitem(check.CODECS, check.Format.MP4, ("no_such_codec",))
     text = doodled("check", status=1).stdout
     assert "This machine can't render" in text
     assert "  mp4: missing no_such_codec" in text
@@ -339,7 +339,7 @@ def test_check_lists_models_with_their_workers(monkeypatch: pytest.MonkeyPatch) 
         SimpleNamespace(url="http://b", model="pose", ready=False, duration_s=1.0, problem="HTTP 503", **unknown),
     ]
     monkeypatch.setattr(TorchServePredictor, "health", lambda _: models)
-    monkeypatch.setattr(machine, "describe_contexts", no_context)
+    monkeypatch.setattr(check, "describe_contexts", no_context)
     lines = doodled("check", "--torchserve-url", "http://a", status=1).stdout.splitlines()
     assert lines[lines.index("Models: TorchServe") + 1 :][:3] == [
         "  http://a detector: answers in 12 ms, 1 of 2 workers ready, batches of 4",
@@ -364,7 +364,7 @@ def test_check_asks_servers_of_the_open_inference_protocol(monkeypatch: pytest.M
 
     models = [ModelHealth("http://a", "doodled_pose", ready=False, problem="expected one input", duration_s=0.1)]
     monkeypatch.setattr(OipPredictor, "health", lambda _: models)
-    monkeypatch.setattr(machine, "describe_contexts", no_context)
+    monkeypatch.setattr(check, "describe_contexts", no_context)
     lines = doodled("check", "--oip-url", "http://a", status=1).stdout.splitlines()
     assert lines[lines.index("Models: Open Inference Protocol") + 1] == "  http://a doodled_pose: no: expected one input"
 
@@ -375,7 +375,7 @@ def test_servers_of_one_protocol_only() -> None:
 
 
 def test_check_reports_models_that_can_not_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "describe_contexts", no_context)
+    monkeypatch.setattr(check, "describe_contexts", no_context)
     monkeypatch.setitem(sys.modules, "pipeline.adapters.embedded", None)
     assert "embedded, no: the models can't run in this process" in doodled("check", status=1).stdout
 
