@@ -55,8 +55,8 @@ def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...],
     areas = mirrored if _agreement(mirrored, bones) > _agreement(straight, bones) else straight
     partners = [next((place for place, other in enumerate(names) if _mirrored(parts) == other), None) for parts in names]
     believed = [
-        area & (float(area[bone].mean()) >= AGREEMENT if bone.any() else False)
-        for area, bone in zip(_exchanged(areas, bones, partners), bones, strict=True)
+        _without_strays(area, bone, limb) & (float(area[bone].mean()) >= AGREEMENT if bone.any() else False)
+        for area, bone, limb in zip(_exchanged(areas, bones, partners), bones, limbs, strict=True)
     ]
     is_held = seen == BodyPart.HELD
     return PartEvidence(tuple(_with_held(believed, is_held)), (seen != BodyPart.NONE) & ~is_held & ~np.any(areas, axis=0))
@@ -79,6 +79,15 @@ def _exchanged(areas: list[Bools], bones: list[Bools], partners: Sequence[int | 
         kept[place] &= ~moved
         kept[partner] |= moved
     return kept
+
+
+def _without_strays(area: Bools, bone: Bools, limb: Limb) -> Bools:
+    """The area without pieces beside the limb's bones, if the limb's end is in another one: a model may see a hand twice."""
+    count, pieces = cv2.connectedComponents(area.astype(np.uint8))
+    is_on_bones = np.bincount(pieces[bone], minlength=count) > 0
+    is_on_bones[0] = False
+    end = stroke(area.shape, limb.points[[2, 2]], limb.half_width)
+    return np.asarray(is_on_bones[pieces], np.bool_) if is_on_bones[pieces[end]].any() else area
 
 
 def _mirrored(parts: tuple[BodyPart, ...]) -> tuple[BodyPart, ...]:

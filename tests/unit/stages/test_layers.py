@@ -370,6 +370,18 @@ def test_left_hand_that_a_model_names_right_stays_with_the_left_arm() -> None:
     assert overlap(left.area, touching_limbs(character, named_parts(character))[1].area) > 0.9
 
 
+def test_hand_that_a_model_sees_twice_is_where_the_arm_ends() -> None:
+    """A buckle between the hips moved with the arm whose hand is on the hip."""
+    person = drawn_person()
+    rgba, buckle = person.rgba.copy(), (SIDE // 2, 236)
+    cv2.circle(rgba, buckle, 9, (*SKIN, 255), cv2.FILLED)
+    cv2.circle(rgba, buckle, 10, (*INK, 255), 3)
+    parts = named_parts(person)
+    cv2.circle(parts, (buckle[0] // 4, buckle[1] // 4), 2, int(BodyPart.RIGHT_HAND), cv2.FILLED)
+    right, _ = touching_limbs(replace(person, rgba=rgba), parts)
+    assert not right.area[:, buckle[0] - 12 :].any()
+
+
 def test_area_that_no_line_divides_is_not_shared_with_a_hand_beside_it() -> None:
     """Such as a lens of glasses, of which a model takes the nearer part for the hand beside it."""
     character = drawn_person()
