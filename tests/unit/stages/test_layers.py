@@ -289,8 +289,10 @@ def test_thing_held_before_the_body_moves_with_the_arm() -> None:
 
 def test_parts_are_not_believed_where_joints_contradict_them() -> None:
     character = drawn_person()
-    without_arms = np.where(named_parts(character) > 0, np.uint8(BodyPart.TRUNK), np.uint8(BodyPart.NONE))
-    regions = touching_limbs(character, without_arms)
+    parts = named_parts(character)
+    shoulder_row = character.joints_px()[character.rig.joint_names.index("right_shoulder"), 1] / 4
+    is_below = np.arange(len(parts))[:, None] > shoulder_row + 6
+    regions = touching_limbs(character, np.where((parts > 0) & is_below, np.uint8(BodyPart.TRUNK), parts))
     assert [overlap(one.area, other.area) > 0.95 for one, other in zip(regions, touching_limbs(character), strict=True)] == [True, True]
 
 
@@ -431,6 +433,17 @@ def test_limb_that_does_not_hang_on_its_root_keeps_still() -> None:
     moving = {character.rig.joint_names[joint] for layer in layers for joint in layer.pins}
     assert {"right_elbow", "right_hand"} & moving == set()
     assert {"left_elbow", "left_hand"} <= moving
+
+
+def test_arm_of_which_a_model_sees_nothing_keeps_still() -> None:
+    """An arm behind the back took a piece of the dress along."""
+    character = drawn_person()
+    parts = named_parts(character)
+    parts[np.isin(parts, RIGHT_ARM)] = BodyPart.TRUNK
+    layers = character_layers(replace(character, layer_labels=derived_labels(character, parts)))
+    moving = {character.rig.joint_names[joint] for layer in layers for joint in layer.pins}
+    assert [len(layers), {"right_elbow", "right_hand"} & moving] == [2, set()]
+    assert {"left_elbow", "left_hand", "right_shoulder"} <= moving
 
 
 def test_bent_arm_leaves_the_shirt_between_its_bones_to_the_body() -> None:
