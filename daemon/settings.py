@@ -1,7 +1,7 @@
 """Settings of the daemon, from a TOML file and the environment. `etc/doodled.toml` lists all of them with their defaults.
 
 All problems are reported at once, with file and key; unknown keys are refused. DOODLED_<SECTION>_<KEY> overrides a key (lists with
-commas), DOODLED_ROOT names the folder that holds inbox, outbox, failed and spool; AD_OUTPUT_MP4=1 makes MP4 the default format, and
+commas), DOODLED_ROOT names the folder that holds inbox, outbox, failed, review and spool; AD_OUTPUT_MP4=1 makes MP4 the default format, and
 AD_USE_MESA=1 makes the renderer work in software.
 """
 
@@ -470,7 +470,7 @@ def _is_there(file: Path) -> bool:
 
 
 def root_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
-    """The folder of inbox, outbox, failed and spool: the setting `root`, else systemd's state folder, else the user's.
+    """The folder of inbox, outbox, failed, review and spool: the setting `root`, else systemd's state folder, else the user's.
 
     Raises:
         SettingsError: there is none of them.

@@ -67,7 +67,7 @@ def list_jobs(
 def show(
     job: Annotated[str, typer.Argument(metavar="DRAWING", help="An id, name, or folder and name, as in the list.")], config: Config = None
 ) -> None:
-    """Show state, files and error report of one drawing, as JSON; of all that have this name."""
+    """Show state, files and error report of a drawing, or of all drawings with this name, as JSON."""
     from daemon.commands.jobs import describe_job
 
     with _spool(config) as (layout, settings):
