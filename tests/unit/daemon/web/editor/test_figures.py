@@ -9,7 +9,7 @@ import pytest
 from editor_figures import MARGIN, write_person
 
 from daemon.log.stopwatch import WallStopwatch
-from daemon.web.editor.edits import Edit, FigurePlace
+from daemon.web.editor.edits import Edit, FigureSource
 from daemon.web.editor.figures import EditableFigure, edited, figure_in_box, read_figure
 from daemon.web.editor.runs import label_runs, mask_runs
 from pipeline.adapters.reading.image_reader import read_drawing
@@ -18,13 +18,13 @@ from pipeline.types import LayerLabel
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> FigurePlace:
+def source(tmp_path: Path) -> FigureSource:
     return write_person(tmp_path / "person", with_drawing=True)
 
 
 @pytest.fixture
-def figure(place: FigurePlace) -> EditableFigure:
-    return read_figure(place)
+def figure(source: FigureSource) -> EditableFigure:
+    return read_figure(source)
 
 
 def test_reads_what_the_folder_has(figure: EditableFigure) -> None:
@@ -36,18 +36,18 @@ def test_reads_what_the_folder_has(figure: EditableFigure) -> None:
     assert figure.is_humanoid
 
 
-def test_box_of_another_shape_is_not_used(place: FigurePlace) -> None:
-    assert place.folder is not None
-    (place.folder / "bounding_box.yaml").write_text("{left: 0, top: 0, right: 10, bottom: 200}")
-    assert read_figure(place).box is None
+def test_box_of_another_shape_is_not_used(source: FigureSource) -> None:
+    assert source.folder is not None
+    (source.folder / "bounding_box.yaml").write_text("{left: 0, top: 0, right: 10, bottom: 200}")
+    assert read_figure(source).box is None
 
 
-def test_refuses_images_of_another_size(place: FigurePlace) -> None:
-    assert place.folder is not None
-    config = place.folder / "char_cfg.yaml"
+def test_refuses_images_of_another_size(source: FigureSource) -> None:
+    assert source.folder is not None
+    config = source.folder / "char_cfg.yaml"
     config.write_text(config.read_text().replace("width: 240", "width: 300"))
     with pytest.raises(CharacterError, match=r"240 x 240 and 240 x 240 px: expected 300 x 240 px"):
-        read_figure(place)
+        read_figure(source)
 
 
 def test_moved_joints_give_up_derived_layers(figure: EditableFigure) -> None:
@@ -91,9 +91,9 @@ def test_refuses_edits_that_do_not_fit(figure: EditableFigure, edit: Edit, probl
         edited(figure, edit, None, name="person")
 
 
-def test_another_box_cuts_the_figure_out_anew(place: FigurePlace, figure: EditableFigure) -> None:
-    assert place.drawing is not None
-    drawing = read_drawing(place.drawing)
+def test_another_box_cuts_the_figure_out_anew(source: FigureSource, figure: EditableFigure) -> None:
+    assert source.drawing is not None
+    drawing = read_drawing(source.drawing)
     found, _ = figure_in_box(
         drawing, (MARGIN - 10, MARGIN, 240 + MARGIN, 230 + MARGIN), None, figure, name="person", stopwatch=WallStopwatch()
     )
@@ -110,9 +110,9 @@ def test_another_box_cuts_the_figure_out_anew(place: FigurePlace, figure: Editab
         edited(figure, Edit(box=edit.box), drawing, name="person")
 
 
-def test_drawing_without_figure_gets_one_from_its_box(place: FigurePlace) -> None:
-    assert place.drawing is not None
-    drawing = read_drawing(place.drawing)
+def test_drawing_without_figure_gets_one_from_its_box(source: FigureSource) -> None:
+    assert source.drawing is not None
+    drawing = read_drawing(source.drawing)
     box = (MARGIN, MARGIN, 240 + MARGIN, 240 + MARGIN)
     found, _ = figure_in_box(drawing, box, None, None, name="drawing", stopwatch=WallStopwatch())
     joints = {name: (int(x), int(y)) for name, (x, y) in zip(found.config.joint_names, found.config.locations, strict=True)}
@@ -123,7 +123,7 @@ def test_drawing_without_figure_gets_one_from_its_box(place: FigurePlace) -> Non
 
 
 @pytest.mark.parametrize("box", [(0, 0, 10, 100), (500, 500, 600, 600), (100, 100, 50, 50)])
-def test_refuses_boxes_that_hold_nothing(place: FigurePlace, box: tuple[int, int, int, int]) -> None:
-    assert place.drawing is not None
+def test_refuses_boxes_that_hold_nothing(source: FigureSource, box: tuple[int, int, int, int]) -> None:
+    assert source.drawing is not None
     with pytest.raises(OptionError, match="the box must have at least 16 x 16 px inside the drawing"):
-        figure_in_box(read_drawing(place.drawing), box, None, None, name="drawing", stopwatch=WallStopwatch())
+        figure_in_box(read_drawing(source.drawing), box, None, None, name="drawing", stopwatch=WallStopwatch())
