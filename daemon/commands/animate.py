@@ -257,6 +257,6 @@ class _Run:
         """Write the annotations if they are asked for: of several images or figures each in a folder of its own."""
         if self._request.keep_annotations is None:
             return
-        place = self._request.keep_annotations / (stem if len(self._request.images) > 1 or stem != image.stem else "")
+        folder = self._request.keep_annotations / (stem if len(self._request.images) > 1 or stem != image.stem else "")
         for number, figure in enumerate(figures, start=1):
-            write_annotations(place / (figure_folder(number) if len(figures) > 1 else ""), drawing, figure)
+            write_annotations(folder / (figure_folder(number) if len(figures) > 1 else ""), drawing, figure)

@@ -31,10 +31,10 @@ def annotate_drawing(
     check_folder_of(folder)
     with open_predictor(inference, environ) as (predictor, _):
         drawing, figures = find_figures(path, predictor, AnnotateOptions(all_figures=all_figures), stopwatch)
-    places = [folder / figure_folder(number) for number in range(1, len(figures) + 1)] if all_figures else [folder]
-    for place, figure in zip(places, figures, strict=False):
-        write_annotations(place, drawing, figure)
-    return list(zip(places, figures, strict=False))
+    folders = [folder / figure_folder(number) for number in range(1, len(figures) + 1)] if all_figures else [folder]
+    for target, figure in zip(folders, figures, strict=False):
+        write_annotations(target, drawing, figure)
+    return list(zip(folders, figures, strict=False))
 
 
 def find_figures(

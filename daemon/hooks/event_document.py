@@ -86,9 +86,9 @@ def _failed(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
 
 
 def _review(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
-    place = _path("review", *_user(report), report["review"])
-    file = _path(place, report["file"])
-    figures = [{"folder": _unicode(_path(place, figure["folder"])), "quality": figure.get("quality")} for figure in report["figures"]]
+    folder = _path("review", *_user(report), report["review"])
+    file = _path(folder, report["file"])
+    figures = [{"folder": _unicode(_path(folder, figure["folder"])), "quality": figure.get("quality")} for figure in report["figures"]]
     details = {
         "at": report.get("reviewed"),
         "file": _unicode(file),

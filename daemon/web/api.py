@@ -275,7 +275,7 @@ def _in_order(snapshot: Snapshot) -> Sequence[Drawing]:
 
 
 def cursor(drawing: Drawing) -> str:
-    """The place after a drawing, for the next page. It stays valid when the drawing itself goes."""
+    """The position after a drawing, for the next page. It stays valid when the drawing itself goes."""
     return f"{drawing.at_s:.6f}~{drawing.id}"
 
 
@@ -283,9 +283,9 @@ def _start_of_page(drawings: Sequence[Drawing], after: str | None) -> int:
     if after is None:
         return 0
     _, mark, drawing_id = after.partition("~")
-    place = next((place for place, each in enumerate(drawings, start=1) if each.id == drawing_id), None)
-    if place is not None:
-        return place
+    position = next((position for position, each in enumerate(drawings, start=1) if each.id == drawing_id), None)
+    if position is not None:
+        return position
     if not mark:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, _BAD_CURSOR)
     return older_than(drawings, time_in_cursor(after))

@@ -113,15 +113,15 @@ def approve(site: Site, drawing: Drawing) -> Drawing:
 
 def _put_back(site: Site, drawing: Drawing, move: Callable[[], Path]) -> Drawing:
     try:
-        place = move()
+        path = move()
     except OptionError as error:
         raise ProblemError(HTTPStatus.CONFLICT, error.summary, hint=error.hint) from error
-    folder = place.parent.relative_to(site.layout.inbox).parts
+    folder = path.parent.relative_to(site.layout.inbox).parts
     try:
-        status = place.lstat()
+        status = path.lstat()
     except FileNotFoundError:  # a daemon has claimed it
         status = site.layout.inbox.lstat()
-    again = waiting_drawing(folder, place.name, status)
+    again = waiting_drawing(folder, path.name, status)
     site.index.forget(drawing.id)
     site.index.add(again)
     return again
@@ -144,8 +144,8 @@ def _found(matching: Iterator[ReturnableT]) -> ReturnableT:
 
 def character_folders(site: Site, drawing: Drawing) -> list[Path]:
     """The character folders that were kept of a drawing, one for each figure; none after the retention time."""
-    place = site.layout.done / drawing.job / ANNOTATIONS
-    folders = [place, *(place / figure_folder(number) for number in range(1, max(1, drawing.figures) + 1))]
+    annotations = site.layout.done / drawing.job / ANNOTATIONS
+    folders = [annotations, *(annotations / figure_folder(number) for number in range(1, max(1, drawing.figures) + 1))]
     return [folder for folder in folders if is_regular(folder / CONFIG_NAME)]
 
 

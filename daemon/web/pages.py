@@ -105,7 +105,7 @@ async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Respo
             "drawing": drawing,
             "expected_s": snapshot.expected_s(drawing, site.clock()),
             "position": snapshot.positions.get(drawing.id),
-            "place": f"v1/jobs/{drawing.id}/",
+            "files_url": f"v1/jobs/{drawing.id}/",
             "can_repeat": can_repeat,
             "is_document": is_document,
             "motions": _motions_in_order(site),

@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False)
 async def show_shared(drawing_id: str, signature: str, request: Request, site: SiteOf) -> Response:
     """One drawing, to look at."""
     drawing = _shared(site, drawing_id, signature)
-    return page(request, site, "shared.html", context={"drawing": drawing, "place": f"share/{drawing_id}/{signature}/"})
+    return page(request, site, "shared.html", context={"drawing": drawing, "files_url": f"share/{drawing_id}/{signature}/"})
 
 
 @router.get("/share/{drawing_id}/{signature}/outputs/{name}")

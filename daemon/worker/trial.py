@@ -41,7 +41,7 @@ JOINTS = (
     ("left_knee", "left_hip", 0.58, 0.75),
     ("left_foot", "left_knee", 0.62, 0.92),
 )
-"""Name, parent and place of each joint, as shares of the image's side."""
+"""Name, parent and location of each joint, as shares of the image's side."""
 
 
 def try_out(task: Task, resources: WorkerResources) -> None:
@@ -66,7 +66,7 @@ def stick_figure() -> Character:
     """A stick figure of thick black lines on white paper."""
     names = [name for name, *_ in JOINTS]
     parents = np.array([-1 if parent is None else names.index(parent) for _, parent, *_ in JOINTS], np.int32)
-    shares = np.array([place for *_, across, down in JOINTS for place in (across, down)]).reshape(-1, 2)
+    shares = np.array([share for *_, across, down in JOINTS for share in (across, down)]).reshape(-1, 2)
     pixels = np.round(shares * SIDE_PX).astype(int).tolist()
     ink = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     for joint, parent in enumerate(parents.tolist()):
