@@ -148,7 +148,7 @@ class DaskWorkerPool:
             hint = error.hint if isinstance(error, DoodledError) else ""
             return TaskResult(failure=TaskFailure(error_type(error), str(getattr(error, "summary", error)), hint, "decode"))
         packed_s = time.monotonic() - started_s
-        key = f"doodled-{task.place.name}-{self._client_name}-{next(self._numbers)}"
+        key = f"doodled-{task.job_folder.name}-{self._client_name}-{next(self._numbers)}"
         resources = {JOB_RESOURCE: 1, self._installation.resource: 1}
         try:
             parcel = await client.submit(run_parcel, parcel, key=key, pure=False, retries=0, resources=resources)
@@ -222,7 +222,7 @@ def _write_result(parcel: bytes, task: Task, future: Future[TaskResult], packed_
     """Write a result into the job's folder, and end its task from this very thread: the way over the event loop's would cost a switch."""
     arrived_s = time.monotonic()
     try:
-        result = unpack_result(parcel, task.place)
+        result = unpack_result(parcel, task.job_folder)
     except (DoodledError, OSError) as error:
         result = TaskResult(failure=TaskFailure(error_type(error), f"the result can't be written: {error}", stage="write"))
     result.ended_s = time.monotonic()

@@ -96,9 +96,9 @@ class JobPlugin(WorkerPlugin):
         finally:
             self.is_busy = False
 
-    def _run_in(self, place: Path, parcel: bytes) -> TaskResult:
+    def _run_in(self, job_folder: Path, parcel: bytes) -> TaskResult:
         try:
-            task = unpack_task(parcel, place)
+            task = unpack_task(parcel, job_folder)
         except OSError as error:
             result = TaskResult(failure=TaskFailure(error_type(error), f"the drawing can't be written: {error}", stage="read"))
         else:

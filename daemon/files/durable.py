@@ -79,23 +79,23 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
-def write_durably(place: Path, name: str, content: bytes) -> None:
+def write_durably(folder: Path, name: str, content: bytes) -> None:
     """Write the file `name` in a folder, atomically: after a power cut it has the old content or the new. Raises OSError."""
-    temporary = place / f".{name}.tmp"
+    temporary = folder / f".{name}.tmp"
     _write(temporary, os.O_TRUNC, content)
-    rename(temporary, place / name)
-    sync_folder(place)
+    rename(temporary, folder / name)
+    sync_folder(folder)
 
 
-def create_durably(place: Path, name: str, content: bytes) -> None:
-    """Create the file `name` in place, with one fsync less than `write_durably`. Readers must treat a partial file as missing.
+def create_durably(folder: Path, name: str, content: bytes) -> None:
+    """Create the file `name` in `folder`, with one fsync less than `write_durably`. Readers must treat a partial file as missing.
 
     Raises:
         FileExistsError: the file exists.
         OSError: the disk refused.
     """
-    _write(place / name, os.O_EXCL, content)
-    sync_folder(place)
+    _write(folder / name, os.O_EXCL, content)
+    sync_folder(folder)
 
 
 def write_new(path: Path, content: bytes) -> None:

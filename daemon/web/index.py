@@ -159,7 +159,7 @@ class Index:
 
     def has_new_preview(self) -> bool:
         """Whether a preview has appeared since the last refresh: cheap enough to be asked many times a second."""
-        return any(place not in self._with_preview and is_folder(place / PREVIEW) for place in self._job_folders())
+        return any(job_folder not in self._with_preview and is_folder(job_folder / PREVIEW) for job_folder in self._job_folders())
 
     def refresh(self) -> bool:
         """Read what has changed; returns whether anything has. Raises OSError if a folder of the spool can't be read."""
@@ -223,7 +223,7 @@ class Index:
             review=tuple(newest_first(iter(groups[DrawingState.REVIEW]))),
             done=tuple(done),
             by_id={each.id: each for group in groups.values() for each in group},
-            positions={each.id: place for place, each in enumerate(waiting, start=1)},
+            positions={each.id: position for position, each in enumerate(waiting, start=1)},
             status=status,
             seconds_each=statistics.median(spent) if spent else 0.0,
         )
@@ -240,12 +240,12 @@ class Index:
     def _read_work(self, status: DaemonStatus) -> Iterator[Drawing]:
         known, self._jobs = self._jobs, {}
         folders = tuple(self._job_folders())
-        self._with_preview = frozenset(place for place in folders if is_folder(place / PREVIEW))
-        for place in folders:
-            job = known.get(place.name) or _job(place)
+        self._with_preview = frozenset(job_folder for job_folder in folders if is_folder(job_folder / PREVIEW))
+        for job_folder in folders:
+            job = known.get(job_folder.name) or _job(job_folder)
             if job is not None:
-                self._jobs[place.name] = job
-                yield _claimed(job, place, status)
+                self._jobs[job_folder.name] = job
+                yield _claimed(job, job_folder, status)
 
     def _job_folders(self) -> Iterator[Path]:
         for instance in _names(self._layout.work):
@@ -284,15 +284,15 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _job(place: Path) -> Job | None:
+def _job(job_folder: Path) -> Job | None:
     with suppress(OSError, ValueError):
-        return Job.from_json(read_content(place / JOB_FILE, _MAX_JOB_BYTES))
+        return Job.from_json(read_content(job_folder / JOB_FILE, _MAX_JOB_BYTES))
     return None
 
 
-def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
+def _claimed(job: Job, job_folder: Path, status: DaemonStatus) -> Drawing:
     """A claimed drawing. One that its daemon doesn't defer runs, or begins before the next status says so."""
-    instance = place.parent.name
+    instance = job_folder.parent.name
     state, why = DrawingState.ORPHANED, "its daemon has stopped: another one goes on with it"
     if job.id in status.deferred:
         state, why = DrawingState.DEFERRED, status.deferred[job.id]
@@ -300,7 +300,7 @@ def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
         state, why = DrawingState.RUNNING, ""
     elif not status.is_alive:
         why = "no daemon is running"
-    names = set(_names(place)) if state is DrawingState.RUNNING else set()
+    names = set(_names(job_folder)) if state is DrawingState.RUNNING else set()
     return Drawing(
         id=id_in_name(job.name) or job.id,
         name=shown_path_of(job.folder, shown_text(job.name)),
@@ -312,17 +312,17 @@ def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
         is_folder=job.is_folder,
         why=why,
         attempts=job.attempts,
-        stage=_stage(place, names, job) if state is DrawingState.RUNNING else "",
+        stage=_stage(job_folder, names, job) if state is DrawingState.RUNNING else "",
         instance=instance,
         has_preview=PREVIEW in names,
     )
 
 
-def _stage(place: Path, names: set[str], job: Job) -> str:
+def _stage(job_folder: Path, names: set[str], job: Job) -> str:
     """What a worker does now, by the files that it has written."""
     if MANIFEST in names:
         return "publishing"
-    written = len(_names(place / RESULT)) if RESULT in names else 0
+    written = len(_names(job_folder / RESULT)) if RESULT in names else 0
     if written:
         return f"animating, {written} written"
     if {PREVIEW, ANNOTATIONS} & names or (job.is_folder and THUMBNAIL in names):

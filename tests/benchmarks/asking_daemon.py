@@ -37,7 +37,7 @@ def asking_result(task: Task) -> TaskResult:
     _resources[:] = _resources or [WorkerResources(os.environ)]
     resources = _resources[0]
     resources.begin_task()
-    image = cv2.imdecode(np.frombuffer((task.place / SOURCE).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer((task.job_folder / SOURCE).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     rgb = np.ascontiguousarray(np.asarray(image, np.uint8)[..., ::-1])
     try:
         predictor, _ = resources.predictor(task)

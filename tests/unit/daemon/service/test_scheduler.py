@@ -350,11 +350,11 @@ def test_job_that_cannot_be_completed_delays_no_others(tmp_path: Path, daemon: S
     """For example a folder that may not be moved: that is no evidence about the disk, nor about other drawings."""
     quarantine, refused = completion_module.quarantine, []
 
-    def picky(failed: Path, place: Path, job: Job, reason: Any) -> str:
+    def picky(failed: Path, job_folder: Path, job: Job, reason: Any) -> str:
         if job.name == "odd.png":
             refused.append(job.id)
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return quarantine(failed, place, job, reason)
+        return quarantine(failed, job_folder, job, reason)
 
     monkeypatch.setattr(completion_module, "quarantine", picky)
     drop(tmp_path, "odd.png", b"refuse")
