@@ -46,11 +46,11 @@ def _sources(task: Task) -> Iterator[tuple[str, bytes]]:
     """The files of a task. One that is too big is cut one byte later, so that the worker finds the same fault as it would here."""
     if task.is_trial:
         return
-    most = DecodeLimits().max_bytes
+    max_bytes = DecodeLimits().max_bytes
     if not task.is_folder:
-        yield SOURCE, read_untrusted(task.job_folder / SOURCE, most)
+        yield SOURCE, read_untrusted(task.job_folder / SOURCE, max_bytes)
     for name, path, limit in (
-        *((f"{SOURCE}/{name}", task.job_folder / SOURCE / name, most) for name in _CHARACTER_NAMES if task.is_folder),
+        *((f"{SOURCE}/{name}", task.job_folder / SOURCE / name, max_bytes) for name in _CHARACTER_NAMES if task.is_folder),
         (SIDECAR, task.job_folder / SIDECAR, MAX_BYTES),
     ):
         if os.path.lexists(path):

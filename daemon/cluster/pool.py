@@ -49,18 +49,20 @@ class DaskWorkerPool:
     """Runs tasks on the workers of a Dask cluster.
 
     Args:
-        most: jobs at work at once; 0 is one for each connected worker. An adaptive cluster starts workers for jobs that wait, so it needs
-            a number.
+        max_jobs: jobs at work at once; 0 is one for each connected worker. An adaptive cluster starts workers for jobs that wait, so it
+            needs a number.
         wake: called on another thread when a task has ended, or when workers came or went.
 
     Attributes:
         outage: why no task can start at present, or "". Empty until the first try to connect has ended, but there is no capacity, either.
     """
 
-    def __init__(self, settings: DaskSettings, installation: Installation, *, most: int, wake: Callable[[], None], log: EventLog) -> None:
+    def __init__(
+        self, settings: DaskSettings, installation: Installation, *, max_jobs: int, wake: Callable[[], None], log: EventLog
+    ) -> None:
         """Start to connect; returns at once. Raises OptionError if a certificate can't be used."""
         silence_dask()
-        self._settings, self._installation, self._most, self._wake = settings, installation, most, wake
+        self._settings, self._installation, self._max_jobs, self._wake = settings, installation, max_jobs, wake
         self._security = tls_security(settings)
         self._members = Members(installation, log)
         self._numbers = itertools.count()
@@ -77,7 +79,7 @@ class DaskWorkerPool:
     @property
     def count(self) -> int:
         """Tasks that run at the same time."""
-        return self._most or self._members.count
+        return self._max_jobs or self._members.count
 
     @property
     def capacity(self) -> int:

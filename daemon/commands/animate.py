@@ -142,12 +142,12 @@ def read_document(path: Path) -> bytes | None:
     return _beginning(path, DEFAULT_LIMITS.max_bytes + 1) if is_document(path) else None
 
 
-def _beginning(path: Path, most: int) -> bytes:
-    """At most `most` bytes of a file; none if it can't be read, which the reader of images reports."""
+def _beginning(path: Path, max_bytes: int) -> bytes:
+    """At most `max_bytes` bytes of a file; none if it can't be read, which the reader of images reports."""
     with suppress(OSError):
         if path.is_file():
             with path.open("rb") as file:
-                return file.read(most)
+                return file.read(max_bytes)
     return b""
 
 

@@ -115,8 +115,8 @@ def _write(path: Path, how: int, content: bytes) -> None:
         os.close(file)
 
 
-def read_content(name: str | os.PathLike[str], most: int, folder: int | None = None) -> bytes:
-    """At most `most` + 1 bytes of a regular file; never follows a link nor blocks on a pipe.
+def read_content(name: str | os.PathLike[str], max_bytes: int, folder: int | None = None) -> bytes:
+    """At most `max_bytes` + 1 bytes of a regular file; never follows a link nor blocks on a pipe.
 
     Args:
         name: a path, or a name in the open folder `folder`.
@@ -128,7 +128,7 @@ def read_content(name: str | os.PathLike[str], most: int, folder: int | None = N
         os.close(opened)
         raise OSError(errno.EINVAL, "not a regular file", os.fspath(name))
     with os.fdopen(opened, "rb") as file:
-        return file.read(most + 1)
+        return file.read(max_bytes + 1)
 
 
 def rename(source: Path | str, target: Path | str, *, source_folder: int | None = None, target_folder: int | None = None) -> None:

@@ -133,10 +133,11 @@ def _unicode(text: str) -> str:
     return text
 
 
-def _within(texts: tuple[str, ...], most_bytes: int) -> Iterator[str]:
-    """The first texts, in whole, that have at most `most_bytes` together."""
+def _within(texts: tuple[str, ...], max_bytes: int) -> Iterator[str]:
+    """The first texts, in whole, that have at most `max_bytes` together."""
+    left_bytes = max_bytes
     for text in texts:
-        most_bytes -= len(text.encode("utf-8", "surrogateescape")) + 1
-        if most_bytes < 0:
+        left_bytes -= len(text.encode("utf-8", "surrogateescape")) + 1
+        if left_bytes < 0:
             return
         yield text

@@ -94,13 +94,13 @@ def _formats(value: object) -> tuple[Format, ...]:
 
 
 def _size(value: object, info: ValidationInfo) -> Size:
-    most: int = (info.context or {})["max_side_px"]
+    max_side: int = (info.context or {})["max_side_px"]
     try:
         size = Size.parse(value) if isinstance(value, str) else None
     except OptionError:
         size = None
-    if size is None or max(size.width, size.height) > most:
-        raise refusal(f'"WIDTHxHEIGHT" in pixels, at most {most} each', value)
+    if size is None or max(size.width, size.height) > max_side:
+        raise refusal(f'"WIDTHxHEIGHT" in pixels, at most {max_side} each', value)
     return size
 
 

@@ -165,6 +165,6 @@ def outcome(kind: ErrorType, attempts: int, max_attempts: int, *, exceeds_limit:
     if kind in _DEFERRED:
         return Outcome.DEFER
     if kind in _RETRIED:
-        most = min(max_attempts, ATTEMPTS_BEYOND_LIMIT) if exceeds_limit else max_attempts
-        return Outcome.RETRY if attempts < most else Outcome.FAIL
+        limit = min(max_attempts, ATTEMPTS_BEYOND_LIMIT) if exceeds_limit else max_attempts
+        return Outcome.RETRY if attempts < limit else Outcome.FAIL
     return Outcome.FAIL

@@ -32,8 +32,8 @@ class Series:
 
 def lines_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series]) -> str:
     """Durations as lines, interrupted where no job completed."""
-    most = _most(value for each in series for value in each.values)
-    ticks = time_ticks(most)
+    maximum = _maximum(value for each in series for value in each.values)
+    ticks = time_ticks(maximum)
     shapes = "".join(_line(each, ticks[-1]) for each in series)
     return _plot(caption, sentence, buckets, series, _Drawn(shapes, ticks, milliseconds))
 
@@ -41,7 +41,7 @@ def lines_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: S
 def bars_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series]) -> str:
     """Counts as stacked bars."""
     sums = [sum(value or 0 for value in values) for values in zip(*(each.values for each in series), strict=True)]
-    ticks = count_ticks(_most(sums))
+    ticks = count_ticks(_maximum(sums))
     shapes = []
     for slot in range(len(buckets)):
         below = 0.0
@@ -168,18 +168,18 @@ def _dated(buckets: Sequence[Bucket]) -> list[int]:
     return list(range(0, len(buckets), math.ceil(len(buckets) / _MAX_DATES)))
 
 
-def count_ticks(most: float) -> list[float]:
-    """Round values from 0 to at least `most`: steps of 1, 2 or 5 times a power of ten."""
-    step = _round_up(max(most, 1.0) / _MAX_TICKS, (1, 2, 5, 10))
+def count_ticks(maximum: float) -> list[float]:
+    """Round values from 0 to at least `maximum`: steps of 1, 2 or 5 times a power of ten."""
+    step = _round_up(max(maximum, 1.0) / _MAX_TICKS, (1, 2, 5, 10))
     step = max(1.0, step)
-    return [step * number for number in range(math.ceil(max(most, 1.0) / step) + 1)]
+    return [step * number for number in range(math.ceil(max(maximum, 1.0) / step) + 1)]
 
 
-def time_ticks(most_ms: float) -> list[float]:
+def time_ticks(maximum_ms: float) -> list[float]:
     """Round values for milliseconds, in steps that are round in the unit that shows them."""
-    unit = next((unit for unit in (3_600_000.0, 60_000.0, 1000.0) if most_ms >= 2 * unit), 1.0)
-    step = unit * _round_up(max(most_ms, 1.0) / unit / _MAX_TICKS, (1, 2, 5, 10) if unit < 60_000 else (1, 2, 5, 10, 15, 30))
-    return [step * number for number in range(math.ceil(max(most_ms, 1.0) / step) + 1)]
+    unit = next((unit for unit in (3_600_000.0, 60_000.0, 1000.0) if maximum_ms >= 2 * unit), 1.0)
+    step = unit * _round_up(max(maximum_ms, 1.0) / unit / _MAX_TICKS, (1, 2, 5, 10) if unit < 60_000 else (1, 2, 5, 10, 15, 30))
+    return [step * number for number in range(math.ceil(max(maximum_ms, 1.0) / step) + 1)]
 
 
 def _round_up(value: float, steps: Sequence[float]) -> float:
@@ -187,5 +187,5 @@ def _round_up(value: float, steps: Sequence[float]) -> float:
     return power * next(step for step in (*steps, 10 * steps[-1]) if step * power >= value * (1 - 1e-9))
 
 
-def _most(values: Iterable[float | None]) -> float:
+def _maximum(values: Iterable[float | None]) -> float:
     return max((value for value in values if value is not None), default=0.0)

@@ -186,7 +186,7 @@ def _workers(settings: Settings, log: EventLog) -> WorkerFactory:
         from daemon.cluster.installation import Installation
         from daemon.cluster.pool import DaskWorkerPool
 
-        return lambda wake: DaskWorkerPool(settings.dask, Installation.here(), most=jobs.workers, wake=wake, log=log)
+        return lambda wake: DaskWorkerPool(settings.dask, Installation.here(), max_jobs=jobs.workers, wake=wake, log=log)
     return lambda wake: ProcessWorkerPool(
         jobs.workers or processor_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake
     )

@@ -135,11 +135,11 @@ class Drawing:
         return [ShownAnimation(*key, files) for key, files in groups.items()]
 
 
-def read_object(path: Path, most: int = MAX_BYTES) -> dict[str, Any]:
-    """The JSON object in an untrusted file of at most `most` bytes; {} if there is none."""
+def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+    """The JSON object in an untrusted file of at most `max_bytes` bytes; {} if there is none."""
     with suppress(OSError, ValueError, RecursionError):
-        content = read_content(path, most)
-        fields = json.loads(content) if len(content) <= most else None
+        content = read_content(path, max_bytes)
+        fields = json.loads(content) if len(content) <= max_bytes else None
         if isinstance(fields, dict):
             return fields
     return {}

@@ -91,9 +91,9 @@ class Draft:
         """SHA-256 of the content."""
         return self._hash.digest()
 
-    def beginning(self, most: int) -> bytes:
-        """At most `most` bytes from the start."""
-        return os.pread(self._file, most, 0)
+    def beginning(self, max_bytes: int) -> bytes:
+        """At most `max_bytes` bytes from the start."""
+        return os.pread(self._file, max_bytes, 0)
 
     def opened(self) -> BinaryIO:
         """The file, to be read from its start, and closed. Nothing may be written any more."""
@@ -116,10 +116,10 @@ class Intake:
 
     def check_room(self, size: int) -> None:
         """Check that there is room for a drawing of `size` bytes. Raises QueueFull."""
-        most = self._settings.web.max_waiting
-        if self._index.waiting_count >= most:
+        limit = self._settings.web.max_waiting
+        if self._index.waiting_count >= limit:
             each_s = self._index.snapshot.seconds_each or 1.0
-            raise QueueFull(f"{most} drawings are waiting: no more are taken", retry_after_s=min(60.0, max(2.0, 10 * each_s)))
+            raise QueueFull(f"{limit} drawings are waiting: no more are taken", retry_after_s=min(60.0, max(2.0, 10 * each_s)))
         space = os.statvfs(self._layout.inbox)
         if space.f_bavail * space.f_frsize < (self._settings.storage.reserve_mb << 20) + size:
             raise QueueFull("the disk is nearly full: no drawings are taken", retry_after_s=60.0, hint="make room, then try again")

@@ -181,7 +181,7 @@ def _motions_in_order(site: Site) -> list[tuple[str, str]]:
 
 
 def _sizes(site: Site, defaults: JobOptions) -> list[str]:
-    most = site.settings.animation.max_side_px
+    max_side = site.settings.animation.max_side_px
     return sorted(
-        {str(defaults.size), *(size for size in SIZES if int(size.split("x")[0]) <= most)}, key=lambda size: int(size.split("x")[0])
+        {str(defaults.size), *(size for size in SIZES if int(size.split("x")[0]) <= max_side)}, key=lambda size: int(size.split("x")[0])
     )

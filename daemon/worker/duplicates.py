@@ -77,10 +77,10 @@ def repeated_result(task: Task, motions: Sequence[str]) -> TaskResult | None:
 
 
 def _source_digest(task: Task) -> tuple[str, int]:
-    most = DecodeLimits().max_bytes
+    max_bytes = DecodeLimits().max_bytes
     if task.is_folder:
-        return digest_character(task.job_folder / SOURCE, most)
-    source = read_untrusted(task.job_folder / SOURCE, most)
+        return digest_character(task.job_folder / SOURCE, max_bytes)
+    source = read_untrusted(task.job_folder / SOURCE, max_bytes)
     return hashlib.sha256(source).hexdigest(), len(source)
 
 

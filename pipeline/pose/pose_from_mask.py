@@ -180,11 +180,11 @@ def _chest(tree: LimbTree, face: Floats, hip: Floats, frame: _Frame) -> Floats:
     return np.array([((left + right) / 2 + 0.5) * tree.px, below[1]])
 
 
-def _half_width(tree: LimbTree, center: Floats, most: float) -> float:
-    """Half of the trunk's width through a point, px, not more than `most`."""
+def _half_width(tree: LimbTree, center: Floats, max_half_width: float) -> float:
+    """Half of the trunk's width through a point, px, not more than `max_half_width`."""
     column, row = tree.cell(center)
     left, right = _run(tree.mask, column, row)
-    return float(min(0.5 * (right - left + 1) * tree.px, most))
+    return float(min(0.5 * (right - left + 1) * tree.px, max_half_width))
 
 
 def _put_legs(points: Floats, tree: LimbTree, hip: Floats, feet: list[Floats], *, seen: bool) -> None:

@@ -198,8 +198,8 @@ def _framed(detection: Detection, width: int, height: int) -> Detection | None:
     if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom, detection.score))):
         return None
     inside = Box(max(0.0, box.left), max(0.0, box.top), min(float(width), box.right), min(float(height), box.bottom))
-    least = min(LEAST_SIDE_PX, width, height)
-    if inside.width < least or inside.height < least:
+    min_side = min(LEAST_SIDE_PX, width, height)
+    if inside.width < min_side or inside.height < min_side:
         return None
     if inside == box:
         return detection

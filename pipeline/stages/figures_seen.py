@@ -106,7 +106,7 @@ def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
     """The boxes in the detector's answer (1, C, C) center logits and (4, C, C) sides, inside the picture, best first."""
     height, width = rgb.shape[:2]
     found = []
-    for peak in center_peaks(centers[0], sides, view.window.side, most=MOST_FIGURES, least=LEAST_PROPOSAL):
+    for peak in center_peaks(centers[0], sides, view.window.side, max_count=MOST_FIGURES, min_score=LEAST_PROPOSAL):
         corners = view.window.back(peak[:4].reshape(2, 2))
         box = np.clip(corners, 0.0, (width, height)).reshape(4)
         if box[2] - box[0] >= 1.0 and box[3] - box[1] >= 1.0:
@@ -114,9 +114,9 @@ def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
     return found
 
 
-def can_score(proposal: Proposal, least: float) -> bool:
+def can_score(proposal: Proposal, min_score: float) -> bool:
     """Whether the close look can give a proposal so high a score: it only doubts, see `detection`."""
-    return bool(math.sqrt(proposal.score) >= least)
+    return bool(math.sqrt(proposal.score) >= min_score)
 
 
 def close_view(rgb: Bytes, proposal: Proposal, side: int) -> NetworkView:

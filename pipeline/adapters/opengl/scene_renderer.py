@@ -232,9 +232,9 @@ class _Targets:
 
 def _check_size(gl: Any, canvas: Canvas) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
     """Raise RenderFailed if the viewport can't be the whole canvas: OpenGL would make it smaller without a word."""
-    most = (ctypes.c_int * 2)()
-    gl.glGetIntegerv(gl.GL_MAX_VIEWPORT_DIMS, most)
-    width, height = most
+    limits = (ctypes.c_int * 2)()
+    gl.glGetIntegerv(gl.GL_MAX_VIEWPORT_DIMS, limits)
+    width, height = limits
     if canvas.width > width or canvas.height > height:
         hint = "choose a smaller size for the output"
         raise RenderFailed(f"the driver draws at most {width} x {height} px, not {canvas.width} x {canvas.height}", hint=hint)
