@@ -44,7 +44,7 @@ def pack_task(task: Task) -> bytes:
 
 def _sources(task: Task) -> Iterator[tuple[str, bytes]]:
     """The files of a task. One that is too big is cut one byte later, so that the worker finds the same fault as it would here."""
-    if task.is_trial:
+    if task.is_self_test:
         return
     max_bytes = DecodeLimits().max_bytes
     if not task.is_folder:

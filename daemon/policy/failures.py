@@ -54,8 +54,8 @@ class Deferral(StrEnum):
     SPOOL = "spool"
     """Its files can't be read, written or moved now."""
 
-    TRIAL = "trial"
-    """The workers are tried out first, because the drawing may not be at fault."""
+    SELF_TEST = "trial"
+    """The workers run their self-test first, because the drawing may not be at fault."""
 
     WRITER = "writer"
     """Another process still writes to its file."""

@@ -83,10 +83,10 @@ def _run(task: Task) -> TaskResult:
     _resources.begin_task()
     result, stopwatch = TaskResult(), WallStopwatch()
     try:
-        if task.is_trial:
-            from daemon.worker.trial import try_out
+        if task.is_self_test:
+            from daemon.worker.self_test import run_self_test
 
-            try_out(task, _resources)
+            run_self_test(task, _resources)
         else:
             result.manifest = _render_with_fallback(task, _resources, result, stopwatch)
     except _NeedsReview as doubt:

@@ -29,10 +29,10 @@ class Task:
         upstream_deadline_s: deadline of one prediction by a model server.
         is_probe: the job finds out whether the model servers are back: each gets one request, and all other jobs wait for the outcome.
         deadline_s: of the job.
-        is_trial: no job, but a simple drawing of our own (`daemon.worker.trial`).
+        is_self_test: no job, but a simple drawing of our own (`daemon.worker.self_test`).
         originals: finds an earlier job whose results are taken if it was the same drawing; None to animate each drawing.
         health_file: where the workers of this machine share what they know about the model servers, or None.
-        job_id: of the job, for records; "" of a trial.
+        job_id: of the job, for records; "" of a self-test.
         viewers_file: says whether someone would see a preview (`daemon.spool.previews`); None to make none.
     """
 
@@ -47,7 +47,7 @@ class Task:
     keep_annotations: bool
     is_probe: bool = False
     deadline_s: float = 300.0
-    is_trial: bool = False
+    is_self_test: bool = False
     originals: Originals | None = None
     health_file: Path | None = None
     job_id: str = ""
@@ -164,8 +164,8 @@ def task_for(
     )
 
 
-def trial_task(job_folder: Path, settings: Settings, inference: InferenceRequest) -> Task:
-    """The task that tries a worker out; `job_folder` is not used. Model servers get one request, because drawings wait meanwhile."""
+def self_test_task(job_folder: Path, settings: Settings, inference: InferenceRequest) -> Task:
+    """The task that tests a worker; `job_folder` is not used. Model servers get one request, because drawings wait meanwhile."""
     return Task(
         job_folder,
         "trial",
@@ -177,5 +177,5 @@ def trial_task(job_folder: Path, settings: Settings, inference: InferenceRequest
         upstream_deadline_s=settings.model_server.deadline_s,
         keep_annotations=False,
         is_probe=True,
-        is_trial=True,
+        is_self_test=True,
     )

@@ -32,7 +32,7 @@ _resources: list[WorkerResources] = []
 
 def asking_result(task: Task) -> TaskResult:
     """The figure and its joints from the servers, and an animation that is none."""
-    if task.is_trial:
+    if task.is_self_test:
         return TaskResult(manifest={})
     _resources[:] = _resources or [WorkerResources(os.environ)]
     resources = _resources[0]

@@ -37,7 +37,7 @@ FIGURE = b"width: 9"
 
 def harmful_result(task: Task) -> TaskResult:
     """The fake result, in a worker process that may be harmed."""
-    content = (task.job_folder / SOURCE).read_bytes() if not task.is_trial and (task.job_folder / SOURCE).is_file() else b""
+    content = (task.job_folder / SOURCE).read_bytes() if not task.is_self_test and (task.job_folder / SOURCE).is_file() else b""
     if content.startswith(b"segfault"):
         ctypes.string_at(0)
     if content.startswith(b"hang"):
@@ -57,7 +57,7 @@ def harmful_result(task: Task) -> TaskResult:
 
 def fake_result(task: Task) -> TaskResult:
     """The result that the content of a drawing selects."""
-    if task.is_trial:
+    if task.is_self_test:
         return TaskResult()  # as a real worker answers: a manifest would make a folder of results where there is no job
     source = task.job_folder / SOURCE
     content = source.read_bytes() if source.is_file() else b"character"

@@ -60,8 +60,8 @@ def test_character_folder_travels_with_the_files_that_it_has(tmp_path: Path) -> 
     assert sorted(path.name for path in (there / "source").iterdir()) == ["char_cfg.yaml", "mask.png"]
 
 
-def test_trial_has_no_files(tmp_path: Path) -> None:
-    assert unpack_task(pack_task(task(tmp_path / "missing", is_trial=True)), tmp_path).is_trial
+def test_self_test_has_no_files(tmp_path: Path) -> None:
+    assert unpack_task(pack_task(task(tmp_path / "missing", is_self_test=True)), tmp_path).is_self_test
 
 
 def test_too_big_source_arrives_too_big(tmp_path: Path) -> None:

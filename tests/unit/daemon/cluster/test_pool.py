@@ -16,7 +16,7 @@ from daemon.log.factory import json_log
 from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import ErrorType
 from daemon.settings import DaskSettings, Settings
-from daemon.worker.task import trial_task
+from daemon.worker.task import self_test_task
 from pipeline.errors import OptionError
 
 pytest.importorskip("distributed", reason="the extra doodled[dask] is not installed")
@@ -42,7 +42,7 @@ def test_says_that_the_scheduler_is_away_and_ends_every_task(nobody: str) -> Non
     waiting.until(lambda: pool.outage)
     assert pool.outage.startswith(f"the scheduler {nobody} can't be reached: ")
     assert woken.wait(waiting.PATIENCE_S)
-    result = pool.start(trial_task(Path(), Settings(), InferenceRequest()), 5.0).result(waiting.PATIENCE_S)
+    result = pool.start(self_test_task(Path(), Settings(), InferenceRequest()), 5.0).result(waiting.PATIENCE_S)
     assert result.failure is not None
     assert result.failure.kind is ErrorType.NO_WORKER
     pool.close()
