@@ -129,7 +129,7 @@ class DaskWorkerPool:
         try:
             result = await self._result(task, future)
         except asyncio.CancelledError:
-            result = _lost(self.outage)
+            result = _lost_result(self.outage)
         except Exception as error:  # noqa: BLE001 - of Dask or of pickle: the daemon continues
             result = TaskResult(failure=TaskFailure(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500]))
         with suppress(InvalidStateError):
@@ -139,7 +139,7 @@ class DaskWorkerPool:
         started_s = time.monotonic()
         client = self._client
         if client is None:
-            return _lost(self.outage)
+            return _lost_result(self.outage)
         try:
             if task.originals is not None:
                 repeated = await asyncio.to_thread(repeated_result, task, self._motions)
@@ -163,7 +163,7 @@ class DaskWorkerPool:
                 self._client = None
                 self._set_outage(f"the connection to the scheduler {self._settings.scheduler} was lost")
                 self._nudge.set()
-            return _lost(f"the connection to the cluster was lost: {error}"[:500])
+            return _lost_result(f"the connection to the cluster was lost: {error}"[:500])
         return await asyncio.to_thread(_write_result, parcel, task, future, packed_s)
 
     async def _stay_connected(self) -> None:
@@ -234,5 +234,5 @@ def _write_result(parcel: bytes, task: Task, future: Future[TaskResult], packed_
     return result
 
 
-def _lost(reason: str) -> TaskResult:
+def _lost_result(reason: str) -> TaskResult:
     return TaskResult(failure=TaskFailure(ErrorType.NO_WORKER, reason))

@@ -27,7 +27,7 @@ from daemon.rendering import SceneRendering
 from pipeline.adapters.documents.reader import document_kind, read_pages
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing, read_drawing
-from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import DecodeError, OptionError, PermanentError, keep_notes
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import figure_folder
@@ -205,7 +205,7 @@ class _Run:
         """Animate one drawing; its outputs are named after `stem`."""
         options = AnnotateOptions(all_figures=self._request.figures is not FigureChoice.BEST)
         with keep_notes(drawing.notes):
-            figures = annotated(drawing, self._predictor, options=options, stopwatch=self._stopwatch)
+            figures = annotate(drawing, self._predictor, options=options, stopwatch=self._stopwatch)
         self._keep(image, stem, drawing, figures)
         with self._stopwatch.lap("read"):
             sheet = Sheet.of(drawing, figures, whiten=self._request.render.whiten)

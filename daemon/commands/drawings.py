@@ -9,7 +9,7 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.targets import check_drawing, check_folder_of
 from pipeline.adapters.reading.image_reader import read_drawing
-from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import keep_notes
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import figure_folder
@@ -44,4 +44,4 @@ def find_figures(
     with stopwatch.lap("decode"):
         drawing = read_drawing(path)
     with keep_notes(drawing.notes):
-        return drawing, annotated(drawing, predictor, options=options, stopwatch=stopwatch)
+        return drawing, annotate(drawing, predictor, options=options, stopwatch=stopwatch)

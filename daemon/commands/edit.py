@@ -59,7 +59,7 @@ def edit_figures(request: EditRequest, environ: Mapping[str, str], report: Calla
     context = request.render.context
     settings = EditorSettings(request.inference, dict(environ), request.render.retarget, None if context is None else str(context))
     with tempfile.TemporaryDirectory(prefix="doodled-edit-") as drafts:
-        drawing, targets = _opened(request, settings, environ, Path(drafts))
+        drawing, targets = _prepare_drawing(request, settings, environ, Path(drafts))
         figures = LocalFigures(drawing, targets, lambda folder: report(printable(f"saved: {folder}")))
         app = local_app(figures, EditorProcess(settings))
         listener = listen("127.0.0.1", request.port)
@@ -77,7 +77,7 @@ def edit_figures(request: EditRequest, environ: Mapping[str, str], report: Calla
             serve(app, listener, on_start=start)
 
 
-def _opened(
+def _prepare_drawing(
     request: EditRequest, settings: EditorSettings, environ: Mapping[str, str], drafts: Path
 ) -> tuple[EditableDrawing, tuple[Path, ...]]:
     """The drawing to show, and where each of its figures is saved."""

@@ -109,9 +109,9 @@ class Scheduler:
         return self._takeover.barred
 
     @property
-    def recovered(self) -> int:
+    def recovered_count(self) -> int:
         """Jobs that were taken over from dead daemons."""
-        return self._takeover.recovered
+        return self._takeover.recovered_count
 
     def apply_settings(self, settings: Settings) -> None:
         """Use new settings for jobs that start from now on."""

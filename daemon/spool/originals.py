@@ -95,7 +95,7 @@ class Originals:
         if self.policy is DuplicatePolicy.LINK:
             with open_folder(self.layout.outbox, original.folder) as outbox:
                 outputs = [
-                    _copied(output, job_folder / RESULT, number, outbox) for number, output in enumerate(original.manifest["outputs"])
+                    _copy_output(output, job_folder / RESULT, number, outbox) for number, output in enumerate(original.manifest["outputs"])
                 ]
             sync_folder(job_folder / RESULT)
         with suppress(OSError):  # without them, the drawing has no thumbnail, and corrections begin with a box
@@ -105,7 +105,7 @@ class Originals:
         return outputs
 
 
-def _copied(output: Mapping[str, Any], result: Path, number: int, outbox: int) -> dict[str, Any]:
+def _copy_output(output: Mapping[str, Any], result: Path, number: int, outbox: int) -> dict[str, Any]:
     """Copy an output of the original into result/, with a link to it beside; returns the output without its name in the outbox."""
     name = f"{number:04d}{Path(output['result']).suffix}"
     shared = result / f"{name}{_SHARED}"

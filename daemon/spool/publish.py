@@ -41,7 +41,7 @@ def publish(outbox: Path, job_folder: Path, job: Job, manifest: Mapping[str, Any
             if any(exists(name, target) for name in _names(named)):
                 continue
             _write_manifest(job_folder, json.dumps(named, indent=2, ensure_ascii=True).encode() + b"\n")
-            if _linked(named, job_folder, target):
+            if _link_files(named, job_folder, target):
                 return named
     raise OutputFailed(f"all {MOST_SUFFIXES} names for the result are taken", path=outbox)
 
@@ -52,7 +52,7 @@ def finish_publishing(outbox: Path, job_folder: Path, job: Job) -> dict[str, Any
     with open_folder(outbox, job.folder, make=True) as target:
         # A user may have removed the published files before the daemon could acknowledge the job.
         is_out = (job_folder / MANIFEST).lstat().st_nlink > 1
-        if is_out or _linked(named, job_folder, target):
+        if is_out or _link_files(named, job_folder, target):
             return named
     return publish(outbox, job_folder, job, named)
 
@@ -97,7 +97,7 @@ def _names(named: Mapping[str, Any]) -> list[str]:
     return [*(output["file"] for output in named["outputs"]), named["manifest"]]
 
 
-def _linked(named: Mapping[str, Any], job_folder: Path, target: int) -> bool:
+def _link_files(named: Mapping[str, Any], job_folder: Path, target: int) -> bool:
     """Link everything, durably; returns False if a name is taken. Then, or after an error, no link is left."""
     media = [(job_folder / RESULT / output["result"], output["file"]) for output in named["outputs"]]
     manifest = [(job_folder / MANIFEST, named["manifest"])]

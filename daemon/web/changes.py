@@ -101,7 +101,7 @@ def retry(site: Site, drawing: Drawing) -> Drawing:
         return _put_back(site, drawing, lambda: review.retry_review(site.layout, _for_review(site, drawing)))
     if drawing.state is not DrawingState.FAILED:
         raise ProblemError(HTTPStatus.CONFLICT, "only a drawing that failed or waits for review can be tried again")
-    return _put_back(site, drawing, lambda: quarantine.retry(site.layout, _failed(site, drawing)))
+    return _put_back(site, drawing, lambda: quarantine.retry(site.layout, _failed_drawing(site, drawing)))
 
 
 def approve(site: Site, drawing: Drawing) -> Drawing:
@@ -127,15 +127,15 @@ def _put_back(site: Site, drawing: Drawing, move: Callable[[], Path]) -> Drawing
     return again
 
 
-def _failed(site: Site, drawing: Drawing) -> FailedDrawing:
-    return _found(each for each in quarantine.failed_drawings(site.layout.failed) if each.name == drawing.file)
+def _failed_drawing(site: Site, drawing: Drawing) -> FailedDrawing:
+    return _first_or_conflict(each for each in quarantine.failed_drawings(site.layout.failed) if each.name == drawing.file)
 
 
 def _for_review(site: Site, drawing: Drawing) -> DrawingForReview:
-    return _found(each for each in review.drawings_for_review(site.layout.review) if each.name == drawing.file)
+    return _first_or_conflict(each for each in review.drawings_for_review(site.layout.review) if each.name == drawing.file)
 
 
-def _found(matching: Iterator[ReturnableT]) -> ReturnableT:
+def _first_or_conflict(matching: Iterator[ReturnableT]) -> ReturnableT:
     found = next(matching, None)
     if found is None:
         raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer there", hint="look at its state again")

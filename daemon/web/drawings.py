@@ -145,7 +145,7 @@ def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
     return {}
 
 
-def published(manifest: Mapping[str, Any], folder: tuple[str, ...], file: str) -> Drawing | None:
+def published_drawing(manifest: Mapping[str, Any], folder: tuple[str, ...], file: str) -> Drawing | None:
     """The drawing of a manifest in the outbox; None if it is no manifest of the daemon."""
     with suppress(*_DAMAGE):
         job, at_s = _job_and_time(manifest, "finished")

@@ -24,7 +24,7 @@ from daemon.web.drawing_ids import dropped_id, id_in_name
 from daemon.web.drawings import (
     Drawing,
     failed_drawing,
-    published,
+    published_drawing,
     read_object,
     reviewed_drawing,
     shown_path_of,
@@ -212,7 +212,7 @@ class OutboxReader:
         for name, mark in listing.marks.items():
             known = before.get((folder, name))
             if known is None or known[0] != mark:
-                known = mark, published(read_object(self._root.joinpath(*folder, name)), folder, name)
+                known = mark, published_drawing(read_object(self._root.joinpath(*folder, name)), folder, name)
             self._parsed[folder, name] = known
             present = known[1] and with_present_outputs(known[1], names)
             if present:

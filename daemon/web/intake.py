@@ -95,7 +95,7 @@ class Draft:
         """At most `max_bytes` bytes from the start."""
         return os.pread(self._file, max_bytes, 0)
 
-    def opened(self) -> BinaryIO:
+    def open(self) -> BinaryIO:
         """The file, to be read from its start, and closed. Nothing may be written any more."""
         file = os.fdopen(os.dup(self._file), "rb")
         file.seek(0)
@@ -124,7 +124,7 @@ class Intake:
         if space.f_bavail * space.f_frsize < (self._settings.storage.reserve_mb << 20) + size:
             raise QueueFull("the disk is nearly full: no drawings are taken", retry_after_s=60.0, hint="make room, then try again")
 
-    def checked_options(self, options: bytes | None) -> None:
+    def check_options(self, options: bytes | None) -> None:
         """Check a sidecar as the worker will. Raises SidecarError."""
         drawing_options(self._settings.animation.options(), (), options, self._motions, self._settings.animation.max_side_px)
 
@@ -151,7 +151,7 @@ class Intake:
             QueueFull: there is no room.
             OSError: the disk refused.
         """
-        self.checked_options(options)
+        self.check_options(options)
         suffixes = look_at(draft, name)
         draft.sync()
         content = hashlib.sha256(draft.digest() + (options or b"")).digest()
@@ -178,7 +178,7 @@ class Intake:
         Raises:
             SidecarError, QueueFull, OSError: as `accept`.
         """
-        self.checked_options(options)
+        self.check_options(options)
         self.check_room(0)
         temporary = self._layout.inbox / f"{TEMPORARY}{secrets.token_hex(8)}.part"
         temporary.mkdir(mode=0o770)
@@ -274,7 +274,7 @@ def look_at(draft: Draft, name: str) -> tuple[str, ...]:
     head = draft.beginning(_LOOKED_AT_BYTES)
     document = document_kind(head)
     if document is DocumentKind.ZIP:
-        with draft.opened() as file:
+        with draft.open() as file:
             check_archive(file, name=name)
     return (f".{document.lower()}",) if document else SUFFIXES[_look_at_image(head, draft.size, name)]
 
@@ -282,10 +282,10 @@ def look_at(draft: Draft, name: str) -> tuple[str, ...]:
 def _look_at_image(head: bytes, size: int, name: str) -> ImageKind:
     """The format of an image of `size` bytes that begins with `head`. Raises DecodeError."""
     kind = kind_of(head, name)
-    from pipeline.adapters.reading.codecs import opened
+    from pipeline.adapters.reading.codecs import open_image
 
     try:
-        opened(kind, head, LIMITS, name)[0].close()
+        open_image(kind, head, LIMITS, name)[0].close()
     except DecodeError:
         raise
     except Exception as error:  # codecs raise almost anything; image_reader lists it

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from daemon.spool.drawing_states import DrawingState
-from daemon.web.api import found, output_response, thumbnail_response
+from daemon.web.api import find_drawing, output_response, thumbnail_response
 from daemon.web.drawings import Drawing
 from daemon.web.pages import page
 from daemon.web.problems import ProblemError
@@ -42,7 +42,7 @@ async def fetch_shared_thumbnail(drawing_id: str, signature: str, request: Reque
 def _shared(site: Site, drawing_id: str, signature: str) -> Drawing:
     if not hmac.compare_digest(site.signature(drawing_id).encode(), signature.encode()):
         raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such drawing")
-    drawing = found(site, drawing_id)
+    drawing = find_drawing(site, drawing_id)
     if drawing.state is not DrawingState.DONE:
         raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such drawing")
     return drawing

@@ -309,12 +309,12 @@ class _TaskRun:
 
     def _figures(self, drawing: Drawing, options: JobOptions, *, is_page: bool = False) -> list[_Figure]:
         from daemon.options.sheet_scene import Sheet
-        from pipeline.annotate import AnnotateOptions, annotated
+        from pipeline.annotate import AnnotateOptions, annotate
 
         with self._stopwatch.lap("models"):
             predictor, self._inference = self._resources.predictor(self._task)
         with keep_notes(drawing.notes):
-            found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
+            found = annotate(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
         self._result.models_answered = True
         self._notes += drawing.notes
         if options.review and any(figure.quality.score < DOUBTFUL for figure in found):
@@ -384,7 +384,7 @@ class _TaskRun:
     def _animations(self, figure: _Figure, motion: str, options: JobOptions) -> Iterator[Animation]:
         """One motion in every format."""
         from daemon.rendering import SceneRendering
-        from pipeline.adapters.encoding.verification import verified
+        from pipeline.adapters.encoding.verification import verify
 
         request = RenderRequest(
             self._task.job_folder,
@@ -406,7 +406,7 @@ class _TaskRun:
             animation = rendering.write(path, kind, renderer)
             self._notes += rendering.notes(kind)
             with self._syncing(path), self._stopwatch.lap("verify"):
-                verified(animation)
+                verify(animation)
             yield animation
 
     def _prepare(self, rendering: SceneRendering, renderer: GLRenderer) -> None:

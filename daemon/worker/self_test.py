@@ -46,14 +46,14 @@ JOINTS = (
 
 def run_self_test(task: Task, resources: WorkerResources) -> None:
     """Animate the stick figure. Raises what an image may raise, apart from errors that say something about the drawing."""
-    from pipeline.annotate import AnnotateOptions, annotated
+    from pipeline.annotate import AnnotateOptions, annotate
 
     character, stopwatch = stick_figure(), WallStopwatch()
     choice = task.inference.resolve({}).choice
     if choice is not InferenceChoice.TORCHSERVE:
         predictor, _ = resources.predictor(task)
         with suppress(NoFigureFound, PredictionRefused):
-            annotated(Drawing(character.rgb, None, ""), predictor, options=AnnotateOptions(), stopwatch=stopwatch)
+            annotate(Drawing(character.rgb, None, ""), predictor, options=AnnotateOptions(), stopwatch=stopwatch)
     from daemon.rendering import SceneRendering
 
     with tempfile.TemporaryDirectory() as folder:

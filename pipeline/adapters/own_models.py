@@ -14,7 +14,7 @@ from pipeline.adapters.own_outputs import DETECTOR_OUTPUTS, OPTIONAL_POSE_OUTPUT
 from pipeline.errors import ShapeError
 from pipeline.stages import figures_seen
 from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
-from pipeline.types import Bytes, Detection, Pose, Singles, checked
+from pipeline.types import Bytes, Detection, Pose, Singles, check_array
 
 Look = tuple[Proposal, NetworkView, PoseAnswer]
 
@@ -75,17 +75,17 @@ class OwnModels:
         looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._box_answers(views), strict=True)]
         again = []
         for row, ((picture, one), look) in enumerate(zip(close, looks, strict=True)):
-            after = figures_seen.moved(*look, picture)
+            after = figures_seen.fitted_proposal(*look, picture)
             if not figures_seen.is_settled(one, after):
                 again.append((row, after))
         views = [figures_seen.close_view(close[row][0], after, self._pose.side) for row, after in again]
         for (row, after), view, answer in zip(again, views, self._box_answers(views), strict=True):
-            if figures_seen.is_settled(after, figures_seen.moved(after, view, answer, close[row][0])):
+            if figures_seen.is_settled(after, figures_seen.fitted_proposal(after, view, answer, close[row][0])):
                 looks[row] = (after, view, answer)  # otherwise the box drifts to a neighboring object
         return looks
 
     def _box_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
-        return figures_seen.box_answers(*self._pose.answer(figures_seen.stacked(views), POSE_OUTPUTS)) if views else []
+        return figures_seen.box_answers(*self._pose.answer(figures_seen.stacked_pixels(views), POSE_OUTPUTS)) if views else []
 
     def _pose_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
         outputs = (*POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS)
@@ -93,6 +93,6 @@ class OwnModels:
 
 
 def _check(rgb: Bytes) -> None:
-    checked("rgb", rgb, ("H", "W", 3), np.uint8)
+    check_array("rgb", rgb, ("H", "W", 3), np.uint8)
     if not rgb.size:
         raise ShapeError("rgb", expected="an image with pixels", actual=str(rgb.shape))

@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 from pipeline.errors import FileProblems, PermanentError
 from pipeline.files.character_files import read_character
 from pipeline.files.picture_files import read_rgba
-from pipeline.files.yaml_files import Section, raise_problems, shown, yaml_mapping
+from pipeline.files.yaml_files import Section, raise_problems, shown_value, yaml_mapping
 from pipeline.ports import MotionReader
 from pipeline.types import Actor, Bytes, Camera, Character, DebugViews, Format, Scene, View
 
@@ -173,7 +173,7 @@ def _output(controller: Section, notes: list[str]) -> Path:
     output = Path(_text_or(controller, "OUTPUT_VIDEO_PATH", _INTERACTIVE_OUTPUT if mode is Mode.INTERACTIVE else _RENDER_OUTPUT))
     known = [f".{each}" for each in Format]
     if output.suffix.lower() not in known and output.name:
-        controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown(str(output))}")
+        controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown_value(str(output))}")
     if mode is Mode.INTERACTIVE:
         notes.append("there is no interactive window: the animation is written to a file")
     return output

@@ -76,7 +76,7 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
         # Includes PyYAML's own bugs: `!!int ""`, `!!bool maybe`, `1:1:...:1.5` and `"\UFFFFFFFF"` end in four different ones.
         raise ConfigError(path, [f"not YAML of plain values: {type(error).__name__}: {str(error)[:200]}"]) from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise ConfigError(path, [f"expected keys with values, found {shown(loaded)}"])
+        raise ConfigError(path, [f"expected keys with values, found {shown_value(loaded)}"])
     return loaded
 
 
@@ -90,7 +90,7 @@ def raise_problems(path: Path, problems: Sequence[str], *, hint: str = "") -> No
     raise ConfigError(path, listed, hint=hint)
 
 
-def shown(value: object) -> str:
+def shown_value(value: object) -> str:
     """A value for an error message, always short."""
     try:
         return "nothing" if value is None else _SHORT.repr(value)
@@ -150,7 +150,7 @@ class Section:
         value = self._values[key]
         if accepts(value):
             return value
-        self.note(key, f"expected {expected}, found {shown(value)}")
+        self.note(key, f"expected {expected}, found {shown_value(value)}")
         return None
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -186,7 +186,7 @@ class Section:
         found = found_file(text, roots=roots, beside=beside) if text else None
         if text and found is None:
             places = ", ".join(["the working directory", *map(str, roots), str(beside.parent)])
-            self.note(key, f"there is no file {shown(text)}, looked in {places}")
+            self.note(key, f"there is no file {shown_value(text)}, looked in {places}")
         return found
 
     def names(self, key: str, *, minimum: int = 1) -> tuple[str, ...]:

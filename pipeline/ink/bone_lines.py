@@ -48,7 +48,7 @@ def _middle(at: Floats, pair: tuple[int, int]) -> Floats:
     return np.asarray((at[pair[0]] + at[pair[1]]) / 2)
 
 
-def drawn(lines: Floats, shape: tuple[int, int], *, thickness: int) -> Bools:
+def drawn_lines(lines: Floats, shape: tuple[int, int], *, thickness: int) -> Bools:
     """(h, w) bool: lines (B, 4) px as strokes."""
     picture = np.zeros(shape, np.uint8)
     for x0, y0, x1, y1 in np.round(np.clip(lines, -FARTHEST, FARTHEST)).astype(int).tolist():

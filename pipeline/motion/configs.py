@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
-from pipeline.files.yaml_files import Section, nearest, raise_problems, shown, yaml_mapping
+from pipeline.files.yaml_files import Section, nearest, raise_problems, shown_value, yaml_mapping
 from pipeline.motion.joint_names import namespace_of, without_namespace
 from pipeline.motion.up_axis import UpAxis
 from pipeline.types import AboveCheck, DrawGroup, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset, Travel
@@ -179,7 +179,7 @@ def _above_checks(fields: Section) -> tuple[AboveCheck, ...]:
         if len(words) == 4 and words[0] == "above":
             checks.append(AboveCheck(*words[1:]))
         else:
-            fields.note(f"char_runtime_checks[{i}]", f"expected [above, target, joint, joint], found {shown(list(words))}")
+            fields.note(f"char_runtime_checks[{i}]", f"expected [above, target, joint, joint], found {shown_value(list(words))}")
     return tuple(checks)
 
 

@@ -132,14 +132,14 @@ def crop_view(rgb: Bytes, side: int) -> NetworkView:
     return NetworkView(window.cut(rgb, paper_color(rgb)), window)
 
 
-def stacked(views: list[NetworkView]) -> Bytes:
+def stacked_pixels(views: list[NetworkView]) -> Bytes:
     """(n, S, S, 3) uint8."""
     return np.stack([view.pixels for view in views])
 
 
 def with_mirrors(views: list[NetworkView]) -> Bytes:
     """(2 n, S, S, 3) uint8: each view, then each view in a mirror."""
-    straight = stacked(views)
+    straight = stacked_pixels(views)
     return np.concatenate([straight, straight[:, :, ::-1]])
 
 
@@ -165,7 +165,7 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles, parts: Sing
     return answers
 
 
-def moved(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Proposal:
+def fitted_proposal(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Proposal:
     """The proposed box with its edges where the mask ends; as it was, if the mask shows something else."""
     closer, agreement = _seen_box(proposal, view, answer, rgb)
     return replace(proposal, box=closer) if agreement > LEAST_AGREEMENT else proposal
@@ -182,7 +182,7 @@ def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
     What is no humanoid gives itself away threefold: the pose network says so, knows no place for the joints, or sees a figure in only a
     part of the box, or also outside of it.
     """
-    box = moved(proposal, view, answer, rgb).box
+    box = fitted_proposal(proposal, view, answer, rgb).box
     _, agreement = _seen_box(proposal, view, answer, rgb, strays=True)
     doubts = _rising(_firmness(answer), FIRMNESS) * _rising(agreement, AGREEMENT)
     score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts)

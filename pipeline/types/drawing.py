@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from pipeline.types.arrays import Bytes, Floats, Singles, checked
+from pipeline.types.arrays import Bytes, Floats, Singles, check_array
 from pipeline.types.character import Character
 from pipeline.types.turns import Turn
 
@@ -29,9 +29,9 @@ class Drawing:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        checked("Drawing.rgb", self.rgb, ("H", "W", 3), np.uint8)
+        check_array("Drawing.rgb", self.rgb, ("H", "W", 3), np.uint8)
         if self.alpha is not None:
-            checked("Drawing.alpha", self.alpha, (self.rgb.shape[0], self.rgb.shape[1]), np.uint8)
+            check_array("Drawing.alpha", self.alpha, (self.rgb.shape[0], self.rgb.shape[1]), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class Annotation:
     detection_score: float
 
     def __post_init__(self) -> None:
-        checked("Annotation.keypoints", self.keypoints, (len(KEYPOINT_NAMES), 3), np.float64)
+        check_array("Annotation.keypoints", self.keypoints, (len(KEYPOINT_NAMES), 3), np.float64)
 
 
 @dataclass(frozen=True)

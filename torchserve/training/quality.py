@@ -68,7 +68,7 @@ def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     for seed in range(first, first + count):
         sample = drawn_sample(seed, size=SIDE, split="heldout")
         try:
-            best = annotate.annotated(Drawing(sample.rgb, None, ""), predictor, stopwatch=NoStopwatch())[0]
+            best = annotate.annotate(Drawing(sample.rgb, None, ""), predictor, stopwatch=NoStopwatch())[0]
         except NoFigureFound:
             continue
         one = collected[-1]

@@ -12,7 +12,7 @@ import numpy as np
 
 from daemon.web.editor.edits import BoxEdges, Edit, FigureSource
 from daemon.web.editor.runs import labels_of_runs, mask_of_runs
-from pipeline.annotate import annotated_box, crop_pixels
+from pipeline.annotate import annotate_box, crop_pixels
 from pipeline.errors import CharacterError, FileProblems, OptionError
 from pipeline.files.annotation_files import read_box
 from pipeline.files.character_configs import CharacterConfig, read_character_config
@@ -141,7 +141,7 @@ def figure_in_box(
     """
     box = checked_box(drawing, edges)
     turn = former.config.turn if former is not None else 0
-    found = annotated_box(drawing, box, predictor, turn=turn, stopwatch=stopwatch)
+    found = annotate_box(drawing, box, predictor, turn=turn, stopwatch=stopwatch)
     figure = _figure_of(found, box, name)
     if former is not None and former.box is not None and not former.is_humanoid:
         figure = replace(figure, config=_moved_into(former, box, figure), labels=None)
@@ -159,7 +159,7 @@ def checked_box(drawing: Drawing, edges: BoxEdges) -> Box:
     return Box(left, top, right, bottom)
 
 
-def edited(figure: EditableFigure | None, edit: Edit, drawing: Drawing | None, *, name: str) -> EditableFigure:
+def edited_figure(figure: EditableFigure | None, edit: Edit, drawing: Drawing | None, *, name: str) -> EditableFigure:
     """A figure after an edit.
 
     Args:

@@ -25,7 +25,7 @@ from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest
 from daemon.web.editor.cuts import cut_labels, limb_names
 from daemon.web.editor.edits import BoxEdges, CutLine, Edit, EditorSettings, FigureSource, Pixel
-from daemon.web.editor.figures import EditableFigure, edited, figure_in_box, read_figure
+from daemon.web.editor.figures import EditableFigure, edited_figure, figure_in_box, read_figure
 from daemon.web.editor.preview import Preview, render_preview
 from daemon.web.editor.runs import label_runs, mask_runs
 from daemon.web.editor.saving import create_figure, save_figure
@@ -33,7 +33,7 @@ from daemon.web.editor.smart_edge import snapped_mask
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
-from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import NoFigureFound, OptionError
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME, figure_folder
@@ -164,7 +164,7 @@ class EditorTasks:
         if predictor is None:
             return [], notes
         try:
-            found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=True), stopwatch=WallStopwatch())
+            found = annotate(drawing, predictor, options=AnnotateOptions(all_figures=True), stopwatch=WallStopwatch())
         except NoFigureFound as error:
             return [], [error.summary]
         folders = [folder / figure_folder(number) for number in range(1, len(found) + 1)]
@@ -182,7 +182,7 @@ class EditorTasks:
         figure = None if source.folder is None else self._figure(source)
         if figure is not None and edit.is_empty:
             return figure
-        return edited(figure, edit, self._drawing(source) if edit.box is not None else None, name=source.name)
+        return edited_figure(figure, edit, self._drawing(source) if edit.box is not None else None, name=source.name)
 
     def _figure(self, source: FigureSource) -> EditableFigure:
         copied = self._copied(source)

@@ -31,7 +31,7 @@ class GltfSource:
     def read(self, path: Path, clip: str | None) -> MotionClip:
         """One animation by its name or number; None is the first that moves. Raises as `MotionSource.read` does."""
         file = read_gltf(path)
-        number, names, channels = _chosen(file, clip)
+        number, names, channels = _chosen_animation(file, clip)
         joints = _joints(file, channels)
         parents = node_parents(file)
         needed = with_ancestors(joints, parents)
@@ -60,7 +60,7 @@ class GltfSource:
         )
 
 
-def _chosen(file: GltfFile, clip: str | None) -> tuple[int, list[str], list[Channel]]:
+def _chosen_animation(file: GltfFile, clip: str | None) -> tuple[int, list[str], list[Channel]]:
     """The number of the animation that is asked for, the names of all, and its channels."""
     animations = file.objects("animations")
     names = [str(animation.get("name") or f"animation {index}") for index, animation in enumerate(animations)]

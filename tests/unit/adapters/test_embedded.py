@@ -75,7 +75,7 @@ def test_a_second_look_counts_if_the_box_stays(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(predictor, "_box_answers", answers)
     picture = np.full((300, 400, 3), 240, np.uint8)
     look = predictor._looks([(picture, Proposal(np.array([150.0, 100.0, 250.0, 250.0]), 0.9))])[0]
-    assert figures_seen.moved(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
+    assert figures_seen.fitted_proposal(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
 
 
 def test_figures_that_cannot_score_high_enough_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

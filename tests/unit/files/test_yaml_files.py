@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.files import yaml_files
-from pipeline.files.yaml_files import Section, found_file, is_number, nearest, raise_problems, shown, yaml_mapping
+from pipeline.files.yaml_files import Section, found_file, is_number, nearest, raise_problems, shown_value, yaml_mapping
 
 
 class Color(StrEnum):
@@ -236,14 +236,14 @@ def test_values_are_shown_short():
     deep: list[object] = []
     for _ in range(50):
         deep = [deep] * 10
-    assert len(shown(deep)) < 20_000
-    assert len(shown("x" * 1000)) < 130
-    assert shown(None) == "nothing"
+    assert len(shown_value(deep)) < 20_000
+    assert len(shown_value("x" * 1000)) < 130
+    assert shown_value(None) == "nothing"
     assert nearest("qqq", ["abc"]) == ""
 
 
 def test_a_number_too_long_to_be_written_is_shown_all_the_same():
-    assert "thousands of digits" in shown([16**10_000])
+    assert "thousands of digits" in shown_value([16**10_000])
 
 
 def test_numbers_are_finite_and_no_booleans():

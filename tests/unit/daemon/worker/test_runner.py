@@ -301,7 +301,7 @@ def test_refusal_keeps_notes_about_the_image(drawing: Task, monkeypatch: pytest.
     def nothing(*_: Any, **__: Any) -> None:
         raise NoFigureFound(f"nothing in {drawing.job_folder}/source and {drawing.job_folder}/result/0000.gif")
 
-    monkeypatch.setattr("pipeline.annotate.annotated", nothing)
+    monkeypatch.setattr("pipeline.annotate.annotate", nothing)
     failure = runner.run_task(drawing).failure
     assert failure is not None
     assert failure.notes == ("only the first of 3 pages is used",)

@@ -11,7 +11,7 @@ from editor_figures import MARGIN, write_person
 from PIL import Image
 
 from daemon.web.editor.edits import Edit, FigureSource
-from daemon.web.editor.figures import edited, read_figure
+from daemon.web.editor.figures import edited_figure, read_figure
 from daemon.web.editor.runs import label_runs, mask_runs
 from daemon.web.editor.saving import create_figure, save_figure
 from pipeline.adapters.reading.image_reader import read_drawing
@@ -33,7 +33,7 @@ def save(source: FigureSource, edit: Edit) -> tuple[str, ...]:
     assert source.folder is not None
     before = read_figure(source)
     drawing = read_drawing(source.drawing) if edit.box and source.drawing else None
-    return save_figure(source.folder, before, edited(before, edit, drawing, name=source.name), edit)
+    return save_figure(source.folder, before, edited_figure(before, edit, drawing, name=source.name), edit)
 
 
 def contents(source: FigureSource) -> dict[str, bytes]:
