@@ -38,7 +38,7 @@ from pipeline.pose.limb_choice import (
     pair_measures,
     with_limbs_chosen,
 )
-from pipeline.stages.figures_seen import ARMS, LEGS, NetworkView, PoseAnswer, pose_answers, with_mirrors
+from pipeline.pose.network_io import ARMS, LEGS, NetworkView, PoseAnswer, pose_answers, with_mirrors
 
 FILL = 0.84
 """Of the square: a figure's longer side, between the 0.8 of a crop with its whole margin and the 0.9 of one without."""

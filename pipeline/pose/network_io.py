@@ -1,4 +1,4 @@
-"""Between pictures and the two networks of our own: what they are shown, and what their answers mean.
+"""Inputs and outputs of our two networks: what they are shown, and what their answers mean.
 
 The detector sees the whole picture and proposes boxes. The pose network then looks at each box closely: its mask moves the box's edges to
 where the figure ends, and its opinion whether that is a drawn humanoid at all goes into the score. The same network, asked again with the
