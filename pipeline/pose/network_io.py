@@ -16,12 +16,12 @@ from typing import Final
 import cv2
 import numpy as np
 
-from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
 from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import ARM_WEIGHTS, LEG_WEIGHTS, LimbPair, with_limbs_chosen
 from pipeline.pose.stride import with_legs_told_apart
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
+from pipeline.types.keypoints import ARMS, FIRST_LIMB_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
 
 MOST_FIGURES: Final = 5
 """At most this many proposals are looked at closely."""
@@ -44,17 +44,10 @@ SETTLED_OVERLAP: Final = 0.85
 AGREEMENT: Final = (0.0, 0.5)
 FIRMNESS: Final = (0.3, 0.9)
 """Scores rise over these: 99 of 100 held-out figures have a firmness of at least 0.67, 95 of 100 pictures without one at most 0.67."""
-FIRST_LIMB: Final = SHOULDERS[0]
 MASK_SIDE: Final = 224
 """Longer side of a detection's mask."""
 IN_FIGURE: Final = 0.5
 
-MIRRORED: Final = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
-"""Where each keypoint goes in a mirror: the figure's own left becomes its right."""
-
-ARMS: Final = ((SHOULDERS[0], ELBOWS[0], WRISTS[0]), (SHOULDERS[1], ELBOWS[1], WRISTS[1]))
-LEGS: Final = ((HIPS[0], KNEES[0], ANKLES[0]), (HIPS[1], KNEES[1], ANKLES[1]))
-"""Root, middle and tip of each arm and leg."""
 LIMB_PAIRS: Final = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
 
 
@@ -155,11 +148,11 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles, parts: Sing
     answers = []
     for row in range(count):
         twin = count + row
-        mirrored = joint_chances(joints[twin])[list(MIRRORED), :, ::-1]
+        mirrored = joint_chances(joints[twin])[list(MIRRORED_KEYPOINTS), :, ::-1]
         chances = (joint_chances(joints[row]) + mirrored) * np.float32(0.5)
         mask = (_sigmoid(masks[row, 0]) + _sigmoid(masks[twin, 0, :, ::-1])) / 2
         straight, other = _sigmoid(presence[row]), _sigmoid(presence[twin])
-        there = (straight + other[[*MIRRORED, len(MIRRORED)]]) * np.float32(0.5)
+        there = (straight + other[[*MIRRORED_KEYPOINTS, len(MIRRORED_KEYPOINTS)]]) * np.float32(0.5)
         named = None if parts is None else (parts[row] + parts[twin][list(MIRRORED_PARTS), :, ::-1]) * np.float32(0.5)
         answers.append(PoseAnswer(chances, np.ascontiguousarray(mask), there, named))
     return answers
@@ -222,7 +215,7 @@ def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
 
 def _firmness(answer: PoseAnswer) -> float:
     """How firmly the limb joints that are there have their places, 0..1."""
-    limbs = slice(FIRST_LIMB, len(answer.chances))
+    limbs = slice(FIRST_LIMB_KEYPOINT, len(answer.chances))
     places = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
     weights = answer.presence[limbs] + 1e-6
     return float((places * weights).sum() / weights.sum())

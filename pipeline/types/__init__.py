@@ -15,7 +15,6 @@ from __future__ import annotations
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, check_array
 from pipeline.types.character import LAYER_COLORS, Character, CharacterLayer, LayerLabel, Mesh, Rig
 from pipeline.types.drawing import (
-    KEYPOINT_NAMES,
     MIRRORED_PARTS,
     AnnotatedFigure,
     Annotation,
@@ -26,6 +25,7 @@ from pipeline.types.drawing import (
     Pose,
     Quality,
 )
+from pipeline.types.keypoints import KEYPOINT_NAMES
 from pipeline.types.motion import (
     AboveCheck,
     DrawGroup,

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.types.arrays import Bytes, Floats, Singles, check_array
 from pipeline.types.character import Character
+from pipeline.types.keypoints import KEYPOINT_NAMES
 from pipeline.types.turns import Turn
 
 
@@ -104,28 +105,6 @@ class BodyPart(IntEnum):
 
 MIRRORED_PARTS = (0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 4, 5, 6, 7, 8, 9, 16, 17)
 """Where each `BodyPart` goes in a mirror: the figure's own left becomes its right."""
-
-
-KEYPOINT_NAMES = (
-    "nose",
-    "left_eye",
-    "right_eye",
-    "left_ear",
-    "right_ear",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-)
-"""COCO's keypoints in their order; left and right are the figure's own."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,6 @@ from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline.adapters.embedded import MODELS, POSE
 from pipeline.adapters.own_outputs import OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
-from pipeline.ink.bone_lines import HIPS
 from pipeline.pose.heatmaps import peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import (
@@ -38,7 +37,8 @@ from pipeline.pose.limb_choice import (
     pair_measures,
     with_limbs_chosen,
 )
-from pipeline.pose.network_io import ARMS, LEGS, NetworkView, PoseAnswer, pose_answers, with_mirrors
+from pipeline.pose.network_io import NetworkView, PoseAnswer, pose_answers, with_mirrors
+from pipeline.types.keypoints import ARMS, HIPS, LEGS
 
 FILL = 0.84
 """Of the square: a figure's longer side, between the 0.8 of a crop with its whole margin and the 0.9 of one without."""

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.pose import network_io
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Detection
+from pipeline.types.keypoints import MIRRORED_KEYPOINTS
 
 SIDE = 160
 CELLS = 40
@@ -34,7 +35,7 @@ def places() -> np.ndarray:
 
 def mirror_agrees(straight: np.ndarray) -> np.ndarray:
     """What a perfect network says to the mirrored picture: left and right exchanged, everything mirrored."""
-    return straight[list(network_io.MIRRORED)][:, :, ::-1]
+    return straight[list(MIRRORED_KEYPOINTS)][:, :, ::-1]
 
 
 def test_a_mirror_that_agrees_changes_nothing() -> None:
