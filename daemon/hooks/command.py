@@ -32,7 +32,7 @@ _PRIVATE: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "
 """Variables with which systemd addresses the daemon itself."""
 
 
-class Command:
+class CommandHook:
     """A program that is run for each event."""
 
     def __init__(

@@ -18,7 +18,7 @@ from daemon.spool.drawing_states import DrawingState
 from daemon.spool.previews import MOVING, PREVIEW, STILL
 from daemon.web import changes
 from daemon.web.drawing_ids import is_public_id, name_without_id
-from daemon.web.drawings import FINAL, Drawing
+from daemon.web.drawings import FINAL, DrawingEntry
 from daemon.web.index import Snapshot
 from daemon.web.live import MAX_LISTENERS
 from daemon.web.media import file_response
@@ -238,7 +238,7 @@ async def list_motions(site: SiteOf) -> MotionsAnswer:
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
-def find_drawing(site: Site, drawing_id: str) -> Drawing:
+def find_drawing(site: Site, drawing_id: str) -> DrawingEntry:
     """The drawing with a public id. Raises ProblemError if there is none."""
     drawing = site.index.get(drawing_id) if is_public_id(drawing_id) else None
     if drawing is None:
@@ -246,7 +246,7 @@ def find_drawing(site: Site, drawing_id: str) -> Drawing:
     return drawing
 
 
-def output_response(site: Site, request: Request, drawing: Drawing, name: str, *, is_download: bool) -> Response:
+def output_response(site: Site, request: Request, drawing: DrawingEntry, name: str, *, is_download: bool) -> Response:
     """The answer with an animation of a drawing, by its name without the id."""
     output = next((each for each in drawing.outputs if name in {name_without_id(each.file), each.file}), None)
     if output is None:
@@ -255,7 +255,7 @@ def output_response(site: Site, request: Request, drawing: Drawing, name: str, *
     return file_response(request, site.layout.outbox, drawing.folder, output.file, shown=shown, tag=output.sha256, is_download=is_download)
 
 
-def thumbnail_response(site: Site, request: Request, drawing: Drawing) -> Response:
+def thumbnail_response(site: Site, request: Request, drawing: DrawingEntry) -> Response:
     """The answer with the thumbnail of a finished drawing."""
     if drawing.state not in FINAL:
         raise ProblemError(HTTPStatus.NOT_FOUND, "the drawing has no thumbnail yet")
@@ -263,23 +263,23 @@ def thumbnail_response(site: Site, request: Request, drawing: Drawing) -> Respon
     return file_response(request, root, folder, name, shown=f"{drawing.id}.jpg")
 
 
-def _preview_response(site: Site, request: Request, drawing: Drawing, name: str) -> Response:
+def _preview_response(site: Site, request: Request, drawing: DrawingEntry, name: str) -> Response:
     if not drawing.has_preview:
         raise ProblemError(HTTPStatus.NOT_FOUND, "the drawing has no preview now")
     folder = (drawing.instance, drawing.job, PREVIEW)
     return file_response(request, site.layout.work, folder, name, shown=f"{drawing.id}.{name}")
 
 
-def _in_order(snapshot: Snapshot) -> Sequence[Drawing]:
+def _in_order(snapshot: Snapshot) -> Sequence[DrawingEntry]:
     return (*snapshot.active, *snapshot.waiting, *snapshot.rejected, *snapshot.review, *snapshot.failed, *snapshot.done)
 
 
-def cursor(drawing: Drawing) -> str:
+def cursor(drawing: DrawingEntry) -> str:
     """The position after a drawing, for the next page. It stays valid when the drawing itself goes."""
     return f"{drawing.at_s:.6f}~{drawing.id}"
 
 
-def _start_of_page(drawings: Sequence[Drawing], after: str | None) -> int:
+def _start_of_page(drawings: Sequence[DrawingEntry], after: str | None) -> int:
     if after is None:
         return 0
     _, mark, drawing_id = after.partition("~")
@@ -302,7 +302,7 @@ def time_in_cursor(after: str) -> float:
     return at_s
 
 
-def older_than(drawings: Sequence[Drawing], at_s: float) -> int:
+def older_than(drawings: Sequence[DrawingEntry], at_s: float) -> int:
     """Where the drawings begin, of those that are newest first, that are older than a time."""
     return bisect.bisect_left(drawings, -at_s, key=lambda each: -each.at_s)
 

@@ -26,7 +26,7 @@ from daemon.spool.previews import PREVIEW
 from daemon.spool.spool import ANNOTATIONS, JOB_FILE, MANIFEST, RESULT, Job
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.web.drawing_ids import id_in_name
-from daemon.web.drawings import Drawing, newest_first, read_object, shown_path_of, shown_text
+from daemon.web.drawings import DrawingEntry, newest_first, read_object, shown_path_of, shown_text
 from daemon.web.folders import FailedReader, InboxReader, OutboxReader, ReviewReader, is_folder
 
 GRACE_S: Final = 3.0
@@ -74,18 +74,18 @@ class Snapshot:
     """
 
     version: int = 0
-    waiting: tuple[Drawing, ...] = ()
-    active: tuple[Drawing, ...] = ()
-    rejected: tuple[Drawing, ...] = ()
-    failed: tuple[Drawing, ...] = ()
-    review: tuple[Drawing, ...] = ()
-    done: tuple[Drawing, ...] = ()
-    by_id: Mapping[str, Drawing] = field(default_factory=dict)
+    waiting: tuple[DrawingEntry, ...] = ()
+    active: tuple[DrawingEntry, ...] = ()
+    rejected: tuple[DrawingEntry, ...] = ()
+    failed: tuple[DrawingEntry, ...] = ()
+    review: tuple[DrawingEntry, ...] = ()
+    done: tuple[DrawingEntry, ...] = ()
+    by_id: Mapping[str, DrawingEntry] = field(default_factory=dict)
     positions: Mapping[str, int] = field(default_factory=dict)
     status: DaemonStatus = DaemonStatus()
     seconds_each: float = 0.0
 
-    def expected_s(self, drawing: Drawing, now_s: float) -> float | None:
+    def expected_s(self, drawing: DrawingEntry, now_s: float) -> float | None:
         """Seconds until a drawing is done, or None if that can't be known."""
         if not self.seconds_each or not self.status.is_alive:
             return None
@@ -110,26 +110,26 @@ class Index:
         self._jobs: dict[str, Job] = {}
         self._with_preview: frozenset[Path] = frozenset()
         self._lock = threading.Lock()
-        self._added: dict[str, Drawing] = {}
+        self._added: dict[str, DrawingEntry] = {}
         self._forgotten: dict[str, float] = {}
         self._last_seen_s: dict[str, float] = {}
-        self._lists: tuple[list[Drawing], ...] = ()
-        self._active: list[Drawing] = []
+        self._lists: tuple[list[DrawingEntry], ...] = ()
+        self._active: list[DrawingEntry] = []
         self._is_keeping = False
         self.snapshot = Snapshot()
 
-    def get(self, drawing_id: str) -> Drawing | None:
+    def get(self, drawing_id: str) -> DrawingEntry | None:
         """The drawing with a public id, or None."""
         return self.snapshot.by_id.get(drawing_id) or self._added.get(drawing_id)
 
-    def find_upload(self, beginning: str) -> Drawing | None:
+    def find_upload(self, beginning: str) -> DrawingEntry | None:
         """The upload whose id begins so (`daemon.web.drawing_ids.KEY_LENGTH`), or None."""
         with self._lock:
             known = (*self._added, *self.snapshot.by_id)
         found = next((each for each in known if each.startswith(beginning)), None)
         return self.get(found) if found else None
 
-    def add(self, drawing: Drawing) -> None:
+    def add(self, drawing: DrawingEntry) -> None:
         """Show a drawing that was put into the inbox just now."""
         with self._lock:
             self._added[drawing.id] = drawing
@@ -190,7 +190,7 @@ class Index:
             self.snapshot = self._composed(found.values(), status)
         return True
 
-    def _keep_moving(self, found: dict[str, Drawing], now_s: float) -> None:
+    def _keep_moving(self, found: dict[str, DrawingEntry], now_s: float) -> None:
         """Keep uploads that were seen a moment ago, and leave out what was removed a moment ago."""
         self._last_seen_s |= dict.fromkeys((key for key in found if key.startswith("w")), now_s)
         self._is_keeping = False
@@ -205,8 +205,8 @@ class Index:
         self._last_seen_s = {key: seen_s for key, seen_s in self._last_seen_s.items() if key in found}
         self._added = {key: each for key, each in self._added.items() if found.get(key) is each}
 
-    def _composed(self, drawings: Iterable[Drawing], status: DaemonStatus) -> Snapshot:
-        groups: dict[DrawingState, list[Drawing]] = {state: [] for state in DrawingState}
+    def _composed(self, drawings: Iterable[DrawingEntry], status: DaemonStatus) -> Snapshot:
+        groups: dict[DrawingState, list[DrawingEntry]] = {state: [] for state in DrawingState}
         for each in drawings:
             groups[each.state].append(each)
         waiting = sorted(groups[DrawingState.WAITING], key=lambda each: (each.at_s, each.file))
@@ -228,7 +228,7 @@ class Index:
             seconds_each=statistics.median(spent) if spent else 0.0,
         )
 
-    def _rejected(self, status: DaemonStatus) -> Iterator[Drawing]:
+    def _rejected(self, status: DaemonStatus) -> Iterator[DrawingEntry]:
         """Entries of the inbox that the daemon will not take until a user changes them."""
         for path, reason in status.rejected.items():
             entry = self._inbox.find(path)
@@ -237,7 +237,7 @@ class Index:
 
     # --- claimed jobs ------------------------------------------------------------------------------------------------
 
-    def _read_work(self, status: DaemonStatus) -> Iterator[Drawing]:
+    def _read_work(self, status: DaemonStatus) -> Iterator[DrawingEntry]:
         known, self._jobs = self._jobs, {}
         folders = tuple(self._job_folders())
         self._with_preview = frozenset(job_folder for job_folder in folders if is_folder(job_folder / PREVIEW))
@@ -290,7 +290,7 @@ def _job(job_folder: Path) -> Job | None:
     return None
 
 
-def _claimed(job: Job, job_folder: Path, status: DaemonStatus) -> Drawing:
+def _claimed(job: Job, job_folder: Path, status: DaemonStatus) -> DrawingEntry:
     """A claimed drawing. One that its daemon doesn't defer runs, or begins before the next status says so."""
     instance = job_folder.parent.name
     state, why = DrawingState.ORPHANED, "its daemon has stopped: another one goes on with it"
@@ -301,7 +301,7 @@ def _claimed(job: Job, job_folder: Path, status: DaemonStatus) -> Drawing:
     elif not status.is_alive:
         why = "no daemon is running"
     names = set(_names(job_folder)) if state is DrawingState.RUNNING else set()
-    return Drawing(
+    return DrawingEntry(
         id=id_in_name(job.name) or job.id,
         name=shown_path_of(job.folder, shown_text(job.name)),
         state=state,

@@ -23,7 +23,7 @@ from daemon.options.sidecar import drawing_options
 from daemon.settings import Settings
 from daemon.spool.layout import Layout
 from daemon.web.drawing_ids import KEY_LENGTH, id_in_name, stem_for, upload_id
-from daemon.web.drawings import Drawing
+from daemon.web.drawings import DrawingEntry
 from daemon.web.folders import waiting_drawing
 from daemon.web.index import Index
 from pipeline.adapters.documents.reader import DocumentKind, check_archive, document_kind
@@ -64,7 +64,7 @@ class Accepted:
         is_new: it was put into the inbox now; otherwise an earlier request with the same key had done so.
     """
 
-    drawing: Drawing
+    drawing: DrawingEntry
     is_new: bool
 
 
@@ -167,7 +167,7 @@ class Intake:
 
     def drop_character(
         self, files: Mapping[str, Path | bytes], *, name: str, options: bytes | None, folder: Sequence[str] = (), has_id: bool = True
-    ) -> Drawing:
+    ) -> DrawingEntry:
         """Put a character folder into the inbox: its figure is animated as it is, without the models.
 
         Args:
@@ -193,7 +193,9 @@ class Intake:
         self._index.add(drawing)
         return drawing
 
-    def _publish_character(self, temporary: Path, stem: str, folder: tuple[str, ...], options: bytes | None, *, has_id: bool) -> Drawing:
+    def _publish_character(
+        self, temporary: Path, stem: str, folder: tuple[str, ...], options: bytes | None, *, has_id: bool
+    ) -> DrawingEntry:
         content = hashlib.sha256(options or b"").digest()
         with self._naming, open_folder(self._layout.inbox, folder, make=True) as inbox:
             final = stem
@@ -217,14 +219,14 @@ class Intake:
                         path = self._layout.inbox / name
                         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else os.unlink(name, dir_fd=inbox)
 
-    def _find(self, key: str, content: bytes) -> Drawing | None:
+    def _find(self, key: str, content: bytes) -> DrawingEntry | None:
         wanted = upload_id(key, content)
         found = self._index.find_upload(wanted[: 1 + KEY_LENGTH])
         if found is not None and found.id != wanted:
             raise KeyReused("this Idempotency-Key came with another drawing or other options before", hint="use a new key for each drawing")
         return found
 
-    def _publish(self, temporary: Path, name: str, suffix: str, drawing_id: str, options: bytes | None) -> Drawing:
+    def _publish(self, temporary: Path, name: str, suffix: str, drawing_id: str, options: bytes | None) -> DrawingEntry:
         """Give a durable file its name in the inbox, durably, and its sidecar before it."""
         self.check_room(0)
         stem = f"{stem_for(name)}-{drawing_id}"

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from daemon.spool.drawing_states import DrawingState
 from daemon.web.api import find_drawing, output_response, thumbnail_response
-from daemon.web.drawings import Drawing
+from daemon.web.drawings import DrawingEntry
 from daemon.web.pages import page
 from daemon.web.problems import ProblemError
 from daemon.web.site import Site, SiteOf
@@ -39,7 +39,7 @@ async def fetch_shared_thumbnail(drawing_id: str, signature: str, request: Reque
     return thumbnail_response(site, request, _shared(site, drawing_id, signature))
 
 
-def _shared(site: Site, drawing_id: str, signature: str) -> Drawing:
+def _shared(site: Site, drawing_id: str, signature: str) -> DrawingEntry:
     if not hmac.compare_digest(site.signature(drawing_id).encode(), signature.encode()):
         raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such drawing")
     drawing = find_drawing(site, drawing_id)

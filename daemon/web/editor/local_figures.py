@@ -10,7 +10,7 @@ from typing import Final
 from daemon.files.filenames import printable
 from daemon.web.editor.edits import Edit, FigureSource
 from daemon.web.editor.process import EditorProcess
-from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from daemon.web.editor.provider import EditableDrawing, EditOutcome, Purpose, UnknownDrawing
 from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME
 
 KEY: Final = "figure"
@@ -34,7 +34,7 @@ class LocalFigures:
             raise UnknownDrawing("there is no such drawing")
         return self._drawing
 
-    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
         """Save each figure that was changed."""
         notes: list[str] = []
         for number, edit in edits.items():
@@ -44,7 +44,7 @@ class LocalFigures:
             notes += await process.call("save", source, edit, target)
             self._replace(number, _source_of(target, source.name))
             self._on_save(target)
-        return Outcome("Saved.", tuple(dict.fromkeys(notes)))
+        return EditOutcome("Saved.", tuple(dict.fromkeys(notes)))
 
     def _replace(self, number: int, source: FigureSource) -> None:
         sources = list(self._drawing.sources)

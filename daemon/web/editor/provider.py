@@ -42,7 +42,7 @@ class EditableDrawing:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EditOutcome:
     """What became of corrections.
 
     Attributes:
@@ -63,7 +63,7 @@ class FigureProvider(Protocol):
         """The drawing with a key. Raises UnknownDrawing."""
         ...
 
-    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
         """Save or animate corrections.
 
         Args:

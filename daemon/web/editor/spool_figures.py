@@ -29,7 +29,7 @@ from daemon.spool.spool import ANNOTATIONS, MANIFEST, SOURCE, read_job, read_jso
 from daemon.web.drawing_ids import name_without_id
 from daemon.web.editor.edits import Edit, FigureSource
 from daemon.web.editor.process import EditorProcess
-from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from daemon.web.editor.provider import EditableDrawing, EditOutcome, Purpose, UnknownDrawing
 from pipeline.adapters.documents.reader import document_kind
 from pipeline.errors import DecodeError, OptionError
 from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME, figure_folder
@@ -102,7 +102,7 @@ class SpoolFigures:
         entry = self._entry(key)
         return EditableDrawing(name_without_id(shown_name(entry.name)), entry.sources, entry.motion, Purpose.ANIMATE, entry.notes)
 
-    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
         """Drop each corrected figure into the inbox."""
         entry = await run_in_threadpool(self._entry, key)
         if not edits:
@@ -116,7 +116,7 @@ class SpoolFigures:
             name = f"{entry.stem}.{number + 1}" if len(entry.sources) > 1 else entry.stem
             corrections.append(Correction(files, name, entry.folder, entry.options))
         links = await run_in_threadpool(self._drop_all, corrections, entry)
-        return Outcome("It is in the queue." if len(links) == 1 else f"{len(links)} figures are in the queue.", (), links[0])
+        return EditOutcome("It is in the queue." if len(links) == 1 else f"{len(links)} figures are in the queue.", (), links[0])
 
     def _drop_all(self, corrections: list[Correction], entry: _Entry) -> list[str]:
         if entry.original is not None:

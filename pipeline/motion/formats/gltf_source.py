@@ -12,7 +12,15 @@ import numpy as np
 from pipeline.errors import MotionFileError
 from pipeline.motion.clip import MAX_JOINTS, MotionClip
 from pipeline.motion.formats.gltf import GltfFile, animation_channels, node_parents, numbers_of, read_gltf
-from pipeline.motion.formats.scene_graph import Channel, NodeSpace, check_tree, nearest_above, sample_times, with_ancestors, world_places
+from pipeline.motion.formats.scene_graph import (
+    AnimationChannel,
+    NodeSpace,
+    check_tree,
+    nearest_above,
+    sample_times,
+    with_ancestors,
+    world_places,
+)
 from pipeline.motion.humanoid.body_map import BodyMap, LimbMap
 from pipeline.motion.up_axis import UpAxis
 
@@ -60,7 +68,7 @@ class GltfSource:
         )
 
 
-def _chosen_animation(file: GltfFile, clip: str | None) -> tuple[int, list[str], list[Channel]]:
+def _chosen_animation(file: GltfFile, clip: str | None) -> tuple[int, list[str], list[AnimationChannel]]:
     """The number of the animation that is asked for, the names of all, and its channels."""
     animations = file.objects("animations")
     names = [str(animation.get("name") or f"animation {index}") for index, animation in enumerate(animations)]
@@ -81,7 +89,7 @@ def _chosen_animation(file: GltfFile, clip: str | None) -> tuple[int, list[str],
     raise MotionFileError(file.path, ["no animation in this file moves anything"])
 
 
-def _joints(file: GltfFile, channels: list[Channel]) -> list[int]:
+def _joints(file: GltfFile, channels: list[AnimationChannel]) -> list[int]:
     """Nodes of all skins, or else all that are animated or below one, parents first."""
     parents = node_parents(file)
     skinned: set[int] = set()

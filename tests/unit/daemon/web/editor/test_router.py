@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from daemon.web.editor.edits import CutLine, Edit, FigureSource
 from daemon.web.editor.preview import Preview
 from daemon.web.editor.process import EditorBusy, EditorProcess, EditorRefused
-from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from daemon.web.editor.provider import EditableDrawing, EditOutcome, Purpose, UnknownDrawing
 from daemon.web.editor.router import editor_router
 
 TEMPLATES = Path(__file__).parents[5] / "daemon/web/editor/templates"
@@ -37,10 +37,10 @@ class Provider:
             raise UnknownDrawing("there is no such drawing")
         return EditableDrawing(self.title, (KING,), "wave", Purpose.SAVE, ("a note",))
 
-    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
         assert (key, process) == ("king", process)
         self.accepted |= edits
-        return Outcome("Saved.", ("repaired",), "drawings/1")
+        return EditOutcome("Saved.", ("repaired",), "drawings/1")
 
 
 class Process:
