@@ -67,7 +67,7 @@ class Seen:
         return np.asarray((near | (wanted[:, 2] < VISIBLE)).all(axis=1))
 
 
-def seen(network: Path, places: list[Place]) -> list[Seen]:
+def ask_network(network: Path, places: list[Place]) -> list[Seen]:
     """What the network says about each crop with a figure, looked at as the pipeline does."""
     session = onnxruntime.InferenceSession(str(network), providers=["CPUExecutionProvider"])
     entry, found = session.get_inputs()[0], []
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--network", type=Path, default=MODELS / POSE)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    figures = seen(arguments.network, crops_of(arguments.shards))
+    figures = ask_network(arguments.network, crops_of(arguments.shards))
     folds = np.arange(len(figures)) % FOLDS
     for name, limbs, shipped in (("arms", ARMS, ARM_WEIGHTS), ("legs", LEGS, LEG_WEIGHTS)):
         in_use = right_with(figures, limbs, shipped)
