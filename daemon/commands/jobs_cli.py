@@ -80,8 +80,8 @@ def retry(names: Names = None, config: Config = None, everything: All = False, h
     from daemon.commands.jobs import Selection, retry_jobs
 
     with _spool(config) as (layout, _):
-        for place in retry_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
-            typer.echo(place)
+        for path in retry_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
+            typer.echo(path)
 
 
 @app.command()
@@ -94,8 +94,8 @@ def approve(
     from daemon.commands.jobs import approve_jobs
 
     with _spool(config) as (layout, _):
-        for place in approve_jobs(layout, names or [], everything=everything):
-            typer.echo(place)
+        for path in approve_jobs(layout, names or [], everything=everything):
+            typer.echo(path)
 
 
 @app.command()

@@ -40,7 +40,7 @@ from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import Completion, CompletionResult
 from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
-from daemon.service.worker_trial import WorkerTrial
+from daemon.service.worker_self_test import WorkerSelfTest
 from daemon.settings import Settings
 from daemon.spool.recovery import BarredJobs, JobState, RecoveredJob
 from daemon.spool.spool import ERROR, REVIEW, SOURCE, ImmovableFile, Job, Spool
@@ -68,7 +68,7 @@ class Scheduler:
         running: jobs that workers have, by id.
         waiting: claimed jobs that no worker has.
         admission: decides whether another job may start; models and machine are its circuit breakers.
-        trial: animates a sample drawing, to tell a broken machine from a broken drawing.
+        self_test: animates a sample drawing, to tell a broken machine from a broken drawing.
         is_stopping: no job starts any more.
         is_paused: no job starts for now, because of the disk (`daemon.service.disk_guard`).
     """
@@ -83,7 +83,7 @@ class Scheduler:
         self.admission = Admission(backoff, workers.capacity, log)
         self.models, self.machine = self.admission.models, self.admission.machine
         self._takeover = Takeover(spool, completion, log)
-        self.trial = WorkerTrial(spool, workers, self.admission, log)
+        self.self_test = WorkerSelfTest(spool, workers, self.admission, log)
         self._heavy: set[str] = set()
         self._degraded: tuple[int | None, str] | None = None
         self.is_stopping = False
@@ -91,7 +91,7 @@ class Scheduler:
         self._claim_at_s = 0.0
         self._takeover_at_s = 0.0
         self.apply_settings(settings)
-        self._is_trial_due = self.trial.is_due_at_start(settings.jobs, self._inference)
+        self._is_self_test_due = self.self_test.is_due_at_start(settings.jobs, self._inference)
 
     @property
     def worker_count(self) -> int:
@@ -100,8 +100,8 @@ class Scheduler:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a worker has a job or is tried out."""
-        return bool(self.running) or self.trial.is_running
+        """Whether a worker has a job or runs its self-test."""
+        return bool(self.running) or self.self_test.is_running
 
     @property
     def barred(self) -> Mapping[str, BarredJobs]:
@@ -109,9 +109,9 @@ class Scheduler:
         return self._takeover.barred
 
     @property
-    def recovered(self) -> int:
+    def recovered_count(self) -> int:
         """Jobs that were taken over from dead daemons."""
-        return self._takeover.recovered
+        return self._takeover.recovered_count
 
     def apply_settings(self, settings: Settings) -> None:
         """Use new settings for jobs that start from now on."""
@@ -129,12 +129,12 @@ class Scheduler:
         self._collect_results(now)
         self._workers.end_idle(now)
         self.admission.note_workers(self._workers.outage, self._workers.capacity, now)
-        self.trial.step(now, self.settings.jobs)
+        self.self_test.step(now, self.settings.jobs)
         if self.is_stopping:
             return
-        if self._is_trial_due and not self._workers.outage:
-            self._is_trial_due = False
-            self.trial.start(self.settings, self._inference)
+        if self._is_self_test_due and not self._workers.outage:
+            self._is_self_test_due = False
+            self.self_test.start(self.settings, self._inference)
         if now >= self._takeover_at_s:
             self._takeover_at_s = now + TAKEOVER_INTERVAL_S
             self._renew_instance()
@@ -152,7 +152,7 @@ class Scheduler:
 
     def _has_room(self) -> bool:
         """Whether the pool takes another job."""
-        is_held = self.is_stopping or self.is_paused or self.trial.is_running
+        is_held = self.is_stopping or self.is_paused or self.self_test.is_running
         return not is_held and len(self.running) < self._workers.capacity
 
     # --- orphaned jobs -----------------------------------------------------------------------------------------------
@@ -296,10 +296,10 @@ class Scheduler:
             self._requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
             self.admission.forget(job)
             return
-        if self.trial.clears(result):
-            self._defer(job, running.timing, now, Deferral.TRIAL, "the workers are tried out first")
+        if self.self_test.clears(result):
+            self._defer(job, running.timing, now, Deferral.SELF_TEST, "the workers are tried out first")
             self.admission.forget(job)
-            self.trial.start(self.settings, self._inference)
+            self.self_test.start(self.settings, self._inference)
             return
         completion = self._completion.complete(job, result, running.timing, now)
         self.admission.record_end(job, result, completion, now)
@@ -375,7 +375,7 @@ class Scheduler:
         """Start no more jobs, and cancel those that haven't started."""
         self.is_stopping = True
         self._workers.request_stop()
-        self.trial.stop()
+        self.self_test.stop()
         for running in self.running.values():
             if not running.future.running():  # cancelling a job that runs would kill its worker
                 running.future.cancel()

@@ -26,7 +26,7 @@ from pipeline.pose.limb_regions import LEG, limbs_of, touches_figure, touching_l
 from pipeline.stages.deform import MovingMesh
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import figure_of
-from pipeline.stages.retarget import retargeted
+from pipeline.stages.retarget import pose_track
 from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, Floats, Ints, LayerLabel, LayerMode, Scene, View
 from tests.torn import torn_shares
 
@@ -566,7 +566,7 @@ def test_background_shows_through_the_body_in_no_motion(arms: str, legs: str) ->
         motion = library.motion(name)
         config = library.matching_retarget(motion)
         scene = Scene((Actor(character, motion, config),), View())
-        track = retargeted(character.rig, motion, config, clock_times(scene_clock(scene, rate=Fraction(2))), with_skeleton=False)
+        track = pose_track(character.rig, motion, config, clock_times(scene_clock(scene, rate=Fraction(2))), with_skeleton=False)
         for frame, shape in enumerate(MovingMesh(solver, track, figure.pin_joints).each_shape()):
             inside = filled(drawn_triangles(shape - track.root[frame, :2], triangles[is_trunk]))
             for joint, radius in roots:
