@@ -1,7 +1,7 @@
 """Settings of the daemon, from a TOML file and the environment. `etc/doodled.toml` lists all of them with their defaults.
 
 All problems are reported at once, with file and key; unknown keys are refused. DOODLED_<SECTION>_<KEY> overrides a key (lists with
-commas), DOODLED_ROOT names the folder that holds inbox, outbox, failed and spool; AD_OUTPUT_MP4=1 makes MP4 the default format, and
+commas), DOODLED_ROOT names the folder that holds inbox, outbox, failed, review and spool; AD_OUTPUT_MP4=1 makes MP4 the default format, and
 AD_USE_MESA=1 makes the renderer work in software.
 """
 
@@ -30,7 +30,7 @@ from pydantic import (
     model_validator,
 )
 
-from daemon.options.fields import ColorField, RateField, SizeField, explained, problem, refusal, shown
+from daemon.options.fields import ColorField, RateField, SizeField, problem, refusal, refusal_because, shown_value
 from daemon.options.inference import InferenceChoice, InferenceRequest
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, MAX_SIDE_PX, JobOptions, default_format
 from pipeline.adapters.model_server.settings import ServerEndpoint, ServerSettings
@@ -80,7 +80,7 @@ def _model_name(value: str) -> str:
     try:
         ServerSettings(detector=value)
     except OptionError as error:
-        raise explained(f"is refused: {error}") from None
+        raise refusal_because(f"is refused: {error}") from None
     return value
 
 
@@ -177,10 +177,10 @@ def _complete(dask: DaskSettings, info: ValidationInfo) -> DaskSettings:
     """Refuse a cluster that is chosen and can't be reached by what is set."""
     jobs = info.data.get("jobs")
     if jobs is not None and jobs.executor is Executor.DASK and not dask.scheduler:
-        raise explained("must name the scheduler, such as tcp://10.0.0.5:8786, because jobs.executor is dask")
+        raise refusal_because("must name the scheduler, such as tcp://10.0.0.5:8786, because jobs.executor is dask")
     missing = [name for name in ("ca_file", "cert_file", "key_file") if dask.is_encrypted and getattr(dask, name) is None]
     if missing:
-        raise explained(f"must set {', '.join(missing)}: a tls:// scheduler needs them")
+        raise refusal_because(f"must set {', '.join(missing)}: a tls:// scheduler needs them")
     return dask
 
 
@@ -236,7 +236,7 @@ class ModelServerSettings(_Section):
             try:
                 ServerEndpoint(url=url)
             except OptionError as error:
-                raise explained(f"is refused: {error}") from None  # the message omits credentials
+                raise refusal_because(f"is refused: {error}") from None  # the message omits credentials
         return value
 
 
@@ -326,13 +326,13 @@ def _hook(value: object) -> object:
     value = _items(value) if isinstance(value, str) and not value.lower().startswith(("http://", "https://")) else value
     if isinstance(value, str):
         if not _is_web_address(value):
-            raise explained("must be a URL such as https://example.org/hook")
+            raise refusal_because("must be a URL such as https://example.org/hook")
         return value
     if isinstance(value, list | tuple) and value and all(isinstance(part, str) and "\0" not in part for part in value):
         if not value[0].startswith("/"):
-            raise explained(f"must begin with the absolute path of a program (found {shown(value[0])})")
+            raise refusal_because(f"must begin with the absolute path of a program (found {shown_value(value[0])})")
         return tuple(value)
-    raise explained("must be a URL, or a list of a program and its arguments")
+    raise refusal_because("must be a URL, or a list of a program and its arguments")
 
 
 def _is_web_address(url: str) -> bool:
@@ -378,13 +378,13 @@ class Settings(_Section):
     @model_validator(mode="after")
     def _keep_what_duplicates_need(self) -> Settings:
         if self.inbox.duplicates is not DuplicatePolicy.AGAIN and not self.storage.retention_h:
-            raise explained(f'[inbox] duplicates = "{self.inbox.duplicates}" needs [storage] retention_h above 0 (found 0)')
+            raise refusal_because(f'[inbox] duplicates = "{self.inbox.duplicates}" needs [storage] retention_h above 0 (found 0)')
         return self
 
     @model_validator(mode="after")
     def _one_protocol(self) -> Settings:
         if self.torchserve.url and self.oip.url and self.inference.protocol is None and self.inference.where != "embedded":
-            raise explained("[torchserve] url and [oip] url are both set: choose with [inference] protocol")
+            raise refusal_because("[torchserve] url and [oip] url are both set: choose with [inference] protocol")
         return self
 
     @property
@@ -450,7 +450,7 @@ def load_settings(path: Path | None, environ: Mapping[str, str]) -> LoadedSettin
         settings = Settings.model_validate(fields)
     except ValidationError as error:
         raise SettingsError(file or "the environment", [_problem(entry, overridden) for entry in error.errors()]) from None
-    return LoadedSettings(settings, file, {**in_file, **overridden}, _ignored(environ))
+    return LoadedSettings(settings, file, {**in_file, **overridden}, _ignored_variables(environ))
 
 
 def config_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -470,7 +470,7 @@ def _is_there(file: Path) -> bool:
 
 
 def root_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
-    """The folder of inbox, outbox, failed and spool: the setting `root`, else systemd's state folder, else the user's.
+    """The folder of inbox, outbox, failed, review and spool: the setting `root`, else systemd's state folder, else the user's.
 
     Raises:
         SettingsError: there is none of them.
@@ -524,7 +524,7 @@ def _key_of(variable: str) -> tuple[str, str]:
     return (section, key) if variable.startswith(_PREFIX) else ("", "")
 
 
-def _ignored(environ: Mapping[str, str]) -> tuple[str, ...]:
+def _ignored_variables(environ: Mapping[str, str]) -> tuple[str, ...]:
     ours = (name for name in environ if name.startswith(_PREFIX) and name not in _OTHERS)
     return tuple(sorted(name for name in ours if _key_of(name)[0] not in _SECTIONS or not _key_of(name)[1]))
 

@@ -28,12 +28,12 @@ from pipeline.ports import Encoder, Renderer, Stopwatch
 from pipeline.pose.limb_labels import layer_label
 from pipeline.stages import debug_views
 from pipeline.stages.deform import MovingMesh
-from pipeline.stages.frame import framed, px_per_unit
+from pipeline.stages.frame import canvas_of_view, px_per_unit
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
 from pipeline.stages.reduce import reduced_character, reduced_layer
-from pipeline.stages.retarget import placed, retargeted
+from pipeline.stages.retarget import placed_track, pose_track
 from pipeline.stages.sprite import LayerImage, joint_colors, layer_images, sprite_of
 from pipeline.stages.thin_lines import visible_character
 from pipeline.stages.visibility import Sightings
@@ -123,7 +123,7 @@ def animate(
     """
     performances = performances or perform_scene(scene, clock, stopwatch=stopwatch)
     with stopwatch.lap("scene"):
-        canvas = framed(scene.view, [bounds for p in performances for bounds in _bounds(p, scene.view)])
+        canvas = canvas_of_view(scene.view, [bounds for p in performances for bounds in _bounds(p, scene.view)])
         sprites = [_sprite(p, canvas, scene.view) for p in performances]
         layout = encoder.layout(canvas)
         palette = _palette(layout, sprites, canvas, scene.view)
@@ -205,9 +205,9 @@ def perform(actors: Sequence[MeshedActor], view: View, clock: OutputClock, *, st
         actor, rig = meshed.actor, meshed.actor.character.rig
         with stopwatch.lap("retarget"):
             front_joints = _front_joints(meshed.layers)
-            track = retargeted(rig, actor.motion, actor.retarget, times, with_skeleton=view.debug.skeleton, front_joints=front_joints)
+            track = pose_track(rig, actor.motion, actor.retarget, times, with_skeleton=view.debug.skeleton, front_joints=front_joints)
             if actor.place is not None:
-                track = placed(track, rig, actor.place)
+                track = placed_track(track, rig, actor.place)
         moving = MovingMesh(meshed.solver, track, meshed.figure.pin_joints)
         performances.append(Performance(meshed, track, moving))
     return performances

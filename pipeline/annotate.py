@@ -22,11 +22,11 @@ from pipeline.stages.detect import (
     Chosen,
     chosen_boxes,
     cut_off_note,
-    grown,
+    final_box,
+    grown_box,
     is_cut_in_half,
     moved_from_part,
     overlapping_parts,
-    settled,
     touched_sides,
 )
 from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, score_to_turn, turn_note, turned_drawing
@@ -114,10 +114,10 @@ class _CutOut:
     refusal: tuple[str, ...]
 
 
-def annotated(
+def annotate(
     drawing: Drawing, predictor: Predictor, *, options: AnnotateOptions | None = None, stopwatch: Stopwatch
 ) -> tuple[AnnotatedFigure, ...]:
-    """The figures of a drawing, best first; never none.
+    """Find the figures of a drawing, best first; never none.
 
     Raises:
         NoFigureFound: no box is good enough, nothing is drawn in those that are, or the image's edge cuts the figure in half.
@@ -143,8 +143,8 @@ def annotated(
     return tuple(found)
 
 
-def annotated_box(drawing: Drawing, box: Box, predictor: Predictor | None, *, turn: Turn = 0, stopwatch: Stopwatch) -> AnnotatedFigure:
-    """The figure in a box that a user drew, px of the drawing: the detector is not asked, and the box stays as it is.
+def annotate_box(drawing: Drawing, box: Box, predictor: Predictor | None, *, turn: Turn = 0, stopwatch: Stopwatch) -> AnnotatedFigure:
+    """Cut out the figure in a box that a user drew, px of the drawing: the detector is not asked, and the box stays as it is.
 
     Args:
         predictor: only its pose model is asked; without one, image processing alone finds mask and joints.
@@ -254,7 +254,7 @@ def _cut_out(drawing: Drawing, chosen: Chosen, predictor: Predictor, stopwatch: 
         with stopwatch.lap("segment"):
             mask = _mask(crop, pose, chosen.detection)
         tried.append(_CutOut(crop, pose, mask, refusal))
-        larger = grown(box, touched_sides(mask), width, height)
+        larger = grown_box(box, touched_sides(mask), width, height)
         if pose.mask is None or larger == box:
             return tried[-1]
         box = larger
@@ -288,12 +288,12 @@ def _box_by_ink(drawing: Drawing, box: Box, stopwatch: Stopwatch) -> Box:
         for _ in range(GROWTH_ROUNDS):
             crop = _cut(drawing, box)
             touched = touched_sides(mask_by_ink(crop.rgb, alpha=crop.alpha))
-            larger = grown(box, touched, width, height)
+            larger = grown_box(box, touched, width, height)
             if larger == box:
                 return box
             box = larger
         crop = _cut(drawing, box)
-        return settled(first, box, touched_sides(mask_by_ink(crop.rgb, alpha=crop.alpha)))
+        return final_box(first, box, touched_sides(mask_by_ink(crop.rgb, alpha=crop.alpha)))
 
 
 def _cut(drawing: Drawing, box: Box) -> _Crop:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.web.editor.edits import FigurePlace
+from daemon.web.editor.edits import FigureSource
 from pipeline.files.annotation_files import write_box
 from pipeline.files.character_files import write_character
 from pipeline.files.picture_files import write_png
@@ -18,7 +18,7 @@ from tests.drawn_person import person
 MARGIN = 30
 
 
-def write_person(folder: Path, *, arms: str = "at the side", with_drawing: bool = False) -> FigurePlace:
+def write_person(folder: Path, *, arms: str = "at the side", with_drawing: bool = False) -> FigureSource:
     """A person's folder with its layers, and perhaps the drawing that it was cut out of, with a margin around it."""
     character = person(arms=arms)
     write_character(replace(character, layer_labels=derived_labels(character)), folder)
@@ -27,4 +27,4 @@ def write_person(folder: Path, *, arms: str = "at the side", with_drawing: bool 
         write_png(folder / "image.png", drawing)
         height, width = character.mask.shape
         write_box(folder / "bounding_box.yaml", Box(MARGIN, MARGIN, MARGIN + width, MARGIN + height))
-    return FigurePlace(folder, folder / "image.png" if with_drawing else None, folder.name)
+    return FigureSource(folder, folder / "image.png" if with_drawing else None, folder.name)

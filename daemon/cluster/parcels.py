@@ -44,40 +44,40 @@ def pack_task(task: Task) -> bytes:
 
 def _sources(task: Task) -> Iterator[tuple[str, bytes]]:
     """The files of a task. One that is too big is cut one byte later, so that the worker finds the same fault as it would here."""
-    if task.is_trial:
+    if task.is_self_test:
         return
-    most = DecodeLimits().max_bytes
+    max_bytes = DecodeLimits().max_bytes
     if not task.is_folder:
-        yield SOURCE, read_untrusted(task.place / SOURCE, most)
+        yield SOURCE, read_untrusted(task.job_folder / SOURCE, max_bytes)
     for name, path, limit in (
-        *((f"{SOURCE}/{name}", task.place / SOURCE / name, most) for name in _CHARACTER_NAMES if task.is_folder),
-        (SIDECAR, task.place / SIDECAR, MAX_BYTES),
+        *((f"{SOURCE}/{name}", task.job_folder / SOURCE / name, max_bytes) for name in _CHARACTER_NAMES if task.is_folder),
+        (SIDECAR, task.job_folder / SIDECAR, MAX_BYTES),
     ):
         if os.path.lexists(path):
             yield name, read_untrusted(path, limit)
 
 
-def unpack_task(parcel: bytes, place: Path) -> Task:
-    """Write the files of a task into the empty folder `place`, and return the task for that place. Raises OSError."""
+def unpack_task(parcel: bytes, job_folder: Path) -> Task:
+    """Write the files of a task into the empty folder `job_folder`, and return the task for that folder. Raises OSError."""
     task: Task
     task, files = pickle.loads(parcel)  # noqa: S301 - of the scheduler's network, whose members may run code here anyway
     if task.is_folder:
-        (place / SOURCE).mkdir()
+        (job_folder / SOURCE).mkdir()
     for name, content in files:
-        (place / name).write_bytes(content)
-    return replace(task, place=place)
+        (job_folder / name).write_bytes(content)
+    return replace(task, job_folder=job_folder)
 
 
-def pack_result(result: TaskResult, place: Path) -> bytes:
-    """The parcel of a result with the files that the job left in `place`. Raises OSError."""
-    paths = [path for top in _RETURNED for path in _files_below(place / top)]
+def pack_result(result: TaskResult, job_folder: Path) -> bytes:
+    """The parcel of a result with the files that the job left in `job_folder`. Raises OSError."""
+    paths = [path for top in _RETURNED for path in _files_below(job_folder / top)]
     size = sum(path.stat().st_size for path in paths)
     if size > MAX_RESULT_BYTES:
         message = f"its files have {size >> 20} MB; a worker on another machine returns at most {MAX_RESULT_BYTES >> 20}"
         result.manifest = result.review = None
         result.failure = TaskFailure(ErrorType.INPUT, message, "choose a smaller size, or fewer motions and formats", "write")
         paths = []
-    files = tuple((str(path.relative_to(place)), path.read_bytes()) for path in paths)
+    files = tuple((str(path.relative_to(job_folder)), path.read_bytes()) for path in paths)
     return pickle.dumps((result, files), protocol=5)
 
 
@@ -85,7 +85,7 @@ def _files_below(top: Path) -> list[Path]:
     return [top] if top.is_file() else sorted(path for path in top.rglob("*") if path.is_file())
 
 
-def unpack_result(parcel: bytes, place: Path) -> TaskResult:
+def unpack_result(parcel: bytes, job_folder: Path) -> TaskResult:
     """Write the files of a result into the job's folder, durably where they will be published, and return the result.
 
     Raises:
@@ -96,22 +96,22 @@ def unpack_result(parcel: bytes, place: Path) -> TaskResult:
     result, files = pickle.loads(parcel)  # noqa: S301 - as above
     check_files(result, files)
     for top in (RESULT, ANNOTATIONS):  # of an earlier attempt
-        shutil.rmtree(place / top, ignore_errors=True)
+        shutil.rmtree(job_folder / top, ignore_errors=True)
     if result.manifest is not None:
-        (place / RESULT).mkdir()
+        (job_folder / RESULT).mkdir()
     for name, content in files:
-        path = place / name
-        for folder in reversed(path.relative_to(place).parents[:-1]):
-            (place / folder).mkdir(exist_ok=True)
+        path = job_folder / name
+        for folder in reversed(path.relative_to(job_folder).parents[:-1]):
+            (job_folder / folder).mkdir(exist_ok=True)
         with path.open("wb") as file:
             file.write(content)
             if name.startswith(f"{RESULT}/"):
                 file.flush()
                 os.fsync(file.fileno())
     if result.manifest is not None:
-        sync_folder(place / RESULT)
+        sync_folder(job_folder / RESULT)
     if result.review is not None:
-        sync_tree(place / ANNOTATIONS)
+        sync_tree(job_folder / ANNOTATIONS)
     return result
 
 

@@ -49,18 +49,20 @@ class DaskWorkerPool:
     """Runs tasks on the workers of a Dask cluster.
 
     Args:
-        most: jobs at work at once; 0 is one for each connected worker. An adaptive cluster starts workers for jobs that wait, so it needs
-            a number.
+        max_jobs: jobs at work at once; 0 is one for each connected worker. An adaptive cluster starts workers for jobs that wait, so it
+            needs a number.
         wake: called on another thread when a task has ended, or when workers came or went.
 
     Attributes:
         outage: why no task can start at present, or "". Empty until the first try to connect has ended, but there is no capacity, either.
     """
 
-    def __init__(self, settings: DaskSettings, installation: Installation, *, most: int, wake: Callable[[], None], log: EventLog) -> None:
+    def __init__(
+        self, settings: DaskSettings, installation: Installation, *, max_jobs: int, wake: Callable[[], None], log: EventLog
+    ) -> None:
         """Start to connect; returns at once. Raises OptionError if a certificate can't be used."""
         silence_dask()
-        self._settings, self._installation, self._most, self._wake = settings, installation, most, wake
+        self._settings, self._installation, self._max_jobs, self._wake = settings, installation, max_jobs, wake
         self._security = tls_security(settings)
         self._members = Members(installation, log)
         self._numbers = itertools.count()
@@ -77,7 +79,7 @@ class DaskWorkerPool:
     @property
     def count(self) -> int:
         """Tasks that run at the same time."""
-        return self._most or self._members.count
+        return self._max_jobs or self._members.count
 
     @property
     def capacity(self) -> int:
@@ -127,7 +129,7 @@ class DaskWorkerPool:
         try:
             result = await self._result(task, future)
         except asyncio.CancelledError:
-            result = _lost(self.outage)
+            result = _lost_result(self.outage)
         except Exception as error:  # noqa: BLE001 - of Dask or of pickle: the daemon continues
             result = TaskResult(failure=TaskFailure(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500]))
         with suppress(InvalidStateError):
@@ -137,7 +139,7 @@ class DaskWorkerPool:
         started_s = time.monotonic()
         client = self._client
         if client is None:
-            return _lost(self.outage)
+            return _lost_result(self.outage)
         try:
             if task.originals is not None:
                 repeated = await asyncio.to_thread(repeated_result, task, self._motions)
@@ -148,7 +150,7 @@ class DaskWorkerPool:
             hint = error.hint if isinstance(error, DoodledError) else ""
             return TaskResult(failure=TaskFailure(error_type(error), str(getattr(error, "summary", error)), hint, "decode"))
         packed_s = time.monotonic() - started_s
-        key = f"doodled-{task.place.name}-{self._client_name}-{next(self._numbers)}"
+        key = f"doodled-{task.job_folder.name}-{self._client_name}-{next(self._numbers)}"
         resources = {JOB_RESOURCE: 1, self._installation.resource: 1}
         try:
             parcel = await client.submit(run_parcel, parcel, key=key, pure=False, retries=0, resources=resources)
@@ -161,7 +163,7 @@ class DaskWorkerPool:
                 self._client = None
                 self._set_outage(f"the connection to the scheduler {self._settings.scheduler} was lost")
                 self._nudge.set()
-            return _lost(f"the connection to the cluster was lost: {error}"[:500])
+            return _lost_result(f"the connection to the cluster was lost: {error}"[:500])
         return await asyncio.to_thread(_write_result, parcel, task, future, packed_s)
 
     async def _stay_connected(self) -> None:
@@ -222,7 +224,7 @@ def _write_result(parcel: bytes, task: Task, future: Future[TaskResult], packed_
     """Write a result into the job's folder, and end its task from this very thread: the way over the event loop's would cost a switch."""
     arrived_s = time.monotonic()
     try:
-        result = unpack_result(parcel, task.place)
+        result = unpack_result(parcel, task.job_folder)
     except (DoodledError, OSError) as error:
         result = TaskResult(failure=TaskFailure(error_type(error), f"the result can't be written: {error}", stage="write"))
     result.ended_s = time.monotonic()
@@ -232,5 +234,5 @@ def _write_result(parcel: bytes, task: Task, future: Future[TaskResult], packed_
     return result
 
 
-def _lost(reason: str) -> TaskResult:
+def _lost_result(reason: str) -> TaskResult:
     return TaskResult(failure=TaskFailure(ErrorType.NO_WORKER, reason))

@@ -25,7 +25,7 @@ from daemon.policy.failures import ErrorType, error_type
 from daemon.settings import Settings
 from daemon.worker.pool import ProcessWorkerPool, result_of
 from daemon.worker.runner import run_task
-from daemon.worker.task import Task, TaskFailure, TaskResult, trial_task
+from daemon.worker.task import Task, TaskFailure, TaskResult, self_test_task
 from pipeline.errors import TransientError
 
 TRIAL_DEADLINE_S: Final = 120.0
@@ -76,7 +76,7 @@ class JobPlugin(WorkerPlugin):
         """Animate a simple drawing, so that OpenGL, models and motions are loaded before the first job. Raises WorkerUnfit."""
         if self._is_warm and not self.unfit:
             return
-        task = trial_task(Path(), self._settings, self._settings.inference_request())
+        task = self_test_task(Path(), self._settings, self._settings.inference_request())
         future = self._workers.start(task, TRIAL_DEADLINE_S)
         await asyncio.wait([asyncio.wrap_future(future)])
         result = result_of(future, TRIAL_DEADLINE_S)
@@ -96,9 +96,9 @@ class JobPlugin(WorkerPlugin):
         finally:
             self.is_busy = False
 
-    def _run_in(self, place: Path, parcel: bytes) -> TaskResult:
+    def _run_in(self, job_folder: Path, parcel: bytes) -> TaskResult:
         try:
-            task = unpack_task(parcel, place)
+            task = unpack_task(parcel, job_folder)
         except OSError as error:
             result = TaskResult(failure=TaskFailure(error_type(error), f"the drawing can't be written: {error}", stage="read"))
         else:

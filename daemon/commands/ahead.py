@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
-def made_ahead(make: Callable[[], Made], name: str) -> Future[Made]:
+def start_ahead(make: Callable[[], Made], name: str) -> Future[Made]:
     """Run `make` on a daemon thread, for which a command that fails meanwhile does not wait; the future holds its result or its error."""
     future: Future[Made] = Future()
 
@@ -38,7 +38,7 @@ def made_ahead(make: Callable[[], Made], name: str) -> Future[Made]:
 def open_predictor_ahead(request: InferenceRequest, environ: Mapping[str, str]) -> AbstractContextManager[tuple[Predictor, str]]:
     """Begin to open a predictor. The `with` block waits for it, and closes it in the end. Errors as `open_predictor`."""
     stack = ExitStack()
-    predictor = made_ahead(lambda: stack.enter_context(open_predictor(request, environ)), "models")
+    predictor = start_ahead(lambda: stack.enter_context(open_predictor(request, environ)), "models")
 
     @contextmanager
     def opened() -> Iterator[tuple[Predictor, str]]:
@@ -60,4 +60,4 @@ def load_opengl_ahead(kind: ContextKind | None, environ: Mapping[str, str]) -> N
         with suppress(DoodledError), GLRenderer.open(kind, environ):
             pass
 
-    made_ahead(load, "opengl")
+    start_ahead(load, "opengl")

@@ -27,7 +27,7 @@ from daemon.rendering import SceneRendering
 from pipeline.adapters.documents.reader import document_kind, read_pages
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing, read_drawing
-from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import DecodeError, OptionError, PermanentError, keep_notes
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import figure_folder
@@ -142,12 +142,12 @@ def read_document(path: Path) -> bytes | None:
     return _beginning(path, DEFAULT_LIMITS.max_bytes + 1) if is_document(path) else None
 
 
-def _beginning(path: Path, most: int) -> bytes:
-    """At most `most` bytes of a file; none if it can't be read, which the reader of images reports."""
+def _beginning(path: Path, max_bytes: int) -> bytes:
+    """At most `max_bytes` bytes of a file; none if it can't be read, which the reader of images reports."""
     with suppress(OSError):
         if path.is_file():
             with path.open("rb") as file:
-                return file.read(most)
+                return file.read(max_bytes)
     return b""
 
 
@@ -205,7 +205,7 @@ class _Run:
         """Animate one drawing; its outputs are named after `stem`."""
         options = AnnotateOptions(all_figures=self._request.figures is not FigureChoice.BEST)
         with keep_notes(drawing.notes):
-            figures = annotated(drawing, self._predictor, options=options, stopwatch=self._stopwatch)
+            figures = annotate(drawing, self._predictor, options=options, stopwatch=self._stopwatch)
         self._keep(image, stem, drawing, figures)
         with self._stopwatch.lap("read"):
             sheet = Sheet.of(drawing, figures, whiten=self._request.render.whiten)
@@ -257,6 +257,6 @@ class _Run:
         """Write the annotations if they are asked for: of several images or figures each in a folder of its own."""
         if self._request.keep_annotations is None:
             return
-        place = self._request.keep_annotations / (stem if len(self._request.images) > 1 or stem != image.stem else "")
+        folder = self._request.keep_annotations / (stem if len(self._request.images) > 1 or stem != image.stem else "")
         for number, figure in enumerate(figures, start=1):
-            write_annotations(place / (figure_folder(number) if len(figures) > 1 else ""), drawing, figure)
+            write_annotations(folder / (figure_folder(number) if len(figures) > 1 else ""), drawing, figure)

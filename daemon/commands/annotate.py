@@ -9,7 +9,7 @@ from daemon.log.stopwatch import WallStopwatch
 from daemon.options.inference import InferenceRequest, open_predictor
 from daemon.options.targets import check_drawing, check_folder_of
 from pipeline.adapters.reading.image_reader import read_drawing
-from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import keep_notes
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import figure_folder
@@ -31,10 +31,10 @@ def annotate_drawing(
     check_folder_of(folder)
     with open_predictor(inference, environ) as (predictor, _):
         drawing, figures = find_figures(path, predictor, AnnotateOptions(all_figures=all_figures), stopwatch)
-    places = [folder / figure_folder(number) for number in range(1, len(figures) + 1)] if all_figures else [folder]
-    for place, figure in zip(places, figures, strict=False):
-        write_annotations(place, drawing, figure)
-    return list(zip(places, figures, strict=False))
+    folders = [folder / figure_folder(number) for number in range(1, len(figures) + 1)] if all_figures else [folder]
+    for target, figure in zip(folders, figures, strict=False):
+        write_annotations(target, drawing, figure)
+    return list(zip(folders, figures, strict=False))
 
 
 def find_figures(
@@ -44,4 +44,4 @@ def find_figures(
     with stopwatch.lap("decode"):
         drawing = read_drawing(path)
     with keep_notes(drawing.notes):
-        return drawing, annotated(drawing, predictor, options=options, stopwatch=stopwatch)
+        return drawing, annotate(drawing, predictor, options=options, stopwatch=stopwatch)

@@ -18,7 +18,7 @@ from daemon.options.inference import InferenceRequest
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import DEFAULT_MOTION, RenderRequest, build_plan
 from daemon.options.targets import check_drawing
-from daemon.web.editor.edits import EditorSettings, FigurePlace
+from daemon.web.editor.edits import EditorSettings, FigureSource
 from daemon.web.editor.local_app import local_app
 from daemon.web.editor.local_figures import LocalFigures, folder_drawing
 from daemon.web.editor.process import EditorProcess
@@ -59,7 +59,7 @@ def edit_figures(request: EditRequest, environ: Mapping[str, str], report: Calla
     context = request.render.context
     settings = EditorSettings(request.inference, dict(environ), request.render.retarget, None if context is None else str(context))
     with tempfile.TemporaryDirectory(prefix="doodled-edit-") as drafts:
-        drawing, targets = _opened(request, settings, environ, Path(drafts))
+        drawing, targets = _prepare_drawing(request, settings, environ, Path(drafts))
         figures = LocalFigures(drawing, targets, lambda folder: report(printable(f"saved: {folder}")))
         app = local_app(figures, EditorProcess(settings))
         listener = listen("127.0.0.1", request.port)
@@ -77,7 +77,7 @@ def edit_figures(request: EditRequest, environ: Mapping[str, str], report: Calla
             serve(app, listener, on_start=start)
 
 
-def _opened(
+def _prepare_drawing(
     request: EditRequest, settings: EditorSettings, environ: Mapping[str, str], drafts: Path
 ) -> tuple[EditableDrawing, tuple[Path, ...]]:
     """The drawing to show, and where each of its figures is saved."""
@@ -97,12 +97,12 @@ def _opened(
     with closing(EditorTasks(settings)) as tasks:
         found, notes = tasks.annotate(request.target, drafts)
     if not found:
-        places: tuple[FigurePlace, ...] = (FigurePlace(None, request.target, name),)
+        sources: tuple[FigureSource, ...] = (FigureSource(None, request.target, name),)
     else:
         names = [name] if len(found) == 1 else [each.name for each in found]
-        places = tuple(FigurePlace(each, each / DRAWING_NAME, label) for each, label in zip(found, names, strict=True))
-    targets = (output,) if len(places) == 1 else tuple(output / each.name for each in found)
-    return EditableDrawing(printable(request.target.name), places, motion, Purpose.SAVE, tuple(notes)), targets
+        sources = tuple(FigureSource(each, each / DRAWING_NAME, label) for each, label in zip(found, names, strict=True))
+    targets = (output,) if len(sources) == 1 else tuple(output / each.name for each in found)
+    return EditableDrawing(printable(request.target.name), sources, motion, Purpose.SAVE, tuple(notes)), targets
 
 
 @contextmanager

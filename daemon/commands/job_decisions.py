@@ -117,11 +117,11 @@ def _move_all(moves: Iterable[Callable[[], Path]], layout: Layout) -> Iterator[s
     refused: list[NameTaken] = []
     for move in moves:
         try:
-            place = move()
+            path = move()
         except NameTaken as error:
             refused.append(error)
         else:
-            yield f"{layout.inbox}/{shown_path(place.relative_to(layout.inbox).parts)}"
+            yield f"{layout.inbox}/{shown_path(path.relative_to(layout.inbox).parts)}"
     if len(refused) > 1:
         raise NameTaken(f"{len(refused)} stay where they are: {'; '.join(error.summary for error in refused)}", hint=refused[0].hint)
     if refused:

@@ -114,11 +114,11 @@ def describe_job(layout: Layout, wanted: str, *, max_depth: int) -> str:
 def _details(row: JobRow) -> dict[str, Any]:
     """What is known about a drawing beside its row: its report, or the files of its job."""
     contents = {}
-    place = Path(str(row.details.get("place", "")))
+    folder = Path(str(row.details.get("place", "")))
     is_in_spool = row.state in {DrawingState.RUNNING, DrawingState.DEFERRED, DrawingState.ORPHANED, DrawingState.DONE}
     for name in (JOB_FILE, MANIFEST) if is_in_spool else ():
         with suppress(OSError, ValueError):
-            contents[Path(name).stem] = read_json(place / name)
+            contents[Path(name).stem] = read_json(folder / name)
     return {**row.details, **contents}
 
 
@@ -147,9 +147,9 @@ def _in_inbox(layout: Layout, statuses: list[dict[str, Any]], max_depth: int) ->
 def _inbox_row(layout: Layout, state: DrawingState, key: Key, why: str) -> JobRow:
     """A row for an entry of the inbox; a rename into the inbox sets ctime."""
     folder, name = key
-    place, since = layout.inbox.joinpath(*folder, name), ""
+    path, since = layout.inbox.joinpath(*folder, name), ""
     with suppress(OSError):
-        since = _time(place.lstat().st_ctime)
+        since = _time(path.lstat().st_ctime)
     details = {"place": f"{layout.inbox}/{shown_path((*folder, name))}"}
     return JobRow(state, "", shown_name(name), why, shown_path(folder), since, details=details)
 
@@ -160,31 +160,31 @@ def _claimed(layout: Layout, statuses: list[dict[str, Any]]) -> Iterator[JobRow]
     barred = {instance for status in statuses for instance in status.get("barred", ())}
     for instance in sorted(layout.work.iterdir()):
         try:
-            places = sorted(instance.iterdir()) if instance.is_dir() else []
+            job_folders = sorted(instance.iterdir()) if instance.is_dir() else []
         except PermissionError:
             continue
-        for place in places:
-            if not is_job_id(place.name):
+        for job_folder in job_folders:
+            if not is_job_id(job_folder.name):
                 continue
             if not is_alive(instance):
                 is_barred = instance.name in barred
                 why = "its daemon died, and ran as another user: `doodled health` has the command that hands it over"
-                yield _job_row(DrawingState.ORPHANED, place, why if is_barred else "its daemon died; the next daemon resumes it")
-            elif place.name in running:
-                yield _job_row(DrawingState.RUNNING, place)
+                yield _job_row(DrawingState.ORPHANED, job_folder, why if is_barred else "its daemon died; the next daemon resumes it")
+            elif job_folder.name in running:
+                yield _job_row(DrawingState.RUNNING, job_folder)
             else:
-                yield _job_row(DrawingState.DEFERRED, place, str(deferred.get(place.name, "")))
+                yield _job_row(DrawingState.DEFERRED, job_folder, str(deferred.get(job_folder.name, "")))
 
 
 def _done(layout: Layout) -> Iterator[JobRow]:
-    for place in sorted(layout.done.iterdir()):
-        if is_job_id(place.name):
+    for job_folder in sorted(layout.done.iterdir()):
+        if is_job_id(job_folder.name):
             try:
-                manifest = read_json(place / MANIFEST)
+                manifest = read_json(job_folder / MANIFEST)
             except (OSError, ValueError):
                 manifest = {}
             outputs = tuple(str(output.get("file")) for output in manifest.get("outputs", ()))
-            row = _job_row(DrawingState.DONE, place)
+            row = _job_row(DrawingState.DONE, job_folder)
             folder = f"{row.folder}/" if row.folder else ""
             since = str(manifest.get("finished") or row.since)
             yield replace(row, since=since, outputs=tuple(folder + shown_name(file) for file in outputs), why=_duplicate_text(manifest))
@@ -199,13 +199,13 @@ def _duplicate_text(manifest: Mapping[str, Any]) -> str:
     return f"not animated again: the same drawing as outbox/{where}"
 
 
-def _job_row(state: DrawingState, place: Path, why: str = "") -> JobRow:
+def _job_row(state: DrawingState, job_folder: Path, why: str = "") -> JobRow:
     """A row for a job's folder. Its id has the time at which it was claimed."""
     name, folder = "?", ""
     with suppress(OSError, ValueError):
-        job = read_job(place)
+        job = read_job(job_folder)
         name, folder = shown_name(job.name), shown_path(job.folder)
-    return JobRow(state, place.name, name, why, folder, _time(made_at_s(place.name)), details={"place": str(place)})
+    return JobRow(state, job_folder.name, name, why, folder, _time(made_at_s(job_folder.name)), details={"place": str(job_folder)})
 
 
 def _failed_row(failed: FailedDrawing) -> JobRow:

@@ -67,7 +67,7 @@ def list_jobs(
 def show(
     job: Annotated[str, typer.Argument(metavar="DRAWING", help="An id, name, or folder and name, as in the list.")], config: Config = None
 ) -> None:
-    """Show state, files and error report of one drawing, as JSON; of all that have this name."""
+    """Show state, files and error report of a drawing, or of all drawings with this name, as JSON."""
     from daemon.commands.jobs import describe_job
 
     with _spool(config) as (layout, settings):
@@ -80,8 +80,8 @@ def retry(names: Names = None, config: Config = None, everything: All = False, h
     from daemon.commands.job_decisions import Selection, retry_jobs
 
     with _spool(config) as (layout, _):
-        for place in retry_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
-            typer.echo(place)
+        for path in retry_jobs(layout, Selection(names or [], everything=everything, hooks=hooks)):
+            typer.echo(path)
 
 
 @app.command()
@@ -94,8 +94,8 @@ def approve(
     from daemon.commands.job_decisions import approve_jobs
 
     with _spool(config) as (layout, _):
-        for place in approve_jobs(layout, names or [], everything=everything):
-            typer.echo(place)
+        for path in approve_jobs(layout, names or [], everything=everything):
+            typer.echo(path)
 
 
 @app.command()

@@ -48,7 +48,7 @@ def write_motion_page(path: Path, environ: Mapping[str, str]) -> Path:
         RenderUnavailable: no OpenGL context can be had.
         OutputFailed: the page can't be written.
     """
-    shown = list(_rendered(environ))
+    shown = list(_render_motions(environ))
     try:
         path.write_text(_page(shown), encoding="utf-8")
     except OSError as error:
@@ -56,7 +56,7 @@ def write_motion_page(path: Path, environ: Mapping[str, str]) -> Path:
     return path
 
 
-def _rendered(environ: Mapping[str, str]) -> Iterator[_Shown]:
+def _render_motions(environ: Mapping[str, str]) -> Iterator[_Shown]:
     library = motion_library(environ)
     characters = [read_character(config.parent) for config in sorted(asset_folder(AssetKind.CHARACTERS).glob("*/char_cfg.yaml"))]
     encoder, stopwatch = encoder_for(Format.WEBP), WallStopwatch()

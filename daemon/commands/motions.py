@@ -42,16 +42,14 @@ def explain(wanted: str, choices: MotionChoices, environ: Mapping[str, str]) -> 
     """
     library = motion_library(environ)
     name, clip_name = named_clip(wanted)
-    place = library.path(find_motion_file(name, environ))
-    if place.suffix.lower() in {".yaml", ".yml"}:
-        raise MotionFileError(
-            place, ["this is a motion's YAML file, which says itself how it is read"], hint="name its motion capture file"
-        )
+    path = library.path(find_motion_file(name, environ))
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        raise MotionFileError(path, ["this is a motion's YAML file, which says itself how it is read"], hint="name its motion capture file")
     choices = replace(choices, clip=clip_name, retarget=find_motion_file(str(choices.retarget), environ) if choices.retarget else None)
-    clip, body = library.clip(place, choices), library.body(place, choices)
+    clip, body = library.clip(path, choices), library.body(path, choices)
     length = float(len(clip.positions) * clip.frame_time)
     lines = [
-        f"{place}: clip {clip.name!r}, {len(clip.positions)} frames, {length:.2f} s, {len(clip.joint_names)} joints",
+        f"{path}: clip {clip.name!r}, {len(clip.positions)} frames, {length:.2f} s, {len(clip.joint_names)} joints",
         *(f"note: {note}" for note in clip.notes),
     ]
     if body is None:
@@ -60,10 +58,10 @@ def explain(wanted: str, choices: MotionChoices, environ: Mapping[str, str]) -> 
     lines += _map_lines(body)
     is_enough = body.confidence >= ENOUGH
     if is_enough:
-        motion = library.motion(place, choices)
+        motion = library.motion(path, choices)
         config = library.retarget(choices.retarget) if choices.retarget else library.matching_retarget(motion)
         lines.append(f"retarget configuration: {config.name}; travel: {motion.travel}")
-        lines += [f"note: {note}" for note in library.warnings(place, choices) if note not in clip.notes]
+        lines += [f"note: {note}" for note in library.warnings(path, choices) if note not in clip.notes]
     else:
         lines.append(f"this is too doubtful to be animated (at least {ENOUGH:.0%} is needed): --retarget, --up and --facing settle it")
     return "\n".join(lines), is_enough
@@ -94,15 +92,15 @@ def write_configs(wanted: str, choices: MotionChoices, target: Path, environ: Ma
     """
     library = motion_library(environ)
     name, clip_name = named_clip(wanted)
-    place = library.path(find_motion_file(name, environ))
+    path = library.path(find_motion_file(name, environ))
     choices = replace(choices, clip=clip_name, retarget=find_motion_file(str(choices.retarget), environ) if choices.retarget else None)
-    motion = library.motion(place, choices)
-    body = library.body(place, choices)
+    motion = library.motion(path, choices)
+    body = library.body(path, choices)
     if body is None:
-        raise MotionFileError(place, ["no body is found"])
+        raise MotionFileError(path, ["no body is found"])
     retarget = target.with_name(f"{target.stem}_retarget.yaml")
     _write(retarget, retarget_yaml(body_config(body, retarget.stem), body.reasons))
-    _write(target, motion_yaml(_named(motion, target), body, place.resolve(), retarget=str(retarget.resolve()), clip=clip_name))
+    _write(target, motion_yaml(_named(motion, target), body, path.resolve(), retarget=str(retarget.resolve()), clip=clip_name))
     return target, retarget
 
 

@@ -22,7 +22,7 @@ app = typer.Typer(
 @app.callback()
 def motions(
     context: typer.Context,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page that shows all of them moving.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page that shows all motions moving.")] = None,
 ) -> None:
     """List the motions that can be asked for by name."""
     if context.invoked_subcommand is not None:

@@ -76,7 +76,7 @@ LoopOption = Annotated[
 UpOption = Annotated[
     UpAxis | None,
     typer.Option(
-        "--up", metavar=_one_of(UpAxis), help="Which axis of the motion's file points up (default: found).", rich_help_panel=APPEARANCE
+        "--up", metavar=_one_of(UpAxis), help="Which axis of the motion's file points up (default: detected).", rich_help_panel=APPEARANCE
     ),
 ]
 FacingOption = Annotated[
@@ -84,7 +84,7 @@ FacingOption = Annotated[
     typer.Option(
         "--facing",
         metavar=_one_of(UpAxis),
-        help="Which axis of the motion's file the body faces at first (default: found).",
+        help="Which axis of the motion's file the body faces at first (default: detected).",
         rich_help_panel=APPEARANCE,
     ),
 ]
@@ -169,7 +169,7 @@ DrawingsArgument = Annotated[
     list[Path], typer.Argument(metavar="IMAGE...", help="Photographs or scans of drawn figures, also PDF and ZIP files of several.")
 ]
 AllFiguresOption = Annotated[
-    bool, typer.Option("--all-figures", help="Animate every figure, each in a file of its own, and not only the best.")
+    bool, typer.Option("--all-figures", help="Animate every figure, each in a file of its own, instead of only the best.")
 ]
 TogetherOption = Annotated[
     bool,

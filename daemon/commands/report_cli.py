@@ -72,8 +72,8 @@ def _count(files: list[Path], journal_file: Path | None, since: datetime | None)
     from daemon.report.logs import export_journal, link_logs
 
     require_duckdb()
-    with tempfile.TemporaryDirectory(prefix="doodled-report-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="doodled-report-") as name:
+        folder = Path(name)
         logs = link_logs(files, folder) if files else [export_journal(folder, since=since, journal_file=journal_file)]
         return report_of(logs, folder, since=since)
 

@@ -47,7 +47,10 @@ def worker(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Settings file; a worker heeds its dask, jobs and torchserve sections.")
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Settings file; a worker reads its sections dask, jobs, inference, torchserve and oip."
+        ),
     ] = None,
     host: Annotated[
         str,
@@ -77,9 +80,9 @@ def health(
         Path | None,
         typer.Option("--config", metavar="FILE", help="The daemon's settings file, which names its folder."),
     ] = None,
-    patience_s: Annotated[float, typer.Option("--patience", metavar="SECONDS", help="Greatest age of the last heartbeat.")] = 30.0,
+    patience_s: Annotated[float, typer.Option("--patience", metavar="SECONDS", help="Greatest age of the daemon's status file.")] = 30.0,
 ) -> None:
-    """Check whether the daemon on this host is healthy. Exit status 1 if it is not. Run it as the daemon's user."""
+    """Check whether the daemon on this host is healthy. Exit status 1 if it is not. Run it as the daemon's user or in its group."""
     from daemon.commands.health import check_health
     from daemon.settings import read_settings, root_folder
     from daemon.spool.layout import Layout

@@ -45,7 +45,7 @@ def serve_web(config: Path | None, environ: Mapping[str, str], report: Callable[
 
 def make_token(config: Path | None, environ: Mapping[str, str], label: str) -> str:
     """A new token. Raises OptionError if the label is taken or the folder can't be written to."""
-    return _written(lambda: _store(config, environ).make_token(label))
+    return _write_or_explain(lambda: _store(config, environ).make_token(label))
 
 
 def make_link(config: Path | None, environ: Mapping[str, str], address: str | None) -> str:
@@ -54,7 +54,7 @@ def make_link(config: Path | None, environ: Mapping[str, str], address: str | No
     store = SecretStore(layout)
     if not store.has_tokens():
         raise OptionError("no sign-in is needed: there is no token", hint="make one first: doodled web token NAME")
-    code = _written(store.make_code)
+    code = _write_or_explain(store.make_code)
     from daemon.web.access import LOOPBACK_NAMES
 
     web = settings.web
@@ -87,7 +87,7 @@ def _settings_and_layout(config: Path | None, environ: Mapping[str, str]) -> tup
     return settings, Layout(root_folder(settings, environ))
 
 
-def _written(make: Callable[[], str]) -> str:
+def _write_or_explain(make: Callable[[], str]) -> str:
     try:
         return make()
     except OSError as error:

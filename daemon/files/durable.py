@@ -79,23 +79,23 @@ def sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
-def write_durably(place: Path, name: str, content: bytes) -> None:
+def write_durably(folder: Path, name: str, content: bytes) -> None:
     """Write the file `name` in a folder, atomically: after a power cut it has the old content or the new. Raises OSError."""
-    temporary = place / f".{name}.tmp"
+    temporary = folder / f".{name}.tmp"
     _write(temporary, os.O_TRUNC, content)
-    rename(temporary, place / name)
-    sync_folder(place)
+    rename(temporary, folder / name)
+    sync_folder(folder)
 
 
-def create_durably(place: Path, name: str, content: bytes) -> None:
-    """Create the file `name` in place, with one fsync less than `write_durably`. Readers must treat a partial file as missing.
+def create_durably(folder: Path, name: str, content: bytes) -> None:
+    """Create the file `name` in `folder`, with one fsync less than `write_durably`. Readers must treat a partial file as missing.
 
     Raises:
         FileExistsError: the file exists.
         OSError: the disk refused.
     """
-    _write(place / name, os.O_EXCL, content)
-    sync_folder(place)
+    _write(folder / name, os.O_EXCL, content)
+    sync_folder(folder)
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -115,8 +115,8 @@ def _write(path: Path, how: int, content: bytes) -> None:
         os.close(file)
 
 
-def read_content(name: str | os.PathLike[str], most: int, folder: int | None = None) -> bytes:
-    """At most `most` + 1 bytes of a regular file; never follows a link nor blocks on a pipe.
+def read_content(name: str | os.PathLike[str], max_bytes: int, folder: int | None = None) -> bytes:
+    """At most `max_bytes` + 1 bytes of a regular file; never follows a link nor blocks on a pipe.
 
     Args:
         name: a path, or a name in the open folder `folder`.
@@ -128,7 +128,7 @@ def read_content(name: str | os.PathLike[str], most: int, folder: int | None = N
         os.close(opened)
         raise OSError(errno.EINVAL, "not a regular file", os.fspath(name))
     with os.fdopen(opened, "rb") as file:
-        return file.read(most + 1)
+        return file.read(max_bytes + 1)
 
 
 def rename(source: Path | str, target: Path | str, *, source_folder: int | None = None, target_folder: int | None = None) -> None:

@@ -115,11 +115,11 @@ def numbered_names(name: str, *, is_folder: bool) -> Iterator[str]:
         yield f"{stem}-{number}{ending}"
 
 
-def truncated_name(name: str, most_bytes: int) -> str:
-    """The longest beginning of a name, in whole characters, of at most `most_bytes` bytes as a file name."""
+def truncated_name(name: str, max_bytes: int) -> str:
+    """The longest beginning of a name, in whole characters, of at most `max_bytes` bytes as a file name."""
     size = 0
     for end, character in enumerate(name):
         size += len(character.encode("utf-8", "surrogateescape"))
-        if size > most_bytes:
+        if size > max_bytes:
             return name[:end]
     return name

@@ -86,9 +86,9 @@ def _failed(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
 
 
 def _review(event: SpoolEvent, report: Mapping[str, Any]) -> EventDocument:
-    place = _path("review", *_user(report), report["review"])
-    file = _path(place, report["file"])
-    figures = [{"folder": _unicode(_path(place, figure["folder"])), "quality": figure.get("quality")} for figure in report["figures"]]
+    folder = _path("review", *_user(report), report["review"])
+    file = _path(folder, report["file"])
+    figures = [{"folder": _unicode(_path(folder, figure["folder"])), "quality": figure.get("quality")} for figure in report["figures"]]
     details = {
         "at": report.get("reviewed"),
         "file": _unicode(file),
@@ -133,10 +133,11 @@ def _unicode(text: str) -> str:
     return text
 
 
-def _within(texts: tuple[str, ...], most_bytes: int) -> Iterator[str]:
-    """The first texts, in whole, that have at most `most_bytes` together."""
+def _within(texts: tuple[str, ...], max_bytes: int) -> Iterator[str]:
+    """The first texts, in whole, that have at most `max_bytes` together."""
+    left_bytes = max_bytes
     for text in texts:
-        most_bytes -= len(text.encode("utf-8", "surrogateescape")) + 1
-        if most_bytes < 0:
+        left_bytes -= len(text.encode("utf-8", "surrogateescape")) + 1
+        if left_bytes < 0:
             return
         yield text

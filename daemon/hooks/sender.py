@@ -24,7 +24,7 @@ from tenacity import RetryCallState, Retrying, stop_after_delay, wait_exponentia
 
 from daemon.files.filenames import printable
 from daemon.files.timestamps import time_now
-from daemon.hooks.command import Command
+from daemon.hooks.command import CommandHook
 from daemon.hooks.delivery import DeliveryFailure
 from daemon.hooks.event_document import EventDocument, event_document
 from daemon.hooks.webhook import Webhook
@@ -89,7 +89,7 @@ class Hooks:
 def _receiver(hook: Hook, settings: HooksSettings, layout: Layout, environ: Mapping[str, str]) -> Receiver:
     if isinstance(hook, str):
         return Webhook(hook, secret_file=settings.secret_file)
-    return Command(hook, root=layout.root, environ=environ)
+    return CommandHook(hook, root=layout.root, environ=environ)
 
 
 class _HookThread(threading.Thread):

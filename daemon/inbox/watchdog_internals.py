@@ -65,7 +65,7 @@ def forget_folder(observer: BaseObserver, path: str) -> None:
             continue
         with suppress(OSError, KeyError), group._lock:  # noqa: SLF001 - as the next ones: there is no public way
             watches = group._active_callbacks_by_watch.items()  # noqa: SLF001
-            below = [watch for watch, place in watches if place == gone or place.startswith(gone + b"/")]
+            below = [watch for watch, folder in watches if folder == gone or folder.startswith(gone + b"/")]
             group._remove_callbacks(below)  # noqa: SLF001
             if os.path.isdir(gone):  # noqa: PTH112 - bytes
                 group._add_all_callbacks(gone)  # noqa: SLF001

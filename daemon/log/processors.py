@@ -33,7 +33,7 @@ MAX_ITEMS: Final = 100
 PRIORITY: Final[Mapping[str, int]] = {LogLevel.ERROR: 3, LogLevel.WARNING: 4, LogLevel.INFO: 6, LogLevel.DEBUG: 7}
 """syslog's numbers (sd-daemon(3))."""
 
-_ORDER: Final = {level: place for place, level in enumerate(LogLevel)}
+_ORDER: Final = {level: index for index, level in enumerate(LogLevel)}
 _CORE: Final = ("schema", "service", "version", "instance", "boot_id", "pid")
 _IN_MESSAGE: Final = ("file_name", "error_message")
 _SHORT_TEXT: Final = 200

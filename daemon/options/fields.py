@@ -42,15 +42,15 @@ _EXPECTED: Final = {
 
 def refusal(expected: str, found: object) -> PydanticCustomError:
     """The error for a validator to raise: `expected` continues "must be"."""
-    return explained(f"must be {expected} (found {shown(found)})")
+    return refusal_because(f"must be {expected} (found {shown_value(found)})")
 
 
-def explained(message: str) -> PydanticCustomError:
+def refusal_because(message: str) -> PydanticCustomError:
     """As `refusal`, with the whole message and without the value, which may be a secret."""
     return PydanticCustomError(_REFUSED, "{message}", {"message": message})
 
 
-def shown(value: object) -> str:
+def shown_value(value: object) -> str:
     """A value from outside as ASCII on one short line."""
     text = ascii(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
@@ -64,7 +64,7 @@ def problem(name: str, error: Mapping[str, Any], known: Iterable[str] = ()) -> s
         return f"{name} {error['msg']}"
     expected = _EXPECTED.get(error["type"])
     message = expected.format_map(error.get("ctx", {})) if expected else str(error["msg"])
-    return f"{name} {message} (found {shown(error.get('input'))})"
+    return f"{name} {message} (found {shown_value(error.get('input'))})"
 
 
 def _parsed(expected: str, parse: Callable[[str], Any], kind: type) -> PlainValidator:

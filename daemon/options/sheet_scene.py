@@ -163,8 +163,8 @@ def _actor(figure: AnnotatedFigure, clip: CharacterClip, unit: int, camera: tupl
     side = max(box.width, box.height)
     scale = side / unit
     across, up = (box.left + x * side) / unit, -(box.top + (1 - y) * side) / unit
-    place = (camera[0] + (across - camera[0]) / scale, camera[1] + (up - camera[1]) / scale, camera[2] * (1 - 1 / scale))
-    return Actor(clip.character, clip.motion, clip.retarget, place)
+    position = (camera[0] + (across - camera[0]) / scale, camera[1] + (up - camera[1]) / scale, camera[2] * (1 - 1 / scale))
+    return Actor(clip.character, clip.motion, clip.retarget, position)
 
 
 def _background(sheet: Sheet, moving: Sequence[int], window: Box, size: Size) -> Bytes:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, StrictBool, ValidationError, ValidationInfo
 
-from daemon.options.fields import ColorField, RateField, problem, refusal, shown
+from daemon.options.fields import ColorField, RateField, problem, refusal, shown_value
 from daemon.options.values import DEFAULT_BACKGROUND, DEFAULT_RATE, DEFAULT_SIZE, JobOptions, Size
 from pipeline.errors import FileProblems, OptionError
 from pipeline.motion.library import matching_name
@@ -94,13 +94,13 @@ def _formats(value: object) -> tuple[Format, ...]:
 
 
 def _size(value: object, info: ValidationInfo) -> Size:
-    most: int = (info.context or {})["max_side_px"]
+    max_side: int = (info.context or {})["max_side_px"]
     try:
         size = Size.parse(value) if isinstance(value, str) else None
     except OptionError:
         size = None
-    if size is None or max(size.width, size.height) > most:
-        raise refusal(f'"WIDTHxHEIGHT" in pixels, at most {most} each', value)
+    if size is None or max(size.width, size.height) > max_side:
+        raise refusal(f'"WIDTHxHEIGHT" in pixels, at most {max_side} each', value)
     return size
 
 
@@ -144,7 +144,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     doubled = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
     if doubled:
-        raise SidecarError([f"{shown(key)} is given twice" for key in doubled])
+        raise SidecarError([f"{shown_value(key)} is given twice" for key in doubled])
     return fields
 
 
@@ -160,10 +160,10 @@ def _parse_json(content: bytes) -> dict[str, Any]:
     except RecursionError as error:
         raise SidecarError(["the file is nested too deeply"]) from error
     if not isinstance(fields, dict):
-        raise SidecarError([f'the file must be an object such as {{"motion": "dab"}} (found {shown(fields)})'])
+        raise SidecarError([f'the file must be an object such as {{"motion": "dab"}} (found {shown_value(fields)})'])
     return fields
 
 
 def _problem(error: Any) -> str:  # noqa: ANN401 - an entry of pydantic's list
     key = error["loc"][0] if error["loc"] else "each key"
-    return problem(key if key in _Sidecar.model_fields else shown(key), error, _KEYS)
+    return problem(key if key in _Sidecar.model_fields else shown_value(key), error, _KEYS)

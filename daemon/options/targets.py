@@ -50,7 +50,7 @@ def check_drawing(path: Path) -> None:
         )
         raise OptionError(f"{path} is a folder, expected an image of a drawing", hint=hint)
     if suffix_by_content(_start(path)):
-        raise OptionError(f"{path} is a motion, expected an image of a drawing", hint=f"`doodled animate PICTURE --motion {path}` plays it")
+        raise OptionError(f"{path} is a motion, expected an image of a drawing", hint=f"`doodled animate PHOTO --motion {path}` plays it")
 
 
 def check_output(path: Path | None, wanted: Format | None, *, are_several: bool = False) -> None:

@@ -54,8 +54,8 @@ class Deferral(StrEnum):
     SPOOL = "spool"
     """Its files can't be read, written or moved now."""
 
-    TRIAL = "trial"
-    """The workers are tried out first, because the drawing may not be at fault."""
+    SELF_TEST = "trial"
+    """The workers run their self-test first, because the drawing may not be at fault."""
 
     WRITER = "writer"
     """Another process still writes to its file."""
@@ -165,6 +165,6 @@ def outcome(kind: ErrorType, attempts: int, max_attempts: int, *, exceeds_limit:
     if kind in _DEFERRED:
         return Outcome.DEFER
     if kind in _RETRIED:
-        most = min(max_attempts, ATTEMPTS_BEYOND_LIMIT) if exceeds_limit else max_attempts
-        return Outcome.RETRY if attempts < most else Outcome.FAIL
+        limit = min(max_attempts, ATTEMPTS_BEYOND_LIMIT) if exceeds_limit else max_attempts
+        return Outcome.RETRY if attempts < limit else Outcome.FAIL
     return Outcome.FAIL

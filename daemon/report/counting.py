@@ -184,14 +184,14 @@ class _Queries:
         )
 
     def _stages(self) -> list[StageTimes]:
-        self._con.execute("create or replace table stage_of (step varchar, stage varchar, place integer)")
-        known = [(step, stage, place) for place, (stage, steps) in enumerate(STAGES.items()) for step in steps]
+        self._con.execute("create or replace table stage_of (step varchar, stage varchar, ordinal integer)")
+        known = [(step, stage, ordinal) for ordinal, (stage, steps) in enumerate(STAGES.items()) for step in steps]
         self._con.executemany("insert into stage_of values (?, ?, ?)", known)
         rows = self._rows(
-            f"""with jobs as (select job_id, coalesce(stage, step) as stage, coalesce(place, 99) as place, sum(ms) as ms
+            f"""with jobs as (select job_id, coalesce(stage, step) as stage, coalesce(ordinal, 99) as ordinal, sum(ms) as ms
                 from steps left join stage_of using (step) group by all)
             select stage, {_SPREAD.format("ms")}, sum(ms), coalesce(sum(ms) / nullif(sum(sum(ms)) over (), 0), 0) from jobs
-            group by stage, place order by place, stage""",  # noqa: S608 - constants
+            group by stage, ordinal order by ordinal, stage""",  # noqa: S608 - constants
         )
         steps = dict[str, dict[str, float]]()
         for stage, step, ms in self._rows(

@@ -32,12 +32,12 @@ def link_logs(files: Sequence[Path], folder: Path) -> list[Path]:
     return [_link(file, folder / f"{number:06d}") for number, file in enumerate(files)]
 
 
-def _link(file: Path, place: Path) -> Path:
+def _link(file: Path, target: Path) -> Path:
     try:
         if str(file) == "-" or not file.is_file():
-            with sys.stdin.buffer if str(file) == "-" else file.open("rb") as source, place.open("wb") as copy:
+            with sys.stdin.buffer if str(file) == "-" else file.open("rb") as source, target.open("wb") as copy:
                 shutil.copyfileobj(source, copy)
-            source_path = place
+            source_path = target
         else:
             source_path = file.absolute()
         with source_path.open("rb") as opened:
@@ -47,7 +47,7 @@ def _link(file: Path, place: Path) -> Path:
     other = next((name for magic, name in _OTHER_FORMATS.items() if start.startswith(magic)), None)
     if other is not None:
         raise OptionError(f"expected JSON lines, gzipped or not, found {other}", path=file, hint="decompress it first")
-    named = place.with_suffix(".log.gz" if start.startswith(_GZIP) else ".log")
+    named = target.with_suffix(".log.gz" if start.startswith(_GZIP) else ".log")
     named.symlink_to(source_path)
     return named
 
@@ -61,16 +61,16 @@ def export_journal(folder: Path, *, since: datetime | None, journal_file: Path |
     command = ["journalctl", "--output=json", "--all", "--quiet", "--identifier=doodled"]
     command += [f"--since={since:%Y-%m-%d %H:%M:%S} UTC"] if since is not None else []
     command += [f"--file={journal_file}"] if journal_file is not None else []
-    place = folder / "journal.log"
+    exported = folder / "journal.log"
     try:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as journal, place.open("w") as file:  # noqa: S603 - constants
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as journal, exported.open("w") as file:  # noqa: S603 - constants
             file.writelines(f"{line}\n" for line in _records(journal.stdout))
             problem = journal.stderr.read().decode(errors="replace").strip() if journal.stderr is not None else ""
     except OSError as error:
         raise OptionError(f"the journal can't be read: {error.strerror or error}", hint="the journal needs systemd") from error
     if journal.returncode:
         raise OptionError(f"the journal can't be read: {problem or journal.returncode}", hint="members of systemd-journal may read it")
-    return place
+    return exported
 
 
 def _records(entries: IO[bytes] | None) -> Iterator[str]:

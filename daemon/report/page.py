@@ -165,13 +165,13 @@ def _bucket_table(report: Report) -> str:
 def _failures(report: Report) -> str:
     if not report.failures:
         return ""
-    most = max(each.count for each in report.failures)
+    max_count = max(each.count for each in report.failures)
     rows = []
     for each in report.failures:
         named = ", ".join(_name(file) for file in each.files[:MAX_FILES])
         more = f" and {each.count - MAX_FILES:,} more" if each.count > MAX_FILES else ""
         why = f'<td class="wide">{escape(each.message)}<div class="names">{named}{more}</div></td>'
-        bar = _bar_cell(meter("--bad", each.count / most), 18)
+        bar = _bar_cell(meter("--bad", each.count / max_count), 18)
         rows.append([_head(each.error_type), _cell(f"{each.count:,}"), bar, _cell(moment(each.last), "more"), why])
     head = [("error type", "text"), ("jobs", ""), ("", "bar"), ("last", "more"), ("message and drawings", "text")]
     return _section("Failures", _table("Failures by error type", head, rows))
@@ -180,14 +180,14 @@ def _failures(report: Report) -> str:
 def _slowest(report: Report) -> str:
     if not report.slowest:
         return ""
-    most = report.slowest[0].duration_ms or 1.0
+    longest_ms = report.slowest[0].duration_ms or 1.0
     rows = [
         [
             f'<th scope="row" class="wide">{_name(job.file_name)}<br><small><code>{escape(job.job_id)}</code></small></th>',
             _cell(milliseconds(job.duration_ms)),
             _cell(milliseconds(job.work_ms), "more"),
             _cell(job.stage),
-            _bar_cell(meter("--p95", job.work_ms / most, job.duration_ms / most), 20),
+            _bar_cell(meter("--p95", job.work_ms / longest_ms, job.duration_ms / longest_ms), 20),
             _cell(moment(job.ended), "more"),
         ]
         for job in report.slowest[:10]

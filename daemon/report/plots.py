@@ -32,8 +32,8 @@ class Series:
 
 def lines_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series]) -> str:
     """Durations as lines, interrupted where no job completed."""
-    most = _most(value for each in series for value in each.values)
-    ticks = time_ticks(most)
+    maximum = _maximum(value for each in series for value in each.values)
+    ticks = time_ticks(maximum)
     shapes = "".join(_line(each, ticks[-1]) for each in series)
     return _plot(caption, sentence, buckets, series, _Drawn(shapes, ticks, milliseconds))
 
@@ -41,13 +41,13 @@ def lines_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: S
 def bars_plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequence[Series]) -> str:
     """Counts as stacked bars."""
     sums = [sum(value or 0 for value in values) for values in zip(*(each.values for each in series), strict=True)]
-    ticks = count_ticks(_most(sums))
+    ticks = count_ticks(_maximum(sums))
     shapes = []
-    for place in range(len(buckets)):
+    for slot in range(len(buckets)):
         below = 0.0
         for each in series:
-            value = each.values[place] or 0
-            shapes.append(_bar(place, len(buckets), below / ticks[-1], value / ticks[-1], each.color))
+            value = each.values[slot] or 0
+            shapes.append(_bar(slot, len(buckets), below / ticks[-1], value / ticks[-1], each.color))
             below += value
     return _plot(caption, sentence, buckets, series, _Drawn("".join(shapes), ticks, "{:,.0f}".format))
 
@@ -91,7 +91,7 @@ def _plot(caption: str, sentence: str, buckets: Sequence[Bucket], series: Sequen
         f'<span style="bottom:{100 * tick / ticks[-1]:.2f}%">{_short(as_label(tick)) if tick else "0"}</span>' for tick in ticks
     )
     legend = "".join(f'<li><span class="key" style="background:var({each.color})"></span>{escape(each.name)}</li>' for each in series)
-    hover = "".join(_hover(place, len(buckets), bucket.start, series, as_label) for place, bucket in enumerate(buckets))
+    hover = "".join(_hover(slot, len(buckets), bucket.start, series, as_label) for slot, bucket in enumerate(buckets))
     svg = f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none" role="img" aria-label="{escape(sentence)}">'
     svg += f"{grid}{drawn.shapes}{hover}</svg>"
     return (
@@ -109,36 +109,36 @@ def _y(share: float) -> float:
     return HEIGHT * (1 - share)
 
 
-def _x(place: float, count: int) -> float:
-    return WIDTH * place / count
+def _x(slot: float, count: int) -> float:
+    return WIDTH * slot / count
 
 
 def _line(series: Series, top: float) -> str:
     """A path with gaps where there is no value; a single value becomes a dot (a line of no length with round ends)."""
     path, is_down = "", False
-    for place, value in enumerate(series.values):
+    for slot, value in enumerate(series.values):
         if value is None:
             is_down = False
             continue
-        point = f"{_x(place + 0.5, len(series.values)):.2f} {_y(value / top):.2f}"
+        point = f"{_x(slot + 0.5, len(series.values)):.2f} {_y(value / top):.2f}"
         path += f"L{point}" if is_down else f"M{point}L{point}"
         is_down = True
     return f'<path class="line" d="{path}" stroke="var({series.color})"/>' if path else ""
 
 
-def _bar(place: int, count: int, below: float, share: float, color: str) -> str:
+def _bar(slot: int, count: int, below: float, share: float, color: str) -> str:
     if not share:
         return ""
     gap = WIDTH / count * 0.12
-    x, width = _x(place, count) + gap / 2, WIDTH / count - gap
+    x, width = _x(slot, count) + gap / 2, WIDTH / count - gap
     return f'<rect x="{x:.2f}" y="{_y(below + share):.2f}" width="{width:.2f}" height="{HEIGHT * share:.2f}" fill="var({color})"/>'
 
 
-def _hover(place: int, count: int, start: datetime, series: Sequence[Series], as_label: Callable[[float], str]) -> str:
+def _hover(slot: int, count: int, start: datetime, series: Sequence[Series], as_label: Callable[[float], str]) -> str:
     """The tooltip of one interval."""
-    values = ((each.name, each.values[place]) for each in series)
+    values = ((each.name, each.values[slot]) for each in series)
     text = ", ".join(f"{name} {as_label(value)}" for name, value in values if value is not None) or "nothing"
-    x, width = _x(place, count), WIDTH / count
+    x, width = _x(slot, count), WIDTH / count
     title = escape(f"{moment(start)}: {text}")
     return f'<rect class="hover" x="{x:.2f}" y="0" width="{width:.2f}" height="100"><title>{title}</title></rect>'
 
@@ -148,38 +148,38 @@ def _dates(buckets: Sequence[Bucket]) -> str:
     if not buckets:
         return ""
     count = len(buckets)
-    places = _dated(buckets)
+    slots = _dated(buckets)
     length = buckets[-1].start - buckets[0].start
     form = "%H:%M:%S" if length < timedelta(minutes=10) else "%H:%M" if length < timedelta(hours=26) else "%-d %b"
     if timedelta(hours=26) <= length < timedelta(days=4):
         form = "%-d %b %H:%M"
-    if all(not buckets[place].start.timestamp() % 86_400 for place in places):
+    if all(not buckets[slot].start.timestamp() % 86_400 for slot in slots):
         form = "%-d %b"
-    return "".join(f'<span style="left:{100 * (place + 0.5) / count:.2f}%">{buckets[place].start:{form}}</span>' for place in places)
+    return "".join(f'<span style="left:{100 * (slot + 0.5) / count:.2f}%">{buckets[slot].start:{form}}</span>' for slot in slots)
 
 
 def _dated(buckets: Sequence[Bucket]) -> list[int]:
     """Indices of buckets that begin at a round time, at most _MAX_DATES."""
     begins = [round(bucket.start.timestamp()) for bucket in buckets]
     for step_s in _DATE_STEPS_S:
-        places = [place for place, begin in enumerate(begins) if begin % step_s == 0]
-        if len(places) <= _MAX_DATES:
-            return places or [0]
+        slots = [slot for slot, begin in enumerate(begins) if begin % step_s == 0]
+        if len(slots) <= _MAX_DATES:
+            return slots or [0]
     return list(range(0, len(buckets), math.ceil(len(buckets) / _MAX_DATES)))
 
 
-def count_ticks(most: float) -> list[float]:
-    """Round values from 0 to at least `most`: steps of 1, 2 or 5 times a power of ten."""
-    step = _round_up(max(most, 1.0) / _MAX_TICKS, (1, 2, 5, 10))
+def count_ticks(maximum: float) -> list[float]:
+    """Round values from 0 to at least `maximum`: steps of 1, 2 or 5 times a power of ten."""
+    step = _round_up(max(maximum, 1.0) / _MAX_TICKS, (1, 2, 5, 10))
     step = max(1.0, step)
-    return [step * number for number in range(math.ceil(max(most, 1.0) / step) + 1)]
+    return [step * number for number in range(math.ceil(max(maximum, 1.0) / step) + 1)]
 
 
-def time_ticks(most_ms: float) -> list[float]:
+def time_ticks(maximum_ms: float) -> list[float]:
     """Round values for milliseconds, in steps that are round in the unit that shows them."""
-    unit = next((unit for unit in (3_600_000.0, 60_000.0, 1000.0) if most_ms >= 2 * unit), 1.0)
-    step = unit * _round_up(max(most_ms, 1.0) / unit / _MAX_TICKS, (1, 2, 5, 10) if unit < 60_000 else (1, 2, 5, 10, 15, 30))
-    return [step * number for number in range(math.ceil(max(most_ms, 1.0) / step) + 1)]
+    unit = next((unit for unit in (3_600_000.0, 60_000.0, 1000.0) if maximum_ms >= 2 * unit), 1.0)
+    step = unit * _round_up(max(maximum_ms, 1.0) / unit / _MAX_TICKS, (1, 2, 5, 10) if unit < 60_000 else (1, 2, 5, 10, 15, 30))
+    return [step * number for number in range(math.ceil(max(maximum_ms, 1.0) / step) + 1)]
 
 
 def _round_up(value: float, steps: Sequence[float]) -> float:
@@ -187,5 +187,5 @@ def _round_up(value: float, steps: Sequence[float]) -> float:
     return power * next(step for step in (*steps, 10 * steps[-1]) if step * power >= value * (1 - 1e-9))
 
 
-def _most(values: Iterable[float | None]) -> float:
+def _maximum(values: Iterable[float | None]) -> float:
     return max((value for value in values if value is not None), default=0.0)

@@ -89,8 +89,8 @@ def _over_time(report: Report) -> Table:
         "p95 claim to completion": [bucket.p95_ms or 0 for bucket in report.buckets],
     }
     for name, values in rows.items():
-        most = max(values, default=0)
-        shown = milliseconds(most) if name.startswith("p95") else f"{most:.0f}"
+        maximum = max(values, default=0)
+        shown = milliseconds(maximum) if name.startswith("p95") else f"{maximum:.0f}"
         table.add_row(name, Text(sparks(values), style="cyan"), f"max {shown}")
     return table
 
@@ -155,9 +155,9 @@ def _spread(spread: Spread) -> tuple[str, ...]:
 
 def sparks(values: Sequence[float]) -> str:
     """Values as a row of bar characters; any value above zero is visible."""
-    most = max(values, default=0)
+    maximum = max(values, default=0)
     top = len(_SPARKS) - 1
-    return "".join(_SPARKS[max(1, round(top * value / most)) if value else 0] for value in values)
+    return "".join(_SPARKS[max(1, round(top * value / maximum)) if value else 0] for value in values)
 
 
 def _bar(length: float) -> str:

@@ -81,7 +81,7 @@ class Completion:
         self.reviewed = 0
 
     @property
-    def ended(self) -> int:
+    def ended_count(self) -> int:
         """Jobs that ended since the start, in whatever way."""
         return self.done + self.failed + self.reviewed
 

@@ -127,11 +127,11 @@ class Housekeeping:
         """Remove the sources of drawings that were published longer ago than the retention time; yields after each one."""
         oldest_s = time.time() - 3600 * self.settings.storage.retention_h
         with suppress(OSError):  # the root may be gone for a while
-            for place in self._spool.layout.done.iterdir():
-                if is_job_id(place.name) and made_at_s(place.name) < oldest_s:
+            for job_folder in self._spool.layout.done.iterdir():
+                if is_job_id(job_folder.name) and made_at_s(job_folder.name) < oldest_s:
                     with suppress(FileNotFoundError):  # another daemon was faster
-                        if place.stat().st_mtime < oldest_s:  # a job may have waited long before it was published
-                            shutil.rmtree(place, ignore_errors=True)
+                        if job_folder.stat().st_mtime < oldest_s:  # a job may have waited long before it was published
+                            shutil.rmtree(job_folder, ignore_errors=True)
                 yield
         yield from self._seen.forget(oldest_s)
         for folder in (self._spool.layout.outbox, self._spool.layout.failed):

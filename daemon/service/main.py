@@ -154,7 +154,7 @@ def build_components(
         log,
         max_attempts=settings.jobs.max_attempts,
         retry=retry,
-        events=_hooked(settings),
+        events=_hooked_events(settings),
         duplicates=settings.inbox.duplicates,
     )
     scheduler = Scheduler(settings, spool, scanner=scanner, workers=workers, completion=completion, log=log)
@@ -186,7 +186,7 @@ def _workers(settings: Settings, log: EventLog) -> WorkerFactory:
         from daemon.cluster.installation import Installation
         from daemon.cluster.pool import DaskWorkerPool
 
-        return lambda wake: DaskWorkerPool(settings.dask, Installation.here(), most=jobs.workers, wake=wake, log=log)
+        return lambda wake: DaskWorkerPool(settings.dask, Installation.here(), max_jobs=jobs.workers, wake=wake, log=log)
     return lambda wake: ProcessWorkerPool(
         jobs.workers or processor_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake
     )
@@ -206,14 +206,14 @@ def _metrics(settings: Settings, components: Components) -> Observer | None:
     return MetricsFile(settings.metrics.textfile, settings.metrics.textfile_s, components.log, lambda: components.housekeeping.health)
 
 
-def _hooked(settings: Settings) -> frozenset[EventKind]:
+def _hooked_events(settings: Settings) -> frozenset[EventKind]:
     """The events for which there are hooks."""
     return frozenset(kind for kind in EventKind if getattr(settings.hooks, f"on_{kind}") is not None)
 
 
 def _hooks(settings: Settings, spool: Spool, log: EventLog, environ: Mapping[str, str]) -> Observer | None:
     """The senders of hooks, if the settings have any; the HTTP client is loaded only then."""
-    if not _hooked(settings):
+    if not _hooked_events(settings):
         return None
     from daemon.hooks.sender import Hooks
 
@@ -254,7 +254,7 @@ class _Daemon:
                 observer.start()
             parts.scheduler.take_over(time.monotonic())
             parts.notifier.notify_ready(parts.housekeeping.summary(time.monotonic()))
-            log.emit(Event.DAEMON_READY, watch_mode=str(parts.watcher.mode), recovered_jobs=parts.scheduler.recovered)
+            log.emit(Event.DAEMON_READY, watch_mode=str(parts.watcher.mode), recovered_jobs=parts.scheduler.recovered_count)
             if not drain:
                 layout = parts.spool.layout
                 log.aside(f"drop images into {layout.inbox}; their animations appear in {layout.outbox}")
@@ -293,7 +293,7 @@ class _Daemon:
 
     def _note_completed(self) -> bool:
         """Note how many jobs were completed; returns whether any were since the last call."""
-        before, self._completed = self._completed, self._parts.completion.ended
+        before, self._completed = self._completed, self._parts.completion.ended_count
         return self._completed != before
 
     def _drain_end(self, now: float, idle_since_s: float) -> tuple[str, int] | None:

@@ -41,7 +41,7 @@ from daemon.service.completion import Completion, CompletionResult
 from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
 from daemon.service.waiting_jobs import RETRY_S, WaitingJobs
-from daemon.service.worker_trial import WorkerTrial
+from daemon.service.worker_self_test import WorkerSelfTest
 from daemon.settings import Settings
 from daemon.spool.job_folder import SOURCE, Job
 from daemon.spool.recovery import BarredJobs
@@ -59,7 +59,7 @@ class Scheduler:
     Attributes:
         running: jobs that workers have, by id.
         admission: decides whether another job may start; models and machine are its circuit breakers.
-        trial: animates a sample drawing, to tell a broken machine from a broken drawing.
+        self_test: animates a sample drawing, to tell a broken machine from a broken drawing.
         is_stopping: no job starts any more.
         is_paused: no job starts for now, because of the disk (`daemon.service.disk_guard`).
     """
@@ -74,7 +74,7 @@ class Scheduler:
         self.models, self.machine = self.admission.models, self.admission.machine
         self._takeover = Takeover(spool, completion, log)
         self._waiting = WaitingJobs(spool, completion.records, self.machine)
-        self.trial = WorkerTrial(spool, workers, self.admission, log)
+        self.self_test = WorkerSelfTest(spool, workers, self.admission, log)
         self._heavy: set[str] = set()
         self._degraded: tuple[int | None, str] | None = None
         self.is_stopping = False
@@ -82,7 +82,7 @@ class Scheduler:
         self._claim_at_s = 0.0
         self._takeover_at_s = 0.0
         self.apply_settings(settings)
-        self._is_trial_due = self.trial.is_due_at_start(settings.jobs, self._inference)
+        self._is_self_test_due = self.self_test.is_due_at_start(settings.jobs, self._inference)
 
     @property
     def waiting(self) -> Sequence[WaitingJob]:
@@ -96,8 +96,8 @@ class Scheduler:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a worker has a job or is tried out."""
-        return bool(self.running) or self.trial.is_running
+        """Whether a worker has a job or runs its self-test."""
+        return bool(self.running) or self.self_test.is_running
 
     @property
     def barred(self) -> Mapping[str, BarredJobs]:
@@ -105,9 +105,9 @@ class Scheduler:
         return self._takeover.barred
 
     @property
-    def recovered(self) -> int:
+    def recovered_count(self) -> int:
         """Jobs that were taken over from dead daemons."""
-        return self._takeover.recovered
+        return self._takeover.recovered_count
 
     def apply_settings(self, settings: Settings) -> None:
         """Use new settings for jobs that start from now on."""
@@ -125,12 +125,12 @@ class Scheduler:
         self._collect_results(now)
         self._workers.end_idle(now)
         self.admission.note_workers(self._workers.outage, self._workers.capacity, now)
-        self.trial.step(now, self.settings.jobs)
+        self.self_test.step(now, self.settings.jobs)
         if self.is_stopping:
             return
-        if self._is_trial_due and not self._workers.outage:
-            self._is_trial_due = False
-            self.trial.start(self.settings, self._inference)
+        if self._is_self_test_due and not self._workers.outage:
+            self._is_self_test_due = False
+            self.self_test.start(self.settings, self._inference)
         if now >= self._takeover_at_s:
             self._takeover_at_s = now + TAKEOVER_INTERVAL_S
             self._renew_instance()
@@ -148,7 +148,7 @@ class Scheduler:
 
     def _has_room(self) -> bool:
         """Whether the pool takes another job."""
-        is_held = self.is_stopping or self.is_paused or self.trial.is_running
+        is_held = self.is_stopping or self.is_paused or self.self_test.is_running
         return not is_held and len(self.running) < self._workers.capacity
 
     # --- orphaned jobs -----------------------------------------------------------------------------------------------
@@ -300,10 +300,10 @@ class Scheduler:
             self._waiting.requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
             self.admission.forget(job)
             return
-        if self.trial.clears(result):
-            self._waiting.defer(job, running.timing, now, Deferral.TRIAL, "the workers are tried out first")
+        if self.self_test.clears(result):
+            self._waiting.defer(job, running.timing, now, Deferral.SELF_TEST, "the workers are tried out first")
             self.admission.forget(job)
-            self.trial.start(self.settings, self._inference)
+            self.self_test.start(self.settings, self._inference)
             return
         completion = self._completion.complete(job, result, running.timing, now)
         self.admission.record_end(job, result, completion, now)
@@ -332,7 +332,7 @@ class Scheduler:
         """Start no more jobs, and cancel those that haven't started."""
         self.is_stopping = True
         self._workers.request_stop()
-        self.trial.stop()
+        self.self_test.stop()
         for running in self.running.values():
             if not running.future.running():  # cancelling a job that runs would kill its worker
                 running.future.cancel()

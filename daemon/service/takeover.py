@@ -37,13 +37,13 @@ class Takeover:
     """Takes over the jobs of dead daemons and resumes each from its state.
 
     Attributes:
-        recovered: jobs that were taken over since the start.
+        recovered_count: jobs that were taken over since the start.
         barred: jobs that can't be taken over, by the name of their instance.
     """
 
     def __init__(self, spool: Spool, completion: Completion, log: EventLog) -> None:
         self._spool, self._completion, self._log = spool, completion, log
-        self.recovered = 0
+        self.recovered_count = 0
         self.barred: dict[str, BarredJobs] = {}
         self._cleanup_at_s = 0.0
 
@@ -58,7 +58,7 @@ class Takeover:
             if recovered.state is JobState.UNCLAIMED:
                 self._log.for_job(job).emit(Event.JOB_UNCLAIMED, reason="its daemon died, and its file is not in the spool")
                 continue
-            self.recovered += 1
+            self.recovered_count += 1
             self._log.for_job(job).emit(Event.JOB_RECOVERED, from_state=str(recovered.state), crashes=job.recoveries)
             waiting = self.resume(recovered, now, max_recoveries)
             if waiting is not None:

@@ -68,10 +68,10 @@ class Undelivered:
     reason: Mapping[str, Any]
 
 
-def record_event(layout: Layout, place: Path, job: Job, kind: EventKind) -> None:
-    """Record an event of a job, durably, before the job leaves its folder `place`. May be repeated. Raises OSError."""
+def record_event(layout: Layout, job_folder: Path, job: Job, kind: EventKind) -> None:
+    """Record an event of a job, durably, before the job leaves `job_folder`. May be repeated. Raises OSError."""
     with open_folder(layout.events.parent, (layout.events.name,), make=True) as events:
-        link(place / _CONTENT[kind], SpoolEvent(job.id, kind).file, events)
+        link(job_folder / _CONTENT[kind], SpoolEvent(job.id, kind).file, events)
         os.fsync(events)
 
 

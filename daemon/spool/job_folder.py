@@ -97,10 +97,10 @@ class Job:
         return json.dumps({"schema": SCHEMA, **asdict(self)}).encode("ascii")
 
 
-def read_job(place: Path) -> Job:
+def read_job(job_folder: Path) -> Job:
     """The job in a folder. Raises OSError or ValueError if its job file is unreadable or damaged."""
-    job = Job.from_json(_content(place / JOB_FILE))
-    if job.id != place.name:
+    job = Job.from_json(_content(job_folder / JOB_FILE))
+    if job.id != job_folder.name:
         raise ValueError("the job file belongs to another job")
     return job
 

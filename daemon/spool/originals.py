@@ -41,12 +41,12 @@ class Original:
 
     Attributes:
         manifest: as published.
-        place: its folder in spool/done/.
+        job_folder: its folder in spool/done/.
     """
 
     manifest: Mapping[str, Any]
     folder: tuple[str, ...]
-    place: Path
+    job_folder: Path
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Originals:
         job_id = SeenIndex(self.layout.seen).first_job(duplicate_key(sha256, options, self.user))
         if job_id is None:
             return None
-        place = self.layout.done / job_id
+        job_folder = self.layout.done / job_id
         try:
-            manifest = checked_manifest(read_json(place / MANIFEST))
+            manifest = checked_manifest(read_json(job_folder / MANIFEST))
             folder = manifest["folder"]
             if not all(is_plain_name(name) for name in folder) or manifest["source"]["sha256"] != sha256:
                 return None
@@ -80,13 +80,13 @@ class Originals:
                         return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Original(manifest, tuple(folder), place)
+        return Original(manifest, tuple(folder), job_folder)
 
-    def repeat(self, original: Original, place: Path) -> list[dict[str, Any]]:
+    def repeat(self, original: Original, job_folder: Path) -> list[dict[str, Any]]:
         """The outputs of a duplicate, for its manifest: none to skip it, or the original's, written durably into its result/.
 
         Args:
-            place: the duplicate's folder.
+            job_folder: the duplicate's folder.
         Raises:
             OriginalGone: a result was removed or changed meanwhile.
             OSError: the disk refused.
@@ -94,16 +94,18 @@ class Originals:
         outputs = []
         if self.policy is DuplicatePolicy.LINK:
             with open_folder(self.layout.outbox, original.folder) as outbox:
-                outputs = [_copied(output, place / RESULT, number, outbox) for number, output in enumerate(original.manifest["outputs"])]
-            sync_folder(place / RESULT)
+                outputs = [
+                    _copy_output(output, job_folder / RESULT, number, outbox) for number, output in enumerate(original.manifest["outputs"])
+                ]
+            sync_folder(job_folder / RESULT)
         with suppress(OSError):  # without them, the drawing has no thumbnail, and corrections begin with a box
-            os.link(original.place / THUMBNAIL, place / THUMBNAIL)
+            os.link(original.job_folder / THUMBNAIL, job_folder / THUMBNAIL)
         with suppress(OSError):
-            shutil.copytree(original.place / ANNOTATIONS, place / ANNOTATIONS, copy_function=os.link, dirs_exist_ok=True)
+            shutil.copytree(original.job_folder / ANNOTATIONS, job_folder / ANNOTATIONS, copy_function=os.link, dirs_exist_ok=True)
         return outputs
 
 
-def _copied(output: Mapping[str, Any], result: Path, number: int, outbox: int) -> dict[str, Any]:
+def _copy_output(output: Mapping[str, Any], result: Path, number: int, outbox: int) -> dict[str, Any]:
     """Copy an output of the original into result/, with a link to it beside; returns the output without its name in the outbox."""
     name = f"{number:04d}{Path(output['result']).suffix}"
     shared = result / f"{name}{_SHARED}"
@@ -122,7 +124,7 @@ def _copied(output: Mapping[str, Any], result: Path, number: int, outbox: int) -
     return {**{key: value for key, value in output.items() if key != "file"}, "result": name}
 
 
-def share_files(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) -> None:
+def share_files(outbox: Path, job_folder: Path, job: Job, manifest: Mapping[str, Any]) -> None:
     """Exchange the copies of a published duplicate for links to the original files. Raises nothing: copies are as good.
 
     Args:
@@ -132,7 +134,7 @@ def share_files(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]
         return
     with suppress(OSError), open_folder(outbox, job.folder) as target:
         for output in manifest["outputs"]:
-            copy, name = place / RESULT / output["result"], output["file"]
+            copy, name = job_folder / RESULT / output["result"], output["file"]
             shared = copy.with_name(f"{copy.name}{_SHARED}")
             if shared.exists() and is_same_file(name, target, copy):
                 exchange(shared, name, target)

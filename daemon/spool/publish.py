@@ -24,7 +24,7 @@ from pipeline.errors import OutputFailed
 MOST_SUFFIXES = 100_000
 
 
-def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) -> dict[str, Any]:
+def publish(outbox: Path, job_folder: Path, job: Job, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Link a job's results and its manifest into the outbox, under the first free name.
 
     Args:
@@ -40,21 +40,21 @@ def publish(outbox: Path, place: Path, job: Job, manifest: Mapping[str, Any]) ->
             named = _named(manifest, stem)
             if any(exists(name, target) for name in _names(named)):
                 continue
-            _write_manifest(place, json.dumps(named, indent=2, ensure_ascii=True).encode() + b"\n")
-            if _linked(named, place, target):
+            _write_manifest(job_folder, json.dumps(named, indent=2, ensure_ascii=True).encode() + b"\n")
+            if _link_files(named, job_folder, target):
                 return named
     raise OutputFailed(f"all {MOST_SUFFIXES} names for the result are taken", path=outbox)
 
 
-def finish_publishing(outbox: Path, place: Path, job: Job) -> dict[str, Any]:
+def finish_publishing(outbox: Path, job_folder: Path, job: Job) -> dict[str, Any]:
     """Finish `publish` for a job whose daemon died after it wrote the manifest. Raises as `publish`; ValueError if that is damaged."""
-    named = checked_manifest(read_json(place / MANIFEST))
+    named = checked_manifest(read_json(job_folder / MANIFEST))
     with open_folder(outbox, job.folder, make=True) as target:
         # A user may have removed the published files before the daemon could acknowledge the job.
-        is_out = (place / MANIFEST).lstat().st_nlink > 1
-        if is_out or _linked(named, place, target):
+        is_out = (job_folder / MANIFEST).lstat().st_nlink > 1
+        if is_out or _link_files(named, job_folder, target):
             return named
-    return publish(outbox, place, job, named)
+    return publish(outbox, job_folder, job, named)
 
 
 def checked_manifest(named: dict[str, Any]) -> dict[str, Any]:
@@ -69,12 +69,12 @@ def checked_manifest(named: dict[str, Any]) -> dict[str, Any]:
     return named
 
 
-def _write_manifest(place: Path, content: bytes) -> None:
+def _write_manifest(job_folder: Path, content: bytes) -> None:
     """Write the job's manifest. Recovery treats a partial one as missing, and animates the drawing again."""
     try:
-        create_durably(place, MANIFEST, content)
+        create_durably(job_folder, MANIFEST, content)
     except FileExistsError:  # from an earlier attempt, or for a name that was taken
-        write_durably(place, MANIFEST, content)
+        write_durably(job_folder, MANIFEST, content)
 
 
 def _stems(stem: str) -> Iterator[str]:
@@ -97,10 +97,10 @@ def _names(named: Mapping[str, Any]) -> list[str]:
     return [*(output["file"] for output in named["outputs"]), named["manifest"]]
 
 
-def _linked(named: Mapping[str, Any], place: Path, target: int) -> bool:
+def _link_files(named: Mapping[str, Any], job_folder: Path, target: int) -> bool:
     """Link everything, durably; returns False if a name is taken. Then, or after an error, no link is left."""
-    media = [(place / RESULT / output["result"], output["file"]) for output in named["outputs"]]
-    manifest = [(place / MANIFEST, named["manifest"])]
+    media = [(job_folder / RESULT / output["result"], output["file"]) for output in named["outputs"]]
+    manifest = [(job_folder / MANIFEST, named["manifest"])]
     try:
         for group in (media, manifest):
             for source, name in group:

@@ -37,31 +37,31 @@ class FailedDrawing(Returnable):
     """A drawing in `failed/`; its reason is its error report."""
 
 
-def quarantine(failed: Path, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
+def quarantine(failed: Path, job_folder: Path, job: Job, reason: Mapping[str, Any]) -> str:
     """Move a job's drawing, sidecar and error report to `failed`; returns the name there. Raises OSError; then it may be repeated."""
     with open_folder(failed) as target:
         for name in _free_names(job, target):
             content = {**reason, "file": name, "folder": list(job.folder), "name": job.name, "sidecar": job.sidecar}
-            write_durably(place, ERROR, json.dumps(content, indent=2).encode("ascii") + b"\n")
-            if _move(name, place, target):
+            write_durably(job_folder, ERROR, json.dumps(content, indent=2).encode("ascii") + b"\n")
+            if _move(name, job_folder, target):
                 return name
     raise FileExistsError(str(failed / shown_name(job.name)))
 
 
-def finish_quarantine(failed: Path, place: Path, job: Job) -> str:
+def finish_quarantine(failed: Path, job_folder: Path, job: Job) -> str:
     """Finish `quarantine` for a job whose daemon died during it. Raises OSError; ValueError if its error report is damaged."""
-    reason = read_json(place / ERROR)
+    reason = read_json(job_folder / ERROR)
     if not is_plain_name(reason.get("file")):
         raise ValueError("an error report without the drawing's name in `failed`")
     with open_folder(failed) as target:
         name = str(reason["file"])
-        if not exists(place / SOURCE):
+        if not exists(job_folder / SOURCE):
             if exists(name, target):  # an error of the last rename may have undone the links, though the drawing has moved
-                _link_beside(name, place, target)
+                _link_beside(name, job_folder, target)
             return name
-        if _move(name, place, target):
+        if _move(name, job_folder, target):
             return name
-    return quarantine(failed, place, job, reason)
+    return quarantine(failed, job_folder, job, reason)
 
 
 def _free_names(job: Job, target: int) -> list[str]:
@@ -71,14 +71,14 @@ def _free_names(job: Job, target: int) -> list[str]:
     return list(islice((name for name in names if not any(exists(name + suffix, target) for suffix in suffixes)), 3))
 
 
-def _move(name: str, place: Path, target: int) -> bool:
+def _move(name: str, job_folder: Path, target: int) -> bool:
     """Move report, sidecar and drawing; returns False if a name is taken. Then, or after an error, nothing of it stays in `failed`."""
-    pairs = _pairs(name, place)
+    pairs = _pairs(name, job_folder)
     try:
-        if not _link_beside(name, place, target):
+        if not _link_beside(name, job_folder, target):
             unlink_own_links(pairs, target)
             return False
-        rename_without_replacing(place / SOURCE, None, name, target)
+        rename_without_replacing(job_folder / SOURCE, None, name, target)
     except FileExistsError:
         unlink_own_links(pairs, target)
         return False
@@ -87,18 +87,18 @@ def _move(name: str, place: Path, target: int) -> bool:
         raise
     with suppress(OSError):  # if a power cut undoes the move, it undoes the report's, too, and recovery repeats both
         os.fsync(target)
-        sync_folder(place)
+        sync_folder(job_folder)
     return True
 
 
-def _pairs(name: str, place: Path) -> list[tuple[Path, str]]:
+def _pairs(name: str, job_folder: Path) -> list[tuple[Path, str]]:
     """What is linked beside a drawing, and as which name."""
-    return [(place / ERROR, name + ERROR_SUFFIX), (place / SIDECAR, name + OPTIONS_SUFFIX)]
+    return [(job_folder / ERROR, name + ERROR_SUFFIX), (job_folder / SIDECAR, name + OPTIONS_SUFFIX)]
 
 
-def _link_beside(name: str, place: Path, target: int) -> bool:
+def _link_beside(name: str, job_folder: Path, target: int) -> bool:
     """Link report and sidecar beside a drawing, durably; returns False if a name is taken. Raises OSError."""
-    for source, public in _pairs(name, place):
+    for source, public in _pairs(name, job_folder):
         if exists(source) and not link_or_copy(source, public, target):
             return False
     os.fsync(target)

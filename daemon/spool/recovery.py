@@ -101,7 +101,7 @@ def _barred(folder: Path) -> BarredJobs | None:
     """The jobs of another user in an instance's folder; None if it is ours."""
     try:
         user = folder.stat().st_uid
-        jobs = sum(is_job_id(place.name) for place in folder.iterdir())
+        jobs = sum(is_job_id(job_folder.name) for job_folder in folder.iterdir())
     except PermissionError:
         jobs = 0
     except OSError:
@@ -158,19 +158,19 @@ def _is_file(path: Path, opened: int) -> bool:
 
 
 def _take_jobs(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[RecoveredJob]:
-    for place in sorted(dead.iterdir()):
-        if place.name.startswith(".gone-"):
-            shutil.rmtree(place, ignore_errors=True)
-        elif is_job_id(place.name) and place.is_dir():
-            ours = spool.own / place.name
-            spool.half_taken.add(place.name)  # before: a rename that reports an error may have taken effect
-            rename(place, ours)
+    for job_folder in sorted(dead.iterdir()):
+        if job_folder.name.startswith(".gone-"):
+            shutil.rmtree(job_folder, ignore_errors=True)
+        elif is_job_id(job_folder.name) and job_folder.is_dir():
+            ours = spool.own / job_folder.name
+            spool.half_taken.add(job_folder.name)  # before: a rename that reports an error may have taken effect
+            rename(job_folder, ours)
             recovered = _recover_taken(ours, spool, refused)
             if recovered is not None:
                 yield recovered
             elif ours.name in spool.half_taken:
                 with suppress(OSError):  # for a later try, or another daemon
-                    rename(ours, place)
+                    rename(ours, job_folder)
                     spool.half_taken.discard(ours.name)
     with suppress(OSError):
         remove_if_empty(dead)
@@ -199,29 +199,29 @@ def _recover_taken(ours: Path, spool: Spool, refused: list[OSError]) -> Recovere
     return recovered
 
 
-def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911 - one return for each state
+def _recover(job_folder: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911 - one return for each state
     """Read the state of a job; None if nothing but its folder was made, which is removed now.
 
     Raises:
         OSError: the files can't be read or written now. The job can be recovered later.
     """
-    has_source, job = exists(place / SOURCE), _readable_job(place)
+    has_source, job = exists(job_folder / SOURCE), _readable_job(job_folder)
     is_damaged = job is None
     if job is None:
-        if _is_newer(place):
-            return RecoveredJob(Job(place.name, place.name), JobState.NEWER)
-        if not has_source and not any(exists(place / name) for name in (MANIFEST, ERROR, REVIEW)):
-            shutil.rmtree(place)  # its job file was not written: nothing was taken from the inbox
+        if _is_newer(job_folder):
+            return RecoveredJob(Job(job_folder.name, job_folder.name), JobState.NEWER)
+        if not has_source and not any(exists(job_folder / name) for name in (MANIFEST, ERROR, REVIEW)):
+            shutil.rmtree(job_folder)  # its job file was not written: nothing was taken from the inbox
             return None
-        job = _rebuild_job(place, spool)
+        job = _rebuild_job(job_folder, spool)
     for name, state in ((ERROR, JobState.FAILING), (REVIEW, JobState.REVIEWING)):
-        if exists(place / name):
+        if exists(job_folder / name):
             return RecoveredJob(job, state)
     if not has_source and not is_damaged:
         spool.put_back(job)
         return RecoveredJob(job, JobState.UNCLAIMED)
-    _take_sidecar(job, place, spool)
-    if exists(place / MANIFEST):
+    _take_sidecar(job, job_folder, spool)
+    if exists(job_folder / MANIFEST):
         return RecoveredJob(job, JobState.PUBLISHING)
     if is_damaged:
         return RecoveredJob(job, JobState.DAMAGED)
@@ -231,10 +231,10 @@ def _recover(place: Path, spool: Spool) -> RecoveredJob | None:  # noqa: PLR0911
     return RecoveredJob(job, JobState.UNDER_WAY)
 
 
-def _readable_job(place: Path) -> Job | None:
+def _readable_job(job_folder: Path) -> Job | None:
     """The job in a folder; None if its job file is missing or damaged for good. Raises OSError if it can't be read now."""
     try:
-        return read_job(place)
+        return read_job(job_folder)
     except ValueError:
         return None
     except OSError as error:
@@ -243,12 +243,12 @@ def _readable_job(place: Path) -> Job | None:
         return None
 
 
-def _take_sidecar(job: Job, place: Path, spool: Spool) -> None:
+def _take_sidecar(job: Job, job_folder: Path, spool: Spool) -> None:
     """Claim the sidecar that a claim has left in the inbox, if it is still there."""
-    if job.sidecar and not exists(place / SIDECAR):
+    if job.sidecar and not exists(job_folder / SIDECAR):
         with suppress(OSError), open_folder(spool.layout.inbox, job.folder) as inbox:
-            claim_sidecar(job, inbox, place)
-            sync_folder(place)
+            claim_sidecar(job, inbox, job_folder)
+            sync_folder(job_folder)
             os.fsync(inbox)
 
 
@@ -262,10 +262,10 @@ def _count_recovery(job: Job, spool: Spool) -> None:
     spool.save(job)
 
 
-def _is_newer(place: Path) -> bool:
+def _is_newer(job_folder: Path) -> bool:
     """Whether a later version of doodled wrote the job file. Raises OSError if it can't be read now."""
     try:
-        schema = read_json(place / JOB_FILE).get("schema")
+        schema = read_json(job_folder / JOB_FILE).get("schema")
     except ValueError:
         return False
     except OSError as error:
@@ -275,11 +275,11 @@ def _is_newer(place: Path) -> bool:
     return isinstance(schema, int) and schema > SCHEMA
 
 
-def _rebuild_job(place: Path, spool: Spool) -> Job:
+def _rebuild_job(job_folder: Path, spool: Spool) -> Job:
     """Make a new job file for a job whose own is damaged; its name is derived from its id."""
-    is_folder = exists(place / SOURCE) and stat.S_ISDIR(os.lstat(place / SOURCE).st_mode)
-    job = Job(place.name, f"recovered-{place.name}", is_folder=is_folder)
+    is_folder = exists(job_folder / SOURCE) and stat.S_ISDIR(os.lstat(job_folder / SOURCE).st_mode)
+    job = Job(job_folder.name, f"recovered-{job_folder.name}", is_folder=is_folder)
     with suppress(OSError):
-        (place / JOB_FILE).rename(place / f"{JOB_FILE}.damaged")
+        (job_folder / JOB_FILE).rename(job_folder / f"{JOB_FILE}.damaged")
     spool.save(job)
     return job

@@ -48,7 +48,7 @@ class DrawingForReview(Returnable):
     """A drawing in `review/`, by the name of its folder there; its reason is its review.json."""
 
 
-def hold_for_review(layout: Layout, place: Path, job: Job, reason: Mapping[str, Any]) -> str:
+def hold_for_review(layout: Layout, job_folder: Path, job: Job, reason: Mapping[str, Any]) -> str:
     """Move a job's drawing, sidecar and figures to `review`. The figures are in the job's annotations, durably.
 
     Returns:
@@ -64,65 +64,65 @@ def hold_for_review(layout: Layout, place: Path, job: Job, reason: Mapping[str, 
         "sidecar": job.sidecar,
         "file": DRAWING + (suffix if _SUFFIX.fullmatch(suffix) else ""),
     }
-    sync_folder(place)  # the name of the annotations' folder, before review.json promises them
-    return _move(layout, place, content)
+    sync_folder(job_folder)  # the name of the annotations' folder, before review.json promises them
+    return _move(layout, job_folder, content)
 
 
-def finish_review(layout: Layout, place: Path) -> str:
+def finish_review(layout: Layout, job_folder: Path) -> str:
     """Finish `hold_for_review`, from wherever it was interrupted. Raises as that; ValueError if review.json is damaged.
 
     A drawing whose review.json is damaged is where it was before: it can be processed again.
     """
     try:
-        content = _checked(read_json(place / REVIEW))
+        content = _checked(read_json(job_folder / REVIEW))
     except ValueError:
-        _undo(place)
+        _undo(job_folder)
         raise
-    return _move(layout, place, content)
+    return _move(layout, job_folder, content)
 
 
-def _move(layout: Layout, place: Path, content: Mapping[str, Any]) -> str:
+def _move(layout: Layout, job_folder: Path, content: Mapping[str, Any]) -> str:
     user = layout.user_of([str(part) for part in content["folder"]])
     with open_folder(layout.review / user) if user else open_folder(layout.root, (layout.review.name,), make=True) as review:
-        if not exists(place / PARCEL) and not exists(place / SOURCE):
+        if not exists(job_folder / PARCEL) and not exists(job_folder / SOURCE):
             return str(content["review"])  # it was moved before
         for name in islice(numbered_names(str(content["name"]), is_folder=False), MOST_NAMES):
             if exists(name, review):
                 continue
-            write_durably(place, REVIEW, _json({**content, "review": name}))
-            _fill_parcel(place, content)
-            _share(place / PARCEL, review)
+            write_durably(job_folder, REVIEW, _json({**content, "review": name}))
+            _fill_parcel(job_folder, content)
+            _share(job_folder / PARCEL, review)
             try:
-                rename_without_replacing(place / PARCEL, None, name, review)
+                rename_without_replacing(job_folder / PARCEL, None, name, review)
             except FileExistsError:
                 continue
             os.fsync(review)
-            sync_folder(place)
+            sync_folder(job_folder)
             return name
     raise FileExistsError(str(layout.review / user / shown_name(str(content["name"]))))
 
 
-def _fill_parcel(place: Path, content: Mapping[str, Any]) -> None:
+def _fill_parcel(job_folder: Path, content: Mapping[str, Any]) -> None:
     """Put everything into the parcel that is not there yet, durably, the drawing last."""
-    parcel = place / PARCEL
+    parcel = job_folder / PARCEL
     if not exists(parcel):
         parcel.mkdir()
-        sync_folder(place)  # a power cut must not undo it and keep what is moved into it
-    figures = place / ANNOTATIONS
+        sync_folder(job_folder)  # a power cut must not undo it and keep what is moved into it
+    figures = job_folder / ANNOTATIONS
     for figure in sorted(figures.iterdir()) if exists(figures) else ():
         if not exists(parcel / figure.name):
             rename(figure, parcel / figure.name)
     with open_folder(parcel) as target:
         with suppress(FileNotFoundError):
             os.unlink(REVIEW, dir_fd=target)  # with the name of an earlier try
-        link(place / REVIEW, REVIEW, target)
-        for source, name in ((place / SIDECAR, OPTIONS), (place / THUMBNAIL, THUMBNAIL)):
+        link(job_folder / REVIEW, REVIEW, target)
+        for source, name in ((job_folder / SIDECAR, OPTIONS), (job_folder / THUMBNAIL, THUMBNAIL)):
             if exists(source):
                 link_or_copy(source, name, target)
-        if exists(place / SOURCE):
-            rename(place / SOURCE, parcel / str(content["file"]))
+        if exists(job_folder / SOURCE):
+            rename(job_folder / SOURCE, parcel / str(content["file"]))
         os.fsync(target)
-    sync_folder(place)
+    sync_folder(job_folder)
 
 
 def _share(parcel: Path, review: int) -> None:
@@ -134,15 +134,15 @@ def _share(parcel: Path, review: int) -> None:
             folder.chmod(mode & 0o777 | bits)
 
 
-def _undo(place: Path) -> None:
+def _undo(job_folder: Path) -> None:
     """Move the drawing back to where a job has it."""
     with suppress(FileNotFoundError):
-        for path in (place / PARCEL).iterdir():
-            if path.stem == DRAWING and not exists(place / SOURCE):
-                rename(path, place / SOURCE)
-        sync_folder(place)
-        shutil.rmtree(place / PARCEL, ignore_errors=True)
-    (place / REVIEW).unlink(missing_ok=True)
+        for path in (job_folder / PARCEL).iterdir():
+            if path.stem == DRAWING and not exists(job_folder / SOURCE):
+                rename(path, job_folder / SOURCE)
+        sync_folder(job_folder)
+        shutil.rmtree(job_folder / PARCEL, ignore_errors=True)
+    (job_folder / REVIEW).unlink(missing_ok=True)
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
@@ -200,18 +200,18 @@ def approve(layout: Layout, one: DrawingForReview) -> Path:
     Raises:
         NameTaken, OptionError: as `retry_review`; or the sidecar is no JSON.
     """
-    place = layout.review / one.path
+    folder = layout.review / one.path
     name = str(one.reason.get("name", one.name))
     sidecar = str(one.reason.get("sidecar") or os.path.splitext(name)[0] + ".json")  # noqa: PTH122 - as the scanner does it
     options: object = {}
-    if exists(place / OPTIONS):
+    if exists(folder / OPTIONS):
         try:
-            options = json.loads(read_content(place / OPTIONS, MAX_OPTIONS_BYTES).decode("utf-8-sig"))
+            options = json.loads(read_content(folder / OPTIONS, MAX_OPTIONS_BYTES).decode("utf-8-sig"))
         except (OSError, ValueError, RecursionError):
             options = None
     if not isinstance(options, dict):
         raise OptionError(f"{shown_name(one.name)}: its {OPTIONS} must be a JSON object", hint="correct it, or remove it")
-    write_durably(place, OPTIONS, json.dumps({**options, "review": False}).encode("ascii"))
+    write_durably(folder, OPTIONS, json.dumps({**options, "review": False}).encode("ascii"))
     return _put_back(layout, one, sidecar)
 
 
@@ -219,13 +219,13 @@ def _put_back(layout: Layout, one: DrawingForReview, sidecar: str | None) -> Pat
     if not one.reason:
         raise OptionError(f"{shown_name(one.name)}: its {REVIEW} is missing or damaged", hint="drop the drawing again, then discard it")
     name, file = str(one.reason["name"]), str(one.reason["file"])
-    place = layout.review / one.path
+    folder = layout.review / one.path
     with open_folder(layout.inbox, one.folder, make=True) as inbox, open_folder(layout.review / one.user, (one.name,)) as source:
         moves = [(file, name)]
         if sidecar is not None and exists(OPTIONS, source):  # first: the drawing might be claimed without it
             moves.insert(0, (OPTIONS, sidecar))
         move_back(moves, source, inbox)
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return layout.inbox.joinpath(*one.folder, name)
 
 

@@ -122,19 +122,19 @@ class Spool:
             OSError: the file can't be claimed for another reason, and is still in the inbox.
         """
         job = Job(job_id(now_s), name, tuple(folder), is_folder, sidecar, attempts=1, is_under_way=True, claimed_at_s=now_s)
-        place = self.path(job)
-        place.mkdir(exist_ok=True)  # it exists only if a reply was lost
+        job_folder = self.path(job)
+        job_folder.mkdir(exist_ok=True)  # it exists only if a reply was lost
         try:
-            create_durably(place, JOB_FILE, job.to_json())
+            create_durably(job_folder, JOB_FILE, job.to_json())
             sync_folder(self.own)
         except OSError:
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(job_folder, ignore_errors=True)
             raise
         try:
             self._take_files(job)
         except OSError as error:
             if self._is_source_gone(job):  # nothing has left the inbox
-                shutil.rmtree(place, ignore_errors=True)
+                shutil.rmtree(job_folder, ignore_errors=True)
                 if error.errno == errno.ENOENT:
                     return None
                 raise
@@ -147,14 +147,14 @@ class Spool:
 
     def _take_files(self, job: Job) -> None:
         """Move a job's files out of the inbox, durably. Raises OSError; ImmovableFile if that is due to the file."""
-        place = self.path(job)
+        job_folder = self.path(job)
         with open_folder(self.layout.inbox, job.folder) as inbox:
-            _move_out(job.name, inbox, place / SOURCE)
-            claim_sidecar(job, inbox, place)
-            if job.sidecar and not exists(place / SIDECAR):  # it was removed: a later file of that name belongs to another drawing
+            _move_out(job.name, inbox, job_folder / SOURCE)
+            claim_sidecar(job, inbox, job_folder)
+            if job.sidecar and not exists(job_folder / SIDECAR):  # it was removed: a later file of that name belongs to another drawing
                 job.sidecar = None
                 self.save(job)
-            sync_folder(place)  # a rename is durable in both folders or in none
+            sync_folder(job_folder)  # a rename is durable in both folders or in none
 
     def _is_source_gone(self, job: Job) -> bool:
         """Whether the source certainly isn't in the job's folder. While the disk can't be read, it may be, as its only copy."""
@@ -200,21 +200,21 @@ class Spool:
         Raises:
             OSError: the files can't be moved.
         """
-        place = self.path(job)
-        if not (exists(place / SOURCE) or exists(place / SIDECAR)):  # another process removed its files
+        job_folder = self.path(job)
+        if not (exists(job_folder / SOURCE) or exists(job_folder / SIDECAR)):  # another process removed its files
             self.remove(job)
             return True
         with open_folder(self.layout.inbox, job.folder, make=True) as inbox:
-            if job.sidecar and exists(place / SIDECAR):
+            if job.sidecar and exists(job_folder / SIDECAR):
                 with suppress(FileExistsError):
-                    rename_without_replacing(place / SIDECAR, None, job.sidecar, inbox)
-            if exists(place / SOURCE):
+                    rename_without_replacing(job_folder / SIDECAR, None, job.sidecar, inbox)
+            if exists(job_folder / SOURCE):
                 try:
-                    rename_without_replacing(place / SOURCE, None, job.name, inbox)
+                    rename_without_replacing(job_folder / SOURCE, None, job.name, inbox)
                 except FileExistsError:
                     return False
             os.fsync(inbox)
-            sync_folder(place)
+            sync_folder(job_folder)
         self.remove(job)
         return True
 
@@ -256,11 +256,11 @@ class Spool:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def claim_sidecar(job: Job, inbox: int, place: Path) -> None:
+def claim_sidecar(job: Job, inbox: int, job_folder: Path) -> None:
     """Claim the sidecar of a job whose source is already claimed. It may be gone."""
-    if job.sidecar and not exists(place / SIDECAR):
+    if job.sidecar and not exists(job_folder / SIDECAR):
         with suppress(FileNotFoundError):
-            _move_out(job.sidecar, inbox, place / SIDECAR)
+            _move_out(job.sidecar, inbox, job_folder / SIDECAR)
 
 
 def _move_out(name: str, inbox: int, target: Path) -> None:

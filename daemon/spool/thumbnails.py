@@ -24,20 +24,20 @@ MAX_DEPTH: Final = 17
 SETTLED_S: Final = 60.0
 
 
-def keep_thumbnail(root: Path, folder: Sequence[str], place: Path, name: str) -> None:
+def keep_thumbnail(root: Path, folder: Sequence[str], job_folder: Path, name: str) -> None:
     """Link a job's thumbnail, if it has one, beside a result. Raises nothing: a missing thumbnail must not stop a job.
 
     Args:
         root, folder: where the result is: the outbox, or `failed`, and names of folders below it.
-        place: the job's folder.
+        job_folder: the job's folder.
         name: name of the result's manifest, or of the failed drawing.
     """
     with suppress(OSError):
-        if exists(place / THUMBNAIL):
+        if exists(job_folder / THUMBNAIL):
             with open_folder(root, (*folder, FOLDER), make=True) as thumbnails:
-                if not link(place / THUMBNAIL, name + SUFFIX, thumbnails):  # of an earlier result with this name
+                if not link(job_folder / THUMBNAIL, name + SUFFIX, thumbnails):  # of an earlier result with this name
                     os.unlink(name + SUFFIX, dir_fd=thumbnails)
-                    link(place / THUMBNAIL, name + SUFFIX, thumbnails)
+                    link(job_folder / THUMBNAIL, name + SUFFIX, thumbnails)
 
 
 def remove_thumbnail(root: Path, folder: Sequence[str], name: str) -> None:

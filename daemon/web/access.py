@@ -115,12 +115,12 @@ class Access:
                 await redirect(scope, receive, send)
                 return
             self._check_rate(request, path)
-            most = self._rules.body_bytes.get(path, MAX_BODY_BYTES)
-            _check_length(request, most)
+            max_bytes = self._rules.body_bytes.get(path, MAX_BODY_BYTES)
+            _check_length(request, max_bytes)
         except ProblemError as error:
             await problem_response(error)(scope, receive, send)
             return
-        await self._run(scope, limited_body(receive, most), send)
+        await self._run(scope, limited_body(receive, max_bytes), send)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = False
@@ -244,14 +244,14 @@ def _host_name(host: str) -> str:
         return ""
 
 
-def _check_length(request: Request, most: int) -> None:
+def _check_length(request: Request, max_bytes: int) -> None:
     length = request.headers.get("content-length", "0")
     if not (length.isascii() and length.isdigit()):
         raise ProblemError(HTTPStatus.BAD_REQUEST, "Content-Length must be a number")
-    if len(length) > 15 or int(length) > most:
+    if len(length) > 15 or int(length) > max_bytes:
         raise ProblemError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"the request is too big: expected at most {most} bytes, found {length[:15]}",
+            f"the request is too big: expected at most {max_bytes} bytes, found {length[:15]}",
             headers={"Connection": "close"},
         )
 

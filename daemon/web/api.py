@@ -18,7 +18,7 @@ from daemon.spool.drawing_states import DrawingState
 from daemon.spool.previews import MOVING, PREVIEW, STILL
 from daemon.web import changes
 from daemon.web.drawing_ids import is_public_id, name_without_id
-from daemon.web.drawings import FINAL, Drawing
+from daemon.web.drawings import FINAL, DrawingEntry
 from daemon.web.index import Snapshot
 from daemon.web.live import MAX_LISTENERS
 from daemon.web.media import file_response
@@ -125,13 +125,13 @@ async def list_jobs(
 @router.get("/jobs/{drawing_id}", response_model=JobAnswer, responses=_problems(404, 422))
 async def show_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
     """Show one drawing."""
-    return job_answer(found(site, drawing_id), site.index.snapshot, site.clock())
+    return job_answer(find_drawing(site, drawing_id), site.index.snapshot, site.clock())
 
 
 @router.delete("/jobs/{drawing_id}", status_code=HTTPStatus.NO_CONTENT, responses=_problems(404, 409, 422))
 async def remove_job(drawing_id: DrawingId, site: SiteOf) -> Response:
     """Cancel a waiting drawing, discard one that is not taken, failed or in review, or remove the results of one that is done."""
-    await run_in_threadpool(changes.remove, site, found(site, drawing_id))
+    await run_in_threadpool(changes.remove, site, find_drawing(site, drawing_id))
     await site.live.wake()
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -139,7 +139,7 @@ async def remove_job(drawing_id: DrawingId, site: SiteOf) -> Response:
 @router.post("/jobs/{drawing_id}/retry", status_code=HTTPStatus.ACCEPTED, response_model=JobAnswer, responses=_problems(404, 409, 422))
 async def retry_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
     """Put a drawing that failed or waits for review back into the inbox, with its options."""
-    again = await run_in_threadpool(changes.retry, site, found(site, drawing_id))
+    again = await run_in_threadpool(changes.retry, site, find_drawing(site, drawing_id))
     await site.live.wake()
     return job_answer(again, site.index.snapshot, site.clock())
 
@@ -147,7 +147,7 @@ async def retry_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
 @router.post("/jobs/{drawing_id}/approve", status_code=HTTPStatus.ACCEPTED, response_model=JobAnswer, responses=_problems(404, 409, 422))
 async def approve_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
     """Animate a drawing that waits for review as it is."""
-    again = await run_in_threadpool(changes.approve, site, found(site, drawing_id))
+    again = await run_in_threadpool(changes.approve, site, find_drawing(site, drawing_id))
     await site.live.wake()
     return job_answer(again, site.index.snapshot, site.clock())
 
@@ -167,7 +167,7 @@ async def approve_job(drawing_id: DrawingId, site: SiteOf) -> JobAnswer:
 async def animate_again(drawing_id: DrawingId, request: Request, site: SiteOf) -> list[JobAnswer]:
     """Animate the figures of a finished drawing with other motions or options, without analyzing the drawing again."""
     options = await request.body()
-    again = await run_in_threadpool(changes.animate_again, site, found(site, drawing_id), options or b"{}")
+    again = await run_in_threadpool(changes.animate_again, site, find_drawing(site, drawing_id), options or b"{}")
     await site.live.wake()
     return [job_answer(each, site.index.snapshot, site.clock()) for each in again]
 
@@ -183,7 +183,7 @@ async def fetch_output(
     download: Annotated[bool, Query(description="Ask the browser to save it.")] = False,  # noqa: FBT002 - a query parameter
 ) -> Response:
     """Fetch an animation. Ranges, ETag and If-None-Match are supported."""
-    return output_response(site, request, found(site, drawing_id), name, is_download=download)
+    return output_response(site, request, find_drawing(site, drawing_id), name, is_download=download)
 
 
 @router.get(
@@ -191,7 +191,7 @@ async def fetch_output(
 )
 async def fetch_thumbnail(drawing_id: DrawingId, request: Request, site: SiteOf) -> Response:
     """Fetch the drawing itself, small."""
-    return thumbnail_response(site, request, found(site, drawing_id))
+    return thumbnail_response(site, request, find_drawing(site, drawing_id))
 
 
 @router.get(
@@ -199,7 +199,7 @@ async def fetch_thumbnail(drawing_id: DrawingId, request: Request, site: SiteOf)
 )
 async def fetch_preview(drawing_id: DrawingId, request: Request, site: SiteOf) -> Response:
     """Fetch a few small frames of a drawing that is being animated; gone when it is done."""
-    return _preview_response(site, request, found(site, drawing_id), MOVING)
+    return _preview_response(site, request, find_drawing(site, drawing_id), MOVING)
 
 
 @router.get(
@@ -207,7 +207,7 @@ async def fetch_preview(drawing_id: DrawingId, request: Request, site: SiteOf) -
 )
 async def fetch_preview_still(drawing_id: DrawingId, request: Request, site: SiteOf) -> Response:
     """Fetch the first of these frames."""
-    return _preview_response(site, request, found(site, drawing_id), STILL)
+    return _preview_response(site, request, find_drawing(site, drawing_id), STILL)
 
 
 @router.get(
@@ -217,7 +217,7 @@ async def fetch_preview_still(drawing_id: DrawingId, request: Request, site: Sit
 )
 async def job_events(drawing_id: DrawingId, site: SiteOf) -> StreamingResponse:
     """Events of one drawing as server-sent events: `job` with its present state whenever that changes, `gone` if it is removed."""
-    found(site, drawing_id)
+    find_drawing(site, drawing_id)
     return _event_stream(site, _job_events(site, drawing_id))
 
 
@@ -238,7 +238,7 @@ async def list_motions(site: SiteOf) -> MotionsAnswer:
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
-def found(site: Site, drawing_id: str) -> Drawing:
+def find_drawing(site: Site, drawing_id: str) -> DrawingEntry:
     """The drawing with a public id. Raises ProblemError if there is none."""
     drawing = site.index.get(drawing_id) if is_public_id(drawing_id) else None
     if drawing is None:
@@ -246,7 +246,7 @@ def found(site: Site, drawing_id: str) -> Drawing:
     return drawing
 
 
-def output_response(site: Site, request: Request, drawing: Drawing, name: str, *, is_download: bool) -> Response:
+def output_response(site: Site, request: Request, drawing: DrawingEntry, name: str, *, is_download: bool) -> Response:
     """The answer with an animation of a drawing, by its name without the id."""
     output = next((each for each in drawing.outputs if name in {name_without_id(each.file), each.file}), None)
     if output is None:
@@ -255,7 +255,7 @@ def output_response(site: Site, request: Request, drawing: Drawing, name: str, *
     return file_response(request, site.layout.outbox, drawing.folder, output.file, shown=shown, tag=output.sha256, is_download=is_download)
 
 
-def thumbnail_response(site: Site, request: Request, drawing: Drawing) -> Response:
+def thumbnail_response(site: Site, request: Request, drawing: DrawingEntry) -> Response:
     """The answer with the thumbnail of a finished drawing."""
     if drawing.state not in FINAL:
         raise ProblemError(HTTPStatus.NOT_FOUND, "the drawing has no thumbnail yet")
@@ -263,29 +263,29 @@ def thumbnail_response(site: Site, request: Request, drawing: Drawing) -> Respon
     return file_response(request, root, folder, name, shown=f"{drawing.id}.jpg")
 
 
-def _preview_response(site: Site, request: Request, drawing: Drawing, name: str) -> Response:
+def _preview_response(site: Site, request: Request, drawing: DrawingEntry, name: str) -> Response:
     if not drawing.has_preview:
         raise ProblemError(HTTPStatus.NOT_FOUND, "the drawing has no preview now")
     folder = (drawing.instance, drawing.job, PREVIEW)
     return file_response(request, site.layout.work, folder, name, shown=f"{drawing.id}.{name}")
 
 
-def _in_order(snapshot: Snapshot) -> Sequence[Drawing]:
+def _in_order(snapshot: Snapshot) -> Sequence[DrawingEntry]:
     return (*snapshot.active, *snapshot.waiting, *snapshot.rejected, *snapshot.review, *snapshot.failed, *snapshot.done)
 
 
-def cursor(drawing: Drawing) -> str:
-    """The place after a drawing, for the next page. It stays valid when the drawing itself goes."""
+def cursor(drawing: DrawingEntry) -> str:
+    """The position after a drawing, for the next page. It stays valid when the drawing itself goes."""
     return f"{drawing.at_s:.6f}~{drawing.id}"
 
 
-def _start_of_page(drawings: Sequence[Drawing], after: str | None) -> int:
+def _start_of_page(drawings: Sequence[DrawingEntry], after: str | None) -> int:
     if after is None:
         return 0
     _, mark, drawing_id = after.partition("~")
-    place = next((place for place, each in enumerate(drawings, start=1) if each.id == drawing_id), None)
-    if place is not None:
-        return place
+    position = next((position for position, each in enumerate(drawings, start=1) if each.id == drawing_id), None)
+    if position is not None:
+        return position
     if not mark:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, _BAD_CURSOR)
     return older_than(drawings, time_in_cursor(after))
@@ -302,7 +302,7 @@ def time_in_cursor(after: str) -> float:
     return at_s
 
 
-def older_than(drawings: Sequence[Drawing], at_s: float) -> int:
+def older_than(drawings: Sequence[DrawingEntry], at_s: float) -> int:
     """Where the drawings begin, of those that are newest first, that are older than a time."""
     return bisect.bisect_left(drawings, -at_s, key=lambda each: -each.at_s)
 

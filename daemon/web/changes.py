@@ -19,7 +19,7 @@ from daemon.spool.quarantine import FailedDrawing
 from daemon.spool.returns import ReturnableT
 from daemon.spool.review import DrawingForReview
 from daemon.spool.thumbnails import remove_thumbnail
-from daemon.web.drawings import Drawing
+from daemon.web.drawings import DrawingEntry
 from daemon.web.folders import is_regular, waiting_drawing
 from daemon.web.intake import TEMPORARY
 from daemon.web.problems import ProblemError
@@ -28,7 +28,7 @@ from pipeline.errors import OptionError
 from pipeline.files.character_names import CONFIG_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME, figure_folder
 
 
-def remove(site: Site, drawing: Drawing) -> None:
+def remove(site: Site, drawing: DrawingEntry) -> None:
     """Cancel a waiting drawing, discard one that is not taken, failed or in review, or remove the results of one that is done.
 
     Raises:
@@ -51,7 +51,7 @@ def remove(site: Site, drawing: Drawing) -> None:
     site.index.forget(drawing.id)
 
 
-def _cancel(site: Site, drawing: Drawing) -> None:
+def _cancel(site: Site, drawing: DrawingEntry) -> None:
     """Take a drawing out of the inbox with one rename, which either the daemon or this process wins."""
     gone = f"{TEMPORARY}{secrets.token_hex(8)}.part"
     try:
@@ -70,7 +70,7 @@ def _cancel(site: Site, drawing: Drawing) -> None:
         raise ProblemError(HTTPStatus.CONFLICT, "its folder is closed to others", hint="remove it where it was dropped") from error
 
 
-def _sidecar(drawing: Drawing) -> str:
+def _sidecar(drawing: DrawingEntry) -> str:
     stem = drawing.file if drawing.is_folder else Path(drawing.file).stem
     return stem + SIDECAR_SUFFIX
 
@@ -81,7 +81,7 @@ def _has_sibling(inbox: int, sidecar: str) -> bool:
     return any(name != sidecar and stem in {name, Path(name).stem} for name in os.listdir(inbox))
 
 
-def _remove_results(site: Site, drawing: Drawing) -> None:
+def _remove_results(site: Site, drawing: DrawingEntry) -> None:
     with open_folder(site.layout.outbox, drawing.folder) as outbox:
         for name in (drawing.file, *(each.file for each in drawing.outputs)):  # the manifest first: it promises the others
             with suppress(FileNotFoundError):
@@ -90,7 +90,7 @@ def _remove_results(site: Site, drawing: Drawing) -> None:
     remove_thumbnail(site.layout.outbox, drawing.folder, drawing.file)
 
 
-def retry(site: Site, drawing: Drawing) -> Drawing:
+def retry(site: Site, drawing: DrawingEntry) -> DrawingEntry:
     """Put a drawing that failed or waits for review back into the inbox; returns it as it waits there.
 
     Raises:
@@ -101,55 +101,55 @@ def retry(site: Site, drawing: Drawing) -> Drawing:
         return _put_back(site, drawing, lambda: review.retry_review(site.layout, _for_review(site, drawing)))
     if drawing.state is not DrawingState.FAILED:
         raise ProblemError(HTTPStatus.CONFLICT, "only a drawing that failed or waits for review can be tried again")
-    return _put_back(site, drawing, lambda: quarantine.retry(site.layout, _failed(site, drawing)))
+    return _put_back(site, drawing, lambda: quarantine.retry(site.layout, _failed_drawing(site, drawing)))
 
 
-def approve(site: Site, drawing: Drawing) -> Drawing:
+def approve(site: Site, drawing: DrawingEntry) -> DrawingEntry:
     """Animate a drawing that waits for review as it is; returns it as it waits in the inbox. Raises as `retry`."""
     if drawing.state is not DrawingState.REVIEW:
         raise ProblemError(HTTPStatus.CONFLICT, "only a drawing that waits for review can be approved")
     return _put_back(site, drawing, lambda: review.approve(site.layout, _for_review(site, drawing)))
 
 
-def _put_back(site: Site, drawing: Drawing, move: Callable[[], Path]) -> Drawing:
+def _put_back(site: Site, drawing: DrawingEntry, move: Callable[[], Path]) -> DrawingEntry:
     try:
-        place = move()
+        path = move()
     except OptionError as error:
         raise ProblemError(HTTPStatus.CONFLICT, error.summary, hint=error.hint) from error
-    folder = place.parent.relative_to(site.layout.inbox).parts
+    folder = path.parent.relative_to(site.layout.inbox).parts
     try:
-        status = place.lstat()
+        status = path.lstat()
     except FileNotFoundError:  # a daemon has claimed it
         status = site.layout.inbox.lstat()
-    again = waiting_drawing(folder, place.name, status)
+    again = waiting_drawing(folder, path.name, status)
     site.index.forget(drawing.id)
     site.index.add(again)
     return again
 
 
-def _failed(site: Site, drawing: Drawing) -> FailedDrawing:
-    return _found(each for each in quarantine.failed_drawings(site.layout.failed) if each.name == drawing.file)
+def _failed_drawing(site: Site, drawing: DrawingEntry) -> FailedDrawing:
+    return _first_or_conflict(each for each in quarantine.failed_drawings(site.layout.failed) if each.name == drawing.file)
 
 
-def _for_review(site: Site, drawing: Drawing) -> DrawingForReview:
-    return _found(each for each in review.drawings_for_review(site.layout.review) if each.name == drawing.file)
+def _for_review(site: Site, drawing: DrawingEntry) -> DrawingForReview:
+    return _first_or_conflict(each for each in review.drawings_for_review(site.layout.review) if each.name == drawing.file)
 
 
-def _found(matching: Iterator[ReturnableT]) -> ReturnableT:
+def _first_or_conflict(matching: Iterator[ReturnableT]) -> ReturnableT:
     found = next(matching, None)
     if found is None:
         raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer there", hint="look at its state again")
     return found
 
 
-def character_folders(site: Site, drawing: Drawing) -> list[Path]:
+def character_folders(site: Site, drawing: DrawingEntry) -> list[Path]:
     """The character folders that were kept of a drawing, one for each figure; none after the retention time."""
-    place = site.layout.done / drawing.job / ANNOTATIONS
-    folders = [place, *(place / figure_folder(number) for number in range(1, max(1, drawing.figures) + 1))]
+    annotations = site.layout.done / drawing.job / ANNOTATIONS
+    folders = [annotations, *(annotations / figure_folder(number) for number in range(1, max(1, drawing.figures) + 1))]
     return [folder for folder in folders if is_regular(folder / CONFIG_NAME)]
 
 
-def animate_again(site: Site, drawing: Drawing, options: bytes) -> list[Drawing]:
+def animate_again(site: Site, drawing: DrawingEntry, options: bytes) -> list[DrawingEntry]:
     """Animate the figures of a finished drawing with other options, without the models.
 
     Raises:

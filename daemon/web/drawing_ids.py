@@ -32,7 +32,7 @@ _MAX_STEM_BYTES: Final = MAX_NAME_BYTES - 120
 
 def _digits(digest: bytes, count: int) -> str:
     value = int.from_bytes(digest[:16], "big")
-    return "".join(_ALPHABET[value >> 5 * place & 31] for place in range(count))
+    return "".join(_ALPHABET[value >> 5 * position & 31] for position in range(count))
 
 
 def upload_id(key: str | None, content: bytes) -> str:

@@ -32,7 +32,7 @@ FINAL: Final = frozenset({DrawingState.REVIEW, DrawingState.FAILED, DrawingState
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class DrawingOutput:
     """One published animation.
 
     Attributes:
@@ -58,7 +58,7 @@ class ShownAnimation(NamedTuple):
     page: int
     motion: str
     figure: int
-    files: list[Output]
+    files: list[DrawingOutput]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class FailedPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class DrawingEntry:
     """One drawing from its arrival to its result.
 
     Attributes:
@@ -109,7 +109,7 @@ class Drawing:
     stage: str = ""
     instance: str = ""
     has_preview: bool = False
-    outputs: tuple[Output, ...] = ()
+    outputs: tuple[DrawingOutput, ...] = ()
     notes: tuple[str, ...] = ()
     failed_pages: tuple[FailedPage, ...] = ()
     work_s: float = 0.0
@@ -129,29 +129,29 @@ class Drawing:
 
     def animations(self) -> list[ShownAnimation]:
         """The outputs, with the formats of each animation together."""
-        groups: dict[tuple[int, str, int], list[Output]] = {}
+        groups: dict[tuple[int, str, int], list[DrawingOutput]] = {}
         for each in self.outputs:
             groups.setdefault((each.page, each.motion, each.figure), []).append(each)
         return [ShownAnimation(*key, files) for key, files in groups.items()]
 
 
-def read_object(path: Path, most: int = MAX_BYTES) -> dict[str, Any]:
-    """The JSON object in an untrusted file of at most `most` bytes; {} if there is none."""
+def read_object(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, Any]:
+    """The JSON object in an untrusted file of at most `max_bytes` bytes; {} if there is none."""
     with suppress(OSError, ValueError, RecursionError):
-        content = read_content(path, most)
-        fields = json.loads(content) if len(content) <= most else None
+        content = read_content(path, max_bytes)
+        fields = json.loads(content) if len(content) <= max_bytes else None
         if isinstance(fields, dict):
             return fields
     return {}
 
 
-def published(manifest: Mapping[str, Any], folder: tuple[str, ...], file: str) -> Drawing | None:
+def published_drawing(manifest: Mapping[str, Any], folder: tuple[str, ...], file: str) -> DrawingEntry | None:
     """The drawing of a manifest in the outbox; None if it is no manifest of the daemon."""
     with suppress(*_DAMAGE):
         job, at_s = _job_and_time(manifest, "finished")
         source = shown_text(manifest["source"]["name"])
         stages = manifest.get("stages_ms", {})
-        return Drawing(
+        return DrawingEntry(
             id=id_in_name(source) or job,
             name=shown_path_of(folder, source),
             state=DrawingState.DONE,
@@ -170,7 +170,7 @@ def published(manifest: Mapping[str, Any], folder: tuple[str, ...], file: str) -
     return None
 
 
-def with_present_outputs(drawing: Drawing, names: Collection[str]) -> Drawing | None:
+def with_present_outputs(drawing: DrawingEntry, names: Collection[str]) -> DrawingEntry | None:
     """The drawing without results that were removed from its folder; None if none is left."""
     present = tuple(each for each in drawing.outputs if each.file in names)
     if len(present) == len(drawing.outputs):
@@ -178,21 +178,21 @@ def with_present_outputs(drawing: Drawing, names: Collection[str]) -> Drawing | 
     return replace(drawing, outputs=present) if present else None
 
 
-def failed_drawing(reason: Mapping[str, Any], file: str) -> Drawing | None:
+def failed_drawing(reason: Mapping[str, Any], file: str) -> DrawingEntry | None:
     """The drawing of an error report in `failed/`; None if it is no report of the daemon."""
     return _put_away(reason, file, DrawingState.FAILED, "failed")
 
 
-def reviewed_drawing(reason: Mapping[str, Any], file: str) -> Drawing | None:
+def reviewed_drawing(reason: Mapping[str, Any], file: str) -> DrawingEntry | None:
     """The drawing of a report in `review/`; None if it is no report of the daemon."""
     return _put_away(reason, file, DrawingState.REVIEW, "reviewed")
 
 
-def _put_away(reason: Mapping[str, Any], file: str, state: DrawingState, when: str) -> Drawing | None:
+def _put_away(reason: Mapping[str, Any], file: str, state: DrawingState, when: str) -> DrawingEntry | None:
     with suppress(*_DAMAGE):
         job, at_s = _job_and_time(reason, when)
         folder, name = tuple(map(str, reason["folder"])), str(reason["name"])
-        return Drawing(
+        return DrawingEntry(
             id=id_in_name(name) or job,
             name=shown_path_of(folder, shown_name(name)),
             state=state,
@@ -224,12 +224,12 @@ def _notes(fields: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(shown_text(note) for note in fields.get("notes", ())[:MAX_NOTES])
 
 
-def _output(fields: Mapping[str, Any]) -> Output:
+def _output(fields: Mapping[str, Any]) -> DrawingOutput:
     name = fields["file"]
     if not is_plain_name(name) or name.startswith("."):
         raise ValueError("not the name of a result")
     numbers = {key: int(fields.get(key) or 0) for key in ("bytes", "frames", "width", "height")}
-    return Output(
+    return DrawingOutput(
         file=name,
         format=shown_text(fields["format"]),
         duration_ms=float(fields.get("duration_ms") or 0.0),
@@ -248,6 +248,6 @@ def _job_and_time(fields: Mapping[str, Any], when: str) -> tuple[str, float]:
     return job, at.astimezone(UTC).timestamp()
 
 
-def newest_first(drawings: Iterator[Drawing]) -> list[Drawing]:
+def newest_first(drawings: Iterator[DrawingEntry]) -> list[DrawingEntry]:
     """Drawings in the order of the gallery."""
     return sorted(drawings, key=lambda each: (each.at_s, each.id), reverse=True)

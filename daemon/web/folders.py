@@ -22,9 +22,9 @@ from daemon.spool.job_folder import REVIEW
 from daemon.spool.quarantine import ERROR_SUFFIX
 from daemon.web.drawing_ids import dropped_id, id_in_name
 from daemon.web.drawings import (
-    Drawing,
+    DrawingEntry,
     failed_drawing,
-    published,
+    published_drawing,
     read_object,
     reviewed_drawing,
     shown_path_of,
@@ -118,10 +118,10 @@ class InboxReader:
     def __init__(self, root: Path, max_depth: int) -> None:
         self._root, self._max_depth = root, max_depth
         self._tree = _Tree(root)
-        self._known: dict[tuple[_Folder, str], Drawing] = {}
-        self._drawings: list[Drawing] = []
+        self._known: dict[tuple[_Folder, str], DrawingEntry] = {}
+        self._drawings: list[DrawingEntry] = []
 
-    def read(self, now_s: float) -> list[Drawing]:
+    def read(self, now_s: float) -> list[DrawingEntry]:
         """All drawings. Raises OSError if the inbox can't be read."""
         if self._tree.has_changed():
             self._tree.start()
@@ -133,7 +133,7 @@ class InboxReader:
             self._drawings = list(self._known.values())
         return self._drawings
 
-    def find(self, shown: str) -> Drawing | None:
+    def find(self, shown: str) -> DrawingEntry | None:
         """The entry that a daemon shows as `shown`, whether it is a drawing or not; None if it is gone."""
         *folder, name = shown.split("/")
         with suppress(OSError), open_folder(self._root, folder) as opened:
@@ -156,7 +156,7 @@ class InboxReader:
             elif len(folder) < self._max_depth:
                 yield from self._names((*folder, name), now_s)
 
-    def _drawing(self, folder: _Folder, name: str) -> Drawing | None:
+    def _drawing(self, folder: _Folder, name: str) -> DrawingEntry | None:
         with suppress(OSError):
             return waiting_drawing(folder, name, self._root.joinpath(*folder, name).lstat())
         return None
@@ -176,9 +176,9 @@ def is_folder(path: Path) -> bool:
     return False
 
 
-def waiting_drawing(folder: _Folder, name: str, status: os.stat_result) -> Drawing:
+def waiting_drawing(folder: _Folder, name: str, status: os.stat_result) -> DrawingEntry:
     """A drawing in the inbox. Its turn comes by ctime, which a rename sets."""
-    return Drawing(
+    return DrawingEntry(
         id=id_in_name(name) or dropped_id(folder, name),
         name=shown_path_of(folder, shown_text(name)),
         state=DrawingState.WAITING,
@@ -195,10 +195,10 @@ class OutboxReader:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._tree = _Tree(root)
-        self._parsed: dict[tuple[_Folder, str], tuple[_Mark, Drawing | None]] = {}
-        self._drawings: list[Drawing] = []
+        self._parsed: dict[tuple[_Folder, str], tuple[_Mark, DrawingEntry | None]] = {}
+        self._drawings: list[DrawingEntry] = []
 
-    def read(self, now_s: float) -> list[Drawing]:
+    def read(self, now_s: float) -> list[DrawingEntry]:
         """All drawings. Raises OSError if the outbox can't be read."""
         if self._tree.has_changed():
             self._tree.start()
@@ -206,13 +206,15 @@ class OutboxReader:
             self._drawings = list(self._list((), now_s, before))
         return self._drawings
 
-    def _list(self, folder: _Folder, now_s: float, before: dict[tuple[_Folder, str], tuple[_Mark, Drawing | None]]) -> Iterator[Drawing]:
+    def _list(
+        self, folder: _Folder, now_s: float, before: dict[tuple[_Folder, str], tuple[_Mark, DrawingEntry | None]]
+    ) -> Iterator[DrawingEntry]:
         listing = self._tree.listing(folder, now_s, marked=_MANIFEST_SUFFIX)
         names = set(listing.files)
         for name, mark in listing.marks.items():
             known = before.get((folder, name))
             if known is None or known[0] != mark:
-                known = mark, published(read_object(self._root.joinpath(*folder, name)), folder, name)
+                known = mark, published_drawing(read_object(self._root.joinpath(*folder, name)), folder, name)
             self._parsed[folder, name] = known
             present = known[1] and with_present_outputs(known[1], names)
             if present:
@@ -228,10 +230,10 @@ class FailedReader:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._tree = _Tree(root)
-        self._parsed: dict[str, tuple[_Mark, Drawing | None]] = {}
-        self._drawings: list[Drawing] = []
+        self._parsed: dict[str, tuple[_Mark, DrawingEntry | None]] = {}
+        self._drawings: list[DrawingEntry] = []
 
-    def read(self, now_s: float) -> list[Drawing]:
+    def read(self, now_s: float) -> list[DrawingEntry]:
         """All drawings. Raises OSError if `failed/` can't be read."""
         if self._tree.has_changed():
             self._tree.start()
@@ -257,9 +259,9 @@ class ReviewReader:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._tree = _Tree(root)
-        self._drawings: list[Drawing] = []
+        self._drawings: list[DrawingEntry] = []
 
-    def read(self, now_s: float) -> list[Drawing]:
+    def read(self, now_s: float) -> list[DrawingEntry]:
         """All drawings; none without the folder. Raises OSError if it can't be read."""
         try:
             if self._tree.has_changed():

@@ -26,7 +26,7 @@ from daemon.spool.layout import Layout
 from daemon.spool.previews import PREVIEW
 from daemon.spool.thumbnails import THUMBNAIL
 from daemon.web.drawing_ids import id_in_name
-from daemon.web.drawings import Drawing, newest_first, read_object, shown_path_of, shown_text
+from daemon.web.drawings import DrawingEntry, newest_first, read_object, shown_path_of, shown_text
 from daemon.web.folders import FailedReader, InboxReader, OutboxReader, ReviewReader, is_folder
 
 GRACE_S: Final = 3.0
@@ -74,18 +74,18 @@ class Snapshot:
     """
 
     version: int = 0
-    waiting: tuple[Drawing, ...] = ()
-    active: tuple[Drawing, ...] = ()
-    rejected: tuple[Drawing, ...] = ()
-    failed: tuple[Drawing, ...] = ()
-    review: tuple[Drawing, ...] = ()
-    done: tuple[Drawing, ...] = ()
-    by_id: Mapping[str, Drawing] = field(default_factory=dict)
+    waiting: tuple[DrawingEntry, ...] = ()
+    active: tuple[DrawingEntry, ...] = ()
+    rejected: tuple[DrawingEntry, ...] = ()
+    failed: tuple[DrawingEntry, ...] = ()
+    review: tuple[DrawingEntry, ...] = ()
+    done: tuple[DrawingEntry, ...] = ()
+    by_id: Mapping[str, DrawingEntry] = field(default_factory=dict)
     positions: Mapping[str, int] = field(default_factory=dict)
     status: DaemonStatus = DaemonStatus()
     seconds_each: float = 0.0
 
-    def expected_s(self, drawing: Drawing, now_s: float) -> float | None:
+    def expected_s(self, drawing: DrawingEntry, now_s: float) -> float | None:
         """Seconds until a drawing is done, or None if that can't be known."""
         if not self.seconds_each or not self.status.is_alive:
             return None
@@ -110,26 +110,26 @@ class Index:
         self._jobs: dict[str, Job] = {}
         self._with_preview: frozenset[Path] = frozenset()
         self._lock = threading.Lock()
-        self._added: dict[str, Drawing] = {}
+        self._added: dict[str, DrawingEntry] = {}
         self._forgotten: dict[str, float] = {}
         self._last_seen_s: dict[str, float] = {}
-        self._lists: tuple[list[Drawing], ...] = ()
-        self._active: list[Drawing] = []
+        self._lists: tuple[list[DrawingEntry], ...] = ()
+        self._active: list[DrawingEntry] = []
         self._is_keeping = False
         self.snapshot = Snapshot()
 
-    def get(self, drawing_id: str) -> Drawing | None:
+    def get(self, drawing_id: str) -> DrawingEntry | None:
         """The drawing with a public id, or None."""
         return self.snapshot.by_id.get(drawing_id) or self._added.get(drawing_id)
 
-    def find_upload(self, beginning: str) -> Drawing | None:
+    def find_upload(self, beginning: str) -> DrawingEntry | None:
         """The upload whose id begins so (`daemon.web.drawing_ids.KEY_LENGTH`), or None."""
         with self._lock:
             known = (*self._added, *self.snapshot.by_id)
         found = next((each for each in known if each.startswith(beginning)), None)
         return self.get(found) if found else None
 
-    def add(self, drawing: Drawing) -> None:
+    def add(self, drawing: DrawingEntry) -> None:
         """Show a drawing that was put into the inbox just now."""
         with self._lock:
             self._added[drawing.id] = drawing
@@ -159,7 +159,7 @@ class Index:
 
     def has_new_preview(self) -> bool:
         """Whether a preview has appeared since the last refresh: cheap enough to be asked many times a second."""
-        return any(place not in self._with_preview and is_folder(place / PREVIEW) for place in self._job_folders())
+        return any(job_folder not in self._with_preview and is_folder(job_folder / PREVIEW) for job_folder in self._job_folders())
 
     def refresh(self) -> bool:
         """Read what has changed; returns whether anything has. Raises OSError if a folder of the spool can't be read."""
@@ -190,7 +190,7 @@ class Index:
             self.snapshot = self._composed(found.values(), status)
         return True
 
-    def _keep_moving(self, found: dict[str, Drawing], now_s: float) -> None:
+    def _keep_moving(self, found: dict[str, DrawingEntry], now_s: float) -> None:
         """Keep uploads that were seen a moment ago, and leave out what was removed a moment ago."""
         self._last_seen_s |= dict.fromkeys((key for key in found if key.startswith("w")), now_s)
         self._is_keeping = False
@@ -205,8 +205,8 @@ class Index:
         self._last_seen_s = {key: seen_s for key, seen_s in self._last_seen_s.items() if key in found}
         self._added = {key: each for key, each in self._added.items() if found.get(key) is each}
 
-    def _composed(self, drawings: Iterable[Drawing], status: DaemonStatus) -> Snapshot:
-        groups: dict[DrawingState, list[Drawing]] = {state: [] for state in DrawingState}
+    def _composed(self, drawings: Iterable[DrawingEntry], status: DaemonStatus) -> Snapshot:
+        groups: dict[DrawingState, list[DrawingEntry]] = {state: [] for state in DrawingState}
         for each in drawings:
             groups[each.state].append(each)
         waiting = sorted(groups[DrawingState.WAITING], key=lambda each: (each.at_s, each.file))
@@ -223,12 +223,12 @@ class Index:
             review=tuple(newest_first(iter(groups[DrawingState.REVIEW]))),
             done=tuple(done),
             by_id={each.id: each for group in groups.values() for each in group},
-            positions={each.id: place for place, each in enumerate(waiting, start=1)},
+            positions={each.id: position for position, each in enumerate(waiting, start=1)},
             status=status,
             seconds_each=statistics.median(spent) if spent else 0.0,
         )
 
-    def _rejected(self, status: DaemonStatus) -> Iterator[Drawing]:
+    def _rejected(self, status: DaemonStatus) -> Iterator[DrawingEntry]:
         """Entries of the inbox that the daemon will not take until a user changes them."""
         for path, reason in status.rejected.items():
             entry = self._inbox.find(path)
@@ -237,15 +237,15 @@ class Index:
 
     # --- claimed jobs ------------------------------------------------------------------------------------------------
 
-    def _read_work(self, status: DaemonStatus) -> Iterator[Drawing]:
+    def _read_work(self, status: DaemonStatus) -> Iterator[DrawingEntry]:
         known, self._jobs = self._jobs, {}
         folders = tuple(self._job_folders())
-        self._with_preview = frozenset(place for place in folders if is_folder(place / PREVIEW))
-        for place in folders:
-            job = known.get(place.name) or _job(place)
+        self._with_preview = frozenset(job_folder for job_folder in folders if is_folder(job_folder / PREVIEW))
+        for job_folder in folders:
+            job = known.get(job_folder.name) or _job(job_folder)
             if job is not None:
-                self._jobs[place.name] = job
-                yield _claimed(job, place, status)
+                self._jobs[job_folder.name] = job
+                yield _claimed(job, job_folder, status)
 
     def _job_folders(self) -> Iterator[Path]:
         for instance in _names(self._layout.work):
@@ -284,15 +284,15 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _job(place: Path) -> Job | None:
+def _job(job_folder: Path) -> Job | None:
     with suppress(OSError, ValueError):
-        return Job.from_json(read_content(place / JOB_FILE, _MAX_JOB_BYTES))
+        return Job.from_json(read_content(job_folder / JOB_FILE, _MAX_JOB_BYTES))
     return None
 
 
-def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
+def _claimed(job: Job, job_folder: Path, status: DaemonStatus) -> DrawingEntry:
     """A claimed drawing. One that its daemon doesn't defer runs, or begins before the next status says so."""
-    instance = place.parent.name
+    instance = job_folder.parent.name
     state, why = DrawingState.ORPHANED, "its daemon has stopped: another one goes on with it"
     if job.id in status.deferred:
         state, why = DrawingState.DEFERRED, status.deferred[job.id]
@@ -300,8 +300,8 @@ def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
         state, why = DrawingState.RUNNING, ""
     elif not status.is_alive:
         why = "no daemon is running"
-    names = set(_names(place)) if state is DrawingState.RUNNING else set()
-    return Drawing(
+    names = set(_names(job_folder)) if state is DrawingState.RUNNING else set()
+    return DrawingEntry(
         id=id_in_name(job.name) or job.id,
         name=shown_path_of(job.folder, shown_text(job.name)),
         state=state,
@@ -312,17 +312,17 @@ def _claimed(job: Job, place: Path, status: DaemonStatus) -> Drawing:
         is_folder=job.is_folder,
         why=why,
         attempts=job.attempts,
-        stage=_stage(place, names, job) if state is DrawingState.RUNNING else "",
+        stage=_stage(job_folder, names, job) if state is DrawingState.RUNNING else "",
         instance=instance,
         has_preview=PREVIEW in names,
     )
 
 
-def _stage(place: Path, names: set[str], job: Job) -> str:
+def _stage(job_folder: Path, names: set[str], job: Job) -> str:
     """What a worker does now, by the files that it has written."""
     if MANIFEST in names:
         return "publishing"
-    written = len(_names(place / RESULT)) if RESULT in names else 0
+    written = len(_names(job_folder / RESULT)) if RESULT in names else 0
     if written:
         return f"animating, {written} written"
     if {PREVIEW, ANNOTATIONS} & names or (job.is_folder and THUMBNAIL in names):

@@ -23,7 +23,7 @@ from daemon.options.sidecar import drawing_options
 from daemon.settings import Settings
 from daemon.spool.layout import Layout
 from daemon.web.drawing_ids import KEY_LENGTH, id_in_name, stem_for, upload_id
-from daemon.web.drawings import Drawing
+from daemon.web.drawings import DrawingEntry
 from daemon.web.folders import waiting_drawing
 from daemon.web.index import Index
 from pipeline.adapters.documents.reader import DocumentKind, check_archive, document_kind
@@ -64,7 +64,7 @@ class Accepted:
         is_new: it was put into the inbox now; otherwise an earlier request with the same key had done so.
     """
 
-    drawing: Drawing
+    drawing: DrawingEntry
     is_new: bool
 
 
@@ -91,11 +91,11 @@ class Draft:
         """SHA-256 of the content."""
         return self._hash.digest()
 
-    def beginning(self, most: int) -> bytes:
-        """At most `most` bytes from the start."""
-        return os.pread(self._file, most, 0)
+    def beginning(self, max_bytes: int) -> bytes:
+        """At most `max_bytes` bytes from the start."""
+        return os.pread(self._file, max_bytes, 0)
 
-    def opened(self) -> BinaryIO:
+    def open(self) -> BinaryIO:
         """The file, to be read from its start, and closed. Nothing may be written any more."""
         file = os.fdopen(os.dup(self._file), "rb")
         file.seek(0)
@@ -116,15 +116,15 @@ class Intake:
 
     def check_room(self, size: int) -> None:
         """Check that there is room for a drawing of `size` bytes. Raises QueueFull."""
-        most = self._settings.web.max_waiting
-        if self._index.waiting_count >= most:
+        limit = self._settings.web.max_waiting
+        if self._index.waiting_count >= limit:
             each_s = self._index.snapshot.seconds_each or 1.0
-            raise QueueFull(f"{most} drawings are waiting: no more are taken", retry_after_s=min(60.0, max(2.0, 10 * each_s)))
+            raise QueueFull(f"{limit} drawings are waiting: no more are taken", retry_after_s=min(60.0, max(2.0, 10 * each_s)))
         space = os.statvfs(self._layout.inbox)
         if space.f_bavail * space.f_frsize < (self._settings.storage.reserve_mb << 20) + size:
             raise QueueFull("the disk is nearly full: no drawings are taken", retry_after_s=60.0, hint="make room, then try again")
 
-    def checked_options(self, options: bytes | None) -> None:
+    def check_options(self, options: bytes | None) -> None:
         """Check a sidecar as the worker will. Raises SidecarError."""
         drawing_options(self._settings.animation.options(), (), options, self._motions, self._settings.animation.max_side_px)
 
@@ -151,7 +151,7 @@ class Intake:
             QueueFull: there is no room.
             OSError: the disk refused.
         """
-        self.checked_options(options)
+        self.check_options(options)
         suffixes = look_at(draft, name)
         draft.sync()
         content = hashlib.sha256(draft.digest() + (options or b"")).digest()
@@ -167,7 +167,7 @@ class Intake:
 
     def drop_character(
         self, files: Mapping[str, Path | bytes], *, name: str, options: bytes | None, folder: Sequence[str] = (), has_id: bool = True
-    ) -> Drawing:
+    ) -> DrawingEntry:
         """Put a character folder into the inbox: its figure is animated as it is, without the models.
 
         Args:
@@ -178,7 +178,7 @@ class Intake:
         Raises:
             SidecarError, QueueFull, OSError: as `accept`.
         """
-        self.checked_options(options)
+        self.check_options(options)
         self.check_room(0)
         temporary = self._layout.inbox / f"{TEMPORARY}{secrets.token_hex(8)}.part"
         temporary.mkdir(mode=0o770)
@@ -193,7 +193,9 @@ class Intake:
         self._index.add(drawing)
         return drawing
 
-    def _publish_character(self, temporary: Path, stem: str, folder: tuple[str, ...], options: bytes | None, *, has_id: bool) -> Drawing:
+    def _publish_character(
+        self, temporary: Path, stem: str, folder: tuple[str, ...], options: bytes | None, *, has_id: bool
+    ) -> DrawingEntry:
         content = hashlib.sha256(options or b"").digest()
         with self._naming, open_folder(self._layout.inbox, folder, make=True) as inbox:
             final = stem
@@ -217,14 +219,14 @@ class Intake:
                         path = self._layout.inbox / name
                         shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else os.unlink(name, dir_fd=inbox)
 
-    def _find(self, key: str, content: bytes) -> Drawing | None:
+    def _find(self, key: str, content: bytes) -> DrawingEntry | None:
         wanted = upload_id(key, content)
         found = self._index.find_upload(wanted[: 1 + KEY_LENGTH])
         if found is not None and found.id != wanted:
             raise KeyReused("this Idempotency-Key came with another drawing or other options before", hint="use a new key for each drawing")
         return found
 
-    def _publish(self, temporary: Path, name: str, suffix: str, drawing_id: str, options: bytes | None) -> Drawing:
+    def _publish(self, temporary: Path, name: str, suffix: str, drawing_id: str, options: bytes | None) -> DrawingEntry:
         """Give a durable file its name in the inbox, durably, and its sidecar before it."""
         self.check_room(0)
         stem = f"{stem_for(name)}-{drawing_id}"
@@ -274,7 +276,7 @@ def look_at(draft: Draft, name: str) -> tuple[str, ...]:
     head = draft.beginning(_LOOKED_AT_BYTES)
     document = document_kind(head)
     if document is DocumentKind.ZIP:
-        with draft.opened() as file:
+        with draft.open() as file:
             check_archive(file, name=name)
     return (f".{document.lower()}",) if document else SUFFIXES[_look_at_image(head, draft.size, name)]
 
@@ -282,10 +284,10 @@ def look_at(draft: Draft, name: str) -> tuple[str, ...]:
 def _look_at_image(head: bytes, size: int, name: str) -> ImageKind:
     """The format of an image of `size` bytes that begins with `head`. Raises DecodeError."""
     kind = kind_of(head, name)
-    from pipeline.adapters.reading.codecs import opened
+    from pipeline.adapters.reading.codecs import open_image
 
     try:
-        opened(kind, head, LIMITS, name)[0].close()
+        open_image(kind, head, LIMITS, name)[0].close()
     except DecodeError:
         raise
     except Exception as error:  # codecs raise almost anything; image_reader lists it

@@ -51,7 +51,7 @@ class BodyTooSlow(Exception):
     """A request's body does not arrive."""
 
 
-def limited_body(receive: Receive, most_bytes: int, *, idle_s: float = IDLE_S, start_s: float = START_S) -> Receive:
+def limited_body(receive: Receive, max_bytes: int, *, idle_s: float = IDLE_S, start_s: float = START_S) -> Receive:
     """An ASGI `receive` that raises BodyTooLarge or BodyTooSlow. After the body it waits for a disconnect without a limit."""
     count, is_complete = 0, False
     until_s: float | None = None
@@ -72,7 +72,7 @@ def limited_body(receive: Receive, most_bytes: int, *, idle_s: float = IDLE_S, s
         body = message.get("body", b"")
         count += len(body)
         until_s += len(body) / LEAST_BYTES_S
-        if count > most_bytes:
+        if count > max_bytes:
             raise BodyTooLarge
         is_complete = message["type"] != "http.request" or not message.get("more_body", False)
         return message

@@ -56,17 +56,17 @@ def _projected(motion: Motion) -> Floats:
     """(T, K, 2) the joints as a spectator sees them, without the way that the figure travels."""
     import numpy as np
 
-    places = np.asarray(motion.positions, np.float64).copy()
-    root = places[:, :1, :].copy()
+    positions = np.asarray(motion.positions, np.float64).copy()
+    root = positions[:, :1, :].copy()
     root[..., 1] = 0.0
-    places -= root
+    positions -= root
     index = {name: number for number, name in enumerate(motion.joint_names)}
     across = np.zeros(3)
     for left, right in motion.facing_pairs:
-        across += (places[:, index[right]] - places[:, index[left]]).mean(axis=0)
+        across += (positions[:, index[right]] - positions[:, index[left]]).mean(axis=0)
     across[1] = 0.0
     across = across / np.linalg.norm(across) if np.linalg.norm(across) > 1e-9 else np.array([1.0, 0.0, 0.0])
     ahead = np.array([across[2], 0.0, -across[0]])
-    from_front, from_side = places @ across, places @ ahead
+    from_front, from_side = positions @ across, positions @ ahead
     is_sideways = from_side.std(axis=0).sum() > 1.5 * from_front.std(axis=0).sum()
-    return np.stack([from_side if is_sideways else -from_front, places[..., 1]], axis=-1)
+    return np.stack([from_side if is_sideways else -from_front, positions[..., 1]], axis=-1)

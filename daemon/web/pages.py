@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from daemon.options.values import JobOptions
 from daemon.spool.drawing_states import DrawingState
 from daemon.web import changes
-from daemon.web.api import cursor, found, older_than, time_in_cursor
+from daemon.web.api import cursor, find_drawing, older_than, time_in_cursor
 from daemon.web.editor.spool_figures import is_document_file
 from daemon.web.index import Snapshot
 from daemon.web.intake import LIMITS
@@ -21,7 +21,7 @@ from daemon.web.motion_previews import motion_preview
 from daemon.web.problems import ProblemError
 from daemon.web.schemas import counts
 from daemon.web.site import Site, SiteOf
-from daemon.web.templates import rendered
+from daemon.web.templates import render_page
 from pipeline.adapters.documents.reader import MAX_PAGES, DocumentKind
 from pipeline.adapters.reading.image_kinds import SUFFIXES
 from pipeline.types import Format
@@ -38,7 +38,7 @@ router = APIRouter(include_in_schema=False)
 
 def page(request: Request, site: Site, template: str, *, context: Mapping[str, object], status: int = HTTPStatus.OK) -> Response:
     """A page from its template."""
-    return HTMLResponse(rendered(site.templates, request, template, context), status)
+    return HTMLResponse(render_page(site.templates, request, template, context), status)
 
 
 @router.get("/")
@@ -93,7 +93,7 @@ async def gallery_more(request: Request, site: SiteOf, after: Annotated[str, Que
 @router.get("/drawings/{drawing_id}")
 async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Response:
     """One drawing with all of its results, or with its state."""
-    drawing = found(site, drawing_id)
+    drawing = find_drawing(site, drawing_id)
     snapshot = site.index.snapshot
     is_document = drawing.state is DrawingState.FAILED and await run_in_threadpool(is_document_file, site.layout.failed / drawing.file)
     can_repeat = drawing.state is DrawingState.DONE and bool(await run_in_threadpool(changes.character_folders, site, drawing))
@@ -105,7 +105,7 @@ async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Respo
             "drawing": drawing,
             "expected_s": snapshot.expected_s(drawing, site.clock()),
             "position": snapshot.positions.get(drawing.id),
-            "place": f"v1/jobs/{drawing.id}/",
+            "files_url": f"v1/jobs/{drawing.id}/",
             "can_repeat": can_repeat,
             "is_document": is_document,
             "motions": _motions_in_order(site),
@@ -117,7 +117,7 @@ async def drawing_page(drawing_id: str, request: Request, site: SiteOf) -> Respo
 @router.post("/drawings/{drawing_id}/{action}")
 async def change_drawing(drawing_id: str, action: str, site: SiteOf) -> Response:
     """The buttons of the pages, for browsers without scripts, too."""
-    drawing = found(site, drawing_id)
+    drawing = find_drawing(site, drawing_id)
     if action == "remove":
         await run_in_threadpool(changes.remove, site, drawing)
         target = "gallery" if drawing.state is DrawingState.DONE else "watch"
@@ -181,7 +181,7 @@ def _motions_in_order(site: Site) -> list[tuple[str, str]]:
 
 
 def _sizes(site: Site, defaults: JobOptions) -> list[str]:
-    most = site.settings.animation.max_side_px
+    max_side = site.settings.animation.max_side_px
     return sorted(
-        {str(defaults.size), *(size for size in SIZES if int(size.split("x")[0]) <= most)}, key=lambda size: int(size.split("x")[0])
+        {str(defaults.size), *(size for size in SIZES if int(size.split("x")[0]) <= max_side)}, key=lambda size: int(size.split("x")[0])
     )

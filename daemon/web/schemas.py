@@ -11,7 +11,7 @@ from daemon.files.timestamps import time_at
 from daemon.spool.drawing_states import DrawingState
 from daemon.spool.previews import MOVING, STILL
 from daemon.web.drawing_ids import name_without_id
-from daemon.web.drawings import Drawing, Output
+from daemon.web.drawings import DrawingEntry, DrawingOutput
 from daemon.web.index import Snapshot
 
 
@@ -98,7 +98,7 @@ class MotionsAnswer(_Answer):
     motions: list[MotionAnswer]
 
 
-def job_answer(drawing: Drawing, snapshot: Snapshot, now_s: float) -> JobAnswer:
+def job_answer(drawing: DrawingEntry, snapshot: Snapshot, now_s: float) -> JobAnswer:
     """A drawing as the API shows it."""
     expected_s = snapshot.expected_s(drawing, now_s)
     return JobAnswer(
@@ -122,7 +122,7 @@ def job_answer(drawing: Drawing, snapshot: Snapshot, now_s: float) -> JobAnswer:
     )
 
 
-def output_answer(drawing: Drawing, output: Output) -> OutputAnswer:
+def output_answer(drawing: DrawingEntry, output: DrawingOutput) -> OutputAnswer:
     """An animation as the API shows it."""
     return OutputAnswer(
         name=name_without_id(output.file),
@@ -140,7 +140,7 @@ def output_answer(drawing: Drawing, output: Output) -> OutputAnswer:
     )
 
 
-def output_url(drawing: Drawing, output: Output) -> str:
+def output_url(drawing: DrawingEntry, output: DrawingOutput) -> str:
     """Address of an animation, relative to the site."""
     return f"v1/jobs/{drawing.id}/outputs/{quote(name_without_id(output.file), safe='')}"
 

@@ -11,8 +11,8 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from daemon.spool.drawing_states import DrawingState
-from daemon.web.api import found, output_response, thumbnail_response
-from daemon.web.drawings import Drawing
+from daemon.web.api import find_drawing, output_response, thumbnail_response
+from daemon.web.drawings import DrawingEntry
 from daemon.web.pages import page
 from daemon.web.problems import ProblemError
 from daemon.web.site import Site, SiteOf
@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False)
 async def show_shared(drawing_id: str, signature: str, request: Request, site: SiteOf) -> Response:
     """One drawing, to look at."""
     drawing = _shared(site, drawing_id, signature)
-    return page(request, site, "shared.html", context={"drawing": drawing, "place": f"share/{drawing_id}/{signature}/"})
+    return page(request, site, "shared.html", context={"drawing": drawing, "files_url": f"share/{drawing_id}/{signature}/"})
 
 
 @router.get("/share/{drawing_id}/{signature}/outputs/{name}")
@@ -39,10 +39,10 @@ async def fetch_shared_thumbnail(drawing_id: str, signature: str, request: Reque
     return thumbnail_response(site, request, _shared(site, drawing_id, signature))
 
 
-def _shared(site: Site, drawing_id: str, signature: str) -> Drawing:
+def _shared(site: Site, drawing_id: str, signature: str) -> DrawingEntry:
     if not hmac.compare_digest(site.signature(drawing_id).encode(), signature.encode()):
         raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such drawing")
-    drawing = found(site, drawing_id)
+    drawing = find_drawing(site, drawing_id)
     if drawing.state is not DrawingState.DONE:
         raise ProblemError(HTTPStatus.NOT_FOUND, "there is no such drawing")
     return drawing

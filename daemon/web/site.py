@@ -25,7 +25,7 @@ from daemon.spool.layout import Layout
 from daemon.spool.previews import note_viewers
 from daemon.spool.thumbnails import FOLDER, SUFFIX, THUMBNAIL
 from daemon.web.access import LOOPBACK_NAMES, AccessRules
-from daemon.web.drawings import Drawing
+from daemon.web.drawings import DrawingEntry
 from daemon.web.folders import is_regular
 from daemon.web.index import Index
 from daemon.web.intake import LIMITS, Intake
@@ -134,13 +134,13 @@ def make_site(settings: Settings, layout: Layout, environ: Mapping[str, str], *,
     return Site(settings, layout, environ, rules, index, intake, live, motions, templates, clock)
 
 
-def thumbnail_path(layout: Layout, drawing: Drawing) -> Path:
+def thumbnail_path(layout: Layout, drawing: DrawingEntry) -> Path:
     """Where the thumbnail of a finished drawing is, if it has one."""
     root, folder, name = thumbnail_place(layout, drawing)
     return root.joinpath(*folder, name)
 
 
-def thumbnail_place(layout: Layout, drawing: Drawing) -> tuple[Path, tuple[str, ...], str]:
+def thumbnail_place(layout: Layout, drawing: DrawingEntry) -> tuple[Path, tuple[str, ...], str]:
     """A folder of the spool, names of folders below it, and the name of the thumbnail there."""
     if drawing.state is DrawingState.REVIEW:
         return layout.review, (drawing.file,), THUMBNAIL

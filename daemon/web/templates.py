@@ -28,7 +28,7 @@ def templates_of(root_path: str) -> Environment:
     return environment
 
 
-def rendered(templates: Environment, request: Request, template: str, context: Mapping[str, object]) -> str:
+def render_page(templates: Environment, request: Request, template: str, context: Mapping[str, object]) -> str:
     """A page from its template; `base.html` needs nothing beside what this adds."""
     path = request.url.path.removeprefix(str(templates.globals["base"]).rstrip("/"))
     return templates.get_template(template).render({"path": path, "is_signed_in": is_signed_in_by_cookie(request), **context})

@@ -131,7 +131,7 @@ class _Form:
         self._is_complete = True
 
     @staticmethod
-    def _add(text: bytearray, more: bytes, most: int) -> None:
+    def _add(text: bytearray, more: bytes, max_bytes: int) -> None:
         text += more
-        if len(text) > most:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, f"a part of the form is too long: expected at most {most} bytes")
+        if len(text) > max_bytes:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"a part of the form is too long: expected at most {max_bytes} bytes")

@@ -34,10 +34,10 @@ def duplicate_manifest(task: Task, result: TaskResult, options: object) -> dict[
     if task.originals is None or original is None:
         return None
     try:
-        outputs = task.originals.repeat(original, task.place)
+        outputs = task.originals.repeat(original, task.job_folder)
     except OriginalGone:
-        shutil.rmtree(task.place / RESULT)
-        (task.place / RESULT).mkdir()
+        shutil.rmtree(task.job_folder / RESULT)
+        (task.job_folder / RESULT).mkdir()
         return None
     manifest = original.manifest
     where = shown_path((*original.folder, str(manifest["manifest"])))
@@ -64,12 +64,12 @@ def repeated_result(task: Task, motions: Sequence[str]) -> TaskResult | None:
     result, stopwatch = TaskResult(), WallStopwatch()
     try:
         with stopwatch.lap("decode"):
-            options = drawing_options(task.defaults, task.folder, read_sidecar(task.place), motions, task.max_side_px)
+            options = drawing_options(task.defaults, task.folder, read_sidecar(task.job_folder), motions, task.max_side_px)
             result.file_sha256, result.file_size = _source_digest(task)
     except (DecodeError, SidecarError):
         return None
-    shutil.rmtree(task.place / RESULT, ignore_errors=True)  # of an earlier attempt
-    (task.place / RESULT).mkdir()
+    shutil.rmtree(task.job_folder / RESULT, ignore_errors=True)  # of an earlier attempt
+    (task.job_folder / RESULT).mkdir()
     result.manifest = duplicate_manifest(task, result, options.as_json())
     result.steps_ms = {"decode": 1000 * stopwatch.spent_s["decode"]}
     result.ended_s = time.monotonic()
@@ -77,16 +77,16 @@ def repeated_result(task: Task, motions: Sequence[str]) -> TaskResult | None:
 
 
 def _source_digest(task: Task) -> tuple[str, int]:
-    most = DecodeLimits().max_bytes
+    max_bytes = DecodeLimits().max_bytes
     if task.is_folder:
-        return digest_character(task.place / SOURCE, most)
-    source = read_untrusted(task.place / SOURCE, most)
+        return digest_character(task.job_folder / SOURCE, max_bytes)
+    source = read_untrusted(task.job_folder / SOURCE, max_bytes)
     return hashlib.sha256(source).hexdigest(), len(source)
 
 
-def read_sidecar(place: Path) -> bytes | None:
+def read_sidecar(job_folder: Path) -> bytes | None:
     """The sidecar in a job's folder, or None. Raises DecodeError, OSError."""
     try:
-        return read_untrusted(place / SIDECAR, MAX_BYTES)
+        return read_untrusted(job_folder / SIDECAR, MAX_BYTES)
     except FileNotFoundError:
         return None

@@ -200,24 +200,24 @@ def result_of(future: Future[TaskResult], deadline_s: float) -> TaskResult:
     try:
         return future.result(timeout=0)
     except DeadlineError:
-        return _failed(ErrorType.DEADLINE, f"not finished within {deadline_s:g} s", exceeds_limit=True)
+        return _failure_result(ErrorType.DEADLINE, f"not finished within {deadline_s:g} s", exceeds_limit=True)
     except ProcessExpired as error:
-        return _died(error)
+        return _crash_result(error)
     except BrokenProcessPool as error:  # workers died idle or while they started; with a task, they would have expired
         return TaskResult(failure=TaskFailure(ErrorType.CRASH, f"no worker could start: {error}"), was_begun=False)
     except MemoryError:
-        return _failed(ErrorType.OUT_OF_MEMORY, "the job needs more memory than jobs.memory_limit_mb allows", exceeds_limit=True)
+        return _failure_result(ErrorType.OUT_OF_MEMORY, "the job needs more memory than jobs.memory_limit_mb allows", exceeds_limit=True)
     except Exception as error:  # noqa: BLE001 - raised by pebble, pickle or the worker's start: the daemon continues
-        return _failed(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500])
+        return _failure_result(ErrorType.INTERNAL, f"{type(error).__name__}: {error}"[:500])
 
 
-def _died(error: ProcessExpired) -> TaskResult:
+def _crash_result(error: ProcessExpired) -> TaskResult:
     if -error.exitcode == signal.SIGKILL:
-        return _failed(ErrorType.OUT_OF_MEMORY, "the worker was killed (SIGKILL), as the kernel does when memory runs out")
-    return _failed(ErrorType.CRASH, f"the worker died with {_death(error.exitcode)}")
+        return _failure_result(ErrorType.OUT_OF_MEMORY, "the worker was killed (SIGKILL), as the kernel does when memory runs out")
+    return _failure_result(ErrorType.CRASH, f"the worker died with {_death(error.exitcode)}")
 
 
-def _failed(kind: ErrorType, message: str, *, exceeds_limit: bool = False) -> TaskResult:
+def _failure_result(kind: ErrorType, message: str, *, exceeds_limit: bool = False) -> TaskResult:
     return TaskResult(failure=TaskFailure(kind, message, exceeds_limit=exceeds_limit))
 
 

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from pipeline.ports import Renderer
 
 
-def write_preview(place: Path, rendering: SceneRendering, renderer: Renderer) -> None:
+def write_preview(job_folder: Path, rendering: SceneRendering, renderer: Renderer) -> None:
     """Write a preview. Raises nothing of its own: what fails in the animation, too, is reported there.
 
     Args:
-        place: the job's folder.
+        job_folder: the job's folder.
     """
-    draft = place / f".{PREVIEW}"
+    draft = job_folder / f".{PREVIEW}"
     with suppress(DoodledError, OSError):
-        for folder in (draft, place / PREVIEW):  # of an earlier attempt
+        for folder in (draft, job_folder / PREVIEW):  # of an earlier attempt
             shutil.rmtree(folder, ignore_errors=True)
         draft.mkdir()
         rendering.write_preview(draft / MOVING, draft / STILL, renderer)
-        draft.rename(place / PREVIEW)
+        draft.rename(job_folder / PREVIEW)

@@ -48,10 +48,10 @@ def _run(task: Task) -> TaskResult:
     _resources.begin_task()
     result, stopwatch = TaskResult(), WallStopwatch()
     try:
-        if task.is_trial:
-            from daemon.worker.trial import try_out
+        if task.is_self_test:
+            from daemon.worker.self_test import run_self_test
 
-            try_out(task, _resources)
+            run_self_test(task, _resources)
         else:
             result.manifest = _render_with_fallback(task, _resources, result, stopwatch)
     except NeedsReview as doubt:
@@ -106,4 +106,4 @@ def _shows_models_work(error: Exception) -> bool:
 
 def _without_places(text: str, task: Task) -> str:
     """A message without paths of the spool, which mean nothing to the user who dropped the drawing."""
-    return text.replace(str(task.place / SOURCE), shown_name(task.name)).replace(f"{task.place}/", "")
+    return text.replace(str(task.job_folder / SOURCE), shown_name(task.name)).replace(f"{task.job_folder}/", "")

@@ -23,20 +23,20 @@ class Task:
     """Task of a worker: one job.
 
     Attributes:
-        place: the job's folder in the spool.
+        job_folder: the job's folder in the spool.
         name, folder: name of the source and its folders in the inbox.
         defaults: options that neither the folder nor the sidecar sets.
         upstream_deadline_s: deadline of one prediction by a model server.
         is_probe: the job finds out whether the model servers are back: each gets one request, and all other jobs wait for the outcome.
         deadline_s: of the job.
-        is_trial: no job, but a simple drawing of our own (`daemon.worker.trial`).
+        is_self_test: no job, but a simple drawing of our own (`daemon.worker.self_test`).
         originals: finds an earlier job whose results are taken if it was the same drawing; None to animate each drawing.
         health_file: where the workers of this machine share what they know about the model servers, or None.
-        job_id: of the job, for records; "" of a trial.
+        job_id: of the job, for records; "" of a self-test.
         viewers_file: says whether someone would see a preview (`daemon.spool.previews`); None to make none.
     """
 
-    place: Path
+    job_folder: Path
     name: str
     folder: tuple[str, ...]
     is_folder: bool
@@ -47,7 +47,7 @@ class Task:
     keep_annotations: bool
     is_probe: bool = False
     deadline_s: float = 300.0
-    is_trial: bool = False
+    is_self_test: bool = False
     originals: Originals | None = None
     health_file: Path | None = None
     job_id: str = ""
@@ -140,11 +140,13 @@ UPSTREAM_DEADLINE_SHARE = 0.4
 job itself exceeds its deadline."""
 
 
-def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequest, *, layout: Layout, is_probe: bool = False) -> Task:
+def task_for(
+    job: Job, job_folder: Path, settings: Settings, inference: InferenceRequest, *, layout: Layout, is_probe: bool = False
+) -> Task:
     """The task of a job under the present settings."""
     policy = settings.inbox.duplicates
     return Task(
-        place=place,
+        job_folder=job_folder,
         name=job.name,
         folder=job.folder,
         is_folder=job.is_folder,
@@ -156,16 +158,16 @@ def task_for(job: Job, place: Path, settings: Settings, inference: InferenceRequ
         is_probe=is_probe,
         deadline_s=settings.jobs.deadline_s,
         originals=None if policy is DuplicatePolicy.AGAIN else Originals(layout, policy, layout.user_of(job.folder)),
-        health_file=place.parent / SERVERS,
+        health_file=job_folder.parent / SERVERS,
         job_id=job.id,
         viewers_file=None if layout.is_private else layout.inbox / VIEWERS,
     )
 
 
-def trial_task(place: Path, settings: Settings, inference: InferenceRequest) -> Task:
-    """The task that tries a worker out; `place` is not used. Model servers get one request, because drawings wait meanwhile."""
+def self_test_task(job_folder: Path, settings: Settings, inference: InferenceRequest) -> Task:
+    """The task that tests a worker; `job_folder` is not used. Model servers get one request, because drawings wait meanwhile."""
     return Task(
-        place,
+        job_folder,
         "trial",
         (),
         is_folder=False,
@@ -175,5 +177,5 @@ def trial_task(place: Path, settings: Settings, inference: InferenceRequest) -> 
         upstream_deadline_s=settings.model_server.deadline_s,
         keep_annotations=False,
         is_probe=True,
-        is_trial=True,
+        is_self_test=True,
     )

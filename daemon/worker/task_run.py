@@ -86,7 +86,7 @@ class TaskRun:
 
     def __init__(self, task: Task, resources: WorkerResources, result: TaskResult, stopwatch: WallStopwatch) -> None:
         self._task, self._resources, self._result, self._stopwatch = task, resources, result, stopwatch
-        self._result_folder = task.place / RESULT
+        self._result_folder = task.job_folder / RESULT
         self._notes: list[str] = []
         self._inference: str | None = None
         self._failed_pages: list[dict[str, Any]] = []
@@ -98,7 +98,7 @@ class TaskRun:
         from pipeline.adapters.documents.reader import document_kind
 
         task, library = self._task, self._resources.library()
-        options = drawing_options(task.defaults, task.folder, read_sidecar(task.place), library.names(), task.max_side_px)
+        options = drawing_options(task.defaults, task.folder, read_sidecar(task.job_folder), library.names(), task.max_side_px)
         shutil.rmtree(self._result_folder, ignore_errors=True)  # of an earlier attempt
         self._result_folder.mkdir()
         figures = self._character(options) if task.is_folder else []
@@ -159,7 +159,7 @@ class TaskRun:
             raise page.content
         with self._stopwatch.lap("decode"):
             drawing = decode_drawing(page.content, name=shown_name(page.name), limits=DEFAULT_LIMITS)
-        if not (self._task.place / THUMBNAIL).exists():
+        if not (self._task.job_folder / THUMBNAIL).exists():
             self._write_thumbnail(drawing.rgb)
         figures = self._figures(drawing, options, is_page=True)
         return [{**output, "page": page.number} for output in self._outputs(figures, options, [f"p{page.number}"])]
@@ -183,7 +183,7 @@ class TaskRun:
         from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS
         from pipeline.files.character_files import read_character
 
-        source, copy = self._task.place / SOURCE, self._task.place / CHARACTER
+        source, copy = self._task.job_folder / SOURCE, self._task.job_folder / CHARACTER
         with self._stopwatch.lap("read"):
             try:
                 self._result.file_sha256, self._result.file_size = copy_character(source, copy, DEFAULT_LIMITS.max_bytes)
@@ -202,12 +202,12 @@ class TaskRun:
 
     def _figures(self, drawing: Drawing, options: JobOptions, *, is_page: bool = False) -> list[_Figure]:
         from daemon.options.sheet_scene import Sheet
-        from pipeline.annotate import AnnotateOptions, annotated
+        from pipeline.annotate import AnnotateOptions, annotate
 
         with self._stopwatch.lap("models"):
             predictor, self._inference = self._resources.predictor(self._task)
         with keep_notes(drawing.notes):
-            found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
+            found = annotate(drawing, predictor, options=AnnotateOptions(all_figures=options.all_figures), stopwatch=self._stopwatch)
         self._result.models_answered = True
         self._notes += drawing.notes
         if options.review and any(figure.quality.score < DOUBTFUL for figure in found):
@@ -237,7 +237,7 @@ class TaskRun:
         from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS
 
         with self._stopwatch.lap("decode"):
-            source = read_untrusted(self._task.place / SOURCE, DEFAULT_LIMITS.max_bytes)
+            source = read_untrusted(self._task.job_folder / SOURCE, DEFAULT_LIMITS.max_bytes)
             self._result.file_sha256, self._result.file_size = hashlib.sha256(source).hexdigest(), len(source)
             return source
 
@@ -249,14 +249,14 @@ class TaskRun:
 
     def _write_thumbnail(self, rgb: Bytes, alpha: Bytes | None = None) -> None:
         with self._stopwatch.lap("annotations"):
-            write_thumbnail(self._task.place, rgb, alpha)
+            write_thumbnail(self._task.job_folder, rgb, alpha)
 
     def _ask_for_review(self, drawing: Drawing, found: tuple[Any, ...]) -> NoReturn:
         """Write the figures of a doubtful drawing, durably. Raises NeedsReview."""
         folders = [figure_folder(number) for number in range(1, len(found) + 1)]
-        shutil.rmtree(self._task.place / ANNOTATIONS, ignore_errors=True)  # of an earlier attempt
+        shutil.rmtree(self._task.job_folder / ANNOTATIONS, ignore_errors=True)  # of an earlier attempt
         self._write_annotations(drawing, folders, found)
-        sync_tree(self._task.place / ANNOTATIONS)
+        sync_tree(self._task.job_folder / ANNOTATIONS)
         figures = [
             {"folder": folder, "quality": figure.quality.score, "reasons": list(figure.quality.reasons)}
             for folder, figure in zip(folders, found, strict=True)
@@ -270,17 +270,17 @@ class TaskRun:
 
         with self._stopwatch.lap("annotations"):
             for folder, figure in zip(folders, found, strict=True):
-                write_annotations(self._task.place / ANNOTATIONS / folder, drawing, figure)
+                write_annotations(self._task.job_folder / ANNOTATIONS / folder, drawing, figure)
 
     # --- output ------------------------------------------------------------------------------------------------------
 
     def _animations(self, figure: _Figure, motion: str, options: JobOptions) -> Iterator[Animation]:
         """One motion in every format."""
         from daemon.rendering import SceneRendering
-        from pipeline.adapters.encoding.verification import verified
+        from pipeline.adapters.encoding.verification import verify
 
         request = RenderRequest(
-            self._task.place,
+            self._task.job_folder,
             motion=motion,
             size=options.size,
             rate=options.fps,
@@ -299,7 +299,7 @@ class TaskRun:
             animation = rendering.write(path, kind, renderer)
             self._notes += rendering.notes(kind)
             with self._syncing(path), self._stopwatch.lap("verify"):
-                verified(animation)
+                verify(animation)
             yield animation
 
     def _prepare(self, rendering: SceneRendering, renderer: GLRenderer) -> None:
@@ -308,7 +308,7 @@ class TaskRun:
             return
         self._has_begun = True
         if self._task.viewers_file is not None and has_viewers(self._task.viewers_file, time.time()):
-            write_preview(self._task.place, rendering, renderer)
+            write_preview(self._task.job_folder, rendering, renderer)
         self._keep_figures()
 
     @contextmanager

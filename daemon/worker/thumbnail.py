@@ -16,11 +16,11 @@ _QUALITY: Final = 80
 _SAMPLES: Final = 4
 
 
-def write_thumbnail(place: Path, rgb: Bytes, alpha: Bytes | None = None) -> None:
+def write_thumbnail(job_folder: Path, rgb: Bytes, alpha: Bytes | None = None) -> None:
     """Write a thumbnail of at most SIDE_PX by SIDE_PX pixels. Raises nothing: a disk that refuses it must not fail the job.
 
     Args:
-        place: the job's folder.
+        job_folder: the job's folder.
         rgb: (H, W, 3) uint8.
         alpha: (H, W) uint8 straight alpha, or None; the background is white.
     """
@@ -37,4 +37,4 @@ def write_thumbnail(place: Path, rgb: Bytes, alpha: Bytes | None = None) -> None
         small = np.rint(small * share + 255 * (1 - share)).astype(np.uint8)
     encoded = cv2.imencode(SUFFIX, np.ascontiguousarray(small[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
     with suppress(OSError):
-        (place / THUMBNAIL).write_bytes(encoded.tobytes())
+        (job_folder / THUMBNAIL).write_bytes(encoded.tobytes())

@@ -23,14 +23,16 @@ EXIT_STATUS = {
     "0": "Done.",
     "1": "This input can't be animated; the message says why. From run --drain: rejected files are left in the inbox.",
     "2": "The command line is wrong: an unknown option, motion or job, a contradiction, a file to write whose folder is missing.",
-    "75": "It may work later: no OpenGL context, a full disk, an unavailable model server. From run --drain: drawings wait for it.",
+    "75": "It may work later: no OpenGL context, a full disk, an unavailable model server. From run --drain: drawings wait for one "
+    "of these, or files are still being written.",
     "78": "The settings or folders of the daemon can't be used.",
 }
 ENVIRONMENT = {
     "DOODLED_CONFIG": "The settings file, unless --config names one.",
-    "DOODLED_ROOT": "The folder of inbox, outbox, failed and spool.",
+    "DOODLED_ROOT": "The folder of inbox, outbox, failed, review and spool.",
     "DOODLED_SECTION_KEY": "Overrides a key of the settings file, such as DOODLED_JOBS_WORKERS=2.",
-    "DOODLED_TORCHSERVE_URL, DOODLED_TORCHSERVE_KEY_FILE": "Address of the model server (several with commas), and its key file.",
+    "DOODLED_TORCHSERVE_URL, DOODLED_TORCHSERVE_KEY_FILE": "Address of a TorchServe (several with commas), and its key file.",
+    "DOODLED_OIP_URL, DOODLED_OIP_KEY_FILE": "The same for servers of the Open Inference Protocol.",
     "AD_USE_MESA=1": "Render in software.",
     "AD_OUTPUT_MP4=1": "MP4 is the default format.",
     "AD_HEADLESS": "Accepted; doodled never uses a display.",

@@ -1,6 +1,6 @@
 """Figures and joints by our two models, wherever these run: in this process, or on a server that speaks the Open Inference Protocol.
 
-`pipeline.stages.figures_seen` prepares the inputs and decodes the outputs; a `Model` runs one of the two networks.
+`pipeline.pose.network_io` prepares the inputs and decodes the outputs; a `Model` runs one of the two networks.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 
 from pipeline.adapters.own_outputs import DETECTOR_OUTPUTS, OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
 from pipeline.errors import ShapeError
-from pipeline.stages import figures_seen
-from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
-from pipeline.types import Bytes, Detection, Pose, Singles, checked
+from pipeline.pose import network_io
+from pipeline.pose.network_io import NetworkView, PoseAnswer, Proposal
+from pipeline.types import Bytes, Detection, Pose, Singles, check_array
 
 Look = tuple[Proposal, NetworkView, PoseAnswer]
 
@@ -51,48 +51,48 @@ class OwnModels:
         """Find the figures in each of several images, in one batch. Images in which nothing can score so high are not looked at closely."""
         for picture in pictures:
             _check(picture)
-        wholes = [figures_seen.whole_view(picture, self._detector.side) for picture in pictures]
+        wholes = [network_io.whole_view(picture, self._detector.side) for picture in pictures]
         centers, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]), DETECTOR_OUTPUTS)
-        proposals = [figures_seen.proposals(*each) for each in zip(centers, sides, wholes, pictures, strict=True)]
-        worth_it = [of_one if any(figures_seen.can_score(one, least_score) for one in of_one) else [] for of_one in proposals]
+        proposals = [network_io.proposals(*each) for each in zip(centers, sides, wholes, pictures, strict=True)]
+        worth_it = [of_one if any(network_io.can_score(one, least_score) for one in of_one) else [] for of_one in proposals]
         close = [(pictures[place], one, place) for place, of_one in enumerate(worth_it) for one in of_one]
         looks = self._looks([(picture, one) for picture, one, _ in close])
         found: list[list[Detection]] = [[] for _ in pictures]
         for (picture, _, place), (one, view, answer) in zip(close, looks, strict=True):
-            found[place].append(figures_seen.detection(one, view, answer, picture))
-        return [figures_seen.without_doubles(of_one) for of_one in found]
+            found[place].append(network_io.detection(one, view, answer, picture))
+        return [network_io.without_doubles(of_one) for of_one in found]
 
     def poses_in(self, crops: Sequence[Bytes]) -> list[Pose]:
         """Find joints and mask in each of several crops, in one batch."""
         for crop in crops:
             _check(crop)
-        views = [figures_seen.crop_view(crop, self._pose.side) for crop in crops]
-        return [figures_seen.pose(*each) for each in zip(views, self._pose_answers(views), crops, strict=True)]
+        views = [network_io.crop_view(crop, self._pose.side) for crop in crops]
+        return [network_io.pose(*each) for each in zip(views, self._pose_answers(views), crops, strict=True)]
 
     def _looks(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Look]:
         """Refine each proposal with a close view, and with a second one if the first moved the box far and the second moves it less."""
-        views = [figures_seen.close_view(picture, one, self._pose.side) for picture, one in close]
+        views = [network_io.close_view(picture, one, self._pose.side) for picture, one in close]
         looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._box_answers(views), strict=True)]
         again = []
         for row, ((picture, one), look) in enumerate(zip(close, looks, strict=True)):
-            after = figures_seen.moved(*look, picture)
-            if not figures_seen.is_settled(one, after):
+            after = network_io.fitted_proposal(*look, picture)
+            if not network_io.is_settled(one, after):
                 again.append((row, after))
-        views = [figures_seen.close_view(close[row][0], after, self._pose.side) for row, after in again]
+        views = [network_io.close_view(close[row][0], after, self._pose.side) for row, after in again]
         for (row, after), view, answer in zip(again, views, self._box_answers(views), strict=True):
-            if figures_seen.is_settled(after, figures_seen.moved(after, view, answer, close[row][0])):
+            if network_io.is_settled(after, network_io.fitted_proposal(after, view, answer, close[row][0])):
                 looks[row] = (after, view, answer)  # otherwise the box drifts to a neighboring object
         return looks
 
     def _box_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
-        return figures_seen.box_answers(*self._pose.answer(figures_seen.stacked(views), POSE_OUTPUTS)) if views else []
+        return network_io.box_answers(*self._pose.answer(network_io.stacked_pixels(views), POSE_OUTPUTS)) if views else []
 
     def _pose_answers(self, views: list[NetworkView]) -> list[PoseAnswer]:
         outputs = (*POSE_OUTPUTS, *OPTIONAL_POSE_OUTPUTS)
-        return figures_seen.pose_answers(*self._pose.answer(figures_seen.with_mirrors(views), outputs)) if views else []
+        return network_io.pose_answers(*self._pose.answer(network_io.with_mirrors(views), outputs)) if views else []
 
 
 def _check(rgb: Bytes) -> None:
-    checked("rgb", rgb, ("H", "W", 3), np.uint8)
+    check_array("rgb", rgb, ("H", "W", 3), np.uint8)
     if not rgb.size:
         raise ShapeError("rgb", expected="an image with pixels", actual=str(rgb.shape))

@@ -50,13 +50,13 @@ def read_character_config(path: Path) -> CharacterConfig:
     """
     problems: list[str] = []
     fields = Section(yaml_mapping(path), problems)
-    width, height = (fields.whole(side, least=1, most=MAX_SIDE) for side in ("width", "height"))
-    degrees = fields.whole(TURNED, 0, most=270)
+    width, height = (fields.whole(side, minimum=1, maximum=MAX_SIDE) for side in ("width", "height"))
+    degrees = fields.whole(TURNED, 0, maximum=270)
     turn = next((turn for turn in TURNS if turn == degrees), None)
     if turn is None:
         fields.note(TURNED, f"expected {', '.join(map(str, TURNS))} degrees, found {degrees}")
     joints: list[tuple[str, str | None, tuple[float, ...]]] = []
-    for entry in fields.sections("skeleton", least=1):
+    for entry in fields.sections("skeleton", minimum=1):
         parent = entry.text("parent") if entry.has("parent") or "parent" not in entry.keys() else None  # noqa: SIM118 - a Section is no dictionary
         joints.append((entry.text("name"), parent, entry.numbers("loc", 2)))
     if len(joints) > MAX_JOINTS:

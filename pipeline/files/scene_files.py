@@ -16,7 +16,7 @@ from typing import TypeVar, cast
 from pipeline.errors import FileProblems, PermanentError
 from pipeline.files.character_files import read_character
 from pipeline.files.picture_files import read_rgba
-from pipeline.files.yaml_files import Section, raise_problems, shown, yaml_mapping
+from pipeline.files.yaml_files import Section, raise_problems, shown_value, yaml_mapping
 from pipeline.ports import MotionReader
 from pipeline.types import Actor, Bytes, Camera, Character, DebugViews, Format, Scene, View
 
@@ -98,7 +98,7 @@ class _Places:
 
 
 def _actors(scene: Section, library: MotionReader, places: _Places) -> tuple[Actor, ...]:
-    entries = scene.sections("ANIMATED_CHARACTERS", least=1)
+    entries = scene.sections("ANIMATED_CHARACTERS", minimum=1)
     if len(entries) > MAX_ACTORS:
         scene.note("ANIMATED_CHARACTERS", f"expected at most {MAX_ACTORS}, found {len(entries)}")
         return ()
@@ -132,7 +132,7 @@ def _read(entry: Section, key: str, file: Path | None, read: Callable[[Path], _T
 
 
 def _view(view: Section, places: _Places, debug: DebugViews) -> View:
-    width, height = view.numbers("WINDOW_DIMENSIONS", 2, (500, 500), least=1, most=MAX_SIDE)
+    width, height = view.numbers("WINDOW_DIMENSIONS", 2, (500, 500), minimum=1, maximum=MAX_SIDE)
     if width != int(width) or height != int(height):
         view.note("WINDOW_DIMENSIONS", f"expected whole numbers, found {width:g}, {height:g}")
     noted = len(view.problems)
@@ -142,7 +142,7 @@ def _view(view: Section, places: _Places, debug: DebugViews) -> View:
     return View(
         width=int(width),
         height=int(height),
-        background=cast("tuple[float, float, float, float]", view.numbers("CLEAR_COLOR", 4, (1.0, 1.0, 1.0, 0.0), least=0, most=1)),
+        background=cast("tuple[float, float, float, float]", view.numbers("CLEAR_COLOR", 4, (1.0, 1.0, 1.0, 0.0), minimum=0, maximum=1)),
         picture=_background(view, places),
         camera=Camera(
             cast("tuple[float, float, float]", view.numbers("CAMERA_POS", 3, DEFAULT_CAMERA.position)),
@@ -173,7 +173,7 @@ def _output(controller: Section, notes: list[str]) -> Path:
     output = Path(_text_or(controller, "OUTPUT_VIDEO_PATH", _INTERACTIVE_OUTPUT if mode is Mode.INTERACTIVE else _RENDER_OUTPUT))
     known = [f".{each}" for each in Format]
     if output.suffix.lower() not in known and output.name:
-        controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown(str(output))}")
+        controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown_value(str(output))}")
     if mode is Mode.INTERACTIVE:
         notes.append("there is no interactive window: the animation is written to a file")
     return output

@@ -76,7 +76,7 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
         # Includes PyYAML's own bugs: `!!int ""`, `!!bool maybe`, `1:1:...:1.5` and `"\UFFFFFFFF"` end in four different ones.
         raise ConfigError(path, [f"not YAML of plain values: {type(error).__name__}: {str(error)[:200]}"]) from error
     if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
-        raise ConfigError(path, [f"expected keys with values, found {shown(loaded)}"])
+        raise ConfigError(path, [f"expected keys with values, found {shown_value(loaded)}"])
     return loaded
 
 
@@ -90,7 +90,7 @@ def raise_problems(path: Path, problems: Sequence[str], *, hint: str = "") -> No
     raise ConfigError(path, listed, hint=hint)
 
 
-def shown(value: object) -> str:
+def shown_value(value: object) -> str:
     """A value for an error message, always short."""
     try:
         return "nothing" if value is None else _SHORT.repr(value)
@@ -150,7 +150,7 @@ class Section:
         value = self._values[key]
         if accepts(value):
             return value
-        self.note(key, f"expected {expected}, found {shown(value)}")
+        self.note(key, f"expected {expected}, found {shown_value(value)}")
         return None
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -159,20 +159,20 @@ class Section:
     def flag(self, key: str, *, default: bool | None = None) -> bool:
         return bool(self._checked(key, "true or false", lambda v: isinstance(v, bool), default))
 
-    def whole(self, key: str, default: int | None = None, *, least: int = 0, most: int = 1 << 31) -> int:
-        within = f"a whole number from {least}" + (f" to {most}" if most < 1 << 31 else "")
-        return int(self._checked(key, within, lambda v: _is_whole(v) and least <= v <= most, default) or 0)
+    def whole(self, key: str, default: int | None = None, *, minimum: int = 0, maximum: int = 1 << 31) -> int:
+        within = f"a whole number from {minimum}" + (f" to {maximum}" if maximum < 1 << 31 else "")
+        return int(self._checked(key, within, lambda v: _is_whole(v) and minimum <= v <= maximum, default) or 0)
 
     def number(self, key: str, default: float | None = None, *, above: float = -math.inf) -> float:
         expected = "a number" + (f" above {above:g}" if above > -math.inf else "")
         return float(self._checked(key, expected, lambda v: is_number(v) and v > above, default) or 0.0)
 
     def numbers(
-        self, key: str, count: int, default: Sequence[float] | None = None, *, least: float = -math.inf, most: float = math.inf
+        self, key: str, count: int, default: Sequence[float] | None = None, *, minimum: float = -math.inf, maximum: float = math.inf
     ) -> tuple[float, ...]:
         """`count` numbers; zeros are the placeholder."""
-        expected = f"{count} numbers" + (f" from {least:g} to {most:g}" if math.isfinite(least) and math.isfinite(most) else "")
-        value = self._checked(key, expected, lambda v: _is_list(v, count, lambda n: is_number(n) and least <= n <= most), default)
+        expected = f"{count} numbers" + (f" from {minimum:g} to {maximum:g}" if math.isfinite(minimum) and math.isfinite(maximum) else "")
+        value = self._checked(key, expected, lambda v: _is_list(v, count, lambda n: is_number(n) and minimum <= n <= maximum), default)
         return tuple(float(n) for n in value) if value is not None else (0.0,) * count
 
     def choice(self, key: str, choices: type[_Choice], default: _Choice | None = None) -> _Choice:
@@ -186,27 +186,27 @@ class Section:
         found = found_file(text, roots=roots, beside=beside) if text else None
         if text and found is None:
             places = ", ".join(["the working directory", *map(str, roots), str(beside.parent)])
-            self.note(key, f"there is no file {shown(text)}, looked in {places}")
+            self.note(key, f"there is no file {shown_value(text)}, looked in {places}")
         return found
 
-    def names(self, key: str, *, least: int = 1) -> tuple[str, ...]:
-        """A list of at least `least` names."""
-        expected = f"a list of at least {least} names" if least > 1 else "a list of names"
-        value = self._checked(key, expected, lambda v: _is_list(v, None, _is_text) and len(v) >= least, None)
+    def names(self, key: str, *, minimum: int = 1) -> tuple[str, ...]:
+        """A list of at least `minimum` names."""
+        expected = f"a list of at least {minimum} names" if minimum > 1 else "a list of names"
+        value = self._checked(key, expected, lambda v: _is_list(v, None, _is_text) and len(v) >= minimum, None)
         return tuple(value or ())
 
-    def name_lists(self, key: str, *, length: int | None = None, least: int = 1) -> tuple[tuple[str, ...], ...]:
+    def name_lists(self, key: str, *, length: int | None = None, minimum: int = 1) -> tuple[tuple[str, ...], ...]:
         """A list of lists of names, each of `length` if that is given."""
         each = f"of {length} names each" if length else "of names"
-        expected = f"a list of lists {each}" + (f", at least {least}" if least else "")
-        accepts = lambda v: _is_list(v, None, lambda row: _is_list(row, length, _is_text) and bool(row)) and len(v) >= least  # noqa: E731 - read once
+        expected = f"a list of lists {each}" + (f", at least {minimum}" if minimum else "")
+        accepts = lambda v: _is_list(v, None, lambda row: _is_list(row, length, _is_text) and bool(row)) and len(v) >= minimum  # noqa: E731 - read once
         value = self._checked(key, expected, accepts, None)
         return tuple(tuple(row) for row in value or ())
 
-    def sections(self, key: str, *, least: int = 0) -> tuple[Section, ...]:
+    def sections(self, key: str, *, minimum: int = 0) -> tuple[Section, ...]:
         """A list of mappings, each as a section."""
-        expected = "a list of entries with keys" + (f", at least {least}" if least else "")
-        value = self._checked(key, expected, lambda v: _is_list(v, None, _is_mapping) and len(v) >= least, None)
+        expected = "a list of entries with keys" + (f", at least {minimum}" if minimum else "")
+        value = self._checked(key, expected, lambda v: _is_list(v, None, _is_mapping) and len(v) >= minimum, None)
         return tuple(Section(entry, self.problems, prefix=f"{self.prefix}{key}[{i}].") for i, entry in enumerate(value or ()))
 
     def section(self, key: str, default: Mapping[str, Any] | None = None) -> Section:

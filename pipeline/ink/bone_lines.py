@@ -1,6 +1,6 @@
 """What keypoints say about a figure's inside: its bones as lines, drawn into pictures.
 
-Keypoints are (17, 3) float64: x, y in px, score; COCO's order (pipeline.types.KEYPOINT_NAMES). Those that are not finite or not sure
+Keypoints are (17, 3) float64: x, y in px, score; COCO's order (`pipeline.types.keypoints`). Those that are not finite or not sure
 enough are not used.
 """
 
@@ -10,14 +10,7 @@ import cv2
 import numpy as np
 
 from pipeline.types import Bools, Floats
-
-NOSE, SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES, ANKLES = 0, (5, 6), (7, 8), (9, 10), (11, 12), (13, 14), (15, 16)
-"""Pairs are left, right."""
-
-EYES, EARS = (1, 2), (3, 4)
-
-LIMB_BONES = ((SHOULDERS, ELBOWS), (ELBOWS, WRISTS), (HIPS, KNEES), (KNEES, ANKLES))
-"""Inner and outer ends of the bones of arms and legs."""
+from pipeline.types.keypoints import ANKLES, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS, WRISTS
 
 SURE = 0.3
 """Keypoints scored lower say nothing about where the figure is."""
@@ -48,7 +41,7 @@ def _middle(at: Floats, pair: tuple[int, int]) -> Floats:
     return np.asarray((at[pair[0]] + at[pair[1]]) / 2)
 
 
-def drawn(lines: Floats, shape: tuple[int, int], *, thickness: int) -> Bools:
+def drawn_lines(lines: Floats, shape: tuple[int, int], *, thickness: int) -> Bools:
     """(h, w) bool: lines (B, 4) px as strokes."""
     picture = np.zeros(shape, np.uint8)
     for x0, y0, x1, y1 in np.round(np.clip(lines, -FARTHEST, FARTHEST)).astype(int).tolist():

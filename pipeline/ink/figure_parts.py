@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ink.bone_lines import drawn, see_through_areas, usable
+from pipeline.ink.bone_lines import drawn_lines, see_through_areas, usable
 from pipeline.ink.regions import Regions, border_contact, corner_regions, dilated, disc, opened, perimeters, regions_of
 from pipeline.types import Bools, Floats
 
@@ -68,7 +68,7 @@ def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floa
 def _with_a_bone_in_the_middle(paper: Regions, candidates: Bools, lines: Floats) -> Bools:
     """(N + 1,) which candidates have a bone well inside, not only along their edge."""
     shape = paper.labels.shape
-    on_bone = drawn(lines, shape, thickness=1)
+    on_bone = drawn_lines(lines, shape, thickness=1)
     depth = cv2.distanceTransform((paper.labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     held = np.zeros(len(paper.area), bool)
     for number in np.flatnonzero(candidates & (paper.touched_by(on_bone) > 0)).tolist():
@@ -112,7 +112,7 @@ def _body(pieces: Regions, lines: Floats | None) -> int:
     contact = (border_contact(pieces) > 0.5 * np.array([height, width, height, width])).sum(axis=1)
     weight = weight * np.where(contact >= 2, 0.2, 1.0)  # a frame, or the edge of the sheet
     if lines is not None and len(lines):
-        on_bones = pieces.touched_by(drawn(lines, pieces.labels.shape, thickness=2))[1:]
+        on_bones = pieces.touched_by(drawn_lines(lines, pieces.labels.shape, thickness=2))[1:]
         weight[1:] *= 0.2 + on_bones / max(int(on_bones.sum()), 1)
     return 1 + int(np.argmax(weight[1:]))
 
@@ -140,12 +140,12 @@ def without_neighbors(mask: Bools, lines: Floats | None) -> Bools:
     if lines is None or len(lines) < FEW_BONES:
         return mask
     side = max(mask.shape)
-    away = cv2.distanceTransform((~drawn(lines, mask.shape, thickness=1)).astype(np.uint8), cv2.DIST_L2, 5)
+    away = cv2.distanceTransform((~drawn_lines(lines, mask.shape, thickness=1)).astype(np.uint8), cv2.DIST_L2, 5)
     if not (mask & (away > FAR_SHARE * side)).any():
         return mask
     radius = max(2, round(NECK_SHARE * side / 2))
     core = regions_of(opened(mask, radius), corners_join=True)
-    foreign = (core.touched_by(drawn(lines, mask.shape, thickness=3)) == 0) & (border_contact(core).sum(axis=1) > 0)
+    foreign = (core.touched_by(drawn_lines(lines, mask.shape, thickness=3)) == 0) & (border_contact(core).sum(axis=1) > 0)
     foreign &= core.touched_by(away > FAR_SHARE * side) > 0
     dropped = core.among(foreign)
     if not dropped.any():
@@ -165,7 +165,7 @@ def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats
     holes = np.zeros(len(paper.area), bool)
     if keypoints is not None and lines is not None and len(lines):
         between = paper.mean_of(see_through_areas(keypoints, mask.shape)) > SEE_THROUGH
-        crossed = paper.touched_by(drawn(lines, mask.shape, thickness=2)) > 0.25 * np.sqrt(paper.area)
+        crossed = paper.touched_by(drawn_lines(lines, mask.shape, thickness=2)) > 0.25 * np.sqrt(paper.area)
         holes |= large & between & ~crossed
     return paper.among(holes)
 

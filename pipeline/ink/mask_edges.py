@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.ink.bone_lines import bones, drawn, see_through_areas
+from pipeline.ink.bone_lines import bones, drawn_lines, see_through_areas
 from pipeline.ink.regions import dilated, disc, eroded, regions_of
 from pipeline.types import Bools, Bytes, Floats, Singles
 
@@ -161,7 +161,7 @@ def _with_channels(ground: Bools, inside: Bools, ink: Bools, keypoints: Floats) 
     places = inside & ~ink & between & ~ground
     broad = dilated(eroded(places | ground, radius), radius)
     channels = regions_of(places & ~(broad & ~dilated(ground, radius)), corners_join=False)
-    on_bones = drawn(bones(keypoints), ground.shape, thickness=1)
+    on_bones = drawn_lines(bones(keypoints), ground.shape, thickness=1)
     candidates = (channels.touched_by(dilated(ground, 1)) > 0) & (channels.area > LEAST_CHANNEL * np.count_nonzero(inside))
     reach = round(BESIDE_SHARE * side)
     for number in np.flatnonzero(candidates).tolist():

@@ -105,13 +105,13 @@ def _spread_out(values: Singles, weight: Singles, sigma: float) -> Singles:
         sigma, share = 2 * sigma, 1e-3 * share
 
 
-def _grown(figures: Bools, others: Bools, difference: Singles, least: float) -> Bools:
+def _grown(figures: Bools, others: Bools, difference: Singles, min_difference: float) -> Bools:
     """The figures with their rims, and with the ink and soft shadow that hangs on them."""
     rows, columns = np.flatnonzero(figures.any(axis=1)), np.flatnonzero(figures.any(axis=0))
     side = max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0])) + 1
     rim, reach = max(2, round(RIM_OF_SIDE * side)), max(4, round(REACH_OF_SIDE * side))
     near, far = (cv2.dilate(figures.astype(np.uint8), _disk(radius)) > 0 for radius in (rim, reach))
-    candidates = near | (far & (cv2.blur(difference, (3, 3)) > least))
+    candidates = near | (far & (cv2.blur(difference, (3, 3)) > min_difference))
     _, pieces = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=8)
     hangs_on = np.zeros(int(pieces.max()) + 1, np.bool_)
     hangs_on[pieces[near]] = True

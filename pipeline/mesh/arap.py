@@ -24,7 +24,7 @@ from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
 from pipeline.mesh.triangles import common_neighbors, undirected_edges
-from pipeline.types import Floats, Ints, Mesh, checked
+from pipeline.types import Floats, Ints, Mesh, check_array
 
 PIN_WEIGHT = 1000.0
 """Weight of a pin's residual relative to an edge's, as in AnimatedDrawings (etc/doc/algorithm.md, "ARAP")."""
@@ -52,8 +52,8 @@ class Pins:
 
     def __post_init__(self) -> None:
         count = len(self.triangles)
-        checked("Pins.triangles", self.triangles, (count, 3), np.int32)
-        checked("Pins.weights", self.weights, (count, 3), np.float64)
+        check_array("Pins.triangles", self.triangles, (count, 3), np.int32)
+        check_array("Pins.weights", self.weights, (count, 3), np.float64)
 
     def matrix(self, vertex_count: int) -> sparse.csr_array:
         """Matrix (P, V) from vertices to pins."""

@@ -31,10 +31,10 @@ MAX_POINTS = 20_000
 def excess(mask: Bools) -> str:
     """Why a mask takes too long to triangulate, expected and found, or ""; answers in the time that it takes to read the mask."""
     padded = np.pad(mask, 1)
-    most = MAX_EDGE_OF_SIDE * max(mask.shape)
+    limit = MAX_EDGE_OF_SIDE * max(mask.shape)
     edge = np.count_nonzero(padded[1:] != padded[:-1]) + np.count_nonzero(padded[:, 1:] != padded[:, :-1])
-    if edge > most:
-        return f"its edge is too long: expected at most {most} px, found {edge}"
+    if edge > limit:
+        return f"its edge is too long: expected at most {limit} px, found {edge}"
     pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1
     return f"it is in too many pieces: expected at most {MAX_PIECES}, found {pieces}" if pieces > MAX_PIECES else ""
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.motion.humanoid.body_map import BodyMap
 from pipeline.motion.up_axis import UpAxis
-from pipeline.types import Floats, Ints, checked
+from pipeline.types import Floats, Ints, check_array
 
 MAX_JOINTS = 2000
 MAX_JOINT_FRAMES = 5_000_000
@@ -51,8 +51,8 @@ class MotionClip:
 
     def __post_init__(self) -> None:
         count = len(self.joint_names)
-        checked("MotionClip.parents", self.parents, (count,), np.int32)
-        checked("MotionClip.positions", self.positions, ("T", count, 3), np.float64)
+        check_array("MotionClip.parents", self.parents, (count,), np.int32)
+        check_array("MotionClip.positions", self.positions, ("T", count, 3), np.float64)
 
 
 class MotionSource(Protocol):

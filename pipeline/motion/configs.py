@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
-from pipeline.files.yaml_files import Section, nearest, raise_problems, shown, yaml_mapping
+from pipeline.files.yaml_files import Section, nearest, raise_problems, shown_value, yaml_mapping
 from pipeline.motion.joint_names import namespace_of, without_namespace
 from pipeline.motion.up_axis import UpAxis
 from pipeline.types import AboveCheck, DrawGroup, ProjectionGroup, ProjectionMethod, RetargetConfig, RootOffset, Travel
@@ -136,7 +136,7 @@ def read_retarget_config(path: Path) -> RetargetConfig:
 
 def _projection_groups(fields: Section) -> tuple[ProjectionGroup, ...]:
     groups: list[ProjectionGroup] = []
-    for entry in fields.sections("bvh_projection_bodypart_groups", least=1):
+    for entry in fields.sections("bvh_projection_bodypart_groups", minimum=1):
         group = ProjectionGroup(entry.text("name"), entry.names("bvh_joint_names"), entry.choice("method", ProjectionMethod))
         if group.name and any(other.name == group.name for other in groups):
             entry.note("name", f"expected a name of its own, found a second {group.name!r}")
@@ -147,7 +147,7 @@ def _projection_groups(fields: Section) -> tuple[ProjectionGroup, ...]:
 
 def _draw_groups(fields: Section) -> tuple[DrawGroup, ...]:
     groups = []
-    for entry in fields.sections("char_bodypart_groups", least=1):
+    for entry in fields.sections("char_bodypart_groups", minimum=1):
         groups.append(DrawGroup(entry.names("bvh_depth_drivers"), entry.names("char_joints")))
         entry.finish()
     return tuple(groups)
@@ -166,7 +166,7 @@ def _root_offset(fields: Section) -> RootOffset:
 
 def _mapping(fields: Section) -> dict[str, tuple[str, str]]:
     entry = fields.section("char_joint_bvh_joints_mapping")
-    pairs = {joint: entry.names(joint, least=2) for joint in entry.keys()}  # noqa: SIM118 - a Section is no dictionary
+    pairs = {joint: entry.names(joint, minimum=2) for joint in entry.keys()}  # noqa: SIM118 - a Section is no dictionary
     for joint, pair in pairs.items():
         if len(pair) > 2:
             entry.note(joint, f"expected a pair of motion joints, found {len(pair)}")
@@ -175,11 +175,11 @@ def _mapping(fields: Section) -> dict[str, tuple[str, str]]:
 
 def _above_checks(fields: Section) -> tuple[AboveCheck, ...]:
     checks = []
-    for i, words in enumerate(fields.name_lists("char_runtime_checks", least=0)):
+    for i, words in enumerate(fields.name_lists("char_runtime_checks", minimum=0)):
         if len(words) == 4 and words[0] == "above":
             checks.append(AboveCheck(*words[1:]))
         else:
-            fields.note(f"char_runtime_checks[{i}]", f"expected [above, target, joint, joint], found {shown(list(words))}")
+            fields.note(f"char_runtime_checks[{i}]", f"expected [above, target, joint, joint], found {shown_value(list(words))}")
     return tuple(checks)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.files.yaml_files import nearest, raise_problems, shown
+from pipeline.files.yaml_files import nearest, raise_problems, shown_value
 from pipeline.motion.clip import MotionClip
 from pipeline.motion.configs import MotionConfig
 from pipeline.motion.derived import MotionChoices, joints_from
@@ -77,7 +77,7 @@ def _check(path: Path, config: MotionConfig, joints: _Joints, frame_count: int) 
     used += [("forward_perp_joint_vectors", joint) for pair in joints.facing_pairs for joint in pair]
     used += [("root", joints.root)] if joints.root is not None else []
     problems += [
-        f"{key}: {config.bvh_path.name} has no joint {shown(joint)}{nearest(joint, joints.names)}"
+        f"{key}: {config.bvh_path.name} has no joint {shown_value(joint)}{nearest(joint, joints.names)}"
         for key, joint in used
         if joint not in joints.names
     ]

@@ -49,8 +49,8 @@ def is_better_seen_from_front(points: Floats) -> bool:
     along the closer one wins. A tie goes to the front.
     """
     centered = points - points.mean(axis=0)
-    least = np.linalg.eigh(centered.T @ centered)[1][:, 0]
-    return bool(abs(least[0]) >= abs(least[2]))
+    normal = np.linalg.eigh(centered.T @ centered)[1][:, 0]
+    return bool(abs(normal[0]) >= abs(normal[2]))
 
 
 def angles_from_up(vectors: Floats) -> Floats:

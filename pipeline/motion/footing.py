@@ -23,7 +23,7 @@ SOFT_S = 0.06
 """The standard deviation by which corrections of height are smoothed, s."""
 
 
-def planted(feet: Floats, leg: float, step_s: float) -> Bools:
+def planted_feet(feet: Floats, leg: float, step_s: float) -> Bools:
     """(T, F): which feet are on the ground.
 
     Args:

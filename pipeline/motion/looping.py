@@ -24,11 +24,11 @@ def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
     count = len(positions)
     body = positions - positions[:, :1]
     body[:, 0, 1] = positions[:, 0, 1]
-    least = max(2, round(SHORTEST_S / float(frame_time)))
-    least = max(least, min(round(LEAST_SHARE * count), round(LONGEST_SHARE_S / float(frame_time))))
-    if count <= least + 1:
+    min_frames = max(2, round(SHORTEST_S / float(frame_time)))
+    min_frames = max(min_frames, min(round(LEAST_SHARE * count), round(LONGEST_SHARE_S / float(frame_time))))
+    if count <= min_frames + 1:
         return positions, "the clip is too short to look for a loop: it is played as it is, again and again"
-    start, stop = _best_ends(body, least)
+    start, stop = _best_ends(body, min_frames)
     kept = positions[start:stop].copy()
     gap = body[start] - body[stop]  # frame `stop` is where frame `start` comes again
     blend = min(len(kept), max(1, round(BLEND_S / float(frame_time))))
@@ -40,8 +40,8 @@ def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
     return kept, f"a loop is found from {seconds[0]:.2f} s to {seconds[1]:.2f} s"
 
 
-def _best_ends(body: Floats, least: int) -> tuple[int, int]:
-    """The frames (start, stop) whose poses and speeds are nearest, at least `least` apart."""
+def _best_ends(body: Floats, min_frames: int) -> tuple[int, int]:
+    """The frames (start, stop) whose poses and speeds are nearest, at least `min_frames` apart."""
     count = len(body)
     step = max(1, count // MOST_CANDIDATES)
     speeds = np.gradient(body, axis=0) * min(8, count)
@@ -50,7 +50,7 @@ def _best_ends(body: Floats, least: int) -> tuple[int, int]:
     apart = squares[:, None] + squares[None] - 2 * features @ features.T
     places = np.arange(len(features)) * step
     spans = places[None] - places[:, None]
-    apart = np.where(spans >= least, apart, np.inf)
+    apart = np.where(spans >= min_frames, apart, np.inf)
     # A longer loop shows more: among equally good ones the longest is taken.
     apart = apart + 1e-3 * np.median(squares) * (1 - spans / count)
     start, stop = np.unravel_index(int(np.argmin(apart)), apart.shape)

@@ -1,1 +1,1 @@
-"""Keypoints and limbs: heat maps, letterboxes, poses read from a mask, repair of joints."""
+"""Keypoints and limbs: inputs and outputs of the networks, heat maps, poses read from a mask, repair of joints."""

@@ -65,7 +65,7 @@ def _window(chance: Singles, y: int, x: int) -> tuple[Floats, int, int]:
     return chance[top : y + NEAR_CELLS + 1, left : x + NEAR_CELLS + 1].astype(np.float64), top, left
 
 
-def center_peaks(logits: Singles, sides: Singles, side: float, *, most: int = 8, least: float = 0.05) -> Floats:
+def center_peaks(logits: Singles, sides: Singles, side: float, *, max_count: int = 8, min_score: float = 0.05) -> Floats:
     """(n, 5) left, top, right, bottom in px of the square, score; best first, without near-duplicates (box overlap over 0.5).
 
     Args:
@@ -74,9 +74,9 @@ def center_peaks(logits: Singles, sides: Singles, side: float, *, most: int = 8,
     """
     cells = len(logits)
     scores = 1.0 / (1.0 + np.exp(-np.clip(logits.astype(np.float64), -30.0, 30.0)))
-    is_peak = (scores >= cv2.dilate(scores, np.ones((3, 3)))) & (scores > least)
+    is_peak = (scores >= cv2.dilate(scores, np.ones((3, 3)))) & (scores > min_score)
     rows, columns = np.nonzero(is_peak)
-    order = np.argsort(-scores[rows, columns], kind="stable")[: 4 * most]
+    order = np.argsort(-scores[rows, columns], kind="stable")[: 4 * max_count]
     boxes: list[Floats] = []
     for row, column in zip(rows[order], columns[order], strict=True):
         left, top, right, bottom = sides[:, row, column].astype(np.float64) * side
@@ -84,7 +84,7 @@ def center_peaks(logits: Singles, sides: Singles, side: float, *, most: int = 8,
         box = np.array([x - left, y - top, x + right, y + bottom, scores[row, column]])
         if all(box_overlap(box, other) <= 0.5 for other in boxes):
             boxes.append(box)
-    return np.array(boxes[:most]).reshape(-1, 5)
+    return np.array(boxes[:max_count]).reshape(-1, 5)
 
 
 def box_overlap(one: Floats, other: Floats) -> float:

@@ -12,11 +12,12 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from pipeline.ink.bone_lines import ANKLES, EARS, ELBOWS, EYES, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS, usable
+from pipeline.ink.bone_lines import usable
 from pipeline.pose.limb_tree import LimbTree, limb_tree, point_along
 from pipeline.pose.pose_from_mask import SEEN, keypoints_from_mask
 from pipeline.pose.stride import faces_viewer
 from pipeline.types import KEYPOINT_NAMES, Bools, Floats, Ints
+from pipeline.types.keypoints import ANKLES, EARS, ELBOWS, EYES, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS
 
 BODY = (NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES)
 """The keypoints that become joints."""

@@ -30,6 +30,7 @@ from pipeline.pose.limb_measures import (
     over_body,
     stroke,
     touches_other_leg,
+    values_at,
 )
 from pipeline.pose.part_evidence import PartEvidence, part_evidence
 from pipeline.types import Bools, Bytes, Character, Floats
@@ -72,6 +73,9 @@ LINE_EDGE_PX = 3
 
 DIVIDED_SHARE = 0.15
 """A model divides a flat area between limb and body if the body's share of what it names there, without borders, is larger than this."""
+
+MARK_PX, MARK_SAMPLES = 4, 24
+"""Radius of the mark at the end of a limb of which nothing is seen, and at how many points along each bone that end is looked for."""
 
 WHOLE_SHARE = 0.9
 """A limb of which less is in one piece was not understood, and stays with the body."""
@@ -126,7 +130,7 @@ def touching_limbs(character: Character, parts: Bytes | None = None) -> tuple[Li
 
 
 def touching_areas(character: Character, parts: Bytes | None = None) -> dict[LimbJoints, Bools]:
-    """The pixels (h, w) bool of each limb that touches the rest of the figure beyond its root.
+    """The pixels (h, w) bool of each limb that touches the rest of the figure beyond its root; a mark for one of which nothing is seen.
 
     Args:
         parts: (h', w') uint8, the `BodyPart` of each cell, stretched over the character's image, if a model named them.
@@ -145,12 +149,20 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
         mixed = [area if is_whole else other for area, is_whole, other in zip(areas, are_whole, plain, strict=True)]
         areas = _with_specks(mixed, mask, _trunk(joints, limbs, mask))  # such as the toes that parts gave to the other foot
         are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
-    found = zip(limbs, areas, are_whole, strict=True)
-    return {
+    found = {
         limb.joints: _enlarged(area, mask, character.mask)
-        for limb, area, is_whole in found
+        for limb, area, is_whole in zip(limbs, areas, are_whole, strict=True)
         if is_whole and touches_figure(limb, area, mask)
     }
+    unseen = () if evidence is None else (limb for limb, is_unseen in zip(limbs, evidence.are_unseen, strict=True) if is_unseen)
+    return found | {limb.joints: _mark(limb.points / scale, character.mask) for limb in unseen}
+
+
+def _mark(bones: Floats, mask: Bools) -> Bools:
+    """A few pixels as near to the end of a limb's bones (3, 2) as the mask reaches: there is a limb, and nothing is seen of it."""
+    along = np.concatenate([np.linspace(bones[row], bones[row + 1], MARK_SAMPLES) for row in (0, 1)])
+    on_figure = along[values_at(mask, along) > 0]
+    return stroke(mask.shape, on_figure[[-1, -1]], MARK_PX) & mask if len(on_figure) else np.zeros_like(mask)
 
 
 def gown_joints(character: Character) -> tuple[int, ...]:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.ink.bone_lines import EARS, EYES, NOSE
 from pipeline.ink.regions import disc
 from pipeline.pose.limb_tree import Branch, LimbTree, limb_tree, point_along
 from pipeline.types import Bools, Floats
+from pipeline.types.keypoints import ARMS, EARS, EYES, LEGS, NOSE
 
 FEET_BELOW = 0.62
 """A branch that ends below this share of the figure's height, from its top, may be a foot."""
@@ -180,17 +180,17 @@ def _chest(tree: LimbTree, face: Floats, hip: Floats, frame: _Frame) -> Floats:
     return np.array([((left + right) / 2 + 0.5) * tree.px, below[1]])
 
 
-def _half_width(tree: LimbTree, center: Floats, most: float) -> float:
-    """Half of the trunk's width through a point, px, not more than `most`."""
+def _half_width(tree: LimbTree, center: Floats, max_half_width: float) -> float:
+    """Half of the trunk's width through a point, px, not more than `max_half_width`."""
     column, row = tree.cell(center)
     left, right = _run(tree.mask, column, row)
-    return float(min(0.5 * (right - left + 1) * tree.px, most))
+    return float(min(0.5 * (right - left + 1) * tree.px, max_half_width))
 
 
 def _put_legs(points: Floats, tree: LimbTree, hip: Floats, feet: list[Floats], *, seen: bool) -> None:
     spread = 0.5 * _half_width(tree, hip, 0.3 * float(np.abs(feet[1] - feet[0]).sum() + np.abs(feet[0] - hip).sum()))
     for viewers_side, (foot, sign) in enumerate(zip(feet, (-1, 1), strict=True)):
-        hip_at, knee_at, ankle_at = ((12, 14, 16), (11, 13, 15))[viewers_side]
+        hip_at, knee_at, ankle_at = LEGS[1 - viewers_side]
         socket = hip + np.array([sign * spread, 0.0])
         way = tree.way(socket, foot)
         sure = SEEN if seen else GUESSED
@@ -203,7 +203,7 @@ def _put_arms(points: Floats, tree: LimbTree, trunk: tuple[Floats, Floats], hand
     chest, hip = trunk
     spread = 0.75 * _half_width(tree, chest, 0.35 * abs(float(hip[1] - chest[1])) + 0.06 * frame.width)
     for viewers_side, (hand, sign) in enumerate(zip(hands, (-1, 1), strict=True)):
-        shoulder_at, elbow_at, wrist_at = ((6, 8, 10), (5, 7, 9))[viewers_side]
+        shoulder_at, elbow_at, wrist_at = ARMS[1 - viewers_side]
         shoulder = chest + np.array([sign * spread, 0.0])
         if hand is None:
             points[shoulder_at] = (*shoulder, GUESSED)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.ink.bone_lines import ANKLES, HIPS, KNEES, SHOULDERS, WRISTS
 from pipeline.types import Floats, Singles
+from pipeline.types.keypoints import ANKLES, HIPS, KNEES, SHOULDERS, WRISTS
 
 FRONTAL = 0.35
 """Shoulders of a figure that faces us are more than this far apart, in lengths of the trunk."""
@@ -33,8 +33,6 @@ exchanged, and two of the 29 above.
 REACH = 2
 """Cells around a joint's place in which the chance of the other side's joint counts."""
 
-LEGS = (HIPS, KNEES, ANKLES)
-
 
 def faces_viewer(points: Floats) -> bool:
     """Whether the shoulders are far apart, so that their places show which is the right one."""
@@ -50,7 +48,7 @@ def with_legs_told_apart(peaks: Floats, chances: Singles) -> Floats:
     if faces_viewer(peaks) or not _strides(peaks) or not _swing_together(peaks) or _evidence(peaks, chances) > UNSURE:
         return peaks
     exchanged = peaks.copy()
-    for left, right in LEGS:
+    for left, right in (HIPS, KNEES, ANKLES):
         exchanged[[left, right]] = peaks[[right, left]]
     return exchanged
 

@@ -81,7 +81,7 @@ def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, mi
     Raises:
         NoFigureFound: no box is good enough; says how good the best one is.
     """
-    inside = [found for found in (_framed(d, width, height) for d in detections) if found is not None]
+    inside = [found for found in (_cut_to_picture(d, width, height) for d in detections) if found is not None]
     good = sorted((d for d in inside if d.score >= min_score), key=lambda d: (-d.score, -d.box.width * d.box.height))
     if not good:
         best = max((d.score for d in inside), default=None)
@@ -90,7 +90,7 @@ def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, mi
             f"no drawn figure was found: {found}", best_score=best, hint="is the whole figure in the image, and drawn clearly?"
         )
     merged = _merged(_without_groups(good))
-    return tuple(Chosen(padded(d.box, width, height), d) for d in merged)
+    return tuple(Chosen(padded_box(d.box, width, height), d) for d in merged)
 
 
 def overlapping_parts(width: int, height: int) -> tuple[Box, ...]:
@@ -113,7 +113,7 @@ def moved_from_part(detection: Detection, part: Box, width: int, height: int) ->
     return None if is_cut else replace(detection, box=moved)
 
 
-def padded(box: Box, width: int, height: int) -> Box:
+def padded_box(box: Box, width: int, height: int) -> Box:
     """The box with room around it, on whole numbers, inside the picture."""
     room = PADDING_SHARE * max(box.width, box.height)
     return _on_pixels(Box(box.left - room, box.top - room, box.right + room, box.bottom + room), width, height)
@@ -161,7 +161,7 @@ def _longest_run(rim: Bools) -> int:
     return int((steps[1::2] - steps[::2]).max(initial=0))
 
 
-def grown(box: Box, touched: Sides, width: int, height: int) -> Box:
+def grown_box(box: Box, touched: Sides, width: int, height: int) -> Box:
     """The box, larger where the figure touches its border and the picture goes on; the same box where neither is so."""
     across, down = GROWTH_SHARE * box.width, GROWTH_SHARE * box.height
     wider = Box(
@@ -173,7 +173,7 @@ def grown(box: Box, touched: Sides, width: int, height: int) -> Box:
     return _on_pixels(wider, width, height)
 
 
-def settled(first: Box, last: Box, touched: Sides) -> Box:
+def final_box(first: Box, last: Box, touched: Sides) -> Box:
     """The grown box, but as it was at first where even the last one is touched: what leads on and on is a ground line or a neighbor."""
     return Box(
         first.left if touched.left else last.left,
@@ -192,14 +192,14 @@ def _on_pixels(box: Box, width: int, height: int) -> Box:
     )
 
 
-def _framed(detection: Detection, width: int, height: int) -> Detection | None:
+def _cut_to_picture(detection: Detection, width: int, height: int) -> Detection | None:
     """The detection cut to the picture; None if it makes no sense there. A mask is cut with it."""
     box = detection.box
     if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom, detection.score))):
         return None
     inside = Box(max(0.0, box.left), max(0.0, box.top), min(float(width), box.right), min(float(height), box.bottom))
-    least = min(LEAST_SIDE_PX, width, height)
-    if inside.width < least or inside.height < least:
+    min_side = min(LEAST_SIDE_PX, width, height)
+    if inside.width < min_side or inside.height < min_side:
         return None
     if inside == box:
         return detection

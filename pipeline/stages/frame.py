@@ -20,7 +20,7 @@ MARGIN = 0.05
 """Margin around the figures as a share of the canvas, for the automatic camera."""
 
 
-def framed(view: View, bounds: Sequence[tuple[Floats, float]]) -> Canvas:
+def canvas_of_view(view: View, bounds: Sequence[tuple[Floats, float]]) -> Canvas:
     """Canvas of a view.
 
     Args:

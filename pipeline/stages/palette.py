@@ -87,16 +87,16 @@ def palette_of(
     """
     fixed = _fixed_colors(canvas, exact)
     usual_count, usual_error = _FOR_DRAWINGS if canvas.picture is None else _FOR_PICTURES
-    most = min(usual_count + len(fixed), MAX_COLORS) if max_colors is None else max_colors
+    max_count = min(usual_count + len(fixed), MAX_COLORS) if max_colors is None else max_colors
     tolerated = usual_error if invisible_error is None else invisible_error
-    if not max(1, len(fixed)) <= most <= MAX_COLORS:
-        raise ShapeError("max_colors", expected=f"{max(1, len(fixed))} to {MAX_COLORS}", actual=str(most))
+    if not max(1, len(fixed)) <= max_count <= MAX_COLORS:
+        raise ShapeError("max_colors", expected=f"{max(1, len(fixed))} to {MAX_COLORS}", actual=str(max_count))
     bins = _bins(_samples(sprites, canvas))
     if bins is None:
         colors = fixed if len(fixed) else np.zeros((1, 3))
         return Palette(colors=colors.astype(np.uint8), lookup=_lookup(colors, fixed, None))
     few = _thinned(bins)
-    colors = np.rint(_refined(few, _split(few, most - len(fixed), tolerated), fixed))
+    colors = np.rint(_refined(few, _split(few, max_count - len(fixed), tolerated), fixed))
     return Palette(colors=colors.astype(np.uint8), lookup=_lookup(colors, fixed, bins))
 
 
@@ -170,13 +170,13 @@ def _thinned(bins: _Bins) -> _Bins:
     return _Bins(bins.cells[::step], bins.colors[::step], weights, bins.spread)
 
 
-def _split(bins: _Bins, most: int, invisible_error: float) -> Floats:
-    """At most `most` colors (k, 3), fewer if the error is invisible with fewer. May be none if `most` is 0."""
-    if most <= 0:
+def _split(bins: _Bins, max_count: int, invisible_error: float) -> Floats:
+    """At most `max_count` colors (k, 3), fewer if the error is invisible with fewer. May be none if `max_count` is 0."""
+    if max_count <= 0:
         return np.zeros((0, 3))
     boxes = [np.arange(len(bins.weights))]
     errors = [_error(bins, boxes[0])]
-    while len(boxes) < most and sum(errors) + bins.spread > 3 * invisible_error:
+    while len(boxes) < max_count and sum(errors) + bins.spread > 3 * invisible_error:
         worst = int(np.argmax(errors))
         if errors[worst] <= 0:
             break

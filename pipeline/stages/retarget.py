@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.errors import RetargetError
 from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
-from pipeline.motion.footing import planted, way_of_planted_feet
+from pipeline.motion.footing import planted_feet, way_of_planted_feet
 from pipeline.motion.resample import frame_places
 from pipeline.motion.steady_order import steady_orders
 from pipeline.motion.travel import shown_way
@@ -63,7 +63,7 @@ class Steadiness:
     loops: bool
 
 
-def retargeted(
+def pose_track(
     rig: Rig,
     motion: Motion,
     config: RetargetConfig,
@@ -94,7 +94,7 @@ def retargeted(
     return PoseTrack(joints, root, orders, order_of_frame, skeleton)
 
 
-def placed(track: PoseTrack, rig: Rig, place: tuple[float, float, float]) -> PoseTrack:
+def placed_track(track: PoseTrack, rig: Rig, place: tuple[float, float, float]) -> PoseTrack:
     """The track, moved so that it begins with the root joint at `place`, up or down until the lowest joint is as high as in the drawing."""
     drawn, first = (rig.rest - rig.rest[0])[:, 1].min(), (track.joints[0] - track.joints[0, 0])[:, 1].min()
     shift = np.array([place[0], place[1] + drawn - first, place[2]]) - track.root[0] - (*track.joints[0, 0], 0.0)
@@ -179,7 +179,7 @@ def _footed(rig: Rig, motion: Motion, config: RetargetConfig, driven: DrivenPose
         return driven.root_path
     chains = config.root_offset
     leg = _driving_length(motion, chains) / len(chains.motion_chains)
-    on_ground = planted(driven.feet[:, [index for index, _ in pairs]], leg, float(times[1] - times[0]))
+    on_ground = planted_feet(driven.feet[:, [index for index, _ in pairs]], leg, float(times[1] - times[0]))
     rest = dict(zip(rig.joint_names, rig.rest, strict=True))
     own_leg = sum(_chain_length([rest[joint] for joint in chain]) for chain in chains.character_chains) / len(chains.character_chains)
     return way_of_planted_feet(driven.root_path, joints[:, [joint for _, joint in pairs]], on_ground, own_leg, times)

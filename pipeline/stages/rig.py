@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import CharacterError, ShapeError
-from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS
 from pipeline.pose.inside_mask import moved_inside, nudged_apart, well_inside
 from pipeline.pose.joint_repair import BODY, Repaired, repaired
 from pipeline.types import Bools, Floats, Rig
+from pipeline.types.keypoints import ANKLES, ELBOWS, HIPS, KNEES, LIMB_BONES, NOSE, SHOULDERS, WRISTS
 
 JOINTS: tuple[tuple[str, str | None, tuple[int, ...]], ...] = (
     ("root", None, HIPS),

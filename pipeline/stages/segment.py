@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import ShapeError
-from pipeline.ink.bone_lines import bones, drawn
+from pipeline.ink.bone_lines import bones, drawn_lines
 from pipeline.ink.closing import solid_shape
 from pipeline.ink.figure_parts import (
     body_and_parts,
@@ -137,7 +137,7 @@ def _scaled(keypoints: Floats | None, shape: tuple[int, ...], small: tuple[int, 
 def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
     """The figure at the reduced size, from its ink."""
     lines = None if keypoints is None else bones(keypoints)
-    limbs = None if lines is None else drawn(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
+    limbs = None if lines is None else drawn_lines(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
     ink = without_ground(without_strips_at_the_border(ink), limbs)
     strokes = _generous(ink)
     solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines)
@@ -151,7 +151,7 @@ def _solid(ink: Bools, lines: Floats | None) -> Bools:
     solid = filled(_generous(solid_shape(ink)))
     if lines is None or not len(lines):
         return solid
-    where = drawn(lines, ink.shape, thickness=1)
+    where = drawn_lines(lines, ink.shape, thickness=1)
     held = _share(solid, where)
     for boldness in BOLDNESSES if held < ENOUGH_BONES_SHARE else ():
         bolder = filled(_generous(solid_shape(ink, boldness=boldness)))

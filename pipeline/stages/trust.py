@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.ink.bone_lines import SHOULDERS
 from pipeline.types import KEYPOINT_NAMES, Bools, Floats, Quality, Singles
+from pipeline.types.keypoints import SHOULDERS
 
 INTERCEPT = -19.051
 """Log-odds, nats, that a figure is right whose three measures are all 0."""

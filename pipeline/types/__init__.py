@@ -12,10 +12,9 @@ Durations are seconds, exact (`Fraction`) where they decide which frame is shown
 
 from __future__ import annotations
 
-from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, checked
+from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, check_array
 from pipeline.types.character import LAYER_COLORS, Character, CharacterLayer, LayerLabel, Mesh, Rig
 from pipeline.types.drawing import (
-    KEYPOINT_NAMES,
     MIRRORED_PARTS,
     AnnotatedFigure,
     Annotation,
@@ -26,6 +25,7 @@ from pipeline.types.drawing import (
     Pose,
     Quality,
 )
+from pipeline.types.keypoints import KEYPOINT_NAMES
 from pipeline.types.motion import (
     AboveCheck,
     DrawGroup,
@@ -91,7 +91,7 @@ __all__ = [
     "Travel",
     "Turn",
     "View",
-    "checked",
+    "check_array",
     "turn_back",
     "turned_pixels",
 ]

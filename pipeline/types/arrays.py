@@ -16,7 +16,7 @@ Singles = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 
-def checked(name: str, array: NDArray[Any], shape: tuple[int | str, ...], dtype: type[np.generic]) -> None:
+def check_array(name: str, array: NDArray[Any], shape: tuple[int | str, ...], dtype: type[np.generic]) -> None:
     """Raise ShapeError unless `array` has `dtype` and `shape`; a letter means any length, and the same letter the same length."""
     bound: dict[str, int] = {}
     expected = f"{shape} {np.dtype(dtype)}".replace("'", "")

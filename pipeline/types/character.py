@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from pipeline.errors import ShapeError
-from pipeline.types.arrays import Bools, Bytes, Floats, Ints, checked
+from pipeline.types.arrays import Bools, Bytes, Floats, Ints, check_array
 from pipeline.types.turns import Turn, turned_pixels
 
 ROUNDING_PX = 1e-6
@@ -34,8 +34,8 @@ class Rig:
 
     def __post_init__(self) -> None:
         count = len(self.joint_names)
-        checked("Rig.parents", self.parents, (count,), np.int32)
-        checked("Rig.rest", self.rest, (count, 2), np.float64)
+        check_array("Rig.parents", self.parents, (count,), np.int32)
+        check_array("Rig.rest", self.rest, (count, 2), np.float64)
         if len(set(self.joint_names)) != count:
             raise ShapeError("Rig.joint_names", expected="unique names", actual=str(self.joint_names))
         if count == 0 or self.parents[0] != -1 or np.any(self.parents[1:] < 0) or np.any(self.parents >= np.arange(count)):
@@ -89,10 +89,10 @@ class Character:
 
     def __post_init__(self) -> None:
         height, width = self.mask.shape
-        checked("Character.mask", self.mask, ("h", "w"), np.bool_)
-        checked("Character.rgba", self.rgba, (height, width, 4), np.uint8)
+        check_array("Character.mask", self.mask, ("h", "w"), np.bool_)
+        check_array("Character.rgba", self.rgba, (height, width, 4), np.uint8)
         if self.layer_labels is not None:
-            checked("Character.layer_labels", self.layer_labels, (height, width), np.uint8)
+            check_array("Character.layer_labels", self.layer_labels, (height, width), np.uint8)
 
     @property
     def rgb(self) -> Bytes:
@@ -168,8 +168,8 @@ class Mesh:
     triangles: Ints
 
     def __post_init__(self) -> None:
-        checked("Mesh.vertices", self.vertices, ("V", 2), np.float64)
-        checked("Mesh.triangles", self.triangles, ("F", 3), np.int32)
+        check_array("Mesh.vertices", self.vertices, ("V", 2), np.float64)
+        check_array("Mesh.triangles", self.triangles, ("F", 3), np.int32)
         if self.triangles.size and (self.triangles.min() < 0 or self.triangles.max() >= len(self.vertices)):
             raise ShapeError(
                 "Mesh.triangles", expected="indices of vertices", actual=f"up to {self.triangles.max()} of {len(self.vertices)}"

@@ -7,8 +7,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from pipeline.types.arrays import Bytes, Floats, Singles, checked
+from pipeline.types.arrays import Bytes, Floats, Singles, check_array
 from pipeline.types.character import Character
+from pipeline.types.keypoints import KEYPOINT_NAMES
 from pipeline.types.turns import Turn
 
 
@@ -29,9 +30,9 @@ class Drawing:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        checked("Drawing.rgb", self.rgb, ("H", "W", 3), np.uint8)
+        check_array("Drawing.rgb", self.rgb, ("H", "W", 3), np.uint8)
         if self.alpha is not None:
-            checked("Drawing.alpha", self.alpha, (self.rgb.shape[0], self.rgb.shape[1]), np.uint8)
+            check_array("Drawing.alpha", self.alpha, (self.rgb.shape[0], self.rgb.shape[1]), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -106,28 +107,6 @@ MIRRORED_PARTS = (0, 1, 2, 3, 10, 11, 12, 13, 14, 15, 4, 5, 6, 7, 8, 9, 16, 17)
 """Where each `BodyPart` goes in a mirror: the figure's own left becomes its right."""
 
 
-KEYPOINT_NAMES = (
-    "nose",
-    "left_eye",
-    "right_eye",
-    "left_ear",
-    "right_ear",
-    "left_shoulder",
-    "right_shoulder",
-    "left_elbow",
-    "right_elbow",
-    "left_wrist",
-    "right_wrist",
-    "left_hip",
-    "right_hip",
-    "left_knee",
-    "right_knee",
-    "left_ankle",
-    "right_ankle",
-)
-"""COCO's keypoints in their order; left and right are the figure's own."""
-
-
 @dataclass(frozen=True, eq=False)
 class Pose:
     """What a pose model sees in the crop of one figure.
@@ -159,7 +138,7 @@ class Annotation:
     detection_score: float
 
     def __post_init__(self) -> None:
-        checked("Annotation.keypoints", self.keypoints, (len(KEYPOINT_NAMES), 3), np.float64)
+        check_array("Annotation.keypoints", self.keypoints, (len(KEYPOINT_NAMES), 3), np.float64)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from pipeline.types.arrays import Floats, Ints, checked
+from pipeline.types.arrays import Floats, Ints, check_array
 
 
 class Travel(StrEnum):
@@ -55,8 +55,8 @@ class Motion:
 
     def __post_init__(self) -> None:
         count = len(self.joint_names)
-        checked("Motion.parents", self.parents, (count,), np.int32)
-        checked("Motion.positions", self.positions, ("T", count, 3), np.float64)
+        check_array("Motion.parents", self.parents, (count,), np.int32)
+        check_array("Motion.positions", self.positions, ("T", count, 3), np.float64)
 
     @property
     def frame_count(self) -> int:
@@ -161,6 +161,6 @@ class PoseTrack:
 
     def __post_init__(self) -> None:
         frames = self.joints.shape[0]
-        checked("PoseTrack.joints", self.joints, ("T", "J", 2), np.float64)
-        checked("PoseTrack.root", self.root, (frames, 3), np.float64)
-        checked("PoseTrack.order_of_frame", self.order_of_frame, (frames,), np.int32)
+        check_array("PoseTrack.joints", self.joints, ("T", "J", 2), np.float64)
+        check_array("PoseTrack.root", self.root, (frames, 3), np.float64)
+        check_array("PoseTrack.order_of_frame", self.order_of_frame, (frames,), np.int32)

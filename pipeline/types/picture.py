@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import ShapeError
-from pipeline.types.arrays import Bytes, Ints, Singles, checked
+from pipeline.types.arrays import Bytes, Ints, Singles, check_array
 
 
 class PixelLayout(StrEnum):
@@ -43,8 +43,8 @@ class Palette:
     lookup: Bytes
 
     def __post_init__(self) -> None:
-        checked("Palette.colors", self.colors, ("n", 3), np.uint8)
-        checked("Palette.lookup", self.lookup, (32, 32, 32), np.uint8)
+        check_array("Palette.colors", self.colors, ("n", 3), np.uint8)
+        check_array("Palette.lookup", self.lookup, (32, 32, 32), np.uint8)
         if not 1 <= len(self.colors) <= 255:
             raise ShapeError("Palette.colors", expected="1 to 255 colors", actual=str(len(self.colors)))
 
@@ -68,8 +68,8 @@ class Sprite:
     colors: Singles | None = None
 
     def __post_init__(self) -> None:
-        checked("Sprite.rgba", self.rgba, ("h", "w", 4), np.uint8)
-        checked("Sprite.uv", self.uv, ("V", 2), np.float32)
+        check_array("Sprite.rgba", self.rgba, ("h", "w", 4), np.uint8)
+        check_array("Sprite.uv", self.uv, ("V", 2), np.float32)
 
 
 @dataclass(frozen=True, eq=False)

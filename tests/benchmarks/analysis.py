@@ -51,7 +51,7 @@ def analyze() -> None:
     """Analyze each picture named on standard input, and print its costs."""
     from pipeline.adapters.embedded import EmbeddedPredictor
     from pipeline.adapters.reading.image_reader import read_drawing
-    from pipeline.annotate import annotated
+    from pipeline.annotate import annotate
 
     predictor = EmbeddedPredictor()
     for line in sys.stdin:
@@ -59,7 +59,7 @@ def analyze() -> None:
         with stopwatch.lap("total"):
             with stopwatch.lap("decode"):
                 drawing = read_drawing(Path(line.rstrip("\n")))
-            annotated(drawing, predictor, stopwatch=stopwatch)
+            annotate(drawing, predictor, stopwatch=stopwatch)
         print(json.dumps(stopwatch.costs), flush=True)
 
 

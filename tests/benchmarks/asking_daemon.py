@@ -32,12 +32,12 @@ _resources: list[WorkerResources] = []
 
 def asking_result(task: Task) -> TaskResult:
     """The figure and its joints from the servers, and an animation that is none."""
-    if task.is_trial:
+    if task.is_self_test:
         return TaskResult(manifest={})
     _resources[:] = _resources or [WorkerResources(os.environ)]
     resources = _resources[0]
     resources.begin_task()
-    image = cv2.imdecode(np.frombuffer((task.place / SOURCE).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    image = cv2.imdecode(np.frombuffer((task.job_folder / SOURCE).read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     rgb = np.ascontiguousarray(np.asarray(image, np.uint8)[..., ::-1])
     try:
         predictor, _ = resources.predictor(task)

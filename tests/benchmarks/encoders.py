@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from pipeline.adapters.encoding.encoders import encoder_for
-from pipeline.adapters.encoding.verification import verified
+from pipeline.adapters.encoding.verification import verify
 from pipeline.stages.palette import palette_of
 from pipeline.types import Animation, Canvas, Format, Frame, OutputClock, Palette, PixelLayout, Sprite
 
@@ -154,7 +154,7 @@ def written(material: Material, kind: Format, folder: Path) -> tuple[Animation, 
             animation = sink.finish()
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
-    return verified(animation), statistics.median(walls), statistics.median(cpus)
+    return verify(animation), statistics.median(walls), statistics.median(cpus)
 
 
 def decoded(animation: Animation) -> Iterator[np.ndarray]:

@@ -30,7 +30,7 @@ from pipeline.adapters.fbx.source import FbxSource  # noqa: E402 - as above
 from pipeline.errors import MotionFileError, RetargetError, UnknownName  # noqa: E402 - as above
 from pipeline.files.assets import AssetKind, asset_folder  # noqa: E402 - as above
 from pipeline.motion.library import MotionLibrary  # noqa: E402 - as above
-from pipeline.stages.retarget import retargeted  # noqa: E402 - as above
+from pipeline.stages.retarget import pose_track  # noqa: E402 - as above
 from tests import sample_scene  # noqa: E402 - as above
 
 ALLOWED_BYTES = 2 * 10**9
@@ -101,7 +101,7 @@ def tried(path: Path) -> str:
         motion = library.motion(path)
         config = library.matching_retarget(motion)
         times = [k * motion.frame_time for k in range(min(50, motion.frame_count))]
-        track = retargeted(sample_scene.rig(), motion, config, times)
+        track = pose_track(sample_scene.rig(), motion, config, times)
         if not (np.isfinite(track.joints).all() and np.isfinite(track.root).all()):
             raise ValueError("a joint is not a number")
     except (MotionFileError, RetargetError, UnknownName) as error:

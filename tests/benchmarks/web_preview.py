@@ -47,7 +47,7 @@ def noting_work(task: Any) -> Any:
 
         def noted(run: Any, *arguments: Any, **options: Any) -> Any:
             found = figures(run, *arguments, **options)
-            (run._task.place / READY).write_text(str(time.time_ns()))
+            (run._task.job_folder / READY).write_text(str(time.time_ns()))
             return found
 
         noted.notes = True  # type: ignore[attr-defined]

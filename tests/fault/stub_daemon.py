@@ -37,7 +37,7 @@ FIGURE = b"width: 9"
 
 def harmful_result(task: Task) -> TaskResult:
     """The fake result, in a worker process that may be harmed."""
-    content = (task.place / SOURCE).read_bytes() if not task.is_trial and (task.place / SOURCE).is_file() else b""
+    content = (task.job_folder / SOURCE).read_bytes() if not task.is_self_test and (task.job_folder / SOURCE).is_file() else b""
     if content.startswith(b"segfault"):
         ctypes.string_at(0)
     if content.startswith(b"hang"):
@@ -57,25 +57,25 @@ def harmful_result(task: Task) -> TaskResult:
 
 def fake_result(task: Task) -> TaskResult:
     """The result that the content of a drawing selects."""
-    if task.is_trial:
+    if task.is_self_test:
         return TaskResult()  # as a real worker answers: a manifest would make a folder of results where there is no job
-    source = task.place / SOURCE
+    source = task.job_folder / SOURCE
     content = source.read_bytes() if source.is_file() else b"character"
     digest = hashlib.sha256(content).hexdigest()
     failure = None
-    if content.startswith(b"stuck") and not (task.place.parents[3] / FREE).exists():
+    if content.startswith(b"stuck") and not (task.job_folder.parents[3] / FREE).exists():
         threading.Event().wait(600)
     if content.startswith(b"refuse") or content.endswith(b"refuse"):
         failure = TaskFailure(ErrorType.NO_FIGURE, "there is no figure in it")
     elif content.startswith(b"break"):
         failure = TaskFailure(ErrorType.CRASH, "the worker died")
-    elif content.startswith(b"outage") and not (task.place.parents[3] / BACK).exists():
+    elif content.startswith(b"outage") and not (task.job_folder.parents[3] / BACK).exists():
         failure = TaskFailure(ErrorType.UPSTREAM, "the model server is down")
     if failure is not None:
         return TaskResult(failure=failure, file_sha256=digest, file_size=len(content))
     if content.startswith(b"doubt") and not _is_approved(task):
         return doubtful_result(task)
-    result = task.place / RESULT
+    result = task.job_folder / RESULT
     result.mkdir(exist_ok=True)
     repeated = duplicate_manifest(task, TaskResult(file_sha256=digest), None)
     if repeated is not None:
@@ -96,16 +96,16 @@ def fake_result(task: Task) -> TaskResult:
 
 def doubtful_result(task: Task) -> TaskResult:
     """The result of a drawing whose figure is probably not all right."""
-    figure = task.place / ANNOTATIONS / figure_folder(1)
+    figure = task.job_folder / ANNOTATIONS / figure_folder(1)
     figure.mkdir(parents=True, exist_ok=True)
     (figure / "char_cfg.yaml").write_bytes(FIGURE)
-    sync_tree(task.place / ANNOTATIONS)
+    sync_tree(task.job_folder / ANNOTATIONS)
     review = {"message": "quality 0.20", "figures": [{"folder": figure.name, "quality": 0.2, "reasons": []}]}
     return TaskResult(review=review, models_answered=True)
 
 
 def _is_approved(task: Task) -> bool:
-    sidecar = task.place / SIDECAR
+    sidecar = task.job_folder / SIDECAR
     return sidecar.exists() and json.loads(sidecar.read_bytes()).get("review") is False
 
 
@@ -124,7 +124,7 @@ class FakeWorkers:
         del deadline_s
         future: Future[TaskResult] = Future()
         future.set_running_or_notify_cancel()
-        source = task.place / SOURCE
+        source = task.job_folder / SOURCE
         if source.is_file() and source.read_bytes().startswith(b"slow"):
             timer = threading.Timer(SLOW_S, self._finish, (future, task))
             timer.daemon = True

@@ -26,7 +26,7 @@ from daemon.worker.task import Task, TaskResult
 
 def remote_result(task: Task) -> TaskResult:
     """The fake result, after what only a worker of a cluster does."""
-    source = task.place / SOURCE
+    source = task.job_folder / SOURCE
     content = source.read_bytes() if source.is_file() else b""
     if content.startswith(b"slow"):
         threading.Event().wait(SLOW_S)

@@ -58,7 +58,7 @@ def test_clock_jump_changes_no_timing(tmp_path: Path, clock: Clock, step: str) -
         return fake_result(task) if len(tries) > 2 else TaskResult(failure=TaskFailure(ErrorType.CRASH, "the worker died"))
 
     with SteppedDaemon.opened(tmp_path, {"jobs": {"retry_first_s": 10.0}}, work=work, has_leases=False) as daemon:
-        daemon.scheduler.trial.record_success()  # otherwise, the first crash would be the workers' fault and cost no attempt
+        daemon.scheduler.self_test.record_success()  # otherwise, the first crash would be the workers' fault and cost no attempt
         (tmp_path / "inbox" / "garlic.png").write_bytes(b"a drawing")
         while not daemon.logged("job.done"):
             clock.offset_s = 0.0 if clock.offset_s else STEPS_S[step]

@@ -28,9 +28,9 @@ def leave_job_of_dead_daemon(root: Path, name: str, fields: dict[str, Any]) -> N
         (root / "inbox" / "drawing.png").write_bytes(CONTENT)
         job = spool.claim("drawing.png", (), is_folder=False, sidecar=None, now_s=2e9)
         assert job is not None
-        place = spool.path(job)
-        known = json.loads((place / name).read_bytes()) if (place / name).exists() else {}
-        write_durably(place, name, json.dumps({**known, **fields}).encode())
+        job_folder = spool.path(job)
+        known = json.loads((job_folder / name).read_bytes()) if (job_folder / name).exists() else {}
+        write_durably(job_folder, name, json.dumps({**known, **fields}).encode())
 
 
 @pytest.mark.parametrize(

@@ -122,10 +122,10 @@ def test_copies_where_links_are_impossible(tmp_path: Path, linking: SteppedDaemo
 
 def test_duplicate_is_no_proof_that_workers_animate(tmp_path: Path, linking: SteppedDaemon) -> None:
     drop_all(linking, tmp_path, "garlic.png")
-    assert linking.scheduler.trial.are_proven
-    linking.scheduler.trial.are_proven = False
+    assert linking.scheduler.self_test.are_proven
+    linking.scheduler.self_test.are_proven = False
     drop_all(linking, tmp_path, "copy.png")
-    assert not linking.scheduler.trial.are_proven
+    assert not linking.scheduler.self_test.are_proven
 
 
 def test_other_options_and_other_users_are_no_duplicates(tmp_path: Path, linking: SteppedDaemon) -> None:

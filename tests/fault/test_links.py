@@ -141,15 +141,15 @@ def test_flickering_outbox_link_leads_nothing_out(tmp_path: Path) -> None:
         thread.start()
         try:
             for number in range(TIMES):
-                place = spool.own / f"{number}"
-                (place / RESULT).mkdir(parents=True)
-                (place / RESULT / "0.gif").write_bytes(b"GIF")
+                job_folder = spool.own / f"{number}"
+                (job_folder / RESULT).mkdir(parents=True)
+                (job_folder / RESULT / "0.gif").write_bytes(b"GIF")
                 job = Job(str(number), f"picture{number}.png", ("dab",))
                 try:
-                    publish(outbox, place, job, {"outputs": [{"result": "0.gif", "label": []}]})
+                    publish(outbox, job_folder, job, {"outputs": [{"result": "0.gif", "label": []}]})
                 except OSError as error:
                     refusals.append(error.errno)
-                shutil.rmtree(place)
+                shutil.rmtree(job_folder)
         finally:
             is_over.set()
             thread.join()
@@ -163,9 +163,9 @@ def test_flickering_outbox_link_leads_nothing_out(tmp_path: Path) -> None:
 # --- characters ------------------------------------------------------------------------------------------------------
 
 
-def task_for(place: Path) -> Task:
+def task_for(job_folder: Path) -> Task:
     defaults = JobOptions(("wave",), (Format.GIF,), Size(32, 32), FrameRate.parse("2"))
-    return Task(place, "king", (), True, defaults, 100, InferenceRequest(), 1.0, False)
+    return Task(job_folder, "king", (), True, defaults, 100, InferenceRequest(), 1.0, False)
 
 
 @pytest.mark.parametrize("name", [CONFIG_NAME, MASK_NAME, TEXTURE_NAME])

@@ -43,7 +43,7 @@ def task(tmp_path: Path) -> Task:
 
 def shown(task: Task) -> list[int]:
     """The number of visible pixels in each frame of the result."""
-    with Image.open(task.place / "result" / "0000.gif") as picture:
+    with Image.open(task.job_folder / "result" / "0000.gif") as picture:
         return [int(np.count_nonzero(np.array(frame.convert("RGBA"))[..., 3])) for frame in ImageSequence.Iterator(picture)]
 
 
@@ -136,7 +136,7 @@ def test_without_mesa_result_of_card_counts(
 ) -> None:
     lose_card(monkeypatch, draw, in_software="is not there")
     assert kind_of(runner.run_task(task)) is kind
-    assert not list((task.place / "result").iterdir())
+    assert not list((task.job_folder / "result").iterdir())
 
 
 def kind_of(result: TaskResult) -> ErrorType | None:

@@ -14,7 +14,7 @@ from pipeline.files.character_files import read_character
 from pipeline.mesh.arap import ArapSolver
 from pipeline.motion.library import MotionLibrary
 from pipeline.stages.mesh import bone_ownership, figure_on
-from pipeline.stages.retarget import driven_pose, retargeted
+from pipeline.stages.retarget import driven_pose, pose_track
 from pipeline.types import Character, Mesh, Motion, RetargetConfig
 
 pytestmark = pytest.mark.reference
@@ -61,7 +61,7 @@ def test_depths_decide_alike_what_is_in_front(case: Case) -> None:
 
 
 def test_root_path_and_posed_joints_agree(case: Case) -> None:
-    track = retargeted(case.character.rig, case.motion, case.config, case.times)
+    track = pose_track(case.character.rig, case.motion, case.config, case.times)
     assert list(case.character.rig.joint_names) == list(case.reference["joint_names"])
     np.testing.assert_allclose(track.root, case.reference["root"], atol=TOLERANCE)
     np.testing.assert_allclose(track.joints + track.root[:, None, :2], case.reference["joints"], atol=TOLERANCE)
@@ -70,7 +70,7 @@ def test_root_path_and_posed_joints_agree(case: Case) -> None:
 def test_vertices_of_the_reference_mesh_go_where_they_should(case: Case) -> None:
     mesh = Mesh(case.reference["rest_vertices"].astype(np.float64), case.reference["triangles"])
     figure = figure_on(mesh, case.character.rig, case.mask)
-    track = retargeted(case.character.rig, case.motion, case.config, case.times)
+    track = pose_track(case.character.rig, case.motion, case.config, case.times)
     frames = case.reference["vertex_frames"]
     shapes = ArapSolver(mesh, figure.pins).solve(track.joints[frames]) + track.root[frames, None, :2]
     np.testing.assert_allclose(shapes, case.reference["vertices"], atol=TOLERANCE)
@@ -79,7 +79,7 @@ def test_vertices_of_the_reference_mesh_go_where_they_should(case: Case) -> None
 def test_joints_are_drawn_in_the_reference_order(case: Case) -> None:
     """The order of joints is the reference's in every frame; who owns a triangle, pixel rounding decides on the border of two bones."""
     mesh = Mesh(case.reference["rest_vertices"].astype(np.float64), case.reference["triangles"])
-    track = retargeted(case.character.rig, case.motion, case.config, case.times)
+    track = pose_track(case.character.rig, case.motion, case.config, case.times)
     owner, _ = bone_ownership(
         mesh, case.character.rig, case.mask, bones=np.flatnonzero(case.character.rig.parents >= 0), side_px=max(case.mask.shape)
     )

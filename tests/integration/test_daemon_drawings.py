@@ -18,7 +18,7 @@ from drawn_person import person
 from few_lines_server import Server, picture, server
 from spool_oracle import ROOT
 
-from pipeline.adapters.encoding.verification import inspected
+from pipeline.adapters.encoding.verification import inspect_file
 from pipeline.files.character_files import write_character
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.types import Format, LayerLabel
@@ -58,7 +58,7 @@ def manifest(root: Path, name: str) -> dict[str, Any]:
     for output in found["outputs"]:
         file = (root / "outbox" / name).with_name(output["file"])
         assert hashlib.sha256(file.read_bytes()).hexdigest() == output["sha256"]
-        assert inspected(file, Format(output["format"])).frame_count == output["frames"]
+        assert inspect_file(file, Format(output["format"])).frame_count == output["frames"]
     return found
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from few_lines_server import MARGIN, Server, picture, server
 
-from pipeline.adapters.encoding.verification import inspected
+from pipeline.adapters.encoding.verification import inspect_file
 from pipeline.files.character_files import read_character
 from pipeline.types import Format
 
@@ -34,7 +34,7 @@ def test_animates_photograph(server: Server, picture: Path, tmp_path: Path) -> N
     done = doodled("animate", picture, "--torchserve-url", server.url, "--size", "96x96", "-o", output, "--keep-annotations", kept)
     assert done.returncode == 0, done.stderr
     assert "image_to_annotations (TorchServe): " in done.stderr
-    assert inspected(output, Format.GIF).frame_count > 50
+    assert inspect_file(output, Format.GIF).frame_count > 50
     assert read_character(kept).mask.any()
 
 

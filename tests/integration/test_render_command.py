@@ -16,7 +16,7 @@ import pytest
 import yaml
 from PIL import Image, ImageSequence
 
-from pipeline.adapters.encoding.verification import Inspection, inspected
+from pipeline.adapters.encoding.verification import Inspection, inspect_file
 from pipeline.types import Format
 
 REPOSITORY = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def rendered(*arguments: object, cwd: Path = REPOSITORY, **environ: str) -> subp
 
 
 def seen_in(path: Path) -> Inspection:
-    return inspected(path, Format(path.suffix[1:]))
+    return inspect_file(path, Format(path.suffix[1:]))
 
 
 def copy_character(tmp_path: Path) -> Path:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from drawn_person import SHIRT, person
 
-from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import NoFigureFound, PredictionRefused
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_files import read_character
@@ -81,7 +81,7 @@ class Sheet:
 
 def test_a_drawing_becomes_a_character():
     sheet, laps = Sheet("outlined"), Laps()
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=laps)
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=laps)
     assert laps.stages == ["detect", "segment", "pose", "segment", "rig"]
     box = figure.annotation.box
     assert figure.character.mask.shape == (box.height, box.width)
@@ -116,7 +116,7 @@ class Portrait:
 
 def test_arms_that_touch_the_body_get_labels(tmp_path):
     portrait = Portrait()
-    (figure,) = annotated(portrait.drawing, portrait, stopwatch=Laps())
+    (figure,) = annotate(portrait.drawing, portrait, stopwatch=Laps())
     labels = figure.character.layer_labels
     assert set(np.unique(labels).tolist()) == {LayerLabel.NONE, LayerLabel.BODY, LayerLabel.RIGHT_ARM, LayerLabel.LEFT_ARM}
     write_annotations(tmp_path, portrait.drawing, figure)
@@ -125,7 +125,7 @@ def test_arms_that_touch_the_body_get_labels(tmp_path):
 
 def test_figure_with_free_arms_gets_no_labels(tmp_path):
     portrait = Portrait(arms="spread")
-    (figure,) = annotated(portrait.drawing, portrait, stopwatch=Laps())
+    (figure,) = annotate(portrait.drawing, portrait, stopwatch=Laps())
     assert figure.character.layer_labels is None
     write_annotations(tmp_path, portrait.drawing, figure)
     assert not (tmp_path / "layers.png").exists()
@@ -133,28 +133,28 @@ def test_figure_with_free_arms_gets_no_labels(tmp_path):
 
 def test_the_crop_and_not_the_sheet_goes_to_the_pose_estimator():
     sheet = Sheet("crayon", "outlined")
-    annotated(sheet.drawing, sheet, stopwatch=Laps())
+    annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert sheet.asked[0] == sheet.rgb.shape
     assert sheet.asked[1][1] < 400
 
 
 def test_all_figures_get_names_of_their_own():
     sheet = Sheet("crayon", "outlined")
-    both = annotated(sheet.drawing, sheet, options=AnnotateOptions(all_figures=True), stopwatch=Laps())
+    both = annotate(sheet.drawing, sheet, options=AnnotateOptions(all_figures=True), stopwatch=Laps())
     assert [f.character.name for f in both] == ["figure 1", "figure 2"]
     assert both[0].annotation.box.right < both[1].annotation.box.left
 
 
 def test_a_box_that_cuts_both_hands_grows_until_they_are_inside():
-    whole = annotated(Sheet("outlined").drawing, Sheet("outlined"), stopwatch=Laps())[0]
+    whole = annotate(Sheet("outlined").drawing, Sheet("outlined"), stopwatch=Laps())[0]
     sheet = Sheet("outlined", boxes_cut=0.16)
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert abs(int(figure.character.mask.sum()) - int(whole.character.mask.sum())) < 0.02 * whole.character.mask.sum()
 
 
 def test_a_large_drawing_is_seen_small_by_the_detector_and_cut_out_at_a_sensible_size():
     sheet = Sheet("outlined", scale=4)
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert max(sheet.asked[0]) == 1000
     assert max(figure.character.mask.shape) == 1000
     box = figure.annotation.box
@@ -170,7 +170,7 @@ def test_keypoints_of_the_annotation_are_px_of_its_box():
         return Pose(np.tile([rgb.shape[1] / 2, rgb.shape[0] / 2, 0.9], (17, 1)))
 
     sheet.pose = middle_of_the_crop  # type: ignore[method-assign]
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     box = figure.annotation.box
     assert figure.annotation.keypoints[0] == pytest.approx([box.width / 2, box.height / 2, 0.9])
 
@@ -178,7 +178,7 @@ def test_keypoints_of_the_annotation_are_px_of_its_box():
 def test_a_pose_estimator_that_refuses_leaves_it_to_the_outline():
     sheet = Sheet("outlined")
     sheet.refuses = True
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert "the pose estimator refused this figure: no skeleton" in figure.quality.reasons
     assert figure.character.repairs[0] in figure.quality.reasons
 
@@ -186,11 +186,11 @@ def test_a_pose_estimator_that_refuses_leaves_it_to_the_outline():
 def test_models_mask_decides_where_it_is_sent():
     sheet = Sheet("outlined", "crayon")
     left, right = (int(edge) for edge in (sheet.boxes[0].left, sheet.boxes[0].right))
-    plain = annotated(sheet.drawing, sheet, stopwatch=Laps())[0].character.mask
+    plain = annotate(sheet.drawing, sheet, stopwatch=Laps())[0].character.mask
     sheet.pose_mask = np.ones((20, 20), np.float32)
     sheet.pose_mask[:, :10] = 0.0
     laps = Laps()
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=laps)
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=laps)
     middle = round(figure.annotation.box.left + figure.annotation.box.width / 2)
     assert left < middle < right
     assert not figure.character.mask[:, : round(0.4 * figure.annotation.box.width)].any()
@@ -203,7 +203,7 @@ def test_detectors_mask_decides_where_the_pose_model_sends_none():
     mask[:, :16] = 0.0
     sheet.detection_masks = [mask]
     laps = Laps()
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=laps)
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=laps)
     assert laps.stages == ["detect", "pose", "segment", "rig"]
     seen = figure.annotation.box
     beyond = int(sheet.boxes[0].left + 0.3 * sheet.boxes[0].width - seen.left)
@@ -215,7 +215,7 @@ def test_box_grows_where_the_models_mask_leads_out_of_it():
     sheet = Sheet("outlined", boxes_cut=0.2, room=600)
     sheet.detection_masks = [np.ones((8, 8), np.float32)]
     sheet.pose_mask = np.ones((20, 20), np.float32)
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert 1.2 < figure.annotation.box.width / sheet.boxes[0].width < 1.8, "as after the first growth: what goes on and on is no figure"
     assert len(sheet.asked) == 5  # one detection, four poses: this mask leads out of every box
 
@@ -232,7 +232,7 @@ def test_box_grows_once_more_only_while_the_mask_leads_out_of_it():
         return replace(original(rgb), mask=np.ones_like(seen) if len(poses) < 3 else seen)
 
     sheet.pose = whole_in_the_third  # type: ignore[method-assign]
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert len(poses) == 3
     assert figure.annotation.box.width > 1.6 * sheet.boxes[0].width
 
@@ -242,7 +242,7 @@ def test_a_transparent_drawing_keeps_its_alpha():
     figure = drawn_figure("outlined")
     alpha = np.zeros(sheet.rgb.shape[:2], np.uint8)
     alpha[90:510, 70:410][figure.mask] = 255
-    (result,) = annotated(Drawing(sheet.rgb, alpha, "0" * 64), sheet, stopwatch=Laps())
+    (result,) = annotate(Drawing(sheet.rgb, alpha, "0" * 64), sheet, stopwatch=Laps())
     assert np.array_equal(result.character.mask, result.character.rgba[..., 3] > 0)
 
 
@@ -250,14 +250,14 @@ def test_an_empty_box_is_no_figure():
     sheet = Sheet("outlined")
     sheet.rgb = np.full_like(sheet.rgb, 210)
     with pytest.raises(NoFigureFound, match="nothing is drawn there") as caught:
-        annotated(sheet.drawing, sheet, stopwatch=Laps())
+        annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert caught.value.best_score == 0.9
 
 
 @pytest.mark.parametrize(("cut", "is_half"), [(np.s_[2:18], True), (np.s_[2:8], False)])
 def test_figure_that_the_image_cuts_in_half_is_refused_and_one_that_lacks_an_arm_reported(cut: slice, is_half: bool):
     sheet = Sheet("crayon")
-    whole = annotated(sheet.drawing, sheet, stopwatch=Laps())[0]
+    whole = annotate(sheet.drawing, sheet, stopwatch=Laps())[0]
     sheet.pose_mask = np.zeros((20, 20), np.float32)
     sheet.pose_mask[2:18, 5:14] = 1.0
     sheet.pose_mask[cut, :14] = 1.0
@@ -266,9 +266,9 @@ def test_figure_that_the_image_cuts_in_half_is_refused_and_one_that_lacks_an_arm
     sheet.boxes = [Box(0.0, sheet.boxes[0].top, sheet.boxes[0].right - middle, sheet.boxes[0].bottom)]
     if is_half:
         with pytest.raises(NoFigureFound, match="cuts the figure in half"):
-            annotated(sheet.drawing, sheet, stopwatch=Laps())
+            annotate(sheet.drawing, sheet, stopwatch=Laps())
         return
-    half = annotated(sheet.drawing, sheet, stopwatch=Laps())[0]
+    half = annotate(sheet.drawing, sheet, stopwatch=Laps())[0]
     assert "the image cuts the figure off (left): what is missing can't move" in half.quality.reasons
     assert not [reason for reason in whole.quality.reasons if "cuts" in reason]
 
@@ -282,7 +282,7 @@ def test_whole_figure_beside_one_that_is_cut_in_half_is_found(all_figures: bool)
     sheet.rgb = sheet.rgb[:, middle:].copy()
     sheet.boxes = [Box(max(0.0, box.left - middle), box.top, box.right - middle, box.bottom) for box in sheet.boxes]
     options = AnnotateOptions(all_figures=all_figures)
-    (figure,) = annotated(sheet.drawing, sheet, options=options, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, options=options, stopwatch=Laps())
     assert figure.annotation.box.left > sheet.boxes[0].right
 
 
@@ -290,7 +290,7 @@ def test_figure_whose_feet_touch_the_edge_of_the_image_is_whole():
     sheet = Sheet("crayon")
     bottom = round(sheet.boxes[0].bottom)
     sheet.rgb = sheet.rgb[:bottom].copy()
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert figure.character.mask[-2:].any()
     assert not [reason for reason in figure.quality.reasons if "cuts" in reason]
 
@@ -299,16 +299,16 @@ def test_a_ground_line_that_leads_on_for_ever_does_not_widen_the_box():
     sheet = Sheet("crayon")
     y = int(sheet.boxes[0].bottom) - 3
     cv2.line(sheet.rgb, (0, y), (sheet.rgb.shape[1], y + 3), (80, 80, 80), 3)
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert figure.annotation.box.width < 360
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
 def test_drawing_on_its_side_gives_the_same_character_and_says_so(turn):
     sheet = Sheet("outlined")
-    (upright,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (upright,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     sheet.lie_down(turn)
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert figure.turn == turn
     assert np.array_equal(figure.character.rgba, upright.character.rgba)
     assert np.array_equal(figure.character.mask, upright.character.mask)
@@ -322,7 +322,7 @@ def test_drawing_on_its_side_gives_the_same_character_and_says_so(turn):
 def test_annotation_folder_of_drawing_on_its_side_matches_the_given_image_and_reads_upright(tmp_path, turn):
     sheet = Sheet("outlined")
     sheet.lie_down(turn)
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     write_annotations(tmp_path, sheet.drawing, figure)
     image, texture = (cv2.imread(str(tmp_path / name))[..., ::-1] for name in ("image.png", "texture.png"))
     box = yaml.safe_load((tmp_path / "bounding_box.yaml").read_text())
@@ -339,14 +339,14 @@ def test_annotation_folder_of_drawing_on_its_side_matches_the_given_image_and_re
 
 def test_upright_drawing_with_sure_detection_is_not_turned_to_look_again():
     sheet = Sheet("outlined")
-    annotated(sheet.drawing, sheet, stopwatch=Laps())
+    annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert len(sheet.asked) == 2  # one detection, one pose
 
 
 def test_other_turns_are_asked_only_for_figures_that_would_be_chosen():
     sheet = Sheet("outlined")
     sheet.lie_down(180)
-    annotated(sheet.drawing, sheet, stopwatch=Laps())
+    annotate(sheet.drawing, sheet, stopwatch=Laps())
     assert sheet.least_scores == pytest.approx([0.0, 0.48, 0.48, 0.48])  # 0.4 as given, and 0.08 better
 
 
@@ -379,7 +379,7 @@ def large_detector(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("large_detector")
 def test_small_figure_is_found_in_a_part_of_the_image():
     sheet = FarSheet()
-    (figure,) = annotated(sheet.drawing, sheet, stopwatch=Laps())
+    (figure,) = annotate(sheet.drawing, sheet, stopwatch=Laps())
     box, seen = figure.annotation.box, sheet.boxes[0]
     assert box.left <= seen.left + 30 < seen.right + 30 <= box.right
     assert box.top <= seen.top + 40 < seen.bottom + 40 <= box.bottom
@@ -391,4 +391,4 @@ def test_small_figure_is_found_in_a_part_of_the_image():
 def test_unsure_figure_in_a_part_of_the_image_is_not_believed():
     sheet = FarSheet(score=0.4)
     with pytest.raises(NoFigureFound):
-        annotated(sheet.drawing, sheet, stopwatch=Laps())
+        annotate(sheet.drawing, sheet, stopwatch=Laps())

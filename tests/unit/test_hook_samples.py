@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import yaml
 
-from daemon.hooks.command import Command
+from daemon.hooks.command import CommandHook
 from daemon.hooks.event_document import EventDocument, event_document
 from daemon.spool.events import EventKind, SpoolEvent
 
@@ -56,7 +56,7 @@ def waiting() -> EventDocument:
 
 
 def run(tmp_path: Path, arguments: list[str], document: EventDocument, **environ: str) -> None:
-    command = Command([str(SAMPLES / arguments[0]), *arguments[1:]], root=tmp_path, environ={"PATH": os.environ["PATH"], **environ})
+    command = CommandHook([str(SAMPLES / arguments[0]), *arguments[1:]], root=tmp_path, environ={"PATH": os.environ["PATH"], **environ})
     assert command.deliver(document, lambda: time.monotonic() + 30) is None
 
 

@@ -10,10 +10,9 @@ from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline.pose.letterbox import paper_color
 from pipeline.types import MIRRORED_PARTS
+from pipeline.types.keypoints import MIRRORED_KEYPOINTS
 
-MIRRORED = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15])
-"""Where each of COCO's keypoints goes in a mirror: the figure's own left becomes its right."""
-
+MIRRORED = np.array(MIRRORED_KEYPOINTS)
 MIRRORED_LABELS = np.array(MIRRORED_PARTS, np.uint8)
 
 BEND_NODES = 4

@@ -21,7 +21,6 @@ from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline.adapters.embedded import MODELS, POSE
 from pipeline.adapters.own_outputs import OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
-from pipeline.ink.bone_lines import HIPS
 from pipeline.pose.heatmaps import peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import (
@@ -38,7 +37,8 @@ from pipeline.pose.limb_choice import (
     pair_measures,
     with_limbs_chosen,
 )
-from pipeline.stages.figures_seen import ARMS, LEGS, NetworkView, PoseAnswer, pose_answers, with_mirrors
+from pipeline.pose.network_io import NetworkView, PoseAnswer, pose_answers, with_mirrors
+from pipeline.types.keypoints import ARMS, HIPS, LEGS
 
 FILL = 0.84
 """Of the square: a figure's longer side, between the 0.8 of a crop with its whole margin and the 0.9 of one without."""
@@ -67,7 +67,7 @@ class Seen:
         return np.asarray((near | (wanted[:, 2] < VISIBLE)).all(axis=1))
 
 
-def seen(network: Path, places: list[Place]) -> list[Seen]:
+def ask_network(network: Path, places: list[Place]) -> list[Seen]:
     """What the network says about each crop with a figure, looked at as the pipeline does."""
     session = onnxruntime.InferenceSession(str(network), providers=["CPUExecutionProvider"])
     entry, found = session.get_inputs()[0], []
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--network", type=Path, default=MODELS / POSE)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    figures = seen(arguments.network, crops_of(arguments.shards))
+    figures = ask_network(arguments.network, crops_of(arguments.shards))
     folds = np.arange(len(figures)) % FOLDS
     for name, limbs, shipped in (("arms", ARMS, ARM_WEIGHTS), ("legs", LEGS, LEG_WEIGHTS)):
         in_use = right_with(figures, limbs, shipped)

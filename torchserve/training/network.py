@@ -84,7 +84,7 @@ class Backbone(nn.Module):
         return up
 
 
-def seen(rgb: Tensor) -> Tensor:
+def input_channels(rgb: Tensor) -> Tensor:
     """(N, 3, S, S) 0..1 to (N, 6, S, S): the colours without their own mean and spread, and as they are."""
     mean = rgb.mean(dim=(2, 3), keepdim=True)
     centred = rgb - mean
@@ -198,6 +198,6 @@ class DetectorNetwork(nn.Module):
             self.heads[1].bias[1:] = -1.5
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        at4 = self.backbone(seen(rgb))
+        at4 = self.backbone(input_channels(rgb))
         heads = self.heads(at4)
         return heads[:, :1], nn.functional.softplus(heads[:, 1:]), self.mask(at4)

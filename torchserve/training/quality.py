@@ -21,6 +21,7 @@ from pipeline.errors import NoFigureFound
 from pipeline.pose.heatmaps import box_overlap
 from pipeline.stages import trust
 from pipeline.types import AnnotatedFigure, Drawing
+from pipeline.types.keypoints import FIRST_LIMB_KEYPOINT
 
 SIDE = 800
 RIDGE = 1e-2
@@ -41,7 +42,7 @@ def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
     box, longer = found.annotation.box, max(label.box[2] - label.box[0], label.box[3] - label.box[1])
     if found.turn or box_overlap(np.array([box.left, box.top, box.right, box.bottom]), np.array(label.box)) < 0.5:
         return False
-    joints, limbs = found.annotation.keypoints[5:, :2] + (box.left, box.top), label.keypoints[5:]
+    joints, limbs = found.annotation.keypoints[FIRST_LIMB_KEYPOINT:, :2] + (box.left, box.top), label.keypoints[FIRST_LIMB_KEYPOINT:]
     apart = np.linalg.norm(joints - limbs[:, :2], axis=1)[limbs[:, 2] == 2]
     whole = np.zeros(label.mask.shape, bool)
     size = (round(box.width), round(box.height))
@@ -68,7 +69,7 @@ def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     for seed in range(first, first + count):
         sample = drawn_sample(seed, size=SIDE, split="heldout")
         try:
-            best = annotate.annotated(Drawing(sample.rgb, None, ""), predictor, stopwatch=NoStopwatch())[0]
+            best = annotate.annotate(Drawing(sample.rgb, None, ""), predictor, stopwatch=NoStopwatch())[0]
         except NoFigureFound:
             continue
         one = collected[-1]

@@ -68,9 +68,9 @@ def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) 
             _add_crop(shard, bare, empty, NO_KEYPOINTS, kind, config)
 
 
-def written(shard: Shard, place: Path) -> None:
-    """Write `shard` as the folder `place`."""
-    draft = place.with_name(f".{place.name}.draft")
+def write_shard(shard: Shard, folder: Path) -> None:
+    """Write `shard` as `folder`."""
+    draft = folder.with_name(f".{folder.name}.draft")
     draft.mkdir(parents=True, exist_ok=True)
     np.save(draft / "pictures.npy", np.stack(shard.pictures))
     np.save(draft / "crops.npy", np.stack(shard.crops))
@@ -83,7 +83,7 @@ def written(shard: Shard, place: Path) -> None:
         crop_kinds=np.array(shard.crop_kinds),
         seeds=np.array(shard.seeds),
     )
-    draft.rename(place)
+    draft.rename(folder)
 
 
 def _add_crop(
@@ -164,7 +164,7 @@ def main() -> None:
         for seed in range(number * count, (number + 1) * count):
             size = int(np.random.default_rng([seed, 3]).choice(config["picture_sizes"]))
             add_sample(shard, seed, drawn_sample(seed, size=size, split=arguments.split), config)
-        written(shard, place)
+        write_shard(shard, place)
         passed = (monotonic() - began) / 60.0
         print(json.dumps({"shard": place.name, "pictures": count, "crops": len(shard.crops), "minutes": round(passed, 2)}), flush=True)
         if passed > arguments.minutes or (arguments.stop_file is not None and arguments.stop_file.exists()):

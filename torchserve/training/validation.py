@@ -16,6 +16,7 @@ from views import parts_in
 from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_peaks
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.types import BodyPart
+from pipeline.types.keypoints import FIRST_LIMB_KEYPOINT
 
 FILL = 0.82
 NEAR_SHARE = 0.1
@@ -45,8 +46,9 @@ def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]
             is_near = np.hypot(*(found - place.keypoints[:, :2]).T) <= reach
             seen = place.keypoints[:, 2] > 0
             near += is_near[seen].tolist()
-            near_limbs += is_near[5:][seen[5:]].tolist()
-            right.append(bool(is_near[5:][seen[5:]].all()))
+            limbs = is_near[FIRST_LIMB_KEYPOINT:][seen[FIRST_LIMB_KEYPOINT:]]
+            near_limbs += limbs.tolist()
+            right.append(bool(limbs.all()))
             shape = (crop[:, :, 3] > 0).astype(np.uint8) * 255
             wanted = window.cut(shape, (0.0, 0.0, 0.0)) > 127
             found_parts, wanted_parts = named.argmax(axis=0), parts_in(crop[:, :, 3], window, side // 2)

@@ -10,6 +10,7 @@ from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
 from pipeline.pose.letterbox import Letterbox
 from pipeline.types import Detection, Pose
+from pipeline.types.keypoints import SKELETON
 
 CROP_MARGIN = 0.06
 TILE = 256
@@ -64,11 +65,10 @@ def drawn_tile(
         small[over] = (small[over] * 0.6 + np.array([0, 100, 0])).astype(np.uint8)
     tile = np.full((TILE, TILE, 3), 90, np.uint8)
     tile[: small.shape[0], : small.shape[1]] = small
-    bones = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16), (5, 6), (11, 12))
     for colours, joints in (((0, 200, 255), wanted), ((255, 0, 0), points)):
         if joints is None:
             continue
-        for one, other in bones:
+        for one, other in SKELETON:
             if min(joints[one, 2], joints[other, 2]) > 0.02:
                 start, end = ((joints[row, :2] * zoom).astype(int).tolist() for row in (one, other))
                 left = colours if one % 2 else tuple(c // 2 for c in colours)

@@ -56,7 +56,7 @@ class CutLine:
 
 
 @dataclass(frozen=True)
-class FigurePlace:
+class FigureSource:
     """Where a figure is kept.
 
     Attributes:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from daemon.web.editor.edits import BoxEdges, Edit, FigurePlace
+from daemon.web.editor.edits import BoxEdges, Edit, FigureSource
 from daemon.web.editor.runs import labels_of_runs, mask_of_runs
-from pipeline.annotate import annotated_box, crop_pixels
+from pipeline.annotate import annotate_box, crop_pixels
 from pipeline.errors import CharacterError, FileProblems, OptionError
 from pipeline.files.annotation_files import read_box
 from pipeline.files.character_configs import CharacterConfig, read_character_config
@@ -89,14 +89,14 @@ class EditableFigure:
         return None if derived is None else turned_pixels(derived, turn_back(self.config.turn))
 
 
-def read_figure(place: FigurePlace) -> EditableFigure:
+def read_figure(source: FigureSource) -> EditableFigure:
     """Read the figure of a character folder.
 
     Raises:
         ConfigError: with all problems of its char_cfg.yaml.
         CharacterError: its images are missing, damaged or don't match.
     """
-    folder = place.folder
+    folder = source.folder
     if folder is None:
         raise OptionError("there is no figure yet", hint="draw a box around it")
     config = read_character_config(folder / CONFIG_NAME)
@@ -111,15 +111,15 @@ def read_figure(place: FigurePlace) -> EditableFigure:
         expected = f"expected {config.width} x {config.height} px, as {CONFIG_NAME} says"
         raise CharacterError(f"{MASK_NAME} and {TEXTURE_NAME} are {found}: {expected}", path=folder)
     labels, _ = read_layer_labels(folder / LAYERS_NAME, mask, config) if mask.any() else (None, ())
-    return EditableFigure(rgba, mask, config, labels, has_own_layers, _read_box(place, config), place.name)
+    return EditableFigure(rgba, mask, config, labels, has_own_layers, _read_box(source, config), source.name)
 
 
-def _read_box(place: FigurePlace, config: CharacterConfig) -> Box | None:
+def _read_box(source: FigureSource, config: CharacterConfig) -> Box | None:
     """The box of the crop in the drawing, if there is a drawing and the box fits the crop."""
-    if place.folder is None or place.drawing is None:
+    if source.folder is None or source.drawing is None:
         return None
     try:
-        box = read_box(place.folder / BOX_NAME)
+        box = read_box(source.folder / BOX_NAME)
     except FileProblems:
         return None
     is_similar = abs(box.width * config.height - box.height * config.width) <= _ASPECT_TOLERANCE * box.height * config.width
@@ -141,7 +141,7 @@ def figure_in_box(
     """
     box = checked_box(drawing, edges)
     turn = former.config.turn if former is not None else 0
-    found = annotated_box(drawing, box, predictor, turn=turn, stopwatch=stopwatch)
+    found = annotate_box(drawing, box, predictor, turn=turn, stopwatch=stopwatch)
     figure = _figure_of(found, box, name)
     if former is not None and former.box is not None and not former.is_humanoid:
         figure = replace(figure, config=_moved_into(former, box, figure), labels=None)
@@ -159,7 +159,7 @@ def checked_box(drawing: Drawing, edges: BoxEdges) -> Box:
     return Box(left, top, right, bottom)
 
 
-def edited(figure: EditableFigure | None, edit: Edit, drawing: Drawing | None, *, name: str) -> EditableFigure:
+def edited_figure(figure: EditableFigure | None, edit: Edit, drawing: Drawing | None, *, name: str) -> EditableFigure:
     """A figure after an edit.
 
     Args:

@@ -25,7 +25,7 @@ from daemon.web.editor.local_figures import KEY
 from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import FigureProvider
 from daemon.web.editor.router import editor_router
-from daemon.web.templates import rendered, templates_of
+from daemon.web.templates import render_page, templates_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -74,7 +74,7 @@ def local_app(provider: FigureProvider, process: EditorProcess) -> SecretPath:
     templates = templates_of(guarded.root_path)
 
     def show(request: Request, template: str, context: Mapping[str, object], status: HTTPStatus) -> Response:
-        return HTMLResponse(rendered(templates, request, template, context), status)
+        return HTMLResponse(render_page(templates, request, template, context), status)
 
     app.include_router(editor_router(provider, process, show))
     app.mount("/static", StaticFiles(directory=Path(str(resources.files("daemon.web"))) / "static"), name="static")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from daemon.files.filenames import printable
-from daemon.web.editor.edits import Edit, FigurePlace
+from daemon.web.editor.edits import Edit, FigureSource
 from daemon.web.editor.process import EditorProcess
-from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from daemon.web.editor.provider import EditableDrawing, EditOutcome, Purpose, UnknownDrawing
 from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME
 
 KEY: Final = "figure"
@@ -34,30 +34,30 @@ class LocalFigures:
             raise UnknownDrawing("there is no such drawing")
         return self._drawing
 
-    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
         """Save each figure that was changed."""
         notes: list[str] = []
         for number, edit in edits.items():
-            place, target = self.drawing(key).places[number], self._targets[number]
+            source, target = self.drawing(key).sources[number], self._targets[number]
             if target.exists() and (target / CONFIG_NAME).exists():  # saved before, perhaps by this page
-                place = _place_of(target, place.name)
-            notes += await process.call("save", place, edit, target)
-            self._replace(number, _place_of(target, place.name))
+                source = _source_of(target, source.name)
+            notes += await process.call("save", source, edit, target)
+            self._replace(number, _source_of(target, source.name))
             self._on_save(target)
-        return Outcome("Saved.", tuple(dict.fromkeys(notes)))
+        return EditOutcome("Saved.", tuple(dict.fromkeys(notes)))
 
-    def _replace(self, number: int, place: FigurePlace) -> None:
-        places = list(self._drawing.places)
-        places[number] = place
-        self._drawing = replace(self._drawing, places=tuple(places))
+    def _replace(self, number: int, source: FigureSource) -> None:
+        sources = list(self._drawing.sources)
+        sources[number] = source
+        self._drawing = replace(self._drawing, sources=tuple(sources))
 
 
 def folder_drawing(folder: Path, motion: str) -> EditableDrawing:
     """A character folder as a drawing with one figure."""
-    place = _place_of(folder, folder.resolve().name)
-    return EditableDrawing(printable(place.name), (place,), motion, Purpose.SAVE)
+    source = _source_of(folder, folder.resolve().name)
+    return EditableDrawing(printable(source.name), (source,), motion, Purpose.SAVE)
 
 
-def _place_of(folder: Path, name: str) -> FigurePlace:
+def _source_of(folder: Path, name: str) -> FigureSource:
     drawing = folder / DRAWING_NAME
-    return FigurePlace(folder, drawing if drawing.exists() else None, name)
+    return FigureSource(folder, drawing if drawing.exists() else None, name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from daemon.web.editor.edits import Edit, FigurePlace
+from daemon.web.editor.edits import Edit, FigureSource
 from daemon.web.editor.process import EditorProcess
 from pipeline.errors import PermanentError
 
@@ -29,20 +29,20 @@ class EditableDrawing:
 
     Attributes:
         title: its name, safe to print.
-        places: its figures, at least one; a drawing without a figure has one place without a folder.
+        sources: its figures, at least one; a drawing without a figure has one source without a folder.
         motion: the motion that is shown first.
         notes: what the user should know, a sentence each.
     """
 
     title: str
-    places: tuple[FigurePlace, ...]
+    sources: tuple[FigureSource, ...]
     motion: str
     purpose: Purpose
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EditOutcome:
     """What became of corrections.
 
     Attributes:
@@ -63,7 +63,7 @@ class FigureProvider(Protocol):
         """The drawing with a key. Raises UnknownDrawing."""
         ...
 
-    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
         """Save or animate corrections.
 
         Args:

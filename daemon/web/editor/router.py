@@ -27,7 +27,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from daemon.web.editor.edits import CutLine, Edit, FigurePlace
+from daemon.web.editor.edits import CutLine, Edit, FigureSource
 from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import EditableDrawing, FigureProvider, UnknownDrawing
 from pipeline.errors import DoodledError, PermanentError
@@ -177,40 +177,40 @@ class _Handlers:
 
     async def figures(self, key: str) -> Response:
         drawing = await self._drawing(key)
-        names = [place.name for place in drawing.places]
+        names = [source.name for source in drawing.sources]
         motions = await self._process.call("motions", drawing.motion)
         return _json({"figures": names, "motions": motions, "notes": list(drawing.notes)})
 
     async def figure(self, key: str, number: int) -> Response:
-        return _json(await self._process.call("describe", await self._place(key, number)))
+        return _json(await self._process.call("describe", await self._source(key, number)))
 
     async def drawing_image(self, key: str, number: int) -> Response:
-        return _image(*await self._process.call("drawing_image", await self._place(key, number)))
+        return _image(*await self._process.call("drawing_image", await self._source(key, number)))
 
     async def texture_image(self, key: str, number: int) -> Response:
-        return _image(*await self._process.call("texture_image", await self._place(key, number)))
+        return _image(*await self._process.call("texture_image", await self._source(key, number)))
 
     async def preview(self, key: str, number: int, body: PreviewBody) -> Response:
         first = (await self._drawing(key)).motion
-        shown = await self._process.call("preview", await self._place(key, number), body.edit.edit(), body.motion, first)
+        shown = await self._process.call("preview", await self._source(key, number), body.edit.edit(), body.motion, first)
         return _json({"gif": base64.b64encode(shown.gif).decode("ascii"), "notes": list(shown.notes)})
 
     async def box(self, key: str, number: int, body: BoxBody) -> Response:
-        return _json(await self._process.call("redraw_box", await self._place(key, number), tuple(body.box)))
+        return _json(await self._process.call("redraw_box", await self._source(key, number), tuple(body.box)))
 
     async def snap(self, key: str, number: int, body: SnapBody) -> Response:
         edit, points = body.edit.edit(), _pixels(body.points)
-        return _json({"mask": await self._process.call("snap", await self._place(key, number), edit, points, body.radius)})
+        return _json({"mask": await self._process.call("snap", await self._source(key, number), edit, points, body.radius)})
 
     async def cut(self, key: str, number: int, body: CutBody) -> Response:
         lines = [CutLine(line.limb, _pixels(line.points)) for line in body.lines]
-        return _json({"labels": await self._process.call("cut", await self._place(key, number), body.edit.edit(), lines)})
+        return _json({"labels": await self._process.call("cut", await self._source(key, number), body.edit.edit(), lines)})
 
     async def layers(self, key: str, number: int, body: LayersBody) -> Response:
-        return _json({"labels": await self._process.call("layers", await self._place(key, number), body.edit.edit())})
+        return _json({"labels": await self._process.call("layers", await self._source(key, number), body.edit.edit())})
 
     async def accept(self, key: str, body: AcceptBody) -> Response:
-        count = len((await self._drawing(key)).places)
+        count = len((await self._drawing(key)).sources)
         edits = {int(number): edit.edit() for number, edit in body.edits.items() if number in map(str, range(count))}
         outcome = await self._provider.accept(key, edits, self._process)
         return _json({"message": outcome.message, "notes": list(outcome.notes), "link": outcome.link})
@@ -218,11 +218,11 @@ class _Handlers:
     async def _drawing(self, key: str) -> EditableDrawing:
         return await run_in_threadpool(self._provider.drawing, key)  # it reads the disk
 
-    async def _place(self, key: str, number: int) -> FigurePlace:
-        places = (await self._drawing(key)).places
-        if not 0 <= number < len(places):
-            raise UnknownDrawing(f"this drawing has {len(places)} figures")
-        return places[number]
+    async def _source(self, key: str, number: int) -> FigureSource:
+        sources = (await self._drawing(key)).sources
+        if not 0 <= number < len(sources):
+            raise UnknownDrawing(f"this drawing has {len(sources)} figures")
+        return sources[number]
 
 
 def _image(content: bytes, kind: str) -> Response:

@@ -27,9 +27,9 @@ from daemon.spool.layout import Layout
 from daemon.spool.quarantine import OPTIONS_SUFFIX, discard, failed_drawings
 from daemon.spool.review import DRAWING, OPTIONS, discard_review, drawings_for_review
 from daemon.web.drawing_ids import name_without_id
-from daemon.web.editor.edits import Edit, FigurePlace
+from daemon.web.editor.edits import Edit, FigureSource
 from daemon.web.editor.process import EditorProcess
-from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from daemon.web.editor.provider import EditableDrawing, EditOutcome, Purpose, UnknownDrawing
 from pipeline.adapters.documents.reader import document_kind
 from pipeline.errors import DecodeError, OptionError
 from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME, figure_folder
@@ -78,7 +78,7 @@ class _Entry:
     name: str
     folder: tuple[str, ...]
     is_folder: bool
-    places: tuple[FigurePlace, ...]
+    sources: tuple[FigureSource, ...]
     options: bytes | None
     motion: str
     notes: tuple[str, ...] = ()
@@ -100,23 +100,23 @@ class SpoolFigures:
     def drawing(self, key: str) -> EditableDrawing:
         """See `FigureProvider`."""
         entry = self._entry(key)
-        return EditableDrawing(name_without_id(shown_name(entry.name)), entry.places, entry.motion, Purpose.ANIMATE, entry.notes)
+        return EditableDrawing(name_without_id(shown_name(entry.name)), entry.sources, entry.motion, Purpose.ANIMATE, entry.notes)
 
-    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
         """Drop each corrected figure into the inbox."""
         entry = await run_in_threadpool(self._entry, key)
         if not edits:
             raise OptionError("there is no figure yet", hint="draw a box around it")
         if entry.original is not None:  # it leaves the spool, with all of its figures
-            with_figure = (number for number, place in enumerate(entry.places) if place.folder is not None)
+            with_figure = (number for number, source in enumerate(entry.sources) if source.folder is not None)
             edits = dict(sorted({**dict.fromkeys(with_figure, Edit()), **edits}.items()))
         corrections = []
         for number, edit in edits.items():
-            files = await process.call("folder_files", entry.places[number], edit)
-            name = f"{entry.stem}.{number + 1}" if len(entry.places) > 1 else entry.stem
+            files = await process.call("folder_files", entry.sources[number], edit)
+            name = f"{entry.stem}.{number + 1}" if len(entry.sources) > 1 else entry.stem
             corrections.append(Correction(files, name, entry.folder, entry.options))
         links = await run_in_threadpool(self._drop_all, corrections, entry)
-        return Outcome("It is in the queue." if len(links) == 1 else f"{len(links)} figures are in the queue.", (), links[0])
+        return EditOutcome("It is in the queue." if len(links) == 1 else f"{len(links)} figures are in the queue.", (), links[0])
 
     def _drop_all(self, corrections: list[Correction], entry: _Entry) -> list[str]:
         if entry.original is not None:
@@ -138,18 +138,18 @@ class SpoolFigures:
     # --- published ---------------------------------------------------------------------------------------------------
 
     def _done(self, job_id: str) -> _Entry:
-        place = self._layout.done / job_id
+        job_folder = self._layout.done / job_id
         try:
-            job = read_job(place)
-            options = read_json(place / MANIFEST).get("options")
+            job = read_job(job_folder)
+            options = read_json(job_folder / MANIFEST).get("options")
         except (OSError, ValueError) as error:
             raise UnknownDrawing("the figure of this drawing is not kept any more (storage.retention_h of the settings)") from error
         if job.is_folder:
-            places: tuple[FigurePlace, ...] = (_folder_place(place / SOURCE, shown_name(job.name)),)
+            sources: tuple[FigureSource, ...] = (_folder_source(job_folder / SOURCE, shown_name(job.name)),)
         else:
-            places = _annotated_places(place / ANNOTATIONS) or (_image_place(place / SOURCE, job.name),)
+            sources = _annotated_sources(job_folder / ANNOTATIONS) or (_image_source(job_folder / SOURCE, job.name),)
         options = options if isinstance(options, dict) else {}
-        return _Entry(job.name, job.folder, job.is_folder, places, _sidecar(options), _first_motion(options))
+        return _Entry(job.name, job.folder, job.is_folder, sources, _sidecar(options), _first_motion(options))
 
     # --- failed ------------------------------------------------------------------------------------------------------
 
@@ -160,14 +160,14 @@ class SpoolFigures:
         path, reason = self._layout.failed / found.name, found.reason
         name = str(reason.get("name", found.name))
         is_folder = path.is_dir() and not path.is_symlink()
-        place = _folder_place(path, shown_name(name)) if is_folder else _image_place(path, name)
+        source = _folder_source(path, shown_name(name)) if is_folder else _image_source(path, name)
         is_sidecar_wrong = reason.get("error_type") == ErrorType.SIDECAR
         options = None if is_sidecar_wrong else _read_sidecar(path.with_name(found.name + OPTIONS_SUFFIX))
         notes = (str(reason["message"]),) if reason.get("message") else ()
         original = None if is_folder else path
         motion = _first_motion(_parsed(options))
         return _Entry(
-            name, tuple(found.folder), is_folder, (place,), options, motion, notes, original, partial(discard, self._layout, found)
+            name, tuple(found.folder), is_folder, (source,), options, motion, notes, original, partial(discard, self._layout, found)
         )
 
     # --- waiting for a person ----------------------------------------------------------------------------------------
@@ -178,12 +178,12 @@ class SpoolFigures:
             raise UnknownDrawing("this drawing has left review/: it was approved, retried or discarded")
         folder, reason = self._layout.review / found.name, found.reason
         name, original = str(reason.get("name", found.name)), folder / str(reason.get("file", DRAWING))
-        places = _numbered_places(folder) or (_drawing_place(original, name),)
+        sources = _numbered_sources(folder) or (_drawing_source(original, name),)
         options = _read_sidecar(folder / OPTIONS)
         notes = (str(reason["message"]),) if reason.get("message") else ()
         inbox, motion, remove = tuple(found.folder), _first_motion(_parsed(options)), partial(discard_review, self._layout, found)
         return _Entry(
-            name, inbox, is_folder=False, places=places, options=options, motion=motion, notes=notes, original=original, remove=remove
+            name, inbox, is_folder=False, sources=sources, options=options, motion=motion, notes=notes, original=original, remove=remove
         )
 
 
@@ -193,28 +193,28 @@ def _plain_suffix(name: str) -> str:
     return suffix if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= LONGEST_SUFFIX else ""
 
 
-def _annotated_places(folder: Path) -> tuple[FigurePlace, ...]:
+def _annotated_sources(folder: Path) -> tuple[FigureSource, ...]:
     """The figures in a job's annotations: the folder itself, or its figure_1, figure_2 and so on."""
     if (folder / CONFIG_NAME).exists():
-        return (_folder_place(folder, folder.parent.name),)
-    return _numbered_places(folder)
+        return (_folder_source(folder, folder.parent.name),)
+    return _numbered_sources(folder)
 
 
-def _numbered_places(folder: Path) -> tuple[FigurePlace, ...]:
+def _numbered_sources(folder: Path) -> tuple[FigureSource, ...]:
     numbered = (folder / figure_folder(number) for number in range(1, MOST_FIGURES + 1))
-    return tuple(_folder_place(each, each.name) for each in numbered if (each / CONFIG_NAME).exists())
+    return tuple(_folder_source(each, each.name) for each in numbered if (each / CONFIG_NAME).exists())
 
 
-def _folder_place(folder: Path, name: str) -> FigurePlace:
+def _folder_source(folder: Path, name: str) -> FigureSource:
     drawing = folder / DRAWING_NAME
-    return FigurePlace(folder, drawing if drawing.exists() else None, name, is_untrusted=True)
+    return FigureSource(folder, drawing if drawing.exists() else None, name, is_untrusted=True)
 
 
-def _image_place(path: Path, name: str) -> FigurePlace:
-    """The place of an image, in which a box can be drawn. Raises UnknownDrawing for a document."""
+def _image_source(path: Path, name: str) -> FigureSource:
+    """An image as the source of a figure, in which a box can be drawn. Raises UnknownDrawing for a document."""
     if is_document_file(path):
         raise UnknownDrawing("pages of a document are not corrected: upload the page as an image of its own")
-    return _drawing_place(path, name)
+    return _drawing_source(path, name)
 
 
 def is_document_file(path: Path) -> bool:
@@ -224,8 +224,8 @@ def is_document_file(path: Path) -> bool:
     return False
 
 
-def _drawing_place(path: Path, name: str) -> FigurePlace:
-    return FigurePlace(None, path, shown_name(name), is_untrusted=True)
+def _drawing_source(path: Path, name: str) -> FigureSource:
+    return FigureSource(None, path, shown_name(name), is_untrusted=True)
 
 
 def _sidecar(options: Mapping[str, Any]) -> bytes:

@@ -24,8 +24,8 @@ from daemon.options.inference import open_predictor
 from daemon.options.motions import motion_library
 from daemon.options.scene_builder import RenderRequest
 from daemon.web.editor.cuts import cut_labels, limb_names
-from daemon.web.editor.edits import BoxEdges, CutLine, Edit, EditorSettings, FigurePlace, Pixel
-from daemon.web.editor.figures import EditableFigure, edited, figure_in_box, read_figure
+from daemon.web.editor.edits import BoxEdges, CutLine, Edit, EditorSettings, FigureSource, Pixel
+from daemon.web.editor.figures import EditableFigure, edited_figure, figure_in_box, read_figure
 from daemon.web.editor.preview import Preview, render_preview
 from daemon.web.editor.runs import label_runs, mask_runs
 from daemon.web.editor.saving import create_figure, save_figure
@@ -33,7 +33,7 @@ from daemon.web.editor.smart_edge import snapped_mask
 from pipeline.adapters.opengl.contexts import ContextKind
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.adapters.reading.image_reader import DEFAULT_LIMITS, decode_drawing
-from pipeline.annotate import AnnotateOptions, annotated
+from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import NoFigureFound, OptionError
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_names import BOX_NAME, CONFIG_NAME, DRAWING_NAME, LAYERS_NAME, MASK_NAME, TEXTURE_NAME, figure_folder
@@ -69,18 +69,18 @@ class EditorTasks:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def describe(self, place: FigurePlace) -> dict[str, Any]:
+    def describe(self, source: FigureSource) -> dict[str, Any]:
         """What the page shows first of a figure; only the drawing's size if there is no figure yet."""
-        drawing = self._drawing(place)
+        drawing = self._drawing(source)
         size = None if drawing is None else [drawing.rgb.shape[1], drawing.rgb.shape[0]]
-        if place.folder is None:
+        if source.folder is None:
             return {"drawing": size, "figure": None, "notes": []}
-        figure = self._figure(place)
+        figure = self._figure(source)
         return {"drawing": size if figure is not None and figure.box is not None else None, "figure": _described(figure), "notes": []}
 
-    def drawing_image(self, place: FigurePlace) -> tuple[bytes, str]:
+    def drawing_image(self, source: FigureSource) -> tuple[bytes, str]:
         """The whole drawing as a file for a browser, and its media type."""
-        drawing = self._drawing(place)
+        drawing = self._drawing(source)
         if drawing is None:
             raise OptionError("the drawing of this figure was not kept")
         if drawing.alpha is not None:
@@ -88,68 +88,68 @@ class EditorTasks:
         encoded = cv2.imencode(".jpg", np.ascontiguousarray(drawing.rgb[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
         return encoded.tobytes(), "image/jpeg"
 
-    def texture_image(self, place: FigurePlace) -> tuple[bytes, str]:
+    def texture_image(self, source: FigureSource) -> tuple[bytes, str]:
         """The figure's crop as a file for a browser, and its media type."""
-        return _png(read_figure(place).rgba), "image/png"
+        return _png(read_figure(source).rgba), "image/png"
 
     # --- editing -----------------------------------------------------------------------------------------------------
 
-    def preview(self, place: FigurePlace, edit: Edit, motion: str, first: str) -> Preview:
+    def preview(self, source: FigureSource, edit: Edit, motion: str, first: str) -> Preview:
         """The figure's motion after an edit: one of `motions`, never any other file."""
         if motion != first and motion not in self._motions().names():
             raise OptionError("expected one of the motions that the page offers")
-        figure = self._edited(place, edit)
-        character = figure.character((place.folder or Path(place.name)) / CONFIG_NAME)
-        request = RenderRequest(Path(place.name), motion=motion, retarget=self._settings.retarget)
+        figure = self._edited(source, edit)
+        character = figure.character((source.folder or Path(source.name)) / CONFIG_NAME)
+        request = RenderRequest(Path(source.name), motion=motion, retarget=self._settings.retarget)
         return render_preview(character, request, self._settings.environ, self._motions(), self._gl())
 
-    def redraw_box(self, place: FigurePlace, box: BoxEdges) -> dict[str, Any]:
+    def redraw_box(self, source: FigureSource, box: BoxEdges) -> dict[str, Any]:
         """The figure in another box of its drawing, as the pose model sees it."""
-        drawing = self._drawing(place)
+        drawing = self._drawing(source)
         if drawing is None:
             raise OptionError("the drawing of this figure was not kept, so its box can't be changed")
-        former = None if place.folder is None else self._figure(place)
+        former = None if source.folder is None else self._figure(source)
         predictor, notes = self._models()
-        figure, found = figure_in_box(drawing, box, predictor, former, name=place.name, stopwatch=WallStopwatch())
+        figure, found = figure_in_box(drawing, box, predictor, former, name=source.name, stopwatch=WallStopwatch())
         size = [drawing.rgb.shape[1], drawing.rgb.shape[0]]
         return {"drawing": size, "figure": _described(figure), "notes": [*notes, *found]}
 
-    def snap(self, place: FigurePlace, edit: Edit, points: Sequence[Pixel], radius: float) -> list[int]:
+    def snap(self, source: FigureSource, edit: Edit, points: Sequence[Pixel], radius: float) -> list[int]:
         """Runs of the mask after its edge was snapped to the ink within a band."""
-        figure = self._edited(place, edit)
+        figure = self._edited(source, edit)
         return mask_runs(snapped_mask(figure.rgba[..., :3], figure.mask, points, radius))
 
-    def cut(self, place: FigurePlace, edit: Edit, lines: Sequence[CutLine]) -> list[int]:
+    def cut(self, source: FigureSource, edit: Edit, lines: Sequence[CutLine]) -> list[int]:
         """Runs of the labels after cut lines were drawn."""
-        figure = self._edited(place, edit)
+        figure = self._edited(source, edit)
         return label_runs(cut_labels(figure, figure.layers_now(), lines))
 
-    def layers(self, place: FigurePlace, edit: Edit) -> list[int] | None:
+    def layers(self, source: FigureSource, edit: Edit) -> list[int] | None:
         """Runs of the labels that decide which limbs move apart from the body; None for a single layer."""
-        labels = self._edited(place, edit).layers_now()
+        labels = self._edited(source, edit).layers_now()
         return None if labels is None else label_runs(labels)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def save(self, place: FigurePlace, edit: Edit, folder: Path) -> list[str]:
+    def save(self, source: FigureSource, edit: Edit, folder: Path) -> list[str]:
         """Save an edit into a folder of the user's own, which is made if there was none. Returns notes about repairs."""
-        if place.folder == folder:
-            return list(save_figure(folder, read_figure(place), self._edited(place, edit), edit))
-        if place.folder is not None and not folder.exists():
-            shutil.copytree(place.folder, folder)
-            return list(save_figure(folder, read_figure(place), self._edited(place, edit), edit))
-        return list(create_figure(folder, self._edited(place, edit), self._drawing(place)))
+        if source.folder == folder:
+            return list(save_figure(folder, read_figure(source), self._edited(source, edit), edit))
+        if source.folder is not None and not folder.exists():
+            shutil.copytree(source.folder, folder)
+            return list(save_figure(folder, read_figure(source), self._edited(source, edit), edit))
+        return list(create_figure(folder, self._edited(source, edit), self._drawing(source)))
 
-    def folder_files(self, place: FigurePlace, edit: Edit) -> dict[str, bytes]:
+    def folder_files(self, source: FigureSource, edit: Edit) -> dict[str, bytes]:
         """The files of a character folder with an edit, to be animated again."""
         with tempfile.TemporaryDirectory(prefix="doodled-edit-") as parent:
             folder = Path(parent) / "figure"
-            if place.folder is None:
-                create_figure(folder, self._edited(place, edit), self._drawing(place))
+            if source.folder is None:
+                create_figure(folder, self._edited(source, edit), self._drawing(source))
             else:
-                source = self._copied(place).folder
-                shutil.copytree(source or place.folder, folder)
-                save_figure(folder, self._figure(place), self._edited(place, edit), edit)
+                copied = self._copied(source).folder
+                shutil.copytree(copied or source.folder, folder)
+                save_figure(folder, self._figure(source), self._edited(source, edit), edit)
             names = (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME, DRAWING_NAME, BOX_NAME)
             return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
 
@@ -164,13 +164,13 @@ class EditorTasks:
         if predictor is None:
             return [], notes
         try:
-            found = annotated(drawing, predictor, options=AnnotateOptions(all_figures=True), stopwatch=WallStopwatch())
+            found = annotate(drawing, predictor, options=AnnotateOptions(all_figures=True), stopwatch=WallStopwatch())
         except NoFigureFound as error:
             return [], [error.summary]
-        places = [folder / figure_folder(number) for number in range(1, len(found) + 1)]
-        for place, figure in zip(places, found, strict=True):
-            write_annotations(place, drawing, figure)
-        return places, notes
+        folders = [folder / figure_folder(number) for number in range(1, len(found) + 1)]
+        for target, figure in zip(folders, found, strict=True):
+            write_annotations(target, drawing, figure)
+        return folders, notes
 
     # --- what stays open ---------------------------------------------------------------------------------------------
 
@@ -178,27 +178,27 @@ class EditorTasks:
         """Close the OpenGL context and the models."""
         self._stack.close()
 
-    def _edited(self, place: FigurePlace, edit: Edit) -> EditableFigure:
-        figure = None if place.folder is None else self._figure(place)
+    def _edited(self, source: FigureSource, edit: Edit) -> EditableFigure:
+        figure = None if source.folder is None else self._figure(source)
         if figure is not None and edit.is_empty:
             return figure
-        return edited(figure, edit, self._drawing(place) if edit.box is not None else None, name=place.name)
+        return edited_figure(figure, edit, self._drawing(source) if edit.box is not None else None, name=source.name)
 
-    def _figure(self, place: FigurePlace) -> EditableFigure:
-        copied = self._copied(place)
+    def _figure(self, source: FigureSource) -> EditableFigure:
+        copied = self._copied(source)
         folder = copied.folder
         if folder is None:
             raise OptionError("there is no figure yet", hint="draw a box around it")
         paths = [folder / name for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME, BOX_NAME)]
-        return self._keep(("figure", place, *map(_version, paths)), lambda: read_figure(copied))
+        return self._keep(("figure", source, *map(_version, paths)), lambda: read_figure(copied))
 
-    def _copied(self, place: FigurePlace) -> FigurePlace:
-        """The place with a copy of its folder, if its files are untrusted."""
-        folder = place.folder
-        if folder is None or not place.is_untrusted:
-            return place
+    def _copied(self, source: FigureSource) -> FigureSource:
+        """The source with a copy of its folder, if its files are untrusted."""
+        folder = source.folder
+        if folder is None or not source.is_untrusted:
+            return source
         copy = self._keep(("copy", folder), lambda: self._copy(folder))
-        return replace(place, folder=Path(copy.name) / "figure")
+        return replace(source, folder=Path(copy.name) / "figure")
 
     @staticmethod
     def _copy(folder: Path) -> tempfile.TemporaryDirectory[str]:
@@ -214,8 +214,8 @@ class EditorTasks:
             raise
         return made
 
-    def _drawing(self, place: FigurePlace) -> Drawing | None:
-        path = place.drawing
+    def _drawing(self, source: FigureSource) -> Drawing | None:
+        path = source.drawing
         if path is None:
             return None
         return self._keep(("drawing", path, _version(path)), lambda: self._read_drawing(path))

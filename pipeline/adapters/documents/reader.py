@@ -88,20 +88,20 @@ def _check_count(count: int, kind: DocumentKind, name: str) -> None:
 
 
 def _pdf_pages(source: bytes, name: str) -> Iterator[Page]:
-    count, first = _drawn(source, 0, name)
+    count, first = _render_page(source, 0, name)
     if count is None:
         raise first if isinstance(first, DecodeError) else _damaged(name, "no page was found")
     _check_count(count, DocumentKind.PDF, name)
     yield Page(1, "page 1", first)
     for number in range(2, count + 1):
-        yield Page(number, f"page {number}", _drawn(source, number - 1, name)[1])
+        yield Page(number, f"page {number}", _render_page(source, number - 1, name)[1])
 
 
 def _damaged(name: str, why: str) -> DecodeError:
     return DecodeError(DecodeReason.CORRUPT, f"the PDF can't be read: {why}", path=name, hint="print it into a new PDF without a password")
 
 
-def _drawn(source: bytes, index: int, name: str) -> tuple[int | None, bytes | DecodeError]:
+def _render_page(source: bytes, index: int, name: str) -> tuple[int | None, bytes | DecodeError]:
     """The number of pages, or None where the document can't be opened; and the page as PNG, or why there is none."""
     try:
         done = subprocess.run(  # noqa: S603 - our own script, and a number as its argument

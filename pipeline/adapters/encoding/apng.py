@@ -19,7 +19,7 @@ from typing import IO
 import cv2
 import numpy as np
 
-from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, copied, opened
+from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, copied, open_sink
 from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.output_file import check_size
 from pipeline.ports import Sink
@@ -48,7 +48,7 @@ class ApngEncoder:
             OutputFailed: the file can't be made.
         """
         check_size(path, "an APNG", canvas, _LARGEST_SIDE)
-        return opened(path, _ApngContainer(canvas, clock), canvas, clock)
+        return open_sink(path, _ApngContainer(canvas, clock), canvas, clock)
 
 
 class _ApngContainer:
@@ -68,7 +68,7 @@ class _ApngContainer:
         color_type = 2 if self._opaque else 6
         return _SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", *self._size, 8, color_type, 0, 0, 0)) + _control(0)
 
-    def taken(self, frame: Frame) -> Picture:
+    def copy_frame(self, frame: Frame) -> Picture:
         return copied(frame)
 
     def picture(self, taken: Picture, shown: Picture | None) -> Picture:
@@ -83,7 +83,7 @@ class _ApngContainer:
             return Picture(np.zeros((1, 1, 4), dtype=np.uint8), 0, 0)
         return taken
 
-    def compressed(self, picture: Picture) -> bytes:
+    def compress(self, picture: Picture) -> bytes:
         order = cv2.COLOR_RGBA2BGR if self._opaque else cv2.COLOR_RGBA2BGRA
         done, still = cv2.imencode(".png", cv2.cvtColor(picture.pixels, order), [cv2.IMWRITE_PNG_COMPRESSION, _LEVEL])
         if not done:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.encoding.frame_times import FrameTimes, Ticks
 from pipeline.adapters.encoding.ordered_pool import OrderedPool
-from pipeline.adapters.encoding.output_file import check_place, described, failures, kept_if_finished
+from pipeline.adapters.encoding.output_file import check_place, describe_animation, failures, kept_if_finished
 from pipeline.errors import OptionError
 from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
 
@@ -49,7 +49,7 @@ class Container(Protocol):
 
     def header(self) -> bytes: ...
 
-    def taken(self, frame: Frame) -> Picture:
+    def copy_frame(self, frame: Frame) -> Picture:
         """Copy a frame, since the renderer reuses its buffer; may be empty. Equal pixels look the same."""
         ...
 
@@ -57,7 +57,7 @@ class Container(Protocol):
         """The part of `taken` to store, given that `shown` is visible (None at the start); at least one pixel."""
         ...
 
-    def compressed(self, picture: Picture) -> bytes:
+    def compress(self, picture: Picture) -> bytes:
         """Compress pixels. Called from several threads at once."""
         ...
 
@@ -71,7 +71,7 @@ class Container(Protocol):
 
 
 @contextmanager
-def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock) -> Iterator[FrameSink]:
+def open_sink(path: Path, container: Container, canvas: Canvas, clock: OutputClock) -> Iterator[FrameSink]:
     """Open a sink that writes through `container`; the file is removed unless it was finished.
 
     Raises:
@@ -87,7 +87,7 @@ def opened(path: Path, container: Container, canvas: Canvas, clock: OutputClock)
 
 
 class FrameSink:
-    """`Sink` over a `Container`; made by `opened`."""
+    """`Sink` over a `Container`; made by `open_sink`."""
 
     def __init__(self, path: Path, file: IO[bytes], container: Container, canvas: Canvas, clock: OutputClock) -> None:
         self._path = path
@@ -112,7 +112,7 @@ class FrameSink:
         """
         check_place(frame, self._canvas, self._container.layout, whole=self._opaque)
         with failures(self._path, self._kind, *_CODEC_ERRORS):
-            taken = self._container.taken(frame)
+            taken = self._container.copy_frame(frame)
             if self._shown is not None and _equal(self._shown, taken):
                 return
             begin = self._times.begin(frame.pts)
@@ -137,7 +137,7 @@ class FrameSink:
             self._container.end(self._file, self._count)
             self._file.close()
         size = (self._canvas.width, self._canvas.height)
-        animation = described(self._path, self._kind, frame_count=self._count, duration=self._times.duration, size=size)
+        animation = describe_animation(self._path, self._kind, frame_count=self._count, duration=self._times.duration, size=size)
         self.finished = True
         return animation
 
@@ -149,7 +149,7 @@ class FrameSink:
 
     def _compressed(self, scheduled: tuple[Picture, int]) -> tuple[Picture, int, bytes]:
         picture, begin = scheduled
-        return picture, begin, self._container.compressed(picture)
+        return picture, begin, self._container.compress(picture)
 
     def _store(self, compressed: tuple[Picture, int, bytes]) -> None:
         self._write_waiting(until=compressed[1])

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, opened
+from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, open_sink
 from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.lzw import image_data
 from pipeline.adapters.encoding.output_file import check_size
@@ -54,7 +54,7 @@ class GifEncoder:
         if palette is None:
             raise OptionError("a GIF needs a palette", path=path)
         check_size(path, "a GIF", canvas, _LARGEST_SIDE)
-        return opened(path, _GifContainer(canvas, palette), canvas, clock)
+        return open_sink(path, _GifContainer(canvas, palette), canvas, clock)
 
 
 class _GifContainer:
@@ -77,7 +77,7 @@ class _GifContainer:
         screen = struct.pack("<6sHHBBB", b"GIF89a", *self._size, flags, transparent, 0)
         return screen + self._palette.colors.tobytes().ljust(3 << bits, b"\0") + _LOOP_FOREVER
 
-    def taken(self, frame: Frame) -> Picture:
+    def copy_frame(self, frame: Frame) -> Picture:
         return Picture(codes(frame.pixels), frame.left, frame.top)
 
     def picture(self, taken: Picture, shown: Picture | None) -> Picture:
@@ -89,7 +89,7 @@ class _GifContainer:
         pixels = np.where(changed[rectangle], taken.pixels[rectangle], _NOTHING)
         return Picture(pixels, rectangle[1].start, rectangle[0].start)
 
-    def compressed(self, picture: Picture) -> bytes:
+    def compress(self, picture: Picture) -> bytes:
         return image_data(self._index_of_code.take(picture.pixels))
 
     def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pipeline.adapters.encoding.video import Recipe, opened
+from pipeline.adapters.encoding.video import Recipe, open_video
 from pipeline.ports import Sink
 from pipeline.types import Canvas, Format, OutputClock, Palette, PixelLayout
 
@@ -39,4 +39,4 @@ class Mp4Encoder:
             OptionError: a canvas beyond 8192 px.
             OutputFailed: the file can't be made.
         """
-        return opened(path, _RECIPE, canvas, clock)
+        return open_video(path, _RECIPE, canvas, clock)

@@ -82,7 +82,7 @@ def check_place(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: boo
         )
 
 
-def described(path: Path, kind: Format, *, frame_count: int, duration: Fraction, size: tuple[int, int]) -> Animation:
+def describe_animation(path: Path, kind: Format, *, frame_count: int, duration: Fraction, size: tuple[int, int]) -> Animation:
     """Describe the finished file at `path`, including its hash.
 
     `frame_count`, `size` (width and height, px) and `duration` (seconds) are those stored in the file.

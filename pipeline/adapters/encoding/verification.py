@@ -35,7 +35,7 @@ class Inspection:
     height: int
 
 
-def inspected(path: Path, kind: Format) -> Inspection:
+def inspect_file(path: Path, kind: Format) -> Inspection:
     """Read the properties of the file at `path`, and decode its first frame.
 
     Raises:
@@ -53,13 +53,13 @@ def inspected(path: Path, kind: Format) -> Inspection:
     return found
 
 
-def verified(animation: Animation) -> Animation:
+def verify(animation: Animation) -> Animation:
     """Return `animation` if its file matches its description.
 
     Raises:
         OutputFailed: the file can't be read, or has another number of frames, duration or size.
     """
-    found = inspected(animation.path, animation.format)
+    found = inspect_file(animation.path, animation.format)
     expected = (animation.frame_count, animation.width, animation.height)
     same = (found.frame_count, found.width, found.height) == expected
     tolerance_s = _TOLERANCE_S + found.frame_count * _TOLERANCE_S_PER_FRAME.get(animation.format, Fraction(0))

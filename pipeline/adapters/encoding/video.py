@@ -25,7 +25,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from pipeline.adapters.encoding.ordered_pool import OrderedPool
-from pipeline.adapters.encoding.output_file import check_place, check_size, described, failures, kept_if_finished
+from pipeline.adapters.encoding.output_file import check_place, check_size, describe_animation, failures, kept_if_finished
 from pipeline.adapters.encoding.yuv import Converter, planes
 from pipeline.errors import OptionError
 from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
@@ -57,7 +57,7 @@ class Recipe:
 
 
 @contextmanager
-def opened(path: Path, recipe: Recipe, canvas: Canvas, clock: OutputClock) -> Iterator[VideoSink]:
+def open_video(path: Path, recipe: Recipe, canvas: Canvas, clock: OutputClock) -> Iterator[VideoSink]:
     """Open a sink for a video at `path`; the file is removed unless it was finished.
 
     Raises:
@@ -83,7 +83,7 @@ class _Slot:
 
 
 class VideoSink:
-    """`Sink` over a PyAV container; made by `opened`.
+    """`Sink` over a PyAV container; made by `open_video`.
 
     `write` only copies the pixels into a ring buffer of all frames in flight; the pool's thread converts and encodes them.
     """
@@ -132,7 +132,7 @@ class VideoSink:
             self._pool.drain()
             self._container.close()
         duration = self._count * self._clock.frame_time
-        animation = described(self._path, self._recipe.kind, frame_count=self._count, duration=duration, size=self._size)
+        animation = describe_animation(self._path, self._recipe.kind, frame_count=self._count, duration=duration, size=self._size)
         self.finished = True
         return animation
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.adapters.encoding.video import Recipe, opened
+from pipeline.adapters.encoding.video import Recipe, open_video
 from pipeline.ports import Sink
 from pipeline.types import Canvas, Format, OutputClock, Palette, PixelLayout
 
@@ -38,7 +38,7 @@ class WebmEncoder:
             OptionError: a canvas beyond 16384 px.
             OutputFailed: the file can't be made.
         """
-        return opened(path, _recipe(canvas), canvas, clock)
+        return open_video(path, _recipe(canvas), canvas, clock)
 
 
 def _recipe(canvas: Canvas) -> Recipe:

@@ -22,7 +22,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
-from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, copied, opened
+from pipeline.adapters.encoding.frame_sink import Picture, changed_rectangle, copied, open_sink
 from pipeline.adapters.encoding.frame_times import Ticks
 from pipeline.adapters.encoding.output_file import check_size
 from pipeline.ports import Sink
@@ -52,7 +52,7 @@ class WebpEncoder:
             OutputFailed: the file can't be made.
         """
         check_size(path, "a WebP", canvas, _LARGEST_SIDE)
-        return opened(path, _WebpContainer(canvas), canvas, clock)
+        return open_sink(path, _WebpContainer(canvas), canvas, clock)
 
 
 class _WebpContainer:
@@ -72,7 +72,7 @@ class _WebpContainer:
         extended = struct.pack("<I", flags) + b"".join(_three_bytes(side - 1) for side in self._size)
         return b"RIFF\0\0\0\0WEBP" + _chunk(b"VP8X", extended) + _chunk(b"ANIM", struct.pack("<IH", 0, 0))
 
-    def taken(self, frame: Frame) -> Picture:
+    def copy_frame(self, frame: Frame) -> Picture:
         return copied(frame)
 
     def picture(self, taken: Picture, shown: Picture | None) -> Picture:
@@ -90,7 +90,7 @@ class _WebpContainer:
             return Picture(pixels, taken.left - across, taken.top - down)
         return taken
 
-    def compressed(self, picture: Picture) -> bytes:
+    def compress(self, picture: Picture) -> bytes:
         """The chunks of a still WebP that hold pixels: ALPH and VP8."""
         pixels = np.ascontiguousarray(picture.pixels)
         still = io.BytesIO()

@@ -14,7 +14,15 @@ import numpy as np
 
 from pipeline.errors import MotionFileError
 from pipeline.motion.clip import MAX_JOINTS, MotionClip
-from pipeline.motion.formats.scene_graph import Channel, NodeSpace, check_tree, nearest_above, sample_times, with_ancestors, world_places
+from pipeline.motion.formats.scene_graph import (
+    AnimationChannel,
+    NodeSpace,
+    check_tree,
+    nearest_above,
+    sample_times,
+    with_ancestors,
+    world_places,
+)
 from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Floats
 
@@ -101,7 +109,7 @@ def _joints(path: Path, nodes: list[Any], parents: list[int]) -> list[int]:
     return found
 
 
-def _channels(head: dict[str, Any], numbers: Floats) -> list[Channel]:
+def _channels(head: dict[str, Any], numbers: Floats) -> list[AnimationChannel]:
     channels = []
     start = 0
     for node, kind, count in head["channels"]:
@@ -110,7 +118,7 @@ def _channels(head: dict[str, Any], numbers: Floats) -> list[Channel]:
         values = numbers[start + count : start + count * (size + 1)].reshape(count, size)
         start += count * (size + 1)
         if count:
-            channels.append(Channel(node, kind, times, values, "LINEAR"))
+            channels.append(AnimationChannel(node, kind, times, values, "LINEAR"))
     return channels
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.adapters.opengl.resources import Objects, Program
 from pipeline.adapters.opengl.screen_box import EMPTY, ScreenBox, ScreenProjection
 from pipeline.errors import ShapeError
-from pipeline.types import Ints, Layer, Singles, Sprite, Strokes, checked
+from pipeline.types import Ints, Layer, Singles, Sprite, Strokes, check_array
 
 _POSITION, _UV, _COLOR = 0, 1, 2
 _MOST_ORDERS: Final = 64
@@ -46,7 +46,7 @@ class SpriteBatch:
         self._array = objects.vertex_array()
         self._attribute(_UV, sprite.uv)
         if sprite.colors is not None:
-            checked("Sprite.colors", sprite.colors, (self._vertex_count, 3), np.float32)
+            check_array("Sprite.colors", sprite.colors, (self._vertex_count, 3), np.float32)
             self._attribute(_COLOR, sprite.colors)
         self._positions = objects.buffer()
         gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._positions)
@@ -64,7 +64,7 @@ class SpriteBatch:
             RenderFailed: a coordinate is not finite.
         """
         if layer.vertices.shape != (self._vertex_count, 2) or layer.vertices.dtype != np.float32:
-            checked(
+            check_array(
                 "Layer.vertices", layer.vertices, (self._vertex_count, 2), np.float32
             )  # raises the error; too slow to run for each frame
         order = self._order(layer.triangles)
@@ -91,7 +91,7 @@ class SpriteBatch:
         return order
 
     def _new_order(self, triangles: Ints) -> _Order:
-        checked("Layer.triangles", triangles, ("F", 3), np.int32)
+        check_array("Layer.triangles", triangles, ("F", 3), np.int32)
         if triangles.size and (triangles.min() < 0 or triangles.max() >= self._vertex_count):
             actual = f"{triangles.min()} to {triangles.max()}"
             raise ShapeError("Layer.triangles", expected=f"indices of {self._vertex_count} vertices", actual=actual)
@@ -123,8 +123,8 @@ class StrokeBatch:
             ShapeError: the arrays don't match each other or the kind of stroke.
             RenderFailed: a coordinate is not finite.
         """
-        checked("Strokes.points", strokes.points, ("N", 3), np.float32)
-        checked("Strokes.rgba", strokes.rgba, (len(strokes.points), 4), np.float32)
+        check_array("Strokes.points", strokes.points, ("N", 3), np.float32)
+        check_array("Strokes.rgba", strokes.rgba, (len(strokes.points), 4), np.float32)
         corners = 3 if strokes.filled else 2
         if len(strokes.points) % corners:
             raise ShapeError("Strokes.points", expected=f"a multiple of {corners}", actual=str(len(strokes.points)))

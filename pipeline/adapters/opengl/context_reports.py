@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.adapters.opengl.contexts import ContextKind, opened
+from pipeline.adapters.opengl.contexts import ContextKind, open_context
 from pipeline.errors import RenderUnavailable
 
 
@@ -60,7 +60,7 @@ def _report(kind: ContextKind, environ: Mapping[str, str] | None, timeout_s: flo
 def _print_report(kind: str) -> None:
     """Entry point of the child processes of `describe_contexts`."""
     try:
-        with opened(ContextKind(kind), os.environ) as context:
+        with open_context(ContextKind(kind), os.environ) as context:
             report = ContextReport(context.kind, available=True, driver=context.driver, version=context.version)
     except RenderUnavailable as refusal:
         report = ContextReport(ContextKind(kind), available=False, reason="; ".join(refusal.tried.values()))

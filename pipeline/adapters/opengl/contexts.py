@@ -119,7 +119,7 @@ class GLContext:
 
 
 @contextmanager
-def opened(kind: ContextKind | None = None, environ: Mapping[str, str] = NO_ENVIRONMENT) -> Iterator[GLContext]:
+def open_context(kind: ContextKind | None = None, environ: Mapping[str, str] = NO_ENVIRONMENT) -> Iterator[GLContext]:
     """Open a context that is current during a `with` block.
 
     Args:
@@ -129,7 +129,7 @@ def opened(kind: ContextKind | None = None, environ: Mapping[str, str] = NO_ENVI
     Raises:
         RenderUnavailable: each kind that was tried, and why it failed.
     """
-    context = _created(kind, wants_software(environ))
+    context = _create_context(kind, wants_software(environ))
     try:
         yield context
     finally:
@@ -146,7 +146,7 @@ def is_software(driver: str) -> bool:
     return any(name in driver for name in _SOFTWARE_DRIVERS)
 
 
-def _created(kind: ContextKind | None, software: bool) -> GLContext:  # noqa: FBT001  (private)
+def _create_context(kind: ContextKind | None, software: bool) -> GLContext:  # noqa: FBT001  (private)
     kinds = tuple(ContextKind) if kind is None else (kind,)
     tried: dict[str, str] = {}
     for each in kinds:

@@ -59,7 +59,7 @@ class GLRenderer:
         Raises:
             RenderUnavailable: each kind that was tried, and why it failed.
         """
-        with contexts.opened(kind, environ) as context:
+        with contexts.open_context(kind, environ) as context:
             yield cls(context)
 
     @property

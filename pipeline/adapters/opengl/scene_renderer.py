@@ -24,7 +24,7 @@ from pipeline.adapters.opengl.contexts import GLContext
 from pipeline.adapters.opengl.resources import Objects, Program, check, matrix
 from pipeline.adapters.opengl.screen_box import EMPTY, ScreenBox, ScreenProjection
 from pipeline.errors import RenderFailed, ShapeError
-from pipeline.types import Bytes, Canvas, Frame, Layer, PixelLayout, Singles, Sprite, Strokes, checked
+from pipeline.types import Bytes, Canvas, Frame, Layer, PixelLayout, Singles, Sprite, Strokes, check_array
 
 _TILE: Final = 64
 """px; side of the squares that llvmpipe draws one by one."""
@@ -49,7 +49,7 @@ class GLSceneRenderer:
         *,
         layout: PixelLayout,
     ) -> None:
-        checked("Canvas.view_projection", canvas.view_projection, (4, 4), np.float32)
+        check_array("Canvas.view_projection", canvas.view_projection, (4, 4), np.float32)
         self._context = context
         self._gl = context.gl
         self._programs = programs
@@ -232,9 +232,9 @@ class _Targets:
 
 def _check_size(gl: Any, canvas: Canvas) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
     """Raise RenderFailed if the viewport can't be the whole canvas: OpenGL would make it smaller without a word."""
-    most = (ctypes.c_int * 2)()
-    gl.glGetIntegerv(gl.GL_MAX_VIEWPORT_DIMS, most)
-    width, height = most
+    limits = (ctypes.c_int * 2)()
+    gl.glGetIntegerv(gl.GL_MAX_VIEWPORT_DIMS, limits)
+    width, height = limits
     if canvas.width > width or canvas.height > height:
         hint = "choose a smaller size for the output"
         raise RenderFailed(f"the driver draws at most {width} x {height} px, not {canvas.width} x {canvas.height}", hint=hint)

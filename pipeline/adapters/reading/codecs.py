@@ -67,7 +67,7 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def opened(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int]]:
+def open_image(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int]]:
     """Open the image: header parsed and size checked, no pixel decoded. Returns it with its width and height, px.
 
     A JPEG is configured to be reduced while decoding; its own size attribute is that of the result.

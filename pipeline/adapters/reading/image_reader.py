@@ -23,7 +23,7 @@ from pathlib import Path
 from PIL import Image, ImageCms
 from PIL.ImageFile import ImageFile
 
-from pipeline.adapters.reading.codecs import load, opened
+from pipeline.adapters.reading.codecs import load, open_image
 from pipeline.adapters.reading.image_kinds import ImageKind, kind_of, looks_cut, suffix_note
 from pipeline.adapters.reading.pixels import rgb_and_alpha, working_copy
 from pipeline.adapters.reading.tiff_tags import Tags, exif_orientation, has_more_pages, tiff_tags
@@ -139,7 +139,7 @@ def _pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> 
 
 def _loaded(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int], str]:
     """The image with decoded pixels, its size before the reduction, and a note or ""."""
-    picture, size = opened(kind, source, limits, name)
+    picture, size = open_image(kind, source, limits, name)
     try:
         load(kind, picture)
     except OSError:
@@ -154,7 +154,7 @@ def _without_end_marker(kind: ImageKind, source: bytes, limits: DecodeLimits, na
     """The image of a JPEG that lacks only its end marker, or None."""
     if kind is not ImageKind.JPEG or not looks_cut(kind, source):
         return None
-    filled = [opened(kind, source + filling + _END_MARKER, limits, name)[0] for filling in _FILLINGS]
+    filled = [open_image(kind, source + filling + _END_MARKER, limits, name)[0] for filling in _FILLINGS]
     if any("progressive" in picture.info for picture in filled) or filled[0].tobytes() != filled[1].tobytes():
         return None
     return filled[0]

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.adapters.torchserve.settings import ImageEncoding
 from pipeline.errors import ShapeError
 from pipeline.files.picture_files import FAST_PNG
-from pipeline.types import Bytes, checked
+from pipeline.types import Bytes, check_array
 
 _ENCODER_PARAMETERS: Final[Mapping[ImageEncoding, Sequence[int]]] = {
     ImageEncoding.PPM: (),
@@ -45,7 +45,7 @@ def encoded_image(rgb: Bytes, *, longest_side_px: int, encoding: ImageEncoding) 
     Raises:
         ShapeError: another shape or dtype, or no pixels.
     """
-    checked("rgb", rgb, ("H", "W", 3), np.uint8)
+    check_array("rgb", rgb, ("H", "W", 3), np.uint8)
     height, width = rgb.shape[:2]
     if not rgb.size:
         raise ShapeError("rgb", expected="an image with pixels", actual=str(rgb.shape))

@@ -30,7 +30,7 @@ from pipeline.errors import MotionFileError
 from pipeline.files.bounded import bounded_bytes
 from pipeline.motion.clip import MAX_JOINT_FRAMES
 from pipeline.motion.formats.bvh_hierarchy import MAX_PROBLEMS, Channel, Hierarchy, HierarchyReader
-from pipeline.types import Floats, Ints, checked
+from pipeline.types import Floats, Ints, check_array
 
 MAX_BYTES = 64 << 20
 MAX_VALUE = 1e9
@@ -71,9 +71,9 @@ class Bvh:
 
     def __post_init__(self) -> None:
         count = len(self.joint_names)
-        checked("Bvh.parents", self.parents, (count,), np.int32)
-        checked("Bvh.offsets", self.offsets, (count, 3), np.float64)
-        checked("Bvh.values", self.values, ("T", sum(map(len, self.channels))), np.float64)
+        check_array("Bvh.parents", self.parents, (count,), np.int32)
+        check_array("Bvh.offsets", self.offsets, (count, 3), np.float64)
+        check_array("Bvh.values", self.values, ("T", sum(map(len, self.channels))), np.float64)
 
     @property
     def first_columns(self) -> tuple[int, ...]:

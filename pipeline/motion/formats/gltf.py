@@ -23,7 +23,7 @@ import numpy as np
 
 from pipeline.errors import MotionFileError
 from pipeline.files.bounded import bounded_bytes
-from pipeline.motion.formats.scene_graph import Channel, check_tree
+from pipeline.motion.formats.scene_graph import AnimationChannel, check_tree
 from pipeline.types import Floats
 
 MAX_BYTES = 256 << 20
@@ -183,7 +183,7 @@ def _chunks(path: Path, content: bytes) -> tuple[bytes, bytes]:
     return chunks[_JSON_CHUNK], chunks.get(_BINARY_CHUNK, b"")
 
 
-def animation_channels(file: GltfFile, number: int) -> list[Channel]:
+def animation_channels(file: GltfFile, number: int) -> list[AnimationChannel]:
     """The channels of an animation that move nodes."""
     animation = file.objects("animations")[number]
     samplers, channels = animation.get("samplers"), animation.get("channels")
@@ -204,7 +204,7 @@ def animation_channels(file: GltfFile, number: int) -> list[Channel]:
     return found
 
 
-def _channel(file: GltfFile, sampler: Mapping[str, Any], node: int, path: str, place: str) -> Channel:
+def _channel(file: GltfFile, sampler: Mapping[str, Any], node: int, path: str, place: str) -> AnimationChannel:
     times = file.numbers(sampler.get("input"), place)[:, 0]
     values = file.numbers(sampler.get("output"), place)
     interpolation = str(sampler.get("interpolation", "LINEAR"))
@@ -214,7 +214,7 @@ def _channel(file: GltfFile, sampler: Mapping[str, Any], node: int, path: str, p
         raise MotionFileError(file.path, [f"{place}: expected {keys} values of {size} numbers at rising times, found {values.shape}"])
     if interpolation == "CUBICSPLINE":
         values = values.reshape(len(times), 3, size)
-    return Channel(node, path, times, values, interpolation)
+    return AnimationChannel(node, path, times, values, interpolation)
 
 
 def node_parents(file: GltfFile) -> list[int]:

@@ -12,7 +12,15 @@ import numpy as np
 from pipeline.errors import MotionFileError
 from pipeline.motion.clip import MAX_JOINTS, MotionClip
 from pipeline.motion.formats.gltf import GltfFile, animation_channels, node_parents, numbers_of, read_gltf
-from pipeline.motion.formats.scene_graph import Channel, NodeSpace, check_tree, nearest_above, sample_times, with_ancestors, world_places
+from pipeline.motion.formats.scene_graph import (
+    AnimationChannel,
+    NodeSpace,
+    check_tree,
+    nearest_above,
+    sample_times,
+    with_ancestors,
+    world_places,
+)
 from pipeline.motion.humanoid.body_map import BodyMap, LimbMap
 from pipeline.motion.up_axis import UpAxis
 
@@ -31,7 +39,7 @@ class GltfSource:
     def read(self, path: Path, clip: str | None) -> MotionClip:
         """One animation by its name or number; None is the first that moves. Raises as `MotionSource.read` does."""
         file = read_gltf(path)
-        number, names, channels = _chosen(file, clip)
+        number, names, channels = _chosen_animation(file, clip)
         joints = _joints(file, channels)
         parents = node_parents(file)
         needed = with_ancestors(joints, parents)
@@ -60,7 +68,7 @@ class GltfSource:
         )
 
 
-def _chosen(file: GltfFile, clip: str | None) -> tuple[int, list[str], list[Channel]]:
+def _chosen_animation(file: GltfFile, clip: str | None) -> tuple[int, list[str], list[AnimationChannel]]:
     """The number of the animation that is asked for, the names of all, and its channels."""
     animations = file.objects("animations")
     names = [str(animation.get("name") or f"animation {index}") for index, animation in enumerate(animations)]
@@ -81,7 +89,7 @@ def _chosen(file: GltfFile, clip: str | None) -> tuple[int, list[str], list[Chan
     raise MotionFileError(file.path, ["no animation in this file moves anything"])
 
 
-def _joints(file: GltfFile, channels: list[Channel]) -> list[int]:
+def _joints(file: GltfFile, channels: list[AnimationChannel]) -> list[int]:
     """Nodes of all skins, or else all that are animated or below one, parents first."""
     parents = node_parents(file)
     skinned: set[int] = set()

@@ -52,13 +52,13 @@ def _json(path: Path) -> object:
     return frames
 
 
-def _parsed(path: Path, most: int) -> object:
+def _parsed(path: Path, max_bytes: int) -> object:
     try:
         with path.open("rb") as file:
-            content = file.read(max(0, most) + 1)
+            content = file.read(max(0, max_bytes) + 1)
     except OSError as error:
         raise MotionFileError(path, [f"the file can't be read: {error.strerror or error}"]) from error
-    if len(content) > most:
+    if len(content) > max_bytes:
         raise MotionFileError(path, [f"too big: expected at most {MAX_BYTES} bytes"])
     try:
         return json.loads(content)

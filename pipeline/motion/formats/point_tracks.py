@@ -74,7 +74,7 @@ def point_tracks(root: object) -> PointTracks:
         raise PointError(f"expected 17 (COCO), 25 (BODY_25) or 33 (MediaPipe) points for each person, found {count}")
     has_world = any(key in facts or (isinstance(frames[0], dict) and key in frames[0]) for key in _WORLD_LISTS)
     is_world = has_world or facts.get("dimensions") == 3
-    places, confidences = _followed(people, count, 3 if is_world else 2)
+    places, confidences = _tracked_person(people, count, 3 if is_world else 2)
     return PointTracks(layout, places, confidences, _rate(facts), _size(facts), is_world, max(map(len, people)))
 
 
@@ -193,7 +193,7 @@ def _real(value: object, where: str) -> float:
     return float(value)
 
 
-def _followed(people: list[list[list[tuple[float, ...]]]], count: int, depth: int) -> tuple[Floats, Floats]:
+def _tracked_person(people: list[list[list[tuple[float, ...]]]], count: int, depth: int) -> tuple[Floats, Floats]:
     """One person's places (T, N, D) and confidences (T, N): the largest at first, then the one nearest to the last place."""
     places = np.zeros((len(people), count, depth))
     confidences = np.zeros((len(people), count))

@@ -32,7 +32,7 @@ class NodeSpace:
 
 
 @dataclass(frozen=True, eq=False)
-class Channel:
+class AnimationChannel:
     """One animated property of a node: at `times` (N,) s the values (N, C); cubic ones (N, 3, C) with tangents."""
 
     node: int
@@ -132,7 +132,7 @@ def nearest_above(joints: Sequence[int], parents: Sequence[int]) -> list[int]:
     return found
 
 
-def sample_times(channels: Sequence[Channel], node_count: int, path: Path) -> tuple[Floats, Fraction]:
+def sample_times(channels: Sequence[AnimationChannel], node_count: int, path: Path) -> tuple[Floats, Fraction]:
     """Evenly spaced times over an animation, s, at about the rate of its keys, and the time between two.
 
     Raises:
@@ -158,7 +158,7 @@ def world_places(
     parents: Sequence[int],
     joints: Sequence[int],
     space: Callable[[int], NodeSpace],
-    channels: Sequence[Channel],
+    channels: Sequence[AnimationChannel],
     times: Floats,
     *,
     path: Path,

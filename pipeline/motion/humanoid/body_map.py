@@ -11,8 +11,8 @@ import numpy as np
 from pipeline.motion import facing
 from pipeline.motion.humanoid.body_tree import BodyTree, body_trees
 from pipeline.motion.humanoid.four_legs import stands_on_four
-from pipeline.motion.humanoid.limb_joints import LimbJoints, arm_joints, leg_joints
-from pipeline.motion.humanoid.limb_pairs import LimbPair, Limbs, best_limbs
+from pipeline.motion.humanoid.limb_joints import ChosenJoints, arm_joints, leg_joints
+from pipeline.motion.humanoid.limb_pairs import Limbs, TwinLimbs, best_limbs
 from pipeline.motion.humanoid.name_hints import ARM_PARTS, LEG_PARTS, Part, left_one, part_named, parts_named
 from pipeline.motion.humanoid.orientation import BodyPlaces, is_first_left, up_axis_of
 from pipeline.motion.up_axis import UpAxis, upright
@@ -221,7 +221,7 @@ class _Finding:
         place: Floats = rest[self.tree.members[node][0]]
         return place
 
-    def _at(self, pair: LimbPair, place: int, side: int) -> Floats:
+    def _at(self, pair: TwinLimbs, place: int, side: int) -> Floats:
         """(S, 3) places of a limb's node; -1 is the trunk's."""
         way = (pair.first, pair.second)[side]
         places: Floats = self.tree.points[:, way[place] if place >= 0 else pair.branch]
@@ -250,7 +250,7 @@ class _Finding:
         doubts.append("nothing says which side is the left one; --facing settles it (the axis that the body faces at first)")
         return evidence >= 0, 0.55
 
-    def _named_side(self, pair: LimbPair) -> int:
+    def _named_side(self, pair: TwinLimbs) -> int:
         sides = []
         for one, other in zip(pair.first[:6], pair.second[:6], strict=False):
             sides.append(left_one(self.tree.node_names(one)[-1:], self.tree.node_names(other)[-1:]))
@@ -276,7 +276,7 @@ class _Finding:
         return float(upright(wanted, up) @ ahead) > 0
 
     def _places(self, up: UpAxis) -> BodyPlaces:
-        def both(pair: LimbPair, place: int) -> tuple[Floats, Floats]:
+        def both(pair: TwinLimbs, place: int) -> tuple[Floats, Floats]:
             return (upright(self._at(pair, place, 0), up), upright(self._at(pair, place, 1), up))
 
         legs, arms = self.limbs.legs, self.limbs.arms
@@ -294,7 +294,7 @@ class _Finding:
             root=upright(self.tree.points[:, self.limbs.trunk[0]], up),
         )
 
-    def _limb(self, pair: LimbPair, joints: LimbJoints, side: int) -> LimbMap:
+    def _limb(self, pair: TwinLimbs, joints: ChosenJoints, side: int) -> LimbMap:
         way = (pair.first, pair.second)[side]
         own_start = [joint for joint in self.tree.members[pair.branch] if self._leads_to(joint, way[0])] if joints.start < 0 else []
         parts = _LEG_ENDS if pair is self.limbs.legs else _ARM_ENDS
@@ -344,6 +344,6 @@ class _Finding:
         return self._trunk_name(before[-1] if before else beyond[-1])
 
 
-def _limb_length(tree: BodyTree, branch: int, way: tuple[int, ...], joints: LimbJoints) -> float:
+def _limb_length(tree: BodyTree, branch: int, way: tuple[int, ...], joints: ChosenJoints) -> float:
     nodes = (branch, *way)[joints.start + 1 : joints.end + 2]
     return sum(tree.length(a, b) for a, b in pairwise(nodes))

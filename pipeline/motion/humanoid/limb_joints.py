@@ -14,7 +14,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from pipeline.motion.humanoid.body_tree import BodyTree
-from pipeline.motion.humanoid.limb_pairs import LimbPair
+from pipeline.motion.humanoid.limb_pairs import TwinLimbs
 from pipeline.motion.humanoid.name_hints import Part, parts_named
 from pipeline.types import Floats
 
@@ -23,7 +23,7 @@ FURTHEST = 9
 
 
 @dataclass(frozen=True)
-class LimbJoints:
+class ChosenJoints:
     """Positions in a limb's nodes; `start` -1 is the node of the trunk where the limb begins."""
 
     start: int
@@ -48,13 +48,13 @@ _LEG = _Habit(frozenset({Part.THIGH}), frozenset({Part.SHIN}), frozenset({Part.F
 _ARM = _Habit(frozenset({Part.UPPER_ARM}), frozenset({Part.FOREARM}), frozenset({Part.HAND}), 0.33, 0.30)
 
 
-def leg_joints(tree: BodyTree, pair: LimbPair) -> LimbJoints:
+def leg_joints(tree: BodyTree, pair: TwinLimbs) -> ChosenJoints:
     """Hip, knee and ankle, alike in both legs."""
     whole = (_reach(tree, pair.branch, pair.first) + _reach(tree, pair.branch, pair.second)) / 2
     return _chosen(tree, pair, _LEG, whole)
 
 
-def arm_joints(tree: BodyTree, pair: LimbPair, leg_length: float) -> LimbJoints:
+def arm_joints(tree: BodyTree, pair: TwinLimbs, leg_length: float) -> ChosenJoints:
     """Shoulder, elbow and wrist, alike in both arms; `leg_length` is that of thigh and shin."""
     return _chosen(tree, pair, _ARM, leg_length)
 
@@ -63,18 +63,18 @@ def _reach(tree: BodyTree, branch: int, way: tuple[int, ...]) -> float:
     return sum(tree.length(a, b) for a, b in pairwise((branch, *way)))
 
 
-def _chosen(tree: BodyTree, pair: LimbPair, habit: _Habit, unit: float) -> LimbJoints:
+def _chosen(tree: BodyTree, pair: TwinLimbs, habit: _Habit, unit: float) -> ChosenJoints:
     count = min(len(pair.first), len(pair.second), FURTHEST)
     places = range(-1, count)
     if len(places) < 3:
-        return LimbJoints(-1, 0, min(1, count - 1), -math.inf)
+        return ChosenJoints(-1, 0, min(1, count - 1), -math.inf)
     bends = {place: _bend(tree, pair, place) for place in range(count - 1)}
-    scored = [LimbJoints(*triple, _score(tree, pair, habit, unit, triple, bends=bends)) for triple in combinations(places, 3)]
+    scored = [ChosenJoints(*triple, _score(tree, pair, habit, unit, triple, bends=bends)) for triple in combinations(places, 3)]
     return max(scored, key=lambda joints: joints.score)
 
 
 def _score(
-    tree: BodyTree, pair: LimbPair, habit: _Habit, unit: float, triple: tuple[int, int, int], *, bends: Mapping[int, float]
+    tree: BodyTree, pair: TwinLimbs, habit: _Habit, unit: float, triple: tuple[int, int, int], *, bends: Mapping[int, float]
 ) -> float:
     start, middle, end = triple
     score = 0.0
@@ -96,7 +96,7 @@ def _score(
     return score
 
 
-def _bend(tree: BodyTree, pair: LimbPair, place: int) -> float:
+def _bend(tree: BodyTree, pair: TwinLimbs, place: int) -> float:
     """0 to 1: how much the angle at a node changes over time, the more mobile side."""
     spreads = []
     for way in (pair.first, pair.second):

@@ -24,7 +24,7 @@ ARM_TO_LEG = 0.85
 
 
 @dataclass(frozen=True)
-class LimbPair:
+class TwinLimbs:
     """Two limbs that begin at one node.
 
     Attributes:
@@ -54,8 +54,8 @@ class Limbs:
         rivals: what the next best reading is, in words, or "".
     """
 
-    legs: LimbPair
-    arms: LimbPair
+    legs: TwinLimbs
+    arms: TwinLimbs
     trunk: tuple[int, ...]
     head: tuple[int, ...]
     neck: int
@@ -64,7 +64,7 @@ class Limbs:
     rivals: str = ""
 
 
-def limb_pairs(tree: BodyTree) -> list[LimbPair]:
+def limb_pairs(tree: BodyTree) -> list[TwinLimbs]:
     """Pairs of limbs, the longest first."""
     found = []
     for branch, around in enumerate(tree.neighbors):
@@ -72,7 +72,7 @@ def limb_pairs(tree: BodyTree) -> list[LimbPair]:
         for (one, one_reach), (other, other_reach) in combinations(ways, 2):
             similarity = _similarity(tree, branch, one, other)
             if similarity >= LEAST_SIMILARITY:
-                found.append(LimbPair(branch, one, other, (one_reach + other_reach) / 2 / tree.size, similarity))
+                found.append(TwinLimbs(branch, one, other, (one_reach + other_reach) / 2 / tree.size, similarity))
     return sorted(found, key=lambda pair: -pair.reach * pair.similarity)[:MOST_PAIRS]
 
 
@@ -110,21 +110,21 @@ def best_limbs(tree: BodyTree) -> Limbs | None:
     return Limbs(best.legs, best.arms, best.trunk, best.head, best.neck, best.score, margin, words)
 
 
-def _tips(pair: LimbPair) -> frozenset[int]:
+def _tips(pair: TwinLimbs) -> frozenset[int]:
     return frozenset({pair.first[0], pair.second[0]})
 
 
-def _where(tree: BodyTree, pair: LimbPair) -> str:
+def _where(tree: BodyTree, pair: TwinLimbs) -> str:
     return f"{tree.node_names(pair.first[0])[-1]} / {tree.node_names(pair.second[0])[-1]}"
 
 
-def _runs_through_a_limb(trunk: tuple[int, ...], pairs: list[LimbPair]) -> bool:
+def _runs_through_a_limb(trunk: tuple[int, ...], pairs: list[TwinLimbs]) -> bool:
     """Whether the trunk follows one of two mirrored limbs, as from the hips through an arm to its fingers."""
     starts = {node for pair in pairs if pair.similarity >= MIRRORED and pair.branch in trunk for node in (pair.first[0], pair.second[0])}
     return bool(starts & set(trunk[1:]))
 
 
-def _holds_limbs(pair: LimbPair, pairs: list[LimbPair]) -> bool:
+def _holds_limbs(pair: TwinLimbs, pairs: list[TwinLimbs]) -> bool:
     """Whether one of a pair has mirrored limbs on it that are no fingers: then it is a trunk."""
     nodes = {*pair.first, *pair.second}
     return any(
@@ -136,7 +136,7 @@ def _holds_limbs(pair: LimbPair, pairs: list[LimbPair]) -> bool:
     )
 
 
-def _body(tree: BodyTree, legs: LimbPair, arms: LimbPair, pairs: list[LimbPair]) -> Limbs | None:
+def _body(tree: BodyTree, legs: TwinLimbs, arms: TwinLimbs, pairs: list[TwinLimbs]) -> Limbs | None:
     trunk = tree.path(legs.branch, arms.branch)
     if len(trunk) < 2 or trunk[1] in {legs.first[0], legs.second[0]} or trunk[-2] in {arms.first[0], arms.second[0]}:
         return None
@@ -159,7 +159,7 @@ def _body(tree: BodyTree, legs: LimbPair, arms: LimbPair, pairs: list[LimbPair])
     return Limbs(legs, arms, trunk, head, neck, score)
 
 
-def _name_score(tree: BodyTree, pair: LimbPair, unlike: frozenset[object], like: frozenset[object]) -> float:
+def _name_score(tree: BodyTree, pair: TwinLimbs, unlike: frozenset[object], like: frozenset[object]) -> float:
     parts = parts_named(name for node in (*pair.first, *pair.second) for name in tree.node_names(node))
     return 2.0 * (bool(parts & like) - bool(parts & unlike))
 
@@ -181,7 +181,7 @@ def _head(tree: BodyTree, trunk: tuple[int, ...], limbs: set[int]) -> tuple[int,
     return best[1:]
 
 
-def _lean(tree: BodyTree, pair: LimbPair, along: Floats) -> float:
+def _lean(tree: BodyTree, pair: TwinLimbs, along: Floats) -> float:
     """The mean cosine between a pair of limbs and a direction (S, 3)."""
     ends = [way[min(len(way) - 1, 2)] for way in (pair.first, pair.second)]
     cosines = [(unit_vectors(tree.points[:, end] - tree.points[:, pair.branch]) * along).sum(axis=1).mean() for end in ends]

@@ -16,8 +16,8 @@ import pytest
 from pipeline.adapters.embedded import DETECTOR, MODELS, POSE, EmbeddedPredictor
 from pipeline.adapters.own_outputs import OPTIONAL_POSE_OUTPUTS, POSE_OUTPUTS
 from pipeline.errors import ModelUnavailable, ShapeError, TransientError
-from pipeline.stages import figures_seen
-from pipeline.stages.figures_seen import NetworkView, PoseAnswer, Proposal
+from pipeline.pose import network_io
+from pipeline.pose.network_io import NetworkView, PoseAnswer, Proposal
 from pipeline.types import Bytes, Detection
 
 
@@ -75,7 +75,7 @@ def test_a_second_look_counts_if_the_box_stays(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(predictor, "_box_answers", answers)
     picture = np.full((300, 400, 3), 240, np.uint8)
     look = predictor._looks([(picture, Proposal(np.array([150.0, 100.0, 250.0, 250.0]), 0.9))])[0]
-    assert figures_seen.moved(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
+    assert network_io.fitted_proposal(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
 
 
 def test_figures_that_cannot_score_high_enough_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

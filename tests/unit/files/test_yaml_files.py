@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.files import yaml_files
-from pipeline.files.yaml_files import Section, found_file, is_number, nearest, raise_problems, shown, yaml_mapping
+from pipeline.files.yaml_files import Section, found_file, is_number, nearest, raise_problems, shown_value, yaml_mapping
 
 
 class Color(StrEnum):
@@ -167,7 +167,7 @@ def test_good_values_are_returned():
     assert fields.number("number") == 2.0
     assert fields.numbers("numbers", 2) == (1.0, 2.5)
     assert fields.choice("choice", Color) is Color.BLUE
-    assert fields.names("names", least=2) == ("a", "b")
+    assert fields.names("names", minimum=2) == ("a", "b")
     assert fields.name_lists("lists") == (("a",), ("b", "c"))
     assert fields.sections("many")[0].whole("x") == 1
     assert fields.section("one").whole("x") == 1
@@ -183,20 +183,20 @@ def test_good_values_are_returned():
         (lambda f: f.text("k"), {"k": " "}, "k: expected a text, found ' '"),
         (lambda f: f.flag("k"), {"k": 1}, "k: expected true or false, found 1"),
         (lambda f: f.whole("k"), {"k": True}, "k: expected a whole number from 0, found True"),
-        (lambda f: f.whole("k", least=1, most=9), {"k": 10}, "k: expected a whole number from 1 to 9, found 10"),
+        (lambda f: f.whole("k", minimum=1, maximum=9), {"k": 10}, "k: expected a whole number from 1 to 9, found 10"),
         (lambda f: f.whole("k"), {"k": 1.0}, "k: expected a whole number from 0, found 1.0"),
         (lambda f: f.number("k", above=0), {"k": 0}, "k: expected a number above 0, found 0"),
         (lambda f: f.number("k"), {"k": float("nan")}, "k: expected a number, found nan"),
         (lambda f: f.number("k"), {"k": float("inf")}, "k: expected a number, found inf"),
         (lambda f: f.numbers("k", 3), {"k": [1, 2]}, "k: expected 3 numbers, found [1, 2]"),
-        (lambda f: f.numbers("k", 1, least=0, most=1), {"k": [2]}, "k: expected 1 numbers from 0 to 1, found [2]"),
+        (lambda f: f.numbers("k", 1, minimum=0, maximum=1), {"k": [2]}, "k: expected 1 numbers from 0 to 1, found [2]"),
         (lambda f: f.choice("k", Color), {"k": "green"}, "k: expected red or blue, found 'green'"),
         (lambda f: f.names("k"), {"k": "ab"}, "k: expected a list of names, found 'ab'"),
         (lambda f: f.names("k"), {"k": []}, "k: expected a list of names, found []"),
-        (lambda f: f.names("k", least=2), {"k": ["a"]}, "k: expected a list of at least 2 names, found ['a']"),
+        (lambda f: f.names("k", minimum=2), {"k": ["a"]}, "k: expected a list of at least 2 names, found ['a']"),
         (lambda f: f.name_lists("k", length=2), {"k": [["a"]]}, "k: expected a list of lists of 2 names each, at least 1, found [['a']]"),
-        (lambda f: f.name_lists("k", least=0), {"k": [[]]}, "k: expected a list of lists of names, found [[]]"),
-        (lambda f: f.sections("k", least=1), {"k": []}, "k: expected a list of entries with keys, at least 1, found []"),
+        (lambda f: f.name_lists("k", minimum=0), {"k": [[]]}, "k: expected a list of lists of names, found [[]]"),
+        (lambda f: f.sections("k", minimum=1), {"k": []}, "k: expected a list of entries with keys, at least 1, found []"),
         (lambda f: f.sections("k"), {"k": [1]}, "k: expected a list of entries with keys, found [1]"),
         (lambda f: f.section("k"), {"k": 1}, "k: expected keys with values, found 1"),
         (lambda f: f.section("k"), {"k": {1: 2}}, "k: expected keys with values, found {1: 2}"),
@@ -236,14 +236,14 @@ def test_values_are_shown_short():
     deep: list[object] = []
     for _ in range(50):
         deep = [deep] * 10
-    assert len(shown(deep)) < 20_000
-    assert len(shown("x" * 1000)) < 130
-    assert shown(None) == "nothing"
+    assert len(shown_value(deep)) < 20_000
+    assert len(shown_value("x" * 1000)) < 130
+    assert shown_value(None) == "nothing"
     assert nearest("qqq", ["abc"]) == ""
 
 
 def test_a_number_too_long_to_be_written_is_shown_all_the_same():
-    assert "thousands of digits" in shown([16**10_000])
+    assert "thousands of digits" in shown_value([16**10_000])
 
 
 def test_numbers_are_finite_and_no_booleans():

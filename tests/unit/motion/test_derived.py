@@ -19,7 +19,7 @@ from pipeline.motion.library import MotionLibrary, matching_name
 from pipeline.motion.looping import closed_loop
 from pipeline.motion.up_axis import UpAxis
 from pipeline.motion.written_configs import motion_yaml, retarget_yaml
-from pipeline.stages.retarget import retargeted
+from pipeline.stages.retarget import pose_track
 from pipeline.types import PoseTrack, Rig, Travel
 
 RIG = sample_scene.rig()
@@ -44,7 +44,7 @@ def track(library: MotionLibrary, path: Path, text: str, choices: MotionChoices 
     path.write_text(text)
     motion = library.motion(path, choices)
     times = [k * motion.frame_time for k in range(motion.frame_count)]
-    return retargeted(RIG, motion, library.matching_retarget(motion), times)
+    return pose_track(RIG, motion, library.matching_retarget(motion), times)
 
 
 def assert_same(found: PoseTrack, expected: PoseTrack) -> None:
@@ -147,7 +147,7 @@ def test_what_is_found_can_be_written_and_gives_the_same_motion(library, tmp_pat
     again = library.motion(tmp_path / "mine.yaml")
     np.testing.assert_allclose(again.positions, motion.positions)
     times = [k * again.frame_time for k in range(again.frame_count)]
-    joints = retargeted(RIG, again, library.matching_retarget(again), times).joints
+    joints = pose_track(RIG, again, library.matching_retarget(again), times).joints
     np.testing.assert_allclose(joints, found.joints, atol=1e-9)
 
 
@@ -260,7 +260,7 @@ def test_a_dog_drives_a_drawn_animal_leg_by_leg(library, tmp_path) -> None:
     assert config.mapping["left_knee_f"] == (body.left_arm.start, body.left_arm.middle)
     assert config.mapping["right_foot_b"] == (body.right_leg.middle, body.right_leg.end)
     rig = Rig(*animal_rig())
-    joints = retargeted(rig, motion, config, [Fraction(0)]).joints[0]
+    joints = pose_track(rig, motion, config, [Fraction(0)]).joints[0]
     place = dict(zip(rig.joint_names, joints, strict=True))
     assert place["neck"][0] > place["hip"][0]  # looks to the picture's right
     for leg in ("left_{}_f", "right_{}_f", "left_{}_b", "right_{}_b"):

@@ -1,4 +1,4 @@
-"""What is shown of a way: `shown_way`; and feet that keep their place: `planted`, `way_of_planted_feet`."""
+"""What is shown of a way: `shown_way`; and feet that keep their place: `planted_feet`, `way_of_planted_feet`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipeline.motion.footing import planted, way_of_planted_feet
+from pipeline.motion.footing import planted_feet, way_of_planted_feet
 from pipeline.motion.travel import ROOM_ASIDE, ROOM_UP, shown_way
 from pipeline.types import Travel
 
@@ -58,15 +58,15 @@ def test_feet_that_are_low_and_slow_are_planted() -> None:
     feet = np.zeros((60, 2, 3))
     feet[:, 1, 2] = np.linspace(0, 120, 60)  # the other one slides ahead at 2 leg lengths a second
     feet[30:40, 0, 1] = 30.0
-    on_ground = planted(feet, 85.0, 1 / 60)
+    on_ground = planted_feet(feet, 85.0, 1 / 60)
     assert on_ground[:28, 0].all()
     assert not on_ground[31:39, 0].any()
     assert not on_ground[:, 1].any()
 
 
 def test_nothing_is_planted_in_two_frames_or_without_legs() -> None:
-    assert not planted(np.zeros((2, 2, 3)), 1.0, 0.04).any()
-    assert not planted(np.zeros((9, 2, 3)), 0.0, 0.04).any()
+    assert not planted_feet(np.zeros((2, 2, 3)), 1.0, 0.04).any()
+    assert not planted_feet(np.zeros((9, 2, 3)), 0.0, 0.04).any()
 
 
 def test_a_planted_foot_keeps_its_place_although_the_legs_are_longer() -> None:

@@ -10,14 +10,14 @@ from single_layer import single_layer_figure
 from pipeline.mesh.arap import ArapSolver
 from pipeline.stages import deform
 from pipeline.stages.deform import MovingMesh
-from pipeline.stages.retarget import retargeted
+from pipeline.stages.retarget import pose_track
 
 
 @pytest.fixture
 def moving() -> MovingMesh:
     character, motion = sample_scene.character(), sample_scene.motion(frames=40, step_cm=(3.0, 0.0, 0.0))
     figure = single_layer_figure(character)
-    track = retargeted(character.rig, motion, sample_scene.retarget_config(), [k * motion.frame_time for k in range(40)])
+    track = pose_track(character.rig, motion, sample_scene.retarget_config(), [k * motion.frame_time for k in range(40)])
     return MovingMesh(ArapSolver(figure.mesh, figure.pins), track, figure.pin_joints)
 
 

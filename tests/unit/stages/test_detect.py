@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from pipeline.errors import NoFigureFound
-from pipeline.stages.detect import Sides, chosen_boxes, grown, is_cut_in_half, moved_from_part, overlapping_parts, settled, touched_sides
+from pipeline.stages.detect import (
+    Sides,
+    chosen_boxes,
+    final_box,
+    grown_box,
+    is_cut_in_half,
+    moved_from_part,
+    overlapping_parts,
+    touched_sides,
+)
 from pipeline.types import Box, Detection
 
 WIDTH, HEIGHT = 800, 600
@@ -82,14 +91,14 @@ def test_a_mask_is_cut_with_the_part_of_its_box_that_is_outside_the_picture():
 
 def test_a_box_grows_on_the_sides_that_are_touched_until_the_picture_ends():
     box = Box(10.0, 100.0, 210.0, 300.0)
-    larger = grown(box, Sides(left=True, top=False, right=True, bottom=False), WIDTH, HEIGHT)
+    larger = grown_box(box, Sides(left=True, top=False, right=True, bottom=False), WIDTH, HEIGHT)
     assert larger == Box(0.0, 100.0, 246.0, 300.0)
-    assert grown(box, Sides(left=False, top=False, right=False, bottom=False), WIDTH, HEIGHT) == box
+    assert grown_box(box, Sides(left=False, top=False, right=False, bottom=False), WIDTH, HEIGHT) == box
 
 
 def test_a_side_that_is_touched_for_ever_goes_back_to_where_it_was():
     first, last = Box(100.0, 100.0, 200.0, 200.0), Box(40.0, 50.0, 260.0, 200.0)
-    assert settled(first, last, Sides(left=True, top=False, right=True, bottom=False)) == Box(100.0, 50.0, 200.0, 200.0)
+    assert final_box(first, last, Sides(left=True, top=False, right=True, bottom=False)) == Box(100.0, 50.0, 200.0, 200.0)
 
 
 def test_a_mask_touches_the_sides_that_it_comes_near():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.stages.frame import MARGIN, camera_around, framed, no_finer, px_per_unit, view_projection
+from pipeline.stages.frame import MARGIN, camera_around, canvas_of_view, no_finer, px_per_unit, view_projection
 from pipeline.types import Camera, View
 
 
@@ -57,7 +57,7 @@ def test_every_figure_is_inside_the_margins_and_one_of_them_touches_it(boxes: li
 
 def test_a_file_camera_is_used_as_it_is() -> None:
     camera = Camera((1.0, 2.0, 3.0), (0.0, 0.0, 1.0))
-    canvas = framed(View(300, 200, camera=camera), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)])
+    canvas = canvas_of_view(View(300, 200, camera=camera), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)])
     np.testing.assert_array_equal(canvas.view_projection, view_projection(camera, aspect=1.5))
 
 
@@ -65,7 +65,7 @@ def test_a_background_finer_than_the_canvas_is_averaged() -> None:
     """Not sampled: stripes become gray, whatever is hidden weighs nothing, and no texture is larger than the canvas."""
     stripes = np.full((300, 900, 4), 255, np.uint8)
     stripes[:, ::2, :3] = 0
-    picture = framed(View(30, 400, picture=stripes), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)]).picture
+    picture = canvas_of_view(View(30, 400, picture=stripes), [(np.array([(0.0, 0.0), (1.0, 1.0)]), 0.0)]).picture
     assert picture is not None
     assert picture.shape == (300, 30, 4)
     assert np.abs(picture[..., :3].astype(int) - 127.5).max() < 1
@@ -76,10 +76,10 @@ def test_a_background_finer_than_the_canvas_is_averaged() -> None:
 
 
 def test_pixels_a_unit_are_those_on_the_screen() -> None:
-    canvas = framed(View(400, 400), [(np.array([(0.0, 0.0), (2.0, 1.0)]), -0.5)])
+    canvas = canvas_of_view(View(400, 400), [(np.array([(0.0, 0.0), (2.0, 1.0)]), -0.5)])
     assert px_per_unit(canvas, np.array([1.0, 0.5, -0.5])) == pytest.approx(400 * (1 - 2 * MARGIN) / 2, rel=1e-3)
 
 
 def test_what_is_behind_the_camera_has_no_size() -> None:
-    canvas = framed(View(10, 10, camera=Camera((0.0, 0.0, 0.0), (0.0, 0.0, 1.0))), [])
+    canvas = canvas_of_view(View(10, 10, camera=Camera((0.0, 0.0, 0.0), (0.0, 0.0, 1.0))), [])
     assert px_per_unit(canvas, np.array([0.0, 0.0, 1.0])) == 1.0

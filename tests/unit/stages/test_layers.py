@@ -26,7 +26,7 @@ from pipeline.pose.limb_regions import LEG, limbs_of, touches_figure, touching_l
 from pipeline.stages.deform import MovingMesh
 from pipeline.stages.layers import character_layers, whole_character
 from pipeline.stages.mesh import figure_of
-from pipeline.stages.retarget import retargeted
+from pipeline.stages.retarget import pose_track
 from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, Floats, Ints, LayerLabel, LayerMode, Scene, View
 from tests.torn import torn_shares
 
@@ -289,8 +289,10 @@ def test_thing_held_before_the_body_moves_with_the_arm() -> None:
 
 def test_parts_are_not_believed_where_joints_contradict_them() -> None:
     character = drawn_person()
-    without_arms = np.where(named_parts(character) > 0, np.uint8(BodyPart.TRUNK), np.uint8(BodyPart.NONE))
-    regions = touching_limbs(character, without_arms)
+    parts = named_parts(character)
+    shoulder_row = character.joints_px()[character.rig.joint_names.index("right_shoulder"), 1] / 4
+    is_below = np.arange(len(parts))[:, None] > shoulder_row + 6
+    regions = touching_limbs(character, np.where((parts > 0) & is_below, np.uint8(BodyPart.TRUNK), parts))
     assert [overlap(one.area, other.area) > 0.95 for one, other in zip(regions, touching_limbs(character), strict=True)] == [True, True]
 
 
@@ -370,6 +372,18 @@ def test_left_hand_that_a_model_names_right_stays_with_the_left_arm() -> None:
     assert overlap(left.area, touching_limbs(character, named_parts(character))[1].area) > 0.9
 
 
+def test_hand_that_a_model_sees_twice_is_where_the_arm_ends() -> None:
+    """A buckle between the hips moved with the arm whose hand is on the hip."""
+    person = drawn_person()
+    rgba, buckle = person.rgba.copy(), (SIDE // 2, 236)
+    cv2.circle(rgba, buckle, 9, (*SKIN, 255), cv2.FILLED)
+    cv2.circle(rgba, buckle, 10, (*INK, 255), 3)
+    parts = named_parts(person)
+    cv2.circle(parts, (buckle[0] // 4, buckle[1] // 4), 2, int(BodyPart.RIGHT_HAND), cv2.FILLED)
+    right, _ = touching_limbs(replace(person, rgba=rgba), parts)
+    assert not right.area[:, buckle[0] - 12 :].any()
+
+
 def test_area_that_no_line_divides_is_not_shared_with_a_hand_beside_it() -> None:
     """Such as a lens of glasses, of which a model takes the nearer part for the hand beside it."""
     character = drawn_person()
@@ -419,6 +433,17 @@ def test_limb_that_does_not_hang_on_its_root_keeps_still() -> None:
     moving = {character.rig.joint_names[joint] for layer in layers for joint in layer.pins}
     assert {"right_elbow", "right_hand"} & moving == set()
     assert {"left_elbow", "left_hand"} <= moving
+
+
+def test_arm_of_which_a_model_sees_nothing_keeps_still() -> None:
+    """An arm behind the back took a piece of the dress along."""
+    character = drawn_person()
+    parts = named_parts(character)
+    parts[np.isin(parts, RIGHT_ARM)] = BodyPart.TRUNK
+    layers = character_layers(replace(character, layer_labels=derived_labels(character, parts)))
+    moving = {character.rig.joint_names[joint] for layer in layers for joint in layer.pins}
+    assert [len(layers), {"right_elbow", "right_hand"} & moving] == [2, set()]
+    assert {"left_elbow", "left_hand", "right_shoulder"} <= moving
 
 
 def test_bent_arm_leaves_the_shirt_between_its_bones_to_the_body() -> None:
@@ -541,7 +566,7 @@ def test_background_shows_through_the_body_in_no_motion(arms: str, legs: str) ->
         motion = library.motion(name)
         config = library.matching_retarget(motion)
         scene = Scene((Actor(character, motion, config),), View())
-        track = retargeted(character.rig, motion, config, clock_times(scene_clock(scene, rate=Fraction(2))), with_skeleton=False)
+        track = pose_track(character.rig, motion, config, clock_times(scene_clock(scene, rate=Fraction(2))), with_skeleton=False)
         for frame, shape in enumerate(MovingMesh(solver, track, figure.pin_joints).each_shape()):
             inside = filled(drawn_triangles(shape - track.root[frame, :2], triangles[is_trunk]))
             for joint, radius in roots:

@@ -11,7 +11,7 @@ import pytest
 import sample_scene
 
 from pipeline.errors import RetargetError
-from pipeline.stages.retarget import draw_orders, driven_pose, posed_joints, retargeted
+from pipeline.stages.retarget import draw_orders, driven_pose, pose_track, posed_joints
 from pipeline.types import AboveCheck, DrawGroup, Motion, ProjectionGroup, ProjectionMethod
 
 RIG = sample_scene.rig()
@@ -28,7 +28,7 @@ def joint(name: str) -> int:
 
 def test_a_lifted_forearm_lifts_the_drawings_forearm_at_its_own_length() -> None:
     motion = sample_scene.motion(frames=10)
-    track = retargeted(RIG, motion, CONFIG, times(motion))
+    track = pose_track(RIG, motion, CONFIG, times(motion))
     forearm = track.joints[:, joint("left_hand")] - track.joints[:, joint("left_elbow")]
     length = np.linalg.norm(RIG.rest[joint("left_hand")] - RIG.rest[joint("left_elbow")])
     angle = np.linspace(0, np.pi / 2, 10)
@@ -37,7 +37,7 @@ def test_a_lifted_forearm_lifts_the_drawings_forearm_at_its_own_length() -> None
 
 def test_what_does_not_move_stays_where_the_motion_points() -> None:
     motion = sample_scene.motion()
-    track = retargeted(RIG, motion, CONFIG, times(motion))
+    track = pose_track(RIG, motion, CONFIG, times(motion))
     np.testing.assert_allclose(np.ptp(track.joints[:, joint("right_hand")], axis=0), 0.0, atol=1e-12)
     upper = track.joints[0, joint("right_elbow")] - track.joints[0, joint("right_shoulder")]
     assert upper[0] < 0
@@ -49,14 +49,14 @@ def test_where_the_body_faces_in_the_file_makes_no_difference(turn: float) -> No
     motion = sample_scene.motion(step_cm=(2.0, 0.5, 0.0))
     c, s = np.cos(turn), np.sin(turn)
     turned = replace(motion, positions=motion.positions @ np.array([(c, 0, -s), (0, 1, 0), (s, 0, c)]) + (7.0, 3.0, -5.0))
-    expected, found = (retargeted(RIG, m, CONFIG, times(m)) for m in (motion, turned))
+    expected, found = (pose_track(RIG, m, CONFIG, times(m)) for m in (motion, turned))
     np.testing.assert_allclose(found.joints, expected.joints, atol=1e-9)
     np.testing.assert_allclose(found.root, expected.root, atol=1e-9)
 
 
 def test_the_root_travels_in_the_drawings_proportions() -> None:
     motion = sample_scene.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
-    track = retargeted(RIG, motion, CONFIG, times(motion))
+    track = pose_track(RIG, motion, CONFIG, times(motion))
     own = sum(np.linalg.norm(RIG.rest[joint(f"left_{a}")] - RIG.rest[joint(f"left_{b}")]) for a, b in (("foot", "knee"), ("knee", "hip")))
     np.testing.assert_allclose(np.diff(track.root[:, 0]), 8.5 * own / 85.0)
     np.testing.assert_allclose(np.diff(track.root[:, 1]), -1.7 * own / 85.0)
@@ -65,10 +65,10 @@ def test_the_root_travels_in_the_drawings_proportions() -> None:
 
 def test_walking_towards_the_viewer_is_not_travel_from_the_front_but_is_from_the_side() -> None:
     motion = sample_scene.motion(frames=5, step_cm=(0.0, 0.0, 4.0))
-    front = retargeted(RIG, motion, CONFIG, times(motion))
+    front = pose_track(RIG, motion, CONFIG, times(motion))
     np.testing.assert_allclose(front.root[:, 0], 0.0, atol=1e-12)
     side = replace(CONFIG, projection_groups=(ProjectionGroup("all", tuple(sample_scene.MOTION_JOINTS), ProjectionMethod.SAGITTAL),))
-    assert np.all(np.diff(retargeted(RIG, motion, side, times(motion)).root[:, 0]) > 0)
+    assert np.all(np.diff(pose_track(RIG, motion, side, times(motion)).root[:, 0]) > 0)
 
 
 def test_pca_chooses_the_plane_in_which_the_group_spreads() -> None:
@@ -99,7 +99,7 @@ def test_a_config_fits_a_motion_in_which_all_its_joints_have_a_namespace() -> No
         ground_joint=spelt[motion.ground_joint],
         facing_pairs=tuple((spelt[left], spelt[right]) for left, right in motion.facing_pairs),
     )
-    expected, found = (retargeted(RIG, each, CONFIG, times(motion)) for each in (motion, armature))
+    expected, found = (pose_track(RIG, each, CONFIG, times(motion)) for each in (motion, armature))
     assert np.array_equal(found.joints, expected.joints)
     assert np.array_equal(found.root, expected.root)
     assert found.draw_orders == expected.draw_orders
@@ -141,7 +141,7 @@ def test_groups_are_drawn_from_far_to_near_and_reversed_inside_when_far() -> Non
 
 def test_frames_with_the_same_order_share_it() -> None:
     motion = sample_scene.motion(frames=40)
-    track = retargeted(RIG, motion, CONFIG, times(motion))
+    track = pose_track(RIG, motion, CONFIG, times(motion))
     assert len(track.draw_orders) == len(set(track.order_of_frame)) == 1
 
 
@@ -157,8 +157,8 @@ def test_order_flickers_with_tremor_unless_it_is_steady() -> None:
     """A tremor of 2 cm, where a leg has 85 cm."""
     motion = trembling(sample_scene.motion(frames=20), ("LeftWrist", "RightAnkle"), 2.0)
     front = [joint("left_elbow"), joint("left_hand")]
-    sorted_track = retargeted(RIG, motion, CONFIG, times(motion))
-    steady = retargeted(RIG, motion, CONFIG, times(motion), front_joints=front)
+    sorted_track = pose_track(RIG, motion, CONFIG, times(motion))
+    steady = pose_track(RIG, motion, CONFIG, times(motion), front_joints=front)
     assert (np.diff(sorted_track.order_of_frame) != 0).all()
     assert len(steady.draw_orders) == 1
     assert steady.draw_orders[0].index(joint("left_hand")) > steady.draw_orders[0].index(joint("torso")), "the limb that is drawn in front"
@@ -170,7 +170,7 @@ def test_margin_of_steady_orders_grows_with_the_figure() -> None:
     motion = trembling(sample_scene.motion(frames=20), ("LeftWrist",), 2.0)
     tiny = replace(motion, positions=0.01 * motion.positions)
     for each in (motion, tiny, replace(motion, scale=3.0)):
-        assert len(retargeted(RIG, each, CONFIG, times(each), front_joints=[]).draw_orders) == 1
+        assert len(pose_track(RIG, each, CONFIG, times(each), front_joints=[]).draw_orders) == 1
 
 
 def test_limb_that_goes_behind_the_body_is_drawn_behind_it_in_steady_orders() -> None:
@@ -178,7 +178,7 @@ def test_limb_that_goes_behind_the_body_is_drawn_behind_it_in_steady_orders() ->
     positions = motion.positions.copy()
     positions[10:, motion.joint_names.index("LeftWrist"), 2] -= 30.0
     positions[:10, motion.joint_names.index("LeftWrist"), 2] += 30.0
-    track = retargeted(RIG, replace(motion, positions=positions), CONFIG, times(motion), front_joints=[joint("left_hand")])
+    track = pose_track(RIG, replace(motion, positions=positions), CONFIG, times(motion), front_joints=[joint("left_hand")])
     is_in_front = [order.index(joint("left_hand")) > order.index(joint("torso")) for order in track.draw_orders]
     assert [is_in_front[order] for order in track.order_of_frame] == [True] * 10 + [False] * 10
 
@@ -186,7 +186,7 @@ def test_limb_that_goes_behind_the_body_is_drawn_behind_it_in_steady_orders() ->
 def test_any_rate_shows_the_same_movement_between_the_same_ends() -> None:
     motion = sample_scene.motion(frames=31)
     slow, fast = ([Fraction(k, n) for k in range(n + 1)] for n in (10, 120))
-    assert np.abs(retargeted(RIG, motion, CONFIG, slow).joints - retargeted(RIG, motion, CONFIG, fast).joints[::12]).max() < 1e-9
+    assert np.abs(pose_track(RIG, motion, CONFIG, slow).joints - pose_track(RIG, motion, CONFIG, fast).joints[::12]).max() < 1e-9
 
 
 def test_everything_that_does_not_fit_is_said_at_once() -> None:
@@ -197,20 +197,20 @@ def test_everything_that_does_not_fit_is_said_at_once() -> None:
         projection_groups=(ProjectionGroup("some", ("Hips", "LeftWrist", "RightWrist", "LeftAnkle"), ProjectionMethod.FRONTAL),),
     )
     with pytest.raises(RetargetError) as refused:
-        retargeted(RIG, sample_scene.motion(), misfit, [Fraction(0)])
+        pose_track(RIG, sample_scene.motion(), misfit, [Fraction(0)])
     for part in ("LeftPaw", "antenna", "RightAnkle", "'all'"):
         assert part in str(refused.value)
 
 
 def test_a_config_that_drives_nothing_of_this_rig_is_refused() -> None:
     with pytest.raises(RetargetError, match="no joint of the character is driven"):
-        retargeted(RIG, sample_scene.motion(), replace(CONFIG, mapping={"tail": ("Hips", "Neck")}), [Fraction(0)])
+        pose_track(RIG, sample_scene.motion(), replace(CONFIG, mapping={"tail": ("Hips", "Neck")}), [Fraction(0)])
 
 
 def test_a_config_that_draws_nothing_of_this_rig_is_refused() -> None:
     groups = (DrawGroup(("Hips",), ("tail", "wing")),)
     with pytest.raises(RetargetError, match="no joint of the character is in a group that is drawn"):
-        retargeted(RIG, sample_scene.motion(), replace(CONFIG, draw_groups=groups), [Fraction(0)])
+        pose_track(RIG, sample_scene.motion(), replace(CONFIG, draw_groups=groups), [Fraction(0)])
 
 
 def test_a_motion_whose_legs_have_no_length_is_refused() -> None:
@@ -218,7 +218,7 @@ def test_a_motion_whose_legs_have_no_length_is_refused() -> None:
     flat = replace(motion, positions=np.zeros_like(motion.positions))
     for each in (flat, replace(motion, scale=1e-320)):
         with pytest.raises(RetargetError, match="no length"):
-            retargeted(RIG, each, CONFIG, [Fraction(0)])
+            pose_track(RIG, each, CONFIG, [Fraction(0)])
 
 
 # --- against the specification, joint by joint ---------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_paths_angles_and_depths_are_those_of_the_specification(group: str) -> N
     theirs = sum(length([expected.points[-1, expected.names[name]] for name in chain]) for chain in config.root_offset.motion_chains)
     path = expected.path(own / theirs, from_front=group == "arms")
     np.testing.assert_allclose(driven.root_path, [(at.real, at.imag) for at in path], atol=1e-12)
-    track = retargeted(RIG, motion, config, times(motion))
+    track = pose_track(RIG, motion, config, times(motion))
     np.testing.assert_allclose(track.root, [(at.real + 0.3, at.imag - 0.2, 0.7) for at in path], atol=1e-12)
 
 
@@ -328,7 +328,7 @@ def test_the_skeleton_of_the_debug_view_walks_the_figures_way_seen_from_the_fron
     motion = wild_motion()
     expected = Specified(motion)
     driven = driven_pose(RIG, motion, TWO_PLANES, times(motion))
-    track = retargeted(RIG, motion, TWO_PLANES, times(motion))
+    track = pose_track(RIG, motion, TWO_PLANES, times(motion))
     shown = track.skeleton - np.array(TWO_PLANES.starting_location)
     height = expected.points[0, 0, 1] - expected.floor
     for frame in range(motion.frame_count):
@@ -336,7 +336,7 @@ def test_the_skeleton_of_the_debug_view_walks_the_figures_way_seen_from_the_fron
             x, y, z = expected.body(frame, name)
             across, up = driven.root_path[frame]
             np.testing.assert_allclose(shown[frame, index], (across - z, up + y + height, x), atol=1e-12)
-    assert retargeted(RIG, motion, TWO_PLANES, times(motion), with_skeleton=False).skeleton is None
+    assert pose_track(RIG, motion, TWO_PLANES, times(motion), with_skeleton=False).skeleton is None
 
 
 def test_every_bone_that_is_asked_to_points_there_whatever_its_parents_do() -> None:
@@ -420,7 +420,7 @@ def test_many_equally_deep_groups_keep_their_order() -> None:
 def test_what_a_motion_itself_lacks_is_said(change: dict[str, object], told: str) -> None:
     motion = replace(sample_scene.motion(), **change)  # type: ignore[arg-type]
     with pytest.raises(RetargetError, match=f"motion 'lift' {told}$"):
-        retargeted(RIG, motion, CONFIG, [Fraction(0)])
+        pose_track(RIG, motion, CONFIG, [Fraction(0)])
 
 
 def test_limb_lengths_are_those_of_the_last_frame() -> None:
@@ -428,17 +428,17 @@ def test_limb_lengths_are_those_of_the_last_frame() -> None:
     positions = motion.positions.copy()
     positions[-1] = 0.0
     with pytest.raises(RetargetError, match=r"does not fit: the motion's limb chains for the root have no length$"):
-        retargeted(RIG, replace(motion, positions=positions), CONFIG, [Fraction(0)])
+        pose_track(RIG, replace(motion, positions=positions), CONFIG, [Fraction(0)])
     with pytest.raises(RetargetError, match=r"does not fit: no joint of the character is driven by the motion$"):
-        retargeted(RIG, motion, replace(CONFIG, mapping={"tail": ("Hips", "Neck")}), [Fraction(0)])
+        pose_track(RIG, motion, replace(CONFIG, mapping={"tail": ("Hips", "Neck")}), [Fraction(0)])
 
 
 def test_a_looping_motion_goes_round_and_another_ends() -> None:
     for loops in (True, False):
         motion = sample_scene.motion(frames=6, loops=loops)
         later = [motion.duration + Fraction(2, 30)]
-        found = retargeted(RIG, motion, CONFIG, later).joints
-        same = retargeted(RIG, motion, CONFIG, [Fraction(2, 30) if loops else 5 * motion.frame_time]).joints
+        found = pose_track(RIG, motion, CONFIG, later).joints
+        same = pose_track(RIG, motion, CONFIG, [Fraction(2, 30) if loops else 5 * motion.frame_time]).joints
         np.testing.assert_allclose(found, same, atol=1e-9)
 
 
@@ -456,6 +456,6 @@ def test_joints_of_the_root_are_turned_about_it_even_where_it_lies_apart() -> No
 def test_a_motion_in_metres_is_as_good_as_one_in_centimetres() -> None:
     motion = sample_scene.motion(frames=5, step_cm=(8.5, -1.7, 0.0))
     small = replace(motion, positions=motion.positions / 100, scale=1.0)
-    found, expected = (retargeted(RIG, each, CONFIG, times(motion)) for each in (small, motion))
+    found, expected = (pose_track(RIG, each, CONFIG, times(motion)) for each in (small, motion))
     np.testing.assert_allclose(found.root, expected.root)
     np.testing.assert_allclose(found.joints, expected.joints, atol=1e-9)

@@ -14,7 +14,8 @@ pytest.importorskip("torch", reason="the training needs torch, which doodled its
 
 from limb_weights import Seen, fitted, right_with, weights_for
 
-from pipeline.stages.figures_seen import ARMS, PoseAnswer
+from pipeline.pose.network_io import PoseAnswer
+from pipeline.types.keypoints import ARMS
 
 CELLS = 24
 HEIGHT = 12.0

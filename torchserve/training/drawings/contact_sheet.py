@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from drawings.sample import Sample, drawn_sample
+from pipeline.types.keypoints import FIRST_LIMB_KEYPOINT, NOSE, SKELETON
 
-BONES = ((5, 7), (7, 9), (6, 8), (8, 10), (11, 13), (13, 15), (12, 14), (14, 16), (5, 6), (11, 12))
 PART_COLOURS = np.array(
     [(0, 0, 0), (255, 220, 120), (150, 90, 30), (120, 190, 255), (0, 120, 0), (0, 180, 60), (120, 255, 120), (0, 90, 110), (0, 150, 150),
      (120, 230, 230), (150, 0, 0), (220, 60, 60), (255, 160, 160), (120, 0, 120), (180, 60, 200), (240, 170, 255),
@@ -38,7 +38,7 @@ def annotated(sample: Sample) -> NDArray[np.uint8]:
         cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (255, 160, 0), 1)
         spots = np.round(figure.keypoints[:, :2]).astype(int).tolist()
         seen = figure.keypoints[:, 2]
-        for one, other in BONES:
+        for one, other in SKELETON:
             if seen[one] and seen[other]:
                 cv2.line(
                     picture,
@@ -50,8 +50,9 @@ def annotated(sample: Sample) -> NDArray[np.uint8]:
                 )
         for index, spot in enumerate(spots):
             if seen[index]:
-                colour = MIDDLE if index == 0 else LEFT if index % 2 else RIGHT
-                cv2.circle(picture, spot, 3 if index >= 5 or index == 0 else 1, colour, -1 if seen[index] == 2 else 1, cv2.LINE_AA)
+                colour = MIDDLE if index == NOSE else LEFT if index % 2 else RIGHT
+                radius = 3 if index == NOSE or index >= FIRST_LIMB_KEYPOINT else 1
+                cv2.circle(picture, spot, radius, colour, -1 if seen[index] == 2 else 1, cv2.LINE_AA)
     return picture
 
 

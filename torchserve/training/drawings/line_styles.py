@@ -17,6 +17,7 @@ from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
 from drawings.figures.parts import LIMB_ROWS, BodyPart
 from drawings.figures.shapes import kept_runs
 from drawings.mediums import Pen
+from pipeline.types.keypoints import EARS, EYES, HIPS, NOSE, SHOULDERS
 
 DARKS: tuple[Colour, ...] = ((20, 20, 24), (40, 30, 70), (20, 60, 60), (90, 20, 30), (60, 60, 64))
 STYLED_SHARE = 0.38
@@ -166,11 +167,11 @@ def _construction(rng: np.random.Generator, figure: DrawnFigure) -> list[Mark]:
         strokes += [spots[row] + ring for chain in LIMB_ROWS.values() for row in chain if seen[row]]
     if rng.random() < 0.5:
         strokes += [spots[list(chain)] for chain in LIMB_ROWS.values() if seen[list(chain)].all()]
-    nose, hips, eyes = spots[0], spots[11:13].mean(axis=0), spots[1:3].mean(axis=0)
+    nose, hips, eyes = spots[NOSE], spots[list(HIPS)].mean(axis=0), spots[list(EYES)].mean(axis=0)
     if rng.random() < 0.6:
-        strokes += [nose + (hips - nose) * np.array([[-0.3], [0.5], [1.2]]), spots[[5, 6]], spots[[11, 12]]]
+        strokes += [nose + (hips - nose) * np.array([[-0.3], [0.5], [1.2]]), spots[list(SHOULDERS)], spots[list(HIPS)]]
     if rng.random() < 0.7:
-        ears = spots[3:5]
+        ears = spots[list(EARS)]
         strokes += [ears + (eyes - ears.mean(axis=0)), eyes + (nose - eyes + np.array([0.0, 0.05 * size])) * np.array([[-1.5], [1.5]])]
     grey = int(rng.uniform(110, 200))
     ink = (grey, grey, grey) if rng.random() < 0.6 else any_of(rng, ((120, 170, 230), (230, 130, 130)))

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from pipeline.adapters.encoding.encoders import encoder_for
-from pipeline.adapters.encoding.output_file import described
-from pipeline.adapters.encoding.verification import inspected, verified
+from pipeline.adapters.encoding.output_file import describe_animation
+from pipeline.adapters.encoding.verification import inspect_file, verify
 from pipeline.errors import OptionError, OutputFailed, ShapeError
 from pipeline.types import Format, Frame, PixelLayout
 
@@ -42,7 +42,7 @@ def even(number):
 def test_file_is_what_the_animation_says(kind, opaque, clip, tmp_path):
     path = tmp_path / f"clip.{kind}"
     animation = clip(opaque=opaque).written(path, kind)
-    assert verified(animation) is animation
+    assert verify(animation) is animation
     assert (animation.path, animation.format, animation.frame_count) == (path, kind, 5)
     assert animation.byte_count == path.stat().st_size
     assert animation.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -51,14 +51,14 @@ def test_file_is_what_the_animation_says(kind, opaque, clip, tmp_path):
 READ_BACK = """
 import sys
 from pathlib import Path
-from pipeline.adapters.encoding.verification import inspected
+from pipeline.adapters.encoding.verification import inspect_file
 from pipeline.types import Format
 
 def most_kib():
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 
 before = most_kib()
-print(inspected(Path(sys.argv[1]), Format.APNG).frame_count, most_kib() - before)
+print(inspect_file(Path(sys.argv[1]), Format.APNG).frame_count, most_kib() - before)
 """
 
 
@@ -83,7 +83,7 @@ def test_a_name_is_only_a_name(kind, name, clip, tmp_path, monkeypatch):
     """FFmpeg knows protocols by what stands before a colon, and numbered pictures by a pattern."""
     monkeypatch.chdir(tmp_path)
     animation = clip().written(Path(f"{name}.{kind}"), kind)
-    assert verified(animation).path.is_file()
+    assert verify(animation).path.is_file()
 
 
 @pytest.mark.parametrize("frame_time", CLOCKS.values(), ids=CLOCKS)
@@ -91,7 +91,7 @@ def test_a_name_is_only_a_name(kind, name, clip, tmp_path, monkeypatch):
 def test_duration_is_the_clocks(kind, frame_time, clip, tmp_path):
     places = [(index % 16, index % 8) for index in range(120)]
     some = clip(places, frame_time)
-    animation = verified(some.written(tmp_path / f"clip.{kind}", kind))
+    animation = verify(some.written(tmp_path / f"clip.{kind}", kind))
     assert abs(animation.duration - some.clock.duration) <= min(frame_time, Fraction(1, 100))
 
 
@@ -99,13 +99,13 @@ def test_duration_is_the_clocks(kind, frame_time, clip, tmp_path):
 def test_rounding_does_not_add_up_over_minutes(kind, clip, tmp_path):
     """Nor in the reader: FFmpeg rounds every delay of an APNG."""
     long = clip([(index % 16, index % 8) for index in range(4500)], Fraction(1, 30), width=24, height=16, block=1)
-    assert abs(verified(long.written(tmp_path / f"clip.{kind}", kind)).duration - 150) < Fraction(1, 100)
+    assert abs(verify(long.written(tmp_path / f"clip.{kind}", kind)).duration - 150) < Fraction(1, 100)
 
 
 @pytest.mark.parametrize("kind", Format)
 def test_339_frames_at_30_fps_last_as_long_as_the_motion(kind, clip, tmp_path):
     some = clip([(index % 16, index % 8) for index in range(339)], Fraction("0.0333333"))
-    animation = verified(some.written(tmp_path / f"clip.{kind}", kind))
+    animation = verify(some.written(tmp_path / f"clip.{kind}", kind))
     assert animation.frame_count == 339
     assert abs(animation.duration - Fraction("11.3")) < Fraction(1, 1000)
 
@@ -125,7 +125,7 @@ def test_every_frame_begins_at_its_pts(kind, frame_time, clip, decoded, tmp_path
 def test_odd_and_tiny_canvases(kind, size, backdrop, clip, tmp_path):
     width, height = size
     some = clip([(0, 0), (0, 0), None, (1, 0)], width=width, height=height, opaque=backdrop == "opaque", block=1)
-    animation = verified(some.written(tmp_path / f"clip.{kind}", kind))
+    animation = verify(some.written(tmp_path / f"clip.{kind}", kind))
     stored = (even(width), even(height)) if kind in VIDEOS else size
     assert (animation.width, animation.height) == stored
 
@@ -133,7 +133,7 @@ def test_odd_and_tiny_canvases(kind, size, backdrop, clip, tmp_path):
 @pytest.mark.parametrize("opaque", [True, False])
 @pytest.mark.parametrize("kind", Format)
 def test_one_frame_is_an_animation(kind, opaque, clip, tmp_path):
-    animation = verified(clip([(3, 3)], opaque=opaque).written(tmp_path / f"clip.{kind}", kind))
+    animation = verify(clip([(3, 3)], opaque=opaque).written(tmp_path / f"clip.{kind}", kind))
     assert (animation.frame_count, animation.duration) == (1, Fraction(1, 25))
 
 
@@ -141,7 +141,7 @@ def test_one_frame_is_an_animation(kind, opaque, clip, tmp_path):
 @pytest.mark.parametrize("kind", Format)
 def test_frames_without_a_figure(kind, places, clip, decoded, tmp_path):
     some = clip(places)
-    animation = verified(some.written(tmp_path / f"clip.{kind}", kind))
+    animation = verify(some.written(tmp_path / f"clip.{kind}", kind))
     assert animation.duration == some.clock.duration
     found = decoded(animation)
     if kind is not Format.MP4:
@@ -315,25 +315,25 @@ def test_garbage_and_truncation_are_found(kind, clip, tmp_path):
     whole = animation.path.read_bytes()
     animation.path.write_bytes(b"nothing of the sort" * 20)
     with pytest.raises(OutputFailed):
-        inspected(animation.path, kind)
+        inspect_file(animation.path, kind)
     animation.path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(OutputFailed):
-        verified(animation)
+        verify(animation)
     animation.path.unlink()
     with pytest.raises(OutputFailed):
-        inspected(animation.path, kind)
+        inspect_file(animation.path, kind)
 
 
 @pytest.mark.parametrize("change", [{"frame_count": 4}, {"width": 30}, {"duration": Fraction(1, 2)}], ids=str)
 def test_animation_that_is_not_in_its_file_is_found(change, clip, tmp_path):
     animation = clip().written(tmp_path / "clip.gif", Format.GIF)
     with pytest.raises(OutputFailed, match="was to hold"):
-        verified(replace(animation, **change))
+        verify(replace(animation, **change))
 
 
 def test_file_that_vanishes_before_it_is_described_is_an_output_failure(tmp_path):
     with pytest.raises(OutputFailed, match="read back"):
-        described(tmp_path / "gone.gif", Format.GIF, frame_count=1, duration=Fraction(1), size=(1, 1))
+        describe_animation(tmp_path / "gone.gif", Format.GIF, frame_count=1, duration=Fraction(1), size=(1, 1))
 
 
 def test_formats_know_whether_they_can_be_transparent(clip):

@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.adapters.encoding import lzw
 from pipeline.adapters.encoding.gif import GifEncoder, codes, index_of_code
 from pipeline.adapters.encoding.lzw import image_data
-from pipeline.adapters.encoding.verification import verified
+from pipeline.adapters.encoding.verification import verify
 from pipeline.errors import OptionError, OutputFailed
 from pipeline.types import Canvas, Format, Frame, OutputClock, Palette, PixelLayout
 
@@ -70,7 +70,7 @@ def test_canvas_covered_by_a_picture_is_opaque(clip, decoded, tmp_path):
 
 
 def test_equal_frames_become_one(clip, tmp_path):
-    animation = verified(clip([(0, 0), (0, 0), (0, 0), (2, 0), (2, 0)]).written(tmp_path / "clip.gif", Format.GIF))
+    animation = verify(clip([(0, 0), (0, 0), (0, 0), (2, 0), (2, 0)]).written(tmp_path / "clip.gif", Format.GIF))
     assert [block[1] for block in blocks(animation.path.read_bytes())] == [12, 8]
     assert animation.frame_count == 2
 
@@ -91,7 +91,7 @@ def test_no_delay_is_below_two_centiseconds(clip, tmp_path):
 
 def test_still_that_outlasts_the_longest_delay_is_repeated(clip, tmp_path):
     some = clip([(0, 0)], Fraction(1400))
-    animation = verified(some.written(tmp_path / "clip.gif", Format.GIF))
+    animation = verify(some.written(tmp_path / "clip.gif", Format.GIF))
     assert animation.duration == 1400
     assert [block[1] for block in blocks(animation.path.read_bytes())] == [65533, 65533, 8934]
 

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.adapters.opengl import contexts, egl, osmesa
 from pipeline.adapters.opengl.context_reports import describe_contexts
-from pipeline.adapters.opengl.contexts import ContextKind, opened, wants_software
+from pipeline.adapters.opengl.contexts import ContextKind, open_context, wants_software
 from pipeline.errors import RenderFailed, RenderUnavailable, TransientError
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -141,7 +141,7 @@ def test_each_refusal_of_egl_is_named(plug, case):
     changes, reason = REFUSALS[case]
     changes = {name: (lambda *_: None) if answer is type(None) else answer for name, answer in changes.items()}
     stub = plug(StubEgl(**changes))
-    with pytest.raises(RenderUnavailable) as caught, opened():
+    with pytest.raises(RenderUnavailable) as caught, open_context():
         pass
     assert list(caught.value.tried) == ["egl-device", "egl-surfaceless", "osmesa"]
     assert reason in caught.value.tried["egl-surfaceless"]
@@ -154,7 +154,7 @@ def test_each_refusal_of_egl_is_named(plug, case):
 
 def test_no_library_at_all(plug):
     plug(None)
-    with pytest.raises(RenderUnavailable) as caught, opened():
+    with pytest.raises(RenderUnavailable) as caught, open_context():
         pass
     assert set(caught.value.tried.values()) == {
         "libEGL.so.1: cannot open shared object file",
@@ -193,7 +193,7 @@ def test_first_card_that_works_is_taken_before_mesa(plug):
         return device
 
     plug(StubEgl(cards, eglGetPlatformDisplayEXT=display, eglInitialize=lambda display, *_: int(display == 4)))
-    with opened() as context:
+    with open_context() as context:
         assert context.kind is ContextKind.EGL_DEVICE
         assert (context.driver, context.version, context.gl) == ("Stub", "4.6.0 Stub", "the functions")
     assert displays == [3, 4]
@@ -201,7 +201,7 @@ def test_first_card_that_works_is_taken_before_mesa(plug):
 
 def test_every_card_says_why_not(plug):
     plug(StubEgl(("EGL_EXT_device_drm", "EGL_NV_device_cuda"), eglInitialize=0))
-    with pytest.raises(RenderUnavailable) as caught, opened(ContextKind.EGL_DEVICE):
+    with pytest.raises(RenderUnavailable) as caught, open_context(ContextKind.EGL_DEVICE):
         pass
     assert caught.value.tried == {
         "egl-device": "device 0: eglInitialize failed with EGL_BAD_ALLOC, device 1: eglInitialize failed with EGL_BAD_ALLOC"
@@ -210,7 +210,7 @@ def test_every_card_says_why_not(plug):
 
 def test_card_query_that_fails_is_named(plug):
     plug(StubEgl(eglQueryDevicesEXT=lambda *_: 0))
-    with pytest.raises(RenderUnavailable, match="eglQueryDevicesEXT failed with EGL_BAD_ALLOC"), opened(ContextKind.EGL_DEVICE):
+    with pytest.raises(RenderUnavailable, match="eglQueryDevicesEXT failed with EGL_BAD_ALLOC"), open_context(ContextKind.EGL_DEVICE):
         pass
 
 
@@ -224,7 +224,7 @@ def test_mesa_is_software_or_nothing(plug, kind):
         return 1
 
     plug(StubEgl(("EGL_EXT_device_drm",), eglInitialize=initialize))
-    with pytest.raises(RenderUnavailable) as caught, opened(kind, {"AD_USE_MESA": "1"}):
+    with pytest.raises(RenderUnavailable) as caught, open_context(kind, {"AD_USE_MESA": "1"}):
         pass
     reasons = caught.value.tried
     assert reasons.keys() == {each.value for each in ContextKind if kind in (None, each)}
@@ -236,7 +236,7 @@ def test_mesa_is_software_or_nothing(plug, kind):
 
 def test_software_is_fine_when_mesa_is_asked_for(plug):
     plug(StubEgl(driver=(b"llvmpipe (LLVM 15.0.6, 256 bits)", b"4.5 (Core Profile) Mesa")))
-    with opened(environ={"AD_USE_MESA": "yes"}) as context:
+    with open_context(environ={"AD_USE_MESA": "yes"}) as context:
         assert context.kind is ContextKind.EGL_SURFACELESS
 
 
@@ -252,7 +252,7 @@ def test_context_is_freed_when_its_user_fails(plug):
     def fail():
         raise KeyError
 
-    with pytest.raises(KeyError), opened() as context:
+    with pytest.raises(KeyError), open_context() as context:
         fail()
     assert stub.eglDestroyContext.calls == stub.eglCreateContext.calls == 1
     assert stub.eglReleaseThread.calls == 1
@@ -269,7 +269,7 @@ def test_context_is_freed_when_pyopengl_is_missing(plug, monkeypatch):
         raise RenderUnavailable({kind: "PyOpenGL can't be imported"})
 
     monkeypatch.setattr(contexts, "opengl", absent)
-    with pytest.raises(RenderUnavailable, match="can't be imported"), opened(ContextKind.EGL_SURFACELESS):
+    with pytest.raises(RenderUnavailable, match="can't be imported"), open_context(ContextKind.EGL_SURFACELESS):
         pass
     assert stub.eglDestroyContext.calls == stub.eglCreateContext.calls == 1
 
@@ -288,7 +288,8 @@ def run(code, **environ):
 
 def require(kind):
     code = (
-        f"try:\n  with opened({kind.value!r} and ContextKind({kind.value!r})): print('ok')\nexcept RenderUnavailable as error: print(error)"
+        f"try:\n  with open_context({kind.value!r} and ContextKind({kind.value!r})): print('ok')\n"
+        "except RenderUnavailable as error: print(error)"
     )
     answer = run(code)
     if answer != "ok":
@@ -301,7 +302,7 @@ def test_contexts_are_made_and_freed_without_leaking(renderer):
 
     def make(times):
         for _ in range(times):
-            with opened(kind) as context:
+            with open_context(kind) as context:
                 assert context.gl.glGetError() == 0
         gc.collect()
         files, threads = (len(list(Path(f"/proc/self/{opened_things}").iterdir())) for opened_things in ("fd", "task"))
@@ -339,14 +340,14 @@ def test_function_that_opengl_does_not_have_is_named(renderer):
 @pytest.mark.gl
 def test_display_variables_are_ignored():
     require(ContextKind.EGL_SURFACELESS)
-    code = "with opened(environ=os.environ) as c: print(c.kind)"
+    code = "with open_context(environ=os.environ) as c: print(c.kind)"
     assert run(code, DISPLAY=":99", WAYLAND_DISPLAY="none", PYOPENGL_PLATFORM="glx", AD_HEADLESS="1", AD_USE_MESA="1") == "egl-surfaceless"
 
 
 @pytest.mark.gl
 def test_osmesa_takes_over_where_egl_has_no_driver():
     require(ContextKind.OSMESA)
-    code = "with opened(environ={'AD_USE_MESA': '1'}) as c: print(c.kind, c.gl.glGetError())"
+    code = "with open_context(environ={'AD_USE_MESA': '1'}) as c: print(c.kind, c.gl.glGetError())"
     assert run(code, __EGL_VENDOR_LIBRARY_FILENAMES="/nonexistent.json") == "osmesa 0"
 
 
@@ -355,8 +356,8 @@ def test_process_stays_with_its_first_library():
     require(ContextKind.OSMESA)
     require(ContextKind.EGL_SURFACELESS)
     code = (
-        "with opened(ContextKind.OSMESA): pass\n"
-        "try:\n  with opened(ContextKind.EGL_SURFACELESS): pass\n"
+        "with open_context(ContextKind.OSMESA): pass\n"
+        "try:\n  with open_context(ContextKind.EGL_SURFACELESS): pass\n"
         "except RenderUnavailable as error: print(error.tried['egl-surfaceless'])"
     )
     assert "PyOpenGL calls osmesa in this process" in run(code)
@@ -367,7 +368,7 @@ def test_forked_child_is_refused_instead_of_hanging():
     require(ContextKind.EGL_SURFACELESS)
     code = """
 from pipeline.errors import RenderFailed
-with opened(ContextKind.EGL_SURFACELESS) as context:
+with open_context(ContextKind.EGL_SURFACELESS) as context:
     child = os.fork()
     if child == 0:
         try:
@@ -376,7 +377,7 @@ with opened(ContextKind.EGL_SURFACELESS) as context:
             print(error)
         context.destroy()
         try:
-            with opened(ContextKind.EGL_SURFACELESS): pass
+            with open_context(ContextKind.EGL_SURFACELESS): pass
         except RenderUnavailable as error:
             print(error.tried["egl-surfaceless"], flush=True)
         os._exit(0)

@@ -367,7 +367,7 @@ def test_a_big_picture_is_reduced_to_the_working_size(name: str, side: int) -> N
 
 def test_a_jpeg_is_reduced_while_it_is_decoded() -> None:
     source, limits = SAMPLES["big.jpg"], replace(DEFAULT_LIMITS, working_side=200)
-    picture, size = codecs.opened(ImageKind.JPEG, source, limits, "big.jpg")
+    picture, size = codecs.open_image(ImageKind.JPEG, source, limits, "big.jpg")
     assert (size, picture.size) == ((700, 500), (175, 125))
     assert_scene(drawing_of("big.jpg", limits=limits))
 

@@ -19,24 +19,24 @@ from pipeline.errors import DecodeError, OutputFailed
 from pipeline.types.decode_limits import DecodeLimits
 
 
-def task(place: Path, **more: Any) -> Task:
+def task(job_folder: Path, **more: Any) -> Task:
     fields = {"is_folder": False, **more}
     return Task(
-        place, "garlic.png", (), fields.pop("is_folder"), Settings().animation.options(), 2048, InferenceRequest(), 1.0, True, **fields
+        job_folder, "garlic.png", (), fields.pop("is_folder"), Settings().animation.options(), 2048, InferenceRequest(), 1.0, True, **fields
     )
 
 
 def place_in(folder: Path, name: str) -> Path:
-    place = folder / name
-    place.mkdir()
-    return place
+    job_folder = folder / name
+    job_folder.mkdir()
+    return job_folder
 
 
-def rendered(place: Path, content: bytes = b"frames") -> TaskResult:
+def rendered(job_folder: Path, content: bytes = b"frames") -> TaskResult:
     """What a job leaves in its place."""
     for name, written in {"result/0000.gif": content, "annotations/figure/mask.png": b"mask", "thumbnail.jpg": b"small"}.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(written)
+        (job_folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (job_folder / name).write_bytes(written)
     output = {"result": "0000.gif", "sha256": hashlib.sha256(content).hexdigest()}
     return TaskResult({"outputs": [output]}, steps_ms={"render": 2.0})
 
@@ -60,8 +60,8 @@ def test_character_folder_travels_with_the_files_that_it_has(tmp_path: Path) -> 
     assert sorted(path.name for path in (there / "source").iterdir()) == ["char_cfg.yaml", "mask.png"]
 
 
-def test_trial_has_no_files(tmp_path: Path) -> None:
-    assert unpack_task(pack_task(task(tmp_path / "missing", is_trial=True)), tmp_path).is_trial
+def test_self_test_has_no_files(tmp_path: Path) -> None:
+    assert unpack_task(pack_task(task(tmp_path / "missing", is_self_test=True)), tmp_path).is_self_test
 
 
 def test_too_big_source_arrives_too_big(tmp_path: Path) -> None:
@@ -98,12 +98,12 @@ def test_result_replaces_what_an_earlier_attempt_left(tmp_path: Path) -> None:
 
 
 def test_damaged_or_missing_file_is_noticed(tmp_path: Path) -> None:
-    place = place_in(tmp_path, "place")
-    result = rendered(place)
-    (place / "result" / "0000.gif").write_bytes(b"frame")
-    parcel = pack_result(result, place)
+    job_folder = place_in(tmp_path, "place")
+    result = rendered(job_folder)
+    (job_folder / "result" / "0000.gif").write_bytes(b"frame")
+    parcel = pack_result(result, job_folder)
     with pytest.raises(OutputFailed, match="missing or damaged"):
-        unpack_result(parcel, place)
+        unpack_result(parcel, job_folder)
 
 
 @pytest.mark.parametrize("name", ["job.json", "../other/result/x", "result/../job.json", "/etc/passwd", "result/a/b/c/d", "source"])
@@ -124,6 +124,6 @@ def test_too_many_bytes_fail_with_advice(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_lost_job_is_an_error(tmp_path: Path) -> None:
-    place = place_in(tmp_path, "place")
+    job_folder = place_in(tmp_path, "place")
     with pytest.raises(FileNotFoundError):
-        unpack_result(pack_result(rendered(place), place), tmp_path / "taken over")
+        unpack_result(pack_result(rendered(job_folder), job_folder), tmp_path / "taken over")

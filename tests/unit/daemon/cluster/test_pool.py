@@ -16,7 +16,7 @@ from daemon.log.factory import json_log
 from daemon.options.inference import InferenceRequest
 from daemon.policy.failures import ErrorType
 from daemon.settings import DaskSettings, Settings
-from daemon.worker.task import trial_task
+from daemon.worker.task import self_test_task
 from pipeline.errors import OptionError
 
 pytest.importorskip("distributed", reason="the extra doodled[dask] is not installed")
@@ -37,12 +37,12 @@ def nobody() -> Iterator[str]:
 
 def test_says_that_the_scheduler_is_away_and_ends_every_task(nobody: str) -> None:
     woken = threading.Event()
-    pool = DaskWorkerPool(DaskSettings(scheduler=nobody), OURS, most=0, wake=woken.set, log=LOG)
+    pool = DaskWorkerPool(DaskSettings(scheduler=nobody), OURS, max_jobs=0, wake=woken.set, log=LOG)
     assert (pool.count, pool.capacity) == (0, 0)
     waiting.until(lambda: pool.outage)
     assert pool.outage.startswith(f"the scheduler {nobody} can't be reached: ")
     assert woken.wait(waiting.PATIENCE_S)
-    result = pool.start(trial_task(Path(), Settings(), InferenceRequest()), 5.0).result(waiting.PATIENCE_S)
+    result = pool.start(self_test_task(Path(), Settings(), InferenceRequest()), 5.0).result(waiting.PATIENCE_S)
     assert result.failure is not None
     assert result.failure.kind is ErrorType.NO_WORKER
     pool.close()
@@ -53,4 +53,4 @@ def test_says_that_the_scheduler_is_away_and_ends_every_task(nobody: str) -> Non
 def test_certificate_that_is_not_there_is_an_error_at_the_start(tmp_path: Path) -> None:
     settings = DaskSettings(scheduler="tls://127.0.0.1:1", ca_file=tmp_path / "ca.pem", cert_file=tmp_path / "c", key_file=tmp_path / "k")
     with pytest.raises(OptionError, match=r"\[dask\] ca_file must be a file"):
-        DaskWorkerPool(settings, OURS, most=0, wake=lambda: None, log=LOG)
+        DaskWorkerPool(settings, OURS, max_jobs=0, wake=lambda: None, log=LOG)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from daemon.commands import ahead
-from daemon.commands.ahead import load_opengl_ahead, made_ahead, open_predictor_ahead
+from daemon.commands.ahead import load_opengl_ahead, open_predictor_ahead, start_ahead
 from daemon.options.inference import InferenceRequest
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.errors import ModelUnavailable, RenderUnavailable
@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 
 
 def test_result_comes_from_another_thread() -> None:
-    assert made_ahead(threading.get_ident, "work").result(PATIENCE_S) != threading.get_ident()
+    assert start_ahead(threading.get_ident, "work").result(PATIENCE_S) != threading.get_ident()
 
 
 def test_error_is_raised_where_the_result_is_asked_for() -> None:
@@ -27,7 +27,7 @@ def test_error_is_raised_where_the_result_is_asked_for() -> None:
         raise ModelUnavailable("missing")
 
     with pytest.raises(ModelUnavailable, match="missing"):
-        made_ahead(fail, "work").result(PATIENCE_S)
+        start_ahead(fail, "work").result(PATIENCE_S)
 
 
 def test_predictor_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

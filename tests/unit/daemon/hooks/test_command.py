@@ -13,7 +13,7 @@ import pytest
 from waiting import until
 
 from daemon.hooks import command
-from daemon.hooks.command import Command
+from daemon.hooks.command import CommandHook
 from daemon.hooks.delivery import DeliveryFailure
 from daemon.hooks.event_document import EventDocument, event_document
 from daemon.spool.events import EventKind, SpoolEvent
@@ -29,7 +29,7 @@ def document(size: int = 1, name: str = "garlic.png", folder: tuple[str, ...] = 
 
 def run(root: Path, program: str, within_s: float = 20.0, what: EventDocument | None = None) -> DeliveryFailure | None:
     """Run a Python program as a hook."""
-    hook = Command([sys.executable, "-c", program], root=root, environ={**os.environ, "NOTIFY_SOCKET": "/run/systemd/notify"})
+    hook = CommandHook([sys.executable, "-c", program], root=root, environ={**os.environ, "NOTIFY_SOCKET": "/run/systemd/notify"})
     end_s = time.monotonic() + within_s
     return hook.deliver(what or document(), lambda: end_s)
 
@@ -54,7 +54,7 @@ def test_thousands_of_files_fit_into_the_environment(tmp_path: Path) -> None:
 
 def test_arguments_are_no_shell(tmp_path: Path) -> None:
     program = "import sys; sys.exit(sys.argv[1] != '$(touch x); *')"
-    hook = Command([sys.executable, "-c", program, "$(touch x); *"], root=tmp_path, environ={})
+    hook = CommandHook([sys.executable, "-c", program, "$(touch x); *"], root=tmp_path, environ={})
     assert hook.deliver(document(), lambda: time.monotonic() + 20) is None
     assert list(tmp_path.iterdir()) == []
 
@@ -136,7 +136,7 @@ def test_input_that_is_not_read_blocks_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", ["/nonexistent", "/etc/hostname", "/"])
 def test_program_that_cannot_be_started(tmp_path: Path, program: str) -> None:
-    failure = Command([program], root=tmp_path, environ={}).deliver(document(), lambda: time.monotonic() + 5)
+    failure = CommandHook([program], root=tmp_path, environ={}).deliver(document(), lambda: time.monotonic() + 5)
     assert failure is not None
     assert failure.reason.startswith(f"{program} can't be started: ")
 

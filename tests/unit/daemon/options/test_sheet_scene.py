@@ -19,7 +19,7 @@ from daemon.options.values import Background, CameraChoice, Size
 from pipeline.animate import perform_scene, scene_clock
 from pipeline.errors import OptionError
 from pipeline.files.character_files import read_character
-from pipeline.stages.frame import framed
+from pipeline.stages.frame import canvas_of_view
 from pipeline.types import AnnotatedFigure, Annotation, Box, Character, Drawing, Floats, Quality
 
 KING = Path(__file__).parents[4] / "etc" / "characters" / "stick_king"
@@ -55,7 +55,7 @@ class TestPlace:
         request = RenderRequest(Path("me.jpg"), motion="idle", background=PAPER, size=Size(900, 900))
         plan = sheet_plan(sheet, [0, 1], request, {}, motion_library({}), name="me")
         view = plan.scene.view
-        matrix = framed(view, []).view_projection.astype(float)
+        matrix = canvas_of_view(view, []).view_projection.astype(float)
         assert (view.width, view.height) == (900, 600)  # as the sheet: 1 px is 1 px
         for performance, box in zip(
             perform_scene(plan.scene, scene_clock(plan.scene), stopwatch=sample_scene.NoStopwatch()), (large, small), strict=True

@@ -78,8 +78,8 @@ def test_folders_share_the_workers(tmp_path: Path) -> None:
 
 
 def exhausted(task: Task) -> TaskResult:
-    """Every drawing but the trial exceeds its time."""
-    return fake_result(task) if task.is_trial else TaskResult(failure=TaskFailure(ErrorType.DEADLINE, "too slow", exceeds_limit=True))
+    """Every drawing but the self-test exceeds its time."""
+    return fake_result(task) if task.is_self_test else TaskResult(failure=TaskFailure(ErrorType.DEADLINE, "too slow", exceeds_limit=True))
 
 
 def test_jobs_beyond_their_limits_are_retried_one_at_a_time_and_once(tmp_path: Path) -> None:
@@ -98,18 +98,18 @@ def test_jobs_beyond_their_limits_are_retried_one_at_a_time_and_once(tmp_path: P
 
 
 def test_drawing_keeps_its_attempt_until_workers_are_proven(tmp_path: Path) -> None:
-    trials = []
+    self_tests = []
 
     def work(task: Task) -> TaskResult:
-        trials.append(task.is_trial)
+        self_tests.append(task.is_self_test)
         failure = TaskFailure(ErrorType.OUT_OF_MEMORY, "too little memory", exceeds_limit=True)
-        return fake_result(task) if len(trials) > 6 else TaskResult(failure=failure)
+        return fake_result(task) if len(self_tests) > 6 else TaskResult(failure=failure)
 
     with SteppedDaemon.opened(tmp_path, {"jobs": {"max_attempts": 1}}, work=work) as daemon:
         drop(tmp_path)
         daemon.run(START_S)
     check_published(tmp_path, "garlic.png", b"a drawing")
-    assert trials == [False, True] * 3 + [False]
+    assert self_tests == [False, True] * 3 + [False]
     assert [record["reason"] for record in daemon.logged("job.deferred")] == ["trial"]
     assert not daemon.logged("job.failed")
     assert len(daemon.logged("workers.unfit")) == len(daemon.logged("workers.recovered")) == 1
@@ -120,8 +120,8 @@ def test_checks_names_of_models_on_a_server_before_the_first_drawing(tmp_path: P
     tries = []
 
     def work(task: Task) -> TaskResult:
-        tries.append((task.is_trial, task.is_probe))
-        return TaskResult(failure=TaskFailure(ErrorType.MISCONFIGURED, reason)) if task.is_trial else fake_result(task)
+        tries.append((task.is_self_test, task.is_probe))
+        return TaskResult(failure=TaskFailure(ErrorType.MISCONFIGURED, reason)) if task.is_self_test else fake_result(task)
 
     oip = {"inference": {"protocol": "oip", "where": "server"}}
     with SteppedDaemon.opened(tmp_path, oip, work=work) as daemon:
@@ -142,8 +142,8 @@ def test_tries_workers_out_first_if_their_memory_is_limited(tmp_path: Path, limi
     first = []
 
     def work(task: Task) -> TaskResult:
-        first.append(task.is_trial)
-        return TaskResult(failure=TaskFailure(ErrorType.OUT_OF_MEMORY, "too little")) if task.is_trial else fake_result(task)
+        first.append(task.is_self_test)
+        return TaskResult(failure=TaskFailure(ErrorType.OUT_OF_MEMORY, "too little")) if task.is_self_test else fake_result(task)
 
     with SteppedDaemon.opened(tmp_path, {"jobs": {"memory_limit_mb": limit_mb}}, work=work) as daemon:
         drop(tmp_path)
@@ -351,11 +351,11 @@ def test_job_that_cannot_be_completed_delays_no_others(tmp_path: Path, daemon: S
     """For example a folder that may not be moved: that is no evidence about the disk, nor about other drawings."""
     quarantine, refused = completion_module.quarantine, []
 
-    def picky(failed: Path, place: Path, job: Job, reason: Any) -> str:
+    def picky(failed: Path, job_folder: Path, job: Job, reason: Any) -> str:
         if job.name == "odd.png":
             refused.append(job.id)
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return quarantine(failed, place, job, reason)
+        return quarantine(failed, job_folder, job, reason)
 
     monkeypatch.setattr(completion_module, "quarantine", picky)
     drop(tmp_path, "odd.png", b"refuse")
@@ -586,7 +586,7 @@ def test_claim_that_a_dead_daemon_did_not_finish_is_undone_with_a_record(tmp_pat
     daemon.run(START_S)
     assert [record["job_id"] for record in daemon.logged("job.unclaimed")] == [job_id]
     assert not daemon.logged("job.recovered")
-    assert not daemon.scheduler.recovered
+    assert not daemon.scheduler.recovered_count
     check_published(tmp_path, "garlic.png", b"a drawing")
     check_tidy_but_for_own(tmp_path)
 

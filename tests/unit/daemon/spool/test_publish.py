@@ -19,9 +19,9 @@ from pipeline.errors import OutputFailed
 def test_result_has_the_name_of_its_drawing_and_is_in_the_manifest(spool: Spool) -> None:
     job = claim_file(spool, folder=("dab",))
     named = publish(spool.layout.outbox, spool.path(job), job, write_results(spool, job, b"GIF"))
-    place = spool.layout.outbox / "dab"
-    assert (place / "garlic.gif").read_bytes() == b"GIF"
-    assert json.loads((place / "garlic.json").read_text()) == named
+    folder = spool.layout.outbox / "dab"
+    assert (folder / "garlic.gif").read_bytes() == b"GIF"
+    assert json.loads((folder / "garlic.json").read_text()) == named
     assert named["manifest"] == "garlic.json"
     assert named["outputs"] == [{"result": "0000.gif", "label": [], "format": "gif", "file": "garlic.gif"}]
     assert named["source"] == {"name": "garlic.png"}
@@ -130,24 +130,24 @@ def begun(spool: Spool, *contents: bytes) -> tuple[Path, dict[str, object]]:
 
 
 def test_finishes_under_the_names_in_the_manifest(spool: Spool) -> None:
-    place, named = begun(spool, b"one", b"two")
-    os.link(place / "result" / "0000.gif", spool.layout.outbox / "garlic.1.gif")
-    assert finish_publishing(spool.layout.outbox, place, claim_file(spool)) == named
+    job_folder, named = begun(spool, b"one", b"two")
+    os.link(job_folder / "result" / "0000.gif", spool.layout.outbox / "garlic.1.gif")
+    assert finish_publishing(spool.layout.outbox, job_folder, claim_file(spool)) == named
     assert names_below(spool.layout.outbox) == ["garlic.1.gif", "garlic.2.gif", "garlic.json"]
 
 
 def test_does_not_publish_again_after_results_were_moved_away(spool: Spool, tmp_path: Path) -> None:
     """The manifest had a second link, so everything was published."""
-    place, named = begun(spool, b"GIF")
-    os.link(place / "manifest.json", tmp_path / "fetched.json")
-    assert finish_publishing(spool.layout.outbox, place, claim_file(spool)) == named
+    job_folder, named = begun(spool, b"GIF")
+    os.link(job_folder / "manifest.json", tmp_path / "fetched.json")
+    assert finish_publishing(spool.layout.outbox, job_folder, claim_file(spool)) == named
     assert names_below(spool.layout.outbox) == []
 
 
 def test_finishes_under_another_name_if_taken_meanwhile(spool: Spool) -> None:
-    place, _ = begun(spool, b"GIF")
+    job_folder, _ = begun(spool, b"GIF")
     (spool.layout.outbox / "garlic.gif").write_bytes(b"somebody's")
-    named = finish_publishing(spool.layout.outbox, place, claim_file(spool))
+    named = finish_publishing(spool.layout.outbox, job_folder, claim_file(spool))
     assert named["manifest"] == "garlic-2.json"
     assert names_below(spool.layout.outbox) == ["garlic-2.gif", "garlic-2.json", "garlic.gif"]
 
@@ -170,13 +170,13 @@ GOOD = {"manifest": "garlic.json", "outputs": [{"result": "0000.gif", "file": "g
     ],
 )
 def test_publishes_nothing_of_damaged_manifest(spool: Spool, manifest: dict[str, object]) -> None:
-    place, _ = begun(spool, b"GIF")
-    (place / "manifest.json").write_text(json.dumps(manifest))
+    job_folder, _ = begun(spool, b"GIF")
+    (job_folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ValueError, match="manifest"):
-        finish_publishing(spool.layout.outbox, place, claim_file(spool))
+        finish_publishing(spool.layout.outbox, job_folder, claim_file(spool))
     assert names_below(spool.layout.outbox) == []
-    (place / "manifest.json").write_text(json.dumps(GOOD))
-    assert finish_publishing(spool.layout.outbox, place, claim_file(spool, "b.png")) == GOOD
+    (job_folder / "manifest.json").write_text(json.dumps(GOOD))
+    assert finish_publishing(spool.layout.outbox, job_folder, claim_file(spool, "b.png")) == GOOD
 
 
 def test_replaces_manifest_of_earlier_attempt(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,9 +186,9 @@ def test_replaces_manifest_of_earlier_attempt(spool: Spool, monkeypatch: pytest.
     made: list[tuple[Path, str]] = []
     create = publishing.create_durably
 
-    def created(place: Path, name: str, content: bytes) -> None:
-        made.append((place, name))
-        create(place, name, content)
+    def created(folder: Path, name: str, content: bytes) -> None:
+        made.append((folder, name))
+        create(folder, name, content)
 
     monkeypatch.setattr(publishing, "create_durably", created)
     named = publish(spool.layout.outbox, spool.path(job), job, manifest)

@@ -89,10 +89,10 @@ def test_folder_name_has_no_suffix(spool: Spool) -> None:
 def test_does_not_replace_file_that_appears_meanwhile(spool: Spool, monkeypatch: pytest.MonkeyPatch, late: str) -> None:
     moved = quarantining._move
 
-    def too_late(name: str, place: Path, target: int) -> bool:
+    def too_late(name: str, job_folder: Path, target: int) -> bool:
         if name == "garlic.png":
             (spool.layout.failed / late).write_bytes(b"somebody's")
-        return moved(name, place, target)
+        return moved(name, job_folder, target)
 
     monkeypatch.setattr(quarantining, "_move", too_late)
     assert put_away(spool, claim_file(spool, sidecar=b"{}")) == "garlic-2.png"

@@ -45,10 +45,10 @@ def reason_in(folder: Path) -> dict[str, Any]:
 def test_folder_has_drawing_sidecar_figures_and_reason(spool: Spool) -> None:
     job = annotated(spool)
     assert put_away(spool, job) == "garlic.png"
-    place = spool.layout.review / "garlic.png"
-    assert names_below(place) == WHOLE
-    assert (place / "drawing.png").read_bytes() == b"a drawing"
-    reason = reason_in(place)
+    folder = spool.layout.review / "garlic.png"
+    assert names_below(folder) == WHOLE
+    assert (folder / "drawing.png").read_bytes() == b"a drawing"
+    reason = reason_in(folder)
     assert (reason["name"], reason["folder"], reason["sidecar"], reason["file"]) == ("garlic.png", ["dab"], "garlic.json", "drawing.png")
     assert reason["figures"] == REASON["figures"]
     (one,) = drawings_for_review(spool.layout.review)
@@ -87,8 +87,8 @@ def test_name_that_is_taken_in_the_last_moment(spool: Spool, monkeypatch: pytest
 )
 def test_any_name(spool: Spool, name: str, file: str) -> None:
     job = annotated(spool, name, sidecar=None)
-    place = spool.layout.review / put_away(spool, job)
-    assert (place / file).read_bytes() == b"a drawing"
+    folder = spool.layout.review / put_away(spool, job)
+    assert (folder / file).read_bytes() == b"a drawing"
     (one,) = drawings_for_review(spool.layout.review)
     assert retry_review(spool.layout, one) == spool.layout.inbox / "dab" / name
 
@@ -144,9 +144,9 @@ def test_group_may_change_what_it_may_change_in_review(spool: Spool) -> None:
         spool.layout.review.chmod(mode)
         job = annotated(spool, sidecar=None)
         (spool.path(job) / ANNOTATIONS / "figure_1").chmod(0o750)
-        place = spool.layout.review / put_away(spool, job)
-        assert (place / "figure_1").stat().st_mode & 0o020 == expected
-        assert place.stat().st_mode & 0o020 >= expected
+        folder = spool.layout.review / put_away(spool, job)
+        assert (folder / "figure_1").stat().st_mode & 0o020 == expected
+        assert folder.stat().st_mode & 0o020 >= expected
 
 
 # --- for people ------------------------------------------------------------------------------------------------------

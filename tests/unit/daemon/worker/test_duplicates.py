@@ -19,12 +19,12 @@ MOTIONS = ("wave", "dab")
 
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
-    place = tmp_path / "job"
-    place.mkdir()
-    (place / "source").write_bytes(b"drawing")
+    job_folder = tmp_path / "job"
+    job_folder.mkdir()
+    (job_folder / "source").write_bytes(b"drawing")
     options = Settings().animation.options()
     originals = Originals(Layout(tmp_path), DuplicatePolicy.LINK, "")
-    return Task(place, "garlic.png", (), False, options, 2048, InferenceRequest(), 1.0, True, originals=originals)
+    return Task(job_folder, "garlic.png", (), False, options, 2048, InferenceRequest(), 1.0, True, originals=originals)
 
 
 def test_new_drawing_is_animated(task: Task) -> None:
@@ -32,15 +32,15 @@ def test_new_drawing_is_animated(task: Task) -> None:
 
 
 def test_nothing_is_read_unless_duplicates_are_looked_for(task: Task) -> None:
-    (task.place / "source").unlink()
+    (task.job_folder / "source").unlink()
     assert repeated_result(replace(task, originals=None), MOTIONS) is None
 
 
 @pytest.mark.parametrize("fault", ["sidecar", "link", "folder"])
 def test_faults_are_left_for_the_worker_to_report(task: Task, fault: str) -> None:
-    source = task.place / "source"
+    source = task.job_folder / "source"
     if fault == "sidecar":
-        (task.place / "sidecar.json").write_text('{"motions": ["flight of the bumblebee"]}')
+        (task.job_folder / "sidecar.json").write_text('{"motions": ["flight of the bumblebee"]}')
     else:
         source.unlink()
         source.symlink_to("/etc/passwd") if fault == "link" else source.mkdir()
@@ -48,6 +48,6 @@ def test_faults_are_left_for_the_worker_to_report(task: Task, fault: str) -> Non
 
 
 def test_unreadable_source_is_an_error_of_the_disk(task: Task) -> None:
-    (task.place / "source").unlink()
+    (task.job_folder / "source").unlink()
     with pytest.raises(FileNotFoundError):
         repeated_result(task, MOTIONS)

@@ -25,11 +25,11 @@ class Rendering:
         still.write_bytes(b"still")
 
 
-def written(place: Path, rendering: Any) -> dict[str, bytes]:
+def written(job_folder: Path, rendering: Any) -> dict[str, bytes]:
     """What is in the job's folder after a preview."""
     renderer: Any = "renderer"
-    write_preview(place, rendering, renderer)
-    return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("[!.]*") if path.is_file()}
+    write_preview(job_folder, rendering, renderer)
+    return {str(path.relative_to(job_folder)): path.read_bytes() for path in job_folder.rglob("[!.]*") if path.is_file()}
 
 
 def test_preview_appears_whole_and_is_replaced(tmp_path: Path) -> None:

@@ -46,15 +46,15 @@ def resources(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkerResources]:
 
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
-    place = tmp_path / "job"
-    place.mkdir()
-    return Task(place, "garlic.jpg", (), False, SMALL, 100, InferenceRequest(), 5.0, False)
+    job_folder = tmp_path / "job"
+    job_folder.mkdir()
+    return Task(job_folder, "garlic.jpg", (), False, SMALL, 100, InferenceRequest(), 5.0, False)
 
 
 @pytest.fixture
 def drawing(task: Task, picture: Path, server: Server) -> Task:
     """The task of a photograph that the model server knows."""
-    shutil.copy(picture, task.place / "source")
+    shutil.copy(picture, task.job_folder / "source")
     return replace(task, inference=InferenceRequest(InferenceChoice.TORCHSERVE, (server.url,)))
 
 
@@ -67,7 +67,7 @@ def kind(task: Task) -> ErrorType:
 @gl
 @pytest.mark.usefixtures("resources")
 def test_animates_photograph_with_full_manifest(drawing: Task, server: Server) -> None:
-    (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"], "formats": ["gif", "webp"], "figures": "all"}))
+    (drawing.job_folder / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"], "formats": ["gif", "webp"], "figures": "all"}))
     result = runner.run_task(replace(drawing, keep_annotations=True))
     assert result.failure is None, result.failure
     assert result.manifest is not None
@@ -79,7 +79,7 @@ def test_animates_photograph_with_full_manifest(drawing: Task, server: Server) -
         ("dab", "webp", ["dab"]),
     ]
     for each in outputs:
-        path = drawing.place / "result" / each["result"]
+        path = drawing.job_folder / "result" / each["result"]
         assert (path.stat().st_size, each["width"], each["height"]) == (each["bytes"], 32, 32)
     assert 0 < outputs[0]["quality"] <= 1
     assert result.manifest["source"] == {"name": "garlic.jpg", "sha256": result.file_sha256, "bytes": result.file_size}
@@ -87,7 +87,7 @@ def test_animates_photograph_with_full_manifest(drawing: Task, server: Server) -
     assert (result.models_answered, result.models_overloaded) == (True, False)
     assert result.inference_attempts == {"answered": server.asked}
     assert {"decode", "models", "detect", "pose", "segment", "rig", "render", "encode", "verify"} <= set(result.steps_ms)
-    assert (drawing.place / "annotations" / "char_cfg.yaml").is_file()
+    assert (drawing.job_folder / "annotations" / "char_cfg.yaml").is_file()
     assert result.ended_s > 0
 
 
@@ -103,7 +103,7 @@ def test_doubtful_figure_waits_for_review(drawing: Task, server: Server, monkeyp
     figures = result.review["figures"]
     assert [figure["folder"] for figure in figures] == [f"figure_{number + 1}" for number in range(len(figures))]
     for figure in figures:
-        assert (drawing.place / "annotations" / figure["folder"] / "char_cfg.yaml").is_file()
+        assert (drawing.job_folder / "annotations" / figure["folder"] / "char_cfg.yaml").is_file()
         assert 0 <= figure["quality"] <= 1
     json.dumps(result.review)
 
@@ -115,7 +115,7 @@ def test_figure_is_animated_if_approved_or_right(
     drawing: Task, monkeypatch: pytest.MonkeyPatch, threshold: float, sidecar: dict[str, bool]
 ) -> None:
     monkeypatch.setattr(task_run, "DOUBTFUL", threshold)
-    (drawing.place / "sidecar.json").write_text(json.dumps(sidecar))
+    (drawing.job_folder / "sidecar.json").write_text(json.dumps(sidecar))
     result = runner.run_task(replace(drawing, defaults=replace(SMALL, review=True)))
     assert result.failure is None
     assert result.review is None
@@ -133,22 +133,22 @@ def viewers(tmp_path: Path) -> Path:
 @gl
 @pytest.mark.usefixtures("resources")
 def test_preview_is_made_once_while_someone_follows_jobs(drawing: Task, viewers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (drawing.place / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"]}))
+    (drawing.job_folder / "sidecar.json").write_text(json.dumps({"motions": ["wave", "dab"]}))
     plain = runner.run_task(drawing)
     assert "preview" not in plain.steps_ms
-    assert not (drawing.place / "preview").exists()
+    assert not (drawing.job_folder / "preview").exists()
     written = []
     write = SceneRendering.write_preview
 
     def noted(rendering: SceneRendering, gif: Path, still: Path, renderer: Any) -> None:
-        written.append([*(drawing.place / "result").iterdir(), *drawing.place.glob("annotations")])
+        written.append([*(drawing.job_folder / "result").iterdir(), *drawing.job_folder.glob("annotations")])
         write(rendering, gif, still, renderer)
 
     monkeypatch.setattr(SceneRendering, "write_preview", noted)
     result = runner.run_task(replace(drawing, viewers_file=viewers, keep_annotations=True))
-    assert (drawing.place / "annotations" / "char_cfg.yaml").is_file()
+    assert (drawing.job_folder / "annotations" / "char_cfg.yaml").is_file()
     assert written == [[]]  # before anything else, and for the first motion alone
-    assert {path.name for path in (drawing.place / "preview").iterdir()} == {"preview.gif", "preview.png"}
+    assert {path.name for path in (drawing.job_folder / "preview").iterdir()} == {"preview.gif", "preview.png"}
     assert result.steps_ms["preview"] > 0
     assert result.manifest is not None
     assert plain.manifest is not None
@@ -160,7 +160,7 @@ def test_preview_is_made_once_while_someone_follows_jobs(drawing: Task, viewers:
 def test_no_preview_once_all_viewers_have_gone(drawing: Task, viewers: Path) -> None:
     os.utime(viewers, (1, 1))
     assert runner.run_task(replace(drawing, viewers_file=viewers)).manifest is not None
-    assert not (drawing.place / "preview").exists()
+    assert not (drawing.job_folder / "preview").exists()
 
 
 @pytest.mark.parametrize("is_private", [False, True])
@@ -208,18 +208,18 @@ def test_unusable_model_settings_are_not_the_drawings_fault(drawing: Task) -> No
 
 @pytest.mark.usefixtures("resources")
 def test_unreadable_image_fails_without_naming_our_paths(task: Task) -> None:
-    (task.place / "source").write_bytes(b"GIF87a, not true")
+    (task.job_folder / "source").write_bytes(b"GIF87a, not true")
     result = runner.run_task(task)
     assert result.failure is not None
     assert result.failure.kind in {ErrorType.IMAGE, ErrorType.UNSUPPORTED}
-    assert str(task.place) not in result.failure.message
+    assert str(task.job_folder) not in result.failure.message
     assert result.failure.stage == "decode"
     assert result.file_size == 16
 
 
 @pytest.mark.usefixtures("resources")
 def test_wrong_options_fail_before_any_work(task: Task) -> None:
-    (task.place / "sidecar.json").write_text('{"motion": "levitate"}')
+    (task.job_folder / "sidecar.json").write_text('{"motion": "levitate"}')
     result = runner.run_task(task)
     assert result.failure is not None
     assert result.failure.kind is ErrorType.SIDECAR
@@ -252,12 +252,12 @@ def test_run_task_raises_nothing(task: Task, monkeypatch: pytest.MonkeyPatch, er
 @gl
 @pytest.mark.usefixtures("resources")
 def test_character_needs_no_models_and_copy_is_removed(task: Task) -> None:
-    shutil.copytree(KING, task.place / "source")
+    shutil.copytree(KING, task.job_folder / "source")
     result = runner.run_task(replace(task, is_folder=True, name="king"))
     assert result.failure is None, result.failure
     assert result.manifest is not None
     assert (result.manifest["inference"], result.manifest["outputs"][0]["quality"], result.models_answered) == (None, None, False)
-    assert not (task.place / "character").exists()
+    assert not (task.job_folder / "character").exists()
 
 
 # --- resources -------------------------------------------------------------------------------------------------------
@@ -295,13 +295,13 @@ def test_without_renderer_there_is_no_software_fallback() -> None:
 @pytest.mark.usefixtures("resources")
 def test_refusal_keeps_notes_about_the_image(drawing: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that were not looked at may explain why there is no figure."""
-    (drawing.place / "source").write_bytes((drawing.place / "source").read_bytes())
+    (drawing.job_folder / "source").write_bytes((drawing.job_folder / "source").read_bytes())
     monkeypatch.setattr(task_run.TaskRun, "_drawing", lambda run, _: drawing_with_note(run, drawing))
 
     def nothing(*_: Any, **__: Any) -> None:
-        raise NoFigureFound(f"nothing in {drawing.place}/source and {drawing.place}/result/0000.gif")
+        raise NoFigureFound(f"nothing in {drawing.job_folder}/source and {drawing.job_folder}/result/0000.gif")
 
-    monkeypatch.setattr("pipeline.annotate.annotated", nothing)
+    monkeypatch.setattr("pipeline.annotate.annotate", nothing)
     failure = runner.run_task(drawing).failure
     assert failure is not None
     assert failure.notes == ("only the first of 3 pages is used",)
@@ -311,7 +311,7 @@ def test_refusal_keeps_notes_about_the_image(drawing: Task, monkeypatch: pytest.
 def drawing_with_note(_: Any, task: Task) -> Any:
     from pipeline.adapters.reading.image_reader import read_drawing
 
-    return replace(read_drawing(task.place / "source"), notes=("only the first of 3 pages is used",))
+    return replace(read_drawing(task.job_folder / "source"), notes=("only the first of 3 pages is used",))
 
 
 # --- documents -------------------------------------------------------------------------------------------------------
@@ -319,7 +319,7 @@ def drawing_with_note(_: Any, task: Task) -> Any:
 
 def archive(task: Task, **entries: bytes) -> Task:
     """The task of a ZIP archive."""
-    with zipfile.ZipFile(task.place / "source", "w") as file:
+    with zipfile.ZipFile(task.job_folder / "source", "w") as file:
         for name, content in entries.items():
             file.writestr(f"{name}.jpg", content)
     return replace(task, name="scans.zip")

@@ -33,23 +33,23 @@ def test_thumbnail_is_small_and_upright_on_white(tmp_path: Path) -> None:
 def test_kept_thumbnail_outlives_job(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     prepare(layout)
-    place = layout.work / "job"
-    place.mkdir()
-    keep_thumbnail(layout.outbox, (), place, "one.json")
+    job_folder = layout.work / "job"
+    job_folder.mkdir()
+    keep_thumbnail(layout.outbox, (), job_folder, "one.json")
     assert not (layout.outbox / FOLDER).exists()  # without a thumbnail, no folder is made
-    write_thumbnail(place, np.zeros((9, 9, 3), np.uint8))
-    keep_thumbnail(layout.outbox, ("dab",), place, "one.json")
-    keep_thumbnail(layout.outbox, ("dab",), place, "one.json")
-    (place / THUMBNAIL).unlink()
+    write_thumbnail(job_folder, np.zeros((9, 9, 3), np.uint8))
+    keep_thumbnail(layout.outbox, ("dab",), job_folder, "one.json")
+    keep_thumbnail(layout.outbox, ("dab",), job_folder, "one.json")
+    (job_folder / THUMBNAIL).unlink()
     assert (layout.outbox / "dab" / FOLDER / "one.json.jpg").stat().st_size > 0
     keep_thumbnail(layout.outbox, (), layout.root / "gone", "two.json")
 
 
 def test_new_thumbnail_replaces_that_of_removed_result(tmp_path: Path) -> None:
-    for number, place in enumerate((tmp_path / "first", tmp_path / "second")):
-        place.mkdir()
-        (place / THUMBNAIL).write_bytes(bytes([number]))
-        keep_thumbnail(tmp_path, (), place, "one.json")
+    for number, job_folder in enumerate((tmp_path / "first", tmp_path / "second")):
+        job_folder.mkdir()
+        (job_folder / THUMBNAIL).write_bytes(bytes([number]))
+        keep_thumbnail(tmp_path, (), job_folder, "one.json")
     assert (tmp_path / FOLDER / "one.json.jpg").read_bytes() == b"\1"
 
 

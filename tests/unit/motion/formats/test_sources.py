@@ -23,7 +23,7 @@ from pipeline.motion.formats.diffusion_source import DiffusionSource
 from pipeline.motion.formats.gltf_source import GltfSource
 from pipeline.motion.formats.point_source import PointSource
 from pipeline.motion.library import MotionLibrary
-from pipeline.stages.retarget import retargeted
+from pipeline.stages.retarget import pose_track
 
 RIG = sample_scene.rig()
 HAND, SHOULDER, FOOT, OTHER = (RIG.joint_names.index(name) for name in ("left_hand", "left_shoulder", "left_foot", "right_hand"))
@@ -38,7 +38,7 @@ def library() -> MotionLibrary:
 def assert_waves(library: MotionLibrary, path, choices: MotionChoices = AS_FOUND) -> None:
     motion = library.motion(path, choices)
     times = [k * motion.frame_time for k in range(motion.frame_count)]
-    joints = retargeted(RIG, motion, library.matching_retarget(motion), times).joints
+    joints = pose_track(RIG, motion, library.matching_retarget(motion), times).joints
     assert joints[0, HAND, 1] < joints[0, SHOULDER, 1]
     assert joints[-1, HAND, 1] > joints[-1, SHOULDER, 1]
     assert (joints[:, HAND, 0] > 0).all()
@@ -203,7 +203,7 @@ def test_flat_points_are_seen_as_they_are_even_from_behind(library, tmp_path) ->
     path.write_text(json.dumps(behind.tolist()))
     motion = library.motion(path)
     times = [k * motion.frame_time for k in range(motion.frame_count)]
-    joints = retargeted(RIG, motion, library.matching_retarget(motion), times).joints
+    joints = pose_track(RIG, motion, library.matching_retarget(motion), times).joints
     assert joints[-1, HAND, 1] > joints[-1, SHOULDER, 1]
     assert joints[12, HAND, 0] < joints[12, SHOULDER, 0]
 

@@ -21,6 +21,7 @@ from drawings.figures.parts import ARM, BOTH_LEGS, FOOT, HAND, LEG, LIMB_ROWS, B
 from drawings.figures.patterns import PATTERNS, lines_inside, part_beyond, pattern_marks
 from drawings.figures.shapes import oval, points, smooth, unit
 from drawings.scenery.letters import GLYPHS
+from pipeline.types.keypoints import HIPS, SHOULDERS
 
 PLAIN_SHARE = 0.45
 """Share of figures that get no more clothes."""
@@ -108,7 +109,7 @@ def _trunk_of(hand: Hand, figure: DrawnFigure) -> tuple[int, _Trunk] | None:
     row = max(rows, key=lambda row: figure.marks[row].box_area)
     mark = figure.marks[row]
     assert mark.area is not None
-    spine = figure.joints[11:13, :2].mean(axis=0) - figure.joints[5:7, :2].mean(axis=0)
+    spine = figure.joints[list(HIPS), :2].mean(axis=0) - figure.joints[list(SHOULDERS), :2].mean(axis=0)
     size = float(np.hypot(*spine))
     down = spine / size if size > 1e-6 and spine[1] > 0 else np.array([0.0, 1.0])
     axes = np.array([[down[1], -down[0]], down])

@@ -20,7 +20,7 @@ from drawings.figures.heads import creature_head_marks, head_marks
 from drawings.figures.limbs import LimbStyle, foot_marks, hand_marks, limb_marks
 from drawings.figures.marks import Colour, DrawnFigure, Mark, Points
 from drawings.figures.mixed import MIXED, mixed_plan, with_bend_or_lean
-from drawings.figures.parts import ARM, FOOT, HAND, LEG
+from drawings.figures.parts import ARM, FOOT, HAND, LEG, LIMB_ROWS
 from drawings.figures.people import PEOPLE, clothes_marks
 from drawings.figures.poses import Pose, sampled_pose
 from drawings.figures.rare_poses import rare_pose
@@ -29,6 +29,7 @@ from drawings.figures.shapes import arc, body_outline, half_width, oval, points,
 from drawings.figures.stance import LEFT, RIGHT, Limbs, limbs_of
 from drawings.figures.torsos import torso_marks
 from pipeline.pose.stride import faces_viewer
+from pipeline.types.keypoints import ARMS, EARS, FIRST_LIMB_KEYPOINT, HIPS, LEGS
 
 STYLES = (
     "stick", "stick", "stick", "stick_body", "stick_body", "outline", "outline", "outline", "thick", "thick", "dress", "dress",
@@ -38,7 +39,7 @@ STYLES = (
     "animal_person", "animal_person", "beast", "beast",
 )  # fmt: skip
 HELD_OUT_STYLES = ("snow_person", "block", "alien")
-ARM_ROWS, LEG_ROWS = {RIGHT: (8, 10), LEFT: (7, 9)}, {RIGHT: (14, 16), LEFT: (13, 15)}
+ARM_ROWS, LEG_ROWS = ({side: LIMB_ROWS[limb[side]][1:] for side in (RIGHT, LEFT)} for limb in (ARM, LEG))
 """The joints along a limb, but for the one that it begins with: where it leaves the body one sees even if it is hidden."""
 HEM_SHARE = 0.94
 """Of the length of a skirt, a dress or a coat: the level at which its legs begin, as people mark them."""
@@ -139,16 +140,16 @@ def _joints(limbs: Limbs, landmarks: Points, body: BodyPlan, has_arms: tuple[boo
         arms[:, 0] += 0.08 * (arms[:, 1] - arms[:, 0])
         legs[:, 0] += 0.05 * (legs[:, 1] - legs[:, 0])
     joints = np.full((17, 3), 2.0)
-    joints[:5, :2] = landmarks
-    joints[3:5, 2] = 1
-    joints[[6, 8, 10], :2], joints[[5, 7, 9], :2] = arms
-    joints[[12, 14, 16], :2], joints[[11, 13, 15], :2] = legs
+    joints[:FIRST_LIMB_KEYPOINT, :2] = landmarks
+    joints[list(EARS), 2] = 1
+    joints[list(ARMS[1]), :2], joints[list(ARMS[0]), :2] = arms
+    joints[list(LEGS[1]), :2], joints[list(LEGS[0]), :2] = legs
     if body.skirt:
-        joints[11:13, 2] = 1
-    for is_there, shoulder in zip(has_arms, (6, 5), strict=True):
+        joints[list(HIPS), 2] = 1
+    for is_there, (shoulder, elbow, wrist) in zip(has_arms, ARMS[::-1], strict=True):
         if not is_there:
             joints[shoulder, 2] = 1
-            joints[[shoulder + 2, shoulder + 4], 2] = 0
+            joints[[elbow, wrist], 2] = 0
     return joints
 
 

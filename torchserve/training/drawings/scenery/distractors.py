@@ -12,14 +12,15 @@ import numpy as np
 from drawings.figures.colours import BRIGHT, any_of
 from drawings.figures.hand import Hand
 from drawings.figures.marks import INK, Colour, DrawnFigure, Mark, Points
+from drawings.figures.parts import ARM, LEG, LIMB_ROWS
 from drawings.figures.shapes import arc, oval, points, smooth
 from drawings.scenery.animals import beast
 from drawings.scenery.letters import caption
 from drawings.scenery.things import ball, balloon, cloud, flower, furniture, heart, star, sun
+from pipeline.types.keypoints import ANKLES, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS
 
 ALONE_SHARE = 0.8
 """Share of figures without distractors."""
-WRISTS, ANKLES = (10, 9), (16, 15)
 SIDES = (-1, 1)
 
 
@@ -51,9 +52,9 @@ class _Subject:
 
     def grip(self) -> tuple[Points, int]:
         """Where a string is held, and on which side: a wrist, or the shoulder of an arm that is not drawn."""
-        index = int(self.hand.rng.integers(2))
-        row = WRISTS[index] if self.figure.joints[WRISTS[index], 2] else WRISTS[index] - 4
-        return self.joint(row), SIDES[index]
+        side = SIDES[int(self.hand.rng.integers(2))]
+        shoulder, _, wrist = LIMB_ROWS[ARM[side]]
+        return self.joint(wrist if self.figure.joints[wrist, 2] else shoulder), side
 
     def put(self, thing: Callable[[Hand, float], list[Mark]], middle: Points, size: float) -> list[Mark]:
         """A thing, which is drawn in the unit square, at a place and of a size."""
@@ -87,16 +88,17 @@ def _balloons(subject: _Subject) -> list[Mark]:
 
 def _ball(subject: _Subject) -> list[Mark]:
     rng = subject.hand.rng
-    index = int(rng.integers(2))
+    side = SIDES[int(rng.integers(2))]
     size = rng.uniform(0.08, 0.22)
-    return subject.put(ball, subject.joint(ANKLES[index]) + (SIDES[index] * (0.04 + size * 0.5), 0.02), size)
+    ankle = LIMB_ROWS[LEG[side]][-1]
+    return subject.put(ball, subject.joint(ankle) + (side * (0.04 + size * 0.5), 0.02), size)
 
 
 def _bubble(subject: _Subject) -> list[Mark]:
     """A speech bubble with its tail at the head."""
     rng = subject.hand.rng
     side = int(rng.choice(SIDES))
-    nose = subject.joint(0)
+    nose = subject.joint(NOSE)
     wide, high = rng.uniform(0.12, 0.25), rng.uniform(0.06, 0.12)
     middle = nose + (side * (wide + rng.uniform(0.08, 0.25)), -rng.uniform(0.0, 0.25))
     tail = points((-0.3, 0.8), (-side * 1.1, 1.5), (0.3, 0.8)) * (wide, high) + middle
@@ -107,7 +109,7 @@ def _bubble(subject: _Subject) -> list[Mark]:
 def _arrow(subject: _Subject) -> list[Mark]:
     """An arrow that points at a joint, perhaps with a label."""
     rng = subject.hand.rng
-    tip = subject.joint(int(rng.choice([0, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16])))
+    tip = subject.joint(int(rng.choice([NOSE, *SHOULDERS, *ELBOWS, *HIPS, *KNEES, *ANKLES])))
     angle = rng.uniform(0, 2 * np.pi)
     way = np.array([np.cos(angle), np.sin(angle)])
     start = tip + way * rng.uniform(0.2, 0.4)
@@ -194,7 +196,7 @@ def _fence(subject: _Subject) -> list[Mark]:
 def _seat(subject: _Subject) -> list[Mark]:
     """A chair or a table behind the figure."""
     rng = subject.hand.rng
-    return subject.put(furniture, (subject.joint(11) + subject.joint(12)) / 2 + rng.normal(0, 0.1, 2), rng.uniform(0.35, 0.7))
+    return subject.put(furniture, (subject.joint(HIPS[0]) + subject.joint(HIPS[1])) / 2 + rng.normal(0, 0.1, 2), rng.uniform(0.35, 0.7))
 
 
 def _kite(subject: _Subject) -> list[Mark]:

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from daemon.commands.edit import EditRequest, edit_figures
 from daemon.options.inference import InferenceRequest
 from daemon.options.scene_builder import RenderRequest
-from daemon.web.editor.edits import Edit, FigurePlace
+from daemon.web.editor.edits import Edit, FigureSource
 from daemon.web.editor.local_app import SecretPath, local_app
 from daemon.web.editor.local_figures import LocalFigures, folder_drawing
 from daemon.web.editor.provider import EditableDrawing, Purpose, UnknownDrawing
@@ -98,17 +98,17 @@ def test_saves_into_the_folder_and_reports_it(figures: LocalFigures, tmp_path: P
     figures._on_save = saved.append
     process, edit = Process(), Edit(joints={"neck": (1, 2)})
     outcome = asyncio.run(figures.accept("figure", {0: edit}, process))  # type: ignore[arg-type]
-    place = figures.drawing("figure").places[0]
-    assert process.calls == [("save", place, edit, tmp_path / "person")]
+    source = figures.drawing("figure").sources[0]
+    assert process.calls == [("save", source, edit, tmp_path / "person")]
     assert (outcome.message, outcome.notes, outcome.link, saved) == ("Saved.", ("a note",), None, [tmp_path / "person"])
 
 
 def test_first_save_of_a_drawing_makes_its_folder(tmp_path: Path) -> None:
-    place, target = FigurePlace(None, tmp_path / "cat.jpg", "cat"), tmp_path / "cat"
-    figures = LocalFigures(EditableDrawing("cat.jpg", (place,), "wave", Purpose.SAVE), (target,), lambda _: None)
+    source, target = FigureSource(None, tmp_path / "cat.jpg", "cat"), tmp_path / "cat"
+    figures = LocalFigures(EditableDrawing("cat.jpg", (source,), "wave", Purpose.SAVE), (target,), lambda _: None)
     process = Process()
     asyncio.run(figures.accept("figure", {0: Edit(box=(1, 2, 30, 40))}, process))  # type: ignore[arg-type]
-    assert process.calls[0][1] == place
+    assert process.calls[0][1] == source
     write_person(target)
     asyncio.run(figures.accept("figure", {0: Edit(joints={"neck": (1, 2)})}, process))  # type: ignore[arg-type]
     assert process.calls[1][1].folder == target, "the second save changes what the first has made"

@@ -14,7 +14,7 @@ from editor_figures import write_person
 
 from daemon.options.inference import InferenceRequest
 from daemon.web.editor import process as editor_process
-from daemon.web.editor.edits import Edit, EditorSettings, FigurePlace
+from daemon.web.editor.edits import Edit, EditorSettings, FigureSource
 from daemon.web.editor.process import EditorBusy, EditorProcess, EditorRefused
 
 
@@ -32,34 +32,34 @@ def with_process(work: Callable[[EditorProcess], Coroutine[Any, Any, None]]) -> 
 
 
 def test_results_and_errors_come_back(tmp_path: Path) -> None:
-    place = write_person(tmp_path / "person")
+    source = write_person(tmp_path / "person")
 
     async def work(process: EditorProcess) -> None:
-        assert (await process.call("describe", place))["figure"]["width"] == 240
+        assert (await process.call("describe", source))["figure"]["width"] == 240
         assert (await process.call("motions", "DAB"))[0] == "dab"
         assert "dab" in await process.call("motions", "no such motion")
         with pytest.raises(EditorRefused, match="left_hnd is no joint"):
-            await process.call("layers", place, Edit(joints={"left_hnd": (1, 1)}))
+            await process.call("layers", source, Edit(joints={"left_hnd": (1, 1)}))
         with pytest.raises(EditorRefused, match="one of the motions that the page offers"):
-            await process.call("preview", place, Edit(), "/etc/passwd.bvh", "wave")
+            await process.call("preview", source, Edit(), "/etc/passwd.bvh", "wave")
         (tmp_path / "person/mask.png").unlink()
         with pytest.raises(EditorRefused, match="the image is missing") as refusal:
-            await process.call("texture_image", place)
+            await process.call("texture_image", source)
         assert str(tmp_path) not in str(refusal.value)
 
     with_process(work)
 
 
 def test_dead_child_is_replaced(tmp_path: Path) -> None:
-    place = write_person(tmp_path / "person")
+    source = write_person(tmp_path / "person")
 
     async def work(process: EditorProcess) -> None:
-        await process.call("describe", place)
+        await process.call("describe", source)
         (child,) = process._pool._pool_manager.worker_manager.workers  # type: ignore[union-attr]
         os.kill(child, signal.SIGKILL)
         for _ in range(3):  # pebble may notice the death only with the next call
             try:
-                found = await process.call("describe", place)
+                found = await process.call("describe", source)
             except EditorBusy:
                 continue
             assert found["figure"]["width"] == 240
@@ -81,10 +81,10 @@ def test_too_many_calls_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_idle_child_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(editor_process, "IDLE_S", 0.0)
-    place = write_person(tmp_path / "person")
+    source = write_person(tmp_path / "person")
 
     async def work(process: EditorProcess) -> None:
-        await process.call("describe", place)
+        await process.call("describe", source)
         for _ in range(1000):
             if process._pool is None:
                 break
@@ -99,7 +99,7 @@ def test_copies_of_untrusted_files_leave_with_the_child(tmp_path: Path) -> None:
     drafts: list[Path] = []
 
     async def work(process: EditorProcess) -> None:
-        await process.call("describe", FigurePlace(tmp_path / "person", None, "person", is_untrusted=True))
+        await process.call("describe", FigureSource(tmp_path / "person", None, "person", is_untrusted=True))
         assert process._drafts is not None
         drafts.append(Path(process._drafts.name))
         assert len(list(drafts[0].glob("*/figure/mask.png"))) == 1
@@ -115,6 +115,6 @@ def test_files_of_the_spool_are_read_without_following_links(tmp_path: Path) -> 
 
     async def work(process: EditorProcess) -> None:
         with pytest.raises(EditorRefused, match="found a link or a special file"):
-            await process.call("describe", FigurePlace(tmp_path / "person", None, "person", is_untrusted=True))
+            await process.call("describe", FigureSource(tmp_path / "person", None, "person", is_untrusted=True))
 
     with_process(work)

@@ -14,16 +14,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.testclient import TestClient
 
-from daemon.web.editor.edits import CutLine, Edit, FigurePlace
+from daemon.web.editor.edits import CutLine, Edit, FigureSource
 from daemon.web.editor.preview import Preview
 from daemon.web.editor.process import EditorBusy, EditorProcess, EditorRefused
-from daemon.web.editor.provider import EditableDrawing, Outcome, Purpose, UnknownDrawing
+from daemon.web.editor.provider import EditableDrawing, EditOutcome, Purpose, UnknownDrawing
 from daemon.web.editor.router import editor_router
 
 TEMPLATES = Path(__file__).parents[5] / "daemon/web/editor/templates"
 BLOCKS = ("title", "header", "head", "main")
 BASE = "".join(f"{{% block {name} %}}{{% endblock %}}" for name in BLOCKS)
-PLACE = FigurePlace(Path("/figures/king"), None, "king")
+KING = FigureSource(Path("/figures/king"), None, "king")
 
 
 class Provider:
@@ -35,12 +35,12 @@ class Provider:
     def drawing(self, key: str) -> EditableDrawing:
         if key != "king":
             raise UnknownDrawing("there is no such drawing")
-        return EditableDrawing(self.title, (PLACE,), "wave", Purpose.SAVE, ("a note",))
+        return EditableDrawing(self.title, (KING,), "wave", Purpose.SAVE, ("a note",))
 
-    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> Outcome:
+    async def accept(self, key: str, edits: Mapping[int, Edit], process: EditorProcess) -> EditOutcome:
         assert (key, process) == ("king", process)
         self.accepted |= edits
-        return Outcome("Saved.", ("repaired",), "drawings/1")
+        return EditOutcome("Saved.", ("repaired",), "drawings/1")
 
 
 class Process:
@@ -109,7 +109,7 @@ def test_figures_and_images() -> None:
     assert asked.get("/edit/king/0").json() == {"figure": None}
     image = asked.get("/edit/king/0/texture")
     assert (image.content, image.headers["content-type"]) == (b"png", "image/png")
-    assert process.calls[1:] == [("describe", (PLACE,)), ("texture_image", (PLACE,))]
+    assert process.calls[1:] == [("describe", (KING,)), ("texture_image", (KING,))]
 
 
 def test_preview_hands_the_edit_over() -> None:
@@ -117,7 +117,7 @@ def test_preview_hands_the_edit_over() -> None:
     edit = {"box": [1, 2, 3, 4], "joints": {"neck": [5, 6]}, "mask": [7, 8], "labels": [1, 9], "has_own_layers": True}
     answer = client(Provider(), process).post("/edit/king/0/preview", json={"edit": edit, "motion": "dab"})
     assert answer.json() == {"gif": "R0lGODlh", "notes": ["moved"]}
-    assert process.calls == [("preview", (PLACE, Edit((1, 2, 3, 4), {"neck": (5, 6)}, (7, 8), (1, 9), has_own_layers=True), "dab", "wave"))]
+    assert process.calls == [("preview", (KING, Edit((1, 2, 3, 4), {"neck": (5, 6)}, (7, 8), (1, 9), has_own_layers=True), "dab", "wave"))]
 
 
 def test_edits_by_the_server() -> None:
@@ -129,10 +129,10 @@ def test_edits_by_the_server() -> None:
     assert asked.post("/edit/king/0/cut", json={"edit": {}, "lines": lines}).json() == {"labels": [2]}
     assert asked.post("/edit/king/0/layers", json={"edit": {}}).json() == {"labels": None}
     assert [call[1:] for call in process.calls] == [
-        ((PLACE, (1, 2, 3, 4)),),
-        ((PLACE, Edit(), ((1, 2),), 3.0),),
-        ((PLACE, Edit(), [CutLine("left_arm", ((1, 2), (3, 4)))]),),
-        ((PLACE, Edit()),),
+        ((KING, (1, 2, 3, 4)),),
+        ((KING, Edit(), ((1, 2),), 3.0),),
+        ((KING, Edit(), [CutLine("left_arm", ((1, 2), (3, 4)))]),),
+        ((KING, Edit()),),
     ]
 
 

@@ -15,7 +15,7 @@ from daemon.options.values import DEFAULT_BACKGROUND, FrameRate, JobOptions, Siz
 from daemon.spool.job_folder import Job
 from daemon.spool.job_ids import job_id
 from daemon.spool.layout import Layout, prepare
-from daemon.web.editor.edits import Edit, FigurePlace
+from daemon.web.editor.edits import Edit, FigureSource
 from daemon.web.editor.provider import Purpose, UnknownDrawing
 from daemon.web.editor.spool_figures import Correction, SpoolFigures
 from pipeline.errors import OptionError
@@ -30,11 +30,11 @@ class Process:
     """Answers with the files of a corrected folder."""
 
     def __init__(self) -> None:
-        self.calls = list[tuple[FigurePlace, Edit]]()
+        self.calls = list[tuple[FigureSource, Edit]]()
 
-    async def call(self, name: str, place: FigurePlace, edit: Edit) -> Any:
+    async def call(self, name: str, source: FigureSource, edit: Edit) -> Any:
         assert name == "folder_files"
-        self.calls.append((place, edit))
+        self.calls.append((source, edit))
         return {"char_cfg.yaml": b"joints", "mask.png": b"mask"}
 
 
@@ -52,15 +52,19 @@ class Spool:
 
     def done(self, name: str, *, figures: int = 1, is_folder: bool = False, folder: tuple[str, ...] = ()) -> str:
         job = Job(job_id(), name, folder, is_folder)
-        place = self.layout.done / job.id
-        place.mkdir()
-        (place / "job.json").write_bytes(job.to_json())
-        (place / "manifest.json").write_text(json.dumps({"options": USED.as_json()}))
+        job_folder = self.layout.done / job.id
+        job_folder.mkdir()
+        (job_folder / "job.json").write_bytes(job.to_json())
+        (job_folder / "manifest.json").write_text(json.dumps({"options": USED.as_json()}))
         if is_folder:
-            write_person(place / "source")
+            write_person(job_folder / "source")
         else:
-            (place / "source").write_bytes(b"photo")
-            numbered = [place / "annotations"] if figures == 1 else [place / f"annotations/figure_{each}" for each in range(1, figures + 1)]
+            (job_folder / "source").write_bytes(b"photo")
+            numbered = (
+                [job_folder / "annotations"]
+                if figures == 1
+                else [job_folder / f"annotations/figure_{each}" for each in range(1, figures + 1)]
+            )
             for each in numbered:
                 write_person(each, with_drawing=True)
         return job.id
@@ -75,15 +79,15 @@ class Spool:
         return job
 
     def review(self, name: str, *, figures: int = 1, sidecar: str | None = None) -> str:
-        job, place = job_id(), self.layout.review / name
-        place.mkdir()
+        job, held = job_id(), self.layout.review / name
+        held.mkdir()
         for number in range(1, figures + 1):
-            write_person(place / f"figure_{number}", with_drawing=True)
-        (place / "drawing.jpg").write_bytes(b"photo")
+            write_person(held / f"figure_{number}", with_drawing=True)
+        (held / "drawing.jpg").write_bytes(b"photo")
         reason = {"job_id": job, "name": name, "folder": ["dab"], "file": "drawing.jpg", "message": "a doubtful figure", "sidecar": None}
-        (place / "review.json").write_text(json.dumps({**reason, "schema": 1, "review": name}))
+        (held / "review.json").write_text(json.dumps({**reason, "schema": 1, "review": name}))
         if sidecar is not None:
-            (place / "options.json").write_text(sidecar)
+            (held / "options.json").write_text(sidecar)
         return job
 
     def accept(self, key: str, edits: dict[int, Edit]) -> Process:
@@ -100,11 +104,11 @@ def spool(tmp_path: Path) -> Spool:
 def test_published_drawing_has_the_figure_of_its_annotations(spool: Spool) -> None:
     job = spool.done("garlic.jpg")
     drawing = spool.figures.drawing(f"done-{job}")
-    (place,) = drawing.places
+    (source,) = drawing.sources
     assert (drawing.title, drawing.motion, drawing.purpose) == ("garlic.jpg", "dab", Purpose.ANIMATE)
-    assert place.folder == spool.layout.done / job / "annotations"
-    assert place.drawing == place.folder / "image.png"
-    assert place.is_untrusted
+    assert source.folder == spool.layout.done / job / "annotations"
+    assert source.drawing == source.folder / "image.png"
+    assert source.is_untrusted
 
 
 def test_title_has_no_id(spool: Spool) -> None:
@@ -115,22 +119,22 @@ def test_title_has_no_id(spool: Spool) -> None:
 
 def test_every_figure_of_a_drawing_can_be_corrected(spool: Spool) -> None:
     job = spool.done("class.jpg", figures=3)
-    assert [place.name for place in spool.figures.drawing(f"done-{job}").places] == ["figure_1", "figure_2", "figure_3"]
+    assert [source.name for source in spool.figures.drawing(f"done-{job}").sources] == ["figure_1", "figure_2", "figure_3"]
     spool.accept(f"done-{job}", {0: Edit(), 2: Edit(joints={"neck": (1, 2)})})
     assert [one.name for one in spool.dropped] == ["class.1", "class.3"]
 
 
 def test_character_folder_of_a_published_job_is_its_source(spool: Spool) -> None:
     job = spool.done("king", is_folder=True)
-    (place,) = spool.figures.drawing(f"done-{job}").places
-    assert (place.folder, place.drawing) == (spool.layout.done / job / "source", None)
+    (source,) = spool.figures.drawing(f"done-{job}").sources
+    assert (source.folder, source.drawing) == (spool.layout.done / job / "source", None)
 
 
 def test_drawing_without_annotations_gets_a_box(spool: Spool) -> None:
     """storage.keep_annotations is off."""
     job = spool.done("garlic.jpg", figures=0)
-    (place,) = spool.figures.drawing(f"done-{job}").places
-    assert (place.folder, place.drawing) == (None, spool.layout.done / job / "source")
+    (source,) = spool.figures.drawing(f"done-{job}").sources
+    assert (source.folder, source.drawing) == (None, spool.layout.done / job / "source")
 
 
 def test_correction_has_the_options_of_the_former_job(spool: Spool) -> None:
@@ -150,7 +154,7 @@ def test_failed_drawing_leaves_with_its_correction(spool: Spool) -> None:
     job = spool.failed("cat.JPG", sidecar='{"motion": "wave"}')
     drawing = spool.figures.drawing(f"failed-{job}")
     assert (drawing.title, drawing.motion, drawing.notes) == ("cat.JPG", "wave", ("no figure was found",))
-    assert drawing.places == (FigurePlace(None, spool.layout.failed / "cat.JPG", "cat.JPG", is_untrusted=True),)
+    assert drawing.sources == (FigureSource(None, spool.layout.failed / "cat.JPG", "cat.JPG", is_untrusted=True),)
     spool.accept(f"failed-{job}", {0: Edit(box=(1, 2, 30, 40))})
     (dropped,) = spool.dropped
     assert (dropped.folder, dropped.options) == (("dab",), b'{"motion": "wave"}')
@@ -194,9 +198,9 @@ def test_unknown_keys_are_refused(spool: Spool, key: str) -> None:
 def test_doubtful_drawing_leaves_review_with_its_correction(spool: Spool) -> None:
     job = spool.review("cat.jpg", sidecar='{"motion": "jump", "review": true}')
     drawing = spool.figures.drawing(f"review-{job}")
-    (place,) = drawing.places
+    (source,) = drawing.sources
     assert (drawing.title, drawing.motion, drawing.notes) == ("cat.jpg", "jump", ("a doubtful figure",))
-    assert place.folder == spool.layout.review / "cat.jpg/figure_1"
+    assert source.folder == spool.layout.review / "cat.jpg/figure_1"
     spool.accept(f"review-{job}", {0: Edit(joints={"neck": (1, 2)})})
     (dropped,) = spool.dropped
     assert (dropped.name, dropped.folder, dropped.options) == ("cat", ("dab",), b'{"motion": "jump", "review": true}')

@@ -1,4 +1,4 @@
-"""The trial of a worker, in this process, with real models and a real renderer."""
+"""The self-test of a worker, in this process, with real models and a real renderer."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from daemon.policy.failures import ErrorType
 from daemon.settings import Settings
 from daemon.worker import resources, runner
 from daemon.worker.resources import WorkerResources
-from daemon.worker.task import trial_task
-from daemon.worker.trial import try_out
+from daemon.worker.self_test import run_self_test
+from daemon.worker.task import self_test_task
 
-TRIAL = trial_task(Path("/nowhere"), Settings(), InferenceRequest())
+SELF_TEST = self_test_task(Path("/nowhere"), Settings(), InferenceRequest())
 
 
 def test_worker_animates_the_stick_figure() -> None:
     opened = WorkerResources(os.environ)
     try:
-        try_out(TRIAL, opened)
+        run_self_test(SELF_TEST, opened)
     finally:
         opened.clear()
 
 
-def test_trial_with_model_server_asks_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_self_test_with_model_server_asks_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "open_predictor", None)
     opened = WorkerResources(os.environ)
     try:
-        try_out(replace(TRIAL, inference=InferenceRequest(urls=("http://127.0.0.1:9",))), opened)
+        run_self_test(replace(SELF_TEST, inference=InferenceRequest(urls=("http://127.0.0.1:9",))), opened)
     finally:
         opened.clear()
 
@@ -41,8 +41,8 @@ def test_refused_memory_is_recognized_in_other_errors(monkeypatch: pytest.Monkey
     def refused(*_: object) -> None:
         raise RuntimeError(words)
 
-    monkeypatch.setattr("daemon.worker.trial.try_out", refused)
+    monkeypatch.setattr("daemon.worker.self_test.run_self_test", refused)
     monkeypatch.setattr(runner, "_resources", None)
-    failure = runner.run_task(TRIAL).failure
+    failure = runner.run_task(SELF_TEST).failure
     assert failure is not None
     assert (failure.kind, failure.exceeds_limit) == (ErrorType.OUT_OF_MEMORY, True)

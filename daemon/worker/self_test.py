@@ -1,7 +1,7 @@
-"""Trial of a worker: finds a stick figure in a blank image, and animates it in memory.
+"""Self-test of a worker: finds a stick figure in a blank image, and animates it in memory.
 
-`daemon.service.worker_trial` decides when. It needs what every drawing needs, so whatever limits the worker too much shows here; so does
-whether servers of the Open Inference Protocol have our models.
+`daemon.service.worker_self_test` decides when. It needs what every drawing needs, so whatever limits the worker too much shows here; so
+does whether servers of the Open Inference Protocol have our models.
 """
 
 from __future__ import annotations
@@ -41,32 +41,32 @@ JOINTS = (
     ("left_knee", "left_hip", 0.58, 0.75),
     ("left_foot", "left_knee", 0.62, 0.92),
 )
-"""Name, parent and place of each joint, as shares of the image's side."""
+"""Name, parent and location of each joint, as shares of the image's side."""
 
 
-def try_out(task: Task, resources: WorkerResources) -> None:
+def run_self_test(task: Task, resources: WorkerResources) -> None:
     """Animate the stick figure. Raises what an image may raise, apart from errors that say something about the drawing."""
-    from pipeline.annotate import AnnotateOptions, annotated
+    from pipeline.annotate import AnnotateOptions, annotate
 
     character, stopwatch = stick_figure(), WallStopwatch()
     choice = task.inference.resolve({}).choice
     if choice is not InferenceChoice.TORCHSERVE:
         predictor, _ = resources.predictor(task)
         with suppress(NoFigureFound, PredictionRefused):
-            annotated(Drawing(character.rgb, None, ""), predictor, options=AnnotateOptions(), stopwatch=stopwatch)
+            annotate(Drawing(character.rgb, None, ""), predictor, options=AnnotateOptions(), stopwatch=stopwatch)
     from daemon.rendering import SceneRendering
 
     with tempfile.TemporaryDirectory() as folder:
         request = RenderRequest(Path(folder), motion="wave", size=task.defaults.size)
         plan = character_plan(character, request, {}, resources.library())
-        SceneRendering(plan, stopwatch).write(Path(folder) / f"trial.{Format.GIF}", Format.GIF, resources.renderer())
+        SceneRendering(plan, stopwatch).write(Path(folder) / f"self_test.{Format.GIF}", Format.GIF, resources.renderer())
 
 
 def stick_figure() -> Character:
     """A stick figure of thick black lines on white paper."""
     names = [name for name, *_ in JOINTS]
     parents = np.array([-1 if parent is None else names.index(parent) for _, parent, *_ in JOINTS], np.int32)
-    shares = np.array([place for *_, across, down in JOINTS for place in (across, down)]).reshape(-1, 2)
+    shares = np.array([share for *_, across, down in JOINTS for share in (across, down)]).reshape(-1, 2)
     pixels = np.round(shares * SIDE_PX).astype(int).tolist()
     ink = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     for joint, parent in enumerate(parents.tolist()):
@@ -76,4 +76,4 @@ def stick_figure() -> Character:
     rgba: Bytes = np.full((SIDE_PX, SIDE_PX, 4), 255, np.uint8)
     rgba[ink > 0, :3] = 30
     rest = np.stack([shares[:, 0], 1 - shares[:, 1]], axis=1)
-    return Character(rgba, ink > 0, Rig(tuple(names), parents, rest), "trial")
+    return Character(rgba, ink > 0, Rig(tuple(names), parents, rest), "self-test")

@@ -1,7 +1,7 @@
-"""Trial of the workers: whether they can animate a simple drawing of our own, before a drawing is blamed for the death of a worker.
+"""Self-test of the workers: whether they can animate a simple drawing of our own, before a drawing is blamed for the death of a worker.
 
 With a memory limit that is too low, or a damaged installation, every drawing would fail as if it were at fault. Until a drawing has been
-animated, a worker that dies, hangs or runs out of memory proves nothing: the drawing gets its attempt back, and the trial decides.
+animated, a worker that dies, hangs or runs out of memory proves nothing: the drawing gets its attempt back, and the self-test decides.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from daemon.service.admission import Admission
 from daemon.settings import JobsSettings, Settings
 from daemon.spool.spool import Spool
 from daemon.worker.pool import WorkerPool, result_of
-from daemon.worker.task import TaskFailure, TaskResult, trial_task
+from daemon.worker.task import TaskFailure, TaskResult, self_test_task
 
 DEADLINE_S: Final = 60.0
-"""For the trial, which takes three seconds: workers that lack memory for a thread may also hang."""
+"""For the self-test, which takes three seconds: workers that lack memory for a thread may also hang."""
 
 ENOUGH_MB: Final = 1024
 """Memory with which a worker animates any ordinary drawing."""
 
-TRIAL: Final = "trial"
+SELF_TEST: Final = "trial"
 """Instead of a job's id, for the circuit breakers."""
 
 SUSPICIOUS: Final = frozenset({ErrorType.CRASH, ErrorType.OUT_OF_MEMORY, ErrorType.DEADLINE})
 """Failures that a drawing may cause, or the surroundings of the workers."""
 
 
-class WorkerTrial:
-    """Runs the trial when it is needed, and opens the circuit breaker of this machine if it fails.
+class WorkerSelfTest:
+    """Runs the self-test when it is needed, and opens the circuit breaker of this machine if it fails.
 
     Attributes:
         are_proven: a worker has animated a drawing.
@@ -47,11 +47,11 @@ class WorkerTrial:
 
     @property
     def is_running(self) -> bool:
-        """Whether the trial runs; no job starts meanwhile."""
+        """Whether the self-test runs; no job starts meanwhile."""
         return self._future is not None
 
     def is_due_at_start(self, jobs: JobsSettings, inference: InferenceRequest) -> bool:
-        """Whether the workers must be tried before the first drawing.
+        """Whether the workers must be tested before the first drawing.
 
         Their memory is limited to less than by default, or the models run on servers of the Open Inference Protocol, whose names for
         models and tensors may be others than the settings say.
@@ -71,13 +71,13 @@ class WorkerTrial:
         self.are_proven, self._has_failed = True, False
 
     def start(self, settings: Settings, inference: InferenceRequest) -> None:
-        """Start the trial, unless it runs."""
+        """Start the self-test, unless it runs."""
         if self._future is None:
             self._deadline_s = min(DEADLINE_S, settings.jobs.deadline_s)
-            self._future = self._workers.start(trial_task(self._spool.own, settings, inference), self._deadline_s)
+            self._future = self._workers.start(self_test_task(self._spool.own, settings, inference), self._deadline_s)
 
     def step(self, now: float, jobs: JobsSettings) -> None:
-        """Act on the end of the trial."""
+        """Act on the end of the self-test."""
         if self._future is None or not self._future.done():
             return
         future, self._future = self._future, None
@@ -85,7 +85,7 @@ class WorkerTrial:
             return
         failure = result_of(future, self._deadline_s).failure
         if failure is not None and failure.kind in UPSTREAM_TYPES:
-            self._admission.record_models_failure(now, TRIAL, failure.kind, failure.message, failure.retry_after_s)
+            self._admission.record_models_failure(now, SELF_TEST, failure.kind, failure.message, failure.retry_after_s)
         if failure is None or failure.kind not in SUSPICIOUS:  # of OpenGL, the drawings themselves find out, and wait
             self.record_success()
             return
@@ -93,10 +93,10 @@ class WorkerTrial:
         if not self._has_failed:
             self._has_failed = True
             self._log.emit(Event.WORKERS_UNFIT, reason=reason)
-        self._admission.machine.record_failure(now, TRIAL, reason)
+        self._admission.machine.record_failure(now, SELF_TEST, reason)
 
     def stop(self) -> None:
-        """Cancel the trial if it has not begun."""
+        """Cancel the self-test if it has not begun."""
         if self._future is not None:
             self._future.cancel()
 

@@ -1,4 +1,4 @@
-"""Between pictures and the two networks of our own: what they are shown, and what their answers mean.
+"""Inputs and outputs of our two networks: what they are shown, and what their answers mean.
 
 The detector sees the whole picture and proposes boxes. The pose network then looks at each box closely: its mask moves the box's edges to
 where the figure ends, and its opinion whether that is a drawn humanoid at all goes into the score. The same network, asked again with the
@@ -16,12 +16,12 @@ from typing import Final
 import cv2
 import numpy as np
 
-from pipeline.ink.bone_lines import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS
 from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import ARM_WEIGHTS, LEG_WEIGHTS, LimbPair, with_limbs_chosen
 from pipeline.pose.stride import with_legs_told_apart
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
+from pipeline.types.keypoints import ARMS, FIRST_LIMB_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
 
 MOST_FIGURES: Final = 5
 """At most this many proposals are looked at closely."""
@@ -44,17 +44,10 @@ SETTLED_OVERLAP: Final = 0.85
 AGREEMENT: Final = (0.0, 0.5)
 FIRMNESS: Final = (0.3, 0.9)
 """Scores rise over these: 99 of 100 held-out figures have a firmness of at least 0.67, 95 of 100 pictures without one at most 0.67."""
-FIRST_LIMB: Final = SHOULDERS[0]
 MASK_SIDE: Final = 224
 """Longer side of a detection's mask."""
 IN_FIGURE: Final = 0.5
 
-MIRRORED: Final = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
-"""Where each keypoint goes in a mirror: the figure's own left becomes its right."""
-
-ARMS: Final = ((SHOULDERS[0], ELBOWS[0], WRISTS[0]), (SHOULDERS[1], ELBOWS[1], WRISTS[1]))
-LEGS: Final = ((HIPS[0], KNEES[0], ANKLES[0]), (HIPS[1], KNEES[1], ANKLES[1]))
-"""Root, middle and tip of each arm and leg."""
 LIMB_PAIRS: Final = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
 
 
@@ -106,7 +99,7 @@ def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
     """The boxes in the detector's answer (1, C, C) center logits and (4, C, C) sides, inside the picture, best first."""
     height, width = rgb.shape[:2]
     found = []
-    for peak in center_peaks(centers[0], sides, view.window.side, most=MOST_FIGURES, least=LEAST_PROPOSAL):
+    for peak in center_peaks(centers[0], sides, view.window.side, max_count=MOST_FIGURES, min_score=LEAST_PROPOSAL):
         corners = view.window.back(peak[:4].reshape(2, 2))
         box = np.clip(corners, 0.0, (width, height)).reshape(4)
         if box[2] - box[0] >= 1.0 and box[3] - box[1] >= 1.0:
@@ -114,9 +107,9 @@ def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
     return found
 
 
-def can_score(proposal: Proposal, least: float) -> bool:
+def can_score(proposal: Proposal, min_score: float) -> bool:
     """Whether the close look can give a proposal so high a score: it only doubts, see `detection`."""
-    return bool(math.sqrt(proposal.score) >= least)
+    return bool(math.sqrt(proposal.score) >= min_score)
 
 
 def close_view(rgb: Bytes, proposal: Proposal, side: int) -> NetworkView:
@@ -132,14 +125,14 @@ def crop_view(rgb: Bytes, side: int) -> NetworkView:
     return NetworkView(window.cut(rgb, paper_color(rgb)), window)
 
 
-def stacked(views: list[NetworkView]) -> Bytes:
+def stacked_pixels(views: list[NetworkView]) -> Bytes:
     """(n, S, S, 3) uint8."""
     return np.stack([view.pixels for view in views])
 
 
 def with_mirrors(views: list[NetworkView]) -> Bytes:
     """(2 n, S, S, 3) uint8: each view, then each view in a mirror."""
-    straight = stacked(views)
+    straight = stacked_pixels(views)
     return np.concatenate([straight, straight[:, :, ::-1]])
 
 
@@ -155,17 +148,17 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles, parts: Sing
     answers = []
     for row in range(count):
         twin = count + row
-        mirrored = joint_chances(joints[twin])[list(MIRRORED), :, ::-1]
+        mirrored = joint_chances(joints[twin])[list(MIRRORED_KEYPOINTS), :, ::-1]
         chances = (joint_chances(joints[row]) + mirrored) * np.float32(0.5)
         mask = (_sigmoid(masks[row, 0]) + _sigmoid(masks[twin, 0, :, ::-1])) / 2
         straight, other = _sigmoid(presence[row]), _sigmoid(presence[twin])
-        there = (straight + other[[*MIRRORED, len(MIRRORED)]]) * np.float32(0.5)
+        there = (straight + other[[*MIRRORED_KEYPOINTS, len(MIRRORED_KEYPOINTS)]]) * np.float32(0.5)
         named = None if parts is None else (parts[row] + parts[twin][list(MIRRORED_PARTS), :, ::-1]) * np.float32(0.5)
         answers.append(PoseAnswer(chances, np.ascontiguousarray(mask), there, named))
     return answers
 
 
-def moved(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Proposal:
+def fitted_proposal(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Proposal:
     """The proposed box with its edges where the mask ends; as it was, if the mask shows something else."""
     closer, agreement = _seen_box(proposal, view, answer, rgb)
     return replace(proposal, box=closer) if agreement > LEAST_AGREEMENT else proposal
@@ -182,7 +175,7 @@ def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
     What is no humanoid gives itself away threefold: the pose network says so, knows no place for the joints, or sees a figure in only a
     part of the box, or also outside of it.
     """
-    box = moved(proposal, view, answer, rgb).box
+    box = fitted_proposal(proposal, view, answer, rgb).box
     _, agreement = _seen_box(proposal, view, answer, rgb, strays=True)
     doubts = _rising(_firmness(answer), FIRMNESS) * _rising(agreement, AGREEMENT)
     score = float(np.sqrt(proposal.score * answer.presence[-1]) * doubts)
@@ -222,7 +215,7 @@ def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
 
 def _firmness(answer: PoseAnswer) -> float:
     """How firmly the limb joints that are there have their places, 0..1."""
-    limbs = slice(FIRST_LIMB, len(answer.chances))
+    limbs = slice(FIRST_LIMB_KEYPOINT, len(answer.chances))
     places = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
     weights = answer.presence[limbs] + 1e-6
     return float((places * weights).sum() / weights.sum())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.stages import figures_seen
+from pipeline.pose import network_io
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Detection
+from pipeline.types.keypoints import MIRRORED_KEYPOINTS
 
 SIDE = 160
 CELLS = 40
@@ -34,7 +35,7 @@ def places() -> np.ndarray:
 
 def mirror_agrees(straight: np.ndarray) -> np.ndarray:
     """What a perfect network says to the mirrored picture: left and right exchanged, everything mirrored."""
-    return straight[list(figures_seen.MIRRORED)][:, :, ::-1]
+    return straight[list(MIRRORED_KEYPOINTS)][:, :, ::-1]
 
 
 def test_a_mirror_that_agrees_changes_nothing() -> None:
@@ -44,9 +45,9 @@ def test_a_mirror_that_agrees_changes_nothing() -> None:
     masks[0, 0, :, :50], masks[1, 0, :, -50:] = 5.0, 5.0
     presence = np.arange(36, dtype=np.float32).reshape(2, 18) * 0
     presence[0, 9], presence[1, 10] = 4.0, 4.0  # the left wrist is the mirror's right one
-    answer = figures_seen.pose_answers(joints, masks, presence)[0]
-    view = figures_seen.crop_view(picture(), SIDE)
-    found = figures_seen.pose(view, answer, picture()).keypoints
+    answer = network_io.pose_answers(joints, masks, presence)[0]
+    view = network_io.crop_view(picture(), SIDE)
+    found = network_io.pose(view, answer, picture()).keypoints
     expected = view.window.back(places() * (SIDE / CELLS))
     np.testing.assert_allclose(found[:, :2], np.clip(expected, 0, (400, 300)), atol=1.0)
     assert found[9, 2] > 0.95
@@ -58,16 +59,16 @@ def test_a_mirror_that_agrees_changes_nothing() -> None:
 
 def test_squares_with_their_mirrors() -> None:
     rgb = np.random.default_rng(1).integers(0, 255, (50, 70, 3), dtype=np.uint8)
-    squares = figures_seen.with_mirrors([figures_seen.crop_view(rgb, SIDE)] * 3)
+    squares = network_io.with_mirrors([network_io.crop_view(rgb, SIDE)] * 3)
     assert squares.shape == (6, SIDE, SIDE, 3)
     np.testing.assert_array_equal(squares[3], squares[0][:, ::-1])
 
 
-def answer_with_mask(mask: np.ndarray, *, figure: float = 1.0) -> figures_seen.PoseAnswer:
+def answer_with_mask(mask: np.ndarray, *, figure: float = 1.0) -> network_io.PoseAnswer:
     presence = np.ones(18, np.float32)
     presence[-1] = figure
     logits = joint_logits(places())
-    return figures_seen.pose_answers(
+    return network_io.pose_answers(
         np.stack([logits, mirror_agrees(logits)]),
         np.stack([mask[None], mask[None, :, ::-1]]),
         np.log(np.stack([presence, presence]) / (1.0001 - np.stack([presence, presence]))),
@@ -76,57 +77,57 @@ def answer_with_mask(mask: np.ndarray, *, figure: float = 1.0) -> figures_seen.P
 
 def test_a_box_ends_where_its_mask_does() -> None:
     rgb = picture()
-    proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
-    view = figures_seen.close_view(rgb, proposal, SIDE)
+    proposal = network_io.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
+    view = network_io.close_view(rgb, proposal, SIDE)
     truth = np.array([[110.0, 60.0], [190.0, 245.0]])
     (x0, y0), (x1, y1) = view.window.into(truth).round().astype(int)
     mask = np.full((SIDE, SIDE), -9.0, np.float32)
     mask[y0:y1, x0:x1] = 9.0
     mask[2:4, 2:4] = 9.0  # a speck does not count
-    found = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    found = network_io.detection(proposal, view, answer_with_mask(mask), rgb)
     edges = (found.box.left, found.box.top, found.box.right, found.box.bottom)
     assert edges == pytest.approx(tuple(truth.reshape(4)), abs=1.0)
     assert found.mask is not None
     assert found.mask.mean() > 0.97
-    side = figures_seen.MASK_SIDE
+    side = network_io.MASK_SIDE
     assert found.mask.shape == (side, round(side * found.box.width / found.box.height))
 
 
 def test_a_mask_of_something_else_does_not_move_the_box() -> None:
-    proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
-    view = figures_seen.close_view(picture(), proposal, SIDE)
+    proposal = network_io.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
+    view = network_io.close_view(picture(), proposal, SIDE)
     mask = np.full((SIDE, SIDE), -9.0, np.float32)
     mask[70:80, 70:80] = 9.0
-    found = figures_seen.detection(proposal, view, answer_with_mask(mask), picture())
+    found = network_io.detection(proposal, view, answer_with_mask(mask), picture())
     assert (found.box.left, found.box.top, found.box.right, found.box.bottom) == (100.0, 50.0, 200.0, 250.0)
     assert found.score < 0.2
 
 
 def test_what_lies_astray_does_not_move_the_box_but_is_a_doubt() -> None:
     rgb = picture()
-    proposal = figures_seen.Proposal(np.array([150.0, 100.0, 200.0, 200.0]), 0.9)
-    view = figures_seen.close_view(rgb, proposal, SIDE)
+    proposal = network_io.Proposal(np.array([150.0, 100.0, 200.0, 200.0]), 0.9)
+    view = network_io.close_view(rgb, proposal, SIDE)
     (x0, y0), (x1, y1) = view.window.into(proposal.box.reshape(2, 2)).round().astype(int)
     mask = np.full((SIDE, SIDE), -9.0, np.float32)
     mask[y0:y1, x0:x1] = 9.0
-    alone = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    alone = network_io.detection(proposal, view, answer_with_mask(mask), rgb)
     mask[:40, -25:] = 9.0  # a star beside the figure
-    found = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    found = network_io.detection(proposal, view, answer_with_mask(mask), rgb)
     assert (found.box.left, found.box.top) == pytest.approx((150.0, 100.0), abs=1.0)
     assert (found.box.right, found.box.bottom) == pytest.approx((200.0, 200.0), abs=1.0)
     assert found.score < alone.score
     mask[y1 + 2 : y1 + 8, x0:x1] = 9.0  # feet that a broken line parts from the legs
-    lower = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    lower = network_io.detection(proposal, view, answer_with_mask(mask), rgb)
     assert lower.box.bottom > 201.0
 
 
 def test_both_networks_have_a_say_in_the_score() -> None:
-    proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
-    view = figures_seen.close_view(picture(), proposal, SIDE)
+    proposal = network_io.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), 0.9)
+    view = network_io.close_view(picture(), proposal, SIDE)
     (x0, y0), (x1, y1) = view.window.into(proposal.box.reshape(2, 2)).round().astype(int)
     mask = np.full((SIDE, SIDE), -9.0, np.float32)
     mask[y0:y1, x0:x1] = 9.0
-    scores = [figures_seen.detection(proposal, view, answer_with_mask(mask, figure=sure), picture()).score for sure in (0.99, 0.5, 0.02)]
+    scores = [network_io.detection(proposal, view, answer_with_mask(mask, figure=sure), picture()).score for sure in (0.99, 0.5, 0.02)]
     assert scores[0] > 0.85
     assert scores[0] > scores[1] > scores[2]
     assert scores[2] < 0.2
@@ -136,16 +137,16 @@ def test_one_detection_for_one_figure() -> None:
     first, double, other = (
         Detection(Box(*edges), score) for edges, score in (((0, 0, 9, 9), 0.5), ((0, 0, 9, 8), 0.7), ((20, 0, 29, 9), 0.6))
     )
-    assert figures_seen.without_doubles([first, double, other]) == (double, other)
+    assert network_io.without_doubles([first, double, other]) == (double, other)
 
 
 def test_proposals_lie_in_the_picture() -> None:
     rgb = picture(400, 200)
-    view = figures_seen.whole_view(rgb, SIDE)
+    view = network_io.whole_view(rgb, SIDE)
     centers = np.full((1, CELLS, CELLS), -9.0, np.float32)
     centers[0, 20, 20] = 4.0
     sides = np.full((4, CELLS, CELLS), 0.9, np.float32)
-    (only,) = figures_seen.proposals(centers, sides, view, rgb)
+    (only,) = network_io.proposals(centers, sides, view, rgb)
     assert tuple(only.box) == (0.0, 0.0, 400.0, 200.0)
     assert only.score == pytest.approx(1 / (1 + np.exp(-4.0)))
 
@@ -158,20 +159,20 @@ def part_logits(named: np.ndarray) -> np.ndarray:
 def test_parts_are_those_of_the_box_and_left_stays_left_in_the_mirror() -> None:
     """The square's left half is the right arm, its right half the left one; the mask covers its upper half."""
     rgb = picture()
-    view = figures_seen.crop_view(rgb, SIDE)
+    view = network_io.crop_view(rgb, SIDE)
     named = np.full((SIDE // 2, SIDE // 2), BodyPart.LEFT_UPPER_ARM)
     named[:, : SIDE // 4] = BodyPart.RIGHT_UPPER_ARM
     mask = np.full((SIDE, SIDE), -9.0, np.float32)
     mask[: SIDE // 2] = 9.0
     logits = joint_logits(places())
     straight = part_logits(named)
-    (answer,) = figures_seen.pose_answers(
+    (answer,) = network_io.pose_answers(
         np.stack([logits, mirror_agrees(logits)]),
         np.stack([mask[None], mask[None, :, ::-1]]),
         np.zeros((2, 18), np.float32),
         np.stack([straight, straight[list(MIRRORED_PARTS)][:, :, ::-1]]),
     )
-    found = figures_seen.pose(view, answer, rgb)
+    found = network_io.pose(view, answer, rgb)
     assert found.mask is not None
     assert found.parts is not None
     assert found.parts.shape == found.mask.shape
@@ -184,18 +185,18 @@ def test_parts_are_those_of_the_box_and_left_stays_left_in_the_mirror() -> None:
 
 def test_a_network_without_parts_names_none() -> None:
     answer = answer_with_mask(np.full((SIDE, SIDE), 9.0, np.float32))
-    view = figures_seen.crop_view(picture(), SIDE)
-    assert figures_seen.pose(view, answer, picture()).parts is None
+    view = network_io.crop_view(picture(), SIDE)
+    assert network_io.pose(view, answer, picture()).parts is None
 
 
 @pytest.mark.parametrize("score", [0.1, 0.5, 0.9])
 def test_score_after_close_look_is_never_higher_than_expected(score):
     rgb = picture()
-    proposal = figures_seen.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), score)
-    view = figures_seen.close_view(rgb, proposal, SIDE)
+    proposal = network_io.Proposal(np.array([100.0, 50.0, 200.0, 250.0]), score)
+    view = network_io.close_view(rgb, proposal, SIDE)
     mask = np.zeros((SIDE, SIDE), np.float32)
     mask[20:-20, 30:-30] = 1.0
-    found = figures_seen.detection(proposal, view, answer_with_mask(mask), rgb)
+    found = network_io.detection(proposal, view, answer_with_mask(mask), rgb)
     assert found.score > 0.0
-    assert figures_seen.can_score(proposal, found.score)
-    assert not figures_seen.can_score(proposal, score**0.5 + 0.01)
+    assert network_io.can_score(proposal, found.score)
+    assert not network_io.can_score(proposal, score**0.5 + 0.01)
