@@ -74,6 +74,16 @@ LINE_EDGE_PX = 3
 DIVIDED_SHARE = 0.15
 """A model divides a flat area between limb and body if the body's share of what it names there, without borders, is larger than this."""
 
+LARGE_AREA = 3.0
+"""Flat areas that are larger than this many squares of the limb's half width are large: a palm is, a finger is not."""
+
+NAMED_SHARE = 0.4
+"""A flat area is named as a limb if at least this share of it is, without borders."""
+
+LINE_WIDTH, BODY_AROUND = 0.6, 0.2
+"""A flat area is beside the body if the body has at least this share of what is around it, within so many half widths of the limb, which
+are the line around the area and what is beyond it."""
+
 MARK_PX, MARK_SAMPLES = 4, 24
 """Radius of the mark at the end of a limb of which nothing is seen, and at how many points along each bone that end is looked for."""
 
@@ -259,9 +269,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     body = (mask & ~near) | trunk
     smooth = np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
     if evidence is not None:
-        of_body = _inside(evidence.body, min(limb.half_width for limb in limbs)) & ~_unknown(evidence, limbs)
-        named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
-        named = _without_divided_areas(named, of_body, limb_markers, _flat_areas(smooth, mask))
+        named, of_body = _named_markers(evidence, limbs, limb_markers, _flat_areas(smooth, mask))
         limb_markers = [
             (marker & area) | inner if area.any() else marker
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
@@ -286,6 +294,19 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     label = np.where(mask, nearest_values(label, label >= 2), 0)
     areas = [(label == number) & _pieces_with(label == number, marker) for number, marker in enumerate(limb_markers, start=3)]
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
+
+
+def _named_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], areas: Regions) -> tuple[list[Bools], Bools]:
+    """What is surely each limb's, and surely the body's, by the parts that a model named and the flat areas between drawn lines."""
+    of_body = _inside(evidence.body, min(limb.half_width for limb in limbs)) & ~_unknown(evidence, limbs)
+    named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
+    named = _without_divided_areas(named, of_body, bones, areas)
+    for number, limb in enumerate(limbs):
+        beside = _areas_beside(named[number], limb, evidence.body, areas)
+        if beside.any():
+            named[number] = named[number] & ~dilated(beside, LINE_EDGE_PX)
+            of_body |= beside
+    return named, of_body
 
 
 def _unknown(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
@@ -316,6 +337,30 @@ def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools
     return kept
 
 
+def _areas_beside(named: Bools, limb: Limb, of_body: Bools, areas: Regions) -> Bools:
+    """Large flat areas among a limb's named pixels that are beside its bones and the hand or foot that they lead to, and beside the body.
+
+    A model may take all of a lens of glasses for the hand beside it.
+    """
+    along = stroke(named.shape, np.array([*limb.points, _tip(limb)]), MARKER_WIDTH * limb.half_width)
+    is_beside = (areas.touched_by(named) > NAMED_SHARE * areas.area) & (areas.touched_by(along) == 0)
+    is_beside &= areas.area > LARGE_AREA * limb.half_width**2
+    is_beside[0] = False  # the lines themselves
+    found = np.zeros_like(named)
+    for number in np.flatnonzero(is_beside):
+        area = areas.among(np.arange(len(is_beside)) == number)
+        around = dilated(area, round(LINE_WIDTH * limb.half_width)) & ~area
+        if (around & of_body).sum() > BODY_AROUND * around.sum():
+            found |= area
+    return found
+
+
+def _tip(limb: Limb) -> Floats:
+    """Where the limb's hand or foot ends, if it is straight and large."""
+    way = limb.points[2] - limb.points[1]
+    return np.asarray(limb.points[2] + HAND_LENGTH * limb.half_width * way / max(float(np.linalg.norm(way)), 1e-6))
+
+
 def _inside(area: Bools, half_width_px: float) -> Bools:
     """An area without its border."""
     return eroded(area, max(1, round(BORDER_WIDTH * half_width_px)))
@@ -325,10 +370,9 @@ def _surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
     """Where a limb may be: around its bones, and where its hand or foot may reach."""
     points = limb.visible()
     end = points[-1]
-    onwards = (end - limb.points[1]) / max(float(np.linalg.norm(end - limb.points[1])), 1e-6)
     near = stroke(shape, points, BODY_DISTANCE * limb.half_width)
     near |= stroke(shape, np.array([end, end]), END_REACH * limb.half_width)
-    near |= stroke(shape, np.array([end, end + HAND_LENGTH * limb.half_width * onwards]), BODY_DISTANCE * limb.half_width)
+    near |= stroke(shape, np.array([end, _tip(limb)]), BODY_DISTANCE * limb.half_width)
     if limb.hem:
         near[: round(limb.hem - limb.half_width)] = False
     return near

@@ -64,6 +64,8 @@ def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...],
     names = [_PARTS_OF_MIDDLE[joint_names[limb.joints.middle]] for limb in limbs]
     straight, mirrored = (_areas(seen, names, is_mirrored=is_mirrored) for is_mirrored in (False, True))
     areas = mirrored if _agreement(mirrored, bones) > _agreement(straight, bones) else straight
+    for area, limb in zip(areas, limbs, strict=True):
+        area[: max(0, round(limb.hem - limb.half_width))] = False  # what covers a limb moves with the body, such as shorts
     partners = [next((place for place, other in enumerate(names) if _mirrored(parts) == other), None) for parts in names]
     believed = [
         _without_strays(area, bone, limb) & (float(area[bone].mean()) >= AGREEMENT if bone.any() else False)

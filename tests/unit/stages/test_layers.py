@@ -199,6 +199,27 @@ def test_legs_come_out_from_under_a_skirt() -> None:
         assert np.abs(leg.rgb[255:305, column].astype(int) - TROUSERS).max() < 60
 
 
+def test_shorts_that_a_model_names_thighs_stay_with_the_body() -> None:
+    """A strip of them stayed behind between the legs."""
+    character = drawn_person(legs="skirt")
+    parts, rgba = cv2.resize(named_parts(character), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST), character.rgba.copy()
+    for left, right in ((156, 198), (202, 244)):
+        cv2.rectangle(rgba, (left, 250), (right, 307), (*TROUSERS, 255), cv2.FILLED)
+        cv2.rectangle(rgba, (left, 250), (right, 307), (*INK, 255), 3)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    for is_side, thigh, shank in (
+        (columns < 200, BodyPart.RIGHT_THIGH, BodyPart.RIGHT_SHANK),
+        (columns >= 200, BodyPart.LEFT_THIGH, BodyPart.LEFT_SHANK),
+    ):
+        parts[is_side & (rows > 250) & (rows < 312) & (abs(columns - 200) < 45) & character.mask] = thigh
+        parts[is_side & (rows > 310) & character.mask] = shank
+    legs = [
+        limb for limb in touching_limbs(replace(character, rgba=rgba), parts) if limb.joints in limbs_of(character.rig.joint_names, LEG)
+    ]
+    assert len(legs) == 2
+    assert not any(leg.area[:295].any() for leg in legs)
+
+
 def test_leg_that_is_a_line_continues_as_a_line_under_the_skirt() -> None:
     """Its mask is wider than the line, as masks are; the paper along it must not become the leg's color."""
     character = drawn_person(arms="free", legs="skirt")
@@ -398,6 +419,19 @@ def test_area_that_no_line_divides_is_not_shared_with_a_hand_beside_it() -> None
     parts[is_lens & (np.arange(SIDE) < center[0] + 8)] = BodyPart.RIGHT_HAND
     right, _ = touching_limbs(seen, parts)
     assert (right.area & is_lens).sum() < 0.05 * is_lens.sum()
+
+
+def test_lens_that_a_model_takes_for_a_hand_stays_with_the_body() -> None:
+    character, center = drawn_person(arms="crossing"), (192, 158)
+    rgba, lens = character.rgba.copy(), np.zeros(character.mask.shape, np.uint8)
+    cv2.circle(lens, center, 17, 1, cv2.FILLED)
+    cv2.circle(rgba, center, 17, (200, 250, 250, 255), cv2.FILLED)
+    cv2.circle(rgba, center, 18, (*INK, 255), 4)
+    parts = cv2.resize(named_parts(character), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    cv2.circle(parts, center, 19, int(BodyPart.RIGHT_HAND), cv2.FILLED)
+    cv2.line(parts, center, (center[0], 195), int(BodyPart.RIGHT_HAND), 24)
+    right = touching_limbs(replace(character, rgba=rgba), parts)[0]
+    assert (right.area & (lens > 0)).sum() < 0.05 * lens.sum()
 
 
 def test_limb_that_was_not_understood_keeps_still() -> None:
