@@ -145,7 +145,7 @@ def _faulty(root: Path, log: Path) -> None:
         daemon.kill()
     for job in (root / "spool" / "work").glob("*/*/job.json"):
         if json.loads(job.read_text())["name"] == UNCLAIMED:
-            job.with_name("source").rename(inbox / UNCLAIMED)  # as a disk that lost the rename
+            job.with_name("source").rename(inbox / UNCLAIMED)  # as on a disk that lost the rename
     with _running([STUB, root], log) as (daemon, seen):
         seen("job.done", file_name="taken over.png")
         seen("job.unclaimed", file_name=UNCLAIMED)

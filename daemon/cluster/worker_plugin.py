@@ -28,7 +28,7 @@ from daemon.worker.runner import run_task
 from daemon.worker.task import Task, TaskFailure, TaskResult, self_test_task
 from pipeline.errors import TransientError
 
-TRIAL_DEADLINE_S: Final = 120.0
+SELF_TEST_DEADLINE_S: Final = 120.0
 """For the first drawing, with which a worker loads everything: a few seconds, and more on a slow disk."""
 
 _HOST_TYPES: Final = frozenset({ErrorType.NO_OPENGL, ErrorType.DISK_FULL, ErrorType.NO_MODEL})
@@ -77,9 +77,9 @@ class JobPlugin(WorkerPlugin):
         if self._is_warm and not self.unfit:
             return
         task = self_test_task(Path(), self._settings, self._settings.inference_request())
-        future = self._workers.start(task, TRIAL_DEADLINE_S)
+        future = self._workers.start(task, SELF_TEST_DEADLINE_S)
         await asyncio.wait([asyncio.wrap_future(future)])
-        result = result_of(future, TRIAL_DEADLINE_S)
+        result = result_of(future, SELF_TEST_DEADLINE_S)
         if result.failure is not None:
             raise WorkerUnfit(f"this machine can't animate even a simple drawing: {result.failure.message}", hint=result.failure.hint)
         self.unfit, self._is_warm = "", True

@@ -54,7 +54,7 @@ class Deferral(StrEnum):
     SPOOL = "spool"
     """Its files can't be read, written or moved now."""
 
-    SELF_TEST = "trial"
+    SELF_TEST = "trial"  # as the log has always called it; values of a field never change
     """The workers run their self-test first, because the drawing may not be at fault."""
 
     WRITER = "writer"

@@ -301,7 +301,7 @@ class Scheduler:
             self.admission.forget(job)
             return
         if self.self_test.clears(result):
-            self._waiting.defer(job, running.timing, now, Deferral.SELF_TEST, "the workers are tried out first")
+            self._waiting.defer(job, running.timing, now, Deferral.SELF_TEST, "the workers run their self-test first")
             self.admission.forget(job)
             self.self_test.start(self.settings, self._inference)
             return

@@ -2,7 +2,7 @@
 
 The path of an orphaned job, one module each:
 1. `Scheduler.take_over` asks for orphaned jobs at the start and every few seconds.
-2. `Takeover.take_over` logs each, and resumes it or returns it to the scheduler.
+2. `Takeover.take_over` logs each, and resumes it, returns it to the scheduler, or ends it if its claim is undone.
 3. `daemon.spool.recovery.take_over_jobs` locks the folders of dead daemons, moves their jobs into ours and reads their state.
 4. `Completion.finish_publishing`, `finish_failing` or `finish_review` completes a job that was being completed.
 5. `daemon.spool.publish`, `daemon.spool.quarantine` or `daemon.spool.review` links or moves what is still missing.

@@ -40,7 +40,7 @@ class WaitingJobs:
     """
 
     def __init__(self, spool: Spool, records: JobRecords, machine: CircuitBreaker) -> None:
-        """`machine` is told of errors that concern the whole disk."""
+        """`machine` records errors that concern the whole disk."""
         self._spool, self._records, self._machine = spool, records, machine
         self.jobs: list[WaitingJob] = []
 
@@ -49,9 +49,9 @@ class WaitingJobs:
         return [each for each in self.jobs if now >= each.not_before_s]
 
     def requeue(self, job: Job, timing: JobTiming, not_before_s: float, reason: str) -> None:
-        """Let a job wait."""
+        """Add a job that waits until `not_before_s`."""
         begun = None
-        with suppress(OSError):  # the start asks again
+        with suppress(OSError):  # `Scheduler._begin_attempt` asks again
             begun = self.begun_move(job)
         self.jobs.append(WaitingJob(job, timing, not_before_s, reason, begun))
 

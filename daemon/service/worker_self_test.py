@@ -24,7 +24,7 @@ DEADLINE_S: Final = 60.0
 ENOUGH_MB: Final = 1024
 """Memory with which a worker animates any ordinary drawing."""
 
-SELF_TEST: Final = "trial"
+SELF_TEST: Final = "self-test"
 """Instead of a job's id, for the circuit breakers."""
 
 SUSPICIOUS: Final = frozenset({ErrorType.CRASH, ErrorType.OUT_OF_MEMORY, ErrorType.DEADLINE})

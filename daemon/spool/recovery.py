@@ -72,7 +72,7 @@ class BarredJobs:
 
 
 def take_over_jobs(spool: Spool, on_barred: Callable[[BarredJobs], None] = lambda _: None) -> Iterator[RecoveredJob]:
-    """Move the jobs of all dead instances into ours, one by one. A claim that was not finished is undone at once.
+    """Move the jobs of all dead instances into ours, one by one. An unfinished claim is undone at once, and yielded as `UNCLAIMED`.
 
     Args:
         on_barred: called for each instance of another user, which is left as it is.

@@ -1,4 +1,4 @@
-"""Runs a task in a worker process: the boundary between the daemon and the work, which `daemon.worker.task_run` does.
+"""Entry point of a worker process: runs a task, and turns every error into a `TaskFailure`. `daemon.worker.task_run` does the work.
 
 The result depends only on the task's files, apart from the open resources (OpenGL context, models, motions). No exception crosses the
 process boundary: an error becomes a `TaskFailure` with its type.
@@ -92,9 +92,9 @@ def _failure_of(error: Exception, task: Task, stopwatch: WallStopwatch) -> TaskF
         return TaskFailure(ErrorType.OUT_OF_MEMORY, message, stage=step, exceeds_limit=True)
     kind = error_type(error)
     if isinstance(error, DoodledError):
-        summary, retry_after_s = _without_places(error.summary, task), getattr(error, "retry_after_s", None)
+        summary, retry_after_s = _without_paths(error.summary, task), getattr(error, "retry_after_s", None)
         return TaskFailure(kind, summary, error.hint, step, retry_after_s, notes=notes_of(error))
-    summary = _without_places(f"{type(error).__name__}: {error}", task)
+    summary = _without_paths(f"{type(error).__name__}: {error}", task)
     trace = "".join(traceback.format_exception(error, limit=-8))
     return TaskFailure(kind, summary[:500], stage=step, trace=trace)
 
@@ -104,6 +104,6 @@ def _shows_models_work(error: Exception) -> bool:
     return isinstance(error, NoFigureFound | PredictionRefused) or error_type(error) is ErrorType.NO_ANSWER
 
 
-def _without_places(text: str, task: Task) -> str:
+def _without_paths(text: str, task: Task) -> str:
     """A message without paths of the spool, which mean nothing to the user who dropped the drawing."""
     return text.replace(str(task.job_folder / SOURCE), shown_name(task.name)).replace(f"{task.job_folder}/", "")

@@ -168,7 +168,7 @@ def self_test_task(job_folder: Path, settings: Settings, inference: InferenceReq
     """The task that tests a worker; `job_folder` is not used. Model servers get one request, because drawings wait meanwhile."""
     return Task(
         job_folder,
-        "trial",
+        "self-test",
         (),
         is_folder=False,
         defaults=settings.animation.options(),

@@ -75,14 +75,14 @@ DIVIDED_SHARE = 0.15
 """A model divides a flat area between limb and body if the body's share of what it names there, without borders, is larger than this."""
 
 LARGE_AREA = 3.0
-"""Flat areas that are larger than this many squares of the limb's half width are large: a palm is, a finger is not."""
+"""A flat area is large if it has more than this many squares of the limb's half width: a palm is large, a finger is not."""
 
 NAMED_SHARE = 0.4
-"""A flat area is named as a limb if at least this share of it is, without borders."""
+"""A flat area counts as named as a limb if more than this share of it is in the limb's named pixels without their border."""
 
 LINE_WIDTH, BODY_AROUND = 0.6, 0.2
-"""A flat area is beside the body if the body has at least this share of what is around it, within so many half widths of the limb, which
-are the line around the area and what is beyond it."""
+"""A flat area is beside the body if the body has more than BODY_AROUND of the ring around it that is LINE_WIDTH half widths of the limb
+wide: the line around the area and what is next to it."""
 
 MARK_PX, MARK_SAMPLES = 4, 24
 """Radius of the mark at the end of a limb of which nothing is seen, and at how many points along each bone that end is looked for."""
@@ -107,7 +107,7 @@ class LimbRegion:
 
     Attributes:
         joints: of the limb.
-        area: (h, w) bool, the limb's pixels in the character's mask.
+        area: (h, w) bool, the limb's pixels in the character's mask; a mark of a few px if a model sees nothing of the limb.
         over_body: (h, w) bool, the part of `area` with the body on both sides of it: the limb crosses the body there.
         covered: (N, 2) float64, image px, the part of the limb's bones that a skirt or a coat covers; none for most limbs.
         half_width_px: of the limb, image px.
@@ -164,12 +164,18 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
         for limb, area, is_whole in zip(limbs, areas, are_whole, strict=True)
         if is_whole and touches_figure(limb, area, mask)
     }
-    unseen = () if evidence is None else (limb for limb, is_unseen in zip(limbs, evidence.are_unseen, strict=True) if is_unseen)
-    return found | {limb.joints: _mark(limb.points / scale, character.mask) for limb in unseen}
+    unseen = [] if evidence is None else [limb for limb, is_unseen in zip(limbs, evidence.are_unseen, strict=True) if is_unseen]
+    for limb in unseen:
+        found.pop(limb.joints, None)
+    free = character.mask & ~np.any(list(found.values()), axis=0) if found else character.mask
+    return found | {limb.joints: _mark(limb.points / scale, free) for limb in unseen}
 
 
 def _mark(bones: Floats, mask: Bools) -> Bools:
-    """A few pixels as near to the end of a limb's bones (3, 2) as the mask reaches: there is a limb, and nothing is seen of it."""
+    """A few pixels as near to the end of a limb's bones (3, 2) as the mask reaches: there is a limb, and nothing is seen of it.
+
+    Empty if the bones are beside the mask: they move nothing of it then.
+    """
     along = np.concatenate([np.linspace(bones[row], bones[row + 1], MARK_SAMPLES) for row in (0, 1)])
     on_figure = along[values_at(mask, along) > 0]
     return stroke(mask.shape, on_figure[[-1, -1]], MARK_PX) & mask if len(on_figure) else np.zeros_like(mask)
@@ -275,7 +281,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
         ]
         near |= np.any(evidence.limbs, axis=0)
-        # Parts know the trunk better than the lines between its joints do.
+        # Parts know the trunk better than the lines between its joints do, except around limbs whose parts are not believed.
         body = (mask & ~near) | of_body | (trunk & _unknown(evidence, limbs))
     crooks = [_crook(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
@@ -297,7 +303,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
 
 
 def _named_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], areas: Regions) -> tuple[list[Bools], Bools]:
-    """What is surely each limb's, and surely the body's, by the parts that a model named and the flat areas between drawn lines."""
+    """Markers of each limb and of the body: the named parts without borders, corrected by the flat areas between drawn lines."""
     of_body = _inside(evidence.body, min(limb.half_width for limb in limbs)) & ~_unknown(evidence, limbs)
     named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
     named = _without_divided_areas(named, of_body, bones, areas)
@@ -310,7 +316,7 @@ def _named_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools]
 
 
 def _unknown(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
-    """Around limbs whose parts are not believed: what is named body there may be the limb, such as an arm with fur that is named hair."""
+    """The surroundings of limbs whose parts are not believed: what is named body there may be the limb, such as fur that is named hair."""
     shape = evidence.body.shape
     unknown = [_surroundings(limb, shape) for limb, area in zip(limbs, evidence.limbs, strict=True) if not area.any()]
     return np.asarray(np.any(unknown, axis=0), np.bool_) if unknown else np.zeros(shape, np.bool_)
@@ -337,7 +343,7 @@ def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools
     return kept
 
 
-def _areas_beside(named: Bools, limb: Limb, of_body: Bools, areas: Regions) -> Bools:
+def _areas_beside(named: Bools, limb: Limb, body: Bools, areas: Regions) -> Bools:
     """Large flat areas among a limb's named pixels that are beside its bones and the hand or foot that they lead to, and beside the body.
 
     A model may take all of a lens of glasses for the hand beside it.
@@ -350,13 +356,13 @@ def _areas_beside(named: Bools, limb: Limb, of_body: Bools, areas: Regions) -> B
     for number in np.flatnonzero(is_beside):
         area = areas.among(np.arange(len(is_beside)) == number)
         around = dilated(area, round(LINE_WIDTH * limb.half_width)) & ~area
-        if (around & of_body).sum() > BODY_AROUND * around.sum():
+        if (around & body).sum() > BODY_AROUND * around.sum():
             found |= area
     return found
 
 
 def _tip(limb: Limb) -> Floats:
-    """Where the limb's hand or foot ends, if it is straight and large."""
+    """How far a large hand or foot would reach beyond the last joint, in the direction of the second bone."""
     way = limb.points[2] - limb.points[1]
     return np.asarray(limb.points[2] + HAND_LENGTH * limb.half_width * way / max(float(np.linalg.norm(way)), 1e-6))
 

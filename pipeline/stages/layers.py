@@ -45,7 +45,7 @@ SCRAP_OF_BONES = 0.5
 """Such a limb is a scrap if less than this share of its bones is on it. Of 325 limbs of real and synthetic drawings, six were scraps."""
 
 HANGING_SHARE = 0.8
-"""A limb of which less hangs on its root, the shoulder or the hip, was not understood: the rest would fly beside the body."""
+"""A limb of which less than this share is connected with its root, the shoulder or the hip, was not understood: the rest would fly."""
 
 STROKE_OF_SIDE = 0.006
 """Half width of a drawn line between limb and body, as a share of the longer side; both layers keep the line."""

@@ -3,7 +3,7 @@
 #
 # Call:    etc/queries/journalctl/04_stuck.sh --since -1d        (arguments are journalctl's)
 # Answer:  job, drawing, its last event, and when; no rows is good. Running jobs are included, and jobs that wait for
-#          their own files or a trial of the workers (deferred as spool, writer or trial); not those that wait for a resource.
+#          their own files or a self-test of the workers (deferred as spool, writer or trial); not those that wait for a resource.
 #   01M81MFA60KE5NBES99XY16GBH  garlic.jpg  job.claimed  2026-11-22T12:42:38.916Z
 # journalctl only matches fields; jq counts.
 set -euo pipefail

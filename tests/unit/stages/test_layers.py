@@ -476,8 +476,42 @@ def test_arm_of_which_a_model_sees_nothing_keeps_still() -> None:
     parts[np.isin(parts, RIGHT_ARM)] = BodyPart.TRUNK
     layers = character_layers(replace(character, layer_labels=derived_labels(character, parts)))
     moving = {character.rig.joint_names[joint] for layer in layers for joint in layer.pins}
-    assert [len(layers), {"right_elbow", "right_hand"} & moving] == [2, set()]
+    assert len(layers) == 2
+    assert not {"right_elbow", "right_hand"} & moving
     assert {"left_elbow", "left_hand", "right_shoulder"} <= moving
+
+
+def test_left_arm_that_a_model_names_right_is_seen() -> None:
+    character = drawn_person()
+    parts = named_parts(character)
+    for left, right in ((BodyPart.LEFT_UPPER_ARM, BodyPart.RIGHT_UPPER_ARM), (BodyPart.LEFT_LOWER_ARM, BodyPart.RIGHT_LOWER_ARM)):
+        parts[parts == left] = right
+    both = touching_limbs(character, parts)
+    assert [
+        overlap(one.area, other.area) > 0.9 for one, other in zip(both, touching_limbs(character, named_parts(character)), strict=True)
+    ] == [True, True]
+
+
+def test_mark_of_an_unseen_hand_leaves_the_other_arm_whole() -> None:
+    """The hand is behind the other arm."""
+    character = drawn_person()
+    names, rest = character.rig.joint_names, character.rig.rest.copy()
+    rest[names.index("right_hand")] = rest[names.index("left_elbow")]
+    folded = replace(character, rig=replace(character.rig, rest=rest))
+    parts = named_parts(character)
+    parts[np.isin(parts, RIGHT_ARM)] = BodyPart.TRUNK
+    labels = derived_labels(folded, parts)
+    assert labels is not None
+    assert (labels == LayerLabel.RIGHT_ARM).any()
+    left = labels == LayerLabel.LEFT_ARM
+    assert np.array_equal(filled(left), left)
+
+
+def test_legs_under_a_skirt_are_whole_even_if_a_model_sees_none() -> None:
+    """Too little of a leg may be visible to tell."""
+    character = drawn_person(arms="free", legs="skirt")
+    legs, alone = touching_limbs(character, named_parts(character)), touching_limbs(character)
+    assert [overlap(one.area, other.area) > 0.9 for one, other in zip(legs, alone, strict=True)] == [True, True]
 
 
 def test_bent_arm_leaves_the_shirt_between_its_bones_to_the_body() -> None:
