@@ -18,7 +18,7 @@ from pipeline.ink.reduction import reduced
 from pipeline.ports import Predictor, Stopwatch
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.stages.detect import (
-    LEAST_PART_SCORE,
+    MIN_PART_SCORE,
     Chosen,
     chosen_boxes,
     cut_off_note,
@@ -188,7 +188,7 @@ def _upright(drawing: Drawing, predictor: Predictor, min_score: float) -> tuple[
     for turn in OTHER_TURNS:
         if is_convincing(scores[best_turn(scores)]):
             break
-        found[turn] = predictor.detections(turned_pixels(small, turn), least_score=score_to_turn(scores))
+        found[turn] = predictor.detections(turned_pixels(small, turn), min_score=score_to_turn(scores))
         scores[turn] = best_score(found[turn])
     turn = best_turn(scores)
     if scores[turn] < min_score:
@@ -203,8 +203,8 @@ def _detections_in_parts(small: Bytes, predictor: Predictor) -> tuple[Detection,
     found: list[Detection] = []
     for part in overlapping_parts(width, height):
         rows, columns = slice(int(part.top), int(part.bottom)), slice(int(part.left), int(part.right))
-        seen = predictor.detections(np.ascontiguousarray(small[rows, columns]), least_score=LEAST_PART_SCORE)
-        moved = (moved_from_part(one, part, width, height) for one in seen if one.score >= LEAST_PART_SCORE)
+        seen = predictor.detections(np.ascontiguousarray(small[rows, columns]), min_score=MIN_PART_SCORE)
+        moved = (moved_from_part(one, part, width, height) for one in seen if one.score >= MIN_PART_SCORE)
         found += [one for one in moved if one is not None]
     return tuple(found)
 

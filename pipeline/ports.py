@@ -29,11 +29,11 @@ from pipeline.types import (
 class Predictor(Protocol):
     """Finds figures and their joints, with models in process or on a model server."""
 
-    def detections(self, rgb: Bytes, *, least_score: float = 0.0) -> tuple[Detection, ...]:
+    def detections(self, rgb: Bytes, *, min_score: float = 0.0) -> tuple[Detection, ...]:
         """Find all figures in an image (H, W, 3) uint8, best score first; an empty tuple if there are none.
 
         Args:
-            least_score: 0..1; if no figure scores as high, the answer may be empty, which can save time.
+            min_score: 0..1; if no figure scores as high, the answer may be empty, which can save time.
         Raises:
             PredictionRefused: the model can't process this image; a retry won't help.
             UpstreamError: the model server is unavailable.

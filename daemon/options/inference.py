@@ -119,7 +119,7 @@ def open_predictor(
 class ServerPredictor(Protocol):
     """Predictor on model servers."""
 
-    def detections(self, rgb: Bytes, *, least_score: float = 0.0) -> tuple[Detection, ...]:
+    def detections(self, rgb: Bytes, *, min_score: float = 0.0) -> tuple[Detection, ...]:
         """See `pipeline.ports.Predictor`."""
         ...
 

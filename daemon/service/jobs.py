@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Final
 
 from daemon.inbox.stability import Observation
 from daemon.policy.failures import Deferral
@@ -11,6 +12,9 @@ from daemon.spool.events import EventKind
 from daemon.spool.job_folder import Job
 from daemon.spool.recovery import RecoveredJob
 from daemon.worker.task import TaskResult
+
+RETRY_S: Final = 1.0
+"""Pause before a job is tried again whose file was still open for writing, or whose files the disk refused to read, write or move."""
 
 
 @dataclass

@@ -38,9 +38,9 @@ from daemon.log.events import Event, EventLog
 from daemon.policy.failures import Backoff, Deferral, ErrorType, Outcome
 from daemon.service.admission import MACHINE_BACKOFF, Admission
 from daemon.service.completion import Completion, CompletionResult
-from daemon.service.jobs import JobTiming, RunningJob, WaitingJob
+from daemon.service.jobs import RETRY_S, JobTiming, RunningJob, WaitingJob
 from daemon.service.takeover import Takeover
-from daemon.service.waiting_jobs import RETRY_S, WaitingJobs
+from daemon.service.waiting_jobs import WaitingJobs
 from daemon.service.worker_self_test import WorkerSelfTest
 from daemon.settings import Settings
 from daemon.spool.job_folder import SOURCE, Job
@@ -157,7 +157,7 @@ class Scheduler:
         """Take over the jobs of dead daemons."""
         try:
             for waiting in self._takeover.take_over(now, self.settings.jobs.max_recoveries):
-                self._waiting.jobs.append(waiting)
+                self._waiting.add(waiting)
         except OSError as error:
             self._log_degraded(error)
         else:
@@ -187,17 +187,17 @@ class Scheduler:
             if waiting.ended is not None:
                 waiting.not_before_s = now + RETRY_S
                 if self._completion.acknowledge(waiting.job, waiting.ended):
-                    self._waiting.jobs.remove(waiting)
+                    self._waiting.remove(waiting)
             elif waiting.recovered is not None:
-                self._waiting.jobs.remove(waiting)
+                self._waiting.remove(waiting)
                 again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries, waiting.timing)
-                self._waiting.jobs += [again] if again is not None else []
+                self._waiting.add(again)
             elif (
                 self._has_room()
                 and self.admission.may_start(now, needs_models=not waiting.job.is_folder)
                 and not (waiting.job.id in self._heavy and self._heavy & self.running.keys())
             ):
-                self._waiting.jobs.remove(waiting)
+                self._waiting.remove(waiting)
                 self._start(waiting.job, waiting.timing, now)
 
     def _claim_files(self, now: float) -> None:
@@ -257,7 +257,7 @@ class Scheduler:
             return None
         begun = self._waiting.begun_move(job)
         if begun is not None:
-            self._waiting.jobs.append(WaitingJob(job, timing, now + RETRY_S, "it is being moved out of the spool", begun))
+            self._waiting.add(WaitingJob(job, timing, now + RETRY_S, "it is being moved out of the spool", begun))
             return None
         if not self._spool.has_expected_type(job):
             completion = self._completion.fail(job, ErrorType.INPUT, "not a regular file: expected an image or a character folder")

@@ -19,13 +19,10 @@ from pathlib import Path
 from daemon.log.events import Event, EventLog
 from daemon.policy.failures import Deferral, ErrorType
 from daemon.service.completion import Completion
-from daemon.service.jobs import JobTiming, WaitingJob
+from daemon.service.jobs import RETRY_S, JobTiming, WaitingJob
 from daemon.spool.job_folder import Job
 from daemon.spool.recovery import STALE_S, BarredJobs, JobState, RecoveredJob, remove_stale_files, take_over_jobs
 from daemon.spool.spool import Spool
-
-RETRY_S = 1.0
-"""Pause before something is tried again that the disk refused."""
 
 
 def adopting_command(folder: Path) -> str:

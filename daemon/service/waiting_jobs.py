@@ -15,13 +15,10 @@ from daemon.policy.circuit_breaker import CircuitBreaker
 from daemon.policy.failures import Backoff, Deferral
 from daemon.service.completion import CompletionResult
 from daemon.service.job_records import JobRecords
-from daemon.service.jobs import JobTiming, WaitingJob
+from daemon.service.jobs import RETRY_S, JobTiming, WaitingJob
 from daemon.spool.job_folder import ERROR, REVIEW, Job
 from daemon.spool.recovery import JobState, RecoveredJob
 from daemon.spool.spool import Spool
-
-RETRY_S: Final = 1.0
-"""Pause before retrying a job whose file was still open for writing, or whose files couldn't be written."""
 
 DELAY: Final = Backoff(RETRY_S, 60.0)
 """Backoff for a job that keeps failing on its own paths."""
@@ -43,6 +40,15 @@ class WaitingJobs:
         """`machine` records errors that concern the whole disk."""
         self._spool, self._records, self._machine = spool, records, machine
         self.jobs: list[WaitingJob] = []
+
+    def add(self, waiting: WaitingJob | None) -> None:
+        """Add a job that waits, if there is one."""
+        if waiting is not None:
+            self.jobs.append(waiting)
+
+    def remove(self, waiting: WaitingJob) -> None:
+        """Remove a job that waits no longer."""
+        self.jobs.remove(waiting)
 
     def due(self, now: float) -> list[WaitingJob]:
         """The jobs that may be tried again."""

@@ -39,22 +39,22 @@ class OwnModels:
         self._detector = detector
         self._pose = pose
 
-    def detections(self, rgb: Bytes, *, least_score: float = 0.0) -> tuple[Detection, ...]:
+    def detections(self, rgb: Bytes, *, min_score: float = 0.0) -> tuple[Detection, ...]:
         """See `pipeline.ports.Predictor`."""
-        return self.detections_in([rgb], least_score=least_score)[0]
+        return self.detections_in([rgb], min_score=min_score)[0]
 
     def pose(self, rgb: Bytes) -> Pose:
         """See `pipeline.ports.Predictor`."""
         return self.poses_in([rgb])[0]
 
-    def detections_in(self, pictures: Sequence[Bytes], *, least_score: float = 0.0) -> list[tuple[Detection, ...]]:
+    def detections_in(self, pictures: Sequence[Bytes], *, min_score: float = 0.0) -> list[tuple[Detection, ...]]:
         """Find the figures in each of several images, in one batch. Images in which nothing can score so high are not looked at closely."""
         for picture in pictures:
             _check(picture)
         wholes = [network_io.whole_view(picture, self._detector.side) for picture in pictures]
         centers, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]), DETECTOR_OUTPUTS)
         proposals = [network_io.proposals(*each) for each in zip(centers, sides, wholes, pictures, strict=True)]
-        worth_it = [of_one if any(network_io.can_score(one, least_score) for one in of_one) else [] for of_one in proposals]
+        worth_it = [of_one if any(network_io.can_score(one, min_score) for one in of_one) else [] for of_one in proposals]
         close = [(pictures[place], one, place) for place, of_one in enumerate(worth_it) for one in of_one]
         looks = self._looks([(picture, one) for picture, one, _ in close])
         found: list[list[Detection]] = [[] for _ in pictures]

@@ -21,11 +21,11 @@ from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import ARM_WEIGHTS, LEG_WEIGHTS, LimbPair, with_limbs_chosen
 from pipeline.pose.stride import with_legs_told_apart
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
-from pipeline.types.keypoints import ARMS, FIRST_LIMB_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
+from pipeline.types.keypoints import ARMS, FIRST_BODY_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
 
-MOST_FIGURES: Final = 5
+MAX_FIGURES: Final = 5
 """At most this many proposals are looked at closely."""
-LEAST_PROPOSAL: Final = 0.08
+MIN_PROPOSAL_SCORE: Final = 0.08
 """Proposals with a lower score are not looked at."""
 CLOSE_FILL: Final = 0.76
 """Of the square: the longer side of a proposed box, which may be too small; so the network was trained."""
@@ -99,7 +99,7 @@ def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
     """The boxes in the detector's answer (1, C, C) center logits and (4, C, C) sides, inside the picture, best first."""
     height, width = rgb.shape[:2]
     found = []
-    for peak in center_peaks(centers[0], sides, view.window.side, max_count=MOST_FIGURES, min_score=LEAST_PROPOSAL):
+    for peak in center_peaks(centers[0], sides, view.window.side, max_count=MAX_FIGURES, min_score=MIN_PROPOSAL_SCORE):
         corners = view.window.back(peak[:4].reshape(2, 2))
         box = np.clip(corners, 0.0, (width, height)).reshape(4)
         if box[2] - box[0] >= 1.0 and box[3] - box[1] >= 1.0:
@@ -215,7 +215,7 @@ def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
 
 def _firmness(answer: PoseAnswer) -> float:
     """How firmly the limb joints that are there have their places, 0..1."""
-    limbs = slice(FIRST_LIMB_KEYPOINT, len(answer.chances))
+    limbs = slice(FIRST_BODY_KEYPOINT, len(answer.chances))
     places = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
     weights = answer.presence[limbs] + 1e-6
     return float((places * weights).sum() / weights.sum())

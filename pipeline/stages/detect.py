@@ -30,7 +30,7 @@ PADDING_SHARE = 0.06
 GROWTH_SHARE = 0.18
 """A box grows by this share of its width or height on each side that the figure touches."""
 
-LEAST_SIDE_PX = 12
+MIN_SIDE_PX = 12
 """Boxes with a shorter side are no figures."""
 
 TOUCH_PX = 2
@@ -45,7 +45,7 @@ HALF_SHARE = 0.5
 PART_SHARE = 0.6
 """Parts overlap by a fifth of the image, so that a figure of that size is whole in one of them."""
 
-LEAST_PART_SCORE = 0.6
+MIN_PART_SCORE = 0.6
 """Detections in parts of an image need this score: of 69 synthetic images without a figure none has one (at 0.3: one)."""
 
 
@@ -198,7 +198,7 @@ def _cut_to_picture(detection: Detection, width: int, height: int) -> Detection 
     if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom, detection.score))):
         return None
     inside = Box(max(0.0, box.left), max(0.0, box.top), min(float(width), box.right), min(float(height), box.bottom))
-    min_side = min(LEAST_SIDE_PX, width, height)
+    min_side = min(MIN_SIDE_PX, width, height)
     if inside.width < min_side or inside.height < min_side:
         return None
     if inside == box:

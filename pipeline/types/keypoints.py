@@ -1,4 +1,4 @@
-"""COCO's 17 keypoints: their order, and which of them make a body."""
+"""COCO's 17 keypoints: their order, the limbs and lines that they form, and where each goes in a mirror."""
 
 KEYPOINT_NAMES = (
     "nose",
@@ -27,7 +27,7 @@ SHOULDERS, ELBOWS, WRISTS = (5, 6), (7, 8), (9, 10)
 HIPS, KNEES, ANKLES = (11, 12), (13, 14), (15, 16)
 """Indices of the keypoints; pairs are left, right."""
 
-FIRST_LIMB_KEYPOINT = SHOULDERS[0]
+FIRST_BODY_KEYPOINT = SHOULDERS[0]
 """The joints of trunk and limbs begin here; those before it are in the face."""
 
 ARMS = ((SHOULDERS[0], ELBOWS[0], WRISTS[0]), (SHOULDERS[1], ELBOWS[1], WRISTS[1]))

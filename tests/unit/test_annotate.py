@@ -14,7 +14,7 @@ from pipeline.annotate import AnnotateOptions, annotate
 from pipeline.errors import NoFigureFound, PredictionRefused
 from pipeline.files.annotation_files import write_annotations
 from pipeline.files.character_files import read_character
-from pipeline.stages.detect import LEAST_PART_SCORE
+from pipeline.stages.detect import MIN_PART_SCORE
 from pipeline.types import KEYPOINT_NAMES, Box, Detection, Drawing, LayerLabel, Pose, Turn, turn_back, turned_pixels
 from tests.drawn_figures import drawn_figure
 
@@ -47,7 +47,7 @@ class Sheet:
             edges = np.array([left + columns[0] + cut, top + rows[0], left + columns[-1] + 1 - cut, top + rows[-1] + 1])
             self.boxes.append(Box(*(scale * edges).tolist()))
         self.asked: list[tuple[int, ...]] = []
-        self.least_scores: list[float] = []
+        self.min_scores: list[float] = []
         self.detection_masks: list[np.ndarray | None] = [None] * len(figures)
         self.pose_mask: np.ndarray | None = None
         self.refuses = False
@@ -57,9 +57,9 @@ class Sheet:
     def drawing(self) -> Drawing:
         return Drawing(self.rgb, None, "0" * 64)
 
-    def detections(self, rgb: np.ndarray, *, least_score: float = 0.0) -> tuple[Detection, ...]:
+    def detections(self, rgb: np.ndarray, *, min_score: float = 0.0) -> tuple[Detection, ...]:
         self.asked.append(rgb.shape)
-        self.least_scores.append(least_score)
+        self.min_scores.append(min_score)
         if self.turn and not np.array_equal(turned_pixels(self.rgb, self.turn), rgb):
             return (Detection(Box(10.0, 10.0, 200.0, 200.0), 0.4),)
         factor = rgb.shape[0] / (self.upright if self.turn else self.rgb.shape)[0]
@@ -347,7 +347,7 @@ def test_other_turns_are_asked_only_for_figures_that_would_be_chosen():
     sheet = Sheet("outlined")
     sheet.lie_down(180)
     annotate(sheet.drawing, sheet, stopwatch=Laps())
-    assert sheet.least_scores == pytest.approx([0.0, 0.48, 0.48, 0.48])  # 0.4 as given, and 0.08 better
+    assert sheet.min_scores == pytest.approx([0.0, 0.48, 0.48, 0.48])  # 0.4 as given, and 0.08 better
 
 
 class FarSheet(Sheet):
@@ -360,9 +360,9 @@ class FarSheet(Sheet):
         self.rgb = np.full((3 * height, 3 * width, 3), 120, np.uint8)
         self.rgb[40 : 40 + height, 30 : 30 + width] = self.near
 
-    def detections(self, rgb: np.ndarray, *, least_score: float = 0.0) -> tuple[Detection, ...]:
+    def detections(self, rgb: np.ndarray, *, min_score: float = 0.0) -> tuple[Detection, ...]:
         self.asked.append(rgb.shape)
-        self.least_scores.append(least_score)
+        self.min_scores.append(min_score)
         corner = rgb[40 : 40 + self.near.shape[0], 30 : 30 + self.near.shape[1]]
         if rgb.shape == self.rgb.shape or not np.array_equal(corner, self.near):
             return ()
@@ -384,7 +384,7 @@ def test_small_figure_is_found_in_a_part_of_the_image():
     assert box.left <= seen.left + 30 < seen.right + 30 <= box.right
     assert box.top <= seen.top + 40 < seen.bottom + 40 <= box.bottom
     assert figure.turn == 0
-    assert set(sheet.least_scores[4:]) == {LEAST_PART_SCORE}
+    assert set(sheet.min_scores[4:]) == {MIN_PART_SCORE}
 
 
 @pytest.mark.usefixtures("large_detector")

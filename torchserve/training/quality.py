@@ -21,7 +21,7 @@ from pipeline.errors import NoFigureFound
 from pipeline.pose.heatmaps import box_overlap
 from pipeline.stages import trust
 from pipeline.types import AnnotatedFigure, Drawing
-from pipeline.types.keypoints import FIRST_LIMB_KEYPOINT
+from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
 SIDE = 800
 RIDGE = 1e-2
@@ -42,7 +42,7 @@ def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
     box, longer = found.annotation.box, max(label.box[2] - label.box[0], label.box[3] - label.box[1])
     if found.turn or box_overlap(np.array([box.left, box.top, box.right, box.bottom]), np.array(label.box)) < 0.5:
         return False
-    joints, limbs = found.annotation.keypoints[FIRST_LIMB_KEYPOINT:, :2] + (box.left, box.top), label.keypoints[FIRST_LIMB_KEYPOINT:]
+    joints, limbs = found.annotation.keypoints[FIRST_BODY_KEYPOINT:, :2] + (box.left, box.top), label.keypoints[FIRST_BODY_KEYPOINT:]
     apart = np.linalg.norm(joints - limbs[:, :2], axis=1)[limbs[:, 2] == 2]
     whole = np.zeros(label.mask.shape, bool)
     size = (round(box.width), round(box.height))

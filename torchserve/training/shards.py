@@ -22,7 +22,7 @@ from views import parts_in
 
 from pipeline.pose.letterbox import Letterbox, paper_color
 
-MOST_FIGURES = 12
+MAX_FIGURES = 12
 NO_KEYPOINTS = np.zeros((17, 3), np.float32)
 
 
@@ -48,8 +48,8 @@ def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) 
         everything[figure.mask] = 255
     side = config["picture_side"]
     whole = Letterbox.whole(sample.rgb.shape[1], sample.rgb.shape[0], side)
-    boxes = np.full((MOST_FIGURES, 4), np.nan, np.float32)
-    for row, figure in enumerate(sample.figures[:MOST_FIGURES]):
+    boxes = np.full((MAX_FIGURES, 4), np.nan, np.float32)
+    for row, figure in enumerate(sample.figures[:MAX_FIGURES]):
         boxes[row] = whole.into(_corners(figure.box)).reshape(4)
     shard.pictures.append(np.dstack([_window(sample.rgb, whole), whole.cut(everything, (0.0, 0.0, 0.0))]))
     shard.boxes.append(boxes)

@@ -16,7 +16,7 @@ from views import parts_in
 from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_peaks
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.types import BodyPart
-from pipeline.types.keypoints import FIRST_LIMB_KEYPOINT
+from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
 FILL = 0.82
 NEAR_SHARE = 0.1
@@ -46,7 +46,7 @@ def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]
             is_near = np.hypot(*(found - place.keypoints[:, :2]).T) <= reach
             seen = place.keypoints[:, 2] > 0
             near += is_near[seen].tolist()
-            limbs = is_near[FIRST_LIMB_KEYPOINT:][seen[FIRST_LIMB_KEYPOINT:]]
+            limbs = is_near[FIRST_BODY_KEYPOINT:][seen[FIRST_BODY_KEYPOINT:]]
             near_limbs += limbs.tolist()
             right.append(bool(limbs.all()))
             shape = (crop[:, :, 3] > 0).astype(np.uint8) * 255

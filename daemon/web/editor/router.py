@@ -35,7 +35,7 @@ from pipeline.errors import DoodledError, PermanentError
 MOST_RUNS: Final = 2_000_000
 MOST_POINTS: Final = 20_000
 MOST_JOINTS: Final = 1000
-MOST_FIGURES: Final = 100
+MAX_FIGURES: Final = 100
 MOST_LINES: Final = 50
 _SIDE: Final = 1 << 15
 
@@ -115,7 +115,7 @@ class LayersBody(_Body):
 class AcceptBody(_Body):
     """Corrections of a drawing, by the figure's number."""
 
-    edits: Annotated[dict[str, EditBody], Field(max_length=MOST_FIGURES)]
+    edits: Annotated[dict[str, EditBody], Field(max_length=MAX_FIGURES)]
 
 
 def editor_router(provider: FigureProvider, process: EditorProcess, show: ShowPage) -> APIRouter:

@@ -35,7 +35,7 @@ from pipeline.errors import DecodeError, OptionError
 from pipeline.files.character_names import CONFIG_NAME, DRAWING_NAME, figure_folder
 
 DEFAULT_MOTION: Final = "wave"
-MOST_FIGURES: Final = 100
+MAX_FIGURES: Final = 100
 MAX_ORIGINAL_BYTES: Final = 128 << 20
 LONGEST_SUFFIX: Final = 6
 HEAD_BYTES: Final = 128
@@ -201,7 +201,7 @@ def _annotated_sources(folder: Path) -> tuple[FigureSource, ...]:
 
 
 def _numbered_sources(folder: Path) -> tuple[FigureSource, ...]:
-    numbered = (folder / figure_folder(number) for number in range(1, MOST_FIGURES + 1))
+    numbered = (folder / figure_folder(number) for number in range(1, MAX_FIGURES + 1))
     return tuple(_folder_source(each, each.name) for each in numbered if (each / CONFIG_NAME).exists())
 
 

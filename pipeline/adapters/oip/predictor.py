@@ -41,9 +41,9 @@ class OipPredictor:
         self._signatures: dict[str, Signature] = {}
         self._binary: set[str] = set()
 
-    def detections(self, rgb: Bytes, *, least_score: float = 0.0) -> tuple[Detection, ...]:
+    def detections(self, rgb: Bytes, *, min_score: float = 0.0) -> tuple[Detection, ...]:
         """See `pipeline.ports.Predictor`."""
-        return self._models().detections(rgb, least_score=least_score)
+        return self._models().detections(rgb, min_score=min_score)
 
     def pose(self, rgb: Bytes) -> Pose:
         """See `pipeline.ports.Predictor`."""

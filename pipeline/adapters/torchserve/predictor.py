@@ -24,7 +24,7 @@ class TorchServePredictor:
         self._settings = settings
         self._client = RetryingClient(settings, self._probe_request, **surroundings)
 
-    def detections(self, rgb: Bytes, *, least_score: float = 0.0) -> tuple[Detection, ...]:  # noqa: ARG002  # no field of a request
+    def detections(self, rgb: Bytes, *, min_score: float = 0.0) -> tuple[Detection, ...]:  # noqa: ARG002  # no field of a request
         """See `pipeline.ports.Predictor`."""
         return self._client.answer(self._detection_request(rgb))
 

@@ -82,10 +82,10 @@ def test_figures_that_cannot_score_high_enough_are_not_looked_at(monkeypatch: py
     predictor = EmbeddedPredictor(threads=1)
     picture = stick_figure()
     best = predictor.detections(picture)[0]
-    (near,) = predictor.detections(picture, least_score=best.score)[:1]
+    (near,) = predictor.detections(picture, min_score=best.score)[:1]
     assert (near.box, near.score) == (best.box, best.score)
     monkeypatch.setattr(predictor, "_box_answers", lambda views: pytest.fail("a close look") if views else [])
-    assert predictor.detections(picture, least_score=1.0) == ()
+    assert predictor.detections(picture, min_score=1.0) == ()
 
 
 def test_a_detection_has_a_mask_over_its_box(predictor: EmbeddedPredictor) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from drawings.sample import Sample, drawn_sample
-from pipeline.types.keypoints import FIRST_LIMB_KEYPOINT, NOSE, SKELETON
+from pipeline.types.keypoints import FIRST_BODY_KEYPOINT, NOSE, SKELETON
 
 PART_COLOURS = np.array(
     [(0, 0, 0), (255, 220, 120), (150, 90, 30), (120, 190, 255), (0, 120, 0), (0, 180, 60), (120, 255, 120), (0, 90, 110), (0, 150, 150),
@@ -51,7 +51,7 @@ def annotated(sample: Sample) -> NDArray[np.uint8]:
         for index, spot in enumerate(spots):
             if seen[index]:
                 colour = MIDDLE if index == NOSE else LEFT if index % 2 else RIGHT
-                radius = 3 if index == NOSE or index >= FIRST_LIMB_KEYPOINT else 1
+                radius = 3 if index == NOSE or index >= FIRST_BODY_KEYPOINT else 1
                 cv2.circle(picture, spot, radius, colour, -1 if seen[index] == 2 else 1, cv2.LINE_AA)
     return picture
 

@@ -28,7 +28,7 @@ from drawings.scenery.backdrops import draw_backdrop, draw_chequers
 from drawings.scenery.distractors import with_distractors
 from drawings.scenes import Box, DrawnLabel, draw_figure, draw_ground, draw_things, draw_toolbar, fitted, page_pen, tilted
 from drawings.surroundings import View, cluttered, held, laid, room, sampled_view, table
-from pipeline.types.keypoints import FIRST_LIMB_KEYPOINT
+from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
 Split = Literal["train", "heldout"]
 NOTHING, CLOSE, PAGE, FAR, SHEET = "nothing", "close", "page", "far", "sheet"
@@ -268,7 +268,7 @@ def _labelled(drawn: DrawnLabel, view: View, *, moved: bool) -> LabelledFigure |
     keypoints[:, :2] = view.moved(drawn.joints[:, :2]) if moved else drawn.joints[:, :2]
     outside = (keypoints[:, 0] < 0) | (keypoints[:, 1] < 0) | (keypoints[:, 0] > width - 1) | (keypoints[:, 1] > height - 1)
     keypoints[outside | (keypoints[:, 2] == 0)] = 0
-    if (keypoints[FIRST_LIMB_KEYPOINT:, 2] > 0).sum() < 5:
+    if (keypoints[FIRST_BODY_KEYPOINT:, 2] > 0).sum() < 5:
         return None
     box = (float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1))
     return LabelledFigure(box, keypoints, mask, parts, drawn.style)

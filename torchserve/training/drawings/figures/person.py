@@ -29,7 +29,7 @@ from drawings.figures.shapes import arc, body_outline, half_width, oval, points,
 from drawings.figures.stance import LEFT, RIGHT, Limbs, limbs_of
 from drawings.figures.torsos import torso_marks
 from pipeline.pose.stride import faces_viewer
-from pipeline.types.keypoints import ARMS, EARS, FIRST_LIMB_KEYPOINT, HIPS, LEGS
+from pipeline.types.keypoints import ARMS, EARS, FIRST_BODY_KEYPOINT, HIPS, LEGS
 
 STYLES = (
     "stick", "stick", "stick", "stick_body", "stick_body", "outline", "outline", "outline", "thick", "thick", "dress", "dress",
@@ -140,7 +140,7 @@ def _joints(limbs: Limbs, landmarks: Points, body: BodyPlan, has_arms: tuple[boo
         arms[:, 0] += 0.08 * (arms[:, 1] - arms[:, 0])
         legs[:, 0] += 0.05 * (legs[:, 1] - legs[:, 0])
     joints = np.full((17, 3), 2.0)
-    joints[:FIRST_LIMB_KEYPOINT, :2] = landmarks
+    joints[:FIRST_BODY_KEYPOINT, :2] = landmarks
     joints[list(EARS), 2] = 1
     joints[list(ARMS[1]), :2], joints[list(ARMS[0]), :2] = arms
     joints[list(LEGS[1]), :2], joints[list(LEGS[0]), :2] = legs
