@@ -191,7 +191,8 @@ class Scheduler:
             elif waiting.recovered is not None:
                 self._waiting.remove(waiting)
                 again = self._takeover.resume(waiting.recovered, now, self.settings.jobs.max_recoveries, waiting.timing)
-                self._waiting.add(again)
+                if again is not None:
+                    self._waiting.add(again)
             elif (
                 self._has_room()
                 and self.admission.may_start(now, needs_models=not waiting.job.is_folder)

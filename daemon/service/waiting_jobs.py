@@ -41,10 +41,9 @@ class WaitingJobs:
         self._spool, self._records, self._machine = spool, records, machine
         self.jobs: list[WaitingJob] = []
 
-    def add(self, waiting: WaitingJob | None) -> None:
-        """Add a job that waits, if there is one."""
-        if waiting is not None:
-            self.jobs.append(waiting)
+    def add(self, waiting: WaitingJob) -> None:
+        """Add a job that waits."""
+        self.jobs.append(waiting)
 
     def remove(self, waiting: WaitingJob) -> None:
         """Remove a job that waits no longer."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.pose.limb_measures import LimbJoints
+from pipeline.pose.limb_measures import LimbJoints, points_along
 from pipeline.pose.limb_regions import ARM, LEG, LimbRegion, limb_regions, limbs_of, touching_areas, touching_limbs
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, LayerLabel
 
@@ -78,7 +77,7 @@ def _bone_pixels(character: Character, limb: LimbJoints) -> Pixels:
     """Pixels along the limb's bones."""
     height, width = character.mask.shape
     joints = character.joints_px()[[limb.root, limb.middle, limb.end]]
-    pixels = np.floor(np.concatenate([np.linspace(first, last, SAMPLES) for first, last in pairwise(joints)])).astype(np.intp)
+    pixels = np.floor(points_along(joints, SAMPLES)).astype(np.intp)
     return np.clip(pixels[:, 1], 0, height - 1), np.clip(pixels[:, 0], 0, width - 1)
 
 

@@ -25,6 +25,9 @@ FREE_SHARE = 0.85
 SAMPLES = 24
 """At how many points along each bone of a limb its sides are looked at."""
 
+DENSE_SAMPLES = 96
+"""At how many points along each bone the level of a hem is looked for."""
+
 GAP_SHARE = 0.1
 """A limb closes a gap if more than this share of its points has, on one side, a gap beside it that the figure surrounds."""
 
@@ -70,13 +73,13 @@ class Limb:
         points = np.array([self.points[0] * (1.0 - begin) + self.points[1] * begin, *self.points[1:]])
         if not self.hem:
             return points
-        dense = _dense(points)
+        dense = points_along(points, DENSE_SAMPLES)
         below = dense[dense[:, 1] >= self.hem + self.half_width]
         return below if len(below) else self.points[2:]
 
     def covered(self) -> Floats:
         """The part of the bones that the hem covers, and a little more, (N, 2)."""
-        dense = _dense(self.points)
+        dense = points_along(self.points, DENSE_SAMPLES)
         return dense[dense[:, 1] < self.hem + self.half_width]
 
 
@@ -171,9 +174,9 @@ def stroke(shape: tuple[int, ...], points: Floats, radius: float) -> Bools:
     return canvas.astype(np.bool_)
 
 
-def _dense(points: Floats) -> Floats:
-    """A polyline (3, 2) with many points, (N, 2)."""
-    return np.concatenate([np.linspace(points[row], points[row + 1], 4 * SAMPLES) for row in (0, 1)])
+def points_along(bones: Floats, samples: int) -> Floats:
+    """(2 samples, 2) points along a limb's two bones (3, 2), from its root to its end."""
+    return np.concatenate([np.linspace(bones[row], bones[row + 1], samples) for row in (0, 1)])
 
 
 def _height(mask: Bools) -> float:

@@ -28,6 +28,7 @@ from pipeline.pose.limb_measures import (
     half_width,
     is_attached,
     over_body,
+    points_along,
     stroke,
     touches_other_leg,
     values_at,
@@ -159,14 +160,12 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
         mixed = [area if is_whole else other for area, is_whole, other in zip(areas, are_whole, plain, strict=True)]
         areas = _with_specks(mixed, mask, _trunk(joints, limbs, mask))  # such as the toes that parts gave to the other foot
         are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
+    unseen = [] if evidence is None else [limb for limb, is_unseen in zip(limbs, evidence.are_unseen, strict=True) if is_unseen]
     found = {
         limb.joints: _enlarged(area, mask, character.mask)
         for limb, area, is_whole in zip(limbs, areas, are_whole, strict=True)
-        if is_whole and touches_figure(limb, area, mask)
+        if is_whole and limb not in unseen and touches_figure(limb, area, mask)
     }
-    unseen = [] if evidence is None else [limb for limb, is_unseen in zip(limbs, evidence.are_unseen, strict=True) if is_unseen]
-    for limb in unseen:
-        found.pop(limb.joints, None)
     free = character.mask & ~np.any(list(found.values()), axis=0) if found else character.mask
     return found | {limb.joints: _mark(limb.points / scale, free) for limb in unseen}
 
@@ -176,7 +175,7 @@ def _mark(bones: Floats, mask: Bools) -> Bools:
 
     Empty if the bones are beside the mask: they move nothing of it then.
     """
-    along = np.concatenate([np.linspace(bones[row], bones[row + 1], MARK_SAMPLES) for row in (0, 1)])
+    along = points_along(bones, MARK_SAMPLES)
     on_figure = along[values_at(mask, along) > 0]
     return stroke(mask.shape, on_figure[[-1, -1]], MARK_PX) & mask if len(on_figure) else np.zeros_like(mask)
 
@@ -275,14 +274,13 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     body = (mask & ~near) | trunk
     smooth = np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
     if evidence is not None:
-        named, of_body = _named_markers(evidence, limbs, limb_markers, _flat_areas(smooth, mask))
+        named, of_body = _named_markers(evidence, limbs, limb_markers, trunk, _flat_areas(smooth, mask))
         limb_markers = [
             (marker & area) | inner if area.any() else marker
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
         ]
         near |= np.any(evidence.limbs, axis=0)
-        # Parts know the trunk better than the lines between its joints do, except around limbs whose parts are not believed.
-        body = (mask & ~near) | of_body | (trunk & _unknown(evidence, limbs))
+        body = (mask & ~near) | of_body
     crooks = [_crook(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
     body |= np.any(crooks, axis=0)
@@ -302,9 +300,15 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
 
 
-def _named_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], areas: Regions) -> tuple[list[Bools], Bools]:
-    """Markers of each limb and of the body: the named parts without borders, corrected by the flat areas between drawn lines."""
-    of_body = _inside(evidence.body, min(limb.half_width for limb in limbs)) & ~_unknown(evidence, limbs)
+def _named_markers(
+    evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], trunk: Bools, areas: Regions
+) -> tuple[list[Bools], Bools]:
+    """Markers of each limb and of the body: the named parts without borders, corrected by the flat areas between drawn lines.
+
+    Parts know the trunk better than the lines between its joints do, except around limbs whose parts are not believed.
+    """
+    unknown = _unknown(evidence, limbs)
+    of_body = _inside(evidence.body, min(limb.half_width for limb in limbs)) & ~unknown
     named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
     named = _without_divided_areas(named, of_body, bones, areas)
     for number, limb in enumerate(limbs):
@@ -312,7 +316,7 @@ def _named_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools]
         if beside.any():
             named[number] = named[number] & ~dilated(beside, LINE_EDGE_PX)
             of_body |= beside
-    return named, of_body
+    return named, of_body | (trunk & unknown)
 
 
 def _unknown(evidence: PartEvidence, limbs: list[Limb]) -> Bools:

@@ -8,7 +8,6 @@ an arm that crosses it, and the legs under a skirt. A figure whose limbs are fre
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from pipeline.ink.regions import filled
 from pipeline.mesh.depth import nearest_pixels
 from pipeline.pose.limb_labels import layer_limbs
-from pipeline.pose.limb_measures import stroke, values_at
+from pipeline.pose.limb_measures import points_along, stroke, values_at
 from pipeline.pose.limb_regions import ARM, LimbRegion, gown_joints, limbs_of
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, Floats
 
@@ -67,7 +66,7 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     """
     (whole,) = whole_character(character)
     points, found = character.joints_px(), layer_limbs(character)
-    limbs = tuple(limb for limb in found if _is_understood(limb, points) and _hangs_on_its_root(limb, points, character.mask))
+    limbs = tuple(limb for limb in found if len(limb.covered) or _is_understood(limb, points, character.mask))
     held = {joint for limb in found for joint in (limb.joints.middle, limb.joints.end)}
     loose = held | set(gown_joints(character))  # a gown hangs from the hips: knees would bulge it
     pins, bones = (tuple(joint for joint in joints if joint not in loose) for joints in (whole.pins, whole.bones))
@@ -82,21 +81,21 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
     return (rest, *(_limb_layer(limb, whole, bone, lines, body) for limb, bone in zip(limbs, first_bones, strict=True)))
 
 
-def _is_understood(limb: LimbRegion, points: Floats) -> bool:
-    """Whether a limb's pixels plausibly belong to it: about as many as its bones suggest, or on most of them. True for covered limbs."""
+def _is_understood(limb: LimbRegion, points: Floats, mask: Bools) -> bool:
+    """Whether a limb's pixels plausibly belong to it.
+
+    They hang on its root, and are about as many as its bones suggest, or on most of these.
+    """
     bones = points[[limb.joints.root, limb.joints.middle, limb.joints.end]]
-    along = np.concatenate([np.linspace(*pair, SAMPLES) for pair in pairwise(bones)])
     lengths = np.repeat(np.linalg.norm(np.diff(bones, axis=0), axis=1), SAMPLES)
-    on_bones = float(np.average(values_at(limb.area, along), weights=lengths + 1e-6))
+    on_bones = float(np.average(values_at(limb.area, points_along(bones, SAMPLES)), weights=lengths + 1e-6))
     expected = 2.0 * limb.half_width_px * lengths.sum() / SAMPLES
-    return bool(len(limb.covered)) or on_bones >= SCRAP_OF_BONES or float(limb.area.sum()) >= SCRAP_OF_AREA * expected
+    is_scrap = on_bones < SCRAP_OF_BONES and float(limb.area.sum()) < SCRAP_OF_AREA * expected
+    return not is_scrap and _hangs_on_its_root(limb, bones[:2], mask)
 
 
-def _hangs_on_its_root(limb: LimbRegion, points: Floats, mask: Bools) -> bool:
-    """Whether most of a limb is in one piece with the end of it that is shared with the body. True for covered limbs."""
-    if len(limb.covered):
-        return True
-    bone = points[[limb.joints.root, limb.joints.middle]]
+def _hangs_on_its_root(limb: LimbRegion, bone: Floats, mask: Bools) -> bool:
+    """Whether most of a limb is in one piece with the end of it that is shared with the body, along its first bone (2, 2), image px."""
     _, pieces = cv2.connectedComponents((limb.area | (mask & _root_end(limb, bone))).astype(np.uint8), connectivity=8)
     along = values_at(np.asarray(pieces, np.int32), np.linspace(bone[0], bone[1], SAMPLES))
     first = along[np.argmax(along > 0)]

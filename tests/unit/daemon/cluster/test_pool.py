@@ -28,19 +28,19 @@ OURS = Installation("0.1.0", "aaaa", "bbbb")
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
-    """Address of a port that nobody listens at."""
+def unused_url() -> Iterator[str]:
+    """Address of a port that unused_url listens at."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"tcp://127.0.0.1:{bound.getsockname()[1]}"
 
 
-def test_says_that_the_scheduler_is_away_and_ends_every_task(nobody: str) -> None:
+def test_says_that_the_scheduler_is_away_and_ends_every_task(unused_url: str) -> None:
     woken = threading.Event()
-    pool = DaskWorkerPool(DaskSettings(scheduler=nobody), OURS, max_jobs=0, wake=woken.set, log=LOG)
+    pool = DaskWorkerPool(DaskSettings(scheduler=unused_url), OURS, max_jobs=0, wake=woken.set, log=LOG)
     assert (pool.count, pool.capacity) == (0, 0)
     waiting.until(lambda: pool.outage)
-    assert pool.outage.startswith(f"the scheduler {nobody} can't be reached: ")
+    assert pool.outage.startswith(f"the scheduler {unused_url} can't be reached: ")
     assert woken.wait(waiting.PATIENCE_S)
     result = pool.start(self_test_task(Path(), Settings(), InferenceRequest()), 5.0).result(waiting.PATIENCE_S)
     assert result.failure is not None
