@@ -13,6 +13,18 @@ import numpy as np
 from pipeline.ink.regions import filled
 from pipeline.types import Bools, Floats, Ints, Singles
 
+MARKER_WIDTH = 0.5
+"""Up to this distance from a limb's bones a pixel is certainly the limb's, in half widths of the limb."""
+
+BODY_DISTANCE = 1.8
+"""From this distance to a limb's bones on a pixel is certainly not the limb's, in half widths of the limb."""
+
+HAND_LENGTH = 3.5
+"""How far a hand reaches beyond its joint, in half widths of the limb."""
+
+END_REACH = 3.0
+"""How far a hand or a foot reaches around its joint, in half widths of the limb."""
+
 WIDEST_OF_HEIGHT = 0.08
 """Upper bound of a limb's half width, as a share of the figure's height, for limbs in front of the body: its outline is not the mask's."""
 
@@ -172,6 +184,24 @@ def stroke(shape: tuple[int, ...], points: Floats, radius: float) -> Bools:
     line = np.round(points * 8).astype(np.int32).reshape(-1, 1, 2)
     cv2.polylines(canvas, [line], isClosed=False, color=1, thickness=max(1, round(2 * radius)), lineType=cv2.LINE_8, shift=3)
     return canvas.astype(np.bool_)
+
+
+def tip(limb: Limb) -> Floats:
+    """How far a large hand or foot would reach beyond the last joint, in the direction of the second bone."""
+    way = limb.points[2] - limb.points[1]
+    return np.asarray(limb.points[2] + HAND_LENGTH * limb.half_width * way / max(float(np.linalg.norm(way)), 1e-6))
+
+
+def surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
+    """Where a limb may be: around its bones, and where its hand or foot may reach."""
+    points = limb.visible()
+    end = points[-1]
+    near = stroke(shape, points, BODY_DISTANCE * limb.half_width)
+    near |= stroke(shape, np.array([end, end]), END_REACH * limb.half_width)
+    near |= stroke(shape, np.array([end, tip(limb)]), BODY_DISTANCE * limb.half_width)
+    if limb.hem:
+        near[: round(limb.hem - limb.half_width)] = False
+    return near
 
 
 def points_along(bones: Floats, samples: int) -> Floats:

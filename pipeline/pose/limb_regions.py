@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pipeline.ink.regions import Regions, dilated, eroded, nearest_values, regions_of
+from pipeline.ink.regions import nearest_values, regions_of
 from pipeline.mesh.depth import depth_inside
 from pipeline.pose.hems import hem_row, is_gown
 from pipeline.pose.limb_measures import (
+    MARKER_WIDTH,
     Limb,
     LimbJoints,
     closes_gap,
@@ -30,10 +31,12 @@ from pipeline.pose.limb_measures import (
     over_body,
     points_along,
     stroke,
+    surroundings,
     touches_other_leg,
     values_at,
 )
 from pipeline.pose.part_evidence import PartEvidence, part_evidence
+from pipeline.pose.part_markers import flat_areas, part_markers
 from pipeline.types import Bools, Bytes, Character, Floats
 
 WORKING_SIDE_PX = 512
@@ -42,48 +45,14 @@ WORKING_SIDE_PX = 512
 TRUNK_DISTANCE = 1.3
 """Bones of the trunk closer than this to a limb's second bone don't mark the body, as the limb may run in front of them; in half widths."""
 
-MARKER_WIDTH = 0.5
-"""Up to this distance from a limb's bones a pixel is certainly the limb's, in half widths of the limb."""
-
-BODY_DISTANCE = 1.8
-"""From this distance to a limb's bones on a pixel is certainly not the limb's, in half widths of the limb."""
-
 CROOK_DISTANCE = 1.15
 """Inside of a bent elbow or knee, a pixel is certainly not the limb's from this distance to its bones on, in half widths of the limb.
 
 As part of the limb it would keep the limb from unfolding.
 """
 
-HAND_LENGTH = 3.5
-"""How far a hand reaches beyond its joint, in half widths of the limb."""
-
-END_REACH = 3.0
-"""How far a hand or a foot reaches around its joint, in half widths of the limb."""
-
 ROOT_SHARE = 0.3
 """The first part of a limb may be under the body's outline; its marker begins behind it."""
-
-BORDER_WIDTH = 0.35
-"""How precisely a model draws the border of a body part, in half widths of the limb."""
-
-LINE_CONTRAST = 24
-"""Levels between neighboring pixels of the channel that differs most, from which on a line runs between them."""
-
-LINE_EDGE_PX = 3
-"""How far a line's soft edge reaches into the areas beside it."""
-
-DIVIDED_SHARE = 0.15
-"""A model divides a flat area between limb and body if the body's share of what it names there, without borders, is larger than this."""
-
-LARGE_AREA = 3.0
-"""A flat area is large if it has more than this many squares of the limb's half width: a palm is large, a finger is not."""
-
-NAMED_SHARE = 0.4
-"""A flat area counts as named as a limb if more than this share of it is in the limb's named pixels without their border."""
-
-LINE_WIDTH, BODY_AROUND = 0.6, 0.2
-"""A flat area is beside the body if the body has more than BODY_AROUND of the ring around it that is LINE_WIDTH half widths of the limb
-wide: the line around the area and what is next to it."""
 
 MARK_PX, MARK_SAMPLES = 4, 24
 """Radius of the mark at the end of a limb of which nothing is seen, and at how many points along each bone that end is looked for."""
@@ -269,12 +238,12 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     Body parts that a model named begin the flood, too, but for their borders, which a model draws coarsely.
     """
     limb_markers = [stroke(mask.shape, limb.visible(begin=ROOT_SHARE), MARKER_WIDTH * limb.half_width) & mask for limb in limbs]
-    near = np.any([_surroundings(limb, mask.shape) for limb in limbs], axis=0)
+    near = np.any([surroundings(limb, mask.shape) for limb in limbs], axis=0)
     trunk = _trunk(joints, limbs, mask)
     body = (mask & ~near) | trunk
     smooth = np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
     if evidence is not None:
-        named, of_body = _named_markers(evidence, limbs, limb_markers, trunk, _flat_areas(smooth, mask))
+        named, of_body = part_markers(evidence, limbs, limb_markers, trunk, flat_areas(smooth, mask))
         limb_markers = [
             (marker & area) | inner if area.any() else marker
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
@@ -298,94 +267,6 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     label = np.where(mask, nearest_values(label, label >= 2), 0)
     areas = [(label == number) & _pieces_with(label == number, marker) for number, marker in enumerate(limb_markers, start=3)]
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
-
-
-def _named_markers(
-    evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], trunk: Bools, areas: Regions
-) -> tuple[list[Bools], Bools]:
-    """Markers of each limb and of the body: the named parts without borders, corrected by the flat areas between drawn lines.
-
-    Parts know the trunk better than the lines between its joints do, except around limbs whose parts are not believed.
-    """
-    unknown = _unknown(evidence, limbs)
-    of_body = _inside(evidence.body, min(limb.half_width for limb in limbs)) & ~unknown
-    named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
-    named = _without_divided_areas(named, of_body, bones, areas)
-    for number, limb in enumerate(limbs):
-        beside = _areas_beside(named[number], limb, evidence.body, areas)
-        if beside.any():
-            named[number] = named[number] & ~dilated(beside, LINE_EDGE_PX)
-            of_body |= beside
-    return named, of_body | (trunk & unknown)
-
-
-def _unknown(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
-    """The surroundings of limbs whose parts are not believed: what is named body there may be the limb, such as fur that is named hair."""
-    shape = evidence.body.shape
-    unknown = [_surroundings(limb, shape) for limb, area in zip(limbs, evidence.limbs, strict=True) if not area.any()]
-    return np.asarray(np.any(unknown, axis=0), np.bool_) if unknown else np.zeros(shape, np.bool_)
-
-
-def _flat_areas(rgb: Bytes, mask: Bools) -> Regions:
-    """The areas between drawn lines; where shading or grain lets lines leak, one area is most of the figure."""
-    red, green, blue = cv2.split(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
-    return regions_of(mask & (cv2.max(cv2.max(red, green), blue) < LINE_CONTRAST), corners_join=False)
-
-
-def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools], areas: Regions) -> list[Bools]:
-    """The limbs' named pixels without flat areas that the model divides between limb and body, if no bone of the limb is in them.
-
-    No drawn line divides a lens of glasses behind a hand, for example: all of it is the body's.
-    """
-    body = areas.touched_by(of_body)
-    kept = []
-    for inner, bone in zip(named, bones, strict=True):
-        limb = areas.touched_by(inner)
-        is_divided = (limb > 0) & (body > DIVIDED_SHARE * (limb + body)) & (areas.touched_by(bone) == 0)
-        is_divided[0] = False  # the lines themselves
-        kept.append(inner & ~dilated(areas.among(is_divided), LINE_EDGE_PX) if is_divided.any() else inner)
-    return kept
-
-
-def _areas_beside(named: Bools, limb: Limb, body: Bools, areas: Regions) -> Bools:
-    """Large flat areas among a limb's named pixels that are beside its bones and the hand or foot that they lead to, and beside the body.
-
-    A model may take all of a lens of glasses for the hand beside it.
-    """
-    along = stroke(named.shape, np.array([*limb.points, _tip(limb)]), MARKER_WIDTH * limb.half_width)
-    is_beside = (areas.touched_by(named) > NAMED_SHARE * areas.area) & (areas.touched_by(along) == 0)
-    is_beside &= areas.area > LARGE_AREA * limb.half_width**2
-    is_beside[0] = False  # the lines themselves
-    found = np.zeros_like(named)
-    for number in np.flatnonzero(is_beside):
-        area = areas.among(np.arange(len(is_beside)) == number)
-        around = dilated(area, round(LINE_WIDTH * limb.half_width)) & ~area
-        if (around & body).sum() > BODY_AROUND * around.sum():
-            found |= area
-    return found
-
-
-def _tip(limb: Limb) -> Floats:
-    """How far a large hand or foot would reach beyond the last joint, in the direction of the second bone."""
-    way = limb.points[2] - limb.points[1]
-    return np.asarray(limb.points[2] + HAND_LENGTH * limb.half_width * way / max(float(np.linalg.norm(way)), 1e-6))
-
-
-def _inside(area: Bools, half_width_px: float) -> Bools:
-    """An area without its border."""
-    return eroded(area, max(1, round(BORDER_WIDTH * half_width_px)))
-
-
-def _surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
-    """Where a limb may be: around its bones, and where its hand or foot may reach."""
-    points = limb.visible()
-    end = points[-1]
-    near = stroke(shape, points, BODY_DISTANCE * limb.half_width)
-    near |= stroke(shape, np.array([end, end]), END_REACH * limb.half_width)
-    near |= stroke(shape, np.array([end, _tip(limb)]), BODY_DISTANCE * limb.half_width)
-    if limb.hem:
-        near[: round(limb.hem - limb.half_width)] = False
-    return near
 
 
 def _crook(limb: Limb, mask: Bools) -> Bools:

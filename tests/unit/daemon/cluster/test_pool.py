@@ -29,7 +29,7 @@ OURS = Installation("0.1.0", "aaaa", "bbbb")
 
 @pytest.fixture
 def unused_url() -> Iterator[str]:
-    """Address of a port that unused_url listens at."""
+    """Address of a port at which nothing listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"tcp://127.0.0.1:{bound.getsockname()[1]}"
