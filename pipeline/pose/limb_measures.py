@@ -80,6 +80,11 @@ class Limb:
         """Length of both bones, px."""
         return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
 
+    @property
+    def first_visible_row(self) -> int:
+        """The first row that may show the limb; above it is what covers the limb. 0 where nothing does."""
+        return max(0, round(self.hem - self.half_width)) if self.hem else 0
+
     def visible(self, *, begin: float = 0.0) -> Floats:
         """The part of the bones that is surely not covered, (N, 2), from a share of the first bone on."""
         points = np.array([self.points[0] * (1.0 - begin) + self.points[1] * begin, *self.points[1:]])
@@ -199,8 +204,7 @@ def surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
     near = stroke(shape, points, BODY_DISTANCE * limb.half_width)
     near |= stroke(shape, np.array([end, end]), END_REACH * limb.half_width)
     near |= stroke(shape, np.array([end, tip(limb)]), BODY_DISTANCE * limb.half_width)
-    if limb.hem:
-        near[: round(limb.hem - limb.half_width)] = False
+    near[: limb.first_visible_row] = False
     return near
 
 

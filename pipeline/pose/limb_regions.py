@@ -253,10 +253,6 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     crooks = [_crook(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
     body |= np.any(crooks, axis=0)
-    for limb in limbs:
-        if limb.hem:
-            cover = round(limb.hem - limb.half_width)
-            body[:cover] |= mask[:cover] & ~near[:cover]
     body &= ~cv2.dilate(np.any(limb_markers, axis=0).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
     markers = np.zeros(mask.shape, np.int32)
     markers[~mask], markers[body] = 1, 2

@@ -67,7 +67,7 @@ def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...],
     straight, mirrored = (_areas(seen, names, is_mirrored=is_mirrored) for is_mirrored in (False, True))
     areas = mirrored if _agreement(mirrored, bones) > _agreement(straight, bones) else straight
     for area, limb in zip(areas, limbs, strict=True):
-        area[: max(0, round(limb.hem - limb.half_width))] = False  # what covers a limb moves with the body, such as shorts
+        area[: limb.first_visible_row] = False  # what covers a limb moves with the body, such as shorts
     partners = [next((place for place, other in enumerate(names) if _mirrored(parts) == other), None) for parts in names]
     exchanged = _exchanged(areas, bones, partners)
     believed = [
