@@ -5,8 +5,8 @@ and legs that come out from under a skirt. The border is found by a marker-based
 lines", Signal Processing 38, 1994): markers are the limb's bones, half as wide as the limb, and everything that is clearly too far from
 them; the flood meets at the drawn line between them, or half way where none is drawn.
 
-Positions are (x, y), masks (h, w) bool. Public functions take and return px of the character's image; private ones work in px of the mask
-reduced to WORKING_SIDE_PX.
+Positions are (x, y), masks (h, w) bool. Functions that take a `Character` take and return px of its image; the others work in px of the
+mask reduced to WORKING_SIDE_PX.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from pipeline.ink.regions import nearest_values, regions_of
+from pipeline.ink.regions import nearest_values, pieces_with
 from pipeline.mesh.depth import depth_inside
 from pipeline.pose.hems import hem_row, is_gown
 from pipeline.pose.limb_measures import (
@@ -40,35 +40,49 @@ from pipeline.pose.part_markers import flat_areas, part_markers
 from pipeline.types import Bools, Bytes, Character, Floats
 
 WORKING_SIDE_PX = 512
-"""Regions are searched at this size; a border that is off by a pixel of it is invisible."""
+"""Longer side of the mask in which regions are found; a border that is off by a pixel of it is invisible."""
 
 TRUNK_DISTANCE = 1.3
-"""Bones of the trunk closer than this to a limb's second bone don't mark the body, as the limb may run in front of them; in half widths."""
+"""Lines of the trunk mark no body closer than this to a limb's second bone, in half widths of the limb: it may run in front of them."""
 
 CROOK_DISTANCE = 1.15
-"""Inside of a bent elbow or knee, a pixel is certainly not the limb's from this distance to its bones on, in half widths of the limb.
+"""Between the two bones of a bent limb, pixels farther than this from both are certainly not the limb's, in half widths of the limb.
 
-As part of the limb it would keep the limb from unfolding.
+As part of the limb they would keep it from unfolding.
 """
 
 ROOT_SHARE = 0.3
-"""The first part of a limb may be under the body's outline; its marker begins behind it."""
+"""A limb's marker begins at this share of its first bone: what is before it may be under the body's outline."""
 
-MARK_PX, MARK_SAMPLES = 4, 24
-"""Radius of the mark at the end of a limb of which nothing is seen, and at how many points along each bone that end is looked for."""
+MARK_PX = 4
+"""Radius of the mark at the end of a limb of which a model sees nothing, image px: a few pixels with which layers.png names the limb."""
+
+MARK_SAMPLES = 24
+"""Points along each bone among which the end of such a limb is looked for."""
 
 WHOLE_SHARE = 0.9
-"""A limb of which less is in one piece was not understood, and stays with the body."""
+"""A limb stays with the body if less than this share of its pixels is in one piece: its joints are probably in the wrong place."""
 
 RIM_WIDTH = 0.4
-"""Body parts thinner than twice this many half widths, close to a limb, are its rim."""
+"""Strips of the body beside a limb are the limb's rim if they are thinner than twice this, in half widths of the limb."""
 
 SPECK_SHARE = 0.02
-"""Smaller pieces beside a limb belong to it even where a bone of the trunk runs through them."""
+"""A piece with less than this share of an area's pixels is a speck.
+
+Specks of the body go to the nearest limb, even where a line of the trunk runs through them; specks of a limb go back to the body.
+"""
 
 CONTACT_OF_LENGTH, CONTACT_OF_HALF_WIDTH = 0.05, 0.5
-"""A limb that touches the rest of the figure along less than this share of its length, or less than this many of its half widths, needs no
-layer unless there is a gap between them: the armpit of a thick arm is no longer than that."""
+"""A contact is short if it is at most this share of the limb's length, or this many of its half widths, as in the armpit of a thick arm.
+
+A limb with a short contact needs no layer, unless it closes a gap.
+"""
+
+BACKGROUND, BODY, FIRST_LIMB = 1, 2, 3
+"""Labels of the flood; each limb has the next number."""
+
+ARM, LEG = ("shoulder", "elbow", "hand"), ("hip", "knee", "foot")
+"""AnimatedDrawings' names of a limb's joints, without the side, from the root to the end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +102,6 @@ class LimbRegion:
     over_body: Bools
     covered: Floats
     half_width_px: float
-
-
-ARM, LEG = ("shoulder", "elbow", "hand"), ("hip", "knee", "foot")
 
 
 def limbs_of(joint_names: tuple[str, ...], kind: tuple[str, str, str]) -> tuple[LimbJoints, ...]:
@@ -122,21 +133,26 @@ def touching_areas(character: Character, parts: Bytes | None = None) -> dict[Lim
         return {}
     rgb = np.asarray(cv2.resize(character.rgba, mask.shape[::-1], interpolation=cv2.INTER_AREA)[..., :3], np.uint8)
     evidence = None if parts is None else part_evidence(parts, limbs, character.rig.joint_names, mask)
-    areas = _areas(rgb, mask, joints, limbs, evidence)
-    are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
-    if evidence is not None and not all(are_whole):  # parts in the wrong place must not undo what rig and lines show
-        plain = _areas(rgb, mask, joints, limbs, None)
-        mixed = [area if is_whole else other for area, is_whole, other in zip(areas, are_whole, plain, strict=True)]
-        areas = _with_specks(mixed, mask, _trunk(joints, limbs, mask))  # such as the toes that parts gave to the other foot
-        are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
-    unseen = [] if evidence is None else [limb for limb, is_unseen in zip(limbs, evidence.are_unseen, strict=True) if is_unseen]
+    are_unseen = (False,) * len(limbs) if evidence is None else evidence.are_unseen
+    areas = _areas_with_fallback(rgb, mask, joints, limbs, evidence)
     found = {
         limb.joints: _enlarged(area, mask, character.mask)
-        for limb, area, is_whole in zip(limbs, areas, are_whole, strict=True)
-        if is_whole and limb not in unseen and touches_figure(limb, area, mask)
+        for limb, area, is_unseen in zip(limbs, areas, are_unseen, strict=True)
+        if not is_unseen and _is_in_one_piece(limb, area, mask) and touches_figure(limb, area, mask)
     }
     free = character.mask & ~np.any(list(found.values()), axis=0) if found else character.mask
-    return found | {limb.joints: _mark(limb.points / scale, free) for limb in unseen}
+    return found | {limb.joints: _mark(limb.points / scale, free) for limb, is_unseen in zip(limbs, are_unseen, strict=True) if is_unseen}
+
+
+def _areas_with_fallback(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence: PartEvidence | None) -> list[Bools]:
+    """The pixels of each limb; without named parts for a limb that these would tear: they must not undo what rig and lines show."""
+    areas = _areas(rgb, mask, joints, limbs, evidence)
+    are_whole = [_is_in_one_piece(limb, area, mask) for limb, area in zip(limbs, areas, strict=True)]
+    if evidence is None or all(are_whole):
+        return areas
+    plain = _areas(rgb, mask, joints, limbs, None)
+    mixed = [area if is_whole else other for area, is_whole, other in zip(areas, are_whole, plain, strict=True)]
+    return _with_specks(mixed, mask, _trunk(joints, limbs, mask))  # such as the toes that parts gave to the other foot
 
 
 def _mark(bones: Floats, mask: Bools) -> Bools:
@@ -176,7 +192,7 @@ def limb_regions(character: Character, areas: Mapping[LimbJoints, Bools]) -> tup
 
 
 def _reduced(mask: Bools) -> tuple[Bools, float]:
-    """The mask at the working size, and its px per px of the image."""
+    """The mask at the working size, and the factor from px of the image to px of this mask."""
     height, width = mask.shape
     scale = min(1.0, WORKING_SIDE_PX / max(height, width))
     return _resized(mask, (max(1, round(height * scale)), max(1, round(width * scale)))), scale
@@ -211,70 +227,88 @@ def _candidates(legs: list[Limb], arms: list[Limb], mask: Bools) -> list[Limb]:
 
 
 def touches_figure(limb: Limb, area: Bools, mask: Bools) -> bool:
-    """Whether a limb with the pixels `area` touches the rest of the figure beyond its root."""
-    least = max(CONTACT_OF_LENGTH * limb.length, CONTACT_OF_HALF_WIDTH * limb.half_width)
-    contact = contact_length(limb, area, mask)
-    return bool(limb.hem) or contact > least or (contact > 0.0 and closes_gap(limb, mask))
+    """Whether a limb touches the rest of the figure beyond its root.
+
+    Args:
+        area: (h, w) bool, the limb's pixels in the figure's mask.
+        mask: (h, w) bool.
+    """
+    short_px = max(CONTACT_OF_LENGTH * limb.length, CONTACT_OF_HALF_WIDTH * limb.half_width)
+    contact_px = contact_length(limb, area, mask)
+    return bool(limb.hem) or contact_px > short_px or (contact_px > 0.0 and closes_gap(limb, mask))
 
 
 def _is_in_one_piece(limb: Limb, area: Bools, mask: Bools) -> bool:
-    """Whether the limb's pixels reach from its root to its end without a gap. Joints in the wrong place give pieces that would fly off."""
+    """Whether nearly all of the limb's pixels hang together, if need be over its root. Separate pieces would fly off."""
     root = stroke(mask.shape, limb.covered() if limb.hem else limb.points[:2], MARKER_WIDTH * limb.half_width) & mask
     _, pieces = cv2.connectedComponents((area | root).astype(np.uint8), connectivity=8)
     return bool(np.bincount(pieces[area], minlength=2)[1:].max(initial=0) >= WHOLE_SHARE * max(int(area.sum()), 1))
 
 
 def _enlarged(area: Bools, mask: Bools, whole: Bools) -> Bools:
-    """A limb's area at the size of the whole mask, without specks; pixels on the border belong to the nearer side."""
+    """A limb's area at the size of the whole mask, without specks; pixels near its border belong to the nearer side."""
     size = (whole.shape[1], whole.shape[0])
     side = area.astype(np.float32) - (mask & ~area)
     large = np.asarray(whole & (cv2.GaussianBlur(cv2.resize(side, size, interpolation=cv2.INTER_LINEAR), (0, 0), 1.5) > 0.0), np.bool_)
-    return _pieces_with(large, large, least_share=SPECK_SHARE)
+    return pieces_with(large, large, corners_join=False, least_share=SPECK_SHARE)
 
 
 def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence: PartEvidence | None) -> list[Bools]:
-    """The pixels of each limb, by one watershed from the bones of all limbs and from what is far from all of them.
+    """The pixels of each limb, by one watershed from markers of all limbs and of the body."""
+    named = () if evidence is None else evidence.limbs
+    near = np.any([*(surroundings(limb, mask.shape) for limb in limbs), *named], axis=0)
+    trunk = _trunk(joints, limbs, mask)
+    smooth = np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
+    limb_markers, body_marker = _markers(smooth, mask, limbs, near, trunk, evidence=evidence)
+    areas = _flood_areas(smooth, mask, limb_markers, body_marker)
+    return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
 
-    Body parts that a model named begin the flood, too, but for their borders, which a model draws coarsely.
+
+def _markers(
+    rgb: Bytes, mask: Bools, limbs: list[Limb], near: Bools, trunk: Bools, *, evidence: PartEvidence | None
+) -> tuple[list[Bools], Bools]:
+    """Where the flood begins: the pixels that surely belong to each limb, and those that surely belong to the body.
+
+    A limb's marker is its bones; the body's is what is not `near` any limb, and the lines of the trunk. Where a model named parts, these
+    replace bones and trunk, but for the parts' borders, which a model draws coarsely.
     """
     limb_markers = [stroke(mask.shape, limb.visible(begin=ROOT_SHARE), MARKER_WIDTH * limb.half_width) & mask for limb in limbs]
-    near = np.any([surroundings(limb, mask.shape) for limb in limbs], axis=0)
-    trunk = _trunk(joints, limbs, mask)
-    body = (mask & ~near) | trunk
-    smooth = np.ascontiguousarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
+    body = trunk
     if evidence is not None:
-        named, of_body = part_markers(evidence, limbs, limb_markers, trunk, flat_areas(smooth, mask))
+        named, body = part_markers(evidence, limbs, limb_markers, trunk, flat_areas(rgb, mask))
         limb_markers = [
             (marker & area) | inner if area.any() else marker
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
         ]
-        near |= np.any(evidence.limbs, axis=0)
-        body = (mask & ~near) | of_body
     crooks = [_crook(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
-    body |= np.any(crooks, axis=0)
-    body &= ~cv2.dilate(np.any(limb_markers, axis=0).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
+    body = (mask & ~near) | body | np.any(crooks, axis=0)
+    beside_limbs = cv2.dilate(np.any(limb_markers, axis=0).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
+    return limb_markers, body & ~beside_limbs  # with a pixel between them, in which the flood finds the border
+
+
+def _flood_areas(rgb: Bytes, mask: Bools, limb_markers: list[Bools], body_marker: Bools) -> list[Bools]:
+    """The pixels that the flood reaches from each limb's marker, in pieces that hold some of it."""
     markers = np.zeros(mask.shape, np.int32)
-    markers[~mask], markers[body] = 1, 2
-    for number, marker in enumerate(limb_markers, start=3):
+    markers[~mask], markers[body_marker] = BACKGROUND, BODY
+    for number, marker in enumerate(limb_markers, start=FIRST_LIMB):
         markers[marker] = number
-    label = np.asarray(cv2.watershed(smooth, markers), np.int32)
+    label = np.asarray(cv2.watershed(rgb, markers), np.int32)
     # Outlines beside the background are flooded from there: they belong to what they are the outline of.
-    label = np.where(mask, nearest_values(label, label >= 2), 0)
-    areas = [(label == number) & _pieces_with(label == number, marker) for number, marker in enumerate(limb_markers, start=3)]
-    return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
+    label = np.where(mask, nearest_values(label, label >= BODY), 0)
+    return [pieces_with(label == number, marker, corners_join=False) for number, marker in enumerate(limb_markers, start=FIRST_LIMB)]
 
 
 def _crook(limb: Limb, mask: Bools) -> Bools:
-    """What is between the two bones of a bent limb, but not close to them; nothing beside a gap, where it is the limb's own outline."""
+    """What is between the two bones of a bent limb, but not close to them. Pieces that reach the background are the limb's own outline."""
     between = np.zeros(mask.shape, np.uint8)
     cv2.fillConvexPoly(between, np.round(limb.points * 8).astype(np.int32), 1, shift=3)
     crook = between.astype(np.bool_) & ~stroke(mask.shape, limb.points, CROOK_DISTANCE * limb.half_width)
-    return crook & ~_pieces_with(crook, ~mask)
+    return crook & ~pieces_with(crook, ~mask, corners_join=False)
 
 
 def _trunk(joints: Floats, limbs: list[Limb], mask: Bools) -> Bools:
-    """Lines between the joints outside of the limbs, which surely belong to the body, except where a limb may run in front of them."""
+    """Lines from the middle of the trunk to its joints: surely the body's, except where a limb may run in front of them."""
     in_limbs = {joint for limb in limbs for joint in (limb.joints.middle, limb.joints.end)}
     center = joints[[joint for joint in range(len(joints)) if joint not in in_limbs]]
     thin = MARKER_WIDTH * min(limb.half_width for limb in limbs)
@@ -286,14 +320,15 @@ def _trunk(joints: Floats, limbs: list[Limb], mask: Bools) -> Bools:
 
 
 def _with_rims(areas: list[Bools], mask: Bools, near: Bools, limbs: list[Limb]) -> list[Bools]:
-    """The areas with thin rims of the body beside them: masks reach a little beyond the outline of a limb."""
+    """The areas with the thin strips of the body beside them: masks reach a little beyond the outline of a limb."""
     rest = mask & ~np.any(areas, axis=0)
     size = 2 * max(1, round(RIM_WIDTH * min(limb.half_width for limb in limbs))) + 1
     wide = cv2.morphologyEx(rest.astype(np.uint8), cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    return _nearest_gets(areas, rest & near & (wide == 0))
+    return _with_nearest(areas, rest & near & (wide == 0))
 
 
-def _nearest_gets(areas: list[Bools], pixels: Bools) -> list[Bools]:
+def _with_nearest(areas: list[Bools], pixels: Bools) -> list[Bools]:
+    """The areas, each with those of `pixels` that are nearest to it."""
     if not pixels.any():
         return areas
     if len(areas) == 1:
@@ -309,12 +344,4 @@ def _nearest_gets(areas: list[Bools], pixels: Bools) -> list[Bools]:
 def _with_specks(areas: list[Bools], mask: Bools, trunk: Bools) -> list[Bools]:
     """The areas with the pieces that they cut off from the trunk, such as feet and the far side of outlines."""
     rest = mask & ~np.any(areas, axis=0)
-    specks = rest & ~_pieces_with(rest, trunk, least_share=SPECK_SHARE)
-    return _nearest_gets(areas, specks)
-
-
-def _pieces_with(area: Bools, markers: Bools, *, least_share: float = 0.0) -> Bools:
-    """The connected pieces of an area that hold a marker, and at least a share of the whole area."""
-    pieces = regions_of(area, corners_join=False)
-    is_large = pieces.area >= least_share * max(int(pieces.area[1:].sum()), 1)
-    return pieces.among((pieces.touched_by(markers) > 0) & is_large)
+    return _with_nearest(areas, rest & ~pieces_with(rest, trunk, corners_join=False, least_share=SPECK_SHARE))

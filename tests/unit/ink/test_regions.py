@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.ink.regions import dilated, disc, eroded, nearest_values, opened
+from pipeline.ink.regions import dilated, disc, eroded, nearest_values, opened, pieces_with
 
 
 @pytest.fixture(params=[(60, 80), (1, 9), (7, 3)], ids=str)
@@ -35,6 +35,18 @@ def test_opening_removes_what_is_thinner_than_the_disc():
     kept = opened(mask, 3)
     assert kept[12:28, 7:18].all()
     assert not kept[:, 25:].any()
+
+
+@pytest.mark.parametrize(("corners_join", "count"), [(True, 9), (False, 8)])
+def test_pieces_with_a_marker_are_kept_unless_they_are_specks(corners_join, count):
+    mask = np.zeros((8, 20), bool)
+    mask[1:5, 1:3] = mask[5, 3] = True  # joined over a corner
+    mask[1:5, 10:12] = True  # without a marker
+    mask[6, 18] = True  # a speck
+    markers = np.zeros_like(mask)
+    markers[2, 2] = markers[6, 18] = True
+    assert pieces_with(mask, markers, corners_join=corners_join, least_share=0.1).sum() == count
+    assert pieces_with(mask, markers, corners_join=corners_join).sum() == count + 1
 
 
 def test_unknown_pixels_take_the_nearest_value():
