@@ -1,8 +1,8 @@
-"""Where the flood that divides limbs from the body begins, by the parts that a model named and the areas between drawn lines.
+"""Markers of limbs and body for the watershed of `limb_regions`, from the parts that a model named and the areas between drawn lines.
 
-A model draws the borders of parts coarsely, and ignores lines: a flat area that no line divides belongs to one side as a whole.
+A model draws the borders of parts coarsely and ignores lines. An area that no line divides, a flat area, belongs to one side as a whole.
 
-Positions are px (x, y), masks (h, w) bool.
+Positions are px (x, y), masks (h, w) bool, at the size of the mask in which the limbs were measured.
 """
 
 from __future__ import annotations
@@ -16,39 +16,41 @@ from pipeline.pose.part_evidence import PartEvidence
 from pipeline.types import Bools, Bytes
 
 BORDER_WIDTH = 0.35
-"""How precisely a model draws the border of a body part, in half widths of the limb."""
+"""Pixels within this distance of a named part's edge are its border, where a model may be wrong, in half widths of the limb."""
 
 LINE_CONTRAST = 24
-"""Levels between neighboring pixels of the channel that differs most, from which on a line runs between them."""
+"""A pixel is on a line if one of its channels varies by at least this much in the 3 x 3 pixels around it, 0..255."""
 
 LINE_EDGE_PX = 3
 """How far a line's soft edge reaches into the areas beside it."""
 
 DIVIDED_SHARE = 0.15
-"""A model divides a flat area between limb and body if the body's share of what it names there, without borders, is larger than this."""
+"""A model divides a flat area if more than this share of its named pixels, without borders, is the body's, and some are the limb's."""
 
 LARGE_AREA = 3.0
 """A flat area is large if it has more than this many squares of the limb's half width: a palm is large, a finger is not."""
 
 NAMED_SHARE = 0.4
-"""A flat area counts as named as a limb if more than this share of it is in the limb's named pixels without their border."""
+"""A flat area is named as a limb if more than this share of it is in the limb's named pixels, without their border."""
 
-LINE_WIDTH, BODY_AROUND = 0.6, 0.2
-"""A flat area is beside the body if the body has more than BODY_AROUND of the ring around it that is LINE_WIDTH half widths of the limb
-wide: the line around the area and what is next to it."""
+RING_WIDTH = 0.6
+"""Width of the ring around a flat area that holds the line around it and what is next to that, in half widths of the limb."""
+
+BODY_AROUND = 0.2
+"""A flat area is beside the body if more than this share of its ring is the body's."""
 
 
 def part_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], trunk: Bools, areas: Regions) -> tuple[list[Bools], Bools]:
-    """Markers of each limb and of the body: the named parts without borders, corrected by the flat areas between drawn lines.
+    """Markers of each limb, (h, w) each, and of the body, (h, w): named parts without borders, corrected by flat areas.
 
-    Parts know the trunk better than the lines between its joints do, except around limbs whose parts are not believed.
+    The lines of the trunk mark the body only around limbs whose parts are not believed: elsewhere the parts are more precise.
 
     Args:
-        bones: (h, w) of each limb, where it certainly is.
+        bones: (h, w) of each limb, pixels so close to its bones that they certainly are the limb's.
         trunk: (h, w), lines between joints of the trunk.
         areas: from `flat_areas`.
     """
-    unknown = _unknown(evidence, limbs)
+    unknown = _around_unbelieved(evidence, limbs)
     of_body = _inside(evidence.body, min(limb.half_width for limb in limbs)) & ~unknown
     named = [_inside(area, limb.half_width) for area, limb in zip(evidence.limbs, limbs, strict=True)]
     named = _without_divided_areas(named, of_body, bones, areas)
@@ -60,7 +62,7 @@ def part_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], 
     return named, of_body | (trunk & unknown)
 
 
-def _unknown(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
+def _around_unbelieved(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
     """The surroundings of limbs whose parts are not believed: what is named body there may be the limb, such as fur that is named hair."""
     shape = evidence.body.shape
     unknown = [surroundings(limb, shape) for limb, area in zip(limbs, evidence.limbs, strict=True) if not area.any()]
@@ -68,15 +70,15 @@ def _unknown(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
 
 
 def flat_areas(rgb: Bytes, mask: Bools) -> Regions:
-    """The areas between drawn lines of an image (h, w, 3); where shading or grain lets lines leak, one area is most of the figure."""
+    """The flat areas of an image (h, w, 3) uint8 inside a mask; where shading or grain opens lines, one area is most of the figure."""
     red, green, blue = cv2.split(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
     return regions_of(mask & (cv2.max(cv2.max(red, green), blue) < LINE_CONTRAST), corners_join=False)
 
 
 def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools], areas: Regions) -> list[Bools]:
-    """The limbs' named pixels without flat areas that the model divides between limb and body, if no bone of the limb is in them.
+    """The limbs' named pixels, without flat areas that the model divides between limb and body and that no bone of the limb reaches.
 
-    No drawn line divides a lens of glasses behind a hand, for example: all of it is the body's.
+    A lens of glasses behind a hand, for example, is all the body's, since no drawn line divides it.
     """
     body = areas.touched_by(of_body)
     kept = []
@@ -89,7 +91,7 @@ def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools
 
 
 def _areas_beside(named: Bools, limb: Limb, body: Bools, areas: Regions) -> Bools:
-    """Large flat areas among a limb's named pixels that are beside its bones and the hand or foot that they lead to, and beside the body.
+    """Large flat areas that are named as a limb, but are off its bones, hand and foot, and next to the body.
 
     A model may take all of a lens of glasses for the hand beside it.
     """
@@ -100,7 +102,7 @@ def _areas_beside(named: Bools, limb: Limb, body: Bools, areas: Regions) -> Bool
     found = np.zeros_like(named)
     for number in np.flatnonzero(is_beside):
         area = areas.among(np.arange(len(is_beside)) == number)
-        around = dilated(area, round(LINE_WIDTH * limb.half_width)) & ~area
+        around = dilated(area, round(RING_WIDTH * limb.half_width)) & ~area
         if (around & body).sum() > BODY_AROUND * around.sum():
             found |= area
     return found
