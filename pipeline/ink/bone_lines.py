@@ -16,6 +16,7 @@ SURE = 0.3
 """Keypoints scored lower say nothing about where the figure is."""
 
 FARTHEST = 1e6
+"""Coordinates beyond this are no place in an image, px; OpenCV's drawing functions would overflow."""
 
 
 def usable(keypoints: Floats) -> Bools:

@@ -41,28 +41,30 @@ LEAST_BONE = 0.02
 """Bones of arms and legs are at least this share of the longer side long."""
 
 GUIDES = ((SHOULDERS, WRISTS), (SHOULDERS, ELBOWS), (HIPS, ANKLES), (HIPS, KNEES))
-"""For each of LIMB_BONES, the joints from and to which the direction is taken that lengthens the bone where it is too short.
+"""For each of LIMB_BONES, the joints from and to which the direction is taken in which the outer end moves if the bone is too short.
 
-An elbow moves as from the shoulder to the wrist; a wrist moves as from the shoulder to the elbow, straight on. Legs do likewise.
+An elbow moves in the direction from shoulder to wrist. A wrist moves in the direction from shoulder to elbow, so that the arm goes straight
+on. Knees and ankles do likewise.
 """
 
 FAR_MOVE = 0.04
-"""A joint moved farther than this share of the longer side to be inside the mask is worth a word."""
+"""A joint that had to move farther than this share of the longer side to be inside the mask is reported."""
 
 LEAST_COVER = 0.02
-"""A figure that covers less of its box is hardly all of it."""
+"""A figure that covers less than this share of its box is doubted: the mask hardly has all of it."""
 
 LEAST_SPAN = 0.5
-"""Joints that span less of the figure, in the direction in which they span more, are hardly all of them right."""
+"""Joints that span less than this share of the figure, in width and in height, are doubted: hardly all of them are right."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rigging:
-    """A rig and what it took.
+    """A rig, and how it was made.
 
     Attributes:
-        repairs: what had to be mended, a sentence each.
-        doubts: what speaks against the rig, a sentence each.
+        rig: AnimatedDrawings' sixteen joints, in the unit square of the crop.
+        repairs: what was inferred, swapped or moved, a sentence each.
+        doubts: reasons why the rig may be wrong, a sentence each.
     """
 
     rig: Rig
@@ -74,8 +76,8 @@ def rigging(keypoints: Floats, mask: Bools) -> Rigging:
     """The rig of a figure.
 
     Args:
-        keypoints: (17, 3) float64 x, y in px of the crop, score 0..1, any values at all.
-        mask: (h, w) bool.
+        keypoints: (17, 3) float64 x, y in px of the crop, score 0..1, in COCO's order; values that make no sense are repaired.
+        mask: (h, w) bool, of the crop.
     Raises:
         CharacterError: the mask is empty.
         ShapeError: keypoints of another shape.
@@ -86,28 +88,31 @@ def rigging(keypoints: Floats, mask: Bools) -> Rigging:
         raise CharacterError("the figure has no pixels", hint="is anything drawn inside its box?")
     work = repaired(np.asarray(keypoints, np.float64), mask)
     good = well_inside(mask)
-    points, moved = _all_inside(work, good)
-    side = max(mask.shape)
+    points = moved_inside(work.at, good)
+    moved = _names_of_far(points, work.at, max(mask.shape))
+    _separate_joints(points, good)
     joints = moved_inside(np.array([points[list(sources)].mean(axis=0) for _, _, sources in JOINTS]), good)
     repairs = tuple(work.repairs + [f"{name} was outside the figure and was moved into it" for name in moved])
     names = tuple(name for name, _, _ in JOINTS)
     parents = np.array([-1 if parent is None else names.index(parent) for _, parent, _ in JOINTS], np.int32)
-    rest = joints / side * [1.0, -1.0] + [0.0, 1.0]
+    rest = joints / max(mask.shape) * [1.0, -1.0] + [0.0, 1.0]
     return Rigging(Rig(names, parents, rest), repairs, tuple(_doubts(work, points, mask, moved)))
 
 
-def _all_inside(work: Repaired, good: Bools) -> tuple[Floats, list[str]]:
-    """(17, 2) keypoints in the good part of the mask, limbs not of length zero; and the names of those that went far."""
-    side = max(good.shape)
-    points = moved_inside(work.at, good)
-    far = np.linalg.norm(points - work.at, axis=1) > FAR_MOVE * side
+def _names_of_far(points: Floats, before: Floats, side_px: int) -> list[str]:
+    """Names of the keypoints that become joints, (17, 2), and moved far."""
+    is_far = np.linalg.norm(points - before, axis=1) > FAR_MOVE * side_px
     names = {sources[0]: name.replace("_", " ") for name, _, sources in JOINTS if len(sources) == 1}
-    _separate_joints(points, good)
-    return points, [names[joint] for joint in BODY if far[joint]]
+    return [names[joint] for joint in BODY if is_far[joint]]
 
 
 def _separate_joints(points: Floats, good: Bools) -> None:
-    """Move the outer joints of limb bones that are too short away from the inner ones, as GUIDES says, inside the good part of the mask."""
+    """Move the outer ends of limb bones that are too short away from the inner ones, in the directions of GUIDES.
+
+    Args:
+        points: (17, 2) px, changed in place.
+        good: (h, w) bool, where joints may be.
+    """
     least_px = LEAST_BONE * max(good.shape)
     for (inner, outer), guides in zip(LIMB_BONES, GUIDES, strict=True):
         for near, end, start, aim in zip(inner, outer, *guides, strict=True):
