@@ -11,24 +11,25 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pipeline.types import Bools, Floats, Ints
 
 FLARE = 1.12
-"""Trousers are at most this many times as wide as the hips; skirts widen."""
+"""A gown is more than this many times as wide below, on the median, as at the hips; trousers are not."""
 
 WINDOW_OF_LEGS = 0.08
-"""Rows above and below a hem that are compared, as a share of the height from hips to feet."""
+"""Widths are compared over so many rows above and below a hem, as a share of the rows from hips to feet."""
 
 NARROWER = 0.78
 """Below a hem, the legs together are at most this many times as wide as the skirt above it."""
 
 HIGHEST, LOWEST = 0.2, 0.95
-"""A hem's height between hips (0) and feet (1). A hem at the hips covers no part of a leg."""
+"""Where a hem can be between hips (0) and feet (1). A hem at the hips covers no part of a leg."""
 
 CLOSED_SHARE = 0.85
-"""Share of the rows between hips and hem without a gap between the legs."""
+"""In a skirt, at least this share of the rows between hips and hem has no gap between the legs; in a gown, of those down to the feet."""
 
 LEAST_ROWS = 8
+"""Legs over fewer rows than this are too small to show a hem, px."""
 
 DOWNWARDS = 0.4
-"""Legs that reach down by less than this share of their length run or kneel: the row where the body ends is no hem above them."""
+"""Legs that reach down by less than this share of their length are running or kneeling: where the body ends above them is no hem."""
 
 
 def hem_row(mask: Bools, chains: Floats) -> int | None:

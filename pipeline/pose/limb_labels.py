@@ -1,4 +1,4 @@
-"""Labels of a figure's pixels, as layers.png holds them, from the regions of its limbs, and back."""
+"""Labels of a figure's pixels, as in layers.png, from the regions of its limbs, and back."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pipeline.pose.limb_regions import ARM, LEG, LimbRegion, limb_regions, limbs
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, LayerLabel
 
 SAMPLES = 24
-"""Points along each of a limb's two bones."""
+"""Points along each of a limb's two bones at which labels are read."""
 
 Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]
-"""Rows and columns."""
+"""Rows and columns, (N,) each."""
 
 _LABEL_OF_MIDDLE = MappingProxyType(
     {
@@ -33,7 +33,9 @@ def layer_limbs(character: Character) -> tuple[LimbRegion, ...]:
 
 
 def derived_labels(character: Character, parts: Bytes | None = None) -> Bytes | None:
-    """The `LayerLabel` of each pixel, (h, w) uint8; None for a figure that stays in one layer, unless parts say so, too.
+    """The `LayerLabel` of each pixel, (h, w) uint8; None if there are no parts and none of the limbs touches the figure.
+
+    A figure that parts show in one layer is all BODY: without labels, rig, mask and drawn lines alone would decide later.
 
     Args:
         parts: as in `touching_areas`; without them, rig, mask and drawn lines decide.
@@ -48,10 +50,10 @@ def derived_labels(character: Character, parts: Bytes | None = None) -> Bytes | 
 
 
 def labeled_limbs(character: Character, labels: Bytes) -> tuple[LimbRegion, ...]:
-    """The regions of the limbs that have pixels of their own in `labels` (h, w).
+    """The regions of the limbs that have pixels of their own in `labels` (h, w) uint8.
 
-    Joints decide which of two labels is the right limb, since a user may exchange right and left joints later. Labels on which no bone of
-    the limb is belong to the body.
+    A user may exchange right and left joints after the labels were made. So the labels of both arms, or both legs, are exchanged if more of
+    the bones are on them then. Pixels of a label that no bone of its limb reaches belong to the body.
     """
     found: dict[LimbJoints, Bools] = {}
     for kind in (LEG, ARM):
@@ -65,11 +67,12 @@ def labeled_limbs(character: Character, labels: Bytes) -> tuple[LimbRegion, ...]
 
 
 def layer_label(layer: CharacterLayer, joint_names: tuple[str, ...]) -> LayerLabel:
-    """The label of a character's layer."""
+    """The label of a layer, whose first bone ends at the elbow or the knee if it is a limb's; BODY for any other."""
     return _LABEL_OF_MIDDLE.get(joint_names[layer.bones[0]], LayerLabel.BODY) if layer.bones else LayerLabel.BODY
 
 
 def _label(character: Character, limb: LimbJoints) -> LayerLabel:
+    """The label of a limb of a character."""
     return _LABEL_OF_MIDDLE[character.rig.joint_names[limb.middle]]
 
 
@@ -82,5 +85,5 @@ def _bone_pixels(character: Character, limb: LimbJoints) -> Pixels:
 
 
 def _hits(areas: list[Bools], bones: list[Pixels]) -> int:
-    """How many pixels of the bones are in the area of their limb."""
+    """How many pixels of all limbs' bones are in the area of their limb."""
     return sum(int(area[at].sum()) for area, at in zip(areas, bones, strict=True))

@@ -14,39 +14,48 @@ from pipeline.ink.regions import filled
 from pipeline.types import Bools, Floats, Ints, Singles
 
 MARKER_WIDTH = 0.5
-"""Up to this distance from a limb's bones a pixel is certainly the limb's, in half widths of the limb."""
+"""A pixel within this distance of a limb's bones is certainly the limb's, in half widths of the limb."""
 
 BODY_DISTANCE = 1.8
-"""From this distance to a limb's bones on a pixel is certainly not the limb's, in half widths of the limb."""
+"""A pixel farther than this from a limb's bones is certainly not the limb's, in half widths of the limb; hands and feet reach farther."""
 
 HAND_LENGTH = 3.5
-"""How far a hand reaches beyond its joint, in half widths of the limb."""
+"""How far a hand or a foot reaches beyond its joint, straight on, in half widths of the limb."""
 
 END_REACH = 3.0
-"""How far a hand or a foot reaches around its joint, in half widths of the limb."""
+"""How far a hand or a foot reaches to all sides of its joint, in half widths of the limb."""
+
+NARROW_PERCENTILE = 35
+"""Percentile of the mask's depth along the bones that is a limb's half width: that of its narrow parts, and not of the body beside them."""
+
+THINNEST_PX = 1.5
+"""Lower bound of a limb's half width, px: of a line of two or three pixels."""
 
 WIDEST_OF_HEIGHT = 0.08
-"""Upper bound of a limb's half width, as a share of the figure's height, for limbs in front of the body: its outline is not the mask's."""
+"""Upper bound of a limb's half width, as a share of the figure's height: in front of the body, the mask shows no edge of the limb."""
 
 FREE_REACH = 2.2
-"""A point of a limb is free on a side where the mask ends within this distance, in half widths of the limb."""
+"""A point of a limb is free on a side if the mask ends within this distance on that side, in half widths of the limb."""
 
 FREE_SHARE = 0.85
 """A limb is free on a side, or on both, if at least this share of its points is."""
 
 SAMPLES = 24
-"""At how many points along each bone of a limb its sides are looked at."""
+"""Points along each bone of a limb at which the mask is read on both sides."""
+
+RAY_SAMPLES = 16
+"""Points from each of these outwards."""
 
 DENSE_SAMPLES = 96
-"""At how many points along each bone the level of a hem is looked for."""
+"""Points along each bone that are compared with the level of a hem."""
 
 GAP_SHARE = 0.1
-"""A limb closes a gap if more than this share of its points has, on one side, a gap beside it that the figure surrounds."""
+"""A limb closes a gap if more than this share of its points is, on one side, next to a gap that the figure surrounds."""
 
 UPPER_SHARE = 0.4
-"""The border to the body within this share of the limb's first half is the shoulder or the hip.
+"""Where a limb touches the body within this share of its first bone, it is the shoulder or the hip, and no contact.
 
-What is beyond is a sleeve that hangs on the shirt: with 0.6, a figure with such sleeves is torn by 13 % in jumping jacks, with 0.4 by 2 %.
+Beyond that, a sleeve hangs on the shirt: with 0.6, a figure with such sleeves is torn by 13 % in jumping jacks, with 0.4 by 2 %.
 """
 
 
@@ -86,7 +95,7 @@ class Limb:
         return max(0, round(self.hem - self.half_width)) if self.hem else 0
 
     def visible(self, *, begin: float = 0.0) -> Floats:
-        """The part of the bones that is surely not covered, (N, 2), from a share of the first bone on."""
+        """(N, 2) px, a polyline: the part of the bones that is surely not covered, without the share `begin` of the first bone."""
         points = np.array([self.points[0] * (1.0 - begin) + self.points[1] * begin, *self.points[1:]])
         if not self.hem:
             return points
@@ -95,7 +104,7 @@ class Limb:
         return below if len(below) else self.points[2:]
 
     def covered(self) -> Floats:
-        """The part of the bones that the hem covers, and a little more, (N, 2)."""
+        """(N, 2) px, a polyline: the part of the bones that the hem covers, and half a width more."""
         dense = points_along(self.points, DENSE_SAMPLES)
         return dense[dense[:, 1] < self.hem + self.half_width]
 
@@ -109,24 +118,24 @@ def half_width(limb: Limb, mask: Bools, depth: Singles) -> float:
     points, _ = samples(limb)
     seen = values_at(depth, points)
     seen = seen[seen > 0]
-    narrow = float(np.percentile(seen, 35)) if seen.size else 1.5
-    return float(np.clip(narrow, 1.5, WIDEST_OF_HEIGHT * _height(mask)))
+    narrow = float(np.percentile(seen, NARROW_PERCENTILE)) if seen.size else THINNEST_PX
+    return float(np.clip(narrow, THINNEST_PX, WIDEST_OF_HEIGHT * _height(mask)))
 
 
 def is_attached(limb: Limb, mask: Bools) -> bool:
-    """Whether the figure goes on beside the limb, on one side at least, along more than a small part of it."""
+    """Whether the figure continues beside the limb, on at least one side, along more than a small part of it."""
     first, second = _free_sides(limb, mask)
     return bool(first.size and (first & second).mean() < FREE_SHARE)
 
 
 def touches_other_leg(limb: Limb, mask: Bools) -> bool:
-    """Whether a leg is attached on one side only: trousers touch the other leg, while a skirt surrounds the leg on both sides."""
+    """Whether a leg is attached on one side only: in trousers it touches the other leg, while a skirt is on both sides of it."""
     first, second = _free_sides(limb, mask)
     return bool(first.size and max(first.mean(), second.mean()) >= FREE_SHARE and (first & second).mean() < FREE_SHARE)
 
 
 def closes_gap(limb: Limb, mask: Bools) -> bool:
-    """Whether the limb touches the figure beyond a gap between them, however little: a hand on the hip, a thin bridge in the mask."""
+    """Whether the limb touches the figure on the far side of a gap, however little: a hand on the hip, a thin bridge in the mask."""
     gaps = filled(mask) & ~mask
     rays = _rays(limb) if gaps.any() else ()
     first = [values_at(gaps, ray)[np.arange(len(ray)), values_at(mask, ray).argmin(axis=1)] for ray in rays]
@@ -134,7 +143,7 @@ def closes_gap(limb: Limb, mask: Bools) -> bool:
 
 
 def contact_length(limb: Limb, area: Bools, mask: Bools) -> float:
-    """Length in px of the border between the limb's `area` and the rest of the figure, away from where the limb hangs on the body."""
+    """Length, px, of the border between the limb's pixels, `area`, and the rest of the figure; without shoulder or hip."""
     rest = mask & ~cv2.dilate(area.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
     beside = cv2.dilate(rest.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     row, column = np.nonzero(area & beside)
@@ -144,7 +153,7 @@ def contact_length(limb: Limb, area: Bools, mask: Bools) -> float:
 
 
 def over_body(limb: Limb, body: Bools) -> Bools:
-    """A wide band along the part of the limb that has the body on both sides."""
+    """(h, w) bool, a wide band along the part of the limb that has the body, (h, w), on both sides."""
     points, normals = samples(limb)
     steps = np.linspace(0.5, FREE_REACH, 12) * limb.half_width
     sides = [
@@ -158,7 +167,10 @@ def over_body(limb: Limb, body: Bools) -> Bools:
 
 
 def samples(limb: Limb) -> tuple[Floats, Floats]:
-    """Points along the visible limb from the middle of its first bone to its end, (N, 2), and unit normals."""
+    """(N, 2) px, points from the middle of the limb's first bone to its end, below its hem; and (N, 2), unit normals there.
+
+    N is 0 for a limb without a length, and at least 1 for any other.
+    """
     points, normals = [], []
     for first, last, begin in ((limb.points[0], limb.points[1], 0.5), (limb.points[1], limb.points[2], 0.0)):
         bone = last - first
@@ -176,7 +188,7 @@ def samples(limb: Limb) -> tuple[Floats, Floats]:
 
 
 def values_at(values: Singles | Bools | Ints, points: Floats) -> Floats:
-    """Values at points (..., 2), 0 outside of the image."""
+    """Values (...) of an image (h, w) at points (..., 2) px; 0 outside of the image."""
     column, row = np.floor(points[..., 0]).astype(int), np.floor(points[..., 1]).astype(int)
     inside = (column >= 0) & (row >= 0) & (column < values.shape[1]) & (row < values.shape[0])
     found = values[np.clip(row, 0, values.shape[0] - 1), np.clip(column, 0, values.shape[1] - 1)]
@@ -184,7 +196,7 @@ def values_at(values: Singles | Bools | Ints, points: Floats) -> Floats:
 
 
 def stroke(shape: tuple[int, ...], points: Floats, radius: float) -> Bools:
-    """The pixels within `radius` px of a polyline (N, 2)."""
+    """(h, w) bool, the pixels within `radius` px of a polyline (N, 2); at least a line one pixel wide."""
     canvas = np.zeros(shape, np.uint8)
     line = np.round(points * 8).astype(np.int32).reshape(-1, 1, 2)
     cv2.polylines(canvas, [line], isClosed=False, color=1, thickness=max(1, round(2 * radius)), lineType=cv2.LINE_8, shift=3)
@@ -192,13 +204,13 @@ def stroke(shape: tuple[int, ...], points: Floats, radius: float) -> Bools:
 
 
 def tip(limb: Limb) -> Floats:
-    """How far a large hand or foot would reach beyond the last joint, in the direction of the second bone."""
+    """(2,) px, where a large hand or foot would end: beyond the last joint, in the direction of the second bone."""
     way = limb.points[2] - limb.points[1]
     return np.asarray(limb.points[2] + HAND_LENGTH * limb.half_width * way / max(float(np.linalg.norm(way)), 1e-6))
 
 
 def surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
-    """Where a limb may be: around its bones, and where its hand or foot may reach."""
+    """(h, w) bool, where a limb may be: around its bones, and where its hand or foot may reach; nothing that its cover hides."""
     points = limb.visible()
     end = points[-1]
     near = stroke(shape, points, BODY_DISTANCE * limb.half_width)
@@ -209,11 +221,12 @@ def surroundings(limb: Limb, shape: tuple[int, ...]) -> Bools:
 
 
 def points_along(bones: Floats, samples: int) -> Floats:
-    """(2 samples, 2) points along a limb's two bones (3, 2), from its root to its end."""
+    """(2 * samples, 2) points along a limb's two bones (3, 2), from its root to its end; the middle joint is there twice."""
     return np.concatenate([np.linspace(bones[row], bones[row + 1], samples) for row in (0, 1)])
 
 
 def _height(mask: Bools) -> float:
+    """Height of a mask's bounds, px."""
     rows = np.flatnonzero(mask.any(axis=1))
     return float(rows[-1] - rows[0] + 1) if rows.size else 0.0
 
@@ -225,9 +238,9 @@ def _free_sides(limb: Limb, mask: Bools) -> tuple[Bools, Bools]:
 
 
 def _rays(limb: Limb) -> tuple[Floats, Floats]:
-    """Points (N, 16, 2) from each sample outwards, on the side of its normal, and on the other side."""
+    """Points (N, RAY_SAMPLES, 2) from each sample outwards, on the side of its normal, and on the other side."""
     points, normals = samples(limb)
-    steps = np.linspace(0.0, FREE_REACH * limb.half_width + 1.0, 16)[None, :, None]
+    steps = np.linspace(0.0, FREE_REACH * limb.half_width + 1.0, RAY_SAMPLES)[None, :, None]
     return points[:, None] + steps * normals[:, None], points[:, None] - steps * normals[:, None]
 
 
