@@ -12,16 +12,18 @@ from scipy.sparse.csgraph import dijkstra
 
 from pipeline.types import Bools, Floats, Ints
 
-STRAIGHT_STEP = 1.0
-DIAGONAL_STEP = 1.414
+STRAIGHT_STEP, DIAGONAL_STEP = 1.0, 1.414
+"""Costs of a step to a neighbor, px, as in AnimatedDrawings."""
+
 POINTS_PER_BONE = 21
+"""Seeds along a bone, with both ends, as in AnimatedDrawings."""
 
 
 def bone_points(starts: Floats, ends: Floats) -> tuple[Floats, Ints]:
-    """Evenly spaced points along bones (B, 2) -> (B, 2), including both ends.
+    """Evenly spaced points along bones from `starts` (B, 2) to `ends` (B, 2), with both ends, in the unit of these.
 
     Returns:
-        (B * 21, 2) points, (B * 21,) int32 bone of each.
+        (B * POINTS_PER_BONE, 2) points; (B * POINTS_PER_BONE,) int32, index of each point's bone.
     """
     along = np.linspace(0.0, 1.0, POINTS_PER_BONE)[None, :, None]
     points = starts[:, None] * (1.0 - along) + ends[:, None] * along
@@ -39,7 +41,7 @@ class PixelGraph:
         """Nearest seed and its distance for every pixel of the mask, along paths inside the mask.
 
         Args:
-            seeds: (S, 2) int, x and y in px; those outside the mask are ignored.
+            seeds: (S, 2) int32, x and y in px; those outside the mask are ignored.
         Returns:
             (h, w) int32 index of the nearest seed, -1 if none is reachable; (h, w) float64 distance in px, inf there.
         """

@@ -1,4 +1,4 @@
-"""Triangulation of a mask: outline, subdivision, and a Delaunay triangulation that contains the outline.
+"""Triangulation of a mask: outlines, their subdivision, and a Delaunay triangulation that contains them.
 
 Points are (N, 2) float64 in image px with the origin at the corner of the top-left pixel (a pixel's center is at +0.5), y down.
 """
@@ -21,15 +21,18 @@ RECOVERY_ROUNDS = 8
 """Rounds of halving outline segments that the triangulation lacks; thin gaps need one or two."""
 
 MAX_EDGE_OF_SIDE = 200
-"""Longest edge of a mask, in lengths of its longer side. Drawings have 5 to 10. A checkerboard of 500 px has 1000, and its 125,000 holes
-take minutes."""
+"""Longest edge of a mask, with those of its holes, in lengths of its longer side. Drawings have 5 to 10. A checkerboard of 500 px has 1000,
+and its 125,000 holes take minutes."""
 
 MAX_POINTS = 20_000
 """Most points of a mask's outlines. Drawings have 300 to 800; this many take 10 s."""
 
+SMALLEST_DOUBLED_AREA = 1e-6
+"""Triangles with at most this, twice their area in square px, have three corners on one line, and are left out."""
+
 
 def excess(mask: Bools) -> str:
-    """Why a mask takes too long to triangulate, expected and found, or ""; answers in the time that it takes to read the mask."""
+    """Why a mask (h, w) bool takes too long to triangulate, for a message; "" if it doesn't. Takes only as long as reading the mask."""
     padded = np.pad(mask, 1)
     limit = MAX_EDGE_OF_SIDE * max(mask.shape)
     edge = np.count_nonzero(padded[1:] != padded[:-1]) + np.count_nonzero(padded[:, 1:] != padded[:, :-1])
@@ -40,7 +43,7 @@ def excess(mask: Bools) -> str:
 
 
 def outlines(mask: Bools, *, tolerance_px: float) -> list[Floats]:
-    """Closed outlines of a mask and of its holes, simplified to within `tolerance_px`; each (N, 2), N >= 3."""
+    """Closed outlines of a mask (h, w) bool and of its holes, simplified to within `tolerance_px`; each (N, 2), N >= 3."""
     large = np.repeat(np.repeat(mask.astype(np.uint8), ENLARGED, axis=0), ENLARGED, axis=1)
     found, _ = cv2.findContours(np.pad(large, 1), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     simplified = [_simplified(np.asarray(contour, np.int32), tolerance_px * ENLARGED) for contour in found]
@@ -48,13 +51,13 @@ def outlines(mask: Bools, *, tolerance_px: float) -> list[Floats]:
 
 
 def _simplified(contour: Ints, tolerance: float) -> Ints:
-    """The contour simplified, or unchanged if it would lose its inside."""
+    """The contour (N, 1, 2) simplified, (M, 2), or with all its points if it would lose its inside."""
     points = cv2.approxPolyDP(contour, tolerance, closed=True)[:, 0]
     return np.asarray(points if len(points) >= 3 else contour[:, 0], np.int32)
 
 
 def subdivided(outline: Floats, *, spacing: float) -> Floats:
-    """The closed outline (N, 2) with evenly added points, so that no segment is longer than `spacing`."""
+    """The closed outline (N, 2) with points added evenly on each segment longer than `spacing`, px, so that none is longer."""
     steps = np.roll(outline, -1, axis=0) - outline
     parts = np.maximum(1, np.ceil(np.linalg.norm(steps, axis=1) / spacing)).astype(int)
     which = np.repeat(np.arange(len(outline)), parts)
@@ -64,10 +67,11 @@ def subdivided(outline: Floats, *, spacing: float) -> Floats:
 
 
 def interior_grid(mask: Bools, *, spacing: float, corner: Floats | None = None) -> Floats:
-    """Grid points inside the mask, at least half a `spacing` from its edge.
+    """(N, 2) points of a square grid that are inside the mask, more than half a `spacing`, px, from its edge.
 
     Args:
-        corner: (2,) top-left corner of the mask in its image, px, if it was cut out: the grid is that of the image.
+        corner: (2,) top-left corner of the mask in its image, px, if it was cut out. The grid is that of the image, so that it is the same
+            for all layers.
     """
     depth = depth_inside(mask)
     height, width = mask.shape
@@ -78,12 +82,16 @@ def interior_grid(mask: Bools, *, spacing: float, corner: Floats | None = None) 
 
 
 def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floats, Ints]:
-    """Triangles that fill the outlines `loops`, using their points and the points `inner`.
+    """Triangles that fill outlines, with the points of these and points inside as corners.
 
     Outline segments that the Delaunay triangulation does not contain are halved until it does (a conforming triangulation), so that no
-    triangle reaches across the gap between two limbs. Stops after RECOVERY_ROUNDS, or at twice MAX_POINTS; remaining triangles are
-    classified by their centroid.
+    triangle reaches across the gap between two limbs. This stops after RECOVERY_ROUNDS, or at twice MAX_POINTS. A triangle is kept if its
+    centroid is inside the outlines.
 
+    Args:
+        loops: closed outlines, (N, 2) each.
+        inner: (N, 2), from `interior_grid`.
+        mask: (h, w) bool; only its size is used.
     Returns:
         (V, 2) points in use; (F, 3) int32, no triangle of zero area.
     """
@@ -104,13 +112,13 @@ def triangulation(loops: list[Floats], inner: Floats, mask: Bools) -> tuple[Floa
         points = np.concatenate([points, middles])
     kept = triangles[_inside(points[triangles].mean(axis=1), loops, mask.shape)]
     corners = points[kept]
-    doubled = _doubled_areas(corners)
-    kept = kept[np.abs(doubled) > 1e-6]
+    kept = kept[np.abs(_doubled_areas(corners)) > SMALLEST_DOUBLED_AREA]
     used, compact = np.unique(kept, return_inverse=True)
     return points[used], compact.reshape(-1, 3).astype(np.int32)
 
 
 def _doubled_areas(corners: Floats) -> Floats:
+    """Twice the signed area of triangles (F, 3, 2), (F,). `pipeline.mesh.triangles` has such code, too, but imports SciPy."""
     first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
 

@@ -11,14 +11,14 @@ from pipeline.mesh.depth import nearest_pixels
 from pipeline.types import Bools, Ints
 
 MAX_PIECES = 64
-"""Most separate pieces of a mask. Each is measured against all pixels, and a rig has about 16 joints to hold them."""
+"""Most separate pieces of a mask. Distances to all pixels are computed anew for each, and a rig has only about 16 joints to hold them."""
 
 
 def bridged(mask: Bools) -> Bools:
-    """The mask with its separate pieces (8-connected) joined by thin bars between their closest pixels, nearest piece first.
+    """The mask (h, w) bool with its separate pieces (8-connected) joined by bars of 3 px between their closest pixels.
 
-    A mask in one piece is returned unchanged. The bars transmit the deformation; they are not visible. Only the MAX_PIECES largest pieces
-    are kept.
+    The largest piece comes first, then always the piece nearest to what is joined already. A mask in one piece is returned unchanged. Bars
+    transmit the deformation. Only the MAX_PIECES largest pieces are kept.
     """
     count, labels = _pieces(mask)
     if count < 2:

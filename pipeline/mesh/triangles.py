@@ -15,7 +15,7 @@ from pipeline.types import Floats, Ints
 def signed_areas(vertices: Floats, triangles: Ints) -> Floats:
     """Signed area of each triangle, (F,), positive if counter-clockwise (y up)."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
-    return 0.5 * ((b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0]))
+    return 0.5 * _cross(b - a, c - a)
 
 
 def undirected_edges(triangles: Ints) -> Ints:
@@ -37,18 +37,19 @@ def common_neighbors(edges: Ints, vertex_count: int) -> sparse.csr_array:
 
 
 def barycentric_coordinates(vertices: Floats, triangles: Ints, points: Floats) -> Floats:
-    """Weights (N, 3) of `points` (N, 2) in `triangles` (N, 3), one triangle per point; NaN for a degenerate triangle."""
+    """Weights (N, 3) float64 of `points` (N, 2) in `triangles` (N, 3), one triangle per point; NaN or infinite in one of zero area."""
     a, b, c = (vertices[triangles[:, corner]] for corner in range(3))
-    doubled = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    doubled_area = _cross(b - a, c - a)
     with np.errstate(divide="ignore", invalid="ignore"):
-        beta = ((points[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (points[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])) / doubled
-        gamma = ((b[:, 0] - a[:, 0]) * (points[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (points[:, 0] - a[:, 0])) / doubled
+        beta, gamma = _cross(points - a, c - a) / doubled_area, _cross(b - a, points - a) / doubled_area
         return np.stack([1.0 - beta - gamma, beta, gamma], axis=1)
 
 
 def containing_triangles(vertices: Floats, triangles: Ints, points: Floats, *, tolerance: float = 1e-9) -> tuple[Ints, Floats]:
-    """The first triangle that contains each point, and the point's weights in it.
+    """The first triangle that contains each point (N, 2), and the point's weights in it.
 
+    Args:
+        tolerance: how far a weight may be below 0, so that points on an edge are inside.
     Returns:
         (N,) int32 triangle index, -1 for a point outside the mesh; (N, 3) float64 weights (zeros outside).
     """
@@ -65,6 +66,11 @@ def containing_triangles(vertices: Floats, triangles: Ints, points: Floats, *, t
 
 
 def nearest_centroids(vertices: Floats, triangles: Ints, points: Floats) -> Ints:
-    """The triangle whose centroid is nearest to each point, (N,) int32."""
+    """(N,) int32, index of the triangle whose centroid is nearest to each point (N, 2)."""
     centroids = vertices[triangles].mean(axis=1)
     return np.asarray(cKDTree(centroids).query(points)[1], np.int32)
+
+
+def _cross(first: Floats, second: Floats) -> Floats:
+    """Cross product of vectors (N, 2), (N,): twice the signed area of the triangles that they span."""
+    return first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]

@@ -12,13 +12,17 @@ from pipeline.mesh.arap import ArapSolver
 from pipeline.types import Floats, Ints, PoseTrack
 
 FRAMES_AT_ONCE = 32
+"""Frames whose shapes are in memory together; `arap.FRAMES_AT_ONCE` of them are solved together."""
 
 
 @dataclass(frozen=True, eq=False)
 class MovingMesh:
     """A moving mesh; shapes are computed on demand and not kept.
 
-    `pin_joints` (P,) are the rig's joints that the solver's pins follow.
+    Attributes:
+        solver: of the mesh at rest.
+        track: where the joints are in each frame.
+        pin_joints: (P,) int32, the joint of the rig that each of the solver's pins follows.
     """
 
     solver: ArapSolver
@@ -34,15 +38,15 @@ class MovingMesh:
         return self.solver.solve(self.track.joints[frames][:, self.pin_joints]) + self.track.root[frames, None, :2]
 
     def each_shape(self) -> Iterator[Floats]:
-        """Vertices (V, 2) of every frame, in order."""
+        """World positions (V, 2) float64 of the vertices in every frame, in order."""
         for start in range(0, self.frame_count, FRAMES_AT_ONCE):
             yield from self.shapes(np.arange(start, min(start + FRAMES_AT_ONCE, self.frame_count)))
 
     def bounds(self, *, step: int) -> Floats:
-        """Lowest and highest x, y (2, 2) over the motion, from every `step`-th frame and the last."""
+        """Lowest and highest x, y (2, 2) float64 over the motion, world units, from every `step`-th frame and the last."""
         lowest, highest = np.full(2, np.inf), np.full(2, -np.inf)
-        looked_at = np.unique(np.append(np.arange(0, self.frame_count, step), self.frame_count - 1))
-        for start in range(0, len(looked_at), FRAMES_AT_ONCE):
-            shapes = self.shapes(looked_at[start : start + FRAMES_AT_ONCE])
+        sampled = np.unique(np.append(np.arange(0, self.frame_count, step), self.frame_count - 1))
+        for start in range(0, len(sampled), FRAMES_AT_ONCE):
+            shapes = self.shapes(sampled[start : start + FRAMES_AT_ONCE])
             lowest, highest = np.minimum(lowest, shapes.min(axis=(0, 1))), np.maximum(highest, shapes.max(axis=(0, 1)))
         return np.stack([lowest, highest])

@@ -33,28 +33,28 @@ TOLERANCE_OF_SIDE = 0.0015
 CLOSEST_TOLERANCE_PX = 0.25
 """The smallest tolerance of the outline, for figures with the thinnest limbs."""
 
-THIN_SHARE_PERCENT = 10
-"""Share of the figure's medial axis that may be thinner than the tolerance allows for."""
+THIN_PERCENTILE = 10
+"""Percentile of the half widths along the figure's medial axis that counts as that of its thin limbs; less of the axis may be thinner."""
 
 OWNERSHIP_SIDE_PX = 320
-"""Size of the mask for distances to bones: an error of a pixel in a triangle's bone is invisible."""
+"""About the longer side that the mask is reduced to for distances to bones: an error of a pixel in a triangle's bone is invisible."""
 
 INSIDE_LEVEL = 96
-"""Threshold of 255 for a reduced pixel to be inside; at a half, thin limbs would break."""
+"""A reduced pixel is inside if at least this much of it is, 0..255; with a half, thin limbs would break."""
 
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A mesh pinned to a rig; the meshes of several layers follow one another.
+    """A mesh pinned to a rig. With several layers, it has their meshes one after the other, not connected.
 
     Attributes:
-        mesh: unit square.
+        mesh: of all layers, unit square.
         pins: pinned points of the mesh.
         pin_joints: (P,) int32, the joint of the rig that each pin follows.
         layer_of_vertex: (V,) int32, index of each vertex's layer.
         owner: (F,) int32, the joint whose bone (from its parent to it) each triangle belongs to.
-        distance: (F,) float64, geodesic distance of each triangle from its bone; only used for sorting.
-        is_behind: (F,) bool, triangles of layers that are always drawn first.
+        distance: (F,) float64, geodesic distance of each triangle from its bone, px of a reduced mask; only used for sorting.
+        is_behind: (F,) bool, whether each triangle is of a layer that is drawn behind the body.
     """
 
     mesh: Mesh
@@ -66,7 +66,11 @@ class Figure:
     is_behind: Bools
 
     def triangles_in(self, joint_order: tuple[int, ...]) -> Ints:
-        """Triangles (F', 3) in draw order: joint by joint, the farthest from the bone first; those of layers behind the body before all."""
+        """Triangles (F', 3) int32 in draw order: layers behind the body first; then joint by joint, the farthest from the bone first.
+
+        Args:
+            joint_order: joints whose triangles are drawn, the rearmost first.
+        """
         by_distance = np.argsort(-self.distance, kind="stable")
         owners = self.owner[by_distance]
         ordered = np.concatenate([by_distance[owners == joint] for joint in joint_order])
@@ -78,7 +82,8 @@ def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
     """Mesh, pins and bones of a character's layers.
 
     Raises:
-        CharacterError: a mask encloses no area, or would take minutes.
+        CharacterError: a mask encloses no area, or its outline has so many points that it would take minutes; or no bone of a layer is
+            inside its mask.
     """
     tolerance_px = _tolerance_px(character.mask)
     figures = [_layer_figure(character, layer, number, tolerance_px) for number, layer in enumerate(layers)]
@@ -104,7 +109,8 @@ def figure_of(character: Character, layers: Sequence[CharacterLayer]) -> Figure:
 
 
 def _layer_figure(character: Character, layer: CharacterLayer, number: int, tolerance_px: float) -> Figure:
-    mask = bridged(layer.mask)
+    """Mesh, pins and bones of the layer with the index `number`."""
+    mask = bridged(layer.mask)  # for the mesh alone: the texture shows no bars
     points, triangles = _triangulated(mask, tolerance_px)
     if not len(triangles):
         raise CharacterError(f"the mask of {character.name} encloses no area", hint="it should cover the whole figure")
@@ -120,7 +126,7 @@ def _layer_figure(character: Character, layer: CharacterLayer, number: int, tole
 
 
 def _triangulated(mask: Bools, tolerance_px: float) -> tuple[Floats, Ints]:
-    """Points (V, 2), image px, and triangles (F, 3) that fill a mask; none if it encloses no area."""
+    """Points (V, 2), image px, and triangles (F, 3) that fill a mask; none if it encloses no area. Raises CharacterError."""
     nothing = np.zeros((0, 2)), np.zeros((0, 3), np.int32)
     side = max(mask.shape)
     spacing = side / GRID_CELLS
@@ -141,7 +147,11 @@ def _triangulated(mask: Bools, tolerance_px: float) -> tuple[Floats, Ints]:
 
 
 def figure_on(mesh: Mesh, rig: Rig, mask: Bools) -> Figure:
-    """Pins and bones for a given mesh, in one layer."""
+    """A given mesh (unit square) as a figure in one layer, with a pin at each joint, and bones inside the mask (h, w).
+
+    Raises:
+        CharacterError: no bone is inside the mask.
+    """
     joints = np.arange(len(rig.joint_names), dtype=np.int32)
     owner, distance = bone_ownership(mesh, rig, mask, bones=np.flatnonzero(rig.parents >= 0).astype(np.int32))
     layer_of_vertex = np.zeros(len(mesh.vertices), np.int32)
@@ -149,10 +159,10 @@ def figure_on(mesh: Mesh, rig: Rig, mask: Bools) -> Figure:
 
 
 def pins_at(mesh: Mesh, points: Floats) -> Pins:
-    """A pin for each point (P, 2).
+    """A pin for each point (P, 2), unit square.
 
-    A point outside the mesh is pinned to the closest point of the nearest triangle. It is outside by less than the outline's
-    tolerance, since joints move into the mask when a character is read.
+    A point outside the mesh is pinned to a point on the edge of the triangle with the nearest centroid. It is outside by less than the
+    outline's tolerance, since joints move into the mask when a character is read.
     """
     triangle, weights = containing_triangles(mesh.vertices, mesh.triangles, points)
     outside = np.flatnonzero(triangle < 0)
@@ -164,19 +174,22 @@ def pins_at(mesh: Mesh, points: Floats) -> Pins:
 
 
 def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, bones: Ints, side_px: int = OWNERSHIP_SIDE_PX) -> tuple[Ints, Floats]:
-    """The bone that each triangle belongs to by its centroid, and its distance.
+    """The bone that is nearest to each triangle's centroid along paths inside the mask, and its distance.
 
     Args:
-        bones: (B,) joints whose bones may own triangles.
+        mask: (h, w) bool.
+        bones: (B,) int32, joints whose bones (from their parent to them) may own triangles.
         side_px: reduce the mask to about this side; a smaller mask is used unchanged.
     Returns:
-        (F,) int32 joint index; (F,) float64 px.
+        (F,) int32, joint index, 0 if there are no bones; (F,) float64, px of the reduced mask.
+    Raises:
+        CharacterError: none of the bones is inside the mask.
     """
+    if not bones.size:
+        return np.zeros(len(mesh.triangles), np.int32), np.zeros(len(mesh.triangles))
     factor = max(1, round(max(mask.shape) / side_px))
     small = _reduced(mask, factor)
     px_per_unit = max(mask.shape) / factor
-    if not bones.size:
-        return np.zeros(len(mesh.triangles), np.int32), np.zeros(len(mesh.triangles))
     left, top, wide, high = cv2.boundingRect(small.astype(np.uint8))  # a limb fills a small part of the image
     corner, small = np.array([left, top], np.int32), small[top : top + high, left : left + wide]
     points, bone_of_point = geodesic.bone_points(rig.rest[rig.parents[bones]], rig.rest[bones])
@@ -186,20 +199,20 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, bones: Ints, side_px: i
     at = _pixels(mesh.vertices[mesh.triangles].mean(axis=1), px_per_unit) - corner
     column, row = np.clip(at[:, 0], 0, small.shape[1] - 1), np.clip(at[:, 1], 0, small.shape[0] - 1)
     if (nearest[row, column] < 0).any():
-        # By OpenCV, though up to 0.4 px farther than the nearest: most figures then need nothing of SciPy's image filters.
+        # By OpenCV, though what it finds may be 0.4 px farther than the nearest: most figures then don't import SciPy's image filters.
         places = nearest_values(np.arange(nearest.size, dtype=np.int32).reshape(nearest.shape), nearest >= 0)
         row, column = np.divmod(places[row, column], nearest.shape[1])
     return bones[bone_of_point[nearest[row, column]]].astype(np.int32), distance[row, column]
 
 
 def _tolerance_px(mask: Bools) -> float:
-    """Tolerance of the outlines of all layers, px: a quarter of the half width of the figure's thin limbs, so that none is cut through.
+    """Tolerance of the outlines of all layers, px: at most a quarter of the half width of the figure's thin limbs, so that none is cut off.
 
-    The layers' own slivers, where they were cut apart, don't count: they hold no limb, and would double the triangles.
+    It is measured in the mask of the whole figure: layers have slivers where they were cut apart, which would double the triangles.
     """
     depth = depth_inside(mask, kernel=3)
     middle = middle_line(mask, depth)
-    thin = float(np.percentile(depth[middle], THIN_SHARE_PERCENT)) if middle.any() else 0.0
+    thin = float(np.percentile(depth[middle], THIN_PERCENTILE)) if middle.any() else 0.0
     return float(max(CLOSEST_TOLERANCE_PX, min(TOLERANCE_OF_SIDE * max(mask.shape), thin / 4)))
 
 
@@ -209,14 +222,14 @@ def _pixels(points: Floats, px_per_unit: float) -> Ints:
 
 
 def _reduced(mask: Bools, factor: int) -> Bools:
-    """The mask reduced by `factor`; a pixel is inside if INSIDE_LEVEL of it is."""
+    """The mask reduced by a whole factor, padded to a multiple of it."""
     if factor == 1:
         return mask
     height, width = (-(-length // factor) for length in mask.shape)
     padded = np.zeros((height * factor, width * factor), np.uint8)
     padded[: mask.shape[0], : mask.shape[1]] = mask
-    share = cv2.resize(padded * 255, (width, height), interpolation=cv2.INTER_AREA)
-    return share >= INSIDE_LEVEL
+    level = cv2.resize(padded * 255, (width, height), interpolation=cv2.INTER_AREA)
+    return level >= INSIDE_LEVEL
 
 
 def _wound(mesh: Mesh) -> Mesh:
