@@ -61,7 +61,8 @@ BOUNDS_STEP = 3
 """The camera samples every third frame for the figures' bounds; its margin covers the frames between."""
 
 FINER = 2.0
-"""A preview's images are at most this many times as long as its view: finding a figure's soft edge takes a pixel or two."""
+"""Longer side of the images that a preview is made from, in longer sides of its view: a soft edge needs a pixel or two of the image for
+each pixel on screen."""
 
 
 @dataclass(frozen=True, eq=False)

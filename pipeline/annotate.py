@@ -1,9 +1,10 @@
 """START HERE for the analysis. Find the figures of a drawing and turn them into characters, one line per stage.
 
-    drawing --detect--> boxes --segment--> masks --pose--> keypoints --segment again--> masks --rig--> characters
+    drawing --detect--> boxes --pose--> keypoints, model's masks --segment--> masks --rig--> characters
 
-The predictor is passed in as a port (`pipeline.ports`). A box grows while the figure touches its border, so that no limb is cut; the mask
-is computed again when the joints are known, so that detached hands stay and neighbors go.
+The predictor is passed in as a port (`pipeline.ports`). A box grows while the figure touches its border, so that no limb is cut, and pose
+and mask are made again in the larger one. If the detector sends no masks, image processing alone finds how far a box must grow, before the
+pose model is asked.
 """
 
 from __future__ import annotations

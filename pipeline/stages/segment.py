@@ -1,4 +1,4 @@
-"""Which pixels of a crop belong to the figure.
+"""Segmentation stage: which pixels of a crop belong to the figure.
 
 `mask_by_model`: a pose model's mask decides; color and ink place its edges to the pixel (`pipeline.ink.mask_edges`).
 
@@ -49,6 +49,30 @@ GENEROUS_PX = 2
 """Width by which the mask extends beyond the ink, at the reduced size, as AnimatedDrawings' does (etc/doc/file-formats.md, "Annotation
 folder")."""
 
+STROKE_NOISE = (2.5, 5.0)
+"""The contrast of pixels that are likely, and surely, on a stroke is more than this many times the noise of the paper."""
+
+STROKE_OF_STRONG = (0.15, 0.4)
+"""It is also more than this share of a strong stroke's contrast, which depends on the pencil."""
+
+STROKE_FLOOR = (0.02, 0.03)
+"""And it is more than this, 0..1, on paper without noise."""
+
+STRONG_PERCENTILE = 80
+"""Percentile of the strokes' contrasts that is a strong stroke's."""
+
+STRONG_CONTRAST = 0.3
+"""A strong stroke's contrast where no stroke is seen, 0..1."""
+
+SURE_CONTRAST = 0.25
+"""Contrast of a stroke that is surely ink however strong others are, 0..1, if noise does not reach it."""
+
+COLOR_NOISE = (4.0, 7.0)
+"""The contrast of pixels that are likely, and surely, in a colored area is more than this many times the noise of the paper."""
+
+COLOR_FLOOR = (0.06, 0.14)
+"""And it is more than this, 0..1, on paper without noise."""
+
 SEED_PX = 3
 """A stroke is ink if at least this many of its pixels are surely ink."""
 
@@ -75,6 +99,9 @@ SHARP_SHARE = 0.6
 
 VISIBLE_ALPHA = 128
 """Pixels with at least this alpha, 0..255, are visible."""
+
+ALONG_BORDER_SHARE = 0.15
+"""A dark area with more than this share of its outline along the crop's border is a shadow or a desk."""
 
 
 def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
@@ -130,12 +157,12 @@ def _check_keypoints(keypoints: Floats | None) -> None:
 
 
 def _scaled(keypoints: Floats | None, shape: tuple[int, ...], small: tuple[int, ...]) -> Floats | None:
-    """Keypoints of a crop in its reduced version."""
+    """Keypoints of a crop of `shape`, in px of its reduced version of the shape `small`."""
     return None if keypoints is None else keypoints * np.array([small[1] / shape[1], small[0] / shape[0], 1.0])
 
 
 def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
-    """The figure at the reduced size, from its ink."""
+    """The figure's pixels (h, w) from its ink (h, w), both at the reduced size, as the keypoints are."""
     lines = None if keypoints is None else bones(keypoints)
     limbs = None if lines is None else drawn_lines(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
     ink = without_ground(without_strips_at_the_border(ink), limbs)
@@ -161,21 +188,23 @@ def _solid(ink: Bools, lines: Floats | None) -> Bools:
 
 
 def _share(mask: Bools, where: Bools) -> float:
-    """Which share of `where` a mask covers."""
+    """The share of `where` that a mask covers; 0 of nothing."""
     return float(np.count_nonzero(mask & where)) / max(1, int(np.count_nonzero(where)))
 
 
 def _generous(mask: Bools) -> Bools:
+    """The mask, wider by GENEROUS_PX on all sides."""
     return cv2.dilate(mask.astype(np.uint8), np.ones((2 * GENEROUS_PX + 1,) * 2, np.uint8)) > 0
 
 
 def _opaque_figure(visible: Bools, keypoints: Floats | None) -> Bools:
-    """The figure of a picture that was cut out by someone before."""
+    """The figure of an image whose transparent pixels, those not `visible`, are background already."""
     lines = None if keypoints is None else bones(keypoints)
     return bridged(body_and_parts(visible, keypoints, lines))
 
 
 def _without_printed_lines(seen: Contrast) -> Contrast:
+    """The contrast without that of ruled or squared paper."""
     found = rulings(seen.stroke, seen.gray, seen.stroke_noise)
     if found == (None, None):
         return seen
@@ -183,23 +212,39 @@ def _without_printed_lines(seen: Contrast) -> Contrast:
 
 
 def _ink(seen: Contrast) -> Bools:
-    """(h, w) what is surely ink, and what hangs together with it and is likely ink; thresholds follow the noise and the pencil."""
-    drawn_values = seen.stroke[seen.stroke > max(5 * seen.stroke_noise, 0.05)]
-    strong = float(np.percentile(drawn_values, 80)) if drawn_values.size else 0.3
-    low = max(2.5 * seen.stroke_noise, 0.15 * strong, 0.02)
-    high = max(5 * seen.stroke_noise, min(0.4 * strong, 0.25), 0.03)
-    strokes = hysteresis(_above_their_surroundings(seen.stroke, 6, 0.3), low=low, high=high, least_seeds=SEED_PX)
-    low, high = max(4 * seen.color_noise, 0.06), max(7 * seen.color_noise, 0.14)
+    """(h, w) bool, strokes, colored areas, and areas filled with gray or black, with the smallest gaps closed.
+
+    Strokes and areas are pieces of pixels that are likely ink, with enough pixels that surely are.
+    """
+    low, high = (max(factor * seen.color_noise, floor) for factor, floor in zip(COLOR_NOISE, COLOR_FLOOR, strict=True))
     colored = hysteresis(_above_their_surroundings(seen.color, 9, 0.5), low=low, high=high, least_seeds=COLOR_SEED_PX)
-    found = strokes | colored
+    found = _strokes(seen.stroke, seen.stroke_noise) | colored
     dark = seen.shade > DARK_SHADE
     if np.count_nonzero(dark & ~found) > LEAST_DARK_SHARE * dark.size:
         found |= _filled_areas(seen.shade, dark)
     return cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
 
 
+def _strokes(darkness: Singles, noise: float) -> Bools:
+    """(h, w) bool, strokes, with thresholds that follow the noise and the pencil.
+
+    Args:
+        darkness: (h, w) float32, `Contrast.stroke`.
+        noise: standard deviation of `darkness` on bare paper.
+    """
+    drawn = darkness[darkness > max(STROKE_NOISE[1] * noise, 0.05)]
+    strong = float(np.percentile(drawn, STRONG_PERCENTILE)) if drawn.size else STRONG_CONTRAST
+    low = max(STROKE_NOISE[0] * noise, STROKE_OF_STRONG[0] * strong, STROKE_FLOOR[0])
+    high = max(STROKE_NOISE[1] * noise, min(STROKE_OF_STRONG[1] * strong, SURE_CONTRAST), STROKE_FLOOR[1])
+    return hysteresis(_above_their_surroundings(darkness, 6, 0.3), low=low, high=high, least_seeds=SEED_PX)
+
+
 def _filled_areas(shade: Singles, inside: Bools) -> Bools:
-    """(h, w) areas filled with gray or black: as dark as deep shadows, but with sharp edges, and not along the border."""
+    """(h, w) bool, the dark areas, `inside`, that are filled in with gray or black: with sharp edges, and not along the border.
+
+    Args:
+        shade: (h, w) float32, how much darker than the sheet each pixel is, 0..1.
+    """
     pieces = regions_of(inside, corners_join=True)
     inner = inside & ~eroded(inside, 4) & eroded(inside, 1)
     labels_beyond = cv2.dilate(pieces.labels.astype(np.float32), np.ones((9, 9), np.uint8)).astype(np.int32)
@@ -208,17 +253,18 @@ def _filled_areas(shade: Singles, inside: Bools) -> Bools:
     beyond = np.bincount(labels_beyond[outer], weights=shade[outer], minlength=len(pieces.area)) / np.maximum(counts, 1)
     within = pieces.sum_of(np.where(inner, shade, 0)) / np.maximum(pieces.touched_by(inner), 1)
     sharp = within - beyond > SHARP_SHARE * within
-    along_border = border_contact(pieces).sum(axis=1) > 0.15 * perimeters(pieces)
+    along_border = border_contact(pieces).sum(axis=1) > ALONG_BORDER_SHARE * perimeters(pieces)
     return pieces.among(sharp & ~along_border & (pieces.area >= COLOR_SEED_PX))
 
 
 def _above_their_surroundings(values: Singles, radius: int, share: float) -> Singles:
-    """The values, 0 where less than a share of the largest around: edges lie half-way up, however blurred they are."""
+    """The values, 0 where they are at most a share of the largest within `radius` px: edges are there, however blurred they are."""
     largest = cv2.dilate(values, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
     return np.where(values > np.float32(share) * largest, values, np.float32(0))
 
 
 def _reduced(rgb: Bytes, side: int) -> Bytes:
+    """The crop (h, w, 3), reduced if its longer side is longer than `side`, px; no side is then shorter than SMALLEST_SIDE_PX."""
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:

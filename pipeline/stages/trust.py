@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.ink.mask_edges import FIGURE
 from pipeline.types import KEYPOINT_NAMES, Bools, Floats, Quality, Singles
 from pipeline.types.keypoints import SHOULDERS
 
@@ -22,18 +23,15 @@ WEIGHTS = (5.624, 7.622, 10.233)
 joint adds nothing to them."""
 
 TYPICAL_AGREEMENT = 0.87
-"""The agreement that counts for models without a mask: the median of models with one."""
+"""The agreement that is assumed for models that send no mask: the median of those that send one."""
 
 DOUBTFUL = 0.5
 """A figure whose quality is less than this is more likely wrong than right, and a note says so."""
 
-FIGURE = 0.5
-"""A cell of a model's mask is figure if its probability is more than this."""
-
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for a figure, each 0..1.
+    """Measures of how likely a figure is right, each 0..1.
 
     Attributes:
         detection_score: of its box.
@@ -48,14 +46,21 @@ class Evidence:
 
 
 def evidence(detection_score: float, keypoints: Floats, mask: Bools, likelihood: Singles | None) -> Evidence:
-    """Measures of a figure with keypoints (17, 3), a mask (h, w), and the model's mask (n, m) of the same crop."""
+    """Measures of a figure.
+
+    Args:
+        detection_score: of its box, 0..1.
+        keypoints: (17, 3) float64 x, y in px of the crop, score 0..1.
+        mask: (h, w) bool, the final mask of the crop.
+        likelihood: (n, m) float32 0..1, the model's mask of the same crop; None if it sent none.
+    """
     scores = limb_scores(keypoints)
     agreement = TYPICAL_AGREEMENT if likelihood is None else mask_agreement(mask, likelihood)
     return Evidence(detection_score, min(scores), sum(scores) / len(scores), agreement)
 
 
 def limb_scores(keypoints: Floats) -> list[float]:
-    """Scores of shoulders, elbows, wrists, hips, knees and ankles; 0 for what is no number."""
+    """Scores of shoulders, elbows, wrists, hips, knees and ankles, twelve in all, from keypoints (17, 3); 0 for NaN."""
     scores: list[float] = np.nan_to_num(keypoints[SHOULDERS[0] :, 2]).tolist()
     return scores
 
@@ -70,11 +75,11 @@ def mask_agreement(mask: Bools, likelihood: Singles) -> float:
 
 
 def quality_of(found: Evidence, reasons: tuple[str, ...], keypoints: Floats) -> Quality:
-    """The quality of a figure.
+    """The quality of a figure: the chance that it is right, and reasons why it may not be.
 
     Args:
-        reasons: what speaks against the figure besides its measures, a sentence each.
-        keypoints: (17, 3) x, y, score: a doubtful figure's weakest limb joint is named.
+        reasons: doubts about the figure besides its measures, a sentence each.
+        keypoints: (17, 3) x, y, score; the weakest limb joint of a doubtful figure is named in a reason.
     """
     values = (found.detection_score, found.mean_joint, found.agreement)
     score = float(1 / (1 + np.exp(-(INTERCEPT + np.dot(WEIGHTS, values)))))
