@@ -36,7 +36,11 @@ FAR_SHARE = 0.2
 """What is farther from every bone than this share of the longer side, and hangs on by a neck, is a neighbor."""
 
 NECK_SHARE = 0.035
+"""A neck between the figure and its neighbor is narrower than this share of the longer side."""
+
 FEW_BONES = 4
+"""With fewer bones than this, what is far from every bone may still be the figure."""
+
 HOLE_SHARE = 0.004
 """See-through holes are at least this share of the figure."""
 
@@ -47,7 +51,7 @@ SEE_THROUGH = 0.8
 """A hole is a real gap if this share of it is between limbs."""
 
 MOST_NIBS = 0.03
-"""Thorns are no larger share of a figure."""
+"""Thorns have at most this share of a figure's pixels: a figure that would lose more is drawn as finely as thorns are."""
 
 
 def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
@@ -171,10 +175,9 @@ def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats
 
 
 def without_nibs(mask: Bools) -> Bools:
-    """The mask without the tiny thorns that lines of ruled paper leave where they met an outline; fingers and thin limbs stay.
+    """The mask (h, w) without the tiny thorns that lines of ruled paper leave where they met an outline; fingers and thin limbs stay.
 
-    A thorn is narrower than 7 px and smaller than 25, at the size that is looked at: IoU on squared paper rises by 0.01. Where much would
-    go, it is the figure that is so fine.
+    A thorn is narrower than 7 px, and smaller than 25 px in area, at the reduced size. Without thorns, IoU on squared paper rises by 0.01.
     """
     whole = mask.astype(np.uint8)
     thin = cv2.subtract(whole, cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(3)))

@@ -8,14 +8,14 @@ import numpy as np
 from pipeline.types import Bools, Floats
 
 DEEP_SHARE = 0.012
-"""A pixel is well inside if it is deeper than this share of the mask's longer side; where a limb is thinner, its middle is."""
+"""A pixel is well inside if it is deeper than this share of the mask's longer side. Where a limb is too thin for that, its middle is."""
 
 NEAR_PX = 20
-"""A place inside is looked for within this distance first."""
+"""The nearest pixel is searched within this distance first, and then within four times as much, until there is one."""
 
 
 def well_inside(mask: Bools) -> Bools:
-    """(h, w) the part of a mask that is deep enough, or as deep as the mask is there; not empty if the mask is not."""
+    """(h, w) bool, the part of a mask (h, w) that is deep enough, or as deep as the mask gets there; not empty if the mask is not."""
     depth = cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1), cv2.DIST_L2, 5)
     ridge = depth >= cv2.dilate(depth, np.ones((5, 5), np.uint8)) - 0.25
     deep = (depth > max(2.0, DEEP_SHARE * max(mask.shape))) | ridge
@@ -23,7 +23,12 @@ def well_inside(mask: Bools) -> Bools:
 
 
 def moved_inside(points: Floats, good: Bools) -> Floats:
-    """(N, 2) the nearest pixel center in `good` (h, w), which has at least one pixel, for each point that is not there already."""
+    """The points (N, 2), those outside of `good` moved to the center of its nearest pixel.
+
+    Args:
+        points: any values; NaN counts as 0.
+        good: (h, w) bool with at least one pixel.
+    """
     height, width = good.shape
     framed = np.clip(np.nan_to_num(points, nan=0.0, posinf=width + height, neginf=0.0), 0, [width - 1e-6, height - 1e-6])
     cells = framed.astype(int)
@@ -35,7 +40,7 @@ def moved_inside(points: Floats, good: Bools) -> Floats:
 
 
 def _nearest(good: Bools, x: int, y: int) -> tuple[float, float]:
-    """The center of the pixel in `good` that is nearest to a pixel: looked for around it, farther and farther away."""
+    """The center of the pixel in `good` that is nearest to the pixel (x, y)."""
     reach = NEAR_PX
     while True:
         left, top = max(0, x - reach), max(0, y - reach)
@@ -48,15 +53,18 @@ def _nearest(good: Bools, x: int, y: int) -> tuple[float, float]:
 
 
 def nudged_apart(point: Floats, away_from: Floats, good: Bools, *, least_px: float, towards: Floats) -> Floats:
-    """A point in `good` (h, w) that is at least `least_px` from another; the one nearest to `towards`.
+    """A point (2,), or another one in `good` if it is closer than `least_px` to `away_from`.
 
-    Where `good` is too small for that, the farthest from the other point.
+    That is the pixel center nearest to `towards` that is far enough from `away_from`; the one farthest from it if none is far enough.
+
+    Args:
+        good: (h, w) bool with at least one pixel.
     """
+    if float(np.linalg.norm(point - away_from)) >= least_px:
+        return point
     rows, columns = np.nonzero(good)
     cells = np.stack([columns, rows], axis=1) + 0.5
     apart = np.linalg.norm(cells - away_from, axis=1)
-    if float(np.linalg.norm(point - away_from)) >= least_px:
-        return point
     if not (apart >= least_px).any():
         return np.asarray(cells[int(np.argmax(apart))])
     cost = np.where(apart >= least_px, np.linalg.norm(cells - towards, axis=1), np.inf)

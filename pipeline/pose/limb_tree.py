@@ -1,8 +1,8 @@
 """A mask as a trunk with branches: where its limbs end, and the ways that lead there.
 
-From the thickest place, the farthest pixel inside the mask is the end of the first branch; the farthest from that branch is the end of the
-next, and so on while branches are longer than they are wide. Works at a reduced size; all results are px of the mask that was given, (x,
-y).
+The first branch leads from the thickest place to the pixel that is farthest from it, along paths inside the mask. The next leads from the
+branches so far to the pixel farthest from all of them, and so on while branches are long enough. The search runs at a reduced size. Points
+are (x, y), px of the mask that was given, unless they are called cells.
 """
 
 from __future__ import annotations
@@ -50,10 +50,12 @@ class Branch:
 
     @property
     def tip(self) -> Floats:
+        """(2,) px, the end of the limb."""
         return np.asarray(self.way[0])
 
     @property
     def foot(self) -> Floats:
+        """(2,) px, where the branch leaves an earlier one or the core."""
         return np.asarray(self.way[-1])
 
 
@@ -62,7 +64,7 @@ class LimbTree:
     """The mask, reduced and in one piece, and its branches, longest first.
 
     Attributes:
-        mask: (h', w') bool.
+        mask: (h', w') bool, reduced.
         depth: (h', w') float32, distance to the outside, reduced px.
         px: px of the given mask per reduced px.
         core: (2,) the thickest place, px.

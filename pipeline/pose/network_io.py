@@ -32,6 +32,7 @@ CLOSE_FILL: Final = 0.76
 CROP_FILL: Final = 0.9
 """Of the square: the longer side of a crop, which has its margin."""
 SAME_FIGURE_OVERLAP: Final = 0.6
+"""Detections whose boxes overlap more are the same figure."""
 SMALL_PIECE_SHARE: Final = 0.02
 """A piece of a mask that is smaller than this share of the largest one does not move the box."""
 PIECE_GAP: Final = 0.02
@@ -41,12 +42,16 @@ STRAY_REACH: Final = 0.1
 LEAST_AGREEMENT: Final = 0.4
 """A mask whose bounds overlap the proposed box less is of something else, and does not move it."""
 SETTLED_OVERLAP: Final = 0.85
+"""A box that overlaps the one before by at least this moved too little to be looked at again."""
 AGREEMENT: Final = (0.0, 0.5)
+"""The score of a detection rises from 0 to its full value while the overlap of mask and proposed box rises between these."""
 FIRMNESS: Final = (0.3, 0.9)
-"""Scores rise over these: 99 of 100 held-out figures have a firmness of at least 0.67, 95 of 100 pictures without one at most 0.67."""
+"""It does the same while the firmness of the joints rises between these: 99 of 100 held-out figures have a firmness of at least 0.67, 95 of
+100 images without a figure at most 0.67."""
 MASK_SIDE: Final = 224
-"""Longer side of a detection's mask."""
+"""Longer side of a detection's or a pose's mask, px."""
 IN_FIGURE: Final = 0.5
+"""A cell of a mask is figure if its probability is more than this."""
 
 LIMB_PAIRS: Final = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
 
