@@ -7,7 +7,7 @@ mapped bone in its group's projection plane, the way of the root, and which limb
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -41,6 +41,9 @@ class DrivenPose:
     root_path: Floats
     feet: Floats = field(repr=False)
 
+
+LIMBS = (("shoulder", "elbow", "hand"), ("hip", "knee", "foot"))
+"""Arms and legs of AnimatedDrawings' humanoid rigs, whose joints have these names after `right_` and `left_`."""
 
 MARGIN_OF_LEG = 0.05
 """Groups that differ in depth by less than this many leg lengths keep their order, where orders are steady."""
@@ -84,6 +87,10 @@ def pose_track(
     config = spelt_as(config, motion.joint_names)
     _check_fit(rig, motion, config)
     driven = driven_pose(rig, motion, config, times)
+    partners = exchanged_limbs(rig, config, driven.planes)
+    if partners:
+        config = _with_limbs_exchanged(config, partners)
+        driven = replace(driven, orientations={partners.get(joint, joint): angles for joint, angles in driven.orientations.items()})
     steady = None if front_joints is None else _steadiness(motion, config, times, front_joints)
     joints = posed_joints(rig, driven.orientations, len(times))
     orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times), steady=steady)
@@ -120,6 +127,31 @@ def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequenc
     depths = {joint: _flattened(sampled[:, names[joint]], from_front=plane_of[joint])[1] for joint in plane_of if joint in names}
     feet = places.of(standing[:, [names[foot] for foot in motion.feet]])
     return DrivenPose(orientations, depths, planes, places.of(path), feet)
+
+
+def exchanged_limbs(rig: Rig, config: RetargetConfig, planes: Mapping[str, bool]) -> dict[str, str]:
+    """The joints of limbs that the other arm or leg of the motion has to drive, each with its partner.
+
+    A motion that is shown from the front has its right limbs on the viewer's left. A figure seen from behind has them on the viewer's
+    right, as may a runner seen from the side: driven by the limbs of the same name, they would cross for the whole clip.
+
+    Args:
+        planes: as in `DrivenPose`.
+    """
+    index = {name: place for place, name in enumerate(rig.joint_names)}
+    plane_of = {joint: planes[group.name] for group in config.projection_groups for joint in group.joints}
+    partners: dict[str, str] = {}
+    for limb in LIMBS:
+        rights, lefts = ([f"{side}_{joint}" for joint in limb] for side in ("right", "left"))
+        driven = [joint for joint in (*rights, *lefts) if joint in index and joint in config.mapping]
+        if not {rights[0], lefts[0]} <= index.keys() or not {rights[-1], lefts[-1]} <= set(driven):
+            continue
+        are_crossed = all(
+            rig.rest[index[right], 0] > rig.rest[index[left], 0] for right, left in ((rights[0], lefts[0]), (rights[-1], lefts[-1]))
+        )
+        if are_crossed and all(plane_of[config.mapping[joint][1]] for joint in driven):
+            partners |= dict(zip((*rights, *lefts), (*lefts, *rights), strict=True))
+    return partners
 
 
 def posed_joints(rig: Rig, orientations: dict[str, Floats], frames: int) -> Floats:
@@ -162,6 +194,13 @@ def draw_orders(
         by_depth, is_near = row[: len(members)], row[len(members) :]
         orders.append(tuple(joint for g in by_depth for joint in (members[g] if is_near[g] else members[g][::-1])))
     return tuple(orders), order_of_frame.reshape(frames).astype(np.int32)
+
+
+def _with_limbs_exchanged(config: RetargetConfig, partners: Mapping[str, str]) -> RetargetConfig:
+    """The configuration with each of these joints driven, and drawn, as its partner was."""
+    mapping = {partners.get(joint, joint): bone for joint, bone in config.mapping.items()}
+    groups = tuple(replace(group, joints=tuple(partners.get(joint, joint) for joint in group.joints)) for group in config.draw_groups)
+    return replace(config, mapping=mapping, draw_groups=groups)
 
 
 def _steadiness(motion: Motion, config: RetargetConfig, times: Sequence[Fraction], front_joints: Collection[int]) -> Steadiness:
