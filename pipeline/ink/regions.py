@@ -61,10 +61,10 @@ def regions_of(mask: Bools, *, corners_join: bool) -> Regions:
     return Regions(np.asarray(labels, np.int32), np.bincount(labels.ravel(), minlength=count))
 
 
-def hysteresis(values: Singles, *, low: float, high: float, least_seeds: int) -> Bools:
-    """Pixels over `low` that hang together with at least `least_seeds` pixels over `high` (Canny 1986, section VI)."""
+def hysteresis(values: Singles, *, low: float, high: float, min_seeds: int) -> Bools:
+    """Pixels over `low` that hang together with at least `min_seeds` pixels over `high` (Canny 1986, section VI)."""
     pieces = regions_of(values > low, corners_join=True)
-    return pieces.among(pieces.touched_by(values > high) >= least_seeds)
+    return pieces.among(pieces.touched_by(values > high) >= min_seeds)
 
 
 def border_contact(regions: Regions) -> Ints:

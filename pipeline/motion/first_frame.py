@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.motion.humanoid.body_map import BodyMap
 from pipeline.types import Floats
 
-LEAST_JUMP_DEG = 8.0
+MIN_JUMP_DEG = 8.0
 TIMES_USUAL = 5.0
 STRAIGHT_DEG = 20.0
 
@@ -28,7 +28,7 @@ def is_posed_before_the_motion(positions: Floats, names: Sequence[str], body: Bo
     directions = np.divide(directions, lengths, out=np.zeros_like(directions), where=lengths > 0)
     turns = np.degrees(np.arccos(np.clip((directions[1:] * directions[:-1]).sum(axis=2), -1.0, 1.0))).mean(axis=1)
     usual = float(turns[1:].max())
-    if turns[0] < max(LEAST_JUMP_DEG, TIMES_USUAL * usual):
+    if turns[0] < max(MIN_JUMP_DEG, TIMES_USUAL * usual):
         return False
     bends = np.degrees(np.arccos(np.clip((directions[0, :4] * directions[0, 4:]).sum(axis=1), -1.0, 1.0)))
     return bool((bends < STRAIGHT_DEG).all())

@@ -25,7 +25,7 @@ HIGHEST, LOWEST = 0.2, 0.95
 CLOSED_SHARE = 0.85
 """Share of the rows between hips and hem without a gap between the legs."""
 
-LEAST_ROWS = 8
+MIN_ROWS = 8
 
 DOWNWARDS = 0.4
 """Legs that reach down by less than this share of their length run or kneel: the row where the body ends is no hem above them."""
@@ -40,7 +40,7 @@ def hem_row(mask: Bools, chains: Floats) -> int | None:
     rows = _rows(mask, chains)
     window = max(3, round(WINDOW_OF_LEGS * len(rows)))
     leg_px = float(np.linalg.norm(np.diff(chains, axis=1), axis=2).sum(axis=1).mean())
-    if len(rows) < max(LEAST_ROWS, 6 * window, DOWNWARDS * leg_px):
+    if len(rows) < max(MIN_ROWS, 6 * window, DOWNWARDS * leg_px):
         return None
     widths, is_joined = _widths(mask, chains, rows)
     medians = np.median(sliding_window_view(widths, window), axis=1)
@@ -59,7 +59,7 @@ def is_gown(mask: Bools, chains: Floats) -> bool:
         chains: (2, 3, 2) hip, knee and foot of both legs, image px.
     """
     rows = _rows(mask, chains)
-    if len(rows) < LEAST_ROWS:
+    if len(rows) < MIN_ROWS:
         return False
     widths, is_joined = _widths(mask, chains, rows)
     return bool(is_joined.mean() >= CLOSED_SHARE and np.median(widths[len(rows) // 2 :]) > FLARE * widths[0])

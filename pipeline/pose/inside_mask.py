@@ -47,17 +47,17 @@ def _nearest(good: Bools, x: int, y: int) -> tuple[float, float]:
         reach *= 4
 
 
-def nudged_apart(point: Floats, away_from: Floats, good: Bools, *, least_px: float, towards: Floats) -> Floats:
-    """A point in `good` (h, w) that is at least `least_px` from another; the one nearest to `towards`.
+def nudged_apart(point: Floats, away_from: Floats, good: Bools, *, min_px: float, towards: Floats) -> Floats:
+    """A point in `good` (h, w) that is at least `min_px` from another; the one nearest to `towards`.
 
     Where `good` is too small for that, the farthest from the other point.
     """
     rows, columns = np.nonzero(good)
     cells = np.stack([columns, rows], axis=1) + 0.5
     apart = np.linalg.norm(cells - away_from, axis=1)
-    if float(np.linalg.norm(point - away_from)) >= least_px:
+    if float(np.linalg.norm(point - away_from)) >= min_px:
         return point
-    if not (apart >= least_px).any():
+    if not (apart >= min_px).any():
         return np.asarray(cells[int(np.argmax(apart))])
-    cost = np.where(apart >= least_px, np.linalg.norm(cells - towards, axis=1), np.inf)
+    cost = np.where(apart >= min_px, np.linalg.norm(cells - towards, axis=1), np.inf)
     return np.asarray(cells[int(np.argmin(cost))])

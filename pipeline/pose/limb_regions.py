@@ -229,7 +229,7 @@ def _enlarged(area: Bools, mask: Bools, whole: Bools) -> Bools:
     size = (whole.shape[1], whole.shape[0])
     side = area.astype(np.float32) - (mask & ~area)
     large = np.asarray(whole & (cv2.GaussianBlur(cv2.resize(side, size, interpolation=cv2.INTER_LINEAR), (0, 0), 1.5) > 0.0), np.bool_)
-    return _pieces_with(large, large, least_share=SPECK_SHARE)
+    return _pieces_with(large, large, min_share=SPECK_SHARE)
 
 
 def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence: PartEvidence | None) -> list[Bools]:
@@ -313,12 +313,12 @@ def _nearest_gets(areas: list[Bools], pixels: Bools) -> list[Bools]:
 def _with_specks(areas: list[Bools], mask: Bools, trunk: Bools) -> list[Bools]:
     """The areas with the pieces that they cut off from the trunk, such as feet and the far side of outlines."""
     rest = mask & ~np.any(areas, axis=0)
-    specks = rest & ~_pieces_with(rest, trunk, least_share=SPECK_SHARE)
+    specks = rest & ~_pieces_with(rest, trunk, min_share=SPECK_SHARE)
     return _nearest_gets(areas, specks)
 
 
-def _pieces_with(area: Bools, markers: Bools, *, least_share: float = 0.0) -> Bools:
+def _pieces_with(area: Bools, markers: Bools, *, min_share: float = 0.0) -> Bools:
     """The connected pieces of an area that hold a marker, and at least a share of the whole area."""
     pieces = regions_of(area, corners_join=False)
-    is_large = pieces.area >= least_share * max(int(pieces.area[1:].sum()), 1)
+    is_large = pieces.area >= min_share * max(int(pieces.area[1:].sum()), 1)
     return pieces.among((pieces.touched_by(markers) > 0) & is_large)

@@ -38,7 +38,7 @@ PIECE_GAP: Final = 0.02
 """Of the square's side: pieces of a mask that are no farther apart are one, as lines of chalk or crayon leave gaps."""
 STRAY_REACH: Final = 0.1
 """Of the proposed box's longer side: pieces of a mask with most of their area farther outside belong to something else."""
-LEAST_AGREEMENT: Final = 0.4
+MIN_AGREEMENT: Final = 0.4
 """A mask whose bounds overlap the proposed box less is of something else, and does not move it."""
 SETTLED_OVERLAP: Final = 0.85
 AGREEMENT: Final = (0.0, 0.5)
@@ -161,7 +161,7 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles, parts: Sing
 def fitted_proposal(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Proposal:
     """The proposed box with its edges where the mask ends; as it was, if the mask shows something else."""
     closer, agreement = _seen_box(proposal, view, answer, rgb)
-    return replace(proposal, box=closer) if agreement > LEAST_AGREEMENT else proposal
+    return replace(proposal, box=closer) if agreement > MIN_AGREEMENT else proposal
 
 
 def is_settled(before: Proposal, after: Proposal) -> bool:

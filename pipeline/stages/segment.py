@@ -36,7 +36,7 @@ from pipeline.types import Bools, Bytes, Floats, Singles
 MODEL_SIDE_PX = 512
 """Longer side that crops are reduced to before the edges of a model's mask are placed."""
 
-LEAST_PIECE_SHARE = 0.002
+MIN_PIECE_SHARE = 0.002
 """Pieces that color and ink leave of a model's mask are dirt if they are smaller than this share of it."""
 
 WORKING_SIDE_PX = 640
@@ -67,7 +67,7 @@ BONES_GAINED_SHARE = 0.3
 DARK_SHADE = 0.35
 """An area that is darker than the whole sheet by more than this, 0..1, is filled in with gray or black, if it is no shadow."""
 
-LEAST_DARK_SHARE = 0.002
+MIN_DARK_SHARE = 0.002
 """Filled areas are looked for only if more than this share of the crop is dark and not yet known as ink."""
 
 SHARP_SHARE = 0.6
@@ -102,7 +102,7 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
     body = body_and_parts(likely > FIGURE, points, None if points is None else bones(points))
     figure = sharp_mask(small, likely, points) & dilated(body, round(BAND_SHARE * max(size)))
     pieces = regions_of(figure, corners_join=True)
-    return _enlarged(bridged(pieces.among(pieces.area > LEAST_PIECE_SHARE * np.count_nonzero(body))), shape)
+    return _enlarged(bridged(pieces.among(pieces.area > MIN_PIECE_SHARE * np.count_nonzero(body))), shape)
 
 
 def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
@@ -188,12 +188,12 @@ def _ink(seen: Contrast) -> Bools:
     strong = float(np.percentile(drawn_values, 80)) if drawn_values.size else 0.3
     low = max(2.5 * seen.stroke_noise, 0.15 * strong, 0.02)
     high = max(5 * seen.stroke_noise, min(0.4 * strong, 0.25), 0.03)
-    strokes = hysteresis(_above_their_surroundings(seen.stroke, 6, 0.3), low=low, high=high, least_seeds=SEED_PX)
+    strokes = hysteresis(_above_their_surroundings(seen.stroke, 6, 0.3), low=low, high=high, min_seeds=SEED_PX)
     low, high = max(4 * seen.color_noise, 0.06), max(7 * seen.color_noise, 0.14)
-    colored = hysteresis(_above_their_surroundings(seen.color, 9, 0.5), low=low, high=high, least_seeds=COLOR_SEED_PX)
+    colored = hysteresis(_above_their_surroundings(seen.color, 9, 0.5), low=low, high=high, min_seeds=COLOR_SEED_PX)
     found = strokes | colored
     dark = seen.shade > DARK_SHADE
-    if np.count_nonzero(dark & ~found) > LEAST_DARK_SHARE * dark.size:
+    if np.count_nonzero(dark & ~found) > MIN_DARK_SHARE * dark.size:
         found |= _filled_areas(seen.shade, dark)
     return cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
 

@@ -32,11 +32,11 @@ from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import EditableDrawing, FigureProvider, UnknownDrawing
 from pipeline.errors import DoodledError, PermanentError
 
-MOST_RUNS: Final = 2_000_000
-MOST_POINTS: Final = 20_000
-MOST_JOINTS: Final = 1000
+MAX_RUNS: Final = 2_000_000
+MAX_POINTS: Final = 20_000
+MAX_JOINTS: Final = 1000
 MAX_FIGURES: Final = 100
-MOST_LINES: Final = 50
+MAX_LINES: Final = 50
 _SIDE: Final = 1 << 15
 
 ShowPage = Callable[[Request, str, Mapping[str, object], HTTPStatus], Response]
@@ -44,7 +44,7 @@ ShowPage = Callable[[Request, str, Mapping[str, object], HTTPStatus], Response]
 
 Coordinate = Annotated[int, Field(ge=-_SIDE, le=_SIDE)]
 Pixel = tuple[Coordinate, Coordinate]
-Runs = Annotated[list[Annotated[int, Field(ge=0, le=1 << 31)]], Field(max_length=MOST_RUNS)]
+Runs = Annotated[list[Annotated[int, Field(ge=0, le=1 << 31)]], Field(max_length=MAX_RUNS)]
 
 
 class _Body(BaseModel):
@@ -55,7 +55,7 @@ class EditBody(_Body):
     """An `Edit` as JSON."""
 
     box: Annotated[list[Coordinate], Field(min_length=4, max_length=4)] | None = None
-    joints: Annotated[dict[str, Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(max_length=MOST_JOINTS)] = {}
+    joints: Annotated[dict[str, Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(max_length=MAX_JOINTS)] = {}
     mask: Runs | None = None
     labels: Runs | None = None
     has_own_layers: bool = False
@@ -81,7 +81,7 @@ class BoxBody(_Body):
     box: Annotated[list[Coordinate], Field(min_length=4, max_length=4)]
 
 
-Points = Annotated[list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(min_length=1, max_length=MOST_POINTS)]
+Points = Annotated[list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(min_length=1, max_length=MAX_POINTS)]
 
 
 class SnapBody(_Body):
@@ -103,7 +103,7 @@ class CutBody(_Body):
     """All lines of the limbs that are cut."""
 
     edit: EditBody
-    lines: Annotated[list[LineBody], Field(min_length=1, max_length=MOST_LINES)]
+    lines: Annotated[list[LineBody], Field(min_length=1, max_length=MAX_LINES)]
 
 
 class LayersBody(_Body):

@@ -27,10 +27,10 @@ MAX_BAKED = 4_000_000
 LONGEST_S = 3600
 """An animation lasts at most this long."""
 
-MOST_CLIPS = 50
+MAX_CLIPS = 50
 """Animations after this many are not looked at."""
 
-LEAST_FPS, MOST_FPS, DEFAULT_FPS = 10.0, 120.0, 30.0
+MIN_FPS, MAX_FPS, DEFAULT_FPS = 10.0, 120.0, 30.0
 """Frame rates that animations are sampled with: the file's within the first two; the third if the file's is no number."""
 
 MEMORY_BYTES = 3 << 30
@@ -82,9 +82,9 @@ def _baked_clip(scene: Any, stacks: list[Any], names: list[str], clip: str) -> t
     import ufbx
 
     rate = scene.settings.frames_per_second
-    rate = min(max(rate, LEAST_FPS), MOST_FPS) if math.isfinite(rate) else DEFAULT_FPS
+    rate = min(max(rate, MIN_FPS), MAX_FPS) if math.isfinite(rate) else DEFAULT_FPS
     chosen, baked = -1, None
-    for index, stack in enumerate(stacks[:MOST_CLIPS]):
+    for index, stack in enumerate(stacks[:MAX_CLIPS]):
         if clip and names[index].casefold() != clip.casefold() and str(index) != clip:
             continue
         duration = stack.time_end - stack.time_begin

@@ -39,7 +39,7 @@ _FRAME_TIME = re.compile(r"frame\s*time\s*:?\s*(\S+)\s*$", re.IGNORECASE)
 # Few digits and a small exponent: Fraction("1e-999999999") would calculate for hours.
 _DECIMAL = re.compile(r"(\d{1,12}(\.\d{0,24})?|\.\d{1,24})(e[+-]?\d{1,2})?$", re.IGNORECASE)
 _LONGEST_FRAME_S = 10
-_LEAST_RATE, _HIGHEST_RATE = 10, 1000
+_MIN_RATE, _MAX_RATE = 10, 1000
 _USUAL_RATES = (24, 25, 30, 50, 60, 90, 100, 120, 240)
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _SHORTEST_FRAME_S = Fraction(1, 100_000)
@@ -181,7 +181,7 @@ def _whole(text: str, number: int, problems: list[str]) -> int:
 
 def _seconds(text: str, number: int, problems: list[str], warnings: list[str]) -> Fraction:
     written = Fraction(text) if text.isascii() and _DECIMAL.match(text) else Fraction(0)
-    if _LEAST_RATE <= written <= _HIGHEST_RATE:
+    if _MIN_RATE <= written <= _MAX_RATE:
         return _misunderstood(written, text, number, warnings)
     if not _SHORTEST_FRAME_S <= written <= _LONGEST_FRAME_S:
         problems.append(

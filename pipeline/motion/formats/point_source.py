@@ -18,7 +18,7 @@ from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Floats
 
 MAX_BYTES = 64 << 20
-LEAST_CONFIDENCE = 0.2
+MIN_CONFIDENCE = 0.2
 """A place less sure than this is a gap."""
 LONG_GAP_S = 0.5
 
@@ -120,7 +120,7 @@ def _smooth_points(tracks: PointTracks, places: Floats, frame_time: Fraction) ->
     longest = 0
     for point in POINTS:
         column = tracks.layout.places[point]
-        weights = np.where(tracks.confidences[:, column] >= LEAST_CONFIDENCE, tracks.confidences[:, column], 0.0)
+        weights = np.where(tracks.confidences[:, column] >= MIN_CONFIDENCE, tracks.confidences[:, column], 0.0)
         seen = np.flatnonzero(weights)
         if len(seen) == 0:
             unseen.add(point)
