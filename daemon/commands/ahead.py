@@ -41,11 +41,11 @@ def open_predictor_ahead(request: InferenceRequest, environ: Mapping[str, str]) 
     predictor = start_ahead(lambda: stack.enter_context(open_predictor(request, environ)), "models")
 
     @contextmanager
-    def opened() -> Iterator[tuple[Predictor, str]]:
+    def wait_for_predictor() -> Iterator[tuple[Predictor, str]]:
         with stack:
             yield predictor.result()
 
-    return opened()
+    return wait_for_predictor()
 
 
 def load_opengl_ahead(kind: ContextKind | None, environ: Mapping[str, str]) -> None:

@@ -105,7 +105,7 @@ def open_predictor(
     request = request.resolve(environ)
     choice = request.choice or InferenceChoice.EMBEDDED
     if choice is InferenceChoice.EMBEDDED:
-        yield _embedded(), choice.label
+        yield _load_embedded_predictor(), choice.label
         return
     predictor = server_predictor(
         request, deadline_s=deadline_s, is_probe=is_probe, on_attempt=on_attempt, stop=stop, health_file=health_file
@@ -163,7 +163,7 @@ def server_predictor(
     return TorchServePredictor(TorchServeSettings(endpoints, deadline_s=deadline_s, is_probe=is_probe, encoding=encoding), **surroundings)
 
 
-def _embedded() -> Predictor:
+def _load_embedded_predictor() -> Predictor:
     try:
         from pipeline.adapters.embedded import EmbeddedPredictor
     except ImportError as error:

@@ -91,7 +91,7 @@ class Draft:
         """SHA-256 of the content."""
         return self._hash.digest()
 
-    def beginning(self, max_bytes: int) -> bytes:
+    def read_beginning(self, max_bytes: int) -> bytes:
         """At most `max_bytes` bytes from the start."""
         return os.pread(self._file, max_bytes, 0)
 
@@ -273,7 +273,7 @@ def look_at(draft: Draft, name: str) -> tuple[str, ...]:
     if draft.size > LIMITS.max_bytes:
         summary = f"the file is too big: expected at most {LIMITS.max_bytes} bytes, found {draft.size}"
         raise DecodeError(DecodeReason.TOO_MANY_BYTES, summary, hint="save it smaller, or as JPEG")
-    head = draft.beginning(_LOOKED_AT_BYTES)
+    head = draft.read_beginning(_LOOKED_AT_BYTES)
     document = document_kind(head)
     if document is DocumentKind.ZIP:
         with draft.open() as file:

@@ -56,7 +56,7 @@ def limited_body(receive: Receive, max_bytes: int, *, idle_s: float = IDLE_S, st
     count, is_complete = 0, False
     until_s: float | None = None
 
-    async def limited() -> Message:
+    async def receive_limited() -> Message:
         nonlocal count, is_complete, until_s
         if is_complete:
             return await receive()
@@ -77,4 +77,4 @@ def limited_body(receive: Receive, max_bytes: int, *, idle_s: float = IDLE_S, st
         is_complete = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
-    return limited
+    return receive_limited

@@ -126,14 +126,14 @@ def editor_router(provider: FigureProvider, process: EditorProcess, show: ShowPa
     """
     router = APIRouter(prefix="/edit", include_in_schema=False, dependencies=[Depends(_check_type)], route_class=_ProblemRoute)
     handlers = _Handlers(provider, process, show)
-    shown: dict[str, Callable[..., Any]] = {
+    get_routes: dict[str, Callable[..., Any]] = {
         "/{key}": handlers.page,
         "/{key}/figures": handlers.figures,
         "/{key}/{number}": handlers.figure,
         "/{key}/{number}/drawing": handlers.drawing_image,
         "/{key}/{number}/texture": handlers.texture_image,
     }
-    asked: dict[str, Callable[..., Any]] = {
+    post_routes: dict[str, Callable[..., Any]] = {
         "/{key}/accept": handlers.accept,
         "/{key}/{number}/preview": handlers.preview,
         "/{key}/{number}/box": handlers.box,
@@ -141,7 +141,7 @@ def editor_router(provider: FigureProvider, process: EditorProcess, show: ShowPa
         "/{key}/{number}/cut": handlers.cut,
         "/{key}/{number}/layers": handlers.layers,
     }
-    for method, routes in (("GET", shown), ("POST", asked)):
+    for method, routes in (("GET", get_routes), ("POST", post_routes)):
         for path, handler in routes.items():
             router.add_api_route(path, handler, methods=[method])
     return router
@@ -153,13 +153,13 @@ class _ProblemRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def answered(request: Request) -> Response:
+        async def handle_or_answer(request: Request) -> Response:
             try:
                 return await handle(request)
             except DoodledError as error:
                 return _problem(error)
 
-        return answered
+        return handle_or_answer
 
 
 class _Handlers:

@@ -31,7 +31,7 @@ class Writing(Protocol):
 
 
 @contextmanager
-def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
+def remove_unless_finished(path: Path, sink: Writing) -> Iterator[None]:
     """Close `sink` at the end, whatever happens, and remove the file unless it was finished without an error.
 
     Only a regular file is removed: writing to /dev/null must not remove /dev/null.
@@ -47,7 +47,7 @@ def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
 
 
 @contextmanager
-def failures(path: Path, kind: str, *foreign: type[Exception]) -> Iterator[None]:
+def map_write_errors(path: Path, kind: str, *foreign: type[Exception]) -> Iterator[None]:
     """Map errors of the disk, and the codec's `foreign` errors, to OutputFailed."""
     caught: tuple[type[Exception], ...] = (OSError, *foreign)
     try:

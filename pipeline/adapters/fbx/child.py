@@ -51,7 +51,7 @@ def main(path: str, clip: str) -> None:
     scene = _load(path)
     stacks, nodes = list(scene.anim_stacks), list(scene.nodes)  # kept until the end: else ufbx crashes
     names = [str(stack.name) for stack in stacks]
-    index, baked = _baked_clip(scene, stacks, names, clip)
+    index, baked = _bake_clip(scene, stacks, names, clip)
     channels, numbers = _channels(baked)
     header = {"clips": names, "clip": index, "nodes": _nodes(nodes), "channels": channels, "numbers": len(numbers)}
     sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + numbers.tobytes())
@@ -74,7 +74,7 @@ def _load(path: str) -> Any:  # noqa: ANN401 - ufbx has no types
     )
 
 
-def _baked_clip(scene: Any, stacks: list[Any], names: list[str], clip: str) -> tuple[int, Any]:  # noqa: ANN401 - ufbx has no types
+def _bake_clip(scene: Any, stacks: list[Any], names: list[str], clip: str) -> tuple[int, Any]:  # noqa: ANN401 - ufbx has no types
     """Index and samples of the animation with this name or number, or of the first that moves; -1 and None where there is none.
 
     If none moves, it is the last one.

@@ -96,7 +96,7 @@ class OipPredictor:
         names = {output: self._settings.name_of(output) for output in wanted if output in known.outputs}
 
         @cache
-        def encoded(*, is_binary: bool) -> RequestBody:
+        def encode_body(*, is_binary: bool) -> RequestBody:
             return request_body(known.input_name, squares, tuple(names.values()), is_binary=is_binary)
 
         def parse(reply: HttpReply) -> list[Singles]:
@@ -105,7 +105,7 @@ class OipPredictor:
                 self._binary.add(reply.url)  # it knows the extension, so the next image is sent to it in binary, too
             return answer
 
-        return ModelRequest(model, f"{_path(model)}/infer", lambda url: encoded(is_binary=url in self._binary), parse)
+        return ModelRequest(model, f"{_path(model)}/infer", lambda url: encode_body(is_binary=url in self._binary), parse)
 
     def _probe_request(self, model: str) -> ModelRequest[object]:
         """A blank square; the metadata alone as long as these are unknown."""

@@ -127,10 +127,10 @@ class GltfFile:
         key = int(index) if isinstance(index, int) else 0
         if key not in self._buffers:
             uri = buffer.get("uri")
-            self._buffers[key] = self.binary if uri is None and key == 0 else self._fetched(uri, where)
+            self._buffers[key] = self.binary if uri is None and key == 0 else self._fetch(uri, where)
         return self._buffers[key]
 
-    def _fetched(self, uri: object, where: str) -> bytes:
+    def _fetch(self, uri: object, where: str) -> bytes:
         if not isinstance(uri, str):
             raise MotionFileError(self.path, [f"{where}: a buffer without data"])
         if uri.startswith("data:"):

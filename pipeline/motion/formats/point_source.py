@@ -34,25 +34,25 @@ class PointSource:
         if clip is not None:
             raise MotionFileError(path, [f"there is no clip {clip!r}: a keypoint file has one, without a name"])
         try:
-            tracks = point_tracks(_json(path))
+            tracks = point_tracks(_read_json_files(path))
             return points_clip(tracks, path.stem)
         except PointError as error:
             raise MotionFileError(path, [str(error)]) from error
 
 
-def _json(path: Path) -> object:
+def _read_json_files(path: Path) -> object:
     """A file's JSON, or that of a folder's files, one a frame in the order of their names, as OpenPose writes them."""
     if not path.is_dir():
-        return _parsed(path, MAX_BYTES)
+        return _read_json(path, MAX_BYTES)
     frames = []
     left = MAX_BYTES
     for file in sorted(path.glob("*.json"))[: MAX_FRAMES + 1]:
-        frames.append(_parsed(file, left))
+        frames.append(_read_json(file, left))
         left -= file.stat().st_size
     return frames
 
 
-def _parsed(path: Path, max_bytes: int) -> object:
+def _read_json(path: Path, max_bytes: int) -> object:
     try:
         with path.open("rb") as file:
             content = file.read(max(0, max_bytes) + 1)
