@@ -206,8 +206,8 @@ def perform(actors: Sequence[MeshedActor], view: View, clock: OutputClock, *, st
         with stopwatch.lap("retarget"):
             front_joints = _front_joints(meshed.layers)
             track = pose_track(rig, actor.motion, actor.retarget, times, with_skeleton=view.debug.skeleton, front_joints=front_joints)
-            if actor.place is not None:
-                track = placed_track(track, rig, actor.place)
+            if actor.root_position is not None:
+                track = placed_track(track, rig, actor.root_position)
         moving = MovingMesh(meshed.solver, track, meshed.figure.pin_joints)
         performances.append(Performance(meshed, track, moving))
     return performances

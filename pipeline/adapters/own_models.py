@@ -55,11 +55,11 @@ class OwnModels:
         centers, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]), DETECTOR_OUTPUTS)
         proposals = [network_io.proposals(*each) for each in zip(centers, sides, wholes, pictures, strict=True)]
         worth_it = [of_one if any(network_io.can_score(one, min_score) for one in of_one) else [] for of_one in proposals]
-        close = [(pictures[place], one, place) for place, of_one in enumerate(worth_it) for one in of_one]
+        close = [(pictures[index], one, index) for index, of_one in enumerate(worth_it) for one in of_one]
         looks = self._looks([(picture, one) for picture, one, _ in close])
         found: list[list[Detection]] = [[] for _ in pictures]
-        for (picture, _, place), (one, view, answer) in zip(close, looks, strict=True):
-            found[place].append(network_io.detection(one, view, answer, picture))
+        for (picture, _, index), (one, view, answer) in zip(close, looks, strict=True):
+            found[index].append(network_io.detection(one, view, answer, picture))
         return [network_io.without_doubles(of_one) for of_one in found]
 
     def poses_in(self, crops: Sequence[Bytes]) -> list[Pose]:

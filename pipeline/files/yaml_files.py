@@ -185,8 +185,8 @@ class Section:
         text = self.text(key)
         found = found_file(text, roots=roots, beside=beside) if text else None
         if text and found is None:
-            places = ", ".join(["the working directory", *map(str, roots), str(beside.parent)])
-            self.note(key, f"there is no file {shown_value(text)}, looked in {places}")
+            searched = ", ".join(["the working directory", *map(str, roots), str(beside.parent)])
+            self.note(key, f"there is no file {shown_value(text)}, looked in {searched}")
         return found
 
     def names(self, key: str, *, minimum: int = 1) -> tuple[str, ...]:

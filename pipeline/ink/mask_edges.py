@@ -158,9 +158,9 @@ def _with_channels(ground: Bools, inside: Bools, ink: Bools, keypoints: Floats) 
     side = max(ground.shape)
     radius = max(1, round(CHANNEL_SHARE * side))
     between = dilated(see_through_areas(keypoints, ground.shape), radius)
-    places = inside & ~ink & between & ~ground
-    broad = dilated(eroded(places | ground, radius), radius)
-    channels = regions_of(places & ~(broad & ~dilated(ground, radius)), corners_join=False)
+    gaps = inside & ~ink & between & ~ground
+    broad = dilated(eroded(gaps | ground, radius), radius)
+    channels = regions_of(gaps & ~(broad & ~dilated(ground, radius)), corners_join=False)
     on_bones = drawn_lines(bones(keypoints), ground.shape, thickness=1)
     candidates = (channels.touched_by(dilated(ground, 1)) > 0) & (channels.area > MIN_CHANNEL * np.count_nonzero(inside))
     reach = round(BESIDE_SHARE * side)

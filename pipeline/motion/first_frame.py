@@ -19,9 +19,11 @@ def is_posed_before_the_motion(positions: Floats, names: Sequence[str], body: Bo
 
     The arms are straight and alike, and the bones turn by far more from the first frame to the second than later ones do.
     """
-    place = {name: index for index, name in enumerate(names)}
+    index_of = {name: index for index, name in enumerate(names)}
     limbs = (body.left_arm, body.right_arm, body.left_leg, body.right_leg)
-    bones = [(place[limb.start], place[limb.middle]) for limb in limbs] + [(place[limb.middle], place[limb.end]) for limb in limbs]
+    bones = [(index_of[limb.start], index_of[limb.middle]) for limb in limbs] + [
+        (index_of[limb.middle], index_of[limb.end]) for limb in limbs
+    ]
     first, last = [a for a, _ in bones], [b for _, b in bones]
     directions = positions[:40, last] - positions[:40, first]
     lengths = np.linalg.norm(directions, axis=2, keepdims=True)

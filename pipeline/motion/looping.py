@@ -48,10 +48,10 @@ def _best_ends(body: Floats, min_frames: int) -> tuple[int, int]:
     features = np.concatenate([body.reshape(count, -1), speeds.reshape(count, -1)], axis=1)[::step]
     squares = (features**2).sum(axis=1)
     apart = squares[:, None] + squares[None] - 2 * features @ features.T
-    places = np.arange(len(features)) * step
-    spans = places[None] - places[:, None]
+    frames = np.arange(len(features)) * step
+    spans = frames[None] - frames[:, None]
     apart = np.where(spans >= min_frames, apart, np.inf)
     # A longer loop shows more: among equally good ones the longest is taken.
     apart = apart + 1e-3 * np.median(squares) * (1 - spans / count)
     start, stop = np.unravel_index(int(np.argmin(apart)), apart.shape)
-    return int(places[start]), int(places[stop])
+    return int(frames[start]), int(frames[stop])

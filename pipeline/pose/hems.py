@@ -44,11 +44,11 @@ def hem_row(mask: Bools, chains: Floats) -> int | None:
         return None
     widths, is_joined = _widths(mask, chains, rows)
     medians = np.median(sliding_window_view(widths, window), axis=1)
-    for place in range(int(LOWEST * len(rows)) - window, max(window, int(HIGHEST * len(rows))), -1):
-        above, below = medians[place - window], medians[place]
-        if 0.0 < below <= NARROWER * above and is_joined[place - window : place].all():
-            steepest = place - window // 2 + int(np.argmin(np.diff(widths[place - window // 2 - 1 : place + window // 2 + 1])))
-            return int(rows[min(steepest, len(rows) - 1)]) if is_joined[:place].mean() >= CLOSED_SHARE else None
+    for row in range(int(LOWEST * len(rows)) - window, max(window, int(HIGHEST * len(rows))), -1):
+        above, below = medians[row - window], medians[row]
+        if 0.0 < below <= NARROWER * above and is_joined[row - window : row].all():
+            steepest = row - window // 2 + int(np.argmin(np.diff(widths[row - window // 2 - 1 : row + window // 2 + 1])))
+            return int(rows[min(steepest, len(rows) - 1)]) if is_joined[:row].mean() >= CLOSED_SHARE else None
     return None
 
 
@@ -86,8 +86,8 @@ def _columns(chain: Floats, rows: Ints) -> Floats:
 def _runs(rows: Bools, columns: Floats) -> Ints:
     """First and last + 1 pixel (2, N) of the piece of each row of a mask (N, w) around a column; 0 and 0 where the mask has none."""
     width = rows.shape[1]
-    places, at = np.arange(width), np.clip(columns.astype(int), 0, width - 1)[:, None]
-    first = np.where(~rows & (places < at), places, -1).max(axis=1) + 1
-    last = np.where(~rows & (places > at), places, width).min(axis=1)
+    pixels, at = np.arange(width), np.clip(columns.astype(int), 0, width - 1)[:, None]
+    first = np.where(~rows & (pixels < at), pixels, -1).max(axis=1) + 1
+    last = np.where(~rows & (pixels > at), pixels, width).min(axis=1)
     is_inside = np.take_along_axis(rows, at, axis=1)[:, 0]
     return np.stack([first, last]).astype(np.int32) * is_inside

@@ -95,7 +95,7 @@ ARM, LEG = ("shoulder", "elbow", "hand"), ("hip", "knee", "foot")
 
 def limbs_of(joint_names: tuple[str, ...], kind: tuple[str, str, str]) -> tuple[LimbJoints, ...]:
     """The arms or legs of a humanoid rig with AnimatedDrawings' joint names; none for other rigs."""
-    index = {name: place for place, name in enumerate(joint_names)}
+    index = {name: number for number, name in enumerate(joint_names)}
     chains = [[f"{side}_{joint}" for joint in kind] for side in ("right", "left")]
     return tuple(LimbJoints(*(index[name] for name in chain)) for chain in chains if all(name in index for name in chain))
 

@@ -216,9 +216,9 @@ def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
 def _firmness(answer: PoseAnswer) -> float:
     """How firmly the limb joints that are there have their places, 0..1."""
     limbs = slice(FIRST_BODY_KEYPOINT, len(answer.chances))
-    places = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
+    firmness = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
     weights = answer.presence[limbs] + 1e-6
-    return float((places * weights).sum() / weights.sum())
+    return float((firmness * weights).sum() / weights.sum())
 
 
 def _rising(value: float, between: tuple[float, float]) -> float:

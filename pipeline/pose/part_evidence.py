@@ -68,7 +68,7 @@ def part_evidence(parts: Bytes, limbs: list[Limb], joint_names: tuple[str, ...],
     areas = mirrored if _agreement(mirrored, bones) > _agreement(straight, bones) else straight
     for area, limb in zip(areas, limbs, strict=True):
         area[: max(0, round(limb.hem - limb.half_width))] = False  # what covers a limb moves with the body, such as shorts
-    partners = [next((place for place, other in enumerate(names) if _mirrored(parts) == other), None) for parts in names]
+    partners = [next((index for index, other in enumerate(names) if _mirrored(parts) == other), None) for parts in names]
     exchanged = _exchanged(areas, bones, partners)
     believed = [
         _without_strays(area, bone, limb) & (float(area[bone].mean()) >= AGREEMENT if bone.any() else False)
@@ -91,15 +91,15 @@ def _exchanged(areas: list[Bools], bones: list[Bools], partners: Sequence[int | 
     A model may name both hands right.
     """
     kept = [area.copy() for area in areas]
-    for place, (area, partner) in enumerate(zip(areas, partners, strict=True)):
+    for index, (area, partner) in enumerate(zip(areas, partners, strict=True)):
         if partner is None:
             continue
         count, pieces = cv2.connectedComponents(area.astype(np.uint8))
-        own, others = (np.bincount(pieces[bones[owner]], minlength=count) for owner in (place, partner))
+        own, others = (np.bincount(pieces[bones[owner]], minlength=count) for owner in (index, partner))
         is_moved = (own == 0) & (others > 0)
         is_moved[0] = False
         moved = is_moved[pieces]
-        kept[place] &= ~moved
+        kept[index] &= ~moved
         kept[partner] |= moved
     return kept
 
@@ -125,7 +125,7 @@ def _with_held(areas: list[Bools], is_held: Bools) -> list[Bools]:
         contacts = [int(((things == number) & near).sum()) for near in beside]
         if max(contacts) > 0:
             holder = contacts.index(max(contacts))
-            areas = [area | (things == number) if place == holder else area for place, area in enumerate(areas)]
+            areas = [area | (things == number) if index == holder else area for index, area in enumerate(areas)]
     return areas
 
 

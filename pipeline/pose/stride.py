@@ -84,7 +84,7 @@ def _bend(leg: Floats) -> float:
 def _evidence(peaks: Floats, chances: Singles) -> float:
     """How much likelier knees and ankles are where they are than those of the other leg, mean of nats."""
     joints = [(one, other) for pair in (KNEES, ANKLES) for one, other in (pair, pair[::-1])]
-    own, others = ([_highest_near(chances[pair[place]], peaks[pair[0], :2]) for pair in joints] for place in (0, 1))
+    own, others = ([_highest_near(chances[pair[leg]], peaks[pair[0], :2]) for pair in joints] for leg in (0, 1))
     return float(np.mean(np.log(np.array(own) / np.array(others))))
 
 

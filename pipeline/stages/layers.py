@@ -221,17 +221,17 @@ def _stroke_px(mask: Bools) -> int:
     return max(1, round(STROKE_OF_SIDE * float(max(mask.shape))))
 
 
-def _closed_in(place: Bools, area: Bools, radius: int) -> Bools:
-    """The pixels of a place that are in an area whose dents, up to twice the radius wide, are filled."""
-    left, top, wide, high = cv2.boundingRect(place.astype(np.uint8))
+def _closed_in(part: Bools, area: Bools, radius: int) -> Bools:
+    """The pixels of a part of the image that are in an area whose dents, up to twice the radius wide, are filled."""
+    left, top, wide, high = cv2.boundingRect(part.astype(np.uint8))
     if not wide:
-        return place
+        return part
     around = np.pad(area, 2 * radius)[top : top + high + 4 * radius, left : left + wide + 4 * radius]
-    closed = np.zeros_like(place)
+    closed = np.zeros_like(part)
     closed[top : top + high, left : left + wide] = _shrunk(_grown(around, radius), radius)[
         2 * radius : -2 * radius, 2 * radius : -2 * radius
     ]
-    return place & closed
+    return part & closed
 
 
 def _grown(area: Bools, radius: float) -> Bools:

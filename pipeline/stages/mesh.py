@@ -187,8 +187,8 @@ def bone_ownership(mesh: Mesh, rig: Rig, mask: Bools, *, bones: Ints, side_px: i
     column, row = np.clip(at[:, 0], 0, small.shape[1] - 1), np.clip(at[:, 1], 0, small.shape[0] - 1)
     if (nearest[row, column] < 0).any():
         # By OpenCV, though up to 0.4 px farther than the nearest: most figures then need nothing of SciPy's image filters.
-        places = nearest_values(np.arange(nearest.size, dtype=np.int32).reshape(nearest.shape), nearest >= 0)
-        row, column = np.divmod(places[row, column], nearest.shape[1])
+        indices = nearest_values(np.arange(nearest.size, dtype=np.int32).reshape(nearest.shape), nearest >= 0)
+        row, column = np.divmod(indices[row, column], nearest.shape[1])
     return bones[bone_of_point[nearest[row, column]]].astype(np.int32), distance[row, column]
 
 

@@ -17,7 +17,7 @@ from pipeline.errors import RetargetError
 from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
 from pipeline.motion.footing import planted_feet, way_of_planted_feet
-from pipeline.motion.resample import frame_places
+from pipeline.motion.resample import frame_sampler
 from pipeline.motion.steady_order import steady_orders
 from pipeline.motion.travel import shown_way
 from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
@@ -101,10 +101,10 @@ def pose_track(
     return PoseTrack(joints, root, orders, order_of_frame, skeleton)
 
 
-def placed_track(track: PoseTrack, rig: Rig, place: tuple[float, float, float]) -> PoseTrack:
-    """The track, moved so that it begins with the root joint at `place`, up or down until the lowest joint is as high as in the drawing."""
+def placed_track(track: PoseTrack, rig: Rig, root_position: tuple[float, float, float]) -> PoseTrack:
+    """The track, moved to begin with the root joint at `root_position`, then up or down until the lowest joint is as high as drawn."""
     drawn, first = (rig.rest - rig.rest[0])[:, 1].min(), (track.joints[0] - track.joints[0, 0])[:, 1].min()
-    shift = np.array([place[0], place[1] + drawn - first, place[2]]) - track.root[0] - (*track.joints[0, 0], 0.0)
+    shift = np.array([root_position[0], root_position[1] + drawn - first, root_position[2]]) - track.root[0] - (*track.joints[0, 0], 0.0)
     return replace(track, root=track.root + shift, skeleton=None if track.skeleton is None else track.skeleton + shift)
 
 
@@ -117,16 +117,16 @@ def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequenc
     planes = _chosen_planes(body, config, names)
     path = _root_path(rig, standing, forward, config.root_offset, names, from_front=planes[config.root_offset.projection_group])
 
-    places = frame_places(motion.frame_count, motion.frame_time, times, loops=motion.loops)
-    sampled = places.of(body)
+    sampler = frame_sampler(motion.frame_count, motion.frame_time, times, loops=motion.loops)
+    sampled = sampler.sample(body)
     plane_of = {joint: planes[g.name] for g in config.projection_groups for joint in g.joints}
     orientations = {
         joint: facing.angles_from_up(_flattened(sampled[:, names[distal]] - sampled[:, names[proximal]], from_front=plane_of[distal])[0])
         for joint, (proximal, distal) in _applicable_mapping(rig, config).items()
     }
     depths = {joint: _flattened(sampled[:, names[joint]], from_front=plane_of[joint])[1] for joint in plane_of if joint in names}
-    feet = places.of(standing[:, [names[foot] for foot in motion.feet]])
-    return DrivenPose(orientations, depths, planes, places.of(path), feet)
+    feet = sampler.sample(standing[:, [names[foot] for foot in motion.feet]])
+    return DrivenPose(orientations, depths, planes, sampler.sample(path), feet)
 
 
 def exchanged_limbs(rig: Rig, config: RetargetConfig, planes: Mapping[str, bool]) -> dict[str, str]:
@@ -241,7 +241,7 @@ def _shown_skeleton(motion: Motion, times: Sequence[Fraction], way: Floats) -> F
     names = {name: index for index, name in enumerate(motion.joint_names)}
     standing, forward = _set_up(motion, names)
     body = facing.turned_to_x(standing - standing[:, :1], forward[:, None])
-    sampled = frame_places(motion.frame_count, motion.frame_time, times, loops=motion.loops).of(body)
+    sampled = frame_sampler(motion.frame_count, motion.frame_time, times, loops=motion.loops).sample(body)
     shown = np.stack([-sampled[..., 2], sampled[..., 1], sampled[..., 0]], axis=-1)
     shown[..., :2] += way[:, None]
     shown[..., 1] += standing[0, 0, 1]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.encoding.frame_times import FrameTimes, Ticks
 from pipeline.adapters.encoding.ordered_pool import OrderedPool
-from pipeline.adapters.encoding.output_file import check_place, describe_animation, map_write_errors, remove_unless_finished
+from pipeline.adapters.encoding.output_file import check_frame, describe_animation, map_write_errors, remove_unless_finished
 from pipeline.errors import OptionError
 from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
 
@@ -110,7 +110,7 @@ class FrameSink:
             ShapeError: pixels of another layout, or beyond the canvas; on an opaque canvas, not the whole of it.
             OutputFailed: as the port says.
         """
-        check_place(frame, self._canvas, self._container.layout, whole=self._opaque)
+        check_frame(frame, self._canvas, self._container.layout, whole=self._opaque)
         with map_write_errors(self._path, self._kind, *_CODEC_ERRORS):
             taken = self._container.copy_frame(frame)
             if self._shown is not None and _equal(self._shown, taken):

@@ -68,16 +68,16 @@ def check_size(path: Path, name: str, canvas: Canvas, largest_side: int) -> None
         raise OptionError(f"{name} is at most {largest_side} px wide and high, not {canvas.width} x {canvas.height}", path=path)
 
 
-def check_place(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: bool) -> None:
+def check_frame(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: bool) -> None:
     """Raise ShapeError unless the pixels have `layout` and are inside the canvas; all of it if `whole`."""
     height, width = frame.pixels.shape[:2]
     inside = frame.left >= 0 and frame.top >= 0 and frame.left + width <= canvas.width and frame.top + height <= canvas.height
     covers = inside and (height, width) == (canvas.height, canvas.width)
     if frame.pixels.shape[2:] != (4,) or frame.pixels.dtype != np.uint8 or not (covers if whole else inside or frame.pixels.size == 0):
-        place = "all" if whole else "within"
+        extent = "all" if whole else "within"
         raise ShapeError(
             "Frame.pixels",
-            expected=f"{layout} uint8 pixels {place} of {canvas.width} x {canvas.height}",
+            expected=f"{layout} uint8 pixels {extent} of {canvas.width} x {canvas.height}",
             actual=f"{frame.pixels.shape} {frame.pixels.dtype} at ({frame.left}, {frame.top})",
         )
 

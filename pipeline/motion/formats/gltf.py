@@ -171,13 +171,13 @@ def read_gltf(path: Path) -> GltfFile:
 def _chunks(path: Path, content: bytes) -> tuple[bytes, bytes]:
     """The JSON and the binary chunk of a GLB file (section 4)."""
     chunks: dict[int, bytes] = {}
-    place = 12
-    while place + 8 <= len(content):
-        length, kind = struct.unpack_from("<II", content, place)
-        if place + 8 + length > len(content):
+    offset = 12
+    while offset + 8 <= len(content):
+        length, kind = struct.unpack_from("<II", content, offset)
+        if offset + 8 + length > len(content):
             raise MotionFileError(path, ["the file is cut short"])
-        chunks.setdefault(kind, content[place + 8 : place + 8 + length])
-        place += 8 + length + (-length % 4)
+        chunks.setdefault(kind, content[offset + 8 : offset + 8 + length])
+        offset += 8 + length + (-length % 4)
     if _JSON_CHUNK not in chunks:
         raise MotionFileError(path, ["this GLB file has no JSON in it"])
     return chunks[_JSON_CHUNK], chunks.get(_BINARY_CHUNK, b"")
@@ -192,26 +192,26 @@ def animation_channels(file: GltfFile, number: int) -> list[AnimationChannel]:
         raise MotionFileError(file.path, [f"{where}: expected samplers and channels"])
     found = []
     for index, channel in enumerate(channels):
-        place = f"{where}.channels[{index}]"
+        at = f"{where}.channels[{index}]"
         target = channel.get("target") if isinstance(channel, dict) else None
         if not isinstance(target, dict) or target.get("path") not in {"translation", "rotation", "scale"} or "node" not in target:
             continue
-        file.item("nodes", target["node"], place)
+        file.item("nodes", target["node"], at)
         sampler = channel.get("sampler")
         if not isinstance(sampler, int) or not 0 <= sampler < len(samplers) or not isinstance(samplers[sampler], dict):
-            raise MotionFileError(file.path, [f"{place}: expected one of {len(samplers)} samplers, found {sampler!r:.40}"])
-        found.append(_channel(file, samplers[sampler], int(target["node"]), str(target["path"]), place))
+            raise MotionFileError(file.path, [f"{at}: expected one of {len(samplers)} samplers, found {sampler!r:.40}"])
+        found.append(_channel(file, samplers[sampler], int(target["node"]), str(target["path"]), at))
     return found
 
 
-def _channel(file: GltfFile, sampler: Mapping[str, Any], node: int, path: str, place: str) -> AnimationChannel:
-    times = file.numbers(sampler.get("input"), place)[:, 0]
-    values = file.numbers(sampler.get("output"), place)
+def _channel(file: GltfFile, sampler: Mapping[str, Any], node: int, path: str, where: str) -> AnimationChannel:
+    times = file.numbers(sampler.get("input"), where)[:, 0]
+    values = file.numbers(sampler.get("output"), where)
     interpolation = str(sampler.get("interpolation", "LINEAR"))
     size = 4 if path == "rotation" else 3
     keys = 3 * len(times) if interpolation == "CUBICSPLINE" else len(times)
     if not len(times) or values.shape != (keys, size) or np.any(np.diff(times) < 0):
-        raise MotionFileError(file.path, [f"{place}: expected {keys} values of {size} numbers at rising times, found {values.shape}"])
+        raise MotionFileError(file.path, [f"{where}: expected {keys} values of {size} numbers at rising times, found {values.shape}"])
     if interpolation == "CUBICSPLINE":
         values = values.reshape(len(times), 3, size)
     return AnimationChannel(node, path, times, values, interpolation)

@@ -77,8 +77,8 @@ def points_clip(tracks: PointTracks, name: str) -> MotionClip:
     if tracks.people > 1:
         notes.append(f"there are {tracks.people} people in it: the one who is seen largest at first is followed")
     is_flat = not tracks.is_world
-    places = _upwards(tracks, notes) if is_flat else tracks.places
-    points, unseen, gap_s = _smooth_points(tracks, places, 1 / rate)
+    positions = _upwards(tracks, notes) if is_flat else tracks.positions
+    points, unseen, gap_s = _smooth_points(tracks, positions, 1 / rate)
     for part in ("hip", "shoulder"):
         if {f"left_{part}", f"right_{part}"} <= unseen:
             raise PointError(f"the {part}s are never seen")
@@ -101,31 +101,31 @@ def points_clip(tracks: PointTracks, name: str) -> MotionClip:
 
 
 def _upwards(tracks: PointTracks, notes: list[str]) -> Floats:
-    """(T, N, 3): an image's places with y upwards, square pixels, and no depth."""
-    places = tracks.places
-    seen = places[tracks.confidences > 0][:, :2]
+    """(T, N, 3): an image's positions with y upwards, square pixels, and no depth."""
+    positions = tracks.positions
+    seen = positions[tracks.confidences > 0][:, :2]
     width, height = tracks.size or (1.0, 1.0)
     is_share = bool(len(seen)) and float(np.abs(seen).max()) <= 2.0
     if is_share and tracks.size is None:
         notes.append("places are shares of the image, whose width and height the file does not say: a square is taken")
     scale = np.array([width, height] if is_share else [1.0, 1.0])
-    flat = places[..., :2] * scale
+    flat = positions[..., :2] * scale
     return np.stack([flat[..., 0], -flat[..., 1], np.zeros(flat.shape[:2])], axis=-1)
 
 
-def _smooth_points(tracks: PointTracks, places: Floats, frame_time: Fraction) -> tuple[dict[str, Floats], set[str], float]:
+def _smooth_points(tracks: PointTracks, positions: Floats, frame_time: Fraction) -> tuple[dict[str, Floats], set[str], float]:
     """Places (T, 3) of `POINTS`, those that are never seen, and the longest gap between two sightings, s."""
     points: dict[str, Floats] = {}
     unseen: set[str] = set()
     longest = 0
     for point in POINTS:
-        column = tracks.layout.places[point]
+        column = tracks.layout.indices[point]
         weights = np.where(tracks.confidences[:, column] >= MIN_CONFIDENCE, tracks.confidences[:, column], 0.0)
         seen = np.flatnonzero(weights)
         if len(seen) == 0:
             unseen.add(point)
         longest = max(longest, int(np.diff(seen).max()) if len(seen) > 1 else 0)
-        points[point] = smoothed(places[:, column], weights, float(frame_time))
+        points[point] = smoothed(positions[:, column], weights, float(frame_time))
     return points, unseen, float(longest * frame_time)
 
 
