@@ -19,7 +19,7 @@ from daemon.commands.console import error_text, print_notes, print_result, print
 from daemon.commands.render import RenderResult, open_renderer, render_plan
 from daemon.files.filenames import printable, shown_name
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.motions import check_names, motion_library, wanted_motions
+from daemon.options.motions import check_names, motion_library, requested_motions
 from daemon.options.scene_builder import DEFAULT_MOTION, Plan, RenderRequest, character_plan
 from daemon.options.sheet_scene import Sheet, sheet_plan
 from daemon.options.targets import check_drawing, check_file_to_write, check_folder_of, check_output
@@ -89,7 +89,7 @@ def animate_drawings(
     """
     with stopwatch.lap("read"):
         library = motion_library(environ)
-        motions = wanted_motions(request.render.motion or DEFAULT_MOTION, library, environ)
+        motions = requested_motions(request.render.motion or DEFAULT_MOTION, library, environ)
     _check(request, motions)
     failed: list[Path] = []
     results: list[RenderResult] = []

@@ -39,7 +39,7 @@ from daemon.worker.task import Task, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
 from pipeline.errors import DecodeError, DoodledError, PermanentError, keep_notes
 from pipeline.files.character_names import figure_folder
-from pipeline.stages.trust import DOUBTFUL
+from pipeline.stages.quality import DOUBTFUL
 from pipeline.types import Animation, Bytes, Drawing, Quality
 
 if TYPE_CHECKING:

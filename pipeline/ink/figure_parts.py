@@ -50,7 +50,7 @@ MAX_NIBS = 0.03
 """Thorns are no larger share of a figure."""
 
 
-def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
+def with_enclosures_at_border(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
     """The solid with the parts of its inside that the border cuts open."""
     paper = regions_of(~solid, corners_join=False)
     contact = border_contact(paper)

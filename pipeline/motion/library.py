@@ -19,7 +19,7 @@ from pipeline.motion.configs import MotionConfig, read_motion_config, read_retar
 from pipeline.motion.configured import configured_motion
 from pipeline.motion.derived import AS_FOUND, MotionChoices, body_of, derived_motion
 from pipeline.motion.formats.bvh import Bvh, read_bvh
-from pipeline.motion.formats.sources import exists, own_sources, source_of
+from pipeline.motion.formats.sources import builtin_sources, exists, source_of
 from pipeline.motion.humanoid.body_config import FOUR_LEGGED_JOINTS, body_config, four_legged_config
 from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap, find_body
 from pipeline.motion.joint_names import without_namespace
@@ -88,7 +88,7 @@ class MotionLibrary:
         self._motion_dirs = tuple(motion_dirs)
         self._retarget_dirs = tuple(retarget_dirs)
         self._roots = tuple(roots)
-        self._sources = (*own_sources(), *more_sources)
+        self._sources = (*builtin_sources(), *more_sources)
         self._configs: _FileCache[MotionConfig] = _FileCache()
         self._files: _FileCache[Bvh] = _FileCache()
         self._clips: dict[str | None, _FileCache[MotionClip]] = {}

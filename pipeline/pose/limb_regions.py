@@ -250,7 +250,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
         ]
         near |= np.any(evidence.limbs, axis=0)
         body = (mask & ~near) | of_body
-    crooks = [_crook(limb, mask) for limb in limbs]
+    crooks = [_inside_of_bend(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
     body |= np.any(crooks, axis=0)
     for limb in limbs:
@@ -269,7 +269,7 @@ def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence:
     return _with_specks(_with_rims(areas, mask, near, limbs), mask, trunk)
 
 
-def _crook(limb: Limb, mask: Bools) -> Bools:
+def _inside_of_bend(limb: Limb, mask: Bools) -> Bools:
     """What is between the two bones of a bent limb, but not close to them; nothing beside a gap, where it is the limb's own outline."""
     between = np.zeros(mask.shape, np.uint8)
     cv2.fillConvexPoly(between, np.round(limb.points * 8).astype(np.int32), 1, shift=3)
@@ -294,10 +294,10 @@ def _with_rims(areas: list[Bools], mask: Bools, near: Bools, limbs: list[Limb]) 
     rest = mask & ~np.any(areas, axis=0)
     size = 2 * max(1, round(RIM_WIDTH * min(limb.half_width for limb in limbs))) + 1
     wide = cv2.morphologyEx(rest.astype(np.uint8), cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
-    return _nearest_gets(areas, rest & near & (wide == 0))
+    return _assign_to_nearest(areas, rest & near & (wide == 0))
 
 
-def _nearest_gets(areas: list[Bools], pixels: Bools) -> list[Bools]:
+def _assign_to_nearest(areas: list[Bools], pixels: Bools) -> list[Bools]:
     if not pixels.any():
         return areas
     if len(areas) == 1:
@@ -314,7 +314,7 @@ def _with_specks(areas: list[Bools], mask: Bools, trunk: Bools) -> list[Bools]:
     """The areas with the pieces that they cut off from the trunk, such as feet and the far side of outlines."""
     rest = mask & ~np.any(areas, axis=0)
     specks = rest & ~_pieces_with(rest, trunk, min_share=SPECK_SHARE)
-    return _nearest_gets(areas, specks)
+    return _assign_to_nearest(areas, specks)
 
 
 def _pieces_with(area: Bools, markers: Bools, *, min_share: float = 0.0) -> Bools:

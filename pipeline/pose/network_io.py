@@ -19,7 +19,7 @@ import numpy as np
 from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import ARM_WEIGHTS, LEG_WEIGHTS, LimbPair, with_limbs_chosen
-from pipeline.pose.stride import with_legs_told_apart
+from pipeline.pose.stride import with_legs_distinguished
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 from pipeline.types.keypoints import ARMS, FIRST_BODY_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
 
@@ -183,7 +183,7 @@ def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
     return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), mask)
 
 
-def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
+def without_duplicates(found: list[Detection]) -> tuple[Detection, ...]:
     """Best first, without a second detection of the same figure."""
     kept: list[Detection] = []
     for candidate in sorted(found, key=lambda one: -one.score):
@@ -195,7 +195,7 @@ def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
 def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
     """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn and its place is clear."""
     peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, LIMB_PAIRS)
-    peaks = with_legs_told_apart(peaks, answer.chances)
+    peaks = with_legs_distinguished(peaks, answer.chances)
     placed = np.clip(view.window.back(peaks[:, :2] * view.window.side), 0.0, (rgb.shape[1], rgb.shape[0]))
     keypoints = np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
     crop = np.array([0.0, 0.0, rgb.shape[1], rgb.shape[0]])

@@ -39,7 +39,7 @@ def faces_viewer(points: Floats) -> bool:
     return bool(np.ptp(points[list(SHOULDERS), 0]) > FRONTAL * _trunk(points))
 
 
-def with_legs_told_apart(peaks: Floats, chances: Singles) -> Floats:
+def with_legs_distinguished(peaks: Floats, chances: Singles) -> Floats:
     """`peaks` (17, 3) x, y in shares of the square, chance; with the legs exchanged if they stride with the arms and the model is unsure.
 
     Args:

@@ -64,7 +64,7 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
 
     A limb that was not understood keeps still: its scraps would fly beside the body, and its bones would tear it.
     """
-    (whole,) = whole_character(character)
+    (whole,) = single_layer_character(character)
     points, found = character.joints_px(), layer_limbs(character)
     limbs = tuple(limb for limb in found if len(limb.covered) or _is_understood(limb, points, character.mask))
     held = {joint for limb in found for joint in (limb.joints.middle, limb.joints.end)}
@@ -107,7 +107,7 @@ def _root_end(limb: LimbRegion, root: Floats) -> Bools:
     return stroke(limb.area.shape, _up_to(limb.area, root, limb.half_width_px), ROOT_OF_LIMB * limb.half_width_px)
 
 
-def whole_character(character: Character) -> tuple[CharacterLayer]:
+def single_layer_character(character: Character) -> tuple[CharacterLayer]:
     """A character as a single layer."""
     joints = tuple(range(len(character.rig.joint_names)))
     bones = tuple(joint for joint in joints if character.rig.parents[joint] >= 0)

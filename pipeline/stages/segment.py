@@ -20,7 +20,7 @@ from pipeline.ink.closing import solid_shape
 from pipeline.ink.figure_parts import (
     body_and_parts,
     see_through,
-    with_rooms_at_the_border,
+    with_enclosures_at_border,
     without_neighbors,
     without_nibs,
 )
@@ -139,8 +139,8 @@ def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
     lines = None if keypoints is None else bones(keypoints)
     limbs = None if lines is None else drawn_lines(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
     ink = without_ground(without_strips_at_the_border(ink), limbs)
-    strokes = _generous(ink)
-    solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines)
+    strokes = _widened(ink)
+    solid = with_enclosures_at_border(_solid(ink, lines), keypoints, lines)
     figure = without_neighbors(body_and_parts(solid, keypoints, lines), lines)
     figure &= ~see_through(figure, strokes, keypoints, lines)
     return bridged(without_nibs(body_and_parts(figure, keypoints, lines)))
@@ -148,13 +148,13 @@ def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
 
 def _solid(ink: Bools, lines: Floats | None) -> Bools:
     """The shape that the ink encloses. Where its bones (B, 4) lie outside, wide gaps are bridged too, if that brings them in."""
-    solid = filled(_generous(solid_shape(ink)))
+    solid = filled(_widened(solid_shape(ink)))
     if lines is None or not len(lines):
         return solid
     where = drawn_lines(lines, ink.shape, thickness=1)
     held = _share(solid, where)
     for boldness in BOLDNESSES if held < ENOUGH_BONES_SHARE else ():
-        bolder = filled(_generous(solid_shape(ink, boldness=boldness)))
+        bolder = filled(_widened(solid_shape(ink, boldness=boldness)))
         if _share(bolder, where) > held + BONES_GAINED_SHARE:
             return bolder
     return solid
@@ -165,7 +165,7 @@ def _share(mask: Bools, where: Bools) -> float:
     return float(np.count_nonzero(mask & where)) / max(1, int(np.count_nonzero(where)))
 
 
-def _generous(mask: Bools) -> Bools:
+def _widened(mask: Bools) -> Bools:
     return cv2.dilate(mask.astype(np.uint8), np.ones((2 * GENEROUS_PX + 1,) * 2, np.uint8)) > 0
 
 

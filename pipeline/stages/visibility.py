@@ -17,7 +17,7 @@ MIN_PX = 16
 """A figure narrower or lower than this, px, may have no pixel in some frame without a fault."""
 
 
-class Sightings:
+class VisibilityCheck:
     """Visibility of one animation's frames so far."""
 
     def __init__(self, canvas: Canvas, layout: PixelLayout) -> None:

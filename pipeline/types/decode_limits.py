@@ -29,7 +29,7 @@ class DecodeLimits:
     max_memory_bytes: int = 800_000_000
 
 
-def whole_reduction(longer_side: int, working_side: int) -> int:
+def integer_reduction(longer_side: int, working_side: int) -> int:
     """The factor (1, 2, 3, ...) by which averaging blocks of pixels comes close to the working size.
 
     The result may still be longer than `working_side`: then the rest is to be resampled.
@@ -39,5 +39,5 @@ def whole_reduction(longer_side: int, working_side: int) -> int:
 
 
 def halving_reduction(longer_side: int, working_side: int) -> int:
-    """As `whole_reduction`, of the factors 1, 2, 4, 8 that a JPEG's cosine transform gives away for nothing."""
+    """As `integer_reduction`, of the factors 1, 2, 4, 8 that a JPEG's cosine transform gives away for nothing."""
     return next(factor for factor in (8, 4, 2, 1) if factor == 1 or longer_side / factor >= _MIN_SHARE * working_side)

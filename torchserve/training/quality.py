@@ -1,4 +1,4 @@
-"""Fit the quality score: `quality.py [COUNT, 100 or more] [FIRST_SEED]` prints the constants of `pipeline/stages/trust.py`.
+"""Fit the quality score: `quality.py [COUNT, 100 or more] [FIRST_SEED]` prints the constants of `pipeline/stages/quality.py`.
 
 Held-out synthetic images go through the pipeline as a user's do. A figure is right if its box overlaps by half, every visible limb joint is
 within 0.1 of the longer side, and the mask differs by at most 5 % outside a band of 1.5 % along its edge.

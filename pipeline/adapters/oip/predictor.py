@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.adapters.model_server.client import ModelRequest
 from pipeline.adapters.model_server.http import HttpReply, RequestBody
-from pipeline.adapters.model_server.retrying_client import RetryingClient, Surroundings
+from pipeline.adapters.model_server.retrying_client import ClientDependencies, RetryingClient
 from pipeline.adapters.model_server.settings import ModelHealth
 from pipeline.adapters.oip import metadata
 from pipeline.adapters.oip.metadata import Signature
@@ -34,10 +34,10 @@ class OipPredictor:
     Names and shapes of a model are checked against its metadata before the first image is sent.
     """
 
-    def __init__(self, settings: OipSettings, **surroundings: Unpack[Surroundings]) -> None:
+    def __init__(self, settings: OipSettings, **dependencies: Unpack[ClientDependencies]) -> None:
         """Prepare the client; no request is sent yet."""
         self._settings = settings
-        self._client = RetryingClient(settings, self._probe_request, **surroundings)
+        self._client = RetryingClient(settings, self._probe_request, **dependencies)
         self._signatures: dict[str, Signature] = {}
         self._binary: set[str] = set()
 

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from pipeline.errors import MotionFileError
-from pipeline.files.bounded import bounded_bytes
+from pipeline.files.bounded import read_bounded
 from pipeline.motion.formats.scene_graph import AnimationChannel, check_tree
 from pipeline.types import Floats
 
@@ -74,7 +74,7 @@ class GltfFile:
         return self._numbers[cast("int", accessor_index)]
 
     def _read_numbers(self, accessor: Mapping[str, Any], where: str) -> Floats:
-        count, components = self._whole(accessor, "count", where), _COUNTS.get(str(accessor.get("type")), 0)
+        count, components = self._integer(accessor, "count", where), _COUNTS.get(str(accessor.get("type")), 0)
         kind = _COMPONENTS.get(accessor.get("componentType", 0))
         if not components or kind is None or count > MAX_KEYS:
             raise MotionFileError(self.path, [f"{where}: an accessor of a type, or with a count, that is not read"])
@@ -92,9 +92,9 @@ class GltfFile:
 
     def _strided(self, accessor: Mapping[str, Any], dtype: np.dtype[Any], shape: tuple[int, int], where: str) -> Floats:
         view = self.item("bufferViews", accessor.get("bufferView"), where)
-        start = self._whole(view, "byteOffset", where, 0) + self._whole(accessor, "byteOffset", where, 0)
+        start = self._integer(view, "byteOffset", where, 0) + self._integer(accessor, "byteOffset", where, 0)
         width = shape[1] * dtype.itemsize
-        stride = self._whole(view, "byteStride", where, 0) or width
+        stride = self._integer(view, "byteStride", where, 0) or width
         content = self._buffer(view.get("buffer"), where)
         end = start + stride * (shape[0] - 1) + width if shape[0] else start
         if stride < width or end > len(content) or shape[0] * shape[1] > len(content):
@@ -107,7 +107,7 @@ class GltfFile:
         sparse = accessor["sparse"]
         if not isinstance(sparse, dict) or not all(isinstance(sparse.get(key), dict) for key in ("indices", "values")):
             raise MotionFileError(self.path, [f"{where}: expected indices and values in sparse"])
-        count = self._whole(sparse, "count", where)
+        count = self._integer(sparse, "count", where)
         index_type = _COMPONENTS.get(sparse["indices"].get("componentType", 0))
         if index_type is None or np.dtype(index_type).kind != "u":
             raise MotionFileError(self.path, [f"{where}: expected unsigned indices in sparse"])
@@ -116,7 +116,7 @@ class GltfFile:
             raise MotionFileError(self.path, [f"{where}: an index in sparse is beyond its accessor"])
         values[indices] = self._strided(sparse["values"], dtype, (count, values.shape[1]), where)
 
-    def _whole(self, values: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
+    def _integer(self, values: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
         found = values.get(key, default)
         if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= 1 << 40:
             raise MotionFileError(self.path, [f"{where}: {key}: expected a whole number, found {found!r:.40}"])
@@ -141,7 +141,7 @@ class GltfFile:
         name = unquote(uri)
         if "/" in name or "\\" in name or name in {"", ".", ".."} or "\0" in name or ":" in name:
             raise MotionFileError(self.path, [f"{where}: a buffer is in {uri[:80]!r}, expected a file in the same folder"])
-        return bounded_bytes(self.path.with_name(name), max_bytes=MAX_BYTES, error=MotionFileError)
+        return read_bounded(self.path.with_name(name), max_bytes=MAX_BYTES, error=MotionFileError)
 
 
 def read_gltf(path: Path) -> GltfFile:
@@ -150,7 +150,7 @@ def read_gltf(path: Path) -> GltfFile:
     Raises:
         MotionFileError: it can't be read, or is none.
     """
-    content = bounded_bytes(path, max_bytes=MAX_BYTES, error=MotionFileError)
+    content = read_bounded(path, max_bytes=MAX_BYTES, error=MotionFileError)
     binary = b""
     if content[:4] == b"glTF":
         content, binary = _chunks(path, content)

@@ -114,7 +114,7 @@ def _upwards(tracks: PointTracks, notes: list[str]) -> Floats:
 
 
 def _smooth_points(tracks: PointTracks, positions: Floats, frame_time: Fraction) -> tuple[dict[str, Floats], set[str], float]:
-    """Places (T, 3) of `POINTS`, those that are never seen, and the longest gap between two sightings, s."""
+    """Positions (T, 3) of `POINTS`, those that are never seen, and the longest gap between two sightings, s."""
     points: dict[str, Floats] = {}
     unseen: set[str] = set()
     longest = 0
