@@ -20,9 +20,9 @@ def main() -> None:
         sys.stdout.write(overview())
     else:
         from daemon import cli
-        from daemon.worker.process_end import without_teardown
+        from daemon.worker.process_end import skip_teardown
 
-        with without_teardown():
+        with skip_teardown():
             cli.main()
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     """Run the command line and leave with its exit status."""
     atexit.register(stop_multiprocessing)  # before a command imports multiprocessing: what is registered first is called last
     try:
-        command_line(_wanted(sys.argv[1:2]))()
+        command_line(_commands_to_load(sys.argv[1:2]))()
     except OSError as error:
         if error.filename is None:  # a bug: the trace helps to find it
             raise
@@ -69,7 +69,7 @@ def command_line(names: Iterable[str] = tuple(COMMANDS)) -> typer.Typer:
     return app
 
 
-def _wanted(first: list[str]) -> Iterable[str]:
+def _commands_to_load(first: list[str]) -> Iterable[str]:
     """The command that the first argument names; all of them for anything else, such as a typing error or shell completion."""
     return first if set(first) & set(COMMANDS) else COMMANDS
 

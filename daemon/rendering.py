@@ -17,7 +17,7 @@ from PIL import Image
 from daemon.options.scene_builder import Plan
 from daemon.options.values import HIGHEST_GIF_RATE
 from pipeline.adapters.encoding.encoders import encoder_for
-from pipeline.adapters.encoding.output_file import failures
+from pipeline.adapters.encoding.output_file import map_write_errors
 from pipeline.animate import MeshedActor, Performance, animate, mesh_actors, perform, reduced_actor, scene_clock, with_images
 from pipeline.ports import Renderer, Stopwatch
 from pipeline.types import Animation, Format, Mesh, OutputClock, Scene
@@ -102,7 +102,7 @@ class SceneRendering:
             clock = scene_clock(scene, rate=PREVIEW_FRAMES / max((actor.motion.duration for actor in scene.actors), default=Fraction(1)))
             performances = perform([reduced_actor(actor, scene) for actor in actors], scene.view, clock, stopwatch=untimed)
             animate(scene, clock, gif, renderer=renderer, encoder=encoder, stopwatch=untimed, performances=performances)
-            with failures(still, "png"), Image.open(gif) as first:
+            with map_write_errors(still, "png"), Image.open(gif) as first:
                 first.convert("RGBA").save(still, compress_level=1)
 
 

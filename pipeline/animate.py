@@ -29,14 +29,14 @@ from pipeline.pose.limb_labels import layer_label
 from pipeline.stages import debug_views
 from pipeline.stages.deform import MovingMesh
 from pipeline.stages.frame import canvas_of_view, px_per_unit
-from pipeline.stages.layers import character_layers, whole_character
+from pipeline.stages.layers import character_layers, single_layer_character
 from pipeline.stages.mesh import Figure, figure_of, figure_on
 from pipeline.stages.palette import palette_of
 from pipeline.stages.reduce import reduced_character, reduced_layer
 from pipeline.stages.retarget import placed_track, pose_track
 from pipeline.stages.sprite import LayerImage, joint_colors, layer_images, sprite_of
 from pipeline.stages.thin_lines import visible_character
-from pipeline.stages.visibility import Sightings
+from pipeline.stages.visibility import VisibilityCheck
 from pipeline.types import (
     Actor,
     Animation,
@@ -128,7 +128,7 @@ def animate(
         sprites = [_sprite(p, canvas, scene.view) for p in performances]
         layout = encoder.layout(canvas)
         palette = _palette(layout, sprites, canvas, scene.view)
-    sightings = Sightings(canvas, layout)
+    visibility_check = VisibilityCheck(canvas, layout)
     with (
         renderer.open_scene(canvas, sprites, layout=layout) as scene_renderer,
         encoder.open(path, canvas, clock, palette=palette) as sink,
@@ -141,9 +141,9 @@ def animate(
                 frame = scene_renderer.draw(layers, strokes, pts)
             with stopwatch.lap("encode"):
                 sink.write(frame)
-            sightings.note(frame, layers)
+            visibility_check.note(frame, layers)
             on_frame(done)
-        sightings.check()
+        visibility_check.check()
         with stopwatch.lap("write"):
             return sink.finish()
 
@@ -172,7 +172,7 @@ def mesh_actors(
 def _meshed(actor: Actor, scene: Scene, mesh: Mesh | None = None, ahead: Executor | None = None) -> MeshedActor:
     is_layered = mesh is None and scene.layers is LayerMode.AUTO
     character = visible_character(actor.character, scene.view) if is_layered else actor.character
-    layers = character_layers(character) if is_layered else whole_character(character)
+    layers = character_layers(character) if is_layered else single_layer_character(character)
     images = ahead.submit(layer_images, character, layers) if ahead else None
     figure = figure_of(character, layers) if mesh is None else figure_on(mesh, character.rig, character.mask)
     solver = ArapSolver(figure.mesh, figure.pins)
@@ -207,8 +207,8 @@ def perform(actors: Sequence[MeshedActor], view: View, clock: OutputClock, *, st
         with stopwatch.lap("retarget"):
             front_joints = _front_joints(meshed.layers)
             track = pose_track(rig, actor.motion, actor.retarget, times, with_skeleton=view.debug.skeleton, front_joints=front_joints)
-            if actor.place is not None:
-                track = placed_track(track, rig, actor.place)
+            if actor.root_position is not None:
+                track = placed_track(track, rig, actor.root_position)
         moving = MovingMesh(meshed.solver, track, meshed.figure.pin_joints)
         performances.append(Performance(meshed, track, moving))
     return performances

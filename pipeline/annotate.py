@@ -31,9 +31,9 @@ from pipeline.stages.detect import (
     touched_sides,
 )
 from pipeline.stages.orientation import OTHER_TURNS, best_score, best_turn, is_convincing, score_to_turn, turn_note, turned_drawing
+from pipeline.stages.quality import evidence, quality_of
 from pipeline.stages.rig import rigging
 from pipeline.stages.segment import mask_by_ink, mask_by_model
-from pipeline.stages.trust import evidence, quality_of
 from pipeline.types import (
     KEYPOINT_NAMES,
     AnnotatedFigure,
@@ -183,7 +183,7 @@ def _upright(drawing: Drawing, predictor: Predictor, min_score: float) -> tuple[
 
     Other turns than the given one are tried only if that one does not convince, and parts of the image only if no turn has a figure.
     """
-    small = _at_most(drawing.rgb, DETECTOR_SIDE)
+    small = _downscaled(drawing.rgb, DETECTOR_SIDE)
     found: dict[Turn, tuple[Detection, ...]] = {0: predictor.detections(small)}
     scores: dict[Turn, float] = {0: best_score(found[0])}
     for turn in OTHER_TURNS:
@@ -299,8 +299,8 @@ def _box_by_ink(drawing: Drawing, box: Box, stopwatch: Stopwatch) -> Box:
 
 def _cut(drawing: Drawing, box: Box) -> _Crop:
     rows, columns = slice(int(box.top), int(box.bottom)), slice(int(box.left), int(box.right))
-    alpha = None if drawing.alpha is None else _at_most(drawing.alpha[rows, columns], CROP_SIDE)
-    return _Crop(box, _at_most(drawing.rgb[rows, columns], CROP_SIDE), alpha)
+    alpha = None if drawing.alpha is None else _downscaled(drawing.alpha[rows, columns], CROP_SIDE)
+    return _Crop(box, _downscaled(drawing.rgb[rows, columns], CROP_SIDE), alpha)
 
 
 def _likelihood(detection: Detection, box: Box) -> Singles | None:
@@ -328,7 +328,7 @@ def _pose(predictor: Predictor, rgb: Bytes) -> tuple[Pose, tuple[str, ...]]:
         return Pose(np.zeros((len(KEYPOINT_NAMES), 3))), (f"the pose estimator refused this figure: {error.summary}",)
 
 
-def _at_most(picture: Bytes, side: int) -> Bytes:
+def _downscaled(picture: Bytes, side: int) -> Bytes:
     """The picture (h, w) or (h, w, 3), reduced if its longer side is longer than `side`."""
     height, width = picture.shape[:2]
     scale = side / max(height, width)

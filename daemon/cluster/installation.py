@@ -33,7 +33,7 @@ class Installation:
     motions: str
 
     @classmethod
-    def here(cls) -> Self:
+    def local(cls) -> Self:
         """The installation on this machine. Raises OSError if a file can't be read."""
         motions = [path for kind in (AssetKind.MOTIONS, AssetKind.RETARGET) for path in asset_folder(kind).iterdir()]
         return cls(version(), _digest(MODELS.glob("*.onnx")), _digest(path for path in motions if path.suffix in {".bvh", ".yaml"}))

@@ -20,7 +20,7 @@ from daemon.settings import read_settings
 
 async def dask_setup(worker: Worker) -> None:
     """Called by Dask before the worker joins. Raises WorkerUnfit if this machine can't animate, SettingsError."""
-    settings, installation = read_settings(None, os.environ), Installation.here()
+    settings, installation = read_settings(None, os.environ), Installation.local()
     for resource in (JOB_RESOURCE, installation.resource):
         worker.state.total_resources[resource] = worker.state.available_resources[resource] = 1
     worker.startup_information = {**worker.startup_information, **startup_information(installation)}

@@ -36,7 +36,7 @@ class WorkerOutput:
         """Forget what was printed before."""
         self._lines.clear()
 
-    def print_aside(self, line: str) -> None:
+    def print_own_line(self, line: str) -> None:
         """Print a line of the worker itself, which belongs to no job's output."""
         os.write(self._stderr, f"{line}\n".encode())
 

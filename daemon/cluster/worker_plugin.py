@@ -107,7 +107,7 @@ class JobPlugin(WorkerPlugin):
             wait([future])
             result = result_of(future, task.deadline_s)
             took_s = time.monotonic() - started_s
-            self._output.print_aside(f"doodled worker: job {task.job_id} {_outcome(result)} in {took_s:.1f} s")
+            self._output.print_own_line(f"doodled worker: job {task.job_id} {_outcome(result)} in {took_s:.1f} s")
         failure = result.failure
         if failure is not None and (failure.kind in _HOST_TYPES or not result.was_begun):
             self.unfit = failure.message

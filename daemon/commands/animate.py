@@ -19,7 +19,7 @@ from daemon.commands.console import error_text, print_notes, print_result, print
 from daemon.commands.render import RenderResult, open_renderer, render_plan
 from daemon.files.filenames import printable, shown_name
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.motions import check_names, motion_library, wanted_motions
+from daemon.options.motions import check_names, motion_library, requested_motions
 from daemon.options.scene_builder import DEFAULT_MOTION, Plan, RenderRequest, character_plan
 from daemon.options.sheet_scene import Sheet, sheet_plan
 from daemon.options.targets import check_drawing, check_file_to_write, check_folder_of, check_output
@@ -89,7 +89,7 @@ def animate_drawings(
     """
     with stopwatch.lap("read"):
         library = motion_library(environ)
-        motions = wanted_motions(request.render.motion or DEFAULT_MOTION, library, environ)
+        motions = requested_motions(request.render.motion or DEFAULT_MOTION, library, environ)
     _check(request, motions)
     failed: list[Path] = []
     results: list[RenderResult] = []
@@ -134,15 +134,15 @@ def _error_of(name: str, error: PermanentError) -> str:
 
 def is_document(path: Path) -> bool:
     """Whether a file holds several drawings, by its first bytes."""
-    return bool(document_kind(_beginning(path, HEAD_BYTES)))
+    return bool(document_kind(_read_beginning(path, HEAD_BYTES)))
 
 
 def read_document(path: Path) -> bytes | None:
     """The content of a document of several drawings, and at most a byte more than one may have; None for everything else."""
-    return _beginning(path, DEFAULT_LIMITS.max_bytes + 1) if is_document(path) else None
+    return _read_beginning(path, DEFAULT_LIMITS.max_bytes + 1) if is_document(path) else None
 
 
-def _beginning(path: Path, max_bytes: int) -> bytes:
+def _read_beginning(path: Path, max_bytes: int) -> bytes:
     """At most `max_bytes` bytes of a file; none if it can't be read, which the reader of images reports."""
     with suppress(OSError):
         if path.is_file():
@@ -181,7 +181,7 @@ class _Run:
         if (source := read_document(image)) is None:
             with self._stopwatch.lap("decode"):
                 drawing = read_drawing(image)
-            results += list(self._animations(image, image.stem, drawing))
+            results += list(self._animate_drawing(image, image.stem, drawing))
             return []
         failures: list[tuple[str, PermanentError]] = []
         count = len(results)
@@ -191,7 +191,7 @@ class _Run:
                     raise page.content
                 with self._stopwatch.lap("decode"):
                     drawing = decode_drawing(page.content, name=page.name)
-                for result in self._animations(image, f"{image.stem}.p{page.number}", drawing):  # what is finished stays
+                for result in self._animate_drawing(image, f"{image.stem}.p{page.number}", drawing):  # what is finished stays
                     results.append(result)
             except PermanentError as error:
                 if isinstance(error, OptionError):
@@ -201,16 +201,16 @@ class _Run:
             raise failures[0][1]
         return failures
 
-    def _animations(self, image: Path, stem: str, drawing: Drawing) -> Iterator[RenderResult]:
+    def _animate_drawing(self, image: Path, stem: str, drawing: Drawing) -> Iterator[RenderResult]:
         """Animate one drawing; its outputs are named after `stem`."""
         options = AnnotateOptions(all_figures=self._request.figures is not FigureChoice.BEST)
         with keep_notes(drawing.notes):
             figures = annotate(drawing, self._predictor, options=options, stopwatch=self._stopwatch)
-        self._keep(image, stem, drawing, figures)
+        self._write_annotations(image, stem, drawing, figures)
         with self._stopwatch.lap("read"):
             sheet = Sheet.of(drawing, figures, whiten=self._request.render.whiten)
         notes = (*drawing.notes, *sheet.notes)
-        for moving, name in self._animated(stem, len(figures)):
+        for moving, name in self._animation_groups(stem, len(figures)):
             notes = (*(reason for number in moving for reason in figures[number].quality.reasons), *notes)
             for motion in self._motions:
                 request = replace(self._request.render, target=image, motion=motion)
@@ -219,10 +219,10 @@ class _Run:
                 rendering = SceneRendering(plan, self._stopwatch)
                 if self._request.preview:
                     self._show_preview(rendering, plan.output)
-                yield self._finished(image, request, replace(plan, notes=(*notes, *plan.notes)), rendering)
+                yield self._render_and_print(image, request, replace(plan, notes=(*notes, *plan.notes)), rendering)
                 notes = ()  # once is enough
 
-    def _animated(self, stem: str, count: int) -> list[tuple[list[int], str]]:
+    def _animation_groups(self, stem: str, count: int) -> list[tuple[list[int], str]]:
         """The figures of each animation, and what it is named after."""
         if self._request.figures is FigureChoice.TOGETHER:
             return [(list(range(count)), stem)]
@@ -242,7 +242,7 @@ class _Run:
         if not self._quiet:
             typer.echo(f"preview: {still}, {gif}", err=True)
 
-    def _finished(self, image: Path, request: RenderRequest, plan: Plan, rendering: SceneRendering) -> RenderResult:
+    def _render_and_print(self, image: Path, request: RenderRequest, plan: Plan, rendering: SceneRendering) -> RenderResult:
         def render(on_frame: Callable[[int, int], None]) -> RenderResult:
             return render_plan(plan, request, rendering, self._renderer, on_frame)
 
@@ -253,7 +253,7 @@ class _Run:
         print_result(result)
         return result
 
-    def _keep(self, image: Path, stem: str, drawing: Drawing, figures: tuple[AnnotatedFigure, ...]) -> None:
+    def _write_annotations(self, image: Path, stem: str, drawing: Drawing, figures: tuple[AnnotatedFigure, ...]) -> None:
         """Write the annotations if they are asked for: of several images or figures each in a folder of its own."""
         if self._request.keep_annotations is None:
             return

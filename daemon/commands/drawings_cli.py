@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from daemon.commands.ahead import load_opengl_ahead, open_predictor_ahead
 from daemon.commands.console import print_notes, print_result, print_timings, with_progress, write_timings
 from daemon.commands.model_options import InferenceOption, KeyFileOption, OipUrlsOption, UrlsOption, requested_models
 from daemon.commands.options import (
@@ -43,6 +42,7 @@ from daemon.commands.options import (
     UpOption,
     WhitenOption,
 )
+from daemon.commands.preload import preload_opengl, preload_predictor
 from daemon.log.stages import IMPORTS
 from daemon.log.stopwatch import WallStopwatch
 from pipeline.errors import OptionError
@@ -82,8 +82,8 @@ def animate(  # noqa: PLR0917 - every option of the command is a parameter here
     stopwatch = WallStopwatch()
     inference_request = requested_models(inference, torchserve_url, torchserve_key_file, oip_url)
     with stopwatch.lap(IMPORTS):
-        load_opengl_ahead(gl, os.environ)
-        models = open_predictor_ahead(inference_request, os.environ)
+        preload_opengl(gl, os.environ)
+        models = preload_predictor(inference_request, os.environ)
         from daemon.commands.animate import AnimateRequest, FigureChoice, animate_drawings
         from daemon.options.scene_builder import RenderRequest
         from pipeline.motion.derived import MotionChoices
@@ -139,7 +139,7 @@ def render(  # noqa: PLR0917 - as above
     """Animate a character that is already cut out and rigged."""
     stopwatch = WallStopwatch()
     with stopwatch.lap(IMPORTS):
-        load_opengl_ahead(gl, os.environ)
+        preload_opengl(gl, os.environ)
         from daemon.commands.render import each_motion
         from daemon.commands.render import render as do_render
         from daemon.options.scene_builder import RenderRequest

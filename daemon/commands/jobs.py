@@ -139,7 +139,7 @@ def _in_inbox(layout: Layout, statuses: list[dict[str, Any]], max_depth: int) ->
             continue
         why = waiting.get(path, "") if statuses else "no_daemon"
         yield _inbox_row(layout, DrawingState.WAITING, candidate.key, WAIT_TEXTS.get(why, why))
-    alone = dict.fromkeys(scanner.alone, Rejection.NO_DRAWING)
+    alone = dict.fromkeys(scanner.lone_sidecars, Rejection.NO_DRAWING)
     for key, reason in sorted({**scanner.rejected, **alone}.items()):
         yield _inbox_row(layout, DrawingState.REJECTED, key, rejection_text(reason, shown_name(key[1])))
 

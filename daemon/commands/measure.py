@@ -29,7 +29,7 @@ Spent = TypeVar("Spent")
 TOTAL: Final = "total"
 ALL: Final = "all"
 """All threads together."""
-LEAST_S: Final = 0.001
+MIN_S: Final = 0.001
 """Kinds of threads that spend less get no column."""
 
 Run = dict[str, float]
@@ -92,7 +92,7 @@ def _runs(
 def cpu_table(runs: list[CpuRun]) -> str:
     """Median milliseconds of processor time of the warm runs (of the cold one if there is no other), by stage and kind of thread."""
     warm = [_by_group(run) for run in runs[1:] or runs]
-    found = {thread for run in warm for thread, spent_s in run[TOTAL].items() if spent_s >= LEAST_S}
+    found = {thread for run in warm for thread, spent_s in run[TOTAL].items() if spent_s >= MIN_S}
     threads = sorted(found, key=lambda thread: (thread != MAIN, thread == ALL, thread))
     rows = []
     for name in warm[0]:

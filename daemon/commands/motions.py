@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.commands.console import table_text
-from daemon.options.motions import find_motion_file, motion_library, named_clip
+from daemon.options.motions import find_motion_file, motion_library, split_clip_name
 from pipeline.errors import DoodledError, MotionFileError, OutputFailed
 from pipeline.motion.derived import MotionChoices
 from pipeline.motion.humanoid.body_config import body_config
@@ -41,7 +41,7 @@ def explain(wanted: str, choices: MotionChoices, environ: Mapping[str, str]) -> 
         UnknownName, MotionFileError: there is no such file, or it can't be read.
     """
     library = motion_library(environ)
-    name, clip_name = named_clip(wanted)
+    name, clip_name = split_clip_name(wanted)
     path = library.path(find_motion_file(name, environ))
     if path.suffix.lower() in {".yaml", ".yml"}:
         raise MotionFileError(path, ["this is a motion's YAML file, which says itself how it is read"], hint="name its motion capture file")
@@ -91,7 +91,7 @@ def write_configs(wanted: str, choices: MotionChoices, target: Path, environ: Ma
         OutputFailed: a file can't be written.
     """
     library = motion_library(environ)
-    name, clip_name = named_clip(wanted)
+    name, clip_name = split_clip_name(wanted)
     path = library.path(find_motion_file(name, environ))
     choices = replace(choices, clip=clip_name, retarget=find_motion_file(str(choices.retarget), environ) if choices.retarget else None)
     motion = library.motion(path, choices)

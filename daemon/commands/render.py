@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from daemon.log.stopwatch import WallStopwatch
-from daemon.options.motions import motion_library, wanted_motions
+from daemon.options.motions import motion_library, requested_motions
 from daemon.options.scene_builder import Plan, RenderRequest, build_plan
 from daemon.options.targets import check_file_to_write, check_output
 from daemon.options.values import output_format
@@ -40,7 +40,7 @@ def each_motion(request: RenderRequest, environ: Mapping[str, str], stopwatch: W
     if request.motion is None:
         return (request,)
     with stopwatch.lap("read"):
-        motions = wanted_motions(request.motion, motion_library(environ), environ)
+        motions = requested_motions(request.motion, motion_library(environ), environ)
     if len(motions) > 1 and request.dump:
         raise OptionError(f"--dump writes one motion, but --motion names {len(motions)}", hint="name one")
     check_output(request.output, request.format, are_several=len(motions) > 1)

@@ -72,7 +72,7 @@ def worker(
     settings = read_settings(config, environ)
     if not settings.dask.scheduler:
         raise OptionError("no scheduler is named", hint="name it with --scheduler, such as tcp://10.0.0.5:8786, or as [dask] scheduler")
-    run_worker(settings, WorkerOptions(port, host), Installation.here())
+    run_worker(settings, WorkerOptions(port, host), Installation.local())
 
 
 def health(

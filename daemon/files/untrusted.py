@@ -46,7 +46,7 @@ def copy_character(source: Path, target: Path, max_bytes: int) -> tuple[str, int
     digest, size = hashlib.sha256(), 0
     for name, content in _character_files(source, max_bytes):
         (target / name).write_bytes(content)
-        digest.update(_digested(name, content))
+        digest.update(_digest_part(name, content))
         size += len(content)
     return digest.hexdigest(), size
 
@@ -55,7 +55,7 @@ def digest_character(source: Path, max_bytes: int) -> tuple[str, int]:
     """SHA-256 and number of bytes of a character folder, as `copy_character` returns and raises them."""
     digest, size = hashlib.sha256(), 0
     for name, content in _character_files(source, max_bytes):
-        digest.update(_digested(name, content))
+        digest.update(_digest_part(name, content))
         size += len(content)
     return digest.hexdigest(), size
 
@@ -71,5 +71,5 @@ def _character_files(source: Path, max_bytes: int) -> Iterator[tuple[str, bytes]
         yield name, content
 
 
-def _digested(name: str, content: bytes) -> bytes:
+def _digest_part(name: str, content: bytes) -> bytes:
     return f"{name}\0{len(content)}\0".encode() + content

@@ -95,7 +95,7 @@ class CommandHook:
                 tail.read_rest()
         finally:
             os.close(handle)
-        return tail.last_words(), is_late
+        return tail.last_output(), is_late
 
     def _wait_for_exit(self, handle: int, tail: _Tail, until_s: Callable[[], float]) -> bool:
         """Read error output until the program exits; False if its time is over."""
@@ -134,7 +134,7 @@ class _Tail:
         with suppress(BlockingIOError):
             self._kept = (self._kept + os.read(self.descriptor, BLOCK_BYTES))[-KEPT_BYTES:]
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         """A colon and the last words, or ""."""
         words = " ".join(printable(self._kept.decode("utf-8", "replace")).split())
         return f": {'...' * (len(words) > MAX_REASON)}{words[-MAX_REASON:]}" if words else ""

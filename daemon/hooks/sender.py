@@ -194,7 +194,7 @@ class DeliveryQueue:
 
     def step(self) -> float:
         """Deliver everything that is due; returns when something is due again, on the monotonic clock."""
-        with self._reporting():
+        with self._log_error_once():
             if self._take_lock():
                 self._scan()
                 for pending in self._due():
@@ -329,7 +329,7 @@ class DeliveryQueue:
         return {**head, "request_attempt": pending.tries.attempt_number, **more}
 
     @contextmanager
-    def _reporting(self) -> Iterator[None]:
+    def _log_error_once(self) -> Iterator[None]:
         """Log an error once, until the next success: a dead thread would leave no trace."""
         try:
             yield

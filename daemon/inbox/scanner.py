@@ -104,7 +104,7 @@ class Scanner:
         self.has_leases = has_leases
         self._candidates: dict[tuple[str, ...], dict[str, Candidate]] = {}
         self._rejected: dict[Key, Rejection] = {}
-        self._alone: dict[Key, float] = {}
+        self._lone_sidecars: dict[Key, float] = {}
         self._turn: tuple[str, ...] = ()
 
     @property
@@ -113,9 +113,9 @@ class Scanner:
         return self._rejected
 
     @property
-    def alone(self) -> frozenset[Key]:
+    def lone_sidecars(self) -> frozenset[Key]:
         """Sidecars without a drawing, also those that came a moment ago."""
-        return frozenset(self._alone)
+        return frozenset(self._lone_sidecars)
 
     @property
     def count(self) -> int:
@@ -129,10 +129,10 @@ class Scanner:
 
     def scan(self, now: float) -> ScanResult:
         """Scan the whole inbox. A folder that can't be read keeps its candidates, since its files may still exist."""
-        scan = _Scan(self._inbox, now, self._candidates, self._rejected, self._alone, self._rules, self._max_depth)
+        scan = _Scan(self._inbox, now, self._candidates, self._rejected, self._lone_sidecars, self._rules, self._max_depth)
         scan.scan_folder(())
         self._candidates = {folder: candidates for folder, candidates in scan.seen.items() if candidates}
-        self._rejected, self._alone = scan.rejected, scan.alone
+        self._rejected, self._lone_sidecars = scan.rejected, scan.lone_sidecars
         return scan.result
 
     # --- order -------------------------------------------------------------------------------------------------------
@@ -226,12 +226,12 @@ class _Scan:
     now: float
     before: dict[tuple[str, ...], dict[str, Candidate]]
     rejected_before: Mapping[Key, Rejection]
-    alone_before: Mapping[Key, float]
+    lone_sidecars_before: Mapping[Key, float]
     rules: StabilityRules
     max_depth: int
     seen: dict[tuple[str, ...], dict[str, Candidate]] = field(default_factory=dict)
     rejected: dict[Key, Rejection] = field(default_factory=dict)
-    alone: dict[Key, float] = field(default_factory=dict)
+    lone_sidecars: dict[Key, float] = field(default_factory=dict)
     result: ScanResult = field(default_factory=ScanResult)
 
     def scan_folder(self, folder: tuple[str, ...]) -> None:
@@ -259,7 +259,7 @@ class _Scan:
         used = {candidate.sidecar for candidate in self.seen[folder].values()}
         for name, status in listed:
             if stat.S_ISREG(status.st_mode) and _is_sidecar(name) and name not in used:
-                self._add_alone((folder, name))
+                self._add_lone_sidecar((folder, name))
 
     def _scan_subfolder(self, folder: tuple[str, ...], name: str, status: os.stat_result, sidecars: Mapping[str, str]) -> None:
         if self._is_character((*folder, name)):
@@ -284,10 +284,10 @@ class _Scan:
         candidate.sidecar = sidecar
         return candidate
 
-    def _add_alone(self, key: Key) -> None:
+    def _add_lone_sidecar(self, key: Key) -> None:
         """A sidecar without a drawing, which may be about to come."""
-        self.alone[key] = self.alone_before.get(key, self.now)
-        if self.now - self.alone[key] >= REJECTED_AFTER_S:
+        self.lone_sidecars[key] = self.lone_sidecars_before.get(key, self.now)
+        if self.now - self.lone_sidecars[key] >= REJECTED_AFTER_S:
             self._reject(key, Rejection.NO_DRAWING)
 
     def _reject(self, key: Key, reason: Rejection) -> None:

@@ -128,11 +128,11 @@ class Output:
         observers: called with every event, whatever its level.
     """
 
-    def __init__(self, write: Callable[[Any], None], *, level: LogLevel = LogLevel.INFO, has_asides: bool = False) -> None:
-        """`write` takes what the last processor returns; with `has_asides`, also the lines that only people read."""
+    def __init__(self, write: Callable[[Any], None], *, level: LogLevel = LogLevel.INFO, has_terminal_lines: bool = False) -> None:
+        """`write` takes what the last processor returns; with `has_terminal_lines`, also the lines that only people read."""
         self.level = level
         self.observers: list[Observer] = []
-        self.has_asides = has_asides
+        self.has_terminal_lines = has_terminal_lines
         self.debug = self.info = self.warning = self.error = self.write = write
 
 
@@ -157,7 +157,7 @@ class EventLog(structlog.BoundLoggerBase):
         """From now on, drop records below `level`."""
         self._logger.level = level
 
-    def aside(self, line: str) -> None:
+    def print_to_terminal(self, line: str) -> None:
         """Write a line that only a person at a terminal needs, unless records of this severity are dropped."""
-        if self._logger.has_asides and self._logger.level in {LogLevel.DEBUG, LogLevel.INFO}:
+        if self._logger.has_terminal_lines and self._logger.level in {LogLevel.DEBUG, LogLevel.INFO}:
             self._logger.write(line)

@@ -67,7 +67,7 @@ def json_log(
 
 def terminal_log(write: Callable[[str], None], *, instance: str, level: LogLevel = LogLevel.INFO) -> EventLog:
     """A log of colored lines for people."""
-    return _log(Output(write, level=level, has_asides=True), instance, [Bounded(RenderForTerminal())])
+    return _log(Output(write, level=level, has_terminal_lines=True), instance, [Bounded(RenderForTerminal())])
 
 
 def journal_log(send: Callable[[bytes], None], *, instance: str, level: LogLevel = LogLevel.INFO) -> EventLog:

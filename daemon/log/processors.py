@@ -91,7 +91,7 @@ class Bounded:
     def __call__(self, logger: object, level: str, record: Record) -> str | bytes:
         """The rendered record, at most MAX_RECORD_BYTES long; one that was shortened has the field `truncated`."""
         rendered: Any = b""
-        for shorter in _ever_shorter(record):
+        for shorter in _shortened_versions(record):
             rendered = shorter
             for processor in self._processors:
                 rendered = processor(logger, level, rendered)
@@ -135,7 +135,7 @@ def clean(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
     return value
 
 
-def _ever_shorter(record: Record) -> Iterator[Record]:
+def _shortened_versions(record: Record) -> Iterator[Record]:
     yield record
     small = {name: _short(value) for name, value in record.items()}
     yield {**small, "truncated": True}

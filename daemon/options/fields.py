@@ -67,7 +67,7 @@ def problem(name: str, error: Mapping[str, Any], known: Iterable[str] = ()) -> s
     return f"{name} {message} (found {shown_value(error.get('input'))})"
 
 
-def _parsed(expected: str, parse: Callable[[str], Any], kind: type) -> PlainValidator:
+def _text_validator(expected: str, parse: Callable[[str], Any], kind: type) -> PlainValidator:
     def validate(value: object) -> Any:  # noqa: ANN401 - whatever `parse` returns
         if isinstance(value, kind):
             return value
@@ -81,12 +81,14 @@ def _parsed(expected: str, parse: Callable[[str], Any], kind: type) -> PlainVali
     return PlainValidator(validate)
 
 
-SizeField = Annotated[Size, _parsed('"WIDTHxHEIGHT" in pixels', Size.parse, Size), PlainSerializer(str)]
+SizeField = Annotated[Size, _text_validator('"WIDTHxHEIGHT" in pixels', Size.parse, Size), PlainSerializer(str)]
 RateField = Annotated[
-    FrameRate, _parsed(f'a number from {float(MIN_RATE):g} to {MAX_RATE}, or "native"', FrameRate.parse, FrameRate), PlainSerializer(str)
+    FrameRate,
+    _text_validator(f'a number from {float(MIN_RATE):g} to {MAX_RATE}, or "native"', FrameRate.parse, FrameRate),
+    PlainSerializer(str),
 ]
 ColorField = Annotated[
     Background,
-    _parsed("a color such as white, #ffcc00 or transparent, or paper", Background.parse_color, Background),
+    _text_validator("a color such as white, #ffcc00 or transparent, or paper", Background.parse_color, Background),
     PlainSerializer(str),
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 from pipeline.errors import ModelUnavailable
 
 if TYPE_CHECKING:
-    from pipeline.adapters.model_server.retrying_client import Surroundings
+    from pipeline.adapters.model_server.retrying_client import ClientDependencies
     from pipeline.adapters.model_server.settings import ModelHealth, PredictionAttempt
     from pipeline.ports import Predictor
     from pipeline.types import Bytes, Detection, Pose
@@ -105,7 +105,7 @@ def open_predictor(
     request = request.resolve(environ)
     choice = request.choice or InferenceChoice.EMBEDDED
     if choice is InferenceChoice.EMBEDDED:
-        yield _embedded(), choice.label
+        yield _load_embedded_predictor(), choice.label
         return
     predictor = server_predictor(
         request, deadline_s=deadline_s, is_probe=is_probe, on_attempt=on_attempt, stop=stop, health_file=health_file
@@ -137,7 +137,7 @@ class ServerPredictor(Protocol):
 
 
 def server_predictor(
-    request: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False, **surroundings: Unpack[Surroundings]
+    request: InferenceRequest, *, deadline_s: float = PATIENCE_S, is_probe: bool = False, **dependencies: Unpack[ClientDependencies]
 ) -> ServerPredictor:
     """The client for a resolved request's servers. Raises OptionError for a wrong address or name."""
     from pipeline.adapters.model_server.settings import ServerEndpoint
@@ -155,15 +155,15 @@ def server_predictor(
             is_probe=is_probe,
             tensor_names=request.tensor_names,
         )
-        return OipPredictor(settings, **surroundings)
+        return OipPredictor(settings, **dependencies)
     from pipeline.adapters.torchserve.predictor import TorchServePredictor
     from pipeline.adapters.torchserve.settings import ImageEncoding, TorchServeSettings
 
     encoding = ImageEncoding(request.image_encoding)
-    return TorchServePredictor(TorchServeSettings(endpoints, deadline_s=deadline_s, is_probe=is_probe, encoding=encoding), **surroundings)
+    return TorchServePredictor(TorchServeSettings(endpoints, deadline_s=deadline_s, is_probe=is_probe, encoding=encoding), **dependencies)
 
 
-def _embedded() -> Predictor:
+def _load_embedded_predictor() -> Predictor:
     try:
         from pipeline.adapters.embedded import EmbeddedPredictor
     except ImportError as error:

@@ -11,7 +11,7 @@ from daemon.files.filenames import shown_name
 from pipeline.adapters.fbx.source import FbxSource
 from pipeline.errors import OptionError
 from pipeline.files.assets import AssetKind, asset_folder
-from pipeline.files.yaml_files import found_file
+from pipeline.files.yaml_files import find_file
 from pipeline.motion.formats.sources import exists
 from pipeline.motion.library import MotionLibrary
 
@@ -36,10 +36,10 @@ def find_motion_file(wanted: str, environ: Mapping[str, str]) -> str | Path:
     """The path of a motion or retarget file, looked up in the working directory and ANIMATED_DRAWINGS_ROOT; a name is returned as it is."""
     if not Path(wanted).suffix:
         return wanted
-    return found_file(wanted, roots=file_roots(environ), beside=Path.cwd() / "-") or Path(wanted)
+    return find_file(wanted, roots=file_roots(environ), beside=Path.cwd() / "-") or Path(wanted)
 
 
-def wanted_motions(text: str, library: MotionLibrary, environ: Mapping[str, str]) -> tuple[str, ...]:
+def requested_motions(text: str, library: MotionLibrary, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The motions that --motion names, each once: names or files with commas between them, or "all". A file of that very name goes first.
 
     Raises:
@@ -53,7 +53,7 @@ def wanted_motions(text: str, library: MotionLibrary, environ: Mapping[str, str]
     if not motions:
         raise OptionError(f"--motion must name at least one motion (found {text!r})", hint="such as -m dance,wave")
     for motion in motions:
-        name, _ = named_clip(motion)
+        name, _ = split_clip_name(motion)
         library.path(find_motion_file(name, environ))
     check_names("motions", map(motion_label, motions))
     return motions
@@ -69,11 +69,11 @@ def check_names(kind: str, names: Iterable[str]) -> None:
 
 def motion_label(wanted: str) -> str:
     """What a motion adds to the name of an output: its name, or that of its file, and of the clip in it."""
-    name, clip = named_clip(wanted)
+    name, clip = split_clip_name(wanted)
     return shown_name(".".join(filter(None, (Path(name).stem, clip))))
 
 
-def named_clip(wanted: str) -> tuple[str, str | None]:
+def split_clip_name(wanted: str) -> tuple[str, str | None]:
     """A motion's name or file, and the clip in it: "soldier.glb#Run" is Run in soldier.glb. A file that has such a name goes first."""
     name, mark, clip = wanted.rpartition("#")
     return (name, clip) if mark and Path(name).suffix and not exists(Path(wanted)) else (wanted, None)

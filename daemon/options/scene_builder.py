@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from daemon.options.motions import file_roots, find_motion_file, motion_label, named_clip
+from daemon.options.motions import file_roots, find_motion_file, motion_label, split_clip_name
 from daemon.options.targets import check_render_target, is_folder
 from daemon.options.values import DEFAULT_RATE, DEFAULT_SIZE, Background, CameraChoice, FrameRate, Overlay, Size, default_format
 from pipeline.adapters.opengl.contexts import ContextKind
@@ -94,7 +94,7 @@ class CharacterClip:
 
 def character_clip(character: Character, request: RenderRequest, environ: Mapping[str, str], library: MotionLibrary) -> CharacterClip:
     """A character with the motion that a request asks for. Raises DoodledError."""
-    name, clip = named_clip(request.motion or DEFAULT_MOTION)
+    name, clip = split_clip_name(request.motion or DEFAULT_MOTION)
     motion_file = find_motion_file(name, environ)
     retarget_file = find_motion_file(request.retarget, environ) if request.retarget else None
     choices = replace(request.moves, retarget=retarget_file, clip=clip)

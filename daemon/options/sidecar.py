@@ -139,7 +139,7 @@ class _Sidecar(BaseModel):
 _KEYS: Final = (*_PLURALS, *_Sidecar.model_fields)
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object in which no key is given twice: JSON leaves open which of the two holds."""
     fields = dict(pairs)
     doubled = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
@@ -152,7 +152,7 @@ def _parse_json(content: bytes) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
         raise SidecarError([f"the file must have at most {MAX_BYTES} bytes (found more)"])
     try:
-        fields = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_doubles)
+        fields = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_duplicates)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise SidecarError([f"the file must be JSON in UTF-8 ({str(error)[:200]})"]) from error
     except ValueError as error:  # more digits than Python converts (sys.get_int_max_str_digits)

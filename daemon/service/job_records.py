@@ -109,7 +109,7 @@ class JobRecords:
         spent_s = {step: spent_ms / 1000 for step, spent_ms in result.steps_ms.items()}
         formats = "+".join(dict.fromkeys(str(output.get("format", "")).upper() for output in manifest["outputs"]))
         for line in timing_lines(spent_s, sum(spent_s.values()), kind=formats, inference=str(manifest.get("inference") or "")):
-            self._log.aside(line)
+            self._log.print_to_terminal(line)
 
     def log_recovered_done(self, job: Job, manifest: Mapping[str, Any]) -> None:
         """The record of a job whose daemon died while it published it."""

@@ -186,7 +186,7 @@ def _workers(settings: Settings, log: EventLog) -> WorkerFactory:
         from daemon.cluster.installation import Installation
         from daemon.cluster.pool import DaskWorkerPool
 
-        return lambda wake: DaskWorkerPool(settings.dask, Installation.here(), max_jobs=jobs.workers, wake=wake, log=log)
+        return lambda wake: DaskWorkerPool(settings.dask, Installation.local(), max_jobs=jobs.workers, wake=wake, log=log)
     return lambda wake: ProcessWorkerPool(
         jobs.workers or processor_count(), recycle_after=jobs.recycle_after, memory_limit_mb=jobs.memory_limit_mb, wake=wake
     )
@@ -257,7 +257,7 @@ class _Daemon:
             log.emit(Event.DAEMON_READY, watch_mode=str(parts.watcher.mode), recovered_jobs=parts.scheduler.recovered_count)
             if not drain:
                 layout = parts.spool.layout
-                log.aside(f"drop images into {layout.inbox}; their animations appear in {layout.outbox}")
+                log.print_to_terminal(f"drop images into {layout.inbox}; their animations appear in {layout.outbox}")
             reason, status = self._loop(drain=drain)
         finally:
             self._shut_down(reason)
@@ -300,7 +300,7 @@ class _Daemon:
         """Reason and exit status if --drain ends now, else None."""
         scanner = self._parts.scanner
         if not scanner.count and not self._parts.scheduler.waiting:
-            return ("rejected files", EXIT_REJECTED) if scanner.rejected or scanner.alone else ("drained", 0)
+            return ("rejected files", EXIT_REJECTED) if scanner.rejected or scanner.lone_sidecars else ("drained", 0)
         if self._parts.housekeeping.is_blocked():
             return "waiting", EXIT_TRANSIENT
         if now - idle_since_s > self._settings.inbox.drain_patience_s:

@@ -301,7 +301,7 @@ class Scheduler:
             self._waiting.requeue(job, running.timing, now + RETRY_S, "it changed while it was processed")
             self.admission.forget(job)
             return
-        if self.self_test.clears(result):
+        if self.self_test.record_result(result):
             self._waiting.defer(job, running.timing, now, Deferral.SELF_TEST, "the workers run their self-test first")
             self.admission.forget(job)
             self.self_test.start(self.settings, self._inference)

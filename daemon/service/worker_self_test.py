@@ -58,8 +58,8 @@ class WorkerSelfTest:
         """
         return 0 < jobs.memory_limit_mb < JobsSettings().memory_limit_mb or inference.resolve({}).choice is InferenceChoice.OIP
 
-    def clears(self, result: TaskResult) -> bool:
-        """Whether a result says nothing about its drawing, because it may be due to the workers."""
+    def record_result(self, result: TaskResult) -> bool:
+        """Record a result; returns whether it says nothing about its drawing, because it may be due to the workers."""
         if result.failure is None and not result.is_duplicate:
             self.record_success()
         return not self.are_proven and result.was_begun and result.failure is not None and result.failure.kind in SUSPICIOUS
@@ -74,7 +74,7 @@ class WorkerSelfTest:
         """Start the self-test, unless it runs."""
         if self._future is None:
             self._deadline_s = min(DEADLINE_S, settings.jobs.deadline_s)
-            self._future = self._workers.start(self_test_task(self._spool.own, settings, inference), self._deadline_s)
+            self._future = self._workers.start(self_test_task(self._spool.instance_folder, settings, inference), self._deadline_s)
 
     def step(self, now: float, jobs: JobsSettings) -> None:
         """Act on the end of the self-test."""

@@ -52,7 +52,7 @@ class Instance:
         if self._work.stat().st_dev != self._device:  # the file system was unmounted or replaced: don't write to the new one
             raise OSError(errno.ESTALE, "the file system has changed since the start", str(self._work))
         name = job_id()
-        lock = _locked_folder(self._work, name)
+        lock = _create_locked_folder(self._work, name)
         if self.lock >= 0:
             os.close(self.lock)
         self.name, self.lock = name, lock
@@ -64,7 +64,7 @@ class Instance:
         os.close(self.lock)
 
 
-def _locked_folder(work: Path, name: str) -> int:
+def _create_locked_folder(work: Path, name: str) -> int:
     """Create an instance's folder; it gets its final name with its lock held. Returns the lock's descriptor."""
     temporary = work / f".new-{name}"
     temporary.mkdir(exist_ok=True)

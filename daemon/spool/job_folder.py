@@ -54,7 +54,7 @@ class Job:
     @classmethod
     def from_json(cls, content: bytes) -> Job:
         """Raises ValueError unless `content` is a job file of this schema."""
-        fields = _parsed(content)
+        fields = _parse_json(content)
         if not isinstance(fields, dict) or fields.pop("schema", None) != SCHEMA or not is_job_id(str(fields.get("id"))):
             raise ValueError("not a job file of this version")
         try:
@@ -99,7 +99,7 @@ class Job:
 
 def read_job(job_folder: Path) -> Job:
     """The job in a folder. Raises OSError or ValueError if its job file is unreadable or damaged."""
-    job = Job.from_json(_content(job_folder / JOB_FILE))
+    job = Job.from_json(_read_bounded(job_folder / JOB_FILE))
     if job.id != job_folder.name:
         raise ValueError("the job file belongs to another job")
     return job
@@ -107,13 +107,13 @@ def read_job(job_folder: Path) -> Job:
 
 def read_json(path: Path) -> dict[str, Any]:
     """An object from a JSON file of the spool. Raises OSError or ValueError if it is unreadable or damaged."""
-    fields = _parsed(_content(path))
+    fields = _parse_json(_read_bounded(path))
     if not isinstance(fields, dict):
         raise ValueError(f"{path.name} must be a JSON object")  # noqa: TRY004 - as for any other damage
     return fields
 
 
-def _content(path: Path) -> bytes:
+def _read_bounded(path: Path) -> bytes:
     """The content of a file in a folder that other users may write to: no link, no pipe, not endless."""
     content = read_content(path, MAX_JSON_BYTES)
     if len(content) > MAX_JSON_BYTES:
@@ -121,7 +121,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _parsed(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+def _parse_json(content: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
         return json.loads(content)
     except RecursionError as error:

@@ -35,10 +35,10 @@ def check_private_root(layout: Layout) -> None:
         SpoolUnusable: names the folder and what is wrong.
     """
     try:
-        if others_may(layout.work.parent) & _ANY:
+        if others_permissions(layout.work.parent) & _ANY:
             raise SpoolUnusable(f"{layout.work.parent} must be closed to the group and others ([inbox] private)", hint=_HINT)
-        for folder in _tops(layout):
-            if others_may(folder) & _WRITE:
+        for folder in _shared_folders(layout):
+            if others_permissions(folder) & _WRITE:
                 raise SpoolUnusable(f"{folder} must not be writable for the group or others ([inbox] private)", hint=_HINT)
     except OSError as error:
         raise SpoolUnusable(f"{error.filename} can't be read: {error.strerror}", hint=_HINT) from error
@@ -49,7 +49,7 @@ def is_private(layout: Layout, folder: Sequence[str]) -> bool:
     if not folder:
         return False
     try:
-        return all(_is_closed(top / folder[0]) for top in _tops(layout))
+        return all(_is_closed(top / folder[0]) for top in _shared_folders(layout))
     except OSError:
         return False
 
@@ -60,7 +60,7 @@ def check_private(layout: Layout, folder: Sequence[str]) -> None:
         raise PermissionError(errno.EACCES, "the user's folders are not closed to the group", str(layout.inbox.joinpath(*folder[:1])))
 
 
-def others_may(path: Path) -> int:
+def others_permissions(path: Path) -> int:
     """Permissions (read 4, write 2, search 1) that any group or everyone has for a file. Raises OSError."""
     status = path.lstat()
     try:
@@ -79,8 +79,8 @@ def others_may(path: Path) -> int:
 
 def _is_closed(path: Path) -> bool:
     status = path.lstat()
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not others_may(path)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not others_permissions(path)
 
 
-def _tops(layout: Layout) -> tuple[Path, ...]:
+def _shared_folders(layout: Layout) -> tuple[Path, ...]:
     return (layout.inbox, layout.outbox, layout.failed, layout.review)

@@ -21,7 +21,7 @@ from daemon.files.filenames import is_plain_name, result_stem
 from daemon.spool.job_folder import MANIFEST, RESULT, Job, read_json
 from pipeline.errors import OutputFailed
 
-MOST_SUFFIXES = 100_000
+MAX_SUFFIXES = 100_000
 
 
 def publish(outbox: Path, job_folder: Path, job: Job, manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def publish(outbox: Path, job_folder: Path, job: Job, manifest: Mapping[str, Any
             _write_manifest(job_folder, json.dumps(named, indent=2, ensure_ascii=True).encode() + b"\n")
             if _link_files(named, job_folder, target):
                 return named
-    raise OutputFailed(f"all {MOST_SUFFIXES} names for the result are taken", path=outbox)
+    raise OutputFailed(f"all {MAX_SUFFIXES} names for the result are taken", path=outbox)
 
 
 def finish_publishing(outbox: Path, job_folder: Path, job: Job) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _write_manifest(job_folder: Path, content: bytes) -> None:
 def _stems(stem: str) -> Iterator[str]:
     yield stem
     for number in count(2):
-        if number > MOST_SUFFIXES:
+        if number > MAX_SUFFIXES:
             return
         yield f"{stem}-{number}"
 

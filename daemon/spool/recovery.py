@@ -82,7 +82,7 @@ def take_over_jobs(spool: Spool, on_barred: Callable[[BarredJobs], None] = lambd
     refused: list[OSError] = []
     yield from _resume_taking(spool, refused)
     for folder in sorted(spool.layout.work.iterdir()):
-        if folder != spool.own and folder.is_dir():
+        if folder != spool.instance_folder and folder.is_dir():
             try:
                 with _lock_if_dead(folder) as is_locked:
                     if is_locked:
@@ -162,7 +162,7 @@ def _take_jobs(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Rec
         if job_folder.name.startswith(".gone-"):
             shutil.rmtree(job_folder, ignore_errors=True)
         elif is_job_id(job_folder.name) and job_folder.is_dir():
-            ours = spool.own / job_folder.name
+            ours = spool.instance_folder / job_folder.name
             spool.half_taken.add(job_folder.name)  # before: a rename that reports an error may have taken effect
             rename(job_folder, ours)
             recovered = _recover_taken(ours, spool, refused)
@@ -180,7 +180,7 @@ def _take_jobs(dead: Path, spool: Spool, refused: list[OSError]) -> Iterator[Rec
 def _resume_taking(spool: Spool, refused: list[OSError]) -> Iterator[RecoveredJob]:
     """Recover jobs that an earlier takeover has moved into our folder, or may have, and could neither recover nor move back."""
     for name in sorted(spool.half_taken):
-        recovered = _recover_taken(spool.own / name, spool, refused)
+        recovered = _recover_taken(spool.instance_folder / name, spool, refused)
         if recovered is not None:
             yield recovered
 
@@ -190,7 +190,7 @@ def _recover_taken(ours: Path, spool: Spool, refused: list[OSError]) -> Recovere
     try:
         recovered = None
         if exists(ours):
-            sync_folder(spool.own)
+            sync_folder(spool.instance_folder)
             recovered = _recover(ours, spool)
     except OSError as error:
         refused.append(error)

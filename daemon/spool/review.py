@@ -40,7 +40,7 @@ PARCEL: Final = "parcel"
 OPTIONS: Final = "options.json"
 DRAWING: Final = "drawing"
 MAX_OPTIONS_BYTES: Final = 16 * 1024
-MOST_NAMES: Final = 100_000
+MAX_NAMES: Final = 100_000
 _SUFFIX: Final = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -86,7 +86,7 @@ def _move(layout: Layout, job_folder: Path, content: Mapping[str, Any]) -> str:
     with open_folder(layout.review / user) if user else open_folder(layout.root, (layout.review.name,), make=True) as review:
         if not exists(job_folder / PARCEL) and not exists(job_folder / SOURCE):
             return str(content["review"])  # it was moved before
-        for name in islice(numbered_names(str(content["name"]), is_folder=False), MOST_NAMES):
+        for name in islice(numbered_names(str(content["name"]), is_folder=False), MAX_NAMES):
             if exists(name, review):
                 continue
             write_durably(job_folder, REVIEW, _json({**content, "review": name}))

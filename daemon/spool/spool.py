@@ -93,13 +93,13 @@ class Spool:
         return self._instance.name
 
     @property
-    def own(self) -> Path:
+    def instance_folder(self) -> Path:
         """Folder of this instance."""
         return self._instance.folder
 
     def path(self, job: Job) -> Path:
         """Folder of a job of this instance."""
-        return self.own / job.id
+        return self.instance_folder / job.id
 
     def holds(self, job: Job) -> bool:
         """Whether this instance still owns a job. Raises OSError if that can't be determined."""
@@ -126,7 +126,7 @@ class Spool:
         job_folder.mkdir(exist_ok=True)  # it exists only if a reply was lost
         try:
             create_durably(job_folder, JOB_FILE, job.to_json())
-            sync_folder(self.own)
+            sync_folder(self.instance_folder)
         except OSError:
             shutil.rmtree(job_folder, ignore_errors=True)
             raise
@@ -238,7 +238,7 @@ class Spool:
             self._has_unsynced = False
             with suppress(OSError):
                 sync_folder(self.layout.done)
-                sync_folder(self.own)
+                sync_folder(self.instance_folder)
 
     def remove_results(self, job: Job) -> None:
         """Remove unpublished results of a job: on a full disk, the job file needs the space."""
@@ -247,10 +247,10 @@ class Spool:
 
     def remove(self, job: Job) -> None:
         """Remove a job's folder; its source has been moved or is not needed. It is first renamed, so that no daemon takes it for a job."""
-        gone = self.own / f".gone-{job.id}"
+        gone = self.instance_folder / f".gone-{job.id}"
         rename(self.path(job), gone)
         try:
-            sync_folder(self.own)
+            sync_folder(self.instance_folder)
         except OSError:
             return  # a power cut may restore the old name, so the folder stays whole; the next daemon removes it
         shutil.rmtree(gone, ignore_errors=True)

@@ -125,13 +125,13 @@ class Access:
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = False
 
-        async def noting_send(message: Message) -> None:
+        async def note_and_send(message: Message) -> None:
             nonlocal has_begun
             has_begun = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noting_send)
+            await self._app(scope, receive, note_and_send)
         except BodyTooLarge:
             error = ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is too big", headers={"Connection": "close"})
         except BodyTooSlow:
@@ -267,7 +267,7 @@ def _strip_root_path(scope: Scope, root_path: str) -> str:
 
 
 def _with_headers(send: Send, *, is_static: bool) -> Send:
-    async def sending(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
@@ -275,4 +275,4 @@ def _with_headers(send: Send, *, is_static: bool) -> Send:
             headers.setdefault("Cache-Control", "public, max-age=86400" if is_static and message["status"] == HTTPStatus.OK else "no-store")
         await send(message)
 
-    return sending
+    return send_with_headers

@@ -24,7 +24,7 @@ from daemon.web.live import MAX_LISTENERS
 from daemon.web.media import file_response
 from daemon.web.problems import MEDIA_TYPE, Problem, ProblemError
 from daemon.web.schemas import JobAnswer, JobsAnswer, MotionAnswer, MotionsAnswer, QueueEvent, counts, job_answer
-from daemon.web.site import Site, SiteOf, thumbnail_place
+from daemon.web.site import Site, SiteOf, thumbnail_location
 from daemon.web.uploads import upload_of
 
 MAX_PAGE: Final = 200
@@ -259,7 +259,7 @@ def thumbnail_response(site: Site, request: Request, drawing: DrawingEntry) -> R
     """The answer with the thumbnail of a finished drawing."""
     if drawing.state not in FINAL:
         raise ProblemError(HTTPStatus.NOT_FOUND, "the drawing has no thumbnail yet")
-    root, folder, name = thumbnail_place(site.layout, drawing)
+    root, folder, name = thumbnail_location(site.layout, drawing)
     return file_response(request, root, folder, name, shown=f"{drawing.id}.jpg")
 
 

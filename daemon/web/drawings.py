@@ -180,15 +180,15 @@ def with_present_outputs(drawing: DrawingEntry, names: Collection[str]) -> Drawi
 
 def failed_drawing(reason: Mapping[str, Any], file: str) -> DrawingEntry | None:
     """The drawing of an error report in `failed/`; None if it is no report of the daemon."""
-    return _put_away(reason, file, DrawingState.FAILED, "failed")
+    return _unpublished_drawing(reason, file, DrawingState.FAILED, "failed")
 
 
 def reviewed_drawing(reason: Mapping[str, Any], file: str) -> DrawingEntry | None:
     """The drawing of a report in `review/`; None if it is no report of the daemon."""
-    return _put_away(reason, file, DrawingState.REVIEW, "reviewed")
+    return _unpublished_drawing(reason, file, DrawingState.REVIEW, "reviewed")
 
 
-def _put_away(reason: Mapping[str, Any], file: str, state: DrawingState, when: str) -> DrawingEntry | None:
+def _unpublished_drawing(reason: Mapping[str, Any], file: str, state: DrawingState, when: str) -> DrawingEntry | None:
     with suppress(*_DAMAGE):
         job, at_s = _job_and_time(reason, when)
         folder, name = tuple(map(str, reason["folder"])), str(reason["name"])

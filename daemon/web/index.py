@@ -69,7 +69,7 @@ class Snapshot:
         version: differs when anything differs.
         waiting: in the order of their turn; active: claimed, oldest first; rejected, failed, review, done: newest first.
         by_id: all of them.
-        positions: place of each waiting drawing in its queue, from 1.
+        positions: position of each waiting drawing in its queue, from 1.
         seconds_each: time that one drawing takes, as recent ones did; 0 if there are none.
     """
 

@@ -36,7 +36,7 @@ TEMPORARY: Final = ".web-"
 """Hidden names in the inbox are not drawings."""
 
 STALE_S: Final = 3600.0
-_LOOKED_AT_BYTES: Final = 2 << 20
+_HEAD_BYTES: Final = 2 << 20
 _BLOCK_BYTES: Final = 1 << 20
 
 
@@ -91,7 +91,7 @@ class Draft:
         """SHA-256 of the content."""
         return self._hash.digest()
 
-    def beginning(self, max_bytes: int) -> bytes:
+    def read_beginning(self, max_bytes: int) -> bytes:
         """At most `max_bytes` bytes from the start."""
         return os.pread(self._file, max_bytes, 0)
 
@@ -152,7 +152,7 @@ class Intake:
             OSError: the disk refused.
         """
         self.check_options(options)
-        suffixes = look_at(draft, name)
+        suffixes = detect_suffixes(draft, name)
         draft.sync()
         content = hashlib.sha256(draft.digest() + (options or b"")).digest()
         suffix = Path(name).suffix.lower()
@@ -264,7 +264,7 @@ def _stale(names: set[str]) -> Iterator[str]:
             yield name
 
 
-def look_at(draft: Draft, name: str) -> tuple[str, ...]:
+def detect_suffixes(draft: Draft, name: str) -> tuple[str, ...]:
     """The suffixes of a file's format, by the limits of the reader and without decoding it.
 
     Raises:
@@ -273,7 +273,7 @@ def look_at(draft: Draft, name: str) -> tuple[str, ...]:
     if draft.size > LIMITS.max_bytes:
         summary = f"the file is too big: expected at most {LIMITS.max_bytes} bytes, found {draft.size}"
         raise DecodeError(DecodeReason.TOO_MANY_BYTES, summary, hint="save it smaller, or as JPEG")
-    head = draft.beginning(_LOOKED_AT_BYTES)
+    head = draft.read_beginning(_HEAD_BYTES)
     document = document_kind(head)
     if document is DocumentKind.ZIP:
         with draft.open() as file:

@@ -16,8 +16,8 @@ IDLE_S: Final = 20.0
 """Longest pause within a body."""
 
 START_S: Final = 30.0
-LEAST_BYTES_S: Final = 16 * 1024
-"""A body may take START_S, and one second more for each LEAST_BYTES_S bytes that have arrived."""
+MIN_BYTES_PER_S: Final = 16 * 1024
+"""A body may take START_S, and one second more for each MIN_BYTES_PER_S bytes that have arrived."""
 
 
 class RateLimit:
@@ -56,7 +56,7 @@ def limited_body(receive: Receive, max_bytes: int, *, idle_s: float = IDLE_S, st
     count, is_complete = 0, False
     until_s: float | None = None
 
-    async def limited() -> Message:
+    async def receive_limited() -> Message:
         nonlocal count, is_complete, until_s
         if is_complete:
             return await receive()
@@ -71,10 +71,10 @@ def limited_body(receive: Receive, max_bytes: int, *, idle_s: float = IDLE_S, st
             raise BodyTooSlow from error
         body = message.get("body", b"")
         count += len(body)
-        until_s += len(body) / LEAST_BYTES_S
+        until_s += len(body) / MIN_BYTES_PER_S
         if count > max_bytes:
             raise BodyTooLarge
         is_complete = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
-    return limited
+    return receive_limited

@@ -83,14 +83,14 @@ class _OpenFile(FileResponse):
 def _with_problems(send: Send) -> Send:
     """A `send` that refuses ranges with a problem, in place of Starlette's plain text. Raises ProblemError."""
 
-    async def sending(message: Message) -> None:
+    async def send_or_refuse(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] >= HTTPStatus.BAD_REQUEST:
             size = Headers(raw=message["headers"]).get("content-range")
             detail, headers = "the Range header can't be used", {"Content-Range": size} if size else {}
             raise ProblemError(HTTPStatus(message["status"]), detail, hint='expected "bytes=FIRST-LAST" within the file', headers=headers)
         await send(message)
 
-    return sending
+    return send_or_refuse
 
 
 def _is_known(request: Request, tag: str, status: os.stat_result) -> bool:

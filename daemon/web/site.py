@@ -136,11 +136,11 @@ def make_site(settings: Settings, layout: Layout, environ: Mapping[str, str], *,
 
 def thumbnail_path(layout: Layout, drawing: DrawingEntry) -> Path:
     """Where the thumbnail of a finished drawing is, if it has one."""
-    root, folder, name = thumbnail_place(layout, drawing)
+    root, folder, name = thumbnail_location(layout, drawing)
     return root.joinpath(*folder, name)
 
 
-def thumbnail_place(layout: Layout, drawing: DrawingEntry) -> tuple[Path, tuple[str, ...], str]:
+def thumbnail_location(layout: Layout, drawing: DrawingEntry) -> tuple[Path, tuple[str, ...], str]:
     """A folder of the spool, names of folders below it, and the name of the thumbnail there."""
     if drawing.state is DrawingState.REVIEW:
         return layout.review, (drawing.file,), THUMBNAIL

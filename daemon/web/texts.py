@@ -61,14 +61,14 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def count_text(number: int, one: str, many: str = "") -> str:
     """A number with its noun."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "bytes_text": bytes_text,
-    "counted": counted,
+    "count_text": count_text,
     "duration_text": duration_text,
     "iso_time": time_at,
     "motion_text": motion_text,

@@ -102,11 +102,11 @@ class SecretStore:
 
     def remove_expired(self) -> None:
         """Remove what is void by now."""
-        for kind, most_s in (("codes", CODE_S), ("sessions", SESSION_S)):
+        for kind, max_age_s in (("codes", CODE_S), ("sessions", SESSION_S)):
             for name in self._names(kind):
                 with suppress(OSError):
                     path = self._root / kind / name
-                    if self._clock() - path.stat().st_mtime >= most_s:
+                    if self._clock() - path.stat().st_mtime >= max_age_s:
                         path.unlink()
 
     # --- files -------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 @contextmanager
-def without_teardown() -> Iterator[None]:
+def skip_teardown() -> Iterator[None]:
     """If the block raises SystemExit, leave with its status once the atexit callbacks registered inside the block have been called.
 
     Python would take another 0.1 s to free modules, models and OpenGL's driver one by one, which the kernel does at once. Only for the

@@ -39,7 +39,7 @@ from daemon.worker.task import Task, TaskResult
 from daemon.worker.thumbnail import write_thumbnail
 from pipeline.errors import DecodeError, DoodledError, PermanentError, keep_notes
 from pipeline.files.character_names import figure_folder
-from pipeline.stages.trust import DOUBTFUL
+from pipeline.stages.quality import DOUBTFUL
 from pipeline.types import Animation, Bytes, Drawing, Quality
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class TaskRun:
                 own_label = [*label, *([str(number)] * (len(figures) > 1)), *([motion] * (len(options.motions) > 1))]
                 outputs += [
                     {**_output_fields(animation), "label": own_label, "motion": motion, "figure": number, "quality": quality}
-                    for animation in self._animations(figure, motion, options)
+                    for animation in self._render_formats(figure, motion, options)
                 ]
         return outputs
 
@@ -274,7 +274,7 @@ class TaskRun:
 
     # --- output ------------------------------------------------------------------------------------------------------
 
-    def _animations(self, figure: _Figure, motion: str, options: JobOptions) -> Iterator[Animation]:
+    def _render_formats(self, figure: _Figure, motion: str, options: JobOptions) -> Iterator[Animation]:
         """One motion in every format."""
         from daemon.rendering import SceneRendering
         from pipeline.adapters.encoding.verification import verify
@@ -298,7 +298,7 @@ class TaskRun:
             path = self._result_folder / f"{len(list(self._result_folder.iterdir())):04d}.{kind}"
             animation = rendering.write(path, kind, renderer)
             self._notes += rendering.notes(kind)
-            with self._syncing(path), self._stopwatch.lap("verify"):
+            with self._sync_in_background(path), self._stopwatch.lap("verify"):
                 verify(animation)
             yield animation
 
@@ -312,7 +312,7 @@ class TaskRun:
         self._keep_figures()
 
     @contextmanager
-    def _syncing(self, path: Path) -> Iterator[None]:
+    def _sync_in_background(self, path: Path) -> Iterator[None]:
         """Write a finished file and its name to the disk while the `with` block works with it."""
         with ThreadPoolExecutor(1) as thread:
             syncing = thread.submit(_sync, path)

@@ -16,7 +16,7 @@ from pipeline.pose import network_io
 from pipeline.pose.network_io import NetworkView, PoseAnswer, Proposal
 from pipeline.types import Bytes, Detection, Pose, Singles, check_array
 
-Look = tuple[Proposal, NetworkView, PoseAnswer]
+Refinement = tuple[Proposal, NetworkView, PoseAnswer]
 
 
 class Model(Protocol):
@@ -55,12 +55,12 @@ class OwnModels:
         centers, sides = self._detector.answer(np.stack([whole.pixels for whole in wholes]), DETECTOR_OUTPUTS)
         proposals = [network_io.proposals(*each) for each in zip(centers, sides, wholes, pictures, strict=True)]
         worth_it = [of_one if any(network_io.can_score(one, min_score) for one in of_one) else [] for of_one in proposals]
-        close = [(pictures[place], one, place) for place, of_one in enumerate(worth_it) for one in of_one]
-        looks = self._looks([(picture, one) for picture, one, _ in close])
+        close = [(pictures[index], one, index) for index, of_one in enumerate(worth_it) for one in of_one]
+        looks = self._refine([(picture, one) for picture, one, _ in close])
         found: list[list[Detection]] = [[] for _ in pictures]
-        for (picture, _, place), (one, view, answer) in zip(close, looks, strict=True):
-            found[place].append(network_io.detection(one, view, answer, picture))
-        return [network_io.without_doubles(of_one) for of_one in found]
+        for (picture, _, index), (one, view, answer) in zip(close, looks, strict=True):
+            found[index].append(network_io.detection(one, view, answer, picture))
+        return [network_io.without_duplicates(of_one) for of_one in found]
 
     def poses_in(self, crops: Sequence[Bytes]) -> list[Pose]:
         """Find joints and mask in each of several crops, in one batch."""
@@ -69,7 +69,7 @@ class OwnModels:
         views = [network_io.crop_view(crop, self._pose.side) for crop in crops]
         return [network_io.pose(*each) for each in zip(views, self._pose_answers(views), crops, strict=True)]
 
-    def _looks(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Look]:
+    def _refine(self, close: Sequence[tuple[Bytes, Proposal]]) -> list[Refinement]:
         """Refine each proposal with a close view, and with a second one if the first moved the box far and the second moves it less."""
         views = [network_io.close_view(picture, one, self._pose.side) for picture, one in close]
         looks = [(one, view, answer) for (_, one), view, answer in zip(close, views, self._box_answers(views), strict=True)]

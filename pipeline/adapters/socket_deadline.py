@@ -76,7 +76,7 @@ class _Watched(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         try:
-            return self._connected_socket()
+            return self._connect()
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except TimeoutError as error:
@@ -84,7 +84,7 @@ class _Watched(HTTPConnection):
         except OSError as error:
             raise NewConnectionError(self, f"no connection to {self.host}: {error.strerror}") from error
 
-    def _connected_socket(self) -> socket.socket:
+    def _connect(self) -> socket.socket:
         end_s = time.monotonic() + (self.timeout or 0.0)
         failure = OSError("the name has no address")
         for family, kind, protocol, _, address in _addresses(self._dns_host, self.port, end_s - time.monotonic()):

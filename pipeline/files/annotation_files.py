@@ -77,7 +77,7 @@ def joint_overlay(character: Character) -> Bytes:
     for joint, parent in enumerate(character.rig.parents.tolist()):
         if parent >= 0:
             cv2.line(picture, at[parent], at[joint], BONE_RGB, 2, cv2.LINE_AA)
-    for name, place in zip(character.rig.joint_names, at, strict=True):
-        cv2.circle(picture, place, 4, JOINT_RGB, -1, cv2.LINE_AA)
-        cv2.putText(picture, name, (place[0] + 6, place[1] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, JOINT_RGB, 1, cv2.LINE_AA)
+    for name, point in zip(character.rig.joint_names, at, strict=True):
+        cv2.circle(picture, point, 4, JOINT_RGB, -1, cv2.LINE_AA)
+        cv2.putText(picture, name, (point[0] + 6, point[1] - 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, JOINT_RGB, 1, cv2.LINE_AA)
     return np.asarray(picture, np.uint8)

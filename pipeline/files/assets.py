@@ -24,9 +24,9 @@ def asset_folder(kind: AssetKind, *, package: Path = _PACKAGE) -> Path:
     Raises:
         PermanentError: neither folder exists.
     """
-    places = (package / "assets" / kind, package.parent / "etc" / kind)
-    for place in places:
-        if place.is_dir():
-            return place
-    listed = " or ".join(str(place) for place in places)
+    folders = (package / "assets" / kind, package.parent / "etc" / kind)
+    for folder in folders:
+        if folder.is_dir():
+            return folder
+    listed = " or ".join(map(str, folders))
     raise PermanentError(f"the shipped {kind} are missing: expected them in {listed}", hint="install doodled again")

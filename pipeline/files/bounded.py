@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.errors import FileProblems
 
 
-def bounded_bytes(path: Path, *, max_bytes: int, error: type[FileProblems]) -> bytes:
+def read_bounded(path: Path, *, max_bytes: int, error: type[FileProblems]) -> bytes:
     """The contents of a file.
 
     Raises:

@@ -50,8 +50,8 @@ def read_character_config(path: Path) -> CharacterConfig:
     """
     problems: list[str] = []
     fields = Section(yaml_mapping(path), problems)
-    width, height = (fields.whole(side, minimum=1, maximum=MAX_SIDE) for side in ("width", "height"))
-    degrees = fields.whole(TURNED, 0, maximum=270)
+    width, height = (fields.integer(side, minimum=1, maximum=MAX_SIDE) for side in ("width", "height"))
+    degrees = fields.integer(TURNED, 0, maximum=270)
     turn = next((turn for turn in TURNS if turn == degrees), None)
     if turn is None:
         fields.note(TURNED, f"expected {', '.join(map(str, TURNS))} degrees, found {degrees}")

@@ -34,7 +34,7 @@ def read_rgba(path: Path, *, upright: bool = False) -> Bytes:
     Raises:
         FileProblems: the picture is missing, damaged or too big.
     """
-    return np.array(_eight_bits(_opened(path, upright=upright)).convert("RGBA"), dtype=np.uint8)
+    return np.array(_eight_bits(_open_image(path, upright=upright)).convert("RGBA"), dtype=np.uint8)
 
 
 def read_rgba_with_texts(path: Path) -> tuple[Bytes, dict[str, str]]:
@@ -43,7 +43,7 @@ def read_rgba_with_texts(path: Path) -> tuple[Bytes, dict[str, str]]:
     Raises:
         FileProblems: the picture is missing, damaged or too big.
     """
-    picture = _opened(path)
+    picture = _open_image(path)
     texts = {key: value for key, value in picture.info.items() if isinstance(key, str) and isinstance(value, str)}
     return np.array(_eight_bits(picture).convert("RGBA"), dtype=np.uint8), texts
 
@@ -56,7 +56,7 @@ def read_mask(path: Path) -> Bools:
     Raises:
         FileProblems: the picture is missing, damaged or too big.
     """
-    picture = _eight_bits(_opened(path))
+    picture = _eight_bits(_open_image(path))
     gray = np.array(picture.convert("RGBA").convert("L"), dtype=np.uint8)
     inside: Bools = gray >= (MASK_LEVEL if gray.max(initial=0) > 1 else 1)
     if picture.has_transparency_data:
@@ -98,7 +98,7 @@ def _write(path: Path, content: bytes) -> None:
         raise OutputFailed(f"the image can't be written: {error.strerror or error}", path=path) from error
 
 
-def _opened(path: Path, *, upright: bool = False) -> Image.Image:
+def _open_image(path: Path, *, upright: bool = False) -> Image.Image:
     try:
         with Image.open(path, formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:

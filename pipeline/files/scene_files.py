@@ -64,7 +64,7 @@ def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] 
     problems: list[str] = []
     notes: list[str] = []
     fields = Section(yaml_mapping(path), problems)
-    places = _Places(path, tuple(roots))
+    folders = _SearchFolders(path, tuple(roots))
     scene, view, controller = (fields.section(name, {}) for name in ("scene", "view", "controller"))
     debug = DebugViews(
         texture=view.flag("DRAW_AD_TXTR", default=True),
@@ -74,8 +74,8 @@ def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] 
         floor=scene.flag("ADD_FLOOR", default=False),
         skeleton=scene.flag("ADD_AD_RETARGET_BVH", default=False),
     )
-    actors = _actors(scene, library, places)
-    seen = _view(view, places, debug)
+    actors = _actors(scene, library, folders)
+    seen = _view(view, folders, debug)
     output = _output(controller, notes)
     if view.flag("USE_MESA", default=False):
         notes.append("view.USE_MESA is left to the renderer, which finds out by itself what there is")
@@ -86,7 +86,7 @@ def read_scene_file(path: Path, library: MotionReader, *, roots: Sequence[Path] 
 
 
 @dataclass(frozen=True)
-class _Places:
+class _SearchFolders:
     """Folders in which a scene file's relative paths may start."""
 
     scene_file: Path
@@ -97,19 +97,19 @@ class _Places:
         return section.file(key, roots=self.roots, beside=self.scene_file)
 
 
-def _actors(scene: Section, library: MotionReader, places: _Places) -> tuple[Actor, ...]:
+def _actors(scene: Section, library: MotionReader, folders: _SearchFolders) -> tuple[Actor, ...]:
     entries = scene.sections("ANIMATED_CHARACTERS", minimum=1)
     if len(entries) > MAX_ACTORS:
         scene.note("ANIMATED_CHARACTERS", f"expected at most {MAX_ACTORS}, found {len(entries)}")
         return ()
     characters: dict[Path, Character] = {}
-    actors = (_actor(entry, library, places, characters) for entry in entries)
+    actors = (_actor(entry, library, folders, characters) for entry in entries)
     return tuple(actor for actor in actors if actor)
 
 
-def _actor(entry: Section, library: MotionReader, places: _Places, characters: dict[Path, Character]) -> Actor | None:
+def _actor(entry: Section, library: MotionReader, folders: _SearchFolders, characters: dict[Path, Character]) -> Actor | None:
     """One character with its motion, or None with a problem noted for each invalid file."""
-    files = {key: places.file(entry, key) for key in ("character_cfg", "motion_cfg", "retarget_cfg")}
+    files = {key: folders.file(entry, key) for key in ("character_cfg", "motion_cfg", "retarget_cfg")}
     entry.finish()
     character_file = files["character_cfg"]
     character = characters.get(character_file) if character_file else None
@@ -131,7 +131,7 @@ def _read(entry: Section, key: str, file: Path | None, read: Callable[[Path], _T
         return None
 
 
-def _view(view: Section, places: _Places, debug: DebugViews) -> View:
+def _view(view: Section, folders: _SearchFolders, debug: DebugViews) -> View:
     width, height = view.numbers("WINDOW_DIMENSIONS", 2, (500, 500), minimum=1, maximum=MAX_SIDE)
     if width != int(width) or height != int(height):
         view.note("WINDOW_DIMENSIONS", f"expected whole numbers, found {width:g}, {height:g}")
@@ -143,7 +143,7 @@ def _view(view: Section, places: _Places, debug: DebugViews) -> View:
         width=int(width),
         height=int(height),
         background=cast("tuple[float, float, float, float]", view.numbers("CLEAR_COLOR", 4, (1.0, 1.0, 1.0, 0.0), minimum=0, maximum=1)),
-        picture=_background(view, places),
+        picture=_background(view, folders),
         camera=Camera(
             cast("tuple[float, float, float]", view.numbers("CAMERA_POS", 3, DEFAULT_CAMERA.position)),
             cast("tuple[float, float, float]", backward),
@@ -152,11 +152,11 @@ def _view(view: Section, places: _Places, debug: DebugViews) -> View:
     )
 
 
-def _background(view: Section, places: _Places) -> Bytes | None:
+def _background(view: Section, folders: _SearchFolders) -> Bytes | None:
     if not view.has("BACKGROUND_IMAGE"):
         view.allow("BACKGROUND_IMAGE")
         return None
-    file = places.file(view, "BACKGROUND_IMAGE")
+    file = folders.file(view, "BACKGROUND_IMAGE")
     try:
         return read_rgba(file, upright=True) if file else None
     except FileProblems as error:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import yaml
 
 from pipeline.errors import ConfigError
-from pipeline.files.bounded import bounded_bytes
+from pipeline.files.bounded import read_bounded
 from pipeline.files.yaml_merges import resolve_merges
 
 MAX_BYTES = 1 << 18
@@ -66,7 +66,7 @@ def yaml_mapping(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file is missing, too big, not UTF-8, not YAML, not plain data, or not a mapping.
     """
-    content = bounded_bytes(path, max_bytes=MAX_BYTES, error=ConfigError)
+    content = read_bounded(path, max_bytes=MAX_BYTES, error=ConfigError)
     try:
         loaded = _plain_value(content.decode("utf-8-sig"))
     except yaml.MarkedYAMLError as error:
@@ -104,7 +104,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def found_file(text: str, *, roots: Sequence[Path], beside: Path) -> Path | None:
+def find_file(text: str, *, roots: Sequence[Path], beside: Path) -> Path | None:
     """Resolve a path of a configuration: from the working directory, else below one of `roots`, else beside the file itself."""
     given = Path(text)
     for candidate in (given, *(root / given for root in roots), beside.parent / given):
@@ -159,9 +159,9 @@ class Section:
     def flag(self, key: str, *, default: bool | None = None) -> bool:
         return bool(self._checked(key, "true or false", lambda v: isinstance(v, bool), default))
 
-    def whole(self, key: str, default: int | None = None, *, minimum: int = 0, maximum: int = 1 << 31) -> int:
+    def integer(self, key: str, default: int | None = None, *, minimum: int = 0, maximum: int = 1 << 31) -> int:
         within = f"a whole number from {minimum}" + (f" to {maximum}" if maximum < 1 << 31 else "")
-        return int(self._checked(key, within, lambda v: _is_whole(v) and minimum <= v <= maximum, default) or 0)
+        return int(self._checked(key, within, lambda v: _is_integer(v) and minimum <= v <= maximum, default) or 0)
 
     def number(self, key: str, default: float | None = None, *, above: float = -math.inf) -> float:
         expected = "a number" + (f" above {above:g}" if above > -math.inf else "")
@@ -181,12 +181,12 @@ class Section:
         return choices(value) if value is not None else next(iter(choices))
 
     def file(self, key: str, *, roots: Sequence[Path], beside: Path) -> Path | None:
-        """The file that a string names (`found_file`); None, with a problem noted, if it is missing."""
+        """The file that a string names (`find_file`); None, with a problem noted, if it is missing."""
         text = self.text(key)
-        found = found_file(text, roots=roots, beside=beside) if text else None
+        found = find_file(text, roots=roots, beside=beside) if text else None
         if text and found is None:
-            places = ", ".join(["the working directory", *map(str, roots), str(beside.parent)])
-            self.note(key, f"there is no file {shown_value(text)}, looked in {places}")
+            searched = ", ".join(["the working directory", *map(str, roots), str(beside.parent)])
+            self.note(key, f"there is no file {shown_value(text)}, looked in {searched}")
         return found
 
     def names(self, key: str, *, minimum: int = 1) -> tuple[str, ...]:
@@ -235,7 +235,7 @@ def is_number(value: object) -> bool:
     return abs(value) < 1e15  # false for NaN; smaller ints are exact as floats
 
 
-def _is_whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -29,7 +29,7 @@ THINNING_ROUNDS = 12
 BORDER_SHARE = 0.12
 """Ink with more than this share of its outline along the border is not joined to anything."""
 
-LEAST_PIECE_PX = 10
+MIN_PIECE_PX = 10
 """Smaller specks of ink are joined to nothing."""
 
 
@@ -69,7 +69,7 @@ def _with_bars(ink: Bools, lines: Ints, widths: list[int], joining: Bools) -> Bo
 def _joining(pieces: Regions, lines: Ints) -> Bools:
     """(B,) which lines lead from one piece of ink to another, both more than specks, and neither the edge of the sheet or a neighbor."""
     first, second = pieces.labels[lines[:, 1], lines[:, 0]], pieces.labels[lines[:, 3], lines[:, 2]]
-    fit = (pieces.area > LEAST_PIECE_PX) & (border_contact(pieces).sum(axis=1) <= BORDER_SHARE * perimeters(pieces))
+    fit = (pieces.area > MIN_PIECE_PX) & (border_contact(pieces).sum(axis=1) <= BORDER_SHARE * perimeters(pieces))
     return np.asarray((first != second) & fit[first] & fit[second])
 
 

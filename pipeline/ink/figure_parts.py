@@ -19,7 +19,7 @@ NEAR_SHARE = 0.03
 HELD_SHARE = 0.02
 """A part holds a joint that is no farther from it than this share of the longer side."""
 
-LEAST_PART = 0.004
+MIN_PART = 0.004
 """Smaller parts than this share of the body are dirt, unless they hold a joint."""
 
 CUT_SHARE = 0.12
@@ -50,11 +50,11 @@ BETWEEN_LIMBS = 0.5
 SEE_THROUGH = 0.8
 """A hole is a real gap if this share of it is between limbs."""
 
-MOST_NIBS = 0.03
+MAX_NIBS = 0.03
 """Thorns have at most this share of a figure's pixels: a figure that would lose more is drawn as finely as thorns are."""
 
 
-def with_rooms_at_the_border(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
+def with_enclosures_at_border(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
     """The solid with the parts of its inside that the border cuts open."""
     paper = regions_of(~solid, corners_join=False)
     contact = border_contact(paper)
@@ -93,7 +93,7 @@ def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None)
     if keypoints is not None:
         chosen |= _holding_joints(pieces, keypoints)
     side = max(solid.shape)
-    big_enough = pieces.area >= LEAST_PART * pieces.area[body]
+    big_enough = pieces.area >= MIN_PART * pieces.area[body]
     leaving = border_contact(pieces).sum(axis=1) > CUT_SHARE * perimeters(pieces)
     for _ in range(3):  # a hand may hang on a forearm that is detached itself
         candidates = big_enough & ~leaving & ~chosen
@@ -185,4 +185,4 @@ def without_nibs(mask: Bools) -> Bools:
     is_nib = facts[:, cv2.CC_STAT_AREA] < 25
     is_nib[0] = False
     nibs: Bools = is_nib[pieces] & mask
-    return mask if nibs.sum() > MOST_NIBS * mask.sum() else np.asarray(mask & ~nibs, np.bool_)
+    return mask if nibs.sum() > MAX_NIBS * mask.sum() else np.asarray(mask & ~nibs, np.bool_)

@@ -33,7 +33,7 @@ It is that sure on 99 % of the pixels that are 2 % inside a synthetic figure.
 HINT = 0.03
 """Ink outside the mask belongs to it only where the model sees at least this."""
 
-LEAST_CONTRAST = 24.0
+MIN_CONTRAST = 24.0
 """Ink differs from the ground beside it by at least this, 0..255: above JPEG noise, below pale pencil."""
 
 NOISE_FACTOR = 5.0
@@ -45,13 +45,13 @@ DOOR_SHARE = 0.006
 CHANNEL_SHARE = 0.02
 """Half the width of gaps between limbs that the model may miss, in shares of the longer side: it sees wider ones."""
 
-LEAST_CHANNEL = 0.0015
+MIN_CHANNEL = 0.0015
 """Smaller gaps than this share of the figure are not looked for."""
 
 BESIDE_SHARE, OUTLINE_SHARE = 0.03, 0.008
 """How far beside a gap to look for color, in shares of the longer side, and how far the outline reaches that does not count."""
 
-MOST_BONE = 0.15
+MAX_BONE = 0.15
 """A gap has bones in it along at most this share of its length."""
 
 FILLED = 0.8
@@ -99,7 +99,7 @@ def _ink(rgb: Bytes, near: Bools) -> Bools:
     if beside is None:
         return np.zeros(near.shape, bool)
     difference = _largest_channel(np.asarray(cv2.absdiff(rgb.astype(np.float32), beside.color), np.float32))
-    return np.asarray(difference > np.maximum(np.float32(LEAST_CONTRAST), np.float32(NOISE_FACTOR) * beside.noise))
+    return np.asarray(difference > np.maximum(np.float32(MIN_CONTRAST), np.float32(NOISE_FACTOR) * beside.noise))
 
 
 def _largest_channel(picture: Singles) -> Singles:
@@ -158,18 +158,18 @@ def _with_channels(ground: Bools, inside: Bools, ink: Bools, keypoints: Floats) 
     side = max(ground.shape)
     radius = max(1, round(CHANNEL_SHARE * side))
     between = dilated(see_through_areas(keypoints, ground.shape), radius)
-    places = inside & ~ink & between & ~ground
-    broad = dilated(eroded(places | ground, radius), radius)
-    channels = regions_of(places & ~(broad & ~dilated(ground, radius)), corners_join=False)
+    gaps = inside & ~ink & between & ~ground
+    broad = dilated(eroded(gaps | ground, radius), radius)
+    channels = regions_of(gaps & ~(broad & ~dilated(ground, radius)), corners_join=False)
     on_bones = drawn_lines(bones(keypoints), ground.shape, thickness=1)
-    candidates = (channels.touched_by(dilated(ground, 1)) > 0) & (channels.area > LEAST_CHANNEL * np.count_nonzero(inside))
+    candidates = (channels.touched_by(dilated(ground, 1)) > 0) & (channels.area > MIN_CHANNEL * np.count_nonzero(inside))
     reach = round(BESIDE_SHARE * side)
     for number in np.flatnonzero(candidates).tolist():
         window = _window(channels.labels == number, reach)
         channel = channels.labels[window] == number
         beside = dilated(channel, reach) & ~dilated(channel, round(OUTLINE_SHARE * side)) & ~ground[window]
         is_filled = np.count_nonzero(ink[window] & beside) >= FILLED * np.count_nonzero(beside)
-        candidates[number] = is_filled and _extent(channel & on_bones[window]) <= MOST_BONE * _extent(channel)
+        candidates[number] = is_filled and _extent(channel & on_bones[window]) <= MAX_BONE * _extent(channel)
     return ground | channels.among(candidates)
 
 

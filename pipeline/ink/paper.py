@@ -61,7 +61,7 @@ def contrast(rgb: Bytes) -> Contrast:
     darkest, lightest, _ = _extremes(_divided(light, local_paper(light)))
     gray = 1.0 - lightest
     stroke, stroke_noise = _levelled(1.0 - darkest)
-    darkest, lightest, mean = _extremes(_divided(np.asarray(cv2.blur(light, (3, 3)), np.float32), whole_paper(light)))
+    darkest, lightest, mean = _extremes(_divided(np.asarray(cv2.blur(light, (3, 3)), np.float32), paper_surface(light)))
     color, color_noise = _levelled(lightest - darkest)
     return Contrast(stroke, stroke_noise, gray, 1.0 - mean, color, color_noise)
 
@@ -108,7 +108,7 @@ def local_paper(light: Singles) -> Singles:
     return cv2.resize(closed, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
-def whole_paper(light: Singles) -> Singles:
+def paper_surface(light: Singles) -> Singles:
     """The paper as a smooth surface (h, w, c): a quadratic fitted to the border strip, then to all that looks like it."""
     small = _reduced(light, 96)
     small = small[..., None] if small.ndim == 2 else small

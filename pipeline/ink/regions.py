@@ -61,17 +61,17 @@ def regions_of(mask: Bools, *, corners_join: bool) -> Regions:
     return Regions(np.asarray(labels, np.int32), np.bincount(labels.ravel(), minlength=count))
 
 
-def pieces_with(mask: Bools, markers: Bools, *, corners_join: bool, least_share: float = 0.0) -> Bools:
+def pieces_with(mask: Bools, markers: Bools, *, corners_join: bool, min_share: float = 0.0) -> Bools:
     """The connected pieces of a mask that hold at least one of `markers` (h, w), and at least a share of the mask's pixels."""
     pieces = regions_of(mask, corners_join=corners_join)
-    is_large = pieces.area >= least_share * max(int(pieces.area[1:].sum()), 1)
+    is_large = pieces.area >= min_share * max(int(pieces.area[1:].sum()), 1)
     return pieces.among((pieces.touched_by(markers) > 0) & is_large)
 
 
-def hysteresis(values: Singles, *, low: float, high: float, least_seeds: int) -> Bools:
-    """Pixels over `low` that hang together with at least `least_seeds` pixels over `high` (Canny 1986, section VI)."""
+def hysteresis(values: Singles, *, low: float, high: float, min_seeds: int) -> Bools:
+    """Pixels over `low` that hang together with at least `min_seeds` pixels over `high` (Canny 1986, section VI)."""
     pieces = regions_of(values > low, corners_join=True)
-    return pieces.among(pieces.touched_by(values > high) >= least_seeds)
+    return pieces.among(pieces.touched_by(values > high) >= min_seeds)
 
 
 def border_contact(regions: Regions) -> Ints:

@@ -28,7 +28,7 @@ TILT_STEP = 0.005
 THICKEST_SHARE = 0.014
 """Printed lines are thinner than this share of the longer side."""
 
-LEAST_LINES = 5
+MIN_LINES = 5
 REGULAR_SHARE = 0.7
 """At least this share of the distances between lines are multiples of the smallest."""
 
@@ -95,7 +95,7 @@ def _ruling(picture: Singles, gray: Singles, noise: float) -> Ruling | None:
     floor = max(0.5 * noise, 0.008)
     lines = _regular(_peaks(profile, floor, spacing=2 * thickest))
     lines = lines[[_coverage(profile_of_strip, y + tilt * middles) >= COVERED for y in lines.tolist()]]
-    if len(lines) < LEAST_LINES or int(lines[-1] - lines[0]) < SPANNED * height:
+    if len(lines) < MIN_LINES or int(lines[-1] - lines[0]) < SPANNED * height:
         return None
     half = 1 + int(np.median([_half_width(profile, int(y)) for y in lines]))
     where = np.zeros(picture.shape, np.uint8)
@@ -146,19 +146,19 @@ def _profile_at(strips: Singles, middles: Floats, tilt: float) -> Singles:
 
 
 def _peaks(profile: Singles, floor: float, *, spacing: int) -> Ints:
-    """Rows where the profile is largest around, above its floor and not much lower than the LEAST_LINES highest."""
+    """Rows where the profile is largest around, above its floor and not much lower than the MIN_LINES highest."""
     largest = cv2.dilate(profile[:, None], np.ones((2 * max(2, spacing // 2) + 1, 1), np.uint8))[:, 0]
     rows = np.flatnonzero((profile >= largest) & (profile > floor))
     rows = rows[np.diff(rows, prepend=-10) > 1].astype(np.int32)
-    if len(rows) < LEAST_LINES:
+    if len(rows) < MIN_LINES:
         return np.asarray(rows, np.int32)
-    return np.asarray(rows[profile[rows] > 0.4 * np.sort(profile[rows])[-LEAST_LINES]], np.int32)
+    return np.asarray(rows[profile[rows] > 0.4 * np.sort(profile[rows])[-MIN_LINES]], np.int32)
 
 
 def _regular(peaks: Ints) -> Ints:
     """Those rows that stand at equal distances, or none."""
     nothing = np.zeros(0, np.int32)
-    if len(peaks) < LEAST_LINES:
+    if len(peaks) < MIN_LINES:
         return nothing
     steps = np.diff(peaks)
     multiples = steps / float(np.median(steps))

@@ -35,15 +35,15 @@ def bridged(mask: Bools) -> Bools:
     for _ in range(count - 1):
         distance = cv2.distanceTransform((~joined).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         squares = np.rint(np.square(distance))  # whole numbers, so that equal distances are equal
-        place = np.argmin(np.where((pieces > 0) & ~joined, squares, np.inf))
-        row, column = (int(number) for number in np.unravel_index(place, joined.shape))
+        index = np.argmin(np.where((pieces > 0) & ~joined, squares, np.inf))
+        row, column = (int(number) for number in np.unravel_index(index, joined.shape))
         cv2.line(bars, _nearest(joined, row, column, math.ceil(distance[row, column])), (column, row), 1, thickness=3)
         joined |= pieces == pieces[row, column]
     return whole.astype(bool)
 
 
 def _nearest(mask: Bools, row: int, column: int, reach: int) -> tuple[int, int]:
-    """Column and row of the pixel of a mask, at most `reach` px away, that is nearest to a place."""
+    """Column and row of the pixel of a mask, at most `reach` px away, that is nearest to another pixel."""
     top, left = max(0, row - reach), max(0, column - reach)
     near = ~mask[top : row + reach + 1, left : column + reach + 1]
     rows, columns = nearest_pixels(near)

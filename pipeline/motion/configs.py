@@ -64,7 +64,7 @@ def read_motion_config(path: Path, *, roots: Sequence[Path] = ()) -> MotionConfi
     problems: list[str] = []
     fields = Section(yaml_mapping(path), problems)
     bvh_path = fields.file("filepath", roots=roots, beside=path)
-    start = fields.whole("start_frame_idx", 0)
+    start = fields.integer("start_frame_idx", 0)
     config = MotionConfig(
         name=path.stem,
         title=fields.text("title", path.stem.replace("_", " ")),
@@ -92,7 +92,7 @@ def _end_frame(fields: Section, start: int) -> int | None:
     if not fields.has("end_frame_idx"):
         fields.allow("end_frame_idx")
         return None
-    end = fields.whole("end_frame_idx")
+    end = fields.integer("end_frame_idx")
     if 0 < end <= start:
         fields.note("end_frame_idx", f"expected more than start_frame_idx, {start}, found {end}")
     return end or None

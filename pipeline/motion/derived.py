@@ -138,8 +138,8 @@ def joints_from(root: int, parents: Ints, needed: list[int]) -> tuple[list[int],
     if not set(order) >= set(needed):
         links = {joint: [parent] for joint, parent in enumerate(parents.tolist()) if parent >= 0}
         order, above = _walk(root, children, links)
-    place = {joint: index for index, joint in enumerate(order)}
-    return order, np.array([place.get(above[joint], -1) for joint in order], dtype=np.int32)
+    index_of = {joint: index for index, joint in enumerate(order)}
+    return order, np.array([index_of.get(above[joint], -1) for joint in order], dtype=np.int32)
 
 
 def _walk(start: int, children: dict[int, list[int]], upwards: dict[int, list[int]]) -> tuple[list[int], dict[int, int]]:

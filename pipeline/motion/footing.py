@@ -17,7 +17,7 @@ SLOW = 0.5
 """A planted foot moves slower than this, in leg lengths a second."""
 LOW = 0.12
 """And is not higher above its lowest places than this, in leg lengths."""
-MOST_SLIDE = 1.5
+MAX_SLIDE = 1.5
 """Sliding faster than this, in leg lengths a second, is a turn of the body, not a step."""
 SOFT_S = 0.06
 """The standard deviation by which corrections of height are smoothed, s."""
@@ -52,16 +52,16 @@ def way_of_planted_feet(way: Floats, feet: Floats, on_ground: Bools, leg: float,
     if len(way) < 3 or not on_ground.any():
         return way
     step_s = float(times[1] - times[0])
-    places = feet + way[:, None]
+    positions = feet + way[:, None]
     stays = on_ground[1:] & on_ground[:-1]
     # Feet take over from each other softly: a foot that has just come down, or is about to leave, counts less.
     weights = np.where(stays, _softened(stays.astype(np.float64), step_s), 0.0)
-    slides = np.diff(places[..., 0], axis=0)
-    weights[np.abs(slides) > MOST_SLIDE * leg * step_s] = 0.0
+    slides = np.diff(positions[..., 0], axis=0)
+    weights[np.abs(slides) > MAX_SLIDE * leg * step_s] = 0.0
     aside = np.concatenate([[0.0], np.cumsum((weights * slides).sum(axis=1) / np.maximum(weights.sum(axis=1), 1.0))])
     corrected = way.copy()
     corrected[:, 0] -= aside
-    corrected[:, 1] -= _above_ground(places[..., 1], on_ground, leg, step_s)
+    corrected[:, 1] -= _above_ground(positions[..., 1], on_ground, leg, step_s)
     return corrected
 
 

@@ -19,7 +19,7 @@ from pipeline.motion.configs import MotionConfig, read_motion_config, read_retar
 from pipeline.motion.configured import configured_motion
 from pipeline.motion.derived import AS_FOUND, MotionChoices, body_of, derived_motion
 from pipeline.motion.formats.bvh import Bvh, read_bvh
-from pipeline.motion.formats.sources import exists, own_sources, source_of
+from pipeline.motion.formats.sources import builtin_sources, exists, source_of
 from pipeline.motion.humanoid.body_config import FOUR_LEGGED_JOINTS, body_config, four_legged_config
 from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap, find_body
 from pipeline.motion.joint_names import without_namespace
@@ -34,7 +34,7 @@ _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]")
 _T = TypeVar("_T")
 
 
-class _Shelf(Generic[_T]):
+class _FileCache(Generic[_T]):
     """Things read from files; read again when a file has changed."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Kept:
+class _LoadedMotion:
     """A motion, and what it was made of: it is made anew when that has been read anew."""
 
     config: MotionConfig | None
@@ -88,12 +88,12 @@ class MotionLibrary:
         self._motion_dirs = tuple(motion_dirs)
         self._retarget_dirs = tuple(retarget_dirs)
         self._roots = tuple(roots)
-        self._sources = (*own_sources(), *more_sources)
-        self._configs: _Shelf[MotionConfig] = _Shelf()
-        self._files: _Shelf[Bvh] = _Shelf()
-        self._clips: dict[str | None, _Shelf[MotionClip]] = {}
-        self._retargets: _Shelf[RetargetConfig] = _Shelf()
-        self._motions: dict[tuple[Path, MotionChoices], _Kept] = {}
+        self._sources = (*builtin_sources(), *more_sources)
+        self._configs: _FileCache[MotionConfig] = _FileCache()
+        self._files: _FileCache[Bvh] = _FileCache()
+        self._clips: dict[str | None, _FileCache[MotionClip]] = {}
+        self._retargets: _FileCache[RetargetConfig] = _FileCache()
+        self._motions: dict[tuple[Path, MotionChoices], _LoadedMotion] = {}
 
     def names(self) -> tuple[str, ...]:
         """All motions that are known by name."""
@@ -110,11 +110,11 @@ class MotionLibrary:
             UnknownName: there is no such name or file.
             ConfigError, MotionFileError: its files are not in order.
         """
-        return self._kept(wanted, choices).motion
+        return self._load_motion(wanted, choices).motion
 
     def warnings(self, wanted: str | Path, choices: MotionChoices = AS_FOUND) -> tuple[str, ...]:
         """What was odd about a motion's files, but readable, or understood in one of several ways. Raises as `motion` does."""
-        return self._kept(wanted, choices).notes
+        return self._load_motion(wanted, choices).notes
 
     def body(self, wanted: str | Path, choices: MotionChoices = AS_FOUND) -> BodyMap | None:
         """The map of the body of a motion capture file, however doubtful; None if none is found. Raises as `motion` does otherwise."""
@@ -167,7 +167,7 @@ class MotionLibrary:
             raise UnknownName("retarget configuration for the joints of motion", motion.name, self.retarget_names())
         if is_animal:
             return four_legged_config(body, f"found in {motion.name}")
-        is_flat = isinstance(kept, _Kept) and isinstance(kept.content, MotionClip) and kept.content.is_flat
+        is_flat = isinstance(kept, _LoadedMotion) and isinstance(kept.content, MotionClip) and kept.content.is_flat
         return body_config(body, f"found in {motion.name}", is_flat=is_flat)
 
     def _named_retarget(self, joint_names: Sequence[str]) -> RetargetConfig | None:
@@ -186,7 +186,7 @@ class MotionLibrary:
 
     def _clip(self, path: Path, clip: str | None) -> MotionClip:
         source = source_of(path, self._sources)
-        return self._clips.setdefault(clip, _Shelf()).get(path, lambda file: source.read(file, clip))
+        return self._clips.setdefault(clip, _FileCache()).get(path, lambda file: source.read(file, clip))
 
     def _family(self, clip: MotionClip, choices: MotionChoices) -> RetargetConfig | None:
         """The retarget configuration that says where a clip's body is: the one that is asked for, or else one with its joints' names."""
@@ -197,7 +197,7 @@ class MotionLibrary:
     def _motion_path(self, wanted: str | Path) -> Path:
         return _path("motion", wanted, self._motion_dirs, any_file=True)
 
-    def _kept(self, wanted: str | Path, choices: MotionChoices) -> _Kept:
+    def _load_motion(self, wanted: str | Path, choices: MotionChoices) -> _LoadedMotion:
         path = self._motion_path(wanted)
         config = self._config(path) if path.suffix.lower() in _YAML else None
         if config is not None and config.root is None and config.bvh_path.suffix.lower() == ".bvh":
@@ -206,18 +206,18 @@ class MotionLibrary:
             content = self._clip(config.bvh_path if config else path, choices.clip or (config.clip if config else None))
         kept = self._motions.get((path, choices))
         if kept is None or kept.config is not config or kept.content is not content:
-            kept = self._made(path, config, content, choices)
+            kept = self._build_motion(path, config, content, choices)
             self._motions[path, choices] = kept
         return kept
 
-    def _made(self, path: Path, config: MotionConfig | None, content: Bvh | MotionClip, choices: MotionChoices) -> _Kept:
+    def _build_motion(self, path: Path, config: MotionConfig | None, content: Bvh | MotionClip, choices: MotionChoices) -> _LoadedMotion:
         if config is not None:
             motion, notes = configured_motion(path, config, content, choices)
-            return _Kept(config, content, motion, None, notes)
+            return _LoadedMotion(config, content, motion, None, notes)
         if isinstance(content, Bvh):
             raise TypeError("a motion without a YAML file is made of a clip")
         derived = derived_motion(path, content, choices, self._family(content, choices))
-        return _Kept(None, content, derived.motion, derived.body, derived.notes)
+        return _LoadedMotion(None, content, derived.motion, derived.body, derived.notes)
 
 
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ import numpy as np
 from pipeline.types import Floats
 
 SHORTEST_S = 0.6
-LEAST_SHARE = 0.4
+MIN_SHARE = 0.4
 """A loop is at least this share of the clip, where the clip is longer than a few steps."""
 LONGEST_SHARE_S = 4.0
 BLEND_S = 0.3
-MOST_CANDIDATES = 240
+MAX_CANDIDATES = 240
 
 
 def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
@@ -25,7 +25,7 @@ def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
     body = positions - positions[:, :1]
     body[:, 0, 1] = positions[:, 0, 1]
     min_frames = max(2, round(SHORTEST_S / float(frame_time)))
-    min_frames = max(min_frames, min(round(LEAST_SHARE * count), round(LONGEST_SHARE_S / float(frame_time))))
+    min_frames = max(min_frames, min(round(MIN_SHARE * count), round(LONGEST_SHARE_S / float(frame_time))))
     if count <= min_frames + 1:
         return positions, "the clip is too short to look for a loop: it is played as it is, again and again"
     start, stop = _best_ends(body, min_frames)
@@ -43,15 +43,15 @@ def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
 def _best_ends(body: Floats, min_frames: int) -> tuple[int, int]:
     """The frames (start, stop) whose poses and speeds are nearest, at least `min_frames` apart."""
     count = len(body)
-    step = max(1, count // MOST_CANDIDATES)
+    step = max(1, count // MAX_CANDIDATES)
     speeds = np.gradient(body, axis=0) * min(8, count)
     features = np.concatenate([body.reshape(count, -1), speeds.reshape(count, -1)], axis=1)[::step]
     squares = (features**2).sum(axis=1)
     apart = squares[:, None] + squares[None] - 2 * features @ features.T
-    places = np.arange(len(features)) * step
-    spans = places[None] - places[:, None]
+    frames = np.arange(len(features)) * step
+    spans = frames[None] - frames[:, None]
     apart = np.where(spans >= min_frames, apart, np.inf)
     # A longer loop shows more: among equally good ones the longest is taken.
     apart = apart + 1e-3 * np.median(squares) * (1 - spans / count)
     start, stop = np.unravel_index(int(np.argmin(apart)), apart.shape)
-    return int(places[start]), int(places[stop])
+    return int(frames[start]), int(frames[stop])

@@ -51,15 +51,15 @@ def clock_times(clock: OutputClock) -> tuple[Fraction, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class FramePlaces:
-    """Where times are among frames: between frame `before` and frame `after`, (T,) int64 each, at `weights` (T,) float64 of the way."""
+class FrameSampler:
+    """Samples frames at given times: between frame `before` and frame `after`, (T,) int64 each, at `weights` (T,) float64 of the way."""
 
     before: NDArray[np.int64]
     after: NDArray[np.int64]
     weights: Floats
 
-    def of(self, frames: Floats) -> Floats:
-        """`frames` (N, ...) float64 as they are at these places: linearly between two; on a frame that frame, bit for bit."""
+    def sample(self, frames: Floats) -> Floats:
+        """`frames` (N, ...) float64 at these times: linearly between two; on a frame that frame, bit for bit."""
         result: Floats = frames[self.before]
         between = np.flatnonzero(self.weights)
         weight = self.weights[between].reshape(-1, *[1] * (frames.ndim - 1))
@@ -67,7 +67,7 @@ class FramePlaces:
         return result
 
 
-def frame_places(frame_count: int, frame_time: Fraction, times: Sequence[Fraction], *, loops: bool = False) -> FramePlaces:
+def frame_sampler(frame_count: int, frame_time: Fraction, times: Sequence[Fraction], *, loops: bool = False) -> FrameSampler:
     """Where `times` are among frames, one every `frame_time` seconds.
 
     Before the first and after the last frame these are held, unless the motion `loops`: then time goes round, and the last frame leads into
@@ -81,7 +81,7 @@ def frame_places(frame_count: int, frame_time: Fraction, times: Sequence[Fractio
     last = frame_count - 1
     if loops:
         before %= frame_count
-        return FramePlaces(before, (before + 1) % frame_count, weights)
+        return FrameSampler(before, (before + 1) % frame_count, weights)
     weights[(before < 0) | (before >= last)] = 0.0
     before = np.clip(before, 0, last)
-    return FramePlaces(before, np.minimum(before + 1, last), weights)
+    return FrameSampler(before, np.minimum(before + 1, last), weights)

@@ -49,6 +49,6 @@ def without_excursions(depths: Floats, frames: int, *, loops: bool) -> Floats:
 
 def _settle(order: list[int], depths: list[float], margin: float) -> None:
     """Move groups in the order, so that none is behind another that is farther by more than the margin (insertion sort)."""
-    for place in range(1, len(order)):
-        nearer = (before for before in range(place) if depths[order[before]] > depths[order[place]] + margin)
-        order.insert(next(nearer, place), order.pop(place))
+    for index in range(1, len(order)):
+        nearer = (before for before in range(index) if depths[order[before]] > depths[order[index]] + margin)
+        order.insert(next(nearer, index), order.pop(index))

@@ -32,32 +32,32 @@ def shown_way(way: Floats, times: Sequence[Fraction], travel: Travel, *, loops: 
     return shown
 
 
-def _drift(places: Floats) -> Floats:
-    """A steady way from the first place to where the loop begins again."""
-    count = len(places)
-    last_step = places[-1] - places[-2]
-    line: Floats = (places[-1] + last_step - places[0]) * np.arange(count) / count
+def _drift(positions: Floats) -> Floats:
+    """A steady way from the first position to where the loop begins again."""
+    count = len(positions)
+    last_step = positions[-1] - positions[-2]
+    line: Floats = (positions[-1] + last_step - positions[0]) * np.arange(count) / count
     return line
 
 
-def _followed(places: Floats, room: float) -> Floats:
+def _followed(positions: Floats, room: float) -> Floats:
     """Where a camera is that moves only as far as it must to keep the figure within `room` of its middle."""
-    if np.abs(places).max() <= room:
-        return np.zeros_like(places)
-    camera = np.zeros_like(places)
+    if np.abs(positions).max() <= room:
+        return np.zeros_like(positions)
+    camera = np.zeros_like(positions)
     at = 0.0
-    for index, place in enumerate(places.tolist()):
-        at = min(max(at, place - room), place + room)
+    for index, position in enumerate(positions.tolist()):
+        at = min(max(at, position - room), position + room)
         camera[index] = at
     return camera
 
 
-def _smoothed(places: Floats, sigma: float) -> Floats:
+def _smoothed(positions: Floats, sigma: float) -> Floats:
     """A Gaussian mean; ends are continued by reflection in the point, so that a steady way stays steady."""
     from scipy.ndimage import gaussian_filter1d  # slow to import, and most motions stay where they are
 
-    margin = min(len(places) - 1, int(4 * sigma) + 1)
-    before = 2 * places[0] - places[margin:0:-1]
-    after = 2 * places[-1] - places[-2 : -margin - 2 : -1]
-    smooth: Floats = gaussian_filter1d(np.concatenate([before, places, after]), sigma, mode="nearest")
-    return smooth[margin : margin + len(places)]
+    margin = min(len(positions) - 1, int(4 * sigma) + 1)
+    before = 2 * positions[0] - positions[margin:0:-1]
+    after = 2 * positions[-1] - positions[-2 : -margin - 2 : -1]
+    smooth: Floats = gaussian_filter1d(np.concatenate([before, positions, after]), sigma, mode="nearest")
+    return smooth[margin : margin + len(positions)]

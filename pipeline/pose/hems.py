@@ -25,7 +25,7 @@ HIGHEST, LOWEST = 0.2, 0.95
 CLOSED_SHARE = 0.85
 """In a skirt, at least this share of the rows between hips and hem has no gap between the legs; in a gown, of those down to the feet."""
 
-LEAST_ROWS = 8
+MIN_ROWS = 8
 """Legs over fewer rows than this are too small to show a hem, px."""
 
 DOWNWARDS = 0.4
@@ -41,15 +41,15 @@ def hem_row(mask: Bools, chains: Floats) -> int | None:
     rows = _rows(mask, chains)
     window = max(3, round(WINDOW_OF_LEGS * len(rows)))
     leg_px = float(np.linalg.norm(np.diff(chains, axis=1), axis=2).sum(axis=1).mean())
-    if len(rows) < max(LEAST_ROWS, 6 * window, DOWNWARDS * leg_px):
+    if len(rows) < max(MIN_ROWS, 6 * window, DOWNWARDS * leg_px):
         return None
     widths, is_joined = _widths(mask, chains, rows)
     medians = np.median(sliding_window_view(widths, window), axis=1)
-    for place in range(int(LOWEST * len(rows)) - window, max(window, int(HIGHEST * len(rows))), -1):
-        above, below = medians[place - window], medians[place]
-        if 0.0 < below <= NARROWER * above and is_joined[place - window : place].all():
-            steepest = place - window // 2 + int(np.argmin(np.diff(widths[place - window // 2 - 1 : place + window // 2 + 1])))
-            return int(rows[min(steepest, len(rows) - 1)]) if is_joined[:place].mean() >= CLOSED_SHARE else None
+    for row in range(int(LOWEST * len(rows)) - window, max(window, int(HIGHEST * len(rows))), -1):
+        above, below = medians[row - window], medians[row]
+        if 0.0 < below <= NARROWER * above and is_joined[row - window : row].all():
+            steepest = row - window // 2 + int(np.argmin(np.diff(widths[row - window // 2 - 1 : row + window // 2 + 1])))
+            return int(rows[min(steepest, len(rows) - 1)]) if is_joined[:row].mean() >= CLOSED_SHARE else None
     return None
 
 
@@ -60,7 +60,7 @@ def is_gown(mask: Bools, chains: Floats) -> bool:
         chains: (2, 3, 2) hip, knee and foot of both legs, image px.
     """
     rows = _rows(mask, chains)
-    if len(rows) < LEAST_ROWS:
+    if len(rows) < MIN_ROWS:
         return False
     widths, is_joined = _widths(mask, chains, rows)
     return bool(is_joined.mean() >= CLOSED_SHARE and np.median(widths[len(rows) // 2 :]) > FLARE * widths[0])
@@ -87,8 +87,8 @@ def _columns(chain: Floats, rows: Ints) -> Floats:
 def _runs(rows: Bools, columns: Floats) -> Ints:
     """First and last + 1 pixel (2, N) of the piece of each row of a mask (N, w) around a column; 0 and 0 where the mask has none."""
     width = rows.shape[1]
-    places, at = np.arange(width), np.clip(columns.astype(int), 0, width - 1)[:, None]
-    first = np.where(~rows & (places < at), places, -1).max(axis=1) + 1
-    last = np.where(~rows & (places > at), places, width).min(axis=1)
+    pixels, at = np.arange(width), np.clip(columns.astype(int), 0, width - 1)[:, None]
+    first = np.where(~rows & (pixels < at), pixels, -1).max(axis=1) + 1
+    last = np.where(~rows & (pixels > at), pixels, width).min(axis=1)
     is_inside = np.take_along_axis(rows, at, axis=1)[:, 0]
     return np.stack([first, last]).astype(np.int32) * is_inside

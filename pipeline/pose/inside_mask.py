@@ -52,20 +52,20 @@ def _nearest(good: Bools, x: int, y: int) -> tuple[float, float]:
         reach *= 4
 
 
-def nudged_apart(point: Floats, away_from: Floats, good: Bools, *, least_px: float, towards: Floats) -> Floats:
-    """A point (2,), or another one in `good` if it is closer than `least_px` to `away_from`.
+def nudged_apart(point: Floats, away_from: Floats, good: Bools, *, min_px: float, towards: Floats) -> Floats:
+    """A point (2,), or another one in `good` if it is closer than `min_px` to `away_from`.
 
     That is the pixel center nearest to `towards` that is far enough from `away_from`; the one farthest from it if none is far enough.
 
     Args:
         good: (h, w) bool with at least one pixel.
     """
-    if float(np.linalg.norm(point - away_from)) >= least_px:
+    if float(np.linalg.norm(point - away_from)) >= min_px:
         return point
     rows, columns = np.nonzero(good)
     cells = np.stack([columns, rows], axis=1) + 0.5
     apart = np.linalg.norm(cells - away_from, axis=1)
-    if not (apart >= least_px).any():
+    if not (apart >= min_px).any():
         return np.asarray(cells[int(np.argmax(apart))])
-    cost = np.where(apart >= least_px, np.linalg.norm(cells - towards, axis=1), np.inf)
+    cost = np.where(apart >= min_px, np.linalg.norm(cells - towards, axis=1), np.inf)
     return np.asarray(cells[int(np.argmin(cost))])

@@ -28,7 +28,7 @@ STRAY_SHARE = 0.08
 ENOUGH = 4
 """With fewer keypoints than this, the mask alone gives better joints."""
 
-LEAST_SPREAD = 0.25
+MIN_SPREAD = 0.25
 """Keypoints that span less than this share of the figure's longer side are on one spot, and none of them is believed."""
 
 SAME_SHARE = 0.012
@@ -142,7 +142,7 @@ def _trustworthy(keypoints: Floats, mask: Bools) -> Bools:
     body[[*EYES, *EARS]] = False
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     extent = max(np.ptp(rows), np.ptp(columns)) + 1
-    if not body.any() or np.ptp(points[body], axis=0).max() < LEAST_SPREAD * extent:
+    if not body.any() or np.ptp(points[body], axis=0).max() < MIN_SPREAD * extent:
         return np.zeros_like(sure)
     return sure
 

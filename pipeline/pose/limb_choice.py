@@ -145,7 +145,7 @@ def limb_choices(chances: Singles, mask: Singles, limb: Limb, other: Limb) -> tu
     """
     peaks = [_candidates(chances[mine], chances[theirs], count) for mine, theirs, count in zip(limb, other, CANDIDATES, strict=True)]
     rows: Ints = np.array(list(product(*(range(count) for count in CANDIDATES))))
-    joints = np.stack([places[rows[:, place]] for place, places in enumerate(peaks)], axis=1)
+    joints = np.stack([of_joint[rows[:, joint]] for joint, of_joint in enumerate(peaks)], axis=1)
     halves = np.diff(joints[:, :, :2], axis=1)
     lengths = np.linalg.norm(halves, axis=2)
     inside = [_least_inside(peaks[half], peaks[half + 1], mask)[rows[:, half], rows[:, half + 1]] for half in (0, 1)]

@@ -106,7 +106,7 @@ class LimbRegion:
 
 def limbs_of(joint_names: tuple[str, ...], kind: tuple[str, str, str]) -> tuple[LimbJoints, ...]:
     """The arms or legs of a humanoid rig with AnimatedDrawings' joint names; none for other rigs."""
-    index = {name: place for place, name in enumerate(joint_names)}
+    index = {name: number for number, name in enumerate(joint_names)}
     chains = [[f"{side}_{joint}" for joint in kind] for side in ("right", "left")]
     return tuple(LimbJoints(*(index[name] for name in chain)) for chain in chains if all(name in index for name in chain))
 
@@ -250,7 +250,7 @@ def _enlarged(area: Bools, mask: Bools, whole: Bools) -> Bools:
     size = (whole.shape[1], whole.shape[0])
     side = area.astype(np.float32) - (mask & ~area)
     large = np.asarray(whole & (cv2.GaussianBlur(cv2.resize(side, size, interpolation=cv2.INTER_LINEAR), (0, 0), 1.5) > 0.0), np.bool_)
-    return pieces_with(large, large, corners_join=False, least_share=SPECK_SHARE)
+    return pieces_with(large, large, corners_join=False, min_share=SPECK_SHARE)
 
 
 def _areas(rgb: Bytes, mask: Bools, joints: Floats, limbs: list[Limb], evidence: PartEvidence | None) -> list[Bools]:
@@ -280,7 +280,7 @@ def _markers(
             (marker & area) | inner if area.any() else marker
             for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
         ]
-    crooks = [_crook(limb, mask) for limb in limbs]
+    crooks = [_inside_of_bend(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
     body = (mask & ~near) | body | np.any(crooks, axis=0)
     beside_limbs = cv2.dilate(np.any(limb_markers, axis=0).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.bool_)
@@ -299,7 +299,7 @@ def _flood_areas(rgb: Bytes, mask: Bools, limb_markers: list[Bools], body_marker
     return [pieces_with(label == number, marker, corners_join=False) for number, marker in enumerate(limb_markers, start=FIRST_LIMB)]
 
 
-def _crook(limb: Limb, mask: Bools) -> Bools:
+def _inside_of_bend(limb: Limb, mask: Bools) -> Bools:
     """What is between the two bones of a bent limb, but not close to them. Pieces that reach the background are the limb's own outline."""
     between = np.zeros(mask.shape, np.uint8)
     cv2.fillConvexPoly(between, np.round(limb.points * 8).astype(np.int32), 1, shift=3)
@@ -344,4 +344,4 @@ def _with_nearest(areas: list[Bools], pixels: Bools) -> list[Bools]:
 def _with_specks(areas: list[Bools], mask: Bools, trunk: Bools) -> list[Bools]:
     """The areas with the pieces that they cut off from the trunk, such as feet and the far side of outlines."""
     rest = mask & ~np.any(areas, axis=0)
-    return _with_nearest(areas, rest & ~pieces_with(rest, trunk, corners_join=False, least_share=SPECK_SHARE))
+    return _with_nearest(areas, rest & ~pieces_with(rest, trunk, corners_join=False, min_share=SPECK_SHARE))

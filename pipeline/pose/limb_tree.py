@@ -26,13 +26,13 @@ TREE_SIDE_PX = 120
 COVERED_SHARE = 0.3
 """A reduced pixel is mask if more than this share of it is."""
 
-MOST_BRANCHES = 9
+MAX_BRANCHES = 9
 """No more branches than these are looked for."""
 
-LEAST_LENGTH_SHARE = 0.09
+MIN_LENGTH_SHARE = 0.09
 """A branch is at least this share of the longer side long."""
 
-LEAST_LENGTH_TO_DEPTH = 1.6
+MIN_LENGTH_TO_DEPTH = 1.6
 """A branch is at least this many times as long as the mask is deep where it begins."""
 
 
@@ -116,17 +116,17 @@ def limb_tree(mask: Bools) -> LimbTree:
     side, graph = max(reduced.shape), PixelGraph(reduced)
     seeds: list[tuple[int, int]] = [core]
     branches = []
-    for _ in range(MOST_BRANCHES):
+    for _ in range(MAX_BRANCHES):
         owner, distance = graph.nearest_seeds(np.array(seeds, np.int32))
         reach = np.where(np.isfinite(distance), distance, -1.0)
         tip_row, tip_column = np.unravel_index(int(np.argmax(reach)), reach.shape)
         length = float(reach[tip_row, tip_column])
         foot = seeds[int(owner[tip_row, tip_column])]
-        if length < LEAST_LENGTH_SHARE * side:
+        if length < MIN_LENGTH_SHARE * side:
             break
         cells = downhill(distance, (int(tip_column), int(tip_row)))
         seeds += cells
-        if length >= LEAST_LENGTH_TO_DEPTH * float(depth[foot[1], foot[0]]):
+        if length >= MIN_LENGTH_TO_DEPTH * float(depth[foot[1], foot[0]]):
             branches.append(Branch((np.array(cells, float) + 0.5) * px, length * px))
     return LimbTree(reduced, depth, px, (np.array(core, float) + 0.5) * px, tuple(branches), graph)
 

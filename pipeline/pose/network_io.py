@@ -19,7 +19,7 @@ import numpy as np
 from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, peaks_of_chances
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import ARM_WEIGHTS, LEG_WEIGHTS, LimbPair, with_limbs_chosen
-from pipeline.pose.stride import with_legs_told_apart
+from pipeline.pose.stride import with_legs_distinguished
 from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 from pipeline.types.keypoints import ARMS, FIRST_BODY_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
 
@@ -39,7 +39,7 @@ PIECE_GAP: Final = 0.02
 """Of the square's side: pieces of a mask that are no farther apart are one, as lines of chalk or crayon leave gaps."""
 STRAY_REACH: Final = 0.1
 """Of the proposed box's longer side: pieces of a mask with most of their area farther outside belong to something else."""
-LEAST_AGREEMENT: Final = 0.4
+MIN_AGREEMENT: Final = 0.4
 """A mask whose bounds overlap the proposed box less is of something else, and does not move it."""
 SETTLED_OVERLAP: Final = 0.85
 """A box that overlaps the one before by at least this moved too little to be looked at again."""
@@ -166,7 +166,7 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles, parts: Sing
 def fitted_proposal(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Proposal:
     """The proposed box with its edges where the mask ends; as it was, if the mask shows something else."""
     closer, agreement = _seen_box(proposal, view, answer, rgb)
-    return replace(proposal, box=closer) if agreement > LEAST_AGREEMENT else proposal
+    return replace(proposal, box=closer) if agreement > MIN_AGREEMENT else proposal
 
 
 def is_settled(before: Proposal, after: Proposal) -> bool:
@@ -188,7 +188,7 @@ def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
     return Detection(Box(*(float(edge) for edge in box)), min(max(score, 0.0), 1.0), mask)
 
 
-def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
+def without_duplicates(found: list[Detection]) -> tuple[Detection, ...]:
     """Best first, without a second detection of the same figure."""
     kept: list[Detection] = []
     for candidate in sorted(found, key=lambda one: -one.score):
@@ -200,7 +200,7 @@ def without_doubles(found: list[Detection]) -> tuple[Detection, ...]:
 def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
     """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn and its place is clear."""
     peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, LIMB_PAIRS)
-    peaks = with_legs_told_apart(peaks, answer.chances)
+    peaks = with_legs_distinguished(peaks, answer.chances)
     placed = np.clip(view.window.back(peaks[:, :2] * view.window.side), 0.0, (rgb.shape[1], rgb.shape[0]))
     keypoints = np.column_stack([placed, np.clip(peaks[:, 2] * answer.presence[: len(peaks)], 0.0, 1.0)])
     crop = np.array([0.0, 0.0, rgb.shape[1], rgb.shape[0]])
@@ -221,9 +221,9 @@ def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
 def _firmness(answer: PoseAnswer) -> float:
     """How firmly the limb joints that are there have their places, 0..1."""
     limbs = slice(FIRST_BODY_KEYPOINT, len(answer.chances))
-    places = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
+    firmness = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
     weights = answer.presence[limbs] + 1e-6
-    return float((places * weights).sum() / weights.sum())
+    return float((firmness * weights).sum() / weights.sum())
 
 
 def _rising(value: float, between: tuple[float, float]) -> float:

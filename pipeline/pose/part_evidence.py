@@ -107,15 +107,15 @@ def _exchanged(areas: list[Bools], bones: list[Bools], partners: Sequence[int | 
         partners: index of the other arm or leg; None if that is not among the limbs.
     """
     kept = [area.copy() for area in areas]
-    for place, (area, partner) in enumerate(zip(areas, partners, strict=True)):
+    for index, (area, partner) in enumerate(zip(areas, partners, strict=True)):
         if partner is None:
             continue
         count, pieces = cv2.connectedComponents(area.astype(np.uint8))
-        own, others = (np.bincount(pieces[bones[owner]], minlength=count) for owner in (place, partner))
+        own, others = (np.bincount(pieces[bones[owner]], minlength=count) for owner in (index, partner))
         is_moved = (own == 0) & (others > 0)
         is_moved[0] = False
         moved = is_moved[pieces]
-        kept[place] &= ~moved
+        kept[index] &= ~moved
         kept[partner] |= moved
     return kept
 
@@ -142,7 +142,7 @@ def _with_held(areas: list[Bools], is_held: Bools) -> list[Bools]:
         contacts = [int(((things == number) & near).sum()) for near in beside]
         if max(contacts) > 0:
             holder = contacts.index(max(contacts))
-            areas = [area | (things == number) if place == holder else area for place, area in enumerate(areas)]
+            areas = [area | (things == number) if index == holder else area for index, area in enumerate(areas)]
     return areas
 
 

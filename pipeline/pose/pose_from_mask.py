@@ -29,7 +29,7 @@ HEAD_ABOVE = 0.4
 HEAD_OFF = 0.3
 """The middle of a head is no farther from the trunk's middle, sideways, than this share of the figure's width."""
 
-LEAST_HEAD = 0.045
+MIN_HEAD = 0.045
 """A head's radius is at least this share of the figure's height."""
 
 FACE_BELOW_TOP = 0.2
@@ -113,7 +113,7 @@ def _head(tree: LimbTree, frame: _Frame) -> tuple[Floats, float]:
     points = (np.stack([columns, rows], axis=1) + 0.5) * tree.px
     down = (points[:, 1] - frame.top) / frame.height
     off = np.abs(points[:, 0] - tree.core[0]) / max(frame.width, 0.5 * frame.height)
-    is_peak = (depth >= widest) & (down < HEAD_ABOVE) & (off < HEAD_OFF) & (depth * tree.px > LEAST_HEAD * frame.height)
+    is_peak = (depth >= widest) & (down < HEAD_ABOVE) & (off < HEAD_OFF) & (depth * tree.px > MIN_HEAD * frame.height)
     if is_peak.any():
         score = np.where(is_peak, depth * tree.px / frame.height - 0.5 * off - 0.1 * down, -np.inf)
         best = int(np.argmax(score))

@@ -39,7 +39,7 @@ def faces_viewer(points: Floats) -> bool:
     return bool(np.ptp(points[list(SHOULDERS), 0]) > FRONTAL * _trunk(points))
 
 
-def with_legs_told_apart(peaks: Floats, chances: Singles) -> Floats:
+def with_legs_distinguished(peaks: Floats, chances: Singles) -> Floats:
     """`peaks` (17, 3) x, y in shares of the square, chance; with the legs exchanged if they stride with the arms and the model is unsure.
 
     Args:
@@ -84,7 +84,7 @@ def _bend(leg: Floats) -> float:
 def _evidence(peaks: Floats, chances: Singles) -> float:
     """How much likelier knees and ankles are where they are than those of the other leg, mean of nats."""
     joints = [(one, other) for pair in (KNEES, ANKLES) for one, other in (pair, pair[::-1])]
-    own, others = ([_highest_near(chances[pair[place]], peaks[pair[0], :2]) for pair in joints] for place in (0, 1))
+    own, others = ([_highest_near(chances[pair[leg]], peaks[pair[0], :2]) for pair in joints] for leg in (0, 1))
     return float(np.mean(np.log(np.array(own) / np.array(others))))
 
 

@@ -28,11 +28,11 @@ def canvas_of_view(view: View, bounds: Sequence[tuple[Floats, float]]) -> Canvas
     """
     camera = view.camera or camera_around(bounds, aspect=view.width / view.height)
     projection = view_projection(camera, aspect=view.width / view.height)
-    picture = None if view.picture is None else no_finer(view.picture, view.width, view.height)
+    picture = None if view.picture is None else downscaled_background(view.picture, view.width, view.height)
     return Canvas(view.width, view.height, view.background, picture, projection)
 
 
-def no_finer(picture: Bytes, width: int, height: int) -> Bytes:
+def downscaled_background(picture: Bytes, width: int, height: int) -> Bytes:
     """The background image (h, w, 4), averaged down to at most the canvas's width and height, px.
 
     The renderer would skip pixels, and texture size is limited. Averages premultiplied colors.

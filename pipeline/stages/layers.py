@@ -77,7 +77,7 @@ def character_layers(character: Character) -> tuple[CharacterLayer, ...]:
 
     A limb that was not understood keeps still: its scraps would fly beside the body, and its bones would tear it.
     """
-    (whole,) = whole_character(character)
+    (whole,) = single_layer_character(character)
     points, found = character.joints_px(), layer_limbs(character)
     limbs = tuple(limb for limb in found if len(limb.covered) or _is_understood(limb, points, character.mask))
     joints_of_limbs = {joint for limb in found for joint in (limb.joints.middle, limb.joints.end)}
@@ -125,7 +125,7 @@ def _root_end(limb: LimbRegion, bone: Floats) -> Bools:
     return stroke(limb.area.shape, _beginning(bone, limb.area, limb.half_width_px), ROOT_OF_LIMB * limb.half_width_px)
 
 
-def whole_character(character: Character) -> tuple[CharacterLayer]:
+def single_layer_character(character: Character) -> tuple[CharacterLayer]:
     """A character as a single layer."""
     joints = tuple(range(len(character.rig.joint_names)))
     bones = tuple(joint for joint in joints if character.rig.parents[joint] >= 0)
@@ -237,17 +237,17 @@ def _half_stroke_px(shape: tuple[int, ...]) -> int:
     return max(1, round(STROKE_OF_SIDE * float(max(shape))))
 
 
-def _closed_in(place: Bools, area: Bools, radius: int) -> Bools:
-    """The pixels of a place that are in an area whose dents, up to twice the radius wide, are filled."""
-    left, top, wide, high = cv2.boundingRect(place.astype(np.uint8))
+def _closed_in(part: Bools, area: Bools, radius: int) -> Bools:
+    """The pixels of a part of the image that are in an area whose dents, up to twice the radius wide, are filled."""
+    left, top, wide, high = cv2.boundingRect(part.astype(np.uint8))
     if not wide:
-        return place
+        return part
     around = np.pad(area, 2 * radius)[top : top + high + 4 * radius, left : left + wide + 4 * radius]
-    closed = np.zeros_like(place)
+    closed = np.zeros_like(part)
     closed[top : top + high, left : left + wide] = _shrunk(_grown(around, radius), radius)[
         2 * radius : -2 * radius, 2 * radius : -2 * radius
     ]
-    return place & closed
+    return part & closed
 
 
 def _grown(area: Bools, radius: float) -> Bools:

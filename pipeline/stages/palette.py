@@ -38,8 +38,8 @@ _FOR_PICTURES = (MAX_COLORS, 1.0)
 _LEVELS = 32
 """A channel of `Palette.lookup`."""
 
-_MOST_BINS = 4096
-_MOST_SAMPLES = 200_000
+_MAX_BINS = 4096
+_MAX_SAMPLES = 200_000
 _ROUNDS = 5
 
 
@@ -129,7 +129,7 @@ def _samples(sprites: Sequence[Sprite], canvas: Canvas) -> list[tuple[NDArray[np
 
 def _visible(rgba: Bytes, behind: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
     """(n, 3) the pixels that are seen, or some of them if they are many."""
-    step = max(1, int(np.ceil(np.sqrt(rgba.shape[0] * rgba.shape[1] / _MOST_SAMPLES))))
+    step = max(1, int(np.ceil(np.sqrt(rgba.shape[0] * rgba.shape[1] / _MAX_SAMPLES))))
     thinned = rgba[::step, ::step]
     if behind is None:
         return thinned[thinned[..., 3] >= 128][:, :3]
@@ -165,7 +165,7 @@ def _cells(rgb: NDArray[Any]) -> NDArray[np.intp]:
 
 def _thinned(bins: _Bins) -> _Bins:
     """The same histogram with so few cells, evenly picked, that clustering them takes milliseconds."""
-    step = -(-len(bins.weights) // _MOST_BINS)
+    step = -(-len(bins.weights) // _MAX_BINS)
     weights = bins.weights[::step] / bins.weights[::step].sum()
     return _Bins(bins.cells[::step], bins.colors[::step], weights, bins.spread)
 

@@ -7,7 +7,7 @@ mapped bone in its group's projection plane, the way of the root, and which limb
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -17,7 +17,7 @@ from pipeline.errors import RetargetError
 from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
 from pipeline.motion.footing import planted_feet, way_of_planted_feet
-from pipeline.motion.resample import frame_places
+from pipeline.motion.resample import frame_sampler
 from pipeline.motion.steady_order import steady_orders
 from pipeline.motion.travel import shown_way
 from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
@@ -41,6 +41,9 @@ class DrivenPose:
     root_path: Floats
     feet: Floats = field(repr=False)
 
+
+LIMBS = (("shoulder", "elbow", "hand"), ("hip", "knee", "foot"))
+"""Arms and legs of AnimatedDrawings' humanoid rigs, whose joints have these names after `right_` and `left_`."""
 
 MARGIN_OF_LEG = 0.05
 """Groups that differ in depth by less than this many leg lengths keep their order, where orders are steady."""
@@ -84,6 +87,10 @@ def pose_track(
     config = spelt_as(config, motion.joint_names)
     _check_fit(rig, motion, config)
     driven = driven_pose(rig, motion, config, times)
+    partners = exchanged_limbs(rig, config, driven.planes)
+    if partners:
+        config = _with_limbs_exchanged(config, partners)
+        driven = replace(driven, orientations={partners.get(joint, joint): angles for joint, angles in driven.orientations.items()})
     steady = None if front_joints is None else _steadiness(motion, config, times, front_joints)
     joints = posed_joints(rig, driven.orientations, len(times))
     orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times), steady=steady)
@@ -94,10 +101,10 @@ def pose_track(
     return PoseTrack(joints, root, orders, order_of_frame, skeleton)
 
 
-def placed_track(track: PoseTrack, rig: Rig, place: tuple[float, float, float]) -> PoseTrack:
-    """The track, moved so that it begins with the root joint at `place`, up or down until the lowest joint is as high as in the drawing."""
+def placed_track(track: PoseTrack, rig: Rig, root_position: tuple[float, float, float]) -> PoseTrack:
+    """The track, moved to begin with the root joint at `root_position`, then up or down until the lowest joint is as high as drawn."""
     drawn, first = (rig.rest - rig.rest[0])[:, 1].min(), (track.joints[0] - track.joints[0, 0])[:, 1].min()
-    shift = np.array([place[0], place[1] + drawn - first, place[2]]) - track.root[0] - (*track.joints[0, 0], 0.0)
+    shift = np.array([root_position[0], root_position[1] + drawn - first, root_position[2]]) - track.root[0] - (*track.joints[0, 0], 0.0)
     return replace(track, root=track.root + shift, skeleton=None if track.skeleton is None else track.skeleton + shift)
 
 
@@ -110,16 +117,41 @@ def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequenc
     planes = _chosen_planes(body, config, names)
     path = _root_path(rig, standing, forward, config.root_offset, names, from_front=planes[config.root_offset.projection_group])
 
-    places = frame_places(motion.frame_count, motion.frame_time, times, loops=motion.loops)
-    sampled = places.of(body)
+    sampler = frame_sampler(motion.frame_count, motion.frame_time, times, loops=motion.loops)
+    sampled = sampler.sample(body)
     plane_of = {joint: planes[g.name] for g in config.projection_groups for joint in g.joints}
     orientations = {
         joint: facing.angles_from_up(_flattened(sampled[:, names[distal]] - sampled[:, names[proximal]], from_front=plane_of[distal])[0])
         for joint, (proximal, distal) in _applicable_mapping(rig, config).items()
     }
     depths = {joint: _flattened(sampled[:, names[joint]], from_front=plane_of[joint])[1] for joint in plane_of if joint in names}
-    feet = places.of(standing[:, [names[foot] for foot in motion.feet]])
-    return DrivenPose(orientations, depths, planes, places.of(path), feet)
+    feet = sampler.sample(standing[:, [names[foot] for foot in motion.feet]])
+    return DrivenPose(orientations, depths, planes, sampler.sample(path), feet)
+
+
+def exchanged_limbs(rig: Rig, config: RetargetConfig, planes: Mapping[str, bool]) -> dict[str, str]:
+    """The joints of limbs that the other arm or leg of the motion has to drive, each with its partner.
+
+    A motion that is shown from the front has its right limbs on the viewer's left. A figure seen from behind has them on the viewer's
+    right, as may a runner seen from the side: driven by the limbs of the same name, they would cross for the whole clip.
+
+    Args:
+        planes: as in `DrivenPose`.
+    """
+    index = {name: place for place, name in enumerate(rig.joint_names)}
+    plane_of = {joint: planes[group.name] for group in config.projection_groups for joint in group.joints}
+    partners: dict[str, str] = {}
+    for limb in LIMBS:
+        rights, lefts = ([f"{side}_{joint}" for joint in limb] for side in ("right", "left"))
+        driven = [joint for joint in (*rights, *lefts) if joint in index and joint in config.mapping]
+        if not {rights[0], lefts[0]} <= index.keys() or not {rights[-1], lefts[-1]} <= set(driven):
+            continue
+        are_crossed = all(
+            rig.rest[index[right], 0] > rig.rest[index[left], 0] for right, left in ((rights[0], lefts[0]), (rights[-1], lefts[-1]))
+        )
+        if are_crossed and all(plane_of[config.mapping[joint][1]] for joint in driven):
+            partners |= dict(zip((*rights, *lefts), (*lefts, *rights), strict=True))
+    return partners
 
 
 def posed_joints(rig: Rig, orientations: dict[str, Floats], frames: int) -> Floats:
@@ -164,6 +196,13 @@ def draw_orders(
     return tuple(orders), order_of_frame.reshape(frames).astype(np.int32)
 
 
+def _with_limbs_exchanged(config: RetargetConfig, partners: Mapping[str, str]) -> RetargetConfig:
+    """The configuration with each of these joints driven, and drawn, as its partner was."""
+    mapping = {partners.get(joint, joint): bone for joint, bone in config.mapping.items()}
+    groups = tuple(replace(group, joints=tuple(partners.get(joint, joint) for joint in group.joints)) for group in config.draw_groups)
+    return replace(config, mapping=mapping, draw_groups=groups)
+
+
 def _steadiness(motion: Motion, config: RetargetConfig, times: Sequence[Fraction], front_joints: Collection[int]) -> Steadiness:
     chains = config.root_offset
     leg = _driving_length(motion, chains) / len(chains.motion_chains)
@@ -202,7 +241,7 @@ def _shown_skeleton(motion: Motion, times: Sequence[Fraction], way: Floats) -> F
     names = {name: index for index, name in enumerate(motion.joint_names)}
     standing, forward = _set_up(motion, names)
     body = facing.turned_to_x(standing - standing[:, :1], forward[:, None])
-    sampled = frame_places(motion.frame_count, motion.frame_time, times, loops=motion.loops).of(body)
+    sampled = frame_sampler(motion.frame_count, motion.frame_time, times, loops=motion.loops).sample(body)
     shown = np.stack([-sampled[..., 2], sampled[..., 1], sampled[..., 0]], axis=-1)
     shown[..., :2] += way[:, None]
     shown[..., 1] += standing[0, 0, 1]

@@ -37,7 +37,7 @@ JOINTS: tuple[tuple[str, str | None, tuple[int, ...]], ...] = (
 )
 """Name, parent, and the keypoints whose mean it is (etc/doc/file-formats.md, "Keypoints to joints")."""
 
-LEAST_BONE = 0.02
+MIN_BONE = 0.02
 """Bones of arms and legs are at least this share of the longer side long."""
 
 GUIDES = ((SHOULDERS, WRISTS), (SHOULDERS, ELBOWS), (HIPS, ANKLES), (HIPS, KNEES))
@@ -50,10 +50,10 @@ on. Knees and ankles do likewise.
 FAR_MOVE = 0.04
 """A joint that had to move farther than this share of the longer side to be inside the mask is reported."""
 
-LEAST_COVER = 0.02
+MIN_COVER = 0.02
 """A figure that covers less than this share of its box is doubted: the mask hardly has all of it."""
 
-LEAST_SPAN = 0.5
+MIN_SPAN = 0.5
 """Joints that span less than this share of the figure, in width and in height, are doubted: hardly all of them are right."""
 
 
@@ -113,13 +113,13 @@ def _separate_joints(points: Floats, good: Bools) -> None:
         points: (17, 2) px, changed in place.
         good: (h, w) bool, where joints may be.
     """
-    least_px = LEAST_BONE * max(good.shape)
+    min_px = MIN_BONE * max(good.shape)
     for (inner, outer), guides in zip(LIMB_BONES, GUIDES, strict=True):
         for near, end, start, aim in zip(inner, outer, *guides, strict=True):
-            if np.linalg.norm(points[near] - points[end]) < least_px:
+            if np.linalg.norm(points[near] - points[end]) < min_px:
                 way = points[aim] - points[start] if (points[aim] != points[start]).any() else np.array([0.0, 1.0])
-                towards = points[near] + least_px * way / np.linalg.norm(way)
-                points[end] = nudged_apart(points[end], points[near], good, least_px=least_px, towards=towards)
+                towards = points[near] + min_px * way / np.linalg.norm(way)
+                points[end] = nudged_apart(points[end], points[near], good, min_px=min_px, towards=towards)
 
 
 def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> list[str]:
@@ -134,10 +134,10 @@ def _doubts(work: Repaired, points: Floats, mask: Bools, moved: list[str]) -> li
     if any("swapped" in repair for repair in work.repairs):
         doubts.append("left and right were mixed up")
     share = float(mask.mean())
-    if share < LEAST_COVER:
+    if share < MIN_COVER:
         doubts.append(f"the figure covers {share:.1%} of its box only")
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     spanned = float(max(np.ptp(points[body, 0]) / len(columns), np.ptp(points[body, 1]) / len(rows)))
-    if spanned < LEAST_SPAN:
+    if spanned < MIN_SPAN:
         doubts.append(f"the joints span {spanned:.0%} of the figure only")
     return doubts

@@ -20,7 +20,7 @@ from pipeline.ink.closing import solid_shape
 from pipeline.ink.figure_parts import (
     body_and_parts,
     see_through,
-    with_rooms_at_the_border,
+    with_enclosures_at_border,
     without_neighbors,
     without_nibs,
 )
@@ -36,7 +36,7 @@ from pipeline.types import Bools, Bytes, Floats, Singles
 MODEL_SIDE_PX = 512
 """Longer side that crops are reduced to before the edges of a model's mask are placed."""
 
-LEAST_PIECE_SHARE = 0.002
+MIN_PIECE_SHARE = 0.002
 """Pieces that color and ink leave of a model's mask are dirt if they are smaller than this share of it."""
 
 WORKING_SIDE_PX = 640
@@ -91,7 +91,7 @@ BONES_GAINED_SHARE = 0.3
 DARK_SHADE = 0.35
 """An area that is darker than the whole sheet by more than this, 0..1, is filled in with gray or black, if it is no shadow."""
 
-LEAST_DARK_SHARE = 0.002
+MIN_DARK_SHARE = 0.002
 """Filled areas are looked for only if more than this share of the crop is dark and not yet known as ink."""
 
 SHARP_SHARE = 0.6
@@ -129,7 +129,7 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
     body = body_and_parts(likely > FIGURE, points, None if points is None else bones(points))
     figure = sharp_mask(small, likely, points) & dilated(body, round(BAND_SHARE * max(size)))
     pieces = regions_of(figure, corners_join=True)
-    return _enlarged(bridged(pieces.among(pieces.area > LEAST_PIECE_SHARE * np.count_nonzero(body))), shape)
+    return _enlarged(bridged(pieces.among(pieces.area > MIN_PIECE_SHARE * np.count_nonzero(body))), shape)
 
 
 def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
@@ -167,7 +167,7 @@ def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
     limbs = None if lines is None else drawn_lines(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
     ink = without_ground(without_strips_at_the_border(ink), limbs)
     strokes = _generous(ink)
-    solid = with_rooms_at_the_border(_solid(ink, lines), keypoints, lines)
+    solid = with_enclosures_at_border(_solid(ink, lines), keypoints, lines)
     figure = without_neighbors(body_and_parts(solid, keypoints, lines), lines)
     figure &= ~see_through(figure, strokes, keypoints, lines)
     return bridged(without_nibs(body_and_parts(figure, keypoints, lines)))
@@ -217,10 +217,10 @@ def _ink(seen: Contrast) -> Bools:
     Strokes and areas are pieces of pixels that are likely ink, with enough pixels that surely are.
     """
     low, high = (max(factor * seen.color_noise, floor) for factor, floor in zip(COLOR_NOISE, COLOR_FLOOR, strict=True))
-    colored = hysteresis(_above_their_surroundings(seen.color, 9, 0.5), low=low, high=high, least_seeds=COLOR_SEED_PX)
+    colored = hysteresis(_above_their_surroundings(seen.color, 9, 0.5), low=low, high=high, min_seeds=COLOR_SEED_PX)
     found = _strokes(seen.stroke, seen.stroke_noise) | colored
     dark = seen.shade > DARK_SHADE
-    if np.count_nonzero(dark & ~found) > LEAST_DARK_SHARE * dark.size:
+    if np.count_nonzero(dark & ~found) > MIN_DARK_SHARE * dark.size:
         found |= _filled_areas(seen.shade, dark)
     return cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
 
@@ -236,7 +236,7 @@ def _strokes(darkness: Singles, noise: float) -> Bools:
     strong = float(np.percentile(drawn, STRONG_PERCENTILE)) if drawn.size else STRONG_CONTRAST
     low = max(STROKE_NOISE[0] * noise, STROKE_OF_STRONG[0] * strong, STROKE_FLOOR[0])
     high = max(STROKE_NOISE[1] * noise, min(STROKE_OF_STRONG[1] * strong, SURE_CONTRAST), STROKE_FLOOR[1])
-    return hysteresis(_above_their_surroundings(darkness, 6, 0.3), low=low, high=high, least_seeds=SEED_PX)
+    return hysteresis(_above_their_surroundings(darkness, 6, 0.3), low=low, high=high, min_seeds=SEED_PX)
 
 
 def _filled_areas(shade: Singles, inside: Bools) -> Bools:

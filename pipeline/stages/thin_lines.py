@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.mesh.depth import depth_inside, middle_line
 from pipeline.types import Bools, Character, View
 
-LEAST_HALF_WIDTH = 0.6
+MIN_HALF_WIDTH = 0.6
 """Half of the least width of a line, output px: wherever it is, it then covers more than half of some pixel."""
 
 SOFT_RIM_PX = 0.5
@@ -30,7 +30,7 @@ LONG = 8.0
 def visible_character(character: Character, view: View) -> Character:
     """The character with lines that are wide enough for an output of this size; the same object if they all are."""
     side = max(character.mask.shape)
-    return thickened(character, LEAST_HALF_WIDTH * side / (FIGURE_OF_VIEW * min(view.width, view.height)) + SOFT_RIM_PX)
+    return thickened(character, MIN_HALF_WIDTH * side / (FIGURE_OF_VIEW * min(view.width, view.height)) + SOFT_RIM_PX)
 
 
 def thickened(character: Character, half_width_px: float) -> Character:

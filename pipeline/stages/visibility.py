@@ -13,11 +13,11 @@ from pipeline.types import Bools, Bytes, Canvas, Floats, Frame, Layer, PixelLayo
 COARSE = 16
 """Every sixteenth pixel of every sixteenth row is checked first; this is mostly enough."""
 
-LEAST_PX = 16
+MIN_PX = 16
 """A figure narrower or lower than this, px, may have no pixel in some frame without a fault."""
 
 
-class Sightings:
+class VisibilityCheck:
     """Visibility of one animation's frames so far."""
 
     def __init__(self, canvas: Canvas, layout: PixelLayout) -> None:
@@ -59,7 +59,7 @@ class Sightings:
             return False
         clip = self._clip(layer)
         spread = np.ptp(clip[:, :2] / clip[:, 3:], axis=0) * (self._canvas.width, self._canvas.height) / 2
-        return bool(spread.min() >= LEAST_PX)
+        return bool(spread.min() >= MIN_PX)
 
     def _in_view(self, layer: Layer) -> Bools:
         """Whether each vertex is inside the canvas, (V,)."""

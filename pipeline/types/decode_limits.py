@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_LEAST_SHARE = 0.75
+_MIN_SHARE = 0.75
 """A whole-number reduction is taken even if it ends this far below the working size: it is faster and sharper than resampling."""
 
 
@@ -29,15 +29,15 @@ class DecodeLimits:
     max_memory_bytes: int = 800_000_000
 
 
-def whole_reduction(longer_side: int, working_side: int) -> int:
+def integer_reduction(longer_side: int, working_side: int) -> int:
     """The factor (1, 2, 3, ...) by which averaging blocks of pixels comes close to the working size.
 
     The result may still be longer than `working_side`: then the rest is to be resampled.
     """
     factor = max(1, -(-longer_side // working_side))
-    return factor if factor == 1 or longer_side / factor >= _LEAST_SHARE * working_side else factor - 1
+    return factor if factor == 1 or longer_side / factor >= _MIN_SHARE * working_side else factor - 1
 
 
 def halving_reduction(longer_side: int, working_side: int) -> int:
-    """As `whole_reduction`, of the factors 1, 2, 4, 8 that a JPEG's cosine transform gives away for nothing."""
-    return next(factor for factor in (8, 4, 2, 1) if factor == 1 or longer_side / factor >= _LEAST_SHARE * working_side)
+    """As `integer_reduction`, of the factors 1, 2, 4, 8 that a JPEG's cosine transform gives away for nothing."""
+    return next(factor for factor in (8, 4, 2, 1) if factor == 1 or longer_side / factor >= _MIN_SHARE * working_side)

@@ -16,14 +16,14 @@ class Actor:
     """One character with the motion that drives it.
 
     Attributes:
-        place: where the root joint is in the drawing, x, y, z in world space: the motion begins there, with the lowest joint as high as
-            drawn. None begins where the retarget configuration says.
+        root_position: where the root joint is in the drawing, x, y, z in world space: the motion begins there, with the lowest joint as
+            high as drawn. None begins where the retarget configuration says.
     """
 
     character: Character
     motion: Motion
     retarget: RetargetConfig
-    place: tuple[float, float, float] | None = None
+    root_position: tuple[float, float, float] | None = None
 
 
 class LayerMode(StrEnum):

@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--motions")
     options = parser.parse_args()
     environ = {**os.environ, "DOODLED_DASK_SCHEDULER": options.scheduler}
-    installation = Installation.here()
+    installation = Installation.local()
     if options.motions:
         installation = replace(installation, motions=options.motions)
     run_worker(read_settings(None, environ), WorkerOptions(host=options.host), installation, work=remote_result)

@@ -118,7 +118,7 @@ def test_inbox_folder_swapped_for_link_is_not_entered(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=r"Not a directory|symbolic links") as refused:
             spool.claim("picture.png", ("dab",), is_folder=False, sidecar=None, now_s=1e9)
         assert refused.value.errno in {errno.ENOTDIR, errno.ELOOP}
-        assert [path.name for path in spool.own.iterdir()] == [".lock"]
+        assert [path.name for path in spool.instance_folder.iterdir()] == [".lock"]
     assert (elsewhere / "picture.png").read_bytes() == b"theirs"
 
 
@@ -141,7 +141,7 @@ def test_flickering_outbox_link_leads_nothing_out(tmp_path: Path) -> None:
         thread.start()
         try:
             for number in range(TIMES):
-                job_folder = spool.own / f"{number}"
+                job_folder = spool.instance_folder / f"{number}"
                 (job_folder / RESULT).mkdir(parents=True)
                 (job_folder / RESULT / "0.gif").write_bytes(b"GIF")
                 job = Job(str(number), f"picture{number}.png", ("dab",))

@@ -50,7 +50,7 @@ def test_group_members_see_that_the_service_is_fine(root: Path, foreign: Callabl
         daemon.scheduler.running = {job.id: None}  # type: ignore[dict-item]  # only its id matters
         daemon.housekeeping.step(1000.0)
         foreign()
-        assert is_alive(daemon.spool.own)
+        assert is_alive(daemon.spool.instance_folder)
         assert check_health(daemon.spool.layout, patience_s=30.0).is_good
         assert [row.state for row in list_jobs(daemon.spool.layout, done=False, max_depth=4)] == [DrawingState.RUNNING]
 
@@ -58,7 +58,7 @@ def test_group_members_see_that_the_service_is_fine(root: Path, foreign: Callabl
 def test_lock_that_nobody_holds_is_dead_for_other_users(root: Path, foreign: Callable[[], None]) -> None:
     with Spool.open(root) as spool:
         claim_file(spool)
-        own = spool.own
+        own = spool.instance_folder
     foreign()
     assert not is_alive(own)
     (own / ".lock").unlink()
@@ -74,7 +74,7 @@ def test_is_taken_for_alive_if_the_kernel_hides_locks(root: Path, foreign: Calla
                 raise PermissionError
 
         monkeypatch.setattr(instances, "LOCKS", Hidden())
-        assert is_alive(spool.own)
+        assert is_alive(spool.instance_folder)
 
 
 def test_jobs_of_another_user_are_reported_once_with_the_remedy(
@@ -83,7 +83,7 @@ def test_jobs_of_another_user_are_reported_once_with_the_remedy(
     with Spool.open(root) as left:
         claim_file(left, "first.png")
         claim_file(left, "second.png")
-        dead = left.own
+        dead = left.instance_folder
     with SteppedDaemon.opened(root) as daemon:
         foreign()
         monkeypatch.setattr(os, "geteuid", lambda: 4711)

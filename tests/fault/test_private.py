@@ -24,7 +24,7 @@ from spool_oracle import ROOT
 from daemon.commands.web import serve_web
 from daemon.settings import Settings, SettingsError
 from daemon.spool.layout import Layout, SpoolUnusable, prepare
-from daemon.spool.private_folders import check_private_root, is_private, others_may
+from daemon.spool.private_folders import check_private_root, is_private, others_permissions
 from daemon.spool.quarantine import all_failed_drawings
 from daemon.spool.review import all_drawings_for_review
 
@@ -263,7 +263,7 @@ def test_group_entry_of_a_list_counts(tmp_path: Path) -> None:
     folder.mkdir(mode=0o700)
     (tmp_path / "acl.conf").write_text(f"a {folder} - - - - u::rwx,g::---,g:users:r-x,m::rwx,o::---\n")
     subprocess.run(["systemd-tmpfiles", "--create", tmp_path / "acl.conf"], check=True, capture_output=True)
-    assert others_may(folder) == 0o5
+    assert others_permissions(folder) == 0o5
 
 
 def test_setting_is_off_by_default() -> None:

@@ -1,4 +1,4 @@
-"""Fit the quality score: `quality.py [COUNT, 100 or more] [FIRST_SEED]` prints the constants of `pipeline/stages/trust.py`.
+"""Fit the quality score: `quality.py [COUNT, 100 or more] [FIRST_SEED]` prints the constants of `pipeline/stages/quality.py`.
 
 Held-out synthetic images go through the pipeline as a user's do. A figure is right if its box overlaps by half, every visible limb joint is
 within 0.1 of the longer side, and the mask differs by at most 5 % outside a band of 1.5 % along its edge.
@@ -19,7 +19,7 @@ from pipeline import annotate
 from pipeline.adapters.embedded import EmbeddedPredictor
 from pipeline.errors import NoFigureFound
 from pipeline.pose.heatmaps import box_overlap
-from pipeline.stages import trust
+from pipeline.stages import quality
 from pipeline.types import AnnotatedFigure, Drawing
 from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
@@ -58,10 +58,10 @@ def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
 def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     """(n, 3) evidence and (n,) whether right, of `count` held-out images with figures."""
     predictor, seen = EmbeddedPredictor(), []
-    collected: list[trust.Evidence] = []
-    original = trust.evidence
+    collected: list[quality.Evidence] = []
+    original = quality.evidence
 
-    def recorded(*arguments: Any) -> trust.Evidence:  # passed through
+    def recorded(*arguments: Any) -> quality.Evidence:  # passed through
         collected.append(original(*arguments))
         return collected[-1]
 
@@ -101,9 +101,11 @@ def main() -> None:
     for fold in range(FOLDS):
         weights = fitted(values[folds != fold], right[folds != fold])
         chance[folds == fold] = 1 / (1 + np.exp(-(weights[0] + values[folds == fold] @ weights[1:])))
-    low = chance < trust.DOUBTFUL
+    low = chance < quality.DOUBTFUL
     print("intercept and weights:", np.round(fitted(values, right), 3).tolist())
-    print(f"{len(right)} images, {right.mean():.1%} right; below {trust.DOUBTFUL}: {low.sum()}, {1 - right[low].mean():.0%} of them wrong;")
+    print(
+        f"{len(right)} images, {right.mean():.1%} right; below {quality.DOUBTFUL}: {low.sum()}, {1 - right[low].mean():.0%} of them wrong;"
+    )
     print(f"above: {1 - right[~low].mean():.0%} wrong")
 
 

@@ -25,7 +25,7 @@ from pipeline.pose.limb_labels import derived_labels
 from pipeline.stages.rig import JOINTS
 from pipeline.types import AnnotatedFigure, Bools, Box, Bytes, Character, Drawing, LayerLabel, turn_back, turned_pixels
 
-LEAST_BOX_PX = 16
+MIN_BOX_PX = 16
 """Shortest side of a box that a user draws."""
 
 _ASPECT_TOLERANCE = 0.05
@@ -153,9 +153,9 @@ def checked_box(drawing: Drawing, edges: BoxEdges) -> Box:
     height, width = drawing.rgb.shape[:2]
     left, right = (min(max(edge, 0), width) for edge in edges[::2])
     top, bottom = (min(max(edge, 0), height) for edge in edges[1::2])
-    if right - left < LEAST_BOX_PX or bottom - top < LEAST_BOX_PX:
+    if right - left < MIN_BOX_PX or bottom - top < MIN_BOX_PX:
         found = f"found {max(0, right - left)} x {max(0, bottom - top)}"
-        raise OptionError(f"the box must have at least {LEAST_BOX_PX} x {LEAST_BOX_PX} px inside the drawing ({found})")
+        raise OptionError(f"the box must have at least {MIN_BOX_PX} x {MIN_BOX_PX} px inside the drawing ({found})")
     return Box(left, top, right, bottom)
 
 

@@ -32,7 +32,7 @@ IDLE_S = 300.0
 DEADLINE_S = 60.0
 """A call that takes longer is given up, and the child with it."""
 
-MOST_WAITING = 24
+MAX_WAITING = 24
 """Calls that wait for their turn; more are refused."""
 
 _OOM_SCORE_ADJ: Final = 500
@@ -71,7 +71,7 @@ class EditorProcess:
             EditorRefused: the method raised a permanent error.
             EditorBusy: it raised a temporary one, the child died, or too many calls wait.
         """
-        if self._waiting >= MOST_WAITING:
+        if self._waiting >= MAX_WAITING:
             raise EditorBusy("too much is asked of the editor at once", hint="try again in a moment")
         self._waiting += 1
         if self._idle is not None:

@@ -32,11 +32,11 @@ from daemon.web.editor.process import EditorProcess
 from daemon.web.editor.provider import EditableDrawing, FigureProvider, UnknownDrawing
 from pipeline.errors import DoodledError, PermanentError
 
-MOST_RUNS: Final = 2_000_000
-MOST_POINTS: Final = 20_000
-MOST_JOINTS: Final = 1000
+MAX_RUNS: Final = 2_000_000
+MAX_POINTS: Final = 20_000
+MAX_JOINTS: Final = 1000
 MAX_FIGURES: Final = 100
-MOST_LINES: Final = 50
+MAX_LINES: Final = 50
 _SIDE: Final = 1 << 15
 
 ShowPage = Callable[[Request, str, Mapping[str, object], HTTPStatus], Response]
@@ -44,7 +44,7 @@ ShowPage = Callable[[Request, str, Mapping[str, object], HTTPStatus], Response]
 
 Coordinate = Annotated[int, Field(ge=-_SIDE, le=_SIDE)]
 Pixel = tuple[Coordinate, Coordinate]
-Runs = Annotated[list[Annotated[int, Field(ge=0, le=1 << 31)]], Field(max_length=MOST_RUNS)]
+Runs = Annotated[list[Annotated[int, Field(ge=0, le=1 << 31)]], Field(max_length=MAX_RUNS)]
 
 
 class _Body(BaseModel):
@@ -55,7 +55,7 @@ class EditBody(_Body):
     """An `Edit` as JSON."""
 
     box: Annotated[list[Coordinate], Field(min_length=4, max_length=4)] | None = None
-    joints: Annotated[dict[str, Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(max_length=MOST_JOINTS)] = {}
+    joints: Annotated[dict[str, Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(max_length=MAX_JOINTS)] = {}
     mask: Runs | None = None
     labels: Runs | None = None
     has_own_layers: bool = False
@@ -81,7 +81,7 @@ class BoxBody(_Body):
     box: Annotated[list[Coordinate], Field(min_length=4, max_length=4)]
 
 
-Points = Annotated[list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(min_length=1, max_length=MOST_POINTS)]
+Points = Annotated[list[Annotated[list[Coordinate], Field(min_length=2, max_length=2)]], Field(min_length=1, max_length=MAX_POINTS)]
 
 
 class SnapBody(_Body):
@@ -103,7 +103,7 @@ class CutBody(_Body):
     """All lines of the limbs that are cut."""
 
     edit: EditBody
-    lines: Annotated[list[LineBody], Field(min_length=1, max_length=MOST_LINES)]
+    lines: Annotated[list[LineBody], Field(min_length=1, max_length=MAX_LINES)]
 
 
 class LayersBody(_Body):
@@ -126,14 +126,14 @@ def editor_router(provider: FigureProvider, process: EditorProcess, show: ShowPa
     """
     router = APIRouter(prefix="/edit", include_in_schema=False, dependencies=[Depends(_check_type)], route_class=_ProblemRoute)
     handlers = _Handlers(provider, process, show)
-    shown: dict[str, Callable[..., Any]] = {
+    get_routes: dict[str, Callable[..., Any]] = {
         "/{key}": handlers.page,
         "/{key}/figures": handlers.figures,
         "/{key}/{number}": handlers.figure,
         "/{key}/{number}/drawing": handlers.drawing_image,
         "/{key}/{number}/texture": handlers.texture_image,
     }
-    asked: dict[str, Callable[..., Any]] = {
+    post_routes: dict[str, Callable[..., Any]] = {
         "/{key}/accept": handlers.accept,
         "/{key}/{number}/preview": handlers.preview,
         "/{key}/{number}/box": handlers.box,
@@ -141,7 +141,7 @@ def editor_router(provider: FigureProvider, process: EditorProcess, show: ShowPa
         "/{key}/{number}/cut": handlers.cut,
         "/{key}/{number}/layers": handlers.layers,
     }
-    for method, routes in (("GET", shown), ("POST", asked)):
+    for method, routes in (("GET", get_routes), ("POST", post_routes)):
         for path, handler in routes.items():
             router.add_api_route(path, handler, methods=[method])
     return router
@@ -153,13 +153,13 @@ class _ProblemRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def answered(request: Request) -> Response:
+        async def handle_or_answer(request: Request) -> Response:
             try:
                 return await handle(request)
             except DoodledError as error:
                 return _problem(error)
 
-        return answered
+        return handle_or_answer
 
 
 class _Handlers:

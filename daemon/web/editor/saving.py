@@ -53,7 +53,7 @@ def save_figure(folder: Path, before: EditableFigure, after: EditableFigure, edi
         target = (folder / name).resolve() if name == CONFIG_NAME else folder / name
         try:
             _keep_first_version(folder, name)
-            with _replacing(target, like=target if target.exists() else folder / CONFIG_NAME) as draft:
+            with _replace_atomically(target, like=target if target.exists() else folder / CONFIG_NAME) as draft:
                 write(draft)
         except OSError as error:
             raise OutputFailed(f"{name} can't be saved: {error.strerror or error}", path=folder) from error
@@ -102,7 +102,7 @@ def _image_writers(before: EditableFigure, after: EditableFigure, edit: Edit) ->
 def _keep_first_version(folder: Path, name: str) -> None:
     first, current = folder / f"{name}{BEFORE_SUFFIX}", folder / name
     if current.exists() and not first.exists():
-        with _replacing(first, like=current) as draft:
+        with _replace_atomically(first, like=current) as draft:
             draft.write_bytes(current.read_bytes())
 
 
@@ -111,7 +111,7 @@ def _discard_layers(folder: Path) -> None:
     layers = folder / LAYERS_NAME
     if layers.exists():
         _keep_first_version(folder, LAYERS_NAME)
-        with _replacing(layers, like=layers) as draft:
+        with _replace_atomically(layers, like=layers) as draft:
             config, mask = read_character_config(folder / CONFIG_NAME), read_mask(folder / MASK_NAME)
             write_layer_labels(draft, np.zeros(mask.shape, np.uint8), ~mask, config)
 
@@ -123,7 +123,7 @@ def _update_derived_images(folder: Path) -> tuple[str, ...]:
         character = read_character(folder)
         overlay, layers = folder / OVERLAY_NAME, folder / LAYERS_NAME
         if overlay.exists():
-            with _replacing(overlay, like=overlay) as draft:
+            with _replace_atomically(overlay, like=overlay) as draft:
                 write_png(draft, joint_overlay(character))
         name = LAYERS_NAME
         if layers.exists() and character.layer_labels is None:
@@ -142,12 +142,12 @@ def _derive_layers(layers: Path, character: Character) -> None:
     mask = read_mask(layers.parent / MASK_NAME)
     fitted = fitted_labels(turned_pixels(labels, turn_back(config.turn)), mask)  # pieces without a joint, too
     if fitted is not None:
-        with _replacing(layers, like=layers) as draft:
+        with _replace_atomically(layers, like=layers) as draft:
             write_layer_labels(draft, fitted, mask, config)
 
 
 @contextmanager
-def _replacing(path: Path, *, like: Path) -> Iterator[Path]:
+def _replace_atomically(path: Path, *, like: Path) -> Iterator[Path]:
     """A temporary file that atomically replaces `path` at the end of the `with` block, with owner and permissions of `like`."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=path.suffix, dir=path.parent)
     draft = Path(name)

@@ -19,10 +19,10 @@ ROUNDS = 2
 SAMPLE_WIDTHS = 3.0
 """So far around the band its samples are taken, in widths of the band."""
 
-MOST_PIXELS = 120_000
+MAX_PIXELS = 120_000
 """A larger window is reduced, so that the answer comes at once."""
 
-LEAST_SAMPLES = 20
+MIN_SAMPLES = 20
 
 
 def snapped_mask(rgb: Bytes, mask: Bools, points: Sequence[Pixel], radius: float) -> Bools:
@@ -42,10 +42,10 @@ def snapped_mask(rgb: Bytes, mask: Bools, points: Sequence[Pixel], radius: float
         return mask
     rows, columns = _window(band, round(2 * SAMPLE_WIDTHS * radius))
     inside, near = mask[rows, columns], band[rows, columns]
-    scale = min(1.0, (MOST_PIXELS / inside.size) ** 0.5)
+    scale = min(1.0, (MAX_PIXELS / inside.size) ** 0.5)
     size = (max(1, round(inside.shape[1] * scale)), max(1, round(inside.shape[0] * scale)))
     small_inside, small_near = (_resized(each, size) for each in (inside, near))
-    if min(int((part & ~small_near).sum()) for part in (small_inside, ~small_inside)) < LEAST_SAMPLES:
+    if min(int((part & ~small_near).sum()) for part in (small_inside, ~small_inside)) < MIN_SAMPLES:
         raise OptionError(
             "the band covers all of the figure or of the paper here", hint="use a smaller brush, and paint along the edge only"
         )

@@ -165,7 +165,7 @@ class SpoolFigures:
         options = None if is_sidecar_wrong else _read_sidecar(path.with_name(found.name + OPTIONS_SUFFIX))
         notes = (str(reason["message"]),) if reason.get("message") else ()
         original = None if is_folder else path
-        motion = _first_motion(_parsed(options))
+        motion = _first_motion(_parse_sidecar(options))
         return _Entry(
             name, tuple(found.folder), is_folder, (source,), options, motion, notes, original, partial(discard, self._layout, found)
         )
@@ -181,7 +181,7 @@ class SpoolFigures:
         sources = _numbered_sources(folder) or (_drawing_source(original, name),)
         options = _read_sidecar(folder / OPTIONS)
         notes = (str(reason["message"]),) if reason.get("message") else ()
-        inbox, motion, remove = tuple(found.folder), _first_motion(_parsed(options)), partial(discard_review, self._layout, found)
+        inbox, motion, remove = tuple(found.folder), _first_motion(_parse_sidecar(options)), partial(discard_review, self._layout, found)
         return _Entry(
             name, inbox, is_folder=False, sources=sources, options=options, motion=motion, notes=notes, original=original, remove=remove
         )
@@ -241,7 +241,7 @@ def _read_sidecar(path: Path) -> bytes | None:
     return None
 
 
-def _parsed(sidecar: bytes | None) -> dict[str, Any]:
+def _parse_sidecar(sidecar: bytes | None) -> dict[str, Any]:
     try:
         fields = json.loads(sidecar or b"{}")
     except (ValueError, RecursionError):

@@ -76,7 +76,7 @@ class EditorTasks:
         if source.folder is None:
             return {"drawing": size, "figure": None, "notes": []}
         figure = self._figure(source)
-        return {"drawing": size if figure is not None and figure.box is not None else None, "figure": _described(figure), "notes": []}
+        return {"drawing": size if figure is not None and figure.box is not None else None, "figure": _figure_fields(figure), "notes": []}
 
     def drawing_image(self, source: FigureSource) -> tuple[bytes, str]:
         """The whole drawing as a file for a browser, and its media type."""
@@ -98,7 +98,7 @@ class EditorTasks:
         """The figure's motion after an edit: one of `motions`, never any other file."""
         if motion != first and motion not in self._motions().names():
             raise OptionError("expected one of the motions that the page offers")
-        figure = self._edited(source, edit)
+        figure = self._edit_figure(source, edit)
         character = figure.character((source.folder or Path(source.name)) / CONFIG_NAME)
         request = RenderRequest(Path(source.name), motion=motion, retarget=self._settings.retarget)
         return render_preview(character, request, self._settings.environ, self._motions(), self._gl())
@@ -112,21 +112,21 @@ class EditorTasks:
         predictor, notes = self._models()
         figure, found = figure_in_box(drawing, box, predictor, former, name=source.name, stopwatch=WallStopwatch())
         size = [drawing.rgb.shape[1], drawing.rgb.shape[0]]
-        return {"drawing": size, "figure": _described(figure), "notes": [*notes, *found]}
+        return {"drawing": size, "figure": _figure_fields(figure), "notes": [*notes, *found]}
 
     def snap(self, source: FigureSource, edit: Edit, points: Sequence[Pixel], radius: float) -> list[int]:
         """Runs of the mask after its edge was snapped to the ink within a band."""
-        figure = self._edited(source, edit)
+        figure = self._edit_figure(source, edit)
         return mask_runs(snapped_mask(figure.rgba[..., :3], figure.mask, points, radius))
 
     def cut(self, source: FigureSource, edit: Edit, lines: Sequence[CutLine]) -> list[int]:
         """Runs of the labels after cut lines were drawn."""
-        figure = self._edited(source, edit)
+        figure = self._edit_figure(source, edit)
         return label_runs(cut_labels(figure, figure.layers_now(), lines))
 
     def layers(self, source: FigureSource, edit: Edit) -> list[int] | None:
         """Runs of the labels that decide which limbs move apart from the body; None for a single layer."""
-        labels = self._edited(source, edit).layers_now()
+        labels = self._edit_figure(source, edit).layers_now()
         return None if labels is None else label_runs(labels)
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -134,22 +134,22 @@ class EditorTasks:
     def save(self, source: FigureSource, edit: Edit, folder: Path) -> list[str]:
         """Save an edit into a folder of the user's own, which is made if there was none. Returns notes about repairs."""
         if source.folder == folder:
-            return list(save_figure(folder, read_figure(source), self._edited(source, edit), edit))
+            return list(save_figure(folder, read_figure(source), self._edit_figure(source, edit), edit))
         if source.folder is not None and not folder.exists():
             shutil.copytree(source.folder, folder)
-            return list(save_figure(folder, read_figure(source), self._edited(source, edit), edit))
-        return list(create_figure(folder, self._edited(source, edit), self._drawing(source)))
+            return list(save_figure(folder, read_figure(source), self._edit_figure(source, edit), edit))
+        return list(create_figure(folder, self._edit_figure(source, edit), self._drawing(source)))
 
     def folder_files(self, source: FigureSource, edit: Edit) -> dict[str, bytes]:
         """The files of a character folder with an edit, to be animated again."""
         with tempfile.TemporaryDirectory(prefix="doodled-edit-") as parent:
             folder = Path(parent) / "figure"
             if source.folder is None:
-                create_figure(folder, self._edited(source, edit), self._drawing(source))
+                create_figure(folder, self._edit_figure(source, edit), self._drawing(source))
             else:
-                copied = self._copied(source).folder
+                copied = self._copy_untrusted(source).folder
                 shutil.copytree(copied or source.folder, folder)
-                save_figure(folder, self._figure(source), self._edited(source, edit), edit)
+                save_figure(folder, self._figure(source), self._edit_figure(source, edit), edit)
             names = (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME, DRAWING_NAME, BOX_NAME)
             return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
 
@@ -178,30 +178,30 @@ class EditorTasks:
         """Close the OpenGL context and the models."""
         self._stack.close()
 
-    def _edited(self, source: FigureSource, edit: Edit) -> EditableFigure:
+    def _edit_figure(self, source: FigureSource, edit: Edit) -> EditableFigure:
         figure = None if source.folder is None else self._figure(source)
         if figure is not None and edit.is_empty:
             return figure
         return edited_figure(figure, edit, self._drawing(source) if edit.box is not None else None, name=source.name)
 
     def _figure(self, source: FigureSource) -> EditableFigure:
-        copied = self._copied(source)
+        copied = self._copy_untrusted(source)
         folder = copied.folder
         if folder is None:
             raise OptionError("there is no figure yet", hint="draw a box around it")
         paths = [folder / name for name in (CONFIG_NAME, MASK_NAME, TEXTURE_NAME, LAYERS_NAME, BOX_NAME)]
         return self._keep(("figure", source, *map(_version, paths)), lambda: read_figure(copied))
 
-    def _copied(self, source: FigureSource) -> FigureSource:
+    def _copy_untrusted(self, source: FigureSource) -> FigureSource:
         """The source with a copy of its folder, if its files are untrusted."""
         folder = source.folder
         if folder is None or not source.is_untrusted:
             return source
-        copy = self._keep(("copy", folder), lambda: self._copy(folder))
+        copy = self._keep(("copy", folder), lambda: self._copy_folder(folder))
         return replace(source, folder=Path(copy.name) / "figure")
 
     @staticmethod
-    def _copy(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    def _copy_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
         made = tempfile.TemporaryDirectory(prefix="doodled-edit-")
         try:
             copy = Path(made.name) / "figure"
@@ -259,7 +259,7 @@ class EditorTasks:
         return self._renderer
 
 
-def _described(figure: EditableFigure) -> dict[str, Any]:
+def _figure_fields(figure: EditableFigure) -> dict[str, Any]:
     config = figure.config
     joints = [
         {"name": name, "parent": config.joint_names[parent] if parent >= 0 else None, "at": [x, y]}

@@ -90,14 +90,14 @@ def _check_count(count: int, kind: DocumentKind, name: str) -> None:
 def _pdf_pages(source: bytes, name: str) -> Iterator[Page]:
     count, first = _render_page(source, 0, name)
     if count is None:
-        raise first if isinstance(first, DecodeError) else _damaged(name, "no page was found")
+        raise first if isinstance(first, DecodeError) else _pdf_error(name, "no page was found")
     _check_count(count, DocumentKind.PDF, name)
     yield Page(1, "page 1", first)
     for number in range(2, count + 1):
         yield Page(number, f"page {number}", _render_page(source, number - 1, name)[1])
 
 
-def _damaged(name: str, why: str) -> DecodeError:
+def _pdf_error(name: str, why: str) -> DecodeError:
     return DecodeError(DecodeReason.CORRUPT, f"the PDF can't be read: {why}", path=name, hint="print it into a new PDF without a password")
 
 
@@ -108,13 +108,13 @@ def _render_page(source: bytes, index: int, name: str) -> tuple[int | None, byte
             [sys.executable, "-I", str(_CHILD), str(index)], input=source, capture_output=True, timeout=PATIENCE_S, check=False, env={}
         )
     except subprocess.TimeoutExpired:
-        return None, _damaged(name, f"page {index + 1} is not drawn within {PATIENCE_S:g} s")
+        return None, _pdf_error(name, f"page {index + 1} is not drawn within {PATIENCE_S:g} s")
     head, _, image = done.stdout.partition(b"\n")
     count = int(head) if head.isdigit() else None
     if done.returncode == 0 and image:
         return count, image
     said = done.stderr.decode("utf-8", "replace").strip()[-200:]
-    return count, _damaged(name, said or f"its reader left with status {done.returncode}")
+    return count, _pdf_error(name, said or f"its reader left with status {done.returncode}")
 
 
 def check_archive(file: BinaryIO, *, name: str) -> None:
@@ -126,18 +126,18 @@ def check_archive(file: BinaryIO, *, name: str) -> None:
     Raises:
         DecodeError: `read_pages` would raise it, too.
     """
-    with _opened_zip(file, name):
+    with _open_zip(file, name):
         pass
 
 
 def _zip_pages(source: bytes, name: str) -> Iterator[Page]:
-    with _opened_zip(io.BytesIO(source), name) as (archive, images):
+    with _open_zip(io.BytesIO(source), name) as (archive, images):
         for number, entry in enumerate(images, start=1):
-            yield Page(number, Path(entry.filename).name, _unpacked(archive, entry))
+            yield Page(number, Path(entry.filename).name, _unpack_image(archive, entry))
 
 
 @contextmanager
-def _opened_zip(file: BinaryIO, name: str) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
+def _open_zip(file: BinaryIO, name: str) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]]:
     """An archive and its images, during the `with` block. Raises DecodeError."""
     if (count := _entry_count(file)) > MAX_ENTRIES:  # before the directory is read, which takes memory for each
         summary = f"the ZIP has too many files: expected at most {MAX_ENTRIES}, found {count}"
@@ -166,7 +166,7 @@ def _is_image(entry: zipfile.ZipInfo) -> bool:
     return not entry.is_dir() and not is_hidden and path.suffix.lower() in _IMAGE_SUFFIXES
 
 
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | DecodeError:
+def _unpack_image(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes | DecodeError:
     """An image of the archive, at most as large as an image may be, whatever the archive says about its size."""
     name = Path(entry.filename).name
     if entry.flag_bits & 1:

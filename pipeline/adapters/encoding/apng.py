@@ -93,10 +93,10 @@ class _ApngContainer:
     def block(self, picture: Picture, compressed: bytes, delay: int) -> bytes:
         """Frame control and pixels; the first frame is the PNG's default image, which viewers without animation support show."""
         height, width = picture.pixels.shape[:2]
-        place = (width, height, picture.left, picture.top)
+        rectangle = (width, height, picture.left, picture.top)
         disposal = _KEEP if self._opaque else _TO_NOTHING
         number = self._sequence
-        control = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, *place, delay, self.ticks.per_second, disposal, 0))
+        control = _chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, *rectangle, delay, self.ticks.per_second, disposal, 0))
         if number == 0:
             self._sequence = 1
             return control + _chunk(b"IDAT", compressed)

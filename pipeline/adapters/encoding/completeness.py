@@ -16,7 +16,7 @@ _SEGMENT: Final = b"\x18\x53\x80\x67"
 _FIRST_BYTES: Final = 4096
 
 
-def is_whole(path: Path, kind: Format) -> bool:
+def is_complete_file(path: Path, kind: Format) -> bool:
     """Whether the file ends where its format says: at the trailer or at the end of the outermost box.
 
     Sources: GIF89a, 27; PNG, 11.2.5; RIFF; ISO 14496-12, 4.2; Matroska.

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.adapters.encoding.frame_times import FrameTimes, Ticks
 from pipeline.adapters.encoding.ordered_pool import OrderedPool
-from pipeline.adapters.encoding.output_file import check_place, describe_animation, failures, kept_if_finished
+from pipeline.adapters.encoding.output_file import check_frame, describe_animation, map_write_errors, remove_unless_finished
 from pipeline.errors import OptionError
 from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
 
@@ -77,11 +77,11 @@ def open_sink(path: Path, container: Container, canvas: Canvas, clock: OutputClo
     Raises:
         OutputFailed: the file can't be made.
     """
-    with failures(path, container.kind):
+    with map_write_errors(path, container.kind):
         file = path.open("wb")
     sink = FrameSink(path, file, container, canvas, clock)
-    with kept_if_finished(path, sink):
-        with failures(path, container.kind):
+    with remove_unless_finished(path, sink):
+        with map_write_errors(path, container.kind):
             file.write(container.header())
         yield sink
 
@@ -110,8 +110,8 @@ class FrameSink:
             ShapeError: pixels of another layout, or beyond the canvas; on an opaque canvas, not the whole of it.
             OutputFailed: as the port says.
         """
-        check_place(frame, self._canvas, self._container.layout, whole=self._opaque)
-        with failures(self._path, self._kind, *_CODEC_ERRORS):
+        check_frame(frame, self._canvas, self._container.layout, whole=self._opaque)
+        with map_write_errors(self._path, self._kind, *_CODEC_ERRORS):
             taken = self._container.copy_frame(frame)
             if self._shown is not None and _equal(self._shown, taken):
                 return
@@ -131,7 +131,7 @@ class FrameSink:
         """
         if self._shown is None:
             raise OptionError("an animation needs at least one frame", path=self._path)
-        with failures(self._path, self._kind, *_CODEC_ERRORS):
+        with map_write_errors(self._path, self._kind, *_CODEC_ERRORS):
             self._pool.drain()
             self._write_waiting(until=self._times.end)
             self._container.end(self._file, self._count)

@@ -97,8 +97,8 @@ class _GifContainer:
         height, width = picture.pixels.shape
         disposal = _KEEP if self._opaque else _TO_BACKGROUND
         control = struct.pack("<BBBBHBB", 0x21, 0xF9, 4, disposal << 2 | 1, delay, self._palette.transparent, 0)
-        place = struct.pack("<BHHHHB", 0x2C, picture.left, picture.top, width, height, 0)
-        return b"".join((control, place, compressed))
+        descriptor = struct.pack("<BHHHHB", 0x2C, picture.left, picture.top, width, height, 0)
+        return b"".join((control, descriptor, compressed))
 
     def end(self, file: IO[bytes], count: int) -> None:  # noqa: ARG002  a GIF doesn't say how many pictures it has
         file.write(_TRAILER)

@@ -15,7 +15,7 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def _closed(_: Any) -> NoReturn:  # noqa: ANN401  # replaces any callable
+def _raise_closed(_: Any) -> NoReturn:  # noqa: ANN401  # replaces any callable
     raise RuntimeError("this pool is closed")
 
 
@@ -53,4 +53,4 @@ class OrderedPool(Generic[Given, Made]):
         """
         self._pending.clear()
         self._executor.shutdown(wait=True, cancel_futures=True)
-        self._work = self._deliver = _closed
+        self._work = self._deliver = _raise_closed

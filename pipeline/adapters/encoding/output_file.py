@@ -31,7 +31,7 @@ class Writing(Protocol):
 
 
 @contextmanager
-def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
+def remove_unless_finished(path: Path, sink: Writing) -> Iterator[None]:
     """Close `sink` at the end, whatever happens, and remove the file unless it was finished without an error.
 
     Only a regular file is removed: writing to /dev/null must not remove /dev/null.
@@ -47,7 +47,7 @@ def kept_if_finished(path: Path, sink: Writing) -> Iterator[None]:
 
 
 @contextmanager
-def failures(path: Path, kind: str, *foreign: type[Exception]) -> Iterator[None]:
+def map_write_errors(path: Path, kind: str, *foreign: type[Exception]) -> Iterator[None]:
     """Map errors of the disk, and the codec's `foreign` errors, to OutputFailed."""
     caught: tuple[type[Exception], ...] = (OSError, *foreign)
     try:
@@ -68,16 +68,16 @@ def check_size(path: Path, name: str, canvas: Canvas, largest_side: int) -> None
         raise OptionError(f"{name} is at most {largest_side} px wide and high, not {canvas.width} x {canvas.height}", path=path)
 
 
-def check_place(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: bool) -> None:
+def check_frame(frame: Frame, canvas: Canvas, layout: PixelLayout, *, whole: bool) -> None:
     """Raise ShapeError unless the pixels have `layout` and are inside the canvas; all of it if `whole`."""
     height, width = frame.pixels.shape[:2]
     inside = frame.left >= 0 and frame.top >= 0 and frame.left + width <= canvas.width and frame.top + height <= canvas.height
     covers = inside and (height, width) == (canvas.height, canvas.width)
     if frame.pixels.shape[2:] != (4,) or frame.pixels.dtype != np.uint8 or not (covers if whole else inside or frame.pixels.size == 0):
-        place = "all" if whole else "within"
+        extent = "all" if whole else "within"
         raise ShapeError(
             "Frame.pixels",
-            expected=f"{layout} uint8 pixels {place} of {canvas.width} x {canvas.height}",
+            expected=f"{layout} uint8 pixels {extent} of {canvas.width} x {canvas.height}",
             actual=f"{frame.pixels.shape} {frame.pixels.dtype} at ({frame.left}, {frame.top})",
         )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import av.error
 
-from pipeline.adapters.encoding.completeness import is_whole
+from pipeline.adapters.encoding.completeness import is_complete_file
 from pipeline.errors import OutputFailed
 from pipeline.types import Animation, Format
 
@@ -43,7 +43,7 @@ def inspect_file(path: Path, kind: Format) -> Inspection:
     """
     try:
         found = _webp(path) if kind is Format.WEBP else _packets(path)
-        ends = is_whole(path, kind)
+        ends = is_complete_file(path, kind)
     except (OSError, ValueError, IndexError, struct.error, av.error.FFmpegError) as error:
         raise OutputFailed(f"the {kind} can't be read back: {error}", path=path) from error
     if found is None:

@@ -25,7 +25,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from pipeline.adapters.encoding.ordered_pool import OrderedPool
-from pipeline.adapters.encoding.output_file import check_place, check_size, describe_animation, failures, kept_if_finished
+from pipeline.adapters.encoding.output_file import check_frame, check_size, describe_animation, map_write_errors, remove_unless_finished
 from pipeline.adapters.encoding.yuv import Converter, planes
 from pipeline.errors import OptionError
 from pipeline.types import Animation, Bytes, Canvas, Format, Frame, OutputClock, PixelLayout
@@ -65,11 +65,11 @@ def open_video(path: Path, recipe: Recipe, canvas: Canvas, clock: OutputClock) -
         OutputFailed: the file can't be made.
     """
     check_size(path, f"a {recipe.kind}", canvas, recipe.largest_side)
-    with failures(path, recipe.kind, av.error.FFmpegError):
+    with map_write_errors(path, recipe.kind, av.error.FFmpegError):
         container = av.open(str(path.absolute()), "w", format=recipe.kind.value, options=dict(recipe.container_options))
     sink = VideoSink(path, recipe, container, canvas, clock)
-    with kept_if_finished(path, sink):
-        with failures(path, recipe.kind, av.error.FFmpegError):
+    with remove_unless_finished(path, sink):
+        with map_write_errors(path, recipe.kind, av.error.FFmpegError):
             container.start_encoding()
         yield sink
 
@@ -110,12 +110,12 @@ class VideoSink:
             ShapeError: pixels with another layout or position.
             OutputFailed: as the port says.
         """
-        check_place(frame, self._canvas, self._recipe.layout, whole=self._recipe.layout is PixelLayout.OPAQUE)
+        check_frame(frame, self._canvas, self._recipe.layout, whole=self._recipe.layout is PixelLayout.OPAQUE)
         slot = self._ring[self._count % len(self._ring)]
-        self._place(frame, slot.rgba)
+        self._copy_pixels(frame, slot.rgba)
         slot.picture.pts = round(frame.pts / self._time_base)
         self._count += 1
-        with failures(self._path, self._recipe.kind, *_CODEC_ERRORS):
+        with map_write_errors(self._path, self._recipe.kind, *_CODEC_ERRORS):
             self._pool.put(slot)
 
     def finish(self) -> Animation:
@@ -127,7 +127,7 @@ class VideoSink:
         """
         if self._count == 0:
             raise OptionError("an animation needs at least one frame", path=self._path)
-        with failures(self._path, self._recipe.kind, *_CODEC_ERRORS):
+        with map_write_errors(self._path, self._recipe.kind, *_CODEC_ERRORS):
             self._pool.put(None)
             self._pool.drain()
             self._container.close()
@@ -142,7 +142,7 @@ class VideoSink:
         with suppress(OSError, av.error.FFmpegError):  # closing writes a trailer, which fails on a full disk
             self._container.close()
 
-    def _place(self, frame: Frame, whole: Bytes) -> None:
+    def _copy_pixels(self, frame: Frame, whole: Bytes) -> None:
         """Copy the frame's pixels to their position in an otherwise empty image of the video's size."""
         height, width = frame.pixels.shape[:2]
         if frame.pixels.shape != whole.shape:

@@ -27,10 +27,10 @@ MAX_BAKED = 4_000_000
 LONGEST_S = 3600
 """An animation lasts at most this long."""
 
-MOST_CLIPS = 50
+MAX_CLIPS = 50
 """Animations after this many are not looked at."""
 
-LEAST_FPS, MOST_FPS, DEFAULT_FPS = 10.0, 120.0, 30.0
+MIN_FPS, MAX_FPS, DEFAULT_FPS = 10.0, 120.0, 30.0
 """Frame rates that animations are sampled with: the file's within the first two; the third if the file's is no number."""
 
 MEMORY_BYTES = 3 << 30
@@ -51,7 +51,7 @@ def main(path: str, clip: str) -> None:
     scene = _load(path)
     stacks, nodes = list(scene.anim_stacks), list(scene.nodes)  # kept until the end: else ufbx crashes
     names = [str(stack.name) for stack in stacks]
-    index, baked = _baked_clip(scene, stacks, names, clip)
+    index, baked = _bake_clip(scene, stacks, names, clip)
     channels, numbers = _channels(baked)
     header = {"clips": names, "clip": index, "nodes": _nodes(nodes), "channels": channels, "numbers": len(numbers)}
     sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + numbers.tobytes())
@@ -74,7 +74,7 @@ def _load(path: str) -> Any:  # noqa: ANN401 - ufbx has no types
     )
 
 
-def _baked_clip(scene: Any, stacks: list[Any], names: list[str], clip: str) -> tuple[int, Any]:  # noqa: ANN401 - ufbx has no types
+def _bake_clip(scene: Any, stacks: list[Any], names: list[str], clip: str) -> tuple[int, Any]:  # noqa: ANN401 - ufbx has no types
     """Index and samples of the animation with this name or number, or of the first that moves; -1 and None where there is none.
 
     If none moves, it is the last one.
@@ -82,9 +82,9 @@ def _baked_clip(scene: Any, stacks: list[Any], names: list[str], clip: str) -> t
     import ufbx
 
     rate = scene.settings.frames_per_second
-    rate = min(max(rate, LEAST_FPS), MOST_FPS) if math.isfinite(rate) else DEFAULT_FPS
+    rate = min(max(rate, MIN_FPS), MAX_FPS) if math.isfinite(rate) else DEFAULT_FPS
     chosen, baked = -1, None
-    for index, stack in enumerate(stacks[:MOST_CLIPS]):
+    for index, stack in enumerate(stacks[:MAX_CLIPS]):
         if clip and names[index].casefold() != clip.casefold() and str(index) != clip:
             continue
         duration = stack.time_end - stack.time_begin

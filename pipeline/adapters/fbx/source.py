@@ -18,10 +18,10 @@ from pipeline.motion.formats.scene_graph import (
     AnimationChannel,
     NodeSpace,
     check_tree,
+    joint_positions,
     nearest_above,
     sample_times,
     with_ancestors,
-    world_places,
 )
 from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Floats
@@ -92,9 +92,9 @@ def _clip(path: Path, clip: str | None, head: dict[str, Any], numbers: Floats) -
         name=path.stem,
         joint_names=_unique(str(nodes[node][0]) or f"node {node}" for node in joints),
         parents=np.array(nearest_above(joints, parents), dtype=np.int32),
-        positions=world_places(parents, joints, spaces, channels, times, path=path),
+        positions=joint_positions(parents, joints, spaces, channels, times, path=path),
         frame_time=frame_time,
-        rest=world_places(parents, joints, spaces, [], times[:1], path=path)[0],
+        rest=joint_positions(parents, joints, spaces, [], times[:1], path=path)[0],
         up=UpAxis.Y,  # the child asks for it
         notes=(note,) if others and clip is None else (),
     )

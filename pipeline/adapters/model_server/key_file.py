@@ -68,7 +68,7 @@ class KeyFile:
                 status = self._path.stat()
                 stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
                 if fresh or stamp != self._stamp:
-                    self._token = _parsed(self._path, self._kind)
+                    self._token = _read_token(self._path, self._kind)
                     self._stamp, self._problem = stamp, ""
             except (OSError, ValueError) as error:
                 # Not the error's own text: a JSON error quotes the file.
@@ -77,7 +77,7 @@ class KeyFile:
             return self._token
 
 
-def _parsed(path: Path, kind: str) -> Token:
+def _read_token(path: Path, kind: str) -> Token:
     with path.open("rb") as file:
         text = file.read(_MAX_BYTES).decode("utf-8-sig").strip()
     if text.startswith("{"):

@@ -39,7 +39,7 @@ _OVERTAKEN_BY: Final = 2.0
 """A server is blamed for being overtaken if it took at least this many times as long: otherwise both are slow."""
 
 
-class Surroundings(TypedDict, total=False):
+class ClientDependencies(TypedDict, total=False):
     """What a client is given from outside.
 
     Keys:
@@ -119,7 +119,7 @@ class RetryingClient:
         Args:
             probe_request: a tiny prediction by the model of this name.
 
-        For the others, see `Surroundings`.
+        For the others, see `ClientDependencies`.
         """
         self._settings = settings
         self._probe_request = probe_request
@@ -226,14 +226,14 @@ class RetryingClient:
                 del running[future]
                 sent = future.result()
                 if sent.failure is None:
-                    self._end_overtaken(call, sent, [other for future, other in running.items() if not future.done()])
+                    self._cancel_slower(call, sent, [other for future, other in running.items() if not future.done()])
                     return sent
                 if not running:
                     return sent
                 call.last = self._record(call, sent)
                 self._report_attempt(call, wait_s=0.0)
 
-    def _end_overtaken(self, call: _Call, winner: _Sent, others: Sequence[_Sent]) -> None:
+    def _cancel_slower(self, call: _Call, winner: _Sent, others: Sequence[_Sent]) -> None:
         now_s = self._clock()
         for sent in others:
             sent.is_overtaken = True

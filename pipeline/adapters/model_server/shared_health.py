@@ -52,13 +52,13 @@ class SharedHealth:
         """What is known about a server."""
         with self._lock:
             if self._has_changed():
-                with _locked(self._path) as file:
+                with _lock_file(self._path) as file:
                     self._read(file)
             return self._known.get(key, HEALTHY)
 
     def update(self, key: str, change: Callable[[ServerHealth], ServerHealth]) -> bool:
         """Change what is known about a server; False if `change` returned what it got."""
-        with self._lock, _locked(self._path) as file:
+        with self._lock, _lock_file(self._path) as file:
             self._read(file)
             before = self._known.get(key, HEALTHY)
             after = self._known[key] = change(before)
@@ -82,11 +82,11 @@ class SharedHealth:
     def _read(self, file: int | None) -> None:
         if file is not None:
             with suppress(OSError):
-                self._known = _parsed(os.pread(file, _MAX_BYTES, 0))
+                self._known = _parse_entries(os.pread(file, _MAX_BYTES, 0))
 
 
 @contextmanager
-def _locked(path: Path | None) -> Iterator[int | None]:
+def _lock_file(path: Path | None) -> Iterator[int | None]:
     """Descriptor of the file, created if it is missing and locked; None if there can be none."""
     file = None
     try:
@@ -104,7 +104,7 @@ def _text(known: Mapping[str, ServerHealth]) -> bytes:
     return json.dumps({key: astuple(health) for key, health in known.items() if health != HEALTHY}).encode()
 
 
-def _parsed(content: bytes) -> dict[str, ServerHealth]:
+def _parse_entries(content: bytes) -> dict[str, ServerHealth]:
     """The entries of a file; those of a damaged one are forgotten."""
     try:
         entries: Any = json.loads(content) if content else {}

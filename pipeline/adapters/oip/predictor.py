@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.adapters.model_server.client import ModelRequest
 from pipeline.adapters.model_server.http import HttpReply, RequestBody
-from pipeline.adapters.model_server.retrying_client import RetryingClient, Surroundings
+from pipeline.adapters.model_server.retrying_client import ClientDependencies, RetryingClient
 from pipeline.adapters.model_server.settings import ModelHealth
 from pipeline.adapters.oip import metadata
 from pipeline.adapters.oip.metadata import Signature
@@ -34,10 +34,10 @@ class OipPredictor:
     Names and shapes of a model are checked against its metadata before the first image is sent.
     """
 
-    def __init__(self, settings: OipSettings, **surroundings: Unpack[Surroundings]) -> None:
+    def __init__(self, settings: OipSettings, **dependencies: Unpack[ClientDependencies]) -> None:
         """Prepare the client; no request is sent yet."""
         self._settings = settings
-        self._client = RetryingClient(settings, self._probe_request, **surroundings)
+        self._client = RetryingClient(settings, self._probe_request, **dependencies)
         self._signatures: dict[str, Signature] = {}
         self._binary: set[str] = set()
 
@@ -96,7 +96,7 @@ class OipPredictor:
         names = {output: self._settings.name_of(output) for output in wanted if output in known.outputs}
 
         @cache
-        def encoded(*, is_binary: bool) -> RequestBody:
+        def encode_body(*, is_binary: bool) -> RequestBody:
             return request_body(known.input_name, squares, tuple(names.values()), is_binary=is_binary)
 
         def parse(reply: HttpReply) -> list[Singles]:
@@ -105,7 +105,7 @@ class OipPredictor:
                 self._binary.add(reply.url)  # it knows the extension, so the next image is sent to it in binary, too
             return answer
 
-        return ModelRequest(model, f"{_path(model)}/infer", lambda url: encoded(is_binary=url in self._binary), parse)
+        return ModelRequest(model, f"{_path(model)}/infer", lambda url: encode_body(is_binary=url in self._binary), parse)
 
     def _probe_request(self, model: str) -> ModelRequest[object]:
         """A blank square; the metadata alone as long as these are unknown."""

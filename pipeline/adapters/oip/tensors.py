@@ -27,7 +27,7 @@ SHAPES: Final[Mapping[str, tuple[int | str, ...]]] = {
     "parts": (18, "part cells", "part cells"),
 }
 """Of each output for one image. The same word means the same number in all outputs of a reply; `side` is the input's."""
-_MOST_CELLS: Final = 4096
+_MAX_CELLS: Final = 4096
 
 
 def request_body(input_name: str, squares: Bytes, outputs: Sequence[str], *, is_binary: bool) -> RequestBody:
@@ -128,7 +128,7 @@ def _array(entry: Mapping[str, Any], content: memoryview | None, where: str) -> 
 def _check_shape(found: tuple[int, ...], expected: tuple[int | str, ...], sizes: dict[str, int], where: str) -> None:
     """Check a shape, and fill in the sizes that it shows."""
     fits = len(found) == len(expected) and all(
-        0 < size <= _MOST_CELLS and size == (sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted)
+        0 < size <= _MAX_CELLS and size == (sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted)
         for size, wanted in zip(found, expected, strict=True)
     )
     if not fits:

@@ -13,7 +13,7 @@ from pipeline.errors import ShapeError
 from pipeline.types import Ints, Layer, Singles, Sprite, Strokes, check_array
 
 _POSITION, _UV, _COLOR = 0, 1, 2
-_MOST_ORDERS: Final = 64
+_MAX_ORDERS: Final = 64
 """Draw orders kept on the card per figure; a motion has a handful, so this only bounds memory."""
 
 
@@ -95,7 +95,7 @@ class SpriteBatch:
         if triangles.size and (triangles.min() < 0 or triangles.max() >= self._vertex_count):
             actual = f"{triangles.min()} to {triangles.max()}"
             raise ShapeError("Layer.triangles", expected=f"indices of {self._vertex_count} vertices", actual=actual)
-        oldest = next(iter(self._orders)) if len(self._orders) >= _MOST_ORDERS else None
+        oldest = next(iter(self._orders)) if len(self._orders) >= _MAX_ORDERS else None
         buffer = self._objects.buffer() if oldest is None else self._orders.pop(oldest).buffer
         gl = self._gl
         gl.glBindVertexArray(self._array)

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 
 from pipeline.adapters.opengl.egl import Egl, device_context, surfaceless_context
 from pipeline.adapters.opengl.osmesa import OSMesaContext
-from pipeline.adapters.opengl.pyopengl import environment_variable, opengl, refuse_other_platform
+from pipeline.adapters.opengl.pyopengl import opengl, refuse_other_platform, set_environment_variable
 from pipeline.errors import RenderFailed, RenderUnavailable
 
 NO_ENVIRONMENT: Final[Mapping[str, str]] = MappingProxyType({})
@@ -204,5 +204,5 @@ def _version_number(version: str) -> tuple[int, ...]:
 @contextmanager
 def _mesa_software(*, active: bool) -> Iterator[None]:
     """Mesa picks its driver when a display is initialized, and LIBGL_ALWAYS_SOFTWARE is the only way to influence it."""
-    with environment_variable("LIBGL_ALWAYS_SOFTWARE", "1") if active else nullcontext():
+    with set_environment_variable("LIBGL_ALWAYS_SOFTWARE", "1") if active else nullcontext():
         yield

@@ -26,7 +26,7 @@ _PLATFORM_SURFACELESS: Final = 0x31DD
 _OPENGL_API: Final = 0x30A2
 _CONFIG_ATTRIBUTES: Final = (0x3033, 0x0001, 0x3040, 0x0008, 0x3038)  # SURFACE_TYPE PBUFFER, RENDERABLE_TYPE OPENGL
 _CONTEXT_ATTRIBUTES: Final = (0x3098, 3, 0x30FB, 3, 0x30FD, 0x0001, 0x3038)  # OpenGL 3.3, core profile
-_MOST_DEVICES: Final = 64
+_MAX_DEVICES: Final = 64
 
 _ERROR_NAMES: Final = {
     0x3000: "EGL_SUCCESS",
@@ -186,9 +186,9 @@ def surfaceless_context(egl: Egl) -> EglContext:
 
 def _graphics_cards(egl: Egl) -> Iterator[int]:
     """The EGL devices with hardware behind them (EGL_EXT_device_enumeration, EGL_EXT_device_query)."""
-    devices = (_pointer * _MOST_DEVICES)()
+    devices = (_pointer * _MAX_DEVICES)()
     count = _integer()
-    if not egl.eglQueryDevicesEXT(_MOST_DEVICES, devices, ctypes.byref(count)):
+    if not egl.eglQueryDevicesEXT(_MAX_DEVICES, devices, ctypes.byref(count)):
         raise egl.refusal(egl.failure("eglQueryDevicesEXT"))
     for device in devices[: count.value]:
         have = set((egl.eglQueryDeviceStringEXT(device, _EXTENSIONS) or b"").decode(errors="replace").split())

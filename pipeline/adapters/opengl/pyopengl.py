@@ -63,7 +63,7 @@ def opengl(kind: str, platform: str) -> Any:  # noqa: ANN401  (PyOpenGL is untyp
     with _importing:
         if _bound_platform() is None:
             try:
-                with environment_variable("PYOPENGL_PLATFORM", platform):
+                with set_environment_variable("PYOPENGL_PLATFORM", platform):
                     settings: Any = importlib.import_module("OpenGL")
                     settings.ERROR_CHECKING = False
                     settings.ERROR_LOGGING = False
@@ -101,7 +101,7 @@ def _bound_platform() -> str | None:
 
 
 @contextmanager
-def environment_variable(name: str, value: str) -> Iterator[None]:
+def set_environment_variable(name: str, value: str) -> Iterator[None]:
     """Set an environment variable during a `with` block, for libraries that can be configured in no other way."""
     before = os.environ.get(name)
     os.environ[name] = value

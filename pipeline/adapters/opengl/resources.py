@@ -24,7 +24,7 @@ _ERROR_NAMES: Final = {
     0x0506: "GL_INVALID_FRAMEBUFFER_OPERATION",
     0x0507: "GL_CONTEXT_LOST",
 }
-_MOST_ERRORS: Final = 16
+_MAX_ERRORS: Final = 16
 """A lost context may report errors forever."""
 
 Matrix: TypeAlias = "ctypes.Array[ctypes.c_float]"
@@ -37,7 +37,7 @@ def check(gl: Any, doing: str) -> None:  # noqa: ANN401  (PyOpenGL is untyped)
     if not code:
         return
     names: list[str] = []
-    while code and len(names) < _MOST_ERRORS:
+    while code and len(names) < _MAX_ERRORS:
         names.append(_ERROR_NAMES.get(code, hex(code)))
         code = gl.glGetError()
     raise RenderFailed(f"OpenGL reported {', '.join(names)} while {doing}")

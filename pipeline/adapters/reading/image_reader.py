@@ -67,7 +67,7 @@ def read_drawing(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> Drawing:
         DecodeError: as `decode_drawing`; UNREADABLE if the file is missing, unreadable, or not a regular file.
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as file:
+        with open(path, "rb", opener=_open_nonblocking) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise DecodeError(DecodeReason.UNREADABLE, "not a regular file: expected an image", path=path)
@@ -89,8 +89,8 @@ def decode_drawing(source: bytes, *, name: str, limits: DecodeLimits = DEFAULT_L
     """
     _check_bytes(len(source), limits, name)
     kind = kind_of(source, name)
-    with _mapped(kind, source, name):
-        rgb, alpha, orientation, notes = _pixels(kind, source, limits, name)
+    with _map_errors(kind, source, name):
+        rgb, alpha, orientation, notes = _read_pixels(kind, source, limits, name)
     if min(rgb.shape[:2]) < limits.min_side:
         summary = f"the image is too narrow: expected at least {limits.min_side} pixels when reduced, found {rgb.shape[1]} x {rgb.shape[0]}"
         raise DecodeError(DecodeReason.TOO_SMALL, summary, path=name, hint="cut it to the drawing")
@@ -98,7 +98,7 @@ def decode_drawing(source: bytes, *, name: str, limits: DecodeLimits = DEFAULT_L
     return drawing(rgb, alpha, orientation=orientation, sha256=hashlib.sha256(source).hexdigest(), notes=tuple(filter(None, notes)))
 
 
-def _without_waiting(path: str, flags: int) -> int:
+def _open_nonblocking(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
@@ -109,7 +109,7 @@ def _check_bytes(found: int, limits: DecodeLimits, name: str) -> None:
 
 
 @contextmanager
-def _mapped(kind: ImageKind, source: bytes, name: str) -> Iterator[None]:
+def _map_errors(kind: ImageKind, source: bytes, name: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -123,9 +123,9 @@ def _mapped(kind: ImageKind, source: bytes, name: str) -> Iterator[None]:
         raise DecodeError(DecodeReason.CORRUPT, summary, path=name, hint="open it in another program and save it anew") from error
 
 
-def _pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[Bytes, Bytes | None, int, tuple[str, ...]]:
+def _read_pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[Bytes, Bytes | None, int, tuple[str, ...]]:
     """Colors, alpha and orientation as stored, and notes."""
-    picture, size, end_note = _loaded(kind, source, limits, name)
+    picture, size, end_note = _load_image(kind, source, limits, name)
     notes = [_frames_note(kind, picture, source), end_note]
     orientation, tags = _orientation(kind, picture), tiff_tags(source)
     working = working_copy(picture, limits.working_side, bits=_depth(tags), inverted=_is_inverted(tags))
@@ -137,20 +137,20 @@ def _pixels(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> 
     return rgb, alpha, orientation, (*notes, profile_note)
 
 
-def _loaded(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int], str]:
+def _load_image(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> tuple[ImageFile, tuple[int, int], str]:
     """The image with decoded pixels, its size before the reduction, and a note or ""."""
     picture, size = open_image(kind, source, limits, name)
     try:
         load(kind, picture)
     except OSError:
-        complete = _without_end_marker(kind, source, limits, name)
+        complete = _load_without_end_marker(kind, source, limits, name)
         if complete is None:
             raise
         return complete, size, "its end marker is missing"
     return picture, size, ""
 
 
-def _without_end_marker(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> ImageFile | None:
+def _load_without_end_marker(kind: ImageKind, source: bytes, limits: DecodeLimits, name: str) -> ImageFile | None:
     """The image of a JPEG that lacks only its end marker, or None."""
     if kind is not ImageKind.JPEG or not looks_cut(kind, source):
         return None

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms
 
 from pipeline.stages.decode import byte_samples, reduced_size, scale_to_bytes
 from pipeline.types import Bytes
-from pipeline.types.decode_limits import whole_reduction
+from pipeline.types.decode_limits import integer_reduction
 
 _STRIP_PIXELS = 4_000_000
 _CONVERTERS = 2
@@ -35,7 +35,7 @@ def working_copy(picture: Image.Image, working_side: int, *, bits: int | None = 
         bits: depth of a 16-bit mode's samples, if fewer than 16 are used.
         inverted: zero is white.
     """
-    factor = whole_reduction(max(picture.size), working_side)
+    factor = integer_reduction(max(picture.size), working_side)
     scale = _scale(picture, bits)
     rows = max(1, _STRIP_PIXELS // picture.width // factor) * factor
     strips = [

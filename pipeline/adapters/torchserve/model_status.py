@@ -30,8 +30,8 @@ def with_worker_status(http: HttpClient, health: ModelHealth, endpoint: ServerEn
     if not isinstance(workers, list):
         return health
     ready = sum(1 for worker in workers if isinstance(worker, dict) and worker.get("status") == "READY")
-    return replace(health, workers=len(workers), workers_ready=ready, batch_size=_whole(first.get("batchSize")))
+    return replace(health, workers=len(workers), workers_ready=ready, batch_size=_integer(first.get("batchSize")))
 
 
-def _whole(value: Any) -> int | None:  # noqa: ANN401  # from the network
+def _integer(value: Any) -> int | None:  # noqa: ANN401  # from the network
     return value if isinstance(value, int) and not isinstance(value, bool) else None

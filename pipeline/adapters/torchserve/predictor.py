@@ -7,7 +7,7 @@ from typing import Unpack
 
 from pipeline.adapters.model_server.client import ModelRequest
 from pipeline.adapters.model_server.http import HttpReply, RequestBody
-from pipeline.adapters.model_server.retrying_client import RetryingClient, Surroundings
+from pipeline.adapters.model_server.retrying_client import ClientDependencies, RetryingClient
 from pipeline.adapters.model_server.settings import ModelHealth
 from pipeline.adapters.torchserve import replies
 from pipeline.adapters.torchserve.image_encoding import EncodedImage, encoded_image, probe_image
@@ -19,10 +19,10 @@ from pipeline.types import Bytes, Detection, Pose
 class TorchServePredictor:
     """Detector and pose estimator on one or more TorchServe servers. Thread-safe; no call outlives `settings.deadline_s`."""
 
-    def __init__(self, settings: TorchServeSettings, **surroundings: Unpack[Surroundings]) -> None:
+    def __init__(self, settings: TorchServeSettings, **dependencies: Unpack[ClientDependencies]) -> None:
         """Prepare the client; no request is sent yet."""
         self._settings = settings
-        self._client = RetryingClient(settings, self._probe_request, **surroundings)
+        self._client = RetryingClient(settings, self._probe_request, **dependencies)
 
     def detections(self, rgb: Bytes, *, min_score: float = 0.0) -> tuple[Detection, ...]:  # noqa: ARG002  # no field of a request
         """See `pipeline.ports.Predictor`."""

@@ -62,7 +62,7 @@ def detections(body: bytes, *, width: int, height: int, scale: float = 1.0) -> t
         InvalidReply: the reply does not follow the protocol.
     """
     entries = _validated(_DETECTIONS, body)
-    found = [_detection(entry, f"detection {place}", width, height, scale) for place, entry in enumerate(entries)]
+    found = [_detection(entry, f"detection {index}", width, height, scale) for index, entry in enumerate(entries)]
     return tuple(sorted(found, key=lambda detection: -detection.score))
 
 
@@ -76,10 +76,10 @@ def pose(body: bytes, *, width: int, height: int, scale: float = 1.0) -> Pose:
         InvalidReply: the reply does not follow the protocol.
     """
     entries = _validated(_FIGURES, body)
-    figures = [_keypoints(np.array(entry.keypoints), f"figure {place}", width, height) for place, entry in enumerate(entries)]
+    figures = [_keypoints(np.array(entry.keypoints), f"figure {index}", width, height) for index, entry in enumerate(entries)]
     if not figures:
         raise NoFigureInReply("no figure in it")
-    best = max(range(len(figures)), key=lambda place: float(figures[place][:, 2].mean()))
+    best = max(range(len(figures)), key=lambda index: float(figures[index][:, 2].mean()))
     parts, where = entries[best].parts, f"figure {best}"
     named = None if parts is None else _parts(parts, f"{where}: parts")
     return Pose(figures[best] * np.array([scale, scale, 1.0]), _entry_mask(entries[best], where), named)
@@ -90,8 +90,8 @@ def _validated(adapter: TypeAdapter[list[_EntryT]], body: bytes) -> list[_EntryT
         return adapter.validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InvalidReply(f"{place}: {first['msg']}" if place else first["msg"]) from None
+        field = ".".join(str(part) for part in first["loc"])
+        raise InvalidReply(f"{field}: {first['msg']}" if field else first["msg"]) from None
 
 
 def _detection(entry: _DetectionEntry, where: str, width: int, height: int, scale: float) -> Detection:

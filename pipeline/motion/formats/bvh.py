@@ -27,7 +27,7 @@ from typing import TypeVar
 import numpy as np
 
 from pipeline.errors import MotionFileError
-from pipeline.files.bounded import bounded_bytes
+from pipeline.files.bounded import read_bounded
 from pipeline.motion.clip import MAX_JOINT_FRAMES
 from pipeline.motion.formats.bvh_hierarchy import MAX_PROBLEMS, Channel, Hierarchy, HierarchyReader
 from pipeline.types import Floats, Ints, check_array
@@ -39,7 +39,7 @@ _FRAME_TIME = re.compile(r"frame\s*time\s*:?\s*(\S+)\s*$", re.IGNORECASE)
 # Few digits and a small exponent: Fraction("1e-999999999") would calculate for hours.
 _DECIMAL = re.compile(r"(\d{1,12}(\.\d{0,24})?|\.\d{1,24})(e[+-]?\d{1,2})?$", re.IGNORECASE)
 _LONGEST_FRAME_S = 10
-_LEAST_RATE, _HIGHEST_RATE = 10, 1000
+_MIN_RATE, _MAX_RATE = 10, 1000
 _USUAL_RATES = (24, 25, 30, 50, 60, 90, 100, 120, 240)
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d)")
 _SHORTEST_FRAME_S = Fraction(1, 100_000)
@@ -87,7 +87,7 @@ def read_bvh(path: Path) -> Bvh:
     Raises:
         MotionFileError: the file can't be read, or what it says can't.
     """
-    content = bounded_bytes(path, max_bytes=MAX_BYTES, error=MotionFileError)
+    content = read_bounded(path, max_bytes=MAX_BYTES, error=MotionFileError)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -108,28 +108,28 @@ def bvh_from_text(text: str, *, path: Path | str = "motion.bvh") -> Bvh:
         reader.warnings.append("numbers have decimal commas: they are read as decimal points")
     motion_line = next((n for n, line in enumerate(lines) if reader.take(n + 1, line)), None)
     if len(reader.problems) > MAX_PROBLEMS:
-        raise _refused(path, reader.problems)
+        raise _motion_error(path, reader.problems)
     hierarchy = reader.finish()
     problems, warnings = reader.problems, reader.warnings
     if motion_line is None:
         problems.append(f"line {len(lines)}: the file ends before MOTION, expected frames")
-        raise _refused(path, problems)
+        raise _motion_error(path, problems)
     head = _motion_head(lines, motion_line + 1, problems, warnings)
     column_count = sum(map(len, hierarchy.channels))
     if reader.problems and not column_count:
-        raise _refused(path, problems)  # without channels every row would be called wrong, too
+        raise _motion_error(path, problems)  # without channels every row would be called wrong, too
     values = _values(lines, head.first_row, column_count, problems, warnings)
     if len(values) * len(hierarchy.names) > MAX_JOINT_FRAMES:
         problems.append(f"{len(values)} frames of {len(hierarchy.names)} joints, expected at most {MAX_JOINT_FRAMES} joints in all frames")
     if problems:
-        raise _refused(path, problems)
+        raise _motion_error(path, problems)
     if head.frame_count != len(values):
         declared = "no frame count" if head.frame_count is None else f"{head.frame_count} frames"
         warnings.append(f"the file declares {declared} and has {len(values)}: these are taken")
     return _bvh(hierarchy, head.frame_time, values, tuple(warnings))
 
 
-def _refused(path: Path | str, problems: list[str]) -> MotionFileError:
+def _motion_error(path: Path | str, problems: list[str]) -> MotionFileError:
     more = ["and more"] if len(problems) > MAX_PROBLEMS else []
     return MotionFileError(path, problems[:MAX_PROBLEMS] + more)
 
@@ -160,7 +160,7 @@ def _motion_head(lines: list[str], start: int, problems: list[str], warnings: li
     for index in range(start, len(lines)):
         line = lines[index].strip()
         if count := _FRAMES.match(line):
-            frame_count = _whole(count[1], index + 1, problems)
+            frame_count = _integer(count[1], index + 1, problems)
         elif time := _FRAME_TIME.match(line):
             frame_time = _seconds(time[1], index + 1, problems, warnings)
         elif line:
@@ -172,7 +172,7 @@ def _motion_head(lines: list[str], start: int, problems: list[str], warnings: li
     return _MotionHead(frame_count, frame_time or Fraction(1), index)
 
 
-def _whole(text: str, number: int, problems: list[str]) -> int:
+def _integer(text: str, number: int, problems: list[str]) -> int:
     if text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
     problems.append(f"line {number}: Frames: expected a whole number, found {text[:40]!r}")
@@ -181,8 +181,8 @@ def _whole(text: str, number: int, problems: list[str]) -> int:
 
 def _seconds(text: str, number: int, problems: list[str], warnings: list[str]) -> Fraction:
     written = Fraction(text) if text.isascii() and _DECIMAL.match(text) else Fraction(0)
-    if _LEAST_RATE <= written <= _HIGHEST_RATE:
-        return _misunderstood(written, text, number, warnings)
+    if _MIN_RATE <= written <= _MAX_RATE:
+        return _reinterpret_frame_time(written, text, number, warnings)
     if not _SHORTEST_FRAME_S <= written <= _LONGEST_FRAME_S:
         problems.append(
             f"line {number}: Frame Time: expected seconds from {float(_SHORTEST_FRAME_S):g} to {_LONGEST_FRAME_S}, found {text[:40]!r}"
@@ -193,7 +193,7 @@ def _seconds(text: str, number: int, problems: list[str], warnings: list[str]) -
     return written
 
 
-def _misunderstood(written: Fraction, text: str, number: int, warnings: list[str]) -> Fraction:
+def _reinterpret_frame_time(written: Fraction, text: str, number: int, warnings: list[str]) -> Fraction:
     """Seconds for a frame time that is a rate, or milliseconds: 30 is a rate, 33.3333 is a thirtieth of a second."""
     rate = 1000 / written
     usual = next((usual for usual in _USUAL_RATES if abs(rate / usual - 1) < Fraction(1, 500)), None)
@@ -227,7 +227,9 @@ def _values(lines: list[str], start: int, column_count: int, problems: list[str]
         return nothing
     values = values.reshape(-1, column_count)
     wild = ~(np.abs(values) <= MAX_VALUE).all(axis=1)  # NaN compares false, too
-    problems.extend(f"line {numbers[i]}: a value is infinite, not a number, or beyond {MAX_VALUE:g}" for i in _few(np.flatnonzero(wild)))
+    problems.extend(
+        f"line {numbers[i]}: a value is infinite, not a number, or beyond {MAX_VALUE:g}" for i in _limited(np.flatnonzero(wild))
+    )
     return values
 
 
@@ -273,7 +275,9 @@ def _unwrapped(
         row.extend(piece)
         if len(row) > column_count:
             wrong = ((n, len(r)) for n, r in zip(numbers, rows, strict=True) if len(r) != column_count)
-            problems.extend(f"line {n}: expected {column_count} values, one for each channel, found {found}" for n, found in _few(wrong))
+            problems.extend(
+                f"line {n}: expected {column_count} values, one for each channel, found {found}" for n, found in _limited(wrong)
+            )
             right = [(r, n) for r, n in zip(rows, numbers, strict=True) if len(r) == column_count]
             return [r for r, _ in right], [n for _, n in right]
         if len(row) == column_count:
@@ -288,7 +292,7 @@ def _unwrapped(
 
 def _not_numbers(rows: list[list[str]], numbers: list[int]) -> list[str]:
     wrong = ((number, word) for number, row in zip(numbers, rows, strict=True) for word in row if not _is_float(word))
-    return [f"line {number}: expected a number, found {word[:40]!r}" for number, word in _few(wrong)]
+    return [f"line {number}: expected a number, found {word[:40]!r}" for number, word in _limited(wrong)]
 
 
 def _is_float(word: str) -> bool:
@@ -299,6 +303,6 @@ def _is_float(word: str) -> bool:
     return True
 
 
-def _few(found: Iterable[_T]) -> Iterator[_T]:
+def _limited(found: Iterable[_T]) -> Iterator[_T]:
     """As many as are worth reporting, and one more."""
     return islice(found, MAX_PROBLEMS + 1)

@@ -95,7 +95,7 @@ def _positions(path: Path, clip: str | None) -> tuple[Floats, int]:
     elif clip is not None:
         raise MotionFileError(path, [f"there is no clip {clip!r}: the file has one, without a name"])
     if array.ndim == 2 and array.shape[1] == FEATURES:
-        return _recovered(_doubles(array)), count
+        return _recovered(_as_float64(array)), count
     if array.ndim == 2 and array.shape[1] in {66, 72}:
         array = array.reshape(len(array), -1, 3)
     orders = [
@@ -103,10 +103,10 @@ def _positions(path: Path, clip: str | None) -> tuple[Floats, int]:
     ]
     if not orders:
         raise MotionFileError(path, [f"expected positions (frames, 22, 3) or features (frames, {FEATURES}), found an array {array.shape}"])
-    return _doubles(array.transpose(min(orders, key=lambda order: (array.shape[order[1]] != 22, order)))), count
+    return _as_float64(array.transpose(min(orders, key=lambda order: (array.shape[order[1]] != 22, order)))), count
 
 
-def _doubles(array: Floats) -> Floats:
+def _as_float64(array: Floats) -> Floats:
     with np.errstate(invalid="ignore", over="ignore"):  # checked afterwards
         return array.astype(np.float64)
 

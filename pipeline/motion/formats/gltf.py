@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from pipeline.errors import MotionFileError
-from pipeline.files.bounded import bounded_bytes
+from pipeline.files.bounded import read_bounded
 from pipeline.motion.formats.scene_graph import AnimationChannel, check_tree
 from pipeline.types import Floats
 
@@ -74,7 +74,7 @@ class GltfFile:
         return self._numbers[cast("int", accessor_index)]
 
     def _read_numbers(self, accessor: Mapping[str, Any], where: str) -> Floats:
-        count, components = self._whole(accessor, "count", where), _COUNTS.get(str(accessor.get("type")), 0)
+        count, components = self._integer(accessor, "count", where), _COUNTS.get(str(accessor.get("type")), 0)
         kind = _COMPONENTS.get(accessor.get("componentType", 0))
         if not components or kind is None or count > MAX_KEYS:
             raise MotionFileError(self.path, [f"{where}: an accessor of a type, or with a count, that is not read"])
@@ -92,9 +92,9 @@ class GltfFile:
 
     def _strided(self, accessor: Mapping[str, Any], dtype: np.dtype[Any], shape: tuple[int, int], where: str) -> Floats:
         view = self.item("bufferViews", accessor.get("bufferView"), where)
-        start = self._whole(view, "byteOffset", where, 0) + self._whole(accessor, "byteOffset", where, 0)
+        start = self._integer(view, "byteOffset", where, 0) + self._integer(accessor, "byteOffset", where, 0)
         width = shape[1] * dtype.itemsize
-        stride = self._whole(view, "byteStride", where, 0) or width
+        stride = self._integer(view, "byteStride", where, 0) or width
         content = self._buffer(view.get("buffer"), where)
         end = start + stride * (shape[0] - 1) + width if shape[0] else start
         if stride < width or end > len(content) or shape[0] * shape[1] > len(content):
@@ -107,7 +107,7 @@ class GltfFile:
         sparse = accessor["sparse"]
         if not isinstance(sparse, dict) or not all(isinstance(sparse.get(key), dict) for key in ("indices", "values")):
             raise MotionFileError(self.path, [f"{where}: expected indices and values in sparse"])
-        count = self._whole(sparse, "count", where)
+        count = self._integer(sparse, "count", where)
         index_type = _COMPONENTS.get(sparse["indices"].get("componentType", 0))
         if index_type is None or np.dtype(index_type).kind != "u":
             raise MotionFileError(self.path, [f"{where}: expected unsigned indices in sparse"])
@@ -116,7 +116,7 @@ class GltfFile:
             raise MotionFileError(self.path, [f"{where}: an index in sparse is beyond its accessor"])
         values[indices] = self._strided(sparse["values"], dtype, (count, values.shape[1]), where)
 
-    def _whole(self, values: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
+    def _integer(self, values: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
         found = values.get(key, default)
         if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found <= 1 << 40:
             raise MotionFileError(self.path, [f"{where}: {key}: expected a whole number, found {found!r:.40}"])
@@ -127,10 +127,10 @@ class GltfFile:
         key = int(index) if isinstance(index, int) else 0
         if key not in self._buffers:
             uri = buffer.get("uri")
-            self._buffers[key] = self.binary if uri is None and key == 0 else self._fetched(uri, where)
+            self._buffers[key] = self.binary if uri is None and key == 0 else self._fetch(uri, where)
         return self._buffers[key]
 
-    def _fetched(self, uri: object, where: str) -> bytes:
+    def _fetch(self, uri: object, where: str) -> bytes:
         if not isinstance(uri, str):
             raise MotionFileError(self.path, [f"{where}: a buffer without data"])
         if uri.startswith("data:"):
@@ -141,7 +141,7 @@ class GltfFile:
         name = unquote(uri)
         if "/" in name or "\\" in name or name in {"", ".", ".."} or "\0" in name or ":" in name:
             raise MotionFileError(self.path, [f"{where}: a buffer is in {uri[:80]!r}, expected a file in the same folder"])
-        return bounded_bytes(self.path.with_name(name), max_bytes=MAX_BYTES, error=MotionFileError)
+        return read_bounded(self.path.with_name(name), max_bytes=MAX_BYTES, error=MotionFileError)
 
 
 def read_gltf(path: Path) -> GltfFile:
@@ -150,7 +150,7 @@ def read_gltf(path: Path) -> GltfFile:
     Raises:
         MotionFileError: it can't be read, or is none.
     """
-    content = bounded_bytes(path, max_bytes=MAX_BYTES, error=MotionFileError)
+    content = read_bounded(path, max_bytes=MAX_BYTES, error=MotionFileError)
     binary = b""
     if content[:4] == b"glTF":
         content, binary = _chunks(path, content)
@@ -171,13 +171,13 @@ def read_gltf(path: Path) -> GltfFile:
 def _chunks(path: Path, content: bytes) -> tuple[bytes, bytes]:
     """The JSON and the binary chunk of a GLB file (section 4)."""
     chunks: dict[int, bytes] = {}
-    place = 12
-    while place + 8 <= len(content):
-        length, kind = struct.unpack_from("<II", content, place)
-        if place + 8 + length > len(content):
+    offset = 12
+    while offset + 8 <= len(content):
+        length, kind = struct.unpack_from("<II", content, offset)
+        if offset + 8 + length > len(content):
             raise MotionFileError(path, ["the file is cut short"])
-        chunks.setdefault(kind, content[place + 8 : place + 8 + length])
-        place += 8 + length + (-length % 4)
+        chunks.setdefault(kind, content[offset + 8 : offset + 8 + length])
+        offset += 8 + length + (-length % 4)
     if _JSON_CHUNK not in chunks:
         raise MotionFileError(path, ["this GLB file has no JSON in it"])
     return chunks[_JSON_CHUNK], chunks.get(_BINARY_CHUNK, b"")
@@ -192,26 +192,26 @@ def animation_channels(file: GltfFile, number: int) -> list[AnimationChannel]:
         raise MotionFileError(file.path, [f"{where}: expected samplers and channels"])
     found = []
     for index, channel in enumerate(channels):
-        place = f"{where}.channels[{index}]"
+        at = f"{where}.channels[{index}]"
         target = channel.get("target") if isinstance(channel, dict) else None
         if not isinstance(target, dict) or target.get("path") not in {"translation", "rotation", "scale"} or "node" not in target:
             continue
-        file.item("nodes", target["node"], place)
+        file.item("nodes", target["node"], at)
         sampler = channel.get("sampler")
         if not isinstance(sampler, int) or not 0 <= sampler < len(samplers) or not isinstance(samplers[sampler], dict):
-            raise MotionFileError(file.path, [f"{place}: expected one of {len(samplers)} samplers, found {sampler!r:.40}"])
-        found.append(_channel(file, samplers[sampler], int(target["node"]), str(target["path"]), place))
+            raise MotionFileError(file.path, [f"{at}: expected one of {len(samplers)} samplers, found {sampler!r:.40}"])
+        found.append(_channel(file, samplers[sampler], int(target["node"]), str(target["path"]), at))
     return found
 
 
-def _channel(file: GltfFile, sampler: Mapping[str, Any], node: int, path: str, place: str) -> AnimationChannel:
-    times = file.numbers(sampler.get("input"), place)[:, 0]
-    values = file.numbers(sampler.get("output"), place)
+def _channel(file: GltfFile, sampler: Mapping[str, Any], node: int, path: str, where: str) -> AnimationChannel:
+    times = file.numbers(sampler.get("input"), where)[:, 0]
+    values = file.numbers(sampler.get("output"), where)
     interpolation = str(sampler.get("interpolation", "LINEAR"))
     size = 4 if path == "rotation" else 3
     keys = 3 * len(times) if interpolation == "CUBICSPLINE" else len(times)
     if not len(times) or values.shape != (keys, size) or np.any(np.diff(times) < 0):
-        raise MotionFileError(file.path, [f"{place}: expected {keys} values of {size} numbers at rising times, found {values.shape}"])
+        raise MotionFileError(file.path, [f"{where}: expected {keys} values of {size} numbers at rising times, found {values.shape}"])
     if interpolation == "CUBICSPLINE":
         values = values.reshape(len(times), 3, size)
     return AnimationChannel(node, path, times, values, interpolation)

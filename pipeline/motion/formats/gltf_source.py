@@ -16,10 +16,10 @@ from pipeline.motion.formats.scene_graph import (
     AnimationChannel,
     NodeSpace,
     check_tree,
+    joint_positions,
     nearest_above,
     sample_times,
     with_ancestors,
-    world_places,
 )
 from pipeline.motion.humanoid.body_map import BodyMap, LimbMap
 from pipeline.motion.up_axis import UpAxis
@@ -46,8 +46,8 @@ class GltfSource:
         channels = [channel for channel in channels if channel.node in needed]
         times, frame_time = sample_times(channels, len(needed), path)
         spaces = partial(_space, file)
-        positions = world_places(parents, joints, spaces, channels, times, path=path)
-        rest = world_places(parents, joints, spaces, [], times[:1], path=path)[0]
+        positions = joint_positions(parents, joints, spaces, channels, times, path=path)
+        rest = joint_positions(parents, joints, spaces, [], times[:1], path=path)[0]
         titles = _names(file, joints)
         others = [name for index, name in enumerate(names) if index != number]
         notes = (

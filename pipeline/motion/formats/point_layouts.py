@@ -23,14 +23,14 @@ class PointLayout:
 
     name: str
     count: int
-    places: Mapping[str, int]
+    indices: Mapping[str, int]
 
 
 def _paired(*lefts: int, step: int = 1) -> dict[str, int]:
-    """Places of shoulder, elbow, wrist, hip, knee, ankle by those of the left ones; the right ones are `step` further."""
+    """Indices of shoulder, elbow, wrist, hip, knee, ankle by those of the left ones; the right ones are `step` further."""
     parts = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
     return {
-        f"{side}_{part}": place + shift for part, place in zip(parts, lefts, strict=True) for side, shift in (("left", 0), ("right", step))
+        f"{side}_{part}": index + shift for part, index in zip(parts, lefts, strict=True) for side, shift in (("left", 0), ("right", step))
     }
 
 
@@ -61,14 +61,14 @@ def layout_of(count: int) -> PointLayout | None:
 
 
 def joints_from_points(points: Mapping[str, Floats]) -> tuple[Floats, Ints]:
-    """(T, K, 3) positions of `JOINTS` and their parents, from (T, 3) places of `POINTS`; hips and neck are in the middle of the pairs."""
-    places = {
+    """(T, K, 3) positions of `JOINTS` and their parents, from (T, 3) positions of `POINTS`; hips and neck are mid-pair."""
+    positions = {
         "hips": (points["left_hip"] + points["right_hip"]) / 2,
         "neck": (points["left_shoulder"] + points["right_shoulder"]) / 2,
         **points,
     }
     parents = [JOINTS.index(PARENTS[joint]) if PARENTS[joint] else -1 for joint in JOINTS]
-    return np.stack([places[joint] for joint in JOINTS], axis=1), np.array(parents, dtype=np.int32)
+    return np.stack([positions[joint] for joint in JOINTS], axis=1), np.array(parents, dtype=np.int32)
 
 
 def points_body(layout: str, up: UpAxis) -> BodyMap:

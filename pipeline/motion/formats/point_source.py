@@ -18,7 +18,7 @@ from pipeline.motion.up_axis import UpAxis
 from pipeline.types import Floats
 
 MAX_BYTES = 64 << 20
-LEAST_CONFIDENCE = 0.2
+MIN_CONFIDENCE = 0.2
 """A place less sure than this is a gap."""
 LONG_GAP_S = 0.5
 
@@ -34,25 +34,25 @@ class PointSource:
         if clip is not None:
             raise MotionFileError(path, [f"there is no clip {clip!r}: a keypoint file has one, without a name"])
         try:
-            tracks = point_tracks(_json(path))
+            tracks = point_tracks(_read_json_files(path))
             return points_clip(tracks, path.stem)
         except PointError as error:
             raise MotionFileError(path, [str(error)]) from error
 
 
-def _json(path: Path) -> object:
+def _read_json_files(path: Path) -> object:
     """A file's JSON, or that of a folder's files, one a frame in the order of their names, as OpenPose writes them."""
     if not path.is_dir():
-        return _parsed(path, MAX_BYTES)
+        return _read_json(path, MAX_BYTES)
     frames = []
     left = MAX_BYTES
     for file in sorted(path.glob("*.json"))[: MAX_FRAMES + 1]:
-        frames.append(_parsed(file, left))
+        frames.append(_read_json(file, left))
         left -= file.stat().st_size
     return frames
 
 
-def _parsed(path: Path, max_bytes: int) -> object:
+def _read_json(path: Path, max_bytes: int) -> object:
     try:
         with path.open("rb") as file:
             content = file.read(max(0, max_bytes) + 1)
@@ -77,8 +77,8 @@ def points_clip(tracks: PointTracks, name: str) -> MotionClip:
     if tracks.people > 1:
         notes.append(f"there are {tracks.people} people in it: the one who is seen largest at first is followed")
     is_flat = not tracks.is_world
-    places = _upwards(tracks, notes) if is_flat else tracks.places
-    points, unseen, gap_s = _smooth_points(tracks, places, 1 / rate)
+    positions = _upwards(tracks, notes) if is_flat else tracks.positions
+    points, unseen, gap_s = _smooth_points(tracks, positions, 1 / rate)
     for part in ("hip", "shoulder"):
         if {f"left_{part}", f"right_{part}"} <= unseen:
             raise PointError(f"the {part}s are never seen")
@@ -101,31 +101,31 @@ def points_clip(tracks: PointTracks, name: str) -> MotionClip:
 
 
 def _upwards(tracks: PointTracks, notes: list[str]) -> Floats:
-    """(T, N, 3): an image's places with y upwards, square pixels, and no depth."""
-    places = tracks.places
-    seen = places[tracks.confidences > 0][:, :2]
+    """(T, N, 3): an image's positions with y upwards, square pixels, and no depth."""
+    positions = tracks.positions
+    seen = positions[tracks.confidences > 0][:, :2]
     width, height = tracks.size or (1.0, 1.0)
     is_share = bool(len(seen)) and float(np.abs(seen).max()) <= 2.0
     if is_share and tracks.size is None:
         notes.append("places are shares of the image, whose width and height the file does not say: a square is taken")
     scale = np.array([width, height] if is_share else [1.0, 1.0])
-    flat = places[..., :2] * scale
+    flat = positions[..., :2] * scale
     return np.stack([flat[..., 0], -flat[..., 1], np.zeros(flat.shape[:2])], axis=-1)
 
 
-def _smooth_points(tracks: PointTracks, places: Floats, frame_time: Fraction) -> tuple[dict[str, Floats], set[str], float]:
-    """Places (T, 3) of `POINTS`, those that are never seen, and the longest gap between two sightings, s."""
+def _smooth_points(tracks: PointTracks, positions: Floats, frame_time: Fraction) -> tuple[dict[str, Floats], set[str], float]:
+    """Positions (T, 3) of `POINTS`, those that are never seen, and the longest gap between two sightings, s."""
     points: dict[str, Floats] = {}
     unseen: set[str] = set()
     longest = 0
     for point in POINTS:
-        column = tracks.layout.places[point]
-        weights = np.where(tracks.confidences[:, column] >= LEAST_CONFIDENCE, tracks.confidences[:, column], 0.0)
+        column = tracks.layout.indices[point]
+        weights = np.where(tracks.confidences[:, column] >= MIN_CONFIDENCE, tracks.confidences[:, column], 0.0)
         seen = np.flatnonzero(weights)
         if len(seen) == 0:
             unseen.add(point)
         longest = max(longest, int(np.diff(seen).max()) if len(seen) > 1 else 0)
-        points[point] = smoothed(places[:, column], weights, float(frame_time))
+        points[point] = smoothed(positions[:, column], weights, float(frame_time))
     return points, unseen, float(longest * frame_time)
 
 

@@ -39,16 +39,16 @@ class PointTracks:
     """One person's keypoints.
 
     Attributes:
-        places: (T, N, D) float64, D 2 or 3, as in the file; anything where the confidence is 0.
+        positions: (T, N, D) float64, D 2 or 3, as in the file; anything where the confidence is 0.
         confidences: (T, N) float64, 0 to 1.
         rate: frames a second, or None if the file does not say it.
         size: the image's width and height, px, or None.
-        is_world: places are in the world, with depth, not in an image.
+        is_world: positions are in the world, with depth, not in an image.
         people: how many people the fullest frame has.
     """
 
     layout: PointLayout
-    places: Floats
+    positions: Floats
     confidences: Floats
     rate: Fraction | None
     size: tuple[float, float] | None
@@ -74,8 +74,8 @@ def point_tracks(root: object) -> PointTracks:
         raise PointError(f"expected 17 (COCO), 25 (BODY_25) or 33 (MediaPipe) points for each person, found {count}")
     has_world = any(key in facts or (isinstance(frames[0], dict) and key in frames[0]) for key in _WORLD_LISTS)
     is_world = has_world or facts.get("dimensions") == 3
-    places, confidences = _tracked_person(people, count, 3 if is_world else 2)
-    return PointTracks(layout, places, confidences, _rate(facts), _size(facts), is_world, max(map(len, people)))
+    positions, confidences = _tracked_person(people, count, 3 if is_world else 2)
+    return PointTracks(layout, positions, confidences, _rate(facts), _size(facts), is_world, max(map(len, people)))
 
 
 def _frames(root: object) -> list[Any]:
@@ -155,7 +155,7 @@ def _points(person: object, frame: int, number: int) -> list[tuple[float, ...]]:
         raise PointError(f"{where}: expected a list of points, found {type(person).__name__}")
     if person and all(isinstance(value, (int, float)) for value in person):
         person = _grouped(person, where)
-    points = [_point(point, f"{where}, point {place}") for place, point in enumerate(person[:200])]
+    points = [_point(point, f"{where}, point {index}") for index, point in enumerate(person[:200])]
     if scores is not None and len(scores) == len(points):
         given = [len(point) if isinstance(point, list) else 2 for point in person]
         points = [(*point[:width], _real(score, where)) for point, width, score in zip(points, given, scores, strict=False)]
@@ -194,8 +194,8 @@ def _real(value: object, where: str) -> float:
 
 
 def _tracked_person(people: list[list[list[tuple[float, ...]]]], count: int, depth: int) -> tuple[Floats, Floats]:
-    """One person's places (T, N, D) and confidences (T, N): the largest at first, then the one nearest to the last place."""
-    places = np.zeros((len(people), count, depth))
+    """One person's positions (T, N, D) and confidences (T, N): the largest at first, then the one nearest to the last position."""
+    positions = np.zeros((len(people), count, depth))
     confidences = np.zeros((len(people), count))
     last: Floats | None = None
     for index, everyone in enumerate(people):
@@ -203,10 +203,10 @@ def _tracked_person(people: list[list[list[tuple[float, ...]]]], count: int, dep
         if not found:
             continue
         best = max(found, key=_extent) if last is None else _nearest(found, last)
-        places[index], confidences[index] = best
+        positions[index], confidences[index] = best
         if (best[1] > 0).any():
             last = _middle(best)
-    return places, confidences
+    return positions, confidences
 
 
 def _arrays(points: list[tuple[float, ...]], depth: int) -> tuple[Floats, Floats]:

@@ -122,13 +122,13 @@ def with_ancestors(joints: Iterable[int], parents: Sequence[int]) -> set[int]:
 
 def nearest_above(joints: Sequence[int], parents: Sequence[int]) -> list[int]:
     """Of each joint the index of the nearest other joint above it, or -1."""
-    place = {node: index for index, node in enumerate(joints)}
+    index_of = {node: index for index, node in enumerate(joints)}
     found = []
     for joint in joints:
         node = parents[joint]
-        while node >= 0 and node not in place:
+        while node >= 0 and node not in index_of:
             node = parents[node]
-        found.append(place.get(node, -1))
+        found.append(index_of.get(node, -1))
     return found
 
 
@@ -154,7 +154,7 @@ def sample_times(channels: Sequence[AnimationChannel], node_count: int, path: Pa
     return first + np.arange(count) / rate, Fraction(1, rate)
 
 
-def world_places(
+def joint_positions(
     parents: Sequence[int],
     joints: Sequence[int],
     space: Callable[[int], NodeSpace],
@@ -174,7 +174,7 @@ def world_places(
     for channel in channels:
         moved.setdefault(channel.node, {})[channel.path] = channel.sampled(times)
     needed = with_ancestors(joints, parents)
-    place = {node: index for index, node in enumerate(joints)}
+    index_of = {node: index for index, node in enumerate(joints)}
     positions = np.empty((len(times), len(joints), 3))
     spaces: dict[int, Floats] = {}
     with np.errstate(over="ignore", invalid="ignore"):
@@ -183,8 +183,8 @@ def world_places(
                 continue
             local = _local(space(node), moved.get(node, {}))
             spaces[node] = local if parents[node] < 0 else spaces[parents[node]] @ local
-            if node in place:
-                positions[:, place[node]] = spaces[node][:, :3, 3]
+            if node in index_of:
+                positions[:, index_of[node]] = spaces[node][:, :3, 3]
     if not (np.abs(positions) <= FARTHEST).all():
         raise MotionFileError(path, ["a joint is infinitely far away"])
     return positions

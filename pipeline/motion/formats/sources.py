@@ -18,7 +18,7 @@ _LOOKED_AT = 4096
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 
 
-def own_sources() -> tuple[MotionSource, ...]:
+def builtin_sources() -> tuple[MotionSource, ...]:
     """The formats that need nothing but numpy."""
     return (BvhSource(), GltfSource(), PointSource(), DiffusionSource())
 

@@ -118,8 +118,8 @@ def body_of_config(
         for middle, end in (("elbow", "hand"), ("knee", "foot"))
     }
     hips, neck = mapping["torso"]
-    place = {name: index for index, name in enumerate(names)}
-    feet = [place[limbs[f"{side} knee"].end] for side in ("left", "right")]
+    index_of = {name: index for index, name in enumerate(names)}
+    feet = [index_of[limbs[f"{side} knee"].end] for side in ("left", "right")]
 
     def reach(points: Floats) -> Floats:
         middle: Floats = points[..., feet, :].mean(axis=-2)
@@ -127,9 +127,9 @@ def body_of_config(
 
     axis, certainty = up_axis_of(
         reach(positions),
-        positions[:, place[hips]],
-        positions[:, place[neck]],
-        resting=None if rest is None else np.asarray(rest[place[neck]] - reach(rest)),
+        positions[:, index_of[hips]],
+        positions[:, index_of[neck]],
+        resting=None if rest is None else np.asarray(rest[index_of[neck]] - reach(rest)),
         declared=declared_up,
     )
     return BodyMap(

@@ -14,7 +14,7 @@ from pipeline.motion.humanoid.four_legs import stands_on_four
 from pipeline.motion.humanoid.limb_joints import ChosenJoints, arm_joints, leg_joints
 from pipeline.motion.humanoid.limb_pairs import Limbs, TwinLimbs, best_limbs
 from pipeline.motion.humanoid.name_hints import ARM_PARTS, LEG_PARTS, Part, left_one, part_named, parts_named
-from pipeline.motion.humanoid.orientation import BodyPlaces, is_first_left, up_axis_of
+from pipeline.motion.humanoid.orientation import BodyPositions, is_first_left, up_axis_of
 from pipeline.motion.up_axis import UpAxis, upright
 from pipeline.types import Floats, Ints
 
@@ -185,21 +185,23 @@ class _Finding:
     def _up(self, rest: Floats | None, declared: UpAxis | None, *, is_animal: bool) -> tuple[UpAxis, float, str]:
         legs, trunk = self.limbs.legs, self.limbs.trunk
         hips, neck = self.tree.points[:, trunk[0]], self.tree.points[:, trunk[-1]]
-        feet = (self._at(legs, self.legs.end, 0) + self._at(legs, self.legs.end, 1)) / 2
+        feet = (self._positions(legs, self.legs.end, 0) + self._positions(legs, self.legs.end, 1)) / 2
         if is_animal:  # an animal's trunk is level: up is from the feet to the hips
             axis, certainty = up_axis_of(feet, hips, 2 * hips - feet, resting=None, declared=declared)
             return axis, certainty.value, certainty.reason
         resting = None
         if rest is not None:
-            places = [self._rest(rest, legs.first[self.legs.end]), self._rest(rest, legs.second[self.legs.end])]
-            resting = self._rest(rest, trunk[-1]) - (places[0] + places[1]) / 2
+            resting_feet = [self._rest(rest, legs.first[self.legs.end]), self._rest(rest, legs.second[self.legs.end])]
+            resting = self._rest(rest, trunk[-1]) - (resting_feet[0] + resting_feet[1]) / 2
         axis, certainty = up_axis_of(feet, hips, neck, resting=resting, declared=declared)
         return axis, certainty.value, certainty.reason
 
     def _is_four_legged(self, rest: Floats | None) -> bool:
         """Whether it is an animal that moves: a person on all fours has no tail, and stands upright at rest."""
         ends = [(self.limbs.legs, self.legs), (self.limbs.arms, self.arms)]
-        moving = [self._at(pair, joints.end, side) - self._at(pair, joints.start, side) for pair, joints in ends for side in (0, 1)]
+        moving = [
+            self._positions(pair, joints.end, side) - self._positions(pair, joints.start, side) for pair, joints in ends for side in (0, 1)
+        ]
         trunk = self.tree.points[:, self.limbs.trunk[-1]] - self.tree.points[:, self.limbs.trunk[0]]
         if not stands_on_four(trunk, moving[0] + moving[1], moving[2] + moving[3]):
             return False
@@ -218,14 +220,14 @@ class _Finding:
         return any(len(way) > 1 and reach > 0.1 * self.tree.size for way, reach in ways)
 
     def _rest(self, rest: Floats, node: int) -> Floats:
-        place: Floats = rest[self.tree.members[node][0]]
-        return place
+        position: Floats = rest[self.tree.members[node][0]]
+        return position
 
-    def _at(self, pair: TwinLimbs, place: int, side: int) -> Floats:
-        """(S, 3) places of a limb's node; -1 is the trunk's."""
+    def _positions(self, pair: TwinLimbs, index: int, side: int) -> Floats:
+        """(S, 3) positions of a limb's node by its index; -1 is the trunk's."""
         way = (pair.first, pair.second)[side]
-        places: Floats = self.tree.points[:, way[place] if place >= 0 else pair.branch]
-        return places
+        positions: Floats = self.tree.points[:, way[index] if index >= 0 else pair.branch]
+        return positions
 
     def _sides(self, up: UpAxis, facing_axis: UpAxis | None, reasons: list[str], doubts: list[str]) -> tuple[bool, float]:
         """Whether the limbs called first are the left ones, and how sure that is."""
@@ -237,7 +239,7 @@ class _Finding:
             reasons.append(f"left and right follow from facing {facing_axis}, as asked for")
             return self._left_by_facing(up, facing_axis), 1.0
         named = self._named_side(legs) + self._named_side(arms)
-        evidence, clues = is_first_left(self._places(up))
+        evidence, clues = is_first_left(self._body_positions(up))
         if named:
             reasons.append("left and right as the joints are named")
             if evidence * named < -0.5:
@@ -261,28 +263,30 @@ class _Finding:
         by_name = self._named_side(self.limbs.legs) * self._named_side(self.limbs.arms)
         if by_name:
             return by_name > 0
-        across = upright(self._at(self.limbs.legs, self.legs.start, 1) - self._at(self.limbs.legs, self.legs.start, 0), up)
+        across = upright(self._positions(self.limbs.legs, self.legs.start, 1) - self._positions(self.limbs.legs, self.legs.start, 0), up)
         if not np.abs(across).max() > 0:
-            across = upright(self._at(self.limbs.legs, self.legs.middle, 1) - self._at(self.limbs.legs, self.legs.middle, 0), up)
-        above = upright(self._at(self.limbs.arms, self.arms.start, 1) - self._at(self.limbs.arms, self.arms.start, 0), up)
+            across = upright(
+                self._positions(self.limbs.legs, self.legs.middle, 1) - self._positions(self.limbs.legs, self.legs.middle, 0), up
+            )
+        above = upright(self._positions(self.limbs.arms, self.arms.start, 1) - self._positions(self.limbs.arms, self.arms.start, 0), up)
         return float((across * above).sum()) >= 0
 
     def _left_by_facing(self, up: UpAxis, facing_axis: UpAxis) -> bool:
-        places = self._places(up)
-        spans = np.stack([places.hips_b - places.hips_a, places.shoulders[1] - places.shoulders[0]], axis=1)
+        positions = self._body_positions(up)
+        spans = np.stack([positions.hips_b - positions.hips_a, positions.shoulders[1] - positions.shoulders[0]], axis=1)
         ahead = facing.forward_directions(spans[:1])[0]
         wanted = np.zeros(3)
         wanted["xyz".index(facing_axis[1])] = 1.0 if facing_axis[0] == "+" else -1.0
         return float(upright(wanted, up) @ ahead) > 0
 
-    def _places(self, up: UpAxis) -> BodyPlaces:
-        def both(pair: TwinLimbs, place: int) -> tuple[Floats, Floats]:
-            return (upright(self._at(pair, place, 0), up), upright(self._at(pair, place, 1), up))
+    def _body_positions(self, up: UpAxis) -> BodyPositions:
+        def both(pair: TwinLimbs, index: int) -> tuple[Floats, Floats]:
+            return (upright(self._positions(pair, index, 0), up), upright(self._positions(pair, index, 1), up))
 
         legs, arms = self.limbs.legs, self.limbs.arms
         hips = both(legs, self.legs.start)
         has_toes = min(len(legs.first), len(legs.second)) > self.legs.end + 1
-        return BodyPlaces(
+        return BodyPositions(
             hips_a=hips[0],
             hips_b=hips[1],
             knees=both(legs, self.legs.middle),
@@ -316,7 +320,7 @@ class _Finding:
     def _trunk_joints(self) -> tuple[tuple[str, ...], str | None]:
         """Joints from hips to neck, and the head's."""
         tree, limbs = self.tree, self.limbs
-        shoulders = (self._at(limbs.arms, self.arms.start, 0) + self._at(limbs.arms, self.arms.start, 1)) / 2
+        shoulders = (self._positions(limbs.arms, self.arms.start, 0) + self._positions(limbs.arms, self.arms.start, 1)) / 2
         to_head = (*limbs.trunk[: limbs.trunk.index(limbs.neck) + 1], *limbs.head)
         candidates = [*limbs.trunk[1:], *limbs.head[:-1]]
         neck = min(candidates, key=lambda node: float(np.median(np.linalg.norm(tree.points[:, node] - shoulders, axis=1))))

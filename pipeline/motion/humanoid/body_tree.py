@@ -30,7 +30,7 @@ class BodyTree:
         names: of all of the file's joints.
         members: of each of the N nodes, the joints that are at its place, parents first.
         neighbors: of each node, the nodes it has a bone to.
-        points: (S, N, 3) float64, the nodes' places in some frames.
+        points: (S, N, 3) float64, the nodes' positions in some frames.
         size: about the figure's height, in the file's units.
         root: the node that holds the file's first joint of this part.
     """
@@ -102,8 +102,8 @@ def body_trees(names: Sequence[str], parents: Ints, points: Floats) -> list[Body
     if not size > 0:
         return []
     node_of, members = _merged(parents.tolist(), points, size * SAME_PLACE)
-    places = np.stack([points[:, group[0]] for group in members], axis=1)
-    links = _bones(parents.tolist(), node_of, places, members, names, size=size)
+    positions = np.stack([points[:, group[0]] for group in members], axis=1)
+    links = _bones(parents.tolist(), node_of, positions, members, names, size=size)
     trees = []
     for part in _components(len(members), links):
         kept = _without_stalk(part, links, node_of[0] if node_of else 0)
@@ -120,8 +120,8 @@ def body_trees(names: Sequence[str], parents: Ints, points: Floats) -> list[Body
                     tuple(names),
                     tuple(tuple(members[node]) for node in kept),
                     tuple(tuple(row) for row in around),
-                    np.ascontiguousarray(places[:, kept]),
-                    _figure_size(places[:, kept]),
+                    np.ascontiguousarray(positions[:, kept]),
+                    _figure_size(positions[:, kept]),
                     root,
                 )
             )
@@ -158,7 +158,7 @@ def _coincide(a: Floats, b: Floats, near: float) -> bool:
 
 
 def _bones(
-    parents: list[int], node_of: list[int], places: Floats, members: list[list[int]], names: Sequence[str], *, size: float
+    parents: list[int], node_of: list[int], positions: Floats, members: list[list[int]], names: Sequence[str], *, size: float
 ) -> list[tuple[int, int]]:
     """Links between nodes, without bones of varying length and without joints that their name calls helpers or props."""
     other = {node for node, group in enumerate(members) if all(part_named(names[joint]) is Part.OTHER for joint in group)}
@@ -167,7 +167,7 @@ def _bones(
         a, b = (node_of[parent], node_of[joint]) if parent >= 0 else (0, 0)
         if a == b:
             continue
-        lengths = np.linalg.norm(places[:, a] - places[:, b], axis=1)
+        lengths = np.linalg.norm(positions[:, a] - positions[:, b], axis=1)
         mean = float(lengths.mean())
         is_loose = float(lengths.std()) > max(LOOSE * mean, JITTER * size)
         if not is_loose and not _leads_to_nothing(b, other, node_of, parents):

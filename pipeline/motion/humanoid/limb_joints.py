@@ -65,11 +65,11 @@ def _reach(tree: BodyTree, branch: int, way: tuple[int, ...]) -> float:
 
 def _chosen(tree: BodyTree, pair: TwinLimbs, habit: _Habit, unit: float) -> ChosenJoints:
     count = min(len(pair.first), len(pair.second), FURTHEST)
-    places = range(-1, count)
-    if len(places) < 3:
+    indices = range(-1, count)
+    if len(indices) < 3:
         return ChosenJoints(-1, 0, min(1, count - 1), -math.inf)
-    bends = {place: _bend(tree, pair, place) for place in range(count - 1)}
-    scored = [ChosenJoints(*triple, _score(tree, pair, habit, unit, triple, bends=bends)) for triple in combinations(places, 3)]
+    bends = {index: _bend(tree, pair, index) for index in range(count - 1)}
+    scored = [ChosenJoints(*triple, _score(tree, pair, habit, unit, triple, bends=bends)) for triple in combinations(indices, 3)]
     return max(scored, key=lambda joints: joints.score)
 
 
@@ -86,9 +86,9 @@ def _score(
             return -math.inf
         score -= (math.log(first / second) / 0.3) ** 2 / 4
         score -= ((math.log(first / unit / habit.first_bone) / 0.3) ** 2 + (math.log(second / unit / habit.second_bone) / 0.3) ** 2) / 4
-        for place, parts in ((start, habit.start), (middle, habit.middle), (end, habit.end)):
-            if place >= 0:
-                score += 1.5 * bool(parts & parts_named(tree.node_names(nodes[place + 1])))
+        for index, parts in ((start, habit.start), (middle, habit.middle), (end, habit.end)):
+            if index >= 0:
+                score += 1.5 * bool(parts & parts_named(tree.node_names(nodes[index + 1])))
     score += 0.8 * bends.get(middle, 0.0)
     score -= 0.3 * max(start, 0) + (1.0 if start < 0 else 0.0) + 0.3 * (end - start - 2)
     if habit is _ARM:
@@ -96,11 +96,11 @@ def _score(
     return score
 
 
-def _bend(tree: BodyTree, pair: TwinLimbs, place: int) -> float:
+def _bend(tree: BodyTree, pair: TwinLimbs, index: int) -> float:
     """0 to 1: how much the angle at a node changes over time, the more mobile side."""
     spreads = []
     for way in (pair.first, pair.second):
-        before, node, after = (pair.branch, *way)[place], way[place], way[place + 1]
+        before, node, after = (pair.branch, *way)[index], way[index], way[index + 1]
         one, other = tree.points[:, before] - tree.points[:, node], tree.points[:, after] - tree.points[:, node]
         spreads.append(float(np.std(_angles(one, other))))
     return min(1.0, max(spreads) / math.radians(25))

@@ -14,9 +14,9 @@ from pipeline.motion.humanoid.name_hints import ARM_PARTS, HEAD_PARTS, LEG_PARTS
 from pipeline.motion.humanoid.unit_vectors import unit_vectors
 from pipeline.types import Floats
 
-MOST_PAIRS = 40
-LEAST_REACH = 0.12
-LEAST_SIMILARITY = 0.45
+MAX_PAIRS = 40
+MIN_REACH = 0.12
+MIN_SIMILARITY = 0.45
 MIRRORED = 0.8
 """Limbs that are at least this similar mirror each other: the trunk is in none of them."""
 ARM_TO_LEG = 0.85
@@ -68,12 +68,12 @@ def limb_pairs(tree: BodyTree) -> list[TwinLimbs]:
     """Pairs of limbs, the longest first."""
     found = []
     for branch, around in enumerate(tree.neighbors):
-        ways = [(way, reach) for way, reach in (tree.longest_path(branch, first) for first in around) if reach > LEAST_REACH * tree.size]
+        ways = [(way, reach) for way, reach in (tree.longest_path(branch, first) for first in around) if reach > MIN_REACH * tree.size]
         for (one, one_reach), (other, other_reach) in combinations(ways, 2):
             similarity = _similarity(tree, branch, one, other)
-            if similarity >= LEAST_SIMILARITY:
+            if similarity >= MIN_SIMILARITY:
                 found.append(TwinLimbs(branch, one, other, (one_reach + other_reach) / 2 / tree.size, similarity))
-    return sorted(found, key=lambda pair: -pair.reach * pair.similarity)[:MOST_PAIRS]
+    return sorted(found, key=lambda pair: -pair.reach * pair.similarity)[:MAX_PAIRS]
 
 
 def _similarity(tree: BodyTree, branch: int, one: tuple[int, ...], other: tuple[int, ...]) -> float:

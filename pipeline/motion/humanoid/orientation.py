@@ -24,7 +24,7 @@ def up_axis_of(feet: Floats, hips: Floats, neck: Floats, *, resting: Floats | No
     """The axis that points from feet to neck most of the time.
 
     Args:
-        feet, hips, neck: (S, 3) places over time, the file's axes.
+        feet, hips, neck: (S, 3) positions over time, the file's axes.
         resting: (3,) from feet to neck in the rest pose, or None if the file has none.
         declared: what the file's format or the file says.
     """
@@ -64,7 +64,7 @@ def _closest(direction: Floats) -> tuple[UpAxis, float]:
 
 
 @dataclass(frozen=True)
-class BodyPlaces:
+class BodyPositions:
     """Places (S, 3) with y up; `a` and `b` are the two sides, in no order; None where a limb has no such part."""
 
     hips_a: Floats
@@ -78,7 +78,7 @@ class BodyPlaces:
     root: Floats
 
 
-def is_first_left(body: BodyPlaces) -> tuple[float, tuple[str, ...]]:
+def is_first_left(body: BodyPositions) -> tuple[float, tuple[str, ...]]:
     """Evidence in -1 to 1 that side `a` is the left one, in a right-handed world, and what it rests on.
 
     Feet point ahead, knees are in front of the line from hip to ankle, elbows behind that from shoulder to wrist, and people walk forwards.

@@ -74,7 +74,7 @@ def test_a_second_look_counts_if_the_box_stays(monkeypatch: pytest.MonkeyPatch, 
     predictor = EmbeddedPredictor(threads=1)
     monkeypatch.setattr(predictor, "_box_answers", answers)
     picture = np.full((300, 400, 3), 240, np.uint8)
-    look = predictor._looks([(picture, Proposal(np.array([150.0, 100.0, 250.0, 250.0]), 0.9))])[0]
+    look = predictor._refine([(picture, Proposal(np.array([150.0, 100.0, 250.0, 250.0]), 0.9))])[0]
     assert network_io.fitted_proposal(*look, picture).box[0] == pytest.approx(expected, abs=2.0)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.files import yaml_files
-from pipeline.files.yaml_files import Section, found_file, is_number, nearest, raise_problems, shown_value, yaml_mapping
+from pipeline.files.yaml_files import Section, find_file, is_number, nearest, raise_problems, shown_value, yaml_mapping
 
 
 class Color(StrEnum):
@@ -163,14 +163,14 @@ def test_good_values_are_returned():
     )
     assert fields.text("text") == "x"
     assert fields.flag("flag") is True
-    assert fields.whole("whole") == 3
+    assert fields.integer("whole") == 3
     assert fields.number("number") == 2.0
     assert fields.numbers("numbers", 2) == (1.0, 2.5)
     assert fields.choice("choice", Color) is Color.BLUE
     assert fields.names("names", minimum=2) == ("a", "b")
     assert fields.name_lists("lists") == (("a",), ("b", "c"))
-    assert fields.sections("many")[0].whole("x") == 1
-    assert fields.section("one").whole("x") == 1
+    assert fields.sections("many")[0].integer("x") == 1
+    assert fields.section("one").integer("x") == 1
     fields.finish()
     assert fields.problems == []
 
@@ -182,9 +182,9 @@ def test_good_values_are_returned():
         (lambda f: f.text("k"), {"k": 3}, "k: expected a text, found 3"),
         (lambda f: f.text("k"), {"k": " "}, "k: expected a text, found ' '"),
         (lambda f: f.flag("k"), {"k": 1}, "k: expected true or false, found 1"),
-        (lambda f: f.whole("k"), {"k": True}, "k: expected a whole number from 0, found True"),
-        (lambda f: f.whole("k", minimum=1, maximum=9), {"k": 10}, "k: expected a whole number from 1 to 9, found 10"),
-        (lambda f: f.whole("k"), {"k": 1.0}, "k: expected a whole number from 0, found 1.0"),
+        (lambda f: f.integer("k"), {"k": True}, "k: expected a whole number from 0, found True"),
+        (lambda f: f.integer("k", minimum=1, maximum=9), {"k": 10}, "k: expected a whole number from 1 to 9, found 10"),
+        (lambda f: f.integer("k"), {"k": 1.0}, "k: expected a whole number from 0, found 1.0"),
         (lambda f: f.number("k", above=0), {"k": 0}, "k: expected a number above 0, found 0"),
         (lambda f: f.number("k"), {"k": float("nan")}, "k: expected a number, found nan"),
         (lambda f: f.number("k"), {"k": float("inf")}, "k: expected a number, found inf"),
@@ -219,9 +219,9 @@ def test_keys_that_nobody_asked_for_are_noted():
 
 
 def test_a_section_is_overlaid_on_its_defaults_and_may_be_null():
-    assert Section({"a": {"x": 1}}, []).section("a", {"x": 0, "y": 2}).whole("y") == 2
-    assert Section({"a": None}, []).section("a", {"x": 5}).whole("x") == 5
-    assert Section({}, []).section("a", {"x": 5}).whole("x") == 5
+    assert Section({"a": {"x": 1}}, []).section("a", {"x": 0, "y": 2}).integer("y") == 2
+    assert Section({"a": None}, []).section("a", {"x": 5}).integer("x") == 5
+    assert Section({}, []).section("a", {"x": 5}).integer("x") == 5
 
 
 def test_many_problems_are_cut(tmp_path):
@@ -259,7 +259,7 @@ def test_files_are_looked_for_in_order(tmp_path, monkeypatch):
     for folder in (config.parent, root, here):
         folder.mkdir()
     monkeypatch.chdir(here)
-    find = lambda text="x": found_file(text, roots=[root], beside=config)  # noqa: E731 - three words
+    find = lambda text="x": find_file(text, roots=[root], beside=config)  # noqa: E731 - three words
     assert find() is None
     for folder in (config.parent, root, here):
         (folder / "x").write_text("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.motion.humanoid.orientation import BodyPlaces, is_first_left, up_axis_of
+from pipeline.motion.humanoid.orientation import BodyPositions, is_first_left, up_axis_of
 from pipeline.motion.up_axis import UpAxis
 
 ORIGIN = np.zeros((10, 3))
@@ -45,7 +45,7 @@ def test_a_body_aslant_is_uncertain() -> None:
     assert certainty.value < 0.5
 
 
-def places(*, ahead: float, toes: bool = True, steps: float = 0.0) -> BodyPlaces:
+def places(*, ahead: float, toes: bool = True, steps: float = 0.0) -> BodyPositions:
     """A body whose first side is at +x, which makes it the left one if it looks to +z; `ahead` is the sign of where it looks."""
 
     def at(x: float, y: float, z: float) -> np.ndarray:
@@ -54,7 +54,7 @@ def places(*, ahead: float, toes: bool = True, steps: float = 0.0) -> BodyPlaces
     def pair(x: float, y: float, z: float) -> tuple[np.ndarray, np.ndarray]:
         return (at(x, y, z), at(-x, y, z))
 
-    return BodyPlaces(
+    return BodyPositions(
         hips_a=at(10, 90, 0),
         hips_b=at(-10, 90, 0),
         knees=pair(10, 48, 3 * ahead),

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from pipeline.errors import OptionError
-from pipeline.motion.resample import clock_times, frame_places, output_clock
+from pipeline.motion.resample import clock_times, frame_sampler, output_clock
 
 THIRTIETH = Fraction(1, 30)
 
 
 def interpolated(frames, frame_time, times, *, loops=False):
-    return frame_places(len(frames), frame_time, times, loops=loops).of(frames)
+    return frame_sampler(len(frames), frame_time, times, loops=loops).sample(frames)
 
 
 def test_without_a_rate_the_motion_keeps_its_own():

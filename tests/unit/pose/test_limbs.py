@@ -66,10 +66,10 @@ def test_a_line_one_pixel_wide_has_an_inside():
 def test_points_on_one_spot_are_pulled_apart_as_far_as_there_is_room():
     mask = np.zeros((60, 60), bool)
     mask[20:40, 10:50] = True
-    apart = nudged_apart(np.array([30.0, 30.0]), np.array([30.0, 30.0]), well_inside(mask), least_px=6, towards=np.array([45.0, 30.0]))
+    apart = nudged_apart(np.array([30.0, 30.0]), np.array([30.0, 30.0]), well_inside(mask), min_px=6, towards=np.array([45.0, 30.0]))
     assert np.linalg.norm(apart - [30, 30]) >= 6
     assert apart[0] > 35
     spot = np.zeros((60, 60), bool)
     spot[30, 30] = True
     middle = np.array([30.5, 30.5])
-    assert nudged_apart(middle, middle, well_inside(spot), least_px=6, towards=np.zeros(2)) == pytest.approx(middle)
+    assert nudged_apart(middle, middle, well_inside(spot), min_px=6, towards=np.zeros(2)) == pytest.approx(middle)

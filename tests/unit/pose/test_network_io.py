@@ -137,7 +137,7 @@ def test_one_detection_for_one_figure() -> None:
     first, double, other = (
         Detection(Box(*edges), score) for edges, score in (((0, 0, 9, 9), 0.5), ((0, 0, 9, 8), 0.7), ((20, 0, 29, 9), 0.6))
     )
-    assert network_io.without_doubles([first, double, other]) == (double, other)
+    assert network_io.without_duplicates([first, double, other]) == (double, other)
 
 
 def test_proposals_lie_in_the_picture() -> None:

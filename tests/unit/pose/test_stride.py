@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.pose.joint_repair import repaired
-from pipeline.pose.stride import faces_viewer, with_legs_told_apart
+from pipeline.pose.stride import faces_viewer, with_legs_distinguished
 
 CELLS = 48
 LEFT_LEG, RIGHT_LEG = [11, 13, 15], [12, 14, 16]
@@ -35,11 +35,11 @@ def chances(peaks: np.ndarray, *, own: float) -> np.ndarray:
 
 def test_legs_that_a_model_cannot_tell_apart_swing_against_the_arms() -> None:
     peaks = runner()
-    told = with_legs_told_apart(peaks, chances(peaks, own=0.6))
+    told = with_legs_distinguished(peaks, chances(peaks, own=0.6))
     np.testing.assert_array_equal(told[LEFT_LEG], peaks[RIGHT_LEG])
     np.testing.assert_array_equal(told[RIGHT_LEG], peaks[LEFT_LEG])
     np.testing.assert_array_equal(told[:11], peaks[:11])
-    np.testing.assert_array_equal(with_legs_told_apart(told, chances(told, own=0.6)), told)
+    np.testing.assert_array_equal(with_legs_distinguished(told, chances(told, own=0.6)), told)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_legs_that_a_model_cannot_tell_apart_swing_against_the_arms() -> None:
 )
 def test_legs_stay_as_the_model_sees_them(moved: dict[str, tuple[float, float]], own: float) -> None:
     peaks = runner(**moved)
-    np.testing.assert_array_equal(with_legs_told_apart(peaks, chances(peaks, own=own)), peaks)
+    np.testing.assert_array_equal(with_legs_distinguished(peaks, chances(peaks, own=own)), peaks)
 
 
 def test_hips_exchanged_by_a_model_bring_their_legs_along() -> None:

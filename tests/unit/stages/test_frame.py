@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.stages.frame import MARGIN, camera_around, canvas_of_view, no_finer, px_per_unit, view_projection
+from pipeline.stages.frame import MARGIN, camera_around, canvas_of_view, downscaled_background, px_per_unit, view_projection
 from pipeline.types import Camera, View
 
 
@@ -71,8 +71,8 @@ def test_a_background_finer_than_the_canvas_is_averaged() -> None:
     assert np.abs(picture[..., :3].astype(int) - 127.5).max() < 1
     stripes[:, 1::2] = (250, 100, 30, 0)
     stripes[:, ::2] = (20, 40, 60, 255)
-    np.testing.assert_allclose(no_finer(stripes, 450, 300), np.broadcast_to((20, 40, 60, 127.5), (300, 450, 4)), atol=1)
-    assert no_finer(stripes, 900, 300) is stripes
+    np.testing.assert_allclose(downscaled_background(stripes, 450, 300), np.broadcast_to((20, 40, 60, 127.5), (300, 450, 4)), atol=1)
+    assert downscaled_background(stripes, 900, 300) is stripes
 
 
 def test_pixels_a_unit_are_those_on_the_screen() -> None:

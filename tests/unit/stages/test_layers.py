@@ -24,7 +24,7 @@ from pipeline.pose.limb_labels import derived_labels
 from pipeline.pose.limb_measures import Limb, LimbJoints
 from pipeline.pose.limb_regions import LEG, limbs_of, touches_figure, touching_limbs
 from pipeline.stages.deform import MovingMesh
-from pipeline.stages.layers import character_layers, whole_character
+from pipeline.stages.layers import character_layers, single_layer_character
 from pipeline.stages.mesh import figure_of
 from pipeline.stages.retarget import pose_track
 from pipeline.types import MIRRORED_PARTS, Actor, BodyPart, Bools, Bytes, Character, Floats, Ints, LayerLabel, LayerMode, Scene, View
@@ -550,7 +550,7 @@ def test_rig_with_other_joint_names_stays_whole() -> None:
     character = drawn_person()
     renamed = tuple(f"joint {number}" for number in range(len(character.rig.joint_names)))
     other = Character(character.rgba, character.mask, type(character.rig)(renamed, character.rig.parents, character.rig.rest), name="other")
-    assert character_layers(other)[0].pins == whole_character(other)[0].pins
+    assert character_layers(other)[0].pins == single_layer_character(other)[0].pins
 
 
 @pytest.mark.parametrize("motion", ["wave", "dance", "jumping_jacks"])
@@ -607,7 +607,7 @@ def test_layers_need_hardly_more_vertices() -> None:
     character = drawn_person(arms="crossing", legs="skirt")
     layers = character_layers(character)
     assert len(layers) > 2
-    one, several = (len(figure_of(character, some).mesh.vertices) for some in (whole_character(character), layers))
+    one, several = (len(figure_of(character, some).mesh.vertices) for some in (single_layer_character(character), layers))
     assert several < 1.8 * one
 
 
@@ -666,5 +666,5 @@ def test_hand_beside_a_free_leg_cuts_no_notch_into_the_body() -> None:
     """Where hand and knee are the nearest bones to the body's edge; a person's limbs that touch are layers."""
     (layer,) = character_layers(drawn_person(arms="free"))
     assert not layer.has_touching_limbs
-    (sheet,) = whole_character(drawn_person(arms="free"))
+    (sheet,) = single_layer_character(drawn_person(arms="free"))
     assert sheet.has_touching_limbs

@@ -8,7 +8,7 @@ import pytest
 from drawn_person import SIDE, person
 
 from pipeline.pose.limb_labels import derived_labels
-from pipeline.stages.layers import whole_character
+from pipeline.stages.layers import single_layer_character
 from pipeline.stages.reduce import reduced_character, reduced_layer
 from pipeline.types import Character, LayerLabel
 
@@ -24,7 +24,7 @@ def test_reduced_character_keeps_shape_and_joints() -> None:
 def test_character_that_is_small_enough_stays_as_it_is() -> None:
     character = person()
     assert reduced_character(character, SIDE) is character
-    (layer,) = whole_character(character)
+    (layer,) = single_layer_character(character)
     assert reduced_layer(layer, (SIDE, SIDE)) is layer
 
 
@@ -65,7 +65,7 @@ def test_rim_of_a_limb_belongs_to_the_limb() -> None:
 
 def test_layer_is_reduced_as_its_character() -> None:
     character = person()
-    (layer,) = whole_character(character)
+    (layer,) = single_layer_character(character)
     small = reduced_layer(layer, (SIDE // 2, SIDE // 2))
     assert (small.mask == reduced_character(character, SIDE // 2).mask).all()
     assert small.rgb.shape == (SIDE // 2, SIDE // 2, 3)

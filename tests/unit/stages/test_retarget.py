@@ -11,8 +11,8 @@ import pytest
 import sample_scene
 
 from pipeline.errors import RetargetError
-from pipeline.stages.retarget import draw_orders, driven_pose, pose_track, posed_joints
-from pipeline.types import AboveCheck, DrawGroup, Motion, ProjectionGroup, ProjectionMethod
+from pipeline.stages.retarget import draw_orders, driven_pose, exchanged_limbs, pose_track, posed_joints
+from pipeline.types import AboveCheck, DrawGroup, Motion, ProjectionGroup, ProjectionMethod, RetargetConfig, Rig
 
 RIG = sample_scene.rig()
 CONFIG = sample_scene.retarget_config()
@@ -52,6 +52,40 @@ def test_where_the_body_faces_in_the_file_makes_no_difference(turn: float) -> No
     expected, found = (pose_track(RIG, m, CONFIG, times(m)) for m in (motion, turned))
     np.testing.assert_allclose(found.joints, expected.joints, atol=1e-9)
     np.testing.assert_allclose(found.root, expected.root, atol=1e-9)
+
+
+def seen_from_behind(names: tuple[str, ...] = ("shoulder", "elbow", "hand", "hip", "knee", "foot")) -> Rig:
+    """The rig with the left and right joints of these names in each other's places."""
+    places = dict(zip(RIG.joint_names, RIG.rest, strict=True))
+    partner = {f"{side}_{name}": f"{other}_{name}" for side, other in (("left", "right"), ("right", "left")) for name in names}
+    return replace(RIG, rest=np.array([places[partner.get(name, name)] for name in RIG.joint_names]))
+
+
+def from_front(method: ProjectionMethod = ProjectionMethod.FRONTAL) -> RetargetConfig:
+    return replace(CONFIG, projection_groups=tuple(replace(group, method=method) for group in CONFIG.projection_groups))
+
+
+def test_limbs_of_a_figure_seen_from_behind_move_as_those_of_one_that_faces_us() -> None:
+    """They would cross in front of it for the whole clip."""
+    motion, behind = sample_scene.motion(frames=10), seen_from_behind()
+    facing, turned = (pose_track(rig, motion, from_front(), times(motion)) for rig in (RIG, behind))
+    own = [joint(name.replace("left", "right") if "left" in name else name.replace("right", "left")) for name in RIG.joint_names]
+    np.testing.assert_allclose(turned.joints, facing.joints[:, own], atol=1e-9)
+    assert [tuple(own[k] for k in order) for order in turned.draw_orders] == list(facing.draw_orders)
+
+
+def test_crossed_legs_of_a_runner_are_exchanged_and_the_arms_are_not() -> None:
+    planes = {group.name: True for group in CONFIG.projection_groups}
+    runner = seen_from_behind(("hip", "knee", "foot"))
+    assert exchanged_limbs(runner, CONFIG, planes)["right_foot"] == "left_foot"
+    assert "right_hand" not in exchanged_limbs(runner, CONFIG, planes)
+    assert exchanged_limbs(seen_from_behind(("knee", "foot")), CONFIG, planes) == {}  # legs that are drawn crossed
+    assert exchanged_limbs(RIG, CONFIG, planes) == {}
+
+
+def test_limbs_seen_from_the_side_are_never_exchanged() -> None:
+    """Arm and leg of one side would swing in step."""
+    assert exchanged_limbs(seen_from_behind(), CONFIG, {group.name: False for group in CONFIG.projection_groups}) == {}
 
 
 def test_the_root_travels_in_the_drawings_proportions() -> None:

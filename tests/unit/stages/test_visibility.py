@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import BlankAnimation, RenderFailed
-from pipeline.stages.visibility import COARSE, Sightings, has_content
+from pipeline.stages.visibility import COARSE, VisibilityCheck, has_content
 from pipeline.types import Canvas, Frame, Layer, PixelLayout
 
 SIDE = 40
@@ -41,36 +41,36 @@ def test_no_pixels_are_no_content(layout: PixelLayout) -> None:
 
 
 def test_an_animation_of_which_nothing_was_seen_is_blank() -> None:
-    sightings = Sightings(CANVAS, PixelLayout.RGBA)
-    sightings.note(frame(blank(PixelLayout.RGBA)), [OUT_OF_VIEW])
+    visibility_check = VisibilityCheck(CANVAS, PixelLayout.RGBA)
+    visibility_check.note(frame(blank(PixelLayout.RGBA)), [OUT_OF_VIEW])
     with pytest.raises(BlankAnimation):
-        sightings.check()
+        visibility_check.check()
 
 
 def test_a_background_alone_is_nothing_to_be_seen() -> None:
     """It fills every frame, so figures out of view leave content behind."""
-    sightings = Sightings(CANVAS, PixelLayout.RGBA)
-    sightings.note(frame(np.full((SIDE, SIDE, 4), 255, np.uint8)), [OUT_OF_VIEW])
+    visibility_check = VisibilityCheck(CANVAS, PixelLayout.RGBA)
+    visibility_check.note(frame(np.full((SIDE, SIDE, 4), 255, np.uint8)), [OUT_OF_VIEW])
     with pytest.raises(BlankAnimation):
-        sightings.check()
+        visibility_check.check()
 
 
 def test_a_figure_too_small_to_be_sure_of_a_pixel_is_no_loss() -> None:
     """A graphics card that was asked for two pixels and drew none is not lost."""
     canvas = Canvas(4, SIDE, CANVAS.background, None, CANVAS.view_projection)
-    sightings = Sightings(canvas, PixelLayout.RGBA)
-    sightings.note(frame(np.full((2, 2, 4), 255, np.uint8)), [IN_VIEW])
-    sightings.note(frame(blank(PixelLayout.RGBA, 0)), [IN_VIEW])
-    sightings.check()
+    visibility_check = VisibilityCheck(canvas, PixelLayout.RGBA)
+    visibility_check.note(frame(np.full((2, 2, 4), 255, np.uint8)), [IN_VIEW])
+    visibility_check.note(frame(blank(PixelLayout.RGBA, 0)), [IN_VIEW])
+    visibility_check.check()
 
 
 @pytest.mark.parametrize(("layer", "is_lost"), [(IN_VIEW, True), (HALF_IN_VIEW, False), (OUT_OF_VIEW, False)])
 def test_a_blank_frame_is_a_loss_only_where_a_whole_figure_is_in_view(layer: Layer, is_lost: bool) -> None:
-    sightings = Sightings(CANVAS, PixelLayout.RGBA)
-    sightings.note(frame(np.full((2, 2, 4), 255, np.uint8)), [IN_VIEW])
-    sightings.note(frame(blank(PixelLayout.RGBA, 0), pts=3), [layer])
+    visibility_check = VisibilityCheck(CANVAS, PixelLayout.RGBA)
+    visibility_check.note(frame(np.full((2, 2, 4), 255, np.uint8)), [IN_VIEW])
+    visibility_check.note(frame(blank(PixelLayout.RGBA, 0), pts=3), [layer])
     if is_lost:
         with pytest.raises(RenderFailed, match=r"at 3\.000 s"):
-            sightings.check()
+            visibility_check.check()
     else:
-        sightings.check()
+        visibility_check.check()

@@ -15,7 +15,7 @@ pytest.importorskip("onnx", reason="the training needs onnx, which doodled itsel
 
 from export import exported  # noqa: E402  # after the test that torch is there
 from inherited import inherit  # noqa: E402
-from network import DetectorNetwork  # noqa: E402
+from network import DetectorNetwork, new_network  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 """Torch's exporter, which is told to be the older one, warns of itself."""
@@ -23,29 +23,42 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 WIDTHS, SIDE = (4, 8, 8, 16, 16), 64
 
 
-@pytest.fixture(scope="module")
-def learnt(tmp_path_factory):
-    """A small detector with normalizations that are not at rest: the network, its checkpoint and its ONNX file."""
-    folder = tmp_path_factory.mktemp("networks")
+CONFIGS = {
+    "detector": {"widths": list(WIDTHS), "depth": 1, "side": SIDE},
+    "pose": {"widths": list(WIDTHS), "transformer": [8, 1, 2], "side": SIDE},
+}
+
+
+def write_networks(folder, name):
+    """A small network with normalizations that are not at rest, and in `folder` its checkpoint and its ONNX file."""
     torch.manual_seed(4)
-    network = DetectorNetwork(WIDTHS, 1)
+    network = new_network(name, CONFIGS[name])
     network.train()
     with torch.no_grad():
+        for value in network.parameters():
+            value.add_(torch.randn_like(value), alpha=0.05)  # no two layers alike, which the exporter would store once, and none silent
         for _ in range(20):
             network(torch.rand(8, 3, SIDE, SIDE))
     network.eval()
-    config = {"widths": list(WIDTHS), "depth": 1, "side": SIDE}
-    torch.save({"average": network.state_dict(), "config": config, "step": 20}, folder / "detector.pt")
-    exported("detector", folder / "detector.pt", folder / "detector.onnx")
-    return network, folder
+    torch.save({"average": network.state_dict(), "config": CONFIGS[name], "step": 20}, folder / f"{name}.pt")
+    exported(name, folder / f"{name}.pt", folder / f"{name}.onnx")
+    return network
 
 
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """A detector, and the folder with its files."""
+    folder = tmp_path_factory.mktemp("networks")
+    return write_networks(folder, "detector"), folder
+
+
+@pytest.mark.parametrize("name", ["detector", "pose"])
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
-def test_it_answers_as_the_one_that_it_inherits_from(learnt, suffix):
-    network, folder = learnt
+def test_it_answers_as_the_one_that_it_inherits_from(tmp_path, name, suffix):
+    network = write_networks(tmp_path, name)
     torch.manual_seed(5)
-    heir = DetectorNetwork(WIDTHS, 1)
-    assert inherit(heir, (folder / "detector").with_suffix(suffix), torch.rand(16, 3, SIDE, SIDE)) == []
+    heir = new_network(name, CONFIGS[name])
+    assert inherit(heir, (tmp_path / name).with_suffix(suffix), torch.rand(16, 3, SIDE, SIDE)) == []
     heir.eval()
     shown = torch.rand(2, 3, SIDE, SIDE)
     with torch.no_grad():

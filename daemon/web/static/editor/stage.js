@@ -7,7 +7,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const OUTSIDE = [120, 116, 108, 165]; // what is not figure, RGBA
 const LAYER_COLORS = [[0, 0, 0], [255, 255, 255], [230, 60, 50], [50, 90, 230], [250, 210, 50], [40, 170, 80]]; // pipeline/types/character.py
 const LAYER_ALPHA = 120;
-const MARGIN = 0.04, MOST_ZOOM = 24;
+const MARGIN = 0.04, MAX_ZOOM = 24;
 
 /** The tool of a page that has no figure yet: nothing can be drawn. */
 export const NO_TOOL = { begin: () => false, move() {}, end() {}, cancel() {} };
@@ -95,7 +95,7 @@ export class Stage {
   }
 
   zoom(factor, [x, y] = [this.root.clientWidth / 2, this.root.clientHeight / 2]) {
-    const scale = Math.max(this.scale0 / 2, Math.min(MOST_ZOOM * this.scale0, this.view.scale * factor)), by = scale / this.view.scale;
+    const scale = Math.max(this.scale0 / 2, Math.min(MAX_ZOOM * this.scale0, this.view.scale * factor)), by = scale / this.view.scale;
     this.view = { scale, x: x - (x - this.view.x) * by, y: y - (y - this.view.y) * by };
     this.draw();
   }

@@ -37,7 +37,7 @@ export const editOf = (base, state) => {
 
 export const isEmpty = ({ joints, ...rest }) => !Object.keys(joints).length && !Object.keys(rest).length;
 
-const MOST_STEPS = 100;
+const MAX_STEPS = 100;
 
 export class History {
   constructor(state) {
@@ -48,7 +48,7 @@ export class History {
 
   push(state) {
     this.undoStack.push(this.state);
-    if (this.undoStack.length > MOST_STEPS) this.undoStack.shift();
+    if (this.undoStack.length > MAX_STEPS) this.undoStack.shift();
     this.redoStack.length = 0;
     this.state = state;
   }

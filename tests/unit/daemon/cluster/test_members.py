@@ -77,6 +77,6 @@ def test_resource_differs_with_each_version(name: str) -> None:
 
 
 def test_installation_of_this_machine_is_stable() -> None:
-    here = Installation.here()
-    assert here == Installation.here() == Installation.from_fields(here.fields())
+    here = Installation.local()
+    assert here == Installation.local() == Installation.from_fields(here.fields())
     assert len(here.models) == len(here.motions) == 12

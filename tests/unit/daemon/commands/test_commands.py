@@ -251,12 +251,12 @@ def test_renders_all_motions_that_are_named(tmp_path: Path) -> None:
 
 def test_all_names_every_motion(tmp_path: Path) -> None:
     library = motions.motion_library({})
-    assert motions.wanted_motions("All", library, {}) == library.names()
+    assert motions.requested_motions("All", library, {}) == library.names()
     with pytest.raises(UnknownName, match="moonwlak"):
-        motions.wanted_motions("dance,moonwlak", library, {})
+        motions.requested_motions("dance,moonwlak", library, {})
     odd = tmp_path / "left,right.bvh"
     odd.touch()
-    assert motions.wanted_motions(str(odd), library, {}) == (str(odd),)
+    assert motions.requested_motions(str(odd), library, {}) == (str(odd),)
     assert motions.motion_label("soldier.glb#Run/2") == "soldier.Run%2F2"
 
 

@@ -84,7 +84,7 @@ def test_lists_orphaned_jobs_without_a_daemon(tmp_path: Path) -> None:
         drop_file(spool, "new.png")
     (spool.layout.status / "damaged.json").write_text("{")
     (spool.layout.work / "a file").touch()
-    (spool.own / "no job").mkdir()
+    (spool.instance_folder / "no job").mkdir()
     assert list_jobs(spool.layout, done=True, max_depth=4) == [
         JobRow(DrawingState.WAITING, "", "new.png", "no daemon is running"),
         JobRow(DrawingState.ORPHANED, job.id, "garlic.png", "its daemon died; the next daemon resumes it"),

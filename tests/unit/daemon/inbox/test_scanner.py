@@ -81,13 +81,13 @@ def test_sidecar_may_end_in_capitals(tmp_path: Path) -> None:
     dropped(tmp_path, "garlic.JPG", "garlic.JSON", "both.png", "both.JSON", "both.json")
     found = scanned(tmp_path)
     assert {each.name: each.sidecar for each in found.candidates()} == {"garlic.JPG": "garlic.JSON", "both.png": "both.json"}
-    assert found.alone == {((), "both.JSON")}
+    assert found.lone_sidecars == {((), "both.JSON")}
 
 
 def test_rejects_sidecar_whose_drawing_does_not_come(tmp_path: Path) -> None:
     dropped(tmp_path, "dab/late.json")
     found = scanned(tmp_path)
-    assert found.alone == {(("dab",), "late.json")}
+    assert found.lone_sidecars == {(("dab",), "late.json")}
     assert not found.rejected
     assert found.scan(NOW_S + REJECTED_AFTER_S).rejected == [(("dab",), "late.json", "no_drawing")]
     assert found.scan(NOW_S + REJECTED_AFTER_S + 1).rejected == []

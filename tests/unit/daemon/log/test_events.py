@@ -173,8 +173,8 @@ def test_terminal_line_has_no_core_fields() -> None:
 @pytest.mark.parametrize(("level", "expected"), [(LogLevel.DEBUG, 1), (LogLevel.INFO, 1), (LogLevel.WARNING, 0), (LogLevel.ERROR, 0)])
 def test_asides_are_for_terminals_unless_they_are_quiet(level: LogLevel, expected: int) -> None:
     lines: list[str] = []
-    terminal_log(lines.append, instance="one", level=level).aside("drop images here")
-    json_log(lines.append, instance="one", level=level).aside("drop images here")
+    terminal_log(lines.append, instance="one", level=level).print_to_terminal("drop images here")
+    json_log(lines.append, instance="one", level=level).print_to_terminal("drop images here")
     assert lines == ["drop images here"] * expected
 
 

@@ -507,7 +507,7 @@ def test_damaged_orphan_without_source_is_logged_as_lost(tmp_path: Path, daemon:
     assert not daemon.logged("job.deferred")
     check_published(tmp_path, "other.png", b"other")
     assert not daemon.scheduler.waiting
-    assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
+    assert [path.name for path in daemon.spool.instance_folder.iterdir()] == [".lock"]
 
 
 def test_orphan_that_starts_anew_from_its_source_is_not_deferred(tmp_path: Path, daemon: SteppedDaemon) -> None:
@@ -540,7 +540,7 @@ def test_orphan_that_cannot_be_resumed_is_tried_again(
     assert (tmp_path / "outbox" / "other.gif").read_bytes() == b"other"
     assert not daemon.scheduler.waiting
     assert len(daemon.logged("job.done" if call == "finish_publishing" else "job.failed")) == (2 if call == "finish_publishing" else 1)
-    assert [path.name for path in daemon.spool.own.iterdir()] == [".lock"]
+    assert [path.name for path in daemon.spool.instance_folder.iterdir()] == [".lock"]
 
 
 def test_orphan_with_damaged_report_is_kept_while_its_source_is_unknown(
@@ -605,8 +605,8 @@ def test_unreadable_spool_is_logged(tmp_path: Path, daemon: SteppedDaemon, monke
 
 def test_renews_instance_after_its_folder_was_removed(daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
     daemon.step(START_S)
-    (daemon.spool.own / ".lock").unlink()
-    daemon.spool.own.rmdir()
+    (daemon.spool.instance_folder / ".lock").unlink()
+    daemon.spool.instance_folder.rmdir()
     before = daemon.spool.instance
     monkeypatch.setattr(daemon.spool, "renew", raising(errno.EROFS))
     daemon.step(START_S + 20)

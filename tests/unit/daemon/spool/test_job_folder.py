@@ -92,7 +92,7 @@ def test_refuses_json_that_is_no_object(tmp_path: Path, content: bytes) -> None:
 
 def test_refuses_job_file_of_another_job(spool: Spool) -> None:
     job = claim_file(spool)
-    other = spool.own / ID
+    other = spool.instance_folder / ID
     spool.path(job).rename(other)
     with pytest.raises(ValueError, match="another job"):
         read_job(other)

@@ -46,7 +46,7 @@ def test_taken_name_gets_a_number_for_all_files(spool: Spool, taken: str) -> Non
 
 
 def test_fails_if_every_name_is_taken(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "MOST_SUFFIXES", 2)
+    monkeypatch.setattr(publishing, "MAX_SUFFIXES", 2)
     for name in ("garlic.json", "garlic-2.json"):
         (spool.layout.outbox / name).touch()
     job = claim_file(spool)

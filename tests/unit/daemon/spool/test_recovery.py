@@ -28,8 +28,8 @@ from daemon.spool.spool import Spool
 def left(tmp_path: Path) -> Spool:
     """The spool of a dead daemon, whose lock is free."""
     with Spool.open(tmp_path / "root") as dead:
-        (dead.own / "keeps the folder").touch()
-    (dead.own / "keeps the folder").unlink()
+        (dead.instance_folder / "keeps the folder").touch()
+    (dead.instance_folder / "keeps the folder").unlink()
     return dead
 
 
@@ -56,7 +56,7 @@ def test_job_under_way_counts_recovery_not_attempt(left: Spool, spool: Spool) ->
     assert (recovered.job.attempts, recovered.job.recoveries, recovered.job.is_under_way) == (0, 1, False)
     assert read_job(spool.path(job)) == recovered.job
     assert source_of(spool, job) == b"a drawing"
-    assert not left.own.exists()
+    assert not left.instance_folder.exists()
 
 
 def test_waiting_job_stays_waiting(left: Spool, spool: Spool) -> None:
@@ -96,7 +96,7 @@ def test_claim_without_job_file_is_removed(left: Spool, spool: Spool) -> None:
     (left.path(job) / "job.json").unlink()
     assert found(spool) == []
     assert not spool.path(job).exists()
-    assert not left.own.exists()
+    assert not left.instance_folder.exists()
 
 
 def test_takes_sidecar_left_in_inbox(left: Spool, spool: Spool) -> None:
@@ -112,7 +112,10 @@ def test_takeover_is_durable_before_job_is_resumed(left: Spool, spool: Spool, mo
     left.save(job)
     (left.path(job) / "sidecar.json").rename(left.layout.inbox / "garlic.json")
     inodes = {left.path(job).stat().st_ino: "job"}
-    inodes |= {path.stat().st_ino: name for name, path in (("own", spool.own), ("inbox", left.layout.inbox), ("work", left.layout.work))}
+    inodes |= {
+        path.stat().st_ino: name
+        for name, path in (("own", spool.instance_folder), ("inbox", left.layout.inbox), ("work", left.layout.work))
+    }
     synced: list[str] = []
     fsync = os.fsync
 
@@ -249,22 +252,22 @@ def test_jobs_of_living_daemons_stay_theirs(spool: Spool, tmp_path: Path) -> Non
 
 
 def test_other_files_in_instance_folder(left: Spool, spool: Spool) -> None:
-    gone = left.own / f".gone-{job_id()}"
+    gone = left.instance_folder / f".gone-{job_id()}"
     gone.mkdir()
     (gone / "source").touch()
-    (left.own / "notes").mkdir()
-    (left.own / job_id()).touch()
+    (left.instance_folder / "notes").mkdir()
+    (left.instance_folder / job_id()).touch()
     (left.layout.work / "a file").touch()
     assert found(spool) == []
     assert not gone.exists()
-    assert sorted(path.is_dir() for path in left.own.iterdir() if path.name != LOCK) == [False, True]
+    assert sorted(path.is_dir() for path in left.instance_folder.iterdir() if path.name != LOCK) == [False, True]
     assert (left.layout.work / "a file").exists()
 
 
 def test_half_removed_instance_is_removed(left: Spool, spool: Spool) -> None:
-    (left.own / LOCK).unlink()
+    (left.instance_folder / LOCK).unlink()
     assert found(spool) == []
-    assert not left.own.exists()
+    assert not left.instance_folder.exists()
 
 
 @pytest.mark.parametrize("age_s", [STALE_S - 60, STALE_S + 60])
@@ -305,21 +308,21 @@ def test_instance_removed_by_rival_is_skipped(left: Spool, spool: Spool, monkeyp
     opened: Callable[..., int] = os.open
 
     def first_removed(path: Any, *arguments: Any, **more: Any) -> int:
-        if Path(path).name == LOCK and left.own.exists():
-            (left.own / LOCK).unlink()
-            left.own.rmdir()
+        if Path(path).name == LOCK and left.instance_folder.exists():
+            (left.instance_folder / LOCK).unlink()
+            left.instance_folder.rmdir()
         return opened(path, *arguments, **more)
 
     monkeypatch.setattr(os, "open", first_removed)
     assert found(spool) == []
     monkeypatch.undo()
-    left.own.mkdir()
+    left.instance_folder.mkdir()
     claim_file(left)
 
     def then_replaced(path: Any, *arguments: Any, **more: Any) -> int:
         file = opened(path, *arguments, **more)
-        if path == left.own / LOCK:
-            (left.own / LOCK).unlink()
+        if path == left.instance_folder / LOCK:
+            (left.instance_folder / LOCK).unlink()
         return file
 
     monkeypatch.setattr(os, "open", then_replaced)
@@ -370,7 +373,7 @@ def test_job_taken_while_disk_could_not_be_read_is_recovered_by_same_daemon(
     monkeypatch.undo()
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
     assert found(spool) == []
-    assert not left.own.exists()
+    assert not left.instance_folder.exists()
 
 
 @pytest.mark.parametrize("has_happened", [True, False])
@@ -390,7 +393,7 @@ def test_job_is_recovered_after_its_move_reported_an_error(
         found(spool)
     monkeypatch.undo()
     assert found(spool) == [("garlic.png", JobState.UNDER_WAY)]
-    assert not left.own.exists()
+    assert not left.instance_folder.exists()
 
 
 def test_failed_recovery_delays_no_other_job(left: Spool, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,7 +430,7 @@ def test_claim_without_source_is_undone_without_inbox_folder(left: Spool, spool:
     (spool.layout.inbox / "dab").rmdir()
     (spool.layout.inbox / "dab").symlink_to(spool.layout.outbox)
     assert found(spool) == [("garlic.png", JobState.UNCLAIMED)]
-    assert not left.own.exists()
+    assert not left.instance_folder.exists()
     assert not spool.holds(job)
 
 

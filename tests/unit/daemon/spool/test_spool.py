@@ -66,8 +66,8 @@ def test_claims_without_sidecar_that_is_gone(spool: Spool) -> None:
 def test_leaves_file_that_another_daemon_claimed(spool: Spool) -> None:
     assert spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S) is None
     assert spool.claim("garlic.png", ("no such folder",), is_folder=False, sidecar=None, now_s=NOW_S) is None
-    assert names_below(spool.own) == []
-    assert [path.name for path in spool.own.iterdir()] == [".lock"]
+    assert names_below(spool.instance_folder) == []
+    assert [path.name for path in spool.instance_folder.iterdir()] == [".lock"]
 
 
 def test_leaves_file_in_inbox_if_job_file_can_not_be_written(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_leaves_file_in_inbox_if_job_file_can_not_be_written(spool: Spool, monke
             spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
         monkeypatch.undo()
         assert names_below(spool.layout.root) == ["inbox/garlic.png"]
-        assert [path.name for path in spool.own.iterdir()] == [".lock"]
+        assert [path.name for path in spool.instance_folder.iterdir()] == [".lock"]
 
 
 def test_leaves_file_in_inbox_if_it_can_not_be_moved(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_leaves_file_in_inbox_if_it_can_not_be_moved(spool: Spool, monkeypatch: 
     with pytest.raises(ImmovableFile):
         spool.claim("garlic.png", (), is_folder=False, sidecar=None, now_s=NOW_S)
     assert names_below(spool.layout.root) == ["inbox/garlic.png"]
-    assert [path.name for path in spool.own.iterdir()] == [".lock"]
+    assert [path.name for path in spool.instance_folder.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("call", ["create_durably", "sync_folder"])
@@ -104,7 +104,7 @@ def fails_after_the_claim(monkeypatch: pytest.MonkeyPatch, spool: Spool, times: 
     sync, left = spool_module.sync_folder, [times]
 
     def refused(path: Path) -> None:
-        if path != spool.own and (path / "source").exists() and left[0]:
+        if path != spool.instance_folder and (path / "source").exists() and left[0]:
             left[0] -= 1
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         sync(path)
@@ -118,7 +118,7 @@ def test_undoes_claim_that_can_not_be_made_durable(spool: Spool, monkeypatch: py
     with pytest.raises(OSError, match="Input/output"):
         spool.claim("garlic.png", ("dab",), is_folder=False, sidecar=options, now_s=NOW_S)
     assert names_below(spool.layout.root) == ["inbox/dab/garlic.json", "inbox/dab/garlic.png"]
-    assert [path.name for path in spool.own.iterdir()] == [".lock"]
+    assert [path.name for path in spool.instance_folder.iterdir()] == [".lock"]
 
 
 def test_finishes_later_a_claim_that_can_not_be_undone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +289,7 @@ def test_acknowledge_keeps_source_without_results_or_removes_job(spool: Spool) -
     spool.acknowledge(forgotten, keep_source=False)
     assert names_below(spool.layout.root) == [f"spool/done/{kept.id}/{name}" for name in ("job.json", "sidecar.json", "source")]
     assert sorted(path.name for path in (spool.layout.done / kept.id).iterdir()) == ["annotations", "job.json", "sidecar.json", "source"]
-    assert [path.name for path in spool.own.iterdir()] == [".lock"]
+    assert [path.name for path in spool.instance_folder.iterdir()] == [".lock"]
 
 
 def test_syncs_acknowledged_jobs_together(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,7 +300,7 @@ def test_syncs_acknowledged_jobs_together(spool: Spool, monkeypatch: pytest.Monk
         spool.acknowledge(job, keep_source=True)
     assert not synced
     spool.sync_acknowledged()
-    assert synced == [spool.layout.done, spool.own]
+    assert synced == [spool.layout.done, spool.instance_folder]
     spool.sync_acknowledged()
     assert len(synced) == 2
     monkeypatch.setattr(spool_module, "sync_folder", failing(errno.EIO))
@@ -315,9 +315,9 @@ def test_removed_job_is_gone_even_if_sync_fails(spool: Spool, monkeypatch: pytes
     monkeypatch.setattr(spool_module, "sync_folder", failing(errno.EIO))
     spool.remove(second)
     assert not spool.holds(second)
-    gone = spool.own / f".gone-{second.id}"
+    gone = spool.instance_folder / f".gone-{second.id}"
     assert names_below(gone) == ["job.json", "source"]  # whole, in case of a power cut; the next daemon removes it
-    assert sorted(path.name for path in spool.own.iterdir()) == [gone.name, ".lock"]
+    assert sorted(path.name for path in spool.instance_folder.iterdir()) == [gone.name, ".lock"]
     shutil.rmtree(gone)
 
 
@@ -326,7 +326,7 @@ def test_removed_job_is_gone_even_if_sync_fails(spool: Spool, monkeypatch: pytes
 
 def test_ending_instance_removes_its_folder_unless_it_has_jobs(tmp_path: Path) -> None:
     with Spool.open(tmp_path / "empty") as spool:
-        assert spool.own.is_dir()
+        assert spool.instance_folder.is_dir()
     assert list(spool.layout.work.iterdir()) == []
     with Spool.open(tmp_path / "full") as spool:
         job = claim_file(spool)
@@ -344,7 +344,7 @@ def test_syncs_acknowledged_jobs_at_the_end(tmp_path: Path, monkeypatch: pytest.
 def test_renews_instance_after_takeover(spool: Spool) -> None:
     assert spool.is_ours()
     first = spool.instance
-    shutil.rmtree(spool.own)
+    shutil.rmtree(spool.instance_folder)
     assert not spool.is_ours()
     spool.renew()
     assert spool.is_ours()
@@ -360,7 +360,7 @@ def happened(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Renames and folder syncs in order, by the name of the folder ("own" for the instance's)."""
     told: list[str] = []
     fsync, rename = os.fsync, os.rename
-    names = {spool.own.stat().st_ino: "own", spool.layout.inbox.stat().st_ino: "inbox"}
+    names = {spool.instance_folder.stat().st_ino: "own", spool.layout.inbox.stat().st_ino: "inbox"}
 
     def synced(file: int) -> None:
         told.append(f"sync {names.get(os.fstat(file).st_ino, 'other')}")
@@ -398,7 +398,7 @@ def test_handles_lost_reply_of_creating_the_job_folder(spool: Spool, monkeypatch
 
     def twice(path: Any, *arguments: Any, **more: Any) -> None:
         mkdir(path, *arguments, **more)
-        if Path(path).parent == spool.own:
+        if Path(path).parent == spool.instance_folder:
             mkdir(path, *arguments, **more)
 
     monkeypatch.setattr(os, "mkdir", twice)

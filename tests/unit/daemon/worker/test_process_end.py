@@ -48,13 +48,13 @@ cli.main()
 
 ENDING = """
 import atexit, sys
-from daemon.worker.process_end import without_teardown
+from daemon.worker.process_end import skip_teardown
 
 class Freed:
     def __del__(self):
         print("freed")
 
-with without_teardown():
+with skip_teardown():
     kept = sys.modules["kept"] = Freed()
     atexit.register(print, "called")
     print("printed", end=" ")

@@ -70,7 +70,7 @@ def test_dead_child_is_replaced(tmp_path: Path) -> None:
 
 
 def test_too_many_calls_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(editor_process, "MOST_WAITING", 0)
+    monkeypatch.setattr(editor_process, "MAX_WAITING", 0)
 
     async def work(process: EditorProcess) -> None:
         with pytest.raises(EditorBusy, match="too much is asked"):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from daemon.commands import ahead
-from daemon.commands.ahead import load_opengl_ahead, open_predictor_ahead, start_ahead
+from daemon.commands import preload
+from daemon.commands.preload import preload_opengl, preload_predictor, start_in_background
 from daemon.options.inference import InferenceRequest
 from pipeline.adapters.opengl.renderer import GLRenderer
 from pipeline.errors import ModelUnavailable, RenderUnavailable
@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 
 
 def test_result_comes_from_another_thread() -> None:
-    assert start_ahead(threading.get_ident, "work").result(PATIENCE_S) != threading.get_ident()
+    assert start_in_background(threading.get_ident, "work").result(PATIENCE_S) != threading.get_ident()
 
 
 def test_error_is_raised_where_the_result_is_asked_for() -> None:
@@ -27,7 +27,7 @@ def test_error_is_raised_where_the_result_is_asked_for() -> None:
         raise ModelUnavailable("missing")
 
     with pytest.raises(ModelUnavailable, match="missing"):
-        start_ahead(fail, "work").result(PATIENCE_S)
+        start_in_background(fail, "work").result(PATIENCE_S)
 
 
 def test_predictor_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,8 +39,8 @@ def test_predictor_is_closed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None
         yield "predictor", "embedded"
         states.append("closed")
 
-    monkeypatch.setattr(ahead, "open_predictor", opened)
-    with open_predictor_ahead(InferenceRequest(), {}) as (predictor, name):
+    monkeypatch.setattr(preload, "open_predictor", opened)
+    with preload_predictor(InferenceRequest(), {}) as (predictor, name):
         assert (str(predictor), name, states) == ("predictor", "embedded", ["open"])
     assert states == ["open", "closed"]
 
@@ -53,5 +53,5 @@ def test_failing_opengl_is_left_to_the_command(monkeypatch: pytest.MonkeyPatch) 
         raise RenderUnavailable({"egl-device": "no card"})
 
     monkeypatch.setattr(GLRenderer, "open", refuse)
-    load_opengl_ahead(None, {})
+    preload_opengl(None, {})
     assert tried.wait(PATIENCE_S)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
-def start_ahead(make: Callable[[], Made], name: str) -> Future[Made]:
+def start_in_background(make: Callable[[], Made], name: str) -> Future[Made]:
     """Run `make` on a daemon thread, for which a command that fails meanwhile does not wait; the future holds its result or its error."""
     future: Future[Made] = Future()
 
@@ -35,20 +35,20 @@ def start_ahead(make: Callable[[], Made], name: str) -> Future[Made]:
     return future
 
 
-def open_predictor_ahead(request: InferenceRequest, environ: Mapping[str, str]) -> AbstractContextManager[tuple[Predictor, str]]:
+def preload_predictor(request: InferenceRequest, environ: Mapping[str, str]) -> AbstractContextManager[tuple[Predictor, str]]:
     """Begin to open a predictor. The `with` block waits for it, and closes it in the end. Errors as `open_predictor`."""
     stack = ExitStack()
-    predictor = start_ahead(lambda: stack.enter_context(open_predictor(request, environ)), "models")
+    predictor = start_in_background(lambda: stack.enter_context(open_predictor(request, environ)), "models")
 
     @contextmanager
-    def opened() -> Iterator[tuple[Predictor, str]]:
+    def wait_for_predictor() -> Iterator[tuple[Predictor, str]]:
         with stack:
             yield predictor.result()
 
-    return opened()
+    return wait_for_predictor()
 
 
-def load_opengl_ahead(kind: ContextKind | None, environ: Mapping[str, str]) -> None:
+def preload_opengl(kind: ContextKind | None, environ: Mapping[str, str]) -> None:
     """Begin to load OpenGL's driver, with a context of the same kind; the next one takes 3 ms then.
 
     Errors are ignored here: they come again when the context is opened.
@@ -60,4 +60,4 @@ def load_opengl_ahead(kind: ContextKind | None, environ: Mapping[str, str]) -> N
         with suppress(DoodledError), GLRenderer.open(kind, environ):
             pass
 
-    start_ahead(load, "opengl")
+    start_in_background(load, "opengl")

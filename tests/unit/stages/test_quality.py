@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.stages.trust import DOUBTFUL, TYPICAL_AGREEMENT, Evidence, evidence, mask_agreement, quality_of
+from pipeline.stages.quality import DOUBTFUL, TYPICAL_AGREEMENT, Evidence, evidence, mask_agreement, quality_of
 
 
 def keypoints(score: float) -> np.ndarray:
