@@ -275,11 +275,7 @@ def _markers(
     limb_markers = [stroke(mask.shape, limb.visible(begin=ROOT_SHARE), MARKER_WIDTH * limb.half_width) & mask for limb in limbs]
     body = trunk
     if evidence is not None:
-        named, body = part_markers(evidence, limbs, limb_markers, trunk, flat_areas(rgb, mask))
-        limb_markers = [
-            (marker & area) | inner if area.any() else marker
-            for marker, area, inner in zip(limb_markers, evidence.limbs, named, strict=True)
-        ]
+        limb_markers, body = part_markers(evidence, limbs, limb_markers, trunk, flat_areas(rgb, mask))
     crooks = [_inside_of_bend(limb, mask) for limb in limbs]
     limb_markers = [marker & ~crook for marker, crook in zip(limb_markers, crooks, strict=True)]
     body = (mask & ~near) | body | np.any(crooks, axis=0)

@@ -40,13 +40,20 @@ BODY_AROUND = 0.2
 """A flat area is beside the body if more than this share of its ring is the body's."""
 
 
+OTHERS_SHARE = 0.8
+"""A flat area belongs to the body or to other limbs if more than this share of its named pixels, without borders, is theirs."""
+
+END_OF_BONE = 0.5
+"""Where the end of a limb begins, as a share of its second bone: a hand on a hip, whose joint may be on the trousers."""
+
+
 def part_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], trunk: Bools, areas: Regions) -> tuple[list[Bools], Bools]:
     """Markers of each limb, (h, w) each, and of the body, (h, w): named parts without borders, corrected by flat areas.
 
     The lines of the trunk mark the body only around limbs whose parts are not believed: elsewhere the parts are more precise.
 
     Args:
-        bones: (h, w) of each limb, pixels so close to its bones that they certainly are the limb's.
+        bones: (h, w) of each limb, pixels so close to its bones that they should be the limb's.
         trunk: (h, w), lines between joints of the trunk.
         areas: from `flat_areas`.
     """
@@ -59,7 +66,8 @@ def part_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], 
         if beside.any():
             named[number] = named[number] & ~dilated(beside, LINE_EDGE_PX)
             of_body |= beside
-    return named, of_body | (trunk & unknown)
+    markers = [(bone & area) | inner if area.any() else bone for bone, area, inner in zip(bones, evidence.limbs, named, strict=True)]
+    return _without_areas_of_others(markers, limbs, named, of_body, areas), of_body | (trunk & unknown)
 
 
 def _around_unbelieved(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
@@ -106,6 +114,25 @@ def _areas_beside(named: Bools, limb: Limb, body: Bools, areas: Regions) -> Bool
         if (around & body).sum() > BODY_AROUND * around.sum():
             found |= area
     return found
+
+
+def _without_areas_of_others(markers: list[Bools], limbs: list[Limb], named: list[Bools], of_body: Bools, areas: Regions) -> list[Bools]:
+    """The limbs' markers, without flat areas that are named as something else, and that at most the limb's end reaches.
+
+    A hand on a hip takes no trousers along: they are the legs' and the body's.
+    """
+    counts = np.array([areas.touched_by(inner) for inner in (*named, of_body)])
+    kept = []
+    for number, (marker, limb) in enumerate(zip(markers, limbs, strict=True)):
+        own, all_named = counts[number], counts.sum(axis=0)
+        elbow, end = limb.points[1:]
+        beginning = stroke(
+            marker.shape, np.array([limb.points[0], elbow, elbow + END_OF_BONE * (end - elbow)]), MARKER_WIDTH * limb.half_width
+        )
+        is_others = (own > 0) & (all_named - own > OTHERS_SHARE * all_named) & (areas.touched_by(beginning) == 0)
+        is_others[0] = False  # the lines themselves
+        kept.append(marker & ~dilated(areas.among(is_others), LINE_EDGE_PX) if is_others.any() else marker)
+    return kept
 
 
 def _inside(area: Bools, half_width_px: float) -> Bools:

@@ -434,6 +434,23 @@ def test_lens_that_a_model_takes_for_a_hand_stays_with_the_body() -> None:
     assert (right.area & (lens > 0)).sum() < 0.05 * lens.sum()
 
 
+def test_hand_on_a_hip_takes_no_piece_of_the_trousers_along() -> None:
+    """A model names a piece of them hand, and the hand's joint is on them."""
+    character = drawn_person(arms="crossing")
+    corners = (194, 165), (234, 247)
+    rgba, inside = character.rgba.copy(), np.zeros(character.mask.shape, np.uint8)
+    cv2.rectangle(rgba, *corners, (*TROUSERS, 255), cv2.FILLED)
+    cv2.rectangle(rgba, *corners, (*INK, 255), 4)
+    cv2.rectangle(inside, *corners, 1, cv2.FILLED)
+    parts = cv2.resize(named_parts(character), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    parts[inside > 0] = BodyPart.TRUNK
+    cv2.circle(parts, (215, 190), 12, int(BodyPart.RIGHT_HAND), cv2.FILLED)
+    right = next(
+        limb for limb in touching_limbs(replace(character, rgba=rgba), parts) if limb.area[:, :190].sum() > limb.area[:, 210:].sum()
+    )
+    assert (right.area & (inside > 0)).sum() < 0.05 * inside.sum()
+
+
 def test_limb_that_was_not_understood_keeps_still() -> None:
     character = drawn_person()
     labels = derived_labels(character)
