@@ -114,7 +114,7 @@ def describe_job(layout: Layout, wanted: str, *, max_depth: int) -> str:
 def _details(row: JobRow) -> dict[str, Any]:
     """What is known about a drawing beside its row: its report, or the files of its job."""
     contents = {}
-    folder = Path(str(row.details.get("place", "")))
+    folder = Path(str(row.details.get("path", "")))
     is_in_spool = row.state in {DrawingState.RUNNING, DrawingState.DEFERRED, DrawingState.ORPHANED, DrawingState.DONE}
     for name in (JOB_FILE, MANIFEST) if is_in_spool else ():
         with suppress(OSError, ValueError):
@@ -150,7 +150,7 @@ def _inbox_row(layout: Layout, state: DrawingState, key: Key, why: str) -> JobRo
     path, since = layout.inbox.joinpath(*folder, name), ""
     with suppress(OSError):
         since = _time(path.lstat().st_ctime)
-    details = {"place": f"{layout.inbox}/{shown_path((*folder, name))}"}
+    details = {"path": f"{layout.inbox}/{shown_path((*folder, name))}"}
     return JobRow(state, "", shown_name(name), why, shown_path(folder), since, details=details)
 
 
@@ -205,7 +205,7 @@ def _job_row(state: DrawingState, job_folder: Path, why: str = "") -> JobRow:
     with suppress(OSError, ValueError):
         job = read_job(job_folder)
         name, folder = shown_name(job.name), shown_path(job.folder)
-    return JobRow(state, job_folder.name, name, why, folder, _time(made_at_s(job_folder.name)), details={"place": str(job_folder)})
+    return JobRow(state, job_folder.name, name, why, folder, _time(made_at_s(job_folder.name)), details={"path": str(job_folder)})
 
 
 def _failed_row(failed: FailedDrawing) -> JobRow:

@@ -161,7 +161,7 @@ def test_describes_job_by_id_or_name(spool: Spool) -> None:
         assert (found["state"], found["message"]) == ("failed", "no figure there")
     found = json.loads(describe_job(spool.layout, done, max_depth=4))
     assert (found["state"], found["manifest"]["manifest"]) == ("done", "done.json")
-    assert Path(found["place"]) == spool.layout.done / done
+    assert Path(found["path"]) == spool.layout.done / done
     for unknown in ("unknown.png", "01HF7YAT00ABCDEFGHJKMNPQRT", ""):
         with pytest.raises(OptionError, match="there is no job"):
             describe_job(spool.layout, unknown, max_depth=4)
@@ -191,7 +191,7 @@ def test_shows_all_drawings_of_one_name(spool: Spool) -> None:
 def test_report_of_a_failed_drawing_can_not_name_a_place_to_read(spool: Spool) -> None:
     (spool.layout.failed / "a.png").touch()
     other = claim_file(spool, "other.png")
-    (spool.layout.failed / "a.png.error.json").write_text(json.dumps({"job_id": "x", "place": str(spool.path(other))}))
+    (spool.layout.failed / "a.png.error.json").write_text(json.dumps({"job_id": "x", "path": str(spool.path(other))}))
     assert "job" not in json.loads(describe_job(spool.layout, "a.png", max_depth=4))
 
 
