@@ -199,10 +199,11 @@ def _swap(work: Repaired, pairs: tuple[tuple[int, int], ...]) -> None:
 def _forget_coincident(work: Repaired, side_px: int) -> None:
     """Forget the outer one of neighboring joints on one spot, and the hips if the trunk has no length."""
     same_px = SAME_SHARE * side_px
+    was_known = work.known.copy()
     for root, bend, end in (*ARMS, *LEGS):
         for near, far in ((root, bend), (bend, end)):
-            # A bend that is not known may have been forgotten a moment ago, on the spot of the root: then the end is there, too.
-            if (work.known[near] or near == bend) and np.linalg.norm(work.at[near] - work.at[far]) < same_px:
+            # A bend that was just forgotten is on the spot of the root, and so is an end beside it.
+            if was_known[near] and np.linalg.norm(work.at[near] - work.at[far]) < same_px:
                 work.known[far] = False
     are_known = work.known[[*SHOULDERS, *HIPS]].all()
     if are_known and np.linalg.norm(work.middle(SHOULDERS) - work.middle(HIPS)) < 2 * same_px:

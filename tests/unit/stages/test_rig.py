@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import CharacterError, ShapeError
+from pipeline.pose.pose_from_mask import keypoints_from_mask
 from pipeline.stages.rig import JOINTS, rigging
 from tests.drawn_figures import STYLES, drawn_figure
 
@@ -90,6 +91,14 @@ def test_no_limb_has_length_zero(figure):
     for near, far in (("left_shoulder", "left_elbow"), ("left_elbow", "left_hand")):
         assert np.linalg.norm(joints[near] - joints[far]) > 5
     assert errors(keypoints, figure).max() < 0.12
+
+
+def test_hand_that_was_seen_stays_where_the_mask_alone_would_have_the_elbow(figure):
+    keypoints = figure.keypoints.copy()
+    keypoints[7] = (1.0, 1.0, 0.05)
+    keypoints[9, :2] = keypoints_from_mask(figure.mask)[7, :2]
+    joints = dict(zip(NAMES, joints_px(rigging(keypoints, figure.mask).rig, figure.mask), strict=True))
+    np.testing.assert_allclose(joints["left_hand"], keypoints[9, :2], atol=6)  # moved into the limb
 
 
 @pytest.mark.parametrize("joints", [(5, 7, 9), (6, 8, 10), (11, 13, 15), (12, 14, 16)])
