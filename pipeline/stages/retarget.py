@@ -20,7 +20,7 @@ from pipeline.motion.footing import planted_feet, way_of_planted_feet
 from pipeline.motion.resample import frame_sampler
 from pipeline.motion.steady_order import steady_orders
 from pipeline.motion.travel import shown_way
-from pipeline.types import DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
+from pipeline.types import AboveCheck, DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,7 @@ class DrivenPose:
     Attributes:
         orientations: mapped character joint -> (T,) degrees counter-clockwise from up: where the bone that ends in it points.
         depths: motion joint -> (T,) depth in its group's plane, growing towards the viewer.
+        sideways: motion joint -> x in its group's plane, growing to the viewer's right, in all frames of the motion.
         planes: projection group -> True if it is seen from the front, False from the side.
         root_path: (T, 2), the figure's way from its start, unit square's scale.
         feet: (T, F, 3) where the motion's feet are in its own world, scaled, not turned.
@@ -37,6 +38,7 @@ class DrivenPose:
 
     orientations: dict[str, Floats]
     depths: dict[str, Floats]
+    sideways: dict[str, Floats]
     planes: dict[str, bool]
     root_path: Floats
     feet: Floats = field(repr=False)
@@ -44,6 +46,10 @@ class DrivenPose:
 
 LIMBS = (("shoulder", "elbow", "hand"), ("hip", "knee", "foot"))
 """Arms and legs of AnimatedDrawings' humanoid rigs, whose joints have these names after `right_` and `left_`."""
+
+ONE_SIDED = 0.5
+"""A motion shows a limb clearly on one side of the other one if their mean distance, sideways, is more than this share of the mean of its
+absolute value. It is all of it in each motion that comes with doodled."""
 
 MARGIN_OF_LEG = 0.05
 """Groups that differ in depth by less than this many leg lengths keep their order, where orders are steady."""
@@ -87,10 +93,10 @@ def pose_track(
     config = spelt_as(config, motion.joint_names)
     _check_fit(rig, motion, config)
     driven = driven_pose(rig, motion, config, times)
-    partners = exchanged_limbs(rig, config, driven.planes)
+    partners = exchanged_limbs(rig, config, driven)
     if partners:
         config = _with_limbs_exchanged(config, partners)
-        driven = replace(driven, orientations={partners.get(joint, joint): angles for joint, angles in driven.orientations.items()})
+        driven = driven_pose(rig, motion, config, times)
     steady = None if front_joints is None else _steadiness(motion, config, times, front_joints)
     joints = posed_joints(rig, driven.orientations, len(times))
     orders, order_of_frame = draw_orders(rig, config.draw_groups, driven.depths, len(times), steady=steady)
@@ -124,34 +130,62 @@ def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequenc
         joint: facing.angles_from_up(_flattened(sampled[:, names[distal]] - sampled[:, names[proximal]], from_front=plane_of[distal])[0])
         for joint, (proximal, distal) in _applicable_mapping(rig, config).items()
     }
-    depths = {joint: _flattened(sampled[:, names[joint]], from_front=plane_of[joint])[1] for joint in plane_of if joint in names}
+    present = [joint for joint in plane_of if joint in names]
+    depths = {joint: _flattened(sampled[:, names[joint]], from_front=plane_of[joint])[1] for joint in present}
+    sideways = {joint: _flattened(body[:, names[joint]], from_front=plane_of[joint])[0][:, 0] for joint in present}
     feet = sampler.sample(standing[:, [names[foot] for foot in motion.feet]])
-    return DrivenPose(orientations, depths, planes, sampler.sample(path), feet)
+    return DrivenPose(orientations, depths, sideways, planes, sampler.sample(path), feet)
 
 
-def exchanged_limbs(rig: Rig, config: RetargetConfig, planes: Mapping[str, bool]) -> dict[str, str]:
+def exchanged_limbs(rig: Rig, config: RetargetConfig, driven: DrivenPose) -> dict[str, str]:
     """The joints of limbs that the other arm or leg of the motion has to drive, each with its partner.
 
     A motion that is shown from the front has its right limbs on the viewer's left. A figure seen from behind has them on the viewer's
-    right, as may a runner seen from the side: driven by the limbs of the same name, they would cross for the whole clip.
+    right, as may a runner seen from the side: driven by the limbs of the same name, they would cross for the whole clip. A flat motion of
+    a body seen from behind has them on the viewer's right, too, and drives such a figure as it is.
 
     Args:
-        planes: as in `DrivenPose`.
+        driven: by `config`.
     """
-    index = {name: place for place, name in enumerate(rig.joint_names)}
-    plane_of = {joint: planes[group.name] for group in config.projection_groups for joint in group.joints}
     partners: dict[str, str] = {}
     for limb in LIMBS:
-        rights, lefts = ([f"{side}_{joint}" for joint in limb] for side in ("right", "left"))
-        driven = [joint for joint in (*rights, *lefts) if joint in index and joint in config.mapping]
-        if not {rights[0], lefts[0]} <= index.keys() or not {rights[-1], lefts[-1]} <= set(driven):
-            continue
-        are_crossed = all(
-            rig.rest[index[right], 0] > rig.rest[index[left], 0] for right, left in ((rights[0], lefts[0]), (rights[-1], lefts[-1]))
-        )
-        if are_crossed and all(plane_of[config.mapping[joint][1]] for joint in driven):
-            partners |= dict(zip((*rights, *lefts), (*lefts, *rights), strict=True))
+        named = [(f"right_{joint}", f"left_{joint}") for joint in limb]
+        pairs = [pair for pair in named if not set(pair).isdisjoint(rig.joint_names)]
+        are_whole = {named[0], named[-1]} <= set(pairs) and all(set(pair) <= set(rig.joint_names) for pair in pairs)
+        if are_whole and config.mapping.keys() >= set(named[-1]) and _would_cross(rig, config, driven, pairs):
+            partners |= {joint: partner for right, left in pairs for joint, partner in ((right, left), (left, right))}
     return partners
+
+
+def _would_cross(rig: Rig, config: RetargetConfig, driven: DrivenPose, pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether a drawing has the right one of two limbs on the viewer's right, and a motion shows it from the front, clearly on the left.
+
+    Args:
+        pairs: right and left joint of the rig, from the limbs' roots to their ends.
+    """
+    plane_of = {joint: driven.planes[group.name] for group in config.projection_groups for joint in group.joints}
+    distals = [(config.mapping[right][1], config.mapping[left][1]) for right, left in pairs if config.mapping.keys() >= {right, left}]
+    if not all(plane_of[joint] for pair in distals for joint in pair):
+        return False
+    x_of = dict(zip(rig.joint_names, rig.rest[:, 0].tolist(), strict=True))
+    first_right, first_left = distals[0]  # elbows or knees, which change sides less often than hands and feet
+    apart = driven.sideways[first_left] - driven.sideways[first_right]
+    are_crossed = all(x_of[right] > x_of[left] for right, left in (pairs[0], pairs[-1]))
+    return are_crossed and bool(apart.mean() > ONE_SIDED * np.abs(apart).mean())
+
+
+def _with_limbs_exchanged(config: RetargetConfig, partners: Mapping[str, str]) -> RetargetConfig:
+    """The configuration with each of these joints driven, drawn and checked as its partner was."""
+
+    def exchanged(joint: str) -> str:
+        return partners.get(joint, joint)
+
+    return replace(
+        config,
+        mapping={exchanged(joint): bone for joint, bone in config.mapping.items()},
+        draw_groups=tuple(replace(group, joints=tuple(exchanged(joint) for joint in group.joints)) for group in config.draw_groups),
+        checks=tuple(AboveCheck(exchanged(check.target), exchanged(check.first), exchanged(check.second)) for check in config.checks),
+    )
 
 
 def posed_joints(rig: Rig, orientations: dict[str, Floats], frames: int) -> Floats:
@@ -194,13 +228,6 @@ def draw_orders(
         by_depth, is_near = row[: len(members)], row[len(members) :]
         orders.append(tuple(joint for g in by_depth for joint in (members[g] if is_near[g] else members[g][::-1])))
     return tuple(orders), order_of_frame.reshape(frames).astype(np.int32)
-
-
-def _with_limbs_exchanged(config: RetargetConfig, partners: Mapping[str, str]) -> RetargetConfig:
-    """The configuration with each of these joints driven, and drawn, as its partner was."""
-    mapping = {partners.get(joint, joint): bone for joint, bone in config.mapping.items()}
-    groups = tuple(replace(group, joints=tuple(partners.get(joint, joint) for joint in group.joints)) for group in config.draw_groups)
-    return replace(config, mapping=mapping, draw_groups=groups)
 
 
 def _steadiness(motion: Motion, config: RetargetConfig, times: Sequence[Fraction], front_joints: Collection[int]) -> Steadiness:

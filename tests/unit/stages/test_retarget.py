@@ -74,18 +74,62 @@ def test_limbs_of_a_figure_seen_from_behind_move_as_those_of_one_that_faces_us()
     assert [tuple(own[k] for k in order) for order in turned.draw_orders] == list(facing.draw_orders)
 
 
+def exchanged(rig: Rig, config: RetargetConfig, motion: Motion | None = None) -> dict[str, str]:
+    motion = motion or sample_scene.motion()
+    return exchanged_limbs(rig, config, driven_pose(rig, motion, config, times(motion)))
+
+
 def test_crossed_legs_of_a_runner_are_exchanged_and_the_arms_are_not() -> None:
-    planes = {group.name: True for group in CONFIG.projection_groups}
-    runner = seen_from_behind(("hip", "knee", "foot"))
-    assert exchanged_limbs(runner, CONFIG, planes)["right_foot"] == "left_foot"
-    assert "right_hand" not in exchanged_limbs(runner, CONFIG, planes)
-    assert exchanged_limbs(seen_from_behind(("knee", "foot")), CONFIG, planes) == {}  # legs that are drawn crossed
-    assert exchanged_limbs(RIG, CONFIG, planes) == {}
+    runner = exchanged(seen_from_behind(("hip", "knee", "foot")), from_front())
+    assert runner["right_foot"] == "left_foot"
+    assert "right_hand" not in runner
+    assert exchanged(seen_from_behind(("knee", "foot")), from_front()) == {}  # legs that are drawn crossed
+    assert exchanged(RIG, from_front()) == {}
 
 
 def test_limbs_seen_from_the_side_are_never_exchanged() -> None:
     """Arm and leg of one side would swing in step."""
-    assert exchanged_limbs(seen_from_behind(), CONFIG, {group.name: False for group in CONFIG.projection_groups}) == {}
+    assert exchanged(seen_from_behind(), from_front(ProjectionMethod.SAGITTAL)) == {}
+
+
+def test_head_of_a_figure_seen_from_behind_is_driven() -> None:
+    """The check of all configurations, whether the head is above the shoulders, took the line between them the other way round."""
+    motion = sample_scene.motion(frames=10)
+    checked = replace(from_front(), checks=(AboveCheck("neck", "right_shoulder", "left_shoulder"),))
+    tilt = np.array([(0.05 if name == "neck" else 0.0, 0.0) for name in RIG.joint_names])
+    tilted = [replace(rig, rest=rig.rest + tilt) for rig in (RIG, seen_from_behind())]
+    facing, turned = (pose_track(rig, motion, checked, times(motion)).joints[:, joint("neck")] for rig in tilted)
+    np.testing.assert_allclose(turned, facing, atol=1e-9)
+    assert facing[0, 0] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_motion_of_a_body_seen_from_behind_drives_limbs_on_its_side() -> None:
+    """A flat motion is not turned to the viewer; one whose file has the pairs that it faces by in reverse is turned away."""
+    motion = sample_scene.motion()
+    behind = replace(motion, facing_pairs=tuple((right, left) for left, right in motion.facing_pairs))
+    assert exchanged(seen_from_behind(), from_front(), behind) == {}
+    assert exchanged(RIG, from_front(), behind) == {}  # seen as it is, though limbs cross
+
+
+def test_limbs_are_not_exchanged_in_a_motion_that_shows_them_on_neither_side() -> None:
+    """As a runner who is seen from the side in a flat motion."""
+    motion = sample_scene.motion(frames=10)
+    positions = motion.positions.copy()
+    for name in ("LeftKnee", "RightKnee", "LeftElbow", "RightElbow"):
+        positions[:, motion.joint_names.index(name), 0] *= np.where(np.arange(10) % 2, 1.0, -1.0)
+    assert exchanged(seen_from_behind(), from_front(), replace(motion, positions=positions)) == {}
+
+
+@pytest.mark.parametrize("missing", ["right_elbow", "left_shoulder", "right_hand"])
+def test_limbs_with_different_joints_are_not_exchanged(missing: str) -> None:
+    """An elbow without a partner would hang still, or be looked for in a rig that lacks it."""
+    joints = {name: place for name, place in sample_scene.JOINTS_PX.items() if name != missing}
+    parent = sample_scene.JOINTS_PX[missing][2]
+    rig = sample_scene.rig({name: (120 - x, y, parent if above == missing else above) for name, (x, y, above) in joints.items()})
+    config = replace(from_front(), checks=(AboveCheck("neck", "left_elbow", "right_hip"),))
+    found = exchanged(rig, config)
+    assert found.keys() == {f"{side}_{name}" for side in ("right", "left") for name in ("hip", "knee", "foot")}
+    pose_track(rig, sample_scene.motion(), config, [Fraction(0)])
 
 
 def test_the_root_travels_in_the_drawings_proportions() -> None:
@@ -198,6 +242,15 @@ def test_order_flickers_with_tremor_unless_it_is_steady() -> None:
     assert steady.draw_orders[0].index(joint("left_hand")) > steady.draw_orders[0].index(joint("torso")), "the limb that is drawn in front"
     np.testing.assert_array_equal(steady.joints, sorted_track.joints)
     np.testing.assert_array_equal(steady.root, sorted_track.root)
+
+
+def test_exchanged_limb_that_is_drawn_in_front_stays_in_front() -> None:
+    motion = trembling(sample_scene.motion(frames=20), ("LeftWrist", "RightWrist"), 2.0)
+    for side, other in (("left", "right"), ("right", "left")):
+        front = [joint(f"{side}_elbow"), joint(f"{side}_hand")]
+        (order,) = pose_track(seen_from_behind(), motion, from_front(), times(motion), front_joints=front).draw_orders
+        assert order.index(joint(f"{side}_hand")) > order.index(joint("torso"))
+        assert order.index(joint(f"{side}_hand")) > order.index(joint(f"{other}_hand"))
 
 
 def test_margin_of_steady_orders_grows_with_the_figure() -> None:
