@@ -45,7 +45,7 @@ def test_pieces_with_a_marker_are_kept_unless_they_are_specks(corners_join, coun
     mask[6, 18] = True  # a speck
     markers = np.zeros_like(mask)
     markers[2, 2] = markers[6, 18] = True
-    assert pieces_with(mask, markers, corners_join=corners_join, least_share=0.1).sum() == count
+    assert pieces_with(mask, markers, corners_join=corners_join, min_share=0.1).sum() == count
     assert pieces_with(mask, markers, corners_join=corners_join).sum() == count + 1
 
 
