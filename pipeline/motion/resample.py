@@ -68,7 +68,7 @@ class FrameSampler:
 
 
 def frame_sampler(frame_count: int, frame_time: Fraction, times: Sequence[Fraction], *, loops: bool = False) -> FrameSampler:
-    """Where `times` are among frames, one every `frame_time` seconds.
+    """A sampler of frames, one every `frame_time` seconds, at `times`.
 
     Before the first and after the last frame these are held, unless the motion `loops`: then time goes round, and the last frame leads into
     the first.

@@ -39,7 +39,6 @@ RING_WIDTH = 0.6
 BODY_AROUND = 0.2
 """A flat area is beside the body if more than this share of its ring is the body's."""
 
-
 OTHERS_SHARE = 0.8
 """A flat area belongs to the body or to other limbs if more than this share of its named pixels, without borders, is theirs."""
 

@@ -19,7 +19,7 @@ from pipeline.types import Floats
 
 MAX_BYTES = 64 << 20
 MIN_CONFIDENCE = 0.2
-"""A place less sure than this is a gap."""
+"""A point that is seen with less confidence than this is a gap."""
 LONG_GAP_S = 0.5
 
 
