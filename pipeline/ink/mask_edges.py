@@ -16,13 +16,11 @@ import numpy as np
 
 from pipeline.ink.bone_lines import bones, drawn_lines, see_through_areas
 from pipeline.ink.regions import dilated, disc, eroded, regions_of
-from pipeline.types import Bools, Bytes, Floats, Singles
+from pipeline.types import FIGURE_PROBABILITY, Bools, Bytes, Floats, Singles
 
 BAND_SHARE = 0.02
 """Half the width of the band, in shares of the longer side: two cells of a model that sees 192 px."""
 
-FIGURE = 0.5
-"""A cell of a model's mask is figure if its probability is more than this."""
 
 CERTAIN = 0.985
 """Ground does not flow to where the model is at least this sure.
@@ -83,7 +81,7 @@ def sharp_mask(rgb: Bytes, likelihood: Singles, keypoints: Floats | None = None)
         keypoints: (17, 3) float64 x, y in px, score.
     """
     band = max(2, round(BAND_SHARE * max(likelihood.shape)))
-    inside = likelihood > FIGURE
+    inside = likelihood > FIGURE_PROBABILITY
     near = dilated(inside, band)
     ink = _ink(rgb, near)
     ground = _ground(inside, near, ink, likelihood, band)

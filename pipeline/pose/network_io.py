@@ -20,7 +20,7 @@ from pipeline.pose.heatmaps import box_overlap, center_peaks, joint_chances, pea
 from pipeline.pose.letterbox import Letterbox, paper_color
 from pipeline.pose.limb_choice import ARM_WEIGHTS, LEG_WEIGHTS, LimbPair, with_limbs_chosen
 from pipeline.pose.stride import with_legs_distinguished
-from pipeline.types import MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
+from pipeline.types import FIGURE_PROBABILITY, MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 from pipeline.types.keypoints import ARMS, FIRST_BODY_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
 
 MAX_FIGURES: Final = 5
@@ -50,8 +50,6 @@ FIRMNESS: Final = (0.3, 0.9)
 100 images without a figure at most 0.67."""
 MASK_SIDE: Final = 224
 """Longer side of a detection's or a pose's mask, px."""
-IN_FIGURE: Final = 0.5
-"""A cell of a mask is figure if its probability is more than this."""
 
 LIMB_PAIRS: Final = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
 
@@ -238,7 +236,7 @@ def _edges(box: Box) -> Floats:
 
 def _mask_bounds(mask: Singles, proposed: Floats | None) -> Floats | None:
     """Of a mask's pieces, in px of the square; only of those near the proposed box, if one is given. None if there are none."""
-    drawn = (mask > IN_FIGURE).astype(np.uint8)
+    drawn = (mask > FIGURE_PROBABILITY).astype(np.uint8)
     reach = 2 * max(1, round(PIECE_GAP * len(mask) / 2)) + 1
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(drawn, np.ones((reach, reach), np.uint8)), connectivity=8)
     if count < 2:
@@ -285,7 +283,7 @@ def _parts_over(box: Floats, view: NetworkView, parts: Singles, mask: Singles) -
             layer = _over(box, view, np.ascontiguousarray(parts[part]))
             np.copyto(likeliest, np.uint8(part), where=np.asarray(layer > best))
             best = np.maximum(best, layer)
-    return np.where(mask > IN_FIGURE, likeliest, np.uint8(BodyPart.NONE))
+    return np.where(mask > FIGURE_PROBABILITY, likeliest, np.uint8(BodyPart.NONE))
 
 
 def _sigmoid(logits: Singles) -> Singles:

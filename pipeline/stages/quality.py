@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.ink.mask_edges import FIGURE
-from pipeline.types import KEYPOINT_NAMES, Bools, Floats, Quality, Singles
+from pipeline.types import FIGURE_PROBABILITY, KEYPOINT_NAMES, Bools, Floats, Quality, Singles
 from pipeline.types.keypoints import SHOULDERS
 
 INTERCEPT = -19.051
@@ -69,7 +68,7 @@ def mask_agreement(mask: Bools, likelihood: Singles) -> float:
     """Intersection over union of a mask (h, w) and a model's (n, m) of the same crop, at the model's resolution."""
     (height, width), (rows, columns) = mask.shape, likelihood.shape
     own = mask[np.ix_(np.arange(rows) * height // rows, np.arange(columns) * width // columns)]
-    seen = likelihood > FIGURE
+    seen = likelihood > FIGURE_PROBABILITY
     common, either = int(np.count_nonzero(own & seen)), int(np.count_nonzero(own | seen))
     return common / max(1, either)
 

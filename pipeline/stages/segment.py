@@ -25,13 +25,13 @@ from pipeline.ink.figure_parts import (
     without_nibs,
 )
 from pipeline.ink.ground import without_ground, without_strips_at_the_border
-from pipeline.ink.mask_edges import BAND_SHARE, FIGURE, sharp_mask
+from pipeline.ink.mask_edges import BAND_SHARE, sharp_mask
 from pipeline.ink.paper import Contrast, contrast
 from pipeline.ink.reduction import reduced
 from pipeline.ink.regions import border_contact, dilated, eroded, filled, hysteresis, perimeters, regions_of
 from pipeline.ink.ruling import rulings, without_lines
 from pipeline.mesh.pieces import bridged
-from pipeline.types import Bools, Bytes, Floats, Singles
+from pipeline.types import FIGURE_PROBABILITY, Bools, Bytes, Floats, Singles
 
 MODEL_SIDE_PX = 512
 """Longer side that crops are reduced to before the edges of a model's mask are placed."""
@@ -123,10 +123,10 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
     likely = np.asarray(cv2.resize(likelihood.astype(np.float32), size, interpolation=cv2.INTER_CUBIC), np.float32)
     points = _scaled(keypoints, shape, small.shape)
     if alpha is not None and bool((alpha < VISIBLE_ALPHA).any()):
-        near = dilated(likely > FIGURE, round(BAND_SHARE * max(size)))
+        near = dilated(likely > FIGURE_PROBABILITY, round(BAND_SHARE * max(size)))
         figure = (alpha >= VISIBLE_ALPHA) & _enlarged(near, shape)
         return _opaque_figure(figure, keypoints) if figure.any() else figure
-    body = body_and_parts(likely > FIGURE, points, None if points is None else bones(points))
+    body = body_and_parts(likely > FIGURE_PROBABILITY, points, None if points is None else bones(points))
     figure = sharp_mask(small, likely, points) & dilated(body, round(BAND_SHARE * max(size)))
     pieces = regions_of(figure, corners_join=True)
     return _enlarged(bridged(pieces.among(pieces.area > MIN_PIECE_SHARE * np.count_nonzero(body))), shape)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from pipeline.types.arrays import Bools, Bytes, Floats, Ints, Singles, check_array
 from pipeline.types.character import LAYER_COLORS, Character, CharacterLayer, LayerLabel, Mesh, Rig
 from pipeline.types.drawing import (
+    FIGURE_PROBABILITY,
     MIRRORED_PARTS,
     AnnotatedFigure,
     Annotation,
@@ -42,6 +43,7 @@ from pipeline.types.scene import Actor, Camera, DebugViews, LayerMode, OutputClo
 from pipeline.types.turns import TURNS, Turn, turn_back, turned_pixels
 
 __all__ = [
+    "FIGURE_PROBABILITY",
     "HALF_SEEN",
     "KEYPOINT_NAMES",
     "LAYER_COLORS",

@@ -65,6 +65,10 @@ class Box:
                 return self
 
 
+FIGURE_PROBABILITY = 0.5
+"""A cell of a model's mask belongs to the figure if its probability is more than this."""
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """A figure found by a detector.
