@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import NoFigureFound, PredictionRefused
-from pipeline.ink.reduction import reduced
+from pipeline.ink.reduction import reduced_to_side
 from pipeline.ports import Predictor, Stopwatch
 from pipeline.pose.limb_labels import derived_labels
 from pipeline.stages.detect import (
@@ -328,10 +328,6 @@ def _pose(predictor: Predictor, rgb: Bytes) -> tuple[Pose, tuple[str, ...]]:
         return Pose(np.zeros((len(KEYPOINT_NAMES), 3))), (f"the pose estimator refused this figure: {error.summary}",)
 
 
-def _downscaled(picture: Bytes, side: int) -> Bytes:
-    """The picture (h, w) or (h, w, 3), reduced if its longer side is longer than `side`."""
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return np.ascontiguousarray(picture)
-    return reduced(picture, (max(1, round(width * scale)), max(1, round(height * scale))))
+def _downscaled(image: Bytes, side: int) -> Bytes:
+    """The image (h, w) or (h, w, 3), contiguous in memory, reduced if its longer side is longer than `side`, px."""
+    return np.ascontiguousarray(reduced_to_side(image, side))

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from pipeline.ink.bone_lines import bones, drawn_lines, see_through_areas
+from pipeline.ink.channels import largest_channel
 from pipeline.ink.regions import dilated, disc, eroded, regions_of
 from pipeline.types import FIGURE_PROBABILITY, Bools, Bytes, Floats, Singles
 
@@ -96,14 +97,8 @@ def _ink(rgb: Bytes, near: Bools) -> Bools:
     beside = _ground_beside(rgb, ~near)
     if beside is None:
         return np.zeros(near.shape, bool)
-    difference = _largest_channel(np.asarray(cv2.absdiff(rgb.astype(np.float32), beside.color), np.float32))
+    difference = largest_channel(np.asarray(cv2.absdiff(rgb.astype(np.float32), beside.color), np.float32))
     return np.asarray(difference > np.maximum(np.float32(MIN_CONTRAST), np.float32(NOISE_FACTOR) * beside.noise))
-
-
-def _largest_channel(picture: Singles) -> Singles:
-    """(h, w), of (h, w, 3)."""
-    red, green, blue = cv2.split(picture)
-    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32)
 
 
 def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
@@ -122,7 +117,7 @@ def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
         means = means + np.float32(share) * cv2.blur(small, (2 * reach + 1,) * 2, borderType=cv2.BORDER_CONSTANT)
     means = means / means[..., :1]
     color, squares = means[..., 1:4], means[..., 4:7]
-    noise = np.sqrt(np.maximum(_largest_channel(squares - color * color), 0))
+    noise = np.sqrt(np.maximum(largest_channel(squares - color * color), 0))
     return _Ground(*(np.asarray(cv2.resize(each, (width, height), interpolation=cv2.INTER_LINEAR), np.float32) for each in (color, noise)))
 
 

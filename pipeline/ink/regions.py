@@ -104,13 +104,26 @@ def filled(mask: Bools) -> Bools:
 
 
 def nearest_values(values: Ints, known: Bools) -> Ints:
-    """`values` (h, w) int32; where they aren't `known` the value of the nearest pixel where they are."""
+    """`values` (h, w) int32, where they aren't `known` the value of the nearest pixel where they are; unchanged if none is known."""
     if not known.any():
         return values
-    _, owner = cv2.distanceTransformWithLabels((~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL)
-    value_of_owner = np.zeros(int(owner.max()) + 1, np.int32)
-    value_of_owner[owner[known]] = values[known]
-    return np.asarray(value_of_owner[owner], np.int32)
+    index, _ = nearest_index(known)
+    return np.asarray(values, np.int32).ravel().take(index).reshape(values.shape)
+
+
+def nearest_index(mask: Bools) -> tuple[Ints, Singles]:
+    """For each pixel, which pixel of a mask is nearest; of a pixel of the mask, itself.
+
+    Returns:
+        (h * w,) int32, flat indices of pixels of the mask, all 0 if it is empty; (h, w) float32, the distances to them, px.
+    """
+    distance, labels = cv2.distanceTransformWithLabels(
+        (~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    flat, sources = np.asarray(labels, np.int32).ravel(), np.flatnonzero(mask).astype(np.int32)
+    index_of_label = np.zeros(int(flat.max()) + 1, np.int32)
+    index_of_label[flat[sources]] = sources  # each pixel of the mask has a label of its own
+    return index_of_label.take(flat), np.asarray(distance, np.float32)
 
 
 def disc(radius: int) -> Bytes:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from pipeline.ink.regions import disc
 from pipeline.types import Bools, Bytes, Singles
 
 COARSE = 8
@@ -110,17 +111,13 @@ def _grown(figures: Bools, others: Bools, difference: Singles, min_difference: f
     rows, columns = np.flatnonzero(figures.any(axis=1)), np.flatnonzero(figures.any(axis=0))
     side = max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0])) + 1
     rim, reach = max(2, round(RIM_OF_SIDE * side)), max(4, round(REACH_OF_SIDE * side))
-    near, far = (cv2.dilate(figures.astype(np.uint8), _disk(radius)) > 0 for radius in (rim, reach))
+    near, far = (cv2.dilate(figures.astype(np.uint8), disc(radius)) > 0 for radius in (rim, reach))
     candidates = near | (far & (cv2.blur(difference, (3, 3)) > min_difference))
     _, pieces = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=8)
     hangs_on = np.zeros(int(pieces.max()) + 1, np.bool_)
     hangs_on[pieces[near]] = True
-    hole = cv2.dilate((candidates & hangs_on[pieces]).astype(np.uint8), _disk(2)) > 0
+    hole = cv2.dilate((candidates & hangs_on[pieces]).astype(np.uint8), disc(2)) > 0
     return np.asarray(hole & (figures | ~others), np.bool_)
-
-
-def _disk(radius: int) -> Bytes:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
 
 
 def _patched(rest: Singles, hole: Bools) -> Singles:
@@ -166,7 +163,7 @@ def _known_share(unknown: Bools, top: int, left: int) -> float:
 def _sources(rest: Singles, hole: Bools) -> Singles:
     """0 where a pixel may be copied from, and 1 where it is hidden or darker than the paper near the hole with its printed lines."""
     darkest: Singles = rest.min(axis=2)
-    band = (cv2.dilate(hole.astype(np.uint8), _disk(CONTEXT_PX)) > 0) & ~hole
+    band = (cv2.dilate(hole.astype(np.uint8), disc(CONTEXT_PX)) > 0) & ~hole
     limit = float(np.percentile(darkest[band], 1.0)) - SHADE_LEVELS if band.any() else -255.0
     return np.asarray(hole | (darkest < limit), np.float32)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from pipeline.ink.channels import largest_channel
 from pipeline.ink.regions import Regions, dilated, eroded, regions_of
 from pipeline.pose.limb_measures import MARKER_WIDTH, Limb, stroke, surroundings, tip
 from pipeline.pose.part_evidence import PartEvidence
@@ -78,8 +79,8 @@ def _around_unbelieved(evidence: PartEvidence, limbs: list[Limb]) -> Bools:
 
 def flat_areas(rgb: Bytes, mask: Bools) -> Regions:
     """The flat areas of an image (h, w, 3) uint8 inside a mask; where shading or grain opens lines, one area is most of the figure."""
-    red, green, blue = cv2.split(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
-    return regions_of(mask & (cv2.max(cv2.max(red, green), blue) < LINE_CONTRAST), corners_join=False)
+    steps = np.asarray(cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)), np.uint8)
+    return regions_of(mask & (largest_channel(steps) < LINE_CONTRAST), corners_join=False)
 
 
 def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools], areas: Regions) -> list[Bools]:

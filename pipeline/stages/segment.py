@@ -27,7 +27,7 @@ from pipeline.ink.figure_parts import (
 from pipeline.ink.ground import without_ground, without_strips_at_the_border
 from pipeline.ink.mask_edges import BAND_SHARE, sharp_mask
 from pipeline.ink.paper import Contrast, contrast
-from pipeline.ink.reduction import reduced
+from pipeline.ink.reduction import reduced_to_side
 from pipeline.ink.regions import border_contact, dilated, eroded, filled, hysteresis, perimeters, regions_of
 from pipeline.ink.ruling import rulings, without_lines
 from pipeline.mesh.pieces import bridged
@@ -118,7 +118,7 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
     shape = rgb.shape[:2]
     if min(shape) < SMALLEST_SIDE_PX:
         return np.ones(shape, bool)
-    small = _reduced(rgb, MODEL_SIDE_PX)
+    small = reduced_to_side(rgb, MODEL_SIDE_PX, min_side=SMALLEST_SIDE_PX)
     size = (small.shape[1], small.shape[0])
     likely = np.asarray(cv2.resize(likelihood.astype(np.float32), size, interpolation=cv2.INTER_CUBIC), np.float32)
     points = _scaled(keypoints, shape, small.shape)
@@ -147,7 +147,8 @@ def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | N
         return _opaque_figure(alpha >= VISIBLE_ALPHA, keypoints)
     if min(shape) < SMALLEST_SIDE_PX:
         return np.ones(shape, bool)
-    ink = _ink(_without_printed_lines(contrast(_reduced(rgb, WORKING_SIDE_PX))))
+    small = reduced_to_side(rgb, WORKING_SIDE_PX, min_side=SMALLEST_SIDE_PX)
+    ink = _ink(_without_printed_lines(contrast(small)))
     return _enlarged(_figure(ink, _scaled(keypoints, shape, ink.shape)), shape)
 
 
@@ -261,15 +262,6 @@ def _above_their_surroundings(values: Singles, radius: int, share: float) -> Sin
     """The values, 0 where they are at most a share of the largest within `radius` px: edges are there, however blurred they are."""
     largest = cv2.dilate(values, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
     return np.where(values > np.float32(share) * largest, values, np.float32(0))
-
-
-def _reduced(rgb: Bytes, side: int) -> Bytes:
-    """The crop (h, w, 3), reduced if its longer side is longer than `side`, px; no side is then shorter than SMALLEST_SIDE_PX."""
-    height, width = rgb.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return rgb
-    return reduced(rgb, (max(SMALLEST_SIDE_PX, round(width * scale)), max(SMALLEST_SIDE_PX, round(height * scale))))
 
 
 def _enlarged(mask: Bools, shape: tuple[int, int]) -> Bools:

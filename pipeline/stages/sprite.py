@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from pipeline.ink.channels import largest_channel
+from pipeline.ink.regions import nearest_index
 from pipeline.mesh.depth import depth_inside, middle_line
 from pipeline.types import Bools, Bytes, Character, CharacterLayer, Ints, Mesh, Singles, Sprite
 
@@ -184,8 +186,7 @@ def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Bytes:
     paper = (total * (255.0 / np.where(known, around, 255.0))[..., None]).clip(0, 255).astype(np.uint8)
     apart = cv2.absdiff(rgb, cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR))
     is_known = cv2.resize(known.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-    red, green, blue = cv2.split(apart)
-    difference: Bytes = np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8) * np.asarray(is_known, np.uint8)
+    difference: Bytes = largest_channel(np.asarray(apart, np.uint8)) * np.asarray(is_known, np.uint8)
     return difference
 
 
@@ -210,25 +211,16 @@ def bled(rgb: Bytes, mask: Bools, inkiness: Bytes, *, rim_px: float) -> Bytes:
     """
     depth = depth_inside(mask)
     inside = (depth > rim_px + 0.5) | middle_line(mask, depth)
-    index, height = _nearest_index(inside), mask.shape[0]
+    (index, _), height = nearest_index(inside), mask.shape[0]
     rim = np.flatnonzero((inkiness > 0) & ~inside)
     levels, strongest = inkiness.ravel(), cv2.dilate(inkiness, np.ones((5, 5), np.uint8)).ravel()
     is_ink = (levels[rim] > levels[index[rim]]) & (levels[rim] >= INK_SHARE * strongest[rim])
     if is_ink.any():
         inside.ravel()[rim[is_ink]] = True
-        index = _nearest_index(inside)
+        index, _ = nearest_index(inside)
     whole_colors = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)).view(np.uint32).ravel()  # looked up at once
     filled = whole_colors.take(index).view(np.uint8).reshape(height, -1, 4)
     return np.asarray(cv2.cvtColor(filled, cv2.COLOR_RGBA2RGB), np.uint8)
-
-
-def _nearest_index(inside: Bools) -> Ints:
-    """For each pixel, (h * w,) int32, the flat index of the nearest one inside; of a pixel inside, its own."""
-    _, labels = cv2.distanceTransformWithLabels((~inside).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    flat, sources = np.asarray(labels, np.int32).ravel(), np.flatnonzero(inside).astype(np.int32)
-    index_of_label = np.zeros(int(flat.max()) + 1, np.int32)
-    index_of_label[flat[sources]] = sources  # each of these pixels has a label of its own
-    return index_of_label.take(flat)
 
 
 def joint_colors(owner_of_vertex: Ints, joint_count: int) -> Singles:

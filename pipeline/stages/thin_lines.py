@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from pipeline.ink.regions import nearest_index
 from pipeline.mesh.depth import depth_inside, middle_line
 from pipeline.types import Bools, Character, View
 
@@ -43,13 +44,9 @@ def thickened(character: Character, half_width_px: float) -> Character:
     middle = middle_line(character.mask, depth) & _lines(character.mask, depth > half_width_px, half_width_px)
     if not middle.any():
         return character
-    distance, label = cv2.distanceTransformWithLabels(
-        (~middle).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    index, distance = nearest_index(middle)
     added = (distance <= half_width_px) & ~character.mask
-    index_of_label = np.zeros(int(label.max()) + 1, np.intp)
-    index_of_label[label[middle]] = np.flatnonzero(middle)
-    nearest = index_of_label[label[added]]
+    nearest = index[added.ravel()]
     rgba, mask = character.rgba.copy(), character.mask | added
     rgba[added] = character.rgba.reshape(-1, 4)[nearest]
     labels = character.layer_labels
