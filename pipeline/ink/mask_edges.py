@@ -1,10 +1,12 @@
 """Edges of a figure's mask, placed to the pixel: the model decides what is figure, color and ink decide where exactly it ends.
 
-A pose model draws its mask with cells of about 1 % of the figure, and with a rim around it. Within a band along the mask's edge, ground
-flows in from outside up to the next ink, and ink that hangs on the figure is added. Gaps that are too narrow for the model (between arm
-and trunk, between legs) open as far as the ground's own color leads in.
+A pose model's mask has cells of about 1 % of the figure, and a rim around the figure. Two corrections are made within a band along the
+mask's edge. Ground, which is everything around the figure, is extended from outside up to the nearest ink; and ink that is connected with
+the figure is added. Gaps that are too narrow for the model (between arm and trunk, between legs) are opened as far as the ground's color
+leads into them.
 
-Masks are (h, w) bool at the working size; `likelihood` is (h, w) float32, how likely each pixel is figure.
+Masks are (h, w) bool at the working size; `likelihood` is (h, w) float32 0..1, the probability that each pixel is figure. Distances are px
+at the working size.
 """
 
 from __future__ import annotations
@@ -20,66 +22,81 @@ from pipeline.ink.regions import dilated, disc, eroded, regions_of
 from pipeline.types import FIGURE_PROBABILITY, Bools, Bytes, Floats, Singles
 
 BAND_SHARE = 0.02
-"""Half the width of the band, in shares of the longer side: two cells of a model that sees 192 px."""
-
+"""Half the width of the band, in shares of the longer side: two cells of a model whose input is 192 px wide."""
 
 CERTAIN = 0.985
-"""Ground does not flow to where the model is at least this sure.
+"""Ground does not extend to where the model's probability is at least this.
 
-It is that sure on 99 % of the pixels that are 2 % inside a synthetic figure.
+It is on 99 % of the pixels that are 2 % inside a synthetic figure.
 """
 
 HINT = 0.03
-"""Ink outside the mask belongs to it only where the model sees at least this."""
+"""Ink outside the mask belongs to the figure only where the model's probability is more than this."""
 
 MIN_CONTRAST = 24.0
-"""Ink differs from the ground beside it by at least this, 0..255: above JPEG noise, below pale pencil."""
+"""Ink differs from the ground beside it by more than this in some channel, 0..255: above JPEG noise, below pale pencil."""
 
 NOISE_FACTOR = 5.0
-"""Ink differs from the ground by more than this many of its standard deviations: wood, ruling and cloth are no ink."""
+"""Ink differs from the ground by more than this many of the ground's standard deviations: wood, ruling and cloth are no ink."""
 
-DOOR_SHARE = 0.006
-"""Ground flows into the mask through openings wider than twice this share of the longer side; an outline has gaps."""
+OPENING_SHARE = 0.006
+"""Ground extends into the mask only through openings wider than twice this share of the longer side, since outlines have small gaps."""
 
-CHANNEL_SHARE = 0.02
-"""Half the width of gaps between limbs that the model may miss, in shares of the longer side: it sees wider ones."""
+GAP_SHARE = 0.02
+"""Half the width of the widest gap between limbs that the model may miss, in shares of the longer side."""
 
-MIN_CHANNEL = 0.0015
-"""Smaller gaps than this share of the figure are not looked for."""
+MIN_GAP_AREA = 0.0015
+"""Gaps between limbs with at most this share of the figure's pixels are not opened."""
 
-BESIDE_SHARE, OUTLINE_SHARE = 0.03, 0.008
-"""How far beside a gap to look for color, in shares of the longer side, and how far the outline reaches that does not count."""
+BESIDE_SHARE = 0.03
+"""Colored areas are looked for within this distance of a gap, in shares of the longer side."""
+
+OUTLINE_SHARE = 0.008
+"""Ink within this distance of a gap, in shares of the longer side, is the outline beside it, and counts as no colored area."""
 
 MAX_BONE = 0.15
 """A gap has bones in it along at most this share of its length."""
 
 FILLED = 0.8
-"""Of what is beside a gap, at least this share is ink.
+"""A gap is opened only if at least this share of what is beside it is ink: it is between colored areas.
 
 On 210 held-out synthetic figures (seeds from 9600000) the rule opens 0.104 figures' worth of true gaps and 0.095 of figure; with
 `FILLED` at 0.5, 0.154 and 0.310.
 """
 
 INKED_EDGE = 0.5
-"""A hole is real if at least this share of its edge is ink."""
+"""A hole is kept open if at least this share of its edge is ink."""
+
+NEAR_INK_PX = 2
+"""A pixel of a hole's edge is ink if there is ink within this distance, px."""
 
 GROUND_REDUCTION = 4
 """The ground is estimated at a size that is this many times smaller."""
 
+WIDE_TO_NARROW = 8
+"""The wide windows in which the ground is averaged are this many times as large as the narrow ones."""
+
+WIDE_WEIGHT, WHOLE_WEIGHT = 1e-3, 1e-6
+"""Weights of the wide windows' and the whole image's means, where the narrow windows' is 1: they decide only where there is no ground."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Ground:
-    """The ground beside each pixel: color (h, w, 3) and standard deviation (h, w), float32."""
+    """The ground beside each pixel: color (h, w, 3) and standard deviation (h, w), float32, in levels 0..255."""
 
     color: Singles
     noise: Singles
 
 
 def sharp_mask(rgb: Bytes, likelihood: Singles, keypoints: Floats | None = None) -> Bools:
-    """The figure's pixels (h, w) bool of an image (h, w, 3) uint8; what the model has not seen is not in it.
+    """The figure's pixels (h, w) bool: a model's mask with its edges placed to the pixel.
+
+    Nothing is added beyond the band around the mask: a limb that the model has not seen stays missing.
 
     Args:
-        keypoints: (17, 3) float64 x, y in px, score.
+        rgb: (h, w, 3) uint8 sRGB.
+        likelihood: (h, w) float32 0..1, the probability that each pixel is figure.
+        keypoints: (17, 3) float64 x, y in px, score 0..1, in COCO's order; without them, gaps between limbs are not opened.
     """
     band = max(2, round(BAND_SHARE * max(likelihood.shape)))
     inside = likelihood > FIGURE_PROBABILITY
@@ -87,13 +104,13 @@ def sharp_mask(rgb: Bytes, likelihood: Singles, keypoints: Floats | None = None)
     ink = _ink(rgb, near)
     ground = _ground(inside, near, ink, likelihood, band)
     if keypoints is not None:
-        ground = _with_channels(ground, inside, ink, keypoints)
+        ground = _with_gaps(ground, inside, ink, keypoints)
     figure = _without_unfounded_holes(inside & ~ground, ink)
     return _with_ink(figure, ink & ~ground & (near & (likelihood > HINT)), band)
 
 
 def _ink(rgb: Bytes, near: Bools) -> Bools:
-    """Pixels that clearly differ from the ground beside them."""
+    """Pixels that clearly differ from the ground beside them; none if `near`, where there may be a figure, is everywhere."""
     beside = _ground_beside(rgb, ~near)
     if beside is None:
         return np.zeros(near.shape, bool)
@@ -102,7 +119,10 @@ def _ink(rgb: Bytes, near: Bools) -> Bools:
 
 
 def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
-    """Means over the ground around each pixel: narrow windows where they have ground, wider ones elsewhere. None without any ground."""
+    """Mean and deviation of the ground around each pixel: in narrow windows where they hold ground, in wider ones elsewhere.
+
+    The standard deviation is that of the channel where it is largest. None if there is less than a pixel of ground.
+    """
     height, width = outside.shape
     size = (max(1, width // GROUND_REDUCTION), max(1, height // GROUND_REDUCTION))
     weight = outside.astype(np.float32)
@@ -112,8 +132,8 @@ def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
     if float(small[..., 0].sum()) < 1.0:
         return None
     narrow = max(1, round(2 * BAND_SHARE * max(size)))
-    means = small.mean(axis=(0, 1), keepdims=True) * np.float32(1e-6)
-    for reach, share in ((8 * narrow, 1e-3), (narrow, 1.0)):
+    means = small.mean(axis=(0, 1), keepdims=True) * np.float32(WHOLE_WEIGHT)
+    for reach, share in ((WIDE_TO_NARROW * narrow, WIDE_WEIGHT), (narrow, 1.0)):
         means = means + np.float32(share) * cv2.blur(small, (2 * reach + 1,) * 2, borderType=cv2.BORDER_CONSTANT)
     means = means / means[..., :1]
     color, squares = means[..., 1:4], means[..., 4:7]
@@ -122,48 +142,54 @@ def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
 
 
 def _ground(inside: Bools, near: Bools, ink: Bools, likelihood: Singles, band: int) -> Bools:
-    """Where ground is: beyond the band, outside the mask where there is no ink, and inside of it as far as ground flows in the band."""
-    shut = np.ones((2 * band + 1,) * 2, np.uint8)
-    core = cv2.erode(inside.astype(np.uint8), shut, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0
+    """The ground: all beyond the band, what is not ink outside the mask, and what is connected with that inside the band.
+
+    Args:
+        inside: the model's mask.
+        near: the mask with its band.
+        band: half the width of the band, px.
+    """
+    square = np.ones((2 * band + 1,) * 2, np.uint8)
+    core = cv2.erode(inside.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0
     free = (~ink & ~core & (likelihood < CERTAIN)).astype(np.uint8)
-    radius = max(1, round(DOOR_SHARE * max(inside.shape)))
+    radius = max(1, round(OPENING_SHARE * max(inside.shape)))
     framed = cv2.copyMakeBorder(free, radius, radius, radius, radius, cv2.BORDER_REPLICATE)
     wide = cv2.morphologyEx(framed, cv2.MORPH_OPEN, disc(radius))[radius:-radius, radius:-radius]
     start = (~near | (~inside & ~ink)).astype(np.uint8)
-    ground = _flowed(start, np.asarray(wide, np.uint8), band)
+    ground = _grown_within(start, np.asarray(wide, np.uint8), band)
     thin = inside & ~dilated(core, 2 * band)
     return ground & (~thin | dilated(ink & inside, band))  # where no ink is found, a thin limb stays as the model sees it
 
 
-def _flowed(start: Bytes, through: Bytes, steps: int) -> Bools:
-    """`start`, grown by `steps` px through another mask."""
-    cross = np.ones((3, 3), np.uint8)
+def _grown_within(start: Bytes, allowed: Bytes, steps: int) -> Bools:
+    """The mask `start` grown by `steps` px, but only into the mask `allowed`; both 0 or 1. Writes to `start`."""
+    square = np.ones((3, 3), np.uint8)
     for _ in range(steps):
-        start |= np.asarray(cv2.dilate(start, cross), np.uint8) & through
+        start |= np.asarray(cv2.dilate(start, square), np.uint8) & allowed
     return np.asarray(start > 0)
 
 
-def _with_channels(ground: Bools, inside: Bools, ink: Bools, keypoints: Floats) -> Bools:
-    """The ground and the narrow gaps between limbs that lead to it: without a bone in them, between areas that are filled with color.
+def _with_gaps(ground: Bools, inside: Bools, ink: Bools, keypoints: Floats) -> Bools:
+    """The ground with the narrow gaps between limbs that lead to it: gaps with no bone in them, between colored areas.
 
-    In an outlined figure, a gap looks like the inside of a limb; there the model alone decides.
+    In a figure that is only outlined, a gap looks like the inside of a limb; there the model alone decides.
     """
     side = max(ground.shape)
-    radius = max(1, round(CHANNEL_SHARE * side))
+    radius = max(1, round(GAP_SHARE * side))
     between = dilated(see_through_areas(keypoints, ground.shape), radius)
-    gaps = inside & ~ink & between & ~ground
-    broad = dilated(eroded(gaps | ground, radius), radius)
-    channels = regions_of(gaps & ~(broad & ~dilated(ground, radius)), corners_join=False)
+    free = inside & ~ink & between & ~ground
+    broad = dilated(eroded(free | ground, radius), radius)
+    gaps = regions_of(free & ~(broad & ~dilated(ground, radius)), corners_join=False)
     on_bones = drawn_lines(bones(keypoints), ground.shape, thickness=1)
-    candidates = (channels.touched_by(dilated(ground, 1)) > 0) & (channels.area > MIN_CHANNEL * np.count_nonzero(inside))
+    opened = (gaps.touched_by(dilated(ground, 1)) > 0) & (gaps.area > MIN_GAP_AREA * np.count_nonzero(inside))
     reach = round(BESIDE_SHARE * side)
-    for number in np.flatnonzero(candidates).tolist():
-        window = _window(channels.labels == number, reach)
-        channel = channels.labels[window] == number
-        beside = dilated(channel, reach) & ~dilated(channel, round(OUTLINE_SHARE * side)) & ~ground[window]
+    for number in np.flatnonzero(opened).tolist():
+        window = _window(gaps.labels == number, reach)
+        gap = gaps.labels[window] == number
+        beside = dilated(gap, reach) & ~dilated(gap, round(OUTLINE_SHARE * side)) & ~ground[window]
         is_filled = np.count_nonzero(ink[window] & beside) >= FILLED * np.count_nonzero(beside)
-        candidates[number] = is_filled and _extent(channel & on_bones[window]) <= MAX_BONE * _extent(channel)
-    return ground | channels.among(candidates)
+        opened[number] = is_filled and _extent(gap & on_bones[window]) <= MAX_BONE * _extent(gap)
+    return ground | gaps.among(opened)
 
 
 def _window(region: Bools, margin: int) -> tuple[slice, slice]:
@@ -178,9 +204,9 @@ def _extent(region: Bools) -> int:
 
 
 def _without_unfounded_holes(figure: Bools, ink: Bools) -> Bools:
-    """The figure without holes that the model alone sees: one looks through between outlines or areas of color, not through blank paper."""
+    """The figure with those holes filled that only the model sees: a hole that one looks through is bordered by ink."""
     outside = regions_of(~figure, corners_join=False)
-    around = dilated(ink, 2)
+    around = dilated(ink, NEAR_INK_PX)
     edge_of = cv2.dilate(outside.labels.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)
     edge = figure & (edge_of > 0)
     total = np.bincount(edge_of[edge], minlength=len(outside.area))
@@ -193,6 +219,6 @@ def _without_unfounded_holes(figure: Bools, ink: Bools) -> Bools:
 
 
 def _with_ink(figure: Bools, ink: Bools, band: int) -> Bools:
-    """The figure and the ink that hangs on it within the band, its edge smooth."""
-    grown = _flowed(figure.astype(np.uint8), ink.astype(np.uint8), band)
+    """The figure and the ink that is connected with it within the band, its edge smoothed by a median of 3 x 3."""
+    grown = _grown_within(figure.astype(np.uint8), ink.astype(np.uint8), band)
     return np.asarray(cv2.medianBlur(grown.astype(np.uint8), 3) > 0)
