@@ -1,10 +1,11 @@
-"""Inputs and outputs of our two networks: what they are shown, and what their answers mean.
+"""Inputs and outputs of the two networks: the pixels that they are given, and how their answers become detections and poses.
 
-The detector sees the whole picture and proposes boxes. The pose network then looks at each box closely: its mask moves the box's edges to
-where the figure ends, and its opinion whether that is a drawn humanoid at all goes into the score. The same network, asked again with the
-crop that was made of the box, gives the joints. It is asked for them twice, the second time in a mirror, and the mean counts.
+The detector is given the whole image and proposes boxes. The pose network is then given a square around each box. Its mask moves the box's
+edges to where the figure ends, and its probability that a drawn humanoid is there goes into the score. Later the pose network is given the
+figure's crop, once as it is and once as its mirror image, and the mean of both answers gives the joints, the mask and the body parts.
 
-Pure array functions, so that networks in process and on a model server give the same answers; who runs them hands in arrays.
+All functions are pure and take arrays, so that a network gives the same result in this process and on a model server. Positions in the
+image are px, origin top-left; positions in a network's square are px of the square, unless they are called shares of its side.
 """
 
 from __future__ import annotations
@@ -28,26 +29,32 @@ MAX_FIGURES: Final = 5
 MIN_PROPOSAL_SCORE: Final = 0.08
 """Proposals with a lower score are not looked at."""
 CLOSE_FILL: Final = 0.76
-"""Of the square: the longer side of a proposed box, which may be too small; so the network was trained."""
+"""Longer side of a proposed box, as a share of the square's side: the box may be too small, and the network was trained with such views."""
 CROP_FILL: Final = 0.9
-"""Of the square: the longer side of a crop, which has its margin."""
+"""Longer side of a crop, as a share of the square's side: a crop includes a margin around the figure already."""
 SAME_FIGURE_OVERLAP: Final = 0.6
-"""Detections whose boxes overlap more are the same figure."""
+"""Detections are the same figure if the intersection over union (IoU) of their boxes is more than this."""
 SMALL_PIECE_SHARE: Final = 0.02
 """A piece of a mask that is smaller than this share of the largest one does not move the box."""
 PIECE_GAP: Final = 0.02
-"""Of the square's side: pieces of a mask that are no farther apart are one, as lines of chalk or crayon leave gaps."""
+"""Pieces of a mask that are no farther apart than this share of the square's side are one, as lines of chalk or crayon leave gaps."""
 STRAY_REACH: Final = 0.1
-"""Of the proposed box's longer side: pieces of a mask with most of their area farther outside belong to something else."""
+"""Pieces of a mask may reach this far beyond the proposed box, as a share of the box's longer side."""
+MIN_INSIDE: Final = 0.5
+"""A piece whose bounds have at most this share of their area within that reach is stray: it belongs to something else."""
 MIN_AGREEMENT: Final = 0.4
-"""A mask whose bounds overlap the proposed box less is of something else, and does not move it."""
+"""A mask moves the proposed box's edges only if the IoU of its bounds and the box is more than this; else it shows something else."""
 SETTLED_OVERLAP: Final = 0.85
-"""A box that overlaps the one before by at least this moved too little to be looked at again."""
+"""A box whose IoU with the one before is at least this moved too little for the network to be run again."""
 AGREEMENT: Final = (0.0, 0.5)
-"""The score of a detection rises from 0 to its full value while the overlap of mask and proposed box rises between these."""
+"""A detection's score rises from 0 to its full value while the IoU of the mask's bounds and the proposed box rises between these."""
 FIRMNESS: Final = (0.3, 0.9)
 """It does the same while the firmness of the joints rises between these: 99 of 100 held-out figures have a firmness of at least 0.67, 95 of
 100 images without a figure at most 0.67."""
+MIN_BOX_PX: Final = 1.0
+"""Proposals with a shorter side, px of the image, are dropped."""
+MAX_LOGIT: Final = 30.0
+"""Logits are clipped to this magnitude, so that their exponential is finite in float32; the probability is 0 or 1 long before."""
 MASK_SIDE: Final = 224
 """Longer side of a detection's or a pose's mask, px."""
 
@@ -56,10 +63,10 @@ LIMB_PAIRS: Final = (LimbPair(*ARMS, ARM_WEIGHTS), LimbPair(*LEGS, LEG_WEIGHTS))
 
 @dataclass(frozen=True, eq=False)
 class NetworkView:
-    """What a network is shown.
+    """The square of pixels that a network is given.
 
     Attributes:
-        pixels: (S, S, 3) uint8.
+        pixels: (S, S, 3) uint8 sRGB.
         window: position and scale of the image in it.
     """
 
@@ -69,7 +76,12 @@ class NetworkView:
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """A box that the detector proposes, in px of the picture, and its score 0..1."""
+    """A box that the detector proposes.
+
+    Attributes:
+        box: (4,) float64 left, top, right, bottom, px of the image.
+        score: 0..1.
+    """
 
     box: Floats
     score: float
@@ -77,13 +89,13 @@ class Proposal:
 
 @dataclass(frozen=True, eq=False)
 class PoseAnswer:
-    """What the pose network says about one square.
+    """The pose network's answer for one square.
 
     Attributes:
-        chances: (17, C, C) float32, the chance of each place for each joint.
-        mask: (S, S) float32 0..1.
-        presence: (18,) float32 0..1: each joint is in the drawing; last, there is a drawn humanoid.
-        parts: (18, P, P) float32 logits, one for each `BodyPart`, of the square at any resolution; None from networks that know none.
+        chances: (17, C, C) float32, the probability of each cell for each joint; each joint's sum to 1.
+        mask: (S, S) float32 0..1, the probability that each pixel is figure.
+        presence: (18,) float32 0..1, the probability that each joint is in the drawing; last, that there is a drawn humanoid.
+        parts: (18, P, P) float32 logits of each `BodyPart`, any resolution P; None from networks without body parts.
     """
 
     chances: Singles
@@ -93,60 +105,80 @@ class PoseAnswer:
 
 
 def whole_view(rgb: Bytes, side: int) -> NetworkView:
-    """A whole picture (H, W, 3) uint8 for the detector."""
+    """A whole image (H, W, 3) uint8 in a square of `side` px, for the detector."""
     window = Letterbox.whole(rgb.shape[1], rgb.shape[0], side)
     return NetworkView(window.cut(rgb, paper_color(rgb)), window)
 
 
 def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -> list[Proposal]:
-    """The boxes in the detector's answer (1, C, C) center logits and (4, C, C) sides, inside the picture, best first."""
+    """The boxes in the detector's answer, cut to the image, best first; at most MAX_FIGURES.
+
+    Args:
+        centers: (1, C, C) float32, logits of the figures' centers.
+        sides: (4, C, C) float32, distances from each cell to the box's left, top, right and bottom, shares of the square's side.
+        view: what the detector was given.
+        rgb: (H, W, 3) uint8, the image; only its size is used.
+    """
     height, width = rgb.shape[:2]
     found = []
     for peak in center_peaks(centers[0], sides, view.window.side, max_count=MAX_FIGURES, min_score=MIN_PROPOSAL_SCORE):
         corners = view.window.back(peak[:4].reshape(2, 2))
         box = np.clip(corners, 0.0, (width, height)).reshape(4)
-        if box[2] - box[0] >= 1.0 and box[3] - box[1] >= 1.0:
+        if box[2] - box[0] >= MIN_BOX_PX and box[3] - box[1] >= MIN_BOX_PX:
             found.append(Proposal(box, float(peak[4])))
     return found
 
 
 def can_score(proposal: Proposal, min_score: float) -> bool:
-    """Whether the close look can give a proposal so high a score: it only doubts, see `detection`."""
+    """Whether a proposal can become a `detection` with at least this score: the pose network can only lower the root of its own score."""
     return bool(math.sqrt(proposal.score) >= min_score)
 
 
 def close_view(rgb: Bytes, proposal: Proposal, side: int) -> NetworkView:
-    """A proposed box with what is around it, for the pose network."""
+    """A proposed box of an image (H, W, 3) uint8, with its surroundings, in a square of `side` px, for the pose network."""
     window = Letterbox.around(tuple(proposal.box), side, fill=CLOSE_FILL)
     return NetworkView(window.cut(rgb, paper_color(rgb)), window)
 
 
 def crop_view(rgb: Bytes, side: int) -> NetworkView:
-    """A crop (h, w, 3) uint8 that a figure fills, with paper around it, for the pose network."""
+    """A figure's crop (h, w, 3) uint8, with paper around it, in a square of `side` px, for the pose network."""
     height, width = rgb.shape[:2]
     window = Letterbox.around((0.0, 0.0, float(width), float(height)), side, fill=CROP_FILL)
     return NetworkView(window.cut(rgb, paper_color(rgb)), window)
 
 
 def stacked_pixels(views: list[NetworkView]) -> Bytes:
-    """(n, S, S, 3) uint8."""
+    """The views' pixels as a batch, (n, S, S, 3) uint8; at least one view."""
     return np.stack([view.pixels for view in views])
 
 
 def with_mirrors(views: list[NetworkView]) -> Bytes:
-    """(2 n, S, S, 3) uint8: each view, then each view in a mirror."""
+    """The views and then their mirror images as a batch, (2 n, S, S, 3) uint8."""
     straight = stacked_pixels(views)
     return np.concatenate([straight, straight[:, :, ::-1]])
 
 
 def box_answers(joints: Singles, masks: Singles, presence: Singles, _: Singles | None = None) -> list[PoseAnswer]:
-    """The n answers to n views, from logits (n, 17, C, C), (n, 1, S, S), (n, 18): enough for a box, and half the work."""
+    """The answers to n views without their mirror images: exact enough for a box, at half the cost. Body parts are left out.
+
+    Args:
+        joints: (n, 17, C, C) float32 logits.
+        masks: (n, 1, S, S) float32 logits.
+        presence: (n, 18) float32 logits.
+    """
     each = zip(joints, masks, presence, strict=True)
     return [PoseAnswer(joint_chances(joint), _sigmoid(mask[0]), _sigmoid(there)) for joint, mask, there in each]
 
 
 def pose_answers(joints: Singles, masks: Singles, presence: Singles, parts: Singles | None = None) -> list[PoseAnswer]:
-    """The n answers to `with_mirrors` of n views, from logits (2 n, 17, C, C), (2 n, 1, S, S), (2 n, 18) and, if any, (2 n, 18, P, P)."""
+    """The answers to n views, each the mean of the answers to a view and to its mirror image, as `with_mirrors` orders them.
+
+    Args:
+        joints: (2 n, 17, C, C) float32 logits.
+        masks: (2 n, 1, S, S) float32 logits.
+        presence: (2 n, 18) float32 logits.
+        parts: (2 n, 18, P, P) float32 logits; None from networks without body parts.
+    """
     count = len(joints) // 2
     answers = []
     for row in range(count):
@@ -162,21 +194,32 @@ def pose_answers(joints: Singles, masks: Singles, presence: Singles, parts: Sing
 
 
 def fitted_proposal(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Proposal:
-    """The proposed box with its edges where the mask ends; as it was, if the mask shows something else."""
+    """The proposal with its box's edges moved to where the mask ends; unchanged if the mask shows something else.
+
+    Args:
+        view: what the pose network was given.
+        answer: what it answered.
+        rgb: (H, W, 3) uint8, the image; only its size is used.
+    """
     closer, agreement = _seen_box(proposal, view, answer, rgb)
     return replace(proposal, box=closer) if agreement > MIN_AGREEMENT else proposal
 
 
 def is_settled(before: Proposal, after: Proposal) -> bool:
-    """Whether the box moved so little that another look, at where it is now, would show the same."""
+    """Whether a box moved so little that the network, given its new surroundings, would answer the same."""
     return box_overlap(before.box, after.box) >= SETTLED_OVERLAP
 
 
 def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Detection:
-    """A proposed box after the close look: its edges where the mask ends, its score what both networks think.
+    """The detection that a proposal becomes: its box's edges where the mask ends, its score from both networks.
 
-    What is no humanoid gives itself away threefold: the pose network says so, knows no place for the joints, or sees a figure in only a
-    part of the box, or also outside of it.
+    The score is the geometric mean of the detector's and the pose network's, lowered by two doubts. Things that are no humanoid are
+    recognized by them: their joints have no clear places, and the mask covers only a part of the box or reaches beyond it.
+
+    Args:
+        view: what the pose network was given.
+        answer: what it answered.
+        rgb: (H, W, 3) uint8, the image; only its size is used.
     """
     box = fitted_proposal(proposal, view, answer, rgb).box
     _, agreement = _seen_box(proposal, view, answer, rgb, strays=True)
@@ -187,7 +230,7 @@ def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
 
 
 def without_duplicates(found: list[Detection]) -> tuple[Detection, ...]:
-    """Best first, without a second detection of the same figure."""
+    """The detections, best first, without second ones of the same figure."""
     kept: list[Detection] = []
     for candidate in sorted(found, key=lambda one: -one.score):
         if all(box_overlap(_edges(candidate.box), _edges(other.box)) <= SAME_FIGURE_OVERLAP for other in kept):
@@ -196,7 +239,13 @@ def without_duplicates(found: list[Detection]) -> tuple[Detection, ...]:
 
 
 def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
-    """Joints, mask and body parts of a crop. A joint's score is high if the joint is drawn and its place is clear."""
+    """Joints (px of the crop), mask and body parts of a crop. A joint's score is high if the joint is drawn and its place is clear.
+
+    Args:
+        view: what the pose network was given, of `crop_view`.
+        answer: what it answered.
+        rgb: (h, w, 3) uint8, the crop; only its size is used.
+    """
     peaks = with_limbs_chosen(peaks_of_chances(answer.chances, 1.0), answer.chances, answer.mask, LIMB_PAIRS)
     peaks = with_legs_distinguished(peaks, answer.chances)
     placed = np.clip(view.window.back(peaks[:, :2] * view.window.side), 0.0, (rgb.shape[1], rgb.shape[0]))
@@ -207,7 +256,10 @@ def pose(view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Pose:
 
 
 def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes, *, strays: bool = False) -> tuple[Floats, float]:
-    """The bounds of the mask in px of the picture, and how far they overlap the proposed box; with or without stray pieces."""
+    """The mask's bounds (4,), px of the image, with or without stray pieces, and their IoU with the proposed box.
+
+    If the mask is empty, the proposed box and 0.
+    """
     edges = _mask_bounds(answer.mask, None if strays else view.window.into(proposal.box.reshape(2, 2)).reshape(4))
     if edges is None:
         return proposal.box, 0.0
@@ -217,7 +269,7 @@ def _seen_box(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: By
 
 
 def _firmness(answer: PoseAnswer) -> float:
-    """How firmly the limb joints that are there have their places, 0..1."""
+    """How clear the places of the body's joints are, 0..1: the mean probability near each one's peak, weighted by its presence."""
     limbs = slice(FIRST_BODY_KEYPOINT, len(answer.chances))
     firmness = peaks_of_chances(answer.chances[limbs], 1.0)[:, 2]
     weights = answer.presence[limbs] + 1e-6
@@ -225,7 +277,7 @@ def _firmness(answer: PoseAnswer) -> float:
 
 
 def _rising(value: float, between: tuple[float, float]) -> float:
-    """0 up to the first number, 1 from the second on."""
+    """A linear ramp: 0 up to the first of two numbers, 1 from the second on."""
     low, high = between
     return min(max((value - low) / (high - low), 0.0), 1.0)
 
@@ -235,7 +287,11 @@ def _edges(box: Box) -> Floats:
 
 
 def _mask_bounds(mask: Singles, proposed: Floats | None) -> Floats | None:
-    """Of a mask's pieces, in px of the square; only of those near the proposed box, if one is given. None if there are none."""
+    """Left, top, right, bottom (4,) of a mask's pieces, px of the square, without specks; None of an empty mask.
+
+    Args:
+        proposed: (4,) the proposed box, px of the square; if it is given, pieces that are stray of it don't count, but for the largest.
+    """
     drawn = (mask > FIGURE_PROBABILITY).astype(np.uint8)
     reach = 2 * max(1, round(PIECE_GAP * len(mask) / 2)) + 1
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(drawn, np.ones((reach, reach), np.uint8)), connectivity=8)
@@ -247,13 +303,13 @@ def _mask_bounds(mask: Singles, proposed: Floats | None) -> Floats | None:
     if proposed is not None:
         margin = STRAY_REACH * max(proposed[2] - proposed[0], proposed[3] - proposed[1])
         near = proposed + np.array([-margin, -margin, margin, margin])
-        kept = [piece for piece in kept if piece == largest or _share_inside(stats[piece], near) > 0.5]
+        kept = [piece for piece in kept if piece == largest or _share_inside(stats[piece], near) > MIN_INSIDE]
     ys, xs = np.nonzero(np.isin(labels, kept) & (drawn > 0))
     return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float64)
 
 
 def _share_inside(stats: Floats, box: Floats) -> float:
-    """Share of a piece's bounds inside the box."""
+    """The share of a piece's bounds that is inside a box; `stats` is the piece's row of `connectedComponentsWithStats`."""
     left, top = stats[cv2.CC_STAT_LEFT], stats[cv2.CC_STAT_TOP]
     wide, tall = stats[cv2.CC_STAT_WIDTH], stats[cv2.CC_STAT_HEIGHT]
     across = min(left + wide, box[2]) - max(left, box[0])
@@ -262,7 +318,7 @@ def _share_inside(stats: Floats, box: Floats) -> float:
 
 
 def _over(box: Floats, view: NetworkView, layer: Singles) -> Singles:
-    """A layer of the square, (P, P) of any resolution, stretched over a box of the picture, its longer side `MASK_SIDE`; 0 beyond it."""
+    """A layer (P, P) of the square, of any resolution, resampled over a box of the image, its longer side MASK_SIDE px; 0 beyond it."""
     wide, tall = box[2] - box[0], box[3] - box[1]
     zoom = MASK_SIDE / max(wide, tall)
     size = (max(1, round(wide * zoom)), max(1, round(tall * zoom)))
@@ -276,9 +332,9 @@ def _over(box: Floats, view: NetworkView, layer: Singles) -> Singles:
 
 
 def _parts_over(box: Floats, view: NetworkView, parts: Singles, mask: Singles) -> Bytes:
-    """The likeliest part of each cell of a mask over a box, `BodyPart.NONE` where the mask has no figure."""
+    """The likeliest `BodyPart`, (h, w) uint8, of each cell of a mask (h, w) over a box; NONE where the mask has no figure."""
     likeliest, best = np.full(mask.shape, BodyPart.NONE, np.uint8), np.full(mask.shape, -np.inf, np.float32)
-    for part in BodyPart:  # the highest so far: an argmax over a stack of layers takes twice as long
+    for part in BodyPart:  # a running maximum: an argmax over a stack of layers takes twice as long
         if part is not BodyPart.NONE:
             layer = _over(box, view, np.ascontiguousarray(parts[part]))
             np.copyto(likeliest, np.uint8(part), where=np.asarray(layer > best))
@@ -287,5 +343,5 @@ def _parts_over(box: Floats, view: NetworkView, parts: Singles, mask: Singles) -
 
 
 def _sigmoid(logits: Singles) -> Singles:
-    chances: Singles = (1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))).astype(np.float32)
+    chances: Singles = (1.0 / (1.0 + np.exp(-np.clip(logits, -MAX_LOGIT, MAX_LOGIT)))).astype(np.float32)
     return chances
