@@ -42,9 +42,11 @@ SAME_ROOT = 0.04
 """Roots of both sides count as in one place within this distance, a standard deviation."""
 SAMPLES = 10
 """At how many points along each half of a limb the mask is read."""
+SAMPLED = (0.05, 0.95)
+"""Between which shares of a half's length these points are: the mask is not read at the joints themselves, which may be on its edge."""
 
-Limb = tuple[int, int, int]
-"""Keypoints of root, middle and tip."""
+LimbKeypoints = tuple[int, int, int]
+"""Indices of a limb's root, middle and tip among the keypoints."""
 
 
 class LimbWeights(NamedTuple):
@@ -86,7 +88,7 @@ class PairWeights(NamedTuple):
 
 @dataclass(frozen=True)
 class Weights:
-    """What a choice's score is made of."""
+    """Weights of the measures of one kind of limb: of each limb by itself, and of both together. The score is their weighted sum, nats."""
 
     limb: LimbWeights
     pair: PairWeights
@@ -107,10 +109,10 @@ LEG_WEIGHTS = Weights(
 
 @dataclass(frozen=True)
 class LimbPair:
-    """The limbs of both sides, and how they are scored."""
+    """Both arms or both legs, and how choices of their joints are scored."""
 
-    left: Limb
-    right: Limb
+    left: LimbKeypoints
+    right: LimbKeypoints
     weights: Weights
 
 
@@ -137,11 +139,17 @@ def with_limbs_chosen(peaks: Floats, chances: Singles, mask: Singles, pairs: Seq
     return chosen
 
 
-def limb_choices(chances: Singles, mask: Singles, limb: Limb, other: Limb) -> tuple[Floats, Floats]:
-    """All choices for one limb, and their measures (n, 7).
+def limb_choices(chances: Singles, mask: Singles, limb: LimbKeypoints, other: LimbKeypoints) -> tuple[Floats, Floats]:
+    """All choices of places for one limb's joints, and their measures.
 
-    Choices are (n, 3, 4): of root, middle and tip x, y, the chance, and the mean of that and of the `other` side's joint to be there. The
-    measures are those that `LimbWeights` weighs, in its order.
+    Args:
+        chances: (J, C, C) float32, the chance of each place for each joint.
+        mask: (S, S) float32 0..1, how likely each place is figure.
+        limb: the limb.
+        other: the same limb of the other side.
+    Returns:
+        (n, 3, 4) float64, of root, middle and tip: x, y, the chance there, and the mean of that and of the other side's joint's; (n, 7)
+        float64, the measures that `LimbWeights` weighs, in its order. n is the product of CANDIDATES.
     """
     peaks = [_candidates(chances[mine], chances[theirs], count) for mine, theirs, count in zip(limb, other, CANDIDATES, strict=True)]
     rows: Ints = np.array(list(product(*(range(count) for count in CANDIDATES))))
@@ -171,7 +179,7 @@ def pair_measures(left: Floats, right: Floats) -> Floats:
 
 
 def best_rows(measures: Floats, weights: Weights) -> Ints:
-    """The rows of the BEST choices by themselves, best first, of measures (n, 7)."""
+    """(BEST,) int32: the rows of the best choices for a limb by itself, best first, from their measures (n, 7)."""
     return np.argsort(-(measures @ weights.limb), kind="stable")[:BEST].astype(np.int32)
 
 
@@ -189,8 +197,8 @@ def _candidates(chance: Singles, other: Singles, count: int) -> Floats:
 
 
 def _least_inside(ones: Floats, others: Floats, mask: Singles) -> Floats:
-    """(n, m) the least of a mask along the lines between places (n, 2 or more) and (m, 2 or more), but for their ends."""
-    shares = np.linspace(0.05, 0.95, SAMPLES)[:, None]
+    """(n, m) float64: the least of a mask along each line between places (n, 2 or more) and (m, 2 or more), but for its ends."""
+    shares = np.linspace(*SAMPLED, SAMPLES)[:, None]
     points = ones[:, None, None, :2] + (others[None, :, None, :2] - ones[:, None, None, :2]) * shares
     cells = np.clip((points * len(mask)).astype(int), 0, len(mask) - 1)
     least: Floats = mask[cells[..., 1], cells[..., 0]].min(axis=2).astype(np.float64)

@@ -1,8 +1,8 @@
-"""A mask as a trunk with branches: where its limbs end, and the ways that lead there.
+"""A mask as a tree: a core with branches along its limbs, found by farthest points along shortest paths inside the mask.
 
-The first branch leads from the thickest place to the pixel that is farthest from it, along paths inside the mask. The next leads from the
-branches so far to the pixel farthest from all of them, and so on while branches are long enough. The search runs at a reduced size. Points
-are (x, y), px of the mask that was given, unless they are called cells.
+The first branch leads from the core, the thickest place, to the pixel that is farthest from it. The next leads from the branches so far to
+the pixel that is farthest from all of them, and so on while branches are long enough. The search runs at a reduced size. Points are (x, y)
+in px of the given mask; cells are (column, row) of the reduced one.
 """
 
 from __future__ import annotations
@@ -21,19 +21,25 @@ if TYPE_CHECKING:
     from pipeline.mesh.geodesic import PixelGraph
 
 TREE_SIDE_PX = 120
-"""The mask is reduced to at most this longer side before branches are looked for."""
+"""Longer side that the mask is reduced to before branches are searched."""
 
 COVERED_SHARE = 0.3
-"""A reduced pixel is mask if more than this share of it is."""
+"""A pixel of the reduced mask is set if more than this share of it is; with a half, thin limbs would break."""
 
 MAX_BRANCHES = 9
-"""No more branches than these are looked for."""
+"""The search ends after this many farthest points."""
 
 MIN_LENGTH_SHARE = 0.09
-"""A branch is at least this share of the longer side long."""
+"""The shortest branch, as a share of the mask's longer side."""
 
 MIN_LENGTH_TO_DEPTH = 1.6
-"""A branch is at least this many times as long as the mask is deep where it begins."""
+"""A branch is at least this many times as long as the mask is deep where it begins: shorter ones are bulges."""
+
+OFF_MIDDLE_DOWN, OFF_MIDDLE_ACROSS = 0.5, 0.4
+"""How much less the mask's depth counts at its top and bottom, and at its left and right end, when the core is searched."""
+
+MIN_MIDDLE_WEIGHT = 0.3
+"""No depth counts less than this by either."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +86,7 @@ class LimbTree:
     _distances: dict[tuple[int, int], Floats] = field(default_factory=dict)
 
     def cell(self, point: Floats) -> tuple[int, int]:
-        """The reduced pixel (column, row) of the mask that is nearest to a point."""
+        """The cell of the reduced mask that is nearest to a point (2,), px of the given mask."""
         x, y = (float(value) / self.px for value in point)
         if 0 < x < self.mask.shape[1] and 0 < y < self.mask.shape[0] and self.mask[int(y), int(x)]:
             return int(x), int(y)
@@ -89,24 +95,24 @@ class LimbTree:
         return int(columns[nearest]), int(rows[nearest])
 
     def way(self, start: Floats, end: Floats) -> Floats:
-        """(n, 2) px: the shortest way inside the mask between two points, both moved into the mask; at least two points."""
+        """The shortest way inside the mask between two points (2,), px, both moved into the mask: (n, 2) px, n at least 2."""
         cells = downhill(self._distance_to(self.cell(end)), self.cell(start))
         return np.asarray((np.array(cells + cells[-1:] * (len(cells) == 1), float) + 0.5) * self.px)
 
     def _distance_to(self, goal: tuple[int, int]) -> Floats:
-        """(h', w') along the shortest ways inside the mask, reduced px. Several ways lead to the same goal."""
+        """Distance (h', w') to a cell along the shortest ways inside the mask, reduced px; kept, since several ways end there."""
         if goal not in self._distances:
             _, self._distances[goal] = self.graph.nearest_seeds(np.array([goal], np.int32))
         return self._distances[goal]
 
     def depth_at(self, point: Floats) -> float:
-        """Px from a point to the outside of the mask."""
+        """Distance from a point (2,), px, to the outside of the mask, px; of a point outside, that of the nearest one inside."""
         column, row = self.cell(point)
         return float(self.depth[row, column]) * self.px
 
 
 def limb_tree(mask: Bools) -> LimbTree:
-    """The branches of a mask (h, w) bool with at least one pixel."""
+    """The tree of a mask (h, w) bool with at least one pixel; pieces that are apart are joined first."""
     from pipeline.mesh.geodesic import PixelGraph  # SciPy is slow to import, and most figures have all joints
 
     reduced, px = _reduced(mask)
@@ -132,7 +138,10 @@ def limb_tree(mask: Bools) -> LimbTree:
 
 
 def downhill(distance: Floats, start: tuple[int, int]) -> list[tuple[int, int]]:
-    """The cells (x, y) from a start down to where a distance map (h, w) is 0, each step to the lowest neighbor."""
+    """The cells (column, row) from a start to where a distance map (h, w) is 0, each step to the lowest of eight neighbors.
+
+    The path ends early where no neighbor is lower.
+    """
     width = distance.shape[1] + 2
     framed = np.pad(distance, 1, constant_values=np.inf).ravel()
     around = np.add.outer((-width, 0, width), (-1, 0, 1)).ravel()
@@ -149,7 +158,7 @@ def downhill(distance: Floats, start: tuple[int, int]) -> list[tuple[int, int]]:
 
 
 def _reduced(mask: Bools) -> tuple[Bools, float]:
-    """The mask in one piece with its longer side at most TREE_SIDE_PX, and px per reduced px."""
+    """The mask in one piece, its longer side at most TREE_SIDE_PX, and px of the given mask per reduced px, at least 1."""
     px = max(1.0, max(mask.shape) / TREE_SIDE_PX)
     if px == 1.0:
         return bridged(mask), px
@@ -165,20 +174,20 @@ def _reduced(mask: Bools) -> tuple[Bools, float]:
 
 
 def _middle_weight(mask: Bools) -> Floats:
-    """(h, w) 1 in the middle of the mask, less towards its ends: the trunk, not a big hat, is the core."""
+    """(h, w) weights of the depth: 1 in the middle of the mask's bounds, less towards their sides, so that a big hat is not the core."""
     rows, columns = np.nonzero(mask)
     y = np.abs(np.arange(mask.shape[0]) - (rows.min() + rows.max()) / 2) / max(1, np.ptp(rows) / 2)
     x = np.abs(np.arange(mask.shape[1]) - (columns.min() + columns.max()) / 2) / max(1, np.ptp(columns) / 2)
-    return np.outer(np.maximum(1 - 0.5 * y, 0.3), np.maximum(1 - 0.4 * x, 0.3))
+    return np.outer(np.maximum(1 - OFF_MIDDLE_DOWN * y, MIN_MIDDLE_WEIGHT), np.maximum(1 - OFF_MIDDLE_ACROSS * x, MIN_MIDDLE_WEIGHT))
 
 
 def lengths_along(way: Floats) -> Floats:
-    """(n,) px from the beginning of a way (n, 2) to each of its points."""
+    """(n,) distances along a way (n, 2), px, from its beginning to each of its points."""
     return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(way, axis=0), axis=1))])
 
 
 def point_along(way: Floats, share: float) -> Floats:
-    """(2,) the point at a share of a way's length."""
+    """The point (2,), px, at a share 0..1 of the length of a way (n, 2), interpolated."""
     along = lengths_along(way)
     where = share * along[-1]
     return np.array([np.interp(where, along, way[:, 0]), np.interp(where, along, way[:, 1])])

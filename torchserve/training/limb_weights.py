@@ -27,7 +27,7 @@ from pipeline.pose.limb_choice import (
     ARM_WEIGHTS,
     BEST,
     LEG_WEIGHTS,
-    Limb,
+    LimbKeypoints,
     LimbPair,
     LimbWeights,
     PairWeights,
@@ -59,7 +59,7 @@ class Seen:
     keypoints: Floats
     side: float
 
-    def is_right(self, joints: Floats, limb: Limb) -> NDArray[np.bool_]:
+    def is_right(self, joints: Floats, limb: LimbKeypoints) -> NDArray[np.bool_]:
         """(n,) whether all visible joints of choices (n, 3, 2 or more) are near."""
         wanted = self.keypoints[list(limb)]
         reach = np.array([NEAR_HIP if joint in HIPS else NEAR for joint in limb]) * self.side
@@ -104,7 +104,7 @@ def fitted(groups: list[tuple[Floats, NDArray[np.bool_]]]) -> Floats:
     return np.asarray(answer.x / spread)
 
 
-def weights_for(figures: list[Seen], limbs: tuple[Limb, Limb]) -> Weights:
+def weights_for(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints]) -> Weights:
     """First of each limb by itself, then of both together."""
     answers = [figure.answer for figure in figures]
     orders = (limbs, limbs[::-1])
@@ -128,7 +128,7 @@ def weights_for(figures: list[Seen], limbs: tuple[Limb, Limb]) -> Weights:
     return Weights(LimbWeights(*np.round(alone * scale, 3).tolist()), PairWeights(*np.round(pair, 3).tolist()))
 
 
-def right_with(figures: list[Seen], limbs: tuple[Limb, Limb], weights: Weights | None) -> NDArray[np.bool_]:
+def right_with(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints], weights: Weights | None) -> NDArray[np.bool_]:
     """(n,) of which figures both limbs are right: as chosen with these weights, or the likeliest places."""
     found = []
     for figure in figures:
