@@ -1,8 +1,8 @@
-"""Where a figure's joints are, judged by its mask alone: head up, two hands, two feet, seen from the front.
+"""Joints of a figure, estimated from its mask alone, on the assumption that it stands upright and is seen from the front.
 
-The ends of the mask's branches (`pipeline.pose.limb_tree`) are shared out: the lowest two are feet, the roundest place near the top and the
-middle is the head, and the outermost of the branches that are not on the head are hands. What a drawing does not show is put where a doll
-would have it, inside the mask. Figures whose right is on the viewer's left; px of the mask, (x, y).
+The roundest place near the top and the middle of the mask is the head. Of the mask's branches (`pipeline.pose.limb_tree`), the lowest two
+end in feet, and the outermost of those that are not on the head end in hands. Joints that the mask does not show are placed by fixed
+proportions. The figure's right is on the viewer's left; points are (x, y), px of the mask.
 """
 
 from __future__ import annotations
@@ -39,7 +39,49 @@ SEEN = 0.7
 """Score, 0..1, of a joint on a branch of the mask."""
 
 GUESSED = 0.2
-"""Score, 0..1, of a joint that is put where a doll would have it."""
+"""Score, 0..1, of a joint that is placed by fixed proportions."""
+
+LOW_COUNTS = 0.5
+"""How much a hand's height counts against it, where the length of its branch and its distance from the middle count 1."""
+
+ON_HEAD = 0.9
+"""A branch is on the head if the way from its tip to the trunk passes the head's middle within this share of the head's radius."""
+
+HIP_WITHOUT_LEGS, SOLES_WITHOUT_LEGS = 0.65, 0.98
+"""Where the hip and the feet of a figure without two legs are, in shares of its height, from its top."""
+
+HIP_ABOVE_FORK = 0.04
+"""How far above the place where the legs part the hip is, as a share of the figure's height."""
+
+HIP_BETWEEN = (0.45, 0.85)
+"""The hip is between these shares of the figure's height, from its top, wherever the legs part."""
+
+CHEST_DOWN = 0.38
+"""Where the chest is, as a share of the way from the face to the hip."""
+
+ARMS_OUT = 0.6
+"""Where the mask is wider than this share of the figure's width, arms are stretched out, and it says nothing about the trunk's middle."""
+
+HIPS_APART, SHOULDERS_APART = 0.5, 0.75
+"""How far hips and shoulders are from the middle, in shares of half of the trunk's width."""
+
+KNEE_DOWN, ANKLE_DOWN = 0.5, 0.87
+"""Where knee and ankle are, as shares of the way from the hip to the foot's tip."""
+
+ELBOW_OUT, WRIST_OUT = 0.48, 0.9
+"""Where elbow and wrist are, as shares of the way from the shoulder to the hand's tip."""
+
+HANGING_ELBOW, HANGING_WRIST = 0.8, 0.9
+"""How far elbow and wrist of an arm that the mask does not show are from the middle, in shares of half of the trunk's width there."""
+
+BROADER_THAN_ARM = 1.7
+"""The mask belongs to the trunk where it is more than this many times as broad as the arm, and one reduced pixel."""
+
+FACE_POINTS = ((0.35, 0.25), (-0.35, 0.25), (0.8, 0.1), (-0.8, 0.1))
+"""Left and right eye and ear: how far to the viewer's right of the nose and above it, in shares of the head's radius."""
+
+FACE_SCORE = 0.5
+"""The score of eyes and ears, as a share of the nose's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,23 +94,27 @@ class _Frame:
     height: float
 
     def y(self, share: float) -> float:
+        """The height at a share of the box's height, from its top, px."""
         return self.top + share * self.height
 
     def share(self, point: Floats) -> tuple[float, float]:
+        """A point (2,), px, as shares of the box's width and height, from its left and its top."""
         return float((point[0] - self.left) / self.width), float((point[1] - self.top) / self.height)
 
 
 def keypoints_from_mask(mask: Bools, tree: LimbTree | None = None) -> Floats:
-    """(17, 3) float64 x, y in px of the mask (h, w), and how sure each is (0..1), in COCO's order. The mask has at least one pixel.
+    """(17, 3) float64 x, y in px of the mask, and a score 0..1, in COCO's order.
 
-    `tree`: its limbs, if they are known already.
+    Args:
+        mask: (h, w) bool, at least one pixel.
+        tree: the mask's `limb_tree`, if it is known already.
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     frame = _Frame(float(columns[0]), float(rows[0]), float(np.ptp(columns)) + 1.0, float(np.ptp(rows)) + 1.0)
     tree = tree or limb_tree(mask)
     points = np.zeros((17, 3))
     face, radius = _head(tree, frame)
-    feet, hands = _shared_out(tree, frame, face, radius)
+    feet, hands = _feet_and_hands(tree, frame, face, radius)
     hip, soles, legs_seen = _hips_and_feet(tree, feet, frame)
     chest = _chest(tree, face, hip, frame)
     points[NOSE] = (*face, SEEN if radius > 0 else GUESSED)
@@ -78,7 +124,7 @@ def keypoints_from_mask(mask: Bools, tree: LimbTree | None = None) -> Floats:
     return points
 
 
-def _shared_out(tree: LimbTree, frame: _Frame, face: Floats, radius: float) -> tuple[list[Branch | None], list[Branch | None]]:
+def _feet_and_hands(tree: LimbTree, frame: _Frame, face: Floats, radius: float) -> tuple[list[Branch | None], list[Branch | None]]:
     """The branches of the feet and of the hands, viewer's left before right; None where there is none."""
     middle = frame.share(tree.core)[0]
     outside = [b for b in tree.branches if not _is_on_head(tree, b, frame, face, radius)]
@@ -90,7 +136,7 @@ def _shared_out(tree: LimbTree, frame: _Frame, face: Floats, radius: float) -> t
 def _reach(branch: Branch, frame: _Frame, middle: float) -> float:
     """How much a branch looks like an arm: long, going out, and not as low as the hem of a skirt."""
     across, down = frame.share(branch.tip)
-    return branch.length / frame.height + abs(across - middle) - 0.5 * down
+    return branch.length / frame.height + abs(across - middle) - LOW_COUNTS * down
 
 
 def _goes_down(branch: Branch) -> bool:
@@ -98,15 +144,18 @@ def _goes_down(branch: Branch) -> bool:
 
 
 def _is_on_head(tree: LimbTree, branch: Branch, frame: _Frame, face: Floats, radius: float) -> bool:
-    """Whether a branch is the head itself, or hair, a hat or an ear on it: the way from its tip to the trunk leads through the head."""
+    """Whether a branch is the head itself, or hair, a hat or an ear on it: the way from its tip to the core leads through the head."""
     if radius == 0:
         return bool(branch.tip[1] < face[1] and abs(branch.tip[0] - face[0]) < 0.15 * frame.width)
     way = tree.way(branch.tip, tree.core)
-    return bool(np.linalg.norm(way - face, axis=1).min() < 0.9 * radius)
+    return bool(np.linalg.norm(way - face, axis=1).min() < ON_HEAD * radius)
 
 
 def _head(tree: LimbTree, frame: _Frame) -> tuple[Floats, float]:
-    """The middle of the head and its radius, px: the roundest place near the top and the middle; radius 0 if the top is no head."""
+    """The middle of the head (2,) and its radius, px: the roundest place near the top and the middle.
+
+    If no such place is apart from the core, the radius is 0, and the middle is that of the face below the mask's top.
+    """
     rows, columns = np.nonzero(tree.mask)
     depth = tree.depth[rows, columns]
     widest = cv2.dilate(tree.depth, disc(3))[rows, columns]
@@ -124,7 +173,7 @@ def _head(tree: LimbTree, frame: _Frame) -> tuple[Floats, float]:
 
 
 def _pair(branches: list[Branch], frame: _Frame, middle: float, *, lower: bool) -> list[Branch | None]:
-    """The best branch on either side of the middle: the outermost, or, if `lower`, the one that reaches down and out."""
+    """The best branch on either side of the middle, by `_reach`, None where there is none; if `lower`, the lowest two of two or more."""
     if lower and len(branches) >= 2:
         lowest = sorted(branches, key=lambda b: -frame.share(b.tip)[1] - 0.4 * b.length / frame.height)[:2]
         return [*sorted(lowest, key=lambda b: float(b.tip[0]))]
@@ -154,15 +203,16 @@ def _run(mask: Bools, column: int, row: int) -> tuple[int, int]:
 
 
 def _hips_and_feet(tree: LimbTree, feet: list[Branch | None], frame: _Frame) -> tuple[Floats, list[Floats], bool]:
-    """Where the legs part, and both feet; and whether there were two to be seen."""
+    """The hip, where the legs part; both feet, viewer's left first; and whether the mask shows both. Points are (2,) px."""
     if feet[0] is not None and feet[1] is not None:
         between = tree.way(feet[0].tip, feet[1].tip)
         highest = between[int(np.argmin(between[:, 1]))]
-        level = float(np.clip(highest[1] - 0.04 * frame.height, frame.y(0.45), frame.y(0.85)))
+        low, high = (frame.y(share) for share in HIP_BETWEEN)
+        level = float(np.clip(highest[1] - HIP_ABOVE_FORK * frame.height, low, high))
         return _middle_of_run(tree, np.array([highest[0], level])), [feet[0].tip, feet[1].tip], True
     only = feet[0] or feet[1]
-    hip = _middle_of_run(tree, np.array([tree.core[0], frame.y(0.65)]))
-    bottom = only.tip if only is not None else np.array([tree.core[0], frame.y(0.98)])
+    hip = _middle_of_run(tree, np.array([tree.core[0], frame.y(HIP_WITHOUT_LEGS)]))
+    bottom = only.tip if only is not None else np.array([tree.core[0], frame.y(SOLES_WITHOUT_LEGS)])
     column, row = tree.cell(bottom)
     left, right = _run(tree.mask, column, row)
     spread = max(0.3 * (right - left + 1) * tree.px, 0.03 * frame.width)
@@ -172,10 +222,10 @@ def _hips_and_feet(tree: LimbTree, feet: list[Branch | None], frame: _Frame) -> 
 
 def _chest(tree: LimbTree, face: Floats, hip: Floats, frame: _Frame) -> Floats:
     """Between the shoulders: below the head, in the middle of the trunk."""
-    below = face + 0.38 * (hip - face)
+    below = face + CHEST_DOWN * (hip - face)
     column, row = tree.cell(below)
     left, right = _run(tree.mask, column, row)
-    if (right - left) * tree.px > 0.6 * frame.width:  # arms stretched out at this height
+    if (right - left) * tree.px > ARMS_OUT * frame.width:
         return np.asarray(below)
     return np.array([((left + right) / 2 + 0.5) * tree.px, below[1]])
 
@@ -188,35 +238,37 @@ def _half_width(tree: LimbTree, center: Floats, max_half_width: float) -> float:
 
 
 def _put_legs(points: Floats, tree: LimbTree, hip: Floats, feet: list[Floats], *, seen: bool) -> None:
-    spread = 0.5 * _half_width(tree, hip, 0.3 * float(np.abs(feet[1] - feet[0]).sum() + np.abs(feet[0] - hip).sum()))
+    """Set hips, knees and ankles in `points` (17, 3), along the ways from the hip to the feet."""
+    spread = HIPS_APART * _half_width(tree, hip, 0.3 * float(np.abs(feet[1] - feet[0]).sum() + np.abs(feet[0] - hip).sum()))
     for viewers_side, (foot, sign) in enumerate(zip(feet, (-1, 1), strict=True)):
-        hip_at, knee_at, ankle_at = LEGS[1 - viewers_side]
+        hip_at, knee_at, ankle_at = LEGS[1 - viewers_side]  # the figure's right leg is on the viewer's left
         socket = hip + np.array([sign * spread, 0.0])
         way = tree.way(socket, foot)
         sure = SEEN if seen else GUESSED
         points[hip_at] = (*socket, sure)
-        points[knee_at] = (*point_along(way, 0.5), sure)
-        points[ankle_at] = (*point_along(way, 0.87), sure)
+        points[knee_at] = (*point_along(way, KNEE_DOWN), sure)
+        points[ankle_at] = (*point_along(way, ANKLE_DOWN), sure)
 
 
 def _put_arms(points: Floats, tree: LimbTree, trunk: tuple[Floats, Floats], hands: list[Branch | None], frame: _Frame) -> None:
+    """Set shoulders, elbows and wrists in `points` (17, 3), along the ways to the hands; an arm without a hand hangs beside the trunk."""
     chest, hip = trunk
-    spread = 0.75 * _half_width(tree, chest, 0.35 * abs(float(hip[1] - chest[1])) + 0.06 * frame.width)
+    spread = SHOULDERS_APART * _half_width(tree, chest, 0.35 * abs(float(hip[1] - chest[1])) + 0.06 * frame.width)
     for viewers_side, (hand, sign) in enumerate(zip(hands, (-1, 1), strict=True)):
         shoulder_at, elbow_at, wrist_at = ARMS[1 - viewers_side]
         shoulder = chest + np.array([sign * spread, 0.0])
         if hand is None:
             points[shoulder_at] = (*shoulder, GUESSED)
             side = _half_width(tree, (chest + hip) / 2, frame.width)
-            points[elbow_at] = (*((chest + hip) / 2 + np.array([sign * 0.8 * side, 0.0])), GUESSED)
-            points[wrist_at] = (*(hip + np.array([sign * 0.9 * _half_width(tree, hip, frame.width), 0.0])), GUESSED)
+            points[elbow_at] = (*((chest + hip) / 2 + np.array([sign * HANGING_ELBOW * side, 0.0])), GUESSED)
+            points[wrist_at] = (*(hip + np.array([sign * HANGING_WRIST * _half_width(tree, hip, frame.width), 0.0])), GUESSED)
             continue
         way = tree.way(shoulder, hand.tip)
         shoulder = _where_the_arm_begins(tree, way)
         arm = tree.way(shoulder, hand.tip)
         points[shoulder_at] = (*shoulder, SEEN)
-        points[elbow_at] = (*point_along(arm, 0.48), SEEN)
-        points[wrist_at] = (*point_along(arm, 0.9), SEEN)
+        points[elbow_at] = (*point_along(arm, ELBOW_OUT), SEEN)
+        points[wrist_at] = (*point_along(arm, WRIST_OUT), SEEN)
 
 
 def _where_the_arm_begins(tree: LimbTree, way: Floats) -> Floats:
@@ -225,12 +277,12 @@ def _where_the_arm_begins(tree: LimbTree, way: Floats) -> Floats:
     cells = np.clip((way / tree.px).astype(int), 0, [tree.mask.shape[1] - 1, tree.mask.shape[0] - 1])
     broad = breadth[cells[:, 1], cells[:, 0]]
     arm = float(np.median(broad[len(broad) // 2 :]))
-    trunk = np.flatnonzero(broad[: max(1, int(0.6 * len(broad)))] > 1.7 * arm + 1.0)
+    trunk = np.flatnonzero(broad[: max(1, int(0.6 * len(broad)))] > BROADER_THAN_ARM * arm + 1.0)
     return np.asarray(way[trunk[-1] if trunk.size else 0])
 
 
 def _put_eyes_and_ears(points: Floats, tree: LimbTree) -> None:
-    """Eyes and ears around the nose, as far out as the head is wide."""
+    """Set eyes and ears in `points` (17, 3), around the nose, in proportion to the head's radius."""
     radius = tree.depth_at(points[NOSE, :2])
-    for index, (across, up) in zip((*EYES, *EARS), ((0.35, 0.25), (-0.35, 0.25), (0.8, 0.1), (-0.8, 0.1)), strict=True):
-        points[index] = (points[NOSE, 0] + across * radius, points[NOSE, 1] - up * radius, 0.5 * points[NOSE, 2])
+    for index, (across, up) in zip((*EYES, *EARS), FACE_POINTS, strict=True):
+        points[index] = (points[NOSE, 0] + across * radius, points[NOSE, 1] - up * radius, FACE_SCORE * points[NOSE, 2])
