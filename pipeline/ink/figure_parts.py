@@ -1,6 +1,7 @@
-"""Which of the solid pieces in a crop are the figure: the body, its detached hat and hands, and nothing of its neighbors.
+"""Choose the solid pieces of a crop that are the figure: the body, its detached hat and hands, and nothing of its neighbors.
 
-Masks are (h, w) bool. Bones (B, 4) px are what keypoints say; without them, size and place decide.
+Masks are (h, w) bool. `keypoints` are (17, 3) float64 x, y in px, score; `lines` are their bones, (B, 4) float64 px, of
+`pipeline.ink.bone_lines.bones`. Without them, size and place decide.
 """
 
 from __future__ import annotations
@@ -23,20 +24,45 @@ MIN_PART = 0.004
 """Smaller parts than this share of the body are dirt, unless they hold a joint."""
 
 CUT_SHARE = 0.12
-"""A detached part that leaves through the border for more of its outline than this is a neighbor's."""
+"""A detached part with more than this share of its outline along the border is a neighbor's."""
 
-DOOR_SHARE = 0.05
-"""Paper at the border belongs to the figure's inside if the border is at most this share of what encloses it."""
+MAX_OPEN = 0.05
+"""Paper at the border belongs to the figure's inside if at most this share of its outline is along the border."""
 
-OPEN_SHARE = 0.36
-"""Paper at the border with a bone in it belongs to the figure's inside if the border is at most this share of what
-encloses it, or a third of this share where the paper touches several sides of the border."""
+MAX_OPEN_WITH_BONE = 0.36
+"""Paper at the border with a bone in it belongs to the figure's inside if at most this share of its outline is along the border, or a third
+of this share where it touches several sides of the border."""
+
+BONE_DEPTH_SHARE, BONE_DEPTH_OF_DEEPEST = 0.012, 0.5
+"""A bone is well inside an area where it is deeper in it than the first, a share of the longer side, and than the second, a share of the
+area's greatest depth."""
+
+BONE_OF_EXTENT, BONE_OF_SIDE = 0.08, 0.02
+"""An area holds a bone if more px of bones than this are well inside: a share of the root of its area plus a share of the longer side."""
+
+FRAME_WEIGHT = 0.2
+"""Factor of a piece's weight as the body if it is a frame, or the edge of the sheet."""
+
+BONELESS_WEIGHT = 0.2
+"""Factor of a piece's weight as the body without bones on it; the share of the bones' pixels that are on it is added."""
+
+FRAME_SHARE, FRAME_SIDES = 0.5, 2
+"""A piece along more than this share of each of at least so many sides of the crop is a frame, or the edge of the sheet."""
+
+PLACE_SPREAD = 0.8
+"""How fast pieces weigh less towards the crop's sides: to 1/e at this share of the way from its middle to a side."""
+
+PARTS_IN_A_ROW = 3
+"""So many detached parts may follow on each other, as a hand on a detached forearm."""
 
 FAR_SHARE = 0.2
-"""What is farther from every bone than this share of the longer side, and hangs on by a neck, is a neighbor."""
+"""Pixels farther from every bone than this share of the longer side may belong to a neighbor, if only a neck connects them."""
 
 NECK_SHARE = 0.035
 """A neck between the figure and its neighbor is narrower than this share of the longer side."""
+
+NECK_FROM_BONES = 0.05
+"""A neck is farther from every bone than this share of the longer side: nearer, it may be a limb."""
 
 FEW_BONES = 4
 """With fewer bones than this, what is far from every bone may still be the figure."""
@@ -48,28 +74,34 @@ BETWEEN_LIMBS = 0.5
 """Paper at the border is outside of the figure if this share of it is between limbs."""
 
 SEE_THROUGH = 0.8
-"""A hole is a real gap if this share of it is between limbs."""
+"""A hole is a real gap if more than this share of it is between limbs."""
 
-MAX_NIBS = 0.03
+CROSSED = 0.25
+"""A hole with more px of bones in it than this share of the root of its area is no gap."""
+
+THORN_RADIUS_PX, MAX_THORN_AREA = 3, 25
+"""Thorns are narrower than a disc of this radius, px, and have fewer pixels than this."""
+
+MAX_THORNS = 0.03
 """Thorns have at most this share of a figure's pixels: a figure that would lose more is drawn as finely as thorns are."""
 
 
 def with_enclosures_at_border(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
-    """The solid with the parts of its inside that the border cuts open."""
+    """The solid shape with those parts of its inside that the crop's border cuts open."""
     paper = regions_of(~solid, corners_join=False)
     contact = border_contact(paper)
     share = contact.sum(axis=1) / np.maximum(perimeters(paper), 1)
-    inside = (share > 0) & (share <= DOOR_SHARE)
+    inside = (share > 0) & (share <= MAX_OPEN)
     if keypoints is not None and lines is not None and len(lines):
         one_side = (contact > 0).sum(axis=1) == 1
-        open_enough = (share > 0) & (share <= np.where(one_side, OPEN_SHARE, OPEN_SHARE / 3))
-        open_enough &= paper.mean_of(see_through_areas(keypoints, solid.shape)) < BETWEEN_LIMBS
-        inside |= _with_a_bone_in_the_middle(paper, open_enough, lines)
+        candidates = (share > 0) & (share <= np.where(one_side, MAX_OPEN_WITH_BONE, MAX_OPEN_WITH_BONE / 3))
+        candidates &= paper.mean_of(see_through_areas(keypoints, solid.shape)) < BETWEEN_LIMBS
+        inside |= _holding_bones(paper, candidates, lines)
     inside &= ~corner_regions(paper)
     return solid | paper.among(inside)
 
 
-def _with_a_bone_in_the_middle(paper: Regions, candidates: Bools, lines: Floats) -> Bools:
+def _holding_bones(paper: Regions, candidates: Bools, lines: Floats) -> Bools:
     """(N + 1,) which candidates have a bone well inside, not only along their edge."""
     shape = paper.labels.shape
     on_bone = drawn_lines(lines, shape, thickness=1)
@@ -77,13 +109,13 @@ def _with_a_bone_in_the_middle(paper: Regions, candidates: Bools, lines: Floats)
     held = np.zeros(len(paper.area), bool)
     for number in np.flatnonzero(candidates & (paper.touched_by(on_bone) > 0)).tolist():
         region = paper.labels == number
-        middle = region & (depth > max(0.012 * max(shape), 0.5 * float(depth[region].max())))
-        held[number] = int((middle & on_bone).sum()) > 0.08 * np.sqrt(paper.area[number]) + 0.02 * max(shape)
+        middle = region & (depth > max(BONE_DEPTH_SHARE * max(shape), BONE_DEPTH_OF_DEEPEST * float(depth[region].max())))
+        held[number] = int((middle & on_bone).sum()) > BONE_OF_EXTENT * np.sqrt(paper.area[number]) + BONE_OF_SIDE * max(shape)
     return held
 
 
 def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
-    """The body and the parts that belong to it; an empty mask stays empty."""
+    """The solid pieces that are the body or belong to it; an empty mask stays empty."""
     pieces = regions_of(solid, corners_join=True)
     if pieces.count <= 1:
         return solid
@@ -95,7 +127,7 @@ def body_and_parts(solid: Bools, keypoints: Floats | None, lines: Floats | None)
     side = max(solid.shape)
     big_enough = pieces.area >= MIN_PART * pieces.area[body]
     leaving = border_contact(pieces).sum(axis=1) > CUT_SHARE * perimeters(pieces)
-    for _ in range(3):  # a hand may hang on a forearm that is detached itself
+    for _ in range(PARTS_IN_A_ROW):
         candidates = big_enough & ~leaving & ~chosen
         if not candidates[1:].any():
             break
@@ -113,16 +145,17 @@ def _body(pieces: Regions, lines: Floats | None) -> int:
     height, width = pieces.labels.shape
     middle = np.outer(_bump(height), _bump(width)).astype(np.float32)
     weight = pieces.sum_of(middle)
-    contact = (border_contact(pieces) > 0.5 * np.array([height, width, height, width])).sum(axis=1)
-    weight = weight * np.where(contact >= 2, 0.2, 1.0)  # a frame, or the edge of the sheet
+    contact = (border_contact(pieces) > FRAME_SHARE * np.array([height, width, height, width])).sum(axis=1)
+    weight = weight * np.where(contact >= FRAME_SIDES, FRAME_WEIGHT, 1.0)
     if lines is not None and len(lines):
         on_bones = pieces.touched_by(drawn_lines(lines, pieces.labels.shape, thickness=2))[1:]
-        weight[1:] *= 0.2 + on_bones / max(int(on_bones.sum()), 1)
+        weight[1:] *= BONELESS_WEIGHT + on_bones / max(int(on_bones.sum()), 1)
     return 1 + int(np.argmax(weight[1:]))
 
 
 def _bump(length: int) -> NDArray[np.float64]:
-    return np.exp(-((np.linspace(-1, 1, length) / 0.8) ** 2))
+    """(length,) weights of the rows or columns of a crop: 1 in its middle, less towards its sides."""
+    return np.exp(-((np.linspace(-1, 1, length) / PLACE_SPREAD) ** 2))
 
 
 def _holding_joints(pieces: Regions, keypoints: Floats) -> Bools:
@@ -140,7 +173,7 @@ def _holding_joints(pieces: Regions, keypoints: Floats) -> Bools:
 
 
 def without_neighbors(mask: Bools, lines: Floats | None) -> Bools:
-    """The mask without what hangs on it by a neck, has no bone, is far from every bone, and leaves through the border."""
+    """The mask without neighboring figures: what a neck connects with it, has no bone, is far from all bones, and touches the border."""
     if lines is None or len(lines) < FEW_BONES:
         return mask
     side = max(mask.shape)
@@ -156,12 +189,16 @@ def without_neighbors(mask: Bools, lines: Floats | None) -> Bools:
         return mask
     own = dilated(core.among(~foreign), radius)
     left = mask & ~(dilated(dropped, radius) & ~own)
-    necks = regions_of(left & ~own & (away > 0.05 * side), corners_join=True)
+    necks = regions_of(left & ~own & (away > NECK_FROM_BONES * side), corners_join=True)
     return left & ~necks.among(necks.touched_by(dilated(dropped, radius + 2)) > 0)
 
 
 def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
-    """(h, w) bool: the holes of a filled mask that one looks through, between limbs, and not into a body that is not colored in."""
+    """(h, w) bool: the holes of a filled mask that one looks through. They are between limbs; a body that is not colored in is no hole.
+
+    Args:
+        ink: (h, w) bool; holes are areas of the mask without ink.
+    """
     paper = regions_of(mask & ~ink, corners_join=False)
     if paper.count == 0:
         return np.zeros_like(mask)
@@ -169,20 +206,20 @@ def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats
     holes = np.zeros(len(paper.area), bool)
     if keypoints is not None and lines is not None and len(lines):
         between = paper.mean_of(see_through_areas(keypoints, mask.shape)) > SEE_THROUGH
-        crossed = paper.touched_by(drawn_lines(lines, mask.shape, thickness=2)) > 0.25 * np.sqrt(paper.area)
+        crossed = paper.touched_by(drawn_lines(lines, mask.shape, thickness=2)) > CROSSED * np.sqrt(paper.area)
         holes |= large & between & ~crossed
     return paper.among(holes)
 
 
-def without_nibs(mask: Bools) -> Bools:
+def without_thorns(mask: Bools) -> Bools:
     """The mask (h, w) without the tiny thorns that lines of ruled paper leave where they met an outline; fingers and thin limbs stay.
 
-    A thorn is narrower than 7 px, and smaller than 25 px in area, at the reduced size. Without thorns, IoU on squared paper rises by 0.01.
+    Thorns are measured at the reduced size. Without them, IoU on squared paper is higher by 0.01.
     """
     whole = mask.astype(np.uint8)
-    thin = cv2.subtract(whole, cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(3)))
-    _, pieces, facts, _ = cv2.connectedComponentsWithStats(thin, connectivity=4)
-    is_nib = facts[:, cv2.CC_STAT_AREA] < 25
-    is_nib[0] = False
-    nibs: Bools = is_nib[pieces] & mask
-    return mask if nibs.sum() > MAX_NIBS * mask.sum() else np.asarray(mask & ~nibs, np.bool_)
+    thin = cv2.subtract(whole, cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(THORN_RADIUS_PX)))
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(thin, connectivity=4)
+    is_thorn = stats[:, cv2.CC_STAT_AREA] < MAX_THORN_AREA
+    is_thorn[0] = False
+    thorns: Bools = is_thorn[pieces] & mask
+    return mask if thorns.sum() > MAX_THORNS * mask.sum() else np.asarray(mask & ~thorns, np.bool_)

@@ -22,7 +22,7 @@ from pipeline.ink.figure_parts import (
     see_through,
     with_enclosures_at_border,
     without_neighbors,
-    without_nibs,
+    without_thorns,
 )
 from pipeline.ink.ground import without_ground, without_strips_at_the_border
 from pipeline.ink.mask_edges import BAND_SHARE, sharp_mask
@@ -171,7 +171,7 @@ def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
     solid = with_enclosures_at_border(_solid(ink, lines), keypoints, lines)
     figure = without_neighbors(body_and_parts(solid, keypoints, lines), lines)
     figure &= ~see_through(figure, strokes, keypoints, lines)
-    return bridged(without_nibs(body_and_parts(figure, keypoints, lines)))
+    return bridged(without_thorns(body_and_parts(figure, keypoints, lines)))
 
 
 def _solid(ink: Bools, lines: Floats | None) -> Bools:
