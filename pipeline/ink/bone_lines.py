@@ -1,4 +1,4 @@
-"""What keypoints say about a figure's inside: its bones as lines, drawn into pictures.
+"""Bones between keypoints as lines, and masks of them: where a figure surely is, and where one may look through it.
 
 Keypoints are (17, 3) float64: x, y in px, score; COCO's order (`pipeline.types.keypoints`). Those that are not finite or not sure
 enough are not used.
@@ -20,7 +20,7 @@ FARTHEST = 1e6
 
 
 def usable(keypoints: Floats) -> Bools:
-    """(17,) which keypoints are finite, sane and sure."""
+    """(17,) bool: which keypoints are finite, within FARTHEST, and scored at least SURE."""
     sane = np.isfinite(keypoints).all(axis=1) & (np.abs(keypoints[:, :2]) < FARTHEST).all(axis=1)
     return np.asarray(sane & (np.where(sane, keypoints[:, 2], 0.0) >= SURE))
 
@@ -39,27 +39,31 @@ def bones(keypoints: Floats) -> Floats:
 
 
 def _middle(at: Floats, pair: tuple[int, int]) -> Floats:
+    """(2,) the point between a pair of keypoints; not a number if one of them is not usable."""
     return np.asarray((at[pair[0]] + at[pair[1]]) / 2)
 
 
 def drawn_lines(lines: Floats, shape: tuple[int, int], *, thickness: int) -> Bools:
-    """(h, w) bool: lines (B, 4) px as strokes."""
-    picture = np.zeros(shape, np.uint8)
+    """(h, w) bool: lines (B, 4), x, y of both ends, px, drawn `thickness` px wide; what is outside the image is cut."""
+    mask = np.zeros(shape, np.uint8)
     for x0, y0, x1, y1 in np.round(np.clip(lines, -FARTHEST, FARTHEST)).astype(int).tolist():
         visible, start, end = cv2.clipLine((0, 0, shape[1], shape[0]), (x0, y0), (x1, y1))
         if visible:
-            cv2.line(picture, start, end, 1, thickness)
-    return picture > 0
+            cv2.line(mask, start, end, 1, thickness)
+    return mask > 0
 
 
 def see_through_areas(keypoints: Floats, shape: tuple[int, int]) -> Bools:
-    """(h, w) bool: where one may look through a figure: between an arm and the trunk or head, and between the legs."""
+    """(h, w) bool: where one may look through a figure: between an arm and the trunk or head, and between the legs.
+
+    Areas with a corner at a keypoint (17, 3) that is not usable are left out.
+    """
     sure = usable(keypoints)
-    picture = np.zeros(shape, np.uint8)
+    mask = np.zeros(shape, np.uint8)
     corners = [[SHOULDERS[s], ELBOWS[s], WRISTS[s], end] for s in (0, 1) for end in (HIPS[s], NOSE)]
     corners.append([HIPS[0], KNEES[0], ANKLES[0], ANKLES[1], KNEES[1], HIPS[1]])
     for polygon in corners:
         if sure[polygon].all():
             points = np.round(np.clip(keypoints[polygon, :2], -FARTHEST / 100, FARTHEST / 100)).astype(np.int32)
-            cv2.fillPoly(picture, [points], 1)
-    return picture > 0
+            cv2.fillPoly(mask, [points], 1)
+    return mask > 0

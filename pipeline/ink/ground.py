@@ -177,8 +177,8 @@ def _smoothed(values: Floats, trusted: Bools) -> Floats:
 def without_strips_at_the_border(ink: Bools) -> Bools:
     """The ink (h, w) without what runs along a whole side of the crop: a table's edge, a shadow, grass.
 
-    A strip covers most of a side and is thin. It is removed down to STRIP_MARGIN times its median depth, so that a leg that stands on it stays. A figure
-    that is cut off by the image's edge is no strip: it goes deeper.
+    A strip covers most of a side and is thin. It is removed down to STRIP_MARGIN times its median depth, so that a leg that stands on it
+    stays. A figure that is cut off by the image's edge is no strip: it goes deeper.
     """
     kept = ink.copy()
     for turn in range(4):

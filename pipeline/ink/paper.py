@@ -1,8 +1,7 @@
-"""How much every pixel of a picture differs from the paper beneath it, whatever the light: the paper is estimated, the picture divided by
-it.
+"""How much each pixel of an image differs from the paper, whatever the light: the paper's color is estimated, and the image divided by it.
 
-Everything is a ratio of the paper's own color, channel by channel, so that neither the lamp's color nor a shadow counts. Dark paper
-(chalk on a blackboard) is turned into light paper first. All values are float32; pictures are (h, w, 3) uint8 sRGB, rows downwards.
+All contrasts are ratios to the paper's own color, channel by channel, so that neither the lamp's color nor a shadow counts. An image of
+dark paper (chalk on a blackboard) is inverted first. Values are float32; images are (h, w, 3) uint8 sRGB.
 """
 
 from __future__ import annotations
@@ -15,13 +14,19 @@ import numpy as np
 from pipeline.types import Bytes, Singles
 
 BORDER_SHARE = 0.06
-"""The strip along the border that says what the paper looks like: a box around a figure has mostly paper there."""
+"""Width of the strip along the border, as a share of the longer side, that mostly shows paper: crops have a margin around the figure."""
 
 DARK_PAPER = 120.0
-"""Paper darker than this (0..255), with drawing mostly lighter than it, is chalk on a board."""
+"""Paper up to this brightness, 0..255, is dark, as a blackboard: what is drawn on it is likely lighter."""
 
 GRAY_PAPER = 190.0
-"""Up to here paper is gray or brown, and white crayon possible."""
+"""Paper up to this brightness, 0..255, is gray or brown, and may be drawn on in white."""
+
+LIGHTER_ON_DARK, LIGHTER_ON_GRAY = 1.2, 4.0
+"""Drawing that is lighter than dark or gray paper outweighs the darker more than so many times."""
+
+SMALL_SIDE_PX, SURFACE_SIDE_PX = 192, 96
+"""Longer sides that an image is reduced to before dark paper is recognized, and before a surface is fitted to the paper."""
 
 STROKE_SHARE = 0.09
 """Strokes are narrower than this share of the longer side; wider dark things are light and shade, or filled areas."""
@@ -30,8 +35,16 @@ FAINTEST = 6.0
 """Paper is taken to be at least this bright (0..255), so that ratios stay finite in black corners."""
 
 FIT_ROUNDS = 4
+"""How often the surface is fitted: after each time, pixels that are far from it count less."""
+
 RIDGE = 1e-3 * np.eye(6, dtype=np.float32)
-"""Keeps the fit solvable where the picture is one pixel wide."""
+"""Keeps the fit solvable where the image is one pixel wide."""
+
+BINS, MIN_VALUE, MAX_VALUE = 256, -0.3, 1.2
+"""Bins and range of the histogram in which the most frequent contrast, the paper's, is found."""
+
+MIN_NOISE = 1e-3
+"""Lower bound of the paper's noise, so that thresholds in multiples of it are not 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +69,7 @@ class Contrast:
 
 
 def contrast(rgb: Bytes) -> Contrast:
-    """What stands out from the paper in a picture (h, w, 3) uint8, h and w >= 8."""
+    """What stands out from the paper in an image (h, w, 3) uint8, h and w at least 8."""
     light = (255 - rgb if has_dark_paper(rgb) else rgb).astype(np.float32)
     darkest, lightest, _ = _extremes(_divided(light, local_paper(light)))
     gray = 1.0 - lightest
@@ -67,32 +80,39 @@ def contrast(rgb: Bytes) -> Contrast:
 
 
 def _divided(light: Singles, paper: Singles) -> Singles:
+    """The image as ratios to the paper's color, both (h, w, 3) 0..255."""
     return np.asarray(cv2.divide(light, np.maximum(paper, np.float32(FAINTEST))), np.float32)
 
 
-def _extremes(picture: Singles) -> tuple[Singles, Singles, Singles]:
-    """The darkest, the lightest and the mean channel of each pixel; (h, w) each."""
-    red, green, blue = (np.asarray(channel, np.float32) for channel in cv2.split(picture))
+def _extremes(ratios: Singles) -> tuple[Singles, Singles, Singles]:
+    """The darkest, the lightest and the mean channel of each pixel of (h, w, 3); (h, w) each."""
+    red, green, blue = (np.asarray(channel, np.float32) for channel in cv2.split(ratios))
     darkest, lightest = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
     return darkest, lightest, (red + green + blue) / np.float32(3)
 
 
 def has_dark_paper(rgb: Bytes) -> bool:
-    """Whether the paper is dark and what is drawn on it mostly lighter: what a wide median removes says so."""
-    small = _reduced(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), 192)
+    """Whether the paper of an image (h, w, 3) uint8 is dark and what is drawn on it mostly lighter.
+
+    The drawing is what a wide median filter removes; it is compared with the paper's brightness in the strip along the border.
+    """
+    small = _reduced(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), SMALL_SIDE_PX)
     strip = _border_weights(*small.shape) > 0
     brightness = float(np.median(small[strip]))
     side = max(3, round(0.2 * max(small.shape))) | 1
     difference = small - cv2.medianBlur(np.clip(small, 0, 255).astype(np.uint8), side)
     slack = max(4.0, 4.0 * float(np.median(np.abs(difference))))
     lighter, darker = np.maximum(difference - slack, 0).sum(), np.maximum(-difference - slack, 0).sum()
-    return bool(lighter > (1.2 if brightness <= DARK_PAPER else 4.0) * darker and brightness <= GRAY_PAPER)
+    return bool(lighter > (LIGHTER_ON_DARK if brightness <= DARK_PAPER else LIGHTER_ON_GRAY) * darker and brightness <= GRAY_PAPER)
 
 
 def local_paper(light: Singles) -> Singles:
-    """The paper beside each pixel (h, w, 3): strokes are closed over, shadows with sharp edges stay.
+    """The color of the paper right beside each pixel, (h, w, 3) float32 0..255: strokes vanish, shadows with sharp edges stay.
 
     A gray-level closing per channel, at half the size: dark things narrower than STROKE_SHARE of the longer side vanish.
+
+    Args:
+        light: (h, w, 3) float32 0..255, an image of light paper.
     """
     height, width = light.shape[:2]
     half = cv2.resize(light, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA)
@@ -109,8 +129,14 @@ def local_paper(light: Singles) -> Singles:
 
 
 def paper_surface(light: Singles) -> Singles:
-    """The paper as a smooth surface (h, w, c): a quadratic fitted to the border strip, then to all that looks like it."""
-    small = _reduced(light, 96)
+    """The color of the paper as a whole, (h, w, 3) float32 0..255: a quadratic fitted to the border strip, then to all that looks like it.
+
+    Iteratively reweighted least squares, at a reduced size.
+
+    Args:
+        light: (h, w, 3) float32 0..255, an image of light paper; or (h, w), and the result is, too.
+    """
+    small = _reduced(light, SURFACE_SIDE_PX)
     small = small[..., None] if small.ndim == 2 else small
     rows, columns = small.shape[:2]
     terms = _quadratic_terms(rows, columns)
@@ -130,32 +156,37 @@ def paper_surface(light: Singles) -> Singles:
 
 
 def _quadratic_terms(rows: int, columns: int) -> Singles:
+    """(rows * columns, 6) the terms 1, x, y, x^2, x y, y^2 at each pixel, x and y from -1 to 1."""
     y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
     terms = [np.ones_like(x), x, y, x * x, x * y, y * y]
     return np.stack([term.ravel() for term in terms], axis=1).astype(np.float32)
 
 
 def _border_weights(rows: int, columns: int) -> Singles:
+    """(rows, columns) 1 in the strip along the border, 0 elsewhere."""
     strip = max(1, round(BORDER_SHARE * max(rows, columns)))
     weights = np.ones((rows, columns), np.float32)
     weights[strip:-strip, strip:-strip] = 0.0
     return weights
 
 
-def _reduced(picture: Singles, longest: int) -> Singles:
-    scale = longest / max(picture.shape[:2])
+def _reduced(image: Singles, longest: int) -> Singles:
+    """An image (h, w) or (h, w, 3) float32, averaged down to a longer side of `longest` px if its own is longer."""
+    scale = longest / max(image.shape[:2])
     if scale >= 1:
-        return picture
-    size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+        return image
+    size = (max(8, round(image.shape[1] * scale)), max(8, round(image.shape[0] * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _levelled(values: Singles) -> tuple[Singles, float]:
-    """The values with their most frequent one, the paper, at 0; and how far the paper scatters (from the side where no ink is)."""
-    levels, width = 256, 1.2
-    counts = np.ravel(cv2.calcHist([values], [0], None, [levels], [-width / 4, width]))
+    """The values (h, w) with the most frequent one, the paper's, at 0; and the paper's standard deviation.
+
+    That is measured on values below the paper's, since ink is above.
+    """
+    counts = np.ravel(cv2.calcHist([values], [0], None, [BINS], [MIN_VALUE, MAX_VALUE]))
     smooth = np.convolve(counts, np.ones(5) / 5, mode="same")
-    mode = (int(np.argmax(smooth)) + 0.5) * 1.25 * width / levels - width / 4
+    mode = (int(np.argmax(smooth)) + 0.5) * (MAX_VALUE - MIN_VALUE) / BINS + MIN_VALUE
     below = values[values < mode]
     noise = float(np.sqrt(np.mean((below - mode) ** 2))) if below.size else 0.0
-    return values - np.float32(mode), max(noise, 1e-3)
+    return values - np.float32(mode), max(noise, MIN_NOISE)

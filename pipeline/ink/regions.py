@@ -1,4 +1,4 @@
-"""Connected pieces of a picture: what ink encloses, what touches the border, which piece is the figure.
+"""Connected pieces of masks, and morphology: areas, perimeters, contact with the border, filling, dilation by discs.
 
 Masks are (h, w) bool. Ink is connected over corners (8 neighbors), paper is not (4 neighbors), so that a diagonal line one pixel wide is
 a wall.
@@ -32,10 +32,11 @@ class Regions:
 
     @property
     def count(self) -> int:
+        """N, the number of pieces."""
         return len(self.area) - 1
 
     def among(self, chosen: Bools) -> Bools:
-        """(h, w) where a piece is that `chosen` (N + 1,) says yes to."""
+        """(h, w) the pixels of the pieces that are `chosen` (N + 1,); the first entry, of what is outside the mask, is ignored."""
         yes = chosen.astype(np.uint8)
         yes[0] = 0
         if len(yes) <= 256:  # a table of bytes is several times faster
@@ -43,11 +44,11 @@ class Regions:
         return yes.astype(bool)[self.labels]
 
     def sum_of(self, values: Singles | Bools) -> Floats:
-        """(N + 1,) sum of a picture (h, w) in each piece."""
+        """(N + 1,) float64: the sum of values (h, w) in each piece."""
         return np.bincount(self.labels.ravel(), weights=values.ravel(), minlength=len(self.area)).astype(np.float64)
 
     def mean_of(self, values: Singles | Bools) -> Floats:
-        """(N + 1,) mean of a picture (h, w) in each piece."""
+        """(N + 1,) float64: the mean of values (h, w) in each piece."""
         return self.sum_of(values) / np.maximum(self.area, 1)
 
     def touched_by(self, mask: Bools) -> NDArray[np.int64]:
@@ -69,7 +70,7 @@ def pieces_with(mask: Bools, markers: Bools, *, corners_join: bool, min_share: f
 
 
 def hysteresis(values: Singles, *, low: float, high: float, min_seeds: int) -> Bools:
-    """Pixels over `low` that hang together with at least `min_seeds` pixels over `high` (Canny 1986, section VI)."""
+    """Pixels (h, w) over `low` in pieces with at least `min_seeds` pixels over `high` (Canny 1986, section VI)."""
     pieces = regions_of(values > low, corners_join=True)
     return pieces.among(pieces.touched_by(values > high) >= min_seeds)
 
@@ -82,14 +83,14 @@ def border_contact(regions: Regions) -> Ints:
 
 
 def corner_regions(regions: Regions) -> Bools:
-    """(N + 1,) whether a region holds a corner of the picture."""
+    """(N + 1,) whether a region holds a corner of the image."""
     holds = np.zeros(len(regions.area), bool)
     holds[regions.labels[[0, 0, -1, -1], [0, -1, 0, -1]]] = True
     return holds
 
 
 def perimeters(regions: Regions) -> Ints:
-    """(N + 1,) int32: px of each region that touch another region or the picture's border."""
+    """(N + 1,) int32: px of each region that touch another region or the image's border."""
     labels = np.pad(regions.labels, 1, constant_values=-1)
     inner = labels[1:-1, 1:-1]
     edge = (inner != labels[:-2, 1:-1]) | (inner != labels[2:, 1:-1]) | (inner != labels[1:-1, :-2]) | (inner != labels[1:-1, 2:])
@@ -97,7 +98,7 @@ def perimeters(regions: Regions) -> Ints:
 
 
 def filled(mask: Bools) -> Bools:
-    """The mask and everything that it keeps away from the border."""
+    """The mask (h, w) and everything that it encloses: what is not connected with the border over 4 neighbors."""
     room = np.pad(mask.astype(np.uint8), 1)
     cv2.floodFill(room, None, (0, 0), 2, flags=4)
     return np.asarray(room[1:-1, 1:-1] != 2)
