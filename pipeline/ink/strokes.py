@@ -1,6 +1,6 @@
-"""Drawn lines as lines: their skeleton, where they end, and which ends belong together.
+"""Skeletons of drawn lines, their ends, and bridges over the gaps between ends that belong together.
 
-A pencil lifts now and then, and an outline with a gap encloses nothing. `bridges` joins stroke ends that point at each other, or at a
+A pencil is lifted now and then, and an outline with a gap encloses nothing. `bridges` joins stroke ends that point at each other, or at a
 stroke straight ahead. Thinning: Zhang & Suen, "A fast parallel algorithm for thinning digital patterns" (CACM 1984), both of its
 sub-iterations as look-up tables over the eight neighbors.
 """
@@ -19,12 +19,27 @@ TRACE_STEPS = 9
 """How far back a stroke is followed from its end to say where it points, px."""
 
 MAX_ENDS = 400
-"""More stroke ends than these are hatching or dirt, and the rest is not looked at."""
+"""Only so many stroke ends are used: a drawing with more of them has hatching or dirt."""
+
+FACING = 0.5
+"""Two ends face each other if each is ahead of the other: the cosine of the angle between its direction and the gap is more than this (60
+degrees)."""
+
+FACING_TOGETHER, SHORT_GAP = 0.6, 0.5
+"""They also do over a gap shorter than the second, a share of the reach, if both cosines sum to more than the first."""
+
+AHEAD, AHEAD_REACH = 0.82, 0.7
+"""A line is straight ahead of an end if the cosine is more than the first (35 degrees) and it is within the second, a share of the
+reach."""
+
+OWN_LINE_PX = 2
+"""Pixels this close to an end are its own line's."""
 
 AROUND = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
 """The eight neighbors, straight ones first."""
 
 IS_END = np.array([code.bit_count() == 1 for code in range(256)], np.uint8)
+"""(256,) 1 for the codes, of `neighbor_codes`, of pixels with one neighbor."""
 
 
 def _thinning_tables() -> tuple[Bytes, Bytes]:
@@ -44,7 +59,7 @@ FIRST_PASS, SECOND_PASS = _thinning_tables()
 
 
 def thinned(ink: Bools, *, rounds: int = 40) -> Bools:
-    """The skeleton of `ink` (h, w): lines one pixel wide. Shapes thicker than twice `rounds` keep a core."""
+    """The skeleton (h, w) bool of `ink` (h, w) bool: lines one pixel wide. Shapes thicker than twice `rounds`, px, keep a core."""
     left = np.pad(ink.astype(np.uint8), 1)
     for _ in range(rounds):
         before = cv2.countNonZero(left)
@@ -56,14 +71,15 @@ def thinned(ink: Bools, *, rounds: int = 40) -> Bools:
 
 
 def neighbor_codes(ink: Bytes) -> Bytes:
-    """(h, w) uint8, one bit for each of the eight neighbors that is set, of a 0/1 picture."""
+    """(h, w) uint8: one bit for each of the eight neighbors that is set in a mask (h, w) uint8 of 0 and 1; see NEIGHBOR_BITS."""
     return np.asarray(cv2.filter2D(ink, cv2.CV_8U, NEIGHBOR_BITS, borderType=cv2.BORDER_CONSTANT), np.uint8)
 
 
 def stroke_ends(skeleton: Bools, thickness: Singles) -> tuple[Ints, Floats]:
-    """Where lines end.
+    """The ends of lines and the directions in which the lines would go on.
 
     Args:
+        skeleton: (h, w) bool, of `thinned`.
         thickness: (h, w) float32, half the width of the line at each of its px: the distance to the next pixel of paper.
     Returns:
         (E, 2) int32 x, y of end pixels; (E, 2) float64 unit vectors, where the line would go on. Lines shorter than a few px have no
@@ -118,11 +134,15 @@ def _traced(alive: Bytes, row: int, column: int, steps: int) -> tuple[list[tuple
 def bridges(ends: Ints, directions: Floats, skeleton: Bools, thickness: Singles, *, reach_px: float) -> Ints:
     """Lines that close the gaps of an outline.
 
-    Two ends are joined if each is ahead of the other (within 60 degrees of its direction) and the gap between their inks is within
-    `reach_px`; an end is joined to the nearest line straight ahead (within 35 degrees) if that is within 0.7 of it.
+    Two ends are joined if they face each other and the gap between their inks is within `reach_px`; shorter gaps first, each end once. An
+    end that is left is joined to the nearest line straight ahead.
 
     Args:
+        ends: (E, 2) int32 x, y, of `stroke_ends`.
+        directions: (E, 2) float64 unit vectors.
+        skeleton: (h, w) bool, of `thinned`.
         thickness: (h, w) float32, half the width of the line at each of its px.
+        reach_px: the widest gap, px.
     Returns:
         (B, 4) int32: x, y of one end and x, y of the other.
     """
@@ -133,19 +153,24 @@ def bridges(ends: Ints, directions: Floats, skeleton: Bools, thickness: Singles,
     joined = {tuple(end) for line in found for end in (line[:2], line[2:])}
     for end, direction, extra in zip(ends.tolist(), directions, overhang.tolist(), strict=True):
         if tuple(end) not in joined:
-            hit = _straight_ahead(end, direction, skeleton, 0.7 * reach_px + 2 * extra)
+            hit = _straight_ahead(end, direction, skeleton, AHEAD_REACH * reach_px + 2 * extra)
             if hit is not None:
                 found.append((*end, *hit))
     return np.array(found, np.int32).reshape(-1, 4)
 
 
 def _between_ends(ends: Ints, directions: Floats, overhang: Floats, reach_px: float) -> list[tuple[int, ...]]:
+    """Bridges x, y, x, y between ends that face each other, shortest first.
+
+    Args:
+        overhang: (E,) how far the ink goes on beyond each end of the skeleton, px.
+    """
     offset = ends[None, :, :] - ends[:, None, :]
     distance = np.linalg.norm(offset, axis=2)
     towards = np.einsum("ijk,ik->ij", offset, directions) / np.maximum(distance, 1e-9)
     near = (distance > 0) & (distance <= reach_px + overhang[:, None] + overhang[None, :])
     gap = distance - overhang[:, None] - overhang[None, :]
-    facing = near & (((towards > 0.5) & (towards.T > 0.5)) | ((towards + towards.T > 0.6) & (gap < 0.5 * reach_px)))
+    facing = near & (((towards > FACING) & (towards.T > FACING)) | ((towards + towards.T > FACING_TOGETHER) & (gap < SHORT_GAP * reach_px)))
     first, second = np.nonzero(np.triu(facing))
     order = np.argsort(distance[first, second])
     used: set[int] = set()
@@ -158,14 +183,14 @@ def _between_ends(ends: Ints, directions: Floats, overhang: Floats, reach_px: fl
 
 
 def _straight_ahead(end: list[int], direction: Floats, skeleton: Bools, reach_px: float) -> tuple[int, int] | None:
-    """The nearest line pixel in a narrow fan before the end, not the line itself; or None."""
+    """The nearest pixel (x, y) of a line in a narrow fan ahead of an end (x, y), but for the end's own line; or None."""
     height, width = skeleton.shape
     reach = int(np.ceil(reach_px))
     left, top = max(0, end[0] - reach), max(0, end[1] - reach)
     rows, columns = np.nonzero(skeleton[top : min(height, end[1] + reach + 1), left : min(width, end[0] + reach + 1)])
     offset = np.stack([columns + left - end[0], rows + top - end[1]], axis=1).astype(float)
     distance = np.linalg.norm(offset, axis=1)
-    ahead = (distance > 2) & (distance <= reach_px) & (offset @ direction > 0.82 * distance)
+    ahead = (distance > OWN_LINE_PX) & (distance <= reach_px) & (offset @ direction > AHEAD * distance)
     if not ahead.any():
         return None
     best = int(np.argmin(np.where(ahead, distance, np.inf)))
