@@ -1,7 +1,7 @@
 """Sprite stage: the texture of a figure, with a clean edge and at the resolution of the output.
 
-Masks are generous, so there is a rim of paper around the ink: it becomes transparent where it looks like the nearby paper. Colors are
-extended outwards from inside the figure, so that texture filtering picks up no paper. The texture is averaged down once to its visible
+Masks extend a little beyond the ink, onto paper. That rim becomes transparent where its color is close to the nearby paper's. Colors are
+extended outwards from inside the figure, so that texture filtering mixes in no paper. The texture is averaged down once to its visible
 size, which also removes camera noise, the main cause of large GIFs.
 """
 
@@ -28,15 +28,31 @@ PAPER_SHARE = 0.35
 """Paper differs from the surrounding paper by less than this share of the ink's difference."""
 
 LARGEST_PAPER_DIFFERENCE = 48.0
+"""Upper bound of the difference by which paper differs from the surrounding paper, levels 0..255, however dark the ink is."""
+
+INK_PERCENTILE = 90
+"""Percentile of the differences inside a figure that is the ink's."""
+
+MIN_RIM_PX = 3.5
+"""Lower bound of the depth to which paper is searched inside the mask, px: the mask's margin around the ink, in small images."""
 
 INK_SHARE = 0.75
 """A pixel of an outline is pure ink if it differs from the paper by this share of the largest difference within two pixels."""
 
 MARGIN_PX = 8
-"""Between a layer and its neighbor in the texture."""
+"""Width of what is kept around each layer, px, so that texture filtering at its edge mixes in no other layer."""
 
-COARSER = 4
+PAPER_REDUCTION = 4
+"""The paper's color is measured at a size that is this many times smaller: it changes slowly."""
+
 ENOUGH_PAPER = 0.01
+"""The paper's color is known where more than this share of the neighborhood is paper."""
+
+GOLDEN_RATIO = 0.618034
+"""Hues that differ by this share of the circle are evenly spread, however many they are."""
+
+HUES, SATURATION, BRIGHTNESS = 179.0, 170.0, 235.0
+"""OpenCV's range of 8-bit hues, and the saturation and brightness of joints' colors, 0..255."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +70,10 @@ class LayerImage:
 
 
 def layer_images(character: Character, layers: Sequence[CharacterLayer]) -> tuple[LayerImage, ...]:
-    """The image of each layer of a character, with soft edges and without the paper at them. A single layer's is the character's size."""
+    """The image of each layer of a character, with soft edges and without the paper at them, in the layers' order.
+
+    An only layer's image is as large as the character's; of several, each is cut to its layer.
+    """
     mask, opacity = character.mask, own_opacity(character)
     hidden = opacity < 255
     difference = paper_difference(character.rgb, mask | hidden, reach_px=NEIGHBORHOOD_OF_SIDE * max(mask.shape))
@@ -83,6 +102,8 @@ def sprite_of(
     """Texture of a character for the renderer: the images of its layers, one below the other.
 
     Args:
+        images: of `layer_images`.
+        mesh: its vertices are in the unit square.
         layer_of_vertex: (V,) index of the layer that each vertex belongs to.
         side_px: the longer side of the character's image, which is the unit square's.
         px_per_unit: output pixels per unit of the unit square.
@@ -102,15 +123,22 @@ def sprite_of(
         uv[own] = (points[own] - (image.left, image.upper)) * scale + (0, top)
         parts.append(scaled)
         top += scaled.shape[0]
-    atlas = np.zeros((top, max(part.shape[1] for part in parts), 4), np.uint8)
+    atlas = _stacked(parts)
+    return Sprite(atlas, (uv / (atlas.shape[1], atlas.shape[0])).astype(np.float32), colors)
+
+
+def _stacked(parts: Sequence[Bytes]) -> Bytes:
+    """Images (h, w, 4) one below the other, transparent on the right of narrower ones."""
+    atlas = np.zeros((sum(part.shape[0] for part in parts), max(part.shape[1] for part in parts), 4), np.uint8)
     top = 0
     for part in parts:
         atlas[top : top + part.shape[0], : part.shape[1]] = part
         top += part.shape[0]
-    return Sprite(atlas, (uv / (atlas.shape[1], atlas.shape[0])).astype(np.float32), colors)
+    return atlas
 
 
 def _with_clean_edge(rgb: Bytes, alpha: Bytes, mask: Bools, difference: Bytes) -> Bytes:
+    """The image (h, w, 4) with this alpha, its colors extended outwards from where it is opaque; `difference` is from the paper."""
     solid = alpha == 255
     extended = bled(rgb, solid if solid.any() else mask, np.where(mask, difference, np.uint8(0)), rim_px=1.0)
     rgba = np.asarray(cv2.cvtColor(extended, cv2.COLOR_RGB2RGBA), np.uint8)
@@ -119,6 +147,7 @@ def _with_clean_edge(rgb: Bytes, alpha: Bytes, mask: Bools, difference: Bytes) -
 
 
 def _scaled(rgba: Bytes, factor: float) -> Bytes:
+    """The image (h, w, 4), averaged down by a factor; itself if that is 1 or more: the renderer enlarges."""
     if factor >= 1.0:
         return rgba
     size = (max(1, round(rgba.shape[1] * factor)), max(1, round(rgba.shape[0] * factor)))
@@ -155,11 +184,11 @@ def inked_alpha(difference: Bytes, mask: Bools, *, hidden: Bools | None = None) 
     depth = depth_inside(mask, kernel=3)
     alpha = _soft_alpha(depth)
     inside = mask if hidden is None else mask & ~hidden
-    ink = float(np.percentile(difference[inside], 90)) if inside.any() else 0.0
+    ink = float(np.percentile(difference[inside], INK_PERCENTILE)) if inside.any() else 0.0
     limit = min(LARGEST_PAPER_DIFFERENCE, PAPER_SHARE * ink)
     if limit < 1.0:
         return alpha
-    paper = mask & (depth <= max(3.5, RIM_OF_SIDE * side)) & (difference < limit)
+    paper = mask & (depth <= max(MIN_RIM_PX, RIM_OF_SIDE * side)) & (difference < limit)
     _, pieces = cv2.connectedComponents((paper | ~mask).astype(np.uint8), connectivity=8)
     is_outside = np.zeros(pieces.max() + 1, np.bool_)
     is_outside[pieces[~mask]] = True
@@ -173,15 +202,18 @@ def inked_alpha(difference: Bytes, mask: Bools, *, hidden: Bools | None = None) 
 def paper_difference(rgb: Bytes, mask: Bools, *, reach_px: float) -> Bytes:
     """Difference (h, w) uint8 of each pixel from the paper within `reach_px`, in levels of the channel that differs most.
 
-    Paper is everything outside the mask; 0 if there is none within reach. Its color changes slowly, so a quarter of the size suffices.
+    Args:
+        rgb: (h, w, 3) uint8 sRGB.
+        mask: (h, w) bool; everything outside is paper. The difference is 0 where there is none within reach.
+        reach_px: half the side of the square in which the paper's color is averaged, px.
     """
     height, width = mask.shape
-    small = (-(-width // COARSER), -(-height // COARSER))
+    small = (-(-width // PAPER_REDUCTION), -(-height // PAPER_REDUCTION))
     outside = (~mask).astype(np.uint8) * np.uint8(255)
     weight = cv2.resize(outside, small, interpolation=cv2.INTER_AREA).astype(np.float32)
     shown = cv2.resize(cv2.copyTo(rgb, outside), small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    kernel = (2 * max(1, round(reach_px / COARSER)) + 1,) * 2
-    around, total = (np.asarray(cv2.boxFilter(picture, -1, kernel), np.float32) for picture in (weight, shown))
+    kernel = (2 * max(1, round(reach_px / PAPER_REDUCTION)) + 1,) * 2
+    around, total = (np.asarray(cv2.boxFilter(values, -1, kernel), np.float32) for values in (weight, shown))
     known = around > 255 * ENOUGH_PAPER
     paper = (total * (255.0 / np.where(known, around, 255.0))[..., None]).clip(0, 255).astype(np.uint8)
     apart = cv2.absdiff(rgb, cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR))
@@ -196,6 +228,7 @@ def soft_alpha(mask: Bools) -> Bytes:
 
 
 def _soft_alpha(depth: Singles) -> Bytes:
+    """`soft_alpha` of a mask's `depth_inside` (h, w), px."""
     alpha: Bytes = np.minimum(depth * 127.5, 255.0).astype(np.uint8)
     return alpha
 
@@ -224,9 +257,13 @@ def bled(rgb: Bytes, mask: Bools, inkiness: Bytes, *, rim_px: float) -> Bytes:
 
 
 def joint_colors(owner_of_vertex: Ints, joint_count: int) -> Singles:
-    """A color for each vertex by its joint, (V, 3): evenly spread hues, so that neighbors differ."""
-    hue = (np.arange(joint_count) * 0.618034) % 1.0 * 179.0  # the golden ratio spreads any number of hues
-    hsv = np.stack([hue, np.full(joint_count, 170.0), np.full(joint_count, 235.0)], axis=1).astype(np.uint8)
+    """A color for each vertex by its joint, (V, 3) float32 0..1: evenly spread hues, so that neighboring joints differ.
+
+    Args:
+        owner_of_vertex: (V,) int32, index of each vertex's joint.
+    """
+    hue = (np.arange(joint_count) * GOLDEN_RATIO) % 1.0 * HUES
+    hsv = np.stack([hue, np.full(joint_count, SATURATION), np.full(joint_count, BRIGHTNESS)], axis=1).astype(np.uint8)
     rgb = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
     colors: Singles = (rgb[owner_of_vertex] / 255.0).astype(np.float32)
     return colors
