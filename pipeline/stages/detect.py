@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -16,13 +17,16 @@ from pipeline.errors import NoFigureFound
 from pipeline.types import Bools, Box, Detection
 
 SAME_OVERLAP = 0.5
-"""Boxes with this intersection over union show the same figure."""
+"""Boxes show the same figure if their intersection over union is more than this."""
 
 INSIDE_SHARE = 0.8
-"""A box with this share of its area inside another one shows a part of the same figure."""
+"""A box with more than this share of its area inside another one shows a part of the same figure."""
+
+MAX_PART_OVERLAP = 0.1
+"""Two boxes are apart if less than this share of the smaller one is in both."""
 
 COMPARABLE = 0.6
-"""A second box has a say in the first one's size if its score is at least this share of the first one's."""
+"""A second box of a figure widens the best one if its score is at least this share of the best one's."""
 
 PADDING_SHARE = 0.06
 """Boxes are padded on each side by this share of their longer side."""
@@ -43,10 +47,10 @@ HALF_SHARE = 0.5
 """A figure that runs along the left or the right edge of the image for this share of its crop's longer side is only half there."""
 
 PART_SHARE = 0.6
-"""Parts overlap by a fifth of the image, so that a figure of that size is whole in one of them."""
+"""Side of the parts of an image, as a share of its own: they overlap by a fifth of it, so that a figure of that size is whole in one."""
 
 MIN_PART_SCORE = 0.6
-"""Detections in parts of an image need this score: of 69 synthetic images without a figure none has one (at 0.3: one)."""
+"""Least score of detections in parts of an image: of 69 synthetic images without a figure none has one (at 0.3: one)."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ class Chosen:
     """A figure to be cut out.
 
     Attributes:
-        box: padded, whole numbers, inside the picture.
-        detection: what was seen, its box as it was merged.
+        box: padded, whole px, inside the image.
+        detection: the detector's, its box as it was merged.
     """
 
     box: Box
@@ -64,7 +68,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Sides:
-    """Yes or no for each side of a box."""
+    """Yes or no for each side of a box; true if any is."""
 
     left: bool
     top: bool
@@ -76,12 +80,14 @@ class Sides:
 
 
 def chosen_boxes(detections: Sequence[Detection], width: int, height: int, *, min_score: float) -> tuple[Chosen, ...]:
-    """The figures of a picture, best first.
+    """The figures of an image of `width` x `height` px, best first: boxes of one figure are merged, and those around groups left out.
 
+    Args:
+        min_score: of the best box of each figure, 0..1.
     Raises:
         NoFigureFound: no box is good enough; says how good the best one is.
     """
-    inside = [found for found in (_cut_to_picture(d, width, height) for d in detections) if found is not None]
+    inside = [found for found in (_cut_to_image(d, width, height) for d in detections) if found is not None]
     good = sorted((d for d in inside if d.score >= min_score), key=lambda d: (-d.score, -d.box.width * d.box.height))
     if not good:
         best = max((d.score for d in inside), default=None)
@@ -114,13 +120,13 @@ def moved_from_part(detection: Detection, part: Box, width: int, height: int) ->
 
 
 def padded_box(box: Box, width: int, height: int) -> Box:
-    """The box with room around it, on whole numbers, inside the picture."""
-    room = PADDING_SHARE * max(box.width, box.height)
-    return _on_pixels(Box(box.left - room, box.top - room, box.right + room, box.bottom + room), width, height)
+    """The box with a margin, on whole px, inside an image of `width` x `height` px."""
+    margin = PADDING_SHARE * max(box.width, box.height)
+    return _on_pixels(Box(box.left - margin, box.top - margin, box.right + margin, box.bottom + margin), width, height)
 
 
 def touched_sides(mask: Bools) -> Sides:
-    """Which sides of its crop a mask (h, w) reaches."""
+    """Which sides of its crop a mask (h, w) bool touches, within TOUCH_PX."""
     return Sides(
         left=bool(mask[:, :TOUCH_PX].any()),
         top=bool(mask[:TOUCH_PX].any()),
@@ -162,7 +168,7 @@ def _longest_run(rim: Bools) -> int:
 
 
 def grown_box(box: Box, touched: Sides, width: int, height: int) -> Box:
-    """The box, larger where the figure touches its border and the picture goes on; the same box where neither is so."""
+    """The box, larger on each side that the figure touches, on whole px, inside an image of `width` x `height` px."""
     across, down = GROWTH_SHARE * box.width, GROWTH_SHARE * box.height
     wider = Box(
         box.left - across * touched.left,
@@ -174,7 +180,10 @@ def grown_box(box: Box, touched: Sides, width: int, height: int) -> Box:
 
 
 def final_box(first: Box, last: Box, touched: Sides) -> Box:
-    """The grown box, but as it was at first where even the last one is touched: what leads on and on is a ground line or a neighbor."""
+    """The last of several grown boxes, but as the first was on the sides where even the last is touched.
+
+    What goes on however far the box grows is a ground line or a neighbor.
+    """
     return Box(
         first.left if touched.left else last.left,
         first.top if touched.top else last.top,
@@ -184,6 +193,7 @@ def final_box(first: Box, last: Box, touched: Sides) -> Box:
 
 
 def _on_pixels(box: Box, width: int, height: int) -> Box:
+    """The box, its edges moved outwards to whole px, but not beyond the image."""
     return Box(
         float(max(0, math.floor(box.left))),
         float(max(0, math.floor(box.top))),
@@ -192,8 +202,8 @@ def _on_pixels(box: Box, width: int, height: int) -> Box:
     )
 
 
-def _cut_to_picture(detection: Detection, width: int, height: int) -> Detection | None:
-    """The detection cut to the picture; None if it makes no sense there. A mask is cut with it."""
+def _cut_to_image(detection: Detection, width: int, height: int) -> Detection | None:
+    """The detection, its box and mask cut to the image; None if the box is not finite or too small there."""
     box = detection.box
     if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom, detection.score))):
         return None
@@ -208,7 +218,7 @@ def _cut_to_picture(detection: Detection, width: int, height: int) -> Detection 
 
 
 def _rows_columns(box: Box, inside: Box, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The part of a layer of that shape, stretched over a box, that is over another box inside it."""
+    """Rows and columns of a mask of a shape (h, w), stretched over `box`, that are over the box `inside` it; at least one each."""
     rows, columns = shape
     x = np.clip([(inside.left - box.left) / box.width * columns, (inside.right - box.left) / box.width * columns], 0, columns)
     y = np.clip([(inside.top - box.top) / box.height * rows, (inside.bottom - box.top) / box.height * rows], 0, rows)
@@ -220,10 +230,14 @@ def _without_groups(detections: list[Detection]) -> list[Detection]:
     kept = []
     for whole in detections:
         parts = [d for d in detections if d is not whole and d.score >= whole.score and _share_inside(d.box, whole.box) > INSIDE_SHARE]
-        apart = any(_intersection(a.box, b.box) < 0.1 * min(_area(a.box), _area(b.box)) for i, a in enumerate(parts) for b in parts[:i])
-        if not apart:
+        if not any(_is_apart(one.box, other.box) for one, other in combinations(parts, 2)):
             kept.append(whole)
     return kept
+
+
+def _is_apart(one: Box, other: Box) -> bool:
+    """Whether two boxes hardly overlap, so that they show different figures of a group."""
+    return _intersection(one, other) < MAX_PART_OVERLAP * min(_area(one), _area(other))
 
 
 def _merged(detections: list[Detection]) -> list[Detection]:
@@ -240,6 +254,7 @@ def _merged(detections: list[Detection]) -> list[Detection]:
 
 
 def _is_same(one: Box, other: Box) -> bool:
+    """Whether two boxes show the same figure: they overlap, or one is mostly inside the other."""
     common = _intersection(one, other)
     union = _area(one) + _area(other) - common
     return common > SAME_OVERLAP * union or common > INSIDE_SHARE * min(_area(one), _area(other))
@@ -255,13 +270,15 @@ def _united(best: Detection, second: Detection) -> Detection:
 
 
 def _area(box: Box) -> float:
+    """Px^2; 0 of a box without extent."""
     return max(0.0, box.width) * max(0.0, box.height)
 
 
 def _intersection(one: Box, other: Box) -> float:
-    return max(0.0, min(one.right, other.right) - max(one.left, other.left)) * max(
-        0.0, min(one.bottom, other.bottom) - max(one.top, other.top)
-    )
+    """The area that two boxes share, px^2."""
+    wide = min(one.right, other.right) - max(one.left, other.left)
+    tall = min(one.bottom, other.bottom) - max(one.top, other.top)
+    return max(0.0, wide) * max(0.0, tall)
 
 
 def _share_inside(part: Box, whole: Box) -> float:

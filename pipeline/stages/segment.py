@@ -53,10 +53,13 @@ STROKE_NOISE = (2.5, 5.0)
 """The contrast of pixels that are likely, and surely, on a stroke is more than this many times the noise of the paper."""
 
 STROKE_OF_STRONG = (0.15, 0.4)
-"""It is also more than this share of a strong stroke's contrast, which depends on the pencil."""
+"""The contrast of pixels that are likely, and surely, on a stroke is more than this share of a strong stroke's, whatever the pencil."""
 
 STROKE_FLOOR = (0.02, 0.03)
-"""And it is more than this, 0..1, on paper without noise."""
+"""The contrast of pixels that are likely, and surely, on a stroke is more than this, 0..1, even on paper without noise."""
+
+STRONG_FLOOR = 0.05
+"""Strokes whose contrasts say what a strong one is have at least this contrast, 0..1."""
 
 STRONG_PERCENTILE = 80
 """Percentile of the strokes' contrasts that is a strong stroke's."""
@@ -71,7 +74,22 @@ COLOR_NOISE = (4.0, 7.0)
 """The contrast of pixels that are likely, and surely, in a colored area is more than this many times the noise of the paper."""
 
 COLOR_FLOOR = (0.06, 0.14)
-"""And it is more than this, 0..1, on paper without noise."""
+"""The contrast of pixels that are likely, and surely, in a colored area is more than this, 0..1, even on paper without noise."""
+
+STROKE_RADIUS_PX, STROKE_SHARE = 6, 0.3
+"""A pixel is on a stroke only if its contrast is more than the second, a share of the largest within the first."""
+
+COLOR_RADIUS_PX, COLOR_SHARE = 9, 0.5
+"""The same of pixels in a colored area."""
+
+CLOSED_PX = 5
+"""Ink is closed with a square of this side."""
+
+LIMB_SHARE = 0.03
+"""Thickness of bones where a ground line is distinguished from limbs, as a share of the longer side."""
+
+EDGE_SIGMA_PX = 0.8
+"""Standard deviation, px at the reduced size, of the Gaussian that smooths a mask's edge before it is enlarged."""
 
 SEED_PX = 3
 """A stroke is ink if at least this many of its pixels are surely ink."""
@@ -107,6 +125,8 @@ ALONG_BORDER_SHARE = 0.15
 def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
     """The figure's pixels (h, w) bool in a crop (h, w, 3) uint8, decided by a model's mask; empty if the model sees nothing.
 
+    In a crop that is smaller than SMALLEST_SIDE_PX, everything is figure.
+
     Args:
         likelihood: (n, m) float32 0..1, any resolution, stretched over the crop: how likely each place is figure.
         alpha: (h, w) uint8; what it hides is not figure.
@@ -133,7 +153,9 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
 
 
 def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:
-    """The figure's pixels (h, w) bool in a crop (h, w, 3) uint8, by image processing alone; nothing drawn gives an empty mask.
+    """The figure's pixels (h, w) bool in a crop (h, w, 3) uint8, by image processing alone; empty if nothing is drawn.
+
+    In a crop that is smaller than SMALLEST_SIDE_PX, everything is figure.
 
     Args:
         alpha: (h, w) uint8; what is opaque is the drawing.
@@ -153,6 +175,7 @@ def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | N
 
 
 def _check_keypoints(keypoints: Floats | None) -> None:
+    """Raise `ShapeError` if there are keypoints, and not (17, 3)."""
     if keypoints is not None and keypoints.shape != (17, 3):
         raise ShapeError("keypoints", expected="(17, 3)", actual=str(keypoints.shape))
 
@@ -165,7 +188,7 @@ def _scaled(keypoints: Floats | None, shape: tuple[int, ...], small: tuple[int, 
 def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
     """The figure's pixels (h, w) from its ink (h, w), both at the reduced size, as the keypoints are."""
     lines = None if keypoints is None else bones(keypoints)
-    limbs = None if lines is None else drawn_lines(lines, ink.shape, thickness=max(3, round(0.03 * max(ink.shape))))
+    limbs = None if lines is None else drawn_lines(lines, ink.shape, thickness=max(3, round(LIMB_SHARE * max(ink.shape))))
     ink = without_ground(without_strips_at_the_border(ink), limbs)
     strokes = _generous(ink)
     solid = with_enclosures_at_border(_solid(ink, lines), keypoints, lines)
@@ -175,20 +198,20 @@ def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
 
 
 def _solid(ink: Bools, lines: Floats | None) -> Bools:
-    """The shape that the ink encloses. Where its bones (B, 4) lie outside, wide gaps are bridged too, if that brings them in."""
+    """The shape (h, w) that the ink encloses. If many of its bones (B, 4) are outside, wider gaps are bridged if that encloses them."""
     solid = filled(_generous(solid_shape(ink)))
     if lines is None or not len(lines):
         return solid
     where = drawn_lines(lines, ink.shape, thickness=1)
-    held = _share(solid, where)
+    held = _covered_share(solid, where)
     for boldness in BOLDNESSES if held < ENOUGH_BONES_SHARE else ():
         bolder = filled(_generous(solid_shape(ink, boldness=boldness)))
-        if _share(bolder, where) > held + BONES_GAINED_SHARE:
+        if _covered_share(bolder, where) > held + BONES_GAINED_SHARE:
             return bolder
     return solid
 
 
-def _share(mask: Bools, where: Bools) -> float:
+def _covered_share(mask: Bools, where: Bools) -> float:
     """The share of `where` that a mask covers; 0 of nothing."""
     return float(np.count_nonzero(mask & where)) / max(1, int(np.count_nonzero(where)))
 
@@ -218,12 +241,12 @@ def _ink(seen: Contrast) -> Bools:
     Strokes and areas are pieces of pixels that are likely ink, with enough pixels that surely are.
     """
     low, high = (max(factor * seen.color_noise, floor) for factor, floor in zip(COLOR_NOISE, COLOR_FLOOR, strict=True))
-    colored = hysteresis(_above_their_surroundings(seen.color, 9, 0.5), low=low, high=high, min_seeds=COLOR_SEED_PX)
+    colored = hysteresis(_near_largest(seen.color, COLOR_RADIUS_PX, COLOR_SHARE), low=low, high=high, min_seeds=COLOR_SEED_PX)
     found = _strokes(seen.stroke, seen.stroke_noise) | colored
     dark = seen.shade > DARK_SHADE
     if np.count_nonzero(dark & ~found) > MIN_DARK_SHARE * dark.size:
         found |= _filled_areas(seen.shade, dark)
-    return cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
+    return cv2.morphologyEx(found.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((CLOSED_PX, CLOSED_PX), np.uint8)) > 0
 
 
 def _strokes(darkness: Singles, noise: float) -> Bools:
@@ -233,11 +256,11 @@ def _strokes(darkness: Singles, noise: float) -> Bools:
         darkness: (h, w) float32, `Contrast.stroke`.
         noise: standard deviation of `darkness` on bare paper.
     """
-    drawn = darkness[darkness > max(STROKE_NOISE[1] * noise, 0.05)]
+    drawn = darkness[darkness > max(STROKE_NOISE[1] * noise, STRONG_FLOOR)]
     strong = float(np.percentile(drawn, STRONG_PERCENTILE)) if drawn.size else STRONG_CONTRAST
     low = max(STROKE_NOISE[0] * noise, STROKE_OF_STRONG[0] * strong, STROKE_FLOOR[0])
     high = max(STROKE_NOISE[1] * noise, min(STROKE_OF_STRONG[1] * strong, SURE_CONTRAST), STROKE_FLOOR[1])
-    return hysteresis(_above_their_surroundings(darkness, 6, 0.3), low=low, high=high, min_seeds=SEED_PX)
+    return hysteresis(_near_largest(darkness, STROKE_RADIUS_PX, STROKE_SHARE), low=low, high=high, min_seeds=SEED_PX)
 
 
 def _filled_areas(shade: Singles, inside: Bools) -> Bools:
@@ -258,15 +281,15 @@ def _filled_areas(shade: Singles, inside: Bools) -> Bools:
     return pieces.among(sharp & ~along_border & (pieces.area >= COLOR_SEED_PX))
 
 
-def _above_their_surroundings(values: Singles, radius: int, share: float) -> Singles:
-    """The values, 0 where they are at most a share of the largest within `radius` px: edges are there, however blurred they are."""
+def _near_largest(values: Singles, radius: int, share: float) -> Singles:
+    """The values (h, w), set to 0 where they are at most a share of the largest within `radius` px, so that blur widens nothing."""
     largest = cv2.dilate(values, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
     return np.where(values > np.float32(share) * largest, values, np.float32(0))
 
 
 def _enlarged(mask: Bools, shape: tuple[int, int]) -> Bools:
-    """The mask at the crop's size, its edge smooth."""
+    """The mask at the crop's `shape` (h, w), its edge smooth; itself if it has that size already."""
     if mask.shape == shape:
         return mask
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.8)
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), EDGE_SIGMA_PX)
     return cv2.resize(soft, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR) > 0.5

@@ -19,13 +19,13 @@ MIN_HALF_WIDTH = 0.6
 """Half of the least width of a line, output px: wherever it is, it then covers more than half of some pixel."""
 
 SOFT_RIM_PX = 0.5
-"""Of a line's half width, image px: the outermost pixels are half transparent."""
+"""Added to half of the least width of a line, image px: its outermost pixels are half transparent."""
 
 FIGURE_OF_VIEW = 0.75
 """The unit square of a figure as a share of the output's shorter side, at least, where the camera follows the figure."""
 
 LONG = 8.0
-"""Lines are this many times as long as half their least width; shorter things are corners and tips."""
+"""Lines are at least this many times as long as half their least width; shorter parts of a mask are corners and tips."""
 
 
 def visible_character(character: Character, view: View) -> Character:
@@ -57,10 +57,11 @@ def thickened(character: Character, half_width_px: float) -> Character:
 
 
 def _lines(mask: Bools, core: Bools, half_width_px: float) -> Bools:
-    """Long parts of a mask that a disc does not fit into.
+    """Long parts (h, w) of a mask that a disc of this radius does not fit into.
 
     Args:
-        core: (h, w) where the disc's center may be.
+        core: (h, w) bool, where the disc's center may be.
+        half_width_px: the disc's radius, px.
     """
     reach = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 3) if core.any() else np.full(mask.shape, np.inf)
     thin = (mask & (reach > half_width_px + 1.0)).astype(np.uint8)
