@@ -1,4 +1,4 @@
-"""What happens to a crop or a picture when it is learnt from: turned, bent, moved, mirrored, recoloured, cut out as detectors do."""
+"""Random augmentation of crops and pictures: they are turned, bent, moved, mirrored, recolored, and cut out as detectors do."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ from pipeline.types import MIRRORED_PARTS
 from pipeline.types.keypoints import MIRRORED_KEYPOINTS
 
 MIRRORED = np.array(MIRRORED_KEYPOINTS)
+"""(17,) which keypoint each becomes in a mirror."""
+
 MIRRORED_LABELS = np.array(MIRRORED_PARTS, np.uint8)
+"""(18,) which `BodyPart` each becomes in a mirror."""
 
 BEND_NODES = 4
 """Random displacements across and down a crop, between which its bend is smooth."""
 BEND_STEPS = 6
-"""Of the iteration that finds where a point goes: bends are gentle, and it converges in a few."""
+"""Steps of the iteration that finds where a point goes: bends are gentle, and it converges in a few."""
 
 COARSE = 4
-"""The figure's bounds are looked for in a picture that much smaller: a pixel or two don't matter where it is shifted by more at random."""
+"""The figure's bounds are measured at a size that is this many times smaller: a random shift by more pixels follows."""
+
+KEPT_SHARE = 0.4
+"""A box of which at most this share is inside the square is no label."""
+
+MIN_CUT_PX = 8
+"""A crop of which less than this would be left is not cut out."""
 
 Rng = np.random.Generator
 
@@ -29,12 +38,17 @@ Rng = np.random.Generator
 def figure_crop(
     crop: np.ndarray, keypoints: np.ndarray, box: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """One crop as the pose network may meet it; now and then on its side or its head, when it shows nothing that can be animated.
+    """A random view of a crop, and its labels, for the pose network.
 
-    Some are bent smoothly, so that the network also meets proportions and outlines that the generator never draws.
+    Some are bent smoothly, so that the network also learns proportions and outlines that the generator never draws. Now and then one is on
+    its side or its head; then all its joints are labeled absent, since such a figure is not animated.
 
     Args:
-        crop: (C, C, 4) uint8, RGB and `BodyPart`s. box: (4,) and keypoints: (17, 3), px of it.
+        crop: (C, C, 4) uint8, RGB and `BodyPart`s.
+        keypoints: (17, 3) px of the crop and visibility.
+        box: (4,) left, top, right, bottom of the figure, px of the crop.
+        side: of the square, px.
+        config: the table `augmentation` of the pose network.
     Returns:
         rgb (side, side, 3) uint8, mask (side, side) uint8 0..255, parts (side/2, side/2) uint8, keypoints (17, 3) in px of the square.
     """
@@ -51,7 +65,7 @@ def figure_crop(
     if is_mirrored:
         parts = MIRRORED_LABELS[parts]
     moved[:, :2] = _bent_points(moved[:, :2] @ linear.T + offset, bend)
-    rgb = recoloured(rgb, rng)
+    rgb = recolored(rgb, rng)
     if rng.random() < config["cut_out"]:
         _cut_out(rgb, mask, rng, config)
         parts[mask[::2, ::2] == 0] = 0
@@ -77,16 +91,17 @@ def _crop_map(box: np.ndarray, rng: Rng, side: int, config: dict[str, Any]) -> t
 
 
 def _crop_offset(shape: np.ndarray, box: np.ndarray, linear: np.ndarray, side: int) -> np.ndarray:
-    """What puts the middle of the figure into the middle of the square: of its bounds as they are once turned, not of its box."""
-    centre = (box[:2] + box[2:]) / 2
-    bounds = _bounds(_warped(shape, linear / COARSE, side / (2 * COARSE) - linear @ centre / COARSE, side // COARSE, (0.0, 0.0, 0.0)))
-    offset = side / 2 - linear @ centre
+    """The offset (2,), px, that moves the middle of the figure's bounds, as they are after the turn, to the middle of the square."""
+    center = (box[:2] + box[2:]) / 2
+    bounds = _bounds(_warped(shape, linear / COARSE, side / (2 * COARSE) - linear @ center / COARSE, side // COARSE, (0.0, 0.0, 0.0)))
+    offset = side / 2 - linear @ center
     if bounds is not None:
         offset += side / 2 - np.array([bounds[0] + bounds[2], bounds[1] + bounds[3]]) * (COARSE / 2)
     return offset
 
 
 def _turn_deg(rng: Rng, config: dict[str, Any]) -> float:
+    """A random turn, degrees: in 15 % any up to 40, in 55 % normally distributed, else none."""
     draw = rng.random()
     if draw < 0.15:
         return float(rng.uniform(-40.0, 40.0))
@@ -96,7 +111,16 @@ def _turn_deg(rng: Rng, config: dict[str, Any]) -> float:
 def whole_picture(
     picture: np.ndarray, boxes: np.ndarray, rng: Rng, side: int, config: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One picture as the detector may meet it: rgb (side, side, 3), mask (side/2, side/2) uint8, boxes (n, 4) px of the square."""
+    """A random view of a whole picture, and its labels, for the detector.
+
+    Args:
+        picture: (P, P, 4) uint8, RGB and the mask of all figures.
+        boxes: (k, 4) left, top, right, bottom, px of the picture; NaN where there is none.
+        side: of the square, px.
+        config: the table `augmentation` of the detector.
+    Returns:
+        rgb (side, side, 3) uint8, mask (side/2, side/2) uint8 0..255, boxes (n, 4) px of the square, cut to it.
+    """
     if rng.random() < config["on_its_side"]:  # what is not upright is no figure: of four turns the upright one is to score highest
         picture = np.ascontiguousarray(np.rot90(picture, int(rng.integers(1, 4))))
         picture[:, :, 3] = 0
@@ -115,11 +139,11 @@ def whole_picture(
     share = _area(inside) / np.maximum(_area(kept), 1e-6)
     mask = _warped(np.ascontiguousarray(picture[:, :, 3]), linear, offset, side, (0.0, 0.0, 0.0))
     rgb = _warped(rgb, linear, offset, side, paper)
-    return recoloured(rgb, rng), cv2.resize(mask, (side // 2, side // 2), interpolation=cv2.INTER_AREA), inside[share > 0.4]
+    return recolored(rgb, rng), cv2.resize(mask, (side // 2, side // 2), interpolation=cv2.INTER_AREA), inside[share > KEPT_SHARE]
 
 
-def recoloured(rgb: np.ndarray, rng: Rng) -> np.ndarray:
-    """Other light, other colours, a little noise or blur; sometimes grey, rarely a negative."""
+def recolored(rgb: np.ndarray, rng: Rng) -> np.ndarray:
+    """The image (h, w, 3) uint8 in other light and colors, perhaps with noise or blur; sometimes gray, rarely a negative."""
     levels = np.arange(256, dtype=np.float64) / 255.0
     contrast, light = 2.0 ** rng.normal(0.0, 0.35), rng.normal(0.0, 0.08)
     gammas = 2.0 ** (rng.normal(0.0, 0.3) + rng.normal(0.0, 0.12, 3))
@@ -141,7 +165,7 @@ def recoloured(rgb: np.ndarray, rng: Rng) -> np.ndarray:
 
 
 def _sampled_bend(rng: Rng, side: int, strength: float) -> np.ndarray:
-    """How far each pixel of a square is from where its color comes from, (side, side, 2) float32, as shares of the side."""
+    """A smooth random bend, (side, side, 2) float32: from each pixel of the square to where its color comes from, shares of the side."""
     nodes = rng.normal(0.0, strength, (BEND_NODES, BEND_NODES, 2)).astype(np.float32)
     return cv2.resize(nodes, (side, side), interpolation=cv2.INTER_CUBIC)
 
@@ -163,24 +187,33 @@ def _warped(
     linear: np.ndarray,
     offset: np.ndarray,
     side: int,
-    colour: tuple[float, ...],
+    color: tuple[float, ...],
     *,
     flags: int = cv2.INTER_LINEAR,
     bend: np.ndarray | None = None,
 ) -> np.ndarray:
-    shift = offset + linear @ np.array([0.5, 0.5]) - 0.5  # cv2 counts pixel centres from 0
+    """A layer (h, w) or (h, w, c), moved into a square of `side` px: a point p goes to `linear` p + `offset`, and is then bent.
+
+    Args:
+        color: of what is outside the layer.
+        bend: of `_sampled_bend`, of any size.
+    """
+    shift = offset + linear @ np.array([0.5, 0.5]) - 0.5  # cv2 counts pixel centers from 0
     matrix = np.column_stack([linear, shift])
     if bend is None:
-        return cv2.warpAffine(layer, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
+        return cv2.warpAffine(layer, matrix, (side, side), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=color)
     back = cv2.invertAffineTransform(matrix).astype(np.float32)
     moved = cv2.resize(bend, (side, side)) * np.float32(side)
     moved += np.stack(np.meshgrid(np.arange(side, dtype=np.float32), np.arange(side, dtype=np.float32)), axis=-1)
     columns, rows = cv2.split(moved @ back[:, :2].T + back[:, 2])
-    return cv2.remap(layer, columns, rows, flags, borderMode=cv2.BORDER_CONSTANT, borderValue=colour)
+    return cv2.remap(layer, columns, rows, flags, borderMode=cv2.BORDER_CONSTANT, borderValue=color)
 
 
 def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]) -> None:
-    """Leave nothing but paper outside a box as a detector may give it: neighbours and captions go, a hand may lose its finger tips."""
+    """Replace everything outside a random box around the figure by paper, as in a crop by the detector; writes to `rgb` and `mask`.
+
+    Neighbors and captions go; a hand may lose its finger tips.
+    """
     side = len(mask)
     left, top, right, bottom = _bounds(mask) or (side // 8, side // 8, side - side // 8, side - side // 8)
     longer = max(right - left, bottom - top)
@@ -189,20 +222,21 @@ def _cut_out(rgb: np.ndarray, mask: np.ndarray, rng: Rng, config: dict[str, Any]
     x0, x1 = max(0, int(left - margins[0])), min(side, int(right + margins[2]))
     y0, y1 = max(0, int(top - margins[1])), min(side, int(bottom + margins[3]))
     inside = rgb[y0:y1, x0:x1]
-    if inside.shape[0] < 8 or inside.shape[1] < 8:
+    if inside.shape[0] < MIN_CUT_PX or inside.shape[1] < MIN_CUT_PX:
         return
-    colour = paper_color(np.ascontiguousarray(inside)) if rng.random() < 0.9 else (255.0, 255.0, 255.0)
-    paper = np.array(colour).astype(np.uint8)
+    color = paper_color(np.ascontiguousarray(inside)) if rng.random() < 0.9 else (255.0, 255.0, 255.0)
+    paper = np.array(color).astype(np.uint8)
     for outside in (np.s_[:y0], np.s_[y1:], np.s_[y0:y1, :x0], np.s_[y0:y1, x1:]):
         rgb[outside], mask[outside] = paper, 0
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of what is set, the latter two exclusive."""
+    """Left, top, right, bottom, px, of what is set in a mask (h, w) uint8 0..255, the latter two exclusive; None if nothing is."""
     drawn = mask > 127
     xs, ys = np.flatnonzero(drawn.any(axis=0)), np.flatnonzero(drawn.any(axis=1))
     return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else None
 
 
 def _area(boxes: np.ndarray) -> np.ndarray:
+    """(n,) areas of boxes (n, 4), px^2; 0 of boxes without extent."""
     return np.maximum(boxes[:, 2] - boxes[:, 0], 0.0) * np.maximum(boxes[:, 3] - boxes[:, 1], 0.0)

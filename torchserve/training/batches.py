@@ -1,4 +1,4 @@
-"""Batches from shards: what is in them depends on the seed, the step and the shards alone."""
+"""Batches from shards, for the pose network and the detector; their content depends on the seed, the step and the shards alone."""
 
 from __future__ import annotations
 
@@ -16,11 +16,32 @@ from losses import UNKNOWN_PART
 from torch import Tensor
 
 Batch = tuple[Tensor, dict[str, Tensor]]
+"""Pixels (N, 3, S, S) uint8, and the targets of the loss by name."""
+
+DETECTOR_STRIDE = 4
+"""Px of the square per cell of the detector's maps."""
+
+BUMP_WIDTH, BUMP_CELLS = 0.11, 0.5
+"""Standard deviation of the bump around a centre: a share of the box's side, plus a part of a cell."""
+
+SIDES_FROM = 0.35
+"""The sides of a box are learned in cells where its bump is higher than this."""
+
+DRAWS = 100
+"""How often a place of the wanted kind is drawn before any is taken."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One crop or picture: the memory-mapped file, the row, and its labels."""
+    """One crop or whole picture of a shard.
+
+    Attributes:
+        pixels: (n, C, C, 4) uint8, the memory-mapped file; RGB and `BodyPart`s of crops, or the mask, 0 or 255, of pictures.
+        row: which of the n it is.
+        keypoints: (17, 3) px and visibility, of crops; of pictures, as `boxes`, and unused.
+        boxes: of crops (4,) left, top, right, bottom of the figure, px; of pictures (k, 4), of all figures, NaN where there is none.
+        kind: style, medium and paper.
+    """
 
     pixels: np.ndarray
     row: int
@@ -55,7 +76,7 @@ def is_figure(place: Place) -> bool:
 
 
 def pose_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
-    """`config["batch"]` crops, augmented: rgb (N, 3, S, S) uint8, and what `losses.pose_loss` wants."""
+    """`config["batch"]` crops, augmented, and the targets of `losses.pose_loss`; a share `config["negatives"]` shows no figure."""
     side, count = config["side"], config["batch"]
     rgb = np.empty((count, side, side, 3), np.uint8)
     masks = np.empty((count, side, side), np.float32)
@@ -75,9 +96,9 @@ def pose_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
 
 
 def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Batch:
-    """`config["batch"]` pictures, augmented: rgb (N, 3, S, S) uint8, and what `losses.detector_loss` wants."""
+    """`config["batch"]` pictures, augmented, and the targets of `losses.detector_loss`."""
     side, count = config["side"], config["batch"]
-    cells = side // 4
+    cells = side // DETECTOR_STRIDE
     rgb = np.empty((count, side, side, 3), np.uint8)
     masks = np.empty((count, side // 2, side // 2), np.float32)
     centres, weight = np.zeros((2, count, cells, cells), np.float32)
@@ -87,15 +108,15 @@ def detector_batch(places: list[Place], rng: Rng, config: dict[str, Any]) -> Bat
         rgb[row], mask, boxes = whole_picture(np.asarray(place.pixels[place.row]), place.boxes, rng, side, config["augmentation"])
         masks[row] = mask / 255.0
         for box in boxes:
-            draw_box(box / 4.0, centres[row], sides[row], weight[row])
+            draw_box(box / DETECTOR_STRIDE, centres[row], sides[row], weight[row])
     target = {"mask": masks, "centres": centres, "sides": sides, "weight": weight}
     return _tensor(rgb), {name: torch.from_numpy(array) for name, array in target.items()}
 
 
 def _drawn_place(places: list[Place], rng: Rng, *, figure: bool) -> Place:
-    """One with a figure, or one without; any if there seems to be none of that kind."""
+    """A random place with a figure, or one without; any if there seems to be none of that kind."""
     place = places[rng.integers(len(places))]
-    for _ in range(100):
+    for _ in range(DRAWS):
         if is_figure(place) == figure:
             break
         place = places[rng.integers(len(places))]
@@ -103,25 +124,35 @@ def _drawn_place(places: list[Place], rng: Rng, *, figure: bool) -> Place:
 
 
 def draw_box(box: np.ndarray, centres: np.ndarray, sides: np.ndarray, weight: np.ndarray) -> None:
-    """Draw one box (in cells) into the detector's targets: a bump as wide as the figure, and the sides around its top."""
+    """Draw a box into the detector's targets: a bump at its centre, as wide as the figure, and its sides where the bump is high.
+
+    Args:
+        box: (4,) left, top, right, bottom, cells.
+        centres: (C, C) the highest bump so far; written to.
+        sides: (4, C, C) distances to left, top, right, bottom, shares of the square's side; written to.
+        weight: (C, C) the bump of the box whose sides are in `sides`; written to.
+    """
     cells = len(centres)
     across = np.arange(cells) + 0.5
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     wide, tall = max(box[2] - box[0], 1.0), max(box[3] - box[1], 1.0)
     column, row = min(cells - 1, int(x)), min(cells - 1, int(y))
-    bump = np.exp(-(((across - (column + 0.5)) / (0.11 * wide + 0.5)) ** 2) / 2)[None, :]
-    bump = bump * np.exp(-(((across - (row + 0.5)) / (0.11 * tall + 0.5)) ** 2) / 2)[:, None]
-    is_mine = (bump > 0.35) & (bump > weight)
-    weight[is_mine] = bump[is_mine]
+    bump = np.exp(-(((across - (column + 0.5)) / (BUMP_WIDTH * wide + BUMP_CELLS)) ** 2) / 2)[None, :]
+    bump = bump * np.exp(-(((across - (row + 0.5)) / (BUMP_WIDTH * tall + BUMP_CELLS)) ** 2) / 2)[:, None]
+    is_highest = (bump > SIDES_FROM) & (bump > weight)
+    weight[is_highest] = bump[is_highest]
     np.maximum(centres, bump, out=centres)
     distances = (across[None, :] - box[0], across[:, None] - box[1], box[2] - across[None, :], box[3] - across[:, None])
     for number, distance in enumerate(distances):
         share = np.broadcast_to(np.maximum(distance / cells, 0.0), centres.shape)
-        sides[number][is_mine] = share[is_mine]
+        sides[number][is_highest] = share[is_highest]
 
 
 def ahead(make: Callable[[int], Batch], first: int, depth: int = 4) -> Iterator[Batch]:
-    """`make(first)`, `make(first + 1)`, ... without end, prepared by another thread."""
+    """`make(first)`, `make(first + 1)`, ... without end, at most `depth` of them prepared ahead by another thread.
+
+    An error in `make` is raised where its batch would be yielded.
+    """
     waiting: queue.Queue[Batch | BaseException] = queue.Queue(depth)
 
     def prepare() -> None:
@@ -143,4 +174,5 @@ def ahead(make: Callable[[int], Batch], first: int, depth: int = 4) -> Iterator[
 
 
 def _tensor(rgb: np.ndarray) -> Tensor:
+    """Images (N, S, S, 3) as a tensor (N, 3, S, S)."""
     return torch.from_numpy(rgb).permute(0, 3, 1, 2)  # stays channels-last in memory
