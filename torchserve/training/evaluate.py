@@ -1,9 +1,9 @@
-"""What the exported networks are worth, measured through `EmbeddedPredictor`, just as they are used.
+"""Measure the exported networks through `EmbeddedPredictor`, as the pipeline uses them.
 
 `python evaluate.py --models pipeline/models --out FOLDER --count 400 --empty 400 [--real FOLDER ...]` draws held-out pictures, which have
-styles, mediums and papers that nothing was trained with, and as many without a figure as `--empty` says; it writes `report.json`, the
+styles, mediums and papers that nothing was trained with, and as many without a figure as `--empty` says. It writes `report.json`, the
 model card's tables as `tables.md`, and contact sheets: `worst.png` and `alarms.png`. `--real` are folders of AnimatedDrawings characters
-(`char_cfg.yaml`, `texture.png`, perhaps `image.jpg`): they are only looked at, never learnt from.
+(`char_cfg.yaml`, `texture.png`, perhaps `image.jpg`), which are never trained with.
 """
 
 from __future__ import annotations
@@ -26,16 +26,39 @@ from views import crop_of, drawn_tile, edges, in_picture, mask_in_crop, parts_in
 
 from pipeline.adapters.embedded import EmbeddedPredictor
 from pipeline.pose.heatmaps import box_overlap
-from pipeline.types import KEYPOINT_NAMES, BodyPart, Detection
+from pipeline.types import FIGURE_PROBABILITY, KEYPOINT_NAMES, BodyPart, Detection
+from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
 NEAR_SHARE = 0.1
+"""A joint is near within this share of the longer side of the figure's box (PCK)."""
+
+FOUND_OVERLAP = 0.5
+"""A figure is found if a detection's box has an intersection over union with its own of more than this."""
+
 PICTURE_SIDE = 512
-LIMBS = range(5, 17)
+"""Longer side of the pictures, px."""
+
+WORST = 50
+"""How many figures the contact sheet of the worst shows."""
+
+LIMBS = range(FIRST_BODY_KEYPOINT, len(KEYPOINT_NAMES))
+"""The keypoints of the limbs."""
 
 
 @dataclass
 class Outcome:
-    """How one drawn figure fared; `parts_common` and `parts_either` count pixels by `BodyPart`, None where no parts were found."""
+    """The measures of one drawn figure.
+
+    Attributes:
+        seed: of its picture.
+        kinds: its style, medium, paper and number of figures in the picture.
+        overlap: IoU of its box with the best detection's.
+        mask_iou: IoU of its mask in the picture; 0 if it was not found.
+        near: of each visible joint, whether it is near; so are `near_limbs` of the limbs' and `near_hidden` of the hidden ones.
+        errors: (17,) distances of the joints, shares of the box's longer side; NaN of those that are not visible.
+        parts_common, parts_either: (18,) pixels of each `BodyPart` in both, and in either, of answer and label; None without an answer.
+        tile: of the contact sheet.
+    """
 
     seed: int
     kinds: dict[str, str]
@@ -51,30 +74,36 @@ class Outcome:
 
     @property
     def badness(self) -> float:
+        """By which the worst are chosen: higher is worse."""
         return (1.0 - float(np.mean(self.near_limbs or [True]))) * 2 + (1.0 - self.overlap) + 0.3 * (1.0 - self.mask_iou)
 
 
 def measured(sample: Sample, seed: int, predictor: EmbeddedPredictor) -> tuple[list[Outcome], list[tuple[float, bool]], int]:
-    """Outcomes of its figures, (score, it is one) of its detections, and how many figures there are."""
+    """Outcomes of a picture's figures; of each detection its score and whether it is a figure; and how many figures there are."""
     found = predictor.detections(sample.rgb)
     free = list(found)
-    outcomes, hits = [], []
+    outcomes = []
     matched: dict[int, bool] = {}
     for figure in sample.figures:
         box = np.asarray(figure.box, np.float64)
         best = max(free, key=lambda one: box_overlap(edges(one), box), default=None)
         overlap = box_overlap(edges(best), box) if best is not None else 0.0
-        if best is not None and overlap > 0.5:
+        if best is not None and overlap > FOUND_OVERLAP:
             matched[id(best)] = True
             free = [one for one in free if one is not best]
         kinds = {"style": str(figure.style), "medium": str(sample.medium), "paper": str(sample.paper), "figures": str(len(sample.figures))}
-        outcomes.append(_outcome(sample, seed, figure, kinds, best if overlap > 0.5 else None, overlap, predictor))
+        outcomes.append(_outcome(sample, seed, figure, kinds, best if overlap > FOUND_OVERLAP else None, overlap, predictor))
     hits = [(one.score, matched.get(id(one), False)) for one in found]
     return outcomes, hits, len(sample.figures)
 
 
 def average_precision(hits: list[tuple[float, bool]], count: int) -> float:
-    """AP at IoU 0.5 over all points of the precision-recall curve (VOC 2010)."""
+    """AP at IoU FOUND_OVERLAP over all points of the precision-recall curve (VOC 2010).
+
+    Args:
+        hits: score of each detection, and whether it is a figure.
+        count: figures in all pictures.
+    """
     order = sorted(hits, key=lambda hit: -hit[0])
     right = np.cumsum([is_right for _, is_right in order])
     precision = right / np.arange(1, len(order) + 1)
@@ -83,9 +112,9 @@ def average_precision(hits: list[tuple[float, bool]], count: int) -> float:
 
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
-    """Means over figures; joints and masks over those that were found. Joints are those that one sees; the hidden ones count apart."""
+    """Means over figures; of joints and masks, over those that were found. Hidden joints count only in `pck_hidden`."""
     outcomes = list(outcomes)
-    found = [one for one in outcomes if one.overlap > 0.5]
+    found = [one for one in outcomes if one.overlap > FOUND_OVERLAP]
     result = {"figures": len(outcomes), "found": len(found) / max(1, len(outcomes))}
     if found:
         result |= {
@@ -121,7 +150,7 @@ def synthetic_report(predictor: EmbeddedPredictor, first: int, count: int, out: 
     for one in outcomes:
         for name, kind in one.kinds.items():
             groups[name][kind].append(one)
-    worst = sorted(outcomes, key=lambda one: -one.badness)[:50]
+    worst = sorted(outcomes, key=lambda one: -one.badness)[:WORST]
     _contact_sheet(worst, out / "worst.png")
     errors = np.array([one.errors for one in outcomes if one.errors], float).reshape(-1, len(KEYPOINT_NAMES))
     by_joint = {name: of_one[~np.isnan(of_one)] <= NEAR_SHARE for name, of_one in zip(KEYPOINT_NAMES, errors.T, strict=True)}
@@ -141,6 +170,7 @@ COLUMNS = {
     "figures": "figures", "found": "found", "pck_limbs": "joints near", "all_right": "all limbs right", "mask_iou": "mask IoU",
     "parts_miou": "parts mIoU",
 }  # fmt: skip
+"""Keys of `summary` and the headings of their columns."""
 
 
 def tables(report: dict[str, Any]) -> str:
@@ -175,7 +205,7 @@ def _outcome(
     reach = max(box[2] - box[0], box[3] - box[1])
     apart = np.hypot(*(points[:, :2] + corner - (truth[:, :2] + 0.5)).T) / reach
     seen, hidden = truth[:, 2] == VISIBLE, truth[:, 2] == GUESSED
-    mask = in_picture(shown > 0.5, corner, sample.rgb.shape[:2])
+    mask = in_picture(shown > FIGURE_PROBABILITY, corner, sample.rgb.shape[:2])
     iou = float((mask & figure.mask).sum() / max(1, (mask | figure.mask).sum()))
     near = apart <= NEAR_SHARE
     limbs = [bool(near[row]) for row in LIMBS if seen[row]]
@@ -205,7 +235,7 @@ def _contact_sheet(outcomes: list[Outcome], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, write the report, print its heads."""
+    """Measure, write the report, print the main measures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

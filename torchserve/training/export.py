@@ -1,8 +1,7 @@
 """A trained network as one ONNX file: `python export.py pose --checkpoint RUN/pose.pt --out pipeline/models/pose.onnx`.
 
-The file takes pictures as they are, (N, S, S, 3) uint8, any N. Its weights are stored in half precision, which halves the file and costs
-nothing that can be measured; they are made single again as the session loads. What the file answers is compared with what the network
-answered.
+The file's input is (N, S, S, 3) uint8, any N. Its weights are stored in half precision, which halves the file without a measurable loss,
+and converted to single precision as the session loads. The file's outputs are compared with the network's.
 """
 
 from __future__ import annotations
@@ -20,7 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 OUTPUTS = {"pose": ("joints", "mask", "presence", "parts"), "detector": ("centres", "sides", "mask")}
+"""Names of each network's outputs, in their order."""
+
 SMALLEST_HALVED = 256
+"""Weights with fewer values stay in single precision: halving them saves next to nothing."""
 
 
 class FromPictures(nn.Module):
@@ -34,8 +36,14 @@ class FromPictures(nn.Module):
         return self.network(pictures.permute(0, 3, 1, 2).to(torch.float32) * (1.0 / 255.0))
 
 
-def exported(name: str, checkpoint: Path, out: Path) -> dict[str, float]:
-    """Write `out`; its size in MB and how far its answers are from the network's at most."""
+def export_network(name: str, checkpoint: Path, out: Path) -> dict[str, float]:
+    """Write a checkpoint's averaged weights as the ONNX file `out`.
+
+    Args:
+        name: of the network, a key of OUTPUTS.
+    Returns:
+        The file's size, MB, and the greatest difference between its logits and the network's on random pixels.
+    """
     state = torch.load(checkpoint, weights_only=True)
     config = state["config"]
     network = new_network(name, config)
@@ -67,7 +75,7 @@ def exported(name: str, checkpoint: Path, out: Path) -> dict[str, float]:
 
 
 def with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Larger weights as float16, each followed by a cast to float32, which ONNX Runtime folds away while it loads."""
+    """The same model, changed in place: larger weights are float16, each with a cast to float32, which ONNX Runtime folds."""
     graph, casts, halved = model.graph, [], []
     for weight in list(graph.initializer):
         values = numpy_helper.to_array(weight)
@@ -90,7 +98,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    print(json.dumps(exported(arguments.network, arguments.checkpoint, arguments.out)))
+    print(json.dumps(export_network(arguments.network, arguments.checkpoint, arguments.out)))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Weights to begin a training with: those of a checkpoint, or of an exported ONNX file where no checkpoint is left, wherever they fit.
+"""Begin a training with the weights of a checkpoint, or of an exported ONNX file where no checkpoint is left, wherever they fit.
 
-In an ONNX file most batch normalisations are folded into the convolutions before them. They are unfolded with statistics that are measured
-on pictures, so that the network answers as the file does and trains as it did. Those after depthwise convolutions are in the file as they
-are: a cast stands in the exporter's way.
+In an ONNX file, most batch normalizations are folded into the convolutions before them. They are unfolded with statistics measured on
+images, so that the network's outputs are the file's, and it can be trained as before. Normalizations after depthwise convolutions are in
+the file unfolded, since a cast keeps the exporter from folding them.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 WEIGHTED = ("Conv", "Gemm")
+"""ONNX operators with a weight and perhaps a bias."""
+
 HALVED = "_half"
 """What `export.with_half_weights` adds to the names of the weights that it halves."""
 
 
 def inherit(network: nn.Module, relative: Path, pictures: Tensor) -> list[str]:
-    """Put into `network` what fits of a checkpoint (.pt) or an exported network (.onnx).
+    """Copy into `network` the weights of a checkpoint (.pt) or an exported network (.onnx) that fit by name and shape.
 
     Args:
-        pictures: (N, 3, S, S) 0..1, on which an ONNX file's normalisations are measured.
+        relative: the file.
+        pictures: (N, 3, S, S) float32 0..1, on which an ONNX file's normalizations are measured.
     Returns:
-        The names of the layers that begin anew.
+        The sorted names of what keeps its initial weights: parameters after a checkpoint, layers after an ONNX file.
     """
     if relative.suffix == ".onnx":
         return _from_onnx(network, relative, pictures)
@@ -38,6 +41,7 @@ def inherit(network: nn.Module, relative: Path, pictures: Tensor) -> list[str]:
 
 
 def _from_onnx(network: nn.Module, path: Path, pictures: Tensor) -> list[str]:
+    """Copy into `network` the weights of an ONNX file that fit; the sorted names of the layers that keep their own."""
     layers = dict(network.named_modules())
     new = {name for name, layer in layers.items() if isinstance(layer, nn.Conv2d | nn.Linear)}
     folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
@@ -73,6 +77,7 @@ def _weights(model: onnx.ModelProto, values: dict[str, np.ndarray]) -> dict[str,
 
 
 def _copy_norms(model: onnx.ModelProto, layers: dict[str, nn.Module], values: dict[str, np.ndarray]) -> None:
+    """Copy the parameters and statistics of the normalizations that the file has unfolded."""
     for node in model.graph.node:
         norm = layers.get(_module_name(node.name))
         if node.op_type == "BatchNormalization" and isinstance(norm, nn.BatchNorm2d):
@@ -94,14 +99,17 @@ def _module_name(node: str) -> str:
 
 
 def _leave_as_it_is(norm: nn.BatchNorm2d) -> None:
-    """A normalisation that adds its bias and does nothing else."""
+    """Set a normalization so that it only adds its bias."""
     norm.weight.fill_(1.0)
     norm.running_mean.zero_()  # type: ignore[union-attr]
     norm.running_var.fill_(1.0 - norm.eps)  # type: ignore[union-attr]
 
 
 def _unfold(network: nn.Module, folded: list[tuple[nn.Conv2d, nn.BatchNorm2d]], pictures: Tensor) -> None:
-    """Measure what the normalisations see, and let them undo it: the same answers, filters of unit length, statistics that fit."""
+    """Give normalizations the statistics of their inputs, and parameters that undo them, so that the network's outputs stay the same.
+
+    The filters before them are scaled to unit length, and the statistics with them.
+    """
     measured: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
     def measure(norm: nn.Module, inputs: tuple[Tensor, ...], _: Tensor) -> None:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import onnxruntime
 from batches import Place, crops_of, is_figure
+from drawings.figures.marks import VISIBLE
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
@@ -43,17 +44,28 @@ from pipeline.types.keypoints import ARMS, HIPS, LEGS
 FILL = 0.84
 """Of the square: a figure's longer side, between the 0.8 of a crop with its whole margin and the 0.9 of one without."""
 NEAR, NEAR_HIP = 0.1, 0.15
-VISIBLE = 2
+"""A joint, and a hip, is right within these distances, shares of the box's longer side."""
+
 RIDGE = 1e-3
+"""Weight of the squares of the weights in the loss."""
+
 STEPS = 80
+"""Most iterations of L-BFGS."""
+
 FOLDS = 3
+"""Parts in which figures are left out in turn when the gain is measured."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """One figure: what the network says, and its labels in shares of the square."""
+    """One figure: the network's answer, and labels in shares of the square's side.
+
+    Attributes:
+        keypoints: (17, 3) x, y and visibility.
+        side: the longer side of the figure's box.
+    """
 
     answer: PoseAnswer
     keypoints: Floats
@@ -68,7 +80,7 @@ class Seen:
 
 
 def ask_network(network: Path, places: list[Place]) -> list[Seen]:
-    """What the network says about each crop with a figure, looked at as the pipeline does."""
+    """The network's answer for each crop with a figure, in views such as the pipeline's, each averaged with its mirror image's."""
     session = onnxruntime.InferenceSession(str(network), providers=["CPUExecutionProvider"])
     entry, found = session.get_inputs()[0], []
     side = entry.shape[1]
@@ -85,7 +97,10 @@ def ask_network(network: Path, places: list[Place]) -> list[Seen]:
 
 
 def fitted(groups: list[tuple[Floats, NDArray[np.bool_]]]) -> Floats:
-    """Weights of measures (n, m) in groups of choices, of which some (n,) are right."""
+    """Weights (m,) of measures (n, m) that maximize the likelihood of the right choices (n,) in their groups.
+
+    Groups without a right choice, or without a wrong one, are left out; all have the same number of choices.
+    """
     groups = [group for group in groups if group[1].any() and not group[1].all()]
     measures, right = np.stack([group[0] for group in groups]), np.stack([group[1] for group in groups])
     spread = measures.std(axis=(0, 1)) + 1e-9
@@ -105,7 +120,7 @@ def fitted(groups: list[tuple[Floats, NDArray[np.bool_]]]) -> Floats:
 
 
 def weights_for(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints]) -> Weights:
-    """First of each limb by itself, then of both together."""
+    """The weights for a pair of limbs: first fitted to each limb by itself, then to both together."""
     answers = [figure.answer for figure in figures]
     orders = (limbs, limbs[::-1])
     choices = [[limb_choices(answer.chances, answer.mask, *order) for order in orders] for answer in answers]
@@ -129,7 +144,7 @@ def weights_for(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints])
 
 
 def right_with(figures: list[Seen], limbs: tuple[LimbKeypoints, LimbKeypoints], weights: Weights | None) -> NDArray[np.bool_]:
-    """(n,) of which figures both limbs are right: as chosen with these weights, or the likeliest places."""
+    """(n,) bool: of which figures both limbs are right, as chosen with these weights; None: at the likeliest places."""
     found = []
     for figure in figures:
         peaks = peaks_of_chances(figure.answer.chances, 1.0)

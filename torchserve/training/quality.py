@@ -1,7 +1,8 @@
 """Fit the quality score: `quality.py [COUNT, 100 or more] [FIRST_SEED]` prints the constants of `pipeline/stages/quality.py`.
 
-Held-out synthetic images go through the pipeline as a user's do. A figure is right if its box overlaps by half, every visible limb joint is
-within 0.1 of the longer side, and the mask differs by at most 5 % outside a band of 1.5 % along its edge.
+Held-out synthetic images are annotated by the pipeline as a user's are. A figure is right if its box has an IoU of at least 0.5 with the
+labeled one, every visible limb joint is within 0.1 of the longer side, and the mask differs by at most 5 % outside a band of 1.5 % along
+its edge.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from drawings.figures.marks import VISIBLE
 from drawings.sample import LabelledFigure, drawn_sample
 from settings import REPOSITORY  # noqa: F401  # makes `pipeline` importable
 
@@ -24,48 +26,64 @@ from pipeline.types import AnnotatedFigure, Drawing
 from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
 SIDE = 800
+"""Longer side of the images, px."""
+
+MIN_OVERLAP, NEAR_SHARE, BAND_SHARE, MAX_DIFFERENCE = 0.5, 0.1, 0.015, 0.05
+"""When a figure is right: least IoU of its box; greatest distance of a joint, and half the width of the band along the mask's edge, as
+shares of the box's longer side; and greatest difference of the mask outside of the band, a share of the mask."""
+
 RIDGE = 1e-2
+"""Weight of the squares of the weights in the regression's loss."""
+
 ROUNDS = 60
+"""Newton steps of the regression."""
+
 FOLDS = 5
+"""Parts in which images are left out in turn when the fit is checked."""
 
 
 class NoStopwatch:
-    """Measures nothing."""
+    """A `Stopwatch` that measures nothing."""
 
     def lap(self, stage: str) -> AbstractContextManager[None]:  # noqa: ARG002  # the protocol's
-        """Do nothing."""
+        """A context that does nothing."""
         return nullcontext()
 
 
 def is_right(found: AnnotatedFigure, label: LabelledFigure) -> bool:
     """Whether box, visible limb joints and mask match the label."""
     box, longer = found.annotation.box, max(label.box[2] - label.box[0], label.box[3] - label.box[1])
-    if found.turn or box_overlap(np.array([box.left, box.top, box.right, box.bottom]), np.array(label.box)) < 0.5:
+    if found.turn or box_overlap(np.array([box.left, box.top, box.right, box.bottom]), np.array(label.box)) < MIN_OVERLAP:
         return False
     joints, limbs = found.annotation.keypoints[FIRST_BODY_KEYPOINT:, :2] + (box.left, box.top), label.keypoints[FIRST_BODY_KEYPOINT:]
-    apart = np.linalg.norm(joints - limbs[:, :2], axis=1)[limbs[:, 2] == 2]
+    apart = np.linalg.norm(joints - limbs[:, :2], axis=1)[limbs[:, 2] == VISIBLE]
     whole = np.zeros(label.mask.shape, bool)
     size = (round(box.width), round(box.height))
     found_mask = cv2.resize(found.character.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
     whole[int(box.top) : int(box.bottom), int(box.left) : int(box.right)] = found_mask
-    band = 2 * max(3, round(0.015 * longer)) + 1
+    band = 2 * max(3, round(BAND_SHARE * longer)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (band, band))
     mask = label.mask.astype(np.uint8)
     far = (whole != label.mask) & (cv2.dilate(mask, kernel) == cv2.erode(mask, kernel))
-    return bool((apart <= 0.1 * longer).all() and far.sum() <= 0.05 * mask.sum())
+    return bool((apart <= NEAR_SHARE * longer).all() and far.sum() <= MAX_DIFFERENCE * mask.sum())
 
 
 def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 3) evidence and (n,) whether right, of `count` held-out images with figures."""
+    """The evidence (n, 3) of the best figure in each held-out image, and whether it is right, (n,) 0 or 1.
+
+    Args:
+        first: seed of the first image.
+        count: how many images are drawn; those in which no figure is found are left out.
+    """
     predictor, seen = EmbeddedPredictor(), []
     collected: list[quality.Evidence] = []
     original = quality.evidence
 
-    def recorded(*arguments: Any) -> quality.Evidence:  # passed through
+    def record(*arguments: Any) -> quality.Evidence:
         collected.append(original(*arguments))
         return collected[-1]
 
-    annotate.evidence = recorded  # type: ignore[assignment, attr-defined]  # a tap on what is measured
+    annotate.evidence = record  # type: ignore[assignment, attr-defined]  # evidence is no part of what `annotate` returns
     for seed in range(first, first + count):
         sample = drawn_sample(seed, size=SIDE, split="heldout")
         try:
@@ -80,7 +98,7 @@ def measured(first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted(values: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(4,) intercept and weights of a ridge-regularized logistic regression, by Newton's method."""
+    """(4,) intercept and weights of a ridge-regularized logistic regression of `right` (n,) on `values` (n, 3), by Newton's method."""
     mean, spread = values.mean(axis=0), values.std(axis=0)
     terms = np.column_stack([np.ones(len(values)), (values - mean) / spread])
     ridge, weights = RIDGE * np.diag([0.0, 1, 1, 1]), np.zeros(4)

@@ -23,6 +23,24 @@ from views import parts_in
 from pipeline.pose.letterbox import Letterbox, paper_color
 
 MAX_FIGURES = 12
+"""Boxes that a picture has room for; those of further figures are left out."""
+
+NEGATIVES_OF_EMPTY = 4.0
+"""How many times as often a picture without figures gives a crop without one."""
+
+AROUND_THINGS = 0.85
+"""How often a crop without a figure shows something drawn, where there is such a thing."""
+
+TRIES = 8
+"""How often a random box is drawn until one is beside all figures."""
+
+SURROUNDINGS_PX, MIN_LEVELS, GROWN_PX = 41, 40, 9
+"""What is drawn differs from the median of a square of the first side by more than the second, levels, and is then grown by a square of the
+third side."""
+
+MIN_THING_PX, MAX_THING_SHARE = 36.0, 0.95
+"""The longer side of something drawn, px and as a share of the picture's."""
+
 NO_KEYPOINTS = np.zeros((17, 3), np.float32)
 
 
@@ -41,7 +59,12 @@ class Shard:
 
 
 def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) -> None:
-    """Add a picture, a crop of each of its figures, and now and then a crop of something that is none."""
+    """Add a picture, a crop of each figure that is large enough, and now and then a crop of something that is no figure.
+
+    Args:
+        seed: the sample's; it also decides about the crop without a figure.
+        config: the table `shards`.
+    """
     kind = (str(sample.style), str(sample.medium), str(sample.paper))
     everything = np.zeros(sample.rgb.shape[:2], np.uint8)
     for figure in sample.figures:
@@ -61,7 +84,7 @@ def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) 
             mine = np.dstack([sample.rgb, figure.parts])
             _add_crop(shard, mine, (left, top, right, bottom), np.asarray(figure.keypoints, np.float32), kind, config)
     rng = np.random.default_rng([seed, 7])
-    if rng.random() < config["negatives_share"] * (4.0 if not sample.figures else 1.0):
+    if rng.random() < config["negatives_share"] * (NEGATIVES_OF_EMPTY if not sample.figures else 1.0):
         empty = _box_without_figure(sample, rng)
         if empty is not None:
             bare = np.dstack([sample.rgb, np.zeros(sample.rgb.shape[:2], np.uint8)])
@@ -69,7 +92,7 @@ def add_sample(shard: Shard, seed: int, sample: Sample, config: dict[str, Any]) 
 
 
 def write_shard(shard: Shard, folder: Path) -> None:
-    """Write `shard` as `folder`."""
+    """Write `shard` as `folder`, beside its place first, and then rename it; at least one picture and one crop."""
     draft = folder.with_name(f".{folder.name}.draft")
     draft.mkdir(parents=True, exist_ok=True)
     np.save(draft / "pictures.npy", np.stack(shard.pictures))
@@ -89,9 +112,15 @@ def write_shard(shard: Shard, folder: Path) -> None:
 def _add_crop(
     shard: Shard, layers: np.ndarray, box: tuple[float, ...], keypoints: np.ndarray, kind: tuple[str, str, str], config: dict[str, Any]
 ) -> None:
+    """Add a crop around a box (left, top, right, bottom), px of the picture, and its labels in px of the crop.
+
+    Args:
+        layers: (h, w, 4) uint8, the picture's RGB and `BodyPart`s.
+        keypoints: (17, 3) px of the picture, pixel centers counted from 0, and visibility.
+    """
     window = Letterbox.around(box, config["crop_side"], fill=config["crop_share"])
     placed = keypoints.copy()
-    placed[:, :2] = window.into(keypoints[:, :2] + 0.5)  # the generator counts pixel centres from 0
+    placed[:, :2] = window.into(keypoints[:, :2] + 0.5)  # from pixel centers counted from 0, as the generator does, to +0.5
     rgb, parts = np.ascontiguousarray(layers[:, :, :3]), np.ascontiguousarray(layers[:, :, 3])
     shard.crops.append(np.dstack([_window(rgb, window), parts_in(parts, window, window.side)]))
     shard.keypoints.append(placed)
@@ -100,42 +129,45 @@ def _add_crop(
 
 
 def _window(rgb: np.ndarray, window: Letterbox) -> np.ndarray:
+    """The window of an image, with paper around it."""
     return window.cut(rgb, paper_color(rgb))
 
 
 def _corners(box: Any) -> np.ndarray:
+    """Top left and bottom right, (2, 2) float64, of a box or of four numbers."""
     edges = (box.left, box.top, box.right, box.bottom) if hasattr(box, "left") else box
     return np.asarray(edges, np.float64).reshape(2, 2)
 
 
 def _box_without_figure(sample: Sample, rng: np.random.Generator) -> tuple[float, ...] | None:
-    """Around something drawn that is no figure where there is such a thing, else anywhere."""
+    """A box beside all figures, mostly around something drawn, if there is such a thing, else anywhere; None if none was found."""
     height, width = sample.rgb.shape[:2]
     taken = [_corners(figure.box).reshape(4) for figure in sample.figures]
-    things = [box for box in _drawn_boxes(sample.rgb) if all(_overlap(box, other) <= 0.0 for other in taken)]
-    if things and rng.random() < 0.85:
+    things = [box for box in _drawn_boxes(sample.rgb) if all(_common_area(box, other) <= 0.0 for other in taken)]
+    if things and rng.random() < AROUND_THINGS:
         return things[int(rng.integers(len(things)))]
-    for _ in range(8):
+    for _ in range(TRIES):
         side = float(rng.uniform(0.15, 0.9)) * min(height, width)
         wide, tall = side * float(rng.uniform(0.5, 1.0)), side
         left, top = float(rng.uniform(0, width - wide)), float(rng.uniform(0, height - tall))
         box = (left, top, left + wide, top + tall)
-        if all(_overlap(box, other) <= 0.0 for other in taken):
+        if all(_common_area(box, other) <= 0.0 for other in taken):
             return box
     return None
 
 
 def _drawn_boxes(rgb: np.ndarray) -> list[tuple[float, ...]]:
-    """Boxes of what stands out from its surroundings and is large enough for a crop."""
-    away = cv2.absdiff(rgb, cv2.medianBlur(rgb, 41)).max(axis=2)
-    ink = cv2.dilate((away > 40).astype(np.uint8), np.ones((9, 9)))
+    """Boxes, px, of what differs from its surroundings and is large enough for a crop."""
+    away = cv2.absdiff(rgb, cv2.medianBlur(rgb, SURROUNDINGS_PX)).max(axis=2)
+    ink = cv2.dilate((away > MIN_LEVELS).astype(np.uint8), np.ones((GROWN_PX, GROWN_PX)))
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink)
     boxes = [tuple(float(edge) for edge in (x, y, x + wide, y + tall)) for x, y, wide, tall, _ in stats[1:]]
-    least, most = 36.0, 0.95 * max(rgb.shape[:2])
-    return [box for box in boxes if least <= max(box[2] - box[0], box[3] - box[1]) <= most]
+    most = MAX_THING_SHARE * max(rgb.shape[:2])
+    return [box for box in boxes if MIN_THING_PX <= max(box[2] - box[0], box[3] - box[1]) <= most]
 
 
-def _overlap(one: Any, other: Any) -> float:
+def _common_area(one: Any, other: Any) -> float:
+    """The area that two boxes share, px^2."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     tall = min(one[3], other[3]) - max(one[1], other[1])
     return max(0.0, float(wide)) * max(0.0, float(tall))

@@ -1,4 +1,4 @@
-"""Quick measures while training, on crops and pictures that are not learnt from. `evaluate.py` measures what is shipped, and thoroughly."""
+"""Quick measures during a training, on crops and pictures that it does not learn from; `evaluate.py` measures the exported networks."""
 
 from __future__ import annotations
 
@@ -19,17 +19,32 @@ from pipeline.types import BodyPart
 from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 
 FILL = 0.82
+"""Longer side of a figure's box, as a share of the square's side."""
+
 NEAR_SHARE = 0.1
+"""A joint is near within this share of the box's longer side."""
+
+FOUND_OVERLAP, MIN_SCORE = 0.5, 0.3
+"""A figure is found if a detection with more than the second, its score, has a box with an IoU of more than the first."""
+
+BATCH = 32
+"""Crops or pictures that a network is given at once."""
 
 
 def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]) -> dict[str, float]:
-    """PCK of limb joints and of all at 0.1 of the box's longer side, mask IoU, and how well figures are told from the rest."""
+    """Measures of a `PoseNetwork` on crops, 0..1.
+
+    Returns:
+        PCK of all visible joints and of the limbs' (`pck`, `pck_limbs`), the share of figures with all limbs' joints near (`all_right`),
+        mean IoU of masks and of body parts (`mask_iou`, `parts_miou`), and the shares of crops with and without a figure that are
+        recognized as such (`figures_known`, `negatives_known`).
+    """
     side = config["side"]
     near, near_limbs, right, overlaps = [], [], [], []
     common, either = np.zeros(len(BodyPart)), np.zeros(len(BodyPart))
     chances: dict[bool, list[float]] = {True: [], False: []}
-    for start in range(0, len(places), 32):
-        part = places[start : start + 32]
+    for start in range(0, len(places), BATCH):
+        part = places[start : start + BATCH]
         windows = [Letterbox.around(tuple(place.boxes), side, fill=FILL) for place in part]
         crops = [np.asarray(place.pixels[place.row]) for place in part]
         rgb = [
@@ -65,21 +80,26 @@ def pose_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]
 
 
 def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, Any]) -> dict[str, float]:
-    """Figures found (IoU > 0.5) and false alarms at a score of 0.3, mean overlap of those found, mask IoU."""
+    """Measures of a `DetectorNetwork` on pictures, 0..1.
+
+    Returns:
+        The share of figures that are found (`found`), the mean IoU of their boxes (`box_iou`), the mean IoU of masks (`mask_iou`), and the
+        share of pictures without a figure in which one is detected (`alarms`).
+    """
     side = config["side"]
     found, overlaps, masks_iou, alarms = [], [], [], []
-    for start in range(0, len(places), 32):
-        part = places[start : start + 32]
+    for start in range(0, len(places), BATCH):
+        part = places[start : start + BATCH]
         pixels = [cv2.resize(np.asarray(place.pixels[place.row]), (side, side), interpolation=cv2.INTER_AREA) for place in part]
         centres, sides, masks = _answers(network, np.stack([p[:, :, :3] for p in pixels]))
         for place, picture, heat, distances, mask in zip(part, pixels, centres, sides, masks, strict=True):
             seen = center_peaks(heat[0], distances, side)
-            seen = seen[seen[:, 4] > 0.3]
+            seen = seen[seen[:, 4] > MIN_SCORE]
             zoom = side / place.pixels.shape[1]
             boxes = place.boxes[~np.isnan(place.boxes[:, 0])] * zoom
             best = [max((box_overlap(box, other) for other in seen), default=0.0) for box in boxes]
-            found += [overlap > 0.5 for overlap in best]
-            overlaps += [overlap for overlap in best if overlap > 0.5]
+            found += [overlap > FOUND_OVERLAP for overlap in best]
+            overlaps += [overlap for overlap in best if overlap > FOUND_OVERLAP]
             if not len(boxes):
                 alarms.append(len(seen) > 0)
             else:
@@ -92,6 +112,7 @@ def detector_metrics(network: nn.Module, places: list[Place], config: dict[str, 
 
 
 def _answers(network: nn.Module, rgb: np.ndarray) -> list[np.ndarray]:
+    """The network's outputs for images (N, S, S, 3) uint8."""
     network.eval()
     pixels = torch.from_numpy(rgb).permute(0, 3, 1, 2).float().div_(255.0)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=IS_BFLOAT16_FAST):

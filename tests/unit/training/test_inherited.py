@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 torch = pytest.importorskip("torch", reason="the training needs torch, which doodled itself does without")
 pytest.importorskip("onnx", reason="the training needs onnx, which doodled itself does without")
 
-from export import exported  # noqa: E402  # after the test that torch is there
+from export import export_network  # noqa: E402  # after the test that torch is there
 from inherited import inherit  # noqa: E402
 from network import DetectorNetwork, new_network  # noqa: E402
 
@@ -41,7 +41,7 @@ def write_networks(folder, name):
             network(torch.rand(8, 3, SIDE, SIDE))
     network.eval()
     torch.save({"average": network.state_dict(), "config": CONFIGS[name], "step": 20}, folder / f"{name}.pt")
-    exported(name, folder / f"{name}.pt", folder / f"{name}.onnx")
+    export_network(name, folder / f"{name}.pt", folder / f"{name}.onnx")
     return network
 
 
