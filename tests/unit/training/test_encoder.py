@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "torchserve" / "tra
 torch = pytest.importorskip("torch", reason="the training needs torch, which doodled itself does without")
 
 from encoder import WIDTHS, Depthwise, Encoder  # noqa: E402  # after the test that torch is there
-from network import PoseNetwork, Transformer  # noqa: E402
+from network import PoseNetwork  # noqa: E402
 
 SIDE = 64
 
@@ -42,36 +42,9 @@ def test_depthwise_convolutions_keep_the_precision_of_what_they_get():
         assert layer(torch.rand(1, 8, 6, 6)).dtype == torch.float32
 
 
-def test_frozen_blocks_learn_nothing_and_later_ones_go_on():
-    encoder = Encoder()
-    encoder.freeze(5)
-    encoder(torch.rand(2, 3, SIDE, SIDE)).at32.sum().backward()
-    learning = {name for name, value in encoder.named_parameters() if value.grad is not None}
-    assert not any(name.startswith(("stem", *(f"blocks.{number}." for number in range(5)))) for name in learning)
-    assert any(name.startswith("blocks.5.") for name in learning)
-
-
-def test_a_new_transformer_adds_nothing():
-    """So that a network which was learned without it answers as before."""
-    features = torch.rand(2, 8, 6, 4)
-    with torch.no_grad():
-        assert torch.equal(Transformer(8, 8, 2, 2).eval()(features), features)
-
-
-def test_a_transformer_lets_each_place_know_of_all_others():
-    torch.manual_seed(1)
-    transformer = Transformer(8, 8, 1, 2).eval()
-    torch.nn.init.ones_(transformer.leave.weight)
-    features = torch.rand(1, 8, 6, 6)
-    changed = features.clone()
-    changed[..., 0, 0] += 1.0
-    with torch.no_grad():
-        assert (transformer(changed) != transformer(features)).any(dim=1).all()
-
-
 def test_a_pose_network_answers_at_the_strides_that_the_predictor_expects():
     with torch.no_grad():
-        joints, mask, presence, parts = PoseNetwork((4, 8, 8, 16, 16), (8, 1, 2)).eval()(torch.rand(2, 3, SIDE, SIDE))
+        joints, mask, presence, parts = PoseNetwork((4, 8, 8, 16, 16)).eval()(torch.rand(2, 3, SIDE, SIDE))
     assert joints.shape == (2, 17, SIDE // 4, SIDE // 4)
     assert mask.shape == (2, 1, SIDE, SIDE)
     assert presence.shape == (2, 18)

@@ -25,7 +25,7 @@ WIDTHS, SIDE = (4, 8, 8, 16, 16), 64
 
 CONFIGS = {
     "detector": {"widths": list(WIDTHS), "depth": 1, "side": SIDE},
-    "pose": {"widths": list(WIDTHS), "transformer": [8, 1, 2], "side": SIDE},
+    "pose": {"widths": list(WIDTHS), "side": SIDE},
 }
 
 
