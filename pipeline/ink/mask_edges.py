@@ -70,6 +70,18 @@ INKED_EDGE = 0.5
 NEAR_INK_PX = 2
 """A pixel of a hole's edge is ink if there is ink within this distance, px."""
 
+LINK_REACH = 0.005
+"""Gaps of a drawn line are at most twice as wide as this share of the longer side, and it ends within twice that of a piece it leads to."""
+
+LINK_WIDTH = 0.012
+"""Drawn lines that join pieces are at most this wide, in shares of the longer side."""
+
+LONGEST_LINK = 1.5
+"""A drawn line that leads on from a thin piece has at most this many times its pixels: a longer one is more likely to be scenery."""
+
+END_SHARE = 0.8
+"""A line touches a thin piece at its end if the other end is at least this share of the piece's extent away."""
+
 GROUND_REDUCTION = 4
 """The ground is estimated at a size that is this many times smaller."""
 
@@ -107,6 +119,48 @@ def sharp_mask(rgb: Bytes, likelihood: Singles, keypoints: Floats | None = None)
         ground = _with_gaps(ground, inside, ink, keypoints)
     figure = _without_unfounded_holes(inside & ~ground, ink)
     return _with_ink(figure, ink & ~ground & (near & (likelihood > HINT)), band)
+
+
+def with_drawn_links(rgb: Bytes, figure: Bools) -> Bools:
+    """The figure with the drawn lines that lead from thin pieces to another one: a stroke of which a model has seen only a part.
+
+    Args:
+        rgb: (h, w, 3) uint8 sRGB.
+    """
+    pieces = regions_of(figure, corners_join=True)
+    if pieces.count < 2:
+        return figure
+    side = max(figure.shape)
+    reach = max(1, round(LINK_REACH * side))
+    is_thin = pieces.touched_by(eroded(figure, max(1, round(LINK_WIDTH * side)))) == 0
+    is_thin[0] = False
+    beyond = _thin_lines(rgb) & ~figure
+    lines = regions_of(dilated(beyond, reach) & ~figure, corners_join=True)
+    length = lines.touched_by(beyond)
+    is_link = np.zeros(len(lines.area), bool)
+    for number in np.flatnonzero(is_thin).tolist():
+        piece = pieces.labels == number
+        here, there = dilated(piece, reach), dilated(figure & ~piece, reach)
+        for line in np.flatnonzero(
+            (lines.touched_by(here) > 0) & (lines.touched_by(there) > 0) & (length <= LONGEST_LINK * pieces.area[number])
+        ):
+            is_link[line] |= line > 0 and _goes_on_from_end(piece, here & (lines.labels == line))
+    return figure | lines.among(is_link)
+
+
+def _goes_on_from_end(piece: Bools, contact: Bools) -> bool:
+    """Whether a line touches a stroke at its end: one that crosses it, such as a ground line, does not belong to it."""
+    rows, columns = np.nonzero(piece)
+    row, column = np.argwhere(contact).mean(axis=0)
+    extent = float(np.hypot(np.ptp(rows) + 1, np.ptp(columns) + 1))
+    return float(np.hypot(rows - row, columns - column).max()) >= END_SHARE * extent
+
+
+def _thin_lines(rgb: Bytes) -> Bools:
+    """Pixels of lines that are darker or lighter than what is on both sides of them in some channel."""
+    size = 2 * max(1, round(LINK_WIDTH / 2 * max(rgb.shape))) + 1
+    hats = (cv2.morphologyEx(rgb, operation, np.ones((size, size), np.uint8)) for operation in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
+    return np.asarray(cv2.max(*(largest_channel(np.asarray(hat, np.float32)) for hat in hats)) > MIN_CONTRAST)
 
 
 def _ink(rgb: Bytes, near: Bools) -> Bools:

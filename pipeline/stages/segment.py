@@ -25,7 +25,7 @@ from pipeline.ink.figure_parts import (
     without_thorns,
 )
 from pipeline.ink.ground import without_ground, without_strips_at_the_border
-from pipeline.ink.mask_edges import BAND_SHARE, sharp_mask
+from pipeline.ink.mask_edges import BAND_SHARE, sharp_mask, with_drawn_links
 from pipeline.ink.paper import Contrast, contrast
 from pipeline.ink.reduction import reduced_to_side
 from pipeline.ink.regions import border_contact, dilated, eroded, filled, hysteresis, perimeters, regions_of
@@ -149,7 +149,8 @@ def mask_by_model(rgb: Bytes, likelihood: Singles, *, alpha: Bytes | None = None
     body = body_and_parts(likely > FIGURE_PROBABILITY, points, None if points is None else bones(points))
     figure = sharp_mask(small, likely, points) & dilated(body, round(BAND_SHARE * max(size)))
     pieces = regions_of(figure, corners_join=True)
-    return _enlarged(bridged(pieces.among(pieces.area > MIN_PIECE_SHARE * np.count_nonzero(body))), shape)
+    figure = pieces.among(pieces.area > MIN_PIECE_SHARE * np.count_nonzero(body))
+    return _enlarged(bridged(with_drawn_links(small, figure)), shape)
 
 
 def mask_by_ink(rgb: Bytes, *, alpha: Bytes | None = None, keypoints: Floats | None = None) -> Bools:

@@ -254,6 +254,37 @@ def test_hair_thin_limbs_survive():
     assert found.sum() < 1.8 * cv2.dilate(mask, np.ones((5, 5), np.uint8)).sum()
 
 
+def body_with_strand() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A body with a thin strand from its shoulder: its image, the mask of body and strand's end, and that of the beginning between them."""
+    rgb = np.full((300, 300, 3), 250, np.uint8)
+    mask, missing = np.zeros((2, 300, 300), np.uint8)
+    cv2.rectangle(rgb, (90, 100), (190, 260), (200, 60, 60), cv2.FILLED)
+    cv2.rectangle(mask, (90, 100), (190, 260), 1, cv2.FILLED)
+    for canvas, value, points in (
+        (rgb, (40, 40, 40), [(185, 105), (205, 75), (220, 115), (199, 230)]),
+        (mask, 1, [(219, 118), (199, 230)]),
+        (missing, 1, [(193, 93), (205, 75), (214, 99)]),
+    ):
+        cv2.polylines(canvas, [np.array(points, np.int32).reshape(-1, 1, 2)], isClosed=False, color=value, thickness=3)
+    return rgb, mask > 0, missing > 0
+
+
+def test_thin_strand_of_which_the_model_sees_the_end_is_joined_along_its_ink():
+    rgb, mask, missing = body_with_strand()
+    found = mask_by_model(rgb, seen_by_model(mask))
+    assert found[missing].mean() > 0.8  # but for the rim of the line
+    assert found.sum() < 1.3 * (mask | missing).sum()
+
+
+def test_scenery_behind_two_pieces_does_not_join_them():
+    rgb, mask, _ = body_with_strand()
+    scenery = np.zeros_like(mask, np.uint8)
+    for canvas, value in ((rgb, (40, 40, 40)), (scenery, 1)):
+        cv2.line(canvas, (0, 40), (299, 40), value, 3)
+        cv2.line(canvas, (205, 40), (205, 75), value, 3)  # a branch that touches the strand
+    assert not (mask_by_model(rgb, seen_by_model(mask)) & (scenery > 0)).any()
+
+
 def test_alpha_of_cut_out_is_kept_to_the_pixel_where_the_model_sees_the_figure():
     figure = drawn_figure("crayon")
     alpha = np.where(figure.mask, 255, 0).astype(np.uint8)
