@@ -32,7 +32,8 @@ THINNING_ROUNDS = 12
 """Ink thicker than twice this is no line, and no bridge starts from it; px at half the size."""
 
 BORDER_SHARE = 0.12
-"""A piece of ink with more than this share of its outline along the border is joined to no other: it may be the sheet's edge."""
+"""A piece of ink with more than this share of its outline along the border is joined to no other: it is the sheet's edge or a
+neighboring figure."""
 
 MIN_PIECE_PX = 10
 """Pieces of ink with at most this many pixels, at half the size, are specks and joined to no other."""

@@ -62,7 +62,7 @@ NECK_SHARE = 0.035
 """A neck between the figure and its neighbor is narrower than this share of the longer side."""
 
 NECK_FROM_BONES = 0.05
-"""A neck is farther from every bone than this share of the longer side: nearer, it may be a limb."""
+"""A neck is farther from every bone than this share of the longer side."""
 
 FEW_BONES = 4
 """With fewer bones than this, what is far from every bone may still be the figure."""

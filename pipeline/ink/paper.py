@@ -17,7 +17,7 @@ BORDER_SHARE = 0.06
 """Width of the strip along the border, as a share of the longer side, that mostly shows paper: crops have a margin around the figure."""
 
 DARK_PAPER = 120.0
-"""Paper up to this brightness, 0..255, is dark, as a blackboard: what is drawn on it is likely lighter."""
+"""Paper up to this brightness, 0..255, is dark, as a blackboard."""
 
 GRAY_PAPER = 190.0
 """Paper up to this brightness, 0..255, is gray or brown, and may be drawn on in white."""
@@ -44,7 +44,7 @@ BINS, MIN_VALUE, MAX_VALUE = 256, -0.3, 1.2
 """Bins and range of the histogram in which the most frequent contrast, the paper's, is found."""
 
 MIN_NOISE = 1e-3
-"""Lower bound of the paper's noise, so that thresholds in multiples of it are not 0."""
+"""Lower bound of the paper's noise."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ SAME_ROOT = 0.04
 SAMPLES = 10
 """At how many points along each half of a limb the mask is read."""
 SAMPLED = (0.05, 0.95)
-"""Between which shares of a half's length these points are: the mask is not read at the joints themselves, which may be on its edge."""
+"""Between which shares of a half's length these points are: the mask is not read at the joints themselves."""
 
 LimbKeypoints = tuple[int, int, int]
 """Indices of a limb's root, middle and tip among the keypoints."""
@@ -145,8 +145,8 @@ def limb_choices(chances: Singles, mask: Singles, limb: LimbKeypoints, other: Li
     Args:
         chances: (J, C, C) float32, the chance of each place for each joint.
         mask: (S, S) float32 0..1, how likely each place is figure.
-        limb: the limb.
-        other: the same limb of the other side.
+        limb: its keypoints.
+        other: those of the same limb of the other side.
     Returns:
         (n, 3, 4) float64, of root, middle and tip: x, y, the chance there, and the mean of that and of the other side's joint's; (n, 7)
         float64, the measures that `LimbWeights` weighs, in its order. n is the product of CANDIDATES.

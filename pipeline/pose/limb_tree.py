@@ -24,7 +24,7 @@ TREE_SIDE_PX = 120
 """Longer side that the mask is reduced to before branches are searched."""
 
 COVERED_SHARE = 0.3
-"""A pixel of the reduced mask is set if more than this share of it is; with a half, thin limbs would break."""
+"""A pixel of the reduced mask is set if more than this share of it is mask."""
 
 MAX_BRANCHES = 9
 """The search ends after this many farthest points."""
@@ -33,7 +33,7 @@ MIN_LENGTH_SHARE = 0.09
 """The shortest branch, as a share of the mask's longer side."""
 
 MIN_LENGTH_TO_DEPTH = 1.6
-"""A branch is at least this many times as long as the mask is deep where it begins: shorter ones are bulges."""
+"""A branch is at least this many times as long as the mask is deep where it begins."""
 
 OFF_MIDDLE_DOWN, OFF_MIDDLE_ACROSS = 0.5, 0.4
 """How much less the mask's depth counts at its top and bottom, and at its left and right end, when the core is searched."""

@@ -54,7 +54,7 @@ FIRMNESS: Final = (0.3, 0.9)
 MIN_BOX_PX: Final = 1.0
 """Proposals with a shorter side, px of the image, are dropped."""
 MAX_LOGIT: Final = 30.0
-"""Logits are clipped to this magnitude, so that their exponential is finite in float32; the probability is 0 or 1 long before."""
+"""Logits are clipped to this magnitude, so that their exponential is finite in float32."""
 MASK_SIDE: Final = 224
 """Longer side of a detection's or a pose's mask, px."""
 

@@ -34,7 +34,7 @@ INK_PERCENTILE = 90
 """Percentile of the differences inside a figure that is the ink's."""
 
 MIN_RIM_PX = 3.5
-"""Lower bound of the depth to which paper is searched inside the mask, px: the mask's margin around the ink, in small images."""
+"""Lower bound of the depth to which paper is searched inside the mask, px; it counts in small images."""
 
 INK_SHARE = 0.75
 """A pixel of an outline is pure ink if it differs from the paper by this share of the largest difference within two pixels."""
