@@ -173,7 +173,7 @@ def _holding_joints(pieces: Regions, keypoints: Floats) -> Bools:
 
 
 def without_neighbors(mask: Bools, lines: Floats | None) -> Bools:
-    """The mask without neighboring figures: what a neck connects with it, has no bone, is far from all bones, and touches the border."""
+    """The mask without neighboring figures: parts without a bone that only a neck connects, far from all bones, and at the border."""
     if lines is None or len(lines) < FEW_BONES:
         return mask
     side = max(mask.shape)
@@ -194,7 +194,7 @@ def without_neighbors(mask: Bools, lines: Floats | None) -> Bools:
 
 
 def see_through(mask: Bools, ink: Bools, keypoints: Floats | None, lines: Floats | None) -> Bools:
-    """(h, w) bool: the holes of a filled mask that one looks through. They are between limbs; a body that is not colored in is no hole.
+    """(h, w) bool: the holes of a filled mask that one looks through. They are between limbs: a body that is not colored in is no hole.
 
     Args:
         ink: (h, w) bool; holes are areas of the mask without ink.

@@ -49,7 +49,7 @@ STRIP_SHARE, STRIP_DEPTH = 0.6, 0.12
 """A strip covers at least this share of a side, and goes into the crop by at most this share of its other side."""
 
 STRIP_MARGIN = 1.5
-"""A strip is removed down to this many times its median depth."""
+"""A strip is removed up to this many times its median depth from the border."""
 
 
 def without_ground(ink: Bools, limbs: Bools | None = None) -> Bools:
@@ -177,8 +177,8 @@ def _smoothed(values: Floats, trusted: Bools) -> Floats:
 def without_strips_at_the_border(ink: Bools) -> Bools:
     """The ink (h, w) without what runs along a whole side of the crop: a table's edge, a shadow, grass.
 
-    A strip covers most of a side and is thin. It is removed down to STRIP_MARGIN times its median depth, so that a leg that stands on it
-    stays. A figure that is cut off by the image's edge is no strip: it goes deeper.
+    A strip covers most of a side and is thin. It is removed up to STRIP_MARGIN times its median depth from the border, so that a leg
+    that stands on it stays. A figure that is cut off by the image's edge is no strip: it goes deeper.
     """
     kept = ink.copy()
     for turn in range(4):

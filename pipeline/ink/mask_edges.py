@@ -89,7 +89,7 @@ WIDE_TO_NARROW = 8
 """The wide windows in which the ground is averaged are this many times as large as the narrow ones."""
 
 WIDE_WEIGHT, WHOLE_WEIGHT = 1e-3, 1e-6
-"""Weights of the wide windows' and the whole image's means, where the narrow windows' is 1: they decide only where there is no ground."""
+"""Weights of the wide windows' and the whole image's means, where the narrow windows' is 1: they decide only where those hold no ground."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,8 @@ def _ink(rgb: Bytes, near: Bools) -> Bools:
 def _ground_beside(rgb: Bytes, outside: Bools) -> _Ground | None:
     """Mean and deviation of the ground around each pixel: in narrow windows where they hold ground, in wider ones elsewhere.
 
-    The standard deviation is that of the channel where it is largest. None if there is less than a pixel of ground.
+    The standard deviation is that of the channel where it is largest. None if there is less than a pixel of ground at
+    the reduced size.
     """
     height, width = outside.shape
     size = (max(1, width // GROUND_REDUCTION), max(1, height // GROUND_REDUCTION))

@@ -25,7 +25,7 @@ INK_LEVELS, INK_GRAIN = 10.0, 4.0
 """A pixel is no paper if it differs from the paper's light by at least the first, levels, and the second times the grain."""
 
 GRAIN_OF_MEDIAN = 1.5
-"""The grain's standard deviation, as a multiple of the median difference (1.48 of normally distributed ones)."""
+"""The grain's standard deviation, as a multiple of the median difference; 1.48 if differences are normally distributed."""
 
 ROUNDS = 3
 """How often the light is estimated again from what is paper by the estimate before."""

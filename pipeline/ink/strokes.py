@@ -26,11 +26,11 @@ FACING = 0.5
 degrees)."""
 
 FACING_TOGETHER, SHORT_GAP = 0.6, 0.5
-"""They also do over a gap shorter than the second, a share of the reach, if both cosines sum to more than the first."""
+"""Two ends also face each other if their cosines sum to more than the first, over a gap shorter than the second, a share of the reach."""
 
 AHEAD, AHEAD_REACH = 0.82, 0.7
-"""A line is straight ahead of an end if the cosine is more than the first (35 degrees) and it is within the second, a share of the
-reach."""
+"""A line is straight ahead of an end if the cosine of the angle between its direction and the line's nearest pixel is more than the first
+(35 degrees), and if that pixel is within the second, a share of the reach."""
 
 OWN_LINE_PX = 2
 """Pixels this close to an end are its own line's."""

@@ -18,7 +18,7 @@ RIM_SHARE = 0.03
 """Width of the rim whose median is the paper's color, as a share of the image's longer side."""
 
 RIM_SAMPLES, RIM_ROWS = 400, 8
-"""The rim is sampled at every so many pixels: the longer side over the first, and of its rows the rim's width over the second."""
+"""About how many pixels of the rim are sampled along the image's longer side, and about how many across the rim."""
 
 AROUND_PX = 2
 """Pixels around the window that interpolation may reach, px of the image."""

@@ -130,7 +130,7 @@ def proposals(centers: Singles, sides: Singles, view: NetworkView, rgb: Bytes) -
 
 
 def can_score(proposal: Proposal, min_score: float) -> bool:
-    """Whether a proposal can become a `detection` with at least this score: the pose network can only lower the root of its own score."""
+    """Whether a proposal can become a `detection` with at least this score, which is at most the root of the proposal's."""
     return bool(math.sqrt(proposal.score) >= min_score)
 
 
@@ -213,8 +213,8 @@ def is_settled(before: Proposal, after: Proposal) -> bool:
 def detection(proposal: Proposal, view: NetworkView, answer: PoseAnswer, rgb: Bytes) -> Detection:
     """The detection that a proposal becomes: its box's edges where the mask ends, its score from both networks.
 
-    The score is the geometric mean of the detector's and the pose network's, lowered by two doubts. Things that are no humanoid are
-    recognized by them: their joints have no clear places, and the mask covers only a part of the box or reaches beyond it.
+    The score is the geometric mean of the detector's score and the pose network's probability of a drawn humanoid. It is lowered if the
+    joints have no clear places, and if the mask covers only a part of the box or reaches beyond it, as of things that are no humanoid.
 
     Args:
         view: what the pose network was given.

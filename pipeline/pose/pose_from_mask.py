@@ -42,13 +42,14 @@ GUESSED = 0.2
 """Score, 0..1, of a joint that is placed by fixed proportions."""
 
 LOW_COUNTS = 0.5
-"""How much a hand's height counts against it, where the length of its branch and its distance from the middle count 1."""
+"""How much it counts against a branch that its tip is low, where its length and its distance from the middle count 1."""
 
 ON_HEAD = 0.9
 """A branch is on the head if the way from its tip to the trunk passes the head's middle within this share of the head's radius."""
 
 HIP_WITHOUT_LEGS, SOLES_WITHOUT_LEGS = 0.65, 0.98
-"""Where the hip and the feet of a figure without two legs are, in shares of its height, from its top."""
+"""Where the hip of a figure is whose mask does not show two legs, and the feet of one whose mask shows none, in shares of its height,
+from its top."""
 
 HIP_ABOVE_FORK = 0.04
 """How far above the place where the legs part the hip is, as a share of the figure's height."""
@@ -173,7 +174,10 @@ def _head(tree: LimbTree, frame: _Frame) -> tuple[Floats, float]:
 
 
 def _pair(branches: list[Branch], frame: _Frame, middle: float, *, lower: bool) -> list[Branch | None]:
-    """The best branch on either side of the middle, by `_reach`, None where there is none; if `lower`, the lowest two of two or more."""
+    """The branch with the most `_reach` on either side of the middle, None where there is none.
+
+    If `lower`, and there are two or more, the two that reach lowest.
+    """
     if lower and len(branches) >= 2:
         lowest = sorted(branches, key=lambda b: -frame.share(b.tip)[1] - 0.4 * b.length / frame.height)[:2]
         return [*sorted(lowest, key=lambda b: float(b.tip[0]))]

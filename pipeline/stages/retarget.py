@@ -30,7 +30,7 @@ class DrivenPose:
     Attributes:
         orientations: mapped character joint -> (T,) degrees counter-clockwise from up: where the bone that ends in it points.
         depths: motion joint -> (T,) depth in its group's plane, growing towards the viewer.
-        sideways: motion joint -> x in its group's plane, growing to the viewer's right, in all frames of the motion.
+        sideways: motion joint -> (N,) x in its group's plane, growing to the viewer's right, in all frames of the motion.
         planes: projection group -> True if it is seen from the front, False from the side.
         root_path: (T, 2), the figure's way from its start, unit square's scale.
         feet: (T, F, 3) where the motion's feet are in its own world, scaled, not turned.
@@ -48,8 +48,8 @@ LIMBS = (("shoulder", "elbow", "hand"), ("hip", "knee", "foot"))
 """Arms and legs of AnimatedDrawings' humanoid rigs, whose joints have these names after `right_` and `left_`."""
 
 ONE_SIDED = 0.5
-"""A motion shows a limb clearly on one side of the other one if their mean distance, sideways, is more than this share of the mean of its
-absolute value. It is all of it in each motion that comes with doodled."""
+"""A motion shows a limb clearly on one side of the other one if the mean of their signed distance, sideways, is more than this share of the
+mean of its absolute value. The share is 1 in each motion that comes with doodled."""
 
 MARGIN_OF_LEG = 0.05
 """Groups that differ in depth by less than this many leg lengths keep their order, where orders are steady."""
@@ -168,7 +168,7 @@ def _would_cross(rig: Rig, config: RetargetConfig, driven: DrivenPose, pairs: Se
     if not all(plane_of[joint] for pair in distals for joint in pair):
         return False
     x_of = dict(zip(rig.joint_names, rig.rest[:, 0].tolist(), strict=True))
-    first_right, first_left = distals[0]  # elbows or knees, which change sides less often than hands and feet
+    first_right, first_left = distals[0]  # mostly elbows or knees, which change sides less often than hands and feet
     apart = driven.sideways[first_left] - driven.sideways[first_right]
     are_crossed = all(x_of[right] > x_of[left] for right, left in (pairs[0], pairs[-1]))
     return are_crossed and bool(apart.mean() > ONE_SIDED * np.abs(apart).mean())

@@ -59,7 +59,7 @@ STROKE_FLOOR = (0.02, 0.03)
 """The contrast of pixels that are likely, and surely, on a stroke is more than this, 0..1, even on paper without noise."""
 
 STRONG_FLOOR = 0.05
-"""Strokes whose contrasts say what a strong one is have at least this contrast, 0..1."""
+"""Pixels whose contrast is at most this, 0..1, do not count for a strong stroke's."""
 
 STRONG_PERCENTILE = 80
 """Percentile of the strokes' contrasts that is a strong stroke's."""
@@ -80,7 +80,7 @@ STROKE_RADIUS_PX, STROKE_SHARE = 6, 0.3
 """A pixel is on a stroke only if its contrast is more than the second, a share of the largest within the first."""
 
 COLOR_RADIUS_PX, COLOR_SHARE = 9, 0.5
-"""The same of pixels in a colored area."""
+"""A pixel is in a colored area only if its contrast is more than the second, a share of the largest within the first."""
 
 CLOSED_PX = 5
 """Ink is closed with a square of this side."""
@@ -199,7 +199,7 @@ def _figure(ink: Bools, keypoints: Floats | None) -> Bools:
 
 
 def _solid(ink: Bools, lines: Floats | None) -> Bools:
-    """The shape (h, w) that the ink encloses. If many of its bones (B, 4) are outside, wider gaps are bridged if that encloses them."""
+    """The shape (h, w) that the ink encloses; with wider gaps bridged, too, if that encloses many more of its bones (B, 4)."""
     solid = filled(_generous(solid_shape(ink)))
     if lines is None or not len(lines):
         return solid
@@ -283,7 +283,7 @@ def _filled_areas(shade: Singles, inside: Bools) -> Bools:
 
 
 def _near_largest(values: Singles, radius: int, share: float) -> Singles:
-    """The values (h, w), set to 0 where they are at most a share of the largest within `radius` px, so that blur widens nothing."""
+    """The values (h, w), 0 where they are at most a share of the largest within `radius` px: edges are there, however blurred they are."""
     largest = cv2.dilate(values, np.ones((2 * radius + 1, 2 * radius + 1), np.uint8))
     return np.where(values > np.float32(share) * largest, values, np.float32(0))
 
