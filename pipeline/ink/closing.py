@@ -97,14 +97,14 @@ def _with_pockets(solid: Bools, boldness: float, tips: list[tuple[int, int, int]
     before = half.copy()
     for share in MOUTH_SHARES:
         radius = max(1, round(boldness * share * max(half.shape)))
-        half = _with_pockets_of_mouth(half, radius, None if share == MOUTH_SHARES[0] else tips)
+        half = _with_mouths_closed(half, radius, None if share == MOUTH_SHARES[0] else tips)
     gained = (half > before).astype(np.uint8)
     if not gained.any():
         return solid
     return solid | (cv2.resize(gained, (solid.shape[1], solid.shape[0]), interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def _with_pockets_of_mouth(shape: Bytes, radius: int, tips: list[tuple[int, int, int]] | None) -> Bytes:
+def _with_mouths_closed(shape: Bytes, radius: int, tips: list[tuple[int, int, int]] | None) -> Bytes:
     """The shape (h, w), 0 or 1, with the pockets that a closing by a disc of this radius, px, encloses.
 
     Args:

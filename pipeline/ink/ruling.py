@@ -41,8 +41,11 @@ OFF_MULTIPLE = 0.16
 OF_HIGHEST = 0.4
 """A peak is a line only if it is higher than this share of the MIN_LINES-th highest."""
 
-FADED, MAX_HALF_WIDTH_PX = 0.33, 8
-"""A line ends where it has faded below this share of its peak; half its width is at most so many px."""
+FADED = 0.33
+"""A line ends across where its contrast is below this share of its peak's."""
+
+MAX_HALF_WIDTH_PX = 8
+"""Upper bound of half the width of a line, px."""
 
 MIN_PEAK, PEAK_NOISE = 0.008, 0.5
 """A line's contrast, averaged over the strips, is more than the first, and than the second times the noise of the paper."""

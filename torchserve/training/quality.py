@@ -28,9 +28,17 @@ from pipeline.types.keypoints import FIRST_BODY_KEYPOINT
 SIDE = 800
 """Longer side of the images, px."""
 
-MIN_OVERLAP, NEAR_SHARE, BAND_SHARE, MAX_DIFFERENCE = 0.5, 0.1, 0.015, 0.05
-"""When a figure is right: least IoU of its box; greatest distance of a joint, and half the width of the band along the mask's edge, as
-shares of the box's longer side; and greatest difference of the mask outside of the band, a share of the mask."""
+MIN_OVERLAP = 0.5
+"""Least IoU of a right figure's box with the labeled one."""
+
+NEAR_SHARE = 0.1
+"""Greatest distance of a right figure's joints from the labeled ones, as a share of the labeled box's longer side."""
+
+BAND_SHARE = 0.015
+"""Width of the band along the mask's edge, on either side, where differences do not count, as a share of the labeled box's longer side."""
+
+MAX_DIFFERENCE = 0.05
+"""Most pixels of a right figure's mask that differ outside of the band, as a share of the labeled mask."""
 
 RIDGE = 1e-2
 """Weight of the squares of the weights in the regression's loss."""

@@ -34,12 +34,17 @@ AROUND_THINGS = 0.85
 TRIES = 8
 """How often a random box is drawn until one is beside all figures."""
 
-SURROUNDINGS_PX, MIN_LEVELS, GROWN_PX = 41, 40, 9
-"""What is drawn differs from the median of a square of the first side by more than the second, levels, and is then grown by a square of the
-third side."""
+SURROUNDINGS_PX = 41
+"""Side of the square whose median is the color of a pixel's surroundings."""
+
+MIN_LEVELS = 40
+"""A pixel is drawn if it differs from its surroundings by more than this in some channel, 0..255."""
+
+GROWN_PX = 9
+"""Side of the square by which drawn pixels are grown."""
 
 MIN_THING_PX, MAX_THING_SHARE = 36.0, 0.95
-"""The longer side of something drawn, px and as a share of the picture's."""
+"""Least and greatest longer side of something drawn: px, and a share of the picture's."""
 
 NO_KEYPOINTS = np.zeros((17, 3), np.float32)
 
