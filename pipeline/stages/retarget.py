@@ -20,6 +20,7 @@ from pipeline.motion.footing import planted_feet, way_of_planted_feet
 from pipeline.motion.resample import frame_sampler
 from pipeline.motion.steady_order import steady_orders
 from pipeline.motion.travel import shown_way
+from pipeline.pose.limb_regions import ARM, LEG
 from pipeline.types import AboveCheck, DrawGroup, Floats, Ints, Motion, PoseTrack, ProjectionMethod, RetargetConfig, Rig, RootOffset
 
 
@@ -43,9 +44,6 @@ class DrivenPose:
     root_path: Floats
     feet: Floats = field(repr=False)
 
-
-LIMBS = (("shoulder", "elbow", "hand"), ("hip", "knee", "foot"))
-"""Arms and legs of AnimatedDrawings' humanoid rigs, whose joints have these names after `right_` and `left_`."""
 
 ONE_SIDED = 0.5
 """A motion shows a limb clearly on one side of the other one if the mean of their signed distance, sideways, is more than this share of the
@@ -148,7 +146,7 @@ def exchanged_limbs(rig: Rig, config: RetargetConfig, driven: DrivenPose) -> dic
         driven: by `config`.
     """
     partners: dict[str, str] = {}
-    for limb in LIMBS:
+    for limb in (ARM, LEG):
         named = [(f"right_{joint}", f"left_{joint}") for joint in limb]
         pairs = [pair for pair in named if not set(pair).isdisjoint(rig.joint_names)]
         are_whole = {named[0], named[-1]} <= set(pairs) and all(set(pair) <= set(rig.joint_names) for pair in pairs)
