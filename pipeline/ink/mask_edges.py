@@ -133,19 +133,17 @@ def with_drawn_links(rgb: Bytes, figure: Bools) -> Bools:
     side = max(figure.shape)
     reach = max(1, round(LINK_REACH * side))
     is_thin = pieces.touched_by(eroded(figure, max(1, round(LINK_WIDTH * side)))) == 0
-    is_thin[0] = False
     beyond = _thin_lines(rgb) & ~figure
     lines = regions_of(dilated(beyond, reach) & ~figure, corners_join=True)
     length = lines.touched_by(beyond)
-    is_link = np.zeros(len(lines.area), bool)
-    for number in np.flatnonzero(is_thin).tolist():
+    links = np.zeros_like(figure)
+    for number in (1 + np.flatnonzero(is_thin[1:])).tolist():
         piece = pieces.labels == number
         here, there = dilated(piece, reach), dilated(figure & ~piece, reach)
-        for line in np.flatnonzero(
-            (lines.touched_by(here) > 0) & (lines.touched_by(there) > 0) & (length <= LONGEST_LINK * pieces.area[number])
-        ):
-            is_link[line] |= line > 0 and _goes_on_from_end(piece, here & (lines.labels == line))
-    return figure | lines.among(is_link)
+        is_candidate = (lines.touched_by(here) > 0) & (lines.touched_by(there) > 0) & (length <= LONGEST_LINK * pieces.area[number])
+        candidates = [lines.labels == line for line in (1 + np.flatnonzero(is_candidate[1:])).tolist()]
+        links |= np.any([line for line in candidates if _goes_on_from_end(piece, here & line)], axis=0)
+    return figure | links
 
 
 def _goes_on_from_end(piece: Bools, contact: Bools) -> bool:
@@ -160,7 +158,7 @@ def _thin_lines(rgb: Bytes) -> Bools:
     """Pixels of lines that are darker or lighter than what is on both sides of them in some channel."""
     size = 2 * max(1, round(LINK_WIDTH / 2 * max(rgb.shape))) + 1
     hats = (cv2.morphologyEx(rgb, operation, np.ones((size, size), np.uint8)) for operation in (cv2.MORPH_BLACKHAT, cv2.MORPH_TOPHAT))
-    return np.asarray(cv2.max(*(largest_channel(np.asarray(hat, np.float32)) for hat in hats)) > MIN_CONTRAST)
+    return np.asarray(cv2.max(*(largest_channel(np.asarray(hat, np.uint8)) for hat in hats)) > MIN_CONTRAST)
 
 
 def _ink(rgb: Bytes, near: Bools) -> Bools:
