@@ -63,9 +63,8 @@ def part_markers(evidence: PartEvidence, limbs: list[Limb], bones: list[Bools], 
     named = _without_divided_areas(named, of_body, bones, areas)
     for number, limb in enumerate(limbs):
         beside = _areas_beside(named[number], limb, evidence.body, areas)
-        if beside.any():
-            named[number] = named[number] & ~dilated(beside, LINE_EDGE_PX)
-            of_body |= beside
+        named[number] = _without(named[number], beside)
+        of_body |= beside
     markers = [(bone & area) | inner if area.any() else bone for bone, area, inner in zip(bones, evidence.limbs, named, strict=True)]
     return _without_areas_of_others(markers, limbs, named, of_body, areas), of_body | (trunk & unknown)
 
@@ -93,8 +92,7 @@ def _without_divided_areas(named: list[Bools], of_body: Bools, bones: list[Bools
     for inner, bone in zip(named, bones, strict=True):
         limb = areas.touched_by(inner)
         is_divided = (limb > 0) & (body > DIVIDED_SHARE * (limb + body)) & (areas.touched_by(bone) == 0)
-        is_divided[0] = False  # the lines themselves
-        kept.append(inner & ~dilated(areas.among(is_divided), LINE_EDGE_PX) if is_divided.any() else inner)
+        kept.append(_without(inner, areas.among(is_divided)))
     return kept
 
 
@@ -122,17 +120,20 @@ def _without_areas_of_others(markers: list[Bools], limbs: list[Limb], named: lis
     A hand on a hip takes no trousers along: they are the legs' and the body's.
     """
     counts = np.array([areas.touched_by(inner) for inner in (*named, of_body)])
-    kept = []
-    for number, (marker, limb) in enumerate(zip(markers, limbs, strict=True)):
-        own, all_named = counts[number], counts.sum(axis=0)
+    all_named, kept = counts.sum(axis=0), []
+    for own, marker, limb in zip(counts[:-1], markers, limbs, strict=True):
         elbow, end = limb.points[1:]
         beginning = stroke(
             marker.shape, np.array([limb.points[0], elbow, elbow + END_OF_BONE * (end - elbow)]), MARKER_WIDTH * limb.half_width
         )
         is_others = (own > 0) & (all_named - own > OTHERS_SHARE * all_named) & (areas.touched_by(beginning) == 0)
-        is_others[0] = False  # the lines themselves
-        kept.append(marker & ~dilated(areas.among(is_others), LINE_EDGE_PX) if is_others.any() else marker)
+        kept.append(_without(marker, areas.among(is_others)))
     return kept
+
+
+def _without(pixels: Bools, flat: Bools) -> Bools:
+    """The pixels without those of flat areas, and of the lines' soft edges beside them."""
+    return pixels & ~dilated(flat, LINE_EDGE_PX) if flat.any() else pixels
 
 
 def _inside(area: Bools, half_width_px: float) -> Bools:
