@@ -35,11 +35,11 @@ def chances(peaks: np.ndarray, *, own: float) -> np.ndarray:
 
 def test_legs_that_a_model_cannot_tell_apart_swing_against_the_arms() -> None:
     peaks = runner()
-    told = with_legs_distinguished(peaks, chances(peaks, own=0.6))
-    np.testing.assert_array_equal(told[LEFT_LEG], peaks[RIGHT_LEG])
-    np.testing.assert_array_equal(told[RIGHT_LEG], peaks[LEFT_LEG])
-    np.testing.assert_array_equal(told[:11], peaks[:11])
-    np.testing.assert_array_equal(with_legs_distinguished(told, chances(told, own=0.6)), told)
+    distinguished = with_legs_distinguished(peaks, chances(peaks, own=0.6))
+    np.testing.assert_array_equal(distinguished[LEFT_LEG], peaks[RIGHT_LEG])
+    np.testing.assert_array_equal(distinguished[RIGHT_LEG], peaks[LEFT_LEG])
+    np.testing.assert_array_equal(distinguished[:11], peaks[:11])
+    np.testing.assert_array_equal(with_legs_distinguished(distinguished, chances(distinguished, own=0.6)), distinguished)
 
 
 @pytest.mark.parametrize(
