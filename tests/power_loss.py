@@ -83,18 +83,18 @@ class Recording:
             if self._replay(line):
                 self._cut(line)
 
-    def states(self, *, most_a_cut: int, boring: str) -> dict[State, str]:
+    def states(self, *, max_a_cut: int, boring: str) -> dict[State, str]:
         """Every state that a power cut may leave, with the call before it.
 
         Args:
-            most_a_cut: most combinations of changes for one cut.
+            max_a_cut: most combinations of changes for one cut.
             boring: changes that match this are kept or lost together.
         """
         found: dict[State, str] = {}
         for cut in self.cuts:
             dull = [change for change in cut.unsure if re.search(boring, change.call)]
             free = [change for change in cut.unsure if change not in set(dull)]
-            for lost in islice(_subsets(free), most_a_cut):
+            for lost in islice(_subsets(free), max_a_cut):
                 for more in ((), tuple(dull)):
                     self._add(found, cut, lost, more)
         return found

@@ -37,7 +37,7 @@ KEPT = 5
 """Every fifth frame is compared."""
 BATCHES = (1, 4, 8)
 FAR = 24
-MOST_FAR, LEAST_DB = 1e-3, 40.0
+MAX_FAR, MIN_DB = 1e-3, 40.0
 """Frames are the same if not one value in a thousand is off by more than 24 of 255, and by at least 40 dB of PSNR."""
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
@@ -95,7 +95,7 @@ def same_frames(one: dict[str, Any], other: dict[str, Any]) -> bool:
     error = float((apart.astype(np.float64) ** 2).mean())
     psnr_db = 10 * np.log10(255**2 / error) if error else float("inf")
     far = float((apart > FAR).mean())
-    is_same = far <= MOST_FAR and psnr_db >= LEAST_DB
+    is_same = far <= MAX_FAR and psnr_db >= MIN_DB
     verdict = "the same" if is_same else "NOT the same"
     numbers = f"{psnr_db:.1f} dB, at most {apart.max()} of 255 off, {far:.4%} of the values off by more than {FAR}"
     print(f"{one['driver'].split(' ')[0]} ({one['kind']}) and {other['driver'].split(' ')[0]} ({other['kind']}): {verdict}; {numbers}")

@@ -48,7 +48,7 @@ from tests.torn import torn_shares  # noqa: E402
 
 RATE = Fraction(8)
 FIRST_SEED = 20_000_000
-SIDE, LEAST_SIDE = 640, 400
+SIDE, MIN_SIDE = 640, 400
 """Of a drawn picture, and of the figure in it, px."""
 TILE, FRAMES_SHOWN = 150, 4
 
@@ -81,7 +81,7 @@ def drawn_figures(wanted: int) -> Iterator[Character]:
             continue
         (figure,) = sample.figures
         left, top, right, bottom = (int(edge) for edge in figure.box)
-        if max(right - left, bottom - top) < LEAST_SIDE or (figure.keypoints[5:, 2] == 0).any():
+        if max(right - left, bottom - top) < MIN_SIDE or (figure.keypoints[5:, 2] == 0).any():
             continue
         rows, columns = slice(top, bottom), slice(left, right)
         mask = np.ascontiguousarray(figure.mask[rows, columns])

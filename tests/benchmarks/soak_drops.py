@@ -43,7 +43,7 @@ PAUSE_S = (0.5, 6.0)
 SAMPLE_S = 60.0
 SETTLING_S = 900.0
 GROWTH = 1.1
-MOST_WAITING = 80
+MAX_WAITING = 80
 """Entries of the inbox beyond which nobody drops anything: a slow machine must not gather a backlog."""
 
 SETTINGS = {
@@ -129,7 +129,7 @@ class Drops:
     def act(self) -> None:
         """Drop something unless too much waits, and continue slow writers."""
         self.continue_writing()
-        if sum(1 for _ in (self.root / "inbox").rglob("*")) > MOST_WAITING:
+        if sum(1 for _ in (self.root / "inbox").rglob("*")) > MAX_WAITING:
             return
         (kind,) = self.dice.choices([kind for kind, _ in self._kinds], [weight for _, weight in self._kinds])
         kind()

@@ -34,7 +34,7 @@ SIDECAR = b'{"motion": "dab"}'
 BORING = r"\.probe-|/status/"
 """Calls of the start, and of the status file, on which nothing depends."""
 
-MOST_A_CUT = 128
+MAX_A_CUT = 128
 
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 
@@ -145,7 +145,7 @@ def check_recovered(folder: Path, states: Mapping[State, str], ending: str) -> N
 def test_power_cut_anywhere_ends_in_one_result(tmp_path: Path, ending: str) -> None:
     root = tmp_path / "root"
     drop_file(root, CONTENT[ending])
-    states = record_run(root, ending).states(most_a_cut=MOST_A_CUT, boring=BORING)
+    states = record_run(root, ending).states(max_a_cut=MAX_A_CUT, boring=BORING)
     assert len(states) > 60
     check_recovered(tmp_path / "states", states, ending)
 
@@ -166,4 +166,4 @@ def test_power_cut_during_recovery_ends_in_one_result(tmp_path: Path, ending: st
     assert state is not None
     second = tmp_path / "second"
     put(state, second)
-    check_recovered(tmp_path / "states", record_run(second, ending).states(most_a_cut=16, boring=BORING), ending)
+    check_recovered(tmp_path / "states", record_run(second, ending).states(max_a_cut=16, boring=BORING), ending)

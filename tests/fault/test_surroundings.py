@@ -21,7 +21,7 @@ from daemon.log.processors import MAX_RECORD_BYTES
 from daemon.spool.spool import Spool
 
 QUICK = {**ENVIRON, "DOODLED_INBOX_RESCAN_S": "0.5", "DOODLED_INBOX_POLL_S": "0.2"}
-MOST_RECORDS = 12
+MAX_RECORDS = 12
 
 
 def records(log: Path) -> list[dict[str, Any]]:
@@ -109,8 +109,8 @@ def test_every_job_writes_few_records(tmp_path: Path) -> None:
     found = run_until_done(tmp_path, "--pool")
     per_job = Counter(record["job_id"] for record in found if "job_id" in record)
     assert len(per_job) == 8
-    assert max(per_job.values()) <= MOST_RECORDS
-    assert len(found) <= MOST_RECORDS * 8
+    assert max(per_job.values()) <= MAX_RECORDS
+    assert len(found) <= MAX_RECORDS * 8
 
 
 # --- no systemd ------------------------------------------------------------------------------------------------------

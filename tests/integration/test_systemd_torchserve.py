@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
     not os.environ.get("DOODLED_TORCHSERVE_PYTHON"), reason="DOODLED_TORCHSERVE_PYTHON names no environment with TorchServe"
 )
 PUBLIC_KEY, KEYS = "/run/torchserve/inference.key", "/var/lib/torchserve/key_file.json"
-MOST_MEMORY_MB = 2000
+MAX_MEMORY_MB = 2000
 
 
 @dataclass
@@ -89,7 +89,7 @@ def test_a_drawing_is_animated_with_the_help_of_torchserve(both, record_property
         used_mb = both.memory_mb(user)
         record_property(f"memory_{user}_mb", round(used_mb))
         print(f"memory of {user}: {used_mb:.0f} MB (PSS)")
-        assert 0 < used_mb < MOST_MEMORY_MB
+        assert 0 < used_mb < MAX_MEMORY_MB
 
 
 def test_only_doodled_has_a_key_and_only_one(both):

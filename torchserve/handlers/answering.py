@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 from pipeline.adapters.embedded import CPU, EmbeddedPredictor
 
 GPU = "CUDAExecutionProvider"
-MOST_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000
 FIELDS = ("data", "body")
 THREADS = 2
 
@@ -74,7 +74,7 @@ def _picture(row: dict[str, Any]) -> Picture | None:
         return None
     try:
         with Image.open(io.BytesIO(content)) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
+            if opened.width * opened.height > MAX_PIXELS:
                 return None
             rgb = np.asarray(opened.convert("RGB"))
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):

@@ -24,9 +24,9 @@ from pipeline.adapters.model_server.shared_health import HEALTHY, ServerHealth, 
 
 _HEDGE_FACTOR: Final = 4.0
 """A request that takes more than this many times the usual is asked of another server, too: rare enough to add no load worth naming."""
-_HEDGE_LEAST_S: Final = 0.25
+_MIN_HEDGE_S: Final = 0.25
 """Noise of a busy machine, which must not look like a slow server."""
-_HEDGE_MOST_SHARE: Final = 0.25
+_MAX_HEDGE_SHARE: Final = 0.25
 """Of the read timeout."""
 _NEWEST_WEIGHT: Final = 0.2
 _FORGIVEN_AFTER: Final = 2.0
@@ -84,7 +84,7 @@ class ServerChoice:
             usual_s = min(self._usual_s.values(), default=None)
         if usual_s is None:
             return self._settings.hedge_first_s
-        return min(max(_HEDGE_FACTOR * usual_s, _HEDGE_LEAST_S), _HEDGE_MOST_SHARE * self._settings.read_timeout_s)
+        return min(max(_HEDGE_FACTOR * usual_s, _MIN_HEDGE_S), _MAX_HEDGE_SHARE * self._settings.read_timeout_s)
 
     def take_probe(self, now_s: float) -> ServerEndpoint | None:
         """A failing server that is due for a tiny prediction while another one answers; nobody else gets it until that has ended."""

@@ -35,7 +35,7 @@ SILHOUETTE_SHARE, GINGERBREAD_SHARE = 0.07, 0.04
 """Share of figures that are one area of ink, or have one outline around all."""
 BEND_SHARE, LEAN_SHARE = 0.14, 0.12
 """Share of figures bent sideways as a whole, or leaning strongly."""
-LEAST_LEANING = 0.05
+MIN_LEANING = 0.05
 """Half the shoulders' width from which on a figure may lean strongly: of narrower ones, one shoulder would be below the other."""
 
 
@@ -147,7 +147,7 @@ def with_bend_or_lean(rng: np.random.Generator, figure: DrawnFigure, body: BodyP
             return np.column_stack([shape[:, 0] + reach * np.sin(shape[:, 1] * wave + start), shape[:, 1]])
 
         return figure.moved(bent)
-    if draw < BEND_SHARE + LEAN_SHARE and half_width(body.profile, body.shoulders) > LEAST_LEANING:
+    if draw < BEND_SHARE + LEAN_SHARE and half_width(body.profile, body.shoulders) > MIN_LEANING:
         angle = rng.uniform(8, 35) * rng.choice([-1, 1])
         return figure.moved(lambda shape: turned(shape, angle))
     return figure

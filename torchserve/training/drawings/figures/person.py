@@ -43,7 +43,7 @@ ARM_ROWS, LEG_ROWS = ({side: LIMB_ROWS[limb[side]][1:] for side in (RIGHT, LEFT)
 """The joints along a limb, but for the one that it begins with: where it leaves the body one sees even if it is hidden."""
 HEM_SHARE = 0.94
 """Of the length of a skirt, a dress or a coat: the level at which its legs begin, as people mark them."""
-LEAST_LEG = 0.25
+MIN_LEG_SHARE = 0.25
 """Share of a leg that is left below its hem: of a gown one sees the feet only, and people mark hips where they would be."""
 LOW_HEADS = {"beast": 0.8, "chibi": 0.3, "big_head": 0.3}
 """Share of figures of a style without a neck, whose head covers the top of the trunk; of others LOW_HEAD."""
@@ -62,7 +62,7 @@ HAND_IN_POCKET = 0.5
 """Share of hands at a pocket that are in it, so that the arm ends at its edge."""
 SAME_WAY_FEET = 0.15
 """Share of figures that face us with both feet to one side."""
-LEAST_CROSSED = 0.028
+MIN_CROSSED = 0.028
 """Half the distance of the hips from which on legs may be crossed: of narrower bodies, one could not tell which leg is which."""
 RAISED_KNEE = 0.04
 """How little a knee is below its hip, in figure units, when it counts as raised."""
@@ -157,7 +157,7 @@ def joints_below(leg: Points, level: float) -> Points:
     """A leg `(3, 2)` as people mark it whose upper part is covered down to a level: from there on, with a knee that can be seen."""
     way = np.concatenate([np.linspace(leg[0], leg[1], 50), np.linspace(leg[1], leg[2], 50)])
     start = int(np.argmax(way[:, 1] >= level)) if (way[:, 1] >= level).any() else len(way)
-    if start == 0 or start > (1.0 - LEAST_LEG) * len(way):
+    if start == 0 or start > (1.0 - MIN_LEG_SHARE) * len(way):
         return leg
     knee = leg[1] if leg[1, 1] - level > 0.3 * (leg[2, 1] - level) else way[(start + len(way) - 1) // 2]
     return np.array([way[start], knee, leg[2]])
@@ -233,7 +233,7 @@ def _pose(rng: np.random.Generator, plan: FigurePlan, rare_poses: float) -> Pose
     grown_up = plan.style in PEOPLE or (plan.style == MIXED and rng.random() < 0.5)
     if rng.random() >= rare_poses:
         return sampled_pose(rng, grown_up=grown_up, from_side=plan.is_from_side)
-    is_narrow = half_width(plan.body.profile, plan.body.hips) * plan.body.stance < LEAST_CROSSED
+    is_narrow = half_width(plan.body.profile, plan.body.hips) * plan.body.stance < MIN_CROSSED
     is_hidden = plan.body.skirt or plan.has_face
     return rare_pose(rng, grown_up=grown_up, from_side=plan.is_from_side, hidden_thighs=is_hidden, narrow_hips=is_narrow)
 
