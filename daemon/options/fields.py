@@ -19,9 +19,9 @@ LONGEST_VALUE: Final = 64
 _REFUSED: Final = "refused"
 
 _EXPECTED: Final = {
-    "greater_than": "must be above {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
     "finite_number": "must be a finite number",
     "enum": "must be one of {expected}",
     "literal_error": "must be one of {expected}",

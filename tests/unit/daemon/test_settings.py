@@ -130,7 +130,7 @@ def test_refuses_bad_addresses_at_the_start_without_repeating_secrets(url: str) 
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("INBOX_DEBOUNCE_S", "0", "must be above 0"),
+        ("INBOX_DEBOUNCE_S", "0", "must be above 0 (found"),
         ("INBOX_MAX_DEPTH", "17", "must be at most 16"),
         ("JOBS_WORKERS", "1.5", "must be a whole number"),
         ("STORAGE_KEEP_ANNOTATIONS", "perhaps", "must be true or false"),
