@@ -17,6 +17,7 @@ from daemon.commands.options import (
     BackgroundOption,
     CameraOption,
     DrawingArgument,
+    DrawingBackgroundOption,
     DrawingsArgument,
     DumpOption,
     FacingOption,
@@ -62,7 +63,7 @@ def animate(  # noqa: PLR0917 - every option of the command is a parameter here
     facing: FacingOption = None,
     size: SizeOption = None,
     fps: RateOption = None,
-    background: BackgroundOption = None,
+    background: DrawingBackgroundOption = None,
     whiten: WhitenOption = False,  # noqa: FBT002 - an option
     camera: CameraOption = None,
     output_format: FormatOption = None,

@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The daemon's settings file, which names its folder.")]
-Names = Annotated[list[str] | None, typer.Argument(help="Names in failed/ or review/, or ids from the list.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Names in failed/ or review/, or ids from the list.")]
 All = Annotated[bool, typer.Option("--all", help="All failed drawings.")]
 Hooks = Annotated[bool, typer.Option("--hooks", help="All deliveries of hooks that were given up.")]
 
@@ -86,7 +86,7 @@ def retry(names: Names = None, config: Config = None, everything: All = False, h
 
 @app.command()
 def approve(
-    names: Annotated[list[str] | None, typer.Argument(help="Names in review/, or job ids.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Names in review/, or job ids.")] = None,
     config: Config = None,
     everything: Annotated[bool, typer.Option("--all", help="All drawings that wait for review.")] = False,  # noqa: FBT002 - an option
 ) -> None:

@@ -66,7 +66,7 @@ TravelOption = Annotated[
     typer.Option(
         "--travel",
         metavar=_one_of(Travel),
-        help="The camera follows, the figure treads on the spot, or the whole way is in view (default: follow; full for a YAML file).",
+        help="The camera follows, the figure moves in place, or the whole path is in view (default: follow; full for a YAML file).",
         rich_help_panel=APPEARANCE,
     ),
 ]
@@ -109,6 +109,16 @@ RateOption = Annotated[
     ),
 ]
 BackgroundOption = Annotated[
+    Background | None,
+    typer.Option(
+        "--background",
+        parser=Background.parse,
+        metavar="COLOR|IMAGE",
+        help="Color or image behind the figure (default: transparent, or white if the format has no alpha).",
+        rich_help_panel=APPEARANCE,
+    ),
+]
+DrawingBackgroundOption = Annotated[
     Background | None,
     typer.Option(
         "--background",
@@ -166,7 +176,7 @@ OutputOption = Annotated[
 ]
 DrawingArgument = Annotated[Path, typer.Argument(metavar="IMAGE", help="A photograph or scan of a drawn figure.")]
 DrawingsArgument = Annotated[
-    list[Path], typer.Argument(metavar="IMAGE...", help="Photographs or scans of drawn figures, also PDF and ZIP files of several.")
+    list[Path], typer.Argument(metavar="IMAGE", help="Photographs or scans of drawn figures, also PDF and ZIP files of several.")
 ]
 AllFiguresOption = Annotated[
     bool, typer.Option("--all-figures", help="Animate every figure, each in a file of its own, instead of only the best.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-Logs = Annotated[list[Path] | None, typer.Argument(metavar="[FILES]...", help="JSON logs, plain or gzipped; - is standard input.")]
+Logs = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="JSON logs, plain or gzipped; - is standard input.")]
 Journal = Annotated[bool, typer.Option("--journal", help="Read systemd's journal.")]
 JournalFile = Annotated[Path | None, typer.Option("--journal-file", metavar="FILE", help="Read this journal file.")]
 Since = Annotated[

@@ -15,7 +15,7 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The daemon's settings file, which names its folder.")]
-Label = Annotated[str, typer.Argument(help="A name for the token, such as that of a person or a program.")]
+Label = Annotated[str, typer.Argument(metavar="NAME", help="A name for the token, such as that of a person or a program.")]
 
 
 @app.callback(invoke_without_command=True)

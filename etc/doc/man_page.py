@@ -21,7 +21,8 @@ from daemon.cli import command_line
 HERE = Path(__file__).resolve().parent
 EXIT_STATUS = {
     "0": "Done.",
-    "1": "This input can't be animated; the message says why. From run --drain: rejected files are left in the inbox.",
+    "1": "This input can't be animated; the message says why. From check and health: something does not work. From run --drain: "
+    "rejected files are left in the inbox.",
     "2": "The command line is wrong: an unknown option, motion or job, a contradiction, a file to write whose folder is missing.",
     "75": "It may work later: no OpenGL context, a full disk, an unavailable model server. From run --drain: drawings wait for one "
     "of these, or files are still being written.",
@@ -65,7 +66,7 @@ def option_term(option: core.TyperOption) -> str:
     return names if option.is_flag else f"{names} {option.metavar or str(option.name).upper()}"
 
 
-def command_lines(command: core.TyperCommand, path: str) -> Iterator[str]:
+def command_lines(command: core.TyperCommand | core.TyperGroup, path: str) -> Iterator[str]:
     """The section of one command: usage, purpose, options."""
     arguments = [parameter for parameter in command.params if isinstance(parameter, core.TyperArgument)]
     options = [parameter for parameter in command.params if isinstance(parameter, core.TyperOption) and parameter.name != "help"]
@@ -76,12 +77,16 @@ def command_lines(command: core.TyperCommand, path: str) -> Iterator[str]:
 
 
 def argument_term(argument: core.TyperArgument) -> str:
-    return str(argument.metavar or argument.name).upper()
+    name = str(argument.metavar or argument.name).upper()
+    term = name if argument.required else f"[{name}]"
+    return term if argument.nargs == 1 else f"{term}..."
 
 
 def commands(group: core.TyperGroup, path: str) -> Iterator[str]:
     for name, command in group.commands.items():
         if isinstance(command, core.TyperGroup):
+            if command.invoke_without_command:
+                yield from command_lines(command, f"{path} {name}")
             yield from commands(command, f"{path} {name}")
         elif isinstance(command, core.TyperCommand):
             yield from command_lines(command, f"{path} {name}")

@@ -14,7 +14,7 @@ ROOM_ASIDE, ROOM_UP = 0.6, 1.2
 CAMERA_S = 0.35
 """How softly the camera moves: the standard deviation of its smoothing, s."""
 TREAD_S = 0.7
-"""Swaying faster than about this stays when a figure treads on the spot, s."""
+"""Swaying faster than about this stays when a figure moves in place, s."""
 
 
 def shown_way(way: Floats, times: Sequence[Fraction], travel: Travel, *, loops: bool) -> Floats:

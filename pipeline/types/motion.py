@@ -18,7 +18,7 @@ class Travel(StrEnum):
     FOLLOW = "follow"
     """The camera follows where the figure leaves its place."""
     IN_PLACE = "in-place"
-    """The figure treads on the spot."""
+    """The figure moves in place."""
     FULL = "full"
     """The whole way is in the picture."""
 

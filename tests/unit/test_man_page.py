@@ -30,8 +30,8 @@ def test_pages_say_what_commands_and_settings_say(script: dict[str, Any], name: 
 
 def test_every_command_is_in_it() -> None:
     page = (DOC / "doodled.1").read_text(encoding="utf-8")
-    for command in ("animate", "render", "run", "report", "health", "jobs list", "jobs retry"):
-        assert f".SS doodled {command}" in page
+    for command in ("animate", "render", "run", "report", "health", "jobs list", "jobs retry", "motions", "web"):
+        assert re.search(rf"^\.SS doodled {command}( [A-Z\[]|$)", page, re.MULTILINE), command
 
 
 def test_every_setting_is_in_it() -> None:
