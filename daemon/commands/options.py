@@ -179,7 +179,7 @@ DrawingsArgument = Annotated[
     list[Path], typer.Argument(metavar="IMAGE", help="Photographs or scans of drawn figures, also PDF and ZIP files of several.")
 ]
 AllFiguresOption = Annotated[
-    bool, typer.Option("--all-figures", help="Animate every figure, each in a file of its own, instead of only the best.")
+    bool, typer.Option("--all-figures", help="Animate every figure that is found, each in a file of its own, instead of only the best.")
 ]
 TogetherOption = Annotated[
     bool,

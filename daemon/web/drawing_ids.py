@@ -1,6 +1,6 @@
 """Public ids of drawings: part of the file name that an upload gets in the inbox, so that they survive the claim, retries and restarts.
 
-    garlic.jpg, uploaded  ->  inbox/garlic-w3k9m2q7xpd4ahf8.jpg  ->  outbox/garlic-w3k9m2q7xpd4ahf8.gif   id w3k9m2q7xpd4ahf8
+    garlic.jpg, uploaded  ->  inbox/garlic-wgkr3z4sj7sxm3tq6.jpg  ->  outbox/garlic-wgkr3z4sj7sxm3tq6.gif   id wgkr3z4sj7sxm3tq6
 
 The first ten characters after the "w" are random, or a hash of the caller's idempotency key; the last six are a hash of the content and its
 options. The same key therefore leads to the same ten characters, on any day and in any process, without a table of keys.

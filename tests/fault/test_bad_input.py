@@ -1,4 +1,4 @@
-"""Bad characters, motions and configurations: each is a clear error or a reported repair, never a hang, never a blank animation."""
+"""Row 62 of etc/doc/faults.md: bad characters, motions and configurations are clear errors or reported repairs; none hangs or is blank."""
 
 from __future__ import annotations
 

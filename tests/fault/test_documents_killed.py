@@ -1,4 +1,4 @@
-"""A document of several drawings is one job: a daemon that is killed between its pages publishes them all, once."""
+"""Row 60 of etc/doc/faults.md: a document is one job, and a daemon that is killed between its pages publishes them all, once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file server that becomes unavailable during a takeover: the same daemon resumes the job afterwards."""
+"""Row 61 of etc/doc/faults.md: a file server that becomes unavailable during a takeover: the same daemon resumes the job afterwards."""
 
 from __future__ import annotations
 
