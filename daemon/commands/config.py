@@ -81,6 +81,9 @@ def _notes(loaded: LoadedSettings, root: Path) -> Iterator[str]:
 def _file_notes(settings: Settings) -> Iterator[str]:
     """Files that are missing now, but may be there when the daemon runs: systemd provides credentials only then."""
     to_read = {
+        "[dask] ca_file": settings.dask.ca_file,
+        "[dask] cert_file": settings.dask.cert_file,
+        "[dask] key_file": settings.dask.key_file,
         "[torchserve] key_file": settings.torchserve.key_file,
         "[oip] key_file": settings.oip.key_file,
         "[hooks] secret_file": settings.hooks.secret_file,

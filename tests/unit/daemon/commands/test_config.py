@@ -37,12 +37,13 @@ def test_check_refuses_a_root_below_a_file(tmp_path: Path) -> None:
 def test_check_notes_files_that_are_missing_now(tmp_path: Path) -> None:
     path = settings_file(
         tmp_path,
-        f'root = "{tmp_path}"\n[torchserve]\nkey_file = "/no/key"\n[hooks]\nsecret_file = "/no/secret"\non_done = ["/no/program"]\n'
-        '[metrics]\ntextfile = "/no/folder/doodled.prom"\n',
+        f'root = "{tmp_path}"\n[dask]\nca_file = "/no/authority"\n[torchserve]\nkey_file = "/no/key"\n'
+        '[hooks]\nsecret_file = "/no/secret"\non_done = ["/no/program"]\n[metrics]\ntextfile = "/no/folder/doodled.prom"\n',
     )
     _, notes = check_config(path, {"DOODLED_JOB_WORKERS": "2"})
     assert [note.partition(" is ")[0] for note in notes] == [
         "DOODLED_JOB_WORKERS",
+        "[dask] ca_file: /no/authority",
         "[torchserve] key_file: /no/key",
         "[hooks] secret_file: /no/secret",
         "[metrics] textfile: /no/folder",
