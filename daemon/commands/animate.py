@@ -250,7 +250,7 @@ class _Run:
         if not self._quiet:
             about = f"{shown_name(image.name)}: " if len(self._request.images) > 1 else ""
             print_notes(f"{about}{note}" for note in result.notes)
-        print_result(result)
+        print_result(result, quiet=self._quiet)
         return result
 
     def _write_annotations(self, image: Path, stem: str, drawing: Drawing, figures: tuple[AnnotatedFigure, ...]) -> None:

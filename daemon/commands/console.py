@@ -36,9 +36,12 @@ def error_text(error: DoodledError) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in notes_of(error))])
 
 
-def print_result(result: RenderResult) -> None:
-    """Print the path and properties of a finished animation on stdout."""
+def print_result(result: RenderResult, *, quiet: bool) -> None:
+    """Print the path of a finished animation on stdout, and unless `quiet` its properties."""
     animation = result.animation
+    if quiet:
+        typer.echo(animation.path)
+        return
     size_text = f"{animation.width}x{animation.height}, {animation.frame_count} frames, {float(animation.duration):.2f} s"
     typer.echo(f"{animation.path} ({size_text}, {animation.byte_count / 1e6:.2f} MB)")
 

@@ -171,7 +171,7 @@ def render(  # noqa: PLR0917 - as above
         result = with_progress(partial(do_render, request, os.environ, stopwatch), quiet=quiet)
         if not quiet:
             print_notes(result.notes)
-        print_result(result)
+        print_result(result, quiet=quiet)
         results.append(result)
     if timings:
         write_timings(timings, results, stopwatch)
