@@ -24,8 +24,8 @@ from pipeline.pose.stride import with_legs_distinguished
 from pipeline.types import FIGURE_PROBABILITY, MIRRORED_PARTS, BodyPart, Box, Bytes, Detection, Floats, Pose, Singles
 from pipeline.types.keypoints import ARMS, FIRST_BODY_KEYPOINT, LEGS, MIRRORED_KEYPOINTS
 
-MAX_FIGURES: Final = 5
-"""At most this many proposals are looked at closely."""
+MAX_FIGURES: Final = 12
+"""At most this many proposals are looked at closely. Drawings of one figure have one proposal, or two; a school class has more than 12."""
 MIN_PROPOSAL_SCORE: Final = 0.08
 """Proposals with a lower score are not looked at."""
 CLOSE_FILL: Final = 0.76

@@ -151,6 +151,15 @@ def test_proposals_lie_in_the_picture() -> None:
     assert only.score == pytest.approx(1 / (1 + np.exp(-4.0)))
 
 
+def test_every_figure_of_a_large_family_is_proposed() -> None:
+    rgb = picture(400, 400)
+    view = network_io.whole_view(rgb, SIDE)
+    centers = np.full((1, CELLS, CELLS), -9.0, np.float32)
+    centers[0, 6::14, 5::10] = 4.0
+    sides = np.full((4, CELLS, CELLS), 0.1, np.float32)
+    assert len(network_io.proposals(centers, sides, view, rgb)) == 12
+
+
 def part_logits(named: np.ndarray) -> np.ndarray:
     """(18, P, P) logits of a network that is sure of each part."""
     return np.where(np.arange(18)[:, None, None] == named, np.float32(6.0), np.float32(-6.0)).astype(np.float32)
