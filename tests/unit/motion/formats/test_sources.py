@@ -96,8 +96,9 @@ def test_one_of_several_clips_is_chosen_by_name_or_number(library, tmp_path) -> 
         library.motion(path, MotionChoices(clip="run"))
 
 
+@pytest.mark.parametrize("prefix", ["J", "mixamorig:"])
 @pytest.mark.parametrize("version", ["VRM", "VRMC_vrm"])
-def test_a_vrm_says_itself_which_bone_is_which(library, tmp_path, version) -> None:
+def test_a_vrm_says_itself_which_bone_is_which(library, tmp_path, version, prefix) -> None:
     root, binary = written.wave_gltf()
     bones = {"hips": "Hips", "spine": "Spine", "neck": "Neck", "head": "Head"}
     bones |= {
@@ -107,7 +108,7 @@ def test_a_vrm_says_itself_which_bone_is_which(library, tmp_path, version) -> No
     }
     places = {name: index for index, (name, *_) in enumerate(written.BODY)}
     for index, node in enumerate(root["nodes"]):
-        node["name"] = f"J{index}"
+        node["name"] = f"{prefix}{index}"
     nodes = {bone: {"node": places[name]} for bone, name in bones.items()}
     humanoid = [{"bone": bone, **node} for bone, node in nodes.items()] if version == "VRM" else nodes
     root["extensions"] = {version: {"humanoid": {"humanBones": humanoid}}}
