@@ -72,7 +72,8 @@ def point_tracks(root: object) -> PointTracks:
     layout = layout_of(count)
     if layout is None:
         raise PointError(f"expected 17 (COCO), 25 (BODY_25) or 33 (MediaPipe) points for each person, found {count}")
-    has_world = any(key in facts or (isinstance(frames[0], dict) and key in frames[0]) for key in _WORLD_LISTS)
+    frame_keys = (_first_key(frame, _PEOPLE, list) for frame in frames if isinstance(frame, dict))
+    has_world = not {_frames_key(facts), *frame_keys}.isdisjoint(_WORLD_LISTS)
     is_world = has_world or facts.get("dimensions") == 3
     positions, confidences = _tracked_person(people, count, 3 if is_world else 2)
     return PointTracks(layout, positions, confidences, _rate(facts), _size(facts), is_world, max(map(len, people)))
@@ -82,7 +83,7 @@ def _frames(root: object) -> list[Any]:
     for _ in range(4):  # lists may be in objects in objects
         if not isinstance(root, dict):
             break
-        key = next((key for key in (*_FRAME_LISTS, *_WORLD_LISTS) if isinstance(root.get(key), (list, dict))), None)
+        key = _frames_key(root)
         if key is None:
             break
         root = root[key]
@@ -96,6 +97,15 @@ def _frames(root: object) -> list[Any]:
     if len(frames) > MAX_FRAMES:
         raise PointError(f"{len(frames)} frames, expected at most {MAX_FRAMES}")
     return frames
+
+
+def _frames_key(values: Mapping[str, Any]) -> str | None:
+    return _first_key(values, (*_FRAME_LISTS, *_WORLD_LISTS), (list, dict))
+
+
+def _first_key(values: Mapping[str, Any], keys: Sequence[str], kind: type | tuple[type, ...]) -> str | None:
+    """The first of `keys` that has a value of this kind, or None."""
+    return next((key for key in keys if isinstance(values.get(key), kind)), None)
 
 
 def _by_image(results: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -120,7 +130,7 @@ def _people(frame: object, index: int) -> list[list[tuple[float, ...]]]:
         return []
     inner = frame
     if isinstance(frame, dict):
-        key = next((key for key in _PEOPLE if isinstance(frame.get(key), list)), None)
+        key = _first_key(frame, _PEOPLE, list)
         if key is None:
             raise PointError(f"frame {index}: expected people or keypoints, found {', '.join(map(str, frame))[:80]}")
         inner = frame[key]

@@ -174,6 +174,10 @@ KEYPOINTS = {
     "OpenPose by file": {f"v_{k:012d}_keypoints": frame for k, frame in enumerate(written.openpose_frames())},
     "MediaPipe": {"width": 640, "height": 480, "frames": [{"landmarks": frame} for frame in written.points_33(three=False)]},
     "MediaPipe's world": [{"pose_world_landmarks": frame} for frame in written.points_33(three=True)],
+    "MediaPipe's both": [
+        {"pose_landmarks": flat, "pose_world_landmarks": world}
+        for flat, world in zip(written.points_33(three=False), written.points_33(three=True), strict=True)
+    ],
     "MediaPipe's people": [{"pose_landmarks": [frame]} for frame in written.points_33(three=False)],
 }  # fmt: skip
 
@@ -186,6 +190,12 @@ def test_keypoints_of_a_tool_wave(library, tmp_path, tool) -> None:
     clip = library.clip(path)
     assert clip.is_flat is (tool != "MediaPipe's world")
     assert len(clip.positions) == written.FRAMES
+
+
+def test_world_landmarks_may_begin_after_a_frame_without_a_person(tmp_path) -> None:
+    path = tmp_path / "wave.json"
+    path.write_text(json.dumps([None, *KEYPOINTS["MediaPipe's world"]]))
+    assert not PointSource().read(path, None).is_flat
 
 
 def test_a_rate_that_is_not_said_is_noted(library, tmp_path) -> None:
