@@ -28,6 +28,8 @@ _PEOPLE = ("people", "instances", "persons", "poses", "pose_landmarks", "poseLan
 _POINT_LISTS = ("pose_keypoints_2d", "pose_keypoints_3d", "keypoints", "keypoints3D", "landmarks", "landmark", "joints", *_WORLD_LISTS)
 _SCORES = ("keypoint_scores", "keypoints_visible", "scores", "confidence")
 _RATES = ("fps", "frame_rate", "frameRate", "framerate")
+_GAP = (math.nan,) * 3
+"""A point that is missing: without a place, whether there is depth or not."""
 
 
 class PointError(ValueError):
@@ -167,7 +169,7 @@ def _points(person: object, frame: int, number: int) -> list[tuple[float, ...]]:
         person = _grouped(person, where)
     points = [_point(point, f"{where}, point {index}") for index, point in enumerate(person[:200])]
     if scores is not None and len(scores) == len(points):
-        given = [len(point) if isinstance(point, list) else 2 for point in person]
+        given = [len(raw) if isinstance(raw, list) else len(point) - 1 for raw, point in zip(person, points, strict=False)]
         points = [(*point[:width], _real(score, where)) for point, width, score in zip(points, given, scores, strict=False)]
     return points
 
@@ -182,7 +184,7 @@ def _grouped(numbers: list[Any], where: str) -> list[Any]:
 
 def _point(point: object, where: str) -> tuple[float, ...]:
     if point is None:
-        return (0.0, 0.0, 0.0)
+        return _GAP
     if isinstance(point, dict):
         sure = next((point[key] for key in ("visibility", "score", "confidence", "c", "v") if point.get(key) is not None), 1.0)
         values = [point.get("x"), point.get("y"), *([point["z"]] if point.get("z") is not None else []), sure]
@@ -191,7 +193,7 @@ def _point(point: object, where: str) -> tuple[float, ...]:
     else:
         raise PointError(f"{where}: expected x, y and a confidence, found {str(point)[:40]}")
     if any(value is None for value in values):
-        return (0.0, 0.0, 0.0)
+        return _GAP
     return tuple(_real(value, where) for value in values)
 
 

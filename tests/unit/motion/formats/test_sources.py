@@ -400,6 +400,27 @@ def test_keypoints_with_depth_and_scores_of_their_own(tmp_path) -> None:
     assert np.ptp(hand_of(clip, "left_wrist")[:, 1]) > 0.3
 
 
+@pytest.mark.parametrize("missing", [None, {"x": None, "y": None, "z": None, "visibility": None}])
+def test_a_point_that_is_missing_in_the_world_is_a_gap(tmp_path, missing) -> None:
+    frames = written.points_33(three=True)
+    path = tmp_path / "wave.json"
+    path.write_text(json.dumps({"dimensions": 3, "frames": frames}))
+    expected = hand_of(PointSource().read(path, None), "left_wrist")
+    for frame in frames[6:10]:
+        frame[15] = missing
+    path.write_text(json.dumps({"dimensions": 3, "frames": frames}))
+    np.testing.assert_allclose(hand_of(PointSource().read(path, None), "left_wrist"), expected, atol=0.05)
+
+
+def test_points_by_name_keep_their_depth_beside_scores(tmp_path) -> None:
+    people = [[{axis: point[axis] for axis in "xyz"} for point in frame] for frame in written.points_33(three=True)]
+    scores = [[point["visibility"] for point in frame] for frame in written.points_33(three=True)]
+    frames = [{"people": [{"keypoints": p, "scores": s}]} for p, s in zip(people, scores, strict=True)]
+    path = tmp_path / "wave.json"
+    path.write_text(json.dumps({"dimensions": 3, "frames": frames}))
+    assert np.abs(PointSource().read(path, None).positions[..., 2]).max() < 0.1
+
+
 @pytest.mark.parametrize("unseen", [(5,), (6,), (11,), (12,), (0, 7, 9), (11, 13, 15)])
 def test_what_is_never_seen_is_beside_or_below_what_is(library, tmp_path, unseen) -> None:
     partly = POINTS.copy()
