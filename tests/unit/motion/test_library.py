@@ -65,6 +65,15 @@ def library(folder) -> MotionLibrary:
     return MotionLibrary([folder, folder / "none"], [RETARGETS])
 
 
+def test_folder_and_link_to_nothing_are_no_motions(folder, library):
+    (folder / "old.yaml").symlink_to(folder / "gone.yaml")
+    (folder / "more.yaml").mkdir()
+    assert library.names() == ()
+    for name in ("old", "more"):
+        with pytest.raises(UnknownName, match=f"there is no motion '{name}'"):
+            library.motion(name)
+
+
 def test_a_motion_is_found_by_name(folder, library):
     add_motion(folder, "step", start_frame_idx=1, title="One step", loops=True)
     motion = library.motion("step")
