@@ -100,7 +100,10 @@ def write_configs(wanted: str, choices: MotionChoices, target: Path, environ: Ma
         raise MotionFileError(path, ["no body is found"])
     retarget = target.with_name(f"{target.stem}_retarget.yaml")
     _write(retarget, retarget_yaml(body_config(body, retarget.stem), body.reasons))
-    _write(target, motion_yaml(_named(motion, target), body, path.resolve(), retarget=str(retarget.resolve()), clip=clip_name))
+    start = len(library.clip(path, choices).positions) - motion.frame_count  # a pose before the motion is skipped
+    found = _named(motion, target)
+    text = motion_yaml(found, body, path.resolve(), retarget=str(retarget.resolve()), clip=clip_name, start_frame=start)
+    _write(target, text)
     return target, retarget
 
 

@@ -170,10 +170,11 @@ def _output(controller: Section, notes: list[str]) -> Path:
     codec = _text_or(controller, "OUTPUT_VIDEO_CODEC", H264)
     if codec.lower() != H264:
         notes.append(f"controller.OUTPUT_VIDEO_CODEC {codec} is left to the encoder: MP4 is H.264")
-    output = Path(_text_or(controller, "OUTPUT_VIDEO_PATH", _INTERACTIVE_OUTPUT if mode is Mode.INTERACTIVE else _RENDER_OUTPUT))
+    written = _text_or(controller, "OUTPUT_VIDEO_PATH", _INTERACTIVE_OUTPUT if mode is Mode.INTERACTIVE else _RENDER_OUTPUT)
+    output = Path(written)
     known = [f".{each}" for each in Format]
-    if output.suffix.lower() not in known and output.name:
-        controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown_value(str(output))}")
+    if written and output.suffix.lower() not in known:
+        controller.note("OUTPUT_VIDEO_PATH", f"expected a file ending in {', '.join(known)}, found {shown_value(written)}")
     if mode is Mode.INTERACTIVE:
         notes.append("there is no interactive window: the animation is written to a file")
     return output

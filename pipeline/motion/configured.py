@@ -51,11 +51,12 @@ def configured_motion(
     if config.end_frame is not None and config.end_frame > frame_count:
         notes += (f"end_frame_idx: {config.end_frame} is past the {frame_count} frames of {config.bvh_path.name}",)
     motion = _cut_motion(config, content, choices, joints)
+    motion = motion if joints.root is None else _below(motion, joints.root)
     if choices.loop and not motion.loops:
         positions, note = closed_loop(motion.positions, motion.frame_time)
         motion = replace(motion, positions=positions, loops=True, travel=choices.travel or Travel.IN_PLACE)
         notes = (*notes, note)
-    return motion if joints.root is None else _below(motion, joints.root), notes
+    return motion, notes
 
 
 def _joints(config: MotionConfig, content: Bvh | MotionClip) -> _Joints:

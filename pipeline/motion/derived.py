@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pipeline.motion.clip import MotionClip
 from pipeline.motion.configs import spelt_as
 from pipeline.motion.first_frame import is_posed_before_the_motion
 from pipeline.motion.humanoid.body_config import body_of_config
-from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap, find_body
+from pipeline.motion.humanoid.body_map import ENOUGH, BodyMap, LimbMap, find_body
 from pipeline.motion.joint_names import without_namespace
 from pipeline.motion.looping import closed_loop
 from pipeline.motion.up_axis import UpAxis, upright
@@ -58,12 +59,32 @@ def body_of(clip: MotionClip, choices: MotionChoices, family: RetargetConfig | N
     """The map of a clip's body: the format's, that of a retarget configuration, or what is found; None where no body is found."""
     names = without_namespace(clip.joint_names)
     if clip.body is not None:
-        return clip.body if choices.up is None else replace(clip.body, up=choices.up)
+        body = _renamed(clip.body, dict(zip(clip.joint_names, names, strict=True)))
+        return body if choices.up is None else replace(body, up=choices.up)
     found = find_body(names, clip.parents, clip.positions, rest=clip.rest, up=choices.up, declared_up=clip.up, facing_axis=choices.facing)
     if family is None or (found is not None and found.is_four_legged and choices.retarget is None):
         return found
     config = spelt_as(family, names)
     return body_of_config(config, names, clip.positions, rest=clip.rest, up=choices.up, declared_up=clip.up) or found
+
+
+def _renamed(body: BodyMap, new: Mapping[str, str]) -> BodyMap:
+    """The same map with new names for all joints."""
+
+    def limb(old: LimbMap) -> LimbMap:
+        return LimbMap(new[old.start], new[old.middle], new[old.end], new[old.tip] if old.tip else None)
+
+    return replace(
+        body,
+        hips=new[body.hips],
+        trunk=tuple(new[joint] for joint in body.trunk),
+        neck=new[body.neck],
+        head=new[body.head] if body.head else None,
+        left_arm=limb(body.left_arm),
+        right_arm=limb(body.right_arm),
+        left_leg=limb(body.left_leg),
+        right_leg=limb(body.right_leg),
+    )
 
 
 def derived_motion(path: Path, clip: MotionClip, choices: MotionChoices, family: RetargetConfig | None) -> DerivedMotion:

@@ -221,7 +221,8 @@ class MotionLibrary:
 
 
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:
-    return tuple(sorted({path.stem for folder in folders if folder.is_dir() for path in folder.iterdir() if path.suffix in _YAML}))
+    files = (path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.suffix in _YAML and path.is_file())
+    return tuple(sorted({path.stem for path in files}))
 
 
 def matching_name(wanted: str, known: Iterable[str]) -> str | None:

@@ -14,6 +14,8 @@ MIN_SHARE = 0.4
 LONGEST_SHARE_S = 4.0
 BLEND_S = 0.3
 MAX_CANDIDATES = 240
+CLOSED_STEPS = 2.0
+"""A way ends where it began if its ends are at most this many times as far apart as its longest step is long."""
 
 
 def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
@@ -38,6 +40,18 @@ def closed_loop(positions: Floats, frame_time: Fraction) -> tuple[Floats, str]:
     kept[-blend:] += weight * (np.concatenate([np.zeros((1, 3)), gap[1:]]) + root_gap)
     seconds = (float(start * frame_time), float(stop * frame_time))
     return kept, f"a loop is found from {seconds[0]:.2f} s to {seconds[1]:.2f} s"
+
+
+def gain_of_round(way: Floats) -> Floats:
+    """How much further a way (T, D) leads each time that its loop begins anew, (D,): 0 in height, which is its second axis.
+
+    It is 0 for a way that ends where it began.
+    """
+    level = way * (np.arange(way.shape[1]) != 1)
+    steps = np.diff(level, axis=0)
+    gap = level[-1] - level[0]
+    longest = float(np.linalg.norm(steps, axis=1).max(initial=0.0))
+    return np.zeros(way.shape[1]) if np.linalg.norm(gap) <= CLOSED_STEPS * longest else np.asarray(gap + steps[-1])
 
 
 def _best_ends(body: Floats, min_frames: int) -> tuple[int, int]:

@@ -52,18 +52,31 @@ def clock_times(clock: OutputClock) -> tuple[Fraction, ...]:
 
 @dataclass(frozen=True, eq=False)
 class FrameSampler:
-    """Samples frames at given times: between frame `before` and frame `after`, (T,) int64 each, at `weights` (T,) float64 of the way."""
+    """Samples frames at given times: between frame `before` and frame `after`, (T,) int64 each, at `weights` (T,) float64 of the way.
+
+    Attributes:
+        rounds: (T,) int64, how many times a loop has begun anew at `before`.
+    """
 
     before: NDArray[np.int64]
     after: NDArray[np.int64]
     weights: Floats
+    rounds: NDArray[np.int64]
 
-    def sample(self, frames: Floats) -> Floats:
-        """`frames` (N, ...) float64 at these times: linearly between two; on a frame that frame, bit for bit."""
+    def sample(self, frames: Floats, *, gain: Floats | None = None) -> Floats:
+        """`frames` (N, ...) float64 at these times: linearly between two; on a frame that frame, bit for bit.
+
+        Args:
+            gain: added to the frames each time that a loop begins anew; None: it goes on where it began.
+        """
         result: Floats = frames[self.before]
         between = np.flatnonzero(self.weights)
-        weight = self.weights[between].reshape(-1, *[1] * (frames.ndim - 1))
-        result[between] += weight * (frames[self.after[between]] - frames[self.before[between]])
+        column = (-1, *[1] * (frames.ndim - 1))
+        steps = frames[self.after[between]] - frames[self.before[between]]
+        if gain is not None:
+            result += self.rounds.reshape(column) * gain
+            steps += (self.after < self.before)[between].reshape(column) * gain
+        result[between] += self.weights[between].reshape(column) * steps
         return result
 
 
@@ -80,8 +93,8 @@ def frame_sampler(frame_count: int, frame_time: Fraction, times: Sequence[Fracti
     before = np.array(whole, dtype=np.int64)
     last = frame_count - 1
     if loops:
-        before %= frame_count
-        return FrameSampler(before, (before + 1) % frame_count, weights)
+        rounds, before = np.divmod(before, frame_count)
+        return FrameSampler(before, (before + 1) % frame_count, weights, rounds)
     weights[(before < 0) | (before >= last)] = 0.0
     before = np.clip(before, 0, last)
-    return FrameSampler(before, np.minimum(before + 1, last), weights)
+    return FrameSampler(before, np.minimum(before + 1, last), weights, np.zeros_like(before))

@@ -11,13 +11,17 @@ from pipeline.motion.humanoid.body_map import BodyMap
 from pipeline.types import Motion, RetargetConfig, Travel
 
 
-def motion_yaml(motion: Motion, body: BodyMap, file: Path, *, retarget: str, clip: str | None) -> str:
-    """A motion YAML file for a motion capture file, with our keys `root`, `clip`, `travel` and `retarget`."""
+def motion_yaml(motion: Motion, body: BodyMap, file: Path, *, retarget: str, clip: str | None, start_frame: int = 0) -> str:
+    """A motion YAML file for a motion capture file, with our keys `root`, `clip`, `travel` and `retarget`.
+
+    Args:
+        start_frame: the frame of the file that the motion begins with.
+    """
     values: dict[str, object] = {
         "title": motion.name.replace("_", " "),
         "filepath": str(file),
         **({"clip": clip} if clip else {}),
-        "start_frame_idx": 0,
+        "start_frame_idx": start_frame,
         "end_frame_idx": None,
         "groundplane_joint": motion.ground_joint,
         "forward_perp_joint_vectors": [list(pair) for pair in body.facing_pairs],

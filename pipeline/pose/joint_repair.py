@@ -116,6 +116,7 @@ def repaired(keypoints: Floats, mask: Bools) -> Repaired:
     if not known[list(BODY)].all():  # the mask is searched for limbs only where something is missing: that takes long
         work.at = np.where(known[:, None], work.at, work.by_mask[:, :2])
     if int(known[list(BODY)].sum()) < ENOUGH:
+        work.at = work.by_mask[:, :2].copy()
         work.known[:], work.seen[:] = True, False
         work.repairs.append("hardly any joint was seen: all were judged by the outline alone")
         return work

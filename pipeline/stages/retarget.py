@@ -17,6 +17,7 @@ from pipeline.errors import RetargetError
 from pipeline.motion import facing
 from pipeline.motion.configs import spelt_as
 from pipeline.motion.footing import planted_feet, way_of_planted_feet
+from pipeline.motion.looping import gain_of_round
 from pipeline.motion.resample import frame_sampler
 from pipeline.motion.steady_order import steady_orders
 from pipeline.motion.travel import shown_way
@@ -131,8 +132,8 @@ def driven_pose(rig: Rig, motion: Motion, config: RetargetConfig, times: Sequenc
     present = [joint for joint in plane_of if joint in names]
     depths = {joint: _flattened(sampled[:, names[joint]], from_front=plane_of[joint])[1] for joint in present}
     sideways = {joint: _flattened(body[:, names[joint]], from_front=plane_of[joint])[0][:, 0] for joint in present}
-    feet = sampler.sample(standing[:, [names[foot] for foot in motion.feet]])
-    return DrivenPose(orientations, depths, sideways, planes, sampler.sample(path), feet)
+    feet = sampler.sample(standing[:, [names[foot] for foot in motion.feet]], gain=gain_of_round(standing[:, 0]))
+    return DrivenPose(orientations, depths, sideways, planes, sampler.sample(path, gain=gain_of_round(path)), feet)
 
 
 def exchanged_limbs(rig: Rig, config: RetargetConfig, driven: DrivenPose) -> dict[str, str]:

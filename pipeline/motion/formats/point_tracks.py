@@ -28,6 +28,8 @@ _PEOPLE = ("people", "instances", "persons", "poses", "pose_landmarks", "poseLan
 _POINT_LISTS = ("pose_keypoints_2d", "pose_keypoints_3d", "keypoints", "keypoints3D", "landmarks", "landmark", "joints", *_WORLD_LISTS)
 _SCORES = ("keypoint_scores", "keypoints_visible", "scores", "confidence")
 _RATES = ("fps", "frame_rate", "frameRate", "framerate")
+_GAP = (math.nan,) * 3
+"""A point that is missing: without a place, whether there is depth or not."""
 
 
 class PointError(ValueError):
@@ -72,7 +74,8 @@ def point_tracks(root: object) -> PointTracks:
     layout = layout_of(count)
     if layout is None:
         raise PointError(f"expected 17 (COCO), 25 (BODY_25) or 33 (MediaPipe) points for each person, found {count}")
-    has_world = any(key in facts or (isinstance(frames[0], dict) and key in frames[0]) for key in _WORLD_LISTS)
+    frame_keys = (_first_key(frame, _PEOPLE, list) for frame in frames if isinstance(frame, dict))
+    has_world = not {_frames_key(facts), *frame_keys}.isdisjoint(_WORLD_LISTS)
     is_world = has_world or facts.get("dimensions") == 3
     positions, confidences = _tracked_person(people, count, 3 if is_world else 2)
     return PointTracks(layout, positions, confidences, _rate(facts), _size(facts), is_world, max(map(len, people)))
@@ -82,7 +85,7 @@ def _frames(root: object) -> list[Any]:
     for _ in range(4):  # lists may be in objects in objects
         if not isinstance(root, dict):
             break
-        key = next((key for key in (*_FRAME_LISTS, *_WORLD_LISTS) if isinstance(root.get(key), (list, dict))), None)
+        key = _frames_key(root)
         if key is None:
             break
         root = root[key]
@@ -96,6 +99,15 @@ def _frames(root: object) -> list[Any]:
     if len(frames) > MAX_FRAMES:
         raise PointError(f"{len(frames)} frames, expected at most {MAX_FRAMES}")
     return frames
+
+
+def _frames_key(values: Mapping[str, Any]) -> str | None:
+    return _first_key(values, (*_FRAME_LISTS, *_WORLD_LISTS), (list, dict))
+
+
+def _first_key(values: Mapping[str, Any], keys: Sequence[str], kind: type | tuple[type, ...]) -> str | None:
+    """The first of `keys` that has a value of this kind, or None."""
+    return next((key for key in keys if isinstance(values.get(key), kind)), None)
 
 
 def _by_image(results: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -120,7 +132,7 @@ def _people(frame: object, index: int) -> list[list[tuple[float, ...]]]:
         return []
     inner = frame
     if isinstance(frame, dict):
-        key = next((key for key in _PEOPLE if isinstance(frame.get(key), list)), None)
+        key = _first_key(frame, _PEOPLE, list)
         if key is None:
             raise PointError(f"frame {index}: expected people or keypoints, found {', '.join(map(str, frame))[:80]}")
         inner = frame[key]
@@ -157,7 +169,7 @@ def _points(person: object, frame: int, number: int) -> list[tuple[float, ...]]:
         person = _grouped(person, where)
     points = [_point(point, f"{where}, point {index}") for index, point in enumerate(person[:200])]
     if scores is not None and len(scores) == len(points):
-        given = [len(point) if isinstance(point, list) else 2 for point in person]
+        given = [len(raw) if isinstance(raw, list) else len(point) - 1 for raw, point in zip(person, points, strict=False)]
         points = [(*point[:width], _real(score, where)) for point, width, score in zip(points, given, scores, strict=False)]
     return points
 
@@ -172,7 +184,7 @@ def _grouped(numbers: list[Any], where: str) -> list[Any]:
 
 def _point(point: object, where: str) -> tuple[float, ...]:
     if point is None:
-        return (0.0, 0.0, 0.0)
+        return _GAP
     if isinstance(point, dict):
         sure = next((point[key] for key in ("visibility", "score", "confidence", "c", "v") if point.get(key) is not None), 1.0)
         values = [point.get("x"), point.get("y"), *([point["z"]] if point.get("z") is not None else []), sure]
@@ -181,7 +193,7 @@ def _point(point: object, where: str) -> tuple[float, ...]:
     else:
         raise PointError(f"{where}: expected x, y and a confidence, found {str(point)[:40]}")
     if any(value is None for value in values):
-        return (0.0, 0.0, 0.0)
+        return _GAP
     return tuple(_real(value, where) for value in values)
 
 

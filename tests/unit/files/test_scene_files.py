@@ -153,6 +153,7 @@ def test_files_may_lie_in_a_root(folder, tmp_path_factory):
         ({"view": {"BACKGROUND_IMAGE": "still.bvh"}}, "still.bvh: the image can't be read"),
         ({"controller": {"MODE": "interact"}}, "controller.MODE: expected interactive or video_render, found 'interact'"),
         ({"controller": {"OUTPUT_VIDEO_PATH": "a.avi"}}, "controller.OUTPUT_VIDEO_PATH: expected a file ending in .gif, .mp4, .webm"),
+        ({"controller": {"OUTPUT_VIDEO_PATH": "./"}}, "controller.OUTPUT_VIDEO_PATH: expected a file ending in .gif, .mp4, .webm"),
         ({"controller": {"KEYBOARD_TIMESTEP": 0}}, "controller.KEYBOARD_TIMESTEP: expected a number above 0, found 0"),
         ({"scene": {"ANIMATED_CHARACTERS": [{**ACTOR, "x": 1}]}}, "scene.ANIMATED_CHARACTERS[0].x: is not a key"),
         ({"scene": {"ANIMATED_CHARACTERS": [{**ACTOR, "motion_cfg": 3}]}}, "ANIMATED_CHARACTERS[0].motion_cfg: expected a text, found 3"),

@@ -16,7 +16,7 @@ from pipeline.files.assets import AssetKind, asset_folder
 from pipeline.motion.derived import AS_FOUND, MotionChoices
 from pipeline.motion.humanoid.body_config import FOUR_LEGGED_JOINTS
 from pipeline.motion.library import MotionLibrary, matching_name
-from pipeline.motion.looping import closed_loop
+from pipeline.motion.looping import closed_loop, gain_of_round
 from pipeline.motion.up_axis import UpAxis
 from pipeline.motion.written_configs import motion_yaml, retarget_yaml
 from pipeline.stages.retarget import pose_track
@@ -208,6 +208,14 @@ def test_a_loop_is_found_and_closed() -> None:
     assert "a loop is found from" in note
     jump = np.abs(kept[0] - kept[-1]).max()
     assert jump < 1.5 * np.abs(np.diff(kept, axis=0)).max()
+
+
+def test_way_that_leads_back_gains_nothing_in_a_round() -> None:
+    phase = np.arange(30) * 2 * np.pi / 30
+    circle = np.stack([np.cos(phase), phase, np.sin(phase)], axis=1)
+    assert not gain_of_round(circle).any()
+    assert not gain_of_round(circle[:1]).any()
+    np.testing.assert_allclose(gain_of_round(circle + np.arange(30)[:, None] * [0.5, 0.0, 0.0])[:2], [15.0, 0.0], atol=0.05)
 
 
 def test_a_clip_of_a_few_frames_is_its_own_loop() -> None:

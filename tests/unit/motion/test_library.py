@@ -14,6 +14,7 @@ from written_bvh import UPWARDS, waving_bvh
 import pipeline.motion.library as library_module
 from pipeline.errors import ConfigError, MotionFileError, UnknownName
 from pipeline.files.assets import AssetKind, asset_folder
+from pipeline.motion.derived import MotionChoices
 from pipeline.motion.library import MotionLibrary
 from pipeline.types import Travel
 
@@ -62,6 +63,15 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def library(folder) -> MotionLibrary:
     return MotionLibrary([folder, folder / "none"], [RETARGETS])
+
+
+def test_folder_and_link_to_nothing_are_no_motions(folder, library):
+    (folder / "old.yaml").symlink_to(folder / "gone.yaml")
+    (folder / "more.yaml").mkdir()
+    assert library.names() == ()
+    for name in ("old", "more"):
+        with pytest.raises(UnknownName, match=f"there is no motion '{name}'"):
+            library.motion(name)
 
 
 def test_a_motion_is_found_by_name(folder, library):
@@ -239,6 +249,14 @@ def test_a_root_of_a_yaml_carries_the_body_and_is_named(folder, library):
     assert without.travel is Travel.FULL
     with pytest.raises(ConfigError, match=r"root: body\.bvh has no joint 'Hip'; did you mean Hips"):
         library.motion(add_motion(folder, "wrong", root="Hip", **joints))
+
+
+def test_a_loop_goes_on_its_way_below_a_root_of_a_yaml(folder, library):
+    (folder / "body.bvh").write_text(waving_bvh(armature="Armature", frames=60, way=lambda frame: (0.0, 90.0, frame)))
+    path = add_motion(folder, "walk", root="Hips", forward_perp_joint_vectors=[["LeftUpperArm", "RightUpperArm"]])
+    looped = library.motion(path, MotionChoices(loop=True))
+    assert looped.loops
+    np.testing.assert_allclose(np.diff(looped.positions[:, 0, 2]), 1.0)
 
 
 def test_a_configuration_with_all_its_joints_goes_before_one_without_toes(folder, library):

@@ -12,7 +12,7 @@ import sample_scene
 
 from pipeline.errors import RetargetError
 from pipeline.stages.retarget import draw_orders, driven_pose, exchanged_limbs, pose_track, posed_joints
-from pipeline.types import AboveCheck, DrawGroup, Motion, ProjectionGroup, ProjectionMethod, RetargetConfig, Rig
+from pipeline.types import AboveCheck, DrawGroup, Motion, ProjectionGroup, ProjectionMethod, RetargetConfig, Rig, Travel
 
 RIG = sample_scene.rig()
 CONFIG = sample_scene.retarget_config()
@@ -527,6 +527,15 @@ def test_a_looping_motion_goes_round_and_another_ends() -> None:
         found = pose_track(RIG, motion, CONFIG, later).joints
         same = pose_track(RIG, motion, CONFIG, [Fraction(2, 30) if loops else 5 * motion.frame_time]).joints
         np.testing.assert_allclose(found, same, atol=1e-9)
+
+
+@pytest.mark.parametrize("travel", [Travel.FULL, Travel.IN_PLACE])
+def test_loop_goes_on_its_way_between_frames_and_after_a_round(travel: Travel) -> None:
+    motion = replace(sample_scene.motion(frames=6, loops=True, step_cm=(2.0, 0.0, 0.0)), travel=travel)
+    own = pose_track(RIG, motion, CONFIG, [k * motion.frame_time for k in range(6)]).root
+    found = pose_track(RIG, motion, CONFIG, [k * motion.frame_time / 2 for k in range(24)]).root
+    np.testing.assert_allclose(np.diff(found[:, 0]), (own[1, 0] - own[0, 0]) / 2, atol=1e-9)
+    assert bool(np.ptp(own[:, 0]) > 0.01) == (travel is Travel.FULL)
 
 
 def test_joints_of_the_root_are_turned_about_it_even_where_it_lies_apart() -> None:

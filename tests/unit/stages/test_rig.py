@@ -54,6 +54,16 @@ def test_the_mask_alone_is_enough_for_a_rig(style):
     assert result.repairs == ("hardly any joint was seen: all were judged by the outline alone",)
 
 
+def test_few_keypoints_are_not_mixed_with_the_joints_of_the_mask(figure):
+    few = figure.keypoints * [1, 1, 0]
+    alone = rigging(few, figure.mask)
+    few[[9, 10, 16], :2] = figure.keypoints[[10, 9, 15], :2]  # hands and a foot of the other side
+    few[[9, 10, 16], 2] = 0.9
+    found = rigging(few, figure.mask)
+    assert found.repairs == alone.repairs
+    np.testing.assert_array_equal(found.rig.rest, alone.rig.rest)
+
+
 @pytest.mark.parametrize("lost", [(9,), (10, 8), (15, 16), (13, 15), (5, 6), (11, 12), (0,), (0, 9, 11, 16), (5, 7, 9, 12)])
 def test_joints_that_were_not_seen_are_inferred_and_reported(figure, lost):
     keypoints = figure.keypoints.copy()

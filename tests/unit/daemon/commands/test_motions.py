@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 from written_bvh import BODY, waving_bvh
 
 from daemon.cli import command_line
+from daemon.options.motions import motion_library
 
 
 @pytest.fixture
@@ -41,6 +43,15 @@ def test_writes_what_it_finds_and_names_it(file, tmp_path) -> None:
     assert f"written: {tmp_path / 'mine.yaml'}" in shown.stdout
     assert "root: J00" in (tmp_path / "mine.yaml").read_text()
     assert "torso: [J00, J03]" in (tmp_path / "mine_retarget.yaml").read_text()
+
+
+def test_pose_before_the_motion_is_skipped_in_what_is_written(file, tmp_path) -> None:
+    head, rows = file.read_text().split("Frame Time: 0.0416667\n")
+    posed = "0 90 0 " + "0 " * (len(rows.splitlines()[0].split()) - 3)
+    file.write_text(f"{head}Frame Time: 0.0416667\n{posed}\n{rows}".replace("Frames: 24", "Frames: 25"))
+    doodled("explain", file, "--write", tmp_path / "mine.yaml")
+    library = motion_library({})
+    np.testing.assert_allclose(library.motion(tmp_path / "mine.yaml").positions, library.motion(file).positions)
 
 
 def test_a_skeleton_without_a_body_is_explained_and_fails(tmp_path) -> None:

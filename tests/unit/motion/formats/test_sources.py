@@ -96,8 +96,9 @@ def test_one_of_several_clips_is_chosen_by_name_or_number(library, tmp_path) -> 
         library.motion(path, MotionChoices(clip="run"))
 
 
+@pytest.mark.parametrize("prefix", ["J", "mixamorig:"])
 @pytest.mark.parametrize("version", ["VRM", "VRMC_vrm"])
-def test_a_vrm_says_itself_which_bone_is_which(library, tmp_path, version) -> None:
+def test_a_vrm_says_itself_which_bone_is_which(library, tmp_path, version, prefix) -> None:
     root, binary = written.wave_gltf()
     bones = {"hips": "Hips", "spine": "Spine", "neck": "Neck", "head": "Head"}
     bones |= {
@@ -107,7 +108,7 @@ def test_a_vrm_says_itself_which_bone_is_which(library, tmp_path, version) -> No
     }
     places = {name: index for index, (name, *_) in enumerate(written.BODY)}
     for index, node in enumerate(root["nodes"]):
-        node["name"] = f"J{index}"
+        node["name"] = f"{prefix}{index}"
     nodes = {bone: {"node": places[name]} for bone, name in bones.items()}
     humanoid = [{"bone": bone, **node} for bone, node in nodes.items()] if version == "VRM" else nodes
     root["extensions"] = {version: {"humanoid": {"humanBones": humanoid}}}
@@ -173,6 +174,10 @@ KEYPOINTS = {
     "OpenPose by file": {f"v_{k:012d}_keypoints": frame for k, frame in enumerate(written.openpose_frames())},
     "MediaPipe": {"width": 640, "height": 480, "frames": [{"landmarks": frame} for frame in written.points_33(three=False)]},
     "MediaPipe's world": [{"pose_world_landmarks": frame} for frame in written.points_33(three=True)],
+    "MediaPipe's both": [
+        {"pose_landmarks": flat, "pose_world_landmarks": world}
+        for flat, world in zip(written.points_33(three=False), written.points_33(three=True), strict=True)
+    ],
     "MediaPipe's people": [{"pose_landmarks": [frame]} for frame in written.points_33(three=False)],
 }  # fmt: skip
 
@@ -185,6 +190,12 @@ def test_keypoints_of_a_tool_wave(library, tmp_path, tool) -> None:
     clip = library.clip(path)
     assert clip.is_flat is (tool != "MediaPipe's world")
     assert len(clip.positions) == written.FRAMES
+
+
+def test_world_landmarks_may_begin_after_a_frame_without_a_person(tmp_path) -> None:
+    path = tmp_path / "wave.json"
+    path.write_text(json.dumps([None, *KEYPOINTS["MediaPipe's world"]]))
+    assert not PointSource().read(path, None).is_flat
 
 
 def test_a_rate_that_is_not_said_is_noted(library, tmp_path) -> None:
@@ -387,6 +398,27 @@ def test_keypoints_with_depth_and_scores_of_their_own(tmp_path) -> None:
     clip = PointSource().read(tmp_path / "wave.json", None)
     assert not clip.is_flat
     assert np.ptp(hand_of(clip, "left_wrist")[:, 1]) > 0.3
+
+
+@pytest.mark.parametrize("missing", [None, {"x": None, "y": None, "z": None, "visibility": None}])
+def test_a_point_that_is_missing_in_the_world_is_a_gap(tmp_path, missing) -> None:
+    frames = written.points_33(three=True)
+    path = tmp_path / "wave.json"
+    path.write_text(json.dumps({"dimensions": 3, "frames": frames}))
+    expected = hand_of(PointSource().read(path, None), "left_wrist")
+    for frame in frames[6:10]:
+        frame[15] = missing
+    path.write_text(json.dumps({"dimensions": 3, "frames": frames}))
+    np.testing.assert_allclose(hand_of(PointSource().read(path, None), "left_wrist"), expected, atol=0.05)
+
+
+def test_points_by_name_keep_their_depth_beside_scores(tmp_path) -> None:
+    people = [[{axis: point[axis] for axis in "xyz"} for point in frame] for frame in written.points_33(three=True)]
+    scores = [[point["visibility"] for point in frame] for frame in written.points_33(three=True)]
+    frames = [{"people": [{"keypoints": p, "scores": s}]} for p, s in zip(people, scores, strict=True)]
+    path = tmp_path / "wave.json"
+    path.write_text(json.dumps({"dimensions": 3, "frames": frames}))
+    assert np.abs(PointSource().read(path, None).positions[..., 2]).max() < 0.1
 
 
 @pytest.mark.parametrize("unseen", [(5,), (6,), (11,), (12,), (0, 7, 9), (11, 13, 15)])
