@@ -133,7 +133,7 @@ def _spread_out(values: Singles, weight: Singles, sigma: float) -> Singles:
         total += share * shown
         known += share * around
         if known.min() > 1e-4 * share or sigma > 2 * max(weight.shape):
-            return np.asarray(total / np.maximum(known, 1e-12)[..., None], np.float32)
+            return np.asarray(total / np.maximum(known, np.finfo(np.float32).tiny)[..., None], np.float32)
         sigma, share = 2 * sigma, 1e-3 * share
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import MotionFileError
 from pipeline.motion.clip import MotionClip
 from pipeline.motion.formats.point_layouts import JOINTS, POINTS, joints_from_points, points_body
-from pipeline.motion.formats.point_tracks import MAX_FRAMES, USUAL_RATE, PointError, PointTracks, point_tracks
+from pipeline.motion.formats.point_tracks import MAX_FRAMES, USUAL_RATE, PointError, PointTracks, frame_number, point_tracks
 from pipeline.motion.formats.smoothing import smoothed
 from pipeline.motion.humanoid.orientation import up_axis_of
 from pipeline.motion.up_axis import UpAxis
@@ -41,12 +41,12 @@ class PointSource:
 
 
 def _read_json_files(path: Path) -> object:
-    """A file's JSON, or that of a folder's files, one a frame in the order of their names, as OpenPose writes them."""
+    """A file's JSON, or that of a folder's files, one a frame in the order of the numbers in their names, as OpenPose writes them."""
     if not path.is_dir():
         return _read_json(path, MAX_BYTES)
     frames = []
     left = MAX_BYTES
-    for file in sorted(path.glob("*.json"))[: MAX_FRAMES + 1]:
+    for file in sorted(path.glob("*.json"), key=lambda file: (frame_number(file.stem), file.name))[: MAX_FRAMES + 1]:
         frames.append(_read_json(file, left))
         left -= file.stat().st_size
     return frames

@@ -90,7 +90,7 @@ def _frames(root: object) -> list[Any]:
             break
         root = root[key]
     if isinstance(root, dict) and root and all(re.fullmatch(r"\D*\d+\D*", str(key)) for key in root):
-        root = [root[key] for key in sorted(root, key=_number)]  # frames by number or by file name
+        root = [root[key] for key in sorted(root, key=frame_number)]  # frames by number or by file name
     if not isinstance(root, list) or not root:
         raise PointError("expected a list of frames, or an object with one as `frames`")
     if len(root) > MAX_FRAMES * 4:
@@ -114,14 +114,15 @@ def _by_image(results: Sequence[Mapping[str, Any]]) -> list[Any]:
     """COCO's and AlphaPose's results, one a person, as people by frame; frames without a result are empty."""
     found: dict[int, list[Any]] = {}
     for result in results:
-        found.setdefault(_number(str(result["image_id"])), []).append(result)
+        found.setdefault(frame_number(str(result["image_id"])), []).append(result)
     first, last = min(found), max(found)
     if last - first > MAX_FRAMES:
         return [{"people": found[number]} for number in sorted(found)]
     return [{"people": found.get(number, [])} for number in range(first, last + 1)]
 
 
-def _number(text: str) -> int:
+def frame_number(text: str) -> int:
+    """The last number in a name of a frame; 0 if there is none."""
     digits = re.findall(r"\d{1,15}", str(text))
     return int(digits[-1]) if digits else 0
 

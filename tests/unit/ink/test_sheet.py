@@ -71,3 +71,10 @@ def test_sheet_that_figures_cover_stays_as_it_is() -> None:
     drawn, mask = with_figure(paper(rules=False))
     light, grain = paper_light(drawn, np.ones_like(mask))
     assert (float(light.min()), grain) == (255.0, 0.0)
+
+
+def test_light_of_paper_in_one_corner_reaches_the_others() -> None:
+    hidden = np.ones((800, 800), np.bool_)
+    hidden[:100, :100] = False
+    light, _ = paper_light(np.full((800, 800, 3), 200, np.uint8), hidden)
+    np.testing.assert_allclose(light, 200.0, atol=1.0)

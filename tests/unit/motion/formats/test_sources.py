@@ -549,6 +549,17 @@ def test_what_is_wrong_with_an_animation_is_said(tmp_path, change, message) -> N
         GltfSource().read(path, None)
 
 
+@pytest.mark.parametrize("name", ["video_{:012d}_keypoints.json", "{}.json"])
+def test_files_of_a_folder_are_frames_in_the_order_of_their_numbers(tmp_path, name) -> None:
+    folder = tmp_path / "video"
+    folder.mkdir()
+    for number, frame in enumerate(written.openpose_frames()):
+        (folder / name.format(number)).write_text(json.dumps(frame))
+    (tmp_path / "video.json").write_text(json.dumps(written.openpose_frames()))
+    found, expected = (PointSource().read(path, None).positions for path in (folder, tmp_path / "video.json"))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_folder_with_a_file_for_each_frame_waves(library, tmp_path) -> None:
     folder = tmp_path / "video"
     folder.mkdir()
