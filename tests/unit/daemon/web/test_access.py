@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from pathlib import Path
@@ -439,6 +440,23 @@ def test_shared_link_shows_one_drawing_without_sign_in(spool: WebSpool) -> None:
         assert "Remove" not in client.get(link).text
     with spool.client() as restarted:
         assert restarted.get(link).status_code == 200
+
+
+def test_full_disk_leaves_no_empty_key_of_share_links(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    site = spool.site()
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", fail)
+        with pytest.raises(OSError, match="no space"):
+            site.signature("x")
+    folder = spool.layout.root / "spool" / "web"
+    assert list(folder.iterdir()) == []
+    (folder / "share.key").touch()  # as a crash may leave it
+    signature = spool.site().signature("x")
+    assert len((folder / "share.key").read_bytes()) == 32
+    assert spool.site().signature("x") == signature
 
 
 def test_accepted_connections_send_without_delay() -> None:
