@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Final
 
 from daemon.files.durable import create_durably, read_content
-from daemon.files.filenames import printable
 from daemon.spool.layout import Layout
 from pipeline.errors import OptionError
 
 CODE_S: Final = 15 * 60.0
 SESSION_S: Final = 30 * 86400.0
 _MAX_LABEL: Final = 64
+_MAX_LABEL_BYTES: Final = 4 * _MAX_LABEL
 _MAX_SECRET: Final = 200
 
 
@@ -39,7 +39,9 @@ class SecretStore:
     # --- for operators -----------------------------------------------------------------------------------------------
 
     def make_token(self, label: str) -> str:
-        """A new token. Raises OptionError if the label is taken; OSError."""
+        """A new token. Raises OptionError if the label is taken, or can't be listed as it is; OSError."""
+        if not (0 < len(label) <= _MAX_LABEL and label.isprintable()):
+            raise OptionError(f"a token's name must have 1 to {_MAX_LABEL} printable characters (found {label!r})")
         if any(known == label for known, _ in self.tokens()):
             raise OptionError(f"there is a token {label!r} already", hint="revoke it, or choose another label")
         return self._make("tokens", label)
@@ -115,7 +117,7 @@ class SecretStore:
         secret = secrets.token_urlsafe(32)
         folder = self._root / kind
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_durably(folder, _hash(secret), printable(content)[:_MAX_LABEL].encode())
+        create_durably(folder, _hash(secret), content.encode())
         self._give_to_owner(folder, folder / _hash(secret))
         return secret
 
@@ -131,7 +133,7 @@ class SecretStore:
 
     def _label(self, kind: str, name: str) -> str:
         with suppress(OSError):
-            return read_content(self._root / kind / name, _MAX_LABEL).decode("utf-8", "replace")
+            return read_content(self._root / kind / name, _MAX_LABEL_BYTES).decode("utf-8", "replace")
         return ""
 
     def _names(self, kind: str) -> Iterator[str]:

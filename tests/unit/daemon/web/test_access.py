@@ -235,6 +235,19 @@ def test_labels_are_unique_and_expired_secrets_go(spool: WebSpool) -> None:
     assert list(store._names("sessions")) == []
 
 
+def test_long_label_is_kept_whole_or_refused(spool: WebSpool) -> None:
+    store = SecretStore(spool.layout)
+    for label in ("ä" * 64, "\U0001f600" * 64):
+        token = store.make_token(label)
+        with pytest.raises(OptionError, match="already"):
+            store.make_token(label)
+        store.revoke(label)
+        assert not store.is_token(token)
+    for label in ("", "x" * 65, "a\nb"):
+        with pytest.raises(OptionError, match="1 to 64 printable characters"):
+            store.make_token(label)
+
+
 def test_token_is_in_no_log(client: TestClient, token: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     client.get("/v1/jobs", headers={"Authorization": f"Bearer {token}"})
