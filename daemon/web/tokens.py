@@ -16,7 +16,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from daemon.files.durable import create_durably, read_content
@@ -116,17 +115,14 @@ class SecretStore:
     def _make(self, kind: str, content: str) -> str:
         secret = secrets.token_urlsafe(32)
         folder = self._root / kind
+        owner = next(path for path in (self._root, *self._root.parents) if path.exists()).stat()
+        made = [path for path in (*self._root.parents, self._root) if not path.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         create_durably(folder, _hash(secret), content.encode())
-        self._give_to_owner(folder, folder / _hash(secret))
-        return secret
-
-    def _give_to_owner(self, *paths: Path) -> None:
-        """Where root makes a secret for a service, its files belong to the service."""
-        if os.geteuid() == 0:
-            owner = self._root.stat()
-            for path in paths:
+        if os.geteuid() == 0:  # where root makes a secret for a service, its files and their folders belong to the service
+            for path in (*made, folder, folder / _hash(secret)):
                 os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        return secret
 
     def _exists(self, kind: str, secret: str) -> bool:
         return 0 < len(secret) <= _MAX_SECRET and os.path.lexists(self._root / kind / _hash(secret))

@@ -248,6 +248,15 @@ def test_long_label_is_kept_whole_or_refused(spool: WebSpool) -> None:
             store.make_token(label)
 
 
+def test_first_token_of_root_belongs_to_the_service(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Path] = []
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.chown", lambda path, *_, **__: given.append(path))
+    SecretStore(spool.layout).make_token("lea")
+    web = spool.layout.root / "spool" / "web"
+    assert set(given) == {web, web / "tokens", *(web / "tokens").iterdir()}
+
+
 def test_token_is_in_no_log(client: TestClient, token: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     client.get("/v1/jobs", headers={"Authorization": f"Bearer {token}"})
