@@ -118,7 +118,12 @@ class SecretStore:
         owner = next(path for path in (self._root, *self._root.parents) if path.exists()).stat()
         made = [path for path in (*self._root.parents, self._root) if not path.exists()]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_durably(folder, _hash(secret), content.encode())
+        try:
+            create_durably(folder, _hash(secret), content.encode())
+        except OSError:  # the disk is full: a secret that nobody was told must not be valid
+            with suppress(OSError):
+                (folder / _hash(secret)).unlink(missing_ok=True)
+            raise
         if os.geteuid() == 0:  # where root makes a secret for a service, its files and their folders belong to the service
             for path in (*made, folder, folder / _hash(secret)):
                 os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -257,6 +257,18 @@ def test_first_token_of_root_belongs_to_the_service(spool: WebSpool, monkeypatch
     assert set(given) == {web, web / "tokens", *(web / "tokens").iterdir()}
 
 
+def test_full_disk_leaves_no_token_that_nobody_knows(spool: WebSpool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    store = SecretStore(spool.layout)
+    with monkeypatch.context() as full:
+        full.setattr("os.write", fail)
+        with pytest.raises(OSError, match="no space"):
+            store.make_token("lea")
+    assert not store.has_tokens()
+
+
 def test_token_is_in_no_log(client: TestClient, token: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     client.get("/v1/jobs", headers={"Authorization": f"Bearer {token}"})
