@@ -426,6 +426,33 @@ def test_damaged_manifests_and_reports_are_skipped(spool: WebSpool) -> None:
         assert client.get("/watch").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("output", "more"),
+    [
+        ({"file": "b\udcff.gif"}, {}),
+        ({"duration_ms": float("nan")}, {}),
+        ({"duration_ms": "inf"}, {}),
+        ({"sha256": "\N{SNOWMAN}"}, {}),
+        ({"sha256": 'a"b'}, {}),
+        ({}, {"stages_ms": {"render": float("nan")}}),
+        ({}, {"stages_ms": {"render": 1e308, "encode": 1e308}}),
+    ],
+)
+def test_manifest_with_impossible_values_hides_no_other_drawing(spool: WebSpool, output: dict[str, Any], more: dict[str, Any]) -> None:
+    good = spool.publish("good.png")
+    fields = {"file": "b.gif", "format": "gif", **output}
+    spool.publish("bad.png", outputs=[fields], **more)
+    (spool.layout.outbox / fields["file"]).write_bytes(b"GIF89a")
+    waiting = spool.drop("waiting.png")
+    spool.report()
+    with spool.client() as client:
+        answer = client.get("/v1/jobs")
+        assert answer.status_code == 200
+        assert {each["name"] for each in answer.json()["jobs"]} == {"good.png", waiting.name}
+        for path in ("/", "/watch", "/gallery", f"/v1/jobs/{good}"):
+            assert client.get(path).status_code == 200, path
+
+
 def test_policy_allows_no_inline_code(client: TestClient, spool: WebSpool) -> None:
     spool.publish("a.png")
     import re
