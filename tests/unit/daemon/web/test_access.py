@@ -191,6 +191,14 @@ def test_sign_ins_are_limited(client: TestClient, token: str) -> None:
     assert client.get("/v1/jobs", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
+@pytest.mark.parametrize("other", ['prefs={"a":1}', "a b=c", "=", "x=\xe9"])
+def test_odd_cookie_of_another_program_does_not_sign_out(client: TestClient, spool: WebSpool, token: str, other: str) -> None:
+    session = SecretStore(spool.layout).begin_session(token)
+    for cookies in (f"{other}; {COOKIE}={session}", f"{COOKIE}={session}; {other}"):
+        assert client.get("/v1/jobs", headers={b"Cookie": cookies.encode("latin-1")}).status_code == 200
+    assert client.delete("/v1/jobs/x", headers={b"Cookie": f"{other}; {COOKIE}={session}".encode("latin-1")}).status_code == 403
+
+
 def test_revoked_token_ends_its_sessions(client: TestClient, spool: WebSpool, token: str) -> None:
     client.post("/sign-in", data={"secret": token}, headers={"Origin": NAME}, follow_redirects=False)
     assert client.get("/v1/jobs").status_code == 200
