@@ -65,6 +65,7 @@ def test_taken_name_gets_a_number(spool: Spool, taken: str) -> None:
         ("tar.gz.png", "tar.gz-2.png"),
         ("x" * 251 + ".png", "x" * 231 + "-2.png"),
         ("\N{GARLIC}" * 63 + ".p", "\N{GARLIC}" * 58 + "-2.p"),
+        ("x" * 222 + "." + "\N{GARLIC}" * 8, "x" * 202 + "-2." + "\N{GARLIC}" * 8),
         ("\udcff" * 255, "\udcff" * 235 + "-2"),
         ("\udcff" * 250 + ".png", "\udcff" * 231 + "-2.png"),
     ],
