@@ -133,6 +133,15 @@ def test_character_folder_is_one_candidate(tmp_path: Path) -> None:
     assert found == {"king": (True, "king.json"), "mask.png": (False, None)}
 
 
+def test_folder_in_the_place_of_an_image_is_a_new_candidate(tmp_path: Path) -> None:
+    dropped(tmp_path, "king")
+    found = scanned(tmp_path)
+    (tmp_path / "king").unlink()
+    dropped(tmp_path, "king/char_cfg.yaml")
+    assert found.scan(NOW_S + 1).new == 1
+    assert [(each.is_folder, each.stability.first_seen_s) for each in found.candidates()] == [(True, NOW_S + 1)]
+
+
 def test_forgets_removed_files_and_their_age(tmp_path: Path) -> None:
     dropped(tmp_path, "a.png")
     found = scanned(tmp_path)
