@@ -293,6 +293,16 @@ def test_retry_and_discard_without_names_say_so(spool: Spool) -> None:
             call(spool.layout, Selection([]))
 
 
+def test_empty_name_is_no_drawing_without_a_report(spool: Spool) -> None:
+    (spool.layout.failed / "a.png").touch()
+    (spool.layout.review / "b.png").mkdir()
+    for call in (retry_jobs, discard_jobs):
+        with pytest.raises(OptionError, match=r"^no drawing is named"):
+            call(spool.layout, Selection([""]))
+    with pytest.raises(OptionError, match=r"^no drawing is named"):
+        approve_jobs(spool.layout, [""], everything=False)
+
+
 def test_table_is_as_wide_as_its_content() -> None:
     text = job_table([JobRow(DrawingState.FAILED, "ID", "a long name.png", "reason"), JobRow(DrawingState.WAITING, "", "b.png")])
     assert text.splitlines() == [
