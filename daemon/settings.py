@@ -473,13 +473,16 @@ def root_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
     """The folder of inbox, outbox, failed, review and spool: the setting `root`, else systemd's state folder, else the user's.
 
     Raises:
-        SettingsError: there is none of them.
+        SettingsError: there is none of them, or it begins with an unknown home.
     """
     state = environ.get("STATE_DIRECTORY", "").split(":")[0]
     root = settings.root or (Path(state) if state else _base_folder(environ, "XDG_STATE_HOME", ".local/state"))
     if root is None:
         raise SettingsError("the environment", ["HOME is not set; name the folder with `root` in the settings, or with DOODLED_ROOT"])
-    return root.expanduser().absolute()
+    try:
+        return root.expanduser().absolute()
+    except RuntimeError as error:
+        raise SettingsError("the settings", [f"root {root} can't be found: the home of {root.parts[0]} is unknown"]) from error
 
 
 def _base_folder(environ: Mapping[str, str], variable: str, default: str) -> Path | None:

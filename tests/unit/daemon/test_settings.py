@@ -100,6 +100,11 @@ def test_root_without_home_is_an_error_that_names_the_setting(home: str) -> None
         root_folder(Settings(), {"HOME": home})
 
 
+def test_root_in_the_home_of_an_unknown_user_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="root ~nobodyknows/doodled can't be found: the home of ~nobodyknows is unknown"):
+        root_folder(Settings(root=Path("~nobodyknows/doodled")), {})
+
+
 def test_file_of_the_user_comes_before_that_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machine = written(tmp_path, "")
     monkeypatch.setattr("daemon.settings.SYSTEM_FILE", machine)
