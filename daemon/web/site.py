@@ -110,7 +110,7 @@ def access_rules(settings: Settings, layout: Layout) -> AccessRules:
     web, store = settings.web, SecretStore(layout)
     host = str(web.host)
     names = {name.lower() for name in web.names} | (LOOPBACK_NAMES if web.host.is_loopback else set())
-    if not (web.host.is_loopback or web.host.is_unspecified):
+    if not web.host.is_unspecified:
         names.add(host)
     is_local = web.host.is_loopback and names <= LOOPBACK_NAMES | {host}
     if not is_local and not names:

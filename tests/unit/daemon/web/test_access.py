@@ -153,6 +153,10 @@ def test_cookie_is_secure_behind_https(spool: WebSpool, token: str) -> None:
         ('path = "/doodled/"', "http://localhost:8321/doodled"),
         ('names = ["example.org"]\npath = "/doodled"', "https://example.org/doodled"),
         ('host = "0.0.0.0"\nnames = ["pi.local"]', "http://pi.local:8321"),
+        ('host = "192.168.1.5"', "http://192.168.1.5:8321"),
+        ('host = "fd00::5"', "http://[fd00::5]:8321"),
+        ('host = "127.0.0.2"', "http://127.0.0.2:8321"),
+        ('host = "::1"', "http://localhost:8321"),
     ],
 )
 def test_link_leads_to_where_browsers_reach_the_site(spool: WebSpool, tmp_path: Path, web: str, address: str) -> None:
@@ -300,6 +304,14 @@ def test_others_need_a_token(spool: WebSpool, web: dict[str, Any]) -> None:
         assert client.get("/v1/jobs", headers={**host, "Authorization": f"Bearer {token}"}).status_code == 200
         store.revoke("lea")
         assert client.get("/v1/jobs", headers=host).status_code == 401  # without any token left, it stays closed
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "192.168.1.5"])
+def test_site_is_called_by_the_address_that_it_listens_on(spool: WebSpool, host: str) -> None:
+    SecretStore(spool.layout).make_token("lea")
+    with spool.client(spool.app(host=host)) as client:
+        name = f"[{host}]" if ":" in host else host
+        assert client.get("/v1/jobs", headers={"Host": f"{name}:8321"}).status_code == 401
 
 
 def test_every_interface_needs_names(spool: WebSpool) -> None:
