@@ -69,7 +69,7 @@ def test_show_is_toml_with_letters_of_every_plane(tmp_path: Path) -> None:
     root = tmp_path / "für \U0001f9c4"
     shown = tomllib.loads(show_config(settings_file(tmp_path, f'root = "{root}"\n'), {}))
     assert shown["root"] == str(root)
-    assert "\\udcff" in show_config(settings_file(tmp_path, ""), {"DOODLED_ROOT": "/\udcff"})
+    assert "\\udcff" in show_config(settings_file(tmp_path, ""), {"HOME": "/\udcff"})
 
 
 def test_show_names_the_root_and_hides_the_secret_part_of_webhooks(tmp_path: Path) -> None:
