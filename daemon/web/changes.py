@@ -57,17 +57,28 @@ def _cancel(site: Site, drawing: DrawingEntry) -> None:
     try:
         with open_folder(site.layout.inbox, drawing.folder) as inbox:
             rename_without_replacing(drawing.file, inbox, gone, inbox)
+            if drawing.is_folder:
+                _remove_folder(site.layout.inbox.joinpath(*drawing.folder, gone), drawing.file, inbox)
+            else:
+                os.unlink(gone, dir_fd=inbox)
             sidecar = _sidecar(drawing)
             with suppress(FileNotFoundError):
                 if not _has_sibling(inbox, sidecar):
                     os.unlink(sidecar, dir_fd=inbox)
             os.fsync(inbox)
-            path = site.layout.inbox.joinpath(*drawing.folder, gone)
-            shutil.rmtree(path) if drawing.is_folder else os.unlink(gone, dir_fd=inbox)
     except FileNotFoundError as error:
         raise ProblemError(HTTPStatus.CONFLICT, "the drawing is no longer waiting", hint="look at its state again") from error
     except PermissionError as error:
         raise ProblemError(HTTPStatus.CONFLICT, "its folder is closed to others", hint="remove it where it was dropped") from error
+
+
+def _remove_folder(path: Path, name: str, inbox: int) -> None:
+    """Remove a folder that was renamed from `name`. Another user's may be renamed but not emptied: then it gets its name back."""
+    try:
+        shutil.rmtree(path)
+    except PermissionError:
+        rename_without_replacing(path.name, inbox, name, inbox)
+        raise
 
 
 def _sidecar(drawing: DrawingEntry) -> str:
