@@ -61,9 +61,8 @@ def _cancel(site: Site, drawing: DrawingEntry) -> None:
                 _remove_folder(site.layout.inbox.joinpath(*drawing.folder, gone), drawing.file, inbox)
             else:
                 os.unlink(gone, dir_fd=inbox)
-            sidecar = _sidecar(drawing)
-            with suppress(FileNotFoundError):
-                if not _has_sibling(inbox, sidecar):
+            for sidecar in _sidecars(drawing, inbox):
+                with suppress(FileNotFoundError):
                     os.unlink(sidecar, dir_fd=inbox)
             os.fsync(inbox)
     except FileNotFoundError as error:
@@ -81,15 +80,14 @@ def _remove_folder(path: Path, name: str, inbox: int) -> None:
         raise
 
 
-def _sidecar(drawing: DrawingEntry) -> str:
-    stem = drawing.file if drawing.is_folder else Path(drawing.file).stem
-    return stem + SIDECAR_SUFFIX
-
-
-def _has_sibling(inbox: int, sidecar: str) -> bool:
-    """Whether another drawing in the folder has the same sidecar."""
-    stem = sidecar.removesuffix(SIDECAR_SUFFIX)
-    return any(name != sidecar and stem in {name, Path(name).stem} for name in os.listdir(inbox))
+def _sidecars(drawing: DrawingEntry, inbox: int) -> list[str]:
+    """The options of a drawing that has left, as the scanner finds them; none if another drawing has the same ones."""
+    if drawing.file.lower().endswith(SIDECAR_SUFFIX):  # it was one itself
+        return []
+    stem = drawing.file if drawing.is_folder else os.path.splitext(drawing.file)[0]  # noqa: PTH122
+    beside = [name for name in os.listdir(inbox) if stem in {name, os.path.splitext(name)[0]}]  # noqa: PTH122
+    sidecars = [name for name in beside if name.lower().endswith(SIDECAR_SUFFIX)]
+    return sidecars if sidecars == beside else []
 
 
 def _remove_results(site: Site, drawing: DrawingEntry) -> None:
